@@ -1,0 +1,150 @@
+import { Command, Flags } from '@oclif/core'
+import { describeDatabase, loadDatabaseSettings } from '../config.ts'
+import { asVdcError, type ErrorJson, VdcError } from '../errors.ts'
+import type { Registry } from '../registry/registry.ts'
+import { writeNote, writeOut } from './output.ts'
+import { errorText, reportError } from './report-error.ts'
+import { type Column, renderTable } from './table.ts'
+
+/** Exit code of a command on several things of which some failed. */
+const PARTLY_DONE = 9
+/** Errors from this exit code on concern the database itself: what comes next would fail too. */
+const DATABASE_EXITS = [1, 6, 7]
+
+/** What became of one of several things, where it failed. */
+export type Failure = { id: string } & ErrorJson
+
+/** What every command shares: `--json`, `--debug`, the registry, answers and errors. */
+export abstract class BaseCommand extends Command {
+  static override enableJsonFlag = true
+  static override baseFlags = {
+    debug: Flags.boolean({ summary: 'Tell on stderr what is done, and of errors the stack.', helpGroup: 'GLOBAL' }),
+  }
+  /** The exit codes that the command's help lists. */
+  static exits: readonly number[] = []
+
+  /** An id that is stored and must reach somebody, whatever happens to stdout. */
+  #storedId: string | undefined
+
+  protected get debugging(): boolean {
+    return isDebugging(this.argv)
+  }
+
+  /** Opens the registry for `work`, and closes it whatever happens. */
+  protected async withRegistry<T>(work: (registry: Registry) => Promise<T>): Promise<T> {
+    const settings = loadDatabaseSettings(process.env, this.config.dataDir)
+    if (this.debugging) await writeNote(`database: ${describeDatabase(settings)}`)
+    const { openRegistry } = await import('../registry/registry.ts')
+    const registry = await openRegistry(settings, {
+      onCreated: (path) => {
+        if (settings.engine === 'sqlite' && settings.embedded) {
+          void writeNote(
+            `Created the embedded registry ${path}; to use MySQL, set VDC_MANAGE_DATABASE_URI=mysql://user@host/wakame_dcmgr`,
+          )
+        }
+      },
+      trace: this.debugging ? (sql) => void writeNote(`sql: ${sql}`) : undefined,
+    })
+    try {
+      return await work(registry)
+    } finally {
+      await registry.close()
+    }
+  }
+
+  /** Prints the id of what was just stored: after the commit, alone on its line. */
+  protected async printId(id: string): Promise<void> {
+    this.#storedId = id
+    if (!this.jsonEnabled()) await this.#print(`${id}\n`, { mustBeRead: true })
+  }
+
+  /** Prints a finished text, such as a table; nothing under `--json`. */
+  protected async printText(text: string): Promise<void> {
+    if (!this.jsonEnabled()) await this.#print(`${text}\n`, { mustBeRead: false })
+  }
+
+  /**
+   * Prints a list as a table or, as they come, its ids alone.
+   *
+   * @returns the rows, for `--json`.
+   */
+  protected async printList<T extends { id: string }>(
+    rows: AsyncIterable<T> | Promise<T[]>,
+    options: { columns: readonly Column<T>[]; idsOnly: boolean },
+  ): Promise<T[]> {
+    if (options.idsOnly) {
+      for await (const row of 'then' in rows ? await rows : rows) if (!(await writeOut(`${row.id}\n`))) break
+      return []
+    }
+    const all: T[] = []
+    for await (const row of 'then' in rows ? await rows : rows) all.push(row)
+    if (!this.jsonEnabled()) await this.printText(await renderTable(options.columns, all))
+    return all
+  }
+
+  /** Runs another command in the place of this one, with the global options of this one. */
+  protected async runInstead(id: string): Promise<undefined> {
+    await this.config.runCommand(id, [...this.argv])
+  }
+
+  /** Says something to a person, on stderr. */
+  protected async note(text: string): Promise<void> {
+    await writeNote(text)
+  }
+
+  /**
+   * Does the same to each of several things and goes on past one that fails:
+   * then the exit code is 9. A single thing fails with its own exit code.
+   *
+   * @returns what `--json` prints: the one result, or an array of several.
+   */
+  protected async forEachId<T>(
+    ids: readonly string[],
+    work: (id: string) => Promise<T>,
+  ): Promise<T | (T | Failure)[] | undefined> {
+    const results: (T | Failure)[] = []
+    for (const id of ids) {
+      try {
+        results.push(await work(id))
+      } catch (thrown) {
+        const error = asVdcError(thrown)
+        if (ids.length === 1 || DATABASE_EXITS.includes(error.exit)) throw error
+        process.exitCode = PARTLY_DONE
+        if (!this.jsonEnabled()) await writeNote(errorText(error))
+        results.push({ id, ...error.toJSON() })
+      }
+    }
+    return ids.length === 1 ? (results[0] as T) : results
+  }
+
+  /** Runs the command; oclif's own way of this can't wait for stdout and has other exit codes for `--json`. */
+  protected override async _run<T>(): Promise<T> {
+    let result: unknown
+    try {
+      await this.init()
+      result = await this.run()
+      if (this.jsonEnabled() && result !== undefined)
+        await this.#print(`${JSON.stringify(result, null, 2)}\n`, { mustBeRead: this.#storedId !== undefined })
+    } catch (error) {
+      if (this.#storedId !== undefined) await writeNote(`Stored: ${this.#storedId}`)
+      await reportError(error, { json: this.jsonEnabled(), debug: this.debugging })
+    }
+    return result as T
+  }
+
+  async #print(text: string, { mustBeRead }: { mustBeRead: boolean }): Promise<void> {
+    const read = await writeOut(text)
+    if (!read && mustBeRead) throw new VdcError('OUTPUT_FAILED', 'Nobody reads the answer: stdout is closed')
+  }
+}
+
+/** Says whether `--debug` is among the words before `--`. */
+export function isDebugging(argv: readonly string[]): boolean {
+  return hasFlag(argv, '--debug')
+}
+
+/** Says whether a flag is among the words before `--`. */
+export function hasFlag(argv: readonly string[], flag: string): boolean {
+  const end = argv.indexOf('--')
+  return (end === -1 ? argv : argv.slice(0, end)).includes(flag)
+}

@@ -1,0 +1,12 @@
+/** What each exit code means, for every command's help and README.md. */
+export const EXIT_STATUS: Readonly<Record<number, string>> = {
+  0: 'done',
+  1: 'a fault of the program, or stdout could not be written',
+  2: 'usage: unknown command or option, missing argument',
+  3: 'a value or a file is refused',
+  4: 'not found',
+  5: 'conflict: exists already, changed, disabled or deleted',
+  6: 'the database or qemu-img can not be reached or run',
+  7: 'the schema is missing or must be migrated',
+  9: 'partly done: some of several failed',
+}

@@ -1,0 +1,68 @@
+import { Errors } from '@oclif/core'
+import { asVdcError, VdcError } from '../errors.ts'
+import { writeNote, writeOut } from './output.ts'
+import { printable } from './printable.ts'
+
+/** How errors are told. */
+export interface ReportOptions {
+  /** As JSON on stdout instead of as text on stderr. */
+  json: boolean
+  /** With stack and causes, on stderr. */
+  debug: boolean
+}
+
+/** Tells an error and sets the process's exit code to its own. */
+export async function reportError(thrown: unknown, options: ReportOptions): Promise<void> {
+  const error = thrown instanceof Errors.CLIError ? usageError(thrown) : asVdcError(thrown)
+  process.exitCode = error.exit
+  if (options.debug) await writeNote(describeStack(error))
+  const answered = options.json && (await writeOut(`${JSON.stringify(error, null, 2)}\n`).catch(() => false))
+  if (!answered) await writeNote(errorText(error))
+}
+
+/** The lines that tell an error: what went wrong and, where there is one, the way out. */
+export function errorText(error: VdcError): string {
+  const text =
+    error.exit === 1 && error.code === 'INTERNAL_ERROR'
+      ? `${error.message} (a fault of vdc-manage; --debug shows more)`
+      : error.message
+  return `Error: ${printable(text)}${error.hint === undefined ? '' : `\nHint: ${printable(error.hint)}`}`
+}
+
+function describeStack(error: Error): string {
+  const lines = [error.stack ?? String(error)]
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause)
+    lines.push(`caused by: ${cause.stack ?? cause.message}`)
+  return lines.join('\n')
+}
+
+interface ParseError extends Errors.CLIError {
+  args?: { name: string }[] | string[]
+  flags?: string[]
+}
+
+/** What oclif's parser complains of, in one line and our words; a value outside its options is refused, not a usage error. */
+function usageError(error: ParseError): VdcError {
+  const lines = error.message
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !/^See more help|^The following errors? occurred:$/.test(line))
+  const message = lines.join('; ')
+  const option = /^Expected (--\S+?)=(.*) to be one of: (.*)$/s.exec(message)
+  if (option)
+    return new VdcError('VALUE_REFUSED', `${option[1]} must be one of: ${option[3]}; not '${option[2]}'`, {
+      cause: error,
+    })
+
+  const names = (error.args ?? []).map((arg) => (typeof arg === 'string' ? arg : arg.name.toUpperCase())).join(', ')
+  const usage = (text: string) => new VdcError('USAGE', text, { hint: 'See it with --help', cause: error })
+  if (message.startsWith('Missing') && names !== '') return usage(`Missing argument: ${names}`)
+  if (message.startsWith('Unexpected argument')) return usage(`Unexpected argument: ${names}`)
+  if (message.startsWith('Nonexistent flag')) return usage(`Unknown option: ${error.flags?.join(', ')}`)
+  return usage(
+    message
+      .replace('Missing required flag ', 'Missing option --')
+      .replace(/^Flag (--\S+) (?:can only be specified once)/, 'Option $1 is given more than once')
+      .replace(/^Flag --/, 'Option --'),
+  )
+}

@@ -1,0 +1,20 @@
+import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
+import { addAccount } from '../../registry/accounts.ts'
+
+export default class AccountAdd extends BaseCommand {
+  static override summary = 'Add an account and print its id.'
+  static override examples = [
+    '<%= config.bin %> account add --description "Team lucid"',
+    'owner=$(<%= config.bin %> account add) && <%= config.bin %> image add local lucid.raw --account-id "$owner"',
+  ]
+  static override exits = [0, 1, 2, 3, 5, 6, 7]
+  static override flags = { uuid: flags.uuid('a-'), description: flags.description() }
+
+  async run() {
+    const { flags: given } = await this.parse(AccountAdd)
+    const account = await this.withRegistry((registry) => addAccount(registry, flags.byColumn(given)))
+    await this.printId(account.id)
+    return account
+  }
+}

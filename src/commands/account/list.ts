@@ -1,0 +1,29 @@
+import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
+import type { Column } from '../../cli/table.ts'
+import { type Account, listAccounts } from '../../registry/accounts.ts'
+
+const COLUMNS: Column<Account>[] = [
+  { header: 'ID', cell: (account) => account.id },
+  { header: 'STATE', cell: (account) => (account.deleted_at ? 'deleted' : account.enabled ? 'enabled' : 'disabled') },
+  { header: 'CREATED', cell: (account) => account.created_at },
+  { header: 'DESCRIPTION', cell: (account) => account.description },
+]
+
+export default class AccountList extends BaseCommand {
+  static override aliases = ['account:ls']
+  static override summary = 'List the accounts, oldest first.'
+  static override examples = [
+    '<%= config.bin %> account list',
+    '<%= config.bin %> account list --quiet | while read -r id; do echo "$id $(<%= config.bin %> image list --account-id "$id" --quiet | wc -l)"; done',
+  ]
+  static override exits = [0, 1, 2, 6, 7]
+  static override flags = { all: flags.deleted('accounts'), quiet: flags.quiet() }
+
+  async run() {
+    const { flags: given } = await this.parse(AccountList)
+    return this.withRegistry((registry) =>
+      this.printList(listAccounts(registry, { deleted: given.all }), { columns: COLUMNS, idsOnly: given.quiet }),
+    )
+  }
+}

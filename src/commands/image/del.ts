@@ -1,0 +1,27 @@
+import { Flags } from '@oclif/core'
+import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
+import { deleteImage } from '../../registry/delete-image.ts'
+
+export default class ImageDel extends BaseCommand {
+  static override aliases = ['image:delete', 'image:rm']
+  static override summary = 'Delete images; their files stay.'
+  static override description =
+    'The rows stay and say that the image is deleted: its id is never used again, and image list --all and image show still show it. Of several ids, one that fails does not keep the others from being deleted.'
+  static override examples = [
+    '<%= config.bin %> image del wmi-k3x9q0bz',
+    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet | xargs -r <%= config.bin %> image del',
+  ]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
+  static override args = { id: flags.someIds('Image; with or without wmi-.') }
+  static override flags = {
+    'ignore-missing': Flags.boolean({ summary: 'An image that is deleted already or never was is no error.' }),
+  }
+
+  async run() {
+    const { args, flags: given } = await this.parse(ImageDel)
+    return this.withRegistry((registry) =>
+      this.forEachId(args.id, (id) => deleteImage(registry, id, { ignoreMissing: given['ignore-missing'] })),
+    )
+  }
+}

@@ -1,0 +1,46 @@
+import { Flags } from '@oclif/core'
+import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
+import { type Column, humanSize } from '../../cli/table.ts'
+import { type ImageSummary, listImages } from '../../registry/list-images.ts'
+
+const COLUMNS: Column<ImageSummary>[] = [
+  { header: 'ID', cell: (image) => image.id },
+  { header: 'NAME', cell: (image) => image.display_name },
+  { header: 'ACCOUNT', cell: (image) => image.account_id },
+  { header: 'ARCH', cell: (image) => image.arch },
+  { header: 'FORMAT', cell: (image) => image.file_format },
+  { header: 'SIZE', cell: (image) => humanSize(image.virtual_size) },
+  { header: 'STATE', cell: (image) => image.state },
+  { header: 'VISIBILITY', cell: (image) => image.visibility },
+  { header: 'CREATED', cell: (image) => image.created_at },
+]
+const ACCESS: Column<ImageSummary> = { header: 'ACCESS', cell: (image) => image.access ?? null }
+
+export default class ImageList extends BaseCommand {
+  static override aliases = ['image:ls']
+  static override summary = 'List the images, newest last.'
+  static override description =
+    'Without --account-id: all images that are not deleted. With it: what that account can use, which is its own images, those of the shared pool and the public ones, as far as they are available; the column ACCESS says which of these it is.'
+  static override examples = [
+    '<%= config.bin %> image list --account-id a-k3x9q0bz',
+    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet | xargs -r <%= config.bin %> image del',
+    '<%= config.bin %> image list --json | jq -r \'.[] | select(.state == "pending") | .id\'',
+  ]
+  static override exits = [0, 1, 2, 3, 4, 6, 7]
+  static override flags = {
+    'account-id': flags.accountId('Only what this account can use.'),
+    owned: Flags.boolean({ dependsOn: ['account-id'], summary: 'Only what the account owns, in whatever state.' }),
+    all: flags.deleted('images'),
+    quiet: flags.quiet(),
+  }
+
+  async run() {
+    const { flags: given } = await this.parse(ImageList)
+    const columns = given['account-id'] === undefined ? COLUMNS : [...COLUMNS, ACCESS]
+    return this.withRegistry((registry) => {
+      const images = listImages(registry, { accountId: given['account-id'], owned: given.owned, deleted: given.all })
+      return this.printList(images, { columns, idsOnly: given.quiet })
+    })
+  }
+}

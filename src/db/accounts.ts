@@ -1,0 +1,29 @@
+import type { Queryable } from './database.ts'
+import type { AccountRow, NewRow } from './rows.ts'
+
+/** Finds an account, deleted or not, by its exact uuid; `lock` keeps it as it is until the transaction ends. */
+export async function findAccount(
+  db: Queryable,
+  uuid: string,
+  options: { lock?: boolean } = {},
+): Promise<AccountRow | undefined> {
+  const query = db<AccountRow>('accounts').where({ uuid })
+  const rows: AccountRow[] = await (options.lock ? query.forShare() : query)
+  // The collation ignores case and trailing blanks.
+  return rows.find((row) => row.uuid === uuid)
+}
+
+/** Says whether a new account can't have this uuid: the unique index ignores case. */
+export async function isAccountUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
+  return (await db('accounts').where({ uuid }).first('id')) !== undefined
+}
+
+export async function insertAccount(db: Queryable, row: NewRow<AccountRow>): Promise<void> {
+  await db('accounts').insert(row)
+}
+
+/** The accounts, oldest first; deleted ones only with `deleted`. */
+export async function selectAccounts(db: Queryable, options: { deleted: boolean }): Promise<AccountRow[]> {
+  const query = db<AccountRow>('accounts').select('*').orderBy('id')
+  return options.deleted ? query : query.whereNull('deleted_at')
+}

@@ -1,0 +1,109 @@
+import { type Database, type Queryable, streamRows } from './database.ts'
+import type { ImageRow, NewRow } from './rows.ts'
+
+/** Which images a list holds. */
+export interface ImageSelection {
+  /** Only images that this account owns; canonical id. */
+  ownedBy?: string | undefined
+  /** Only images that one of these accounts owns, or that are public; canonical ids. */
+  ownedByOrPublic?: readonly string[] | undefined
+  /** Only images in this state; deleted ones pass where `deleted` is set. */
+  state?: string | undefined
+  /** Deleted images too. */
+  deleted: boolean
+}
+
+/** A line of a list: an image and what its backup object knows of its size. */
+export type ImageListRow = Pick<
+  ImageRow,
+  | 'id'
+  | 'uuid'
+  | 'display_name'
+  | 'account_id'
+  | 'arch'
+  | 'file_format'
+  | 'state'
+  | 'is_public'
+  | 'created_at'
+  | 'deleted_at'
+> & {
+  /** Bytes of the disk image after unpacking; null where there is no such object. */
+  size: number | null
+  /** The label with the virtual size in bytes, as decimal text. */
+  virtual_size: string | null
+}
+
+/** Finds an image, deleted or not, by its exact uuid; `lock` keeps others from changing it until the transaction ends. */
+export async function findImage(
+  db: Queryable,
+  uuid: string,
+  options: { lock?: boolean } = {},
+): Promise<ImageRow | undefined> {
+  const query = db<ImageRow>('images').where({ uuid })
+  const rows: ImageRow[] = await (options.lock ? query.forUpdate() : query)
+  // The collation ignores case and trailing blanks.
+  return rows.find((row) => row.uuid === uuid)
+}
+
+/** Says whether a new image can't have this uuid: the unique index ignores case, and deleted images keep theirs. */
+export async function isImageUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
+  return (await db('images').where({ uuid }).first('id')) !== undefined
+}
+
+/** Says whether an account, given by its canonical id, owns an image, deleted or not. */
+export async function ownsImages(db: Queryable, accountId: string): Promise<boolean> {
+  return (await db('images').where({ account_id: accountId }).first('id')) !== undefined
+}
+
+export async function insertImage(db: Queryable, row: NewRow<ImageRow>): Promise<void> {
+  await db('images').insert(row)
+}
+
+export async function updateImage(db: Queryable, id: number, changes: Partial<ImageRow>): Promise<void> {
+  await db('images').where({ id }).update(changes)
+}
+
+/**
+ * Streams a list of images, oldest first, as the database delivers them.
+ *
+ * @param virtualSizeLabel name of the label of a backup object that holds the virtual size.
+ */
+export async function* streamImages(
+  database: Database,
+  selection: ImageSelection,
+  virtualSizeLabel: string,
+): AsyncGenerator<ImageListRow> {
+  const db = database.knex
+  const query = db('images as i')
+    // backup_object_id is canonical, backup_objects.uuid is trimmed of its `bo-`.
+    .leftJoin('backup_objects as o', 'o.uuid', db.raw('SUBSTR(??, 4)', ['i.backup_object_id']))
+    .leftJoin('resource_labels as v', (join) =>
+      join.on('v.resource_uuid', 'i.backup_object_id').andOn('v.name', db.raw('?', [virtualSizeLabel])),
+    )
+    .select(
+      'i.id',
+      'i.uuid',
+      'i.display_name',
+      'i.account_id',
+      'i.arch',
+      'i.file_format',
+      'i.state',
+      'i.is_public',
+      'i.created_at',
+      'i.deleted_at',
+    )
+    .select('o.size', 'v.string_value as virtual_size')
+    .orderBy('i.id')
+  if (!selection.deleted) query.whereNull('i.deleted_at').whereNot('i.state', 'deleted')
+  const { ownedBy, ownedByOrPublic, state } = selection
+  if (ownedBy !== undefined) query.where('i.account_id', ownedBy)
+  if (ownedByOrPublic !== undefined)
+    query.where((either) => either.whereIn('i.account_id', ownedByOrPublic).orWhere('i.is_public', 1))
+  if (state !== undefined) {
+    query.where((either) => {
+      either.where('i.state', state)
+      if (selection.deleted) either.orWhereNotNull('i.deleted_at').orWhere('i.state', 'deleted')
+    })
+  }
+  yield* streamRows<ImageListRow>(database, query)
+}

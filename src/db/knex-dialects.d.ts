@@ -1,0 +1,25 @@
+// knex ships no types for its dialects, which its documentation names as the
+// classes to extend. Only what this folder overrides is declared.
+declare module 'knex/lib/dialects/mysql2/index.js' {
+  import { Knex } from 'knex'
+  export default class MysqlClient extends Knex.Client {
+    _query(connection: unknown, query: unknown): Promise<unknown>
+    query(connection: unknown, query: unknown): Promise<unknown>
+  }
+}
+declare module 'knex/lib/dialects/better-sqlite3/index.js' {
+  import { Knex } from 'knex'
+  export default class SqliteClient extends Knex.Client {
+    connectionSettings: { filename: string }
+    _query(connection: unknown, query: unknown): Promise<unknown>
+    query(connection: unknown, query: unknown): Promise<unknown>
+    _formatBindings(bindings: readonly unknown[] | undefined): unknown[]
+  }
+}
+declare module 'knex/lib/dialects/sqlite3/execution/sqlite-transaction.js' {
+  export default class SqliteTransaction {
+    constructor(client: unknown, ...rest: unknown[])
+    begin(connection: unknown): Promise<unknown>
+    query(connection: unknown, sql: string): Promise<unknown>
+  }
+}

@@ -1,0 +1,71 @@
+import knex from 'knex'
+import MysqlDialect from 'knex/lib/dialects/mysql2/index.js'
+import mysql2 from 'mysql2'
+import { describeDatabase, type MysqlSettings } from '../config.ts'
+import type { Database } from './database.ts'
+import { SILENT, translateDriverError } from './driver-errors.ts'
+
+/** Milliseconds until a server that does not answer counts as down. */
+const CONNECT_TIMEOUT = 5000
+const ACQUIRE_TIMEOUT = 8000
+
+/**
+ * What every connection is set to, whatever the server's defaults are: READ
+ * COMMITTED as the Ruby programs use it, and a strict mode, so that a value
+ * that doesn't fit is an error and never cut.
+ */
+const SESSION = [
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+  "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(@@SESSION.sql_mode, ''), 'STRICT_ALL_TABLES')",
+]
+
+/** Opens a pool of one connection, which connects at the first query. */
+export async function openMysql(settings: MysqlSettings): Promise<Database> {
+  const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
+  const rethrow = (error: unknown): never => {
+    throw translate(error)
+  }
+
+  class Client extends MysqlDialect {
+    _driver() {
+      return mysql2
+    }
+    override async acquireConnection(): Promise<unknown> {
+      return super.acquireConnection().catch(rethrow)
+    }
+    override async query(connection: unknown, query: unknown): Promise<unknown> {
+      return super.query(connection, query).catch(rethrow)
+    }
+  }
+
+  const db = knex({
+    client: Client,
+    // Spares the query for the version, which matters only to features that are not used here.
+    version: 'latest',
+    log: SILENT,
+    acquireConnectionTimeout: ACQUIRE_TIMEOUT,
+    connection: {
+      ...(settings.socketPath === undefined
+        ? { host: settings.host, port: settings.port }
+        : { socketPath: settings.socketPath }),
+      ...(settings.user === undefined ? {} : { user: settings.user }),
+      ...(settings.password === undefined ? {} : { password: settings.password }),
+      database: settings.database,
+      charset: 'utf8mb4',
+      connectTimeout: CONNECT_TIMEOUT,
+      dateStrings: true,
+      supportBigNumbers: true,
+    },
+    pool: {
+      min: 0,
+      max: 1,
+      afterCreate: (connection: mysql2.Connection, done: (error: Error | null, connection: unknown) => void) => {
+        const [isolation, mode] = SESSION as [string, string]
+        connection.query(isolation, (error) =>
+          error ? done(error, connection) : connection.query(mode, (e) => done(e, connection)),
+        )
+      },
+    },
+  })
+  return { knex: db, engine: 'mysql', created: false, translate, close: () => db.destroy() }
+}

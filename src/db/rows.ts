@@ -1,0 +1,161 @@
+/*
+ * The rows of the dcmgr database as they lie in the tables (dcmgr.md, "Tables
+ * the image registry needs"). Times are text, `YYYY-MM-DD HH:MM:SS` in UTC.
+ * Every uuid here is the trimmed form, without its prefix; every `*_id` of
+ * type string is the canonical form, with it.
+ */
+
+export interface AccountRow {
+  id: number
+  uuid: string
+  description: string | null
+  enabled: number
+  created_at: string
+  updated_at: string
+  deleted_at: string | null
+  purged_at: string | null
+}
+
+export interface ImageRow {
+  id: number
+  account_id: string
+  uuid: string
+  created_at: string
+  updated_at: string
+  /** 1 volume, 2 local. */
+  boot_dev_type: number
+  arch: string
+  description: string | null
+  is_public: number
+  state: string
+  /** YAML with symbol keys; NULL and '' count as empty. */
+  features: string | null
+  file_format: string
+  root_device: string | null
+  is_cacheable: number
+  instance_model_name: string
+  parent_image_id: string | null
+  service_type: string
+  display_name: string
+  backup_object_id: string | null
+  deleted_at: string | null
+  volumes: string
+  vifs: string
+  os_type: string
+}
+
+export interface BackupObjectRow {
+  id: number
+  account_id: string
+  uuid: string
+  display_name: string
+  service_type: string
+  backup_storage_id: number
+  /** Bytes of the disk image after its container is unpacked. */
+  size: number
+  /** Bytes of the file as it lies in the storage. */
+  allocation_size: number
+  container_format: string
+  status: number
+  state: string
+  object_key: string
+  /** MD5 in hex of the file as it lies in the storage. */
+  checksum: string
+  description: string | null
+  /** Percent. */
+  progress: number
+  deleted_at: string | null
+  created_at: string
+  updated_at: string
+  purged_at: string | null
+  source_volume_id: string
+}
+
+export interface BackupStorageRow {
+  id: number
+  uuid: string
+  display_name: string
+  storage_type: string
+  description: string | null
+  base_uri: string
+  deleted_at: string | null
+  created_at: string
+  updated_at: string
+  node_id: string | null
+}
+
+export interface HistoryRow {
+  id: number
+  /** The canonical id of what changed. */
+  uuid: string
+  attr: string
+  vchar_value: string | null
+  blob_value: string | null
+  created_at: string
+}
+
+export interface LabelRow {
+  id: number
+  resource_uuid: string
+  name: string
+  /** 1: `string_value` holds it, 2: `blob_value`. */
+  value_type: number
+  string_value: string | null
+  blob_value: string | null
+  created_at: string
+  updated_at: string
+}
+
+/** A row about to be inserted: the database gives it its integer id. */
+export type NewRow<T extends { id: number }> = Omit<T, 'id'>
+
+/** The columns of `images` in the table's order, which is the order of its history rows. */
+export const IMAGE_COLUMNS = [
+  'id',
+  'account_id',
+  'uuid',
+  'created_at',
+  'updated_at',
+  'boot_dev_type',
+  'arch',
+  'description',
+  'is_public',
+  'state',
+  'features',
+  'file_format',
+  'root_device',
+  'is_cacheable',
+  'instance_model_name',
+  'parent_image_id',
+  'service_type',
+  'display_name',
+  'backup_object_id',
+  'deleted_at',
+  'volumes',
+  'vifs',
+  'os_type',
+] as const satisfies readonly (keyof ImageRow)[]
+
+/** The columns of `backup_objects` in the table's order, which is the order of its history rows. */
+export const BACKUP_OBJECT_COLUMNS = [
+  'id',
+  'account_id',
+  'uuid',
+  'display_name',
+  'service_type',
+  'backup_storage_id',
+  'size',
+  'allocation_size',
+  'container_format',
+  'status',
+  'state',
+  'object_key',
+  'checksum',
+  'description',
+  'progress',
+  'deleted_at',
+  'created_at',
+  'updated_at',
+  'purged_at',
+  'source_volume_id',
+] as const satisfies readonly (keyof BackupObjectRow)[]

@@ -1,0 +1,74 @@
+import { Readable } from 'node:stream'
+import SqliteDialect from 'knex/lib/dialects/better-sqlite3/index.js'
+import SqliteTransaction from 'knex/lib/dialects/sqlite3/execution/sqlite-transaction.js'
+import Libsql from 'libsql'
+import type { VdcError } from '../errors.ts'
+import { translateDriverError } from './driver-errors.ts'
+
+/** Milliseconds that a statement waits for another process's lock. */
+const BUSY_TIMEOUT = 10_000
+
+/**
+ * Every transaction here writes, so it takes the write lock at its start: a
+ * deferred one fails at once, without waiting, when another process wrote
+ * between its first read and its first write.
+ */
+class ImmediateTransaction extends SqliteTransaction {
+  override begin(connection: unknown): Promise<unknown> {
+    return this.query(connection, 'BEGIN IMMEDIATE;')
+  }
+}
+
+/** knex's dialect for better-sqlite3, on libsql, which has the same interface. */
+export class LibsqlClient extends SqliteDialect {
+  _driver() {
+    return Libsql
+  }
+
+  override async acquireRawConnection(): Promise<unknown> {
+    try {
+      const connection = new Libsql(this.connectionSettings.filename)
+      connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`)
+      return connection
+    } catch (error) {
+      throw this.translate(error)
+    }
+  }
+
+  override transaction(...rest: unknown[]) {
+    return new ImmediateTransaction(this, ...rest) as never
+  }
+
+  override async _query(connection: unknown, query: unknown): Promise<unknown> {
+    return super._query(connection, query).catch((error: Error & { sqlMessage?: string }) => {
+      // knex puts the statement in front of the message; mysql2 keeps the bare one under this name.
+      error.sqlMessage = error.message
+      throw error
+    })
+  }
+
+  override async query(connection: unknown, query: unknown): Promise<unknown> {
+    return super.query(connection, query).catch((error: unknown) => {
+      throw this.translate(error)
+    })
+  }
+
+  /** knex's own collects all rows first. */
+  async _stream(
+    connection: Libsql.Database,
+    query: { sql: string; bindings: unknown[] },
+    stream: NodeJS.WritableStream,
+  ): Promise<void> {
+    const rows = connection.prepare(query.sql).iterate(...this._formatBindings(query.bindings))
+    await new Promise<void>((resolve, reject) => {
+      stream.on('error', reject).on('end', resolve)
+      Readable.from(rows)
+        .on('error', (error) => stream.emit('error', error))
+        .pipe(stream)
+    })
+  }
+
+  translate(error: unknown): VdcError {
+    return translateDriverError(error, `sqlite://${this.connectionSettings.filename}`)
+  }
+}

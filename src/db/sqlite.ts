@@ -1,0 +1,102 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import knex, { type Knex } from 'knex'
+import { describeDatabase, type SqliteSettings } from '../config.ts'
+import { VdcError } from '../errors.ts'
+import type { Database } from './database.ts'
+import { SILENT, translateDriverError } from './driver-errors.ts'
+import { LibsqlClient } from './sqlite-client.ts'
+
+/**
+ * The number of migrations that the file holds is kept in its header
+ * (`PRAGMA user_version`), so that a file that is up to date costs one read at
+ * start, and the code of the migrations isn't even loaded.
+ */
+export const SQLITE_SCHEMA_VERSION = 8
+
+/**
+ * Opens an SQLite file, and creates and migrates it when that is due. The
+ * folder of the embedded default is created; a folder that somebody named and
+ * mistyped is not.
+ *
+ * @throws VdcError DATABASE_UNREACHABLE, DATABASE_REFUSED, SCHEMA_NEWER.
+ */
+export async function openSqlite(settings: SqliteSettings): Promise<Database> {
+  if (settings.embedded) createFolder(dirname(settings.path))
+  const db = knex({
+    client: LibsqlClient,
+    connection: { filename: settings.path },
+    useNullAsDefault: true,
+    log: SILENT,
+    pool: { min: 0, max: 1 },
+  })
+  try {
+    const created = await bringUpToDate(db, settings.path)
+    const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
+    return { knex: db, engine: 'sqlite', created, translate, close: () => db.destroy() }
+  } catch (error) {
+    await db.destroy()
+    throw error
+  }
+}
+
+function createFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (error) {
+    throw new VdcError(
+      'DATABASE_UNREACHABLE',
+      `The folder ${folder} of the embedded registry can not be created: ${(error as Error).message}`,
+      {
+        hint: 'Set VDC_MANAGE_DATABASE_URI to a database elsewhere',
+        cause: error,
+      },
+    )
+  }
+}
+
+async function schemaVersion(db: Knex): Promise<number> {
+  const rows: { user_version: number }[] = await db.raw('PRAGMA user_version')
+  return rows[0]?.user_version ?? 0
+}
+
+/** @returns true when this call created the schema. */
+async function bringUpToDate(db: Knex, path: string): Promise<boolean> {
+  const version = await schemaVersion(db)
+  if (version > SQLITE_SCHEMA_VERSION) {
+    throw new VdcError(
+      'SCHEMA_NEWER',
+      `The database sqlite://${path} was made by a later vdc-manage (schema ${version}, known is ${SQLITE_SCHEMA_VERSION})`,
+      {
+        hint: 'Use that release, or a later one',
+      },
+    )
+  }
+  if (version === SQLITE_SCHEMA_VERSION) return false
+
+  await useWriteAheadLog(db)
+  const { migrateAll } = await import('./migrate.ts')
+  return db.transaction(async (trx) => {
+    // Another process may have been faster while this one waited for the lock.
+    const before = await schemaVersion(trx)
+    if (before >= SQLITE_SCHEMA_VERSION) return false
+    await migrateAll(trx)
+    await trx.raw(`PRAGMA user_version = ${SQLITE_SCHEMA_VERSION}`)
+    return before === 0
+  })
+}
+
+/** Switching a file to WAL needs it alone for a moment, and SQLite doesn't always wait for that. */
+async function useWriteAheadLog(db: Knex): Promise<void> {
+  const deadline = Date.now() + 10_000
+  for (;;) {
+    try {
+      await db.raw('PRAGMA journal_mode = WAL')
+      return
+    } catch (error) {
+      if (!(error instanceof VdcError) || error.code !== 'DATABASE_BUSY' || Date.now() > deadline) throw error
+      await sleep(20 + Math.random() * 50)
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Exit codes by meaning, one table for the whole program (docs/exit-codes.md).
+ */
+const EXIT_OF_CODE = {
+  INTERNAL_ERROR: 1,
+  OUTPUT_FAILED: 1,
+  USAGE: 2,
+  CONFIG_REFUSED: 3,
+  FILE_REFUSED: 3,
+  VALUE_REFUSED: 3,
+  ACCOUNT_NOT_FOUND: 4,
+  IMAGE_NOT_FOUND: 4,
+  ACCOUNT_DELETED: 5,
+  ACCOUNT_DISABLED: 5,
+  DUPLICATE_KEY: 5,
+  FILE_CHANGED: 5,
+  ID_TAKEN: 5,
+  IMAGE_DELETED: 5,
+  MIGRATION_LOCKED: 5,
+  OBJECT_CONFLICT: 5,
+  COMMIT_UNCERTAIN: 6,
+  DATABASE_BUSY: 6,
+  DATABASE_UNREACHABLE: 6,
+  DATABASE_REFUSED: 6,
+  QEMU_IMG_FAILED: 6,
+  SCHEMA_MISSING: 7,
+  SCHEMA_NEWER: 7,
+} as const
+
+/** Stable name of an error, the same in every release; scripts may rely on it. */
+export type ErrorCode = keyof typeof EXIT_OF_CODE
+
+/** What `--json` prints for an error, on stdout. */
+export interface ErrorJson {
+  error: { code: ErrorCode; message: string; hint?: string; exit: number }
+}
+
+/**
+ * The one error class of the program: a stable code, a message that names the
+ * thing, and where there is one a hint with the way out. The original error,
+ * if any, is kept as `cause`.
+ */
+export class VdcError extends Error {
+  readonly code: ErrorCode
+  readonly hint: string | undefined
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string | undefined; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'VdcError'
+    this.code = code
+    this.hint = options.hint
+  }
+
+  /** The process's exit code for this error. */
+  get exit(): number {
+    return EXIT_OF_CODE[this.code]
+  }
+
+  /** The error as `--json` prints it. */
+  toJSON(): ErrorJson {
+    return {
+      error: {
+        code: this.code,
+        message: this.message,
+        ...(this.hint === undefined ? {} : { hint: this.hint }),
+        exit: this.exit,
+      },
+    }
+  }
+}
+
+/**
+ * Makes any thrown value a VdcError; what is none already is a fault of the
+ * program (exit 1) with the original as its cause.
+ */
+export function asVdcError(error: unknown): VdcError {
+  if (error instanceof VdcError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new VdcError('INTERNAL_ERROR', message, { cause: error })
+}

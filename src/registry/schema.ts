@@ -1,0 +1,41 @@
+import { describeDatabase } from '../config.ts'
+import { migrateAll, type SchemaStatus, schemaStatus, unlockMigrations } from '../db/migrate.ts'
+import type { Registry } from './registry.ts'
+
+/** What a database is and what it has of the schema. */
+export interface DatabaseStatus extends SchemaStatus {
+  /** The database, without its password. */
+  database: string
+  engine: string
+  /** How many migrations are to be run. */
+  pending: number
+}
+
+/** Reads what the database has of the schema. Writes nothing on MySQL; SQLite is up to date once it is open. */
+export async function databaseStatus(registry: Registry): Promise<DatabaseStatus> {
+  const { settings } = registry
+  const status = await schemaStatus(registry.database.knex)
+  return {
+    database: describeDatabase(settings),
+    engine: settings.engine,
+    pending: status.migrations.filter((migration) => migration.state === 'pending').length,
+    ...status,
+  }
+}
+
+/**
+ * Brings the schema up to date; touches nothing where nothing is pending.
+ *
+ * @param options.unlock frees the lock of a migration that was killed first.
+ * @returns the names of the migrations that were pending and ran.
+ * @throws VdcError MIGRATION_LOCKED.
+ */
+export async function migrateDatabase(registry: Registry, options: { unlock: boolean }): Promise<string[]> {
+  const { knex } = registry.database
+  if (options.unlock) await unlockMigrations(knex)
+  const pending = (await schemaStatus(knex)).migrations
+    .filter((migration) => migration.state === 'pending')
+    .map(({ name }) => name)
+  if (pending.length > 0) await migrateAll(knex)
+  return pending
+}

@@ -1,0 +1,16 @@
+import type * as z from 'zod/mini'
+import { VdcError } from '../errors.ts'
+
+/**
+ * Checks a request against its schema, once, at the registry's door.
+ *
+ * @returns the request with its defaults.
+ * @throws VdcError VALUE_REFUSED that names the first field that is wrong.
+ */
+export function validate<T extends z.ZodMiniType>(schema: T, request: unknown): z.output<T> {
+  const result = schema.safeParse(request)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  const field = issue?.path.join('.') ?? 'the request'
+  throw new VdcError('VALUE_REFUSED', `${field} ${issue?.message ?? 'is not valid'}`)
+}
