@@ -3,9 +3,6 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises'
 import { VdcError } from '../errors.ts'
 
-/** Bytes below which nothing can be a disk image: one sector. */
-const SECTOR = 512
-
 /** A disk image file, opened once: what is inspected is what is hashed. */
 export interface ImageFile {
   /** Absolute, links resolved. */
@@ -22,7 +19,7 @@ export interface ImageFile {
  *
  * @param path as the operator gave it; links are followed.
  * @throws VdcError FILE_REFUSED for what is missing, can't be read, is no
- *   regular file, is empty or shorter than a sector.
+ *   regular file or is empty.
  */
 export async function openImageFile(path: string): Promise<ImageFile> {
   if (path === '') throw new VdcError('FILE_REFUSED', 'The path of the image file is empty')
@@ -34,7 +31,6 @@ export async function openImageFile(path: string): Promise<ImageFile> {
     const opened = await handle.stat({ bigint: true })
     requireRegular(resolved, opened)
     if (opened.size === 0n) throw refused(`The file ${resolved} is empty`)
-    if (opened.size < SECTOR) throw refused(`The file ${resolved} is too short for a disk image: ${opened.size} bytes`)
     return { path: resolved, handle, size: Number(opened.size), opened }
   } catch (error) {
     await handle.close()

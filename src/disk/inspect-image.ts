@@ -4,6 +4,9 @@ import type { ImageFile } from './image-file.ts'
 import { HANDED_OVER, type QemuImageInfo, qemuImageInfo } from './qemu-img.ts'
 import { refuseBySignature } from './signatures.ts'
 
+/** Bytes below which nothing can be a disk image. */
+const SECTOR = 512
+
 /** What a disk image file holds. */
 export interface ImageContents {
   /** One of FILE_FORMATS. */
@@ -21,9 +24,10 @@ export interface ImageContents {
  *   QEMU_IMG_FAILED when qemu-img can't be run.
  */
 export async function inspectImage(file: ImageFile, declared: string | undefined): Promise<ImageContents> {
-  await refuseBySignature(file)
-  const info = await qemuImageInfo(file)
   const refuse = (why: string, hint?: string) => new VdcError('FILE_REFUSED', `The file ${file.path} ${why}`, { hint })
+  await refuseBySignature(file)
+  if (file.size < SECTOR) throw refuse(`is too short for a disk image: ${file.size} bytes`)
+  const info = await qemuImageInfo(file)
 
   const reference = referenceIn(info)
   if (reference !== undefined) {

@@ -31,8 +31,8 @@ const VMDK_DESCRIPTOR = /^\s*#\s*Disk DescriptorFile/i
  * @throws VdcError FILE_REFUSED.
  */
 export async function refuseBySignature(file: ImageFile): Promise<void> {
-  const { buffer, bytesRead } = await file.handle.read(Buffer.alloc(HEAD), 0, HEAD, 0)
-  const head = buffer.subarray(0, bytesRead)
+  const head = Buffer.alloc(HEAD)
+  await file.handle.read(head, 0, HEAD, 0)
   const refuse = (why: string, hint: string) => new VdcError('FILE_REFUSED', `The file ${file.path} ${why}`, { hint })
 
   const wrapper = WRAPPERS.find(({ at, bytes }) => head.subarray(at, at + bytes.length).equals(Buffer.from(bytes)))

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Shows the program at work on a throw-away registry: npm run demo [-- PATH]
+# With PATH that disk image is registered, else one is made.
+given=${1:+$(realpath -- "$1")}
+source "$(dirname "$0")/setup.sh"
+need_packages qemu-img=qemu-utils
+need_modules
+need_build
+
+demo=$(mktemp -d)
+trap 'rm -rf "$demo"' EXIT
+# The embedded default, in a folder that goes away, whatever this host has configured.
+unset VDC_MANAGE_DATABASE_URI CONF_PATH
+export VDC_MANAGE_DATABASE_URI="sqlite://$demo/registry.sqlite"
+mkdir "$demo/bin"
+ln -s "$PWD/bin/run.js" "$demo/bin/vdc-manage"
+PATH="$demo/bin:$PATH"
+
+# run COMMAND ...: shows a command as it would be typed, and runs it.
+run() {
+  local word line=''
+  for word in "$@"; do
+    case $word in *[!A-Za-z0-9_./:=@,+-]* | '') word="\"$word\"" ;; esac
+    line+=" $word"
+  done
+  printf '\n$%s\n' "$line"
+  "$@"
+}
+
+cd "$demo"
+if [ -n "$given" ]; then
+  image=$given
+else
+  mkdir images
+  run qemu-img create -f qcow2 images/ubuntu10.04-amd64.qcow2 8G
+  image=images/ubuntu10.04-amd64.qcow2
+fi
+run vdc-manage image add local "$image" --arch x86_64 --account-id a-shpoolxx --description "Ubuntu 10.04 64bit" | tee id.txt
+id=$(tail -n 1 id.txt)
+run vdc-manage image list
+run vdc-manage image show "$id"
+run vdc-manage image del "$id"
+run vdc-manage image list --all

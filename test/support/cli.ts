@@ -1,0 +1,83 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+
+/** The folder of the project. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The program, as it is built. */
+export const PROGRAM = join(ROOT, 'bin/run.js')
+
+/** What a run of the program left. */
+export interface Run {
+  code: number | undefined
+  signal: string | undefined
+  stdout: string
+  stderr: string
+}
+
+export interface RunOptions {
+  database?: { uri: string }
+  env?: Record<string, string>
+  cwd?: string
+  input?: string
+  /** Throw when the exit code isn't 0. */
+  reject?: boolean
+}
+
+/** The environment that the program gets in a test: nothing of this host's settings. */
+export function environment(options: RunOptions = {}): Record<string, string> {
+  const named = options.database ?? options.env?.VDC_MANAGE_DATABASE_URI ?? options.env?.CONF_PATH
+  if (named === undefined && existsSync('/etc/wakame-vdc/dcmgr.conf')) {
+    throw new Error('This host has a dcmgr.conf: a test without a database would write to that of the installation')
+  }
+  return {
+    PATH: process.env.PATH ?? '',
+    HOME: '/nonexistent',
+    ...(options.database ? { VDC_MANAGE_DATABASE_URI: options.database.uri } : {}),
+    ...options.env,
+  }
+}
+
+/** Runs the program as a shell would, with its own process, and waits for its end. */
+export async function vdcManage(args: string[], options: RunOptions = {}): Promise<Run> {
+  const result = await execa(PROGRAM, args, {
+    env: environment(options),
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+  })
+  const run = { code: result.exitCode, signal: result.signal, stdout: result.stdout, stderr: result.stderr }
+  if (options.reject && run.code !== 0) throw new Error(`vdc-manage ${args.join(' ')}: exit ${run.code}\n${run.stderr}`)
+  return run
+}
+
+/** Runs the program, which must succeed, and reads the JSON that it answers. */
+// biome-ignore lint/suspicious/noExplicitAny: the test that reads it says what it must hold
+export async function vdcManageJson(args: string[], options: RunOptions = {}): Promise<any> {
+  return JSON.parse((await vdcManage([...args, '--json'], { ...options, reject: true })).stdout)
+}
+
+/** Runs a line in sh, in which `vdc-manage` is the program. */
+export async function shell(line: string, options: RunOptions = {}): Promise<Run> {
+  const bin = mkdtempSync(join(tmpdir(), 'vdc-manage-bin-'))
+  try {
+    await execa('ln', ['-s', PROGRAM, join(bin, 'vdc-manage')])
+    const env = environment(options)
+    const result = await execa('bash', ['-c', line], {
+      env: { ...env, PATH: `${bin}:${env.PATH}` },
+      extendEnv: false,
+      reject: false,
+      stripFinalNewline: false,
+      stdin: 'ignore',
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    })
+    return { code: result.exitCode, signal: result.signal, stdout: result.stdout, stderr: result.stderr }
+  } finally {
+    rmSync(bin, { recursive: true, force: true })
+  }
+}

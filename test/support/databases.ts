@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Libsql from 'libsql'
+import mysql from 'mysql2/promise'
+import { inject } from 'vitest'
+import { vdcManage } from './cli.ts'
+
+/** A row as the driver gives it: times are text. */
+export type Row = Record<string, string | number | null>
+
+/** A database that a test has for itself. */
+export interface TestDatabase {
+  engine: Engine
+  uri: string
+  /** Runs SQL past the program, to see what it wrote or to make what it shall find. */
+  query(sql: string, values?: (string | number | null)[]): Promise<Row[]>
+  remove(): Promise<void>
+}
+
+export type Engine = 'mariadb' | 'sqlite'
+
+/** The engines that every registry test runs on. */
+export const ENGINES: Engine[] = ['mariadb', 'sqlite']
+
+/** Makes an empty database with the schema of our migrations. */
+export async function newDatabase(engine: Engine): Promise<TestDatabase> {
+  const database = engine === 'mariadb' ? await newMariadb() : newSqlite()
+  await vdcManage(['db', 'migrate'], { database, reject: true })
+  return database
+}
+
+/** Makes an empty database on the server of all tests, or on another; without any table. */
+export async function newMariadb(port = inject('mariadb').port, charset = 'utf8mb4'): Promise<TestDatabase> {
+  const name = `t_${randomBytes(6).toString('hex')}`
+  const settings = { host: '127.0.0.1', port, user: 'root', dateStrings: true, supportBigNumbers: true }
+  const connection = await mysql.createConnection(settings)
+  await connection.query(`CREATE DATABASE ${name} CHARACTER SET ${charset}`)
+  await connection.changeUser({ database: name })
+  return {
+    engine: 'mariadb',
+    uri: `mysql://root@127.0.0.1:${port}/${name}`,
+    async query(sql, values = []) {
+      const [rows] = await connection.query(sql, values)
+      return rows as Row[]
+    },
+    async remove() {
+      await connection.query(`DROP DATABASE ${name}`)
+      await connection.end()
+    },
+  }
+}
+
+/** Names an SQLite file that isn't there yet. */
+export function newSqlite(): TestDatabase {
+  const folder = mkdtempSync(join(tmpdir(), 'vdc-manage-sqlite-'))
+  const path = join(folder, 'registry.sqlite')
+  return {
+    engine: 'sqlite',
+    uri: `sqlite://${path}`,
+    async query(sql, values = []) {
+      const connection = new Libsql(path)
+      try {
+        connection.exec('PRAGMA busy_timeout = 10000')
+        const statement = connection.prepare(sql)
+        if (statement.reader) return statement.all(...values) as Row[]
+        statement.run(...values)
+        return []
+      } finally {
+        connection.close()
+      }
+    },
+    async remove() {
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** How many rows each table has that registering writes to. */
+export async function countRows(database: TestDatabase): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  for (const table of [
+    'accounts',
+    'images',
+    'backup_objects',
+    'backup_storages',
+    'histories',
+    'resource_labels',
+    'tag_mappings',
+  ]) {
+    const [row] = await database.query(`SELECT COUNT(*) AS n FROM ${table}`)
+    counts[table] = Number(row?.n)
+  }
+  return counts
+}

@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import mysql from 'mysql2/promise'
+
+/*
+ * A MariaDB server of our own: its own data directory, socket and loopback
+ * port, whatever else runs on this host. Started for all tests, or by a test
+ * that wants to stop one.
+ */
+
+/** A private server. */
+export interface PrivateServer {
+  port: number
+  socket: string
+  process: ChildProcess
+  /** Starts it again on the same data and port, after `stop`. */
+  start(): Promise<void>
+  /** Ends it, by default in an orderly way, and waits until it has ended. */
+  stop(signal?: NodeJS.Signals): Promise<void>
+  /** Ends it and removes its data. */
+  remove(): Promise<void>
+}
+
+const PATH = `${process.env.PATH}:/usr/sbin:/sbin`
+
+export async function startServer(options: string[] = []): Promise<PrivateServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'vdc-manage-mariadb-'))
+  chmodSync(folder, 0o755)
+  const data = join(folder, 'data')
+  const socket = join(folder, 'mysqld.sock')
+  const port = await freePort()
+  const user = process.getuid?.() === 0 ? ['--user=root'] : []
+  const install = [
+    '--no-defaults',
+    `--datadir=${data}`,
+    '--auth-root-authentication-method=normal',
+    '--skip-test-db',
+    ...user,
+  ]
+  await execa('mariadb-install-db', install, { env: { PATH } })
+  const log = join(folder, 'log')
+
+  const server: PrivateServer = {
+    port,
+    socket,
+    process: undefined as never,
+    async start() {
+      const args = [
+        '--no-defaults',
+        `--datadir=${data}`,
+        `--socket=${socket}`,
+        `--port=${port}`,
+        '--bind-address=127.0.0.1',
+      ]
+      args.push(
+        `--pid-file=${join(folder, 'pid')}`,
+        `--log-error=${log}`,
+        '--innodb-buffer-pool-size=64M',
+        '--max-connections=200',
+      )
+      server.process = spawn('mariadbd', [...args, ...user, ...options], { stdio: 'ignore', env: { PATH } })
+      await untilReady(port, server.process, log)
+    },
+    async stop(signal = 'SIGTERM') {
+      if (server.process.exitCode !== null || server.process.signalCode !== null) return
+      const ended = new Promise((resolve) => server.process.once('exit', resolve))
+      server.process.kill(signal)
+      await ended
+    },
+    async remove() {
+      await server.stop('SIGKILL')
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+  writeFileSync(log, '')
+  await server.start()
+  return server
+}
+
+async function untilReady(port: number, child: ChildProcess, log: string): Promise<void> {
+  for (let attempt = 0; attempt < 300; attempt++) {
+    if (child.exitCode !== null) throw new Error(`mariadbd ended with ${child.exitCode}, see ${log}`)
+    try {
+      const connection = await mysql.createConnection({ host: '127.0.0.1', port, user: 'root' })
+      await connection.end()
+      return
+    } catch {
+      await sleep(100)
+    }
+  }
+  throw new Error(`mariadbd did not start, see ${log}`)
+}
+
+/** A port of the loopback that nobody uses at this moment. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number }
+      probe.close(() => resolve(port))
+    })
+  })
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    mariadb: { port: number; socket: string }
+  }
+}
+
+/** vitest's global set-up: one server for all test files. */
+export default async function setup({
+  provide,
+}: {
+  provide: (key: 'mariadb', value: { port: number; socket: string }) => void
+}) {
+  const server = await startServer()
+  provide('mariadb', { port: server.port, socket: server.socket })
+  return () => server.remove()
+}
