@@ -62,6 +62,15 @@ async function once<T>(database: Database, work: (trx: Knex.Transaction) => Prom
   }
 }
 
+/**
+ * For a unit of work that finds, between two of its queries, that another
+ * process has just stored what it was about to store itself: thrown, it makes
+ * the unit run again. (READ COMMITTED shows what was committed meanwhile.)
+ */
+export function lostRace(what: string): VdcError {
+  return new VdcError('DATABASE_BUSY', `Another process is storing ${what} at the same moment`, { hint: 'Try again' })
+}
+
 function isWorthAnotherTry(error: unknown): boolean {
   return error instanceof VdcError && (error.code === 'DATABASE_BUSY' || error.code === 'DUPLICATE_KEY')
 }

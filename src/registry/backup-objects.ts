@@ -1,7 +1,14 @@
-import { holdBackupObject, insertBackupObject, isBackupObjectUuidTaken, selectObjectsAt } from '../db/backup-objects.ts'
+import {
+  findBackupObject,
+  holdBackupObject,
+  insertBackupObject,
+  isBackupObjectUuidTaken,
+  selectObjectsAt,
+} from '../db/backup-objects.ts'
 import type { Queryable } from '../db/database.ts'
 import { insertLabels, selectLabels } from '../db/labels.ts'
 import { BACKUP_OBJECT_COLUMNS, type BackupObjectRow, type BackupStorageRow } from '../db/rows.ts'
+import { lostRace } from '../db/unit-of-work.ts'
 import { VdcError } from '../errors.ts'
 import { recordCreation } from './history.ts'
 import { canonicalId, derivedUuid } from './identifiers.ts'
@@ -88,7 +95,7 @@ export async function createObject(
   now: string,
 ): Promise<string> {
   const objectKey = objectKeyIn(file.uri, storage.base_uri)
-  const uuid = await freeUuid(db, `${storage.uuid}\n${objectKey}`)
+  const uuid = await freeUuid(db, storage, objectKey)
   const id = canonicalId('backupObject', uuid)
   const row = {
     account_id: options.ownerId,
@@ -120,9 +127,14 @@ export async function createObject(
   return id
 }
 
-async function freeUuid(db: Queryable, seed: string): Promise<string> {
+/** A uuid once used stays taken, so a deleted object of the same file makes the next one use another. */
+async function freeUuid(db: Queryable, storage: BackupStorageRow, objectKey: string): Promise<string> {
   for (let attempt = 0; ; attempt++) {
-    const uuid = derivedUuid(seed, attempt)
+    const uuid = derivedUuid(`${storage.uuid}\n${objectKey}`, attempt)
     if (!(await isBackupObjectUuidTaken(db, uuid))) return uuid
+    // Asked after that, and not before: whoever took it may have committed in between.
+    const taken = await findBackupObject(db, uuid)
+    const isIt = taken?.deleted_at === null && taken.backup_storage_id === storage.id && taken.object_key === objectKey
+    if (isIt) throw lostRace(`a backup object for ${storage.base_uri}${objectKey}`)
   }
 }

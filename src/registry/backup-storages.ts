@@ -8,6 +8,7 @@ import {
 import type { Queryable } from '../db/database.ts'
 import { insertLabels, selectLabels } from '../db/labels.ts'
 import type { BackupStorageRow } from '../db/rows.ts'
+import { lostRace } from '../db/unit-of-work.ts'
 import { VdcError } from '../errors.ts'
 import { canonicalId, derivedUuid, parseId } from './identifiers.ts'
 import { newLabel } from './labels.ts'
@@ -85,7 +86,13 @@ export async function createLocalStorage(db: Queryable, uri: string, now: string
 async function freeUuid(db: Queryable, baseUri: string): Promise<string> {
   for (let attempt = 0; ; attempt++) {
     const uuid = derivedUuid(baseUri, attempt)
-    const claims = await selectLabels(db, [canonicalId('backupStorage', uuid)])
-    if (!claims.some((label) => label.name === CLAIM_LABEL) && !(await isStorageUuidTaken(db, uuid))) return uuid
+    if (!(await isClaimed(db, uuid)) && !(await isStorageUuidTaken(db, uuid))) return uuid
+    // Asked after that, and not before: whoever took it may have committed in between.
+    if ((await findAliveStorage(db, uuid))?.base_uri === baseUri) throw lostRace(`a backup storage for ${baseUri}`)
   }
+}
+
+async function isClaimed(db: Queryable, uuid: string): Promise<boolean> {
+  const labels = await selectLabels(db, [canonicalId('backupStorage', uuid)])
+  return labels.some((label) => label.name === CLAIM_LABEL)
 }

@@ -1,0 +1,257 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { environment, PROGRAM, vdcManage } from '../support/cli.ts'
+import { expectWhole } from '../support/consistency.ts'
+import { newDatabase, newMariadb, newSqlite, type TestDatabase } from '../support/databases.ts'
+import { makeImage, newFolder } from '../support/images.ts'
+import { type PrivateServer, startServer } from '../support/mariadb.ts'
+import { type OnStatement, startProxy, type Verdict } from '../support/mysql-proxy.ts'
+
+/*
+ * Whatever fails and whenever it is killed, an add leaves all rows or none, and
+ * the same command afterwards succeeds. Every add here is the first of its
+ * folder, so that it has to make a storage, an object and an image.
+ */
+
+const folder = newFolder()
+afterAll(() => folder.remove())
+let files = 0
+async function newImage(): Promise<string> {
+  const own = join(folder.path, `d${++files}`)
+  mkdirSync(own)
+  return makeImage(join(own, 'disk.qcow2'))
+}
+const addArgs = (path: string) => ['image', 'add', 'local', path, '--account-id', 'a-atomic', '--create-account']
+
+/** Starts an add; `kill` ends it with SIGKILL. */
+function startAdd(path: string, uri: string) {
+  const adding = execa(PROGRAM, addArgs(path), {
+    env: environment({ database: { uri } }),
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+  })
+  return { kill: () => adding.kill('SIGKILL'), ended: adding }
+}
+
+/** A killed client's transaction ends when the server notices. */
+async function untilNobodyIsConnected(database: TestDatabase): Promise<void> {
+  const name = database.uri.split('/').at(-1) as string
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const [row] = await database.query(
+      'SELECT COUNT(*) AS n FROM information_schema.processlist WHERE db = ? AND id <> CONNECTION_ID()',
+      [name],
+    )
+    if (row?.n === 0) return
+    await sleep(20)
+  }
+  throw new Error('a connection of a killed process stayed')
+}
+
+describe('on MariaDB', () => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newDatabase('mariadb')
+    await vdcManage(['account', 'add', '--uuid', 'atomic'], { database, reject: true })
+  })
+  afterAll(() => database.remove())
+
+  /** Runs an add through a proxy that acts at a statement; returns what came of it, and how many statements there were. */
+  async function addThroughProxy(path: string, act: (add: { kill: () => void }) => OnStatement) {
+    let add: ReturnType<typeof startAdd> | undefined
+    const proxy = await startProxy(inject('mariadb').port, (number, sql) =>
+      act({ kill: () => add?.kill() })(number, sql),
+    )
+    add = startAdd(path, database.uri.replace(/:\d+\//, `:${proxy.port}/`))
+    const result = await add.ended
+    const statements = proxy.statements()
+    await proxy.close()
+    return { result, statements }
+  }
+
+  async function countStatements(): Promise<number> {
+    const { result, statements } = await addThroughProxy(await newImage(), () => () => 'pass')
+    expect(result.exitCode).toBe(0)
+    return statements
+  }
+
+  test('killed with SIGKILL before and after every statement', { timeout: 300_000 }, async () => {
+    const statements = await countStatements()
+    expect(statements).toBeGreaterThan(15)
+    let moments = 0
+    for (let moment = 1; moment <= statements; moment++) {
+      for (const verdict of ['swallow', 'pass'] as const) {
+        const path = await newImage()
+        const before = await expectWhole(database)
+        let committed = false
+        const { result } = await addThroughProxy(path, ({ kill }) => (number, sql) => {
+          if (number !== moment) return 'pass'
+          committed = verdict === 'pass' && /^COMMIT/i.test(sql)
+          kill()
+          return verdict
+        })
+        expect(result.signal).toBe('SIGKILL')
+        expect(result.stdout).toBe('')
+        await untilNobodyIsConnected(database)
+        expect(await expectWhole(database)).toBe(before + (committed ? 1 : 0))
+        expect(await vdcManage(addArgs(path), { database })).toMatchObject({ code: 0, stderr: '' })
+        moments++
+      }
+    }
+    console.log(`killed at ${moments} moments of ${statements} statements`)
+    expect(moments).toBe(2 * statements)
+    await expectWhole(database)
+  })
+
+  test('killed with SIGKILL at 30 moments in time', { timeout: 120_000 }, async () => {
+    const started = Date.now()
+    expect(await vdcManage(addArgs(await newImage()), { database })).toMatchObject({ code: 0 })
+    const whole = Date.now() - started
+    for (let moment = 0; moment < 30; moment++) {
+      const path = await newImage()
+      const before = await expectWhole(database)
+      const add = startAdd(path, database.uri)
+      await sleep((whole * moment) / 30)
+      add.kill()
+      const result = await add.ended
+      await untilNobodyIsConnected(database)
+      const after = await expectWhole(database)
+      if (result.stdout !== '') expect(after).toBe(before + 1)
+      expect(await vdcManage(addArgs(path), { database })).toMatchObject({ code: 0, stderr: '' })
+    }
+  })
+
+  test('the connection lost at every statement: exit 6, one line, no rows but where it was committing', {
+    timeout: 120_000,
+  }, async () => {
+    const statements = await countStatements()
+    for (let moment = 1; moment <= statements; moment++) {
+      const path = await newImage()
+      const before = await expectWhole(database)
+      let atCommit = false
+      const { result } = await addThroughProxy(path, () => (number, sql) => {
+        if (number !== moment) return 'pass'
+        atCommit = /^COMMIT/i.test(sql)
+        return 'cut'
+      })
+      expect(result).toMatchObject({ exitCode: 6, stdout: '' })
+      expect(result.stderr).toMatch(atCommit ? /may or may not be stored/ : /^Error: .*connection was lost.*\n/)
+      expect(result.stderr.split('\n').length).toBeLessThanOrEqual(2)
+      await untilNobodyIsConnected(database)
+      expect(await expectWhole(database)).toBe(before)
+    }
+  })
+
+  test('a deadlock is tried again, as a whole', async () => {
+    const path = await newImage()
+    const before = await expectWhole(database)
+    const name = database.uri.split('/').at(-1)
+    // Each image insert fails twice as a deadlock victim would.
+    await database.query(
+      `CREATE TABLE IF NOT EXISTS attempts (id int NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=MyISAM`,
+    )
+    await database.query(
+      `CREATE TRIGGER ${name}.fail_twice BEFORE INSERT ON images FOR EACH ROW BEGIN INSERT INTO attempts VALUES (NULL); IF (SELECT COUNT(*) FROM attempts) <= 2 THEN SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock found'; END IF; END`,
+    )
+    expect(await vdcManage(addArgs(path), { database })).toMatchObject({ code: 0, stderr: '' })
+    expect(await database.query('SELECT COUNT(*) AS n FROM attempts')).toEqual([{ n: 3 }])
+    await database.query('DROP TRIGGER fail_twice')
+    expect(await expectWhole(database)).toBe(before + 1)
+  })
+})
+
+describe('on a MariaDB that is stopped in the middle', () => {
+  let server: PrivateServer
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.remove())
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)('by %s', { timeout: 240_000 }, async (signal) => {
+    let database = await newMariadb(server.port)
+    await vdcManage(['db', 'migrate'], { database, reject: true })
+    for (const moment of [4, 9, 14, 18, 20]) {
+      const path = await newImage()
+      const before = await expectWhole(database)
+      let stopping: Promise<void> | undefined
+      const proxy = await startProxy(server.port, async (number): Promise<Verdict> => {
+        if (number === moment) {
+          stopping = server.stop(signal)
+          await stopping
+        }
+        return 'pass'
+      })
+      const add = startAdd(path, database.uri.replace(/:\d+\//, `:${proxy.port}/`))
+      const result = await add.ended
+      expect(stopping).toBeDefined()
+      expect(result).toMatchObject({ exitCode: 6, stdout: '' })
+      expect(result.stderr.split('\n').length).toBeLessThanOrEqual(2)
+      await proxy.close()
+      expect(await vdcManage(addArgs(path), { database })).toMatchObject({ code: 6, stdout: '' })
+      await server.start()
+      database = await reconnected(database)
+      expect(await expectWhole(database)).toBe(before)
+      expect(await vdcManage(addArgs(path), { database })).toMatchObject({ code: 0, stderr: '' })
+    }
+    await database.remove()
+  })
+
+  /** The same database over a new connection, as the old one died with the server. */
+  async function reconnected(old: TestDatabase): Promise<TestDatabase> {
+    const fresh = await newMariadb(server.port)
+    await fresh.query(`USE ${old.uri.split('/').at(-1)}`)
+    return { ...fresh, uri: old.uri }
+  }
+})
+
+describe('on SQLite', () => {
+  /** Runs the program so that it is killed with its Nth write to a file; returns whether it lived to its end. */
+  async function killedAtWrite(args: string[], database: TestDatabase, nth: number): Promise<boolean> {
+    const inject = `inject=pwrite64:signal=SIGKILL:when=${nth}`
+    const result = await execa(
+      'strace',
+      ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=pwrite64', '-e', inject, PROGRAM, ...args],
+      {
+        env: environment({ database }),
+        extendEnv: false,
+        reject: false,
+        stdin: 'ignore',
+      },
+    )
+    if (result.exitCode === 0) return true
+    expect(result.signal).toBe('SIGKILL')
+    // What changes something answers last of all, when all is written.
+    if (args[1] === 'add') expect(result.stdout).toBe('')
+    return false
+  }
+
+  test('killed with SIGKILL at every write to the database', { timeout: 300_000 }, async () => {
+    const database = await newDatabase('sqlite')
+    let moment = 1
+    for (let lived = false; !lived; moment++) {
+      const path = await newImage()
+      const before = await expectWhole(database)
+      lived = await killedAtWrite(addArgs(path), database, moment)
+      const after = await expectWhole(database)
+      if (lived) expect(after).toBe(before + 1)
+      expect(await vdcManage(addArgs(path), { database })).toMatchObject({ code: 0, stderr: '' })
+    }
+    console.log(`killed at ${moment - 2} writes`)
+    expect(moment - 2).toBeGreaterThanOrEqual(20)
+    await database.remove()
+  })
+
+  test('killed with SIGKILL while the file is made and migrated', { timeout: 300_000 }, async () => {
+    for (let moment = 1, lived = false; !lived; moment += 5) {
+      const database = newSqlite()
+      lived = await killedAtWrite(['account', 'list'], database, moment)
+      expect(await vdcManage(addArgs(await newImage()), { database })).toMatchObject({ code: 0, stderr: '' })
+      expect(await expectWhole(database)).toBe(1)
+      expect(await database.query('SELECT COUNT(*) AS n FROM accounts')).toEqual([{ n: 3 }])
+      await database.remove()
+    }
+  })
+})

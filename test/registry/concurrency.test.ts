@@ -1,0 +1,146 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { parseDatabaseUri } from '../../src/config.ts'
+import { addAccount } from '../../src/registry/accounts.ts'
+import { registerLocalImage } from '../../src/registry/register-local-image.ts'
+import { openRegistry } from '../../src/registry/registry.ts'
+import { vdcManage } from '../support/cli.ts'
+import { expectWhole } from '../support/consistency.ts'
+import { countRows, ENGINES, newDatabase, newSqlite, type TestDatabase } from '../support/databases.ts'
+import { makeImage, newFolder } from '../support/images.ts'
+import { startProxy } from '../support/mysql-proxy.ts'
+
+const TWENTY = Array.from({ length: 20 }, (_, number) => number)
+
+describe.each(ENGINES)('twenty at once on %s', (engine) => {
+  let database: TestDatabase
+  const folder = newFolder()
+  beforeAll(async () => {
+    database = await newDatabase(engine)
+  })
+  afterAll(async () => {
+    await database.remove()
+    folder.remove()
+  })
+  const add = (path: string) =>
+    vdcManage(['image', 'add', 'local', path, '--account-id', 'a-crowd', '--create-account'], { database })
+
+  async function expectAll(runs: { code: number | undefined; stdout: string; stderr: string }[]) {
+    for (const run of runs)
+      expect(run).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^wmi-[a-z0-9]{8}\n$/) })
+    expect(new Set(runs.map((run) => run.stdout)).size).toBe(runs.length)
+  }
+
+  test('twenty files of one new folder: an image and an object each, one storage, one account', {
+    timeout: 120_000,
+  }, async () => {
+    const paths = await Promise.all(TWENTY.map((number) => makeImage(join(folder.path, `disk${number}.qcow2`))))
+    await expectAll(await Promise.all(paths.map(add)))
+    expect(await countRows(database)).toMatchObject({ accounts: 3, images: 20, backup_objects: 20, backup_storages: 1 })
+    await expectWhole(database)
+  })
+
+  test('twenty times one file of another new folder: an image each, one object, one storage', {
+    timeout: 120_000,
+  }, async () => {
+    const other = newFolder()
+    const path = await makeImage(join(other.path, 'one.qcow2'))
+    await expectAll(await Promise.all(TWENTY.map(() => add(path))))
+    expect(await countRows(database)).toMatchObject({ images: 40, backup_objects: 21, backup_storages: 2 })
+    await expectWhole(database)
+    other.remove()
+  })
+
+  test('twenty deletions of one image: one succeeds', { timeout: 120_000 }, async () => {
+    const path = await makeImage(join(folder.path, 'gone.qcow2'))
+    const id = (await add(path)).stdout.trim()
+    const [before] = await database.query('SELECT COUNT(*) AS n FROM histories')
+    const runs = await Promise.all(TWENTY.map(() => vdcManage(['image', 'del', id], { database })))
+    expect(runs.map((run) => run.code).sort()).toEqual([0, ...TWENTY.slice(1).map(() => 5)])
+    const [after] = await database.query('SELECT COUNT(*) AS n FROM histories')
+    expect(Number(after?.n)).toBe(Number(before?.n) + 3)
+  })
+
+  test('a generated id that is taken is replaced by another', async () => {
+    const path = await makeImage(join(folder.path, 'collision.qcow2'))
+    const taken = (await add(path)).stdout.trim().slice('wmi-'.length)
+    const generated: string[] = []
+    const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'), {
+      generateUuid: () => {
+        const uuid = generated.length < 2 ? taken.toUpperCase() : `free${generated.length}`
+        generated.push(uuid)
+        return uuid
+      },
+    })
+    try {
+      const before = await countRows(database)
+      const image = await registerLocalImage(registry, { path, account_id: 'a-crowd' })
+      expect(image.id).toBe('wmi-free2')
+      expect(generated).toHaveLength(3)
+      const after = await countRows(database)
+      expect(after).toEqual({ ...before, images: Number(before.images) + 1, histories: Number(before.histories) + 23 })
+      generated.length = 0
+      await expect(registerLocalImage(registry, { path, account_id: 'a-crowd', uuid: taken })).rejects.toMatchObject({
+        code: 'ID_TAKEN',
+        exit: 5,
+      })
+      expect(generated).toHaveLength(0)
+
+      generated.length = 0
+      await addAccount(registry, { uuid: taken })
+      expect((await addAccount(registry, {})).id).toBe('a-free2')
+    } finally {
+      await registry.close()
+    }
+  })
+})
+
+test('an add that another add of the same file overtakes at any statement shares its storage and object', {
+  timeout: 240_000,
+}, async () => {
+  const database = await newDatabase('mariadb')
+  await vdcManage(['account', 'add', '--uuid', 'crowd'], { database, reject: true })
+  const addArgs = (path: string) => ['image', 'add', 'local', path, '--account-id', 'a-crowd']
+  let overtaken = true
+  let statement = 1
+  for (; overtaken; statement++) {
+    const folder = newFolder()
+    const path = await makeImage(join(folder.path, 'disk.qcow2'))
+    const before = await countRows(database)
+    overtaken = false
+    const proxy = await startProxy(inject('mariadb').port, async (number) => {
+      if (number === statement) {
+        overtaken = true
+        // It waits for a lock of the overtaken one at most until that goes on.
+        const other = vdcManage(addArgs(path), { database, reject: true })
+        await Promise.race([other, sleep(1500)])
+        others.push(other)
+      }
+      return 'pass'
+    })
+    const others: Promise<unknown>[] = []
+    const uri = database.uri.replace(/:\d+\//, `:${proxy.port}/`)
+    expect(await vdcManage(addArgs(path), { database: { uri } })).toMatchObject({ code: 0, stderr: '' })
+    await Promise.all(others)
+    await proxy.close()
+    const after = await countRows(database)
+    expect(after).toMatchObject({
+      images: Number(before.images) + 1 + others.length,
+      backup_objects: Number(before.backup_objects) + 1,
+      backup_storages: Number(before.backup_storages) + 1,
+    })
+    await expectWhole(database)
+    folder.remove()
+  }
+  expect(statement).toBeGreaterThan(20)
+  await database.remove()
+})
+
+test('twenty first uses of one SQLite file: it is made once, and all succeed', { timeout: 120_000 }, async () => {
+  const database = newSqlite()
+  const runs = await Promise.all(TWENTY.map(() => vdcManage(['account', 'add'], { database })))
+  for (const run of runs) expect(run).toMatchObject({ code: 0, stderr: '' })
+  expect(await countRows(database)).toMatchObject({ accounts: 22 })
+  await database.remove()
+})
