@@ -14,4 +14,9 @@ class CommandHelpWithExits extends CommandHelp {
 /** oclif's help, with a section on the exit codes of each command. */
 export default class VdcHelp extends Help {
   protected override CommandHelpClass = CommandHelpWithExits
+
+  /** Lists each command once; its aliases stand in its own help. */
+  protected override get sortedCommands(): Command.Loadable[] {
+    return super.sortedCommands.filter((command) => !command.aliases.includes(command.id))
+  }
 }

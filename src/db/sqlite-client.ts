@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import SqliteDialect from 'knex/lib/dialects/better-sqlite3/index.js'
 import SqliteTransaction from 'knex/lib/dialects/sqlite3/execution/sqlite-transaction.js'
 import Libsql from 'libsql'
-import type { VdcError } from '../errors.ts'
+import { VdcError } from '../errors.ts'
 import { translateDriverError } from './driver-errors.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
@@ -31,7 +31,14 @@ export class LibsqlClient extends SqliteDialect {
       connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`)
       return connection
     } catch (error) {
-      throw this.translate(error)
+      throw new VdcError(
+        'DATABASE_UNREACHABLE',
+        `The database sqlite://${this.connectionSettings.filename} can not be opened`,
+        {
+          hint: 'Its folder must exist, and both must be readable and writable',
+          cause: error,
+        },
+      )
     }
   }
 

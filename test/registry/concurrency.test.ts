@@ -9,7 +9,7 @@ import { vdcManage } from '../support/cli.ts'
 import { expectWhole } from '../support/consistency.ts'
 import { countRows, ENGINES, newDatabase, newSqlite, type TestDatabase } from '../support/databases.ts'
 import { makeImage, newFolder } from '../support/images.ts'
-import { startProxy } from '../support/mysql-proxy.ts'
+import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
 
 const TWENTY = Array.from({ length: 20 }, (_, number) => number)
 
@@ -109,7 +109,7 @@ test('an add that another add of the same file overtakes at any statement shares
     const path = await makeImage(join(folder.path, 'disk.qcow2'))
     const before = await countRows(database)
     overtaken = false
-    const proxy = await startProxy(inject('mariadb').port, async (number) => {
+    const proxy = await startProxy(inject('mariadb').port, async (number): Promise<Verdict> => {
       if (number === statement) {
         overtaken = true
         // It waits for a lock of the overtaken one at most until that goes on.

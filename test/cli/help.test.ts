@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { ROOT, vdcManage } from '../support/cli.ts'
+
+const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
+  commands: Record<string, { aliases: string[]; summary: string }>
+}
+const commands = Object.keys(manifest.commands).map((id) => id.split(':'))
+
+describe('help', () => {
+  test.each(commands.map((words) => [words.join(' '), words] as const))(
+    'of %s: summary, usage, examples and exit status',
+    async (name, words) => {
+      const run = await vdcManage([...words, '--help'], { env: { COLUMNS: '80' } })
+      expect(run).toMatchObject({ code: 0, stderr: '' })
+      expect(run.stdout).toContain(manifest.commands[words.join(':')]?.summary)
+      expect(run.stdout).toMatch(/^EXAMPLES$/m)
+      expect(run.stdout).toMatch(/^EXIT STATUS\n {2}0 {2}done$/m)
+      expect(run.stdout).not.toMatch(/undefined|null|<%/)
+      await expect(run.stdout.replaceAll(/vdc-manage\/\S+ \S+ \S+/g, 'VERSION')).toMatchFileSnapshot(
+        `../golden/help/${words.join('-')}.txt`,
+      )
+      // Asked for in another way it is the same.
+      expect((await vdcManage(['help', ...words], { env: { COLUMNS: '80' } })).stdout).toBe(run.stdout)
+      expect((await vdcManage([...words, '-h'], { env: { COLUMNS: '80' } })).stdout).toBe(run.stdout)
+      expect(name).not.toBe('')
+    },
+  )
+
+  test('of the program and of a topic lists what there is', async () => {
+    const all = await vdcManage(['--help'])
+    expect(all).toMatchObject({ code: 0, stderr: '' })
+    for (const topic of ['account', 'db', 'image']) expect(all.stdout).toMatch(new RegExp(`^ +${topic} +\\S`, 'm'))
+    expect((await vdcManage([])).stdout).toBe(all.stdout)
+    const image = await vdcManage(['image', '--help'])
+    for (const command of ['image list', 'image show', 'image del', 'image add'])
+      expect(image.stdout).toContain(command)
+    expect(image.stdout).not.toContain('image rm')
+    expect((await vdcManage(['image', 'add', '--help'])).stdout).toContain('image add local')
+    expect((await vdcManage(['image'])).stdout).toBe(image.stdout)
+  })
+})

@@ -1,0 +1,67 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { describe, expect, test } from 'vitest'
+import { PROGRAM, ROOT, vdcManage } from '../support/cli.ts'
+import { newDatabase } from '../support/databases.ts'
+import { newFolder } from '../support/images.ts'
+
+/** Which of the heavy libraries a run loads, found by what their code alone holds. */
+const MARKS = { knex: 'Unable to acquire a connection', mysql2: 'mysql_native_password', libsql: '@libsql/' }
+
+async function loadedLibraries(args: string[], database?: { uri: string }): Promise<string[]> {
+  const coverage = newFolder()
+  try {
+    // V8 lists every script that a process loaded.
+    await vdcManage(args, { env: { NODE_V8_COVERAGE: coverage.path }, reject: true, ...(database ? { database } : {}) })
+    const [file] = readdirSync(coverage.path)
+    const { result } = JSON.parse(readFileSync(join(coverage.path, file as string), 'utf8')) as {
+      result: { url: string }[]
+    }
+    const sources = result
+      .filter(({ url }) => url.startsWith('file:'))
+      .map(({ url }) => readFileSync(new URL(url), 'utf8'))
+    return Object.entries(MARKS).flatMap(([name, mark]) =>
+      sources.some((source) => source.includes(mark)) ? [name] : [],
+    )
+  } finally {
+    coverage.remove()
+  }
+}
+
+describe('start-up', () => {
+  test('--version, --help and a refused command load no database library', async () => {
+    expect(await loadedLibraries(['--version'])).toEqual([])
+    expect(await loadedLibraries(['--help'])).toEqual([])
+    expect(await loadedLibraries(['image', 'add', 'local', '--help'])).toEqual([])
+  })
+
+  test('a command loads its own driver, and only that', async () => {
+    for (const [engine, driver] of [
+      ['mariadb', 'mysql2'],
+      ['sqlite', 'libsql'],
+    ] as const) {
+      const database = await newDatabase(engine)
+      expect(await loadedLibraries(['image', 'list'], database)).toEqual(['knex', driver])
+      await database.remove()
+    }
+  })
+
+  test('--version is the package’s', async () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+    expect((await vdcManage(['--version'])).stdout).toMatch(new RegExp(`^vdc-manage/${version} linux-`))
+  })
+
+  test('the manifest is what the commands say', async () => {
+    const { stdout } = await execa('node', [join(ROOT, 'scripts/manifest.js'), '--stdout'])
+    expect(JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'))).toEqual(JSON.parse(stdout))
+  })
+
+  test('the program runs from anywhere, through a link', async () => {
+    const folder = newFolder()
+    await execa('ln', ['-s', PROGRAM, join(folder.path, 'vdc-manage')])
+    const result = await execa(join(folder.path, 'vdc-manage'), ['--version'], { cwd: '/' })
+    expect(result.stdout).toMatch(/^vdc-manage\//)
+    folder.remove()
+  })
+})

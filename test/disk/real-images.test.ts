@@ -1,0 +1,87 @@
+import { copyFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { vdcManageJson } from '../support/cli.ts'
+import { ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts'
+import { hashOf, makeImage, newFolder } from '../support/images.ts'
+
+/** Debian's boot media: a BIOS ISO, a floppy, a hybrid ISO for CD and USB stick. */
+const BOOT_IMAGES = [
+  '/usr/lib/grub-rescue/grub-rescue-cdrom.iso',
+  '/usr/lib/grub-rescue/grub-rescue-floppy.img',
+  '/usr/lib/ipxe/ipxe.iso',
+]
+
+/** Every format that qemu-img writes and that may be registered, with its options that change the layout. */
+const FORMATS: [format: string, options: string[]][] = [
+  ['raw', []],
+  ['qcow2', []],
+  ['qcow2', ['-o', 'compat=0.10']],
+  ['qcow2', ['-c', '-o', 'compression_type=zstd']],
+  ['qcow2', ['-o', 'cluster_size=4k,lazy_refcounts=on']],
+  ['qcow', []],
+  ['qed', []],
+  ['vdi', []],
+  ['vdi', ['-o', 'static=on']],
+  ['vmdk', []],
+  ['vmdk', ['-o', 'subformat=streamOptimized']],
+  ['vpc', ['-o', 'force_size=on']],
+  ['vhdx', []],
+  ['vhdx', ['-o', 'subformat=fixed']],
+  ['parallels', []],
+]
+
+describe.each(ENGINES)('real disk images on %s', (engine) => {
+  let database: TestDatabase
+  const folder = newFolder()
+  beforeAll(async () => {
+    database = await newDatabase(engine)
+  })
+  afterAll(async () => {
+    await database.remove()
+    folder.remove()
+  })
+  const add = (path: string) =>
+    vdcManageJson(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
+
+  test.each(BOOT_IMAGES)('%s as it is', async (source) => {
+    const path = join(folder.path, source.split('/').at(-1) as string)
+    copyFileSync(source, path)
+    expect(await add(path)).toMatchObject({
+      file_format: 'raw',
+      virtual_size: statSync(source).size,
+      backup_object: { checksum: hashOf(source, 'md5'), sha256: hashOf(source, 'sha256'), size: statSync(source).size },
+    })
+  })
+
+  test.each(FORMATS)('a boot image as %s %j', async (format, options) => {
+    for (const source of BOOT_IMAGES) {
+      const path = join(
+        folder.path,
+        `${source.split('/').at(-1)}${options.join('')}.${format}`.replaceAll(/[^\w./-]/g, '_'),
+      )
+      await execa('qemu-img', ['convert', '-f', 'raw', '-O', format, ...options, source, path])
+      const sectors = Math.ceil(statSync(source).size / 512) * 512
+      const image = await add(path)
+      expect(image).toMatchObject({
+        file_format: format,
+        backup_object: {
+          checksum: hashOf(path, 'md5'),
+          sha256: hashOf(path, 'sha256'),
+          allocation_size: statSync(path).size,
+        },
+      })
+      // VHDX and Parallels disks are whole numbers of their blocks.
+      expect(image.virtual_size).toBeGreaterThanOrEqual(sectors)
+      expect(image.virtual_size).toBeLessThan(sectors + 2 * 1024 * 1024)
+    }
+  })
+
+  test('an empty disk of 1 TiB in every format: the virtual size is kept', async () => {
+    for (const format of ['qcow2', 'qcow', 'qed', 'vdi', 'vmdk', 'vhdx', 'parallels']) {
+      const image = await add(await makeImage(join(folder.path, `large.${format}`), { format, size: '1T' }))
+      expect(image).toMatchObject({ file_format: format, virtual_size: 1024 ** 4 })
+    }
+  })
+})

@@ -1,0 +1,71 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { execa } from 'execa'
+import { expect, test } from 'vitest'
+import { ROOT } from './support/cli.ts'
+import { newFolder } from './support/images.ts'
+
+/** Imports that cross a wall of docs/architecture.md: the file, and what it must not import. */
+const CROSSINGS: [file: string, source: string][] = [
+  ['src/commands/image/x.ts', '../../db/images.ts'],
+  ['src/commands/image/x.ts', '../../disk/qemu-img.ts'],
+  ['src/commands/image/x.ts', 'knex'],
+  ['src/cli/x.ts', '../db/images.ts'],
+  ['src/cli/x.ts', '../disk/qemu-img.ts'],
+  ['src/cli/x.ts', '../commands/image/list.ts'],
+  ['src/registry/x.ts', '../cli/output.ts'],
+  ['src/registry/x.ts', '@oclif/core'],
+  ['src/registry/x.ts', 'knex'],
+  ['src/disk/x.ts', '../db/images.ts'],
+  ['src/disk/x.ts', '../registry/accounts.ts'],
+  ['src/disk/x.ts', '../config.ts'],
+  ['src/db/x.ts', '../registry/accounts.ts'],
+  ['src/db/x.ts', '../disk/qemu-img.ts'],
+  ['src/errors.ts', './db/images.ts'],
+  ['migrations/999_x.ts', '../src/errors.ts'],
+]
+/** Imports that are as they should be. */
+const ALLOWED: [file: string, source: string][] = [
+  ['src/commands/image/x.ts', '../../registry/accounts.ts'],
+  ['src/commands/image/x.ts', '../../cli/flags.ts'],
+  ['src/registry/x.ts', '../db/images.ts'],
+  ['src/registry/x.ts', '../disk/qemu-img.ts'],
+  ['src/db/x.ts', 'knex'],
+  ['src/disk/x.ts', '../errors.ts'],
+]
+
+/** Lints a file for each case, in a folder of its own with the project's rules; returns how often each was refused. */
+async function refusals(cases: [file: string, source: string][]): Promise<number[]> {
+  const folder = newFolder()
+  try {
+    const rules = JSON.parse(readFileSync(join(ROOT, 'biome.json'), 'utf8'))
+    writeFileSync(join(folder.path, 'biome.json'), JSON.stringify({ ...rules, vcs: { enabled: false } }))
+    const files = cases.map(([file, source], number) => {
+      // src/errors.ts and src/config.ts are named one by one.
+      const name = file === 'src/errors.ts' ? file : join(dirname(file), `case${number}.ts`)
+      mkdirSync(join(folder.path, dirname(file)), { recursive: true })
+      writeFileSync(
+        join(folder.path, name),
+        `import * as x from '${source}'\n\nconsole.log(x, await import('${source}'))\n`,
+      )
+      return name
+    })
+    const args = ['lint', '--only=style/noRestrictedImports', '--reporter=json', '--max-diagnostics=none']
+    const result = await execa(join(ROOT, 'node_modules/.bin/biome'), args, { cwd: folder.path, reject: false })
+    const { diagnostics } = JSON.parse(result.stdout) as { diagnostics: { location: { path: string } }[] }
+    return files.map((file) => diagnostics.filter(({ location }) => location.path === file).length)
+  } finally {
+    folder.remove()
+  }
+}
+
+test('an import that crosses a wall is refused, static or dynamic', async () => {
+  const found = await refusals(CROSSINGS)
+  expect(CROSSINGS.map((crossing, number) => [...crossing, found[number]])).toEqual(
+    CROSSINGS.map((crossing) => [...crossing, 2]),
+  )
+})
+
+test('an import along the way is not', async () => {
+  expect(await refusals(ALLOWED)).toEqual(ALLOWED.map(() => 0))
+})
