@@ -1,6 +1,14 @@
 #!/usr/bin/env node
-import { dirname } from 'node:path'
+import module from 'node:module'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { main } from '../dist/cli/main.js'
 
+// From Node 22 on, V8's compiled code is kept between runs, in a folder that
+// only this user can write to: who can write there decides what we execute. So
+// not below /tmp, as Node's default is, and for root not below a HOME that sudo
+// may have kept (docs/decisions/0001-bundle.md).
+const caches = process.geteuid?.() === 0 ? '/var/cache' : process.env.HOME && join(process.env.HOME, '.cache')
+if (caches) module.enableCompileCache?.(join(caches, 'vdc-manage'))
+
+const { main } = await import('../dist/cli/main.js')
 await main(process.argv.slice(2), dirname(dirname(fileURLToPath(import.meta.url))))

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Shows the program at work on a throw-away registry: npm run demo [-- PATH]
 # With PATH that disk image is registered, else one is made.
-given=${1:+$(realpath -- "$1")}
+# npm runs scripts in the project's folder; INIT_CWD is where it was typed.
+given=
+if [ $# -gt 0 ]; then given=$(cd "${INIT_CWD:-.}" && realpath -e -- "$1") || exit; fi
 source "$(dirname "$0")/setup.sh"
-need_packages qemu-img=qemu-utils
-need_modules
-need_build
+if [ -z "${VDC_MANAGE_DEMO_READY:-}" ]; then
+  need_packages qemu-img=qemu-utils
+  need_modules
+  need_build
+fi
 
 demo=$(mktemp -d)
 trap 'rm -rf "$demo"' EXIT
@@ -30,12 +34,14 @@ run() {
 cd "$demo"
 if [ -n "$given" ]; then
   image=$given
+  description="An image of mine"
 else
   mkdir images
   run qemu-img create -f qcow2 images/ubuntu10.04-amd64.qcow2 8G
   image=images/ubuntu10.04-amd64.qcow2
+  description="Ubuntu 10.04 64bit"
 fi
-run vdc-manage image add local "$image" --arch x86_64 --account-id a-shpoolxx --description "Ubuntu 10.04 64bit" | tee id.txt
+run vdc-manage image add local "$image" --arch x86_64 --account-id a-shpoolxx --description "$description" | tee id.txt
 id=$(tail -n 1 id.txt)
 run vdc-manage image list
 run vdc-manage image show "$id"

@@ -3,7 +3,7 @@ export const EXIT_STATUS: Readonly<Record<number, string>> = {
   0: 'done',
   1: 'a fault of the program, or stdout could not be written',
   2: 'usage: unknown command or option, missing argument',
-  3: 'a value or a file is refused',
+  3: 'a value, a file or a setting is refused',
   4: 'not found',
   5: 'conflict: exists already, changed, disabled or deleted',
   6: 'the database or qemu-img can not be reached or run',

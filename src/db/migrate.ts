@@ -6,7 +6,7 @@ import { VdcError } from '../errors.ts'
 const TABLE_NAME = 'vdc_manage_migrations'
 
 /** applied: run and recorded here; present: what it makes is there, made by another; pending: to be run. */
-export type MigrationState = 'applied' | 'present' | 'pending'
+type MigrationState = 'applied' | 'present' | 'pending'
 
 /** What a database has of the schema. */
 export interface SchemaStatus {

@@ -15,7 +15,7 @@ import { BOOT_DEV_TYPES, SHA256_LABEL } from './values.ts'
 import { virtualSizeOf } from './virtual-size.ts'
 
 /** A storage as people and scripts see it. */
-export interface StorageDetails {
+interface StorageDetails {
   id: string
   display_name: string
   storage_type: string
@@ -25,7 +25,7 @@ export interface StorageDetails {
 }
 
 /** A backup object as people and scripts see it; sizes in bytes, times ISO 8601 UTC. */
-export interface ObjectDetails {
+interface ObjectDetails {
   id: string
   account_id: string
   display_name: string

@@ -8,7 +8,7 @@ import { inject } from 'vitest'
 import { vdcManage } from './cli.ts'
 
 /** A row as the driver gives it: times are text. */
-export type Row = Record<string, string | number | null>
+type Row = Record<string, string | number | null>
 
 /** A database that a test has for itself. */
 export interface TestDatabase {
