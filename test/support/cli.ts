@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { inject } from 'vitest'
 
 /** The folder of the project. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -64,7 +64,7 @@ export async function vdcManageJson(args: string[], options: RunOptions = {}): P
 
 /** Runs a line in sh, in which `vdc-manage` is the program. */
 export async function shell(line: string, options: RunOptions = {}): Promise<Run> {
-  const bin = mkdtempSync(join(tmpdir(), 'vdc-manage-bin-'))
+  const bin = mkdtempSync(join(inject('folder'), 'bin-'))
   try {
     await execa('ln', ['-s', PROGRAM, join(bin, 'vdc-manage')])
     const env = environment(options)

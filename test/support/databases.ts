@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Libsql from 'libsql'
 import mysql from 'mysql2/promise'
@@ -54,7 +53,7 @@ export async function newMariadb(port = inject('mariadb').port, charset = 'utf8m
 
 /** Names an SQLite file that isn't there yet. */
 export function newSqlite(): TestDatabase {
-  const folder = mkdtempSync(join(tmpdir(), 'vdc-manage-sqlite-'))
+  const folder = mkdtempSync(join(inject('folder'), 'sqlite-'))
   const path = join(folder, 'registry.sqlite')
   return {
     engine: 'sqlite',

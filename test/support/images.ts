@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
+import { inject } from 'vitest'
 
 /** A folder for image files that a test has for itself; its name is one that a URI can hold. */
 export function newFolder(): { path: string; remove(): void } {
-  const path = realpathSync(mkdtempSync(join(tmpdir(), 'vdc-manage-images-')))
+  const path = mkdtempSync(join(inject('folder'), 'images-'))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 

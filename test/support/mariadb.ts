@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import mysql from 'mysql2/promise'
+import type { TestProject } from 'vitest/node'
 
 /*
  * A MariaDB server of our own: its own data directory, socket and loopback
@@ -111,16 +112,20 @@ export function freePort(): Promise<number> {
 declare module 'vitest' {
   interface ProvidedContext {
     mariadb: { port: number; socket: string }
+    /** Where tests put their files; it goes away with the run, whatever became of them. */
+    folder: string
   }
 }
 
-/** vitest's global set-up: one server for all test files. */
-export default async function setup({
-  provide,
-}: {
-  provide: (key: 'mariadb', value: { port: number; socket: string }) => void
-}) {
+/** vitest's global set-up: one server and one folder for all test files. */
+export default async function setup({ provide }: TestProject) {
   const server = await startServer()
+  const folder = mkdtempSync(join(tmpdir(), 'vdc-manage-test-'))
+  chmodSync(folder, 0o755)
   provide('mariadb', { port: server.port, socket: server.socket })
-  return () => server.remove()
+  provide('folder', realpathSync(folder))
+  return async () => {
+    await server.remove()
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
