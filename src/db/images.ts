@@ -1,4 +1,6 @@
+import type { Knex } from 'knex'
 import { type Database, type Queryable, streamRows } from './database.ts'
+import { exact } from './exact.ts'
 import type { ImageRow, NewRow } from './rows.ts'
 
 /** Which images a list holds. */
@@ -33,6 +35,12 @@ export type ImageListRow = Pick<
   virtual_size: string | null
 }
 
+type JoinedRow = ImageListRow & {
+  backup_object_id: string | null
+  object_uuid: string | null
+  resource_uuid: string | null
+}
+
 /** Finds an image, deleted or not, by its exact uuid; `lock` keeps others from changing it until the transaction ends. */
 export async function findImage(
   db: Queryable,
@@ -51,8 +59,12 @@ export async function isImageUuidTaken(db: Queryable, uuid: string): Promise<boo
 }
 
 /** Says whether an account, given by its canonical id, owns an image, deleted or not. */
-export async function ownsImages(db: Queryable, accountId: string): Promise<boolean> {
-  return (await db('images').where({ account_id: accountId }).first('id')) !== undefined
+export async function ownsImages(database: Database, accountId: string): Promise<boolean> {
+  const query = database
+    .knex('images')
+    .where('account_id', accountId)
+    .where(exact(database, 'account_id') as never, accountId)
+  return (await query.first('id')) !== undefined
 }
 
 export async function insertImage(db: Queryable, row: NewRow<ImageRow>): Promise<void> {
@@ -92,18 +104,32 @@ export async function* streamImages(
       'i.created_at',
       'i.deleted_at',
     )
-    .select('o.size', 'v.string_value as virtual_size')
+    .select(
+      'o.size',
+      'v.string_value as virtual_size',
+      'i.backup_object_id',
+      'o.uuid as object_uuid',
+      'v.resource_uuid',
+    )
     .orderBy('i.id')
   if (!selection.deleted) query.whereNull('i.deleted_at').whereNot('i.state', 'deleted')
   const { ownedBy, ownedByOrPublic, state } = selection
-  if (ownedBy !== undefined) query.where('i.account_id', ownedBy)
-  if (ownedByOrPublic !== undefined)
-    query.where((either) => either.whereIn('i.account_id', ownedByOrPublic).orWhere('i.is_public', 1))
+  const owned = (clause: Knex.QueryBuilder, ids: readonly string[]) =>
+    clause.whereIn('i.account_id', ids).whereIn(exact(database, 'i.account_id') as never, ids)
+  if (ownedBy !== undefined) owned(query, [ownedBy])
+  if (ownedByOrPublic !== undefined) {
+    query.where((either) => either.where((some) => owned(some, ownedByOrPublic)).orWhere('i.is_public', 1))
+  }
   if (state !== undefined) {
     query.where((either) => {
       either.where('i.state', state)
       if (selection.deleted) either.orWhereNotNull('i.deleted_at').orWhere('i.state', 'deleted')
     })
   }
-  yield* streamRows<ImageListRow>(database, query)
+  for await (const row of streamRows<JoinedRow>(database, query)) {
+    // The joins ignore case.
+    if (row.object_uuid === null || `bo-${row.object_uuid}` !== row.backup_object_id) row.size = null
+    if (row.resource_uuid !== row.backup_object_id) row.virtual_size = null
+    yield row
+  }
 }

@@ -54,7 +54,7 @@ async function knownAccount(registry: Registry, id: string): Promise<string> {
   const { knex } = registry.database
   const uuid = parseId('account', id)
   const canonical = canonicalId('account', uuid)
-  if ((await findAccount(knex, uuid)) === undefined && !(await ownsImages(knex, canonical))) {
+  if ((await findAccount(knex, uuid)) === undefined && !(await ownsImages(registry.database, canonical))) {
     throw notFound(uuid, 'vdc-manage account list shows the accounts')
   }
   return canonical

@@ -74,6 +74,36 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     })
   })
 
+  test('another case is another account, and another object', async () => {
+    const [row] = await database.query('SELECT * FROM images WHERE uuid = ?', [own.slice(4)])
+    const { id: _, ...copy }: Record<string, string | number | null> = {
+      ...row,
+      uuid: 'upper',
+      account_id: 'a-OTHER',
+      backup_object_id: String(row?.backup_object_id).toUpperCase().replace('BO-', 'bo-'),
+    }
+    await database.query(
+      `INSERT INTO images (${Object.keys(copy).join(', ')}) VALUES (${Object.keys(copy)
+        .map(() => '?')
+        .join(', ')})`,
+      Object.values(copy),
+    )
+    try {
+      expect(await ids('--account-id', 'a-other', '--owned')).toBe(lines(own, pending))
+      expect(await ids('--account-id', 'a-other')).toBe(lines(pool, own, open))
+      expect(await ids('--account-id', 'a-OTHER', '--owned')).toBe(lines('wmi-upper'))
+      expect(await vdcManage(['image', 'list', '--account-id', 'a-Other'], { database })).toMatchObject({ code: 4 })
+      const list = await vdcManageJson(['image', 'list', '--account-id', 'a-OTHER', '--owned'], { database })
+      expect(list[0].virtual_size).toBe(null)
+      expect(await vdcManageJson(['image', 'show', 'wmi-upper'], { database })).toMatchObject({
+        backup_object: null,
+        virtual_size: null,
+      })
+    } finally {
+      await database.query("DELETE FROM images WHERE uuid = 'upper'")
+    }
+  })
+
   test('the table has its columns, and marks what is deleted', async () => {
     const { stdout } = await vdcManage(['image', 'list', '--all'], { database })
     const [head, first] = stdout.split('\n')
