@@ -7,6 +7,7 @@ import { environment, PROGRAM, vdcManage, vdcManageJson } from './support/cli.ts
 import { newDatabase, type TestDatabase } from './support/databases.ts'
 import { newFolder } from './support/images.ts'
 import { freePort } from './support/mariadb.ts'
+import { startProxy } from './support/mysql-proxy.ts'
 
 const SECRET = 'S3cr3t-p4ss'
 const folder = newFolder()
@@ -223,6 +224,22 @@ describe('the database down: one line and its hint, exit 6, within 10 s, no stac
     await new Promise((resolve) => server.once('listening', resolve))
     await expectDown(`mysql://root@127.0.0.1:${(server.address() as { port: number }).port}/x`, /no answer in time/)
     server.close()
+  })
+
+  test('it says hello and then freezes', { timeout: 120_000 }, async () => {
+    const database = await newDatabase('mariadb')
+    const frozenAt = (statement: number) =>
+      startProxy(inject('mariadb').port, (number) => (number >= statement ? 'swallow' : 'pass'))
+    const proxied = (port: number) => database.uri.replace(/:\d+\//, `:${port}/`)
+    const first = await frozenAt(1)
+    await expectDown(proxied(first.port), /no answer in time/)
+    await first.close()
+    // In the middle of its work a server may take its time, but not for ever.
+    const later = await frozenAt(5)
+    const run = await vdcManage(['account', 'add'], { env: { VDC_MANAGE_DATABASE_URI: proxied(later.port) } })
+    expect(run).toMatchObject({ code: 6, stdout: '', stderr: expect.stringMatching(/^Error: .*no answer in time.*\n/) })
+    await later.close()
+    await database.remove()
   })
 
   test('something accepts and hangs up, or talks another language', async () => {

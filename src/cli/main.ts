@@ -6,8 +6,8 @@ import { reportError } from './report-error.ts'
 import { dashOptionNames } from './spelling.ts'
 
 /**
- * Runs the program: finds the command that the words name and runs it. Never
- * throws; the exit code is left in `process.exitCode`.
+ * Runs the program: finds the command that the words name, runs it, and ends
+ * the process with its exit code.
  *
  * @param argv the words after the program's name.
  * @param root the folder of the package.
@@ -23,6 +23,8 @@ export async function main(argv: readonly string[], root: string): Promise<void>
   } catch (error) {
     await report(error)
   }
+  // All answers are written by now, and a server that hangs must not keep us.
+  process.exit()
 }
 
 async function dispatch(words: string[], config: Config): Promise<void> {

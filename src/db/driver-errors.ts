@@ -19,6 +19,7 @@ const UNREACHABLE = new Set([
   'EPIPE',
   'ETIMEDOUT',
   'PROTOCOL_CONNECTION_LOST',
+  'PROTOCOL_SEQUENCE_TIMEOUT',
   'ER_SERVER_SHUTDOWN',
   'ER_CON_COUNT_ERROR',
   'ER_HOST_IS_BLOCKED',
@@ -26,6 +27,8 @@ const UNREACHABLE = new Set([
   'ER_CONNECTION_KILLED',
   'ER_NORMAL_SHUTDOWN',
 ])
+
+const TIMED_OUT = new Set(['ETIMEDOUT', 'PROTOCOL_SEQUENCE_TIMEOUT'])
 
 const REFUSED = new Set([
   'ER_ACCESS_DENIED_ERROR',
@@ -101,7 +104,7 @@ export function translateDriverError(error: unknown, place: string): VdcError {
 }
 
 function reasonOf(error: DriverError, text: string): string {
-  if (error.name === 'KnexTimeoutError' || error.code === 'ETIMEDOUT') return 'no answer in time'
+  if (error.name === 'KnexTimeoutError' || TIMED_OUT.has(error.code ?? '')) return 'no answer in time'
   if (error.code === 'PROTOCOL_CONNECTION_LOST') return 'the connection was lost'
   // A host with several addresses fails with an AggregateError, whose own message is empty.
   return text || (error.code as string)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import knex from 'knex'
 import MysqlDialect from 'knex/lib/dialects/mysql2/index.js'
 import mysql2 from 'mysql2'
@@ -8,15 +9,20 @@ import { SILENT, translateDriverError } from './driver-errors.ts'
 /** Milliseconds until a server that does not answer counts as down. */
 const CONNECT_TIMEOUT = 5000
 const ACQUIRE_TIMEOUT = 8000
+/** Milliseconds until a server that does not answer a statement counts as down; longer than any wait for a lock. */
+const STATEMENT_TIMEOUT = 30_000
+/** Milliseconds that saying goodbye to the server may take. */
+const CLOSE_TIMEOUT = 1000
 
 /**
  * What every connection is set to, whatever the server's defaults are: READ
- * COMMITTED as the Ruby programs use it, and a strict mode, so that a value
- * that doesn't fit is an error and never cut.
+ * COMMITTED as the Ruby programs use it; a strict mode, so that a value that
+ * doesn't fit is an error and never cut; and seconds to wait for locks, after
+ * which the unit of work is tried again.
  */
 const SESSION = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-  "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(@@SESSION.sql_mode, ''), 'STRICT_ALL_TABLES')",
+  "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(@@SESSION.sql_mode, ''), 'STRICT_ALL_TABLES'), innodb_lock_wait_timeout = 10, lock_wait_timeout = 20",
 ]
 
 /** Opens a pool of one connection, which connects at the first query. */
@@ -32,6 +38,10 @@ export async function openMysql(settings: MysqlSettings): Promise<Database> {
     }
     override async acquireConnection(): Promise<unknown> {
       return super.acquireConnection().catch(rethrow)
+    }
+    override async _query(connection: unknown, query: { options?: object }): Promise<unknown> {
+      query.options = { ...query.options, timeout: STATEMENT_TIMEOUT }
+      return super._query(connection, query)
     }
     override async query(connection: unknown, query: unknown): Promise<unknown> {
       return super.query(connection, query).catch(rethrow)
@@ -67,5 +77,11 @@ export async function openMysql(settings: MysqlSettings): Promise<Database> {
       },
     },
   })
-  return { knex: db, engine: 'mysql', created: false, translate, close: () => db.destroy() }
+  return {
+    knex: db,
+    engine: 'mysql',
+    created: false,
+    translate,
+    close: () => Promise.race([db.destroy(), sleep(CLOSE_TIMEOUT, undefined, { ref: false })]),
+  }
 }
