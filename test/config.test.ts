@@ -122,6 +122,7 @@ describe('which database', () => {
       [
         '-f',
         '-qq',
+        '-v',
         '-s',
         '4096',
         '-e',
@@ -141,7 +142,11 @@ describe('which database', () => {
       },
     )
     expect(strace.stderr).toMatch(/execve\("[^"]*qemu-img", \["qemu-img", "info"/)
-    expect(strace.stderr).not.toContain(SECRET)
+    // With -v the environments are shown too; ours holds the URI, the child's must not.
+    const child = strace.stderr.split('\n').filter((line) => line.includes('["qemu-img", "info"'))
+    expect(child.join()).toContain('LC_ALL=C')
+    expect(child.join()).not.toContain(SECRET)
+    expect(child.join()).not.toContain('VDC_MANAGE')
   })
 
   test('what the database itself refuses is exit 6, in two lines', async () => {

@@ -48,7 +48,8 @@ export abstract class BaseCommand extends Command {
     try {
       return await work(registry)
     } finally {
-      await registry.close()
+      // What is committed stays so, however the goodbye goes.
+      await registry.close().catch(() => {})
     }
   }
 

@@ -17,7 +17,7 @@ export async function main(argv: readonly string[], root: string): Promise<void>
   const report = (error: unknown) => reportError(error, { json: hasFlag(words, '--json'), debug: isDebugging(words) })
   // Every write waits for its own outcome; without a listener a closed pipe would end the process in the middle.
   for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => {})
-  process.on('uncaughtException', (error) => void report(error))
+  process.on('uncaughtException', (error) => void report(error).finally(() => process.exit()))
   try {
     await dispatch(words, await Config.load({ root }))
   } catch (error) {
