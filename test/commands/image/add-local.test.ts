@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { renameSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { shell, vdcManage, vdcManageJson } from '../../support/cli.ts'
@@ -204,6 +204,24 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
     expect(run).toMatchObject({ code: 5, stdout: '' })
     expect(run.stderr).toContain(first.backup_object_id)
     expect(await database.query('SELECT COUNT(*) AS n FROM images')).toEqual(images)
+  })
+
+  test('names that mean something to qemu-img or to a shell are names of files', async () => {
+    for (const name of ['a:b.raw', 'nbd:x.raw', 'fat:rw.raw', '-x.raw', "it's;$(x)&.raw"]) {
+      await makeImage(join(folder.path, 'plain.raw'), { format: 'raw', size: '1M' })
+      renameSync(join(folder.path, 'plain.raw'), join(folder.path, name))
+      const args = ['image', 'add', 'local', '--account-id', 'a-shpoolxx', '--json', '--', name]
+      const run = await vdcManage(args, { database, cwd: folder.path })
+      expect(run).toMatchObject({ code: 0, stderr: '' })
+      expect(JSON.parse(run.stdout).backup_object.uri).toBe(`file://${folder.path}/${name}`)
+    }
+  })
+
+  test('a link is followed: what it points to is registered', async () => {
+    const link = join(folder.path, 'link.qcow2')
+    symlinkSync('ubuntu10.04-amd64.qcow2', link)
+    const image = await vdcManageJson(['image', 'add', 'local', link, '--account-id', 'a-shpoolxx'], { database })
+    expect(image).toMatchObject({ display_name: 'ubuntu10.04-amd64', backup_object: { uri: `file://${path}` } })
   })
 
   test('the storage is the one whose base_uri is the longest prefix of the file’s URI', async () => {
