@@ -90,6 +90,13 @@ export function translateDriverError(error: unknown, place: string): VdcError {
       'Check that it runs and that VDC_MANAGE_DATABASE_URI or dcmgr.conf names it rightly',
     )
   }
+  if (code === 'SQLITE_READONLY' || code.startsWith('SQLITE_READONLY_')) {
+    return fail(
+      'DATABASE_REFUSED',
+      `The database ${place} can not be written to: ${text}`,
+      'The file and its folder must be writable',
+    )
+  }
   if (REFUSED.has(code) || /denied|read.?only/i.test(text)) {
     return fail(
       'DATABASE_REFUSED',

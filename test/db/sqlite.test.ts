@@ -1,7 +1,10 @@
+import { chmodSync, copyFileSync, existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { execa } from 'execa'
 import { expect, test } from 'vitest'
 import { migrations } from '../../migrations/index.ts'
 import { SQLITE_SCHEMA_VERSION } from '../../src/db/sqlite.ts'
-import { vdcManage } from '../support/cli.ts'
+import { environment, PROGRAM, vdcManage } from '../support/cli.ts'
 import { newSqlite } from '../support/databases.ts'
 
 test('the version that a file is checked for is the number of the migrations', () => {
@@ -12,6 +15,41 @@ test('the names of the migrations are numbered without a gap', () => {
   expect([...migrations.keys()].map((name) => Number(name.slice(0, 3)))).toEqual(
     [...migrations.keys()].map((_, i) => i + 1),
   )
+})
+
+test('a copy of the file alone holds what was stored', async () => {
+  const database = newSqlite()
+  const copy = newSqlite()
+  await vdcManage(['account', 'add', '--uuid', 'kept'], { database, reject: true })
+  copyFileSync(database.uri.slice('sqlite://'.length), copy.uri.slice('sqlite://'.length))
+  expect((await vdcManage(['account', 'list', '--quiet'], { database: copy })).stdout).toContain('a-kept\n')
+  await database.remove()
+  await copy.remove()
+})
+
+test('a file that may only be read can be listed, not added to', async () => {
+  const database = newSqlite()
+  await vdcManage(['account', 'list'], { database, reject: true })
+  const path = database.uri.slice('sqlite://'.length)
+  for (const name of [dirname(path), path, `${path}-wal`, `${path}-shm`])
+    if (existsSync(name)) chmodSync(name, name === dirname(path) ? 0o755 : 0o644)
+  const asNobody = (args: string[]) =>
+    execa('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', PROGRAM, ...args], {
+      env: environment({ database }),
+      extendEnv: false,
+      reject: false,
+    })
+  // Without root there is nobody else to be.
+  if (process.getuid?.() === 0) {
+    expect(await asNobody(['account', 'list', '--quiet'])).toMatchObject({
+      exitCode: 0,
+      stdout: 'a-00000000\na-shpoolxx',
+    })
+    const refused = await asNobody(['account', 'add'])
+    expect(refused).toMatchObject({ exitCode: 6, stdout: '' })
+    expect(refused.stderr).toMatch(/can not be written to.*\nHint: The file and its folder must be writable$/)
+  }
+  await database.remove()
 })
 
 test('a file that an older release made is brought up to date, and keeps its rows', async () => {
