@@ -4,12 +4,12 @@
  */
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Config } from '@oclif/core'
+import { Plugin } from '@oclif/core'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const config = await Config.load({ root, ignoreManifest: true, devPlugins: false, userPlugins: false })
-const plugin = [...config.plugins.values()].find(({ isRoot }) => isRoot)
-if (plugin === undefined) throw new Error('the package itself was not found')
+// Config.load would hand back the manifest that is there already.
+const plugin = new Plugin({ root, isRoot: true, ignoreManifest: true, errorOnManifestCreate: true })
+await plugin.load()
 const manifest = `${JSON.stringify(plugin.manifest, null, 2)}\n`
 if (process.argv.includes('--stdout')) process.stdout.write(manifest)
 else writeFileSync(`${root}/oclif.manifest.json`, manifest)

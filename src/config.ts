@@ -50,8 +50,13 @@ const mysqlParts = z.object({
  */
 export function loadDatabaseSettings(env: NodeJS.ProcessEnv, dataDir: string): DatabaseSettings {
   const { VDC_MANAGE_DATABASE_URI: uri, CONF_PATH: confPath } = environment.parse(env)
-  if (uri) return parseDatabaseUri(uri, 'VDC_MANAGE_DATABASE_URI')
-  if (confPath) return parseDatabaseUri(readConfDatabaseUri(confPath, 'CONF_PATH names it'), confPath)
+  if (uri === '' || confPath === '') {
+    // Such as from a command substitution that failed: to go on with another database would be a surprise.
+    const name = uri === '' ? 'VDC_MANAGE_DATABASE_URI' : 'CONF_PATH'
+    throw new VdcError('CONFIG_REFUSED', `${name} is set, but empty`, { hint: `Give it a value, or unset ${name}` })
+  }
+  if (uri !== undefined) return parseDatabaseUri(uri, 'VDC_MANAGE_DATABASE_URI')
+  if (confPath !== undefined) return parseDatabaseUri(readConfDatabaseUri(confPath, 'CONF_PATH names it'), confPath)
   if (existsSync(DCMGR_CONF)) {
     return parseDatabaseUri(readConfDatabaseUri(DCMGR_CONF, 'an installation of Wakame-vdc keeps it'), DCMGR_CONF)
   }

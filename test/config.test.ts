@@ -85,6 +85,21 @@ describe('which database', () => {
     data.remove()
   })
 
+  test.each(['VDC_MANAGE_DATABASE_URI', 'CONF_PATH'])(
+    'an empty %s is an error, never a fall-back',
+    async (variable) => {
+      const data = newFolder()
+      const run = await list({ [variable]: '', XDG_DATA_HOME: data.path })
+      expect(run).toMatchObject({
+        code: 3,
+        stdout: '',
+        stderr: `Error: ${variable} is set, but empty\nHint: Give it a value, or unset ${variable}\n`,
+      })
+      expect(existsSync(join(data.path, 'vdc-manage'))).toBe(false)
+      data.remove()
+    },
+  )
+
   test.each([
     ['nonsense', /is no URI/],
     ['postgres://h/x', /unknown scheme 'postgres:'/],

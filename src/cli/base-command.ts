@@ -128,7 +128,8 @@ export abstract class BaseCommand extends Command {
         await this.#print(`${JSON.stringify(result, null, 2)}\n`, { mustBeRead: this.#storedId !== undefined })
     } catch (error) {
       if (this.#storedId !== undefined) await writeNote(`Stored: ${this.#storedId}`)
-      await reportError(error, { json: this.jsonEnabled(), debug: this.debugging })
+      const command = this.id?.replaceAll(':', ' ') ?? ''
+      await reportError(error, { json: this.jsonEnabled(), debug: this.debugging, command })
     }
     return result as T
   }

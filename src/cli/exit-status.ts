@@ -8,5 +8,5 @@ export const EXIT_STATUS: Readonly<Record<number, string>> = {
   5: 'conflict: exists already, changed, disabled or deleted',
   6: 'the database or qemu-img can not be reached or run',
   7: 'the schema is missing or must be migrated',
-  9: 'partly done: some of several failed',
+  9: 'of several things, one or more failed',
 }

@@ -28,29 +28,33 @@ export async function main(argv: readonly string[], root: string): Promise<void>
 }
 
 async function dispatch(words: string[], config: Config): Promise<void> {
-  const showHelp = async (of: string[]) => {
-    const Help = await loadHelpClass(config)
-    await new Help(config, config.pjson.oclif.helpOptions).showHelp(of)
-  }
   if (words[0] === '--version' || words[0] === '-v') {
     await writeOut(`${config.userAgent}\n`)
     return
   }
-  if (words[0] === 'help') return showHelp(words.slice(1))
-  if (words.length === 0 || hasFlag(words, '--help') || hasFlag(words, '-h')) {
-    const names = leadingNames(words)
-    if (findCommand(config, names) === undefined && names.length > 0 && !isTopic(config, names))
-      throw unknownCommand(config, names)
-    return showHelp(words)
-  }
+  if (words[0] === 'help') return showHelp(config, words.slice(1))
+  if (words.length === 0 || hasFlag(words, '--help') || hasFlag(words, '-h')) return showHelp(config, words)
+
   const names = leadingNames(words)
   const command = findCommand(config, names)
   if (command !== undefined) {
     await config.runCommand(command.id, words.slice(command.length))
     return
   }
-  if (names.length > 0 && isTopic(config, names) && names.length === words.length) return showHelp(words)
-  throw unknownCommand(config, names.length > 0 ? names : words.slice(0, 1))
+  if (names.length > 0 && isTopic(config, names) && names.length === words.length) return showHelp(config, words)
+  throw unknownCommand(config, names, words)
+}
+
+/** Shows the help of the command or topic that the words name, or of the program. */
+async function showHelp(config: Config, words: string[]): Promise<void> {
+  const names = leadingNames(words)
+  if (names.length > 0 && findCommand(config, names) === undefined && !isTopic(config, names)) {
+    throw unknownCommand(config, names, words)
+  }
+  const Help = await loadHelpClass(config)
+  await new Help(config, config.pjson.oclif.helpOptions).showHelp(words)
+  // oclif doesn't look whether that could be written.
+  await writeOut('')
 }
 
 /** The words before the first option. */
@@ -72,11 +76,15 @@ function isTopic(config: Config, names: readonly string[]): boolean {
   return config.findTopic(names.join(':')) !== undefined
 }
 
-function unknownCommand(config: Config, names: readonly string[]): VdcError {
+function unknownCommand(config: Config, names: readonly string[], words: readonly string[]): VdcError {
   let known = names.length
   while (known > 0 && !isTopic(config, names.slice(0, known))) known--
   const topic = names.slice(0, known).map((name) => `${name} `)
-  return new VdcError('USAGE', `There is no command '${names.slice(0, known + 1).join(' ')}'`, {
-    hint: `vdc-manage ${topic.join('')}--help lists the commands`,
-  })
+  const hint = `vdc-manage ${topic.join('')}--help lists the commands`
+  if (known === names.length) {
+    return new VdcError('USAGE', `The option ${words[known]} stands before the command`, {
+      hint: `Options go after the command; ${hint}`,
+    })
+  }
+  return new VdcError('USAGE', `There is no command '${names.slice(0, known + 1).join(' ')}'`, { hint })
 }

@@ -9,13 +9,15 @@ export interface ReportOptions {
   json: boolean
   /** With stack and causes, on stderr. */
   debug: boolean
+  /** The words of the command, for the hint of a usage error. */
+  command?: string
 }
 
 /** Tells an error and sets the process's exit code to its own. */
 export async function reportError(thrown: unknown, options: ReportOptions): Promise<void> {
-  const error = thrown instanceof Errors.CLIError ? usageError(thrown) : asVdcError(thrown)
+  const error = thrown instanceof Errors.CLIError ? usageError(thrown, options.command) : asVdcError(thrown)
   process.exitCode = error.exit
-  if (options.debug) await writeNote(describeStack(error))
+  if (options.debug && error.code !== 'USAGE') await writeNote(describeStack(error))
   const answered = options.json && (await writeOut(`${JSON.stringify(error, null, 2)}\n`).catch(() => false))
   if (!answered) await writeNote(errorText(error))
 }
@@ -42,7 +44,7 @@ interface ParseError extends Errors.CLIError {
 }
 
 /** What oclif's parser complains of, in one line and our words; a value outside its options is refused, not a usage error. */
-function usageError(error: ParseError): VdcError {
+function usageError(error: ParseError, command: string | undefined): VdcError {
   const lines = error.message
     .split('\n')
     .map((line) => line.trim())
@@ -55,10 +57,15 @@ function usageError(error: ParseError): VdcError {
     })
 
   const names = (error.args ?? []).map((arg) => (typeof arg === 'string' ? arg : arg.name.toUpperCase())).join(', ')
-  const usage = (text: string) => new VdcError('USAGE', text, { hint: 'See it with --help', cause: error })
+  const usage = (text: string) =>
+    new VdcError('USAGE', text, { hint: `vdc-manage ${command ? `${command} ` : ''}--help shows how`, cause: error })
   if (message.startsWith('Missing') && names !== '') return usage(`Missing argument: ${names}`)
   if (message.startsWith('Unexpected argument')) return usage(`Unexpected argument: ${names}`)
   if (message.startsWith('Nonexistent flag')) return usage(`Unknown option: ${error.flags?.join(', ')}`)
+  const exclusive = /^(--[\w-]+)=\S+ cannot also be provided when using (--[\w-]+)/.exec(message)
+  if (exclusive) return usage(`${exclusive[1]} and ${exclusive[2]} exclude each other`)
+  const needed = /^All of the following must be provided when using (--[\w-]+): (.*)$/.exec(message)
+  if (needed) return usage(`${needed[1]} needs ${needed[2]}`)
   return usage(
     message
       .replace('Missing required flag ', 'Missing option --')

@@ -100,7 +100,11 @@ describe('stdout, stderr and exit codes', () => {
     [['image', 'bogus'], "There is no command 'image bogus'"],
     [['image', 'add', 'bogus', 'x'], "There is no command 'image add bogus'"],
     [['image', 'bogus', '--help'], "There is no command 'image bogus'"],
-    [['--bogus'], "There is no command '--bogus'"],
+    [['--bogus'], 'The option --bogus stands before the command'],
+    [['--debug', 'image', 'list'], 'The option --debug stands before the command'],
+    [['image', '--debug', 'list'], 'The option --debug stands before the command'],
+    [['help', 'bogus'], "There is no command 'bogus'"],
+    [['image', 'list', '--owned'], '--owned needs --account-id'],
     [['image', 'list', 'extra'], 'Unexpected argument: extra'],
     [['image', 'list', '--account-id'], 'Option --account-id expects a value'],
   ])('a usage error is exit 2, in text and in JSON: %j', async (args, says) => {
@@ -112,6 +116,15 @@ describe('stdout, stderr and exit codes', () => {
     expect(JSON.parse(json.stdout)).toEqual({
       error: { code: 'USAGE', message: says, hint: expect.any(String), exit: 2 },
     })
+  })
+
+  test('help that can not be written is exit 1', async () => {
+    for (const words of ['--help', 'image list --help', '--version']) {
+      expect(await shell(`vdc-manage ${words} > /dev/full`, { database })).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('ENOSPC'),
+      })
+    }
   })
 
   test('an id that begins with a dash is an argument after --', async () => {

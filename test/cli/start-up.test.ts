@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
@@ -52,9 +52,21 @@ describe('start-up', () => {
     expect((await vdcManage(['--version'])).stdout).toMatch(new RegExp(`^vdc-manage/${version} linux-`))
   })
 
-  test('the manifest is what the commands say', async () => {
-    const { stdout } = await execa('node', [join(ROOT, 'scripts/manifest.js'), '--stdout'])
-    expect(JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'))).toEqual(JSON.parse(stdout))
+  test('the manifest is what the commands say, and not what a stale one says', async () => {
+    const folder = newFolder()
+    for (const name of ['package.json', 'dist']) cpSync(join(ROOT, name), join(folder.path, name), { recursive: true })
+    symlinkSync(join(ROOT, 'node_modules'), join(folder.path, 'node_modules'))
+    mkdirSync(join(folder.path, 'scripts'))
+    copyFileSync(join(ROOT, 'scripts/manifest.js'), join(folder.path, 'scripts/manifest.js'))
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+    writeFileSync(join(folder.path, 'oclif.manifest.json'), JSON.stringify({ commands: {}, version }))
+    const { stdout } = await execa('node', [join(folder.path, 'scripts/manifest.js'), '--stdout'])
+    const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as { commands: object }
+    expect(manifest).toEqual(JSON.parse(stdout))
+    const sources = readdirSync(join(ROOT, 'src/commands'), { recursive: true, encoding: 'utf8' })
+    const ids = sources.filter((path) => path.endsWith('.ts')).map((path) => path.slice(0, -3).replaceAll('/', ':'))
+    expect(Object.keys(manifest.commands).sort()).toEqual(ids.sort())
+    folder.remove()
   })
 
   test('the program runs from anywhere, through a link', async () => {

@@ -18,7 +18,7 @@ export default class AccountList extends BaseCommand {
     '<%= config.bin %> account list --quiet | while read -r id; do echo "$id $(<%= config.bin %> image list --account-id "$id" --quiet | wc -l)"; done',
   ]
   static override exits = [0, 1, 2, 6, 7]
-  static override flags = { all: flags.deleted('accounts'), quiet: flags.quiet() }
+  static override flags = { quiet: flags.quiet(), all: flags.deleted('accounts') }
 
   async run() {
     const { flags: given } = await this.parse(AccountList)

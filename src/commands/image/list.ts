@@ -29,10 +29,10 @@ export default class ImageList extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7]
   static override flags = {
+    quiet: flags.quiet(),
     'account-id': flags.accountId('Only what this account can use.'),
     owned: Flags.boolean({ dependsOn: ['account-id'], summary: 'Only what the account owns, in whatever state.' }),
     all: flags.deleted('images'),
-    quiet: flags.quiet(),
   }
 
   async run() {
