@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { VdcError } from './errors.ts'
@@ -57,7 +57,7 @@ export function loadDatabaseSettings(env: NodeJS.ProcessEnv, dataDir: string): D
   }
   if (uri !== undefined) return parseDatabaseUri(uri, 'VDC_MANAGE_DATABASE_URI')
   if (confPath !== undefined) return parseDatabaseUri(readConfDatabaseUri(confPath, 'CONF_PATH names it'), confPath)
-  if (existsSync(DCMGR_CONF)) {
+  if (mayExist(DCMGR_CONF)) {
     return parseDatabaseUri(readConfDatabaseUri(DCMGR_CONF, 'an installation of Wakame-vdc keeps it'), DCMGR_CONF)
   }
   return { engine: 'sqlite', path: join(dataDir, 'registry.sqlite'), embedded: true }
@@ -101,7 +101,8 @@ export function parseDatabaseUri(uri: string, source: string): DatabaseSettings 
       parts.error.issues.some((i) => i.path[0] === 'database') ? 'names no database' : 'has a bad host or port',
     )
   }
-  const query = url.searchParams
+  // A plus is a plus here, and not a blank as in forms.
+  const query = new URLSearchParams(url.search.replaceAll('+', '%2B'))
   return {
     engine: 'mysql',
     ...parts.data,
@@ -124,6 +125,16 @@ function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
+/** Says whether there is such a file, or something that keeps us from knowing. */
+function mayExist(path: string): boolean {
+  try {
+    lstatSync(path)
+    return true
+  } catch (error) {
+    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+  }
+}
+
 /** MySQL's own clients, Ruby's among them, take `localhost` without a port as "the socket of this host". */
 function defaultSocket(): string | undefined {
   return MYSQL_SOCKETS.find((path) => existsSync(path))
@@ -139,11 +150,13 @@ function decodeOr(text: string, refusal: () => VdcError): string {
 
 /**
  * Takes `database_uri` out of a dcmgr.conf. The file is Ruby; only the literal
- * form that dcmgr.md describes is read, the last one counts, as in Ruby.
+ * form that dcmgr.md describes is read. The last one counts, as in Ruby.
  */
 function readConfDatabaseUri(path: string, why: string): string {
   let text: string
   try {
+    // A FIFO would keep us waiting for ever.
+    if (statSync(path).isFIFO()) throw Object.assign(new Error(), { code: 'a FIFO' })
     text = readFileSync(path, 'utf8')
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
@@ -158,12 +171,13 @@ function readConfDatabaseUri(path: string, why: string): string {
       cause: error,
     })
   }
-  const literals = [...text.matchAll(/^\s*(?:config\.)?database_uri(?:\s*=\s*|\s*\(\s*|\s+)(['"])(.*?)\1/gm)]
-  const last = literals.at(-1)
-  if (last === undefined || last[2] === '' || (last[1] === '"' && last[2]?.includes('#{'))) {
+  const code = text.replace(/^__END__$[\s\S]*/m, '').replace(/^=begin\b[\s\S]*?^=end\b.*$/gm, '')
+  const last = [...code.matchAll(/^\s*(?:config\.)?database_uri\b.*$/gm)].at(-1)?.[0] ?? ''
+  const literal = /database_uri(?:\s*=\s*|\s*\(\s*|\s+)(['"])(.+?)\1\s*\)?\s*(?:#.*)?$/.exec(last)
+  if (literal === null || (literal[1] === '"' && literal[2]?.includes('#{'))) {
     throw new VdcError('CONFIG_REFUSED', `The configuration file ${path} has no database_uri that can be read`, {
       hint: "A line such as database_uri 'mysql2://localhost/wakame_dcmgr?user=root' is expected; or set VDC_MANAGE_DATABASE_URI",
     })
   }
-  return last[2] as string
+  return literal[2] as string
 }

@@ -1,15 +1,16 @@
 import { Command, Flags } from '@oclif/core'
 import { describeDatabase, loadDatabaseSettings } from '../config.ts'
-import { asVdcError, type ErrorJson, VdcError } from '../errors.ts'
+import { asVdcError, type ErrorCode, type ErrorJson, VdcError } from '../errors.ts'
 import type { Registry } from '../registry/registry.ts'
 import { writeNote, writeOut } from './output.ts'
 import { errorText, reportError } from './report-error.ts'
+import { dashOptionNames } from './spelling.ts'
 import { type Column, renderTable } from './table.ts'
 
 /** Exit code of a command on several things of which some failed. */
 const PARTLY_DONE = 9
-/** Errors from this exit code on concern the database itself: what comes next would fail too. */
-const DATABASE_EXITS = [1, 6, 7]
+/** Errors that concern the database itself: what comes next would fail too. */
+const FINAL: readonly ErrorCode[] = ['DATABASE_UNREACHABLE', 'DATABASE_REFUSED', 'COMMIT_UNCERTAIN', 'SCHEMA_MISSING']
 
 /** What became of one of several things, where it failed. */
 export type Failure = { id: string } & ErrorJson
@@ -109,7 +110,7 @@ export abstract class BaseCommand extends Command {
         results.push(await work(id))
       } catch (thrown) {
         const error = asVdcError(thrown)
-        if (ids.length === 1 || DATABASE_EXITS.includes(error.exit)) throw error
+        if (ids.length === 1 || FINAL.includes(error.code)) throw error
         process.exitCode = PARTLY_DONE
         if (!this.jsonEnabled()) await writeNote(errorText(error))
         results.push({ id, ...error.toJSON() })
@@ -121,6 +122,7 @@ export abstract class BaseCommand extends Command {
   /** Runs the command; oclif's own way of this can't wait for stdout and has other exit codes for `--json`. */
   protected override async _run<T>(): Promise<T> {
     let result: unknown
+    this.argv = dashOptionNames(this.argv, Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags }))
     try {
       await this.init()
       result = await this.run()

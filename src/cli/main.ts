@@ -3,7 +3,6 @@ import { VdcError } from '../errors.ts'
 import { hasFlag, isDebugging } from './base-command.ts'
 import { writeOut } from './output.ts'
 import { reportError } from './report-error.ts'
-import { dashOptionNames } from './spelling.ts'
 
 /**
  * Runs the program: finds the command that the words name, runs it, and ends
@@ -13,7 +12,7 @@ import { dashOptionNames } from './spelling.ts'
  * @param root the folder of the package.
  */
 export async function main(argv: readonly string[], root: string): Promise<void> {
-  const words = dashOptionNames(argv)
+  const words = [...argv]
   const report = (error: unknown) => reportError(error, { json: hasFlag(words, '--json'), debug: isDebugging(words) })
   // Every write waits for its own outcome; without a listener a closed pipe would end the process in the middle.
   for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => {})

@@ -35,7 +35,7 @@ function describeStack(error: Error): string {
   const lines = [error.stack ?? String(error)]
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause)
     lines.push(`caused by: ${cause.stack ?? cause.message}`)
-  return lines.join('\n')
+  return lines.join('\n').split('\n').map(printable).join('\n')
 }
 
 interface ParseError extends Errors.CLIError {

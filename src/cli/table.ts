@@ -1,4 +1,5 @@
 import prettyBytes from 'pretty-bytes'
+import stringWidth from 'string-width'
 import { printable } from './printable.ts'
 
 /** A column of a table: its header and the text of its cell; null is shown as `-`. */
@@ -7,37 +8,53 @@ export interface Column<T> {
   cell: (row: T) => string | null
 }
 
+/** Rows that cli-table3 lays out at once: its time grows with their square. */
+const BLOCK = 200
+
 /** Lays rows out as a plain table, without borders and colours; what strangers wrote is escaped. */
 export async function renderTable<T>(columns: readonly Column<T>[], rows: readonly T[]): Promise<string> {
   const { default: Table } = await import('cli-table3')
-  const none = [
-    'top',
-    'top-mid',
-    'top-left',
-    'top-right',
-    'bottom',
-    'bottom-mid',
-    'bottom-left',
-    'bottom-right',
-    'left',
-    'left-mid',
-    'mid',
-    'mid-mid',
-    'right',
-    'right-mid',
+  const lines = [
+    columns.map(({ header }) => header),
+    ...rows.map((row) => columns.map(({ cell }) => printable(cell(row) ?? '-'))),
   ]
-  const table = new Table({
-    head: columns.map(({ header }) => header),
-    chars: { ...Object.fromEntries(none.map((name) => [name, ''])), middle: '  ' },
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
-  })
-  for (const row of rows) table.push(columns.map(({ cell }) => printable(cell(row) ?? '-')))
-  return table
-    .toString()
+  const widths = columns.map((_, column) =>
+    lines.reduce((widest, line) => Math.max(widest, stringWidth(line[column] ?? '')), 0),
+  )
+  const none = Object.fromEntries(BORDERS.map((name) => [name, '']))
+  const blocks: string[] = []
+  for (let start = 0; start < lines.length; start += BLOCK) {
+    const table = new Table({
+      colWidths: widths,
+      chars: { ...none, middle: '  ' },
+      style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+    })
+    table.push(...lines.slice(start, start + BLOCK))
+    blocks.push(table.toString())
+  }
+  return blocks
+    .join('\n')
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n')
 }
+
+const BORDERS = [
+  'top',
+  'top-mid',
+  'top-left',
+  'top-right',
+  'bottom',
+  'bottom-mid',
+  'bottom-left',
+  'bottom-right',
+  'left',
+  'left-mid',
+  'mid',
+  'mid-mid',
+  'right',
+  'right-mid',
+]
 
 /** A size for people, in units of 1024; null stays null. */
 export function humanSize(bytes: number | null): string | null {

@@ -17,12 +17,13 @@ const CLOSE_TIMEOUT = 1000
 /**
  * What every connection is set to, whatever the server's defaults are: READ
  * COMMITTED as the Ruby programs use it; a strict mode, so that a value that
- * doesn't fit is an error and never cut; and seconds to wait for locks, after
+ * doesn't fit is an error and never cut, in which backslashes escape, as the
+ * driver takes for granted when it quotes values; and seconds to wait for locks, after
  * which the unit of work is tried again.
  */
 const SESSION = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-  "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(@@SESSION.sql_mode, ''), 'STRICT_ALL_TABLES'), innodb_lock_wait_timeout = 10, lock_wait_timeout = 20",
+  "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(REPLACE(@@SESSION.sql_mode, 'NO_BACKSLASH_ESCAPES', ''), ''), 'STRICT_ALL_TABLES'), innodb_lock_wait_timeout = 10, lock_wait_timeout = 20",
 ]
 
 /** Opens a pool of one connection, which connects at the first query. */

@@ -21,7 +21,8 @@ const QCOW2_DATA_FILE = 1n << 2n
 
 /** VMDK, "Hosted Sparse Extent Header": capacity is a little-endian u64 at 12; 0 means that a descriptor names the extents. */
 const VMDK_SPARSE_MAGIC = Buffer.from('KDMV')
-const VMDK_DESCRIPTOR = /^\s*#\s*Disk DescriptorFile/i
+/** A descriptor begins, after blank lines and comments, with its version; so qemu-img's own probe has it. */
+const VMDK_DESCRIPTOR = /^(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*(?:#\s*Disk DescriptorFile|version\s*=)/i
 
 /**
  * Refuses, before qemu-img is let near it, what makes qemu-img open other files

@@ -3,7 +3,7 @@ import { findAccount, insertAccount, isAccountUuidTaken, selectAccounts } from '
 import type { Queryable } from '../db/database.ts'
 import type { AccountRow } from '../db/rows.ts'
 import { isoTime, sqlTime } from '../db/time.ts'
-import { inTransaction } from '../db/unit-of-work.ts'
+import { inTransaction, lostRace } from '../db/unit-of-work.ts'
 import { VdcError } from '../errors.ts'
 import { canonicalId, parseId } from './identifiers.ts'
 import type { Registry } from './registry.ts'
@@ -75,6 +75,13 @@ export async function requireOwner(db: Queryable, uuid: string, options: { creat
   if (account === undefined) {
     if (!options.create)
       throw notFound(uuid, 'Add it on the way with --create-account; vdc-manage account list shows those there are')
+    if (await isAccountUuidTaken(db, uuid)) {
+      // There was none when it was looked for, or there is one in another case.
+      if ((await findAccount(db, uuid)) !== undefined) throw lostRace(`the account ${id}`)
+      throw new VdcError('ID_TAKEN', `The account id ${id} is taken by one that differs only in case`, {
+        hint: 'vdc-manage account list shows the accounts',
+      })
+    }
     await createAccount(db, uuid, null)
     return
   }

@@ -13,7 +13,7 @@ import { VdcError } from '../errors.ts'
 import { recordCreation } from './history.ts'
 import { canonicalId, derivedUuid } from './identifiers.ts'
 import { labelsOf, newLabel } from './labels.ts'
-import { objectKeyIn } from './local-uri.ts'
+import { isKeyable, objectKeyIn } from './local-uri.ts'
 import { SHA256_LABEL, VIRTUAL_SIZE_LABEL } from './values.ts'
 
 /** A file whose bytes are known, as a backup object holds it. */
@@ -45,6 +45,8 @@ export async function findObjectOf(
 ): Promise<string | undefined> {
   let conflict: VdcError | undefined
   for (const storage of storages) {
+    // No object of that storage can be so deep.
+    if (!isKeyable(file.uri, storage.base_uri)) continue
     for (const object of await selectObjectsAt(db, storage.id, objectKeyIn(file.uri, storage.base_uri))) {
       const id = canonicalId('backupObject', object.uuid)
       const why = await conflictWith(db, object, file)

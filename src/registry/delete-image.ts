@@ -13,19 +13,19 @@ import type { Registry } from './registry.ts'
  * its tags go, its labels, its backup object and its file stay.
  *
  * @param options.ignoreMissing an image that is deleted already, or never was, is no error.
- * @returns the image as it is now; undefined where it never was and that is ignored.
+ * @returns the image as it is now; its id alone where it never was and that is ignored.
  * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED.
  */
 export async function deleteImage(
   registry: Registry,
   id: string,
   options: { ignoreMissing: boolean },
-): Promise<ImageDetails | undefined> {
+): Promise<ImageDetails | { id: string; missing: true }> {
   const uuid = parseId('image', id)
   return inTransaction(registry.database, async (trx) => {
     const image = await findImage(trx, uuid, { lock: true })
     if (image === undefined) {
-      if (options.ignoreMissing) return undefined
+      if (options.ignoreMissing) return { id: canonicalId('image', uuid), missing: true }
       throw imageNotFound(uuid)
     }
     const canonical = canonicalId('image', uuid)

@@ -15,7 +15,7 @@ export async function parseFeatures(yaml: string | null): Promise<Features | nul
   if (yaml === null || EMPTY.has(yaml)) return {}
   const { parse } = await import('yaml')
   try {
-    const value: unknown = parse(yaml)
+    const value: unknown = parse(yaml, { logLevel: 'error' })
     if (value === null) return {}
     if (typeof value !== 'object' || Array.isArray(value)) return null
     return Object.fromEntries(Object.entries(value).map(([key, on]) => [key.replace(/^:/, ''), on === true]))

@@ -50,6 +50,11 @@ export function possibleBaseUris(uri: string): string[] {
   return bases
 }
 
+/** Says whether a file is near enough to a base URI for the key that it would have there. */
+export function isKeyable(uri: string, baseUri: string): boolean {
+  return uri.length - baseUri.length <= MAX_LENGTH
+}
+
 /** The object key of a file in a storage: what base_uri leaves of its URI. */
 export function objectKeyIn(uri: string, baseUri: string): string {
   const key = uri.slice(baseUri.length)

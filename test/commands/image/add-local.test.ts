@@ -217,6 +217,36 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
     }
   })
 
+  test('a value that looks like an option with _ stays as it is', async () => {
+    const args = ['image', 'add', 'local', path, '--account_id', 'a-shpoolxx', '--display-name', '--my_name']
+    expect(await vdcManageJson(args, { database })).toMatchObject({ display_name: '--my_name' })
+  })
+
+  test('a sql_mode without backslash escapes neither breaks the YAML nor the quotes', async () => {
+    if (engine === 'sqlite') return
+    const [before] = await database.query('SELECT @@GLOBAL.sql_mode AS mode')
+    await database.query("SET GLOBAL sql_mode = 'NO_BACKSLASH_ESCAPES,STRICT_TRANS_TABLES'")
+    try {
+      const args = [
+        'image',
+        'add',
+        'local',
+        path,
+        '--account-id',
+        'a-shpoolxx',
+        '--uuid',
+        'quoted',
+        '--description',
+        `it's \\ "so"`,
+      ]
+      expect(await vdcManage(args, { database })).toMatchObject({ code: 0, stderr: '' })
+    } finally {
+      await database.query('SET GLOBAL sql_mode = ?', [before?.mode ?? ''])
+    }
+    const [row] = await database.query("SELECT features, volumes, description FROM images WHERE uuid = 'quoted'")
+    expect(row).toEqual({ features: '--- {}\n', volumes: '--- []\n', description: `it's \\ "so"` })
+  })
+
   test('a link is followed: what it points to is registered', async () => {
     const link = join(folder.path, 'link.qcow2')
     symlinkSync('ubuntu10.04-amd64.qcow2', link)

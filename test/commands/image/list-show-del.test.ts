@@ -269,8 +269,21 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     expect(await vdcManage(['image', 'del', 'wmi-none'], { database })).toMatchObject({ code: 4, stdout: '' })
     const ignoring = ['image', 'del', '--ignore-missing', first, 'wmi-none']
     expect(await vdcManage(ignoring, { database })).toMatchObject({ code: 0, stdout: '', stderr: '' })
+    const told = await vdcManageJson(ignoring, { database })
+    expect(told).toEqual([expect.objectContaining({ id: first }), { id: 'wmi-none', missing: true }])
     expect(await database.query('SELECT COUNT(*) AS n FROM histories')).toEqual([histories])
     expect(await vdcManage(['image', 'del'], { database })).toMatchObject({ code: 2, stdout: '' })
+  })
+
+  test('a long table is laid out in one piece', async () => {
+    const before = (await ids()).split('\n').length - 1
+    await database.query(
+      `INSERT INTO images (account_id, uuid, created_at, updated_at, arch, file_format, instance_model_name, service_type, display_name, state, volumes, vifs) VALUES ${Array.from({ length: 3000 }, (_, n) => `('a-many', 'many${n}', '2020-01-01 00:00:00', '2020-01-01 00:00:00', 'x86', 'raw', '', 'std', '名前${'x'.repeat(n % 7)}', 'available', '', '')`).join()}`,
+    )
+    const { stdout } = await vdcManage(['image', 'list'], { database, reject: true })
+    expect(stdout.match(/^ID /gm)).toHaveLength(1)
+    expect(stdout.split('\n')).toHaveLength(1 + before + 3000 + 1)
+    await database.query("DELETE FROM images WHERE account_id = 'a-many'")
   })
 
   test('ids compose in a pipe', async () => {
