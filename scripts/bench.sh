@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the benchmarks of test/bench, after its own set-up: npm run bench
 source "$(dirname "$0")/setup.sh"
-need_packages qemu-img=qemu-utils mariadbd=mariadb-server-core
+need_packages qemu-img=qemu-utils mariadbd=mariadb-server-core my_print_defaults=mariadb-client-core
 need_modules
 need_build
 exec npx --no-install vitest run --config vitest.bench.config.ts "$@"

@@ -149,10 +149,54 @@ function decodeOr(text: string, refusal: () => VdcError): string {
 }
 
 /**
- * Takes `database_uri` out of a dcmgr.conf. The file is Ruby; only the literal
- * form that dcmgr.md describes is read. The last one counts, as in Ruby.
+ * Takes `database_uri` out of a dcmgr.conf. The last one counts, as in Ruby.
  */
 function readConfDatabaseUri(path: string, why: string): string {
+  const last = [...readConf(path, why).matchAll(/^\s*(?:config\.)?database_uri\b.*$/gm)].at(-1)?.[0] ?? ''
+  const literal = /database_uri(?:\s*=\s*|\s*\(\s*|\s+)(['"])(.+?)\1\s*\)?\s*(?:#.*)?$/.exec(last)
+  if (literal === null || (literal[1] === '"' && literal[2]?.includes('#{'))) {
+    throw new VdcError('CONFIG_REFUSED', `The configuration file ${path} has no database_uri that can be read`, {
+      hint: "A line such as database_uri 'mysql2://localhost/wakame_dcmgr?user=root' is expected; or set VDC_MANAGE_DATABASE_URI",
+    })
+  }
+  return literal[2] as string
+}
+
+/** The service types of an installation by name, and the canonical id of the storage that new objects of each go to. */
+export type ServiceTypes = ReadonlyMap<string, { storageId?: string }>
+
+const SERVICE_TYPE = /^[ \t]*(?:config\.)?service_type\b[ \t(]*(['"])([^'"\n]+)\1/gm
+const STORAGE_ID = /^[ \t]*(?:config\.)?backup_storage_id(?:[ \t]*=[ \t]*|[ \t(]+)(['"])([^'"\n]+)\1/m
+
+/**
+ * Finds the service types of the installation on this host, in the file that
+ * `CONF_PATH` names or in /etc/wakame-vdc/dcmgr.conf.
+ *
+ * @returns undefined where there is no such file, or it can't be read: then nobody knows them.
+ */
+export function loadServiceTypes(env: NodeJS.ProcessEnv): ServiceTypes | undefined {
+  const path = environment.parse(env).CONF_PATH || DCMGR_CONF
+  if (!mayExist(path)) return undefined
+  let code: string
+  try {
+    code = readConf(path, 'an installation of Wakame-vdc keeps it')
+  } catch {
+    return undefined
+  }
+  const found = [...code.matchAll(SERVICE_TYPE)]
+  return new Map(
+    found.map(({ 2: name, index }, number) => {
+      // A block goes on to the next one: they are not nested.
+      const block = code.slice(index, found[number + 1]?.index)
+      const storage = STORAGE_ID.exec(block)?.[2]
+      const storageId = storage?.startsWith('bkst-') || storage === undefined ? storage : `bkst-${storage}`
+      return [name as string, storageId === undefined ? {} : { storageId }]
+    }),
+  )
+}
+
+/** Reads a dcmgr.conf. The file is Ruby; only the literal forms that dcmgr.md describes are understood. */
+function readConf(path: string, why: string): string {
   let text: string
   try {
     // A FIFO would keep us waiting for ever.
@@ -171,13 +215,5 @@ function readConfDatabaseUri(path: string, why: string): string {
       cause: error,
     })
   }
-  const code = text.replace(/^__END__$[\s\S]*/m, '').replace(/^=begin\b[\s\S]*?^=end\b.*$/gm, '')
-  const last = [...code.matchAll(/^\s*(?:config\.)?database_uri\b.*$/gm)].at(-1)?.[0] ?? ''
-  const literal = /database_uri(?:\s*=\s*|\s*\(\s*|\s+)(['"])(.+?)\1\s*\)?\s*(?:#.*)?$/.exec(last)
-  if (literal === null || (literal[1] === '"' && literal[2]?.includes('#{'))) {
-    throw new VdcError('CONFIG_REFUSED', `The configuration file ${path} has no database_uri that can be read`, {
-      hint: "A line such as database_uri 'mysql2://localhost/wakame_dcmgr?user=root' is expected; or set VDC_MANAGE_DATABASE_URI",
-    })
-  }
-  return literal[2] as string
+  return text.replace(/^__END__$[\s\S]*/m, '').replace(/^=begin\b[\s\S]*?^=end\b.*$/gm, '')
 }

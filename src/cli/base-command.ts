@@ -1,16 +1,27 @@
 import { Command, Flags } from '@oclif/core'
-import { describeDatabase, loadDatabaseSettings } from '../config.ts'
 import { asVdcError, type ErrorCode, type ErrorJson, VdcError } from '../errors.ts'
 import type { Registry } from '../registry/registry.ts'
-import { writeNote, writeOut } from './output.ts'
+import { renderJson } from './json.ts'
+import { outputClosed, writeNote, writeOut } from './output.ts'
+import { debugging, openConfigured, sharedRegistry } from './registry-of-session.ts'
 import { errorText, reportError } from './report-error.ts'
-import { dashOptionNames } from './spelling.ts'
+import { originalSpelling } from './spelling.ts'
 import { type Column, renderTable } from './table.ts'
 
 /** Exit code of a command on several things of which some failed. */
 const PARTLY_DONE = 9
 /** Errors that concern the database itself: what comes next would fail too. */
-const FINAL: readonly ErrorCode[] = ['DATABASE_UNREACHABLE', 'DATABASE_REFUSED', 'COMMIT_UNCERTAIN', 'SCHEMA_MISSING']
+const FINAL: readonly ErrorCode[] = [
+  'DATABASE_UNREACHABLE',
+  'DATABASE_REFUSED',
+  'COMMIT_UNCERTAIN',
+  'SCHEMA_MISSING',
+  'INTERRUPTED',
+]
+
+function isFinal(code: ErrorCode): boolean {
+  return FINAL.includes(code) || (code === 'DATABASE_BUSY' && sharedRegistry()?.isTogether === true)
+}
 
 /** What became of one of several things, where it failed. */
 export type Failure = { id: string } & ErrorJson
@@ -31,21 +42,12 @@ export abstract class BaseCommand extends Command {
     return isDebugging(this.argv)
   }
 
-  /** Opens the registry for `work`, and closes it whatever happens. */
+  /** Opens the registry for `work`, and closes it whatever happens; in a shell it stays open. */
   protected async withRegistry<T>(work: (registry: Registry) => Promise<T>): Promise<T> {
-    const settings = loadDatabaseSettings(process.env, this.config.dataDir)
-    if (this.debugging) await writeNote(`database: ${describeDatabase(settings)}`)
-    const { openRegistry } = await import('../registry/registry.ts')
-    const registry = await openRegistry(settings, {
-      onCreated: (path) => {
-        if (settings.engine === 'sqlite' && settings.embedded) {
-          void writeNote(
-            `Created the embedded registry ${path}; to use MySQL, set VDC_MANAGE_DATABASE_URI=mysql://user@host/wakame_dcmgr`,
-          )
-        }
-      },
-      trace: this.debugging ? (sql) => void writeNote(`sql: ${sql}`) : undefined,
-    })
+    debugging.on = this.debugging
+    const shared = sharedRegistry()
+    if (shared !== undefined) return work(await shared.get())
+    const registry = await openConfigured(this.config)
     try {
       return await work(registry)
     } finally {
@@ -89,6 +91,35 @@ export abstract class BaseCommand extends Command {
     await this.config.runCommand(id, [...this.argv])
   }
 
+  /**
+   * Refuses options of a list beside ids, for a command that is a list without ids.
+   *
+   * @throws VdcError USAGE.
+   */
+  protected refuseWithIds(given: object, options: readonly string[]): void {
+    const stray = options.find((option) => ![undefined, false].includes(given[option as keyof typeof given]))
+    if (stray === undefined) return
+    throw new VdcError('USAGE', `--${stray} chooses from a list, and ids are given`, {
+      hint: 'Leave one of them out',
+    })
+  }
+
+  /**
+   * Makes sure that options are given which only some uses of a command need.
+   *
+   * @param names with `_`, as in `given`.
+   * @throws VdcError USAGE that names those that are missing.
+   */
+  protected requireOptions<T extends object, K extends keyof T & string>(
+    given: T,
+    names: readonly K[],
+    hint: string,
+  ): T & { [P in K]: NonNullable<T[P]> } {
+    const missing = names.filter((name) => given[name] === undefined).map((name) => `--${name.replaceAll('_', '-')}`)
+    if (missing.length > 0) throw new VdcError('USAGE', `Missing option ${missing.join(', ')}`, { hint })
+    return given as T & { [P in K]: NonNullable<T[P]> }
+  }
+
   /** Says something to a person, on stderr. */
   protected async note(text: string): Promise<void> {
     await writeNote(text)
@@ -110,7 +141,7 @@ export abstract class BaseCommand extends Command {
         results.push(await work(id))
       } catch (thrown) {
         const error = asVdcError(thrown)
-        if (ids.length === 1 || FINAL.includes(error.code)) throw error
+        if (ids.length === 1 || isFinal(error.code)) throw error
         process.exitCode = PARTLY_DONE
         if (!this.jsonEnabled()) await writeNote(errorText(error))
         results.push({ id, ...error.toJSON() })
@@ -122,12 +153,12 @@ export abstract class BaseCommand extends Command {
   /** Runs the command; oclif's own way of this can't wait for stdout and has other exit codes for `--json`. */
   protected override async _run<T>(): Promise<T> {
     let result: unknown
-    this.argv = dashOptionNames(this.argv, Object.keys({ ...this.ctor.baseFlags, ...this.ctor.flags }))
+    this.argv = originalSpelling(this.argv, { ...this.ctor.baseFlags, ...this.ctor.flags })
     try {
       await this.init()
       result = await this.run()
       if (this.jsonEnabled() && result !== undefined)
-        await this.#print(`${JSON.stringify(result, null, 2)}\n`, { mustBeRead: this.#storedId !== undefined })
+        await this.#print(`${renderJson(result)}\n`, { mustBeRead: this.#storedId !== undefined })
     } catch (error) {
       if (this.#storedId !== undefined) await writeNote(`Stored: ${this.#storedId}`)
       const command = this.id?.replaceAll(':', ' ') ?? ''
@@ -137,8 +168,8 @@ export abstract class BaseCommand extends Command {
   }
 
   async #print(text: string, { mustBeRead }: { mustBeRead: boolean }): Promise<void> {
-    const read = await writeOut(text)
-    if (!read && mustBeRead) throw new VdcError('OUTPUT_FAILED', 'Nobody reads the answer: stdout is closed')
+    const read = await writeOut(text, mustBeRead ? this.#storedId : undefined)
+    if (!read && mustBeRead) throw outputClosed()
   }
 }
 

@@ -12,15 +12,11 @@ export function byColumn<T extends object>(flags: T): { [K in keyof T as Snake<K
   return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name.replaceAll('-', '_'), value])) as never
 }
 
-const text = (helpValue: string, summary: string) => Flags.string({ helpValue, summary })
+export const text = (helpValue: string, summary: string) => Flags.string({ helpValue, summary })
 
-/** The values that a flag takes, and which it has where it isn't given. */
-interface Options {
-  options: readonly string[]
-  default?: string
-}
-const choice = ({ options, ...rest }: Options, summary: string) =>
-  Flags.string({ options: [...options], ...rest, summary })
+/** A flag with a text, or one of some values where `options` are given. */
+export const choice = (options: readonly string[], summary: string, value?: string) =>
+  Flags.string({ options: [...options], ...(value === undefined ? {} : { default: value }), summary })
 
 export const accountId = (summary: string) => text('a-ID', summary)
 
@@ -33,26 +29,27 @@ export const owner = () =>
 export const createAccount = () => Flags.boolean({ summary: 'Add the account where it does not exist.' })
 export const uuid = (prefix: string) =>
   text(`${prefix}ID`, 'Its id, instead of a generated one; with or without its prefix.')
+export const sameUuid = (prefix: string) =>
+  text(`${prefix}ID`, 'Taken where it is the id that it has; an id can not be changed.')
 export const description = () => text('TEXT', 'What it is, for people.')
 export const deleted = (what: string) => Flags.boolean({ summary: `Show deleted ${what} too.` })
 export const quiet = () => Flags.boolean({ char: 'q', summary: 'Print ids only, one a line.', exclusive: ['json'] })
 
-/** Flags for the attributes of an image. */
-export const image = {
-  arch: (options: Options) => choice(options, 'Architecture of the machine.'),
-  displayName: () => text('TEXT', 'Name for people. Default: the file’s name without endings.'),
-  fileFormat: (options: Options) => choice(options, 'Format that the file must have. Default: what it has.'),
-  instanceModelName: () => text('NAME', 'Instance model that it is made for.'),
-  isCacheable: () => Flags.boolean({ allowNo: true, summary: 'Let hypervisors keep a copy.' }),
-  isPublic: () => Flags.boolean({ allowNo: true, summary: 'Let every account use it.' }),
-  osType: (options: Options) => choice(options, 'Operating system.'),
-  parentImageId: () => text('wmi-ID', 'Image that it was made from.'),
-  rootDevice: () => text('DEVICE', 'Device of the root filesystem, such as label:root.'),
-  serviceType: (value: string) => Flags.string({ helpValue: 'NAME', default: value, summary: 'Service type.' }),
-  state: (options: Options) => choice(options, 'State in which it is registered.'),
-  storageId: () =>
-    text('bkst-ID', 'Backup storage that the file lies in. Default: the closest one, or a new one for its folder.'),
-}
+export const at = () =>
+  text('TIME', 'Show it as it was then: 2026-11-24, "2026-11-24 09:30" or ISO 8601 with a zone; UTC without one.')
+export const force = (summary: string) => Flags.boolean({ summary })
+export const ignoreMissing = (what: string) =>
+  Flags.boolean({ summary: `${what} that is deleted already or never was is no error.` })
+export const label = () =>
+  Flags.string({
+    helpValue: 'NAME[=VALUE]',
+    multiple: true,
+    multipleNonGreedy: true,
+    summary: 'Only images with this label; given several times, with all of them.',
+  })
+
+/** Which rows a list holds, and how it is shown. */
+export const list = (what: string) => ({ quiet: quiet(), all: deleted(what) })
 
 /** One id that must be there. */
 export const oneId = (description: string) => Args.string({ description, required: true, ignoreStdin: true })
@@ -63,6 +60,10 @@ export const someIds = (description: string) =>
 
 /** Any number of ids, or none. */
 export const anyIds = (description: string) => Args.string({ description, multiple: true, ignoreStdin: true })
+
+/** Words that are no ids and no flags, one or several. */
+export const words = (description: string) =>
+  Args.string({ description, required: true, multiple: true, ignoreStdin: true })
 
 /** The path of a file. */
 export const path = (description: string) => Args.string({ description, required: true, ignoreStdin: true })

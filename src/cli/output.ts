@@ -1,12 +1,56 @@
 import { VdcError } from '../errors.ts'
 
+/** What waits to be written until something is committed; `id` is what it tells of, where it tells that something is stored. */
+interface Held {
+  text: string
+  id: string | undefined
+}
+let held: { what: 'all' | 'ids'; texts: Held[] } | undefined
+
+/** From now on keeps back what is written to stdout: all of it, or what tells that something is stored. */
+export function holdOutput(what: 'all' | 'ids'): void {
+  held = { what, texts: [] }
+}
+
+/** Forgets what was kept back, as it did not come true. */
+export function dropOutput(): void {
+  held = undefined
+}
+
+/**
+ * Writes what was kept back. What is stored and can't be told on stdout is told on stderr.
+ *
+ * @throws VdcError OUTPUT_FAILED.
+ */
+export async function releaseOutput(): Promise<void> {
+  const texts = held?.texts ?? []
+  held = undefined
+  for (const [written, { text, id }] of texts.entries()) {
+    const read = await writeOut(text).catch((error: unknown) => error as VdcError)
+    if (read === true || (read === false && id === undefined)) continue
+    for (const rest of texts.slice(written)) if (rest.id !== undefined) await writeNote(`Stored: ${rest.id}`)
+    throw read === false ? outputClosed() : read
+  }
+}
+
+/** The error for an answer that somebody must get and nobody reads. */
+export function outputClosed(): VdcError {
+  return new VdcError('OUTPUT_FAILED', 'Nobody reads the answer: stdout is closed')
+}
+
 /**
  * Writes to stdout and waits until it is written.
  *
+ * @param id of what is stored, where that is what the text tells.
  * @returns false when nobody reads any more (`… | head -1`), which is no error.
  * @throws VdcError OUTPUT_FAILED when it can't be written, as on a full disk.
  */
-export async function writeOut(text: string): Promise<boolean> {
+export async function writeOut(text: string, id?: string): Promise<boolean> {
+  if (held?.what === 'all' || (held?.what === 'ids' && id !== undefined)) {
+    held.texts.push({ text, id })
+    if (held.what === 'ids') await writeNote(`Stored when this session ends: ${id}`)
+    return true
+  }
   try {
     await write(process.stdout, text)
     return true

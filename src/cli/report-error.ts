@@ -1,5 +1,6 @@
 import { Errors } from '@oclif/core'
 import { asVdcError, VdcError } from '../errors.ts'
+import { renderJson } from './json.ts'
 import { writeNote, writeOut } from './output.ts'
 import { printable } from './printable.ts'
 
@@ -13,12 +14,20 @@ export interface ReportOptions {
   command?: string
 }
 
+let interceptor: ((error: VdcError) => boolean) | undefined
+
+/** Has errors shown to `take` first: those that it takes, by returning true, are not told. */
+export function interceptErrors(take: ((error: VdcError) => boolean) | undefined): void {
+  interceptor = take
+}
+
 /** Tells an error and sets the process's exit code to its own. */
 export async function reportError(thrown: unknown, options: ReportOptions): Promise<void> {
   const error = thrown instanceof Errors.CLIError ? usageError(thrown, options.command) : asVdcError(thrown)
+  if (interceptor?.(error)) return
   process.exitCode = error.exit
   if (options.debug && error.code !== 'USAGE') await writeNote(describeStack(error))
-  const answered = options.json && (await writeOut(`${JSON.stringify(error, null, 2)}\n`).catch(() => false))
+  const answered = options.json && (await writeOut(`${renderJson(error)}\n`).catch(() => false))
   if (!answered) await writeNote(errorText(error))
 }
 

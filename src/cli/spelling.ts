@@ -1,18 +1,32 @@
+/** What of an option its spelling depends on. */
+interface Option {
+  type: 'boolean' | 'option'
+  allowNo?: boolean
+  aliases?: string[]
+}
+
 /**
- * The original takes every option with `_` as with `-` (dcmgr.md, "How the
- * original's command line behaves"): makes `--account-id=x` of `--account_id=x`
- * before a `--`, where that is an option of the command. Values stay as they are.
+ * Respells options as the original takes them (dcmgr.md, "How the original's
+ * command line behaves") into oclif's way, before a `--`: `--account_id` is
+ * `--account-id`, and `--is-public=false` is `--no-is-public`. Only options of
+ * the command are touched; values stay as they are.
  *
- * @param names the options of the command, without their dashes.
+ * @param options those of the command, by their names without dashes.
  */
-export function dashOptionNames(argv: readonly string[], names: readonly string[]): string[] {
-  const known = new Set(names.flatMap((name) => [`--${name}`, `--no-${name}`]))
+export function originalSpelling(argv: readonly string[], options: Readonly<Record<string, Option>>): string[] {
+  const known = new Map<string, Option>()
+  for (const [name, option] of Object.entries(options)) {
+    for (const each of [name, ...(option.aliases ?? [])]) known.set(`--${each}`, option).set(`--no-${each}`, option)
+  }
   const end = argv.indexOf('--')
   return argv.map((word, index) => {
     if (end !== -1 && index > end) return word
-    return word.replace(/^--[A-Za-z][\w-]*(?==|$)/, (option) => {
-      const dashed = option.replaceAll('_', '-')
-      return known.has(dashed) ? dashed : option
-    })
+    const [, spelt, value] = /^(--[A-Za-z][\w-]*)(=.*)?$/s.exec(word) ?? []
+    const name = spelt?.replaceAll('_', '-')
+    const option = name === undefined ? undefined : known.get(name)
+    if (name === undefined || option === undefined) return word
+    if (option.type === 'boolean' && value === '=true') return name
+    if (option.type === 'boolean' && option.allowNo && value === '=false') return name.replace('--', '--no-')
+    return `${name}${value ?? ''}`
   })
 }

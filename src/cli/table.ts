@@ -57,7 +57,7 @@ const BORDERS = [
 ]
 
 /** A size for people, in units of 1024; null stays null. */
-export function humanSize(bytes: number | null): string | null {
+export function humanSize(bytes: number | bigint | null): string | null {
   return bytes === null ? null : prettyBytes(bytes, { binary: true })
 }
 

@@ -1,14 +1,14 @@
 import type { Queryable } from './database.ts'
+import { type Lock, locked } from './locks.ts'
 import type { AccountRow, NewRow } from './rows.ts'
 
-/** Finds an account, deleted or not, by its exact uuid; `lock` keeps it as it is until the transaction ends. */
+/** Finds an account, deleted or not, by its exact uuid. */
 export async function findAccount(
   db: Queryable,
   uuid: string,
-  options: { lock?: boolean } = {},
+  options: { lock?: Lock } = {},
 ): Promise<AccountRow | undefined> {
-  const query = db<AccountRow>('accounts').where({ uuid })
-  const rows: AccountRow[] = await (options.lock ? query.forShare() : query)
+  const rows: AccountRow[] = await locked(db<AccountRow>('accounts').where({ uuid }), options.lock)
   // The collation ignores case and trailing blanks.
   return rows.find((row) => row.uuid === uuid)
 }
@@ -20,6 +20,10 @@ export async function isAccountUuidTaken(db: Queryable, uuid: string): Promise<b
 
 export async function insertAccount(db: Queryable, row: NewRow<AccountRow>): Promise<void> {
   await db('accounts').insert(row)
+}
+
+export async function updateAccount(db: Queryable, id: number, changes: Partial<AccountRow>): Promise<void> {
+  await db('accounts').where({ id }).update(changes)
 }
 
 /** The accounts, oldest first; deleted ones only with `deleted`. */

@@ -1,9 +1,15 @@
-import type { Queryable } from './database.ts'
+import { type Database, type Queryable, streamRows } from './database.ts'
+import { type Lock, locked } from './locks.ts'
 import type { BackupObjectRow, NewRow } from './rows.ts'
 
 /** Finds an object, deleted or not, by its exact uuid. */
-export async function findBackupObject(db: Queryable, uuid: string): Promise<BackupObjectRow | undefined> {
-  const rows: BackupObjectRow[] = await db<BackupObjectRow>('backup_objects').where({ uuid })
+export async function findBackupObject(
+  db: Queryable,
+  uuid: string,
+  options: { lock?: Lock } = {},
+): Promise<BackupObjectRow | undefined> {
+  const rows: BackupObjectRow[] = await locked(db<BackupObjectRow>('backup_objects').where({ uuid }), options.lock)
+  // The collation ignores case and trailing blanks.
   return rows.find((row) => row.uuid === uuid)
 }
 
@@ -25,6 +31,17 @@ export async function selectObjectsAt(
   return rows.filter((row) => row.object_key === objectKey)
 }
 
+/** The uuids of the first `limit` objects that lie in a storage and aren't deleted. */
+export async function selectUuidsInStorage(db: Queryable, storageKey: number, limit: number): Promise<string[]> {
+  return db('backup_objects')
+    .where({ backup_storage_id: storageKey })
+    .whereNull('deleted_at')
+    .whereNotIn('state', ['deleted', 'purged'])
+    .orderBy('id')
+    .limit(limit)
+    .pluck('uuid')
+}
+
 /** Keeps an object as it is until the transaction ends; false when it was deleted meanwhile. */
 export async function holdBackupObject(db: Queryable, id: number): Promise<boolean> {
   return (await db('backup_objects').where({ id }).whereNull('deleted_at').forShare().first('id')) !== undefined
@@ -32,4 +49,25 @@ export async function holdBackupObject(db: Queryable, id: number): Promise<boole
 
 export async function insertBackupObject(db: Queryable, row: NewRow<BackupObjectRow>): Promise<void> {
   await db('backup_objects').insert(row)
+}
+
+export async function updateBackupObject(db: Queryable, id: number, changes: Partial<BackupObjectRow>): Promise<void> {
+  await db('backup_objects').where({ id }).update(changes)
+}
+
+/** A line of a list: an object and the uuid and base URI of its storage, which may be gone. */
+export type ObjectListRow = BackupObjectRow & { storage_uuid: string | null; base_uri: string | null }
+
+/** Streams the objects, oldest first, as the database delivers them; deleted ones only with `deleted`. */
+export async function* streamBackupObjects(
+  database: Database,
+  options: { deleted: boolean },
+): AsyncGenerator<ObjectListRow> {
+  const query = database
+    .knex('backup_objects as o')
+    .leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id')
+    .select('o.*', 's.uuid as storage_uuid', 's.base_uri')
+    .orderBy('o.id')
+  if (!options.deleted) query.whereNull('o.deleted_at').whereNotIn('o.state', ['deleted', 'purged'])
+  yield* streamRows<ObjectListRow>(database, query)
 }

@@ -1,17 +1,39 @@
-import type { Queryable } from './database.ts'
+import { type Database, type Queryable, streamRows } from './database.ts'
+import { type Lock, locked } from './locks.ts'
 import type { BackupStorageRow, NewRow } from './rows.ts'
 
-/** Finds a storage that isn't deleted by its exact uuid. Two rows may have one; the older counts. */
-export async function findAliveStorage(db: Queryable, uuid: string): Promise<BackupStorageRow | undefined> {
-  const rows: BackupStorageRow[] = await db<BackupStorageRow>('backup_storages')
-    .where({ uuid })
-    .whereNull('deleted_at')
-    .orderBy('id')
-  return rows.find((row) => row.uuid === uuid)
+/**
+ * Finds a storage, deleted or not, by its exact uuid. Two rows may have one, as
+ * the table has no unique index: one that isn't deleted counts, then the older.
+ */
+export async function findStorage(
+  db: Queryable,
+  uuid: string,
+  options: { lock?: Lock } = {},
+): Promise<BackupStorageRow | undefined> {
+  const query = db<BackupStorageRow>('backup_storages').where({ uuid }).orderBy('id')
+  const rows: BackupStorageRow[] = await locked(query, options.lock)
+  const exact = rows.filter((row) => row.uuid === uuid)
+  return exact.find((row) => row.deleted_at === null) ?? exact[0]
+}
+
+/** As `findStorage`, but none that is deleted. */
+export async function findAliveStorage(
+  db: Queryable,
+  uuid: string,
+  options: { lock?: Lock } = {},
+): Promise<BackupStorageRow | undefined> {
+  const storage = await findStorage(db, uuid, options)
+  return storage?.deleted_at === null ? storage : undefined
 }
 
 export async function findStorageByKey(db: Queryable, id: number): Promise<BackupStorageRow | undefined> {
   return db<BackupStorageRow>('backup_storages').where({ id }).first()
+}
+
+/** Keeps a storage as it is until the transaction ends; false when it was deleted meanwhile. */
+export async function holdStorage(db: Queryable, id: number): Promise<boolean> {
+  return (await db('backup_storages').where({ id }).whereNull('deleted_at').forShare().first('id')) !== undefined
 }
 
 /** Says whether some row has this uuid, deleted or not, whatever its case. */
@@ -41,4 +63,18 @@ export async function selectStorageUuids(db: Queryable, limit: number): Promise<
 export async function insertStorage(db: Queryable, row: NewRow<BackupStorageRow>): Promise<number> {
   const [id] = await db('backup_storages').insert(row)
   return id as number
+}
+
+export async function updateStorage(db: Queryable, id: number, changes: Partial<BackupStorageRow>): Promise<void> {
+  await db('backup_storages').where({ id }).update(changes)
+}
+
+/** Streams the storages, oldest first, as the database delivers them; deleted ones only with `deleted`. */
+export async function* streamStorages(
+  database: Database,
+  options: { deleted: boolean },
+): AsyncGenerator<BackupStorageRow> {
+  const query = database.knex('backup_storages').select('*').orderBy('id')
+  if (!options.deleted) query.whereNull('deleted_at')
+  yield* streamRows<BackupStorageRow>(database, query)
 }

@@ -1,18 +1,29 @@
 import type { Knex } from 'knex'
 import type { DatabaseSettings } from '../config.ts'
 import type { VdcError } from '../errors.ts'
+import { Interruption } from './interruption.ts'
 
 /** A handle that queries run on: the connection, or a transaction on it. */
 export type Queryable = Knex | Knex.Transaction
 
+/**
+ * When what a unit of work wrote is committed: `unit`, when the unit ends;
+ * `outer`, with the transaction that it is a part of; `statement`, as it goes.
+ */
+type Commits = 'unit' | 'outer' | 'statement'
+
 /** An open database. */
 export interface Database {
+  /** The connection; a transaction on it where `commits` is `outer`. */
   readonly knex: Knex
+  readonly commits: Commits
   readonly engine: 'mysql' | 'sqlite'
   /** True when this very call created and migrated the file of an SQLite database. */
   readonly created: boolean
   /** Makes a VdcError of what the driver threw where knex itself is passed by. */
   translate(error: unknown): VdcError
+  /** Asked for, it makes every statement but a rollback fail, so that what runs ends with nothing half done. */
+  readonly interruption: Interruption
   close(): Promise<void>
 }
 
@@ -27,10 +38,11 @@ export type SqlTrace = (sql: string) => void
  *   can't be opened, SCHEMA_NEWER when a later release made it.
  */
 export async function openDatabase(settings: DatabaseSettings, trace?: SqlTrace): Promise<Database> {
+  const interruption = new Interruption()
   const database =
     settings.engine === 'mysql'
-      ? await (await import('./mysql.ts')).openMysql(settings)
-      : await (await import('./sqlite.ts')).openSqlite(settings)
+      ? await (await import('./mysql.ts')).openMysql(settings, interruption)
+      : await (await import('./sqlite.ts')).openSqlite(settings, interruption)
   if (trace) database.knex.on('query', (query: { sql: string }) => trace(query.sql))
   return database
 }
@@ -40,7 +52,10 @@ export async function* streamRows<T>(database: Database, query: Knex.QueryBuilde
   const stream = query.stream()
   const closed = new Promise((resolve) => stream.once('close', resolve))
   try {
-    for await (const row of stream) yield row as T
+    for await (const row of stream) {
+      database.interruption.throwIfRequested()
+      yield row as T
+    }
   } catch (error) {
     throw database.translate(error)
   } finally {

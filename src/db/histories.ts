@@ -4,3 +4,10 @@ import type { HistoryRow, NewRow } from './rows.ts'
 export async function insertHistories(db: Queryable, rows: readonly NewRow<HistoryRow>[]): Promise<void> {
   await db('histories').insert(rows)
 }
+
+/** All history rows of a thing, given by its canonical id, oldest first. */
+export async function selectHistories(db: Queryable, id: string): Promise<HistoryRow[]> {
+  const rows: HistoryRow[] = await db<HistoryRow>('histories').where({ uuid: id }).orderBy(['created_at', 'id'])
+  // The collation ignores case and trailing blanks.
+  return rows.filter((row) => row.uuid === id)
+}

@@ -1,7 +1,8 @@
 import type { Knex } from 'knex'
 import { type Database, type Queryable, streamRows } from './database.ts'
 import { exact } from './exact.ts'
-import type { ImageRow, NewRow } from './rows.ts'
+import { type Lock, locked } from './locks.ts'
+import type { ImageRow, Int64, NewRow } from './rows.ts'
 
 /** Which images a list holds. */
 export interface ImageSelection {
@@ -11,6 +12,8 @@ export interface ImageSelection {
   ownedByOrPublic?: readonly string[] | undefined
   /** Only images in this state; deleted ones pass where `deleted` is set. */
   state?: string | undefined
+  /** Only images that have all of these labels; without a value, whatever theirs is. */
+  labels?: readonly { name: string; value?: string | undefined }[] | undefined
   /** Deleted images too. */
   deleted: boolean
 }
@@ -30,7 +33,7 @@ export type ImageListRow = Pick<
   | 'deleted_at'
 > & {
   /** Bytes of the disk image after unpacking; null where there is no such object. */
-  size: number | null
+  size: Int64 | null
   /** The label with the virtual size in bytes, as decimal text. */
   virtual_size: string | null
 }
@@ -41,14 +44,13 @@ type JoinedRow = ImageListRow & {
   resource_uuid: string | null
 }
 
-/** Finds an image, deleted or not, by its exact uuid; `lock` keeps others from changing it until the transaction ends. */
+/** Finds an image, deleted or not, by its exact uuid. */
 export async function findImage(
   db: Queryable,
   uuid: string,
-  options: { lock?: boolean } = {},
+  options: { lock?: Lock } = {},
 ): Promise<ImageRow | undefined> {
-  const query = db<ImageRow>('images').where({ uuid })
-  const rows: ImageRow[] = await (options.lock ? query.forUpdate() : query)
+  const rows: ImageRow[] = await locked(db<ImageRow>('images').where({ uuid }), options.lock)
   // The collation ignores case and trailing blanks.
   return rows.find((row) => row.uuid === uuid)
 }
@@ -65,6 +67,29 @@ export async function ownsImages(database: Database, accountId: string): Promise
     .where('account_id', accountId)
     .where(exact(database, 'account_id') as never, accountId)
   return (await query.first('id')) !== undefined
+}
+
+/** The uuids of the first `limit` images that aren't deleted and whose `column` holds exactly this canonical id. */
+export async function selectAliveUuidsBy(
+  db: Queryable,
+  column: 'account_id' | 'backup_object_id',
+  id: string,
+  limit: number,
+): Promise<string[]> {
+  const uuids: string[] = []
+  // The collation ignores case, so some of what is found may be another's.
+  for (let offset = 0; uuids.length < limit; offset += limit) {
+    const rows: ImageRow[] = await db<ImageRow>('images')
+      .where(column, id)
+      .whereNull('deleted_at')
+      .whereNot('state', 'deleted')
+      .orderBy('id')
+      .offset(offset)
+      .limit(limit)
+    uuids.push(...rows.filter((row) => row[column] === id).map((row) => row.uuid))
+    if (rows.length < limit) break
+  }
+  return uuids.slice(0, limit)
 }
 
 export async function insertImage(db: Queryable, row: NewRow<ImageRow>): Promise<void> {
@@ -124,6 +149,20 @@ export async function* streamImages(
     query.where((either) => {
       either.where('i.state', state)
       if (selection.deleted) either.orWhereNotNull('i.deleted_at').orWhere('i.state', 'deleted')
+    })
+  }
+  for (const { name, value } of selection.labels ?? []) {
+    query.whereExists((label) => {
+      const bytes = (text: string) => (database.engine === 'mysql' ? `CAST(${text} AS BINARY)` : text)
+      const mine = database.engine === 'mysql' ? "CONCAT('wmi-', ??)" : "'wmi-' || ??"
+      label
+        .from('resource_labels as l')
+        .select('l.id')
+        .where('l.name', name)
+        .where(exact(database, 'l.name') as never, name)
+      label.whereRaw(`?? = ${mine}`, ['l.resource_uuid', 'i.uuid'])
+      if (value !== undefined)
+        label.whereRaw(`${bytes('COALESCE(??, ??)')} = ?`, ['l.string_value', 'l.blob_value', value])
     })
   }
   for await (const row of streamRows<JoinedRow>(database, query)) {

@@ -1,12 +1,26 @@
 import type { Queryable } from './database.ts'
+import { type Lock, locked } from './locks.ts'
 import type { LabelRow, NewRow } from './rows.ts'
 
 /** All labels of some resources, given by their canonical ids. */
-export async function selectLabels(db: Queryable, resourceIds: readonly string[]): Promise<LabelRow[]> {
-  const rows: LabelRow[] = await db<LabelRow>('resource_labels').whereIn('resource_uuid', resourceIds).orderBy('name')
+export async function selectLabels(
+  db: Queryable,
+  resourceIds: readonly string[],
+  options: { lock?: Lock } = {},
+): Promise<LabelRow[]> {
+  const query = db<LabelRow>('resource_labels').whereIn('resource_uuid', resourceIds).orderBy('name')
+  const rows: LabelRow[] = await locked(query, options.lock)
   return rows.filter((row) => resourceIds.includes(row.resource_uuid))
 }
 
 export async function insertLabels(db: Queryable, rows: readonly NewRow<LabelRow>[]): Promise<void> {
   await db('resource_labels').insert(rows)
+}
+
+export async function updateLabel(db: Queryable, id: number, changes: Partial<LabelRow>): Promise<void> {
+  await db('resource_labels').where({ id }).update(changes)
+}
+
+export async function deleteLabel(db: Queryable, id: number): Promise<void> {
+  await db('resource_labels').where({ id }).delete()
 }

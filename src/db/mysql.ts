@@ -5,6 +5,7 @@ import mysql2 from 'mysql2'
 import { describeDatabase, type MysqlSettings } from '../config.ts'
 import type { Database } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
+import type { Interruption } from './interruption.ts'
 
 /** Milliseconds until a server that does not answer counts as down. */
 const CONNECT_TIMEOUT = 5000
@@ -27,7 +28,7 @@ const SESSION = [
 ]
 
 /** Opens a pool of one connection, which connects at the first query. */
-export async function openMysql(settings: MysqlSettings): Promise<Database> {
+export async function openMysql(settings: MysqlSettings, interruption: Interruption): Promise<Database> {
   const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
   const rethrow = (error: unknown): never => {
     throw translate(error)
@@ -44,7 +45,8 @@ export async function openMysql(settings: MysqlSettings): Promise<Database> {
       query.options = { ...query.options, timeout: STATEMENT_TIMEOUT }
       return super._query(connection, query)
     }
-    override async query(connection: unknown, query: unknown): Promise<unknown> {
+    override async query(connection: unknown, query: { sql: string } | string): Promise<unknown> {
+      interruption.throwBefore(typeof query === 'string' ? query : query.sql)
       return super.query(connection, query).catch(rethrow)
     }
   }
@@ -80,8 +82,10 @@ export async function openMysql(settings: MysqlSettings): Promise<Database> {
   })
   return {
     knex: db,
+    commits: 'unit',
     engine: 'mysql',
     created: false,
+    interruption,
     translate,
     close: () => Promise.race([db.destroy(), sleep(CLOSE_TIMEOUT, undefined, { ref: false })]),
   }

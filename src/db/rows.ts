@@ -5,6 +5,9 @@
  * type string is the canonical form, with it.
  */
 
+/** A value of a bigint column: a number where that is exact, else decimal text, up to 2^63-1. */
+export type Int64 = number | string
+
 export interface AccountRow {
   id: number
   uuid: string
@@ -52,9 +55,9 @@ export interface BackupObjectRow {
   service_type: string
   backup_storage_id: number
   /** Bytes of the disk image after its container is unpacked. */
-  size: number
+  size: Int64
   /** Bytes of the file as it lies in the storage. */
-  allocation_size: number
+  allocation_size: Int64
   container_format: string
   status: number
   state: string

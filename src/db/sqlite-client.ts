@@ -4,6 +4,7 @@ import SqliteTransaction from 'knex/lib/dialects/sqlite3/execution/sqlite-transa
 import Libsql from 'libsql'
 import { VdcError } from '../errors.ts'
 import { translateDriverError } from './driver-errors.ts'
+import type { Interruption } from './interruption.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_TIMEOUT = 10_000
@@ -19,8 +20,36 @@ class ImmediateTransaction extends SqliteTransaction {
   }
 }
 
+type Row = Record<string, unknown>
+
+interface Query {
+  sql: string
+  options?: object
+  response?: Row[] | object
+  context?: Row
+}
+
+/**
+ * A row whose integers are numbers where these are exact, else decimal text, as
+ * mysql2 gives them. libsql's own numbers are rounded beyond 2^53.
+ */
+function exactNumbers(row: Row): Row {
+  for (const [column, value] of Object.entries(row)) {
+    if (typeof value === 'bigint') row[column] = isSafe(value) ? Number(value) : String(value)
+  }
+  return row
+}
+
+function isSafe(value: bigint): boolean {
+  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER
+}
+
+function* withExactNumbers(rows: Iterable<Row>): Generator<Row> {
+  for (const row of rows) yield exactNumbers(row)
+}
+
 /** knex's dialect for better-sqlite3, on libsql, which has the same interface. */
-export class LibsqlClient extends SqliteDialect {
+class LibsqlClient extends SqliteDialect {
   _driver() {
     return Libsql
   }
@@ -57,12 +86,16 @@ export class LibsqlClient extends SqliteDialect {
     return new ImmediateTransaction(this, ...rest) as never
   }
 
-  override async _query(connection: unknown, query: unknown): Promise<unknown> {
-    return super._query(connection, query).catch((error: Error & { sqlMessage?: string }) => {
+  override async _query(connection: unknown, query: Query): Promise<unknown> {
+    query.options = { ...query.options, safeIntegers: true }
+    await super._query(connection, query).catch((error: Error & { sqlMessage?: string }) => {
       // knex puts the statement in front of the message; mysql2 keeps the bare one under this name.
       error.sqlMessage = error.message
       throw error
     })
+    if (Array.isArray(query.response)) query.response = query.response.map(exactNumbers)
+    if (query.context) query.context = exactNumbers(query.context)
+    return query
   }
 
   override async query(connection: unknown, query: unknown): Promise<unknown> {
@@ -77,10 +110,11 @@ export class LibsqlClient extends SqliteDialect {
     query: { sql: string; bindings: unknown[] },
     stream: NodeJS.WritableStream,
   ): Promise<void> {
-    const rows = connection.prepare(query.sql).iterate(...this._formatBindings(query.bindings))
+    const statement = connection.prepare(query.sql).safeIntegers(true)
+    const rows = statement.iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
     await new Promise<void>((resolve, reject) => {
       stream.on('error', reject).on('end', resolve)
-      Readable.from(rows)
+      Readable.from(withExactNumbers(rows))
         .on('error', (error) => stream.emit('error', error))
         .pipe(stream)
     })
@@ -88,5 +122,15 @@ export class LibsqlClient extends SqliteDialect {
 
   translate(error: unknown): VdcError {
     return translateDriverError(error, `sqlite://${this.connectionSettings.filename}`)
+  }
+}
+
+/** The dialect's class, whose statements an interruption keeps from running. */
+export function libsqlClient(interruption: Interruption): typeof LibsqlClient {
+  return class extends LibsqlClient {
+    override async query(connection: unknown, query: { sql: string } | string): Promise<unknown> {
+      interruption.throwBefore(typeof query === 'string' ? query : query.sql)
+      return super.query(connection, query)
+    }
   }
 }

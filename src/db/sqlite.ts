@@ -6,7 +6,8 @@ import { describeDatabase, type SqliteSettings } from '../config.ts'
 import { VdcError } from '../errors.ts'
 import type { Database } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
-import { LibsqlClient } from './sqlite-client.ts'
+import type { Interruption } from './interruption.ts'
+import { libsqlClient } from './sqlite-client.ts'
 
 /**
  * The number of migrations that the file holds is kept in its header
@@ -22,10 +23,10 @@ export const SQLITE_SCHEMA_VERSION = 8
  *
  * @throws VdcError DATABASE_UNREACHABLE, DATABASE_REFUSED, SCHEMA_NEWER.
  */
-export async function openSqlite(settings: SqliteSettings): Promise<Database> {
+export async function openSqlite(settings: SqliteSettings, interruption: Interruption): Promise<Database> {
   if (settings.embedded) createFolder(dirname(settings.path))
   const db = knex({
-    client: LibsqlClient,
+    client: libsqlClient(interruption),
     connection: { filename: settings.path },
     useNullAsDefault: true,
     log: SILENT,
@@ -34,7 +35,15 @@ export async function openSqlite(settings: SqliteSettings): Promise<Database> {
   try {
     const created = await bringUpToDate(db, settings.path)
     const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
-    return { knex: db, engine: 'sqlite', created, translate, close: () => db.destroy() }
+    return {
+      knex: db,
+      commits: 'unit',
+      engine: 'sqlite',
+      created,
+      interruption,
+      translate,
+      close: () => db.destroy(),
+    }
   } catch (error) {
     await db.destroy()
     throw error

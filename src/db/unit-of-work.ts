@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { VdcError } from '../errors.ts'
-import type { Database } from './database.ts'
+import type { Database, Queryable } from './database.ts'
 
 /** Milliseconds after which a unit of work that keeps colliding is given up. */
 const PATIENCE = 30_000
 const LONGEST_PAUSE = 500
 
 /**
- * Runs `work` in one transaction: all of it is committed, or none.
+ * Runs `work` in one transaction: all of it is committed, or none. Where the
+ * database commits with an outer transaction, `work` is undone alone when it
+ * fails; where it commits by the statement, nothing is.
  *
  * It is run again from its start, in a new transaction, when the database
  * reports a deadlock, a lock that wasn't had in time or a failed Galera
@@ -20,26 +22,43 @@ const LONGEST_PAUSE = 500
  *   collision lasted; COMMIT_UNCERTAIN when the connection broke while the
  *   database was committing, so that nobody knows whether it did.
  */
-export async function inTransaction<T>(database: Database, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(database: Database, work: (trx: Queryable) => Promise<T>): Promise<T> {
+  // What is stored already would be stored twice by another try.
+  if (database.commits === 'statement') return work(database.knex)
   const deadline = Date.now() + PATIENCE
   for (let attempt = 1; ; attempt++) {
     try {
       return await once(database, work)
     } catch (error) {
-      if (!isWorthAnotherTry(error) || Date.now() > deadline) throw error
+      if (!isWorthAnotherTry(database, error) || Date.now() > deadline) throw error
       await sleep(Math.random() * Math.min(LONGEST_PAUSE, 10 * 2 ** attempt))
     }
   }
 }
 
-async function once<T>(database: Database, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+/**
+ * Runs `work` on a database whose units of work are all committed together at
+ * its end, or none of them; as a unit of work it may be run again.
+ *
+ * @throws VdcError as `inTransaction`.
+ */
+export async function allTogether<T>(database: Database, work: (together: Database) => Promise<T>): Promise<T> {
+  return inTransaction(database, (trx) => work({ ...database, knex: trx as Knex, commits: 'outer' }))
+}
+
+/** The same database, on which every statement is committed by itself. */
+export function byStatement(database: Database): Database {
+  return { ...database, commits: 'statement' }
+}
+
+async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>): Promise<T> {
   let committing = false
   let workError: unknown
   try {
     return await database.knex.transaction(async (trx) => {
       try {
         const result = await work(trx)
-        committing = true
+        committing = database.commits === 'unit'
         return result
       } catch (error) {
         workError = error
@@ -71,6 +90,8 @@ export function lostRace(what: string): VdcError {
   return new VdcError('DATABASE_BUSY', `Another process is storing ${what} at the same moment`, { hint: 'Try again' })
 }
 
-function isWorthAnotherTry(error: unknown): boolean {
-  return error instanceof VdcError && (error.code === 'DATABASE_BUSY' || error.code === 'DUPLICATE_KEY')
+function isWorthAnotherTry(database: Database, error: unknown): boolean {
+  if (!(error instanceof VdcError)) return false
+  // A deadlock undoes the whole outer transaction, so that is what has to be run again.
+  return error.code === 'DUPLICATE_KEY' || (error.code === 'DATABASE_BUSY' && database.commits === 'unit')
 }

@@ -13,14 +13,16 @@ export interface Checksums {
 /**
  * Hashes a whole file in one reading; memory does not grow with it.
  *
+ * @param cancellation asked before each piece; what it throws ends the reading.
  * @throws VdcError FILE_REFUSED when the file changed meanwhile.
  */
-export async function hashImageFile(file: ImageFile): Promise<Checksums> {
+export async function hashImageFile(file: ImageFile, cancellation: { throwIfRequested(): void }): Promise<Checksums> {
   const md5 = createHash('md5')
   const sha256 = createHash('sha256')
   const buffer = Buffer.allocUnsafe(CHUNK)
   let position = 0
   for (;;) {
+    cancellation.throwIfRequested()
     const { bytesRead } = await file.handle.read(buffer, 0, CHUNK, position)
     if (bytesRead === 0) break
     const bytes = buffer.subarray(0, bytesRead)

@@ -4,16 +4,48 @@ import type { ImageFile } from './image-file.ts'
 /** Bytes read from the start of a file: enough for every signature below. */
 const HEAD = 512
 
+interface Signature {
+  name: string
+  at: number
+  bytes: readonly number[]
+}
+const GZIP: Signature = { name: 'compressed with gzip', at: 0, bytes: [0x1f, 0x8b] }
+const TAR: Signature = { name: 'a tar archive', at: 257, bytes: [0x75, 0x73, 0x74, 0x61, 0x72] }
+
 /** What wraps a disk image and qemu-img, which doesn't know it, would call raw. */
-const WRAPPERS = [
-  { name: 'compressed with gzip', at: 0, bytes: [0x1f, 0x8b] },
+const WRAPPERS: readonly Signature[] = [
+  GZIP,
   { name: 'compressed with xz', at: 0, bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
   { name: 'compressed with bzip2', at: 0, bytes: [0x42, 0x5a, 0x68] },
   { name: 'compressed with zstd', at: 0, bytes: [0x28, 0xb5, 0x2f, 0xfd] },
   { name: 'a zip archive', at: 0, bytes: [0x50, 0x4b, 0x03, 0x04] },
   { name: 'a 7z archive', at: 0, bytes: [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c] },
-  { name: 'a tar archive', at: 257, bytes: [0x75, 0x73, 0x74, 0x61, 0x72] },
+  TAR,
 ]
+
+/** Bytes at a file's start that tell whether it is a tar archive. */
+export const TAR_HEAD = HEAD
+
+/** Reads the start of a file, enough for every signature here. */
+export async function readHead(file: ImageFile): Promise<Buffer> {
+  const head = Buffer.alloc(HEAD)
+  const { bytesRead } = await file.handle.read(head, 0, HEAD, 0)
+  return head.subarray(0, bytesRead)
+}
+
+/** Says whether a file begins as gzip does (RFC 1952, section 2.3.1). */
+export function isGzip(head: Buffer): boolean {
+  return begins(head, GZIP)
+}
+
+/** Says whether a file begins as a tar archive does: `ustar` in its first header (POSIX and GNU). */
+export function isTar(head: Buffer): boolean {
+  return begins(head, TAR)
+}
+
+function begins(head: Buffer, { at, bytes }: Signature): boolean {
+  return head.subarray(at, at + bytes.length).equals(Buffer.from(bytes))
+}
 
 /** qcow2, "Header": incompatible_features is a big-endian u64 at 72 since version 3; bit 2 is the external data file. */
 const QCOW2_MAGIC = Buffer.from('QFI\xfb', 'latin1')
@@ -32,11 +64,10 @@ const VMDK_DESCRIPTOR = /^(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*(?:#\s*Disk DescriptorFi
  * @throws VdcError FILE_REFUSED.
  */
 export async function refuseBySignature(file: ImageFile): Promise<void> {
-  const head = Buffer.alloc(HEAD)
-  await file.handle.read(head, 0, HEAD, 0)
+  const head = Buffer.concat([await readHead(file)], HEAD)
   const refuse = (why: string, hint: string) => new VdcError('FILE_REFUSED', `The file ${file.path} ${why}`, { hint })
 
-  const wrapper = WRAPPERS.find(({ at, bytes }) => head.subarray(at, at + bytes.length).equals(Buffer.from(bytes)))
+  const wrapper = WRAPPERS.find((signature) => begins(head, signature))
   if (wrapper) throw refuse(`is ${wrapper.name}, not a disk image`, 'Unpack it and register the disk image inside')
 
   const flatten = `Make one file of it: qemu-img convert -O qcow2 ${file.path} OUT.qcow2`

@@ -1,11 +1,19 @@
 import type { Queryable } from '../db/database.ts'
-import { insertHistories } from '../db/histories.ts'
+import { insertHistories, selectHistories } from '../db/histories.ts'
 import type { HistoryRow, NewRow } from '../db/rows.ts'
+import { isoTime } from '../db/time.ts'
 
 /** Characters that `histories.vchar_value` holds; what is longer goes into `blob_value`. */
 const VCHAR = 255
 
 type Value = string | number | null
+
+/** One change of one attribute; the time is ISO 8601 UTC. */
+export interface HistoryEntry {
+  created_at: string
+  attr: string
+  value: string | null
+}
 
 /**
  * Records that a thing was created: a row per column, in the table's order,
@@ -38,6 +46,47 @@ export async function recordChanges(
     db,
     Object.entries(changes).map(([column, value]) => historyRow(id, column, value, at)),
   )
+}
+
+/**
+ * The columns of `given` that are not what the row has: only these are to be
+ * written and recorded. What is undefined was not given. Numbers compare as
+ * their text, as a size may be either.
+ */
+export function changesOf<R extends object>(row: R, given: { [K in keyof R]?: R[K] | undefined }): Partial<R> {
+  const textOf = (value: unknown) => (value === null ? null : String(value))
+  return Object.fromEntries(
+    Object.entries(given).filter(
+      ([column, value]) => value !== undefined && textOf(value) !== textOf(row[column as keyof R]),
+    ),
+  ) as Partial<R>
+}
+
+/** Reads what became of a thing, given by its canonical id; the newest change is the last. */
+export async function readHistory(db: Queryable, id: string): Promise<HistoryEntry[]> {
+  return (await selectHistories(db, id)).map(present)
+}
+
+/**
+ * The columns of a thing as they were at a time: of each, what its history last
+ * said until then. What the history never speaks of is what it is now, as it
+ * did not change; what it speaks of only later is unknown, and null.
+ *
+ * @param at ISO 8601 UTC, as in the entries.
+ */
+export function stateAt<R extends object>(row: R, entries: readonly HistoryEntry[], at: string): R {
+  const now = row as Record<string, unknown>
+  const then = { ...now }
+  const known = entries.filter(({ attr }) => attr in now && attr !== 'id')
+  for (const { attr } of known) then[attr] = null
+  for (const { created_at, attr, value } of known) {
+    if (created_at <= at) then[attr] = typeof now[attr] === 'number' && value !== null ? Number(value) : value
+  }
+  return then as R
+}
+
+function present(row: HistoryRow): HistoryEntry {
+  return { created_at: isoTime(row.created_at), attr: row.attr, value: row.blob_value ?? row.vchar_value }
 }
 
 function historyRow(uuid: string, attr: string, value: Value, at: string): NewRow<HistoryRow> {

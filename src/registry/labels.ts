@@ -1,4 +1,10 @@
+import type { Queryable } from '../db/database.ts'
+import { deleteLabel, insertLabels, selectLabels, updateLabel } from '../db/labels.ts'
 import type { LabelRow, NewRow } from '../db/rows.ts'
+import { VdcError } from '../errors.ts'
+import { name, text } from './texts.ts'
+import { validate } from './validate.ts'
+import { OWN_LABELS } from './values.ts'
 
 /** Bytes that `resource_labels.string_value` holds. */
 const STRING_BYTES = 255
@@ -24,4 +30,82 @@ export function labelsOf(rows: readonly LabelRow[], resourceId: string): Record<
       .filter((row) => row.resource_uuid === resourceId)
       .map((row) => [row.name, row.string_value ?? row.blob_value ?? '']),
   )
+}
+
+/** What is to become of a label: its new value, or null where it is to go. */
+export type LabelChanges = ReadonlyMap<string, string | null>
+
+/**
+ * Reads `name=value`, which sets a label, and `name-`, which removes one.
+ *
+ * @throws VdcError VALUE_REFUSED for anything else, a name twice, or a name of this program's own.
+ */
+export function parseLabelChanges(words: readonly string[]): LabelChanges {
+  const changes = new Map<string, string | null>()
+  for (const word of words) {
+    const equals = word.indexOf('=')
+    if (equals === -1 && !word.endsWith('-')) {
+      throw new VdcError('VALUE_REFUSED', `'${word}' is no change of a label`, {
+        hint: 'name=value sets a label, name- removes it',
+      })
+    }
+    const label = equals === -1 ? word.slice(0, -1) : word.slice(0, equals)
+    validate(name, label, 'The name of a label')
+    if (label.startsWith(OWN_LABELS)) {
+      throw new VdcError('VALUE_REFUSED', `The label ${label} is vdc-manage's own`, {
+        hint: `Names that begin with ${OWN_LABELS} are not for operators`,
+      })
+    }
+    if (changes.has(label)) throw new VdcError('VALUE_REFUSED', `The label ${label} is given twice`)
+    changes.set(label, equals === -1 ? null : validate(text, word.slice(equals + 1), `The label ${label}`))
+  }
+  return changes
+}
+
+/**
+ * Reads `name` or `name=value`, which choose things by their labels.
+ *
+ * @throws VdcError VALUE_REFUSED.
+ */
+export function parseLabelFilter(word: string): { name: string; value?: string } {
+  const equals = word.indexOf('=')
+  if (equals === -1) return { name: validate(name, word, 'The name of a label') }
+  return { name: validate(name, word.slice(0, equals), 'The name of a label'), value: word.slice(equals + 1) }
+}
+
+/**
+ * Changes the labels of a resource, within a unit of work. What is so already stays as it is.
+ *
+ * @param id canonical.
+ * @returns the names of labels that were to go and aren't there.
+ * @throws VdcError VALUE_REFUSED for a name that differs from one that is there only in case.
+ */
+export async function changeLabels(db: Queryable, id: string, changes: LabelChanges, now: string): Promise<string[]> {
+  const rows = await selectLabels(db, [id], { lock: 'update' })
+  const missing: string[] = []
+  // Removals first: what goes makes room for a name in another case.
+  for (const [label, value] of [...changes].sort(([, a], [, b]) => Number(a !== null) - Number(b !== null))) {
+    const old = rows.find((row) => row.name === label)
+    if (value === null) {
+      if (old === undefined) missing.push(label)
+      else await deleteLabel(db, old.id)
+    } else if (old === undefined) {
+      const twin = rows.find((row) => row.name.toLowerCase() === label.toLowerCase() && changes.get(row.name) !== null)
+      // The database's unique index ignores case.
+      if (twin !== undefined) {
+        throw new VdcError(
+          'VALUE_REFUSED',
+          `${id} has a label ${twin.name}, which differs from ${label} only in case`,
+          {
+            hint: `Use that name, or remove it: vdc-manage image label ${id} ${twin.name}-`,
+          },
+        )
+      }
+      await insertLabels(db, [newLabel(id, label, value, now)])
+    } else if ((old.string_value ?? old.blob_value ?? '') !== value) {
+      const { value_type, string_value, blob_value } = newLabel(id, label, value, now)
+      await updateLabel(db, old.id, { value_type, string_value, blob_value, updated_at: now })
+    }
+  }
+  return missing
 }

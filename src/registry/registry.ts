@@ -1,5 +1,6 @@
-import type { DatabaseSettings } from '../config.ts'
+import type { DatabaseSettings, ServiceTypes } from '../config.ts'
 import { type Database, openDatabase, type SqlTrace } from '../db/database.ts'
+import { allTogether, byStatement } from '../db/unit-of-work.ts'
 import { generateUuid, type UuidGenerator } from './identifiers.ts'
 
 /** The open registry: what every function of this folder works on. */
@@ -7,6 +8,10 @@ export interface Registry {
   readonly settings: DatabaseSettings
   readonly database: Database
   readonly generateUuid: UuidGenerator
+  /** Those of the installation; undefined where there is none on this host. */
+  readonly serviceTypes: ServiceTypes | undefined
+  /** Tells of what is done all the same, or shown as far as it can be. */
+  warn(text: string): void
   close(): Promise<void>
 }
 
@@ -14,6 +19,8 @@ export interface Registry {
 export interface RegistryOptions {
   /** Called when opening created an SQLite registry at this path. */
   onCreated?: (path: string) => void
+  serviceTypes?: ServiceTypes | undefined
+  onWarning?: (text: string) => void
   /** Called for every SQL statement, without its values. */
   trace?: SqlTrace | undefined
   /** Makes the ids of what is added; for tests that want collisions. */
@@ -29,5 +36,27 @@ export interface RegistryOptions {
 export async function openRegistry(settings: DatabaseSettings, options: RegistryOptions = {}): Promise<Registry> {
   const database = await openDatabase(settings, options.trace)
   if (database.created && settings.engine === 'sqlite') options.onCreated?.(settings.path)
-  return { settings, database, generateUuid: options.generateUuid ?? generateUuid, close: () => database.close() }
+  return {
+    settings,
+    database,
+    generateUuid: options.generateUuid ?? generateUuid,
+    serviceTypes: options.serviceTypes,
+    warn: (text) => options.onWarning?.(text),
+    close: () => database.close(),
+  }
+}
+
+/**
+ * Runs `work` on a registry of which all changes are committed together at its
+ * end, or none. It may be run again from its start (`inTransaction`).
+ *
+ * @throws VdcError what `work` threw; COMMIT_UNCERTAIN.
+ */
+export async function withAllTogether<T>(registry: Registry, work: (together: Registry) => Promise<T>): Promise<T> {
+  return allTogether(registry.database, (database) => work({ ...registry, database }))
+}
+
+/** The same registry, on which every statement is committed by itself: what fails half-way stays so. */
+export function withoutTransactions(registry: Registry): Registry {
+  return { ...registry, database: byStatement(registry.database) }
 }

@@ -1,5 +1,6 @@
 import { describeDatabase } from '../config.ts'
 import { migrateAll, type SchemaStatus, schemaStatus, unlockMigrations } from '../db/migrate.ts'
+import { VdcError } from '../errors.ts'
 import type { Registry } from './registry.ts'
 
 /** What a database is and what it has of the schema. */
@@ -28,10 +29,15 @@ export async function databaseStatus(registry: Registry): Promise<DatabaseStatus
  *
  * @param options.unlock frees the lock of a migration that was killed first.
  * @returns the names of the migrations that were pending and ran.
- * @throws VdcError MIGRATION_LOCKED.
+ * @throws VdcError MIGRATION_LOCKED; USAGE where all is to be committed together.
  */
 export async function migrateDatabase(registry: Registry, options: { unlock: boolean }): Promise<string[]> {
-  const { knex } = registry.database
+  const { knex, commits } = registry.database
+  if (commits === 'outer') {
+    throw new VdcError('USAGE', 'Migrating can not be a part of --tx bulk: what creates a table commits at once', {
+      hint: 'Run it by itself: vdc-manage db migrate',
+    })
+  }
   if (options.unlock) await unlockMigrations(knex)
   const pending = (await schemaStatus(knex)).migrations
     .filter((migration) => migration.state === 'pending')

@@ -5,17 +5,17 @@ import { VdcError } from '../errors.ts'
 /**
  * Refuses text that the columns of a table can't hold. Wakame-vdc's own tables
  * are utf8 of three bytes, where an emoji does not fit (dcmgr.md, "Tables").
- * Only text with such characters costs a query.
+ * Only text with such characters costs a query; values that are no text pass.
  *
  * @throws VdcError VALUE_REFUSED that names the column and the character.
  */
 export async function requireStorable(
   database: Database,
   table: string,
-  values: Readonly<Record<string, string | null | undefined>>,
+  values: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const suspects = Object.entries(values).flatMap(([column, value]) => {
-    const wide = [...(value ?? '')].find((character) => (character.codePointAt(0) as number) > 0xffff)
+    const wide = typeof value === 'string' ? /[\u{10000}-\u{10ffff}]/u.exec(value)?.[0] : undefined
     return wide === undefined ? [] : [{ column, wide }]
   })
   if (suspects.length === 0) return

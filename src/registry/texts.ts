@@ -31,17 +31,34 @@ export const text = z.string().check(
 )
 
 /** A value for a column that may be NULL; the empty text is NULL. */
-export function orNull<T extends z.ZodMiniType<string, string>>(schema: T) {
-  return z.prefault(
-    z.nullable(
-      z.pipe(
-        schema,
-        z.transform((value) => (value === '' ? null : value)),
-      ),
+export function clearable<T extends z.ZodMiniType<string, string>>(schema: T) {
+  return z.nullable(
+    z.pipe(
+      schema,
+      z.transform((value) => (value === '' ? null : value)),
     ),
-    null,
   )
 }
+
+/** As `clearable`, and NULL where nothing is given. */
+export function orNull<T extends z.ZodMiniType<string, string>>(schema: T) {
+  return z.prefault(clearable(schema), null)
+}
+
+const INT64_MAX = 2n ** 63n - 1n
+
+/** A whole number for a bigint column, as decimal digits; never rounded or clamped. */
+export const int64 = z.pipe(
+  z
+    .string()
+    .check(
+      z.refine(
+        (value) => /^[0-9]{1,40}$/.test(value) && BigInt(value) <= INT64_MAX,
+        `must be a whole number of bytes, from 0 to ${INT64_MAX}`,
+      ),
+    ),
+  z.transform((value) => String(BigInt(value))),
+)
 
 /** One of some values. */
 export function oneOf(values: readonly string[]) {

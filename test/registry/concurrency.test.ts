@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config.ts'
-import { addAccount } from '../../src/registry/accounts.ts'
-import { registerLocalImage } from '../../src/registry/register-local-image.ts'
+import { addAccount } from '../../src/registry/account/accounts.ts'
+import { registerFile } from '../../src/registry/image/register-file.ts'
 import { openRegistry } from '../../src/registry/registry.ts'
 import { vdcManage } from '../support/cli.ts'
 import { expectWhole } from '../support/consistency.ts'
@@ -75,13 +75,13 @@ describe.each(ENGINES)('twenty at once on %s', (engine) => {
     })
     try {
       const before = await countRows(database)
-      const image = await registerLocalImage(registry, { path, account_id: 'a-crowd' })
+      const image = await registerFile(registry, { path, account_id: 'a-crowd' })
       expect(image.id).toBe('wmi-free2')
       expect(generated).toHaveLength(3)
       const after = await countRows(database)
       expect(after).toEqual({ ...before, images: Number(before.images) + 1, histories: Number(before.histories) + 23 })
       generated.length = 0
-      await expect(registerLocalImage(registry, { path, account_id: 'a-crowd', uuid: taken })).rejects.toMatchObject({
+      await expect(registerFile(registry, { path, account_id: 'a-crowd', uuid: taken })).rejects.toMatchObject({
         code: 'ID_TAKEN',
         exit: 5,
       })

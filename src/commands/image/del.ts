@@ -1,7 +1,6 @@
-import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { deleteImage } from '../../registry/delete-image.ts'
+import { deleteImage } from '../../registry/image/delete.ts'
 
 export default class ImageDel extends BaseCommand {
   static override aliases = ['image:delete', 'image:rm']
@@ -15,7 +14,7 @@ export default class ImageDel extends BaseCommand {
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Image; with or without wmi-.') }
   static override flags = {
-    'ignore-missing': Flags.boolean({ summary: 'An image that is deleted already or never was is no error.' }),
+    'ignore-missing': flags.ignoreMissing('An image'),
   }
 
   async run() {

@@ -1,8 +1,7 @@
-import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
+import { imageList } from '../../cli/image-flags.ts'
 import { type Column, humanSize } from '../../cli/table.ts'
-import { type ImageSummary, listImages } from '../../registry/list-images.ts'
+import { type ImageSummary, listImages } from '../../registry/image/list.ts'
 
 const COLUMNS: Column<ImageSummary>[] = [
   { header: 'ID', cell: (image) => image.id },
@@ -25,21 +24,18 @@ export default class ImageList extends BaseCommand {
   static override examples = [
     '<%= config.bin %> image list --account-id a-k3x9q0bz',
     '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet | xargs -r <%= config.bin %> image del',
+    '<%= config.bin %> image list --label os=lucid --label tested',
     '<%= config.bin %> image list --json | jq -r \'.[] | select(.state == "pending") | .id\'',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7]
-  static override flags = {
-    quiet: flags.quiet(),
-    'account-id': flags.accountId('Only what this account can use.'),
-    owned: Flags.boolean({ dependsOn: ['account-id'], summary: 'Only what the account owns, in whatever state.' }),
-    all: flags.deleted('images'),
-  }
+  static override flags = imageList
 
   async run() {
     const { flags: given } = await this.parse(ImageList)
     const columns = given['account-id'] === undefined ? COLUMNS : [...COLUMNS, ACCESS]
     return this.withRegistry((registry) => {
-      const images = listImages(registry, { accountId: given['account-id'], owned: given.owned, deleted: given.all })
+      const filter = { accountId: given['account-id'], owned: given.owned, labels: given.label, deleted: given.all }
+      const images = listImages(registry, filter)
       return this.printList(images, { columns, idsOnly: given.quiet })
     })
   }

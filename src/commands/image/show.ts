@@ -1,23 +1,26 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
+import { imageList } from '../../cli/image-flags.ts'
 import { renderFields } from '../../cli/table.ts'
-import { showImage } from '../../registry/image-details.ts'
+import { showImage } from '../../registry/image/details.ts'
 
 export default class ImageShow extends BaseCommand {
   static override summary = 'Show all of an image: storage, object, URI, sizes, checksums and labels.'
   static override description =
-    'Without an id it is the list of all images. With --json one id gives an object, several an array.'
+    'Without an id it is image list, with the options of that. With --json one id gives an object, several an array.'
   static override examples = [
     '<%= config.bin %> image show wmi-k3x9q0bz',
     '<%= config.bin %> image show wmi-k3x9q0bz --json | jq -r .backup_object.uri',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
   static override args = { id: flags.anyIds('Image; with or without wmi-.') }
+  static override flags = imageList
 
   async run() {
-    const { args } = await this.parse(ImageShow)
+    const { args, flags: given } = await this.parse(ImageShow)
     const ids = args.id
     if (ids === undefined) return this.runInstead('image:list')
+    this.refuseWithIds(given, Object.keys(imageList))
     return this.withRegistry((registry) =>
       this.forEachId(ids, async (id) => {
         const image = await showImage(registry, id)

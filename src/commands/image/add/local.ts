@@ -1,41 +1,31 @@
 import { BaseCommand } from '../../../cli/base-command.ts'
 import * as flags from '../../../cli/flags.ts'
-import { registerLocalImage } from '../../../registry/register-local-image.ts'
-import * as values from '../../../registry/values.ts'
+import { newImage, newLocalImage } from '../../../cli/image-flags.ts'
+import { registerLocal } from '../../../registry/image/register-local.ts'
 
 export default class ImageAddLocal extends BaseCommand {
-  static override summary = 'Register a disk image file of this host and print its id.'
+  static override summary = 'Register a disk image that boots from a local copy, and print its id.'
   static override description =
-    'The file is inspected with qemu-img and hashed; then the image, its backup object and, where the folder is new, its backup storage are stored in one transaction. A file that is registered already, unchanged, shares its backup object.'
+    'A file of this host is inspected with qemu-img and hashed; then the image, its backup object and, where the folder is new, its backup storage are stored in one transaction. A file that is registered already, unchanged, shares its backup object. What begins with bo- and names no file is the id of a backup object.'
   static override examples = [
     '<%= config.bin %> image add local /srv/images/lucid.qcow2 --account-id a-shpoolxx --description "Ubuntu 10.04 64bit"',
+    '<%= config.bin %> image add local bo-k3x9q0bz --account-id a-shpoolxx --root-device label:root',
     'id=$(<%= config.bin %> image add local lucid.raw --account-id a-k3x9q0bz) && <%= config.bin %> image show "$id"',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
-  static override args = { path: flags.path('Disk image file; links are followed.') }
+  static override args = { path: flags.path('Disk image file, links are followed; or a backup object.') }
   static override flags = {
-    'account-id': flags.owner(),
-    'create-account': flags.createAccount(),
-    uuid: flags.uuid('wmi-'),
-    'display-name': flags.image.displayName(),
-    description: flags.description(),
-    arch: flags.image.arch({ options: values.ARCHES, default: values.DEFAULT_ARCH }),
-    'os-type': flags.image.osType({ options: values.OS_TYPES, default: values.DEFAULT_OS_TYPE }),
-    state: flags.image.state({ options: values.NEW_IMAGE_STATES, default: values.DEFAULT_STATE }),
-    'file-format': flags.image.fileFormat({ options: values.FILE_FORMATS }),
-    'root-device': flags.image.rootDevice(),
-    'service-type': flags.image.serviceType(values.DEFAULT_SERVICE_TYPE),
-    'instance-model-name': flags.image.instanceModelName(),
-    'parent-image-id': flags.image.parentImageId(),
-    'storage-id': flags.image.storageId(),
-    'is-public': flags.image.isPublic(),
-    'is-cacheable': flags.image.isCacheable(),
+    ...newImage('Format that the file must have, or the object has. Default: what the file has; of an object raw.'),
+    ...newLocalImage,
+    'storage-id': flags.text(
+      'bkst-ID',
+      'Backup storage that the file lies in. Default: that of the service type in dcmgr.conf, else the closest one, or a new one for its folder.',
+    ),
   }
 
   async run() {
     const { args, flags: given } = await this.parse(ImageAddLocal)
-    const request = { path: args.path, ...flags.byColumn(given) }
-    const image = await this.withRegistry((registry) => registerLocalImage(registry, request))
+    const image = await this.withRegistry((registry) => registerLocal(registry, args.path, flags.byColumn(given)))
     await this.printId(image.id)
     return image
   }

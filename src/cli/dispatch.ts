@@ -1,0 +1,93 @@
+import { type Config, loadHelpClass } from '@oclif/core'
+import { VdcError } from '../errors.ts'
+import { hasFlag } from './base-command.ts'
+import { writeOut } from './output.ts'
+
+/** What runs where no command is named. */
+const SHELL = 'shell'
+
+/**
+ * Runs the command that the words name, or shows help.
+ *
+ * @param words those after the program's name, or of a line of the shell.
+ * @throws VdcError USAGE when there is no such command. What goes wrong in a
+ *   command it tells itself, and sets the process's exit code.
+ */
+export async function dispatch(words: string[], config: Config): Promise<void> {
+  if (words[0] === '--version' || words[0] === '-v') {
+    await writeOut(`${config.userAgent}\n`)
+    return
+  }
+  if (words[0] === 'help') return showHelp(config, words.slice(1))
+  if (hasFlag(words, '--help') || hasFlag(words, '-h')) return showHelp(config, words)
+  if (beginsShell(config, words)) {
+    await config.runCommand(SHELL, words)
+    return
+  }
+  const names = leadingNames(words)
+  const command = findCommand(config, names)
+  if (command !== undefined) {
+    await config.runCommand(command.id, words.slice(command.length))
+    return
+  }
+  if (names.length > 0 && isTopic(config, names) && names.length === words.length) return showHelp(config, words)
+  throw unknownCommand(config, names, words)
+}
+
+/** Says whether there is no command, at most options of the shell: then the shell it is. */
+function beginsShell(config: Config, words: readonly string[]): boolean {
+  const options = Object.values(config.findCommand(SHELL)?.flags ?? {})
+  const spelt = (word: string | undefined) => word?.replace(/=.*$/s, '').replaceAll('_', '-')
+  const optionAt = (at: number) =>
+    options.find(({ name, char, aliases = [] }) =>
+      [`-${char}`, ...[name, ...aliases].map((each) => `--${each}`)].includes(spelt(words[at]) ?? ''),
+    )
+  return words.every(
+    (word, at) =>
+      optionAt(at) !== undefined || (at > 0 && optionAt(at - 1)?.type === 'option' && !word.startsWith('--')),
+  )
+}
+
+/** Shows the help of the command or topic that the words name, or of the program. */
+async function showHelp(config: Config, words: string[]): Promise<void> {
+  const names = leadingNames(words)
+  if (names.length > 0 && findCommand(config, names) === undefined && !isTopic(config, names)) {
+    throw unknownCommand(config, names, words)
+  }
+  const Help = await loadHelpClass(config)
+  await new Help(config, config.pjson.oclif.helpOptions).showHelp(words)
+  // oclif doesn't look whether that could be written.
+  await writeOut('')
+}
+
+/** The words before the first option. */
+function leadingNames(words: readonly string[]): string[] {
+  const end = words.findIndex((word) => word.startsWith('-'))
+  return words.slice(0, end === -1 ? undefined : end)
+}
+
+/** The command with the longest name that the words begin with; `length` is the number of words in it. */
+function findCommand(config: Config, names: readonly string[]): { id: string; length: number } | undefined {
+  for (let length = names.length; length > 0; length--) {
+    const id = names.slice(0, length).join(':')
+    if (config.findCommand(id) !== undefined) return { id, length }
+  }
+  return undefined
+}
+
+function isTopic(config: Config, names: readonly string[]): boolean {
+  return config.findTopic(names.join(':')) !== undefined
+}
+
+function unknownCommand(config: Config, names: readonly string[], words: readonly string[]): VdcError {
+  let known = names.length
+  while (known > 0 && !isTopic(config, names.slice(0, known))) known--
+  const topic = names.slice(0, known).map((name) => `${name} `)
+  const hint = `vdc-manage ${topic.join('')}--help lists the commands`
+  if (known === names.length) {
+    return new VdcError('USAGE', `The option ${words[known]} stands before the command`, {
+      hint: `Options go after the command; ${hint}`,
+    })
+  }
+  return new VdcError('USAGE', `There is no command '${names.slice(0, known + 1).join(' ')}'`, { hint })
+}

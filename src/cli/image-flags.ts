@@ -1,0 +1,57 @@
+import { Flags } from '@oclif/core'
+import * as values from '../registry/values.ts'
+import * as flags from './flags.ts'
+
+/** Flags for the attributes of an image that can be given and changed. */
+const attributes = {
+  'display-name': flags.text('TEXT', 'Name for people.'),
+  description: flags.description(),
+  'root-device': flags.text('DEVICE', 'Device of the root filesystem, such as label:root.'),
+  'instance-model-name': flags.text('NAME', 'Instance model that it is made for.'),
+  'parent-image-id': flags.text('wmi-ID', 'Image that it was made from.'),
+  'is-public': Flags.boolean({ allowNo: true, summary: 'Let every account use it.' }),
+}
+const isCacheable = Flags.boolean({ allowNo: true, summary: 'Let hypervisors keep a copy.' })
+
+/** What a new image is given, with its defaults. */
+export const newImage = (fileFormat: string) => ({
+  'account-id': flags.owner(),
+  'create-account': flags.createAccount(),
+  uuid: flags.uuid('wmi-'),
+  ...attributes,
+  arch: flags.choice(values.ARCHES, 'Architecture of the machine.', values.DEFAULT_ARCH),
+  'os-type': flags.choice(values.OS_TYPES, 'Operating system.', values.DEFAULT_OS_TYPE),
+  state: flags.choice(values.STATES, 'State in which it is registered.', values.DEFAULT_STATE),
+  'file-format': flags.choice(values.FILE_FORMATS, fileFormat),
+  'service-type': Flags.string({
+    helpValue: 'NAME',
+    default: values.DEFAULT_SERVICE_TYPE,
+    summary: 'Service type.',
+  }),
+})
+
+/** What only an image that boots from a local copy is given. */
+export const newLocalImage = { 'is-cacheable': isCacheable }
+
+/** What can be changed of an image: only what is given changes. */
+export const imageChanges = {
+  'account-id': flags.accountId('Account that it shall belong to.'),
+  'backup-object-id': flags.text('bo-ID', 'Backup object that holds its bytes.'),
+  ...attributes,
+  'is-cacheable': isCacheable,
+  arch: flags.choice(values.ARCHES, 'Architecture of the machine.'),
+  'os-type': flags.choice(values.OS_TYPES, 'Operating system.'),
+  state: flags.choice(values.STATES, 'State.'),
+  'file-format': flags.choice(values.FILE_FORMATS, 'Format of its bytes.'),
+  'service-type': flags.text('NAME', 'Service type.'),
+  uuid: flags.sameUuid('wmi-'),
+}
+
+/** Which images a list holds, and how it is shown. */
+export const imageList = {
+  quiet: flags.quiet(),
+  'account-id': flags.accountId('Only what this account can use.'),
+  owned: Flags.boolean({ dependsOn: ['account-id'], summary: 'Only what the account owns, in whatever state.' }),
+  label: flags.label(),
+  all: flags.deleted('images'),
+}

@@ -1,0 +1,101 @@
+import type { Config } from '@oclif/core'
+import { describeDatabase, loadDatabaseSettings, loadServiceTypes } from '../config.ts'
+import type { Registry } from '../registry/registry.ts'
+import { writeNote } from './output.ts'
+import { printable } from './printable.ts'
+
+/** Whether SQL and the like is told on stderr; a command sets it for itself. */
+export const debugging = { on: false }
+
+/** Opens the registry that the environment names. */
+export async function openConfigured(config: Config): Promise<Registry> {
+  const settings = loadDatabaseSettings(process.env, config.dataDir)
+  if (debugging.on) await writeNote(`database: ${describeDatabase(settings)}`)
+  const { openRegistry } = await import('../registry/registry.ts')
+  return openRegistry(settings, {
+    serviceTypes: loadServiceTypes(process.env),
+    onWarning: (text) => void writeNote(`Warning: ${printable(text)}`),
+    onCreated: (path) => {
+      if (settings.engine === 'sqlite' && settings.embedded) {
+        void writeNote(
+          `Created the embedded registry ${path}; to use MySQL, set VDC_MANAGE_DATABASE_URI=mysql://user@host/wakame_dcmgr`,
+        )
+      }
+    },
+    trace: (sql) => {
+      if (debugging.on) void writeNote(`sql: ${sql}`)
+    },
+  })
+}
+
+/** The registry that all commands of a shell share: opened by the first that needs it, over one connection. */
+export class SharedRegistry {
+  readonly #config: Config
+  #opening: Promise<Registry> | undefined
+  #instead: Registry | undefined
+
+  constructor(config: Config) {
+    this.#config = config
+  }
+
+  /** The registry as the commands are to see it. */
+  async get(): Promise<Registry> {
+    return this.#instead ?? (await this.open())
+  }
+
+  /** The registry itself. */
+  open(): Promise<Registry> {
+    const opening = this.#opening ?? openConfigured(this.#config)
+    this.#opening = opening
+    // What failed to open may open for the next command.
+    opening.catch(() => {
+      this.#opening = undefined
+    })
+    return opening
+  }
+
+  /** Has the commands see another registry, such as one whose changes are committed together. */
+  show(registry: Registry | undefined): void {
+    this.#instead = registry
+  }
+
+  /** Has the commands see a registry on which every statement is committed by itself. */
+  async showWithoutTransactions(): Promise<void> {
+    const { withoutTransactions } = await import('../registry/registry.ts')
+    this.show(withoutTransactions(await this.open()))
+  }
+
+  /** Has what runs in the database end, with nothing half done. */
+  async interrupt(): Promise<void> {
+    const registry = await this.#opening?.catch(() => undefined)
+    registry?.database.interruption.request()
+  }
+
+  /** After an interruption, lets commands run again. */
+  async resume(): Promise<void> {
+    const registry = await this.#opening?.catch(() => undefined)
+    registry?.database.interruption.reset()
+  }
+
+  /** True where all changes are committed together, so that an error of the transaction undoes them all. */
+  get isTogether(): boolean {
+    return this.#instead?.database.commits === 'outer'
+  }
+
+  async close(): Promise<void> {
+    const registry = await this.#opening?.catch(() => undefined)
+    await registry?.close().catch(() => {})
+  }
+}
+
+let shared: SharedRegistry | undefined
+
+/** Makes the commands of this process share a registry. */
+export function shareRegistry(registry: SharedRegistry): void {
+  shared = registry
+}
+
+/** The registry that the commands share; undefined outside a shell. */
+export function sharedRegistry(): SharedRegistry | undefined {
+  return shared
+}

@@ -1,0 +1,81 @@
+import { createInterface, type Interface } from 'node:readline'
+import type { Config } from '@oclif/core'
+import { writeNote } from '../output.ts'
+import type { SharedRegistry } from '../registry-of-session.ts'
+import { completeLine } from './completion.ts'
+import { ShellHistory } from './history.ts'
+import { LineJoiner } from './lines.ts'
+import { type LineOptions, runLine } from './run-line.ts'
+
+const PROMPT = 'vdc-manage>> '
+const CONTINUED = '> '
+const PARTLY_DONE = 9
+
+/**
+ * Runs what is typed at a terminal, with a prompt, line editing, completion and
+ * a history. Ctrl-C at the prompt drops the line, and while a command runs ends
+ * that; a second one ends the shell.
+ *
+ * @returns the exit code: that of the first command that failed with `exitOnError`, else 9 if any failed.
+ * @throws VdcError what `isFinal` says that is final.
+ */
+export async function runInteractively(config: Config, shared: SharedRegistry, options: LineOptions): Promise<number> {
+  const history = new ShellHistory(config.dataDir)
+  const joiner = new LineJoiner()
+  let running = false
+  let interrupted = false
+  const terminal = createInterface({
+    input: process.stdin,
+    // A reader of stdout wants the answers alone.
+    output: process.stdout.isTTY ? process.stdout : process.stderr,
+    prompt: PROMPT,
+    terminal: process.env.TERM !== 'dumb',
+    history: history.read(),
+    historySize: history.size,
+    removeHistoryDuplicates: true,
+    completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
+      const completing = running
+        ? Promise.resolve<[string[], string]>([[], line])
+        : completeLine(config, shared, joiner.pending + line)
+      void completing.then((result) => done(null, result))
+    },
+  })
+  terminal.on('SIGINT', () => {
+    if (!running) return dropLine(terminal, joiner)
+    if (interrupted) process.exit(130)
+    interrupted = true
+    void shared.interrupt()
+  })
+  await writeNote(`vdc-manage ${config.version}: help lists the commands, exit or Ctrl-D ends`)
+  let exit = 0
+  try {
+    terminal.prompt()
+    for await (const typed of terminal) {
+      const line = joiner.add(typed)
+      if (line !== undefined) {
+        history.add(line.text)
+        running = true
+        const code = await runLine(config, line, options)
+        running = false
+        if (interrupted) await shared.resume()
+        interrupted = false
+        if (code === 'end') break
+        if (code !== 0) exit = options.exitOnError ? code : PARTLY_DONE
+        if (code !== 0 && options.exitOnError) break
+      }
+      terminal.setPrompt(joiner.isOpen ? CONTINUED : PROMPT)
+      terminal.prompt()
+    }
+  } finally {
+    terminal.close()
+  }
+  return exit
+}
+
+function dropLine(terminal: Interface, joiner: LineJoiner): void {
+  joiner.reset()
+  terminal.write(null, { ctrl: true, name: 'e' })
+  terminal.write(null, { ctrl: true, name: 'u' })
+  terminal.setPrompt(PROMPT)
+  terminal.prompt()
+}

@@ -1,0 +1,113 @@
+import { isUtf8 } from 'node:buffer'
+import { VdcError } from '../../errors.ts'
+import { splitLine } from './words.ts'
+
+/** A command of a script: its words, or what keeps it from being read. */
+export interface ScriptLine {
+  /** Of its first line, from 1. */
+  number: number
+  text: string
+  words: string[]
+  problem?: VdcError
+}
+
+const NEWLINE = 0x0a
+const BYTE_ORDER_MARK = /^\ufeff/
+
+/**
+ * Reads the commands of a script, one by one: memory does not grow with it. A
+ * backslash at the end of a line joins it to the next, as in sh. Lines end with
+ * LF or CRLF. Lines without words are passed over.
+ */
+export async function* readScript(bytes: AsyncIterable<Buffer>): AsyncGenerator<ScriptLine> {
+  const joiner = new LineJoiner()
+  for await (const line of physicalLines(bytes)) {
+    const command = joiner.add(line)
+    if (command !== undefined) yield command
+  }
+  const last = joiner.end()
+  if (last !== undefined) yield last
+}
+
+/** Joins lines that go on, and takes commands apart. */
+export class LineJoiner {
+  #number = 0
+  #started = 0
+  #pending: string | undefined
+
+  /** True between a line that goes on and its end. */
+  get isOpen(): boolean {
+    return this.#pending !== undefined
+  }
+
+  /** The text of the lines so far that go on. */
+  get pending(): string {
+    return this.#pending ?? ''
+  }
+
+  /** Takes a line, without its end; returns the command that it completes, if it has any words. */
+  add(line: Buffer | string): ScriptLine | undefined {
+    this.#number++
+    const text = line.toString().replace(this.#number === 1 ? BYTE_ORDER_MARK : '', '')
+    if (this.#pending === undefined) this.#started = this.#number
+    const joined = this.pending + text
+    const problem = typeof line === 'string' || isUtf8(line) ? undefined : 'is not valid UTF-8'
+    if (problem !== undefined) return this.#command(joined, problem)
+    if (joined.includes('\0')) return this.#command(joined, 'holds a NUL byte')
+    if (splitLine(joined).open === '\\') {
+      this.#pending = joined.slice(0, -1)
+      return undefined
+    }
+    return this.#command(joined)
+  }
+
+  /** Ends the input: what goes on and has no next line is a command as it is. */
+  end(): ScriptLine | undefined {
+    return this.#pending === undefined ? undefined : this.#command(this.#pending)
+  }
+
+  /** Forgets lines that go on. */
+  reset(): void {
+    this.#pending = undefined
+  }
+
+  #command(text: string, problem?: string): ScriptLine | undefined {
+    this.#pending = undefined
+    const line = { number: this.#started, text, words: [] }
+    if (problem !== undefined) return { ...line, problem: refused(problem) }
+    const { words, open } = splitLine(text)
+    if (open !== undefined) return { ...line, problem: unmatched(open, text) }
+    return words.length === 0 ? undefined : { ...line, words: words.map(({ value }) => value) }
+  }
+}
+
+function refused(problem: string): VdcError {
+  return new VdcError('VALUE_REFUSED', `The line ${problem}`)
+}
+
+function unmatched(quote: string, text: string): VdcError {
+  const near = text.slice(text.indexOf(quote), text.indexOf(quote) + 20)
+  return new VdcError('USAGE', `The line has a ${quote} without its match, near ${near}`, {
+    hint: `A quote ends in its line; ${quote} itself is written \\${quote}`,
+  })
+}
+
+async function* physicalLines(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = []
+  const line = () => withoutReturn(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts))
+  for await (const chunk of bytes) {
+    let start = 0
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      parts.push(chunk.subarray(start, end))
+      yield line()
+      parts = []
+      start = end + 1
+    }
+    if (start < chunk.length) parts.push(chunk.subarray(start))
+  }
+  if (parts.length > 0) yield line()
+}
+
+function withoutReturn(line: Buffer): Buffer {
+  return line.at(-1) === 0x0d ? line.subarray(0, -1) : line
+}

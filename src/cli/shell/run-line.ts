@@ -1,0 +1,41 @@
+import type { Config } from '@oclif/core'
+import type { VdcError } from '../../errors.ts'
+import { hasFlag, isDebugging } from '../base-command.ts'
+import { dispatch } from '../dispatch.ts'
+import { interceptErrors, reportError } from '../report-error.ts'
+import type { ScriptLine } from './lines.ts'
+
+const ENDS = ['exit', 'quit']
+
+/** How lines are run. */
+export interface LineOptions {
+  exitOnError: boolean
+  /** Errors after which no other line may run: they are thrown, and not told. */
+  isFinal?: (error: VdcError) => boolean
+}
+
+/**
+ * Runs one line of a shell; what goes wrong is told as always.
+ *
+ * @returns its exit code, or `end` where it ends the shell.
+ * @throws VdcError what `isFinal` says that is final.
+ */
+export async function runLine(config: Config, line: ScriptLine, options: LineOptions): Promise<number | 'end'> {
+  const { words, problem } = line
+  if (problem === undefined && words.length === 1 && ENDS.includes(words[0] as string)) return 'end'
+  const final: VdcError[] = []
+  interceptErrors((error) => options.isFinal?.(error) === true && final.push(error) > 0)
+  process.exitCode = 0
+  try {
+    if (problem !== undefined) throw problem
+    await dispatch([...words], config)
+  } catch (error) {
+    await reportError(error, { json: hasFlag(words, '--json'), debug: isDebugging(words) })
+  } finally {
+    interceptErrors(undefined)
+  }
+  if (final[0] !== undefined) throw final[0]
+  const code = Number(process.exitCode)
+  process.exitCode = 0
+  return code
+}

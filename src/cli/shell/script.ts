@@ -1,0 +1,42 @@
+import type { Config } from '@oclif/core'
+import { writeNote } from '../output.ts'
+import { printable } from '../printable.ts'
+import type { ScriptLine } from './lines.ts'
+import { type LineOptions, runLine } from './run-line.ts'
+import type { Script } from './script-file.ts'
+
+/** Exit code when some lines failed and the others ran. */
+const PARTLY_DONE = 9
+/** Characters of a line that a message shows. */
+const SHOWN = 100
+
+/**
+ * Runs a script line by line, and tells on stderr which lines failed.
+ *
+ * @param onLine told of each line before it runs.
+ * @returns the exit code: that of the first line that failed with `exitOnError`, else 9 if any failed.
+ */
+export async function runScript(
+  config: Config,
+  script: Script,
+  options: LineOptions & { onLine?: (line: ScriptLine) => void },
+): Promise<number> {
+  let exit = 0
+  for await (const line of script.lines) {
+    options.onLine?.(line)
+    const code = await runLine(config, line, options)
+    if (code === 'end') break
+    if (code === 0) continue
+    await writeNote(failureNote(script, line))
+    exit = options.exitOnError ? code : PARTLY_DONE
+    if (options.exitOnError) break
+  }
+  return exit
+}
+
+/** Says which line it was that failed. */
+export function failureNote(script: Script, line: ScriptLine): string {
+  const place = script.name === undefined ? 'Line' : `${printable(script.name)}, line`
+  const text = line.text.length > SHOWN ? `${line.text.slice(0, SHOWN)}…` : line.text
+  return `${place} ${line.number} failed: ${printable(text)}`
+}

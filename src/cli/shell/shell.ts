@@ -1,0 +1,37 @@
+import type { Config } from '@oclif/core'
+import { VdcError } from '../../errors.ts'
+import { SharedRegistry, sharedRegistry, shareRegistry } from '../registry-of-session.ts'
+import { runInteractively } from './interactive.ts'
+import { runScript } from './script.ts'
+import { openScript } from './script-file.ts'
+import { runTogether } from './together.ts'
+
+/** How a shell runs. */
+export interface ShellOptions {
+  /** Path of a script; `-` is stdin. */
+  file: string | undefined
+  exitOnError: boolean
+  tx: 'each' | 'bulk' | 'none'
+}
+
+/**
+ * Runs commands from a script or a terminal, over one connection, and sets the
+ * process's exit code.
+ *
+ * @throws VdcError VALUE_REFUSED when there is no such script; USAGE within a shell.
+ */
+export async function runShell(config: Config, options: ShellOptions): Promise<void> {
+  if (sharedRegistry() !== undefined) throw new VdcError('USAGE', 'This is the shell already')
+  const shared = new SharedRegistry(config)
+  const isInteractive = options.file === undefined && process.stdin.isTTY
+  const input = isInteractive ? undefined : await openScript(options.file)
+  shareRegistry(shared)
+  try {
+    if (options.tx === 'none') await shared.showWithoutTransactions()
+    if (options.tx === 'bulk') await runTogether(config, shared, input, options)
+    else if (input === undefined) process.exitCode = await runInteractively(config, shared, options)
+    else process.exitCode = await runScript(config, input, options)
+  } finally {
+    await shared.close()
+  }
+}

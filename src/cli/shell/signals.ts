@@ -1,0 +1,31 @@
+import type { SharedRegistry } from '../registry-of-session.ts'
+
+/** Exit codes of a process that a signal ends. */
+const EXITS = { SIGINT: 130, SIGTERM: 143 } as const
+
+/** Signals that are waited for. */
+export interface CaughtSignals {
+  /** The exit code of the one that came. */
+  readonly caught: number | undefined
+  /** Lets signals end the process again, as they do by default. */
+  release(): void
+}
+
+/** Has a signal end what runs in the database, with nothing half done; a second one ends the process at once. */
+export function catchSignals(shared: SharedRegistry): CaughtSignals {
+  let caught: number | undefined
+  const handle = (signal: keyof typeof EXITS) => {
+    if (caught !== undefined) process.exit(caught)
+    caught = EXITS[signal]
+    void shared.interrupt()
+  }
+  for (const signal of Object.keys(EXITS)) process.on(signal, handle)
+  return {
+    get caught() {
+      return caught
+    },
+    release() {
+      for (const signal of Object.keys(EXITS)) process.off(signal, handle)
+    },
+  }
+}

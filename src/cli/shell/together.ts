@@ -1,0 +1,79 @@
+import type { Config } from '@oclif/core'
+import { type ErrorCode, VdcError } from '../../errors.ts'
+import { dropOutput, holdOutput, releaseOutput, writeNote } from '../output.ts'
+import type { SharedRegistry } from '../registry-of-session.ts'
+import { runInteractively } from './interactive.ts'
+import type { ScriptLine } from './lines.ts'
+import { failureNote, runScript } from './script.ts'
+import type { Script } from './script-file.ts'
+import { catchSignals } from './signals.ts'
+
+/** Errors after which the transaction is gone, so that no other line may run. */
+const UNDOING: readonly ErrorCode[] = ['DATABASE_BUSY', 'DATABASE_UNREACHABLE', 'INTERRUPTED']
+
+/** Some line failed, which undoes all of them; the shell ends with its exit code. */
+class Undone extends Error {
+  readonly exit: number
+
+  constructor(exit: number) {
+    super('undone')
+    this.exit = exit
+  }
+}
+
+/**
+ * Runs a script, or what is typed, in one transaction: after the last line all
+ * is committed, after any error nothing; also when the process is interrupted
+ * or the connection is lost. What tells that something is stored is printed
+ * after the commit. Sets the process's exit code.
+ *
+ * A script is read whole before it begins, so that it can be run again from its
+ * start when the database reports a deadlock; until the end it prints nothing.
+ *
+ * @param script undefined for a terminal.
+ * @throws VdcError when the database undid it all; OUTPUT_FAILED when it is stored and can't be told.
+ */
+export async function runTogether(
+  config: Config,
+  shared: SharedRegistry,
+  script: Script | undefined,
+  options: { exitOnError: boolean },
+): Promise<void> {
+  const lines: ScriptLine[] = []
+  if (script !== undefined) for await (const line of script.lines) lines.push(line)
+  let last: ScriptLine | undefined
+  const lineOptions = {
+    ...options,
+    isFinal: (error: VdcError) => UNDOING.includes(error.code),
+    onLine: (line: ScriptLine) => {
+      last = line
+    },
+  }
+  const signals = catchSignals(shared)
+  try {
+    const { withAllTogether } = await import('../../registry/registry.ts')
+    await withAllTogether(await shared.open(), async (together) => {
+      shared.show(together)
+      holdOutput(script === undefined ? 'ids' : 'all')
+      const exit = await (script === undefined
+        ? runInteractively(config, shared, lineOptions)
+        : runScript(config, { ...script, lines }, lineOptions))
+      if (exit !== 0) throw new Undone(exit)
+    })
+  } catch (error) {
+    dropOutput()
+    const isUncertain = error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN'
+    if (!isUncertain) await writeNote('Nothing was stored')
+    if (error instanceof Undone) process.exitCode = error.exit
+    else if (signals.caught !== undefined) process.exitCode = signals.caught
+    else {
+      if (script !== undefined && last !== undefined && !isUncertain) await writeNote(failureNote(script, last))
+      throw error
+    }
+    return
+  } finally {
+    shared.show(undefined)
+    signals.release()
+  }
+  await releaseOutput()
+}

@@ -1,0 +1,33 @@
+import { Flags } from '@oclif/core'
+import * as values from '../registry/values.ts'
+import * as flags from './flags.ts'
+
+const TYPE = 'How the agents reach it.'
+const displayName = { helpValue: 'TEXT', summary: 'Name for people.' }
+const baseUri = {
+  helpValue: 'URI',
+  summary: 'What object keys are joined to, such as file:///var/lib/wakame-vdc/images/.',
+}
+
+const optional = {
+  'node-id': flags.text('ID', 'Agent that serves it.'),
+  description: flags.description(),
+}
+
+/** What a new backup storage is given. */
+export const newStorage = {
+  uuid: flags.uuid('bkst-'),
+  'display-name': Flags.string({ ...displayName, required: true }),
+  'base-uri': Flags.string({ ...baseUri, required: true }),
+  'storage-type': Flags.string({ options: [...values.STORAGE_TYPES], required: true, summary: TYPE }),
+  ...optional,
+}
+
+/** What can be changed of a backup storage: only what is given changes. */
+export const storageChanges = {
+  'display-name': Flags.string(displayName),
+  'base-uri': Flags.string(baseUri),
+  'storage-type': flags.choice(values.STORAGE_TYPES, TYPE),
+  ...optional,
+  uuid: flags.sameUuid('bkst-'),
+}

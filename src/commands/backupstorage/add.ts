@@ -1,0 +1,21 @@
+import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
+import { newStorage } from '../../cli/storage-flags.ts'
+import { addStorage } from '../../registry/backup-storage/add.ts'
+
+export default class BackupStorageAdd extends BaseCommand {
+  static override summary = 'Register a backup storage, where backup objects lie, and print its id.'
+  static override examples = [
+    '<%= config.bin %> backupstorage add --uuid bkst-local --display-name "local storage" --base-uri file:///var/lib/wakame-vdc/images/ --storage-type local',
+    'bkst=$(<%= config.bin %> backupstorage add --display-name nfs --base-uri file:///srv/nfs/ --storage-type local) && <%= config.bin %> backupobject add --from-file /srv/nfs/lucid.raw --storage-id "$bkst"',
+  ]
+  static override exits = [0, 1, 2, 3, 5, 6, 7]
+  static override flags = newStorage
+
+  async run() {
+    const { flags: given } = await this.parse(BackupStorageAdd)
+    const storage = await this.withRegistry((registry) => addStorage(registry, flags.byColumn(given)))
+    await this.printId(storage.id)
+    return storage
+  }
+}

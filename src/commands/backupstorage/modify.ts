@@ -1,0 +1,21 @@
+import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
+import { storageChanges } from '../../cli/storage-flags.ts'
+import { modifyStorage } from '../../registry/backup-storage/modify.ts'
+
+export default class BackupStorageModify extends BaseCommand {
+  static override summary = 'Change a backup storage: only what is given changes.'
+  static override description = 'An empty text clears a description or node. A deleted storage can not be changed.'
+  static override examples = [
+    '<%= config.bin %> backupstorage modify bkst-local --display-name "local storage"',
+    '<%= config.bin %> backupstorage list --quiet | xargs -rn1 <%= config.bin %> backupstorage modify --node-id ""',
+  ]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
+  static override args = { id: flags.oneId('Backup storage; with or without bkst-.') }
+  static override flags = storageChanges
+
+  async run() {
+    const { args, flags: given } = await this.parse(BackupStorageModify)
+    return this.withRegistry((registry) => modifyStorage(registry, args.id, flags.byColumn(given)))
+  }
+}

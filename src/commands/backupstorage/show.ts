@@ -1,0 +1,33 @@
+import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
+import { renderFields } from '../../cli/table.ts'
+import { showStorage } from '../../registry/backup-storage/details.ts'
+
+const LIST = flags.list('backup storages')
+
+export default class BackupStorageShow extends BaseCommand {
+  static override summary = 'Show all of a backup storage.'
+  static override description =
+    'Without an id it is backupstorage list, with the options of that. With --json one id gives an object, several an array.'
+  static override examples = [
+    '<%= config.bin %> backupstorage show bkst-local',
+    '<%= config.bin %> backupstorage show bkst-local --json | jq -r .base_uri',
+  ]
+  static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
+  static override args = { id: flags.anyIds('Backup storage; with or without bkst-.') }
+  static override flags = LIST
+
+  async run() {
+    const { args, flags: given } = await this.parse(BackupStorageShow)
+    const ids = args.id
+    if (ids === undefined) return this.runInstead('backupstorage:list')
+    this.refuseWithIds(given, Object.keys(LIST))
+    return this.withRegistry((registry) =>
+      this.forEachId(ids, async (id) => {
+        const storage = await showStorage(registry, id)
+        await this.printText(renderFields(storage))
+        return storage
+      }),
+    )
+  }
+}

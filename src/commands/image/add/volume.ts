@@ -1,0 +1,23 @@
+import { BaseCommand } from '../../../cli/base-command.ts'
+import * as flags from '../../../cli/flags.ts'
+import { newImage } from '../../../cli/image-flags.ts'
+import { registerObject } from '../../../registry/image/register-object.ts'
+
+export default class ImageAddVolume extends BaseCommand {
+  static override summary = 'Register an image that boots from a volume made of a backup object, and print its id.'
+  static override examples = [
+    '<%= config.bin %> image add volume bo-k3x9q0bz --account-id a-shpoolxx --display-name "Ubuntu 14.04"',
+    'bo=$(<%= config.bin %> backupobject add --from-file lucid.raw) && <%= config.bin %> image add volume "$bo" --account-id a-k3x9q0bz',
+  ]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
+  static override args = { backup_object_id: flags.oneId('Backup object; with or without bo-.') }
+  static override flags = newImage('Format of its bytes. Default: raw.')
+
+  async run() {
+    const { args, flags: given } = await this.parse(ImageAddVolume)
+    const request = { ...args, ...flags.byColumn(given) }
+    const image = await this.withRegistry((registry) => registerObject(registry, 'volume', request))
+    await this.printId(image.id)
+    return image
+  }
+}

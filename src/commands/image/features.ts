@@ -1,0 +1,23 @@
+import { Flags } from '@oclif/core'
+import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
+import { setFeatures } from '../../registry/image/features.ts'
+
+export default class ImageFeatures extends BaseCommand {
+  static override summary = 'Say what the operating system of an image can do, or no longer.'
+  static override examples = [
+    '<%= config.bin %> image features wmi-k3x9q0bz --virtio --no-acpi',
+    '<%= config.bin %> image list --label os=lucid --quiet | xargs -rn1 <%= config.bin %> image features --virtio',
+  ]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
+  static override args = { id: flags.oneId('Image; with or without wmi-.') }
+  static override flags = {
+    virtio: Flags.boolean({ allowNo: true, summary: 'It has drivers for paravirtual disks and networks.' }),
+    acpi: Flags.boolean({ allowNo: true, summary: 'It shuts down when the power button is pressed.' }),
+  }
+
+  async run() {
+    const { args, flags: given } = await this.parse(ImageFeatures)
+    return this.withRegistry((registry) => setFeatures(registry, args.id, given))
+  }
+}

@@ -1,0 +1,78 @@
+import { createGunzip } from 'node:zlib'
+import { VdcError } from '../errors.ts'
+import type { ImageFile } from './image-file.ts'
+import { isGzip, isTar, readHead, TAR_HEAD } from './signatures.ts'
+import { measureOnlyMember } from './tar.ts'
+
+const CHUNK = 1024 * 1024
+
+/** How a disk image is packed, and the bytes that it has when it is unpacked. */
+export interface Packing {
+  /** A container format of dcmgr: `gz`, `tar` or `tgz`. */
+  containerFormat: string
+  unpackedSize: number
+}
+
+/**
+ * Finds out how a file is packed, by reading all of it as a stream; memory does
+ * not grow with it.
+ *
+ * @returns undefined for a file that is neither gzip nor tar.
+ * @throws VdcError FILE_REFUSED when it is damaged, or an archive of anything but one file.
+ */
+export async function measurePacking(file: ImageFile): Promise<Packing | undefined> {
+  const head = await readHead(file)
+  if (!isGzip(head) && !isTar(head)) return undefined
+  try {
+    if (!isGzip(head)) return { containerFormat: 'tar', unpackedSize: await measureOnlyMember(chunksOf(file)) }
+    const unpacked = gunzip(file)
+    const first = await startOf(unpacked)
+    const all = rejoin(first, unpacked)
+    if (isTar(first)) return { containerFormat: 'tgz', unpackedSize: await measureOnlyMember(all) }
+    let unpackedSize = 0
+    for await (const chunk of all) unpackedSize += chunk.length
+    return { containerFormat: 'gz', unpackedSize }
+  } catch (error) {
+    if (error instanceof VdcError) {
+      throw new VdcError('FILE_REFUSED', `The file ${file.path} ${error.message}`, { hint: error.hint, cause: error })
+    }
+    // What zlib says of broken data.
+    throw new VdcError('FILE_REFUSED', `The file ${file.path} is damaged or cut off: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}
+
+async function* chunksOf(file: ImageFile): AsyncGenerator<Buffer> {
+  for (let position = 0; ; ) {
+    // A new one each time, as the reader keeps pieces of it.
+    const { bytesRead, buffer } = await file.handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position)
+    if (bytesRead === 0) return
+    yield buffer.subarray(0, bytesRead)
+    position += bytesRead
+  }
+}
+
+async function* gunzip(file: ImageFile): AsyncGenerator<Buffer> {
+  const { Readable, pipeline } = await import('node:stream')
+  const unzipped = createGunzip({ chunkSize: CHUNK })
+  pipeline(Readable.from(chunksOf(file)), unzipped, () => {})
+  yield* unzipped
+}
+
+/** The first bytes, as many as tell a tar archive. */
+async function startOf(chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = []
+  for (let length = 0; length < TAR_HEAD; ) {
+    const chunk = await chunks.next()
+    if (chunk.done) break
+    parts.push(chunk.value)
+    length += chunk.value.length
+  }
+  return Buffer.concat(parts)
+}
+
+async function* rejoin(first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  yield first
+  yield* rest
+}

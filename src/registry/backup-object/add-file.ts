@@ -1,0 +1,115 @@
+import * as z from 'zod/mini'
+import { isBackupObjectUuidTaken } from '../../db/backup-objects.ts'
+import type { Queryable } from '../../db/database.ts'
+import type { BackupStorageRow } from '../../db/rows.ts'
+import { sqlTime } from '../../db/time.ts'
+import { inTransaction } from '../../db/unit-of-work.ts'
+import { hashImageFile } from '../../disk/checksums.ts'
+import { measurePacking } from '../../disk/containers.ts'
+import { closeImageFile, openImageFile } from '../../disk/image-file.ts'
+import { inspectImage } from '../../disk/inspect-image.ts'
+import { VdcError } from '../../errors.ts'
+import { requireOwner } from '../account/accounts.ts'
+import { localUri, objectKeyIn } from '../backup-storage/local-uri.ts'
+import { createLocalStorage, storagesOf } from '../backup-storage/of-file.ts'
+import { canonicalId, parseId, requireFreeUuid } from '../identifiers.ts'
+import { nameOfFile } from '../image/file-name.ts'
+import type { Registry } from '../registry.ts'
+import { orNull } from '../texts.ts'
+import { validate } from '../validate.ts'
+import { DEFAULT_SERVICE_TYPE, DEFAULT_STATE, SHARED_POOL } from '../values.ts'
+import { storageForNew } from './add.ts'
+import { checkObjectAttributes, objectAttributes, progressOf } from './attributes.ts'
+import { describeObject, type ObjectDetails } from './details.ts'
+import { findObjectOf, freeUuid } from './of-file.ts'
+import { contentsOf, newObjectRow, type StoredFile, writeObject } from './write.ts'
+
+const fileObjectRequest = z.object({
+  path: z.string(),
+  uuid: z.optional(z.string()),
+  account_id: z.prefault(z.string(), SHARED_POOL),
+  display_name: z.optional(objectAttributes.display_name),
+  storage_id: z.optional(z.string()),
+  object_key: z.optional(objectAttributes.object_key),
+  state: z.prefault(objectAttributes.state, DEFAULT_STATE),
+  description: orNull(objectAttributes.description),
+  service_type: z.prefault(objectAttributes.service_type, DEFAULT_SERVICE_TYPE),
+  progress: z.optional(objectAttributes.progress),
+})
+
+/** What `addFileObject` takes: a path, and the columns that a file doesn't tell. */
+export type FileObjectRequest = z.input<typeof fileObjectRequest>
+type ValidRequest = z.output<typeof fileObjectRequest>
+
+/**
+ * Adds the backup object of a file of this host: sizes, checksum and container
+ * format are the file's own. Without an object key the file must lie in the
+ * storage, or in a folder for which one is made; with one it is a copy of what
+ * lies there.
+ *
+ * @throws VdcError FILE_REFUSED, VALUE_REFUSED, ACCOUNT_…, ID_TAKEN; OBJECT_CONFLICT when there is one for it already.
+ */
+export async function addFileObject(registry: Registry, request: FileObjectRequest): Promise<ObjectDetails> {
+  const valid = validate(fileObjectRequest, request)
+  await checkObjectAttributes(registry, valid)
+  const progress = progressOf(registry, valid.state, valid.progress) ?? 0
+  const file = await openImageFile(valid.path)
+  try {
+    const uri = valid.object_key === undefined ? localUri(file.path) : ''
+    const packing = await measurePacking(file)
+    const virtualSize = packing === undefined ? (await inspectImage(file, undefined)).virtualSize : null
+    const hashes = await hashImageFile(file, registry.database.interruption)
+    const { containerFormat, unpackedSize } = packing ?? { containerFormat: 'none', unpackedSize: file.size }
+    const stored = { path: file.path, uri, size: file.size, virtualSize, containerFormat, unpackedSize, ...hashes }
+    return await inTransaction(registry.database, (trx) => write(registry, trx, { ...valid, progress }, stored))
+  } finally {
+    await closeImageFile(file)
+  }
+}
+
+async function write(
+  registry: Registry,
+  db: Queryable,
+  request: ValidRequest & { progress: number },
+  file: StoredFile,
+): Promise<ObjectDetails> {
+  const now = sqlTime(new Date())
+  const owner = parseId('account', request.account_id)
+  await requireOwner(db, owner, { create: false })
+  const given = await requireFreeUuid('backupObject', request.uuid, (taken) => isBackupObjectUuidTaken(db, taken))
+  const storage = await storageOf(registry, db, request, file, now)
+  const objectKey = request.object_key ?? objectKeyIn(file.uri, storage.base_uri)
+  const placed = { ...file, uri: storage.base_uri + objectKey }
+  const existing = await findObjectOf(db, [storage], placed)
+  if (existing !== undefined) {
+    throw new VdcError('OBJECT_CONFLICT', `The file ${file.path} is registered already, as ${existing}`, {
+      hint: `vdc-manage backupobject show ${existing} shows it`,
+    })
+  }
+  const row = newObjectRow(storage, now, {
+    ...contentsOf(placed),
+    uuid: given ?? (await freeUuid(db, storage, objectKey)),
+    account_id: canonicalId('account', owner),
+    display_name: request.display_name ?? nameOfFile(file.path),
+    object_key: objectKey,
+    state: request.state,
+    description: request.description,
+    service_type: request.service_type,
+    progress: request.progress,
+  })
+  await writeObject(db, row, placed)
+  return describeObject(db, row.uuid)
+}
+
+async function storageOf(
+  registry: Registry,
+  db: Queryable,
+  request: ValidRequest,
+  file: StoredFile,
+  now: string,
+): Promise<BackupStorageRow> {
+  if (request.object_key !== undefined) return storageForNew(registry, db, request.storage_id, request.service_type)
+  const preferred = registry.serviceTypes?.get(request.service_type)?.storageId
+  const [storage] = await storagesOf(db, file.uri, request.storage_id, preferred)
+  return storage ?? createLocalStorage(db, file.uri, now)
+}

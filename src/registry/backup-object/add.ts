@@ -1,0 +1,85 @@
+import * as z from 'zod/mini'
+import { isBackupObjectUuidTaken } from '../../db/backup-objects.ts'
+import { holdStorage } from '../../db/backup-storages.ts'
+import type { Queryable } from '../../db/database.ts'
+import type { BackupStorageRow } from '../../db/rows.ts'
+import { sqlTime } from '../../db/time.ts'
+import { inTransaction } from '../../db/unit-of-work.ts'
+import { VdcError } from '../../errors.ts'
+import { requireOwner } from '../account/accounts.ts'
+import { requireStorage } from '../backup-storage/find.ts'
+import { canonicalId, parseId, requireFreeUuid } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { orNull } from '../texts.ts'
+import { validate } from '../validate.ts'
+import { DEFAULT_CONTAINER_FORMAT, DEFAULT_SERVICE_TYPE, DEFAULT_STATE, SHARED_POOL } from '../values.ts'
+import { checkObjectAttributes, objectAttributes, progressOf } from './attributes.ts'
+import { describeObject, type ObjectDetails } from './details.ts'
+import { newObjectRow, writeObject } from './write.ts'
+
+const objectRequest = z.object({
+  ...objectAttributes,
+  uuid: z.optional(z.string()),
+  account_id: z.prefault(z.string(), SHARED_POOL),
+  storage_id: z.optional(z.string()),
+  state: z.prefault(objectAttributes.state, DEFAULT_STATE),
+  allocation_size: z.optional(objectAttributes.allocation_size),
+  description: orNull(objectAttributes.description),
+  service_type: z.prefault(objectAttributes.service_type, DEFAULT_SERVICE_TYPE),
+  container_format: z.prefault(objectAttributes.container_format, DEFAULT_CONTAINER_FORMAT),
+  progress: z.optional(objectAttributes.progress),
+})
+
+/** What `addObject` takes: the columns of an object as an operator gives them, sizes as decimal digits. */
+export type ObjectRequest = z.input<typeof objectRequest>
+
+/**
+ * Adds a backup object for bytes that lie in a storage already, or will. Without
+ * an allocation size it is the size; without a storage it is that of the service
+ * type in dcmgr.conf.
+ *
+ * @throws VdcError VALUE_REFUSED, ACCOUNT_…; ID_TAKEN when the id was ever used.
+ */
+export async function addObject(registry: Registry, request: ObjectRequest): Promise<ObjectDetails> {
+  const { uuid: given, storage_id, account_id, ...valid } = validate(objectRequest, request)
+  await checkObjectAttributes(registry, valid)
+  const owner = parseId('account', account_id)
+  const progress = progressOf(registry, valid.state, valid.progress) ?? 0
+  return inTransaction(registry.database, async (trx) => {
+    await requireOwner(trx, owner, { create: false })
+    const storage = await storageForNew(registry, trx, storage_id, valid.service_type)
+    const uuid = await requireFreeUuid('backupObject', given, (taken) => isBackupObjectUuidTaken(trx, taken))
+    const row = newObjectRow(storage, sqlTime(new Date()), {
+      ...valid,
+      progress,
+      allocation_size: valid.allocation_size ?? valid.size,
+      account_id: canonicalId('account', owner),
+      uuid: uuid ?? registry.generateUuid(),
+    })
+    await writeObject(trx, row)
+    return describeObject(trx, row.uuid)
+  })
+}
+
+/**
+ * The storage that a new object goes to: the one that is named, or that of the
+ * service type in dcmgr.conf; kept as it is until the unit of work ends.
+ *
+ * @throws VdcError VALUE_REFUSED.
+ */
+export async function storageForNew(
+  registry: Registry,
+  db: Queryable,
+  storageId: string | undefined,
+  serviceType: string,
+): Promise<BackupStorageRow> {
+  const id = storageId ?? registry.serviceTypes?.get(serviceType)?.storageId
+  if (id === undefined) {
+    throw new VdcError('VALUE_REFUSED', `storage_id is missing, and dcmgr.conf names no storage for ${serviceType}`, {
+      hint: 'Give it with --storage-id; vdc-manage backupstorage list shows them',
+    })
+  }
+  const storage = await requireStorage(db, id)
+  // Deleted by another in this moment: asked again, that says so.
+  return (await holdStorage(db, storage.id)) ? storage : requireStorage(db, id)
+}

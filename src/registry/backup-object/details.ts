@@ -1,0 +1,134 @@
+import { type ObjectListRow, streamBackupObjects } from '../../db/backup-objects.ts'
+import { findStorageByKey } from '../../db/backup-storages.ts'
+import type { Queryable } from '../../db/database.ts'
+import { selectLabels } from '../../db/labels.ts'
+import type { BackupObjectRow, BackupStorageRow, LabelRow } from '../../db/rows.ts'
+import { isoTime } from '../../db/time.ts'
+import { canonicalId, parseId } from '../identifiers.ts'
+import { type Exact, exactInteger } from '../int64.ts'
+import { labelsOf } from '../labels.ts'
+import type { Registry } from '../registry.ts'
+import { SHA256_LABEL } from '../values.ts'
+import { existingObject, isDeleted } from './find.ts'
+
+/** A backup object as people and scripts see it; sizes in bytes, times ISO 8601 UTC. */
+export interface ObjectDetails {
+  id: string
+  account_id: string
+  display_name: string
+  description: string | null
+  state: string
+  /** Percent. */
+  progress: number
+  service_type: string
+  /** null where the storage is gone. */
+  backup_storage_id: string | null
+  /** Where the bytes are: base_uri and object_key; null where the storage is gone. */
+  uri: string | null
+  object_key: string
+  container_format: string
+  size: Exact
+  allocation_size: Exact
+  /** MD5, hex. */
+  checksum: string
+  /** Hex; null for an object that this program didn't hash. */
+  sha256: string | null
+  source_volume_id: string
+  created_at: string
+  updated_at: string
+  deleted_at: string | null
+  purged_at: string | null
+  labels: Record<string, string>
+}
+
+/** A line of the list. */
+export type ObjectSummary = Pick<
+  ObjectDetails,
+  | 'id'
+  | 'account_id'
+  | 'display_name'
+  | 'state'
+  | 'service_type'
+  | 'backup_storage_id'
+  | 'uri'
+  | 'container_format'
+  | 'size'
+  | 'allocation_size'
+  | 'checksum'
+  | 'created_at'
+  | 'deleted_at'
+>
+
+/**
+ * Finds one object, deleted or not, with what belongs to it.
+ *
+ * @param id with or without its prefix.
+ * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND.
+ */
+export async function showObject(registry: Registry, id: string): Promise<ObjectDetails> {
+  return describeObject(registry.database.knex, parseId('backupObject', id))
+}
+
+/** As `showObject`, from an uuid without prefix, also within a unit of work. */
+export async function describeObject(db: Queryable, uuid: string): Promise<ObjectDetails> {
+  const object = await existingObject(db, uuid)
+  const storage = await findStorageByKey(db, object.backup_storage_id)
+  const labels = await selectLabels(db, [canonicalId('backupObject', uuid)])
+  return presentObject(object, storage, labels)
+}
+
+/** Lists the objects, oldest first, as the database delivers them; deleted ones only with `deleted`. */
+export async function* listObjects(registry: Registry, options: { deleted: boolean }): AsyncGenerator<ObjectSummary> {
+  for await (const row of streamBackupObjects(registry.database, options)) yield summary(row)
+}
+
+/** An object's row and its storage's as people and scripts see them. */
+export function presentObject(
+  row: BackupObjectRow,
+  storage: BackupStorageRow | undefined,
+  labelRows: readonly LabelRow[],
+): ObjectDetails {
+  const id = canonicalId('backupObject', row.uuid)
+  const labels = labelsOf(labelRows, id)
+  return {
+    id,
+    account_id: row.account_id,
+    display_name: row.display_name,
+    description: row.description,
+    state: row.state,
+    progress: row.progress,
+    service_type: row.service_type,
+    backup_storage_id: storage === undefined ? null : canonicalId('backupStorage', storage.uuid),
+    uri: storage === undefined ? null : storage.base_uri + row.object_key,
+    object_key: row.object_key,
+    container_format: row.container_format,
+    size: exactInteger(row.size),
+    allocation_size: exactInteger(row.allocation_size),
+    checksum: row.checksum,
+    sha256: labels[SHA256_LABEL] ?? null,
+    source_volume_id: row.source_volume_id,
+    created_at: isoTime(row.created_at),
+    updated_at: isoTime(row.updated_at),
+    deleted_at: isoTime(row.deleted_at),
+    purged_at: isoTime(row.purged_at),
+    labels,
+  }
+}
+
+function summary(row: ObjectListRow): ObjectSummary {
+  return {
+    id: canonicalId('backupObject', row.uuid),
+    account_id: row.account_id,
+    display_name: row.display_name,
+    state: isDeleted(row) && row.state !== 'purged' ? 'deleted' : row.state,
+    service_type: row.service_type,
+    backup_storage_id: row.storage_uuid === null ? null : canonicalId('backupStorage', row.storage_uuid),
+    uri: row.base_uri === null ? null : row.base_uri + row.object_key,
+    container_format: row.container_format,
+    size: exactInteger(row.size),
+    allocation_size: exactInteger(row.allocation_size),
+    checksum: row.checksum,
+    created_at: isoTime(row.created_at),
+    deleted_at: isoTime(row.deleted_at),
+  }
+}

@@ -1,0 +1,74 @@
+import { findBackupObject } from '../../db/backup-objects.ts'
+import type { Queryable } from '../../db/database.ts'
+import type { Lock } from '../../db/locks.ts'
+import type { BackupObjectRow } from '../../db/rows.ts'
+import { isoTime } from '../../db/time.ts'
+import { VdcError } from '../../errors.ts'
+import { canonicalId, parseId } from '../identifiers.ts'
+import { DEFAULT_STATE } from '../values.ts'
+
+/**
+ * Finds the object that an image is to use, and keeps it as it is until the unit
+ * of work ends.
+ *
+ * @param objectId with or without prefix.
+ * @throws VdcError OBJECT_NOT_FOUND, OBJECT_DELETED, OBJECT_CONFLICT when it isn't available.
+ */
+export async function requireUsableObject(db: Queryable, objectId: string): Promise<BackupObjectRow> {
+  const uuid = parseId('backupObject', objectId)
+  const object = await aliveObject(db, uuid, { lock: 'share' })
+  if (object.state !== DEFAULT_STATE) {
+    const id = canonicalId('backupObject', uuid)
+    throw new VdcError('OBJECT_CONFLICT', `The backup object ${id} is in state ${object.state}, not ${DEFAULT_STATE}`, {
+      hint: `When its bytes are there: vdc-manage backupobject modify ${id} --state ${DEFAULT_STATE}`,
+    })
+  }
+  return object
+}
+
+/**
+ * Finds the object that is to be shown, deleted or not.
+ *
+ * @throws VdcError OBJECT_NOT_FOUND.
+ */
+export async function existingObject(
+  db: Queryable,
+  uuid: string,
+  options: { lock?: Lock } = {},
+): Promise<BackupObjectRow> {
+  const object = await findBackupObject(db, uuid, options)
+  if (object === undefined) throw objectNotFound(uuid)
+  return object
+}
+
+/**
+ * Finds the object that is to be changed.
+ *
+ * @throws VdcError OBJECT_NOT_FOUND, OBJECT_DELETED.
+ */
+export async function aliveObject(db: Queryable, uuid: string, options: { lock: Lock }): Promise<BackupObjectRow> {
+  const object = await existingObject(db, uuid, options)
+  if (isDeleted(object)) throw objectDeleted(object)
+  return object
+}
+
+/** The error for an object that is deleted. */
+export function objectDeleted(object: BackupObjectRow): VdcError {
+  const since = object.deleted_at === null ? '' : `, since ${isoTime(object.deleted_at)}`
+  return new VdcError(
+    'OBJECT_DELETED',
+    `The backup object ${canonicalId('backupObject', object.uuid)} is deleted${since}`,
+  )
+}
+
+/** The error for an object that isn't there. */
+function objectNotFound(uuid: string): VdcError {
+  return new VdcError('OBJECT_NOT_FOUND', `There is no backup object ${canonicalId('backupObject', uuid)}`, {
+    hint: 'vdc-manage backupobject list --all shows those there are',
+  })
+}
+
+/** An agent may have purged what nobody deleted. */
+export function isDeleted(object: Pick<BackupObjectRow, 'deleted_at' | 'state'>): boolean {
+  return object.deleted_at !== null || object.state === 'deleted' || object.state === 'purged'
+}

@@ -1,0 +1,46 @@
+import { findStorageByKey } from '../../db/backup-storages.ts'
+import type { BackupObjectRow } from '../../db/rows.ts'
+import { type HistoryEntry, readHistory, stateAt } from '../history.ts'
+import { canonicalId, parseId } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { existedAt, parseTime } from '../times.ts'
+import { type ObjectDetails, presentObject } from './details.ts'
+import { existingObject } from './find.ts'
+
+/**
+ * Reads what became of a backup object; the newest change is the last.
+ *
+ * @param id with or without its prefix.
+ * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND.
+ */
+export async function objectHistory(registry: Registry, id: string): Promise<HistoryEntry[]> {
+  const uuid = parseId('backupObject', id)
+  await existingObject(registry.database.knex, uuid)
+  return readHistory(registry.database.knex, canonicalId('backupObject', uuid))
+}
+
+/**
+ * Shows a backup object as it was at a time; labels have no history and are left out.
+ *
+ * @param id with or without its prefix.
+ * @param at a time as people type it (`parseTime`).
+ * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND, also when it was not there yet.
+ */
+export async function objectAt(
+  registry: Registry,
+  id: string,
+  at: string,
+): Promise<Omit<ObjectDetails, 'labels' | 'sha256'>> {
+  const uuid = parseId('backupObject', id)
+  const time = parseTime(at)
+  const { knex } = registry.database
+  const row = await existingObject(knex, uuid)
+  existedAt(canonicalId('backupObject', uuid), row.created_at, time, 'OBJECT_NOT_FOUND')
+  const then = stateAt<BackupObjectRow>(row, await readHistory(knex, canonicalId('backupObject', uuid)), time)
+  const {
+    labels: _,
+    sha256: __,
+    ...shown
+  } = presentObject(then, await findStorageByKey(knex, then.backup_storage_id), [])
+  return shown
+}

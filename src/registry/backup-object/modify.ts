@@ -1,0 +1,62 @@
+import * as z from 'zod/mini'
+import { updateBackupObject } from '../../db/backup-objects.ts'
+import { sqlTime } from '../../db/time.ts'
+import { inTransaction } from '../../db/unit-of-work.ts'
+import { requireOwner } from '../account/accounts.ts'
+import { requireStorage } from '../backup-storage/find.ts'
+import { changesOf, recordChanges } from '../history.ts'
+import { canonicalId, parseId, requireSameUuid } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { clearable } from '../texts.ts'
+import { validate } from '../validate.ts'
+import { checkObjectAttributes, objectAttributes, progressOf } from './attributes.ts'
+import { describeObject, type ObjectDetails } from './details.ts'
+import { aliveObject } from './find.ts'
+
+const objectChanges = z.partial(
+  z.object({ ...objectAttributes, uuid: z.string(), description: clearable(objectAttributes.description) }),
+)
+
+/** What `modifyObject` changes; what isn't given stays. */
+export type ObjectChanges = z.input<typeof objectChanges>
+
+/**
+ * Changes a backup object, and records in its history what changed.
+ *
+ * @param id with or without its prefix.
+ * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND, OBJECT_DELETED, ACCOUNT_….
+ */
+export async function modifyObject(registry: Registry, id: string, request: ObjectChanges): Promise<ObjectDetails> {
+  const uuid = parseId('backupObject', id)
+  const { uuid: newUuid, account_id, storage_id, progress, ...given } = validate(objectChanges, request)
+  requireSameUuid('backupObject', uuid, newUuid)
+  await checkObjectAttributes(registry, given)
+  const owner = account_id === undefined ? undefined : parseId('account', account_id)
+  return inTransaction(registry.database, async (trx) => {
+    const object = await aliveObject(trx, uuid, { lock: 'update' })
+    if (owner !== undefined) await requireOwner(trx, owner, { create: false })
+    const storage = storage_id === undefined ? undefined : await requireStorage(trx, storage_id, { lock: 'share' })
+    const state = given.state ?? object.state
+    const changes = changesOf(object, {
+      account_id: owner === undefined ? undefined : canonicalId('account', owner),
+      display_name: given.display_name,
+      service_type: given.service_type,
+      backup_storage_id: storage?.id,
+      size: given.size,
+      allocation_size: given.allocation_size,
+      container_format: given.container_format,
+      state: given.state,
+      object_key: given.object_key,
+      checksum: given.checksum,
+      description: given.description,
+      progress: given.state === undefined && progress === undefined ? undefined : progressOf(registry, state, progress),
+    })
+    if (Object.keys(changes).length > 0) {
+      const now = sqlTime(new Date())
+      const written = { ...changes, updated_at: now }
+      await updateBackupObject(trx, object.id, written)
+      await recordChanges(trx, canonicalId('backupObject', uuid), written, now)
+    }
+    return describeObject(trx, uuid)
+  })
+}

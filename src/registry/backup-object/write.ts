@@ -1,0 +1,85 @@
+import { insertBackupObject } from '../../db/backup-objects.ts'
+import type { Queryable } from '../../db/database.ts'
+import { insertLabels } from '../../db/labels.ts'
+import { BACKUP_OBJECT_COLUMNS, type BackupObjectRow, type BackupStorageRow, type NewRow } from '../../db/rows.ts'
+import { recordCreation } from '../history.ts'
+import { canonicalId } from '../identifiers.ts'
+import { newLabel } from '../labels.ts'
+import { COMPLETE, DEFAULT_CONTAINER_FORMAT, DEFAULT_STATE, SHA256_LABEL, VIRTUAL_SIZE_LABEL } from '../values.ts'
+
+/** A file whose bytes are known, as a backup object holds it. */
+export interface StoredFile {
+  path: string
+  /** Its URI, as the agents read it. */
+  uri: string
+  /** Bytes of the file. */
+  size: number
+  /** Bytes of the disk that it is an image of; null where nobody looked. */
+  virtualSize: number | null
+  /** How the disk image is packed, and its bytes when it is unpacked. */
+  containerFormat: string
+  unpackedSize: number
+  /** Hex. */
+  md5: string
+  sha256: string
+}
+
+type Given = Pick<
+  BackupObjectRow,
+  'account_id' | 'uuid' | 'display_name' | 'service_type' | 'object_key' | 'checksum' | 'size' | 'allocation_size'
+> &
+  Partial<BackupObjectRow>
+
+/** The columns of an object that tell what a file holds. */
+export function contentsOf(file: StoredFile) {
+  return {
+    size: file.unpackedSize,
+    allocation_size: file.size,
+    checksum: file.md5,
+    container_format: file.containerFormat,
+  }
+}
+
+/** Makes the row of a new object: what is given, and dcmgr's defaults (dcmgr.md, "Values"). */
+export function newObjectRow(storage: BackupStorageRow, now: string, given: Given): NewRow<BackupObjectRow> {
+  return {
+    backup_storage_id: storage.id,
+    container_format: DEFAULT_CONTAINER_FORMAT,
+    status: 0,
+    state: DEFAULT_STATE,
+    description: null,
+    progress: COMPLETE,
+    deleted_at: null,
+    created_at: now,
+    updated_at: now,
+    purged_at: null,
+    source_volume_id: '',
+    ...given,
+  }
+}
+
+/**
+ * Writes a new object with its history, within a unit of work; of a file also
+ * the labels for what the table has no column for.
+ *
+ * @returns its canonical id.
+ */
+export async function writeObject(db: Queryable, row: NewRow<BackupObjectRow>, file?: StoredFile): Promise<string> {
+  const id = canonicalId('backupObject', row.uuid)
+  await insertBackupObject(db, row)
+  await recordCreation(
+    db,
+    id,
+    BACKUP_OBJECT_COLUMNS,
+    row as NewRow<BackupObjectRow> & Record<string, never>,
+    row.created_at,
+  )
+  if (file !== undefined) {
+    const { sha256, virtualSize } = file
+    await insertLabels(db, [
+      newLabel(id, SHA256_LABEL, sha256, row.created_at),
+      ...(virtualSize === null ? [] : [newLabel(id, VIRTUAL_SIZE_LABEL, String(virtualSize), row.created_at)]),
+    ])
+  }
+  return id
+}

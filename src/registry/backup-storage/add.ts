@@ -1,0 +1,38 @@
+import * as z from 'zod/mini'
+import { sqlTime } from '../../db/time.ts'
+import { inTransaction } from '../../db/unit-of-work.ts'
+import { requireFreeUuid } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { requireStorable } from '../storable.ts'
+import { orNull } from '../texts.ts'
+import { validate } from '../validate.ts'
+import { checkBaseUri, storageAttributes } from './attributes.ts'
+import { presentStorage, type StorageDetails } from './details.ts'
+import { isUuidTaken, writeStorage } from './write.ts'
+
+const storageRequest = z.object({
+  ...storageAttributes,
+  uuid: z.optional(z.string()),
+  description: orNull(storageAttributes.description),
+  node_id: orNull(storageAttributes.node_id),
+})
+
+/** What `addStorage` takes: the columns of a storage as an operator gives them. */
+export type StorageRequest = z.input<typeof storageRequest>
+
+/**
+ * Adds a backup storage.
+ *
+ * @throws VdcError VALUE_REFUSED; ID_TAKEN when the id was ever used.
+ */
+export async function addStorage(registry: Registry, request: StorageRequest): Promise<StorageDetails> {
+  const { uuid: given, ...valid } = validate(storageRequest, request)
+  checkBaseUri(registry, valid.base_uri, valid.storage_type)
+  await requireStorable(registry.database, 'backup_storages', valid)
+  return inTransaction(registry.database, async (trx) => {
+    const uuid = await requireFreeUuid('backupStorage', given, (taken) => isUuidTaken(trx, taken))
+    const now = sqlTime(new Date())
+    const row = { uuid: uuid ?? registry.generateUuid(), ...valid, created_at: now, updated_at: now, deleted_at: null }
+    return presentStorage(await writeStorage(trx, row))
+  })
+}

@@ -1,0 +1,43 @@
+import { selectUuidsInStorage } from '../../db/backup-objects.ts'
+import { updateStorage } from '../../db/backup-storages.ts'
+import { deleteTagMappings } from '../../db/tag-mappings.ts'
+import { sqlTime } from '../../db/time.ts'
+import { inTransaction } from '../../db/unit-of-work.ts'
+import { VdcError } from '../../errors.ts'
+import { canonicalId, ENOUGH_IDS, idList, parseId } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { presentStorage, type StorageDetails } from './details.ts'
+import { storageToChange } from './find.ts'
+
+/**
+ * Deletes a backup storage softly (dcmgr.md, "Deleting"): its row stays and says
+ * so, its files stay.
+ *
+ * @param id with or without its prefix.
+ * @param options.force also while objects that aren't deleted are in it.
+ * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND, STORAGE_DELETED, IN_USE that names the objects.
+ */
+export async function deleteStorage(
+  registry: Registry,
+  id: string,
+  options: { force: boolean },
+): Promise<StorageDetails> {
+  const uuid = parseId('backupStorage', id)
+  const canonical = canonicalId('backupStorage', uuid)
+  return inTransaction(registry.database, async (trx) => {
+    const storage = await storageToChange(trx, uuid)
+    const objects = await selectUuidsInStorage(trx, storage.id, ENOUGH_IDS)
+    if (objects.length > 0 && !options.force) {
+      throw new VdcError(
+        'IN_USE',
+        `The backup storage ${canonical} holds backup objects: ${idList('backupObject', objects)}`,
+        { hint: 'Delete them first; --force deletes the storage all the same' },
+      )
+    }
+    const now = sqlTime(new Date())
+    const changes = { deleted_at: now, updated_at: now }
+    await updateStorage(trx, storage.id, changes)
+    await deleteTagMappings(trx, canonical)
+    return presentStorage({ ...storage, ...changes })
+  })
+}

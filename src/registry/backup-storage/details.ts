@@ -1,0 +1,49 @@
+import { streamStorages } from '../../db/backup-storages.ts'
+import type { BackupStorageRow } from '../../db/rows.ts'
+import { isoTime } from '../../db/time.ts'
+import { canonicalId, parseId } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { existingStorage } from './find.ts'
+
+/** A storage as people and scripts see it; times are ISO 8601 UTC. */
+export interface StorageDetails {
+  id: string
+  display_name: string
+  description: string | null
+  storage_type: string
+  base_uri: string
+  node_id: string | null
+  created_at: string
+  updated_at: string
+  deleted_at: string | null
+}
+
+/**
+ * Finds one storage, deleted or not.
+ *
+ * @param id with or without its prefix.
+ * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND.
+ */
+export async function showStorage(registry: Registry, id: string): Promise<StorageDetails> {
+  return presentStorage(await existingStorage(registry.database.knex, parseId('backupStorage', id)))
+}
+
+/** Lists the storages, oldest first, as the database delivers them; deleted ones only with `deleted`. */
+export async function* listStorages(registry: Registry, options: { deleted: boolean }): AsyncGenerator<StorageDetails> {
+  for await (const row of streamStorages(registry.database, options)) yield presentStorage(row)
+}
+
+/** A row as people and scripts see it. */
+export function presentStorage(row: BackupStorageRow): StorageDetails {
+  return {
+    id: canonicalId('backupStorage', row.uuid),
+    display_name: row.display_name,
+    description: row.description,
+    storage_type: row.storage_type,
+    base_uri: row.base_uri,
+    node_id: row.node_id,
+    created_at: isoTime(row.created_at),
+    updated_at: isoTime(row.updated_at),
+    deleted_at: isoTime(row.deleted_at),
+  }
+}

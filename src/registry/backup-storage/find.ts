@@ -1,0 +1,61 @@
+import { findAliveStorage, findStorage, selectStorageUuids } from '../../db/backup-storages.ts'
+import type { Queryable } from '../../db/database.ts'
+import type { Lock } from '../../db/locks.ts'
+import type { BackupStorageRow } from '../../db/rows.ts'
+import { isoTime } from '../../db/time.ts'
+import { VdcError } from '../../errors.ts'
+import { canonicalId, ENOUGH_IDS, idList, parseId } from '../identifiers.ts'
+
+/**
+ * Finds the storage that an operator named for something else to lie in.
+ *
+ * @param storageId with or without prefix.
+ * @throws VdcError VALUE_REFUSED when it is unknown or deleted.
+ */
+export async function requireStorage(
+  db: Queryable,
+  storageId: string,
+  options: { lock?: Lock } = {},
+): Promise<BackupStorageRow> {
+  const uuid = parseId('backupStorage', storageId)
+  const storage = await findAliveStorage(db, uuid, options)
+  if (storage !== undefined) return storage
+  const known = await selectStorageUuids(db, ENOUGH_IDS)
+  throw new VdcError('VALUE_REFUSED', `There is no backup storage ${canonicalId('backupStorage', uuid)}`, {
+    hint:
+      known.length === 0
+        ? 'There is none yet: vdc-manage backupstorage add makes one'
+        : `It must be one of: ${idList('backupStorage', known)}`,
+  })
+}
+
+/**
+ * Finds the storage that is to be shown, deleted or not.
+ *
+ * @throws VdcError STORAGE_NOT_FOUND.
+ */
+export async function existingStorage(
+  db: Queryable,
+  uuid: string,
+  options: { lock?: Lock } = {},
+): Promise<BackupStorageRow> {
+  const storage = await findStorage(db, uuid, options)
+  if (storage !== undefined) return storage
+  throw new VdcError('STORAGE_NOT_FOUND', `There is no backup storage ${canonicalId('backupStorage', uuid)}`, {
+    hint: 'vdc-manage backupstorage list --all shows those there are',
+  })
+}
+
+/**
+ * Finds the storage that is to be changed, and keeps others from changing it.
+ *
+ * @throws VdcError STORAGE_NOT_FOUND, STORAGE_DELETED.
+ */
+export async function storageToChange(db: Queryable, uuid: string): Promise<BackupStorageRow> {
+  const storage = await existingStorage(db, uuid, { lock: 'update' })
+  if (storage.deleted_at === null) return storage
+  throw new VdcError(
+    'STORAGE_DELETED',
+    `The backup storage ${canonicalId('backupStorage', uuid)} is deleted, since ${isoTime(storage.deleted_at)}`,
+  )
+}

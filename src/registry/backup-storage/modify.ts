@@ -1,0 +1,49 @@
+import * as z from 'zod/mini'
+import { updateStorage } from '../../db/backup-storages.ts'
+import { sqlTime } from '../../db/time.ts'
+import { inTransaction } from '../../db/unit-of-work.ts'
+import { changesOf } from '../history.ts'
+import { parseId, requireSameUuid } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { requireStorable } from '../storable.ts'
+import { clearable } from '../texts.ts'
+import { validate } from '../validate.ts'
+import { checkBaseUri, storageAttributes } from './attributes.ts'
+import { presentStorage, type StorageDetails } from './details.ts'
+import { storageToChange } from './find.ts'
+
+const storageChanges = z.partial(
+  z.object({
+    ...storageAttributes,
+    uuid: z.string(),
+    description: clearable(storageAttributes.description),
+    node_id: clearable(storageAttributes.node_id),
+  }),
+)
+
+/** What `modifyStorage` changes; what isn't given stays. */
+export type StorageChanges = z.input<typeof storageChanges>
+
+/**
+ * Changes a backup storage.
+ *
+ * @param id with or without its prefix.
+ * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND, STORAGE_DELETED.
+ */
+export async function modifyStorage(registry: Registry, id: string, request: StorageChanges): Promise<StorageDetails> {
+  const uuid = parseId('backupStorage', id)
+  const { uuid: newUuid, ...given } = validate(storageChanges, request)
+  requireSameUuid('backupStorage', uuid, newUuid)
+  await requireStorable(registry.database, 'backup_storages', given)
+  return inTransaction(registry.database, async (trx) => {
+    const storage = await storageToChange(trx, uuid)
+    const changes = changesOf(storage, given)
+    if (changes.base_uri !== undefined || changes.storage_type !== undefined) {
+      checkBaseUri(registry, changes.base_uri ?? storage.base_uri, changes.storage_type ?? storage.storage_type)
+    }
+    if (Object.keys(changes).length === 0) return presentStorage(storage)
+    const written = { ...changes, updated_at: sqlTime(new Date()) }
+    await updateStorage(trx, storage.id, written)
+    return presentStorage({ ...storage, ...written })
+  })
+}

@@ -1,0 +1,125 @@
+import { findBackupObject } from '../../db/backup-objects.ts'
+import { findStorageByKey } from '../../db/backup-storages.ts'
+import type { Queryable } from '../../db/database.ts'
+import { selectLabels } from '../../db/labels.ts'
+import type { ImageRow } from '../../db/rows.ts'
+import { isoTime } from '../../db/time.ts'
+import { type ObjectDetails, presentObject } from '../backup-object/details.ts'
+import { presentStorage, type StorageDetails } from '../backup-storage/details.ts'
+import { canonicalId, parseId } from '../identifiers.ts'
+import type { Exact } from '../int64.ts'
+import { labelsOf } from '../labels.ts'
+import type { Registry } from '../registry.ts'
+import { BOOT_DEV_TYPES } from '../values.ts'
+import { asMap, readYaml } from '../yaml.ts'
+import { existingImage } from './find.ts'
+import { type Visibility, visibilityOf } from './usability.ts'
+import { virtualSizeOf } from './virtual-size.ts'
+
+/** An image as people and scripts see it; names are the columns' where there is a column, times ISO 8601 UTC. */
+export interface ImageAttributes {
+  id: string
+  display_name: string
+  description: string | null
+  account_id: string
+  visibility: Visibility
+  state: string
+  arch: string
+  os_type: string
+  boot_dev_type: string
+  file_format: string
+  root_device: string | null
+  service_type: string
+  instance_model_name: string
+  parent_image_id: string | null
+  is_public: boolean
+  is_cacheable: boolean
+  /** By name; null where the database's YAML can't be read. */
+  features: Record<string, boolean> | null
+  /** What the database's YAML says of further disks and interfaces; null where it can't be read. */
+  volumes: unknown
+  vifs: unknown
+  created_at: string
+  updated_at: string
+  deleted_at: string | null
+  backup_object_id: string | null
+}
+
+/** An image with all that belongs to it. */
+export interface ImageDetails extends ImageAttributes {
+  /** Bytes; null where nobody knows. */
+  virtual_size: Exact | null
+  labels: Record<string, string>
+  backup_object: ObjectDetails | null
+  backup_storage: StorageDetails | null
+}
+
+/**
+ * Finds one image, deleted or not, with all that belongs to it.
+ *
+ * @param id with or without its prefix.
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND.
+ */
+export async function showImage(registry: Registry, id: string): Promise<ImageDetails> {
+  return describeImage(registry, parseId('image', id), registry.database.knex)
+}
+
+/** As `showImage`, from an uuid without prefix, also within a unit of work. */
+export async function describeImage(registry: Registry, uuid: string, db: Queryable): Promise<ImageDetails> {
+  const image = await existingImage(db, uuid)
+  const id = canonicalId('image', uuid)
+  const objectId = image.backup_object_id
+  const object = objectId?.startsWith('bo-') ? await findBackupObject(db, objectId.slice('bo-'.length)) : undefined
+  const storage = object && (await findStorageByKey(db, object.backup_storage_id))
+  const labels = await selectLabels(db, objectId === null ? [id] : [id, objectId])
+  const objectDetails = object && presentObject(object, storage, labels)
+  const { backup_object_id, ...attributes } = await presentImage(registry, image)
+  return {
+    ...attributes,
+    virtual_size: virtualSizeOf(image.file_format, object?.size, objectDetails?.labels),
+    labels: labelsOf(labels, id),
+    backup_object_id,
+    backup_object: objectDetails ?? null,
+    backup_storage: storage ? presentStorage(storage) : null,
+  }
+}
+
+/** A row as people and scripts see it; warns of YAML that can't be read. */
+export async function presentImage(registry: Registry, row: ImageRow): Promise<ImageAttributes> {
+  const id = canonicalId('image', row.uuid)
+  const read = async (column: 'features' | 'volumes' | 'vifs') => {
+    const yaml = await readYaml(row[column])
+    const problem =
+      'problem' in yaml ? yaml.problem : column === 'features' && asMap(yaml) === undefined ? 'it is no map' : undefined
+    if (problem === undefined) return yaml
+    registry.warn(`The ${column} of ${id} hold YAML that can not be read: ${problem}`)
+    return { problem }
+  }
+  const [features, volumes, vifs] = [await read('features'), await read('volumes'), await read('vifs')]
+  const known = asMap(features)
+  return {
+    id,
+    display_name: row.display_name,
+    description: row.description,
+    account_id: row.account_id,
+    visibility: visibilityOf(row),
+    state: row.state,
+    arch: row.arch,
+    os_type: row.os_type,
+    boot_dev_type: BOOT_DEV_TYPES[row.boot_dev_type] ?? String(row.boot_dev_type),
+    file_format: row.file_format,
+    root_device: row.root_device,
+    service_type: row.service_type,
+    instance_model_name: row.instance_model_name,
+    parent_image_id: row.parent_image_id,
+    is_public: row.is_public === 1,
+    is_cacheable: row.is_cacheable === 1,
+    features: known === undefined ? null : Object.fromEntries([...known].map(([name, on]) => [name, on === true])),
+    volumes: 'value' in volumes ? volumes.value : null,
+    vifs: 'value' in vifs ? vifs.value : null,
+    created_at: isoTime(row.created_at),
+    updated_at: isoTime(row.updated_at),
+    deleted_at: isoTime(row.deleted_at),
+    backup_object_id: row.backup_object_id,
+  }
+}

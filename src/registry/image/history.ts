@@ -1,0 +1,35 @@
+import type { ImageRow } from '../../db/rows.ts'
+import { type HistoryEntry, readHistory, stateAt } from '../history.ts'
+import { canonicalId, parseId } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { existedAt, parseTime } from '../times.ts'
+import { type ImageAttributes, presentImage } from './details.ts'
+import { existingImage } from './find.ts'
+
+/**
+ * Reads what became of an image; the newest change is the last.
+ *
+ * @param id with or without its prefix.
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND.
+ */
+export async function imageHistory(registry: Registry, id: string): Promise<HistoryEntry[]> {
+  const uuid = parseId('image', id)
+  await existingImage(registry.database.knex, uuid)
+  return readHistory(registry.database.knex, canonicalId('image', uuid))
+}
+
+/**
+ * Shows an image as it was at a time.
+ *
+ * @param id with or without its prefix.
+ * @param at a time as people type it (`parseTime`).
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, also when it was not there yet.
+ */
+export async function imageAt(registry: Registry, id: string, at: string): Promise<ImageAttributes> {
+  const uuid = parseId('image', id)
+  const time = parseTime(at)
+  const row = await existingImage(registry.database.knex, uuid)
+  existedAt(canonicalId('image', uuid), row.created_at, time, 'IMAGE_NOT_FOUND')
+  const entries = await readHistory(registry.database.knex, canonicalId('image', uuid))
+  return presentImage(registry, stateAt<ImageRow>(row, entries, time))
+}

@@ -1,0 +1,32 @@
+import { existsSync } from 'node:fs'
+import { VdcError } from '../../errors.ts'
+import { prefixOf } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import type { ImageDetails } from './details.ts'
+import { type FileImageRequest, registerFile } from './register-file.ts'
+import { registerObject } from './register-object.ts'
+
+/**
+ * Registers an image that boots from a local copy: of a file of this host, or of
+ * a backup object. What begins with `bo-` and names no file is an object's id
+ * (dcmgr.md, "How the original's command line behaves").
+ *
+ * @param source path or id.
+ * @throws VdcError as `registerFile` and `registerObject`.
+ */
+export async function registerLocal(
+  registry: Registry,
+  source: string,
+  request: Omit<FileImageRequest, 'path'>,
+): Promise<ImageDetails> {
+  if (!source.startsWith(prefixOf('backupObject')) || existsSync(source)) {
+    return registerFile(registry, { ...request, path: source })
+  }
+  const { storage_id, ...rest } = request
+  if (storage_id !== undefined) {
+    throw new VdcError('VALUE_REFUSED', `storage_id says where a file lies, and ${source} is a backup object`, {
+      hint: 'Leave --storage-id out',
+    })
+  }
+  return registerObject(registry, 'local', { ...rest, backup_object_id: source })
+}

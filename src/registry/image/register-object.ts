@@ -1,0 +1,43 @@
+import * as z from 'zod/mini'
+import { inTransaction } from '../../db/unit-of-work.ts'
+import { requireUsableObject } from '../backup-object/find.ts'
+import { canonicalId } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { validate } from '../validate.ts'
+import { BOOT_FROM_LOCAL, BOOT_FROM_VOLUME, DEFAULT_FILE_FORMAT } from '../values.ts'
+import { checkImageAttributes, newImageAttributes } from './attributes.ts'
+import type { ImageDetails } from './details.ts'
+import { writeImage } from './write.ts'
+
+const objectImageRequest = z.object({ ...newImageAttributes, backup_object_id: z.string() })
+
+/** What `registerObject` takes: the columns of an image as an operator gives them, ids with or without prefix. */
+export type ObjectImageRequest = z.input<typeof objectImageRequest>
+
+/**
+ * Registers an image of a backup object that is known already, such as one in a
+ * storage that this host doesn't see.
+ *
+ * @param boot what instances boot from: a local copy, or a volume made of the object.
+ * @returns the image as it is stored, after the commit.
+ * @throws VdcError VALUE_REFUSED, OBJECT_…, ACCOUNT_…, ID_TAKEN; then nothing was written.
+ */
+export async function registerObject(
+  registry: Registry,
+  boot: 'local' | 'volume',
+  request: ObjectImageRequest,
+): Promise<ImageDetails> {
+  const valid = validate(objectImageRequest, request)
+  await checkImageAttributes(registry, valid)
+  return inTransaction(registry.database, (trx) =>
+    writeImage(registry, trx, valid, async () => {
+      const object = await requireUsableObject(trx, valid.backup_object_id)
+      return {
+        bootDevType: boot === 'local' ? BOOT_FROM_LOCAL : BOOT_FROM_VOLUME,
+        fileFormat: valid.file_format ?? DEFAULT_FILE_FORMAT,
+        displayName: object.display_name,
+        backupObjectId: canonicalId('backupObject', object.uuid),
+      }
+    }),
+  )
+}

@@ -1,0 +1,33 @@
+import type { ImageSelection } from '../../db/images.ts'
+import { DEFAULT_STATE, SHARED_POOL } from '../values.ts'
+
+/** Who can use an image: everybody as it is public, everybody as the shared pool owns it, or its owner alone. */
+export type Visibility = 'public' | 'shared pool' | 'private'
+
+/** Why an account can use an image. */
+export type Access = 'own' | 'shared pool' | 'public'
+
+interface Owned {
+  account_id: string
+  is_public: number
+}
+
+/** Says who can use an image. */
+export function visibilityOf(image: Owned): Visibility {
+  if (image.account_id === SHARED_POOL) return 'shared pool'
+  return image.is_public === 1 ? 'public' : 'private'
+}
+
+/** Says why an account, given by its canonical id, can use an image that it can use. */
+export function accessOf(image: Owned, accountId: string): Access {
+  if (image.account_id === accountId) return 'own'
+  return image.account_id === SHARED_POOL ? 'shared pool' : 'public'
+}
+
+/**
+ * The images that an account can use: alive, available, and its own, the
+ * shared pool's or public (dcmgr.md, "System accounts").
+ */
+export function usableBy(accountId: string): Pick<ImageSelection, 'ownedByOrPublic' | 'state'> {
+  return { ownedByOrPublic: [...new Set([accountId, SHARED_POOL])], state: DEFAULT_STATE }
+}

@@ -1,0 +1,87 @@
+import type { Queryable } from '../../db/database.ts'
+import { insertImage, isImageUuidTaken } from '../../db/images.ts'
+import { IMAGE_COLUMNS } from '../../db/rows.ts'
+import { sqlTime } from '../../db/time.ts'
+import { requireOwner } from '../account/accounts.ts'
+import { recordCreation } from '../history.ts'
+import { canonicalId, parseId, requireFreeUuid } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { EMPTY_YAML_LIST, EMPTY_YAML_MAP } from '../values.ts'
+import type { NewImage } from './attributes.ts'
+import { describeImage, type ImageDetails } from './details.ts'
+import { requireParent } from './parent.ts'
+
+/** What an image boots from. */
+export interface BootSource {
+  /** `images.boot_dev_type`. */
+  bootDevType: number
+  /** QEMU's name. */
+  fileFormat: string
+  /** For people, where the operator names none. */
+  displayName: string
+  /** Canonical. */
+  backupObjectId: string
+}
+
+/**
+ * Refuses, before any work, what `writeImage` would: an owner, a parent or an id
+ * that a new image can't have.
+ *
+ * @throws VdcError VALUE_REFUSED, ACCOUNT_…, ID_TAKEN.
+ */
+export async function requireWritable(db: Queryable, request: NewImage): Promise<void> {
+  // With --create-account the account is only made in the unit of work itself.
+  if (!request.create_account) await requireOwner(db, parseId('account', request.account_id), { create: false })
+  await requireParent(db, request.parent_image_id)
+  await requireFreeUuid('image', request.uuid, (taken) => isImageUuidTaken(db, taken))
+}
+
+/**
+ * Writes a new image with its history, within a unit of work.
+ *
+ * @param findSource finds or makes what it boots from, in the same unit of work;
+ *   told the owner's canonical id and the time, as the tables hold it.
+ * @throws VdcError VALUE_REFUSED, ACCOUNT_…, ID_TAKEN, and what `findSource` throws.
+ */
+export async function writeImage(
+  registry: Registry,
+  db: Queryable,
+  request: NewImage,
+  findSource: (ownerId: string, now: string) => Promise<BootSource>,
+): Promise<ImageDetails> {
+  const now = sqlTime(new Date())
+  const owner = parseId('account', request.account_id)
+  const ownerId = canonicalId('account', owner)
+  await requireOwner(db, owner, { create: request.create_account })
+  const parentId = await requireParent(db, request.parent_image_id)
+  const given = await requireFreeUuid('image', request.uuid, (taken) => isImageUuidTaken(db, taken))
+  const uuid = given ?? registry.generateUuid()
+  const source = await findSource(ownerId, now)
+  const row = {
+    account_id: ownerId,
+    uuid,
+    created_at: now,
+    updated_at: now,
+    boot_dev_type: source.bootDevType,
+    arch: request.arch,
+    description: request.description,
+    is_public: Number(request.is_public),
+    state: request.state,
+    features: EMPTY_YAML_MAP,
+    file_format: source.fileFormat,
+    root_device: request.root_device,
+    is_cacheable: Number(request.is_cacheable),
+    instance_model_name: request.instance_model_name,
+    parent_image_id: parentId,
+    service_type: request.service_type,
+    display_name: request.display_name ?? source.displayName,
+    backup_object_id: source.backupObjectId,
+    deleted_at: null,
+    volumes: EMPTY_YAML_LIST,
+    vifs: EMPTY_YAML_LIST,
+    os_type: request.os_type,
+  }
+  await insertImage(db, row)
+  await recordCreation(db, canonicalId('image', uuid), IMAGE_COLUMNS, row, now)
+  return describeImage(registry, uuid, db)
+}
