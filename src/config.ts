@@ -1,10 +1,8 @@
-import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
+import { DCMGR_CONF, mayExist, readDatabaseUri, readServiceTypes, type ServiceTypes } from './dcmgr-conf.ts'
 import { VdcError } from './errors.ts'
-
-/** Where the Ruby programs of an installation keep their settings (dcmgr.md, "Configuration of an installation"). */
-const DCMGR_CONF = '/etc/wakame-vdc/dcmgr.conf'
 
 const MYSQL_SOCKETS = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock']
 
@@ -56,9 +54,9 @@ export function loadDatabaseSettings(env: NodeJS.ProcessEnv, dataDir: string): D
     throw new VdcError('CONFIG_REFUSED', `${name} is set, but empty`, { hint: `Give it a value, or unset ${name}` })
   }
   if (uri !== undefined) return parseDatabaseUri(uri, 'VDC_MANAGE_DATABASE_URI')
-  if (confPath !== undefined) return parseDatabaseUri(readConfDatabaseUri(confPath, 'CONF_PATH names it'), confPath)
+  if (confPath !== undefined) return parseDatabaseUri(readDatabaseUri(confPath, 'CONF_PATH names it'), confPath)
   if (mayExist(DCMGR_CONF)) {
-    return parseDatabaseUri(readConfDatabaseUri(DCMGR_CONF, 'an installation of Wakame-vdc keeps it'), DCMGR_CONF)
+    return parseDatabaseUri(readDatabaseUri(DCMGR_CONF, 'an installation of Wakame-vdc keeps it'), DCMGR_CONF)
   }
   return { engine: 'sqlite', path: join(dataDir, 'registry.sqlite'), embedded: true }
 }
@@ -125,16 +123,6 @@ function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
-/** Says whether there is such a file, or something that keeps us from knowing. */
-function mayExist(path: string): boolean {
-  try {
-    lstatSync(path)
-    return true
-  } catch (error) {
-    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
-  }
-}
-
 /** MySQL's own clients, Ruby's among them, take `localhost` without a port as "the socket of this host". */
 function defaultSocket(): string | undefined {
   return MYSQL_SOCKETS.find((path) => existsSync(path))
@@ -149,26 +137,6 @@ function decodeOr(text: string, refusal: () => VdcError): string {
 }
 
 /**
- * Takes `database_uri` out of a dcmgr.conf. The last one counts, as in Ruby.
- */
-function readConfDatabaseUri(path: string, why: string): string {
-  const last = [...readConf(path, why).matchAll(/^\s*(?:config\.)?database_uri\b.*$/gm)].at(-1)?.[0] ?? ''
-  const literal = /database_uri(?:\s*=\s*|\s*\(\s*|\s+)(['"])(.+?)\1\s*\)?\s*(?:#.*)?$/.exec(last)
-  if (literal === null || (literal[1] === '"' && literal[2]?.includes('#{'))) {
-    throw new VdcError('CONFIG_REFUSED', `The configuration file ${path} has no database_uri that can be read`, {
-      hint: "A line such as database_uri 'mysql2://localhost/wakame_dcmgr?user=root' is expected; or set VDC_MANAGE_DATABASE_URI",
-    })
-  }
-  return literal[2] as string
-}
-
-/** The service types of an installation by name, and the canonical id of the storage that new objects of each go to. */
-export type ServiceTypes = ReadonlyMap<string, { storageId?: string }>
-
-const SERVICE_TYPE = /^[ \t]*(?:config\.)?service_type\b[ \t(]*(['"])([^'"\n]+)\1/gm
-const STORAGE_ID = /^[ \t]*(?:config\.)?backup_storage_id(?:[ \t]*=[ \t]*|[ \t(]+)(['"])([^'"\n]+)\1/m
-
-/**
  * Finds the service types of the installation on this host, in the file that
  * `CONF_PATH` names or in /etc/wakame-vdc/dcmgr.conf.
  *
@@ -176,44 +144,5 @@ const STORAGE_ID = /^[ \t]*(?:config\.)?backup_storage_id(?:[ \t]*=[ \t]*|[ \t(]
  */
 export function loadServiceTypes(env: NodeJS.ProcessEnv): ServiceTypes | undefined {
   const path = environment.parse(env).CONF_PATH || DCMGR_CONF
-  if (!mayExist(path)) return undefined
-  let code: string
-  try {
-    code = readConf(path, 'an installation of Wakame-vdc keeps it')
-  } catch {
-    return undefined
-  }
-  const found = [...code.matchAll(SERVICE_TYPE)]
-  return new Map(
-    found.map(({ 2: name, index }, number) => {
-      // A block goes on to the next one: they are not nested.
-      const block = code.slice(index, found[number + 1]?.index)
-      const storage = STORAGE_ID.exec(block)?.[2]
-      const storageId = storage?.startsWith('bkst-') || storage === undefined ? storage : `bkst-${storage}`
-      return [name as string, storageId === undefined ? {} : { storageId }]
-    }),
-  )
-}
-
-/** Reads a dcmgr.conf. The file is Ruby; only the literal forms that dcmgr.md describes are understood. */
-function readConf(path: string, why: string): string {
-  let text: string
-  try {
-    // A FIFO would keep us waiting for ever.
-    if (statSync(path).isFIFO()) throw Object.assign(new Error(), { code: 'a FIFO' })
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    const reason =
-      code === 'ENOENT'
-        ? 'does not exist'
-        : code === 'EACCES'
-          ? 'can not be read: permission denied'
-          : `can not be read (${code})`
-    throw new VdcError('CONFIG_REFUSED', `The configuration file ${path} ${reason}`, {
-      hint: `${why}; mend it, or set VDC_MANAGE_DATABASE_URI`,
-      cause: error,
-    })
-  }
-  return text.replace(/^__END__$[\s\S]*/m, '').replace(/^=begin\b[\s\S]*?^=end\b.*$/gm, '')
+  return mayExist(path) ? readServiceTypes(path) : undefined
 }

@@ -80,9 +80,15 @@ export function stateAt<R extends object>(row: R, entries: readonly HistoryEntry
   const known = entries.filter(({ attr }) => attr in now && attr !== 'id')
   for (const { attr } of known) then[attr] = null
   for (const { created_at, attr, value } of known) {
-    if (created_at <= at) then[attr] = typeof now[attr] === 'number' && value !== null ? Number(value) : value
+    if (created_at <= at) then[attr] = typeof now[attr] === 'number' && value !== null ? exactNumber(value) : value
   }
   return then as R
+}
+
+/** A number where that is exact, else its text (`Int64`). */
+function exactNumber(text: string): number | string {
+  const number = Number(text)
+  return Number.isInteger(number) && !Number.isSafeInteger(number) ? text : number
 }
 
 function present(row: HistoryRow): HistoryEntry {

@@ -1,6 +1,7 @@
-import type { DatabaseSettings, ServiceTypes } from '../config.ts'
+import type { DatabaseSettings } from '../config.ts'
 import { type Database, openDatabase, type SqlTrace } from '../db/database.ts'
 import { allTogether, byStatement } from '../db/unit-of-work.ts'
+import type { ServiceTypes } from '../dcmgr-conf.ts'
 import { generateUuid, type UuidGenerator } from './identifiers.ts'
 
 /** The open registry: what every function of this folder works on. */

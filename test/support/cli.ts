@@ -62,6 +62,19 @@ export async function vdcManageJson(args: string[], options: RunOptions = {}): P
   return JSON.parse((await vdcManage([...args, '--json'], { ...options, reject: true })).stdout)
 }
 
+/**
+ * Runs lines in one shell of the program, over one connection, where many
+ * processes would take long; all must succeed without a word.
+ *
+ * @returns the lines of stdout.
+ */
+export async function runLines(lines: readonly string[], options: RunOptions): Promise<string[]> {
+  const input = lines.map((line) => `${line}\n`).join('')
+  const result = await vdcManage(['-e'], { ...options, input })
+  if (result.code !== 0 || result.stderr !== '') throw new Error(`exit ${result.code}: ${result.stderr}`)
+  return result.stdout.split('\n').slice(0, -1)
+}
+
 /** Runs a line in sh, in which `vdc-manage` is the program. */
 export async function shell(line: string, options: RunOptions = {}): Promise<Run> {
   const bin = mkdtempSync(join(inject('folder'), 'bin-'))

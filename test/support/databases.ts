@@ -7,7 +7,7 @@ import { inject } from 'vitest'
 import { vdcManage } from './cli.ts'
 
 /** A row as the driver gives it: times are text. */
-type Row = Record<string, string | number | null>
+export type Row = Record<string, string | number | null>
 
 /** A database that a test has for itself. */
 export interface TestDatabase {
@@ -76,18 +76,28 @@ export function newSqlite(): TestDatabase {
   }
 }
 
+/** The tables that the registry writes to. */
+const TABLES = [
+  'accounts',
+  'images',
+  'backup_objects',
+  'backup_storages',
+  'histories',
+  'resource_labels',
+  'tag_mappings',
+] as const
+
+/** All rows of all tables that the registry writes to, oldest first. */
+export async function allRows(database: TestDatabase): Promise<Record<(typeof TABLES)[number], Row[]>> {
+  const rows: [string, Row[]][] = []
+  for (const table of TABLES) rows.push([table, await database.query(`SELECT * FROM ${table} ORDER BY id`)])
+  return Object.fromEntries(rows) as never
+}
+
 /** How many rows each table has that registering writes to. */
 export async function countRows(database: TestDatabase): Promise<Record<string, number>> {
   const counts: Record<string, number> = {}
-  for (const table of [
-    'accounts',
-    'images',
-    'backup_objects',
-    'backup_storages',
-    'histories',
-    'resource_labels',
-    'tag_mappings',
-  ]) {
+  for (const table of TABLES) {
     const [row] = await database.query(`SELECT COUNT(*) AS n FROM ${table}`)
     counts[table] = Number(row?.n)
   }

@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { expectRefused, type Refusal } from '../../support/refusals.ts'
+
+const KNOWN = ['--display-name', 'x', '--base-uri', 'file:///srv/x/', '--storage-type', 'local']
+const withValue = (name: string, value: string) => KNOWN.map((word, at) => (KNOWN[at - 1] === name ? value : word))
+
+describe.each(ENGINES)('backup storages on %s', (engine) => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newDatabase(engine)
+    await runLines([`backupstorage add --uuid bkst-kept ${KNOWN.join(' ')}`], { database })
+  })
+  afterAll(() => database.remove())
+  const show = (id: string) => vdcManageJson(['backupstorage', 'show', id], { database })
+
+  test('add, modify, list, del', async () => {
+    const run = await vdcManage(['backupstorage', 'add', ...KNOWN, '--node-id', 'n', '--description', 'd'], {
+      database,
+    })
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(run.stdout).toMatch(/^bkst-[a-z0-9]{8}\n$/)
+    const id = run.stdout.trim()
+    const before = await show(id)
+    expect(before).toMatchObject({
+      id,
+      display_name: 'x',
+      base_uri: 'file:///srv/x/',
+      storage_type: 'local',
+      node_id: 'n',
+      description: 'd',
+      deleted_at: null,
+    })
+    const modify = (...options: string[]) => vdcManage(['backupstorage', 'modify', id, ...options], { database })
+    expect(await modify('--node-id', '', '--display-name', 'y')).toEqual({
+      code: 0,
+      signal: undefined,
+      stdout: '',
+      stderr: '',
+    })
+    const after = await show(id)
+    expect(after).toEqual({ ...before, node_id: null, display_name: 'y', updated_at: after.updated_at })
+    const rows = await allRows(database)
+    await modify('--display-name', 'y', '--node-id', '', '--base-uri', 'file:///srv/x/')
+    expect(await allRows(database)).toEqual(rows)
+
+    const ids = async (...options: string[]) =>
+      (await vdcManage(['backupstorage', 'list', '--quiet', ...options], { database })).stdout.trim().split('\n')
+    expect(await ids()).toEqual(['bkst-kept', id])
+    expect(await vdcManage(['backupstorage', 'del', id], { database })).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    })
+    expect(await ids()).toEqual(['bkst-kept'])
+    expect(await ids('--all')).toEqual(['bkst-kept', id])
+    await expectRefused(database, ['backupstorage', 'del', id], {
+      exit: 5,
+      message: `The backup storage ${id} is deleted, since`,
+    })
+    await expectRefused(database, ['backupstorage', 'modify', id, '--display-name', 'z'], {
+      exit: 5,
+      message: `${id} is deleted`,
+    })
+    await expectRefused(database, ['backupstorage', 'add', '--uuid', id, ...KNOWN], {
+      exit: 5,
+      message: `The backup storage id ${id} is taken`,
+    })
+    // A storage leaves no history.
+    expect((await allRows(database)).histories).toEqual([])
+  })
+
+  test('one that holds objects is not deleted, unless forced', async () => {
+    await runLines(
+      [
+        `backupstorage add --uuid bkst-full ${KNOWN.join(' ')}`,
+        ...[1, 2].map(
+          (n) =>
+            `backupobject add --uuid bo-in${n} --display-name o --storage-id bkst-full --object-key ${n} --size 1 --checksum ${'0'.repeat(32)}`,
+        ),
+      ],
+      { database },
+    )
+    await expectRefused(database, ['backupstorage', 'del', 'bkst-full'], {
+      exit: 5,
+      message: 'The backup storage bkst-full holds backup objects: bo-in1, bo-in2',
+      hint: '--force',
+    })
+    await runLines(['backupobject del bo-in1'], { database })
+    await expectRefused(database, ['backupstorage', 'del', 'bkst-full'], { exit: 5, message: 'backup objects: bo-in2' })
+    expect(await vdcManage(['backupstorage', 'del', 'bkst-full', '--force'], { database })).toMatchObject({ code: 0 })
+    expect(await vdcManageJson(['backupobject', 'show', 'bo-in2'], { database })).toMatchObject({
+      deleted_at: null,
+      uri: 'file:///srv/x/2',
+    })
+  })
+
+  test('a base URI without a slash at its end is a warning, in add and modify', async () => {
+    const warning =
+      'Warning: The base URI file:///srv/y has no slash at its end: object keys are joined to it as they stand\n'
+    const add = ['backupstorage', 'add', '--uuid', 'bkst-slash', ...withValue('--base-uri', 'file:///srv/y')]
+    expect(await vdcManage(add, { database })).toMatchObject({ code: 0, stdout: 'bkst-slash\n', stderr: warning })
+    const modify = ['backupstorage', 'modify', 'bkst-kept', '--base-uri', 'file:///srv/y']
+    expect(await vdcManage(modify, { database })).toMatchObject({ code: 0, stderr: warning })
+  })
+
+  test.each(['http://user@dav.example:8080/images/', 'http://[2001:db8::1]/images/', 'ifs://share/images/'])(
+    'a storage of another kind is at %s',
+    async (uri) => {
+      const type = uri.startsWith('ifs') ? 'ifs' : 'webdav'
+      const args = ['backupstorage', 'add', '--display-name', 'x', '--base-uri', uri, '--storage-type', type]
+      const run = await vdcManage(args, { database })
+      expect(run).toMatchObject({ code: 0, stderr: '' })
+      expect((await show(run.stdout.trim())).base_uri).toBe(uri)
+    },
+  )
+
+  const refused: [name: string, options: string[], refusal: Refusal][] = [
+    ['an empty name', withValue('--display-name', ''), { exit: 3, message: 'display_name must not be empty' }],
+    [
+      'an unknown type',
+      withValue('--storage-type', 's3'),
+      { exit: 3, message: '--storage-type must be one of: local, webdav, ifs' },
+    ],
+    [
+      'a path',
+      withValue('--base-uri', '/srv/x/'),
+      { exit: 3, message: "base_uri must be the URI of a folder, not '/srv/x/'", hint: 'file:///var/lib' },
+    ],
+    [
+      'two slashes',
+      withValue('--base-uri', 'file://srv/x/'),
+      { exit: 3, message: 'base_uri must be the URI of a folder' },
+    ],
+    [
+      'a blank in its URI',
+      withValue('--base-uri', 'file:///srv/my images/'),
+      { exit: 3, message: 'base_uri holds a blank' },
+    ],
+    [
+      'a Japanese URI',
+      withValue('--base-uri', 'file:///srv/画/'),
+      { exit: 3, message: 'base_uri holds the character U+753B' },
+    ],
+    [
+      'a long URI',
+      withValue('--base-uri', `file:///${'x'.repeat(248)}/`),
+      { exit: 3, message: 'base_uri must not be longer than 255' },
+    ],
+    [
+      'a taken id in another case',
+      [...KNOWN, '--uuid', 'bkst-KEPT'],
+      { exit: 5, message: 'The backup storage id bkst-KEPT is taken' },
+    ],
+  ]
+  test.each(refused)('add refuses %s', async (_, options, refusal) => {
+    await expectRefused(database, ['backupstorage', 'add', ...options], refusal)
+  })
+  test.each(refused.filter(([, options]) => options.length === KNOWN.length))(
+    'modify refuses %s as strictly',
+    async (_, options, refusal) => {
+      await expectRefused(database, ['backupstorage', 'modify', 'bkst-kept', ...options], refusal)
+    },
+  )
+  test('add refuses what is missing; show, modify and del what is not there', async () => {
+    await expectRefused(database, ['backupstorage', 'add'], { exit: 2, message: /Missing option --.*base-uri/ })
+    for (const [verb = '', ...rest] of [['show'], ['modify', '--node-id', 'x'], ['del']]) {
+      await expectRefused(database, ['backupstorage', verb, 'bkst-nope', ...rest], {
+        exit: 4,
+        message: 'There is no backup storage bkst-nope',
+      })
+    }
+  })
+
+  test('many processes that add one id at once: one succeeds, and there is one row', async () => {
+    const runs = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        vdcManage(['backupstorage', 'add', '--uuid', 'bkst-race', ...KNOWN], { database }),
+      ),
+    )
+    expect(runs.map(({ code }) => code).sort()).toEqual([0, ...Array(19).fill(5)])
+    for (const run of runs.filter(({ code }) => code === 5))
+      expect(run.stderr).toContain('The backup storage id bkst-race is taken')
+    expect(await database.query("SELECT COUNT(*) AS n FROM backup_storages WHERE uuid = 'race'")).toEqual([{ n: 1 }])
+  })
+})

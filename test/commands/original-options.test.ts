@@ -1,0 +1,178 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ROOT, runLines, vdcManage, vdcManageJson } from '../support/cli.ts'
+import { newDatabase, type TestDatabase } from '../support/databases.ts'
+
+/** The original's commands and options, read from their table. */
+const ORIGINAL = readFileSync(join(ROOT, 'test/support/original-options.txt'), 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'))
+  .map((line) => {
+    const [command = '', options = ''] = line.split(': ')
+    return [command, options.split(' ')] as const
+  })
+
+const MD5 = '0123456789abcdef0123456789abcdef'
+
+/** A value for each option other than what a thing has without it, and how `show` has it. */
+const VALUES: Record<string, { value: string; shown?: unknown; key?: string; also?: string }> = {
+  account_id: { value: 'a-00000000' },
+  arch: { value: 'x86' },
+  description: { value: 'for tests' },
+  file_format: { value: 'qcow2' },
+  root_device: { value: 'label:root' },
+  state: { value: 'pending' },
+  service_type: { value: 'lb' },
+  display_name: { value: 'a name' },
+  instance_model_name: { value: 'small' },
+  parent_image_id: { value: 'wmi-parent' },
+  os_type: { value: 'windows' },
+  backup_object_id: { value: 'bo-other' },
+  storage_id: { value: 'bkst-other', key: 'backup_storage_id' },
+  object_key: { value: 'another.raw' },
+  size: { value: '4096', shown: 4096 },
+  allocation_size: { value: '2048', shown: 2048 },
+  checksum: { value: MD5 },
+  container_format: { value: 'tgz' },
+  progress: { value: '12.5', shown: 12.5, also: '--state creating' },
+  node_id: { value: 'bksta.demo1' },
+  base_uri: { value: 'file:///srv/other/' },
+  storage_type: { value: 'webdav' },
+}
+
+/** What a command needs besides the option that is tried. */
+const NEEDS: Record<string, Record<string, string>> = {
+  'image add local': { account_id: 'a-shpoolxx' },
+  'image add volume': { account_id: 'a-shpoolxx' },
+  'backupobject add': {
+    display_name: 'x',
+    storage_id: 'bkst-first',
+    object_key: 'x.raw',
+    size: '1',
+    checksum: 'f'.repeat(32),
+  },
+  'backupstorage add': { display_name: 'x', base_uri: 'file:///srv/x/', storage_type: 'local' },
+}
+const PREFIXES: Record<string, string> = { image: 'wmi-', backupobject: 'bo-', backupstorage: 'bkst-' }
+
+/** Every way to write an option and its value. */
+function spellings(option: string, value: string): string[] {
+  return [option, option.replaceAll('_', '-')].flatMap((name) => [`--${name} '${value}'`, `--${name}='${value}'`])
+}
+
+describe('the original’s options', () => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newDatabase('sqlite')
+    await run([
+      ...['first', 'other'].flatMap((name) => [
+        `backupstorage add --uuid ${name} --display-name ${name} --base-uri file:///srv/${name}/ --storage-type local`,
+        `backupobject add --uuid ${name} --display-name ${name} --storage-id ${name} --object-key k.raw --size 512 --checksum ${MD5}`,
+      ]),
+      'image add local bo-first --uuid parent --account-id a-shpoolxx',
+    ])
+  })
+  afterAll(() => database.remove())
+
+  const run = (lines: string[]) => runLines(lines, { database })
+
+  let made = 0
+  /** The line that makes a thing, without an option that is about to be tried, and its id. */
+  function making(command: string, without = ''): { line: string; id: string } {
+    const noun = command.split(' ')[0] as string
+    const adding = command.includes(' add') ? command : noun === 'image' ? 'image add local' : `${noun} add`
+    const id = `${PREFIXES[noun]}n${++made}`
+    const needs = Object.entries({ ...NEEDS[adding], uuid: id }).filter(([option]) => option !== without)
+    const words = needs.map(([option, value]) => `--${option} '${value}'`).join(' ')
+    return { line: `${adding} ${noun === 'image' ? 'bo-first ' : ''}${words}`, id }
+  }
+
+  /** Shows several things of one kind. */
+  async function show(command: string, ids: string[]): Promise<Record<string, unknown>[]> {
+    return vdcManageJson([command.split(' ')[0] as string, 'show', ...ids], { database })
+  }
+
+  test('are all in the table', () => {
+    expect(ORIGINAL.map(([command, options]) => `${command} ${options.length}`)).toEqual([
+      'image add local 14',
+      'image add volume 13',
+      'image modify 15',
+      'image features 2',
+      'backupobject add 13',
+      'backupobject modify 13',
+      'backupstorage add 6',
+      'backupstorage modify 6',
+    ])
+  })
+
+  const cases = ORIGINAL.flatMap(([command, options]) => options.map((option) => [command, option] as const))
+  test.each(cases.filter(([, option]) => !option.endsWith('?') && option !== 'uuid'))(
+    '%s --%s, spelt in every way, takes effect',
+    async (command, option) => {
+      const { value, shown = value, key = option, also = '' } = VALUES[option] as (typeof VALUES)[string]
+      const lines: string[] = []
+      const ids: string[] = []
+      for (const spelt of spellings(option, value)) {
+        const { line, id } = making(command, command.includes(' add') ? option : '')
+        lines.push(command.includes(' add') ? `${line} ${spelt} ${also}` : line)
+        if (!command.includes(' add')) lines.push(`${command} ${id} ${spelt} ${also}`)
+        ids.push(id)
+      }
+      expect(await run(lines)).toEqual(ids)
+      expect((await show(command, ids)).map((thing) => thing[key])).toEqual(ids.map(() => shown))
+    },
+  )
+
+  test.each(cases.filter(([, option]) => option.endsWith('?')))(
+    '%s --%s and its --no- form, spelt in every way, take effect',
+    async (command, marked) => {
+      const option = marked.slice(0, -1)
+      const dashed = option.replaceAll('_', '-')
+      const ways: [string, boolean][] = [
+        [`--${option}`, true],
+        [`--${dashed}`, true],
+        [`--${option}=true`, true],
+        [`--no-${option}`, false],
+        [`--no_${option}`, false],
+        [`--no-${dashed}`, false],
+        [`--${dashed}=false`, false],
+      ]
+      const lines: string[] = []
+      const ids: string[] = []
+      for (const [spelt, on] of ways) {
+        const { line, id } = making(command)
+        lines.push(command.includes(' add') ? `${line} ${spelt}` : line)
+        // What is to be switched off is on before.
+        if (!command.includes(' add'))
+          lines.push(...(on ? [] : [`${command} ${id} --${option}`]), `${command} ${id} ${spelt}`)
+        ids.push(id)
+      }
+      expect(await run(lines)).toEqual(ids)
+      const shown = await show(command, ids)
+      const isOn = (thing: Record<string, unknown>) =>
+        command === 'image features' ? ((thing.features as Record<string, boolean>)[option] ?? false) : thing[option]
+      expect(shown.map(isOn)).toEqual(ways.map(([, on]) => on))
+    },
+  )
+
+  test.each(cases.filter(([, option]) => option === 'uuid'))(
+    '%s --%s is its id, with and without prefix',
+    async (command) => {
+      const noun = command.split(' ')[0] as string
+      const ids = [`${PREFIXES[noun]}u${++made}`, `${PREFIXES[noun]}u${++made}`] as const
+      const trimmed = ids[1].replace(PREFIXES[noun] as string, '')
+      const lines = [making(command, 'uuid').line, making(command, 'uuid').line].map(
+        (line, at) => `${line} --uuid ${[ids[0], trimmed][at]}`,
+      )
+      expect(await run(lines)).toEqual([...ids])
+      if (command.includes(' add')) return
+      // What exists keeps its id: its own is taken, another is refused.
+      await run(ids.map((id) => `${command} ${id} --uuid ${id}`))
+      const refused = await vdcManage([...command.split(' '), ids[0], '--uuid', 'another'], { database })
+      expect(refused).toMatchObject({ code: 3, stdout: '' })
+      expect(refused.stderr).toContain(`The id of ${ids[0]} can not be changed`)
+      expect(await vdcManage([noun, 'show', `${PREFIXES[noun]}another`], { database })).toMatchObject({ code: 4 })
+    },
+  )
+})
