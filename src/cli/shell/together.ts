@@ -11,6 +11,9 @@ import { catchSignals } from './signals.ts'
 /** Errors after which the transaction is gone, so that no other line may run. */
 const UNDOING: readonly ErrorCode[] = ['DATABASE_BUSY', 'DATABASE_UNREACHABLE', 'INTERRUPTED']
 
+/** What ended lines that were typed. No VdcError: what was answered can't be taken back, so nothing is tried again. */
+class Ended extends Error {}
+
 /** Some line failed, which undoes all of them; the shell ends with its exit code. */
 class Undone extends Error {
   readonly exit: number
@@ -56,11 +59,14 @@ export async function runTogether(
       shared.show(together)
       holdOutput(script === undefined ? 'ids' : 'all')
       const exit = await (script === undefined
-        ? runInteractively(config, shared, lineOptions)
+        ? runInteractively(config, shared, lineOptions).catch((error) => {
+            throw new Ended('ended', { cause: error })
+          })
         : runScript(config, { ...script, lines }, lineOptions))
       if (exit !== 0) throw new Undone(exit)
     })
-  } catch (error) {
+  } catch (thrown) {
+    const error = thrown instanceof Ended ? thrown.cause : thrown
     dropOutput()
     const isUncertain = error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN'
     if (!isUncertain) await writeNote('Nothing was stored')
