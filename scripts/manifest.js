@@ -10,6 +10,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 // Config.load would hand back the manifest that is there already.
 const plugin = new Plugin({ root, isRoot: true, ignoreManifest: true, errorOnManifestCreate: true })
 await plugin.load()
-const manifest = `${JSON.stringify(plugin.manifest, null, 2)}\n`
+// In an order of its own, not in that of the folders of this machine.
+const commands = Object.fromEntries(Object.entries(plugin.manifest.commands).sort(([a], [b]) => (a < b ? -1 : 1)))
+const manifest = `${JSON.stringify({ ...plugin.manifest, commands }, null, 2)}\n`
 if (process.argv.includes('--stdout')) process.stdout.write(manifest)
 else writeFileSync(`${root}/oclif.manifest.json`, manifest)

@@ -19,7 +19,7 @@ export async function dispatch(words: string[], config: Config): Promise<void> {
     return
   }
   if (words[0] === 'help') return showHelp(config, words.slice(1))
-  if (hasFlag(words, '--help') || hasFlag(words, '-h')) return showHelp(config, words)
+  if (asksForHelp(config, words)) return showHelp(config, words)
   if (beginsShell(config, words)) {
     await config.runCommand(SHELL, words)
     return
@@ -36,15 +36,33 @@ export async function dispatch(words: string[], config: Config): Promise<void> {
 
 /** Says whether there is no command, at most options of the shell: then the shell it is. */
 function beginsShell(config: Config, words: readonly string[]): boolean {
-  const options = Object.values(config.findCommand(SHELL)?.flags ?? {})
-  const spelt = (word: string | undefined) => word?.replace(/=.*$/s, '').replaceAll('_', '-')
-  const optionAt = (at: number) =>
-    options.find(({ name, char, aliases = [] }) =>
-      [`-${char}`, ...[name, ...aliases].map((each) => `--${each}`)].includes(spelt(words[at]) ?? ''),
-    )
   return words.every(
     (word, at) =>
-      optionAt(at) !== undefined || (at > 0 && optionAt(at - 1)?.type === 'option' && !word.startsWith('--')),
+      optionOf(config, SHELL, word) !== undefined || (isValue(config, SHELL, words, at) && !word.startsWith('--')),
+  )
+}
+
+/** Says whether `--help` or `-h` is among the words, and not as the value of an option. */
+function asksForHelp(config: Config, words: readonly string[]): boolean {
+  if (!hasFlag(words, '--help') && !hasFlag(words, '-h')) return false
+  const command = findCommand(config, leadingNames(words))?.id ?? SHELL
+  const end = words.indexOf('--')
+  return words
+    .slice(0, end === -1 ? undefined : end)
+    .some((word, at) => (word === '--help' || word === '-h') && !isValue(config, command, words, at))
+}
+
+/** Says whether a word is the value of the option before it. */
+function isValue(config: Config, command: string, words: readonly string[], at: number): boolean {
+  const before = words[at - 1]
+  return before !== undefined && !before.includes('=') && optionOf(config, command, before)?.type === 'option'
+}
+
+/** The option of a command that a word spells, with or without its value. */
+function optionOf(config: Config, command: string, word: string) {
+  const spelt = word.replace(/=.*$/s, '').replaceAll('_', '-')
+  return Object.values(config.findCommand(command)?.flags ?? {}).find(({ name, char, aliases = [] }) =>
+    [`-${char}`, ...[name, ...aliases].map((each) => `--${each}`)].includes(spelt),
   )
 }
 

@@ -1,5 +1,4 @@
 import type { Config } from '@oclif/core'
-import { describeDatabase, loadDatabaseSettings, loadServiceTypes } from '../config.ts'
 import type { Registry } from '../registry/registry.ts'
 import { writeNote } from './output.ts'
 import { printable } from './printable.ts'
@@ -9,6 +8,7 @@ export const debugging = { on: false }
 
 /** Opens the registry that the environment names. */
 export async function openConfigured(config: Config): Promise<Registry> {
+  const { describeDatabase, loadDatabaseSettings, loadServiceTypes } = await import('../config.ts')
   const settings = loadDatabaseSettings(process.env, config.dataDir)
   if (debugging.on) await writeNote(`database: ${describeDatabase(settings)}`)
   const { openRegistry } = await import('../registry/registry.ts')

@@ -77,7 +77,7 @@ function usageError(error: ParseError, command: string | undefined): VdcError {
   if (needed) return usage(`${needed[1]} needs ${needed[2]}`)
   return usage(
     message
-      .replace('Missing required flag ', 'Missing option --')
+      .replaceAll('Missing required flag ', 'Missing option --')
       .replace(/^Flag (--\S+) (?:can only be specified once)/, 'Option $1 is given more than once')
       .replace(/^Flag --/, 'Option --'),
   )

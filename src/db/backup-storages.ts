@@ -18,12 +18,8 @@ export async function findStorage(
 }
 
 /** As `findStorage`, but none that is deleted. */
-export async function findAliveStorage(
-  db: Queryable,
-  uuid: string,
-  options: { lock?: Lock } = {},
-): Promise<BackupStorageRow | undefined> {
-  const storage = await findStorage(db, uuid, options)
+export async function findAliveStorage(db: Queryable, uuid: string): Promise<BackupStorageRow | undefined> {
+  const storage = await findStorage(db, uuid)
   return storage?.deleted_at === null ? storage : undefined
 }
 

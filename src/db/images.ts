@@ -31,6 +31,9 @@ export type ImageListRow = Pick<
   | 'is_public'
   | 'created_at'
   | 'deleted_at'
+  | 'features'
+  | 'volumes'
+  | 'vifs'
 > & {
   /** Bytes of the disk image after unpacking; null where there is no such object. */
   size: Int64 | null
@@ -128,6 +131,9 @@ export async function* streamImages(
       'i.is_public',
       'i.created_at',
       'i.deleted_at',
+      'i.features',
+      'i.volumes',
+      'i.vifs',
     )
     .select(
       'o.size',

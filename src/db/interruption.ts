@@ -19,11 +19,12 @@ export class Interruption {
   }
 
   /**
-   * As `throwIfRequested`, before a statement is sent. Undoing is what an interruption asks for.
+   * As `throwIfRequested`, before a statement is sent; but transactions are
+   * always ended, as an open one would take what comes after it along.
    *
    * @throws VdcError INTERRUPTED.
    */
   throwBefore(sql: string): void {
-    if (!/^\s*rollback\b/i.test(sql)) this.throwIfRequested()
+    if (!/^\s*(?:rollback|commit)\b/i.test(sql)) this.throwIfRequested()
   }
 }

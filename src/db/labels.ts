@@ -13,6 +13,12 @@ export async function selectLabels(
   return rows.filter((row) => resourceIds.includes(row.resource_uuid))
 }
 
+/** The name that the database takes for the same as this one, as its collation does; undefined where the name is free. */
+export async function findLabelNamed(db: Queryable, resourceId: string, name: string): Promise<string | undefined> {
+  const row = await db<LabelRow>('resource_labels').where({ resource_uuid: resourceId, name }).first('name')
+  return row?.name
+}
+
 export async function insertLabels(db: Queryable, rows: readonly NewRow<LabelRow>[]): Promise<void> {
   await db('resource_labels').insert(rows)
 }

@@ -6,6 +6,8 @@ import type { Database, Queryable } from './database.ts'
 /** Milliseconds after which a unit of work that keeps colliding is given up. */
 const PATIENCE = 30_000
 const LONGEST_PAUSE = 500
+/** How often a key may be taken by another: who looks again sees it, unless it is one that nobody looks for. */
+const MOST_DUPLICATES = 10
 
 /**
  * Runs `work` in one transaction: all of it is committed, or none. Where the
@@ -30,7 +32,7 @@ export async function inTransaction<T>(database: Database, work: (trx: Queryable
     try {
       return await once(database, work)
     } catch (error) {
-      if (!isWorthAnotherTry(database, error) || Date.now() > deadline) throw error
+      if (!isWorthAnotherTry(database, error, attempt) || Date.now() > deadline) throw error
       await sleep(Math.random() * Math.min(LONGEST_PAUSE, 10 * 2 ** attempt))
     }
   }
@@ -58,6 +60,7 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
     return await database.knex.transaction(async (trx) => {
       try {
         const result = await work(trx)
+        database.interruption.throwIfRequested()
         committing = database.commits === 'unit'
         return result
       } catch (error) {
@@ -76,6 +79,8 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
         },
       )
     }
+    // knex sends no ROLLBACK after a COMMIT that failed; what is left open would be committed with what comes next.
+    if (committing) await database.knex.raw('ROLLBACK').catch(() => {})
     // Where ROLLBACK fails too, knex reports that failure instead of the first one.
     throw workError instanceof VdcError ? workError : error
   }
@@ -90,8 +95,9 @@ export function lostRace(what: string): VdcError {
   return new VdcError('DATABASE_BUSY', `Another process is storing ${what} at the same moment`, { hint: 'Try again' })
 }
 
-function isWorthAnotherTry(database: Database, error: unknown): boolean {
+function isWorthAnotherTry(database: Database, error: unknown, attempt: number): boolean {
   if (!(error instanceof VdcError)) return false
   // A deadlock undoes the whole outer transaction, so that is what has to be run again.
-  return error.code === 'DUPLICATE_KEY' || (error.code === 'DATABASE_BUSY' && database.commits === 'unit')
+  if (error.code === 'DUPLICATE_KEY') return attempt < MOST_DUPLICATES
+  return error.code === 'DATABASE_BUSY' && database.commits === 'unit'
 }

@@ -4,6 +4,12 @@ import { type ImageFile, requireUnchanged } from './image-file.ts'
 
 const CHUNK = 1024 * 1024
 
+/** Somebody's wish to end what takes long. */
+export interface Cancellation {
+  /** Throws where that was asked for. */
+  throwIfRequested(): void
+}
+
 /** Both checksums of a file, hex. */
 export interface Checksums {
   md5: string
@@ -16,7 +22,7 @@ export interface Checksums {
  * @param cancellation asked before each piece; what it throws ends the reading.
  * @throws VdcError FILE_REFUSED when the file changed meanwhile.
  */
-export async function hashImageFile(file: ImageFile, cancellation: { throwIfRequested(): void }): Promise<Checksums> {
+export async function hashImageFile(file: ImageFile, cancellation: Cancellation): Promise<Checksums> {
   const md5 = createHash('md5')
   const sha256 = createHash('sha256')
   const buffer = Buffer.allocUnsafe(CHUNK)

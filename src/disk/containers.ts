@@ -1,5 +1,6 @@
 import { createGunzip } from 'node:zlib'
 import { VdcError } from '../errors.ts'
+import type { Cancellation } from './checksums.ts'
 import type { ImageFile } from './image-file.ts'
 import { isGzip, isTar, readHead, TAR_HEAD } from './signatures.ts'
 import { measureOnlyMember } from './tar.ts'
@@ -17,22 +18,26 @@ export interface Packing {
  * Finds out how a file is packed, by reading all of it as a stream; memory does
  * not grow with it.
  *
+ * @param cancellation asked before each piece; what it throws ends the reading.
  * @returns undefined for a file that is neither gzip nor tar.
  * @throws VdcError FILE_REFUSED when it is damaged, or an archive of anything but one file.
  */
-export async function measurePacking(file: ImageFile): Promise<Packing | undefined> {
+export async function measurePacking(file: ImageFile, cancellation: Cancellation): Promise<Packing | undefined> {
   const head = await readHead(file)
   if (!isGzip(head) && !isTar(head)) return undefined
   try {
-    if (!isGzip(head)) return { containerFormat: 'tar', unpackedSize: await measureOnlyMember(chunksOf(file)) }
-    const unpacked = gunzip(file)
+    if (!isGzip(head))
+      return { containerFormat: 'tar', unpackedSize: await measureOnlyMember(chunksOf(file, cancellation)) }
+    const unpacked = gunzip(file, cancellation)
     const first = await startOf(unpacked)
     const all = rejoin(first, unpacked)
     if (isTar(first)) return { containerFormat: 'tgz', unpackedSize: await measureOnlyMember(all) }
     let unpackedSize = 0
     for await (const chunk of all) unpackedSize += chunk.length
+    if (unpackedSize === 0) throw new VdcError('FILE_REFUSED', 'holds nothing')
     return { containerFormat: 'gz', unpackedSize }
   } catch (error) {
+    if (error instanceof VdcError && error.code !== 'FILE_REFUSED') throw error
     if (error instanceof VdcError) {
       throw new VdcError('FILE_REFUSED', `The file ${file.path} ${error.message}`, { hint: error.hint, cause: error })
     }
@@ -43,8 +48,9 @@ export async function measurePacking(file: ImageFile): Promise<Packing | undefin
   }
 }
 
-async function* chunksOf(file: ImageFile): AsyncGenerator<Buffer> {
+async function* chunksOf(file: ImageFile, cancellation: Cancellation): AsyncGenerator<Buffer> {
   for (let position = 0; ; ) {
+    cancellation.throwIfRequested()
     // A new one each time, as the reader keeps pieces of it.
     const { bytesRead, buffer } = await file.handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position)
     if (bytesRead === 0) return
@@ -53,11 +59,15 @@ async function* chunksOf(file: ImageFile): AsyncGenerator<Buffer> {
   }
 }
 
-async function* gunzip(file: ImageFile): AsyncGenerator<Buffer> {
+async function* gunzip(file: ImageFile, cancellation: Cancellation): AsyncGenerator<Buffer> {
   const { Readable, pipeline } = await import('node:stream')
   const unzipped = createGunzip({ chunkSize: CHUNK })
-  pipeline(Readable.from(chunksOf(file)), unzipped, () => {})
-  yield* unzipped
+  pipeline(Readable.from(chunksOf(file, cancellation)), unzipped, () => {})
+  for await (const chunk of unzipped) {
+    // A little of the file may unpack to very much.
+    cancellation.throwIfRequested()
+    yield chunk
+  }
 }
 
 /** The first bytes, as many as tell a tar archive. */

@@ -1,5 +1,6 @@
 import { VdcError } from '../errors.ts'
 import type { ImageFile } from './image-file.ts'
+import { isTarHeader } from './tar.ts'
 
 /** Bytes read from the start of a file: enough for every signature below. */
 const HEAD = 512
@@ -38,9 +39,9 @@ export function isGzip(head: Buffer): boolean {
   return begins(head, GZIP)
 }
 
-/** Says whether a file begins as a tar archive does: `ustar` in its first header (POSIX and GNU). */
+/** Says whether a file begins as a tar archive does: with `ustar` in its first header (POSIX and GNU), or a header's sum. */
 export function isTar(head: Buffer): boolean {
-  return begins(head, TAR)
+  return begins(head, TAR) || isTarHeader(head)
 }
 
 function begins(head: Buffer, { at, bytes }: Signature): boolean {
@@ -67,7 +68,7 @@ export async function refuseBySignature(file: ImageFile): Promise<void> {
   const head = Buffer.concat([await readHead(file)], HEAD)
   const refuse = (why: string, hint: string) => new VdcError('FILE_REFUSED', `The file ${file.path} ${why}`, { hint })
 
-  const wrapper = WRAPPERS.find((signature) => begins(head, signature))
+  const wrapper = WRAPPERS.find((signature) => begins(head, signature)) ?? (isTarHeader(head) ? TAR : undefined)
   if (wrapper) throw refuse(`is ${wrapper.name}, not a disk image`, 'Unpack it and register the disk image inside')
 
   const flatten = `Make one file of it: qemu-img convert -O qcow2 ${file.path} OUT.qcow2`

@@ -36,14 +36,14 @@ export async function measureOnlyMember(bytes: AsyncIterable<Buffer>): Promise<n
     if (header.every((byte) => byte === 0)) break
     requireChecksum(header)
     const type = String.fromCharCode(header[TYPE] as number)
-    const packed = Number(pax.get('size') ?? numberAt(header, SIZE))
+    const packed = sizeIn(pax, 'size') ?? numberAt(header, SIZE)
     if (type === 'x') {
       if (packed > PAX_LIMIT) throw damaged()
       pax = parsePax(await reader.require(packed))
       await reader.skip(padding(packed))
       continue
     }
-    let size = Number(pax.get('GNU.sparse.realsize') ?? pax.get('GNU.sparse.size') ?? packed)
+    let size = sizeIn(pax, 'GNU.sparse.realsize') ?? sizeIn(pax, 'GNU.sparse.size') ?? packed
     if (type === 'S') {
       size = numberAt(header, SPARSE_SIZE)
       for (let more = header[SPARSE_MORE]; more; more = (await reader.require(BLOCK))[SPARSE_MORE_AGAIN]) {}
@@ -59,6 +59,7 @@ export async function measureOnlyMember(bytes: AsyncIterable<Buffer>): Promise<n
   }
   await reader.drain()
   if (found === undefined) throw refused('holds no file')
+  if (found === 0) throw refused('holds an empty file')
   return found
 }
 
@@ -120,7 +121,7 @@ class ByteReader {
 function numberAt(header: Buffer, [offset, length]: readonly [number, number]): number {
   const field = header.subarray(offset, offset + length)
   if ((field[0] as number) & 0x80) {
-    const value = field.readBigUInt64BE(length - 8)
+    const value = BigInt(`0x${field.toString('hex')}`) - (1n << BigInt(8 * length - 1))
     if (value > Number.MAX_SAFE_INTEGER) throw damaged()
     return Number(value)
   }
@@ -132,11 +133,35 @@ function numberAt(header: Buffer, [offset, length]: readonly [number, number]): 
   return Number.parseInt(text || '0', 8)
 }
 
-/** The sum of all bytes, those of the sum itself counted as blanks. */
+/** A size in a pax header: decimal digits. */
+function sizeIn(pax: ReadonlyMap<string, string>, key: string): number | undefined {
+  const text = pax.get(key)
+  if (text === undefined) return undefined
+  if (!/^[0-9]{1,16}$/.test(text) || !Number.isSafeInteger(Number(text))) throw damaged()
+  return Number(text)
+}
+
 function requireChecksum(header: Buffer): void {
+  if (numberAt(header, CHECKSUM) !== checksumOf(header)) throw damaged()
+}
+
+/** The sum of all bytes, those of the sum itself counted as blanks. */
+function checksumOf(header: Buffer): number {
   const [offset, length] = CHECKSUM
-  const sum = header.reduce((total, byte, at) => total + (at >= offset && at < offset + length ? 0x20 : byte), 0)
-  if (numberAt(header, CHECKSUM) !== sum) throw damaged()
+  return header.reduce((total, byte, at) => total + (at >= offset && at < offset + length ? 0x20 : byte), 0)
+}
+
+/**
+ * Says whether a file begins with the header of a tar archive. Its sum tells, as
+ * the oldest archives (V7) have no signature.
+ *
+ * @param head its first bytes, 512 or more.
+ */
+export function isTarHeader(head: Buffer): boolean {
+  if (head.length < BLOCK) return false
+  const header = head.subarray(0, BLOCK)
+  const field = header.subarray(CHECKSUM[0], CHECKSUM[0] + CHECKSUM[1]).toString('latin1')
+  return /^ *[0-7]+[\0 ]/.test(field) && Number.parseInt(field.trimStart(), 8) === checksumOf(header)
 }
 
 /** Records `length name=value\n`, the length counting all of its record. */

@@ -1,5 +1,5 @@
 import type { Queryable } from '../db/database.ts'
-import { deleteLabel, insertLabels, selectLabels, updateLabel } from '../db/labels.ts'
+import { deleteLabel, findLabelNamed, insertLabels, selectLabels, updateLabel } from '../db/labels.ts'
 import type { LabelRow, NewRow } from '../db/rows.ts'
 import { VdcError } from '../errors.ts'
 import { name, text } from './texts.ts'
@@ -78,7 +78,7 @@ export function parseLabelFilter(word: string): { name: string; value?: string }
  *
  * @param id canonical.
  * @returns the names of labels that were to go and aren't there.
- * @throws VdcError VALUE_REFUSED for a name that differs from one that is there only in case.
+ * @throws VdcError VALUE_REFUSED for a name that the database takes for one that is there, such as in another case.
  */
 export async function changeLabels(db: Queryable, id: string, changes: LabelChanges, now: string): Promise<string[]> {
   const rows = await selectLabels(db, [id], { lock: 'update' })
@@ -90,16 +90,14 @@ export async function changeLabels(db: Queryable, id: string, changes: LabelChan
       if (old === undefined) missing.push(label)
       else await deleteLabel(db, old.id)
     } else if (old === undefined) {
-      const twin = rows.find((row) => row.name.toLowerCase() === label.toLowerCase() && changes.get(row.name) !== null)
-      // The database's unique index ignores case.
+      // The index ignores case, or a registry that moves to one where it does would lose one of two.
+      const inOtherCase = rows.find((row) => row.name.toLowerCase() === label.toLowerCase())?.name
+      const twin =
+        changes.get(inOtherCase ?? '') === null ? undefined : (inOtherCase ?? (await findLabelNamed(db, id, label)))
       if (twin !== undefined) {
-        throw new VdcError(
-          'VALUE_REFUSED',
-          `${id} has a label ${twin.name}, which differs from ${label} only in case`,
-          {
-            hint: `Use that name, or remove it: vdc-manage image label ${id} ${twin.name}-`,
-          },
-        )
+        throw new VdcError('VALUE_REFUSED', `${id} has a label '${twin}', which is taken for the same as '${label}'`, {
+          hint: `Use that name, or remove it: vdc-manage image label ${id} '${twin}-'`,
+        })
       }
       await insertLabels(db, [newLabel(id, label, value, now)])
     } else if ((old.string_value ?? old.blob_value ?? '') !== value) {

@@ -1,8 +1,9 @@
+import type { Document } from 'yaml'
 import { EMPTY_YAML_LIST, EMPTY_YAML_MAP } from './values.ts'
 
 /*
- * The YAML columns (dcmgr.md, "YAML columns"): YAML with Ruby's symbol keys,
- * `:virtio: true`, in the forms of several releases.
+ * The YAML columns (dcmgr.md, "YAML columns"): YAML 1.1, as Ruby reads it, with
+ * Ruby's symbol keys, `:virtio: true`, in the forms of several releases.
  */
 
 /** The empty forms; NULL counts as empty too. */
@@ -20,10 +21,10 @@ export type Yaml = { value: unknown } | { problem: string }
 export async function readYaml(text: string | null): Promise<Yaml> {
   const empty = EMPTY.get(text ?? '')
   if (empty !== undefined) return { value: empty }
-  const { parse } = await import('yaml')
   try {
-    return { value: withoutColons(parse(text ?? '', { logLevel: 'silent' })) }
+    return { value: withoutColons((await parseYaml(text ?? '')).toJS()) }
   } catch (error) {
+    if (error instanceof RangeError) return { problem: 'it refers to itself' }
     return { problem: (error as Error).message.split('\n', 1)[0] as string }
   }
 }
@@ -34,6 +35,42 @@ export function asMap(yaml: Yaml): Map<string, unknown> | undefined {
   if (yaml.value === null) return new Map()
   if (typeof yaml.value !== 'object' || Array.isArray(yaml.value)) return undefined
   return new Map(Object.entries(yaml.value))
+}
+
+/**
+ * Changes flags of a map with symbol keys and writes it as Ruby does; what else
+ * it holds stays as it is written.
+ *
+ * @param text of a column that `readYaml` reads as a map.
+ * @param order the names that come first, in this order.
+ * @param changes true sets a flag, false removes it.
+ */
+export async function changeFlags(
+  text: string | null,
+  order: readonly string[],
+  changes: Readonly<Record<string, boolean | undefined>>,
+): Promise<string> {
+  const { isMap, YAMLMap } = await import('yaml')
+  const document = await parseYaml(text ?? '')
+  const map = isMap(document.contents) ? document.contents : new YAMLMap()
+  for (const name of order) {
+    if (changes[name] === false) map.delete(`:${name}`)
+    else if (changes[name] === true) map.set(`:${name}`, true)
+  }
+  const place = (key: unknown) => order.map((name) => `:${name}`).indexOf(String(key)) + 1 || order.length + 1
+  map.items.sort((a, b) => place(a.key) - place(b.key))
+  if (map.items.length === 0) return EMPTY_YAML_MAP
+  map.flow = false
+  document.contents = map as never
+  return `---\n${document.toString({ directives: false })}`
+}
+
+/** @throws Error for what is no YAML. */
+async function parseYaml(text: string): Promise<Document> {
+  const { parseDocument } = await import('yaml')
+  const document = parseDocument(text, { version: '1.1', uniqueKeys: false, logLevel: 'silent' })
+  if (document.errors[0] !== undefined) throw document.errors[0]
+  return document
 }
 
 function withoutColons(value: unknown): unknown {

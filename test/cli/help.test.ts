@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ROOT, vdcManage } from '../support/cli.ts'
+import { newSqlite } from '../support/databases.ts'
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
   commands: Record<string, { aliases: string[]; summary: string }>
@@ -27,6 +28,17 @@ describe('help', () => {
       expect(name).not.toBe('')
     },
   )
+
+  test('is not what the value of an option asks for', async () => {
+    const database = newSqlite()
+    for (const value of ['-h', '--help']) {
+      const run = await vdcManage(['account', 'add', '--description', value], { database })
+      expect(run.stdout).toMatch(/^a-\w+\n$/)
+      const shown = await vdcManage(['account', 'show', run.stdout.trim()], { database })
+      expect(shown.stdout).toContain(`description: ${value}\n`)
+    }
+    await database.remove()
+  })
 
   test('of the program and of a topic lists what there is', async () => {
     const all = await vdcManage(['--help'])

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { addAccount } from '../../registry/account/accounts.ts'
+import { addAccount } from '../../registry/account/add.ts'
 
 export default class AccountAdd extends BaseCommand {
   static override summary = 'Add an account and print its id.'

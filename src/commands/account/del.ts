@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { deleteAccount } from '../../registry/account/accounts.ts'
+import { deleteAccount } from '../../registry/account/delete.ts'
 
 export default class AccountDel extends BaseCommand {
   static override aliases = ['account:delete', 'account:rm']

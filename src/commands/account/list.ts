@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import type { Column } from '../../cli/table.ts'
-import { type Account, listAccounts } from '../../registry/account/accounts.ts'
+import { type Account, listAccounts } from '../../registry/account/details.ts'
 
 const COLUMNS: Column<Account>[] = [
   { header: 'ID', cell: (account) => account.id },

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { modifyAccount } from '../../registry/account/accounts.ts'
+import { modifyAccount } from '../../registry/account/modify.ts'
 
 export default class AccountModify extends BaseCommand {
   static override summary = 'Change an account: only what is given changes.'

@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { renderFields } from '../../cli/table.ts'
-import { showAccount } from '../../registry/account/accounts.ts'
+import { showAccount } from '../../registry/account/details.ts'
 
 export default class AccountShow extends BaseCommand {
   static override summary = 'Show an account.'

@@ -9,13 +9,15 @@ import { measurePacking } from '../../disk/containers.ts'
 import { closeImageFile, openImageFile } from '../../disk/image-file.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
 import { VdcError } from '../../errors.ts'
-import { requireOwner } from '../account/accounts.ts'
+import { requireOwner } from '../account/owner.ts'
+import { keepStorage } from '../backup-storage/find.ts'
 import { localUri, objectKeyIn } from '../backup-storage/local-uri.ts'
 import { createLocalStorage, storagesOf } from '../backup-storage/of-file.ts'
 import { canonicalId, parseId, requireFreeUuid } from '../identifiers.ts'
 import { nameOfFile } from '../image/file-name.ts'
 import type { Registry } from '../registry.ts'
-import { orNull } from '../texts.ts'
+import { requireStorable } from '../storable.ts'
+import { name, orNull } from '../texts.ts'
 import { validate } from '../validate.ts'
 import { DEFAULT_SERVICE_TYPE, DEFAULT_STATE, SHARED_POOL } from '../values.ts'
 import { storageForNew } from './add.ts'
@@ -56,12 +58,18 @@ export async function addFileObject(registry: Registry, request: FileObjectReque
   const file = await openImageFile(valid.path)
   try {
     const uri = valid.object_key === undefined ? localUri(file.path) : ''
-    const packing = await measurePacking(file)
+    const displayName = valid.display_name ?? validate(name, nameOfFile(file.path), 'The name of the file')
+    await requireStorable(registry.database, 'backup_objects', { display_name: displayName })
+    // What the database would refuse is found before the file is read, which takes minutes.
+    await requireWritable(registry, registry.database.knex, valid, uri)
+    const packing = await measurePacking(file, registry.database.interruption)
     const virtualSize = packing === undefined ? (await inspectImage(file, undefined)).virtualSize : null
     const hashes = await hashImageFile(file, registry.database.interruption)
     const { containerFormat, unpackedSize } = packing ?? { containerFormat: 'none', unpackedSize: file.size }
     const stored = { path: file.path, uri, size: file.size, virtualSize, containerFormat, unpackedSize, ...hashes }
-    return await inTransaction(registry.database, (trx) => write(registry, trx, { ...valid, progress }, stored))
+    return await inTransaction(registry.database, (trx) =>
+      write(registry, trx, { ...valid, display_name: displayName, progress }, stored),
+    )
   } finally {
     await closeImageFile(file)
   }
@@ -70,14 +78,14 @@ export async function addFileObject(registry: Registry, request: FileObjectReque
 async function write(
   registry: Registry,
   db: Queryable,
-  request: ValidRequest & { progress: number },
+  request: ValidRequest & { display_name: string; progress: number },
   file: StoredFile,
 ): Promise<ObjectDetails> {
   const now = sqlTime(new Date())
   const owner = parseId('account', request.account_id)
-  await requireOwner(db, owner, { create: false })
-  const given = await requireFreeUuid('backupObject', request.uuid, (taken) => isBackupObjectUuidTaken(db, taken))
-  const storage = await storageOf(registry, db, request, file, now)
+  const { uuid: given, storage: found } = await requireWritable(registry, db, request, file.uri)
+  const storage = found ?? (await createLocalStorage(db, file.uri, now))
+  await keepStorage(db, storage)
   const objectKey = request.object_key ?? objectKeyIn(file.uri, storage.base_uri)
   const placed = { ...file, uri: storage.base_uri + objectKey }
   const existing = await findObjectOf(db, [storage], placed)
@@ -90,7 +98,7 @@ async function write(
     ...contentsOf(placed),
     uuid: given ?? (await freeUuid(db, storage, objectKey)),
     account_id: canonicalId('account', owner),
-    display_name: request.display_name ?? nameOfFile(file.path),
+    display_name: request.display_name,
     object_key: objectKey,
     state: request.state,
     description: request.description,
@@ -101,15 +109,25 @@ async function write(
   return describeObject(db, row.uuid)
 }
 
+/**
+ * Refuses an owner, an id or a storage that a new object can't have.
+ *
+ * @param uri of the file, where it is the object itself.
+ * @returns the uuid that is given, if one is, and the storage; none where one is to be made.
+ */
+async function requireWritable(registry: Registry, db: Queryable, request: ValidRequest, uri: string) {
+  await requireOwner(db, parseId('account', request.account_id))
+  const uuid = await requireFreeUuid('backupObject', request.uuid, (taken) => isBackupObjectUuidTaken(db, taken))
+  return { uuid, storage: await storageOf(registry, db, request, uri) }
+}
+
 async function storageOf(
   registry: Registry,
   db: Queryable,
   request: ValidRequest,
-  file: StoredFile,
-  now: string,
-): Promise<BackupStorageRow> {
+  uri: string,
+): Promise<BackupStorageRow | undefined> {
   if (request.object_key !== undefined) return storageForNew(registry, db, request.storage_id, request.service_type)
   const preferred = registry.serviceTypes?.get(request.service_type)?.storageId
-  const [storage] = await storagesOf(db, file.uri, request.storage_id, preferred)
-  return storage ?? createLocalStorage(db, file.uri, now)
+  return (await storagesOf(db, uri, request.storage_id, preferred))[0]
 }

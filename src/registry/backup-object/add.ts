@@ -1,13 +1,12 @@
 import * as z from 'zod/mini'
 import { isBackupObjectUuidTaken } from '../../db/backup-objects.ts'
-import { holdStorage } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
 import type { BackupStorageRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { VdcError } from '../../errors.ts'
-import { requireOwner } from '../account/accounts.ts'
-import { requireStorage } from '../backup-storage/find.ts'
+import { requireOwner } from '../account/owner.ts'
+import { keepStorage, requireStorage } from '../backup-storage/find.ts'
 import { canonicalId, parseId, requireFreeUuid } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { orNull } from '../texts.ts'
@@ -46,8 +45,9 @@ export async function addObject(registry: Registry, request: ObjectRequest): Pro
   const owner = parseId('account', account_id)
   const progress = progressOf(registry, valid.state, valid.progress) ?? 0
   return inTransaction(registry.database, async (trx) => {
-    await requireOwner(trx, owner, { create: false })
+    await requireOwner(trx, owner)
     const storage = await storageForNew(registry, trx, storage_id, valid.service_type)
+    await keepStorage(trx, storage)
     const uuid = await requireFreeUuid('backupObject', given, (taken) => isBackupObjectUuidTaken(trx, taken))
     const row = newObjectRow(storage, sqlTime(new Date()), {
       ...valid,
@@ -63,7 +63,7 @@ export async function addObject(registry: Registry, request: ObjectRequest): Pro
 
 /**
  * The storage that a new object goes to: the one that is named, or that of the
- * service type in dcmgr.conf; kept as it is until the unit of work ends.
+ * service type in dcmgr.conf.
  *
  * @throws VdcError VALUE_REFUSED.
  */
@@ -79,7 +79,5 @@ export async function storageForNew(
       hint: 'Give it with --storage-id; vdc-manage backupstorage list shows them',
     })
   }
-  const storage = await requireStorage(db, id)
-  // Deleted by another in this moment: asked again, that says so.
-  return (await holdStorage(db, storage.id)) ? storage : requireStorage(db, id)
+  return requireStorage(db, id)
 }

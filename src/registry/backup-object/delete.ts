@@ -28,7 +28,7 @@ export async function deleteObject(
   return inTransaction(registry.database, async (trx) => {
     const object = await existingObject(trx, uuid, { lock: 'update' })
     // One whose state alone says so, as the original can make it, is deleted properly here.
-    if (object.deleted_at !== null) throw objectDeleted(object)
+    if (object.deleted_at !== null || object.state === 'purged') throw objectDeleted(object)
     const images = await selectAliveUuidsBy(trx, 'backup_object_id', canonical, ENOUGH_IDS)
     if (images.length > 0 && !options.force) {
       throw new VdcError('IN_USE', `The backup object ${canonical} is used by images: ${idList('image', images)}`, {

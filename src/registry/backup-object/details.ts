@@ -95,11 +95,12 @@ export function presentObject(
     account_id: row.account_id,
     display_name: row.display_name,
     description: row.description,
-    state: row.state,
+    state: stateOf(row),
     progress: row.progress,
     service_type: row.service_type,
     backup_storage_id: storage === undefined ? null : canonicalId('backupStorage', storage.uuid),
-    uri: storage === undefined ? null : storage.base_uri + row.object_key,
+    // In a history the key may be known only later.
+    uri: storage === undefined || row.object_key === null ? null : storage.base_uri + row.object_key,
     object_key: row.object_key,
     container_format: row.container_format,
     size: exactInteger(row.size),
@@ -115,12 +116,16 @@ export function presentObject(
   }
 }
 
+function stateOf(row: BackupObjectRow): string {
+  return isDeleted(row) && row.state !== 'purged' ? 'deleted' : row.state
+}
+
 function summary(row: ObjectListRow): ObjectSummary {
   return {
     id: canonicalId('backupObject', row.uuid),
     account_id: row.account_id,
     display_name: row.display_name,
-    state: isDeleted(row) && row.state !== 'purged' ? 'deleted' : row.state,
+    state: stateOf(row),
     service_type: row.service_type,
     backup_storage_id: row.storage_uuid === null ? null : canonicalId('backupStorage', row.storage_uuid),
     uri: row.base_uri === null ? null : row.base_uri + row.object_key,

@@ -2,8 +2,8 @@ import * as z from 'zod/mini'
 import { updateBackupObject } from '../../db/backup-objects.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
-import { requireOwner } from '../account/accounts.ts'
-import { requireStorage } from '../backup-storage/find.ts'
+import { requireOwner } from '../account/owner.ts'
+import { keepStorage, requireStorage } from '../backup-storage/find.ts'
 import { changesOf, recordChanges } from '../history.ts'
 import { canonicalId, parseId, requireSameUuid } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
@@ -34,8 +34,9 @@ export async function modifyObject(registry: Registry, id: string, request: Obje
   const owner = account_id === undefined ? undefined : parseId('account', account_id)
   return inTransaction(registry.database, async (trx) => {
     const object = await aliveObject(trx, uuid, { lock: 'update' })
-    if (owner !== undefined) await requireOwner(trx, owner, { create: false })
-    const storage = storage_id === undefined ? undefined : await requireStorage(trx, storage_id, { lock: 'share' })
+    if (owner !== undefined && canonicalId('account', owner) !== object.account_id) await requireOwner(trx, owner)
+    const storage = storage_id === undefined ? undefined : await requireStorage(trx, storage_id)
+    if (storage !== undefined) await keepStorage(trx, storage)
     const state = given.state ?? object.state
     const changes = changesOf(object, {
       account_id: owner === undefined ? undefined : canonicalId('account', owner),

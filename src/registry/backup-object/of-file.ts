@@ -9,6 +9,7 @@ import { selectLabels } from '../../db/labels.ts'
 import type { BackupObjectRow, BackupStorageRow } from '../../db/rows.ts'
 import { lostRace } from '../../db/unit-of-work.ts'
 import { VdcError } from '../../errors.ts'
+import { keepStorage } from '../backup-storage/find.ts'
 import { isKeyable, objectKeyIn } from '../backup-storage/local-uri.ts'
 import { canonicalId, derivedUuid } from '../identifiers.ts'
 import { labelsOf } from '../labels.ts'
@@ -81,6 +82,7 @@ export async function createObject(
   attributes: Pick<BackupObjectRow, 'account_id' | 'display_name' | 'service_type'>,
   now: string,
 ): Promise<string> {
+  await keepStorage(db, storage)
   const objectKey = objectKeyIn(file.uri, storage.base_uri)
   const row = newObjectRow(storage, now, {
     ...attributes,
@@ -100,10 +102,16 @@ export async function createObject(
 export async function freeUuid(db: Queryable, storage: BackupStorageRow, objectKey: string): Promise<string> {
   for (let attempt = 0; ; attempt++) {
     const uuid = derivedUuid(`${storage.uuid}\n${objectKey}`, attempt)
-    if (!(await isBackupObjectUuidTaken(db, uuid))) return uuid
+    if (!(await isTaken(db, uuid))) return uuid
     // Asked after that, and not before: whoever took it may have committed in between.
     const taken = await findBackupObject(db, uuid)
     const isIt = taken?.deleted_at === null && taken.backup_storage_id === storage.id && taken.object_key === objectKey
     if (isIt) throw lostRace(`a backup object for ${storage.base_uri}${objectKey}`)
   }
+}
+
+/** Labels that are left of a row that somebody removed keep its uuid taken, too: the new object could not have its own. */
+async function isTaken(db: Queryable, uuid: string): Promise<boolean> {
+  const labels = await selectLabels(db, [canonicalId('backupObject', uuid)])
+  return labels.length > 0 || (await isBackupObjectUuidTaken(db, uuid))
 }

@@ -1,8 +1,9 @@
-import { findAliveStorage, findStorage, selectStorageUuids } from '../../db/backup-storages.ts'
+import { findAliveStorage, findStorage, holdStorage, selectStorageUuids } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
 import type { Lock } from '../../db/locks.ts'
 import type { BackupStorageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
+import { lostRace } from '../../db/unit-of-work.ts'
 import { VdcError } from '../../errors.ts'
 import { canonicalId, ENOUGH_IDS, idList, parseId } from '../identifiers.ts'
 
@@ -12,13 +13,9 @@ import { canonicalId, ENOUGH_IDS, idList, parseId } from '../identifiers.ts'
  * @param storageId with or without prefix.
  * @throws VdcError VALUE_REFUSED when it is unknown or deleted.
  */
-export async function requireStorage(
-  db: Queryable,
-  storageId: string,
-  options: { lock?: Lock } = {},
-): Promise<BackupStorageRow> {
+export async function requireStorage(db: Queryable, storageId: string): Promise<BackupStorageRow> {
   const uuid = parseId('backupStorage', storageId)
-  const storage = await findAliveStorage(db, uuid, options)
+  const storage = await findAliveStorage(db, uuid)
   if (storage !== undefined) return storage
   const known = await selectStorageUuids(db, ENOUGH_IDS)
   throw new VdcError('VALUE_REFUSED', `There is no backup storage ${canonicalId('backupStorage', uuid)}`, {
@@ -27,6 +24,17 @@ export async function requireStorage(
         ? 'There is none yet: vdc-manage backupstorage add makes one'
         : `It must be one of: ${idList('backupStorage', known)}`,
   })
+}
+
+/**
+ * Keeps a storage, in which something is about to be written, as it is until the
+ * unit of work ends.
+ *
+ * @throws VdcError DATABASE_BUSY when it was deleted meanwhile: looked for again, it isn't there.
+ */
+export async function keepStorage(db: Queryable, storage: BackupStorageRow): Promise<void> {
+  if (await holdStorage(db, storage.id)) return
+  throw lostRace(`that the backup storage ${canonicalId('backupStorage', storage.uuid)} is deleted`)
 }
 
 /**

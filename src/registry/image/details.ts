@@ -11,10 +11,11 @@ import type { Exact } from '../int64.ts'
 import { labelsOf } from '../labels.ts'
 import type { Registry } from '../registry.ts'
 import { BOOT_DEV_TYPES } from '../values.ts'
-import { asMap, readYaml } from '../yaml.ts'
-import { existingImage } from './find.ts'
+import { asMap } from '../yaml.ts'
+import { existingImage, isDeleted } from './find.ts'
 import { type Visibility, visibilityOf } from './usability.ts'
 import { virtualSizeOf } from './virtual-size.ts'
+import { readYamlColumns } from './yaml-columns.ts'
 
 /** An image as people and scripts see it; names are the columns' where there is a column, times ISO 8601 UTC. */
 export interface ImageAttributes {
@@ -87,15 +88,7 @@ export async function describeImage(registry: Registry, uuid: string, db: Querya
 /** A row as people and scripts see it; warns of YAML that can't be read. */
 export async function presentImage(registry: Registry, row: ImageRow): Promise<ImageAttributes> {
   const id = canonicalId('image', row.uuid)
-  const read = async (column: 'features' | 'volumes' | 'vifs') => {
-    const yaml = await readYaml(row[column])
-    const problem =
-      'problem' in yaml ? yaml.problem : column === 'features' && asMap(yaml) === undefined ? 'it is no map' : undefined
-    if (problem === undefined) return yaml
-    registry.warn(`The ${column} of ${id} hold YAML that can not be read: ${problem}`)
-    return { problem }
-  }
-  const [features, volumes, vifs] = [await read('features'), await read('volumes'), await read('vifs')]
+  const { features, volumes, vifs } = await readYamlColumns(registry, row)
   const known = asMap(features)
   return {
     id,
@@ -103,7 +96,7 @@ export async function presentImage(registry: Registry, row: ImageRow): Promise<I
     description: row.description,
     account_id: row.account_id,
     visibility: visibilityOf(row),
-    state: row.state,
+    state: isDeleted(row) ? 'deleted' : row.state,
     arch: row.arch,
     os_type: row.os_type,
     boot_dev_type: BOOT_DEV_TYPES[row.boot_dev_type] ?? String(row.boot_dev_type),

@@ -5,8 +5,8 @@ import { VdcError } from '../../errors.ts'
 import { recordChanges } from '../history.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
-import { EMPTY_YAML_MAP, FEATURES } from '../values.ts'
-import { asMap, readYaml } from '../yaml.ts'
+import { FEATURES } from '../values.ts'
+import { asMap, changeFlags, readYaml } from '../yaml.ts'
 import { describeImage, type ImageDetails } from './details.ts'
 import { imageToChange } from './find.ts'
 
@@ -35,23 +35,11 @@ export async function setFeatures(registry: Registry, id: string, request: Featu
     const isSo = (feature: (typeof FEATURES)[number]) => (old?.get(feature) === true) === request[feature]
     if (old === undefined || !named.every(isSo)) {
       const now = sqlTime(new Date())
-      const changes = { features: await renderFeatures(old ?? new Map(), request), updated_at: now }
+      const features = await changeFlags(old === undefined ? null : image.features, FEATURES, request)
+      const changes = { features, updated_at: now }
       await updateImage(trx, image.id, changes)
       await recordChanges(trx, canonical, changes, now)
     }
     return describeImage(registry, uuid, trx)
   })
-}
-
-/** YAML as Ruby writes it (dcmgr.md, "YAML columns"): ours in their order, then what others wrote. */
-async function renderFeatures(old: ReadonlyMap<string, unknown>, changes: FeatureChanges): Promise<string> {
-  const features = new Map<string, unknown>()
-  for (const feature of FEATURES) {
-    const wanted = changes[feature] ?? old.get(feature)
-    if (wanted !== undefined && changes[feature] !== false) features.set(`:${feature}`, wanted)
-  }
-  for (const [name, value] of old) if (!FEATURES.some((known) => known === name)) features.set(`:${name}`, value)
-  if (features.size === 0) return EMPTY_YAML_MAP
-  const { stringify } = await import('yaml')
-  return `---\n${stringify(features)}`
 }

@@ -1,14 +1,17 @@
 import { findAccount } from '../../db/accounts.ts'
 import { type ImageListRow, ownsImages, streamImages } from '../../db/images.ts'
 import { isoTime } from '../../db/time.ts'
-import { notFound } from '../account/accounts.ts'
+import { accountNotFound } from '../account/find.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import type { Exact } from '../int64.ts'
 import { parseLabelFilter } from '../labels.ts'
 import type { Registry } from '../registry.ts'
+import { requireStorable } from '../storable.ts'
 import { VIRTUAL_SIZE_LABEL } from '../values.ts'
+import { isDeleted } from './find.ts'
 import { type Access, accessOf, usableBy, type Visibility, visibilityOf } from './usability.ts'
 import { virtualSizeOf } from './virtual-size.ts'
+import { readYamlColumns } from './yaml-columns.ts'
 
 /** Which images to list. */
 export interface ImageFilter {
@@ -40,18 +43,25 @@ export interface ImageSummary {
 
 /**
  * Lists images, newest last, as the database delivers them: memory does not
- * grow with their number.
+ * grow with their number. Warns of those whose YAML can't be read.
  *
  * @throws VdcError VALUE_REFUSED; ACCOUNT_NOT_FOUND for an account that is neither known nor owns an image.
  */
 export async function* listImages(registry: Registry, filter: ImageFilter): AsyncGenerator<ImageSummary> {
   const accountId = filter.accountId === undefined ? undefined : await knownAccount(registry, filter.accountId)
+  const labels = filter.labels?.map(parseLabelFilter)
+  for (const { name, value } of labels ?? []) {
+    await requireStorable(registry.database, 'resource_labels', { name, string_value: value })
+  }
   const selection = {
     deleted: filter.deleted ?? false,
-    labels: filter.labels?.map(parseLabelFilter),
+    labels,
     ...(accountId === undefined ? {} : filter.owned ? { ownedBy: accountId } : usableBy(accountId)),
   }
-  for await (const row of streamImages(registry.database, selection, VIRTUAL_SIZE_LABEL)) yield present(row, accountId)
+  for await (const row of streamImages(registry.database, selection, VIRTUAL_SIZE_LABEL)) {
+    await readYamlColumns(registry, row)
+    yield present(row, accountId)
+  }
 }
 
 /** @returns the canonical id. Wakame-vdc lets accounts own images before it has a row for them. */
@@ -60,7 +70,7 @@ async function knownAccount(registry: Registry, id: string): Promise<string> {
   const uuid = parseId('account', id)
   const canonical = canonicalId('account', uuid)
   if ((await findAccount(knex, uuid)) === undefined && !(await ownsImages(registry.database, canonical))) {
-    throw notFound(uuid, 'vdc-manage account list shows the accounts')
+    throw accountNotFound(uuid)
   }
   return canonical
 }
@@ -77,7 +87,7 @@ function present(row: ImageListRow, accountId: string | undefined): ImageSummary
       row.size,
       row.virtual_size === null ? {} : { [VIRTUAL_SIZE_LABEL]: row.virtual_size },
     ),
-    state: row.deleted_at === null ? row.state : 'deleted',
+    state: isDeleted(row) ? 'deleted' : row.state,
     visibility: visibilityOf(row),
     ...(accountId === undefined ? {} : { access: accessOf(row, accountId) }),
     created_at: isoTime(row.created_at),

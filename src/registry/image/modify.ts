@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { updateImage } from '../../db/images.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
-import { requireOwner } from '../account/accounts.ts'
+import { requireOwner } from '../account/owner.ts'
 import { requireUsableObject } from '../backup-object/find.ts'
 import { changesOf, recordChanges } from '../history.ts'
 import { canonicalId, parseId, requireSameUuid } from '../identifiers.ts'
@@ -42,7 +42,7 @@ export async function modifyImage(registry: Registry, id: string, request: Image
   const owner = given.account_id === undefined ? undefined : parseId('account', given.account_id)
   return inTransaction(registry.database, async (trx) => {
     const image = await imageToChange(trx, uuid)
-    if (owner !== undefined) await requireOwner(trx, owner, { create: false })
+    if (owner !== undefined && canonicalId('account', owner) !== image.account_id) await requireOwner(trx, owner)
     const parent = given.parent_image_id
     const object = given.backup_object_id
     const changes = changesOf(image, {

@@ -110,11 +110,26 @@ describe.each(ENGINES)('on %s', (engine) => {
     await label('wmi-h', 'Case=1')
     await expectRefused(database, ['image', 'label', 'wmi-h', 'case=2'], {
       exit: 3,
-      message: 'wmi-h has a label Case, which differs from case only in case',
-      hint: 'image label wmi-h Case-',
+      message: "wmi-h has a label 'Case', which is taken for the same as 'case'",
+      hint: "image label wmi-h 'Case-'",
     })
     expect(await label('wmi-h', 'case=2', 'Case-')).toMatchObject({ code: 0, stderr: '' })
     expect(await labelsOf('wmi-h')).toEqual({ case: '2' })
+  })
+
+  test('names that the database can not tell apart are refused at once, or are two', async () => {
+    await label('wmi-c', 'cafe=1', 'blank=1')
+    for (const [name, twin] of [
+      ['café', 'cafe'],
+      ['blank ', 'blank'],
+    ] as const) {
+      if (engine === 'mariadb') {
+        await expectRefused(database, ['image', 'label', 'wmi-c', `${name}=2`], {
+          exit: 3,
+          message: `wmi-c has a label '${twin}', which is taken for the same as '${name}'`,
+        })
+      } else expect(await label('wmi-c', `${name}=2`)).toMatchObject({ code: 0, stderr: '' })
+    }
   })
 
   test('image history tells what became of an image and of an object, newest last', async () => {

@@ -4,7 +4,8 @@ import { newImage } from '../../../cli/image-flags.ts'
 import { registerObject } from '../../../registry/image/register-object.ts'
 
 export default class ImageAddVolume extends BaseCommand {
-  static override summary = 'Register an image that boots from a volume made of a backup object, and print its id.'
+  static override summary = 'Register an image that boots from a volume, and print its id.'
+  static override description = 'Volumes are made of the backup object that is named.'
   static override examples = [
     '<%= config.bin %> image add volume bo-k3x9q0bz --account-id a-shpoolxx --display-name "Ubuntu 14.04"',
     'bo=$(<%= config.bin %> backupobject add --from-file lucid.raw) && <%= config.bin %> image add volume "$bo" --account-id a-k3x9q0bz',

@@ -1,0 +1,41 @@
+import * as z from 'zod/mini'
+import { insertAccount, isAccountUuidTaken } from '../../db/accounts.ts'
+import type { Queryable } from '../../db/database.ts'
+import { sqlTime } from '../../db/time.ts'
+import { inTransaction } from '../../db/unit-of-work.ts'
+import { requireFreeUuid } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { requireStorable } from '../storable.ts'
+import { line, orNull } from '../texts.ts'
+import { validate } from '../validate.ts'
+import { type Account, presentAccount } from './details.ts'
+
+const accountRequest = z.object({
+  uuid: z.optional(z.string()),
+  description: orNull(line),
+})
+
+/** What `addAccount` takes: an id, given with or without its prefix, or none to have one made. */
+export type AccountRequest = z.input<typeof accountRequest>
+
+/**
+ * Adds an account.
+ *
+ * @throws VdcError VALUE_REFUSED; ID_TAKEN when the id was ever used.
+ */
+export async function addAccount(registry: Registry, request: AccountRequest): Promise<Account> {
+  const { uuid: given, description } = validate(accountRequest, request)
+  await requireStorable(registry.database, 'accounts', { description })
+  return inTransaction(registry.database, async (trx) => {
+    const uuid = await requireFreeUuid('account', given, (taken) => isAccountUuidTaken(trx, taken))
+    return writeAccount(trx, uuid ?? registry.generateUuid(), description)
+  })
+}
+
+/** Writes a new account, within a unit of work. */
+export async function writeAccount(db: Queryable, uuid: string, description: string | null): Promise<Account> {
+  const now = sqlTime(new Date())
+  const row = { uuid, description, enabled: 1, created_at: now, updated_at: now, deleted_at: null, purged_at: null }
+  await insertAccount(db, row)
+  return presentAccount(row)
+}

@@ -1,0 +1,44 @@
+import { findAccount } from '../../db/accounts.ts'
+import type { Queryable } from '../../db/database.ts'
+import type { AccountRow } from '../../db/rows.ts'
+import { isoTime } from '../../db/time.ts'
+import { VdcError } from '../../errors.ts'
+import { canonicalId } from '../identifiers.ts'
+import { SYSTEM_ACCOUNTS } from '../values.ts'
+
+/**
+ * Finds the account that is to be changed, and keeps others from changing it.
+ *
+ * @throws VdcError ACCOUNT_NOT_FOUND, ACCOUNT_DELETED.
+ */
+export async function accountToChange(db: Queryable, uuid: string): Promise<AccountRow> {
+  const account = await findAccount(db, uuid, { lock: 'update' })
+  if (account === undefined) throw accountNotFound(uuid)
+  requireAlive(account)
+  return account
+}
+
+/** @throws VdcError ACCOUNT_DELETED. */
+export function requireAlive(account: AccountRow): void {
+  if (account.deleted_at === null) return
+  throw new VdcError(
+    'ACCOUNT_DELETED',
+    `The account ${canonicalId('account', account.uuid)} was deleted at ${isoTime(account.deleted_at)}`,
+  )
+}
+
+/**
+ * Refuses to do to an account of the system what may never be done to one (dcmgr.md, "System accounts").
+ *
+ * @param deed for the message, such as `deleted`.
+ * @throws VdcError SYSTEM_ACCOUNT.
+ */
+export function requireOrdinary(uuid: string, deed: string): void {
+  const id = canonicalId('account', uuid)
+  if (SYSTEM_ACCOUNTS.includes(id)) throw new VdcError('SYSTEM_ACCOUNT', `The system account ${id} can not be ${deed}`)
+}
+
+/** The error for an account that isn't there. */
+export function accountNotFound(uuid: string, hint = 'vdc-manage account list shows the accounts'): VdcError {
+  return new VdcError('ACCOUNT_NOT_FOUND', `There is no account ${canonicalId('account', uuid)}`, { hint })
+}

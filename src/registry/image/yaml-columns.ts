@@ -1,0 +1,29 @@
+import type { ImageRow } from '../../db/rows.ts'
+import { canonicalId } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { asMap, readYaml, type Yaml } from '../yaml.ts'
+
+const COLUMNS = ['features', 'volumes', 'vifs'] as const
+type Columns = Pick<ImageRow, (typeof COLUMNS)[number]>
+
+/**
+ * Reads the YAML columns of an image, and warns of what can't be read: one such
+ * row makes the Ruby programs' whole listing fail (dcmgr.md, "YAML columns").
+ */
+export async function readYamlColumns(
+  registry: Registry,
+  row: Columns & Pick<ImageRow, 'uuid'>,
+): Promise<Record<keyof Columns, Yaml>> {
+  const read = {
+    features: await readYaml(row.features),
+    volumes: await readYaml(row.volumes),
+    vifs: await readYaml(row.vifs),
+  }
+  if (!('problem' in read.features) && asMap(read.features) === undefined) read.features = { problem: 'it is no map' }
+  for (const column of COLUMNS) {
+    const yaml = read[column]
+    if (!('problem' in yaml)) continue
+    registry.warn(`The ${column} of ${canonicalId('image', row.uuid)} hold YAML that can not be read: ${yaml.problem}`)
+  }
+  return read
+}
