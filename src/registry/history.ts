@@ -80,9 +80,15 @@ export function stateAt<R extends object>(row: R, entries: readonly HistoryEntry
   const known = entries.filter(({ attr }) => attr in now && attr !== 'id')
   for (const { attr } of known) then[attr] = null
   for (const { created_at, attr, value } of known) {
-    if (created_at <= at) then[attr] = typeof now[attr] === 'number' && value !== null ? Number(value) : value
+    if (created_at <= at) then[attr] = typeof now[attr] === 'number' ? exactNumber(value) : value
   }
   return then as R
+}
+
+/** A number as it was recorded; its text where a number could not hold it. */
+function exactNumber(value: string | null): Value {
+  if (value === null || (/^-?\d+$/.test(value) && !Number.isSafeInteger(Number(value)))) return value
+  return Number(value)
 }
 
 function present(row: HistoryRow): HistoryEntry {

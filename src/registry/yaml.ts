@@ -22,7 +22,8 @@ export async function readYaml(text: string | null): Promise<Yaml> {
   if (empty !== undefined) return { value: empty }
   const { parse } = await import('yaml')
   try {
-    return { value: withoutColons(parse(text ?? '', { logLevel: 'silent' })) }
+    // 'silent' would keep errors back too, and give what could be made of the rest.
+    return { value: withoutColons(parse(text ?? '', { logLevel: 'error' })) }
   } catch (error) {
     return { problem: (error as Error).message.split('\n', 1)[0] as string }
   }

@@ -3,6 +3,7 @@ import { findAccount, insertAccount, isAccountUuidTaken, selectAccounts, updateA
 import type { Queryable } from '../../db/database.ts'
 import { selectAliveUuidsBy } from '../../db/images.ts'
 import type { AccountRow } from '../../db/rows.ts'
+import { deleteTagMappings } from '../../db/tag-mappings.ts'
 import { isoTime, sqlTime } from '../../db/time.ts'
 import { inTransaction, lostRace } from '../../db/unit-of-work.ts'
 import { VdcError } from '../../errors.ts'
@@ -73,7 +74,8 @@ export async function modifyAccount(registry: Registry, id: string, request: Acc
 }
 
 /**
- * Deletes an account softly: its row stays and says so, and so does what it owns.
+ * Deletes an account softly (dcmgr.md, "Deleting"): its row stays and says so,
+ * its tags go, what it owns stays.
  *
  * @param options.force also while it owns images that aren't deleted.
  * @throws VdcError VALUE_REFUSED, ACCOUNT_NOT_FOUND, ACCOUNT_DELETED, SYSTEM_ACCOUNT, IN_USE that names images.
@@ -93,6 +95,7 @@ export async function deleteAccount(registry: Registry, id: string, options: { f
         },
       )
     }
+    await deleteTagMappings(trx, canonicalId('account', uuid))
     return applyChanges(trx, account, { deleted_at: sqlTime(new Date()) })
   })
 }
