@@ -167,6 +167,7 @@ export async function* streamImages(
         .where('l.name', name)
         .where(exact(database, 'l.name') as never, name)
       label.whereRaw(`?? = ${mine}`, ['l.resource_uuid', 'i.uuid'])
+      label.whereRaw(`${bytes('??')} = ${bytes(mine)}`, ['l.resource_uuid', 'i.uuid'])
       if (value !== undefined)
         label.whereRaw(`${bytes('COALESCE(??, ??)')} = ?`, ['l.string_value', 'l.blob_value', value])
     })

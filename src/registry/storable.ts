@@ -2,33 +2,39 @@ import { charsetsOf } from '../db/charsets.ts'
 import type { Database } from '../db/database.ts'
 import { VdcError } from '../errors.ts'
 
+/** Texts by their columns; values that are no text pass. */
+type Values = Readonly<Record<string, unknown>>
+
 /**
  * Refuses text that the columns of a table can't hold. Wakame-vdc's own tables
  * are utf8 of three bytes, where an emoji does not fit (dcmgr.md, "Tables").
- * Only text with such characters costs a query; values that are no text pass.
+ * Only text with such characters costs a query.
  *
  * @throws VdcError VALUE_REFUSED that names the column and the character.
  */
-export async function requireStorable(
-  database: Database,
-  table: string,
-  values: Readonly<Record<string, unknown>>,
-): Promise<void> {
+export async function requireStorable(database: Database, table: string, values: Values): Promise<void> {
+  const found = await findUnstorable(database, table, values)
+  if (found === undefined) return
+  throw new VdcError(
+    'VALUE_REFUSED',
+    `${found.column} holds the character ${found.wide}, which the database can not store: ${table}.${found.column} is ${found.charset}`,
+    { hint: 'Leave it out; characters up to U+FFFF fit' },
+  )
+}
+
+/** Says whether the columns of a table can hold these texts: what they can't hold, no row has. */
+export async function isStorable(database: Database, table: string, values: Values): Promise<boolean> {
+  return (await findUnstorable(database, table, values)) === undefined
+}
+
+async function findUnstorable(database: Database, table: string, values: Values) {
   const suspects = Object.entries(values).flatMap(([column, value]) => {
     const wide = typeof value === 'string' ? /[\u{10000}-\u{10ffff}]/u.exec(value)?.[0] : undefined
     return wide === undefined ? [] : [{ column, wide }]
   })
-  if (suspects.length === 0) return
+  if (suspects.length === 0) return undefined
   const charsets = await charsetsOf(database, table)
-  for (const { column, wide } of suspects) {
-    const charset = charsets.get(column)
-    if (charset === undefined || charset === 'utf8mb4') continue
-    throw new VdcError(
-      'VALUE_REFUSED',
-      `${column} holds the character ${wide}, which the database can not store: ${table}.${column} is ${charset}`,
-      {
-        hint: 'Leave it out; characters up to U+FFFF fit',
-      },
-    )
-  }
+  return suspects
+    .map((suspect) => ({ ...suspect, charset: charsets.get(suspect.column) ?? 'utf8mb4' }))
+    .find(({ charset }) => charset !== 'utf8mb4')
 }

@@ -6,7 +6,7 @@ import { canonicalId, parseId } from '../identifiers.ts'
 import type { Exact } from '../int64.ts'
 import { parseLabelFilter } from '../labels.ts'
 import type { Registry } from '../registry.ts'
-import { requireStorable } from '../storable.ts'
+import { isStorable } from '../storable.ts'
 import { VIRTUAL_SIZE_LABEL } from '../values.ts'
 import { isDeleted } from './find.ts'
 import { type Access, accessOf, usableBy, type Visibility, visibilityOf } from './usability.ts'
@@ -51,7 +51,7 @@ export async function* listImages(registry: Registry, filter: ImageFilter): Asyn
   const accountId = filter.accountId === undefined ? undefined : await knownAccount(registry, filter.accountId)
   const labels = filter.labels?.map(parseLabelFilter)
   for (const { name, value } of labels ?? []) {
-    await requireStorable(registry.database, 'resource_labels', { name, string_value: value })
+    if (!(await isStorable(registry.database, 'resource_labels', { name, string_value: value }))) return
   }
   const selection = {
     deleted: filter.deleted ?? false,
