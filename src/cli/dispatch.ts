@@ -56,8 +56,6 @@ async function showHelp(config: Config, words: string[]): Promise<void> {
   }
   const Help = await loadHelpClass(config)
   await new Help(config, config.pjson.oclif.helpOptions).showHelp(words)
-  // oclif doesn't look whether that could be written.
-  await writeOut('')
 }
 
 /** The words before the first option. */
