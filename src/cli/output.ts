@@ -12,6 +12,11 @@ export function holdOutput(what: 'all' | 'ids'): void {
   held = { what, texts: [] }
 }
 
+/** Says whether all output is kept back, so that what goes wrong must be told elsewhere. */
+export function isHoldingAll(): boolean {
+  return held?.what === 'all'
+}
+
 /** Forgets what was kept back, as it did not come true. */
 export function dropOutput(): void {
   held = undefined
