@@ -1,5 +1,6 @@
 import type { Config } from '@oclif/core'
 import { type ErrorCode, VdcError } from '../../errors.ts'
+import type { Registry } from '../../registry/registry.ts'
 import { dropOutput, holdOutput, releaseOutput, writeNote } from '../output.ts'
 import type { SharedRegistry } from '../registry-of-session.ts'
 import { runInteractively } from './interactive.ts'
@@ -52,20 +53,23 @@ export async function runTogether(
   const signals = catchSignals(shared)
   try {
     const { withAllTogether } = await import('../../registry/registry.ts')
-    await withAllTogether(await shared.open(), async (together) => {
+    const run = async (together: Registry) => {
       shared.show(together)
       holdOutput(script === undefined ? 'ids' : 'all')
       const exit = await (script === undefined
         ? runInteractively(config, shared, lineOptions)
         : runScript(config, { ...script, lines }, lineOptions))
       if (exit !== 0) throw new Undone(exit)
-    })
+    }
+    // What somebody typed can't be run again behind their back.
+    await withAllTogether(await shared.open(), run, { once: script === undefined })
   } catch (error) {
     dropOutput()
     const isUncertain = error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN'
     if (!isUncertain) await writeNote('Nothing was stored')
-    if (error instanceof Undone) process.exitCode = error.exit
-    else if (signals.caught !== undefined) process.exitCode = signals.caught
+    // A signal may also have ended a process that the last line ran, which then failed by itself.
+    if (signals.caught !== undefined && !isUncertain) process.exitCode = signals.caught
+    else if (error instanceof Undone) process.exitCode = error.exit
     else {
       if (script !== undefined && last !== undefined && !isUncertain) await writeNote(failureNote(script, last))
       throw error
