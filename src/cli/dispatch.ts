@@ -4,7 +4,7 @@ import { hasFlag } from './base-command.ts'
 import { writeOut } from './output.ts'
 
 /** What runs where no command is named. */
-const SHELL = 'shell'
+export const SHELL = 'shell'
 
 /**
  * Runs the command that the words name, or shows help.

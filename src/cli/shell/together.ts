@@ -57,7 +57,7 @@ export async function runTogether(
       shared.show(together)
       holdOutput(script === undefined ? 'ids' : 'all')
       const exit = await (script === undefined
-        ? runInteractively(config, shared, lineOptions)
+        ? runInteractively(config, shared, { ...lineOptions, signal: signals.signal })
         : runScript(config, { ...script, lines }, lineOptions))
       if (exit !== 0) throw new Undone(exit)
     }
