@@ -106,7 +106,7 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
       // The pane's sh may have another with the line, and the program may have qemu-img.
       let pid = Number(stdout)
       while (basename(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] as string) !== 'node')
-        pid = Number((await execa('pgrep', ['-P', String(pid)])).stdout.split('\n')[0])
+        pid = Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'), 10)
       return pid
     },
     async exitCode() {

@@ -396,6 +396,8 @@ describe('on any engine', () => {
       [['-f', '/nope'], 3, 'Error: The script /nope does not exist\n'],
       [['-f', '/'], 3, 'Error: The script / is a directory\n'],
       [['-f', '/etc/passwd/nope'], 3, 'Error: The script /etc/passwd/nope can not be read: '],
+      [['-f', '/proc/self/mem'], 3, 'Error: The script /proc/self/mem can not be read: EIO'],
+      [['-f', '/proc/self/mem', '--tx', 'bulk'], 3, 'Error: The script /proc/self/mem can not be read: EIO'],
       [['--tx', 'bogus'], 3, "Error: --tx must be one of: each, bulk, none; not 'bogus'\n"],
       [['--tx_mode=bogus'], 3, "Error: --tx must be one of: each, bulk, none; not 'bogus'\n"],
       [['--tx'], 2, 'Error: Option --tx expects '],
@@ -406,6 +408,15 @@ describe('on any engine', () => {
       expect(run).toMatchObject({ code, stdout: '' })
       expect(run.stderr.startsWith(says)).toBe(true)
       expect(await newImages()).toEqual([])
+    })
+
+    test('a directory for stdin is refused, and no stdin at all is an empty one', async () => {
+      expect(await shell('vdc-manage < /', { database })).toMatchObject({
+        code: 3,
+        stdout: '',
+        stderr: 'Error: The script on stdin is a directory\n',
+      })
+      expect(await shell('vdc-manage <&-', { database })).toMatchObject({ code: 0, stdout: '', stderr: '' })
     })
 
     test.each([
