@@ -2,7 +2,7 @@ import { Command, Flags } from '@oclif/core'
 import { asVdcError, type ErrorCode, type ErrorJson, VdcError } from '../errors.ts'
 import type { Registry } from '../registry/registry.ts'
 import { renderJson } from './json.ts'
-import { outputClosed, writeNote, writeOut } from './output.ts'
+import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
 import { debugging, openConfigured, sharedRegistry } from './registry-of-session.ts'
 import { errorText, reportError } from './report-error.ts'
 import { originalSpelling } from './spelling.ts'
@@ -143,7 +143,7 @@ export abstract class BaseCommand extends Command {
         const error = asVdcError(thrown)
         if (ids.length === 1 || isFinal(error.code)) throw error
         process.exitCode = PARTLY_DONE
-        if (!this.jsonEnabled()) await writeNote(errorText(error))
+        if (!this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(error))
         results.push({ id, ...error.toJSON() })
       }
     }

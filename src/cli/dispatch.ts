@@ -4,7 +4,7 @@ import { hasFlag } from './base-command.ts'
 import { writeOut } from './output.ts'
 
 /** What runs where no command is named. */
-const SHELL = 'shell'
+export const SHELL = 'shell'
 
 /**
  * Runs the command that the words name, or shows help.
@@ -74,8 +74,6 @@ async function showHelp(config: Config, words: string[]): Promise<void> {
   }
   const Help = await loadHelpClass(config)
   await new Help(config, config.pjson.oclif.helpOptions).showHelp(words)
-  // oclif doesn't look whether that could be written.
-  await writeOut('')
 }
 
 /** The words before the first option. */

@@ -1,5 +1,7 @@
-import { type Command, CommandHelp, Help } from '@oclif/core'
+import { format } from 'node:util'
+import { type Command, CommandHelp, Help, type Interfaces } from '@oclif/core'
 import { EXIT_STATUS } from './exit-status.ts'
+import { writeOut } from './output.ts'
 
 const ENVIRONMENT: [string, string][] = [
   [
@@ -11,6 +13,7 @@ const ENVIRONMENT: [string, string][] = [
 const FILES: [string, string][] = [
   ['/etc/wakame-vdc/dcmgr.conf', 'Settings of an installation of Wakame-vdc.'],
   ['~/.local/share/vdc-manage/registry.sqlite', 'The embedded registry, made on first use.'],
+  ['~/.local/share/vdc-manage/shell_history', 'What was typed in the shell.'],
 ]
 
 type CommandWithExits = Command.Loadable & { exits?: number[] }
@@ -26,11 +29,38 @@ class CommandHelpWithExits extends CommandHelp {
 /** oclif's help, with a section on the exit codes of each command. */
 export default class VdcHelp extends Help {
   protected override CommandHelpClass = CommandHelpWithExits
+  #text = ''
+
+  /** @throws VdcError OUTPUT_FAILED; oclif doesn't look whether it could be written. */
+  override async showHelp(argv: string[]): Promise<void> {
+    await super.showHelp(argv)
+    await writeOut(this.#text)
+  }
+
+  protected override log(...args: string[]): void {
+    this.#text += `${format(...args)}\n`
+  }
 
   /** The program's own help also says where the database is looked for. */
   protected override async showRootHelp(): Promise<void> {
     await super.showRootHelp()
     this.log(`${this.section('ENVIRONMENT', ENVIRONMENT)}\n\n${this.section('FILES', FILES)}\n`)
+  }
+
+  /*
+   * oclif respells the names of what it shows in place, after which the rest of
+   * a session in the shell would not find them: so it gets copies.
+   */
+  protected override formatCommand(command: Command.Loadable): string {
+    return super.formatCommand({ ...command })
+  }
+
+  protected override formatCommands(commands: Command.Loadable[]): string {
+    return super.formatCommands(commands.map((command) => ({ ...command })))
+  }
+
+  protected override formatTopics(topics: Interfaces.Topic[]): string {
+    return super.formatTopics(topics.map((topic) => ({ ...topic })))
   }
 
   /** Lists each command once; its aliases stand in its own help. */

@@ -12,8 +12,19 @@ export function holdOutput(what: 'all' | 'ids'): void {
   held = { what, texts: [] }
 }
 
+/** Says whether all output is kept back, so that what goes wrong must be told elsewhere. */
+export function isHoldingAll(): boolean {
+  return held?.what === 'all'
+}
+
 /** Forgets what was kept back, as it did not come true. */
 export function dropOutput(): void {
+  held = undefined
+}
+
+/** Tells on stderr of what was kept back that it may be stored, or not, as nobody knows; and forgets it. */
+export async function doubtOutput(): Promise<void> {
+  for (const { id } of held?.texts ?? []) if (id !== undefined) await writeNote(`Perhaps stored: ${id}`)
   held = undefined
 }
 

@@ -1,12 +1,12 @@
 import { Errors } from '@oclif/core'
 import { asVdcError, VdcError } from '../errors.ts'
 import { renderJson } from './json.ts'
-import { writeNote, writeOut } from './output.ts'
+import { isHoldingAll, writeNote, writeOut } from './output.ts'
 import { printable } from './printable.ts'
 
 /** How errors are told. */
 export interface ReportOptions {
-  /** As JSON on stdout instead of as text on stderr. */
+  /** As JSON on stdout instead of as text on stderr; but not where stdout is kept back, as an error has it dropped. */
   json: boolean
   /** With stack and causes, on stderr. */
   debug: boolean
@@ -27,7 +27,7 @@ export async function reportError(thrown: unknown, options: ReportOptions): Prom
   if (interceptor?.(error)) return
   process.exitCode = error.exit
   if (options.debug && error.code !== 'USAGE') await writeNote(describeStack(error))
-  const answered = options.json && (await writeOut(`${renderJson(error)}\n`).catch(() => false))
+  const answered = options.json && !isHoldingAll() && (await writeOut(`${renderJson(error)}\n`).catch(() => false))
   if (!answered) await writeNote(errorText(error))
 }
 

@@ -20,11 +20,16 @@ const MOST_DUPLICATES = 10
  * first (DUPLICATE_KEY): the second time `work` sees what that process did.
  * So `work` must look before it inserts and have no effect but on `trx`.
  *
+ * @param options.once run it once only, where what `work` does can't be done again.
  * @throws VdcError what `work` threw; DUPLICATE_KEY or DATABASE_BUSY when the
  *   collision lasted; COMMIT_UNCERTAIN when the connection broke while the
  *   database was committing, so that nobody knows whether it did.
  */
-export async function inTransaction<T>(database: Database, work: (trx: Queryable) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  database: Database,
+  work: (trx: Queryable) => Promise<T>,
+  options: { once?: boolean } = {},
+): Promise<T> {
   // What is stored already would be stored twice by another try.
   if (database.commits === 'statement') return work(database.knex)
   const deadline = Date.now() + PATIENCE
@@ -32,7 +37,7 @@ export async function inTransaction<T>(database: Database, work: (trx: Queryable
     try {
       return await once(database, work)
     } catch (error) {
-      if (!isWorthAnotherTry(database, error, attempt) || Date.now() > deadline) throw error
+      if (options.once || !isWorthAnotherTry(database, error, attempt) || Date.now() > deadline) throw error
       await sleep(Math.random() * Math.min(LONGEST_PAUSE, 10 * 2 ** attempt))
     }
   }
@@ -40,12 +45,16 @@ export async function inTransaction<T>(database: Database, work: (trx: Queryable
 
 /**
  * Runs `work` on a database whose units of work are all committed together at
- * its end, or none of them; as a unit of work it may be run again.
+ * its end, or none of them; as a unit of work it may be run again, unless `once`.
  *
  * @throws VdcError as `inTransaction`.
  */
-export async function allTogether<T>(database: Database, work: (together: Database) => Promise<T>): Promise<T> {
-  return inTransaction(database, (trx) => work({ ...database, knex: trx as Knex, commits: 'outer' }))
+export async function allTogether<T>(
+  database: Database,
+  work: (together: Database) => Promise<T>,
+  options: { once: boolean },
+): Promise<T> {
+  return inTransaction(database, (trx) => work({ ...database, knex: trx as Knex, commits: 'outer' }), options)
 }
 
 /** The same database, on which every statement is committed by itself. */

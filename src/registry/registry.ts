@@ -51,10 +51,15 @@ export async function openRegistry(settings: DatabaseSettings, options: Registry
  * Runs `work` on a registry of which all changes are committed together at its
  * end, or none. It may be run again from its start (`inTransaction`).
  *
+ * @param options.once it may not.
  * @throws VdcError what `work` threw; COMMIT_UNCERTAIN.
  */
-export async function withAllTogether<T>(registry: Registry, work: (together: Registry) => Promise<T>): Promise<T> {
-  return allTogether(registry.database, (database) => work({ ...registry, database }))
+export async function withAllTogether<T>(
+  registry: Registry,
+  work: (together: Registry) => Promise<T>,
+  options: { once: boolean },
+): Promise<T> {
+  return allTogether(registry.database, (database) => work({ ...registry, database }), options)
 }
 
 /** The same registry, on which every statement is committed by itself: what fails half-way stays so. */

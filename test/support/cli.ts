@@ -22,7 +22,7 @@ export interface RunOptions {
   database?: { uri: string }
   env?: Record<string, string>
   cwd?: string
-  input?: string
+  input?: string | Uint8Array
   /** Throw when the exit code isn't 0. */
   reject?: boolean
 }

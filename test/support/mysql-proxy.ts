@@ -5,6 +5,8 @@ export interface MysqlProxy {
   port: number
   /** Statements since the proxy was made. */
   statements(): number
+  /** Connections since the proxy was made. */
+  connections(): number
   close(): Promise<void>
 }
 
@@ -20,8 +22,10 @@ const COM_STMT_PREPARE = 22
 /** Makes a proxy on a loopback port of its own. The client's packets are read by the protocol's framing: u24 length, sequence number, payload. */
 export async function startProxy(serverPort: number, onStatement: OnStatement): Promise<MysqlProxy> {
   let count = 0
+  let connections = 0
   const sockets = new Set<Socket>()
   const server: Server = createServer((client) => {
+    connections++
     const upstream = connect(serverPort, '127.0.0.1')
     for (const socket of [client, upstream]) {
       sockets.add(socket)
@@ -54,6 +58,7 @@ export async function startProxy(serverPort: number, onStatement: OnStatement): 
   return {
     port: (server.address() as { port: number }).port,
     statements: () => count,
+    connections: () => connections,
     close: () =>
       new Promise((resolve) => {
         for (const socket of sockets) socket.destroy()

@@ -2,6 +2,8 @@ import { readdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import type { Command, Config } from '@oclif/core'
 import type { Kind } from '../../registry/identifiers.ts'
+import { SHELL } from '../dispatch.ts'
+import { printable } from '../printable.ts'
 import type { SharedRegistry } from '../registry-of-session.ts'
 import { splitLine } from './words.ts'
 
@@ -34,17 +36,24 @@ const BUILT_IN = ['exit', 'help', 'quit']
  */
 export async function completeLine(config: Config, shared: SharedRegistry, line: string): Promise<[string[], string]> {
   const { words, open } = splitLine(line)
-  const isBetween = line === '' || /[ \t]$/.test(line)
-  const typed = isBetween ? '' : (words.at(-1)?.value ?? '')
+  // What follows a blank begins another word, unless the blank is escaped.
+  const isBetween = splitLine(`${line}x`).words.length > words.length
+  const last = isBetween ? undefined : words.at(-1)
+  const typed = last?.value ?? ''
+  const written = last === undefined ? '' : line.slice(last.start)
   const before = (isBetween ? words : words.slice(0, -1)).map(({ value }) => value)
   // A word with quotes stands otherwise in the line than what it means.
-  if (open !== undefined || !line.endsWith(typed)) return [[], typed]
+  if (open !== undefined || ![typed, escaped(typed)].includes(written)) return [[], written]
   const candidates = await candidatesFor(config, shared, before, typed).catch(() => [])
   const fitting = [...new Set(candidates)].filter((candidate) => candidate.startsWith(typed)).sort()
   const [only] = fitting
-  if (fitting.length === 1 && only !== undefined && !only.endsWith('/') && !only.endsWith('='))
-    return [[`${only} `], typed]
-  return [fitting, typed]
+  const isWhole = fitting.length === 1 && only !== undefined && !only.endsWith('/') && !only.endsWith('=')
+  return [fitting.map((each) => `${written}${escaped(each.slice(typed.length))}${isWhole ? ' ' : ''}`), written]
+}
+
+/** A part of a word as it is written without quotes. */
+function escaped(text: string): string {
+  return text.replace(/[ \t'"\\#]/g, '\\$&')
 }
 
 async function candidatesFor(config: Config, shared: SharedRegistry, before: string[], typed: string) {
@@ -52,7 +61,7 @@ async function candidatesFor(config: Config, shared: SharedRegistry, before: str
   const next = nextNames(config, names)
   const command = commandOf(config, names)
   if (before[0] === 'help') return next
-  if (command === undefined) return before.length === 0 ? [...next, ...BUILT_IN] : next
+  if (command === undefined) return before.length === 0 ? [...next.filter((name) => name !== SHELL), ...BUILT_IN] : next
 
   const option = optionNamed(command, before.at(-1))
   if (option?.type === 'option') return valuesOf(shared, command, option, typed)
@@ -134,7 +143,11 @@ function filesFor(typed: string): string[] {
   const start = typed.endsWith('/') ? '' : basename(typed)
   const prefix = typed.slice(0, typed.length - start.length)
   const entries = readdirSync(folder === '' ? '.' : folder, { withFileTypes: true })
-  return entries
-    .filter(({ name }) => name.startsWith(start) && (start.startsWith('.') || !name.startsWith('.')))
-    .map((entry) => prefix + entry.name + (entry.isDirectory() ? '/' : ''))
+  return (
+    entries
+      .filter(({ name }) => name.startsWith(start) && (start.startsWith('.') || !name.startsWith('.')))
+      // A line can't hold a newline or the like.
+      .filter(({ name }) => printable(name) === name)
+      .map((entry) => prefix + entry.name + (entry.isDirectory() ? '/' : ''))
+  )
 }

@@ -6,33 +6,42 @@ import { completeLine } from './completion.ts'
 import { ShellHistory } from './history.ts'
 import { LineJoiner } from './lines.ts'
 import { type LineOptions, runLine } from './run-line.ts'
+import { PARTLY_DONE } from './script.ts'
+import { splitLine } from './words.ts'
 
 const PROMPT = 'vdc-manage>> '
 const CONTINUED = '> '
-const PARTLY_DONE = 9
 
 /**
  * Runs what is typed at a terminal, with a prompt, line editing, completion and
  * a history. Ctrl-C at the prompt drops the line, and while a command runs ends
  * that; a second one ends the shell.
  *
+ * @param options.signal ends it as the end of input does.
  * @returns the exit code: that of the first command that failed with `exitOnError`, else 9 if any failed.
  * @throws VdcError what `isFinal` says that is final.
  */
-export async function runInteractively(config: Config, shared: SharedRegistry, options: LineOptions): Promise<number> {
+export async function runInteractively(
+  config: Config,
+  shared: SharedRegistry,
+  options: LineOptions & { signal?: AbortSignal },
+): Promise<number> {
   const history = new ShellHistory(config.dataDir)
   const joiner = new LineJoiner()
   let running = false
   let interrupted = false
+  let goesOn = false
+  // A reader of stdout wants the answers alone.
+  const screen = process.stdout.isTTY ? process.stdout : process.stderr
   const terminal = createInterface({
     input: process.stdin,
-    // A reader of stdout wants the answers alone.
-    output: process.stdout.isTTY ? process.stdout : process.stderr,
+    output: screen,
     prompt: PROMPT,
     terminal: process.env.TERM !== 'dumb',
     history: history.read(),
     historySize: history.size,
     removeHistoryDuplicates: true,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
     completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
       const completing = running
         ? Promise.resolve<[string[], string]>([[], line])
@@ -41,18 +50,30 @@ export async function runInteractively(config: Config, shared: SharedRegistry, o
     },
   })
   terminal.on('SIGINT', () => {
-    if (!running) return dropLine(terminal, joiner)
+    if (!running) {
+      goesOn = false
+      return dropLine(terminal, joiner)
+    }
     if (interrupted) process.exit(130)
     interrupted = true
     void shared.interrupt()
   })
+  // What went on over lines comes back as the one line that it means.
+  terminal.on('history', (lines: string[]) => {
+    const [line = '', before = ''] = lines
+    if (goesOn) lines.splice(0, 2, before.slice(0, -1) + line)
+    goesOn = splitLine(line).open === '\\'
+  })
   await writeNote(`vdc-manage ${config.version}: help lists the commands, exit or Ctrl-D ends`)
   let exit = 0
+  let isAtPrompt = true
   try {
     terminal.prompt()
     for await (const typed of terminal) {
       const line = joiner.add(typed)
+      goesOn = joiner.isOpen
       if (line !== undefined) {
+        isAtPrompt = false
         history.add(line.text)
         running = true
         const code = await runLine(config, line, options)
@@ -65,7 +86,10 @@ export async function runInteractively(config: Config, shared: SharedRegistry, o
       }
       terminal.setPrompt(joiner.isOpen ? CONTINUED : PROMPT)
       terminal.prompt()
+      isAtPrompt = true
     }
+    // What is shown next shall not stand behind the prompt.
+    if (isAtPrompt) screen.write('\n')
   } finally {
     terminal.close()
   }

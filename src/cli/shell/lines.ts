@@ -34,6 +34,8 @@ export class LineJoiner {
   #number = 0
   #started = 0
   #pending: string | undefined
+  /** What is wrong with the lines so far. */
+  #problem: string | undefined
 
   /** True between a line that goes on and its end. */
   get isOpen(): boolean {
@@ -51,9 +53,7 @@ export class LineJoiner {
     const text = line.toString().replace(this.#number === 1 ? BYTE_ORDER_MARK : '', '')
     if (this.#pending === undefined) this.#started = this.#number
     const joined = this.pending + text
-    const problem = typeof line === 'string' || isUtf8(line) ? undefined : 'is not valid UTF-8'
-    if (problem !== undefined) return this.#command(joined, problem)
-    if (joined.includes('\0')) return this.#command(joined, 'holds a NUL byte')
+    this.#problem ??= problemOf(line)
     if (splitLine(joined).open === '\\') {
       this.#pending = joined.slice(0, -1)
       return undefined
@@ -69,20 +69,25 @@ export class LineJoiner {
   /** Forgets lines that go on. */
   reset(): void {
     this.#pending = undefined
+    this.#problem = undefined
   }
 
-  #command(text: string, problem?: string): ScriptLine | undefined {
-    this.#pending = undefined
+  #command(text: string): ScriptLine | undefined {
+    const problem = this.#problem
+    this.reset()
     const line = { number: this.#started, text, words: [] }
-    if (problem !== undefined) return { ...line, problem: refused(problem) }
     const { words, open } = splitLine(text)
+    // Whatever a comment holds, nobody reads it.
+    if (words.length === 0 && open === undefined) return undefined
+    if (problem !== undefined) return { ...line, problem: new VdcError('VALUE_REFUSED', `The line ${problem}`) }
     if (open !== undefined) return { ...line, problem: unmatched(open, text) }
-    return words.length === 0 ? undefined : { ...line, words: words.map(({ value }) => value) }
+    return { ...line, words: words.map(({ value }) => value) }
   }
 }
 
-function refused(problem: string): VdcError {
-  return new VdcError('VALUE_REFUSED', `The line ${problem}`)
+function problemOf(line: Buffer | string): string | undefined {
+  if (typeof line !== 'string' && !isUtf8(line)) return 'is not valid UTF-8'
+  return line.includes('\0') ? 'holds a NUL byte' : undefined
 }
 
 function unmatched(quote: string, text: string): VdcError {

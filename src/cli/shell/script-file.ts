@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, fstatSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { VdcError } from '../../errors.ts'
 import { readScript, type ScriptLine } from './lines.ts'
@@ -17,16 +17,34 @@ export interface Script {
  * @throws VdcError VALUE_REFUSED when it can't be read.
  */
 export async function openScript(path: string | undefined): Promise<Script> {
-  if (path === undefined || path === '-') return { name: undefined, lines: readScript(process.stdin) }
-  const refuse = (why: string, cause?: unknown) => new VdcError('VALUE_REFUSED', `The script ${path} ${why}`, { cause })
+  const isStdin = path === undefined || path === '-'
+  const refuse = (why: string, cause?: unknown) =>
+    new VdcError('VALUE_REFUSED', `The script ${isStdin ? 'on stdin' : path} ${why}`, { cause })
+  const unreadable = (error: Error) => refuse(`can not be read: ${error.message}`, error)
+  if (isStdin) {
+    // Node takes a directory for an empty file.
+    if (fstatSync(0).isDirectory()) throw refuse('is a directory')
+    return { name: undefined, lines: readScript(translated(process.stdin, unreadable)) }
+  }
   const stats = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw refuse(error.code === 'ENOENT' ? 'does not exist' : `can not be read: ${error.message}`, error)
+    throw error.code === 'ENOENT' ? refuse('does not exist', error) : unreadable(error)
   })
   if (stats.isDirectory()) throw refuse('is a directory')
   const stream = createReadStream(path)
   await new Promise<void>((resolve, reject) => {
     stream.once('ready', () => resolve())
-    stream.once('error', (error) => reject(refuse(`can not be read: ${error.message}`, error)))
+    stream.once('error', (error) => reject(unreadable(error)))
   })
-  return { name: path, lines: readScript(stream as AsyncIterable<Buffer>) }
+  return { name: path, lines: readScript(translated(stream, unreadable)) }
+}
+
+async function* translated(
+  stream: AsyncIterable<Buffer>,
+  translate: (error: Error) => VdcError,
+): AsyncGenerator<Buffer> {
+  try {
+    yield* stream
+  } catch (error) {
+    throw translate(error as Error)
+  }
 }

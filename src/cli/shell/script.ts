@@ -6,20 +6,20 @@ import { type LineOptions, runLine } from './run-line.ts'
 import type { Script } from './script-file.ts'
 
 /** Exit code when some lines failed and the others ran. */
-const PARTLY_DONE = 9
+export const PARTLY_DONE = 9
 /** Characters of a line that a message shows. */
 const SHOWN = 100
 
 /**
  * Runs a script line by line, and tells on stderr which lines failed.
  *
- * @param onLine told of each line before it runs.
+ * @param options.onLine told of each line before it runs; `onFailure` after one that failed.
  * @returns the exit code: that of the first line that failed with `exitOnError`, else 9 if any failed.
  */
 export async function runScript(
   config: Config,
   script: Script,
-  options: LineOptions & { onLine?: (line: ScriptLine) => void },
+  options: LineOptions & { onLine?: (line: ScriptLine) => void; onFailure?: () => void },
 ): Promise<number> {
   let exit = 0
   for await (const line of script.lines) {
@@ -27,6 +27,7 @@ export async function runScript(
     const code = await runLine(config, line, options)
     if (code === 'end') break
     if (code === 0) continue
+    options.onFailure?.()
     await writeNote(failureNote(script, line))
     exit = options.exitOnError ? code : PARTLY_DONE
     if (options.exitOnError) break

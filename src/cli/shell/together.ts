@@ -1,18 +1,16 @@
 import type { Config } from '@oclif/core'
 import { type ErrorCode, VdcError } from '../../errors.ts'
-import { dropOutput, holdOutput, releaseOutput, writeNote } from '../output.ts'
+import type { Registry } from '../../registry/registry.ts'
+import { doubtOutput, dropOutput, holdOutput, releaseOutput, writeNote } from '../output.ts'
 import type { SharedRegistry } from '../registry-of-session.ts'
 import { runInteractively } from './interactive.ts'
 import type { ScriptLine } from './lines.ts'
-import { failureNote, runScript } from './script.ts'
+import { failureNote, PARTLY_DONE, runScript } from './script.ts'
 import type { Script } from './script-file.ts'
 import { catchSignals } from './signals.ts'
 
 /** Errors after which the transaction is gone, so that no other line may run. */
 const UNDOING: readonly ErrorCode[] = ['DATABASE_BUSY', 'DATABASE_UNREACHABLE', 'INTERRUPTED']
-
-/** What ended lines that were typed. No VdcError: what was answered can't be taken back, so nothing is tried again. */
-class Ended extends Error {}
 
 /** Some line failed, which undoes all of them; the shell ends with its exit code. */
 class Undone extends Error {
@@ -45,33 +43,41 @@ export async function runTogether(
   const lines: ScriptLine[] = []
   if (script !== undefined) for await (const line of script.lines) lines.push(line)
   let last: ScriptLine | undefined
+  let hasFailed = false
   const lineOptions = {
     ...options,
     isFinal: (error: VdcError) => UNDOING.includes(error.code),
     onLine: (line: ScriptLine) => {
       last = line
     },
+    onFailure: () => {
+      hasFailed = true
+    },
   }
   const signals = catchSignals(shared)
   try {
     const { withAllTogether } = await import('../../registry/registry.ts')
-    await withAllTogether(await shared.open(), async (together) => {
+    const run = async (together: Registry) => {
       shared.show(together)
       holdOutput(script === undefined ? 'ids' : 'all')
       const exit = await (script === undefined
-        ? runInteractively(config, shared, lineOptions).catch((error) => {
-            throw new Ended('ended', { cause: error })
-          })
-        : runScript(config, { ...script, lines }, lineOptions))
+        ? runInteractively(config, shared, { ...lineOptions, signal: signals.signal })
+        : runScript(config, { ...script, lines }, lineOptions).catch((error: VdcError) => {
+            // It is lost anyway, so it needs no other try.
+            throw hasFailed && error.code === 'DATABASE_BUSY' ? new Undone(PARTLY_DONE) : error
+          }))
       if (exit !== 0) throw new Undone(exit)
-    })
-  } catch (thrown) {
-    const error = thrown instanceof Ended ? thrown.cause : thrown
-    dropOutput()
+    }
+    // What somebody typed can't be run again behind their back.
+    await withAllTogether(await shared.open(), run, { once: script === undefined })
+  } catch (error) {
     const isUncertain = error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN'
+    if (isUncertain) await doubtOutput()
+    dropOutput()
     if (!isUncertain) await writeNote('Nothing was stored')
-    if (error instanceof Undone) process.exitCode = error.exit
-    else if (signals.caught !== undefined) process.exitCode = signals.caught
+    // A signal may also have ended a process that the last line ran, which then failed by itself.
+    if (signals.caught !== undefined && !isUncertain) process.exitCode = signals.caught
+    else if (error instanceof Undone) process.exitCode = error.exit
     else {
       if (script !== undefined && last !== undefined && !isUncertain) await writeNote(failureNote(script, last))
       throw error

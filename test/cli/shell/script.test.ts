@@ -1,0 +1,453 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { shell, vdcManage, vdcManageJson } from '../../support/cli.ts'
+import { ENGINES, newDatabase, newMariadb, type TestDatabase } from '../../support/databases.ts'
+import { newFolder } from '../../support/images.ts'
+import {
+  ADD,
+  imageIds,
+  imagesNotWhole,
+  linesOf,
+  newDatabaseWithObject,
+  OBJECT,
+  runScript,
+  startScript,
+  watchImages,
+} from '../../support/scripts.ts'
+
+/*
+ * The shell as a script's interpreter: what it prints, where its lines end and
+ * what becomes of errors. How words are taken apart, transactions and the
+ * terminal have tests of their own.
+ */
+
+const folder = newFolder()
+afterAll(() => folder.remove())
+let files = 0
+function newFile(content: string): string {
+  const path = join(folder.path, `script${++files}`)
+  writeFileSync(path, content)
+  return path
+}
+
+const ID = 'wmi-[a-z0-9]{8}'
+
+describe.each(ENGINES)('on %s', (engine) => {
+  let database: TestDatabase
+  const newImages = watchImages(() => database)
+  beforeAll(async () => {
+    database = await newDatabaseWithObject(engine)
+  })
+  afterAll(() => database.remove())
+
+  test("the installation guide's script, as it stands", async () => {
+    const own = await newDatabase(engine)
+    const path = newFile(`# Register the image of the installation guide
+backupstorage add \\
+  --uuid bkst-local \\
+  --display-name "local storage" \\
+  --base-uri "file:///var/lib/wakame-vdc/images/" \\
+  --storage-type local \\
+  --description "storage on the local filesystem"
+
+  # its object
+backupobject add \\
+  --uuid bo-ubuntu14043ple \\
+  --display-name "Ubuntu 14.04.3 (Trusty Tahr) root partition" \\
+  --storage-id bkst-local \\
+  --object-key ubuntu-14.04.3-x86_64-30g-passwd-login-enabled.raw.tgz \\
+  --container-format tgz \\
+  --size=312530432 --allocation-size=312530604 --checksum=81bb27d621f2d1e90ce24625a1dcb311
+#image del wmi-ubuntu14043ple
+image add local bo-ubuntu14043ple \\
+  --account-id a-shpoolxx --uuid wmi-ubuntu14043ple \\
+  --root-device label:root \\
+  --display-name "Ubuntu 14.04.3 (Trusty Tahr)"
+`)
+    expect(await shell(`set -o pipefail; grep -v '\\s*#' ${path} | vdc-manage -e`, { database: own })).toMatchObject({
+      code: 0,
+      stdout: 'bkst-local\nbo-ubuntu14043ple\nwmi-ubuntu14043ple\n',
+      stderr: '',
+    })
+    expect(await own.query('SELECT base_uri, description FROM backup_storages')).toEqual([
+      { base_uri: 'file:///var/lib/wakame-vdc/images/', description: 'storage on the local filesystem' },
+    ])
+    expect(await own.query('SELECT size, allocation_size, checksum, container_format FROM backup_objects')).toEqual([
+      {
+        size: 312530432,
+        allocation_size: 312530604,
+        checksum: '81bb27d621f2d1e90ce24625a1dcb311',
+        container_format: 'tgz',
+      },
+    ])
+    expect(await own.query('SELECT uuid, backup_object_id, root_device, display_name FROM images')).toEqual([
+      {
+        uuid: 'ubuntu14043ple',
+        backup_object_id: 'bo-ubuntu14043ple',
+        root_device: 'label:root',
+        display_name: 'Ubuntu 14.04.3 (Trusty Tahr)',
+      },
+    ])
+    await own.remove()
+  })
+
+  test('names and descriptions come back as they were given', async () => {
+    const texts = [
+      '日本語の説明 – 東京',
+      '😀 👩‍👩‍👧',
+      'it\'s "quoted" \\ $HOME `id` *',
+      '# no comment',
+      'x'.repeat(255),
+    ]
+    const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
+    const long = 'x'.repeat(60_000)
+    const lines = texts.map((text) => `${ADD} --description ${quote(text)} --display-name=${quote(text)}`)
+    const run = await runScript(
+      database,
+      [...lines, `${ADD} --description ${long}`, `${ADD} --description 'a\tb'`],
+      ['-e'],
+    )
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    const shown = await vdcManageJson(['image', 'show', ...linesOf(run.stdout)], { database })
+    expect(shown.map((image: { description: string }) => image.description)).toEqual([...texts, long, 'a\tb'])
+    expect(shown.slice(0, texts.length).map((image: { display_name: string }) => image.display_name)).toEqual(texts)
+    expect(
+      (await database.query('SELECT description FROM images ORDER BY id DESC LIMIT 7')).map((row) => row.description),
+    ).toEqual([...texts, long, 'a\tb'].reverse())
+    await newImages()
+
+    const tooLong = await runScript(database, [`${ADD} --description ${'日'.repeat(60_000)}`], ['-e'])
+    expect(tooLong).toMatchObject({ code: 3, stdout: '' })
+    expect(tooLong.stderr).toMatch(/^Error: description must not be longer than .*\nLine 1 failed: .{1,200}\n$/)
+    expect(await newImages()).toEqual([])
+  })
+
+  test('a size of 2^53+1 is kept to the byte, through the shell too', async () => {
+    const size = '9007199254740993'
+    const add = 'backupobject add --display-name big --storage-id bkst-one --object-key big.raw --container-format none'
+    const run = await runScript(
+      database,
+      [`${add} --size=${size} --allocation-size ${size} --checksum=81bb27d621f2d1e90ce24625a1dcb311`],
+      ['-e'],
+    )
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    const shown = await runScript(database, [`backupobject show ${run.stdout.trim()} --json`], ['-e'])
+    expect(shown.stdout).toMatch(new RegExp(`"size": "?${size}"?`))
+    await runScript(database, [`backupobject del ${run.stdout.trim()}`])
+  })
+
+  describe('a stdout that nobody reads to its end', () => {
+    test.each(['each', 'none'])('--tx %s: no id is lost: those not read are on stderr', async (tx) => {
+      await newImages()
+      const feed = `{ echo '${ADD}'; sleep 1; for i in {2..20}; do echo '${ADD}'; done; }`
+      const run = await shell(`${feed} | vdc-manage --tx ${tx} | head -1; exit "\${PIPESTATUS[1]}"`, { database })
+      const [first, ...others] = await newImages()
+      expect(others).toHaveLength(19)
+      expect(run).toMatchObject({ code: 9, stdout: `${first}\n` })
+      for (const id of others) expect(run.stderr).toContain(`Stored: ${id}\n`)
+      expect(run.stderr.match(/^Line \d+ failed: /gm)).toHaveLength(19)
+    })
+
+    test('-e: the script ends where its first id is lost', async () => {
+      const feed = `{ echo '${ADD}'; sleep 1; echo '${ADD}'; echo '${ADD}'; }`
+      const run = await shell(`${feed} | vdc-manage -e | head -1; exit "\${PIPESTATUS[1]}"`, { database })
+      const [first, second, ...others] = await newImages()
+      expect(others).toEqual([])
+      expect(run).toMatchObject({ code: 1, stdout: `${first}\n` })
+      expect(run.stderr).toContain(`Stored: ${second}\n`)
+      expect(run.stderr).toContain('Line 2 failed: ')
+    })
+
+    test('--tx bulk: the same, after the commit', async () => {
+      const feed = `{ sleep 0.3; for i in {1..20}; do echo '${ADD}'; done; }`
+      const run = await shell(`${feed} | vdc-manage --tx bulk | true; exit "\${PIPESTATUS[1]}"`, { database })
+      const ids = await newImages()
+      expect(ids).toHaveLength(20)
+      expect(run.code).toBe(1)
+      expect(run.stderr).toBe(
+        `${ids.map((id) => `Stored: ${id}\n`).join('')}Error: Nobody reads the answer: stdout is closed\n`,
+      )
+      const full = await shell(`printf '%s\\n' '${ADD}' '${ADD}' | vdc-manage --tx bulk > /dev/full`, { database })
+      const more = await newImages()
+      expect(more).toHaveLength(2)
+      expect(full.code).toBe(1)
+      expect(full.stderr).toMatch(
+        new RegExp(`^Stored: ${more[0]}\nStored: ${more[1]}\nError: The answer can not be written to stdout: ENOSPC`),
+      )
+    })
+
+    test('lists cut short are no errors, and what comes behind them runs', async () => {
+      expect(await runScript(database, Array(200).fill(ADD), ['--tx', 'bulk'])).toMatchObject({ code: 0 })
+      const all = await imageIds(database)
+      await newImages()
+      for (const list of ['image list', 'image list --quiet', 'image list --json']) {
+        const lines = `${list}\n${list}\nimage modify ${all[0]} --description "after ${list}"\n`
+        const path = newFile(lines)
+        const run = await shell(`vdc-manage -f ${path} | head -1; exit "\${PIPESTATUS[0]}"`, { database })
+        expect(run).toMatchObject({ code: 0, stderr: '' })
+        expect(linesOf(run.stdout)).toHaveLength(1)
+        expect(await vdcManageJson(['image', 'show', all[0] as string], { database })).toMatchObject({
+          description: `after ${list}`,
+        })
+      }
+    })
+  })
+})
+
+describe('on any engine', () => {
+  let database: TestDatabase
+  const newImages = watchImages(() => database)
+  beforeAll(async () => {
+    database = await newDatabaseWithObject('sqlite')
+  })
+  afterAll(() => database.remove())
+
+  describe('what it prints', () => {
+    const script = `${ADD}\nimage list --quiet --label none=such\n${ADD}\n`
+
+    test.each(['stdin', '-f -', '--file=-', '-f FILE', '--file FILE'])(
+      'the output of the commands alone: %s',
+      async (way) => {
+        const run = way.includes('FILE')
+          ? await vdcManage(way.replace('FILE', newFile(script)).split(' '), { database })
+          : await runScript(database, script, way === 'stdin' ? [] : way.split(' '))
+        const ids = await newImages()
+        expect(ids).toHaveLength(2)
+        expect(run).toMatchObject({ code: 0, stdout: `${ids.join('\n')}\n`, stderr: '' })
+      },
+    )
+
+    test.each(['exit', 'quit', '  exit  ', "'quit'", 'exit # the rest is for later'])('%s ends it', async (end) => {
+      const run = await runScript(database, [ADD, end, ADD, 'image del wmi-none'])
+      const ids = await newImages()
+      expect(ids).toHaveLength(1)
+      expect(run).toMatchObject({ code: 0, stdout: `${ids[0]}\n`, stderr: '' })
+    })
+
+    test.each([
+      ['no last newline', ADD, 1],
+      ['a last line that goes on', `${ADD} \\`, 1],
+      ['a last line that goes on, with its newline', `${ADD} \\\n`, 1],
+      ['nothing', '', 0],
+      ['a newline', '\n', 0],
+      ['blanks', ' \t \n   ', 0],
+      ['comments', '# one\n  #two\n\t# three \\\n#four', 0],
+      ['a comment that does not go on', `# one \\\n${ADD}\n`, 1],
+      ['a comment behind a command', `${ADD} # --bogus\n${ADD}\t#'\n`, 2],
+      ['CRLF', `# one\r\n\r\n${ADD}\r\n${ADD} \\\r\n --arch x86_64\r\nexit\r\n`, 2],
+      ['CRLF, without a last LF', `${ADD} --arch x86_64\r`, 1],
+      ['a byte order mark', `\ufeff${ADD}\n`, 1],
+      ['a byte order mark, before a comment', `\ufeff# one\n${ADD}\n`, 1],
+    ])('from: %s', async (_, input, count) => {
+      const run = await runScript(database, input, ['-e'])
+      const ids = await newImages()
+      expect(ids).toHaveLength(count)
+      expect(run).toMatchObject({ code: 0, stdout: ids.map((id) => `${id}\n`).join(''), stderr: '' })
+    })
+
+    test('a line runs as soon as it is there', async () => {
+      const running = startScript(database, undefined)
+      const first = new Promise<string>((resolve) =>
+        running.process.stdout?.once('data', (data) => resolve(String(data))),
+      )
+      running.process.stdin?.write(`${ADD}\n`)
+      expect(await first).toMatch(new RegExp(`^${ID}\n$`))
+      expect(await newImages()).toHaveLength(1)
+      running.process.stdin?.end(ADD)
+      expect(await running.ended).toMatchObject({ code: 0, stderr: '' })
+      expect(await newImages()).toHaveLength(1)
+    })
+
+    test('--json belongs to its line, also for an error', async () => {
+      const run = await runScript(database, [`${ADD} --json`, 'image show wmi-none --json', ADD, 'image show wmi-none'])
+      const [first, second] = await newImages()
+      expect(run.code).toBe(9)
+      const documents = run.stdout.split(/(?<=^\}\n)/m)
+      expect(JSON.parse(documents[0] as string)).toMatchObject({ id: first })
+      expect(JSON.parse(documents[1] as string)).toMatchObject({ error: { code: 'IMAGE_NOT_FOUND', exit: 4 } })
+      expect(documents[2]).toBe(`${second}\n`)
+      expect(run.stderr).toBe(
+        'Line 2 failed: image show wmi-none --json\nError: There is no image wmi-none\nHint: vdc-manage image list --all shows those there are\nLine 4 failed: image show wmi-none\n',
+      )
+    })
+
+    test('help and versions in a script', async () => {
+      const run = await runScript(database, ['help', 'image --help', 'help image add local', 'image', '--version', ADD])
+      expect(run).toMatchObject({ code: 0, stderr: '' })
+      const args = [[], ['image'], ['image', 'add', 'local'], ['image']]
+      const helps = await Promise.all(args.map((words) => vdcManage([...words, '--help'], { database })))
+      const version = await vdcManage(['--version'], { database })
+      const [id] = await newImages()
+      expect(run.stdout).toBe([...helps, version].map(({ stdout }) => stdout).join('') + `${id}\n`)
+    })
+
+    test.each(['shell', 'shell -e', '-e', '-f /dev/null', '--tx bulk', 'shell --tx=none'])(
+      'a shell within the shell is refused: %s',
+      async (line) => {
+        const run = await runScript(database, [ADD, line, ADD], ['-e'])
+        expect(run.code).toBe(2)
+        expect(run.stderr).toBe(`Error: This is the shell already\nLine 2 failed: ${line}\n`)
+        expect(await newImages()).toEqual(linesOf(run.stdout))
+        expect(linesOf(run.stdout)).toHaveLength(1)
+      },
+    )
+  })
+
+  describe('errors', () => {
+    const FAILING = [
+      ['image bogus', 2, "Error: There is no command 'image bogus'"],
+      [`${ADD} --bogus`, 2, 'Error: Unknown option: --bogus'],
+      [`${ADD} --description one --description two`, 2, 'Error: Option --description is given more than once'],
+      [`${ADD} --arch=sparc --arch=sparc`, 2, 'Error: Option --arch is given more than once'],
+      [`${ADD} --arch sparc`, 3, 'Error: --arch must be one of: '],
+      ['image add local bo-none --account-id a-shpoolxx', 4, 'Error: There is no backup object bo-none'],
+      ['image show wmi-none', 4, 'Error: There is no image wmi-none'],
+      ['account add --uuid shpoolxx', 5, 'Error: '],
+      [`backupobject del ${OBJECT}`, 5, 'Error: '],
+      [`${ADD} --description "one`, 2, 'Error: The line has a " without its match, near "one'],
+      [`${ADD} --description it's`, 2, "Error: The line has a ' without its match, near 's"],
+    ] as const
+
+    test.each(FAILING)('%s: with -e the last, exit %i, and the line is named', async (line, code, says) => {
+      await runScript(database, [ADD])
+      await newImages()
+      const all = await database.query('SELECT * FROM accounts')
+      const script = ['# one', ADD, '', line, ADD, ADD]
+      const run = await runScript(database, script, ['-e'])
+      const ids = await newImages()
+      expect(ids).toHaveLength(1)
+      expect(run).toMatchObject({ code, stdout: `${ids[0]}\n` })
+      expect(run.stderr).toContain(says)
+      expect(run.stderr).toMatch(/^Error: .*\n(Hint: .*\n)?Line 4 failed: .*\n$/)
+      expect(run.stderr.endsWith(`Line 4 failed: ${line}\n`)).toBe(true)
+      expect(await database.query('SELECT * FROM accounts')).toEqual(all)
+
+      const path = newFile(script.join('\n'))
+      const named = await vdcManage(['--exit-on-error', '-f', path], { database })
+      expect(named).toMatchObject({ code, stderr: run.stderr.replace('Line 4', `${path}, line 4`) })
+      expect(await newImages()).toHaveLength(1)
+    })
+
+    test('without -e the others run, and the exit code is 9', async () => {
+      const script = FAILING.flatMap(([line]) => [ADD, line])
+      const run = await runScript(database, [...script, ADD])
+      const ids = await newImages()
+      expect(ids).toHaveLength(FAILING.length + 1)
+      expect(run).toMatchObject({ code: 9, stdout: `${ids.join('\n')}\n` })
+      for (const [at, [line, , says]] of FAILING.entries()) {
+        expect(run.stderr).toContain(`Line ${2 * at + 2} failed: ${line}\n`)
+        expect(run.stderr).toContain(says)
+      }
+      expect(run.stderr.match(/^Line /gm)).toHaveLength(FAILING.length)
+      expect(await imagesNotWhole(database)).toEqual([])
+    })
+
+    test('a line of several things of which some fail is a line that failed', async () => {
+      const [id] = linesOf((await runScript(database, [ADD])).stdout)
+      const run = await runScript(database, [`image show wmi-none ${id}`, ADD], ['-e'])
+      expect(run).toMatchObject({ code: 9, stdout: expect.stringContaining(id as string) })
+      expect(run.stderr).toContain('Line 1 failed: ')
+      expect(await newImages()).toEqual([id])
+    })
+
+    test('the line is where the command begins, and is shortened where it is long', async () => {
+      const run = await runScript(
+        database,
+        `# one\n\nimage show \\\n  wmi-none \\\n  --json\nimage show wmi-${'x'.repeat(5000)}\n`,
+      )
+      expect(run.stderr).toMatch(/^Line 3 failed: image show {3}wmi-none {3}--json\n/)
+      expect(run.stderr.split('\n').find((line) => line.startsWith('Line 6 failed: '))).toMatch(/x…$/)
+      expect(run.stderr.split('\n').every((line) => line.length < 6000)).toBe(true)
+    })
+
+    test('a line that can not be read is refused with all that it goes on to', async () => {
+      const broken = (what: string) => Buffer.from(what, 'latin1')
+      for (const [bytes, says] of [
+        ['\0', 'The line holds a NUL byte'],
+        ['\xff', 'The line is not valid UTF-8'],
+      ] as const) {
+        const line = broken(`${ADD} --description "a${bytes}b" \\\n--arch x86_64\n`)
+        // Were the rest a line of its own, it would end the script here.
+        const worse = broken(`${ADD} --description a${bytes} \\\nexit\n`)
+        const script = Buffer.concat([broken(`${ADD}\n`), line, worse, broken(ADD)])
+        const stop = await vdcManage(['-e'], { database, input: script })
+        expect(await newImages()).toEqual(linesOf(stop.stdout))
+        expect(stop).toMatchObject({ code: 3, stdout: expect.stringMatching(new RegExp(`^${ID}\n$`)) })
+        expect(stop.stderr).toMatch(new RegExp(`^Error: ${says}\nLine 2 failed: .*\n$`))
+
+        const go = await vdcManage([], { database, input: script })
+        expect(await newImages()).toEqual(linesOf(go.stdout))
+        expect(linesOf(go.stdout)).toHaveLength(2)
+        expect(go.code).toBe(9)
+        expect(go.stderr.match(/^Line .*? failed/gm)).toEqual(['Line 2 failed', 'Line 4 failed'])
+        expect(go.stderr).not.toMatch(/\0/)
+      }
+    })
+
+    test('what a comment holds is nobody’s business', async () => {
+      const bytes = Buffer.from(`# \xdcbersicht\n  # \0\n${ADD}\n`, 'latin1')
+      const run = await vdcManage(['-e'], { database, input: bytes })
+      expect(run).toMatchObject({ code: 0, stderr: '' })
+      expect(await newImages()).toEqual(linesOf(run.stdout))
+    })
+
+    test.each([
+      [['-f', '/nope'], 3, 'Error: The script /nope does not exist\n'],
+      [['-f', '/'], 3, 'Error: The script / is a directory\n'],
+      [['-f', '/etc/passwd/nope'], 3, 'Error: The script /etc/passwd/nope can not be read: '],
+      [['-f', '/proc/self/mem'], 3, 'Error: The script /proc/self/mem can not be read: EIO'],
+      [['-f', '/proc/self/mem', '--tx', 'bulk'], 3, 'Error: The script /proc/self/mem can not be read: EIO'],
+      [['--tx', 'bogus'], 3, "Error: --tx must be one of: each, bulk, none; not 'bogus'\n"],
+      [['--tx_mode=bogus'], 3, "Error: --tx must be one of: each, bulk, none; not 'bogus'\n"],
+      [['--tx'], 2, 'Error: Option --tx expects '],
+      [['-f'], 2, 'Error: Option --file expects a value\n'],
+      [['-e', '--bogus'], 2, 'Error: The option '],
+    ])('%j is refused, and nothing is read', async (args, code, says) => {
+      const run = await runScript(database, [ADD], args)
+      expect(run).toMatchObject({ code, stdout: '' })
+      expect(run.stderr.startsWith(says)).toBe(true)
+      expect(await newImages()).toEqual([])
+    })
+
+    test('a directory for stdin is refused, and no stdin at all is an empty one', async () => {
+      expect(await shell('vdc-manage < /', { database })).toMatchObject({
+        code: 3,
+        stdout: '',
+        stderr: 'Error: The script on stdin is a directory\n',
+      })
+      expect(await shell('vdc-manage <&-', { database })).toMatchObject({ code: 0, stdout: '', stderr: '' })
+    })
+
+    test.each([
+      ['--tx_mode=bulk'],
+      ['--tx_mode bulk'],
+      ['--tx-mode=bulk'],
+      ['--tx=bulk'],
+      ['--exit_on_error --tx bulk'],
+    ])('%s is accepted', async (args) => {
+      const failed = await runScript(database, [ADD, 'image show wmi-none'], args.split(' '))
+      expect(failed).toMatchObject({ code: args.startsWith('--exit') ? 4 : 9, stdout: '' })
+      expect(await newImages()).toEqual([])
+      const run = await runScript(database, [ADD], ['shell', ...args.split(' ')])
+      expect(run).toMatchObject({ code: 0, stderr: '' })
+      expect(await newImages()).toEqual(linesOf(run.stdout))
+    })
+  })
+})
+
+test('an emoji on a database of utf8 is refused, and the others run', async () => {
+  const own = await newMariadb(undefined, 'utf8mb3')
+  await vdcManage(['db', 'migrate'], { database: own, reject: true })
+  await own.query('ALTER TABLE accounts CONVERT TO CHARACTER SET utf8mb3')
+  const run = await runScript(own, ['account add --description 日本', 'account add --description 😀', 'account add'])
+  expect(run.code).toBe(9)
+  expect(run.stderr).toMatch(/^Error: description holds the character 😀, .*\n(Hint: .*\n)?Line 2 failed: .*\n$/)
+  const stored = await own.query('SELECT uuid, description FROM accounts ORDER BY id DESC LIMIT 2')
+  expect(stored.map((row) => `a-${row.uuid}`).reverse()).toEqual(linesOf(run.stdout))
+  expect(stored.map((row) => row.description)).toEqual([null, '日本'])
+  const bulk = await runScript(own, ['account add', 'account add --description 😀'], ['--tx', 'bulk', '-e'])
+  expect(bulk).toMatchObject({ code: 3, stdout: '' })
+  expect(await own.query('SELECT COUNT(*) AS n FROM accounts')).toEqual([{ n: 4 }])
+  await own.remove()
+})

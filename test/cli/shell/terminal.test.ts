@@ -1,0 +1,538 @@
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { TestDatabase } from '../../support/databases.ts'
+import { newFolder } from '../../support/images.ts'
+import { ADD, imageIds, imagesNotWhole, newDatabaseWithObject, runScript } from '../../support/scripts.ts'
+import { startTerminal, type Terminal, type TerminalOptions } from '../../support/tmux.ts'
+
+/* The shell at a real terminal, as somebody sees it. */
+
+const PROMPT = 'vdc-manage>> '
+
+let database: TestDatabase
+const folder = newFolder()
+beforeAll(async () => {
+  database = await newDatabaseWithObject('sqlite')
+})
+afterAll(async () => {
+  await database.remove()
+  folder.remove()
+})
+
+const open: Terminal[] = []
+afterEach(async () => {
+  for (const terminal of open.splice(0)) await terminal.close()
+})
+
+let homes = 0
+function newHome(): string {
+  const home = join(folder.path, `home${++homes}`)
+  mkdirSync(home)
+  return home
+}
+
+/** Opens a terminal in which the program runs, without waiting for it. */
+async function run(line = 'vdc-manage', options: Partial<TerminalOptions> = {}): Promise<Terminal> {
+  const terminal = await startTerminal(line, { database, home: newHome(), cwd: folder.path, ...options })
+  open.push(terminal)
+  return terminal
+}
+
+/** The same, and waits for the prompt. */
+async function prompted(line?: string, options?: Partial<TerminalOptions>): Promise<Terminal> {
+  const terminal = await run(line, options)
+  await terminal.untilLine(PROMPT)
+  return terminal
+}
+
+/** Types a line, and waits for the prompt behind what it prints. */
+async function command(terminal: Terminal, line: string): Promise<string> {
+  await terminal.clear()
+  await terminal.type(line)
+  await terminal.press('Enter')
+  return terminal.until(/^vdc-manage>>$(?![\s\S])/m)
+}
+
+test('the prompt, answers, errors, and the end', async () => {
+  const terminal = await prompted()
+  expect(await terminal.screen()).toMatch(
+    /^vdc-manage \d\S*: help lists the commands, exit or Ctrl-D ends\nvdc-manage>>$/,
+  )
+  expect(await command(terminal, 'account list --quiet')).toMatch(/a-00000000\na-shpoolxx\nvdc-manage>>$/)
+  expect(await command(terminal, 'image bogus')).toMatch(
+    /Error: There is no command 'image bogus'\nHint: .*\nvdc-manage>>$/,
+  )
+  expect(await command(terminal, 'account add --description "open')).toMatch(
+    /Error: The line has a " without its match, near "open\nHint: .*\nvdc-manage>>$/,
+  )
+  expect(await command(terminal, '')).toMatch(/vdc-manage>>$/)
+  expect(await command(terminal, '# only a comment')).toMatch(/vdc-manage>>$/)
+  await terminal.type('exit')
+  await terminal.press('Enter')
+  expect(await terminal.exitCode()).toBe(9)
+})
+
+test.each([
+  ['exit', 'exit'],
+  ['quit', 'quit'],
+  ['Ctrl-D', ''],
+])('%s ends it with exit code 0, and leaves a line of its own for what follows', async (_, typed) => {
+  const terminal = await prompted()
+  if (typed === '') await terminal.press('C-d')
+  else {
+    await terminal.type(typed)
+    await terminal.press('Enter')
+  }
+  expect(await terminal.exitCode()).toBe(0)
+  expect(await terminal.screen()).toMatch(new RegExp(`^vdc-manage>> ?${typed}\nexit code 0$`, 'm'))
+})
+
+test('-e ends it at the first error, with that exit code', async () => {
+  const terminal = await prompted('vdc-manage -e')
+  await command(terminal, 'account show a-shpoolxx')
+  await terminal.type('account show a-none')
+  await terminal.press('Enter')
+  expect(await terminal.exitCode()).toBe(4)
+})
+
+test('a line that goes on has a prompt of its own', async () => {
+  const terminal = await prompted()
+  await terminal.type('account \\')
+  await terminal.press('Enter')
+  await terminal.untilLine('> ')
+  await terminal.type('list \\')
+  await terminal.press('Enter')
+  await terminal.until(/^> list \\\n>$/m)
+  expect(await command(terminal, '--quiet')).toMatch(/a-00000000\na-shpoolxx\nvdc-manage>>$/)
+  expect(await command(terminal, 'account show a-shpoolxx')).toMatch(/^id: +a-shpoolxx$/m)
+})
+
+test('lines that are pasted together run one after the other', async () => {
+  const terminal = await prompted()
+  await terminal.type('account list --quiet\naccount show a-none\naccount \\\nlist --quiet\n')
+  const shown = await terminal.until(
+    /a-shpoolxx\n[\s\S]*Error: There is no account a-none\n[\s\S]*a-shpoolxx\n[\s\S]*>>$/,
+  )
+  expect(shown.match(/^a-shpoolxx$/gm)).toHaveLength(2)
+})
+
+test('what is typed ahead of a command that runs comes after it, Ctrl-D too', async () => {
+  const before = await imageIds(database)
+  const terminal = await prompted()
+  await terminal.type(`${ADD}\n${ADD}\n`)
+  await terminal.press('C-d')
+  expect(await terminal.exitCode()).toBe(0)
+  const added = (await imageIds(database)).slice(before.length)
+  expect(added).toHaveLength(2)
+  const shown = await terminal.screen()
+  for (const id of added) expect(shown).toMatch(new RegExp(`${id}$`, 'm'))
+  expect(shown).not.toMatch(/Error/)
+})
+
+test('the prompt is not part of the answers: a reader of stdout gets those alone', async () => {
+  const path = join(folder.path, 'answers')
+  const terminal = await prompted(`vdc-manage > ${path}`)
+  await terminal.type('account list --quiet')
+  await terminal.press('Enter')
+  await terminal.until(/--quiet\nvdc-manage>>$/)
+  await terminal.press('C-d')
+  expect(await terminal.exitCode()).toBe(0)
+  expect(readFileSync(path, 'utf8')).toBe('a-00000000\na-shpoolxx\n')
+})
+
+test('on a terminal that can do nothing it still works', async () => {
+  const terminal = await run('vdc-manage', { env: { TERM: 'dumb' } })
+  await terminal.until(/^vdc-manage>>$/m)
+  expect(await command(terminal, 'account list --quiet')).toMatch(/a-00000000\na-shpoolxx\nvdc-manage>>$/)
+  await terminal.press('C-d')
+  expect(await terminal.exitCode()).toBe(0)
+})
+
+describe('completion with Tab', () => {
+  // Of its own, so that only the ids below fit.
+  let own: TestDatabase
+  afterAll(() => own.remove())
+  beforeAll(async () => {
+    own = await newDatabaseWithObject('sqlite')
+    const lines = ['tabone', 'tabtwo', 'another'].map((uuid) => `${ADD} --uuid ${uuid}`)
+    expect(await runScript(own, lines)).toMatchObject({ code: 0 })
+    mkdirSync(join(folder.path, 'tabs', 'inner'), { recursive: true })
+    writeFileSync(join(folder.path, 'tabs', 'lucid.raw'), '')
+    writeFileSync(join(folder.path, 'tabs', 'with blank & \'quotes".raw'), '')
+    writeFileSync(join(folder.path, 'tabs', '.hidden'), '')
+  })
+
+  test('completes commands, subcommands, options, values, ids and files', { timeout: 120_000 }, async () => {
+    const terminal = await prompted('vdc-manage', { database: own })
+    const path = join(folder.path, 'tabs')
+    for (const [typed, completed] of [
+      ['acc', 'account '],
+      ['ex', 'exit '],
+      ['help acc', 'help account '],
+      ['account sh', 'account show '],
+      ['image add lo', 'image add local '],
+      ['help image add vo', 'help image add volume '],
+      ['account add --desc', 'account add --description '],
+      ['image list --owned --acc', 'image list --owned --account-id '],
+      ['image modify wmi-another --no-is-c', 'image modify wmi-another --no-is-cacheable '],
+      ['image add local bo-one --arch x86_', 'image add local bo-one --arch x86_64 '],
+      ['image add local bo-one --arch=x86_', 'image add local bo-one --arch=x86_64 '],
+      ['image add local bo-one --account-id a-sh', 'image add local bo-one --account-id a-shpoolxx '],
+      ['image add local bo-one --account_id=a-sh', 'image add local bo-one --account_id=a-shpoolxx '],
+      ['account show a-sh', 'account show a-shpoolxx '],
+      ['image show wmi-an', 'image show wmi-another '],
+      ['image show wmi-another wmi-tabt', 'image show wmi-another wmi-tabtwo '],
+      ['image show wmi-t', 'image show wmi-tab'],
+      ['image add local bo-o', 'image add local bo-one '],
+      ['image add volume bo-o', 'image add volume bo-one '],
+      ['backupobject del bo-o', 'backupobject del bo-one '],
+      ['backupstorage show bkst-o', 'backupstorage show bkst-one '],
+      ['backupobject add --storage-id bkst-o', 'backupobject add --storage-id bkst-one '],
+      [`image add local ${path}/lu`, `image add local ${path}/lucid.raw `],
+      ['image add local tabs/lu', 'image add local tabs/lucid.raw '],
+      ['image add local ta', 'image add local tabs/'],
+      ['image add local tabs/in', 'image add local tabs/inner/'],
+      ['backupobject add --from-file tabs/lu', 'backupobject add --from-file tabs/lucid.raw '],
+      ['image add local tabs/wi', `image add local tabs/with\\ blank\\ &\\ \\'quotes\\".raw `],
+      [String.raw`image add local tabs/with\ bl`, String.raw`image add local tabs/with\ blank\ &\ \'quotes\".raw `],
+      [String.raw`image add local tabs/with\ `, String.raw`image add local tabs/with\ blank\ &\ \'quotes\".raw `],
+      // Nothing fits, and nothing is changed.
+      ['bogus', 'bogus'],
+      ['sh', 'sh'],
+      ['image show wmi-zzz', 'image show wmi-zzz'],
+      ['image add local bo-one --description "a', 'image add local bo-one --description "a'],
+    ] as const) {
+      await terminal.type(typed)
+      await terminal.untilLine(PROMPT + typed)
+      await terminal.press('Tab')
+      if (typed === completed) await sleep(100)
+      await terminal.untilLine(PROMPT + completed)
+      await terminal.press('C-u')
+      await terminal.untilLine(PROMPT)
+    }
+  })
+
+  test('several that fit are shown with a second Tab', async () => {
+    const terminal = await prompted('vdc-manage', { database: own })
+    await terminal.type('image show wmi-tab')
+    await terminal.press('Tab', 'Tab')
+    await terminal.until(/^wmi-tabone +wmi-tabtwo\nvdc-manage>> image show wmi-tab$/m)
+    await terminal.press('C-u')
+    await terminal.clear()
+    await terminal.type('image ')
+    await terminal.press('Tab', 'Tab')
+    const shown = await terminal.until(/history[\s\S]*vdc-manage>> image$/)
+    for (const name of ['add', 'del', 'features', 'history', 'label', 'list', 'modify', 'show'])
+      expect(shown).toMatch(new RegExp(`\\b${name}\\b`))
+  })
+
+  test('what was completed runs, and a file with an odd name is the one that is meant', async () => {
+    const terminal = await prompted('vdc-manage', { database: own })
+    await terminal.type('account show a-sh')
+    await terminal.press('Tab')
+    await terminal.untilLine(`${PROMPT}account show a-shpoolxx `)
+    await terminal.press('Enter')
+    await terminal.until(/^id: +a-shpoolxx$/m)
+    await terminal.type('image add local tabs/wi')
+    await terminal.press('Tab')
+    await terminal.until(/\.raw$/m)
+    expect(await command(terminal, '--account-id a-shpoolxx')).toMatch(
+      /Error: .*with blank & 'quotes"\.raw.* is empty|Error: .*tabs\/with blank & 'quotes"\.raw/,
+    )
+  })
+
+  test('works in a line that goes on, and after help', async () => {
+    const terminal = await prompted('vdc-manage', { database: own })
+    await command(terminal, 'help')
+    await command(terminal, 'help image add local')
+    await terminal.type('image add lo')
+    await terminal.press('Tab')
+    await terminal.untilLine(`${PROMPT}image add local `)
+    await terminal.press('C-u')
+    await terminal.type('account \\')
+    await terminal.press('Enter')
+    await terminal.untilLine('> ')
+    await terminal.type('show a-sh')
+    await terminal.press('Tab')
+    await terminal.untilLine('> show a-shpoolxx ')
+    await terminal.press('Enter')
+    await terminal.until(/^id: +a-shpoolxx$/m)
+  })
+
+  test('without a database there are no ids, and nothing is broken', async () => {
+    const terminal = await prompted('vdc-manage', { database: { uri: 'mysql://root@127.0.0.1:1/none' } })
+    await terminal.type('image show wmi-')
+    await terminal.press('Tab')
+    await sleep(300)
+    await terminal.untilLine(`${PROMPT}image show wmi-`)
+    expect(await command(terminal, 'none')).toMatch(/Error: The database .* can not be reached/)
+    await terminal.press('C-d')
+    expect(await terminal.exitCode()).toBe(9)
+  })
+})
+
+describe('the history', () => {
+  const fileOf = (home: string) => join(home, '.local/share/vdc-manage/shell_history')
+
+  test('is there in the next session, for its owner alone', async () => {
+    const home = newHome()
+    const first = await prompted('vdc-manage', { home })
+    await command(first, 'account list --quiet')
+    await command(first, 'account show a-shpoolxx')
+    await command(first, 'account show a-shpoolxx')
+    await command(first, ' account show a-00000000')
+    await command(first, '# a comment')
+    await first.press('C-d')
+    await first.exitCode()
+    expect(readFileSync(fileOf(home), 'utf8')).toBe('account list --quiet\naccount show a-shpoolxx\n')
+    expect(statSync(fileOf(home)).mode & 0o777).toBe(0o600)
+
+    const second = await prompted('vdc-manage', { home })
+    await second.press('Up')
+    await second.untilLine(`${PROMPT}account show a-shpoolxx`)
+    await second.press('Up')
+    await second.untilLine(`${PROMPT}account list --quiet`)
+    await second.press('Enter')
+    await second.until(/^a-shpoolxx\nvdc-manage>>$/m)
+    await second.press('C-d')
+    await second.exitCode()
+    expect(readFileSync(fileOf(home), 'utf8')).toBe(
+      'account list --quiet\naccount show a-shpoolxx\naccount list --quiet\n',
+    )
+  })
+
+  test('holds a command that went on over lines as a whole, in this session and the next', async () => {
+    const home = newHome()
+    const first = await prompted('vdc-manage', { home })
+    await command(first, 'account show a-00000000')
+    await first.type('account \\')
+    await first.press('Enter')
+    await first.untilLine('> ')
+    await command(first, 'list --quiet')
+    await first.press('Up')
+    await first.untilLine(`${PROMPT}account list --quiet`)
+    await first.press('Up')
+    await first.untilLine(`${PROMPT}account show a-00000000`)
+    await first.press('C-u', 'C-d')
+    await first.exitCode()
+    const second = await prompted('vdc-manage', { home })
+    await second.press('Up')
+    await second.untilLine(`${PROMPT}account list --quiet`)
+  })
+
+  test('keeps a line that was dropped out of the next command', async () => {
+    const terminal = await prompted()
+    await terminal.type('account add \\')
+    await terminal.press('Enter')
+    await terminal.untilLine('> ')
+    await terminal.press('C-c')
+    await terminal.untilLine(PROMPT)
+    await command(terminal, 'account list --quiet')
+    await terminal.press('Up')
+    await terminal.untilLine(`${PROMPT}account list --quiet`)
+    await terminal.press('C-u')
+    await terminal.type('account list \\')
+    await terminal.press('Enter')
+    await terminal.untilLine('> ')
+    await command(terminal, '')
+    await command(terminal, 'account show a-shpoolxx')
+    await terminal.press('Up')
+    await terminal.untilLine(`${PROMPT}account show a-shpoolxx`)
+  })
+
+  test('is kept where the shell is killed, and by sessions side by side', async () => {
+    const home = newHome()
+    const one = await prompted('vdc-manage', { home })
+    const two = await prompted('vdc-manage', { home })
+    await command(one, 'account list --quiet')
+    await command(two, 'account show a-shpoolxx')
+    process.kill(await one.pid(), 'SIGKILL')
+    expect(await one.exitCode()).toBe(137)
+    await two.press('C-d')
+    await two.exitCode()
+    expect(readFileSync(fileOf(home), 'utf8')).toBe('account list --quiet\naccount show a-shpoolxx\n')
+  })
+
+  test('does without a home that can be written to', async () => {
+    const terminal = await prompted('vdc-manage', { home: '/dev/null' })
+    expect(await command(terminal, 'account list --quiet')).toMatch(/^a-shpoolxx\nvdc-manage>>$/m)
+    await terminal.press('C-d')
+    expect(await terminal.exitCode()).toBe(0)
+  })
+
+  test('a script leaves none', async () => {
+    const home = newHome()
+    const terminal = await run('echo account list --quiet | vdc-manage', { home })
+    expect(await terminal.exitCode()).toBe(0)
+    expect(await terminal.screen()).toBe('a-00000000\na-shpoolxx\nexit code 0')
+    expect(readdirSync(home)).toEqual([])
+  })
+})
+
+describe('Ctrl-C', () => {
+  const big = join(folder.path, 'big.raw')
+  beforeAll(() => {
+    writeFileSync(big, '')
+    truncateSync(big, 200 * 2 ** 30)
+  })
+
+  /** Waits until the program reads the big file, which takes it minutes. */
+  async function untilHashing(terminal: Terminal): Promise<void> {
+    const fds = `/proc/${await terminal.pid()}/fd`
+    for (let attempt = 0; attempt < 500; attempt++) {
+      const files = readdirSync(fds).map((fd) => {
+        try {
+          return readlinkSync(join(fds, fd))
+        } catch {
+          return ''
+        }
+      })
+      if (files.includes(big)) return
+      await sleep(20)
+    }
+    throw new Error('The file is not read')
+  }
+
+  test('at the prompt drops the line', async () => {
+    const before = await database.query('SELECT * FROM accounts')
+    const terminal = await prompted()
+    await terminal.type('account add')
+    await terminal.untilLine(`${PROMPT}account add`)
+    await terminal.press('C-c')
+    await terminal.untilLine(PROMPT)
+    await terminal.press('Enter')
+    await terminal.type('account add \\')
+    await terminal.press('Enter')
+    await terminal.untilLine('> ')
+    await terminal.type('--description dropped')
+    await terminal.press('C-c')
+    await terminal.untilLine(PROMPT)
+    expect(await command(terminal, 'account list --quiet')).toMatch(/--quiet\na-00000000\na-shpoolxx\nvdc-manage>>$/)
+    // In the middle of a line too.
+    await terminal.type('account add')
+    await terminal.press('Left', 'Left', 'Left', 'C-c')
+    await terminal.untilLine(PROMPT)
+    await terminal.press('Enter', 'C-c', 'C-c', 'C-d')
+    expect(await terminal.exitCode()).toBe(0)
+    expect(await database.query('SELECT * FROM accounts')).toEqual(before)
+  })
+
+  test('while a command runs ends it with nothing stored, and the prompt comes back', async () => {
+    const before = await imageIds(database)
+    const terminal = await prompted()
+    for (let time = 0; time < 2; time++) {
+      await terminal.clear()
+      await terminal.type(`image add local ${big} --account-id a-shpoolxx`)
+      await terminal.press('Enter')
+      await untilHashing(terminal)
+      const pressed = Date.now()
+      await terminal.press('C-c')
+      expect(await terminal.until(/^vdc-manage>>$(?![\s\S])/m)).toMatch(/^Error: Interrupted$/m)
+      expect(Date.now() - pressed).toBeLessThan(5000)
+      expect(await imageIds(database)).toEqual(before)
+    }
+    expect(await command(terminal, ADD)).toMatch(/^wmi-\w{8}\nvdc-manage>>$/m)
+    expect(await imageIds(database)).toHaveLength(before.length + 1)
+    expect(await imagesNotWhole(database)).toEqual([])
+    await terminal.press('C-d')
+    expect(await terminal.exitCode()).toBe(9)
+  })
+
+  test('with -e it ends the shell as well: exit 130', async () => {
+    const terminal = await prompted('vdc-manage -e')
+    await terminal.type(`image add local ${big} --account-id a-shpoolxx`)
+    await terminal.press('Enter')
+    await untilHashing(terminal)
+    await terminal.press('C-c')
+    expect(await terminal.exitCode()).toBe(130)
+  })
+
+  test('a second time ends the shell where the command can not end', async () => {
+    const own = await newDatabaseWithObject('mariadb')
+    const terminal = await prompted('vdc-manage', { database: own })
+    await command(terminal, 'account list --quiet')
+    await own.query('LOCK TABLES accounts WRITE, accounts AS a WRITE')
+    await terminal.type('account add --uuid locked')
+    await terminal.press('Enter')
+    await sleep(300)
+    await terminal.press('C-c')
+    await sleep(300)
+    await terminal.press('C-c')
+    expect(await terminal.exitCode()).toBe(130)
+    await own.query('UNLOCK TABLES')
+    await sleep(100)
+    expect(await own.query("SELECT * FROM accounts WHERE uuid = 'locked'")).toEqual([])
+    await own.remove()
+  })
+
+  test('with --tx bulk it undoes what was typed before: exit 130', async () => {
+    const before = await imageIds(database)
+    const terminal = await prompted('vdc-manage --tx bulk')
+    await command(terminal, ADD)
+    await terminal.type(`image add local ${big} --account-id a-shpoolxx`)
+    await terminal.press('Enter')
+    await untilHashing(terminal)
+    await terminal.press('C-c')
+    expect(await terminal.exitCode()).toBe(130)
+    expect(await terminal.screen()).toMatch(/^Nothing was stored$/m)
+    expect(await imageIds(database)).toEqual(before)
+  })
+})
+
+describe('--tx bulk', () => {
+  test('tells the ids at once, and prints them when all is stored', async () => {
+    const before = await imageIds(database)
+    const terminal = await prompted('vdc-manage --tx bulk')
+    const shown = await command(terminal, ADD)
+    const id = /^Stored when this session ends: (wmi-\w{8})\nvdc-manage>>$/m.exec(shown)?.[1] as string
+    expect(await imageIds(database)).toEqual(before)
+    expect(await command(terminal, `image show ${id}`)).toMatch(new RegExp(`^id: +${id}$`, 'm'))
+    await terminal.clear()
+    await terminal.press('C-d')
+    expect(await terminal.exitCode()).toBe(0)
+    expect(await terminal.screen()).toMatch(new RegExp(`^${id}\nexit code 0$`, 'm'))
+    expect(await imageIds(database)).toEqual([...before, id])
+  })
+
+  test('stores nothing after an error', async () => {
+    const before = await imageIds(database)
+    const terminal = await prompted('vdc-manage --tx bulk')
+    await command(terminal, ADD)
+    await command(terminal, 'image show wmi-none')
+    await command(terminal, ADD)
+    await terminal.press('C-d')
+    expect(await terminal.exitCode()).toBe(9)
+    expect(await terminal.screen()).toMatch(/^Nothing was stored\nexit code 9$/m)
+    expect(await imageIds(database)).toEqual(before)
+  })
+
+  test('ends when it is terminated at the prompt: exit 143, nothing stored', async () => {
+    const before = await imageIds(database)
+    const terminal = await prompted('vdc-manage --tx bulk')
+    await command(terminal, ADD)
+    process.kill(await terminal.pid(), 'SIGTERM')
+    expect(await terminal.exitCode()).toBe(143)
+    expect(await terminal.screen()).toMatch(/^Nothing was stored\nexit code 143$/m)
+    expect(await imageIds(database)).toEqual(before)
+  })
+
+  test('a deadlock undoes what was typed, and says so', async () => {
+    const own = await newDatabaseWithObject('mariadb')
+    const name = own.uri.split('/').at(-1)
+    await own.query(
+      `CREATE TRIGGER ${name}.fail BEFORE INSERT ON images FOR EACH ROW BEGIN IF NEW.display_name = 'deadlock' THEN SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock found'; END IF; END`,
+    )
+    const terminal = await prompted('vdc-manage --tx bulk', { database: own })
+    await command(terminal, ADD)
+    await terminal.type(`${ADD} --display-name deadlock`)
+    await terminal.press('Enter')
+    expect(await terminal.exitCode()).toBe(6)
+    expect(await terminal.screen()).toMatch(
+      /^Nothing was stored\nError: .* is busy: Deadlock found\nHint: .*\nexit code 6$/m,
+    )
+    expect(await imageIds(own)).toEqual([])
+    await own.remove()
+  })
+})

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { ENGINES, type TestDatabase } from '../../support/databases.ts'
+import { startProxy } from '../../support/mysql-proxy.ts'
+import {
+  ADD,
+  imageIds,
+  imagesNotWhole,
+  linesOf,
+  newDatabaseWithObject,
+  runScript,
+  startScript,
+  watchImages,
+} from '../../support/scripts.ts'
+
+/* A thousand images by one script: all there, or after SIGKILL what its way of committing promises. */
+
+const LINES = Array<string>(1000).fill(ADD)
+
+describe.each(ENGINES)('on %s', (engine) => {
+  let database: TestDatabase
+  const newImages = watchImages(() => database)
+  beforeAll(async () => {
+    database = await newDatabaseWithObject(engine)
+  })
+  afterAll(() => database.remove())
+  beforeEach(async () => {
+    await newImages()
+  })
+
+  test.each(['each', 'bulk'])('--tx %s: every id is printed, and all rows are there', async (tx) => {
+    const run = await runScript(database, LINES, ['-e', '--tx', tx])
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    const ids = await newImages()
+    expect(ids).toHaveLength(1000)
+    expect(linesOf(run.stdout)).toEqual(ids)
+    expect(await imagesNotWhole(database)).toEqual([])
+    const [rows] = await database.query(
+      "SELECT COUNT(*) AS n FROM images WHERE backup_object_id = 'bo-one' AND account_id = 'a-shpoolxx' AND state = 'available' AND deleted_at IS NULL",
+    )
+    expect(rows?.n).toBe((await imageIds(database)).length)
+  })
+
+  // Its ids say how far it is.
+  test.each([1, 40, 250, 777])('--tx each, killed after %i ids: what was printed is stored', async (moment) => {
+    const running = startScript(database, LINES)
+    let seen = ''
+    running.process.stdout?.on('data', (data) => {
+      seen += data
+      if (linesOf(seen).length >= moment) running.kill('SIGKILL')
+    })
+    const run = await running.ended
+    expect(run.signal).toBe('SIGKILL')
+    await untilRolledBack()
+    const printed = linesOf(run.stdout)
+    const stored = await newImages()
+    expect(printed.length).toBeGreaterThanOrEqual(moment)
+    expect(printed.length).toBeLessThan(1000)
+    // The one in flight may be committed and not printed.
+    expect(stored.slice(0, printed.length)).toEqual(printed)
+    expect(stored.length).toBeLessThanOrEqual(printed.length + 1)
+    expect(await imagesNotWhole(database)).toEqual([])
+  })
+
+  // Only its end prints anything, so that the lines that tell of their statements say how far it is.
+  test.each([1, 300, 999])('--tx bulk, killed at line %i: nothing is stored', async (moment) => {
+    const script = LINES.with(moment - 1, `${ADD} --debug`)
+    const running = startScript(database, script, ['--tx', 'bulk'])
+    running.process.stderr?.once('data', () => running.kill('SIGKILL'))
+    const run = await running.ended
+    expect(run).toMatchObject({ signal: 'SIGKILL', stdout: '' })
+    await untilRolledBack()
+    expect(await newImages()).toEqual([])
+    expect(await imagesNotWhole(database)).toEqual([])
+  })
+
+  test('after all that, the next script finds nothing locked', async () => {
+    const run = await runScript(database, [ADD, ADD], ['--tx', 'bulk'])
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(await newImages()).toEqual(linesOf(run.stdout))
+  })
+
+  /** Waits until the server has noticed that a client is gone, and undone what it had begun. */
+  async function untilRolledBack(): Promise<void> {
+    if (engine === 'sqlite') return
+    const name = database.uri.split('/').at(-1) as string
+    for (let attempt = 0; attempt < 500; attempt++) {
+      const [row] = await database.query(
+        'SELECT COUNT(*) AS n FROM information_schema.processlist WHERE db = ? AND id <> CONNECTION_ID()',
+        [name],
+      )
+      if (row?.n === 0) return
+      await sleep(20)
+    }
+    throw new Error('a connection of a killed process stayed')
+  }
+
+  if (engine === 'mariadb') test('--tx bulk, killed as it commits: all or nothing', killedAtCommit)
+
+  async function killedAtCommit(): Promise<void> {
+    for (const verdict of ['swallow', 'pass'] as const) {
+      await newImages()
+      const proxy = await startProxy(inject('mariadb').port, (_, sql) => {
+        if (!/^COMMIT/i.test(sql)) return 'pass'
+        running.kill('SIGKILL')
+        return verdict
+      })
+      const through = { uri: database.uri.replace(/:\d+\//, `:${proxy.port}/`) }
+      const running = startScript(through, LINES.slice(0, 200), ['--tx', 'bulk'])
+      expect(await running.ended).toMatchObject({ signal: 'SIGKILL', stdout: '' })
+      await proxy.close()
+      await untilRolledBack()
+      expect(await newImages()).toHaveLength(verdict === 'pass' ? 200 : 0)
+      expect(await imagesNotWhole(database)).toEqual([])
+    }
+  }
+})

@@ -1,0 +1,423 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { vdcManage } from '../../support/cli.ts'
+import { ENGINES, type TestDatabase } from '../../support/databases.ts'
+import { newFolder } from '../../support/images.ts'
+import {
+  ADD,
+  imageIds,
+  imagesNotWhole,
+  linesOf,
+  newDatabaseWithObject,
+  OBJECT,
+  runScript,
+  runThroughProxy,
+  startScript,
+  watchImages,
+} from '../../support/scripts.ts'
+
+/* What is stored of a script, and when: --tx each, bulk and none; over one connection. */
+
+const MODES = ['each', 'bulk', 'none'] as const
+
+describe.each(ENGINES)('on %s', (engine) => {
+  let database: TestDatabase
+  const newImages = watchImages(() => database)
+  beforeAll(async () => {
+    database = await newDatabaseWithObject(engine)
+  })
+  afterAll(() => database.remove())
+
+  test('each: what came before an error stays, with or without -e', async () => {
+    await newImages()
+    for (const args of [[], ['--tx', 'each'], ['--tx', 'each', '-e']]) {
+      const run = await runScript(database, [ADD, ADD, 'image show wmi-none', ADD], args)
+      const ids = await newImages()
+      expect(ids).toHaveLength(args.includes('-e') ? 2 : 3)
+      expect(run).toMatchObject({ code: args.includes('-e') ? 4 : 9, stdout: `${ids.join('\n')}\n` })
+    }
+  })
+
+  test('bulk: all ids, in their order, after the commit', async () => {
+    const run = await runScript(database, Array(20).fill(ADD), ['--tx', 'bulk'])
+    const ids = await newImages()
+    expect(ids).toHaveLength(20)
+    expect(run).toMatchObject({ code: 0, stdout: `${ids.join('\n')}\n`, stderr: '' })
+    expect(await imagesNotWhole(database)).toEqual([])
+  })
+
+  test('bulk: exit commits what came before it', async () => {
+    const run = await runScript(database, [ADD, 'exit', 'image show wmi-none'], ['--tx', 'bulk', '-e'])
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(await newImages()).toEqual(linesOf(run.stdout))
+    expect(linesOf(run.stdout)).toHaveLength(1)
+  })
+
+  test.each([
+    ['image bogus', 2],
+    [`${ADD} --description "one`, 2],
+    [`${ADD} --arch sparc`, 3],
+    ['image show wmi-none', 4],
+    ['account add --uuid shpoolxx', 5],
+    [`${ADD} --uuid bulktwin`, 5],
+    ['image del wmi-none wmi-none', 9],
+  ])('bulk: %s: nothing of any line is stored, and nothing printed', async (line, code) => {
+    const rows = async () => [
+      await database.query('SELECT * FROM images'),
+      await database.query('SELECT * FROM histories'),
+      await database.query('SELECT * FROM accounts'),
+      await database.query('SELECT * FROM backup_objects'),
+      await database.query('SELECT * FROM resource_labels'),
+    ]
+    await runScript(database, [ADD])
+    await newImages()
+    const [old] = await imageIds(database)
+    const all = await rows()
+    const script = [
+      ADD,
+      `${ADD} --uuid bulktwin`,
+      'account add --uuid bulkacct',
+      `image modify ${old} --description changed`,
+      `image label ${old} one=two`,
+      `backupobject modify ${OBJECT} --description changed`,
+      line,
+      ADD,
+    ]
+    for (const args of [[], ['-e']]) {
+      const run = await runScript(database, script, ['--tx', 'bulk', ...args])
+      expect(run).toMatchObject({ code: args.length === 0 ? 9 : code, stdout: '' })
+      expect(run.stderr).toContain(`Line 7 failed: ${line}\n`)
+      expect(run.stderr).toMatch(/^Error: /)
+      expect(run.stderr.endsWith('\nNothing was stored\n')).toBe(true)
+      expect(await rows()).toEqual(all)
+    }
+  })
+
+  test('bulk: an error is told on stderr where its line asks for --json too', async () => {
+    const run = await runScript(database, [`${ADD} --json`, 'image show wmi-none --json'], ['--tx', 'bulk', '-e'])
+    expect(run).toMatchObject({ code: 4, stdout: '' })
+    expect(run.stderr).toBe(
+      'Error: There is no image wmi-none\nHint: vdc-manage image list --all shows those there are\nLine 2 failed: image show wmi-none --json\nNothing was stored\n',
+    )
+    const several = await runScript(database, ['image show --json wmi-none wmi-none2'], ['--tx', 'bulk', '-e'])
+    expect(several).toMatchObject({ code: 9, stdout: '' })
+    expect(several.stderr.match(/^Error: There is no image wmi-none2?$/gm)).toHaveLength(2)
+    expect(await newImages()).toEqual([])
+  })
+
+  test('bulk: what is printed keeps its order', async () => {
+    const run = await runScript(database, ['help image', ADD, 'account show a-shpoolxx --json'], ['--tx', 'bulk'])
+    const [id] = await newImages()
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(run.stdout).toMatch(new RegExp(`^Machine images\\n[\\s\\S]*\\n${id}\\n\\{\\n  "id": "a-shpoolxx"`))
+  })
+
+  test('bulk: a script that fails shows no help either', async () => {
+    const run = await runScript(database, ['help', 'image show wmi-none'], ['--tx', 'bulk'])
+    expect(run).toMatchObject({ code: 9, stdout: '' })
+  })
+
+  test('bulk: lines see what the lines before them wrote', async () => {
+    const run = await runScript(
+      database,
+      [
+        'account add --uuid bulkuser --description "in bulk"',
+        `image add local ${OBJECT} --account-id a-bulkuser --uuid bulkone`,
+        'image modify wmi-bulkone --description changed',
+        'image label wmi-bulkone one=two',
+        'image list --quiet --owned --account-id a-bulkuser --label one=two',
+        'image show wmi-bulkone --json',
+        'image del wmi-bulkone',
+        'image list --quiet --owned --account-id a-bulkuser',
+      ],
+      ['--tx', 'bulk', '-e'],
+    )
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(run.stdout).toMatch(/^a-bulkuser\nwmi-bulkone\nwmi-bulkone\n\{\n[\s\S]*\n\}\n$/)
+    expect(JSON.parse(run.stdout.slice(run.stdout.indexOf('{')))).toMatchObject({
+      id: 'wmi-bulkone',
+      description: 'changed',
+      state: 'available',
+    })
+    expect(await database.query("SELECT state FROM images WHERE uuid = 'bulkone'")).toEqual([{ state: 'deleted' }])
+    // Its history is longer than that of the others.
+    await database.query("DELETE FROM images WHERE uuid = 'bulkone'")
+    await database.query("DELETE FROM histories WHERE uuid = 'wmi-bulkone'")
+    await newImages()
+  })
+
+  test('bulk: db migrate is refused', async () => {
+    for (const args of [[], ['-e']]) {
+      const run = await runScript(database, [ADD, 'db migrate', ADD], ['--tx', 'bulk', ...args])
+      expect(run).toMatchObject({ code: args.length === 0 ? 9 : 2, stdout: '' })
+      expect(run.stderr).toMatch(/^Error: Migrating can not be a part of --tx bulk/)
+      expect(run.stderr).toContain('Line 2 failed: db migrate\n')
+      expect(await newImages()).toEqual([])
+    }
+  })
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('bulk: %s in the middle: exit %i, nothing stored and nothing printed', async (signal, code) => {
+    await newImages()
+    const half = Array(150).fill(ADD)
+    // The one line that tells of its statements says when half is done.
+    const running = startScript(database, [...half, `${ADD} --debug`, ...half], ['--tx', 'bulk'])
+    running.process.stderr?.once('data', () => running.kill(signal))
+    const run = await running.ended
+    expect(run).toMatchObject({ code, stdout: '' })
+    expect(run.stderr).toMatch(/\nNothing was stored\n$/)
+    expect(run.stderr).not.toMatch(/ at .*:\d+|failed/)
+    expect(await newImages()).toEqual([])
+    expect(await imagesNotWhole(database)).toEqual([])
+    // Nothing is left locked.
+    expect(await runScript(database, [ADD])).toMatchObject({ code: 0, stderr: '' })
+    await newImages()
+  })
+
+  test('bulk: a signal that also ended what the last line ran: exit 130, and nothing stored', async () => {
+    const folder = newFolder()
+    const bin = folder.path
+    writeFileSync(join(bin, 'qemu-img'), '#!/bin/sh\nkill -INT $PPID; sleep 0.3; exit 1\n', { mode: 0o755 })
+    writeFileSync(join(bin, 'disk.raw'), Buffer.alloc(1024 * 1024))
+    const run = await vdcManage(['--tx', 'bulk'], {
+      input: `${ADD}\nimage add local ${bin}/disk.raw --account-id a-shpoolxx\n`,
+      env: { VDC_MANAGE_DATABASE_URI: database.uri, PATH: `${bin}:${process.env.PATH}` },
+    })
+    expect(run).toMatchObject({ code: 130, stdout: '' })
+    expect(run.stderr).toMatch(/Nothing was stored\n$/)
+    expect(await newImages()).toEqual([])
+    folder.remove()
+  })
+
+  test('none: a line that fails half-way leaves what its statements wrote, and later lines run', async () => {
+    const trigger =
+      engine === 'mariadb'
+        ? `CREATE TRIGGER ${database.uri.split('/').at(-1)}.refuse BEFORE INSERT ON histories FOR EACH ROW BEGIN IF NEW.vchar_value = 'half' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no half things'; END IF; END`
+        : "CREATE TRIGGER refuse BEFORE INSERT ON histories WHEN NEW.vchar_value = 'half' BEGIN SELECT RAISE(ABORT, 'no half things'); END"
+    await database.query(trigger)
+    await newImages()
+    const script = [ADD, `${ADD} --uuid half${engine}1 --display-name half`, ADD]
+    const each = await runScript(database, script)
+    expect(each).toMatchObject({
+      code: 9,
+      stderr: expect.stringMatching(/no half things.*\n(Hint.*\n)?Line 2 failed/),
+    })
+    expect(await newImages()).toEqual(linesOf(each.stdout))
+    const bulk = await runScript(database, script, ['--tx', 'bulk'])
+    expect(bulk).toMatchObject({ code: engine === 'mariadb' ? 9 : 6, stdout: '' })
+    expect(bulk.stderr).toMatch(/^Nothing was stored$/m)
+    expect(await newImages()).toEqual([])
+    expect(await imagesNotWhole(database)).toEqual([])
+
+    const none = await runScript(database, script, ['--tx', 'none'])
+    expect(none.code).toBe(9)
+    expect(none.stderr).toMatch(/no half things.*\n(Hint.*\n)?Line 2 failed/)
+    const ids = await newImages()
+    expect(ids).toEqual([linesOf(none.stdout)[0], `wmi-half${engine}1`, linesOf(none.stdout)[1]])
+    expect(await imagesNotWhole(database)).toEqual([`wmi-half${engine}1`])
+
+    const stopped = await runScript(
+      database,
+      [ADD, `${ADD} --uuid half${engine}2 --display-name half`, ADD],
+      ['--tx', 'none', '-e'],
+    )
+    expect(stopped.code).toBe(engine === 'mariadb' ? 1 : 6)
+    expect(await newImages()).toEqual([...linesOf(stopped.stdout), `wmi-half${engine}2`])
+    await database.query('DROP TRIGGER refuse')
+    await database.query("DELETE FROM images WHERE uuid LIKE 'half%'")
+    await newImages()
+  })
+
+  test.each(MODES)('%s: the same script stores the same', async (tx) => {
+    await newImages()
+    const script = [`${ADD} --description one`, ADD, `image add volume ${OBJECT} --account-id a-shpoolxx`]
+    const run = await runScript(database, script, ['--tx', tx])
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(await newImages()).toEqual(linesOf(run.stdout))
+    expect(linesOf(run.stdout)).toHaveLength(3)
+    expect(await imagesNotWhole(database)).toEqual([])
+  })
+})
+
+describe('on MariaDB alone', () => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newDatabaseWithObject('mariadb')
+  })
+  afterAll(() => database.remove())
+  const name = () => database.uri.split('/').at(-1)
+  const isInsert = (sql: string) => /^insert into `images`/i.test(sql)
+
+  test.each(MODES)('--tx %s: 50 lines over one connection', async (tx) => {
+    const { run, proxy } = await runThroughProxy(
+      database,
+      [...Array(48).fill(ADD), 'image list --quiet', 'account show a-shpoolxx'],
+      ['-e', '--tx', tx],
+    )
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(proxy.connections()).toBe(1)
+    expect(proxy.statements()).toBeGreaterThan(200)
+  })
+
+  test('errors in between leave the connection as it is', async () => {
+    const { run, proxy } = await runThroughProxy(
+      database,
+      Array(10)
+        .fill([ADD, 'image show wmi-none', `${ADD} --arch sparc`, 'account add --uuid shpoolxx'])
+        .flat(),
+      [],
+    )
+    expect(run.code).toBe(9)
+    expect(linesOf(run.stdout)).toHaveLength(10)
+    expect(proxy.connections()).toBe(1)
+  })
+
+  test('a script without commands for the database makes no connection', async () => {
+    const { run, proxy } = await runThroughProxy(database, ['# one', 'help image', '', '--version', 'exit'], [])
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(proxy.connections()).toBe(0)
+  })
+
+  describe.each([[[]], [['-e']]])('a connection lost in the middle, with options %j', (args) => {
+    test('bulk: exit 6, nothing stored, nothing printed, no other line runs', async () => {
+      const before = await imageIds(database)
+      let inserts = 0
+      let after = 0
+      const { run } = await runThroughProxy(
+        database,
+        Array(20).fill(ADD),
+        ['--tx', 'bulk', ...args],
+        () => (_, sql) => {
+          if (inserts >= 10) after++
+          return isInsert(sql) && ++inserts === 10 ? 'cut' : 'pass'
+        },
+      )
+      expect(inserts).toBe(10)
+      expect(after).toBe(0)
+      expect(run).toMatchObject({ code: 6, stdout: '' })
+      expect(run.stderr).toMatch(/^Nothing was stored\nLine 10 failed: .*\nError: .*the connection was lost.*\n/)
+      expect(await imageIds(database)).toEqual(before)
+      expect(await imagesNotWhole(database)).toEqual([])
+    })
+
+    test('each: that line fails, and what came before it stays', async () => {
+      const before = await imageIds(database)
+      let inserts = 0
+      const { run, proxy } = await runThroughProxy(
+        database,
+        Array(20).fill(ADD),
+        args,
+        () => (_, sql) => (isInsert(sql) && ++inserts === 10 ? 'cut' : 'pass'),
+      )
+      const added = (await imageIds(database)).slice(before.length)
+      expect(added).toHaveLength(args.includes('-e') ? 9 : 19)
+      expect(run).toMatchObject({ code: args.includes('-e') ? 6 : 9, stdout: `${added.join('\n')}\n` })
+      expect(run.stderr).toMatch(/^Error: .*the connection was lost.*\n(Hint: .*\n)?Line 10 failed: .*\n$/)
+      expect(proxy.connections()).toBe(args.includes('-e') ? 1 : 2)
+      expect(await imagesNotWhole(database)).toEqual([])
+    })
+
+    test('bulk: while it commits: exit 6, and it is said that nobody knows', async () => {
+      const before = await imageIds(database)
+      const { run } = await runThroughProxy(
+        database,
+        Array(5).fill(ADD),
+        ['--tx', 'bulk', ...args],
+        () => (_, sql) => (/^COMMIT/i.test(sql) ? 'cut' : 'pass'),
+      )
+      expect(run).toMatchObject({ code: 6, stdout: '' })
+      expect(run.stderr).toMatch(/^Error: .*may or may not be stored\nHint: .*\n$/)
+      expect(await imageIds(database)).toEqual(before)
+    })
+  })
+
+  test('bulk: one transaction, committed once, and killed with SIGKILL nothing of it', async () => {
+    const before = await imageIds(database)
+    const statements: string[] = []
+    const { run } = await runThroughProxy(database, Array(3).fill(ADD), ['--tx', 'bulk'], () => (_, sql) => {
+      statements.push(sql)
+      return 'pass'
+    })
+    expect(run.code).toBe(0)
+    expect(statements.filter((sql) => /^BEGIN/i.test(sql))).toHaveLength(1)
+    expect(statements.filter((sql) => /^COMMIT/i.test(sql))).toHaveLength(1)
+    expect(await imageIds(database)).toHaveLength(before.length + 3)
+
+    for (const moment of [1, 5, 10]) {
+      let inserts = 0
+      const killed = await runThroughProxy(database, Array(10).fill(ADD), ['--tx', 'bulk'], ({ kill }) => (_, sql) => {
+        if (isInsert(sql) && ++inserts === moment) kill('SIGKILL')
+        return 'pass'
+      })
+      expect(killed.run).toMatchObject({ signal: 'SIGKILL', stdout: '' })
+      expect(inserts).toBe(moment)
+    }
+    await sleep(100)
+    expect(await imageIds(database)).toHaveLength(before.length + 3)
+  })
+
+  test('signals between two lines of --tx each end it: what was printed stays', async () => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      const before = await imageIds(database)
+      let inserts = 0
+      const { run } = await runThroughProxy(database, Array(20).fill(ADD), [], ({ kill }) => (_, sql) => {
+        if (isInsert(sql) && ++inserts === 10) kill(signal)
+        return 'pass'
+      })
+      expect(run.signal).toBe(signal)
+      await sleep(100)
+      expect((await imageIds(database)).slice(before.length)).toEqual(linesOf(run.stdout))
+      expect(linesOf(run.stdout)).toHaveLength(9)
+      expect(await imagesNotWhole(database)).toEqual([])
+    }
+  })
+
+  describe('a deadlock', () => {
+    beforeAll(async () => {
+      await database.query('CREATE TABLE attempts (id int NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=MyISAM')
+      // Two attempts at the second of these images fail as a deadlock's victim would.
+      await database.query(
+        `CREATE TRIGGER ${name()}.fail_twice BEFORE INSERT ON images FOR EACH ROW BEGIN IF NEW.display_name = 'deadlock' THEN INSERT INTO attempts VALUES (NULL); IF (SELECT COUNT(*) FROM attempts) <= 2 THEN SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock found'; END IF; END IF; END`,
+      )
+    })
+    afterAll(async () => {
+      await database.query('DROP TRIGGER fail_twice')
+      await database.query('DROP TABLE attempts')
+    })
+
+    test.each([
+      ['bulk', 3],
+      ['each', 1],
+    ] as const)('%s: what it undid is run again', async (tx, times) => {
+      await database.query('DELETE FROM attempts')
+      const before = await imageIds(database)
+      const script = [ADD, 'image list --quiet', ADD, `${ADD} --display-name deadlock`, ADD]
+      let firsts = 0
+      const { run } = await runThroughProxy(database, script, ['--tx', tx, '-e'], () => (_, sql) => {
+        if (isInsert(sql) && !sql.includes("'deadlock'")) firsts++
+        return 'pass'
+      })
+      const after = await imageIds(database)
+      const [a, b, c, d] = after.slice(before.length)
+      expect(after).toHaveLength(before.length + 4)
+      expect(run).toMatchObject({ code: 0, stderr: '' })
+      expect(linesOf(run.stdout)).toEqual([a, ...before, a, b, c, d])
+      expect(firsts).toBe(2 * times + 1)
+      expect(await database.query('SELECT COUNT(*) AS n FROM attempts')).toEqual([{ n: 3 }])
+      expect(await imagesNotWhole(database)).toEqual([])
+    })
+  })
+
+  test('a server that is not there: exit 6, with or without -e', async () => {
+    const nowhere = { uri: 'mysql://root@127.0.0.1:1/none' }
+    for (const tx of MODES) {
+      expect(await runScript(nowhere, [ADD, ADD], ['-e', '--tx', tx])).toMatchObject({ code: 6, stdout: '' })
+      const run = await runScript(nowhere, [ADD, ADD], ['--tx', tx])
+      expect(run).toMatchObject({ code: tx === 'bulk' ? 6 : 9, stdout: '' })
+    }
+  })
+})

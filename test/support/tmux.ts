@@ -1,0 +1,122 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import { inject } from 'vitest'
+import { environment, PROGRAM } from './cli.ts'
+
+/** Milliseconds that something may take to appear on the screen. */
+const PATIENCE = 20_000
+
+/** A real terminal, of a tmux server of its own, in which the program runs. */
+export interface Terminal {
+  /** Types text, as it stands. */
+  type(text: string): Promise<void>
+  /** Presses keys by tmux's names: Enter, Tab, Up, C-c. Each comes alone, as Node takes what comes together for pasted. */
+  press(...keys: string[]): Promise<void>
+  /** What it shows, scrolled-off lines included; without blanks at the ends of lines. */
+  screen(): Promise<string>
+  /** Waits until the screen holds what is asked for, and returns it. */
+  until(shown: RegExp): Promise<string>
+  /** Waits until the line with the cursor is this, its last blanks included. */
+  untilLine(line: string): Promise<void>
+  /** Forgets what was shown so far. */
+  clear(): Promise<void>
+  /** The process id of the program. */
+  pid(): Promise<number>
+  /** The exit code of the program, which must end. */
+  exitCode(): Promise<number>
+  /** Ends the terminal and whatever runs in it. */
+  close(): Promise<void>
+}
+
+/** How a terminal is started. */
+export interface TerminalOptions {
+  database: { uri: string }
+  /** The home folder, where the history is. */
+  home: string
+  cwd?: string
+  env?: Record<string, string>
+}
+
+/**
+ * Starts a line of sh in a terminal, in which `vdc-manage` is the program; what
+ * it exits with is shown behind it.
+ */
+export async function startTerminal(line: string, options: TerminalOptions): Promise<Terminal> {
+  const folder = mkdtempSync(join(inject('folder'), 'tmux-'))
+  await execa('ln', ['-s', PROGRAM, join(folder, 'vdc-manage')])
+  const env = environment({ database: options.database, env: { HOME: options.home, ...options.env } })
+  const tmux = (args: string[]) =>
+    execa('tmux', ['-u', '-L', 'test', '-f', '/dev/null', ...args], {
+      env: { ...env, PATH: `${folder}:${env.PATH}`, LC_ALL: 'C.UTF-8', TMUX_TMPDIR: folder, TERM: 'xterm' },
+      extendEnv: false,
+      cwd: options.cwd ?? folder,
+    })
+  // TERM is tmux's own in a terminal of it.
+  const term = options.env?.TERM === undefined ? '' : `TERM=${options.env.TERM} `
+  await tmux([
+    'new-session',
+    '-d',
+    '-x',
+    '120',
+    '-y',
+    '40',
+    `${term}sh -c '${line}'; echo "exit code $?"; exec sleep 600`,
+  ])
+
+  const screen = async () => (await tmux(['capture-pane', '-p', '-J', '-S', '-'])).stdout.replace(/[ \n]+$/gm, '')
+  const untilTrue = async (isThere: () => Promise<boolean>, what: string) => {
+    const deadline = Date.now() + PATIENCE
+    while (!(await isThere())) {
+      if (Date.now() > deadline) throw new Error(`The terminal does not show ${what}:\n${await screen()}`)
+      await sleep(30)
+    }
+  }
+  const terminal: Terminal = {
+    async type(text) {
+      await tmux(['send-keys', '-l', '--', text])
+    },
+    async press(...keys) {
+      for (const key of keys) await tmux(['send-keys', key])
+    },
+    screen,
+    async until(shown) {
+      let text = ''
+      await untilTrue(async () => {
+        text = await screen()
+        return shown.test(text)
+      }, String(shown))
+      return text
+    },
+    async untilLine(line) {
+      await untilTrue(async () => {
+        const { stdout } = await tmux(['display-message', '-p', '#{cursor_x} #{cursor_y}'])
+        const [x, y] = stdout.split(' ').map(Number) as [number, number]
+        const text = (await tmux(['capture-pane', '-p', '-N', '-S', String(y), '-E', String(y)])).stdout
+        return x === line.length && text.trimEnd() === line.trimEnd()
+      }, `the line '${line}'`)
+    },
+    async clear() {
+      await tmux(['send-keys', '-R'])
+      await tmux(['clear-history'])
+    },
+    async pid() {
+      const { stdout } = await tmux(['display-message', '-p', '#{pane_pid}'])
+      // The pane's sh may have another with the line, and the program may have qemu-img.
+      let pid = Number(stdout)
+      while (basename(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] as string) !== 'node')
+        pid = Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'), 10)
+      return pid
+    },
+    async exitCode() {
+      const text = await terminal.until(/^exit code \d+$/m)
+      return Number(/^exit code (\d+)$/m.exec(text)?.[1])
+    },
+    async close() {
+      await tmux(['kill-server'])
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+  return terminal
+}
