@@ -60,7 +60,9 @@ function isValue(config: Config, command: string, words: readonly string[], at: 
 
 /** The option of a command that a word spells, with or without its value. */
 function optionOf(config: Config, command: string, word: string) {
-  const spelt = word.replace(/=.*$/s, '').replaceAll('_', '-')
+  // Of several in one word, such as -ef, the last may take a value.
+  const short = /^-[A-Za-z]*([A-Za-z])$/.exec(word)?.[1]
+  const spelt = short === undefined ? word.replace(/=.*$/s, '').replaceAll('_', '-') : `-${short}`
   return Object.values(config.findCommand(command)?.flags ?? {}).find(({ name, char, aliases = [] }) =>
     [`-${char}`, ...[name, ...aliases].map((each) => `--${each}`)].includes(spelt),
   )

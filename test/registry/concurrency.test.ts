@@ -11,6 +11,18 @@ import { countRows, ENGINES, newDatabase, newSqlite, type TestDatabase } from '.
 import { makeImage, newFolder } from '../support/images.ts'
 import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
 
+/** Waits until some process waits for a lock. */
+async function untilBlocked(database: TestDatabase): Promise<void> {
+  for (;;) {
+    const [row] = await database.query(
+      "SELECT COUNT(*) AS n FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+    )
+    if (Number(row?.n) > 0) return
+    // The table stays as it was for a tenth of a second after it was read.
+    await sleep(200)
+  }
+}
+
 const TWENTY = Array.from({ length: 20 }, (_, number) => number)
 
 describe.each(ENGINES)('twenty at once on %s', (engine) => {
@@ -143,4 +155,65 @@ test('twenty first uses of one SQLite file: it is made once, and all succeed', {
   for (const run of runs) expect(run).toMatchObject({ code: 0, stderr: '' })
   expect(await countRows(database)).toMatchObject({ accounts: 22 })
   await database.remove()
+})
+
+describe('a storage that is deleted while something is put into it, on MariaDB', () => {
+  let database: TestDatabase
+  const folder = newFolder()
+  beforeAll(async () => {
+    database = await newDatabase('mariadb')
+  })
+  afterAll(async () => {
+    await database.remove()
+    folder.remove()
+  })
+
+  test.each([
+    ['image', 'add', 'local', 'FILE', '--account-id', 'a-shpoolxx'],
+    ['backupobject', 'add', '--from-file', 'FILE'],
+    ['backupobject', 'add', '--from-file', 'FILE', '--object-key', 'k'],
+    ['backupobject', 'add', '--display-name', 'x', '--object-key', 'k', '--size', '1', '--checksum', '0'.repeat(32)],
+  ])('%s %s %s … does not', async (...words) => {
+    const args = words.filter((word): word is string => word !== undefined)
+    const path = await makeImage(join(folder.path, `${Date.now()}.qcow2`))
+    const id = (
+      await vdcManage(
+        [
+          'backupstorage',
+          'add',
+          '--display-name',
+          's',
+          '--base-uri',
+          `file://${folder.path}/`,
+          '--storage-type',
+          'local',
+        ],
+        { database, reject: true },
+      )
+    ).stdout.trim()
+    const named = args.includes('--object-key') ? ['--storage-id', id] : []
+    await database.query('START TRANSACTION')
+    await database.query('UPDATE backup_storages SET deleted_at = UTC_TIMESTAMP() WHERE uuid = ?', [
+      id.slice('bkst-'.length),
+    ])
+    const adding = vdcManage([...args.map((word) => (word === 'FILE' ? path : word)), ...named], { database })
+    await untilBlocked(database)
+    await database.query('COMMIT')
+    const run = await adding
+    if (named.length > 0)
+      expect(run).toMatchObject({
+        code: 3,
+        stdout: '',
+        stderr: expect.stringContaining(`There is no backup storage ${id}`),
+      })
+    else expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(
+      await database.query(
+        'SELECT o.uuid FROM backup_objects AS o JOIN backup_storages AS s ON s.id = o.backup_storage_id WHERE s.uuid = ? AND o.deleted_at IS NULL',
+        [id.slice('bkst-'.length)],
+      ),
+    ).toEqual([])
+    await database.query('UPDATE backup_storages SET deleted_at = UTC_TIMESTAMP()')
+    await database.query('UPDATE backup_objects SET deleted_at = UTC_TIMESTAMP()')
+  })
 })
