@@ -6,7 +6,7 @@ import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
 import { debugging, openConfigured, sharedRegistry } from './registry-of-session.ts'
 import { errorText, reportError } from './report-error.ts'
 import { originalSpelling } from './spelling.ts'
-import { type Column, renderTable } from './table.ts'
+import { type Column, renderFields, renderTable } from './table.ts'
 
 /** Exit code of a command on several things of which some failed. */
 const PARTLY_DONE = 9
@@ -86,22 +86,38 @@ export abstract class BaseCommand extends Command {
     return all
   }
 
-  /** Runs another command in the place of this one, with the global options of this one. */
-  protected async runInstead(id: string): Promise<undefined> {
-    await this.config.runCommand(id, [...this.argv])
-  }
-
   /**
-   * Refuses options of a list beside ids, for a command that is a list without ids.
+   * Shows things one after the other, or without ids runs the command that lists
+   * them, with the options of this one.
    *
+   * @param list id and options of that command; beside ids its options are refused.
+   * @returns what `--json` prints: the one thing, or an array of several.
    * @throws VdcError USAGE.
    */
-  protected refuseWithIds(given: object, options: readonly string[]): void {
-    const stray = options.find((option) => ![undefined, false].includes(given[option as keyof typeof given]))
-    if (stray === undefined) return
-    throw new VdcError('USAGE', `--${stray} chooses from a list, and ids are given`, {
-      hint: 'Leave one of them out',
-    })
+  protected async showOrList<T extends object>(
+    ids: readonly string[] | undefined,
+    given: object,
+    list: { id: string; options: object },
+    show: (registry: Registry, id: string) => Promise<T>,
+  ): Promise<T | (T | Failure)[] | undefined> {
+    if (ids === undefined) {
+      await this.config.runCommand(list.id, [...this.argv])
+      return undefined
+    }
+    const isGiven = (option: string) => ![undefined, false].includes(given[option as keyof typeof given])
+    const stray = Object.keys(list.options).find(isGiven)
+    if (stray !== undefined) {
+      throw new VdcError('USAGE', `--${stray} chooses from a list, and ids are given`, {
+        hint: 'Leave one of them out',
+      })
+    }
+    return this.withRegistry((registry) =>
+      this.forEachId(ids, async (id) => {
+        const thing = await show(registry, id)
+        await this.printText(renderFields(thing))
+        return thing
+      }),
+    )
   }
 
   /**

@@ -1,6 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { renderFields } from '../../cli/table.ts'
 import { showObject } from '../../registry/backup-object/details.ts'
 
 const LIST = flags.list('backup objects')
@@ -19,15 +18,6 @@ export default class BackupObjectShow extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(BackupObjectShow)
-    const ids = args.id
-    if (ids === undefined) return this.runInstead('backupobject:list')
-    this.refuseWithIds(given, Object.keys(LIST))
-    return this.withRegistry((registry) =>
-      this.forEachId(ids, async (id) => {
-        const object = await showObject(registry, id)
-        await this.printText(renderFields(object))
-        return object
-      }),
-    )
+    return this.showOrList(args.id, given, { id: 'backupobject:list', options: LIST }, showObject)
   }
 }

@@ -1,6 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { renderFields } from '../../cli/table.ts'
 import { showStorage } from '../../registry/backup-storage/details.ts'
 
 const LIST = flags.list('backup storages')
@@ -19,15 +18,6 @@ export default class BackupStorageShow extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(BackupStorageShow)
-    const ids = args.id
-    if (ids === undefined) return this.runInstead('backupstorage:list')
-    this.refuseWithIds(given, Object.keys(LIST))
-    return this.withRegistry((registry) =>
-      this.forEachId(ids, async (id) => {
-        const storage = await showStorage(registry, id)
-        await this.printText(renderFields(storage))
-        return storage
-      }),
-    )
+    return this.showOrList(args.id, given, { id: 'backupstorage:list', options: LIST }, showStorage)
   }
 }

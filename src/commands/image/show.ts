@@ -1,7 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { imageList } from '../../cli/image-flags.ts'
-import { renderFields } from '../../cli/table.ts'
 import { showImage } from '../../registry/image/details.ts'
 
 export default class ImageShow extends BaseCommand {
@@ -18,15 +17,6 @@ export default class ImageShow extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(ImageShow)
-    const ids = args.id
-    if (ids === undefined) return this.runInstead('image:list')
-    this.refuseWithIds(given, Object.keys(imageList))
-    return this.withRegistry((registry) =>
-      this.forEachId(ids, async (id) => {
-        const image = await showImage(registry, id)
-        await this.printText(renderFields(image))
-        return image
-      }),
-    )
+    return this.showOrList(args.id, given, { id: 'image:list', options: imageList }, showImage)
   }
 }
