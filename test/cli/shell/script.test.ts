@@ -324,9 +324,11 @@ describe('on any engine', () => {
       expect(await database.query('SELECT * FROM accounts')).toEqual(all)
 
       const path = newFile(script.join('\n'))
-      const named = await vdcManage(['--exit-on-error', '-f', path], { database })
-      expect(named).toMatchObject({ code, stderr: run.stderr.replace('Line 4', `${path}, line 4`) })
-      expect(await newImages()).toHaveLength(1)
+      for (const options of [['--exit-on-error', '-f'], ['-ef']]) {
+        const named = await vdcManage([...options, path], { database })
+        expect(named).toMatchObject({ code, stderr: run.stderr.replace('Line 4', `${path}, line 4`) })
+        expect(await newImages()).toHaveLength(1)
+      }
     })
 
     test('without -e the others run, and the exit code is 9', async () => {
