@@ -136,6 +136,18 @@ export abstract class BaseCommand extends Command {
     return given as T & { [P in K]: NonNullable<T[P]> }
   }
 
+  /**
+   * Says so where nothing is given that is to be changed: as in the original that
+   * is no error, but options that got lost on the way should not go unnoticed.
+   *
+   * @param given the options of the command.
+   */
+  protected async noteNoChange(given: object): Promise<void> {
+    const own = Object.keys(this.ctor.flags)
+    if (Object.entries(given).some(([name, value]) => own.includes(name) && value !== undefined)) return
+    await writeNote('Nothing is given that is to be changed')
+  }
+
   /** Says something to a person, on stderr. */
   protected async note(text: string): Promise<void> {
     await writeNote(text)

@@ -10,4 +10,5 @@ export const EXIT_STATUS: Readonly<Record<number, string>> = {
   7: 'the schema is missing or must be migrated',
   9: 'of several things, one or more failed',
   130: 'interrupted; nothing is half done',
+  143: 'terminated; nothing is half done',
 }

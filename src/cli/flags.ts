@@ -36,7 +36,10 @@ export const deleted = (what: string) => Flags.boolean({ summary: `Show deleted 
 export const quiet = () => Flags.boolean({ char: 'q', summary: 'Print ids only, one a line.', exclusive: ['json'] })
 
 export const at = () =>
-  text('TIME', 'Show it as it was then: 2026-11-24, "2026-11-24 09:30" or ISO 8601 with a zone; UTC without one.')
+  text(
+    'TIME',
+    'Show it as it was at the end of a day or minute, or at a second: 2026-11-24, "2026-11-24 09:30" or ISO 8601 with a zone; UTC without one.',
+  )
 export const force = (summary: string) => Flags.boolean({ summary })
 export const ignoreMissing = (what: string) =>
   Flags.boolean({ summary: `${what} that is deleted already or never was is no error.` })

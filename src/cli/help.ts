@@ -10,6 +10,10 @@ const ENVIRONMENT: [string, string][] = [
   ],
   ['CONF_PATH', 'The dcmgr.conf to read instead of that below /etc.'],
 ]
+const SHELL: [string, string][] = [
+  ['vdc-manage', 'Runs commands as they are typed, or those of stdin.'],
+  ['vdc-manage -f FILE', 'Runs those of a file; vdc-manage shell --help tells of -e and --tx.'],
+]
 const FILES: [string, string][] = [
   ['/etc/wakame-vdc/dcmgr.conf', 'Settings of an installation of Wakame-vdc.'],
   ['~/.local/share/vdc-manage/registry.sqlite', 'The embedded registry, made on first use.'],
@@ -44,6 +48,7 @@ export default class VdcHelp extends Help {
   /** The program's own help also says where the database is looked for. */
   protected override async showRootHelp(): Promise<void> {
     await super.showRootHelp()
+    this.log(`${this.section('SHELL', SHELL)}\n`)
     this.log(`${this.section('ENVIRONMENT', ENVIRONMENT)}\n\n${this.section('FILES', FILES)}\n`)
   }
 

@@ -6,9 +6,9 @@ const bytes = (summary: string) => flags.text('BYTES', summary)
 
 /** Flags for what a file of the object's bytes would tell. */
 const contents = {
-  size: bytes('Size of the disk image when it is unpacked.'),
+  size: bytes('Size of the disk image when it is unpacked. Required without a file.'),
   'allocation-size': bytes('Size of the file as it lies in the storage. Default: the size.'),
-  checksum: flags.text('MD5', 'MD5 of the file as it lies in the storage, in hex.'),
+  checksum: flags.text('MD5', 'MD5 of the file as it lies in the storage, in hex. Required without a file.'),
 }
 
 /** What a new backup object is given, with its defaults. */
@@ -46,7 +46,7 @@ export const objectChanges = {
   'object-key': flags.text('KEY', 'Where it lies in the storage: joined to its base URI.'),
   size: bytes('Size of the disk image when it is unpacked.'),
   'allocation-size': bytes('Size of the file as it lies in the storage.'),
-  checksum: contents.checksum,
+  checksum: flags.text('MD5', 'MD5 of the file as it lies in the storage, in hex.'),
   'container-format': flags.choice(values.CONTAINER_FORMATS, 'How the disk image is packed.'),
   state: flags.choice(values.STATES, 'State.'),
   progress: newObject.progress,

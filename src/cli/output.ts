@@ -5,7 +5,7 @@ interface Held {
   text: string
   id: string | undefined
 }
-let held: { what: 'all' | 'ids'; texts: Held[] } | undefined
+let held: { what: 'all' | 'ids'; texts: Held[]; isLost?: boolean } | undefined
 
 /** From now on keeps back what is written to stdout: all of it, or what tells that something is stored. */
 export function holdOutput(what: 'all' | 'ids'): void {
@@ -20,6 +20,13 @@ export function isHoldingAll(): boolean {
 /** Forgets what was kept back, as it did not come true. */
 export function dropOutput(): void {
   held = undefined
+}
+
+/** From now on nothing is promised of what is kept back, as it will not come true; returns whether that is news. */
+export function giveUpOutput(): boolean {
+  const isNews = held !== undefined && !held.isLost
+  if (held !== undefined) held.isLost = true
+  return isNews
 }
 
 /** Tells on stderr of what was kept back that it may be stored, or not, as nobody knows; and forgets it. */
@@ -59,7 +66,7 @@ export function outputClosed(): VdcError {
 export async function writeOut(text: string, id?: string): Promise<boolean> {
   if (held?.what === 'all' || (held?.what === 'ids' && id !== undefined)) {
     held.texts.push({ text, id })
-    if (held.what === 'ids') await writeNote(`Stored when this session ends: ${id}`)
+    if (held.what === 'ids' && !held.isLost) await writeNote(`Stored when this session ends: ${id}`)
     return true
   }
   try {

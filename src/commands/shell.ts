@@ -11,7 +11,7 @@ export default class Shell extends BaseCommand {
     "grep -v '\\s*#' images.txt | <%= config.bin %> -e",
     '<%= config.bin %> -f images.txt --tx bulk',
   ]
-  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130, 143]
   static override flags = {
     file: Flags.string({ char: 'f', helpValue: 'FILE', summary: 'Read the commands from this file; - is stdin.' }),
     'exit-on-error': Flags.boolean({

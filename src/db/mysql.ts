@@ -43,7 +43,11 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     }
     override async _query(connection: unknown, query: { options?: object }): Promise<unknown> {
       query.options = { ...query.options, timeout: STATEMENT_TIMEOUT }
-      return super._query(connection, query)
+      return super._query(connection, query).catch((error: Error & { sqlMessage?: string }) => {
+        // knex puts the statement, with its values, in front of the message.
+        error.sqlMessage ??= error.message
+        throw error
+      })
     }
     override async query(connection: unknown, query: { sql: string } | string): Promise<unknown> {
       interruption.throwBefore(typeof query === 'string' ? query : query.sql)

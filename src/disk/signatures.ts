@@ -69,7 +69,11 @@ export async function refuseBySignature(file: ImageFile): Promise<void> {
   const refuse = (why: string, hint: string) => new VdcError('FILE_REFUSED', `The file ${file.path} ${why}`, { hint })
 
   const wrapper = WRAPPERS.find((signature) => begins(head, signature)) ?? (isTarHeader(head) ? TAR : undefined)
-  if (wrapper) throw refuse(`is ${wrapper.name}, not a disk image`, 'Unpack it and register the disk image inside')
+  if (wrapper) {
+    const packed =
+      wrapper === GZIP || wrapper === TAR ? ', or register it as it is: vdc-manage backupobject add --from-file' : ''
+    throw refuse(`is ${wrapper.name}, not a disk image`, `Unpack it and register the disk image inside${packed}`)
+  }
 
   const flatten = `Make one file of it: qemu-img convert -O qcow2 ${file.path} OUT.qcow2`
   if (

@@ -5,7 +5,7 @@ import { type ErrorCode, VdcError } from '../errors.ts'
 const TIME = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?)?$/i
 
 /**
- * Reads a time as people type it: `2026-11-24` (its end), `2026-11-24 09:30`,
+ * Reads a time as people type it: `2026-11-24`, `2026-11-24 09:30` (their ends),
  * `2026-11-24T09:30:00Z`, `…+09:00`; without a zone it is UTC, as all times here.
  *
  * @returns ISO 8601 UTC without a fraction, `YYYY-MM-DDTHH:MM:SSZ`.
@@ -14,7 +14,9 @@ const TIME = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+
 export function parseTime(text: string): string {
   const [, day, clock, zone] = TIME.exec(text) ?? []
   const offset = (zone ?? 'Z').toUpperCase().replace(/^([+-]\d{2}):?(\d{2})$/, '$1:$2')
-  const time = new Date(`${day}T${clock ?? '23:59:59'}${offset}`)
+  const time = new Date(
+    `${day}T${clock === undefined ? '23:59:59' : clock.length === 5 ? `${clock}:59` : clock}${offset}`,
+  )
   const midnight = new Date(`${day}T00:00:00Z`)
   // JavaScript takes 30 February for 2 March.
   const isDay = !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(`${day}`)

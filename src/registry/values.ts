@@ -41,5 +41,7 @@ export const OWN_LABELS = 'vdc-manage.'
 /** Labels of a backup object that hold what its table has no column for. */
 export const SHA256_LABEL = 'vdc-manage.sha256'
 export const VIRTUAL_SIZE_LABEL = 'vdc-manage.virtual-size'
+/** QEMU's name of what was found in a file that became an object, and of which images are made later; raw without it. */
+export const FILE_FORMAT_LABEL = 'vdc-manage.file-format'
 /** Label of a backup storage that makes its uuid unique: `backup_storages` has no unique index, `resource_labels` has. */
 export const CLAIM_LABEL = 'vdc-manage.claim'

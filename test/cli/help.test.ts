@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { ROOT, vdcManage } from '../support/cli.ts'
-import { newSqlite } from '../support/databases.ts'
+import { ROOT, runLines, shell, vdcManage } from '../support/cli.ts'
+import { newDatabase, newSqlite } from '../support/databases.ts'
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
-  commands: Record<string, { aliases: string[]; summary: string }>
+  commands: Record<string, { aliases: string[]; summary: string; examples: string[] }>
 }
 const commands = Object.keys(manifest.commands).map((id) => id.split(':'))
 
@@ -28,6 +28,30 @@ describe('help', () => {
       expect(name).not.toBe('')
     },
   )
+
+  test('has examples with jq that answer', async () => {
+    const database = await newDatabase('sqlite')
+    await runLines(
+      [
+        'backupstorage add --uuid bkst-local --display-name s --base-uri file:///srv/s/ --storage-type local',
+        `backupobject add --uuid bo-k3x9q0bz --display-name o --storage-id bkst-local --object-key o.raw --size 512 --checksum ${'0'.repeat(32)}`,
+        'account add --uuid a-k3x9q0bz',
+        'image add local bo-k3x9q0bz --uuid wmi-k3x9q0bz --account-id a-k3x9q0bz --state pending',
+      ],
+      { database },
+    )
+    const examples = Object.values(manifest.commands)
+      .flatMap((command) => command.examples)
+      .filter((example) => example.includes('| jq'))
+    expect(examples.length).toBeGreaterThanOrEqual(5)
+    for (const example of examples) {
+      const run = await shell(example.replaceAll('<%= config.bin %>', 'vdc-manage'), { database })
+      expect({ example, ...run }).toMatchObject({ code: 0, stderr: '' })
+      expect(run.stdout).toMatch(/^[\w:/. -]+\n/)
+      expect(run.stdout).not.toMatch(/null|\(/)
+    }
+    await database.remove()
+  })
 
   test('is not what the value of an option asks for', async () => {
     const database = newSqlite()

@@ -16,7 +16,7 @@ export async function expectRefused(database: TestDatabase, args: string[], refu
   expect(run).toMatchObject({ code: refusal.exit, stdout: '' })
   const [error = '', hint, ...rest] = run.stderr
     .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('Warning: '))
+    .filter((line) => line !== '' && !/^(?:Warning: |Nothing is given)/.test(line))
   expect(error).toMatch(/^Error: /)
   if (typeof refusal.message === 'string') expect(error).toContain(refusal.message)
   else expect(error).toMatch(refusal.message)

@@ -164,7 +164,6 @@ const VERBS: Readonly<Record<string, Verb>> = {
   },
   'image-modify-nothing': {
     steps: [
-      { words: ['image', 'modify', 'wmi-full'] },
       {
         words: [
           ...['image', 'modify', 'wmi-full', '--account-id', 'a-team', '--arch', 'x86_64', '--is-public'],

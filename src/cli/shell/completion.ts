@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command, Config } from '@oclif/core'
 import type { Kind } from '../../registry/identifiers.ts'
 import { SHELL } from '../dispatch.ts'
@@ -24,6 +25,8 @@ const KIND_OF_VALUE: Readonly<Record<string, Kind>> = {
 /** Commands that make what their option --uuid names, so that no known id fits. */
 const NEW_ID = 'uuid'
 const FILES = ['PATH', 'FILE']
+/** Milliseconds after which nobody waits for candidates, as from a database that does not answer. */
+const PATIENCE = 1500
 const BUILT_IN = ['exit', 'help', 'quit']
 
 /**
@@ -44,8 +47,13 @@ export async function completeLine(config: Config, shared: SharedRegistry, line:
   const before = (isBetween ? words : words.slice(0, -1)).map(({ value }) => value)
   // A word with quotes stands otherwise in the line than what it means.
   if (open !== undefined || ![typed, escaped(typed)].includes(written)) return [[], written]
-  const candidates = await candidatesFor(config, shared, before, typed).catch(() => [])
-  const fitting = [...new Set(candidates)].filter((candidate) => candidate.startsWith(typed)).sort()
+  const candidates = await Promise.race([
+    candidatesFor(config, shared, before, typed).catch(() => []),
+    sleep(PATIENCE, [] as string[], { ref: false }),
+  ])
+  const dashed = typed.startsWith('--') ? typed.replaceAll('_', '-') : typed
+  const fits = (candidate: string) => candidate.startsWith(typed) || candidate.startsWith(dashed)
+  const fitting = [...new Set(candidates)].filter(fits).sort()
   const [only] = fitting
   const isWhole = fitting.length === 1 && only !== undefined && !only.endsWith('/') && !only.endsWith('=')
   return [fitting.map((each) => `${written}${escaped(each.slice(typed.length))}${isWhole ? ' ' : ''}`), written]
@@ -73,7 +81,10 @@ async function candidatesFor(config: Config, shared: SharedRegistry, before: str
     return values.map((each) => start + each)
   }
   if (typed.startsWith('-')) return optionsOf(command, before)
-  return [...next, ...(await argumentsOf(shared, command, typed))]
+  const isArgument = (word: string, at: number) =>
+    !word.startsWith('-') && optionNamed(command, before[at - 1])?.type !== 'option'
+  const given = before.filter(isArgument).length - command.id.split(':').length
+  return [...next, ...(await argumentsOf(shared, command, given, typed))]
 }
 
 /** The words with which the names of commands go on. */
@@ -124,13 +135,23 @@ async function valuesOf(
   return kind === undefined || (option.name === NEW_ID && command.id.includes('add')) ? [] : idsFor(shared, kind, typed)
 }
 
-async function argumentsOf(shared: SharedRegistry, command: Command.Loadable, typed: string): Promise<string[]> {
-  const [first] = Object.keys(command.args)
-  if (first === undefined) return []
-  const ofObjects = first === 'path' || first === 'backup_object_id'
-  const kind = ofObjects ? 'backupObject' : KIND_OF_TOPIC[command.id.split(':')[0] as string]
-  const ids = kind === undefined ? [] : await idsFor(shared, kind, typed)
-  return first === 'path' ? [...ids, ...filesFor(typed)] : ids
+/** @param given how many arguments stand before. */
+async function argumentsOf(
+  shared: SharedRegistry,
+  command: Command.Loadable,
+  given: number,
+  typed: string,
+): Promise<string[]> {
+  const all = Object.values(command.args)
+  const last = all.at(-1)
+  const argument = all[given] ?? (last?.multiple ? last : undefined)
+  if (argument === undefined) return []
+  if (argument.name === 'path') return [...(await idsFor(shared, 'backupObject', typed)), ...filesFor(typed)]
+  if (argument.name === 'backup_object_id') return idsFor(shared, 'backupObject', typed)
+  const kind = KIND_OF_TOPIC[command.id.split(':')[0] as string]
+  if (argument.name !== 'id' || kind === undefined) return []
+  const ids = await idsFor(shared, kind, typed)
+  return command.id === 'image:history' ? [...ids, ...(await idsFor(shared, 'backupObject', typed))] : ids
 }
 
 async function idsFor(shared: SharedRegistry, kind: Kind, typed: string): Promise<string[]> {

@@ -1,4 +1,4 @@
-import { createInterface, type Interface } from 'node:readline'
+import { clearLine, createInterface, cursorTo, type Interface } from 'node:readline'
 import type { Config } from '@oclif/core'
 import { writeNote } from '../output.ts'
 import type { SharedRegistry } from '../registry-of-session.ts'
@@ -17,14 +17,14 @@ const CONTINUED = '> '
  * a history. Ctrl-C at the prompt drops the line, and while a command runs ends
  * that; a second one ends the shell.
  *
- * @param options.signal ends it as the end of input does.
+ * @param options.signal ends it as the end of input does; `onFailure` is told of each command that failed.
  * @returns the exit code: that of the first command that failed with `exitOnError`, else 9 if any failed.
  * @throws VdcError what `isFinal` says that is final.
  */
 export async function runInteractively(
   config: Config,
   shared: SharedRegistry,
-  options: LineOptions & { signal?: AbortSignal },
+  options: LineOptions & { signal?: AbortSignal; onFailure?: () => void | Promise<void> },
 ): Promise<number> {
   const history = new ShellHistory(config.dataDir)
   const joiner = new LineJoiner()
@@ -56,7 +56,13 @@ export async function runInteractively(
     }
     if (interrupted) process.exit(130)
     interrupted = true
+    void writeNote('Interrupting; Ctrl-C again ends vdc-manage')
     void shared.interrupt()
+  })
+  // Readline stops listening when Ctrl-Z does, and forgets the terminal's mode.
+  terminal.on('SIGCONT', () => {
+    if (running) terminal.resume()
+    else terminal.prompt(true)
   })
   // What went on over lines comes back as the one line that it means.
   terminal.on('history', (lines: string[]) => {
@@ -76,6 +82,11 @@ export async function runInteractively(
         isAtPrompt = false
         history.add(line.text)
         running = true
+        // A line that is not finished yet, as after a paste, is not to be written over.
+        if (terminal.line !== '') {
+          cursorTo(screen, 0)
+          clearLine(screen, 0)
+        }
         const code = await runLine(config, line, options)
         running = false
         if (interrupted) await shared.resume()
@@ -83,9 +94,10 @@ export async function runInteractively(
         if (code === 'end') break
         if (code !== 0) exit = options.exitOnError ? code : PARTLY_DONE
         if (code !== 0 && options.exitOnError) break
+        if (code !== 0) await options.onFailure?.()
       }
       terminal.setPrompt(joiner.isOpen ? CONTINUED : PROMPT)
-      terminal.prompt()
+      terminal.prompt(true)
       isAtPrompt = true
     }
     // What is shown next shall not stand behind the prompt.

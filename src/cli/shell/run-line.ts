@@ -1,5 +1,5 @@
 import type { Config } from '@oclif/core'
-import type { VdcError } from '../../errors.ts'
+import { VdcError } from '../../errors.ts'
 import { hasFlag, isDebugging } from '../base-command.ts'
 import { dispatch } from '../dispatch.ts'
 import { interceptErrors, reportError } from '../report-error.ts'
@@ -28,6 +28,7 @@ export async function runLine(config: Config, line: ScriptLine, options: LineOpt
   process.exitCode = 0
   try {
     if (problem !== undefined) throw problem
+    if (ENDS.includes(words[0] as string)) throw new VdcError('USAGE', `Unexpected argument: ${words[1]}`)
     await dispatch([...words], config)
   } catch (error) {
     await reportError(error, { json: hasFlag(words, '--json'), debug: isDebugging(words) })

@@ -1,8 +1,9 @@
 import type { Config } from '@oclif/core'
 import { type ErrorCode, VdcError } from '../../errors.ts'
 import type { Registry } from '../../registry/registry.ts'
-import { doubtOutput, dropOutput, holdOutput, releaseOutput, writeNote } from '../output.ts'
-import type { SharedRegistry } from '../registry-of-session.ts'
+import { doubtOutput, dropOutput, giveUpOutput, holdOutput, releaseOutput, writeNote } from '../output.ts'
+import { debugging, type SharedRegistry } from '../registry-of-session.ts'
+import { reportError } from '../report-error.ts'
 import { runInteractively } from './interactive.ts'
 import type { ScriptLine } from './lines.ts'
 import { failureNote, PARTLY_DONE, runScript } from './script.ts'
@@ -32,7 +33,7 @@ class Undone extends Error {
  * start when the database reports a deadlock; until the end it prints nothing.
  *
  * @param script undefined for a terminal.
- * @throws VdcError when the database undid it all; OUTPUT_FAILED when it is stored and can't be told.
+ * @throws VdcError OUTPUT_FAILED when it is stored and can't be told.
  */
 export async function runTogether(
   config: Config,
@@ -61,7 +62,7 @@ export async function runTogether(
       shared.show(together)
       holdOutput(script === undefined ? 'ids' : 'all')
       const exit = await (script === undefined
-        ? runInteractively(config, shared, { ...lineOptions, signal: signals.signal })
+        ? runInteractively(config, shared, { ...lineOptions, onFailure: giveUp, signal: signals.signal })
         : runScript(config, { ...script, lines }, lineOptions).catch((error: VdcError) => {
             // It is lost anyway, so it needs no other try.
             throw hasFailed && error.code === 'DATABASE_BUSY' ? new Undone(PARTLY_DONE) : error
@@ -72,20 +73,25 @@ export async function runTogether(
     await withAllTogether(await shared.open(), run, { once: script === undefined })
   } catch (error) {
     const isUncertain = error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN'
-    if (isUncertain) await doubtOutput()
-    dropOutput()
-    if (!isUncertain) await writeNote('Nothing was stored')
     // A signal may also have ended a process that the last line ran, which then failed by itself.
     if (signals.caught !== undefined && !isUncertain) process.exitCode = signals.caught
     else if (error instanceof Undone) process.exitCode = error.exit
     else {
+      await reportError(error, { json: false, debug: debugging.on })
       if (script !== undefined && last !== undefined && !isUncertain) await writeNote(failureNote(script, last))
-      throw error
     }
+    if (isUncertain) await doubtOutput()
+    else await writeNote('Nothing was stored')
+    dropOutput()
     return
   } finally {
     shared.show(undefined)
     signals.release()
   }
   await releaseOutput()
+}
+
+/** Says at a terminal that what is typed from now on is in vain. */
+async function giveUp(): Promise<void> {
+  if (giveUpOutput()) await writeNote('After this error nothing of this session will be stored: exit, and begin again')
 }

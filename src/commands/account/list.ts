@@ -17,7 +17,7 @@ export default class AccountList extends BaseCommand {
     '<%= config.bin %> account list',
     '<%= config.bin %> account list --quiet | while read -r id; do echo "$id $(<%= config.bin %> image list --account-id "$id" --quiet | wc -l)"; done',
   ]
-  static override exits = [0, 1, 2, 6, 7]
+  static override exits = [0, 1, 2, 3, 6, 7]
   static override flags = { quiet: flags.quiet(), all: flags.deleted('accounts') }
 
   async run() {

@@ -21,6 +21,7 @@ export default class AccountModify extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(AccountModify)
+    await this.noteNoChange(given)
     const enabled = given.enable ? true : given.disable ? false : undefined
     return this.withRegistry((registry) =>
       modifyAccount(registry, args.id, { description: given.description, enabled }),

@@ -20,7 +20,7 @@ export default class BackupObjectList extends BaseCommand {
   static override summary = 'List the backup objects, newest last.'
   static override examples = [
     '<%= config.bin %> backupobject list',
-    '<%= config.bin %> backupobject list --json | jq -r \'.[] | "(.checksum)  (.uri)"\'',
+    '<%= config.bin %> backupobject list --json | jq -r \'.[] | "\\(.checksum)  \\(.uri)"\'',
   ]
   static override exits = [0, 1, 2, 3, 6, 7]
   static override flags = list('backup objects')

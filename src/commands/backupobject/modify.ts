@@ -17,6 +17,7 @@ export default class BackupObjectModify extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(BackupObjectModify)
+    await this.noteNoChange(given)
     return this.withRegistry((registry) => modifyObject(registry, args.id, flags.byColumn(given)))
   }
 }

@@ -17,7 +17,7 @@ export default class BackupStorageList extends BaseCommand {
   static override summary = 'List the backup storages, newest last.'
   static override examples = [
     '<%= config.bin %> backupstorage list',
-    '<%= config.bin %> backupstorage list --json | jq -r \'.[] | "(.id) (.base_uri)"\'',
+    '<%= config.bin %> backupstorage list --json | jq -r \'.[] | "\\(.id) \\(.base_uri)"\'',
   ]
   static override exits = [0, 1, 2, 3, 6, 7]
   static override flags = list('backup storages')

@@ -16,6 +16,7 @@ export default class BackupStorageModify extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(BackupStorageModify)
+    await this.noteNoChange(given)
     return this.withRegistry((registry) => modifyStorage(registry, args.id, flags.byColumn(given)))
   }
 }

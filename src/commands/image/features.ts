@@ -18,6 +18,7 @@ export default class ImageFeatures extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(ImageFeatures)
+    await this.noteNoChange(given)
     return this.withRegistry((registry) => setFeatures(registry, args.id, given))
   }
 }

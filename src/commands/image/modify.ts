@@ -17,6 +17,7 @@ export default class ImageModify extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(ImageModify)
+    await this.noteNoChange(given)
     return this.withRegistry((registry) => modifyImage(registry, args.id, flags.byColumn(given)))
   }
 }

@@ -63,10 +63,19 @@ export async function addFileObject(registry: Registry, request: FileObjectReque
     // What the database would refuse is found before the file is read, which takes minutes.
     await requireWritable(registry, registry.database.knex, valid, uri)
     const packing = await measurePacking(file, registry.database.interruption)
-    const virtualSize = packing === undefined ? (await inspectImage(file, undefined)).virtualSize : null
+    const image = packing === undefined ? await inspectImage(file, undefined) : undefined
     const hashes = await hashImageFile(file, registry.database.interruption)
     const { containerFormat, unpackedSize } = packing ?? { containerFormat: 'none', unpackedSize: file.size }
-    const stored = { path: file.path, uri, size: file.size, virtualSize, containerFormat, unpackedSize, ...hashes }
+    const stored = {
+      path: file.path,
+      uri,
+      size: file.size,
+      virtualSize: image?.virtualSize ?? null,
+      ...(image && { fileFormat: image.format }),
+      containerFormat,
+      unpackedSize,
+      ...hashes,
+    }
     return await inTransaction(registry.database, (trx) =>
       write(registry, trx, { ...valid, display_name: displayName, progress }, stored),
     )

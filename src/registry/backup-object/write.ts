@@ -5,7 +5,15 @@ import { BACKUP_OBJECT_COLUMNS, type BackupObjectRow, type BackupStorageRow, typ
 import { recordCreation } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
 import { newLabel } from '../labels.ts'
-import { COMPLETE, DEFAULT_CONTAINER_FORMAT, DEFAULT_STATE, SHA256_LABEL, VIRTUAL_SIZE_LABEL } from '../values.ts'
+import {
+  COMPLETE,
+  DEFAULT_CONTAINER_FORMAT,
+  DEFAULT_FILE_FORMAT,
+  DEFAULT_STATE,
+  FILE_FORMAT_LABEL,
+  SHA256_LABEL,
+  VIRTUAL_SIZE_LABEL,
+} from '../values.ts'
 
 /** A file whose bytes are known, as a backup object holds it. */
 export interface StoredFile {
@@ -16,6 +24,8 @@ export interface StoredFile {
   size: number
   /** Bytes of the disk that it is an image of; null where nobody looked. */
   virtualSize: number | null
+  /** QEMU's name of what it holds, where no image is made with it that says so. */
+  fileFormat?: string
   /** How the disk image is packed, and its bytes when it is unpacked. */
   containerFormat: string
   unpackedSize: number
@@ -75,9 +85,12 @@ export async function writeObject(db: Queryable, row: NewRow<BackupObjectRow>, f
     row.created_at,
   )
   if (file !== undefined) {
-    const { sha256, virtualSize } = file
+    const { sha256, virtualSize, fileFormat } = file
     await insertLabels(db, [
       newLabel(id, SHA256_LABEL, sha256, row.created_at),
+      ...(fileFormat === undefined || fileFormat === DEFAULT_FILE_FORMAT
+        ? []
+        : [newLabel(id, FILE_FORMAT_LABEL, fileFormat, row.created_at)]),
       ...(virtualSize === null ? [] : [newLabel(id, VIRTUAL_SIZE_LABEL, String(virtualSize), row.created_at)]),
     ])
   }

@@ -36,7 +36,7 @@ export interface ImageAttributes {
   is_public: boolean
   is_cacheable: boolean
   /** By name; null where the database's YAML can't be read. */
-  features: Record<string, boolean> | null
+  features: Record<string, unknown> | null
   /** What the database's YAML says of further disks and interfaces; null where it can't be read. */
   volumes: unknown
   vifs: unknown
@@ -107,7 +107,7 @@ export async function presentImage(registry: Registry, row: ImageRow): Promise<I
     parent_image_id: row.parent_image_id,
     is_public: row.is_public === 1,
     is_cacheable: row.is_cacheable === 1,
-    features: known === undefined ? null : Object.fromEntries([...known].map(([name, on]) => [name, on === true])),
+    features: known === undefined ? null : Object.fromEntries(known),
     volumes: 'value' in volumes ? volumes.value : null,
     vifs: 'value' in vifs ? vifs.value : null,
     created_at: isoTime(row.created_at),

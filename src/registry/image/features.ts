@@ -1,7 +1,6 @@
 import { updateImage } from '../../db/images.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
-import { VdcError } from '../../errors.ts'
 import { recordChanges } from '../history.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
@@ -17,16 +16,12 @@ export type FeatureChanges = Partial<Record<(typeof FEATURES)[number], boolean |
  * Gives features to an image or takes them away.
  *
  * @param id with or without its prefix.
- * @throws VdcError USAGE when nothing is to be changed; VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED.
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED.
  */
 export async function setFeatures(registry: Registry, id: string, request: FeatureChanges): Promise<ImageDetails> {
   const uuid = parseId('image', id)
   const canonical = canonicalId('image', uuid)
   const named = FEATURES.filter((feature) => request[feature] !== undefined)
-  if (named.length === 0) {
-    const words = FEATURES.map((feature) => `--${feature} or --no-${feature}`)
-    throw new VdcError('USAGE', 'No feature is named', { hint: `Give ${words.join(', ')}` })
-  }
   return inTransaction(registry.database, async (trx) => {
     const image = await imageToChange(trx, uuid)
     const stored = await readYaml(image.features)

@@ -481,6 +481,43 @@ describe('Ctrl-C', () => {
   })
 })
 
+test('after Ctrl-Z and fg it goes on, with what was typed', async () => {
+  // Only a shell with job control stops what it runs.
+  const terminal = await run('PS1="sh: " bash --norc --noprofile -i')
+  await terminal.until(/^sh:/m)
+  await terminal.type('vdc-manage')
+  await terminal.press('Enter')
+  await terminal.untilLine(PROMPT)
+  for (const before of [undefined, 'account show a-shpoolxx']) {
+    if (before !== undefined) await command(terminal, before)
+    await terminal.type('account li')
+    await terminal.untilLine(`${PROMPT}account li`)
+    await terminal.press('C-z')
+    await terminal.untilLine('sh: ')
+    await terminal.clear()
+    await terminal.type('fg')
+    await terminal.press('Enter')
+    await terminal.untilLine(`${PROMPT}account li`)
+    await terminal.type('st --quiet')
+    await terminal.press('Enter')
+    await terminal.until(/^a-shpoolxx$/m)
+    await terminal.untilLine(PROMPT)
+  }
+})
+
+test('several lines that are pasted run one by one, and what they print is legible', async () => {
+  const terminal = await prompted('vdc-manage')
+  const lines = [1, 2, 3].map((n) => `account add --uuid paste${n} --description "some longer text for ${n}"`)
+  await terminal.type(`${lines.join('\n')}\naccount show a-paste2 --js`)
+  const text = await terminal.until(/^a-paste3$/m)
+  for (const n of [1, 2, 3]) expect(text).toMatch(new RegExp(`^a-paste${n}$`, 'm'))
+  // The last line is there to be finished.
+  await terminal.untilLine(`${PROMPT}account show a-paste2 --js`)
+  await terminal.type('on')
+  await terminal.press('Enter')
+  await terminal.until(/"id": "a-paste2",/)
+})
+
 describe('--tx bulk', () => {
   test('tells the ids at once, and prints them when all is stored', async () => {
     const before = await imageIds(database)
@@ -500,8 +537,11 @@ describe('--tx bulk', () => {
     const before = await imageIds(database)
     const terminal = await prompted('vdc-manage --tx bulk')
     await command(terminal, ADD)
-    await command(terminal, 'image show wmi-none')
-    await command(terminal, ADD)
+    const gaveUp = /After this error nothing of this session will be stored/
+    expect(await command(terminal, 'image show wmi-none')).toMatch(gaveUp)
+    // Nothing is promised any more, and this is said once.
+    expect(await command(terminal, ADD)).not.toMatch(/Stored when|wmi-/)
+    expect(await command(terminal, 'image show wmi-none')).not.toMatch(gaveUp)
     await terminal.press('C-d')
     expect(await terminal.exitCode()).toBe(9)
     expect(await terminal.screen()).toMatch(/^Nothing was stored\nexit code 9$/m)
@@ -530,7 +570,7 @@ describe('--tx bulk', () => {
     await terminal.press('Enter')
     expect(await terminal.exitCode()).toBe(6)
     expect(await terminal.screen()).toMatch(
-      /^Nothing was stored\nError: .* is busy: Deadlock found\nHint: .*\nexit code 6$/m,
+      /^Error: .* is busy: Deadlock found\nHint: .*\nNothing was stored\nexit code 6$/m,
     )
     expect(await imageIds(own)).toEqual([])
     await own.remove()

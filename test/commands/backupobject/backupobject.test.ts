@@ -337,6 +337,20 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
       })
     })
 
+    test('an image made of it has the format that was found, unless another is given', async () => {
+      await pack('qemu-img create -q -f qcow2 format.qcow2 8G && cp disk.raw format.raw')
+      for (const [file, format] of [
+        ['format.qcow2', 'qcow2'],
+        ['format.raw', 'raw'],
+      ] as const) {
+        const id = await add('--from-file', path(file))
+        const image = (more: string[]) =>
+          vdcManageJson(['image', 'add', 'local', id, '--account-id', 'a-shpoolxx', ...more], { database })
+        expect(await image([])).toMatchObject({ file_format: format })
+        expect(await image(['--file-format', 'vdi'])).toMatchObject({ file_format: 'vdi' })
+      }
+    })
+
     const broken: [name: string, file: string, make: string, refusal: Refusal][] = [
       [
         'an archive of two files',

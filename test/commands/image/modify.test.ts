@@ -70,13 +70,27 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
     const id = await newImage('--description same')
     const before = await allRows(database)
     for (const options of [
-      [],
       ['--description', 'same'],
       ['--arch', 'x86_64', '--no-is-public', '--account-id', 'rich'],
     ]) {
       expect(await vdcManage(['image', 'modify', id, ...options], { database })).toMatchObject({ code: 0, stderr: '' })
     }
     expect(await allRows(database)).toEqual(before)
+  })
+
+  test('with no option it changes nothing, and says so', async () => {
+    const id = await newImage('--description same')
+    const before = await allRows(database)
+    for (const verb of ['modify', 'features']) {
+      expect(await vdcManage(['image', verb, id], { database })).toEqual({
+        code: 0,
+        signal: undefined,
+        stdout: '',
+        stderr: 'Nothing is given that is to be changed\n',
+      })
+    }
+    expect(await allRows(database)).toEqual(before)
+    await expectRefused(database, ['image', 'modify', 'wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' })
   })
 
   test('an empty text clears what may be NULL', async () => {

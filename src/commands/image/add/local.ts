@@ -15,7 +15,9 @@ export default class ImageAddLocal extends BaseCommand {
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
   static override args = { path: flags.path('Disk image file, links are followed; or a backup object.') }
   static override flags = {
-    ...newImage('Format that the file must have, or the object has. Default: what the file has; of an object raw.'),
+    ...newImage(
+      'Format that the file must have, or the object has. Default: what the file has; of an object what was found when it was added from a file, else raw.',
+    ),
     ...newLocalImage,
     'storage-id': flags.text(
       'bkst-ID',
