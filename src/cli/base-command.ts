@@ -3,8 +3,8 @@ import { asVdcError, type ErrorCode, type ErrorJson, VdcError } from '../errors.
 import type { Registry } from '../registry/registry.ts'
 import { renderJson } from './json.ts'
 import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
-import { debugging, openConfigured, sharedRegistry } from './registry-of-session.ts'
 import { errorText, reportError } from './report-error.ts'
+import { debugging, openConfigured, sharedRegistry } from './shared-registry.ts'
 import { originalSpelling } from './spelling.ts'
 import { type Column, renderFields, renderTable } from './table.ts'
 

@@ -5,7 +5,7 @@ import type { Command, Config } from '@oclif/core'
 import type { Kind } from '../../registry/identifiers.ts'
 import { SHELL } from '../dispatch.ts'
 import { printable } from '../printable.ts'
-import type { SharedRegistry } from '../registry-of-session.ts'
+import type { SharedRegistry } from '../shared-registry.ts'
 import { splitLine } from './words.ts'
 
 /** The kind of thing that a command of a topic names by its id. */

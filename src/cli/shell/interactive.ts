@@ -1,7 +1,7 @@
 import { clearLine, createInterface, cursorTo, type Interface } from 'node:readline'
 import type { Config } from '@oclif/core'
 import { writeNote } from '../output.ts'
-import type { SharedRegistry } from '../registry-of-session.ts'
+import type { SharedRegistry } from '../shared-registry.ts'
 import { completeLine } from './completion.ts'
 import { ShellHistory } from './history.ts'
 import { LineJoiner } from './lines.ts'

@@ -1,6 +1,6 @@
 import type { Config } from '@oclif/core'
 import { VdcError } from '../../errors.ts'
-import { SharedRegistry, sharedRegistry, shareRegistry } from '../registry-of-session.ts'
+import { SharedRegistry, sharedRegistry, shareRegistry } from '../shared-registry.ts'
 import { runInteractively } from './interactive.ts'
 import { runScript } from './script.ts'
 import { openScript } from './script-file.ts'

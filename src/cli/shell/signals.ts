@@ -1,4 +1,4 @@
-import type { SharedRegistry } from '../registry-of-session.ts'
+import type { SharedRegistry } from '../shared-registry.ts'
 
 /** Exit codes of a process that a signal ends. */
 const EXITS = { SIGINT: 130, SIGTERM: 143 } as const
