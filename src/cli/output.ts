@@ -29,10 +29,9 @@ export function giveUpOutput(): boolean {
   return isNews
 }
 
-/** Tells on stderr of what was kept back that it may be stored, or not, as nobody knows; and forgets it. */
+/** Tells on stderr of what is kept back that it may be stored, or not, as nobody knows. */
 export async function doubtOutput(): Promise<void> {
   for (const { id } of held?.texts ?? []) if (id !== undefined) await writeNote(`Perhaps stored: ${id}`)
-  held = undefined
 }
 
 /**

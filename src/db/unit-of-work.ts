@@ -106,7 +106,7 @@ export function lostRace(what: string): VdcError {
 
 function isWorthAnotherTry(database: Database, error: unknown, attempt: number): boolean {
   if (!(error instanceof VdcError)) return false
-  // A deadlock undoes the whole outer transaction, so that is what has to be run again.
   if (error.code === 'DUPLICATE_KEY') return attempt < MOST_DUPLICATES
+  // A deadlock undoes the whole outer transaction, so that is what has to be run again.
   return error.code === 'DATABASE_BUSY' && database.commits === 'unit'
 }

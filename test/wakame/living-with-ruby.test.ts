@@ -174,6 +174,10 @@ describe('what Ruby wrote', () => {
       expect((await vdcManageJson(['image', 'show', id], { database }))[column]).toBe(null)
     }
 
+    // Without an option nothing is mended either.
+    const said = /^Nothing is given that is to be changed\nWarning: The features of wmi-broken hold YAML .*\n$/
+    expect(await changesOf(['image', 'features', 'wmi-broken'], said)).toEqual([])
+
     for (const id of ['wmi-broken', 'wmi-text']) {
       const changes = await changesOf(['image', 'features', id, '--virtio'], new RegExp(`^Warning: .*${id}.*\n$`))
       expect(changes).toMatchObject([

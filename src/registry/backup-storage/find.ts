@@ -3,7 +3,6 @@ import type { Queryable } from '../../db/database.ts'
 import type { Lock } from '../../db/locks.ts'
 import type { BackupStorageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
-import { lostRace } from '../../db/unit-of-work.ts'
 import { VdcError } from '../../errors.ts'
 import { canonicalId, ENOUGH_IDS, idList, parseId } from '../identifiers.ts'
 
@@ -34,7 +33,8 @@ export async function requireStorage(db: Queryable, storageId: string): Promise<
  */
 export async function keepStorage(db: Queryable, storage: BackupStorageRow): Promise<void> {
   if (await holdStorage(db, storage.id)) return
-  throw lostRace(`that the backup storage ${canonicalId('backupStorage', storage.uuid)} is deleted`)
+  const id = canonicalId('backupStorage', storage.uuid)
+  throw new VdcError('DATABASE_BUSY', `The backup storage ${id} was deleted at this very moment`, { hint: 'Try again' })
 }
 
 /**

@@ -26,6 +26,7 @@ export async function setFeatures(registry: Registry, id: string, request: Featu
     const image = await imageToChange(trx, uuid)
     const stored = await readYaml(image.features)
     const old = asMap(stored)
+    if (named.length === 0) return describeImage(registry, uuid, trx)
     if (old === undefined) registry.warn(`The features of ${canonical} could not be read, and are written anew`)
     const isSo = (feature: (typeof FEATURES)[number]) => (old?.get(feature) === true) === request[feature]
     if (old === undefined || !named.every(isSo)) {
