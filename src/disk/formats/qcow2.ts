@@ -1,0 +1,126 @@
+import type { Finding, Inspector } from '../inspector.ts'
+import { readWhole, type Source } from '../source.ts'
+import { nameIn, needsNewerQemu } from './shared.ts'
+
+/*
+ * QEMU's docs/interop/qcow2.txt: https://www.qemu.org/docs/master/interop/qcow2.html
+ * Numbers are big-endian.
+ */
+
+const MAGIC = Buffer.from('QFI\xfb', 'latin1')
+/** Internal snapshots above which qemu-img takes seconds and hundreds of megabytes. */
+const SNAPSHOT_LIMIT = 1000
+
+const CORRUPT = 1n << 1n
+const DATA_FILE = 1n << 2n
+/** "Incompatible features" by their bits. */
+const INCOMPATIBLE = ['dirty', 'corrupt', 'data-file', 'compression-type', 'extended-l2']
+/** "Autoclear features": raw external data. */
+const RAW_DATA_FILE = 1n << 1n
+
+const EXTENSIONS_END = 0
+const BACKING_FORMAT = 0xe2792aca
+const DATA_FILE_NAME = 0x44415441
+
+const ZSTD = 1
+
+export const qcow2: Inspector = {
+  name: 'qcow2',
+  kind: 'image',
+  title: 'a qcow2 image',
+  async inspect(source) {
+    const start = await source.read(0, 8)
+    if (start.length < 8 || !start.subarray(0, 4).equals(MAGIC) || start.readUInt32BE(4) === 1) return undefined
+    const version = start.readUInt32BE(4)
+    if (version !== 2 && version !== 3)
+      return { version, refusals: [needsNewerQemu(`is of version ${version} of qcow2`)] }
+    return inspectHeader(source, version)
+  },
+}
+
+async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
+  const header = await readWhole(source, 0, version === 2 ? 72 : 104)
+  const incompatible = version === 2 ? 0n : header.readBigUInt64BE(72)
+  const autoclear = version === 2 ? 0n : header.readBigUInt64BE(88)
+  const headerLength = version === 2 ? 72 : header.readUInt32BE(100)
+  const clusterBits = header.readUInt32BE(20)
+  const finding = {
+    version,
+    virtualSize: Number(header.readBigUInt64BE(24)),
+    features: INCOMPATIBLE.filter((_, bit) => (incompatible >> BigInt(bit)) & 1n),
+    references: [] as string[],
+    isEncrypted: header.readUInt32BE(32) !== 0,
+    refusals: [] as { why: string; hint?: string }[],
+    warnings: [] as string[],
+    end: 0,
+  }
+  if (clusterBits < 9 || clusterBits > 21) {
+    finding.refusals.push({ why: `is damaged: it has clusters of 2^${clusterBits} bytes` })
+    return finding
+  }
+  if (headerLength < 72 || headerLength > 1 << clusterBits) {
+    finding.refusals.push({ why: `is damaged: its header has ${headerLength} bytes` })
+    return finding
+  }
+  if (incompatible >> BigInt(INCOMPATIBLE.length)) {
+    finding.refusals.push(
+      needsNewerQemu(`needs features of qcow2 that are unknown: bits 0x${incompatible.toString(16)}`),
+    )
+  }
+  if (incompatible & CORRUPT) finding.refusals.push({ why: 'is marked as corrupt', hint: REPAIR })
+  if (incompatible & 1n) finding.warnings.push('was not closed cleanly')
+
+  const backingAt = header.readBigUInt64BE(8)
+  const backingLength = header.readUInt32BE(16)
+  const isBacked = backingAt !== 0n || backingLength !== 0
+  if (isBacked) {
+    finding.references.push(
+      `the backing file ${await nameIn(source, Number(backingAt), Math.min(backingLength, 1023))}`,
+    )
+  }
+  const extensions = await readExtensions(source, headerLength, 1 << clusterBits)
+  if (!isBacked && (extensions.get(BACKING_FORMAT)?.length ?? 0) > 0) {
+    finding.references.push('a backing file that it only tells the format of')
+  }
+  const dataFile = extensions.get(DATA_FILE_NAME)
+  if (incompatible & DATA_FILE || dataFile !== undefined || autoclear & RAW_DATA_FILE) {
+    finding.references.push(`the external data file ${dataFile?.toString('latin1') ?? ''}`.trimEnd())
+  }
+
+  if (version === 3 && headerLength > 104) {
+    const compression = (await readWhole(source, 104, 1)).readUInt8(0)
+    if (compression === ZSTD) finding.features.push('zstd')
+    else if (compression > ZSTD)
+      finding.refusals.push(needsNewerQemu(`is compressed in a way that is unknown: ${compression}`))
+  }
+  const snapshots = header.readUInt32BE(60)
+  if (snapshots > SNAPSHOT_LIMIT) {
+    finding.refusals.push({ why: `has ${snapshots} internal snapshots, more than ${SNAPSHOT_LIMIT}`, hint: FLATTEN })
+  } else if (snapshots > 0) finding.warnings.push(`has ${snapshots} internal snapshot${snapshots === 1 ? '' : 's'}`)
+
+  const tables = [
+    { at: Number(header.readBigUInt64BE(40)), length: header.readUInt32BE(36) * 8 },
+    { at: Number(header.readBigUInt64BE(48)), length: header.readUInt32BE(56) << clusterBits },
+    // The shortest entry of the table has 40 bytes.
+    { at: snapshots > 0 ? Number(header.readBigUInt64BE(64)) : 0, length: snapshots * 40 },
+  ]
+  finding.end = Math.max(1 << clusterBits, ...tables.map(({ at, length }) => at + length))
+  return finding
+}
+
+const FLATTEN = 'Make a new one of it: qemu-img convert -O qcow2 IN OUT.qcow2'
+const REPAIR = 'qemu-img check -r all may repair a copy of it'
+
+/** "Header extensions": what follows the header within the first cluster, by type. */
+async function readExtensions(source: Source, at: number, end: number): Promise<Map<number, Buffer>> {
+  const found = new Map<number, Buffer>()
+  for (let next = at; next + 8 <= end; ) {
+    const head = await source.read(next, 8)
+    if (head.length < 8) break
+    const [type, length] = [head.readUInt32BE(0), head.readUInt32BE(4)]
+    if (type === EXTENSIONS_END || next + 8 + length > end) break
+    found.set(type, await source.read(next + 8, Math.min(length, 1023)))
+    next += 8 + Math.ceil(length / 8) * 8
+  }
+  return found
+}
