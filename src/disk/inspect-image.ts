@@ -1,63 +1,125 @@
-import { VdcError } from '../errors.ts'
-import { FILE_FORMATS } from './formats.ts'
+import { withoutPacking } from './file-formats.ts'
+import { checkContents, checkEnding, checkKind, checkSigns, checkSize, describe } from './header-checks.ts'
 import type { ImageFile } from './image-file.ts'
-import { HANDED_OVER, type QemuImageInfo, qemuImageInfo } from './qemu-img.ts'
-import { refuseBySignature } from './signatures.ts'
+import { DEFAULT_MAX_SIZE, type Expectation, type Inspection, namingFile } from './inspection.ts'
+import type { Refusal } from './inspector.ts'
+import { askQemu, checkWithQemu } from './qemu-checks.ts'
+import { type Identity, recognise } from './recognise.ts'
+import { refusalIn } from './refusal.ts'
+import { fileSource, type Source } from './source.ts'
+import { unpack } from './unpack.ts'
+import { Unpacked } from './unpacked.ts'
+import type { Watcher } from './watcher.ts'
 
-/** Bytes below which nothing can be a disk image. */
-const SECTOR = 512
-
-/** What a disk image file holds. */
-export interface ImageContents {
-  /** One of FILE_FORMATS. */
-  format: string
-  /** Bytes of the disk that it is an image of. */
-  virtualSize: number
-}
+/** Bytes that all inspectors together may read (validation.md, "The order of things"). */
+const HEADER_LIMIT = 1024 * 1024
 
 /**
- * Finds out what a disk image file is and whether it may be registered.
+ * Finds out what a disk image file is and whether it may be registered
+ * (validation.md). What is packed is looked into as a stream.
  *
- * @param declared the format that the operator says it has, if any.
- * @throws VdcError FILE_REFUSED for what is no disk image, can't boot, is
- *   damaged, refers to other files, or isn't what was declared;
- *   QEMU_IMG_FAILED when qemu-img can't be run.
+ * @throws VdcError QEMU_IMG_FAILED when qemu-img can't be run,
+ *   TEMPORARY_FILE_FAILED when a packed image can't be unpacked, or what the cancellation throws.
  */
-export async function inspectImage(file: ImageFile, declared: string | undefined): Promise<ImageContents> {
-  const refuse = (why: string, hint?: string) => new VdcError('FILE_REFUSED', `The file ${file.path} ${why}`, { hint })
-  await refuseBySignature(file)
-  if (file.size < SECTOR) throw refuse(`is too short for a disk image: ${file.size} bytes`)
-  const info = await qemuImageInfo(file)
-
-  const reference = referenceIn(info)
-  if (reference !== undefined) {
-    throw refuse(
-      `refers to ${reference}, and an image must be whole in itself`,
-      `Make one file of it: qemu-img convert -O qcow2 ${file.path} OUT.qcow2`,
-    )
+export async function inspectImage(file: ImageFile, expected: Expectation, watcher: Watcher): Promise<Inspection> {
+  const inspection: Inspection = {
+    containerFormat: 'none',
+    fileFormat: undefined,
+    version: undefined,
+    features: [],
+    contents: [],
+    arch: undefined,
+    allocationSize: file.size,
+    size: file.size,
+    virtualSize: undefined,
+    warnings: [],
+    refusals: [],
   }
-  if (info.encrypted || info.format === 'luks') throw refuse('is encrypted: no instance could boot it')
-  if (info['format-specific']?.data?.corrupt)
-    throw refuse('is marked as corrupt', `qemu-img check -r all ${file.path} may repair it`)
-  if (!FILE_FORMATS.some((format) => format === info.format)) {
-    throw refuse(
-      `is in the format ${info.format}, which instances can not use`,
-      `Convert it: qemu-img convert -O qcow2 ${file.path} OUT.qcow2`,
-    )
-  }
-  if (declared !== undefined && declared !== info.format) throw refuse(`is ${info.format}, not ${declared} as declared`)
-  // qemu-img rounds the size of a raw file up to whole sectors.
-  const virtualSize = info.format === 'raw' ? file.size : info['virtual-size']
-  if (virtualSize === 0) throw refuse('holds a disk of 0 bytes')
-  return { format: info.format, virtualSize }
+  const whole = fileSource(file)
+  const refusals = await refusalsOf(async () => {
+    const identity = await recognise(fileSource(file, HEADER_LIMIT), whole)
+    const packed = identity.packed?.inspector.name ?? ''
+    if (identity.refusals.length === 0 && ['gzip', 'tar'].includes(packed))
+      return inspectPacked(inspection, file, expected, watcher)
+    return inspectDisk(inspection, { identity, whole, file, path: file.path }, expected, watcher)
+  })
+  return { ...inspection, refusals: namingFile(refusals, file.path) }
 }
 
-/** Whatever the image names outside itself, for people. */
-function referenceIn(info: QemuImageInfo): string | undefined {
-  const backing = info['backing-filename'] ?? info['full-backing-filename']
-  if (backing !== undefined) return `the backing file ${backing}`
-  const specific = info['format-specific']?.data
-  if (specific?.['data-file'] !== undefined) return `the data file ${specific['data-file']}`
-  const extent = specific?.extents?.find(({ filename }) => filename !== undefined && filename !== HANDED_OVER)
-  return extent && `the extent ${extent.filename}`
+/** The bytes of a disk image. */
+interface Disk {
+  identity: Identity
+  whole: Source
+  /** What qemu-img reads; a raw disk that is packed has none. */
+  file: ImageFile | undefined
+  /** What it is called. */
+  path: string
+}
+
+async function inspectPacked(
+  inspection: Inspection,
+  file: ImageFile,
+  expected: Expectation,
+  watcher: Watcher,
+): Promise<Refusal[]> {
+  const isOfItsOwnFormat = async (start: Source) => {
+    const { image } = await recognise(start, start)
+    return image !== undefined && !image.finding.isRawToo
+  }
+  const unpacked = new Unpacked(file, expected.maxSize ?? DEFAULT_MAX_SIZE, isOfItsOwnFormat)
+  try {
+    const packing = await unpack(file, (at, bytes) => unpacked.take(at, bytes), watcher)
+    inspection.containerFormat = packing.containerFormat
+    inspection.size = packing.unpackedSize
+    const { source, file: inner } = await unpacked.finish(packing.unpackedSize)
+    const misnamed = checkEnding(inspection, file.path, packing.containerFormat, undefined)
+    if (misnamed.length > 0) return misnamed
+    const whole = inner === undefined ? source : fileSource(inner)
+    const identity = await recognise(inner === undefined ? source : fileSource(inner, HEADER_LIMIT), whole)
+    return await inspectDisk(
+      inspection,
+      { identity, whole, file: inner, path: withoutPacking(file.path) },
+      expected,
+      watcher,
+    )
+  } finally {
+    await unpacked.close()
+  }
+}
+
+/** Goes through validation.md's steps 2 to 5, up to the first that refuses: what comes after would not be safe. */
+async function inspectDisk(
+  inspection: Inspection,
+  { identity, whole, file, path }: Disk,
+  expected: Expectation,
+  watcher: Watcher,
+): Promise<Refusal[]> {
+  describe(inspection, identity, expected)
+  const steps: (() => Refusal[] | Promise<Refusal[]>)[] = [
+    () => checkKind(inspection, identity, expected),
+    () => checkSigns(inspection, identity, expected),
+    () => checkEnding(inspection, path, inspection.fileFormat as string, expected.format),
+    () => checkSize(inspection, expected),
+    () => checkContents(inspection, identity),
+    async () => (file === undefined ? [] : askQemu(inspection, file, watcher.cancellation)),
+    async () => {
+      const damage = (await identity.image?.finding.readLayout?.(whole))?.refusal()
+      return damage === undefined || inspection.fileFormat === 'raw' ? [] : [damage]
+    },
+    async () => (file === undefined ? [] : checkWithQemu(inspection, file, watcher.cancellation)),
+  ]
+  for (const step of steps) {
+    const refusals = await refusalsOf(step)
+    if (refusals.length > 0) return refusals
+  }
+  return []
+}
+
+/** What a step refuses; of those that throw it, as what they throw. */
+async function refusalsOf(step: () => Refusal[] | Promise<Refusal[]>): Promise<Refusal[]> {
+  try {
+    return await step()
+  } catch (error) {
+    return [refusalIn(error)]
+  }
 }

@@ -41,6 +41,8 @@ export interface Finding {
   /** Whatever it names outside itself, for people, such as `the backing file base.qcow2`. */
   references?: string[]
   isEncrypted?: boolean
+  /** Its bytes are those of a raw disk as well, as with a fixed VHD, which is one with a footer. */
+  isRawToo?: boolean
   /** dcmgr's name of the machine's architecture, or the field's name where dcmgr has none. */
   arch?: string
   /** Why it may not be registered, besides references and encryption. */
@@ -51,6 +53,8 @@ export interface Finding {
   end?: number
   /** Reads the tables, however long they are, and tells where everything lies. */
   readLayout?: (source: Source) => Promise<Layout>
+  /** Says whether an offset of the file is data of the disk; for a format whose layout `qemu-img check` looks at. */
+  findData?: (source: Source, offset: number) => Promise<boolean>
 }
 
 /** Why a file may not be registered; `why` goes on after the file's name. */

@@ -1,4 +1,5 @@
 import type { Refusal } from './inspector.ts'
+import { truncated } from './source.ts'
 
 /** Blocks up to which overlaps of blocks are looked for: 4 bytes each are kept. */
 const BLOCK_LIMIT = 16 * 1024 * 1024
@@ -18,38 +19,47 @@ export class Layout {
   readonly #blockLength: number
   readonly #tables: Table[] = []
   /** By stretches of the file, each as long as a block: where in it a block starts, plus 1. */
-  readonly #starts: Uint32Array | undefined
+  readonly #starts: Uint32Array
   #needed = 0
-  #overlap: string | undefined
+  #tableBytes = 0
+  #sharedStretch: number | undefined
 
   /**
    * @param size bytes of the file.
-   * @param blockLength bytes of a block of data.
+   * @param blockLength bytes of a block of data, all of it in the file.
    */
   constructor(size: number, blockLength: number) {
     this.#size = size
     this.#blockLength = blockLength
     const count = Math.ceil(size / blockLength)
-    this.#starts = count <= BLOCK_LIMIT && blockLength < 2 ** 32 ? new Uint32Array(count) : undefined
+    this.#starts = new Uint32Array(count <= BLOCK_LIMIT && blockLength < 2 ** 32 ? count : 0)
   }
 
-  /** Adds a table or header; `name` is for people. */
-  table(name: string, at: number, length: number): void {
-    if (length <= 0) return
+  /**
+   * Adds a table or header; `name` is for people.
+   *
+   * @returns false when it is clear already that the file is damaged, so that
+   *   nobody follows tables that lead in circles.
+   */
+  table(name: string, at: number, length: number): boolean {
     const end = at + length
     this.#needed = Math.max(this.#needed, end)
-    const other = this.#tables.find((each) => at < each.end && each.at < end)
-    if (other !== undefined) this.#overlap ??= `its ${name} and its ${other.name} lie over each other`
-    this.#tables.push({ name, at, end })
+    this.#tableBytes += length
+    const last = this.#tables.at(-1)
+    // So many small ones may follow each other.
+    if (last?.name === name && last.end === at) last.end = end
+    else this.#tables.push({ name, at, end })
+    // More tables than the file has room for lie over each other.
+    return this.#needed <= this.#size && this.#tableBytes <= this.#size
   }
 
   /** Adds a block of data; the last one of a disk may be shorter than the others. */
   block(at: number, length = this.#blockLength): void {
     const end = at + length
     if (end > this.#needed) this.#needed = end
-    if (this.#starts === undefined || end > this.#size) return
     const stretch = Math.floor(at / this.#blockLength)
-    if (this.#starts[stretch] !== 0) this.#overlap ??= `two of its blocks lie over each other at ${at}`
+    if (stretch >= this.#starts.length) return
+    if (this.#starts[stretch] !== 0) this.#sharedStretch ??= at
     this.#starts[stretch] = at - stretch * this.#blockLength + 1
   }
 
@@ -60,26 +70,33 @@ export class Layout {
 
   /** Why a file with this layout is damaged, if it is. */
   refusal(): Refusal | undefined {
-    if (this.#needed > this.#size)
-      return { why: `is damaged or truncated: it needs ${this.#needed} bytes and has ${this.#size}` }
-    const overlap = this.#overlap ?? this.#overlapOfBlocks() ?? this.#overlapOfTables()
+    if (this.#needed > this.#size) return { why: truncated(this.#needed, this.#size) }
+    const overlap = this.#overlapOfTables() ?? this.#overlapOfBlocks() ?? this.#overlapOfBoth()
     return overlap === undefined ? undefined : { why: `is damaged: ${overlap}` }
   }
 
+  #overlapOfTables(): string | undefined {
+    const sorted = this.#tables.toSorted((a, b) => a.at - b.at)
+    const second = sorted.findIndex((table, at) => at > 0 && table.at < (sorted[at - 1] as Table).end)
+    if (second === -1) return undefined
+    return `its ${sorted[second - 1]?.name} and its ${sorted[second]?.name} lie over each other`
+  }
+
   #overlapOfBlocks(): string | undefined {
-    const starts = this.#starts ?? new Uint32Array(0)
+    const overlap = (at: number) => `two of its blocks lie over each other at ${at}`
+    if (this.#sharedStretch !== undefined) return overlap(this.#sharedStretch)
     let previousEnd = 0
-    for (let stretch = 0; stretch < starts.length; stretch++) {
-      const start = starts[stretch] as number
+    for (let stretch = 0; stretch < this.#starts.length; stretch++) {
+      const start = this.#starts[stretch] as number
       if (start === 0) continue
       const at = stretch * this.#blockLength + start - 1
-      if (at < previousEnd) return `two of its blocks lie over each other at ${at}`
+      if (at < previousEnd) return overlap(at)
       previousEnd = at + this.#blockLength
     }
     return undefined
   }
 
-  #overlapOfTables(): string | undefined {
+  #overlapOfBoth(): string | undefined {
     for (const table of this.#tables) {
       for (let at = table.at; at < table.end + this.#blockLength; at += this.#blockLength) {
         const hit = this.#blocksAround(at).find((start) => start < table.end && table.at < start + this.#blockLength)
@@ -93,7 +110,7 @@ export class Layout {
   #blocksAround(offset: number): number[] {
     const stretch = Math.floor(offset / this.#blockLength)
     return [stretch - 1, stretch].flatMap((each) => {
-      const start = this.#starts?.[each] ?? 0
+      const start = this.#starts[each] ?? 0
       return start === 0 ? [] : [each * this.#blockLength + start - 1]
     })
   }

@@ -2,10 +2,31 @@ import { execa } from 'execa'
 import * as z from 'zod/mini'
 import { VdcError } from '../errors.ts'
 import type { ImageFile } from './image-file.ts'
+import type { Cancellation } from './watcher.ts'
 
-/** Milliseconds; a good image takes a hundredth of it. */
-const TIME_LIMIT = 10_000
-const OUTPUT_LIMIT = 4 * 1024 * 1024
+/** What a run of qemu-img may use; each has its own message when it is too little. */
+interface Limits {
+  /** Seconds of processor time. */
+  cpu: number
+  /** Seconds by the clock; a good image takes a hundredth of one. */
+  wall: number
+  /** Bytes of address space. */
+  memory: number
+}
+
+const GIB = 1024 ** 3
+const MIB = 1024 ** 2
+/** validation.md, "The order of things". */
+const INFO_LIMITS: Limits = { cpu: 2, wall: 10, memory: GIB }
+const OPEN_FILES = 64
+const OUTPUT_LIMIT = 4 * MIB
+
+/** The name under which qemu-img sees the file: the descriptor that is handed to it. */
+export const HANDED_OVER = '/dev/fd/3'
+
+/** Exit codes of prlimit, which runs qemu-img: it is not there, or can't be run. */
+const [NOT_FOUND, NOT_RUN] = [127, 126]
+const CRASHES: readonly string[] = ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGTRAP', 'SIGSYS']
 
 /** The keys of `qemu-img info --output=json` that are used; others, and those of later versions, are ignored. */
 const imageInfo = z.object({
@@ -30,47 +51,43 @@ const imageInfo = z.object({
 /** What qemu-img says of an image. */
 export type QemuImageInfo = z.output<typeof imageInfo>
 
-/** The name under which qemu-img sees the file: the descriptor that is handed to it. */
-export const HANDED_OVER = '/dev/fd/3'
+/** The keys of `qemu-img check --output=json` that are used. */
+const checkResult = z.object({
+  corruptions: z.optional(z.number()),
+  leaks: z.optional(z.number()),
+  'check-errors': z.optional(z.number()),
+})
+
+/** What qemu-img finds wrong with an image. */
+export interface QemuCheck {
+  /** Tables that contradict each other, or point nowhere. */
+  corruptions: number
+  /** Clusters that nothing uses: space, and no harm. */
+  leaks: number
+}
+
+/** Formats that `qemu-img check` knows. */
+const CHECKED: readonly string[] = ['qcow2', 'qed', 'vdi', 'vmdk', 'vhdx', 'parallels']
 
 /**
- * Asks `qemu-img info` what an open file is. The descriptor is handed over, so
- * that no name is ever parsed as a protocol or an option, and what is looked at
- * is what was opened. It sees nothing of our environment.
+ * Asks `qemu-img info` what an open file is.
  *
- * @throws VdcError QEMU_IMG_FAILED when it can't be run, FILE_REFUSED when it
- *   can't make sense of the file in time.
+ * @param format that it is taken for: qemu-img never guesses.
+ * @throws VdcError QEMU_IMG_FAILED when it can't be run; FILE_REFUSED, without
+ *   the file's name, when it can't make sense of the file within its limits.
  */
-export async function qemuImageInfo(file: ImageFile): Promise<QemuImageInfo> {
-  const result = await execa('qemu-img', ['info', '--output=json', HANDED_OVER], {
-    // execa passes a descriptor on, but has no type for one in this place.
-    stdio: ['ignore', 'pipe', 'pipe', file.handle.fd as never],
-    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
-    extendEnv: false,
-    timeout: TIME_LIMIT,
-    killSignal: 'SIGKILL',
-    maxBuffer: OUTPUT_LIMIT,
-    reject: false,
-  })
-  if (result.code === 'ENOENT') {
-    throw new VdcError('QEMU_IMG_FAILED', 'qemu-img is not installed', {
-      hint: 'Install it: apt-get install qemu-utils',
-      cause: result,
-    })
-  }
-  if (result.timedOut) throw refused(file, `qemu-img did not understand it within ${TIME_LIMIT / 1000} s`)
-  if (result.isMaxBuffer) throw refused(file, 'qemu-img has more to say of it than can be right')
-  if (result.isTerminated) throw refused(file, `qemu-img died of it (${result.signal})`)
-  if (result.code !== undefined)
-    throw new VdcError('QEMU_IMG_FAILED', `qemu-img can not be run: ${result.code}`, { cause: result })
-  if (result.failed) throw refused(file, `qemu-img can not read it: ${reasonIn(result.stderr, file)}`)
-  let answer: unknown
-  try {
-    answer = JSON.parse(result.stdout)
-  } catch (error) {
-    throw new VdcError('QEMU_IMG_FAILED', `qemu-img gave an answer that is no JSON`, { cause: error })
-  }
-  const info = imageInfo.safeParse(answer)
+export async function qemuImageInfo(
+  file: ImageFile,
+  format: string,
+  cancellation: Cancellation,
+): Promise<QemuImageInfo> {
+  const { stdout } = await runQemuImg(
+    file,
+    ['info', '--output=json', '-f', format, HANDED_OVER],
+    INFO_LIMITS,
+    cancellation,
+  )
+  const info = imageInfo.safeParse(parseJson(stdout))
   if (!info.success)
     throw new VdcError('QEMU_IMG_FAILED', 'qemu-img gave an answer without format and virtual size', {
       cause: info.error,
@@ -78,12 +95,131 @@ export async function qemuImageInfo(file: ImageFile): Promise<QemuImageInfo> {
   return info.data
 }
 
-function refused(file: ImageFile, why: string): VdcError {
-  return new VdcError('FILE_REFUSED', `The file ${file.path} is refused: ${why}`)
+/**
+ * Has `qemu-img check` look whether an image is whole. It opens what the image
+ * refers to, so that must be ruled out before.
+ *
+ * @returns undefined for a format that it can't check.
+ * @throws VdcError as `qemuImageInfo`; FILE_REFUSED also when it can't finish.
+ */
+export async function qemuImageCheck(
+  file: ImageFile,
+  format: string,
+  cancellation: Cancellation,
+): Promise<QemuCheck | undefined> {
+  if (!CHECKED.includes(format)) return undefined
+  // What it reads is tables, which are at most what the file has on disk; measured: 0.1 s for each MiB of them at most.
+  const stored = Number(file.opened.blocks) * 512
+  const cpu = 2 + Math.ceil(stored / (4 * MIB))
+  // It counts the references to each cluster in two bytes, and clusters have 512 bytes at least.
+  const memory = GIB + Math.ceil(file.size / 256)
+  const limits = { cpu, wall: 10 + 2 * cpu, memory }
+  const args = ['check', '--output=json', '-f', format, HANDED_OVER]
+  // 2 and 3: corruptions, leaks.
+  const { stdout, stderr } = await runQemuImg(file, args, limits, cancellation, [0, 2, 3])
+  const result = checkResult.safeParse(parseJson(stdout))
+  if (!result.success)
+    throw new VdcError('QEMU_IMG_FAILED', 'qemu-img gave an answer that tells nothing of its check', {
+      cause: result.error,
+    })
+  const { corruptions = 0, leaks = 0, 'check-errors': errors = 0 } = result.data
+  if (errors > 0) throw refused(`qemu-img can not check it: ${reasonIn(stderr, file)}`)
+  return { corruptions, leaks }
+}
+
+/**
+ * Runs qemu-img on an open file. The descriptor is handed over, so that no name
+ * is ever parsed as a protocol or an option, and what is looked at is what was
+ * opened. It runs under limits, dies with us, and sees nothing of our environment.
+ *
+ * @param args of which HANDED_OVER is the file.
+ * @param exits those that are answers.
+ * @param onOutput told of what it prints, as it comes.
+ * @throws VdcError QEMU_IMG_FAILED, FILE_REFUSED, or what the cancellation throws.
+ */
+export async function runQemuImg(
+  file: ImageFile,
+  args: readonly string[],
+  limits: Limits | undefined,
+  cancellation: Cancellation,
+  exits: readonly number[] = [0],
+  onOutput?: (text: string) => void,
+): Promise<{ stdout: string; stderr: string }> {
+  cancellation.throwIfRequested()
+  const within = [
+    '--core=0',
+    ...(limits ? [`--as=${limits.memory}`, `--cpu=${limits.cpu}`, `--nofile=${OPEN_FILES}`] : []),
+  ]
+  const command = ['--pdeathsig', 'KILL', 'prlimit', ...within, 'qemu-img', ...args]
+  const running = execa('setpriv', command, {
+    // execa passes a descriptor on, but has no type for one in this place.
+    stdio: ['ignore', 'pipe', 'pipe', file.handle.fd as never],
+    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
+    extendEnv: false,
+    ...(limits && { timeout: limits.wall * 1000, maxBuffer: OUTPUT_LIMIT }),
+    ...(onOutput && { buffer: { stdout: false } }),
+    cancelSignal: cancellation.signal,
+    killSignal: 'SIGKILL',
+    reject: false,
+  })
+  if (onOutput) running.stdout?.setEncoding('utf8').on('data', onOutput)
+  const result = await running
+  cancellation.throwIfRequested()
+  if (result.code === 'ENOENT') throw notInstalled('setpriv', 'util-linux', result)
+  if (result.exitCode === NOT_FOUND) {
+    const missing = /failed to execute prlimit/.test(result.stderr) ? 'prlimit' : 'qemu-img'
+    throw notInstalled(missing, missing === 'qemu-img' ? 'qemu-utils' : 'util-linux', result)
+  }
+  if (result.exitCode === NOT_RUN) throw notRun(reasonIn(result.stderr, file), result)
+  if (result.timedOut && limits) throw refused(`qemu-img did not understand it within ${limits.wall} s`)
+  if (result.isMaxBuffer) throw refused('qemu-img has more to say of it than can be right: over 4 MiB')
+  if (result.signal === 'SIGXCPU' && limits)
+    throw refused(`qemu-img needs more than ${limits.cpu} s of processor time for it`)
+  if (/(?:can ?not|could not|failed to|unable to) allocate|out of memory/i.test(result.stderr) && limits) {
+    throw refused(`qemu-img needs more than ${Math.round(limits.memory / MIB)} MiB of memory for it`)
+  }
+  if (/too many open files/i.test(result.stderr))
+    throw refused(`qemu-img would open more than ${OPEN_FILES} files for it`)
+  if (CRASHES.includes(result.signal ?? '')) throw refused(`qemu-img crashes on it (${result.signal})`)
+  if (result.signal !== undefined) throw refused(`qemu-img was killed while it looked at it (${result.signal})`)
+  if (result.code !== undefined) throw notRun(result.code, result)
+  if (/Failed to get .*lock|Is another process using the image/i.test(result.stderr))
+    throw new VdcError('FILE_REFUSED', IN_USE.why, { hint: IN_USE.hint })
+  if (!exits.includes(result.exitCode ?? 0)) throw refused(`qemu-img can not read it: ${reasonIn(result.stderr, file)}`)
+  return { stdout: result.stdout ?? '', stderr: result.stderr }
+}
+
+/** The refusal of an image that a running machine writes to. */
+export const IN_USE = {
+  why: 'is in use: a running machine, or another program, has it open to write',
+  hint: 'Stop that first, or register a copy',
+}
+
+function notInstalled(program: string, pack: string, cause: unknown): VdcError {
+  return new VdcError('QEMU_IMG_FAILED', `${program} is not installed`, {
+    hint: `Install it: apt-get install ${pack}`,
+    cause,
+  })
+}
+
+function notRun(why: string, cause: unknown): VdcError {
+  return new VdcError('QEMU_IMG_FAILED', `qemu-img can not be run: ${why}`, { cause })
+}
+
+function refused(why: string): VdcError {
+  return new VdcError('FILE_REFUSED', `is refused: ${why}`)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new VdcError('QEMU_IMG_FAILED', 'qemu-img gave an answer that is no JSON', { cause: error })
+  }
 }
 
 /** What qemu-img complained of, without its own name and with the file's. */
 function reasonIn(stderr: string, file: ImageFile): string {
   const line = stderr.split('\n').find((each) => each.trim() !== '') ?? 'it gave no reason'
-  return line.replace(/^qemu-img: /, '').replaceAll(HANDED_OVER, file.path)
+  return line.replace(/^(?:qemu-img|prlimit|setpriv): /, '').replaceAll(HANDED_OVER, file.path)
 }

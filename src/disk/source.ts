@@ -9,19 +9,25 @@ export interface Source {
   read(at: number, length: number): Promise<Buffer>
 }
 
-/** Bytes that are read at once and kept, so that small tables beside each other cost one reading. */
-const WINDOW = 64 * 1024
+/** Bytes that are read at once, so that small tables beside each other cost one reading. */
+const PAGE = 64 * 1024
+/** Pages that are kept. */
+const PAGES = 16
+/** Bytes above which a table is read by itself. */
+const LARGE = 4 * PAGE
 
 /**
  * The bytes of an open file.
  *
- * @param limit bytes that may be read in all; more are a fault of whoever reads.
+ * @param limit bytes that may be read in all; asking for more is refused as a
+ *   fault of the file, whose headers lead there.
  */
 export function fileSource(file: { handle: FileHandle; size: number }, limit = Number.POSITIVE_INFINITY): Source {
-  let window = { at: 0, bytes: Buffer.alloc(0) }
+  const pages = new Map<number, Buffer>()
   let left = limit
-  const readFresh = async (at: number, length: number) => {
-    if (length > left) throw new VdcError('FILE_REFUSED', 'has headers that take too much reading')
+
+  const readFresh = async (at: number, length: number): Promise<Buffer> => {
+    if (length > left) throw new VdcError('FILE_REFUSED', 'is damaged: its headers are too long')
     left -= length
     const buffer = Buffer.allocUnsafe(length)
     let filled = 0
@@ -32,26 +38,42 @@ export function fileSource(file: { handle: FileHandle; size: number }, limit = N
     }
     return buffer.subarray(0, filled)
   }
+  const readPage = async (number: number): Promise<Buffer> => {
+    const kept = pages.get(number)
+    if (kept !== undefined) return kept
+    const page = await readFresh(number * PAGE, PAGE)
+    // The one that came first goes first.
+    if (pages.size === PAGES) pages.delete(pages.keys().next().value as number)
+    pages.set(number, page)
+    return page
+  }
   return {
     size: file.size,
     async read(at, length) {
-      if (!Number.isSafeInteger(at) || at < 0 || length <= 0) return Buffer.alloc(0)
-      const isKept = at >= window.at && at + length <= window.at + window.bytes.length
-      if (!isKept && length > WINDOW) return readFresh(at, length)
-      if (!isKept) window = { at, bytes: await readFresh(at, Math.min(WINDOW, Math.max(length, left))) }
-      return window.bytes.subarray(at - window.at, at - window.at + length)
+      if (!Number.isSafeInteger(at) || at < 0 || at >= file.size || length <= 0) return Buffer.alloc(0)
+      const end = Math.min(at + length, file.size)
+      if (end - at > LARGE) return readFresh(at, end - at)
+      const first = Math.floor(at / PAGE)
+      const parts: Buffer[] = []
+      for (let number = first; number * PAGE < end; number++) parts.push(await readPage(number))
+      const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
+      return bytes.subarray(at - first * PAGE, end - first * PAGE)
     },
   }
 }
 
-/** Reads exactly so many bytes, where a format's structure must have them. */
+/**
+ * Reads exactly so many bytes, where a format's structure must have them.
+ *
+ * @throws VdcError FILE_REFUSED, without the file's name, where the file ends before.
+ */
 export async function readWhole(source: Source, at: number, length: number): Promise<Buffer> {
   const bytes = await source.read(at, length)
-  if (bytes.length < length) throw truncated(at + length, source.size)
+  if (bytes.length < length) throw new VdcError('FILE_REFUSED', truncated(at + length, source.size))
   return bytes
 }
 
-/** The refusal of a file that is shorter than its own headers say. */
-export function truncated(needed: number | bigint, size: number): VdcError {
-  return new VdcError('FILE_REFUSED', `is damaged or truncated: it needs ${needed} bytes and has ${size}`)
+/** What is wrong with a file that is shorter than its own headers say; goes on after its name. */
+export function truncated(needed: number, size: number): string {
+  return `is damaged or truncated: it needs ${needed} bytes and has ${size}`
 }

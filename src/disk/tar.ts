@@ -1,9 +1,11 @@
 import { VdcError } from '../errors.ts'
+import { ByteReader } from './byte-reader.ts'
+import { readOldMap, readPaxMap, type Stretch } from './tar-sparse.ts'
 
 /*
  * What is in a tar archive, read as a stream. Format: POSIX.1-2017, pax,
  * "ustar Interchange Format" and "pax Interchange Format"; and GNU tar's manual,
- * "Basic Tar Format" and "Storing Sparse Files", as `tar -S` packs disk images.
+ * "Basic Tar Format": https://www.gnu.org/software/tar/manual/html_node/Standard.html
  */
 
 const BLOCK = 512
@@ -14,48 +16,47 @@ const PAX_LIMIT = 1024 * 1024
 const SIZE = [124, 12] as const
 const CHECKSUM = [148, 8] as const
 const TYPE = 156
-/** Of a sparse file's header: whether more of its map follows, and its size when unpacked. */
-const SPARSE_MORE = 482
+/** The size of a sparse file when unpacked. */
 const SPARSE_SIZE = [483, 12] as const
-/** Of a block with more of the map: whether yet another follows. */
-const SPARSE_MORE_AGAIN = 504
+const NAME = [0, 100] as const
+
+/** Takes bytes of the file that is being unpacked; what no call brings is zeros. */
+export type TakeBytes = (at: number, bytes: Buffer) => Promise<void>
+
+type PaxRecords = (readonly [key: string, value: string])[]
 
 /**
- * Measures the one file that an archive holds.
+ * Reads the one file that an archive holds.
  *
- * @param bytes of the archive, unpacked; they are read to their end.
- * @returns the bytes of the file when it is unpacked.
- * @throws VdcError FILE_REFUSED, without naming the file, when the archive is
+ * @param bytes of the archive; they are read to their end.
+ * @param take is called with offsets that grow.
+ * @returns the bytes that the file has when it is unpacked.
+ * @throws VdcError FILE_REFUSED, without naming the archive, when it is
  *   damaged, empty, or holds anything besides one regular file.
  */
-export async function measureOnlyMember(bytes: AsyncIterable<Buffer>): Promise<number> {
-  const reader = new ByteReader(bytes)
+export async function readOnlyMember(bytes: AsyncIterable<Buffer>, take: TakeBytes): Promise<number> {
+  const reader = new ByteReader(bytes, damaged)
   let found: number | undefined
-  let pax: Map<string, string> = new Map()
+  let pax: PaxRecords = []
   for (let header = await reader.next(BLOCK); header !== undefined; header = await reader.next(BLOCK)) {
     if (header.every((byte) => byte === 0)) break
     requireChecksum(header)
     const type = String.fromCharCode(header[TYPE] as number)
-    const packed = sizeIn(pax, 'size') ?? numberAt(header, SIZE)
+    const packed = sizeIn(pax, 'size') ?? numberAt(header, ...SIZE)
     if (type === 'x') {
       if (packed > PAX_LIMIT) throw damaged()
       pax = parsePax(await reader.require(packed))
-      await reader.skip(padding(packed))
+      await reader.pass(padding(packed), () => {})
       continue
     }
-    let size = sizeIn(pax, 'GNU.sparse.realsize') ?? sizeIn(pax, 'GNU.sparse.size') ?? packed
-    if (type === 'S') {
-      size = numberAt(header, SPARSE_SIZE)
-      for (let more = header[SPARSE_MORE]; more; more = (await reader.require(BLOCK))[SPARSE_MORE_AGAIN]) {}
-    }
     // g: settings for all members; L and K: GNU's long names.
-    if (!'gLK'.includes(type)) {
-      if (!'07S\0'.includes(type)) throw refused('holds more than a disk image: a directory, a link or a device')
-      if (found !== undefined) throw refused('holds more than one file, and the agents would take the first')
-      found = size
+    if ('gLK'.includes(type)) {
+      await reader.pass(packed + padding(packed), () => {})
+    } else {
+      requireFile(header, type, found)
+      found = await readMember(reader, { header, type, packed, pax }, take)
     }
-    pax = new Map()
-    await reader.skip(packed + padding(packed))
+    pax = []
   }
   await reader.drain()
   if (found === undefined) throw refused('holds no file')
@@ -63,63 +64,56 @@ export async function measureOnlyMember(bytes: AsyncIterable<Buffer>): Promise<n
   return found
 }
 
-/** Reads pieces of given lengths from a stream of chunks. */
-class ByteReader {
-  readonly #chunks: AsyncIterator<Buffer>
-  #rest: Buffer = Buffer.alloc(0)
-
-  constructor(bytes: AsyncIterable<Buffer>) {
-    this.#chunks = bytes[Symbol.asyncIterator]()
+function requireFile(header: Buffer, type: string, found: number | undefined): void {
+  const name = header.subarray(NAME[0], NAME[1]).toString('latin1').replace(/\0.*$/s, '')
+  if (name.toLowerCase().endsWith('.ovf')) {
+    throw new VdcError('FILE_REFUSED', 'is an OVA, which the agents can not unpack', {
+      hint: 'Unpack it with tar, and register the VMDK inside, or convert that: vdc-manage image convert',
+    })
   }
+  if (!'07S\0'.includes(type)) throw refused('holds more than a disk image: a directory, a link or a device')
+  if (found !== undefined) throw refused('holds more than one file, and the agents would take the first')
+}
 
-  /** The next `length` bytes; undefined at the end; less than that is damage. */
-  async next(length: number): Promise<Buffer | undefined> {
-    const parts: Buffer[] = []
-    let missing = length
-    while (missing > 0 && (await this.#fill())) {
-      const part = this.#rest.subarray(0, missing)
-      this.#rest = this.#rest.subarray(part.length)
-      parts.push(part)
-      missing -= part.length
-    }
-    if (missing === length && length > 0) return undefined
-    if (missing > 0) throw damaged()
-    return Buffer.concat(parts)
+/** Hands the bytes of a member on, and returns how many it has when it is unpacked. */
+async function readMember(
+  reader: ByteReader,
+  { header, type, packed, pax }: { header: Buffer; type: string; packed: number; pax: PaxRecords },
+  take: TakeBytes,
+): Promise<number> {
+  const sparse =
+    type === 'S' ? { map: await readOldMap(header, reader, numberAt), taken: 0 } : await readPaxMap(pax, reader)
+  const size = sparse
+    ? (sizeIn(pax, 'GNU.sparse.realsize') ?? sizeIn(pax, 'GNU.sparse.size') ?? numberAt(header, ...SPARSE_SIZE))
+    : packed
+  const map = sparse?.map ?? [[0, packed]]
+  requireMap(map, size, packed - (sparse?.taken ?? 0))
+  for (const [start, length] of map) {
+    let at = start
+    await reader.pass(length, async (bytes) => {
+      await take(at, bytes)
+      at += bytes.length
+    })
   }
+  await reader.pass(padding(packed), () => {})
+  return size
+}
 
-  async require(length: number): Promise<Buffer> {
-    const bytes = await this.next(length)
-    if (bytes === undefined) throw damaged()
-    return bytes
+/** Makes sure that stretches follow each other within the file, and are all that is packed of it. */
+function requireMap(map: readonly Stretch[], size: number, packed: number): void {
+  let end = 0
+  let sum = 0
+  for (const [at, length] of map) {
+    if (at < end || at + length > size) throw damaged()
+    end = at + length
+    sum += length
   }
-
-  async skip(length: number): Promise<void> {
-    for (let missing = length; missing > 0; ) {
-      if (!(await this.#fill())) throw damaged()
-      const taken = Math.min(missing, this.#rest.length)
-      this.#rest = this.#rest.subarray(taken)
-      missing -= taken
-    }
-  }
-
-  async drain(): Promise<void> {
-    this.#rest = Buffer.alloc(0)
-    while (await this.#fill()) this.#rest = Buffer.alloc(0)
-  }
-
-  async #fill(): Promise<boolean> {
-    while (this.#rest.length === 0) {
-      const chunk = await this.#chunks.next()
-      if (chunk.done) return false
-      this.#rest = chunk.value
-    }
-    return true
-  }
+  if (sum !== packed) throw damaged()
 }
 
 /** Octal digits, or with its first bit set a binary number, as GNU tar writes what octal can't hold. */
-function numberAt(header: Buffer, [offset, length]: readonly [number, number]): number {
-  const field = header.subarray(offset, offset + length)
+function numberAt(header: Buffer, at: number, length: number): number {
+  const field = header.subarray(at, at + length)
   if ((field[0] as number) & 0x80) {
     const value = BigInt(`0x${field.toString('hex')}`) - (1n << BigInt(8 * length - 1))
     if (value > Number.MAX_SAFE_INTEGER) throw damaged()
@@ -134,15 +128,15 @@ function numberAt(header: Buffer, [offset, length]: readonly [number, number]): 
 }
 
 /** A size in a pax header: decimal digits. */
-function sizeIn(pax: ReadonlyMap<string, string>, key: string): number | undefined {
-  const text = pax.get(key)
+function sizeIn(pax: PaxRecords, key: string): number | undefined {
+  const text = pax.findLast(([name]) => name === key)?.[1]
   if (text === undefined) return undefined
   if (!/^[0-9]{1,16}$/.test(text) || !Number.isSafeInteger(Number(text))) throw damaged()
   return Number(text)
 }
 
 function requireChecksum(header: Buffer): void {
-  if (numberAt(header, CHECKSUM) !== checksumOf(header)) throw damaged()
+  if (numberAt(header, ...CHECKSUM) !== checksumOf(header)) throw damaged()
 }
 
 /** The sum of all bytes, those of the sum itself counted as blanks. */
@@ -165,14 +159,14 @@ export function isTarHeader(head: Buffer): boolean {
 }
 
 /** Records `length name=value\n`, the length counting all of its record. */
-function parsePax(bytes: Buffer): Map<string, string> {
-  const records = new Map<string, string>()
+function parsePax(bytes: Buffer): PaxRecords {
+  const records: PaxRecords = []
   for (let at = 0; at < bytes.length; ) {
     const blank = bytes.indexOf(0x20, at)
     const length = Number(bytes.subarray(at, blank).toString('latin1'))
     if (blank === -1 || !Number.isInteger(length) || length < 5 || at + length > bytes.length) break
     const record = bytes.subarray(blank + 1, at + length - 1).toString('utf8')
-    records.set(record.slice(0, record.indexOf('=')), record.slice(record.indexOf('=') + 1))
+    records.push([record.slice(0, record.indexOf('=')), record.slice(record.indexOf('=') + 1)])
     at += length
   }
   return records

@@ -1,5 +1,6 @@
 import type { Finding, Inspector } from '../inspector.ts'
 import { readWhole, type Source } from '../source.ts'
+import { isInCluster } from './cluster-tables.ts'
 import { nameIn, needsNewerQemu } from './shared.ts'
 
 /*
@@ -13,6 +14,7 @@ const SNAPSHOT_LIMIT = 1000
 
 const CORRUPT = 1n << 1n
 const DATA_FILE = 1n << 2n
+const EXTENDED_L2 = 1n << 4n
 /** "Incompatible features" by their bits. */
 const INCOMPATIBLE = ['dirty', 'corrupt', 'data-file', 'compression-type', 'extended-l2']
 /** "Autoclear features": raw external data. */
@@ -105,9 +107,24 @@ async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
     { at: snapshots > 0 ? Number(header.readBigUInt64BE(64)) : 0, length: snapshots * 40 },
   ]
   finding.end = Math.max(1 << clusterBits, ...tables.map(({ at, length }) => at + length))
-  return finding
+  const cluster = 1 << clusterBits
+  return {
+    ...finding,
+    findData: (whole, offset) =>
+      isInCluster(whole, offset, {
+        cluster,
+        tableAt: tables[0]?.at ?? 0,
+        tableEntries: header.readUInt32BE(36),
+        secondLength: cluster,
+        entryLength: incompatible & EXTENDED_L2 ? 16 : 8,
+        isBigEndian: true,
+        mask: OFFSET_BITS,
+      }),
+  }
 }
 
+/** Of an entry in a table: bits 9 to 55. */
+const OFFSET_BITS = 0x00fffffffffffe00n
 const FLATTEN = 'Make a new one of it: qemu-img convert -O qcow2 IN OUT.qcow2'
 const REPAIR = 'qemu-img check -r all may repair a copy of it'
 

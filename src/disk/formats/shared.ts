@@ -26,3 +26,6 @@ export async function hasBytes(source: Source, at: number, bytes: Buffer | strin
   const expected = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes
   return (await source.read(at, expected.length)).equals(expected)
 }
+
+/** The warning of a format that QEMU keeps only for old images. */
+export const LEGACY = 'is of a format that nobody develops any more: convert it to qcow2'

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { FILE_FORMATS } from '../../disk/formats.ts'
+import { FILE_FORMATS } from '../../disk/file-formats.ts'
 import type { Registry } from '../registry.ts'
 import { checkServiceType } from '../service-types.ts'
 import { requireStorable } from '../storable.ts'

@@ -1,0 +1,64 @@
+/** Reads pieces of given lengths from a stream of chunks. */
+export class ByteReader {
+  readonly #chunks: AsyncIterator<Buffer>
+  readonly #onCut: () => Error
+  #rest: Buffer = Buffer.alloc(0)
+
+  /** @param onCut makes the error for a stream that ends within a piece. */
+  constructor(bytes: AsyncIterable<Buffer>, onCut: () => Error) {
+    this.#chunks = bytes[Symbol.asyncIterator]()
+    this.#onCut = onCut
+  }
+
+  /** The next `length` bytes; undefined at the end. */
+  async next(length: number): Promise<Buffer | undefined> {
+    const parts: Buffer[] = []
+    let missing = length
+    while (missing > 0 && (await this.#fill())) {
+      const part = this.#take(missing)
+      parts.push(part)
+      missing -= part.length
+    }
+    if (missing === length && length > 0) return undefined
+    if (missing > 0) throw this.#onCut()
+    return Buffer.concat(parts)
+  }
+
+  /** As `next`, where the end is none. */
+  async require(length: number): Promise<Buffer> {
+    const bytes = await this.next(length)
+    if (bytes === undefined) throw this.#onCut()
+    return bytes
+  }
+
+  /** Hands the next `length` bytes on as they come. */
+  async pass(length: number, take: (bytes: Buffer) => Promise<void> | void): Promise<void> {
+    for (let missing = length; missing > 0; ) {
+      if (!(await this.#fill())) throw this.#onCut()
+      const part = this.#take(missing)
+      missing -= part.length
+      await take(part)
+    }
+  }
+
+  /** Reads what is left. */
+  async drain(): Promise<void> {
+    this.#rest = Buffer.alloc(0)
+    while (await this.#fill()) this.#rest = Buffer.alloc(0)
+  }
+
+  #take(length: number): Buffer {
+    const part = this.#rest.subarray(0, length)
+    this.#rest = this.#rest.subarray(part.length)
+    return part
+  }
+
+  async #fill(): Promise<boolean> {
+    while (this.#rest.length === 0) {
+      const chunk = await this.#chunks.next()
+      if (chunk.done) return false
+      this.#rest = chunk.value
+    }
+    return true
+  }
+}

@@ -1,0 +1,55 @@
+import type { Finding, Inspector } from '../inspector.ts'
+import { readWhole } from '../source.ts'
+import { isInCluster } from './cluster-tables.ts'
+import { LEGACY, nameIn, needsNewerQemu } from './shared.ts'
+
+/*
+ * QEMU's docs/interop/qed_spec.txt: https://www.qemu.org/docs/master/interop/qed_spec.html
+ * Numbers are little-endian.
+ */
+
+const MAGIC = Buffer.from('QED\0', 'latin1')
+const HEADER = 64
+
+const BACKING_FILE = 1n << 0n
+const NEED_CHECK = 1n << 1n
+/** "features": those that a reader must know. */
+const KNOWN = 0b111n
+
+export const qed: Inspector = {
+  name: 'qed',
+  kind: 'image',
+  title: 'a QED image',
+  async inspect(source) {
+    if (!(await source.read(0, 4)).equals(MAGIC)) return undefined
+    const header = await readWhole(source, 0, HEADER)
+    const features = header.readBigUInt64LE(16)
+    const [backingAt, backingLength] = [header.readUInt32LE(56), header.readUInt32LE(60)]
+    const [cluster, tableClusters] = [header.readUInt32LE(4), header.readUInt32LE(8)]
+    const finding: Finding = {
+      virtualSize: Number(header.readBigUInt64LE(48)),
+      references: [],
+      refusals: [],
+      warnings: [LEGACY],
+      end: Number(header.readBigUInt64LE(40)) + cluster * tableClusters,
+      findData: (whole, offset) =>
+        isInCluster(whole, offset, {
+          cluster,
+          tableAt: Number(header.readBigUInt64LE(40)),
+          tableEntries: (cluster * tableClusters) / 8,
+          secondLength: cluster * tableClusters,
+          entryLength: 8,
+          isBigEndian: false,
+          mask: 0xffffffffffffffffn,
+        }),
+    }
+    if (features & BACKING_FILE || backingAt !== 0 || backingLength !== 0) {
+      const name = await nameIn(source, backingAt, Math.min(backingLength, 1023))
+      finding.references?.push(`the backing file ${name}`)
+    }
+    if (features & ~KNOWN)
+      finding.refusals?.push(needsNewerQemu(`needs features of QED that are unknown: bits 0x${features.toString(16)}`))
+    if (features & NEED_CHECK) finding.warnings?.push('was not closed cleanly')
+    return finding
+  },
+}

@@ -1,0 +1,187 @@
+import type { Finding, Inspector } from '../inspector.ts'
+import { Layout } from '../layout.ts'
+import { readWhole, type Source } from '../source.ts'
+import { needsNewerQemu } from './shared.ts'
+
+/*
+ * Microsoft's MS-VHDX: https://learn.microsoft.com/openspecs/windows_protocols/ms-vhdx
+ * Numbers are little-endian, also those of GUIDs.
+ */
+
+const SIGNATURE = 'vhdxfile'
+const KIB = 1024
+const MIB = 1024 * 1024
+/** "Header Section": two headers, of which the one with the higher sequence number counts, and two region tables. */
+const HEADERS = [64 * KIB, 128 * KIB]
+const REGION_TABLES = [192 * KIB, 256 * KIB]
+const TABLE = 64 * KIB
+/** The most entries of a region table and of a metadata table. */
+const ENTRIES_LIMIT = 2047
+
+const BAT = '2dc27766f62342009d64115e9bfd4a08'
+const METADATA = '8b7ca20647904b9ab8fe575f050f886e'
+const FILE_PARAMETERS = 'caa16737fa364d43b3b633f0aa44e76b'
+const VIRTUAL_DISK_SIZE = '2fa54224cd1b4876b2115dbed83bf4b8'
+const LOGICAL_SECTOR_SIZE = '8141bf1da96f4709ba47f233a8faab5f'
+const PARENT_LOCATOR = 'a8d35f2db30b454dabf7d3d84834ab0c'
+const HAS_PARENT = 2
+/** "Payload BAT Entry States" of blocks that lie in the file. */
+const [FULLY_PRESENT, PARTIALLY_PRESENT] = [6, 7]
+
+interface Region {
+  at: number
+  length: number
+}
+
+export const vhdx: Inspector = {
+  name: 'vhdx',
+  kind: 'image',
+  title: 'a VHDX image',
+  async inspect(source) {
+    if ((await source.read(0, SIGNATURE.length)).toString('latin1') !== SIGNATURE) return undefined
+    const log = await readLog(source)
+    const finding: Finding = { version: log.version, references: [], refusals: [] }
+    if (log.version !== 1) finding.refusals?.push(needsNewerQemu(`is of version ${log.version} of VHDX`))
+    if (log.isDirty) {
+      finding.refusals?.push({
+        why: 'was not closed cleanly: its log must be replayed first',
+        hint: 'qemu-img check -r all does that, on a copy of it',
+      })
+    }
+    const regions = await readRegions(source)
+    const [bat, metadata] = [regions.get(BAT), regions.get(METADATA)]
+    if (bat === undefined || metadata === undefined) {
+      finding.refusals?.push({ why: 'is damaged: its region table names no block table or no metadata' })
+      return finding
+    }
+    finding.end = Math.max(bat.at + bat.length, metadata.at + metadata.length)
+    const items = await readMetadata(source, metadata)
+    const [parameters, size, sector] = [FILE_PARAMETERS, VIRTUAL_DISK_SIZE, LOGICAL_SECTOR_SIZE].map((id) =>
+      items.get(id),
+    )
+    if (
+      parameters === undefined ||
+      size === undefined ||
+      sector === undefined ||
+      size.length < 8 ||
+      parameters.length < 8 ||
+      sector.length < 4
+    ) {
+      finding.refusals?.push({ why: 'is damaged: its metadata does not tell the sizes of disk, block and sector' })
+      return finding
+    }
+    if (parameters.readUInt32LE(4) & HAS_PARENT || items.has(PARENT_LOCATOR)) {
+      finding.references?.push(`the parent image ${parentIn(items.get(PARENT_LOCATOR))}`.trimEnd())
+    }
+    finding.virtualSize = Number(size.readBigUInt64LE(0))
+    const shape = {
+      bat,
+      metadata,
+      log,
+      regions,
+      blockSize: parameters.readUInt32LE(0),
+      sector: sector.readUInt32LE(0),
+      virtualSize: finding.virtualSize,
+    }
+    if (![shape.blockSize / MIB, shape.sector].every((each) => each >= 1 && Number.isInteger(Math.log2(each)))) {
+      finding.refusals?.push({ why: `is damaged: blocks of ${shape.blockSize} bytes, sectors of ${shape.sector}` })
+      return finding
+    }
+    return { ...finding, readLayout: (whole) => readLayout(whole, shape) }
+  },
+}
+
+async function readLog(source: Source): Promise<Region & { version: number; isDirty: boolean }> {
+  const headers = []
+  for (const at of HEADERS) {
+    const header = await source.read(at, 80)
+    if (header.length === 80 && header.subarray(0, 4).toString('latin1') === 'head') headers.push(header)
+  }
+  const newest =
+    headers.sort((a, b) => Number(b.readBigUInt64LE(8) - a.readBigUInt64LE(8)))[0] ??
+    (await readWhole(source, HEADERS[0] as number, 80))
+  return {
+    at: Number(newest.readBigUInt64LE(72)),
+    length: newest.readUInt32LE(68),
+    version: newest.readUInt16LE(66),
+    isDirty: newest.subarray(48, 64).some((byte) => byte !== 0),
+  }
+}
+
+/** "Region Table": where things lie, by their GUIDs. */
+async function readRegions(source: Source): Promise<Map<string, Region>> {
+  for (const at of REGION_TABLES) {
+    const table = await source.read(at, TABLE)
+    if (table.length < 16 || table.subarray(0, 4).toString('latin1') !== 'regi') continue
+    const count = Math.min(table.readUInt32LE(8), ENTRIES_LIMIT)
+    const whole = await readWhole(source, at, 16 + count * 32)
+    return new Map(
+      Array.from({ length: count }, (_, each) => whole.subarray(16 + each * 32)).map((entry) => [
+        guidOf(entry),
+        { at: Number(entry.readBigUInt64LE(16)), length: entry.readUInt32LE(24) },
+      ]),
+    )
+  }
+  return new Map()
+}
+
+/** "Metadata Table": values, by their GUIDs. */
+async function readMetadata(source: Source, region: Region): Promise<Map<string, Buffer>> {
+  const head = await readWhole(source, region.at, 32)
+  const count = Math.min(head.readUInt16LE(10), ENTRIES_LIMIT)
+  const items = new Map<string, Buffer>()
+  for (let each = 0; each < count; each++) {
+    const entry = await readWhole(source, region.at + 32 + each * 32, 32)
+    const [offset, length] = [entry.readUInt32LE(16), entry.readUInt32LE(20)]
+    items.set(guidOf(entry), await source.read(region.at + offset, Math.min(length, 4 * KIB)))
+  }
+  return items
+}
+
+function guidOf(entry: Buffer): string {
+  const reversed = (at: number, length: number) =>
+    Buffer.from(entry.subarray(at, at + length))
+      .reverse()
+      .toString('hex')
+  return reversed(0, 4) + reversed(4, 2) + reversed(6, 2) + entry.subarray(8, 16).toString('hex')
+}
+
+/** "Parent Locator": keys and values in UTF-16, of which one is a path. */
+function parentIn(locator: Buffer | undefined): string {
+  if (locator === undefined) return ''
+  const text = new TextDecoder('utf-16le').decode(locator.subarray(20))
+  return /(?:relative_path|absolute_win32_path|volume_path)([^\0]{1,200})/.exec(text)?.[1] ?? ''
+}
+
+interface Shape {
+  bat: Region
+  log: Region
+  regions: Map<string, Region>
+  blockSize: number
+  sector: number
+  virtualSize: number
+}
+
+async function readLayout(
+  source: Source,
+  { bat, log, regions, blockSize, sector, virtualSize }: Shape,
+): Promise<Layout> {
+  const layout = new Layout(source.size, blockSize)
+  layout.table('header section', 0, MIB)
+  if (log.length > 0) layout.table('log', log.at, log.length)
+  for (const [id, { at, length }] of regions) layout.table(id === BAT ? 'block table' : 'region', at, length)
+  const blocks = Math.ceil(virtualSize / blockSize)
+  // "BAT": after so many entries of blocks stands one of the sectors that they have from a parent.
+  const ratio = (2 ** 23 * sector) / blockSize
+  const entries = blocks + Math.floor((blocks - 1) / ratio)
+  if (entries * 8 > bat.length) layout.table('block table', bat.at + bat.length, entries * 8 - bat.length)
+  if (layout.refusal()) return layout
+  for (let entry = 0; entry < entries; entry++) {
+    if ((entry + 1) % (ratio + 1) === 0) continue
+    const word = await readWhole(source, bat.at + entry * 8, 8)
+    const state = word.readUInt8(0) & 7
+    if (state !== FULLY_PRESENT && state !== PARTIALLY_PRESENT) continue
+    layout.block(Number(word.readBigUInt64LE(0) >> 20n) * MIB)
+  }
+  return layout
+}

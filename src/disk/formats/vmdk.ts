@@ -1,0 +1,155 @@
+import { VdcError } from '../../errors.ts'
+import type { Finding, Inspector } from '../inspector.ts'
+import { Layout } from '../layout.ts'
+import { readWhole, type Source } from '../source.ts'
+import { needsNewerQemu } from './shared.ts'
+import { describeParts } from './vmdk-descriptor.ts'
+
+/*
+ * VMware's "Virtual Disk Format 5.0", "Hosted Sparse Extents" and "Stream-Optimized
+ * Compressed Sparse Extents": https://www.vmware.com/app/vmdk/?src=vmdk
+ * Numbers are little-endian and count sectors, where nothing else is said.
+ */
+
+const MAGIC = 'KDMV'
+const SECTOR = 512
+/** A directory that lies at the file's end is found through a copy of the header there. */
+const AT_END = 0xffffffffffffffffn
+/** Bytes from the file's end: that copy's marker, the copy, the marker of the end. */
+const FOOTER = 3 * SECTOR
+const DESCRIPTOR_LIMIT = 64 * 1024
+const COMPRESSED = 1 << 16
+const ZEROED_GRAINS = 1 << 2
+/** The entry of a grain that is all zeros, where those are marked. */
+const ZERO_GRAIN = 1
+const NEWEST = 3
+
+export const vmdk: Inspector = {
+  name: 'vmdk',
+  kind: 'image',
+  title: 'a VMDK image',
+  async inspect(source) {
+    if ((await source.read(0, MAGIC.length)).toString('latin1') !== MAGIC) return undefined
+    const header = await readWhole(source, 0, SECTOR)
+    const version = header.readUInt32LE(4)
+    const flags = header.readUInt32LE(8)
+    const finding: Finding = {
+      version,
+      virtualSize: Number(header.readBigUInt64LE(12)) * SECTOR,
+      features: flags & COMPRESSED ? ['streamOptimized'] : [],
+      references: [],
+      refusals: [],
+      warnings: header.readUInt8(72) === 0 ? [] : ['was not closed cleanly'],
+    }
+    if (version < 1 || version > NEWEST) finding.refusals?.push(needsNewerQemu(`is of version ${version} of VMDK`))
+    const descriptorAt = Number(header.readBigUInt64LE(28)) * SECTOR
+    const descriptorLength = Number(header.readBigUInt64LE(36)) * SECTOR
+    if (descriptorAt === 0 || finding.virtualSize === 0) {
+      finding.references?.push('a VMDK descriptor in another file, being one extent of an image')
+      return finding
+    }
+    const descriptor = await readWhole(source, descriptorAt, Math.min(descriptorLength, DESCRIPTOR_LIMIT))
+    finding.references?.push(...describeParts(shownText(descriptor)))
+
+    const [header2, footerAt] = header.readBigUInt64LE(56) === AT_END ? await readFooter(source) : [header, undefined]
+    const shape = shapeOf(header2, flags, descriptorAt, descriptorLength, footerAt)
+    if (typeof shape === 'string') {
+      finding.refusals?.push({ why: `is damaged: ${shape}` })
+      return finding
+    }
+    finding.end = Math.max(descriptorAt + descriptorLength, shape.directoryAt + shape.directoryLength)
+    return { ...finding, readLayout: (whole) => readLayout(whole, shape) }
+  },
+}
+
+/** Text up to its padding. */
+function shownText(bytes: Buffer): string {
+  const end = bytes.indexOf(0)
+  return bytes.subarray(0, end === -1 ? undefined : end).toString('utf8')
+}
+
+async function readFooter(source: Source): Promise<[Buffer, number]> {
+  const at = source.size - FOOTER
+  const footer = await source.read(at + SECTOR, SECTOR)
+  if (footer.length < SECTOR || footer.subarray(0, 4).toString('latin1') !== MAGIC) {
+    throw new VdcError('FILE_REFUSED', 'is damaged or truncated: the footer is missing at its end')
+  }
+  return [footer, at]
+}
+
+interface Shape {
+  virtualSize: number
+  /** Bytes of a grain, the block of data of this format. */
+  grain: number
+  isCompressed: boolean
+  marksZeros: boolean
+  descriptorAt: number
+  descriptorLength: number
+  directoryAt: number
+  directoryLength: number
+  /** Of the second directory, where there is one. */
+  redundantAt: number
+  /** Bytes of a grain table. */
+  tableLength: number
+  footerAt: number | undefined
+}
+
+function shapeOf(
+  header: Buffer,
+  flags: number,
+  descriptorAt: number,
+  descriptorLength: number,
+  footerAt: number | undefined,
+): Shape | string {
+  const grain = Number(header.readBigUInt64LE(20)) * SECTOR
+  const entries = header.readUInt32LE(44)
+  const virtualSize = Number(header.readBigUInt64LE(12)) * SECTOR
+  // QEMU takes at most 64 MiB, and tables of 512 entries.
+  if (grain < SECTOR || grain > 64 * 1024 * 1024 || entries < 1 || entries > 512) {
+    return `grains of ${grain} bytes, tables of ${entries} entries`
+  }
+  return {
+    virtualSize,
+    grain,
+    isCompressed: (flags & COMPRESSED) !== 0,
+    marksZeros: (flags & ZEROED_GRAINS) !== 0,
+    descriptorAt,
+    descriptorLength,
+    directoryAt: Number(header.readBigUInt64LE(56)) * SECTOR,
+    directoryLength: Math.ceil(virtualSize / (grain * entries)) * 4,
+    redundantAt: flags & 2 ? Number(header.readBigUInt64LE(48)) * SECTOR : 0,
+    tableLength: entries * 4,
+    footerAt,
+  }
+}
+
+async function readLayout(source: Source, shape: Shape): Promise<Layout> {
+  const layout = new Layout(source.size, shape.grain)
+  layout.table('header', 0, SECTOR)
+  layout.table('descriptor', shape.descriptorAt, shape.descriptorLength)
+  layout.table('grain directory', shape.directoryAt, shape.directoryLength)
+  if (shape.redundantAt !== 0) layout.table('second grain directory', shape.redundantAt, shape.directoryLength)
+  if (shape.footerAt !== undefined) layout.table('footer', shape.footerAt, FOOTER)
+  if (layout.refusal()) return layout
+  let lastCompressed = 0
+  for (let first = 0; first < shape.directoryLength; first += 4) {
+    const tableAt = (await readWhole(source, shape.directoryAt + first, 4)).readUInt32LE(0) * SECTOR
+    if (tableAt === 0) continue
+    if (!layout.table('grain table', tableAt, shape.tableLength)) return layout
+    const table = await readWhole(source, tableAt, shape.tableLength)
+    for (let at = 0; at < table.length; at += 4) {
+      const entry = table.readUInt32LE(at)
+      if (entry === 0 || (entry === ZERO_GRAIN && shape.marksZeros)) continue
+      const left = shape.virtualSize - ((first / 4) * (shape.tableLength / 4) + at / 4) * shape.grain
+      if (!shape.isCompressed) layout.block(entry * SECTOR, Math.min(shape.grain, Math.max(left, 0)))
+      else if (entry * SECTOR > lastCompressed) lastCompressed = entry * SECTOR
+    }
+  }
+  if (lastCompressed > 0) layout.table('last grain', lastCompressed, await compressedLength(source, lastCompressed))
+  return layout
+}
+
+/** Bytes of a compressed grain with its marker: its address, its length, the data. */
+async function compressedLength(source: Source, at: number): Promise<number> {
+  return 12 + (await readWhole(source, at, 12)).readUInt32LE(8)
+}

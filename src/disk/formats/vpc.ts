@@ -1,0 +1,165 @@
+import type { Finding, Inspector } from '../inspector.ts'
+import { Layout } from '../layout.ts'
+import { readWhole, type Source } from '../source.ts'
+import { needsNewerQemu } from './shared.ts'
+
+/*
+ * Microsoft's "Virtual Hard Disk Image Format Specification" 1.0:
+ * https://www.microsoft.com/en-us/download/details.aspx?id=23850
+ * Numbers are big-endian. A fixed disk is its bytes and a footer; a dynamic one
+ * has a copy of the footer at its start.
+ */
+
+const COOKIE = 'conectix'
+const FOOTER = 512
+/** Virtual PC wrote footers without their last byte. */
+const OLD_FOOTER = 511
+const SECTOR = 512
+const HEADER = 1024
+const [FIXED, DYNAMIC, DIFFERENCING] = [2, 3, 4]
+const VERSION = 1
+const NO_BLOCK = 0xffffffff
+/** The geometry of disks that are larger than it can tell. */
+const LARGEST_GEOMETRY = 65535 * 16 * 255
+/** Programs whose disks have the size of the footer, and not that of its geometry (QEMU's block/vpc.c). */
+const SIZE_COUNTS = ['win ', 'qem2', 'd2v ', 'CTXS', 'tap\0', 'wa\0\0']
+
+export const vpc: Inspector = {
+  name: 'vpc',
+  kind: 'image',
+  title: 'a VHD image',
+  async inspect(source) {
+    if ((await cookieAt(source, 0)) === COOKIE) return inspectDynamic(source)
+    for (const length of [FOOTER, OLD_FOOTER]) {
+      const at = source.size - length
+      if (at > 0 && (await cookieAt(source, at)) === COOKIE) return inspectFixed(source, at)
+    }
+    return undefined
+  },
+}
+
+async function cookieAt(source: Source, at: number): Promise<string> {
+  return (await source.read(at, COOKIE.length)).toString('latin1')
+}
+
+/** A disk whose only sign is the footer behind it. */
+async function inspectFixed(source: Source, at: number): Promise<Finding> {
+  const footer = Buffer.alloc(FOOTER)
+  footer.set(await source.read(at, FOOTER))
+  const finding = inspectFooter(footer)
+  const type = footer.readUInt32BE(60)
+  if (type !== FIXED) {
+    finding.refusals?.push({ why: 'is damaged: it ends as a dynamic VHD image, and does not begin as one' })
+  } else if (Number(footer.readBigUInt64BE(48)) !== at) {
+    finding.refusals?.push({
+      why: `is damaged: its footer is that of a disk of ${footer.readBigUInt64BE(48)} bytes, and ${at} bytes are before it`,
+    })
+  }
+  return { ...finding, at, features: ['fixed'], isRawToo: true }
+}
+
+async function inspectDynamic(source: Source): Promise<Finding> {
+  const footer = await readWhole(source, 0, FOOTER)
+  const finding: Finding = { ...inspectFooter(footer), features: ['dynamic'] }
+  const type = footer.readUInt32BE(60)
+  // A whole fixed disk that begins with one: the copy of a footer means nothing there.
+  if (type !== DYNAMIC && type !== DIFFERENCING) {
+    finding.refusals?.push({ why: `is damaged: it begins as a VHD image of type ${type}` })
+    return finding
+  }
+  const headerAt = Number(footer.readBigUInt64BE(16))
+  const header = await readWhole(source, headerAt, HEADER)
+  if (header.subarray(0, 8).toString('latin1') !== 'cxsparse') {
+    finding.refusals?.push({ why: `is damaged: no header of a dynamic disk is at ${headerAt}` })
+    return finding
+  }
+  const parent = parentIn(header)
+  if (type === DIFFERENCING || parent !== undefined)
+    finding.references?.push(`the parent image ${parent ?? ''}`.trimEnd())
+  const shape: Shape = {
+    headerAt,
+    tableAt: Number(header.readBigUInt64BE(16)),
+    entries: header.readUInt32BE(28),
+    blockSize: header.readUInt32BE(32),
+    virtualSize: finding.virtualSize as number,
+  }
+  if (
+    !Number.isInteger(Math.log2(shape.blockSize)) ||
+    shape.blockSize < SECTOR ||
+    shape.entries * shape.blockSize < shape.virtualSize
+  ) {
+    finding.refusals?.push({ why: `is damaged: ${shape.entries} blocks of ${shape.blockSize} bytes are not its disk` })
+    return finding
+  }
+  const ends = await Promise.all([FOOTER, OLD_FOOTER].map((length) => cookieAt(source, source.size - length)))
+  if (!ends.includes(COOKIE)) {
+    finding.refusals?.push({ why: `is damaged or truncated: the footer is missing at its end` })
+  }
+  return { ...finding, end: shape.tableAt + shape.entries * 4, readLayout: (whole) => readLayout(whole, shape) }
+}
+
+function inspectFooter(footer: Buffer): Finding {
+  const size = Number(footer.readBigUInt64BE(48))
+  const geometry = footer.readUInt16BE(56) * footer.readUInt8(58) * footer.readUInt8(59)
+  const bySize = SIZE_COUNTS.includes(footer.subarray(28, 32).toString('latin1')) || geometry === LARGEST_GEOMETRY
+  const virtualSize = bySize ? size : geometry * SECTOR
+  const version = footer.readUInt16BE(12)
+  const refusals = []
+  if (version !== VERSION) refusals.push(needsNewerQemu(`is of version ${version} of VHD`))
+  if (footer.readUInt32BE(64) !== checksumOf(footer))
+    refusals.push({ why: 'is damaged: the checksum of its footer is wrong' })
+  return {
+    version,
+    virtualSize,
+    references: [],
+    refusals,
+    warnings:
+      virtualSize === size
+        ? []
+        : [`is a disk of ${size} bytes, of which QEMU shows ${virtualSize}, going by its geometry`],
+  }
+}
+
+/** The complement of the sum of all bytes but those of the checksum. */
+function checksumOf(footer: Buffer): number {
+  return ~footer.reduce((sum, byte, at) => (at >= 64 && at < 68 ? sum : sum + byte), 0) >>> 0
+}
+
+/** What the header of a dynamic disk says of a parent, if anything. */
+function parentIn(header: Buffer): string | undefined {
+  const uuid = header.subarray(40, 56)
+  const name = header.subarray(64, 576)
+  const locators = header.subarray(576, 768)
+  if (![uuid, name, locators].some((part) => part.some((byte) => byte !== 0))) return undefined
+  const text = new TextDecoder('utf-16be').decode(name)
+  return text.slice(0, text.indexOf('\0')) || uuid.toString('hex')
+}
+
+interface Shape {
+  headerAt: number
+  tableAt: number
+  entries: number
+  blockSize: number
+  virtualSize: number
+}
+
+async function readLayout(source: Source, shape: Shape): Promise<Layout> {
+  // Before the data of a block stands which of its sectors were written.
+  const bitmap = Math.ceil(shape.blockSize / SECTOR / 8 / SECTOR) * SECTOR
+  const layout = new Layout(source.size, bitmap + shape.blockSize)
+  layout.table('footer', 0, FOOTER)
+  layout.table('header', shape.headerAt, HEADER)
+  layout.table('block allocation table', shape.tableAt, shape.entries * 4)
+  layout.table('footer at the end', source.size - OLD_FOOTER, OLD_FOOTER)
+  if (layout.refusal()) return layout
+  const step = 1024 * 1024
+  const used = Math.ceil(shape.virtualSize / shape.blockSize)
+  for (let first = 0; first < used; first += step / 4) {
+    const table = await readWhole(source, shape.tableAt + first * 4, Math.min(step, (used - first) * 4))
+    for (let at = 0; at < table.length; at += 4) {
+      const entry = table.readUInt32BE(at)
+      if (entry !== NO_BLOCK) layout.block(entry * SECTOR)
+    }
+  }
+  return layout
+}

@@ -1,0 +1,143 @@
+import { constants } from 'node:fs'
+import { mkdtemp, open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { VdcError } from '../errors.ts'
+import type { ImageFile } from './image-file.ts'
+import type { Source } from './source.ts'
+
+/** Bytes of the start and of the end of what is unpacked that are kept: enough for every signature. */
+const HEAD = 1024 * 1024
+const TAIL = 64 * 1024
+
+/**
+ * What is kept in memory of a file that is unpacked: its start and its end. Where
+ * it is to be read as a whole, it is written to a temporary file as well.
+ */
+export class Unpacked {
+  readonly #packed: ImageFile
+  readonly #limit: number
+  readonly #wantsFile: (start: Source) => Promise<boolean>
+  readonly #head = Buffer.alloc(HEAD)
+  #isHeadComplete = false
+  /** The last pieces, of which the end is made. */
+  #pieces: { at: number; bytes: Buffer }[] = []
+  #file: ImageFile | undefined
+
+  /**
+   * @param limit bytes above which it is refused.
+   * @param wantsFile asked once, with the start of it, whether it is to be written to a temporary file.
+   */
+  constructor(packed: ImageFile, limit: number, wantsFile: (start: Source) => Promise<boolean>) {
+    this.#packed = packed
+    this.#limit = limit
+    this.#wantsFile = wantsFile
+  }
+
+  /** Takes bytes, with offsets that grow. */
+  async take(at: number, bytes: Buffer): Promise<void> {
+    if (at + bytes.length > this.#limit) {
+      throw new VdcError('FILE_REFUSED', `unpacks to more than ${this.#limit} bytes`, {
+        hint: 'Allow more with --max-size',
+      })
+    }
+    if (at + bytes.length > HEAD) await this.#completeHead(HEAD + 1)
+    if (at < HEAD) bytes.copy(this.#head, at)
+    this.#pieces.push({ at, bytes })
+    let kept = this.#pieces.reduce((sum, piece) => sum + piece.bytes.length, 0)
+    while (kept - (this.#pieces[0]?.bytes.length ?? 0) >= TAIL) kept -= this.#pieces.shift()?.bytes.length ?? 0
+    await this.#write(at, bytes)
+  }
+
+  /**
+   * Ends it.
+   *
+   * @param size bytes that were unpacked, holes included.
+   * @returns the bytes that were kept, and the temporary file, which has no name any more, if it was wanted.
+   */
+  async finish(size: number): Promise<{ source: Source; file: ImageFile | undefined }> {
+    await this.#completeHead(size)
+    if (this.#file !== undefined) {
+      await attempt(() => (this.#file as ImageFile).handle.truncate(size))
+      this.#file = { ...this.#file, size, opened: await this.#file.handle.stat({ bigint: true }) }
+    }
+    return { source: this.#sourceOf(size), file: this.#file }
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.handle.close()
+  }
+
+  async #completeHead(size: number): Promise<void> {
+    if (this.#isHeadComplete) return
+    this.#isHeadComplete = true
+    if (!(await this.#wantsFile(this.#sourceOf(size)))) return
+    this.#file = await createNameless(this.#packed.path)
+    for (const { at, bytes } of this.#pieces) await this.#write(at, bytes)
+    await this.#write(0, this.#head.subarray(0, Math.min(size, HEAD)))
+  }
+
+  async #write(at: number, bytes: Buffer): Promise<void> {
+    // Zeros stay holes: an image is mostly empty.
+    if (this.#file === undefined || isZero(bytes)) return
+    const { handle } = this.#file
+    await attempt(() => handle.write(bytes, 0, bytes.length, at))
+  }
+
+  #sourceOf(size: number): Source {
+    return {
+      size,
+      read: async (at, length) => {
+        if (!Number.isSafeInteger(at) || at < 0 || at >= size || length <= 0) return Buffer.alloc(0)
+        const end = Math.min(at + length, size)
+        if (end <= HEAD) return this.#head.subarray(at, end)
+        if (at < size - TAIL) throw new VdcError('FILE_REFUSED', 'has headers where a packed image can have none')
+        const bytes = Buffer.alloc(end - at)
+        for (const piece of this.#pieces) {
+          if (piece.at >= end || piece.at + piece.bytes.length <= at) continue
+          piece.bytes.copy(bytes, Math.max(0, piece.at - at), Math.max(0, at - piece.at))
+        }
+        return bytes
+      },
+    }
+  }
+}
+
+const ZEROS = Buffer.alloc(64 * 1024)
+function isZero(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; at += ZEROS.length) {
+    const part = bytes.subarray(at, at + ZEROS.length)
+    if (!part.equals(ZEROS.subarray(0, part.length))) return false
+  }
+  return true
+}
+
+/** Makes a temporary file that has lost its name already: however this process ends, its space is free then. */
+async function createNameless(path: string): Promise<ImageFile> {
+  return attempt(async () => {
+    // Images are large, and /tmp may be memory.
+    const folder = await mkdtemp(join(process.env.TMPDIR || '/var/tmp', 'vdc-manage-'))
+    try {
+      const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
+      const handle = await open(join(folder, 'unpacked'), flags, 0o600)
+      return { path, handle, size: 0, opened: await handle.stat({ bigint: true }) }
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+}
+
+async function attempt<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const where = process.env.TMPDIR || '/var/tmp'
+    throw new VdcError(
+      'TEMPORARY_FILE_FAILED',
+      `The image can not be unpacked in ${where}: ${(error as Error).message}`,
+      {
+        hint: 'Set TMPDIR to a folder that has the space, or unpack it and register the disk image inside',
+        cause: error,
+      },
+    )
+  }
+}
