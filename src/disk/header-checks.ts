@@ -26,8 +26,9 @@ export function describe(inspection: Inspection, identity: Identity, expected: E
 }
 
 /** The image that a file is registered as: a fixed VHD only where that is asked for, else it is a raw disk. */
-function imageIn({ image }: Identity, { format }: Expectation) {
-  return image?.finding.isRawToo && format !== image.inspector.name ? undefined : image
+function imageIn({ image }: Identity, { format, prefersVhd }: Expectation) {
+  const isWanted = format === undefined ? prefersVhd === true : format === image?.inspector.name
+  return image?.finding.isRawToo && !isWanted ? undefined : image
 }
 
 /** Refuses what is no disk image; the operator may insist on a raw disk. */

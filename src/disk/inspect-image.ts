@@ -19,7 +19,7 @@ const HEADER_LIMIT = 1024 * 1024
  * (validation.md). What is packed is looked into as a stream.
  *
  * @throws VdcError QEMU_IMG_FAILED when qemu-img can't be run,
- *   TEMPORARY_FILE_FAILED when a packed image can't be unpacked, or what the cancellation throws.
+ *   FILE_NOT_WRITTEN when a packed image can't be unpacked, or what the cancellation throws.
  */
 export async function inspectImage(file: ImageFile, expected: Expectation, watcher: Watcher): Promise<Inspection> {
   const inspection: Inspection = {

@@ -8,6 +8,8 @@ export const DEFAULT_MAX_SIZE = 64 * 1024 ** 4
 export interface Expectation {
   /** Its format, one of FILE_FORMATS. */
   format?: string | undefined
+  /** Whether a fixed VHD, which is a raw disk and a footer, is taken as VHD where no format is given. */
+  prefersVhd?: boolean
   /** Bytes of the largest disk that is accepted. */
   maxSize?: number | undefined
 }

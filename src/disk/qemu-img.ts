@@ -185,7 +185,8 @@ export async function runQemuImg(
   if (result.code !== undefined) throw notRun(result.code, result)
   if (/Failed to get .*lock|Is another process using the image/i.test(result.stderr))
     throw new VdcError('FILE_REFUSED', IN_USE.why, { hint: IN_USE.hint })
-  if (!exits.includes(result.exitCode ?? 0)) throw refused(`qemu-img can not read it: ${reasonIn(result.stderr, file)}`)
+  if (!exits.includes(result.exitCode ?? 0))
+    throw refused(`qemu-img can not ${args[0] === 'convert' ? 'convert' : 'read'} it: ${reasonIn(result.stderr, file)}`)
   return { stdout: result.stdout ?? '', stderr: result.stderr }
 }
 

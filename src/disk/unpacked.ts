@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { VdcError } from '../errors.ts'
 import type { ImageFile } from './image-file.ts'
 import type { Source } from './source.ts'
+import { unpack } from './unpack.ts'
+import type { Watcher } from './watcher.ts'
 
 /** Bytes of the start and of the end of what is unpacked that are kept: enough for every signature. */
 const HEAD = 1024 * 1024
@@ -102,6 +104,28 @@ export class Unpacked {
   }
 }
 
+/**
+ * Unpacks all of a packed image to a temporary file for `work`; the file is gone afterwards.
+ *
+ * @param limit bytes above which it is refused.
+ * @throws VdcError FILE_REFUSED, without the file's name; FILE_NOT_WRITTEN.
+ */
+export async function withUnpackedFile<T>(
+  packed: ImageFile,
+  limit: number,
+  watcher: Watcher,
+  work: (file: ImageFile) => Promise<T>,
+): Promise<T> {
+  const unpacked = new Unpacked(packed, limit, async () => true)
+  try {
+    const { unpackedSize } = await unpack(packed, (at, bytes) => unpacked.take(at, bytes), watcher)
+    const { file } = await unpacked.finish(unpackedSize)
+    return await work(file as ImageFile)
+  } finally {
+    await unpacked.close()
+  }
+}
+
 const ZEROS = Buffer.alloc(64 * 1024)
 function isZero(bytes: Buffer): boolean {
   for (let at = 0; at < bytes.length; at += ZEROS.length) {
@@ -131,13 +155,9 @@ async function attempt<T>(work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (error) {
     const where = process.env.TMPDIR || '/var/tmp'
-    throw new VdcError(
-      'TEMPORARY_FILE_FAILED',
-      `The image can not be unpacked in ${where}: ${(error as Error).message}`,
-      {
-        hint: 'Set TMPDIR to a folder that has the space, or unpack it and register the disk image inside',
-        cause: error,
-      },
-    )
+    throw new VdcError('FILE_NOT_WRITTEN', `The image can not be unpacked in ${where}: ${(error as Error).message}`, {
+      hint: 'Set TMPDIR to a folder that has the space, or unpack it and register the disk image inside',
+      cause: error,
+    })
   }
 }

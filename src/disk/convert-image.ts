@@ -1,0 +1,197 @@
+import { chmod, link, lstat, open, realpath, rename } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { VdcError } from '../errors.ts'
+import { endingOf } from './file-formats.ts'
+import { closeImageFile, type ImageFile, openImageFile, requireUnchanged } from './image-file.ts'
+import { inspectImage } from './inspect-image.ts'
+import { DEFAULT_MAX_SIZE, type Inspection, requireAcceptable } from './inspection.ts'
+import { HANDED_OVER, runQemuImg } from './qemu-img.ts'
+import { withUnpackedFile } from './unpacked.ts'
+import type { Watcher } from './watcher.ts'
+import { withWorkFolder } from './work-folder.ts'
+
+/** The formats that an image can be converted to, and what QEMU must be told to keep the disk's size to the byte. */
+const TARGETS = {
+  qcow2: [],
+  raw: [],
+  vmdk: [],
+  vdi: [],
+  vpc: ['-o', 'force_size=on'],
+  vhdx: [],
+} as const satisfies Record<string, readonly string[]>
+
+/** QEMU's names of the formats that an image can be converted to. */
+export const TARGET_FORMATS = Object.keys(TARGETS) as (keyof typeof TARGETS)[]
+export type TargetFormat = keyof typeof TARGETS
+
+/** Those that can be written compressed, and how. */
+const COMPRESSED: Partial<Record<TargetFormat, readonly string[]>> = {
+  qcow2: ['-c'],
+  vmdk: ['-c', '-o', 'subformat=streamOptimized'],
+}
+
+const SECTOR = 512
+
+/** How a file is to be converted. */
+export interface Conversion {
+  to: TargetFormat
+  compress: boolean
+}
+
+/**
+ * Makes sure that a conversion can end well, before it begins.
+ *
+ * @param out path that the result is to have.
+ * @returns it, with the links in its folder resolved.
+ * @throws VdcError FILE_EXISTS, VALUE_REFUSED, FILE_NOT_WRITTEN when its folder isn't there.
+ */
+export async function requireConvertible(out: string, { to, compress }: Conversion): Promise<string> {
+  if (compress && COMPRESSED[to] === undefined) {
+    throw new VdcError('VALUE_REFUSED', `${to} can not be compressed`, {
+      hint: `--compress goes with ${Object.keys(COMPRESSED).join(' and ')}`,
+    })
+  }
+  const named = endingOf(out)
+  if (named !== undefined && !named.formats.includes(to))
+    throw new VdcError('VALUE_REFUSED', `${out} is called .${named.ending}, and would be ${to}`)
+  const folder = await realpath(dirname(out)).catch((error) => {
+    throw notWritten(out, error)
+  })
+  const path = join(folder, basename(out))
+  const there = await lstat(path).catch(() => undefined)
+  if (there !== undefined) throw exists(path)
+  return path
+}
+
+/**
+ * Converts an image that was inspected. The result is made in a folder of its own
+ * beside its place, inspected, and only then put there: whatever happens, no half
+ * of it is to be seen.
+ *
+ * @param out as `requireConvertible` returns it.
+ * @throws VdcError FILE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN, QEMU_IMG_FAILED, or what the cancellation throws.
+ */
+export async function convertImage(
+  file: ImageFile,
+  inspection: Inspection,
+  out: string,
+  conversion: Conversion,
+  watcher: Watcher,
+): Promise<void> {
+  await withWorkFolder(dirname(out), async (folder) => {
+    const made = join(folder, basename(out))
+    const convert = (from: ImageFile) => runConversion(from, inspection.fileFormat as string, made, conversion, watcher)
+    try {
+      if (inspection.containerFormat === 'none') await convert(file)
+      else await withUnpackedFile(file, DEFAULT_MAX_SIZE, watcher, convert)
+    } catch (error) {
+      if (error instanceof VdcError && error.code === 'FILE_REFUSED') throw namingIt(error, file, out)
+      throw error
+    }
+    await requireUnchanged(file)
+    await requireSameDisk(made, inspection, conversion, watcher)
+    try {
+      await chmod(made, Number(file.opened.mode) & 0o666)
+      await sync(made)
+      await putInPlace(made, out)
+      await sync(dirname(out))
+    } catch (error) {
+      throw error instanceof VdcError ? error : notWritten(out, error)
+    }
+  })
+}
+
+async function runConversion(
+  from: ImageFile,
+  format: string,
+  made: string,
+  { to, compress }: Conversion,
+  watcher: Watcher,
+): Promise<void> {
+  const options = compress ? (COMPRESSED[to] ?? []) : TARGETS[to]
+  // An absolute path is never taken for a protocol or an option.
+  const args = ['convert', '-p', '-f', format, '-O', to, ...options, HANDED_OVER, made]
+  const total = Math.max(from.size, 1)
+  const task = watcher.progress.begin('Converting', total)
+  let done = 0
+  const onOutput = (text: string) => {
+    const percent = [...text.matchAll(/\(([0-9.]+)\/100%\)/g)].at(-1)?.[1]
+    if (percent === undefined) return
+    const now = Math.floor((Number(percent) / 100) * total)
+    task.advance(now - done)
+    done = now
+  }
+  try {
+    await runQemuImg(from, args, undefined, watcher.cancellation, [0], onOutput)
+  } finally {
+    task.end()
+  }
+}
+
+/** Looks at the result as at any other image. */
+async function requireSameDisk(made: string, source: Inspection, { to }: Conversion, watcher: Watcher): Promise<void> {
+  const file = await openImageFile(made)
+  try {
+    const result = await inspectImage(file, { format: to, maxSize: Number.MAX_SAFE_INTEGER }, watcher)
+    requireAcceptable(result, made)
+    const expected = Math.ceil((source.virtualSize as number) / SECTOR) * SECTOR
+    if (result.virtualSize !== expected) {
+      throw new VdcError(
+        'FILE_REFUSED',
+        `qemu-img made a disk of ${result.virtualSize} bytes of one of ${expected}, and it is thrown away`,
+      )
+    }
+  } finally {
+    await closeImageFile(file)
+  }
+}
+
+/** Gives a file its place, unless something is there. */
+async function putInPlace(made: string, out: string): Promise<void> {
+  try {
+    await link(made, out)
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') throw exists(out)
+    // Filesystems such as FAT have no links.
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code)) throw error
+    if ((await lstat(out).catch(() => undefined)) !== undefined) throw exists(out)
+    await rename(made, out)
+  }
+}
+
+/** Makes sure that a file or folder is on the disk. */
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function exists(path: string): VdcError {
+  return new VdcError('FILE_EXISTS', `${path} exists already`, { hint: 'Choose another name, or remove it first' })
+}
+
+function notWritten(path: string, error: unknown): VdcError {
+  const { code, message } = error as NodeJS.ErrnoException
+  const reasons: Record<string, string> = {
+    ENOENT: 'its folder does not exist',
+    ENOTDIR: 'a part of its path is no directory',
+    EACCES: 'permission denied',
+    EROFS: 'the filesystem is read-only',
+    ENOSPC: 'no space is left',
+  }
+  return new VdcError('FILE_NOT_WRITTEN', `${path} can not be written: ${reasons[code ?? ''] ?? message}`, {
+    cause: error,
+  })
+}
+
+/** The error of qemu-img with what it is about: a disk that is full is no fault of the image. */
+function namingIt(error: VdcError, file: ImageFile, out: string): VdcError {
+  if (/No space left on device/.test(error.message)) {
+    return new VdcError('FILE_NOT_WRITTEN', `${out} can not be written: no space is left`, { cause: error })
+  }
+  return new VdcError('FILE_REFUSED', `The file ${file.path} ${error.message}`, { hint: error.hint, cause: error })
+}

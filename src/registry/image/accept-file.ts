@@ -1,0 +1,53 @@
+import { closeImageFile, type ImageFile, openImageFile } from '../../disk/image-file.ts'
+import { inspectImage } from '../../disk/inspect-image.ts'
+import { type Expectation, type Inspection, requireAcceptable } from '../../disk/inspection.ts'
+import type { Watcher } from '../../disk/watcher.ts'
+import { VdcError } from '../../errors.ts'
+import { ARCHES, DEFAULT_ARCH } from '../values.ts'
+
+/** What is known of a disk image that may be registered. */
+export type AcceptedImage = Inspection & { fileFormat: string; virtualSize: number }
+
+/**
+ * Looks at an open file as validation.md has it, up to the hashing.
+ *
+ * @param warn told what an operator should know.
+ * @throws VdcError FILE_REFUSED, QEMU_IMG_FAILED, FILE_NOT_WRITTEN.
+ */
+export async function acceptFile(
+  file: ImageFile,
+  expected: Expectation,
+  watcher: Watcher,
+  warn: (text: string) => void,
+): Promise<AcceptedImage> {
+  const inspection = await inspectImage(file, expected, watcher)
+  requireAcceptable(inspection, file.path)
+  for (const warning of inspection.warnings) warn(`The file ${file.path} ${warning}`)
+  return inspection as AcceptedImage
+}
+
+/**
+ * Tells the architecture of an image: the one that was asked for, which must not
+ * be another than its file tells, else that, else dcmgr's default.
+ *
+ * @throws VdcError FILE_REFUSED.
+ */
+export function archOf(inspection: Inspection, declared: string | undefined, path: string): string {
+  const { arch: found } = inspection
+  if (found === undefined) return declared ?? DEFAULT_ARCH
+  if (declared !== undefined && declared !== found)
+    throw new VdcError('FILE_REFUSED', `The file ${path} is made for ${found}, not ${declared} as declared`)
+  if (!(ARCHES as readonly string[]).includes(found))
+    throw new VdcError('FILE_REFUSED', `The file ${path} is made for ${found}; instances are ${ARCHES.join(' or ')}`)
+  return found
+}
+
+/** Opens a file for `work`, and closes it whatever happens. */
+export async function withImageFile<T>(path: string, work: (file: ImageFile) => Promise<T>): Promise<T> {
+  const file = await openImageFile(path)
+  try {
+    return await work(file)
+  } finally {
+    await closeImageFile(file)
+  }
+}

@@ -1,0 +1,116 @@
+import * as z from 'zod/mini'
+import { hashImageFile } from '../../disk/checksums.ts'
+import type { ImageFile } from '../../disk/image-file.ts'
+import { inspectImage } from '../../disk/inspect-image.ts'
+import { requireAcceptable } from '../../disk/inspection.ts'
+import type { Watcher } from '../../disk/watcher.ts'
+import { type ErrorJson, VdcError } from '../../errors.ts'
+import { oneOf } from '../texts.ts'
+import { validate } from '../validate.ts'
+import { ARCHES } from '../values.ts'
+import { archOf, withImageFile } from './accept-file.ts'
+import { expectations, requireChecksum } from './expectations.ts'
+
+const inspectRequest = z.object({
+  ...expectations,
+  arch: z.optional(oneOf(ARCHES)),
+  path: z.string(),
+  hash: z.prefault(z.boolean(), true),
+})
+
+/** What `inspectFile` takes: a path, what is expected of it, and whether to hash it. */
+export type InspectRequest = z.input<typeof inspectRequest>
+type ValidRequest = z.output<typeof inspectRequest>
+
+/** What a file is, and whether it may be registered: keys are those of columns where there is one. */
+export interface FileReport {
+  path: string
+  acceptable: boolean
+  /** Null where it could not be told, as in all that follows. */
+  file_format: string | null
+  version: number | null
+  features: string[]
+  contents: string[]
+  arch: string | null
+  container_format: string | null
+  /** Bytes of the disk. */
+  virtual_size: number | null
+  /** Bytes of the disk image when it is unpacked. */
+  size: number | null
+  /** Bytes of the file. */
+  allocation_size: number | null
+  /** Hex; of the file, also where it is packed. */
+  md5: string | null
+  sha256: string | null
+  warnings: string[]
+  refusals: { message: string; hint?: string }[]
+  /** The first refusal, as errors are told everywhere. */
+  error?: ErrorJson['error']
+}
+
+/**
+ * Finds out what a file is and whether it may be registered; registers nothing.
+ *
+ * @throws VdcError VALUE_REFUSED, QEMU_IMG_FAILED, FILE_NOT_WRITTEN,
+ *   INTERRUPTED; what is refused of the file is in the report.
+ */
+export async function inspectFile(request: InspectRequest, watcher: Watcher): Promise<FileReport> {
+  const valid = validate(inspectRequest, request)
+  const report = emptyReport(valid.path)
+  try {
+    await withImageFile(valid.path, (file) => fillReport(report, file, valid, watcher))
+  } catch (error) {
+    if (!(error instanceof VdcError) || error.code !== 'FILE_REFUSED') throw error
+    const refusal = { message: error.message, ...(error.hint !== undefined && { hint: error.hint }) }
+    if (!report.refusals.some(({ message }) => message === refusal.message)) report.refusals.unshift(refusal)
+    return { ...report, acceptable: false, ...error.toJSON() }
+  }
+  return { ...report, acceptable: true }
+}
+
+async function fillReport(report: FileReport, file: ImageFile, valid: ValidRequest, watcher: Watcher): Promise<void> {
+  report.path = file.path
+  const inspection = await inspectImage(file, { format: valid.file_format, maxSize: valid.max_size }, watcher)
+  Object.assign(report, {
+    file_format: inspection.fileFormat ?? null,
+    version: inspection.version ?? null,
+    features: inspection.features,
+    contents: inspection.contents,
+    arch: inspection.arch ?? null,
+    container_format: inspection.containerFormat,
+    virtual_size: inspection.virtualSize ?? null,
+    size: inspection.size,
+    allocation_size: inspection.allocationSize,
+    warnings: inspection.warnings,
+    refusals: inspection.refusals.map(({ why, hint }) => ({
+      message: `The file ${file.path} ${why}`,
+      ...(hint !== undefined && { hint }),
+    })),
+  })
+  requireAcceptable(inspection, file.path)
+  archOf(inspection, valid.arch, file.path)
+  if (!valid.hash) return
+  const checksums = await hashImageFile(file, watcher)
+  Object.assign(report, checksums)
+  requireChecksum(file.path, checksums, valid.checksum)
+}
+
+function emptyReport(path: string): FileReport {
+  return {
+    path,
+    acceptable: false,
+    file_format: null,
+    version: null,
+    features: [],
+    contents: [],
+    arch: null,
+    container_format: null,
+    virtual_size: null,
+    size: null,
+    allocation_size: null,
+    md5: null,
+    sha256: null,
+    warnings: [],
+    refusals: [],
+  }
+}
