@@ -74,7 +74,7 @@ function identify(matches: readonly Match[]): Identity {
   const of = (kind: Inspector['kind']) => matches.filter(({ inspector }) => inspector.kind === kind)
   const [images, contents, packed, foreign] = [of('image'), of('contents'), of('packed'), of('foreign')]
   // Text is the lack of any other sign; and a Linux kernel is made to look like a program and a boot sector as well.
-  const kernel = foreign.find(({ inspector }) => inspector.name === 'linux')
+  const kernel = foreign.find(({ inspector }) => inspector.name === 'linux-kernel')
   const strange = kernel ?? foreign.find(({ inspector }) => inspector.name !== 'text')
   const signs = [...images, ...packed, ...(strange && !kernel ? [strange] : [])]
   const contradicted = images.length + packed.length > 0 ? contents.filter(() => !images[0]?.finding.isRawToo) : []

@@ -6,6 +6,9 @@ import { readOldMap, readPaxMap, type Stretch } from './tar-sparse.ts'
  * What is in a tar archive, read as a stream. Format: POSIX.1-2017, pax,
  * "ustar Interchange Format" and "pax Interchange Format"; and GNU tar's manual,
  * "Basic Tar Format": https://www.gnu.org/software/tar/manual/html_node/Standard.html
+ * https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
+ * An OVA is one as well: DMTF's Open Virtualization Format, DSP0243, "Distribution
+ * as a single file": https://www.dmtf.org/standards/ovf
  */
 
 const BLOCK = 512
@@ -19,6 +22,8 @@ const TYPE = 156
 /** The size of a sparse file when unpacked. */
 const SPARSE_SIZE = [483, 12] as const
 const NAME = [0, 100] as const
+const MAGIC = 'ustar'
+const MAGIC_AT = 257
 
 /** Takes bytes of the file that is being unpacked; what no call brings is zeros. */
 export type TakeBytes = (at: number, bytes: Buffer) => Promise<void>
@@ -65,12 +70,7 @@ export async function readOnlyMember(bytes: AsyncIterable<Buffer>, take: TakeByt
 }
 
 function requireFile(header: Buffer, type: string, found: number | undefined): void {
-  const name = header.subarray(NAME[0], NAME[1]).toString('latin1').replace(/\0.*$/s, '')
-  if (name.toLowerCase().endsWith('.ovf')) {
-    throw new VdcError('FILE_REFUSED', 'is an OVA, which the agents can not unpack', {
-      hint: 'Unpack it with tar, and register the VMDK inside, or convert that: vdc-manage image convert',
-    })
-  }
+  if (isOvf(header)) throw new VdcError('FILE_REFUSED', OVA.why, { hint: OVA.hint })
   if (!'07S\0'.includes(type)) throw refused('holds more than a disk image: a directory, a link or a device')
   if (found !== undefined) throw refused('holds more than one file, and the agents would take the first')
 }
@@ -146,16 +146,28 @@ function checksumOf(header: Buffer): number {
 }
 
 /**
- * Says whether a file begins with the header of a tar archive. Its sum tells, as
- * the oldest archives (V7) have no signature.
+ * Says whether a file begins as a tar archive does: with `ustar` in its first
+ * header (POSIX and GNU), or with the sum of one, as the oldest have no signature.
  *
  * @param head its first bytes, 512 or more.
  */
-export function isTarHeader(head: Buffer): boolean {
+export function isTar(head: Buffer): boolean {
   if (head.length < BLOCK) return false
+  if (head.toString('latin1', MAGIC_AT, MAGIC_AT + MAGIC.length) === MAGIC) return true
   const header = head.subarray(0, BLOCK)
   const field = header.subarray(CHECKSUM[0], CHECKSUM[0] + CHECKSUM[1]).toString('latin1')
   return /^ *[0-7]+[\0 ]/.test(field) && Number.parseInt(field.trimStart(), 8) === checksumOf(header)
+}
+
+/** Says whether a member's header names the descriptor of an OVA. */
+export function isOvf(header: Buffer): boolean {
+  return /^[^\0]*\.ovf(?:\0|$)/i.test(header.toString('latin1', ...NAME))
+}
+
+/** The refusal of an OVA. */
+export const OVA = {
+  why: 'is an OVA, a whole virtual machine, which the agents can not unpack',
+  hint: 'Unpack it, convert the disk inside and register that: tar -xf, vdc-manage image convert',
 }
 
 /** Records `length name=value\n`, the length counting all of its record. */

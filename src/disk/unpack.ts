@@ -1,11 +1,13 @@
 import { createGunzip } from 'node:zlib'
 import { VdcError } from '../errors.ts'
+import { isGzip } from './formats/gzip.ts'
 import type { ImageFile } from './image-file.ts'
-import { isGzip, isTar, TAR_HEAD } from './signatures.ts'
-import { readOnlyMember, type TakeBytes } from './tar.ts'
+import { isTar, readOnlyMember, type TakeBytes } from './tar.ts'
 import type { Watcher } from './watcher.ts'
 
 const CHUNK = 1024 * 1024
+/** Bytes that tell a tar archive. */
+const TAR_HEAD = 512
 
 /** How a disk image is packed, and the bytes that it has when it is unpacked. */
 export interface Packing {

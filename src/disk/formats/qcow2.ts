@@ -125,7 +125,7 @@ async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
 
 /** Of an entry in a table: bits 9 to 55. */
 const OFFSET_BITS = 0x00fffffffffffe00n
-const FLATTEN = 'Make a new one of it: qemu-img convert -O qcow2 IN OUT.qcow2'
+const FLATTEN = 'Make a new one of it: qemu-img convert -O qcow2 {file} OUT.qcow2'
 const REPAIR = 'qemu-img check -r all may repair a copy of it'
 
 /** "Header extensions": what follows the header within the first cluster, by type. */

@@ -1,3 +1,4 @@
+import { FILE } from '../inspection.ts'
 import type { Refusal } from '../inspector.ts'
 import type { Source } from '../source.ts'
 
@@ -29,3 +30,29 @@ export async function hasBytes(source: Source, at: number, bytes: Buffer | strin
 
 /** The warning of a format that QEMU keeps only for old images. */
 export const LEGACY = 'is of a format that nobody develops any more: convert it to qcow2'
+
+/** Says whether a number is a power of two within bounds, as sizes of blocks are. */
+export function isPowerOfTwo(number: number, least: number, most: number): boolean {
+  return number >= least && number <= most && Number.isInteger(Math.log2(number))
+}
+
+/** The warning that a table tells of more than there is, where such files are known to work. */
+export function shorterThanClaimed(needed: number, size: number): string {
+  return `says that it has ${needed} bytes, and the file has ${size}`
+}
+
+/** The refusal of a packed file. `title` is how it is packed; `command` unpacks it, the file's name left out. */
+export function mustBeUnpacked(title: string, command: string): Refusal {
+  return {
+    why: `is ${title}, which the agents can not unpack`,
+    hint: `Unpack it and register the disk image inside: ${command}`,
+  }
+}
+
+/** The refusal of an image that QEMU reads and can't write. `format` is QEMU's name. */
+export function mustBeConverted(format: string): Refusal {
+  return {
+    why: `is in the format ${format}, which instances can not use`,
+    hint: `Convert it: qemu-img convert -f ${format} -O qcow2 ${FILE} OUT.qcow2`,
+  }
+}

@@ -1,0 +1,27 @@
+import type { Inspector } from '../inspector.ts'
+import { isPowerOfTwo } from './shared.ts'
+
+/*
+ * The boot sector as the Linux kernel's NTFS driver has it:
+ * https://github.com/torvalds/linux/blob/master/fs/ntfs3/ntfs.h
+ * Numbers are little-endian.
+ */
+
+const OEM_AT = 3
+
+/** A raw disk that is one NTFS filesystem. */
+export const ntfs: Inspector = {
+  name: 'ntfs',
+  kind: 'contents',
+  title: 'an NTFS filesystem',
+  async inspect(source) {
+    const sector = await source.read(0, 512)
+    if (sector.length < 512 || sector.toString('latin1', OEM_AT, OEM_AT + 8) !== 'NTFS    ') return undefined
+    const sectorLength = sector.readUInt16LE(11)
+    const isPlausible =
+      isPowerOfTwo(sectorLength, 256, 4096) && sector.readUInt16LE(14) === 0 && sector.readUInt8(16) === 0
+    if (!isPlausible) return undefined
+    // The copy of the boot sector behind the last sector is not counted, and not needed.
+    return { at: OEM_AT, end: Number(sector.readBigUInt64LE(40)) * sectorLength }
+  },
+}

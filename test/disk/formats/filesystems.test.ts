@@ -1,0 +1,307 @@
+import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newFolder } from '../../support/images.ts'
+import { answersOnBytes, answersOnFile, isRefused, noise } from './inspecting.ts'
+
+const MIB = 1024 * 1024
+
+interface RealFile {
+  title: string
+  /** MiB that the file has before the command. */
+  size?: number
+  /** What makes it; IMAGE stands for the file, SOURCE for a folder with files. */
+  command: string
+  /** What the command reads. */
+  input?: string
+  /** What else it is. */
+  also?: string[]
+  /** Bytes that are not part of it, at most. */
+  slack?: number
+}
+
+/** Filesystems and partition tables, each made by its own tool. */
+const FILES: Record<string, RealFile> = {
+  ext2: { title: 'an ext2 filesystem', size: 8, command: 'mkfs.ext2 -q IMAGE' },
+  ext3: { title: 'an ext3 filesystem', size: 8, command: 'mkfs.ext3 -q IMAGE' },
+  ext4: { title: 'an ext4 filesystem', size: 8, command: 'mkfs.ext4 -q IMAGE' },
+  'ext4 with small blocks': { title: 'an ext4 filesystem', size: 8, command: 'mkfs.ext4 -q -b 1024 -O ^64bit IMAGE' },
+  'ext4 in clusters': { title: 'an ext4 filesystem', size: 64, command: 'mkfs.ext4 -q -O bigalloc -C 65536 IMAGE' },
+  xfs: { title: 'an XFS filesystem', size: 320, command: 'mkfs.xfs -q IMAGE' },
+  btrfs: { title: 'a btrfs filesystem', size: 128, command: 'mkfs.btrfs -q IMAGE' },
+  fat12: { title: 'a FAT12 filesystem', size: 8, command: 'mkfs.vfat -F 12 IMAGE', slack: 32768 },
+  fat16: { title: 'a FAT16 filesystem', size: 32, command: 'mkfs.vfat -F 16 IMAGE', slack: 32768 },
+  fat32: { title: 'a FAT32 filesystem', size: 300, command: 'mkfs.vfat -F 32 IMAGE', slack: 32768 },
+  'fat with a partition table': {
+    title: 'a FAT16 filesystem',
+    size: 32,
+    command: 'mkfs.vfat -F 16 --mbr=y IMAGE',
+    also: ['a disk with an MBR'],
+    slack: 32768,
+  },
+  ntfs: { title: 'an NTFS filesystem', size: 16, command: 'mkfs.ntfs -q -F IMAGE', slack: 4096 },
+  exfat: { title: 'an exFAT filesystem', size: 16, command: 'mkfs.exfat IMAGE' },
+  f2fs: { title: 'an F2FS filesystem', size: 64, command: 'mkfs.f2fs -q IMAGE' },
+  jfs: { title: 'a JFS filesystem', size: 32, command: 'mkfs.jfs -q IMAGE' },
+  reiserfs: { title: 'a ReiserFS filesystem', size: 64, command: 'mkfs.reiserfs -q -ff IMAGE' },
+  squashfs: { title: 'a SquashFS filesystem', command: 'mksquashfs SOURCE IMAGE -quiet -no-progress', slack: 4096 },
+  erofs: { title: 'an EROFS filesystem', command: 'mkfs.erofs IMAGE SOURCE' },
+  ufs1: { title: 'a UFS1 filesystem', command: 'makefs -t ffs -o version=1 IMAGE SOURCE' },
+  ufs2: { title: 'a UFS2 filesystem', command: 'makefs -t ffs -o version=2 IMAGE SOURCE' },
+  'ufs2 of another byte order': {
+    title: 'a UFS2 filesystem',
+    command: 'makefs -B be -t ffs -o version=2 IMAGE SOURCE',
+  },
+  udf: { title: 'a UDF image', size: 16, command: 'mkudffs IMAGE', slack: MIB },
+  'udf of a disc': { title: 'a UDF image', size: 16, command: 'mkudffs -b 2048 --media-type=dvd IMAGE', slack: MIB },
+  swap: { title: 'swap space', size: 1, command: 'mkswap -q IMAGE' },
+  'swap of large pages': { title: 'swap space', size: 1, command: 'mkswap -q -p 65536 IMAGE' },
+  iso: { title: 'an ISO 9660 image', command: 'xorriso -as mkisofs -quiet -o IMAGE SOURCE' },
+  'iso with nothing behind it': {
+    title: 'an ISO 9660 image',
+    command: 'xorriso -as mkisofs -quiet -no-pad -o IMAGE SOURCE',
+  },
+  'hybrid iso': {
+    title: 'an ISO 9660 image',
+    command: 'xorriso -as mkisofs -quiet --protective-msdos-label -partition_cyl_align on -o IMAGE SOURCE',
+    also: ['a disk with an MBR'],
+  },
+  mbr: { title: 'a disk with an MBR', size: 8, command: 'sfdisk -q IMAGE', input: ',,L,*' },
+  gpt: {
+    title: 'a disk with a GPT',
+    size: 8,
+    command: 'sfdisk -q IMAGE',
+    input: 'label: gpt\n,,L',
+    also: ['a disk with an MBR'],
+  },
+  'gpt of many entries': {
+    title: 'a disk with a GPT',
+    size: 8,
+    command: 'sfdisk -q IMAGE',
+    input: 'label: gpt\ntable-length: 2048\n,,L',
+    also: ['a disk with an MBR'],
+  },
+}
+
+describe('what a raw disk is recognised by', () => {
+  const folder = newFolder()
+  const source = join(folder.path, 'source')
+  const pathOf = (name: string) => join(folder.path, name.replaceAll(' ', '-'))
+  beforeAll(() => {
+    mkdirSync(source)
+    writeFileSync(join(source, 'data'), noise(2 * MIB, 1))
+  })
+  afterAll(() => folder.remove())
+
+  async function make(name: string, { size, command, input = '' }: RealFile): Promise<string> {
+    const path = pathOf(name)
+    if (size !== undefined) {
+      writeFileSync(path, '')
+      truncateSync(path, size * MIB)
+    }
+    const [program, ...args] = command
+      .split(' ')
+      .map((word) => (word === 'IMAGE' ? path : word === 'SOURCE' ? source : word)) as [string, ...string[]]
+    const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` }
+    await execa(program, args, { env, input })
+    return path
+  }
+
+  test.each(Object.entries(FILES))('%s: recognised, and refused when it is cut', async (name, file) => {
+    const path = await make(name, file)
+    const { size } = statSync(path)
+    const answers = await answersOnFile(path)
+    expect(answers.map(({ title }) => title).sort()).toEqual([file.title, ...(file.also ?? [])].sort())
+    expect(answers.flatMap(({ refusals, warnings }) => [...(refusals ?? []), ...(warnings ?? [])])).toEqual([])
+    expect(isRefused(answers, size)).toBe(false)
+    const end = Math.max(...answers.map((answer) => answer.end ?? 0))
+    expect(size - end).toBeLessThanOrEqual(file.slack ?? 0)
+    expect(isRefused(await answersOnFile(path, Math.floor(size / 2)), Math.floor(size / 2))).toBe(true)
+    expect(isRefused(await answersOnFile(path, end - 512), end - 512)).toBe(true)
+    // Cut in its headers, it is refused or not recognised, and nothing goes wrong.
+    for (const length of [0, 1, 5, 511, 512, 600, 1025, 1100, 2048, 8200, 32770, 33000, 65600, 66000]) {
+      if (length < size / 2) await answersOnFile(path, length)
+    }
+  })
+
+  test('the architecture is that of root and /usr partitions, unless they differ', async () => {
+    const archOf = async (...types: string[]) => {
+      const input = `label: gpt\n${types.map((type) => `,1M,${type}\n`).join('')}`
+      const path = await make('arch', { title: '', size: 8, command: 'sfdisk -q IMAGE', input })
+      return (await answersOnFile(path)).find(({ name }) => name === 'gpt')?.arch
+    }
+    const [linux, x86Root, longRoot] = [
+      '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
+      '44479540-F297-41B2-9AF7-D131D5F0458A',
+      '4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709',
+    ]
+    const [longUsr, armRoot] = ['8484680C-9521-48C6-9C11-B0720656F69E', 'B921B045-1DF0-41C3-AF44-4C6F280D3FAE']
+    expect(await archOf(linux, x86Root)).toBe('x86')
+    expect(await archOf(linux, longRoot, longUsr)).toBe('x86_64')
+    expect(await archOf(armRoot)).toBe('arm64')
+    expect(await archOf(linux)).toBeUndefined()
+    expect(await archOf(longRoot, armRoot)).toBeUndefined()
+  })
+
+  test('a GPT on a disk that grew is fine; one with a broken header or lost backup is not', async () => {
+    const file = FILES.gpt as RealFile
+    const path = await make('gpt-grown', file)
+    truncateSync(path, 32 * MIB)
+    expect(isRefused(await answersOnFile(path), 32 * MIB)).toBe(false)
+    truncateSync(path, 4 * MIB)
+    truncateSync(path, 32 * MIB)
+    expect((await answersOnFile(path)).flatMap(({ warnings }) => warnings ?? [])).toEqual([
+      'has no backup of its GPT where its header says',
+    ])
+    const handle = await open(path, 'r+')
+    await handle.write('changed', 570)
+    await handle.close()
+    expect((await answersOnFile(path)).flatMap(({ refusals }) => refusals ?? [])).toEqual([
+      { why: 'is damaged: the checksum of its GPT header is wrong' },
+    ])
+  })
+
+  test('a GPT of a disk with sectors of 4096 bytes', async () => {
+    const small = readFileSync(await make('small-sectors', { ...(FILES.gpt as RealFile), size: 2 }))
+    // Tables count sectors, so that the same ones hold for larger sectors.
+    const large = Buffer.alloc(small.length * 8)
+    for (let number = 0; number < small.length / 512; number++) {
+      const sector = small.subarray(number * 512, (number + 1) * 512)
+      // Entries follow each other, whatever the sectors.
+      if (number < 2 || number === small.length / 512 - 1) sector.copy(large, number * 4096)
+      else if (number < 34) sector.copy(large, 2 * 4096 + (number - 2) * 512)
+    }
+    expect((await answersOnBytes(large)).find(({ name }) => name === 'gpt')).toMatchObject({
+      at: 4096,
+      end: large.length,
+      warnings: [],
+    })
+  })
+
+  test('a hybrid ISO image: its padding may be missing, and nothing that lies behind its volume', async () => {
+    const appended = await make('appended', FILES.fat12 as RealFile)
+    const options = `-append_partition 2 0xef ${appended} -appended_part_as_gpt`
+    const command = `xorriso -as mkisofs -quiet -o IMAGE ${options} SOURCE`
+    const path = await make('hybrid-gpt', { title: '', command })
+    const { size } = statSync(path)
+    expect(isRefused(await answersOnFile(path), size)).toBe(false)
+    // The backup of the GPT is all that is missing.
+    const partition = (await answersOnFile(path)).find(({ name }) => name === 'gpt')?.end as number
+    expect(partition).toBe(size)
+    const withoutBackup = size - 34 * 512
+    expect(isRefused(await answersOnFile(path, size - 512), size - 512)).toBe(false)
+    expect(isRefused(await answersOnFile(path, withoutBackup - 8 * MIB), withoutBackup - 8 * MIB)).toBe(true)
+  })
+})
+
+/** A boot sector with partitions. */
+function bootSector(...partitions: { status?: number; type: number; start: number; length: number }[]): Buffer {
+  const sector = Buffer.alloc(512)
+  partitions.forEach(({ status = 0, type, start, length }, number) => {
+    const at = 446 + number * 16
+    sector.writeUInt8(status, at)
+    sector.writeUInt8(type, at + 4)
+    sector.writeUInt32LE(start, at + 8)
+    sector.writeUInt32LE(length, at + 12)
+  })
+  sector.writeUInt16BE(0x55aa, 510)
+  return sector
+}
+
+const LINUX = 0x83
+const warningOf = (needed: number, size: number) => [`says that it has ${needed} bytes, and the file has ${size}`]
+
+test.each([
+  ['one partition', [{ type: LINUX, start: 1, length: 7 }], { end: 4096 }],
+  [
+    'a protective MBR only',
+    [{ type: 0xee, start: 1, length: 0xffffffff }],
+    { warnings: ['has an MBR that protects a GPT, and no GPT'] },
+  ],
+  ['cut', [{ type: LINUX, start: 2048, length: 1000000 }], { end: 1002048 * 512 }],
+  [
+    "iPXE's stick, which is shorter than its partitions",
+    [
+      { type: 0xe0, start: 32, length: 2016 },
+      { status: 0x80, type: 0xeb, start: 2048, length: 4096 },
+    ],
+    { warnings: warningOf(6144 * 512, 4096) },
+  ],
+  [
+    'a BSD that has the whole disk',
+    [{ status: 0x80, type: 0xa5, start: 0, length: 50000 }],
+    { warnings: warningOf(50000 * 512, 4096) },
+  ],
+  ['no partition', [], undefined],
+  ['a partition without a length', [{ type: LINUX, start: 1, length: 0 }], undefined],
+  ['code where the table would be', [{ status: 0x7f, type: LINUX, start: 1, length: 1 }], undefined],
+])('MBR: %s', async (_, partitions, expected) => {
+  const [answer] = await answersOnBytes(bootSector(...partitions), Buffer.alloc(4096 - 512))
+  if (expected === undefined) expect(answer).toBeUndefined()
+  else expect(answer).toEqual({ name: 'mbr', kind: 'contents', title: 'a disk with an MBR', at: 510, ...expected })
+})
+
+/** Bytes with numbers and texts at places; numbers are big-endian. */
+function bytesWith(size: number, parts: [at: number, value: string | number | bigint][]): Buffer {
+  const bytes = Buffer.alloc(size)
+  for (const [at, value] of parts) {
+    if (typeof value === 'string') bytes.write(value, at, 'latin1')
+    else if (typeof value === 'bigint') bytes.writeBigUInt64BE(value, at)
+    else bytes.writeUInt32BE(value, at)
+  }
+  return bytes
+}
+
+/** What none of our systems makes, byte by byte from the specifications; the disk ends at 1 MiB. */
+const MADE: [title: string, bytes: Buffer][] = [
+  [
+    'an HFS+ filesystem',
+    bytesWith(4096, [
+      [1024, 'H+\0\x04'],
+      [1064, 4096],
+      [1068, 256],
+    ]),
+  ],
+  [
+    'an HFS+ filesystem',
+    bytesWith(4096, [
+      [1024, 'HX\0\x05'],
+      [1064, 4096],
+      [1068, 256],
+    ]),
+  ],
+  ['an APFS container', bytesWith(4096, [[32, 'NXSB\0\x10\0\0\0\x01']])],
+  [
+    'a physical volume of LVM',
+    bytesWith(4096, [
+      [512, 'LABELONE\x01'],
+      [532, '\x20\0\0\0LVM2 001'],
+      [576, '\0\0\x10'],
+    ]),
+  ],
+]
+
+test.each(MADE)('%s, made byte by byte', async (title, bytes) => {
+  expect(await answersOnBytes(bytes)).toMatchObject([{ title, kind: 'contents', end: MIB }])
+})
+
+test('a floppy image may be shorter than its filesystem; a larger disk may not', async () => {
+  const folder = newFolder()
+  try {
+    for (const [size, isAllowed] of [
+      [1440, true],
+      [2880, true],
+      [8192, false],
+    ] as const) {
+      const path = join(folder.path, `${size}.img`)
+      await execa('/usr/sbin/mkfs.vfat', ['-C', path, `${size}`])
+      const answers = await answersOnFile(path, 300 * 1024)
+      expect(isRefused(answers, 300 * 1024)).toBe(!isAllowed)
+      if (isAllowed) expect(answers[0]?.warnings).toEqual(warningOf(size * 1024, 300 * 1024))
+    }
+  } finally {
+    folder.remove()
+  }
+})

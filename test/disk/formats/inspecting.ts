@@ -1,0 +1,90 @@
+import { readdirSync, statSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Finding, Inspector } from '../../../src/disk/inspector.ts'
+import { fileSource, type Source } from '../../../src/disk/source.ts'
+import { VdcError } from '../../../src/errors.ts'
+import { ROOT } from '../../support/cli.ts'
+
+const FORMATS = join(ROOT, 'src/disk/formats')
+/** Bytes that one inspector may read. */
+const READ_LIMIT = 1024 * 1024
+
+/** Every inspector that any file of a format exports. */
+const inspectors: readonly Inspector[] = (
+  await Promise.all(readdirSync(FORMATS).map((name) => import(join(FORMATS, name))))
+).flatMap((module) => [...new Set(Object.values(module).flat().filter(isInspector))])
+
+function isInspector(value: unknown): value is Inspector {
+  return typeof value === 'object' && value !== null && 'inspect' in value
+}
+
+/** What an inspector said: its kind, the title, and all that it found or refused. */
+export interface Answer extends Finding {
+  name: string
+  kind: Inspector['kind']
+  title: string
+  /** What was thrown in place of a finding. */
+  refused?: string
+}
+
+/**
+ * Asks every inspector. Whatever they throw besides a refusal fails the test.
+ *
+ * @param newSource gives the bytes; each inspector has what it may read for itself.
+ */
+async function ask(newSource: () => Source): Promise<Answer[]> {
+  const answers: Answer[] = []
+  for (const { name, kind, title, inspect } of inspectors) {
+    try {
+      const finding = await inspect(newSource())
+      if (finding !== undefined) answers.push({ name, kind, ...finding, title: finding.title ?? title })
+    } catch (error) {
+      if (!(error instanceof VdcError) || error.code !== 'FILE_REFUSED') throw error
+      answers.push({ name, kind, title, refused: error.message })
+    }
+  }
+  return answers
+}
+
+/** Asks every inspector about a file, or about as much of its start as `size` says. */
+export async function answersOnFile(path: string, size = statSync(path).size): Promise<Answer[]> {
+  const handle = await open(path)
+  try {
+    return await ask(() => {
+      const whole = fileSource({ handle, size }, READ_LIMIT)
+      return { size, read: async (at, length) => (await whole.read(at, length)).subarray(0, Math.max(0, size - at)) }
+    })
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Asks every inspector about bytes that a test made. */
+export function answersOnBytes(...parts: (Buffer | string)[]): Promise<Answer[]> {
+  const bytes = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)))
+  // As a file has it: nothing at places that there can't be.
+  const read = async (at: number, length: number) =>
+    Number.isSafeInteger(at) && at >= 0 && length > 0 ? bytes.subarray(at, at + length) : Buffer.alloc(0)
+  return ask(() => ({ size: bytes.length, read }))
+}
+
+/** Whether a file with these answers would be refused. */
+export function isRefused(answers: Answer[], size: number): boolean {
+  return answers.some(
+    ({ refused, refusals, end }) => refused !== undefined || (refusals?.length ?? 0) > 0 || (end ?? 0) > size,
+  )
+}
+
+/** Bytes that look random and are the same each time: a xorshift generator. */
+export function noise(length: number, seed: number): Buffer {
+  const bytes = Buffer.alloc(length)
+  let state = seed >>> 0 || 1
+  for (let at = 0; at + 4 <= length; at += 4) {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    bytes.writeInt32LE(state | 0, at)
+  }
+  return bytes
+}
