@@ -70,3 +70,7 @@ export const words = (description: string) =>
 
 /** The path of a file. */
 export const path = (description: string) => Args.string({ description, required: true, ignoreStdin: true })
+
+/** The paths of one file or several. */
+export const paths = (description: string) =>
+  Args.string({ description, required: true, multiple: true, ignoreStdin: true })

@@ -19,7 +19,10 @@ export const newImage = (fileFormat: string) => ({
   'create-account': flags.createAccount(),
   uuid: flags.uuid('wmi-'),
   ...attributes,
-  arch: flags.choice(values.ARCHES, 'Architecture of the machine.', values.DEFAULT_ARCH),
+  arch: flags.choice(
+    values.ARCHES,
+    `Architecture of the machine. Default: what the file tells, else ${values.DEFAULT_ARCH}.`,
+  ),
   'os-type': flags.choice(values.OS_TYPES, 'Operating system.', values.DEFAULT_OS_TYPE),
   state: flags.choice(values.STATES, 'State in which it is registered.', values.DEFAULT_STATE),
   'file-format': flags.choice(values.FILE_FORMATS, fileFormat),
@@ -32,6 +35,14 @@ export const newImage = (fileFormat: string) => ({
 
 /** What only an image that boots from a local copy is given. */
 export const newLocalImage = { 'is-cacheable': isCacheable }
+
+/** What is expected of a disk image file. */
+export const fileExpectations = {
+  'max-size': flags.text('SIZE', 'Largest disk that is accepted, such as 100G. Default: 64T.'),
+}
+
+/** What checksum a file must have. */
+export const checksum = () => flags.text('sha256:HEX', 'Checksum that the file must have; md5:HEX works as well.')
 
 /** What can be changed of an image: only what is given changes. */
 export const imageChanges = {

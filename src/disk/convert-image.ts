@@ -1,7 +1,7 @@
 import { chmod, link, lstat, open, realpath, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { VdcError } from '../errors.ts'
-import { endingOf } from './file-formats.ts'
+import { endingOf, type TargetFormat } from './file-formats.ts'
 import { closeImageFile, type ImageFile, openImageFile, requireUnchanged } from './image-file.ts'
 import { inspectImage } from './inspect-image.ts'
 import { DEFAULT_MAX_SIZE, type Inspection, requireAcceptable } from './inspection.ts'
@@ -10,19 +10,8 @@ import { withUnpackedFile } from './unpacked.ts'
 import type { Watcher } from './watcher.ts'
 import { withWorkFolder } from './work-folder.ts'
 
-/** The formats that an image can be converted to, and what QEMU must be told to keep the disk's size to the byte. */
-const TARGETS = {
-  qcow2: [],
-  raw: [],
-  vmdk: [],
-  vdi: [],
-  vpc: ['-o', 'force_size=on'],
-  vhdx: [],
-} as const satisfies Record<string, readonly string[]>
-
-/** QEMU's names of the formats that an image can be converted to. */
-export const TARGET_FORMATS = Object.keys(TARGETS) as (keyof typeof TARGETS)[]
-export type TargetFormat = keyof typeof TARGETS
+/** What QEMU must be told to keep the disk's size to the byte. */
+const EXACTLY: Partial<Record<TargetFormat, readonly string[]>> = { vpc: ['-o', 'force_size=on'] }
 
 /** Those that can be written compressed, and how. */
 const COMPRESSED: Partial<Record<TargetFormat, readonly string[]>> = {
@@ -108,9 +97,9 @@ async function runConversion(
   { to, compress }: Conversion,
   watcher: Watcher,
 ): Promise<void> {
-  const options = compress ? (COMPRESSED[to] ?? []) : TARGETS[to]
+  const options = compress ? COMPRESSED[to] : EXACTLY[to]
   // An absolute path is never taken for a protocol or an option.
-  const args = ['convert', '-p', '-f', format, '-O', to, ...options, HANDED_OVER, made]
+  const args = ['convert', '-p', '-f', format, '-O', to, ...(options ?? []), HANDED_OVER, made]
   const total = Math.max(from.size, 1)
   const task = watcher.progress.begin('Converting', total)
   let done = 0

@@ -4,7 +4,7 @@
  */
 
 export const ARCHES = ['x86', 'x86_64'] as const
-export { FILE_FORMATS } from '../disk/file-formats.ts'
+export { FILE_FORMATS, TARGET_FORMATS } from '../disk/file-formats.ts'
 export const OS_TYPES = ['linux', 'windows'] as const
 /** The states that an operator can give an image or a backup object; `deleted` is what deleting makes. */
 export const STATES = ['available', 'creating', 'pending'] as const

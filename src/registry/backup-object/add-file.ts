@@ -5,17 +5,15 @@ import type { BackupStorageRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { hashImageFile } from '../../disk/checksums.ts'
-import { measurePacking } from '../../disk/containers.ts'
-import { closeImageFile, openImageFile } from '../../disk/image-file.ts'
-import { inspectImage } from '../../disk/inspect-image.ts'
 import { VdcError } from '../../errors.ts'
 import { requireOwner } from '../account/owner.ts'
 import { keepStorage } from '../backup-storage/find.ts'
 import { localUri, objectKeyIn } from '../backup-storage/local-uri.ts'
 import { createLocalStorage, storagesOf } from '../backup-storage/of-file.ts'
 import { canonicalId, parseId, requireFreeUuid } from '../identifiers.ts'
+import { acceptFile, storedFile, withImageFile } from '../image/accept-file.ts'
 import { nameOfFile } from '../image/file-name.ts'
-import type { Registry } from '../registry.ts'
+import type { Registry, Watcher } from '../registry.ts'
 import { requireStorable } from '../storable.ts'
 import { name, orNull } from '../texts.ts'
 import { validate } from '../validate.ts'
@@ -49,39 +47,30 @@ type ValidRequest = z.output<typeof fileObjectRequest>
  * storage, or in a folder for which one is made; with one it is a copy of what
  * lies there.
  *
+ * @param watcher told of the unpacking and the hashing.
  * @throws VdcError FILE_REFUSED, VALUE_REFUSED, ACCOUNT_…, ID_TAKEN; OBJECT_CONFLICT when there is one for it already.
  */
-export async function addFileObject(registry: Registry, request: FileObjectRequest): Promise<ObjectDetails> {
+export async function addFileObject(
+  registry: Registry,
+  request: FileObjectRequest,
+  watcher: Watcher,
+): Promise<ObjectDetails> {
   const valid = validate(fileObjectRequest, request)
   await checkObjectAttributes(registry, valid)
   const progress = progressOf(registry, valid.state, valid.progress) ?? 0
-  const file = await openImageFile(valid.path)
-  try {
+  return withImageFile(valid.path, async (file) => {
     const uri = valid.object_key === undefined ? localUri(file.path) : ''
     const displayName = valid.display_name ?? validate(name, nameOfFile(file.path), 'The name of the file')
     await requireStorable(registry.database, 'backup_objects', { display_name: displayName })
     // What the database would refuse is found before the file is read, which takes minutes.
     await requireWritable(registry, registry.database.knex, valid, uri)
-    const packing = await measurePacking(file, registry.database.interruption)
-    const image = packing === undefined ? await inspectImage(file, undefined) : undefined
-    const hashes = await hashImageFile(file, registry.database.interruption)
-    const { containerFormat, unpackedSize } = packing ?? { containerFormat: 'none', unpackedSize: file.size }
-    const stored = {
-      path: file.path,
-      uri,
-      size: file.size,
-      virtualSize: image?.virtualSize ?? null,
-      ...(image && { fileFormat: image.format }),
-      containerFormat,
-      unpackedSize,
-      ...hashes,
-    }
-    return await inTransaction(registry.database, (trx) =>
+    const image = await acceptFile(file, {}, watcher, registry.warn)
+    const hashes = await hashImageFile(file, watcher)
+    const stored = { ...storedFile(file, uri, image, hashes), fileFormat: image.fileFormat }
+    return inTransaction(registry.database, (trx) =>
       write(registry, trx, { ...valid, display_name: displayName, progress }, stored),
     )
-  } finally {
-    await closeImageFile(file)
-  }
+  })
 }
 
 async function write(

@@ -1,8 +1,10 @@
+import type { Checksums } from '../../disk/checksums.ts'
 import { closeImageFile, type ImageFile, openImageFile } from '../../disk/image-file.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
 import { type Expectation, type Inspection, requireAcceptable } from '../../disk/inspection.ts'
-import type { Watcher } from '../../disk/watcher.ts'
 import { VdcError } from '../../errors.ts'
+import type { StoredFile } from '../backup-object/write.ts'
+import type { Watcher } from '../registry.ts'
 import { ARCHES, DEFAULT_ARCH } from '../values.ts'
 
 /** What is known of a disk image that may be registered. */
@@ -40,6 +42,19 @@ export function archOf(inspection: Inspection, declared: string | undefined, pat
   if (!(ARCHES as readonly string[]).includes(found))
     throw new VdcError('FILE_REFUSED', `The file ${path} is made for ${found}; instances are ${ARCHES.join(' or ')}`)
   return found
+}
+
+/** What a backup object keeps of a file that was accepted and hashed. */
+export function storedFile(file: ImageFile, uri: string, image: AcceptedImage, hashes: Checksums): StoredFile {
+  return {
+    path: file.path,
+    uri,
+    size: file.size,
+    unpackedSize: image.size,
+    containerFormat: image.containerFormat,
+    virtualSize: image.virtualSize,
+    ...hashes,
+  }
 }
 
 /** Opens a file for `work`, and closes it whatever happens. */

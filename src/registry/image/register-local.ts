@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { VdcError } from '../../errors.ts'
 import { prefixOf } from '../identifiers.ts'
-import type { Registry } from '../registry.ts'
+import type { Registry, Watcher } from '../registry.ts'
 import type { ImageDetails } from './details.ts'
 import { type FileImageRequest, registerFile } from './register-file.ts'
 import { registerObject } from './register-object.ts'
@@ -12,20 +12,23 @@ import { registerObject } from './register-object.ts'
  * (dcmgr.md, "How the original's command line behaves").
  *
  * @param source path or id.
+ * @param watcher told of what takes long with a file.
  * @throws VdcError as `registerFile` and `registerObject`.
  */
 export async function registerLocal(
   registry: Registry,
   source: string,
   request: Omit<FileImageRequest, 'path'>,
+  watcher: Watcher,
 ): Promise<ImageDetails> {
   if (!source.startsWith(prefixOf('backupObject')) || existsSync(source)) {
-    return registerFile(registry, { ...request, path: source })
+    return registerFile(registry, { ...request, path: source }, watcher)
   }
-  const { storage_id, ...rest } = request
-  if (storage_id !== undefined) {
-    throw new VdcError('VALUE_REFUSED', `storage_id says where a file lies, and ${source} is a backup object`, {
-      hint: 'Leave --storage-id out',
+  const { storage_id, checksum, max_size, convert, ...rest } = request
+  const stray = Object.entries({ storage_id, checksum, max_size, convert }).find(([, value]) => value !== undefined)
+  if (stray !== undefined) {
+    throw new VdcError('VALUE_REFUSED', `${stray[0]} speaks of a file, and ${source} is a backup object`, {
+      hint: `Leave --${stray[0].replaceAll('_', '-')} out`,
     })
   }
   return registerObject(registry, 'local', { ...rest, backup_object_id: source })

@@ -29,7 +29,7 @@ export interface BootSource {
  *
  * @throws VdcError VALUE_REFUSED, ACCOUNT_…, ID_TAKEN.
  */
-export async function requireWritable(db: Queryable, request: NewImage): Promise<void> {
+export async function requireWritable(db: Queryable, request: Omit<NewImage, 'arch'>): Promise<void> {
   // With --create-account the account is only made in the unit of work itself.
   if (!request.create_account) await requireOwner(db, parseId('account', request.account_id), { create: false })
   await requireParent(db, request.parent_image_id)

@@ -1,0 +1,36 @@
+import { Flags } from '@oclif/core'
+import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
+import { fileExpectations } from '../../cli/image-flags.ts'
+import { convertFile } from '../../registry/image/convert-file.ts'
+import { FILE_FORMATS, TARGET_FORMATS } from '../../registry/values.ts'
+
+export default class ImageConvert extends BaseCommand {
+  static override summary = 'Convert a disk image into a new file, and print its path.'
+  static override description =
+    'The source is inspected first, as image inspect does it, and the result afterwards. The new file appears when it is whole; what exists is never overwritten. No database is needed.'
+  static override examples = [
+    '<%= config.bin %> image convert appliance.vmdk appliance.qcow2 --to qcow2 --compress',
+    '<%= config.bin %> image add local "$(<%= config.bin %> image convert lucid.raw.gz /srv/images/lucid.qcow2 --to qcow2)" --account-id a-shpoolxx',
+  ]
+  static override exits = [0, 1, 2, 3, 5, 6, 130, 143]
+  static override args = {
+    path: flags.path('Disk image file; it may be packed with gzip or tar.'),
+    out: flags.path('File that is made.'),
+  }
+  static override flags = {
+    to: flags.choice(TARGET_FORMATS, 'Format of the new file.'),
+    compress: Flags.boolean({ summary: 'Compress it; goes with qcow2 and vmdk.' }),
+    'file-format': flags.choice(FILE_FORMATS, 'Format that the source must have. Default: what it has.'),
+    ...fileExpectations,
+  }
+
+  async run() {
+    const { args, flags: given } = await this.parse(ImageConvert)
+    const { to } = this.requireOptions(given, ['to'], 'It is the format of the new file')
+    const request = { ...args, ...flags.byColumn(given), to }
+    const report = await this.watched((watcher) => convertFile(request, watcher, (text) => this.warnOf(text)))
+    await this.printText(report.path)
+    return report
+  }
+}

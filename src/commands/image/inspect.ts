@@ -1,0 +1,48 @@
+import { Flags } from '@oclif/core'
+import { BaseCommand } from '../../cli/base-command.ts'
+import { renderReport } from '../../cli/file-report.ts'
+import * as flags from '../../cli/flags.ts'
+import { checksum, fileExpectations } from '../../cli/image-flags.ts'
+import { VdcError } from '../../errors.ts'
+import { type FileReport, inspectFile } from '../../registry/image/inspect-file.ts'
+import { ARCHES, FILE_FORMATS } from '../../registry/values.ts'
+
+export default class ImageInspect extends BaseCommand {
+  static override summary = 'Tell what disk image files are, and whether they may be registered.'
+  static override description =
+    'Each file goes through what image add local does with it, and nothing is registered; no database is needed. The exit code is 3 where a file would be refused.'
+  static override examples = [
+    '<%= config.bin %> image inspect lucid.qcow2',
+    '<%= config.bin %> image inspect --no-checksum /srv/incoming/*',
+    "<%= config.bin %> image inspect lucid.raw.gz --json | jq -r '.file_format, .virtual_size, .sha256'",
+  ]
+  static override exits = [0, 1, 2, 3, 6, 130, 143]
+  static override args = { path: flags.paths('Disk image files.') }
+  static override flags = {
+    'file-format': flags.choice(FILE_FORMATS, 'Format that they must have.'),
+    arch: flags.choice(ARCHES, 'Architecture that they must be made for, as far as they tell.'),
+    checksum: checksum(),
+    'no-checksum': Flags.boolean({ exclusive: ['checksum'], summary: 'Leave the checksums out, which take long.' }),
+    ...fileExpectations,
+  }
+
+  async run() {
+    const { args, flags: given } = await this.parse(ImageInspect)
+    const { no_checksum, ...expected } = flags.byColumn(given)
+    if (args.path.length > 1 && given.checksum !== undefined) throw oneChecksum()
+    return this.watched(async (watcher) => {
+      const reports: FileReport[] = []
+      for (const path of args.path) {
+        const report = await inspectFile({ ...expected, path, hash: !no_checksum }, watcher)
+        reports.push(report)
+        await this.printText(`${reports.length > 1 ? '\n' : ''}${renderReport(report)}`)
+        if (report.error !== undefined) await this.refuse(report.error)
+      }
+      return reports.length === 1 ? reports[0] : reports
+    })
+  }
+}
+
+function oneChecksum(): VdcError {
+  return new VdcError('USAGE', 'A checksum is that of one file, and several are given')
+}

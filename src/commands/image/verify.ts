@@ -1,0 +1,66 @@
+import { availableParallelism } from 'node:os'
+import { Flags } from '@oclif/core'
+import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
+import { VdcError } from '../../errors.ts'
+import { type Verification, type VerifySummary, verifyImages } from '../../registry/image/verify.ts'
+
+export default class ImageVerify extends BaseCommand {
+  static override summary = 'Compare what is registered of images with their files.'
+  static override description =
+    'That a file is there, has its size, its checksums and its format, and still refers to nothing outside itself. A line an image tells whether it is ok, differs, or was not checked, as where its file is on another host. Several files are read side by side; one that images share is read once.'
+  static override examples = [
+    '<%= config.bin %> image verify wmi-k3x9q0bz',
+    '<%= config.bin %> image verify --all --quick',
+    "<%= config.bin %> image verify --account-id a-k3x9q0bz | grep -v ': ok$'",
+  ]
+  static override exits = [0, 1, 2, 3, 4, 6, 7, 8, 9, 130, 143]
+  static override args = { id: flags.anyIds('Images; with or without wmi-.') }
+  static override flags = {
+    'account-id': flags.accountId('All images that this account can use.'),
+    all: Flags.boolean({ exclusive: ['account-id'], summary: 'All images that are not deleted.' }),
+    quick: Flags.boolean({ summary: 'Leave the checksums out, which take long.' }),
+    jobs: Flags.integer({
+      char: 'j',
+      helpValue: 'N',
+      summary: 'Files that are read side by side. Default: the number of processors.',
+    }),
+  }
+
+  async run() {
+    const { args, flags: given } = await this.parse(ImageVerify)
+    this.requireChoice(args.id, given)
+    const request = {
+      ids: args.id,
+      account_id: given['account-id'],
+      quick: given.quick,
+      jobs: given.jobs ?? availableParallelism(),
+    }
+    let interruption: VdcError | undefined
+    const summary = await this.watched((watcher) =>
+      this.withRegistry((registry) =>
+        verifyImages(
+          registry,
+          request,
+          watcher,
+          (verification) => this.printText(lineOf(verification)),
+          (error) => {
+            interruption = error
+          },
+        ),
+      ),
+    )
+    await this.note(sentenceOf(summary))
+    await this.endWith(interruption ?? errorIn(summary))
+    return { ...summary, ...(interruption ?? errorIn(summary))?.toJSON() }
+  }
+
+  private requireChoice(ids: readonly string[] | undefined, given: { 'account-id'?: string | undefined; all: boolean }) {
+    const many = given['account-id'] !== undefined || given.all
+    if ((ids !== undefined) === many) {
+      throw new VdcError('USAGE', many ? 'Ids are given, and a choice of many' : 'Nothing is chosen', {
+        hint: 'Give ids, --account-id or --all',
+      })
+    }
+  }
+}

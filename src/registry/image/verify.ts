@@ -1,0 +1,186 @@
+import * as z from 'zod/mini'
+import { VdcError } from '../../errors.ts'
+import type { Registry, Watcher } from '../registry.ts'
+import { validate } from '../validate.ts'
+import { showImage } from './details.ts'
+import { listImages } from './list.ts'
+import { type FileDifference, verifyFile } from './verify-file.ts'
+
+const verifyRequest = z.object({
+  ids: z.optional(z.array(z.string())),
+  account_id: z.optional(z.string()),
+  quick: z.prefault(z.boolean(), false),
+  jobs: z.number().check(z.int('must be a whole number'), z.minimum(1, 'must be 1 or more'), z.maximum(256, 'must be 256 at most')),
+})
+
+/** What `verifyImages` takes: ids, or an account whose images it can use, or neither for all; and how many files at once. */
+export type VerifyRequest = z.input<typeof verifyRequest>
+
+/** What became of the check of one image. */
+export interface Verification {
+  id: string
+  /** `differs` also where the file is missing; `not_checked` where this host can't tell. */
+  result: 'ok' | 'differs' | 'not_checked'
+  path: string | null
+  /** Each in a few words; of what was not checked, why. */
+  differences: string[]
+  /** Whether that is a failure: a storage elsewhere is none. */
+  failed?: boolean
+}
+
+/** What came of them all. */
+export interface VerifySummary {
+  images: Verification[]
+  ok: number
+  differs: number
+  not_checked: number
+  /** Images of which nothing is known, as the check was interrupted. */
+  unknown: number
+}
+
+/** A file that images are registered to have, and these images. */
+export interface RegisteredFile {
+  path: string
+  allocationSize: number
+  /** Bytes when it is unpacked. */
+  size: number
+  containerFormat: string
+  /** Hex, or empty where none is known. */
+  md5: string
+  sha256: string | null
+  /** As it was found when it was registered; undefined where nobody looked. */
+  virtualSize: number | undefined
+  images: { id: string; fileFormat: string }[]
+}
+
+/**
+ * Compares what is registered of images with the files that are there: that a
+ * file exists, has its size, checksums and format, and is still whole in itself.
+ * A file that several images share is looked at once.
+ *
+ * @param tell told of each image as soon as it is known.
+ * @param interrupted told, in place of throwing, that the work was ended.
+ * @returns what is known of all of them, or up to the interruption.
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND for a single id, ACCOUNT_NOT_FOUND, QEMU_IMG_FAILED, FILE_NOT_WRITTEN.
+ */
+export async function verifyImages(
+  registry: Registry,
+  request: VerifyRequest,
+  watcher: Watcher,
+  tell: (verification: Verification) => Promise<void>,
+  interrupted: (error: VdcError) => void,
+): Promise<VerifySummary> {
+  const valid = validate(verifyRequest, request)
+  const summary: VerifySummary = { images: [], ok: 0, differs: 0, not_checked: 0, unknown: 0 }
+  const add = async (verification: Verification) => {
+    summary.images.push(verification)
+    summary[verification.result]++
+    await tell(verification)
+  }
+  let total = 0
+  try {
+    const ids = valid.ids ?? (await idsOf(registry, valid.account_id))
+    total = ids.length
+    const files = new Map<string, RegisteredFile>()
+    for (const id of ids) {
+      watcher.cancellation.throwIfRequested()
+      const image = await registered(registry, id, ids.length === 1, valid.ids !== undefined)
+      if ('result' in image) await add(image)
+      else {
+        const shared = files.get(image.path)
+        if (shared === undefined) files.set(image.path, image)
+        else shared.images.push(...image.images)
+      }
+    }
+    await verifyAll([...files.values()], valid, watcher, add)
+  } catch (error) {
+    if (!(error instanceof VdcError) || !['INTERRUPTED', 'TERMINATED'].includes(error.code)) throw error
+    interrupted(error)
+  }
+  return { ...summary, unknown: total - summary.images.length }
+}
+
+async function idsOf(registry: Registry, accountId: string | undefined): Promise<string[]> {
+  const ids: string[] = []
+  for await (const { id } of listImages(registry, { accountId })) ids.push(id)
+  return ids
+}
+
+/** What is registered of an image, or why its file can't be compared. */
+async function registered(
+  registry: Registry,
+  id: string,
+  isOnly: boolean,
+  isNamed: boolean,
+): Promise<RegisteredFile | Verification> {
+  const notChecked = (why: string, failed: boolean): Verification => ({
+    id,
+    result: 'not_checked',
+    path: null,
+    differences: [why],
+    ...(failed && { failed }),
+  })
+  const image = await showImage(registry, id).catch((error: unknown) => {
+    if (isOnly || !(error instanceof VdcError) || !['IMAGE_NOT_FOUND', 'VALUE_REFUSED'].includes(error.code)) throw error
+    return error
+  })
+  if (image instanceof VdcError) return notChecked(image.message, true)
+  const { backup_object: object, backup_storage: storage } = image
+  const differs = (why: string): Verification => ({ id: image.id, result: 'differs', path: null, differences: [why] })
+  if (image.state === 'deleted') return notChecked('it is deleted', isNamed)
+  if (object === null) return differs(`its backup object ${image.backup_object_id ?? ''} is not registered`)
+  if (object.state === 'deleted' || object.state === 'purged') return differs(`its backup object ${object.id} is ${object.state}`)
+  if (storage === null || object.uri === null) return differs(`the storage of its backup object ${object.id} is not registered`)
+  if (object.state !== 'available') return notChecked(`its backup object ${object.id} is ${object.state}`, isNamed)
+  if (!object.uri.startsWith('file:///')) return notChecked(`its file is not on this host: ${object.uri}`, isNamed)
+  return {
+    path: object.uri.slice('file://'.length),
+    allocationSize: Number(object.allocation_size),
+    size: Number(object.size),
+    containerFormat: object.container_format,
+    md5: object.checksum.toLowerCase(),
+    sha256: object.sha256,
+    virtualSize: image.labelledSize,
+    images: [{ id: image.id, fileFormat: image.file_format }],
+  }
+}
+
+/** Looks at files side by side; the first that throws ends the others. */
+async function verifyAll(
+  files: readonly RegisteredFile[],
+  { quick, jobs }: { quick: boolean; jobs: number },
+  watcher: Watcher,
+  add: (verification: Verification) => Promise<void>,
+): Promise<void> {
+  const bytes = files.reduce((sum, { allocationSize }) => sum + allocationSize, 0)
+  const task = watcher.progress.begin('Verifying', Math.max(bytes, 1))
+  const queue = files.values()
+  let failed = false
+  const work = async () => {
+    for (const file of queue) {
+      if (failed) return
+      try {
+        const found = await verifyFile(file, { hash: !quick, threads: jobs === 1 || files.length === 1 ? 2 : 1 }, watcher, task)
+        for (const { id } of file.images) await add(verificationOf(id, file.path, found))
+      } catch (error) {
+        failed = true
+        throw error
+      }
+    }
+  }
+  try {
+    const ends = await Promise.allSettled(Array.from({ length: Math.min(jobs, files.length) }, work))
+    const thrown = ends.find((end) => end.status === 'rejected')
+    if (thrown !== undefined) throw thrown.reason
+  } finally {
+    task.end()
+  }
+}
+
+function verificationOf(id: string, path: string, found: FileDifference[]): Verification {
+  const own = found.filter(({ image }) => image === undefined || image === id)
+  const unreadable = own.find(({ isUnreadable }) => isUnreadable)
+  if (unreadable) return { id, result: 'not_checked', path, differences: [unreadable.text], failed: true }
+  const differences = own.map(({ text }) => text)
+  return { id, result: differences.length === 0 ? 'ok' : 'differs', path, differences }
+}
