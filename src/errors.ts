@@ -32,6 +32,7 @@ const EXIT_OF_CODE = {
   SCHEMA_MISSING: 7,
   SCHEMA_NEWER: 7,
   INTERRUPTED: 130,
+  TERMINATED: 143,
 } as const
 
 /** Stable name of an error, the same in every release; scripts may rely on it. */
