@@ -1,9 +1,9 @@
 import { createGunzip } from 'node:zlib'
 import { VdcError } from '../errors.ts'
-import type { Cancellation } from './checksums.ts'
 import type { ImageFile } from './image-file.ts'
 import { isGzip, isTar, readHead, TAR_HEAD } from './signatures.ts'
 import { measureOnlyMember } from './tar.ts'
+import type { Cancellation, Watcher } from './watcher.ts'
 
 const CHUNK = 1024 * 1024
 
@@ -18,17 +18,18 @@ export interface Packing {
  * Finds out how a file is packed, by reading all of it as a stream; memory does
  * not grow with it.
  *
- * @param cancellation asked before each piece; what it throws ends the reading.
+ * @param watcher asked before each piece whether to go on; is told of `Unpacking`, in bytes of the file.
  * @returns undefined for a file that is neither gzip nor tar.
  * @throws VdcError FILE_REFUSED when it is damaged, or an archive of anything but one file.
  */
-export async function measurePacking(file: ImageFile, cancellation: Cancellation): Promise<Packing | undefined> {
+export async function measurePacking(file: ImageFile, watcher: Watcher): Promise<Packing | undefined> {
   const head = await readHead(file)
   if (!isGzip(head) && !isTar(head)) return undefined
+  const work = watcher.progress.begin('Unpacking', file.size)
+  const reading: Reading = { cancellation: watcher.cancellation, advance: (bytes) => work.advance(bytes) }
   try {
-    if (!isGzip(head))
-      return { containerFormat: 'tar', unpackedSize: await measureOnlyMember(chunksOf(file, cancellation)) }
-    const unpacked = gunzip(file, cancellation)
+    if (!isGzip(head)) return { containerFormat: 'tar', unpackedSize: await measureOnlyMember(chunksOf(file, reading)) }
+    const unpacked = gunzip(file, reading)
     const first = await startOf(unpacked)
     const all = rejoin(first, unpacked)
     if (isTar(first)) return { containerFormat: 'tgz', unpackedSize: await measureOnlyMember(all) }
@@ -45,27 +46,36 @@ export async function measurePacking(file: ImageFile, cancellation: Cancellation
     throw new VdcError('FILE_REFUSED', `The file ${file.path} is damaged or cut off: ${(error as Error).message}`, {
       cause: error,
     })
+  } finally {
+    work.end()
   }
 }
 
-async function* chunksOf(file: ImageFile, cancellation: Cancellation): AsyncGenerator<Buffer> {
+/** Who is asked and told while the file is read. */
+interface Reading {
+  cancellation: Cancellation
+  advance(bytes: number): void
+}
+
+async function* chunksOf(file: ImageFile, reading: Reading): AsyncGenerator<Buffer> {
   for (let position = 0; ; ) {
-    cancellation.throwIfRequested()
+    reading.cancellation.throwIfRequested()
     // A new one each time, as the reader keeps pieces of it.
     const { bytesRead, buffer } = await file.handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position)
     if (bytesRead === 0) return
+    reading.advance(bytesRead)
     yield buffer.subarray(0, bytesRead)
     position += bytesRead
   }
 }
 
-async function* gunzip(file: ImageFile, cancellation: Cancellation): AsyncGenerator<Buffer> {
+async function* gunzip(file: ImageFile, reading: Reading): AsyncGenerator<Buffer> {
   const { Readable, pipeline } = await import('node:stream')
   const unzipped = createGunzip({ chunkSize: CHUNK })
-  pipeline(Readable.from(chunksOf(file, cancellation)), unzipped, () => {})
+  pipeline(Readable.from(chunksOf(file, reading)), unzipped, () => {})
   for await (const chunk of unzipped) {
     // A little of the file may unpack to very much.
-    cancellation.throwIfRequested()
+    reading.cancellation.throwIfRequested()
     yield chunk
   }
 }

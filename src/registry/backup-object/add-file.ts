@@ -15,7 +15,7 @@ import { localUri, objectKeyIn } from '../backup-storage/local-uri.ts'
 import { createLocalStorage, storagesOf } from '../backup-storage/of-file.ts'
 import { canonicalId, parseId, requireFreeUuid } from '../identifiers.ts'
 import { nameOfFile } from '../image/file-name.ts'
-import type { Registry } from '../registry.ts'
+import type { Registry, Watcher } from '../registry.ts'
 import { requireStorable } from '../storable.ts'
 import { name, orNull } from '../texts.ts'
 import { validate } from '../validate.ts'
@@ -49,9 +49,14 @@ type ValidRequest = z.output<typeof fileObjectRequest>
  * storage, or in a folder for which one is made; with one it is a copy of what
  * lies there.
  *
+ * @param watcher told of the unpacking and the hashing.
  * @throws VdcError FILE_REFUSED, VALUE_REFUSED, ACCOUNT_…, ID_TAKEN; OBJECT_CONFLICT when there is one for it already.
  */
-export async function addFileObject(registry: Registry, request: FileObjectRequest): Promise<ObjectDetails> {
+export async function addFileObject(
+  registry: Registry,
+  request: FileObjectRequest,
+  watcher: Watcher,
+): Promise<ObjectDetails> {
   const valid = validate(fileObjectRequest, request)
   await checkObjectAttributes(registry, valid)
   const progress = progressOf(registry, valid.state, valid.progress) ?? 0
@@ -62,9 +67,9 @@ export async function addFileObject(registry: Registry, request: FileObjectReque
     await requireStorable(registry.database, 'backup_objects', { display_name: displayName })
     // What the database would refuse is found before the file is read, which takes minutes.
     await requireWritable(registry, registry.database.knex, valid, uri)
-    const packing = await measurePacking(file, registry.database.interruption)
+    const packing = await measurePacking(file, watcher)
     const image = packing === undefined ? await inspectImage(file, undefined) : undefined
-    const hashes = await hashImageFile(file, registry.database.interruption)
+    const hashes = await hashImageFile(file, watcher)
     const { containerFormat, unpackedSize } = packing ?? { containerFormat: 'none', unpackedSize: file.size }
     const stored = {
       path: file.path,

@@ -8,7 +8,7 @@ import { createObject, findObjectOf } from '../backup-object/of-file.ts'
 import type { StoredFile } from '../backup-object/write.ts'
 import { folderUri, localUri } from '../backup-storage/local-uri.ts'
 import { createLocalStorage, storagesOf } from '../backup-storage/of-file.ts'
-import type { Registry } from '../registry.ts'
+import type { Registry, Watcher } from '../registry.ts'
 import { validate } from '../validate.ts'
 import { BOOT_FROM_LOCAL, DEFAULT_CONTAINER_FORMAT } from '../values.ts'
 import { checkImageAttributes, newImageAttributes } from './attributes.ts'
@@ -27,10 +27,15 @@ type ValidRequest = z.output<typeof fileImageRequest>
  * and writes image, backup object, storage, labels and history in one
  * transaction (dcmgr.md).
  *
+ * @param watcher told of the hashing.
  * @returns the image as it is stored, after the commit.
  * @throws VdcError for whatever is refused, not there or in conflict; then nothing was written.
  */
-export async function registerFile(registry: Registry, request: FileImageRequest): Promise<ImageDetails> {
+export async function registerFile(
+  registry: Registry,
+  request: FileImageRequest,
+  watcher: Watcher,
+): Promise<ImageDetails> {
   const valid = validate(fileImageRequest, request)
   const file = await openImageFile(valid.path)
   try {
@@ -41,7 +46,7 @@ export async function registerFile(registry: Registry, request: FileImageRequest
     await checkImageAttributes(registry, valid)
     await requireWritable(registry.database.knex, valid)
     await storagesOf(registry.database.knex, uri, valid.storage_id)
-    const hashes = await hashImageFile(file, registry.database.interruption)
+    const hashes = await hashImageFile(file, watcher)
     const stored = {
       path: file.path,
       uri,

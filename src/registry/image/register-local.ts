@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { VdcError } from '../../errors.ts'
 import { prefixOf } from '../identifiers.ts'
-import type { Registry } from '../registry.ts'
+import type { Registry, Watcher } from '../registry.ts'
 import type { ImageDetails } from './details.ts'
 import { type FileImageRequest, registerFile } from './register-file.ts'
 import { registerObject } from './register-object.ts'
@@ -12,15 +12,17 @@ import { registerObject } from './register-object.ts'
  * (dcmgr.md, "How the original's command line behaves").
  *
  * @param source path or id.
+ * @param watcher told of what takes long with a file.
  * @throws VdcError as `registerFile` and `registerObject`.
  */
 export async function registerLocal(
   registry: Registry,
   source: string,
   request: Omit<FileImageRequest, 'path'>,
+  watcher: Watcher,
 ): Promise<ImageDetails> {
   if (!source.startsWith(prefixOf('backupObject')) || existsSync(source)) {
-    return registerFile(registry, { ...request, path: source })
+    return registerFile(registry, { ...request, path: source }, watcher)
   }
   const { storage_id, ...rest } = request
   if (storage_id !== undefined) {

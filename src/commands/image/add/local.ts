@@ -12,7 +12,7 @@ export default class ImageAddLocal extends BaseCommand {
     '<%= config.bin %> image add local bo-k3x9q0bz --account-id a-shpoolxx --root-device label:root',
     'id=$(<%= config.bin %> image add local lucid.raw --account-id a-k3x9q0bz) && <%= config.bin %> image show "$id"',
   ]
-  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
   static override args = { path: flags.path('Disk image file, links are followed; or a backup object.') }
   static override flags = {
     ...newImage(
@@ -27,7 +27,9 @@ export default class ImageAddLocal extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(ImageAddLocal)
-    const image = await this.withRegistry((registry) => registerLocal(registry, args.path, flags.byColumn(given)))
+    const image = await this.watched((watcher) =>
+      this.withRegistry((registry) => registerLocal(registry, args.path, flags.byColumn(given), watcher)),
+    )
     await this.printId(image.id)
     return image
   }
