@@ -2,11 +2,16 @@ import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { defineConfig } from 'rolldown'
 
-/** Every command and what package.json and bin/run.js name become files of their own; what they share becomes chunks. */
+/** Every command, and what package.json and bin/run.js name, become files of their own; what they share becomes chunks. */
 const commands = readdirSync('src/commands', { recursive: true, encoding: 'utf8' }).filter((path) =>
   path.endsWith('.ts'),
 )
-const entries = ['cli/main', 'cli/help', ...commands.map((path) => `commands/${path.slice(0, -'.ts'.length)}`)]
+const entries = [
+  'cli/main',
+  'cli/help',
+  'disk/hash-worker',
+  ...commands.map((path) => `commands/${path.slice(0, -'.ts'.length)}`),
+]
 
 /**
  * Parts of the database libraries that this program can not reach, and what

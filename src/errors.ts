@@ -33,7 +33,10 @@ const EXIT_OF_CODE = {
   QEMU_IMG_FAILED: 6,
   SCHEMA_MISSING: 7,
   SCHEMA_NEWER: 7,
+  VERIFY_DIFFERS: 8,
+  PARTLY_DONE: 9,
   INTERRUPTED: 130,
+  TERMINATED: 143,
 } as const
 
 /** Stable name of an error, the same in every release; scripts may rely on it. */

@@ -22,6 +22,7 @@ const CROSSINGS: [file: string, source: string][] = [
   ['src/db/x.ts', '../registry/accounts.ts'],
   ['src/db/x.ts', '../disk/qemu-img.ts'],
   ['src/errors.ts', './db/images.ts'],
+  ['src/interruption.ts', './db/images.ts'],
   ['migrations/999_x.ts', '../src/errors.ts'],
 ]
 /** Imports that are as they should be. */
@@ -41,8 +42,10 @@ async function refusals(cases: [file: string, source: string][]): Promise<number
     const rules = JSON.parse(readFileSync(join(ROOT, 'biome.json'), 'utf8'))
     writeFileSync(join(folder.path, 'biome.json'), JSON.stringify({ ...rules, vcs: { enabled: false } }))
     const files = cases.map(([file, source], number) => {
-      // src/errors.ts and src/config.ts are named one by one.
-      const name = file === 'src/errors.ts' ? file : join(dirname(file), `case${number}.ts`)
+      // What lies in src itself is named one by one.
+      const name = ['src/errors.ts', 'src/interruption.ts'].includes(file)
+        ? file
+        : join(dirname(file), `case${number}.ts`)
       mkdirSync(join(folder.path, dirname(file)), { recursive: true })
       writeFileSync(
         join(folder.path, name),

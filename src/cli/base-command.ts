@@ -1,8 +1,11 @@
 import { Command, Flags } from '@oclif/core'
 import { asVdcError, type ErrorCode, type ErrorJson, VdcError } from '../errors.ts'
-import type { Registry } from '../registry/registry.ts'
+import type { Interruption } from '../interruption.ts'
+import type { Registry, Watcher } from '../registry/registry.ts'
+import { untilInterrupted } from './interruptible.ts'
 import { renderJson } from './json.ts'
 import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
+import { printable } from './printable.ts'
 import { errorText, reportError } from './report-error.ts'
 import { debugging, openConfigured, sharedRegistry } from './shared-registry.ts'
 import { originalSpelling } from './spelling.ts'
@@ -17,6 +20,7 @@ const FINAL: readonly ErrorCode[] = [
   'COMMIT_UNCERTAIN',
   'SCHEMA_MISSING',
   'INTERRUPTED',
+  'TERMINATED',
 ]
 
 function isFinal(code: ErrorCode): boolean {
@@ -37,6 +41,7 @@ export abstract class BaseCommand extends Command {
 
   /** An id that is stored and must reach somebody, whatever happens to stdout. */
   #storedId: string | undefined
+  #interruption: Interruption | undefined
 
   protected get debugging(): boolean {
     return isDebugging(this.argv)
@@ -47,13 +52,36 @@ export abstract class BaseCommand extends Command {
     debugging.on = this.debugging
     const shared = sharedRegistry()
     if (shared !== undefined) return work(await shared.get())
-    const registry = await openConfigured(this.config)
+    const registry = await openConfigured(this.config, this.#interruption)
     try {
       return await work(registry)
     } finally {
       // What is committed stays so, however the goodbye goes.
       await registry.close().catch(() => {})
     }
+  }
+
+  /**
+   * Does long work that Ctrl-C, SIGINT or SIGTERM ends with nothing half done,
+   * also what it does in the registry.
+   *
+   * @throws VdcError INTERRUPTED, TERMINATED, and what `work` throws.
+   */
+  protected interruptible<T>(work: (interruption: Interruption) => Promise<T>): Promise<T> {
+    return untilInterrupted((interruption) => {
+      this.#interruption = interruption
+      return work(interruption)
+    })
+  }
+
+  /**
+   * As `interruptible`, and shows at a terminal how far the work is.
+   *
+   * @param work passes its watcher to what takes long.
+   */
+  protected async watched<T>(work: (watcher: Watcher) => Promise<T>): Promise<T> {
+    const { terminalProgress } = await import('./progress.ts')
+    return this.interruptible((cancellation) => work({ cancellation, progress: terminalProgress() }))
   }
 
   /** Prints the id of what was just stored: after the commit, alone on its line. */
@@ -151,6 +179,17 @@ export abstract class BaseCommand extends Command {
   /** Says something to a person, on stderr. */
   protected async note(text: string): Promise<void> {
     await writeNote(text)
+  }
+
+  /** Tells of what is done all the same, and should be known. */
+  protected async noteWarning(text: string): Promise<void> {
+    await writeNote(`Warning: ${printable(text)}`)
+  }
+
+  /** Tells an error that comes with an answer, which under `--json` holds it, and ends with its exit code. */
+  protected async noteError(error: VdcError): Promise<void> {
+    process.exitCode = error.exit
+    if (!this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(error))
   }
 
   /**

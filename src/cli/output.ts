@@ -84,7 +84,15 @@ export async function writeNote(text: string): Promise<void> {
   await write(process.stderr, `${text}\n`).catch(() => {})
 }
 
+let clear: (() => void) | undefined
+
+/** Has `work` run before anything is written, such as what clears a progress bar; undefined ends that. */
+export function beforeText(work: (() => void) | undefined): void {
+  clear = work
+}
+
 function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  clear?.()
   return new Promise((resolve, reject) => {
     stream.write(text, (error) => (error ? reject(error) : resolve()))
   })

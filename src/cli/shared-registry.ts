@@ -1,4 +1,5 @@
 import type { Config } from '@oclif/core'
+import { Interruption } from '../interruption.ts'
 import type { Registry } from '../registry/registry.ts'
 import { writeNote } from './output.ts'
 import { printable } from './printable.ts'
@@ -6,13 +7,18 @@ import { printable } from './printable.ts'
 /** Whether SQL and the like is told on stderr; a command sets it for itself. */
 export const debugging = { on: false }
 
-/** Opens the registry that the environment names. */
-export async function openConfigured(config: Config): Promise<Registry> {
+/**
+ * Opens the registry that the environment names.
+ *
+ * @param interruption what ends the statements that run there, if anything does.
+ */
+export async function openConfigured(config: Config, interruption?: Interruption): Promise<Registry> {
   const { describeDatabase, loadDatabaseSettings, loadServiceTypes } = await import('../config.ts')
   const settings = loadDatabaseSettings(process.env, config.dataDir)
   if (debugging.on) await writeNote(`database: ${describeDatabase(settings)}`)
   const { openRegistry } = await import('../registry/registry.ts')
   return openRegistry(settings, {
+    interruption,
     serviceTypes: loadServiceTypes(process.env),
     onWarning: (text) => void writeNote(`Warning: ${printable(text)}`),
     onCreated: (path) => {
@@ -30,6 +36,8 @@ export async function openConfigured(config: Config): Promise<Registry> {
 
 /** The registry that all commands of a shell share: opened by the first that needs it, over one connection. */
 export class SharedRegistry {
+  /** Ends what a command does, in the database or elsewhere, with nothing half done; reset before the next one. */
+  readonly interruption = new Interruption()
   readonly #config: Config
   #opening: Promise<Registry> | undefined
   #instead: Registry | undefined
@@ -45,7 +53,7 @@ export class SharedRegistry {
 
   /** The registry itself. */
   open(): Promise<Registry> {
-    const opening = this.#opening ?? openConfigured(this.#config)
+    const opening = this.#opening ?? openConfigured(this.#config, this.interruption)
     this.#opening = opening
     // What failed to open may open for the next command.
     opening.catch(() => {
@@ -63,18 +71,6 @@ export class SharedRegistry {
   async showWithoutTransactions(): Promise<void> {
     const { withoutTransactions } = await import('../registry/registry.ts')
     this.show(withoutTransactions(await this.open()))
-  }
-
-  /** Has what runs in the database end, with nothing half done. */
-  async interrupt(): Promise<void> {
-    const registry = await this.#opening?.catch(() => undefined)
-    registry?.database.interruption.request()
-  }
-
-  /** After an interruption, lets commands run again. */
-  async resume(): Promise<void> {
-    const registry = await this.#opening?.catch(() => undefined)
-    registry?.database.interruption.reset()
   }
 
   /** True where all changes are committed together, so that an error of the transaction undoes them all. */

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { DatabaseSettings } from '../config.ts'
 import type { VdcError } from '../errors.ts'
-import { Interruption } from './interruption.ts'
+import { Interruption } from '../interruption.ts'
 
 /** A handle that queries run on: the connection, or a transaction on it. */
 export type Queryable = Knex | Knex.Transaction
@@ -34,11 +34,15 @@ export type SqlTrace = (sql: string) => void
  * Opens the database. MySQL connects at the first query and is never migrated
  * here; SQLite is created and migrated when it has to be.
  *
+ * @param interruption what ends the statements of this database; one of its own where none is given.
  * @throws VdcError DATABASE_UNREACHABLE or DATABASE_REFUSED when an SQLite file
  *   can't be opened, SCHEMA_NEWER when a later release made it.
  */
-export async function openDatabase(settings: DatabaseSettings, trace?: SqlTrace): Promise<Database> {
-  const interruption = new Interruption()
+export async function openDatabase(
+  settings: DatabaseSettings,
+  trace?: SqlTrace,
+  interruption = new Interruption(),
+): Promise<Database> {
   const database =
     settings.engine === 'mysql'
       ? await (await import('./mysql.ts')).openMysql(settings, interruption)

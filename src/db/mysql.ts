@@ -3,9 +3,9 @@ import knex from 'knex'
 import MysqlDialect from 'knex/lib/dialects/mysql2/index.js'
 import mysql2 from 'mysql2'
 import { describeDatabase, type MysqlSettings } from '../config.ts'
+import type { Interruption } from '../interruption.ts'
 import type { Database } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
-import type { Interruption } from './interruption.ts'
 
 /** Milliseconds until a server that does not answer counts as down. */
 const CONNECT_TIMEOUT = 5000

@@ -3,8 +3,8 @@ import SqliteDialect from 'knex/lib/dialects/better-sqlite3/index.js'
 import SqliteTransaction from 'knex/lib/dialects/sqlite3/execution/sqlite-transaction.js'
 import Libsql from 'libsql'
 import { VdcError } from '../errors.ts'
+import type { Interruption } from '../interruption.ts'
 import { translateDriverError } from './driver-errors.ts'
-import type { Interruption } from './interruption.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_TIMEOUT = 10_000

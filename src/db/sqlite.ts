@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import knex, { type Knex } from 'knex'
 import { describeDatabase, type SqliteSettings } from '../config.ts'
 import { VdcError } from '../errors.ts'
+import type { Interruption } from '../interruption.ts'
 import type { Database } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
-import type { Interruption } from './interruption.ts'
 import { libsqlClient } from './sqlite-client.ts'
 
 /**

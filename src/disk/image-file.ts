@@ -63,6 +63,11 @@ export async function requireUnchanged(file: ImageFile): Promise<void> {
     throw refused(`The file ${file.path} changed while it was being registered`, 'Try again when nothing writes to it')
 }
 
+/** The error for an open file that can't be read, as on a broken disk; `why` is the system's word for it. */
+export function unreadable(file: ImageFile, why: string, cause?: unknown): VdcError {
+  return refused(`The file ${file.path} can not be read: ${why}`, undefined, cause)
+}
+
 function requireRegular(path: string, stats: BigIntStats): void {
   if (stats.isFile()) return
   const kind = stats.isDirectory()

@@ -2,7 +2,10 @@ import type { DatabaseSettings } from '../config.ts'
 import { type Database, openDatabase, type SqlTrace } from '../db/database.ts'
 import { allTogether, byStatement } from '../db/unit-of-work.ts'
 import type { ServiceTypes } from '../dcmgr-conf.ts'
+import type { Interruption } from '../interruption.ts'
 import { generateUuid, type UuidGenerator } from './identifiers.ts'
+
+export type { Progress, Watcher } from '../disk/watcher.ts'
 
 /** The open registry: what every function of this folder works on. */
 export interface Registry {
@@ -24,6 +27,8 @@ export interface RegistryOptions {
   onWarning?: (text: string) => void
   /** Called for every SQL statement, without its values. */
   trace?: SqlTrace | undefined
+  /** Requested, it ends what runs in the database, with nothing half done. */
+  interruption?: Interruption | undefined
   /** Makes the ids of what is added; for tests that want collisions. */
   generateUuid?: UuidGenerator
 }
@@ -35,7 +40,7 @@ export interface RegistryOptions {
  *   an SQLite file; MySQL is connected to at the first query.
  */
 export async function openRegistry(settings: DatabaseSettings, options: RegistryOptions = {}): Promise<Registry> {
-  const database = await openDatabase(settings, options.trace)
+  const database = await openDatabase(settings, options.trace, options.interruption)
   if (database.created && settings.engine === 'sqlite') options.onCreated?.(settings.path)
   return {
     settings,

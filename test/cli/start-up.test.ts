@@ -2,9 +2,9 @@ import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
-import { PROGRAM, ROOT, vdcManage } from '../support/cli.ts'
+import { environment, PROGRAM, ROOT, vdcManage } from '../support/cli.ts'
 import { newDatabase } from '../support/databases.ts'
-import { newFolder } from '../support/images.ts'
+import { hashOf, newFolder } from '../support/images.ts'
 
 /** Which of the heavy libraries a run loads, found by what their code alone holds. */
 const MARKS = { knex: 'Unable to acquire a connection', mysql2: 'mysql_native_password', libsql: '@libsql/' }
@@ -66,6 +66,25 @@ describe('start-up', () => {
     const sources = readdirSync(join(ROOT, 'src/commands'), { recursive: true, encoding: 'utf8' })
     const ids = sources.filter((path) => path.endsWith('.ts')).map((path) => path.slice(0, -3).replaceAll('/', ':'))
     expect(Object.keys(manifest.commands).sort()).toEqual(ids.sort())
+    folder.remove()
+  })
+
+  test('an installed copy has all that it needs, its threads too', async () => {
+    const folder = newFolder()
+    await execa('npm', ['pack', '--ignore-scripts', '--pack-destination', folder.path], { cwd: ROOT })
+    const archive = readdirSync(folder.path).find((name) => name.endsWith('.tgz')) as string
+    await execa('tar', ['-xzf', archive], { cwd: folder.path })
+    const root = join(folder.path, 'package')
+    symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'))
+    const path = join(folder.path, 'disk.raw')
+    writeFileSync(path, Buffer.alloc(64 * 2 ** 20))
+    const database = await newDatabase('sqlite')
+    const { stdout } = await execa(join(root, 'bin/run.js'), ['backupobject', 'add', '--from-file', path, '--json'], {
+      env: environment({ database }),
+      extendEnv: false,
+    })
+    expect(JSON.parse(stdout)).toMatchObject({ checksum: hashOf(path, 'md5') })
+    await database.remove()
     folder.remove()
   })
 

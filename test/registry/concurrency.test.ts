@@ -10,6 +10,7 @@ import { expectWhole } from '../support/consistency.ts'
 import { countRows, ENGINES, newDatabase, newSqlite, type TestDatabase } from '../support/databases.ts'
 import { makeImage, newFolder } from '../support/images.ts'
 import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
+import { newWatcher } from '../support/watcher.ts'
 
 /** Waits until some process waits for a lock. */
 async function untilBlocked(database: TestDatabase): Promise<void> {
@@ -87,13 +88,15 @@ describe.each(ENGINES)('twenty at once on %s', (engine) => {
     })
     try {
       const before = await countRows(database)
-      const image = await registerFile(registry, { path, account_id: 'a-crowd' })
+      const image = await registerFile(registry, { path, account_id: 'a-crowd' }, newWatcher())
       expect(image.id).toBe('wmi-free2')
       expect(generated).toHaveLength(3)
       const after = await countRows(database)
       expect(after).toEqual({ ...before, images: Number(before.images) + 1, histories: Number(before.histories) + 23 })
       generated.length = 0
-      await expect(registerFile(registry, { path, account_id: 'a-crowd', uuid: taken })).rejects.toMatchObject({
+      await expect(
+        registerFile(registry, { path, account_id: 'a-crowd', uuid: taken }, newWatcher()),
+      ).rejects.toMatchObject({
         code: 'ID_TAKEN',
         exit: 5,
       })

@@ -20,6 +20,8 @@ export interface Terminal {
   until(shown: RegExp): Promise<string>
   /** Waits until the line with the cursor is this, its last blanks included. */
   untilLine(line: string): Promise<void>
+  /** Makes the terminal so many columns wide. */
+  resize(width: number): Promise<void>
   /** Forgets what was shown so far. */
   clear(): Promise<void>
   /** The process id of the program. */
@@ -37,6 +39,8 @@ export interface TerminalOptions {
   home: string
   cwd?: string
   env?: Record<string, string>
+  /** Columns; without it 120. */
+  width?: number
 }
 
 /**
@@ -59,10 +63,11 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
     'new-session',
     '-d',
     '-x',
-    '120',
+    String(options.width ?? 120),
     '-y',
     '40',
-    `${term}sh -c '${line}'; echo "exit code $?"; exec sleep 600`,
+    // Ctrl-C reaches this sh as well.
+    `trap : INT; ${term}sh -c '${line}'; echo "exit code $?"; exec sleep 600`,
   ])
 
   const screen = async () => (await tmux(['capture-pane', '-p', '-J', '-S', '-'])).stdout.replace(/[ \n]+$/gm, '')
@@ -96,6 +101,9 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
         const text = (await tmux(['capture-pane', '-p', '-N', '-S', String(y), '-E', String(y)])).stdout
         return x === line.length && text.trimEnd() === line.trimEnd()
       }, `the line '${line}'`)
+    },
+    async resize(width) {
+      await tmux(['resize-window', '-x', String(width)])
     },
     async clear() {
       await tmux(['send-keys', '-R'])

@@ -57,7 +57,7 @@ export async function runInteractively(
     if (interrupted) process.exit(130)
     interrupted = true
     void writeNote('Interrupting; Ctrl-C again ends vdc-manage')
-    void shared.interrupt()
+    shared.interruption.request()
   })
   // Readline stops listening when Ctrl-Z does, and forgets the terminal's mode.
   terminal.on('SIGCONT', () => {
@@ -89,7 +89,7 @@ export async function runInteractively(
         }
         const code = await runLine(config, line, options)
         running = false
-        if (interrupted) await shared.resume()
+        shared.interruption.reset()
         interrupted = false
         if (code === 'end') break
         if (code !== 0) exit = options.exitOnError ? code : PARTLY_DONE

@@ -4,14 +4,14 @@ import type { Registry } from '../../registry/registry.ts'
 import { doubtOutput, dropOutput, giveUpOutput, holdOutput, releaseOutput, writeNote } from '../output.ts'
 import { reportError } from '../report-error.ts'
 import { debugging, type SharedRegistry } from '../shared-registry.ts'
+import { catchSignals } from '../signals.ts'
 import { runInteractively } from './interactive.ts'
 import type { ScriptLine } from './lines.ts'
 import { failureNote, PARTLY_DONE, runScript } from './script.ts'
 import type { Script } from './script-file.ts'
-import { catchSignals } from './signals.ts'
 
 /** Errors after which the transaction is gone, so that no other line may run. */
-const UNDOING: readonly ErrorCode[] = ['DATABASE_BUSY', 'DATABASE_UNREACHABLE', 'INTERRUPTED']
+const UNDOING: readonly ErrorCode[] = ['DATABASE_BUSY', 'DATABASE_UNREACHABLE', 'INTERRUPTED', 'TERMINATED']
 
 /** Some line failed, which undoes all of them; the shell ends with its exit code. */
 class Undone extends Error {
@@ -55,7 +55,7 @@ export async function runTogether(
       hasFailed = true
     },
   }
-  const signals = catchSignals(shared)
+  const signals = catchSignals(shared.interruption)
   try {
     const { withAllTogether } = await import('../../registry/registry.ts')
     const run = async (together: Registry) => {

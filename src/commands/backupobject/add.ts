@@ -16,17 +16,19 @@ export default class BackupObjectAdd extends BaseCommand {
     'image=$(<%= config.bin %> image add local "$(<%= config.bin %> backupobject add --from-file lucid.raw.gz)" --account-id a-shpoolxx)',
     '<%= config.bin %> backupobject add --display-name lucid --storage-id bkst-local --object-key lucid.raw.gz --container-format gz --size 359940 --allocation-size 149084 --checksum 1f841b195e0fdfd4342709f77325ce29',
   ]
-  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
   static override flags = newObject
 
   async run() {
     const { flags: given } = await this.parse(BackupObjectAdd)
     const { from_file: path, ...request } = flags.byColumn(given)
-    const object = await this.withRegistry((registry) =>
-      path === undefined
-        ? addObject(registry, this.requireOptions(request, REQUIRED, 'Or give --from-file, which tells most of it'))
-        : addFileObject(registry, { ...request, path }),
-    )
+    const object = await (path === undefined
+      ? this.withRegistry((registry) =>
+          addObject(registry, this.requireOptions(request, REQUIRED, 'Or give --from-file, which tells most of it')),
+        )
+      : this.watched((watcher) =>
+          this.withRegistry((registry) => addFileObject(registry, { ...request, path }, watcher)),
+        ))
     await this.printId(object.id)
     return object
   }

@@ -29,7 +29,7 @@ export default class ImageConvert extends BaseCommand {
     const { args, flags: given } = await this.parse(ImageConvert)
     const { to } = this.requireOptions(given, ['to'], 'It is the format of the new file')
     const request = { ...args, ...flags.byColumn(given), to }
-    const report = await this.watched((watcher) => convertFile(request, watcher, (text) => this.warnOf(text)))
+    const report = await this.watched((watcher) => convertFile(request, watcher, (text) => void this.noteWarning(text)))
     await this.printText(report.path)
     return report
   }

@@ -36,11 +36,15 @@ export default class ImageInspect extends BaseCommand {
         const report = await inspectFile({ ...expected, path, hash: !no_checksum }, watcher)
         reports.push(report)
         await this.printText(`${reports.length > 1 ? '\n' : ''}${renderReport(report)}`)
-        if (report.error !== undefined) await this.refuse(report.error)
+        if (report.error !== undefined) await this.noteError(errorOf(report.error))
       }
       return reports.length === 1 ? reports[0] : reports
     })
   }
+}
+
+function errorOf({ code, message, hint }: NonNullable<FileReport['error']>): VdcError {
+  return new VdcError(code, message, { hint })
 }
 
 function oneChecksum(): VdcError {

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
+import { printable } from '../../cli/printable.ts'
 import { VdcError } from '../../errors.ts'
 import { type Verification, type VerifySummary, verifyImages } from '../../registry/image/verify.ts'
 
@@ -51,11 +52,15 @@ export default class ImageVerify extends BaseCommand {
       ),
     )
     await this.note(sentenceOf(summary))
-    await this.endWith(interruption ?? errorIn(summary))
-    return { ...summary, ...(interruption ?? errorIn(summary))?.toJSON() }
+    const error = interruption ?? errorIn(summary)
+    if (error !== undefined) await this.noteError(error)
+    return { ...summary, ...error?.toJSON() }
   }
 
-  private requireChoice(ids: readonly string[] | undefined, given: { 'account-id'?: string | undefined; all: boolean }) {
+  private requireChoice(
+    ids: readonly string[] | undefined,
+    given: { 'account-id'?: string | undefined; all: boolean },
+  ) {
     const many = given['account-id'] !== undefined || given.all
     if ((ids !== undefined) === many) {
       throw new VdcError('USAGE', many ? 'Ids are given, and a choice of many' : 'Nothing is chosen', {
@@ -63,4 +68,26 @@ export default class ImageVerify extends BaseCommand {
       })
     }
   }
+}
+
+function lineOf({ id, result, differences }: Verification): string {
+  const words = { ok: 'ok', differs: 'differs', not_checked: 'not checked' }[result]
+  return printable(`${id}: ${[words, ...differences].join('; ').replace('; ', ': ')}`)
+}
+
+function sentenceOf({ images, ok, differs, not_checked: notChecked, unknown }: VerifySummary): string {
+  const parts = [`${ok} ok`, `${differs} differ${differs === 1 ? 's' : ''}`, `${notChecked} not checked`]
+  const total = images.length + unknown
+  return `${total} image${total === 1 ? '' : 's'}: ${parts.join(', ')}${unknown > 0 ? `, ${unknown} unknown` : ''}`
+}
+
+/** The error that the exit code is of. */
+function errorIn({ images, differs }: VerifySummary): VdcError | undefined {
+  if (differs > 0) {
+    return new VdcError('VERIFY_DIFFERS', `${differs} of ${images.length} images differ from what is registered`)
+  }
+  const failed = images.filter((image) => image.failed).length
+  return failed > 0
+    ? new VdcError('PARTLY_DONE', `${failed} of ${images.length} images could not be checked`)
+    : undefined
 }

@@ -71,7 +71,9 @@ async function inspect(file: ImageFile, registered: RegisteredFile, watcher: Wat
     for (const id of ids) {
       compare('the container format', found.containerFormat, containerOf(registered.containerFormat), id)
       compare('the size when unpacked', found.size, registered.size, id)
-      if (registered.virtualSize !== undefined) compare('the virtual size', found.virtualSize, registered.virtualSize, id)
+      // A fixed VHD was perhaps measured as the raw disk that it is as well.
+      if (registered.virtualSize !== undefined && format !== 'vpc')
+        compare('the virtual size', found.virtualSize, registered.virtualSize, id)
     }
   }
   return differences

@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { VdcError } from '../../errors.ts'
 import type { Registry, Watcher } from '../registry.ts'
 import { validate } from '../validate.ts'
+import { VIRTUAL_SIZE_LABEL } from '../values.ts'
 import { showImage } from './details.ts'
 import { listImages } from './list.ts'
 import { type FileDifference, verifyFile } from './verify-file.ts'
@@ -10,7 +11,9 @@ const verifyRequest = z.object({
   ids: z.optional(z.array(z.string())),
   account_id: z.optional(z.string()),
   quick: z.prefault(z.boolean(), false),
-  jobs: z.number().check(z.int('must be a whole number'), z.minimum(1, 'must be 1 or more'), z.maximum(256, 'must be 256 at most')),
+  jobs: z
+    .number()
+    .check(z.int('must be a whole number'), z.minimum(1, 'must be 1 or more'), z.maximum(256, 'must be 256 at most')),
 })
 
 /** What `verifyImages` takes: ids, or an account whose images it can use, or neither for all; and how many files at once. */
@@ -121,7 +124,8 @@ async function registered(
     ...(failed && { failed }),
   })
   const image = await showImage(registry, id).catch((error: unknown) => {
-    if (isOnly || !(error instanceof VdcError) || !['IMAGE_NOT_FOUND', 'VALUE_REFUSED'].includes(error.code)) throw error
+    if (isOnly || !(error instanceof VdcError) || !['IMAGE_NOT_FOUND', 'VALUE_REFUSED'].includes(error.code))
+      throw error
     return error
   })
   if (image instanceof VdcError) return notChecked(image.message, true)
@@ -129,8 +133,10 @@ async function registered(
   const differs = (why: string): Verification => ({ id: image.id, result: 'differs', path: null, differences: [why] })
   if (image.state === 'deleted') return notChecked('it is deleted', isNamed)
   if (object === null) return differs(`its backup object ${image.backup_object_id ?? ''} is not registered`)
-  if (object.state === 'deleted' || object.state === 'purged') return differs(`its backup object ${object.id} is ${object.state}`)
-  if (storage === null || object.uri === null) return differs(`the storage of its backup object ${object.id} is not registered`)
+  if (object.state === 'deleted' || object.state === 'purged')
+    return differs(`its backup object ${object.id} is ${object.state}`)
+  if (storage === null || object.uri === null)
+    return differs(`the storage of its backup object ${object.id} is not registered`)
   if (object.state !== 'available') return notChecked(`its backup object ${object.id} is ${object.state}`, isNamed)
   if (!object.uri.startsWith('file:///')) return notChecked(`its file is not on this host: ${object.uri}`, isNamed)
   return {
@@ -140,9 +146,13 @@ async function registered(
     containerFormat: object.container_format,
     md5: object.checksum.toLowerCase(),
     sha256: object.sha256,
-    virtualSize: image.labelledSize,
+    virtualSize: sizeIn(object.labels[VIRTUAL_SIZE_LABEL]),
     images: [{ id: image.id, fileFormat: image.file_format }],
   }
+}
+
+function sizeIn(label: string | undefined): number | undefined {
+  return label !== undefined && /^[0-9]{1,16}$/.test(label) ? Number(label) : undefined
 }
 
 /** Looks at files side by side; the first that throws ends the others. */
@@ -160,7 +170,12 @@ async function verifyAll(
     for (const file of queue) {
       if (failed) return
       try {
-        const found = await verifyFile(file, { hash: !quick, threads: jobs === 1 || files.length === 1 ? 2 : 1 }, watcher, task)
+        const found = await verifyFile(
+          file,
+          { hash: !quick, threads: jobs === 1 || files.length === 1 ? 2 : 1 },
+          watcher,
+          task,
+        )
         for (const { id } of file.images) await add(verificationOf(id, file.path, found))
       } catch (error) {
         failed = true

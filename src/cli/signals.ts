@@ -1,0 +1,46 @@
+import type { Interruption, InterruptionCode } from '../interruption.ts'
+
+/** Exit codes of a process that a signal ends, and what it requests. */
+const SIGNALS = {
+  SIGINT: { exit: 130, code: 'INTERRUPTED' },
+  SIGTERM: { exit: 143, code: 'TERMINATED' },
+} as const satisfies Record<string, { exit: number; code: InterruptionCode }>
+const NAMES = Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]
+/** Milliseconds within which a second signal is the first once more, as `timeout` sends it to the process and to its group. */
+const SAME = 100
+
+/** Signals that are waited for. */
+export interface CaughtSignals {
+  /** The exit code of the one that came. */
+  readonly caught: number | undefined
+  /** Aborted when one came. */
+  readonly signal: AbortSignal
+  /** Lets signals end the process again, as they do by default. */
+  release(): void
+}
+
+/** Has a signal request `interruption`, so that what runs ends with nothing half done; a second one ends the process at once. */
+export function catchSignals(interruption: Interruption): CaughtSignals {
+  let caught: number | undefined
+  let caughtAt = 0
+  const controller = new AbortController()
+  const handle = (signal: keyof typeof SIGNALS) => {
+    const now = performance.now()
+    if (caught !== undefined && now - caughtAt < SAME) return
+    if (caught !== undefined) process.exit(caught)
+    caught = SIGNALS[signal].exit
+    caughtAt = now
+    interruption.request(SIGNALS[signal].code)
+    controller.abort()
+  }
+  for (const name of NAMES) process.on(name, handle)
+  return {
+    signal: controller.signal,
+    get caught() {
+      return caught
+    },
+    release() {
+      for (const name of NAMES) process.off(name, handle)
+    },
+  }
+}

@@ -1,0 +1,66 @@
+import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { expect, test } from 'vitest'
+import { hashImageFile } from '../../src/disk/checksums.ts'
+import { closeImageFile, openImageFile } from '../../src/disk/image-file.ts'
+import { newFolder } from '../support/images.ts'
+import { newWatcher } from '../support/watcher.ts'
+
+const MIB = 2 ** 20
+const SIZE = 2048 * MIB
+const ROUNDS = 7
+
+/** Writes a file of random bytes, and so has it in the page cache. */
+function writeRandom(path: string, size: number): void {
+  const [from, to] = [openSync('/dev/urandom', 'r'), openSync(path, 'w')]
+  const piece = Buffer.alloc(16 * MIB)
+  for (let written = 0; written < size; ) written += writeSync(to, piece, 0, readSync(from, piece))
+  for (const fd of [from, to]) closeSync(fd)
+}
+
+/** Seconds that some work takes. */
+async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now()
+  await work()
+  return (performance.now() - started) / 1000
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
+}
+
+test('MD5 and SHA-256 of 2 GiB in the page cache, beside md5sum', async () => {
+  const folder = newFolder()
+  const path = join(folder.path, 'big.raw')
+  writeRandom(path, SIZE)
+  const ours = async (threads: 1 | 2) => {
+    const file = await openImageFile(path)
+    try {
+      return await hashImageFile(file, newWatcher(), { threads })
+    } finally {
+      await closeImageFile(file)
+    }
+  }
+  const [md5, sha256] = await Promise.all(['md5sum', 'sha256sum'].map((program) => execa(program, [path])))
+  expect(await ours(2)).toEqual({ md5: md5?.stdout.split(' ')[0], sha256: sha256?.stdout.split(' ')[0] })
+
+  const ways: Record<string, () => Promise<unknown>> = {
+    md5sum: () => execa('md5sum', [path]),
+    'two threads': () => ours(2),
+    'one thread': () => ours(1),
+  }
+  const times: Record<string, number[]> = {}
+  for (let round = 0; round < ROUNDS; round++)
+    for (const [name, way] of Object.entries(ways)) times[name] = [...(times[name] ?? []), await seconds(way)]
+  console.log(`\nMD5 and SHA-256 of 2 GiB, ${ROUNDS} rounds side by side, ${process.version}; md5sum is MD5 alone`)
+  const base = times.md5sum as number[]
+  for (const [name, all] of Object.entries(times)) {
+    const ratios = all.map((time, round) => time / (base[round] as number))
+    const [best, middle] = [Math.min(...all) / Math.min(...base), median(ratios)]
+    console.log(
+      `  ${name.padEnd(12)} best ${Math.min(...all).toFixed(2)} s, median ${median(all).toFixed(2)} s; of md5sum: best ${best.toFixed(2)} x, median of rounds ${middle.toFixed(2)} x`,
+    )
+  }
+  folder.remove()
+})

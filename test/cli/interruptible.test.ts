@@ -1,0 +1,95 @@
+import { truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { environment, PROGRAM, shell } from '../support/cli.ts'
+import { countRows, newDatabase, type TestDatabase } from '../support/databases.ts'
+import { newFolder } from '../support/images.ts'
+
+let database: TestDatabase
+const folder = newFolder()
+const [big, packed, small] = ['big.raw', 'packed.raw.gz', 'small.raw'].map((name) => join(folder.path, name)) as [
+  string,
+  string,
+  string,
+]
+beforeAll(async () => {
+  database = await newDatabase('mariadb')
+  for (const [path, size] of [
+    [big, 200 * 2 ** 30],
+    [small, 2 ** 20],
+  ] as const) {
+    writeFileSync(path, '')
+    truncateSync(path, size)
+  }
+  await shell(`head -c 1G /dev/zero | gzip -1 > ${packed}`)
+})
+afterAll(async () => {
+  await database.remove()
+  folder.remove()
+})
+
+describe.each([
+  ['SIGINT', 130, 'INTERRUPTED'],
+  ['SIGTERM', 143, 'TERMINATED'],
+] as const)('%s outside a terminal', (signal, exit, code) => {
+  test('while a file is hashed: its exit code, one line or JSON, nothing stored', async () => {
+    const before = await countRows(database)
+    const interrupted = (words: string) =>
+      shell(`timeout --preserve-status -s ${signal} 0.8 vdc-manage ${words}`, { database })
+    const add = `image add local ${big} --account-id a-shpoolxx`
+    const says = signal === 'SIGINT' ? 'Error: Interrupted\n' : 'Error: Terminated\n'
+    expect(await interrupted(add)).toMatchObject({ code: exit, stdout: '', stderr: says })
+    expect(await interrupted(`backupobject add --from-file ${big}`)).toMatchObject({ code: exit, stderr: says })
+    expect(await interrupted(`backupobject add --from-file ${packed}`)).toMatchObject({ code: exit, stderr: says })
+    const json = await interrupted(`${add} --json`)
+    expect(json).toMatchObject({ code: exit, stderr: '' })
+    expect(JSON.parse(json.stdout)).toMatchObject({ error: { code, exit } })
+    expect(await countRows(database)).toEqual(before)
+  })
+})
+
+describe('while the database does not answer', () => {
+  beforeAll(async () => {
+    await database.query('LOCK TABLES images WRITE, histories WRITE, backup_objects WRITE')
+  })
+  afterAll(async () => {
+    await database.query('UNLOCK TABLES')
+    await sleep(100)
+    expect(await database.query('SELECT * FROM images')).toEqual([])
+    expect(await database.query('SELECT * FROM backup_objects')).toEqual([])
+  })
+
+  /** Sends signals, some milliseconds after one another; returns how long the program lived after the last one. */
+  async function interrupted(
+    ...pauses: number[]
+  ): Promise<{ code?: number | undefined; stderr: string; took: number }> {
+    const running = execa(PROGRAM, ['image', 'add', 'local', small, '--account-id', 'a-shpoolxx'], {
+      env: environment({ database }),
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+    })
+    for (const pause of pauses) {
+      await sleep(pause)
+      running.kill('SIGINT')
+    }
+    const sent = performance.now()
+    const { exitCode, stderr } = await running
+    return { code: exitCode, stderr, took: performance.now() - sent }
+  }
+
+  test('a signal is waited for some seconds', async () => {
+    const run = await interrupted(1500)
+    expect(run).toMatchObject({ code: 130, stderr: 'Error: Interrupted' })
+    expect(run.took).toBeLessThan(5000)
+  })
+
+  test('a second one ends it at once, but not one that is the first once more', async () => {
+    expect((await interrupted(1500, 300)).took).toBeLessThan(1000)
+    const run = await interrupted(1500, 20)
+    expect(run).toMatchObject({ code: 130, stderr: 'Error: Interrupted' })
+    expect(run.took).toBeGreaterThan(2000)
+  })
+})

@@ -1,0 +1,229 @@
+import { randomFillSync } from 'node:crypto'
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readdirSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, describe, expect, test } from 'vitest'
+import { hashImageFile } from '../../src/disk/checksums.ts'
+import { closeImageFile, type ImageFile, openImageFile } from '../../src/disk/image-file.ts'
+import type { Watcher } from '../../src/disk/watcher.ts'
+import { hashOf, newFolder } from '../support/images.ts'
+import { newWatcher } from '../support/watcher.ts'
+
+const MIB = 2 ** 20
+/** Bytes from which on a file is hashed in threads of its own, and those of the memory that these share. */
+const [BIG, RING] = [32 * MIB, 8 * MIB]
+
+const folder = newFolder()
+afterAll(() => folder.remove())
+
+let files = 0
+/** Makes a file of random bytes. */
+function newFile(size: number): string {
+  const path = join(folder.path, `file${++files}`)
+  writeFileSync(path, randomFillSync(Buffer.alloc(size)))
+  return path
+}
+
+/** Makes a file of zeros that takes no room. */
+function newSparse(size: number): string {
+  const path = newFile(0)
+  truncateSync(path, size)
+  return path
+}
+
+async function opened<T>(path: string, work: (file: ImageFile) => Promise<T>): Promise<T> {
+  const file = await openImageFile(path)
+  try {
+    return await work(file)
+  } finally {
+    await closeImageFile(file)
+  }
+}
+
+/** How many threads this process has. */
+function threads(): number {
+  return readdirSync('/proc/self/task').length
+}
+
+/** A watcher that runs `work` when the first bytes are hashed. */
+function watcherThat(work: () => void): Watcher & { told: unknown[] } {
+  const watcher = newWatcher()
+  let hasRun = false
+  return {
+    ...watcher,
+    progress: {
+      begin(title, total) {
+        const told = watcher.progress.begin(title, total)
+        return {
+          end: () => told.end(),
+          advance(bytes) {
+            told.advance(bytes)
+            if (hasRun || bytes === 0) return
+            hasRun = true
+            work()
+          },
+        }
+      },
+    },
+  }
+}
+
+describe.each([1, 2] as const)('in %i threads', (threads) => {
+  test.each([
+    1,
+    511,
+    MIB - 1,
+    MIB,
+    MIB + 1,
+    BIG - 1,
+    BIG,
+    BIG + 1,
+    BIG + RING - 1,
+    BIG + RING + 1,
+    BIG + 3 * RING,
+    100 * MIB + 12345,
+  ])('%i bytes', async (size) => {
+    const path = newFile(size)
+    const watcher = newWatcher()
+    const checksums = await opened(path, (file) => hashImageFile(file, watcher, { threads }))
+    expect(checksums).toEqual({ md5: hashOf(path, 'md5'), sha256: hashOf(path, 'sha256') })
+    expect(watcher.told).toEqual([{ title: 'Hashing', total: size, done: size, ended: true }])
+    truncateSync(path)
+  })
+})
+
+describe.each([
+  ['a small file', 20 * MIB],
+  ['a big file', 400 * MIB],
+])('%s that changes while it is hashed is refused', (_, size) => {
+  test.each<[string, (path: string) => void]>([
+    ['grows', (path) => appendFileSync(path, 'x')],
+    ['shrinks', (path) => truncateSync(path, size - MIB)],
+    ['is cut to nothing', (path) => truncateSync(path, 0)],
+    [
+      'is written to',
+      (path) => {
+        const fd = openSync(path, 'r+')
+        writeSync(fd, 'x', size - 1)
+        closeSync(fd)
+      },
+    ],
+    ['is touched', (path) => utimesSync(path, 1, 1)],
+  ])('%s', async (_, change) => {
+    const path = newSparse(size)
+    const watcher = watcherThat(() => change(path))
+    await expect(opened(path, (file) => hashImageFile(file, watcher))).rejects.toMatchObject({
+      code: 'FILE_REFUSED',
+      message: `The file ${path} changed while it was being registered`,
+    })
+    expect(watcher.told).toMatchObject([{ ended: true }])
+  })
+})
+
+test('what changed since it was opened is refused before anything is hashed', async () => {
+  const path = newSparse(400 * MIB)
+  const watcher = newWatcher()
+  const hashing = opened(path, (file) => {
+    appendFileSync(path, 'x')
+    return hashImageFile(file, watcher)
+  })
+  await expect(hashing).rejects.toMatchObject({ code: 'FILE_REFUSED' })
+  expect(watcher.told).toEqual([])
+})
+
+describe('a cancellation', () => {
+  test.each([1, 2] as const)('in the middle ends %i threads at once', async (number) => {
+    const path = newSparse(100 * 1024 * MIB)
+    const before = threads()
+    await opened(path, async (file) => {
+      const watcher = newWatcher()
+      const hashing = hashImageFile(file, watcher, { threads: number })
+      hashing.catch(() => {})
+      await expect.poll(() => watcher.told[0]?.done).toBeGreaterThan(0)
+      expect(threads()).toBeGreaterThan(before)
+      const requested = performance.now()
+      watcher.cancellation.request()
+      await expect(hashing).rejects.toMatchObject({ code: 'INTERRUPTED' })
+      expect(performance.now() - requested).toBeLessThan(500)
+      expect(watcher.told).toMatchObject([{ ended: true }])
+      expect(threads()).toBeLessThanOrEqual(before)
+      // It can be closed, as nobody reads it, and hashed again.
+      watcher.cancellation.reset()
+      const again = hashImageFile(file, watcher, { threads: number })
+      watcher.cancellation.request('TERMINATED')
+      await expect(again).rejects.toMatchObject({ code: 'TERMINATED' })
+    })
+  })
+
+  test('before it begins, and of a small file', async () => {
+    const watcher = newWatcher()
+    watcher.cancellation.request()
+    for (const size of [1, BIG]) {
+      await expect(opened(newSparse(size), (file) => hashImageFile(file, watcher))).rejects.toMatchObject({
+        code: 'INTERRUPTED',
+      })
+    }
+    const path = newSparse(20 * MIB)
+    const later = newWatcher()
+    const hashing = opened(path, (file) => hashImageFile(file, later))
+    hashing.catch(() => {})
+    await expect.poll(() => later.told[0]?.done, { interval: 1 }).toBeGreaterThan(0)
+    later.cancellation.request()
+    await expect(hashing).rejects.toMatchObject({ code: 'INTERRUPTED' })
+  })
+})
+
+test.each([1, 2] as const)('what can not be read is told, in %i threads', async (number) => {
+  // Nothing is mapped at its start, so that the system can't read it.
+  await opened(newSparse(1), async (file) => {
+    const { open } = await import('node:fs/promises')
+    const handle = await open('/proc/self/mem')
+    try {
+      for (const size of [1, BIG]) {
+        const broken = { ...file, size, handle: unreadableHandle(file.handle, handle.fd, handle.read.bind(handle)) }
+        await expect(hashImageFile(broken, newWatcher(), { threads: number })).rejects.toMatchObject({
+          code: 'FILE_REFUSED',
+          message: `The file ${file.path} can not be read: EIO: i/o error, read`,
+        })
+      }
+    } finally {
+      await handle.close()
+    }
+  })
+})
+
+/** The handle of a file, as which another one is read. */
+function unreadableHandle(handle: ImageFile['handle'], fd: number, read: unknown): ImageFile['handle'] {
+  return { fd, read, stat: handle.stat.bind(handle) } as never
+}
+
+test('memory does not grow with the file, and the process goes on meanwhile', async () => {
+  const path = newSparse(1024 * MIB)
+  await opened(newSparse(BIG), (file) => hashImageFile(file, newWatcher()))
+  const before = process.memoryUsage.rss()
+  let most = before
+  let ticks = 0
+  let isOver = false
+  const watching = (async () => {
+    while (!isOver) {
+      most = Math.max(most, process.memoryUsage.rss())
+      ticks++
+      await sleep(10)
+    }
+  })()
+  const started = performance.now()
+  await opened(path, (file) => hashImageFile(file, newWatcher()))
+  isOver = true
+  await watching
+  expect(most - before).toBeLessThan(64 * MIB)
+  expect(ticks).toBeGreaterThan((performance.now() - started) / 40)
+})
