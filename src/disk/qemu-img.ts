@@ -24,6 +24,9 @@ const OUTPUT_LIMIT = 4 * MIB
 /** The name under which qemu-img sees the file: the descriptor that is handed to it. */
 export const HANDED_OVER = '/dev/fd/3'
 
+/** Runs what follows unless we died before the kernel was told to end it with us; then nobody would. */
+const IF_WE_LIVE = ['/bin/sh', '-c', '[ "$PPID" = "$0" ] && exec prlimit "$@"']
+
 /** Exit codes of prlimit, which runs qemu-img: it is not there, or can't be run. */
 const [NOT_FOUND, NOT_RUN] = [127, 126]
 const CRASHES: readonly string[] = ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGTRAP', 'SIGSYS']
@@ -148,9 +151,10 @@ export async function runQemuImg(
   cancellation.throwIfRequested()
   const within = [
     '--core=0',
+
     ...(limits ? [`--as=${limits.memory}`, `--cpu=${limits.cpu}`, `--nofile=${OPEN_FILES}`] : []),
   ]
-  const command = ['--pdeathsig', 'KILL', 'prlimit', ...within, 'qemu-img', ...args]
+  const command = ['--pdeathsig', 'KILL', ...IF_WE_LIVE, String(process.pid), ...within, 'qemu-img', ...args]
   const running = execa('setpriv', command, {
     // execa passes a descriptor on, but has no type for one in this place.
     stdio: ['ignore', 'pipe', 'pipe', file.handle.fd as never],
@@ -167,7 +171,7 @@ export async function runQemuImg(
   cancellation.throwIfRequested()
   if (result.code === 'ENOENT') throw notInstalled('setpriv', 'util-linux', result)
   if (result.exitCode === NOT_FOUND) {
-    const missing = /failed to execute prlimit/.test(result.stderr) ? 'prlimit' : 'qemu-img'
+    const missing = /prlimit: not found/.test(result.stderr) ? 'prlimit' : 'qemu-img'
     throw notInstalled(missing, missing === 'qemu-img' ? 'qemu-utils' : 'util-linux', result)
   }
   if (result.exitCode === NOT_RUN) throw notRun(reasonIn(result.stderr, file), result)
