@@ -151,8 +151,8 @@ export async function runQemuImg(
   cancellation.throwIfRequested()
   const within = [
     '--core=0',
-
-    ...(limits ? [`--as=${limits.memory}`, `--cpu=${limits.cpu}`, `--nofile=${OPEN_FILES}`] : []),
+    // With the hard limit at the same second, it would be killed without a word of why.
+    ...(limits ? [`--as=${limits.memory}`, `--cpu=${limits.cpu}:${limits.cpu + 1}`, `--nofile=${OPEN_FILES}`] : []),
   ]
   const command = ['--pdeathsig', 'KILL', ...IF_WE_LIVE, String(process.pid), ...within, 'qemu-img', ...args]
   const running = execa('setpriv', command, {
