@@ -11,9 +11,8 @@ const FORMATS = join(ROOT, 'src/disk/formats')
 const READ_LIMIT = 1024 * 1024
 
 /** Every inspector that any file of a format exports. */
-const inspectors: readonly Inspector[] = (
-  await Promise.all(readdirSync(FORMATS).map((name) => import(join(FORMATS, name))))
-).flatMap((module) => [...new Set(Object.values(module).flat().filter(isInspector))])
+const modules = await Promise.all(readdirSync(FORMATS).map((name) => import(join(FORMATS, name))))
+const inspectors = new Set(modules.flatMap((module) => Object.values(module).flat().filter(isInspector)))
 
 function isInspector(value: unknown): value is Inspector {
   return typeof value === 'object' && value !== null && 'inspect' in value
