@@ -43,8 +43,8 @@ export async function readOnlyMember(bytes: AsyncIterable<Buffer>, take: TakeByt
   const reader = new ByteReader(bytes, damaged)
   let found: number | undefined
   let pax: PaxRecords = []
-  // Blocks of zeros are the end; without one the archive was cut off between two members.
-  for (let header = await reader.require(BLOCK); !isZero(header); header = await reader.require(BLOCK)) {
+  for (let header = await reader.next(BLOCK); header !== undefined; header = await reader.next(BLOCK)) {
+    if (header.every((byte) => byte === 0)) break
     requireChecksum(header)
     const type = String.fromCharCode(header[TYPE] as number)
     const packed = sizeIn(pax, 'size') ?? numberAt(header, ...SIZE)
@@ -67,10 +67,6 @@ export async function readOnlyMember(bytes: AsyncIterable<Buffer>, take: TakeByt
   if (found === undefined) throw refused('holds no file')
   if (found === 0) throw refused('holds an empty file')
   return found
-}
-
-function isZero(block: Buffer): boolean {
-  return block.every((byte) => byte === 0)
 }
 
 function requireFile(header: Buffer, type: string, found: number | undefined): void {
