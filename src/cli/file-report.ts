@@ -5,7 +5,7 @@ import { humanSize, renderFields } from './table.ts'
 export function renderReport(report: FileReport): string {
   const { path, acceptable, virtual_size, size, allocation_size, warnings, ...rest } = report
   const listed = (items: readonly string[]) => (items.length === 0 ? null : items.join(', '))
-  return renderFields({
+  const fields = {
     path,
     acceptable: acceptable ? 'yes' : 'no',
     file_format: rest.file_format,
@@ -20,7 +20,11 @@ export function renderReport(report: FileReport): string {
     md5: rest.md5,
     sha256: rest.sha256,
     ...Object.fromEntries(warnings.map((text, at) => [warnings.length === 1 ? 'warning' : `warning ${at + 1}`, text])),
-  })
+  }
+  // Of what is refused little is known, and the rest would be a column of blanks.
+  return renderFields(
+    acceptable ? fields : Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
+  )
 }
 
 function bytes(count: number | null): string | null {

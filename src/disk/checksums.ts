@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { VdcError } from '../errors.ts'
 import { hashInWorkers } from './hash-workers.ts'
-import { type ImageFile, requireUnchanged, unreadable } from './image-file.ts'
+import { CHANGED, type ImageFile, requireUnchanged, unreadable } from './image-file.ts'
 import type { Cancellation, Watcher } from './watcher.ts'
 
 const CHUNK = 1024 * 1024
@@ -42,7 +42,7 @@ export async function hashImageFile(file: ImageFile, watcher: Watcher, options: 
         : await hashInWorkers(file, watcher.cancellation, advance, options.threads ?? 2)
     await requireUnchanged(file)
     if (bytes !== file.size)
-      throw new VdcError('FILE_REFUSED', `The file ${file.path} changed while it was being registered`)
+      throw new VdcError('FILE_REFUSED', `The file ${file.path} ${CHANGED.why}`, { hint: CHANGED.hint })
     return checksums
   } finally {
     work.end()

@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs'
 import { constants } from 'node:fs'
-import { type FileHandle, open, realpath, stat } from 'node:fs/promises'
+import { type FileHandle, open, realpath, stat, statfs } from 'node:fs/promises'
 import { VdcError } from '../errors.ts'
 
 /** A disk image file, opened once: what is inspected is what is hashed. */
@@ -12,6 +12,21 @@ export interface ImageFile {
   size: number
   /** As it was when the file was opened. */
   opened: BigIntStats
+}
+
+/** Filesystems whose files are no bytes on a disk, by their magic numbers: statfs(2), and linux/magic.h. */
+const KERNEL_FILESYSTEMS: Readonly<Record<number, string>> = {
+  40864: '/proc',
+  1650812274: '/sys',
+  1684170528: 'debugfs',
+  1953653091: 'tracefs',
+  1935894131: 'securityfs',
+  1650812272: 'configfs',
+  1634035564: 'pstore',
+  3730735588: 'efivarfs',
+  3405662737: 'bpf',
+  2613483: 'cgroup',
+  1667723888: 'cgroup2',
 }
 
 /**
@@ -26,6 +41,9 @@ export async function openImageFile(path: string): Promise<ImageFile> {
   const resolved = await attempt(path, () => realpath(path))
   // Looked at before it is opened: opening a device may do things.
   requireRegular(resolved, await attempt(path, () => stat(resolved, { bigint: true })))
+  const filesystem = KERNEL_FILESYSTEMS[(await attempt(path, () => statfs(resolved))).type]
+  if (filesystem !== undefined)
+    throw refused(`${resolved} is no file of a disk: the kernel makes up what is in ${filesystem}`)
   const handle = await attempt(path, () => open(resolved, constants.O_RDONLY | constants.O_NONBLOCK))
   try {
     const opened = await handle.stat({ bigint: true })
@@ -48,19 +66,25 @@ export async function closeImageFile(file: ImageFile): Promise<void> {
  * @throws VdcError FILE_REFUSED when it changed meanwhile.
  */
 export async function requireUnchanged(file: ImageFile): Promise<void> {
+  if (!(await isUnchanged(file))) throw refused(`The file ${file.path} ${CHANGED.why}`, CHANGED.hint)
+}
+
+/** The refusal of a file that changed while it was looked at. */
+export const CHANGED = { why: 'changed while it was being registered', hint: 'Try again when nothing writes to it' }
+
+/** Says whether the file, and what lies at its path, is still what was opened. */
+export async function isUnchanged(file: ImageFile): Promise<boolean> {
   const now = await file.handle.stat({ bigint: true })
-  const atPath = await attempt(file.path, () => stat(file.path, { bigint: true }))
+  const atPath = await stat(file.path, { bigint: true }).catch(() => undefined)
   const before = file.opened
-  const same = [now, atPath].every(
+  return [now, atPath].every(
     (stats) =>
-      stats.dev === before.dev &&
+      stats?.dev === before.dev &&
       stats.ino === before.ino &&
       stats.size === before.size &&
       stats.mtimeNs === before.mtimeNs &&
       stats.ctimeNs === before.ctimeNs,
   )
-  if (!same)
-    throw refused(`The file ${file.path} changed while it was being registered`, 'Try again when nothing writes to it')
 }
 
 /** The error for an open file that can't be read, as on a broken disk; `why` is the system's word for it. */

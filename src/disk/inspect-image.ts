@@ -1,6 +1,6 @@
 import { withoutPacking } from './file-formats.ts'
 import { checkContents, checkEnding, checkKind, checkSigns, checkSize, describe } from './header-checks.ts'
-import type { ImageFile } from './image-file.ts'
+import { CHANGED, type ImageFile, isUnchanged } from './image-file.ts'
 import { DEFAULT_MAX_SIZE, type Expectation, type Inspection, namingFile } from './inspection.ts'
 import type { Refusal } from './inspector.ts'
 import { askQemu, checkWithQemu } from './qemu-checks.ts'
@@ -43,7 +43,9 @@ export async function inspectImage(file: ImageFile, expected: Expectation, watch
       return inspectPacked(inspection, file, expected, watcher)
     return inspectDisk(inspection, { identity, whole, file, path: file.path }, expected, watcher)
   })
-  return { ...inspection, refusals: namingFile(refusals, file.path) }
+  // What is written to while it is read may look like anything.
+  const actual = refusals.length > 0 && !(await isUnchanged(file)) ? [CHANGED] : refusals
+  return { ...inspection, refusals: namingFile(actual, file.path) }
 }
 
 /** The bytes of a disk image. */

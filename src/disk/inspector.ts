@@ -6,7 +6,7 @@ import type { Source } from './source.ts'
  * what a raw disk is recognised by (`contents`), a disk image packed up
  * (`packed`), or no disk at all (`foreign`).
  */
-export type Kind = 'image' | 'contents' | 'packed' | 'foreign'
+type Kind = 'image' | 'contents' | 'packed' | 'foreign'
 
 /** Knows one format. It sees bytes, and nothing of names, processes or databases. */
 export interface Inspector {

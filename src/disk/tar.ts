@@ -83,9 +83,10 @@ async function readMember(
 ): Promise<number> {
   const sparse =
     type === 'S' ? { map: await readOldMap(header, reader, numberAt), taken: 0 } : await readPaxMap(pax, reader)
-  const size = sparse
-    ? (sizeIn(pax, 'GNU.sparse.realsize') ?? sizeIn(pax, 'GNU.sparse.size') ?? numberAt(header, ...SPARSE_SIZE))
-    : packed
+  const claimed = sizeIn(pax, 'GNU.sparse.realsize') ?? sizeIn(pax, 'GNU.sparse.size')
+  // A size without a map says nothing of where the holes are.
+  if (!sparse && claimed !== undefined && claimed !== packed) throw damaged()
+  const size = sparse ? (claimed ?? numberAt(header, ...SPARSE_SIZE)) : packed
   const map = sparse?.map ?? [[0, packed]]
   requireMap(map, size, packed - (sparse?.taken ?? 0))
   for (const [start, length] of map) {

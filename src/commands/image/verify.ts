@@ -53,7 +53,8 @@ export default class ImageVerify extends BaseCommand {
     )
     await this.note(sentenceOf(summary))
     const error = interruption ?? errorIn(summary)
-    if (error !== undefined) await this.noteError(error)
+    if (interruption !== undefined) await this.noteError(interruption)
+    else if (error !== undefined) process.exitCode = error.exit
     return { ...summary, ...error?.toJSON() }
   }
 

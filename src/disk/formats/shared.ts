@@ -16,7 +16,7 @@ export async function nameIn(source: Source, at: number, length: number): Promis
 }
 
 /** Bytes as a name for people: up to their NUL, and not all of a very long one. */
-export function shownName(bytes: Buffer): string {
+function shownName(bytes: Buffer): string {
   const end = bytes.indexOf(0)
   const name = bytes.subarray(0, end === -1 ? undefined : end).toString('utf8')
   return name.length > SHOWN ? `${name.slice(0, SHOWN)}…` : name

@@ -1,22 +1,12 @@
-import { readdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { join } from 'node:path'
+import { INSPECTORS } from '../../../src/disk/formats/index.ts'
 import type { Finding, Inspector } from '../../../src/disk/inspector.ts'
 import { fileSource, type Source } from '../../../src/disk/source.ts'
 import { VdcError } from '../../../src/errors.ts'
-import { ROOT } from '../../support/cli.ts'
 
-const FORMATS = join(ROOT, 'src/disk/formats')
 /** Bytes that one inspector may read. */
 const READ_LIMIT = 1024 * 1024
-
-/** Every inspector that any file of a format exports. */
-const modules = await Promise.all(readdirSync(FORMATS).map((name) => import(join(FORMATS, name))))
-const inspectors = new Set(modules.flatMap((module) => Object.values(module).flat().filter(isInspector)))
-
-function isInspector(value: unknown): value is Inspector {
-  return typeof value === 'object' && value !== null && 'inspect' in value
-}
 
 /** What an inspector said: its kind, the title, and all that it found or refused. */
 export interface Answer extends Finding {
@@ -34,7 +24,7 @@ export interface Answer extends Finding {
  */
 async function ask(newSource: () => Source): Promise<Answer[]> {
   const answers: Answer[] = []
-  for (const { name, kind, title, inspect } of inspectors) {
+  for (const { name, kind, title, inspect } of INSPECTORS) {
     try {
       const finding = await inspect(newSource())
       if (finding !== undefined) answers.push({ name, kind, ...finding, title: finding.title ?? title })
