@@ -4,7 +4,7 @@ import type { Expectation, Inspection } from '../../src/disk/inspection.ts'
 import type { Watcher } from '../../src/disk/watcher.ts'
 
 /** Nobody watches, and nobody ends it. */
-export const UNWATCHED: Watcher = {
+const UNWATCHED: Watcher = {
   cancellation: { throwIfRequested: () => {}, signal: new AbortController().signal },
   progress: { begin: () => ({ advance: () => {}, end: () => {} }) },
 }
