@@ -158,7 +158,8 @@ export async function runQemuImg(
   const running = execa('setpriv', command, {
     // execa passes a descriptor on, but has no type for one in this place.
     stdio: ['ignore', 'pipe', 'pipe', file.handle.fd as never],
-    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
+    // Each thread of its own would set aside 64 MiB of the address space and more, up to the limit on a busy machine.
+    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C', MALLOC_ARENA_MAX: '1' },
     extendEnv: false,
     ...(limits && { timeout: limits.wall * 1000, maxBuffer: OUTPUT_LIMIT }),
     ...(onOutput && { buffer: { stdout: false } }),

@@ -20,7 +20,7 @@ export default class ImageConvert extends BaseCommand {
     out: flags.path('File that is made.'),
   }
   static override flags = {
-    to: flags.choice(TARGET_FORMATS, 'Format of the new file.'),
+    to: Flags.string({ options: [...TARGET_FORMATS], required: true, summary: 'Format of the new file.' }),
     compress: Flags.boolean({ summary: 'Compress it; goes with qcow2 and vmdk.' }),
     'file-format': flags.choice(FILE_FORMATS, 'Format that the source must have. Default: what it has.'),
     ...fileExpectations,
@@ -28,8 +28,7 @@ export default class ImageConvert extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(ImageConvert)
-    const { to } = this.requireOptions(given, ['to'], 'It is the format of the new file')
-    const request = { ...args, ...flags.byColumn(given), to }
+    const request = { ...args, ...flags.byColumn(given) }
     const report = await this.watched((watcher) => convertFile(request, watcher, (text) => void this.noteWarning(text)))
     // As ls does it: a name goes into a pipe as it is, and may not write upon a terminal.
     await this.printText(process.stdout.isTTY ? printable(report.path) : report.path)
