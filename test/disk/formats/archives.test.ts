@@ -21,7 +21,7 @@ const REAL: [title: string, command: string, unpack: string | undefined][] = [
   ['a tar archive', 'tar -cf OUT disk.raw', undefined],
   ['a tar archive', 'tar --format=v7 -cf OUT disk.raw', undefined],
   ['a tar archive', 'tar --format=pax -cf OUT disk.raw', undefined],
-  ['an OVA', 'tar -cf OUT disk.ovf disk.raw', 'tar -xf, qemu-img convert -O qcow2'],
+  ['an OVA', 'tar -cf OUT disk.ovf disk.raw', 'tar -xf, vdc-manage image convert'],
   ['compressed with xz', 'xz -k disk.raw', 'xz -d'],
   ['compressed with lzma', 'xz -k --format=lzma disk.raw', 'xz -d --format=lzma'],
   ['compressed with lzma', 'xz -k -0 --format=lzma disk.raw', 'xz -d --format=lzma'],
