@@ -307,7 +307,8 @@ describe('an image that refers to anything outside itself', () => {
       expect(calls.filter((call) => call.includes(`openat(AT_FDCWD, "${at(name)}"`))).not.toEqual([])
     }
     expect(calls.filter((call) => /the-secret|-flat\.vmdk|-[fs]\d+\.vmdk|10809/.test(call))).toEqual([])
-    expect(calls.filter((call) => call.includes('connect('))).toEqual([])
+    // The C library looks for its cache of names, whoever runs.
+    expect(calls.filter((call) => call.includes('connect(') && !call.includes('/nscd/'))).toEqual([])
   })
 
   test('--file-format raw does not lead around it', async () => {
