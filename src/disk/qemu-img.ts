@@ -148,7 +148,8 @@ export async function runQemuImg(
   cancellation.throwIfRequested()
   const within = [
     '--core=0',
-    ...(limits ? [`--as=${limits.memory}`, `--cpu=${limits.cpu}`, `--nofile=${OPEN_FILES}`] : []),
+    // At the second limit of the two the kernel kills without saying why.
+    ...(limits ? [`--as=${limits.memory}`, `--cpu=${limits.cpu}:${limits.cpu + 1}`, `--nofile=${OPEN_FILES}`] : []),
   ]
   const command = ['--pdeathsig', 'KILL', 'prlimit', ...within, 'qemu-img', ...args]
   const running = execa('setpriv', command, {
