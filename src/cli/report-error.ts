@@ -64,6 +64,9 @@ function usageError(error: ParseError, command: string | undefined): VdcError {
     return new VdcError('VALUE_REFUSED', `${option[1]} must be one of: ${option[3]}; not '${option[2]}'`, {
       cause: error,
     })
+  const number = /^Parsing (--\S+); Expected an integer but received: (.*)$/s.exec(message)
+  if (number)
+    return new VdcError('VALUE_REFUSED', `${number[1]} must be a whole number; not '${number[2]}'`, { cause: error })
 
   const names = (error.args ?? []).map((arg) => (typeof arg === 'string' ? arg : arg.name.toUpperCase())).join(', ')
   const usage = (text: string) =>

@@ -4,7 +4,8 @@ import { VdcError } from '../errors.ts'
 import { endingOf, type TargetFormat } from './file-formats.ts'
 import { closeImageFile, type ImageFile, openImageFile, requireUnchanged } from './image-file.ts'
 import { inspectImage } from './inspect-image.ts'
-import { DEFAULT_MAX_SIZE, type Inspection, requireAcceptable } from './inspection.ts'
+import { DEFAULT_MAX_SIZE, type Inspection } from './inspection.ts'
+import { notWritten } from './not-written.ts'
 import { HANDED_OVER, runQemuImg } from './qemu-img.ts'
 import { withUnpackedFile } from './unpacked.ts'
 import type { Watcher } from './watcher.ts'
@@ -43,11 +44,17 @@ export async function requireConvertible(out: string, { to, compress }: Conversi
   const named = endingOf(out)
   if (named !== undefined && !named.formats.includes(to))
     throw new VdcError('VALUE_REFUSED', `${out} is called .${named.ending}, and would be ${to}`)
+  // Node has lost the bytes of such a name.
+  if (out.includes('\ufffd')) throw new VdcError('VALUE_REFUSED', `${out} is not UTF-8`)
   const folder = await realpath(dirname(out)).catch((error) => {
     throw notWritten(out, error)
   })
   const path = join(folder, basename(out))
-  const there = await lstat(path).catch(() => undefined)
+  const there = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' || out.endsWith('/')) throw notWritten(out, error)
+  })
+  if (there?.isDirectory())
+    throw new VdcError('FILE_EXISTS', `${path} is a folder`, { hint: 'Name the file that is to be made in it' })
   if (there !== undefined) throw exists(path)
   return path
 }
@@ -67,18 +74,18 @@ export async function convertImage(
   conversion: Conversion,
   watcher: Watcher,
 ): Promise<void> {
-  await withWorkFolder(dirname(out), async (folder) => {
+  await withWorkFolder(out, async (folder) => {
     const made = join(folder, basename(out))
     const convert = (from: ImageFile) => runConversion(from, inspection.fileFormat as string, made, conversion, watcher)
     try {
       if (inspection.containerFormat === 'none') await convert(file)
       else await withUnpackedFile(file, DEFAULT_MAX_SIZE, watcher, convert)
     } catch (error) {
-      if (error instanceof VdcError && error.code === 'FILE_REFUSED') throw namingIt(error, file, out)
+      if (error instanceof VdcError && error.code === 'FILE_REFUSED') throw namingIt(error, file, made, out)
       throw error
     }
     await requireUnchanged(file)
-    await requireSameDisk(made, inspection, conversion, watcher)
+    await requireSameDisk(made, file, inspection, conversion, watcher)
     try {
       await chmod(made, Number(file.opened.mode) & 0o666)
       await sync(made)
@@ -118,18 +125,22 @@ async function runConversion(
 }
 
 /** Looks at the result as at any other image. */
-async function requireSameDisk(made: string, source: Inspection, { to }: Conversion, watcher: Watcher): Promise<void> {
+async function requireSameDisk(
+  made: string,
+  source: ImageFile,
+  { virtualSize }: Inspection,
+  { to }: Conversion,
+  watcher: Watcher,
+): Promise<void> {
   const file = await openImageFile(made)
   try {
     const result = await inspectImage(file, { format: to, maxSize: Number.MAX_SAFE_INTEGER }, watcher)
-    requireAcceptable(result, made)
-    const expected = Math.ceil((source.virtualSize as number) / SECTOR) * SECTOR
-    if (result.virtualSize !== expected) {
-      throw new VdcError(
-        'FILE_REFUSED',
-        `qemu-img made a disk of ${result.virtualSize} bytes of one of ${expected}, and it is thrown away`,
-      )
-    }
+    const expected = Math.ceil((virtualSize as number) / SECTOR) * SECTOR
+    const why =
+      result.refusals[0]?.why ??
+      (result.virtualSize === expected ? undefined : `has a disk of ${result.virtualSize} bytes instead of ${expected}`)
+    if (why === undefined) return
+    throw new VdcError('FILE_REFUSED', `What qemu-img made of ${source.path} is thrown away, as it ${why}`)
   } finally {
     await closeImageFile(file)
   }
@@ -163,24 +174,20 @@ function exists(path: string): VdcError {
   return new VdcError('FILE_EXISTS', `${path} exists already`, { hint: 'Choose another name, or remove it first' })
 }
 
-function notWritten(path: string, error: unknown): VdcError {
-  const { code, message } = error as NodeJS.ErrnoException
-  const reasons: Record<string, string> = {
-    ENOENT: 'its folder does not exist',
-    ENOTDIR: 'a part of its path is no directory',
-    EACCES: 'permission denied',
-    EROFS: 'the filesystem is read-only',
-    ENOSPC: 'no space is left',
-  }
-  return new VdcError('FILE_NOT_WRITTEN', `${path} can not be written: ${reasons[code ?? ''] ?? message}`, {
-    cause: error,
-  })
+/** How qemu-img tells that there is no room, and the system's code for it. */
+const NO_ROOM: Readonly<Record<string, string>> = {
+  'No space left on device': 'ENOSPC',
+  'Disk quota exceeded': 'EDQUOT',
+  'File too large': 'EFBIG',
 }
 
-/** The error of qemu-img with what it is about: a disk that is full is no fault of the image. */
-function namingIt(error: VdcError, file: ImageFile, out: string): VdcError {
-  if (/No space left on device/.test(error.message)) {
-    return new VdcError('FILE_NOT_WRITTEN', `${out} can not be written: no space is left`, { cause: error })
-  }
-  return new VdcError('FILE_REFUSED', `The file ${file.path} ${error.message}`, { hint: error.hint, cause: error })
+/** The error of qemu-img with what it is about: what can't be written is no fault of the image. */
+function namingIt(error: VdcError, file: ImageFile, made: string, out: string): VdcError {
+  const full = Object.keys(NO_ROOM).find((text) => error.message.endsWith(text))
+  const [, reason] = /error while writing at byte [0-9]+: (.*)$/.exec(error.message) ?? []
+  if (full !== undefined)
+    return notWritten(out, Object.assign(new Error(full, { cause: error }), { code: NO_ROOM[full] }))
+  if (reason !== undefined) return notWritten(out, new Error(reason, { cause: error }))
+  const message = error.message.replaceAll(made, out)
+  return new VdcError('FILE_REFUSED', `The file ${file.path} ${message}`, { hint: error.hint, cause: error })
 }

@@ -6,7 +6,7 @@ import type { Refusal } from './inspector.ts'
 import { askQemu, checkWithQemu } from './qemu-checks.ts'
 import { type Identity, recognise } from './recognise.ts'
 import { refusalIn } from './refusal.ts'
-import { fileSource, type Source } from './source.ts'
+import { fileSource, type Source, truncated } from './source.ts'
 import { unpack } from './unpack.ts'
 import { Unpacked } from './unpacked.ts'
 import type { Watcher } from './watcher.ts'
@@ -104,10 +104,7 @@ async function inspectDisk(
     () => checkSize(inspection, expected),
     () => checkContents(inspection, identity),
     async () => (file === undefined ? [] : askQemu(inspection, file, watcher.cancellation)),
-    async () => {
-      const damage = (await identity.image?.finding.readLayout?.(whole))?.refusal()
-      return damage === undefined || inspection.fileFormat === 'raw' ? [] : [damage]
-    },
+    async () => (inspection.fileFormat === 'raw' ? [] : checkLayout(identity, whole)),
     async () => (file === undefined ? [] : checkWithQemu(inspection, file, watcher.cancellation)),
   ]
   for (const step of steps) {
@@ -115,6 +112,14 @@ async function inspectDisk(
     if (refusals.length > 0) return refusals
   }
   return []
+}
+
+/** Refuses an image whose tables lead beyond the file's end, or over each other. */
+async function checkLayout({ image }: Identity, whole: Source): Promise<Refusal[]> {
+  const needed = (await image?.finding.findEnd?.(whole)) ?? 0
+  if (needed > whole.size) return [{ why: truncated(needed, whole.size), hint: 'Fetch or copy it again' }]
+  const damage = (await image?.finding.readLayout?.(whole))?.refusal()
+  return damage === undefined ? [] : [damage]
 }
 
 /** What a step refuses; of those that throw it, as what they throw. */

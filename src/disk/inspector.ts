@@ -53,6 +53,11 @@ export interface Finding {
   end?: number
   /** Reads the tables, however long they are, and tells where everything lies. */
   readLayout?: (source: Source) => Promise<Layout>
+  /**
+   * Reads the tables, however long they are, and tells how many bytes the file must have;
+   * for a format whose layout `qemu-img check` looks at, but not to the byte.
+   */
+  findEnd?: (source: Source) => Promise<number>
   /** Says whether an offset of the file is data of the disk; for a format whose layout `qemu-img check` looks at. */
   findData?: (source: Source, offset: number) => Promise<boolean>
 }

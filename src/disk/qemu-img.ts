@@ -1,7 +1,7 @@
-import { execa } from 'execa'
 import * as z from 'zod/mini'
 import { VdcError } from '../errors.ts'
 import type { ImageFile } from './image-file.ts'
+import { runProgram } from './run-program.ts'
 import type { Cancellation } from './watcher.ts'
 
 /** What a run of qemu-img may use; each has its own message when it is too little. */
@@ -23,6 +23,9 @@ const OUTPUT_LIMIT = 4 * MIB
 
 /** The name under which qemu-img sees the file: the descriptor that is handed to it. */
 export const HANDED_OVER = '/dev/fd/3'
+
+/** Runs what follows unless we died before the kernel was told to end it with us; then nobody would. */
+const IF_WE_LIVE = ['/bin/sh', '-c', '[ "$PPID" = "$0" ] && exec prlimit "$@"']
 
 /** Exit codes of prlimit, which runs qemu-img: it is not there, or can't be run. */
 const [NOT_FOUND, NOT_RUN] = [127, 126]
@@ -148,32 +151,29 @@ export async function runQemuImg(
   cancellation.throwIfRequested()
   const within = [
     '--core=0',
-    // At the second limit of the two the kernel kills without saying why.
+    // With the hard limit at the same second, it would be killed without a word of why.
     ...(limits ? [`--as=${limits.memory}`, `--cpu=${limits.cpu}:${limits.cpu + 1}`, `--nofile=${OPEN_FILES}`] : []),
   ]
-  const command = ['--pdeathsig', 'KILL', 'prlimit', ...within, 'qemu-img', ...args]
-  const running = execa('setpriv', command, {
-    // execa passes a descriptor on, but has no type for one in this place.
-    stdio: ['ignore', 'pipe', 'pipe', file.handle.fd as never],
-    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
-    extendEnv: false,
-    ...(limits && { timeout: limits.wall * 1000, maxBuffer: OUTPUT_LIMIT }),
-    ...(onOutput && { buffer: { stdout: false } }),
-    cancelSignal: cancellation.signal,
-    killSignal: 'SIGKILL',
-    reject: false,
+  const command = ['--pdeathsig', 'KILL', ...IF_WE_LIVE, String(process.pid), ...within, 'qemu-img', ...args]
+  const result = await runProgram('setpriv', command, {
+    descriptor: file.handle.fd,
+    // Each thread of its own would set aside 64 MiB of the address space and more, up to the limit on a busy machine.
+    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C', MALLOC_ARENA_MAX: '1' },
+    timeout: limits && limits.wall * 1000,
+    maxOutput: OUTPUT_LIMIT,
+    signal: cancellation.signal,
+    onOutput,
   })
-  if (onOutput) running.stdout?.setEncoding('utf8').on('data', onOutput)
-  const result = await running
   cancellation.throwIfRequested()
-  if (result.code === 'ENOENT') throw notInstalled('setpriv', 'util-linux', result)
+  if (result.error?.code === 'ENOENT') throw notInstalled('setpriv', 'util-linux', result)
+  if (result.error !== undefined) throw notRun(result.error.message, result.error)
   if (result.exitCode === NOT_FOUND) {
-    const missing = /failed to execute prlimit/.test(result.stderr) ? 'prlimit' : 'qemu-img'
+    const missing = /prlimit: not found/.test(result.stderr) ? 'prlimit' : 'qemu-img'
     throw notInstalled(missing, missing === 'qemu-img' ? 'qemu-utils' : 'util-linux', result)
   }
   if (result.exitCode === NOT_RUN) throw notRun(reasonIn(result.stderr, file), result)
-  if (result.timedOut && limits) throw refused(`qemu-img did not understand it within ${limits.wall} s`)
-  if (result.isMaxBuffer) throw refused('qemu-img has more to say of it than can be right: over 4 MiB')
+  if (result.isKilledFor === 'time' && limits) throw refused(`qemu-img did not understand it within ${limits.wall} s`)
+  if (result.isKilledFor === 'output') throw refused('qemu-img has more to say of it than can be right: over 4 MiB')
   if (result.signal === 'SIGXCPU' && limits)
     throw refused(`qemu-img needs more than ${limits.cpu} s of processor time for it`)
   if (/(?:can ?not|could not|failed to|unable to) allocate|out of memory/i.test(result.stderr) && limits) {
@@ -183,12 +183,11 @@ export async function runQemuImg(
     throw refused(`qemu-img would open more than ${OPEN_FILES} files for it`)
   if (CRASHES.includes(result.signal ?? '')) throw refused(`qemu-img crashes on it (${result.signal})`)
   if (result.signal !== undefined) throw refused(`qemu-img was killed while it looked at it (${result.signal})`)
-  if (result.code !== undefined) throw notRun(result.code, result)
   if (/Failed to get .*lock|Is another process using the image/i.test(result.stderr))
     throw new VdcError('FILE_REFUSED', IN_USE.why, { hint: IN_USE.hint })
   if (!exits.includes(result.exitCode ?? 0))
     throw refused(`qemu-img can not ${args[0] === 'convert' ? 'convert' : 'read'} it: ${reasonIn(result.stderr, file)}`)
-  return { stdout: result.stdout ?? '', stderr: result.stderr }
+  return { stdout: result.stdout, stderr: result.stderr }
 }
 
 /** The refusal of an image that a running machine writes to. */

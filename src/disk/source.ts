@@ -26,10 +26,10 @@ export function fileSource(file: { handle: FileHandle; size: number }, limit = N
   const pages = new Map<number, Buffer>()
   let left = limit
 
-  const readFresh = async (at: number, length: number): Promise<Buffer> => {
+  const readFresh = async (at: number, buffer: Buffer): Promise<Buffer> => {
+    const { length } = buffer
     if (length > left) throw new VdcError('FILE_REFUSED', 'is damaged: its headers are too long')
     left -= length
-    const buffer = Buffer.allocUnsafe(length)
     let filled = 0
     while (filled < length) {
       const { bytesRead } = await file.handle.read(buffer, filled, length - filled, at + filled)
@@ -41,23 +41,31 @@ export function fileSource(file: { handle: FileHandle; size: number }, limit = N
   const readPage = async (number: number): Promise<Buffer> => {
     const kept = pages.get(number)
     if (kept !== undefined) return kept
-    const page = await readFresh(number * PAGE, PAGE)
-    // The one that came first goes first.
-    if (pages.size === PAGES) pages.delete(pages.keys().next().value as number)
-    pages.set(number, page)
-    return page
+    // The one that came first goes first; long tables would leave much behind that is to be collected.
+    const [oldest] = pages.size === PAGES ? pages : []
+    if (oldest !== undefined) pages.delete(oldest[0])
+    const page = oldest?.[1].length === PAGE ? oldest[1] : Buffer.allocUnsafe(PAGE)
+    const read = await readFresh(number * PAGE, page)
+    pages.set(number, read)
+    return read
   }
   return {
     size: file.size,
     async read(at, length) {
       if (!Number.isSafeInteger(at) || at < 0 || at >= file.size || length <= 0) return Buffer.alloc(0)
       const end = Math.min(at + length, file.size)
-      if (end - at > LARGE) return readFresh(at, end - at)
-      const first = Math.floor(at / PAGE)
-      const parts: Buffer[] = []
-      for (let number = first; number * PAGE < end; number++) parts.push(await readPage(number))
-      const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
-      return bytes.subarray(at - first * PAGE, end - first * PAGE)
+      if (end - at > LARGE) return readFresh(at, Buffer.allocUnsafe(end - at))
+      const bytes = Buffer.allocUnsafe(end - at)
+      let filled = 0
+      while (filled < bytes.length) {
+        const place = at + filled
+        const page = await readPage(Math.floor(place / PAGE))
+        // A copy, as pages are used again.
+        const copied = page.copy(bytes, filled, place % PAGE)
+        if (copied === 0) break
+        filled += copied
+      }
+      return bytes.subarray(0, filled)
     },
   }
 }

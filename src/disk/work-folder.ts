@@ -1,25 +1,25 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
-import { VdcError } from '../errors.ts'
+import { dirname, join } from 'node:path'
+import { notWritten } from './not-written.ts'
 
 /** Begins the name of every such folder; what follows names who works in it. */
 const PREFIX = '.vdc-manage-work.'
 
 /**
- * Makes a folder for `work`, on the same filesystem as the result will be, and
+ * Makes a folder for `work` beside its result, so on the same filesystem, and
  * removes it whatever happens. Folders that a killed process left are removed as
  * well: a name holds the host and the process that made it.
  *
+ * @param result path that the result is to have.
  * @throws VdcError FILE_NOT_WRITTEN.
  */
-export async function withWorkFolder<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
+export async function withWorkFolder<T>(result: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const parent = dirname(result)
   const host = hostname().replaceAll(/[^\w-]/g, '_')
   await removeLeftOvers(parent, host)
   const folder = await mkdtemp(join(parent, `${PREFIX}${host}.${process.pid}.`)).catch((error) => {
-    throw new VdcError('FILE_NOT_WRITTEN', `Nothing can be written in ${parent}: ${(error as Error).message}`, {
-      cause: error,
-    })
+    throw notWritten(result, error)
   })
   try {
     return await work(folder)

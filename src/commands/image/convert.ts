@@ -2,6 +2,7 @@ import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { fileExpectations } from '../../cli/image-flags.ts'
+import { printable } from '../../cli/printable.ts'
 import { convertFile } from '../../registry/image/convert-file.ts'
 import { FILE_FORMATS, TARGET_FORMATS } from '../../registry/values.ts'
 
@@ -29,7 +30,8 @@ export default class ImageConvert extends BaseCommand {
     const { args, flags: given } = await this.parse(ImageConvert)
     const request = { ...args, ...flags.byColumn(given) }
     const report = await this.watched((watcher) => convertFile(request, watcher, (text) => void this.noteWarning(text)))
-    await this.printText(report.path)
+    // As ls does it: a name goes into a pipe as it is, and may not write upon a terminal.
+    await this.printText(process.stdout.isTTY ? printable(report.path) : report.path)
     return report
   }
 }

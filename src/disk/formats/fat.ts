@@ -49,8 +49,22 @@ export const fat: Inspector = {
     const width = isFat32 ? 32 : clusters < 4085 ? 12 : 16
     const needed = sectors * sectorLength
     const finding: Finding = { at: 0, title: `a FAT${width} filesystem` }
-    return needed > source.size && needed <= FLOPPY
-      ? { ...finding, warnings: [shorterThanClaimed(needed, source.size)] }
-      : { ...finding, end: needed }
+    if (needed <= source.size || needed > FLOPPY) return { ...finding, end: needed }
+    const table = await source.read(reserved * sectorLength, tableLength * sectorLength)
+    const dataAt = (reserved + tables * tableLength + rootLength) * sectorLength
+    const used = lastUsed(table, width, clusters) * clusterLength * sectorLength
+    return { ...finding, end: dataAt + used, warnings: [shorterThanClaimed(needed, source.size)] }
   },
+}
+
+/** Clusters of data up to the last one that is in use; the table counts them from 2. */
+function lastUsed(table: Buffer, width: 12 | 16 | 32, clusters: number): number {
+  for (let cluster = clusters + 1; cluster >= 2; cluster--) {
+    const at = Math.floor((cluster * width) / 8)
+    if (at + 4 > table.length) continue
+    const entry = (table.readUInt32LE(at) >>> (width === 12 && cluster % 2 === 1 ? 4 : 0)) % 2 ** width
+    // Bad ones are marked as such, and hold nothing.
+    if (entry !== 0 && entry !== 2 ** width - 9) return cluster - 1
+  }
+  return 0
 }

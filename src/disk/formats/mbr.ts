@@ -16,11 +16,14 @@ const SIGNATURE = 510
 const PROTECTIVE = 0xee
 const ACTIVE = 0x80
 
-/**
- * Bytes up to which a disk is taken for the made-up one of a boot loader: iPXE's
- * stick has partitions up to 3 MiB, a ZIP drive's geometry, whatever its length.
- */
+/** iPXE's stick has a partition of this type, and up to here the geometry of a ZIP drive, whatever its length. */
+const IPXE = 0xeb
 const NOMINAL = 4 * 1024 * 1024
+/** The one partition of a BSD that has the whole disk, whose sectors nobody counted. */
+const BSD = 0xa5
+const BSD_SECTORS = 50_000
+/** The sectors of a protective partition where they are not to be told. */
+const UNTOLD = 0xffffffff
 
 const NO_GPT = 'has an MBR that protects a GPT, and no GPT'
 
@@ -40,7 +43,12 @@ export const mbr: Inspector = {
     const partitions = partitionsIn(await source.read(0, SECTOR))
     if (partitions === undefined) return undefined
     const real = partitions.filter(({ type }) => type !== PROTECTIVE)
-    if (real.length === 0) return (await hasGpt(source)) ? { at: SIGNATURE } : { at: SIGNATURE, warnings: [NO_GPT] }
+    if (real.length === 0) {
+      if (await hasGpt(source)) return { at: SIGNATURE }
+      const told = partitions.filter(({ length }) => length !== UNTOLD)
+      // A disk of two sectors has room for the header of a GPT at last.
+      return { at: SIGNATURE, warnings: [NO_GPT], end: Math.max(2 * SECTOR, endOf(told)) }
+    }
     const needed = endOf(real)
     if (needed <= source.size || !(await isLoose(source, real))) return { at: SIGNATURE, end: needed }
     return { at: SIGNATURE, warnings: [shorterThanClaimed(needed, source.size)] }
@@ -48,16 +56,15 @@ export const mbr: Inspector = {
 }
 
 /**
- * Says whether a file works though it is shorter than its partitions. One from
- * sector 0 stands for the whole of a disk whose length its maker did not know
- * (isohybrid, "dangerously dedicated" BSD); one that starts in an ISO 9660 volume
- * stands for that.
+ * Says whether a file works though it is shorter than its partitions: one that
+ * starts in an ISO 9660 volume stands for that (isohybrid), and there are those
+ * whose maker did not know the disk ("dangerously dedicated" BSD, iPXE).
  */
 async function isLoose(source: Source, partitions: Partition[]): Promise<boolean> {
   const volumeEnd = await endOfIso9660(source)
-  if (volumeEnd === 0 && endOf(partitions) <= NOMINAL) return true
-  const binding = partitions.filter(({ start }) => start > 0 && start * SECTOR >= volumeEnd)
-  return endOf(binding) <= source.size
+  if (volumeEnd > 0) return endOf(partitions.filter(({ start }) => start * SECTOR >= volumeEnd)) <= source.size
+  if (partitions.some(({ type }) => type === IPXE)) return endOf(partitions) <= NOMINAL
+  return partitions.every(({ type, start, length }) => type === BSD && start === 0 && length === BSD_SECTORS)
 }
 
 function endOf(partitions: Partition[]): number {

@@ -8,6 +8,7 @@ import { isPowerOfTwo } from './shared.ts'
  */
 
 const OEM_AT = 3
+const NO_COPY = 'has no copy of its boot sector behind it: it may have been cut off'
 
 /** A raw disk that is one NTFS filesystem. */
 export const ntfs: Inspector = {
@@ -21,7 +22,10 @@ export const ntfs: Inspector = {
     const isPlausible =
       isPowerOfTwo(sectorLength, 256, 4096) && sector.readUInt16LE(14) === 0 && sector.readUInt8(16) === 0
     if (!isPlausible) return undefined
-    // The copy of the boot sector behind the last sector is not counted, and not needed.
-    return { at: OEM_AT, end: Number(sector.readBigUInt64LE(40)) * sectorLength }
+    const counted = Number(sector.readBigUInt64LE(40)) * sectorLength
+    // The copy of the boot sector behind the last sector is not counted.
+    const missing = counted + sectorLength - source.size
+    if (missing === sectorLength) return { at: OEM_AT, end: counted, warnings: [NO_COPY] }
+    return { at: OEM_AT, end: missing > 0 ? counted + sectorLength : counted }
   },
 }

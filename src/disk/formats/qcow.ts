@@ -43,6 +43,7 @@ export const qcow: Inspector = {
       }
     }
     const shape: Shape = {
+      virtualSize: finding.virtualSize as number,
       cluster: 2 ** clusterBits,
       entries: 2 ** tableBits,
       clusterBits,
@@ -58,6 +59,7 @@ export const qcow: Inspector = {
 }
 
 interface Shape {
+  virtualSize: number
   cluster: number
   clusterBits: number
   /** Entries of a second-level table. */
@@ -85,9 +87,10 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
         const length = Number((entry >> lengthAt) & ((1n << BigInt(shape.clusterBits)) - 1n))
         const start = Number(entry & ((1n << lengthAt) - 1n))
         if (start + length > source.size) layout.table('compressed cluster', start, length)
-      } else if (Number(entry) >= source.size) layout.block(Number(entry))
-      // QEMU writes of the last cluster in the file what has been written to, and no more.
-      else layout.block(Number(entry), Math.min(shape.cluster, source.size - Number(entry)))
+      } else {
+        const left = shape.virtualSize - (first * shape.entries + at / 8) * shape.cluster
+        layout.block(Number(entry), Math.min(shape.cluster, Math.max(left, 0)))
+      }
     }
   }
   return layout

@@ -1,6 +1,7 @@
 import type { Finding, Inspector } from '../inspector.ts'
 import { readWhole, type Source } from '../source.ts'
 import { isInCluster } from './cluster-tables.ts'
+import { endOfQcow2 } from './qcow2-end.ts'
 import { nameIn, needsNewerQemu } from './shared.ts'
 
 /*
@@ -23,6 +24,7 @@ const RAW_DATA_FILE = 1n << 1n
 const EXTENSIONS_END = 0
 const BACKING_FORMAT = 0xe2792aca
 const DATA_FILE_NAME = 0x44415441
+const BITMAPS = 0x23852875
 
 const ZSTD = 1
 
@@ -108,8 +110,23 @@ async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
   ]
   finding.end = Math.max(1 << clusterBits, ...tables.map(({ at, length }) => at + length))
   const cluster = 1 << clusterBits
+  const bitmaps = extensions.get(BITMAPS)
   return {
     ...finding,
+    findEnd: (whole) =>
+      endOfQcow2(whole, {
+        clusterBits,
+        virtualSize: finding.virtualSize,
+        hasSubclusters: (incompatible & EXTENDED_L2) !== 0n,
+        isZstd: finding.features.includes('zstd'),
+        first: { at: Number(header.readBigUInt64BE(40)), entries: header.readUInt32BE(36) },
+        refcounts: { at: Number(header.readBigUInt64BE(48)), entries: (header.readUInt32BE(56) << clusterBits) / 8 },
+        snapshots: { at: Number(header.readBigUInt64BE(64)), entries: snapshots },
+        bitmaps:
+          bitmaps && bitmaps.length >= 24
+            ? { at: Number(bitmaps.readBigUInt64BE(16)), entries: bitmaps.readUInt32BE(0) }
+            : { at: 0, entries: 0 },
+      }),
     findData: (whole, offset) =>
       isInCluster(whole, offset, {
         cluster,

@@ -1,6 +1,6 @@
 import type { Finding, Inspector } from '../inspector.ts'
 import { readWhole } from '../source.ts'
-import { isInCluster } from './cluster-tables.ts'
+import { type ClusterTables, endOfClusters, isInCluster } from './cluster-tables.ts'
 import { LEGACY, nameIn, needsNewerQemu } from './shared.ts'
 
 /*
@@ -15,6 +15,8 @@ const BACKING_FILE = 1n << 0n
 const NEED_CHECK = 1n << 1n
 /** "features": those that a reader must know. */
 const KNOWN = 0b111n
+/** The entry of a cluster that is all zeros. */
+const ZERO_CLUSTER = 1n
 
 export const qed: Inspector = {
   name: 'qed',
@@ -26,22 +28,24 @@ export const qed: Inspector = {
     const features = header.readBigUInt64LE(16)
     const [backingAt, backingLength] = [header.readUInt32LE(56), header.readUInt32LE(60)]
     const [cluster, tableClusters] = [header.readUInt32LE(4), header.readUInt32LE(8)]
+    const virtualSize = Number(header.readBigUInt64LE(48))
+    const tables: ClusterTables = {
+      cluster,
+      tableAt: Number(header.readBigUInt64LE(40)),
+      tableEntries: (cluster * tableClusters) / 8,
+      secondLength: cluster * tableClusters,
+      entryLength: 8,
+      isBigEndian: false,
+      mask: 0xffffffffffffffffn,
+    }
     const finding: Finding = {
-      virtualSize: Number(header.readBigUInt64LE(48)),
+      virtualSize,
       references: [],
       refusals: [],
       warnings: [LEGACY],
-      end: Number(header.readBigUInt64LE(40)) + cluster * tableClusters,
-      findData: (whole, offset) =>
-        isInCluster(whole, offset, {
-          cluster,
-          tableAt: Number(header.readBigUInt64LE(40)),
-          tableEntries: (cluster * tableClusters) / 8,
-          secondLength: cluster * tableClusters,
-          entryLength: 8,
-          isBigEndian: false,
-          mask: 0xffffffffffffffffn,
-        }),
+      end: tables.tableAt + tables.secondLength,
+      findEnd: (whole) => endOfClusters(whole, tables, virtualSize, ZERO_CLUSTER),
+      findData: (whole, offset) => isInCluster(whole, offset, tables),
     }
     if (features & BACKING_FILE || backingAt !== 0 || backingLength !== 0) {
       const name = await nameIn(source, backingAt, Math.min(backingLength, 1023))

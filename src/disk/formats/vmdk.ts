@@ -2,7 +2,7 @@ import { VdcError } from '../../errors.ts'
 import type { Finding, Inspector } from '../inspector.ts'
 import { Layout } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
-import { needsNewerQemu } from './shared.ts'
+import { isPowerOfTwo, needsNewerQemu } from './shared.ts'
 import { describeParts } from './vmdk-descriptor.ts'
 
 /*
@@ -105,7 +105,7 @@ function shapeOf(
   const entries = header.readUInt32LE(44)
   const virtualSize = Number(header.readBigUInt64LE(12)) * SECTOR
   // QEMU takes at most 64 MiB, and tables of 512 entries.
-  if (grain < SECTOR || grain > 64 * 1024 * 1024 || entries < 1 || entries > 512) {
+  if (!isPowerOfTwo(grain, SECTOR, 64 * 1024 * 1024) || entries < 1 || entries > 512) {
     return `grains of ${grain} bytes, tables of ${entries} entries`
   }
   return {

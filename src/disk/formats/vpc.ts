@@ -1,4 +1,4 @@
-import type { Finding, Inspector } from '../inspector.ts'
+import type { Finding, Inspector, Refusal } from '../inspector.ts'
 import { Layout } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
 import { needsNewerQemu } from './shared.ts'
@@ -12,8 +12,10 @@ import { needsNewerQemu } from './shared.ts'
 
 const COOKIE = 'conectix'
 const FOOTER = 512
-/** Virtual PC wrote footers without their last byte. */
+/** Virtual PC wrote footers without their last byte, before its version 5. */
 const OLD_FOOTER = 511
+const OLD_MAKER = 'vpc '
+const FIRST_WHOLE = 0x00050000
 const SECTOR = 512
 const HEADER = 1024
 const [FIXED, DYNAMIC, DIFFERENCING] = [2, 3, 4]
@@ -30,23 +32,37 @@ export const vpc: Inspector = {
   title: 'a VHD image',
   async inspect(source) {
     if ((await cookieAt(source, 0)) === COOKIE) return inspectDynamic(source)
-    for (const length of [FOOTER, OLD_FOOTER]) {
-      const at = source.size - length
-      if (at > 0 && (await cookieAt(source, at)) === COOKIE) return inspectFixed(source, at)
-    }
-    return undefined
+    const at = await findFooter(source)
+    return at === undefined ? undefined : inspectFixed(source, at)
   },
+}
+
+/** Where the footer at the file's end is. */
+async function findFooter(source: Source): Promise<number | undefined> {
+  for (const at of [source.size - FOOTER, source.size - OLD_FOOTER]) {
+    if (at > 0 && (await cookieAt(source, at)) === COOKIE) return at
+  }
+  return undefined
 }
 
 async function cookieAt(source: Source, at: number): Promise<string> {
   return (await source.read(at, COOKIE.length)).toString('latin1')
 }
 
+/** The refusal of a footer that lacks its last byte, and was never made so. */
+function cutIn(footer: Buffer): Refusal[] {
+  const isOld = footer.toString('latin1', 28, 32) === OLD_MAKER && footer.readUInt32BE(32) < FIRST_WHOLE
+  if (footer.length === FOOTER || isOld) return []
+  return [{ why: 'is damaged or truncated: the footer at its end is not whole' }]
+}
+
 /** A disk whose only sign is the footer behind it. */
 async function inspectFixed(source: Source, at: number): Promise<Finding> {
   const footer = Buffer.alloc(FOOTER)
-  footer.set(await source.read(at, FOOTER))
+  const bytes = await source.read(at, FOOTER)
+  footer.set(bytes)
   const finding = inspectFooter(footer)
+  finding.refusals?.push(...cutIn(bytes))
   const type = footer.readUInt32BE(60)
   if (type !== FIXED) {
     finding.refusals?.push({ why: 'is damaged: it ends as a dynamic VHD image, and does not begin as one' })
@@ -91,10 +107,10 @@ async function inspectDynamic(source: Source): Promise<Finding> {
     finding.refusals?.push({ why: `is damaged: ${shape.entries} blocks of ${shape.blockSize} bytes are not its disk` })
     return finding
   }
-  const ends = await Promise.all([FOOTER, OLD_FOOTER].map((length) => cookieAt(source, source.size - length)))
-  if (!ends.includes(COOKIE)) {
+  const footerAt = await findFooter(source)
+  if (footerAt === undefined) {
     finding.refusals?.push({ why: `is damaged or truncated: the footer is missing at its end` })
-  }
+  } else finding.refusals?.push(...cutIn(await source.read(footerAt, FOOTER)))
   return { ...finding, end: shape.tableAt + shape.entries * 4, readLayout: (whole) => readLayout(whole, shape) }
 }
 

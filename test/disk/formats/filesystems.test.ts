@@ -218,8 +218,15 @@ test.each([
   [
     'a protective MBR only',
     [{ type: 0xee, start: 1, length: 0xffffffff }],
-    { warnings: ['has an MBR that protects a GPT, and no GPT'] },
+    { warnings: ['has an MBR that protects a GPT, and no GPT'], end: 1024 },
   ],
+  [
+    'a protective MBR of a disk that was cut before its GPT',
+    [{ type: 0xee, start: 1, length: 16383 }],
+    { warnings: ['has an MBR that protects a GPT, and no GPT'], end: 16384 * 512 },
+  ],
+  ['a small disk, cut', [{ type: LINUX, start: 1, length: 4095 }], { end: 4096 * 512 }],
+  ['a partition of the whole disk, cut', [{ status: 0x80, type: LINUX, start: 0, length: 4096 }], { end: 4096 * 512 }],
   ['cut', [{ type: LINUX, start: 2048, length: 1000000 }], { end: 1002048 * 512 }],
   [
     "iPXE's stick, which is shorter than its partitions",
@@ -287,7 +294,7 @@ test.each(MADE)('%s, made byte by byte', async (title, bytes) => {
   expect(await answersOnBytes(bytes)).toMatchObject([{ title, kind: 'contents', end: MIB }])
 })
 
-test('a floppy image may be shorter than its filesystem; a larger disk may not', async () => {
+test('a floppy image may be shorter than its filesystem, but not than its files; a larger disk may not', async () => {
   const folder = newFolder()
   try {
     for (const [size, isAllowed] of [
@@ -299,7 +306,13 @@ test('a floppy image may be shorter than its filesystem; a larger disk may not',
       await execa('/usr/sbin/mkfs.vfat', ['-C', path, `${size}`])
       const answers = await answersOnFile(path, 300 * 1024)
       expect(isRefused(answers, 300 * 1024)).toBe(!isAllowed)
-      if (isAllowed) expect(answers[0]?.warnings).toEqual(warningOf(size * 1024, 300 * 1024))
+      if (!isAllowed) continue
+      expect(answers[0]?.warnings).toEqual(warningOf(size * 1024, 300 * 1024))
+      const content = join(folder.path, 'content')
+      writeFileSync(content, noise(400 * 1024, size))
+      await execa('mcopy', ['-i', path, content, '::content'])
+      expect(isRefused(await answersOnFile(path, 300 * 1024), 300 * 1024)).toBe(true)
+      expect(isRefused(await answersOnFile(path, 500 * 1024), 500 * 1024)).toBe(false)
     }
   } finally {
     folder.remove()

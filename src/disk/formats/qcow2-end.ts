@@ -1,0 +1,221 @@
+import { inflateRawSync, constants as zlib } from 'node:zlib'
+import { readWhole, type Source } from '../source.ts'
+
+/*
+ * How far the tables of a qcow2 image and what they refer to reach into its file:
+ * https://www.qemu.org/docs/master/interop/qcow2.html, "Host cluster management",
+ * "Cluster mapping", "Snapshots" and "Bitmaps extension". `qemu-img check` compares
+ * the tables with each other, but takes a last cluster that is partly missing for whole.
+ */
+
+/** Where an image says that its tables are. */
+export interface Qcow2Shape {
+  clusterBits: number
+  virtualSize: number
+  /** Entries of second-level tables tell of 32 parts of each cluster ("Extended L2 Entries"). */
+  hasSubclusters: boolean
+  isZstd: boolean
+  /** The first-level table. */
+  first: Table
+  refcounts: Table
+  snapshots: Table
+  /** The bitmap directory; its entries count bitmaps. */
+  bitmaps: Table
+}
+
+/** Byte at which a table starts, and how many entries it has. */
+interface Table {
+  at: number
+  entries: number
+}
+
+const SECTOR = 512
+/** Bytes of tables that are read at once. */
+const STEP = 1024 * 1024
+/** Clusters of a file for which it is kept which of them were walked through, a bit each. */
+const SEEN_LIMIT = 2 ** 28
+/** In the upper half of an entry: the bits of the offset, and that the cluster is compressed. */
+const [OFFSET_HIGH, COMPRESSED_HIGH] = [0x00ffffff, 0x40000000]
+/** In the lower half: the bits of the offset, and that the cluster reads as zeros whatever is there. */
+const [OFFSET_LOW, ZERO_LOW] = [0xfffffe00, 1]
+
+/** Byte behind the last one that an image refers to. It stops early at what lies beyond the file's end. */
+export async function endOfQcow2(source: Source, shape: Qcow2Shape): Promise<number> {
+  return new Walk(source, shape).findEnd()
+}
+
+class Walk {
+  readonly #source: Source
+  readonly #shape: Qcow2Shape
+  readonly #cluster: number
+  readonly #seen: Uint8Array | undefined
+  #end = 0
+  /** Bytes of tables that were read: more than the file has are walked through in circles. */
+  #tableBytes = 0
+  #lastCompressed = { at: 0, end: 0 }
+
+  constructor(source: Source, shape: Qcow2Shape) {
+    this.#source = source
+    this.#shape = shape
+    this.#cluster = 2 ** shape.clusterBits
+    const clusters = Math.ceil(source.size / this.#cluster)
+    if (clusters <= SEEN_LIMIT) this.#seen = new Uint8Array(Math.ceil(clusters / 8))
+  }
+
+  async findEnd(): Promise<number> {
+    const { first, refcounts, virtualSize } = this.#shape
+    for await (const { at } of this.#offsetsIn(refcounts)) this.#reach(at + this.#cluster)
+    await this.#followFirst(first, virtualSize)
+    await this.#followSnapshots()
+    await this.#followBitmaps()
+    return (await this.#isLastCompressedWhole()) ? this.#end : Math.max(this.#end, this.#lastCompressed.end)
+  }
+
+  #reach(end: number): void {
+    if (end > this.#end) this.#end = end
+  }
+
+  get #isDone(): boolean {
+    return this.#end > this.#source.size || this.#tableBytes > this.#source.size
+  }
+
+  /** The entries of a table, as bytes. */
+  async *#piecesOf(at: number, length: number): AsyncGenerator<Buffer> {
+    this.#reach(at + length)
+    this.#tableBytes += length
+    for (let from = 0; from < length && !this.#isDone; from += STEP)
+      yield await readWhole(this.#source, at + from, Math.min(STEP, length - from))
+  }
+
+  /** The offsets of clusters in a table of 8 bytes each; those that are 0 mean none. */
+  async *#offsetsIn({ at, entries }: Table): AsyncGenerator<{ index: number; at: number }> {
+    let index = 0
+    for await (const piece of this.#piecesOf(at, entries * 8)) {
+      for (let each = 0; each < piece.length && !this.#isDone; each += 8, index++) {
+        const offset = offsetAt(piece, each)
+        if (offset !== 0) yield { index, at: offset }
+      }
+    }
+  }
+
+  async #followFirst(table: Table, diskSize: number): Promise<void> {
+    const entryLength = this.#shape.hasSubclusters ? 16 : 8
+    const entries = this.#cluster / entryLength
+    for await (const { index, at } of this.#offsetsIn(table)) {
+      if (this.#wasSeen(at)) continue
+      let guest = index * entries * this.#cluster
+      for await (const piece of this.#piecesOf(at, this.#cluster)) {
+        for (let each = 0; each < piece.length; each += entryLength, guest += this.#cluster)
+          this.#followEntry(piece, each, diskSize - guest)
+      }
+    }
+  }
+
+  /** @param left bytes of the disk from this cluster on; what a snapshot keeps of a machine's memory lies behind it. */
+  #followEntry(table: Buffer, at: number, left: number): void {
+    const [high, low] = [table.readUInt32BE(at), table.readUInt32BE(at + 4)]
+    if (high & COMPRESSED_HIGH) {
+      const cluster = compressedAt(table.readBigUInt64BE(at), this.#shape.clusterBits)
+      if (cluster.at > this.#lastCompressed.at) this.#lastCompressed = cluster
+      return
+    }
+    const offset = offsetAt(table, at)
+    if (offset === 0) return
+    if (this.#shape.hasSubclusters) {
+      const allocated = 32 - Math.clz32(table.readUInt32BE(at + 12))
+      if (allocated > 0) this.#reach(offset + within((allocated * this.#cluster) / 32, left))
+    } else if (!(low & ZERO_LOW)) this.#reach(offset + within(this.#cluster, left))
+  }
+
+  #wasSeen(offset: number): boolean {
+    const cluster = Math.floor(offset / this.#cluster)
+    const [byte, bit] = [Math.floor(cluster / 8), 1 << (cluster % 8)]
+    if (this.#seen === undefined || byte >= this.#seen.length) return false
+    const was = ((this.#seen[byte] as number) & bit) !== 0
+    this.#seen[byte] = (this.#seen[byte] as number) | bit
+    return was
+  }
+
+  async #followSnapshots(): Promise<void> {
+    let { at } = this.#shape.snapshots
+    for (let left = this.#shape.snapshots.entries; left > 0 && !this.#isDone; left--) {
+      const head = await readWhole(this.#source, at, 56)
+      const extra = head.readUInt32BE(36)
+      const diskSize = extra >= 16 ? Number(head.readBigUInt64BE(48)) : this.#shape.virtualSize
+      const end = at + 40 + extra + head.readUInt16BE(12) + head.readUInt16BE(14)
+      this.#reach(end)
+      await this.#followFirst({ at: Number(head.readBigUInt64BE(0)), entries: head.readUInt32BE(8) }, diskSize)
+      at = aligned(end, 8)
+    }
+  }
+
+  async #followBitmaps(): Promise<void> {
+    let { at } = this.#shape.bitmaps
+    for (let left = this.#shape.bitmaps.entries; left > 0 && !this.#isDone; left--) {
+      const head = await readWhole(this.#source, at, 24)
+      const table = { at: Number(head.readBigUInt64BE(0)), entries: head.readUInt32BE(8) }
+      for await (const data of this.#offsetsIn(table)) this.#reach(data.at + this.#cluster)
+      at = aligned(at + 24 + head.readUInt16BE(18) + head.readUInt32BE(20), 8)
+      this.#reach(at)
+    }
+  }
+
+  /**
+   * Compressed clusters count whole sectors, the last of which the file need not
+   * have to its end: only the data tells whether it does.
+   */
+  async #isLastCompressedWhole(): Promise<boolean> {
+    const { at, end } = this.#lastCompressed
+    const { size } = this.#source
+    if (end <= size) return true
+    if (end > aligned(size, SECTOR) || at >= size) return false
+    const data = await readWhole(this.#source, at, size - at)
+    return this.#shape.isZstd ? isWholeZstd(data) : isWholeDeflate(data, this.#cluster)
+  }
+}
+
+function offsetAt(table: Buffer, at: number): number {
+  return (table.readUInt32BE(at) & OFFSET_HIGH) * 2 ** 32 + ((table.readUInt32BE(at + 4) & OFFSET_LOW) >>> 0)
+}
+
+/** "Compressed Clusters Descriptor". */
+function compressedAt(entry: bigint, clusterBits: number): { at: number; end: number } {
+  const offsetBits = BigInt(70 - clusterBits)
+  const at = Number(entry & ((1n << offsetBits) - 1n))
+  const more = Number((entry & ((1n << 62n) - 1n)) >> offsetBits)
+  return { at, end: (Math.floor(at / SECTOR) + 1 + more) * SECTOR }
+}
+
+function within(length: number, left: number): number {
+  return left > 0 ? Math.min(length, left) : 1
+}
+
+function aligned(at: number, to: number): number {
+  return Math.ceil(at / to) * to
+}
+
+function isWholeDeflate(data: Buffer, cluster: number): boolean {
+  try {
+    return inflateRawSync(data, { finishFlush: zlib.Z_FINISH, maxOutputLength: cluster }).length === cluster
+  } catch {
+    return false
+  }
+}
+
+/** RFC 8878, sections 3.1.1 and 3.1.1.2: goes from block to block, and looks at none. */
+function isWholeZstd(data: Buffer): boolean {
+  if (data.length < 6) return false
+  const descriptor = data.readUInt8(4)
+  const isSingleSegment = (descriptor & 0x20) !== 0
+  const sizeLength = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6] as number
+  const dictionaryLength = [0, 1, 2, 4][descriptor & 3] as number
+  let at = 5 + (isSingleSegment ? 0 : 1) + dictionaryLength + sizeLength
+  for (let isLast = false; !isLast; ) {
+    if (at + 3 > data.length) return false
+    const block = data.readUIntLE(at, 3)
+    isLast = (block & 1) !== 0
+    // Of one byte repeated, the length is not that of the data.
+    at += 3 + (((block >> 1) & 3) === 1 ? 1 : block >> 3)
+  }
+  return at + (descriptor & 4) <= data.length
+}
