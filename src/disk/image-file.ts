@@ -38,7 +38,9 @@ const KERNEL_FILESYSTEMS: Readonly<Record<number, string>> = {
  */
 export async function openImageFile(path: string): Promise<ImageFile> {
   if (path === '') throw new VdcError('FILE_REFUSED', 'The path of the image file is empty')
+  requireText(path)
   const resolved = await attempt(path, () => realpath(path))
+  requireText(resolved)
   // Looked at before it is opened: opening a device may do things.
   requireRegular(resolved, await attempt(path, () => stat(resolved, { bigint: true })))
   const filesystem = KERNEL_FILESYSTEMS[(await attempt(path, () => statfs(resolved))).type]
@@ -99,6 +101,12 @@ export async function isUnchanged(file: ImageFile): Promise<boolean> {
 /** The error for an open file that can't be read, as on a broken disk; `why` is the system's word for it. */
 export function unreadable(file: ImageFile, why: string, cause?: unknown): VdcError {
   return refused(`The file ${file.path} can not be read: ${why}`, undefined, cause)
+}
+
+/** Refuses a name that is no UTF-8: its bytes are lost before they come here, and no URI could hold it. */
+function requireText(path: string): void {
+  if (!path.includes('\ufffd')) return
+  throw refused(`The path ${path} is not UTF-8`, 'Rename the file or its folder to letters, digits and -._~')
 }
 
 function requireRegular(path: string, stats: BigIntStats): void {
