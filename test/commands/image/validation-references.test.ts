@@ -301,7 +301,9 @@ describe('an image that refers to anything outside itself', () => {
     await expectRefused(database, ['image', 'add', 'local', at(name), '--account-id', 'a-shpoolxx'], {
       exit: 3,
       message: says,
-      hint: /\.(?:gz|tar)$/.test(name) ? 'convert' : `qemu-img convert -f`,
+      hint: /\.(?:gz|tar)$/.test(name)
+        ? 'Unpack it, as DISK here. Make one file of it: qemu-img convert -f'
+        : 'Make one file of it: qemu-img convert -f',
     })
   })
 
