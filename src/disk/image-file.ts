@@ -48,14 +48,23 @@ export async function openImageFile(path: string): Promise<ImageFile> {
     throw refused(`${resolved} is no file of a disk: the kernel makes up what is in ${filesystem}`)
   const handle = await attempt(path, () => open(resolved, constants.O_RDONLY | constants.O_NONBLOCK))
   try {
-    const opened = await handle.stat({ bigint: true })
-    requireRegular(resolved, opened)
-    if (opened.size === 0n) throw refused(`The file ${resolved} is empty`)
-    return { path: resolved, handle, size: Number(opened.size), opened }
+    return await imageFileOf(resolved, handle)
   } catch (error) {
     await handle.close()
     throw error
   }
+}
+
+/**
+ * Makes an image file of one that is open.
+ *
+ * @throws VdcError FILE_REFUSED for what is no regular file or is empty.
+ */
+export async function imageFileOf(path: string, handle: FileHandle): Promise<ImageFile> {
+  const opened = await handle.stat({ bigint: true })
+  requireRegular(path, opened)
+  if (opened.size === 0n) throw refused(`The file ${path} is empty`)
+  return { path, handle, size: Number(opened.size), opened }
 }
 
 export async function closeImageFile(file: ImageFile): Promise<void> {

@@ -105,7 +105,10 @@ async function inspectDisk(
     () => checkEnding(inspection, path, inspection.fileFormat as string, expected.format),
     () => checkSize(inspection, expected),
     () => checkContents(inspection, identity),
-    async () => (file === undefined ? [] : askQemu(inspection, file, watcher.cancellation)),
+    async () =>
+      file === undefined
+        ? []
+        : askQemu(inspection, file, identity.image?.finding.otherVirtualSize, watcher.cancellation),
     async () => (inspection.fileFormat === 'raw' ? [] : checkLayout(identity, whole)),
     async () => (file === undefined ? [] : checkWithQemu(inspection, file, watcher.cancellation)),
   ]
