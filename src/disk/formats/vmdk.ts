@@ -12,6 +12,10 @@ import { describeParts } from './vmdk-descriptor.ts'
  */
 
 const MAGIC = 'KDMV'
+/** An extent of ESX, and of the version before; QEMU takes it for VMDK as well (block/vmdk.c). */
+const OLD_MAGIC = 'COWD'
+/** What names an extent that does not describe itself. */
+const DESCRIPTOR_ELSEWHERE = 'a VMDK descriptor in another file, being one extent of an image'
 const SECTOR = 512
 /** A directory that lies at the file's end is found through a copy of the header there. */
 const AT_END = 0xffffffffffffffffn
@@ -29,7 +33,9 @@ export const vmdk: Inspector = {
   kind: 'image',
   title: 'a VMDK image',
   async inspect(source) {
-    if ((await source.read(0, MAGIC.length)).toString('latin1') !== MAGIC) return undefined
+    const magic = (await source.read(0, MAGIC.length)).toString('latin1')
+    if (magic === OLD_MAGIC) return { references: [DESCRIPTOR_ELSEWHERE] }
+    if (magic !== MAGIC) return undefined
     const header = await readWhole(source, 0, SECTOR)
     const version = header.readUInt32LE(4)
     const flags = header.readUInt32LE(8)
@@ -45,7 +51,7 @@ export const vmdk: Inspector = {
     const descriptorAt = Number(header.readBigUInt64LE(28)) * SECTOR
     const descriptorLength = Number(header.readBigUInt64LE(36)) * SECTOR
     if (descriptorAt === 0 || finding.virtualSize === 0) {
-      finding.references?.push('a VMDK descriptor in another file, being one extent of an image')
+      finding.references?.push(DESCRIPTOR_ELSEWHERE)
       return finding
     }
     const descriptor = await readWhole(source, descriptorAt, Math.min(descriptorLength, DESCRIPTOR_LIMIT))

@@ -89,24 +89,17 @@ describe('paths that are no files', () => {
   ]
   test.each(PATHS)('%s', (_, path, says) => refuse(path, says))
 
-  test('each is refused at once', async () => {
-    /** The best of some runs, as a busy machine disturbs them. */
-    const timeOf = async (...args: string[]) => {
-      const times: number[] = []
-      for (let run = 0; run < 3; run++) {
-        const start = performance.now()
-        await vdcManage(args, { database })
-        times.push(performance.now() - start)
-      }
-      return Math.min(...times)
+  test.each(PATHS)('%s is refused at once', async (_, path) => {
+    const timeOf = async (args: string[]) => {
+      const start = performance.now()
+      await vdcManage(args, { database })
+      return performance.now() - start
     }
-    // The same command that never comes to look at a file.
-    const plain = await timeOf(...add(at('missing'), '--uuid', 'bo-wrong'))
-    for (const [name, path] of PATHS)
-      expect({ name, ms: (await timeOf(...add(path))) - plain }).toEqual({
-        name,
-        ms: expect.toSatisfy((ms) => ms < 200),
-      })
+    // The same command without a look at a file, side by side; a busy machine disturbs some of the pairs.
+    let least = Number.POSITIVE_INFINITY
+    for (let pair = 0; pair < 10 && least > 50; pair++)
+      least = Math.min(least, (await timeOf(add(path))) - (await timeOf(add(path, '--uuid', 'bo-wrong'))))
+    expect(least).toBeLessThan(50)
   })
 
   test('no permission, for the file or its folder', async () => {
