@@ -4,7 +4,7 @@ import { CHANGED, type ImageFile, isUnchanged } from './image-file.ts'
 import { DEFAULT_MAX_SIZE, type Expectation, type Inspection, namingFile } from './inspection.ts'
 import type { Refusal } from './inspector.ts'
 import { askQemu, checkWithQemu } from './qemu-checks.ts'
-import { type Identity, recognise } from './recognise.ts'
+import { type Identity, recognise, titleOf } from './recognise.ts'
 import { refusalIn } from './refusal.ts'
 import { fileSource, type Source, truncated } from './source.ts'
 import { unpack } from './unpack.ts'
@@ -103,6 +103,7 @@ async function inspectDisk(
     () => checkEnding(inspection, path, inspection.fileFormat as string, expected.format),
     () => checkSize(inspection, expected),
     () => checkContents(inspection, identity),
+    () => requireFile(identity, file),
     async () => (file === undefined ? [] : askQemu(inspection, file, watcher.cancellation)),
     async () => (inspection.fileFormat === 'raw' ? [] : checkLayout(identity, whole)),
     async () => (file === undefined ? [] : checkWithQemu(inspection, file, watcher.cancellation)),
@@ -112,6 +113,12 @@ async function inspectDisk(
     if (refusals.length > 0) return refusals
   }
   return []
+}
+
+/** Refuses an image with a format of its own that nobody unpacked, so that nothing could look at it as a whole. */
+function requireFile({ image }: Identity, file: ImageFile | undefined): Refusal[] {
+  if (file !== undefined || image === undefined || image.finding.isRawToo) return []
+  return [{ why: `is unclear: only its end shows that it is ${titleOf(image)}` }]
 }
 
 /** Refuses an image whose tables lead beyond the file's end, or over each other. */

@@ -9,6 +9,13 @@ export interface Source {
   read(at: number, length: number): Promise<Buffer>
 }
 
+/** What is thrown for bytes of a packed image that are neither at its start nor at its end. */
+export class NotKept extends VdcError {
+  constructor() {
+    super('FILE_REFUSED', 'has headers where a packed image can have none')
+  }
+}
+
 /** Bytes that are read at once, so that small tables beside each other cost one reading. */
 const PAGE = 64 * 1024
 /** Pages that are kept. */
