@@ -35,7 +35,7 @@ export async function inspectImage(file: ImageFile, expected: Expectation, watch
     warnings: [],
     refusals: [],
   }
-  const whole = fileSource(file)
+  const whole = fileSource(file, undefined, watcher.cancellation)
   const refusals = await refusalsOf(async () => {
     const identity = await recognise(fileSource(file, HEADER_LIMIT), whole)
     const packed = identity.packed?.inspector.name ?? ''
@@ -76,7 +76,7 @@ async function inspectPacked(
     const { source, file: inner } = await unpacked.finish(packing.unpackedSize)
     const misnamed = checkEnding(inspection, file.path, packing.containerFormat, undefined)
     if (misnamed.length > 0) return misnamed
-    const whole = inner === undefined ? source : fileSource(inner)
+    const whole = inner === undefined ? source : fileSource(inner, undefined, watcher.cancellation)
     const identity = await recognise(inner === undefined ? source : fileSource(inner, HEADER_LIMIT), whole)
     return await inspectDisk(
       inspection,

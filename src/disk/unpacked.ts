@@ -6,6 +6,7 @@ import type { ImageFile } from './image-file.ts'
 import { NotKept, type Source } from './source.ts'
 import { unpack } from './unpack.ts'
 import type { Watcher } from './watcher.ts'
+import { isZero } from './zeros.ts'
 
 /** Bytes of the start and of the end of what is unpacked that are kept: enough for every signature. */
 const HEAD = 1024 * 1024
@@ -135,15 +136,6 @@ export async function withUnpackedFile<T>(
   } finally {
     await unpacked.close()
   }
-}
-
-const ZEROS = Buffer.alloc(64 * 1024)
-function isZero(bytes: Buffer): boolean {
-  for (let at = 0; at < bytes.length; at += ZEROS.length) {
-    const part = bytes.subarray(at, at + ZEROS.length)
-    if (!part.equals(ZEROS.subarray(0, part.length))) return false
-  }
-  return true
 }
 
 /** Makes a temporary file that has lost its name already: however this process ends, its space is free then. */

@@ -2,6 +2,7 @@ import { VdcError } from '../../errors.ts'
 import type { Finding, Inspector } from '../inspector.ts'
 import { Layout } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
+import { piecesOfTable } from '../table-pieces.ts'
 import { isPowerOfTwo, needsNewerQemu } from './shared.ts'
 import { describeParts } from './vmdk-descriptor.ts'
 
@@ -147,21 +148,31 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
   if (shape.footerAt !== undefined) layout.table('footer', shape.footerAt, FOOTER)
   if (layout.refusal()) return layout
   let lastCompressed = 0
-  for (let first = 0; first < shape.directoryLength; first += 4) {
-    const tableAt = (await readWhole(source, shape.directoryAt + first, 4)).readUInt32LE(0) * SECTOR
-    if (tableAt === 0) continue
-    if (!layout.table('grain table', tableAt, shape.tableLength)) return layout
-    const table = await readWhole(source, tableAt, shape.tableLength)
-    for (let at = 0; at < table.length; at += 4) {
-      const entry = table.readUInt32LE(at)
-      if (entry === 0 || (entry === ZERO_GRAIN && shape.marksZeros)) continue
-      const left = shape.virtualSize - ((first / 4) * (shape.tableLength / 4) + at / 4) * shape.grain
-      if (!shape.isCompressed) layout.block(entry * SECTOR, Math.min(shape.grain, Math.max(left, 0)))
-      else if (entry * SECTOR > lastCompressed) lastCompressed = entry * SECTOR
+  for await (const directory of piecesOfTable(source, shape.directoryAt, shape.directoryLength)) {
+    for (let first = 0; first < directory.bytes.length; first += 4) {
+      const tableAt = directory.bytes.readUInt32LE(first) * SECTOR
+      if (tableAt === 0) continue
+      if (!layout.table('grain table', tableAt, shape.tableLength)) return layout
+      const table = await readWhole(source, tableAt, shape.tableLength)
+      const left = shape.virtualSize - ((directory.from + first) / 4) * ENTRIES * shape.grain
+      lastCompressed = Math.max(lastCompressed, addGrains(layout, table, left, shape))
     }
   }
   if (lastCompressed > 0) layout.table('last grain', lastCompressed, await compressedLength(source, lastCompressed))
   return layout
+}
+
+/** Adds the grains of a table, and returns where the last compressed one is. */
+function addGrains(layout: Layout, table: Buffer, bytesLeft: number, shape: Shape): number {
+  let left = bytesLeft
+  let lastCompressed = 0
+  for (let at = 0; at < table.length; at += 4, left -= shape.grain) {
+    const entry = table.readUInt32LE(at)
+    if (entry === 0 || (entry === ZERO_GRAIN && shape.marksZeros)) continue
+    if (!shape.isCompressed) layout.block(entry * SECTOR, Math.min(shape.grain, Math.max(left, 0)))
+    else if (entry * SECTOR > lastCompressed) lastCompressed = entry * SECTOR
+  }
+  return lastCompressed
 }
 
 /** Bytes of a compressed grain with its marker: its address, its length, the data. */
