@@ -40,7 +40,7 @@ export function endingFor(format: string): string {
   return format === 'vpc' ? 'vhd' : format
 }
 
-/** A path without the ending of a compressed file: of `lucid.qcow2.gz` the name of what is in it. */
+/** A path without the ending of what is packed: of `lucid.qcow2.gz` the name of what is in it. */
 export function withoutPacking(path: string): string {
-  return path.replace(/\.(?:gz|tgz|tar)$/i, '')
+  return path.replace(/\.(?:(?:tar\.)?gz|tgz|tar)$/i, '')
 }

@@ -1,10 +1,11 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { vdcManage, vdcManageJson } from '../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../support/databases.ts'
-import { newFolder } from '../support/images.ts'
+import { hashOf, newFolder, rawDisk } from '../support/images.ts'
 import { expectRefused } from '../support/refusals.ts'
 
 const BLOCK = 512
@@ -47,7 +48,7 @@ function pax(key: string, value: string): Buffer {
 }
 
 const END = Buffer.alloc(2 * BLOCK)
-const DISK = Buffer.alloc(2 * BLOCK, 'disk')
+const DISK = rawDisk(2 * BLOCK)
 
 describe('backupobject add --from-file of a tar archive', () => {
   let database: TestDatabase
@@ -61,7 +62,8 @@ describe('backupobject add --from-file of a tar archive', () => {
     folder.remove()
   })
   function file(...parts: Buffer[]): string {
-    const path = join(folder.path, `${++files}.tar`)
+    const isGzip = parts[0]?.readUInt16BE(0) === 0x1f8b
+    const path = join(folder.path, `${++files}.${isGzip ? 'tgz' : 'tar'}`)
     writeFileSync(path, Buffer.concat(parts))
     return path
   }
@@ -107,7 +109,6 @@ describe('backupobject add --from-file of a tar archive', () => {
     ['without a signature, as the oldest', [member({ body: DISK, magic: '' }), END], 'tar', 1024],
     ['the oldest in gzip', [gzipSync(Buffer.concat([member({ body: DISK, magic: '' }), END]))], 'tgz', 1024],
     ['with a size in pax', [pax('size', '1024'), member({ body: DISK, size: '00000000000' }), END], 'tar', 1024],
-    ['with a sparse size in pax', [pax('GNU.sparse.realsize', '4096'), member({ body: DISK }), END], 'tar', 4096],
     [
       'with settings for all',
       [member({ type: 'g', body: Buffer.from('11 a=bcdef\n') }), member({ body: DISK }), END],
@@ -120,10 +121,49 @@ describe('backupobject add --from-file of a tar archive', () => {
     expect(run).toMatchObject({ code: 0, stderr: '' })
     const shown = await vdcManageJson(['backupobject', 'show', run.stdout.trim()], { database })
     expect(shown).toMatchObject({ container_format: format, size })
-    // A disk image is none of these, so image add local refuses it.
+    const image = await vdcManageJson(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
+    expect(image).toMatchObject({ file_format: 'raw', backup_object_id: shown.id })
+  })
+
+  /** Boot sector, holes and a last sector: the unpacked file of every form of sparse archive. */
+  const HOLES = rawDisk(3 * 1024 * 1024)
+  HOLES.write('end', HOLES.length - BLOCK)
+
+  test.each([
+    ['gnu', '--format=gnu'],
+    ['0.0', '--format=pax --sparse-version=0.0'],
+    ['0.1', '--format=pax --sparse-version=0.1'],
+    ['1.0', '--format=pax --sparse-version=1.0'],
+  ])('takes what tar -S makes, in the form %s', async (name, options) => {
+    writeFileSync(join(folder.path, 'whole.raw'), HOLES)
+    const path = join(folder.path, `sparse-${name}.tar`)
+    const command = `cp --sparse=always whole.raw holes.raw && tar -S ${options} -cf ${path} holes.raw`
+    await execa('bash', ['-c', command], { cwd: folder.path })
+    // It is worth a test only with the holes left out.
+    expect(statSync(path).size).toBeLessThan(100_000)
+    const image = await vdcManageJson(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
+    expect(image).toMatchObject({
+      file_format: 'raw',
+      backup_object: {
+        container_format: 'tar',
+        size: HOLES.length,
+        allocation_size: statSync(path).size,
+        checksum: hashOf(path, 'md5'),
+      },
+    })
+    const cut = join(folder.path, `cut-${name}.tar`)
+    writeFileSync(cut, readFileSync(path).subarray(0, 3 * BLOCK))
+    await expectRefused(database, ['image', 'add', 'local', cut, '--account-id', 'a-shpoolxx'], {
+      exit: 3,
+      message: 'is a damaged or cut off tar archive',
+    })
+  })
+
+  test('a sparse size without the map of the holes is damage', async () => {
+    const path = file(pax('GNU.sparse.realsize', '4096'), member({ body: DISK }), END)
     await expectRefused(database, ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], {
       exit: 3,
-      message: /is (?:a tar archive|compressed with gzip), not a disk image/,
+      message: 'is a damaged or cut off tar archive',
     })
   })
 

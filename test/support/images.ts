@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { inject } from 'vitest'
@@ -10,7 +10,20 @@ export function newFolder(): { path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-/** Makes a disk image with qemu-img. */
+/** The first sector of a disk that looks as if it boots: an MBR with one active partition, right behind it. */
+export function bootSector(): Buffer {
+  const sector = Buffer.alloc(512)
+  sector.write('80000000830000000100000001000000', 446, 'hex')
+  sector.write('55aa', 510, 'hex')
+  return sector
+}
+
+/** The bytes of a raw disk that looks as if it boots. */
+export function rawDisk(size: number): Buffer {
+  return Buffer.concat([bootSector(), Buffer.alloc(size - 512)])
+}
+
+/** Makes a disk image with qemu-img; a raw one looks as if it boots, so that nothing warns of it. */
 export async function makeImage(
   path: string,
   options: { format?: string; size?: string; more?: string[] } = {},
@@ -24,6 +37,7 @@ export async function makeImage(
     path,
     options.size ?? '1G',
   ])
+  if (options.format === 'raw') writeFileSync(path, bootSector(), { flag: 'r+' })
   return path
 }
 

@@ -118,12 +118,22 @@ describe('without db migrate', () => {
       ['db', 'status'],
     ]
     for (const words of lines) await quietly(words)
+    // It tells of each image, and where that can't be looked at, so exits.
+    const verified = await vdcManage(['image', 'verify', '--all'], { database })
+    expect(verified).toMatchObject({ code: expect.toSatisfy((code) => [0, 9].includes(code)) })
     expect(await quietly([], { input: 'image show wmi-x --json\n' })).toContain('"deleted_at": "')
     expect((await contentsOf(database)).untouchable).toEqual(untouchable)
 
     const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'))
     const run = (id: string) => lines.some((words) => words.join(':').startsWith(id))
-    expect(Object.keys(manifest.commands).filter((id) => !run(id))).toEqual(['db:migrate', 'shell'])
+    expect(Object.keys(manifest.commands).filter((id) => !run(id))).toEqual([
+      'db:migrate',
+      // Neither of these two knows of a database.
+      'image:convert',
+      'image:inspect',
+      'image:verify',
+      'shell',
+    ])
   })
 })
 

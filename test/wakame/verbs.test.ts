@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { vdcManage } from '../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../support/databases.ts'
-import { hashOf, makeImage, newFolder } from '../support/images.ts'
+import { hashOf, makeImage, newFolder, rawDisk } from '../support/images.ts'
 import { type PrivateServer, startServer } from '../support/mariadb.ts'
 import { changesBetween, renderChanges, type TableChanges, timesIn } from '../support/row-changes.ts'
 import {
@@ -229,7 +229,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
     files: async (folder) => {
       const raw = await makeImage(join(folder, 'disk.raw'), { format: 'raw', size: '1M' })
       const gz = join(folder, 'packed.raw.gz')
-      writeFileSync(gz, gzipSync(Buffer.alloc(3 * 1024 * 1024)))
+      writeFileSync(gz, gzipSync(rawDisk(3 * 1024 * 1024)))
       // The size of the raw file is a known one, and is to be seen.
       return new Map([...file(gz, 'packed.raw.gz'), ...file(raw, 'disk.raw').slice(1)])
     },

@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, linkSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { environment, PROGRAM, vdcManage } from '../../support/cli.ts'
@@ -145,7 +144,7 @@ const FILES: Record<string, { make: () => unknown; says: RegExp }> = {
   directory: { make: () => mkdirSync(at('directory')), says: /not a regular file but a directory/ },
   fifo: { make: () => execFileSync('mkfifo', [at('fifo')]), says: /not a regular file but a FIFO/ },
   empty: { make: () => writeFileSync(at('empty'), ''), says: /is empty/ },
-  short: { make: () => writeFileSync(at('short'), 'x'.repeat(511)), says: /too short for a disk image: 511 bytes/ },
+  short: { make: () => writeFileSync(at('short'), Buffer.alloc(511)), says: /too short for a disk image: 511 bytes/ },
   'backed.qcow2': {
     make: async () => makeImage(at('backed.qcow2'), { more: ['-b', await makeImage(at('base.qcow2')), '-F', 'qcow2'] }),
     says: /refers to the backing file .*base.qcow2.*\nHint: .*qemu-img convert/,
@@ -160,15 +159,15 @@ const FILES: Record<string, { make: () => unknown; says: RegExp }> = {
   },
   'data-file.qcow2': {
     make: () => makeImage(at('data-file.qcow2'), { more: ['-o', `data_file=${at('data.raw')}`] }),
-    says: /refers to an external data file/,
+    says: /refers to the external data file .*data.raw/,
   },
   'flat.vmdk': {
     make: () => makeImage(at('flat.vmdk'), { format: 'vmdk', more: ['-o', 'subformat=monolithicFlat'] }),
-    says: /VMDK descriptor that refers to other files/,
+    says: /refers to the FLAT extent flat-flat.vmdk/,
   },
   'split.vmdk': {
     make: () => makeImage(at('split.vmdk'), { format: 'vmdk', more: ['-o', 'subformat=twoGbMaxExtentSparse'] }),
-    says: /VMDK descriptor that refers to other files/,
+    says: /refers to the SPARSE extent split-s001.vmdk/,
   },
   'headless.vmdk': {
     make: () =>
@@ -179,7 +178,7 @@ const FILES: Record<string, { make: () => unknown; says: RegExp }> = {
           '\n',
         ),
       ),
-    says: /VMDK descriptor that refers to other files/,
+    says: /refers to the FLAT extent .*secret/,
   },
   'child.vmdk': {
     make: async () =>
@@ -187,22 +186,11 @@ const FILES: Record<string, { make: () => unknown; says: RegExp }> = {
         format: 'vmdk',
         more: ['-b', await makeImage(at('parent.vmdk'), { format: 'vmdk' }), '-F', 'vmdk'],
       }),
-    says: /refers to the backing file/,
+    says: /refers to the parent image with CID/,
   },
   'secret.luks': {
     make: () => makeEncrypted(at('secret.luks')),
     says: /is encrypted/,
-  },
-  'compressed.raw.gz': {
-    make: () => writeFileSync(at('compressed.raw.gz'), gzipSync(Buffer.alloc(1e6))),
-    says: /compressed with gzip/,
-  },
-  'archive.tar': {
-    make: () => {
-      writeFileSync(at('member'), Buffer.alloc(4096))
-      execFileSync('tar', ['-C', folder.path, '-cf', at('archive.tar'), 'member'])
-    },
-    says: /is a tar archive/,
   },
   'blank name.raw': {
     make: () => makeImage(at('blank name.raw'), { format: 'raw', size: '1M' }),
@@ -322,7 +310,7 @@ describe('image add local refuses the file', () => {
 
   test('a device, a socket, a file of /proc, no path at all', async () => {
     await expectRefusal('/dev/zero', /not a regular file but a device/)
-    await expectRefusal('/proc/self/status', /is empty/)
+    await expectRefusal('/proc/self/status', /no file of a disk: the kernel makes up what is in \/proc/)
     await expectRefusal('', /path of the image file is empty/)
     const server = createServer().listen(at('socket'))
     await expectRefusal(at('socket'), /not a regular file but a socket/)
@@ -370,7 +358,7 @@ describe('image add local refuses the file', () => {
     const path = await makeImage(at('fine.raw'), { format: 'raw', size: '1M' })
     const bin = newFolder()
     symlinkSync(process.execPath, join(bin.path, 'node'))
-    symlinkSync('/usr/bin/env', join(bin.path, 'env'))
+    for (const program of ['env', 'setpriv', 'prlimit']) symlinkSync(`/usr/bin/${program}`, join(bin.path, program))
     const before = await countRows(database)
     const run = () => vdcManage(['image', 'add', 'local', path, ...owner], { database, env: { PATH: bin.path } })
     expect(await run()).toMatchObject({
@@ -383,7 +371,7 @@ describe('image add local refuses the file', () => {
     expect(await run()).toMatchObject({
       code: 3,
       stdout: '',
-      stderr: expect.stringMatching(/qemu-img died of it \(SIGKILL\)/),
+      stderr: expect.stringMatching(/qemu-img was killed while it looked at it \(SIGKILL\)/),
     })
     writeFileSync(qemuImg, '#!/bin/sh\necho hello\n', { mode: 0o755 })
     expect(await run()).toMatchObject({ code: 6, stdout: '', stderr: expect.stringMatching(/no JSON/) })
