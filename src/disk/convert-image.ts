@@ -95,7 +95,9 @@ export async function convertImage(
       throw error
     }
     await requireUnchanged(file)
-    const handle = await open(made, constants.O_RDONLY | constants.O_NOFOLLOW)
+    const handle = await open(made, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error) => {
+      throw new VdcError('FILE_REFUSED', `What qemu-img made of ${file.path} does not exist`, { cause: error })
+    })
     try {
       await requireSameDisk(await imageFileOf(made, handle), file, inspection, conversion, watcher)
       await handle.chmod(Number(file.opened.mode) & 0o666)
