@@ -4,7 +4,7 @@ import { CHANGED, type ImageFile, isUnchanged } from './image-file.ts'
 import { DEFAULT_MAX_SIZE, type Expectation, FILE, type Inspection, namingFile } from './inspection.ts'
 import type { Refusal } from './inspector.ts'
 import { askQemu, checkWithQemu } from './qemu-checks.ts'
-import { type Identity, recognise } from './recognise.ts'
+import { type Identity, recognise, titleOf } from './recognise.ts'
 import { refusalIn } from './refusal.ts'
 import { fileSource, type Source, truncated } from './source.ts'
 import { unpack } from './unpack.ts'
@@ -35,7 +35,7 @@ export async function inspectImage(file: ImageFile, expected: Expectation, watch
     warnings: [],
     refusals: [],
   }
-  const whole = fileSource(file)
+  const whole = fileSource(file, undefined, watcher.cancellation)
   const refusals = await refusalsOf(async () => {
     const identity = await recognise(fileSource(file, HEADER_LIMIT), whole)
     const packed = identity.packed?.inspector.name ?? ''
@@ -76,7 +76,7 @@ async function inspectPacked(
     const { source, file: inner } = await unpacked.finish(packing.unpackedSize)
     const misnamed = checkEnding(inspection, file.path, packing.containerFormat, undefined)
     if (misnamed.length > 0) return misnamed
-    const whole = inner === undefined ? source : fileSource(inner)
+    const whole = inner === undefined ? source : fileSource(inner, undefined, watcher.cancellation)
     const identity = await recognise(inner === undefined ? source : fileSource(inner, HEADER_LIMIT), whole)
     const disk = { identity, whole, file: inner, path: withoutPacking(file.path) }
     return (await inspectDisk(inspection, disk, expected, watcher)).map(unpackedFirst)
@@ -105,6 +105,7 @@ async function inspectDisk(
     () => checkEnding(inspection, path, inspection.fileFormat as string, expected.format),
     () => checkSize(inspection, expected),
     () => checkContents(inspection, identity),
+    () => requireFile(identity, file),
     async () =>
       file === undefined
         ? []
@@ -117,6 +118,12 @@ async function inspectDisk(
     if (refusals.length > 0) return refusals
   }
   return []
+}
+
+/** Refuses an image with a format of its own that nobody unpacked, so that nothing could look at it as a whole. */
+function requireFile({ image }: Identity, file: ImageFile | undefined): Refusal[] {
+  if (file !== undefined || image === undefined || image.finding.isRawToo) return []
+  return [{ why: `is unclear: only its end shows that it is ${titleOf(image)}` }]
 }
 
 /** Refuses an image whose tables lead beyond the file's end, or over each other. */

@@ -2,7 +2,11 @@ import type { Refusal } from './inspector.ts'
 import { truncated } from './source.ts'
 
 /** Blocks up to which overlaps of blocks are looked for: 4 bytes each are kept. */
-const BLOCK_LIMIT = 16 * 1024 * 1024
+const BLOCK_LIMIT = 8 * 1024 * 1024
+/** Tables up to which overlaps of tables are looked for. */
+const KEPT_TABLES = 256 * 1024
+/** Tables, and bytes of them, that are read: those of disks that nobody has. */
+const [TABLE_LIMIT, TABLE_BYTES_LIMIT] = [1024 * 1024, 1024 ** 3]
 
 interface Table {
   name: string
@@ -21,6 +25,7 @@ export class Layout {
   /** By stretches of the file, each as long as a block: where in it a block starts, plus 1. */
   readonly #starts: Uint32Array
   #needed = 0
+  #tableCount = 0
   #tableBytes = 0
   #sharedStretch: number | undefined
 
@@ -45,12 +50,12 @@ export class Layout {
     const end = at + length
     this.#needed = Math.max(this.#needed, end)
     this.#tableBytes += length
+    this.#tableCount++
     const last = this.#tables.at(-1)
     // So many small ones may follow each other.
     if (last?.name === name && last.end === at) last.end = end
-    else this.#tables.push({ name, at, end })
-    // More tables than the file has room for lie over each other.
-    return this.#needed <= this.#size && this.#tableBytes <= this.#size
+    else if (this.#tables.length < KEPT_TABLES) this.#tables.push({ name, at, end })
+    return this.#needed <= this.#size && this.#surplusOfTables() === undefined
   }
 
   /** Adds a block of data; the last one of a disk may be shorter than the others. */
@@ -71,8 +76,16 @@ export class Layout {
   /** Why a file with this layout is damaged, if it is. */
   refusal(): Refusal | undefined {
     if (this.#needed > this.#size) return { why: truncated(this.#needed, this.#size) }
-    const overlap = this.#overlapOfTables() ?? this.#overlapOfBlocks() ?? this.#overlapOfBoth()
+    const overlap =
+      this.#surplusOfTables() ?? this.#overlapOfTables() ?? this.#overlapOfBlocks() ?? this.#overlapOfBoth()
     return overlap === undefined ? undefined : { why: `is damaged: ${overlap}` }
+  }
+
+  /** More tables than the file has room for lie over each other. */
+  #surplusOfTables(): string | undefined {
+    if (this.#tableCount > TABLE_LIMIT) return `it has more than ${TABLE_LIMIT} tables`
+    const limit = Math.min(this.#size, TABLE_BYTES_LIMIT)
+    return this.#tableBytes > limit ? `its tables have more than ${limit} bytes` : undefined
   }
 
   #overlapOfTables(): string | undefined {
@@ -98,9 +111,13 @@ export class Layout {
 
   #overlapOfBoth(): string | undefined {
     for (const table of this.#tables) {
-      for (let at = table.at; at < table.end + this.#blockLength; at += this.#blockLength) {
-        const hit = this.#blocksAround(at).find((start) => start < table.end && table.at < start + this.#blockLength)
-        if (hit !== undefined) return `a block at ${hit} lies over its ${table.name}`
+      const from = Math.max(0, Math.floor(table.at / this.#blockLength) - 1)
+      const to = Math.min(Math.ceil(table.end / this.#blockLength), this.#starts.length)
+      for (let stretch = from; stretch < to; stretch++) {
+        const start = this.#starts[stretch] as number
+        const hit = stretch * this.#blockLength + start - 1
+        if (start !== 0 && hit < table.end && table.at < hit + this.#blockLength)
+          return `a block at ${hit} lies over its ${table.name}`
       }
     }
     return undefined

@@ -1,7 +1,7 @@
 import { INSPECTORS } from './formats/index.ts'
 import type { Finding, Inspector, Refusal } from './inspector.ts'
 import { refusalIn } from './refusal.ts'
-import type { Source } from './source.ts'
+import { limitedSource, NotKept, type Source } from './source.ts'
 
 /** A format whose signs a file bears, and what the file claims as one of it. */
 export interface Match {
@@ -24,6 +24,8 @@ export interface Identity {
 
 /** Bytes from which on a signature may lie in an image's data by chance. */
 const FIRST_SECTOR = 512
+/** Bytes of tables that are read to find out whether it does. */
+const TABLES_LIMIT = 32 * 1024 * 1024
 
 /**
  * Finds out what a file is, by the signs of all formats.
@@ -45,6 +47,8 @@ async function inspectSafely(inspector: Inspector, source: Source): Promise<Find
   try {
     return await inspector.inspect(source)
   } catch (error) {
+    // What a raw disk holds is no less there for more of it being out of reach.
+    if (error instanceof NotKept && inspector.kind === 'contents') return {}
     return { refusals: [refusalIn(error)] }
   }
 }
@@ -61,11 +65,16 @@ async function withoutChance(matches: Match[], whole: Source): Promise<Match[]> 
 }
 
 async function hasDataAt(finding: Finding, whole: Source, offset: number): Promise<boolean> {
+  const { references = [], refusals = [], end = 0 } = finding
+  // What is refused anyway has no tables to be followed.
+  if (references.length > 0 || refusals.length > 0 || end > whole.size) return false
+  const source = limitedSource(whole, TABLES_LIMIT)
   try {
-    if (finding.findData !== undefined) return await finding.findData(whole, offset)
-    return (await finding.readLayout?.(whole))?.hasBlockAt(offset) ?? false
-  } catch {
+    if (finding.findData !== undefined) return await finding.findData(source, offset)
+    return (await finding.readLayout?.(source))?.hasBlockAt(offset) ?? false
+  } catch (error) {
     // What can't be followed explains nothing.
+    refusalIn(error)
     return false
   }
 }

@@ -38,6 +38,9 @@ export async function runProgram(program: string, args: readonly string[], optio
   const kill = (why: Ended['isKilledFor']) => {
     isKilledFor ??= why
     running.kill('SIGKILL')
+    // Whoever else may have them open is not waited for.
+    running.stdout?.destroy()
+    running.stderr?.destroy()
   }
   for (const name of ['stdout', 'stderr'] as const) {
     running[name]?.setEncoding('utf8').on('data', (text: string) => {

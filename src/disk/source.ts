@@ -1,5 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
 import { VdcError } from '../errors.ts'
+import type { Cancellation } from './watcher.ts'
 
 /** Bytes that can be read at any place: those of an open file, or what is kept of a stream. */
 export interface Source {
@@ -9,26 +11,41 @@ export interface Source {
   read(at: number, length: number): Promise<Buffer>
 }
 
+/** What is thrown for bytes of a packed image that are neither at its start nor at its end. */
+export class NotKept extends VdcError {
+  constructor() {
+    super('FILE_REFUSED', 'has headers where a packed image can have none')
+  }
+}
+
 /** Bytes that are read at once, so that small tables beside each other cost one reading. */
 const PAGE = 64 * 1024
 /** Pages that are kept. */
 const PAGES = 16
 /** Bytes above which a table is read by itself. */
 const LARGE = 4 * PAGE
+/** Readings after which whatever else waits has its turn: those of pages that are kept would never let it. */
+const TURN = 256
 
 /**
  * The bytes of an open file.
  *
  * @param limit bytes that may be read in all; asking for more is refused as a
  *   fault of the file, whose headers lead there.
+ * @param cancellation may end it.
  */
-export function fileSource(file: { handle: FileHandle; size: number }, limit = Number.POSITIVE_INFINITY): Source {
+export function fileSource(
+  file: { handle: FileHandle; size: number },
+  limit = Number.POSITIVE_INFINITY,
+  cancellation?: Cancellation,
+): Source {
   const pages = new Map<number, Buffer>()
   let left = limit
+  let readings = 0
 
   const readFresh = async (at: number, buffer: Buffer): Promise<Buffer> => {
     const { length } = buffer
-    if (length > left) throw new VdcError('FILE_REFUSED', 'is damaged: its headers are too long')
+    if (length > left) throw tooLong()
     left -= length
     let filled = 0
     while (filled < length) {
@@ -53,6 +70,8 @@ export function fileSource(file: { handle: FileHandle; size: number }, limit = N
     size: file.size,
     async read(at, length) {
       if (!Number.isSafeInteger(at) || at < 0 || at >= file.size || length <= 0) return Buffer.alloc(0)
+      if (++readings % TURN === 0) await setImmediate()
+      cancellation?.throwIfRequested()
       const end = Math.min(at + length, file.size)
       if (end - at > LARGE) return readFresh(at, Buffer.allocUnsafe(end - at))
       const bytes = Buffer.allocUnsafe(end - at)
@@ -68,6 +87,23 @@ export function fileSource(file: { handle: FileHandle; size: number }, limit = N
       return bytes.subarray(0, filled)
     },
   }
+}
+
+/** A source of which only so many bytes may be asked for; more is refused as a fault of the file. */
+export function limitedSource(source: Source, limit: number): Source {
+  let left = limit
+  return {
+    size: source.size,
+    async read(at, length) {
+      left -= length
+      if (left < 0) throw tooLong()
+      return source.read(at, length)
+    },
+  }
+}
+
+function tooLong(): VdcError {
+  return new VdcError('FILE_REFUSED', 'is damaged: its headers are too long')
 }
 
 /**

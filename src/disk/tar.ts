@@ -1,6 +1,6 @@
 import { VdcError } from '../errors.ts'
 import { ByteReader } from './byte-reader.ts'
-import { readOldMap, readPaxMap, type Stretch } from './tar-sparse.ts'
+import { readOldMap, readPaxMap, SparseMap } from './tar-sparse.ts'
 
 /*
  * What is in a tar archive, read as a stream. Format: POSIX.1-2017, pax,
@@ -12,8 +12,15 @@ import { readOldMap, readPaxMap, type Stretch } from './tar-sparse.ts'
  */
 
 const BLOCK = 512
-/** Bytes of a pax header that are read; a real one has a few hundred. */
-const PAX_LIMIT = 1024 * 1024
+/** Bytes of a pax header; most have a few hundred, but the map of a sparse file may be in it. */
+const PAX_LIMIT = 2 * 1024 * 1024
+/** Bytes of GNU's long names, and of settings for all members. */
+const OTHER_LIMIT = 64 * 1024
+/** Headers that may come before that of a member: its own pax records, its long names, settings for all. */
+const HEADERS_LIMIT = 8
+/** Digits of the length of a pax record. */
+const LENGTH_DIGITS = 8
+const NEWLINE = 0x0a
 
 /** Where the fields of a header are: offset and length. */
 const SIZE = [124, 12] as const
@@ -23,6 +30,8 @@ const TYPE = 156
 const SPARSE_SIZE = [483, 12] as const
 const NAME = [0, 100] as const
 const MAGIC = 'ustar'
+/** The keys of pax records that matter here: how long a member is, and where its holes are. */
+const [SIZE_KEY, SPARSE_KEYS] = ['size', 'GNU.sparse.']
 const MAGIC_AT = 257
 
 /** Takes bytes of the file that is being unpacked; what no call brings is zeros. */
@@ -42,31 +51,44 @@ type PaxRecords = (readonly [key: string, value: string])[]
 export async function readOnlyMember(bytes: AsyncIterable<Buffer>, take: TakeBytes): Promise<number> {
   const reader = new ByteReader(bytes, damaged)
   let found: number | undefined
-  let pax: PaxRecords = []
+  let before: Before = { types: '', pax: [] }
   for (let header = await reader.next(BLOCK); header !== undefined; header = await reader.next(BLOCK)) {
     if (header.every((byte) => byte === 0)) break
     requireChecksum(header)
     const type = String.fromCharCode(header[TYPE] as number)
-    const packed = sizeIn(pax, 'size') ?? numberAt(header, ...SIZE)
-    if (type === 'x') {
-      if (packed > PAX_LIMIT) throw damaged()
-      pax = parsePax(await reader.require(packed))
-      await reader.pass(padding(packed), () => {})
+    if ('xgLK'.includes(type)) {
+      before = await readExtra(reader, header, type, before)
       continue
     }
-    // g: settings for all members; L and K: GNU's long names.
-    if ('gLK'.includes(type)) {
-      await reader.pass(packed + padding(packed), () => {})
-    } else {
-      requireFile(header, type, found)
-      found = await readMember(reader, { header, type, packed, pax }, take)
-    }
-    pax = []
+    requireFile(header, type, found)
+    const packed = sizeIn(before.pax, SIZE_KEY) ?? numberAt(header, ...SIZE)
+    found = await readMember(reader, { header, type, packed, pax: before.pax }, take)
+    before = { types: '', pax: [] }
   }
   await reader.drain()
   if (found === undefined) throw refused('holds no file')
   if (found === 0) throw refused('holds an empty file')
   return found
+}
+
+/** The headers that came since the last member: their types, and the pax records. */
+interface Before {
+  types: string
+  pax: PaxRecords
+}
+
+/** Reads what a header of no member is followed by. */
+async function readExtra(reader: ByteReader, header: Buffer, type: string, before: Before): Promise<Before> {
+  const length = numberAt(header, ...SIZE)
+  const isTooMuch = before.types.length === HEADERS_LIMIT || length > (type === 'x' ? PAX_LIMIT : OTHER_LIMIT)
+  // Of two headers for one member, one program takes both and another the last.
+  if (isTooMuch || (type !== 'g' && before.types.includes(type))) throw damaged()
+  const body = await reader.require(length)
+  await reader.pass(padding(length), () => {})
+  const records = 'xg'.includes(type) ? parsePax(body) : []
+  // What must be told of each member, and is told of all, is taken by some programs only.
+  if (type === 'g' && records.length > 0) throw damaged()
+  return { types: before.types + type, pax: [...before.pax, ...records] }
 }
 
 function requireFile(header: Buffer, type: string, found: number | undefined): void {
@@ -81,35 +103,26 @@ async function readMember(
   { header, type, packed, pax }: { header: Buffer; type: string; packed: number; pax: PaxRecords },
   take: TakeBytes,
 ): Promise<number> {
-  const sparse =
-    type === 'S' ? { map: await readOldMap(header, reader, numberAt), taken: 0 } : await readPaxMap(pax, reader)
   const claimed = sizeIn(pax, 'GNU.sparse.realsize') ?? sizeIn(pax, 'GNU.sparse.size')
+  const map = new SparseMap(claimed ?? (type === 'S' ? numberAt(header, ...SPARSE_SIZE) : packed))
+  let taken: number | undefined = 0
+  if (type !== 'S') taken = await readPaxMap(map, pax, reader)
+  // Two maps are one too many.
+  else if (pax.some(([key]) => key.startsWith(SPARSE_KEYS))) throw damaged()
+  else await readOldMap(map, header, reader, numberAt)
+  if (taken === undefined) map.add(0, packed)
   // A size without a map says nothing of where the holes are.
-  if (!sparse && claimed !== undefined && claimed !== packed) throw damaged()
-  const size = sparse ? (claimed ?? numberAt(header, ...SPARSE_SIZE)) : packed
-  const map = sparse?.map ?? [[0, packed]]
-  requireMap(map, size, packed - (sparse?.taken ?? 0))
+  const isWhole = taken === undefined ? map.size === packed : map.sum === packed - taken
+  if (!isWhole) throw damaged()
   for (const [start, length] of map) {
     let at = start
     await reader.pass(length, async (bytes) => {
       await take(at, bytes)
       at += bytes.length
     })
+    await reader.pass(padding(length), () => {})
   }
-  await reader.pass(padding(packed), () => {})
-  return size
-}
-
-/** Makes sure that stretches follow each other within the file, and are all that is packed of it. */
-function requireMap(map: readonly Stretch[], size: number, packed: number): void {
-  let end = 0
-  let sum = 0
-  for (const [at, length] of map) {
-    if (at < end || at + length > size) throw damaged()
-    end = at + length
-    sum += length
-  }
-  if (sum !== packed) throw damaged()
+  return map.size
 }
 
 /** Octal digits, or with its first bit set a binary number, as GNU tar writes what octal can't hold. */
@@ -171,16 +184,18 @@ export const OVA = {
   hint: 'Unpack it, convert the disk inside and register that: tar -xf, vdc-manage image convert',
 }
 
-/** Records `length name=value\n`, the length counting all of its record. */
+/** The records that matter of those, `length name=value\n`, the length counting all of its record. */
 function parsePax(bytes: Buffer): PaxRecords {
   const records: PaxRecords = []
-  for (let at = 0; at < bytes.length; ) {
-    const blank = bytes.indexOf(0x20, at)
-    const length = Number(bytes.subarray(at, blank).toString('latin1'))
-    if (blank === -1 || !Number.isInteger(length) || length < 5 || at + length > bytes.length) break
-    const record = bytes.subarray(blank + 1, at + length - 1).toString('utf8')
-    records.push([record.slice(0, record.indexOf('=')), record.slice(record.indexOf('=') + 1)])
-    at += length
+  for (let at = 0, length = 0; at < bytes.length; at += length) {
+    const digits = /^[0-9]+(?= )/.exec(bytes.toString('latin1', at, at + LENGTH_DIGITS))?.[0] ?? ''
+    length = Number(digits)
+    const record = bytes.subarray(at + digits.length + 1, at + length)
+    const equals = record.indexOf('=')
+    if (at + length > bytes.length || equals < 1 || record.at(-1) !== NEWLINE) throw damaged()
+    const key = record.toString('utf8', 0, equals)
+    if (key === SIZE_KEY || key.startsWith(SPARSE_KEYS))
+      records.push([key, record.toString('utf8', equals + 1, record.length - 1)])
   }
   return records
 }

@@ -3,13 +3,14 @@ import { mkdtemp, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VdcError } from '../errors.ts'
 import type { ImageFile } from './image-file.ts'
-import type { Source } from './source.ts'
+import { NotKept, type Source } from './source.ts'
 import { unpack } from './unpack.ts'
 import type { Watcher } from './watcher.ts'
+import { isZero } from './zeros.ts'
 
 /** Bytes of the start and of the end of what is unpacked that are kept: enough for every signature. */
 const HEAD = 1024 * 1024
-const TAIL = 64 * 1024
+const TAIL = HEAD
 
 /**
  * What is kept in memory of a file that is unpacked: its start and its end. Where
@@ -23,6 +24,8 @@ export class Unpacked {
   #isHeadComplete = false
   /** The last pieces, of which the end is made. */
   #pieces: { at: number; bytes: Buffer }[] = []
+  /** Bytes of these pieces. */
+  #kept = 0
   #file: ImageFile | undefined
 
   /**
@@ -42,11 +45,10 @@ export class Unpacked {
         hint: 'Allow more with --max-size',
       })
     }
-    if (at + bytes.length > HEAD) await this.#completeHead(HEAD + 1)
+    // First of all, as a signature may lie in the very piece that completes the head.
     if (at < HEAD) bytes.copy(this.#head, at)
-    this.#pieces.push({ at, bytes })
-    let kept = this.#pieces.reduce((sum, piece) => sum + piece.bytes.length, 0)
-    while (kept - (this.#pieces[0]?.bytes.length ?? 0) >= TAIL) kept -= this.#pieces.shift()?.bytes.length ?? 0
+    if (at + bytes.length > HEAD) await this.#completeHead(HEAD + 1)
+    this.#keep(at, bytes)
     await this.#write(at, bytes)
   }
 
@@ -67,6 +69,15 @@ export class Unpacked {
 
   async close(): Promise<void> {
     await this.#file?.handle.close()
+  }
+
+  #keep(at: number, bytes: Buffer): void {
+    this.#pieces.push({ at, bytes })
+    this.#kept += bytes.length
+    for (let [first] = this.#pieces; first && this.#kept - first.bytes.length >= TAIL; [first] = this.#pieces) {
+      this.#pieces.shift()
+      this.#kept -= first.bytes.length
+    }
   }
 
   async #completeHead(size: number): Promise<void> {
@@ -92,8 +103,9 @@ export class Unpacked {
         if (!Number.isSafeInteger(at) || at < 0 || at >= size || length <= 0) return Buffer.alloc(0)
         const end = Math.min(at + length, size)
         if (end <= HEAD) return this.#head.subarray(at, end)
-        if (at < size - TAIL) throw new VdcError('FILE_REFUSED', 'has headers where a packed image can have none')
+        if (Math.max(at, HEAD) < size - TAIL) throw new NotKept()
         const bytes = Buffer.alloc(end - at)
+        if (at < HEAD) this.#head.copy(bytes, 0, at)
         for (const piece of this.#pieces) {
           if (piece.at >= end || piece.at + piece.bytes.length <= at) continue
           piece.bytes.copy(bytes, Math.max(0, piece.at - at), Math.max(0, at - piece.at))
@@ -124,15 +136,6 @@ export async function withUnpackedFile<T>(
   } finally {
     await unpacked.close()
   }
-}
-
-const ZEROS = Buffer.alloc(64 * 1024)
-function isZero(bytes: Buffer): boolean {
-  for (let at = 0; at < bytes.length; at += ZEROS.length) {
-    const part = bytes.subarray(at, at + ZEROS.length)
-    if (!part.equals(ZEROS.subarray(0, part.length))) return false
-  }
-  return true
 }
 
 /** Makes a temporary file that has lost its name already: however this process ends, its space is free then. */

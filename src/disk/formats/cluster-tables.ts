@@ -1,4 +1,5 @@
-import { readWhole, type Source } from '../source.ts'
+import type { Source } from '../source.ts'
+import { piecesOfTable } from '../table-pieces.ts'
 
 /** How a format with tables of two levels finds the clusters of the disk. */
 export interface ClusterTables {
@@ -10,30 +11,38 @@ export interface ClusterTables {
   secondLength: number
   entryLength: number
   isBigEndian: boolean
-  /** The bits of an entry that are an offset. */
-  mask: bigint
+  /** The bits of an entry that are an offset: of its upper 32 bits, and of its lower ones. */
+  mask: readonly [high: number, low: number]
+}
+
+/** Bytes of tables that are read; `qemu-img check` judges what has more. */
+const TABLES_LIMIT = 1024 ** 3
+
+/** The offset in an entry of a table. */
+function offsetIn({ isBigEndian, mask }: ClusterTables, bytes: Buffer, at: number): number {
+  const [high, low] = isBigEndian
+    ? [bytes.readUInt32BE(at), bytes.readUInt32BE(at + 4)]
+    : [bytes.readUInt32LE(at + 4), bytes.readUInt32LE(at)]
+  return ((high & mask[0]) >>> 0) * 2 ** 32 + ((low & mask[1]) >>> 0)
 }
 
 /** Says whether an offset of the file lies in a cluster of the disk. */
 export async function isInCluster(source: Source, offset: number, tables: ClusterTables): Promise<boolean> {
-  const offsetIn = (bytes: Buffer, at: number) =>
-    Number((tables.isBigEndian ? bytes.readBigUInt64BE(at) : bytes.readBigUInt64LE(at)) & tables.mask)
   const wanted = offset - (offset % tables.cluster)
   const seen = new Set([0])
-  for (let first = 0; first < tables.tableEntries; first++) {
-    const entry = await source.read(tables.tableAt + first * 8, 8)
-    if (entry.length < 8) return false
-    const secondAt = offsetIn(entry, 0)
-    if (seen.has(secondAt)) continue
-    seen.add(secondAt)
-    const second = await source.read(secondAt, tables.secondLength)
-    for (let at = 0; at + 8 <= second.length; at += tables.entryLength) if (offsetIn(second, at) === wanted) return true
+  for await (const first of piecesOfTable(source, tables.tableAt, tables.tableEntries * 8)) {
+    for (let each = 0; each < first.bytes.length; each += 8) {
+      const secondAt = offsetIn(tables, first.bytes, each)
+      if (seen.has(secondAt)) continue
+      seen.add(secondAt)
+      for await (const { bytes } of piecesOfTable(source, secondAt, tables.secondLength)) {
+        for (let at = 0; at < bytes.length; at += tables.entryLength)
+          if (offsetIn(tables, bytes, at) === wanted) return true
+      }
+    }
   }
   return false
 }
-
-/** Bytes of a table that are read at once. */
-const STEP = 1024 * 1024
 
 /**
  * Byte behind the last one that the tables refer to; up to the disk's end, a
@@ -45,26 +54,26 @@ export async function endOfClusters(
   source: Source,
   tables: ClusterTables,
   virtualSize: number,
-  zeros: bigint,
+  zeros: number,
 ): Promise<number> {
   const { cluster, secondLength, entryLength } = tables
   let end = tables.tableAt + tables.tableEntries * 8
-  let tableBytes = 0
-  const offsetIn = (bytes: Buffer, at: number) =>
-    (tables.isBigEndian ? bytes.readBigUInt64BE(at) : bytes.readBigUInt64LE(at)) & tables.mask
-  for (let first = 0; first < tables.tableEntries; first++) {
-    const secondAt = Number(offsetIn(await readWhole(source, tables.tableAt + first * 8, 8), 0))
-    if (secondAt === 0) continue
-    tableBytes += secondLength
-    end = Math.max(end, secondAt + secondLength)
-    // More tables than the file has room for lie over each other.
-    if (end > source.size || tableBytes > source.size) return end
-    let left = virtualSize - (first * secondLength * cluster) / entryLength
-    for (let from = 0; from < secondLength; from += STEP) {
-      const piece = await readWhole(source, secondAt + from, Math.min(STEP, secondLength - from))
-      for (let at = 0; at < piece.length; at += entryLength, left -= cluster) {
-        const offset = offsetIn(piece, at)
-        if (offset > zeros) end = Math.max(end, Number(offset) + Math.min(cluster, Math.max(left, 0)))
+  let tableBytes = tables.tableEntries * 8
+  for await (const first of piecesOfTable(source, tables.tableAt, tables.tableEntries * 8)) {
+    for (let each = 0; each < first.bytes.length; each += 8) {
+      const secondAt = offsetIn(tables, first.bytes, each)
+      if (secondAt === 0) continue
+      tableBytes += secondLength
+      end = Math.max(end, secondAt + secondLength)
+      // More tables than the file has room for lie over each other.
+      if (end > source.size || tableBytes > Math.min(source.size, TABLES_LIMIT)) return end
+      const firstGuest = (((first.from + each) / 8) * secondLength * cluster) / entryLength
+      for await (const { from, bytes } of piecesOfTable(source, secondAt, secondLength)) {
+        let left = virtualSize - firstGuest - (from / entryLength) * cluster
+        for (let at = 0; at < bytes.length; at += entryLength, left -= cluster) {
+          const offset = offsetIn(tables, bytes, at)
+          if (offset > zeros) end = Math.max(end, offset + Math.min(cluster, Math.max(left, 0)))
+        }
       }
     }
   }

@@ -1,5 +1,5 @@
 import type { Finding, Inspector } from '../inspector.ts'
-import type { Source } from '../source.ts'
+import { NotKept, type Source } from '../source.ts'
 import { crc32 } from './crc32.ts'
 import { endOfIso9660 } from './iso9660.ts'
 import { hasBytes, isPowerOfTwo, shorterThanClaimed } from './shared.ts'
@@ -97,13 +97,23 @@ async function inspectHeader(source: Source, sector: number): Promise<Finding | 
   const arches = new Set(partitions.flatMap(({ type }) => ARCHES[type] ?? []))
   const finding: Finding = arches.size === 1 ? { arch: [...arches][0] as string } : {}
   if (needed <= source.size) {
-    const hasBackup = await hasBytes(source, backup * sector, MAGIC)
+    const hasBackup = await hasBackupAt(source, backup * sector)
     return { ...finding, end: needed, warnings: hasBackup ? [] : ['has no backup of its GPT where its header says'] }
   }
   // Where a hybrid ISO image lost its padding, the volume and what lies behind it are still there.
   const volumeEnd = await endOfIso9660(source)
   const isHybrid = volumeEnd > 0 && partitions.every(({ at, end }) => at < volumeEnd || end <= source.size)
   return isHybrid ? { ...finding, warnings: [shorterThanClaimed(needed, source.size)] } : { ...finding, end: needed }
+}
+
+/** Says whether the backup of the header is there; of a packed disk that was enlarged nobody can tell. */
+async function hasBackupAt(source: Source, at: number): Promise<boolean> {
+  try {
+    return await hasBytes(source, at, MAGIC)
+  } catch (error) {
+    if (error instanceof NotKept) return true
+    throw error
+  }
 }
 
 interface Partition {

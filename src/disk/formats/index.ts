@@ -40,6 +40,7 @@ import { ufs } from './ufs.ts'
 import { vdi } from './vdi.ts'
 import { vhdx } from './vhdx.ts'
 import { vmdk } from './vmdk.ts'
+import { vmdkCowd } from './vmdk-cowd.ts'
 import { vmdkDescriptor } from './vmdk-descriptor.ts'
 import { vpc } from './vpc.ts'
 import { xfs } from './xfs.ts'
@@ -47,7 +48,7 @@ import { xz } from './xz.ts'
 import { officeZip, zip } from './zip.ts'
 import { zstd } from './zstd.ts'
 
-const IMAGES = [qcow2, qcow, qed, vmdk, vmdkDescriptor, vdi, vpc, vhdx, parallels, luks, bochs, cloop, dmg]
+const IMAGES = [qcow2, qcow, qed, vmdk, vmdkCowd, vmdkDescriptor, vdi, vpc, vhdx, parallels, luks, bochs, cloop, dmg]
 const CONTENTS = [
   ...[mbr, gpt, iso9660, udf, ext, xfs, btrfs, fat, ntfs, exfat, f2fs, jfs, reiserfs, squashfs, erofs],
   ...[hfsplus, apfs, ufs, lvm, swap],

@@ -1,6 +1,7 @@
 import type { Finding, Inspector } from '../inspector.ts'
 import { Layout } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
+import { piecesOfTable } from '../table-pieces.ts'
 import { LEGACY, nameIn } from './shared.ts'
 
 /*
@@ -10,8 +11,10 @@ import { LEGACY, nameIn } from './shared.ts'
 
 const MAGIC = Buffer.from('QFI\xfb', 'latin1')
 const HEADER = 48
-/** An entry of a second-level table with this bit is a compressed cluster, whose length is in it too. */
-const COMPRESSED = 1n << 63n
+/** Bytes of a first-level table; nobody has disks that need more. */
+const TABLE_LIMIT = 32 * 1024 * 1024
+/** An entry of a second-level table with this bit, in its upper half, is a compressed cluster, whose length is in it too. */
+const COMPRESSED_HIGH = 0x80000000
 
 export const qcow: Inspector = {
   name: 'qcow',
@@ -50,6 +53,9 @@ export const qcow: Inspector = {
       tableAt: Number(header.readBigUInt64BE(40)),
       tableEntries: Math.ceil((finding.virtualSize as number) / 2 ** (clusterBits + tableBits)),
     }
+    if (shape.tableEntries * 8 > TABLE_LIMIT) {
+      return { ...finding, refusals: [{ why: `is damaged: a first-level table of ${shape.tableEntries} entries` }] }
+    }
     return {
       ...finding,
       end: shape.tableAt + shape.tableEntries * 8,
@@ -74,24 +80,37 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
   layout.table('header', 0, HEADER)
   layout.table('first-level table', shape.tableAt, shape.tableEntries * 8)
   if (layout.refusal()) return layout
-  for (let first = 0; first < shape.tableEntries; first++) {
-    const tableAt = Number((await readWhole(source, shape.tableAt + first * 8, 8)).readBigUInt64BE(0))
-    if (tableAt === 0) continue
-    if (!layout.table('second-level table', tableAt, shape.entries * 8)) return layout
-    const table = await readWhole(source, tableAt, shape.entries * 8)
-    for (let at = 0; at < table.length; at += 8) {
-      const entry = table.readBigUInt64BE(at)
-      if (entry === 0n) continue
-      if (entry & COMPRESSED) {
-        const lengthAt = BigInt(63 - shape.clusterBits)
-        const length = Number((entry >> lengthAt) & ((1n << BigInt(shape.clusterBits)) - 1n))
-        const start = Number(entry & ((1n << lengthAt) - 1n))
-        if (start + length > source.size) layout.table('compressed cluster', start, length)
-      } else {
-        const left = shape.virtualSize - (first * shape.entries + at / 8) * shape.cluster
-        layout.block(Number(entry), Math.min(shape.cluster, Math.max(left, 0)))
-      }
+  for await (const first of piecesOfTable(source, shape.tableAt, shape.tableEntries * 8)) {
+    for (let each = 0; each < first.bytes.length; each += 8) {
+      const tableAt = numberAt(first.bytes, each)
+      if (tableAt === 0) continue
+      if (!layout.table('second-level table', tableAt, shape.entries * 8)) return layout
+      const left = shape.virtualSize - ((first.from + each) / 8) * shape.entries * shape.cluster
+      addClusters(layout, await readWhole(source, tableAt, shape.entries * 8), left, { ...shape, size: source.size })
     }
   }
   return layout
+}
+
+/** Adds the clusters of a second-level table, and of compressed ones those that the file's end cuts. */
+function addClusters(layout: Layout, table: Buffer, bytesLeft: number, shape: Shape & { size: number }): void {
+  let left = bytesLeft
+  for (let at = 0; at < table.length; at += 8, left -= shape.cluster) {
+    const high = table.readUInt32BE(at)
+    if (high >= COMPRESSED_HIGH) {
+      const { start, length } = compressedIn(table.readBigUInt64BE(at), shape.clusterBits)
+      if (start + length > shape.size) layout.table('compressed cluster', start, length)
+    } else if (high !== 0 || table.readUInt32BE(at + 4) !== 0)
+      layout.block(numberAt(table, at), Math.min(shape.cluster, Math.max(left, 0)))
+  }
+}
+
+function numberAt(table: Buffer, at: number): number {
+  return table.readUInt32BE(at) * 2 ** 32 + table.readUInt32BE(at + 4)
+}
+
+function compressedIn(entry: bigint, clusterBits: number): { start: number; length: number } {
+  const lengthAt = BigInt(63 - clusterBits)
+  const length = Number((entry >> lengthAt) & ((1n << BigInt(clusterBits)) - 1n))
+  return { start: Number(entry & ((1n << lengthAt) - 1n)), length }
 }

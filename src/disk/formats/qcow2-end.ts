@@ -1,5 +1,6 @@
 import { inflateRawSync, constants as zlib } from 'node:zlib'
 import { readWhole, type Source } from '../source.ts'
+import { piecesOfTable, type TablePiece } from '../table-pieces.ts'
 
 /*
  * How far the tables of a qcow2 image and what they refer to reach into its file:
@@ -30,8 +31,8 @@ interface Table {
 }
 
 const SECTOR = 512
-/** Bytes of tables that are read at once. */
-const STEP = 1024 * 1024
+/** Bytes of tables that are read; `qemu-img check` judges what has more. */
+const TABLES_LIMIT = 1024 ** 3
 /** Clusters of a file for which it is kept which of them were walked through, a bit each. */
 const SEEN_LIMIT = 2 ** 28
 /** In the upper half of an entry: the bits of the offset, and that the cluster is compressed. */
@@ -64,7 +65,7 @@ class Walk {
 
   async findEnd(): Promise<number> {
     const { first, refcounts, virtualSize } = this.#shape
-    for await (const { at } of this.#offsetsIn(refcounts)) this.#reach(at + this.#cluster)
+    await this.#reachClustersOf(refcounts)
     await this.#followFirst(first, virtualSize)
     await this.#followSnapshots()
     await this.#followBitmaps()
@@ -76,24 +77,26 @@ class Walk {
   }
 
   get #isDone(): boolean {
-    return this.#end > this.#source.size || this.#tableBytes > this.#source.size
+    return this.#end > this.#source.size || this.#tableBytes > Math.min(this.#source.size, TABLES_LIMIT)
   }
 
   /** The entries of a table, as bytes. */
-  async *#piecesOf(at: number, length: number): AsyncGenerator<Buffer> {
+  async *#piecesOf(at: number, length: number): AsyncGenerator<TablePiece> {
     this.#reach(at + length)
     this.#tableBytes += length
-    for (let from = 0; from < length && !this.#isDone; from += STEP)
-      yield await readWhole(this.#source, at + from, Math.min(STEP, length - from))
+    if (this.#isDone) return
+    for await (const piece of piecesOfTable(this.#source, at, length)) {
+      yield piece
+      if (this.#isDone) return
+    }
   }
 
-  /** The offsets of clusters in a table of 8 bytes each; those that are 0 mean none. */
-  async *#offsetsIn({ at, entries }: Table): AsyncGenerator<{ index: number; at: number }> {
-    let index = 0
-    for await (const piece of this.#piecesOf(at, entries * 8)) {
-      for (let each = 0; each < piece.length && !this.#isDone; each += 8, index++) {
-        const offset = offsetAt(piece, each)
-        if (offset !== 0) yield { index, at: offset }
+  /** Goes through a table of offsets of clusters; those that are 0 mean none. */
+  async #reachClustersOf({ at, entries }: Table): Promise<void> {
+    for await (const { bytes } of this.#piecesOf(at, entries * 8)) {
+      for (let each = 0; each < bytes.length; each += 8) {
+        const offset = offsetAt(bytes, each)
+        if (offset !== 0) this.#reach(offset + this.#cluster)
       }
     }
   }
@@ -101,13 +104,21 @@ class Walk {
   async #followFirst(table: Table, diskSize: number): Promise<void> {
     const entryLength = this.#shape.hasSubclusters ? 16 : 8
     const entries = this.#cluster / entryLength
-    for await (const { index, at } of this.#offsetsIn(table)) {
-      if (this.#wasSeen(at)) continue
-      let guest = index * entries * this.#cluster
-      for await (const piece of this.#piecesOf(at, this.#cluster)) {
-        for (let each = 0; each < piece.length; each += entryLength, guest += this.#cluster)
-          this.#followEntry(piece, each, diskSize - guest)
+    for await (const first of this.#piecesOf(table.at, table.entries * 8)) {
+      for (let each = 0; each < first.bytes.length && !this.#isDone; each += 8) {
+        const at = offsetAt(first.bytes, each)
+        if (at === 0 || this.#wasSeen(at)) continue
+        const guest = ((first.from + each) / 8) * entries * this.#cluster
+        await this.#followSecond(at, entryLength, diskSize - guest)
       }
+    }
+  }
+
+  async #followSecond(at: number, entryLength: number, bytesLeft: number): Promise<void> {
+    for await (const { from, bytes } of this.#piecesOf(at, this.#cluster)) {
+      let left = bytesLeft - (from / entryLength) * this.#cluster
+      for (let each = 0; each < bytes.length; each += entryLength, left -= this.#cluster)
+        this.#followEntry(bytes, each, left)
     }
   }
 
@@ -154,7 +165,7 @@ class Walk {
     for (let left = this.#shape.bitmaps.entries; left > 0 && !this.#isDone; left--) {
       const head = await readWhole(this.#source, at, 24)
       const table = { at: Number(head.readBigUInt64BE(0)), entries: head.readUInt32BE(8) }
-      for await (const data of this.#offsetsIn(table)) this.#reach(data.at + this.#cluster)
+      await this.#reachClustersOf(table)
       at = aligned(at + 24 + head.readUInt16BE(18) + head.readUInt32BE(20), 8)
       this.#reach(at)
     }

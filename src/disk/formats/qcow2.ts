@@ -13,6 +13,9 @@ const MAGIC = Buffer.from('QFI\xfb', 'latin1')
 /** Internal snapshots above which qemu-img takes seconds and hundreds of megabytes. */
 const SNAPSHOT_LIMIT = 1000
 
+/** Bytes of the tables that QEMU takes, and its bitmaps. */
+const [FIRST_LIMIT, REFCOUNTS_LIMIT, BITMAP_LIMIT] = [32 * 1024 * 1024, 8 * 1024 * 1024, 65535]
+
 const CORRUPT = 1n << 1n
 const DATA_FILE = 1n << 2n
 const EXTENDED_L2 = 1n << 4n
@@ -104,13 +107,20 @@ async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
 
   const tables = [
     { at: Number(header.readBigUInt64BE(40)), length: header.readUInt32BE(36) * 8 },
-    { at: Number(header.readBigUInt64BE(48)), length: header.readUInt32BE(56) << clusterBits },
+    { at: Number(header.readBigUInt64BE(48)), length: header.readUInt32BE(56) * 2 ** clusterBits },
     // The shortest entry of the table has 40 bytes.
     { at: snapshots > 0 ? Number(header.readBigUInt64BE(64)) : 0, length: snapshots * 40 },
   ]
   finding.end = Math.max(1 << clusterBits, ...tables.map(({ at, length }) => at + length))
   const cluster = 1 << clusterBits
   const bitmaps = extensions.get(BITMAPS)
+  const bitmapCount = bitmaps && bitmaps.length >= 24 ? bitmaps.readUInt32BE(0) : 0
+  const lengths = tables.map(({ length }) => length)
+  if ((lengths[0] ?? 0) > FIRST_LIMIT || (lengths[1] ?? 0) > REFCOUNTS_LIMIT || bitmapCount > BITMAP_LIMIT) {
+    finding.refusals.push({
+      why: `is damaged: tables of ${lengths[0]} and ${lengths[1]} bytes, ${bitmapCount} bitmaps`,
+    })
+  }
   return {
     ...finding,
     findEnd: (whole) =>
@@ -120,11 +130,14 @@ async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
         hasSubclusters: (incompatible & EXTENDED_L2) !== 0n,
         isZstd: finding.features.includes('zstd'),
         first: { at: Number(header.readBigUInt64BE(40)), entries: header.readUInt32BE(36) },
-        refcounts: { at: Number(header.readBigUInt64BE(48)), entries: (header.readUInt32BE(56) << clusterBits) / 8 },
+        refcounts: {
+          at: Number(header.readBigUInt64BE(48)),
+          entries: (header.readUInt32BE(56) * 2 ** clusterBits) / 8,
+        },
         snapshots: { at: Number(header.readBigUInt64BE(64)), entries: snapshots },
         bitmaps:
           bitmaps && bitmaps.length >= 24
-            ? { at: Number(bitmaps.readBigUInt64BE(16)), entries: bitmaps.readUInt32BE(0) }
+            ? { at: Number(bitmaps.readBigUInt64BE(16)), entries: bitmapCount }
             : { at: 0, entries: 0 },
       }),
     findData: (whole, offset) =>
@@ -141,7 +154,7 @@ async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
 }
 
 /** Of an entry in a table: bits 9 to 55. */
-const OFFSET_BITS = 0x00fffffffffffe00n
+const OFFSET_BITS = [0x00ffffff, 0xfffffe00] as const
 const FLATTEN = 'Make a new one of it: qemu-img convert -O qcow2 {file} OUT.qcow2'
 const REPAIR = 'qemu-img check -r all may repair a copy of it'
 

@@ -1,7 +1,7 @@
 import type { Finding, Inspector } from '../inspector.ts'
 import { readWhole } from '../source.ts'
 import { type ClusterTables, endOfClusters, isInCluster } from './cluster-tables.ts'
-import { LEGACY, nameIn, needsNewerQemu } from './shared.ts'
+import { isPowerOfTwo, LEGACY, nameIn, needsNewerQemu } from './shared.ts'
 
 /*
  * QEMU's docs/interop/qed_spec.txt: https://www.qemu.org/docs/master/interop/qed_spec.html
@@ -16,7 +16,11 @@ const NEED_CHECK = 1n << 1n
 /** "features": those that a reader must know. */
 const KNOWN = 0b111n
 /** The entry of a cluster that is all zeros. */
-const ZERO_CLUSTER = 1n
+const ZERO_CLUSTER = 1
+/** Bytes of a cluster. */
+const [SMALLEST, LARGEST] = [4096, 64 * 1024 * 1024]
+/** Clusters of a table. */
+const LONGEST_TABLE = 16
 
 export const qed: Inspector = {
   name: 'qed',
@@ -36,16 +40,13 @@ export const qed: Inspector = {
       secondLength: cluster * tableClusters,
       entryLength: 8,
       isBigEndian: false,
-      mask: 0xffffffffffffffffn,
+      mask: [0xffffffff, 0xffffffff],
     }
     const finding: Finding = {
       virtualSize,
       references: [],
       refusals: [],
       warnings: [LEGACY],
-      end: tables.tableAt + tables.secondLength,
-      findEnd: (whole) => endOfClusters(whole, tables, virtualSize, ZERO_CLUSTER),
-      findData: (whole, offset) => isInCluster(whole, offset, tables),
     }
     if (features & BACKING_FILE || backingAt !== 0 || backingLength !== 0) {
       const name = await nameIn(source, backingAt, Math.min(backingLength, 1023))
@@ -54,6 +55,15 @@ export const qed: Inspector = {
     if (features & ~KNOWN)
       finding.refusals?.push(needsNewerQemu(`needs features of QED that are unknown: bits 0x${features.toString(16)}`))
     if (features & NEED_CHECK) finding.warnings?.push('was not closed cleanly')
-    return finding
+    if (!isPowerOfTwo(cluster, SMALLEST, LARGEST) || !isPowerOfTwo(tableClusters, 1, LONGEST_TABLE)) {
+      finding.refusals?.push({ why: `is damaged: clusters of ${cluster} bytes, tables of ${tableClusters} clusters` })
+      return finding
+    }
+    return {
+      ...finding,
+      end: tables.tableAt + tables.secondLength,
+      findEnd: (whole) => endOfClusters(whole, tables, virtualSize, ZERO_CLUSTER),
+      findData: (whole, offset) => isInCluster(whole, offset, tables),
+    }
   },
 }

@@ -12,6 +12,8 @@ const SIGNATURE_AT = 0x40
 const SIGNATURE = 0xbeda107f
 const HEADER = 0x200
 const VERSION = 0x00010001
+/** Bytes of the blocks that VirtualBox makes and QEMU takes. */
+const BLOCK = 1024 * 1024
 
 const TYPES: Readonly<Record<number, string>> = { 1: 'dynamic', 2: 'static', 3: 'undo', 4: 'differencing' }
 /** What the two types that build upon another image have in common. */
@@ -53,7 +55,11 @@ export const vdi: Inspector = {
     if (parent !== undefined) finding.references?.push(`the parent image ${uuidOf(parent)}`)
     else if (type >= FIRST_WITH_PARENT || type < 1)
       finding.references?.push(`a parent image, being ${TYPES[type] ?? `of type ${type}`}`)
-    if (shape.blockSize === 0 || shape.blocks * shape.blockSize < shape.virtualSize) {
+    if (shape.blockSize !== BLOCK) {
+      finding.refusals?.push({ why: `has blocks of ${shape.blockSize} bytes, and QEMU can use blocks of 1 MiB only` })
+      return finding
+    }
+    if (shape.blocks * shape.blockSize < shape.virtualSize) {
       finding.refusals?.push({ why: `is damaged: ${shape.blocks} blocks of ${shape.blockSize} bytes are not its disk` })
       return finding
     }

@@ -1,7 +1,8 @@
 import type { Finding, Inspector } from '../inspector.ts'
 import { Layout } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
-import { needsNewerQemu } from './shared.ts'
+import { piecesOfTable } from '../table-pieces.ts'
+import { isPowerOfTwo, needsNewerQemu } from './shared.ts'
 
 /*
  * Microsoft's MS-VHDX: https://learn.microsoft.com/openspecs/windows_protocols/ms-vhdx
@@ -15,6 +16,10 @@ const MIB = 1024 * 1024
 const HEADERS = [64 * KIB, 128 * KIB]
 const REGION_TABLES = [192 * KIB, 256 * KIB]
 const TABLE = 64 * KIB
+/** Bytes of the largest disk and of a block. */
+const [SIZE_LIMIT, BLOCK_LIMIT] = [64 * 1024 ** 4, 256 * MIB]
+/** Bytes of a sector: the usual ones, and those that QEMU can't read. */
+const [SECTOR, LARGE_SECTOR] = [512, 4096]
 /** The most entries of a region table and of a metadata table. */
 const ENTRIES_LIMIT = 2047
 
@@ -83,8 +88,16 @@ export const vhdx: Inspector = {
       sector: sector.readUInt32LE(0),
       virtualSize: finding.virtualSize,
     }
-    if (![shape.blockSize / MIB, shape.sector].every((each) => each >= 1 && Number.isInteger(Math.log2(each)))) {
+    if (shape.sector === LARGE_SECTOR) {
+      finding.refusals?.push({ why: `has sectors of ${LARGE_SECTOR} bytes, which QEMU can not read` })
+      return finding
+    }
+    if (!isPowerOfTwo(shape.blockSize, MIB, BLOCK_LIMIT) || shape.sector !== SECTOR) {
       finding.refusals?.push({ why: `is damaged: blocks of ${shape.blockSize} bytes, sectors of ${shape.sector}` })
+      return finding
+    }
+    if (shape.virtualSize > SIZE_LIMIT) {
+      finding.refusals?.push({ why: `is damaged: a disk of ${shape.virtualSize} bytes is more than VHDX can hold` })
       return finding
     }
     return { ...finding, readLayout: (whole) => readLayout(whole, shape) }
@@ -176,12 +189,13 @@ async function readLayout(
   const entries = blocks + Math.floor((blocks - 1) / ratio)
   if (entries * 8 > bat.length) layout.table('block table', bat.at + bat.length, entries * 8 - bat.length)
   if (layout.refusal()) return layout
-  for (let entry = 0; entry < entries; entry++) {
-    if ((entry + 1) % (ratio + 1) === 0) continue
-    const word = await readWhole(source, bat.at + entry * 8, 8)
-    const state = word.readUInt8(0) & 7
-    if (state !== FULLY_PRESENT && state !== PARTIALLY_PRESENT) continue
-    layout.block(Number(word.readBigUInt64LE(0) >> 20n) * MIB)
+  for await (const { from, bytes } of piecesOfTable(source, bat.at, entries * 8)) {
+    for (let at = 0; at < bytes.length; at += 8) {
+      const state = bytes.readUInt8(at) & 7
+      const isPresent = state === FULLY_PRESENT || state === PARTIALLY_PRESENT
+      if (!isPresent || ((from + at) / 8 + 1) % (ratio + 1) === 0) continue
+      layout.block((bytes.readUInt32LE(at + 4) * 2 ** 12 + (bytes.readUInt32LE(at) >>> 20)) * MIB)
+    }
   }
   return layout
 }

@@ -8,8 +8,11 @@ import type { Inspector } from '../inspector.ts'
 const SHOWN = 200
 /** Bytes of a descriptor that are looked at: those of a file of its own. */
 const LIMIT = 64 * 1024
-/** Such a file begins, after blank lines and comments, with its version; so QEMU tells one. */
-const DESCRIPTOR = /^(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*(?:#\s*Disk DescriptorFile|version\s*=)/i
+/**
+ * Such a file begins, after blank lines and comments, with its version; so QEMU tells one,
+ * for which only a line feed ends a comment.
+ */
+const DESCRIPTOR = /^(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*(?:#\s*Disk DescriptorFile|version\s*=)/i
 /** Access, sectors, type, file: an extent is a piece of the disk. */
 const EXTENT = /^[ \t]*(?:RW|RDONLY|NOACCESS)[ \t]+\d+[ \t]+(\w+)(?:[ \t]+"?([^"\r\n]*)"?)?/gim
 /** What it means that an image has no parent. */

@@ -2,6 +2,7 @@ import { VdcError } from '../../errors.ts'
 import type { Finding, Inspector } from '../inspector.ts'
 import { Layout } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
+import { piecesOfTable } from '../table-pieces.ts'
 import { isPowerOfTwo, needsNewerQemu } from './shared.ts'
 import { describeParts } from './vmdk-descriptor.ts'
 
@@ -12,8 +13,6 @@ import { describeParts } from './vmdk-descriptor.ts'
  */
 
 const MAGIC = 'KDMV'
-/** An extent of ESX, and of the version before; QEMU takes it for VMDK as well (block/vmdk.c). */
-const OLD_MAGIC = 'COWD'
 /** What names an extent that does not describe itself. */
 const DESCRIPTOR_ELSEWHERE = 'a VMDK descriptor in another file, being one extent of an image'
 const SECTOR = 512
@@ -22,7 +21,16 @@ const AT_END = 0xffffffffffffffffn
 /** Bytes from the file's end: that copy's marker, the copy, the marker of the end. */
 const FOOTER = 3 * SECTOR
 const DESCRIPTOR_LIMIT = 64 * 1024
-const COMPRESSED = 1 << 16
+/** How long QEMU takes the descriptor for at least, and where. */
+const [DESCRIPTOR_LEAST, DESCRIPTOR_AT] = [20 * SECTOR, SECTOR]
+/** Entries of a grain table, of which no program makes others. */
+const ENTRIES = 512
+/** Entries of a grain directory that QEMU takes. */
+const DIRECTORY_LIMIT = 32 * 1024 * 1024
+const HAS_REDUNDANT = 1 << 1
+const HAS_COMPRESSED = 1 << 16
+/** "compressAlgorithm". */
+const DEFLATE = 1
 const ZEROED_GRAINS = 1 << 2
 /** The entry of a grain that is all zeros, where those are marked. */
 const ZERO_GRAIN = 1
@@ -33,32 +41,38 @@ export const vmdk: Inspector = {
   kind: 'image',
   title: 'a VMDK image',
   async inspect(source) {
-    const magic = (await source.read(0, MAGIC.length)).toString('latin1')
-    if (magic === OLD_MAGIC) return { references: [DESCRIPTOR_ELSEWHERE] }
-    if (magic !== MAGIC) return undefined
-    const header = await readWhole(source, 0, SECTOR)
+    if ((await source.read(0, MAGIC.length)).toString('latin1') !== MAGIC) return undefined
+    const first = await readWhole(source, 0, SECTOR)
+    // What the header at the end says is what counts.
+    const [header, footerAt] =
+      first.readBigUInt64LE(56) === AT_END ? await readFooter(source) : ([first, undefined] as const)
     const version = header.readUInt32LE(4)
-    const flags = header.readUInt32LE(8)
+    const isCompressed = header.readUInt16LE(77) === DEFLATE
     const finding: Finding = {
       version,
       virtualSize: Number(header.readBigUInt64LE(12)) * SECTOR,
-      features: flags & COMPRESSED ? ['streamOptimized'] : [],
+      features: isCompressed ? ['streamOptimized'] : [],
       references: [],
       refusals: [],
-      warnings: header.readUInt8(72) === 0 ? [] : ['was not closed cleanly'],
+      warnings: first.readUInt8(72) === 0 ? [] : ['was not closed cleanly'],
     }
     if (version < 1 || version > NEWEST) finding.refusals?.push(needsNewerQemu(`is of version ${version} of VMDK`))
-    const descriptorAt = Number(header.readBigUInt64LE(28)) * SECTOR
-    const descriptorLength = Number(header.readBigUInt64LE(36)) * SECTOR
-    if (descriptorAt === 0 || finding.virtualSize === 0) {
+    const descriptorAt = Number(first.readBigUInt64LE(28)) * SECTOR
+    const descriptorLength = Number(first.readBigUInt64LE(36)) * SECTOR
+    if (descriptorAt === 0 || first.readBigUInt64LE(12) === 0n) {
       finding.references?.push(DESCRIPTOR_ELSEWHERE)
       return finding
     }
-    const descriptor = await readWhole(source, descriptorAt, Math.min(descriptorLength, DESCRIPTOR_LIMIT))
-    finding.references?.push(...describeParts(shownText(descriptor)))
+    if (descriptorAt !== DESCRIPTOR_AT) {
+      finding.refusals?.push({
+        why: `is damaged: its descriptor is at ${descriptorAt}, and must be at ${DESCRIPTOR_AT}`,
+      })
+      return finding
+    }
+    const shown = Math.min(Math.max(descriptorLength, DESCRIPTOR_LEAST), DESCRIPTOR_LIMIT)
+    finding.references?.push(...describeParts(shownText(await source.read(descriptorAt, shown))))
 
-    const [header2, footerAt] = header.readBigUInt64LE(56) === AT_END ? await readFooter(source) : [header, undefined]
-    const shape = shapeOf(header2, flags, descriptorAt, descriptorLength, footerAt)
+    const shape = shapeOf(header, { isCompressed, descriptorAt, descriptorLength, footerAt })
     if (typeof shape === 'string') {
       finding.refusals?.push({ why: `is damaged: ${shape}` })
       return finding
@@ -102,30 +116,28 @@ interface Shape {
 
 function shapeOf(
   header: Buffer,
-  flags: number,
-  descriptorAt: number,
-  descriptorLength: number,
-  footerAt: number | undefined,
+  known: Pick<Shape, 'isCompressed' | 'descriptorAt' | 'descriptorLength' | 'footerAt'>,
 ): Shape | string {
+  const flags = header.readUInt32LE(8)
   const grain = Number(header.readBigUInt64LE(20)) * SECTOR
   const entries = header.readUInt32LE(44)
   const virtualSize = Number(header.readBigUInt64LE(12)) * SECTOR
-  // QEMU takes at most 64 MiB, and tables of 512 entries.
-  if (!isPowerOfTwo(grain, SECTOR, 64 * 1024 * 1024) || entries < 1 || entries > 512) {
+  if (known.isCompressed !== ((flags & HAS_COMPRESSED) !== 0))
+    return 'its header contradicts itself in whether it is compressed'
+  // QEMU takes at most 64 MiB.
+  if (!isPowerOfTwo(grain, SECTOR, 64 * 1024 * 1024) || entries !== ENTRIES)
     return `grains of ${grain} bytes, tables of ${entries} entries`
-  }
+  const directoryEntries = Math.ceil(virtualSize / (grain * entries))
+  if (directoryEntries > DIRECTORY_LIMIT) return `a grain directory of ${directoryEntries} entries`
   return {
+    ...known,
     virtualSize,
     grain,
-    isCompressed: (flags & COMPRESSED) !== 0,
     marksZeros: (flags & ZEROED_GRAINS) !== 0,
-    descriptorAt,
-    descriptorLength,
     directoryAt: Number(header.readBigUInt64LE(56)) * SECTOR,
-    directoryLength: Math.ceil(virtualSize / (grain * entries)) * 4,
-    redundantAt: flags & 2 ? Number(header.readBigUInt64LE(48)) * SECTOR : 0,
+    directoryLength: directoryEntries * 4,
+    redundantAt: flags & HAS_REDUNDANT ? Number(header.readBigUInt64LE(48)) * SECTOR : 0,
     tableLength: entries * 4,
-    footerAt,
   }
 }
 
@@ -138,21 +150,31 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
   if (shape.footerAt !== undefined) layout.table('footer', shape.footerAt, FOOTER)
   if (layout.refusal()) return layout
   let lastCompressed = 0
-  for (let first = 0; first < shape.directoryLength; first += 4) {
-    const tableAt = (await readWhole(source, shape.directoryAt + first, 4)).readUInt32LE(0) * SECTOR
-    if (tableAt === 0) continue
-    if (!layout.table('grain table', tableAt, shape.tableLength)) return layout
-    const table = await readWhole(source, tableAt, shape.tableLength)
-    for (let at = 0; at < table.length; at += 4) {
-      const entry = table.readUInt32LE(at)
-      if (entry === 0 || (entry === ZERO_GRAIN && shape.marksZeros)) continue
-      const left = shape.virtualSize - ((first / 4) * (shape.tableLength / 4) + at / 4) * shape.grain
-      if (!shape.isCompressed) layout.block(entry * SECTOR, Math.min(shape.grain, Math.max(left, 0)))
-      else if (entry * SECTOR > lastCompressed) lastCompressed = entry * SECTOR
+  for await (const directory of piecesOfTable(source, shape.directoryAt, shape.directoryLength)) {
+    for (let first = 0; first < directory.bytes.length; first += 4) {
+      const tableAt = directory.bytes.readUInt32LE(first) * SECTOR
+      if (tableAt === 0) continue
+      if (!layout.table('grain table', tableAt, shape.tableLength)) return layout
+      const table = await readWhole(source, tableAt, shape.tableLength)
+      const left = shape.virtualSize - ((directory.from + first) / 4) * ENTRIES * shape.grain
+      lastCompressed = Math.max(lastCompressed, addGrains(layout, table, left, shape))
     }
   }
   if (lastCompressed > 0) layout.table('last grain', lastCompressed, await compressedLength(source, lastCompressed))
   return layout
+}
+
+/** Adds the grains of a table, and returns where the last compressed one is. */
+function addGrains(layout: Layout, table: Buffer, bytesLeft: number, shape: Shape): number {
+  let left = bytesLeft
+  let lastCompressed = 0
+  for (let at = 0; at < table.length; at += 4, left -= shape.grain) {
+    const entry = table.readUInt32LE(at)
+    if (entry === 0 || (entry === ZERO_GRAIN && shape.marksZeros)) continue
+    if (!shape.isCompressed) layout.block(entry * SECTOR, Math.min(shape.grain, Math.max(left, 0)))
+    else if (entry * SECTOR > lastCompressed) lastCompressed = entry * SECTOR
+  }
+  return lastCompressed
 }
 
 /** Bytes of a compressed grain with its marker: its address, its length, the data. */

@@ -1,0 +1,23 @@
+import { readWhole, type Source } from './source.ts'
+import { isZero } from './zeros.ts'
+
+/** Bytes of a table that are read at once. */
+const STEP = 1024 * 1024
+
+/** A part of a table, and the byte of the table that it starts with. */
+export interface TablePiece {
+  from: number
+  bytes: Buffer
+}
+
+/**
+ * Reads a table in pieces, as one may be longer than memory allows; what is all zeros is left out.
+ *
+ * @throws VdcError FILE_REFUSED, without the file's name, where the file ends before.
+ */
+export async function* piecesOfTable(source: Source, at: number, length: number): AsyncGenerator<TablePiece> {
+  for (let from = 0; from < length; from += STEP) {
+    const bytes = await readWhole(source, at + from, Math.min(STEP, length - from))
+    if (!isZero(bytes)) yield { from, bytes }
+  }
+}
