@@ -114,7 +114,8 @@ async function readMapBeforeData(map: SparseMap, reader: ByteReader): Promise<nu
     const lines = (rest + (await reader.require(BLOCK)).toString('latin1')).split('\n')
     taken += BLOCK
     rest = lines.pop() ?? ''
-    for (const line of lines.slice(0, left)) {
+    for (const line of lines) {
+      if (left === 0) break
       const number = numberIn(line)
       left--
       if (count === undefined) {

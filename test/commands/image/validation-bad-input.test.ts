@@ -205,6 +205,8 @@ describe('sizes and names', () => {
     ['quote"', `holds the character '"'`],
     ['back\\slash', `holds the character '\\'`],
     ['100%', `holds the character '%'`],
+    ['#1', `holds the character '#'`],
+    ['ümlaut', 'holds the character U+00FC'],
     ['what?', `holds the character '?'`],
     ['画像', 'holds the character U+753B'],
   ])('a name that no URI can hold, refused before the file is read: %j', async (name, says) => {
