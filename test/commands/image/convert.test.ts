@@ -8,6 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
@@ -381,7 +382,6 @@ describe('nothing half written stays', () => {
       'qemu-img resize -q "$OUT" +1M',
       /thrown away, as it has a disk of 9437696 bytes instead of 8389120/,
     ],
-    ['not there', 'rm "$OUT"', /does not exist/],
   ])('where the result is %s', async (_, after, says) => {
     const out = newOut()
     const run = await convertWith({ after }, at('disk.raw'), join(out, 'no.qcow2'))
@@ -392,8 +392,8 @@ describe('nothing half written stays', () => {
   test('where the folder goes away meanwhile', async () => {
     const out = newOut()
     const run = await convertWith({ after: `rm -r ${out}` }, at('disk.raw'), join(out, 'no.qcow2'))
-    expect(run).toMatchObject({ stdout: '', stderr: expect.stringMatching(/^Error: /) })
-    expect([3, 6]).toContain(run.code)
+    const says = `Error: ${out}/no.qcow2 can not be written: its folder does not exist\n`
+    expect(run).toMatchObject({ code: 6, stdout: '', stderr: says })
     expect(existsSync(out)).toBe(false)
   })
 })
@@ -481,7 +481,7 @@ describe('killed at any moment', () => {
     // One that works there now, and one of another host, stay.
     const others = [
       `.vdc-manage-work.elsewhere.1.abcdef`,
-      `.vdc-manage-work.${(await execa('hostname')).stdout.replaceAll(/[^\w-]/g, '_')}.${process.pid}.abcdef`,
+      `.vdc-manage-work.${hostname().replaceAll(/[^\w-]/g, '_')}.${process.pid}.abcdef`,
     ]
     for (const name of others) mkdirSync(join(out, name))
     expect(await convert([at('disk.raw'), join(out, 'next.qcow2'), '--to', 'qcow2'])).toMatchObject({ code: 0 })

@@ -17,12 +17,12 @@ beforeAll(async () => {
   await makeImage(at('old.qed'), { format: 'qed', size: '64M' })
   await makeImage(at('empty.raw'), { format: 'raw', size: '1M' })
   await makeImage(at('layer.qcow2'), { more: ['-F', 'qcow2', '-b', 'good.qcow2'], size: '64M' })
-  await execa('mkfs.ext4', ['-q', at('linux.raw'), '8M'])
   await shell(
-    'gzip -k good.qcow2; tar czf linux.tgz linux.raw; tar cf two.tar linux.raw empty.raw; head -c 100000 good.qcow2 > cut.qcow2',
+    'mkfs.ext4 -q linux.raw 8M; gzip -k good.qcow2; tar czf linux.tgz linux.raw; tar cf two.tar linux.raw empty.raw; head -c 100000 good.qcow2 > cut.qcow2',
     { cwd: folder.path },
   )
   writeFileSync(at('page.html'), `<!DOCTYPE html>${' '.repeat(1000)}`)
+  writeFileSync(at('noise.raw'), Buffer.alloc(MIB, 0xa5))
   writeFileSync(at('nothing.raw'), '')
   writeFileSync(at('big.raw'), '')
   truncateSync(at('big.raw'), 200 * 1024 * MIB)
@@ -127,7 +127,7 @@ describe('what a file is', () => {
     const legacy = await inspect(['--no-checksum', 'old.qed'])
     expect(legacy).toMatchObject({ code: 0, stderr: '' })
     expect(legacy.stdout).toMatch(/^md5: +-\nsha256: +-\nwarning: +is of a format that nobody develops any more/m)
-    const { answer } = await inspectJson(['--no-checksum', 'empty.raw'])
+    const { answer } = await inspectJson(['--no-checksum', 'noise.raw'])
     expect(answer).toMatchObject({ acceptable: true, md5: null, sha256: null })
     expect(answer.warnings).toEqual([expect.stringMatching(/may not boot$/)])
   })
