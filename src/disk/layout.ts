@@ -3,10 +3,8 @@ import { truncated } from './source.ts'
 
 /** Blocks up to which overlaps of blocks are looked for: 4 bytes each are kept. */
 const BLOCK_LIMIT = 8 * 1024 * 1024
-/** Tables up to which overlaps of tables are looked for. */
-const KEPT_TABLES = 256 * 1024
-/** Tables, and bytes of them, that are read: those of disks that nobody has. */
-const [TABLE_LIMIT, TABLE_BYTES_LIMIT] = [1024 * 1024, 1024 ** 3]
+/** Tables, and bytes of them, that are read; more are those of disks that nobody has. */
+export const [TABLE_LIMIT, TABLE_BYTES_LIMIT] = [256 * 1024, 1024 ** 3]
 
 interface Table {
   name: string
@@ -54,7 +52,7 @@ export class Layout {
     const last = this.#tables.at(-1)
     // So many small ones may follow each other.
     if (last?.name === name && last.end === at) last.end = end
-    else if (this.#tables.length < KEPT_TABLES) this.#tables.push({ name, at, end })
+    else this.#tables.push({ name, at, end })
     return this.#needed <= this.#size && this.#surplusOfTables() === undefined
   }
 
