@@ -66,6 +66,8 @@ export default defineConfig({
       load: (id) => (ERROR_CODES.test(id) ? asJson(id) : undefined),
     },
   ],
+  // As some chunks below need it; every export stays.
+  preserveEntrySignatures: 'allow-extension',
   output: {
     dir: 'dist',
     cleanDir: true,

@@ -1,15 +1,17 @@
-import { chmod, link, lstat, open, realpath, rename } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { type FileHandle, link, lstat, open, realpath, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { VdcError } from '../errors.ts'
 import { endingOf, type TargetFormat } from './file-formats.ts'
-import { closeImageFile, type ImageFile, openImageFile, requireUnchanged } from './image-file.ts'
+import { type ImageFile, imageFileOf, requireUnchanged } from './image-file.ts'
 import { inspectImage } from './inspect-image.ts'
 import { DEFAULT_MAX_SIZE, type Inspection } from './inspection.ts'
 import { notWritten } from './not-written.ts'
-import { HANDED_OVER, runQemuImg } from './qemu-img.ts'
+import { HANDED_OVER, IN_USE, runQemuImg, TARGET_FOLDER } from './qemu-img.ts'
 import { withUnpackedFile } from './unpacked.ts'
 import type { Watcher } from './watcher.ts'
 import { withWorkFolder } from './work-folder.ts'
+import { hasWriters } from './writers.ts'
 
 /** What QEMU must be told to keep the disk's size to the byte. */
 const EXACTLY: Partial<Record<TargetFormat, readonly string[]>> = { vpc: ['-o', 'force_size=on'] }
@@ -65,6 +67,7 @@ export async function requireConvertible(out: string, { to, compress }: Conversi
  * of it is to be seen.
  *
  * @param out as `requireConvertible` returns it.
+ * @param maxSize bytes above which what is packed is refused.
  * @throws VdcError FILE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN, QEMU_IMG_FAILED, or what the cancellation throws.
  */
 export async function convertImage(
@@ -73,26 +76,38 @@ export async function convertImage(
   out: string,
   conversion: Conversion,
   watcher: Watcher,
+  maxSize = DEFAULT_MAX_SIZE,
 ): Promise<void> {
   await withWorkFolder(out, async (folder) => {
-    const made = join(folder, basename(out))
-    const convert = (from: ImageFile) => runConversion(from, inspection.fileFormat as string, made, conversion, watcher)
+    const made = `${folder.path}/${basename(out)}`
+    const target = { folder: folder.handle, path: `${TARGET_FOLDER}/${basename(out)}` }
+    const convert = (from: ImageFile) =>
+      runConversion(from, inspection.fileFormat as string, target, conversion, watcher)
     try {
-      if (inspection.containerFormat === 'none') await convert(file)
-      else await withUnpackedFile(file, DEFAULT_MAX_SIZE, watcher, convert)
+      if (inspection.containerFormat !== 'none') await withUnpackedFile(file, maxSize, watcher, convert)
+      else {
+        // Who has it mapped could have qemu-img read what only we may, and leave no trace of that.
+        if (hasWriters(file)) throw new VdcError('FILE_REFUSED', IN_USE.why, { hint: IN_USE.hint })
+        await convert(file)
+      }
     } catch (error) {
-      if (error instanceof VdcError && error.code === 'FILE_REFUSED') throw namingIt(error, file, made, out)
+      if (error instanceof VdcError && error.code === 'FILE_REFUSED') throw namingIt(error, file, target.path, out)
       throw error
     }
     await requireUnchanged(file)
-    await requireSameDisk(made, file, inspection, conversion, watcher)
+    const handle = await open(made, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error) => {
+      throw notWritten(out, error)
+    })
     try {
-      await chmod(made, Number(file.opened.mode) & 0o666)
-      await sync(made)
-      await putInPlace(made, out)
-      await sync(dirname(out))
+      await requireSameDisk(await imageFileOf(made, handle), file, inspection, conversion, watcher)
+      await handle.chmod(Number(file.opened.mode) & 0o666)
+      await handle.sync()
+      await putInPlace(made, `${folder.parentPath}/${basename(out)}`, out)
+      await sync(folder.parentPath)
     } catch (error) {
       throw error instanceof VdcError ? error : notWritten(out, error)
+    } finally {
+      await handle.close()
     }
   })
 }
@@ -100,13 +115,13 @@ export async function convertImage(
 async function runConversion(
   from: ImageFile,
   format: string,
-  made: string,
+  target: { folder: FileHandle; path: string },
   { to, compress }: Conversion,
   watcher: Watcher,
 ): Promise<void> {
   const options = compress ? COMPRESSED[to] : EXACTLY[to]
   // An absolute path is never taken for a protocol or an option.
-  const args = ['convert', '-p', '-f', format, '-O', to, ...(options ?? []), HANDED_OVER, made]
+  const args = ['convert', '-p', '-f', format, '-O', to, ...(options ?? []), HANDED_OVER, target.path]
   const total = Math.max(from.size, 1)
   const task = watcher.progress.begin('Converting', total)
   let done = 0
@@ -118,7 +133,7 @@ async function runConversion(
     done = now
   }
   try {
-    await runQemuImg(from, args, undefined, watcher.cancellation, [0], onOutput)
+    await runQemuImg(from, args, undefined, watcher.cancellation, { target: target.folder, onOutput })
   } finally {
     task.end()
   }
@@ -126,41 +141,44 @@ async function runConversion(
 
 /** Looks at the result as at any other image. */
 async function requireSameDisk(
-  made: string,
+  made: ImageFile,
   source: ImageFile,
   { virtualSize }: Inspection,
   { to }: Conversion,
   watcher: Watcher,
 ): Promise<void> {
-  const file = await openImageFile(made)
-  try {
-    const result = await inspectImage(file, { format: to, maxSize: Number.MAX_SAFE_INTEGER }, watcher)
-    const expected = Math.ceil((virtualSize as number) / SECTOR) * SECTOR
-    const why =
-      result.refusals[0]?.why ??
-      (result.virtualSize === expected ? undefined : `has a disk of ${result.virtualSize} bytes instead of ${expected}`)
-    if (why === undefined) return
-    throw new VdcError('FILE_REFUSED', `What qemu-img made of ${source.path} is thrown away, as it ${why}`)
-  } finally {
-    await closeImageFile(file)
-  }
+  const result = await inspectImage(made, { format: to, maxSize: Number.MAX_SAFE_INTEGER }, watcher)
+  const expected = Math.ceil((virtualSize as number) / SECTOR) * SECTOR
+  const why =
+    result.refusals[0]?.why ??
+    (result.virtualSize === expected ? undefined : `has a disk of ${result.virtualSize} bytes instead of ${expected}`)
+  if (why === undefined) return
+  throw new VdcError('FILE_REFUSED', `What qemu-img made of ${source.path} is thrown away, as it ${why}`)
 }
 
-/** Gives a file its place, unless something is there. */
-async function putInPlace(made: string, out: string): Promise<void> {
+/**
+ * Gives a file its place, unless something is there.
+ *
+ * @param place its path, through the folder that is held open.
+ * @param out the same for people.
+ */
+async function putInPlace(made: string, place: string, out: string): Promise<void> {
   try {
-    await link(made, out)
+    await link(made, place)
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') throw exists(out)
     // Filesystems such as FAT have no links.
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code)) throw error
-    if ((await lstat(out).catch(() => undefined)) !== undefined) throw exists(out)
-    await rename(made, out)
+    const held = await open(place, 'wx').catch((taken: NodeJS.ErrnoException) => {
+      throw taken.code === 'EEXIST' ? exists(out) : taken
+    })
+    await held.close()
+    await rename(made, place)
   }
 }
 
-/** Makes sure that a file or folder is on the disk. */
+/** Makes sure that a folder is on the disk. */
 async function sync(path: string): Promise<void> {
   const handle = await open(path, 'r')
   try {

@@ -38,7 +38,9 @@ const KERNEL_FILESYSTEMS: Readonly<Record<number, string>> = {
  */
 export async function openImageFile(path: string): Promise<ImageFile> {
   if (path === '') throw new VdcError('FILE_REFUSED', 'The path of the image file is empty')
+  requireText(path)
   const resolved = await attempt(path, () => realpath(path))
+  requireText(resolved)
   // Looked at before it is opened: opening a device may do things.
   requireRegular(resolved, await attempt(path, () => stat(resolved, { bigint: true })))
   const filesystem = KERNEL_FILESYSTEMS[(await attempt(path, () => statfs(resolved))).type]
@@ -46,14 +48,23 @@ export async function openImageFile(path: string): Promise<ImageFile> {
     throw refused(`${resolved} is no file of a disk: the kernel makes up what is in ${filesystem}`)
   const handle = await attempt(path, () => open(resolved, constants.O_RDONLY | constants.O_NONBLOCK))
   try {
-    const opened = await handle.stat({ bigint: true })
-    requireRegular(resolved, opened)
-    if (opened.size === 0n) throw refused(`The file ${resolved} is empty`)
-    return { path: resolved, handle, size: Number(opened.size), opened }
+    return await imageFileOf(resolved, handle)
   } catch (error) {
     await handle.close()
     throw error
   }
+}
+
+/**
+ * Makes an image file of one that is open.
+ *
+ * @throws VdcError FILE_REFUSED for what is no regular file or is empty.
+ */
+export async function imageFileOf(path: string, handle: FileHandle): Promise<ImageFile> {
+  const opened = await handle.stat({ bigint: true })
+  requireRegular(path, opened)
+  if (opened.size === 0n) throw refused(`The file ${path} is empty`)
+  return { path, handle, size: Number(opened.size), opened }
 }
 
 export async function closeImageFile(file: ImageFile): Promise<void> {
@@ -90,6 +101,12 @@ export async function isUnchanged(file: ImageFile): Promise<boolean> {
 /** The error for an open file that can't be read, as on a broken disk; `why` is the system's word for it. */
 export function unreadable(file: ImageFile, why: string, cause?: unknown): VdcError {
   return refused(`The file ${file.path} can not be read: ${why}`, undefined, cause)
+}
+
+/** Refuses a name that is no UTF-8: its bytes are lost before they come here, and no URI could hold it. */
+function requireText(path: string): void {
+  if (!path.includes('\ufffd')) return
+  throw refused(`The path ${path} is not UTF-8`, 'Rename the file or its folder to letters, digits and -._~')
 }
 
 function requireRegular(path: string, stats: BigIntStats): void {

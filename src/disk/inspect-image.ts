@@ -1,7 +1,7 @@
 import { withoutPacking } from './file-formats.ts'
 import { checkContents, checkEnding, checkKind, checkSigns, checkSize, describe } from './header-checks.ts'
 import { CHANGED, type ImageFile, isUnchanged } from './image-file.ts'
-import { DEFAULT_MAX_SIZE, type Expectation, type Inspection, namingFile } from './inspection.ts'
+import { DEFAULT_MAX_SIZE, type Expectation, FILE, type Inspection, namingFile } from './inspection.ts'
 import type { Refusal } from './inspector.ts'
 import { askQemu, checkWithQemu } from './qemu-checks.ts'
 import { type Identity, recognise, titleOf } from './recognise.ts'
@@ -78,15 +78,17 @@ async function inspectPacked(
     if (misnamed.length > 0) return misnamed
     const whole = inner === undefined ? source : fileSource(inner, undefined, watcher.cancellation)
     const identity = await recognise(inner === undefined ? source : fileSource(inner, HEADER_LIMIT), whole)
-    return await inspectDisk(
-      inspection,
-      { identity, whole, file: inner, path: withoutPacking(file.path) },
-      expected,
-      watcher,
-    )
+    const disk = { identity, whole, file: inner, path: withoutPacking(file.path) }
+    return (await inspectDisk(inspection, disk, expected, watcher)).map(unpackedFirst)
   } finally {
     await unpacked.close()
   }
+}
+
+/** A refusal whose hint is a command for the file itself, of a file that is packed. */
+function unpackedFirst({ why, hint }: Refusal): Refusal {
+  if (!hint?.includes(FILE)) return { why, ...(hint !== undefined && { hint }) }
+  return { why, hint: `Unpack it, as DISK here. ${hint.replaceAll(FILE, 'DISK')}` }
 }
 
 /** Goes through validation.md's steps 2 to 5, up to the first that refuses: what comes after would not be safe. */
@@ -104,7 +106,10 @@ async function inspectDisk(
     () => checkSize(inspection, expected),
     () => checkContents(inspection, identity),
     () => requireFile(identity, file),
-    async () => (file === undefined ? [] : askQemu(inspection, file, watcher.cancellation)),
+    async () =>
+      file === undefined
+        ? []
+        : askQemu(inspection, file, identity.image?.finding.otherVirtualSize, watcher.cancellation),
     async () => (inspection.fileFormat === 'raw' ? [] : checkLayout(identity, whole)),
     async () => (file === undefined ? [] : checkWithQemu(inspection, file, watcher.cancellation)),
   ]

@@ -45,7 +45,9 @@ export const FILE = '{file}'
 /** Refusals with the file's path in their hints. */
 export function namingFile(refusals: readonly Refusal[], path: string): Refusal[] {
   const typed = /^[\w./+=@%,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
-  return refusals.map(({ why, hint }) => (hint === undefined ? { why } : { why, hint: hint.replaceAll(FILE, typed) }))
+  return refusals.map(({ why, hint }) =>
+    hint === undefined ? { why } : { why, hint: hint.replaceAll(FILE, () => typed) },
+  )
 }
 
 /**

@@ -34,6 +34,8 @@ export interface Finding {
   title?: string
   /** Bytes of the disk; undefined where it is the file itself. */
   virtualSize?: number
+  /** What some versions of QEMU take for it instead; theirs counts. */
+  otherVirtualSize?: number
   /** Version of the format. */
   version?: number
   /** What it uses of the format that not all of its files do, by QEMU's names where there are some. */

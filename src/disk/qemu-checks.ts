@@ -5,14 +5,25 @@ import type { Refusal } from './inspector.ts'
 import { HANDED_OVER, IN_USE, type QemuImageInfo, qemuImageCheck, qemuImageInfo } from './qemu-img.ts'
 import { isWrittenByQemu } from './qemu-locks.ts'
 import type { Cancellation } from './watcher.ts'
+import { hasWriters, isWritableByOthers } from './writers.ts'
 
 const SECTOR = 512
 const REPAIR = `qemu-img check -r all may repair a copy of it: cp ${FILE} COPY`
 
-/** Refuses what qemu-img sees otherwise than the headers were read, or sees references in. */
-export async function askQemu(inspection: Inspection, file: ImageFile, cancellation: Cancellation): Promise<Refusal[]> {
+/**
+ * Refuses what qemu-img sees otherwise than the headers were read, or sees references in.
+ *
+ * @param otherVirtualSize that some versions of QEMU go by; what ours goes by counts.
+ */
+export async function askQemu(
+  inspection: Inspection,
+  file: ImageFile,
+  otherVirtualSize: number | undefined,
+  cancellation: Cancellation,
+): Promise<Refusal[]> {
   const format = inspection.fileFormat as string
   if (format === 'raw' && (await isWrittenByQemu(file))) return [IN_USE]
+  if (format !== 'raw' && isWritableByOthers(file) && hasWriters(file)) return [IN_USE]
   const info = await qemuImageInfo(file, format, cancellation)
   const reference = referenceIn(info)
   if (reference !== undefined) return [refersTo(reference, format)]
@@ -20,7 +31,8 @@ export async function askQemu(inspection: Inspection, file: ImageFile, cancellat
   if (info['format-specific']?.data?.corrupt) return [{ why: 'is marked as corrupt', hint: REPAIR }]
   // qemu-img rounds the size of a raw file up to whole sectors.
   const ours = format === 'raw' ? Math.ceil(inspection.size / SECTOR) * SECTOR : inspection.virtualSize
-  if (info.format === format && info['virtual-size'] === ours) return []
+  if (info['virtual-size'] === otherVirtualSize) inspection.virtualSize = otherVirtualSize
+  if (info.format === format && [ours, otherVirtualSize].includes(info['virtual-size'])) return []
   return [
     {
       why: `is unclear: by its header it is ${format} with a disk of ${ours} bytes, for qemu-img ${info.format} with ${info['virtual-size']}`,
@@ -44,7 +56,12 @@ export async function checkWithQemu(
   file: ImageFile,
   cancellation: Cancellation,
 ): Promise<Refusal[]> {
-  const result = await qemuImageCheck(file, inspection.fileFormat as string, cancellation)
+  const result = await qemuImageCheck(
+    file,
+    inspection.fileFormat as string,
+    inspection.virtualSize as number,
+    cancellation,
+  )
   if (result === undefined) return []
   const { corruptions, leaks } = result
   if (corruptions > 0) {

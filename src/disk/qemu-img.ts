@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises'
 import * as z from 'zod/mini'
 import { VdcError } from '../errors.ts'
 import type { ImageFile } from './image-file.ts'
@@ -23,6 +24,8 @@ const OUTPUT_LIMIT = 4 * MIB
 
 /** The name under which qemu-img sees the file: the descriptor that is handed to it. */
 export const HANDED_OVER = '/dev/fd/3'
+/** The name under which it sees the folder that it may write to. */
+export const TARGET_FOLDER = '/dev/fd/4'
 
 /** Runs what follows unless we died before the kernel was told to end it with us; then nobody would. */
 const IF_WE_LIVE = ['/bin/sh', '-c', '[ "$PPID" = "$0" ] && exec prlimit "$@"']
@@ -69,6 +72,8 @@ export interface QemuCheck {
   leaks: number
 }
 
+/** Bytes of a disk above which a VMDK isn't checked: it goes through all of it, a grain at a time, and finds no more than our own look. */
+const LARGEST_VMDK = 1024 * GIB
 /** Formats that `qemu-img check` knows. */
 const CHECKED: readonly string[] = ['qcow2', 'qed', 'vdi', 'vmdk', 'vhdx', 'parallels']
 
@@ -102,24 +107,24 @@ export async function qemuImageInfo(
  * Has `qemu-img check` look whether an image is whole. It opens what the image
  * refers to, so that must be ruled out before.
  *
+ * @param virtualSize bytes of the disk.
  * @returns undefined for a format that it can't check.
  * @throws VdcError as `qemuImageInfo`; FILE_REFUSED also when it can't finish.
  */
 export async function qemuImageCheck(
   file: ImageFile,
   format: string,
+  virtualSize: number,
   cancellation: Cancellation,
 ): Promise<QemuCheck | undefined> {
-  if (!CHECKED.includes(format)) return undefined
+  if (!CHECKED.includes(format) || (format === 'vmdk' && virtualSize > LARGEST_VMDK)) return undefined
   // What it reads is tables, which are at most what the file has on disk; measured: 0.1 s for each MiB of them at most.
   const stored = Number(file.opened.blocks) * 512
-  const cpu = 2 + Math.ceil(stored / (4 * MIB))
-  // It counts the references to each cluster in two bytes, and clusters have 512 bytes at least.
-  const memory = GIB + Math.ceil(file.size / 256)
-  const limits = { cpu, wall: 10 + 2 * cpu, memory }
+  const cpu = 2 + Math.ceil(stored / (4 * MIB)) + (format === 'vmdk' ? Math.ceil(virtualSize / (256 * GIB)) : 0)
+  const limits = { cpu, wall: 10 + 2 * cpu, memory: GIB }
   const args = ['check', '--output=json', '-f', format, HANDED_OVER]
   // 2 and 3: corruptions, leaks.
-  const { stdout, stderr } = await runQemuImg(file, args, limits, cancellation, [0, 2, 3])
+  const { stdout, stderr } = await runQemuImg(file, args, limits, cancellation, { exits: [0, 2, 3] })
   const result = checkResult.safeParse(parseJson(stdout))
   if (!result.success)
     throw new VdcError('QEMU_IMG_FAILED', 'qemu-img gave an answer that tells nothing of its check', {
@@ -130,14 +135,22 @@ export async function qemuImageCheck(
   return { corruptions, leaks }
 }
 
+/** What some runs of qemu-img need. */
+interface RunOptions {
+  /** Exit codes that are answers. */
+  exits?: readonly number[]
+  /** The folder that it writes to, as TARGET_FOLDER. */
+  target?: FileHandle
+  /** Told of what it prints, as it comes. */
+  onOutput?: (text: string) => void
+}
+
 /**
  * Runs qemu-img on an open file. The descriptor is handed over, so that no name
  * is ever parsed as a protocol or an option, and what is looked at is what was
  * opened. It runs under limits, dies with us, and sees nothing of our environment.
  *
  * @param args of which HANDED_OVER is the file.
- * @param exits those that are answers.
- * @param onOutput told of what it prints, as it comes.
  * @throws VdcError QEMU_IMG_FAILED, FILE_REFUSED, or what the cancellation throws.
  */
 export async function runQemuImg(
@@ -145,8 +158,7 @@ export async function runQemuImg(
   args: readonly string[],
   limits: Limits | undefined,
   cancellation: Cancellation,
-  exits: readonly number[] = [0],
-  onOutput?: (text: string) => void,
+  { exits = [0], target, onOutput }: RunOptions = {},
 ): Promise<{ stdout: string; stderr: string }> {
   cancellation.throwIfRequested()
   const within = [
@@ -156,7 +168,7 @@ export async function runQemuImg(
   ]
   const command = ['--pdeathsig', 'KILL', ...IF_WE_LIVE, String(process.pid), ...within, 'qemu-img', ...args]
   const result = await runProgram('setpriv', command, {
-    descriptor: file.handle.fd,
+    descriptors: [file.handle.fd, ...(target ? [target.fd] : [])],
     // Each thread of its own would set aside 64 MiB of the address space and more, up to the limit on a busy machine.
     env: { PATH: process.env.PATH ?? '', LC_ALL: 'C', MALLOC_ARENA_MAX: '1' },
     timeout: limits && limits.wall * 1000,
@@ -222,5 +234,5 @@ function parseJson(text: string): unknown {
 /** What qemu-img complained of, without its own name and with the file's. */
 function reasonIn(stderr: string, file: ImageFile): string {
   const line = stderr.split('\n').find((each) => each.trim() !== '') ?? 'it gave no reason'
-  return line.replace(/^(?:qemu-img|prlimit|setpriv): /, '').replaceAll(HANDED_OVER, file.path)
+  return line.replace(/^(?:qemu-img|prlimit|setpriv): /, '').replaceAll(HANDED_OVER, () => file.path)
 }

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 
 /** How a program is run. */
 export interface RunOptions {
-  /** A descriptor that it gets as its third. */
-  descriptor: number
+  /** What it gets as its descriptors from the third on. */
+  descriptors: readonly number[]
   env: Record<string, string>
   /** Milliseconds after which it is killed. */
   timeout: number | undefined
@@ -32,12 +32,15 @@ export interface Ended {
  * this takes longer to begin than qemu-img does for all of its work.
  */
 export async function runProgram(program: string, args: readonly string[], options: RunOptions): Promise<Ended> {
-  const running = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', options.descriptor], env: options.env })
+  const running = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', ...options.descriptors], env: options.env })
   const texts = { stdout: '', stderr: '' }
   let isKilledFor: Ended['isKilledFor']
   const kill = (why: Ended['isKilledFor']) => {
     isKilledFor ??= why
     running.kill('SIGKILL')
+    // Whoever else may have them open is not waited for.
+    running.stdout?.destroy()
+    running.stderr?.destroy()
   }
   for (const name of ['stdout', 'stderr'] as const) {
     running[name]?.setEncoding('utf8').on('data', (text: string) => {

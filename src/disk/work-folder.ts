@@ -1,38 +1,86 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { constants, readlinkSync } from 'node:fs'
+import { type FileHandle, mkdtemp, open, readdir, rmdir, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { notWritten } from './not-written.ts'
 
-/** Begins the name of every such folder; what follows names who works in it. */
-const PREFIX = '.vdc-manage-work.'
+/** Begins the name of every such folder; what follows names the process that works in it. */
+const PREFIX = '.vdc-manage-work'
+const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
+
+/**
+ * A folder to work in, and the one that it is in. Both are held open and reached
+ * through that: whoever owns the outer one may rename what is in it, or put links
+ * in its place.
+ */
+export interface WorkFolder {
+  handle: FileHandle
+  /** Of the folder, for this process. */
+  path: string
+  /** Of the folder that it is in, for this process. */
+  parentPath: string
+}
 
 /**
  * Makes a folder for `work` beside its result, so on the same filesystem, and
  * removes it whatever happens. Folders that a killed process left are removed as
- * well: a name holds the host and the process that made it.
+ * well. It holds plain files only.
  *
  * @param result path that the result is to have.
  * @throws VdcError FILE_NOT_WRITTEN.
  */
-export async function withWorkFolder<T>(result: string, work: (folder: string) => Promise<T>): Promise<T> {
-  const parent = dirname(result)
-  const host = hostname().replaceAll(/[^\w-]/g, '_')
-  await removeLeftOvers(parent, host)
-  const folder = await mkdtemp(join(parent, `${PREFIX}${host}.${process.pid}.`)).catch((error) => {
+export async function withWorkFolder<T>(result: string, work: (folder: WorkFolder) => Promise<T>): Promise<T> {
+  const parent = await open(dirname(result), FOLDER).catch((error) => {
     throw notWritten(result, error)
   })
   try {
-    return await work(folder)
+    const parentPath = pathOf(parent)
+    await removeLeftOvers(parentPath)
+    const made = await mkdtemp(`${parentPath}/${[PREFIX, ...ourName()].join('.')}.`).catch((error) => {
+      throw notWritten(result, error)
+    })
+    const handle = await open(made, FOLDER)
+    try {
+      return await work({ handle, path: pathOf(handle), parentPath })
+    } finally {
+      await removeFolder(handle, made)
+    }
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await parent.close()
   }
 }
 
-async function removeLeftOvers(parent: string, host: string): Promise<void> {
-  for (const name of await readdir(parent).catch(() => [])) {
-    const [, madeOn, pid] = /^\.vdc-manage-work\.([\w-]+)\.([0-9]+)\.\w+$/.exec(name) ?? []
-    if (madeOn !== host || isAlive(Number(pid))) continue
-    await rm(join(parent, name), { recursive: true, force: true }).catch(() => {})
+function pathOf(handle: FileHandle): string {
+  return `/proc/self/fd/${handle.fd}`
+}
+
+/** The host, the namespace of its processes, and the process. */
+function ourName(): [host: string, namespace: string, pid: string] {
+  const namespace = /[0-9]+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'
+  return [hostname().replaceAll(/[^\w-]/g, '_'), namespace, String(process.pid)]
+}
+
+async function removeLeftOvers(parentPath: string): Promise<void> {
+  const [host, namespace] = ourName()
+  for (const name of await readdir(parentPath).catch(() => [])) {
+    const [, madeOn, madeIn, pid] = /^\.vdc-manage-work\.([\w-]+)\.([0-9]+)\.([0-9]+)\.\w+$/.exec(name) ?? []
+    if (madeOn !== host || madeIn !== namespace || isAlive(Number(pid))) continue
+    const path = `${parentPath}/${name}`
+    const handle = await open(path, FOLDER).catch(() => undefined)
+    if (handle !== undefined) await removeFolder(handle, path)
+  }
+}
+
+/** Removes a folder of ours with the files in it, nothing below and nothing that links name, and closes it. */
+async function removeFolder(handle: FileHandle, path: string): Promise<void> {
+  try {
+    const { uid, mode } = await handle.stat()
+    if (uid !== process.geteuid?.() || (mode & 0o777) !== 0o700) return
+    for (const name of await readdir(pathOf(handle)))
+      await unlink(`${pathOf(handle)}/${basename(name)}`).catch(() => {})
+    await rmdir(path).catch(() => {})
+  } finally {
+    await handle.close()
   }
 }
 

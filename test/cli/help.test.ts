@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ROOT, runLines, shell, vdcManage } from '../support/cli.ts'
 import { newDatabase, newSqlite } from '../support/databases.ts'
+import { newFolder } from '../support/images.ts'
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
   commands: Record<string, { aliases: string[]; summary: string; examples: string[] }>
@@ -31,6 +32,8 @@ describe('help', () => {
 
   test('has examples with jq that answer', async () => {
     const database = await newDatabase('sqlite')
+    const folder = newFolder()
+    await shell('truncate -s 1M lucid.raw && gzip lucid.raw', { cwd: folder.path })
     await runLines(
       [
         'backupstorage add --uuid bkst-local --display-name s --base-uri file:///srv/s/ --storage-type local',
@@ -45,12 +48,13 @@ describe('help', () => {
       .filter((example) => example.includes('| jq'))
     expect(examples.length).toBeGreaterThanOrEqual(5)
     for (const example of examples) {
-      const run = await shell(example.replaceAll('<%= config.bin %>', 'vdc-manage'), { database })
+      const run = await shell(example.replaceAll('<%= config.bin %>', 'vdc-manage'), { database, cwd: folder.path })
       expect({ example, ...run }).toMatchObject({ code: 0, stderr: '' })
       expect(run.stdout).toMatch(/^[\w:/. -]+\n/)
       expect(run.stdout).not.toMatch(/null|\(/)
     }
     await database.remove()
+    folder.remove()
   })
 
   test('is not what the value of an option asks for', async () => {

@@ -60,9 +60,9 @@ export default class ImageVerify extends BaseCommand {
 
   private requireChoice(
     ids: readonly string[] | undefined,
-    given: { 'account-id'?: string | undefined; all: boolean },
+    given: { 'account-id'?: string | undefined; all?: boolean },
   ) {
-    const many = given['account-id'] !== undefined || given.all
+    const many = given['account-id'] !== undefined || given.all === true
     if ((ids !== undefined) === many) {
       throw new VdcError('USAGE', many ? 'Ids are given, and a choice of many' : 'Nothing is chosen', {
         hint: 'Give ids, --account-id or --all',

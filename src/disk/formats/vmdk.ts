@@ -13,6 +13,8 @@ import { describeParts } from './vmdk-descriptor.ts'
  */
 
 const MAGIC = 'KDMV'
+/** What names an extent that does not describe itself. */
+const DESCRIPTOR_ELSEWHERE = 'a VMDK descriptor in another file, being one extent of an image'
 const SECTOR = 512
 /** A directory that lies at the file's end is found through a copy of the header there. */
 const AT_END = 0xffffffffffffffffn
@@ -58,7 +60,7 @@ export const vmdk: Inspector = {
     const descriptorAt = Number(first.readBigUInt64LE(28)) * SECTOR
     const descriptorLength = Number(first.readBigUInt64LE(36)) * SECTOR
     if (descriptorAt === 0 || first.readBigUInt64LE(12) === 0n) {
-      finding.references?.push('a VMDK descriptor in another file, being one extent of an image')
+      finding.references?.push(DESCRIPTOR_ELSEWHERE)
       return finding
     }
     if (descriptorAt !== DESCRIPTOR_AT) {

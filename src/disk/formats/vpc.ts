@@ -115,7 +115,8 @@ async function inspectDynamic(source: Source): Promise<Finding> {
 }
 
 function inspectFooter(footer: Buffer): Finding {
-  const size = Number(footer.readBigUInt64BE(48))
+  // QEMU leaves out a sector that is not whole.
+  const size = Math.floor(Number(footer.readBigUInt64BE(48)) / SECTOR) * SECTOR
   const geometry = footer.readUInt16BE(56) * footer.readUInt8(58) * footer.readUInt8(59)
   const bySize = SIZE_COUNTS.includes(footer.subarray(28, 32).toString('latin1')) || geometry === LARGEST_GEOMETRY
   const virtualSize = bySize ? size : geometry * SECTOR
@@ -127,6 +128,8 @@ function inspectFooter(footer: Buffer): Finding {
   return {
     version,
     virtualSize,
+    // Newer versions know more programs that go by the size.
+    otherVirtualSize: bySize ? geometry * SECTOR : size,
     references: [],
     refusals,
     warnings:

@@ -37,7 +37,7 @@ export async function convertFile(
   const expected = { format: valid.file_format, maxSize: valid.max_size, prefersVhd: true }
   await withImageFile(valid.path, async (file) => {
     const inspection = await acceptFile(file, expected, watcher, warn)
-    await convertImage(file, inspection, out, conversion, watcher)
+    await convertImage(file, inspection, out, conversion, watcher, valid.max_size)
   })
   return inspectFile({ path: out, file_format: conversion.to, hash: false }, watcher)
 }

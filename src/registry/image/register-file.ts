@@ -104,7 +104,7 @@ async function registerConverted(
   const out = await requireConvertible(beside, conversion)
   await checkDatabase(registry, valid, localUri(out))
   if (valid.checksum !== undefined) requireChecksum(file.path, await hashImageFile(file, watcher), valid.checksum)
-  await convertImage(file, image, out, conversion, watcher)
+  await convertImage(file, image, out, conversion, watcher, valid.max_size)
   try {
     const { checksum: _, convert, ...rest } = request
     return await registerFile(registry, { ...rest, path: out, file_format: convert }, watcher)

@@ -156,6 +156,10 @@ const IMAGES: Record<string, { make: (path: string) => unknown; says: string | R
     },
     says: 'refers to other files',
   },
+  'extent-of-esx.img': {
+    make: (path) => writeFileSync(path, Buffer.concat([Buffer.from('COWD\x01\0\0\0'), Buffer.alloc(1024 * 1024)])),
+    says: 'refers to a VMDK descriptor in another file, being one extent of an image',
+  },
   'passwd.vmdk': { make: descriptor('RW 4 FLAT "/etc/passwd" 0'), says: 'refers to the FLAT extent /etc/passwd' },
   'secret.vmdk': { make: descriptor(`RW 32768 SPARSE "${SECRET}"`), says: `refers to the SPARSE extent ${SECRET}` },
   'fifo.vmdk': { make: descriptor(`RW 32768 FLAT "${FIFO}" 0`), says: `refers to the FLAT extent ${FIFO}` },
@@ -297,7 +301,9 @@ describe('an image that refers to anything outside itself', () => {
     await expectRefused(database, ['image', 'add', 'local', at(name), '--account-id', 'a-shpoolxx'], {
       exit: 3,
       message: says,
-      hint: /\.(?:gz|tar)$/.test(name) ? 'convert' : `qemu-img convert -f`,
+      hint: /\.(?:gz|tar)$/.test(name)
+        ? 'Unpack it, as DISK here. Make one file of it: qemu-img convert -f'
+        : 'Make one file of it: qemu-img convert -f',
     })
   })
 

@@ -1,0 +1,714 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { hostname } from 'node:os'
+import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { environment, PROGRAM, type Run, type RunOptions, shell, vdcManage, vdcManageJson } from '../../support/cli.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { type Around, fakeQemuImg } from '../../support/fake-qemu-img.ts'
+import { hashOf, makeImage, newFolder } from '../../support/images.ts'
+import { startTerminal } from '../../support/tmux.ts'
+
+const MIB = 2 ** 20
+const TARGETS = ['qcow2', 'raw', 'vmdk', 'vdi', 'vpc', 'vhdx']
+/** Bytes of the disk of most images here: no multiple of the cylinders and blocks that formats like to count in. */
+const DISK = 8 * MIB + 512
+
+const folder = newFolder()
+const at = (name: string) => join(folder.path, name)
+
+/** Makes a disk that says what it is, and has something at its start, in its middle and at its end. */
+async function makeDisk(name: string, size: number, bytes = 64 * 1024): Promise<void> {
+  await shell(
+    `truncate -s ${size} ${name} && printf 'label: dos\\n2048,,83\\n' | sfdisk -q ${name} && head -c ${bytes} /dev/urandom | dd of=${name} bs=512 seek=4096 conv=notrunc status=none && printf end | dd of=${name} bs=1 seek=${size - 3} conv=notrunc status=none`,
+    { cwd: folder.path },
+  )
+}
+
+beforeAll(async () => {
+  await makeDisk('disk.raw', DISK)
+  await makeDisk('big.raw', 96 * MIB, 80 * MIB)
+  for (const format of ['qcow2', 'vmdk', 'vdi', 'vhdx', 'parallels', 'qed', 'qcow'])
+    await execa('qemu-img', ['convert', '-O', format, at('disk.raw'), at(`disk.${format}`)])
+  await execa('qemu-img', ['convert', '-O', 'vpc', '-o', 'force_size=on', at('disk.raw'), at('disk.vhd')])
+  await execa('qemu-img', [
+    'convert',
+    '-O',
+    'vpc',
+    '-o',
+    'force_size=on,subformat=fixed',
+    at('disk.raw'),
+    at('fixed.vhd'),
+  ])
+  await shell(
+    'gzip -k disk.raw disk.qcow2; tar cf disk.tar disk.raw; tar czf disk.tgz disk.vmdk; gzip -1 -k big.raw; echo hello > page.txt',
+    { cwd: folder.path },
+  )
+  await makeImage(at('layer.qcow2'), { more: ['-F', 'qcow2', '-b', 'disk.qcow2'] })
+})
+afterAll(() => folder.remove())
+
+let outs = 0
+/** A folder for results of its own. */
+function newOut(): string {
+  const out = at(`out${++outs}`)
+  mkdirSync(out)
+  return out
+}
+
+/** Runs the command where a database would be an error. */
+function convert(args: string[], options: RunOptions = {}): Promise<Run> {
+  const database = { uri: 'bogus://nowhere' }
+  return vdcManage(['image', 'convert', ...args], { cwd: folder.path, database, ...options })
+}
+
+async function expectSameDisk(source: string, result: string, format: string): Promise<void> {
+  await execa('qemu-img', ['compare', '-f', 'raw', '-F', format, source, result])
+}
+
+describe('what comes out is the same disk', () => {
+  const sources = [
+    'disk.raw',
+    'disk.qcow2',
+    'disk.vmdk',
+    'disk.vdi',
+    'disk.vhd',
+    'fixed.vhd',
+    'disk.vhdx',
+    'disk.parallels',
+    'disk.qed',
+    'disk.qcow',
+  ]
+  const packed = ['disk.raw.gz', 'disk.qcow2.gz', 'disk.tar', 'disk.tgz']
+  test.each([...sources, ...packed])('of %s, in every format', async (source) => {
+    const out = newOut()
+    for (const to of TARGETS) {
+      const result = join(out, `result.${to}`)
+      const run = await convert([source, result, '--to', to])
+      expect(run).toMatchObject({ code: 0, stdout: `${result}\n` })
+      await expectSameDisk(at('disk.raw'), result, to)
+      const info = await execa('qemu-img', ['info', '--output=json', '-f', to, result])
+      expect(JSON.parse(info.stdout)['virtual-size']).toBe(DISK)
+    }
+    expect(readdirSync(out).sort()).toEqual(TARGETS.map((to) => `result.${to}`).sort())
+  })
+
+  test('compressed where the format can be, and not where it can not', async () => {
+    const out = newOut()
+    const zeros = at('text.raw')
+    await shell(`cp disk.raw text.raw; yes text | head -c 4M | dd of=text.raw bs=1M seek=3 conv=notrunc status=none`, {
+      cwd: folder.path,
+    })
+    for (const to of ['qcow2', 'vmdk']) {
+      for (const [name, more] of [
+        ['plain', []],
+        ['small', ['--compress']],
+      ] as const)
+        expect(await convert([zeros, join(out, `${name}.${to}`), '--to', to, ...more])).toMatchObject({ code: 0 })
+      expect(statSync(join(out, `small.${to}`)).size).toBeLessThan(statSync(join(out, `plain.${to}`)).size / 4)
+      await expectSameDisk(zeros, join(out, `small.${to}`), to)
+      expect(await vdcManage(['image', 'inspect', join(out, `small.${to}`)])).toMatchObject({ code: 0 })
+    }
+    for (const to of ['raw', 'vdi', 'vpc', 'vhdx'])
+      expect(await convert(['disk.raw', join(out, 'no'), '--to', to, '--compress'])).toMatchObject({
+        code: 3,
+        stderr: `Error: ${to} can not be compressed\nHint: --compress goes with qcow2 and vmdk\n`,
+      })
+    expect(existsSync(join(out, 'no'))).toBe(false)
+  })
+
+  test('readable by whom the source was, whatever the mask', async () => {
+    const out = newOut()
+    await shell('install -m 640 disk.raw private.raw; install -m 755 disk.raw odd.raw', { cwd: folder.path })
+    for (const [source, mode] of [
+      ['private.raw', 0o640],
+      ['odd.raw', 0o644],
+    ] as const) {
+      const result = join(out, `${source}.qcow2`)
+      const run = await shell(`umask 077; vdc-manage image convert ${at(source)} ${result} --to qcow2`)
+      expect(run.code).toBe(0)
+      expect(statSync(result).mode & 0o7777).toBe(mode)
+    }
+  })
+
+  test('the path is printed with its links resolved, under --json with what the file is', async () => {
+    const out = newOut()
+    symlinkSync(out, at('link'))
+    expect(await convert(['disk.raw', 'link/a.qcow2', '--to', 'qcow2'])).toMatchObject({ stdout: `${out}/a.qcow2\n` })
+    const report = await vdcManageJson(['image', 'convert', 'disk.qcow2', 'link/b.vmdk', '--to', 'vmdk'], {
+      cwd: folder.path,
+    })
+    expect(report).toMatchObject({
+      path: `${out}/b.vmdk`,
+      acceptable: true,
+      file_format: 'vmdk',
+      container_format: 'none',
+      virtual_size: DISK,
+      size: statSync(`${out}/b.vmdk`).size,
+      md5: null,
+      refusals: [],
+    })
+    expect(await vdcManageJson(['image', 'inspect', '--no-checksum', `${out}/b.vmdk`])).toEqual(report)
+  })
+
+  test('odd names are taken as they are', async () => {
+    const out = newOut()
+    for (const name of [
+      'line\nfeed\u001b[31m.raw',
+      "it's $HOME.raw",
+      'json:{}',
+      'nbd:localhost:1',
+      'a,b=c.raw',
+      '-x',
+    ]) {
+      await shell('cp -- "$SOURCE" "$NAME"', { cwd: folder.path, env: { SOURCE: 'disk.raw', NAME: `./${name}` } })
+      const run = await convert(['--to', 'raw', '--', name, join(out, name)])
+      expect(run).toMatchObject({ code: 0, stdout: `${join(out, name)}\n` })
+      expect(hashOf(join(out, name), 'md5')).toBe(hashOf(at('disk.raw'), 'md5'))
+    }
+  })
+
+  test('also in the shell, and for what calls it in $( )', async () => {
+    const out = newOut()
+    const run = await convert([], { input: '' })
+    expect(run.code).toBe(2)
+    const line = `image convert ${at('disk.raw')} ${out}/shell.qcow2 --to qcow2\n`
+    const database = { uri: 'bogus://nowhere' }
+    expect(await vdcManage([], { database, input: line })).toMatchObject({ code: 0, stdout: `${out}/shell.qcow2\n` })
+    const called = `vdc-manage image inspect --no-checksum "$(vdc-manage image convert ${at('disk.raw')} "${out}/a b.vdi" --to vdi)"`
+    expect(await shell(called, { database })).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`${out}/a b.vdi\n`),
+    })
+  })
+})
+
+describe('what is refused', () => {
+  const out = at('refused')
+  beforeAll(() => {
+    mkdirSync(out)
+    writeFileSync(join(out, 'mine.raw'), 'mine')
+    symlinkSync('nowhere', join(out, 'dangling.raw'))
+  })
+  const target = join(out, 'no.raw')
+  const long = `${'x'.repeat(252)}.raw`
+
+  test.each<[string, string[], number, string]>([
+    ['no format', ['disk.raw', target], 2, 'Missing option --to\nHint: '],
+    ['no result', ['disk.raw', '--to', 'raw'], 2, 'Missing argument: OUT'],
+    [
+      'a format that is none',
+      ['disk.raw', target, '--to', 'qed'],
+      3,
+      "--to must be one of: qcow2, raw, vmdk, vdi, vpc, vhdx; not 'qed'",
+    ],
+    [
+      'a name that speaks of another format',
+      ['disk.raw', `${out}/no.vmdk`, '--to', 'qcow2'],
+      3,
+      `${out}/no.vmdk is called .vmdk, and would be qcow2`,
+    ],
+    [
+      'a name that speaks of a packed one',
+      ['disk.raw', `${out}/no.raw.gz`, '--to', 'raw'],
+      3,
+      'no.raw.gz is called .gz, and would be raw',
+    ],
+    ['no name', ['disk.raw', '', '--to', 'raw'], 3, 'out must not be empty'],
+    ['a name that is not UTF-8', ['disk.raw', `${out}/\ufffd.raw`, '--to', 'raw'], 3, 'is not UTF-8'],
+    [
+      'a name that is too long',
+      ['disk.raw', join(out, long), '--to', 'raw'],
+      6,
+      'can not be written: its name is too long',
+    ],
+    ['no source', ['nosuch.raw', target, '--to', 'raw'], 3, 'The file nosuch.raw does not exist'],
+    ['no disk image', ['page.txt', target, '--to', 'raw'], 3, 'page.txt is a text file, not a disk image'],
+    ['a reference', ['layer.qcow2', target, '--to', 'raw'], 3, 'refers to the backing file disk.qcow2'],
+    [
+      'another format',
+      ['disk.qcow2', target, '--to', 'raw', '--file-format', 'vdi'],
+      3,
+      'is qcow2, not vdi as declared',
+    ],
+    ['too large a disk', ['disk.qcow2', target, '--to', 'raw', '--max-size', '1M'], 3, 'more than 1048576'],
+    [
+      'what is there',
+      ['disk.raw', `${out}/mine.raw`, '--to', 'raw'],
+      5,
+      'mine.raw exists already\nHint: Choose another name',
+    ],
+    ['itself', ['disk.raw', 'disk.raw', '--to', 'raw'], 5, 'disk.raw exists already'],
+    ['a dangling link', ['disk.raw', `${out}/dangling.raw`, '--to', 'raw'], 5, 'dangling.raw exists already'],
+    ['a folder', ['disk.raw', out, '--to', 'raw'], 5, `${out} is a folder\nHint: Name the file`],
+    [
+      'a folder that is missing',
+      ['disk.raw', `${out}/no/no.raw`, '--to', 'raw'],
+      6,
+      'no.raw can not be written: its folder does not exist',
+    ],
+    [
+      'itself a folder that is missing',
+      ['disk.raw', `${out}/no/`, '--to', 'raw'],
+      6,
+      'can not be written: its folder does not exist',
+    ],
+    ['a file for a folder', ['disk.raw', 'page.txt/no.raw', '--to', 'raw'], 6, 'a part of its path is no folder'],
+    [
+      'a folder of the kernel',
+      ['disk.raw', '/sys/no.raw', '--to', 'raw'],
+      6,
+      '/sys/no.raw can not be written: permission denied',
+    ],
+  ])('%s', async (_, args, code, says) => {
+    const run = await convert(args)
+    expect(run).toMatchObject({ code, stdout: '' })
+    expect(run.stderr).toContain(`${says}`)
+    expect(run.stderr).toMatch(/^Error: .*\n(?:Hint: .*\n)?$/)
+    expect(readdirSync(out).sort()).toEqual(['dangling.raw', 'mine.raw'])
+    expect(readFileSync(join(out, 'mine.raw'), 'utf8')).toBe('mine')
+  })
+
+  test('a folder in which one may not write', async () => {
+    const locked = newOut()
+    chmodSync(locked, 0o555)
+    chmodSync(folder.path, 0o755)
+    const command = [PROGRAM, 'image', 'convert', at('disk.raw'), join(locked, 'no.raw'), '--to', 'raw']
+    const user = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : []
+    const [program = '', ...args] = [...user, ...command]
+    const run = await execa(program, args, { env: environment(), extendEnv: false, reject: false })
+    expect(run).toMatchObject({
+      exitCode: 6,
+      stdout: '',
+      stderr: `Error: ${locked}/no.raw can not be written: permission denied`,
+    })
+    expect(readdirSync(locked)).toEqual([])
+  })
+
+  test('more than the format can hold', async () => {
+    await shell('truncate -s 3T huge.raw', { cwd: folder.path })
+    const run = await convert(['huge.raw', join(out, 'no'), '--to', 'vpc', '--file-format', 'raw'])
+    expect(run).toMatchObject({ code: 3, stdout: '' })
+    expect(run.stderr).toMatch(
+      /Error: The file .*huge.raw is refused: qemu-img can not convert it: .*max size is 2040 GiB/,
+    )
+    expect(run.stderr).not.toContain('.vdc-manage-work')
+    expect(readdirSync(out).sort()).toEqual(['dangling.raw', 'mine.raw'])
+  })
+})
+
+describe('nothing half written stays', () => {
+  test.each(TARGETS)('where files may not become as large, of %s', async (to) => {
+    const out = newOut()
+    const run = await shell(`ulimit -f 8192; vdc-manage image convert big.raw ${out}/no.${to} --to ${to}`, {
+      cwd: folder.path,
+    })
+    expect(run).toMatchObject({ code: 6, stdout: '' })
+    expect(run.stderr).toMatch(/Error: .*\/no\.\w+ can not be written: it would be larger than a file may be here\n$/)
+    expect(readdirSync(out)).toEqual([])
+  })
+
+  test.runIf(process.getuid?.() === 0)('where the disk is full', async () => {
+    const out = newOut()
+    const inside = (line: string) =>
+      shell(
+        `unshare -m sh -c 'mount -t tmpfs -o size=16m none ${out} && ${line}; code=$?; ls -A ${out} >&2; exit $code'`,
+        {
+          cwd: folder.path,
+        },
+      )
+    for (const to of TARGETS) {
+      const run = await inside(`vdc-manage image convert big.raw ${out}/no.${to} --to ${to}`)
+      expect(run).toMatchObject({
+        code: 6,
+        stdout: '',
+        stderr: `Error: ${out}/no.${to} can not be written: no space is left\n`,
+      })
+    }
+    // Where it is unpacked, too.
+    const run = await inside(`TMPDIR=${out} vdc-manage image convert big.raw.gz ${at('no.raw')} --to raw`)
+    expect(run).toMatchObject({ code: 6, stdout: '' })
+    expect(run.stderr).toMatch(/^Error: The image can not be unpacked in .*out\d+: ENOSPC.*\nHint: Set TMPDIR .*\n$/)
+    expect(readdirSync(folder.path).filter((name) => name.startsWith('.vdc-manage') || name === 'no.raw')).toEqual([])
+  })
+
+  /** Converts with something happening in the middle. */
+  function convertWith(around: Around, source: string, result: string): Promise<Run> {
+    return convert([source, result, '--to', 'qcow2'], { env: { PATH: fakeQemuImg(around) } })
+  }
+
+  test.each<[string, (source: string) => string]>([
+    ['written to', (source) => `printf x | dd of=${source} bs=1 seek=5000000 conv=notrunc status=none`],
+    ['longer', (source) => `truncate -s +512 ${source}`],
+    ['touched', (source) => `touch ${source}`],
+    ['replaced', (source) => `cp ${source} ${source}.new; mv ${source}.new ${source}`],
+    ['gone', (source) => `rm ${source}`],
+  ])('where the source is %s meanwhile', async (_, change) => {
+    const out = newOut()
+    const source = join(out, 'source.raw')
+    await execa('cp', [at('disk.raw'), source])
+    const run = await convertWith({ after: change(source) }, source, join(out, 'no.qcow2'))
+    expect(run).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringMatching(/^Error: The file .*source.raw changed while/),
+    })
+    expect(readdirSync(out).filter((name) => name !== 'source.raw')).toEqual([])
+  })
+
+  test('where somebody makes the file meanwhile: it stays theirs', async () => {
+    const out = newOut()
+    const result = join(out, 'theirs.qcow2')
+    const run = await convertWith({ after: `echo theirs > ${result}` }, at('disk.raw'), result)
+    expect(run).toMatchObject({ code: 5, stdout: '', stderr: expect.stringMatching(/theirs.qcow2 exists already\n/) })
+    expect(readdirSync(out)).toEqual(['theirs.qcow2'])
+    expect(readFileSync(result, 'utf8')).toBe('theirs\n')
+  })
+
+  test.each<[string, string, RegExp]>([
+    ['cut', 'truncate -s 70000 "$OUT"', /thrown away, as it is damaged or truncated/],
+    [
+      'of another size',
+      'qemu-img resize -q "$OUT" +1M',
+      /thrown away, as it has a disk of 9437696 bytes instead of 8389120/,
+    ],
+  ])('where the result is %s', async (_, after, says) => {
+    const out = newOut()
+    const run = await convertWith({ after }, at('disk.raw'), join(out, 'no.qcow2'))
+    expect(run).toMatchObject({ code: 3, stdout: '', stderr: expect.stringMatching(says) })
+    expect(readdirSync(out)).toEqual([])
+  })
+
+  test('where the folder goes away meanwhile', async () => {
+    const out = newOut()
+    const run = await convertWith({ after: `rm -r ${out}` }, at('disk.raw'), join(out, 'no.qcow2'))
+    const says = `Error: ${out}/no.qcow2 can not be written: its folder does not exist\n`
+    expect(run).toMatchObject({ code: 6, stdout: '', stderr: says })
+    expect(existsSync(out)).toBe(false)
+  })
+})
+
+/** Command lines of all processes that name a folder. */
+function processesIn(path: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')]
+      } catch {
+        return []
+      }
+    })
+    .filter((line) => line.includes(path))
+}
+
+describe('killed at any moment', () => {
+  const source = at('big.raw')
+  let duration = 0
+  beforeAll(async () => {
+    const started = Date.now()
+    await convert([source, join(newOut(), 'timed.qcow2'), '--to', 'qcow2', '--compress'])
+    duration = Date.now() - started
+  })
+
+  const MOMENTS = Array.from({ length: 12 }, (_, moment) => (moment + 0.5) / 12)
+
+  /** Starts a conversion, ends it with a signal after a part of its time, and returns how it ended. */
+  async function kill(signal: NodeJS.Signals, part: number, result: string, from = source) {
+    const args = ['image', 'convert', from, result, '--to', 'qcow2', '--compress']
+    const running = execa(PROGRAM, args, { env: environment(), extendEnv: false, reject: false, stdin: 'ignore' })
+    await sleep(part * duration)
+    running.kill(signal)
+    const { exitCode, signal: by, stdout, stderr } = await running
+    return { exitCode, by, stdout, stderr }
+  }
+
+  test.each([
+    ['SIGINT', 130, 'Error: Interrupted'],
+    ['SIGTERM', 143, 'Error: Terminated'],
+  ] as const)('%s', async (signal, code, says) => {
+    const out = newOut()
+    const result = join(out, 'result.qcow2')
+    for (const part of MOMENTS) {
+      const run = await kill(signal, part, result)
+      expect(processesIn(out)).toEqual([])
+      if (existsSync(result)) {
+        await expectSameDisk(source, result, 'qcow2')
+        await execa('rm', [result])
+      } else if (run.by === undefined) expect(run).toMatchObject({ exitCode: code, stdout: '', stderr: says })
+      expect(readdirSync(out)).toEqual([])
+    }
+  })
+
+  test('SIGTERM while it is unpacked', async () => {
+    const out = newOut()
+    for (const part of [0.1, 0.2, 0.3]) {
+      const run = await kill('SIGTERM', part, join(out, 'no.qcow2'), at('big.raw.gz'))
+      if (run.by === undefined) expect(run).toMatchObject({ exitCode: 143, stdout: '', stderr: 'Error: Terminated' })
+      expect(readdirSync(out)).toEqual([])
+    }
+  })
+
+  test('SIGKILL: what is left over is removed by the next conversion in that folder', async () => {
+    const out = newOut()
+    const result = join(out, 'result.qcow2')
+    let left = 0
+    for (const part of MOMENTS) {
+      await kill('SIGKILL', part, result)
+      // The kernel ends qemu-img, if it runs, a moment later.
+      await expect.poll(() => processesIn(out)).toEqual([])
+      const names = readdirSync(out)
+      if (names.includes('result.qcow2')) {
+        await expectSameDisk(source, result, 'qcow2')
+        await execa('rm', [result])
+      }
+      const folders = names.filter((name) => name !== 'result.qcow2')
+      expect(folders.length).toBeLessThanOrEqual(1)
+      expect(folders.every((name) => /^\.vdc-manage-work\./.test(name))).toBe(true)
+      left += folders.length
+    }
+    expect(left).toBeGreaterThan(3)
+    // One that works there now, and one of another host, stay.
+    const others = [
+      `.vdc-manage-work.elsewhere.1.abcdef`,
+      `.vdc-manage-work.${hostname().replaceAll(/[^\w-]/g, '_')}.${process.pid}.abcdef`,
+    ]
+    for (const name of others) mkdirSync(join(out, name))
+    expect(await convert([at('disk.raw'), join(out, 'next.qcow2'), '--to', 'qcow2'])).toMatchObject({ code: 0 })
+    expect(readdirSync(out).sort()).toEqual([...others, 'next.qcow2'].sort())
+  })
+
+  test('SIGKILL while qemu-img starts: it ends all the same', async () => {
+    const out = newOut()
+    for (let round = 0; round < 40; round++) {
+      const running = execa(
+        PROGRAM,
+        ['image', 'convert', source, join(out, 'no.qcow2'), '--to', 'qcow2', '--compress'],
+        {
+          env: environment(),
+          extendEnv: false,
+          reject: false,
+          stdin: 'ignore',
+        },
+      )
+      // As soon as the work folder is there, its qemu-img is started.
+      while (
+        readdirSync(out).length === (round === 0 ? 0 : 1) &&
+        readdirSync(out)[0]?.includes(`.${running.pid}.`) !== true
+      )
+        await sleep(1)
+      await sleep(round % 8)
+      running.kill('SIGKILL')
+      await running
+      await expect.poll(() => processesIn(out)).toEqual([])
+    }
+  })
+})
+
+describe('at a terminal', () => {
+  const terminals: Awaited<ReturnType<typeof startTerminal>>[] = []
+  afterEach(async () => {
+    for (const terminal of terminals.splice(0)) await terminal.close()
+  })
+  const start = async (line: string, width = 80) => {
+    const terminal = await startTerminal(line, {
+      database: { uri: 'bogus://x' },
+      home: folder.path,
+      cwd: folder.path,
+      width,
+    })
+    terminals.push(terminal)
+    return terminal
+  }
+
+  test.each([80, 40])('of %i columns qemu-img tells how far it is, and leaves nothing behind', async (width) => {
+    const out = newOut()
+    const terminal = await start(
+      `vdc-manage image convert big.raw ${basename(out)}/a.qcow2 --to qcow2 --compress`,
+      width,
+    )
+    const shown = await terminal.until(/^Converting (?:\[#+\.*\])? +[1-9]\d?% /m)
+    expect(shown.split('\n').every((line) => line.length < width)).toBe(true)
+    expect(await terminal.exitCode()).toBe(0)
+    expect((await terminal.screen()).replaceAll('\n', '')).toBe(`${out}/a.qcow2exit code 0`)
+  })
+
+  test('Ctrl-C ends it with one line, and nothing stays', async () => {
+    const out = newOut()
+    const terminal = await start(`vdc-manage image convert big.raw ${basename(out)}/a.qcow2 --to qcow2 --compress`)
+    await terminal.until(/^Converting/m)
+    await terminal.press('C-c')
+    expect(await terminal.exitCode()).toBe(130)
+    expect(await terminal.screen()).toBe('Error: Interrupted\nexit code 130')
+    expect(readdirSync(out)).toEqual([])
+    expect(processesIn(out)).toEqual([])
+  })
+
+  test('a name can not write upon it', async () => {
+    const out = newOut()
+    const terminal = await start(
+      `vdc-manage image convert disk.raw "$(printf "${basename(out)}/\\033[31mred.raw")" --to raw`,
+    )
+    expect(await terminal.exitCode()).toBe(0)
+    expect((await terminal.screen()).replaceAll('\n', '')).toBe(`${out}/\\u001b[31mred.rawexit code 0`)
+  })
+})
+
+describe.each(ENGINES)('image add local --convert on %s', (engine) => {
+  let database: TestDatabase
+  let home: string
+  beforeAll(async () => {
+    database = await newDatabase(engine)
+  })
+  afterAll(() => database.remove())
+
+  /** A folder with an image in it. */
+  async function newHome(source = 'disk.raw'): Promise<string> {
+    home = newOut()
+    await execa('cp', [at(source), home])
+    return join(home, source)
+  }
+  const add = (path: string, ...args: string[]) =>
+    vdcManage(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx', ...args], { database })
+
+  test('makes the file beside it, and registers that', async () => {
+    for (const [source, to, name] of [
+      ['disk.raw', 'qcow2', 'disk.qcow2'],
+      ['disk.qcow2.gz', 'vpc', 'disk.vhd'],
+      ['disk.tgz', 'raw', 'disk.raw'],
+      ['fixed.vhd', 'raw', 'fixed.raw'],
+    ] as const) {
+      const path = await newHome(source)
+      const run = await add(path, '--convert', to, '--checksum', hashOf(path, 'sha256'))
+      expect(run).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^wmi-\w{8}\n$/) })
+      const image = await vdcManageJson(['image', 'show', run.stdout.trim()], { database })
+      expect(image).toMatchObject({ file_format: to, display_name: name.split('.')[0], virtual_size: DISK })
+      expect(image.backup_object).toMatchObject({
+        uri: `file://${home}/${name}`,
+        container_format: 'none',
+        checksum: hashOf(join(home, name), 'md5'),
+        sha256: hashOf(join(home, name), 'sha256'),
+      })
+      expect(readdirSync(home).sort()).toEqual([source, name].sort())
+      await expectSameDisk(at('disk.raw'), join(home, name), to)
+    }
+  })
+
+  test('what has the format already is registered as it is, and told so', async () => {
+    const path = await newHome('disk.qcow2')
+    const run = await add(path, '--convert', 'qcow2')
+    expect(run).toMatchObject({
+      code: 0,
+      stderr: `Warning: The file ${path} is qcow2 already, and is registered as it is\n`,
+    })
+    expect(readdirSync(home)).toEqual(['disk.qcow2'])
+  })
+
+  test('what is refused leaves neither rows nor a file', async () => {
+    const path = await newHome()
+    const before = await allRows(database)
+    const refused = async (args: string[], code: number, says: RegExp, env: Record<string, string> = {}) => {
+      const words = ['image', 'add', 'local', path, '--convert', 'vdi', ...args]
+      const run = await vdcManage(words, { database, env })
+      expect(run).toMatchObject({ code, stdout: '' })
+      expect(run.stderr).toMatch(says)
+      expect(readdirSync(home)).toEqual([basename(path)])
+      expect(await allRows(database)).toEqual(before)
+    }
+    const owner = ['--account-id', 'a-shpoolxx']
+    await refused(['--account-id', 'a-nosuchxx'], 4, /There is no account a-nosuchxx/)
+    await refused([...owner, '--checksum', '0'.repeat(32)], 3, /has another MD5: expected 0{32}/)
+    await refused([...owner, '--max-size', '1M'], 3, /more than 1048576/)
+    await refused([...owner, '--convert', 'iso'], 2, /given more than once|only be specified once/)
+    await refused([...owner, '--storage-id', 'bkst-none'], 3, /bkst-none/)
+    // Only when it is converted already.
+    const PATH = fakeQemuImg({ after: `mkdir ${home}/disk.vdi` })
+    const run = await vdcManage(['image', 'add', 'local', path, '--convert', 'vdi', ...owner], {
+      database,
+      env: { PATH },
+    })
+    expect(run).toMatchObject({ code: 5, stdout: '', stderr: expect.stringMatching(/disk.vdi exists already/) })
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  test('when it can not be registered any more, the result is removed', async () => {
+    const path = await newHome()
+    await execa('cp', [at('disk.qcow2'), at(`taken-${engine}.qcow2`)])
+    // Another one takes the id while it is converted.
+    const env = `env VDC_MANAGE_DATABASE_URI='${database.uri}' PATH='${process.env.PATH}'`
+    const other = `image add local ${at(`taken-${engine}.qcow2`)} --account-id a-shpoolxx --uuid wmi-wanted`
+    const PATH = fakeQemuImg({ after: `${env} ${PROGRAM} ${other} > /dev/null` })
+    const args = [
+      'image',
+      'add',
+      'local',
+      path,
+      '--account-id',
+      'a-shpoolxx',
+      '--convert',
+      'qcow2',
+      '--uuid',
+      'wmi-wanted',
+    ]
+    const run = await vdcManage(args, { database, env: { PATH } })
+    expect(run).toMatchObject({ code: 5, stdout: '', stderr: expect.stringMatching(/wmi-wanted is taken/) })
+    expect(readdirSync(home)).toEqual(['disk.raw'])
+    const image = await vdcManageJson(['image', 'show', 'wmi-wanted'], { database })
+    expect(image.backup_object.uri).toBe(`file://${at(`taken-${engine}.qcow2`)}`)
+  })
+
+  test('killed while it converts: neither rows nor a file', async () => {
+    const path = await newHome('big.raw')
+    const before = await allRows(database)
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      const PATH = fakeQemuImg({ before: 'exec sleep 30' })
+      const args = ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx', '--convert', 'qcow2']
+      const running = execa(PROGRAM, args, {
+        env: environment({ database, env: { PATH } }),
+        extendEnv: false,
+        reject: false,
+        stdin: 'ignore',
+      })
+      await expect.poll(() => readdirSync(home).length, { timeout: 10_000 }).toBe(2)
+      running.kill(signal)
+      expect(await running).toMatchObject({ exitCode: code, stdout: '' })
+      expect(readdirSync(home)).toEqual(['big.raw'])
+      expect(await allRows(database)).toEqual(before)
+    }
+  })
+
+  test('not for a backup object, nor where all of a script is undone together', async () => {
+    const path = await newHome()
+    const line = `image add local ${path} --account-id a-shpoolxx --convert qcow2\n`
+    const bulk = await vdcManage(['--tx', 'bulk'], { database, input: line })
+    expect(bulk.code).toBe(9)
+    expect(bulk.stderr).toMatch(
+      /Error: A conversion can not be undone .*\nHint: Convert it before: vdc-manage image convert\n/,
+    )
+    expect(readdirSync(home)).toEqual(['disk.raw'])
+    expect(await vdcManage([], { database, input: line })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^wmi-/),
+    })
+    const object = (await vdcManageJson(['backupobject', 'list'], { database }))[0].id
+    const run = await add(object, '--convert', 'raw')
+    expect(run).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringMatching(/is a backup object\nHint: Leave --convert out/),
+    })
+  })
+})

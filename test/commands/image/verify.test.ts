@@ -1,0 +1,537 @@
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { environment, PROGRAM, type Run, runLines, shell, vdcManage } from '../../support/cli.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { hashOf, makeImage, newFolder } from '../../support/images.ts'
+import { startTerminal } from '../../support/tmux.ts'
+
+const KIB = 1024
+const GIB = 2 ** 30
+const OWNER = '--account-id a-shpoolxx'
+
+const folder = newFolder()
+const at = (name: string) => join(folder.path, name)
+const open: TestDatabase[] = []
+afterAll(async () => {
+  for (const database of open.splice(0)) await database.remove()
+  folder.remove()
+})
+
+async function newRegistry(engine: (typeof ENGINES)[number] = 'sqlite'): Promise<TestDatabase> {
+  const database = await newDatabase(engine)
+  open.push(database)
+  return database
+}
+
+let folders = 0
+function newHome(): string {
+  const home = at(`home${++folders}`)
+  mkdirSync(home)
+  return home
+}
+
+/** Makes files that look like disks, each with other bytes, by the names that they are given. */
+async function makeDisks(home: string, names: readonly string[], size = '256K'): Promise<void> {
+  const script = `for name in ${names.join(' ')}; do truncate -s ${size} $name; printf '\\125\\252' | dd of=$name bs=1 seek=510 conv=notrunc status=none; echo $name | dd of=$name bs=1 seek=100000 conv=notrunc status=none; done`
+  await shell(script, { cwd: home })
+}
+
+/** Registers files in one process; returns their ids in the same order. */
+async function register(database: TestDatabase, paths: readonly string[], more = ''): Promise<string[]> {
+  const input = paths.map((path) => `image add local ${path} ${OWNER} ${more}\n`).join('')
+  const run = await vdcManage(['-e'], { database, input, reject: true })
+  return run.stdout.trim().split('\n')
+}
+
+const verify = (database: TestDatabase, ...args: string[]): Promise<Run> =>
+  vdcManage(['image', 'verify', ...args], { database })
+
+/** What is said of each image, by its id. */
+function linesById({ stdout }: Run): Record<string, string> {
+  const lines = stdout.split('\n').slice(0, -1)
+  return Object.fromEntries(lines.map((line) => /^(\S+): (.*)$/.exec(line)?.slice(1) as [string, string]))
+}
+
+function flipByte(path: string, position: number): void {
+  const bytes = readFileSync(path).subarray(position, position + 1)
+  const file = openSync(path, 'r+')
+  writeSync(file, Buffer.from([(bytes[0] as number) ^ 1]), 0, 1, position)
+  closeSync(file)
+}
+
+describe.each(ENGINES)('200 images on %s', (engine) => {
+  const home = newHome()
+  let database: TestDatabase
+  let ids: string[]
+  const names = [
+    ...Array.from({ length: 180 }, (_, n) => `disk${n}.raw`),
+    ...Array.from({ length: 16 }, (_, n) => `disk${n}.qcow2`),
+    'packed.raw.gz',
+    'packed.qcow2.gz',
+    'packed.tgz',
+    'packed.tar',
+  ]
+  const idOf = (name: string) => ids[names.indexOf(name)] as string
+
+  beforeAll(async () => {
+    database = await newRegistry(engine)
+    await makeDisks(home, [...names.filter((name) => /^disk.*raw$/.test(name)), 'packed.raw'])
+    for (const name of names.filter((each) => each.endsWith('.qcow2'))) await makeImage(join(home, name))
+    await shell(
+      'gzip -k packed.raw; gzip -c disk0.qcow2 > packed.qcow2.gz; tar czf packed.tgz packed.raw; tar cf packed.tar packed.raw',
+      { cwd: home },
+    )
+    ids = await register(
+      database,
+      names.map((name) => join(home, name)),
+    )
+  })
+
+  test.each(['1', '8', undefined])('are all as they were registered: --jobs %s', async (jobs) => {
+    const before = await allRows(database)
+    const run = await verify(database, '--all', ...(jobs ? ['--jobs', jobs] : []))
+    expect(run).toMatchObject({ code: 0, stderr: '200 images: 200 ok, 0 differ, 0 not checked\n' })
+    expect(linesById(run)).toEqual(Object.fromEntries(ids.map((id) => [id, 'ok'])))
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  test('and those that are not are told, each with what differs, and no others', async () => {
+    flipByte(join(home, 'disk7.raw'), 200 * KIB)
+    truncateSync(join(home, 'disk20.raw'), 128 * KIB)
+    rmSync(join(home, 'disk33.raw'))
+    renameSync(join(home, 'disk50.raw'), join(home, 'swap'))
+    renameSync(join(home, 'disk51.raw'), join(home, 'disk50.raw'))
+    renameSync(join(home, 'swap'), join(home, 'disk51.raw'))
+    await execa('qemu-img', ['rebase', '-u', '-F', 'raw', '-b', 'disk0.raw', join(home, 'disk3.qcow2')])
+    await execa('qemu-img', ['resize', '-q', join(home, 'disk4.qcow2'), '2G'])
+    flipByte(join(home, 'packed.raw.gz'), 300)
+    flipByte(join(home, 'packed.tgz'), 300)
+    await execa('cp', [join(home, 'disk9.raw'), join(home, 'disk5.qcow2')])
+    rmSync(join(home, 'disk60.raw'))
+    mkdirSync(join(home, 'disk60.raw'))
+    rmSync(join(home, 'disk61.raw'))
+    await execa('mkfifo', [join(home, 'disk61.raw')])
+    const other = (what: string) =>
+      new RegExp(
+        `^differs: the MD5 is [0-9a-f]{32}, registered is [0-9a-f]{32}; the SHA-256 is [0-9a-f]{64}, registered is [0-9a-f]{64}${what}$`,
+      )
+    const expected: Record<string, RegExp> = {
+      'disk7.raw': other(''),
+      'disk20.raw': /^differs: the size of the file is 131072, registered is 262144(?:;|$)/,
+      'disk33.raw': /^differs: The file \S+\/disk33.raw does not exist$/,
+      'disk50.raw': other(''),
+      'disk51.raw': other(''),
+      'disk3.qcow2':
+        /^differs: the file refers to the backing file disk0.raw, and an image must be whole in itself; the MD5/,
+      'disk4.qcow2': /^differs: (?:.*; )?the virtual size is 2147483648, registered is 1073741824(?:;|$)/,
+      'packed.raw.gz': /^differs: the file is (?:a )?damaged or cut off.*; the MD5/,
+      'packed.tgz': /^differs: the file is (?:a )?damaged or cut off.*; the MD5/,
+      'disk5.qcow2': /^differs: the size of the file is 262144, .*; the file is raw, not qcow2 as declared$/,
+      'disk60.raw': /^differs: \S+ is not a regular file but a directory$/,
+      'disk61.raw': /^differs: \S+ is not a regular file but a FIFO$/,
+    }
+    const differing = Object.keys(expected).length
+    for (const jobs of ['1', '8']) {
+      const run = await verify(database, '--all', '--jobs', jobs)
+      const { stderr, code } = run
+      expect({ code, stderr }).toEqual({
+        code: 8,
+        stderr: `200 images: ${200 - differing} ok, ${differing} differ, 0 not checked\n`,
+      })
+      const lines = linesById(run)
+      for (const [name, says] of Object.entries(expected)) expect(lines[idOf(name)]).toMatch(says)
+      const fine = ids.filter((id) => lines[id] === 'ok')
+      expect(fine.length).toBe(200 - differing)
+    }
+
+    const quick = await verify(database, '--all', '--quick')
+    expect(quick.code).toBe(8)
+    // What only its bytes tell is not seen then.
+    const unseen = ['disk7.raw', 'disk50.raw', 'disk51.raw']
+    for (const [id, line] of Object.entries(linesById(quick))) {
+      const name = names[ids.indexOf(id)] as string
+      if (name in expected && !unseen.includes(name)) expect(line).toMatch(/^differs: /)
+      else expect(line).toBe('ok')
+    }
+  })
+})
+
+describe.each(ENGINES)('what is chosen, on %s', (engine) => {
+  const home = newHome()
+  let database: TestDatabase
+  let ids: string[]
+  beforeAll(async () => {
+    database = await newRegistry(engine)
+    await makeDisks(home, ['one.raw', 'two.raw', 'public.raw'])
+    await runLines(['account add --uuid a-other'], { database })
+    ids = await register(database, [join(home, 'one.raw'), join(home, 'two.raw')])
+    const line = `image add local ${home}/public.raw --account-id a-other --is-public\nimage add local ${home}/one.raw --account-id a-other\n`
+    ids.push(...(await vdcManage(['-e'], { database, input: line, reject: true })).stdout.trim().split('\n'))
+  })
+
+  test('ids, with and without prefix', async () => {
+    const [one = '', two = ''] = ids
+    expect(await verify(database, one, two.slice('wmi-'.length))).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(new RegExp(`^${one}: ok\n${two}: ok\n$|^${two}: ok\n${one}: ok\n$`)),
+      stderr: '2 images: 2 ok, 0 differ, 0 not checked\n',
+    })
+    expect(await verify(database, one)).toMatchObject({ stderr: '1 image: 1 ok, 0 differ, 0 not checked\n' })
+  })
+
+  test('what an account can use, and all', async () => {
+    const chosen = async (...args: string[]) => Object.keys(linesById(await verify(database, ...args))).sort()
+    expect(await chosen('--account-id', 'a-other')).toEqual(
+      (await vdcManage(['image', 'list', '-q', '--account-id', 'a-other'], { database })).stdout
+        .trim()
+        .split('\n')
+        .sort(),
+    )
+    expect(await chosen('--all')).toEqual([...ids].sort())
+  })
+
+  test('a file that images share is read once, and told for each', async () => {
+    const run = await vdcManage(['image', 'verify', '--all', '--json'], { database, reject: true })
+    const { images } = JSON.parse(run.stdout)
+    const shared = images.filter(({ path }: { path: string }) => path === join(home, 'one.raw'))
+    expect(shared.map(({ id }: { id: string }) => id).sort()).toEqual([ids[0], ids[3]].sort())
+    const log = at(`strace-${engine}.log`)
+    await shell(`strace -f -qq -e trace=openat -o ${log} vdc-manage image verify --all --quick`, { database })
+    expect(readFileSync(log, 'utf8').match(/one\.raw/g)).toHaveLength(1)
+  })
+
+  test.each<[string[], number, RegExp]>([
+    [[], 2, /Nothing is chosen\nHint: Give ids, --account-id or --all/],
+    [['--all', 'wmi-x'], 2, /Ids are given, and a choice of many/],
+    [['--account-id', 'a-x', 'wmi-x'], 2, /Ids are given, and a choice of many/],
+    [['--all', '--account-id', 'a-other'], 2, /exclude each other/],
+    [['wmi-nosuchxx'], 4, /There is no image wmi-nosuchxx/],
+    [['--account-id', 'a-nosuchxx'], 4, /There is no account a-nosuchxx/],
+    [['bo-x'], 3, /'bo-x' is not the id of an image/],
+    [['--all', '--jobs', '0'], 3, /jobs must be 1 or more/],
+    [['--all', '--jobs', '257'], 3, /jobs must be 256 at most/],
+    [['--all', '--jobs', '-1'], 3, /jobs must be 1 or more/],
+    [['--all', '--jobs', 'many'], 3, /--jobs must be a whole number; not 'many'/],
+    [['--all', '--jobs', '1.5'], 3, /--jobs must be a whole number; not '1.5'/],
+  ])('%j is refused', async (args, code, says) => {
+    const run = await verify(database, ...args)
+    expect(run).toMatchObject({ code, stdout: '' })
+    expect(run.stderr).toMatch(says)
+  })
+
+  test('nothing at all is fine', async () => {
+    const empty = await newRegistry(engine)
+    expect(await verify(empty, '--all')).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: '0 images: 0 ok, 0 differ, 0 not checked\n',
+    })
+    expect(JSON.parse((await verify(empty, '--all', '--json')).stdout)).toEqual({
+      images: [],
+      ok: 0,
+      differs: 0,
+      not_checked: 0,
+      unknown: 0,
+    })
+  })
+
+  test('one of several that is not there: 9, and the others are told', async () => {
+    const run = await verify(database, ids[0] as string, 'wmi-nosuchxx', 'bo-x')
+    expect(run).toMatchObject({ code: 9, stderr: '3 images: 1 ok, 0 differ, 2 not checked\n' })
+    expect(linesById(run)).toMatchObject({
+      [ids[0] as string]: 'ok',
+      'wmi-nosuchxx': 'not checked: There is no image wmi-nosuchxx',
+    })
+  })
+})
+
+describe.each(ENGINES)('what can not be compared, on %s', (engine) => {
+  const home = newHome()
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newRegistry(engine)
+    await makeDisks(home, ['ruby.raw', 'here.raw'])
+    await shell('gzip -k ruby.raw', { cwd: home })
+    await runLines(
+      [
+        `backupstorage add --uuid bkst-here --display-name here --base-uri file://${home}/ --storage-type local`,
+        'backupstorage add --uuid bkst-dav --display-name dav --base-uri http://dav.example/images/ --storage-type webdav',
+        // As dcmgr's tools write it: MD5 and sizes, and no labels.
+        `backupobject add --uuid bo-ruby --display-name ruby --storage-id bkst-here --object-key ruby.raw --container-format none --size 262144 --allocation-size 262144 --checksum ${hashOf(join(home, 'ruby.raw'), 'md5').toUpperCase()}`,
+        `backupobject add --uuid bo-packed --display-name packed --storage-id bkst-here --object-key ruby.raw.gz --container-format gz --size 262144 --allocation-size ${readFileSync(join(home, 'ruby.raw.gz')).length} --checksum ${hashOf(join(home, 'ruby.raw.gz'), 'md5')}`,
+        `backupobject add --uuid bo-dav --display-name dav --storage-id bkst-dav --object-key a.raw --container-format none --size 262144 --allocation-size 262144 --checksum ${'0'.repeat(32)}`,
+        ...['ruby', 'packed', 'dav'].map(
+          (name) => `image add local bo-${name} ${OWNER} --uuid wmi-${name} --file-format raw`,
+        ),
+      ],
+      { database },
+    )
+    await database.query("DELETE FROM resource_labels WHERE resource_uuid IN ('bo-ruby', 'bo-packed')")
+    await register(database, [join(home, 'here.raw')], '--uuid wmi-gone')
+    await vdcManage(['image', 'del', 'wmi-gone'], { database, reject: true })
+  })
+
+  test('rows that hold only an MD5 are compared with that', async () => {
+    expect(await verify(database, 'wmi-ruby', 'wmi-packed')).toMatchObject({
+      code: 0,
+      stderr: '2 images: 2 ok, 0 differ, 0 not checked\n',
+    })
+    flipByte(join(home, 'ruby.raw'), 200000)
+    const run = await verify(database, 'wmi-ruby')
+    expect(run).toMatchObject({
+      code: 8,
+      stdout: expect.stringMatching(/^wmi-ruby: differs: the MD5 is [0-9a-f]{32}, registered is [0-9a-f]{32}\n$/),
+    })
+    flipByte(join(home, 'ruby.raw'), 200000)
+  })
+
+  test('what lies elsewhere, or is deleted, is not checked: no failure among all of them, but where it was named', async () => {
+    const all = await verify(database, '--all')
+    expect(all).toMatchObject({ code: 0, stderr: '3 images: 2 ok, 0 differ, 1 not checked\n' })
+    expect(linesById(all)).toEqual({
+      'wmi-ruby': 'ok',
+      'wmi-packed': 'ok',
+      'wmi-dav': 'not checked: its file is not on this host: http://dav.example/images/a.raw',
+    })
+    const named = await verify(database, 'wmi-dav', 'wmi-gone')
+    expect(named).toMatchObject({ code: 9, stderr: '2 images: 0 ok, 0 differ, 2 not checked\n' })
+    expect(linesById(named)['wmi-gone']).toBe('not checked: it is deleted')
+  })
+
+  test('under --json, with the error that the exit code is of', async () => {
+    const run = await vdcManage(['image', 'verify', 'wmi-ruby', 'wmi-dav', '--json'], { database })
+    expect(run.code).toBe(9)
+    expect(run.stderr).toBe('2 images: 1 ok, 0 differ, 1 not checked\n')
+    const { images, ...rest } = JSON.parse(run.stdout)
+    expect(rest).toEqual({
+      ok: 1,
+      differs: 0,
+      not_checked: 1,
+      unknown: 0,
+      error: { code: 'PARTLY_DONE', message: '1 of 2 images could not be checked', exit: 9 },
+    })
+    expect(images).toEqual([
+      {
+        id: 'wmi-dav',
+        result: 'not_checked',
+        path: null,
+        differences: ['its file is not on this host: http://dav.example/images/a.raw'],
+        failed: true,
+      },
+      { id: 'wmi-ruby', result: 'ok', path: join(home, 'ruby.raw'), differences: [] },
+    ])
+  })
+
+  test('an object that is gone, a storage that is gone', async () => {
+    await database.query("UPDATE images SET backup_object_id = 'bo-nosuch' WHERE uuid = 'dav'")
+    expect(await verify(database, 'wmi-dav')).toMatchObject({
+      code: 8,
+      stdout: 'wmi-dav: differs: its backup object bo-nosuch is not registered\n',
+    })
+    await database.query("UPDATE images SET backup_object_id = 'bo-dav' WHERE uuid = 'dav'")
+    await database.query("UPDATE backup_objects SET backup_storage_id = 99 WHERE uuid = 'dav'")
+    expect(await verify(database, 'wmi-dav')).toMatchObject({
+      code: 8,
+      stdout: 'wmi-dav: differs: the storage of its backup object bo-dav is not registered\n',
+    })
+    await database.query("UPDATE backup_objects SET state = 'deleted' WHERE uuid = 'dav'")
+    expect(await verify(database, 'wmi-dav')).toMatchObject({
+      code: 8,
+      stdout: 'wmi-dav: differs: its backup object bo-dav is deleted\n',
+    })
+  })
+})
+
+describe('a file that may not be read', () => {
+  test.runIf(process.getuid?.() === 0)('is not checked: 9', async () => {
+    const home = newHome()
+    const database = await newRegistry()
+    await makeDisks(home, ['secret.raw', 'open.raw'])
+    const [secret = '', visible = ''] = await register(database, [join(home, 'secret.raw'), join(home, 'open.raw')])
+    const sqlite = database.uri.slice('sqlite://'.length)
+    await shell(`chmod 0 ${home}/secret.raw; chmod 755 ${folder.path} ${home} ; chmod -R a+rwX ${join(sqlite, '..')}`)
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', PROGRAM]
+    const { exitCode, stdout, stderr } = await execa('setpriv', [...nobody, 'image', 'verify', '--all'], {
+      env: environment({ database }),
+      extendEnv: false,
+      reject: false,
+      stripFinalNewline: false,
+    })
+    const run = { code: exitCode, signal: undefined, stdout, stderr }
+    expect(run).toMatchObject({ code: 9, stderr: '2 images: 1 ok, 0 differ, 1 not checked\n' })
+    expect(linesById(run)).toEqual({
+      [secret]: `not checked: The file ${home}/secret.raw can not be read: permission denied`,
+      [visible]: 'ok',
+    })
+  })
+})
+
+describe('what reads it', () => {
+  const home = newHome()
+  let database: TestDatabase
+  let ids: string[]
+  beforeAll(async () => {
+    database = await newRegistry()
+    await makeDisks(home, ['a.raw', 'b.raw', 'c.raw'])
+    ids = await register(
+      database,
+      ['a', 'b', 'c'].map((name) => join(home, `${name}.raw`)),
+    )
+  })
+
+  test('may stop early, or have no room', async () => {
+    const closed = await shell('vdc-manage image verify --all -j 1 | head -1; echo $PIPESTATUS', { database })
+    expect(closed).toMatchObject({
+      stdout: expect.stringMatching(/^wmi-\w+: ok\n0\n$/),
+      stderr: '3 images: 3 ok, 0 differ, 0 not checked\n',
+    })
+    const full = await shell('vdc-manage image verify --all > /dev/full', { database })
+    expect(full).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^Error: The answer can not be written to stdout: ENOSPC/),
+    })
+    expect(await shell('vdc-manage image verify --all > /dev/null 2>&-', { database })).toMatchObject({ code: 0 })
+  })
+
+  test('may be a shell', async () => {
+    rmSync(join(home, 'b.raw'))
+    const input = `image verify ${ids[0]}\nimage verify --all --quick\nimage verify ${ids[2]} --json\n`
+    const run = await vdcManage([], { database, input })
+    expect(run.code).toBe(9)
+    expect(run.stdout).toMatch(new RegExp(`^${ids[0]}: ok\n`))
+    expect(run.stdout).toMatch(/"unknown": 0/)
+    expect(run.stderr).toMatch(
+      /3 images: 2 ok, 1 differs, 0 not checked\n(?:Error: .*\n)?Line 2 failed: image verify --all --quick\n/,
+    )
+  })
+})
+
+describe('at a terminal, and interrupted', () => {
+  const home = newHome()
+  const terminals: Awaited<ReturnType<typeof startTerminal>>[] = []
+  let database: TestDatabase
+  let small: string[]
+  let sparse: string[]
+  beforeAll(async () => {
+    database = await newRegistry()
+    await makeDisks(
+      home,
+      Array.from({ length: 6 }, (_, n) => `small${n}.raw`),
+    )
+    await makeDisks(home, ['big0.raw', 'big1.raw'], '1G')
+    small = await register(
+      database,
+      Array.from({ length: 6 }, (_, n) => join(home, `small${n}.raw`)),
+    )
+    // Nobody hashes so many bytes here: they are registered by hand.
+    await runLines(
+      [
+        `backupstorage add --uuid bkst-big --display-name big --base-uri file://${home}/ --storage-type local`,
+        ...['big0', 'big1', 'huge'].flatMap((name) => [
+          `backupobject add --uuid bo-${name} --display-name ${name} --storage-id bkst-big --object-key ${name}.raw --container-format none --size ${name === 'huge' ? 400 * GIB : GIB} --allocation-size ${name === 'huge' ? 400 * GIB : GIB} --checksum ${'0'.repeat(32)}`,
+          `image add local bo-${name} ${OWNER} --uuid wmi-${name} --file-format raw`,
+        ]),
+      ],
+      { database },
+    )
+    sparse = ['wmi-big0', 'wmi-big1']
+    writeFileSync(join(home, 'huge.raw'), '')
+    truncateSync(join(home, 'huge.raw'), 400 * GIB)
+  })
+  afterEach(async () => {
+    for (const terminal of terminals.splice(0)) await terminal.close()
+  })
+  const start = async (line: string, width: number) => {
+    const terminal = await startTerminal(line, { database, home: folder.path, width })
+    terminals.push(terminal)
+    return terminal
+  }
+
+  test.each([
+    [80, /^Verifying \[#*\.*\] +\d+% +[\d.]+ [KMG]iB\/2 GiB +[\d.]+ [KMG]iB\/s +\d+:\d\d left$/m],
+    [40, /^Verifying (?:\[#*\.*\])? *\d+% +[\d.]+ [KMG]iB\/s +\d+:\d\d$/m],
+  ])('of %i columns a bar tells how far all bytes are, and no line is garbled by it', async (width, shown) => {
+    const terminal = await start(
+      `vdc-manage image verify -j 1 ${[small[0], sparse[0], ...small.slice(1), sparse[1]].join(' ')}`,
+      width,
+    )
+    const seen = await terminal.until(shown)
+    const [bar = ''] = shown.exec(seen) ?? []
+    expect(bar.length).toBeLessThan(width)
+    // One line above the bar, as it was when the bar came; the others come while it is shown.
+    await terminal.until(new RegExp(`^${small[5]}: ok$`, 'm'))
+    expect(await terminal.exitCode()).toBe(8)
+    const lines = (await terminal.screen()).split('\n')
+    expect(lines.filter((line) => line.includes('Verifying'))).toEqual([])
+    expect(lines.filter((line) => / ok$/.test(line) && line.startsWith('wmi-'))).toEqual(small.map((id) => `${id}: ok`))
+    const differing = lines.filter((line) =>
+      /^wmi-big\d: differs: the MD5 is [0-9a-f]{32}, registered is 0{32}$/.test(line),
+    )
+    expect(differing).toHaveLength(2)
+    expect(lines.slice(-2)).toEqual(['8 images: 6 ok, 2 differ, 0 not checked', 'exit code 8'])
+    expect(lines).toHaveLength(10)
+  })
+
+  test.each([80, 40])('of %i columns Ctrl-C: the lines so far, a summary and 130', async (width) => {
+    const terminal = await start(`vdc-manage image verify -j 2 ${small.join(' ')} wmi-huge`, width)
+    await terminal.until(/^Verifying/m)
+    await terminal.until(new RegExp(`^${small[5]}: ok$`, 'm'))
+    const pressed = Date.now()
+    await terminal.press('C-c')
+    expect(await terminal.exitCode()).toBe(130)
+    expect(Date.now() - pressed).toBeLessThan(3000)
+    expect((await terminal.screen()).split('\n').sort()).toEqual(
+      [
+        ...small.map((id) => `${id}: ok`),
+        '7 images: 6 ok, 0 differ, 0 not checked, 1 unknown',
+        'Error: Interrupted',
+        'exit code 130',
+      ].sort(),
+    )
+  })
+
+  test.each([
+    ['INT', 130, 'INTERRUPTED', 'Interrupted'],
+    ['TERM', 143, 'TERMINATED', 'Terminated'],
+  ])('SIG%s without one, and under --json an object with what is known', async (signal, code, name, says) => {
+    const line = `timeout --preserve-status -s ${signal} 2 vdc-manage image verify -j 2 ${small.join(' ')} wmi-huge`
+    const run = await shell(line, { database })
+    expect(run).toMatchObject({ code, stderr: `7 images: 6 ok, 0 differ, 0 not checked, 1 unknown\nError: ${says}\n` })
+    expect(Object.keys(linesById(run)).sort()).toEqual([...small].sort())
+    const json = await shell(`${line} --json`, { database })
+    expect(json.code).toBe(code)
+    const { images, ...rest } = JSON.parse(json.stdout)
+    expect(rest).toEqual({
+      ok: 6,
+      differs: 0,
+      not_checked: 0,
+      unknown: 1,
+      error: { code: name, message: says, exit: code },
+    })
+    expect(images.map(({ id }: { id: string }) => id).sort()).toEqual([...small].sort())
+  })
+
+  test('in the shell Ctrl-C ends it as well, and the shell goes on', async () => {
+    const terminal = await start('vdc-manage', 80)
+    await terminal.untilLine('vdc-manage>> ')
+    await terminal.type(`image verify ${small[0]} wmi-huge`)
+    await terminal.press('Enter')
+    await terminal.until(/^Verifying/m)
+    await terminal.press('C-c')
+    const screen = await terminal.until(/^vdc-manage>>$(?![\s\S])/m)
+    expect(screen).toContain(`${small[0]}: ok\n`)
+    expect(screen).toMatch(/^2 images: 1 ok, 0 differ, 0 not checked, 1 unknown\nError: Interrupted\nvdc-manage>>$/m)
+  })
+})
