@@ -60,8 +60,6 @@ export function fileSource(
     return buffer.subarray(0, filled)
   }
   const readPage = async (number: number): Promise<Buffer> => {
-    const kept = pages.get(number)
-    if (kept !== undefined) return kept
     // The one that came first goes first; long tables would leave much behind that is to be collected.
     const [oldest] = pages.size === PAGES ? pages : []
     if (oldest !== undefined) pages.delete(oldest[0])
@@ -82,7 +80,8 @@ export function fileSource(
       let filled = 0
       while (filled < bytes.length) {
         const place = at + filled
-        const page = await readPage(Math.floor(place / PAGE))
+        const number = Math.floor(place / PAGE)
+        const page = pages.get(number) ?? (await readPage(number))
         // A copy, as pages are used again.
         const copied = page.copy(bytes, filled, place % PAGE)
         if (copied === 0) break
