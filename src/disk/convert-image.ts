@@ -96,7 +96,7 @@ export async function convertImage(
     }
     await requireUnchanged(file)
     const handle = await open(made, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error) => {
-      throw new VdcError('FILE_REFUSED', `What qemu-img made of ${file.path} does not exist`, { cause: error })
+      throw notWritten(out, error)
     })
     try {
       await requireSameDisk(await imageFileOf(made, handle), file, inspection, conversion, watcher)

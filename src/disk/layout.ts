@@ -3,16 +3,10 @@ import { truncated } from './source.ts'
 
 /** Blocks up to which overlaps of blocks are looked for: 4 bytes each are kept. */
 const BLOCK_LIMIT = 8 * 1024 * 1024
-/** Tables up to which overlaps of tables are looked for. */
-const KEPT_TABLES = 256 * 1024
-/** Tables, and bytes of them, that are read: those of disks that nobody has. */
-const [TABLE_LIMIT, TABLE_BYTES_LIMIT] = [1024 * 1024, 1024 ** 3]
-
-interface Table {
-  name: string
-  at: number
-  end: number
-}
+/** Tables that are read, and bytes of them; more are those of disks that nobody has. */
+export const [TABLE_LIMIT, TABLE_BYTES_LIMIT] = [256 * 1024, 1024 ** 3]
+/** Tables that are read where they follow each other, as qemu-img makes all of a VMDK's. */
+const ROW_LIMIT = 1024 * 1024
 
 /**
  * Where the tables and blocks of an image lie in its file: all must be inside,
@@ -21,7 +15,9 @@ interface Table {
 export class Layout {
   readonly #size: number
   readonly #blockLength: number
-  readonly #tables: Table[] = []
+  /** What the tables are called, and where they start and end: an object for each would take thrice the memory. */
+  readonly #names: string[] = []
+  readonly #tables: number[] = []
   /** By stretches of the file, each as long as a block: where in it a block starts, plus 1. */
   readonly #starts: Uint32Array
   #needed = 0
@@ -51,10 +47,12 @@ export class Layout {
     this.#needed = Math.max(this.#needed, end)
     this.#tableBytes += length
     this.#tableCount++
-    const last = this.#tables.at(-1)
     // So many small ones may follow each other.
-    if (last?.name === name && last.end === at) last.end = end
-    else if (this.#tables.length < KEPT_TABLES) this.#tables.push({ name, at, end })
+    if (this.#names.at(-1) === name && this.#tables.at(-1) === at) this.#tables[this.#tables.length - 1] = end
+    else {
+      this.#names.push(name)
+      this.#tables.push(at, end)
+    }
     return this.#needed <= this.#size && this.#surplusOfTables() === undefined
   }
 
@@ -83,16 +81,28 @@ export class Layout {
 
   /** More tables than the file has room for lie over each other. */
   #surplusOfTables(): string | undefined {
-    if (this.#tableCount > TABLE_LIMIT) return `it has more than ${TABLE_LIMIT} tables`
+    if (this.#names.length > TABLE_LIMIT || this.#tableCount > ROW_LIMIT)
+      return `it has ${this.#tableCount} tables or more`
     const limit = Math.min(this.#size, TABLE_BYTES_LIMIT)
     return this.#tableBytes > limit ? `its tables have more than ${limit} bytes` : undefined
   }
 
   #overlapOfTables(): string | undefined {
-    const sorted = this.#tables.toSorted((a, b) => a.at - b.at)
-    const second = sorted.findIndex((table, at) => at > 0 && table.at < (sorted[at - 1] as Table).end)
-    if (second === -1) return undefined
-    return `its ${sorted[second - 1]?.name} and its ${sorted[second]?.name} lie over each other`
+    const sorted = Uint32Array.from(this.#names.keys()).sort((a, b) => this.#startOf(a) - this.#startOf(b))
+    for (let each = 1; each < sorted.length; each++) {
+      const [first, second] = [sorted[each - 1] as number, sorted[each] as number]
+      if (this.#startOf(second) < this.#endOf(first))
+        return `its ${this.#names[first]} and its ${this.#names[second]} lie over each other`
+    }
+    return undefined
+  }
+
+  #startOf(table: number): number {
+    return this.#tables[table * 2] as number
+  }
+
+  #endOf(table: number): number {
+    return this.#tables[table * 2 + 1] as number
   }
 
   #overlapOfBlocks(): string | undefined {
@@ -110,14 +120,14 @@ export class Layout {
   }
 
   #overlapOfBoth(): string | undefined {
-    for (const table of this.#tables) {
-      const from = Math.max(0, Math.floor(table.at / this.#blockLength) - 1)
-      const to = Math.min(Math.ceil(table.end / this.#blockLength), this.#starts.length)
+    for (const [table, name] of this.#names.entries()) {
+      const [at, end] = [this.#startOf(table), this.#endOf(table)]
+      const from = Math.max(0, Math.floor(at / this.#blockLength) - 1)
+      const to = Math.min(Math.ceil(end / this.#blockLength), this.#starts.length)
       for (let stretch = from; stretch < to; stretch++) {
         const start = this.#starts[stretch] as number
         const hit = stretch * this.#blockLength + start - 1
-        if (start !== 0 && hit < table.end && table.at < hit + this.#blockLength)
-          return `a block at ${hit} lies over its ${table.name}`
+        if (start !== 0 && hit < end && at < hit + this.#blockLength) return `a block at ${hit} lies over its ${name}`
       }
     }
     return undefined

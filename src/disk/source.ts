@@ -7,8 +7,12 @@ import type { Cancellation } from './watcher.ts'
 export interface Source {
   /** Bytes in all. */
   readonly size: number
-  /** Reads `length` bytes at `at`; fewer where they end. */
-  read(at: number, length: number): Promise<Buffer>
+  /**
+   * Reads `length` bytes at `at`; fewer where they end.
+   *
+   * @param into may be used for them, so that many readings leave nothing behind.
+   */
+  read(at: number, length: number, into?: Buffer): Promise<Buffer>
 }
 
 /** What is thrown for bytes of a packed image that are neither at its start nor at its end. */
@@ -56,8 +60,6 @@ export function fileSource(
     return buffer.subarray(0, filled)
   }
   const readPage = async (number: number): Promise<Buffer> => {
-    const kept = pages.get(number)
-    if (kept !== undefined) return kept
     // The one that came first goes first; long tables would leave much behind that is to be collected.
     const [oldest] = pages.size === PAGES ? pages : []
     if (oldest !== undefined) pages.delete(oldest[0])
@@ -68,17 +70,18 @@ export function fileSource(
   }
   return {
     size: file.size,
-    async read(at, length) {
+    async read(at, length, into) {
       if (!Number.isSafeInteger(at) || at < 0 || at >= file.size || length <= 0) return Buffer.alloc(0)
       if (++readings % TURN === 0) await setImmediate()
       cancellation?.throwIfRequested()
       const end = Math.min(at + length, file.size)
-      if (end - at > LARGE) return readFresh(at, Buffer.allocUnsafe(end - at))
-      const bytes = Buffer.allocUnsafe(end - at)
+      if (end - at > LARGE) return readFresh(at, into?.subarray(0, end - at) ?? Buffer.allocUnsafe(end - at))
+      const bytes = into?.subarray(0, end - at) ?? Buffer.allocUnsafe(end - at)
       let filled = 0
       while (filled < bytes.length) {
         const place = at + filled
-        const page = await readPage(Math.floor(place / PAGE))
+        const number = Math.floor(place / PAGE)
+        const page = pages.get(number) ?? (await readPage(number))
         // A copy, as pages are used again.
         const copied = page.copy(bytes, filled, place % PAGE)
         if (copied === 0) break
@@ -94,10 +97,10 @@ export function limitedSource(source: Source, limit: number): Source {
   let left = limit
   return {
     size: source.size,
-    async read(at, length) {
+    async read(at, length, into) {
       left -= length
       if (left < 0) throw tooLong()
-      return source.read(at, length)
+      return source.read(at, length, into)
     },
   }
 }
@@ -109,10 +112,11 @@ function tooLong(): VdcError {
 /**
  * Reads exactly so many bytes, where a format's structure must have them.
  *
+ * @param into may be used for them.
  * @throws VdcError FILE_REFUSED, without the file's name, where the file ends before.
  */
-export async function readWhole(source: Source, at: number, length: number): Promise<Buffer> {
-  const bytes = await source.read(at, length)
+export async function readWhole(source: Source, at: number, length: number, into?: Buffer): Promise<Buffer> {
+  const bytes = await source.read(at, length, into)
   if (bytes.length < length) throw new VdcError('FILE_REFUSED', truncated(at + length, source.size))
   return bytes
 }

@@ -108,13 +108,15 @@ async function readMapBeforeData(map: SparseMap, reader: ByteReader): Promise<nu
   let rest = ''
   let count: number | undefined
   let at: number | undefined
-  for (let left = 1; left > 0; ) {
+  let left = 1
+  while (left > 0) {
     // No number is as long as a block.
     if (rest.length > BLOCK) throw damaged()
     const lines = (rest + (await reader.require(BLOCK)).toString('latin1')).split('\n')
     taken += BLOCK
     rest = lines.pop() ?? ''
     for (const line of lines) {
+      // What follows the last number fills its block.
       if (left === 0) break
       const number = numberIn(line)
       left--

@@ -1,5 +1,6 @@
+import { TABLE_BYTES_LIMIT, TABLE_LIMIT } from '../layout.ts'
 import type { Source } from '../source.ts'
-import { piecesOfTable } from '../table-pieces.ts'
+import { pieceBuffer, piecesOfTable } from '../table-pieces.ts'
 
 /** How a format with tables of two levels finds the clusters of the disk. */
 export interface ClusterTables {
@@ -15,9 +16,6 @@ export interface ClusterTables {
   mask: readonly [high: number, low: number]
 }
 
-/** Bytes of tables that are read; `qemu-img check` judges what has more. */
-const TABLES_LIMIT = 1024 ** 3
-
 /** The offset in an entry of a table. */
 function offsetIn({ isBigEndian, mask }: ClusterTables, bytes: Buffer, at: number): number {
   const [high, low] = isBigEndian
@@ -30,12 +28,13 @@ function offsetIn({ isBigEndian, mask }: ClusterTables, bytes: Buffer, at: numbe
 export async function isInCluster(source: Source, offset: number, tables: ClusterTables): Promise<boolean> {
   const wanted = offset - (offset % tables.cluster)
   const seen = new Set([0])
+  const buffer = pieceBuffer(tables.secondLength)
   for await (const first of piecesOfTable(source, tables.tableAt, tables.tableEntries * 8)) {
     for (let each = 0; each < first.bytes.length; each += 8) {
       const secondAt = offsetIn(tables, first.bytes, each)
       if (seen.has(secondAt)) continue
       seen.add(secondAt)
-      for await (const { bytes } of piecesOfTable(source, secondAt, tables.secondLength)) {
+      for await (const { bytes } of piecesOfTable(source, secondAt, tables.secondLength, buffer)) {
         for (let at = 0; at < bytes.length; at += tables.entryLength)
           if (offsetIn(tables, bytes, at) === wanted) return true
       }
@@ -58,17 +57,21 @@ export async function endOfClusters(
 ): Promise<number> {
   const { cluster, secondLength, entryLength } = tables
   let end = tables.tableAt + tables.tableEntries * 8
-  let tableBytes = tables.tableEntries * 8
+  const buffer = pieceBuffer(secondLength)
+  // What has more tables than are read is left to qemu-img check.
+  let tablesLeft = Math.min(
+    TABLE_LIMIT,
+    (Math.min(source.size, TABLE_BYTES_LIMIT) - tables.tableEntries * 8) / secondLength,
+  )
   for await (const first of piecesOfTable(source, tables.tableAt, tables.tableEntries * 8)) {
     for (let each = 0; each < first.bytes.length; each += 8) {
       const secondAt = offsetIn(tables, first.bytes, each)
       if (secondAt === 0) continue
-      tableBytes += secondLength
       end = Math.max(end, secondAt + secondLength)
       // More tables than the file has room for lie over each other.
-      if (end > source.size || tableBytes > Math.min(source.size, TABLES_LIMIT)) return end
+      if (end > source.size || --tablesLeft < 0) return end
       const firstGuest = (((first.from + each) / 8) * secondLength * cluster) / entryLength
-      for await (const { from, bytes } of piecesOfTable(source, secondAt, secondLength)) {
+      for await (const { from, bytes } of piecesOfTable(source, secondAt, secondLength, buffer)) {
         let left = virtualSize - firstGuest - (from / entryLength) * cluster
         for (let at = 0; at < bytes.length; at += entryLength, left -= cluster) {
           const offset = offsetIn(tables, bytes, at)

@@ -80,13 +80,15 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
   layout.table('header', 0, HEADER)
   layout.table('first-level table', shape.tableAt, shape.tableEntries * 8)
   if (layout.refusal()) return layout
+  const buffer = Buffer.allocUnsafe(shape.entries * 8)
   for await (const first of piecesOfTable(source, shape.tableAt, shape.tableEntries * 8)) {
     for (let each = 0; each < first.bytes.length; each += 8) {
       const tableAt = numberAt(first.bytes, each)
       if (tableAt === 0) continue
       if (!layout.table('second-level table', tableAt, shape.entries * 8)) return layout
       const left = shape.virtualSize - ((first.from + each) / 8) * shape.entries * shape.cluster
-      addClusters(layout, await readWhole(source, tableAt, shape.entries * 8), left, { ...shape, size: source.size })
+      const table = await readWhole(source, tableAt, shape.entries * 8, buffer)
+      addClusters(layout, table, left, { ...shape, size: source.size })
     }
   }
   return layout

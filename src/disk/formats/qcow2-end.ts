@@ -1,6 +1,7 @@
 import { inflateRawSync, constants as zlib } from 'node:zlib'
+import { TABLE_BYTES_LIMIT, TABLE_LIMIT } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
-import { piecesOfTable, type TablePiece } from '../table-pieces.ts'
+import { pieceBuffer, piecesOfTable, type TablePiece } from '../table-pieces.ts'
 
 /*
  * How far the tables of a qcow2 image and what they refer to reach into its file:
@@ -31,8 +32,6 @@ interface Table {
 }
 
 const SECTOR = 512
-/** Bytes of tables that are read; `qemu-img check` judges what has more. */
-const TABLES_LIMIT = 1024 ** 3
 /** Clusters of a file for which it is kept which of them were walked through, a bit each. */
 const SEEN_LIMIT = 2 ** 28
 /** In the upper half of an entry: the bits of the offset, and that the cluster is compressed. */
@@ -53,12 +52,15 @@ class Walk {
   #end = 0
   /** Bytes of tables that were read: more than the file has are walked through in circles. */
   #tableBytes = 0
+  #tableCount = 0
+  readonly #buffer: Buffer
   #lastCompressed = { at: 0, end: 0 }
 
   constructor(source: Source, shape: Qcow2Shape) {
     this.#source = source
     this.#shape = shape
     this.#cluster = 2 ** shape.clusterBits
+    this.#buffer = pieceBuffer(this.#cluster)
     const clusters = Math.ceil(source.size / this.#cluster)
     if (clusters <= SEEN_LIMIT) this.#seen = new Uint8Array(Math.ceil(clusters / 8))
   }
@@ -77,15 +79,18 @@ class Walk {
   }
 
   get #isDone(): boolean {
-    return this.#end > this.#source.size || this.#tableBytes > Math.min(this.#source.size, TABLES_LIMIT)
+    // What has more tables than are read is left to qemu-img check.
+    const limit = Math.min(this.#source.size, TABLE_BYTES_LIMIT)
+    return this.#end > this.#source.size || this.#tableBytes > limit || this.#tableCount > TABLE_LIMIT
   }
 
   /** The entries of a table, as bytes. */
-  async *#piecesOf(at: number, length: number): AsyncGenerator<TablePiece> {
+  async *#piecesOf(at: number, length: number, buffer?: Buffer): AsyncGenerator<TablePiece> {
     this.#reach(at + length)
     this.#tableBytes += length
+    this.#tableCount++
     if (this.#isDone) return
-    for await (const piece of piecesOfTable(this.#source, at, length)) {
+    for await (const piece of piecesOfTable(this.#source, at, length, buffer)) {
       yield piece
       if (this.#isDone) return
     }
@@ -115,7 +120,7 @@ class Walk {
   }
 
   async #followSecond(at: number, entryLength: number, bytesLeft: number): Promise<void> {
-    for await (const { from, bytes } of this.#piecesOf(at, this.#cluster)) {
+    for await (const { from, bytes } of this.#piecesOf(at, this.#cluster, this.#buffer)) {
       let left = bytesLeft - (from / entryLength) * this.#cluster
       for (let each = 0; each < bytes.length; each += entryLength, left -= this.#cluster)
         this.#followEntry(bytes, each, left)

@@ -150,12 +150,13 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
   if (shape.footerAt !== undefined) layout.table('footer', shape.footerAt, FOOTER)
   if (layout.refusal()) return layout
   let lastCompressed = 0
+  const buffer = Buffer.allocUnsafe(shape.tableLength)
   for await (const directory of piecesOfTable(source, shape.directoryAt, shape.directoryLength)) {
     for (let first = 0; first < directory.bytes.length; first += 4) {
       const tableAt = directory.bytes.readUInt32LE(first) * SECTOR
       if (tableAt === 0) continue
       if (!layout.table('grain table', tableAt, shape.tableLength)) return layout
-      const table = await readWhole(source, tableAt, shape.tableLength)
+      const table = await readWhole(source, tableAt, shape.tableLength, buffer)
       const left = shape.virtualSize - ((directory.from + first) / 4) * ENTRIES * shape.grain
       lastCompressed = Math.max(lastCompressed, addGrains(layout, table, left, shape))
     }
