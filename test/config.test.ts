@@ -5,7 +5,7 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { environment, PROGRAM, vdcManage, vdcManageJson } from './support/cli.ts'
 import { newDatabase, type TestDatabase } from './support/databases.ts'
-import { newFolder } from './support/images.ts'
+import { makeImage, newFolder } from './support/images.ts'
 import { freePort } from './support/mariadb.ts'
 import { startProxy } from './support/mysql-proxy.ts'
 
@@ -142,6 +142,8 @@ describe('which database', () => {
     }
     const wrong = await list({ VDC_MANAGE_DATABASE_URI: `mysql://op%3Aer:${SECRET}@127.0.0.1:${port}/${name()}` })
     expect(wrong).toMatchObject({ code: 6, stdout: '', stderr: expect.stringMatching(/Access denied/) })
+    const images = newFolder()
+    const image = await makeImage(join(images.path, 'disk.qcow2'))
     const strace = await execa(
       'strace',
       [
@@ -156,7 +158,7 @@ describe('which database', () => {
         'image',
         'add',
         'local',
-        '/bin/true',
+        image,
         '--account-id',
         'a-shpoolxx',
       ],
@@ -166,6 +168,7 @@ describe('which database', () => {
         reject: false,
       },
     )
+    images.remove()
     expect(strace.stderr).toMatch(/execve\("[^"]*qemu-img", \["qemu-img", "info"/)
     // With -v the environments are shown too; ours holds the URI, the child's must not.
     const child = strace.stderr.split('\n').filter((line) => line.includes('["qemu-img", "info"'))

@@ -11,6 +11,7 @@ import { debugging, openConfigured, sharedRegistry } from './shared-registry.ts'
 import { originalSpelling } from './spelling.ts'
 import { type Column, renderFields, renderTable } from './table.ts'
 
+const NO_PROGRESS: Watcher['progress'] = { begin: () => ({ advance() {}, end() {} }) }
 /** Exit code of a command on several things of which some failed. */
 const PARTLY_DONE = 9
 /** Errors that concern the database itself: what comes next would fail too. */
@@ -80,8 +81,8 @@ export abstract class BaseCommand extends Command {
    * @param work passes its watcher to what takes long.
    */
   protected async watched<T>(work: (watcher: Watcher) => Promise<T>): Promise<T> {
-    const { terminalProgress } = await import('./progress.ts')
-    return this.interruptible((cancellation) => work({ cancellation, progress: terminalProgress() }))
+    const progress = process.stderr.isTTY ? (await import('./progress.ts')).terminalProgress() : NO_PROGRESS
+    return this.interruptible((cancellation) => work({ cancellation, progress }))
   }
 
   /** Prints the id of what was just stored: after the commit, alone on its line. */

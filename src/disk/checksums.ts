@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { VdcError } from '../errors.ts'
-import { hashInWorkers } from './hash-workers.ts'
 import { CHANGED, type ImageFile, requireUnchanged, unreadable } from './image-file.ts'
 import type { Cancellation, Watcher } from './watcher.ts'
 
@@ -39,7 +38,12 @@ export async function hashImageFile(file: ImageFile, watcher: Watcher, options: 
     const { bytes, ...checksums } =
       file.size < SMALL
         ? await hashHere(file, watcher.cancellation, advance)
-        : await hashInWorkers(file, watcher.cancellation, advance, options.threads ?? 2)
+        : await (await import('./hash-workers.ts')).hashInWorkers(
+            file,
+            watcher.cancellation,
+            advance,
+            options.threads ?? 2,
+          )
     await requireUnchanged(file)
     if (bytes !== file.size)
       throw new VdcError('FILE_REFUSED', `The file ${file.path} ${CHANGED.why}`, { hint: CHANGED.hint })

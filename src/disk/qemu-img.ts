@@ -27,10 +27,7 @@ export const HANDED_OVER = '/dev/fd/3'
 /** The name under which it sees the folder that it may write to. */
 export const TARGET_FOLDER = '/dev/fd/4'
 
-/** Runs what follows unless we died before the kernel was told to end it with us; then nobody would. */
-const IF_WE_LIVE = ['/bin/sh', '-c', '[ "$PPID" = "$0" ] && exec prlimit "$@"']
-
-/** Exit codes of prlimit, which runs qemu-img: it is not there, or can't be run. */
+/** Exit codes of the shell that runs qemu-img: it is not there, or can't be run. */
 const [NOT_FOUND, NOT_RUN] = [127, 126]
 const CRASHES: readonly string[] = ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGTRAP', 'SIGSYS']
 
@@ -161,12 +158,7 @@ export async function runQemuImg(
   { exits = [0], target, onOutput }: RunOptions = {},
 ): Promise<{ stdout: string; stderr: string }> {
   cancellation.throwIfRequested()
-  const within = [
-    '--core=0',
-    // With the hard limit at the same second, it would be killed without a word of why.
-    ...(limits ? [`--as=${limits.memory}`, `--cpu=${limits.cpu}:${limits.cpu + 1}`, `--nofile=${OPEN_FILES}`] : []),
-  ]
-  const command = ['--pdeathsig', 'KILL', ...IF_WE_LIVE, String(process.pid), ...within, 'qemu-img', ...args]
+  const command = ['--pdeathsig', 'KILL', '/bin/sh', '-c', scriptWithin(limits), String(process.pid), ...args]
   const result = await runProgram('setpriv', command, {
     descriptors: [file.handle.fd, ...(target ? [target.fd] : [])],
     // Each thread of its own would set aside 64 MiB of the address space and more, up to the limit on a busy machine.
@@ -179,10 +171,7 @@ export async function runQemuImg(
   cancellation.throwIfRequested()
   if (result.error?.code === 'ENOENT') throw notInstalled('setpriv', 'util-linux', result)
   if (result.error !== undefined) throw notRun(result.error.message, result.error)
-  if (result.exitCode === NOT_FOUND) {
-    const missing = /prlimit: not found/.test(result.stderr) ? 'prlimit' : 'qemu-img'
-    throw notInstalled(missing, missing === 'qemu-img' ? 'qemu-utils' : 'util-linux', result)
-  }
+  if (result.exitCode === NOT_FOUND) throw notInstalled('qemu-img', 'qemu-utils', result)
   if (result.exitCode === NOT_RUN) throw notRun(reasonIn(result.stderr, file), result)
   if (result.isKilledFor === 'time' && limits) throw refused(`qemu-img did not understand it within ${limits.wall} s`)
   if (result.isKilledFor === 'output') throw refused('qemu-img has more to say of it than can be right: over 4 MiB')
@@ -200,6 +189,22 @@ export async function runQemuImg(
   if (!exits.includes(result.exitCode ?? 0))
     throw refused(`qemu-img can not ${args[0] === 'convert' ? 'convert' : 'read'} it: ${reasonIn(result.stderr, file)}`)
   return { stdout: result.stdout, stderr: result.stderr }
+}
+
+/**
+ * The script of the shell that qemu-img is run by: it sets the limits, and ends
+ * where we died before the kernel was told to end it with us, as then nobody would.
+ * Its words are all ours; those of qemu-img come as arguments.
+ */
+function scriptWithin(limits: Limits | undefined): string {
+  const within = limits && [
+    `ulimit -v ${Math.floor(limits.memory / 1024)}`,
+    `ulimit -n ${OPEN_FILES}`,
+    // With the hard limit at the same second, it would be killed without a word of why.
+    `ulimit -t ${limits.cpu + 1}`,
+    `ulimit -S -t ${limits.cpu}`,
+  ]
+  return ['[ "$PPID" = "$0" ] || exit', 'ulimit -c 0', ...(within ?? []), 'exec qemu-img "$@"'].join('; ')
 }
 
 /** The refusal of an image that a running machine writes to. */
@@ -234,5 +239,5 @@ function parseJson(text: string): unknown {
 /** What qemu-img complained of, without its own name and with the file's. */
 function reasonIn(stderr: string, file: ImageFile): string {
   const line = stderr.split('\n').find((each) => each.trim() !== '') ?? 'it gave no reason'
-  return line.replace(/^(?:qemu-img|prlimit|setpriv): /, '').replaceAll(HANDED_OVER, () => file.path)
+  return line.replace(/^(?:qemu-img|setpriv|\/bin\/sh: [0-9]+: exec): /, '').replaceAll(HANDED_OVER, () => file.path)
 }

@@ -1,4 +1,3 @@
-import { createGunzip } from 'node:zlib'
 import { VdcError } from '../errors.ts'
 import { isGzip } from './formats/gzip.ts'
 import type { ImageFile } from './image-file.ts'
@@ -26,7 +25,7 @@ export interface Packing {
  *   an archive of anything but one file; or what `take` or the cancellation throws.
  */
 export async function unpack(file: ImageFile, take: TakeBytes, watcher: Watcher): Promise<Packing> {
-  const task = watcher.progress.begin('Looking inside', file.size)
+  const task = watcher.progress.begin('Unpacking', file.size)
   try {
     const packed = chunksOf(file, watcher, (bytes) => task.advance(bytes))
     const [start, all] = await beginningOf(packed)
@@ -62,7 +61,7 @@ async function* chunksOf(file: ImageFile, watcher: Watcher, onRead: (bytes: numb
 }
 
 async function* gunzip(packed: AsyncIterable<Buffer>, watcher: Watcher): AsyncGenerator<Buffer> {
-  const { Readable, pipeline } = await import('node:stream')
+  const [{ Readable, pipeline }, { createGunzip }] = await Promise.all([import('node:stream'), import('node:zlib')])
   const unzipped = createGunzip({ chunkSize: CHUNK })
   pipeline(Readable.from(packed), unzipped, () => {})
   for await (const chunk of unzipped) {

@@ -5,7 +5,7 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { environment, PROGRAM, shell } from '../support/cli.ts'
 import { countRows, newDatabase, type TestDatabase } from '../support/databases.ts'
-import { newFolder } from '../support/images.ts'
+import { bootSector, newFolder } from '../support/images.ts'
 
 let database: TestDatabase
 const folder = newFolder()
@@ -20,7 +20,7 @@ beforeAll(async () => {
     [big, 200 * 2 ** 30],
     [small, 2 ** 20],
   ] as const) {
-    writeFileSync(path, '')
+    writeFileSync(path, bootSector())
     truncateSync(path, size)
   }
   await shell(`head -c 1G /dev/zero | gzip -1 > ${packed}`)

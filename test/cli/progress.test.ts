@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { progressLine } from '../../src/cli/progress-line.ts'
 import { shell, vdcManage } from '../support/cli.ts'
 import { countRows, newDatabase, type TestDatabase } from '../support/databases.ts'
-import { newFolder } from '../support/images.ts'
+import { bootSector, newFolder } from '../support/images.ts'
 import { startTerminal, type Terminal, type TerminalOptions } from '../support/tmux.ts'
 
 const GIB = 2 ** 30
@@ -36,10 +36,10 @@ async function run(line: string, options: Partial<TerminalOptions> = {}): Promis
 }
 
 let files = 0
-/** Makes a raw image of zeros that takes no room, and two seconds a GiB to hash. */
+/** Makes a raw image that takes no room, and two seconds a GiB to hash. */
 function newSparse(size: number): string {
   const path = join(folder.path, `disk${++files}.raw`)
-  writeFileSync(path, '')
+  writeFileSync(path, bootSector())
   truncateSync(path, size)
   return path
 }

@@ -1,4 +1,3 @@
-import { inflateRawSync, constants as zlib } from 'node:zlib'
 import { TABLE_BYTES_LIMIT, TABLE_LIMIT } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
 import { pieceBuffer, piecesOfTable, type TablePiece } from '../table-pieces.ts'
@@ -210,9 +209,10 @@ function aligned(at: number, to: number): number {
   return Math.ceil(at / to) * to
 }
 
-function isWholeDeflate(data: Buffer, cluster: number): boolean {
+async function isWholeDeflate(data: Buffer, cluster: number): Promise<boolean> {
+  const { inflateRawSync, constants } = await import('node:zlib')
   try {
-    return inflateRawSync(data, { finishFlush: zlib.Z_FINISH, maxOutputLength: cluster }).length === cluster
+    return inflateRawSync(data, { finishFlush: constants.Z_FINISH, maxOutputLength: cluster }).length === cluster
   } catch {
     return false
   }
