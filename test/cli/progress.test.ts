@@ -18,7 +18,7 @@ const folder = newFolder()
 const packed = join(folder.path, 'packed.raw.gz')
 beforeAll(async () => {
   database = await newDatabase('sqlite')
-  await shell(`head -c 1G /dev/zero | gzip -1 > ${packed}`)
+  await shell(`gzip -1 < ${newSparse(GIB)} > ${packed}`)
 })
 afterAll(async () => {
   await database.remove()
