@@ -210,8 +210,8 @@ export abstract class BaseCommand extends Command {
       } catch (thrown) {
         const error = asVdcError(thrown)
         if (ids.length === 1 || isFinal(error.code)) throw error
+        await this.noteError(error)
         process.exitCode = PARTLY_DONE
-        if (!this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(error))
         results.push({ id, ...error.toJSON() })
       }
     }

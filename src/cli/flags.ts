@@ -57,20 +57,19 @@ export const list = (what: string) => ({ quiet: quiet(), all: deleted(what) })
 /** One id that must be there. */
 export const oneId = (description: string) => Args.string({ description, required: true, ignoreStdin: true })
 
+const several = (description: string) => Args.string({ description, required: true, multiple: true, ignoreStdin: true })
+
 /** One id or several. */
-export const someIds = (description: string) =>
-  Args.string({ description, required: true, multiple: true, ignoreStdin: true })
+export const someIds = several
 
 /** Any number of ids, or none. */
 export const anyIds = (description: string) => Args.string({ description, multiple: true, ignoreStdin: true })
 
 /** Words that are no ids and no flags, one or several. */
-export const words = (description: string) =>
-  Args.string({ description, required: true, multiple: true, ignoreStdin: true })
+export const words = several
 
 /** The path of a file. */
 export const path = (description: string) => Args.string({ description, required: true, ignoreStdin: true })
 
 /** The paths of one file or several. */
-export const paths = (description: string) =>
-  Args.string({ description, required: true, multiple: true, ignoreStdin: true })
+export const paths = several

@@ -70,17 +70,20 @@ export function checkSigns(inspection: Inspection, identity: Identity, expected:
   return []
 }
 
-/** Warns of a name that speaks of another format; and refuses what is called an image, and is one of nothing. */
+/**
+ * Warns of a name that speaks of another format; and refuses what is called an
+ * image, and is one of nothing.
+ *
+ * @param found the format, and what the file is as well, as a fixed VHD is raw too.
+ */
 export function checkEnding(
   inspection: Inspection,
   path: string,
-  found: string,
+  [found, ...others]: readonly [string, ...string[]],
   declared: string | undefined,
 ): Refusal[] {
   const named = endingOf(path)
-  const isFixedVhd =
-    found === 'raw' && named?.formats.includes('vpc') && inspection.warnings.some((each) => each.includes('fixed VHD'))
-  if (named === undefined || named.formats.includes(found) || isFixedVhd) return []
+  if (named === undefined || [found, ...others].some((format) => named.formats.includes(format))) return []
   if (found === 'raw' && declared !== 'raw')
     return [{ why: `is called .${named.ending}, and is not one: its download may have failed`, hint: INSIST }]
   inspection.warnings.push(`is called .${named.ending}, and is ${found}`)

@@ -74,7 +74,7 @@ async function inspectPacked(
     inspection.containerFormat = packing.containerFormat
     inspection.size = packing.unpackedSize
     const { source, file: inner } = await unpacked.finish(packing.unpackedSize)
-    const misnamed = checkEnding(inspection, file.path, packing.containerFormat, undefined)
+    const misnamed = checkEnding(inspection, file.path, [packing.containerFormat], undefined)
     if (misnamed.length > 0) return misnamed
     const whole = inner === undefined ? source : fileSource(inner, undefined, watcher.cancellation)
     const identity = await recognise(inner === undefined ? source : fileSource(inner, HEADER_LIMIT), whole)
@@ -99,10 +99,11 @@ async function inspectDisk(
   watcher: Watcher,
 ): Promise<Refusal[]> {
   describe(inspection, identity, expected)
+  const own = identity.image ? [identity.image.inspector.name] : []
   const steps: (() => Refusal[] | Promise<Refusal[]>)[] = [
     () => checkKind(inspection, identity, expected),
     () => checkSigns(inspection, identity, expected),
-    () => checkEnding(inspection, path, inspection.fileFormat as string, expected.format),
+    () => checkEnding(inspection, path, [inspection.fileFormat as string, ...own], expected.format),
     () => checkSize(inspection, expected),
     () => checkContents(inspection, identity),
     () => requireFile(identity, file),
