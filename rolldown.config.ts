@@ -29,6 +29,11 @@ const UNREACHABLE = [
   { path: /\/iconv-lite\/encodings\/(?:dbcs-data|sbcs-data|sbcs-data-generated)\.js$/, code: 'module.exports = {}' },
 ]
 
+/** Widths of texts as the newest Unicode has them, also for the libraries that came with an older table. */
+const OLD_WIDTHS =
+  /\/node_modules\/(?:@oclif\/core|cli-table3|cli-progress|widest-line|wrap-ansi)\/node_modules\/string-width\/index\.js$/
+const widths = createRequire(import.meta.url).resolve('string-width')
+
 /** What nearly every command needs, in one chunk: Node takes a millisecond for each. */
 const TOGETHER = [
   /\/node_modules\/zod\//,
@@ -60,6 +65,10 @@ export default defineConfig({
     {
       name: 'leave-out-the-unreachable',
       load: (id) => UNREACHABLE.find(({ path }) => path.test(id))?.code,
+    },
+    {
+      name: 'share-the-newest-widths',
+      load: (id) => (OLD_WIDTHS.test(id) ? `module.exports = require(${JSON.stringify(widths)}).default` : undefined),
     },
     {
       name: 'read-error-codes-as-json',

@@ -41,6 +41,7 @@ const EXIT_OF_CODE = {
 
 /** Stable name of an error, the same in every release; scripts may rely on it. */
 export type ErrorCode = keyof typeof EXIT_OF_CODE
+export const ERROR_CODES = Object.keys(EXIT_OF_CODE) as ErrorCode[]
 
 /** What `--json` prints for an error, on stdout. */
 export interface ErrorJson {

@@ -1,15 +1,19 @@
-import { Command, Flags } from '@oclif/core'
-import { asVdcError, type ErrorCode, type ErrorJson, VdcError } from '../errors.ts'
+import { Command, Flags, type Interfaces } from '@oclif/core'
+import { asVdcError, type ErrorCode, VdcError } from '../errors.ts'
 import type { Interruption } from '../interruption.ts'
 import type { Registry, Watcher } from '../registry/registry.ts'
+import { Answer } from './answers/answer.ts'
+import type { Column } from './answers/columns.ts'
+import { answerFlags, answerOptions, asksForColumns, asksForJson } from './answers/format.ts'
+import { listKeys, requireKeys, topKeysOf } from './answers/keys.ts'
+import { heedColorFlag } from './color.ts'
 import { untilInterrupted } from './interruptible.ts'
-import { renderJson } from './json.ts'
 import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
-import { printable } from './printable.ts'
-import { errorText, reportError } from './report-error.ts'
+import { errorText, reportError, warningText } from './report-error.ts'
 import { debugging, openConfigured, sharedRegistry } from './shared-registry.ts'
 import { originalSpelling } from './spelling.ts'
-import { type Column, renderFields, renderTable } from './table.ts'
+import { idsOf, STDIN } from './stdin-ids.ts'
+import { hasFlag } from './words.ts'
 
 const NO_PROGRESS: Watcher['progress'] = { begin: () => ({ advance() {}, end() {} }) }
 /** Exit code of a command on several things of which some failed. */
@@ -24,28 +28,37 @@ const FINAL: readonly ErrorCode[] = [
   'TERMINATED',
 ]
 
+/** Says whether words name one thing, not several or those on stdin. */
+function isOne(words: readonly string[]): boolean {
+  return words.length === 1 && words[0] !== STDIN
+}
+
 function isFinal(code: ErrorCode): boolean {
   return FINAL.includes(code) || (code === 'DATABASE_BUSY' && sharedRegistry()?.isTogether === true)
 }
 
-/** What became of one of several things, where it failed. */
-export type Failure = { id: string } & ErrorJson
+/** Flags of every command. */
+export const globalFlags = {
+  'no-color': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'No colours, also on a terminal.' }),
+  debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Tell on stderr what is done, and of errors the stack.' }),
+}
 
-/** What every command shares: `--json`, `--debug`, the registry, answers and errors. */
+/** What every command shares: how it answers, the registry, errors. */
 export abstract class BaseCommand extends Command {
-  static override enableJsonFlag = true
-  static override baseFlags = {
-    debug: Flags.boolean({ summary: 'Tell on stderr what is done, and of errors the stack.', helpGroup: 'GLOBAL' }),
-  }
+  static override baseFlags: Interfaces.FlagInput = { ...answerFlags, ...globalFlags }
   /** The exit codes that the command's help lists. */
   static exits: readonly number[] = []
 
-  /** An id that is stored and must reach somebody, whatever happens to stdout. */
+  #answer: Answer | undefined
   #storedId: string | undefined
   #interruption: Interruption | undefined
 
   protected get debugging(): boolean {
     return isDebugging(this.argv)
+  }
+
+  override jsonEnabled(): boolean {
+    return asksForJson(this.argv)
   }
 
   /** Opens the registry for `work`, and closes it whatever happens; in a shell it stays open. */
@@ -85,34 +98,40 @@ export abstract class BaseCommand extends Command {
     return this.interruptible((cancellation) => work({ cancellation, progress }))
   }
 
-  /** Prints the id of what was just stored: after the commit, alone on its line. */
-  protected async printId(id: string): Promise<void> {
-    this.#storedId = id
-    if (!this.jsonEnabled()) await this.#print(`${id}\n`, { mustBeRead: true })
+  /** How the command answers, as its flags say; known when these are parsed. */
+  protected get answer(): Answer {
+    if (this.#answer === undefined) throw new Error('The flags are not parsed')
+    return this.#answer
   }
 
-  /** Prints a finished text, such as a table; nothing under `--json`. */
-  protected async printText(text: string): Promise<void> {
-    if (!this.jsonEnabled()) await this.#print(`${text}\n`, { mustBeRead: false })
+  /** Prints the id of what was just stored, alone on its line, after the commit; the whole thing where a format is asked for. */
+  protected async printId(id: string): Promise<void> {
+    this.#storedId = id
+    this.answer.storedId = id
+    if (!this.answer.isAskedFor && !(await writeOut(`${id}\n`, id))) throw outputClosed()
   }
 
   /**
-   * Prints a list as a table or, as they come, its ids alone.
+   * Prints a list in whatever format is asked for, else as a table.
    *
-   * @returns the rows, for `--json`.
+   * @returns the rows, but for those that were written as they came.
    */
-  protected async printList<T extends { id: string }>(
+  protected async printList<T extends object>(
     rows: AsyncIterable<T> | Promise<T[]>,
-    options: { columns: readonly Column<T>[]; idsOnly: boolean },
+    columns: readonly Column<T>[],
   ): Promise<T[]> {
-    if (options.idsOnly) {
-      for await (const row of 'then' in rows ? await rows : rows) if (!(await writeOut(`${row.id}\n`))) break
-      return []
-    }
-    const all: T[] = []
-    for await (const row of 'then' in rows ? await rows : rows) all.push(row)
-    if (!this.jsonEnabled()) await this.printText(await renderTable(options.columns, all))
-    return all
+    return this.answer.list(rows, columns)
+  }
+
+  /**
+   * Prints one thing in whatever format is asked for, else for people.
+   *
+   * @param text how these read it; its fields where that is not given.
+   */
+  protected async printThing<T extends object>(thing: T, text?: string): Promise<T> {
+    await this.answer.thing(thing, text)
+    await this.answer.endThings(true)
+    return thing
   }
 
   /**
@@ -120,7 +139,6 @@ export abstract class BaseCommand extends Command {
    * them, with the options of this one.
    *
    * @param list id and options of that command; beside ids its options are refused.
-   * @returns what `--json` prints: the one thing, or an array of several.
    * @throws VdcError USAGE.
    */
   protected async showOrList<T extends object>(
@@ -128,7 +146,7 @@ export abstract class BaseCommand extends Command {
     given: object,
     list: { id: string; options: object },
     show: (registry: Registry, id: string) => Promise<T>,
-  ): Promise<T | (T | Failure)[] | undefined> {
+  ): Promise<T | undefined> {
     if (ids === undefined) {
       await this.config.runCommand(list.id, [...this.argv])
       return undefined
@@ -140,13 +158,7 @@ export abstract class BaseCommand extends Command {
         hint: 'Leave one of them out',
       })
     }
-    return this.withRegistry((registry) =>
-      this.forEachId(ids, async (id) => {
-        const thing = await show(registry, id)
-        await this.printText(renderFields(thing))
-        return thing
-      }),
-    )
+    return this.withRegistry((registry) => this.forEachId(ids, (id) => show(registry, id), { shows: true }))
   }
 
   /**
@@ -184,7 +196,7 @@ export abstract class BaseCommand extends Command {
 
   /** Tells of what is done all the same, and should be known. */
   protected async noteWarning(text: string): Promise<void> {
-    await writeNote(`Warning: ${printable(text)}`)
+    await writeNote(warningText(text))
   }
 
   /** Tells an error that comes with an answer, which under `--json` holds it, and ends with its exit code. */
@@ -194,39 +206,83 @@ export abstract class BaseCommand extends Command {
   }
 
   /**
-   * Does the same to each of several things and goes on past one that fails:
-   * then the exit code is 9. A single thing fails with its own exit code.
+   * Does the same to each of several things; what comes of it is the answer with
+   * `shows`, else only where a format is asked for.
    *
-   * @returns what `--json` prints: the one result, or an array of several.
+   * @param words ids; `-` stands for those on stdin.
+   * @returns what comes of a single thing that is no answer.
    */
-  protected async forEachId<T>(
-    ids: readonly string[],
+  protected async forEachId<T extends object>(
+    words: readonly string[],
     work: (id: string) => Promise<T>,
-  ): Promise<T | (T | Failure)[] | undefined> {
-    const results: (T | Failure)[] = []
-    for (const id of ids) {
+    options: { shows?: boolean } = {},
+  ): Promise<T | undefined> {
+    const isAnswer = options.shows || this.answer.isAskedFor
+    let last: T | undefined
+    for await (const result of this.eachOf(words, work)) {
+      last = result
+      if (isAnswer) await this.answer.thing(result)
+    }
+    if (isAnswer) await this.answer.endThings(isOne(words))
+    return isAnswer ? undefined : last
+  }
+
+  /**
+   * Does the same to each of several things and goes on past one that fails,
+   * of which the answer tells: then the exit code is 9. A single thing fails with
+   * its own exit code.
+   *
+   * @param words ids; `-` stands for those on stdin.
+   */
+  protected async *eachOf<T>(words: readonly string[], work: (id: string) => Promise<T>): AsyncGenerator<T> {
+    let count = 0
+    for await (const id of idsOf(words)) {
+      count++
+      let result: T
       try {
-        results.push(await work(id))
+        result = await work(id)
       } catch (thrown) {
         const error = asVdcError(thrown)
-        if (ids.length === 1 || isFinal(error.code)) throw error
+        if (isOne(words) || isFinal(error.code)) throw error
         await this.noteError(error)
         process.exitCode = PARTLY_DONE
-        results.push({ id, ...error.toJSON() })
+        await this.answer.failure({ id, ...error.toJSON() })
+        continue
       }
+      yield result
     }
-    return ids.length === 1 ? (results[0] as T) : results
+    if (count === 0) await writeNote('There are no ids on stdin: nothing is done')
+  }
+
+  /** Of what results the answer is (`RESULTS`). */
+  protected resultId(_given: object): string {
+    return this.ctor.id
+  }
+
+  /** Parses the words, and so knows how to answer. */
+  protected override async parse<
+    F extends Record<string, unknown>,
+    B extends Record<string, unknown>,
+    A extends Record<string, unknown>,
+  >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
+    const parsed = await super.parse(options, argv)
+    const wanted = answerOptions(parsed.flags)
+    const result = this.resultId(parsed.flags)
+    if (wanted.columns !== undefined) await requireKeys(result, wanted.columns)
+    this.#answer = new Answer(wanted, () => topKeysOf(result))
+    return parsed
   }
 
   /** Runs the command; oclif's own way of this can't wait for stdout and has other exit codes for `--json`. */
   protected override async _run<T>(): Promise<T> {
     let result: unknown
     this.argv = originalSpelling(this.argv, { ...this.ctor.baseFlags, ...this.ctor.flags })
+    heedColorFlag(this.argv)
     try {
       await this.init()
-      result = await this.run()
-      if (this.jsonEnabled() && result !== undefined)
-        await this.#print(`${renderJson(result)}\n`, { mustBeRead: this.#storedId !== undefined })
+      result = asksForColumns(this.argv) ? await listKeys(this.resultId({})) : await this.run()
+      if (result !== undefined && this.#answer?.isAskedFor && !this.#answer.isBegun)
+        await this.printThing(result as object)
     } catch (error) {
       if (this.#storedId !== undefined) await writeNote(`Stored: ${this.#storedId}`)
       const command = this.id?.replaceAll(':', ' ') ?? ''
@@ -234,20 +290,9 @@ export abstract class BaseCommand extends Command {
     }
     return result as T
   }
-
-  async #print(text: string, { mustBeRead }: { mustBeRead: boolean }): Promise<void> {
-    const read = await writeOut(text, mustBeRead ? this.#storedId : undefined)
-    if (!read && mustBeRead) throw outputClosed()
-  }
 }
 
 /** Says whether `--debug` is among the words before `--`. */
 export function isDebugging(argv: readonly string[]): boolean {
   return hasFlag(argv, '--debug')
-}
-
-/** Says whether a flag is among the words before `--`. */
-export function hasFlag(argv: readonly string[], flag: string): boolean {
-  const end = argv.indexOf('--')
-  return (end === -1 ? argv : argv.slice(0, end)).includes(flag)
 }

@@ -1,7 +1,7 @@
 import { type Config, loadHelpClass } from '@oclif/core'
 import { VdcError } from '../errors.ts'
-import { hasFlag } from './base-command.ts'
 import { writeOut } from './output.ts'
+import { hasFlag } from './words.ts'
 
 /** What runs where no command is named. */
 export const SHELL = 'shell'

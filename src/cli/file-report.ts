@@ -1,5 +1,6 @@
 import type { FileReport } from '../registry/image/inspect-file.ts'
-import { humanSize, renderFields } from './table.ts'
+import { humanSize } from './answers/cells.ts'
+import { renderFields } from './answers/fields.ts'
 
 /** Lays out for people what a file is; why it is refused is told as errors are. */
 export function renderReport(report: FileReport): string {

@@ -33,7 +33,7 @@ export const sameUuid = (prefix: string) =>
   text(`${prefix}ID`, 'Taken where it is the id that it has; an id can not be changed.')
 export const description = () => text('TEXT', 'What it is, for people.')
 export const deleted = (what: string) => Flags.boolean({ summary: `Show deleted ${what} too.` })
-export const quiet = () => Flags.boolean({ char: 'q', summary: 'Print ids only, one a line.', exclusive: ['json'] })
+export const quiet = () => Flags.boolean({ char: 'q', summary: 'Print ids only, one a line.' })
 
 export const at = () =>
   text(

@@ -1,9 +1,26 @@
 import { randomUUID } from 'node:crypto'
+import { escapeUnsafe } from './printable.ts'
 
-/** Renders a value as JSON for people and scripts; a bigint becomes a number with all of its digits. */
-export function renderJson(value: unknown): string {
-  // JSON.stringify can't write bigints; nothing that a stranger wrote holds this mark.
-  const mark = randomUUID()
-  const text = JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? `${mark}${field}` : field), 2)
-  return text.includes(mark) ? text.replace(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1') : text
+/**
+ * Renders a value as JSON for people and scripts; a bigint becomes a number with
+ * all of its digits, and characters that could upset a terminal are escaped,
+ * which changes nothing of what the JSON says.
+ *
+ * @param form `pretty`, in several lines, or `line`, in one.
+ */
+export function renderJson(value: unknown, form: 'pretty' | 'line' = 'pretty'): string {
+  let mark: string | undefined
+  const text = JSON.stringify(
+    value,
+    (_, field) => {
+      if (typeof field !== 'bigint') return field
+      // JSON.stringify can't write bigints; nothing that a stranger wrote holds this mark.
+      mark ??= randomUUID()
+      return `${mark}${field}`
+    },
+    form === 'pretty' ? 2 : undefined,
+  )
+  // Raw line ends are those between the fields.
+  const safe = escapeUnsafe(text, '\n')
+  return mark === undefined ? safe : safe.replace(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1')
 }

@@ -1,5 +1,7 @@
 import { Config } from '@oclif/core'
-import { hasFlag, isDebugging } from './base-command.ts'
+import { asksForJson } from './answers/format.ts'
+import { isDebugging } from './base-command.ts'
+import { heedProcessColorFlag } from './color.ts'
 import { dispatch } from './dispatch.ts'
 import { reportError } from './report-error.ts'
 
@@ -12,7 +14,8 @@ import { reportError } from './report-error.ts'
  */
 export async function main(argv: readonly string[], root: string): Promise<void> {
   const words = [...argv]
-  const report = (error: unknown) => reportError(error, { json: hasFlag(words, '--json'), debug: isDebugging(words) })
+  heedProcessColorFlag(words)
+  const report = (error: unknown) => reportError(error, { json: asksForJson(words), debug: isDebugging(words) })
   // Every write waits for its own outcome; without a listener a closed pipe would end the process in the middle.
   for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => {})
   process.on('uncaughtException', (error) => void report(error).finally(() => process.exit()))

@@ -10,6 +10,21 @@ export function printable(text: string): string {
   return text.replace(UNSAFE, (character) => {
     if (character === '\n') return '\\n'
     if (character === '\t') return '\\t'
-    return `\\u${(character.codePointAt(0) as number).toString(16).padStart(4, '0')}`
+    return escaped(character)
   })
+}
+
+/** Escapes what could upset a terminal as \uXXXX, as JSON and YAML have it within quotes, but not `kept`. */
+export function escapeUnsafe(text: string, kept: string): string {
+  return text.replace(UNSAFE, (character) => (character === kept ? character : escaped(character)))
+}
+
+/** Says whether a text holds something that could upset a terminal. */
+export function isUnsafe(text: string): boolean {
+  UNSAFE.lastIndex = 0
+  return UNSAFE.test(text)
+}
+
+function escaped(character: string): string {
+  return `\\u${(character.codePointAt(0) as number).toString(16).padStart(4, '0')}`
 }

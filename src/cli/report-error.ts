@@ -1,5 +1,6 @@
 import { Errors } from '@oclif/core'
 import { asVdcError, VdcError } from '../errors.ts'
+import { paint } from './color.ts'
 import { renderJson } from './json.ts'
 import { isHoldingAll, writeNote, writeOut } from './output.ts'
 import { printable } from './printable.ts'
@@ -37,7 +38,14 @@ export function errorText(error: VdcError): string {
     error.exit === 1 && error.code === 'INTERNAL_ERROR'
       ? `${error.message} (a fault of vdc-manage; --debug shows more)`
       : error.message
-  return `Error: ${printable(text)}${error.hint === undefined ? '' : `\nHint: ${printable(error.hint)}`}`
+  const title = paint(process.stderr, 'red', 'Error:')
+  const way = error.hint === undefined ? '' : `\n${paint(process.stderr, 'cyan', 'Hint:')} ${printable(error.hint)}`
+  return `${title} ${printable(text)}${way}`
+}
+
+/** The line that tells of what is done all the same, and should be known. */
+export function warningText(text: string): string {
+  return `${paint(process.stderr, 'yellow', 'Warning:')} ${printable(text)}`
 }
 
 function describeStack(error: Error): string {

@@ -2,7 +2,7 @@ import type { Config } from '@oclif/core'
 import { Interruption } from '../interruption.ts'
 import type { Registry } from '../registry/registry.ts'
 import { writeNote } from './output.ts'
-import { printable } from './printable.ts'
+import { warningText } from './report-error.ts'
 
 /** Whether SQL and the like is told on stderr; a command sets it for itself. */
 export const debugging = { on: false }
@@ -20,7 +20,7 @@ export async function openConfigured(config: Config, interruption?: Interruption
   return openRegistry(settings, {
     interruption,
     serviceTypes: loadServiceTypes(process.env),
-    onWarning: (text) => void writeNote(`Warning: ${printable(text)}`),
+    onWarning: (text) => void writeNote(warningText(text)),
     onCreated: (path) => {
       if (settings.engine === 'sqlite' && settings.embedded) {
         void writeNote(

@@ -1,19 +1,17 @@
+import type * as z from 'zod/mini'
 import type { Queryable } from '../db/database.ts'
 import { insertHistories, selectHistories } from '../db/histories.ts'
 import type { HistoryRow, NewRow } from '../db/rows.ts'
 import { isoTime } from '../db/time.ts'
+import type { historyEntry } from './results/image.ts'
 
 /** Characters that `histories.vchar_value` holds; what is longer goes into `blob_value`. */
 const VCHAR = 255
 
 type Value = string | number | null
 
-/** One change of one attribute; the time is ISO 8601 UTC. */
-export interface HistoryEntry {
-  created_at: string
-  attr: string
-  value: string | null
-}
+/** One change of one attribute. */
+export type HistoryEntry = z.output<typeof historyEntry>
 
 /**
  * Records that a thing was created: a row per column, in the table's order,
@@ -92,7 +90,7 @@ function exactNumber(text: string): number | string {
 }
 
 function present(row: HistoryRow): HistoryEntry {
-  return { created_at: isoTime(row.created_at), attr: row.attr, value: row.blob_value ?? row.vchar_value }
+  return { id: row.uuid, created_at: isoTime(row.created_at), attr: row.attr, value: row.blob_value ?? row.vchar_value }
 }
 
 function historyRow(uuid: string, attr: string, value: Value, at: string): NewRow<HistoryRow> {

@@ -1,26 +1,22 @@
+import type * as z from 'zod/mini'
 import { describeDatabase } from '../config.ts'
-import { migrateAll, type SchemaStatus, schemaStatus, unlockMigrations } from '../db/migrate.ts'
+import { migrateAll, schemaStatus, unlockMigrations } from '../db/migrate.ts'
 import { VdcError } from '../errors.ts'
 import type { Registry } from './registry.ts'
+import type { databaseStatus as status } from './results/database.ts'
 
 /** What a database is and what it has of the schema. */
-export interface DatabaseStatus extends SchemaStatus {
-  /** The database, without its password. */
-  database: string
-  engine: string
-  /** How many migrations are to be run. */
-  pending: number
-}
+export type DatabaseStatus = z.output<typeof status>
 
 /** Reads what the database has of the schema. Writes nothing on MySQL; SQLite is up to date once it is open. */
 export async function databaseStatus(registry: Registry): Promise<DatabaseStatus> {
   const { settings } = registry
-  const status = await schemaStatus(registry.database.knex)
+  const found = await schemaStatus(registry.database.knex)
   return {
     database: describeDatabase(settings),
     engine: settings.engine,
-    pending: status.migrations.filter((migration) => migration.state === 'pending').length,
-    ...status,
+    pending: found.migrations.filter((migration) => migration.state === 'pending').length,
+    ...found,
   }
 }
 

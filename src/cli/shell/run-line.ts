@@ -1,6 +1,7 @@
 import type { Config } from '@oclif/core'
 import { VdcError } from '../../errors.ts'
-import { hasFlag, isDebugging } from '../base-command.ts'
+import { asksForJson } from '../answers/format.ts'
+import { isDebugging } from '../base-command.ts'
 import { dispatch } from '../dispatch.ts'
 import { interceptErrors, reportError } from '../report-error.ts'
 import type { ScriptLine } from './lines.ts'
@@ -31,7 +32,7 @@ export async function runLine(config: Config, line: ScriptLine, options: LineOpt
     if (ENDS.includes(words[0] as string)) throw new VdcError('USAGE', `Unexpected argument: ${words[1]}`)
     await dispatch([...words], config)
   } catch (error) {
-    await reportError(error, { json: hasFlag(words, '--json'), debug: isDebugging(words) })
+    await reportError(error, { json: asksForJson(words), debug: isDebugging(words) })
   } finally {
     interceptErrors(undefined)
   }

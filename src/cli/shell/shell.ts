@@ -1,6 +1,7 @@
 import type { Config } from '@oclif/core'
 import { VdcError } from '../../errors.ts'
 import { SharedRegistry, sharedRegistry, shareRegistry } from '../shared-registry.ts'
+import { claimStdin } from '../stdin-ids.ts'
 import { runInteractively } from './interactive.ts'
 import { runScript } from './script.ts'
 import { openScript } from './script-file.ts'
@@ -24,6 +25,8 @@ export async function runShell(config: Config, options: ShellOptions): Promise<v
   if (sharedRegistry() !== undefined) throw new VdcError('USAGE', 'This is the shell already')
   const shared = new SharedRegistry(config)
   const isInteractive = options.file === undefined && process.stdin.isTTY
+  if (isInteractive) claimStdin('where commands are typed')
+  else if (options.file === undefined || options.file === '-') claimStdin('the script')
   const input = isInteractive ? undefined : await openScript(options.file)
   shareRegistry(shared)
   try {

@@ -1,14 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
+import { ACCOUNT_COLUMNS } from '../../cli/columns/account.ts'
 import * as flags from '../../cli/flags.ts'
-import type { Column } from '../../cli/table.ts'
-import { type Account, listAccounts } from '../../registry/account/details.ts'
-
-const COLUMNS: Column<Account>[] = [
-  { header: 'ID', cell: (account) => account.id },
-  { header: 'STATE', cell: (account) => (account.deleted_at ? 'deleted' : account.enabled ? 'enabled' : 'disabled') },
-  { header: 'CREATED', cell: (account) => account.created_at },
-  { header: 'DESCRIPTION', cell: (account) => account.description },
-]
+import { listAccounts } from '../../registry/account/details.ts'
 
 export default class AccountList extends BaseCommand {
   static override aliases = ['account:ls']
@@ -23,7 +16,7 @@ export default class AccountList extends BaseCommand {
   async run() {
     const { flags: given } = await this.parse(AccountList)
     return this.withRegistry((registry) =>
-      this.printList(listAccounts(registry, { deleted: given.all }), { columns: COLUMNS, idsOnly: given.quiet }),
+      this.printList(listAccounts(registry, { deleted: given.all }), ACCOUNT_COLUMNS),
     )
   }
 }

@@ -11,8 +11,8 @@ export default class AccountModify extends BaseCommand {
     '<%= config.bin %> account modify a-k3x9q0bz --disable',
     "<%= config.bin %> account list --quiet | grep '^a-test' | xargs -rn1 <%= config.bin %> account modify --disable",
   ]
-  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
-  static override args = { id: flags.oneId('Account; with or without a-.') }
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
+  static override args = { id: flags.someIds('Account; with or without a-.') }
   static override flags = {
     description: flags.description(),
     enable: Flags.boolean({ summary: 'Let it own images again.', exclusive: ['disable'] }),
@@ -24,7 +24,7 @@ export default class AccountModify extends BaseCommand {
     await this.noteNoChange(given)
     const enabled = given.enable ? true : given.disable ? false : undefined
     return this.withRegistry((registry) =>
-      modifyAccount(registry, args.id, { description: given.description, enabled }),
+      this.forEachId(args.id, (id) => modifyAccount(registry, id, { description: given.description, enabled })),
     )
   }
 }

@@ -1,6 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { renderFields } from '../../cli/table.ts'
 import { showAccount } from '../../registry/account/details.ts'
 
 export default class AccountShow extends BaseCommand {
@@ -9,13 +8,11 @@ export default class AccountShow extends BaseCommand {
     '<%= config.bin %> account show a-shpoolxx',
     '<%= config.bin %> account show a-shpoolxx --json | jq -r .enabled',
   ]
-  static override exits = [0, 1, 2, 3, 4, 6, 7]
-  static override args = { id: flags.oneId('Account; with or without a-.') }
+  static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
+  static override args = { id: flags.someIds('Account; with or without a-.') }
 
   async run() {
     const { args } = await this.parse(AccountShow)
-    const account = await this.withRegistry((registry) => showAccount(registry, args.id))
-    await this.printText(renderFields(account))
-    return account
+    return this.withRegistry((registry) => this.forEachId(args.id, (id) => showAccount(registry, id), { shows: true }))
   }
 }

@@ -1,19 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
+import { OBJECT_COLUMNS } from '../../cli/columns/backup-object.ts'
 import { list } from '../../cli/flags.ts'
-import { type Column, humanSize } from '../../cli/table.ts'
-import { listObjects, type ObjectSummary } from '../../registry/backup-object/details.ts'
-
-const COLUMNS: Column<ObjectSummary>[] = [
-  { header: 'ID', cell: (object) => object.id },
-  { header: 'NAME', cell: (object) => object.display_name },
-  { header: 'ACCOUNT', cell: (object) => object.account_id },
-  { header: 'STORAGE', cell: (object) => object.backup_storage_id },
-  { header: 'CONTAINER', cell: (object) => object.container_format },
-  { header: 'SIZE', cell: (object) => humanSize(object.size) },
-  { header: 'STATE', cell: (object) => object.state },
-  { header: 'CREATED', cell: (object) => object.created_at },
-  { header: 'CHECKSUM', cell: (object) => object.checksum },
-]
+import { listObjects } from '../../registry/backup-object/details.ts'
 
 export default class BackupObjectList extends BaseCommand {
   static override aliases = ['backupobject:ls']
@@ -28,7 +16,7 @@ export default class BackupObjectList extends BaseCommand {
   async run() {
     const { flags: given } = await this.parse(BackupObjectList)
     return this.withRegistry((registry) =>
-      this.printList(listObjects(registry, { deleted: given.all }), { columns: COLUMNS, idsOnly: given.quiet }),
+      this.printList(listObjects(registry, { deleted: given.all }), OBJECT_COLUMNS),
     )
   }
 }

@@ -11,13 +11,15 @@ export default class BackupObjectModify extends BaseCommand {
     '<%= config.bin %> backupobject modify bo-k3x9q0bz --state available',
     '<%= config.bin %> backupobject modify bo-k3x9q0bz --checksum "$(md5sum <lucid.raw.gz | cut -d" " -f1)"',
   ]
-  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
-  static override args = { id: flags.oneId('Backup object; with or without bo-.') }
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
+  static override args = { id: flags.someIds('Backup object; with or without bo-.') }
   static override flags = objectChanges
 
   async run() {
     const { args, flags: given } = await this.parse(BackupObjectModify)
     await this.noteNoChange(given)
-    return this.withRegistry((registry) => modifyObject(registry, args.id, flags.byColumn(given)))
+    return this.withRegistry((registry) =>
+      this.forEachId(args.id, (id) => modifyObject(registry, id, flags.byColumn(given))),
+    )
   }
 }

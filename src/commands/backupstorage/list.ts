@@ -1,16 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
+import { STORAGE_COLUMNS } from '../../cli/columns/backup-storage.ts'
 import { list } from '../../cli/flags.ts'
-import type { Column } from '../../cli/table.ts'
-import { listStorages, type StorageDetails } from '../../registry/backup-storage/details.ts'
-
-const COLUMNS: Column<StorageDetails>[] = [
-  { header: 'ID', cell: (storage) => storage.id },
-  { header: 'NAME', cell: (storage) => storage.display_name },
-  { header: 'TYPE', cell: (storage) => storage.storage_type },
-  { header: 'STATE', cell: (storage) => (storage.deleted_at === null ? 'available' : 'deleted') },
-  { header: 'NODE', cell: (storage) => storage.node_id },
-  { header: 'BASE URI', cell: (storage) => storage.base_uri },
-]
+import { listStorages } from '../../registry/backup-storage/details.ts'
 
 export default class BackupStorageList extends BaseCommand {
   static override aliases = ['backupstorage:ls']
@@ -25,7 +16,7 @@ export default class BackupStorageList extends BaseCommand {
   async run() {
     const { flags: given } = await this.parse(BackupStorageList)
     return this.withRegistry((registry) =>
-      this.printList(listStorages(registry, { deleted: given.all }), { columns: COLUMNS, idsOnly: given.quiet }),
+      this.printList(listStorages(registry, { deleted: given.all }), STORAGE_COLUMNS),
     )
   }
 }

@@ -10,13 +10,15 @@ export default class BackupStorageModify extends BaseCommand {
     '<%= config.bin %> backupstorage modify bkst-local --display-name "local storage"',
     '<%= config.bin %> backupstorage list --quiet | xargs -rn1 <%= config.bin %> backupstorage modify --node-id ""',
   ]
-  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
-  static override args = { id: flags.oneId('Backup storage; with or without bkst-.') }
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
+  static override args = { id: flags.someIds('Backup storage; with or without bkst-.') }
   static override flags = storageChanges
 
   async run() {
     const { args, flags: given } = await this.parse(BackupStorageModify)
     await this.noteNoChange(given)
-    return this.withRegistry((registry) => modifyStorage(registry, args.id, flags.byColumn(given)))
+    return this.withRegistry((registry) =>
+      this.forEachId(args.id, (id) => modifyStorage(registry, id, flags.byColumn(given))),
+    )
   }
 }

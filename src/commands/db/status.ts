@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../cli/base-command.ts'
-import { renderFields, renderTable } from '../../cli/table.ts'
+import { renderStatus } from '../../cli/database-report.ts'
 import { databaseStatus } from '../../registry/schema.ts'
 
 /** Exit code when something is pending. */
@@ -18,18 +18,7 @@ export default class DbStatus extends BaseCommand {
   async run() {
     await this.parse(DbStatus)
     const status = await this.withRegistry((registry) => databaseStatus(registry))
-    const { migrations, ...summary } = status
-    await this.printText(renderFields(summary))
-    await this.printText(
-      await renderTable(
-        [
-          { header: 'MIGRATION', cell: (migration) => migration.name },
-          { header: 'STATE', cell: (migration) => migration.state },
-        ],
-        migrations,
-      ),
-    )
     if (status.pending > 0) process.exitCode = MUST_BE_MIGRATED
-    return status
+    return this.printThing(status, await renderStatus(status))
   }
 }

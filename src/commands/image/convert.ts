@@ -31,7 +31,8 @@ export default class ImageConvert extends BaseCommand {
     const request = { ...args, ...flags.byColumn(given) }
     const report = await this.watched((watcher) => convertFile(request, watcher, (text) => void this.noteWarning(text)))
     // As ls does it: a name goes into a pipe as it is, and may not write upon a terminal.
-    await this.printText(process.stdout.isTTY ? printable(report.path) : report.path)
+    if (!this.answer.isAskedFor)
+      await this.answer.text(`${process.stdout.isTTY ? printable(report.path) : report.path}\n`)
     return report
   }
 }

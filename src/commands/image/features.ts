@@ -9,8 +9,8 @@ export default class ImageFeatures extends BaseCommand {
     '<%= config.bin %> image features wmi-k3x9q0bz --virtio --no-acpi',
     '<%= config.bin %> image list --label os=lucid --quiet | xargs -rn1 <%= config.bin %> image features --virtio',
   ]
-  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
-  static override args = { id: flags.oneId('Image; with or without wmi-.') }
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
+  static override args = { id: flags.someIds('Image; with or without wmi-.') }
   static override flags = {
     virtio: Flags.boolean({ allowNo: true, summary: 'It has drivers for paravirtual disks and networks.' }),
     acpi: Flags.boolean({ allowNo: true, summary: 'It shuts down when the power button is pressed.' }),
@@ -19,6 +19,6 @@ export default class ImageFeatures extends BaseCommand {
   async run() {
     const { args, flags: given } = await this.parse(ImageFeatures)
     await this.noteNoChange(given)
-    return this.withRegistry((registry) => setFeatures(registry, args.id, given))
+    return this.withRegistry((registry) => this.forEachId(args.id, (id) => setFeatures(registry, id, given)))
   }
 }

@@ -31,14 +31,12 @@ export default class ImageInspect extends BaseCommand {
     const { no_checksum, ...expected } = flags.byColumn(given)
     if (args.path.length > 1 && given.checksum !== undefined) throw oneChecksum()
     return this.watched(async (watcher) => {
-      const reports: FileReport[] = []
       for (const path of args.path) {
         const report = await inspectFile({ ...expected, path, hash: !no_checksum }, watcher)
-        reports.push(report)
-        await this.printText(`${reports.length > 1 ? '\n' : ''}${renderReport(report)}`)
+        await this.answer.thing(report, renderReport(report))
         if (report.error !== undefined) await this.noteError(errorOf(report.error))
       }
-      return reports.length === 1 ? reports[0] : reports
+      await this.answer.endThings(args.path.length === 1)
     })
   }
 }

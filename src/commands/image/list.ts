@@ -1,20 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
+import { IMAGE_COLUMNS, USABLE_IMAGE_COLUMNS } from '../../cli/columns/image.ts'
 import { imageList } from '../../cli/image-flags.ts'
-import { type Column, humanSize } from '../../cli/table.ts'
-import { type ImageSummary, listImages } from '../../registry/image/list.ts'
-
-const COLUMNS: Column<ImageSummary>[] = [
-  { header: 'ID', cell: (image) => image.id },
-  { header: 'NAME', cell: (image) => image.display_name },
-  { header: 'ACCOUNT', cell: (image) => image.account_id },
-  { header: 'ARCH', cell: (image) => image.arch },
-  { header: 'FORMAT', cell: (image) => image.file_format },
-  { header: 'SIZE', cell: (image) => humanSize(image.virtual_size) },
-  { header: 'STATE', cell: (image) => image.state },
-  { header: 'VISIBILITY', cell: (image) => image.visibility },
-  { header: 'CREATED', cell: (image) => image.created_at },
-]
-const ACCESS: Column<ImageSummary> = { header: 'ACCESS', cell: (image) => image.access ?? null }
+import { listImages } from '../../registry/image/list.ts'
 
 export default class ImageList extends BaseCommand {
   static override aliases = ['image:ls']
@@ -32,11 +19,11 @@ export default class ImageList extends BaseCommand {
 
   async run() {
     const { flags: given } = await this.parse(ImageList)
-    const columns = given['account-id'] === undefined ? COLUMNS : [...COLUMNS, ACCESS]
+    const columns = given['account-id'] === undefined ? IMAGE_COLUMNS : USABLE_IMAGE_COLUMNS
     return this.withRegistry((registry) => {
       const filter = { accountId: given['account-id'], owned: given.owned, labels: given.label, deleted: given.all }
       const images = listImages(registry, filter)
-      return this.printList(images, { columns, idsOnly: given.quiet })
+      return this.printList(images, columns)
     })
   }
 }

@@ -11,13 +11,15 @@ export default class ImageModify extends BaseCommand {
     '<%= config.bin %> image modify wmi-k3x9q0bz --description "Ubuntu 10.04, patched" --is-public',
     '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet | xargs -rn1 <%= config.bin %> image modify --account-id a-shpoolxx',
   ]
-  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
-  static override args = { id: flags.oneId('Image; with or without wmi-.') }
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
+  static override args = { id: flags.someIds('Image; with or without wmi-.') }
   static override flags = imageChanges
 
   async run() {
     const { args, flags: given } = await this.parse(ImageModify)
     await this.noteNoChange(given)
-    return this.withRegistry((registry) => modifyImage(registry, args.id, flags.byColumn(given)))
+    return this.withRegistry((registry) =>
+      this.forEachId(args.id, (id) => modifyImage(registry, id, flags.byColumn(given))),
+    )
   }
 }

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base-command.ts'
+import { VERIFICATION_COLUMNS } from '../../cli/columns/verification.ts'
 import * as flags from '../../cli/flags.ts'
 import { printable } from '../../cli/printable.ts'
+import { allOf, idsOf } from '../../cli/stdin-ids.ts'
 import { VdcError } from '../../errors.ts'
 import { type Verification, type VerifySummary, verifyImages } from '../../registry/image/verify.ts'
 
@@ -32,25 +34,28 @@ export default class ImageVerify extends BaseCommand {
     const { args, flags: given } = await this.parse(ImageVerify)
     this.requireChoice(args.id, given)
     const request = {
-      ids: args.id,
+      ids: args.id && (await allOf(idsOf(args.id))),
       account_id: given['account-id'],
       quick: given.quick,
       jobs: given.jobs ?? availableParallelism(),
     }
+    // As lines, unless a format is asked for; the summary is what JSON and YAML tell.
+    const { isAskedFor, format, hasColumns } = this.answer
+    const isSummary = ['json', 'yaml'].includes(format) && !hasColumns
+    const rows = isAskedFor && !isSummary ? await this.answer.openList(VERIFICATION_COLUMNS) : undefined
+    const tell = async (verification: Verification) => {
+      if (rows !== undefined) await rows.write(verification)
+      else if (!isSummary) await this.answer.text(`${lineOf(verification)}\n`)
+    }
     let interruption: VdcError | undefined
     const summary = await this.watched((watcher) =>
       this.withRegistry((registry) =>
-        verifyImages(
-          registry,
-          request,
-          watcher,
-          (verification) => this.printText(lineOf(verification)),
-          (error) => {
-            interruption = error
-          },
-        ),
+        verifyImages(registry, request, watcher, tell, (error) => {
+          interruption = error
+        }),
       ),
     )
+    await rows?.end()
     await this.note(sentenceOf(summary))
     const error = interruption ?? errorIn(summary)
     if (interruption !== undefined) await this.noteError(interruption)

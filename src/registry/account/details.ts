@@ -1,19 +1,14 @@
+import type * as z from 'zod/mini'
 import { findAccount, selectAccounts } from '../../db/accounts.ts'
 import type { AccountRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
+import type { account } from '../results/account.ts'
 import { accountNotFound } from './find.ts'
 
 /** An account as people and scripts see it; times are ISO 8601 UTC. */
-export interface Account {
-  id: string
-  description: string | null
-  enabled: boolean
-  created_at: string
-  updated_at: string
-  deleted_at: string | null
-}
+export type Account = z.output<typeof account>
 
 /** Lists the accounts, oldest first; deleted ones only with `deleted`. */
 export async function listAccounts(registry: Registry, options: { deleted: boolean }): Promise<Account[]> {

@@ -1,3 +1,4 @@
+import type * as z from 'zod/mini'
 import { type ObjectListRow, streamBackupObjects } from '../../db/backup-objects.ts'
 import { findStorageByKey } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
@@ -5,59 +6,17 @@ import { selectLabels } from '../../db/labels.ts'
 import type { BackupObjectRow, BackupStorageRow, LabelRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
-import { type Exact, exactInteger } from '../int64.ts'
+import { exactInteger } from '../int64.ts'
 import { labelsOf } from '../labels.ts'
 import type { Registry } from '../registry.ts'
+import type { backupObject, backupObjectSummary } from '../results/backup-object.ts'
 import { SHA256_LABEL } from '../values.ts'
 import { existingObject, isDeleted } from './find.ts'
 
 /** A backup object as people and scripts see it; sizes in bytes, times ISO 8601 UTC. */
-export interface ObjectDetails {
-  id: string
-  account_id: string
-  display_name: string
-  description: string | null
-  state: string
-  /** Percent. */
-  progress: number
-  service_type: string
-  /** null where the storage is gone. */
-  backup_storage_id: string | null
-  /** Where the bytes are: base_uri and object_key; null where the storage is gone. */
-  uri: string | null
-  object_key: string
-  container_format: string
-  size: Exact
-  allocation_size: Exact
-  /** MD5, hex. */
-  checksum: string
-  /** Hex; null for an object that this program didn't hash. */
-  sha256: string | null
-  source_volume_id: string
-  created_at: string
-  updated_at: string
-  deleted_at: string | null
-  purged_at: string | null
-  labels: Record<string, string>
-}
-
+export type ObjectDetails = z.output<typeof backupObject>
 /** A line of the list. */
-export type ObjectSummary = Pick<
-  ObjectDetails,
-  | 'id'
-  | 'account_id'
-  | 'display_name'
-  | 'state'
-  | 'service_type'
-  | 'backup_storage_id'
-  | 'uri'
-  | 'container_format'
-  | 'size'
-  | 'allocation_size'
-  | 'checksum'
-  | 'created_at'
-  | 'deleted_at'
->
+export type ObjectSummary = z.output<typeof backupObjectSummary>
 
 /**
  * Finds one object, deleted or not, with what belongs to it.

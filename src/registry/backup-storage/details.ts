@@ -1,22 +1,14 @@
+import type * as z from 'zod/mini'
 import { streamStorages } from '../../db/backup-storages.ts'
 import type { BackupStorageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
+import type { backupStorage } from '../results/backup-storage.ts'
 import { existingStorage } from './find.ts'
 
 /** A storage as people and scripts see it; times are ISO 8601 UTC. */
-export interface StorageDetails {
-  id: string
-  display_name: string
-  description: string | null
-  storage_type: string
-  base_uri: string
-  node_id: string | null
-  created_at: string
-  updated_at: string
-  deleted_at: string | null
-}
+export type StorageDetails = z.output<typeof backupStorage>
 
 /**
  * Finds one storage, deleted or not.

@@ -1,59 +1,27 @@
+import type * as z from 'zod/mini'
 import { findBackupObject } from '../../db/backup-objects.ts'
 import { findStorageByKey } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
 import { selectLabels } from '../../db/labels.ts'
 import type { ImageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
-import { type ObjectDetails, presentObject } from '../backup-object/details.ts'
-import { presentStorage, type StorageDetails } from '../backup-storage/details.ts'
+import { presentObject } from '../backup-object/details.ts'
+import { presentStorage } from '../backup-storage/details.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
-import type { Exact } from '../int64.ts'
 import { labelsOf } from '../labels.ts'
 import type { Registry } from '../registry.ts'
+import type { image, imageAttributes } from '../results/image.ts'
 import { BOOT_DEV_TYPES } from '../values.ts'
 import { asMap } from '../yaml.ts'
 import { existingImage, isDeleted } from './find.ts'
-import { type Visibility, visibilityOf } from './usability.ts'
+import { visibilityOf } from './usability.ts'
 import { virtualSizeOf } from './virtual-size.ts'
 import { readYamlColumns } from './yaml-columns.ts'
 
 /** An image as people and scripts see it; names are the columns' where there is a column, times ISO 8601 UTC. */
-export interface ImageAttributes {
-  id: string
-  display_name: string
-  description: string | null
-  account_id: string
-  visibility: Visibility
-  state: string
-  arch: string
-  os_type: string
-  boot_dev_type: string
-  file_format: string
-  root_device: string | null
-  service_type: string
-  instance_model_name: string
-  parent_image_id: string | null
-  is_public: boolean
-  is_cacheable: boolean
-  /** By name; null where the database's YAML can't be read. */
-  features: Record<string, unknown> | null
-  /** What the database's YAML says of further disks and interfaces; null where it can't be read. */
-  volumes: unknown
-  vifs: unknown
-  created_at: string
-  updated_at: string
-  deleted_at: string | null
-  backup_object_id: string | null
-}
-
+export type ImageAttributes = z.output<typeof imageAttributes>
 /** An image with all that belongs to it. */
-export interface ImageDetails extends ImageAttributes {
-  /** Bytes; null where nobody knows. */
-  virtual_size: Exact | null
-  labels: Record<string, string>
-  backup_object: ObjectDetails | null
-  backup_storage: StorageDetails | null
-}
+export type ImageDetails = z.output<typeof image>
 
 /**
  * Finds one image, deleted or not, with all that belongs to it.
@@ -67,17 +35,17 @@ export async function showImage(registry: Registry, id: string): Promise<ImageDe
 
 /** As `showImage`, from an uuid without prefix, also within a unit of work. */
 export async function describeImage(registry: Registry, uuid: string, db: Queryable): Promise<ImageDetails> {
-  const image = await existingImage(db, uuid)
+  const row = await existingImage(db, uuid)
   const id = canonicalId('image', uuid)
-  const objectId = image.backup_object_id
+  const objectId = row.backup_object_id
   const object = objectId?.startsWith('bo-') ? await findBackupObject(db, objectId.slice('bo-'.length)) : undefined
   const storage = object && (await findStorageByKey(db, object.backup_storage_id))
   const labels = await selectLabels(db, objectId === null ? [id] : [id, objectId])
   const objectDetails = object && presentObject(object, storage, labels)
-  const { backup_object_id, ...attributes } = await presentImage(registry, image)
+  const { backup_object_id, ...attributes } = await presentImage(registry, row)
   return {
     ...attributes,
-    virtual_size: virtualSizeOf(image.file_format, object?.size, objectDetails?.labels),
+    virtual_size: virtualSizeOf(row.file_format, object?.size, objectDetails?.labels),
     labels: labelsOf(labels, id),
     backup_object_id,
     backup_object: objectDetails ?? null,

@@ -3,8 +3,9 @@ import { hashImageFile } from '../../disk/checksums.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
 import { requireAcceptable } from '../../disk/inspection.ts'
-import { type ErrorJson, VdcError } from '../../errors.ts'
+import { VdcError } from '../../errors.ts'
 import type { Watcher } from '../registry.ts'
+import type { fileReport } from '../results/file.ts'
 import { oneOf } from '../texts.ts'
 import { validate } from '../validate.ts'
 import { ARCHES } from '../values.ts'
@@ -22,31 +23,8 @@ const inspectRequest = z.object({
 export type InspectRequest = z.input<typeof inspectRequest>
 type ValidRequest = z.output<typeof inspectRequest>
 
-/** What a file is, and whether it may be registered: keys are those of columns where there is one. */
-export interface FileReport {
-  path: string
-  acceptable: boolean
-  /** Null where it could not be told, as in all that follows. */
-  file_format: string | null
-  version: number | null
-  features: string[]
-  contents: string[]
-  arch: string | null
-  container_format: string | null
-  /** Bytes of the disk. */
-  virtual_size: number | null
-  /** Bytes of the disk image when it is unpacked. */
-  size: number | null
-  /** Bytes of the file. */
-  allocation_size: number | null
-  /** Hex; of the file, also where it is packed. */
-  md5: string | null
-  sha256: string | null
-  warnings: string[]
-  refusals: { message: string; hint?: string }[]
-  /** The first refusal, as errors are told everywhere. */
-  error?: ErrorJson['error']
-}
+/** What a file is, and whether it may be registered. */
+export type FileReport = z.output<typeof fileReport>
 
 /**
  * Finds out what a file is and whether it may be registered; registers nothing.

@@ -1,15 +1,16 @@
+import type * as z from 'zod/mini'
 import { findAccount } from '../../db/accounts.ts'
 import { type ImageListRow, ownsImages, streamImages } from '../../db/images.ts'
 import { isoTime } from '../../db/time.ts'
 import { accountNotFound } from '../account/find.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
-import type { Exact } from '../int64.ts'
 import { parseLabelFilter } from '../labels.ts'
 import type { Registry } from '../registry.ts'
+import type { imageSummary } from '../results/image.ts'
 import { isStorable } from '../storable.ts'
 import { VIRTUAL_SIZE_LABEL } from '../values.ts'
 import { isDeleted } from './find.ts'
-import { type Access, accessOf, usableBy, type Visibility, visibilityOf } from './usability.ts'
+import { accessOf, usableBy, visibilityOf } from './usability.ts'
 import { virtualSizeOf } from './virtual-size.ts'
 import { readYamlColumns } from './yaml-columns.ts'
 
@@ -26,20 +27,7 @@ export interface ImageFilter {
 }
 
 /** A line of the list; size in bytes, times ISO 8601 UTC. */
-export interface ImageSummary {
-  id: string
-  display_name: string
-  account_id: string
-  arch: string
-  file_format: string
-  virtual_size: Exact | null
-  state: string
-  visibility: Visibility
-  /** Why the account of the filter can use it; only there with one. */
-  access?: Access
-  created_at: string
-  deleted_at: string | null
-}
+export type ImageSummary = z.output<typeof imageSummary>
 
 /**
  * Lists images, newest last, as the database delivers them: memory does not

@@ -1,11 +1,10 @@
+import type * as z from 'zod/mini'
 import type { ImageSelection } from '../../db/images.ts'
+import type { access, visibility } from '../results/image.ts'
 import { DEFAULT_STATE, SHARED_POOL } from '../values.ts'
 
-/** Who can use an image: everybody as it is public, everybody as the shared pool owns it, or its owner alone. */
-export type Visibility = 'public' | 'shared pool' | 'private'
-
-/** Why an account can use an image. */
-export type Access = 'own' | 'shared pool' | 'public'
+type Visibility = z.output<typeof visibility>
+type Access = z.output<typeof access>
 
 interface Owned {
   account_id: string

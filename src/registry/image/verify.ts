@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { VdcError } from '../../errors.ts'
 import type { Registry, Watcher } from '../registry.ts'
+import type { verification, verifySummary } from '../results/file.ts'
 import { validate } from '../validate.ts'
 import { VIRTUAL_SIZE_LABEL } from '../values.ts'
 import { showImage } from './details.ts'
@@ -20,26 +21,9 @@ const verifyRequest = z.object({
 export type VerifyRequest = z.input<typeof verifyRequest>
 
 /** What became of the check of one image. */
-export interface Verification {
-  id: string
-  /** `differs` also where the file is missing; `not_checked` where this host can't tell. */
-  result: 'ok' | 'differs' | 'not_checked'
-  path: string | null
-  /** Each in a few words; of what was not checked, why. */
-  differences: string[]
-  /** Whether that is a failure: a storage elsewhere is none. */
-  failed?: boolean
-}
-
+export type Verification = z.output<typeof verification>
 /** What came of them all. */
-export interface VerifySummary {
-  images: Verification[]
-  ok: number
-  differs: number
-  not_checked: number
-  /** Images of which nothing is known, as the check was interrupted. */
-  unknown: number
-}
+export type VerifySummary = z.output<typeof verifySummary>
 
 /** A file that images are registered to have, and these images. */
 export interface RegisteredFile {

@@ -1,0 +1,51 @@
+import { plainCell, readableCell } from './cells.ts'
+
+/** A column of a list. */
+export interface Column<T> {
+  /** Key of the JSON. */
+  name: keyof T & string
+  /** Default: the name, in capitals. */
+  header?: string
+  /** What a person reads in the cell; null is shown as `-`. Default: the value, sizes and times as people read them. */
+  cell?: (row: T) => string | null
+  /** When it goes where a terminal is narrow: the highest first, 0 never. Default: 0. */
+  rank?: number
+  /** It may be cut where a terminal is narrow: a text for people, of whatever length. */
+  isText?: boolean
+}
+
+/** What is at a key of a row; a name with dots goes into what is nested. */
+function valueAt(row: object, name: string): unknown {
+  if (name in row) return (row as Record<string, unknown>)[name]
+  const dot = name.indexOf('.')
+  if (dot === -1) return undefined
+  const nested = (row as Record<string, unknown>)[name.slice(0, dot)]
+  return typeof nested === 'object' && nested !== null ? valueAt(nested, name.slice(dot + 1)) : undefined
+}
+
+/** The columns with these names, in their order; what a list doesn't show by itself is shown as it is. */
+export function columnsNamed<T extends object>(columns: readonly Column<T>[], names: readonly string[]): Column<T>[] {
+  return names.map(
+    (name) => columns.find((column) => column.name === name) ?? ({ name, header: name.toUpperCase() } as Column<T>),
+  )
+}
+
+/** What stands above a column. */
+export function headerOf<T>({ name, header }: Column<T>): string {
+  return header ?? name.toUpperCase().replaceAll('_', ' ')
+}
+
+/** What a person reads in a cell; null where there is nothing. */
+export function readable<T extends object>(column: Column<T>, row: T, now: Date | undefined): string | null {
+  return column.cell ? column.cell(row) : readableCell(column.name, valueAt(row, column.name), now)
+}
+
+/** The cells of a row as a script reads them. */
+export function plainCells(row: object, names: readonly string[]): string[] {
+  return names.map((name) => plainCell(valueAt(row, name)))
+}
+
+/** A row with some of its keys only, in this order. */
+export function pick(row: object, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(names.map((name) => [name, valueAt(row, name) ?? null]))
+}

@@ -1,0 +1,69 @@
+import type * as z from 'zod/mini'
+import { VdcError } from '../../errors.ts'
+import { writeOut } from '../output.ts'
+
+type Schema = z.ZodMiniType
+
+/** Prints the keys that `--columns` takes, a line each. */
+export async function listKeys(command: string): Promise<void> {
+  const lines = (await keysOf(command)).map(({ name, isOpen }) => `${isOpen ? `${name}.NAME` : name}\n`)
+  await writeOut(lines.join(''))
+}
+
+/** The keys of what a command answers, without those of nested ones. */
+export async function topKeysOf(command: string): Promise<string[]> {
+  return (await keysOf(command)).map(({ name }) => name).filter((name) => !name.includes('.'))
+}
+
+/**
+ * Makes sure that a command answers with these keys.
+ *
+ * @throws VdcError VALUE_REFUSED that names those there are.
+ */
+export async function requireKeys(command: string, names: readonly string[]): Promise<void> {
+  const keys = await keysOf(command)
+  const isKnown = (name: string) =>
+    keys.some((key) => key.name === name || (key.isOpen && name.startsWith(`${key.name}.`)))
+  const unknown = names.find((name) => !isKnown(name))
+  if (unknown === undefined) return
+  throw new VdcError('VALUE_REFUSED', `There is no column ${unknown}`, {
+    hint: `--columns help lists them: ${keys
+      .map(({ name }) => name)
+      .filter((name) => !name.includes('.'))
+      .join(', ')}`,
+  })
+}
+
+/** A key of an answer; `isOpen` where others may stand below it, such as the names of labels. */
+interface Key {
+  name: string
+  isOpen: boolean
+}
+
+/** The keys of what a command answers, those of nested ones with dots, in their order. */
+async function keysOf(command: string): Promise<Key[]> {
+  const { RESULTS } = await import('./results.ts')
+  const result = RESULTS[command]
+  return result === undefined ? [] : keysIn(await result.schema(), '')
+}
+
+function keysIn(schema: Schema, prefix: string): Key[] {
+  return Object.entries(shapeOf(schema) ?? {}).flatMap(([key, field]) => {
+    const name = prefix + key
+    const inner = unwrapped(field)
+    return [{ name, isOpen: inner._zod.def.type === 'record' }, ...keysIn(inner, `${name}.`)]
+  })
+}
+
+function shapeOf(schema: Schema): Record<string, Schema> | undefined {
+  const { def } = unwrapped(schema)._zod
+  return def.type === 'object' ? (def as unknown as { shape: Record<string, Schema> }).shape : undefined
+}
+
+/** What a field is where it is there and not null. */
+function unwrapped(schema: Schema): Schema {
+  const { def } = schema._zod
+  return def.type === 'nullable' || def.type === 'optional'
+    ? unwrapped((def as unknown as { innerType: Schema }).innerType)
+    : schema
+}

@@ -1,0 +1,55 @@
+import type * as z from 'zod/mini'
+
+type Schema = z.ZodMiniType
+
+/**
+ * What each command answers, loaded when it is asked for: a list of rows, or one
+ * thing, of which several ids give a list.
+ */
+interface Result {
+  kind: 'list' | 'thing'
+  schema: () => Promise<Schema>
+}
+
+const list = (schema: () => Promise<Schema>): Result => ({ kind: 'list', schema })
+const thing = (schema: () => Promise<Schema>): Result => ({ kind: 'thing', schema })
+
+const account = async () => (await import('../../registry/results/account.ts')).account
+const backupStorage = async () => (await import('../../registry/results/backup-storage.ts')).backupStorage
+const backupObject = async () => (await import('../../registry/results/backup-object.ts')).backupObject
+const image = async () => (await import('../../registry/results/image.ts')).image
+const file = async () => (await import('../../registry/results/file.ts')).fileReport
+
+/** Answers by the ids of the commands. */
+export const RESULTS: Readonly<Record<string, Result>> = {
+  'account:add': thing(account),
+  'account:del': thing(account),
+  'account:list': list(account),
+  'account:modify': thing(account),
+  'account:show': thing(account),
+  'backupobject:add': thing(backupObject),
+  'backupobject:del': thing(backupObject),
+  'backupobject:list': list(async () => (await import('../../registry/results/backup-object.ts')).backupObjectSummary),
+  'backupobject:modify': thing(backupObject),
+  'backupobject:show': thing(backupObject),
+  'backupstorage:add': thing(backupStorage),
+  'backupstorage:del': thing(backupStorage),
+  'backupstorage:list': list(backupStorage),
+  'backupstorage:modify': thing(backupStorage),
+  'backupstorage:show': thing(backupStorage),
+  'db:migrate': thing(async () => (await import('../../registry/results/database.ts')).applied),
+  'db:status': thing(async () => (await import('../../registry/results/database.ts')).databaseStatus),
+  'image:add:local': thing(image),
+  'image:add:volume': thing(image),
+  'image:convert': thing(file),
+  'image:del': thing(image),
+  'image:features': thing(image),
+  'image:history --at': thing(async () => (await import('../../registry/results/image.ts')).imageAttributes),
+  'image:history': list(async () => (await import('../../registry/results/image.ts')).historyEntry),
+  'image:inspect': thing(file),
+  'image:label': thing(image),
+  'image:list': list(async () => (await import('../../registry/results/image.ts')).imageSummary),
+  'image:modify': thing(image),
+  'image:show': thing(image),
+  'image:verify': list(async () => (await import('../../registry/results/file.ts')).verification),
+}

@@ -1,0 +1,78 @@
+import { renderJson } from '../json.ts'
+import { writeOut } from '../output.ts'
+import { printable } from '../printable.ts'
+import { pick, plainCells } from './columns.ts'
+import type { Format } from './format.ts'
+
+/** Writes rows one by one, as they come. */
+export interface RowWriter {
+  /** @returns false when nobody reads any more. */
+  write(row: object): Promise<boolean>
+  /** To be called after the last row. */
+  end(): Promise<void>
+}
+
+interface RowOptions {
+  names: readonly string[] | undefined
+  keys: () => Promise<readonly string[]>
+  header: boolean
+  storedId: string | undefined
+}
+
+/**
+ * A writer of rows in a format of lines.
+ *
+ * @param options.names keys of the rows; undefined for those of the first row.
+ * @param options.keys told where there is no row, for the header.
+ * @param options.storedId of what is stored, where that is what the rows tell.
+ */
+export async function rowWriter(format: Format, options: RowOptions): Promise<RowWriter> {
+  if (format === 'ndjson') {
+    const { names, storedId } = options
+    return {
+      write: (row) => writeOut(`${renderJson(names === undefined ? row : pick(row, names), 'line')}\n`, storedId),
+      end: async () => {},
+    }
+  }
+  return cellWriter(format === 'csv' ? await csvLine() : valueLine, options, format === 'csv')
+}
+
+/** A writer of cells, which have the names of the first row's keys where none are given. */
+function cellWriter(
+  line: (cells: string[]) => string,
+  { names: given, keys, header, storedId }: RowOptions,
+  hasHeader: boolean,
+): RowWriter {
+  let names = given
+  let isBegun = !hasHeader || !header
+  const begin = async () => {
+    if (!isBegun && names !== undefined && !(await writeOut(line([...names])))) return false
+    isBegun = true
+    return true
+  }
+  return {
+    write: async (row) => {
+      names ??= Object.keys(row)
+      return (await begin()) && writeOut(line(plainCells(row, names)), storedId)
+    },
+    end: async () => {
+      if (!isBegun) names ??= await keys()
+      await begin()
+    },
+  }
+}
+
+/** RFC 4180, but for the line end; on a terminal without what could upset it. */
+async function csvLine(): Promise<(cells: string[]) => string> {
+  const { stringify } = await import('csv-stringify/sync')
+  const isTerminal = process.stdout.isTTY
+  return (cells) => stringify([isTerminal ? cells.map(printable) : cells])
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' }
+
+/** As mysql --batch has it: cells apart by tabs, and what would break a line or a cell escaped. */
+function valueLine(cells: string[]): string {
+  const escaped = cells.map((cell) => cell.replace(/[\\\n\r\t\0]/g, (character) => ESCAPES[character] ?? character))
+  return `${(process.stdout.isTTY ? escaped.map(printable) : escaped).join('\t')}\n`
+}

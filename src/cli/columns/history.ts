@@ -1,0 +1,12 @@
+import type { HistoryEntry } from '../../registry/history.ts'
+import type { Column } from '../answers/columns.ts'
+
+/** What the history of a thing shows: when which attribute became what. */
+export const HISTORY_COLUMNS: Column<HistoryEntry>[] = [
+  { name: 'created_at', header: 'TIME', rank: 1 },
+  { name: 'attr', header: 'ATTRIBUTE' },
+  { name: 'value', isText: true },
+]
+
+/** And that of several things, of which. */
+export const HISTORIES_COLUMNS: Column<HistoryEntry>[] = [{ name: 'id' }, ...HISTORY_COLUMNS]
