@@ -1,4 +1,7 @@
-#!/usr/bin/env node
+#!/bin/sh
+':' //; { true 3>&1; } 2>/dev/null || export VDC_MANAGE_STDOUT=closed; exec node "$0" "$@"
+// For sh the line above is a command: Node would take a closed stdout for
+// /dev/null, and an id that is written there would be lost without a word.
 import module from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +12,10 @@ import { fileURLToPath } from 'node:url'
 // may have kept (docs/decisions/0001-bundle.md).
 const caches = process.geteuid?.() === 0 ? '/var/cache' : process.env.HOME && join(process.env.HOME, '.cache')
 if (caches) module.enableCompileCache?.(join(caches, 'vdc-manage'))
+
+// oclif's help asks FORCE_COLOR alone.
+const { CLICOLOR_FORCE } = process.env
+if (CLICOLOR_FORCE && CLICOLOR_FORCE !== '0') process.env.FORCE_COLOR ??= '1'
 
 const { main } = await import('../dist/cli/main.js')
 await main(process.argv.slice(2), dirname(dirname(fileURLToPath(import.meta.url))))

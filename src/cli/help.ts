@@ -1,5 +1,6 @@
-import { format } from 'node:util'
+import { format, stripVTControlCharacters } from 'node:util'
 import { type Command, CommandHelp, Help, type Interfaces } from '@oclif/core'
+import { hasColors } from './color.ts'
 import { EXIT_STATUS } from './exit-status.ts'
 import { writeOut } from './output.ts'
 
@@ -23,6 +24,19 @@ const FILES: [string, string][] = [
 type CommandWithExits = Command.Loadable & { exits?: number[] }
 
 class CommandHelpWithExits extends CommandHelp {
+  /** The usage names what is the command's own; how it answers stands below. */
+  protected override defaultUsage(): string {
+    const { flags } = this.command
+    this.command.flags = Object.fromEntries(
+      Object.entries(flags).filter(([, { helpGroup }]) => helpGroup === undefined),
+    )
+    try {
+      return super.defaultUsage()
+    } finally {
+      this.command.flags = flags
+    }
+  }
+
   protected override sections(): ReturnType<CommandHelp['sections']> {
     const exits = (this.command as CommandWithExits).exits ?? []
     const body = exits.map((code): [string, string | undefined] => [String(code), EXIT_STATUS[code]])
@@ -38,7 +52,7 @@ export default class VdcHelp extends Help {
   /** @throws VdcError OUTPUT_FAILED; oclif doesn't look whether it could be written. */
   override async showHelp(argv: string[]): Promise<void> {
     await super.showHelp(argv)
-    await writeOut(this.#text)
+    await writeOut(hasColors(process.stdout) ? this.#text : stripVTControlCharacters(this.#text))
   }
 
   protected override log(...args: string[]): void {

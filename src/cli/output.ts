@@ -5,6 +5,9 @@ interface Held {
   text: string
   id: string | undefined
 }
+/** Told by bin/run.js, as Node takes /dev/null for a stdout that is closed. */
+const isClosed = process.env.VDC_MANAGE_STDOUT === 'closed'
+
 let held: { what: 'all' | 'ids'; texts: Held[]; isLost?: boolean } | undefined
 
 /** From now on keeps back what is written to stdout: all of it, or what tells that something is stored. */
@@ -68,6 +71,7 @@ export async function writeOut(text: string, id?: string): Promise<boolean> {
     if (held.what === 'ids' && !held.isLost) await writeNote(`Stored when this session ends: ${id}`)
     return true
   }
+  if (isClosed) throw new VdcError('OUTPUT_FAILED', 'The answer can not be written: stdout is closed')
   try {
     await write(process.stdout, text)
     return true

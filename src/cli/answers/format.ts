@@ -17,7 +17,8 @@ export const answerFlags = {
   format: Flags.string({
     options: [...FORMATS],
     helpGroup: 'ANSWER',
-    summary: 'Form of the answer. With json and ndjson, a line of JSON a row, errors are JSON too.',
+    summary:
+      'Form of the answer: ndjson is a line of JSON a row, value the cells alone. With json and ndjson errors are JSON too.',
   }),
   json: Flags.boolean({ exclusive: ['format'], helpGroup: 'ANSWER', summary: 'The same as --format json.' }),
   columns: Flags.string({

@@ -60,10 +60,9 @@ function shapeOf(schema: Schema): Record<string, Schema> | undefined {
   return def.type === 'object' ? (def as unknown as { shape: Record<string, Schema> }).shape : undefined
 }
 
-/** What a field is where it is there and not null. */
+/** What a field is where it is there and not null; of several forms the first, which is the whole one. */
 function unwrapped(schema: Schema): Schema {
-  const { def } = schema._zod
-  return def.type === 'nullable' || def.type === 'optional'
-    ? unwrapped((def as unknown as { innerType: Schema }).innerType)
-    : schema
+  const { def } = schema._zod as unknown as { def: { type: string; innerType?: Schema; options?: Schema[] } }
+  if (def.innerType !== undefined && ['nullable', 'optional'].includes(def.type)) return unwrapped(def.innerType)
+  return def.type === 'union' && def.options?.[0] !== undefined ? unwrapped(def.options[0]) : schema
 }

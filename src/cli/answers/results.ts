@@ -9,6 +9,8 @@ type Schema = z.ZodMiniType
 interface Result {
   kind: 'list' | 'thing'
   schema: () => Promise<Schema>
+  /** What json and yaml tell in place of the rows, where no columns are asked for. */
+  whole?: () => Promise<Schema>
 }
 
 const list = (schema: () => Promise<Schema>): Result => ({ kind: 'list', schema })
@@ -42,7 +44,7 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   'image:add:local': thing(image),
   'image:add:volume': thing(image),
   'image:convert': thing(file),
-  'image:del': thing(image),
+  'image:del': thing(async () => (await import('../../registry/results/image.ts')).deletedImage),
   'image:features': thing(image),
   'image:history --at': thing(async () => (await import('../../registry/results/image.ts')).imageAttributes),
   'image:history': list(async () => (await import('../../registry/results/image.ts')).historyEntry),
@@ -51,5 +53,8 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   'image:list': list(async () => (await import('../../registry/results/image.ts')).imageSummary),
   'image:modify': thing(image),
   'image:show': thing(image),
-  'image:verify': list(async () => (await import('../../registry/results/file.ts')).verification),
+  'image:verify': {
+    ...list(async () => (await import('../../registry/results/file.ts')).verification),
+    whole: async () => (await import('../../registry/results/file.ts')).verifySummary,
+  },
 }

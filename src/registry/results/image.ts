@@ -63,8 +63,8 @@ export const imageSummary = z.object({
   deleted_at: z.nullable(time),
 })
 
-/** What deleting answers of an image that never was, where that is no error. */
-export const missingImage = z.object({ id: z.string(), missing: z.literal(true) })
+/** What deleting answers; of an image that never was, where that is no error, its id alone. */
+export const deletedImage = z.union([image, z.object({ id: z.string(), missing: z.literal(true) })])
 
 /** One change of one attribute of an image or a backup object. */
 export const historyEntry = z.object({

@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { shell } from '../../support/cli.ts'
+import { newDatabase, type TestDatabase } from '../../support/databases.ts'
+
+const IMAGES = 1_000_000
+/** What a list may take at its most, whatever its length. */
+const MEBIBYTES = 150
+
+let database: TestDatabase
+
+beforeAll(async () => {
+  database = await newDatabase('mariadb')
+  const columns =
+    'account_id, created_at, updated_at, boot_dev_type, arch, state, features, file_format, instance_model_name, service_type, display_name, backup_object_id, volumes, vifs, uuid'
+  const one = `'a-shpoolxx', '2026-11-24 09:30:00', '2026-11-24 09:30:00', 2, 'x86_64', 'available', '--- {}\\n', 'raw', '', 'std'`
+  await database.query(
+    `INSERT INTO images (${columns}) SELECT ${one}, CONCAT('image ', seq), CONCAT('bo-m', seq), '--- []\\n', '--- []\\n', CONCAT('m', seq) FROM seq_1_to_${IMAGES}`,
+  )
+}, 300_000)
+afterAll(() => database.remove())
+
+/** Runs a line in bash; `$MEASURE` before a command has its peak of memory, in kibibytes, written into a file. */
+async function measured(line: string) {
+  const log = join(inject('folder'), 'memory')
+  const run = await shell(line, { database, env: { MEASURE: `/usr/bin/time -q -o ${log} -f %M` } })
+  return { ...run, peak: Number(readFileSync(log, 'utf8')) / 1024 }
+}
+
+test(`${IMAGES} images as ndjson take no more memory than ${MEBIBYTES} MiB`, { timeout: 300_000 }, async () => {
+  const { code, stdout, peak } = await measured(
+    `set -o pipefail; $MEASURE vdc-manage image list --format ndjson | awk 'NR == 1; END { print; print NR }'`,
+  )
+  const [first = '', last = '', count] = stdout.split('\n')
+  expect({ code, count }).toEqual({ code: 0, count: String(IMAGES) })
+  expect([JSON.parse(first).id, JSON.parse(last).id]).toEqual(['wmi-m1', `wmi-m${IMAGES}`])
+  expect(peak).toBeLessThan(MEBIBYTES)
+})
+
+test('who reads only the first line of them gets it at once, and it is no error', async () => {
+  const start = Date.now()
+  const { code, stdout, stderr } = await measured(
+    'set -o pipefail; $MEASURE vdc-manage image list --format ndjson | head -n 1 | jq -r .id',
+  )
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'wmi-m1\n', stderr: '' })
+  expect(Date.now() - start).toBeLessThan(5_000)
+})
