@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
@@ -71,4 +71,13 @@ test('an import that crosses a wall is refused, static or dynamic', async () => 
 
 test('an import along the way is not', async () => {
   expect(await refusals(ALLOWED)).toEqual(ALLOWED.map(() => 0))
+})
+
+test('rows are written in one place, so that a dry run tells all of them', () => {
+  const writing = readdirSync(join(ROOT, 'src/db')).filter((file) =>
+    /\.(insert|update|delete|del|upsert|truncate|increment|decrement)\(|\b(INSERT|UPDATE|DELETE|REPLACE) [a-z?]/.test(
+      readFileSync(join(ROOT, 'src/db', file), 'utf8'),
+    ),
+  )
+  expect(writing).toEqual(['writes.ts'])
 })

@@ -1,6 +1,7 @@
 import type { Queryable } from './database.ts'
 import { type Lock, locked } from './locks.ts'
 import type { AccountRow, NewRow } from './rows.ts'
+import { insertRow, updateRow } from './writes.ts'
 
 /** Finds an account, deleted or not, by its exact uuid. */
 export async function findAccount(
@@ -19,11 +20,11 @@ export async function isAccountUuidTaken(db: Queryable, uuid: string): Promise<b
 }
 
 export async function insertAccount(db: Queryable, row: NewRow<AccountRow>): Promise<void> {
-  await db('accounts').insert(row)
+  await insertRow(db, 'accounts', row)
 }
 
 export async function updateAccount(db: Queryable, id: number, changes: Partial<AccountRow>): Promise<void> {
-  await db('accounts').where({ id }).update(changes)
+  await updateRow(db, 'accounts', id, changes)
 }
 
 /** The accounts, oldest first; deleted ones only with `deleted`. */

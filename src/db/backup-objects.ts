@@ -1,6 +1,7 @@
 import { type Database, type Queryable, streamRows } from './database.ts'
 import { type Lock, locked } from './locks.ts'
 import type { BackupObjectRow, NewRow } from './rows.ts'
+import { insertRow, updateRow } from './writes.ts'
 
 /** Finds an object, deleted or not, by its exact uuid. */
 export async function findBackupObject(
@@ -48,11 +49,11 @@ export async function holdBackupObject(db: Queryable, id: number): Promise<boole
 }
 
 export async function insertBackupObject(db: Queryable, row: NewRow<BackupObjectRow>): Promise<void> {
-  await db('backup_objects').insert(row)
+  await insertRow(db, 'backup_objects', row)
 }
 
 export async function updateBackupObject(db: Queryable, id: number, changes: Partial<BackupObjectRow>): Promise<void> {
-  await db('backup_objects').where({ id }).update(changes)
+  await updateRow(db, 'backup_objects', id, changes)
 }
 
 /** A line of a list: an object and the uuid and base URI of its storage, which may be gone. */

@@ -1,6 +1,7 @@
 import { type Database, type Queryable, streamRows } from './database.ts'
 import { type Lock, locked } from './locks.ts'
 import type { BackupStorageRow, NewRow } from './rows.ts'
+import { insertRow, updateRow } from './writes.ts'
 
 /**
  * Finds a storage, deleted or not, by its exact uuid. Two rows may have one, as
@@ -57,12 +58,11 @@ export async function selectStorageUuids(db: Queryable, limit: number): Promise<
 
 /** @returns the integer id of the new row. */
 export async function insertStorage(db: Queryable, row: NewRow<BackupStorageRow>): Promise<number> {
-  const [id] = await db('backup_storages').insert(row)
-  return id as number
+  return insertRow(db, 'backup_storages', row)
 }
 
 export async function updateStorage(db: Queryable, id: number, changes: Partial<BackupStorageRow>): Promise<void> {
-  await db('backup_storages').where({ id }).update(changes)
+  await updateRow(db, 'backup_storages', id, changes)
 }
 
 /** Streams the storages, oldest first, as the database delivers them; deleted ones only with `deleted`. */

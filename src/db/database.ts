@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { DatabaseSettings } from '../config.ts'
 import type { VdcError } from '../errors.ts'
 import { Interruption } from '../interruption.ts'
+import type { WrittenRow } from './writes.ts'
 
 /** A handle that queries run on: the connection, or a transaction on it. */
 export type Queryable = Knex | Knex.Transaction
@@ -18,12 +19,14 @@ export interface Database {
   readonly knex: Knex
   readonly commits: Commits
   readonly engine: 'mysql' | 'sqlite'
-  /** True when this very call created and migrated the file of an SQLite database. */
+  /** True when this very call created and migrated the file of an SQLite database, or its stand-in. */
   readonly created: boolean
   /** Makes a VdcError of what the driver threw where knex itself is passed by. */
   translate(error: unknown): VdcError
   /** Asked for, it makes every statement but a rollback fail, so that what runs ends with nothing half done. */
   readonly interruption: Interruption
+  /** Set in a dry run, in which each unit of work is undone at its end: told what it had written. */
+  readonly dryRun?: ((written: readonly WrittenRow[]) => void) | undefined
   close(): Promise<void>
 }
 
@@ -31,22 +34,38 @@ export interface Database {
 export type SqlTrace = (sql: string) => void
 
 /**
+ * What opening does to an SQLite file that isn't there or lacks migrations:
+ * `make` creates and migrates it; `imitate` leaves it, takes a database in
+ * memory for one that isn't there, and refuses one that lacks migrations;
+ * `leave` leaves it, and takes an empty database in memory for one that isn't there.
+ */
+export type SqliteFile = 'make' | 'imitate' | 'leave'
+
+/** How a database is opened. */
+export interface OpenOptions {
+  trace?: SqlTrace | undefined
+  /** What ends the statements of this database; one of its own where none is given. */
+  interruption?: Interruption | undefined
+  /** Default: `make`. */
+  sqliteFile?: SqliteFile
+}
+
+/**
  * Opens the database. MySQL connects at the first query and is never migrated
  * here; SQLite is created and migrated when it has to be.
  *
- * @param interruption what ends the statements of this database; one of its own where none is given.
  * @throws VdcError DATABASE_UNREACHABLE or DATABASE_REFUSED when an SQLite file
- *   can't be opened, SCHEMA_NEWER when a later release made it.
+ *   can't be opened, SCHEMA_NEWER when a later release made it, SCHEMA_MISSING
+ *   when it lacks migrations and is only imitated.
  */
 export async function openDatabase(
   settings: DatabaseSettings,
-  trace?: SqlTrace,
-  interruption = new Interruption(),
+  { trace, interruption = new Interruption(), sqliteFile = 'make' }: OpenOptions = {},
 ): Promise<Database> {
   const database =
     settings.engine === 'mysql'
       ? await (await import('./mysql.ts')).openMysql(settings, interruption)
-      : await (await import('./sqlite.ts')).openSqlite(settings, interruption)
+      : await (await import('./sqlite.ts')).openSqlite(settings, interruption, sqliteFile)
   if (trace) database.knex.on('query', (query: { sql: string }) => trace(query.sql))
   return database
 }

@@ -1,8 +1,9 @@
 import type { Queryable } from './database.ts'
 import type { HistoryRow, NewRow } from './rows.ts'
+import { insertRows } from './writes.ts'
 
 export async function insertHistories(db: Queryable, rows: readonly NewRow<HistoryRow>[]): Promise<void> {
-  await db('histories').insert(rows)
+  await insertRows(db, 'histories', rows)
 }
 
 /** All history rows of a thing, given by its canonical id, oldest first. */

@@ -3,6 +3,7 @@ import { type Database, type Queryable, streamRows } from './database.ts'
 import { exact } from './exact.ts'
 import { type Lock, locked } from './locks.ts'
 import type { ImageRow, Int64, NewRow } from './rows.ts'
+import { insertRow, updateRow } from './writes.ts'
 
 /** Which images a list holds. */
 export interface ImageSelection {
@@ -96,11 +97,11 @@ export async function selectAliveUuidsBy(
 }
 
 export async function insertImage(db: Queryable, row: NewRow<ImageRow>): Promise<void> {
-  await db('images').insert(row)
+  await insertRow(db, 'images', row)
 }
 
 export async function updateImage(db: Queryable, id: number, changes: Partial<ImageRow>): Promise<void> {
-  await db('images').where({ id }).update(changes)
+  await updateRow(db, 'images', id, changes)
 }
 
 /**

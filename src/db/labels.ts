@@ -1,6 +1,7 @@
 import type { Queryable } from './database.ts'
 import { type Lock, locked } from './locks.ts'
 import type { LabelRow, NewRow } from './rows.ts'
+import { deleteRows, insertRows, updateRow } from './writes.ts'
 
 /** All labels of some resources, given by their canonical ids. */
 export async function selectLabels(
@@ -20,13 +21,13 @@ export async function findLabelNamed(db: Queryable, resourceId: string, name: st
 }
 
 export async function insertLabels(db: Queryable, rows: readonly NewRow<LabelRow>[]): Promise<void> {
-  await db('resource_labels').insert(rows)
+  await insertRows(db, 'resource_labels', rows)
 }
 
 export async function updateLabel(db: Queryable, id: number, changes: Partial<LabelRow>): Promise<void> {
-  await db('resource_labels').where({ id }).update(changes)
+  await updateRow(db, 'resource_labels', id, changes)
 }
 
 export async function deleteLabel(db: Queryable, id: number): Promise<void> {
-  await db('resource_labels').where({ id }).delete()
+  await deleteRows(db, 'resource_labels', [id])
 }

@@ -4,6 +4,8 @@ import { VdcError } from '../errors.ts'
 
 /** Our own names, so that another program's knex in the same database keeps its own. */
 const TABLE_NAME = 'vdc_manage_migrations'
+/** As knex calls it. */
+const LOCK_TABLE_NAME = `${TABLE_NAME}_lock`
 
 /** applied: run and recorded here; present: what it makes is there, made by another; pending: to be run. */
 type MigrationState = 'applied' | 'present' | 'pending'
@@ -63,16 +65,30 @@ export async function migrateAll(knex: Knex): Promise<string[]> {
     return names
   } catch (error) {
     if (error instanceof Error && /already locked|MigrationLocked/i.test(`${error.name} ${error.message}`)) {
-      throw new VdcError('MIGRATION_LOCKED', 'Another migration of this database is running, or one was killed', {
-        hint: 'If none is running: vdc-manage db migrate --unlock',
-        cause: error,
-      })
+      throw migrationLocked(error)
     }
     throw error
   }
 }
 
+/**
+ * Makes sure that no other migration is running, as far as the lock tells.
+ *
+ * @throws VdcError MIGRATION_LOCKED.
+ */
+export async function requireUnlocked(knex: Knex): Promise<void> {
+  if (!(await knex.schema.hasTable(LOCK_TABLE_NAME))) return
+  if ((await knex(LOCK_TABLE_NAME).where({ is_locked: 1 }).first()) !== undefined) throw migrationLocked()
+}
+
+function migrationLocked(cause?: Error): VdcError {
+  return new VdcError('MIGRATION_LOCKED', 'Another migration of this database is running, or one was killed', {
+    hint: 'If none is running: vdc-manage db migrate --unlock',
+    cause,
+  })
+}
+
 /** Frees the lock that a killed migration left. */
 export async function unlockMigrations(knex: Knex): Promise<void> {
-  if (await knex.schema.hasTable(`${TABLE_NAME}_lock`)) await knex.migrate.forceFreeMigrationsLock(config)
+  if (await knex.schema.hasTable(LOCK_TABLE_NAME)) await knex.migrate.forceFreeMigrationsLock(config)
 }

@@ -109,6 +109,14 @@ export interface LabelRow {
   updated_at: string
 }
 
+export interface TagMappingRow {
+  id: number
+  tag_id: number
+  /** The canonical id of what has the tag. */
+  uuid: string
+  sort_index: number
+}
+
 /** A row about to be inserted: the database gives it its integer id. */
 export type NewRow<T extends { id: number }> = Omit<T, 'id'>
 

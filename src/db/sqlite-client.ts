@@ -60,14 +60,7 @@ class LibsqlClient extends SqliteDialect {
       connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`)
       return connection
     } catch (error) {
-      throw new VdcError(
-        'DATABASE_UNREACHABLE',
-        `The database sqlite://${this.connectionSettings.filename} can not be opened`,
-        {
-          hint: 'Its folder must exist, and both must be readable and writable',
-          cause: error,
-        },
-      )
+      throw notOpened(this.connectionSettings.filename, error)
     }
   }
 
@@ -123,6 +116,14 @@ class LibsqlClient extends SqliteDialect {
   translate(error: unknown): VdcError {
     return translateDriverError(error, `sqlite://${this.connectionSettings.filename}`)
   }
+}
+
+/** The error for a file that can't be opened or made. */
+export function notOpened(path: string, cause: unknown): VdcError {
+  return new VdcError('DATABASE_UNREACHABLE', `The database sqlite://${path} can not be opened`, {
+    hint: 'Its folder must exist, and both must be readable and writable',
+    cause,
+  })
 }
 
 /** The dialect's class, whose statements an interruption keeps from running. */

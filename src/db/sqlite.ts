@@ -1,13 +1,13 @@
-import { mkdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import knex, { type Knex } from 'knex'
 import { describeDatabase, type SqliteSettings } from '../config.ts'
 import { VdcError } from '../errors.ts'
 import type { Interruption } from '../interruption.ts'
-import type { Database } from './database.ts'
+import type { Database, SqliteFile } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
-import { libsqlClient } from './sqlite-client.ts'
+import { libsqlClient, notOpened } from './sqlite-client.ts'
 
 /**
  * The number of migrations that the file holds is kept in its header
@@ -21,19 +21,27 @@ export const SQLITE_SCHEMA_VERSION = 8
  * folder of the embedded default is created; a folder that somebody named and
  * mistyped is not.
  *
- * @throws VdcError DATABASE_UNREACHABLE, DATABASE_REFUSED, SCHEMA_NEWER.
+ * @param file whether that is done, or what instead.
+ * @throws VdcError DATABASE_UNREACHABLE, DATABASE_REFUSED, SCHEMA_NEWER, SCHEMA_MISSING.
  */
-export async function openSqlite(settings: SqliteSettings, interruption: Interruption): Promise<Database> {
-  if (settings.embedded) createFolder(dirname(settings.path))
+export async function openSqlite(
+  settings: SqliteSettings,
+  interruption: Interruption,
+  file: SqliteFile,
+): Promise<Database> {
+  const inMemory = file !== 'make' && !existsSync(settings.path)
+  if (inMemory) requireCreatable(settings)
+  else if (settings.embedded) createFolder(dirname(settings.path))
   const db = knex({
     client: libsqlClient(interruption),
-    connection: { filename: settings.path },
+    connection: { filename: inMemory ? ':memory:' : settings.path },
     useNullAsDefault: true,
     log: SILENT,
-    pool: { min: 0, max: 1 },
+    // What is in memory is gone with its connection.
+    pool: { min: inMemory ? 1 : 0, max: 1 },
   })
   try {
-    const created = await bringUpToDate(db, settings.path)
+    const created = await bringUpToDate(db, settings.path, inMemory && file === 'imitate' ? 'make' : file)
     const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
     return {
       knex: db,
@@ -54,14 +62,27 @@ function createFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true })
   } catch (error) {
-    throw new VdcError(
-      'DATABASE_UNREACHABLE',
-      `The folder ${folder} of the embedded registry can not be created: ${(error as Error).message}`,
-      {
-        hint: 'Set VDC_MANAGE_DATABASE_URI to a database elsewhere',
-        cause: error,
-      },
-    )
+    throw notCreated(folder, error as Error)
+  }
+}
+
+function notCreated(folder: string, cause: Error): VdcError {
+  return new VdcError(
+    'DATABASE_UNREACHABLE',
+    `The folder ${folder} of the embedded registry can not be created: ${cause.message}`,
+    { hint: 'Set VDC_MANAGE_DATABASE_URI to a database elsewhere', cause },
+  )
+}
+
+/** Makes sure that a file which isn't there could be made; of the embedded default, its folders too. */
+function requireCreatable({ path, embedded }: SqliteSettings): void {
+  let folder = dirname(path)
+  while (embedded && !existsSync(folder)) folder = dirname(folder)
+  try {
+    // With the slash, a file in its place is an error.
+    accessSync(`${folder}/`, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw embedded ? notCreated(dirname(path), error as Error) : notOpened(path, error)
   }
 }
 
@@ -71,7 +92,7 @@ async function schemaVersion(db: Knex): Promise<number> {
 }
 
 /** @returns true when this call created the schema. */
-async function bringUpToDate(db: Knex, path: string): Promise<boolean> {
+async function bringUpToDate(db: Knex, path: string, file: SqliteFile): Promise<boolean> {
   const version = await schemaVersion(db)
   if (version > SQLITE_SCHEMA_VERSION) {
     throw new VdcError(
@@ -82,7 +103,14 @@ async function bringUpToDate(db: Knex, path: string): Promise<boolean> {
       },
     )
   }
-  if (version === SQLITE_SCHEMA_VERSION) return false
+  if (version === SQLITE_SCHEMA_VERSION || file === 'leave') return false
+  if (file === 'imitate') {
+    throw new VdcError(
+      'SCHEMA_MISSING',
+      `The database sqlite://${path} is to be migrated first (schema ${version}, needed is ${SQLITE_SCHEMA_VERSION}), which a dry run does not do`,
+      { hint: 'Run: vdc-manage db migrate' },
+    )
+  }
 
   await useWriteAheadLog(db)
   const { migrateAll } = await import('./migrate.ts')

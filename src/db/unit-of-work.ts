@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { VdcError } from '../errors.ts'
 import type { Database, Queryable } from './database.ts'
+import { notesOf, noteWrites, type WrittenRow } from './writes.ts'
 
 /** Milliseconds after which a unit of work that keeps colliding is given up. */
 const PATIENCE = 30_000
@@ -19,6 +20,8 @@ const MOST_DUPLICATES = 10
  * certification (DATABASE_BUSY), or a unique key that another process took
  * first (DUPLICATE_KEY): the second time `work` sees what that process did.
  * So `work` must look before it inserts and have no effect but on `trx`.
+ *
+ * In a dry run (`dryRun`) it is all done, and then undone.
  *
  * @param options.once run it once only, where what `work` does can't be done again.
  * @throws VdcError what `work` threw; DUPLICATE_KEY or DATABASE_BUSY when the
@@ -54,22 +57,49 @@ export async function allTogether<T>(
   work: (together: Database) => Promise<T>,
   options: { once: boolean },
 ): Promise<T> {
-  return inTransaction(database, (trx) => work({ ...database, knex: trx as Knex, commits: 'outer' }), options)
+  // In a dry run all is undone at the end, so that what is done first is there for what comes next.
+  const together = { ...database, commits: 'outer' as const, dryRun: undefined }
+  return inTransaction(database, (trx) => work({ ...together, knex: trx as Knex }), options)
 }
 
 /** The same database, on which every statement is committed by itself. */
 export function byStatement(database: Database): Database {
-  return { ...database, commits: 'statement' }
+  // A dry run commits nothing.
+  return database.dryRun ? database : { ...database, commits: 'statement' }
+}
+
+/**
+ * The same database, on which every unit of work is undone at its end: in a
+ * transaction of its own, or where all is committed together, to a savepoint.
+ *
+ * @param onWritten told what a unit that didn't fail had written.
+ */
+export function dryRun(database: Database, onWritten: (written: readonly WrittenRow[]) => void): Database {
+  return { ...database, commits: database.commits === 'outer' ? 'outer' : 'unit', dryRun: onWritten }
+}
+
+/** Ends a transaction in which all went well, and nothing is to stay. */
+class Undo extends Error {
+  readonly result: unknown
+
+  constructor(result: unknown) {
+    super('undone, as this is a dry run')
+    this.result = result
+  }
 }
 
 async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>): Promise<T> {
+  const outerNotes = notesOf(database.knex)
+  const written: WrittenRow[] = []
   let committing = false
   let workError: unknown
   try {
-    return await database.knex.transaction(async (trx) => {
+    const result = await database.knex.transaction(async (trx) => {
+      if (database.dryRun ?? outerNotes) noteWrites(trx, written)
       try {
         const result = await work(trx)
         database.interruption.throwIfRequested()
+        if (database.dryRun) throw new Undo(result)
         committing = database.commits === 'unit'
         return result
       } catch (error) {
@@ -77,7 +107,13 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
         throw error
       }
     })
+    outerNotes?.push(...written)
+    return result
   } catch (error) {
+    if (error instanceof Undo) {
+      database.dryRun?.(written)
+      return error.result as T
+    }
     if (committing && error instanceof VdcError && error.code === 'DATABASE_UNREACHABLE') {
       throw new VdcError(
         'COMMIT_UNCERTAIN',

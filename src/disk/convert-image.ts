@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { type FileHandle, link, lstat, open, realpath, rename } from 'node:fs/promises'
+import { access, type FileHandle, link, lstat, open, realpath, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { VdcError } from '../errors.ts'
 import { endingOf, type TargetFormat } from './file-formats.ts'
@@ -83,13 +83,10 @@ export async function convertImage(
     const target = { folder: folder.handle, path: `${TARGET_FOLDER}/${basename(out)}` }
     const convert = (from: ImageFile) =>
       runConversion(from, inspection.fileFormat as string, target, conversion, watcher)
+    if (inspection.containerFormat === 'none') requireNoWriters(file)
     try {
-      if (inspection.containerFormat !== 'none') await withUnpackedFile(file, maxSize, watcher, convert)
-      else {
-        // Who has it mapped could have qemu-img read what only we may, and leave no trace of that.
-        if (hasWriters(file)) throw new VdcError('FILE_REFUSED', IN_USE.why, { hint: IN_USE.hint })
-        await convert(file)
-      }
+      if (inspection.containerFormat === 'none') await convert(file)
+      else await withUnpackedFile(file, maxSize, watcher, convert)
     } catch (error) {
       if (error instanceof VdcError && error.code === 'FILE_REFUSED') throw namingIt(error, file, target.path, out)
       throw error
@@ -110,6 +107,28 @@ export async function convertImage(
       await handle.close()
     }
   })
+}
+
+/**
+ * Makes sure, where an image is not to be converted after all, that it could be.
+ * What only qemu-img finds, and whether there is room, is not known.
+ *
+ * @param out as `requireConvertible` returns it.
+ * @returns bytes of the disk that the result would have.
+ * @throws VdcError FILE_REFUSED, FILE_NOT_WRITTEN.
+ */
+export async function tryConversion(file: ImageFile, inspection: Inspection, out: string): Promise<number> {
+  await access(dirname(out), constants.W_OK | constants.X_OK).catch((error) => {
+    throw notWritten(out, error)
+  })
+  if (inspection.containerFormat === 'none') requireNoWriters(file)
+  await requireUnchanged(file)
+  return diskSize(inspection)
+}
+
+/** Who has it mapped could have qemu-img read what only we may, and leave no trace of that. */
+function requireNoWriters(file: ImageFile): void {
+  if (hasWriters(file)) throw new VdcError('FILE_REFUSED', `The file ${file.path} ${IN_USE.why}`, { hint: IN_USE.hint })
 }
 
 async function runConversion(
@@ -139,16 +158,21 @@ async function runConversion(
   }
 }
 
+/** Bytes of the disk as every format can hold it. */
+function diskSize({ virtualSize }: Inspection): number {
+  return Math.ceil((virtualSize as number) / SECTOR) * SECTOR
+}
+
 /** Looks at the result as at any other image. */
 async function requireSameDisk(
   made: ImageFile,
   source: ImageFile,
-  { virtualSize }: Inspection,
+  inspection: Inspection,
   { to }: Conversion,
   watcher: Watcher,
 ): Promise<void> {
   const result = await inspectImage(made, { format: to, maxSize: Number.MAX_SAFE_INTEGER }, watcher)
-  const expected = Math.ceil((virtualSize as number) / SECTOR) * SECTOR
+  const expected = diskSize(inspection)
   const why =
     result.refusals[0]?.why ??
     (result.virtualSize === expected ? undefined : `has a disk of ${result.virtualSize} bytes instead of ${expected}`)

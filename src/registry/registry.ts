@@ -3,6 +3,7 @@ import { type Database, openDatabase, type SqlTrace } from '../db/database.ts'
 import { allTogether, byStatement } from '../db/unit-of-work.ts'
 import type { ServiceTypes } from '../dcmgr-conf.ts'
 import type { Interruption } from '../interruption.ts'
+import { type Change, withDryRun } from './dry-run.ts'
 import { generateUuid, type UuidGenerator } from './identifiers.ts'
 
 export type { Progress, Watcher } from '../disk/watcher.ts'
@@ -16,6 +17,8 @@ export interface Registry {
   readonly serviceTypes: ServiceTypes | undefined
   /** Tells of what is done all the same, or shown as far as it can be. */
   warn(text: string): void
+  /** Set in a dry run, in which nothing is written: told what would be. */
+  readonly onChange?: ((change: Change) => void) | undefined
   close(): Promise<void>
 }
 
@@ -31,18 +34,30 @@ export interface RegistryOptions {
   interruption?: Interruption | undefined
   /** Makes the ids of what is added; for tests that want collisions. */
   generateUuid?: UuidGenerator
+  /** Given, nothing is written, and an SQLite file neither made nor migrated. */
+  dryRun?: DryRunOptions | undefined
+}
+
+/** How a registry is opened for a dry run. */
+interface DryRunOptions {
+  onChange: (change: Change) => void
+  /** For what is about the schema itself: an SQLite file that lacks migrations is opened as it is, not refused. */
+  anySchema?: boolean
 }
 
 /**
  * Opens the registry that lies in a database.
  *
  * @throws VdcError DATABASE_UNREACHABLE, DATABASE_REFUSED or SCHEMA_NEWER for
- *   an SQLite file; MySQL is connected to at the first query.
+ *   an SQLite file; MySQL is connected to at the first query. In a dry run
+ *   SCHEMA_MISSING for an SQLite file that lacks migrations.
  */
 export async function openRegistry(settings: DatabaseSettings, options: RegistryOptions = {}): Promise<Registry> {
-  const database = await openDatabase(settings, options.trace, options.interruption)
-  if (database.created && settings.engine === 'sqlite') options.onCreated?.(settings.path)
-  return {
+  const { trace, interruption, dryRun } = options
+  const sqliteFile = dryRun === undefined ? 'make' : dryRun.anySchema ? 'leave' : 'imitate'
+  const database = await openDatabase(settings, { trace, interruption, sqliteFile })
+  if (database.created && settings.engine === 'sqlite' && !dryRun) options.onCreated?.(settings.path)
+  const registry: Registry = {
     settings,
     database,
     generateUuid: options.generateUuid ?? generateUuid,
@@ -50,6 +65,7 @@ export async function openRegistry(settings: DatabaseSettings, options: Registry
     warn: (text) => options.onWarning?.(text),
     close: () => database.close(),
   }
+  return dryRun === undefined ? registry : withDryRun(registry, dryRun.onChange)
 }
 
 /**

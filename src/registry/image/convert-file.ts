@@ -1,10 +1,12 @@
 import * as z from 'zod/mini'
-import { convertImage, requireConvertible } from '../../disk/convert-image.ts'
+import { type Conversion, convertImage, requireConvertible, tryConversion } from '../../disk/convert-image.ts'
 import { TARGET_FORMATS, type TargetFormat } from '../../disk/file-formats.ts'
+import type { ImageFile } from '../../disk/image-file.ts'
+import type { FileChange } from '../dry-run.ts'
 import type { Watcher } from '../registry.ts'
 import { oneOf } from '../texts.ts'
 import { validate } from '../validate.ts'
-import { acceptFile, withImageFile } from './accept-file.ts'
+import { type AcceptedImage, acceptFile, withImageFile } from './accept-file.ts'
 import { expectations } from './expectations.ts'
 import { type FileReport, inspectFile } from './inspect-file.ts'
 
@@ -31,13 +33,57 @@ export async function convertFile(
   watcher: Watcher,
   warn: (text: string) => void,
 ): Promise<FileReport> {
+  const { out, to } = await withAcceptedFile(
+    request,
+    watcher,
+    warn,
+    async ({ file, image, out, conversion, maxSize }) => {
+      await convertImage(file, image, out, conversion, watcher, maxSize)
+      return { out, to: conversion.to }
+    },
+  )
+  return inspectFile({ path: out, file_format: to, hash: false }, watcher)
+}
+
+/**
+ * Looks at what `convertFile` would convert, and whether that could be done; makes nothing.
+ *
+ * @returns the file that it would make, its path resolved.
+ * @throws VdcError as `convertFile`, but for what only qemu-img finds on the way.
+ */
+export async function tryConvertFile(
+  request: ConvertRequest,
+  watcher: Watcher,
+  warn: (text: string) => void,
+): Promise<FileChange> {
+  return withAcceptedFile(request, watcher, warn, async ({ file, image, out, conversion }) => {
+    await tryConversion(file, image, out)
+    return { action: 'create', path: out, file_format: conversion.to }
+  })
+}
+
+/** A file that may be converted, and how it is to be. */
+interface Accepted {
+  file: ImageFile
+  image: AcceptedImage
+  out: string
+  conversion: Conversion
+  maxSize: number | undefined
+}
+
+async function withAcceptedFile<T>(
+  request: ConvertRequest,
+  watcher: Watcher,
+  warn: (text: string) => void,
+  work: (accepted: Accepted) => Promise<T>,
+): Promise<T> {
   const valid = validate(convertRequest, request)
   const conversion = { to: valid.to as TargetFormat, compress: valid.compress }
   const out = await requireConvertible(valid.out, conversion)
-  const expected = { format: valid.file_format, maxSize: valid.max_size, prefersVhd: true }
-  await withImageFile(valid.path, async (file) => {
-    const inspection = await acceptFile(file, expected, watcher, warn)
-    await convertImage(file, inspection, out, conversion, watcher, valid.max_size)
+  const maxSize = valid.max_size
+  const expected = { format: valid.file_format, maxSize, prefersVhd: true }
+  return withImageFile(valid.path, async (file) => {
+    const image = await acceptFile(file, expected, watcher, warn)
+    return work({ file, image, out, conversion, maxSize })
   })
-  return inspectFile({ path: out, file_format: conversion.to, hash: false }, watcher)
 }

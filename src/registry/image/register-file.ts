@@ -4,7 +4,7 @@ import * as z from 'zod/mini'
 import type { Queryable } from '../../db/database.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { hashImageFile } from '../../disk/checksums.ts'
-import { convertImage, requireConvertible } from '../../disk/convert-image.ts'
+import { convertImage, requireConvertible, tryConversion } from '../../disk/convert-image.ts'
 import { endingFor, TARGET_FORMATS, type TargetFormat } from '../../disk/file-formats.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
 import { VdcError } from '../../errors.ts'
@@ -21,6 +21,7 @@ import { checkImageAttributes, imageAttributes, newImageAttributes } from './att
 import type { ImageDetails } from './details.ts'
 import { expectations, requireChecksum } from './expectations.ts'
 import { nameOfFile } from './file-name.ts'
+import { unmadeFile, withUnknowns } from './unmade-file.ts'
 import { requireWritable, writeImage } from './write.ts'
 
 const fileImageRequest = z.object({
@@ -61,22 +62,31 @@ export async function registerFile(
     if (valid.convert !== undefined) {
       const convert = valid.convert as TargetFormat
       if (image.fileFormat !== convert || image.containerFormat !== DEFAULT_CONTAINER_FORMAT)
-        return registerConverted(registry, { ...valid, convert }, request, { file, image }, watcher)
+        return registerConverted(registry, { ...valid, arch, convert }, request, { file, image }, watcher)
       registry.warn(`The file ${file.path} is ${convert} already, and is registered as it is`)
     }
     await checkDatabase(registry, valid, uri)
     const hashes = await hashImageFile(file, watcher)
     requireChecksum(file.path, hashes, valid.checksum)
-    const stored = storedFile(file, uri, image, hashes)
-    return inTransaction(registry.database, (trx) =>
-      writeImage(registry, trx, { ...valid, arch }, async (ownerId, now) => ({
-        bootDevType: BOOT_FROM_LOCAL,
-        fileFormat: image.fileFormat,
-        displayName: nameOfFile(file.path),
-        backupObjectId: await objectOf(registry, trx, valid, stored, ownerId, now),
-      })),
-    )
+    return store(registry, { ...valid, arch }, image.fileFormat, storedFile(file, uri, image, hashes))
   })
+}
+
+/** Writes the image, and what it needs, in one unit of work. */
+async function store(
+  registry: Registry,
+  request: ValidRequest & { arch: string },
+  fileFormat: string,
+  file: StoredFile,
+): Promise<ImageDetails> {
+  return inTransaction(registry.database, (trx) =>
+    writeImage(registry, trx, request, async (ownerId, now) => ({
+      bootDevType: BOOT_FROM_LOCAL,
+      fileFormat,
+      displayName: nameOfFile(file.path),
+      backupObjectId: await objectOf(registry, trx, request, file, ownerId, now),
+    })),
+  )
 }
 
 /** Finds what the database would refuse before the file is hashed or converted, which takes minutes. */
@@ -86,10 +96,13 @@ async function checkDatabase(registry: Registry, valid: ValidRequest, uri: strin
   await storagesOf(registry.database.knex, uri, valid.storage_id)
 }
 
-/** Converts the file into one beside it and registers that; where it can't be registered, it is removed. */
+/**
+ * Converts the file into one beside it and registers that; where it can't be
+ * registered, it is removed. A dry run makes no file, and tells what of the rows is known.
+ */
 async function registerConverted(
   registry: Registry,
-  valid: ValidRequest & { convert: TargetFormat },
+  valid: ValidRequest & { arch: string; convert: TargetFormat },
   request: FileImageRequest,
   { file, image }: { file: ImageFile; image: AcceptedImage },
   watcher: Watcher,
@@ -104,6 +117,11 @@ async function registerConverted(
   const out = await requireConvertible(beside, conversion)
   await checkDatabase(registry, valid, localUri(out))
   if (valid.checksum !== undefined) requireChecksum(file.path, await hashImageFile(file, watcher), valid.checksum)
+  if (registry.onChange !== undefined) {
+    const virtualSize = await tryConversion(file, image, out)
+    registry.onChange({ action: 'create', path: out, file_format: valid.convert })
+    return store(withUnknowns(registry), valid, valid.convert, unmadeFile(out, localUri(out), virtualSize))
+  }
   await convertImage(file, image, out, conversion, watcher, valid.max_size)
   try {
     const { checksum: _, convert, ...rest } = request

@@ -1,0 +1,111 @@
+import type { Queryable } from './database.ts'
+import type {
+  AccountRow,
+  BackupObjectRow,
+  BackupStorageRow,
+  HistoryRow,
+  ImageRow,
+  LabelRow,
+  NewRow,
+  TagMappingRow,
+} from './rows.ts'
+
+/*
+ * The only place that writes rows, so that a dry run (`dryRun` in
+ * unit-of-work.ts) can tell all of what is written.
+ */
+
+/** The tables that rows are written to, and their rows. */
+interface Tables {
+  accounts: AccountRow
+  images: ImageRow
+  backup_objects: BackupObjectRow
+  backup_storages: BackupStorageRow
+  histories: HistoryRow
+  resource_labels: LabelRow
+  tag_mappings: TagMappingRow
+}
+type Table = keyof Tables
+
+/** What was done to one row, as a dry run notes it. */
+export type WrittenRow = {
+  [T in Table]: {
+    table: T
+    action: 'insert' | 'update' | 'delete'
+    /** The whole row as the table has it after an insert or an update, and had it before it was deleted. */
+    row: Tables[T]
+    /** Of an update the columns that changed, as they were; else null. */
+    old: Partial<Tables[T]> | null
+  }
+}[Table]
+
+const notes = new WeakMap<Queryable, WrittenRow[]>()
+
+/** Has all that is written through a handle be noted in `written`, in its order. */
+export function noteWrites(db: Queryable, written: WrittenRow[]): void {
+  notes.set(db, written)
+}
+
+/** Where what is written through a handle is noted; undefined where it isn't. */
+export function notesOf(db: Queryable): WrittenRow[] | undefined {
+  return notes.get(db)
+}
+
+/** @returns the integer id of the new row. */
+export async function insertRow<T extends Table>(db: Queryable, table: T, row: NewRow<Tables[T]>): Promise<number> {
+  const [id] = await db(table as string).insert(row)
+  await noteRow(db, table, 'insert', id as number)
+  return id as number
+}
+
+/** Inserts rows with one statement; where they are noted, one by one, as their ids must be known. */
+export async function insertRows<T extends Table>(
+  db: Queryable,
+  table: T,
+  rows: readonly NewRow<Tables[T]>[],
+): Promise<void> {
+  if (notes.has(db)) for (const row of rows) await insertRow(db, table, row)
+  else await db(table as string).insert(rows)
+}
+
+/** Changes columns of one row, given by its integer id. */
+export async function updateRow<T extends Table>(
+  db: Queryable,
+  table: T,
+  id: number,
+  changes: Partial<Tables[T]>,
+): Promise<void> {
+  const before = notes.has(db) ? await readRow(db, table, id) : undefined
+  await db(table as string)
+    .where({ id })
+    .update(changes)
+  await noteRow(db, table, 'update', id, before)
+}
+
+/** Deletes rows, given by their integer ids. */
+export async function deleteRows(db: Queryable, table: Table, ids: readonly number[]): Promise<void> {
+  for (const id of notes.has(db) ? ids : []) await noteRow(db, table, 'delete', id)
+  if (ids.length > 0) await db(table).whereIn('id', ids).delete()
+}
+
+/** Notes a row as the table has it now: so a value is told in the form in which it is stored. */
+async function noteRow(
+  db: Queryable,
+  table: Table,
+  action: WrittenRow['action'],
+  id: number,
+  before?: Row,
+): Promise<void> {
+  const written = notes.get(db)
+  const row = written && (await readRow(db, table, id))
+  if (row === undefined) return
+  const changed = before && Object.entries(before).filter(([column, value]) => row[column] !== value)
+  if (changed?.length === 0) return
+  written?.push({ table, action, row, old: changed ? Object.fromEntries(changed) : null } as unknown as WrittenRow)
+}
+
+type Row = Record<string, string | number | null>
+
+async function readRow(db: Queryable, table: Table, id: number): Promise<Row | undefined> {
+  return db<Row>(table).where({ id }).first()
+}

@@ -1,0 +1,457 @@
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type DatabaseSettings, parseDatabaseUri } from '../../src/config.ts'
+import { addAccount } from '../../src/registry/account/add.ts'
+import { deleteAccount } from '../../src/registry/account/delete.ts'
+import { listAccounts } from '../../src/registry/account/details.ts'
+import { modifyAccount } from '../../src/registry/account/modify.ts'
+import { addObject } from '../../src/registry/backup-object/add.ts'
+import { addFileObject } from '../../src/registry/backup-object/add-file.ts'
+import { deleteObject } from '../../src/registry/backup-object/delete.ts'
+import { modifyObject } from '../../src/registry/backup-object/modify.ts'
+import { addStorage } from '../../src/registry/backup-storage/add.ts'
+import { deleteStorage } from '../../src/registry/backup-storage/delete.ts'
+import { modifyStorage } from '../../src/registry/backup-storage/modify.ts'
+import { type Change, type RowChange, withDryRun } from '../../src/registry/dry-run.ts'
+import { convertFile, tryConvertFile } from '../../src/registry/image/convert-file.ts'
+import { deleteImage } from '../../src/registry/image/delete.ts'
+import { setFeatures } from '../../src/registry/image/features.ts'
+import { labelImage } from '../../src/registry/image/label.ts'
+import { modifyImage } from '../../src/registry/image/modify.ts'
+import { registerLocal } from '../../src/registry/image/register-local.ts'
+import { registerObject } from '../../src/registry/image/register-object.ts'
+import { openRegistry, type Registry, withAllTogether, withoutTransactions } from '../../src/registry/registry.ts'
+import { migrateDatabase } from '../../src/registry/schema.ts'
+import { ENGINES, newDatabase, newMariadb, newSqlite, type TestDatabase } from '../support/databases.ts'
+import { makeImage, newFolder } from '../support/images.ts'
+import { changesBetween } from '../support/row-changes.ts'
+import { type Contents, contentsOf, insert, type Row } from '../support/wakame.ts'
+import { newWatcher } from '../support/watcher.ts'
+
+/*
+ * A dry run tells the very rows that the same deed then writes, and leaves the
+ * database and the files as they are.
+ */
+
+const watcher = newWatcher()
+const folder = newFolder()
+afterAll(() => folder.remove())
+const at = (...names: string[]) => join(folder.path, ...names)
+const LONG = 'Ubuntu 10.04 64bit. '.repeat(15)
+
+/** What writes to the registry, one after the other: each finds what those before it left. */
+const DEEDS: Readonly<Record<string, (registry: Registry) => Promise<unknown>>> = {
+  'account add': (r) => addAccount(r, { uuid: 'team', description: 'Team 日本語' }),
+  'account add, with an id made': (r) => addAccount(r, {}),
+  'account modify': (r) => modifyAccount(r, 'a-team', { description: null, enabled: false }),
+  'account modify, nothing': (r) => modifyAccount(r, 'a-team', { enabled: false }),
+  'account modify, back': (r) => modifyAccount(r, 'a-team', { enabled: true }),
+  'backupstorage add': (r) =>
+    addStorage(r, { uuid: 'dav', display_name: 'dav', base_uri: 'http://dav.example/', storage_type: 'webdav' }),
+  'backupstorage modify': (r) => modifyStorage(r, 'bkst-dav', { node_id: 'n1', description: LONG }),
+  'backupobject add': (r) =>
+    addObject(r, {
+      ...{ uuid: 'big', storage_id: 'dav', display_name: 'big', object_key: 'big.raw', checksum: 'f'.repeat(32) },
+      ...{ size: '9007199254740991', description: LONG },
+    }),
+  'backupobject modify': (r) => modifyObject(r, 'bo-big', { size: '9007199254740990', state: 'pending' }),
+  'backupobject add of a file': (r) => addFileObject(r, { path: at('objects', 'disk.qcow2') }, watcher),
+  'backupobject del': (r) => deleteObject(r, 'bo-big', { force: false }),
+  'image add local': (r) =>
+    registerLocal(
+      r,
+      at('images', 'disk.qcow2'),
+      { account_id: 'a-new', create_account: true, uuid: 'disk', description: LONG },
+      watcher,
+    ),
+  'image add local, of a file that is known': (r) =>
+    registerLocal(r, at('images', 'disk.qcow2'), { account_id: 'a-team', parent_image_id: 'disk' }, watcher),
+  'image add volume': (r) => registerObject(r, 'volume', { account_id: 'a-team', backup_object_id: 'bo-lucid' }),
+  'image modify': (r) => modifyImage(r, 'wmi-disk', { account_id: 'a-team', display_name: '日本語', is_public: true }),
+  'image features': (r) => setFeatures(r, 'wmi-disk', { virtio: true }),
+  'image label': (r) => labelImage(r, 'wmi-lucid', [`owner=${LONG}`, 'new=1']),
+  'image label, away': (r) => labelImage(r, 'wmi-lucid', ['owner-', 'new=2']),
+  'image del': (r) => deleteImage(r, 'wmi-lucid', { ignoreMissing: false }),
+  'image del, of none': (r) => deleteImage(r, 'wmi-none', { ignoreMissing: true }),
+  'backupstorage del': (r) => deleteStorage(r, 'bkst-dav', { force: false }),
+  'account del': (r) => deleteAccount(r, 'a-team', { force: true }),
+}
+
+/** What is there before. */
+const BEFORE: readonly [table: string, row: Row][] = [
+  ['backup_storages', { id: 1, uuid: 'local' }],
+  ['backup_objects', { id: 1, uuid: 'lucid', display_name: 'lucid' }],
+  ['images', { id: 1, uuid: 'lucid', backup_object_id: 'bo-lucid' }],
+  ['resource_labels', { id: 1, resource_uuid: 'wmi-lucid', name: 'owner', string_value: 'lucid' }],
+  ['tags', { id: 1, uuid: 'tag', name: 'images' }],
+  ['tag_mappings', { id: 1, tag_id: 1, uuid: 'wmi-lucid' }],
+  ['tag_mappings', { id: 2, tag_id: 1, uuid: 'wmi-lucid', sort_index: 1 }],
+  ['tag_mappings', { id: 3, tag_id: 1, uuid: 'a-team' }],
+]
+
+/** Opens the registry so that ids are made as in each other one. */
+function open(uri: string): Promise<Registry> {
+  let made = 0
+  return openRegistry(parseDatabaseUri(uri, 'the test'), { generateUuid: () => `made${++made}` })
+}
+
+/** Runs `work` dry, and returns what it would do. */
+async function changesOf(registry: Registry, work: (registry: Registry) => Promise<unknown>): Promise<Change[]> {
+  const changes: Change[] = []
+  await work(withDryRun(registry, (change) => changes.push(change)))
+  return changes
+}
+
+const inserted = (changes: readonly Change[], table: string) =>
+  changes.flatMap((change) => (change.action === 'insert' && change.table === table ? [change.row] : []))
+
+/** Every file below a folder, its size and when it was changed. */
+function filesBelow(path: string): string[] {
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((file) => `${file} ${statSync(file).size} ${statSync(file).mtimeMs}`)
+    .sort()
+}
+
+/** A row that was told or written, in one form. */
+interface Written {
+  action: string
+  table: string
+  row: object
+  old: object | null
+}
+
+/**
+ * A line a row, in the same order whatever the order of rows is. What differs
+ * from run to run is left out: the integer ids of new rows, and that of a storage that is new.
+ */
+function lines(rows: readonly Written[], knownStorages: readonly string[]): string[] {
+  const text = (row: object | null) =>
+    row && Object.entries(row).map(([column, value]) => [column, value === null ? null : String(value)])
+  const isNewStorage = (column: string, value: unknown, attr: unknown) =>
+    (column === 'backup_storage_id' || (attr === 'backup_storage_id' && column === 'vchar_value')) &&
+    !knownStorages.includes(String(value))
+  return rows
+    .map(({ action, table, row, old }) => {
+      const attr = 'attr' in row ? row.attr : undefined
+      const columns = Object.entries(row)
+        .filter(([column]) => column !== 'id' || action !== 'insert')
+        .map(([column, value]) => [column, isNewStorage(column, value, attr) ? 'new' : value])
+      return JSON.stringify([action, table, text(Object.fromEntries(columns)), text(old)])
+    })
+    .sort()
+}
+
+/** What was written between two looks at a database. */
+function writtenBetween(before: Contents, after: Contents): Written[] {
+  return changesBetween(before, after).flatMap(({ table, added, removed, changed }) => [
+    ...added.map((row) => ({ action: 'insert', table, row, old: null })),
+    ...removed.map((row) => ({ action: 'delete', table, row, old: null })),
+    ...changed.map(({ id, old }) => {
+      const row = after.rows[table]?.find((row) => row.id === id) as Row
+      return { action: 'update', table, row, old }
+    }),
+  ])
+}
+
+/** A row without what nobody knows of a file that isn't made. */
+function asBeforeItIsMade(row: object): object {
+  const unknown = ['size', 'allocation_size', 'checksum', 'vdc-manage.sha256']
+  const { attr, name } = row as Row
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => {
+      const isUnknown =
+        unknown.includes(column) ||
+        (column === 'vchar_value' && unknown.includes(String(attr))) ||
+        (column === 'string_value' && unknown.includes(String(name)))
+      return [column, isUnknown ? null : value]
+    }),
+  )
+}
+
+beforeAll(async () => {
+  for (const name of ['images', 'objects', 'convert', ...ENGINES]) {
+    mkdirSync(at(name))
+    await makeImage(at(name, 'disk.qcow2'), { size: '4M' })
+  }
+})
+// What is told and what is then made happen in one second.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-01-02T03:04:05Z') }))
+afterEach(() => void vi.useRealTimers())
+
+describe.each(ENGINES)('a dry run on %s', (engine) => {
+  let database: TestDatabase
+  let registry: Registry
+  beforeAll(async () => {
+    database = await newDatabase(engine)
+    for (const [table, row] of BEFORE) await insert(database, table, row)
+    registry = await open(database.uri)
+  })
+  afterAll(async () => {
+    await registry.close()
+    await database.remove()
+  })
+
+  test.each(Object.keys(DEEDS))('%s: tells the rows, and writes none', async (name) => {
+    const deed = DEEDS[name] as (typeof DEEDS)[string]
+    const before = await contentsOf(database)
+    const files = filesBelow(folder.path)
+    const dry = await open(database.uri)
+    const changes = (await changesOf(dry, deed)) as RowChange[]
+    await dry.close()
+    expect(await contentsOf(database)).toEqual(before)
+    expect(filesBelow(folder.path)).toEqual(files)
+
+    const real = await open(database.uri)
+    await deed(real)
+    await real.close()
+    const after = await contentsOf(database)
+    const storages = (before.rows.backup_storages ?? []).map(({ id }) => String(id))
+    expect(lines(changes, storages)).toEqual(lines(writtenBetween(before, after), storages))
+    for (const { id } of changes) expect(id).toMatch(/^(a|wmi|bo|bkst)-[a-z0-9]+$/)
+    expect(changes.length === 0).toBe(/nothing|of none/.test(name))
+  })
+
+  test('the changes are those of people: whole rows, the columns that change, ids', async () => {
+    const [update, ...more] = await changesOf(registry, (dry) => modifyImage(dry, 'wmi-disk', { arch: 'x86' }))
+    expect(update).toMatchObject({
+      action: 'update',
+      table: 'images',
+      id: 'wmi-disk',
+      row: { uuid: 'disk', arch: 'x86', display_name: '日本語', features: '---\n:virtio: true\n' },
+      old: { arch: 'x86_64' },
+    })
+    expect(more).toMatchObject([
+      { action: 'insert', table: 'histories', id: 'wmi-disk', row: { attr: 'arch', vchar_value: 'x86' }, old: null },
+      { action: 'insert', table: 'histories', id: 'wmi-disk', row: { attr: 'updated_at' }, old: null },
+    ])
+    expect(more.every((change) => !('id' in (change as RowChange).row))).toBe(true)
+    const [object] = inserted(
+      await changesOf(registry, (dry) =>
+        addObject(dry, {
+          storage_id: 'local',
+          display_name: 'x',
+          object_key: 'x',
+          checksum: '0'.repeat(32),
+          size: '9223372036854775807',
+        }),
+      ),
+      'backup_objects',
+    )
+    expect(object).toMatchObject({ size: 9223372036854775807n, allocation_size: 9223372036854775807n, progress: 100 })
+  })
+
+  test('what is refused is refused, and nothing told', async () => {
+    const before = await contentsOf(database)
+    const changes: Change[] = []
+    const dry = withDryRun(registry, (change) => changes.push(change))
+    await expect(addAccount(dry, { uuid: 'shpoolxx' })).rejects.toMatchObject({ code: 'ID_TAKEN' })
+    await expect(deleteImage(dry, 'wmi-lucid', { ignoreMissing: false })).rejects.toMatchObject({
+      code: 'IMAGE_DELETED',
+    })
+    expect(changes).toEqual([])
+    expect(await contentsOf(database)).toEqual(before)
+  })
+
+  test('an interruption leaves nothing, and tells nothing', async () => {
+    const before = await contentsOf(database)
+    const { knex, interruption } = registry.database
+    const request = ({ sql }: { sql: string }) => /^insert/i.test(sql) && interruption.request()
+    knex.on('query', request)
+    const changes = changesOf(registry, (dry) => addAccount(dry, {})).finally(() =>
+      knex.removeListener('query', request),
+    )
+    await expect(changes).rejects.toMatchObject({ code: 'INTERRUPTED' })
+    interruption.reset()
+    expect(await contentsOf(database)).toEqual(before)
+    await addAccount(registry, { uuid: `after${engine}` })
+  })
+
+  test('among lines that are committed together it sees those before it, and undoes itself alone', async () => {
+    const changes: Change[] = []
+    await withAllTogether(
+      registry,
+      async (together) => {
+        await addAccount(together, { uuid: 'first' })
+        const dry = withDryRun(together, (change) => changes.push(change))
+        await modifyAccount(dry, 'a-first', { description: 'changed' })
+        await addAccount(dry, { uuid: 'second' })
+        await addAccount(together, { uuid: 'third' })
+      },
+      { once: false },
+    )
+    expect(changes).toMatchObject([
+      { action: 'update', id: 'a-first', old: { description: null } },
+      { action: 'insert', id: 'a-second' },
+    ])
+    const accounts = await listAccounts(registry, { deleted: true })
+    expect(accounts.filter(({ id }) => /first|second|third/.test(id))).toMatchObject([
+      { id: 'a-first', description: null },
+      { id: 'a-third' },
+    ])
+  })
+
+  test('of lines that are committed together, each sees those before it; what failed is not told', async () => {
+    const before = await contentsOf(database)
+    const changes = await changesOf(registry, (dry) =>
+      withAllTogether(
+        dry,
+        async (together) => {
+          await addAccount(together, { uuid: 'one' })
+          await expect(addAccount(together, { uuid: 'one' })).rejects.toMatchObject({ code: 'ID_TAKEN' })
+          await modifyAccount(together, 'a-one', { description: 'changed' })
+        },
+        { once: true },
+      ),
+    )
+    expect(changes).toMatchObject([
+      { action: 'insert', id: 'a-one' },
+      { action: 'update', id: 'a-one', row: { description: 'changed' }, old: { description: null } },
+    ])
+    expect(await contentsOf(database)).toEqual(before)
+  })
+
+  test('where every statement is committed by itself it writes nothing either', async () => {
+    const before = await contentsOf(database)
+    const add = (dry: Registry) => addAccount(dry, { uuid: 'never' })
+    expect(await changesOf(withoutTransactions(registry), add)).toHaveLength(1)
+    expect(await changesOf(registry, (dry) => add(withoutTransactions(dry)))).toHaveLength(1)
+    expect(await contentsOf(database)).toEqual(before)
+  })
+
+  test('of an image that is to be converted: the file is told and not made, what it would hold is null', async () => {
+    const before = await contentsOf(database)
+    const files = filesBelow(folder.path)
+    const add = (r: Registry) =>
+      registerLocal(r, at(engine, 'disk.qcow2'), { account_id: 'a-shpoolxx', convert: 'vmdk', uuid: 'made' }, watcher)
+    const [file, ...rows] = await changesOf(registry, add)
+    expect(file).toEqual({ action: 'create', path: at(engine, 'disk.vmdk'), file_format: 'vmdk' })
+    expect(await contentsOf(database)).toEqual(before)
+    expect(filesBelow(folder.path)).toEqual(files)
+    expect(inserted(rows, 'backup_objects')).toMatchObject([
+      { checksum: null, size: null, allocation_size: null, object_key: 'disk.vmdk' },
+    ])
+    expect(inserted(rows, 'images')).toMatchObject([{ uuid: 'made', file_format: 'vmdk', display_name: 'disk' }])
+
+    await add(registry)
+    const after = await contentsOf(database)
+    const storages = (before.rows.backup_storages ?? []).map(({ id }) => String(id))
+    const made = writtenBetween(before, after).map((written) => ({ ...written, row: asBeforeItIsMade(written.row) }))
+    expect(lines(rows as RowChange[], storages)).toEqual(lines(made, storages))
+    // Again, a file stands in its way.
+    await expect(changesOf(registry, add)).rejects.toMatchObject({ code: 'FILE_EXISTS' })
+  })
+})
+
+test('a deadlock is tried again, and told once', async () => {
+  const database = await newDatabase('mariadb')
+  await database.query('CREATE TABLE attempts (id int NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=MyISAM')
+  await database.query(
+    `CREATE TRIGGER fail_twice BEFORE INSERT ON images FOR EACH ROW BEGIN INSERT INTO attempts VALUES (NULL); IF (SELECT COUNT(*) FROM attempts) <= 2 THEN SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock found'; END IF; END`,
+  )
+  const before = await contentsOf(database)
+  const registry = await open(database.uri)
+  const changes = await changesOf(registry, (dry) =>
+    registerLocal(dry, at('images', 'disk.qcow2'), { account_id: 'a-shpoolxx' }, watcher),
+  )
+  expect(await database.query('SELECT COUNT(*) AS n FROM attempts')).toEqual([{ n: 3 }])
+  expect(inserted(changes, 'images')).toHaveLength(1)
+  expect(inserted(changes, 'backup_objects')).toHaveLength(1)
+  expect((await contentsOf(database)).rows).toEqual(before.rows)
+  await registry.close()
+  await database.remove()
+})
+
+describe('the schema', () => {
+  const openDry = (settings: DatabaseSettings, anySchema = false) =>
+    openRegistry(settings, {
+      dryRun: { onChange: () => {}, anySchema },
+      onCreated: () => expect.unreachable('nothing is created'),
+    })
+  const pendingIn = async (settings: DatabaseSettings, unlock = false) => {
+    const registry = await openDry(settings, true)
+    return migrateDatabase(registry, { unlock }).finally(() => registry.close())
+  }
+  const settingsOf = ({ uri }: TestDatabase) => parseDatabaseUri(uri, 'the test')
+
+  test('of MariaDB: what is pending is told, nothing run, a lock neither taken nor freed', async () => {
+    const database = await newMariadb()
+    const settings = settingsOf(database)
+    expect(await pendingIn(settings)).toHaveLength(8)
+    expect(await database.query('SHOW TABLES')).toEqual([])
+    const registry = await openRegistry(settings)
+    await migrateDatabase(registry, { unlock: false })
+    await registry.close()
+    expect(await pendingIn(settings)).toEqual([])
+    await database.query('DROP TABLE tag_mappings')
+    await database.query("DELETE FROM vdc_manage_migrations WHERE name >= '007'")
+    const before = await database.query('SHOW TABLES')
+    expect(await pendingIn(settings)).toEqual(['007_tags'])
+    await database.query('UPDATE vdc_manage_migrations_lock SET is_locked = 1')
+    await expect(pendingIn(settings)).rejects.toMatchObject({ code: 'MIGRATION_LOCKED' })
+    expect(await pendingIn(settings, true)).toEqual(['007_tags'])
+    expect(await database.query('SELECT is_locked FROM vdc_manage_migrations_lock')).toEqual([{ is_locked: 1 }])
+    expect(await database.query('SHOW TABLES')).toEqual(before)
+    await database.remove()
+  })
+
+  test('of an SQLite file that is not there: it is not made', async () => {
+    const path = at('none', 'deep', 'registry.sqlite')
+    const settings: DatabaseSettings = { engine: 'sqlite', path, embedded: true }
+    const registry = await openDry(settings)
+    expect(await changesOf(registry, (dry) => addAccount(dry, { uuid: 'new' }))).toMatchObject([
+      { action: 'insert', table: 'accounts', id: 'a-new' },
+    ])
+    expect(await listAccounts(registry, { deleted: true })).toHaveLength(2)
+    await registry.close()
+    expect(await pendingIn(settings)).toHaveLength(8)
+    expect(readdirSync(folder.path)).not.toContain('none')
+    // What could not be made is refused as ever.
+    await expect(openDry({ ...settings, embedded: false })).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' })
+    const below = join(at('images', 'disk.qcow2'), 'registry.sqlite')
+    for (const embedded of [true, false])
+      await expect(openDry({ engine: 'sqlite', path: below, embedded })).rejects.toMatchObject({
+        code: 'DATABASE_UNREACHABLE',
+      })
+  })
+
+  test('of an SQLite file of an older release: it is left, and refused', async () => {
+    const database = newSqlite()
+    const settings = settingsOf(database)
+    await (await openRegistry(settings)).close()
+    await database.query('DROP TABLE tag_mappings')
+    await database.query("DELETE FROM vdc_manage_migrations WHERE name IN ('007_tags', '008_system_accounts')")
+    await database.query('PRAGMA user_version = 6')
+    const before = await contentsOfFile(database)
+    await expect(openDry(settings)).rejects.toMatchObject({
+      code: 'SCHEMA_MISSING',
+      message: expect.stringContaining('(schema 6, needed is 8)'),
+      hint: 'Run: vdc-manage db migrate',
+    })
+    expect(await pendingIn(settings)).toEqual(['007_tags'])
+    expect(await contentsOfFile(database)).toEqual(before)
+    await database.remove()
+  })
+
+  const contentsOfFile = async (database: TestDatabase) => [
+    await database.query('SELECT * FROM sqlite_master ORDER BY name'),
+    await database.query('SELECT * FROM vdc_manage_migrations'),
+    await database.query('PRAGMA user_version'),
+  ]
+})
+
+test('of a conversion: the file is told and not made; what would be refused is', async () => {
+  const path = at('convert', 'disk.qcow2')
+  const out = at('convert', 'out.vdi')
+  const files = filesBelow(folder.path)
+  const tryIt = (request: object) => tryConvertFile({ path, out, to: 'vdi', ...request }, watcher, () => {})
+  expect(await tryIt({})).toEqual({ action: 'create', path: out, file_format: 'vdi' })
+  await expect(tryIt({ file_format: 'raw' })).rejects.toMatchObject({ code: 'FILE_REFUSED' })
+  await expect(tryIt({ compress: true })).rejects.toMatchObject({ code: 'VALUE_REFUSED' })
+  await expect(tryIt({ out: path, to: 'qcow2' })).rejects.toMatchObject({ code: 'FILE_EXISTS' })
+  await expect(tryIt({ out: at('nowhere', 'out.vdi') })).rejects.toMatchObject({ code: 'FILE_NOT_WRITTEN' })
+  expect(filesBelow(folder.path)).toEqual(files)
+  await convertFile({ path, out, to: 'vdi' }, watcher, () => {})
+  await expect(tryIt({})).rejects.toMatchObject({ code: 'FILE_EXISTS' })
+})
