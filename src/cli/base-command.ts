@@ -1,6 +1,7 @@
 import { Command, Flags, type Interfaces } from '@oclif/core'
 import { asVdcError, type ErrorCode, VdcError } from '../errors.ts'
 import type { Interruption } from '../interruption.ts'
+import type { Change } from '../registry/dry-run.ts'
 import type { Registry, Watcher } from '../registry/registry.ts'
 import { Answer } from './answers/answer.ts'
 import type { Column } from './answers/columns.ts'
@@ -52,6 +53,11 @@ export abstract class BaseCommand extends Command {
   #answer: Answer | undefined
   #storedId: string | undefined
   #interruption: Interruption | undefined
+  /** Nothing is written; what would be is told at the end. */
+  protected isDryRun = false
+  readonly #changes: Change[] = []
+  /** Whether the command is about the schema itself, so that one that is not up to date is no error. */
+  protected readonly worksOnAnySchema: boolean = false
 
   protected get debugging(): boolean {
     return isDebugging(this.argv)
@@ -64,9 +70,16 @@ export abstract class BaseCommand extends Command {
   /** Opens the registry for `work`, and closes it whatever happens; in a shell it stays open. */
   protected async withRegistry<T>(work: (registry: Registry) => Promise<T>): Promise<T> {
     debugging.on = this.debugging
+    const dryRun = this.isDryRun ? { onChange: (change: Change) => void this.#changes.push(change) } : undefined
     const shared = sharedRegistry()
-    if (shared !== undefined) return work(await shared.get())
-    const registry = await openConfigured(this.config, this.#interruption)
+    if (shared !== undefined) {
+      const registry = await shared.get()
+      if (dryRun === undefined) return work(registry)
+      const { withDryRun } = await import('../registry/dry-run.ts')
+      return work(withDryRun(registry, dryRun.onChange))
+    }
+    const anySchema = this.worksOnAnySchema
+    const registry = await openConfigured(this.config, this.#interruption, dryRun && { ...dryRun, anySchema })
     try {
       return await work(registry)
     } finally {
@@ -106,6 +119,7 @@ export abstract class BaseCommand extends Command {
 
   /** Prints the id of what was just stored, alone on its line, after the commit; the whole thing where a format is asked for. */
   protected async printId(id: string): Promise<void> {
+    if (this.isDryRun) return
     this.#storedId = id
     this.answer.storedId = id
     if (!this.answer.isAskedFor && !(await writeOut(`${id}\n`, id))) throw outputClosed()
@@ -184,7 +198,7 @@ export abstract class BaseCommand extends Command {
    * @param given the options of the command.
    */
   protected async noteNoChange(given: object): Promise<void> {
-    const own = Object.keys(this.ctor.flags)
+    const own = Object.keys(this.ctor.flags).filter((name) => name !== 'dry-run')
     if (Object.entries(given).some(([name, value]) => own.includes(name) && value !== undefined)) return
     await writeNote('Nothing is given that is to be changed')
   }
@@ -217,7 +231,7 @@ export abstract class BaseCommand extends Command {
     work: (id: string) => Promise<T>,
     options: { shows?: boolean } = {},
   ): Promise<T | undefined> {
-    const isAnswer = options.shows || this.answer.isAskedFor
+    const isAnswer = options.shows || (this.answer.isAskedFor && !this.isDryRun)
     let last: T | undefined
     for await (const result of this.eachOf(words, work)) {
       last = result
@@ -254,6 +268,22 @@ export abstract class BaseCommand extends Command {
     if (count === 0) await writeNote('There are no ids on stdin: nothing is done')
   }
 
+  /** Notes in a dry run what would be done besides writing rows. */
+  protected wouldDo(change: Change): void {
+    this.#changes.push(change)
+  }
+
+  async #tellChanges(): Promise<void> {
+    const { CHANGE_COLUMNS, toldChange } = await import('./columns/change.ts')
+    // The history follows from the rest, and a person would not see that for it.
+    const isHidden = (change: Change) =>
+      this.answer.format === 'table' && 'table' in change && change.table === 'histories'
+    const shown = this.#changes.filter((change) => !isHidden(change))
+    const hidden = this.#changes.length - shown.length
+    await this.answer.list(Promise.resolve(shown.map(toldChange)), CHANGE_COLUMNS)
+    await writeNote(`Nothing is written${hidden > 0 ? `, nor ${hidden} rows of history` : ''}: this is a dry run`)
+  }
+
   /** Of what results the answer is (`RESULTS`). */
   protected resultId(_given: object): string {
     return this.ctor.id
@@ -267,7 +297,8 @@ export abstract class BaseCommand extends Command {
   >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
     const parsed = await super.parse(options, argv)
     const wanted = answerOptions(parsed.flags)
-    const result = this.resultId(parsed.flags)
+    this.isDryRun = (parsed.flags as { 'dry-run'?: boolean })['dry-run'] === true
+    const result = this.isDryRun ? 'dry run' : this.resultId(parsed.flags)
     if (wanted.columns !== undefined) await requireKeys(result, wanted.columns)
     this.#answer = new Answer(wanted, () => topKeysOf(result))
     return parsed
@@ -281,7 +312,8 @@ export abstract class BaseCommand extends Command {
     try {
       await this.init()
       result = asksForColumns(this.argv) ? await listKeys(this.resultId({})) : await this.run()
-      if (result !== undefined && this.#answer?.isAskedFor && !this.#answer.isBegun)
+      if (this.isDryRun) await this.#tellChanges()
+      else if (result !== undefined && this.#answer?.isAskedFor && !this.#answer.isBegun)
         await this.printThing(result as object)
     } catch (error) {
       if (this.#storedId !== undefined) await writeNote(`Stored: ${this.#storedId}`)

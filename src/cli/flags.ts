@@ -40,6 +40,8 @@ export const at = () =>
     'TIME',
     'Show it as it was at the end of a day or minute, or at a second: 2026-11-24, "2026-11-24 09:30" or ISO 8601 with a zone; UTC without one.',
   )
+export const dryRun = () =>
+  Flags.boolean({ char: 'n', summary: 'Show what would be written, as rows, and write nothing.' })
 export const force = (summary: string) => Flags.boolean({ summary })
 export const ignoreMissing = (what: string) =>
   Flags.boolean({ summary: `${what} that is deleted already or never was is no error.` })

@@ -1,6 +1,6 @@
 import type { Config } from '@oclif/core'
 import { Interruption } from '../interruption.ts'
-import type { Registry } from '../registry/registry.ts'
+import type { DryRunOptions, Registry } from '../registry/registry.ts'
 import { writeNote } from './output.ts'
 import { warningText } from './report-error.ts'
 
@@ -11,14 +11,20 @@ export const debugging = { on: false }
  * Opens the registry that the environment names.
  *
  * @param interruption what ends the statements that run there, if anything does.
+ * @param dryRun given, nothing is written.
  */
-export async function openConfigured(config: Config, interruption?: Interruption): Promise<Registry> {
+export async function openConfigured(
+  config: Config,
+  interruption?: Interruption,
+  dryRun?: DryRunOptions,
+): Promise<Registry> {
   const { describeDatabase, loadDatabaseSettings, loadServiceTypes } = await import('../config.ts')
   const settings = loadDatabaseSettings(process.env, config.dataDir)
   if (debugging.on) await writeNote(`database: ${describeDatabase(settings)}`)
   const { openRegistry } = await import('../registry/registry.ts')
   return openRegistry(settings, {
     interruption,
+    dryRun,
     serviceTypes: loadServiceTypes(process.env),
     onWarning: (text) => void writeNote(warningText(text)),
     onCreated: (path) => {

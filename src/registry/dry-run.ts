@@ -30,8 +30,14 @@ export interface FileChange {
   file_format: string
 }
 
+/** A step of the schema that would be made. */
+interface MigrationChange {
+  action: 'migrate'
+  id: string
+}
+
 /** One thing that would be done. */
-export type Change = RowChange | FileChange
+export type Change = RowChange | FileChange | MigrationChange
 
 /**
  * The same registry, on which nothing is written: all is checked and done as

@@ -39,7 +39,7 @@ export interface RegistryOptions {
 }
 
 /** How a registry is opened for a dry run. */
-interface DryRunOptions {
+export interface DryRunOptions {
   onChange: (change: Change) => void
   /** For what is about the schema itself: an SQLite file that lacks migrations is opened as it is, not refused. */
   anySchema?: boolean

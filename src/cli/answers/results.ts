@@ -24,6 +24,7 @@ const file = async () => (await import('../../registry/results/file.ts')).fileRe
 
 /** Answers by the ids of the commands. */
 export const RESULTS: Readonly<Record<string, Result>> = {
+  'dry run': list(async () => (await import('../../registry/results/change.ts')).change),
   'account:add': thing(account),
   'account:del': thing(account),
   'account:list': list(account),

@@ -52,7 +52,10 @@ function cellWriter(
   }
   return {
     write: async (row) => {
-      names ??= Object.keys(row)
+      if (names === undefined) {
+        const known = await keys()
+        names = known.length > 0 ? known : Object.keys(row)
+      }
       return (await begin()) && writeOut(line(plainCells(row, names)), storedId)
     },
     end: async () => {

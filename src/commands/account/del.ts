@@ -13,7 +13,10 @@ export default class AccountDel extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Account; with or without a-.') }
-  static override flags = { force: flags.force('Also while it owns images; they stay as they are.') }
+  static override flags = {
+    force: flags.force('Also while it owns images; they stay as they are.'),
+    'dry-run': flags.dryRun(),
+  }
 
   async run() {
     const { args, flags: given } = await this.parse(AccountDel)

@@ -17,6 +17,7 @@ export default class AccountModify extends BaseCommand {
     description: flags.description(),
     enable: Flags.boolean({ summary: 'Let it own images again.', exclusive: ['disable'] }),
     disable: Flags.boolean({ summary: 'Keep it from owning anything new.' }),
+    'dry-run': flags.dryRun(),
   }
 
   async run() {

@@ -17,7 +17,7 @@ export default class BackupObjectAdd extends BaseCommand {
     '<%= config.bin %> backupobject add --display-name lucid --storage-id bkst-local --object-key lucid.raw.gz --container-format gz --size 359940 --allocation-size 149084 --checksum 1f841b195e0fdfd4342709f77325ce29',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
-  static override flags = newObject
+  static override flags = { ...newObject, 'dry-run': flags.dryRun() }
 
   async run() {
     const { flags: given } = await this.parse(BackupObjectAdd)

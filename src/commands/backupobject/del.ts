@@ -13,7 +13,10 @@ export default class BackupObjectDel extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Backup object; with or without bo-.') }
-  static override flags = { force: flags.force('Also while images use it; they can not boot then.') }
+  static override flags = {
+    force: flags.force('Also while images use it; they can not boot then.'),
+    'dry-run': flags.dryRun(),
+  }
 
   async run() {
     const { args, flags: given } = await this.parse(BackupObjectDel)

@@ -13,7 +13,7 @@ export default class BackupObjectModify extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Backup object; with or without bo-.') }
-  static override flags = objectChanges
+  static override flags = { ...objectChanges, 'dry-run': flags.dryRun() }
 
   async run() {
     const { args, flags: given } = await this.parse(BackupObjectModify)

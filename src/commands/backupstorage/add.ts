@@ -10,7 +10,7 @@ export default class BackupStorageAdd extends BaseCommand {
     'bkst=$(<%= config.bin %> backupstorage add --display-name nfs --base-uri file:///srv/nfs/ --storage-type local) && <%= config.bin %> backupobject add --from-file /srv/nfs/lucid.raw --storage-id "$bkst"',
   ]
   static override exits = [0, 1, 2, 3, 5, 6, 7]
-  static override flags = newStorage
+  static override flags = { ...newStorage, 'dry-run': flags.dryRun() }
 
   async run() {
     const { flags: given } = await this.parse(BackupStorageAdd)

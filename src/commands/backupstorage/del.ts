@@ -13,7 +13,10 @@ export default class BackupStorageDel extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Backup storage; with or without bkst-.') }
-  static override flags = { force: flags.force('Also while backup objects are in it; nobody finds them then.') }
+  static override flags = {
+    force: flags.force('Also while backup objects are in it; nobody finds them then.'),
+    'dry-run': flags.dryRun(),
+  }
 
   async run() {
     const { args, flags: given } = await this.parse(BackupStorageDel)

@@ -12,7 +12,7 @@ export default class BackupStorageModify extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Backup storage; with or without bkst-.') }
-  static override flags = storageChanges
+  static override flags = { ...storageChanges, 'dry-run': flags.dryRun() }
 
   async run() {
     const { args, flags: given } = await this.parse(BackupStorageModify)

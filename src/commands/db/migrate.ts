@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
 import { migrateDatabase } from '../../registry/schema.ts'
 
 export default class DbMigrate extends BaseCommand {
@@ -13,11 +14,18 @@ export default class DbMigrate extends BaseCommand {
   static override exits = [0, 1, 2, 3, 5, 6, 7]
   static override flags = {
     unlock: Flags.boolean({ summary: 'First free the lock that a killed migration left.' }),
+    'dry-run': flags.dryRun(),
   }
 
+  protected override readonly worksOnAnySchema = true
+
   async run() {
-    const { flags } = await this.parse(DbMigrate)
-    const applied = await this.withRegistry((registry) => migrateDatabase(registry, { unlock: flags.unlock }))
+    const { flags: given } = await this.parse(DbMigrate)
+    const applied = await this.withRegistry((registry) => migrateDatabase(registry, { unlock: given.unlock }))
+    if (this.isDryRun) {
+      for (const id of applied) this.wouldDo({ action: 'migrate', id })
+      return
+    }
     await this.note(applied.length === 0 ? 'Nothing to migrate' : `Migrated: ${applied.join(', ')}`)
     return { applied }
   }

@@ -3,7 +3,7 @@ import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { fileExpectations } from '../../cli/image-flags.ts'
 import { printable } from '../../cli/printable.ts'
-import { convertFile } from '../../registry/image/convert-file.ts'
+import { convertFile, tryConvertFile } from '../../registry/image/convert-file.ts'
 import { FILE_FORMATS, TARGET_FORMATS } from '../../registry/values.ts'
 
 export default class ImageConvert extends BaseCommand {
@@ -24,12 +24,18 @@ export default class ImageConvert extends BaseCommand {
     compress: Flags.boolean({ summary: 'Compress it; goes with qcow2 and vmdk.' }),
     'file-format': flags.choice(FILE_FORMATS, 'Format that the source must have. Default: what it has.'),
     ...fileExpectations,
+    'dry-run': flags.dryRun(),
   }
 
   async run() {
     const { args, flags: given } = await this.parse(ImageConvert)
     const request = { ...args, ...flags.byColumn(given) }
-    const report = await this.watched((watcher) => convertFile(request, watcher, (text) => void this.noteWarning(text)))
+    const warn = (text: string) => void this.noteWarning(text)
+    if (this.isDryRun) {
+      this.wouldDo(await this.watched((watcher) => tryConvertFile(request, watcher, warn)))
+      return
+    }
+    const report = await this.watched((watcher) => convertFile(request, watcher, warn))
     // As ls does it: a name goes into a pipe as it is, and may not write upon a terminal.
     if (!this.answer.isAskedFor)
       await this.answer.text(`${process.stdout.isTTY ? printable(report.path) : report.path}\n`)

@@ -15,6 +15,7 @@ export default class ImageDel extends BaseCommand {
   static override args = { id: flags.someIds('Image; with or without wmi-.') }
   static override flags = {
     'ignore-missing': flags.ignoreMissing('An image'),
+    'dry-run': flags.dryRun(),
   }
 
   async run() {

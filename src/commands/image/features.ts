@@ -14,6 +14,7 @@ export default class ImageFeatures extends BaseCommand {
   static override flags = {
     virtio: Flags.boolean({ allowNo: true, summary: 'It has drivers for paravirtual disks and networks.' }),
     acpi: Flags.boolean({ allowNo: true, summary: 'It shuts down when the power button is pressed.' }),
+    'dry-run': flags.dryRun(),
   }
 
   async run() {

@@ -15,6 +15,7 @@ export default class ImageLabel extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { words: flags.words('Images, with or without wmi-; then name=value, or name- to remove it.') }
+  static override flags = { 'dry-run': flags.dryRun() }
   static override usage = 'image label ID... NAME=VALUE|NAME-...'
 
   async run() {

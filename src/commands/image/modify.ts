@@ -13,7 +13,7 @@ export default class ImageModify extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Image; with or without wmi-.') }
-  static override flags = imageChanges
+  static override flags = { ...imageChanges, 'dry-run': flags.dryRun() }
 
   async run() {
     const { args, flags: given } = await this.parse(ImageModify)

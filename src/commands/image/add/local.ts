@@ -29,6 +29,7 @@ export default class ImageAddLocal extends BaseCommand {
     checksum: checksum(),
     ...fileExpectations,
     convert: flags.choice(TARGET_FORMATS, 'Make a file in this format beside it, and register that instead.'),
+    'dry-run': flags.dryRun(),
   }
 
   async run() {
