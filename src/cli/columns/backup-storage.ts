@@ -4,8 +4,8 @@ import type { Column } from '../answers/columns.ts'
 /** What a list of backup storages shows. */
 export const STORAGE_COLUMNS: Column<StorageDetails>[] = [
   { name: 'id' },
-  { name: 'display_name', header: 'NAME', isText: true, rank: 3 },
-  { name: 'storage_type', header: 'TYPE', rank: 2 },
+  { name: 'display_name', header: 'NAME', isText: true, rank: 1 },
+  { name: 'storage_type', header: 'TYPE', rank: 3 },
   {
     name: 'deleted_at',
     header: 'STATE',
@@ -13,5 +13,5 @@ export const STORAGE_COLUMNS: Column<StorageDetails>[] = [
     rank: 4,
   },
   { name: 'node_id', header: 'NODE', isText: true, rank: 5 },
-  { name: 'base_uri', isText: true, rank: 1 },
+  { name: 'base_uri', isText: true, rank: 2 },
 ]

@@ -18,7 +18,8 @@ export const CHANGE_COLUMNS: Column<Told>[] = [
 /** A change with all keys that a change may have. */
 export function toldChange(change: Change): Told {
   const unset = { table: null, id: null, row: null, old: null, path: null, file_format: null }
-  return { action: change.action, ...unset, ...change }
+  const { action, ...rest } = change
+  return { action, ...unset, ...rest }
 }
 
 /** The columns of a new row that hold something; of a changed one what they were and become. */

@@ -1,0 +1,343 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse as parseYaml } from 'yaml'
+import { shell, vdcManage, vdcManageJson } from '../support/cli.ts'
+import { newDatabase, type TestDatabase } from '../support/databases.ts'
+import { makeImage, newFolder } from '../support/images.ts'
+import { startTerminal } from '../support/tmux.ts'
+
+/** What a stranger may write: it clears a screen, turns text around, and breaks lines, cells and quotes. */
+const HOSTILE = 'a"b,c\t\u001b[2J\u202Edesrever\u2066\u009b31m\\\nnext; yes'
+const WIDE = '日本語の名前'
+const EMOJI = '🚀👩‍🚀🫠 go'
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await newDatabase('sqlite')
+  const add = (id: string, name: string, description: string | null) =>
+    database.query(
+      `INSERT INTO backup_storages (uuid, display_name, storage_type, description, base_uri, created_at, updated_at)
+       VALUES (?, ?, 'local', ?, 'file:///srv/', '2026-11-24 09:30:00', '2026-11-24 09:30:00')`,
+      [id, name, description],
+    )
+  await add('hostile', HOSTILE, HOSTILE)
+  await add('wide', WIDE, 'yes')
+  await add('emoji', EMOJI, null)
+})
+afterAll(() => database.remove())
+
+const list = (...args: string[]) => vdcManage(['backupstorage', 'list', ...args], { database, reject: true })
+
+describe('formats', () => {
+  test('json and ndjson hold the same, and nothing in them can upset a terminal', async () => {
+    const rows = JSON.parse((await list('--json')).stdout)
+    expect(rows).toMatchObject([
+      { id: 'bkst-hostile', display_name: HOSTILE, description: HOSTILE, node_id: null },
+      { display_name: WIDE },
+      { display_name: EMOJI, description: null },
+    ])
+    expect((await list('--format', 'json')).stdout).toBe((await list('--json')).stdout)
+    const { stdout } = await list('--format=ndjson')
+    expect(
+      stdout
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line)),
+    ).toEqual(rows)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
+  })
+
+  test('yaml holds the same, also for readers of YAML 1.1', async () => {
+    const rows = JSON.parse((await list('--json')).stdout)
+    const { stdout } = await list('--format', 'yaml')
+    expect(parseYaml(stdout)).toEqual(rows)
+    expect(parseYaml(stdout, { version: '1.1' })).toEqual(rows)
+    expect(stdout).toContain('description: "yes"')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
+  })
+
+  test('csv quotes as RFC 4180 has it, and holds what is stored, byte for byte', async () => {
+    const { stdout } = await list('--format', 'csv', '-c', 'id,display_name,description')
+    expect(stdout).toBe(
+      [
+        'id,display_name,description\n',
+        `bkst-hostile,"${HOSTILE.replace('"', '""')}","${HOSTILE.replace('"', '""')}"\n`,
+        `bkst-wide,${WIDE},yes\n`,
+        `bkst-emoji,${EMOJI},\n`,
+      ].join(''),
+    )
+    expect((await list('--format', 'csv', '-c', 'id', '--no-header')).stdout).toBe(
+      'bkst-hostile\nbkst-wide\nbkst-emoji\n',
+    )
+  })
+
+  test('value is a row a line and cells apart by tabs, whatever they hold', async () => {
+    const { stdout } = await list('--format', 'value', '--columns', 'id,description,node_id')
+    const escaped = HOSTILE.replace('\\', '\\\\').replace('\n', '\\n').replace('\t', '\\t')
+    expect(stdout).toBe(`bkst-hostile\t${escaped}\t\nbkst-wide\tyes\t\nbkst-emoji\t\t\n`)
+  })
+
+  test('a table escapes what could upset a terminal, and is neither cut nor coloured in a pipe', async () => {
+    const { stdout, stderr } = await list()
+    const [header = '', ...rows] = stdout.split('\n')
+    expect(header.split(/ {2,}/)).toEqual(['ID', 'NAME', 'TYPE', 'STATE', 'NODE', 'BASE URI'])
+    const escaped = 'a"b,c\\t\\u001b[2J\\u202edesrever\\u2066\\u009b31m\\\\nnext; yes'
+    expect(rows[0]).toBe(`bkst-hostile  ${escaped}  local  available  -     file:///srv/`)
+    expect(stderr).toBe('')
+    const bare = (await list('--no-header')).stdout.split('\n')
+    expect(bare).toHaveLength(rows.length)
+    expect(bare[0]).toMatch(/^bkst-hostile /)
+  })
+
+  test('an empty list is an empty list in each format', async () => {
+    const empty = await newDatabase('sqlite')
+    const stdout = async (...args: string[]) =>
+      (await vdcManage(['backupobject', 'list', ...args], { database: empty, reject: true })).stdout
+    expect(await stdout('--json')).toBe('[]\n')
+    expect(await stdout('--format', 'yaml')).toBe('[]\n')
+    expect(await stdout('--format', 'ndjson')).toBe('')
+    expect(await stdout('--format', 'value')).toBe('')
+    expect(await stdout('--format', 'csv')).toMatch(/^id,account_id,.*\n$/)
+    expect(await stdout('--format', 'csv', '--no-header')).toBe('')
+    expect(await stdout()).toMatch(/^ID +NAME .*\n$/)
+    await empty.remove()
+  })
+
+  test('a number of 19 digits keeps all of them in each', async () => {
+    const largest = '9223372036854775807'
+    const args = `--display-name big --object-key big.raw --size ${largest} --checksum ${'0'.repeat(32)} --storage-id bkst-wide`
+    const id = (await shell(`vdc-manage backupobject add ${args}`, { database })).stdout.trim()
+    for (const [format, expected] of [
+      ['json', `"size": ${largest}`],
+      ['ndjson', `"size":${largest}`],
+      ['yaml', `size: ${largest}`],
+      ['csv', largest],
+      ['value', largest],
+    ] as const) {
+      const show = await vdcManage(['backupobject', 'show', id, '--format', format], { database, reject: true })
+      expect(show.stdout).toContain(expected)
+    }
+  })
+
+  test('of what is made, changed or deleted a format shows the whole thing, and without one stdout is as ever', async () => {
+    const run = (...args: string[]) => vdcManage(['account', ...args], { database, reject: true })
+    const made = JSON.parse((await run('add', '--description', 'x', '--format', 'ndjson')).stdout)
+    expect(made).toMatchObject({ id: expect.stringMatching(/^a-[a-z0-9]{8}$/), description: 'x' })
+    expect((await run('modify', made.id, '--description', 'y')).stdout).toBe('')
+    expect((await run('modify', made.id, '--disable', '--format', 'value', '-c', 'id,enabled')).stdout).toBe(
+      `${made.id}\tfalse\n`,
+    )
+    expect((await run('del', made.id, '-c', 'description')).stdout).toBe('description: y\n')
+  })
+})
+
+describe('columns', () => {
+  test('are shown in the order in which they are asked for, also nested ones', async () => {
+    expect((await list('-c', 'storage_type,id')).stdout.split('\n')[0]).toMatch(/^TYPE +ID$/)
+    expect(JSON.parse((await list('--json', '-c', 'storage_type,id')).stdout)[1]).toEqual({
+      storage_type: 'local',
+      id: 'bkst-wide',
+    })
+    const own = await newDatabase('sqlite')
+    const folder = newFolder()
+    const path = await makeImage(join(folder.path, 'disk.qcow2'))
+    const { stdout } = await vdcManage(
+      [
+        'image',
+        'add',
+        'local',
+        path,
+        '--account-id',
+        'a-shpoolxx',
+        '--format',
+        'value',
+        '-c',
+        'backup_object.uri,backup_object.labels.vdc-manage.virtual-size',
+      ],
+      { database: own, reject: true },
+    )
+    await own.remove()
+    expect(stdout).toBe(`file://${path}\t1073741824\n`)
+    folder.remove()
+  })
+
+  test('help lists them: the keys of the JSON', async () => {
+    const { stdout } = await list('--columns', 'help')
+    expect(stdout.split('\n').slice(0, -1)).toEqual(
+      Object.keys((await vdcManageJson(['backupstorage', 'list'], { database }))[0]),
+    )
+    const missingArgument = await vdcManage(['image', 'modify', '-c', 'help'], { database })
+    expect(missingArgument).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringContaining('backup_object.uri\n'),
+    })
+  })
+
+  test.each([
+    [['-c', 'id,bogus'], 3, 'There is no column bogus'],
+    [['-c', 'id,,node_id'], 3, 'must be names'],
+    [['--format', 'xml'], 3, 'must be one of: table, json, ndjson, csv, yaml, value'],
+    [['--quiet', '--format', 'csv'], 2, '--quiet and --format exclude each other'],
+    [['--quiet', '-c', 'id'], 2, '--quiet and --columns exclude each other'],
+    [['--no-header', '--format', 'yaml'], 2, '--no-header and --format yaml exclude each other'],
+    [['--relative', '--format', 'csv'], 2, '--relative and --format csv exclude each other'],
+  ])('%j is refused', async (args, code, message) => {
+    const run = await vdcManage(['backupstorage', 'list', ...args], { database })
+    expect(run).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(message) })
+  })
+})
+
+describe('errors', () => {
+  test.each([['--json'], ['--format=json'], ['--format=ndjson']])(
+    'are JSON under %s, also those of usage',
+    async (flag) => {
+      const unknown = await vdcManage(['image', 'show', 'wmi-nothere', flag], { database })
+      expect(unknown).toMatchObject({ code: 4, stderr: '' })
+      expect(JSON.parse(unknown.stdout).error).toMatchObject({ code: 'IMAGE_NOT_FOUND', exit: 4 })
+      const usage = await vdcManage(['image', 'show', '--bogus', ...flag.split('=')], { database })
+      expect(usage).toMatchObject({ code: 2, stderr: '' })
+      expect(JSON.parse(usage.stdout).error).toMatchObject({ code: 'USAGE', exit: 2 })
+    },
+  )
+
+  test('of one of several things stand among the answers', async () => {
+    const args = ['account', 'show', 'a-shpoolxx', 'a-nothere']
+    const json = await vdcManage([...args, '--json'], { database })
+    expect(json).toMatchObject({ code: 9, stderr: '' })
+    const failure = { id: 'a-nothere', error: { code: 'ACCOUNT_NOT_FOUND' } }
+    expect(JSON.parse(json.stdout)).toMatchObject([{ id: 'a-shpoolxx' }, failure])
+    const ndjson = await vdcManage([...args, '--format', 'ndjson'], { database })
+    expect(ndjson).toMatchObject({ code: 9, stderr: '' })
+    expect(
+      ndjson.stdout
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([{ id: 'a-shpoolxx' }, failure])
+    const csv = await vdcManage([...args, '--format', 'csv', '-c', 'id'], { database })
+    expect(csv).toMatchObject({
+      code: 9,
+      stdout: 'id\na-shpoolxx\n',
+      stderr: expect.stringContaining('Error: There is no account a-nothere'),
+    })
+  })
+})
+
+describe('on a terminal', () => {
+  test('a table fits: the least important columns go, texts are cut, and it says so', async () => {
+    const folder = newFolder()
+    const terminal = await startTerminal('sh', { database, home: folder.path, width: 60 })
+    await terminal.type('vdc-manage backupstorage list; echo "exit $?"')
+    await terminal.press('Enter')
+    const at60 = await terminal.until(/exit 0/)
+    expect(at60).toContain('ID            NAME                       TYPE   BASE URI')
+    expect(at60).toContain('bkst-wide     日本語の名前')
+    expect(at60).toContain('No room in 60 columns for STATE, NODE; --columns chooses what is shown')
+    expect(at60).toMatch(/bkst-hostile {2}a"b,c.*… {2}local {2}file:\/\/\/srv\//)
+    await terminal.resize(40)
+    await terminal.clear()
+    await terminal.type('vdc-manage backupstorage list; echo "exit $?"')
+    await terminal.press('Enter')
+    const at40 = await terminal.until(/exit 0/)
+    for (const line of at40.split('\n').filter((line) => line.startsWith('bkst-')))
+      expect(line.length).toBeLessThanOrEqual(40)
+    await terminal.close()
+    folder.remove()
+  })
+})
+
+describe('colours', () => {
+  const bold = '\u001b[1m'
+  test.each([
+    [{}, [], false],
+    [{ CLICOLOR_FORCE: '1' }, [], true],
+    [{ CLICOLOR_FORCE: '0' }, [], false],
+    [{ CLICOLOR_FORCE: '1', NO_COLOR: '1' }, [], false],
+    [{ CLICOLOR_FORCE: '1', NO_COLOR: '' }, [], true],
+    [{ CLICOLOR_FORCE: '1' }, ['--no-color'], false],
+  ])('of a pipe: %j %j', async (env, args, isColoured) => {
+    for (const words of [
+      ['account', 'list'],
+      ['account', 'list', '--help'],
+      ['account', 'list', '--bogus'],
+    ]) {
+      const { stdout, stderr } = await vdcManage([...words, ...args], { database, env })
+      expect((stdout + stderr).includes(bold)).toBe(isColoured)
+    }
+  })
+
+  test.each([
+    ['', true],
+    ['export NO_COLOR=1; ', false],
+    ['export TERM=dumb; ', false],
+    ['export CLICOLOR=0; ', false],
+  ])('of a terminal: %s', async (set, isColoured) => {
+    const run = await shell(`script -qec '${set}vdc-manage account list; vdc-manage account show a-no' /dev/null`, {
+      database,
+      env: { TERM: 'xterm' },
+    })
+    expect(run.stdout.includes(bold)).toBe(isColoured)
+    expect(run.stdout).toContain('a-shpoolxx')
+  })
+})
+
+describe('times', () => {
+  test('are ISO 8601 UTC, and in tables how long ago on request', async () => {
+    expect((await list('-c', 'created_at', '--no-header')).stdout).toContain('2026-11-24T09:30:00Z')
+    expect((await list('-c', 'created_at', '--no-header', '--relative')).stdout).toMatch(
+      /^(?:\d+ (?:second|minute|hour|day|week|month|year)s? ago\n)+$/,
+    )
+  })
+})
+
+describe('ids on stdin', () => {
+  test('- takes them from there, as they come, and what one command prints another takes', async () => {
+    const own = await newDatabase('sqlite')
+    const line = (text: string) => shell(`set -o pipefail; ${text}`, { database: own })
+    expect(
+      await line(
+        'for i in 1 2 3; do vdc-manage account add --uuid a-t$i; done | vdc-manage account modify - --description "made by us"',
+      ),
+    ).toMatchObject({ code: 0, stdout: '', stderr: '' })
+    const shown = await line(
+      "vdc-manage account list --quiet | grep a-t | vdc-manage account show - --json | jq -r '.[].description'",
+    )
+    expect(shown).toMatchObject({ code: 0, stdout: 'made by us\n'.repeat(3), stderr: '' })
+    expect(await line('printf "a-t1\\r\\n\\n  a-t2" | vdc-manage account del - a-nothere')).toMatchObject({
+      code: 9,
+      stderr: expect.stringContaining('There is no account a-nothere'),
+    })
+    expect((await line('vdc-manage account list -q')).stdout).toBe('a-00000000\na-shpoolxx\na-t3\n')
+    // One on stdin is still a list for a script.
+    expect(JSON.parse((await line('echo a-t3 | vdc-manage account show - --json')).stdout)).toMatchObject([
+      { id: 'a-t3' },
+    ])
+    await own.remove()
+  })
+
+  test('none is no error, and changes nothing', async () => {
+    for (const input of ['</dev/null', '<&-']) {
+      expect(await shell(`vdc-manage image del - ${input}`, { database })).toMatchObject({
+        code: 0,
+        stdout: '',
+        stderr: 'There are no ids on stdin: nothing is done\n',
+      })
+    }
+  })
+
+  test('where stdin is the script of a shell, or taken twice, it is refused', async () => {
+    const refused = await vdcManage(['-e'], { database, input: 'image show -\na-shpoolxx\n' })
+    expect(refused).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('- stands for ids on stdin, and that is the script'),
+    })
+    expect(await vdcManage(['account', 'show', '-', '-'], { database, input: 'a-shpoolxx\n' })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('is given twice'),
+    })
+  })
+})
