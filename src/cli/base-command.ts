@@ -97,6 +97,16 @@ export abstract class BaseCommand extends Command {
   }
 
   /**
+   * Prints how many there are, alone on its line.
+   *
+   * @returns what `--json` prints.
+   */
+  protected async printCount(n: number): Promise<{ count: number }> {
+    await this.printText(`${n}`)
+    return { count: n }
+  }
+
+  /**
    * Prints a list as a table or, as they come, its ids alone.
    *
    * @returns the rows, for `--json`.

@@ -1,7 +1,9 @@
 import { BaseCommand } from '../../cli/base-command.ts'
-import { list } from '../../cli/flags.ts'
+import { byColumn } from '../../cli/flags.ts'
+import { storageList } from '../../cli/storage-flags.ts'
 import type { Column } from '../../cli/table.ts'
-import { listStorages, type StorageDetails } from '../../registry/backup-storage/details.ts'
+import type { StorageDetails } from '../../registry/backup-storage/details.ts'
+import { countStorages, listStorages } from '../../registry/backup-storage/list.ts'
 
 const COLUMNS: Column<StorageDetails>[] = [
   { header: 'ID', cell: (storage) => storage.id },
@@ -14,18 +16,22 @@ const COLUMNS: Column<StorageDetails>[] = [
 
 export default class BackupStorageList extends BaseCommand {
   static override aliases = ['backupstorage:ls']
-  static override summary = 'List the backup storages, newest last.'
+  static override summary = 'List the backup storages, newest last or in another order.'
   static override examples = [
     '<%= config.bin %> backupstorage list',
     '<%= config.bin %> backupstorage list --json | jq -r \'.[] | "\\(.id) \\(.base_uri)"\'',
   ]
-  static override exits = [0, 1, 2, 3, 6, 7]
-  static override flags = list('backup storages')
+  static override description = 'What can be given several times means one of these values.'
+  static override exits = [0, 1, 2, 3, 4, 6, 7]
+  static override flags = storageList
 
   async run() {
     const { flags: given } = await this.parse(BackupStorageList)
-    return this.withRegistry((registry) =>
-      this.printList(listStorages(registry, { deleted: given.all }), { columns: COLUMNS, idsOnly: given.quiet }),
+    const request = byColumn(given)
+    return this.withRegistry(async (registry) =>
+      given.count
+        ? this.printCount(await countStorages(registry, request))
+        : this.printList(listStorages(registry, request), { columns: COLUMNS, idsOnly: given.quiet }),
     )
   }
 }

@@ -1,7 +1,9 @@
-import { findAccount, selectAccounts } from '../../db/accounts.ts'
+import { findAccount } from '../../db/accounts.ts'
+import { sumOfImages } from '../../db/image-list.ts'
 import type { AccountRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
+import { type Exact, exactInteger } from '../int64.ts'
 import type { Registry } from '../registry.ts'
 import { accountNotFound } from './find.ts'
 
@@ -15,21 +17,25 @@ export interface Account {
   deleted_at: string | null
 }
 
-/** Lists the accounts, oldest first; deleted ones only with `deleted`. */
-export async function listAccounts(registry: Registry, options: { deleted: boolean }): Promise<Account[]> {
-  return (await selectAccounts(registry.database.knex, options)).map(presentAccount)
+/** An account and what it has. */
+export interface AccountDetails extends Account {
+  /** The images that it owns and that aren't deleted. */
+  image_count: number
+  /** The bytes of these images' files as they lie in the storage; a file that several of them use counts once. */
+  image_bytes: Exact
 }
 
 /**
- * Finds one account, deleted or not.
+ * Finds one account, deleted or not, and counts what it has.
  *
  * @throws VdcError VALUE_REFUSED, ACCOUNT_NOT_FOUND.
  */
-export async function showAccount(registry: Registry, id: string): Promise<Account> {
+export async function showAccount(registry: Registry, id: string): Promise<AccountDetails> {
   const uuid = parseId('account', id)
   const row = await findAccount(registry.database.knex, uuid)
   if (row === undefined) throw accountNotFound(uuid)
-  return presentAccount(row)
+  const { images, bytes } = await sumOfImages(registry.database, canonicalId('account', uuid))
+  return { ...presentAccount(row), image_count: images, image_bytes: exactInteger(bytes) }
 }
 
 /** A row as people and scripts see it. */

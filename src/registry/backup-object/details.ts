@@ -1,4 +1,3 @@
-import { type ObjectListRow, streamBackupObjects } from '../../db/backup-objects.ts'
 import { findStorageByKey } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
 import { selectLabels } from '../../db/labels.ts'
@@ -41,24 +40,6 @@ export interface ObjectDetails {
   labels: Record<string, string>
 }
 
-/** A line of the list. */
-export type ObjectSummary = Pick<
-  ObjectDetails,
-  | 'id'
-  | 'account_id'
-  | 'display_name'
-  | 'state'
-  | 'service_type'
-  | 'backup_storage_id'
-  | 'uri'
-  | 'container_format'
-  | 'size'
-  | 'allocation_size'
-  | 'checksum'
-  | 'created_at'
-  | 'deleted_at'
->
-
 /**
  * Finds one object, deleted or not, with what belongs to it.
  *
@@ -75,11 +56,6 @@ export async function describeObject(db: Queryable, uuid: string): Promise<Objec
   const storage = await findStorageByKey(db, object.backup_storage_id)
   const labels = await selectLabels(db, [canonicalId('backupObject', uuid)])
   return presentObject(object, storage, labels)
-}
-
-/** Lists the objects, oldest first, as the database delivers them; deleted ones only with `deleted`. */
-export async function* listObjects(registry: Registry, options: { deleted: boolean }): AsyncGenerator<ObjectSummary> {
-  for await (const row of streamBackupObjects(registry.database, options)) yield summary(row)
 }
 
 /** An object's row and its storage's as people and scripts see them. */
@@ -116,24 +92,7 @@ export function presentObject(
   }
 }
 
-function stateOf(row: BackupObjectRow): string {
+/** The state that is shown of an object. */
+export function stateOf(row: BackupObjectRow): string {
   return isDeleted(row) && row.state !== 'purged' ? 'deleted' : row.state
-}
-
-function summary(row: ObjectListRow): ObjectSummary {
-  return {
-    id: canonicalId('backupObject', row.uuid),
-    account_id: row.account_id,
-    display_name: row.display_name,
-    state: stateOf(row),
-    service_type: row.service_type,
-    backup_storage_id: row.storage_uuid === null ? null : canonicalId('backupStorage', row.storage_uuid),
-    uri: row.base_uri === null ? null : row.base_uri + row.object_key,
-    container_format: row.container_format,
-    size: exactInteger(row.size),
-    allocation_size: exactInteger(row.allocation_size),
-    checksum: row.checksum,
-    created_at: isoTime(row.created_at),
-    deleted_at: isoTime(row.deleted_at),
-  }
 }
