@@ -12,7 +12,8 @@ export const anyOf = (helpValue: string, summary: string) =>
   Flags.string({ helpValue, multiple: true, multipleNonGreedy: true, summary })
 
 /** As `anyOf`, with the values that are known. */
-export const anyKnown = (known: readonly string[], summary: string) => anyOf(known.join('|'), summary)
+export const anyKnown = (helpValue: string, known: readonly string[], summary: string) =>
+  anyOf(helpValue, `${summary}: ${known.join(', ')}.`)
 
 /** A pattern for a text. */
 export const pattern = (what: string) =>
@@ -21,16 +22,20 @@ export const pattern = (what: string) =>
 /** A checksum of an object. */
 export const checksum = (summary: string) => anyOf('HEX', summary)
 
-/** How a list is shown. */
-export const quiet = flags.quiet
-
-/** Which rows every list can be asked for, and which part of them. */
-export const common = (what: string, id: string) => ({
+/**
+ * Which rows every list can be asked for, and which part of them.
+ *
+ * @param id form of an id.
+ */
+export const common = (what: string, id: string, shortKeys: readonly string[]) => ({
   'created-after': flags.text('TIME', 'Only made then or later: 2026-11-24, "2026-11-24 09:30", or 7d for days ago.'),
   'created-before': flags.text('TIME', 'Only made before then; also 90s, 30min, 12h or 2w ago.'),
   all: flags.deleted(what),
   deleted: Flags.boolean({ exclusive: ['all'], summary: `Show deleted ${what} only.` }),
-  sort: flags.text('KEYS', 'Order, such as created:desc,name. Keys are those of --json. Default: oldest first.'),
+  sort: flags.text(
+    'KEYS',
+    `Order, such as created:desc,id: keys of --json, or in short ${shortKeys.join(', ')}. Default: oldest first.`,
+  ),
   limit: flags.text('NUMBER', 'Show so many at most.'),
   after: flags.text(id, 'Go on behind this one, in the same order.'),
   count: Flags.boolean({ exclusive: ['quiet', 'sort', 'limit', 'after'], summary: 'Print only how many there are.' }),

@@ -58,13 +58,13 @@ export const objectChanges = {
 
 /** Which backup objects a list holds, and how it is shown; what may be given several times means one of these. */
 export const objectList = {
-  quiet: list.quiet(),
+  quiet: flags.quiet(),
   'account-id': list.anyOf('a-ID', 'Only what this account owns.'),
   name: list.pattern('a name'),
-  state: list.anyKnown(values.OBJECT_STATES, 'Only in this state.'),
-  'container-format': list.anyKnown(values.CONTAINER_FORMATS, 'Only packed so.'),
+  state: list.anyKnown('STATE', values.OBJECT_STATES, 'Only in this state'),
+  'container-format': list.anyKnown('FORMAT', values.CONTAINER_FORMATS, 'Only packed so'),
   'service-type': list.anyOf('NAME', 'Only of this service type.'),
   'storage-id': list.anyOf('bkst-ID', 'Only what lies in this storage.'),
   checksum: list.checksum('Only with this MD5 or SHA-256.'),
-  ...list.common('backup objects', 'bo-ID'),
+  ...list.common('backup objects', 'bo-ID', ['name', 'account', 'created', 'updated', 'deleted']),
 }

@@ -35,9 +35,9 @@ export const storageChanges = {
 
 /** Which backup storages a list holds, and how it is shown; what may be given several times means one of these. */
 export const storageList = {
-  quiet: list.quiet(),
+  quiet: flags.quiet(),
   name: list.pattern('a name'),
-  'storage-type': list.anyKnown(values.STORAGE_TYPES, 'Only reached so.'),
+  'storage-type': list.anyKnown('TYPE', values.STORAGE_TYPES, 'Only reached so'),
   'node-id': list.anyOf('ID', 'Only served by this agent.'),
-  ...list.common('backup storages', 'bkst-ID'),
+  ...list.common('backup storages', 'bkst-ID', ['name', 'created', 'updated', 'deleted']),
 }

@@ -154,7 +154,7 @@ export async function sumOfImages(database: Database, accountId: string): Promis
 function imagesWithObjects(database: Database, virtualSizeLabel: string): Knex.QueryBuilder {
   const query = database.knex('images as i')
   joinObject(database, query)
-  const { raw } = database.knex
+  const raw = database.knex.raw.bind(database.knex)
   return query
     .leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id')
     .leftJoin('resource_labels as v', (join) =>
