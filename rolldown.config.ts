@@ -37,9 +37,9 @@ const widths = createRequire(import.meta.url).resolve('string-width')
 /** What nearly every command needs, in one chunk: Node takes a millisecond for each. */
 const TOGETHER = [
   /\/node_modules\/zod\//,
-  /\/src\/registry\/(?:values|validate|texts|storable|service-types|uri)\.ts$/,
+  /\/src\/registry\/(?:values|validate|texts|checksum|storable|service-types|uri)\.ts$/,
   /\/src\/registry\/image\/(?:attributes|expectations)\.ts$/,
-  /\/src\/cli\/(?:image-)?flags\.ts$/,
+  /\/src\/cli\/(?:image-|list-)?flags\.ts$/,
   /\/src\/disk\/file-formats\.ts$/,
 ]
 /** And what looks at a file needs; hash-ring.ts is for the threads as well, which need nothing else. */

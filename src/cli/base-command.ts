@@ -126,6 +126,13 @@ export abstract class BaseCommand extends Command {
   }
 
   /**
+   * Answers with how many there are, alone on its line.
+   */
+  protected async printCount(count: number): Promise<{ count: number }> {
+    return this.printThing({ count }, `${count}`)
+  }
+
+  /**
    * Prints a list in whatever format is asked for, else as a table.
    *
    * @returns the rows, but for those that were written as they came.
@@ -297,8 +304,9 @@ export abstract class BaseCommand extends Command {
   >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
     const parsed = await super.parse(options, argv)
     const wanted = answerOptions(parsed.flags)
+    const isCounting = (parsed.flags as { count?: boolean }).count === true
     this.isDryRun = (parsed.flags as { 'dry-run'?: boolean })['dry-run'] === true
-    const result = this.isDryRun ? 'dry run' : this.resultId(parsed.flags)
+    const result = this.isDryRun ? 'dry run' : isCounting ? 'count' : this.resultId(parsed.flags)
     if (wanted.columns !== undefined) await requireKeys(result, wanted.columns)
     this.#answer = new Answer(wanted, () => topKeysOf(result))
     return parsed

@@ -53,9 +53,6 @@ export const label = () =>
     summary: 'Only images with this label; given several times, with all of them.',
   })
 
-/** Which rows a list holds, and how it is shown. */
-export const list = (what: string) => ({ quiet: quiet(), all: deleted(what) })
-
 /** One id that must be there. */
 export const oneId = (description: string) => Args.string({ description, required: true, ignoreStdin: true })
 

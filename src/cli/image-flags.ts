@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import * as values from '../registry/values.ts'
 import * as flags from './flags.ts'
+import * as list from './list-flags.ts'
 
 /** Flags for the attributes of an image that can be given and changed. */
 const attributes = {
@@ -58,11 +59,21 @@ export const imageChanges = {
   uuid: flags.sameUuid('wmi-'),
 }
 
-/** Which images a list holds, and how it is shown. */
+/** Which images a list holds, and how it is shown; what may be given several times means one of these, labels all of them. */
 export const imageList = {
   quiet: flags.quiet(),
   'account-id': flags.accountId('Only what this account can use.'),
   owned: Flags.boolean({ dependsOn: ['account-id'], summary: 'Only what the account owns, in whatever state.' }),
+  name: list.pattern('a name'),
+  state: list.anyKnown('STATE', values.IMAGE_STATES, 'Only in this state'),
+  arch: list.anyKnown('ARCH', values.ARCHES, 'Only for this architecture'),
+  'os-type': list.anyKnown('OS', values.OS_TYPES, 'Only with this operating system'),
+  'file-format': list.anyKnown('FORMAT', values.FILE_FORMATS, 'Only in this format'),
+  'service-type': list.anyOf('NAME', 'Only of this service type.'),
+  public: Flags.boolean({ allowNo: true, summary: 'Only what every account is let use.' }),
   label: flags.label(),
-  all: flags.deleted('images'),
+  parent: list.anyOf('wmi-ID', 'Only what was made from this image.'),
+  'storage-id': list.anyOf('bkst-ID', 'Only what lies in this storage.'),
+  checksum: list.checksum('Only what has this MD5 or SHA-256.'),
+  ...list.common('images', 'wmi-ID', ['name', 'account', 'size', 'created', 'updated', 'deleted']),
 }

@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import * as values from '../registry/values.ts'
 import * as flags from './flags.ts'
+import * as list from './list-flags.ts'
 
 const bytes = (summary: string) => flags.text('BYTES', summary)
 
@@ -53,4 +54,17 @@ export const objectChanges = {
   description: flags.description(),
   'service-type': flags.text('NAME', 'Service type.'),
   uuid: flags.sameUuid('bo-'),
+}
+
+/** Which backup objects a list holds, and how it is shown; what may be given several times means one of these. */
+export const objectList = {
+  quiet: flags.quiet(),
+  'account-id': list.anyOf('a-ID', 'Only what this account owns.'),
+  name: list.pattern('a name'),
+  state: list.anyKnown('STATE', values.OBJECT_STATES, 'Only in this state'),
+  'container-format': list.anyKnown('FORMAT', values.CONTAINER_FORMATS, 'Only packed so'),
+  'service-type': list.anyOf('NAME', 'Only of this service type.'),
+  'storage-id': list.anyOf('bkst-ID', 'Only what lies in this storage.'),
+  checksum: list.checksum('Only with this MD5 or SHA-256.'),
+  ...list.common('backup objects', 'bo-ID', ['name', 'account', 'created', 'updated', 'deleted']),
 }

@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import * as values from '../registry/values.ts'
 import * as flags from './flags.ts'
+import * as list from './list-flags.ts'
 
 const TYPE = 'How the agents reach it.'
 const displayName = { helpValue: 'TEXT', summary: 'Name for people.' }
@@ -30,4 +31,13 @@ export const storageChanges = {
   'storage-type': flags.choice(values.STORAGE_TYPES, TYPE),
   ...optional,
   uuid: flags.sameUuid('bkst-'),
+}
+
+/** Which backup storages a list holds, and how it is shown; what may be given several times means one of these. */
+export const storageList = {
+  quiet: flags.quiet(),
+  name: list.pattern('a name'),
+  'storage-type': list.anyKnown('TYPE', values.STORAGE_TYPES, 'Only reached so'),
+  'node-id': list.anyOf('ID', 'Only served by this agent.'),
+  ...list.common('backup storages', 'bkst-ID', ['name', 'created', 'updated', 'deleted']),
 }

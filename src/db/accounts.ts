@@ -26,9 +26,3 @@ export async function insertAccount(db: Queryable, row: NewRow<AccountRow>): Pro
 export async function updateAccount(db: Queryable, id: number, changes: Partial<AccountRow>): Promise<void> {
   await updateRow(db, 'accounts', id, changes)
 }
-
-/** The accounts, oldest first; deleted ones only with `deleted`. */
-export async function selectAccounts(db: Queryable, options: { deleted: boolean }): Promise<AccountRow[]> {
-  const query = db<AccountRow>('accounts').select('*').orderBy('id')
-  return options.deleted ? query : query.whereNull('deleted_at')
-}

@@ -1,4 +1,4 @@
-import { type Database, type Queryable, streamRows } from './database.ts'
+import type { Queryable } from './database.ts'
 import { type Lock, locked } from './locks.ts'
 import type { BackupObjectRow, NewRow } from './rows.ts'
 import { insertRow, updateRow } from './writes.ts'
@@ -54,21 +54,4 @@ export async function insertBackupObject(db: Queryable, row: NewRow<BackupObject
 
 export async function updateBackupObject(db: Queryable, id: number, changes: Partial<BackupObjectRow>): Promise<void> {
   await updateRow(db, 'backup_objects', id, changes)
-}
-
-/** A line of a list: an object and the uuid and base URI of its storage, which may be gone. */
-export type ObjectListRow = BackupObjectRow & { storage_uuid: string | null; base_uri: string | null }
-
-/** Streams the objects, oldest first, as the database delivers them; deleted ones only with `deleted`. */
-export async function* streamBackupObjects(
-  database: Database,
-  options: { deleted: boolean },
-): AsyncGenerator<ObjectListRow> {
-  const query = database
-    .knex('backup_objects as o')
-    .leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id')
-    .select('o.*', 's.uuid as storage_uuid', 's.base_uri')
-    .orderBy('o.id')
-  if (!options.deleted) query.whereNull('o.deleted_at').whereNotIn('o.state', ['deleted', 'purged'])
-  yield* streamRows<ObjectListRow>(database, query)
 }

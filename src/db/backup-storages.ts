@@ -1,4 +1,4 @@
-import { type Database, type Queryable, streamRows } from './database.ts'
+import type { Queryable } from './database.ts'
 import { type Lock, locked } from './locks.ts'
 import type { BackupStorageRow, NewRow } from './rows.ts'
 import { insertRow, updateRow } from './writes.ts'
@@ -16,6 +16,12 @@ export async function findStorage(
   const rows: BackupStorageRow[] = await locked(query, options.lock)
   const exact = rows.filter((row) => row.uuid === uuid)
   return exact.find((row) => row.deleted_at === null) ?? exact[0]
+}
+
+/** The integer ids of all storages, deleted or not, that have exactly this uuid. */
+export async function selectStorageKeys(db: Queryable, uuid: string): Promise<number[]> {
+  const rows: BackupStorageRow[] = await db<BackupStorageRow>('backup_storages').where({ uuid }).orderBy('id')
+  return rows.filter((row) => row.uuid === uuid).map((row) => row.id)
 }
 
 /** As `findStorage`, but none that is deleted. */
@@ -63,14 +69,4 @@ export async function insertStorage(db: Queryable, row: NewRow<BackupStorageRow>
 
 export async function updateStorage(db: Queryable, id: number, changes: Partial<BackupStorageRow>): Promise<void> {
   await updateRow(db, 'backup_storages', id, changes)
-}
-
-/** Streams the storages, oldest first, as the database delivers them; deleted ones only with `deleted`. */
-export async function* streamStorages(
-  database: Database,
-  options: { deleted: boolean },
-): AsyncGenerator<BackupStorageRow> {
-  const query = database.knex('backup_storages').select('*').orderBy('id')
-  if (!options.deleted) query.whereNull('deleted_at')
-  yield* streamRows<BackupStorageRow>(database, query)
 }

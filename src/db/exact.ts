@@ -2,9 +2,20 @@ import type { Knex } from 'knex'
 import type { Database } from './database.ts'
 
 /**
- * A column for comparisons that tell case and trailing blanks apart, which the
- * collation does not. No index serves it: compare the plain column as well.
+ * A column, or an expression of text, for comparisons that tell case and trailing
+ * blanks apart, which the collation does not, and for an order by the bytes of
+ * UTF-8. No index serves it: compare the plain column as well.
  */
-export function exact({ knex, engine }: Database, column: string): Knex.Raw {
-  return knex.raw(engine === 'mysql' ? 'CAST(?? AS BINARY)' : '?? COLLATE BINARY', [column])
+export function exact({ knex, engine }: Database, text: string | Knex.Raw): Knex.Raw {
+  return knex.raw(engine === 'mysql' ? 'CAST(?? AS BINARY)' : '(?? COLLATE BINARY)', [text])
+}
+
+/** The canonical id of a row, from its column with the uuid, as an expression. */
+export function canonical({ knex, engine }: Database, prefix: string, uuid: string): Knex.Raw {
+  return knex.raw(engine === 'mysql' ? 'CONCAT(?, ??)' : '(? || ??)', [prefix, uuid])
+}
+
+/** A condition for `where` or `on`: two texts are the same, to the byte. */
+export function sameText(database: Database, a: string | Knex.Raw, b: string | Knex.Raw): Knex.Raw {
+  return database.knex.raw('? = ?', [exact(database, a), exact(database, b)])
 }

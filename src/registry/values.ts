@@ -8,6 +8,10 @@ export { FILE_FORMATS, TARGET_FORMATS } from '../disk/file-formats.ts'
 export const OS_TYPES = ['linux', 'windows'] as const
 /** The states that an operator can give an image or a backup object; `deleted` is what deleting makes. */
 export const STATES = ['available', 'creating', 'pending'] as const
+/** The states that an image can be found in: those, what deleting makes, and what the column holds by itself. */
+export const IMAGE_STATES = [...STATES, 'deleted', 'init'] as const
+/** The same of a backup object, which agents may have purged. */
+export const OBJECT_STATES = [...STATES, 'deleted', 'purged', 'initialized'] as const
 export const CONTAINER_FORMATS = ['none', 'raw', 'gz', 'tar', 'tgz'] as const
 export const STORAGE_TYPES = ['local', 'webdav', 'ifs'] as const
 /** What an image can say of its operating system (`images.features`). */

@@ -1,10 +1,11 @@
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { allOf } from '../../src/cli/stdin-ids.ts'
 import { type DatabaseSettings, parseDatabaseUri } from '../../src/config.ts'
 import { addAccount } from '../../src/registry/account/add.ts'
 import { deleteAccount } from '../../src/registry/account/delete.ts'
-import { listAccounts } from '../../src/registry/account/details.ts'
+import { listAccounts } from '../../src/registry/account/list.ts'
 import { modifyAccount } from '../../src/registry/account/modify.ts'
 import { addObject } from '../../src/registry/backup-object/add.ts'
 import { addFileObject } from '../../src/registry/backup-object/add-file.ts'
@@ -285,7 +286,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
       { action: 'update', id: 'a-first', old: { description: null } },
       { action: 'insert', id: 'a-second' },
     ])
-    const accounts = await listAccounts(registry, { deleted: true })
+    const accounts = await allOf(listAccounts(registry, { all: true }))
     expect(accounts.filter(({ id }) => /first|second|third/.test(id))).toMatchObject([
       { id: 'a-first', description: null },
       { id: 'a-third' },

@@ -24,12 +24,13 @@ const file = async () => (await import('../../registry/results/file.ts')).fileRe
 
 /** Answers by the ids of the commands. */
 export const RESULTS: Readonly<Record<string, Result>> = {
+  count: thing(async () => (await import('../../registry/results/common.ts')).count),
   'dry run': list(async () => (await import('../../registry/results/change.ts')).change),
   'account:add': thing(account),
   'account:del': thing(account),
   'account:list': list(account),
   'account:modify': thing(account),
-  'account:show': thing(account),
+  'account:show': thing(async () => (await import('../../registry/results/account.ts')).accountDetails),
   'backupobject:add': thing(backupObject),
   'backupobject:del': thing(backupObject),
   'backupobject:list': list(async () => (await import('../../registry/results/backup-object.ts')).backupObjectSummary),

@@ -1,4 +1,4 @@
-import type { ObjectSummary } from '../../registry/backup-object/details.ts'
+import type { ObjectSummary } from '../../registry/backup-object/list.ts'
 import type { Column } from '../answers/columns.ts'
 
 /** What a list of backup objects shows. */

@@ -1,18 +1,22 @@
+import { accountList } from '../../cli/account-flags.ts'
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { showAccount } from '../../registry/account/details.ts'
 
 export default class AccountShow extends BaseCommand {
-  static override summary = 'Show an account.'
+  static override summary = 'Show an account, with the number and bytes of its images.'
+  static override description =
+    'Without an id it is account list, with the options of that. With --json one id gives an object, several an array.'
   static override examples = [
     '<%= config.bin %> account show a-shpoolxx',
     '<%= config.bin %> account show a-shpoolxx --json | jq -r .enabled',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.someIds('Account; with or without a-.') }
+  static override args = { id: flags.anyIds('Account; with or without a-.') }
+  static override flags = accountList
 
   async run() {
-    const { args } = await this.parse(AccountShow)
-    return this.withRegistry((registry) => this.forEachId(args.id, (id) => showAccount(registry, id), { shows: true }))
+    const { args, flags: given } = await this.parse(AccountShow)
+    return this.showOrList(args.id, given, { id: 'account:list', options: accountList }, showAccount)
   }
 }

@@ -1,22 +1,28 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import { OBJECT_COLUMNS } from '../../cli/columns/backup-object.ts'
-import { list } from '../../cli/flags.ts'
-import { listObjects } from '../../registry/backup-object/details.ts'
+import { byColumn } from '../../cli/flags.ts'
+import { objectList } from '../../cli/object-flags.ts'
+import { countObjects, listObjects } from '../../registry/backup-object/list.ts'
 
 export default class BackupObjectList extends BaseCommand {
   static override aliases = ['backupobject:ls']
-  static override summary = 'List the backup objects, newest last.'
+  static override summary = 'List the backup objects, newest last or in another order.'
   static override examples = [
     '<%= config.bin %> backupobject list',
+    '<%= config.bin %> backupobject list --storage-id bkst-local --sort size:desc --limit 10',
     '<%= config.bin %> backupobject list --json | jq -r \'.[] | "\\(.checksum)  \\(.uri)"\'',
   ]
-  static override exits = [0, 1, 2, 3, 6, 7]
-  static override flags = list('backup objects')
+  static override description = 'What can be given several times means one of these values.'
+  static override exits = [0, 1, 2, 3, 4, 6, 7]
+  static override flags = objectList
 
   async run() {
     const { flags: given } = await this.parse(BackupObjectList)
-    return this.withRegistry((registry) =>
-      this.printList(listObjects(registry, { deleted: given.all }), OBJECT_COLUMNS),
+    const request = byColumn(given)
+    return this.withRegistry(async (registry) =>
+      given.count
+        ? this.printCount(await countObjects(registry, request))
+        : this.printList(listObjects(registry, request), OBJECT_COLUMNS),
     )
   }
 }

@@ -1,8 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
+import { objectList } from '../../cli/object-flags.ts'
 import { showObject } from '../../registry/backup-object/details.ts'
-
-const LIST = flags.list('backup objects')
 
 export default class BackupObjectShow extends BaseCommand {
   static override summary = 'Show all of a backup object: storage, URI, sizes, checksums and labels.'
@@ -14,10 +13,10 @@ export default class BackupObjectShow extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
   static override args = { id: flags.anyIds('Backup object; with or without bo-.') }
-  static override flags = LIST
+  static override flags = objectList
 
   async run() {
     const { args, flags: given } = await this.parse(BackupObjectShow)
-    return this.showOrList(args.id, given, { id: 'backupobject:list', options: LIST }, showObject)
+    return this.showOrList(args.id, given, { id: 'backupobject:list', options: objectList }, showObject)
   }
 }

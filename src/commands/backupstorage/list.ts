@@ -1,22 +1,27 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import { STORAGE_COLUMNS } from '../../cli/columns/backup-storage.ts'
-import { list } from '../../cli/flags.ts'
-import { listStorages } from '../../registry/backup-storage/details.ts'
+import { byColumn } from '../../cli/flags.ts'
+import { storageList } from '../../cli/storage-flags.ts'
+import { countStorages, listStorages } from '../../registry/backup-storage/list.ts'
 
 export default class BackupStorageList extends BaseCommand {
   static override aliases = ['backupstorage:ls']
-  static override summary = 'List the backup storages, newest last.'
+  static override summary = 'List the backup storages, newest last or in another order.'
   static override examples = [
     '<%= config.bin %> backupstorage list',
     '<%= config.bin %> backupstorage list --json | jq -r \'.[] | "\\(.id) \\(.base_uri)"\'',
   ]
-  static override exits = [0, 1, 2, 3, 6, 7]
-  static override flags = list('backup storages')
+  static override description = 'What can be given several times means one of these values.'
+  static override exits = [0, 1, 2, 3, 4, 6, 7]
+  static override flags = storageList
 
   async run() {
     const { flags: given } = await this.parse(BackupStorageList)
-    return this.withRegistry((registry) =>
-      this.printList(listStorages(registry, { deleted: given.all }), STORAGE_COLUMNS),
+    const request = byColumn(given)
+    return this.withRegistry(async (registry) =>
+      given.count
+        ? this.printCount(await countStorages(registry, request))
+        : this.printList(listStorages(registry, request), STORAGE_COLUMNS),
     )
   }
 }

@@ -1,8 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
+import { storageList } from '../../cli/storage-flags.ts'
 import { showStorage } from '../../registry/backup-storage/details.ts'
-
-const LIST = flags.list('backup storages')
 
 export default class BackupStorageShow extends BaseCommand {
   static override summary = 'Show all of a backup storage.'
@@ -14,10 +13,10 @@ export default class BackupStorageShow extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
   static override args = { id: flags.anyIds('Backup storage; with or without bkst-.') }
-  static override flags = LIST
+  static override flags = storageList
 
   async run() {
     const { args, flags: given } = await this.parse(BackupStorageShow)
-    return this.showOrList(args.id, given, { id: 'backupstorage:list', options: LIST }, showStorage)
+    return this.showOrList(args.id, given, { id: 'backupstorage:list', options: storageList }, showStorage)
   }
 }

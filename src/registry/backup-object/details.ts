@@ -1,5 +1,4 @@
 import type * as z from 'zod/mini'
-import { type ObjectListRow, streamBackupObjects } from '../../db/backup-objects.ts'
 import { findStorageByKey } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
 import { selectLabels } from '../../db/labels.ts'
@@ -9,14 +8,12 @@ import { canonicalId, parseId } from '../identifiers.ts'
 import { exactInteger } from '../int64.ts'
 import { labelsOf } from '../labels.ts'
 import type { Registry } from '../registry.ts'
-import type { backupObject, backupObjectSummary } from '../results/backup-object.ts'
+import type { backupObject } from '../results/backup-object.ts'
 import { SHA256_LABEL } from '../values.ts'
 import { existingObject, isDeleted } from './find.ts'
 
 /** A backup object as people and scripts see it; sizes in bytes, times ISO 8601 UTC. */
 export type ObjectDetails = z.output<typeof backupObject>
-/** A line of the list. */
-export type ObjectSummary = z.output<typeof backupObjectSummary>
 
 /**
  * Finds one object, deleted or not, with what belongs to it.
@@ -34,11 +31,6 @@ export async function describeObject(db: Queryable, uuid: string): Promise<Objec
   const storage = await findStorageByKey(db, object.backup_storage_id)
   const labels = await selectLabels(db, [canonicalId('backupObject', uuid)])
   return presentObject(object, storage, labels)
-}
-
-/** Lists the objects, oldest first, as the database delivers them; deleted ones only with `deleted`. */
-export async function* listObjects(registry: Registry, options: { deleted: boolean }): AsyncGenerator<ObjectSummary> {
-  for await (const row of streamBackupObjects(registry.database, options)) yield summary(row)
 }
 
 /** An object's row and its storage's as people and scripts see them. */
@@ -75,24 +67,7 @@ export function presentObject(
   }
 }
 
-function stateOf(row: BackupObjectRow): string {
+/** The state that is shown of an object. */
+export function stateOf(row: BackupObjectRow): string {
   return isDeleted(row) && row.state !== 'purged' ? 'deleted' : row.state
-}
-
-function summary(row: ObjectListRow): ObjectSummary {
-  return {
-    id: canonicalId('backupObject', row.uuid),
-    account_id: row.account_id,
-    display_name: row.display_name,
-    state: stateOf(row),
-    service_type: row.service_type,
-    backup_storage_id: row.storage_uuid === null ? null : canonicalId('backupStorage', row.storage_uuid),
-    uri: row.base_uri === null ? null : row.base_uri + row.object_key,
-    container_format: row.container_format,
-    size: exactInteger(row.size),
-    allocation_size: exactInteger(row.allocation_size),
-    checksum: row.checksum,
-    created_at: isoTime(row.created_at),
-    deleted_at: isoTime(row.deleted_at),
-  }
 }

@@ -1,9 +1,12 @@
+import { findAccount } from '../../db/accounts.ts'
 import { findBackupObject } from '../../db/backup-objects.ts'
-import type { Queryable } from '../../db/database.ts'
+import type { Database, Queryable } from '../../db/database.ts'
 import type { Lock } from '../../db/locks.ts'
 import type { BackupObjectRow } from '../../db/rows.ts'
+import { isValueInUse } from '../../db/selection.ts'
 import { isoTime } from '../../db/time.ts'
 import { VdcError } from '../../errors.ts'
+import { accountNotFound } from '../account/find.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import { DEFAULT_STATE } from '../values.ts'
 
@@ -61,8 +64,33 @@ export function objectDeleted(object: BackupObjectRow): VdcError {
   )
 }
 
+/**
+ * Reads the accounts whose objects are wanted.
+ *
+ * @param ids with or without prefix.
+ * @returns canonical ids.
+ * @throws VdcError VALUE_REFUSED; ACCOUNT_NOT_FOUND for an account that is neither known nor owns an object.
+ */
+export async function requireKnownOwners(
+  database: Database,
+  ids: readonly string[] | undefined,
+): Promise<string[] | undefined> {
+  if (ids === undefined) return undefined
+  const owners: string[] = []
+  for (const id of ids) {
+    const uuid = parseId('account', id)
+    const canonical = canonicalId('account', uuid)
+    const isThere = (await findAccount(database.knex, uuid)) !== undefined
+    if (!isThere && !(await isValueInUse(database, 'backup_objects', 'account_id', canonical))) {
+      throw accountNotFound(uuid)
+    }
+    owners.push(canonical)
+  }
+  return owners
+}
+
 /** The error for an object that isn't there. */
-function objectNotFound(uuid: string): VdcError {
+export function objectNotFound(uuid: string): VdcError {
   return new VdcError('OBJECT_NOT_FOUND', `There is no backup object ${canonicalId('backupObject', uuid)}`, {
     hint: 'vdc-manage backupobject list --all shows those there are',
   })

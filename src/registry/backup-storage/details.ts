@@ -1,5 +1,4 @@
 import type * as z from 'zod/mini'
-import { streamStorages } from '../../db/backup-storages.ts'
 import type { BackupStorageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
@@ -18,11 +17,6 @@ export type StorageDetails = z.output<typeof backupStorage>
  */
 export async function showStorage(registry: Registry, id: string): Promise<StorageDetails> {
   return presentStorage(await existingStorage(registry.database.knex, parseId('backupStorage', id)))
-}
-
-/** Lists the storages, oldest first, as the database delivers them; deleted ones only with `deleted`. */
-export async function* listStorages(registry: Registry, options: { deleted: boolean }): AsyncGenerator<StorageDetails> {
-  for await (const row of streamStorages(registry.database, options)) yield presentStorage(row)
 }
 
 /** A row as people and scripts see it. */

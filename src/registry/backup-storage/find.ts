@@ -1,4 +1,10 @@
-import { findAliveStorage, findStorage, holdStorage, selectStorageUuids } from '../../db/backup-storages.ts'
+import {
+  findAliveStorage,
+  findStorage,
+  holdStorage,
+  selectStorageKeys,
+  selectStorageUuids,
+} from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
 import type { Lock } from '../../db/locks.ts'
 import type { BackupStorageRow } from '../../db/rows.ts'
@@ -49,9 +55,33 @@ export async function existingStorage(
 ): Promise<BackupStorageRow> {
   const storage = await findStorage(db, uuid, options)
   if (storage !== undefined) return storage
-  throw new VdcError('STORAGE_NOT_FOUND', `There is no backup storage ${canonicalId('backupStorage', uuid)}`, {
+  throw storageNotFound(uuid)
+}
+
+/** The error for a storage that isn't there. */
+export function storageNotFound(uuid: string): VdcError {
+  return new VdcError('STORAGE_NOT_FOUND', `There is no backup storage ${canonicalId('backupStorage', uuid)}`, {
     hint: 'vdc-manage backupstorage list --all shows those there are',
   })
+}
+
+/**
+ * Finds the storages that an operator chooses by.
+ *
+ * @param ids with or without prefix; undefined where there is no such choice.
+ * @returns the integer ids of all that have these, deleted or not.
+ * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND.
+ */
+export async function storageKeysOf(db: Queryable, ids: readonly string[] | undefined): Promise<number[] | undefined> {
+  if (ids === undefined) return undefined
+  const keys: number[] = []
+  for (const id of ids) {
+    const uuid = parseId('backupStorage', id)
+    const found = await selectStorageKeys(db, uuid)
+    if (found.length === 0) throw storageNotFound(uuid)
+    keys.push(...found)
+  }
+  return keys
 }
 
 /**

@@ -1,11 +1,11 @@
 import * as z from 'zod/mini'
 import type { Checksums } from '../../disk/checksums.ts'
 import { VdcError } from '../../errors.ts'
+import { checksum } from '../checksum.ts'
 import { imageAttributes } from './attributes.ts'
 
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P']
 const SIZE = /^([0-9]{1,15})([KMGTP]?)(?:i?B)?$/i
-const CHECKSUM = /^(?:(?:md5:)?([0-9a-f]{32})|(?:sha256:)?([0-9a-f]{64}))$/i
 
 /** Bytes, with a unit of 1024 where one is given: `64T`, `10GiB`, `1048576`. */
 const size = z.pipe(
@@ -13,17 +13,6 @@ const size = z.pipe(
   z.transform((text) => {
     const [, digits = '', unit = ''] = SIZE.exec(text) ?? []
     return Number(digits) * 1024 ** UNITS.indexOf(unit.toUpperCase())
-  }),
-)
-
-/** A checksum as people hand it on: `sha256:HEX` or `md5:HEX`; by its length without the name too. */
-const checksum = z.pipe(
-  z
-    .string()
-    .check(z.refine((text) => CHECKSUM.test(text), 'must be sha256: with 64 hexadecimal digits, or md5: with 32')),
-  z.transform((text): Partial<Checksums> => {
-    const [, md5, sha256] = CHECKSUM.exec(text) ?? []
-    return md5 === undefined ? { sha256: (sha256 ?? '').toLowerCase() } : { md5: md5.toLowerCase() }
   }),
 )
 

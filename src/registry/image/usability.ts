@@ -1,5 +1,4 @@
 import type * as z from 'zod/mini'
-import type { ImageSelection } from '../../db/images.ts'
 import type { access, visibility } from '../results/image.ts'
 import { DEFAULT_STATE, SHARED_POOL } from '../values.ts'
 
@@ -24,9 +23,10 @@ export function accessOf(image: Owned, accountId: string): Access {
 }
 
 /**
- * The images that an account can use: alive, available, and its own, the
- * shared pool's or public (dcmgr.md, "System accounts").
+ * The images that an account can use: alive, available, and its own, the shared
+ * pool's or public (dcmgr.md, "System accounts"). Where deleted ones are wanted
+ * too, they pass.
  */
-export function usableBy(accountId: string): Pick<ImageSelection, 'ownedByOrPublic' | 'state'> {
-  return { ownedByOrPublic: [...new Set([accountId, SHARED_POOL])], state: DEFAULT_STATE }
+export function usableBy(accountId: string): { ownedByOrPublic: string[]; states: string[] } {
+  return { ownedByOrPublic: [...new Set([accountId, SHARED_POOL])], states: [DEFAULT_STATE, 'deleted'] }
 }

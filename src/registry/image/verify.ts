@@ -89,7 +89,7 @@ export async function verifyImages(
 
 async function idsOf(registry: Registry, accountId: string | undefined): Promise<string[]> {
   const ids: string[] = []
-  for await (const { id } of listImages(registry, { accountId })) ids.push(id)
+  for await (const { id } of listImages(registry, { account_id: accountId })) ids.push(id)
   return ids
 }
 

@@ -45,5 +45,6 @@ export const backupObjectSummary = z.pick(backupObject, {
   allocation_size: true,
   checksum: true,
   created_at: true,
+  updated_at: true,
   deleted_at: true,
 })

@@ -15,3 +15,6 @@ export const time = z.string().check(z.regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{
 
 /** Labels by their names. */
 export const labels = z.record(z.string(), z.string())
+
+/** How many there are of what a list would hold. */
+export const count = z.object({ count: z.int() })

@@ -47,19 +47,33 @@ export const image = z.object({
   backup_storage: z.nullable(backupStorage),
 })
 
-/** A line of the list; size in bytes. */
+/** A line of the list; sizes in bytes. What nobody knows is null. */
 export const imageSummary = z.object({
   id: z.string(),
   display_name: z.string(),
+  description: z.nullable(z.string()),
   account_id: z.string(),
   arch: z.string(),
+  os_type: z.string(),
   file_format: z.string(),
   virtual_size: z.nullable(exact),
+  /** Bytes of the file as it lies in the storage. */
+  allocation_size: z.nullable(exact),
   state: z.string(),
   visibility,
-  /** Why the account of the filter can use it; only there with one. */
+  /** Why the account of the request can use it; only there with one. */
   access: z.optional(access),
+  is_public: z.boolean(),
+  is_cacheable: z.boolean(),
+  service_type: z.string(),
+  root_device: z.nullable(z.string()),
+  parent_image_id: z.nullable(z.string()),
+  backup_object_id: z.nullable(z.string()),
+  backup_storage_id: z.nullable(z.string()),
+  /** MD5 of the file as it lies in the storage, hex. */
+  checksum: z.nullable(z.string()),
   created_at: time,
+  updated_at: time,
   deleted_at: z.nullable(time),
 })
 

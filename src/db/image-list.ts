@@ -1,0 +1,212 @@
+import type { Knex } from 'knex'
+import { type Database, streamRows } from './database.ts'
+import { canonical, exact, sameText } from './exact.ts'
+import {
+  findPosition,
+  number,
+  type OrderBy,
+  type OrderColumn,
+  type Ordered,
+  type Page,
+  type Position,
+  text,
+  time,
+  whereOnPage,
+} from './order.ts'
+import type { ImageRow, Int64 } from './rows.ts'
+import {
+  countRows,
+  LIVING_IMAGES,
+  LIVING_OBJECTS,
+  type Selection,
+  shownState,
+  whereOneOf,
+  whereSelected,
+} from './selection.ts'
+import { type ChecksumChoice, type LabelChoice, whereChecksum, whereLabelled } from './with-label.ts'
+
+/** Which images a list holds. Ids are canonical, checksums hex in lower case. */
+export interface ImageSelection
+  extends Selection<
+    'account_id' | 'arch' | 'os_type' | 'file_format' | 'service_type' | 'parent_image_id' | 'display_name'
+  > {
+  /** Only images that this account owns. */
+  ownedBy?: string | undefined
+  /** Only images that one of these accounts owns, or that are public. */
+  ownedByOrPublic?: readonly string[] | undefined
+  isPublic?: boolean | undefined
+  /** Only images whose object lies in one of these storages, given by their integer ids. */
+  storageKeys?: readonly number[] | undefined
+  /** Only images whose object has one of these checksums. */
+  checksums?: ChecksumChoice | undefined
+  /** Only images that have all of these labels. */
+  labels?: readonly LabelChoice[] | undefined
+}
+
+/** A line of a list: an image and what its backup object and that one's storage tell, null where these are not there. */
+export type ImageListRow = Omit<ImageRow, 'boot_dev_type' | 'instance_model_name'> & {
+  /** Bytes of the disk image after unpacking. */
+  size: Int64 | null
+  allocation_size: Int64 | null
+  /** MD5, hex. */
+  checksum: string | null
+  storage_uuid: string | null
+  /** The label with the virtual size in bytes, as decimal text. */
+  virtual_size: string | null
+}
+
+const COLUMNS = {
+  id: text('i.uuid'),
+  display_name: text('i.display_name'),
+  account_id: text('i.account_id'),
+  arch: text('i.arch'),
+  os_type: text('i.os_type'),
+  file_format: text('i.file_format'),
+  virtual_size: { of: virtualSize, type: 'number' } as OrderColumn,
+  allocation_size: number('o.allocation_size'),
+  state: { of: (database) => shownState(database, LIVING_IMAGES), type: 'text' } as OrderColumn,
+  is_public: number('i.is_public'),
+  is_cacheable: number('i.is_cacheable'),
+  service_type: text('i.service_type'),
+  root_device: text('i.root_device'),
+  parent_image_id: text('i.parent_image_id'),
+  backup_object_id: text('i.backup_object_id'),
+  backup_storage_id: text('s.uuid'),
+  checksum: text('o.checksum'),
+  created_at: time('i.created_at'),
+  updated_at: time('i.updated_at'),
+  deleted_at: time('i.deleted_at'),
+} satisfies Readonly<Record<string, OrderColumn>>
+const ORDERED: Ordered<ImageOrderKey> = { alias: 'i', columns: COLUMNS }
+
+/** What images can be ordered by. */
+export type ImageOrderKey = keyof typeof COLUMNS
+export const IMAGE_ORDER_KEYS = Object.keys(COLUMNS) as ImageOrderKey[]
+
+/**
+ * Streams a list of images as the database delivers them; without an order, oldest first.
+ *
+ * @param virtualSizeLabel name of the label of a backup object that holds the virtual size.
+ */
+export async function* streamImages(
+  database: Database,
+  selection: ImageSelection,
+  page: Page<ImageOrderKey>,
+  virtualSizeLabel: string,
+): AsyncGenerator<ImageListRow> {
+  const query = imagesWithObjects(database, virtualSizeLabel).select(
+    'i.*',
+    'o.size',
+    'o.allocation_size',
+    'o.checksum',
+    's.uuid as storage_uuid',
+    'v.string_value as virtual_size',
+  )
+  whereChosen(database, query, selection)
+  whereOnPage(database, query, ORDERED, page)
+  yield* streamRows<ImageListRow>(database, query)
+}
+
+/** How many images a selection holds. */
+export async function countImageRows(database: Database, selection: ImageSelection): Promise<number> {
+  const query = database.knex('images as i')
+  if (selection.storageKeys !== undefined || selection.checksums !== undefined) joinObject(database, query)
+  whereChosen(database, query, selection)
+  return countRows(query)
+}
+
+/** Where an order places an image, chosen or not; undefined where there is none with exactly this uuid. */
+export async function findImagePosition(
+  database: Database,
+  order: readonly OrderBy<ImageOrderKey>[],
+  uuid: string,
+  virtualSizeLabel: string,
+): Promise<Position | undefined> {
+  return findPosition(database, imagesWithObjects(database, virtualSizeLabel), ORDERED, order, uuid)
+}
+
+/**
+ * What an account, given by its canonical id, has: its images that aren't deleted,
+ * and the bytes of the files of their objects that aren't, each object once.
+ *
+ * @returns the bytes as a number or decimal text, which may exceed 2^63.
+ */
+export async function sumOfImages(database: Database, accountId: string): Promise<{ images: number; bytes: Int64 }> {
+  const own = () => {
+    const query = database.knex('images as i')
+    whereChosen(database, query, { life: 'alive', ownedBy: accountId })
+    return query
+  }
+  const files = own().distinct('o.id', 'o.allocation_size')
+  joinObject(database, files)
+  whereSelected(database, files, LIVING_OBJECTS, { life: 'alive' })
+  // In two halves, as SQLite has no more than 64 bits for a sum.
+  const sum: { high: Int64 | null; low: Int64 | null } | undefined = await database.knex
+    .from(files.as('files'))
+    .first(
+      database.knex.raw('SUM(allocation_size >> 32) AS ??', ['high']),
+      database.knex.raw('SUM(allocation_size & 4294967295) AS ??', ['low']),
+    )
+  const bytes = (BigInt(sum?.high ?? 0) << 32n) + BigInt(sum?.low ?? 0)
+  return { images: await countRows(own()), bytes: String(bytes) }
+}
+
+function imagesWithObjects(database: Database, virtualSizeLabel: string): Knex.QueryBuilder {
+  const query = database.knex('images as i')
+  joinObject(database, query)
+  const raw = database.knex.raw.bind(database.knex)
+  return query
+    .leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id')
+    .leftJoin('resource_labels as v', (join) =>
+      join
+        .on('v.resource_uuid', 'i.backup_object_id')
+        .on(sameText(database, 'v.resource_uuid', 'i.backup_object_id') as never)
+        .on('v.name', raw('?', [virtualSizeLabel]))
+        .on(raw('? = ?', [exact(database, 'v.name'), virtualSizeLabel]) as never),
+    )
+}
+
+/** Joins an image's object as `o`. The index on its uuid ignores case, the second condition does not. */
+function joinObject(database: Database, query: Knex.QueryBuilder): void {
+  // backup_object_id is canonical, backup_objects.uuid is trimmed of its `bo-`.
+  query.leftJoin('backup_objects as o', (join) =>
+    join
+      .on('o.uuid', database.knex.raw('SUBSTR(??, 4)', ['i.backup_object_id']))
+      .on(sameText(database, canonical(database, 'bo-', 'o.uuid'), 'i.backup_object_id') as never),
+  )
+}
+
+function whereChosen(database: Database, query: Knex.QueryBuilder, selection: ImageSelection): void {
+  whereSelected(database, query, LIVING_IMAGES, selection)
+  const { ownedBy, ownedByOrPublic, isPublic, storageKeys, checksums } = selection
+  if (ownedBy !== undefined) whereOwnedBy(database, query, [ownedBy])
+  if (ownedByOrPublic !== undefined) {
+    query.where((either) => {
+      either.where((some) => whereOwnedBy(database, some, ownedByOrPublic)).orWhere('i.is_public', 1)
+    })
+  }
+  if (isPublic !== undefined) query.where('i.is_public', isPublic ? '=' : '<>', 1)
+  if (storageKeys !== undefined) query.whereIn('o.backup_storage_id', storageKeys)
+  if (checksums !== undefined) whereChecksum(database, query, checksums)
+  for (const label of selection.labels ?? []) whereLabelled(database, query, ['wmi-', 'i.uuid'], label)
+}
+
+/** The index on account_id ignores case, the second condition does not. */
+function whereOwnedBy(database: Database, query: Knex.QueryBuilder, ids: readonly string[]): void {
+  query.whereIn('i.account_id', ids)
+  whereOneOf(database, query, 'i.account_id', ids)
+}
+
+/**
+ * The size of the disk that an image holds, as an expression: what its object's
+ * label says, where that is a number of up to 18 digits; else that of a raw one.
+ */
+function virtualSize(database: Database): Knex.Raw {
+  const { knex, engine } = database
+  const digits = engine === 'mysql' ? "?? NOT REGEXP '[^0-9]'" : "?? NOT GLOB '*[^0-9]*'"
+  const label = 'v.string_value'
+  return knex.raw(
+    `CASE WHEN LENGTH(??) BETWEEN 1 AND 18 AND ${digits} THEN CAST(?? AS ${engine === 'mysql' ? 'SIGNED' : 'INTEGER'}) WHEN ? = 'raw' THEN ?? END`,
+    [label, label, label, exact(database, 'i.file_format'), 'o.size'],
+  )
+}

@@ -1,0 +1,62 @@
+import type { Knex } from 'knex'
+import type { Database } from './database.ts'
+import { canonical, exact, sameText } from './exact.ts'
+
+/** A label that things are chosen by; without a value, whatever theirs is. */
+export interface LabelChoice {
+  name: string
+  value?: string | undefined
+}
+
+/** Checksums that objects are chosen by, hex in lower case. */
+export interface ChecksumChoice {
+  md5: readonly string[]
+  sha256: readonly string[]
+  /** The name of the label that holds an object's SHA-256. */
+  sha256Label: string
+}
+
+/**
+ * Keeps the rows of a query that have a label.
+ *
+ * @param prefix and uuid column of the canonical id that labels name the row by.
+ */
+export function whereLabelled(
+  database: Database,
+  query: Knex.QueryBuilder,
+  [prefix, uuid]: readonly [prefix: string, uuid: string],
+  { name, value }: LabelChoice,
+): void {
+  query.whereExists((label) => {
+    ofResource(database, label, canonical(database, prefix, uuid), name)
+    if (value !== undefined) label.where(labelValue(database), value)
+  })
+}
+
+/** Keeps the rows of a query of which the backup object, there as `o`, has one of some checksums, in whatever case it is stored. */
+export function whereChecksum(
+  database: Database,
+  query: Knex.QueryBuilder,
+  { md5, sha256, sha256Label }: ChecksumChoice,
+): void {
+  const lower = (text: string | Knex.Raw) => database.knex.raw('LOWER(?)', [database.knex.raw('??', [text])])
+  query.where((either) => {
+    if (md5.length > 0) either.whereIn(exact(database, lower('o.checksum')) as never, md5)
+    if (sha256.length === 0) return
+    either.orWhereExists((label) => {
+      ofResource(database, label, canonical(database, 'bo-', 'o.uuid'), sha256Label)
+      label.whereIn(exact(database, lower('l.string_value')) as never, sha256)
+    })
+  })
+}
+
+function ofResource(database: Database, query: Knex.QueryBuilder, resource: Knex.Raw, name: string): void {
+  query.from('resource_labels as l').select('l.id')
+  // The index ignores case, the exact conditions do not.
+  query.where('l.name', name).where(exact(database, 'l.name') as never, name)
+  query.where('l.resource_uuid', resource).where(sameText(database, 'l.resource_uuid', resource) as never)
+}
+
+function labelValue(database: Database): never {
+  return exact(database, database.knex.raw('COALESCE(??, ??)', ['l.string_value', 'l.blob_value'])) as never
+}

@@ -1,0 +1,125 @@
+import * as z from 'zod/mini'
+import {
+  countObjectRows,
+  findObjectPosition,
+  OBJECT_ORDER_KEYS,
+  type ObjectListRow,
+  type ObjectOrderKey,
+  type ObjectSelection,
+  streamBackupObjects,
+} from '../../db/backup-object-list.ts'
+import type { Page } from '../../db/order.ts'
+import { LIVING_OBJECTS } from '../../db/selection.ts'
+import { isoTime } from '../../db/time.ts'
+import { storageKeysOf } from '../backup-storage/find.ts'
+import { canonicalId, parseId } from '../identifiers.ts'
+import { exactInteger } from '../int64.ts'
+import * as list from '../list-request.ts'
+import type { Registry } from '../registry.ts'
+import type { backupObjectSummary } from '../results/backup-object.ts'
+import { validate } from '../validate.ts'
+import { CONTAINER_FORMATS, OBJECT_STATES } from '../values.ts'
+import { stateOf } from './details.ts'
+import { objectNotFound, requireKnownOwners } from './find.ts'
+
+/** A line of the list. */
+export type ObjectSummary = z.output<typeof backupObjectSummary>
+
+const choice = z.object({
+  ...list.choice,
+  /** Owners; with or without prefix. */
+  account_id: list.anyOf,
+  /** A pattern (`parseGlob`). */
+  name: z.optional(z.string()),
+  state: list.anyOf,
+  container_format: list.anyOf,
+  service_type: list.anyOf,
+  storage_id: list.anyOf,
+  checksum: list.anyOf,
+})
+const pageRequest = z.object(list.page)
+
+/** Which objects to list. */
+export type ObjectChoice = z.input<typeof choice>
+/** Which objects to list, in which order, and which part of that. */
+export type ObjectListRequest = ObjectChoice & z.input<typeof pageRequest>
+
+/** What a list of objects can be sorted by. */
+const SORT_KEYS = list.sortKeys(OBJECT_ORDER_KEYS, {
+  name: 'display_name',
+  account: 'account_id',
+  created: 'created_at',
+  updated: 'updated_at',
+  deleted: 'deleted_at',
+})
+
+/**
+ * Lists the objects as the database delivers them, without another order oldest first.
+ *
+ * @throws VdcError VALUE_REFUSED; OBJECT_NOT_FOUND for one to go on behind,
+ *   ACCOUNT_NOT_FOUND and STORAGE_NOT_FOUND for ids that choose.
+ */
+export async function* listObjects(registry: Registry, request: ObjectListRequest): AsyncGenerator<ObjectSummary> {
+  const selection = await chosenObjects(registry, request)
+  const page = await objectPage(registry, request)
+  for await (const row of streamBackupObjects(registry.database, selection, page)) yield summary(row)
+}
+
+/**
+ * Counts the objects that `listObjects` would list without a limit.
+ *
+ * @throws VdcError VALUE_REFUSED, ACCOUNT_NOT_FOUND, STORAGE_NOT_FOUND.
+ */
+export async function countObjects(registry: Registry, request: ObjectChoice): Promise<number> {
+  return countObjectRows(registry.database, await chosenObjects(registry, request))
+}
+
+async function chosenObjects(registry: Registry, request: ObjectChoice): Promise<ObjectSelection> {
+  const given = validate(choice, request)
+  const { container_format, service_type, state } = given
+  const common = list.selectionOf(given)
+  const matching = { display_name: list.patternOf('name', given.name) }
+  const checksums = list.checksumsOf(given.checksum)
+  await list.requireKnown(registry, 'backup_objects', {
+    state: { values: state, known: OBJECT_STATES },
+    container_format: { values: container_format, known: CONTAINER_FORMATS },
+  })
+  const account_id = await requireKnownOwners(registry.database, given.account_id)
+  return {
+    ...common,
+    life: list.lifeOfStates(common.life, state, LIVING_OBJECTS.deletedStates),
+    oneOf: { account_id, container_format, service_type },
+    matching,
+    states: state,
+    storageKeys: await storageKeysOf(registry.database.knex, given.storage_id),
+    checksums,
+  }
+}
+
+async function objectPage(registry: Registry, request: ObjectListRequest): Promise<Page<ObjectOrderKey>> {
+  return list.pageOf(validate(pageRequest, request), SORT_KEYS, async (order, id) => {
+    const uuid = parseId('backupObject', id)
+    const position = await findObjectPosition(registry.database, order, uuid)
+    if (position === undefined) throw objectNotFound(uuid)
+    return position
+  })
+}
+
+function summary(row: ObjectListRow): ObjectSummary {
+  return {
+    id: canonicalId('backupObject', row.uuid),
+    account_id: row.account_id,
+    display_name: row.display_name,
+    state: stateOf(row),
+    service_type: row.service_type,
+    backup_storage_id: row.storage_uuid === null ? null : canonicalId('backupStorage', row.storage_uuid),
+    uri: row.base_uri === null ? null : row.base_uri + row.object_key,
+    container_format: row.container_format,
+    size: exactInteger(row.size),
+    allocation_size: exactInteger(row.allocation_size),
+    checksum: row.checksum,
+    created_at: isoTime(row.created_at),
+    updated_at: isoTime(row.updated_at),
+    deleted_at: isoTime(row.deleted_at),
+  }
+}

@@ -1,0 +1,145 @@
+import * as z from 'zod/mini'
+import { findAccount } from '../../db/accounts.ts'
+import { findImagePosition, IMAGE_ORDER_KEYS, type ImageOrderKey, type ImageSelection } from '../../db/image-list.ts'
+import { findImage, ownsImages } from '../../db/images.ts'
+import type { Page } from '../../db/order.ts'
+import { isValueInUse, LIVING_IMAGES } from '../../db/selection.ts'
+import { accountNotFound } from '../account/find.ts'
+import { storageKeysOf } from '../backup-storage/find.ts'
+import { canonicalId, parseId } from '../identifiers.ts'
+import { parseLabelFilter } from '../labels.ts'
+import * as list from '../list-request.ts'
+import type { Registry } from '../registry.ts'
+import { isStorable } from '../storable.ts'
+import { validate } from '../validate.ts'
+import { ARCHES, FILE_FORMATS, IMAGE_STATES, OS_TYPES, VIRTUAL_SIZE_LABEL } from '../values.ts'
+import { imageNotFound } from './find.ts'
+import { usableBy } from './usability.ts'
+
+const choice = z.object({
+  ...list.choice,
+  /** Only what this account can use; with or without prefix. */
+  account_id: z.optional(z.string()),
+  /** With `account_id`: only what it owns, in whatever state. */
+  owned: z.optional(z.boolean()),
+  /** A pattern (`parseGlob`). */
+  name: z.optional(z.string()),
+  state: list.anyOf,
+  arch: list.anyOf,
+  os_type: list.anyOf,
+  file_format: list.anyOf,
+  service_type: list.anyOf,
+  public: z.optional(z.boolean()),
+  /** All of these labels, each `name` or `name=value`. */
+  label: z.optional(z.array(z.string())),
+  parent: list.anyOf,
+  storage_id: list.anyOf,
+  checksum: list.anyOf,
+})
+const pageRequest = z.object(list.page)
+
+/** Which images to list. */
+export type ImageChoice = z.input<typeof choice>
+/** Which images to list, in which order, and which part of that. */
+export type ImageListRequest = ImageChoice & z.input<typeof pageRequest>
+
+/** A request as the database takes it. */
+export interface ChosenImages {
+  selection: ImageSelection
+  /** Canonical; the account that the list is for. */
+  accountId: string | undefined
+}
+
+/** What a list of images can be sorted by. */
+const SORT_KEYS = list.sortKeys(IMAGE_ORDER_KEYS, {
+  name: 'display_name',
+  account: 'account_id',
+  size: 'virtual_size',
+  created: 'created_at',
+  updated: 'updated_at',
+  deleted: 'deleted_at',
+})
+
+/**
+ * Reads which images are wanted.
+ *
+ * @returns undefined where the database could not even hold what is looked for.
+ * @throws VdcError VALUE_REFUSED; ACCOUNT_NOT_FOUND, IMAGE_NOT_FOUND or
+ *   STORAGE_NOT_FOUND for an id that is neither known nor named by an image.
+ */
+export async function chosenImages(registry: Registry, request: ImageChoice): Promise<ChosenImages | undefined> {
+  const given = validate(choice, request)
+  const { arch, os_type, file_format, service_type } = given
+  const common = list.selectionOf(given)
+  const matching = { display_name: list.patternOf('name', given.name) }
+  const labels = given.label?.map(parseLabelFilter)
+  const checksums = list.checksumsOf(given.checksum)
+  await list.requireKnown(registry, 'images', {
+    state: { values: given.state, known: IMAGE_STATES },
+    arch: { values: arch, known: ARCHES },
+    os_type: { values: os_type, known: OS_TYPES },
+    file_format: { values: file_format, known: FILE_FORMATS },
+  })
+  const accountId = given.account_id === undefined ? undefined : await knownAccount(registry, given.account_id)
+  const parent_image_id = given.parent === undefined ? undefined : await knownParents(registry, given.parent)
+  const storageKeys = await storageKeysOf(registry.database.knex, given.storage_id)
+  for (const { name, value } of labels ?? []) {
+    if (!(await isStorable(registry.database, 'resource_labels', { name, string_value: value }))) return undefined
+  }
+  const { states, ...whose } = accountId === undefined ? {} : given.owned ? { ownedBy: accountId } : usableBy(accountId)
+  return {
+    accountId,
+    selection: {
+      ...common,
+      ...whose,
+      life: list.lifeOfStates(common.life, given.state, LIVING_IMAGES.deletedStates),
+      oneOf: { arch, os_type, file_format, service_type, parent_image_id },
+      matching,
+      states: given.state?.filter((state) => states?.includes(state) ?? true) ?? states,
+      isPublic: given.public,
+      labels,
+      storageKeys,
+      checksums,
+    },
+  }
+}
+
+/**
+ * Reads in which order images are wanted, and which part of them.
+ *
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND.
+ */
+export async function imagePage(registry: Registry, request: ImageListRequest): Promise<Page<ImageOrderKey>> {
+  return list.pageOf(validate(pageRequest, request), SORT_KEYS, async (order, id) => {
+    const uuid = parseId('image', id)
+    const position = await findImagePosition(registry.database, order, uuid, VIRTUAL_SIZE_LABEL)
+    if (position === undefined) throw imageNotFound(uuid)
+    return position
+  })
+}
+
+/** @returns the canonical id. Wakame-vdc lets accounts own images before it has a row for them. */
+async function knownAccount(registry: Registry, id: string): Promise<string> {
+  const { knex } = registry.database
+  const uuid = parseId('account', id)
+  const canonical = canonicalId('account', uuid)
+  if ((await findAccount(knex, uuid)) === undefined && !(await ownsImages(registry.database, canonical))) {
+    throw accountNotFound(uuid)
+  }
+  return canonical
+}
+
+/** @returns the canonical ids. The Ruby programs take parents as they come. */
+async function knownParents(registry: Registry, ids: readonly string[]): Promise<string[]> {
+  const known: string[] = []
+  for (const id of ids) {
+    const uuid = parseId('image', id)
+    const canonical = canonicalId('image', uuid)
+    const isThere = (await findImage(registry.database.knex, uuid)) !== undefined
+    if (!isThere && !(await isValueInUse(registry.database, 'images', 'parent_image_id', canonical))) {
+      throw imageNotFound(uuid)
+    }
+    known.push(canonical)
+  }
+  return known
+}

@@ -1,0 +1,139 @@
+import * as z from 'zod/mini'
+import type { OrderBy, Page, Position } from '../db/order.ts'
+import { isValueInUse, type Life, type Selection } from '../db/selection.ts'
+import type { ChecksumChoice } from '../db/with-label.ts'
+import { VdcError } from '../errors.ts'
+import { checksum } from './checksum.ts'
+import { parseGlob } from './glob.ts'
+import type { Registry } from './registry.ts'
+import { parseBoundary } from './times.ts'
+import { validate } from './validate.ts'
+import { SHA256_LABEL } from './values.ts'
+
+/** More than any table has rows, and a number that is exact. */
+const LIMIT = /^[0-9]{1,15}$/
+
+/** What chooses from every list. */
+export const choice = {
+  /** Deleted ones too. */
+  all: z.optional(z.boolean()),
+  /** Only deleted ones. */
+  deleted: z.optional(z.boolean()),
+  /** Only what was made at this time or later (`parseBoundary`). */
+  created_after: z.optional(z.string()),
+  /** Only what was made before this time. */
+  created_before: z.optional(z.string()),
+}
+
+/** How every list is ordered, and which part of it is wanted. */
+export const page = {
+  /** `key` or `key:desc`, several with commas between. */
+  sort: z.optional(z.string()),
+  limit: z.optional(
+    z.pipe(
+      z.string().check(z.refine((text) => LIMIT.test(text) && Number(text) > 0, 'must be a whole number, 1 or more')),
+      z.transform(Number),
+    ),
+  ),
+  /** Go on behind the one with this id, which need not be in the list. */
+  after: z.optional(z.string()),
+}
+
+/** Values of which one must be there. */
+export const anyOf = z.optional(z.array(z.string()))
+
+/** What `choice` says, for the database. */
+export function selectionOf(request: z.output<z.ZodMiniObject<typeof choice>>): Selection<never> {
+  const now = new Date()
+  const boundary = (text: string | undefined) => (text === undefined ? undefined : parseBoundary(text, now))
+  return {
+    life: request.deleted ? 'deleted' : request.all ? 'all' : 'alive',
+    createdFrom: boundary(request.created_after),
+    createdBefore: boundary(request.created_before),
+  }
+}
+
+/** Who asks for a state that deleting makes, asks for what is deleted. */
+export function lifeOfStates(
+  life: Life,
+  states: readonly string[] | undefined,
+  deletedStates: readonly string[],
+): Life {
+  return life === 'alive' && states?.some((state) => deletedStates.includes(state)) ? 'all' : life
+}
+
+/** A pattern for a text of a list; undefined where none is given. */
+export function patternOf(option: string, pattern: string | undefined) {
+  return pattern === undefined ? undefined : parseGlob(option, pattern)
+}
+
+/**
+ * Reads what `page` says.
+ *
+ * @param keys what the list can be ordered by, by each name that is taken for it.
+ * @param find places the row with the id that is to be gone on behind.
+ * @throws VdcError VALUE_REFUSED, and what `find` throws.
+ */
+export async function pageOf<K extends string>(
+  request: z.output<z.ZodMiniObject<typeof page>>,
+  keys: ReadonlyMap<string, K>,
+  find: (order: readonly OrderBy<K>[], id: string) => Promise<Position>,
+): Promise<Page<K>> {
+  const order = request.sort === undefined ? [] : request.sort.split(',').map((word) => parseKey(word, keys))
+  const after = request.after === undefined ? undefined : await find(order, request.after)
+  return { order, after, limit: request.limit }
+}
+
+/** The names of what a list can be ordered by: those of the columns, and short ones for some. */
+export function sortKeys<K extends string>(keys: readonly K[], short: Readonly<Record<string, K>>): Map<string, K> {
+  return new Map([...Object.entries(short), ...keys.map((key): [string, K] => [key, key])])
+}
+
+function parseKey<K extends string>(word: string, keys: ReadonlyMap<string, K>): OrderBy<K> {
+  const [, name, direction] = /^([a-z0-9_]+)(?::(asc|desc))?$/.exec(word.trim()) ?? []
+  const key = name === undefined ? undefined : keys.get(name)
+  if (key !== undefined) return { key, descending: direction === 'desc' }
+  throw new VdcError('VALUE_REFUSED', `The list can not be sorted by '${word}'`, {
+    hint: `Keys, with :asc or :desc and with commas between them: ${[...keys.keys()].join(', ')}`,
+  })
+}
+
+/**
+ * Reads checksums of which one is wanted (`checksum`).
+ *
+ * @throws VdcError VALUE_REFUSED.
+ */
+export function checksumsOf(words: readonly string[] | undefined): ChecksumChoice | undefined {
+  const checksums = words?.map((word) => validate(checksum, word, 'checksum'))
+  return (
+    checksums && {
+      md5: checksums.flatMap(({ md5 }) => md5 ?? []),
+      sha256: checksums.flatMap(({ sha256 }) => sha256 ?? []),
+      sha256Label: SHA256_LABEL,
+    }
+  )
+}
+
+const NOUNS = { images: 'image', backup_objects: 'backup object', backup_storages: 'backup storage' } as const
+
+/**
+ * Refuses values that are neither known nor there: most likely they are
+ * mistyped. What the Ruby programs once stored can be found all the same.
+ *
+ * @param given by their columns.
+ * @throws VdcError VALUE_REFUSED.
+ */
+export async function requireKnown(
+  registry: Registry,
+  table: keyof typeof NOUNS,
+  given: Readonly<Record<string, { values: readonly string[] | undefined; known: readonly string[] }>>,
+): Promise<void> {
+  for (const [column, { values, known }] of Object.entries(given)) {
+    for (const value of values ?? []) {
+      if (known.includes(value) || (await isValueInUse(registry.database, table, column, value))) continue
+      throw new VdcError('VALUE_REFUSED', `No ${NOUNS[table]} has the ${column} '${value}'`, {
+        hint: `Known are: ${known.join(', ')}`,
+      })
+    }
+  }
+}

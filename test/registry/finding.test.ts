@@ -1,0 +1,190 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseDatabaseUri } from '../../src/config.ts'
+import { showAccount } from '../../src/registry/account/details.ts'
+import { countAccounts, listAccounts } from '../../src/registry/account/list.ts'
+import { countObjects, listObjects } from '../../src/registry/backup-object/list.ts'
+import { countStorages, listStorages } from '../../src/registry/backup-storage/list.ts'
+import { countImages, listImages } from '../../src/registry/image/list.ts'
+import type { ImageListRequest } from '../../src/registry/image/list-request.ts'
+import { openRegistry, type Registry } from '../../src/registry/registry.ts'
+import { ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts'
+import { type Findable, insertRows, makeRows, type Random, randomFrom } from '../support/finding.ts'
+import { expectedIds, type Lists, listsOf, type Shown } from '../support/finding-reference.ts'
+import { type Asked, askFor, type List } from '../support/finding-requests.ts'
+
+const NUMBERS = { accounts: 600, images: 10_000, backup_objects: 10_000, backup_storages: 1000 }
+/** Another one each time; a failure names it, and here it can be put in its place. */
+const SEED = Math.floor(Math.random() * 2 ** 32)
+const ROUNDS = 120
+
+// biome-ignore lint/suspicious/noExplicitAny: what is generated fits the list that it is for
+type AnyRequest = any
+
+const LIST: Record<List, (registry: Registry, request: AnyRequest) => AsyncIterable<{ id: string }>> = {
+  images: listImages,
+  backup_objects: listObjects,
+  backup_storages: listStorages,
+  accounts: listAccounts,
+}
+const COUNT: Record<List, (registry: Registry, request: AnyRequest) => Promise<number>> = {
+  images: countImages,
+  backup_objects: countObjects,
+  backup_storages: countStorages,
+  accounts: countAccounts,
+}
+
+async function idsOf(rows: AsyncIterable<{ id: string }>): Promise<string[]> {
+  const ids: string[] = []
+  for await (const { id } of rows) ids.push(id)
+  return ids
+}
+
+describe.each(ENGINES)('finding on %s', (engine) => {
+  let database: TestDatabase
+  let registry: Registry
+  let rows: Findable
+  let lists: Lists
+  let random: Random
+
+  beforeAll(async () => {
+    random = randomFrom(SEED)
+    database = await newDatabase(engine)
+    // The two accounts that every database has are found like the others.
+    const system = await database.query('SELECT * FROM accounts ORDER BY id')
+    rows = makeRows(random, NUMBERS, true)
+    await insertRows(database, rows)
+    rows.accounts.unshift(...system)
+    lists = listsOf(rows)
+    registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
+  })
+  afterAll(async () => {
+    await registry.close()
+    await database.remove()
+  })
+
+  const found = (list: List, request: AnyRequest) => idsOf(LIST[list](registry, request))
+  const expected = (list: List, { wanted, order }: Pick<Asked, 'wanted' | 'order'>) =>
+    expectedIds(lists[list], wanted, order)
+  /** Makes a failure tell what was asked, and how to ask it again. */
+  const told = async (list: List, request: object, check: () => Promise<void>) => {
+    try {
+      await check()
+    } catch (error) {
+      throw new Error(`seed ${SEED}, ${list} ${JSON.stringify(request)}`, { cause: error })
+    }
+  }
+
+  test.each(Object.keys(LIST) as List[])('%s: what is asked for, in the order that is asked for', async (list) => {
+    let most = 0
+    for (let round = 0; round < ROUNDS / (list === 'images' ? 1 : 3); round++) {
+      const asked = askFor(random, list, lists)
+      const ids = expected(list, asked)
+      most = Math.max(most, ids.length)
+      await told(list, asked.request, async () => {
+        expect(await found(list, { ...asked.request, sort: asked.sort })).toEqual(ids)
+        expect(await COUNT[list](registry, asked.request)).toBe(ids.length)
+      })
+    }
+    expect(most).toBeGreaterThan(100)
+  })
+
+  test.each(Object.keys(LIST) as List[])('%s: page after page it is the whole list', async (list) => {
+    for (let round = 0; round < 12; round++) {
+      const asked = askFor(random, list, lists)
+      const ids = expected(list, asked)
+      const limit = Math.max(1, Math.ceil(ids.length / (1 + Math.floor(random() * 6))) - 1)
+      await told(list, { ...asked, limit }, async () => {
+        const pages: string[] = []
+        for (let after: string | undefined; pages.length <= ids.length; after = pages.at(-1)) {
+          const page = await found(list, { ...asked.request, sort: asked.sort, limit: String(limit), after })
+          pages.push(...page)
+          if (page.length < limit) break
+        }
+        expect(pages).toEqual(ids)
+      })
+    }
+  })
+
+  test.each(Object.keys(LIST) as List[])('%s: each way to choose, each key to sort by, alone', async (list) => {
+    for (const asked of askFor.each(random, list, lists)) {
+      const ids = expected(list, asked)
+      await told(list, { ...asked.request, sort: asked.sort }, async () => {
+        const limit = asked.sort === undefined ? undefined : '200'
+        expect(await found(list, { ...asked.request, sort: asked.sort, limit })).toEqual(
+          limit === undefined ? ids : ids.slice(0, 200),
+        )
+      })
+    }
+  })
+
+  test('the list goes on behind an image that it does not hold', async () => {
+    const dead = lists.images.filter((image) => image.dead).map(({ id }) => String(id))
+    const all = expectedIds(lists.images, [], [{ key: 'display_name', descending: true }])
+    for (const after of [dead[0], dead.at(-1)] as string[]) {
+      const behind = all.slice(all.indexOf(after) + 1).filter((id) => !dead.includes(id))
+      expect(await found('images', { after, sort: 'name:desc' })).toEqual(behind)
+    }
+  })
+
+  test('the rows hold what belongs to them, exactly', async () => {
+    const byId = new Map(lists.images.map((image) => [image.id, image]))
+    let number = 0
+    for await (const image of listImages(registry, { all: true })) {
+      number++
+      const shown = byId.get(image.id) as Shown
+      const { visibility: _, ...own } = image
+      for (const [key, value] of Object.entries(own)) {
+        const wanted = shown[key]
+        if ((typeof wanted === 'bigint' ? wanted : (wanted ?? null)) === value) continue
+        expect({ id: image.id, [key]: typeof value === 'number' ? BigInt(value) : value }).toEqual({
+          id: image.id,
+          [key]: wanted,
+        })
+      }
+    }
+    expect(number).toBe(lists.images.length)
+  })
+
+  test('an account shows how many images it has, and their bytes, each file once', async () => {
+    const owners = [...new Set(lists.images.map((image) => String(image.account_id)))]
+    const known = lists.accounts.map(({ id }) => String(id))
+    for (const owner of [...owners.filter((id) => known.includes(id)), known.at(-1) as string]) {
+      const own = lists.images.filter((image) => image.account_id === owner && !image.dead)
+      const files = new Set(own.map((image) => image.backup_object_id))
+      const bytes = lists.backup_objects
+        .filter((object) => files.has(object.id ?? '') && !object.dead)
+        .reduce((sum, object) => sum + (object.allocation_size as bigint), 0n)
+      const account = await showAccount(registry, owner)
+      expect({ id: owner, n: account.image_count, bytes: BigInt(account.image_bytes) }).toEqual({
+        id: owner,
+        n: own.length,
+        bytes,
+      })
+    }
+  })
+
+  test.each<[string, ImageListRequest, string]>([
+    ['a set without an end', { name: 'a[b' }, 'VALUE_REFUSED'],
+    ['a backslash at the end', { name: 'a\\' }, 'VALUE_REFUSED'],
+    ['a range that runs backwards', { name: '[z-a]' }, 'VALUE_REFUSED'],
+    ['a very long pattern', { name: 'x'.repeat(1001) }, 'VALUE_REFUSED'],
+    ['an unknown state', { state: ['available', 'availible'] }, 'VALUE_REFUSED'],
+    ['an unknown architecture', { arch: ['arm64'] }, 'VALUE_REFUSED'],
+    ['a checksum of another length', { checksum: ['abc'] }, 'VALUE_REFUSED'],
+    ['a SHA-256 called MD5', { checksum: [`md5:${'a'.repeat(64)}`] }, 'VALUE_REFUSED'],
+    ['no time', { created_after: 'yesterday' }, 'VALUE_REFUSED'],
+    ['a time before all times', { created_after: '999999999w' }, 'VALUE_REFUSED'],
+    ['an unknown key', { sort: 'created,colour' }, 'VALUE_REFUSED'],
+    ['an unknown direction', { sort: 'created:down' }, 'VALUE_REFUSED'],
+    ['no key', { sort: '' }, 'VALUE_REFUSED'],
+    ['no rows at all', { limit: '0' }, 'VALUE_REFUSED'],
+    ['a limit that is no number', { limit: '1e3' }, 'VALUE_REFUSED'],
+    ['an unknown account', { account_id: 'a-nobody' }, 'ACCOUNT_NOT_FOUND'],
+    ['an unknown parent', { parent: ['wmi-nobody'] }, 'IMAGE_NOT_FOUND'],
+    ['an unknown storage', { storage_id: ['bkst-nobody'] }, 'STORAGE_NOT_FOUND'],
+    ['an unknown image to go on behind', { after: 'wmi-nobody' }, 'IMAGE_NOT_FOUND'],
+    ['an image in another case to go on behind', { after: 'wmi-0A_X'.toLowerCase() }, 'IMAGE_NOT_FOUND'],
+  ])('%s is refused', async (_, request, code) => {
+    await expect(found('images', request)).rejects.toMatchObject({ code })
+  })
+})
