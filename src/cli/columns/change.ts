@@ -4,8 +4,6 @@ import type { change } from '../../registry/results/change.ts'
 import type { Column } from '../answers/columns.ts'
 
 type Told = z.output<typeof change>
-/** What a dry run tells that would be done; of what doesn't apply it says null. */
-export type ToldChange = Told
 
 /** What a dry run shows. */
 export const CHANGE_COLUMNS: Column<Told>[] = [
