@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config.ts'
 import { showAccount } from '../../src/registry/account/details.ts'
 import { countAccounts, listAccounts } from '../../src/registry/account/list.ts'
@@ -11,11 +11,15 @@ import { ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts
 import { type Findable, insertRows, makeRows, type Random, randomFrom } from '../support/finding.ts'
 import { expectedIds, type Lists, listsOf, type Shown } from '../support/finding-reference.ts'
 import { type Asked, askFor, type List } from '../support/finding-requests.ts'
+import { newWakame } from '../support/wakame.ts'
 
-const NUMBERS = { accounts: 600, images: 10_000, backup_objects: 10_000, backup_storages: 1000 }
+const MANY = { accounts: 600, images: 10_000, backup_objects: 10_000, backup_storages: 1000 }
+const FEW = { accounts: 200, images: 1500, backup_objects: 1500, backup_storages: 200 }
+/** A database of our migrations on each engine, and one as Wakame-vdc makes it: utf8 of three bytes. */
+const KINDS = [...ENGINES, 'wakame'] as const
 /** Another one each time; a failure names it, and here it can be put in its place. */
 const SEED = Math.floor(Math.random() * 2 ** 32)
-const ROUNDS = 120
+const ROUNDS = { images: 120, backup_objects: 50, backup_storages: 30, accounts: 30 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what is generated fits the list that it is for
 type AnyRequest = any
@@ -39,7 +43,8 @@ async function idsOf(rows: AsyncIterable<{ id: string }>): Promise<string[]> {
   return ids
 }
 
-describe.each(ENGINES)('finding on %s', (engine) => {
+describe.each(KINDS)('finding on %s', (kind) => {
+  const isWakame = kind === 'wakame'
   let database: TestDatabase
   let registry: Registry
   let rows: Findable
@@ -48,10 +53,10 @@ describe.each(ENGINES)('finding on %s', (engine) => {
 
   beforeAll(async () => {
     random = randomFrom(SEED)
-    database = await newDatabase(engine)
+    database = await (isWakame ? newWakame(inject('mariadb').port) : newDatabase(kind))
     // The two accounts that every database has are found like the others.
     const system = await database.query('SELECT * FROM accounts ORDER BY id')
-    rows = makeRows(random, NUMBERS, true)
+    rows = makeRows(random, isWakame ? FEW : MANY, !isWakame)
     await insertRows(database, rows)
     rows.accounts.unshift(...system)
     lists = listsOf(rows)
@@ -76,7 +81,7 @@ describe.each(ENGINES)('finding on %s', (engine) => {
 
   test.each(Object.keys(LIST) as List[])('%s: what is asked for, in the order that is asked for', async (list) => {
     let most = 0
-    for (let round = 0; round < ROUNDS / (list === 'images' ? 1 : 3); round++) {
+    for (let round = 0; round < ROUNDS[list]; round++) {
       const asked = askFor(random, list, lists)
       const ids = expected(list, asked)
       most = Math.max(most, ids.length)
@@ -85,7 +90,7 @@ describe.each(ENGINES)('finding on %s', (engine) => {
         expect(await COUNT[list](registry, asked.request)).toBe(ids.length)
       })
     }
-    expect(most).toBeGreaterThan(100)
+    expect(most).toBeGreaterThan(50)
   })
 
   test.each(Object.keys(LIST) as List[])('%s: page after page it is the whole list', async (list) => {
@@ -117,6 +122,41 @@ describe.each(ENGINES)('finding on %s', (engine) => {
     }
   })
 
+  test.each<[string, RegExp]>([
+    ['*', /^.*$/su],
+    ['ubuntu-10.04', /^ubuntu-10\.04$/su],
+    ['ubuntu-10.04 ', /^ubuntu-10\.04 $/su],
+    ['* ', /^.* $/su],
+    ['[uU]buntu-??.??', /^[uU]buntu-..\...$/su],
+    ['[!u]*', /^[^u].*$/su],
+    ['100%', /^100%$/su],
+    ['a_b', /^a_b$/su],
+    ['a\\*b', /^a\*b$/su],
+    ['a[*]b', /^a\*b$/su],
+    ['a\\[b\\]c', /^a\[b\]c$/su],
+    ['a\\\\b', /^a\\b$/su],
+    ['a[\\\\|]b', /^a[\\|]b$/su],
+    ['[]]', /^\]$/su],
+    ['[]^-]', /^[\]^-]$/su],
+    ['[-a]*', /^[-a].*$/su],
+    ['a[a-zA-Z_]b', /^a[a-zA-Z_]b$/su],
+    ['日本?', /^日本.$/su],
+    ['??', /^..$/su],
+    ['[ぁ-龠]*', /^[ぁ-龠].*$/su],
+    ['😀', /^😀$/su],
+    ['?😀*', /^.😀.*$/su],
+    ['[😀-😂a]*', /^[😀-😂a].*$/su],
+    ['[!😀]', /^[^😀]$/su],
+    ['*[\u{1f000}-\u{1ffff}]*', /^.*[\u{1f000}-\u{1ffff}].*$/su],
+    ["*'*", /^.*'.*$/su],
+    ['*\n', /^.*\n$/su],
+    ['', /^$/su],
+  ])('names like %j', async (name, regExp) => {
+    const ids = expectedIds(lists.images, [(row) => regExp.test(String(row.display_name))], [])
+    expect(await found('images', { name, all: true })).toEqual(ids)
+    if (!isWakame && !['[-a]*', ''].includes(name)) expect(ids.length).toBeGreaterThan(0)
+  })
+
   test('the list goes on behind an image that it does not hold', async () => {
     const dead = lists.images.filter((image) => image.dead).map(({ id }) => String(id))
     const all = expectedIds(lists.images, [], [{ key: 'display_name', descending: true }])
@@ -124,6 +164,16 @@ describe.each(ENGINES)('finding on %s', (engine) => {
       const behind = all.slice(all.indexOf(after) + 1).filter((id) => !dead.includes(id))
       expect(await found('images', { after, sort: 'name:desc' })).toEqual(behind)
     }
+  })
+
+  test('an id in another case is another id', async () => {
+    const inOtherCase = (id: unknown) =>
+      String(id)
+        .replace(/[a-z](_.)$/i, (end) => end.toUpperCase())
+        .replace(/x$/, 'X')
+    const image = lists.images.find(({ id }) => inOtherCase(id) !== id)
+    const after = inOtherCase(image?.id)
+    await expect(found('images', { after })).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' })
   })
 
   test('the rows hold what belongs to them, exactly', async () => {
@@ -165,6 +215,7 @@ describe.each(ENGINES)('finding on %s', (engine) => {
 
   test.each<[string, ImageListRequest, string]>([
     ['a set without an end', { name: 'a[b' }, 'VALUE_REFUSED'],
+    ['an empty set', { name: '[!]' }, 'VALUE_REFUSED'],
     ['a backslash at the end', { name: 'a\\' }, 'VALUE_REFUSED'],
     ['a range that runs backwards', { name: '[z-a]' }, 'VALUE_REFUSED'],
     ['a very long pattern', { name: 'x'.repeat(1001) }, 'VALUE_REFUSED'],
@@ -183,7 +234,6 @@ describe.each(ENGINES)('finding on %s', (engine) => {
     ['an unknown parent', { parent: ['wmi-nobody'] }, 'IMAGE_NOT_FOUND'],
     ['an unknown storage', { storage_id: ['bkst-nobody'] }, 'STORAGE_NOT_FOUND'],
     ['an unknown image to go on behind', { after: 'wmi-nobody' }, 'IMAGE_NOT_FOUND'],
-    ['an image in another case to go on behind', { after: 'wmi-0A_X'.toLowerCase() }, 'IMAGE_NOT_FOUND'],
   ])('%s is refused', async (_, request, code) => {
     await expect(found('images', request)).rejects.toMatchObject({ code })
   })

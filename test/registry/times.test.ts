@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest'
+import { parseBoundary, parseTime } from '../../src/registry/times.ts'
+
+const NOW = new Date('2026-11-24T09:30:15.250Z')
+
+describe('a time from which things were made', () => {
+  test.each([
+    ['2026-11-24', '2026-11-24 00:00:00'],
+    ['2026-11-24 09:30', '2026-11-24 09:30:00'],
+    ['2026-11-24T09:30:15Z', '2026-11-24 09:30:15'],
+    // What was made in that second was made before it.
+    ['2026-11-24T09:30:15.001Z', '2026-11-24 09:30:16'],
+    ['2026-11-24T00:30+09:00', '2026-11-23 15:30:00'],
+    ['90s', '2026-11-24 09:28:46'],
+    ['30min', '2026-11-24 09:00:16'],
+    ['12h', '2026-11-23 21:30:16'],
+    ['7d', '2026-11-17 09:30:16'],
+    ['2W', '2026-11-10 09:30:16'],
+    ['0s', '2026-11-24 09:30:16'],
+  ])('%s is %s', (text, time) => {
+    expect(parseBoundary(text, NOW)).toBe(time)
+  })
+
+  test.each([
+    '',
+    '7',
+    'd',
+    '7m',
+    '7y',
+    '-7d',
+    '1.5h',
+    '2026-02-30',
+    '2026-11-24 25:00',
+    'yesterday',
+    '999999999w',
+    '9999-12-31T23:59:59.5Z',
+  ])("'%s' is no time", (text) => {
+    expect(() => parseBoundary(text, NOW)).toThrow(expect.objectContaining({ code: 'VALUE_REFUSED' }))
+  })
+
+  test('a day and a minute are meant at their end where something is shown as it was', () => {
+    expect(parseTime('2026-11-24')).toBe('2026-11-24T23:59:59Z')
+    expect(parseTime('2026-11-24 09:30')).toBe('2026-11-24T09:30:59Z')
+    expect(() => parseTime('7d')).toThrow(expect.objectContaining({ code: 'VALUE_REFUSED' }))
+  })
+})
