@@ -9,6 +9,7 @@ const commands = readdirSync('src/commands', { recursive: true, encoding: 'utf8'
 const entries = [
   'cli/main',
   'cli/help',
+  'cli/completion/answer',
   'disk/hash-worker',
   ...commands.map((path) => `commands/${path.slice(0, -'.ts'.length)}`),
 ]

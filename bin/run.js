@@ -10,5 +10,12 @@ import { fileURLToPath } from 'node:url'
 const caches = process.geteuid?.() === 0 ? '/var/cache' : process.env.HOME && join(process.env.HOME, '.cache')
 if (caches) module.enableCompileCache?.(join(caches, 'vdc-manage'))
 
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const [word, ...rest] = process.argv.slice(2)
+// Asked by a shell while somebody types, for whom all that the program loads would take too long.
+if (word === 'complete' && rest[1] === '--') {
+  const { answerCompletion } = await import('../dist/cli/completion/answer.js')
+  await answerCompletion(rest, root)
+}
 const { main } = await import('../dist/cli/main.js')
-await main(process.argv.slice(2), dirname(dirname(fileURLToPath(import.meta.url))))
+await main(process.argv.slice(2), root)
