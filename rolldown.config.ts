@@ -9,6 +9,10 @@ const commands = readdirSync('src/commands', { recursive: true, encoding: 'utf8'
 const entries = [
   'cli/main',
   'cli/help',
+  // For the manual pages, which scripts/manual.js makes.
+  'cli/about',
+  'cli/exit-status',
+  'cli/completion/answer',
   'disk/hash-worker',
   ...commands.map((path) => `commands/${path.slice(0, -'.ts'.length)}`),
 ]

@@ -17,5 +17,13 @@ if (caches) module.enableCompileCache?.(join(caches, 'vdc-manage'))
 const { CLICOLOR_FORCE } = process.env
 if (CLICOLOR_FORCE && CLICOLOR_FORCE !== '0') process.env.FORCE_COLOR ??= '1'
 
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const [word, ...rest] = process.argv.slice(2)
+// Asked by a shell while somebody types, for whom all that the program loads would take too long.
+if (word === 'complete' && rest[1] === '--') {
+  const { answerCompletion } = await import('../dist/cli/completion/answer.js')
+  await answerCompletion(rest, root)
+}
+
 const { main } = await import('../dist/cli/main.js')
-await main(process.argv.slice(2), dirname(dirname(fileURLToPath(import.meta.url))))
+await main(process.argv.slice(2), root)

@@ -1,6 +1,6 @@
 /*
- * Builds the program: bundles it into dist/, and then, as the manifest is made
- * from the built commands, writes oclif.manifest.json.
+ * Builds the program: bundles it into dist/, and then, as they are made from the
+ * built commands, writes oclif.manifest.json and the manual.
  */
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -9,5 +9,6 @@ import { loadConfig } from 'rolldown/config'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 await build(await loadConfig('rolldown.config.ts'))
-// In a process of its own, which finds the commands as the program will.
-execFileSync(process.execPath, ['scripts/manifest.js'], { stdio: 'inherit' })
+// In processes of their own, which find the commands as the program will.
+for (const script of ['manifest', 'manual'])
+  execFileSync(process.execPath, [`scripts/${script}.js`], { stdio: 'inherit' })

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests, after its own set-up: npm test [-- ARGUMENTS OF vitest]
 source "$(dirname "$0")/setup.sh"
-need_packages qemu-img=qemu-utils mariadbd=mariadb-server-core my_print_defaults=mariadb-client-core strace=strace tmux=tmux jq=jq \
+need_packages qemu-img=qemu-utils mariadbd=mariadb-server-core my_print_defaults=mariadb-client-core strace=strace tmux=tmux zsh=zsh fish=fish man=man-db groff=groff-base mandoc=mandoc jq=jq \
   /usr/lib/grub-rescue/grub-rescue-cdrom.iso=grub-rescue-pc /usr/lib/ipxe/ipxe.iso=ipxe \
   mkfs.ext4=e2fsprogs mkfs.xfs=xfsprogs mkfs.btrfs=btrfs-progs mkfs.vfat=dosfstools mkfs.ntfs=ntfs-3g mkfs.exfat=exfatprogs \
   mkfs.f2fs=f2fs-tools mkfs.jfs=jfsutils mkfs.reiserfs=reiserfsprogs mksquashfs=squashfs-tools mkfs.erofs=erofs-utils \

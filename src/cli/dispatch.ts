@@ -1,10 +1,13 @@
 import { type Config, loadHelpClass } from '@oclif/core'
 import { VdcError } from '../errors.ts'
 import { writeOut } from './output.ts'
+import { sharedRegistry } from './shared-registry.ts'
 import { hasFlag } from './words.ts'
 
 /** What runs where no command is named. */
 export const SHELL = 'shell'
+/** What ends a shell. */
+export const ENDS = ['exit', 'quit']
 
 /**
  * Runs the command that the words name, or shows help.
@@ -31,7 +34,7 @@ export async function dispatch(words: string[], config: Config): Promise<void> {
     return
   }
   if (names.length > 0 && isTopic(config, names) && names.length === words.length) return showHelp(config, words)
-  throw unknownCommand(config, names, words)
+  throw await unknownCommand(config, names, words)
 }
 
 /** Says whether there is no command, at most options of the shell: then the shell it is. */
@@ -72,7 +75,7 @@ function optionOf(config: Config, command: string, word: string) {
 async function showHelp(config: Config, words: string[]): Promise<void> {
   const names = leadingNames(words)
   if (names.length > 0 && findCommand(config, names) === undefined && !isTopic(config, names)) {
-    throw unknownCommand(config, names, words)
+    throw await unknownCommand(config, names, words)
   }
   const Help = await loadHelpClass(config)
   await new Help(config, config.pjson.oclif.helpOptions).showHelp(words)
@@ -97,15 +100,40 @@ function isTopic(config: Config, names: readonly string[]): boolean {
   return config.findTopic(names.join(':')) !== undefined
 }
 
-function unknownCommand(config: Config, names: readonly string[], words: readonly string[]): VdcError {
+/** The refusal of words that name no command; the command that they may be meant for is its hint. */
+async function unknownCommand(config: Config, names: readonly string[], words: readonly string[]): Promise<VdcError> {
   let known = names.length
   while (known > 0 && !isTopic(config, names.slice(0, known))) known--
   const topic = names.slice(0, known).map((name) => `${name} `)
   const hint = `vdc-manage ${topic.join('')}--help lists the commands`
-  if (known === names.length) {
-    return new VdcError('USAGE', `The option ${words[known]} stands before the command`, {
-      hint: `Options go after the command; ${hint}`,
-    })
+  if (known === names.length) return optionBefore(config, known, words, hint)
+  const { nearestCommand } = await import('./nearest-command.ts')
+  const others = ['help', ...(sharedRegistry() === undefined ? [] : ENDS)]
+  const meant = nearestCommand(config, names, known, others)
+  return new VdcError('USAGE', `There is no command '${typed(names, known, meant)}'`, {
+    hint: meant === undefined ? hint : `Did you mean ${meant}? ${hint}`,
+  })
+}
+
+/** The words that name no command: those that a command was found for, else those up to the first unknown one. */
+function typed(names: readonly string[], known: number, meant: string | undefined): string {
+  const length = Math.max(known + 1, meant?.split(' ').length ?? 0)
+  return names.slice(0, length).join(' ')
+}
+
+async function optionBefore(config: Config, at: number, words: readonly string[], hint: string): Promise<VdcError> {
+  const option = words[at] as string
+  const { nearest } = await import('./nearest.ts')
+  // Where it is all that there is, it is one of the program's own.
+  const ofShell = Object.values(config.findCommand(SHELL)?.flags ?? {})
+  const own = ['help', 'version', ...ofShell.flatMap(({ name, aliases = [] }) => [name, ...aliases])].map(
+    (name) => `--${name}`,
+  )
+  const meant = at === 0 ? nearest(option.replace(/=.*$/s, ''), own) : undefined
+  if (meant !== undefined && !own.includes(option)) {
+    return new VdcError('USAGE', `Unknown option: ${option}`, { hint: `Did you mean ${meant}? ${hint}` })
   }
-  return new VdcError('USAGE', `There is no command '${names.slice(0, known + 1).join(' ')}'`, { hint })
+  return new VdcError('USAGE', `The option ${option} stands before the command`, {
+    hint: `Options go after the command; ${hint}`,
+  })
 }

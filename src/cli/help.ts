@@ -1,25 +1,9 @@
 import { format, stripVTControlCharacters } from 'node:util'
 import { type Command, CommandHelp, Help, type Interfaces } from '@oclif/core'
+import { ENVIRONMENT, FILES, SHELL } from './about.ts'
 import { hasColors } from './color.ts'
 import { EXIT_STATUS } from './exit-status.ts'
 import { writeOut } from './output.ts'
-
-const ENVIRONMENT: [string, string][] = [
-  [
-    'VDC_MANAGE_DATABASE_URI',
-    'The database: mysql://user@host:3306/wakame_dcmgr or sqlite:///absolute/path. Default: database_uri of dcmgr.conf, else an SQLite file of yours.',
-  ],
-  ['CONF_PATH', 'The dcmgr.conf to read instead of that below /etc.'],
-]
-const SHELL: [string, string][] = [
-  ['vdc-manage', 'Runs commands as they are typed, or those of stdin.'],
-  ['vdc-manage -f FILE', 'Runs those of a file; vdc-manage shell --help tells of -e and --tx.'],
-]
-const FILES: [string, string][] = [
-  ['/etc/wakame-vdc/dcmgr.conf', 'Settings of an installation of Wakame-vdc.'],
-  ['~/.local/share/vdc-manage/registry.sqlite', 'The embedded registry, made on first use.'],
-  ['~/.local/share/vdc-manage/shell_history', 'What was typed in the shell.'],
-]
 
 type CommandWithExits = Command.Loadable & { exits?: number[] }
 

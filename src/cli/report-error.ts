@@ -24,7 +24,7 @@ export function interceptErrors(take: ((error: VdcError) => boolean) | undefined
 
 /** Tells an error and sets the process's exit code to its own. */
 export async function reportError(thrown: unknown, options: ReportOptions): Promise<void> {
-  const error = thrown instanceof Errors.CLIError ? usageError(thrown, options.command) : asVdcError(thrown)
+  const error = thrown instanceof Errors.CLIError ? await usageError(thrown, options.command) : asVdcError(thrown)
   if (interceptor?.(error)) return
   process.exitCode = error.exit
   if (options.debug && error.code !== 'USAGE') await writeNote(describeStack(error))
@@ -55,33 +55,48 @@ function describeStack(error: Error): string {
   return lines.join('\n').split('\n').map(printable).join('\n')
 }
 
+/** What of oclif's errors is used. */
 interface ParseError extends Errors.CLIError {
   args?: { name: string }[] | string[]
   flags?: string[]
+  /** The options of the command by their names. */
+  parse?: { input?: { flags?: Record<string, { hidden?: boolean; allowNo?: boolean; aliases?: string[] }> } }
 }
 
 /** What oclif's parser complains of, in one line and our words; a value outside its options is refused, not a usage error. */
-function usageError(error: ParseError, command: string | undefined): VdcError {
+async function usageError(error: ParseError, command: string | undefined): Promise<VdcError> {
   const lines = error.message
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !/^See more help|^The following errors? occurred:$/.test(line))
   const message = lines.join('; ')
   const option = /^Expected (--\S+?)=(.*) to be one of: (.*)$/s.exec(message)
-  if (option)
-    return new VdcError('VALUE_REFUSED', `${option[1]} must be one of: ${option[3]}; not '${option[2]}'`, {
-      cause: error,
-    })
+  if (option) {
+    const [, name, value = '', values = ''] = option
+    const hint = didYouMean([await nearestOf(value, values.split(', '))])
+    return new VdcError('VALUE_REFUSED', `${name} must be one of: ${values}; not '${value}'`, { hint, cause: error })
+  }
+  const argument = /^Expected (.*) to be one of: (.*)$/s.exec(message)
+  if (argument) {
+    const [, value = '', values = ''] = argument
+    const hint = didYouMean([await nearestOf(value, values.split(', '))])
+    return new VdcError('VALUE_REFUSED', `'${value}' must be one of: ${values}`, { hint, cause: error })
+  }
   const number = /^Parsing (--\S+); Expected an integer but received: (.*)$/s.exec(message)
   if (number)
     return new VdcError('VALUE_REFUSED', `${number[1]} must be a whole number; not '${number[2]}'`, { cause: error })
 
   const names = (error.args ?? []).map((arg) => (typeof arg === 'string' ? arg : arg.name.toUpperCase())).join(', ')
-  const usage = (text: string) =>
-    new VdcError('USAGE', text, { hint: `vdc-manage ${command ? `${command} ` : ''}--help shows how`, cause: error })
+  const usage = (text: string, meant?: string) => {
+    const hint = `vdc-manage ${command ? `${command} ` : ''}--help shows how`
+    return new VdcError('USAGE', text, { hint: meant === undefined ? hint : `${meant} ${hint}`, cause: error })
+  }
   if (message.startsWith('Missing') && names !== '') return usage(`Missing argument: ${names}`)
   if (message.startsWith('Unexpected argument')) return usage(`Unexpected argument: ${names}`)
-  if (message.startsWith('Nonexistent flag')) return usage(`Unknown option: ${error.flags?.join(', ')}`)
+  if (message.startsWith('Nonexistent flag')) {
+    const unknown = error.flags ?? []
+    return usage(`Unknown option: ${unknown.join(', ')}`, await optionsMeant(unknown, error))
+  }
   const exclusive = /^(--[\w-]+)=\S+ cannot also be provided when using (--[\w-]+)/.exec(message)
   if (exclusive) return usage(`${exclusive[1]} and ${exclusive[2]} exclude each other`)
   const needed = /^All of the following must be provided when using (--[\w-]+): (.*)$/.exec(message)
@@ -92,4 +107,23 @@ function usageError(error: ParseError, command: string | undefined): VdcError {
       .replace(/^Flag (--\S+) (?:can only be specified once)/, 'Option $1 is given more than once')
       .replace(/^Flag --/, 'Option --'),
   )
+}
+
+/** Asks whether the options were meant that are nearest to unknown ones; undefined where none is near. */
+async function optionsMeant(unknown: readonly string[], { parse }: ParseError): Promise<string | undefined> {
+  const known = Object.entries(parse?.input?.flags ?? {}).flatMap(([name, { hidden, allowNo, aliases = [] }]) =>
+    hidden ? [] : [name, ...aliases, ...(allowNo ? [`no-${name}`] : [])],
+  )
+  const names = unknown.map((word) => word.replace(/^-+|=.*$/gs, '').replaceAll('_', '-'))
+  const near = await Promise.all(names.map((name) => (name.length > 1 ? nearestOf(name, known) : undefined)))
+  return didYouMean(near.map((name) => name && `--${name}`))
+}
+
+async function nearestOf(typed: string, known: readonly string[]): Promise<string | undefined> {
+  return (await import('./nearest.ts')).nearest(typed, known)
+}
+
+function didYouMean(meant: readonly (string | undefined)[]): string | undefined {
+  const found = [...new Set(meant.filter((word) => word !== undefined))]
+  return found.length === 0 ? undefined : `Did you mean ${found.join(' and ')}?`
 }

@@ -70,6 +70,23 @@ export async function openDatabase(
   return database
 }
 
+/**
+ * Opens the database for somebody who only looks: an SQLite file is neither
+ * created nor migrated nor written to. MySQL connects at the first query.
+ *
+ * @param options.patience milliseconds to wait for another process's lock on an SQLite file.
+ * @returns undefined where an SQLite file is not there.
+ * @throws VdcError as `openDatabase`.
+ */
+export async function openDatabaseToRead(
+  settings: DatabaseSettings,
+  { patience, interruption = new Interruption() }: { patience: number; interruption?: Interruption | undefined },
+): Promise<Database | undefined> {
+  return settings.engine === 'mysql'
+    ? (await import('./mysql.ts')).openMysql(settings, interruption)
+    : (await import('./sqlite.ts')).openSqliteToRead(settings, interruption, patience)
+}
+
 /** Streams the rows of a query as the database delivers them; memory does not grow with their number. */
 export async function* streamRows<T>(database: Database, query: Knex.QueryBuilder): AsyncGenerator<T> {
   const stream = query.stream()

@@ -10,7 +10,8 @@ declare module 'knex/lib/dialects/mysql2/index.js' {
 declare module 'knex/lib/dialects/better-sqlite3/index.js' {
   import { Knex } from 'knex'
   export default class SqliteClient extends Knex.Client {
-    connectionSettings: { filename: string }
+    /** `uri` and `busyTimeout` are our own. */
+    connectionSettings: { filename: string; uri?: string; busyTimeout?: number }
     _query(connection: unknown, query: unknown): Promise<unknown>
     query(connection: unknown, query: unknown): Promise<unknown>
     _formatBindings(bindings: readonly unknown[] | undefined): unknown[]

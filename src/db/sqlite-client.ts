@@ -56,8 +56,9 @@ class LibsqlClient extends SqliteDialect {
 
   override async acquireRawConnection(): Promise<unknown> {
     try {
-      const connection = new Libsql(this.connectionSettings.filename)
-      connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`)
+      const { filename, uri = filename, busyTimeout = BUSY_TIMEOUT } = this.connectionSettings
+      const connection = new Libsql(uri)
+      connection.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
       return connection
     } catch (error) {
       throw notOpened(this.connectionSettings.filename, error)

@@ -41,21 +41,56 @@ export async function openSqlite(
     pool: { min: inMemory ? 1 : 0, max: 1 },
   })
   try {
-    const created = await bringUpToDate(db, settings.path, inMemory && file === 'imitate' ? 'make' : file)
-    const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
-    return {
-      knex: db,
-      commits: 'unit',
-      engine: 'sqlite',
-      created,
+    return opened(
+      db,
+      settings,
       interruption,
-      translate,
-      close: () => db.destroy(),
-    }
+      await bringUpToDate(db, settings.path, inMemory && file === 'imitate' ? 'make' : file),
+    )
   } catch (error) {
     await db.destroy()
     throw error
   }
+}
+
+/**
+ * Opens an SQLite file for somebody who only looks: it is not created, migrated
+ * or written to.
+ *
+ * @param patience milliseconds to wait for another process's lock; nothing else runs meanwhile.
+ * @returns undefined where there is no such file.
+ * @throws VdcError DATABASE_UNREACHABLE, DATABASE_REFUSED, SCHEMA_NEWER.
+ */
+export async function openSqliteToRead(
+  settings: SqliteSettings,
+  interruption: Interruption,
+  patience: number,
+): Promise<Database | undefined> {
+  if (!existsSync(settings.path)) return undefined
+  const db = knex({
+    client: libsqlClient(interruption),
+    connection: { filename: settings.path, uri: readOnly(settings.path), busyTimeout: patience } as object,
+    useNullAsDefault: true,
+    log: SILENT,
+    pool: { min: 0, max: 1 },
+  })
+  try {
+    refuseNewer(await schemaVersion(db), settings.path)
+    return opened(db, settings, interruption, false)
+  } catch (error) {
+    await db.destroy()
+    throw error
+  }
+}
+
+/** The URI by which SQLite opens a file to read (https://sqlite.org/uri.html). */
+function readOnly(path: string): string {
+  return `file:${path.split('/').map(encodeURIComponent).join('/')}?mode=ro`
+}
+
+function opened(db: Knex, settings: SqliteSettings, interruption: Interruption, created: boolean): Database {
+  const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
+  return { knex: db, commits: 'unit', engine: 'sqlite', created, interruption, translate, close: () => db.destroy() }
 }
 
 function createFolder(folder: string): void {
@@ -91,18 +126,19 @@ async function schemaVersion(db: Knex): Promise<number> {
   return rows[0]?.user_version ?? 0
 }
 
+function refuseNewer(version: number, path: string): void {
+  if (version <= SQLITE_SCHEMA_VERSION) return
+  throw new VdcError(
+    'SCHEMA_NEWER',
+    `The database sqlite://${path} was made by a later vdc-manage (schema ${version}, known is ${SQLITE_SCHEMA_VERSION})`,
+    { hint: 'Use that release, or a later one' },
+  )
+}
+
 /** @returns true when this call created the schema. */
 async function bringUpToDate(db: Knex, path: string, file: SqliteFile): Promise<boolean> {
   const version = await schemaVersion(db)
-  if (version > SQLITE_SCHEMA_VERSION) {
-    throw new VdcError(
-      'SCHEMA_NEWER',
-      `The database sqlite://${path} was made by a later vdc-manage (schema ${version}, known is ${SQLITE_SCHEMA_VERSION})`,
-      {
-        hint: 'Use that release, or a later one',
-      },
-    )
-  }
+  refuseNewer(version, path)
   if (version === SQLITE_SCHEMA_VERSION || file === 'leave') return false
   if (file === 'imitate') {
     throw new VdcError(

@@ -1,5 +1,5 @@
 import type { DatabaseSettings } from '../config.ts'
-import { type Database, openDatabase, type SqlTrace } from '../db/database.ts'
+import { type Database, openDatabase, openDatabaseToRead, type SqlTrace } from '../db/database.ts'
 import { allTogether, byStatement } from '../db/unit-of-work.ts'
 import type { ServiceTypes } from '../dcmgr-conf.ts'
 import type { Interruption } from '../interruption.ts'
@@ -66,6 +66,23 @@ export async function openRegistry(settings: DatabaseSettings, options: Registry
     close: () => database.close(),
   }
   return dryRun === undefined ? registry : withDryRun(registry, dryRun.onChange)
+}
+
+/**
+ * Opens the registry that lies in a database for somebody who only looks:
+ * nothing is created, migrated or written.
+ *
+ * @param options.patience milliseconds to wait for another process that has an SQLite file for itself.
+ * @returns undefined where an SQLite file is not there yet.
+ * @throws VdcError as `openRegistry`.
+ */
+export async function openRegistryToRead(
+  settings: DatabaseSettings,
+  options: { patience: number; interruption?: Interruption | undefined },
+): Promise<Registry | undefined> {
+  const database = await openDatabaseToRead(settings, options)
+  if (database === undefined) return undefined
+  return { settings, database, generateUuid, serviceTypes: undefined, warn: () => {}, close: () => database.close() }
 }
 
 /**

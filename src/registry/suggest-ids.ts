@@ -12,11 +12,21 @@ const TABLES = {
 /** How many ids are suggested at most. */
 const LIMIT = 200
 
-/** The ids of things that aren't deleted and begin with what was typed so far, for completion. */
-export async function suggestIds(registry: Registry, kind: Kind, typed: string): Promise<string[]> {
+/** An id, and what its thing is called: the display name, or an account's description. */
+export interface SuggestedId {
+  id: string
+  name: string | null
+}
+
+/**
+ * The ids of things that aren't deleted and begin with what was typed so far,
+ * for completion. Of very many it is some, but what they have in common at
+ * their start all of them have.
+ */
+export async function suggestIds(registry: Registry, kind: Kind, typed: string): Promise<SuggestedId[]> {
   const prefix = prefixOf(kind)
   const start = typed.startsWith(prefix) ? typed.slice(prefix.length) : ''
   if (start === '' && !prefix.startsWith(typed)) return []
-  const uuids = await selectUuidsStartingWith(registry.database.knex, TABLES[kind], start, LIMIT)
-  return uuids.map((uuid) => canonicalId(kind, uuid))
+  const found = await selectUuidsStartingWith(registry.database.knex, TABLES[kind], start, LIMIT)
+  return found.map(({ uuid, name }) => ({ id: canonicalId(kind, uuid), name }))
 }

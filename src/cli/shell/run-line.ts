@@ -2,11 +2,9 @@ import type { Config } from '@oclif/core'
 import { VdcError } from '../../errors.ts'
 import { asksForJson } from '../answers/format.ts'
 import { isDebugging } from '../base-command.ts'
-import { dispatch } from '../dispatch.ts'
+import { dispatch, ENDS } from '../dispatch.ts'
 import { interceptErrors, reportError } from '../report-error.ts'
 import type { ScriptLine } from './lines.ts'
-
-const ENDS = ['exit', 'quit']
 
 /** How lines are run. */
 export interface LineOptions {

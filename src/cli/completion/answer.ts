@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Command } from '@oclif/core'
+import { printable } from '../printable.ts'
+import { splitLine } from '../shell/words.ts'
+import { type Candidate, type Commands, candidatesFor, type FindIds } from './candidates.ts'
+
+/** Milliseconds from the start of the process after which it ends: the answer is to be there within 300. */
+const END = 270
+/** What the database is given in any case, in proportion to how long the processor took to load all. */
+const LEAST = 0.6
+/** Milliseconds to wait for another process's lock on an SQLite file, with nothing else done meanwhile. */
+const LOCKED = 80
+const GOODBYE = 20
+
+/**
+ * Answers the scripts of `vdc-manage completion`: prints `files` or `words`,
+ * whether the shell shall offer files as well, and then a line a word that fits,
+ * with what it is after a tab. Whatever goes wrong, it says nothing, and it
+ * writes nothing. oclif is not loaded, which takes longer than all else here.
+ *
+ * @param argv the shell; `--`; for bash the characters at which it breaks words
+ *   and the line up to the cursor, for the others the words up to the cursor
+ *   without the program's.
+ * @param root the folder of the package.
+ */
+export async function answerCompletion(argv: readonly string[], root: string): Promise<never> {
+  process.stdout.on('error', () => {})
+  try {
+    process.stdout.write(await answerTo(argv[0] ?? '', argv.slice(2), root))
+  } catch {
+    // Somebody is typing: no place for an error.
+  }
+  // What a server still owes us is not waited for.
+  process.exit(0)
+}
+
+async function answerTo(shell: string, typed: readonly string[], root: string): Promise<string> {
+  const { before, word, cut } = shell === 'bash' ? fromLine(typed) : fromWords(typed)
+  const ids: FindIds = (kind, start) => findIds(kind, start).catch(() => [])
+  const { words, files } = await candidatesFor(readCommands(root), ids, before, word)
+  const lines = words.map(({ value, about }) => {
+    const text = printable(value).slice(cut)
+    return about && shell !== 'bash' ? `${text}\t${printable(about).replace(/\.$/, '')}` : text
+  })
+  return [files ? 'files' : 'words', ...lines].map((line) => `${line}\n`).join('')
+}
+
+function fromWords(words: readonly string[]) {
+  return { before: words.slice(0, -1), word: words.at(-1) ?? '', cut: 0 }
+}
+
+/**
+ * Takes the line of a bash apart. What it has of a word behind one of the
+ * characters at which it breaks words, such as `=`, is all that it replaces.
+ */
+function fromLine([breaks = '', line = '']: readonly string[]) {
+  const { words, open } = splitLine(line)
+  const isBetween = open === undefined && splitLine(`${line}x`).words.length > words.length
+  const last = isBetween ? undefined : words.at(-1)
+  const word = last?.value ?? ''
+  const isPlain = last !== undefined && line.slice(last.start) === word
+  const cut = isPlain ? Math.max(...[...breaks].map((character) => word.lastIndexOf(character)), -1) + 1 : 0
+  const before = (isBetween ? words : words.slice(0, -1)).map(({ value }) => value)
+  return { before: before.slice(1), word, cut }
+}
+
+/** The commands as the manifest of the build has them. */
+function readCommands(root: string): Commands {
+  const read = (name: string) => JSON.parse(readFileSync(join(root, name), 'utf8'))
+  const { commands }: { commands: Record<string, Command.Loadable> } = read('oclif.manifest.json')
+  const topics: Record<string, { description?: string }> = read('package.json').oclif.topics
+  const all = Object.values(commands)
+  return {
+    commands: all,
+    findCommand: (id) => commands[id] ?? all.find(({ aliases }) => aliases.includes(id)),
+    topics: Object.entries(topics).map(([name, { description }]) => ({ name, description })),
+  }
+}
+
+const findIds: FindIds = async (kind, typed) => {
+  const [{ loadDatabaseSettings }, { openRegistryToRead }, { suggestIds }] = await Promise.all([
+    import('../../config.ts'),
+    import('../../registry/registry.ts'),
+    import('../../registry/suggest-ids.ts'),
+  ])
+  const registry = await openRegistryToRead(loadDatabaseSettings(process.env, dataDir()), { patience: LOCKED })
+  if (registry === undefined) return []
+  const loaded = performance.now()
+  const patience = Math.max(END - loaded, LEAST * loaded)
+  const found = await Promise.race([suggestIds(registry, kind, typed), sleep(patience, [])])
+  // A server writes to its log who left without a goodbye; one that is slow is left all the same.
+  if (found.length > 0) await Promise.race([registry.close(), sleep(GOODBYE)])
+  return found.map(({ id, name }): Candidate => ({ value: id, about: name ?? undefined }))
+}
+
+/** The folder of the embedded registry, as oclif finds it. */
+function dataDir(): string {
+  const { VDC_MANAGE_DATA_DIR, XDG_DATA_HOME, HOME } = process.env
+  return VDC_MANAGE_DATA_DIR || join(XDG_DATA_HOME || join(HOME || homedir(), '.local/share'), 'vdc-manage')
+}

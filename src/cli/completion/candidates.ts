@@ -1,0 +1,221 @@
+import type { Command } from '@oclif/core'
+import type { Kind } from '../../registry/identifiers.ts'
+
+/*
+ * What a word may be completed to, for the shell of the program and for those
+ * of the system. It knows the commands by their manifest, and loads nothing.
+ */
+
+/** What runs where no command is named. */
+const SHELL = 'shell'
+/** The kind of thing that a command of a topic names by its id. */
+const KIND_OF_TOPIC: Readonly<Record<string, Kind>> = {
+  account: 'account',
+  image: 'image',
+  backupobject: 'backupObject',
+  backupstorage: 'backupStorage',
+}
+/** What the value of an option is, by its name in the help. */
+const KIND_OF_VALUE: Readonly<Record<string, Kind>> = {
+  'a-ID': 'account',
+  'wmi-ID': 'image',
+  'bo-ID': 'backupObject',
+  'bkst-ID': 'backupStorage',
+}
+/** Commands that make what their option --uuid names, so that no known id fits. */
+const NEW_ID = 'uuid'
+/** What the path of a file is called, as an option's value in the help or as an argument. */
+const FILES = ['PATH', 'FILE', 'FOLDER', 'path', 'out', 'file', 'folder']
+
+/** A word that fits, and where there is something to say of it what it is. */
+export interface Candidate {
+  value: string
+  about?: string | undefined
+}
+
+/** What a word may be completed to. */
+export interface Candidates {
+  words: readonly Candidate[]
+  /** Whether the path of a file is expected. */
+  files: boolean
+}
+
+/** The commands of the program; oclif's Config is one. */
+export interface Commands {
+  readonly commands: readonly Command.Loadable[]
+  findCommand(id: string): Command.Loadable | undefined
+  /** What topics are, by their names with colons. */
+  readonly topics: readonly { name: string; description?: string | undefined }[]
+}
+
+/** Looks up the ids of a kind of thing that begin with what is typed. */
+export type FindIds = (kind: Kind, typed: string) => Promise<Candidate[]>
+
+/**
+ * Says what a word may be completed to: commands, options, their values and ids.
+ *
+ * @param before the words before it, without the program's name.
+ * @param typed the word so far.
+ * @returns all that begins with `typed`, once each.
+ */
+export async function candidatesFor(
+  commands: Commands,
+  findIds: FindIds,
+  before: readonly string[],
+  typed: string,
+): Promise<Candidates> {
+  const { words, files } = await expected(commands, findIds, before, typed)
+  const fitting = words.map((word) => ({ ...word, value: spelt(word.value, typed) }))
+  const byValue = new Map(fitting.filter(({ value }) => value.startsWith(typed)).map((word) => [word.value, word]))
+  return { words: [...byValue.values()], files }
+}
+
+/** An option as the one who types spells it: `--account_id` is `--account-id`. */
+function spelt(option: string, typed: string): string {
+  const dashed = /^--[^=]*/.exec(option)?.[0]
+  if (dashed === undefined || !/^--[^=]*_/.test(typed)) return option
+  return `--${dashed.slice(2).replaceAll('-', '_')}${option.slice(dashed.length)}`
+}
+
+const HELP: Candidate = { value: 'help', about: 'Show how a command is used.' }
+const NOTHING: Candidates = { words: [], files: false }
+const words = (all: readonly Candidate[]): Candidates => ({ words: all, files: false })
+
+async function expected(
+  commands: Commands,
+  findIds: FindIds,
+  before: readonly string[],
+  typed: string,
+): Promise<Candidates> {
+  const isHelp = before[0] === 'help'
+  const names = isHelp ? before.slice(1) : before
+  const next = nextNames(commands, names)
+  if (isHelp) return words(next)
+  const command = commandOf(commands, names) ?? (before[0]?.startsWith('-') ? commands.findCommand(SHELL) : undefined)
+  if (command === undefined) {
+    if (before.length > 0) return words(next)
+    return words(typed.startsWith('-') ? optionsOfProgram(commands) : [...next, HELP])
+  }
+
+  const isAfterOptions = before.includes('--')
+  const option = isAfterOptions ? undefined : optionNamed(command, before.at(-1))
+  if (option?.type === 'option') return valuesOf(findIds, command, option, typed)
+  const assigned = isAfterOptions ? null : /^(--[^=]+=)(.*)$/s.exec(typed)
+  if (assigned !== null) {
+    const [, start = '', value = ''] = assigned
+    const assignee = optionNamed(command, start.slice(0, -1))
+    const values = assignee === undefined ? NOTHING : await valuesOf(findIds, command, assignee, value)
+    return { ...values, words: values.words.map((word) => ({ ...word, value: start + word.value })) }
+  }
+  if (typed.startsWith('-') && !isAfterOptions) return words(optionsOf(command, before))
+  const args = await argumentsOf(findIds, command, numberOfArguments(command, before), typed)
+  return { ...args, words: [...next, ...args.words] }
+}
+
+/** The words with which the names of commands go on. */
+function nextNames(commands: Commands, names: readonly string[]): Candidate[] {
+  const shown = commands.commands.filter(({ hidden, aliases, id }) => hidden !== true && !aliases?.includes(id))
+  const after = shown
+    .map((command) => ({ command, id: command.id.split(':') }))
+    .filter(({ id }) => id.length > names.length && names.every((name, at) => id[at] === name))
+  return after.map(({ command, id }) => {
+    const next = id.slice(0, names.length + 1)
+    const topic = commands.topics.find(({ name }) => name === next.join(':'))
+    const about = id.length === next.length ? command.summary : topic?.description
+    return { value: next.at(-1) as string, about }
+  })
+}
+
+function commandOf(commands: Commands, names: readonly string[]): Command.Loadable | undefined {
+  for (let length = names.length; length > 0; length--) {
+    const command = commands.findCommand(names.slice(0, length).join(':'))
+    if (command !== undefined && command.hidden !== true) return command
+  }
+  return undefined
+}
+
+type Option = Command.Loadable['flags'][string]
+
+function optionNamed(command: Command.Loadable, word: string | undefined): Option | undefined {
+  const dashed = word?.replaceAll('_', '-')
+  return Object.values(command.flags).find(
+    ({ name, char, aliases = [] }) =>
+      dashed === `-${char}` || [name, ...aliases].some((each) => dashed === `--${each}`),
+  )
+}
+
+/** What stands in place of a command: the program's own options, and the shell's. */
+function optionsOfProgram(commands: Commands): Candidate[] {
+  const shell = commands.findCommand(SHELL)
+  return [{ value: '--version', about: 'Show the version.' }, ...(shell === undefined ? [] : optionsOf(shell, []))]
+}
+
+function optionsOf(command: Command.Loadable, before: readonly string[]): Candidate[] {
+  const given = (option: Option) => before.some((word) => optionNamed(command, word.replace(/=.*$/s, '')) === option)
+  return [
+    ...Object.values(command.flags)
+      .filter((option) => option.hidden !== true)
+      .filter((option) => (option.type === 'option' && option.multiple === true) || !given(option))
+      .flatMap((option) => {
+        const about = option.summary ?? option.description
+        const not = option.type === 'boolean' && option.allowNo ? [`--no-${option.name}`] : []
+        return [`--${option.name}`, ...not].map((value) => ({ value, about }))
+      }),
+    { ...HELP, value: '--help' },
+  ]
+}
+
+async function valuesOf(
+  findIds: FindIds,
+  command: Command.Loadable,
+  option: Option,
+  typed: string,
+): Promise<Candidates> {
+  if (option.type !== 'option') return NOTHING
+  if (option.options !== undefined) return words(listed(option.options, option.delimiter, typed))
+  const helpValue = String(option.helpValue)
+  if (FILES.includes(helpValue)) return { words: [], files: true }
+  const kind = KIND_OF_VALUE[helpValue]
+  if (kind === undefined || (option.name === NEW_ID && command.id.includes('add'))) return NOTHING
+  return words(await findIds(kind, typed))
+}
+
+/** The values that an option takes; where it takes several in one word, those that go on after the ones typed. */
+function listed(options: readonly string[], delimiter: string | undefined, typed: string): Candidate[] {
+  const start = delimiter === undefined ? '' : typed.slice(0, typed.lastIndexOf(delimiter) + 1)
+  const before = delimiter === undefined ? [] : start.split(delimiter)
+  return options.filter((option) => !before.includes(option)).map((option) => ({ value: start + option }))
+}
+
+function numberOfArguments(command: Command.Loadable, before: readonly string[]): number {
+  const end = before.indexOf('--')
+  const isOption = (word: string, at: number) =>
+    (end === -1 || at < end) && (word.startsWith('-') || optionNamed(command, before[at - 1])?.type === 'option')
+  const given = before.filter((word, at) => at !== end && !isOption(word, at)).length
+  return given - command.id.split(':').length
+}
+
+/** @param given how many arguments stand before. */
+async function argumentsOf(
+  findIds: FindIds,
+  command: Command.Loadable,
+  given: number,
+  typed: string,
+): Promise<Candidates> {
+  const all = Object.values(command.args)
+  const last = all.at(-1) as (Command.Arg.Cached & { multiple?: boolean }) | undefined
+  const argument = all[given] ?? (last?.multiple ? last : undefined)
+  if (argument === undefined) return NOTHING
+  if (argument.options !== undefined) return words(argument.options.map((value) => ({ value })))
+  const topic = command.id.split(':')[0] as string
+  if (FILES.includes(argument.name)) {
+    // An id may stand there too; but whoever types nothing yet wants to see files.
+    const takesId = command.id.startsWith('image:add') && typed.startsWith('bo-')
+    return { words: takesId ? await findIds('backupObject', typed) : [], files: true }
+  }
+  if (argument.name === 'backup_object_id') return words(await findIds('backupObject', typed))
+  const kind = KIND_OF_TOPIC[topic]
+  if (argument.name !== 'id' || kind === undefined) return NOTHING
+  const ids = await findIds(kind, typed)
+  return words(command.id === 'image:history' ? [...ids, ...(await findIds('backupObject', typed))] : ids)
+}

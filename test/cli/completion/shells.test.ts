@@ -1,0 +1,184 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { runLines, vdcManage } from '../../support/cli.ts'
+import type { Engine, TestDatabase } from '../../support/databases.ts'
+import { newFolder } from '../../support/images.ts'
+import { ADD, newDatabaseWithObject } from '../../support/scripts.ts'
+import { startTerminal, type Terminal } from '../../support/tmux.ts'
+
+/* Completion in the real shells, as somebody sees it who types and presses Tab. */
+
+const PROMPT = '>> '
+const folder = newFolder()
+const databases = {} as Record<Engine, TestDatabase>
+const tabs = join(folder.path, 'tabs')
+
+beforeAll(async () => {
+  for (const engine of ['mariadb', 'sqlite'] as const) {
+    databases[engine] = await newDatabaseWithObject(engine)
+    await runLines(
+      [
+        `${ADD} --uuid tabone --display-name "Ubuntu: 10.04"`,
+        `${ADD} --uuid tabtwo`,
+        `${ADD} --uuid another`,
+        'account add --uuid a-customer --description customers',
+      ],
+      { database: databases[engine] },
+    )
+  }
+  mkdirSync(join(tabs, 'inner'), { recursive: true })
+  for (const name of ['lucid.raw', 'with blank.raw', 'bo-file.raw']) writeFileSync(join(tabs, name), '')
+})
+afterAll(async () => {
+  for (const database of Object.values(databases)) await database.remove()
+  folder.remove()
+})
+
+const open: Terminal[] = []
+afterEach(async () => {
+  for (const terminal of open.splice(0)) await terminal.close()
+})
+
+const SHELLS = {
+  bash: {
+    file: '.rc',
+    lines: ['source <(vdc-manage completion bash)', `PS1="${PROMPT}"`, 'bind "set bell-style none"'],
+    run: (home: string) => `exec bash --noprofile --rcfile ${home}/.rc -i`,
+  },
+  zsh: {
+    file: '.zshrc',
+    lines: ['source <(vdc-manage completion zsh)', `PROMPT="${PROMPT}"`, 'setopt no_beep', 'unsetopt prompt_sp'],
+    run: () => 'exec zsh -i',
+  },
+  fish: {
+    file: '.config/fish/config.fish',
+    lines: [
+      'set fish_greeting',
+      `function fish_prompt; echo -n "${PROMPT}"; end`,
+      'vdc-manage completion fish | source',
+    ],
+    run: () => 'exec fish -i',
+  },
+} as const
+type Shell = keyof typeof SHELLS
+const ALL = Object.keys(SHELLS) as Shell[]
+
+let homes = 0
+/** Opens a terminal with a shell that completes, and waits for its prompt. */
+async function prompted(name: Shell, database: { uri: string }): Promise<Terminal> {
+  const home = join(folder.path, `home${++homes}`)
+  const { file, lines, run } = SHELLS[name]
+  mkdirSync(join(home, file, '..'), { recursive: true })
+  writeFileSync(join(home, file), `${lines.join('\n')}\n`)
+  const terminal = await startTerminal(run(home), { database, home, cwd: tabs, env: { ZDOTDIR: home } })
+  open.push(terminal)
+  await terminal.untilLine(PROMPT)
+  return terminal
+}
+
+/** What is typed, and the line that it is after Tab; without blanks at its end where nothing is to be added. */
+const COMPLETED: [typed: string, completed: string][] = [
+  // Commands.
+  ['vdc-manage imag', 'vdc-manage image '],
+  ['vdc-manage image add lo', 'vdc-manage image add local '],
+  ['vdc-manage help image feat', 'vdc-manage help image features '],
+  ['vdc-manage completion fi', 'vdc-manage completion fish '],
+  // Options, also after ids.
+  ['vdc-manage image list --own', 'vdc-manage image list --owned '],
+  ['vdc-manage image modify wmi-another --no-is-c', 'vdc-manage image modify wmi-another --no-is-cacheable '],
+  ['vdc-manage image show --acc', 'vdc-manage image show --account-id '],
+  ['vdc-manage image list --account_i', 'vdc-manage image list --account_id '],
+  // Their values.
+  ['vdc-manage image add local x --arch x86_', 'vdc-manage image add local x --arch x86_64 '],
+  ['vdc-manage image add local x --os-type=win', 'vdc-manage image add local x --os-type=windows '],
+  ['vdc-manage image list --account-id a-cu', 'vdc-manage image list --account-id a-customer '],
+  ['vdc-manage image list --account_id=a-cu', 'vdc-manage image list --account_id=a-customer '],
+  ['vdc-manage backupobject add --storage-id bkst-', 'vdc-manage backupobject add --storage-id bkst-one '],
+  // Ids, of several each, and where something stands before the command.
+  ['vdc-manage image show wmi-an', 'vdc-manage image show wmi-another '],
+  ['vdc-manage image del wmi-another wmi-tabt', 'vdc-manage image del wmi-another wmi-tabtwo '],
+  ['vdc-manage image show wmi-t', 'vdc-manage image show wmi-tab'],
+  ['vdc-manage account show a-cu', 'vdc-manage account show a-customer '],
+  ['vdc-manage image add volume bo-', 'vdc-manage image add volume bo-one '],
+  ['vdc-manage image add local bo-o', 'vdc-manage image add local bo-one '],
+  ['echo a | vdc-manage image show wmi-an', 'echo a | vdc-manage image show wmi-another '],
+  ['vdc-manage image label wmi-another "a b" --j', 'vdc-manage image label wmi-another "a b" --json '],
+  // Files.
+  ['vdc-manage image add local luc', 'vdc-manage image add local lucid.raw '],
+  ['vdc-manage image inspect lucid.raw inn', 'vdc-manage image inspect lucid.raw inner/'],
+  ['vdc-manage image add local wi', 'vdc-manage image add local with\\ blank.raw '],
+  ['vdc-manage backupobject add --from-file luc', 'vdc-manage backupobject add --from-file lucid.raw '],
+  ['vdc-manage backupobject add --from-file=luc', 'vdc-manage backupobject add --from-file=lucid.raw '],
+  // Nothing fits.
+  ['vdc-manage image show wmi-zzz', 'vdc-manage image show wmi-zzz'],
+  ['vdc-manage image list --description a', 'vdc-manage image list --description a'],
+  ['vdc-manage bogus', 'vdc-manage bogus'],
+]
+
+/** Types, presses Tab so many times, and waits for what is shown; then empties the line. */
+async function tab(terminal: Terminal, typed: string, shown: string | RegExp, times = 1): Promise<void> {
+  await terminal.type(typed)
+  for (let time = 0; time < times; time++) await terminal.press('Tab')
+  if (typed === shown) await sleep(400)
+  if (typeof shown === 'string') await terminal.untilLine(PROMPT + shown)
+  else await terminal.until(shown)
+  expect(await terminal.screen()).not.toMatch(/error/i)
+  await terminal.press('C-c')
+  await terminal.clear()
+  await terminal.press('Enter')
+  await terminal.untilLine(PROMPT)
+}
+
+describe.each(ALL)('%s', (shell) => {
+  test('completes commands, options, their values, ids and files', { timeout: 180_000 }, async () => {
+    const terminal = await prompted(shell, databases[shell === 'zsh' ? 'mariadb' : 'sqlite'])
+    for (const [typed, completed] of COMPLETED) await tab(terminal, typed, completed)
+  })
+
+  test('shows those that fit, and what they are where the shell does so', { timeout: 60_000 }, async () => {
+    const terminal = await prompted(shell, databases[shell === 'zsh' ? 'sqlite' : 'mariadb'])
+    const about = (word: string, text: string) => (shell === 'bash' ? word : `${word}[ -]+\\(?${text}`)
+    await tab(terminal, 'vdc-manage image show wmi-tab', new RegExp(`${about('wmi-tabone', 'Ubuntu: 10\\.04')}`), 2)
+    await tab(terminal, 'vdc-manage image show wmi-tab', /wmi-tabtwo/, 2)
+    await tab(terminal, 'vdc-manage account ', new RegExp(about('show', 'Show')), 2)
+    await tab(terminal, 'vdc-manage image add local x --file-format ', /qcow2[\s\S]*vmdk/, 2)
+    await tab(terminal, 'vdc-manage image add local ', /lucid\.raw/, 2)
+  })
+
+  test('completes what is quoted, and a command within another', { timeout: 60_000 }, async () => {
+    const terminal = await prompted(shell, databases.sqlite)
+    await tab(terminal, 'vdc-manage image show "wmi-an', 'vdc-manage image show "wmi-another" ')
+    await tab(terminal, "vdc-manage image show 'wmi-an", "vdc-manage image show 'wmi-another' ")
+    await tab(terminal, 'vdc-manage image add local "with', 'vdc-manage image add local "with blank.raw" ')
+    await tab(terminal, 'echo a && vdc-manage account show a-cu', 'echo a && vdc-manage account show a-customer ')
+    await tab(
+      terminal,
+      'vdc-manage image show $(touch made) wmi-an',
+      'vdc-manage image show $(touch made) wmi-another ',
+    )
+    // What is typed is never run.
+    expect(existsSync(join(tabs, 'made'))).toBe(false)
+  })
+
+  test('without a database it completes all else, and shows no error', { timeout: 60_000 }, async () => {
+    const terminal = await prompted(shell, { uri: 'mysql://root@127.0.0.1:1/none' })
+    await tab(terminal, 'vdc-manage image show wmi-', 'vdc-manage image show wmi-')
+    await tab(terminal, 'vdc-manage image li', 'vdc-manage image list ')
+  })
+})
+
+test('zsh takes the script from a folder of fpath as well', { timeout: 60_000 }, async () => {
+  const home = join(folder.path, 'fpath')
+  mkdirSync(home)
+  const { stdout } = await vdcManage(['completion', 'zsh'])
+  writeFileSync(join(home, '_vdc-manage'), stdout)
+  const lines = [`fpath=(${home} $fpath)`, 'autoload -Uz compinit && compinit -D -u', `PROMPT="${PROMPT}"`]
+  writeFileSync(join(home, '.zshrc'), `${lines.join('\n')}\n`)
+  const options = { database: databases.sqlite, home, cwd: tabs, env: { ZDOTDIR: home } }
+  const terminal = await startTerminal('exec zsh -i', options)
+  open.push(terminal)
+  await terminal.untilLine(PROMPT)
+  await tab(terminal, 'vdc-manage image show wmi-an', 'vdc-manage image show wmi-another ')
+})

@@ -1,0 +1,155 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, describe, expect, test } from 'vitest'
+import { ROOT } from '../support/cli.ts'
+import { newFolder } from '../support/images.ts'
+
+/* The manual that the build makes: man pages, and docs/commands. */
+
+const folder = newFolder()
+afterAll(() => folder.remove())
+
+interface Described {
+  id: string
+  summary: string
+  hidden?: boolean
+  flags: Record<string, { name: string; hidden?: boolean; summary?: string }>
+}
+const readJson = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
+const manifest = readJson(join(ROOT, 'oclif.manifest.json')) as { commands: Record<string, Described> }
+const shown = Object.values(manifest.commands).filter(({ hidden }) => hidden !== true)
+
+/** Makes the manual of a package in another folder. */
+async function makeManual(name: string, root = ROOT): Promise<string> {
+  const target = join(folder.path, name)
+  mkdirSync(target)
+  await execa('node', [join(root, 'scripts/manual.js'), target])
+  return target
+}
+
+/** The texts of all files of a folder by their names. */
+function textsIn(path: string): Record<string, string> {
+  return Object.fromEntries(readdirSync(path).map((name) => [name, readFileSync(join(path, name), 'utf8')]))
+}
+
+/** What groff and mandoc have to say against pages. */
+async function complaintsOf(path: string): Promise<string[]> {
+  const pages = readdirSync(path).map((name) => join(path, name))
+  const groff = await execa('groff', ['-man', '-ww', '-Tutf8', '-z', ...pages], { reject: false })
+  const mandoc = await execa('mandoc', ['-T', 'lint', '-W', 'warning', ...pages], { reject: false })
+  // A date would make another page of the same commands every day.
+  return `${groff.stderr}\n${mandoc.stdout}`
+    .split('\n')
+    .filter((line) => line !== '' && !line.includes('WARNING: missing date'))
+}
+
+describe('the manual', () => {
+  test('is what the commands say, and the same each time', async () => {
+    const made = await makeManual('made')
+    expect(textsIn(join(made, 'docs/commands'))).toEqual(textsIn(join(ROOT, 'docs/commands')))
+    expect(textsIn(join(made, 'man'))).toEqual(textsIn(join(ROOT, 'man')))
+    expect(readJson(join(made, 'package.json'))).toEqual(readJson(join(ROOT, 'package.json')))
+    expect(readFileSync(join(made, 'package.json'), 'utf8')).toBe(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  })
+
+  test('has a page of each command, with all of its options, and no other', () => {
+    const files = shown.map(({ id }) => id.replaceAll(':', '-'))
+    const docs = textsIn(join(ROOT, 'docs/commands'))
+    const man = textsIn(join(ROOT, 'man'))
+    expect(Object.keys(docs).sort()).toEqual(['README.md', ...files.map((file) => `${file}.md`)].sort())
+    expect(Object.keys(man).sort()).toEqual(['vdc-manage.1', ...files.map((file) => `vdc-manage-${file}.1`)].sort())
+    for (const { id, summary, flags } of shown) {
+      const file = id.replaceAll(':', '-')
+      const page = man[`vdc-manage-${file}.1`]?.replaceAll('\\-', '-')
+      expect(docs['README.md']).toContain(`(${file}.md)`)
+      expect(docs[`${file}.md`]).toContain(summary.replace(/\.$/, ''))
+      for (const { name, hidden } of Object.values(flags)) {
+        const spelling = new RegExp(`--(?:\\[no-\\])?${name}\\b`)
+        if (hidden) continue
+        expect(docs[`${file}.md`]).toMatch(spelling)
+        expect(page).toMatch(spelling)
+      }
+      for (const title of [
+        'NAME',
+        'SYNOPSIS',
+        'DESCRIPTION',
+        'OPTIONS',
+        'EXAMPLES',
+        'EXIT STATUS',
+        'ENVIRONMENT',
+        'FILES',
+        'SEE ALSO',
+      ])
+        expect(page).toMatch(new RegExp(`^\\.SH ${title}$`, 'm'))
+      expect(`${docs[`${file}.md`]}${page}`).not.toMatch(/undefined|<%|\[object/)
+    }
+  })
+
+  test('has links that lead somewhere', () => {
+    for (const text of Object.values(textsIn(join(ROOT, 'docs/commands')))) {
+      for (const [, link = ''] of text.matchAll(/\]\(([^)]+)\)/g))
+        expect(existsSync(join(ROOT, 'docs/commands', link))).toBe(true)
+    }
+  })
+
+  test('neither groff nor mandoc has anything to say against the man pages', async () => {
+    expect(await complaintsOf(join(ROOT, 'man'))).toEqual([])
+  })
+
+  test('leaves out what is hidden, and shows odd texts as they are', async () => {
+    const root = join(folder.path, 'odd')
+    for (const name of ['package.json', 'dist', 'scripts', 'man'])
+      cpSync(join(ROOT, name), join(root, name), { recursive: true })
+    symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'))
+    const odd = '.dot \'quote\' \\backslash -dash ~tilde ^hat `tick` "double" <tag> | * a_b _c_ 日本語 [x]'
+    const { commands, ...rest } = structuredClone(manifest)
+    const [hidden, strange] = [commands['image:label'], commands['image:show']] as [Described, Described]
+    hidden.hidden = true
+    strange.summary = odd
+    ;(strange as { description?: string }).description = `${odd}\n\n.TH ${odd}\n\n'so ${odd}`
+    ;(strange as { examples?: string[] }).examples = [`.so ${odd}`, `'br ${odd}`]
+    ;(strange.flags.json as { hidden?: boolean }).hidden = true
+    ;(strange.flags.debug as { summary?: string }).summary = odd
+    writeFileSync(join(root, 'oclif.manifest.json'), JSON.stringify({ ...rest, commands }))
+    const made = await makeManual('odd-made', root)
+    const [docs, man] = [textsIn(join(made, 'docs/commands')), textsIn(join(made, 'man'))]
+    expect(Object.keys({ ...docs, ...man }).filter((name) => name.includes('label'))).toEqual([])
+    for (const text of Object.values({ ...docs, ...man })) expect(text).not.toMatch(/image[ -]label/)
+    expect(docs['image-show.md']).not.toContain('--json')
+    // Pages that were there and are no part of it any more are gone from the package as well.
+    await execa('node', [join(root, 'scripts/manual.js')])
+    expect(existsSync(join(root, 'man/vdc-manage-image-label.1'))).toBe(false)
+    expect(readJson(join(root, 'package.json')).man).not.toContain('man/vdc-manage-image-label.1')
+
+    expect(await complaintsOf(join(made, 'man'))).toEqual([])
+    const page = join(made, 'man/vdc-manage-image-show.1')
+    const { stdout } = await execa('groff', ['-man', '-Tutf8', '-P-c', '-rLL=500n', page])
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: bold letters are typed over
+    const plain = stdout.replace(/.\u0008/g, '')
+    expect(plain.split(odd)).toHaveLength(1 + 1 + 1 + 3 + 2 + 1)
+  })
+})
+
+test('man finds the pages of the installed package', async () => {
+  const root = join(folder.path, 'installed')
+  await execa('npm', ['pack', '--ignore-scripts', '--pack-destination', folder.path], { cwd: ROOT })
+  const archive = readdirSync(folder.path).find((name) => name.endsWith('.tgz')) as string
+  await execa('tar', ['-xzf', archive], { cwd: folder.path })
+  // What the program itself needs would have to be fetched.
+  const path = join(folder.path, 'package/package.json')
+  writeFileSync(path, JSON.stringify({ ...readJson(path), dependencies: {}, scripts: {} }))
+  await execa('npm', ['pack', '--pack-destination', folder.path], { cwd: join(folder.path, 'package') })
+  await execa('npm', ['install', '--global', '--offline', '--prefix', root, join(folder.path, archive)])
+  const env = { MANPATH: join(root, 'share/man'), MANWIDTH: '200', LC_ALL: 'C.UTF-8' }
+  const found = await execa('man', ['-w', 'vdc-manage-image-add-local'], { env })
+  // It follows the link that npm made.
+  expect(found.stdout).toBe(join(root, 'lib/node_modules/vdc-manage/man/vdc-manage-image-add-local.1'))
+  const { stdout, stderr } = await execa('man', ['--warnings=w', 'vdc-manage-image-add-local'], { env })
+  expect(stderr).toBe('')
+  expect(stdout).toMatch(/^NAME\n +vdc-manage-image-add-local - Register a disk image/m)
+  expect(stdout).toMatch(/^ +--account-id=a-ID$/m)
+  expect(stdout).toMatch(/^ +0 +done$/m)
+  expect((await execa('man', ['vdc-manage'], { env })).stdout).toMatch(/^ +image add local\n +Register a disk image/m)
+  for (const { id } of shown) await execa('man', ['-w', `vdc-manage-${id.replaceAll(':', '-')}`], { env })
+})
