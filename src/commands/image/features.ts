@@ -14,11 +14,13 @@ export default class ImageFeatures extends BaseCommand {
   static override flags = {
     virtio: Flags.boolean({ allowNo: true, summary: 'It has drivers for paravirtual disks and networks.' }),
     acpi: Flags.boolean({ allowNo: true, summary: 'It shuts down when the power button is pressed.' }),
+    force: flags.force('Also where it is protected.'),
   }
 
   async run() {
     const { args, flags: given } = await this.parse(ImageFeatures)
-    await this.noteNoChange(given)
-    return this.withRegistry((registry) => setFeatures(registry, args.id, given))
+    const { force, ...features } = given
+    await this.noteNoChange(features)
+    return this.withRegistry((registry) => setFeatures(registry, args.id, features, { force }))
   }
 }

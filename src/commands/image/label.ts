@@ -14,9 +14,10 @@ export default class ImageLabel extends BaseCommand {
     id: flags.oneId('Image; with or without wmi-.'),
     label: flags.words('name=value, or name- to remove it.'),
   }
+  static override flags = { force: flags.force('Also where the image is protected.') }
 
   async run() {
-    const { args } = await this.parse(ImageLabel)
-    return this.withRegistry((registry) => labelImage(registry, args.id, args.label))
+    const { args, flags: given } = await this.parse(ImageLabel)
+    return this.withRegistry((registry) => labelImage(registry, args.id, args.label, given))
   }
 }

@@ -13,11 +13,12 @@ export default class ImageModify extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
   static override args = { id: flags.oneId('Image; with or without wmi-.') }
-  static override flags = imageChanges
+  static override flags = { ...imageChanges, force: flags.force('Also where it is protected.') }
 
   async run() {
     const { args, flags: given } = await this.parse(ImageModify)
-    await this.noteNoChange(given)
-    return this.withRegistry((registry) => modifyImage(registry, args.id, flags.byColumn(given)))
+    const { force, ...changes } = given
+    await this.noteNoChange(changes)
+    return this.withRegistry((registry) => modifyImage(registry, args.id, flags.byColumn(changes), { force }))
   }
 }

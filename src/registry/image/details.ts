@@ -10,7 +10,7 @@ import { canonicalId, parseId } from '../identifiers.ts'
 import type { Exact } from '../int64.ts'
 import { labelsOf } from '../labels.ts'
 import type { Registry } from '../registry.ts'
-import { BOOT_DEV_TYPES } from '../values.ts'
+import { BOOT_DEV_TYPES, PROTECTED_LABEL } from '../values.ts'
 import { asMap } from '../yaml.ts'
 import { existingImage, isDeleted } from './find.ts'
 import { type Visibility, visibilityOf } from './usability.ts'
@@ -50,6 +50,8 @@ export interface ImageAttributes {
 export interface ImageDetails extends ImageAttributes {
   /** Bytes; null where nobody knows. */
   virtual_size: Exact | null
+  /** Not to be deleted or changed without being asked for. */
+  protected: boolean
   labels: Record<string, string>
   backup_object: ObjectDetails | null
   backup_storage: StorageDetails | null
@@ -73,12 +75,14 @@ export async function describeImage(registry: Registry, uuid: string, db: Querya
   const object = objectId?.startsWith('bo-') ? await findBackupObject(db, objectId.slice('bo-'.length)) : undefined
   const storage = object && (await findStorageByKey(db, object.backup_storage_id))
   const labels = await selectLabels(db, objectId === null ? [id] : [id, objectId])
+  const imageLabels = labelsOf(labels, id)
   const objectDetails = object && presentObject(object, storage, labels)
   const { backup_object_id, ...attributes } = await presentImage(registry, image)
   return {
     ...attributes,
     virtual_size: virtualSizeOf(image.file_format, object?.size, objectDetails?.labels),
-    labels: labelsOf(labels, id),
+    protected: PROTECTED_LABEL in imageLabels,
+    labels: imageLabels,
     backup_object_id,
     backup_object: objectDetails ?? null,
     backup_storage: storage ? presentStorage(storage) : null,
