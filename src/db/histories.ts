@@ -1,8 +1,14 @@
 import type { Queryable } from './database.ts'
+import { insertRows } from './many-rows.ts'
 import type { HistoryRow, NewRow } from './rows.ts'
 
 export async function insertHistories(db: Queryable, rows: readonly NewRow<HistoryRow>[]): Promise<void> {
-  await db('histories').insert(rows)
+  await insertRows(db, 'histories', rows)
+}
+
+/** Those of some things, given by their canonical ids, that have a history; their case may differ from what is asked for. */
+export async function selectIdsWithHistory(db: Queryable, ids: readonly string[]): Promise<string[]> {
+  return ids.length === 0 ? [] : db('histories').whereIn('uuid', ids).distinct().pluck('uuid')
 }
 
 /** All history rows of a thing, given by its canonical id, oldest first. */

@@ -8,7 +8,7 @@ export default class ImageUndelete extends BaseCommand {
     'Tags that went when an image was deleted do not come back. An image whose backup object is deleted or gone could not boot, and stays deleted, as does one whose owner is deleted. One that is not deleted stays as it is.'
   static override examples = [
     '<%= config.bin %> image undelete wmi-k3x9q0bz',
-    '<%= config.bin %> image list --all --json | jq -r \'.[] | select(.state == "deleted") | .id\' | xargs -r <%= config.bin %> image undelete',
+    '<%= config.bin %> image undelete wmi-k3x9q0bz && <%= config.bin %> image show wmi-k3x9q0bz',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Image; with or without wmi-.') }
