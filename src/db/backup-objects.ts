@@ -32,6 +32,39 @@ export async function selectObjectsAt(
   return rows.filter((row) => row.object_key === objectKey)
 }
 
+/**
+ * The objects of some storages, given by their integer ids, that lie under one of
+ * these keys and whose file was not removed: deleted ones too.
+ */
+export async function selectObjectsUnder(
+  db: Queryable,
+  storageKeys: readonly number[],
+  objectKeys: readonly string[],
+): Promise<BackupObjectRow[]> {
+  if (storageKeys.length === 0 || objectKeys.length === 0) return []
+  const rows: BackupObjectRow[] = await db<BackupObjectRow>('backup_objects')
+    .whereIn('backup_storage_id', storageKeys)
+    .whereIn('object_key', objectKeys)
+    .whereNot('state', 'purged')
+  const exact = new Set(objectKeys)
+  return rows.filter((row) => exact.has(row.object_key))
+}
+
+/** The first `limit` objects of a storage whose integer id is above `after` and whose bytes should be there. */
+export async function selectAvailableIn(
+  db: Queryable,
+  storageKey: number,
+  after: number,
+  limit: number,
+): Promise<BackupObjectRow[]> {
+  return db<BackupObjectRow>('backup_objects')
+    .where({ backup_storage_id: storageKey, state: 'available' })
+    .whereNull('deleted_at')
+    .where('id', '>', after)
+    .orderBy('id')
+    .limit(limit)
+}
+
 /** The uuids of the first `limit` objects that lie in a storage and aren't deleted. */
 export async function selectUuidsInStorage(db: Queryable, storageKey: number, limit: number): Promise<string[]> {
   return db('backup_objects')

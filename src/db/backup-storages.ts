@@ -34,6 +34,20 @@ export async function findStorageByKey(db: Queryable, id: number): Promise<Backu
   return db<BackupStorageRow>('backup_storages').where({ id }).first()
 }
 
+/** All local storages, deleted or not, oldest first. */
+export async function selectAllLocalStorages(
+  db: Queryable,
+  options: { lock?: Lock } = {},
+): Promise<BackupStorageRow[]> {
+  const query = db<BackupStorageRow>('backup_storages').where({ storage_type: 'local' }).orderBy('id')
+  return locked(query, options.lock)
+}
+
+/** The storages, deleted or not, that have these integer ids. */
+export async function selectStoragesByKey(db: Queryable, ids: readonly number[]): Promise<BackupStorageRow[]> {
+  return ids.length === 0 ? [] : db<BackupStorageRow>('backup_storages').whereIn('id', ids)
+}
+
 /** Keeps a storage as it is until the transaction ends; false when it was deleted meanwhile. */
 export async function holdStorage(db: Queryable, id: number): Promise<boolean> {
   return (await db('backup_storages').where({ id }).whereNull('deleted_at').forShare().first('id')) !== undefined

@@ -6,6 +6,11 @@ export async function insertHistories(db: Queryable, rows: readonly NewRow<Histo
   await insertRows(db, 'histories', rows)
 }
 
+/** Those of some things, given by their canonical ids, that have a history; their case may differ from what is asked for. */
+export async function selectIdsWithHistory(db: Queryable, ids: readonly string[]): Promise<string[]> {
+  return ids.length === 0 ? [] : db('histories').whereIn('uuid', ids).distinct().pluck('uuid')
+}
+
 /** All history rows of a thing, given by its canonical id, oldest first. */
 export async function selectHistories(db: Queryable, id: string): Promise<HistoryRow[]> {
   const rows: HistoryRow[] = await db<HistoryRow>('histories').where({ uuid: id }).orderBy(['created_at', 'id'])

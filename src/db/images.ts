@@ -52,6 +52,19 @@ export async function selectAliveUuidsBy(
   return uuids.slice(0, limit)
 }
 
+/** The images that refer to one of these backup objects, given by their canonical ids; deleted ones only with `deleted`. */
+export async function selectImagesOf(
+  db: Queryable,
+  objectIds: readonly string[],
+  options: { deleted: boolean },
+): Promise<Pick<ImageRow, 'uuid' | 'backup_object_id'>[]> {
+  if (objectIds.length === 0) return []
+  const query = db<ImageRow>('images').whereIn('backup_object_id', objectIds).orderBy('id')
+  if (!options.deleted) query.whereNull('deleted_at').whereNot('state', 'deleted')
+  const rows: Pick<ImageRow, 'uuid' | 'backup_object_id'>[] = await query.select('uuid', 'backup_object_id')
+  return rows.filter((row) => objectIds.includes(row.backup_object_id ?? ''))
+}
+
 export async function insertImage(db: Queryable, row: NewRow<ImageRow>): Promise<void> {
   await insertRow(db, 'images', row)
 }

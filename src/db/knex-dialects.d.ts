@@ -19,6 +19,7 @@ declare module 'knex/lib/dialects/better-sqlite3/index.js' {
 }
 declare module 'knex/lib/dialects/sqlite3/execution/sqlite-transaction.js' {
   export default class SqliteTransaction {
+    readOnly: boolean | undefined
     constructor(client: unknown, ...rest: unknown[])
     begin(connection: unknown): Promise<unknown>
     query(connection: unknown, sql: string): Promise<unknown>

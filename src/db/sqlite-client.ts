@@ -10,13 +10,13 @@ import { translateDriverError } from './driver-errors.ts'
 const BUSY_TIMEOUT = 10_000
 
 /**
- * Every transaction here writes, so it takes the write lock at its start: a
- * deferred one fails at once, without waiting, when another process wrote
- * between its first read and its first write.
+ * A transaction that may write takes the write lock at its start: a deferred one
+ * fails at once, without waiting, when another process wrote between its first
+ * read and its first write. One that only reads is in nobody's way.
  */
 class ImmediateTransaction extends SqliteTransaction {
   override begin(connection: unknown): Promise<unknown> {
-    return this.query(connection, 'BEGIN IMMEDIATE;')
+    return this.query(connection, this.readOnly ? 'BEGIN;' : 'BEGIN IMMEDIATE;')
   }
 }
 

@@ -16,7 +16,7 @@ import type {
  */
 
 /** The tables that rows are written to, and their rows. */
-interface Tables {
+export interface Tables {
   accounts: AccountRow
   images: ImageRow
   backup_objects: BackupObjectRow
@@ -39,6 +39,9 @@ export type WrittenRow = {
   }
 }[Table]
 
+/** Rows that one INSERT takes: SQLite allows 500 terms in what knex makes of it. */
+const INSERTED = 400
+
 const notes = new WeakMap<Queryable, WrittenRow[]>()
 
 /** Has all that is written through a handle be noted in `written`, in its order. */
@@ -58,14 +61,18 @@ export async function insertRow<T extends Table>(db: Queryable, table: T, row: N
   return id as number
 }
 
-/** Inserts rows with one statement; where they are noted, one by one, as their ids must be known. */
+/** Inserts rows, many with one statement; where they are noted, one by one, as their ids must be known. */
 export async function insertRows<T extends Table>(
   db: Queryable,
   table: T,
   rows: readonly NewRow<Tables[T]>[],
 ): Promise<void> {
   if (notes.has(db)) for (const row of rows) await insertRow(db, table, row)
-  else await db(table as string).insert(rows)
+  else {
+    for (let start = 0; start < rows.length; start += INSERTED) {
+      await db(table as string).insert(rows.slice(start, start + INSERTED))
+    }
+  }
 }
 
 /** Changes columns of one row, given by its integer id. */

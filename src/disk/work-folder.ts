@@ -50,6 +50,11 @@ export async function withWorkFolder<T>(result: string, work: (folder: WorkFolde
   }
 }
 
+/** Says whether a folder's name is that of such a folder. */
+export function isWorkFolder(name: string): boolean {
+  return name.startsWith(`${PREFIX}.`)
+}
+
 function pathOf(handle: FileHandle): string {
   return `/proc/self/fd/${handle.fd}`
 }

@@ -27,10 +27,17 @@ export async function recordCreation(
   row: Readonly<Record<string, Value>>,
   at: string,
 ): Promise<void> {
-  await insertHistories(
-    db,
-    columns.map((column) => historyRow(id, column, column === 'id' ? null : (row[column] ?? null), at)),
-  )
+  await insertHistories(db, creationRows(id, columns, row, at))
+}
+
+/** The rows of `recordCreation`, for where many things are stored at once. */
+export function creationRows(
+  id: string,
+  columns: readonly string[],
+  row: Readonly<Record<string, Value>>,
+  at: string,
+): NewRow<HistoryRow>[] {
+  return columns.map((column) => historyRow(id, column, column === 'id' ? null : (row[column] ?? null), at))
 }
 
 /** Records that columns of a thing changed, a row per column in the order given; `updated_at` is to be the last. */

@@ -51,7 +51,8 @@ export function parseLabelChanges(words: readonly string[]): LabelChanges {
     }
     const label = equals === -1 ? word.slice(0, -1) : word.slice(0, equals)
     validate(name, label, 'The name of a label')
-    if (label.startsWith(OWN_LABELS)) {
+    // MySQL takes names that differ only in case for the same.
+    if (label.toLowerCase().startsWith(OWN_LABELS)) {
       throw new VdcError('VALUE_REFUSED', `The label ${label} is vdc-manage's own`, {
         hint: `Names that begin with ${OWN_LABELS} are not for operators`,
       })

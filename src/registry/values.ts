@@ -47,5 +47,7 @@ export const SHA256_LABEL = 'vdc-manage.sha256'
 export const VIRTUAL_SIZE_LABEL = 'vdc-manage.virtual-size'
 /** QEMU's name of what was found in a file that became an object, and of which images are made later; raw without it. */
 export const FILE_FORMAT_LABEL = 'vdc-manage.file-format'
+/** Label of an image that is not to be deleted or changed without being asked for; its value is the time of that, ISO 8601 UTC. */
+export const PROTECTED_LABEL = 'vdc-manage.protected'
 /** Label of a backup storage that makes its uuid unique: `backup_storages` has no unique index, `resource_labels` has. */
 export const CLAIM_LABEL = 'vdc-manage.claim'

@@ -69,12 +69,13 @@ const DEEDS: Readonly<Record<string, (registry: Registry) => Promise<unknown>>> 
   'image add local, of a file that is known': (r) =>
     registerLocal(r, at('images', 'disk.qcow2'), { account_id: 'a-team', parent_image_id: 'disk' }, watcher),
   'image add volume': (r) => registerObject(r, 'volume', { account_id: 'a-team', backup_object_id: 'bo-lucid' }),
-  'image modify': (r) => modifyImage(r, 'wmi-disk', { account_id: 'a-team', display_name: '日本語', is_public: true }),
-  'image features': (r) => setFeatures(r, 'wmi-disk', { virtio: true }),
-  'image label': (r) => labelImage(r, 'wmi-lucid', [`owner=${LONG}`, 'new=1']),
-  'image label, away': (r) => labelImage(r, 'wmi-lucid', ['owner-', 'new=2']),
-  'image del': (r) => deleteImage(r, 'wmi-lucid', { ignoreMissing: false }),
-  'image del, of none': (r) => deleteImage(r, 'wmi-none', { ignoreMissing: true }),
+  'image modify': (r) =>
+    modifyImage(r, 'wmi-disk', { account_id: 'a-team', display_name: '日本語', is_public: true }, { force: false }),
+  'image features': (r) => setFeatures(r, 'wmi-disk', { virtio: true }, { force: false }),
+  'image label': (r) => labelImage(r, 'wmi-lucid', [`owner=${LONG}`, 'new=1'], { force: false }),
+  'image label, away': (r) => labelImage(r, 'wmi-lucid', ['owner-', 'new=2'], { force: false }),
+  'image del': (r) => deleteImage(r, 'wmi-lucid', { ignoreMissing: false, force: false }),
+  'image del, of none': (r) => deleteImage(r, 'wmi-none', { ignoreMissing: true, force: false }),
   'backupstorage del': (r) => deleteStorage(r, 'bkst-dav', { force: false }),
   'account del': (r) => deleteAccount(r, 'a-team', { force: true }),
 }
@@ -215,7 +216,9 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
   })
 
   test('the changes are those of people: whole rows, the columns that change, ids', async () => {
-    const [update, ...more] = await changesOf(registry, (dry) => modifyImage(dry, 'wmi-disk', { arch: 'x86' }))
+    const [update, ...more] = await changesOf(registry, (dry) =>
+      modifyImage(dry, 'wmi-disk', { arch: 'x86' }, { force: false }),
+    )
     expect(update).toMatchObject({
       action: 'update',
       table: 'images',
@@ -248,7 +251,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
     const changes: Change[] = []
     const dry = withDryRun(registry, (change) => changes.push(change))
     await expect(addAccount(dry, { uuid: 'shpoolxx' })).rejects.toMatchObject({ code: 'ID_TAKEN' })
-    await expect(deleteImage(dry, 'wmi-lucid', { ignoreMissing: false })).rejects.toMatchObject({
+    await expect(deleteImage(dry, 'wmi-lucid', { ignoreMissing: false, force: false })).rejects.toMatchObject({
       code: 'IMAGE_DELETED',
     })
     expect(changes).toEqual([])

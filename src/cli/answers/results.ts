@@ -54,7 +54,12 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   'image:label': thing(image),
   'image:list': list(async () => (await import('../../registry/results/image.ts')).imageSummary),
   'image:modify': thing(image),
+  'image:orphans': list(async () => (await import('../../registry/results/orphan.ts')).orphan),
+  'image:protect': thing(image),
   'image:show': thing(image),
+  'image:undelete': thing(image),
+  'image:unprotect': thing(image),
+  'registry:import': thing(async () => (await import('../../registry/results/import.ts')).imported),
   'image:verify': {
     ...list(async () => (await import('../../registry/results/file.ts')).verification),
     whole: async () => (await import('../../registry/results/file.ts')).verifySummary,

@@ -15,13 +15,15 @@ export default class ImageDel extends BaseCommand {
   static override args = { id: flags.someIds('Image; with or without wmi-.') }
   static override flags = {
     'ignore-missing': flags.ignoreMissing('An image'),
+    force: flags.force('Also where it is protected.'),
     'dry-run': flags.dryRun(),
   }
 
   async run() {
     const { args, flags: given } = await this.parse(ImageDel)
-    return this.withRegistry((registry) =>
-      this.forEachId(args.id, (id) => deleteImage(registry, id, { ignoreMissing: given['ignore-missing'] })),
-    )
+    return this.withRegistry((registry) => {
+      const options = { ignoreMissing: given['ignore-missing'], force: given.force }
+      return this.forEachId(args.id, (id) => deleteImage(registry, id, options))
+    })
   }
 }

@@ -14,12 +14,16 @@ export default class ImageFeatures extends BaseCommand {
   static override flags = {
     virtio: Flags.boolean({ allowNo: true, summary: 'It has drivers for paravirtual disks and networks.' }),
     acpi: Flags.boolean({ allowNo: true, summary: 'It shuts down when the power button is pressed.' }),
+    force: flags.force('Also where it is protected.'),
     'dry-run': flags.dryRun(),
   }
 
   async run() {
     const { args, flags: given } = await this.parse(ImageFeatures)
-    await this.noteNoChange(given)
-    return this.withRegistry((registry) => this.forEachId(args.id, (id) => setFeatures(registry, id, given)))
+    const { force, ...features } = given
+    await this.noteNoChange(features)
+    return this.withRegistry((registry) =>
+      this.forEachId(args.id, (id) => setFeatures(registry, id, features, { force })),
+    )
   }
 }

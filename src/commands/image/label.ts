@@ -15,16 +15,20 @@ export default class ImageLabel extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { words: flags.words('Images, with or without wmi-; then name=value, or name- to remove it.') }
-  static override flags = { 'dry-run': flags.dryRun() }
-  static override usage = 'image label ID... NAME=VALUE|NAME-...'
+  static override flags = {
+    force: flags.force('Also where an image is protected.'),
+    'dry-run': flags.dryRun(),
+  }
+  static override usage = 'image label ID... NAME=VALUE|NAME-... [--force] [-n]'
 
   async run() {
-    const { args } = await this.parse(ImageLabel)
+    const { args, flags: given } = await this.parse(ImageLabel)
     const isChange = (word: string) => word !== STDIN && (word.includes('=') || word.endsWith('-'))
     const first = args.words.findIndex(isChange)
     if (first < 1) throw new VdcError('USAGE', first === 0 ? 'No image is named' : 'No label is named', { hint: HINT })
+    const changes = args.words.slice(first)
     return this.withRegistry((registry) =>
-      this.forEachId(args.words.slice(0, first), (id) => labelImage(registry, id, args.words.slice(first))),
+      this.forEachId(args.words.slice(0, first), (id) => labelImage(registry, id, changes, given)),
     )
   }
 }

@@ -13,13 +13,18 @@ export default class ImageModify extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Image; with or without wmi-.') }
-  static override flags = { ...imageChanges, 'dry-run': flags.dryRun() }
+  static override flags = {
+    ...imageChanges,
+    force: flags.force('Also where it is protected.'),
+    'dry-run': flags.dryRun(),
+  }
 
   async run() {
     const { args, flags: given } = await this.parse(ImageModify)
-    await this.noteNoChange(given)
+    const { force, ...changes } = given
+    await this.noteNoChange(changes)
     return this.withRegistry((registry) =>
-      this.forEachId(args.id, (id) => modifyImage(registry, id, flags.byColumn(given))),
+      this.forEachId(args.id, (id) => modifyImage(registry, id, flags.byColumn(changes), { force })),
     )
   }
 }

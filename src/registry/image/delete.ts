@@ -7,20 +7,21 @@ import { recordChanges } from '../history.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { describeImage, type ImageDetails } from './details.ts'
-import { imageNotFound } from './find.ts'
+import { imageNotFound, requireUnprotected } from './find.ts'
 
 /**
  * Deletes an image softly (dcmgr.md, "Deleting"): its row stays and says so,
  * its tags go, its labels, its backup object and its file stay.
  *
  * @param options.ignoreMissing an image that is deleted already, or never was, is no error.
+ * @param options.force also where it is protected.
  * @returns the image as it is now; its id alone where it never was and that is ignored.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED.
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
  */
 export async function deleteImage(
   registry: Registry,
   id: string,
-  options: { ignoreMissing: boolean },
+  options: { ignoreMissing: boolean; force: boolean },
 ): Promise<ImageDetails | { id: string; missing: true }> {
   const uuid = parseId('image', id)
   return inTransaction(registry.database, async (trx) => {
@@ -40,6 +41,7 @@ export async function deleteImage(
         },
       )
     }
+    if (!options.force) await requireUnprotected(trx, uuid)
     const now = sqlTime(new Date())
     const changes = { deleted_at: now, state: 'deleted', updated_at: now }
     await updateImage(trx, image.id, changes)

@@ -11,7 +11,7 @@ import { canonicalId, parseId } from '../identifiers.ts'
 import { labelsOf } from '../labels.ts'
 import type { Registry } from '../registry.ts'
 import type { image, imageAttributes } from '../results/image.ts'
-import { BOOT_DEV_TYPES } from '../values.ts'
+import { BOOT_DEV_TYPES, PROTECTED_LABEL } from '../values.ts'
 import { asMap } from '../yaml.ts'
 import { existingImage, isDeleted } from './find.ts'
 import { visibilityOf } from './usability.ts'
@@ -41,12 +41,14 @@ export async function describeImage(registry: Registry, uuid: string, db: Querya
   const object = objectId?.startsWith('bo-') ? await findBackupObject(db, objectId.slice('bo-'.length)) : undefined
   const storage = object && (await findStorageByKey(db, object.backup_storage_id))
   const labels = await selectLabels(db, objectId === null ? [id] : [id, objectId])
+  const imageLabels = labelsOf(labels, id)
   const objectDetails = object && presentObject(object, storage, labels)
   const { backup_object_id, ...attributes } = await presentImage(registry, row)
   return {
     ...attributes,
     virtual_size: virtualSizeOf(row.file_format, object?.size, objectDetails?.labels),
-    labels: labelsOf(labels, id),
+    protected: PROTECTED_LABEL in imageLabels,
+    labels: imageLabels,
     backup_object_id,
     backup_object: objectDetails ?? null,
     backup_storage: storage ? presentStorage(storage) : null,

@@ -16,14 +16,20 @@ export type FeatureChanges = Partial<Record<(typeof FEATURES)[number], boolean |
  * Gives features to an image or takes them away.
  *
  * @param id with or without its prefix.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED.
+ * @param options.force also where it is protected.
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
  */
-export async function setFeatures(registry: Registry, id: string, request: FeatureChanges): Promise<ImageDetails> {
+export async function setFeatures(
+  registry: Registry,
+  id: string,
+  request: FeatureChanges,
+  options: { force: boolean },
+): Promise<ImageDetails> {
   const uuid = parseId('image', id)
   const canonical = canonicalId('image', uuid)
   const named = FEATURES.filter((feature) => request[feature] !== undefined)
   return inTransaction(registry.database, async (trx) => {
-    const image = await imageToChange(trx, uuid)
+    const image = await imageToChange(trx, uuid, options)
     const stored = await readYaml(image.features)
     const old = asMap(stored)
     if (named.length === 0) return describeImage(registry, uuid, trx)

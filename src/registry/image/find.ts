@@ -1,10 +1,13 @@
 import type { Queryable } from '../../db/database.ts'
 import { findImage } from '../../db/images.ts'
+import { selectLabels } from '../../db/labels.ts'
 import type { Lock } from '../../db/locks.ts'
 import type { ImageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { VdcError } from '../../errors.ts'
 import { canonicalId } from '../identifiers.ts'
+import { labelsOf } from '../labels.ts'
+import { PROTECTED_LABEL } from '../values.ts'
 
 /**
  * Finds the image that is to be shown, deleted or not.
@@ -20,15 +23,38 @@ export async function existingImage(db: Queryable, uuid: string, options: { lock
 /**
  * Finds the image that is to be changed, and keeps others from changing it.
  *
- * @throws VdcError IMAGE_NOT_FOUND, IMAGE_DELETED.
+ * @param options.force also where it is protected.
+ * @throws VdcError IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
  */
-export async function imageToChange(db: Queryable, uuid: string): Promise<ImageRow> {
+export async function imageToChange(db: Queryable, uuid: string, options: { force: boolean }): Promise<ImageRow> {
   const image = await existingImage(db, uuid, { lock: 'update' })
-  if (!isDeleted(image)) return image
+  if (!isDeleted(image)) {
+    if (!options.force) await requireUnprotected(db, uuid)
+    return image
+  }
   const since = image.deleted_at === null ? '' : `, since ${isoTime(image.deleted_at)}`
   throw new VdcError('IMAGE_DELETED', `The image ${canonicalId('image', uuid)} is deleted${since}`, {
-    hint: 'What is deleted stays as it is: register the image anew',
+    hint: `vdc-manage image undelete ${canonicalId('image', uuid)} brings it back`,
   })
+}
+
+/**
+ * Refuses to change or delete an image that is protected, within a unit of work that holds its row.
+ *
+ * @throws VdcError IMAGE_PROTECTED.
+ */
+export async function requireUnprotected(db: Queryable, uuid: string): Promise<void> {
+  const id = canonicalId('image', uuid)
+  const since = await protectedSince(db, id)
+  if (since === undefined) return
+  throw new VdcError('IMAGE_PROTECTED', `The image ${id} is protected, since ${since}`, {
+    hint: `--force does it all the same; vdc-manage image unprotect ${id} ends the protection`,
+  })
+}
+
+/** Since when an image, given by its canonical id, is protected; undefined where it is not. */
+export async function protectedSince(db: Queryable, id: string): Promise<string | undefined> {
+  return labelsOf(await selectLabels(db, [id]), id)[PROTECTED_LABEL]
 }
 
 /** The error for an image that isn't there. */

@@ -12,9 +12,15 @@ import { imageToChange } from './find.ts'
  *
  * @param id with or without its prefix.
  * @param words `name=value` sets a label, `name-` removes one.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED.
+ * @param options.force also where it is protected.
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
  */
-export async function labelImage(registry: Registry, id: string, words: readonly string[]): Promise<ImageDetails> {
+export async function labelImage(
+  registry: Registry,
+  id: string,
+  words: readonly string[],
+  options: { force: boolean },
+): Promise<ImageDetails> {
   const uuid = parseId('image', id)
   const canonical = canonicalId('image', uuid)
   const changes = parseLabelChanges(words)
@@ -22,7 +28,7 @@ export async function labelImage(registry: Registry, id: string, words: readonly
     await requireStorable(registry.database, 'resource_labels', { name, string_value: value })
   }
   const { image, missing } = await inTransaction(registry.database, async (trx) => {
-    await imageToChange(trx, uuid)
+    await imageToChange(trx, uuid, options)
     const missing = await changeLabels(trx, canonical, changes, sqlTime(new Date()))
     return { image: await describeImage(registry, uuid, trx), missing }
   })

@@ -32,16 +32,22 @@ export type ImageChanges = z.input<typeof imageChanges>
  * Changes an image, and records in its history what changed.
  *
  * @param id with or without its prefix.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, ACCOUNT_…, OBJECT_….
+ * @param options.force also where it is protected.
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED, ACCOUNT_…, OBJECT_….
  */
-export async function modifyImage(registry: Registry, id: string, request: ImageChanges): Promise<ImageDetails> {
+export async function modifyImage(
+  registry: Registry,
+  id: string,
+  request: ImageChanges,
+  options: { force: boolean },
+): Promise<ImageDetails> {
   const uuid = parseId('image', id)
   const given = validate(imageChanges, request)
   requireSameUuid('image', uuid, given.uuid)
   await checkImageAttributes(registry, given)
   const owner = given.account_id === undefined ? undefined : parseId('account', given.account_id)
   return inTransaction(registry.database, async (trx) => {
-    const image = await imageToChange(trx, uuid)
+    const image = await imageToChange(trx, uuid, options)
     if (owner !== undefined && canonicalId('account', owner) !== image.account_id) await requireOwner(trx, owner)
     const parent = given.parent_image_id
     const object = given.backup_object_id

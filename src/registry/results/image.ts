@@ -42,6 +42,8 @@ export const image = z.object({
   ...imageAttributes.shape,
   /** Bytes; null where nobody knows. */
   virtual_size: z.nullable(exact),
+  /** Not to be deleted or changed without being asked for. */
+  protected: z.boolean(),
   labels,
   backup_object: z.nullable(backupObject),
   backup_storage: z.nullable(backupStorage),

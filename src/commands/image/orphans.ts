@@ -1,0 +1,29 @@
+import { BaseCommand } from '../../cli/base-command.ts'
+import { ORPHAN_COLUMNS } from '../../cli/columns/orphan.ts'
+import * as flags from '../../cli/flags.ts'
+import { VdcError } from '../../errors.ts'
+import { findOrphans } from '../../registry/image/orphans.ts'
+
+export default class ImageOrphans extends BaseCommand {
+  static override summary = 'Find files that no backup object knows, and backup objects whose file is gone.'
+  static override description =
+    'The folders of the local backup storages are looked through on this host. unknown_file: no object in any storage knows the file; ID is its storage. missing_file: the object is available and its file is gone; IMAGES use it. Of a storage whose folder can not be read here nothing is said but a warning, and then the exit code is 9. Links are not followed, and nothing is changed.'
+  static override examples = [
+    '<%= config.bin %> image orphans',
+    '<%= config.bin %> image orphans --storage-id bkst-k3x9q0bz | grep ^missing_file',
+  ]
+  static override exits = [0, 1, 2, 3, 6, 7, 9, 130, 143]
+  static override flags = { 'storage-id': flags.text('bkst-ID', 'Only this backup storage.') }
+
+  async run() {
+    const { flags: given } = await this.parse(ImageOrphans)
+    const search = { notRead: 0 }
+    const orphans = await this.interruptible(() =>
+      this.withRegistry((registry) =>
+        this.printList(findOrphans(registry, given['storage-id'], search), ORPHAN_COLUMNS),
+      ),
+    )
+    if (search.notRead > 0) await this.noteError(new VdcError('PARTLY_DONE', 'Not everything could be looked at'))
+    return orphans
+  }
+}

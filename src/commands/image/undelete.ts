@@ -1,0 +1,21 @@
+import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
+import { undeleteImage } from '../../registry/image/undelete.ts'
+
+export default class ImageUndelete extends BaseCommand {
+  static override summary = 'Bring deleted images back, in the state that they had before.'
+  static override description =
+    'Tags that went when an image was deleted do not come back. An image whose backup object is deleted or gone could not boot, and stays deleted, as does one whose owner is deleted. One that is not deleted stays as it is.'
+  static override examples = [
+    '<%= config.bin %> image undelete wmi-k3x9q0bz',
+    '<%= config.bin %> image undelete wmi-k3x9q0bz && <%= config.bin %> image show wmi-k3x9q0bz',
+  ]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
+  static override args = { id: flags.someIds('Image; with or without wmi-.') }
+  static override flags = { 'dry-run': flags.dryRun() }
+
+  async run() {
+    const { args } = await this.parse(ImageUndelete)
+    return this.withRegistry((registry) => this.forEachId(args.id, (id) => undeleteImage(registry, id)))
+  }
+}

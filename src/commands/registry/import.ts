@@ -1,0 +1,62 @@
+import { addAbortSignal } from 'node:stream'
+import { Args } from '@oclif/core'
+import { BaseCommand } from '../../cli/base-command.ts'
+import * as flags from '../../cli/flags.ts'
+import { printable } from '../../cli/printable.ts'
+import { sharedRegistry } from '../../cli/shared-registry.ts'
+import { VdcError } from '../../errors.ts'
+import { type ImportConflict, type ImportSummary, importRegistry } from '../../registry/transfer/import.ts'
+
+export default class RegistryImport extends BaseCommand {
+  static override summary = 'Read a whole registry that registry export wrote: all of it, or nothing.'
+  static override description =
+    'Ids stay as they are. What is there already and equal is left alone, so an import can be run again. What is there and differs is listed, and then nothing is imported. Images and backup objects begin a new history.'
+  static override examples = [
+    '<%= config.bin %> registry import registry.ndjson',
+    'ssh other.example <%= config.bin %> registry export | <%= config.bin %> registry import -',
+  ]
+  static override exits = [0, 1, 2, 3, 5, 6, 7, 130, 143]
+  static override args = {
+    file: Args.string({
+      default: '-',
+      ignoreStdin: true,
+      description: 'File that registry export wrote; - or none is stdin.',
+    }),
+  }
+
+  static override flags = { 'dry-run': flags.dryRun() }
+
+  async run() {
+    const { args } = await this.parse(RegistryImport)
+    const outcome = await this.interruptible(({ signal }) => {
+      const source = args.file === '-' ? addAbortSignal(signal, stdin()) : args.file
+      return this.withRegistry((registry) => importRegistry(registry, source))
+    })
+    if ('conflicts' in outcome) {
+      const { conflicts, error } = outcome
+      if (!this.jsonEnabled() || this.isDryRun) for (const conflict of conflicts) await this.note(lineOf(conflict))
+      if (this.isDryRun) throw error
+      await this.noteError(error)
+      return { conflicts, ...error.toJSON() }
+    }
+    if (!this.isDryRun) await this.note(sentenceOf(outcome))
+    return outcome
+  }
+}
+
+function stdin(): NodeJS.ReadStream {
+  if (sharedRegistry() === undefined && !process.stdin.isTTY) return process.stdin
+  throw new VdcError('USAGE', 'There is nothing on stdin to import', {
+    hint: 'Name the file: vdc-manage registry import FILE',
+  })
+}
+
+function lineOf({ id, fields }: ImportConflict): string {
+  return printable(`Conflict: ${id}: ${fields.join(', ')}`)
+}
+
+function sentenceOf(summary: ImportSummary): string {
+  return `Imported: ${Object.entries(summary)
+    .map(([type, { added, unchanged }]) => `${type.replace('_', ' ')} ${added} added, ${unchanged} unchanged`)
+    .join('; ')}`
+}

@@ -1,0 +1,85 @@
+import { constants } from 'node:fs'
+import { lstat, open, readlink, realpath, stat, unlink } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+
+/** What lies at a path: a file, at its real path; nothing, or no file; or nobody can tell. */
+export type FileState = { real: string } | 'gone' | 'unknown'
+
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
+const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
+
+/** Looks for a file as the hypervisor agents do, who follow links. */
+export async function lookForFile(path: string): Promise<FileState> {
+  try {
+    const real = await realpath(path)
+    return (await stat(real)).isFile() ? { real } : 'gone'
+  } catch (error) {
+    return GONE.has((error as NodeJS.ErrnoException).code ?? '') ? 'gone' : 'unknown'
+  }
+}
+
+/** The real path of a folder that can be listed; else why it can't be. */
+export async function realFolder(path: string): Promise<{ real: string } | { why: string }> {
+  try {
+    const real = await realpath(path)
+    const handle = await open(real, FOLDER)
+    await handle.close()
+    return { real }
+  } catch (error) {
+    return { why: reasonOf(error) }
+  }
+}
+
+/** What became of a file that was to be removed. */
+export type Removal = { removed: number } | 'gone' | { why: string }
+
+/**
+ * Removes a regular file that lies in a folder or below it. Nothing outside is
+ * ever touched, whatever links there are and whoever renames what: the folder of
+ * the file is held open, and is where it seems to be.
+ *
+ * @param base the folder; one that isn't there may only be not mounted, so that nothing in it counts as gone.
+ * @param path of the file, below `base` as it is written.
+ * @returns the bytes that it held; `gone` where there is none; or why it stays.
+ */
+export async function removeFileIn(base: string, path: string): Promise<Removal> {
+  if (path.split('/').includes('..')) return { why: "its path holds '..'" }
+  const folder = await realFolder(base)
+  if ('why' in folder) return { why: `the folder ${base} ${folder.why}` }
+  const name = basename(path)
+  try {
+    const parent = await realpath(dirname(path))
+    if (!isWithin(parent, folder.real)) return { why: `it leads out of ${folder.real} by a link` }
+    const handle = await open(parent, FOLDER)
+    try {
+      const held = `/proc/self/fd/${handle.fd}`
+      if ((await readlink(held)) !== parent) return { why: 'its folder was moved at this very moment' }
+      const stats = await lstat(`${held}/${name}`)
+      if (!stats.isFile()) return { why: stats.isSymbolicLink() ? 'it is a link' : 'it is no regular file' }
+      await unlink(`${held}/${name}`)
+      return { removed: stats.size }
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'gone' : { why: reasonOf(error) }
+  }
+}
+
+/** Says whether a real path is a folder or lies below it. */
+export function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist on this host',
+  ENOTDIR: 'is no folder',
+  EACCES: 'can not be read: permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'is on a read-only filesystem',
+}
+
+function reasonOf(error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  return REASONS[code] ?? message
+}

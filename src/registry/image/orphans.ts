@@ -1,0 +1,161 @@
+import type * as z from 'zod/mini'
+import { selectAvailableIn, selectObjectsUnder } from '../../db/backup-objects.ts'
+import { selectImagesOf } from '../../db/images.ts'
+import type { BackupObjectRow } from '../../db/rows.ts'
+import { isWithin, lookForFile } from '../../disk/local-file.ts'
+import { type FoundFile, sizeOfFile, walkFiles } from '../../disk/walk-files.ts'
+import { requireStorage } from '../backup-storage/find.ts'
+import { folderOf, type LocalPlace, localPlaces } from '../backup-storage/local-places.ts'
+import { canonicalId } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import type { orphan } from '../results/orphan.ts'
+
+/** Objects that are read at once, and files that are looked up at once: no index serves object_key. */
+const OBJECTS = 500
+const FILES = 2000
+
+/** A file that no object knows, or an object whose file is gone. */
+export type Orphan = z.output<typeof orphan>
+
+/** How the search ended. */
+export interface OrphanSearch {
+  /** Storages, and folders in them, that could not be looked at. */
+  notRead: number
+}
+
+/**
+ * Compares the local storages' folders with the backup objects, in both
+ * directions, as it goes: memory does not grow with the number of files or
+ * objects, but for those reached by links. A file that is known through any
+ * storage is known. Warns of folders that can't be read here: of what should lie
+ * there nothing is known.
+ *
+ * @param storageId only this storage, with or without prefix.
+ * @param search told how it ended.
+ * @throws VdcError VALUE_REFUSED.
+ */
+export async function* findOrphans(
+  registry: Registry,
+  storageId: string | undefined,
+  search: OrphanSearch,
+): AsyncGenerator<Orphan> {
+  const { knex, interruption } = registry.database
+  const chosen = storageId === undefined ? undefined : await requireStorage(knex, storageId)
+  const places = await localPlaces(knex)
+  const isChosen = ({ storage }: LocalPlace) =>
+    storage.deleted_at === null && (chosen === undefined || storage.id === chosen.id)
+  const warn = (text: string) => {
+    search.notRead++
+    registry.warn(text)
+  }
+  /** Real paths of files that are reached in another way than their object's key says, as by a link. */
+  const linked = new Set<string>()
+  if (chosen !== undefined && !places.some(isChosen))
+    warn(`${canonicalId('backupStorage', chosen.uuid)} is no local storage`)
+  for (const place of places.filter(isChosen)) {
+    if (place.realBase === undefined)
+      warn(`The storage ${place.id} was not looked at: its folder ${place.storage.base_uri} ${place.why}`)
+  }
+  // What is reached by a link may lie in any storage, so that all objects are looked at.
+  for (const place of places) {
+    if (place.realBase === undefined) continue
+    for await (const orphan of missingFiles(registry, place, linked, warn)) if (isChosen(place)) yield orphan
+  }
+  const readable = places.filter((place) => place.realBase !== undefined)
+  for (const root of outermost(readable.filter(isChosen))) {
+    let batch: FoundFile[] = []
+    for await (const file of walkFiles(folderOf(root.realBase as string), (path, why) =>
+      warn(`The folder ${path} was not looked at: ${why}`),
+    )) {
+      interruption.throwIfRequested()
+      if (!readable.filter(isChosen).some((place) => isIn(file, place)) || linked.has(file.path)) continue
+      batch.push(file)
+      if (batch.length < FILES) continue
+      yield* unknownFiles(registry, readable, isChosen, batch)
+      batch = []
+    }
+    yield* unknownFiles(registry, readable, isChosen, batch)
+  }
+}
+
+async function* missingFiles(
+  registry: Registry,
+  { storage, base, realBase }: LocalPlace,
+  linked: Set<string>,
+  warn: (text: string) => void,
+): AsyncGenerator<Orphan> {
+  const { knex, interruption } = registry.database
+  for (let after = 0; ; ) {
+    const objects = await selectAvailableIn(knex, storage.id, after, OBJECTS)
+    const missing: BackupObjectRow[] = []
+    for (const object of objects) {
+      interruption.throwIfRequested()
+      const path = `${base}${object.object_key}`
+      const state = await lookForFile(path)
+      if (state === 'gone') missing.push(object)
+      else if (state === 'unknown')
+        warn(`The file ${path} of ${canonicalId('backupObject', object.uuid)} could not be looked for`)
+      else if (state.real !== `${realBase}${object.object_key}`) linked.add(state.real)
+    }
+    const ids = missing.map((object) => canonicalId('backupObject', object.uuid))
+    const images = await selectImagesOf(knex, ids, { deleted: false })
+    for (const [index, object] of missing.entries()) {
+      const id = ids[index] as string
+      const users = images.filter((image) => image.backup_object_id === id)
+      yield {
+        kind: 'missing_file',
+        id,
+        path: `${base}${object.object_key}`,
+        size: null,
+        images: users.map((image) => canonicalId('image', image.uuid)),
+      }
+    }
+    after = objects.at(-1)?.id ?? after
+    if (objects.length < OBJECTS) return
+  }
+}
+
+async function* unknownFiles(
+  registry: Registry,
+  places: readonly LocalPlace[],
+  isChosen: (place: LocalPlace) => boolean,
+  files: readonly FoundFile[],
+): AsyncGenerator<Orphan> {
+  const keys = new Set<string>()
+  for (const file of files) {
+    if (file.isText) for (const place of places) if (isIn(file, place)) keys.add(keyIn(file, place))
+  }
+  const storages = places.map(({ storage }) => storage.id)
+  const objects = await selectObjectsUnder(registry.database.knex, storages, [...keys])
+  const known = new Set(objects.map((object) => `${object.backup_storage_id} ${object.object_key}`))
+  for (const file of files) {
+    const around = places.filter((place) => isIn(file, place))
+    if (file.isText && around.some((place) => known.has(`${place.storage.id} ${keyIn(file, place)}`))) continue
+    const [closest] = around.filter(isChosen).sort((a, b) => lengthOf(b) - lengthOf(a))
+    if (closest === undefined) continue
+    yield { kind: 'unknown_file', id: closest.id, path: file.path, size: await sizeOfFile(file), images: [] }
+  }
+}
+
+/** The places whose folders lie in no other's: walking these finds each file once. */
+function outermost(places: readonly LocalPlace[]): LocalPlace[] {
+  const folder = (place: LocalPlace) => folderOf(place.realBase as string)
+  return places.filter(
+    (place, index) =>
+      !places.some((other, at) =>
+        folder(other) === folder(place) ? at < index : isWithin(folder(place), folder(other)),
+      ),
+  )
+}
+
+function isIn(file: FoundFile, { realBase }: LocalPlace): boolean {
+  return realBase !== undefined && file.path.startsWith(realBase)
+}
+
+function keyIn(file: FoundFile, place: LocalPlace): string {
+  return file.path.slice(lengthOf(place))
+}
+
+function lengthOf({ realBase }: LocalPlace): number {
+  return realBase?.length ?? 0
+}

@@ -1,0 +1,72 @@
+import { findAccount } from '../../db/accounts.ts'
+import { findBackupObject } from '../../db/backup-objects.ts'
+import type { Queryable } from '../../db/database.ts'
+import { updateImage } from '../../db/images.ts'
+import type { ImageRow } from '../../db/rows.ts'
+import { sqlTime } from '../../db/time.ts'
+import { inTransaction } from '../../db/unit-of-work.ts'
+import { VdcError } from '../../errors.ts'
+import { requireAlive } from '../account/find.ts'
+import { isDeleted as isObjectDeleted, objectDeleted } from '../backup-object/find.ts'
+import { changesOf, readHistory, recordChanges } from '../history.ts'
+import { canonicalId, parseId } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { DEFAULT_STATE } from '../values.ts'
+import { describeImage, type ImageDetails } from './details.ts'
+import { existingImage, isDeleted } from './find.ts'
+
+/**
+ * Brings an image back that was deleted softly, in the state that it had before.
+ * Its tags went with the deletion (dcmgr.md, "Deleting") and stay away. One that
+ * isn't deleted stays as it is.
+ *
+ * @param id with or without its prefix.
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND; OBJECT_DELETED or
+ *   OBJECT_CONFLICT where it could not boot, as its backup object is deleted or
+ *   gone; ACCOUNT_DELETED where its owner is deleted.
+ */
+export async function undeleteImage(registry: Registry, id: string): Promise<ImageDetails> {
+  const uuid = parseId('image', id)
+  const canonical = canonicalId('image', uuid)
+  const { image, wasDeleted } = await inTransaction(registry.database, async (trx) => {
+    const row = await existingImage(trx, uuid, { lock: 'update' })
+    const wasDeleted = isDeleted(row)
+    if (wasDeleted) {
+      await requireBootable(trx, canonical, row.backup_object_id)
+      await requireLivingOwner(trx, row.account_id)
+      const now = sqlTime(new Date())
+      const state = await stateBeforeDeletion(trx, canonical)
+      const written = { ...changesOf<ImageRow>(row, { deleted_at: null, state }), updated_at: now }
+      await updateImage(trx, row.id, written)
+      await recordChanges(trx, canonical, written, now)
+    }
+    return { image: await describeImage(registry, uuid, trx), wasDeleted }
+  })
+  if (!wasDeleted) registry.warn(`${canonical} is not deleted`)
+  return image
+}
+
+/** What an image without an object is, it may be again; one whose object is gone could never boot. */
+async function requireBootable(db: Queryable, id: string, objectId: string | null): Promise<void> {
+  if (objectId === null || objectId === '') return
+  const object = objectId.startsWith('bo-')
+    ? await findBackupObject(db, objectId.slice('bo-'.length), { lock: 'share' })
+    : undefined
+  if (object === undefined) {
+    throw new VdcError('OBJECT_CONFLICT', `The backup object ${objectId} of ${id} is gone: the image could not boot`)
+  }
+  if (!isObjectDeleted(object)) return
+  const { code, message } = objectDeleted(object)
+  throw new VdcError(code, `${message}: the image ${id} could not boot`)
+}
+
+/** Wakame-vdc lets accounts own images before it has a row for them. */
+async function requireLivingOwner(db: Queryable, accountId: string): Promise<void> {
+  const owner = await findAccount(db, accountId.replace(/^a-/, ''), { lock: 'share' })
+  if (owner !== undefined) requireAlive(owner)
+}
+
+async function stateBeforeDeletion(db: Queryable, id: string): Promise<string> {
+  const states = (await readHistory(db, id)).filter(({ attr, value }) => attr === 'state' && value !== 'deleted')
+  return states.at(-1)?.value ?? DEFAULT_STATE
+}

@@ -1,0 +1,73 @@
+import { selectStoragesByKey } from '../../db/backup-storages.ts'
+import type { Queryable } from '../../db/database.ts'
+import { selectRowsAfter } from '../../db/many-rows.ts'
+import type { BackupObjectRow, LabelRow } from '../../db/rows.ts'
+import { inSnapshot } from '../../db/snapshot.ts'
+import { isoTime, sqlTime } from '../../db/time.ts'
+import { VdcError } from '../../errors.ts'
+import { canonicalId } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { CLAIM_LABEL } from '../values.ts'
+import { isLabelled, type RecordType, recordOf, TABLE_OF, TYPES, VERSION } from './records.ts'
+
+/** Rows that are read at once. */
+const PAGE = 250
+
+/** How many rows of each type there are. */
+export type Counts = Record<RecordType, number>
+
+/**
+ * Writes the whole registry as lines of JSON (`records.ts`): accounts, storages,
+ * objects, images and labels, deleted ones too, as they are at one moment. The
+ * history stays behind. Memory does not grow with the number of rows.
+ *
+ * @param write takes some lines, each with its end; what it throws ends the export.
+ * @throws VdcError USAGE where all is to be committed together, as that is not one moment.
+ */
+export async function exportRegistry(registry: Registry, write: (lines: string) => Promise<void>): Promise<Counts> {
+  if (registry.database.commits === 'outer') {
+    throw new VdcError('USAGE', 'An export can not be a part of --tx bulk', {
+      hint: 'Run it by itself: vdc-manage registry export',
+    })
+  }
+  return inSnapshot(registry.database, async (db) => {
+    const counts: Counts = { account: 0, backup_storage: 0, backup_object: 0, image: 0, label: 0 }
+    const exportedAt = isoTime(sqlTime(new Date()))
+    await write(lineOf({ type: 'registry', version: VERSION, exported_at: exportedAt }))
+    for (const type of TYPES) {
+      for await (const records of recordsOf(db, type)) {
+        counts[type] += records.length
+        await write(records.map(lineOf).join(''))
+      }
+    }
+    await write(lineOf({ type: 'end', counts }))
+    return counts
+  })
+}
+
+async function* recordsOf(db: Queryable, type: RecordType): AsyncGenerator<object[]> {
+  for (let after = 0; ; ) {
+    const rows = await selectRowsAfter(db, TABLE_OF[type], after, PAGE)
+    const storages = type === 'backup_object' ? await storageIds(db, rows as BackupObjectRow[]) : undefined
+    yield rows
+      .filter((row) => type !== 'label' || isExported(row as LabelRow))
+      .map((row) => recordOf(type, row, storages?.get((row as BackupObjectRow).backup_storage_id)))
+    after = rows.at(-1)?.id ?? after
+    if (rows.length < PAGE) return
+  }
+}
+
+/** The claim on a storage's uuid belongs to its row: whoever imports that makes one. */
+function isExported({ resource_uuid, name }: LabelRow): boolean {
+  return resource_uuid !== null && isLabelled(resource_uuid) && name !== CLAIM_LABEL
+}
+
+async function storageIds(db: Queryable, objects: readonly BackupObjectRow[]): Promise<Map<number, string>> {
+  const keys = [...new Set(objects.map((object) => object.backup_storage_id))]
+  const storages = await selectStoragesByKey(db, keys)
+  return new Map(storages.map(({ id, uuid }) => [id, canonicalId('backupStorage', uuid)]))
+}
+
+function lineOf(value: object): string {
+  return `${JSON.stringify(value)}\n`
+}

@@ -1,0 +1,76 @@
+import { findLabelNamed, insertLabels, selectLabels } from '../../db/labels.ts'
+import { VdcError } from '../../errors.ts'
+import { requireStorable } from '../storable.ts'
+import { CLAIM_LABEL } from '../values.ts'
+import type { Importing } from './import.ts'
+import type { ReadRecord } from './read.ts'
+import { type RegistryRecord, rowOf } from './records.ts'
+
+type Label = { record: RegistryRecord<'label'>; line: number }
+
+/**
+ * Imports labels. One whose name the database takes for that of another, such as
+ * in another case, is a conflict.
+ *
+ * @throws VdcError VALUE_REFUSED that names the line.
+ */
+export async function importLabels(
+  importing: Importing,
+  batch: readonly ReadRecord[],
+): Promise<{ added: number; unchanged: number }> {
+  const { db } = importing
+  const labels = batch as readonly Label[]
+  const known = await selectLabels(db, [...new Set(labels.map(({ record }) => record.resource_uuid))])
+  const fresh: Label[] = []
+  let unchanged = 0
+  for (const label of labels) {
+    const { record } = label
+    const twin = known.find((row) => row.resource_uuid === record.resource_uuid && row.name === record.name)
+    if (twin === undefined) fresh.push(label)
+    else if (isEqual(twin, rowOf<'label'>(record))) unchanged++
+    else conflictWith(importing, record)
+  }
+  for (const label of fresh) await requireImportable(importing, label)
+  const added = await insert(importing, fresh)
+  return { added, unchanged }
+}
+
+/** Inserts them together; where a name is taken for another, one by one. */
+async function insert(importing: Importing, labels: readonly Label[]): Promise<number> {
+  if (labels.length === 0) return 0
+  const rows = labels.map(({ record }) => rowOf<'label'>(record))
+  try {
+    await insertLabels(importing.db, rows)
+    return labels.length
+  } catch (error) {
+    if (!(error instanceof VdcError) || error.code !== 'DUPLICATE_KEY') throw error
+  }
+  let added = 0
+  for (const { record } of labels) {
+    if ((await findLabelNamed(importing.db, record.resource_uuid, record.name)) !== undefined) {
+      conflictWith(importing, record)
+      continue
+    }
+    await insertLabels(importing.db, [rowOf<'label'>(record)])
+    added++
+  }
+  return added
+}
+
+function conflictWith(importing: Importing, { resource_uuid, name }: RegistryRecord<'label'>): void {
+  importing.conflict({ id: resource_uuid, fields: [`label:${name}`] })
+}
+
+function isEqual<T extends object>(row: T, given: Partial<T>): boolean {
+  return Object.entries(given).every(([column, value]) => row[column as keyof T] === value)
+}
+
+async function requireImportable({ database }: Importing, { record, line }: Label): Promise<void> {
+  const refuse = (why: string, hint?: string) =>
+    new VdcError('VALUE_REFUSED', `Line ${line} (${record.resource_uuid}) is refused: ${why}`, { hint })
+  if (record.name.toLowerCase() === CLAIM_LABEL)
+    throw refuse(`the label ${CLAIM_LABEL} is made with its backup storage`)
+  await requireStorable(database, 'resource_labels', record).catch((error: VdcError) => {
+    throw refuse(error.message, error.hint)
+  })
+}

@@ -1,0 +1,193 @@
+import { selectStoragesByKey } from '../../db/backup-storages.ts'
+import { selectIdsWithHistory } from '../../db/histories.ts'
+import { type RegistryTables, selectRowsByUuid } from '../../db/many-rows.ts'
+import {
+  BACKUP_OBJECT_COLUMNS,
+  type BackupObjectRow,
+  type BackupStorageRow,
+  IMAGE_COLUMNS,
+  type NewRow,
+} from '../../db/rows.ts'
+import { insertRows } from '../../db/writes.ts'
+import { VdcError } from '../../errors.ts'
+import { isUuidTaken, writeStorage } from '../backup-storage/write.ts'
+import { changesOf, creationRows } from '../history.ts'
+import { canonicalId } from '../identifiers.ts'
+import { requireStorable } from '../storable.ts'
+import { SYSTEM_ACCOUNTS } from '../values.ts'
+import type { Importing } from './import.ts'
+import type { ReadRecord } from './read.ts'
+import { KIND_OF, type RecordType, type RegistryRecord, recordOf, rowOf, TABLE_OF, uuidOf } from './records.ts'
+
+type ThingType = Exclude<RecordType, 'label'>
+type Thing = { record: RegistryRecord<ThingType>; line: number }
+
+/** Integer ids start at 1, so that no storage ever has this one. */
+const NO_STORAGE = 0
+
+/**
+ * Imports records of one type that have ids.
+ *
+ * @throws VdcError VALUE_REFUSED that names the line.
+ */
+export async function importThings(
+  importing: Importing,
+  batch: readonly ReadRecord[],
+): Promise<{ added: number; unchanged: number }> {
+  const { db } = importing
+  const things = batch as readonly Thing[]
+  const type = (things[0] as Thing).record.type
+  const known = await knownRecords(importing, type, things)
+  const taken = await takenIds(importing, type, things)
+  const fresh: Thing[] = []
+  let unchanged = 0
+  for (const thing of things) {
+    const { record } = thing
+    const twin = known.get(uuidOf(record.uuid).toLowerCase())
+    if (twin === undefined) {
+      if (taken.has(record.uuid)) importing.conflict({ id: record.uuid, fields: ['uuid'] })
+      else fresh.push(thing)
+      continue
+    }
+    // The accounts of the system are every data centre's own.
+    const fields =
+      type === 'account' && SYSTEM_ACCOUNTS.includes(record.uuid) && twin.uuid === record.uuid
+        ? []
+        : differences(twin, record)
+    if (fields.length > 0) importing.conflict({ id: record.uuid, fields })
+    else unchanged++
+  }
+  for (const thing of fresh) await requireStorableRecord(importing, thing)
+  if (type === 'backup_storage') {
+    for (const { record } of fresh as { record: RegistryRecord<'backup_storage'> }[])
+      await writeStorage(db, rowOf<'backup_storage'>(record))
+  } else await insertThings(importing, type, fresh)
+  await noteMissing(importing, type, fresh)
+  return { added: fresh.length, unchanged }
+}
+
+async function insertThings(importing: Importing, type: ThingType, things: readonly Thing[]): Promise<void> {
+  const { db, now } = importing
+  const storages = type === 'backup_object' ? await storageKeys(importing, things) : undefined
+  const rows = things.map(({ record, line }) =>
+    rowOf(record, storages && storageKeyOf(record as never, line, storages)),
+  )
+  await insertRows(db, TABLE_OF[type], rows as never)
+  const columns = type === 'image' ? IMAGE_COLUMNS : type === 'backup_object' ? BACKUP_OBJECT_COLUMNS : undefined
+  if (columns === undefined) return
+  const histories = rows.flatMap((row, index) =>
+    creationRows(
+      (things[index] as Thing).record.uuid,
+      columns,
+      row as NewRow<BackupObjectRow> & Record<string, never>,
+      now,
+    ),
+  )
+  await insertRows(db, 'histories', histories)
+}
+
+/** What is there under these ids, as records, by the uuid in lower case. */
+async function knownRecords({ db }: Importing, type: ThingType, things: readonly Thing[]) {
+  const rows = await selectRowsByUuid(db, TABLE_OF[type], uuidsOf(things))
+  const keys = rows.flatMap((row) => ('backup_storage_id' in row ? [row.backup_storage_id] : []))
+  const storages = new Map((await selectStoragesByKey(db, keys)).map((storage) => [storage.id, storage]))
+  const known = new Map<string, RegistryRecord<ThingType>>()
+  for (const row of rows) {
+    const storage = 'backup_storage_id' in row ? storages.get(row.backup_storage_id) : undefined
+    const record = recordOf(
+      type,
+      row as RegistryTables[(typeof TABLE_OF)[ThingType]],
+      storage && canonicalId('backupStorage', storage.uuid),
+    )
+    const name = row.uuid.toLowerCase()
+    // Two storages may have one id, as theirs has no unique index: what is equal counts.
+    const isEqual = things.some(
+      (thing) => thing.record.uuid === record.uuid && differences(record, thing.record).length === 0,
+    )
+    if (isEqual || !known.has(name)) known.set(name, record)
+  }
+  return known
+}
+
+/** The ids that are taken though no row has them: a storage's by a claim, an image's by the history of one that was purged. */
+async function takenIds({ db }: Importing, type: ThingType, things: readonly Thing[]): Promise<Set<string>> {
+  const ids = things.map(({ record }) => record.uuid)
+  if (type === 'image') {
+    const used = new Set((await selectIdsWithHistory(db, ids)).map((id) => id.toLowerCase()))
+    return new Set(ids.filter((id) => used.has(id.toLowerCase())))
+  }
+  const taken = new Set<string>()
+  if (type === 'backup_storage') {
+    for (const id of ids) if (await isUuidTaken(db, uuidOf(id))) taken.add(id)
+  }
+  return taken
+}
+
+/** The integer ids of the storages that objects lie in, by their canonical ids; of two with one id the one that isn't deleted. */
+async function storageKeys({ db }: Importing, things: readonly Thing[]): Promise<Map<string, number>> {
+  const ids = things.flatMap(({ record }) => (record as RegistryRecord<'backup_object'>).backup_storage_id ?? [])
+  const rows: BackupStorageRow[] = await selectRowsByUuid(db, 'backup_storages', [...new Set(ids.map(uuidOf))])
+  const keys = new Map<string, number>()
+  for (const deleted of [true, false]) {
+    for (const row of rows) {
+      const id = canonicalId('backupStorage', row.uuid)
+      if ((row.deleted_at !== null) === deleted && (!deleted || !keys.has(id))) keys.set(id, row.id)
+    }
+  }
+  return keys
+}
+
+function storageKeyOf(
+  object: RegistryRecord<'backup_object'>,
+  line: number,
+  keys: ReadonlyMap<string, number>,
+): number {
+  if (object.backup_storage_id === null) return NO_STORAGE
+  const key = keys.get(object.backup_storage_id)
+  if (key !== undefined) return key
+  throw new VdcError(
+    'VALUE_REFUSED',
+    `Line ${line} (${object.uuid}) is refused: its backup storage ${object.backup_storage_id} is neither in the file nor in the registry`,
+  )
+}
+
+/** @throws VdcError VALUE_REFUSED for a character that the database can't hold, such as an emoji in Wakame-vdc's tables. */
+async function requireStorableRecord({ database }: Importing, { record, line }: Thing): Promise<void> {
+  await requireStorable(database, TABLE_OF[record.type], record).catch((error: VdcError) => {
+    throw new VdcError(error.code, `Line ${line} (${record.uuid}) is refused: ${error.message}`, { hint: error.hint })
+  })
+}
+
+/** Notes what images and objects refer to and isn't there: in a database of Wakame-vdc that may be so. */
+async function noteMissing({ db, missing }: Importing, type: ThingType, things: readonly Thing[]): Promise<void> {
+  const note = async (what: string, refersTo: ThingType, ids: readonly (string | null)[]) => {
+    const wanted = new Set(ids.filter((id): id is string => id !== null && id !== ''))
+    const rows = await selectRowsByUuid(db, TABLE_OF[refersTo], [...wanted].map(uuidOf))
+    for (const row of rows) wanted.delete(canonicalId(KIND_OF[refersTo], row.uuid))
+    if (wanted.size === 0) return
+    const noted = missing.get(what) ?? new Set()
+    for (const id of wanted) if (noted.size < 4) noted.add(id)
+    missing.set(what, noted)
+  }
+  if (type !== 'image' && type !== 'backup_object') return
+  const records = things.map(({ record }) => record as RegistryRecord<'image' | 'backup_object'>)
+  await note(
+    'Accounts own something and have no row',
+    'account',
+    records.map((record) => record.account_id),
+  )
+  if (type !== 'image') return
+  const alive = (records as RegistryRecord<'image'>[]).filter(
+    (image) => image.deleted_at === null && image.state !== 'deleted',
+  )
+  const objects = alive.map((image) => image.backup_object_id)
+  await note('Images can not boot, as their backup objects are missing', 'backup_object', objects)
+}
+
+function differences(there: RegistryRecord<ThingType>, record: RegistryRecord<ThingType>): string[] {
+  return Object.keys(changesOf(there, record))
+}
+
+function uuidsOf(things: readonly Thing[]): string[] {
+  return things.map(({ record }) => uuidOf(record.uuid))
+}

@@ -1,0 +1,141 @@
+import type * as z from 'zod/mini'
+import type { Database, Queryable } from '../../db/database.ts'
+import { sqlTime } from '../../db/time.ts'
+import { inTransaction } from '../../db/unit-of-work.ts'
+import { readText } from '../../disk/text-file.ts'
+import { VdcError } from '../../errors.ts'
+import type { Registry } from '../registry.ts'
+import type { importConflict, importSummary } from '../results/import.ts'
+import { importLabels } from './import-labels.ts'
+import { importThings } from './import-things.ts'
+import { type ReadRecord, readRecords } from './read.ts'
+import { type RecordType, uuidOf } from './records.ts'
+
+/** Lines that are looked up and stored at once, and bytes of them. */
+const MOST_LINES = 200
+const MOST_BYTES = 512 * 1024
+
+/** What is there already and is something else. */
+export type ImportConflict = z.output<typeof importConflict>
+/** What an import did, by type. */
+export type ImportSummary = z.output<typeof importSummary>
+
+/** Why nothing was imported: all that is there already and differs. */
+export interface ImportRefusal {
+  conflicts: ImportConflict[]
+  error: VdcError
+}
+
+/** What the parts of an import share. */
+export interface Importing {
+  /** In whose transaction all of it happens. */
+  database: Database
+  db: Queryable
+  /** The time, as the tables hold it. */
+  now: string
+  conflict(conflict: ImportConflict): void
+  /** Ids of what is referred to and isn't there, by what refers to it. */
+  missing: Map<string, Set<string>>
+}
+
+/**
+ * Reads a registry file (`records.ts`) into the registry: all of it, or nothing.
+ * What is there already and equal stays as it is, so that it can be run again;
+ * where something is there and differs, nothing is imported. Images and objects begin a new history
+ * (dcmgr.md, "History").
+ *
+ * @param source path of the file, or its bytes.
+ * @throws VdcError FILE_REFUSED or VALUE_REFUSED that names the line; then nothing was written.
+ */
+export async function importRegistry(
+  registry: Registry,
+  source: string | AsyncIterable<Uint8Array>,
+): Promise<ImportSummary | ImportRefusal> {
+  const chunks = typeof source === 'string' ? readText(source) : source
+  const { commits } = registry.database
+  // All or nothing, also where other commands commit by the statement.
+  const database: Database = { ...registry.database, commits: commits === 'statement' ? 'unit' : commits }
+  const missing: Importing['missing'] = new Map()
+  const conflicts: ImportConflict[] = []
+  const outcome = await inTransaction(
+    database,
+    async (trx) => {
+      const importing: Importing = {
+        database: { ...database, knex: trx as Database['knex'] },
+        db: trx,
+        now: sqlTime(new Date()),
+        missing,
+        conflict: (conflict) => void conflicts.push(conflict),
+      }
+      const summary = await importAll(importing, chunks)
+      if (conflicts.length > 0) throw conflictError(conflicts.length)
+      return summary
+    },
+    // What was read can't be read again.
+    { once: true },
+  ).catch((error: VdcError): ImportRefusal => {
+    if (error.code === 'IMPORT_CONFLICT') return { conflicts, error }
+    throw error
+  })
+  if ('conflicts' in outcome) return outcome
+  for (const [what, ids] of missing) registry.warn(warningOf(what, ids))
+  return outcome
+}
+
+async function importAll(importing: Importing, chunks: AsyncIterable<Uint8Array>): Promise<ImportSummary> {
+  const none = () => ({ added: 0, unchanged: 0 })
+  const summary: ImportSummary = {
+    account: none(),
+    backup_storage: none(),
+    backup_object: none(),
+    image: none(),
+    label: none(),
+  }
+  let batch: ReadRecord[] = []
+  let bytes = 0
+  let names = new Set<string>()
+  const flush = async () => {
+    const [first] = batch
+    if (first === undefined) return
+    const { type } = first.record
+    const { added, unchanged } = await (type === 'label' ? importLabels : importThings)(importing, batch)
+    summary[type].added += added
+    summary[type].unchanged += unchanged
+    batch = []
+    bytes = 0
+    names = new Set()
+  }
+  for await (const read of readRecords(chunks)) {
+    const name = nameOf(read)
+    const [first] = batch
+    // What is named twice is to be found in the database the second time.
+    if (first !== undefined && (first.record.type !== read.record.type || names.has(name))) await flush()
+    batch.push(read)
+    names.add(name)
+    bytes += read.bytes
+    if (batch.length >= MOST_LINES || bytes >= MOST_BYTES) await flush()
+  }
+  await flush()
+  return summary
+}
+
+/** By what a record is unique, as the database sees it: whatever its case. */
+function nameOf({ record }: ReadRecord): string {
+  return (record.type === 'label' ? `${record.resource_uuid}\n${record.name}` : uuidOf(record.uuid)).toLowerCase()
+}
+
+function conflictError(conflicts: number): VdcError {
+  const things = conflicts === 1 ? 'One thing is' : `${conflicts} things are`
+  return new VdcError(
+    'IMPORT_CONFLICT',
+    `Nothing is imported: ${things} there already, and differ${conflicts === 1 ? 's' : ''}`,
+    {
+      hint: 'An id means one thing; see what is right, here and where the registry was exported',
+    },
+  )
+}
+
+function warningOf(what: string, ids: ReadonlySet<string>): string {
+  const some = [...ids].slice(0, 3)
+  return `${what}: ${some.join(', ')}${ids.size > some.length ? ', …' : ''}`
+}

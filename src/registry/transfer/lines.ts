@@ -1,0 +1,50 @@
+import { VdcError } from '../../errors.ts'
+
+/** Bytes of a line above which none can be right: four texts of 65,535 bytes, escaped, and the rest. */
+const LONGEST = 4 * 1024 * 1024
+const NEWLINE = 0x0a
+
+/** A line and its number, from 1. */
+export interface Line {
+  number: number
+  text: string
+  /** Of the line, with its end. */
+  bytes: number
+}
+
+/**
+ * Takes bytes apart into lines, as they come; no more than one line is kept.
+ *
+ * @throws VdcError FILE_REFUSED for a line that is too long or no UTF-8.
+ */
+export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  let number = 0
+  let pieces: Uint8Array[] = []
+  let length = 0
+  const line = (): Line => {
+    number++
+    const bytes = Buffer.concat(pieces)
+    pieces = []
+    length = 0
+    try {
+      return { number, text: decoder.decode(bytes), bytes: bytes.length + 1 }
+    } catch (error) {
+      throw new VdcError('FILE_REFUSED', `Line ${number} is not UTF-8`, { cause: error })
+    }
+  }
+  for await (const chunk of chunks) {
+    let start = 0
+    for (;;) {
+      const end = chunk.indexOf(NEWLINE, start)
+      const piece = chunk.subarray(start, end === -1 ? undefined : end)
+      length += piece.length
+      if (length > LONGEST) throw new VdcError('FILE_REFUSED', `Line ${number + 1} is too long for one of a registry`)
+      if (piece.length > 0) pieces.push(piece)
+      if (end === -1) break
+      yield line()
+      start = end + 1
+    }
+  }
+  if (length > 0) yield line()
+}

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runLines, shell, vdcManage, vdcManageJson } from '../../support/cli.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { expectRefused, type Refusal } from '../../support/refusals.ts'
+
+const LABEL = 'vdc-manage.protected'
+
+describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newDatabase(engine)
+    await runLines(
+      [
+        'backupstorage add --uuid bkst-s --display-name s --base-uri file:///srv/s/ --storage-type local',
+        `backupobject add --uuid bo-o --display-name o --storage-id bkst-s --object-key o.raw --size 512 --checksum ${'0'.repeat(32)}`,
+        ...['a', 'b', 'kept', 'free', 'forced', 'gone'].map(
+          (id) => `image add local bo-o --uuid wmi-${id} --account-id a-shpoolxx`,
+        ),
+        'image protect wmi-kept wmi-forced',
+        'image del wmi-gone',
+      ],
+      { database },
+    )
+  })
+  afterAll(() => database.remove())
+
+  test('a label says since when, image show says that, and no history does', async () => {
+    const { histories } = await allRows(database)
+    expect(await vdcManage(['image', 'protect', 'wmi-a', 'b'], { database })).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    })
+    const since = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+    const shown = await vdcManageJson(['image', 'show', 'wmi-a', 'wmi-b', 'wmi-free'], { database })
+    expect(shown).toMatchObject([
+      { protected: true, labels: { [LABEL]: since } },
+      { protected: true, labels: { [LABEL]: since } },
+      { protected: false, labels: {} },
+    ])
+    expect((await vdcManage(['image', 'show', 'wmi-a'], { database })).stdout).toMatch(/^protected: +true$/m)
+    const [listed] = await vdcManageJson(['image', 'list'], { database })
+    expect(listed).not.toHaveProperty('protected')
+
+    expect(await vdcManage(['image', 'unprotect', 'wmi-a', 'wmi-b'], { database })).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    })
+    expect(await vdcManageJson(['image', 'show', 'wmi-a'], { database })).toMatchObject({
+      protected: false,
+      labels: {},
+    })
+    expect((await allRows(database)).histories).toEqual(histories)
+  })
+
+  test('what is so already stays so, and is told', async () => {
+    const before = await allRows(database)
+    const again = await vdcManage(['image', 'protect', 'wmi-kept'], { database })
+    expect(again).toMatchObject({ code: 0, stdout: '' })
+    expect(again.stderr).toMatch(/^Warning: wmi-kept is protected already, since \d{4}-\S+Z\n$/)
+    expect(await vdcManage(['image', 'unprotect', 'wmi-free'], { database })).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: 'Warning: wmi-free is not protected\n',
+    })
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  const deeds: string[][] = [
+    ['del', 'wmi-kept'],
+    ['del', '--ignore-missing', 'wmi-kept'],
+    ['modify', 'wmi-kept', '--description', 'other'],
+    ['features', 'wmi-kept', '--virtio'],
+    ['label', 'wmi-kept', 'os=lucid'],
+  ]
+  test.each(deeds)('image %s does not touch a protected image', async (...words) => {
+    await expectRefused(database, ['image', ...words], {
+      exit: 5,
+      message: /^Error: The image wmi-kept is protected, since \d{4}-\S+Z$/,
+      hint: '--force does it all the same; vdc-manage image unprotect wmi-kept ends the protection',
+    })
+  })
+
+  test('the error has its own code', async () => {
+    const run = await vdcManage(['image', 'del', 'wmi-kept', '--json'], { database })
+    expect(run.code).toBe(5)
+    expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'IMAGE_PROTECTED', exit: 5 } })
+  })
+
+  test('--force does all that, and the label stays', async () => {
+    const run = await shell(
+      [
+        'vdc-manage image modify wmi-forced --description other --force',
+        'vdc-manage image features wmi-forced --virtio --force',
+        'vdc-manage image label wmi-forced os=lucid --force',
+        'vdc-manage image del wmi-forced --force',
+      ].join(' && '),
+      { database },
+    )
+    expect(run).toMatchObject({ code: 0, stdout: '', stderr: '' })
+    expect(await vdcManageJson(['image', 'show', 'wmi-forced'], { database })).toMatchObject({
+      state: 'deleted',
+      description: 'other',
+      features: { virtio: true },
+      protected: true,
+      labels: { os: 'lucid', [LABEL]: expect.any(String) },
+    })
+    // What is deleted all the same can be given free.
+    expect(await vdcManage(['image', 'unprotect', 'wmi-forced'], { database })).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('--force alone changes nothing, and is told so', async () => {
+    const run = await vdcManage(['image', 'modify', 'wmi-kept', '--force'], { database })
+    expect(run).toMatchObject({ code: 0, stderr: 'Nothing is given that is to be changed\n' })
+  })
+
+  test.each([
+    ['an unknown image', ['protect', 'wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' }],
+    ['the end of that', ['unprotect', 'wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' }],
+    ['a deleted image', ['protect', 'wmi-gone'], { exit: 5, message: 'The image wmi-gone is deleted' }],
+    ['no id', ['protect'], { exit: 2, message: 'Missing argument: ID' }],
+    ['its own label by hand', ['label', 'wmi-free', `${LABEL}=x`], { exit: 3, message: "vdc-manage's own" }],
+    ['that in another case', ['label', 'wmi-free', 'VDC-Manage.protected=x'], { exit: 3, message: "vdc-manage's own" }],
+    ['its removal by hand', ['label', 'wmi-kept', `${LABEL}-`, '--force'], { exit: 3, message: "vdc-manage's own" }],
+  ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
+    await expectRefused(database, ['image', ...words], refusal)
+  })
+
+  test('of several, one that fails does not keep the others from it', async () => {
+    const run = await vdcManage(['image', 'protect', 'wmi-nope', 'wmi-b'], { database })
+    expect(run).toMatchObject({ code: 9, stdout: '' })
+    expect(await vdcManageJson(['image', 'show', 'wmi-b'], { database })).toMatchObject({ protected: true })
+  })
+})

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { expectRefused, type Refusal } from '../../support/refusals.ts'
+import { changesBetween } from '../../support/row-changes.ts'
+import { contentsOf, insert, LONG_AGO, newWakame } from '../../support/wakame.ts'
+
+describe.each(ENGINES)('image undelete on %s', (engine) => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newDatabase(engine)
+    const object = (id: string) =>
+      `backupobject add --uuid ${id} --display-name ${id} --storage-id bkst-s --object-key ${id}.raw --size 512 --checksum ${'0'.repeat(32)}`
+    await runLines(
+      [
+        'backupstorage add --uuid bkst-s --display-name s --base-uri file:///srv/s/ --storage-type local',
+        ...['bo-o', 'bo-gone', 'bo-lost'].map(object),
+        ...['a-one', 'a-gone'].map((id) => `account add --uuid ${id}`),
+        'image add local bo-o --uuid wmi-a --account-id a-one',
+        'image add local bo-o --uuid wmi-p --account-id a-one --state pending',
+        'image add local bo-o --uuid wmi-alive --account-id a-one',
+        'image add local bo-gone --uuid wmi-o --account-id a-one',
+        'image add local bo-lost --uuid wmi-l --account-id a-one',
+        'image add local bo-o --uuid wmi-h --account-id a-gone',
+        'image label wmi-a os=lucid',
+        'image del wmi-a wmi-p wmi-o wmi-l wmi-h',
+        'backupobject del bo-gone',
+        'account del a-gone',
+      ],
+      { database },
+    )
+    await database.query("DELETE FROM backup_objects WHERE uuid = 'lost'")
+  })
+  afterAll(() => database.remove())
+
+  test('the image is back as it was, with a history of that', async () => {
+    const before = await allRows(database)
+    const run = await vdcManage(['image', 'undelete', 'wmi-a', 'p'], { database })
+    expect(run).toMatchObject({ code: 0, stdout: '', stderr: '' })
+    expect(await vdcManageJson(['image', 'show', 'wmi-a', 'wmi-p'], { database })).toMatchObject([
+      { state: 'available', deleted_at: null, labels: { os: 'lucid' } },
+      { state: 'pending', deleted_at: null },
+    ])
+    const after = await allRows(database)
+    expect(
+      after.histories.slice(before.histories.length).map(({ uuid, attr, vchar_value }) => [uuid, attr, vchar_value]),
+    ).toEqual(
+      [
+        ['wmi-a', 'available'],
+        ['wmi-p', 'pending'],
+      ].flatMap(([id, state]) => [
+        [id, 'deleted_at', null],
+        [id, 'state', state],
+        [id, 'updated_at', expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/)],
+      ]),
+    )
+    const [row] = after.images.filter(({ uuid }) => uuid === 'a')
+    expect(row).toMatchObject({ deleted_at: null, state: 'available', updated_at: after.histories.at(-4)?.vchar_value })
+    const { images, histories, ...others } = after
+    const { images: _, histories: __, ...same } = before
+    expect(others).toEqual(same)
+    expect(images).toHaveLength(before.images.length)
+  })
+
+  test('deleted and brought back twice, it still has its state', async () => {
+    await runLines(['image del wmi-p', 'image undelete wmi-p', 'image del wmi-p', 'image undelete wmi-p'], { database })
+    expect(await vdcManageJson(['image', 'show', 'wmi-p'], { database })).toMatchObject({ state: 'pending' })
+  })
+
+  test('one that is not deleted stays as it is, and that is told', async () => {
+    const before = await allRows(database)
+    expect(await vdcManage(['image', 'undelete', 'wmi-alive'], { database })).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: 'Warning: wmi-alive is not deleted\n',
+    })
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  test.each([
+    [
+      'an image whose object is deleted',
+      ['wmi-o'],
+      { exit: 5, message: /^Error: The backup object bo-gone is deleted, since \S+Z: the image wmi-o could not boot$/ },
+    ],
+    [
+      'an image whose object is gone',
+      ['wmi-l'],
+      { exit: 5, message: 'The backup object bo-lost of wmi-l is gone: the image could not boot' },
+    ],
+    ['an image whose owner is deleted', ['wmi-h'], { exit: 5, message: 'The account a-gone was deleted at' }],
+    ['an unknown image', ['wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' }],
+  ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
+    await expectRefused(database, ['image', 'undelete', ...words], refusal)
+  })
+
+  test('who tries to change what is deleted is told of it', async () => {
+    await expectRefused(database, ['image', 'modify', 'wmi-o', '--description', 'x'], {
+      exit: 5,
+      message: 'The image wmi-o is deleted',
+      hint: 'vdc-manage image undelete wmi-o brings it back',
+    })
+  })
+})
+
+test('image undelete on a database of Wakame-vdc: rows without a history, and tags that stay away', async () => {
+  const database = await newWakame(inject('mariadb').port)
+  await insert(database, 'backup_storages', { id: 1, uuid: 'local' })
+  await insert(database, 'backup_objects', { id: 1, uuid: 'lucid' })
+  const deleted = { backup_object_id: 'bo-lucid', state: 'deleted' }
+  await insert(database, 'images', { id: 1, uuid: 'old', ...deleted, account_id: 'a-nowhere', deleted_at: LONG_AGO })
+  await insert(database, 'images', { id: 2, uuid: 'odd', ...deleted })
+  const before = await contentsOf(database)
+  expect(await vdcManage(['image', 'undelete', 'wmi-old', 'wmi-odd'], { database })).toMatchObject({
+    code: 0,
+    stderr: '',
+  })
+  const after = await contentsOf(database)
+  expect(after.untouchable).toEqual(before.untouchable)
+  const now = expect.any(String)
+  expect(changesBetween(before, after)).toMatchObject([
+    {
+      table: 'histories',
+      added: [
+        { uuid: 'wmi-old', attr: 'deleted_at', vchar_value: null },
+        { uuid: 'wmi-old', attr: 'state', vchar_value: 'available' },
+        { uuid: 'wmi-old', attr: 'updated_at', vchar_value: now },
+        // The original can set the state alone.
+        { uuid: 'wmi-odd', attr: 'state', vchar_value: 'available' },
+        { uuid: 'wmi-odd', attr: 'updated_at', vchar_value: now },
+      ],
+    },
+    {
+      table: 'images',
+      changed: [
+        { id: 1, new: { deleted_at: null, state: 'available', updated_at: now } },
+        { id: 2, new: { state: 'available', updated_at: now } },
+      ],
+    },
+  ])
+  await database.remove()
+})

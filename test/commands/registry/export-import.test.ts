@@ -1,0 +1,455 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { parseDatabaseUri } from '../../../src/config.ts'
+import type { VdcError } from '../../../src/errors.ts'
+import { openRegistry } from '../../../src/registry/registry.ts'
+import { importRegistry } from '../../../src/registry/transfer/import.ts'
+import { environment, PROGRAM, runLines, shell, vdcManage } from '../../support/cli.ts'
+import { allRows, ENGINES, type Engine, newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { newFolder } from '../../support/images.ts'
+import { contentsOf, insert, newWakame } from '../../support/wakame.ts'
+
+const LONG = 'Ubuntu 10.04 64bit. '.repeat(15)
+const DEPTH = '{"a":'.repeat(1000)
+
+/** Makes a registry that holds something of every type, in every state. */
+async function fill(database: TestDatabase): Promise<void> {
+  const object = (id: string, more = '') =>
+    `backupobject add --uuid ${id} --display-name ${id} --storage-id bkst-s --object-key ${id}.raw --size 512 --checksum ${'0'.repeat(32)} ${more}`
+  await runLines(
+    [
+      'account add --uuid a-one --description "日本語 <b>"',
+      'account add --uuid a-gone',
+      'account del a-gone',
+      'backupstorage add --uuid bkst-s --display-name s --base-uri file:///srv/s/ --storage-type local',
+      'backupstorage add --uuid bkst-gone --display-name g --base-uri http://dav.example/ --storage-type webdav --node-id n1',
+      'backupstorage del bkst-gone',
+      object('bo-o', `--description "${LONG}"`),
+      object('bo-big', '--size 9223372036854775807 --allocation-size 9007199254740993').replace('--size 512', ''),
+      object('bo-half', '--state creating --progress 12.5'),
+      object('bo-gone'),
+      'backupobject del bo-gone',
+      'image add local bo-o --uuid wmi-parent --account-id a-one --is-public',
+      'image add local bo-o --uuid wmi-child --account-id a-one --parent-image-id wmi-parent --root-device label:root',
+      'image add volume bo-big --uuid wmi-gone --account-id a-shpoolxx --description "émoji later"',
+      'image features wmi-parent --virtio --acpi',
+      `image label wmi-child os=lucid empty= long=${'ü'.repeat(200)}`,
+      'image protect wmi-parent',
+      'image del wmi-gone',
+    ],
+    { database },
+  )
+}
+
+/** An export without what differs from moment to moment and from data centre to data centre. */
+async function exported(database: TestDatabase): Promise<string[]> {
+  const run = await vdcManage(['registry', 'export'], { database, reject: true })
+  expect(run.stderr).toBe('')
+  return run.stdout
+    .replace(/"exported_at":"[^"]*"/, '"exported_at":"NOW"')
+    .split('\n')
+    .map((line) =>
+      /"uuid":"a-(00000000|shpoolxx)"/.test(line) ? line.replaceAll(/"[\d-]+T[\d:]+Z"/g, '"THEN"') : line,
+    )
+}
+
+async function importInto(database: TestDatabase, input: string, args: string[] = []) {
+  return vdcManage(['registry', 'import', ...args], { database, input })
+}
+
+const NOTHING = { code: 0, stdout: '' }
+
+test('SQLite to MariaDB and back: nothing is lost, and twice is once', async () => {
+  const databases = await Promise.all((['sqlite', 'mariadb', 'sqlite'] as Engine[]).map(newDatabase))
+  const [first, second, third] = databases as [TestDatabase, TestDatabase, TestDatabase]
+  await fill(first)
+  const original = await exported(first)
+  expect(original.at(-2)).toBe(
+    '{"type":"end","counts":{"account":4,"backup_storage":2,"backup_object":4,"image":3,"label":4}}',
+  )
+  for (const [from, to] of [
+    [first, second],
+    [second, third],
+  ] as const) {
+    const { stdout } = await vdcManage(['registry', 'export'], { database: from })
+    const run = await importInto(to, stdout)
+    expect(run).toMatchObject({
+      ...NOTHING,
+      stderr:
+        'Imported: account 2 added, 2 unchanged; backup storage 2 added, 0 unchanged; backup object 4 added, 0 unchanged; image 3 added, 0 unchanged; label 4 added, 0 unchanged\n',
+    })
+    expect(await exported(to)).toEqual(original)
+    const before = await allRows(to)
+    expect(before.histories).toHaveLength(3 * 23 + 4 * 20)
+    expect(new Set(before.histories.map((row) => row.created_at)).size).toBe(1)
+    // A claim on each storage's id, which is what keeps it from being made twice.
+    expect(before.resource_labels.filter((row) => row.name === 'vdc-manage.claim')).toHaveLength(2)
+
+    const again = await importInto(to, stdout, ['--json', '-'])
+    expect(again.code).toBe(0)
+    expect(JSON.parse(again.stdout)).toMatchObject({
+      image: { added: 0, unchanged: 3 },
+      label: { added: 0, unchanged: 4 },
+    })
+    expect(await allRows(to)).toEqual(before)
+  }
+  await Promise.all(databases.map((database) => database.remove()))
+})
+
+test('an export and an import meet in a pipe, and a reader that goes away is an error', async () => {
+  const from = await newDatabase('sqlite')
+  const to = await newDatabase('mariadb')
+  await fill(from)
+  const line = `vdc-manage registry export | VDC_MANAGE_DATABASE_URI=${to.uri} vdc-manage registry import`
+  expect(await shell(line, { database: from })).toMatchObject(NOTHING)
+  expect(await exported(to)).toEqual(await exported(from))
+  const cut = await shell('vdc-manage registry export | false; echo $PIPESTATUS', { database: from })
+  expect(cut).toMatchObject({ stdout: '1\n', stderr: expect.stringContaining('stdout is closed') })
+  await from.remove()
+  await to.remove()
+})
+
+describe.each(ENGINES)('registry import on %s', (engine) => {
+  let database: TestDatabase
+  let whole: string[]
+  const folder = newFolder()
+  beforeAll(async () => {
+    const source = await newDatabase('sqlite')
+    await fill(source)
+    whole = (await vdcManage(['registry', 'export'], { database: source })).stdout.split('\n').slice(0, -1)
+    await source.remove()
+    database = await newDatabase(engine)
+    await importInto(database, `${whole.join('\n')}\n`)
+  })
+  afterAll(async () => {
+    await database.remove()
+    folder.remove()
+  })
+
+  async function expectRefused(
+    input: string | Uint8Array,
+    refusal: { code: number; message: string | RegExp },
+    args: string[] = [],
+  ) {
+    const before = await allRows(database)
+    const run = await vdcManage(['registry', 'import', ...args], { database, input })
+    expect(run).toMatchObject({ code: refusal.code, stdout: '', signal: undefined })
+    if (typeof refusal.message === 'string') expect(run.stderr).toContain(refusal.message)
+    else expect(run.stderr).toMatch(refusal.message)
+    expect(await allRows(database)).toEqual(before)
+  }
+
+  /** Another registry's file, with a line of it changed; the ids are new, so that nothing of it is there. */
+  const other = (change: (value: Record<string, unknown>) => object | string, number: number) =>
+    whole
+      .map((line) => line.replaceAll(/"(bkst|bo|wmi|a)-(?!00000000|shpoolxx)(\w+)"/g, '"$1-other_$2"'))
+      .map((line, index) => {
+        if (index !== number - 1) return line
+        const changed = change(JSON.parse(line))
+        return typeof changed === 'string' ? changed : JSON.stringify(changed)
+      })
+      .join('\n')
+  const lineOf = (type: string) => whole.findIndex((line) => line.startsWith(`{"type":"${type}"`)) + 1
+
+  test('conflicts: all are listed, and nothing is imported', async () => {
+    const lines = whole.map((line) => JSON.parse(line))
+    for (const line of lines) {
+      if (line.uuid === 'a-one') line.description = 'other'
+      if (line.uuid === 'bkst-s') line.base_uri = 'file:///other/'
+      if (line.uuid === 'bo-big') Object.assign(line, { size: '9223372036854775806', state: 'pending' })
+      if (line.uuid === 'wmi-child') line.uuid = 'wmi-CHILD'
+      if (line.uuid === 'wmi-gone') Object.assign(line, { uuid: 'wmi-new' })
+      if (line.name === 'os') line.string_value = 'natty'
+      if (line.uuid === 'a-shpoolxx') line.description = 'not compared'
+    }
+    const input = lines.map((line) => JSON.stringify(line)).join('\n')
+    const before = await allRows(database)
+    const run = await importInto(database, input)
+    expect(run).toMatchObject({ code: 5, stdout: '' })
+    expect(run.stderr.split('\n')).toEqual([
+      'Conflict: a-one: description',
+      'Conflict: bkst-s: base_uri',
+      'Conflict: bo-big: size, state',
+      'Conflict: wmi-CHILD: uuid',
+      'Conflict: wmi-child: label:os',
+      'Error: Nothing is imported: 5 things are there already, and differ',
+      expect.stringMatching(/^Hint: /),
+      '',
+    ])
+    const json = await importInto(database, input, ['--json'])
+    expect(json.code).toBe(5)
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      conflicts: [{ id: 'a-one', fields: ['description'] }, {}, {}, {}, {}],
+      error: { code: 'IMPORT_CONFLICT', exit: 5 },
+    })
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  test('a file that is cut off anywhere is refused', async () => {
+    const text = `${other((value) => value, 1)}\n`
+    const bytes = Buffer.from(text)
+    await expectRefused('', { code: 3, message: 'Error: The registry is empty' })
+    for (const part of [0.2, 0.5, 0.9]) {
+      await expectRefused(bytes.subarray(0, bytes.length * part), {
+        code: 3,
+        message: /is cut off|is no JSON object|is not UTF-8/,
+      })
+    }
+    await expectRefused(text.split('\n').slice(0, -2).join('\n'), { code: 3, message: 'its last line is missing' })
+    const lacking = text.split('\n').filter((_, index) => index !== lineOf('image') - 1)
+    await expectRefused(lacking.join('\n'), { code: 3, message: 'counts 3 lines of type image, and there are 2' })
+    await expectRefused(`${text}${text}`, { code: 3, message: 'comes after the last line' })
+  })
+
+  const hostile: [
+    name: string,
+    type: string,
+    change: (value: Record<string, unknown>) => object | string,
+    message: string,
+  ][] = [
+    ['another version', 'registry', (value) => ({ ...value, version: 2 }), 'is of a registry of version 2; known is 1'],
+    ['no header', 'registry', () => whole[1] as string, 'Line 1 is not the first line of a registry'],
+    ['no JSON', 'image', () => '{"type":"image"', 'is no JSON object'],
+    ['an array', 'image', () => '[]', 'is no JSON object'],
+    ['an empty line', 'image', () => '', 'is no JSON object'],
+    ['a deep one', 'image', () => `{"type":"image","uuid":${DEPTH}0${'}'.repeat(1000)}}`, 'must be an id'],
+    ['an unknown type', 'image', (value) => ({ ...value, type: 'history' }), 'has no known type'],
+    ['the types out of order', 'label', () => whole[1] as string, 'comes after those of type image'],
+    ['a column too many', 'image', (value) => ({ ...value, id: 1 }), 'is refused: it must not have id'],
+    [
+      'a prototype',
+      'image',
+      (value) => JSON.stringify(value).replace('{', '{"__proto__":{"x":1},'),
+      'must not have __proto__',
+    ],
+    ['a column too few', 'image', ({ display_name: _, ...value }) => value, 'display_name must be text'],
+    ['no id', 'image', (value) => ({ ...value, uuid: 'wmi-a; DROP' }), 'uuid must be an id, such as wmi-'],
+    ['the id of another kind', 'image', (value) => ({ ...value, uuid: 'bo-x' }), 'uuid must be an id, such as wmi-'],
+    ['a long id', 'image', (value) => ({ ...value, uuid: `wmi-${'a'.repeat(252)}` }), 'uuid must be an id'],
+    [
+      'a long name',
+      'image',
+      (value) => ({ ...value, display_name: 'x'.repeat(256) }),
+      'display_name must not be longer than 255',
+    ],
+    [
+      'a long description',
+      'image',
+      (value) => ({ ...value, description: 'ü'.repeat(32768) }),
+      'longer than 65535 bytes',
+    ],
+    ['a NUL', 'image', (value) => ({ ...value, display_name: 'a\u0000b' }), 'display_name must be valid text'],
+    [
+      'half a character',
+      'image',
+      (value) => JSON.stringify(value).replace('"linux"', '"\\ud800"'),
+      'os_type must be valid text',
+    ],
+    ['no time', 'image', (value) => ({ ...value, created_at: '2026-02-30T00:00:00Z' }), 'created_at must be a time'],
+    [
+      'YAML that can not be read',
+      'image',
+      (value) => ({ ...value, features: '--- [\n' }),
+      'features hold YAML that can not be read',
+    ],
+    [
+      'a number that is rounded',
+      'backup_object',
+      (value) => JSON.stringify(value).replace(':512', ':9007199254740993'),
+      'size must be a whole number',
+    ],
+    [
+      'a number that is too large',
+      'backup_object',
+      (value) => ({ ...value, size: '9223372036854775808' }),
+      'size must be a whole number',
+    ],
+    ['a negative one', 'backup_object', (value) => ({ ...value, size: -1 }), 'size must be a whole number'],
+    ['no flag', 'image', (value) => ({ ...value, is_public: 2 }), 'is_public must be 0 or 1'],
+    [
+      'an unknown storage',
+      'backup_object',
+      (value) => ({ ...value, backup_storage_id: 'bkst-nope' }),
+      'its backup storage bkst-nope is neither in the file nor in the registry',
+    ],
+    ['a claim', 'label', (value) => ({ ...value, name: 'vdc-manage.claim' }), 'is made with its backup storage'],
+    [
+      'a label of an instance',
+      'label',
+      (value) => ({ ...value, resource_uuid: 'i-demo' }),
+      'resource_uuid must be an id that begins with',
+    ],
+  ]
+  test('hostile lines are refused, each by its number, and nothing is written', async () => {
+    const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
+    const before = await allRows(database)
+    for (const [name, type, change, message] of hostile) {
+      const outcome = importRegistry(registry, Readable.from([Buffer.from(other(change, lineOf(type)))]))
+      const error: VdcError = await outcome.then(
+        () => Promise.reject(new Error(`${name} is imported`)),
+        (thrown) => thrown,
+      )
+      expect({ name, message: error.message, exit: error.exit }).toEqual({
+        name,
+        message: expect.stringContaining(message),
+        exit: 3,
+      })
+      expect(error.message).toMatch(/^Line \d+ /)
+    }
+    expect(await allRows(database)).toEqual(before)
+    await registry.close()
+  })
+
+  test('refuses what is no file of lines', async () => {
+    await expectRefused('x'.repeat(5 * 1024 * 1024), { code: 3, message: 'Line 1 is too long' })
+    await expectRefused(Buffer.from([0xff, 0xfe, 0x0a]), { code: 3, message: 'Line 1 is not UTF-8' })
+    await expectRefused('', { code: 3, message: 'does not exist' }, [join(folder.path, 'none')])
+    await expectRefused('', { code: 3, message: 'is a directory' }, [folder.path])
+    const run = await vdcManage(['-e'], { database, input: 'registry import\n' })
+    expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining('nothing on stdin to import') })
+  })
+
+  test('refers to what is not there, as it may in Wakame-vdc, and says so', async () => {
+    const path = join(folder.path, 'missing.ndjson')
+    const image = lineOf('image')
+    writeFileSync(
+      path,
+      other((value) => ({ ...value, account_id: 'a-nowhere', backup_object_id: 'bo-nowhere' }), image),
+    )
+    const run = await vdcManage(['registry', 'import', path], { database })
+    expect(run).toMatchObject({ code: 0, stdout: '' })
+    expect(run.stderr.split('\n').slice(0, 2).sort()).toEqual([
+      'Warning: Accounts own something and have no row: a-nowhere',
+      'Warning: Images can not boot, as their backup objects are missing: bo-nowhere',
+    ])
+  })
+
+  test('labels that differ only in case are a conflict where the database takes them for one', async () => {
+    const lines = whole
+      .map((line) => JSON.parse(line))
+      .filter(({ type }) => ['registry', 'label', 'end'].includes(type))
+    const os = lines.find(({ name }) => name === 'os')
+    const input = [
+      lines[0],
+      { ...os, name: 'OS' },
+      { type: 'end', counts: { account: 0, backup_storage: 0, backup_object: 0, image: 0, label: 1 } },
+    ]
+      .map((line) => JSON.stringify(line))
+      .join('\n')
+    const run = await importInto(database, input)
+    if (engine === 'mariadb')
+      expect(run).toMatchObject({ code: 5, stderr: expect.stringContaining('Conflict: wmi-child: label:OS') })
+    else expect(run.code).toBe(0)
+  })
+
+  test('killed at any moment it leaves nothing, and run again it is whole', async () => {
+    const target = await newDatabase(engine)
+    const images = Array.from({ length: 3000 }, (_, n) => ({
+      ...JSON.parse(whole[lineOf('image') - 1] as string),
+      uuid: `wmi-k${n}`,
+    }))
+    const counts = { account: 0, backup_storage: 0, backup_object: 0, image: images.length, label: 0 }
+    const path = join(folder.path, 'many.ndjson')
+    writeFileSync(
+      path,
+      [JSON.parse(whole[0] as string), ...images, { type: 'end', counts }]
+        .map((line) => JSON.stringify(line))
+        .join('\n'),
+    )
+    const before = await allRows(target)
+    const start = () =>
+      execa(PROGRAM, ['registry', 'import', path], {
+        env: environment({ database: target }),
+        extendEnv: false,
+        reject: false,
+      })
+    for (const [signal, moment] of [
+      ['SIGKILL', 350],
+      ['SIGKILL', 600],
+      ['SIGTERM', 500],
+      ['SIGINT', 500],
+    ] as const) {
+      const running = start()
+      await sleep(moment)
+      running.kill(signal)
+      const { exitCode } = await running
+      if (exitCode === 0) break
+      if (signal === 'SIGTERM') expect(exitCode).toBe(143)
+      if (signal === 'SIGINT') expect(exitCode).toBe(130)
+      expect(await allRows(target)).toEqual(before)
+    }
+    expect((await start()).exitCode).toBe(0)
+    expect((await allRows(target)).histories).toHaveLength(3000 * 23)
+    await target.remove()
+  })
+})
+
+describe('on a database of Wakame-vdc', () => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newWakame(inject('mariadb').port)
+  })
+  afterAll(() => database.remove())
+
+  test('its rows go out and in as they are, and nothing else of it is touched', async () => {
+    await insert(database, 'accounts', { id: 102, uuid: 'team' })
+    await insert(database, 'backup_storages', { id: 7, uuid: 'local' })
+    await insert(database, 'backup_objects', { id: 1, uuid: 'lucid', backup_storage_id: 7 })
+    await insert(database, 'backup_objects', { id: 2, uuid: 'stray', backup_storage_id: 99, state: 'purged' })
+    await insert(database, 'images', {
+      id: 1,
+      uuid: 'lucid',
+      backup_object_id: 'bo-lucid',
+      state: 'init',
+      parent_image_id: '',
+    })
+    await insert(database, 'resource_labels', { resource_uuid: 'i-demo', name: 'of an instance', string_value: 'x' })
+    await insert(database, 'resource_labels', { resource_uuid: 'wmi-lucid', name: 'os', string_value: 'lucid' })
+    const original = await exported(database)
+    expect(original.join('\n')).not.toContain('i-demo')
+    const { stdout } = await vdcManage(['registry', 'export'], { database })
+
+    const copy = await newWakame(inject('mariadb').port)
+    const before = await contentsOf(copy)
+    expect(await importInto(copy, stdout)).toMatchObject(NOTHING)
+    expect(await exported(copy)).toEqual(original)
+    expect((await contentsOf(copy)).untouchable).toEqual(before.untouchable)
+    // And both say of themselves that all of it is there.
+    for (const again of [database, copy]) {
+      expect(await importInto(again, stdout)).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(/image 0 added, 1 unchanged/),
+      })
+    }
+    await copy.remove()
+  })
+
+  test('an emoji is refused by name, and nothing is written', async () => {
+    const source = await newDatabase('sqlite')
+    await runLines(['account add --uuid a-emoji --description "🐧 linux"'], { database: source })
+    const { stdout } = await vdcManage(['registry', 'export'], { database: source })
+    const before = await contentsOf(database)
+    const run = await importInto(database, stdout)
+    expect(run).toMatchObject({ code: 3, stdout: '' })
+    expect(run.stderr).toContain('(a-emoji) is refused: description holds the character 🐧')
+    expect(await contentsOf(database)).toEqual(before)
+    await source.remove()
+  })
+
+  test('a database without labels is refused', async () => {
+    const bare = await newWakame(inject('mariadb').port)
+    await bare.query('DROP TABLE resource_labels')
+    const { stdout } = await vdcManage(['registry', 'export'], { database })
+    expect(await importInto(bare, stdout)).toMatchObject({
+      code: 7,
+      stderr: expect.stringContaining('resource_labels'),
+    })
+    expect(await bare.query('SELECT * FROM backup_storages')).toEqual([])
+    expect(await vdcManage(['registry', 'export'], { database: bare })).toMatchObject({ code: 7 })
+    await bare.remove()
+  })
+})
