@@ -9,7 +9,7 @@ import type { importConflict, importSummary } from '../results/import.ts'
 import { importLabels } from './import-labels.ts'
 import { importThings } from './import-things.ts'
 import { type ReadRecord, readRecords } from './read.ts'
-import { type RecordType, uuidOf } from './records.ts'
+import { uuidOf } from './records.ts'
 
 /** Lines that are looked up and stored at once, and bytes of them. */
 const MOST_LINES = 200

@@ -1,0 +1,155 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runLines, shell, vdcManage } from '../support/cli.ts'
+import { newDatabase, type TestDatabase } from '../support/databases.ts'
+import { makeImage, newFolder } from '../support/images.ts'
+import { startTerminal } from '../support/tmux.ts'
+
+/*
+ * What stdin, stdout and the terminal may be: no wrong exit code, no lost id, no
+ * broken table.
+ */
+
+let database: TestDatabase
+const folder = newFolder()
+let path: string
+beforeAll(async () => {
+  database = await newDatabase('sqlite')
+  path = await makeImage(join(folder.path, 'disk.qcow2'))
+  await runLines(
+    [1, 2, 3].map(
+      (n) => `image add local ${path} --account-id a-shpoolxx --uuid wmi-s${n} --display-name "日本語 ${n} 🚀"`,
+    ),
+    { database },
+  )
+})
+afterAll(async () => {
+  await database.remove()
+  folder.remove()
+})
+
+const add = (more = '') => `vdc-manage image add local ${path} --account-id a-shpoolxx ${more}`
+const newest = async () => (await database.query('SELECT uuid FROM images ORDER BY id DESC LIMIT 1'))[0]?.uuid
+const count = async () => Number((await database.query('SELECT COUNT(*) AS n FROM images'))[0]?.n)
+
+describe('stdout closed', () => {
+  test.each([[''], ['--json'], ['--format csv']])('loses no id of what is stored: %s', async (more) => {
+    const before = await count()
+    const run = await shell(`${add(more)} >&-`, { database })
+    expect(await count()).toBe(before + 1)
+    expect(run.code).toBe(1)
+    expect(run.stderr).toBe(`Stored: wmi-${await newest()}\nError: The answer can not be written: stdout is closed\n`)
+  })
+
+  test.each([
+    ['image list'],
+    ['image list --quiet'],
+    ['image list --format ndjson'],
+    ['image show wmi-s1'],
+    ['image show wmi-s1 --json'],
+    ['image list --help'],
+    ['--version'],
+    ['completion bash'],
+    ['registry export'],
+  ])('is told of by what only reads: %s', async (line) => {
+    expect(await shell(`vdc-manage ${line} >&-`, { database })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^Error: (?:The answer can not be written|Nobody reads the answer): stdout is closed\n$/,
+      ),
+    })
+  })
+
+  test('is nothing to what answers nothing, nor is /dev/null to anybody', async () => {
+    expect(await shell('vdc-manage image modify wmi-s1 --description x >&-', { database })).toMatchObject({
+      code: 0,
+      stderr: '',
+    })
+    expect(await shell(`${add()} >/dev/null`, { database })).toMatchObject({ code: 0, stderr: '' })
+    expect(await shell('vdc-manage image list <>/dev/null >&0', { database })).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('together with the others, the exit code still tells', async () => {
+    expect(await shell(`${add()} <&- >&- 2>&-`, { database })).toMatchObject({ code: 1 })
+    expect(await shell('vdc-manage image show wmi-none <&- >&- 2>&-', { database })).toMatchObject({ code: 4 })
+    expect(await shell('vdc-manage image list 2>&-', { database })).toMatchObject({ code: 0 })
+  })
+})
+
+describe('stdout full', () => {
+  test.each([['table'], ['json'], ['ndjson'], ['csv'], ['yaml'], ['value']])(
+    'fails a list and an answer as %s',
+    async (format) => {
+      for (const line of [`image list --format ${format}`, `image show wmi-s1 --format ${format}`]) {
+        expect(await shell(`vdc-manage ${line} >/dev/full`, { database })).toMatchObject({
+          code: 1,
+          stderr: expect.stringContaining('Error: The answer can not be written to stdout: ENOSPC'),
+        })
+      }
+    },
+  )
+
+  test('loses no id of what is stored, in any format', async () => {
+    for (const more of ['', '--json', '--format ndjson', '--format csv', '-c id']) {
+      const run = await shell(`${add(more)} >/dev/full`, { database })
+      expect(run.code).toBe(1)
+      expect(run.stderr).toContain(`Stored: wmi-${await newest()}\n`)
+    }
+  })
+})
+
+test('stdin closed changes nothing', async () => {
+  const before = await count()
+  const run = await shell(`id=$(${add()} <&-) && vdc-manage image show "$id" -c id --format value <&-`, { database })
+  expect(run).toEqual({ code: 0, signal: undefined, stdout: `wmi-${await newest()}\n`, stderr: '' })
+  expect(await count()).toBe(before + 1)
+  expect(await shell('vdc-manage image list --quiet <&- | head -n 1', { database })).toMatchObject({
+    stdout: 'wmi-s1\n',
+    code: 0,
+  })
+})
+
+test('without a terminal nothing is asked for, and nothing is coloured or cut', async () => {
+  const run = await shell('setsid -w vdc-manage image list --sort name --limit 3', { database, env: { COLUMNS: '40' } })
+  expect(run).toMatchObject({ code: 0, stderr: '' })
+  expect(run.stdout.split('\n')[0]).toMatch(/^ID +NAME +ACCOUNT +ARCH +FORMAT +SIZE +STATE +VISIBILITY +CREATED$/)
+  const purge = await shell('setsid -w vdc-manage image purge </dev/null', { database })
+  expect(purge).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('--yes') })
+})
+
+test.each([[{ LANG: 'C', LC_ALL: 'C' }], [{ TERM: 'dumb' }], [{ LANG: 'C', LC_ALL: 'C', TERM: 'dumb' }]])(
+  'under %j the bytes are the same',
+  async (env) => {
+    const usual = await vdcManage(['image', 'list'], { database })
+    expect(await vdcManage(['image', 'list'], { database, env })).toEqual(usual)
+    expect(await vdcManage(['image', 'show', 'wmi-s1', '--json'], { database, env })).toEqual(
+      await vdcManage(['image', 'show', 'wmi-s1', '--json'], { database }),
+    )
+  },
+)
+
+test.each([[40], [80]])(
+  'in a terminal of %d columns no line of a table is wider, and an id is whole',
+  async (width) => {
+    const terminal = await startTerminal('sh', { database, home: folder.path, width, env: { PS1: '$ ' } })
+    await terminal.type('vdc-manage image list --limit 3; echo "exit $?"')
+    await terminal.press('Enter')
+    const lines = (await terminal.until(/exit \d/)).split('\n')
+    const rows = lines.filter((line) => line.startsWith('wmi-'))
+    expect(rows).toHaveLength(3)
+    for (const [at, row] of rows.entries()) expect(row).toMatch(new RegExp(`^wmi-s${at + 1} +日本語 ${at + 1} 🚀`))
+    // Japanese and emoji are two cells each: what comes next begins where its header does.
+    const cells = (text: string) =>
+      [...text].reduce((sum, character) => sum + ((character.codePointAt(0) as number) > 0xff ? 2 : 1), 0)
+    const header = lines.find((line) => line.startsWith('ID ')) as string
+    const next = header.split(/ {2,}/)[2]
+    if (next !== undefined) {
+      const at = header.indexOf(next)
+      for (const row of rows) expect(cells(row.slice(0, row.search(/(?<=🚀 +)\S/)))).toBe(at)
+    }
+    for (const line of [header, ...rows]) expect(cells(line)).toBeLessThanOrEqual(width)
+    expect(lines.join(' ')).toMatch(new RegExp(`No room in ${width} columns for .*; --columns chooses what is shown`))
+    expect(lines.at(-2)).toBe('exit 0')
+    await terminal.close()
+  },
+)
