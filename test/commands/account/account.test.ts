@@ -31,6 +31,8 @@ describe.each(ENGINES)('accounts on %s', (engine) => {
       created_at: expect.stringMatching(/Z$/),
       updated_at: expect.stringMatching(/Z$/),
       deleted_at: null,
+      image_count: 0,
+      image_bytes: 0,
     })
     expect((await vdcManage(['account', 'list', '--quiet'], { database })).stdout).toBe(
       `a-00000000\na-shpoolxx\n${id}\n`,
