@@ -50,16 +50,17 @@ export async function selectObjectsUnder(
   return rows.filter((row) => exact.has(row.object_key))
 }
 
-/** The first `limit` objects of a storage whose integer id is above `after` and whose bytes should be there. */
-export async function selectAvailableIn(
+/** The first `limit` objects of a storage whose integer id is above `after` and that aren't deleted. */
+export async function selectAliveIn(
   db: Queryable,
   storageKey: number,
   after: number,
   limit: number,
 ): Promise<BackupObjectRow[]> {
   return db<BackupObjectRow>('backup_objects')
-    .where({ backup_storage_id: storageKey, state: 'available' })
+    .where({ backup_storage_id: storageKey })
     .whereNull('deleted_at')
+    .whereNotIn('state', ['deleted', 'purged'])
     .where('id', '>', after)
     .orderBy('id')
     .limit(limit)

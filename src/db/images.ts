@@ -15,9 +15,17 @@ export async function findImage(
   return rows.find((row) => row.uuid === uuid)
 }
 
-/** Says whether a new image can't have this uuid: the unique index ignores case, and deleted images keep theirs. */
+/**
+ * Says whether a new image can't have this uuid: the unique index ignores case,
+ * deleted images keep theirs, and so do those that were purged, by their history.
+ */
 export async function isImageUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
-  return (await db('images').where({ uuid }).first('id')) !== undefined
+  return (
+    (await db('images').where({ uuid }).first('id')) !== undefined ||
+    (await db('histories')
+      .where({ uuid: `wmi-${uuid}` })
+      .first('id')) !== undefined
+  )
 }
 
 /** Says whether an account, given by its canonical id, owns an image, deleted or not. */

@@ -80,6 +80,15 @@ export async function requireUnchanged(file: ImageFile): Promise<void> {
   if (!(await isUnchanged(file))) throw refused(`The file ${file.path} ${CHANGED.why}`, CHANGED.hint)
 }
 
+/**
+ * Makes sure that something still lies at the path of a file that was looked at before.
+ *
+ * @throws VdcError FILE_REFUSED.
+ */
+export async function requireThere(path: string): Promise<void> {
+  await attempt(path, () => stat(path))
+}
+
 /** The refusal of a file that changed while it was looked at. */
 export const CHANGED = { why: 'changed while it was being registered', hint: 'Try again when nothing writes to it' }
 

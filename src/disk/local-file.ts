@@ -40,9 +40,10 @@ export type Removal = { removed: number } | 'gone' | { why: string }
  *
  * @param base the folder; one that isn't there may only be not mounted, so that nothing in it counts as gone.
  * @param path of the file, below `base` as it is written.
+ * @param options.isTrial look whether it could be, and leave it.
  * @returns the bytes that it held; `gone` where there is none; or why it stays.
  */
-export async function removeFileIn(base: string, path: string): Promise<Removal> {
+export async function removeFileIn(base: string, path: string, options: { isTrial: boolean }): Promise<Removal> {
   if (path.split('/').includes('..')) return { why: "its path holds '..'" }
   const folder = await realFolder(base)
   if ('why' in folder) return { why: `the folder ${base} ${folder.why}` }
@@ -56,7 +57,7 @@ export async function removeFileIn(base: string, path: string): Promise<Removal>
       if ((await readlink(held)) !== parent) return { why: 'its folder was moved at this very moment' }
       const stats = await lstat(`${held}/${name}`)
       if (!stats.isFile()) return { why: stats.isSymbolicLink() ? 'it is a link' : 'it is no regular file' }
-      await unlink(`${held}/${name}`)
+      if (!options.isTrial) await unlink(`${held}/${name}`)
       return { removed: stats.size }
     } finally {
       await handle.close()

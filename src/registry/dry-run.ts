@@ -30,6 +30,12 @@ export interface FileChange {
   file_format: string
 }
 
+/** A file that would be removed. */
+interface FileRemoval {
+  action: 'remove'
+  path: string
+}
+
 /** A step of the schema that would be made. */
 interface MigrationChange {
   action: 'migrate'
@@ -37,7 +43,7 @@ interface MigrationChange {
 }
 
 /** One thing that would be done. */
-export type Change = RowChange | FileChange | MigrationChange
+export type Change = RowChange | FileChange | FileRemoval | MigrationChange
 
 /**
  * The same registry, on which nothing is written: all is checked and done as

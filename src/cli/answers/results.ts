@@ -56,6 +56,7 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   'image:modify': thing(image),
   'image:orphans': list(async () => (await import('../../registry/results/orphan.ts')).orphan),
   'image:protect': thing(image),
+  'image:purge': list(async () => (await import('../../registry/results/purged.ts')).purged),
   'image:show': thing(image),
   'image:undelete': thing(image),
   'image:unprotect': thing(image),

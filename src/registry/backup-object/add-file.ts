@@ -5,6 +5,7 @@ import type { BackupStorageRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { hashImageFile } from '../../disk/checksums.ts'
+import { requireThere } from '../../disk/image-file.ts'
 import { VdcError } from '../../errors.ts'
 import { requireOwner } from '../account/owner.ts'
 import { keepStorage } from '../backup-storage/find.ts'
@@ -84,6 +85,8 @@ async function write(
   const { uuid: given, storage: found } = await requireWritable(registry, db, request, file.uri)
   const storage = found ?? (await createLocalStorage(db, file.uri, now))
   await keepStorage(db, storage)
+  // Until now a purge may have removed it, as what a deleted object left.
+  await requireThere(file.path)
   const objectKey = request.object_key ?? objectKeyIn(file.uri, storage.base_uri)
   const placed = { ...file, uri: storage.base_uri + objectKey }
   const existing = await findObjectOf(db, [storage], placed)

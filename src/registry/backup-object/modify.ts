@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { updateBackupObject } from '../../db/backup-objects.ts'
+import { holdStorage } from '../../db/backup-storages.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { requireOwner } from '../account/owner.ts'
@@ -37,6 +38,8 @@ export async function modifyObject(registry: Registry, id: string, request: Obje
     if (owner !== undefined && canonicalId('account', owner) !== object.account_id) await requireOwner(trx, owner)
     const storage = storage_id === undefined ? undefined : await requireStorage(trx, storage_id)
     if (storage !== undefined) await keepStorage(trx, storage)
+    // A purge of files must not miss that it goes to another one.
+    else if (given.object_key !== undefined) await holdStorage(trx, object.backup_storage_id)
     const state = given.state ?? object.state
     const changes = changesOf(object, {
       account_id: owner === undefined ? undefined : canonicalId('account', owner),

@@ -8,6 +8,7 @@ import type { Queryable } from '../../db/database.ts'
 import { selectLabels } from '../../db/labels.ts'
 import type { BackupObjectRow, BackupStorageRow } from '../../db/rows.ts'
 import { lostRace } from '../../db/unit-of-work.ts'
+import { requireThere } from '../../disk/image-file.ts'
 import { VdcError } from '../../errors.ts'
 import { keepStorage } from '../backup-storage/find.ts'
 import { isKeyable, objectKeyIn } from '../backup-storage/local-uri.ts'
@@ -83,6 +84,8 @@ export async function createObject(
   now: string,
 ): Promise<string> {
   await keepStorage(db, storage)
+  // Until now a purge may have removed it, as what a deleted object left.
+  await requireThere(file.path)
   const objectKey = objectKeyIn(file.uri, storage.base_uri)
   const row = newObjectRow(storage, now, {
     ...attributes,

@@ -28,7 +28,7 @@ export async function deleteImage(
     const image = await findImage(trx, uuid, { lock: 'update' })
     if (image === undefined) {
       if (options.ignoreMissing) return { id: canonicalId('image', uuid), missing: true }
-      throw imageNotFound(uuid)
+      throw await imageNotFound(trx, uuid)
     }
     const canonical = canonicalId('image', uuid)
     if (image.deleted_at !== null) {

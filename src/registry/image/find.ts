@@ -1,4 +1,5 @@
 import type { Queryable } from '../../db/database.ts'
+import { selectIdsWithHistory } from '../../db/histories.ts'
 import { findImage } from '../../db/images.ts'
 import { selectLabels } from '../../db/labels.ts'
 import type { Lock } from '../../db/locks.ts'
@@ -16,7 +17,7 @@ import { PROTECTED_LABEL } from '../values.ts'
  */
 export async function existingImage(db: Queryable, uuid: string, options: { lock?: Lock } = {}): Promise<ImageRow> {
   const image = await findImage(db, uuid, options)
-  if (image === undefined) throw imageNotFound(uuid)
+  if (image === undefined) throw await imageNotFound(db, uuid)
   return image
 }
 
@@ -57,11 +58,19 @@ export async function protectedSince(db: Queryable, id: string): Promise<string 
   return labelsOf(await selectLabels(db, [id]), id)[PROTECTED_LABEL]
 }
 
-/** The error for an image that isn't there. */
-export function imageNotFound(uuid: string): VdcError {
-  return new VdcError('IMAGE_NOT_FOUND', `There is no image ${canonicalId('image', uuid)}`, {
-    hint: 'vdc-manage image list --all shows those there are',
+/** The error for an image that isn't there; of one that was purged the history is. */
+export async function imageNotFound(db: Queryable, uuid: string): Promise<VdcError> {
+  const id = canonicalId('image', uuid)
+  return new VdcError('IMAGE_NOT_FOUND', `There is no image ${id}`, {
+    hint: (await hasHistory(db, id))
+      ? `It is gone, and its history is kept: vdc-manage image history ${id}`
+      : 'vdc-manage image list --all shows those there are',
   })
+}
+
+/** Says whether an image, given by its canonical id, has a history: when it was purged that stays, and keeps its id taken. */
+export async function hasHistory(db: Queryable, id: string): Promise<boolean> {
+  return (await selectIdsWithHistory(db, [id])).includes(id)
 }
 
 /** The original can set the state alone, which leaves no time. */

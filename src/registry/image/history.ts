@@ -7,15 +7,16 @@ import { type ImageAttributes, presentImage } from './details.ts'
 import { existingImage } from './find.ts'
 
 /**
- * Reads what became of an image; the newest change is the last.
+ * Reads what became of an image, also of one that was purged; the newest change is the last.
  *
  * @param id with or without its prefix.
  * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND.
  */
 export async function imageHistory(registry: Registry, id: string): Promise<HistoryEntry[]> {
   const uuid = parseId('image', id)
-  await existingImage(registry.database.knex, uuid)
-  return readHistory(registry.database.knex, canonicalId('image', uuid))
+  const entries = await readHistory(registry.database.knex, canonicalId('image', uuid))
+  if (entries.length === 0) await existingImage(registry.database.knex, uuid)
+  return entries
 }
 
 /**

@@ -113,7 +113,7 @@ export async function imagePage(registry: Registry, request: ImageListRequest): 
   return list.pageOf(validate(pageRequest, request), SORT_KEYS, async (order, id) => {
     const uuid = parseId('image', id)
     const position = await findImagePosition(registry.database, order, uuid, VIRTUAL_SIZE_LABEL)
-    if (position === undefined) throw imageNotFound(uuid)
+    if (position === undefined) throw await imageNotFound(registry.database.knex, uuid)
     return position
   })
 }
@@ -137,7 +137,7 @@ async function knownParents(registry: Registry, ids: readonly string[]): Promise
     const canonical = canonicalId('image', uuid)
     const isThere = (await findImage(registry.database.knex, uuid)) !== undefined
     if (!isThere && !(await isValueInUse(registry.database, 'images', 'parent_image_id', canonical))) {
-      throw imageNotFound(uuid)
+      throw await imageNotFound(registry.database.knex, uuid)
     }
     known.push(canonical)
   }

@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import { selectAvailableIn, selectObjectsUnder } from '../../db/backup-objects.ts'
+import { selectAliveIn, selectObjectsUnder } from '../../db/backup-objects.ts'
 import { selectImagesOf } from '../../db/images.ts'
 import type { BackupObjectRow } from '../../db/rows.ts'
 import { isWithin, lookForFile } from '../../disk/local-file.ts'
@@ -9,6 +9,7 @@ import { folderOf, type LocalPlace, localPlaces } from '../backup-storage/local-
 import { canonicalId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import type { orphan } from '../results/orphan.ts'
+import { DEFAULT_STATE } from '../values.ts'
 
 /** Objects that are read at once, and files that are looked up at once: no index serves object_key. */
 const OBJECTS = 500
@@ -86,14 +87,16 @@ async function* missingFiles(
 ): AsyncGenerator<Orphan> {
   const { knex, interruption } = registry.database
   for (let after = 0; ; ) {
-    const objects = await selectAvailableIn(knex, storage.id, after, OBJECTS)
+    const objects = await selectAliveIn(knex, storage.id, after, OBJECTS)
     const missing: BackupObjectRow[] = []
     for (const object of objects) {
       interruption.throwIfRequested()
       const path = `${base}${object.object_key}`
       const state = await lookForFile(path)
-      if (state === 'gone') missing.push(object)
-      else if (state === 'unknown')
+      // Of what is still to come nothing is missing.
+      if (state === 'gone') {
+        if (object.state === DEFAULT_STATE) missing.push(object)
+      } else if (state === 'unknown')
         warn(`The file ${path} of ${canonicalId('backupObject', object.uuid)} could not be looked for`)
       else if (state.real !== `${realBase}${object.object_key}`) linked.add(state.real)
     }

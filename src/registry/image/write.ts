@@ -55,7 +55,7 @@ export async function writeImage(
   await requireOwner(db, owner, { create: request.create_account })
   const parentId = await requireParent(db, request.parent_image_id)
   const given = await requireFreeUuid('image', request.uuid, (taken) => isImageUuidTaken(db, taken))
-  const uuid = given ?? registry.generateUuid()
+  const uuid = given ?? (await freeUuid(registry, db))
   const source = await findSource(ownerId, now)
   const row = {
     account_id: ownerId,
@@ -84,4 +84,12 @@ export async function writeImage(
   await insertImage(db, row)
   await recordCreation(db, canonicalId('image', uuid), IMAGE_COLUMNS, row, now)
   return describeImage(registry, uuid, db)
+}
+
+/** A generated uuid may be that of an image that was purged, which no index knows of. */
+async function freeUuid(registry: Registry, db: Queryable): Promise<string> {
+  for (;;) {
+    const uuid = registry.generateUuid()
+    if (!(await isImageUuidTaken(db, uuid))) return uuid
+  }
 }

@@ -5,7 +5,7 @@ const columns = z.nullable(z.record(z.string(), z.nullable(z.union([z.string(), 
 
 /** What a dry run tells that would be done; of what doesn't apply it says null. */
 export const change = z.object({
-  action: z.enum(['insert', 'update', 'delete', 'create', 'migrate']),
+  action: z.enum(['insert', 'update', 'delete', 'create', 'remove', 'migrate']),
   /** Of a row. */
   table: z.nullable(z.string()),
   /** The canonical id of the thing that the row is of, or the name of a migration; null of a file. */

@@ -1,0 +1,34 @@
+import { createInterface } from 'node:readline'
+import { VdcError } from '../errors.ts'
+import { sharedRegistry } from './shared-registry.ts'
+
+/**
+ * Asks a person whether something shall be done that can't be undone. Only at a
+ * terminal: in a pipe or a shell's script nobody would see the question.
+ *
+ * @param question without its mark, such as `Remove 3 images for good`.
+ * @param options.yes it is answered already.
+ * @throws VdcError USAGE where nobody can be asked; INTERRUPTED after any answer but yes.
+ */
+export async function confirmed(question: string, options: { yes: boolean }): Promise<void> {
+  if (options.yes) return
+  if (!process.stdin.isTTY || !process.stderr.isTTY || sharedRegistry() !== undefined) {
+    throw new VdcError('USAGE', `'${question}?' needs --yes where nobody can be asked`)
+  }
+  const answer = await ask(`${question}? [y/N] `)
+  if (!/^y(es)?$/i.test(answer.trim())) throw new VdcError('INTERRUPTED', 'Nothing was done')
+}
+
+/** Ctrl-C and the end of the input are an answer, too: none. */
+function ask(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  return new Promise((resolve) => {
+    const end = (answer: string) => {
+      resolve(answer)
+      terminal.close()
+    }
+    terminal.on('SIGINT', () => process.stderr.write('\n') && end(''))
+    terminal.on('close', () => resolve(''))
+    terminal.question(question, end)
+  })
+}

@@ -1,0 +1,58 @@
+import { Flags } from '@oclif/core'
+import { BaseCommand } from '../../cli/base-command.ts'
+import { PURGED_COLUMNS } from '../../cli/columns/purged.ts'
+import { confirmed } from '../../cli/confirm.ts'
+import * as flags from '../../cli/flags.ts'
+import { allOf, idsOf } from '../../cli/stdin-ids.ts'
+import { VdcError } from '../../errors.ts'
+import { DEFAULT_AGE, type PurgePlan, planPurge, purge } from '../../registry/purge/purge.ts'
+
+export default class ImagePurge extends BaseCommand {
+  static override summary = 'Remove for good what was deleted long ago: images and, if asked for, files.'
+  static override description =
+    'Removes the rows of deleted images with their labels and tags; the history stays, and their ids are never used again. Kept are images that are protected, that an image which is not deleted has as its parent, or that an instance was made of. --files also removes files in local storages whose backup object was deleted as long ago and that no image and no other object uses; the object stays, in the state purged. What is removed is listed. It asks before; in a pipe it needs --yes.'
+  static override examples = [
+    '<%= config.bin %> image purge',
+    '<%= config.bin %> image purge wmi-k3x9q0bz --older-than 0d',
+    '<%= config.bin %> image purge --older-than 2w --files --yes | grep file',
+  ]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130, 143]
+  static override args = { id: flags.anyIds('Only these images; with or without wmi-.') }
+  static override flags = {
+    'older-than': Flags.string({
+      helpValue: 'AGE',
+      default: DEFAULT_AGE,
+      summary: 'Only what was deleted longer ago, such as 90d, 12h or 2w, or before a date.',
+    }),
+    files: Flags.boolean({ summary: 'Also remove files of deleted backup objects that nothing uses.' }),
+    yes: Flags.boolean({ char: 'y', summary: 'Do not ask.' }),
+    'dry-run': flags.dryRun(),
+  }
+
+  async run() {
+    const { args, flags: given } = await this.parse(ImagePurge)
+    const ids = args.id && (await allOf(idsOf(args.id)))
+    const request = { ids, older_than: given['older-than'], files: given.files }
+    const plan = await this.withRegistry((registry) => planPurge(registry, request))
+    const what = wordsFor(plan)
+    if (what === '') await this.note('There is nothing to purge')
+    else if (!this.isDryRun) await confirmed(`Remove ${what} for good`, given)
+    const outcome = { notRemoved: 0 }
+    await this.interruptible(() =>
+      this.withRegistry(async (registry) => {
+        const purged = purge(registry, plan, outcome)
+        // What would be removed a dry run tells itself.
+        if (this.isDryRun) await allOf(purged)
+        else await this.printList(purged, PURGED_COLUMNS)
+      }),
+    )
+    if (outcome.notRemoved > 0) {
+      await this.noteError(new VdcError('PARTLY_DONE', `${outcome.notRemoved} files could not be removed`))
+    }
+  }
+}
+
+function wordsFor({ counts: { images, files } }: PurgePlan): string {
+  const count = (number: number, name: string) => (number === 0 ? [] : [`${number} ${name}${number === 1 ? '' : 's'}`])
+  return [...count(images, 'image'), ...count(files, 'file')].join(' and ')
+}

@@ -1,0 +1,181 @@
+import { selectAliveIn, selectObjectsUnder, updateBackupObject } from '../../db/backup-objects.ts'
+import type { Queryable } from '../../db/database.ts'
+import { selectImagesOf } from '../../db/images.ts'
+import { type DeletedSelection, findObjectByKey, selectDeletedLocalObjects } from '../../db/purge.ts'
+import type { BackupObjectRow } from '../../db/rows.ts'
+import { sqlTime } from '../../db/time.ts'
+import { inTransaction } from '../../db/unit-of-work.ts'
+import { lookForFile, removeFileIn } from '../../disk/local-file.ts'
+import { isDeleted } from '../backup-object/find.ts'
+import { folderOf, type LocalPlace, localPlaces } from '../backup-storage/local-places.ts'
+import { recordChanges } from '../history.ts'
+import { canonicalId } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { byUnit, purgeableImages } from './images.ts'
+import type { Purged, PurgeOutcome } from './purge.ts'
+
+/** Objects that are read at once. */
+const PAGE = 500
+
+/** How many files a purge would remove, once the images of `images` are gone. */
+export async function countFiles(
+  registry: Registry,
+  images: DeletedSelection,
+  objects: DeletedSelection,
+): Promise<number> {
+  const { knex } = registry.database
+  let count = 0
+  for await (const page of pages(registry, objects)) {
+    const needed = await neededBesides(registry, images, page)
+    const places = await localPlaces(knex)
+    for (const object of page) {
+      if (!needed.has(idOf(object)) && !(await isShared(knex, places, object))) count++
+    }
+  }
+  return count
+}
+
+/** The canonical ids of those of some objects that images need which a purge would leave. */
+async function neededBesides(
+  registry: Registry,
+  images: DeletedSelection,
+  objects: readonly BackupObjectRow[],
+): Promise<Set<string | null>> {
+  const users = await selectImagesOf(registry.database.knex, objects.map(idOf), { deleted: true })
+  const uuids = users.map((image) => image.uuid)
+  const going = await purgeableImages(registry, images, uuids)
+  return new Set(users.filter(({ uuid }) => !going.has(uuid)).map((image) => image.backup_object_id))
+}
+
+/**
+ * Removes the files of backup objects that were deleted long enough ago and lie
+ * in local storages, where no image and no other object needs them; the object
+ * becomes `purged`, with its history. A file that is gone already counts as
+ * removed, so that a purge which was killed between the file and its row goes on.
+ * What lies elsewhere than in the storage's folder stays, with a warning.
+ *
+ * @param images those that were purged before; in a dry run those that would have been.
+ */
+export async function* purgeFiles(
+  registry: Registry,
+  images: DeletedSelection,
+  selection: DeletedSelection,
+  outcome: PurgeOutcome,
+): AsyncGenerator<Purged> {
+  const { knex } = registry.database
+  const isDryRun = registry.onChange !== undefined
+  let linked: Set<string> | undefined
+  for await (const page of pages(registry, selection)) {
+    // No image can begin to use an object that is deleted, so this needs no lock.
+    const users = isDryRun ? [] : await selectImagesOf(knex, page.map(idOf), { deleted: true })
+    // In a dry run the images that would be gone are there still.
+    const needed = isDryRun
+      ? await neededBesides(registry, images, page)
+      : new Set(users.map((image) => image.backup_object_id))
+    for (const object of page) {
+      if (needed.has(idOf(object))) continue
+      linked ??= await filesBehindLinks(registry)
+      const links = linked
+      // A second try finds the file gone: what the first one removed is told all the same.
+      let bytes = 0
+      const result = await inTransaction(byUnit(registry.database), async (trx) => {
+        const removed = await purgeFile(trx, object, selection.before, links, isDryRun)
+        if (removed !== undefined && 'bytes' in removed) bytes += removed.bytes
+        return removed
+      })
+      if (result === undefined) continue
+      if ('why' in result) {
+        outcome.notRemoved++
+        registry.warn(`The file ${result.path} of ${idOf(object)} stays: ${result.why}`)
+      } else {
+        registry.onChange?.({ action: 'remove', path: result.path })
+        yield { id: idOf(object), kind: 'file', path: result.path, bytes }
+      }
+    }
+  }
+}
+
+/** @returns undefined where the object isn't to be purged any more, or its file is another's too. */
+async function purgeFile(
+  trx: Queryable,
+  { id }: BackupObjectRow,
+  before: string,
+  linked: ReadonlySet<string>,
+  isDryRun: boolean,
+): Promise<{ path: string; bytes: number } | { path: string; why: string } | undefined> {
+  // Whoever puts an object into a storage keeps its row as it is: none can be put there while these are locked.
+  const places = await localPlaces(trx, { lock: 'update' })
+  const object = await findObjectByKey(trx, id, { lock: 'update' })
+  if (object === undefined || object.state === 'purged' || !isDeleted(object)) return undefined
+  if ((object.deleted_at ?? object.updated_at) >= before) return undefined
+  const place = places.find(({ storage }) => storage.id === object.backup_storage_id)
+  if (place === undefined || place.storage.deleted_at !== null) return undefined
+  const path = place.storage.base_uri + object.object_key
+  if (place.base === undefined) return { path, why: `its storage ${place.id} ${place.why}` }
+  if (await isShared(trx, places, object)) return undefined
+  const file = await lookForFile(place.base + object.object_key)
+  if (typeof file === 'object' && linked.has(file.real)) return undefined
+  const removal = await removeFileIn(folderOf(place.base), place.base + object.object_key, { isTrial: isDryRun })
+  if (typeof removal === 'object' && 'why' in removal) return { path: place.base + object.object_key, why: removal.why }
+  const now = sqlTime(new Date())
+  const changes = { state: 'purged', purged_at: now, updated_at: now }
+  await updateBackupObject(trx, object.id, changes)
+  await recordChanges(trx, idOf(object), changes, now)
+  return { path: place.base + object.object_key, bytes: removal === 'gone' ? 0 : removal.removed }
+}
+
+/** Says whether an object that isn't deleted is the same file, through whichever storage. */
+async function isShared(db: Queryable, places: readonly LocalPlace[], object: BackupObjectRow): Promise<boolean> {
+  const own = places.find(({ storage }) => storage.id === object.backup_storage_id)
+  if (own === undefined) return false
+  const paths = [own.base, own.realBase].flatMap((base) => (base === undefined ? [] : [base + object.object_key]))
+  const keys = new Set<string>()
+  for (const { base, realBase } of places) {
+    for (const start of [base, realBase]) {
+      for (const path of paths) if (start !== undefined && path.startsWith(start)) keys.add(path.slice(start.length))
+    }
+  }
+  const storages = places.map(({ storage }) => storage.id)
+  const others = await selectObjectsUnder(db, storages, [...keys])
+  return others.some((other) => {
+    if (other.id === object.id || isDeleted(other)) return false
+    const place = places.find(({ storage }) => storage.id === other.backup_storage_id)
+    return [place?.base, place?.realBase].some((base) => base !== undefined && paths.includes(base + other.object_key))
+  })
+}
+
+/** The real paths of files that objects which aren't deleted reach in another way than their keys say, as by links. */
+async function filesBehindLinks(registry: Registry): Promise<Set<string>> {
+  const { knex, interruption } = registry.database
+  const linked = new Set<string>()
+  for (const { storage, base, realBase } of await localPlaces(knex)) {
+    if (realBase === undefined) continue
+    for (let after = 0; ; ) {
+      const objects = await selectAliveIn(knex, storage.id, after, PAGE)
+      for (const { object_key: key } of objects) {
+        interruption.throwIfRequested()
+        const file = await lookForFile(base + key)
+        if (typeof file === 'object' && file.real !== realBase + key) linked.add(file.real)
+      }
+      const last = objects.at(-1)
+      if (last === undefined) break
+      after = last.id
+    }
+  }
+  return linked
+}
+
+async function* pages(registry: Registry, selection: DeletedSelection): AsyncGenerator<BackupObjectRow[]> {
+  if (selection.uuids?.length === 0) return
+  for (let after = 0; ; ) {
+    const page = await selectDeletedLocalObjects(registry.database.knex, selection, after, PAGE)
+    const last = page.at(-1)
+    if (last === undefined) return
+    yield page
+    after = last.id
+  }
+}
+
+function idOf(object: BackupObjectRow): string {
+  return canonicalId('backupObject', object.uuid)
+}

@@ -1,0 +1,214 @@
+import type { Database, Queryable } from '../../db/database.ts'
+import { findImage } from '../../db/images.ts'
+import { selectLabels } from '../../db/labels.ts'
+import {
+  type DeletedSelection,
+  holdDeletedImages,
+  removeImages,
+  selectDeletedImages,
+  selectImagesOfInstances,
+  selectParents,
+} from '../../db/purge.ts'
+import type { ImageRow } from '../../db/rows.ts'
+import { isoTime, sqlTime } from '../../db/time.ts'
+import { inTransaction } from '../../db/unit-of-work.ts'
+import { VdcError } from '../../errors.ts'
+import { recordChanges } from '../history.ts'
+import { canonicalId } from '../identifiers.ts'
+import { hasHistory, imageNotFound, isDeleted } from '../image/find.ts'
+import type { Registry } from '../registry.ts'
+import { PROTECTED_LABEL } from '../values.ts'
+import type { Purged } from './purge.ts'
+
+/** Images that are purged in one transaction. */
+const BATCH = 200
+
+/** Why a deleted image is kept. */
+type Reason = 'protected' | 'parent' | 'instance'
+const REASONS: Readonly<Record<Reason, string>> = {
+  protected: 'is protected',
+  parent: 'is the parent of an image that is not deleted',
+  instance: 'was used by an instance, of which the Ruby programs still show the image',
+}
+
+/** How many images a purge would remove. Warns of deleted ones that are kept. */
+export async function countImages(registry: Registry, selection: DeletedSelection): Promise<number> {
+  const keepers = await keepersIn(registry)
+  const kept = new Map<Reason, number>()
+  let count = 0
+  for await (const page of pages(registry, selection)) {
+    const reasons = [...(await keptOf(registry.database.knex, page, keepers)).values()]
+    for (const reason of reasons) kept.set(reason, (kept.get(reason) ?? 0) + 1)
+    count += page.length - reasons.length
+  }
+  for (const [reason, number] of kept) {
+    const images = number === 1 ? 'One deleted image is kept, as it' : `${number} deleted images are kept, as each`
+    registry.warn(`${images} ${REASONS[reason]}`)
+  }
+  return count
+}
+
+/**
+ * Removes the rows of images that were deleted long enough ago, in batches. That
+ * an image was purged is the last row of its history, so that its id stays taken
+ * (dcmgr.md, "Deleting") also where it had none.
+ */
+export async function* purgeRows(registry: Registry, selection: DeletedSelection): AsyncGenerator<Purged> {
+  const keepers = await keepersIn(registry)
+  for await (const page of pages(registry, selection)) {
+    const gone = await inTransaction(byUnit(registry.database), (trx) => purgePage(trx, page, keepers))
+    for (const id of gone) yield { id, kind: 'image', path: null, bytes: null }
+  }
+}
+
+async function purgePage(trx: Queryable, page: readonly ImageRow[], keepers: Keepers): Promise<string[]> {
+  const images = await holdDeletedImages(
+    trx,
+    page.map((image) => image.id),
+  )
+  const kept = await keptOf(trx, images, keepers)
+  const gone = new Map(images.filter((image) => !kept.has(image.id)).map((image) => [image.id, idOf(image)]))
+  const now = sqlTime(new Date())
+  if (gone.size > 0) await removeImages(trx, gone)
+  for (const id of gone.values()) await recordChanges(trx, id, { purged_at: now }, now)
+  return [...gone.values()]
+}
+
+/** What keeps images: nothing can come to name one that is deleted. */
+interface Keepers {
+  /** Canonical ids. */
+  parents: ReadonlySet<string>
+  /** Integer ids. */
+  instances: ReadonlySet<number>
+}
+
+async function keepersIn({ database }: Registry): Promise<Keepers> {
+  return {
+    parents: new Set(await selectParents(database.knex)),
+    instances: new Set(await selectImagesOfInstances(database)),
+  }
+}
+
+/** Those of some deleted images that are kept, by their integer ids, and why. */
+async function keptOf(
+  db: Queryable,
+  images: readonly ImageRow[],
+  { parents, instances }: Keepers,
+): Promise<Map<number, Reason>> {
+  const kept = new Map<number, Reason>()
+  if (images.length === 0) return kept
+  const ids = images.map(idOf)
+  const labels = await selectLabels(db, ids)
+  const guarded = new Set(labels.filter(({ name }) => name === PROTECTED_LABEL).map((label) => label.resource_uuid))
+  for (const image of images) {
+    if (guarded.has(idOf(image))) kept.set(image.id, 'protected')
+    else if (instances.has(image.id)) kept.set(image.id, 'instance')
+    else if (parents.has(idOf(image))) kept.set(image.id, 'parent')
+  }
+  return kept
+}
+
+/**
+ * Refuses to purge images that are named and can't be.
+ *
+ * @param before as the tables hold it: they must have been deleted before that.
+ * @returns the uuids of those that are there still.
+ * @throws VdcError IMAGE_NOT_FOUND, IMAGE_NOT_DELETED, IMAGE_PROTECTED, IN_USE.
+ */
+export async function requirePurgeable(
+  registry: Registry,
+  uuids: readonly string[],
+  before: string,
+): Promise<string[]> {
+  const { knex } = registry.database
+  const keepers = await keepersIn(registry)
+  const there: string[] = []
+  for (const uuid of uuids) {
+    const id = canonicalId('image', uuid)
+    const image = await findImage(knex, uuid)
+    if (image === undefined) {
+      if (!(await hasHistory(knex, id))) throw await imageNotFound(knex, uuid)
+      registry.warn(`${id} is purged already`)
+      continue
+    }
+    requireDeletedBefore(image, before)
+    const reason = (await keptOf(knex, [image], keepers)).get(image.id)
+    if (reason !== undefined) {
+      throw new VdcError(
+        reason === 'protected' ? 'IMAGE_PROTECTED' : 'IN_USE',
+        `The image ${id} can not be purged: it ${REASONS[reason]}`,
+        {
+          hint: reason === 'protected' ? `vdc-manage image unprotect ${id} ends the protection` : undefined,
+        },
+      )
+    }
+    there.push(uuid)
+  }
+  return there
+}
+
+function requireDeletedBefore(image: ImageRow, before: string): void {
+  const id = idOf(image)
+  if (!isDeleted(image)) {
+    throw new VdcError('IMAGE_NOT_DELETED', `The image ${id} is not deleted`, {
+      hint: `Delete it first: vdc-manage image del ${id}`,
+    })
+  }
+  const since = image.deleted_at ?? image.updated_at
+  if (since < before) return
+  throw new VdcError(
+    'IMAGE_NOT_DELETED',
+    `The image ${id} was deleted at ${isoTime(since)}, which is not before ${isoTime(before)}`,
+    {
+      hint: '--older-than says how long ago it must have been, such as 0d',
+    },
+  )
+}
+
+/** Those of some images, by their uuids, that a purge would remove. */
+export async function purgeableImages(
+  registry: Registry,
+  { before, uuids: chosen }: DeletedSelection,
+  uuids: readonly string[],
+): Promise<Set<string>> {
+  const keepers = await keepersIn(registry)
+  const wanted = chosen === undefined ? uuids : uuids.filter((uuid) => chosen.includes(uuid))
+  const going = new Set<string>()
+  for (let start = 0; start < wanted.length; start += BATCH) {
+    const some = { before, uuids: wanted.slice(start, start + BATCH) }
+    const images = await selectDeletedImages(registry.database.knex, some, 0, BATCH)
+    const kept = await keptOf(registry.database.knex, images, keepers)
+    for (const image of images) if (!kept.has(image.id)) going.add(image.uuid)
+  }
+  return going
+}
+
+/** The uuids of the backup objects of some images. */
+export async function objectsOf(registry: Registry, uuids: readonly string[]): Promise<string[]> {
+  const objects = new Set<string>()
+  for (const uuid of uuids) {
+    const id = (await findImage(registry.database.knex, uuid))?.backup_object_id
+    if (id?.startsWith('bo-')) objects.add(id.slice('bo-'.length))
+  }
+  return [...objects]
+}
+
+async function* pages(registry: Registry, selection: DeletedSelection): AsyncGenerator<ImageRow[]> {
+  if (selection.uuids?.length === 0) return
+  for (let after = 0; ; ) {
+    const page = await selectDeletedImages(registry.database.knex, selection, after, BATCH)
+    if (page.length > 0) yield page
+    const last = page.at(-1)
+    if (last === undefined) return
+    after = last.id
+  }
+}
+
+/** An image goes whole or not at all, also where other commands commit by the statement. */
+export function byUnit(database: Database): Database {
+  return database.commits === 'statement' ? { ...database, commits: 'unit' } : database
+}
+
+function idOf(image: ImageRow): string {
+  return canonicalId('image', image.uuid)
+}

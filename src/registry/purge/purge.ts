@@ -1,0 +1,82 @@
+import * as z from 'zod/mini'
+import type { DeletedSelection } from '../../db/purge.ts'
+import { VdcError } from '../../errors.ts'
+import { parseAge } from '../ages.ts'
+import { parseId } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import type { purged } from '../results/purged.ts'
+import { validate } from '../validate.ts'
+import { countFiles, purgeFiles } from './files.ts'
+import { countImages, objectsOf, purgeRows, requirePurgeable } from './images.ts'
+
+/** What is purged without being asked for longer ago. */
+export const DEFAULT_AGE = '90d'
+
+const purgeRequest = z.object({
+  ids: z.optional(z.array(z.string())),
+  older_than: z.prefault(z.string(), DEFAULT_AGE),
+  files: z.prefault(z.boolean(), false),
+})
+
+/** What `planPurge` takes: ids of images, with or without prefix; how long ago they were deleted (`parseAge`); whether files go too. */
+export type PurgeRequest = z.input<typeof purgeRequest>
+
+/** What a purge is to remove. */
+export interface PurgePlan {
+  images: DeletedSelection
+  /** undefined where no files are to go. */
+  objects: DeletedSelection | undefined
+  /** How many there are of each. */
+  counts: { images: number; files: number }
+}
+
+/** Something that is removed. */
+export type Purged = z.output<typeof purged>
+
+/** How a purge went, beside what it removed. */
+export interface PurgeOutcome {
+  /** Files that should go and could not. */
+  notRemoved: number
+}
+
+/**
+ * Chooses what a purge is to remove, and counts it, for the question whether that
+ * is wanted. Nothing is changed.
+ *
+ * @throws VdcError VALUE_REFUSED; IMAGE_NOT_FOUND, IMAGE_NOT_DELETED, IMAGE_PROTECTED or IN_USE
+ *   for an image that is named and can't be purged; USAGE for files where all is to be committed together.
+ */
+export async function planPurge(registry: Registry, request: PurgeRequest): Promise<PurgePlan> {
+  const valid = validate(purgeRequest, request)
+  const before = parseAge(valid.older_than).slice(0, 19).replace('T', ' ')
+  if (valid.files && registry.database.commits === 'outer') {
+    throw new VdcError('USAGE', 'The removal of files can not be undone with what else is committed together', {
+      hint: 'Purge by itself: vdc-manage image purge --files',
+    })
+  }
+  const uuids = valid.ids && [...new Set(valid.ids.map((id) => parseId('image', id)))]
+  const named = uuids && (await requirePurgeable(registry, uuids, before))
+  const images = { before, uuids: named }
+  const objects = valid.files ? { before, uuids: named && (await objectsOf(registry, named)) } : undefined
+  return {
+    images,
+    objects,
+    counts: {
+      images: await countImages(registry, images),
+      files: objects === undefined ? 0 : await countFiles(registry, images, objects),
+    },
+  }
+}
+
+/**
+ * Removes for good what was planned, image by image as far as it still holds:
+ * rows of images with their labels and tags, their history stays; then files of
+ * deleted backup objects that nothing uses, the objects becoming `purged`. It may
+ * be ended at any moment and run again: an image is there whole, or not at all.
+ *
+ * @param outcome told how it went.
+ */
+export async function* purge(registry: Registry, plan: PurgePlan, outcome: PurgeOutcome): AsyncGenerator<Purged> {
+  yield* purgeRows(registry, plan.images)
+  if (plan.objects !== undefined) yield* purgeFiles(registry, plan.images, plan.objects, outcome)
+}

@@ -1,0 +1,12 @@
+import * as z from 'zod/mini'
+
+/** Something that is removed. */
+export const purged = z.object({
+  /** Canonical: of the image, or of the backup object whose file it was. */
+  id: z.string(),
+  kind: z.enum(['image', 'file']),
+  /** Of a file. */
+  path: z.nullable(z.string()),
+  /** That the file held; 0 where it was gone already. */
+  bytes: z.nullable(z.number()),
+})

@@ -1,0 +1,538 @@
+import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { environment, PROGRAM, type Run, runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { makeImage, newFolder } from '../../support/images.ts'
+import { expectRefused, type Refusal } from '../../support/refusals.ts'
+import { changesBetween } from '../../support/row-changes.ts'
+import { startTerminal } from '../../support/tmux.ts'
+import { contentsOf, insert, LONG_AGO, newWakame } from '../../support/wakame.ts'
+
+const MD5 = '0'.repeat(32)
+const ALL = ['image', 'purge', '--yes']
+
+const storageLine = (id: string, folder: string) =>
+  `backupstorage add --uuid bkst-${id} --display-name ${id} --base-uri file://${folder} --storage-type local`
+const objectLine = (id: string, storage = 's', key = `${id}.raw`) =>
+  `backupobject add --uuid bo-${id} --display-name ${id} --storage-id bkst-${storage} --object-key ${key} --size 512 --checksum ${MD5}`
+const imageLine = (id: string, object = 'o', more = '') =>
+  `image add local bo-${object} --uuid wmi-${id} --account-id a-shpoolxx ${more}`
+
+/** Has everything that is deleted have been deleted long ago. */
+async function longAgo(database: TestDatabase): Promise<void> {
+  for (const table of ['images', 'backup_objects']) {
+    await database.query(`UPDATE ${table} SET deleted_at = '${LONG_AGO}' WHERE deleted_at IS NOT NULL`)
+  }
+}
+
+async function uuidsOf(database: TestDatabase): Promise<string[]> {
+  return (await database.query('SELECT uuid FROM images ORDER BY uuid')).map((row) => String(row.uuid))
+}
+
+describe.each(ENGINES)('image purge on %s', (engine) => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newDatabase(engine)
+    await runLines(
+      [
+        storageLine('s', '/srv/s/'),
+        objectLine('o'),
+        ...['alive', 'old', 'older', 'guarded', 'parent', 'bare', 'recent'].map((id) => imageLine(id)),
+        imageLine('child', 'o', '--parent-image-id wmi-parent'),
+        'image label wmi-old os=lucid',
+        'image protect wmi-guarded',
+        'image del wmi-old wmi-older wmi-parent wmi-bare',
+        'image del wmi-guarded --force',
+      ],
+      { database },
+    )
+    await longAgo(database)
+    await runLines(['image del wmi-recent'], { database })
+    for (const uuid of ['wmi-old', 'wmi-alive', 'wmi-OLD']) {
+      await database.query('INSERT INTO tag_mappings (tag_id, uuid) VALUES (1, ?)', [uuid])
+    }
+    await database.query(
+      "INSERT INTO resource_labels (resource_uuid, name, value_type, string_value, created_at, updated_at) VALUES ('wmi-OLD', 'mine', 1, 'x', '2020-01-01 00:00:00', '2020-01-01 00:00:00')",
+    )
+    await database.query("DELETE FROM histories WHERE uuid = 'wmi-bare'")
+  })
+  afterAll(() => database.remove())
+
+  test.each([
+    [
+      'an alive image',
+      ['wmi-alive'],
+      { exit: 5, message: 'The image wmi-alive is not deleted', hint: 'image del wmi-alive' },
+    ],
+    [
+      'one deleted of late',
+      ['wmi-recent'],
+      { exit: 5, message: /^Error: The image wmi-recent was deleted at \S+, which is not before \S+$/ },
+    ],
+    [
+      'a protected one',
+      ['wmi-guarded'],
+      { exit: 5, message: 'wmi-guarded can not be purged: it is protected', hint: 'unprotect wmi-guarded' },
+    ],
+    ['a parent', ['wmi-parent'], { exit: 5, message: 'it is the parent of an image that is not deleted' }],
+    ['an unknown image', ['wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' }],
+    ['several, of which one can not go', ['wmi-old', 'wmi-alive'], { exit: 5, message: 'wmi-alive is not deleted' }],
+    [
+      'no age',
+      ['--older-than', 'yesterday'],
+      { exit: 3, message: "'yesterday' is neither an age nor a time", hint: '90d' },
+    ],
+    ['30 February', ['--older-than', '2026-02-30'], { exit: 3, message: 'is neither an age nor a time' }],
+  ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
+    await expectRefused(database, [...ALL, ...words], refusal)
+  })
+
+  test('needs --yes where nobody can be asked', async () => {
+    const before = await allRows(database)
+    const run = await vdcManage(['image', 'purge'], { database })
+    expect(run).toMatchObject({ code: 2, stdout: '' })
+    expect(run.stderr).toContain("Error: 'Remove 3 images for good?' needs --yes where nobody can be asked\n")
+    const script = await vdcManage(['-e'], { database, input: 'image purge\n' })
+    expect(script).toMatchObject({ code: 2, stdout: '' })
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  test('at a terminal it asks, and any answer but yes is no', async () => {
+    const before = await allRows(database)
+    const home = newFolder()
+    const terminal = await startTerminal('vdc-manage image purge; echo "exit $?"; vdc-manage image purge', {
+      database,
+      home: home.path,
+    })
+    await terminal.until(/Remove 3 images for good\? \[y\/N\]/)
+    await terminal.type('n')
+    await terminal.press('Enter')
+    await terminal.until(/Nothing was done\s+exit 130[\s\S]*\[y\/N\]/)
+    await terminal.press('C-c')
+    expect(await terminal.exitCode()).toBe(130)
+    await terminal.close()
+    home.remove()
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  test('removes images with their labels and tags, and keeps the history and the ids', async () => {
+    const before = await allRows(database)
+    const run = await vdcManage(ALL, { database })
+    expect(run.code).toBe(0)
+    expect(run.stdout).toMatch(/^ID +KIND +SIZE +PATH\n/)
+    expect(run.stdout.match(/^wmi-\S+ +image +- +-$/gm)).toHaveLength(3)
+    expect(run.stderr.split('\n').sort()).toEqual([
+      '',
+      'Warning: One deleted image is kept, as it is protected',
+      'Warning: One deleted image is kept, as it is the parent of an image that is not deleted',
+    ])
+    const after = await allRows(database)
+    expect(await uuidsOf(database)).toEqual(['alive', 'child', 'guarded', 'parent', 'recent'])
+    expect(after.tag_mappings.map((row) => row.uuid).sort()).toEqual(['wmi-OLD', 'wmi-alive'])
+    const gone = before.resource_labels.filter(({ id }) => !after.resource_labels.some((row) => row.id === id))
+    expect(gone).toMatchObject([{ resource_uuid: 'wmi-old', name: 'os' }])
+    expect(after.histories.slice(0, before.histories.length)).toEqual(before.histories)
+    expect(after.histories.slice(before.histories.length)).toMatchObject(
+      ['wmi-old', 'wmi-older', 'wmi-bare'].map((uuid) => ({
+        uuid,
+        attr: 'purged_at',
+        vchar_value: expect.any(String),
+      })),
+    )
+    for (const table of ['accounts', 'backup_objects', 'backup_storages'] as const)
+      expect(after[table]).toEqual(before[table])
+
+    const history = await vdcManageJson(['image', 'history', 'wmi-old'], { database })
+    expect(history).toHaveLength(23 + 3 + 1)
+    expect(history.at(-1)).toMatchObject({ attr: 'purged_at' })
+    for (const words of [
+      ['show', 'old'],
+      ['undelete', 'wmi-old'],
+      ['del', 'wmi-old'],
+      ['history', 'wmi-old', '--at', '2100-01-01'],
+    ]) {
+      await expectRefused(database, ['image', ...words], {
+        exit: 4,
+        message: 'There is no image wmi-old',
+        hint: 'its history is kept: vdc-manage image history wmi-old',
+      })
+    }
+    for (const uuid of ['old', 'bare']) {
+      await expectRefused(database, imageLine(uuid).split(' ').filter(Boolean), {
+        exit: 5,
+        message: `The image id wmi-${uuid} is taken`,
+      })
+    }
+    const { stdout } = await vdcManage(['registry', 'export'], { database })
+    const image = stdout.split('\n').find((line) => line.includes('"wmi-alive"')) as string
+    const lines = [stdout.split('\n')[0], image.replace('wmi-alive', 'wmi-old')]
+    const counts = { account: 0, backup_storage: 0, backup_object: 0, image: 1, label: 0 }
+    const input = [...lines, JSON.stringify({ type: 'end', counts })].join('\n')
+    expect(await vdcManage(['registry', 'import'], { database, input })).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining('Conflict: wmi-old: uuid'),
+    })
+  })
+
+  test('run again it finds nothing, and one that is named is purged already', async () => {
+    const before = await allRows(database)
+    const again = await vdcManage(ALL, { database })
+    expect(again).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('There is nothing to purge\n') })
+    expect(await vdcManage([...ALL, 'wmi-older', '--json'], { database })).toMatchObject({
+      code: 0,
+      stdout: '[]\n',
+      stderr: 'Warning: wmi-older is purged already\nThere is nothing to purge\n',
+    })
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  test('named ones alone, of whatever age, and a protection that ended', async () => {
+    await runLines([imageLine('x'), imageLine('y'), 'image del wmi-x wmi-y', 'image unprotect wmi-guarded'], {
+      database,
+    })
+    // Of the very second nothing was deleted before.
+    await database.query("UPDATE images SET deleted_at = '2026-01-01 12:00:00' WHERE uuid IN ('x', 'y')")
+    const purged = await vdcManageJson([...ALL, 'wmi-x', 'guarded', '--older-than', '1h'], { database })
+    expect(purged).toEqual(['wmi-guarded', 'wmi-x'].map((id) => ({ id, kind: 'image', path: null, bytes: null })))
+    expect((await vdcManage([...ALL, '--older-than', '2026-01-01'], { database })).stderr).toContain('nothing to purge')
+    expect((await vdcManage([...ALL, '--older-than', '2026-01-02'], { database })).stdout).toContain('wmi-y')
+  })
+
+  test('killed at any moment, an image is there whole or not at all', { timeout: 120_000 }, async () => {
+    const target = await newDatabase(engine)
+    const ids = Array.from({ length: 1500 }, (_, n) => `k${n}`)
+    const at = `'${LONG_AGO}', '${LONG_AGO}', '${LONG_AGO}'`
+    await target.query(
+      `INSERT INTO images (account_id, uuid, created_at, updated_at, deleted_at, arch, file_format, instance_model_name, service_type, display_name, state, volumes, vifs) VALUES ${ids.map((id) => `('a-many', '${id}', ${at}, 'x86', 'raw', '', 'std', 'x', 'deleted', '', '')`).join()}`,
+    )
+    await target.query(
+      `INSERT INTO resource_labels (resource_uuid, name, value_type, string_value, created_at, updated_at) VALUES ${ids.map((id) => `('wmi-${id}', 'os', 1, 'x', '${LONG_AGO}', '${LONG_AGO}')`).join()}`,
+    )
+    const expectWhole = async () => {
+      const rows = await allRows(target)
+      const there = rows.images.map((row) => `wmi-${row.uuid}`)
+      expect(rows.resource_labels.map((row) => row.resource_uuid).sort()).toEqual([...there].sort())
+      const purged = rows.histories.map((row) => String(row.uuid))
+      expect(purged.filter((id) => there.includes(id))).toEqual([])
+      expect(purged.length + there.length).toBe(ids.length)
+      return there.length
+    }
+    const countOf = async () => Number((await target.query('SELECT COUNT(*) AS n FROM images'))[0]?.n)
+    for (const [signal, most] of [
+      ['SIGKILL', 1499],
+      ['SIGINT', 1000],
+      ['SIGKILL', 600],
+    ] as const) {
+      const running = execa(PROGRAM, ALL, { env: environment({ database: target }), extendEnv: false, reject: false })
+      const ended = running.then(() => true)
+      while ((await countOf()) > most && !(await Promise.race([ended, sleep(2)]))) {}
+      running.kill(signal)
+      const { exitCode } = await running
+      if (signal === 'SIGINT') expect([0, 130]).toContain(exitCode)
+      await expectWhole()
+    }
+    expect((await vdcManage(ALL, { database: target })).code).toBe(0)
+    expect(await expectWhole()).toBe(0)
+    await target.remove()
+  })
+})
+
+describe.each(ENGINES)('image purge --files on %s', (engine) => {
+  let database: TestDatabase
+  let folder: ReturnType<typeof newFolder>
+  const at = (...names: string[]) => join(folder.path, ...names)
+  const put = (...names: string[]) => writeFileSync(at(...names), 'x'.repeat(100))
+  beforeEach(async () => {
+    database = await newDatabase(engine)
+    folder = newFolder()
+    for (const name of ['srv/in', 'out']) mkdirSync(at(name), { recursive: true })
+    await runLines([storageLine('s', `${at('srv')}/`), storageLine('in', `${at('srv/in')}/`)], { database })
+  })
+  afterEach(async () => {
+    await database.remove()
+    folder.remove()
+  })
+  const purge = async (
+    ...words: string[]
+  ): Promise<{ run: Run; files: { id: string; path: string; bytes: number }[] }> => {
+    const run = await vdcManage([...ALL, '--files', '--json', ...words], { database })
+    const rows: { kind: string; id: string; path: string; bytes: number }[] = JSON.parse(run.stdout)
+    return {
+      run,
+      files: rows.filter(({ kind }) => kind === 'file').map(({ id, path, bytes }) => ({ id, path, bytes })),
+    }
+  }
+
+  test('removes what nothing uses, and the object says so in its history', async () => {
+    for (const name of ['gone.raw', 'used.raw', 'alive.raw', 'recent.raw']) put('srv', name)
+    const objects = ['gone', 'used', 'alive', 'recent', 'lost']
+    await runLines(
+      [
+        ...objects.map((id) => objectLine(id)),
+        imageLine('old', 'gone'),
+        imageLine('user', 'used'),
+        'image del wmi-old',
+        'backupobject del bo-gone bo-used bo-lost --force',
+      ],
+      { database },
+    )
+    await longAgo(database)
+    await runLines(['backupobject del bo-recent'], { database })
+    const asked = await vdcManage(['image', 'purge', '--files'], { database })
+    expect(asked.stderr).toContain('Remove 1 image and 2 files for good?')
+    const before = await allRows(database)
+    const table = await vdcManage([...ALL, '--files'], { database })
+    expect(table).toMatchObject({ code: 0, stderr: '' })
+    expect(table.stdout).toMatch(new RegExp(`^bo-gone +file +100 B +${at('srv/gone.raw')}$`, 'm'))
+    // What is gone already counts as removed: so goes on a purge that was killed after its file.
+    expect(table.stdout).toMatch(new RegExp(`^bo-lost +file +0 B +${at('srv/lost.raw')}$`, 'm'))
+    expect(readdirSync(at('srv')).sort()).toEqual(['alive.raw', 'in', 'recent.raw', 'used.raw'])
+    const after = await allRows(database)
+    const row = after.backup_objects.find(({ uuid }) => uuid === 'gone')
+    const now = String(row?.purged_at)
+    expect(row).toMatchObject({ state: 'purged', deleted_at: LONG_AGO, updated_at: now })
+    expect(after.histories.slice(before.histories.length).filter(({ uuid }) => uuid === 'bo-gone')).toMatchObject([
+      { attr: 'state', vchar_value: 'purged', created_at: now },
+      { attr: 'purged_at', vchar_value: now },
+      { attr: 'updated_at', vchar_value: now },
+    ])
+    expect((await purge()).files).toEqual([])
+    // The image that is purged last lets its file go.
+    await runLines(['image del wmi-user'], { database })
+    await longAgo(database)
+    expect((await purge('wmi-user')).files).toEqual([{ id: 'bo-used', path: at('srv/used.raw'), bytes: 100 }])
+  })
+
+  test('leaves a file that another object uses, through whichever storage or link', async () => {
+    const deleted = ['same', 'outer', 'inner', 'linked', 'alias']
+    for (const name of ['same.raw', 'in/outer.raw', 'in/inner.raw', 'linked.raw', 'in/alias.raw']) put('srv', name)
+    symlinkSync(at('srv/linked.raw'), at('srv/link.raw'))
+    symlinkSync(at('srv/in'), at('other'))
+    await runLines(
+      [
+        storageLine('other', `${at('other')}/`),
+        objectLine('same'),
+        objectLine('same2', 's', 'same.raw'),
+        objectLine('outer', 's', 'in/outer.raw'),
+        objectLine('outer2', 'in', 'outer.raw'),
+        objectLine('inner', 'in'),
+        objectLine('inner2', 's', 'in/inner.raw'),
+        objectLine('linked'),
+        objectLine('linked2', 's', 'link.raw'),
+        objectLine('alias', 'in'),
+        objectLine('alias2', 'other', 'alias.raw'),
+        `backupobject del ${deleted.map((id) => `bo-${id}`).join(' ')}`,
+      ],
+      { database },
+    )
+    await longAgo(database)
+    const { run, files } = await purge()
+    expect(run).toMatchObject({ code: 0 })
+    expect(files).toEqual([])
+    expect(readdirSync(at('srv'))).toHaveLength(4)
+    expect(readdirSync(at('srv/in')).sort()).toEqual(['alias.raw', 'inner.raw', 'outer.raw'])
+    // Without those that use them they go, each once.
+    await runLines([`backupobject del ${deleted.map((id) => `bo-${id}2`).join(' ')}`], { database })
+    await longAgo(database)
+    const second = await purge()
+    expect(second.files.filter(({ bytes }) => bytes === 100)).toHaveLength(5)
+    expect(readdirSync(at('srv/in'))).toEqual([])
+  })
+
+  test('touches nothing outside of the folder, and no link or folder in it', async () => {
+    put('out', 'precious.raw')
+    put('precious.raw')
+    symlinkSync(at('out'), at('srv/way-out'))
+    symlinkSync(at('out/precious.raw'), at('srv/link.raw'))
+    mkdirSync(at('srv/folder'))
+    await runLines(
+      [
+        objectLine('dots', 's', '../precious.raw'),
+        objectLine('within', 's', 'in/../../precious.raw'),
+        objectLine('way', 's', 'way-out/precious.raw'),
+        objectLine('link', 's', 'link.raw'),
+        objectLine('folder', 's', 'folder'),
+        'backupobject del bo-dots bo-within bo-way bo-link bo-folder',
+      ],
+      { database },
+    )
+    await longAgo(database)
+    const before = await allRows(database)
+    const run = await vdcManage([...ALL, '--files'], { database })
+    expect(run.code).toBe(9)
+    const warnings = run.stderr.split('\n').filter((line) => line.startsWith('Warning'))
+    expect(warnings).toEqual([
+      expect.stringContaining("of bo-dots stays: its path holds '..'"),
+      expect.stringContaining("of bo-within stays: its path holds '..'"),
+      expect.stringMatching(/of bo-way stays: it leads out of \S+\/srv by a link/),
+      expect.stringContaining('of bo-link stays: it is a link'),
+      expect.stringContaining('of bo-folder stays: it is no regular file'),
+    ])
+    expect(run.stderr).toContain('Error: 5 files could not be removed\n')
+    expect(readdirSync(at('out'))).toEqual(['precious.raw'])
+    expect(existsSync(at('precious.raw'))).toBe(true)
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  test('of a folder that is not there nothing counts as gone, and a deleted storage keeps its files', async () => {
+    mkdirSync(at('mount'))
+    put('srv/kept.raw')
+    await runLines(
+      [
+        storageLine('mount', `${at('mount')}/`),
+        objectLine('away', 'mount'),
+        objectLine('kept', 's'),
+        'backupobject del bo-away bo-kept',
+        'backupstorage del bkst-s',
+      ],
+      { database },
+    )
+    await longAgo(database)
+    rmSync(at('mount'), { recursive: true })
+    const before = await allRows(database)
+    const run = await vdcManage([...ALL, '--files'], { database })
+    expect(run).toMatchObject({
+      code: 9,
+      stderr: expect.stringContaining(`stays: the folder ${at('mount')} does not exist on this host`),
+    })
+    expect(existsSync(at('srv/kept.raw'))).toBe(true)
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  test('killed at any moment and run again, all files are gone and all rows say so', { timeout: 120_000 }, async () => {
+    const ids = Array.from({ length: 60 }, (_, n) => `f${n}`)
+    put('first')
+    for (const id of ids) linkSync(at('first'), at('srv', `${id}.raw`))
+    await runLines([...ids.map((id) => objectLine(id)), `backupobject del ${ids.map((id) => `bo-${id}`).join(' ')}`], {
+      database,
+    })
+    await longAgo(database)
+    let halfDone = 0
+    for (const most of [60, 45, 25]) {
+      const running = execa(PROGRAM, [...ALL, '--files'], {
+        env: environment({ database }),
+        extendEnv: false,
+        reject: false,
+      })
+      const ended = running.then(() => true)
+      while (readdirSync(at('srv')).length > most && !(await Promise.race([ended, sleep(1)]))) {}
+      running.kill('SIGKILL')
+      await running
+      const rows = await database.query("SELECT uuid FROM backup_objects WHERE state = 'purged'")
+      for (const { uuid } of rows) expect(existsSync(at('srv', `${uuid}.raw`))).toBe(false)
+      if (rows.length > 0 && rows.length < ids.length) halfDone++
+    }
+    expect(halfDone).toBeGreaterThan(0)
+    expect((await vdcManage([...ALL, '--files'], { database })).code).toBe(0)
+    expect(readdirSync(at('srv'))).toEqual(['in'])
+    const [row] = await database.query(
+      "SELECT COUNT(*) AS n FROM histories WHERE attr = 'state' AND vchar_value = 'purged'",
+    )
+    expect(Number(row?.n)).toBe(ids.length)
+  })
+
+  test('can not be a part of what is undone', async () => {
+    const run = await vdcManage(['--tx', 'bulk', '-e'], { database, input: 'image purge --files --yes\n' })
+    expect(run).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('can not be undone with what else is committed together'),
+    })
+  })
+})
+
+describe('a file that is registered anew while it is purged, on MariaDB', () => {
+  let database: TestDatabase
+  const folder = newFolder()
+  beforeAll(async () => {
+    database = await newDatabase('mariadb')
+  })
+  afterAll(async () => {
+    await database.remove()
+    folder.remove()
+  })
+  async function untilBlocked(): Promise<void> {
+    for (;;) {
+      const [row] = await database.query(
+        "SELECT COUNT(*) AS n FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+      )
+      if (Number(row?.n) > 0) return
+      await sleep(200)
+    }
+  }
+  const add = (path: string) => vdcManage(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
+
+  test('stays where that comes first', async () => {
+    const path = await makeImage(join(folder.path, 'first.qcow2'))
+    const id = (await add(path)).stdout.trim()
+    const { backup_object_id: object } = await vdcManageJson(['image', 'show', id], { database })
+    await runLines([`image del ${id}`, `backupobject del ${object}`], { database })
+    await longAgo(database)
+    await database.query('START TRANSACTION')
+    await database.query('SELECT id FROM backup_storages LOCK IN SHARE MODE')
+    const purging = vdcManage([...ALL, '--files'], { database })
+    await untilBlocked()
+    await database.query(
+      `INSERT INTO backup_objects (account_id, uuid, display_name, service_type, backup_storage_id, size, allocation_size, container_format, state, object_key, checksum, created_at, updated_at, source_volume_id) SELECT account_id, 'anew', display_name, service_type, backup_storage_id, size, allocation_size, container_format, 'available', object_key, checksum, '${LONG_AGO}', '${LONG_AGO}', '' FROM backup_objects WHERE uuid = ?`,
+      [object.slice('bo-'.length)],
+    )
+    await database.query('COMMIT')
+    const run = await purging
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(run.stdout).not.toContain('first.qcow2')
+    expect(existsSync(path)).toBe(true)
+  })
+
+  test('is not registered where it is gone by then', async () => {
+    const path = await makeImage(join(folder.path, 'second.qcow2'))
+    await database.query('START TRANSACTION')
+    await database.query('SELECT id FROM backup_storages FOR UPDATE')
+    const adding = add(path)
+    await untilBlocked()
+    rmSync(path)
+    await database.query('COMMIT')
+    expect(await adding).toMatchObject({ code: 3, stdout: '', stderr: `Error: The file ${path} does not exist\n` })
+    expect(await database.query("SELECT uuid FROM backup_objects WHERE object_key = 'second.qcow2'")).toEqual([])
+  })
+})
+
+test('image purge on a database of Wakame-vdc: what instances were made of stays, and nothing else of it is touched', async () => {
+  const database = await newWakame(inject('mariadb').port)
+  await database.query(
+    'CREATE TABLE instances (id int NOT NULL AUTO_INCREMENT PRIMARY KEY, uuid varchar(255) NOT NULL, image_id int NOT NULL, terminated_at datetime) ENGINE=InnoDB CHARACTER SET utf8',
+  )
+  const deleted = { state: 'deleted', deleted_at: LONG_AGO }
+  for (const id of [1, 2, 3]) await insert(database, 'images', { id, uuid: `i${id}`, ...deleted })
+  // The original can set the state alone.
+  await insert(database, 'images', { id: 4, uuid: 'i4', state: 'deleted' })
+  await database.query(`INSERT INTO instances (uuid, image_id, terminated_at) VALUES ('a', 2, '${LONG_AGO}')`)
+  await insert(database, 'resource_labels', { resource_uuid: 'wmi-i1', name: 'os', string_value: 'lucid' })
+  await insert(database, 'resource_labels', { resource_uuid: 'i-demo', name: 'os', string_value: 'lucid' })
+  await insert(database, 'tag_mappings', { tag_id: 1, uuid: 'wmi-i1' })
+  const before = await contentsOf(database)
+  await expectRefused(database, [...ALL, 'wmi-i2'], {
+    exit: 5,
+    message: 'wmi-i2 can not be purged: it was used by an instance',
+  })
+  const run = await vdcManage(ALL, { database })
+  expect(run).toMatchObject({
+    code: 0,
+    stderr:
+      'Warning: One deleted image is kept, as it was used by an instance, of which the Ruby programs still show the image\n',
+  })
+  const after = await contentsOf(database)
+  expect(after.untouchable).toEqual(before.untouchable)
+  expect(changesBetween(before, after)).toMatchObject([
+    {
+      table: 'histories',
+      added: ['wmi-i1', 'wmi-i3', 'wmi-i4'].map((uuid) => ({ uuid, attr: 'purged_at' })),
+      changed: [],
+    },
+    { table: 'images', added: [], removed: [{ uuid: 'i1' }, { uuid: 'i3' }, { uuid: 'i4' }], changed: [] },
+    { table: 'resource_labels', added: [], removed: [{ resource_uuid: 'wmi-i1' }], changed: [] },
+    { table: 'tag_mappings', added: [], removed: [{ uuid: 'wmi-i1' }], changed: [] },
+  ])
+  await database.remove()
+})
