@@ -68,7 +68,17 @@ const NAMES = [
   'line\n',
 ]
 const WIDE_NAMES = ['😀', '😀😀', 'a😀b', '𠮷野家', 'a😁b']
-export const STATES = ['available', 'available', 'available', 'pending', 'creating', 'deleted', 'bogus', 'Available']
+export const STATES = [
+  'available',
+  'available',
+  'available',
+  'pending',
+  'creating',
+  'deleted',
+  'Deleted',
+  'bogus',
+  'Available',
+]
 const OBJECT_STATES = [...STATES, 'purged']
 export const TIMES = Array.from(
   { length: 40 },
