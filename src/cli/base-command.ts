@@ -172,7 +172,7 @@ export abstract class BaseCommand extends Command {
       await this.config.runCommand(list.id, [...this.argv])
       return undefined
     }
-    const isGiven = (option: string) => ![undefined, false].includes(given[option as keyof typeof given])
+    const isGiven = (option: string) => given[option as keyof typeof given] !== undefined
     const stray = Object.keys(list.options).find(isGiven)
     if (stray !== undefined) {
       throw new VdcError('USAGE', `--${stray} chooses from a list, and ids are given`, {

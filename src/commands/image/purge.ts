@@ -35,8 +35,10 @@ export default class ImagePurge extends BaseCommand {
     const request = { ids, older_than: given['older-than'], files: given.files }
     const plan = await this.withRegistry((registry) => planPurge(registry, request))
     const what = wordsFor(plan)
-    if (what === '') await this.note('There is nothing to purge')
-    else if (!this.isDryRun) await confirmed(`Remove ${what} for good`, given)
+    if (what === '') {
+      await this.note('There is nothing to purge')
+      if (!this.answer.isAskedFor) return
+    } else if (!this.isDryRun) await confirmed(`Remove ${what} for good`, given)
     const outcome = { notRemoved: 0 }
     await this.interruptible(() =>
       this.withRegistry(async (registry) => {
