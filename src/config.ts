@@ -62,6 +62,16 @@ export function loadDatabaseSettings(env: NodeJS.ProcessEnv, dataDir: string): D
 }
 
 /**
+ * Tells where the database's settings stand: `VDC_MANAGE_DATABASE_URI`, the path
+ * of a dcmgr.conf, or undefined where the embedded registry is meant.
+ */
+export function settingsSource(env: NodeJS.ProcessEnv): string | undefined {
+  const { VDC_MANAGE_DATABASE_URI: uri, CONF_PATH: confPath } = environment.parse(env)
+  if (uri !== undefined) return 'VDC_MANAGE_DATABASE_URI'
+  return confPath ?? (mayExist(DCMGR_CONF) ? DCMGR_CONF : undefined)
+}
+
+/**
  * Reads a database URI: `mysql://user@host:port/db` (or `mysql2:`; user,
  * password and socket as query parameters too) or `sqlite:///abs/path`.
  *

@@ -1,4 +1,4 @@
-import type { FileHandle } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import * as z from 'zod/mini'
 import { VdcError } from '../errors.ts'
 import type { ImageFile } from './image-file.ts'
@@ -130,6 +130,23 @@ export async function qemuImageCheck(
   const { corruptions = 0, leaks = 0, 'check-errors': errors = 0 } = result.data
   if (errors > 0) throw refused(`qemu-img can not check it: ${reasonIn(stderr, file)}`)
   return { corruptions, leaks }
+}
+
+/**
+ * Asks qemu-img for its version, under the limits of every other question.
+ *
+ * @throws VdcError QEMU_IMG_FAILED when it can't be run, or what the cancellation throws.
+ */
+export async function qemuImgVersion(cancellation: Cancellation): Promise<string> {
+  // It is handed a file as always, and does not look at it.
+  const handle = await open('/dev/null')
+  try {
+    const nothing: ImageFile = { path: '/dev/null', handle, size: 0, opened: await handle.stat({ bigint: true }) }
+    const { stdout } = await runQemuImg(nothing, ['--version'], INFO_LIMITS, cancellation)
+    return /version (\S+)/.exec(stdout)?.[1] ?? (stdout.split('\n', 1)[0] as string)
+  } finally {
+    await handle.close()
+  }
 }
 
 /** What some runs of qemu-img need. */

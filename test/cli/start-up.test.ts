@@ -34,6 +34,7 @@ describe('start-up', () => {
     expect(await loadedLibraries(['--version'])).toEqual([])
     expect(await loadedLibraries(['--help'])).toEqual([])
     expect(await loadedLibraries(['image', 'add', 'local', '--help'])).toEqual([])
+    expect(await loadedLibraries(['complete', 'zsh', '--', 'image', 'sh'])).toEqual([])
   })
 
   test('a command loads its own driver, and only that', async () => {

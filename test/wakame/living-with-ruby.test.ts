@@ -121,13 +121,16 @@ describe('without db migrate', () => {
     // It tells of each image, and where that can't be looked at, so exits.
     const verified = await vdcManage(['image', 'verify', '--all'], { database })
     expect(verified).toMatchObject({ code: expect.toSatisfy((code) => [0, 9].includes(code)) })
+    expect(await vdcManage(['doctor'], { database })).toMatchObject({ stderr: '' })
     expect(await quietly([], { input: 'image show wmi-x --json\n' })).toContain('"deleted_at": "')
     expect((await contentsOf(database)).untouchable).toEqual(untouchable)
 
     const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'))
     const run = (id: string) => lines.some((words) => words.join(':').startsWith(id))
     expect(Object.keys(manifest.commands).filter((id) => !run(id))).toEqual([
+      'completion',
       'db:migrate',
+      'doctor',
       // Neither of these two knows of a database.
       'image:convert',
       'image:inspect',

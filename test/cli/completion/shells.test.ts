@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { runLines, vdcManage } from '../../support/cli.ts'
 import type { Engine, TestDatabase } from '../../support/databases.ts'
@@ -121,11 +120,13 @@ const COMPLETED: [typed: string, completed: string][] = [
 async function tab(terminal: Terminal, typed: string, shown: string | RegExp, times = 1): Promise<void> {
   await terminal.type(typed)
   for (let time = 0; time < times; time++) await terminal.press('Tab')
-  if (typed === shown) await sleep(400)
-  if (typeof shown === 'string') await terminal.untilLine(PROMPT + shown)
-  else await terminal.until(shown)
+  // What is typed next is taken when the completion has ended, with whatever it found.
+  if (typed === shown) await terminal.type('_')
+  if (shown instanceof RegExp) await terminal.until(shown)
+  else await terminal.untilLine(PROMPT + (typed === shown ? `${shown}_` : shown))
   expect(await terminal.screen()).not.toMatch(/error/i)
-  await terminal.press('C-c')
+  await terminal.press('C-u')
+  await terminal.untilLine(PROMPT)
   await terminal.clear()
   await terminal.press('Enter')
   await terminal.untilLine(PROMPT)

@@ -1,0 +1,128 @@
+import { type DatabaseSettings, loadDatabaseSettings } from '../../config.ts'
+import { serverFacts, tableFacts } from '../../db/server.ts'
+import { asVdcError } from '../../errors.ts'
+import type { Interruption } from '../../interruption.ts'
+import { openRegistryToRead, type Registry } from '../registry.ts'
+import { type Check, failure, type Outcome, ok } from './check.ts'
+import { checkAbsentFile, checkSqliteFile, describeConfiguration } from './configuration.ts'
+import {
+  checkCharsets,
+  checkCluster,
+  checkEngines,
+  checkSchema,
+  checkSqlMode,
+  checkStorages,
+  REGISTRY_TABLES,
+} from './database.ts'
+import { checkNode, checkQemuImg, checkUnpacking } from './host.ts'
+import { withinPatience } from './patience.ts'
+
+export type { Check } from './check.ts'
+
+/** Milliseconds that another process's lock on an SQLite file is waited for, with nothing else done meanwhile. */
+const LOCKED = 2000
+
+/** The ways out of failures that don't tell of one, by the name of the check; else it is the database's. */
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  database: 'Check that VDC_MANAGE_DATABASE_URI or dcmgr.conf names a database of vdc-manage',
+  'qemu-img': 'See whether it runs by itself: qemu-img --version',
+}
+const WAY_OUT = 'Check that the server is well, and the privileges of the user'
+
+/** All that was looked at. */
+export interface Examination {
+  /** False where anything failed. */
+  ok: boolean
+  checks: Check[]
+}
+
+/** Where the program runs. */
+export interface Surroundings {
+  env: NodeJS.ProcessEnv
+  /** The folder of the embedded registry. */
+  dataDir: string
+  nodeVersion: string
+}
+
+/**
+ * Looks whether all is there that the program needs, and goes on past what is
+ * not. Nothing is created, migrated or written.
+ *
+ * @param onCheck told of each check as it is done.
+ * @throws VdcError INTERRUPTED, TERMINATED.
+ */
+export async function examine(
+  surroundings: Surroundings,
+  interruption: Interruption,
+  onCheck: (check: Check) => Promise<void>,
+): Promise<Examination> {
+  const checks: Check[] = []
+  const check = async (name: string, look: () => Outcome | Promise<Outcome>) => {
+    const outcome = await withinPatience(interruption, async () => look()).catch((error) => asFailure(error, name))
+    checks.push({ name, ...outcome })
+    await onCheck({ name, ...outcome })
+    return outcome.result !== 'failure'
+  }
+  const { env, dataDir, nodeVersion } = surroundings
+  await check('node', () => checkNode(nodeVersion))
+  let settings: DatabaseSettings | undefined
+  await check('configuration', () => {
+    settings = loadDatabaseSettings(env, dataDir)
+    return describeConfiguration(settings, env)
+  })
+  if (settings !== undefined) await examineDatabase(settings, interruption, check)
+  await check('qemu-img', () => checkQemuImg(env.PATH ?? '', interruption))
+  await check('unpacking', () => checkUnpacking(env))
+  return { ok: checks.every(({ result }) => result !== 'failure'), checks }
+}
+
+/** Looks at something and tells of it; false where it fails. */
+type CheckNamed = (name: string, look: () => Outcome | Promise<Outcome>) => Promise<boolean>
+
+async function examineDatabase(settings: DatabaseSettings, interruption: Interruption, check: CheckNamed) {
+  let registry: Registry | undefined
+  let facts: Awaited<ReturnType<typeof serverFacts>> | undefined
+  try {
+    await check('database', async () => {
+      const started = performance.now()
+      registry = await openRegistryToRead(settings, { patience: LOCKED, interruption })
+      if (registry === undefined && settings.engine === 'sqlite') return checkAbsentFile(settings)
+      facts = await serverFacts((registry as Registry).database)
+      const text = `${facts.version} answers in ${Math.round(performance.now() - started)} ms`
+      return settings.engine === 'sqlite' ? checkSqliteFile(settings.path, text) : ok(text)
+    })
+    if (registry === undefined || facts === undefined) return
+    const { sqlMode, cluster } = facts
+    const opened = registry
+    const isThere = await check('schema', () => checkSchema(opened))
+    if (sqlMode !== undefined) {
+      let charsets: Outcome | undefined
+      await check('engine', async () => {
+        const tables = await tableFacts(opened.database, REGISTRY_TABLES)
+        charsets = checkCharsets(tables)
+        return checkEngines(tables)
+      })
+      if (charsets !== undefined) await check('character_set', () => charsets as Outcome)
+      await check('sql_mode', () => checkSqlMode(sqlMode))
+      await check('cluster', () => checkCluster(cluster))
+    }
+    if (isThere) await examineStorages(opened, check)
+  } finally {
+    // Whatever a server that hangs still owes us is not waited for.
+    void registry?.close().catch(() => {})
+  }
+}
+
+async function examineStorages(registry: Registry, check: CheckNamed): Promise<void> {
+  try {
+    for await (const [id, look] of checkStorages(registry)) await check(id, look)
+  } catch (error) {
+    await check('storages', () => asFailure(error, 'storages'))
+  }
+}
+
+function asFailure(thrown: unknown, name: string): Outcome {
+  const { code, message, hint } = asVdcError(thrown)
+  if (code === 'INTERRUPTED' || code === 'TERMINATED') throw thrown
+  return failure(message, hint ?? WAYS_OUT[name] ?? WAY_OUT)
+}

@@ -1,0 +1,296 @@
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { checkCluster } from '../../src/registry/doctor/database.ts'
+import { environment, PROGRAM, type Run, type RunOptions, runLines, shell, vdcManage } from '../support/cli.ts'
+import { allRows, ENGINES, newDatabase, newMariadb, newSqlite } from '../support/databases.ts'
+import { newFolder } from '../support/images.ts'
+import { newWakame } from '../support/wakame.ts'
+
+interface Check {
+  name: string
+  result: string
+  message: string
+  hint?: string
+}
+
+const folder = newFolder()
+const storage = join(folder.path, 'storage')
+mkdirSync(storage)
+afterAll(() => folder.remove())
+
+/** What the program says of itself, by the names of the checks. */
+async function examined(options: RunOptions): Promise<{ run: Run; ok: boolean; checks: Record<string, Check> }> {
+  const run = await vdcManage(['doctor', '--json'], options)
+  const { ok, checks } = JSON.parse(run.stdout) as { ok: boolean; checks: Check[] }
+  for (const check of checks) {
+    expect(Object.keys(check)).toEqual(['name', 'result', 'message', ...(check.result === 'ok' ? [] : ['hint'])])
+  }
+  expect(ok).toBe(checks.every(({ result }) => result !== 'failure'))
+  expect(run).toMatchObject({ code: ok ? 0 : 6, stderr: '' })
+  return { run, ok, checks: Object.fromEntries(checks.map((check) => [check.name, check])) }
+}
+
+describe.each(ENGINES)('on %s', (engine) => {
+  test('all is well, a line each, and nothing is written', async () => {
+    const database = await newDatabase(engine)
+    const storages = ['one', 'two'].map(
+      (uuid) =>
+        `backupstorage add --uuid ${uuid} --display-name s --storage-type local --base-uri file://${storage}/${uuid === 'two' ? 'prefix-' : ''}`,
+    )
+    const others = [
+      'backupstorage add --uuid web --display-name w --storage-type webdav --base-uri http://host/images/',
+      'backupstorage add --uuid gone --display-name g --storage-type local --base-uri file:///gone/',
+      'backupstorage del bkst-gone',
+    ]
+    // That a base URI ends without a slash is warned of.
+    await vdcManage(['-e'], { database, input: `${[...storages, ...others].join('\n')}\n`, reject: true })
+    const before = await allRows(database)
+    const run = await vdcManage(['doctor'], { database })
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    const lines = run.stdout.split('\n').slice(0, -1)
+    const names = engine === 'mariadb' ? ['engine', 'character_set', 'sql_mode', 'cluster'] : []
+    expect(lines.map((line) => line.split(/ +/).slice(0, 2))).toEqual(
+      ['node', 'configuration', 'database', 'schema', ...names, 'bkst-one', 'bkst-two', 'qemu-img', 'unpacking'].map(
+        (name) => ['ok', name],
+      ),
+    )
+    // The messages stand one below the other.
+    expect(new Set(lines.map((line) => /^\S+ +\S+ +/.exec(line)?.[0].length))).toEqual(new Set([24]))
+    expect(run.stdout).toMatch(/configuration +VDC_MANAGE_DATABASE_URI says (?:mysql|sqlite):\/\//)
+    expect(run.stdout).toMatch(/database +(?:MariaDB|SQLite) [\d.]+ answers in \d+ ms/)
+    expect(run.stdout).toMatch(/schema +up to date\n/)
+    expect(run.stdout).toMatch(/bkst-one +\/\S+\/storage\/, \S+ on \S+, [\d.]+ [KMGT]iB of [\d.]+ [KMGT]iB free\n/)
+    expect(run.stdout).toMatch(/qemu-img +version \d\S+, \/\S+\/qemu-img; it runs within our limits\n/)
+    if (engine === 'mariadb') {
+      expect(run.stdout).toMatch(
+        /engine +InnoDB\n.*character_set +utf8mb4\n.*sql_mode +\S*STRICT_\S+\n.*cluster +no Galera cluster\n/,
+      )
+    }
+    expect(await allRows(database)).toEqual(before)
+    await database.remove()
+  })
+})
+
+describe('configuration', () => {
+  test('none: the embedded registry is not made, and told of once it is there', async () => {
+    const home = join(folder.path, 'home')
+    mkdirSync(home)
+    const env = { HOME: home, XDG_DATA_HOME: join(home, 'data') }
+    const path = join(home, 'data/vdc-manage/registry.sqlite')
+    // Without a setting, and on a host that has none.
+    expect(existsSync('/etc/wakame-vdc/dcmgr.conf')).toBe(false)
+    const fresh = await examined({ env })
+    expect(fresh.checks).toMatchObject({
+      configuration: {
+        result: 'ok',
+        message: `no setting and no dcmgr.conf, so the embedded registry sqlite://${path}`,
+      },
+      database: { result: 'ok', message: 'none yet; made on first use' },
+    })
+    expect(readdirSync(home)).toEqual([])
+    await vdcManage(['account', 'list'], { env, reject: true })
+    expect((await examined({ env })).checks.database).toMatchObject({
+      result: 'ok',
+      message: expect.stringMatching(/^SQLite .* answers in/),
+    })
+  })
+
+  test('dcmgr.conf, a broken setting, and an SQLite file that can not be made', async () => {
+    const conf = join(folder.path, 'dcmgr.conf')
+    writeFileSync(conf, "database_uri 'mysql2://root:secret@127.0.0.1:1/none'\n")
+    expect((await examined({ env: { CONF_PATH: conf } })).checks.configuration).toEqual({
+      name: 'configuration',
+      result: 'ok',
+      message: `${conf}, which CONF_PATH names, says mysql://root@127.0.0.1:1/none`,
+    })
+    const broken = await examined({ env: { VDC_MANAGE_DATABASE_URI: '' } })
+    expect(broken.checks.configuration).toMatchObject({
+      result: 'failure',
+      hint: expect.stringMatching(/VDC_MANAGE_DATABASE_URI/),
+    })
+    expect(broken.checks.database).toBeUndefined()
+    expect(broken.checks.unpacking?.result).toBe('ok')
+    const nowhere = await examined({ database: { uri: 'sqlite:///nonexistent/registry.sqlite' } })
+    expect(nowhere.checks.database).toMatchObject({
+      result: 'failure',
+      message: expect.stringMatching(/can not be made/),
+    })
+  })
+})
+
+describe('a database that fails', () => {
+  const password = 's3cret&pass'
+  const silent: { server: Server; uri: string } = {} as never
+  beforeAll(async () => {
+    silent.server = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1')
+    await new Promise((resolve) => silent.server.once('listening', resolve))
+    const { port } = silent.server.address() as { port: number }
+    silent.uri = `mysql://root:${encodeURIComponent(password)}@127.0.0.1:${port}/none`
+  })
+  afterAll(() => silent.server.close())
+
+  const without = (run: Run) => expect(`${run.stdout}${run.stderr}`).not.toMatch(/s3cret/)
+  const othersAreChecked = (checks: Record<string, Check>) => {
+    expect(Object.keys(checks)).toEqual(['node', 'configuration', 'database', 'qemu-img', 'unpacking'])
+    expect(checks).toMatchObject({ 'qemu-img': { result: 'ok' }, unpacking: { result: 'ok' } })
+  }
+
+  test('refuses connections: the rest is checked, and the password is not shown', async () => {
+    const uri = `mysql://root:${encodeURIComponent(password)}@127.0.0.1:1/none`
+    const { run, checks } = await examined({ database: { uri } })
+    othersAreChecked(checks)
+    expect(checks.database).toMatchObject({
+      result: 'failure',
+      message: expect.stringMatching(/^The database mysql:\/\/root@127.0.0.1:1\/none can not be reached: /),
+    })
+    without(run)
+    without(await vdcManage(['doctor', '--debug'], { database: { uri } }))
+    const lines = (await vdcManage(['doctor'], { database: { uri } })).stdout
+    expect(lines).toMatch(/^failure {2}database {7}The database .*\n {24}Hint: Check that it runs/m)
+  })
+
+  test('does not answer: it is given up after seconds', async () => {
+    const started = performance.now()
+    const { run, checks } = await examined({ database: silent })
+    expect(performance.now() - started).toBeLessThan(15_000)
+    othersAreChecked(checks)
+    expect(checks.database).toMatchObject({ result: 'failure', message: expect.stringMatching(/no answer/) })
+    without(run)
+  })
+
+  test('does not answer, and somebody presses Ctrl-C: exit 130 at once', async () => {
+    const running = execa(PROGRAM, ['doctor'], {
+      env: environment({ database: silent }),
+      extendEnv: false,
+      reject: false,
+    })
+    let shown = ''
+    for await (const text of running.stdout.setEncoding('utf8')) {
+      shown += text
+      if (shown.includes('configuration')) break
+    }
+    const pressed = performance.now()
+    running.kill('SIGINT')
+    expect((await running).exitCode).toBe(130)
+    expect(performance.now() - pressed).toBeLessThan(2500)
+  })
+
+  test('is no database at all, or one that nobody may open', async () => {
+    const { checks } = await examined({ database: { uri: 'sqlite:///etc/passwd' } })
+    othersAreChecked(checks)
+    expect(checks.database?.result).toBe('failure')
+    const own = await newMariadb()
+    await own.query("CREATE USER IF NOT EXISTS doctor@localhost IDENTIFIED BY 'other'")
+    const uri = own.uri.replace('root@', `doctor:${encodeURIComponent(password)}@`)
+    const refused = await examined({ database: { uri } })
+    othersAreChecked(refused.checks)
+    expect(refused.checks.database).toMatchObject({ result: 'failure', message: /denied/i })
+    without(refused.run)
+    await own.query('DROP USER doctor@localhost')
+    await own.remove()
+  })
+})
+
+describe('a schema', () => {
+  test('that is missing: what is pending, and the way out, which helps', async () => {
+    const database = await newMariadb()
+    const { checks } = await examined({ database })
+    expect(checks.schema).toMatchObject({
+      result: 'failure',
+      message: expect.stringMatching(/^pending: 001_accounts, /),
+      hint: 'Run: vdc-manage db migrate',
+    })
+    expect(await database.query('SHOW TABLES')).toEqual([])
+    expect(await shell(String(checks.schema?.hint).replace('Run: ', ''), { database })).toMatchObject({ code: 0 })
+    expect((await examined({ database })).ok).toBe(true)
+    await database.remove()
+  })
+
+  test('of Wakame-vdc: its version, and what its character set means', async () => {
+    const database = await newWakame(inject('mariadb').port)
+    const { ok, checks } = await examined({ database })
+    expect(ok).toBe(true)
+    expect(checks.schema).toMatchObject({ result: 'ok', message: 'up to date, beside schema 23 of Wakame-vdc' })
+    expect(checks.character_set).toMatchObject({
+      result: 'warning',
+      message: expect.stringMatching(/^utf8\S* in accounts, images, .*: emoji .* are refused$/),
+    })
+    await database.query('UPDATE schema_info SET version = 24')
+    await database.query('ALTER TABLE images ENGINE = MyISAM')
+    const odd = await examined({ database })
+    expect(odd.checks).toMatchObject({
+      schema: { result: 'warning', message: expect.stringMatching(/24.*not the 23/) },
+      engine: { result: 'failure', message: 'images is MyISAM, which knows no transactions' },
+    })
+    await database.remove()
+  })
+
+  test('of a later release', async () => {
+    const database = newSqlite()
+    await vdcManage(['db', 'migrate'], { database, reject: true })
+    await database.query('PRAGMA user_version = 99')
+    expect((await examined({ database })).checks.database).toMatchObject({
+      result: 'failure',
+      message: expect.stringMatching(/later vdc-manage/),
+    })
+    await database.remove()
+  })
+})
+
+test('the host: no qemu-img, no folder to unpack in, storages that are gone or full', async () => {
+  const database = await newDatabase('sqlite')
+  const add = (uuid: string, path: string, more = '') =>
+    `backupstorage add --uuid ${uuid} --display-name s --storage-type local --base-uri file://${path} ${more}`
+  await runLines(
+    [
+      add('gone', '/nonexistent/images/'),
+      add('agent', '/nonexistent/other/', '--node-id sta-x'),
+      add('full', '/proc/'),
+      add('fine', `${storage}/`),
+    ],
+    { database },
+  )
+  const path = join(folder.path, 'bin')
+  mkdirSync(path)
+  for (const program of ['node', 'env', 'setpriv']) {
+    const { stdout } = await shell(`command -v ${program}`)
+    symlinkSync(stdout.trim(), join(path, program))
+  }
+  const { checks } = await examined({ database, env: { PATH: path, TMPDIR: '/nonexistent' } })
+  expect(checks).toMatchObject({
+    'qemu-img': {
+      result: 'failure',
+      message: 'qemu-img is not installed',
+      hint: 'Install it: apt-get install qemu-utils',
+    },
+    unpacking: { result: 'failure', message: 'There is no folder /nonexistent' },
+    'bkst-gone': { result: 'failure', message: 'There is no folder /nonexistent/images/' },
+    'bkst-agent': { result: 'warning', message: expect.stringMatching(/on this host; the agent sta-x serves it$/) },
+    'bkst-full': {
+      result: 'warning',
+      message: expect.stringMatching(/^\/proc\/, proc on proc, .*: it is nearly full$/),
+    },
+    'bkst-fine': { result: 'ok' },
+  })
+  await database.remove()
+})
+
+test('in the shell it says the same, and the session goes on', async () => {
+  const database = await newDatabase('sqlite')
+  const lines = await runLines(['account list --quiet', 'doctor', 'account list --quiet'], { database })
+  expect(lines.slice(0, 2)).toEqual(lines.slice(-2))
+  expect(lines.filter((line) => line.startsWith('ok '))).toHaveLength(lines.length - 4)
+  await database.remove()
+})
+
+test.each([
+  ['no cluster', undefined, 'ok'],
+  ['a node of three', { size: 3, status: 'Primary', state: 'Synced', ready: true }, 'ok'],
+  ['one that catches up', { size: 3, status: 'Primary', state: 'Joined', ready: true }, 'warning'],
+  ['one that was cut off', { size: 1, status: 'non-Primary', state: 'Initialized', ready: false }, 'failure'],
+])('of Galera: %s', (_, cluster, result) => {
+  expect(checkCluster(cluster)).toMatchObject({ result })
+})
