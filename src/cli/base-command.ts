@@ -145,6 +145,21 @@ export abstract class BaseCommand extends Command {
   }
 
   /**
+   * As `printList`, of what is done on the way: where that ends with an error,
+   * what was done until then is told, but in formats of which it would be no whole.
+   */
+  protected async printAsDone<T extends object>(rows: AsyncIterable<T>, columns: readonly Column<T>[]): Promise<void> {
+    const list = await this.answer.openList(columns)
+    try {
+      for await (const row of rows) await list.write(row)
+    } catch (error) {
+      if (!['json', 'yaml'].includes(this.answer.format)) await list.end()
+      throw error
+    }
+    await list.end()
+  }
+
+  /**
    * Prints one thing in whatever format is asked for, else for people.
    *
    * @param text how these read it; its fields where that is not given.

@@ -5,7 +5,7 @@ export const EXIT_STATUS: Readonly<Record<number, string>> = {
   2: 'usage: unknown command or option, missing argument',
   3: 'a value, a file or a setting is refused',
   4: 'not found',
-  5: 'conflict: exists already, in use, changed, disabled or deleted',
+  5: 'conflict: exists already, in use, protected, changed, disabled or deleted',
   6: 'the database or qemu-img can not be reached or run, or a file not be written',
   7: 'the schema is missing or must be migrated',
   8: 'verification found differences',

@@ -1,9 +1,12 @@
 import { BaseCommand } from '../cli/base-command.ts'
+import { paint } from '../cli/color.ts'
+import { CHECK_COLUMNS } from '../cli/columns/check.ts'
 import { printable } from '../cli/printable.ts'
 import { type Check, examine } from '../registry/doctor/examine.ts'
 
 /** Exit code when anything failed. */
 const NOT_WELL = 6
+const COLORS = { ok: 'green', warning: 'yellow', failure: 'red' } as const
 /** Characters of the longest name. */
 const WIDTH = 13
 
@@ -22,9 +25,9 @@ export default class Doctor extends BaseCommand {
     await this.parse(Doctor)
     const { env, versions } = process
     const surroundings = { env, dataDir: this.config.dataDir, nodeVersion: versions.node }
-    const examination = await this.interruptible((interruption) =>
-      examine(surroundings, interruption, (check) => this.printText(lineOf(check))),
-    )
+    const findings = await this.answer.openFindings(CHECK_COLUMNS, lineOf)
+    const examination = await this.interruptible((interruption) => examine(surroundings, interruption, findings.write))
+    await findings.end()
     if (!examination.ok) process.exitCode = NOT_WELL
     return examination
   }
@@ -33,5 +36,5 @@ export default class Doctor extends BaseCommand {
 function lineOf({ name, result, message, hint }: Check): string {
   const start = `${result.padEnd('warning'.length)}  ${name.padEnd(WIDTH)}  `
   const way = hint === undefined ? '' : `\n${' '.repeat(start.length)}Hint: ${printable(hint)}`
-  return start + printable(message) + way
+  return start.replace(result, paint(process.stdout, COLORS[result], result)) + printable(message) + way
 }

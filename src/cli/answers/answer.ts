@@ -30,10 +30,6 @@ export class Answer {
     return this.#options.format !== undefined || this.#options.columns !== undefined
   }
 
-  get hasColumns(): boolean {
-    return this.#options.columns !== undefined
-  }
-
   /** Whether anything was answered. */
   get isBegun(): boolean {
     return this.#isBegun
@@ -89,6 +85,21 @@ export class Answer {
         return rows
       },
     }
+  }
+
+  /**
+   * Begins an answer of what is found one after the other, of which there is a
+   * summary at the end: as rows in formats of rows, else as lines for people;
+   * json and yaml tell the summary, where no columns are asked for.
+   */
+  async openFindings<T extends object>(
+    columns: readonly Column<T>[],
+    lineOf: (finding: T) => string,
+  ): Promise<{ write: (finding: T) => Promise<unknown>; end: () => Promise<unknown> }> {
+    const isSummary = !isStreamed(this.format) && this.format !== 'table' && this.#options.columns === undefined
+    if (isSummary) return { write: async () => {}, end: async () => {} }
+    if (this.isAskedFor) return this.openList(columns)
+    return { write: (finding) => this.text(`${lineOf(finding)}\n`), end: async () => {} }
   }
 
   /**

@@ -43,6 +43,10 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   'backupstorage:show': thing(backupStorage),
   'db:migrate': thing(async () => (await import('../../registry/results/database.ts')).applied),
   'db:status': thing(async () => (await import('../../registry/results/database.ts')).databaseStatus),
+  doctor: {
+    ...list(async () => (await import('../../registry/results/examination.ts')).check),
+    whole: async () => (await import('../../registry/results/examination.ts')).examination,
+  },
   'image:add:local': thing(image),
   'image:add:volume': thing(image),
   'image:convert': thing(file),

@@ -45,7 +45,7 @@ export default class ImagePurge extends BaseCommand {
         const purged = purge(registry, plan, outcome)
         // What would be removed a dry run tells itself.
         if (this.isDryRun) await allOf(purged)
-        else await this.printList(purged, PURGED_COLUMNS)
+        else await this.printAsDone(purged, PURGED_COLUMNS)
       }),
     )
     if (outcome.notRemoved > 0) {

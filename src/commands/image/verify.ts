@@ -39,23 +39,16 @@ export default class ImageVerify extends BaseCommand {
       quick: given.quick,
       jobs: given.jobs ?? availableParallelism(),
     }
-    // As lines, unless a format is asked for; the summary is what JSON and YAML tell.
-    const { isAskedFor, format, hasColumns } = this.answer
-    const isSummary = ['json', 'yaml'].includes(format) && !hasColumns
-    const rows = isAskedFor && !isSummary ? await this.answer.openList(VERIFICATION_COLUMNS) : undefined
-    const tell = async (verification: Verification) => {
-      if (rows !== undefined) await rows.write(verification)
-      else if (!isSummary) await this.answer.text(`${lineOf(verification)}\n`)
-    }
+    const findings = await this.answer.openFindings(VERIFICATION_COLUMNS, lineOf)
     let interruption: VdcError | undefined
     const summary = await this.watched((watcher) =>
       this.withRegistry((registry) =>
-        verifyImages(registry, request, watcher, tell, (error) => {
+        verifyImages(registry, request, watcher, findings.write, (error) => {
           interruption = error
         }),
       ),
     )
-    await rows?.end()
+    await findings.end()
     await this.note(sentenceOf(summary))
     const error = interruption ?? errorIn(summary)
     if (interruption !== undefined) await this.noteError(interruption)

@@ -1,12 +1,8 @@
+import type * as z from 'zod/mini'
+import type { check } from '../results/examination.ts'
+
 /** What the look at one thing came to. */
-export interface Check {
-  /** Stable, such as `database`; of a backup storage its id. */
-  name: string
-  result: 'ok' | 'warning' | 'failure'
-  message: string
-  /** The way out of a warning or a failure. */
-  hint?: string
-}
+export type Check = z.output<typeof check>
 
 /** A check without the name of what it is of. */
 export type Outcome = Omit<Check, 'name'>

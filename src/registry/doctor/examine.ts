@@ -1,8 +1,10 @@
+import type * as z from 'zod/mini'
 import { type DatabaseSettings, loadDatabaseSettings } from '../../config.ts'
 import { serverFacts, tableFacts } from '../../db/server.ts'
 import { asVdcError } from '../../errors.ts'
 import type { Interruption } from '../../interruption.ts'
 import { openRegistryToRead, type Registry } from '../registry.ts'
+import type { examination } from '../results/examination.ts'
 import { type Check, failure, type Outcome, ok } from './check.ts'
 import { checkAbsentFile, checkSqliteFile, describeConfiguration } from './configuration.ts'
 import {
@@ -30,11 +32,7 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
 const WAY_OUT = 'Check that the server is well, and the privileges of the user'
 
 /** All that was looked at. */
-export interface Examination {
-  /** False where anything failed. */
-  ok: boolean
-  checks: Check[]
-}
+export type Examination = z.output<typeof examination>
 
 /** Where the program runs. */
 export interface Surroundings {
@@ -54,7 +52,7 @@ export interface Surroundings {
 export async function examine(
   surroundings: Surroundings,
   interruption: Interruption,
-  onCheck: (check: Check) => Promise<void>,
+  onCheck: (check: Check) => Promise<unknown>,
 ): Promise<Examination> {
   const checks: Check[] = []
   const check = async (name: string, look: () => Outcome | Promise<Outcome>) => {

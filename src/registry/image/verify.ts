@@ -54,7 +54,7 @@ export async function verifyImages(
   registry: Registry,
   request: VerifyRequest,
   watcher: Watcher,
-  tell: (verification: Verification) => Promise<void>,
+  tell: (verification: Verification) => Promise<unknown>,
   interrupted: (error: VdcError) => void,
 ): Promise<VerifySummary> {
   const valid = validate(verifyRequest, request)
