@@ -3,6 +3,9 @@ import { type Lock, locked } from './locks.ts'
 import type { BackupObjectRow, NewRow } from './rows.ts'
 import { insertRow, updateRow } from './writes.ts'
 
+/** Values in one query: SQLite allows 32,766. */
+const MOST_KEYS = 10_000
+
 /** Finds an object, deleted or not, by its exact uuid. */
 export async function findBackupObject(
   db: Queryable,
@@ -42,10 +45,14 @@ export async function selectObjectsUnder(
   objectKeys: readonly string[],
 ): Promise<BackupObjectRow[]> {
   if (storageKeys.length === 0 || objectKeys.length === 0) return []
-  const rows: BackupObjectRow[] = await db<BackupObjectRow>('backup_objects')
-    .whereIn('backup_storage_id', storageKeys)
-    .whereIn('object_key', objectKeys)
-    .whereNot('state', 'purged')
+  const rows: BackupObjectRow[] = []
+  for (let start = 0; start < objectKeys.length; start += MOST_KEYS) {
+    const some = await db<BackupObjectRow>('backup_objects')
+      .whereIn('backup_storage_id', storageKeys)
+      .whereIn('object_key', objectKeys.slice(start, start + MOST_KEYS))
+      .whereNot('state', 'purged')
+    rows.push(...(some as BackupObjectRow[]))
+  }
   const exact = new Set(objectKeys)
   return rows.filter((row) => exact.has(row.object_key))
 }

@@ -11,9 +11,9 @@ import type { Registry } from '../registry.ts'
 import type { orphan } from '../results/orphan.ts'
 import { DEFAULT_STATE } from '../values.ts'
 
-/** Objects that are read at once, and files that are looked up at once: no index serves object_key. */
+/** Objects that are read at once, and files that are looked up at once: each look-up reads all objects, as no index serves object_key. */
 const OBJECTS = 500
-const FILES = 2000
+const FILES = 8000
 
 /** A file that no object knows, or an object whose file is gone. */
 export type Orphan = z.output<typeof orphan>
