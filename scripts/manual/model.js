@@ -3,7 +3,7 @@
  * just made, and from what the program's own help is made of.
  */
 import { pathToFileURL } from 'node:url'
-import { CommandHelp, Config } from '@oclif/core'
+import { Config } from '@oclif/core'
 
 /**
  * @typedef {object} Command
@@ -43,6 +43,8 @@ export async function readManual(root) {
   const built = (name) => import(pathToFileURL(`${root}/dist/cli/${name}.js`).href)
   const { ENVIRONMENT, FILES, SHELL } = await built('about')
   const { EXIT_STATUS } = await built('exit-status')
+  const { CommandHelpWithExits } = await built('help')
+  const usageOf = (command) => command.usage ?? new CommandHelpWithExits(command, config, {}).defaultUsage()
   const exitsOf = (codes) => codes.map((code) => ({ code: Number(code), text: EXIT_STATUS[code] }))
   return {
     program: config.bin,
@@ -51,7 +53,7 @@ export async function readManual(root) {
     commands: config.commands
       .filter(({ hidden, aliases, id }) => !hidden && !aliases.includes(id))
       .sort((a, b) => (a.id < b.id ? -1 : 1))
-      .map((command) => ({ ...describe(command, config), exits: exitsOf(command.exits ?? []) })),
+      .map((command) => ({ ...describe(command, config, usageOf(command)), exits: exitsOf(command.exits ?? []) })),
     topics: new Map(config.topics.map(({ name, description }) => [name.replaceAll(':', ' '), description ?? ''])),
     exits: exitsOf(Object.keys(EXIT_STATUS)),
     shell: SHELL,
@@ -60,7 +62,7 @@ export async function readManual(root) {
   }
 }
 
-function describe(command, config) {
+function describe(command, config, usage) {
   const name = command.id.replaceAll(':', ' ')
   const resolved = (text) => text.replaceAll('<%= config.bin %>', config.bin).replaceAll('<%= command.id %>', name)
   return {
@@ -71,7 +73,7 @@ function describe(command, config) {
     description: resolved(command.description ?? '')
       .split(/\n{2,}/)
       .filter((paragraph) => paragraph !== ''),
-    usage: `${config.bin} ${resolved(new CommandHelp(command, config, {}).defaultUsage())}`,
+    usage: `${config.bin} ${resolved(usage)}`,
     args: Object.values(command.args)
       .filter(({ hidden }) => !hidden)
       .map((arg) => ({

@@ -7,7 +7,8 @@ import { writeOut } from './output.ts'
 
 type CommandWithExits = Command.Loadable & { exits?: number[] }
 
-class CommandHelpWithExits extends CommandHelp {
+/** oclif's help of a command, with its exit codes; the manual is made of it as well. */
+export class CommandHelpWithExits extends CommandHelp {
   /** The usage names what is the command's own; how it answers stands below. */
   protected override defaultUsage(): string {
     const { flags } = this.command
