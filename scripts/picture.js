@@ -1,0 +1,108 @@
+/*
+ * Makes docs/terminal.svg: what a terminal of 100 columns shows of the commands
+ * below, which are run there. Usage: npm run picture, which needs script(1) and qemu-img.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const COLUMNS = 100
+const COMMANDS = [
+  'vdc-manage image add local lucid.qcow2 --account-id a-shpoolxx --description "Ubuntu 10.04"',
+  'vdc-manage image add local incoming/overlay.qcow2 --account-id a-shpoolxx',
+  'vdc-manage image list --account-id a-k3x9q0bz --columns id,display_name,virtual_size,access',
+  'vdc-manage image list --quiet | vdc-manage image protect -',
+  'vdc-manage image list --quiet | vdc-manage image del -',
+  "vdc-manage image list --json | jq -r '.[].checksum'",
+  'vdc-manage image lits',
+]
+/** What makes text bold or coloured. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it begins with
+const ESCAPE = /(\u001b\[\d+m)/
+const BEFORE = [
+  'mkdir incoming',
+  'qemu-img create -q -f qcow2 lucid.qcow2 8G',
+  'qemu-img create -q -f qcow2 -b ../lucid.qcow2 -F qcow2 incoming/overlay.qcow2',
+  'vdc-manage account add --uuid a-k3x9q0bz >/dev/null',
+]
+
+const folder = mkdtempSync(join(tmpdir(), 'picture-'))
+try {
+  symlinkSync(join(ROOT, 'bin/run.js'), join(folder, 'vdc-manage'))
+  const env = {
+    PATH: `${folder}:${process.env.PATH}`,
+    HOME: folder,
+    TERM: 'xterm',
+    VDC_MANAGE_DATABASE_URI: `sqlite://${folder}/registry.sqlite`,
+  }
+  const run = (file, args) => execFileSync(file, args, { cwd: folder, env, encoding: 'utf8' })
+  run('bash', ['-ec', BEFORE.join('\n')])
+  const shown = COMMANDS.map((command) => {
+    const screen = run('script', ['-qc', `stty cols ${COLUMNS}; ${command} || true`, '/dev/null'])
+    return `\u001b[1m$ ${command}\u001b[22m\n${screen.replaceAll('\r', '')}`
+  })
+  writeFileSync(
+    join(ROOT, 'docs/terminal.svg'),
+    picture(shown.join('\n').trimEnd().replaceAll(`${folder}/`, '/srv/images/')),
+  )
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+/** @param {string} text with the escapes for bold and colours that the program uses. */
+function picture(text) {
+  const lines = text.split('\n').flatMap(wrapped)
+  const [cell, line, edge] = [8.4, 19, 16]
+  const width = Math.ceil(COLUMNS * cell + 2 * edge)
+  const height = lines.length * line + 2 * edge
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
+    '<title>vdc-manage in a terminal</title>',
+    '<rect width="100%" height="100%" rx="8" fill="#1e2127"/>',
+    '<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,monospace" font-size="14" fill="#d7dae0" xml:space="preserve">',
+    ...lines.map((each, at) => `<text x="${edge}" y="${edge + at * line + 14}">${spans(each)}</text>`),
+    '</g>',
+    '</svg>',
+    '',
+  ].join('\n')
+}
+
+/** A line as a terminal wraps it. @param {string} line @returns {string[]} */
+function wrapped(line) {
+  let room = COLUMNS
+  return line
+    .split(ESCAPE)
+    .map((part) => {
+      if (ESCAPE.test(part)) return part
+      const first = part.slice(0, room)
+      const rest = part.slice(room).replace(new RegExp(`.{1,${COLUMNS}}`, 'g'), '\n$&')
+      room = rest === '' ? room - first.length : COLUMNS - ((part.length - first.length) % COLUMNS)
+      return first + rest
+    })
+    .join('')
+    .split('\n')
+}
+
+/** @param {string} line @returns {string} */
+function spans(line) {
+  const colors = { 31: '#f47067', 32: '#6cc070', 33: '#e5c07b', 36: '#56b6c2' }
+  let bold = false
+  let color
+  return line
+    .split(ESCAPE)
+    .map((part) => {
+      const code = ESCAPE.test(part) ? part.slice(2, -1) : undefined
+      if (code === undefined) {
+        const text = part.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+        const style = `${bold ? ' font-weight="bold"' : ''}${color ? ` fill="${color}"` : ''}`
+        return text === '' || style === '' ? text : `<tspan${style}>${text}</tspan>`
+      }
+      if (code === '1' || code === '22') bold = code === '1'
+      else color = colors[code]
+      return ''
+    })
+    .join('')
+}
