@@ -56,16 +56,21 @@ export async function countImages(registry: Registry, selection: DeletedSelectio
 export async function* purgeRows(registry: Registry, selection: DeletedSelection): AsyncGenerator<Purged> {
   const keepers = await keepersIn(registry)
   for await (const page of pages(registry, selection)) {
-    const gone = await inTransaction(byUnit(registry.database), (trx) => purgePage(trx, page, keepers))
+    const gone = await inTransaction(byUnit(registry.database), (trx) =>
+      purgePage(trx, page, keepers, selection.before),
+    )
     for (const id of gone) yield { id, kind: 'image', path: null, bytes: null }
   }
 }
 
-async function purgePage(trx: Queryable, page: readonly ImageRow[], keepers: Keepers): Promise<string[]> {
-  const images = await holdDeletedImages(
-    trx,
-    page.map((image) => image.id),
-  )
+async function purgePage(
+  trx: Queryable,
+  page: readonly ImageRow[],
+  keepers: Keepers,
+  before: string,
+): Promise<string[]> {
+  const ids = page.map((image) => image.id)
+  const images = await holdDeletedImages(trx, ids, before)
   const kept = await keptOf(trx, images, keepers)
   const gone = new Map(images.filter((image) => !kept.has(image.id)).map((image) => [image.id, idOf(image)]))
   const now = sqlTime(new Date())

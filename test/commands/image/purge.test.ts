@@ -83,9 +83,10 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     [
       'no age',
       ['--older-than', 'yesterday'],
-      { exit: 3, message: "'yesterday' is neither an age nor a time", hint: '90d' },
+      { exit: 3, message: "'yesterday' is no time", hint: '7d for seven days ago' },
     ],
-    ['30 February', ['--older-than', '2026-02-30'], { exit: 3, message: 'is neither an age nor a time' }],
+    ['more weeks than there were', ['--older-than', '999999w'], { exit: 3, message: "'999999w' is no time" }],
+    ['30 February', ['--older-than', '2026-02-30'], { exit: 3, message: 'is no time' }],
   ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
     await expectRefused(database, [...ALL, ...words], refusal)
   })
@@ -340,6 +341,64 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     const second = await purge()
     expect(second.files.filter(({ bytes }) => bytes === 100)).toHaveLength(5)
     expect(readdirSync(at('srv/in'))).toEqual([])
+  })
+
+  test('leaves a file that another object reaches by itself, where this one needs a link to its folder', async () => {
+    put('srv/in/file.raw')
+    symlinkSync(at('srv/in'), at('srv/by-link'))
+    await runLines(
+      [objectLine('link', 's', 'by-link/file.raw'), objectLine('file', 's', 'in/file.raw'), 'backupobject del bo-link'],
+      { database },
+    )
+    await longAgo(database)
+    expect(await purge('--dry-run')).toMatchObject({ files: [] })
+    expect(await purge()).toMatchObject({ run: { code: 0 }, files: [] })
+    expect(existsSync(at('srv/in/file.raw'))).toBe(true)
+  })
+
+  test('leaves a file of which another object was deleted of late, or is needed, or lies in a storage of another type', async () => {
+    const ids = ['late', 'forced', 'ifs']
+    for (const id of ids) put('srv', `${id}.raw`)
+    await runLines(
+      [
+        `backupstorage add --uuid bkst-ifs --display-name ifs --base-uri file://${at('srv')}/ --storage-type ifs`,
+        ...ids.map((id) => objectLine(id)),
+        objectLine('late2', 's', 'late.raw'),
+        objectLine('forced2', 's', 'forced.raw'),
+        objectLine('ifs2', 'ifs', 'ifs.raw'),
+        imageLine('user', 'forced2'),
+        'backupobject del bo-late bo-forced bo-ifs',
+        'backupobject del bo-forced2 --force',
+      ],
+      { database },
+    )
+    await longAgo(database)
+    await runLines(['backupobject del bo-late2'], { database })
+    expect(await purge()).toMatchObject({ run: { code: 0 }, files: [] })
+    expect(readdirSync(at('srv')).sort()).toEqual(['forced.raw', 'ifs.raw', 'in', 'late.raw'])
+    // Once nothing keeps them, they go: with the first of two objects, and the other is purged as well.
+    await runLines(['image del wmi-user'], { database })
+    await longAgo(database)
+    const { files } = await purge()
+    expect(files.map(({ id, bytes }) => [id, bytes])).toEqual([
+      ['bo-late', 100],
+      ['bo-forced', 100],
+      ['bo-late2', 0],
+      ['bo-forced2', 0],
+    ])
+  })
+
+  test('takes what was deleted in this very second, where it need not be long ago', async () => {
+    put('srv/now.raw')
+    const lines = [
+      objectLine('now'),
+      imageLine('now', 'now'),
+      'image del wmi-now',
+      'backupobject del bo-now',
+      'image purge wmi-now --files --older-than 0d --yes --format value',
+    ]
+    const printed = await runLines(lines, { database })
+    expect(printed.slice(2)).toEqual(['wmi-now\timage\t\t', `bo-now\tfile\t${at('srv/now.raw')}\t100`])
   })
 
   test('touches nothing outside of the folder, and no link or folder in it', async () => {
