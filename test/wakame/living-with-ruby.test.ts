@@ -1,12 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ROOT, type RunOptions, vdcManage, vdcManageJson } from '../support/cli.ts'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { ROOT, type Run, type RunOptions, vdcManage, vdcManageJson } from '../support/cli.ts'
 import type { TestDatabase } from '../support/databases.ts'
 import { makeImage, newFolder } from '../support/images.ts'
 import { type PrivateServer, startServer } from '../support/mariadb.ts'
 import { changesBetween } from '../support/row-changes.ts'
-import { contentsOf, insert, LONG_AGO, newWakame, type Row } from '../support/wakame.ts'
+import { runInSession } from '../support/session.ts'
+import { beginAnew, contentsOf, insert, LONG_AGO, newWakame, type Row } from '../support/wakame.ts'
 
 /*
  * A database that Wakame-vdc 16.1 created and its Ruby programs write to, used
@@ -17,39 +18,41 @@ let server: PrivateServer
 let database: TestDatabase
 beforeAll(async () => {
   server = await startServer()
-})
-afterAll(async () => {
-  await server.remove()
-})
-beforeEach(async () => {
   database = await newWakame(server.port)
 })
-afterEach(async () => {
+afterAll(async () => {
   await database.remove()
+  await server.remove()
 })
+beforeEach(() => beginAnew(database))
+
+/** Runs a command, in the session of the database where it needs nothing else. */
+function run(words: string[], options: RunOptions): Promise<Run> {
+  return Object.keys(options).length === 0 ? runInSession(database, words) : vdcManage(words, { database, ...options })
+}
 
 /** Runs a command that must succeed and, but for an answer, say nothing. */
 async function quietly(words: string[], options: RunOptions = {}): Promise<string> {
-  const run = await vdcManage(words, { database, ...options })
-  expect({ words, ...run }).toEqual({ words, code: 0, signal: undefined, stdout: run.stdout, stderr: '' })
-  return run.stdout
+  const ran = await run(words, options)
+  expect({ words, ...ran }).toEqual({ words, code: 0, signal: undefined, stdout: ran.stdout, stderr: '' })
+  return ran.stdout
 }
 
 /** Runs a command that must be refused, and write nothing. */
 async function refused(words: string[], code: number, message: string | RegExp, options: RunOptions = {}) {
   const before = await contentsOf(database)
-  const run = await vdcManage(words, { database, ...options })
-  expect({ words, ...run }).toMatchObject({ words, code, stdout: '', stderr: expect.stringMatching(/^Error: /) })
-  expect(run.stderr).toMatch(message)
+  const ran = await run(words, options)
+  expect({ words, ...ran }).toMatchObject({ words, code, stdout: '', stderr: expect.stringMatching(/^Error: /) })
+  expect(ran.stderr).toMatch(message)
   expect(await contentsOf(database)).toEqual(before)
 }
 
 /** What a command changes in the rows, which must succeed. */
 async function changesOf(words: string[], stderr: string | RegExp = /^$/) {
   const before = await contentsOf(database)
-  const run = await vdcManage(words, { database })
-  expect({ words, ...run }).toMatchObject({ words, code: 0 })
-  expect(run.stderr).toMatch(stderr)
+  const ran = await run(words, {})
+  expect({ words, ...ran }).toMatchObject({ words, code: 0 })
+  expect(ran.stderr).toMatch(stderr)
   const after = await contentsOf(database)
   expect(after.untouchable).toEqual(before.untouchable)
   return changesBetween(before, after)
@@ -117,7 +120,8 @@ describe('without db migrate', () => {
       ['account', 'del', 'a-team'],
       ['db', 'status'],
     ]
-    for (const words of lines) await quietly(words)
+    for (const words of lines)
+      expect({ words, ...(await vdcManage(words, { database })) }).toMatchObject({ words, code: 0, stderr: '' })
     // It tells of each image, and where that can't be looked at, so exits.
     const verified = await vdcManage(['image', 'verify', '--all'], { database })
     expect(verified).toMatchObject({ code: expect.toSatisfy((code) => [0, 9].includes(code)) })
