@@ -720,7 +720,9 @@ describe('values at the edges', () => {
       expect(await quietly(['backupobject', 'show', `bo-${uuid}`, '--json'])).toMatch(
         new RegExp(`"size": ${size},$`, 'm'),
       )
-      expect(await quietly(['backupobject', 'show', `bo-${uuid}`])).toMatch(new RegExp(`^size: .*\\b${size} B\\)?$`, 'm'))
+      expect(await quietly(['backupobject', 'show', `bo-${uuid}`])).toMatch(
+        new RegExp(`^size: .*\\b${size} B\\)?$`, 'm'),
+      )
       expect(await quietly(['backupobject', 'list', '--json'])).toMatch(new RegExp(`"size": ${size},$`, 'm'))
       await quietly(['image', 'add', 'local', `bo-${uuid}`, '--account-id', 'a-shpoolxx', '--uuid', uuid])
       expect(await quietly(['image', 'show', uuid, '--json'])).toMatch(new RegExp(`"virtual_size": ${size},$`, 'm'))
