@@ -1,6 +1,6 @@
 import { Config } from '@oclif/core'
+import { isDebugging } from './answering-command.ts'
 import { asksForJson } from './answers/format.ts'
-import { isDebugging } from './base-command.ts'
 import { heedProcessColorFlag } from './color.ts'
 import { dispatch } from './dispatch.ts'
 import { reportError } from './report-error.ts'

@@ -407,7 +407,7 @@ describe('the schema', () => {
     expect(await changesOf(registry, (dry) => addAccount(dry, { uuid: 'new' }))).toMatchObject([
       { action: 'insert', table: 'accounts', id: 'a-new' },
     ])
-    expect(await listAccounts(registry, { deleted: true })).toHaveLength(2)
+    expect(await allOf(listAccounts(registry, { all: true }))).toHaveLength(2)
     await registry.close()
     expect(await pendingIn(settings)).toHaveLength(8)
     expect(readdirSync(folder.path)).not.toContain('none')

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { inject } from 'vitest'
+import type { Session } from './session.ts'
 
 /** The folder of the project. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -19,7 +20,7 @@ export interface Run {
 }
 
 export interface RunOptions {
-  database?: { uri: string }
+  database?: { uri: string; session?: Session }
   env?: Record<string, string>
   cwd?: string
   input?: string | Uint8Array
@@ -43,6 +44,24 @@ export function environment(options: RunOptions = {}): Record<string, string> {
 
 /** Runs the program as a shell would, with its own process, and waits for its end. */
 export async function vdcManage(args: string[], options: RunOptions = {}): Promise<Run> {
+  const run = await inProcess(args, options)
+  if (options.reject && run.code !== 0) throw failed(args, run)
+  return run
+}
+
+function failed(args: string[], { code, stderr }: Run): Error {
+  return new Error(`vdc-manage ${args.join(' ')}: exit ${code}\n${stderr}`)
+}
+
+/** Runs what needs nothing but a database in the session of that; undefined where it can't be. */
+async function inSession(args: string[], { database, env, cwd, input }: RunOptions): Promise<Run | undefined> {
+  // A line holds no line feed, whatever is around it.
+  const isLine = !args.some((arg) => /[\n\r\0]/.test(arg))
+  if (!isLine || env !== undefined || cwd !== undefined || input !== undefined) return undefined
+  return database?.session?.run(args)
+}
+
+async function inProcess(args: string[], options: RunOptions): Promise<Run> {
   const result = await execa(PROGRAM, args, {
     env: environment(options),
     extendEnv: false,
@@ -51,15 +70,19 @@ export async function vdcManage(args: string[], options: RunOptions = {}): Promi
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   })
-  const run = { code: result.exitCode, signal: result.signal, stdout: result.stdout, stderr: result.stderr }
-  if (options.reject && run.code !== 0) throw new Error(`vdc-manage ${args.join(' ')}: exit ${run.code}\n${run.stderr}`)
-  return run
+  return { code: result.exitCode, signal: result.signal, stdout: result.stdout, stderr: result.stderr }
 }
 
-/** Runs the program, which must succeed, and reads the JSON that it answers. */
+/**
+ * Runs the program, which must succeed, and reads the JSON that it answers; what
+ * needs nothing but a database runs in the session of that.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: the test that reads it says what it must hold
 export async function vdcManageJson(args: string[], options: RunOptions = {}): Promise<any> {
-  return JSON.parse((await vdcManage([...args, '--json'], { ...options, reject: true })).stdout)
+  const words = [...args, '--json']
+  const run = (await inSession(words, options)) ?? (await inProcess(words, options))
+  if (run.code !== 0) throw failed(words, run)
+  return JSON.parse(run.stdout)
 }
 
 /**

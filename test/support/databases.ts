@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Libsql from 'libsql'
 import mysql from 'mysql2/promise'
 import { inject } from 'vitest'
-import { vdcManage } from './cli.ts'
+import { openSession, type Session } from './session.ts'
 
 /** A row as the driver gives it: times are text. */
 export type Row = Record<string, string | number | null>
@@ -15,6 +15,8 @@ export interface TestDatabase {
   uri: string
   /** Runs SQL past the program, to see what it wrote or to make what it shall find. */
   query(sql: string, values?: (string | number | null)[]): Promise<Row[]>
+  /** A shell of the program on it that stays open. */
+  session: Session
   remove(): Promise<void>
 }
 
@@ -23,10 +25,20 @@ export type Engine = 'mariadb' | 'sqlite'
 /** The engines that every registry test runs on. */
 export const ENGINES: Engine[] = ['mariadb', 'sqlite']
 
-/** Makes an empty database with the schema of our migrations. */
+/** Makes an empty database with the schema of our migrations, as a copy of one that is kept for that. */
 export async function newDatabase(engine: Engine): Promise<TestDatabase> {
-  const database = engine === 'mariadb' ? await newMariadb() : newSqlite()
-  await vdcManage(['db', 'migrate'], { database, reject: true })
+  const { mariadb: template, sqlite } = inject('templates')
+  if (engine === 'sqlite') {
+    const database = newSqlite()
+    copyFileSync(sqlite, database.uri.slice('sqlite://'.length))
+    return database
+  }
+  const database = await newMariadb()
+  for (const row of await database.query(`SHOW TABLES FROM ${template}`)) {
+    const table = Object.values(row)[0]
+    await database.query(`CREATE TABLE ${table} LIKE ${template}.${table}`)
+    await database.query(`INSERT INTO ${table} SELECT * FROM ${template}.${table}`)
+  }
   return database
 }
 
@@ -37,14 +49,18 @@ export async function newMariadb(port = inject('mariadb').port, charset = 'utf8m
   const connection = await mysql.createConnection(settings)
   await connection.query(`CREATE DATABASE ${name} CHARACTER SET ${charset}`)
   await connection.changeUser({ database: name })
+  const uri = `mysql://root@127.0.0.1:${port}/${name}`
+  const session = openSession({ uri })
   return {
     engine: 'mariadb',
-    uri: `mysql://root@127.0.0.1:${port}/${name}`,
+    uri,
+    session,
     async query(sql, values = []) {
       const [rows] = await connection.query(sql, values)
       return rows as Row[]
     },
     async remove() {
+      await session.close()
       await connection.query(`DROP DATABASE ${name}`)
       await connection.end()
     },
@@ -55,9 +71,12 @@ export async function newMariadb(port = inject('mariadb').port, charset = 'utf8m
 export function newSqlite(): TestDatabase {
   const folder = mkdtempSync(join(inject('folder'), 'sqlite-'))
   const path = join(folder, 'registry.sqlite')
+  const uri = `sqlite://${path}`
+  const session = openSession({ uri })
   return {
     engine: 'sqlite',
-    uri: `sqlite://${path}`,
+    uri,
+    session,
     async query(sql, values = []) {
       const connection = new Libsql(path)
       try {
@@ -71,6 +90,7 @@ export function newSqlite(): TestDatabase {
       }
     },
     async remove() {
+      await session.close()
       rmSync(folder, { recursive: true, force: true })
     },
   }

@@ -7,6 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import mysql from 'mysql2/promise'
 import type { TestProject } from 'vitest/node'
+import { parseDatabaseUri } from '../../src/config.ts'
+import { openRegistry } from '../../src/registry/registry.ts'
+import { migrateDatabase } from '../../src/registry/schema.ts'
 
 /*
  * A MariaDB server of our own: its own data directory, socket and loopback
@@ -63,6 +66,10 @@ export async function startServer(options: string[] = []): Promise<PrivateServer
         `--log-error=${log}`,
         '--innodb-buffer-pool-size=64M',
         '--max-connections=200',
+        // What it writes must outlive it, and not this host: nothing waits for a disk.
+        '--innodb-flush-log-at-trx-commit=2',
+        '--innodb-doublewrite=0',
+        '--loose-debug-no-sync',
       )
       server.process = spawn('mariadbd', [...args, ...user, ...options], { stdio: 'ignore', env: { PATH } })
       await untilReady(port, server.process, log)
@@ -114,7 +121,22 @@ declare module 'vitest' {
     mariadb: { port: number; socket: string }
     /** Where tests put their files; it goes away with the run, whatever became of them. */
     folder: string
+    /** Databases with the schema and nothing else, for copies: a name on the server, and a path. */
+    templates: { mariadb: string; sqlite: string }
   }
+}
+
+async function makeTemplates(port: number, folder: string) {
+  const names = { mariadb: 'template', sqlite: join(folder, 'template.sqlite') }
+  const connection = await mysql.createConnection({ host: '127.0.0.1', port, user: 'root' })
+  await connection.query(`CREATE DATABASE ${names.mariadb} CHARACTER SET utf8mb4`)
+  await connection.end()
+  for (const uri of [`mysql://root@127.0.0.1:${port}/${names.mariadb}`, `sqlite://${names.sqlite}`]) {
+    const registry = await openRegistry(parseDatabaseUri(uri, 'the test'))
+    await migrateDatabase(registry, { unlock: false })
+    await registry.close()
+  }
+  return names
 }
 
 /** vitest's global set-up: one server and one folder for all test files. */
@@ -124,6 +146,7 @@ export default async function setup({ provide }: TestProject) {
   chmodSync(folder, 0o755)
   provide('mariadb', { port: server.port, socket: server.socket })
   provide('folder', realpathSync(folder))
+  provide('templates', await makeTemplates(server.port, folder))
   return async () => {
     await server.remove()
     rmSync(folder, { recursive: true, force: true })

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { printable } from '../../src/cli/printable.ts'
 import { vdcManage } from './cli.ts'
 import { allRows, type TestDatabase } from './databases.ts'
 
@@ -9,18 +10,23 @@ export interface Refusal {
   hint?: string
 }
 
-/** Runs a command that must be refused: with one message and its exit code, nothing on stdout and no row written. */
+/**
+ * Runs a command, in the session of its database, that must be refused: with one
+ * message and its exit code, nothing else on stdout and no row written.
+ */
 export async function expectRefused(database: TestDatabase, args: string[], refusal: Refusal): Promise<void> {
   const before = await allRows(database)
-  const run = await vdcManage(args, { database })
-  expect(run).toMatchObject({ code: refusal.exit, stdout: '' })
-  const [error = '', hint, ...rest] = run.stderr
-    .split('\n')
-    .filter((line) => line !== '' && !/^(?:Warning: |Nothing is given)/.test(line))
-  expect(error).toMatch(/^Error: /)
-  if (typeof refusal.message === 'string') expect(error).toContain(refusal.message)
-  else expect(error).toMatch(refusal.message)
-  if (refusal.hint !== undefined) expect(hint).toContain(refusal.hint)
-  expect(rest).toEqual([])
+  const run = args.some((arg) => arg.includes('\n'))
+    ? await vdcManage([...args, '--json'], { database })
+    : await database.session.run([...args, '--json'])
+  const { error, ...rest } = JSON.parse(run.stdout)
+  expect(error).toMatchObject({ exit: refusal.exit })
+  const message = printable(`Error: ${error.message}`)
+  if (typeof refusal.message === 'string') expect(message).toContain(refusal.message)
+  else expect(message).toMatch(refusal.message)
+  if (refusal.hint !== undefined) expect(printable(error.hint)).toContain(refusal.hint)
+  expect(rest).toEqual({})
+  const notes = run.stderr.split('\n').filter((line) => !/^(?:|Warning: .*|Nothing is given.*)$/.test(line))
+  expect(notes).toEqual([])
   expect(await allRows(database)).toEqual(before)
 }

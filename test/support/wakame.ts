@@ -84,8 +84,17 @@ export async function newWakame(port: number): Promise<TestDatabase> {
   return database
 }
 
+/** Has the registry be as it was installed: takes away all of its rows but the system accounts, and counts ids from 1. */
+export async function beginAnew(database: TestDatabase): Promise<void> {
+  for (const table of REGISTRY_TABLES) {
+    await database.query(database.engine === 'mariadb' ? `TRUNCATE ${table}` : `DELETE FROM ${table}`)
+  }
+  if (database.engine === 'sqlite') await database.query('DELETE FROM sqlite_sequence')
+  await insertSystemAccounts(database)
+}
+
 /** Seeds `accounts` as Wakame-vdc does. */
-export async function insertSystemAccounts(database: TestDatabase): Promise<void> {
+async function insertSystemAccounts(database: TestDatabase): Promise<void> {
   for (const [id, uuid, description] of [
     [100, '00000000', 'datacenter system account'],
     [101, 'shpoolxx', 'system account for shared resources'],

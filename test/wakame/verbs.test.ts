@@ -2,20 +2,12 @@ import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { vdcManage } from '../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../support/databases.ts'
 import { hashOf, makeImage, newFolder, rawDisk } from '../support/images.ts'
 import { type PrivateServer, startServer } from '../support/mariadb.ts'
 import { changesBetween, renderChanges, type TableChanges, timesIn } from '../support/row-changes.ts'
-import {
-  contentsOf,
-  insert,
-  insertSystemAccounts,
-  LONG_AGO,
-  newWakame,
-  REGISTRY_TABLES,
-  type Row,
-} from '../support/wakame.ts'
+import { openSession, type Session } from '../support/session.ts'
+import { beginAnew, contentsOf, insert, LONG_AGO, newWakame, type Row } from '../support/wakame.ts'
 
 /*
  * What each verb leaves in the tables, by a golden file a verb: the rows that
@@ -314,11 +306,14 @@ test('every golden file belongs to a verb', () => {
 describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engine) => {
   let server: PrivateServer | undefined
   let database: TestDatabase
+  let session: Session
   beforeAll(async () => {
     server = await ENGINES[engine]?.()
     database = server === undefined ? await newDatabase('sqlite') : await newWakame(server.port)
+    session = openSession(database, { TZ: 'Asia/Tokyo' })
   })
   afterAll(async () => {
+    await session.close()
     await database.remove()
     await server?.remove()
   })
@@ -337,8 +332,7 @@ describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engin
     const verb = VERBS[name] as Verb
     const folder = newFolder()
     try {
-      await empty(database)
-      await insertSystemAccounts(database)
+      await beginAnew(database)
       const placeholders = (await verb.files?.(folder.path)) ?? new Map<string, string>()
       for (const [table, row] of [...BEFORE, ...(verb.rows?.(folder.path) ?? [])]) await insert(database, table, row)
       const texts: string[] = []
@@ -346,10 +340,7 @@ describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engin
         await age(database)
         const before = await contentsOf(database)
         const began = Date.now()
-        const run = await vdcManage(
-          words.map((word) => word.replace('FOLDER', folder.path)),
-          { database, env: { TZ: 'Asia/Tokyo' } },
-        )
+        const run = await session.run(words.map((word) => word.replace('FOLDER', folder.path)))
         const ended = Date.now()
         expect(run).toEqual({ code: 0, signal: undefined, stdout: prints, stderr: '' })
         const after = await contentsOf(database)
@@ -375,14 +366,6 @@ describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engin
     }
   })
 })
-
-/** Takes away all rows of the registry, and begins anew to count ids. */
-async function empty(database: TestDatabase): Promise<void> {
-  for (const table of REGISTRY_TABLES) {
-    await database.query(database.engine === 'mariadb' ? `TRUNCATE ${table}` : `DELETE FROM ${table}`)
-  }
-  if (database.engine === 'sqlite') await database.query('DELETE FROM sqlite_sequence')
-}
 
 /** Makes all rows long ago, so that a step's own time differs from that of the step before. */
 async function age(database: TestDatabase): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Config } from '@oclif/core'
 import { VdcError } from '../../errors.ts'
+import { isDebugging } from '../answering-command.ts'
 import { asksForJson } from '../answers/format.ts'
-import { isDebugging } from '../base-command.ts'
 import { dispatch, ENDS } from '../dispatch.ts'
 import { interceptErrors, reportError } from '../report-error.ts'
 import type { ScriptLine } from './lines.ts'

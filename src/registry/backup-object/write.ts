@@ -18,6 +18,8 @@ import {
 /** A file whose bytes are known, as a backup object holds it. */
 export interface StoredFile {
   path: string
+  /** It isn't there, as a dry run would have made it. */
+  isUnmade?: boolean
   /** Its URI, as the agents read it. */
   uri: string
   /** Bytes of the file. */

@@ -61,7 +61,8 @@ describe('db on MariaDB', () => {
   })
 
   test('the schema is that of dcmgr.md', async () => {
-    const database = keep(await newDatabase('mariadb'))
+    const database = keep(await newMariadb())
+    await vdcManage(['db', 'migrate'], { database, reject: true })
     await expect(await schemaOf(database)).toMatchFileSnapshot('../../golden/schema.mariadb.txt')
   })
 

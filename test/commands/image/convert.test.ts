@@ -13,11 +13,13 @@ import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { convertFile } from '../../../src/registry/image/convert-file.ts'
 import { environment, PROGRAM, type Run, type RunOptions, shell, vdcManage, vdcManageJson } from '../../support/cli.ts'
 import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { type Around, fakeQemuImg } from '../../support/fake-qemu-img.ts'
 import { hashOf, makeImage, newFolder } from '../../support/images.ts'
 import { startTerminal } from '../../support/tmux.ts'
+import { newWatcher } from '../../support/watcher.ts'
 
 const MIB = 2 ** 20
 const TARGETS = ['qcow2', 'raw', 'vmdk', 'vdi', 'vpc', 'vhdx']
@@ -94,13 +96,20 @@ describe('what comes out is the same disk', () => {
     const out = newOut()
     for (const to of TARGETS) {
       const result = join(out, `result.${to}`)
-      const run = await convert([source, result, '--to', to])
-      expect(run).toMatchObject({ code: 0, stdout: `${result}\n` })
+      const report = await convertFile({ path: at(source), out: result, to }, newWatcher(), () => {})
+      expect(report).toMatchObject({ path: result, acceptable: true, file_format: to, virtual_size: DISK })
       await expectSameDisk(at('disk.raw'), result, to)
       const info = await execa('qemu-img', ['info', '--output=json', '-f', to, result])
       expect(JSON.parse(info.stdout)['virtual-size']).toBe(DISK)
     }
     expect(readdirSync(out).sort()).toEqual(TARGETS.map((to) => `result.${to}`).sort())
+  })
+
+  test.each(TARGETS)('to %s, by a process of the program', async (to) => {
+    const result = join(newOut(), `result.${to}`)
+    const run = await convert(['disk.vmdk', result, '--to', to])
+    expect(run).toMatchObject({ code: 0, stdout: `${result}\n`, stderr: '' })
+    await expectSameDisk(at('disk.raw'), result, to)
   })
 
   test('compressed where the format can be, and not where it can not', async () => {

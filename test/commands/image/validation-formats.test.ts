@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { noise } from '../../disk/formats/inspecting.ts'
-import { vdcManage } from '../../support/cli.ts'
 import { ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { makeFull } from '../../support/image-bytes.ts'
 import { bootSector, hashOf, makeImage, newFolder, rawDisk } from '../../support/images.ts'
@@ -157,10 +156,8 @@ describe.each(ENGINES)('formats that are accepted, on %s', (engine) => {
   test.each(Object.entries(ACCEPTED))(
     '%s',
     async (name, { format, container = 'none', virtual, size, warning, options = [] }) => {
-      const run = await vdcManage(
-        ['image', 'add', 'local', at(name), '--account-id', 'a-shpoolxx', '--json', ...options],
-        { database },
-      )
+      const args = ['image', 'add', 'local', at(name), '--account-id', 'a-shpoolxx', '--json', ...options]
+      const run = await database.session.run(args)
       expect(run).toMatchObject({
         code: 0,
         stderr: warning === undefined ? '' : expect.stringMatching(/^Warning: .*\n$/),
@@ -388,7 +385,7 @@ describe('formats that are refused', () => {
   )
 
   test.each(Object.keys(FOREIGN))('%s, unless the operator insists', async (name) => {
-    const run = await vdcManage(add(name, '--file-format', 'raw'), { database })
+    const run = await database.session.run(add(name, '--file-format', 'raw'))
     expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('and is taken for a raw disk as declared') })
   })
 
@@ -404,7 +401,7 @@ describe('formats that are refused', () => {
       at('gzip-by-content'),
       (await execa('gzip', ['-c'], { input: rawDisk(MIB), encoding: 'buffer' })).stdout,
     )
-    const run = await vdcManage(add('gzip-by-content', '--json'), { database })
+    const run = await database.session.run(add('gzip-by-content', '--json'))
     expect(JSON.parse(run.stdout)).toMatchObject({
       file_format: 'raw',
       backup_object: { container_format: 'gz', size: MIB },

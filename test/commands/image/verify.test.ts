@@ -99,13 +99,17 @@ describe.each(ENGINES)('200 images on %s', (engine) => {
     )
   })
 
-  test.each(['1', '8', undefined])('are all as they were registered: --jobs %s', async (jobs) => {
-    const before = await allRows(database)
-    const run = await verify(database, '--all', ...(jobs ? ['--jobs', jobs] : []))
-    expect(run).toMatchObject({ code: 0, stderr: '200 images: 200 ok, 0 differ, 0 not checked\n' })
-    expect(linesById(run)).toEqual(Object.fromEntries(ids.map((id) => [id, 'ok'])))
-    expect(await allRows(database)).toEqual(before)
-  })
+  // The database has no part in how many are looked at side by side.
+  test.each(engine === 'sqlite' ? ['1', '8'] : [undefined])(
+    'are all as they were registered: --jobs %s',
+    async (jobs) => {
+      const before = await allRows(database)
+      const run = await verify(database, '--all', ...(jobs ? ['--jobs', jobs] : []))
+      expect(run).toMatchObject({ code: 0, stderr: '200 images: 200 ok, 0 differ, 0 not checked\n' })
+      expect(linesById(run)).toEqual(Object.fromEntries(ids.map((id) => [id, 'ok'])))
+      expect(await allRows(database)).toEqual(before)
+    },
+  )
 
   test('and those that are not are told, each with what differs, and no others', async () => {
     flipByte(join(home, 'disk7.raw'), 200 * KIB)
@@ -143,7 +147,7 @@ describe.each(ENGINES)('200 images on %s', (engine) => {
       'disk61.raw': /^differs: \S+ is not a regular file but a FIFO$/,
     }
     const differing = Object.keys(expected).length
-    for (const jobs of ['1', '8']) {
+    for (const jobs of engine === 'sqlite' ? ['1', '8'] : ['2']) {
       const run = await verify(database, '--all', '--jobs', jobs)
       const { stderr, code } = run
       expect({ code, stderr }).toEqual({

@@ -1,0 +1,173 @@
+import { Command, Flags, type Interfaces } from '@oclif/core'
+import type { VdcError } from '../errors.ts'
+import type { Change } from '../registry/dry-run.ts'
+import { Answer } from './answers/answer.ts'
+import type { Column } from './answers/columns.ts'
+import { answerFlags, answerOptions, asksForColumns, asksForJson } from './answers/format.ts'
+import { listKeys, requireKeys, topKeysOf } from './answers/keys.ts'
+import { heedColorFlag } from './color.ts'
+import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
+import { errorText, reportError, warningText } from './report-error.ts'
+import { originalSpelling } from './spelling.ts'
+import { hasFlag } from './words.ts'
+
+/** Flags of every command. */
+export const globalFlags = {
+  'no-color': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'No colours, also on a terminal.' }),
+  debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Tell on stderr what is done, and of errors the stack.' }),
+}
+
+/** How a command answers, and what it says when it can't. */
+export abstract class AnsweringCommand extends Command {
+  static override baseFlags: Interfaces.FlagInput = { ...answerFlags, ...globalFlags }
+  /** The exit codes that the command's help lists. */
+  static exits: readonly number[] = []
+
+  #answer: Answer | undefined
+  #storedId: string | undefined
+  /** Nothing is written; what would be is told at the end. */
+  protected isDryRun = false
+  readonly #changes: Change[] = []
+
+  protected get debugging(): boolean {
+    return isDebugging(this.argv)
+  }
+
+  override jsonEnabled(): boolean {
+    return asksForJson(this.argv)
+  }
+
+  /** How the command answers, as its flags say; known when these are parsed. */
+  protected get answer(): Answer {
+    if (this.#answer === undefined) throw new Error('The flags are not parsed')
+    return this.#answer
+  }
+
+  /** Prints the id of what was just stored, alone on its line, after the commit; the whole thing where a format is asked for. */
+  protected async printId(id: string): Promise<void> {
+    if (this.isDryRun) return
+    this.#storedId = id
+    this.answer.storedId = id
+    if (!this.answer.isAskedFor && !(await writeOut(`${id}\n`, id))) throw outputClosed()
+  }
+
+  /** Answers with how many there are, alone on its line. */
+  protected async printCount(count: number): Promise<{ count: number }> {
+    return this.printThing({ count }, `${count}`)
+  }
+
+  /**
+   * Prints a list in whatever format is asked for, else as a table.
+   *
+   * @returns the rows, but for those that were written as they came.
+   */
+  protected async printList<T extends object>(
+    rows: AsyncIterable<T> | Promise<T[]>,
+    columns: readonly Column<T>[],
+  ): Promise<T[]> {
+    return this.answer.list(rows, columns)
+  }
+
+  /**
+   * As `printList`, of what is done on the way: where that ends with an error,
+   * what was done until then is told, but in formats of which it would be no whole.
+   */
+  protected async printAsDone<T extends object>(rows: AsyncIterable<T>, columns: readonly Column<T>[]): Promise<void> {
+    const list = await this.answer.openList(columns)
+    try {
+      for await (const row of rows) await list.write(row)
+    } catch (error) {
+      if (!['json', 'yaml'].includes(this.answer.format)) await list.end()
+      throw error
+    }
+    await list.end()
+  }
+
+  /**
+   * Prints one thing in whatever format is asked for, else for people.
+   *
+   * @param text how these read it; its fields where that is not given.
+   */
+  protected async printThing<T extends object>(thing: T, text?: string): Promise<T> {
+    await this.answer.thing(thing, text)
+    await this.answer.endThings(true)
+    return thing
+  }
+
+  /** Says something to a person, on stderr. */
+  protected async note(text: string): Promise<void> {
+    await writeNote(text)
+  }
+
+  /** Tells of what is done all the same, and should be known. */
+  protected async noteWarning(text: string): Promise<void> {
+    await writeNote(warningText(text))
+  }
+
+  /** Tells an error that comes with an answer, which under `--json` holds it, and ends with its exit code. */
+  protected async noteError(error: VdcError): Promise<void> {
+    process.exitCode = error.exit
+    if (!this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(error))
+  }
+
+  /** Notes in a dry run what would be done besides writing rows. */
+  protected wouldDo(change: Change): void {
+    this.#changes.push(change)
+  }
+
+  async #tellChanges(): Promise<void> {
+    const { CHANGE_COLUMNS, toldChange } = await import('./columns/change.ts')
+    // The history follows from the rest, and a person would not see that for it.
+    const isHidden = (change: Change) =>
+      this.answer.format === 'table' && 'table' in change && change.table === 'histories'
+    const shown = this.#changes.filter((change) => !isHidden(change))
+    const hidden = this.#changes.length - shown.length
+    await this.answer.list(Promise.resolve(shown.map(toldChange)), CHANGE_COLUMNS)
+    await writeNote(`Nothing is written${hidden > 0 ? `, nor ${hidden} rows of history` : ''}: this is a dry run`)
+  }
+
+  /** Of what results the answer is (`RESULTS`). */
+  protected resultId(_given: object): string {
+    return this.ctor.id
+  }
+
+  /** Parses the words, and so knows how to answer. */
+  protected override async parse<
+    F extends Record<string, unknown>,
+    B extends Record<string, unknown>,
+    A extends Record<string, unknown>,
+  >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
+    const parsed = await super.parse(options, argv)
+    const wanted = answerOptions(parsed.flags)
+    const isCounting = (parsed.flags as { count?: boolean }).count === true
+    this.isDryRun = (parsed.flags as { 'dry-run'?: boolean })['dry-run'] === true
+    const result = this.isDryRun ? 'dry run' : isCounting ? 'count' : this.resultId(parsed.flags)
+    if (wanted.columns !== undefined) await requireKeys(result, wanted.columns)
+    this.#answer = new Answer(wanted, () => topKeysOf(result))
+    return parsed
+  }
+
+  /** Runs the command; oclif's own way of this can't wait for stdout and has other exit codes for `--json`. */
+  protected override async _run<T>(): Promise<T> {
+    let result: unknown
+    this.argv = originalSpelling(this.argv, { ...this.ctor.baseFlags, ...this.ctor.flags })
+    heedColorFlag(this.argv)
+    try {
+      await this.init()
+      result = asksForColumns(this.argv) ? await listKeys(this.resultId({})) : await this.run()
+      if (this.isDryRun) await this.#tellChanges()
+      else if (result !== undefined && this.#answer?.isAskedFor && !this.#answer.isBegun)
+        await this.printThing(result as object)
+    } catch (error) {
+      if (this.#storedId !== undefined) await writeNote(`Stored: ${this.#storedId}`)
+      const command = this.id?.replaceAll(':', ' ') ?? ''
+      await reportError(error, { json: this.jsonEnabled(), debug: this.debugging, command })
+    }
+    return result as T
+  }
+}
+
+/** Says whether `--debug` is among the words before `--`. */
+export function isDebugging(argv: readonly string[]): boolean {
+  return hasFlag(argv, '--debug')
+}

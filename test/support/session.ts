@@ -1,0 +1,109 @@
+import { once } from 'node:events'
+import { execa } from 'execa'
+import { environment, PROGRAM, type Run } from './cli.ts'
+
+/*
+ * A shell of the program that stays open, for tests of many commands whose own
+ * processes are not the point: to start one takes six times as long as to run a
+ * command. It is the real program, and takes the same words.
+ */
+
+/** A shell that runs one command after the other on a database. */
+export interface Session {
+  /**
+   * Runs a command, whose words hold no line feeds, and waits for its end. Its
+   * exit code is known where it succeeds, and of `--json` from the error; else it is undefined.
+   */
+  run(args: readonly string[]): Promise<Run>
+  /** Ends the shell, and waits for its end. */
+  close(): Promise<void>
+}
+
+/**
+ * Runs a command in the session of a database, and tells what became of it as a
+ * process of its own would: exit code, answer and, of a refusal, its text.
+ */
+export async function runInSession({ session }: { session: Session }, args: readonly string[]): Promise<Run> {
+  const run = await session.run(args)
+  if (run.code !== undefined) return run
+  // Refused, so that asking again changes nothing; JSON tells the exit code.
+  const { error } = JSON.parse((await session.run([...args, '--json'])).stdout)
+  return { ...run, code: error.exit }
+}
+
+/** Opens a shell; its process starts with the first command. */
+export function openSession(database: { uri: string }, env: Record<string, string> = {}): Session {
+  let shell: ReturnType<typeof start> | undefined
+  let turn: Promise<unknown> = Promise.resolve()
+  return {
+    run(args) {
+      const mine = turn.then(() => {
+        shell ??= start(database, env)
+        return shell.run(args)
+      })
+      turn = mine.catch(() => {})
+      return mine
+    },
+    async close() {
+      await shell?.close()
+      shell = undefined
+    },
+  }
+}
+
+function start(database: { uri: string }, env: Record<string, string>) {
+  const child = execa(PROGRAM, [], {
+    env: environment({ database, env }),
+    extendEnv: false,
+    reject: false,
+    buffer: false,
+  })
+  let stdout = ''
+  let stderr = ''
+  let onOutput = () => {}
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text
+    onOutput()
+  })
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text
+    onOutput()
+  })
+  let commands = 0
+  const ended = once(child.stdout, 'close')
+
+  /** Waits until both outputs hold what their patterns say. */
+  async function until(onStdout: RegExp, onStderr: RegExp): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      onOutput = () => onStdout.test(stdout) && onStderr.test(stderr) && resolve()
+      ended.then(() => reject(new Error(`the shell ended: ${stdout}${stderr}`)))
+      onOutput()
+    })
+  }
+
+  return {
+    async run(args: readonly string[]): Promise<Run> {
+      stdout = ''
+      stderr = ''
+      // A command that isn't there tells on both outputs that all before it is told.
+      const mark = `end-of-command-${++commands}`
+      child.stdin.write(`${args.map(quoted).join(' ')}\n${mark} --json\n`)
+      const endOfStdout = new RegExp(`\\{\\s*"error": \\{[^}]*${mark}[^}]*\\}\\s*\\}\\n$`)
+      const endOfStderr = new RegExp(`^Line \\d+ failed: ${mark} --json\\n$`, 'm')
+      await until(endOfStdout, endOfStderr)
+      const answer = stdout.replace(endOfStdout, '')
+      const notes = stderr.replace(endOfStderr, '')
+      const failure = /^Line \d+ failed: .*\n/m
+      const code = !failure.test(notes) ? 0 : args.includes('--json') ? JSON.parse(answer).error?.exit : undefined
+      return { code, signal: undefined, stdout: answer, stderr: notes.replace(failure, '') }
+    },
+    async close() {
+      child.stdin.end()
+      await child
+    },
+  }
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`
+}
