@@ -35,10 +35,7 @@ export async function findStorageByKey(db: Queryable, id: number): Promise<Backu
 }
 
 /** All storages that are local or whose URI is of a file all the same, deleted or not, oldest first. */
-export async function selectStoragesOfFiles(
-  db: Queryable,
-  options: { lock?: Lock } = {},
-): Promise<BackupStorageRow[]> {
+export async function selectStoragesOfFiles(db: Queryable, options: { lock?: Lock } = {}): Promise<BackupStorageRow[]> {
   const query = db<BackupStorageRow>('backup_storages')
     .where((either) => either.where({ storage_type: 'local' }).orWhere('base_uri', 'like', 'file:%'))
     .orderBy('id')

@@ -12,6 +12,7 @@ import { recordChanges } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { byUnit, purgeableImages } from './images.ts'
+import { partsOf } from './parts.ts'
 import type { Purged, PurgeOutcome } from './purge.ts'
 
 /** Objects that are read at once. */
@@ -195,13 +196,12 @@ async function filesBehindLinks(registry: Registry): Promise<Set<string>> {
 }
 
 async function* pages(registry: Registry, selection: DeletedSelection): AsyncGenerator<BackupObjectRow[]> {
-  if (selection.uuids?.length === 0) return
-  for (let after = 0; ; ) {
-    const page = await selectDeletedLocalObjects(registry.database.knex, selection, after, PAGE)
-    const last = page.at(-1)
-    if (last === undefined) return
-    yield page
-    after = last.id
+  for (const part of partsOf(selection)) {
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const page: BackupObjectRow[] = await selectDeletedLocalObjects(registry.database.knex, part, after, PAGE)
+      if (page.length > 0) yield page
+      after = page.at(-1)?.id
+    }
   }
 }
 

@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { parseDatabaseUri } from '../../../src/config.ts'
+import { countImages } from '../../../src/registry/purge/images.ts'
+import { openRegistry } from '../../../src/registry/registry.ts'
 import { environment, PROGRAM, type Run, runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
 import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { makeImage, newFolder } from '../../support/images.ts'
@@ -89,6 +92,13 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     ['30 February', ['--older-than', '2026-02-30'], { exit: 3, message: 'is no time' }],
   ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
     await expectRefused(database, [...ALL, ...words], refusal)
+  })
+
+  test('takes more ids than the database takes values in a statement', async () => {
+    const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
+    const uuids = [...Array.from({ length: 70_000 }, (_, n) => `none${n}`), 'old', 'alive']
+    expect(await countImages(registry, { before: '2026-01-01 00:00:00', uuids })).toBe(1)
+    await registry.close()
   })
 
   test('needs --yes where nobody can be asked', async () => {
