@@ -49,6 +49,11 @@ export function canonicalId(kind: Kind, uuid: string): string {
   return KINDS[kind].prefix + uuid
 }
 
+/** Says whether a text is the uuid of something, so that a command takes it. */
+export function isUuid(text: string): boolean {
+  return /^[A-Za-z0-9_]+$/.test(text)
+}
+
 /**
  * Reads an id as people type it, with or without its prefix.
  *
@@ -59,7 +64,7 @@ export function canonicalId(kind: Kind, uuid: string): string {
 export function parseId(kind: Kind, text: string): string {
   const { prefix, name } = KINDS[kind]
   const uuid = text.startsWith(prefix) ? text.slice(prefix.length) : text
-  if (!/^[A-Za-z0-9_]+$/.test(uuid)) {
+  if (!isUuid(uuid)) {
     throw new VdcError('VALUE_REFUSED', `'${text}' is not the id of ${/^[ai]/.test(name) ? 'an' : 'a'} ${name}`, {
       hint: `It must be ${prefix} and letters, digits or _, such as ${prefix}k3x9q0bz`,
     })

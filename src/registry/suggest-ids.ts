@@ -1,5 +1,5 @@
 import { selectUuidsStartingWith } from '../db/uuids.ts'
-import { canonicalId, type Kind, prefixOf } from './identifiers.ts'
+import { canonicalId, isUuid, type Kind, prefixOf } from './identifiers.ts'
 import type { Registry } from './registry.ts'
 
 const TABLES = {
@@ -28,5 +28,6 @@ export async function suggestIds(registry: Registry, kind: Kind, typed: string):
   const start = typed.startsWith(prefix) ? typed.slice(prefix.length) : ''
   if (start === '' && !prefix.startsWith(typed)) return []
   const found = await selectUuidsStartingWith(registry.database.knex, TABLES[kind], start, LIMIT)
-  return found.map(({ uuid, name }) => ({ id: canonicalId(kind, uuid), name }))
+  // No command takes others, and bash inserts them as they are: they could be commands themselves.
+  return found.filter(({ uuid }) => isUuid(uuid)).map(({ uuid, name }) => ({ id: canonicalId(kind, uuid), name }))
 }

@@ -1,6 +1,7 @@
 import type { ErrorJson } from '../../errors.ts'
 import { boldOn } from '../color.ts'
 import { outputClosed, writeNote, writeOut } from '../output.ts'
+import { printable } from '../printable.ts'
 import { type Column, columnsNamed, pick } from './columns.ts'
 import { renderFields } from './fields.ts'
 import { type AnswerOptions, type Format, isStreamed } from './format.ts'
@@ -62,7 +63,7 @@ export class Answer {
   ): Promise<{ write: (row: T) => Promise<boolean>; end: () => Promise<T[]> }> {
     this.#isBegun = true
     if (this.#options.quiet) {
-      return { write: (row) => writeOut(`${(row as { id?: unknown }).id}\n`), end: async () => [] }
+      return { write: (row) => writeOut(`${printable(String((row as { id?: unknown }).id))}\n`), end: async () => [] }
     }
     if (isStreamed(this.format)) {
       const writer = await this.#rowWriter()

@@ -1,5 +1,6 @@
 import { BaseCommand, globalFlags } from '../../cli/base-command.ts'
 import { outputClosed, writeOut } from '../../cli/output.ts'
+import { escapeUnsafe } from '../../cli/printable.ts'
 import { exportRegistry } from '../../registry/transfer/export.ts'
 
 export default class RegistryExport extends BaseCommand {
@@ -18,7 +19,8 @@ export default class RegistryExport extends BaseCommand {
     await this.interruptible(() =>
       this.withRegistry((registry) =>
         exportRegistry(registry, async (lines) => {
-          if (!(await writeOut(lines))) throw outputClosed()
+          // Which changes nothing of what the JSON says.
+          if (!(await writeOut(escapeUnsafe(lines, '\n')))) throw outputClosed()
         }),
       ),
     )

@@ -140,6 +140,18 @@ describe.each(ENGINES)('on %s with many images', (engine) => {
     await database.query("UPDATE accounts SET description = 'a\tb\nc\u202e' WHERE uuid = 'shpoolxx'")
     expect(wordsOf(await answer(['account', 'show', 'a-sh'], { database }))).toEqual(['a-shpoolxx\ta\\tb\\nc\\u202e'])
   })
+
+  test('an id that a shell would run is not offered, and in a list of ids it is one line', async () => {
+    const values = "'2026-01-01 00:00:00', '2026-01-01 00:00:00'"
+    for (const uuid of ['z$(id)', 'z\nz']) {
+      await database.query(`INSERT INTO accounts (uuid, enabled, created_at, updated_at) VALUES (?, 1, ${values})`, [
+        uuid,
+      ])
+    }
+    expect(wordsOf(await answer(['account', 'show', 'a-z'], { database }))).toEqual([])
+    const { stdout } = await vdcManage(['account', 'list', '--quiet', '--sort', 'id'], { database })
+    expect(stdout.split('\n').slice(-3)).toEqual(['a-z\\nz', 'a-z$(id)', ''])
+  })
 })
 
 describe('whatever is wrong with the database, it is silent, quick and writes nothing', () => {

@@ -14,6 +14,8 @@ import { newFolder } from '../../support/images.ts'
 import { contentsOf, insert, newWakame } from '../../support/wakame.ts'
 
 const LONG = 'Ubuntu 10.04 64bit. '.repeat(15)
+/** For a terminal: C1 controls and a bidirectional one, which JSON does not escape. */
+const UPSETTING = 'red \u009b31m, turned \u202eround'
 const DEPTH = '{"a":'.repeat(1000)
 
 /** Makes a registry that holds something of every type, in every state. */
@@ -43,12 +45,14 @@ async function fill(database: TestDatabase): Promise<void> {
     ],
     { database },
   )
+  await database.query("UPDATE images SET description = ? WHERE uuid = 'child'", [UPSETTING])
 }
 
 /** An export without what differs from moment to moment and from data centre to data centre. */
 async function exported(database: TestDatabase): Promise<string[]> {
   const run = await vdcManage(['registry', 'export'], { database, reject: true })
   expect(run.stderr).toBe('')
+  expect(run.stdout).not.toMatch(/[\u0080-\u009f\u202e]/)
   return run.stdout
     .replace(/"exported_at":"[^"]*"/, '"exported_at":"NOW"')
     .split('\n')
