@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
 import type { DeletedSelection } from '../../db/purge.ts'
 import { VdcError } from '../../errors.ts'
-import { parseAge } from '../ages.ts'
 import { parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import type { purged } from '../results/purged.ts'
+import { parseBoundary } from '../times.ts'
 import { validate } from '../validate.ts'
 import { countFiles, purgeFiles } from './files.ts'
 import { countImages, objectsOf, purgeRows, requirePurgeable } from './images.ts'
@@ -18,7 +18,7 @@ const purgeRequest = z.object({
   files: z.prefault(z.boolean(), false),
 })
 
-/** What `planPurge` takes: ids of images, with or without prefix; how long ago they were deleted (`parseAge`); whether files go too. */
+/** What `planPurge` takes: ids of images, with or without prefix; how long ago they were deleted (`parseBoundary`); whether files go too. */
 export type PurgeRequest = z.input<typeof purgeRequest>
 
 /** What a purge is to remove. */
@@ -48,7 +48,7 @@ export interface PurgeOutcome {
  */
 export async function planPurge(registry: Registry, request: PurgeRequest): Promise<PurgePlan> {
   const valid = validate(purgeRequest, request)
-  const before = parseAge(valid.older_than).slice(0, 19).replace('T', ' ')
+  const before = parseBoundary(valid.older_than, new Date())
   if (valid.files && registry.database.commits === 'outer') {
     throw new VdcError('USAGE', 'The removal of files can not be undone with what else is committed together', {
       hint: 'Purge by itself: vdc-manage image purge --files',

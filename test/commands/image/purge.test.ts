@@ -83,9 +83,9 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     [
       'no age',
       ['--older-than', 'yesterday'],
-      { exit: 3, message: "'yesterday' is neither an age nor a time", hint: '90d' },
+      { exit: 3, message: "'yesterday' is no time", hint: '7d for seven days ago' },
     ],
-    ['30 February', ['--older-than', '2026-02-30'], { exit: 3, message: 'is neither an age nor a time' }],
+    ['30 February', ['--older-than', '2026-02-30'], { exit: 3, message: "'2026-02-30' is no time" }],
   ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
     await expectRefused(database, [...ALL, ...words], refusal)
   })
