@@ -3,7 +3,7 @@ import type { VdcError } from '../errors.ts'
 import type { Change } from '../registry/dry-run.ts'
 import { Answer } from './answers/answer.ts'
 import type { Column } from './answers/columns.ts'
-import { answerFlags, answerOptions, asksForColumns, asksForJson } from './answers/format.ts'
+import { answerFlags, answerOptions, asksForColumns, jsonAskedFor } from './answers/format.ts'
 import { listKeys, requireKeys, topKeysOf } from './answers/keys.ts'
 import { heedColorFlag } from './color.ts'
 import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
@@ -34,7 +34,7 @@ export abstract class AnsweringCommand extends Command {
   }
 
   override jsonEnabled(): boolean {
-    return asksForJson(this.argv)
+    return jsonAskedFor(this.argv) !== undefined
   }
 
   /** How the command answers, as its flags say; known when these are parsed. */
@@ -161,7 +161,7 @@ export abstract class AnsweringCommand extends Command {
     } catch (error) {
       if (this.#storedId !== undefined) await writeNote(`Stored: ${this.#storedId}`)
       const command = this.id?.replaceAll(':', ' ') ?? ''
-      await reportError(error, { json: this.jsonEnabled(), debug: this.debugging, command })
+      await reportError(error, { json: jsonAskedFor(this.argv), debug: this.debugging, command })
     }
     return result as T
   }

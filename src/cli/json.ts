@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { escapeUnsafe } from './printable.ts'
 
+/** `pretty`, in several lines, or `line`, in one. */
+export type JsonForm = 'pretty' | 'line'
+
 /**
  * Renders a value as JSON for people and scripts; a bigint becomes a number with
  * all of its digits, and characters that could upset a terminal are escaped,
  * which changes nothing of what the JSON says.
- *
- * @param form `pretty`, in several lines, or `line`, in one.
  */
-export function renderJson(value: unknown, form: 'pretty' | 'line' = 'pretty'): string {
+export function renderJson(value: unknown, form: JsonForm = 'pretty'): string {
   let mark: string | undefined
   const text = JSON.stringify(
     value,

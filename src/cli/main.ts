@@ -1,6 +1,6 @@
 import { Config } from '@oclif/core'
 import { isDebugging } from './answering-command.ts'
-import { asksForJson } from './answers/format.ts'
+import { jsonAskedFor } from './answers/format.ts'
 import { heedProcessColorFlag } from './color.ts'
 import { dispatch } from './dispatch.ts'
 import { reportError } from './report-error.ts'
@@ -15,7 +15,7 @@ import { reportError } from './report-error.ts'
 export async function main(argv: readonly string[], root: string): Promise<void> {
   const words = [...argv]
   heedProcessColorFlag(words)
-  const report = (error: unknown) => reportError(error, { json: asksForJson(words), debug: isDebugging(words) })
+  const report = (error: unknown) => reportError(error, { json: jsonAskedFor(words), debug: isDebugging(words) })
   // Every write waits for its own outcome; without a listener a closed pipe would end the process in the middle.
   for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => {})
   process.on('uncaughtException', (error) => void report(error).finally(() => process.exit()))

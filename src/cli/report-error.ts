@@ -1,14 +1,14 @@
 import { Errors } from '@oclif/core'
 import { asVdcError, VdcError } from '../errors.ts'
 import { paint } from './color.ts'
-import { renderJson } from './json.ts'
+import { type JsonForm, renderJson } from './json.ts'
 import { isHoldingAll, writeNote, writeOut } from './output.ts'
 import { printable } from './printable.ts'
 
 /** How errors are told. */
 export interface ReportOptions {
-  /** As JSON on stdout instead of as text on stderr; but not where stdout is kept back, as an error has it dropped. */
-  json: boolean
+  /** In which form as JSON on stdout instead of as text on stderr; but not where stdout is kept back, as an error has it dropped. */
+  json?: JsonForm | undefined
   /** With stack and causes, on stderr. */
   debug: boolean
   /** The words of the command, for the hint of a usage error. */
@@ -28,7 +28,8 @@ export async function reportError(thrown: unknown, options: ReportOptions): Prom
   if (interceptor?.(error)) return
   process.exitCode = error.exit
   if (options.debug && error.code !== 'USAGE') await writeNote(describeStack(error))
-  const answered = options.json && !isHoldingAll() && (await writeOut(`${renderJson(error)}\n`).catch(() => false))
+  const answered =
+    options.json && !isHoldingAll() && (await writeOut(`${renderJson(error, options.json)}\n`).catch(() => false))
   if (!answered) await writeNote(errorText(error))
 }
 

@@ -34,12 +34,11 @@ export async function findStorageByKey(db: Queryable, id: number): Promise<Backu
   return db<BackupStorageRow>('backup_storages').where({ id }).first()
 }
 
-/** All local storages, deleted or not, oldest first. */
-export async function selectAllLocalStorages(
-  db: Queryable,
-  options: { lock?: Lock } = {},
-): Promise<BackupStorageRow[]> {
-  const query = db<BackupStorageRow>('backup_storages').where({ storage_type: 'local' }).orderBy('id')
+/** All storages that are local or whose URI is of a file all the same, deleted or not, oldest first. */
+export async function selectStoragesOfFiles(db: Queryable, options: { lock?: Lock } = {}): Promise<BackupStorageRow[]> {
+  const query = db<BackupStorageRow>('backup_storages')
+    .where((either) => either.where({ storage_type: 'local' }).orWhere('base_uri', 'like', 'file:%'))
+    .orderBy('id')
   return locked(query, options.lock)
 }
 

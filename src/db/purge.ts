@@ -29,11 +29,12 @@ export async function selectDeletedImages(
   return uuids === undefined ? rows : rows.filter((row) => uuids.includes(row.uuid))
 }
 
-/** The same images as they are now, kept from others until the transaction ends; those that are deleted no more are left out. */
-export async function holdDeletedImages(db: Queryable, ids: readonly number[]): Promise<ImageRow[]> {
+/** The same images as they are now, kept from others until the transaction ends; those that weren't deleted before that are left out. */
+export async function holdDeletedImages(db: Queryable, ids: readonly number[], before: string): Promise<ImageRow[]> {
   const query = db<ImageRow>('images')
     .whereIn('id', ids)
     .where((either) => either.whereNotNull('deleted_at').orWhere('state', 'deleted'))
+    .whereRaw('COALESCE(??, ??) < ?', ['deleted_at', 'updated_at', before])
     .orderBy('id')
   return locked(query, 'update')
 }

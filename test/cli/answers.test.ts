@@ -154,12 +154,12 @@ describe('columns', () => {
         '--format',
         'value',
         '-c',
-        'backup_object.uri,backup_object.labels.vdc-manage.virtual-size',
+        'backup_object.uri,backup_object.labels.vdc-manage.virtual-size,labels.toString',
       ],
       { database: own, reject: true },
     )
     await own.remove()
-    expect(stdout).toBe(`file://${path}\t1073741824\n`)
+    expect(stdout).toBe(`file://${path}\t1073741824\t\n`)
     folder.remove()
   })
 
@@ -200,6 +200,8 @@ describe('errors', () => {
       const usage = await vdcManage(['image', 'show', '--bogus', ...flag.split('=')], { database })
       expect(usage).toMatchObject({ code: 2, stderr: '' })
       expect(JSON.parse(usage.stdout).error).toMatchObject({ code: 'USAGE', exit: 2 })
+      // A line each is what readers of ndjson rely on.
+      if (flag.includes('ndjson')) for (const { stdout } of [unknown, usage]) expect(stdout).toMatch(/^.*\n$/)
     },
   )
 
@@ -217,6 +219,8 @@ describe('errors', () => {
         .slice(0, -1)
         .map((line) => JSON.parse(line)),
     ).toMatchObject([{ id: 'a-shpoolxx' }, failure])
+    const some = await vdcManage([...args, '--format', 'ndjson', '-c', 'enabled'], { database })
+    expect(some.stdout).toMatch(/^\{"enabled":true\}\n\{"id":"a-nothere","error":\{.*\}\}\n$/)
     const csv = await vdcManage([...args, '--format', 'csv', '-c', 'id'], { database })
     expect(csv).toMatchObject({
       code: 9,

@@ -16,7 +16,7 @@ export interface Column<T> {
 
 /** What is at a key of a row; a name with dots goes into what is nested. */
 function valueAt(row: object, name: string): unknown {
-  if (name in row) return (row as Record<string, unknown>)[name]
+  if (Object.hasOwn(row, name)) return (row as Record<string, unknown>)[name]
   const dot = name.indexOf('.')
   if (dot === -1) return undefined
   const nested = (row as Record<string, unknown>)[name.slice(0, dot)]

@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core'
 import { VdcError } from '../../errors.ts'
+import type { JsonForm } from '../json.ts'
 import { wordsBefore } from '../words.ts'
 
 /** The forms in which a command can answer. */
@@ -9,8 +10,8 @@ export type Format = (typeof FORMATS)[number]
 
 /** Formats that are written row by row, as the database delivers them. */
 const STREAMED: readonly Format[] = ['ndjson', 'csv', 'value']
-/** Formats in which errors are JSON as well, on stdout. */
-const JSON_FORMATS: readonly string[] = ['json', 'ndjson'] satisfies Format[]
+/** Formats in which errors are JSON as well, on stdout, and its form. */
+const JSON_FORMS: Readonly<Partial<Record<Format, JsonForm>>> = { json: 'pretty', ndjson: 'line' }
 
 /** Flags of every command that answers something. */
 export const answerFlags = {
@@ -84,14 +85,15 @@ export function isStreamed(format: Format): boolean {
   return STREAMED.includes(format)
 }
 
-/** Says whether words ask for JSON, so that errors are to be JSON too; also where they can't be parsed. */
-export function asksForJson(argv: readonly string[]): boolean {
+/** In which form words ask for JSON, so that errors are to be JSON too, also where they can't be parsed; undefined where they don't. */
+export function jsonAskedFor(argv: readonly string[]): JsonForm | undefined {
   const words = wordsBefore(argv, '--')
-  return words.some((word, at) => {
-    if (word === '--json') return true
-    const value = word === '--format' ? words[at + 1] : /^--format=(.*)$/s.exec(word)?.[1]
-    return value !== undefined && JSON_FORMATS.includes(value)
+  const formats = words.map((word, at) => {
+    if (word === '--json') return 'json'
+    return word === '--format' ? words[at + 1] : /^--format=(.*)$/s.exec(word)?.[1]
   })
+  const format = FORMATS.find((name) => JSON_FORMS[name] !== undefined && formats.includes(name))
+  return format && JSON_FORMS[format]
 }
 
 /** Says whether words ask which columns there are. */

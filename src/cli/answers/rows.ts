@@ -30,7 +30,11 @@ export async function rowWriter(format: Format, options: RowOptions): Promise<Ro
   if (format === 'ndjson') {
     const { names, storedId } = options
     return {
-      write: (row) => writeOut(`${renderJson(names === undefined ? row : pick(row, names), 'line')}\n`, storedId),
+      // What failed has other keys.
+      write: (row) => {
+        const told = names === undefined || 'error' in row ? row : pick(row, names)
+        return writeOut(`${renderJson(told, 'line')}\n`, storedId)
+      },
       end: async () => {},
     }
   }

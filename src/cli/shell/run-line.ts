@@ -1,7 +1,7 @@
 import type { Config } from '@oclif/core'
 import { VdcError } from '../../errors.ts'
 import { isDebugging } from '../answering-command.ts'
-import { asksForJson } from '../answers/format.ts'
+import { jsonAskedFor } from '../answers/format.ts'
 import { dispatch, ENDS } from '../dispatch.ts'
 import { interceptErrors, reportError } from '../report-error.ts'
 import type { ScriptLine } from './lines.ts'
@@ -30,7 +30,7 @@ export async function runLine(config: Config, line: ScriptLine, options: LineOpt
     if (ENDS.includes(words[0] as string)) throw new VdcError('USAGE', `Unexpected argument: ${words[1]}`)
     await dispatch([...words], config)
   } catch (error) {
-    await reportError(error, { json: asksForJson(words), debug: isDebugging(words) })
+    await reportError(error, { json: jsonAskedFor(words), debug: isDebugging(words) })
   } finally {
     interceptErrors(undefined)
   }

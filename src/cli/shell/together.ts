@@ -77,7 +77,7 @@ export async function runTogether(
     if (signals.caught !== undefined && !isUncertain) process.exitCode = signals.caught
     else if (error instanceof Undone) process.exitCode = error.exit
     else {
-      await reportError(error, { json: false, debug: debugging.on })
+      await reportError(error, { debug: debugging.on })
       if (script !== undefined && last !== undefined && !isUncertain) await writeNote(failureNote(script, last))
     }
     if (isUncertain) await doubtOutput()

@@ -1,11 +1,11 @@
-import { selectAllLocalStorages } from '../../db/backup-storages.ts'
+import { selectStoragesOfFiles } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
 import type { Lock } from '../../db/locks.ts'
 import type { BackupStorageRow } from '../../db/rows.ts'
 import { realFolder } from '../../disk/local-file.ts'
 import { canonicalId } from '../identifiers.ts'
 
-/** Where a local storage is on this host. */
+/** Where a storage of files is on this host. */
 export interface LocalPlace {
   storage: BackupStorageRow
   /** Canonical id of the storage. */
@@ -18,10 +18,10 @@ export interface LocalPlace {
   why: string
 }
 
-/** Looks where the local storages are, deleted ones too. */
+/** Looks where the storages of files are, deleted ones too, and those of another type that reach the same files. */
 export async function localPlaces(db: Queryable, options: { lock?: Lock } = {}): Promise<LocalPlace[]> {
   const places: LocalPlace[] = []
-  for (const storage of await selectAllLocalStorages(db, options)) {
+  for (const storage of await selectStoragesOfFiles(db, options)) {
     const id = canonicalId('backupStorage', storage.uuid)
     const base = pathOf(storage.base_uri)
     const folder = base === undefined ? { why: 'is no folder of a host' } : await realFolder(folderOf(base))

@@ -44,7 +44,9 @@ export async function* findOrphans(
   const chosen = storageId === undefined ? undefined : await aliveStorage(knex, storageId)
   const places = await localPlaces(knex)
   const isChosen = ({ storage }: LocalPlace) =>
-    storage.deleted_at === null && (chosen === undefined || storage.id === chosen.id)
+    storage.storage_type === 'local' &&
+    storage.deleted_at === null &&
+    (chosen === undefined || storage.id === chosen.id)
   const warn = (text: string) => {
     search.notRead++
     registry.warn(text)

@@ -1,5 +1,5 @@
 import { selectAliveIn, selectObjectsUnder, updateBackupObject } from '../../db/backup-objects.ts'
-import type { Queryable } from '../../db/database.ts'
+import type { Database, Queryable } from '../../db/database.ts'
 import { selectImagesOf } from '../../db/images.ts'
 import { type DeletedSelection, findObjectByKey, selectDeletedLocalObjects } from '../../db/purge.ts'
 import type { BackupObjectRow } from '../../db/rows.ts'
@@ -12,6 +12,7 @@ import { recordChanges } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { byUnit, purgeableImages } from './images.ts'
+import { partsOf } from './parts.ts'
 import type { Purged, PurgeOutcome } from './purge.ts'
 
 /** Objects that are read at once. */
@@ -24,27 +25,37 @@ export async function countFiles(
   objects: DeletedSelection,
 ): Promise<number> {
   const { knex } = registry.database
+  const neededOf = neededBesides(registry, images)
   let count = 0
   for await (const page of pages(registry, objects)) {
-    const needed = await neededBesides(registry, images, page)
+    const needed = await neededOf(knex, page)
     const places = await localPlaces(knex)
     for (const object of page) {
-      if (!needed.has(idOf(object)) && !(await isShared(knex, places, object))) count++
+      if (needed.has(idOf(object))) continue
+      if (!(await isShared(knex, places, object, objects.before, neededOf))) count++
     }
   }
   return count
 }
 
-/** The canonical ids of those of some objects that images need which a purge would leave. */
-async function neededBesides(
-  registry: Registry,
-  images: DeletedSelection,
-  objects: readonly BackupObjectRow[],
-): Promise<Set<string | null>> {
-  const users = await selectImagesOf(registry.database.knex, objects.map(idOf), { deleted: true })
-  const uuids = users.map((image) => image.uuid)
-  const going = await purgeableImages(registry, images, uuids)
-  return new Set(users.filter(({ uuid }) => !going.has(uuid)).map((image) => image.backup_object_id))
+/** The canonical ids of those of some objects that images need. */
+type NeededOf = (db: Queryable, objects: readonly BackupObjectRow[]) => Promise<Set<string | null>>
+
+/** What all images need that are there. */
+const needed: NeededOf = async (db, objects) => {
+  const users = await selectImagesOf(db, objects.map(idOf), { deleted: true })
+  return new Set(users.map((image) => image.backup_object_id))
+}
+
+/** What those images need that a purge of others would leave. */
+function neededBesides(registry: Registry, images: DeletedSelection): NeededOf {
+  return async (db, objects) => {
+    const users = await selectImagesOf(db, objects.map(idOf), { deleted: true })
+    const database = { ...registry.database, knex: db as Database['knex'] }
+    const uuids = users.map((image) => image.uuid)
+    const going = await purgeableImages({ ...registry, database }, images, uuids)
+    return new Set(users.filter(({ uuid }) => !going.has(uuid)).map((image) => image.backup_object_id))
+  }
 }
 
 /**
@@ -64,22 +75,20 @@ export async function* purgeFiles(
 ): AsyncGenerator<Purged> {
   const { knex } = registry.database
   const isDryRun = registry.onChange !== undefined
+  // In a dry run the images that would be gone are there still.
+  const neededOf = isDryRun ? neededBesides(registry, images) : needed
   let linked: Set<string> | undefined
   for await (const page of pages(registry, selection)) {
     // No image can begin to use an object that is deleted, so this needs no lock.
-    const users = isDryRun ? [] : await selectImagesOf(knex, page.map(idOf), { deleted: true })
-    // In a dry run the images that would be gone are there still.
-    const needed = isDryRun
-      ? await neededBesides(registry, images, page)
-      : new Set(users.map((image) => image.backup_object_id))
+    const kept = await neededOf(knex, page)
     for (const object of page) {
-      if (needed.has(idOf(object))) continue
+      if (kept.has(idOf(object))) continue
       linked ??= await filesBehindLinks(registry)
       const links = linked
       // A second try finds the file gone: what the first one removed is told all the same.
       let bytes = 0
       const result = await inTransaction(byUnit(registry.database), async (trx) => {
-        const removed = await purgeFile(trx, object, selection.before, links, isDryRun)
+        const removed = await purgeFile(trx, object, { before: selection.before, links, neededOf, isDryRun })
         if (removed !== undefined && 'bytes' in removed) bytes += removed.bytes
         return removed
       })
@@ -95,26 +104,32 @@ export async function* purgeFiles(
   }
 }
 
+interface PurgeOptions {
+  before: string
+  /** `filesBehindLinks`. */
+  links: ReadonlySet<string>
+  neededOf: NeededOf
+  isDryRun: boolean
+}
+
 /** @returns undefined where the object isn't to be purged any more, or its file is another's too. */
 async function purgeFile(
   trx: Queryable,
   { id }: BackupObjectRow,
-  before: string,
-  linked: ReadonlySet<string>,
-  isDryRun: boolean,
+  { before, links, neededOf, isDryRun }: PurgeOptions,
 ): Promise<{ path: string; bytes: number } | { path: string; why: string } | undefined> {
   // Whoever puts an object into a storage keeps its row as it is: none can be put there while these are locked.
   const places = await localPlaces(trx, { lock: 'update' })
   const object = await findObjectByKey(trx, id, { lock: 'update' })
   if (object === undefined || object.state === 'purged' || !isDeleted(object)) return undefined
-  if ((object.deleted_at ?? object.updated_at) >= before) return undefined
+  if (!isDeletedBefore(object, before)) return undefined
   const place = places.find(({ storage }) => storage.id === object.backup_storage_id)
   if (place === undefined || place.storage.deleted_at !== null) return undefined
   const path = place.storage.base_uri + object.object_key
   if (place.base === undefined) return { path, why: `its storage ${place.id} ${place.why}` }
-  if (await isShared(trx, places, object)) return undefined
+  if (await isShared(trx, places, object, before, neededOf)) return undefined
   const file = await lookForFile(place.base + object.object_key)
-  if (typeof file === 'object' && linked.has(file.real)) return undefined
+  if (typeof file === 'object' && links.has(file.real)) return undefined
   const removal = await removeFileIn(folderOf(place.base), place.base + object.object_key, { isTrial: isDryRun })
   if (typeof removal === 'object' && 'why' in removal) return { path: place.base + object.object_key, why: removal.why }
   const now = sqlTime(new Date())
@@ -124,11 +139,19 @@ async function purgeFile(
   return { path: place.base + object.object_key, bytes: removal === 'gone' ? 0 : removal.removed }
 }
 
-/** Says whether an object that isn't deleted is the same file, through whichever storage. */
-async function isShared(db: Queryable, places: readonly LocalPlace[], object: BackupObjectRow): Promise<boolean> {
+/** Says whether another object is the same file, through whichever storage or folder, and isn't to be purged itself. */
+async function isShared(
+  db: Queryable,
+  places: readonly LocalPlace[],
+  object: BackupObjectRow,
+  before: string,
+  neededOf: NeededOf,
+): Promise<boolean> {
   const own = places.find(({ storage }) => storage.id === object.backup_storage_id)
-  if (own === undefined) return false
+  if (own?.base === undefined) return false
   const paths = [own.base, own.realBase].flatMap((base) => (base === undefined ? [] : [base + object.object_key]))
+  const file = await lookForFile(own.base + object.object_key)
+  if (typeof file === 'object') paths.push(file.real)
   const keys = new Set<string>()
   for (const { base, realBase } of places) {
     for (const start of [base, realBase]) {
@@ -136,12 +159,19 @@ async function isShared(db: Queryable, places: readonly LocalPlace[], object: Ba
     }
   }
   const storages = places.map(({ storage }) => storage.id)
-  const others = await selectObjectsUnder(db, storages, [...keys])
-  return others.some((other) => {
-    if (other.id === object.id || isDeleted(other)) return false
+  const others = (await selectObjectsUnder(db, storages, [...keys])).filter((other) => {
     const place = places.find(({ storage }) => storage.id === other.backup_storage_id)
-    return [place?.base, place?.realBase].some((base) => base !== undefined && paths.includes(base + other.object_key))
+    const starts = [place?.base, place?.realBase]
+    return (
+      other.id !== object.id && starts.some((base) => base !== undefined && paths.includes(base + other.object_key))
+    )
   })
+  if (others.some((other) => !isDeletedBefore(other, before))) return true
+  return others.length > 0 && (await neededOf(db, others)).size > 0
+}
+
+function isDeletedBefore(object: BackupObjectRow, before: string): boolean {
+  return isDeleted(object) && (object.deleted_at ?? object.updated_at) < before
 }
 
 /** The real paths of files that objects which aren't deleted reach in another way than their keys say, as by links. */
@@ -166,13 +196,12 @@ async function filesBehindLinks(registry: Registry): Promise<Set<string>> {
 }
 
 async function* pages(registry: Registry, selection: DeletedSelection): AsyncGenerator<BackupObjectRow[]> {
-  if (selection.uuids?.length === 0) return
-  for (let after = 0; ; ) {
-    const page = await selectDeletedLocalObjects(registry.database.knex, selection, after, PAGE)
-    const last = page.at(-1)
-    if (last === undefined) return
-    yield page
-    after = last.id
+  for (const part of partsOf(selection)) {
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const page: BackupObjectRow[] = await selectDeletedLocalObjects(registry.database.knex, part, after, PAGE)
+      if (page.length > 0) yield page
+      after = page.at(-1)?.id
+    }
   }
 }
 

@@ -18,6 +18,7 @@ import { canonicalId } from '../identifiers.ts'
 import { hasHistory, imageNotFound, isDeleted } from '../image/find.ts'
 import type { Registry } from '../registry.ts'
 import { PROTECTED_LABEL } from '../values.ts'
+import { partsOf } from './parts.ts'
 import type { Purged } from './purge.ts'
 
 /** Images that are purged in one transaction. */
@@ -56,16 +57,21 @@ export async function countImages(registry: Registry, selection: DeletedSelectio
 export async function* purgeRows(registry: Registry, selection: DeletedSelection): AsyncGenerator<Purged> {
   const keepers = await keepersIn(registry)
   for await (const page of pages(registry, selection)) {
-    const gone = await inTransaction(byUnit(registry.database), (trx) => purgePage(trx, page, keepers))
+    const gone = await inTransaction(byUnit(registry.database), (trx) =>
+      purgePage(trx, page, keepers, selection.before),
+    )
     for (const id of gone) yield { id, kind: 'image', path: null, bytes: null }
   }
 }
 
-async function purgePage(trx: Queryable, page: readonly ImageRow[], keepers: Keepers): Promise<string[]> {
-  const images = await holdDeletedImages(
-    trx,
-    page.map((image) => image.id),
-  )
+async function purgePage(
+  trx: Queryable,
+  page: readonly ImageRow[],
+  keepers: Keepers,
+  before: string,
+): Promise<string[]> {
+  const ids = page.map((image) => image.id)
+  const images = await holdDeletedImages(trx, ids, before)
   const kept = await keptOf(trx, images, keepers)
   const gone = new Map(images.filter((image) => !kept.has(image.id)).map((image) => [image.id, idOf(image)]))
   const now = sqlTime(new Date())
@@ -172,11 +178,10 @@ export async function purgeableImages(
   uuids: readonly string[],
 ): Promise<Set<string>> {
   const keepers = await keepersIn(registry)
-  const wanted = chosen === undefined ? uuids : uuids.filter((uuid) => chosen.includes(uuid))
+  const among = chosen && new Set(chosen)
+  const wanted = { before, uuids: uuids.filter((uuid) => among?.has(uuid) ?? true) }
   const going = new Set<string>()
-  for (let start = 0; start < wanted.length; start += BATCH) {
-    const some = { before, uuids: wanted.slice(start, start + BATCH) }
-    const images = await selectDeletedImages(registry.database.knex, some, 0, BATCH)
+  for await (const images of pages(registry, wanted)) {
     const kept = await keptOf(registry.database.knex, images, keepers)
     for (const image of images) if (!kept.has(image.id)) going.add(image.uuid)
   }
@@ -194,13 +199,12 @@ export async function objectsOf(registry: Registry, uuids: readonly string[]): P
 }
 
 async function* pages(registry: Registry, selection: DeletedSelection): AsyncGenerator<ImageRow[]> {
-  if (selection.uuids?.length === 0) return
-  for (let after = 0; ; ) {
-    const page = await selectDeletedImages(registry.database.knex, selection, after, BATCH)
-    if (page.length > 0) yield page
-    const last = page.at(-1)
-    if (last === undefined) return
-    after = last.id
+  for (const part of partsOf(selection)) {
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const page: ImageRow[] = await selectDeletedImages(registry.database.knex, part, after, BATCH)
+      if (page.length > 0) yield page
+      after = page.at(-1)?.id
+    }
   }
 }
 

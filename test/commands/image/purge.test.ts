@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { parseDatabaseUri } from '../../../src/config.ts'
+import { countImages } from '../../../src/registry/purge/images.ts'
+import { openRegistry } from '../../../src/registry/registry.ts'
 import { environment, PROGRAM, type Run, runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
 import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { makeImage, newFolder } from '../../support/images.ts'
@@ -85,9 +88,17 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
       ['--older-than', 'yesterday'],
       { exit: 3, message: "'yesterday' is no time", hint: '7d for seven days ago' },
     ],
-    ['30 February', ['--older-than', '2026-02-30'], { exit: 3, message: "'2026-02-30' is no time" }],
+    ['more weeks than there were', ['--older-than', '999999w'], { exit: 3, message: "'999999w' is no time" }],
+    ['30 February', ['--older-than', '2026-02-30'], { exit: 3, message: 'is no time' }],
   ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
     await expectRefused(database, [...ALL, ...words], refusal)
+  })
+
+  test('takes more ids than the database takes values in a statement', async () => {
+    const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
+    const uuids = [...Array.from({ length: 70_000 }, (_, n) => `none${n}`), 'old', 'alive']
+    expect(await countImages(registry, { before: '2026-01-01 00:00:00', uuids })).toBe(1)
+    await registry.close()
   })
 
   test('needs --yes where nobody can be asked', async () => {
@@ -340,6 +351,64 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     const second = await purge()
     expect(second.files.filter(({ bytes }) => bytes === 100)).toHaveLength(5)
     expect(readdirSync(at('srv/in'))).toEqual([])
+  })
+
+  test('leaves a file that another object reaches by itself, where this one needs a link to its folder', async () => {
+    put('srv/in/file.raw')
+    symlinkSync(at('srv/in'), at('srv/by-link'))
+    await runLines(
+      [objectLine('link', 's', 'by-link/file.raw'), objectLine('file', 's', 'in/file.raw'), 'backupobject del bo-link'],
+      { database },
+    )
+    await longAgo(database)
+    expect(await purge('--dry-run')).toMatchObject({ files: [] })
+    expect(await purge()).toMatchObject({ run: { code: 0 }, files: [] })
+    expect(existsSync(at('srv/in/file.raw'))).toBe(true)
+  })
+
+  test('leaves a file of which another object was deleted of late, or is needed, or lies in a storage of another type', async () => {
+    const ids = ['late', 'forced', 'ifs']
+    for (const id of ids) put('srv', `${id}.raw`)
+    await runLines(
+      [
+        `backupstorage add --uuid bkst-ifs --display-name ifs --base-uri file://${at('srv')}/ --storage-type ifs`,
+        ...ids.map((id) => objectLine(id)),
+        objectLine('late2', 's', 'late.raw'),
+        objectLine('forced2', 's', 'forced.raw'),
+        objectLine('ifs2', 'ifs', 'ifs.raw'),
+        imageLine('user', 'forced2'),
+        'backupobject del bo-late bo-forced bo-ifs',
+        'backupobject del bo-forced2 --force',
+      ],
+      { database },
+    )
+    await longAgo(database)
+    await runLines(['backupobject del bo-late2'], { database })
+    expect(await purge()).toMatchObject({ run: { code: 0 }, files: [] })
+    expect(readdirSync(at('srv')).sort()).toEqual(['forced.raw', 'ifs.raw', 'in', 'late.raw'])
+    // Once nothing keeps them, they go: with the first of two objects, and the other is purged as well.
+    await runLines(['image del wmi-user'], { database })
+    await longAgo(database)
+    const { files } = await purge()
+    expect(files.map(({ id, bytes }) => [id, bytes])).toEqual([
+      ['bo-late', 100],
+      ['bo-forced', 100],
+      ['bo-late2', 0],
+      ['bo-forced2', 0],
+    ])
+  })
+
+  test('takes what was deleted in this very second, where it need not be long ago', async () => {
+    put('srv/now.raw')
+    const lines = [
+      objectLine('now'),
+      imageLine('now', 'now'),
+      'image del wmi-now',
+      'backupobject del bo-now',
+      'image purge wmi-now --files --older-than 0d --yes --format value',
+    ]
+    const printed = await runLines(lines, { database })
+    expect(printed.slice(2)).toEqual(['wmi-now\timage\t\t', `bo-now\tfile\t${at('srv/now.raw')}\t100`])
   })
 
   test('touches nothing outside of the folder, and no link or folder in it', async () => {
