@@ -1,4 +1,5 @@
 import type { Queryable } from './database.ts'
+import { type Lock, locked } from './locks.ts'
 import type { Tables } from './writes.ts'
 
 /** The tables that hold the registry itself. */
@@ -24,6 +25,7 @@ export async function selectRowsByUuid<T extends WithUuid>(
   db: Queryable,
   table: T,
   uuids: readonly string[],
+  options: { lock?: Lock } = {},
 ): Promise<Tables[T][]> {
-  return uuids.length === 0 ? [] : (db(table).whereIn('uuid', uuids).orderBy('id') as never)
+  return uuids.length === 0 ? [] : (locked(db(table).whereIn('uuid', uuids).orderBy('id'), options.lock) as never)
 }

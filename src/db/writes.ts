@@ -61,14 +61,21 @@ export async function insertRow<T extends Table>(db: Queryable, table: T, row: N
   return id as number
 }
 
-/** Inserts rows, many with one statement; where they are noted, one by one, as their ids must be known. */
+/** Inserts rows, many with one statement; where they are noted, one by one, as their ids must be known, and all or none as well. */
 export async function insertRows<T extends Table>(
   db: Queryable,
   table: T,
   rows: readonly NewRow<Tables[T]>[],
 ): Promise<void> {
-  if (notes.has(db)) for (const row of rows) await insertRow(db, table, row)
-  else {
+  const noted = notes.get(db)
+  if (noted !== undefined) {
+    const written: WrittenRow[] = []
+    await db.transaction(async (all) => {
+      noteWrites(all, written)
+      for (const row of rows) await insertRow(all, table, row)
+    })
+    noted.push(...written)
+  } else {
     for (let start = 0; start < rows.length; start += INSERTED) {
       await db(table as string).insert(rows.slice(start, start + INSERTED))
     }

@@ -126,7 +126,9 @@ async function takenIds({ db }: Importing, type: ThingType, things: readonly Thi
 /** The integer ids of the storages that objects lie in, by their canonical ids; of two with one id the one that isn't deleted. */
 async function storageKeys({ db }: Importing, things: readonly Thing[]): Promise<Map<string, number>> {
   const ids = things.flatMap(({ record }) => (record as RegistryRecord<'backup_object'>).backup_storage_id ?? [])
-  const rows: BackupStorageRow[] = await selectRowsByUuid(db, 'backup_storages', [...new Set(ids.map(uuidOf))])
+  const uuids = [...new Set(ids.map(uuidOf))]
+  // A purge of files must not miss that another object of one comes.
+  const rows: BackupStorageRow[] = await selectRowsByUuid(db, 'backup_storages', uuids, { lock: 'share' })
   const keys = new Map<string, number>()
   for (const deleted of [true, false]) {
     for (const row of rows) {

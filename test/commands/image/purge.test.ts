@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, t
 import { parseDatabaseUri } from '../../../src/config.ts'
 import { countImages } from '../../../src/registry/purge/images.ts'
 import { openRegistry } from '../../../src/registry/registry.ts'
+import { importRegistry } from '../../../src/registry/transfer/import.ts'
 import { environment, PROGRAM, type Run, runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
 import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { makeImage, newFolder } from '../../support/images.ts'
@@ -551,6 +552,34 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
     const run = await purging
     expect(run).toMatchObject({ code: 0, stderr: '' })
     expect(run.stdout).not.toContain('first.qcow2')
+    expect(existsSync(path)).toBe(true)
+  })
+
+  test('stays where an import comes first', async () => {
+    const path = await makeImage(join(folder.path, 'import.qcow2'))
+    const id = (await add(path)).stdout.trim()
+    const { backup_object_id: object } = await vdcManageJson(['image', 'show', id], { database })
+    const { stdout } = await vdcManage(['registry', 'export'], { database })
+    await runLines([`image del ${id}`, `backupobject del ${object}`], { database })
+    await longAgo(database)
+    const anew = stdout
+      .split('\n')
+      .filter(
+        (line) => line.includes('"type":"registry"') || [id, object].some((own) => line.includes(`"uuid":"${own}"`)),
+      )
+      .map((line) => `${line.replaceAll(id, 'wmi-import').replaceAll(object, 'bo-import')}\n`)
+    const counts = { account: 0, backup_storage: 0, backup_object: 1, image: 1, label: 0 }
+    let purging: Promise<Run> | undefined
+    async function* lines() {
+      yield Buffer.from(anew.join(''))
+      purging = vdcManage([...ALL, '--files'], { database })
+      await untilBlocked()
+      yield Buffer.from(JSON.stringify({ type: 'end', counts }))
+    }
+    const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
+    expect(await importRegistry(registry, lines())).toMatchObject({ backup_object: { added: 1 }, image: { added: 1 } })
+    await registry.close()
+    expect(await purging).toMatchObject({ code: 0 })
     expect(existsSync(path)).toBe(true)
   })
 

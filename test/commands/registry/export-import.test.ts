@@ -335,12 +335,15 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     const os = lines.find(({ name }) => name === 'os')
     const input = [
       lines[0],
+      { ...os, name: 'new' },
       { ...os, name: 'OS' },
-      { type: 'end', counts: { account: 0, backup_storage: 0, backup_object: 0, image: 0, label: 1 } },
+      { type: 'end', counts: { account: 0, backup_storage: 0, backup_object: 0, image: 0, label: 2 } },
     ]
       .map((line) => JSON.stringify(line))
       .join('\n')
+    const dry = await vdcManage(['registry', 'import', '--dry-run'], { database, input })
     const run = await importInto(database, input)
+    if (engine === 'mariadb') expect(dry.stderr).toBe(run.stderr)
     if (engine === 'mariadb')
       expect(run).toMatchObject({ code: 5, stderr: expect.stringContaining('Conflict: wmi-child: label:OS') })
     else expect(run.code).toBe(0)
