@@ -217,6 +217,10 @@ describe('errors', () => {
         .slice(0, -1)
         .map((line) => JSON.parse(line)),
     ).toMatchObject([{ id: 'a-shpoolxx' }, failure])
+    // Whichever columns are asked for, a failure must not look like an answer.
+    const columns = await vdcManage([...args, '--format', 'ndjson', '-c', 'id'], { database })
+    const [shown, failed] = columns.stdout.trimEnd().split('\n')
+    expect([shown, JSON.parse(failed ?? '')]).toMatchObject(['{"id":"a-shpoolxx"}', failure])
     const csv = await vdcManage([...args, '--format', 'csv', '-c', 'id'], { database })
     expect(csv).toMatchObject({
       code: 9,

@@ -1,7 +1,7 @@
 import { renderJson } from '../json.ts'
 import { writeOut } from '../output.ts'
 import { printable } from '../printable.ts'
-import { pick, plainCells } from './columns.ts'
+import { pickOrFailure, plainCells } from './columns.ts'
 import type { Format } from './format.ts'
 
 /** Writes rows one by one, as they come. */
@@ -30,7 +30,7 @@ export async function rowWriter(format: Format, options: RowOptions): Promise<Ro
   if (format === 'ndjson') {
     const { names, storedId } = options
     return {
-      write: (row) => writeOut(`${renderJson(names === undefined ? row : pick(row, names), 'line')}\n`, storedId),
+      write: (row) => writeOut(`${renderJson(pickOrFailure(row, names), 'line')}\n`, storedId),
       end: async () => {},
     }
   }
