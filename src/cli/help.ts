@@ -7,19 +7,42 @@ import { writeOut } from './output.ts'
 
 type CommandWithExits = Command.Loadable & { exits?: number[] }
 
+/** What stands in the help before a flag that has no short form, where others have one. */
+const NO_SHORT_FORM = ' '.repeat('-n, '.length)
+
+/**
+ * A flag of which oclif's usage tells nothing false: it would show what excludes
+ * several others as a choice of one of them all, and what needs another as what
+ * goes only with it, such as `--account-id` only with `--owned`.
+ */
+function withoutFalseGroups<T extends Command.Flag.Cached>(flag: T): T {
+  const { dependsOn: _, exclusive, ...rest } = flag
+  return { ...rest, ...(exclusive?.length === 1 && { exclusive }) } as T
+}
+
 /** oclif's help of a command, with its exit codes; the manual is made of it as well. */
 export class CommandHelpWithExits extends CommandHelp {
   /** The usage names what is the command's own; how it answers stands below. */
   protected override defaultUsage(): string {
     const { flags } = this.command
     this.command.flags = Object.fromEntries(
-      Object.entries(flags).filter(([, { helpGroup }]) => helpGroup === undefined),
+      Object.entries(flags)
+        .filter(([, { helpGroup }]) => helpGroup === undefined)
+        .map(([name, flag]) => [name, withoutFalseGroups(flag)]),
     )
     try {
       return super.defaultUsage()
     } finally {
       this.command.flags = flags
     }
+  }
+
+  /** oclif trims a list, and so moves a first flag without a short form out of line. */
+  override section(...[header, body]: Parameters<CommandHelp['section']>): string {
+    const text = super.section(header, body)
+    const first = Array.isArray(body) ? body[0] : undefined
+    const isMoved = Array.isArray(first) && stripVTControlCharacters(first[0] ?? '').startsWith(NO_SHORT_FORM)
+    return isMoved ? text.replace(/\n {2}(?! )/, `\n  ${NO_SHORT_FORM}`) : text
   }
 
   protected override sections(): ReturnType<CommandHelp['sections']> {

@@ -2,7 +2,7 @@ import type { ErrorJson } from '../../errors.ts'
 import { boldOn } from '../color.ts'
 import { outputClosed, writeNote, writeOut } from '../output.ts'
 import { printable } from '../printable.ts'
-import { type Column, columnsNamed, pick } from './columns.ts'
+import { type Column, columnsNamed, pickOrFailure } from './columns.ts'
 import { renderFields } from './fields.ts'
 import { type AnswerOptions, type Format, isStreamed } from './format.ts'
 import type { RowWriter } from './rows.ts'
@@ -168,8 +168,7 @@ export class Answer {
   }
 
   #picked(row: object): object {
-    // What failed has other keys.
-    return this.#options.columns === undefined || 'error' in row ? row : pick(row, this.#options.columns)
+    return pickOrFailure(row, this.#options.columns)
   }
 
   get #now(): Date | undefined {

@@ -45,7 +45,18 @@ export function plainCells(row: object, names: readonly string[]): string[] {
   return names.map((name) => plainCell(valueAt(row, name)))
 }
 
-/** A row with some of its keys only, in this order. */
-export function pick(row: object, names: readonly string[]): Record<string, unknown> {
+/**
+ * A row with some of its keys only, in this order, or with all.
+ *
+ * @param names undefined for all; what failed keeps all of them too, as it has
+ *   others, and its error would be told nowhere else.
+ */
+export function pickOrFailure(row: object, names: readonly string[] | undefined): object {
+  if (names === undefined || isFailure(row)) return row
   return Object.fromEntries(names.map((name) => [name, valueAt(row, name) ?? null]))
+}
+
+/** Says whether that is what became of one of several things that failed; a file's report has an error beside the rest. */
+function isFailure(row: object): boolean {
+  return 'error' in row && Object.keys(row).every((key) => key === 'id' || key === 'error')
 }

@@ -1,7 +1,7 @@
 import { renderJson } from '../json.ts'
 import { writeOut } from '../output.ts'
 import { printable } from '../printable.ts'
-import { pick, plainCells } from './columns.ts'
+import { pickOrFailure, plainCells } from './columns.ts'
 import type { Format } from './format.ts'
 
 /** Writes rows one by one, as they come. */
@@ -30,11 +30,7 @@ export async function rowWriter(format: Format, options: RowOptions): Promise<Ro
   if (format === 'ndjson') {
     const { names, storedId } = options
     return {
-      // What failed has other keys.
-      write: (row) => {
-        const told = names === undefined || 'error' in row ? row : pick(row, names)
-        return writeOut(`${renderJson(told, 'line')}\n`, storedId)
-      },
+      write: (row) => writeOut(`${renderJson(pickOrFailure(row, names), 'line')}\n`, storedId),
       end: async () => {},
     }
   }

@@ -58,6 +58,19 @@ export async function existingStorage(
   throw storageNotFound(uuid)
 }
 
+/**
+ * Finds the storage that an operator named to be looked into.
+ *
+ * @param storageId with or without prefix.
+ * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND, also when it is deleted.
+ */
+export async function aliveStorage(db: Queryable, storageId: string): Promise<BackupStorageRow> {
+  const uuid = parseId('backupStorage', storageId)
+  const storage = await findAliveStorage(db, uuid)
+  if (storage === undefined) throw storageNotFound(uuid)
+  return storage
+}
+
 /** The error for a storage that isn't there. */
 export function storageNotFound(uuid: string): VdcError {
   return new VdcError('STORAGE_NOT_FOUND', `There is no backup storage ${canonicalId('backupStorage', uuid)}`, {

@@ -4,7 +4,7 @@ import { selectImagesOf } from '../../db/images.ts'
 import type { BackupObjectRow } from '../../db/rows.ts'
 import { isWithin, lookForFile } from '../../disk/local-file.ts'
 import { type FoundFile, sizeOfFile, walkFiles } from '../../disk/walk-files.ts'
-import { requireStorage } from '../backup-storage/find.ts'
+import { aliveStorage } from '../backup-storage/find.ts'
 import { folderOf, type LocalPlace, localPlaces } from '../backup-storage/local-places.ts'
 import { canonicalId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
@@ -33,7 +33,7 @@ export interface OrphanSearch {
  *
  * @param storageId only this storage, with or without prefix.
  * @param search told how it ended.
- * @throws VdcError VALUE_REFUSED.
+ * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND.
  */
 export async function* findOrphans(
   registry: Registry,
@@ -41,7 +41,7 @@ export async function* findOrphans(
   search: OrphanSearch,
 ): AsyncGenerator<Orphan> {
   const { knex, interruption } = registry.database
-  const chosen = storageId === undefined ? undefined : await requireStorage(knex, storageId)
+  const chosen = storageId === undefined ? undefined : await aliveStorage(knex, storageId)
   const places = await localPlaces(knex)
   const isChosen = ({ storage }: LocalPlace) =>
     storage.storage_type === 'local' &&

@@ -43,7 +43,7 @@ describe('without a database', () => {
   test.each([
     ['', 'words', 'image\tMachine images'],
     ['image', 'words', 'image\tMachine images'],
-    ['image ', 'words', 'list\tList the images, newest last'],
+    ['image ', 'words', 'list\tList the images, newest last or in another order'],
     ['image add ', 'words', 'local\tRegister a disk image that boots from a local copy, and print its id'],
     ['image list --o', 'words', '--owned\tOnly what the account owns, in whatever state'],
     ['image list --al', 'words', '--all\tShow deleted images too'],

@@ -87,10 +87,10 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
 
   const refused: [name: string, words: string[], refusal: Refusal][] = [
-    ['no word', [], { exit: 2, message: 'Missing argument: LABEL' }],
-    ['a word that is none', ['lucid'], { exit: 3, message: "'lucid' is no change of a label", hint: 'name=value' }],
+    ['no word', [], { exit: 2, message: 'No label is named', hint: 'name=value' }],
+    ['a word that is none', ['lucid'], { exit: 2, message: 'No label is named', hint: 'name=value' }],
     ['an empty name', ['=x'], { exit: 3, message: 'The name of a label must not be empty' }],
-    ['a name alone', ['-'], { exit: 3, message: 'The name of a label must not be empty' }],
+    ['ids on stdin alone', ['-'], { exit: 2, message: 'No label is named', hint: 'name=value' }],
     ['a long name', [`${'n'.repeat(256)}=x`], { exit: 3, message: 'must not be longer than 255' }],
     ['an escape code', ['a=\u001b[1m'], { exit: 3, message: 'The label a must not hold control characters' }],
     [

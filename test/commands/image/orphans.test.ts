@@ -143,7 +143,7 @@ describe.each(ENGINES)('image orphans on %s', (engine) => {
     expect(run).toMatchObject({ code: 0, stdout: '5\n', stderr: '' })
     const { stdout } = await vdcManage(['image', 'orphans'], { database })
     expect(stdout).toMatch(/^unknown_file +bkst-outer +13 B +\S+\/stray.raw +-$/m)
-    expect(stdout).toMatch(/^missing_file +bo-lost +- +\S+\/lost.raw +wmi-one,wmi-two$/m)
+    expect(stdout).toMatch(/^missing_file +bo-lost +- +\S+\/lost.raw +wmi-one, wmi-two$/m)
     expect(stdout).toContain('esc\\u001b[2J.raw')
   })
 
@@ -165,7 +165,7 @@ describe.each(ENGINES)('image orphans on %s', (engine) => {
 
   test('refuses an unknown storage, and says of one elsewhere that it is no folder', async () => {
     await expectRefused(database, ['image', 'orphans', '--storage-id', 'bkst-nope'], {
-      exit: 3,
+      exit: 4,
       message: 'There is no backup storage bkst-nope',
     })
     const run = await vdcManage(['image', 'orphans', '--storage-id', 'bkst-dav'], { database })
