@@ -56,7 +56,7 @@ export function pickOrFailure(row: object, names: readonly string[] | undefined)
   return Object.fromEntries(names.map((name) => [name, valueAt(row, name) ?? null]))
 }
 
-/** Says whether that is what became of one of several things that failed; a file's report has an error beside the rest. */
+/** Says whether that is what became of something that failed, alone or of several; a file's report has an error beside the rest. */
 function isFailure(row: object): boolean {
-  return 'error' in row && Object.keys(row).every((key) => key === 'id' || key === 'error')
+  return 'error' in row && Object.keys(row).every((key) => ['id', 'conflicts', 'error'].includes(key))
 }

@@ -37,7 +37,8 @@ export default class RegistryImport extends BaseCommand {
       if (!this.jsonEnabled() || this.isDryRun) for (const conflict of conflicts) await this.note(lineOf(conflict))
       if (this.isDryRun) throw error
       await this.noteError(error)
-      return { conflicts, ...error.toJSON() }
+      // As cells it would be a row of nothing.
+      return ['csv', 'value'].includes(this.answer.format) ? undefined : { conflicts, ...error.toJSON() }
     }
     if (!this.isDryRun) await this.note(sentenceOf(outcome))
     return outcome

@@ -190,6 +190,9 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       conflicts: [{ id: 'a-one', fields: ['description'] }, {}, {}, {}, {}],
       error: { code: 'IMPORT_CONFLICT', exit: 5 },
     })
+    // Columns of what an import did leave no error out, and cells have no row for it.
+    expect(await importInto(database, input, ['--json', '-c', 'image'])).toEqual(json)
+    expect(await importInto(database, input, ['--format', 'csv'])).toEqual(run)
     expect(await allRows(database)).toEqual(before)
   })
 
