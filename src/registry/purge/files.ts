@@ -77,6 +77,7 @@ export async function* purgeFiles(
   const isDryRun = registry.onChange !== undefined
   // In a dry run the images that would be gone are there still.
   const neededOf = isDryRun ? neededBesides(registry, images) : needed
+  const told = new Set<string>()
   let linked: Set<string> | undefined
   for await (const page of pages(registry, selection)) {
     // No image can begin to use an object that is deleted, so this needs no lock.
@@ -97,7 +98,11 @@ export async function* purgeFiles(
         outcome.notRemoved++
         registry.warn(`The file ${result.path} of ${idOf(object)} stays: ${result.why}`)
       } else {
-        registry.onChange?.({ action: 'remove', path: result.path })
+        // One that is gone is not removed, and one that two objects lie at is so once.
+        if (result.wasThere && !told.has(result.path)) {
+          registry.onChange?.({ action: 'remove', path: result.path })
+          told.add(result.path)
+        }
         yield { id: idOf(object), kind: 'file', path: result.path, bytes }
       }
     }
@@ -117,7 +122,7 @@ async function purgeFile(
   trx: Queryable,
   { id }: BackupObjectRow,
   { before, links, neededOf, isDryRun }: PurgeOptions,
-): Promise<{ path: string; bytes: number } | { path: string; why: string } | undefined> {
+): Promise<{ path: string; bytes: number; wasThere: boolean } | { path: string; why: string } | undefined> {
   // Whoever puts an object into a storage keeps its row as it is: none can be put there while these are locked.
   const places = await localPlaces(trx, { lock: 'update' })
   const object = await findObjectByKey(trx, id, { lock: 'update' })
@@ -136,7 +141,8 @@ async function purgeFile(
   const changes = { state: 'purged', purged_at: now, updated_at: now }
   await updateBackupObject(trx, object.id, changes)
   await recordChanges(trx, idOf(object), changes, now)
-  return { path: place.base + object.object_key, bytes: removal === 'gone' ? 0 : removal.removed }
+  const wasThere = removal !== 'gone'
+  return { path: place.base + object.object_key, bytes: wasThere ? removal.removed : 0, wasThere }
 }
 
 /** Says whether another object is the same file, through whichever storage or folder, and isn't to be purged itself. */

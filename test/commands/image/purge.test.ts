@@ -296,6 +296,10 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     const asked = await vdcManage(['image', 'purge', '--files'], { database })
     expect(asked.stderr).toContain('Remove 1 image and 2 files for good?')
     const before = await allRows(database)
+    const dry = await vdcManageJson(['image', 'purge', '--files', '--dry-run', '-c', 'action,path'], { database })
+    expect(dry.filter(({ action }: { action: string }) => action === 'remove')).toEqual([
+      { action: 'remove', path: at('srv/gone.raw') },
+    ])
     const table = await vdcManage([...ALL, '--files'], { database })
     expect(table).toMatchObject({ code: 0, stderr: '' })
     expect(table.stdout).toMatch(new RegExp(`^bo-gone +file +100 B +${at('srv/gone.raw')}$`, 'm'))

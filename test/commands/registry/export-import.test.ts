@@ -383,10 +383,11 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       const running = start()
       await sleep(moment)
       running.kill(signal)
-      const { exitCode } = await running
+      const { exitCode, signal: ended } = await running
       if (exitCode === 0) break
-      if (signal === 'SIGTERM') expect(exitCode).toBe(143)
-      if (signal === 'SIGINT') expect(exitCode).toBe(130)
+      // Where it is only being loaded, the signal itself ends it.
+      if (signal === 'SIGTERM') expect([143, 'SIGTERM']).toContain(exitCode ?? ended)
+      if (signal === 'SIGINT') expect([130, 'SIGINT']).toContain(exitCode ?? ended)
       expect(await allRows(target)).toEqual(before)
     }
     expect((await start()).exitCode).toBe(0)
