@@ -123,7 +123,8 @@ export abstract class AnsweringCommand extends Command {
     const shown = this.#changes.filter((change) => !isHidden(change))
     const hidden = this.#changes.length - shown.length
     await this.answer.list(Promise.resolve(shown.map(toldChange)), CHANGE_COLUMNS)
-    await writeNote(`Nothing is written${hidden > 0 ? `, nor ${hidden} rows of history` : ''}: this is a dry run`)
+    const history = hidden === 0 ? '' : `, nor ${hidden} row${hidden === 1 ? '' : 's'} of history`
+    await writeNote(`Nothing is written${history}: this is a dry run`)
   }
 
   /** Of what results the answer is (`RESULTS`). */

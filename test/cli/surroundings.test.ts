@@ -113,7 +113,8 @@ test('without a terminal nothing is asked for, and nothing is coloured or cut', 
   const run = await shell('setsid -w vdc-manage image list --sort name --limit 3', { database, env: { COLUMNS: '40' } })
   expect(run).toMatchObject({ code: 0, stderr: '' })
   expect(run.stdout.split('\n')[0]).toMatch(/^ID +NAME +ACCOUNT +ARCH +FORMAT +SIZE +STATE +VISIBILITY +CREATED$/)
-  const purge = await shell('setsid -w vdc-manage image purge </dev/null', { database })
+  await shell(`vdc-manage image del "$(${add()})"`, { database })
+  const purge = await shell('setsid -w vdc-manage image purge --older-than 0s </dev/null', { database })
   expect(purge).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('--yes') })
 })
 

@@ -38,7 +38,7 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
       { protected: true, labels: { [LABEL]: since } },
       { protected: false, labels: {} },
     ])
-    expect((await vdcManage(['image', 'show', 'wmi-a'], { database })).stdout).toMatch(/^protected: +true$/m)
+    expect((await vdcManage(['image', 'show', 'wmi-a'], { database })).stdout).toMatch(/^protected: +yes$/m)
     const [listed] = await vdcManageJson(['image', 'list'], { database })
     expect(listed).not.toHaveProperty('protected')
 

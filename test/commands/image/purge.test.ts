@@ -213,6 +213,11 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     expect((await vdcManage([...ALL, '--older-than', '2026-01-02'], { database })).stdout).toContain('wmi-y')
   })
 
+  test('what was deleted in this very second is older than 0d', async () => {
+    const lines = [imageLine('z'), 'image del wmi-z', 'image purge wmi-z --older-than 0d --yes']
+    expect((await runLines(lines, { database })).join('\n')).toMatch(/^wmi-z +image/m)
+  })
+
   test('killed at any moment, an image is there whole or not at all', { timeout: 120_000 }, async () => {
     const target = await newDatabase(engine)
     const ids = Array.from({ length: 1500 }, (_, n) => `k${n}`)
