@@ -18,7 +18,7 @@ const FEW = { accounts: 200, images: 1500, backup_objects: 1500, backup_storages
 /** A database of our migrations on each engine, and one as Wakame-vdc makes it: utf8 of three bytes. */
 const KINDS = [...ENGINES, 'wakame'] as const
 /** Another one each time; a failure names it, and here it can be put in its place. */
-const SEED = Math.floor(Math.random() * 2 ** 32)
+const SEED = Number(process.env.FINDING_SEED ?? Math.floor(Math.random() * 2 ** 32))
 const ROUNDS = { images: 120, backup_objects: 50, backup_storages: 30, accounts: 30 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what is generated fits the list that it is for
