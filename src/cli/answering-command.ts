@@ -132,6 +132,25 @@ export abstract class AnsweringCommand extends Command {
     return this.ctor.id
   }
 
+  /** Of what results the answer is with these flags, whatever their values. */
+  #resultOf(given: object): string {
+    const flags = given as { 'dry-run'?: unknown; count?: unknown }
+    return flags['dry-run'] ? 'dry run' : flags.count ? 'count' : this.resultId(given)
+  }
+
+  /** Says whether the columns are asked for and not their contents, which goes without arguments. */
+  get #asksForColumns(): boolean {
+    return 'columns' in (this.ctor.baseFlags ?? {}) && asksForColumns(this.argv)
+  }
+
+  /** Lists the columns that there are with the flags among the words, whatever else these lack. */
+  async #listColumns(): Promise<void> {
+    const isGiven = ([name, { char }]: [string, { char?: string }]) =>
+      this.argv.some((word) => word === `--${name}` || word.startsWith(`--${name}=`) || word === `-${char}`)
+    const given = Object.entries(this.ctor.flags).filter(isGiven)
+    await listKeys(this.#resultOf(Object.fromEntries(given)))
+  }
+
   /** Parses the words, and so knows how to answer. */
   protected override async parse<
     F extends Record<string, unknown>,
@@ -140,9 +159,8 @@ export abstract class AnsweringCommand extends Command {
   >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
     const parsed = await super.parse(options, argv)
     const wanted = answerOptions(parsed.flags)
-    const isCounting = (parsed.flags as { count?: boolean }).count === true
     this.isDryRun = (parsed.flags as { 'dry-run'?: boolean })['dry-run'] === true
-    const result = this.isDryRun ? 'dry run' : isCounting ? 'count' : this.resultId(parsed.flags)
+    const result = this.#resultOf(parsed.flags)
     if (wanted.columns !== undefined) await requireKeys(result, wanted.columns)
     this.#answer = new Answer(wanted, () => topKeysOf(result))
     return parsed
@@ -155,7 +173,7 @@ export abstract class AnsweringCommand extends Command {
     heedColorFlag(this.argv)
     try {
       await this.init()
-      result = asksForColumns(this.argv) ? await listKeys(this.resultId({})) : await this.run()
+      result = this.#asksForColumns ? await this.#listColumns() : await this.run()
       if (this.isDryRun) await this.#tellChanges()
       else if (result !== undefined && this.#answer?.isAskedFor && !this.#answer.isBegun)
         await this.printThing(result as object)

@@ -177,6 +177,18 @@ describe('columns', () => {
   })
 
   test.each([
+    [['image', 'del', '-n'], 0, /^action\ntable\nid\n/],
+    [['image', 'list', '--count'], 0, /^count\n$/],
+    [['image', 'history', 'wmi-x', '--at', '2026-11-24'], 0, /^id\ndisplay_name\n/],
+    [['registry', 'export'], 2, /^$/],
+  ])('help of %j lists those that it answers with', async (words, code, stdout) => {
+    expect(await vdcManage([...words, '-c', 'help'], { database })).toMatchObject({
+      code,
+      stdout: expect.stringMatching(stdout),
+    })
+  })
+
+  test.each([
     [['-c', 'id,bogus'], 3, 'There is no column bogus'],
     [['-c', 'id,,node_id'], 3, 'must be names'],
     [['--format', 'xml'], 3, 'must be one of: table, json, ndjson, csv, yaml, value'],
