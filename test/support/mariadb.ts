@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,11 +37,15 @@ export async function startServer(options: string[] = []): Promise<PrivateServer
   chmodSync(folder, 0o755)
   const data = join(folder, 'data')
   const socket = join(folder, 'mysqld.sock')
+  // A server that starts removes what it takes for left over in its temporary folder, also what is another's.
+  const temporary = `--tmpdir=${join(folder, 'tmp')}`
+  mkdirSync(join(folder, 'tmp'))
   const port = await freePort()
   const user = process.getuid?.() === 0 ? ['--user=root'] : []
   const install = [
     '--no-defaults',
     `--datadir=${data}`,
+    temporary,
     '--auth-root-authentication-method=normal',
     '--skip-test-db',
     ...user,
@@ -57,6 +61,7 @@ export async function startServer(options: string[] = []): Promise<PrivateServer
       const args = [
         '--no-defaults',
         `--datadir=${data}`,
+        temporary,
         `--socket=${socket}`,
         `--port=${port}`,
         '--bind-address=127.0.0.1',
