@@ -12,8 +12,9 @@ import { sharedRegistry } from './shared-registry.ts'
  */
 export async function confirmed(question: string, options: { yes: boolean }): Promise<void> {
   if (options.yes) return
-  if (!process.stdin.isTTY || !process.stderr.isTTY || sharedRegistry() !== undefined) {
-    throw new VdcError('USAGE', `'${question}?' needs --yes where nobody can be asked`)
+  const isShell = sharedRegistry() !== undefined
+  if (isShell || !process.stdin.isTTY || !process.stderr.isTTY) {
+    throw new VdcError('USAGE', `'${question}?' needs --yes ${isShell ? 'in the shell' : 'where nobody can be asked'}`)
   }
   const answer = await ask(`${question}? [y/N] `)
   if (!/^y(es)?$/i.test(answer.trim())) throw new VdcError('INTERRUPTED', 'Nothing was done')

@@ -95,7 +95,7 @@ async function usageError(error: ParseError, command: string | undefined): Promi
   if (message.startsWith('Missing') && names !== '') return usage(`Missing argument: ${names}`)
   if (message.startsWith('Unexpected argument')) return usage(`Unexpected argument: ${names}`)
   if (message.startsWith('Nonexistent flag')) {
-    const unknown = error.flags ?? []
+    const unknown = [...new Set(error.flags ?? [])]
     return usage(`Unknown option: ${unknown.join(', ')}`, await optionsMeant(unknown, error))
   }
   const exclusive = /^(--[\w-]+)=\S+ cannot also be provided when using (--[\w-]+)/.exec(message)
@@ -116,8 +116,17 @@ async function optionsMeant(unknown: readonly string[], { parse }: ParseError): 
     hidden ? [] : [name, ...aliases, ...(allowNo ? [`no-${name}`] : [])],
   )
   const names = unknown.map((word) => word.replace(/^-+|=.*$/gs, '').replaceAll('_', '-'))
-  const near = await Promise.all(names.map((name) => (name.length > 1 ? nearestOf(name, known) : undefined)))
+  const near = await Promise.all(names.map((name) => (name.length > 1 ? nearestOption(name, known) : undefined)))
   return didYouMean(near.map((name) => name && `--${name}`))
+}
+
+/** The nearest option: rather no opposite, else the only one that has one word before it, as `display-name` has for `name`. */
+async function nearestOption(typed: string, known: readonly string[]): Promise<string | undefined> {
+  const { nearest } = await import('./nearest.ts')
+  const isNegative = (name: string) => name.startsWith('no-')
+  const alike = known.filter((name) => isNegative(name) === isNegative(typed))
+  const longer = alike.filter((name) => name.replace(/^[^-]+-/, '') === typed)
+  return nearest(typed, alike) ?? nearest(typed, known) ?? (longer.length === 1 ? longer[0] : undefined)
 }
 
 async function nearestOf(typed: string, known: readonly string[]): Promise<string | undefined> {

@@ -44,6 +44,9 @@ const OPTIONS: [typed: string, slip: string, meant: string | undefined][] = [
     '--is-pubic, --no-is-cachable',
     '--is-public and --no-is-cacheable',
   ],
+  ['image modify wmi-x --no-public', '--no-public', '--no-is-public'],
+  ['image modify wmi-x --name x', '--name', '--display-name'],
+  ['image modify wmi-x --tag a --tag b', '--tag', undefined],
   ['image list --colour', '--colour', undefined],
   ['image list -z', '-z', undefined],
 ]

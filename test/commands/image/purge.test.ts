@@ -109,6 +109,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     expect(run.stderr).toContain("Error: 'Remove 3 images for good?' needs --yes where nobody can be asked\n")
     const script = await vdcManage(['-e'], { database, input: 'image purge\n' })
     expect(script).toMatchObject({ code: 2, stdout: '' })
+    expect(script.stderr).toContain('needs --yes in the shell\n')
     expect(await allRows(database)).toEqual(before)
   })
 
