@@ -342,6 +342,9 @@ describe('ids on stdin', () => {
         stderr: 'There are no ids on stdin: nothing is done\n',
       })
     }
+    expect((await shell('vdc-manage image verify - </dev/null', { database })).stderr).toContain(
+      'There are no ids on stdin: nothing is checked\n',
+    )
   })
 
   test('where stdin is the script of a shell, or taken twice, it is refused', async () => {

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import type { DeletedSelection } from '../../db/purge.ts'
+import { sqlTime } from '../../db/time.ts'
 import { VdcError } from '../../errors.ts'
 import { parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
@@ -11,6 +12,9 @@ import { countImages, objectsOf, purgeRows, requirePurgeable } from './images.ts
 
 /** What is purged without being asked for longer ago. */
 export const DEFAULT_AGE = '90d'
+
+/** Times are rounded up to whole seconds. */
+const SECOND = 1000
 
 const purgeRequest = z.object({
   ids: z.optional(z.array(z.string())),
@@ -49,6 +53,15 @@ export interface PurgeOutcome {
 export async function planPurge(registry: Registry, request: PurgeRequest): Promise<PurgePlan> {
   const valid = validate(purgeRequest, request)
   const before = parseBoundary(valid.older_than, new Date())
+  if (before > sqlTime(new Date(Date.now() + SECOND))) {
+    throw new VdcError(
+      'VALUE_REFUSED',
+      `older_than ${valid.older_than} is in the future: everything that is deleted would go`,
+      {
+        hint: '0d means that, and is taken',
+      },
+    )
+  }
   if (valid.files && registry.database.commits === 'outer') {
     throw new VdcError('USAGE', 'The removal of files can not be undone with what else is committed together', {
       hint: 'Purge by itself: vdc-manage image purge --files',

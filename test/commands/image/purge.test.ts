@@ -90,6 +90,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
       { exit: 3, message: "'yesterday' is no time", hint: '7d for seven days ago' },
     ],
     ['more weeks than there were', ['--older-than', '999999w'], { exit: 3, message: "'999999w' is no time" }],
+    ['a time to come', ['--older-than', '2199-01-01'], { exit: 3, message: 'is in the future', hint: '0d' }],
     ['30 February', ['--older-than', '2026-02-30'], { exit: 3, message: 'is no time' }],
   ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
     await expectRefused(database, [...ALL, ...words], refusal)
