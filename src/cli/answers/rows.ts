@@ -22,8 +22,8 @@ interface RowOptions {
 /**
  * A writer of rows in a format of lines.
  *
- * @param options.names keys of the rows; undefined for those of the first row.
- * @param options.keys told where there is no row, for the header.
+ * @param options.names keys of the rows; undefined for all that there are.
+ * @param options.keys tells those, where there is a schema of the rows; without one the first row does.
  * @param options.storedId of what is stored, where that is what the rows tell.
  */
 export async function rowWriter(format: Format, options: RowOptions): Promise<RowWriter> {
@@ -37,7 +37,7 @@ export async function rowWriter(format: Format, options: RowOptions): Promise<Ro
   return cellWriter(format === 'csv' ? await csvLine() : valueLine, options, format === 'csv')
 }
 
-/** A writer of cells, which have the names of the first row's keys where none are given. */
+/** A writer of cells, under a header where the format has one. */
 function cellWriter(
   line: (cells: string[]) => string,
   { names: given, keys, header, storedId }: RowOptions,
