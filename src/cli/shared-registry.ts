@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Config } from '@oclif/core'
 import { Interruption } from '../interruption.ts'
 import type { DryRunOptions, Registry } from '../registry/registry.ts'
@@ -55,6 +56,16 @@ export class SharedRegistry {
   /** The registry as the commands are to see it. */
   async get(): Promise<Registry> {
     return this.#instead ?? (await this.open())
+  }
+
+  /** The registry for somebody who only looks, as one who presses Tab: undefined where an SQLite file would have to be made for it. */
+  async getIfMade(): Promise<Registry | undefined> {
+    if (this.#opening === undefined) {
+      const { loadDatabaseSettings } = await import('../config.ts')
+      const settings = loadDatabaseSettings(process.env, this.#config.dataDir)
+      if (settings.engine === 'sqlite' && !existsSync(settings.path)) return undefined
+    }
+    return this.get()
   }
 
   /** The registry itself. */

@@ -57,7 +57,8 @@ async function fittingWords(config: Config, shared: SharedRegistry, before: stri
 
 async function idsFor(shared: SharedRegistry, kind: Kind, typed: string): Promise<Candidate[]> {
   const { suggestIds } = await import('../../registry/suggest-ids.ts')
-  return (await suggestIds(await shared.get(), kind, typed)).map(({ id }) => ({ value: id }))
+  const registry = await shared.getIfMade()
+  return registry === undefined ? [] : (await suggestIds(registry, kind, typed)).map(({ id }) => ({ value: id }))
 }
 
 /** Files whose paths begin so; of `--option=path` the option stays in front. */

@@ -4,6 +4,7 @@ import { writeNote } from '../output.ts'
 import type { SharedRegistry } from '../shared-registry.ts'
 import { completeLine } from './completion.ts'
 import { ShellHistory } from './history.ts'
+import { keysOf } from './keys.ts'
 import { LineJoiner } from './lines.ts'
 import { type LineOptions, runLine } from './run-line.ts'
 import { PARTLY_DONE } from './script.ts'
@@ -33,8 +34,9 @@ export async function runInteractively(
   let goesOn = false
   // A reader of stdout wants the answers alone.
   const screen = process.stdout.isTTY ? process.stdout : process.stderr
+  const keys = keysOf(process.stdin)
   const terminal = createInterface({
-    input: process.stdin,
+    input: keys,
     output: screen,
     prompt: PROMPT,
     terminal: process.env.TERM !== 'dumb',
@@ -104,6 +106,8 @@ export async function runInteractively(
     if (isAtPrompt) screen.write('\n')
   } finally {
     terminal.close()
+    process.stdin.unpipe(keys)
+    process.stdin.pause()
   }
   return exit
 }

@@ -217,6 +217,7 @@ describe('completion with Tab', () => {
   test('several that fit are shown with a second Tab', async () => {
     const terminal = await prompted('vdc-manage', { database: own })
     await terminal.type('image show wmi-tab')
+    await terminal.untilLine(`${PROMPT}image show wmi-tab`)
     await terminal.press('Tab', 'Tab')
     await terminal.until(/^wmi-tabone +wmi-tabtwo\nvdc-manage>> image show wmi-tab$/m)
     await terminal.press('C-u')
@@ -226,6 +227,30 @@ describe('completion with Tab', () => {
     const shown = await terminal.until(/history[\s\S]*vdc-manage>> image$/)
     for (const name of ['add', 'del', 'features', 'history', 'label', 'list', 'modify', 'show'])
       expect(shown).toMatch(new RegExp(`\\b${name}\\b`))
+  })
+
+  test('Tabs that come at once, as over a slow line, are each a Tab', async () => {
+    const terminal = await prompted('vdc-manage', { database: own })
+    await terminal.type('image show wmi-t\t\t')
+    await terminal.until(/^wmi-tabone +wmi-tabtwo\nvdc-manage>> image show wmi-tab$/m)
+    await terminal.press('C-u')
+    await terminal.clear()
+    await terminal.type('image show wmi-another wmi-t\t\t\t\t')
+    await terminal.until(/^wmi-tabone +wmi-tabtwo\nvdc-manage>> image show wmi-another wmi-tab$/m)
+    await terminal.type('two')
+    await terminal.untilLine(`${PROMPT}image show wmi-another wmi-tabtwo`)
+  })
+
+  test('Tab makes no embedded registry, and says nothing of it', async () => {
+    const terminal = await prompted('unset VDC_MANAGE_DATABASE_URI; vdc-manage', { database: own })
+    await terminal.type('image show wmi')
+    await terminal.press('Tab')
+    await sleep(300)
+    await terminal.type('-one')
+    await terminal.untilLine(`${PROMPT}image show wmi-one`)
+    expect(await terminal.screen()).not.toMatch(/embedded/)
+    await terminal.press('C-u', 'C-d')
+    await terminal.until(/exit code 0/)
   })
 
   test('what was completed runs, and a file with an odd name is the one that is meant', async () => {
