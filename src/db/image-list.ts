@@ -1,28 +1,10 @@
 import type { Knex } from 'knex'
-import { type Database, streamRows } from './database.ts'
+import type { Database } from './database.ts'
 import { canonical, exact, sameText } from './exact.ts'
-import {
-  findPosition,
-  number,
-  type OrderBy,
-  type OrderColumn,
-  type Ordered,
-  type Page,
-  type Position,
-  text,
-  time,
-  whereOnPage,
-} from './order.ts'
+import { countRows, type Listing, listing } from './listing.ts'
+import { number, type OrderColumn, text, time } from './order.ts'
 import type { ImageRow, Int64 } from './rows.ts'
-import {
-  countRows,
-  LIVING_IMAGES,
-  LIVING_OBJECTS,
-  type Selection,
-  shownState,
-  whereOneOf,
-  whereSelected,
-} from './selection.ts'
+import { LIVING_IMAGES, LIVING_OBJECTS, type Selection, shownState, whereOneOf, whereSelected } from './selection.ts'
 import { type ChecksumChoice, type LabelChoice, whereChecksum, whereLabelled } from './with-label.ts'
 
 /** Which images a list holds. Ids are canonical, checksums hex in lower case. */
@@ -76,53 +58,33 @@ const COLUMNS = {
   created_at: time('i.created_at'),
   updated_at: time('i.updated_at'),
   deleted_at: time('i.deleted_at'),
-} satisfies Readonly<Record<string, OrderColumn>>
-const ORDERED: Ordered<ImageOrderKey> = { alias: 'i', columns: COLUMNS }
-
-/** What images can be ordered by. */
-export type ImageOrderKey = keyof typeof COLUMNS
-export const IMAGE_ORDER_KEYS = Object.keys(COLUMNS) as ImageOrderKey[]
+}
 
 /**
- * Streams a list of images as the database delivers them; without an order, oldest first.
+ * The list of images.
  *
  * @param virtualSizeLabel name of the label of a backup object that holds the virtual size.
  */
-export async function* streamImages(
-  database: Database,
-  selection: ImageSelection,
-  page: Page<ImageOrderKey>,
-  virtualSizeLabel: string,
-): AsyncGenerator<ImageListRow> {
-  const query = imagesWithObjects(database, virtualSizeLabel).select(
-    'i.*',
-    'o.size',
-    'o.allocation_size',
-    'o.checksum',
-    's.uuid as storage_uuid',
-    'v.string_value as virtual_size',
-  )
-  whereChosen(database, query, selection)
-  whereOnPage(database, query, ORDERED, page)
-  yield* streamRows<ImageListRow>(database, query)
-}
-
-/** How many images a selection holds. */
-export async function countImageRows(database: Database, selection: ImageSelection): Promise<number> {
-  const query = database.knex('images as i')
-  if (selection.storageKeys !== undefined || selection.checksums !== undefined) joinObject(database, query)
-  whereChosen(database, query, selection)
-  return countRows(query)
-}
-
-/** Where an order places an image, chosen or not; undefined where there is none with exactly this uuid. */
-export async function findImagePosition(
-  database: Database,
-  order: readonly OrderBy<ImageOrderKey>[],
-  uuid: string,
-  virtualSizeLabel: string,
-): Promise<Position | undefined> {
-  return findPosition(database, imagesWithObjects(database, virtualSizeLabel), ORDERED, order, uuid)
+export function imageListing(virtualSizeLabel: string): Listing<ImageListRow, ImageSelection, keyof typeof COLUMNS> {
+  return listing({
+    alias: 'i',
+    columns: COLUMNS,
+    read: [
+      'i.*',
+      'o.size',
+      'o.allocation_size',
+      'o.checksum',
+      's.uuid as storage_uuid',
+      'v.string_value as virtual_size',
+    ],
+    rows: (database) => imagesWithObjects(database, virtualSizeLabel),
+    counted(database, { storageKeys, checksums }) {
+      const query = database.knex('images as i')
+      if (storageKeys !== undefined || checksums !== undefined) joinObject(database, query)
+      return query
+    },
+    choose: whereChosen,
+  })
 }
 
 /**

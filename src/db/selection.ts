@@ -85,12 +85,6 @@ export async function isValueInUse(
   return (await query.first('id')) !== undefined
 }
 
-/** How many rows a query finds. */
-export async function countRows(query: Knex.QueryBuilder): Promise<number> {
-  const row: { n: number } | undefined = await query.count({ n: '*' }).first()
-  return Number(row?.n)
-}
-
 function whereLife(database: Database, query: Knex.QueryBuilder, { alias, deletedStates }: Living, life: Life): void {
   if (life === 'all') return
   const deletedAt = `${alias}.deleted_at`

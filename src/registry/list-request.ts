@@ -1,10 +1,12 @@
 import * as z from 'zod/mini'
-import type { OrderBy, Page, Position } from '../db/order.ts'
+import type { Listing } from '../db/listing.ts'
+import type { OrderBy, Page } from '../db/order.ts'
 import { isValueInUse, type Life, type Selection } from '../db/selection.ts'
 import type { ChecksumChoice } from '../db/with-label.ts'
 import { VdcError } from '../errors.ts'
 import { checksum } from './checksum.ts'
 import { parseGlob } from './glob.ts'
+import { type Kind, parseId } from './identifiers.ts'
 import type { Registry } from './registry.ts'
 import { parseBoundary } from './times.ts'
 import { validate } from './validate.ts'
@@ -26,7 +28,7 @@ export const choice = {
 }
 
 /** How every list is ordered, and which part of it is wanted. */
-export const page = {
+const page = z.object({
   /** `key` or `key:desc`, several with commas between. */
   sort: z.optional(z.string()),
   limit: z.optional(
@@ -37,7 +39,9 @@ export const page = {
   ),
   /** Go on behind the one with this id, which need not be in the list. */
   after: z.optional(z.string()),
-}
+})
+/** The same, as it is asked for. */
+export type PageRequest = z.input<typeof page>
 
 /** Values of which one must be there. */
 export const anyOf = z.optional(z.array(z.string()))
@@ -67,21 +71,32 @@ export function patternOf(option: string, pattern: string | undefined) {
   return pattern === undefined ? undefined : parseGlob(option, pattern)
 }
 
+/** A list that a request reads: its rows, and the one of them that an id names. */
+export interface Listed<K extends string> {
+  listing: Pick<Listing<never, never, K>, 'positionOf'>
+  kind: Kind
+  notFound: (uuid: string) => VdcError | Promise<VdcError>
+  /** What it can be ordered by, by each name that is taken for it (`sortKeys`). */
+  keys: ReadonlyMap<string, K>
+}
+
 /**
- * Reads what `page` says.
+ * Reads in which order a list is wanted, and which part of it.
  *
- * @param keys what the list can be ordered by, by each name that is taken for it.
- * @param find places the row with the id that is to be gone on behind.
- * @throws VdcError VALUE_REFUSED, and what `find` throws.
+ * @throws VdcError VALUE_REFUSED, and what `notFound` makes where `after` names nothing.
  */
 export async function pageOf<K extends string>(
-  request: z.output<z.ZodMiniObject<typeof page>>,
-  keys: ReadonlyMap<string, K>,
-  find: (order: readonly OrderBy<K>[], id: string) => Promise<Position>,
+  registry: Registry,
+  { listing, kind, notFound, keys }: Listed<K>,
+  request: PageRequest,
 ): Promise<Page<K>> {
-  const order = request.sort === undefined ? [] : request.sort.split(',').map((word) => parseKey(word, keys))
-  const after = request.after === undefined ? undefined : await find(order, request.after)
-  return { order, after, limit: request.limit }
+  const { sort, limit, after } = validate(page, request)
+  const order = sort === undefined ? [] : sort.split(',').map((word) => parseKey(word, keys))
+  if (after === undefined) return { order, limit }
+  const uuid = parseId(kind, after)
+  const position = await listing.positionOf(registry.database, order, uuid)
+  if (position === undefined) throw await notFound(uuid)
+  return { order, after: position, limit }
 }
 
 /** The names of what a list can be ordered by: those of the columns, and short ones for some. */

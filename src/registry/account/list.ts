@@ -1,14 +1,5 @@
 import * as z from 'zod/mini'
-import {
-  ACCOUNT_ORDER_KEYS,
-  type AccountOrderKey,
-  type AccountSelection,
-  countAccountRows,
-  findAccountPosition,
-  streamAccounts,
-} from '../../db/account-list.ts'
-import type { Page } from '../../db/order.ts'
-import { parseId } from '../identifiers.ts'
+import { ACCOUNTS, type AccountSelection } from '../../db/account-list.ts'
 import * as list from '../list-request.ts'
 import type { Registry } from '../registry.ts'
 import { validate } from '../validate.ts'
@@ -21,19 +12,18 @@ const choice = z.object({
   description: z.optional(z.string()),
   enabled: z.optional(z.boolean()),
 })
-const pageRequest = z.object(list.page)
 
 /** Which accounts to list. */
 export type AccountChoice = z.input<typeof choice>
 /** Which accounts to list, in which order, and which part of that. */
-export type AccountListRequest = AccountChoice & z.input<typeof pageRequest>
+export type AccountListRequest = AccountChoice & list.PageRequest
 
-/** What a list of accounts can be sorted by. */
-const SORT_KEYS = list.sortKeys(ACCOUNT_ORDER_KEYS, {
-  created: 'created_at',
-  updated: 'updated_at',
-  deleted: 'deleted_at',
-})
+const LISTED = {
+  listing: ACCOUNTS,
+  kind: 'account',
+  notFound: accountNotFound,
+  keys: list.sortKeys(ACCOUNTS.keys, { created: 'created_at', updated: 'updated_at', deleted: 'deleted_at' }),
+} as const
 
 /**
  * Lists the accounts as the database delivers them, without another order oldest first.
@@ -42,8 +32,8 @@ const SORT_KEYS = list.sortKeys(ACCOUNT_ORDER_KEYS, {
  */
 export async function* listAccounts(registry: Registry, request: AccountListRequest): AsyncGenerator<Account> {
   const selection = chosenAccounts(request)
-  const page = await accountPage(registry, request)
-  for await (const row of streamAccounts(registry.database, selection, page)) yield presentAccount(row)
+  const page = await list.pageOf(registry, LISTED, request)
+  for await (const row of ACCOUNTS.stream(registry.database, selection, page)) yield presentAccount(row)
 }
 
 /**
@@ -52,20 +42,11 @@ export async function* listAccounts(registry: Registry, request: AccountListRequ
  * @throws VdcError VALUE_REFUSED.
  */
 export async function countAccounts(registry: Registry, request: AccountChoice): Promise<number> {
-  return countAccountRows(registry.database, chosenAccounts(request))
+  return ACCOUNTS.count(registry.database, chosenAccounts(request))
 }
 
 function chosenAccounts(request: AccountChoice): AccountSelection {
   const given = validate(choice, request)
   const matching = { description: list.patternOf('description', given.description) }
   return { ...list.selectionOf(given), matching, isEnabled: given.enabled }
-}
-
-async function accountPage(registry: Registry, request: AccountListRequest): Promise<Page<AccountOrderKey>> {
-  return list.pageOf(validate(pageRequest, request), SORT_KEYS, async (order, id) => {
-    const uuid = parseId('account', id)
-    const position = await findAccountPosition(registry.database, order, uuid)
-    if (position === undefined) throw accountNotFound(uuid)
-    return position
-  })
 }

@@ -1,18 +1,9 @@
 import * as z from 'zod/mini'
-import {
-  countObjectRows,
-  findObjectPosition,
-  OBJECT_ORDER_KEYS,
-  type ObjectListRow,
-  type ObjectOrderKey,
-  type ObjectSelection,
-  streamBackupObjects,
-} from '../../db/backup-object-list.ts'
-import type { Page } from '../../db/order.ts'
+import { OBJECTS, type ObjectListRow, type ObjectSelection } from '../../db/backup-object-list.ts'
 import { LIVING_OBJECTS } from '../../db/selection.ts'
 import { isoTime } from '../../db/time.ts'
 import { storageKeysOf } from '../backup-storage/find.ts'
-import { canonicalId, parseId } from '../identifiers.ts'
+import { canonicalId } from '../identifiers.ts'
 import { exactInteger } from '../int64.ts'
 import * as list from '../list-request.ts'
 import type { Registry } from '../registry.ts'
@@ -37,21 +28,24 @@ const choice = z.object({
   storage_id: list.anyOf,
   checksum: list.anyOf,
 })
-const pageRequest = z.object(list.page)
 
 /** Which objects to list. */
 export type ObjectChoice = z.input<typeof choice>
 /** Which objects to list, in which order, and which part of that. */
-export type ObjectListRequest = ObjectChoice & z.input<typeof pageRequest>
+export type ObjectListRequest = ObjectChoice & list.PageRequest
 
-/** What a list of objects can be sorted by. */
-const SORT_KEYS = list.sortKeys(OBJECT_ORDER_KEYS, {
-  name: 'display_name',
-  account: 'account_id',
-  created: 'created_at',
-  updated: 'updated_at',
-  deleted: 'deleted_at',
-})
+const LISTED = {
+  listing: OBJECTS,
+  kind: 'backupObject',
+  notFound: objectNotFound,
+  keys: list.sortKeys(OBJECTS.keys, {
+    name: 'display_name',
+    account: 'account_id',
+    created: 'created_at',
+    updated: 'updated_at',
+    deleted: 'deleted_at',
+  }),
+} as const
 
 /**
  * Lists the objects as the database delivers them, without another order oldest first.
@@ -61,8 +55,8 @@ const SORT_KEYS = list.sortKeys(OBJECT_ORDER_KEYS, {
  */
 export async function* listObjects(registry: Registry, request: ObjectListRequest): AsyncGenerator<ObjectSummary> {
   const selection = await chosenObjects(registry, request)
-  const page = await objectPage(registry, request)
-  for await (const row of streamBackupObjects(registry.database, selection, page)) yield summary(row)
+  const page = await list.pageOf(registry, LISTED, request)
+  for await (const row of OBJECTS.stream(registry.database, selection, page)) yield summary(row)
 }
 
 /**
@@ -71,7 +65,7 @@ export async function* listObjects(registry: Registry, request: ObjectListReques
  * @throws VdcError VALUE_REFUSED, ACCOUNT_NOT_FOUND, STORAGE_NOT_FOUND.
  */
 export async function countObjects(registry: Registry, request: ObjectChoice): Promise<number> {
-  return countObjectRows(registry.database, await chosenObjects(registry, request))
+  return OBJECTS.count(registry.database, await chosenObjects(registry, request))
 }
 
 async function chosenObjects(registry: Registry, request: ObjectChoice): Promise<ObjectSelection> {
@@ -94,15 +88,6 @@ async function chosenObjects(registry: Registry, request: ObjectChoice): Promise
     storageKeys: await storageKeysOf(registry.database.knex, given.storage_id),
     checksums,
   }
-}
-
-async function objectPage(registry: Registry, request: ObjectListRequest): Promise<Page<ObjectOrderKey>> {
-  return list.pageOf(validate(pageRequest, request), SORT_KEYS, async (order, id) => {
-    const uuid = parseId('backupObject', id)
-    const position = await findObjectPosition(registry.database, order, uuid)
-    if (position === undefined) throw objectNotFound(uuid)
-    return position
-  })
 }
 
 function summary(row: ObjectListRow): ObjectSummary {

@@ -1,4 +1,4 @@
-import { streamStorages } from '../../db/backup-storage-list.ts'
+import { STORAGES } from '../../db/backup-storage-list.ts'
 import { schemaStatus } from '../../db/migrate.ts'
 import type { ServerFacts, TableFacts } from '../../db/server.ts'
 import { canonicalId } from '../identifiers.ts'
@@ -77,7 +77,7 @@ export async function checkSchema({ database }: Registry): Promise<Outcome> {
 export async function* checkStorages({
   database,
 }: Registry): AsyncGenerator<[id: string, check: () => Promise<Outcome>]> {
-  for await (const storage of streamStorages(database, { life: 'alive' }, { order: [] })) {
+  for await (const storage of STORAGES.stream(database, { life: 'alive' }, { order: [] })) {
     if (storage.storage_type !== 'local') continue
     const { base_uri: uri, node_id: agent } = storage
     yield [canonicalId('backupStorage', storage.uuid), () => checkStorage(uri, agent)]

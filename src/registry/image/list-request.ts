@@ -1,8 +1,7 @@
 import * as z from 'zod/mini'
 import { findAccount } from '../../db/accounts.ts'
-import { findImagePosition, IMAGE_ORDER_KEYS, type ImageOrderKey, type ImageSelection } from '../../db/image-list.ts'
+import { type ImageSelection, imageListing } from '../../db/image-list.ts'
 import { findImage, ownsImages } from '../../db/images.ts'
-import type { Page } from '../../db/order.ts'
 import { isValueInUse, LIVING_IMAGES } from '../../db/selection.ts'
 import { accountNotFound } from '../account/find.ts'
 import { storageKeysOf } from '../backup-storage/find.ts'
@@ -36,12 +35,11 @@ const choice = z.object({
   storage_id: list.anyOf,
   checksum: list.anyOf,
 })
-const pageRequest = z.object(list.page)
 
 /** Which images to list. */
 export type ImageChoice = z.input<typeof choice>
 /** Which images to list, in which order, and which part of that. */
-export type ImageListRequest = ImageChoice & z.input<typeof pageRequest>
+export type ImageListRequest = ImageChoice & list.PageRequest
 
 /** A request as the database takes it. */
 export interface ChosenImages {
@@ -50,8 +48,10 @@ export interface ChosenImages {
   accountId: string | undefined
 }
 
-/** What a list of images can be sorted by. */
-const SORT_KEYS = list.sortKeys(IMAGE_ORDER_KEYS, {
+/** The list of images, with sizes by the label that vdc-manage sets. */
+export const IMAGES = imageListing(VIRTUAL_SIZE_LABEL)
+
+const SORT_KEYS = list.sortKeys(IMAGES.keys, {
   name: 'display_name',
   account: 'account_id',
   size: 'virtual_size',
@@ -109,13 +109,9 @@ export async function chosenImages(registry: Registry, request: ImageChoice): Pr
  *
  * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND.
  */
-export async function imagePage(registry: Registry, request: ImageListRequest): Promise<Page<ImageOrderKey>> {
-  return list.pageOf(validate(pageRequest, request), SORT_KEYS, async (order, id) => {
-    const uuid = parseId('image', id)
-    const position = await findImagePosition(registry.database, order, uuid, VIRTUAL_SIZE_LABEL)
-    if (position === undefined) throw await imageNotFound(registry.database.knex, uuid)
-    return position
-  })
+export function imagePage(registry: Registry, request: ImageListRequest) {
+  const notFound = (uuid: string) => imageNotFound(registry.database.knex, uuid)
+  return list.pageOf(registry, { listing: IMAGES, kind: 'image', notFound, keys: SORT_KEYS }, request)
 }
 
 /** @returns the canonical id. Wakame-vdc lets accounts own images before it has a row for them. */

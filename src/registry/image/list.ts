@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import { countImageRows, type ImageListRow, streamImages } from '../../db/image-list.ts'
+import type { ImageListRow } from '../../db/image-list.ts'
 import { isoTime } from '../../db/time.ts'
 import { canonicalId } from '../identifiers.ts'
 import { exactInteger } from '../int64.ts'
@@ -7,7 +7,7 @@ import type { Registry } from '../registry.ts'
 import type { imageSummary } from '../results/image.ts'
 import { VIRTUAL_SIZE_LABEL } from '../values.ts'
 import { isDeleted } from './find.ts'
-import { chosenImages, type ImageChoice, type ImageListRequest, imagePage } from './list-request.ts'
+import { chosenImages, IMAGES, type ImageChoice, type ImageListRequest, imagePage } from './list-request.ts'
 import { accessOf, visibilityOf } from './usability.ts'
 import { virtualSizeOf } from './virtual-size.ts'
 import { readYamlColumns } from './yaml-columns.ts'
@@ -26,7 +26,7 @@ export async function* listImages(registry: Registry, request: ImageListRequest)
   const chosen = await chosenImages(registry, request)
   const page = await imagePage(registry, request)
   if (chosen === undefined) return
-  for await (const row of streamImages(registry.database, chosen.selection, page, VIRTUAL_SIZE_LABEL)) {
+  for await (const row of IMAGES.stream(registry.database, chosen.selection, page)) {
     await readYamlColumns(registry, row)
     yield present(row, chosen.accountId)
   }
@@ -39,7 +39,7 @@ export async function* listImages(registry: Registry, request: ImageListRequest)
  */
 export async function countImages(registry: Registry, request: ImageChoice): Promise<number> {
   const chosen = await chosenImages(registry, request)
-  return chosen === undefined ? 0 : countImageRows(registry.database, chosen.selection)
+  return chosen === undefined ? 0 : IMAGES.count(registry.database, chosen.selection)
 }
 
 function present(row: ImageListRow, accountId: string | undefined): ImageSummary {
