@@ -1,3 +1,4 @@
+import type { Life } from '../db/selection.ts'
 import { selectUuidsStartingWith } from '../db/uuids.ts'
 import { canonicalId, isUuid, type Kind, prefixOf } from './identifiers.ts'
 import type { Registry } from './registry.ts'
@@ -19,15 +20,16 @@ export interface SuggestedId {
 }
 
 /**
- * The ids of things that aren't deleted and begin with what was typed so far,
- * for completion. Of very many it is some, but what they have in common at
- * their start all of them have.
+ * The ids of things that begin with what was typed so far, for completion. Of
+ * very many it is some, but what they have in common at their start all of them have.
+ *
+ * @param life those that aren't deleted, or those that are.
  */
-export async function suggestIds(registry: Registry, kind: Kind, typed: string): Promise<SuggestedId[]> {
+export async function suggestIds(registry: Registry, kind: Kind, life: Life, typed: string): Promise<SuggestedId[]> {
   const prefix = prefixOf(kind)
   const start = typed.startsWith(prefix) ? typed.slice(prefix.length) : ''
   if (start === '' && !prefix.startsWith(typed)) return []
-  const found = await selectUuidsStartingWith(registry.database.knex, TABLES[kind], start, LIMIT)
+  const found = await selectUuidsStartingWith(registry.database, TABLES[kind], life, start, LIMIT)
   // No command takes others, and bash inserts them as they are: they could be commands themselves.
   return found.filter(({ uuid }) => isUuid(uuid)).map(({ uuid, name }) => ({ id: canonicalId(kind, uuid), name }))
 }

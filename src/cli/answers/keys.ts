@@ -10,9 +10,14 @@ export async function listKeys(command: string): Promise<void> {
   await writeOut(lines.join(''))
 }
 
+/** The keys of what a command answers, those of nested ones with dots; without the names of labels. */
+export async function namesOf(command: string): Promise<string[]> {
+  return (await keysOf(command)).map(({ name }) => name)
+}
+
 /** The keys of what a command answers, without those of nested ones. */
 export async function topKeysOf(command: string): Promise<string[]> {
-  return (await keysOf(command)).map(({ name }) => name).filter((name) => !name.includes('.'))
+  return (await namesOf(command)).filter((name) => !name.includes('.'))
 }
 
 /**

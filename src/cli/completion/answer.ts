@@ -39,7 +39,7 @@ export async function answerCompletion(argv: readonly string[], root: string): P
 
 async function answerTo(shell: string, typed: readonly string[], root: string): Promise<string> {
   const { before, word, cut } = shell === 'bash' ? fromLine(typed) : fromWords(typed)
-  const ids: FindIds = (kind, start) => findIds(kind, start).catch(() => [])
+  const ids: FindIds = (...wanted) => findIds(...wanted).catch(() => [])
   const { words, files } = await candidatesFor(readCommands(root), ids, before, word)
   const lines = words.map(({ value, about }) => {
     const text = printable(value).slice(cut)
@@ -80,7 +80,7 @@ function readCommands(root: string): Commands {
   }
 }
 
-const findIds: FindIds = async (kind, typed) => {
+const findIds: FindIds = async (...wanted) => {
   const [{ loadDatabaseSettings }, { openRegistryToRead }, { suggestIds }] = await Promise.all([
     import('../../config.ts'),
     import('../../registry/registry.ts'),
@@ -90,7 +90,7 @@ const findIds: FindIds = async (kind, typed) => {
   if (registry === undefined) return []
   const loaded = performance.now()
   const patience = Math.max(END - loaded, LEAST * loaded)
-  const found = await Promise.race([suggestIds(registry, kind, typed), sleep(patience, [])])
+  const found = await Promise.race([suggestIds(registry, ...wanted), sleep(patience, [])])
   // A server writes to its log who left without a goodbye; one that is slow is left all the same.
   if (found.length > 0) await Promise.race([registry.close(), sleep(GOODBYE)])
   return found.map(({ id, name }): Candidate => ({ value: id, about: name ?? undefined }))

@@ -1,9 +1,10 @@
 import type { Command } from '@oclif/core'
 import type { Kind } from '../../registry/identifiers.ts'
+import { knownValues } from './known-values.ts'
 
 /*
  * What a word may be completed to, for the shell of the program and for those
- * of the system. It knows the commands by their manifest, and loads nothing.
+ * of the system. It knows the commands by their manifest, and loads next to nothing.
  */
 
 /** What runs where no command is named. */
@@ -24,6 +25,10 @@ const KIND_OF_VALUE: Readonly<Record<string, Kind>> = {
 }
 /** Commands that make what their option --uuid names, so that no known id fits. */
 const NEW_ID = 'uuid'
+/** Commands for what is deleted. */
+const OF_DELETED = ['image:undelete', 'image:purge']
+/** Options of which a word holds several names. */
+const LISTS = ['columns', 'sort']
 /** What the path of a file is called, as an option's value in the help or as an argument. */
 const FILES = ['PATH', 'FILE', 'FOLDER', 'path', 'out', 'file', 'folder']
 
@@ -49,7 +54,7 @@ export interface Commands {
 }
 
 /** Looks up the ids of a kind of thing that begin with what is typed. */
-export type FindIds = (kind: Kind, typed: string) => Promise<Candidate[]>
+export type FindIds = (kind: Kind, life: 'alive' | 'deleted', typed: string) => Promise<Candidate[]>
 
 /**
  * Says what a word may be completed to: commands, options, their values and ids.
@@ -172,18 +177,20 @@ async function valuesOf(
   typed: string,
 ): Promise<Candidates> {
   if (option.type !== 'option') return NOTHING
-  if (option.options !== undefined) return words(listed(option.options, option.delimiter, typed))
+  const values = option.options ?? (await knownValues(command.id, option.name))
+  const delimiter = LISTS.includes(option.name) ? ',' : option.delimiter
+  if (values !== undefined) return words(listed(values, delimiter, typed))
   const helpValue = String(option.helpValue)
   if (FILES.includes(helpValue)) return { words: [], files: true }
   const kind = KIND_OF_VALUE[helpValue]
   if (kind === undefined || (option.name === NEW_ID && command.id.includes('add'))) return NOTHING
-  return words(await findIds(kind, typed))
+  return words(await findIds(kind, 'alive', typed))
 }
 
-/** The values that an option takes; where it takes several in one word, those that go on after the ones typed. */
+/** The values that an option takes; where it takes several in one word, those that go on after the ones typed, which may have a direction. */
 function listed(options: readonly string[], delimiter: string | undefined, typed: string): Candidate[] {
   const start = delimiter === undefined ? '' : typed.slice(0, typed.lastIndexOf(delimiter) + 1)
-  const before = delimiter === undefined ? [] : start.split(delimiter)
+  const before = delimiter === undefined ? [] : start.split(delimiter).map((word) => word.replace(/:(asc|desc)$/, ''))
   return options.filter((option) => !before.includes(option)).map((option) => ({ value: start + option }))
 }
 
@@ -211,11 +218,11 @@ async function argumentsOf(
   if (FILES.includes(argument.name)) {
     // An id may stand there too; but whoever types nothing yet wants to see files.
     const takesId = command.id.startsWith('image:add') && typed.startsWith('bo-')
-    return { words: takesId ? await findIds('backupObject', typed) : [], files: true }
+    return { words: takesId ? await findIds('backupObject', 'alive', typed) : [], files: true }
   }
-  if (argument.name === 'backup_object_id') return words(await findIds('backupObject', typed))
+  if (argument.name === 'backup_object_id') return words(await findIds('backupObject', 'alive', typed))
   const kind = KIND_OF_TOPIC[topic]
   if (argument.name !== 'id' || kind === undefined) return NOTHING
-  const ids = await findIds(kind, typed)
-  return words(command.id === 'image:history' ? [...ids, ...(await findIds('backupObject', typed))] : ids)
+  const ids = await findIds(kind, OF_DELETED.includes(command.id) ? 'deleted' : 'alive', typed)
+  return words(command.id === 'image:history' ? [...ids, ...(await findIds('backupObject', 'alive', typed))] : ids)
 }

@@ -2,8 +2,7 @@ import { readdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '@oclif/core'
-import type { Kind } from '../../registry/identifiers.ts'
-import { type Candidate, candidatesFor } from '../completion/candidates.ts'
+import { type Candidate, candidatesFor, type FindIds } from '../completion/candidates.ts'
 import { ENDS, SHELL } from '../dispatch.ts'
 import { printable } from '../printable.ts'
 import type { SharedRegistry } from '../shared-registry.ts'
@@ -46,7 +45,7 @@ function escaped(text: string): string {
 
 /** The words that fit, in their order. */
 async function fittingWords(config: Config, shared: SharedRegistry, before: string[], typed: string) {
-  const { words, files } = await candidatesFor(config, (kind, start) => idsFor(shared, kind, start), before, typed)
+  const { words, files } = await candidatesFor(config, (...wanted) => idsFor(shared, ...wanted), before, typed)
   const values = words.map(({ value }) => value)
   if (files) values.push(...filesFor(typed))
   if (before.length > 0) return [...new Set(values)].sort()
@@ -55,10 +54,10 @@ async function fittingWords(config: Config, shared: SharedRegistry, before: stri
   return [...here, ...ENDS.filter((end) => end.startsWith(typed))].sort()
 }
 
-async function idsFor(shared: SharedRegistry, kind: Kind, typed: string): Promise<Candidate[]> {
+async function idsFor(shared: SharedRegistry, ...wanted: Parameters<FindIds>): Promise<Candidate[]> {
   const { suggestIds } = await import('../../registry/suggest-ids.ts')
   const registry = await shared.getIfMade()
-  return registry === undefined ? [] : (await suggestIds(registry, kind, typed)).map(({ id }) => ({ value: id }))
+  return registry === undefined ? [] : (await suggestIds(registry, ...wanted)).map(({ id }) => ({ value: id }))
 }
 
 /** Files whose paths begin so; of `--option=path` the option stays in front. */

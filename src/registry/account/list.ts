@@ -18,12 +18,14 @@ export type AccountChoice = z.input<typeof choice>
 /** Which accounts to list, in which order, and which part of that. */
 export type AccountListRequest = AccountChoice & list.PageRequest
 
-const LISTED = {
-  listing: ACCOUNTS,
-  kind: 'account',
-  notFound: accountNotFound,
-  keys: list.sortKeys(ACCOUNTS.keys, { created: 'created_at', updated: 'updated_at', deleted: 'deleted_at' }),
-} as const
+/** What a list of accounts can be sorted by. */
+export const ACCOUNT_SORT_KEYS = list.sortKeys(ACCOUNTS.keys, {
+  created: 'created_at',
+  updated: 'updated_at',
+  deleted: 'deleted_at',
+})
+
+const LISTED = { listing: ACCOUNTS, kind: 'account', notFound: accountNotFound, keys: ACCOUNT_SORT_KEYS } as const
 
 /**
  * Lists the accounts as the database delivers them, without another order oldest first.

@@ -34,18 +34,16 @@ export type ObjectChoice = z.input<typeof choice>
 /** Which objects to list, in which order, and which part of that. */
 export type ObjectListRequest = ObjectChoice & list.PageRequest
 
-const LISTED = {
-  listing: OBJECTS,
-  kind: 'backupObject',
-  notFound: objectNotFound,
-  keys: list.sortKeys(OBJECTS.keys, {
-    name: 'display_name',
-    account: 'account_id',
-    created: 'created_at',
-    updated: 'updated_at',
-    deleted: 'deleted_at',
-  }),
-} as const
+/** What a list of objects can be sorted by. */
+export const OBJECT_SORT_KEYS = list.sortKeys(OBJECTS.keys, {
+  name: 'display_name',
+  account: 'account_id',
+  created: 'created_at',
+  updated: 'updated_at',
+  deleted: 'deleted_at',
+})
+
+const LISTED = { listing: OBJECTS, kind: 'backupObject', notFound: objectNotFound, keys: OBJECT_SORT_KEYS } as const
 
 /**
  * Lists the objects as the database delivers them, without another order oldest first.

@@ -20,17 +20,15 @@ export type StorageChoice = z.input<typeof choice>
 /** Which storages to list, in which order, and which part of that. */
 export type StorageListRequest = StorageChoice & list.PageRequest
 
-const LISTED = {
-  listing: STORAGES,
-  kind: 'backupStorage',
-  notFound: storageNotFound,
-  keys: list.sortKeys(STORAGES.keys, {
-    name: 'display_name',
-    created: 'created_at',
-    updated: 'updated_at',
-    deleted: 'deleted_at',
-  }),
-} as const
+/** What a list of storages can be sorted by. */
+export const STORAGE_SORT_KEYS = list.sortKeys(STORAGES.keys, {
+  name: 'display_name',
+  created: 'created_at',
+  updated: 'updated_at',
+  deleted: 'deleted_at',
+})
+
+const LISTED = { listing: STORAGES, kind: 'backupStorage', notFound: storageNotFound, keys: STORAGE_SORT_KEYS } as const
 
 /**
  * Lists the storages as the database delivers them, without another order oldest first.

@@ -51,7 +51,8 @@ export interface ChosenImages {
 /** The list of images, with sizes by the label that vdc-manage sets. */
 export const IMAGES = imageListing(VIRTUAL_SIZE_LABEL)
 
-const SORT_KEYS = list.sortKeys(IMAGES.keys, {
+/** What a list of images can be sorted by. */
+export const IMAGE_SORT_KEYS = list.sortKeys(IMAGES.keys, {
   name: 'display_name',
   account: 'account_id',
   size: 'virtual_size',
@@ -111,7 +112,7 @@ export async function chosenImages(registry: Registry, request: ImageChoice): Pr
  */
 export function imagePage(registry: Registry, request: ImageListRequest) {
   const notFound = (uuid: string) => imageNotFound(registry.database.knex, uuid)
-  return list.pageOf(registry, { listing: IMAGES, kind: 'image', notFound, keys: SORT_KEYS }, request)
+  return list.pageOf(registry, { listing: IMAGES, kind: 'image', notFound, keys: IMAGE_SORT_KEYS }, request)
 }
 
 /** @returns the canonical id. Wakame-vdc lets accounts own images before it has a row for them. */
