@@ -18,6 +18,13 @@ export const text = (helpValue: string, summary: string) => Flags.string({ helpV
 export const choice = (options: readonly string[], summary: string, value?: string) =>
   Flags.string({ options: [...options], ...(value === undefined ? {} : { default: value }), summary })
 
+const nameForPeople = { helpValue: 'TEXT', summary: 'Name for people.', aliases: ['name'] }
+
+/** A name for people, by its column's name or as `--name`, by which the lists find it. */
+export const displayName = (summary = nameForPeople.summary) => Flags.string({ ...nameForPeople, summary })
+
+export const requiredDisplayName = () => Flags.string({ ...nameForPeople, required: true })
+
 export const accountId = (summary: string) => text('a-ID', summary)
 
 export const owner = () =>

@@ -5,12 +5,12 @@ import * as list from './list-flags.ts'
 
 /** Flags for the attributes of an image that can be given and changed. */
 const attributes = {
-  'display-name': flags.text('TEXT', 'Name for people.'),
+  'display-name': flags.displayName(),
   description: flags.description(),
   'root-device': flags.text('DEVICE', 'Device of the root filesystem, such as label:root.'),
   'instance-model-name': flags.text('NAME', 'Instance model that it is made for.'),
   'parent-image-id': flags.text('wmi-ID', 'Image that it was made from.'),
-  'is-public': Flags.boolean({ allowNo: true, summary: 'Let every account use it.' }),
+  'is-public': Flags.boolean({ allowNo: true, aliases: ['public'], summary: 'Let every account use it.' }),
 }
 const isCacheable = Flags.boolean({ allowNo: true, summary: 'Let hypervisors keep a copy.' })
 
@@ -64,13 +64,13 @@ export const imageList = {
   quiet: flags.quiet(),
   'account-id': flags.accountId('Only what this account can use.'),
   owned: Flags.boolean({ dependsOn: ['account-id'], summary: 'Only what the account owns, in whatever state.' }),
-  name: list.pattern('a name'),
+  name: list.pattern('a name', ['display-name']),
   state: list.anyKnown('STATE', values.IMAGE_STATES, 'Only in this state'),
   arch: list.anyKnown('ARCH', values.ARCHES, 'Only for this architecture'),
   'os-type': list.anyKnown('OS', values.OS_TYPES, 'Only with this operating system'),
   'file-format': list.anyKnown('FORMAT', values.FILE_FORMATS, 'Only in this format'),
   'service-type': list.anyOf('NAME', 'Only of this service type.'),
-  public: Flags.boolean({ allowNo: true, summary: 'Only what every account is let use.' }),
+  public: Flags.boolean({ allowNo: true, aliases: ['is-public'], summary: 'Only what every account is let use.' }),
   label: flags.label(),
   parent: list.anyOf('wmi-ID', 'Only what was made from this image.'),
   'storage-id': list.anyOf('bkst-ID', 'Only what lies in this storage.'),

@@ -15,9 +15,13 @@ export const anyOf = (helpValue: string, summary: string) =>
 export const anyKnown = (helpValue: string, known: readonly string[], summary: string) =>
   anyOf(helpValue, `${summary}: ${known.join(', ')}.`)
 
-/** A pattern for a text. */
-export const pattern = (what: string) =>
-  flags.text('PATTERN', `Only with ${what} like this: * is any text, ? a character, [a-z] one of a set.`)
+/** A pattern for a text, by the word of the lists or the column's. */
+export const pattern = (what: string, aliases: string[] = []) =>
+  Flags.string({
+    helpValue: 'PATTERN',
+    aliases,
+    summary: `Only with ${what} like this: * is any text, ? a character, [a-z] one of a set.`,
+  })
 
 /** A checksum of an object. */
 export const checksum = (summary: string) => anyOf('HEX', summary)

@@ -25,7 +25,7 @@ export const newObject = {
     default: values.SHARED_POOL,
     summary: 'Account that owns it.',
   }),
-  'display-name': flags.text('TEXT', 'Name for people. Required without a file.'),
+  'display-name': flags.displayName('Name for people. Required without a file.'),
   'storage-id': flags.text(
     'bkst-ID',
     'Backup storage that it lies in. Default: that of the service type in dcmgr.conf; of a file else the closest, or a new one for its folder.',
@@ -42,7 +42,7 @@ export const newObject = {
 /** What can be changed of a backup object: only what is given changes. */
 export const objectChanges = {
   'account-id': flags.accountId('Account that it shall belong to.'),
-  'display-name': flags.text('TEXT', 'Name for people.'),
+  'display-name': flags.displayName(),
   'storage-id': flags.text('bkst-ID', 'Backup storage that it lies in.'),
   'object-key': flags.text('KEY', 'Where it lies in the storage: joined to its base URI.'),
   size: bytes('Size of the disk image when it is unpacked.'),
@@ -60,7 +60,7 @@ export const objectChanges = {
 export const objectList = {
   quiet: flags.quiet(),
   'account-id': list.anyOf('a-ID', 'Only what this account owns.'),
-  name: list.pattern('a name'),
+  name: list.pattern('a name', ['display-name']),
   state: list.anyKnown('STATE', values.OBJECT_STATES, 'Only in this state'),
   'container-format': list.anyKnown('FORMAT', values.CONTAINER_FORMATS, 'Only packed so'),
   'service-type': list.anyOf('NAME', 'Only of this service type.'),

@@ -66,6 +66,19 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
     ])
   })
 
+  test('takes the words of the lists too', async () => {
+    const id = await newImage('--name old --public')
+    expect(await vdcManageJson(['image', 'show', id], { database })).toMatchObject({
+      display_name: 'old',
+      is_public: true,
+    })
+    await vdcManage(['image', 'modify', id, '--name', 'new', '--no-public'], { database, reject: true })
+    expect(await vdcManageJson(['image', 'show', id], { database })).toMatchObject({
+      display_name: 'new',
+      is_public: false,
+    })
+  })
+
   test('with what is so already writes nothing at all', async () => {
     const id = await newImage('--description same')
     const before = await allRows(database)
