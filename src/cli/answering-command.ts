@@ -147,7 +147,7 @@ export abstract class AnsweringCommand extends Command {
   async #listColumns(): Promise<void> {
     const isGiven = ([name, { char }]: [string, { char?: string }]) =>
       this.argv.some((word) => word === `--${name}` || word.startsWith(`--${name}=`) || word === `-${char}`)
-    const given = Object.entries(this.ctor.flags).filter(isGiven)
+    const given = Object.entries(this.ctor.flags ?? {}).filter(isGiven)
     await listKeys(this.#resultOf(Object.fromEntries(given)))
   }
 

@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
-import { shell, vdcManage, vdcManageJson } from '../support/cli.ts'
+import { ROOT, runLines, shell, vdcManage, vdcManageJson } from '../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../support/databases.ts'
 import { makeImage, newFolder } from '../support/images.ts'
 import { startTerminal } from '../support/tmux.ts'
@@ -174,6 +175,15 @@ describe('columns', () => {
       stderr: '',
       stdout: expect.stringContaining('backup_object.uri\n'),
     })
+  })
+
+  test('help is there for every command that answers something, also one without options of its own', async () => {
+    const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'))
+    const ids = Object.keys(commands).filter((id) => 'columns' in commands[id].flags && id !== 'shell')
+    const lines = ids.flatMap((id) => [`${id.replaceAll(':', ' ')} -c help`, 'account list --count'])
+    const answers = `\n${(await runLines(lines, { database })).join('\n')}`.split('\n2')
+    expect(answers).toHaveLength(ids.length + 1)
+    for (const [index, id] of ids.entries()) expect(id + answers[index]).toMatch(/^[a-z:]+(\n[a-z0-9_.A-Z]+)+$/)
   })
 
   test.each([

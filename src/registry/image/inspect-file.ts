@@ -4,6 +4,7 @@ import type { ImageFile } from '../../disk/image-file.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
 import { requireAcceptable } from '../../disk/inspection.ts'
 import { VdcError } from '../../errors.ts'
+import { localUri } from '../backup-storage/local-uri.ts'
 import type { Watcher } from '../registry.ts'
 import type { fileReport } from '../results/file.ts'
 import { oneOf } from '../texts.ts'
@@ -65,6 +66,8 @@ async function fillReport(report: FileReport, file: ImageFile, valid: ValidReque
       ...(hint !== undefined && { hint }),
     })),
   })
+  // Where it lies is as much a reason as what it is.
+  localUri(file.path)
   requireAcceptable(inspection, file.path)
   archOf(inspection, valid.arch, file.path)
   if (!valid.hash) return

@@ -248,10 +248,20 @@ test('no database is opened, nor a socket', async () => {
 })
 
 test('odd names are shown escaped, and taken as they are', async () => {
-  for (const name of ['line\nfeed\u001b[31m.qcow2', "it's $HOME.qcow2", 'json:{}', 'nbd:localhost:1', '-x']) {
+  for (const [name, refused] of [
+    ['line\nfeed\u001b[31m.qcow2', 'the character U+000A'],
+    ["it's $HOME.qcow2", 'a blank'],
+    ['json:{}', "the character '{'"],
+    ['nbd:localhost:1', undefined],
+    ['-x', undefined],
+  ] as const) {
     await execa('cp', ['--', 'good.qcow2', `./${name}`], { cwd: folder.path })
     const run = await inspect(['--no-checksum', '--', name])
-    expect(run).toMatchObject({ code: 0, stderr: '' })
+    // What add local would refuse for its path alone is told all the same.
+    expect(run.code).toBe(refused === undefined ? 0 : 3)
+    if (refused === undefined) expect(run.stderr).toBe('')
+    else expect(run.stderr).toContain(` holds ${refused}, which a URI must escape: `)
+    expect(run.stdout).toMatch(/^file_format: +qcow2$/m)
     expect(run.stdout.split('\n')[0]).toBe(
       `path:             ${at(name).replace('\n', '\\n').replace('\u001b', '\\u001b')}`,
     )
