@@ -59,6 +59,14 @@ describe('formats', () => {
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
   })
 
+  test('yaml quotes the texts that YAML 1.1 has types for', async () => {
+    const id = (await shell("vdc-manage account add --description '='", { database })).stdout.trim()
+    const show = async () => (await vdcManage(['account', 'show', id, '--format', 'yaml'], { database })).stdout
+    expect(await show()).toContain('description: "="\n')
+    await vdcManage(['account', 'modify', id, '--description', '<<'], { database, reject: true })
+    expect(await show()).toContain('description: "<<"\n')
+  })
+
   test('csv quotes as RFC 4180 has it, and holds what is stored, byte for byte', async () => {
     const { stdout } = await list('--format', 'csv', '-c', 'id,display_name,description')
     expect(stdout).toBe(
@@ -90,6 +98,13 @@ describe('formats', () => {
     const bare = (await list('--no-header')).stdout.split('\n')
     expect(bare).toHaveLength(rows.length)
     expect(bare[0]).toMatch(/^bkst-hostile /)
+  })
+
+  test('a terminal that does not tell its width gets the whole table', async () => {
+    const { stdout } = await shell('script -qec "vdc-manage backupstorage list --no-color" /dev/null < /dev/null', {
+      database,
+    })
+    expect(stdout.replaceAll('\r', '')).toBe((await list()).stdout)
   })
 
   test('an empty list is an empty list in each format', async () => {
@@ -180,8 +195,8 @@ describe('columns', () => {
   test('help is there for every command that answers something, also one without options of its own', async () => {
     const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'))
     const ids = Object.keys(commands).filter((id) => 'columns' in commands[id].flags && id !== 'shell')
-    const lines = ids.flatMap((id) => [`${id.replaceAll(':', ' ')} -c help`, 'account list --count'])
-    const answers = `\n${(await runLines(lines, { database })).join('\n')}`.split('\n2')
+    const lines = ids.flatMap((id) => [`${id.replaceAll(':', ' ')} -c help`, 'image list --count'])
+    const answers = `\n${(await runLines(lines, { database })).join('\n')}`.split('\n0')
     expect(answers).toHaveLength(ids.length + 1)
     for (const [index, id] of ids.entries()) expect(id + answers[index]).toMatch(/^[a-z:]+(\n[a-z0-9_.A-Z]+)+$/)
   })

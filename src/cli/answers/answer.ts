@@ -149,13 +149,12 @@ export class Answer {
     const { text, leftOut } = await renderTable(names === undefined ? columns : columnsNamed(columns, names), rows, {
       header,
       now: this.#now,
-      width: names === undefined && process.stdout.isTTY ? process.stdout.columns : undefined,
+      width: names === undefined ? terminalWidth() : undefined,
       emphasize: boldOn(process.stdout),
     })
     if (text !== '') await this.#print(`${text}\n`)
     if (leftOut.length === 0) return
-    const width = process.stdout.columns
-    await writeNote(`No room in ${width} columns for ${leftOut.join(', ')}; --columns chooses what is shown`)
+    await writeNote(`No room in ${terminalWidth()} columns for ${leftOut.join(', ')}; --columns chooses what is shown`)
   }
 
   #fields(thing: object): string {
@@ -183,4 +182,9 @@ export class Answer {
   #closed(): void {
     if (this.storedId !== undefined) throw outputClosed()
   }
+}
+
+/** Columns of the terminal that stdout is; undefined where it is none, or one that does not tell, as of `script` or a serial line. */
+function terminalWidth(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns || undefined : undefined
 }
