@@ -5,18 +5,26 @@ import { countRows, type Listing, listing } from './listing.ts'
 import { number, type OrderColumn, text, time } from './order.ts'
 import type { ImageRow, Int64 } from './rows.ts'
 import { LIVING_IMAGES, LIVING_OBJECTS, type Selection, shownState, whereOneOf, whereSelected } from './selection.ts'
-import { type ChecksumChoice, type LabelChoice, whereChecksum, whereLabelled } from './with-label.ts'
+import { type ChecksumChoice, type LabelChoice, labelOf, whereChecksum, whereLabelled } from './with-label.ts'
 
 /** Which images a list holds. Ids are canonical, checksums hex in lower case. */
 export interface ImageSelection
   extends Selection<
-    'account_id' | 'arch' | 'os_type' | 'file_format' | 'service_type' | 'parent_image_id' | 'display_name'
+    | 'account_id'
+    | 'arch'
+    | 'os_type'
+    | 'file_format'
+    | 'service_type'
+    | 'parent_image_id'
+    | 'backup_object_id'
+    | 'display_name'
   > {
   /** Only images that this account owns. */
   ownedBy?: string | undefined
   /** Only images that one of these accounts owns, or that are public. */
   ownedByOrPublic?: readonly string[] | undefined
   isPublic?: boolean | undefined
+  isProtected?: boolean | undefined
   /** Only images whose object lies in one of these storages, given by their integer ids. */
   storageKeys?: readonly number[] | undefined
   /** Only images whose object has one of these checksums. */
@@ -35,7 +43,12 @@ export type ImageListRow = Omit<ImageRow, 'boot_dev_type' | 'instance_model_name
   storage_uuid: string | null
   /** The label with the virtual size in bytes, as decimal text. */
   virtual_size: string | null
+  /** 1 or 0. */
+  is_protected: number
 }
+
+/** By which labels name an image. */
+const IMAGE_ID = ['wmi-', 'i.uuid'] as const
 
 const COLUMNS = {
   id: text('i.uuid'),
@@ -60,15 +73,23 @@ const COLUMNS = {
   deleted_at: time('i.deleted_at'),
 }
 
-/**
- * The list of images.
- *
- * @param virtualSizeLabel name of the label of a backup object that holds the virtual size.
- */
-export function imageListing(virtualSizeLabel: string): Listing<ImageListRow, ImageSelection, keyof typeof COLUMNS> {
+/** Names of labels that the list of images knows. */
+export interface ImageLabels {
+  /** Of a backup object: holds the virtual size. */
+  virtualSize: string
+  /** Of an image: it is protected. */
+  protection: string
+}
+
+/** The list of images. */
+export function imageListing(
+  labels: ImageLabels,
+): Listing<ImageListRow, ImageSelection, keyof typeof COLUMNS | 'protected'> {
+  const protection = (database: Database) => labelOf(database, IMAGE_ID, labels.protection)
+  const isProtected = (database: Database) => database.knex.raw('EXISTS ?', [protection(database)])
   return listing({
     alias: 'i',
-    columns: COLUMNS,
+    columns: { ...COLUMNS, protected: { of: isProtected, type: 'number' } },
     read: [
       'i.*',
       'o.size',
@@ -76,14 +97,19 @@ export function imageListing(virtualSizeLabel: string): Listing<ImageListRow, Im
       'o.checksum',
       's.uuid as storage_uuid',
       'v.string_value as virtual_size',
+      (database) => database.knex.raw('? as ??', [isProtected(database), 'is_protected']),
     ],
-    rows: (database) => imagesWithObjects(database, virtualSizeLabel),
+    rows: (database) => imagesWithObjects(database, labels.virtualSize),
     counted(database, { storageKeys, checksums }) {
       const query = database.knex('images as i')
       if (storageKeys !== undefined || checksums !== undefined) joinObject(database, query)
       return query
     },
-    choose: whereChosen,
+    choose(database, query, selection) {
+      whereChosen(database, query, selection)
+      if (selection.isProtected === true) query.whereExists(protection(database))
+      if (selection.isProtected === false) query.whereNotExists(protection(database))
+    },
   })
 }
 
@@ -150,7 +176,7 @@ function whereChosen(database: Database, query: Knex.QueryBuilder, selection: Im
   if (isPublic !== undefined) query.where('i.is_public', isPublic ? '=' : '<>', 1)
   if (storageKeys !== undefined) query.whereIn('o.backup_storage_id', storageKeys)
   if (checksums !== undefined) whereChecksum(database, query, checksums)
-  for (const label of selection.labels ?? []) whereLabelled(database, query, ['wmi-', 'i.uuid'], label)
+  for (const label of selection.labels ?? []) whereLabelled(database, query, IMAGE_ID, label)
 }
 
 /** The index on account_id ignores case, the second condition does not. */

@@ -16,8 +16,8 @@ export interface Listing<R, S, K extends string> {
 
 /** What a listing is made from. */
 export interface ListingSource<S, K extends string> extends Ordered<K> {
-  /** The columns that are read, as knex selects them. */
-  read: readonly string[]
+  /** What is read of a row, as knex selects it. */
+  read: readonly (string | ((database: Database) => Knex.Raw))[]
   /** The rows to choose from, with what columns and order need of other tables. */
   rows(database: Database): Knex.QueryBuilder
   /** The rows to choose from for a count, where fewer tables will do. */
@@ -31,7 +31,9 @@ export function listing<R, S, K extends string>(source: ListingSource<S, K>): Li
   return {
     keys: Object.keys(source.columns) as K[],
     async *stream(database, selection, page) {
-      const query = source.rows(database).select(source.read)
+      const query = source
+        .rows(database)
+        .select(source.read.map((each) => (typeof each === 'string' ? each : each(database))))
       source.choose(database, query, selection)
       whereOnPage(database, query, source, page)
       yield* streamRows<R>(database, query)

@@ -27,10 +27,26 @@ export function whereLabelled(
   [prefix, uuid]: readonly [prefix: string, uuid: string],
   { name, value }: LabelChoice,
 ): void {
-  query.whereExists((label) => {
-    ofResource(database, label, canonical(database, prefix, uuid), name)
-    if (value !== undefined) label.where(labelValue(database), value)
-  })
+  const label = labelOf(database, [prefix, uuid], name)
+  if (value !== undefined) label.where(labelValue(database), value)
+  query.whereExists(label)
+}
+
+/** A query for the label of a row, within one of the row; as for `whereLabelled`. */
+export function labelOf(
+  database: Database,
+  [prefix, uuid]: readonly [prefix: string, uuid: string],
+  name: string,
+): Knex.QueryBuilder {
+  const resource = canonical(database, prefix, uuid)
+  // The index ignores case, the exact conditions do not.
+  return database
+    .knex('resource_labels as l')
+    .select('l.id')
+    .where('l.name', name)
+    .where(exact(database, 'l.name') as never, name)
+    .where('l.resource_uuid', resource)
+    .where(sameText(database, 'l.resource_uuid', resource) as never)
 }
 
 /** Keeps the rows of a query of which the backup object, there as `o`, has one of some checksums, in whatever case it is stored. */
@@ -43,18 +59,9 @@ export function whereChecksum(
   query.where((either) => {
     if (md5.length > 0) either.whereIn(exact(database, lower('o.checksum')) as never, md5)
     if (sha256.length === 0) return
-    either.orWhereExists((label) => {
-      ofResource(database, label, canonical(database, 'bo-', 'o.uuid'), sha256Label)
-      label.whereIn(exact(database, lower('l.string_value')) as never, sha256)
-    })
+    const label = labelOf(database, ['bo-', 'o.uuid'], sha256Label)
+    either.orWhereExists(label.whereIn(exact(database, lower('l.string_value')) as never, sha256))
   })
-}
-
-function ofResource(database: Database, query: Knex.QueryBuilder, resource: Knex.Raw, name: string): void {
-  query.from('resource_labels as l').select('l.id')
-  // The index ignores case, the exact conditions do not.
-  query.where('l.name', name).where(exact(database, 'l.name') as never, name)
-  query.where('l.resource_uuid', resource).where(sameText(database, 'l.resource_uuid', resource) as never)
 }
 
 function labelValue(database: Database): never {

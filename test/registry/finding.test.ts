@@ -232,6 +232,7 @@ describe.each(KINDS)('finding on %s', (kind) => {
     ['a limit that is no number', { limit: '1e3' }, 'VALUE_REFUSED'],
     ['an unknown account', { account_id: 'a-nobody' }, 'ACCOUNT_NOT_FOUND'],
     ['an unknown parent', { parent: ['wmi-nobody'] }, 'IMAGE_NOT_FOUND'],
+    ['an unknown object', { backup_object_id: ['bo-nobody'] }, 'OBJECT_NOT_FOUND'],
     ['an unknown storage', { storage_id: ['bkst-nobody'] }, 'STORAGE_NOT_FOUND'],
     ['an unknown image to go on behind', { after: 'wmi-nobody' }, 'IMAGE_NOT_FOUND'],
   ])('%s is refused', async (_, request, code) => {

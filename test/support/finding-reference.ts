@@ -113,6 +113,7 @@ export function listsOf(all: Findable): Lists {
         state: dead ? 'deleted' : (row.state ?? null),
         is_public: row.is_public === 1,
         is_cacheable: row.is_cacheable === 1,
+        protected: own?.has('vdc-manage.protected') ?? false,
         service_type: row.service_type ?? null,
         root_device: row.root_device ?? null,
         parent_image_id: row.parent_image_id ?? null,

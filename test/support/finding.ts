@@ -84,7 +84,7 @@ export const TIMES = Array.from(
   { length: 40 },
   (_, index) => `2026-0${1 + (index % 9)}-1${index % 4} 0${index % 7}:00:0${index % 3}`,
 )
-const LABELS = ['os', 'OS', 'tested', 'os ', 'vdc-manage.other']
+const LABELS = ['os', 'OS', 'tested', 'os ', 'vdc-manage.other', 'vdc-manage.protected', 'VDC-manage.protected']
 const LABEL_VALUES = ['lucid', 'Lucid', 'lucid ', '', '日本語', 'x'.repeat(300)]
 const SHA256 = 'vdc-manage.sha256'
 const VIRTUAL_SIZE = 'vdc-manage.virtual-size'

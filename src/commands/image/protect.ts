@@ -5,7 +5,7 @@ import { protectImage } from '../../registry/image/protect.ts'
 export default class ImageProtect extends BaseCommand {
   static override summary = 'Protect images: without --force they are not deleted or changed any more.'
   static override description =
-    'image unprotect ends it. The label vdc-manage.protected says since when an image is protected. It holds for the image itself, not for its backup object, its storage or its owner, and for this program: the others of the cloud do not know of it.'
+    'image unprotect ends it, and image list --protected shows what is protected; the label vdc-manage.protected says since when. It holds for the image itself, not for its backup object, its storage or its owner, and for this program: the others of the cloud do not know of it.'
   static override examples = [
     '<%= config.bin %> image protect wmi-k3x9q0bz',
     '<%= config.bin %> image list --label golden --quiet | xargs -r <%= config.bin %> image protect',

@@ -1,9 +1,11 @@
 import * as z from 'zod/mini'
 import { findAccount } from '../../db/accounts.ts'
+import { findBackupObject } from '../../db/backup-objects.ts'
 import { type ImageSelection, imageListing } from '../../db/image-list.ts'
 import { findImage, ownsImages } from '../../db/images.ts'
 import { isValueInUse, LIVING_IMAGES } from '../../db/selection.ts'
 import { accountNotFound } from '../account/find.ts'
+import { objectNotFound } from '../backup-object/find.ts'
 import { storageKeysOf } from '../backup-storage/find.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import { parseLabelFilter } from '../labels.ts'
@@ -11,7 +13,7 @@ import * as list from '../list-request.ts'
 import type { Registry } from '../registry.ts'
 import { isStorable } from '../storable.ts'
 import { validate } from '../validate.ts'
-import { ARCHES, FILE_FORMATS, IMAGE_STATES, OS_TYPES, VIRTUAL_SIZE_LABEL } from '../values.ts'
+import { ARCHES, FILE_FORMATS, IMAGE_STATES, OS_TYPES, PROTECTED_LABEL, VIRTUAL_SIZE_LABEL } from '../values.ts'
 import { imageNotFound } from './find.ts'
 import { usableBy } from './usability.ts'
 
@@ -29,9 +31,11 @@ const choice = z.object({
   file_format: list.anyOf,
   service_type: list.anyOf,
   public: z.optional(z.boolean()),
+  protected: z.optional(z.boolean()),
   /** All of these labels, each `name` or `name=value`. */
   label: z.optional(z.array(z.string())),
   parent: list.anyOf,
+  backup_object_id: list.anyOf,
   storage_id: list.anyOf,
   checksum: list.anyOf,
 })
@@ -48,8 +52,8 @@ export interface ChosenImages {
   accountId: string | undefined
 }
 
-/** The list of images, with sizes by the label that vdc-manage sets. */
-export const IMAGES = imageListing(VIRTUAL_SIZE_LABEL)
+/** The list of images, with what this program's own labels say. */
+export const IMAGES = imageListing({ virtualSize: VIRTUAL_SIZE_LABEL, protection: PROTECTED_LABEL })
 
 /** What a list of images can be sorted by. */
 export const IMAGE_SORT_KEYS = list.sortKeys(IMAGES.keys, {
@@ -65,8 +69,8 @@ export const IMAGE_SORT_KEYS = list.sortKeys(IMAGES.keys, {
  * Reads which images are wanted.
  *
  * @returns undefined where the database could not even hold what is looked for.
- * @throws VdcError VALUE_REFUSED; ACCOUNT_NOT_FOUND, IMAGE_NOT_FOUND or
- *   STORAGE_NOT_FOUND for an id that is neither known nor named by an image.
+ * @throws VdcError VALUE_REFUSED; ACCOUNT_NOT_FOUND, IMAGE_NOT_FOUND,
+ *   OBJECT_NOT_FOUND or STORAGE_NOT_FOUND for an id that is neither known nor named by an image.
  */
 export async function chosenImages(registry: Registry, request: ImageChoice): Promise<ChosenImages | undefined> {
   const given = validate(choice, request)
@@ -82,7 +86,8 @@ export async function chosenImages(registry: Registry, request: ImageChoice): Pr
     file_format: { values: file_format, known: FILE_FORMATS },
   })
   const accountId = given.account_id === undefined ? undefined : await knownAccount(registry, given.account_id)
-  const parent_image_id = given.parent === undefined ? undefined : await knownParents(registry, given.parent)
+  const parent_image_id = await knownReferences(registry, 'parent_image_id', given.parent)
+  const backup_object_id = await knownReferences(registry, 'backup_object_id', given.backup_object_id)
   const storageKeys = await storageKeysOf(registry.database.knex, given.storage_id)
   for (const { name, value } of labels ?? []) {
     if (!(await isStorable(registry.database, 'resource_labels', { name, string_value: value }))) return undefined
@@ -94,10 +99,11 @@ export async function chosenImages(registry: Registry, request: ImageChoice): Pr
       ...common,
       ...whose,
       life: list.lifeOfStates(common.life, given.state, LIVING_IMAGES.deletedStates),
-      oneOf: { arch, os_type, file_format, service_type, parent_image_id },
+      oneOf: { arch, os_type, file_format, service_type, parent_image_id, backup_object_id },
       matching,
       states: given.state?.filter((state) => states?.includes(state) ?? true) ?? states,
       isPublic: given.public,
+      isProtected: given.protected,
       labels,
       storageKeys,
       checksums,
@@ -126,15 +132,33 @@ async function knownAccount(registry: Registry, id: string): Promise<string> {
   return canonical
 }
 
-/** @returns the canonical ids. The Ruby programs take parents as they come. */
-async function knownParents(registry: Registry, ids: readonly string[]): Promise<string[]> {
+/** What images refer to by canonical ids, by its column. */
+const REFERENCES = {
+  parent_image_id: { kind: 'image', find: findImage, notFound: imageNotFound },
+  backup_object_id: {
+    kind: 'backupObject',
+    find: findBackupObject,
+    notFound: (_: unknown, uuid: string) => objectNotFound(uuid),
+  },
+} as const
+
+/** @returns the canonical ids. The Ruby programs take references as they come, also to nothing. */
+async function knownReferences(
+  { database }: Registry,
+  column: keyof typeof REFERENCES,
+  ids: readonly string[] | undefined,
+): Promise<string[] | undefined> {
+  if (ids === undefined) return undefined
+  const { kind, find, notFound } = REFERENCES[column]
   const known: string[] = []
   for (const id of ids) {
-    const uuid = parseId('image', id)
-    const canonical = canonicalId('image', uuid)
-    const isThere = (await findImage(registry.database.knex, uuid)) !== undefined
-    if (!isThere && !(await isValueInUse(registry.database, 'images', 'parent_image_id', canonical))) {
-      throw await imageNotFound(registry.database.knex, uuid)
+    const uuid = parseId(kind, id)
+    const canonical = canonicalId(kind, uuid)
+    if (
+      (await find(database.knex, uuid)) === undefined &&
+      !(await isValueInUse(database, 'images', column, canonical))
+    ) {
+      throw await notFound(database.knex, uuid)
     }
     known.push(canonical)
   }

@@ -62,6 +62,7 @@ function present(row: ImageListRow, accountId: string | undefined): ImageSummary
     ...(accountId === undefined ? {} : { access: accessOf(row, accountId) }),
     is_public: row.is_public === 1,
     is_cacheable: row.is_cacheable === 1,
+    protected: row.is_protected === 1,
     service_type: row.service_type,
     root_device: row.root_device,
     parent_image_id: row.parent_image_id,

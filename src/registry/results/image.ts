@@ -67,6 +67,8 @@ export const imageSummary = z.object({
   access: z.optional(access),
   is_public: z.boolean(),
   is_cacheable: z.boolean(),
+  /** Not to be deleted or changed without being asked for. */
+  protected: z.boolean(),
   service_type: z.string(),
   root_device: z.nullable(z.string()),
   parent_image_id: z.nullable(z.string()),

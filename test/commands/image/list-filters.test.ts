@@ -151,6 +151,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
         visibility: 'shared pool',
         is_public: false,
         is_cacheable: false,
+        protected: false,
         service_type: 'std',
         root_device: null,
         parent_image_id: null,
