@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import knex from 'knex'
 import MysqlDialect from 'knex/lib/dialects/mysql2/index.js'
@@ -14,17 +15,20 @@ const ACQUIRE_TIMEOUT = 8000
 const STATEMENT_TIMEOUT = 30_000
 /** Milliseconds that saying goodbye to the server may take. */
 const CLOSE_TIMEOUT = 1000
+/** Milliseconds of silence after which the kernel asks whether the server's host is still there. */
+const KEEP_ALIVE = 10_000
 
 /**
  * What every connection is set to, whatever the server's defaults are: READ
  * COMMITTED as the Ruby programs use it; a strict mode, so that a value that
  * doesn't fit is an error and never cut, in which backslashes escape, as the
- * driver takes for granted when it quotes values; and seconds to wait for locks, after
- * which the unit of work is tried again.
+ * driver takes for granted when it quotes values; seconds to wait for locks, after
+ * which the unit of work is tried again; and seconds that who reads a list may let
+ * the server wait, as somebody does who pages through it, of which it has 60 by itself.
  */
 const SESSION = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-  "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(REPLACE(@@SESSION.sql_mode, 'NO_BACKSLASH_ESCAPES', ''), ''), 'STRICT_ALL_TABLES'), innodb_lock_wait_timeout = 10, lock_wait_timeout = 20",
+  "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(REPLACE(@@SESSION.sql_mode, 'NO_BACKSLASH_ESCAPES', ''), ''), 'STRICT_ALL_TABLES'), innodb_lock_wait_timeout = 10, lock_wait_timeout = 20, net_write_timeout = 28800",
 ]
 
 /** Opens a pool of one connection, which connects at the first query. */
@@ -49,6 +53,17 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
         throw error
       })
     }
+    /** The driver tells that a connection is lost to the connection alone, and a stream of rows would wait for ever. */
+    override async _stream(
+      connection: mysql2.Connection,
+      query: object,
+      stream: Writable,
+      options: object,
+    ): Promise<unknown> {
+      const lose = (error: Error) => void stream.destroy(error)
+      connection.once('error', lose)
+      return super._stream(connection, query, stream, options).finally(() => connection.off('error', lose))
+    }
     override async query(connection: unknown, query: { sql: string } | string): Promise<unknown> {
       interruption.throwBefore(typeof query === 'string' ? query : query.sql)
       return super.query(connection, query).catch(rethrow)
@@ -70,6 +85,7 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
       database: settings.database,
       charset: 'utf8mb4',
       connectTimeout: CONNECT_TIMEOUT,
+      keepAliveInitialDelay: KEEP_ALIVE,
       dateStrings: true,
       supportBigNumbers: true,
     },

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { execa } from 'execa'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { shell } from '../../support/cli.ts'
+import { environment, PROGRAM, shell } from '../../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../../support/databases.ts'
 
 const IMAGES = 1_000_000
@@ -36,6 +38,43 @@ test(`${IMAGES} images as ndjson take no more memory than ${MEBIBYTES} MiB`, { t
   expect({ code, count }).toEqual({ code: 0, count: String(IMAGES) })
   expect([JSON.parse(first).id, JSON.parse(last).id]).toEqual(['wmi-m1', `wmi-m${IMAGES}`])
   expect(peak).toBeLessThan(MEBIBYTES)
+})
+
+test('a connection that is lost in their midst is an error, and no end without one', async () => {
+  const child = execa(PROGRAM, ['image', 'list', '--format', 'ndjson'], {
+    env: environment({ database }),
+    extendEnv: false,
+    reject: false,
+    buffer: { stdout: false },
+  })
+  const lines = createInterface({ input: child.stdout })
+  let read = 0
+  let last = ''
+  for await (const line of lines) {
+    last = line
+    read++
+    if (read !== 1) continue
+    const [{ id } = {}] = await database.query(
+      "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE '%resource_labels%' AND id <> CONNECTION_ID()",
+    )
+    await database.query(`KILL ${id}`)
+  }
+  const { exitCode, stderr } = await child
+  expect({ exitCode, stderr }).toEqual({ exitCode: 6, stderr: '' })
+  expect(JSON.parse(last).error).toMatchObject({ code: 'DATABASE_UNREACHABLE', exit: 6 })
+  expect(read).toBeLessThan(IMAGES)
+})
+
+test('who reads slowly gets all of them, however soon the server gives up on others', async () => {
+  await database.query('SET GLOBAL net_write_timeout = 1')
+  try {
+    const { code, stdout, stderr } = await measured(
+      'set -o pipefail; $MEASURE vdc-manage image list --format ndjson --limit 100000 | (sleep 4; wc -l)',
+    )
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '100000\n', stderr: '' })
+  } finally {
+    await database.query('SET GLOBAL net_write_timeout = DEFAULT')
+  }
 })
 
 test('who reads only the first line of them gets it at once, and it is no error', async () => {
