@@ -4,7 +4,7 @@ import type { Change } from '../registry/dry-run.ts'
 import { Answer } from './answers/answer.ts'
 import type { Column } from './answers/columns.ts'
 import { answerFlags, answerOptions, asksForColumns, jsonAskedFor } from './answers/format.ts'
-import { listKeys, requireKeys, topKeysOf } from './answers/keys.ts'
+import { keysNamed, listKeys, topKeysOf } from './answers/keys.ts'
 import { heedColorFlag } from './color.ts'
 import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
 import { errorText, reportError, warningText } from './report-error.ts'
@@ -161,8 +161,8 @@ export abstract class AnsweringCommand extends Command {
     const wanted = answerOptions(parsed.flags)
     this.isDryRun = (parsed.flags as { 'dry-run'?: boolean })['dry-run'] === true
     const result = this.#resultOf(parsed.flags)
-    if (wanted.columns !== undefined) await requireKeys(result, wanted.columns)
-    this.#answer = new Answer(wanted, () => topKeysOf(result))
+    const columns = wanted.columns && (await keysNamed(result, wanted.columns))
+    this.#answer = new Answer({ ...wanted, columns }, () => topKeysOf(result))
     return parsed
   }
 

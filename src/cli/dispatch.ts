@@ -123,7 +123,7 @@ function typed(names: readonly string[], known: number, meant: string | undefine
 
 async function optionBefore(config: Config, at: number, words: readonly string[], hint: string): Promise<VdcError> {
   const option = words[at] as string
-  const { nearest } = await import('./nearest.ts')
+  const { nearest } = await import('../nearest.ts')
   // Where it is all that there is, it is one of the program's own.
   const ofShell = Object.values(config.findCommand(SHELL)?.flags ?? {})
   const own = ['help', 'version', ...ofShell.flatMap(({ name, aliases = [] }) => [name, ...aliases])].map(

@@ -1,5 +1,5 @@
 import type { Config } from '@oclif/core'
-import { allowedIn, slipsBetween } from './nearest.ts'
+import { allowedIn, slipsBetween } from '../nearest.ts'
 
 /** What neighbours of this program, and people, call what it calls otherwise. */
 const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {

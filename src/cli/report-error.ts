@@ -122,7 +122,7 @@ async function optionsMeant(unknown: readonly string[], { parse }: ParseError): 
 
 /** The nearest option: rather no opposite, else the only one that has one word before it, as `display-name` has for `name`. */
 async function nearestOption(typed: string, known: readonly string[]): Promise<string | undefined> {
-  const { nearest } = await import('./nearest.ts')
+  const { nearest } = await import('../nearest.ts')
   const isNegative = (name: string) => name.startsWith('no-')
   const alike = known.filter((name) => isNegative(name) === isNegative(typed))
   const longer = alike.filter((name) => name.replace(/^[^-]+-/, '') === typed)
@@ -130,7 +130,7 @@ async function nearestOption(typed: string, known: readonly string[]): Promise<s
 }
 
 async function nearestOf(typed: string, known: readonly string[]): Promise<string | undefined> {
-  return (await import('./nearest.ts')).nearest(typed, known)
+  return (await import('../nearest.ts')).nearest(typed, known)
 }
 
 function didYouMean(meant: readonly (string | undefined)[]): string | undefined {

@@ -4,6 +4,7 @@ import type { OrderBy, Page } from '../db/order.ts'
 import { isValueInUse, type Life, type Selection } from '../db/selection.ts'
 import type { ChecksumChoice } from '../db/with-label.ts'
 import { VdcError } from '../errors.ts'
+import { wasMeant } from '../nearest.ts'
 import { checksum } from './checksum.ts'
 import { parseGlob } from './glob.ts'
 import { type Kind, parseId } from './identifiers.ts'
@@ -14,6 +15,8 @@ import { SHA256_LABEL } from './values.ts'
 
 /** More than any table has rows, and a number that is exact. */
 const LIMIT = /^[0-9]{1,15}$/
+
+const DIRECTIONS = ['asc', 'desc']
 
 /** What chooses from every list. */
 export const choice = {
@@ -105,12 +108,19 @@ export function sortKeys<K extends string>(keys: readonly K[], short: Readonly<R
 }
 
 function parseKey<K extends string>(word: string, keys: ReadonlyMap<string, K>): OrderBy<K> {
-  const [, name, direction] = /^([a-z0-9_]+)(?::(asc|desc))?$/.exec(word.trim()) ?? []
-  const key = name === undefined ? undefined : keys.get(name)
-  if (key !== undefined) return { key, descending: direction === 'desc' }
-  throw new VdcError('VALUE_REFUSED', `The list can not be sorted by '${word}'`, {
-    hint: `Keys, with :asc or :desc and with commas between them: ${[...keys.keys()].join(', ')}`,
-  })
+  const [, name = '', direction = 'asc'] = /^([^:]*)(?::(.*))?$/s.exec(word.trim()) ?? []
+  const key = keys.get(name)
+  if (key === undefined) {
+    throw new VdcError('VALUE_REFUSED', `The list can not be sorted by '${word}'`, {
+      hint: `${wasMeant(name, [...keys.keys()])}Keys, with :asc or :desc and with commas between them: ${[...keys.keys()].join(', ')}`,
+    })
+  }
+  if (!DIRECTIONS.includes(direction)) {
+    throw new VdcError('VALUE_REFUSED', `The list can not be sorted by '${word}'`, {
+      hint: 'Behind a key stands :asc or :desc',
+    })
+  }
+  return { key, descending: direction === 'desc' }
 }
 
 /**
@@ -147,7 +157,7 @@ export async function requireKnown(
     for (const value of values ?? []) {
       if (known.includes(value) || (await isValueInUse(registry.database, table, column, value))) continue
       throw new VdcError('VALUE_REFUSED', `No ${NOUNS[table]} has the ${column} '${value}'`, {
-        hint: `Known are: ${known.join(', ')}`,
+        hint: `${wasMeant(value, known)}Known are: ${known.join(', ')}`,
       })
     }
   }

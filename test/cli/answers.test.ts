@@ -192,6 +192,11 @@ describe('columns', () => {
     })
   })
 
+  test('may be named as --sort and the heads of a table do, in several words', async () => {
+    const { stdout } = await list('-c', 'ID,Name', '--columns=created', '--format', 'csv')
+    expect(stdout.split('\n')[0]).toBe('id,display_name,created_at')
+  })
+
   test('help is there for every command that answers something, also one without options of its own', async () => {
     const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'))
     const ids = Object.keys(commands).filter((id) => 'columns' in commands[id].flags && id !== 'shell')
@@ -214,7 +219,8 @@ describe('columns', () => {
   })
 
   test.each([
-    [['-c', 'id,bogus'], 3, 'There is no column bogus'],
+    [['-c', 'id,bogus'], 3, 'There is no column bogus\nHint: --columns help lists them: id, display_name, '],
+    [['-c', 'node_ids'], 3, 'There is no column node_ids\nHint: Did you mean node_id? --columns help lists them: id, '],
     [['-c', 'id,,node_id'], 3, 'must be names'],
     [['--format', 'xml'], 3, 'must be one of: table, json, ndjson, csv, yaml, value'],
     [['--quiet', '--format', 'csv'], 2, '--quiet and --format exclude each other'],

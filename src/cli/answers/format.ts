@@ -26,6 +26,8 @@ export const answerFlags = {
     char: 'c',
     helpGroup: 'ANSWER',
     helpValue: 'NAME,…',
+    multiple: true,
+    multipleNonGreedy: true,
     summary: 'What the answer holds, in this order; names are the keys of the JSON. help lists them.',
   }),
   'no-header': Flags.boolean({ helpGroup: 'ANSWER', summary: 'Leave out the line of names; goes with table and csv.' }),
@@ -47,7 +49,7 @@ export interface AnswerOptions {
 interface Given {
   format?: string | undefined
   json?: boolean | undefined
-  columns?: string | undefined
+  columns?: readonly string[] | undefined
   quiet?: boolean
   'no-header'?: boolean
   relative?: boolean
@@ -60,7 +62,7 @@ interface Given {
  */
 export function answerOptions(given: Given): AnswerOptions {
   const format = (given.json ? 'json' : given.format) as Format | undefined
-  const columns = given.columns?.split(',').map((name) => name.trim())
+  const columns = given.columns?.flatMap((names) => names.split(',')).map((name) => name.trim())
   if (given.quiet && (format !== undefined || columns !== undefined)) {
     throw together('--quiet', given.json ? '--json' : format === undefined ? '--columns' : '--format')
   }

@@ -1,5 +1,6 @@
 import type * as z from 'zod/mini'
 import { VdcError } from '../../errors.ts'
+import { wasMeant } from '../../nearest.ts'
 import { writeOut } from '../output.ts'
 
 type Schema = z.ZodMiniType
@@ -20,22 +21,34 @@ export async function topKeysOf(command: string): Promise<string[]> {
   return (await namesOf(command)).filter((name) => !name.includes('.'))
 }
 
+/** What the tables and `--sort` call a key in short. */
+const SHORT: Readonly<Record<string, string>> = {
+  name: 'display_name',
+  account: 'account_id',
+  size: 'virtual_size',
+  created: 'created_at',
+  updated: 'updated_at',
+  deleted: 'deleted_at',
+}
+
 /**
- * Makes sure that a command answers with these keys.
+ * Finds the keys that columns are named by: as they are, in another case, or in
+ * short as `--sort` takes them.
  *
- * @throws VdcError VALUE_REFUSED that names those there are.
+ * @throws VdcError VALUE_REFUSED that names those that the command answers with.
  */
-export async function requireKeys(command: string, names: readonly string[]): Promise<void> {
+export async function keysNamed(command: string, names: readonly string[]): Promise<string[]> {
   const keys = await keysOf(command)
   const isKnown = (name: string) =>
     keys.some((key) => key.name === name || (key.isOpen && name.startsWith(`${key.name}.`)))
-  const unknown = names.find((name) => !isKnown(name))
-  if (unknown === undefined) return
-  throw new VdcError('VALUE_REFUSED', `There is no column ${unknown}`, {
-    hint: `--columns help lists them: ${keys
-      .map(({ name }) => name)
-      .filter((name) => !name.includes('.'))
-      .join(', ')}`,
+  return names.map((name) => {
+    const lower = name.toLowerCase()
+    const key = [name, lower, SHORT[lower] ?? ''].find(isKnown)
+    if (key !== undefined) return key
+    const known = keys.map((each) => each.name)
+    throw new VdcError('VALUE_REFUSED', `There is no column ${name}`, {
+      hint: `${wasMeant(lower, known)}--columns help lists them: ${known.filter((each) => !each.includes('.')).join(', ')}`,
+    })
   })
 }
 

@@ -179,7 +179,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
     await expectRefused(database, ['image', 'list', '--state', 'availible'], {
       exit: 3,
       message: "No image has the state 'availible'",
-      hint: 'Known are: available, creating, pending, deleted, init',
+      hint: 'Did you mean available? Known are: available, creating, pending, deleted, init',
     })
     await expectRefused(database, ['image', 'list', '--after', 'wmi-none'], {
       exit: 4,
@@ -190,11 +190,14 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
         "image list --name 'a[b'",
         "The name 'a[b' is no pattern: the [ has no ]\nHint: \\[ stands for the character itself",
       ],
-      ['image list --arch X86', "No image has the arch 'X86'\nHint: Known are: x86, x86_64"],
+      ['image list --arch X86', "No image has the arch 'X86'\nHint: Did you mean x86? Known are: x86, x86_64"],
       ['image list --file-format iso', "No image has the file_format 'iso'\nHint: Known are: raw"],
       ['image list --checksum abc', 'checksum must be sha256: with 64 hexadecimal digits, or md5: with 32'],
       ['image list --created-after 7m', "'7m' is no time\nHint: Such as 2026-11-24"],
       ['image list --sort colour', "The list can not be sorted by 'colour'\nHint: Keys, with :asc or :desc"],
+      ['image list --sort nmae:desc', "The list can not be sorted by 'nmae:desc'\nHint: Did you mean name? Keys, with"],
+      ['image list --sort name:dsc', "The list can not be sorted by 'name:dsc'\nHint: Behind a key"],
+      ['image list --sort name:', "The list can not be sorted by 'name:'\nHint: Behind a key stands :asc or :desc"],
       ['image list --limit 0', 'limit must be a whole number, 1 or more'],
       ['image list --after bo-lucid', "'bo-lucid' is not the id of an image"],
       ['image list --parent none', 'There is no image wmi-none'],

@@ -15,6 +15,12 @@ export function nearest(typed: string, known: readonly string[]): string | undef
   return typed.replaceAll('-', '').length > 1 && longer.length === 1 ? longer[0] : undefined
 }
 
+/** Asks whether the word was meant that is nearest to a mistyped one, with a blank at its end; empty where none is near. */
+export function wasMeant(typed: string, known: readonly string[]): string {
+  const near = nearest(typed, known)
+  return near === undefined ? '' : `Did you mean ${near}? `
+}
+
 /** How many slips a word may hold and still be known: one in short ones, three at most. */
 export function allowedIn(word: string): number {
   return Math.min(3, Math.max(1, Math.floor(word.length / 3)))
