@@ -192,7 +192,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
       ['image list --arch X86', "No image has the arch 'X86'\nHint: Known are: x86, x86_64"],
       ['image list --file-format iso', "No image has the file_format 'iso'\nHint: Known are: raw"],
       ['image list --checksum abc', 'checksum must be sha256: with 64 hexadecimal digits, or md5: with 32'],
-      ['image list --created-after 7m', "'7m' is no time\nHint: Such as 2026-11-24"],
+      ['image list --created-after 7m', "created_after '7m' is no time\nHint: Such as 2026-11-24"],
       ['image list --sort colour', "The list can not be sorted by 'colour'\nHint: Keys, with :asc or :desc"],
       ['image list --limit 0', 'limit must be a whole number, 1 or more'],
       ['image list --after bo-lucid', "'bo-lucid' is not the id of an image"],
