@@ -6,6 +6,8 @@ import { VdcError } from './errors.ts'
 
 const MYSQL_SOCKETS = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock']
 
+const ESCAPING = 'special characters in user and password must be %-escaped'
+
 /** A MySQL or MariaDB database and how to reach it: by `socketPath` where there is one, else by host and port. */
 export interface MysqlSettings {
   engine: 'mysql'
@@ -95,8 +97,10 @@ export function parseDatabaseUri(uri: string, source: string): DatabaseSettings 
   try {
     url = new URL(uri)
   } catch {
-    throw refuse('can not be parsed; special characters in user and password must be %-escaped')
+    throw refuse(`can not be parsed; ${ESCAPING}`)
   }
+  // An unescaped / in a password ends what is taken for the host: what comes next would be shown as the database.
+  if (url.pathname.includes('@')) throw refuse(`has an @ behind its host; ${ESCAPING}`)
   const decode = (text: string) => decodeOr(text, () => refuse('has a broken %-escape'))
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || 'localhost'
   const parts = mysqlParts.safeParse({
@@ -105,9 +109,10 @@ export function parseDatabaseUri(uri: string, source: string): DatabaseSettings 
     database: decode(url.pathname.replace(/^\//, '')),
   })
   if (!parts.success) {
-    throw refuse(
-      parts.error.issues.some((i) => i.path[0] === 'database') ? 'names no database' : 'has a bad host or port',
-    )
+    if (!parts.error.issues.some((i) => i.path[0] === 'database')) throw refuse('has a bad host or port')
+    // As may an unescaped ? or #.
+    const isCut = /@[^&]*\//.test(url.search + url.hash)
+    throw refuse(isCut ? `has an @ behind its host; ${ESCAPING}` : 'names no database')
   }
   // A plus is a plus here, and not a blank as in forms.
   const query = new URLSearchParams(url.search.replaceAll('+', '%2B'))

@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { parseDatabaseUri } from '../src/config.ts'
 import { environment, PROGRAM, vdcManage, vdcManageJson } from './support/cli.ts'
 import { newDatabase, type TestDatabase } from './support/databases.ts'
 import { makeImage, newFolder } from './support/images.ts'
@@ -116,6 +117,7 @@ describe('which database', () => {
     ['mysql://host', /names no database/],
     [`mysql://u:${SECRET}@host:99999/x`, /can not be parsed/],
     [`mysql://u:${SECRET}%zz@host/x`, /broken %-escape/],
+    [`mysql://u:p@ss/${SECRET}@127.0.0.1:3306/x`, /has an @ behind its host; special .* must be %-escaped/],
     ['sqlite://relative/path', /names no absolute path/],
     ['sqlite:///no/such/folder/x.sqlite', /no\/such\/folder/],
   ])('a URI that is no good: %s', async (uri, says) => {
@@ -124,6 +126,19 @@ describe('which database', () => {
     expect([3, 6]).toContain(run.code)
     expect(run.stderr).toMatch(says)
     expect(run.stderr).not.toContain(SECRET)
+  })
+
+  test.each([
+    [`mysql://u:12/${SECRET}@host`, 'has an @ behind its host'],
+    [`mysql://u:p@ss?${SECRET}@host/x`, 'has an @ behind its host'],
+    [`mysql://u:p@ss#${SECRET}@host/x`, 'has an @ behind its host'],
+    ['mysql://host/x/y', 'names no database'],
+    [`mysql://host?user=u&password=p@${SECRET}&socket=/run/x`, 'names no database'],
+  ])('what is cut off by a special character is not shown: %s', (uri, says) => {
+    const message = new RegExp(`^The database URI in the test ${says}(?!.*${SECRET})`)
+    expect(() => parseDatabaseUri(uri, 'the test')).toThrow(
+      expect.objectContaining({ exit: 3, message: expect.stringMatching(message) }),
+    )
   })
 
   test('a password shows nowhere: messages, --debug, DEBUG, arguments of processes', async () => {

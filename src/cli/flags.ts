@@ -45,7 +45,7 @@ export const quiet = () => Flags.boolean({ char: 'q', summary: 'Print ids only, 
 export const at = () =>
   text(
     'TIME',
-    'Show it as it was at the end of a day or minute, or at a second: 2026-11-24, "2026-11-24 09:30" or ISO 8601 with a zone; UTC without one.',
+    'Show it as it was at the end of a day or minute, or at a second: 2026-11-24, "2026-11-24 09:30" or ISO 8601 with a zone; UTC without one; also 90s, 30min, 12h, 7d or 2w ago.',
   )
 export const dryRun = () =>
   Flags.boolean({ char: 'n', summary: 'Show what would be written, as rows, and write nothing.' })

@@ -11,6 +11,21 @@ export async function selectIdsWithHistory(db: Queryable, ids: readonly string[]
   return ids.length === 0 ? [] : db('histories').whereIn('uuid', ids).distinct().pluck('uuid')
 }
 
+/** The first `limit` marks of purged images above an integer id: the rows that a purge leaves in their histories. */
+export async function selectPurgesAfter(db: Queryable, after: number, limit: number): Promise<HistoryRow[]> {
+  return db<HistoryRow>('histories')
+    .where('id', '>', after)
+    .where('attr', 'purged_at')
+    .where('uuid', 'like', 'wmi-%')
+    .orderBy('id')
+    .limit(limit)
+}
+
+/** Those of some images, given by their canonical ids, that were purged; their case may differ from what is asked for. */
+export async function selectPurgedIds(db: Queryable, ids: readonly string[]): Promise<string[]> {
+  return ids.length === 0 ? [] : db('histories').whereIn('uuid', ids).where('attr', 'purged_at').pluck('uuid')
+}
+
 /** All history rows of a thing, given by its canonical id, oldest first. */
 export async function selectHistories(db: Queryable, id: string): Promise<HistoryRow[]> {
   const rows: HistoryRow[] = await db<HistoryRow>('histories').where({ uuid: id }).orderBy(['created_at', 'id'])

@@ -47,10 +47,12 @@ export async function recordChanges(
   changes: Readonly<Record<string, Value>>,
   at: string,
 ): Promise<void> {
-  await insertHistories(
-    db,
-    Object.entries(changes).map(([column, value]) => historyRow(id, column, value, at)),
-  )
+  await insertHistories(db, changeRows(id, changes, at))
+}
+
+/** The rows of `recordChanges`, for where many things change at once. */
+export function changeRows(id: string, changes: Readonly<Record<string, Value>>, at: string): NewRow<HistoryRow>[] {
+  return Object.entries(changes).map(([column, value]) => historyRow(id, column, value, at))
 }
 
 /**

@@ -52,11 +52,14 @@ export const anyOf = z.optional(z.array(z.string()))
 /** What `choice` says, for the database. */
 export function selectionOf(request: z.output<z.ZodMiniObject<typeof choice>>): Selection<never> {
   const now = new Date()
-  const boundary = (text: string | undefined) => (text === undefined ? undefined : parseBoundary(text, now))
+  const boundary = (option: 'created_after' | 'created_before') => {
+    const text = request[option]
+    return text === undefined ? undefined : parseBoundary(option, text, now)
+  }
   return {
     life: request.deleted ? 'deleted' : request.all ? 'all' : 'alive',
-    createdFrom: boundary(request.created_after),
-    createdBefore: boundary(request.created_before),
+    createdFrom: boundary('created_after'),
+    createdBefore: boundary('created_before'),
   }
 }
 

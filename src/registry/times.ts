@@ -14,33 +14,33 @@ const FIRST = new Date('0000-01-01T00:00:00Z').getTime()
 /**
  * Reads a time as people type it: `2026-11-24`, `2026-11-24 09:30` (their ends),
  * `2026-11-24T09:30:00Z`, `…+09:00`; without a zone it is UTC, as all times here.
+ * Also how long ago, such as `90s`, `30min`, `12h`, `7d` or `2w`.
  *
+ * @param option what messages call it, such as `at`.
  * @returns ISO 8601 UTC without a fraction, `YYYY-MM-DDTHH:MM:SSZ`.
  * @throws VdcError VALUE_REFUSED.
  */
-export function parseTime(text: string): string {
-  return isoSecond(instantOf(text, { day: '23:59:59', second: ':59' }), text, Math.floor)
+export function parseTime(option: string, text: string, now: Date): string {
+  return isoSecond(option, text, Math.floor(instantOf(text, now, { day: '23:59:59', second: ':59' }) / 1000))
 }
 
 /**
  * Reads the time from which or up to which things were made: as `parseTime`, but
- * the beginning of a day or minute; also how long ago, such as `90s`, `30min`,
- * `12h`, `7d` or `2w`.
+ * the beginning of a day or minute.
  *
+ * @param option what messages call it, such as `created_after`.
  * @returns the first whole second that is not before it, as the tables hold it.
  * @throws VdcError VALUE_REFUSED.
  */
-export function parseBoundary(text: string, now: Date): string {
-  const [, number, unit] = AGO.exec(text) ?? []
-  const instant =
-    unit === undefined
-      ? instantOf(text, { day: '00:00:00', second: ':00' })
-      : now.getTime() - Number(number) * (SECONDS[unit.toLowerCase()] as number) * 1000
-  return sqlTime(new Date(isoSecond(instant, text, Math.ceil, ', 7d for seven days ago')))
+export function parseBoundary(option: string, text: string, now: Date): string {
+  const second = Math.ceil(instantOf(text, now, { day: '00:00:00', second: ':00' }) / 1000)
+  return sqlTime(new Date(isoSecond(option, text, second)))
 }
 
 /** @returns milliseconds, NaN for what is no time. */
-function instantOf(text: string, missing: { day: string; second: string }): number {
+function instantOf(text: string, now: Date, missing: { day: string; second: string }): number {
+  const [, number, unit] = AGO.exec(text) ?? []
+  if (unit !== undefined) return now.getTime() - Number(number) * (SECONDS[unit.toLowerCase()] as number) * 1000
   const [, day, clock, zone] = TIME.exec(text) ?? []
   const offset = (zone ?? 'Z').toUpperCase().replace(/^([+-]\d{2}):?(\d{2})$/, '$1:$2')
   const time = clock === undefined ? missing.day : clock.length === 5 ? `${clock}${missing.second}` : clock
@@ -50,11 +50,11 @@ function instantOf(text: string, missing: { day: string; second: string }): numb
   return isDay ? new Date(`${day}T${time}${offset}`).getTime() : Number.NaN
 }
 
-function isoSecond(instant: number, text: string, round: (seconds: number) => number, more = ''): string {
-  const second = round(instant / 1000) * 1000
-  if (second >= FIRST && second <= LAST) return `${new Date(second).toISOString().slice(0, 19)}Z`
-  throw new VdcError('VALUE_REFUSED', `'${text}' is no time`, {
-    hint: `Such as 2026-11-24, 2026-11-24 09:30 or 2026-11-24T09:30:00+09:00; without a zone it is UTC${more}`,
+function isoSecond(option: string, text: string, second: number): string {
+  const instant = second * 1000
+  if (instant >= FIRST && instant <= LAST) return `${new Date(instant).toISOString().slice(0, 19)}Z`
+  throw new VdcError('VALUE_REFUSED', `${option} '${text}' is no time`, {
+    hint: 'Such as 2026-11-24, 2026-11-24 09:30 or 2026-11-24T09:30:00+09:00; without a zone it is UTC, 7d for seven days ago',
   })
 }
 

@@ -18,7 +18,7 @@ describe('a time from which things were made', () => {
     ['2W', '2026-11-10 09:30:16'],
     ['0s', '2026-11-24 09:30:16'],
   ])('%s is %s', (text, time) => {
-    expect(parseBoundary(text, NOW)).toBe(time)
+    expect(parseBoundary('created_after', text, NOW)).toBe(time)
   })
 
   test.each([
@@ -35,12 +35,19 @@ describe('a time from which things were made', () => {
     '999999999w',
     '9999-12-31T23:59:59.5Z',
   ])("'%s' is no time", (text) => {
-    expect(() => parseBoundary(text, NOW)).toThrow(expect.objectContaining({ code: 'VALUE_REFUSED' }))
+    const message = `created_after '${text}' is no time`
+    expect(() => parseBoundary('created_after', text, NOW)).toThrow(
+      expect.objectContaining({ code: 'VALUE_REFUSED', message }),
+    )
   })
 
   test('a day and a minute are meant at their end where something is shown as it was', () => {
-    expect(parseTime('2026-11-24')).toBe('2026-11-24T23:59:59Z')
-    expect(parseTime('2026-11-24 09:30')).toBe('2026-11-24T09:30:59Z')
-    expect(() => parseTime('7d')).toThrow(expect.objectContaining({ code: 'VALUE_REFUSED' }))
+    expect(parseTime('at', '2026-11-24', NOW)).toBe('2026-11-24T23:59:59Z')
+    expect(parseTime('at', '2026-11-24 09:30', NOW)).toBe('2026-11-24T09:30:59Z')
+    expect(parseTime('at', '1h', NOW)).toBe('2026-11-24T08:30:15Z')
+    expect(parseTime('at', '0s', NOW)).toBe('2026-11-24T09:30:15Z')
+    expect(() => parseTime('at', '90', NOW)).toThrow(
+      expect.objectContaining({ code: 'VALUE_REFUSED', message: "at '90' is no time" }),
+    )
   })
 })

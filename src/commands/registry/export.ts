@@ -7,7 +7,7 @@ export default class RegistryExport extends BaseCommand {
   static override baseFlags = globalFlags
   static override summary = 'Write the whole registry to stdout, for registry import.'
   static override description =
-    'Accounts, backup storages, backup objects, images and labels, deleted ones too, as they are at one moment: a line of JSON each, between a header and a last line that counts them. The history and the files are not in it.'
+    'Accounts, backup storages, backup objects, images and labels, deleted ones too, as they are at one moment: a line of JSON each, between a header and a last line that counts them. Of images that were purged it has the ids, so that these stay taken. The history and the files are not in it.'
   static override examples = [
     '<%= config.bin %> registry export > registry.ndjson',
     '<%= config.bin %> registry export | VDC_MANAGE_DATABASE_URI=mysql://root@db.example/wakame_dcmgr <%= config.bin %> registry import',

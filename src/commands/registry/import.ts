@@ -10,7 +10,7 @@ import { type ImportConflict, type ImportSummary, importRegistry } from '../../r
 export default class RegistryImport extends BaseCommand {
   static override summary = 'Read a whole registry that registry export wrote: all of it, or nothing.'
   static override description =
-    'Ids stay as they are. What is there already and equal is left alone, so an import can be run again. What is there and differs is listed, and then nothing is imported. Images and backup objects begin a new history.'
+    'Ids stay as they are. What is there already and equal is left alone, so an import can be run again. What is there and differs is listed, and then nothing is imported. Images and backup objects begin a new history. Ids of images that were purged, there or here, stay taken.'
   static override examples = [
     '<%= config.bin %> registry import registry.ndjson',
     'ssh other.example <%= config.bin %> registry export | <%= config.bin %> registry import -',
@@ -52,8 +52,8 @@ function stdin(): NodeJS.ReadStream {
   })
 }
 
-function lineOf({ id, fields }: ImportConflict): string {
-  return printable(`Conflict: ${id}: ${fields.join(', ')}`)
+function lineOf({ id, fields, why }: ImportConflict): string {
+  return printable(`Conflict: ${id}: ${why ?? fields.join(', ')}`)
 }
 
 function sentenceOf(summary: ImportSummary): string {

@@ -32,7 +32,7 @@ export async function objectAt(
   at: string,
 ): Promise<Omit<ObjectDetails, 'labels' | 'sha256'>> {
   const uuid = parseId('backupObject', id)
-  const time = parseTime(at)
+  const time = parseTime('at', at, new Date())
   const { knex } = registry.database
   const row = await existingObject(knex, uuid)
   existedAt(canonicalId('backupObject', uuid), row.created_at, time, 'OBJECT_NOT_FOUND')

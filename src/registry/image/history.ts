@@ -28,7 +28,7 @@ export async function imageHistory(registry: Registry, id: string): Promise<Hist
  */
 export async function imageAt(registry: Registry, id: string, at: string): Promise<ImageAttributes> {
   const uuid = parseId('image', id)
-  const time = parseTime(at)
+  const time = parseTime('at', at, new Date())
   const row = await existingImage(registry.database.knex, uuid)
   existedAt(canonicalId('image', uuid), row.created_at, time, 'IMAGE_NOT_FOUND')
   const entries = await readHistory(registry.database.knex, canonicalId('image', uuid))

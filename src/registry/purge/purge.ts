@@ -52,7 +52,7 @@ export interface PurgeOutcome {
  */
 export async function planPurge(registry: Registry, request: PurgeRequest): Promise<PurgePlan> {
   const valid = validate(purgeRequest, request)
-  const before = parseBoundary(valid.older_than, new Date())
+  const before = parseBoundary('older_than', valid.older_than, new Date())
   if (before > sqlTime(new Date(Date.now() + SECOND))) {
     throw new VdcError(
       'VALUE_REFUSED',

@@ -1,25 +1,38 @@
 import { selectStoragesByKey } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
-import { selectRowsAfter } from '../../db/many-rows.ts'
-import type { BackupObjectRow, LabelRow } from '../../db/rows.ts'
+import { selectPurgesAfter } from '../../db/histories.ts'
+import { selectRowsAfter, selectRowsByUuid } from '../../db/many-rows.ts'
+import type { BackupObjectRow, HistoryRow, LabelRow } from '../../db/rows.ts'
 import { inSnapshot } from '../../db/snapshot.ts'
 import { isoTime, sqlTime } from '../../db/time.ts'
 import { VdcError } from '../../errors.ts'
 import { canonicalId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { CLAIM_LABEL } from '../values.ts'
-import { isLabelled, type RecordType, recordOf, TABLE_OF, TYPES, VERSION } from './records.ts'
+import {
+  forTypes,
+  isLabelled,
+  type RecordType,
+  type RegistryRecord,
+  type RowType,
+  recordOf,
+  TABLE_OF,
+  TYPES,
+  uuidOf,
+  VERSION,
+} from './records.ts'
 
 /** Rows that are read at once. */
 const PAGE = 250
 
-/** How many rows of each type there are. */
+/** How many lines of each type there are. */
 export type Counts = Record<RecordType, number>
 
 /**
  * Writes the whole registry as lines of JSON (`records.ts`): accounts, storages,
- * objects, images and labels, deleted ones too, as they are at one moment. The
- * history stays behind. Memory does not grow with the number of rows.
+ * objects, images and labels, deleted ones too, as they are at one moment. Of the
+ * history there is only which images were purged, as their ids stay taken. Memory
+ * does not grow with the number of rows.
  *
  * @param write takes some lines, each with its end; what it throws ends the export.
  * @throws VdcError USAGE where all is to be committed together, as that is not one moment.
@@ -31,11 +44,11 @@ export async function exportRegistry(registry: Registry, write: (lines: string) 
     })
   }
   return inSnapshot(registry.database, async (db) => {
-    const counts: Counts = { account: 0, backup_storage: 0, backup_object: 0, image: 0, label: 0 }
+    const counts: Counts = forTypes(() => 0)
     const exportedAt = isoTime(sqlTime(new Date()))
     await write(lineOf({ type: 'registry', version: VERSION, exported_at: exportedAt }))
     for (const type of TYPES) {
-      for await (const records of recordsOf(db, type)) {
+      for await (const records of type === 'purged_image' ? purgedImages(db) : recordsOf(db, type)) {
         counts[type] += records.length
         await write(records.map(lineOf).join(''))
       }
@@ -45,7 +58,7 @@ export async function exportRegistry(registry: Registry, write: (lines: string) 
   })
 }
 
-async function* recordsOf(db: Queryable, type: RecordType): AsyncGenerator<object[]> {
+async function* recordsOf(db: Queryable, type: RowType): AsyncGenerator<object[]> {
   for (let after = 0; ; ) {
     const rows = await selectRowsAfter(db, TABLE_OF[type], after, PAGE)
     const storages = type === 'backup_object' ? await storageIds(db, rows as BackupObjectRow[]) : undefined
@@ -54,6 +67,24 @@ async function* recordsOf(db: Queryable, type: RecordType): AsyncGenerator<objec
       .map((row) => recordOf(type, row, storages?.get((row as BackupObjectRow).backup_storage_id)))
     after = rows.at(-1)?.id ?? after
     if (rows.length < PAGE) return
+  }
+}
+
+async function* purgedImages(db: Queryable): AsyncGenerator<RegistryRecord<'purged_image'>[]> {
+  for (let after = 0; ; ) {
+    const marks: HistoryRow[] = await selectPurgesAfter(db, after, PAGE)
+    // The Ruby programs look at rows only, and so may have used an id again: then its row keeps it.
+    const images = await selectRowsByUuid(
+      db,
+      'images',
+      marks.map((mark) => uuidOf(mark.uuid)),
+    )
+    const used = new Set(images.map(({ uuid }) => uuid.toLowerCase()))
+    yield marks
+      .filter((mark) => !used.has(uuidOf(mark.uuid).toLowerCase()))
+      .map((mark) => ({ type: 'purged_image', uuid: mark.uuid, purged_at: isoTime(mark.created_at) }))
+    after = marks.at(-1)?.id ?? after
+    if (marks.length < PAGE) return
   }
 }
 

@@ -17,13 +17,15 @@ import { requireStorable } from '../storable.ts'
 import { SYSTEM_ACCOUNTS } from '../values.ts'
 import type { Importing } from './import.ts'
 import type { ReadRecord } from './read.ts'
-import { KIND_OF, type RecordType, type RegistryRecord, recordOf, rowOf, TABLE_OF, uuidOf } from './records.ts'
+import { KIND_OF, type RegistryRecord, type RowType, recordOf, rowOf, TABLE_OF, uuidOf } from './records.ts'
 
-type ThingType = Exclude<RecordType, 'label'>
+type ThingType = Exclude<RowType, 'label'>
 type Thing = { record: RegistryRecord<ThingType>; line: number }
 
 /** Integer ids start at 1, so that no storage ever has this one. */
 const NO_STORAGE = 0
+
+const PURGED_HERE = 'was purged here; its id stays taken'
 
 /**
  * Imports records of one type that have ids.
@@ -45,8 +47,9 @@ export async function importThings(
     const { record } = thing
     const twin = known.get(uuidOf(record.uuid).toLowerCase())
     if (twin === undefined) {
-      if (taken.has(record.uuid)) importing.conflict({ id: record.uuid, fields: ['uuid'] })
-      else fresh.push(thing)
+      if (!taken.has(record.uuid)) fresh.push(thing)
+      else if (type === 'image') importing.conflict({ id: record.uuid, fields: ['purged_at'], why: PURGED_HERE })
+      else importing.conflict({ id: record.uuid, fields: ['uuid'] })
       continue
     }
     // The accounts of the system are every data centre's own.

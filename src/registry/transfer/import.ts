@@ -7,9 +7,10 @@ import { VdcError } from '../../errors.ts'
 import type { Registry } from '../registry.ts'
 import type { importConflict, importSummary } from '../results/import.ts'
 import { importLabels } from './import-labels.ts'
+import { importPurgedImages } from './import-purged-images.ts'
 import { importThings } from './import-things.ts'
 import { type ReadRecord, readRecords } from './read.ts'
-import { uuidOf } from './records.ts'
+import { forTypes, type RecordType, uuidOf } from './records.ts'
 
 /** Lines that are looked up and stored at once, and bytes of them. */
 const MOST_LINES = 200
@@ -42,7 +43,7 @@ export interface Importing {
  * Reads a registry file (`records.ts`) into the registry: all of it, or nothing.
  * What is there already and equal stays as it is, so that it can be run again;
  * where something is there and differs, nothing is imported. Images and objects begin a new history
- * (dcmgr.md, "History").
+ * (dcmgr.md, "History"); ids of images that were purged stay taken.
  *
  * @param source path of the file, or its bytes.
  * @throws VdcError FILE_REFUSED or VALUE_REFUSED that names the line; then nothing was written.
@@ -83,14 +84,7 @@ export async function importRegistry(
 }
 
 async function importAll(importing: Importing, chunks: AsyncIterable<Uint8Array>): Promise<ImportSummary> {
-  const none = () => ({ added: 0, unchanged: 0 })
-  const summary: ImportSummary = {
-    account: none(),
-    backup_storage: none(),
-    backup_object: none(),
-    image: none(),
-    label: none(),
-  }
+  const summary: ImportSummary = forTypes(() => ({ added: 0, unchanged: 0 }))
   let batch: ReadRecord[] = []
   let bytes = 0
   let names = new Set<string>()
@@ -98,7 +92,7 @@ async function importAll(importing: Importing, chunks: AsyncIterable<Uint8Array>
     const [first] = batch
     if (first === undefined) return
     const { type } = first.record
-    const { added, unchanged } = await (type === 'label' ? importLabels : importThings)(importing, batch)
+    const { added, unchanged } = await importerOf(type)(importing, batch)
     summary[type].added += added
     summary[type].unchanged += unchanged
     batch = []
@@ -119,20 +113,20 @@ async function importAll(importing: Importing, chunks: AsyncIterable<Uint8Array>
   return summary
 }
 
+function importerOf(type: RecordType) {
+  return type === 'label' ? importLabels : type === 'purged_image' ? importPurgedImages : importThings
+}
+
 /** By what a record is unique, as the database sees it: whatever its case. */
 function nameOf({ record }: ReadRecord): string {
   return (record.type === 'label' ? `${record.resource_uuid}\n${record.name}` : uuidOf(record.uuid)).toLowerCase()
 }
 
 function conflictError(conflicts: number): VdcError {
-  const things = conflicts === 1 ? 'One thing is' : `${conflicts} things are`
-  return new VdcError(
-    'IMPORT_CONFLICT',
-    `Nothing is imported: ${things} there already, and differ${conflicts === 1 ? 's' : ''}`,
-    {
-      hint: 'An id means one thing; see what is right, here and where the registry was exported',
-    },
-  )
+  const differ = conflicts === 1 ? 'One thing differs' : `${conflicts} things differ`
+  return new VdcError('IMPORT_CONFLICT', `Nothing is imported: ${differ} from what is here`, {
+    hint: 'An id means one thing; see what is right, here and where the registry was exported',
+  })
 }
 
 function warningOf(what: string, ids: ReadonlySet<string>): string {

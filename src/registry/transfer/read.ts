@@ -4,7 +4,7 @@ import { validate } from '../validate.ts'
 import { asMap, readYaml } from '../yaml.ts'
 import type { Counts } from './export.ts'
 import { linesOf } from './lines.ts'
-import { LINES, type RecordType, type RegistryRecord, TYPES, VERSION } from './records.ts'
+import { forTypes, LINES, type RecordType, type RegistryRecord, TYPES, VERSION } from './records.ts'
 
 /** A record and the line that it stands in. */
 export interface ReadRecord {
@@ -21,7 +21,7 @@ export interface ReadRecord {
  * @throws VdcError FILE_REFUSED that names the line, or says that the file is cut off.
  */
 export async function* readRecords(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ReadRecord> {
-  const counts: Counts = { account: 0, backup_storage: 0, backup_object: 0, image: 0, label: 0 }
+  const counts: Counts = forTypes(() => 0)
   let place: 'header' | 'records' | 'after' = 'header'
   let lastType = 0
   for await (const { number, text, bytes } of linesOf(chunks)) {

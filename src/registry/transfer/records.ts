@@ -9,14 +9,22 @@ import { canonicalId, type Kind, prefixOf } from '../identifiers.ts'
  * the header, the last tells how many there are of each type, and between them is
  * a line a row, its columns by their names, ids canonical, without integer ids;
  * times ISO 8601 UTC. A bigint is a number where that is exact, else decimal text.
+ * An image that was purged has no row: its line keeps its id from being used again.
  */
 
 /** The version of this form. */
 export const VERSION = 1
 
-/** The types of rows in the order of their lines: what is referred to comes first. */
-export const TYPES = ['account', 'backup_storage', 'backup_object', 'image', 'label'] as const
+/** The types in the order of their lines: what is referred to comes first. */
+export const TYPES = ['account', 'backup_storage', 'backup_object', 'image', 'label', 'purged_image'] as const
 export type RecordType = (typeof TYPES)[number]
+/** Those of rows. */
+export type RowType = Exclude<RecordType, 'purged_image'>
+
+/** Something for each type. */
+export function forTypes<T>(make: () => T): Record<RecordType, T> {
+  return Object.fromEntries(TYPES.map((type) => [type, make()])) as Record<RecordType, T>
+}
 
 /** The tables that the rows of each type lie in. */
 export const TABLE_OF = {
@@ -25,7 +33,7 @@ export const TABLE_OF = {
   backup_object: 'backup_objects',
   image: 'images',
   label: 'resource_labels',
-} as const satisfies Record<RecordType, keyof RegistryTables>
+} as const satisfies Record<RowType, keyof RegistryTables>
 
 /** The kinds of things that have rows of their own. */
 export const KIND_OF = {
@@ -33,7 +41,7 @@ export const KIND_OF = {
   backup_storage: 'backupStorage',
   backup_object: 'backupObject',
   image: 'image',
-} as const satisfies Record<Exclude<RecordType, 'label'>, Kind>
+} as const satisfies Record<Exclude<RowType, 'label'>, Kind>
 
 /** Labels of these are in the file; those of other resources, such as instances, are the cloud's. */
 const LABELLED: readonly string[] = Object.values(KIND_OF).map(prefixOf)
@@ -165,6 +173,10 @@ const SCHEMAS = {
     created_at: time,
     updated_at: time,
   },
+  purged_image: {
+    uuid: id('image'),
+    purged_at: time,
+  },
 }
 
 function strict<T extends z.core.$ZodLooseShape>(shape: T) {
@@ -188,17 +200,26 @@ export const LINES = {
   backup_object: strict({ type: z.literal('backup_object'), ...SCHEMAS.backup_object }),
   image: strict({ type: z.literal('image'), ...SCHEMAS.image }),
   label: strict({ type: z.literal('label'), ...SCHEMAS.label }),
+  purged_image: strict({ type: z.literal('purged_image'), ...SCHEMAS.purged_image }),
   end: strict({
     type: z.literal('end'),
-    counts: strict({ account: count, backup_storage: count, backup_object: count, image: count, label: count }),
+    counts: strict({
+      account: count,
+      backup_storage: count,
+      backup_object: count,
+      image: count,
+      label: count,
+      // The first files had no such lines.
+      purged_image: z.prefault(count, 0),
+    }),
   }),
 }
 
-/** A row as its line holds it. */
+/** What a line holds. */
 export type RegistryRecord<T extends RecordType = RecordType> = z.output<(typeof LINES)[T]>
 
 /** Makes the record of a row; of an object, `storageId` is the canonical id of its storage, or null where that is gone. */
-export function recordOf<T extends RecordType>(
+export function recordOf<T extends RowType>(
   type: T,
   row: RegistryTables[(typeof TABLE_OF)[T]],
   storageId?: string | null,
@@ -215,7 +236,7 @@ export function recordOf<T extends RecordType>(
 }
 
 /** Makes the row of a record; of an object, `storageKey` is the integer id of its storage. */
-export function rowOf<T extends RecordType>(
+export function rowOf<T extends RowType>(
   record: RegistryRecord<T>,
   storageKey?: number,
 ): NewRow<RegistryTables[(typeof TABLE_OF)[T]]> {
@@ -234,6 +255,7 @@ export function uuidOf(id: string): string {
   return id.slice(id.indexOf('-') + 1)
 }
 
-function sqlOf(time: string): string {
+/** A time of a line as the tables hold it. */
+export function sqlOf(time: string): string {
   return time.slice(0, 19).replace('T', ' ')
 }

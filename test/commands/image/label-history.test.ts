@@ -207,6 +207,9 @@ describe.each(ENGINES)('on %s', (engine) => {
       is_public: false,
     })
     expect(image).not.toHaveProperty('labels')
+    expect(await vdcManageJson(['image', 'history', 'bo-o', '--at', '1h'], { database })).toMatchObject({
+      display_name: 'second',
+    })
     const table = (await vdcManage(['image', 'history', 'wmi-h', '--at', '2100-01-01'], { database })).stdout
     expect(table).toMatch(/^state: +deleted$/m)
   })
@@ -217,7 +220,7 @@ describe.each(ENGINES)('on %s', (engine) => {
       ['wmi-a', '--at', '2019-12-31'],
       { exit: 4, message: 'wmi-a was not there at 2019-12-31T23:59:59Z' },
     ],
-    ['at no time', ['wmi-a', '--at', 'yesterday'], { exit: 3, message: "'yesterday' is no time", hint: '2026-11-24' }],
+    ['at no time', ['wmi-a', '--at', '90'], { exit: 3, message: "at '90' is no time", hint: '7d for seven days ago' }],
     ['on 30 February', ['wmi-a', '--at', '2026-02-30'], { exit: 3, message: "'2026-02-30' is no time" }],
     ['in month 13', ['wmi-a', '--at', '2026-13-01'], { exit: 3, message: 'is no time' }],
     ['of an unknown image', ['wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' }],

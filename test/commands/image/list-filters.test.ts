@@ -193,7 +193,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
       ['image list --arch X86', "No image has the arch 'X86'\nHint: Did you mean x86? Known are: x86, x86_64"],
       ['image list --file-format iso', "No image has the file_format 'iso'\nHint: Known are: raw"],
       ['image list --checksum abc', 'checksum must be sha256: with 64 hexadecimal digits, or md5: with 32'],
-      ['image list --created-after 7m', "'7m' is no time\nHint: Such as 2026-11-24"],
+      ['image list --created-after 7m', "created_after '7m' is no time\nHint: Such as 2026-11-24"],
       ['image list --sort colour', "The list can not be sorted by 'colour'\nHint: Keys, with :asc or :desc"],
       ['image list --sort nmae:desc', "The list can not be sorted by 'nmae:desc'\nHint: Did you mean name? Keys, with"],
       ['image list --sort name:dsc', "The list can not be sorted by 'name:dsc'\nHint: Behind a key"],

@@ -87,7 +87,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     [
       'no age',
       ['--older-than', 'yesterday'],
-      { exit: 3, message: "'yesterday' is no time", hint: '7d for seven days ago' },
+      { exit: 3, message: "older_than 'yesterday' is no time", hint: '7d for seven days ago' },
     ],
     ['more weeks than there were', ['--older-than', '999999w'], { exit: 3, message: "'999999w' is no time" }],
     ['a time to come', ['--older-than', '2199-01-01'], { exit: 3, message: 'is in the future', hint: '0d' }],
@@ -187,7 +187,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     const input = [...lines, JSON.stringify({ type: 'end', counts })].join('\n')
     expect(await vdcManage(['registry', 'import'], { database, input })).toMatchObject({
       code: 5,
-      stderr: expect.stringContaining('Conflict: wmi-old: uuid'),
+      stderr: expect.stringContaining('Conflict: wmi-old: was purged here; its id stays taken'),
     })
   })
 

@@ -11,7 +11,8 @@ import { importRegistry } from '../../../src/registry/transfer/import.ts'
 import { environment, PROGRAM, runLines, shell, vdcManage } from '../../support/cli.ts'
 import { allRows, ENGINES, type Engine, newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { newFolder } from '../../support/images.ts'
-import { contentsOf, insert, newWakame } from '../../support/wakame.ts'
+import { expectRefused as expectCommandRefused } from '../../support/refusals.ts'
+import { contentsOf, insert, LONG_AGO, newWakame } from '../../support/wakame.ts'
 
 const LONG = 'Ubuntu 10.04 64bit. '.repeat(15)
 /** For a terminal: C1 controls and a bidirectional one, which JSON does not escape. */
@@ -42,6 +43,9 @@ async function fill(database: TestDatabase): Promise<void> {
       `image label wmi-child os=lucid empty= long=${'ü'.repeat(200)}`,
       'image protect wmi-parent',
       'image del wmi-gone',
+      'image add local bo-o --uuid wmi-purged --account-id a-one',
+      'image del wmi-purged',
+      'image purge wmi-purged --older-than 0s --yes',
     ],
     { database },
   )
@@ -73,8 +77,10 @@ test('SQLite to MariaDB and back: nothing is lost, and twice is once', async () 
   await fill(first)
   const original = await exported(first)
   expect(original.at(-2)).toBe(
-    '{"type":"end","counts":{"account":4,"backup_storage":2,"backup_object":4,"image":3,"label":4}}',
+    '{"type":"end","counts":{"account":4,"backup_storage":2,"backup_object":4,"image":3,"label":4,"purged_image":1}}',
   )
+  const purgedAt = async (database: TestDatabase) =>
+    database.query("SELECT vchar_value, created_at FROM histories WHERE uuid = 'wmi-purged' AND attr = 'purged_at'")
   for (const [from, to] of [
     [first, second],
     [second, third],
@@ -84,12 +90,15 @@ test('SQLite to MariaDB and back: nothing is lost, and twice is once', async () 
     expect(run).toMatchObject({
       ...NOTHING,
       stderr:
-        'Imported: account 2 added, 2 unchanged; backup storage 2 added, 0 unchanged; backup object 4 added, 0 unchanged; image 3 added, 0 unchanged; label 4 added, 0 unchanged\n',
+        'Imported: account 2 added, 2 unchanged; backup storage 2 added, 0 unchanged; backup object 4 added, 0 unchanged; image 3 added, 0 unchanged; label 4 added, 0 unchanged; purged image 1 added, 0 unchanged\n',
     })
     expect(await exported(to)).toEqual(original)
     const before = await allRows(to)
-    expect(before.histories).toHaveLength(3 * 23 + 4 * 20)
-    expect(new Set(before.histories.map((row) => row.created_at)).size).toBe(1)
+    const begun = before.histories.filter((row) => row.uuid !== 'wmi-purged')
+    expect(begun).toHaveLength(3 * 23 + 4 * 20)
+    expect(new Set(begun.map((row) => row.created_at)).size).toBe(1)
+    expect(before.histories).toHaveLength(begun.length + 1)
+    expect(await purgedAt(to)).toEqual(await purgedAt(first))
     // A claim on each storage's id, which is what keeps it from being made twice.
     expect(before.resource_labels.filter((row) => row.name === 'vdc-manage.claim')).toHaveLength(2)
 
@@ -98,6 +107,7 @@ test('SQLite to MariaDB and back: nothing is lost, and twice is once', async () 
     expect(JSON.parse(again.stdout)).toMatchObject({
       image: { added: 0, unchanged: 3 },
       label: { added: 0, unchanged: 4 },
+      purged_image: { added: 0, unchanged: 1 },
     })
     expect(await allRows(to)).toEqual(before)
   }
@@ -159,6 +169,16 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       .join('\n')
   const lineOf = (type: string) => whole.findIndex((line) => line.startsWith(`{"type":"${type}"`)) + 1
 
+  test('the id of an image that was purged elsewhere stays taken here', async () => {
+    await expectCommandRefused(
+      database,
+      ['image', 'add', 'local', 'bo-o', '--uuid', 'wmi-purged', '--account-id', 'a-one'],
+      { exit: 5, message: 'The image id wmi-purged is taken', hint: 'An id stays taken for ever' },
+    )
+    const run = await database.session.run(['image', 'history', 'wmi-purged', '--format', 'value', '-c', 'attr'])
+    expect(run).toMatchObject({ code: 0, stdout: 'purged_at\n' })
+  })
+
   test('conflicts: all are listed, and nothing is imported', async () => {
     const lines = whole.map((line) => JSON.parse(line))
     for (const line of lines) {
@@ -167,6 +187,8 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       if (line.uuid === 'bo-big') Object.assign(line, { size: '9223372036854775806', state: 'pending' })
       if (line.uuid === 'wmi-child') line.uuid = 'wmi-CHILD'
       if (line.uuid === 'wmi-gone') Object.assign(line, { uuid: 'wmi-new' })
+      if (line.uuid === 'wmi-parent') line.uuid = 'wmi-purged'
+      else if (line.uuid === 'wmi-purged') line.uuid = 'wmi-gone'
       if (line.name === 'os') line.string_value = 'natty'
       if (line.uuid === 'a-shpoolxx') line.description = 'not compared'
     }
@@ -178,16 +200,26 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       'Conflict: a-one: description',
       'Conflict: bkst-s: base_uri',
       'Conflict: bo-big: size, state',
+      'Conflict: wmi-purged: was purged here; its id stays taken',
       'Conflict: wmi-CHILD: uuid',
       'Conflict: wmi-child: label:os',
-      'Error: Nothing is imported: 5 things are there already, and differ',
+      'Conflict: wmi-gone: was purged where the file is from, and is still here',
+      'Error: Nothing is imported: 7 things differ from what is here',
       expect.stringMatching(/^Hint: /),
       '',
     ])
     const json = await importInto(database, input, ['--json'])
     expect(json.code).toBe(5)
     expect(JSON.parse(json.stdout)).toMatchObject({
-      conflicts: [{ id: 'a-one', fields: ['description'] }, {}, {}, {}, {}],
+      conflicts: [
+        { id: 'a-one', fields: ['description'] },
+        {},
+        {},
+        { id: 'wmi-purged', fields: ['purged_at'], why: 'was purged here; its id stays taken' },
+        {},
+        {},
+        { id: 'wmi-gone', fields: ['purged_at'] },
+      ],
       error: { code: 'IMPORT_CONFLICT', exit: 5 },
     })
     // Columns of what an import did leave no error out, and cells have no row for it.
@@ -224,6 +256,13 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     ['an array', 'image', () => '[]', 'is no JSON object'],
     ['an empty line', 'image', () => '', 'is no JSON object'],
     ['a deep one', 'image', () => `{"type":"image","uuid":${DEPTH}0${'}'.repeat(1000)}}`, 'must be an id'],
+    [
+      'a purge of an object',
+      'purged_image',
+      (value) => ({ ...value, uuid: 'bo-x' }),
+      'uuid must be an id, such as wmi-',
+    ],
+    ['a purge at no time', 'purged_image', (value) => ({ ...value, purged_at: null }), 'purged_at must be a time'],
     ['an unknown type', 'image', (value) => ({ ...value, type: 'history' }), 'has no known type'],
     ['the types out of order', 'label', () => whole[1] as string, 'comes after those of type image'],
     ['a column too many', 'image', (value) => ({ ...value, id: 1 }), 'is refused: it must not have id'],
@@ -420,8 +459,16 @@ describe('on a database of Wakame-vdc', () => {
     })
     await insert(database, 'resource_labels', { resource_uuid: 'i-demo', name: 'of an instance', string_value: 'x' })
     await insert(database, 'resource_labels', { resource_uuid: 'wmi-lucid', name: 'os', string_value: 'lucid' })
+    // One that was purged, one whose id Ruby used again, and an object, whose row stays.
+    for (const uuid of ['wmi-purged', 'wmi-LUCID', 'bo-stray']) {
+      await insert(database, 'histories', { uuid, attr: 'purged_at', vchar_value: LONG_AGO })
+    }
     const original = await exported(database)
     expect(original.join('\n')).not.toContain('i-demo')
+    expect(original.filter((line) => line.includes('"purged_image"'))).toEqual([
+      '{"type":"purged_image","uuid":"wmi-purged","purged_at":"2015-03-04T05:06:07Z"}',
+      expect.stringMatching(/^{"type":"end",.*"purged_image":1}}$/),
+    ])
     const { stdout } = await vdcManage(['registry', 'export'], { database })
 
     const copy = await newWakame(inject('mariadb').port)
