@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, statSync } from 'node:fs'
 import { VdcError } from '../errors.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -6,6 +6,11 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'does not exist: a part of its path is no directory',
   EISDIR: 'is a directory',
   EACCES: 'can not be read: permission denied',
+}
+
+/** Says whether there is a file at a path that can be read again and again, as a pipe can't. */
+export function isRegularFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 }
 
 /**

@@ -1,8 +1,6 @@
-import { constants } from 'node:fs'
-import { mkdtemp, open, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { VdcError } from '../errors.ts'
 import type { ImageFile } from './image-file.ts'
+import { openNameless, temporaryFolder } from './nameless-file.ts'
 import { NotKept, type Source } from './source.ts'
 import { unpack } from './unpack.ts'
 import type { Watcher } from './watcher.ts'
@@ -138,18 +136,10 @@ export async function withUnpackedFile<T>(
   }
 }
 
-/** Makes a temporary file that has lost its name already: however this process ends, its space is free then. */
 async function createNameless(path: string): Promise<ImageFile> {
   return attempt(async () => {
-    // Images are large, and /tmp may be memory.
-    const folder = await mkdtemp(join(process.env.TMPDIR || '/var/tmp', 'vdc-manage-'))
-    try {
-      const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
-      const handle = await open(join(folder, 'unpacked'), flags, 0o600)
-      return { path, handle, size: 0, opened: await handle.stat({ bigint: true }) }
-    } finally {
-      await rm(folder, { recursive: true })
-    }
+    const handle = await openNameless()
+    return { path, handle, size: 0, opened: await handle.stat({ bigint: true }) }
   })
 }
 
@@ -157,10 +147,13 @@ async function attempt<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    const where = process.env.TMPDIR || '/var/tmp'
-    throw new VdcError('FILE_NOT_WRITTEN', `The image can not be unpacked in ${where}: ${(error as Error).message}`, {
-      hint: 'Set TMPDIR to a folder that has the space, or unpack it and register the disk image inside',
-      cause: error,
-    })
+    throw new VdcError(
+      'FILE_NOT_WRITTEN',
+      `The image can not be unpacked in ${temporaryFolder()}: ${(error as Error).message}`,
+      {
+        hint: 'Set TMPDIR to a folder that has the space, or unpack it and register the disk image inside',
+        cause: error,
+      },
+    )
   }
 }

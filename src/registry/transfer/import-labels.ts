@@ -25,10 +25,13 @@ export async function importLabels(
   let unchanged = 0
   for (const label of labels) {
     const { record } = label
-    const twin = known.find((row) => row.resource_uuid === record.resource_uuid && row.name === record.name)
-    if (twin === undefined) fresh.push(label)
-    else if (isEqual(twin, rowOf<'label'>(record))) unchanged++
-    else conflictWith(importing, record)
+    const own = known.filter((row) => row.resource_uuid === record.resource_uuid)
+    const twin = own.find((row) => row.name === record.name)
+    const inOtherCase = own.find((row) => row.name.toLowerCase() === record.name.toLowerCase())
+    if (twin !== undefined && isEqual(twin, rowOf<'label'>(record))) unchanged++
+    else if (twin !== undefined) conflictWith(importing, record)
+    else if (inOtherCase !== undefined) conflictWith(importing, record, takenFor(record, inOtherCase.name))
+    else fresh.push(label)
   }
   for (const label of fresh) await requireImportable(importing, label)
   const added = await insert(importing, fresh)
@@ -47,8 +50,9 @@ async function insert(importing: Importing, labels: readonly Label[]): Promise<n
   }
   let added = 0
   for (const { record } of labels) {
-    if ((await findLabelNamed(importing.db, record.resource_uuid, record.name)) !== undefined) {
-      conflictWith(importing, record)
+    const twin = await findLabelNamed(importing.db, record.resource_uuid, record.name)
+    if (twin !== undefined) {
+      conflictWith(importing, record, takenFor(record, twin))
       continue
     }
     await insertLabels(importing.db, [rowOf<'label'>(record)])
@@ -57,8 +61,12 @@ async function insert(importing: Importing, labels: readonly Label[]): Promise<n
   return added
 }
 
-function conflictWith(importing: Importing, { resource_uuid, name }: RegistryRecord<'label'>): void {
-  importing.conflict({ id: resource_uuid, fields: [`label:${name}`] })
+function conflictWith(importing: Importing, { resource_uuid, name }: RegistryRecord<'label'>, why?: string): void {
+  importing.conflict({ id: resource_uuid, fields: [`label:${name}`], ...(why !== undefined && { why }) })
+}
+
+function takenFor({ name }: RegistryRecord<'label'>, twin: string): string {
+  return `its label '${name}' is taken for the same as its label '${twin}'`
 }
 
 function isEqual<T extends object>(row: T, given: Partial<T>): boolean {

@@ -190,7 +190,14 @@ async function noteMissing({ db, missing }: Importing, type: ThingType, things: 
 }
 
 function differences(there: RegistryRecord<ThingType>, record: RegistryRecord<ThingType>): string[] {
-  return Object.keys(changesOf(there, record))
+  const fields = Object.keys(changesOf(there, record))
+  return fields.filter((field) => field !== 'progress' || !isSameProgress(there, record))
+}
+
+/** MySQL tells fewer digits of `progress` than SQLite; six are more than anybody needs of percents. */
+function isSameProgress(a: RegistryRecord<ThingType>, b: RegistryRecord<ThingType>): boolean {
+  const digits = (record: object) => Number((record as { progress: number }).progress).toPrecision(6)
+  return digits(a) === digits(b)
 }
 
 function uuidsOf(things: readonly Thing[]): string[] {

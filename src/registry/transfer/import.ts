@@ -2,7 +2,8 @@ import type * as z from 'zod/mini'
 import type { Database, Queryable } from '../../db/database.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
-import { readText } from '../../disk/text-file.ts'
+import { KeptBytes } from '../../disk/kept-bytes.ts'
+import { isRegularFile, readText } from '../../disk/text-file.ts'
 import { VdcError } from '../../errors.ts'
 import type { Registry } from '../registry.ts'
 import type { importConflict, importSummary } from '../results/import.ts'
@@ -46,35 +47,47 @@ export interface Importing {
  * (dcmgr.md, "History"); ids of images that were purged stay taken.
  *
  * @param source path of the file, or its bytes.
- * @throws VdcError FILE_REFUSED or VALUE_REFUSED that names the line; then nothing was written.
+ * @throws VdcError FILE_REFUSED or VALUE_REFUSED that names the line; FILE_NOT_WRITTEN; then nothing was written.
  */
 export async function importRegistry(
   registry: Registry,
   source: string | AsyncIterable<Uint8Array>,
 ): Promise<ImportSummary | ImportRefusal> {
-  const chunks = typeof source === 'string' ? readText(source) : source
+  if (typeof source === 'string' && isRegularFile(source)) return importAgain(registry, () => readText(source))
+  const kept = new KeptBytes()
+  try {
+    // Read to its end first: whoever waits for bytes must not keep others out of the database.
+    for await (const _ of readRecords(kept.keep(typeof source === 'string' ? readText(source) : source)));
+    return await importAgain(registry, () => kept.read())
+  } finally {
+    await kept.close()
+  }
+}
+
+/** @param open gives the bytes from their start, each time that the unit of work is tried. */
+async function importAgain(
+  registry: Registry,
+  open: () => AsyncIterable<Uint8Array>,
+): Promise<ImportSummary | ImportRefusal> {
   const { commits } = registry.database
   // All or nothing, also where other commands commit by the statement.
   const database: Database = { ...registry.database, commits: commits === 'statement' ? 'unit' : commits }
-  const missing: Importing['missing'] = new Map()
-  const conflicts: ImportConflict[] = []
-  const outcome = await inTransaction(
-    database,
-    async (trx) => {
-      const importing: Importing = {
-        database: { ...database, knex: trx as Database['knex'] },
-        db: trx,
-        now: sqlTime(new Date()),
-        missing,
-        conflict: (conflict) => void conflicts.push(conflict),
-      }
-      const summary = await importAll(importing, chunks)
-      if (conflicts.length > 0) throw conflictError(conflicts.length)
-      return summary
-    },
-    // What was read can't be read again.
-    { once: true },
-  ).catch((error: VdcError): ImportRefusal => {
+  let missing: Importing['missing'] = new Map()
+  let conflicts: ImportConflict[] = []
+  const outcome = await inTransaction(database, async (trx) => {
+    missing = new Map()
+    conflicts = []
+    const importing: Importing = {
+      database: { ...database, knex: trx as Database['knex'] },
+      db: trx,
+      now: sqlTime(new Date()),
+      missing,
+      conflict: (conflict) => void conflicts.push(conflict),
+    }
+    const summary = await importAll(importing, open())
+    if (conflicts.length > 0) throw conflictError(conflicts.length)
+    return summary
+  }).catch((error: VdcError): ImportRefusal => {
     if (error.code === 'IMPORT_CONFLICT') return { conflicts, error }
     throw error
   })
