@@ -5,9 +5,9 @@ import { Answer } from './answers/answer.ts'
 import type { Column } from './answers/columns.ts'
 import { answerFlags, answerOptions, asksForColumns, jsonAskedFor } from './answers/format.ts'
 import { keysNamed, listKeys, topKeysOf } from './answers/keys.ts'
-import { heedColorFlag } from './color.ts'
+import { boldOn, heedColorFlag } from './color.ts'
 import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
-import { errorText, reportError, warningText } from './report-error.ts'
+import { errorText, hinted, reportError, warningText } from './report-error.ts'
 import { originalSpelling } from './spelling.ts'
 import { hasFlag } from './words.ts'
 
@@ -107,7 +107,7 @@ export abstract class AnsweringCommand extends Command {
   /** Tells an error that comes with an answer, which under `--json` holds it, and ends with its exit code. */
   protected async noteError(error: VdcError): Promise<void> {
     process.exitCode = error.exit
-    if (!this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(error))
+    if (!this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(hinted(error)))
   }
 
   /** Notes in a dry run what would be done besides writing rows. */
@@ -116,13 +116,16 @@ export abstract class AnsweringCommand extends Command {
   }
 
   async #tellChanges(): Promise<void> {
-    const { CHANGE_COLUMNS, toldChange } = await import('./columns/change.ts')
+    const { CHANGE_COLUMNS, changeText, toldChange } = await import('./columns/change.ts')
     // The history follows from the rest, and a person would not see that for it.
     const isHidden = (change: Change) =>
       this.answer.format === 'table' && 'table' in change && change.table === 'histories'
-    const shown = this.#changes.filter((change) => !isHidden(change))
+    const shown = this.#changes.filter((change) => !isHidden(change)).map(toldChange)
     const hidden = this.#changes.length - shown.length
-    await this.answer.list(Promise.resolve(shown.map(toldChange)), CHANGE_COLUMNS)
+    if (this.answer.mayWrap) {
+      const bold = boldOn(process.stdout)
+      await this.answer.text(shown.map((change) => changeText(change, bold)).join(''))
+    } else await this.answer.list(Promise.resolve(shown), CHANGE_COLUMNS)
     const history = hidden === 0 ? '' : `, nor ${hidden} row${hidden === 1 ? '' : 's'} of history`
     await writeNote(`Nothing is written${history}: this is a dry run`)
   }

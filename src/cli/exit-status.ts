@@ -10,6 +10,6 @@ export const EXIT_STATUS: Readonly<Record<number, string>> = {
   7: 'the schema is missing or must be migrated',
   8: 'verification found differences',
   9: 'of several things, one or more failed',
-  130: 'interrupted; nothing is half done',
+  130: 'interrupted, or not confirmed; nothing is half done',
   143: 'terminated; nothing is half done',
 }

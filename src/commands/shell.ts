@@ -5,7 +5,7 @@ export default class Shell extends BaseCommand {
   static override baseFlags = globalFlags
   static override summary = 'Run commands from a script or a terminal, over one connection.'
   static override description =
-    'It is what vdc-manage is without a command. At a terminal it has a prompt, a history and completion; from a pipe or a file it prints nothing of its own. A \\ at the end of a line goes on in the next, # begins a comment, quotes work as in sh, exit and quit end it. --tx each commits every line by itself, bulk all lines together or, after any error, none; none commits every statement by itself. With bulk, ids are printed after the commit.'
+    'It is what vdc-manage is without a command. At a terminal it has a prompt, a history and completion; from a pipe or a file it prints nothing of its own. A \\ at the end of a line goes on in the next, # begins a comment, quotes work as in sh, exit and quit end it. A line may begin with vdc-manage, as in help; pipes and redirections belong to the shell of the system. --tx each commits every line by itself, bulk all lines together or, after any error, none; none commits every statement by itself. With bulk, ids are printed after the commit.'
   static override examples = [
     '<%= config.bin %>',
     "grep -v '\\s*#' images.txt | <%= config.bin %> -e",

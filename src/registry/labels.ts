@@ -46,7 +46,7 @@ export function parseLabelChanges(words: readonly string[]): LabelChanges {
     const equals = word.indexOf('=')
     if (equals === -1 && !word.endsWith('-')) {
       throw new VdcError('VALUE_REFUSED', `'${word}' is no change of a label`, {
-        hint: 'name=value sets a label, name- removes it',
+        hint: `${word}= sets a label without a value, name=value one with it, name- removes one`,
       })
     }
     const label = equals === -1 ? word.slice(0, -1) : word.slice(0, equals)

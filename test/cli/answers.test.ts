@@ -9,6 +9,7 @@ import { startTerminal } from '../support/tmux.ts'
 
 /** What a stranger may write: it clears a screen, turns text around, and breaks lines, cells and quotes. */
 const HOSTILE = 'a"b,c\t\u001b[2J\u202Edesrever\u2066\u009b31m\\\nnext; yes'
+const ESCAPED = 'a"b,c\\t\\u001b[2J\\u202edesrever\\u2066\\u009b31m\\\\nnext; yes'
 const WIDE = '日本語の名前'
 const EMOJI = '🚀👩‍🚀🫠 go'
 
@@ -92,8 +93,7 @@ describe('formats', () => {
     const { stdout, stderr } = await list()
     const [header = '', ...rows] = stdout.split('\n')
     expect(header.split(/ {2,}/)).toEqual(['ID', 'NAME', 'TYPE', 'STATE', 'NODE', 'BASE URI'])
-    const escaped = 'a"b,c\\t\\u001b[2J\\u202edesrever\\u2066\\u009b31m\\\\nnext; yes'
-    expect(rows[0]).toBe(`bkst-hostile  ${escaped}  local  available  -     file:///srv/`)
+    expect(rows[0]).toBe(`bkst-hostile  ${ESCAPED}  local  available  -     file:///srv/`)
     expect(stderr).toBe('')
     const bare = (await list('--no-header')).stdout.split('\n')
     expect(bare).toHaveLength(rows.length)
@@ -291,6 +291,18 @@ describe('on a terminal', () => {
     const at40 = await terminal.until(/exit 0/)
     for (const line of at40.split('\n').filter((line) => line.startsWith('bkst-')))
       expect(line.length).toBeLessThanOrEqual(40)
+
+    // A dry run has a line a value, whole, there; in a pipe and with columns a line a row.
+    const modify = 'vdc-manage backupstorage modify bkst-hostile --description "" -n'
+    await terminal.clear()
+    await terminal.type(`${modify}; ${modify} -c id,action; ${modify} --format table | cat; echo "exit $?"`)
+    await terminal.press('Enter')
+    const dry = await terminal.until(/exit 0/)
+    expect(dry).toContain(`\nupdate backup_storages bkst-hostile\n  description: ${ESCAPED} -> `)
+    expect(dry).toMatch(/^ID +ACTION\nbkst-hostile +update\nNothing is written/m)
+    expect(dry).toMatch(
+      /^ACTION +WHAT +ID +VALUES\n(Nothing .*\n)?update +backup_storages +bkst-hostile +description: a/m,
+    )
     await terminal.close()
     folder.remove()
   })

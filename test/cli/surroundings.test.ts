@@ -10,6 +10,9 @@ import { startTerminal } from '../support/tmux.ts'
  * broken table.
  */
 
+/** A text that no terminal of the tests has room for. */
+const LONG = 'Ubuntu 10.04 64bit '.repeat(6).trim()
+
 let database: TestDatabase
 const folder = newFolder()
 let path: string
@@ -151,6 +154,18 @@ test.each([[40], [80]])(
     for (const line of [header, ...rows]) expect(cells(line)).toBeLessThanOrEqual(width)
     expect(lines.join(' ')).toMatch(new RegExp(`No room in ${width} columns for .*; --columns chooses what is shown`))
     expect(lines.at(-2)).toBe('exit 0')
+
+    // A dry run has a line a value there, whole, and the times are behind what was asked for.
+    const before = await database.query('SELECT * FROM images')
+    await terminal.clear()
+    await terminal.type(`vdc-manage image modify wmi-s2 --description "${LONG}" --is-public -n; echo "exit $?"`)
+    await terminal.press('Enter')
+    const dry = await terminal.until(/exit \d/)
+    const shown = `update images wmi-s2\n  description: - -> ${LONG}\n  is_public: 0 -> 1\n`
+    expect(dry.slice(dry.indexOf('\nupdate ') + 1)).toMatch(
+      new RegExp(`^${shown}(  updated_at: .* -> .*\n)?Nothing is written, nor \\d rows of history: .*\nexit 0\n`),
+    )
+    expect(await database.query('SELECT * FROM images')).toEqual(before)
     await terminal.close()
   },
 )

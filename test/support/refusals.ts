@@ -7,7 +7,7 @@ import { allRows, type TestDatabase } from './databases.ts'
 export interface Refusal {
   exit: number
   message: string | RegExp
-  hint?: string
+  hint?: string | RegExp
 }
 
 /**
@@ -24,7 +24,8 @@ export async function expectRefused(database: TestDatabase, args: string[], refu
   const message = printable(`Error: ${error.message}`)
   if (typeof refusal.message === 'string') expect(message).toContain(refusal.message)
   else expect(message).toMatch(refusal.message)
-  if (refusal.hint !== undefined) expect(printable(error.hint)).toContain(refusal.hint)
+  if (refusal.hint instanceof RegExp) expect(printable(error.hint)).toMatch(refusal.hint)
+  else if (refusal.hint !== undefined) expect(printable(error.hint)).toContain(refusal.hint)
   expect(rest).toEqual({})
   const notes = run.stderr.split('\n').filter((line) => !/^(?:|Warning: .*|Nothing is given.*)$/.test(line))
   expect(notes).toEqual([])

@@ -40,6 +40,12 @@ export class Answer {
     return this.#options.format ?? 'table'
   }
 
+  /** Whether a person reads the answer at a terminal, who need not have a row in a line. */
+  get mayWrap(): boolean {
+    const { quiet, columns } = this.#options
+    return this.format === 'table' && !quiet && columns === undefined && process.stdout.isTTY === true
+  }
+
   /** Prints a text that stands for the whole answer where no format is asked for. */
   async text(text: string): Promise<void> {
     this.#isBegun = true

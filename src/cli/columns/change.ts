@@ -2,15 +2,19 @@ import type * as z from 'zod/mini'
 import type { Change } from '../../registry/dry-run.ts'
 import type { change } from '../../registry/results/change.ts'
 import type { Column } from '../answers/columns.ts'
+import { printable } from '../printable.ts'
 
 type Told = z.output<typeof change>
 
-/** What a dry run shows. */
+/** Columns of a row that a person looks for last: what changes with every write, and what nobody chose. */
+const LEAST = /^id$|_at$/
+
+/** What a dry run shows in a table. */
 export const CHANGE_COLUMNS: Column<Told>[] = [
   { name: 'action' },
-  { name: 'table', header: 'WHAT', cell: ({ table, path }) => table ?? (path === null ? 'migration' : 'file') },
+  { name: 'table', header: 'WHAT', cell: whatOf },
   { name: 'id', cell: ({ id, path }) => id ?? path, isText: true },
-  { name: 'row', header: 'VALUES', cell: valuesOf, isText: true },
+  { name: 'row', header: 'VALUES', cell: (told) => valuesOf(told).join(', ') || null, isText: true },
 ]
 
 /** A change with all keys that a change may have. */
@@ -20,13 +24,35 @@ export function toldChange(change: Change): Told {
   return { action, ...unset, ...rest }
 }
 
+/**
+ * A change as a person reads it at a terminal, which wraps what is long: a line that
+ * says what would be done, and below it a line a value.
+ *
+ * @param emphasize makes the first line stand out.
+ * @returns lines with their ends.
+ */
+export function changeText(told: Told, emphasize: (text: string) => string): string {
+  const title = printable([told.action, whatOf(told), told.id ?? told.path].join(' '))
+  return [emphasize(title), ...valuesOf(told).map((value) => `  ${printable(value)}`)]
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+function whatOf({ table, path }: Told): string {
+  return table ?? (path === null ? 'migration' : 'file')
+}
+
 /** The columns of a new row that hold something; of a changed one what they were and become. */
-function valuesOf({ row, old, file_format: format }: Told): string | null {
+function valuesOf({ row, old, file_format: format }: Told): string[] {
+  if (row === null) return format === null ? [] : [format]
   if (old !== null) {
-    return Object.entries(old)
-      .map(([name, value]) => `${name}: ${value ?? '-'} -> ${row?.[name] ?? '-'}`)
-      .join(', ')
+    return inOrder(old).map(([name, value]) => `${name}: ${value ?? '-'} -> ${row[name] ?? '-'}`)
   }
-  const filled = Object.entries(row ?? {}).filter(([, value]) => value !== null && value !== '')
-  return row === null ? format : filled.map(([name, value]) => `${name}: ${value}`).join(', ')
+  const filled = inOrder(row).filter(([, value]) => value !== null && value !== '')
+  return filled.map(([name, value]) => `${name}: ${value}`)
+}
+
+function inOrder<T>(columns: Record<string, T>): [string, T][] {
+  const rank = ([name]: [string, T]) => Number(LEAST.test(name))
+  return Object.entries(columns).sort((a, b) => rank(a) - rank(b))
 }

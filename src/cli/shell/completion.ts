@@ -6,6 +6,7 @@ import { type Candidate, candidatesFor, type FindIds } from '../completion/candi
 import { ENDS, SHELL } from '../dispatch.ts'
 import { printable } from '../printable.ts'
 import type { SharedRegistry } from '../shared-registry.ts'
+import { withoutProgram } from './run-line.ts'
 import { splitLine } from './words.ts'
 
 /** Milliseconds after which nobody waits for candidates, as from a database that does not answer. */
@@ -26,7 +27,8 @@ export async function completeLine(config: Config, shared: SharedRegistry, line:
   const last = isBetween ? undefined : words.at(-1)
   const typed = last?.value ?? ''
   const written = last === undefined ? '' : line.slice(last.start)
-  const before = (isBetween ? words : words.slice(0, -1)).map(({ value }) => value)
+  const ended = (isBetween ? words : words.slice(0, -1)).map(({ value }) => value)
+  const before = withoutProgram(config, ended)
   // A word with quotes stands otherwise in the line than what it means.
   if (open !== undefined || ![typed, escaped(typed)].includes(written)) return [[], written]
   const fitting = await Promise.race([

@@ -8,9 +8,12 @@ export interface ScriptLine {
   number: number
   text: string
   words: string[]
+  /** Those of them that sh would take for operators, as they stand alone and without quotes. */
+  operators: string[]
   problem?: VdcError
 }
 
+const OPERATORS = ['|', '||', '&&', ';', '>', '>>', '<']
 const NEWLINE = 0x0a
 const BYTE_ORDER_MARK = /^\ufeff/
 
@@ -75,13 +78,14 @@ export class LineJoiner {
   #command(text: string): ScriptLine | undefined {
     const problem = this.#problem
     this.reset()
-    const line = { number: this.#started, text, words: [] }
+    const line = { number: this.#started, text, words: [], operators: [] }
     const { words, open } = splitLine(text)
     // Whatever a comment holds, nobody reads it.
     if (words.length === 0 && open === undefined) return undefined
     if (problem !== undefined) return { ...line, problem: new VdcError('VALUE_REFUSED', `The line ${problem}`) }
     if (open !== undefined) return { ...line, problem: unmatched(open, text) }
-    return { ...line, words: words.map(({ value }) => value) }
+    const operators = words.filter(({ value, isBare }) => isBare && OPERATORS.includes(value))
+    return { ...line, words: words.map(({ value }) => value), operators: operators.map(({ value }) => value) }
   }
 }
 

@@ -2,6 +2,8 @@
 interface Word {
   value: string
   start: number
+  /** Whether nothing of it is quoted or escaped. */
+  isBare: boolean
 }
 
 /** A line taken apart. */
@@ -22,12 +24,13 @@ export function splitLine(line: string): Line {
   const words: Word[] = []
   let word: Word | undefined
   let quote: "'" | '"' | undefined
-  const add = (at: number, text: string) => {
+  const add = (at: number, text: string, isBare = false) => {
     if (word === undefined) {
-      word = { value: '', start: at }
+      word = { value: '', start: at, isBare }
       words.push(word)
     }
     word.value += text
+    word.isBare &&= isBare
   }
   for (let at = 0; at < line.length; at++) {
     const character = line[at] as string
@@ -46,7 +49,7 @@ export function splitLine(line: string): Line {
       add(at, '')
     } else if (BLANK.test(character)) word = undefined
     else if (character === '#' && word === undefined) break
-    else add(at, character)
+    else add(at, character, true)
   }
   return { words, open: quote }
 }

@@ -2,33 +2,66 @@ import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { STDIN } from '../../cli/stdin-ids.ts'
 import { VdcError } from '../../errors.ts'
+import { isUuid, prefixOf } from '../../registry/identifiers.ts'
 import { labelImage } from '../../registry/image/label.ts'
 
-const HINT = 'vdc-manage image label wmi-ID name=value; name- removes a label'
+const HINT = 'vdc-manage image label wmi-ID name=value; name= sets a label without a value, name- removes one'
 
 export default class ImageLabel extends BaseCommand {
   static override summary = 'Set and remove labels of images.'
-  static override description = 'name=value sets a label, name- removes it. image list --label finds images by them.'
+  static override description =
+    'name=value sets a label, name= sets one without a value, name- removes it. Images come first. image list --label finds images by their labels.'
   static override examples = [
     '<%= config.bin %> image label wmi-k3x9q0bz os=lucid tested-',
+    '<%= config.bin %> image label wmi-k3x9q0bz golden=',
     '<%= config.bin %> image list --label os=lucid --quiet | <%= config.bin %> image label - tested="$(date -I)"',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { words: flags.words('Images, with or without wmi-; then name=value, or name- to remove it.') }
+  static override args = {
+    words: flags.words(
+      'Images, with or without wmi-; then name=value, name= for a label without a value, or name- to remove it.',
+    ),
+  }
   static override flags = {
     force: flags.force('Also where an image is protected.'),
     'dry-run': flags.dryRun(),
   }
-  static override usage = 'image label ID... NAME=VALUE|NAME-... [--force] [-n]'
+  static override usage = 'image label ID... NAME=[VALUE]|NAME-... [--force] [-n]'
 
   async run() {
     const { args, flags: given } = await this.parse(ImageLabel)
     const isChange = (word: string) => word !== STDIN && (word.includes('=') || word.endsWith('-'))
     const first = args.words.findIndex(isChange)
-    if (first < 1) throw new VdcError('USAGE', first === 0 ? 'No image is named' : 'No label is named', { hint: HINT })
+    if (first === 0) throw new VdcError('USAGE', 'No image is named', { hint: HINT })
+    if (first === -1) {
+      const last = args.words.length > 1 ? args.words.at(-1) : undefined
+      const hint = last !== undefined && mayBeLabel(last) ? `${withoutValue(last)}, name=value one with it` : HINT
+      throw new VdcError('USAGE', 'No label is named', { hint })
+    }
+    const ids = args.words.slice(0, first)
     const changes = args.words.slice(first)
     return this.withRegistry((registry) =>
-      this.forEachId(args.words.slice(0, first), (id) => labelImage(registry, id, changes, given)),
+      this.forEachId(ids, (id) =>
+        labelImage(registry, id, changes, given).catch((error: unknown) => {
+          throw ids.includes(id) && mayBeLabel(id) ? withLabelHint(error, id) : error
+        }),
+      ),
     )
   }
+}
+
+/** Says whether a word in place of an id may be meant for the name of a label. */
+function mayBeLabel(word: string): boolean {
+  return word !== STDIN && !word.startsWith(prefixOf('image'))
+}
+
+function withoutValue(name: string): string {
+  return `${name}= sets a label without a value`
+}
+
+/** The refusal of a word that is no image, with the way to set a label of that name. */
+function withLabelHint(error: unknown, word: string): unknown {
+  if (!(error instanceof VdcError) || (error.code !== 'IMAGE_NOT_FOUND' && isUuid(word))) return error
+  const hint = [withoutValue(word), error.hint].filter((part) => part !== undefined).join('; ')
+  return new VdcError(error.code, error.message, { hint, cause: error })
 }

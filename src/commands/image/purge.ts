@@ -10,7 +10,7 @@ import { DEFAULT_AGE, type PurgePlan, planPurge, purge } from '../../registry/pu
 export default class ImagePurge extends BaseCommand {
   static override summary = 'Remove for good what was deleted long ago: images and, if asked for, files.'
   static override description =
-    'Removes the rows of deleted images with their labels and tags; the history stays, and their ids are never used again. Kept are images that are protected, that an image which is not deleted has as its parent, or that an instance was made of. --files also removes files in local storages whose backup object was deleted as long ago and that no image and no other object uses; the object stays, in the state purged. What is removed is listed. It asks before; in a pipe it needs --yes.'
+    'Removes the rows of deleted images with their labels and tags; the history stays, and their ids are never used again. Kept are images that are protected, that an image which is not deleted has as its parent, or that an instance was made of. --files also removes files in local storages whose backup object was deleted as long ago and that no image and no other object uses; the object stays, in the state purged. What is removed is listed. It asks before, and shows what would go; in a pipe it needs --yes.'
   static override examples = [
     '<%= config.bin %> image purge',
     '<%= config.bin %> image purge wmi-k3x9q0bz --older-than 0d',
@@ -38,7 +38,9 @@ export default class ImagePurge extends BaseCommand {
     if (what === '') {
       await this.note('There is nothing to purge')
       if (!this.answer.isAskedFor) return
-    } else if (!this.isDryRun) await confirmed(`Remove ${what} for good`, given)
+    } else if (!this.isDryRun) {
+      await confirmed(`Remove ${what} for good`, { yes: given.yes, about: goingLines(plan.going) })
+    }
     const outcome = { notRemoved: 0 }
     await this.interruptible(() =>
       this.withRegistry(async (registry) => {
@@ -54,7 +56,23 @@ export default class ImagePurge extends BaseCommand {
   }
 }
 
-function wordsFor({ counts: { images, files } }: PurgePlan): string {
-  const count = (number: number, name: string) => (number === 0 ? [] : [`${number} ${name}${number === 1 ? '' : 's'}`])
-  return [...count(images, 'image'), ...count(files, 'file')].join(' and ')
+function wordsFor({ going: { images, files } }: PurgePlan): string {
+  return [countOf(images.count, 'image'), countOf(files.count, 'file')].filter((words) => words !== '').join(' and ')
+}
+
+/** What would go, for the question: the first of each kind, a line each, and how many more. */
+function goingLines({ images, files }: PurgePlan['going']): string[] {
+  return [...linesOf(images, 'more image'), ...linesOf(files, 'more file')]
+}
+
+function linesOf({ count, first }: PurgePlan['going']['images'], more: string): string[] {
+  const width = Math.max(...first.map(({ id }) => id.length))
+  const rest = countOf(count - first.length, more)
+  const shown = first.map(({ id, name }) => `  ${id.padEnd(width)}  ${name}`.trimEnd())
+  return [...shown, ...(rest === '' ? [] : [`  … and ${rest}`])]
+}
+
+/** `3 images`; nothing for none. */
+function countOf(number: number, name: string): string {
+  return number === 0 ? '' : `${number} ${name}${number === 1 ? '' : 's'}`
 }

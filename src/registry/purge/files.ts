@@ -11,6 +11,7 @@ import { folderOf, type LocalPlace, localPlaces } from '../backup-storage/local-
 import { recordChanges } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
+import { Going } from './going.ts'
 import { byUnit, purgeableImages } from './images.ts'
 import { partsOf } from './parts.ts'
 import type { Purged, PurgeOutcome } from './purge.ts'
@@ -18,24 +19,26 @@ import type { Purged, PurgeOutcome } from './purge.ts'
 /** Objects that are read at once. */
 const PAGE = 500
 
-/** How many files a purge would remove, once the images of `images` are gone. */
-export async function countFiles(
+/** Which files a purge would remove, once the images of `images` are gone. */
+export async function findGoingFiles(
   registry: Registry,
   images: DeletedSelection,
   objects: DeletedSelection,
-): Promise<number> {
+): Promise<Going> {
   const { knex } = registry.database
   const neededOf = neededBesides(registry, images)
-  let count = 0
+  const going = new Going()
   for await (const page of pages(registry, objects)) {
     const needed = await neededOf(knex, page)
     const places = await localPlaces(knex)
     for (const object of page) {
       if (needed.has(idOf(object))) continue
-      if (!(await isShared(knex, places, object, objects.before, neededOf))) count++
+      if (await isShared(knex, places, object, objects.before, neededOf)) continue
+      const place = places.find(({ storage }) => storage.id === object.backup_storage_id)
+      going.add(idOf(object), `${place?.base ?? place?.storage.base_uri ?? ''}${object.object_key}`)
     }
   }
-  return count
+  return going
 }
 
 /** The canonical ids of those of some objects that images need. */

@@ -18,6 +18,7 @@ import { canonicalId } from '../identifiers.ts'
 import { hasHistory, imageNotFound, isDeleted } from '../image/find.ts'
 import type { Registry } from '../registry.ts'
 import { PROTECTED_LABEL } from '../values.ts'
+import { Going } from './going.ts'
 import { partsOf } from './parts.ts'
 import type { Purged } from './purge.ts'
 
@@ -32,21 +33,24 @@ const REASONS: Readonly<Record<Reason, string>> = {
   instance: 'was used by an instance, of which the Ruby programs still show the image',
 }
 
-/** How many images a purge would remove. Warns of deleted ones that are kept. */
-export async function countImages(registry: Registry, selection: DeletedSelection): Promise<number> {
+/** Which images a purge would remove. Warns of deleted ones that are kept. */
+export async function findGoingImages(registry: Registry, selection: DeletedSelection): Promise<Going> {
   const keepers = await keepersIn(registry)
   const kept = new Map<Reason, number>()
-  let count = 0
+  const going = new Going()
   for await (const page of pages(registry, selection)) {
-    const reasons = [...(await keptOf(registry.database.knex, page, keepers)).values()]
-    for (const reason of reasons) kept.set(reason, (kept.get(reason) ?? 0) + 1)
-    count += page.length - reasons.length
+    const reasons = await keptOf(registry.database.knex, page, keepers)
+    for (const image of page) {
+      const reason = reasons.get(image.id)
+      if (reason === undefined) going.add(idOf(image), image.display_name)
+      else kept.set(reason, (kept.get(reason) ?? 0) + 1)
+    }
   }
   for (const [reason, number] of kept) {
     const images = number === 1 ? 'One deleted image is kept, as it' : `${number} deleted images are kept, as each`
     registry.warn(`${images} ${REASONS[reason]}`)
   }
-  return count
+  return going
 }
 
 /**

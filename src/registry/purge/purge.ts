@@ -7,8 +7,9 @@ import type { Registry } from '../registry.ts'
 import type { purged } from '../results/purged.ts'
 import { parseBoundary } from '../times.ts'
 import { validate } from '../validate.ts'
-import { countFiles, purgeFiles } from './files.ts'
-import { countImages, objectsOf, purgeRows, requirePurgeable } from './images.ts'
+import { findGoingFiles, purgeFiles } from './files.ts'
+import { Going } from './going.ts'
+import { findGoingImages, objectsOf, purgeRows, requirePurgeable } from './images.ts'
 
 /** What is purged without being asked for longer ago. */
 export const DEFAULT_AGE = '90d'
@@ -30,8 +31,8 @@ export interface PurgePlan {
   images: DeletedSelection
   /** undefined where no files are to go. */
   objects: DeletedSelection | undefined
-  /** How many there are of each. */
-  counts: { images: number; files: number }
+  /** How many there are of each, and which are the first. */
+  going: { images: Going; files: Going }
 }
 
 /** Something that is removed. */
@@ -44,8 +45,8 @@ export interface PurgeOutcome {
 }
 
 /**
- * Chooses what a purge is to remove, and counts it, for the question whether that
- * is wanted. Nothing is changed.
+ * Chooses what a purge is to remove, counts it and tells the first, for the question
+ * whether that is wanted. Nothing is changed.
  *
  * @throws VdcError VALUE_REFUSED; IMAGE_NOT_FOUND, IMAGE_NOT_DELETED, IMAGE_PROTECTED or IN_USE
  *   for an image that is named and can't be purged; USAGE for files where all is to be committed together.
@@ -74,9 +75,9 @@ export async function planPurge(registry: Registry, request: PurgeRequest): Prom
   return {
     images,
     objects,
-    counts: {
-      images: await countImages(registry, images),
-      files: objects === undefined ? 0 : await countFiles(registry, images, objects),
+    going: {
+      images: await findGoingImages(registry, images),
+      files: objects === undefined ? new Going() : await findGoingFiles(registry, images, objects),
     },
   }
 }

@@ -282,7 +282,18 @@ describe('on any engine', () => {
       expect(run.stdout).toBe([...helps, version].map(({ stdout }) => stdout).join('') + `${id}\n`)
     })
 
-    test.each(['shell', 'shell -e', '-e', '-f /dev/null', '--tx bulk', 'shell --tx=none'])(
+    test('a line may begin with vdc-manage, as examples and hints do', async () => {
+      const lines = ['account list --quiet', 'help image', 'image show wmi-none --json', '--version']
+      const pasted = lines.map((line) => `vdc-manage ${line}`)
+      const run = await runScript(database, [...pasted, "'vdc-manage' account list -q", 'vdc-manage exit', ADD])
+      const bare = await runScript(database, [...lines, 'account list -q'])
+      expect(run).toMatchObject({ code: 9, stdout: bare.stdout })
+      expect(run.stdout).toMatch(/^a-00000000\na-shpoolxx\n/)
+      expect(run.stderr).toBe('Line 3 failed: vdc-manage image show wmi-none --json\n')
+      expect(await newImages()).toEqual([])
+    })
+
+    test.each(['shell', 'vdc-manage', 'shell -e', '-e', '-f /dev/null', '--tx bulk', 'shell --tx=none'])(
       'a shell within the shell is refused: %s',
       async (line) => {
         const run = await runScript(database, [ADD, line, ADD], ['-e'])
@@ -343,6 +354,36 @@ describe('on any engine', () => {
       }
       expect(run.stderr.match(/^Line /gm)).toHaveLength(FAILING.length)
       expect(await imagesNotWhole(database)).toEqual([])
+    })
+
+    test('where a word would be an operator in sh, the hint says that it is none', async () => {
+      const hint = (operator: string) =>
+        `Hint: ${operator} is only a word here: pipes, redirections and several commands on a line belong to the system's shell\n`
+      const show = 'account show a-shpoolxx -c id --format value'
+      const lines = [
+        'image list --quiet | vdc-manage image del -',
+        "image list --quiet '|'",
+        'image list \\; "&&" a">"',
+        `${show} >> ids`,
+        `${show} ;`,
+        "account show '>'",
+        'exit && image list',
+        'account add --description | --json',
+      ]
+      const run = await runScript(database, lines)
+      const [first, quoted, escaped, appended, ended, id, exit, rest] = run.stderr.split(/(?<=^Line \d failed: .*\n)/m)
+      expect(first).toContain(`Error: Unexpected argument: |, vdc-manage, image, del, -\n${hint('|')}Line 1`)
+      expect(quoted).toContain('Error: Unexpected argument: |\nHint: vdc-manage image list --help shows how\nLine 2')
+      expect(escaped).toContain('Error: Unexpected argument: ;, &&, a>\nHint: vdc-manage image list --help shows how\n')
+      expect(appended).toContain(
+        `Error: '>>' is not the id of an account\n${hint('>>')}Error: There is no account a-ids\n`,
+      )
+      expect(ended).toContain(`Error: ';' is not the id of an account\n${hint(';')}Line 5`)
+      expect(id).not.toContain('only a word')
+      expect(exit).toContain(`Error: Unexpected argument: &&\n${hint('&&')}Line 7`)
+      expect(rest).toBe(undefined)
+      expect(run.code).toBe(9)
+      expect(run.stdout).toMatch(/^a-shpoolxx\na-shpoolxx\n\{\n[^}]*"description": "\|"/)
     })
 
     test('a line of several things of which some fail is a line that failed', async () => {

@@ -171,6 +171,8 @@ describe('completion with Tab', () => {
       ['acc', 'account '],
       ['ex', 'exit '],
       ['help acc', 'help account '],
+      ['vdc-manage acc', 'vdc-manage account '],
+      ['vdc-manage image show wmi-an', 'vdc-manage image show wmi-another '],
       ['account sh', 'account show '],
       ['image add lo', 'image add local '],
       ['help image add vo', 'help image add volume '],
@@ -304,27 +306,27 @@ describe('the history', () => {
   test('is there in the next session, for its owner alone', async () => {
     const home = newHome()
     const first = await prompted('vdc-manage', { home })
-    await command(first, 'account list --quiet')
+    await command(first, 'vdc-manage account list --quiet')
     await command(first, 'account show a-shpoolxx')
     await command(first, 'account show a-shpoolxx')
     await command(first, ' account show a-00000000')
     await command(first, '# a comment')
     await first.press('C-d')
     await first.exitCode()
-    expect(readFileSync(fileOf(home), 'utf8')).toBe('account list --quiet\naccount show a-shpoolxx\n')
+    expect(readFileSync(fileOf(home), 'utf8')).toBe('vdc-manage account list --quiet\naccount show a-shpoolxx\n')
     expect(statSync(fileOf(home)).mode & 0o777).toBe(0o600)
 
     const second = await prompted('vdc-manage', { home })
     await second.press('Up')
     await second.untilLine(`${PROMPT}account show a-shpoolxx`)
     await second.press('Up')
-    await second.untilLine(`${PROMPT}account list --quiet`)
+    await second.untilLine(`${PROMPT}vdc-manage account list --quiet`)
     await second.press('Enter')
     await second.until(/^a-shpoolxx\nvdc-manage>>$/m)
     await second.press('C-d')
     await second.exitCode()
     expect(readFileSync(fileOf(home), 'utf8')).toBe(
-      'account list --quiet\naccount show a-shpoolxx\naccount list --quiet\n',
+      'vdc-manage account list --quiet\naccount show a-shpoolxx\nvdc-manage account list --quiet\n',
     )
   })
 

@@ -88,7 +88,12 @@ describe.each(ENGINES)('on %s', (engine) => {
 
   const refused: [name: string, words: string[], refusal: Refusal][] = [
     ['no word', [], { exit: 2, message: 'No label is named', hint: 'name=value' }],
-    ['a word that is none', ['lucid'], { exit: 2, message: 'No label is named', hint: 'name=value' }],
+    [
+      'a word that is none',
+      ['lucid'],
+      { exit: 2, message: 'No label is named', hint: 'lucid= sets a label without a value, name=value one with it' },
+    ],
+    ['a second id', ['wmi-b'], { exit: 2, message: 'No label is named', hint: /^vdc-manage image label/ }],
     ['an empty name', ['=x'], { exit: 3, message: 'The name of a label must not be empty' }],
     ['ids on stdin alone', ['-'], { exit: 2, message: 'No label is named', hint: 'name=value' }],
     ['a long name', [`${'n'.repeat(256)}=x`], { exit: 3, message: 'must not be longer than 255' }],
@@ -100,10 +105,38 @@ describe.each(ENGINES)('on %s', (engine) => {
     ],
     ['the removal of one', ['vdc-manage.sha256-'], { exit: 3, message: "vdc-manage's own" }],
     ['a name twice', ['a=1', 'a-'], { exit: 3, message: 'The label a is given twice' }],
-    ['one good word and a bad one', ['good=1', 'bad'], { exit: 3, message: "'bad' is no change of a label" }],
+    [
+      'one good word and a bad one',
+      ['good=1', 'bad'],
+      { exit: 3, message: "'bad' is no change of a label", hint: 'bad= sets a label without a value' },
+    ],
   ]
   test.each(refused)('image label refuses %s', async (_, words, refusal) => {
     await expectRefused(database, ['image', 'label', 'wmi-a', ...words], refusal)
+  })
+
+  test.each([
+    ['golden', { exit: 4, message: 'There is no image wmi-golden', hint: 'golden= sets a label without a value; ' }],
+    ['my-tag', { exit: 3, message: "'my-tag' is not the id", hint: 'my-tag= sets a label without a value; ' }],
+    ['wmi-golden', { exit: 4, message: 'There is no image wmi-golden', hint: /^vdc-manage image list --all/ }],
+  ] as [string, Refusal][])(
+    'image label refuses %s for an image, and tells how to set such a label',
+    async (word, refusal) => {
+      await expectRefused(database, ['image', 'label', word, 'os=lucid'], refusal)
+    },
+  )
+
+  test('among images, a word that is none is told of alone', async () => {
+    await label('wmi-c', 'os=lucid')
+    const before = await allRows(database)
+    expect(await label('wmi-c', 'golden', 'os=lucid')).toMatchObject({
+      code: 9,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^Error: There is no image wmi-golden\nHint: golden= sets a label without a value; .*\n$/,
+      ),
+    })
+    expect(await allRows(database)).toEqual(before)
   })
 
   test('a name that differs only in case is refused, and can take the place of the other', async () => {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { parseDatabaseUri } from '../../../src/config.ts'
-import { countImages } from '../../../src/registry/purge/images.ts'
+import { findGoingImages } from '../../../src/registry/purge/images.ts'
 import { openRegistry } from '../../../src/registry/registry.ts'
 import { importRegistry } from '../../../src/registry/transfer/import.ts'
 import { environment, PROGRAM, type Run, runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
@@ -99,7 +99,10 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
   test('takes more ids than the database takes values in a statement', async () => {
     const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
     const uuids = [...Array.from({ length: 70_000 }, (_, n) => `none${n}`), 'old', 'alive']
-    expect(await countImages(registry, { before: '2026-01-01 00:00:00', uuids })).toBe(1)
+    expect(await findGoingImages(registry, { before: '2026-01-01 00:00:00', uuids })).toMatchObject({
+      count: 1,
+      first: [{ id: 'wmi-old', name: 'o' }],
+    })
     await registry.close()
   })
 
@@ -107,29 +110,48 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     const before = await allRows(database)
     const run = await vdcManage(['image', 'purge'], { database })
     expect(run).toMatchObject({ code: 2, stdout: '' })
-    expect(run.stderr).toContain("Error: 'Remove 3 images for good?' needs --yes where nobody can be asked\n")
+    expect(run.stderr).toMatch(
+      /^(?:Warning: .*\n)*Error: 'Remove 3 images for good\?' needs --yes where nobody can be asked\n$/,
+    )
     const script = await vdcManage(['-e'], { database, input: 'image purge\n' })
     expect(script).toMatchObject({ code: 2, stdout: '' })
     expect(script.stderr).toContain('needs --yes in the shell\n')
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('at a terminal it asks, and any answer but yes is no', async () => {
+  test('at a terminal it shows what would go and asks, and any answer but yes is no', async () => {
+    const deleted = { state: 'deleted', deleted_at: LONG_AGO }
+    for (let n = 1; n <= 21; n++) {
+      const name = n === 1 ? '日本\u001b[2J' : 'many'
+      await insert(database, 'images', { uuid: `many${n}`, display_name: name, ...deleted })
+    }
+    await insert(database, 'backup_objects', { uuid: 'file', object_key: 'file.raw', ...deleted })
     const before = await allRows(database)
     const home = newFolder()
-    const terminal = await startTerminal('vdc-manage image purge; echo "exit $?"; vdc-manage image purge', {
+    const terminal = await startTerminal('vdc-manage image purge --files; echo "exit $?"; vdc-manage image purge old', {
       database,
       home: home.path,
     })
-    await terminal.until(/Remove 3 images for good\? \[y\/N\]/)
+    const shown = await terminal.until(/for good\? \[y\/N\]/)
+    expect(shown.slice(shown.indexOf('  wmi-')).split('\n')).toEqual([
+      ...['old', 'older', 'bare'].map((id) => `  ${`wmi-${id}`.padEnd(10)}  o`),
+      '  wmi-many1   日本\\u001b[2J',
+      ...Array.from({ length: 16 }, (_, n) => `  ${`wmi-many${n + 2}`.padEnd(10)}  many`),
+      '  … and 4 more images',
+      '  bo-file  /srv/s/file.raw',
+      'Remove 24 images and 1 file for good? [y/N]',
+    ])
     await terminal.type('n')
     await terminal.press('Enter')
-    await terminal.until(/Nothing was done\s+exit 130[\s\S]*\[y\/N\]/)
+    const again = await terminal.until(/Error: Not confirmed: nothing was removed\nexit 130\n[\s\S]*\[y\/N\]/)
+    expect(again).toMatch(/exit 130\n(?:Warning: .*\n)* {2}wmi-old {2}o\nRemove 1 image for good\? \[y\/N\]$/)
     await terminal.press('C-c')
     expect(await terminal.exitCode()).toBe(130)
     await terminal.close()
     home.remove()
     expect(await allRows(database)).toEqual(before)
+    await database.query("DELETE FROM images WHERE uuid LIKE 'many%'")
+    await database.query("DELETE FROM backup_objects WHERE uuid = 'file'")
   })
 
   test('removes images with their labels and tags, and keeps the history and the ids', async () => {
