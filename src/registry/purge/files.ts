@@ -1,4 +1,4 @@
-import { selectAliveIn, selectObjectsUnder, updateBackupObject } from '../../db/backup-objects.ts'
+import { selectObjectsUnder, updateBackupObject } from '../../db/backup-objects.ts'
 import type { Database, Queryable } from '../../db/database.ts'
 import { selectImagesOf } from '../../db/images.ts'
 import { type DeletedSelection, findObjectByKey, selectDeletedLocalObjects } from '../../db/purge.ts'
@@ -12,13 +12,14 @@ import { recordChanges } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { byUnit, purgeableImages } from './images.ts'
+import { type Links, objectsBehindLinks, readLinks, refreshLinks } from './links.ts'
 import { partsOf } from './parts.ts'
 import type { Purged, PurgeOutcome } from './purge.ts'
 
 /** Objects that are read at once. */
 const PAGE = 500
 
-/** How many files a purge would remove, once the images of `images` are gone. */
+/** How many files a purge would remove at most, as links are not looked at, once the images of `images` are gone. */
 export async function countFiles(
   registry: Registry,
   images: DeletedSelection,
@@ -78,18 +79,18 @@ export async function* purgeFiles(
   // In a dry run the images that would be gone are there still.
   const neededOf = isDryRun ? neededBesides(registry, images) : needed
   const told = new Set<string>()
-  let linked: Set<string> | undefined
+  let links: Links | undefined
   for await (const page of pages(registry, selection)) {
     // No image can begin to use an object that is deleted, so this needs no lock.
     const kept = await neededOf(knex, page)
     for (const object of page) {
       if (kept.has(idOf(object))) continue
-      linked ??= await filesBehindLinks(registry)
-      const links = linked
+      links ??= await readLinks(registry)
+      const options = { before: selection.before, links, neededOf, isDryRun }
       // A second try finds the file gone: what the first one removed is told all the same.
       let bytes = 0
       const result = await inTransaction(byUnit(registry.database), async (trx) => {
-        const removed = await purgeFile(trx, object, { before: selection.before, links, neededOf, isDryRun })
+        const removed = await purgeFile(trx, object, options)
         if (removed !== undefined && 'bytes' in removed) bytes += removed.bytes
         return removed
       })
@@ -111,8 +112,7 @@ export async function* purgeFiles(
 
 interface PurgeOptions {
   before: string
-  /** `filesBehindLinks`. */
-  links: ReadonlySet<string>
+  links: Links
   neededOf: NeededOf
   isDryRun: boolean
 }
@@ -132,9 +132,8 @@ async function purgeFile(
   if (place === undefined || place.storage.deleted_at !== null) return undefined
   const path = place.storage.base_uri + object.object_key
   if (place.base === undefined) return { path, why: `its storage ${place.id} ${place.why}` }
-  if (await isShared(trx, places, object, before, neededOf)) return undefined
-  const file = await lookForFile(place.base + object.object_key)
-  if (typeof file === 'object' && links.has(file.real)) return undefined
+  await refreshLinks(trx, links, places)
+  if (await isShared(trx, places, object, before, neededOf, links)) return undefined
   const removal = await removeFileIn(folderOf(place.base), place.base + object.object_key, { isTrial: isDryRun })
   if (typeof removal === 'object' && 'why' in removal) return { path: place.base + object.object_key, why: removal.why }
   const now = sqlTime(new Date())
@@ -145,13 +144,14 @@ async function purgeFile(
   return { path: place.base + object.object_key, bytes: wasThere ? removal.removed : 0, wasThere }
 }
 
-/** Says whether another object is the same file, through whichever storage or folder, and isn't to be purged itself. */
+/** Says whether another object is the same file, through whichever storage or folder and by `links`, and isn't to be purged itself. */
 async function isShared(
   db: Queryable,
   places: readonly LocalPlace[],
   object: BackupObjectRow,
   before: string,
   neededOf: NeededOf,
+  links?: Links,
 ): Promise<boolean> {
   const own = places.find(({ storage }) => storage.id === object.backup_storage_id)
   if (own?.base === undefined) return false
@@ -172,33 +172,16 @@ async function isShared(
       other.id !== object.id && starts.some((base) => base !== undefined && paths.includes(base + other.object_key))
     )
   })
+  if (links !== undefined && typeof file === 'object') {
+    const behind = await objectsBehindLinks(db, links, places, file.real)
+    others.push(...behind.filter((other) => other.id !== object.id))
+  }
   if (others.some((other) => !isDeletedBefore(other, before))) return true
   return others.length > 0 && (await neededOf(db, others)).size > 0
 }
 
 function isDeletedBefore(object: BackupObjectRow, before: string): boolean {
   return isDeleted(object) && (object.deleted_at ?? object.updated_at) < before
-}
-
-/** The real paths of files that objects which aren't deleted reach in another way than their keys say, as by links. */
-async function filesBehindLinks(registry: Registry): Promise<Set<string>> {
-  const { knex, interruption } = registry.database
-  const linked = new Set<string>()
-  for (const { storage, base, realBase } of await localPlaces(knex)) {
-    if (realBase === undefined) continue
-    for (let after = 0; ; ) {
-      const objects = await selectAliveIn(knex, storage.id, after, PAGE)
-      for (const { object_key: key } of objects) {
-        interruption.throwIfRequested()
-        const file = await lookForFile(base + key)
-        if (typeof file === 'object' && file.real !== realBase + key) linked.add(file.real)
-      }
-      const last = objects.at(-1)
-      if (last === undefined) break
-      after = last.id
-    }
-  }
-  return linked
 }
 
 async function* pages(registry: Registry, selection: DeletedSelection): AsyncGenerator<BackupObjectRow[]> {

@@ -5,6 +5,7 @@ import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { parseDatabaseUri } from '../../../src/config.ts'
 import { countImages } from '../../../src/registry/purge/images.ts'
+import { planPurge, purge as purgeAll } from '../../../src/registry/purge/purge.ts'
 import { openRegistry } from '../../../src/registry/registry.ts'
 import { importRegistry } from '../../../src/registry/transfer/import.ts'
 import { environment, PROGRAM, type Run, runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
@@ -410,6 +411,71 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     ])
   })
 
+  test('leaves a file that is reached by ./ or a link, by whoever needs it or was deleted of late', async () => {
+    const ids = ['dot', 'late', 'both']
+    for (const id of ids) put('srv', `${id}.raw`)
+    symlinkSync(at('srv/late.raw'), at('srv/in/link.raw'))
+    await runLines(
+      [
+        ...ids.map((id) => objectLine(id)),
+        objectLine('dot2', 's', './dot.raw'),
+        objectLine('late2', 'in', 'link.raw'),
+        objectLine('both2', 's', './/both.raw'),
+        imageLine('user', 'dot2'),
+        'backupobject del bo-dot bo-late bo-both bo-both2',
+        'backupobject del bo-dot2 --force',
+      ],
+      { database },
+    )
+    await longAgo(database)
+    await runLines(['backupobject del bo-late2'], { database })
+    // The file that nothing needs goes, and is told once.
+    const { run, files } = await purge()
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(files.filter(({ bytes }) => bytes > 0)).toEqual([{ id: 'bo-both', path: at('srv/both.raw'), bytes: 100 }])
+    expect(readdirSync(at('srv')).sort()).toEqual(['dot.raw', 'in', 'late.raw'])
+    const states = await database.query("SELECT uuid FROM backup_objects WHERE state = 'purged' ORDER BY uuid")
+    expect(states.map(({ uuid }) => uuid)).toEqual(['both', 'both2'])
+  })
+
+  test('leaves a file that an object comes to reach by a link or ./ while it runs', async () => {
+    const ids = ['first', 'added', 'modified', 'storage', 'last']
+    for (const id of ids) put('srv', `${id}.raw`)
+    symlinkSync(at('srv/added.raw'), at('srv/link.raw'))
+    await runLines(
+      [
+        ...ids.map((id) => objectLine(id)),
+        objectLine('modified2', 's', 'elsewhere.raw'),
+        storageLine('away', `${at('out')}/`),
+        objectLine('storage2', 'away', './storage.raw'),
+        `backupobject del ${ids.map((id) => `bo-${id}`).join(' ')}`,
+      ],
+      { database },
+    )
+    await longAgo(database)
+    const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
+    const plan = await planPurge(registry, { files: true })
+    const outcome = { notRemoved: 0 }
+    const purged: string[] = []
+    for await (const { id } of purgeAll(registry, plan, outcome)) {
+      purged.push(id)
+      if (id !== 'bo-first') continue
+      await runLines(
+        [
+          objectLine('added2', 's', 'link.raw'),
+          'backupobject modify bo-modified2 --object-key ./modified.raw',
+          `backupstorage modify bkst-away --base-uri file://${at('srv')}/`,
+        ],
+        { database },
+      )
+      // Who writes rows past this program may leave no history.
+      await database.query("DELETE FROM histories WHERE uuid = 'bo-added2'")
+    }
+    await registry.close()
+    expect({ purged, outcome }).toEqual({ purged: ['bo-first', 'bo-last'], outcome: { notRemoved: 0 } })
+    expect(readdirSync(at('srv')).sort()).toEqual(['added.raw', 'in', 'link.raw', 'modified.raw', 'storage.raw'])
+  })
+
   test('takes what was deleted in this very second, where it need not be long ago', async () => {
     put('srv/now.raw')
     const lines = [
@@ -546,23 +612,28 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
   const add = (path: string) => vdcManage(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
 
   test('stays where that comes first', async () => {
+    writeFileSync(join(folder.path, 'before.raw'), 'x')
+    await runLines([storageLine('f', `${folder.path}/`), objectLine('before', 'f')], { database })
     const path = await makeImage(join(folder.path, 'first.qcow2'))
     const id = (await add(path)).stdout.trim()
     const { backup_object_id: object } = await vdcManageJson(['image', 'show', id], { database })
-    await runLines([`image del ${id}`, `backupobject del ${object}`], { database })
+    await runLines([`image del ${id}`, `backupobject del bo-before ${object}`], { database })
     await longAgo(database)
+    const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
+    const purging = purgeAll(registry, await planPurge(registry, { files: true }), { notRemoved: 0 })
+    expect((await purging.next()).value).toMatchObject({ id, kind: 'image' })
+    expect((await purging.next()).value).toMatchObject({ id: 'bo-before' })
     await database.query('START TRANSACTION')
     await database.query('SELECT id FROM backup_storages LOCK IN SHARE MODE')
-    const purging = vdcManage([...ALL, '--files'], { database })
+    const next = purging.next()
     await untilBlocked()
     await database.query(
       `INSERT INTO backup_objects (account_id, uuid, display_name, service_type, backup_storage_id, size, allocation_size, container_format, state, object_key, checksum, created_at, updated_at, source_volume_id) SELECT account_id, 'anew', display_name, service_type, backup_storage_id, size, allocation_size, container_format, 'available', object_key, checksum, '${LONG_AGO}', '${LONG_AGO}', '' FROM backup_objects WHERE uuid = ?`,
       [object.slice('bo-'.length)],
     )
     await database.query('COMMIT')
-    const run = await purging
-    expect(run).toMatchObject({ code: 0, stderr: '' })
-    expect(run.stdout).not.toContain('first.qcow2')
+    expect(await next).toMatchObject({ done: true })
+    await registry.close()
     expect(existsSync(path)).toBe(true)
   })
 
