@@ -110,3 +110,55 @@ export async function findObjectByKey(
   const rows: BackupObjectRow[] = await locked(db<BackupObjectRow>('backup_objects').where({ id }), options.lock)
   return rows[0]
 }
+
+/** How far the tables were written: what is stored later has higher integer ids. */
+export interface Marks {
+  objects: number
+  histories: number
+}
+
+export async function readMarks(db: Queryable): Promise<Marks> {
+  const highest = async (table: string): Promise<number> => {
+    const [row] = await db(table).max<{ highest: number | null }[]>('id as highest')
+    return row?.highest ?? 0
+  }
+  return { objects: await highest('backup_objects'), histories: await highest('histories') }
+}
+
+/** The first `limit` objects of some storages above an integer id that are not purged, deleted ones too. */
+export async function selectObjectsAbove(
+  db: Queryable,
+  storageKeys: readonly number[],
+  after: number,
+  limit: number,
+): Promise<BackupObjectRow[]> {
+  return db<BackupObjectRow>('backup_objects')
+    .whereIn('backup_storage_id', storageKeys)
+    .where('id', '>', after)
+    .whereNot('state', 'purged')
+    .orderBy('id')
+    .limit(limit)
+}
+
+/** The first `limit` entries above an integer id that say of something, by its canonical id, that it lies elsewhere. */
+export async function selectMoves(
+  db: Queryable,
+  after: number,
+  limit: number,
+): Promise<{ id: number; uuid: string }[]> {
+  return db('histories')
+    .where('id', '>', after)
+    .whereIn('attr', ['object_key', 'backup_storage_id'])
+    .orderBy('id')
+    .limit(limit)
+    .select('id', 'uuid')
+}
+
+/** Those of some objects, by their integer ids or their uuids, that are not purged. */
+export async function selectUnpurged(
+  db: Queryable,
+  column: 'id' | 'uuid',
+  values: readonly (number | string)[],
+): Promise<BackupObjectRow[]> {
+  return db<BackupObjectRow>('backup_objects').whereIn(column, values).whereNot('state', 'purged')
+}

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { lstat, open, readlink, realpath, stat, unlink } from 'node:fs/promises'
+import { lstat, open, opendir, readlink, realpath, stat, unlink } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 
 /** What lies at a path: a file, at its real path; nothing, or no file; or nobody can tell. */
@@ -30,24 +30,29 @@ export async function realFolder(path: string): Promise<{ real: string } | { why
   }
 }
 
-/** What became of a file that was to be removed. */
-export type Removal = { removed: number } | 'gone' | { why: string }
+/** What became of a file that was to be removed: its real path and the bytes that it held, null where there is none; or why it stays. */
+export type Removal = { real: string; bytes: number | null } | { why: string }
 
 /**
  * Removes a regular file that lies in a folder or below it. Nothing outside is
  * ever touched, whatever links there are and whoever renames what: the folder of
  * the file is held open, and is where it seems to be.
  *
- * @param base the folder; one that isn't there may only be not mounted, so that nothing in it counts as gone.
+ * @param base the folder; one that isn't there or is empty may only be not mounted, so that nothing in it counts as gone.
  * @param path of the file, below `base` as it is written.
  * @param options.isTrial look whether it could be, and leave it.
- * @returns the bytes that it held; `gone` where there is none; or why it stays.
+ * @param options.filled folders that held something, so that they are mounted though this emptied them; is added to.
  */
-export async function removeFileIn(base: string, path: string, options: { isTrial: boolean }): Promise<Removal> {
+export async function removeFileIn(
+  base: string,
+  path: string,
+  options: { isTrial: boolean; filled: Set<string> },
+): Promise<Removal> {
   if (path.split('/').includes('..')) return { why: "its path holds '..'" }
   const folder = await realFolder(base)
   if ('why' in folder) return { why: `the folder ${base} ${folder.why}` }
   const name = basename(path)
+  let real = path
   try {
     const parent = await realpath(dirname(path))
     if (!isWithin(parent, folder.real)) return { why: `it leads out of ${folder.real} by a link` }
@@ -55,15 +60,39 @@ export async function removeFileIn(base: string, path: string, options: { isTria
     try {
       const held = `/proc/self/fd/${handle.fd}`
       if ((await readlink(held)) !== parent) return { why: 'its folder was moved at this very moment' }
+      real = `${parent === '/' ? '' : parent}/${name}`
       const stats = await lstat(`${held}/${name}`)
       if (!stats.isFile()) return { why: stats.isSymbolicLink() ? 'it is a link' : 'it is no regular file' }
+      const filled = [await idOfFolder(folder.real), await idOfFolder(parent)]
       if (!options.isTrial) await unlink(`${held}/${name}`)
-      return { removed: stats.size }
+      for (const id of filled) options.filled.add(id)
+      return { real, bytes: stats.size }
     } finally {
       await handle.close()
     }
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'gone' : { why: reasonOf(error) }
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return { why: reasonOf(error) }
+  }
+  try {
+    const isMounted = options.filled.has(await idOfFolder(folder.real)) || !(await isEmpty(folder.real))
+    return isMounted ? { real, bytes: null } : { why: `the folder ${base} is empty: is it mounted?` }
+  } catch (error) {
+    return { why: `the folder ${base} ${reasonOf(error)}` }
+  }
+}
+
+/** Tells a folder from what is there at the same path while it is not mounted. */
+async function idOfFolder(path: string): Promise<string> {
+  const { dev, ino } = await stat(path, { bigint: true })
+  return `${dev} ${ino}`
+}
+
+async function isEmpty(folder: string): Promise<boolean> {
+  const entries = await opendir(folder)
+  try {
+    return (await entries.read()) === null
+  } finally {
+    await entries.close()
   }
 }
 

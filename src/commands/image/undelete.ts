@@ -5,7 +5,7 @@ import { undeleteImage } from '../../registry/image/undelete.ts'
 export default class ImageUndelete extends BaseCommand {
   static override summary = 'Bring deleted images back, in the state that they had before.'
   static override description =
-    'Tags that went when an image was deleted do not come back. An image whose backup object is deleted or gone could not boot, and stays deleted, as does one whose owner is deleted. One that is not deleted stays as it is.'
+    'Tags that went when an image was deleted do not come back. An image whose backup object is deleted or gone could not boot, and stays deleted, as does one whose owner is deleted. One whose parent is deleted or purged is brought back, with a warning. One that is not deleted stays as it is.'
   static override examples = [
     '<%= config.bin %> image undelete wmi-k3x9q0bz',
     '<%= config.bin %> image undelete wmi-k3x9q0bz && <%= config.bin %> image show wmi-k3x9q0bz',

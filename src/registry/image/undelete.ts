@@ -1,7 +1,7 @@
 import { findAccount } from '../../db/accounts.ts'
 import { findBackupObject } from '../../db/backup-objects.ts'
 import type { Queryable } from '../../db/database.ts'
-import { updateImage } from '../../db/images.ts'
+import { findImage, updateImage } from '../../db/images.ts'
 import type { ImageRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
@@ -13,12 +13,13 @@ import { canonicalId, parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { DEFAULT_STATE } from '../values.ts'
 import { describeImage, type ImageDetails } from './details.ts'
-import { existingImage, isDeleted } from './find.ts'
+import { existingImage, hasHistory, isDeleted } from './find.ts'
 
 /**
  * Brings an image back that was deleted softly, in the state that it had before.
- * Its tags went with the deletion (dcmgr.md, "Deleting") and stay away. One that
- * isn't deleted stays as it is.
+ * Its tags went with the deletion (dcmgr.md, "Deleting") and stay away, and its
+ * parent may be deleted or purged, of which this warns. One that isn't deleted
+ * stays as it is.
  *
  * @param id with or without its prefix.
  * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND; OBJECT_DELETED or
@@ -28,7 +29,7 @@ import { existingImage, isDeleted } from './find.ts'
 export async function undeleteImage(registry: Registry, id: string): Promise<ImageDetails> {
   const uuid = parseId('image', id)
   const canonical = canonicalId('image', uuid)
-  const { image, wasDeleted } = await inTransaction(registry.database, async (trx) => {
+  const { image, wasDeleted, lack } = await inTransaction(registry.database, async (trx) => {
     const row = await existingImage(trx, uuid, { lock: 'update' })
     const wasDeleted = isDeleted(row)
     if (wasDeleted) {
@@ -40,8 +41,10 @@ export async function undeleteImage(registry: Registry, id: string): Promise<Ima
       await updateImage(trx, row.id, written)
       await recordChanges(trx, canonical, written, now)
     }
-    return { image: await describeImage(registry, uuid, trx), wasDeleted }
+    const lack = wasDeleted ? await lackOfParent(trx, canonical, row.parent_image_id) : undefined
+    return { image: await describeImage(registry, uuid, trx), wasDeleted, lack }
   })
+  if (lack !== undefined) registry.warn(lack)
   if (!wasDeleted) registry.warn(`${canonical} is not deleted`)
   return image
 }
@@ -58,6 +61,17 @@ async function requireBootable(db: Queryable, id: string, objectId: string | nul
   if (!isObjectDeleted(object)) return
   const { code, message } = objectDeleted(object)
   throw new VdcError(code, `${message}: the image ${id} could not boot`)
+}
+
+/** Why the parent of an image, both given by their canonical ids, is not there; undefined where it is, or there is none to be. */
+async function lackOfParent(db: Queryable, id: string, parentId: string | null): Promise<string | undefined> {
+  if (parentId === null || parentId === '') return undefined
+  const parent = parentId.startsWith('wmi-') ? await findImage(db, parentId.slice('wmi-'.length)) : undefined
+  if (parent === undefined) {
+    return `The parent ${parentId} of ${id} ${(await hasHistory(db, parentId)) ? 'was purged' : 'is not there'}`
+  }
+  if (!isDeleted(parent)) return undefined
+  return `The parent ${parentId} of ${id} is deleted: vdc-manage image undelete ${parentId} brings it back`
 }
 
 /** Wakame-vdc lets accounts own images before it has a row for them. */

@@ -1,11 +1,11 @@
-import { selectAliveIn, selectObjectsUnder, updateBackupObject } from '../../db/backup-objects.ts'
+import { selectObjectsUnder, updateBackupObject } from '../../db/backup-objects.ts'
 import type { Database, Queryable } from '../../db/database.ts'
 import { selectImagesOf } from '../../db/images.ts'
 import { type DeletedSelection, findObjectByKey, selectDeletedLocalObjects } from '../../db/purge.ts'
 import type { BackupObjectRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
-import { lookForFile, removeFileIn } from '../../disk/local-file.ts'
+import { lookForFile, type Removal, removeFileIn } from '../../disk/local-file.ts'
 import { isDeleted } from '../backup-object/find.ts'
 import { folderOf, type LocalPlace, localPlaces } from '../backup-storage/local-places.ts'
 import { recordChanges } from '../history.ts'
@@ -13,13 +13,14 @@ import { canonicalId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { Going } from './going.ts'
 import { byUnit, purgeableImages } from './images.ts'
+import { type Links, objectsBehindLinks, readLinks, refreshLinks } from './links.ts'
 import { partsOf } from './parts.ts'
 import type { Purged, PurgeOutcome } from './purge.ts'
 
 /** Objects that are read at once. */
 const PAGE = 500
 
-/** Which files a purge would remove, once the images of `images` are gone. */
+/** Which files a purge would remove at most, as links are not looked at, once the images of `images` are gone. */
 export async function findGoingFiles(
   registry: Registry,
   images: DeletedSelection,
@@ -64,9 +65,10 @@ function neededBesides(registry: Registry, images: DeletedSelection): NeededOf {
 /**
  * Removes the files of backup objects that were deleted long enough ago and lie
  * in local storages, where no image and no other object needs them; the object
- * becomes `purged`, with its history. A file that is gone already counts as
- * removed, so that a purge which was killed between the file and its row goes on.
- * What lies elsewhere than in the storage's folder stays, with a warning.
+ * becomes `purged`, with its history. So does that of a file which is gone already,
+ * with a warning, so that a purge which was killed between the file and its row goes
+ * on; but not where the folder is empty, as one is that is not mounted. What lies
+ * elsewhere than in the storage's folder stays, with a warning.
  *
  * @param images those that were purged before; in a dry run those that would have been.
  */
@@ -81,42 +83,47 @@ export async function* purgeFiles(
   // In a dry run the images that would be gone are there still.
   const neededOf = isDryRun ? neededBesides(registry, images) : needed
   const told = new Set<string>()
-  let linked: Set<string> | undefined
+  const filled = new Set<string>()
+  let links: Links | undefined
   for await (const page of pages(registry, selection)) {
     // No image can begin to use an object that is deleted, so this needs no lock.
     const kept = await neededOf(knex, page)
     for (const object of page) {
       if (kept.has(idOf(object))) continue
-      linked ??= await filesBehindLinks(registry)
-      const links = linked
+      links ??= await readLinks(registry)
+      const options = { before: selection.before, links, neededOf, filled, isDryRun }
       // A second try finds the file gone: what the first one removed is told all the same.
-      let bytes = 0
+      const removed: number[] = []
       const result = await inTransaction(byUnit(registry.database), async (trx) => {
-        const removed = await purgeFile(trx, object, { before: selection.before, links, neededOf, isDryRun })
-        if (removed !== undefined && 'bytes' in removed) bytes += removed.bytes
-        return removed
+        const done = await purgeFile(trx, object, options)
+        if (done !== undefined && 'bytes' in done && done.bytes !== null) removed.push(done.bytes)
+        return done
       })
       if (result === undefined) continue
       if ('why' in result) {
         outcome.notRemoved++
         registry.warn(`The file ${result.path} of ${idOf(object)} stays: ${result.why}`)
-      } else {
-        // One that is gone is not removed, and one that two objects lie at is so once.
-        if (result.wasThere && !told.has(result.path)) {
-          registry.onChange?.({ action: 'remove', path: result.path })
-          told.add(result.path)
-        }
-        yield { id: idOf(object), kind: 'file', path: result.path, bytes }
+        continue
       }
+      const { path, real } = result
+      const [bytes] = removed
+      // One that two objects lie at is removed once.
+      const isTold = told.has(real)
+      told.add(real)
+      if (bytes !== undefined) {
+        if (!isTold) registry.onChange?.({ action: 'remove', path })
+        yield { id: idOf(object), kind: 'file', path, bytes }
+      } else if (!isTold) registry.warn(`The file ${path} of ${idOf(object)} is gone already`)
     }
   }
 }
 
 interface PurgeOptions {
   before: string
-  /** `filesBehindLinks`. */
-  links: ReadonlySet<string>
+  links: Links
   neededOf: NeededOf
+  /** As `removeFileIn` takes it. */
+  filled: Set<string>
   isDryRun: boolean
 }
 
@@ -124,8 +131,8 @@ interface PurgeOptions {
 async function purgeFile(
   trx: Queryable,
   { id }: BackupObjectRow,
-  { before, links, neededOf, isDryRun }: PurgeOptions,
-): Promise<{ path: string; bytes: number; wasThere: boolean } | { path: string; why: string } | undefined> {
+  { before, links, neededOf, filled, isDryRun }: PurgeOptions,
+): Promise<({ path: string } & Removal) | undefined> {
   // Whoever puts an object into a storage keeps its row as it is: none can be put there while these are locked.
   const places = await localPlaces(trx, { lock: 'update' })
   const object = await findObjectByKey(trx, id, { lock: 'update' })
@@ -133,28 +140,29 @@ async function purgeFile(
   if (!isDeletedBefore(object, before)) return undefined
   const place = places.find(({ storage }) => storage.id === object.backup_storage_id)
   if (place === undefined || place.storage.deleted_at !== null) return undefined
-  const path = place.storage.base_uri + object.object_key
-  if (place.base === undefined) return { path, why: `its storage ${place.id} ${place.why}` }
-  if (await isShared(trx, places, object, before, neededOf)) return undefined
-  const file = await lookForFile(place.base + object.object_key)
-  if (typeof file === 'object' && links.has(file.real)) return undefined
-  const removal = await removeFileIn(folderOf(place.base), place.base + object.object_key, { isTrial: isDryRun })
-  if (typeof removal === 'object' && 'why' in removal) return { path: place.base + object.object_key, why: removal.why }
+  if (place.base === undefined) {
+    return { path: place.storage.base_uri + object.object_key, why: `its storage ${place.id} ${place.why}` }
+  }
+  await refreshLinks(trx, links, places)
+  if (await isShared(trx, places, object, before, neededOf, links)) return undefined
+  const path = place.base + object.object_key
+  const removal = await removeFileIn(folderOf(place.base), path, { isTrial: isDryRun, filled })
+  if ('why' in removal) return { path, why: removal.why }
   const now = sqlTime(new Date())
   const changes = { state: 'purged', purged_at: now, updated_at: now }
   await updateBackupObject(trx, object.id, changes)
   await recordChanges(trx, idOf(object), changes, now)
-  const wasThere = removal !== 'gone'
-  return { path: place.base + object.object_key, bytes: wasThere ? removal.removed : 0, wasThere }
+  return { path, ...removal }
 }
 
-/** Says whether another object is the same file, through whichever storage or folder, and isn't to be purged itself. */
+/** Says whether another object is the same file, through whichever storage or folder and by `links`, and isn't to be purged itself. */
 async function isShared(
   db: Queryable,
   places: readonly LocalPlace[],
   object: BackupObjectRow,
   before: string,
   neededOf: NeededOf,
+  links?: Links,
 ): Promise<boolean> {
   const own = places.find(({ storage }) => storage.id === object.backup_storage_id)
   if (own?.base === undefined) return false
@@ -175,33 +183,16 @@ async function isShared(
       other.id !== object.id && starts.some((base) => base !== undefined && paths.includes(base + other.object_key))
     )
   })
+  if (links !== undefined && typeof file === 'object') {
+    const behind = await objectsBehindLinks(db, links, places, file.real)
+    others.push(...behind.filter((other) => other.id !== object.id))
+  }
   if (others.some((other) => !isDeletedBefore(other, before))) return true
   return others.length > 0 && (await neededOf(db, others)).size > 0
 }
 
 function isDeletedBefore(object: BackupObjectRow, before: string): boolean {
   return isDeleted(object) && (object.deleted_at ?? object.updated_at) < before
-}
-
-/** The real paths of files that objects which aren't deleted reach in another way than their keys say, as by links. */
-async function filesBehindLinks(registry: Registry): Promise<Set<string>> {
-  const { knex, interruption } = registry.database
-  const linked = new Set<string>()
-  for (const { storage, base, realBase } of await localPlaces(knex)) {
-    if (realBase === undefined) continue
-    for (let after = 0; ; ) {
-      const objects = await selectAliveIn(knex, storage.id, after, PAGE)
-      for (const { object_key: key } of objects) {
-        interruption.throwIfRequested()
-        const file = await lookForFile(base + key)
-        if (typeof file === 'object' && file.real !== realBase + key) linked.add(file.real)
-      }
-      const last = objects.at(-1)
-      if (last === undefined) break
-      after = last.id
-    }
-  }
-  return linked
 }
 
 async function* pages(registry: Registry, selection: DeletedSelection): AsyncGenerator<BackupObjectRow[]> {

@@ -7,6 +7,6 @@ export const purged = z.object({
   kind: z.enum(['image', 'file']),
   /** Of a file. */
   path: z.nullable(z.string()),
-  /** That the file held; 0 where it was gone already. */
+  /** That the file held. */
   bytes: z.nullable(z.number()),
 })

@@ -5,6 +5,7 @@ import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { parseDatabaseUri } from '../../../src/config.ts'
 import { findGoingImages } from '../../../src/registry/purge/images.ts'
+import { planPurge, purge as purgeAll } from '../../../src/registry/purge/purge.ts'
 import { openRegistry } from '../../../src/registry/registry.ts'
 import { importRegistry } from '../../../src/registry/transfer/import.ts'
 import { environment, PROGRAM, type Run, runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
@@ -17,6 +18,7 @@ import { contentsOf, insert, LONG_AGO, newWakame } from '../../support/wakame.ts
 
 const MD5 = '0'.repeat(32)
 const ALL = ['image', 'purge', '--yes']
+const DRY = 'Nothing is written: this is a dry run\n'
 
 const storageLine = (id: string, folder: string) =>
   `backupstorage add --uuid bkst-${id} --display-name ${id} --base-uri file://${folder} --storage-type local`
@@ -308,35 +310,48 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
   }
 
   test('removes what nothing uses, and the object says so in its history', async () => {
-    for (const name of ['gone.raw', 'used.raw', 'alive.raw', 'recent.raw']) put('srv', name)
+    for (const name of ['gone.raw', 'used.raw', 'alive.raw', 'recent.raw', 'in/only.raw']) put('srv', name)
     const objects = ['gone', 'used', 'alive', 'recent', 'lost']
     await runLines(
       [
         ...objects.map((id) => objectLine(id)),
+        objectLine('only', 'in'),
+        objectLine('lost2', 'in'),
         imageLine('old', 'gone'),
         imageLine('user', 'used'),
         'image del wmi-old',
-        'backupobject del bo-gone bo-used bo-lost --force',
+        'backupobject del bo-gone bo-used bo-lost bo-only bo-lost2 --force',
       ],
       { database },
     )
     await longAgo(database)
     await runLines(['backupobject del bo-recent'], { database })
     const asked = await vdcManage(['image', 'purge', '--files'], { database })
-    expect(asked.stderr).toContain('Remove 1 image and 2 files for good?')
+    expect(asked.stderr).toContain('Remove 1 image and 4 files for good?')
     const before = await allRows(database)
-    const dry = await vdcManageJson(['image', 'purge', '--files', '--dry-run', '-c', 'action,path'], { database })
-    expect(dry.filter(({ action }: { action: string }) => action === 'remove')).toEqual([
+    // What is gone already is only purged: so goes on a purge that was killed after its file. No folder is taken
+    // for one that is not mounted because its last file went just now.
+    const stderr = [
+      `Warning: The file ${at('srv/lost.raw')} of bo-lost is gone already\n`,
+      `Warning: The file ${at('srv/in/lost2.raw')} of bo-lost2 is gone already\n`,
+    ].join('')
+    const dry = await purge('--dry-run', '-c', 'action,path')
+    expect(dry.run).toMatchObject({ code: 0, stderr: stderr + DRY })
+    expect(JSON.parse(dry.run.stdout).filter(({ action }: { action: string }) => action === 'remove')).toEqual([
       { action: 'remove', path: at('srv/gone.raw') },
+      { action: 'remove', path: at('srv/in/only.raw') },
     ])
     const table = await vdcManage([...ALL, '--files'], { database })
-    expect(table).toMatchObject({ code: 0, stderr: '' })
-    expect(table.stdout).toMatch(new RegExp(`^bo-gone +file +100 B +${at('srv/gone.raw')}$`, 'm'))
-    // What is gone already counts as removed: so goes on a purge that was killed after its file.
-    expect(table.stdout).toMatch(new RegExp(`^bo-lost +file +0 B +${at('srv/lost.raw')}$`, 'm'))
+    expect(table).toMatchObject({ code: 0, stderr })
+    expect(table.stdout.match(/^\S+ +file .*$/gm)).toEqual([
+      expect.stringMatching(new RegExp(`^bo-gone +file +100 B +${at('srv/gone.raw')}$`)),
+      expect.stringMatching(new RegExp(`^bo-only +file +100 B +${at('srv/in/only.raw')}$`)),
+    ])
     expect(readdirSync(at('srv')).sort()).toEqual(['alive.raw', 'in', 'recent.raw', 'used.raw'])
     const after = await allRows(database)
-    const row = after.backup_objects.find(({ uuid }) => uuid === 'gone')
+    const purged = after.backup_objects.filter(({ state }) => state === 'purged')
+    expect(purged.map(({ uuid }) => uuid)).toEqual(['gone', 'lost', 'only', 'lost2'])
+    const [row] = purged
     const now = String(row?.purged_at)
     expect(row).toMatchObject({ state: 'purged', deleted_at: LONG_AGO, updated_at: now })
     expect(after.histories.slice(before.histories.length).filter(({ uuid }) => uuid === 'bo-gone')).toMatchObject([
@@ -383,7 +398,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     await runLines([`backupobject del ${deleted.map((id) => `bo-${id}2`).join(' ')}`], { database })
     await longAgo(database)
     const second = await purge()
-    expect(second.files.filter(({ bytes }) => bytes === 100)).toHaveLength(5)
+    expect(second.files.map(({ bytes }) => bytes)).toEqual([100, 100, 100, 100, 100])
     expect(readdirSync(at('srv/in'))).toEqual([])
   })
 
@@ -423,13 +438,79 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     // Once nothing keeps them, they go: with the first of two objects, and the other is purged as well.
     await runLines(['image del wmi-user'], { database })
     await longAgo(database)
-    const { files } = await purge()
+    const { run, files } = await purge()
+    expect(run).toMatchObject({ code: 0, stderr: '' })
     expect(files.map(({ id, bytes }) => [id, bytes])).toEqual([
       ['bo-late', 100],
       ['bo-forced', 100],
-      ['bo-late2', 0],
-      ['bo-forced2', 0],
     ])
+    const purged = await database.query("SELECT uuid FROM backup_objects WHERE state = 'purged' ORDER BY id")
+    expect(purged.map(({ uuid }) => uuid)).toEqual(['late', 'forced', 'late2', 'forced2'])
+  })
+
+  test('leaves a file that is reached by ./ or a link, by whoever needs it or was deleted of late', async () => {
+    const ids = ['dot', 'late', 'both']
+    for (const id of ids) put('srv', `${id}.raw`)
+    symlinkSync(at('srv/late.raw'), at('srv/in/link.raw'))
+    await runLines(
+      [
+        ...ids.map((id) => objectLine(id)),
+        objectLine('dot2', 's', './dot.raw'),
+        objectLine('late2', 'in', 'link.raw'),
+        objectLine('both2', 's', './/both.raw'),
+        imageLine('user', 'dot2'),
+        'backupobject del bo-dot bo-late bo-both bo-both2',
+        'backupobject del bo-dot2 --force',
+      ],
+      { database },
+    )
+    await longAgo(database)
+    await runLines(['backupobject del bo-late2'], { database })
+    // The file that nothing needs goes, and is told once.
+    const { run, files } = await purge()
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(files).toEqual([{ id: 'bo-both', path: at('srv/both.raw'), bytes: 100 }])
+    expect(readdirSync(at('srv')).sort()).toEqual(['dot.raw', 'in', 'late.raw'])
+    const states = await database.query("SELECT uuid FROM backup_objects WHERE state = 'purged' ORDER BY uuid")
+    expect(states.map(({ uuid }) => uuid)).toEqual(['both', 'both2'])
+  })
+
+  test('leaves a file that an object comes to reach by a link or ./ while it runs', async () => {
+    const ids = ['first', 'added', 'modified', 'storage', 'last']
+    for (const id of ids) put('srv', `${id}.raw`)
+    symlinkSync(at('srv/added.raw'), at('srv/link.raw'))
+    await runLines(
+      [
+        ...ids.map((id) => objectLine(id)),
+        objectLine('modified2', 's', 'elsewhere.raw'),
+        storageLine('away', `${at('out')}/`),
+        objectLine('storage2', 'away', './storage.raw'),
+        `backupobject del ${ids.map((id) => `bo-${id}`).join(' ')}`,
+      ],
+      { database },
+    )
+    await longAgo(database)
+    const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
+    const plan = await planPurge(registry, { files: true })
+    const outcome = { notRemoved: 0 }
+    const purged: string[] = []
+    for await (const { id } of purgeAll(registry, plan, outcome)) {
+      purged.push(id)
+      if (id !== 'bo-first') continue
+      await runLines(
+        [
+          objectLine('added2', 's', 'link.raw'),
+          'backupobject modify bo-modified2 --object-key ./modified.raw',
+          `backupstorage modify bkst-away --base-uri file://${at('srv')}/`,
+        ],
+        { database },
+      )
+      // Who writes rows past this program may leave no history.
+      await database.query("DELETE FROM histories WHERE uuid = 'bo-added2'")
+    }
+    await registry.close()
+    expect({ purged, outcome }).toEqual({ purged: ['bo-first', 'bo-last'], outcome: { notRemoved: 0 } })
+    expect(readdirSync(at('srv')).sort()).toEqual(['added.raw', 'in', 'link.raw', 'modified.raw', 'storage.raw'])
   })
 
   test('takes what was deleted in this very second, where it need not be long ago', async () => {
@@ -480,29 +561,35 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('of a folder that is not there nothing counts as gone, and a deleted storage keeps its files', async () => {
-    mkdirSync(at('mount'))
+  test('of a folder that is not there or not mounted nothing counts as gone, and a deleted storage keeps its files', async () => {
+    for (const name of ['away', 'mount']) mkdirSync(at(name))
     put('srv/kept.raw')
     await runLines(
       [
+        storageLine('away', `${at('away')}/`),
         storageLine('mount', `${at('mount')}/`),
-        objectLine('away', 'mount'),
+        objectLine('away', 'away'),
+        objectLine('mount', 'mount'),
         objectLine('kept', 's'),
-        'backupobject del bo-away bo-kept',
+        'backupobject del bo-away bo-mount bo-kept',
         'backupstorage del bkst-s',
       ],
       { database },
     )
     await longAgo(database)
-    rmSync(at('mount'), { recursive: true })
+    rmSync(at('away'), { recursive: true })
     const before = await allRows(database)
-    const run = await vdcManage([...ALL, '--files'], { database })
-    expect(run).toMatchObject({
-      code: 9,
-      stderr: expect.stringContaining(`stays: the folder ${at('mount')} does not exist on this host`),
-    })
+    const stderr = [
+      `Warning: The file ${at('away/away.raw')} of bo-away stays: the folder ${at('away')} does not exist on this host\n`,
+      `Warning: The file ${at('mount/mount.raw')} of bo-mount stays: the folder ${at('mount')} is empty: is it mounted?\n`,
+    ].join('')
+    expect((await purge('--dry-run')).run).toMatchObject({ code: 9, stderr: stderr + DRY })
+    expect(await purge()).toMatchObject({ run: { code: 9, stderr }, files: [] })
     expect(existsSync(at('srv/kept.raw'))).toBe(true)
     expect(await allRows(database)).toEqual(before)
+    // Once it is mounted the file goes.
+    put('mount/mount.raw')
+    expect(await purge()).toMatchObject({ run: { code: 9 }, files: [{ id: 'bo-mount', bytes: 100 }] })
   })
 
   test('killed at any moment and run again, all files are gone and all rows say so', { timeout: 120_000 }, async () => {
@@ -568,23 +655,28 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
   const add = (path: string) => vdcManage(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
 
   test('stays where that comes first', async () => {
+    writeFileSync(join(folder.path, 'before.raw'), 'x')
+    await runLines([storageLine('f', `${folder.path}/`), objectLine('before', 'f')], { database })
     const path = await makeImage(join(folder.path, 'first.qcow2'))
     const id = (await add(path)).stdout.trim()
     const { backup_object_id: object } = await vdcManageJson(['image', 'show', id], { database })
-    await runLines([`image del ${id}`, `backupobject del ${object}`], { database })
+    await runLines([`image del ${id}`, `backupobject del bo-before ${object}`], { database })
     await longAgo(database)
+    const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
+    const purging = purgeAll(registry, await planPurge(registry, { files: true }), { notRemoved: 0 })
+    expect((await purging.next()).value).toMatchObject({ id, kind: 'image' })
+    expect((await purging.next()).value).toMatchObject({ id: 'bo-before' })
     await database.query('START TRANSACTION')
     await database.query('SELECT id FROM backup_storages LOCK IN SHARE MODE')
-    const purging = vdcManage([...ALL, '--files'], { database })
+    const next = purging.next()
     await untilBlocked()
     await database.query(
       `INSERT INTO backup_objects (account_id, uuid, display_name, service_type, backup_storage_id, size, allocation_size, container_format, state, object_key, checksum, created_at, updated_at, source_volume_id) SELECT account_id, 'anew', display_name, service_type, backup_storage_id, size, allocation_size, container_format, 'available', object_key, checksum, '${LONG_AGO}', '${LONG_AGO}', '' FROM backup_objects WHERE uuid = ?`,
       [object.slice('bo-'.length)],
     )
     await database.query('COMMIT')
-    const run = await purging
-    expect(run).toMatchObject({ code: 0, stderr: '' })
-    expect(run.stdout).not.toContain('first.qcow2')
+    expect(await next).toMatchObject({ done: true })
+    await registry.close()
     expect(existsSync(path)).toBe(true)
   })
 

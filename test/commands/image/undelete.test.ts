@@ -19,11 +19,16 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
         'image add local bo-o --uuid wmi-a --account-id a-one',
         'image add local bo-o --uuid wmi-p --account-id a-one --state pending',
         'image add local bo-o --uuid wmi-alive --account-id a-one',
+        'image add local bo-o --uuid wmi-old --account-id a-one',
         'image add local bo-gone --uuid wmi-o --account-id a-one',
         'image add local bo-lost --uuid wmi-l --account-id a-one',
         'image add local bo-o --uuid wmi-h --account-id a-gone',
+        ...['alive', 'o', 'old'].map(
+          (id) => `image add local bo-o --uuid wmi-of${id} --account-id a-one --parent-image-id wmi-${id}`,
+        ),
         'image label wmi-a os=lucid',
-        'image del wmi-a wmi-p wmi-o wmi-l wmi-h',
+        'image del wmi-a wmi-p wmi-o wmi-l wmi-h wmi-old wmi-ofalive wmi-ofo wmi-ofold',
+        'image purge wmi-old --older-than 0d --yes',
         'backupobject del bo-gone',
         'account del a-gone',
       ],
@@ -75,6 +80,29 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
       stderr: 'Warning: wmi-alive is not deleted\n',
     })
     expect(await allRows(database)).toEqual(before)
+  })
+
+  test('one whose parent is deleted or purged is back, and that is told', async () => {
+    const undelete = () => database.session.run(['image', 'undelete', 'wmi-ofalive', 'wmi-ofo', 'wmi-ofold'])
+    expect(await undelete()).toMatchObject({
+      code: 0,
+      stderr: [
+        'Warning: The parent wmi-o of wmi-ofo is deleted: vdc-manage image undelete wmi-o brings it back\n',
+        'Warning: The parent wmi-old of wmi-ofold was purged\n',
+      ].join(''),
+    })
+    // Neither Wakame-vdc nor who writes rows by hand asks whether there is such an image.
+    await database.query(`UPDATE images SET parent_image_id = 'none', deleted_at = '${LONG_AGO}' WHERE uuid = 'ofold'`)
+    expect((await undelete()).stderr).toContain('Warning: The parent none of wmi-ofold is not there\n')
+    const rows = await database.query(
+      "SELECT uuid, state, deleted_at, parent_image_id FROM images WHERE uuid LIKE 'of%' ORDER BY id",
+    )
+    const back = { state: 'available', deleted_at: null }
+    expect(rows).toEqual([
+      { uuid: 'ofalive', ...back, parent_image_id: 'wmi-alive' },
+      { uuid: 'ofo', ...back, parent_image_id: 'wmi-o' },
+      { uuid: 'ofold', ...back, parent_image_id: 'none' },
+    ])
   })
 
   test.each([
