@@ -59,7 +59,7 @@ export async function openSqlite(
  * or written to.
  *
  * @param patience milliseconds to wait for another process's lock; nothing else runs meanwhile.
- * @returns undefined where there is no such file yet, and it could be made.
+ * @returns undefined where there is no such file yet, and it could be made, or no migration was done in it.
  * @throws VdcError DATABASE_UNREACHABLE, DATABASE_REFUSED, SCHEMA_NEWER.
  */
 export async function openSqliteToRead(
@@ -79,8 +79,11 @@ export async function openSqliteToRead(
     pool: { min: 0, max: 1 },
   })
   try {
-    refuseNewer(await schemaVersion(db), settings.path)
-    return opened(db, settings, interruption, false)
+    const version = await schemaVersion(db)
+    refuseNewer(version, settings.path)
+    if (version > 0) return opened(db, settings, interruption, false)
+    await db.destroy()
+    return undefined
   } catch (error) {
     await db.destroy()
     throw error

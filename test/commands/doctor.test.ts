@@ -237,9 +237,19 @@ describe('a schema', () => {
     await database.remove()
   })
 
-  test('of a later release', async () => {
+  test('of an SQLite file that holds nothing, lacks a table, or is of a later release', async () => {
     const database = newSqlite()
+    writeFileSync(database.uri.slice('sqlite://'.length), '')
+    expect(await examined({ database })).toMatchObject({
+      ok: true,
+      checks: { database: { message: 'none yet; made on first use' } },
+    })
     await vdcManage(['db', 'migrate'], { database, reject: true })
+    await database.query('DROP TABLE backup_storages')
+    expect((await examined({ database })).checks).toMatchObject({
+      storages: { result: 'failure', message: expect.stringMatching(/no such table: backup_storages/) },
+      unpacking: { result: 'ok' },
+    })
     await database.query('PRAGMA user_version = 99')
     expect((await examined({ database })).checks.database).toMatchObject({
       result: 'failure',
