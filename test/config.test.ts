@@ -119,7 +119,10 @@ describe('which database', () => {
     [`mysql://u:${SECRET}%zz@host/x`, /broken %-escape/],
     [`mysql://u:p@ss/${SECRET}@127.0.0.1:3306/x`, /has an @ behind its host; special .* must be %-escaped/],
     ['sqlite://relative/path', /names no absolute path/],
-    ['sqlite:///no/such/folder/x.sqlite', /no\/such\/folder/],
+    [
+      'sqlite:///no/such/folder/x.sqlite',
+      /x.sqlite can not be made: \/no\/such\/folder does not exist.*\nHint: Make the folder/,
+    ],
   ])('a URI that is no good: %s', async (uri, says) => {
     const run = await list({ VDC_MANAGE_DATABASE_URI: uri })
     expect(run.stdout).toBe('')
@@ -203,7 +206,13 @@ describe('which database', () => {
     const text = join(folder.path, 'text.sqlite')
     writeFileSync(text, 'This is not a database at all, but a text.\n'.repeat(100))
     const broken = await list({ VDC_MANAGE_DATABASE_URI: `sqlite://${text}` })
-    expect(broken).toMatchObject({ code: 6, stdout: '', stderr: expect.stringMatching(/^Error: .*text.sqlite.*\n$/) })
+    expect(broken).toMatchObject({
+      code: 6,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^Error: .*text.sqlite can not be used: file is not a database\nHint: .*names a database of vdc-manage\n$/,
+      ),
+    })
   })
 })
 

@@ -13,7 +13,7 @@ const WIDTH = 13
 export default class Doctor extends BaseCommand {
   static override summary = 'Check all that the program needs: settings, database, qemu-img, folders and space.'
   static override description =
-    'A line each tells what is ok, what is a warning and what a failure, and with a hint the way out; after a failure it goes on. Nothing is created, migrated or written. With any failure the exit code is 6.'
+    'A line each tells what is ok, what is a warning and what a failure, and with a hint the way out; after a failure it goes on. Nothing is created, migrated or written. With any failure the exit code is 6. --json tells ok and the checks, with --columns the checks alone.'
   static override examples = [
     '<%= config.bin %> doctor',
     "<%= config.bin %> doctor | grep -A 1 -E '^(warning|failure)'",

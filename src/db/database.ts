@@ -75,7 +75,7 @@ export async function openDatabase(
  * created nor migrated nor written to. MySQL connects at the first query.
  *
  * @param options.patience milliseconds to wait for another process's lock on an SQLite file.
- * @returns undefined where an SQLite file is not there.
+ * @returns undefined where an SQLite file is not there yet, and could be made, or no migration was done in it.
  * @throws VdcError as `openDatabase`.
  */
 export async function openDatabaseToRead(

@@ -108,6 +108,13 @@ export function translateDriverError(error: unknown, place: string): VdcError {
       'Check user, password, privileges and the database’s name',
     )
   }
+  if (code === 'SQLITE_NOTADB') {
+    return fail(
+      'DATABASE_UNREACHABLE',
+      `The database ${place} can not be used: ${text}`,
+      'Check that VDC_MANAGE_DATABASE_URI or dcmgr.conf names a database of vdc-manage',
+    )
+  }
   if (code.startsWith('SQLITE_')) return fail('DATABASE_UNREACHABLE', `The database ${place} can not be used: ${text}`)
   // A connection that broke in a way no list foresees is still a broken connection.
   if (driverError.fatal) return fail('DATABASE_UNREACHABLE', `The connection to ${place} broke: ${text}`)

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import { Readable, type Writable } from 'node:stream'
 import SqliteDialect from 'knex/lib/dialects/better-sqlite3/index.js'
 import SqliteTransaction from 'knex/lib/dialects/sqlite3/execution/sqlite-transaction.js'
 import Libsql from 'libsql'
@@ -102,10 +102,17 @@ class LibsqlClient extends SqliteDialect {
   async _stream(
     connection: Libsql.Database,
     query: { sql: string; bindings: unknown[] },
-    stream: NodeJS.WritableStream,
+    stream: Writable,
   ): Promise<void> {
-    const statement = connection.prepare(query.sql).safeIntegers(true)
-    const rows = statement.iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
+    let rows: Iterable<Row>
+    try {
+      const statement = connection.prepare(query.sql).safeIntegers(true)
+      rows = statement.iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
+    } catch (error) {
+      // knex tells nobody of it: who reads the stream would wait for ever.
+      stream.destroy(error as Error)
+      return
+    }
     await new Promise<void>((resolve, reject) => {
       stream.on('error', reject).on('end', resolve)
       Readable.from(withExactNumbers(rows))

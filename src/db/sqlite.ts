@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import knex, { type Knex } from 'knex'
@@ -29,9 +29,10 @@ export async function openSqlite(
   interruption: Interruption,
   file: SqliteFile,
 ): Promise<Database> {
-  const inMemory = file !== 'make' && !existsSync(settings.path)
-  if (inMemory) requireCreatable(settings)
-  else if (settings.embedded) createFolder(dirname(settings.path))
+  const isThere = isFileThere(settings.path)
+  const inMemory = file !== 'make' && !isThere
+  if (settings.embedded && !inMemory) createFolder(dirname(settings.path))
+  else if (!isThere) requireCreatable(settings)
   const db = knex({
     client: libsqlClient(interruption),
     connection: { filename: inMemory ? ':memory:' : settings.path },
@@ -58,7 +59,7 @@ export async function openSqlite(
  * or written to.
  *
  * @param patience milliseconds to wait for another process's lock; nothing else runs meanwhile.
- * @returns undefined where there is no such file.
+ * @returns undefined where there is no such file yet, and it could be made, or no migration was done in it.
  * @throws VdcError DATABASE_UNREACHABLE, DATABASE_REFUSED, SCHEMA_NEWER.
  */
 export async function openSqliteToRead(
@@ -66,7 +67,10 @@ export async function openSqliteToRead(
   interruption: Interruption,
   patience: number,
 ): Promise<Database | undefined> {
-  if (!existsSync(settings.path)) return undefined
+  if (!isFileThere(settings.path)) {
+    requireCreatable(settings)
+    return undefined
+  }
   const db = knex({
     client: libsqlClient(interruption),
     connection: { filename: settings.path, uri: readOnly(settings.path), busyTimeout: patience } as object,
@@ -75,8 +79,11 @@ export async function openSqliteToRead(
     pool: { min: 0, max: 1 },
   })
   try {
-    refuseNewer(await schemaVersion(db), settings.path)
-    return opened(db, settings, interruption, false)
+    const version = await schemaVersion(db)
+    refuseNewer(version, settings.path)
+    if (version > 0) return opened(db, settings, interruption, false)
+    await db.destroy()
+    return undefined
   } catch (error) {
     await db.destroy()
     throw error
@@ -91,6 +98,22 @@ function readOnly(path: string): string {
 function opened(db: Knex, settings: SqliteSettings, interruption: Interruption, created: boolean): Database {
   const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
   return { knex: db, commits: 'unit', engine: 'sqlite', created, interruption, translate, close: () => db.destroy() }
+}
+
+/** @throws VdcError DATABASE_UNREACHABLE for what is there and no file: a pipe would be waited for. */
+function isFileThere(path: string): boolean {
+  try {
+    const stats = statSync(path)
+    if (stats.isFile()) return true
+    throw new VdcError(
+      'DATABASE_UNREACHABLE',
+      `The database sqlite://${path} is ${stats.isDirectory() ? 'a folder' : 'no file'}`,
+      { hint: 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///absolute/path/registry.sqlite' },
+    )
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false
+    throw error instanceof VdcError ? error : notOpened(path, error)
+  }
 }
 
 function createFolder(folder: string): void {
@@ -117,7 +140,15 @@ function requireCreatable({ path, embedded }: SqliteSettings): void {
     // With the slash, a file in its place is an error.
     accessSync(`${folder}/`, constants.W_OK | constants.X_OK)
   } catch (error) {
-    throw embedded ? notCreated(dirname(path), error as Error) : notOpened(path, error)
+    if (embedded) throw notCreated(dirname(path), error as Error)
+    throw new VdcError(
+      'DATABASE_UNREACHABLE',
+      `The database sqlite://${path} can not be made: ${folder} does not exist or is not writable`,
+      {
+        hint: 'Make the folder and give this user the right to write to it, or set VDC_MANAGE_DATABASE_URI',
+        cause: error,
+      },
+    )
   }
 }
 

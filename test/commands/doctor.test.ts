@@ -116,7 +116,9 @@ describe('configuration', () => {
     const nowhere = await examined({ database: { uri: 'sqlite:///nonexistent/registry.sqlite' } })
     expect(nowhere.checks.database).toMatchObject({
       result: 'failure',
-      message: expect.stringMatching(/can not be made/),
+      message:
+        'The database sqlite:///nonexistent/registry.sqlite can not be made: /nonexistent does not exist or is not writable',
+      hint: expect.stringMatching(/^Make the folder/),
     })
   })
 })
@@ -181,7 +183,14 @@ describe('a database that fails', () => {
   test('is no database at all, or one that nobody may open', async () => {
     const { checks } = await examined({ database: { uri: 'sqlite:///etc/passwd' } })
     othersAreChecked(checks)
-    expect(checks.database?.result).toBe('failure')
+    expect(checks.database).toMatchObject({
+      result: 'failure',
+      message: 'The database sqlite:///etc/passwd can not be used: file is not a database',
+      hint: expect.stringMatching(/names a database of vdc-manage/),
+    })
+    const aFolder = await examined({ database: { uri: `sqlite://${storage}` } })
+    othersAreChecked(aFolder.checks)
+    expect(aFolder.checks.database?.message).toBe(`The database sqlite://${storage} is a folder`)
     const own = await newMariadb()
     await own.query("CREATE USER IF NOT EXISTS doctor@localhost IDENTIFIED BY 'other'")
     const uri = own.uri.replace('root@', `doctor:${encodeURIComponent(password)}@`)
@@ -228,9 +237,19 @@ describe('a schema', () => {
     await database.remove()
   })
 
-  test('of a later release', async () => {
+  test('of an SQLite file that holds nothing, lacks a table, or is of a later release', async () => {
     const database = newSqlite()
+    writeFileSync(database.uri.slice('sqlite://'.length), '')
+    expect(await examined({ database })).toMatchObject({
+      ok: true,
+      checks: { database: { message: 'none yet; made on first use' } },
+    })
     await vdcManage(['db', 'migrate'], { database, reject: true })
+    await database.query('DROP TABLE backup_storages')
+    expect((await examined({ database })).checks).toMatchObject({
+      storages: { result: 'failure', message: expect.stringMatching(/no such table: backup_storages/) },
+      unpacking: { result: 'ok' },
+    })
     await database.query('PRAGMA user_version = 99')
     expect((await examined({ database })).checks.database).toMatchObject({
       result: 'failure',

@@ -1,11 +1,14 @@
-import { chmodSync, copyFileSync, existsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { chmodSync, copyFileSync, existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
 import { migrations } from '../../migrations/index.ts'
+import { parseDatabaseUri } from '../../src/config.ts'
+import { openDatabase, openDatabaseToRead } from '../../src/db/database.ts'
 import { SQLITE_SCHEMA_VERSION } from '../../src/db/sqlite.ts'
 import { environment, PROGRAM, vdcManage } from '../support/cli.ts'
 import { newSqlite } from '../support/databases.ts'
+import { newFolder } from '../support/images.ts'
 
 test('the version that a file is checked for is the number of the migrations', () => {
   expect(SQLITE_SCHEMA_VERSION).toBe(migrations.size)
@@ -50,6 +53,34 @@ test('a file that may only be read can be listed, not added to', async () => {
     expect(refused.stderr).toMatch(/can not be written to.*\nHint: The file and its folder must be writable$/)
   }
   await database.remove()
+})
+
+test('what is no file, or can not be made, is refused in one way by whoever opens it', async () => {
+  const { path, remove } = newFolder()
+  await execa('mkfifo', [join(path, 'pipe')])
+  for (const [name, says, hint] of [
+    ['', 'is a folder', 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///'],
+    ['pipe', 'is no file', 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///'],
+    ['none/x', `can not be made: ${path}/none does not exist or is not writable`, 'Make the folder'],
+    ['pipe/x', `can not be made: ${path}/pipe does not exist or is not writable`, 'Make the folder'],
+  ] as const) {
+    const file = join(path, name)
+    const settings = parseDatabaseUri(`sqlite://${file}`, 'the test')
+    for (const open of [
+      () => openDatabase(settings),
+      () => openDatabase(settings, { sqliteFile: 'imitate' }),
+      () => openDatabaseToRead(settings, { patience: 0 }),
+    ]) {
+      await expect(open()).rejects.toMatchObject({
+        code: 'DATABASE_UNREACHABLE',
+        exit: 6,
+        message: `The database sqlite://${file} ${says}`,
+        hint: expect.stringContaining(hint),
+      })
+    }
+  }
+  expect(readdirSync(path)).toEqual(['pipe'])
+  remove()
 })
 
 test('a file that an older release made is brought up to date, and keeps its rows', async () => {

@@ -6,7 +6,7 @@ import type { Interruption } from '../../interruption.ts'
 import { openRegistryToRead, type Registry } from '../registry.ts'
 import type { examination } from '../results/examination.ts'
 import { type Check, failure, type Outcome, ok } from './check.ts'
-import { checkAbsentFile, checkSqliteFile, describeConfiguration } from './configuration.ts'
+import { checkSqliteFile, describeConfiguration } from './configuration.ts'
 import {
   checkCharsets,
   checkCluster,
@@ -84,8 +84,8 @@ async function examineDatabase(settings: DatabaseSettings, interruption: Interru
     await check('database', async () => {
       const started = performance.now()
       registry = await openRegistryToRead(settings, { patience: LOCKED, interruption })
-      if (registry === undefined && settings.engine === 'sqlite') return checkAbsentFile(settings)
-      facts = await serverFacts((registry as Registry).database)
+      if (registry === undefined) return ok('none yet; made on first use')
+      facts = await serverFacts(registry.database)
       const text = `${facts.version} answers in ${Math.round(performance.now() - started)} ms`
       return settings.engine === 'sqlite' ? checkSqliteFile(settings.path, text) : ok(text)
     })
