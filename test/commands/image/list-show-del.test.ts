@@ -149,6 +149,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
       visibility: 'shared pool',
       is_public: false,
       is_cacheable: false,
+      protected: false,
       service_type: 'std',
       root_device: null,
       parent_image_id: null,

@@ -39,8 +39,9 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
       { protected: false, labels: {} },
     ])
     expect((await vdcManage(['image', 'show', 'wmi-a'], { database })).stdout).toMatch(/^protected: +yes$/m)
-    const [listed] = await vdcManageJson(['image', 'list'], { database })
-    expect(listed).not.toHaveProperty('protected')
+    const listed = (...words: string[]) => vdcManage(['image', 'list', '--quiet', ...words], { database })
+    expect((await listed('--protected', '--sort', 'id')).stdout).toMatch(/^wmi-a\nwmi-b\n/)
+    expect((await listed('--no-protected')).stdout).toMatch(/^wmi-free$/m)
 
     expect(await vdcManage(['image', 'unprotect', 'wmi-a', 'wmi-b'], { database })).toMatchObject({
       code: 0,

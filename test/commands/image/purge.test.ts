@@ -7,7 +7,6 @@ import { parseDatabaseUri } from '../../../src/config.ts'
 import { findGoingImages } from '../../../src/registry/purge/images.ts'
 import { planPurge, purge as purgeAll } from '../../../src/registry/purge/purge.ts'
 import { openRegistry } from '../../../src/registry/registry.ts'
-import { importRegistry } from '../../../src/registry/transfer/import.ts'
 import { environment, PROGRAM, type Run, runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
 import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { makeImage, newFolder } from '../../support/images.ts'
@@ -643,12 +642,12 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
     await database.remove()
     folder.remove()
   })
-  async function untilBlocked(): Promise<void> {
+  async function untilBlocked(transactions = 1): Promise<void> {
     for (;;) {
       const [row] = await database.query(
         "SELECT COUNT(*) AS n FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
       )
-      if (Number(row?.n) > 0) return
+      if (Number(row?.n) >= transactions) return
       await sleep(200)
     }
   }
@@ -694,16 +693,21 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
       )
       .map((line) => `${line.replaceAll(id, 'wmi-import').replaceAll(object, 'bo-import')}\n`)
     const counts = { account: 0, backup_storage: 0, backup_object: 1, image: 1, label: 0 }
-    let purging: Promise<Run> | undefined
-    async function* lines() {
-      yield Buffer.from(anew.join(''))
-      purging = vdcManage([...ALL, '--files'], { database })
-      await untilBlocked()
-      yield Buffer.from(JSON.stringify({ type: 'end', counts }))
-    }
-    const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
-    expect(await importRegistry(registry, lines())).toMatchObject({ backup_object: { added: 1 }, image: { added: 1 } })
-    await registry.close()
+    // It waits for the id of its image, when its object is there already.
+    await database.query('START TRANSACTION')
+    const others = (await database.query('SHOW COLUMNS FROM images'))
+      .map(({ Field }) => String(Field))
+      .filter((name) => name !== 'id' && name !== 'uuid')
+    await database.query(
+      `INSERT INTO images (uuid, ${others}) SELECT 'import', ${others} FROM images WHERE uuid = '${id.slice('wmi-'.length)}'`,
+    )
+    const input = `${anew.join('')}${JSON.stringify({ type: 'end', counts })}`
+    const importing = vdcManage(['registry', 'import'], { database, input })
+    await untilBlocked(1)
+    const purging = vdcManage([...ALL, '--files'], { database })
+    await untilBlocked(2)
+    await database.query('ROLLBACK')
+    expect(await importing).toMatchObject({ code: 0, stderr: expect.stringMatching(/object 1 added.*image 1 added/) })
     expect(await purging).toMatchObject({ code: 0 })
     expect(existsSync(path)).toBe(true)
   })
