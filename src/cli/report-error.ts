@@ -78,9 +78,13 @@ interface ParseError extends Errors.CLIError {
   parse?: { input?: { flags?: Record<string, { hidden?: boolean; allowNo?: boolean; aliases?: string[] }> } }
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what oclif writes where stderr has colours
+const DIMMED = /\u001b\[22?m/g
+
 /** What oclif's parser complains of, in one line and our words; a value outside its options is refused, not a usage error. */
 async function usageError(error: ParseError, command: string | undefined): Promise<VdcError> {
   const lines = error.message
+    .replace(DIMMED, '')
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !/^See more help|^The following errors? occurred:$/.test(line))

@@ -111,7 +111,8 @@ describe('stdout, stderr and exit codes', () => {
     const text = await vdcManage(args, { database })
     expect(text).toMatchObject({ code: 2, stdout: '' })
     expect(text.stderr).toMatch(new RegExp(`^Error: ${says}\nHint: .*\n$`))
-    const json = await vdcManage([...args, '--json'], { database })
+    // Where there are colours, as at a terminal, the words are the same.
+    const json = await vdcManage([...args, '--json'], { database, env: { FORCE_COLOR: '1' } })
     expect(json).toMatchObject({ code: 2, stderr: '' })
     expect(JSON.parse(json.stdout)).toEqual({
       error: { code: 'USAGE', message: says, hint: expect.any(String), exit: 2 },
