@@ -126,6 +126,7 @@ export abstract class AnsweringCommand extends Command {
       const bold = boldOn(process.stdout)
       await this.answer.text(shown.map((change) => changeText(change, bold)).join(''))
     } else await this.answer.list(Promise.resolve(shown), CHANGE_COLUMNS)
+    if (this.#changes.length === 0) return writeNote('Nothing would change: this is a dry run')
     const history = hidden === 0 ? '' : `, nor ${hidden} row${hidden === 1 ? '' : 's'} of history`
     await writeNote(`Nothing is written${history}: this is a dry run`)
   }

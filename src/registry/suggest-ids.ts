@@ -23,7 +23,7 @@ export interface SuggestedId {
  * The ids of things that begin with what was typed so far, for completion. Of
  * very many it is some, but what they have in common at their start all of them have.
  *
- * @param life those that aren't deleted, or those that are.
+ * @param life those that aren't deleted, those that are, or both.
  */
 export async function suggestIds(registry: Registry, kind: Kind, life: Life, typed: string): Promise<SuggestedId[]> {
   const prefix = prefixOf(kind)

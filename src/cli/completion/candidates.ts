@@ -54,7 +54,7 @@ export interface Commands {
 }
 
 /** Looks up the ids of a kind of thing that begin with what is typed. */
-export type FindIds = (kind: Kind, life: 'alive' | 'deleted', typed: string) => Promise<Candidate[]>
+export type FindIds = (kind: Kind, life: 'alive' | 'deleted' | 'all', typed: string) => Promise<Candidate[]>
 
 /**
  * Says what a word may be completed to: commands, options, their values and ids.
@@ -223,6 +223,9 @@ async function argumentsOf(
   if (argument.name === 'backup_object_id') return words(await findIds('backupObject', 'alive', typed))
   const kind = KIND_OF_TOPIC[topic]
   if (argument.name !== 'id' || kind === undefined) return NOTHING
-  const ids = await findIds(kind, OF_DELETED.includes(command.id) ? 'deleted' : 'alive', typed)
-  return words(command.id === 'image:history' ? [...ids, ...(await findIds('backupObject', 'alive', typed))] : ids)
+  if (command.id === 'image:history') {
+    // What became of a thing is asked of those that are gone, too.
+    return words([...(await findIds(kind, 'all', typed)), ...(await findIds('backupObject', 'all', typed))])
+  }
+  return words(await findIds(kind, OF_DELETED.includes(command.id) ? 'deleted' : 'alive', typed))
 }

@@ -33,5 +33,9 @@ export async function requireOwner(db: Queryable, uuid: string, options: { creat
     return
   }
   requireAlive(account)
-  if (account.enabled !== 1) throw new VdcError('ACCOUNT_DISABLED', `The account ${id} is disabled`)
+  if (account.enabled !== 1) {
+    throw new VdcError('ACCOUNT_DISABLED', `The account ${id} is disabled`, {
+      hint: `vdc-manage account modify ${id} --enable lets it own images again`,
+    })
+  }
 }

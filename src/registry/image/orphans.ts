@@ -51,8 +51,8 @@ export async function* findOrphans(
     search.notRead++
     registry.warn(text)
   }
-  /** Real paths of files that are reached in another way than their object's key says, as by a link. */
-  const linked = new Set<string>()
+  /** Real paths of files that are known: those reached in another way than their object's key says, as by a link, and the registry's own. */
+  const known = new Set(await filesOfDatabase(registry))
   if (chosen !== undefined && !places.some(isChosen))
     warn(`${canonicalId('backupStorage', chosen.uuid)} is no local storage`)
   for (const place of places.filter(isChosen)) {
@@ -62,7 +62,7 @@ export async function* findOrphans(
   // What is reached by a link may lie in any storage, so that all objects are looked at.
   for (const place of places) {
     if (place.realBase === undefined) continue
-    for await (const orphan of missingFiles(registry, place, linked, warn)) if (isChosen(place)) yield orphan
+    for await (const orphan of missingFiles(registry, place, known, warn)) if (isChosen(place)) yield orphan
   }
   const readable = places.filter((place) => place.realBase !== undefined)
   for (const root of outermost(readable.filter(isChosen))) {
@@ -71,7 +71,7 @@ export async function* findOrphans(
       warn(`The folder ${path} was not looked at: ${why}`),
     )) {
       interruption.throwIfRequested()
-      if (!readable.filter(isChosen).some((place) => isIn(file, place)) || linked.has(file.path)) continue
+      if (!readable.filter(isChosen).some((place) => isIn(file, place)) || known.has(file.path)) continue
       batch.push(file)
       if (batch.length < FILES) continue
       yield* unknownFiles(registry, readable, isChosen, batch)
@@ -81,10 +81,17 @@ export async function* findOrphans(
   }
 }
 
+/** The real paths of an SQLite registry, which may lie beside the images, and of what SQLite puts beside it. */
+async function filesOfDatabase({ settings }: Registry): Promise<string[]> {
+  if (settings.engine !== 'sqlite') return []
+  const file = await lookForFile(settings.path)
+  return typeof file === 'object' ? ['', '-wal', '-shm', '-journal'].map((end) => file.real + end) : []
+}
+
 async function* missingFiles(
   registry: Registry,
   { storage, base, realBase }: LocalPlace,
-  linked: Set<string>,
+  known: Set<string>,
   warn: (text: string) => void,
 ): AsyncGenerator<Orphan> {
   const { knex, interruption } = registry.database
@@ -100,7 +107,7 @@ async function* missingFiles(
         if (object.state === DEFAULT_STATE) missing.push(object)
       } else if (state === 'unknown')
         warn(`The file ${path} of ${canonicalId('backupObject', object.uuid)} could not be looked for`)
-      else if (state.real !== `${realBase}${object.object_key}`) linked.add(state.real)
+      else if (state.real !== `${realBase}${object.object_key}`) known.add(state.real)
     }
     const ids = missing.map((object) => canonicalId('backupObject', object.uuid))
     const images = await selectImagesOf(knex, ids, { deleted: false })

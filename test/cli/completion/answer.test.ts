@@ -153,6 +153,7 @@ describe.each(ENGINES)('on %s with many images', (engine) => {
     expect(wordsOf(await answer(['image', 'show', 'wmi-F'], { database }))).toEqual([])
     await database.query("UPDATE images SET deleted_at = created_at WHERE uuid = 'm1234'")
     expect(wordsOf(await answer(['image', 'show', 'wmi-m1234'], { database }))).toEqual([])
+    expect(wordsOf(await answer(['image', 'history', 'wmi-m123'], { database }))).toHaveLength(11)
     for (const command of ['undelete', 'purge']) {
       expect(wordsOf(await answer(['image', command, 'wmi-'], { database }))).toEqual(['wmi-m1234\tA: name'])
     }

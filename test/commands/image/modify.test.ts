@@ -143,7 +143,15 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
     ['an escape code', ['--description', '\u001b[31m'], { exit: 3, message: 'description must not hold control' }],
     ['a long root device', ['--root-device', 'r'.repeat(256)], { exit: 3, message: 'root_device must not be longer' }],
     ['an unknown account', ['--account-id', 'a-nobody'], { exit: 4, message: 'There is no account a-nobody' }],
-    ['a disabled account', ['--account-id', 'a-idle'], { exit: 5, message: 'The account a-idle is disabled' }],
+    [
+      'a disabled account',
+      ['--account-id', 'a-idle'],
+      {
+        exit: 5,
+        message: 'The account a-idle is disabled',
+        hint: 'vdc-manage account modify a-idle --enable lets it own images again',
+      },
+    ],
     ['a deleted account', ['--account-id', 'a-gone'], { exit: 5, message: 'The account a-gone was deleted' }],
     ['an unknown object', ['--backup-object-id', 'bo-nope'], { exit: 4, message: 'There is no backup object bo-nope' }],
     ['a deleted object', ['--backup-object-id', 'bo-gone'], { exit: 5, message: 'backup object bo-gone is deleted' }],

@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { runLines, shell, vdcManage } from '../../support/cli.ts'
-import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { allRows, ENGINES, newDatabase, newSqlite, type TestDatabase } from '../../support/databases.ts'
 import { newFolder } from '../../support/images.ts'
 import { expectRefused } from '../../support/refusals.ts'
 import { insert, newWakame } from '../../support/wakame.ts'
@@ -171,6 +171,19 @@ describe.each(ENGINES)('image orphans on %s', (engine) => {
     const run = await vdcManage(['image', 'orphans', '--storage-id', 'bkst-dav'], { database })
     expect(run).toMatchObject({ code: 9, stderr: expect.stringContaining('Warning: bkst-dav is no local storage\n') })
   })
+})
+
+test('an SQLite registry that lies in a storage is no file that nobody knows', async () => {
+  const database = newSqlite()
+  const folder = dirname(database.uri.slice('sqlite://'.length))
+  writeFileSync(join(folder, 'stray.raw'), 'x')
+  await runLines(
+    [`backupstorage add --uuid bkst-x --display-name x --base-uri file://${folder}/ --storage-type local`],
+    { database },
+  )
+  const run = await vdcManage(['image', 'orphans', '--format', 'value', '-c', 'path'], { database })
+  expect(run).toMatchObject({ code: 0, stdout: `${folder}/stray.raw\n` })
+  await database.remove()
 })
 
 test('image orphans on a database of Wakame-vdc: base URIs without a slash at their end, and two rows of one storage', async () => {

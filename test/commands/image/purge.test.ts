@@ -582,7 +582,10 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
       `Warning: The file ${at('away/away.raw')} of bo-away stays: the folder ${at('away')} does not exist on this host\n`,
       `Warning: The file ${at('mount/mount.raw')} of bo-mount stays: the folder ${at('mount')} is empty: is it mounted?\n`,
     ].join('')
-    expect((await purge('--dry-run')).run).toMatchObject({ code: 9, stderr: stderr + DRY })
+    expect((await purge('--dry-run')).run).toMatchObject({
+      code: 9,
+      stderr: stderr + 'Nothing would change: this is a dry run\n',
+    })
     expect(await purge()).toMatchObject({ run: { code: 9, stderr }, files: [] })
     expect(existsSync(at('srv/kept.raw'))).toBe(true)
     expect(await allRows(database)).toEqual(before)
