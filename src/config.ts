@@ -6,7 +6,7 @@ import { VdcError } from './errors.ts'
 
 const MYSQL_SOCKETS = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock']
 
-const ESCAPING = 'special characters in user and password must be %-escaped'
+const ESCAPING = 'special characters in user, password and database must be %-escaped'
 
 /** A MySQL or MariaDB database and how to reach it: by `socketPath` where there is one, else by host and port. */
 export interface MysqlSettings {

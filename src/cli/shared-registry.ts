@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import type { Config } from '@oclif/core'
 import { Interruption } from '../interruption.ts'
 import type { DryRunOptions, Registry } from '../registry/registry.ts'
@@ -41,12 +40,16 @@ export async function openConfigured(
   })
 }
 
+/** Milliseconds that somebody who only looks waits for another process's lock on an SQLite file. */
+const LOCKED = 80
+
 /** The registry that all commands of a shell share: opened by the first that needs it, over one connection. */
 export class SharedRegistry {
   /** Ends what a command does, in the database or elsewhere, with nothing half done; reset before the next one. */
   readonly interruption = new Interruption()
   readonly #config: Config
   #opening: Promise<Registry> | undefined
+  #looking: Registry | undefined
   #instead: Registry | undefined
 
   constructor(config: Config) {
@@ -58,14 +61,20 @@ export class SharedRegistry {
     return this.#instead ?? (await this.open())
   }
 
-  /** The registry for somebody who only looks, as one who presses Tab: undefined where an SQLite file would have to be made for it. */
-  async getIfMade(): Promise<Registry | undefined> {
-    if (this.#opening === undefined) {
-      const { loadDatabaseSettings } = await import('../config.ts')
-      const settings = loadDatabaseSettings(process.env, this.#config.dataDir)
-      if (settings.engine === 'sqlite' && !existsSync(settings.path)) return undefined
-    }
-    return this.get()
+  /**
+   * The registry for somebody who only looks, as one who presses Tab: an SQLite
+   * file that no command has opened yet is neither made nor brought up to date for it.
+   *
+   * @returns undefined where that is not there.
+   */
+  async getToLook(): Promise<Registry | undefined> {
+    if (this.#opening !== undefined) return this.get()
+    const { loadDatabaseSettings } = await import('../config.ts')
+    const settings = loadDatabaseSettings(process.env, this.#config.dataDir)
+    if (settings.engine !== 'sqlite') return this.get()
+    const { openRegistryToRead } = await import('../registry/registry.ts')
+    this.#looking ??= await openRegistryToRead(settings, { patience: LOCKED, interruption: this.interruption })
+    return this.#looking
   }
 
   /** The registry itself. */
@@ -98,6 +107,7 @@ export class SharedRegistry {
   async close(): Promise<void> {
     const registry = await this.#opening?.catch(() => undefined)
     await registry?.close().catch(() => {})
+    await this.#looking?.close().catch(() => {})
   }
 }
 

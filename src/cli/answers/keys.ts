@@ -21,7 +21,7 @@ export async function topKeysOf(command: string): Promise<string[]> {
   return (await namesOf(command)).filter((name) => !name.includes('.'))
 }
 
-/** What the tables and `--sort` call a key in short. */
+/** What `--sort` calls a key in short. */
 const SHORT: Readonly<Record<string, string>> = {
   name: 'display_name',
   account: 'account_id',

@@ -58,7 +58,7 @@ async function fittingWords(config: Config, shared: SharedRegistry, before: stri
 
 async function idsFor(shared: SharedRegistry, ...wanted: Parameters<FindIds>): Promise<Candidate[]> {
   const { suggestIds } = await import('../../registry/suggest-ids.ts')
-  const registry = await shared.getIfMade()
+  const registry = await shared.getToLook()
   return registry === undefined ? [] : (await suggestIds(registry, ...wanted)).map(({ id }) => ({ value: id }))
 }
 

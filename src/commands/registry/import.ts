@@ -10,7 +10,7 @@ import { type ImportConflict, type ImportSummary, importRegistry } from '../../r
 export default class RegistryImport extends BaseCommand {
   static override summary = 'Read a whole registry that registry export wrote: all of it, or nothing.'
   static override description =
-    'Ids stay as they are. What is there already and equal is left alone, so an import can be run again. What is there and differs is listed, and then nothing is imported. Images and backup objects begin a new history. Ids of images that were purged, there or here, stay taken.'
+    'Ids stay as they are. What is there already and equal is left alone, so an import can be run again. What is there and differs is listed, and then nothing is imported. Images and backup objects begin a new history. Ids of images that were purged, there or here, stay taken. What comes from a pipe is kept in TMPDIR, else /var/tmp, until all of it is there.'
   static override examples = [
     '<%= config.bin %> registry import registry.ndjson',
     'ssh other.example <%= config.bin %> registry export | <%= config.bin %> registry import -',

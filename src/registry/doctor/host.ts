@@ -39,9 +39,9 @@ async function findProgram(name: string, path: string): Promise<string | undefin
   return undefined
 }
 
-/** Looks at the folder that packed images are unpacked in (src/disk/unpacked.ts). */
+/** Looks at the folder of temporary files (src/disk/nameless-file.ts). */
 export function checkUnpacking(env: NodeJS.ProcessEnv): Promise<Outcome> {
   const path = env.TMPDIR || '/var/tmp'
-  const hint = 'Set TMPDIR to a folder that has space for unpacked images'
+  const hint = 'Set TMPDIR to a folder that has space for unpacked images and for imports'
   return checkFolder(path, { absent: () => failure(`There is no folder ${path}`, hint), hint, writable: true })
 }

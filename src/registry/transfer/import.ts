@@ -3,7 +3,7 @@ import type { Database, Queryable } from '../../db/database.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { KeptBytes } from '../../disk/kept-bytes.ts'
-import { isRegularFile, readText } from '../../disk/text-file.ts'
+import { isStream, readText } from '../../disk/text-file.ts'
 import { VdcError } from '../../errors.ts'
 import type { Registry } from '../registry.ts'
 import type { importConflict, importSummary } from '../results/import.ts'
@@ -47,17 +47,26 @@ export interface Importing {
  * (dcmgr.md, "History"); ids of images that were purged stay taken.
  *
  * @param source path of the file, or its bytes.
- * @throws VdcError FILE_REFUSED or VALUE_REFUSED that names the line; FILE_NOT_WRITTEN; then nothing was written.
+ * @throws VdcError FILE_REFUSED or VALUE_REFUSED that names the line; FILE_NOT_WRITTEN; USAGE for a pipe where
+ *   all is committed together; then nothing was written.
  */
 export async function importRegistry(
   registry: Registry,
   source: string | AsyncIterable<Uint8Array>,
 ): Promise<ImportSummary | ImportRefusal> {
-  if (typeof source === 'string' && isRegularFile(source)) return importAgain(registry, () => readText(source))
+  const { interruption, commits } = registry.database
+  const open = typeof source === 'string' ? () => readText(source, interruption.signal) : () => source
+  if (typeof source === 'string' && !isStream(source)) return importAgain(registry, open)
+  if (commits === 'outer') {
+    throw new VdcError('USAGE', 'A pipe can not be read twice, and what is committed together may be tried again', {
+      hint: 'Name a file, or import by itself',
+    })
+  }
   const kept = new KeptBytes()
   try {
     // Read to its end first: whoever waits for bytes must not keep others out of the database.
-    for await (const _ of readRecords(kept.keep(typeof source === 'string' ? readText(source) : source)));
+    for await (const _ of readRecords(kept.keep(open())));
+    interruption.throwIfRequested()
     return await importAgain(registry, () => kept.read())
   } finally {
     await kept.close()

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, truncateS
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { TestDatabase } from '../../support/databases.ts'
+import { newSqlite, type TestDatabase } from '../../support/databases.ts'
 import { newFolder } from '../../support/images.ts'
 import { ADD, imageIds, imagesNotWhole, newDatabaseWithObject, runScript } from '../../support/scripts.ts'
 import { startTerminal, type Terminal, type TerminalOptions } from '../../support/tmux.ts'
@@ -241,6 +241,20 @@ describe('completion with Tab', () => {
     await terminal.until(/^wmi-tabone +wmi-tabtwo\nvdc-manage>> image show wmi-another wmi-tab$/m)
     await terminal.type('two')
     await terminal.untilLine(`${PROMPT}image show wmi-another wmi-tabtwo`)
+  })
+
+  test('Tab leaves an empty SQLite file as it is', async () => {
+    const empty = newSqlite()
+    const path = empty.uri.slice('sqlite://'.length)
+    writeFileSync(path, '')
+    const terminal = await prompted('vdc-manage', { database: empty })
+    await terminal.type('image show wmi')
+    await terminal.press('Tab')
+    await sleep(300)
+    await terminal.press('C-u', 'C-d')
+    await terminal.until(/exit code 0/)
+    expect(statSync(path).size).toBe(0)
+    await empty.remove()
   })
 
   test('Tab makes no embedded registry, and says nothing of it', async () => {

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -355,8 +356,31 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     await expectRefused(Buffer.from([0xff, 0xfe, 0x0a]), { code: 3, message: 'Line 1 is not UTF-8' })
     await expectRefused('', { code: 3, message: 'does not exist' }, [join(folder.path, 'none')])
     await expectRefused('', { code: 3, message: 'is a directory' }, [folder.path])
+    const file = join(folder.path, 'file')
+    writeFileSync(file, '')
+    await expectRefused('', { code: 3, message: 'a part of its path is no directory' }, [join(file, 'x')])
+    await expectRefused('', { code: 3, message: 'its name is too long' }, [join(folder.path, 'x'.repeat(300))])
     const run = await vdcManage(['-e'], { database, input: 'registry import\n' })
     expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining('nothing on stdin to import') })
+  })
+
+  test('from a named pipe it waits for who writes, ends at Ctrl-C, and is not taken where it may have to be read twice', async () => {
+    const pipe = join(folder.path, 'pipe')
+    await execa('mkfifo', [pipe])
+    const waiting = vdcManage(['registry', 'import', pipe], { database })
+    await sleep(500)
+    await writeFile(pipe, `${whole.join('\n')}\n`)
+    expect(await waiting).toMatchObject({ ...NOTHING, stderr: expect.stringContaining('image 0 added, 3 unchanged') })
+    const interrupted = execa(PROGRAM, ['registry', 'import', pipe], {
+      env: environment({ database }),
+      extendEnv: false,
+      reject: false,
+    })
+    await sleep(1000)
+    interrupted.kill('SIGINT')
+    expect(await interrupted).toMatchObject({ exitCode: 130, stderr: 'Error: Interrupted' })
+    const run = await vdcManage(['--tx', 'bulk'], { database, input: `registry import ${pipe}\n` })
+    expect(run).toMatchObject({ code: 9, stderr: expect.stringContaining('Error: A pipe can not be read twice') })
   })
 
   test('refers to what is not there, as it may in Wakame-vdc, and says so', async () => {
