@@ -270,6 +270,11 @@ describe('errors', () => {
     ).toMatchObject([{ id: 'a-shpoolxx' }, failure])
     const some = await vdcManage([...args, '--format', 'ndjson', '-c', 'enabled'], { database })
     expect(some.stdout).toMatch(/^\{"enabled":true\}\n\{"id":"a-nothere","error":\{.*\}\}\n$/)
+    // An empty line stands between those that are shown, and nowhere else.
+    const fields = await vdcManage(['account', 'show', 'a-no', 'a-shpoolxx', 'a-nor', 'a-00000000', '-c', 'id'], {
+      database,
+    })
+    expect(fields).toMatchObject({ code: 9, stdout: 'id: a-shpoolxx\n\nid: a-00000000\n' })
     const csv = await vdcManage([...args, '--format', 'csv', '-c', 'id'], { database })
     expect(csv).toMatchObject({
       code: 9,
