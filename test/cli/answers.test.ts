@@ -2,6 +2,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
+import type { Column } from '../../src/cli/answers/columns.ts'
+import { renderTable } from '../../src/cli/answers/table.ts'
+import { ACCOUNT_COLUMNS } from '../../src/cli/columns/account.ts'
+import { HISTORY_COLUMNS } from '../../src/cli/columns/history.ts'
+import { ORPHAN_COLUMNS } from '../../src/cli/columns/orphan.ts'
+import { PURGED_COLUMNS } from '../../src/cli/columns/purged.ts'
 import { ROOT, runLines, shell, vdcManage, vdcManageJson } from '../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../support/databases.ts'
 import { makeImage, newFolder } from '../support/images.ts'
@@ -264,6 +270,11 @@ describe('errors', () => {
     ).toMatchObject([{ id: 'a-shpoolxx' }, failure])
     const some = await vdcManage([...args, '--format', 'ndjson', '-c', 'enabled'], { database })
     expect(some.stdout).toMatch(/^\{"enabled":true\}\n\{"id":"a-nothere","error":\{.*\}\}\n$/)
+    // An empty line stands between those that are shown, and nowhere else.
+    const fields = await vdcManage(['account', 'show', 'a-no', 'a-shpoolxx', 'a-nor', 'a-00000000', '-c', 'id'], {
+      database,
+    })
+    expect(fields).toMatchObject({ code: 9, stdout: 'id: a-shpoolxx\n\nid: a-00000000\n' })
     const csv = await vdcManage([...args, '--format', 'csv', '-c', 'id'], { database })
     expect(csv).toMatchObject({
       code: 9,
@@ -305,6 +316,32 @@ describe('on a terminal', () => {
     )
     await terminal.close()
     folder.remove()
+  })
+})
+
+describe('the last columns that a narrow terminal keeps', () => {
+  const path = '/srv/wakame/pool/2026/lucid-server-cloudimg.raw'
+  const time = '2026-11-24T09:30:00Z'
+  const orphan = { kind: 'unknown_file', id: 'bkst-k3x9q0bz', path, size: 1536, images: [] }
+  const purged = { id: 'bo-k3x9q0bz', kind: 'file', path, bytes: 1536 }
+  const entry = { id: 'wmi-k3x9q0bz', created_at: time, attr: 'display_name', value: 'Ubuntu 10.04 64bit' }
+  const account = { id: 'a-k3x9q0bz', enabled: true, created_at: time, deleted_at: null, description: 'Research' }
+  test.each<[number, Column<never>[], object, string]>([
+    [40, ORPHAN_COLUMNS, orphan, `KIND          PATH\nunknown_file  ${path}`],
+    [80, ORPHAN_COLUMNS, orphan, `KIND          ID             PATH\nunknown_file  bkst-k3x9q0bz  ${path}`],
+    [40, PURGED_COLUMNS, purged, `ID           PATH\nbo-k3x9q0bz  ${path}`],
+    [80, PURGED_COLUMNS, purged, `ID           KIND  SIZE     PATH\nbo-k3x9q0bz  file  1.5 KiB  ${path}`],
+    [40, HISTORY_COLUMNS, entry, `TIME                  ATTRIBU…  VALUE\n${time}  display…  Ubuntu …`],
+    [40, ACCOUNT_COLUMNS, account, 'ID          STATE    DESCRIPTION\na-k3x9q0bz  enabled  Research'],
+    [
+      40,
+      ACCOUNT_COLUMNS,
+      { ...account, description: 'Research in Osaka and Kyoto' },
+      'ID          DESCRIPTION\na-k3x9q0bz  Research in Osaka and Kyoto',
+    ],
+  ])('%d columns: %j', async (width, columns, row, shown) => {
+    const layout = { header: true, now: undefined, width, emphasize: (text: string) => text }
+    expect((await renderTable(columns as Column<object>[], [row], layout)).text).toBe(shown)
   })
 })
 

@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runLines, shell, vdcManage } from '../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../support/databases.ts'
@@ -166,6 +167,18 @@ test.each([[40], [80]])(
       new RegExp(`^${shown}(  updated_at: .* -> .*\n)?Nothing is written, nor \\d rows of history: .*\nexit 0\n`),
     )
     expect(await database.query('SELECT * FROM images')).toEqual(before)
+
+    // A path is whole, whatever else goes for it.
+    const stray = join(folder.path, 'incoming', `${'stray-'.repeat(10)}.raw`)
+    mkdirSync(dirname(stray), { recursive: true })
+    writeFileSync(stray, '')
+    await terminal.clear()
+    await terminal.type('vdc-manage image orphans; echo "exit $?"')
+    await terminal.press('Enter')
+    const orphans = await terminal.until(/exit \d/)
+    expect(orphans).toContain(`\nKIND          PATH\n`)
+    expect(orphans).toContain(`\nunknown_file  ${stray}\n`)
+    expect(orphans).toContain(`No room in ${width} columns for ID, SIZE, IMAGES;`)
     await terminal.close()
   },
 )

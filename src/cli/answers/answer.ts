@@ -20,6 +20,8 @@ export class Answer {
   readonly #things: object[] = []
   #rows: RowWriter | undefined
   #isBegun = false
+  /** Whether a thing was shown to a person, from which the next stands apart. */
+  #isShown = false
 
   constructor(options: AnswerOptions, keys: () => Promise<readonly string[]>) {
     this.#options = options
@@ -115,13 +117,13 @@ export class Answer {
    * @param text how a person reads it; its fields where that is not given.
    */
   async thing(thing: object, text?: string): Promise<void> {
-    const isFirst = !this.#isBegun
     this.#isBegun = true
     if (isStreamed(this.format)) {
       if (!(await (await this.#rowWriter()).write(thing))) this.#closed()
     } else if (this.format === 'table') {
       const shown = text !== undefined && this.#options.columns === undefined ? text : this.#fields(thing)
-      await this.#print(`${isFirst ? '' : '\n'}${shown}\n`)
+      await this.#print(`${this.#isShown ? '\n' : ''}${shown}\n`)
+      this.#isShown = true
     } else {
       this.#things.push(this.#picked(thing))
     }

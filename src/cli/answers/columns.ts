@@ -10,7 +10,7 @@ export interface Column<T> {
   cell?: (row: T) => string | null
   /** When it goes where a terminal is narrow: the highest first, 0 never. Default: 0. */
   rank?: number
-  /** It may be cut where a terminal is narrow: a text for people, of whatever length. */
+  /** It may be cut where a terminal is narrow: a text for people, of whatever length, and no id or path. */
   isText?: boolean
 }
 

@@ -7,12 +7,15 @@ export interface Fitting {
   isText: boolean
 }
 
-/** Cells that a text keeps at least, as far as it has them. */
+/** Cells that a text keeps as long as a column can go instead, as far as it has them. */
 const LEAST_TEXT = 20
+/** And when none can. */
+const SCANT_TEXT = 8
 
 /**
  * Fits the columns of a table into a terminal: the highest ranks go first, then
- * texts are cut.
+ * texts are cut, the widest most. What is no text is whole, also where the table is
+ * wider than the terminal for it.
  *
  * @param width cells of the terminal; undefined where nothing is to be cut, as in a pipe.
  * @param gap cells between two columns.
@@ -27,6 +30,12 @@ export function fitColumns(columns: readonly Fitting[], width: number | undefine
     const highest = Math.max(...shown)
     if (highest === 0) break
     widths[shown.lastIndexOf(highest)] = 0
+  }
+  while (room() < 0) {
+    const texts = columns.map(({ isText }, at) => (isText ? (widths[at] ?? 0) : 0))
+    const widest = Math.max(...texts)
+    if (widest <= SCANT_TEXT) break
+    widths[texts.lastIndexOf(widest)] = widest - 1
   }
   for (const [at, { width, isText }] of columns.entries()) {
     const now = widths[at] ?? 0

@@ -11,5 +11,5 @@ export const ACCOUNT_COLUMNS: Column<Account>[] = [
     rank: 1,
   },
   { name: 'created_at', header: 'CREATED', rank: 2 },
-  { name: 'description', isText: true, rank: 3 },
+  { name: 'description', isText: true },
 ]

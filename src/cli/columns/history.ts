@@ -3,8 +3,8 @@ import type { Column } from '../answers/columns.ts'
 
 /** What the history of a thing shows: when which attribute became what. */
 export const HISTORY_COLUMNS: Column<HistoryEntry>[] = [
-  { name: 'created_at', header: 'TIME', rank: 1 },
-  { name: 'attr', header: 'ATTRIBUTE' },
+  { name: 'created_at', header: 'TIME' },
+  { name: 'attr', header: 'ATTRIBUTE', isText: true },
   { name: 'value', isText: true },
 ]
 
