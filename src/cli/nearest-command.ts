@@ -61,6 +61,28 @@ export function nearestCommand(
   return scored[0]?.words.join(' ')
 }
 
+/**
+ * Finds the command that is left out before a file, or the id of a backup object:
+ * the only one of its topic that takes a file.
+ *
+ * @param known how many of the names are right, as the topic.
+ * @returns its words and the file, as shells take it; undefined where there is none, or several.
+ */
+export function commandOfFile(config: Config, names: readonly string[], known: number): string | undefined {
+  const file = names[known] as string
+  if (!/[./]|^bo-/.test(file)) return undefined
+  const topic = names.slice(0, known).join(':')
+  const [only, ...more] = config.commands.filter(
+    ({ id, aliases, args }) => id.startsWith(`${topic}:`) && !aliases.includes(id) && Object.keys(args)[0] === 'path',
+  )
+  return only === undefined || more.length > 0 ? undefined : `${only.id.replaceAll(':', ' ')} ${quoted(file)}`
+}
+
+/** A word as shells take it. */
+function quoted(word: string): string {
+  return /^[\w./:@%+,=~-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
+
 /** How far the words that were typed are from those of a command; infinite where they are no slip of it. */
 function costOf(names: readonly string[], words: readonly string[]): number {
   const costs = [costAsOne(names, words)]
