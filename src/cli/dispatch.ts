@@ -107,9 +107,16 @@ async function unknownCommand(config: Config, names: readonly string[], words: r
   const topic = names.slice(0, known).map((name) => `${name} `)
   const hint = `vdc-manage ${topic.join('')}--help lists the commands`
   if (known === names.length) return optionBefore(config, known, words, hint)
-  const { nearestCommand } = await import('./nearest-command.ts')
-  const others = ['help', ...(sharedRegistry() === undefined ? [] : ENDS)]
-  const meant = nearestCommand(config, names, known, others)
+  const { commandOfFile, nearestCommand } = await import('./nearest-command.ts')
+  const ofFile = commandOfFile(config, names, known)
+  if (ofFile !== undefined) {
+    return new VdcError('USAGE', `There is no command '${typed(names, known, undefined)}'`, {
+      hint: `Did you mean ${ofFile}? ${hint}`,
+    })
+  }
+  const others = ['help', 'version', ...(sharedRegistry() === undefined ? [] : ENDS)]
+  const near = nearestCommand(config, names, known, others)
+  const meant = near === 'version' ? '--version' : near
   return new VdcError('USAGE', `There is no command '${typed(names, known, meant)}'`, {
     hint: meant === undefined ? hint : `Did you mean ${meant}? ${hint}`,
   })

@@ -128,14 +128,36 @@ async function usageError(error: ParseError, command: string | undefined): Promi
   )
 }
 
+/** What neighbours of this program call options: those that are meant, where a command has them. */
+const OTHER_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  o: ['format'],
+  output: ['format'],
+  f: ['force', 'format'],
+  j: ['json'],
+  filter: ['name', 'label'],
+}
+/** Options that answer a question. */
+const ANSWERS = ['y', 'yes']
+
 /** Asks whether the options were meant that are nearest to unknown ones; undefined where none is near. */
 async function optionsMeant(unknown: readonly string[], { parse }: ParseError): Promise<string | undefined> {
-  const known = Object.entries(parse?.input?.flags ?? {}).flatMap(([name, { hidden, allowNo, aliases = [] }]) =>
+  const own = Object.entries(parse?.input?.flags ?? {}).flatMap(([name, { hidden, allowNo, aliases = [] }]) =>
     hidden ? [] : [name, ...aliases, ...(allowNo ? [`no-${name}`] : [])],
   )
   const names = unknown.map((word) => word.replace(/^-+|=.*$/gs, '').replaceAll('_', '-'))
-  const near = await Promise.all(names.map((name) => (name.length > 1 ? nearestOption(name, known) : undefined)))
-  return didYouMean(near.map((name) => name && `--${name}`))
+  if (names.every((name) => ANSWERS.includes(name))) return `Leave ${unknown.join(', ')} out, nothing is asked here.`
+  const near = await Promise.all(names.map((name) => optionsNear(name, [...own, 'help', 'version'])))
+  // The version is the program's, not a command's.
+  const spelt = (name: string) => (name === 'version' ? 'vdc-manage --version' : `--${name}`)
+  return didYouMean(near.map((each) => (each.length === 0 ? undefined : each.map(spelt).join(' or '))))
+}
+
+/** The options that one may be meant for: those a neighbour calls so, else the nearest, else those that it is the first word of. */
+async function optionsNear(typed: string, known: readonly string[]): Promise<readonly string[]> {
+  const others = OTHER_OPTIONS[typed]?.filter((name) => known.includes(name)) ?? []
+  if (others.length > 0 || typed.length === 1) return others
+  const near = await nearestOption(typed, known)
+  return near === undefined ? known.filter((name) => typed !== 'no' && name.startsWith(`${typed}-`)) : [near]
 }
 
 /** The nearest option: rather no opposite, else the only one that has one word before it, as `display-name` has for `name`. */

@@ -227,6 +227,7 @@ describe('columns', () => {
   test.each([
     [['-c', 'id,bogus'], 3, 'There is no column bogus\nHint: --columns help lists them: id, display_name, '],
     [['-c', 'node_ids'], 3, 'There is no column node_ids\nHint: Did you mean node_id? --columns help lists them: id, '],
+    [['-c', 'nmae'], 3, 'There is no column nmae\nHint: Did you mean name? --columns help lists them: id, '],
     [['-c', 'id,,node_id'], 3, 'must be names'],
     [['--format', 'xml'], 3, 'must be one of: table, json, ndjson, csv, yaml, value'],
     [['--quiet', '--format', 'csv'], 2, '--quiet and --format exclude each other'],

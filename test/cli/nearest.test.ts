@@ -4,13 +4,18 @@ import { newSqlite } from '../support/databases.ts'
 
 /* What is mistyped is answered with what was most likely meant, and never asked about. */
 
-/** Lines of the shell, what the error calls the slip, and what it asks for; undefined for nothing. */
+/** Lines of the shell, what the error calls the slip, and what it asks for, or a sentence; undefined for nothing. */
 const COMMANDS: [typed: string, slip: string, meant: string | undefined][] = [
   ['imgae lst', 'imgae lst', 'image list'],
   ['imgae', 'imgae', 'image'],
   ['image lsit', 'image lsit', 'image list'],
   ['image ad local x', 'image ad local', 'image add local'],
   ['image add lokal /x --account-id a-x', 'image add lokal', 'image add local'],
+  ['image add lucid.raw --account-id a-x', 'image add lucid.raw', 'image add local lucid.raw'],
+  ['image add bo-x', 'image add bo-x', 'image add local bo-x'],
+  [String.raw`image add /x/my\ disk`, 'image add /x/my disk', "image add local '/x/my disk'"],
+  ['image lucid.raw', 'image lucid.raw', undefined],
+  ['bo-x', 'bo-x', undefined],
   ['list image', 'list image', 'image list'],
   ['local add image x', 'local add image', 'image add local'],
   ['lst imgae', 'lst imgae', 'image list'],
@@ -29,6 +34,21 @@ const COMMANDS: [typed: string, slip: string, meant: string | undefined][] = [
   ['help imgae lst', 'imgae lst', 'image list'],
   ['imgae lst --help', 'imgae lst', 'image list'],
   ['exti', 'exti', 'exit'],
+  ['registry backup', 'registry backup', 'registry export'],
+  ['registry dump', 'registry dump', 'registry export'],
+  ['registry restore x', 'registry restore', 'registry import'],
+  ['image restore wmi-x', 'image restore', 'image undelete'],
+  ['image prune', 'image prune', 'image purge'],
+  ['image gc', 'image gc', 'image purge'],
+  ['image import x', 'image import', 'image add'],
+  ['account enable a-x', 'account enable', 'account modify'],
+  ['account disable a-x', 'account disable', 'account modify'],
+  ['image export', 'image export', undefined],
+  ['export', 'export', 'registry export'],
+  ['import x.jsonl', 'import x.jsonl', 'registry import'],
+  ['import image x', 'import image', 'image add'],
+  ['migrate', 'migrate', 'db migrate'],
+  ['version', 'version', '--version'],
   ['bogus', 'bogus', undefined],
   ['image bogus', 'image bogus', undefined],
   ['image x y z', 'image x', undefined],
@@ -47,6 +67,19 @@ const OPTIONS: [typed: string, slip: string, meant: string | undefined][] = [
   ['image modify wmi-x --no-cacheable', '--no-cacheable', '--no-is-cacheable'],
   ['image modify wmi-x --model-name x', '--model-name', '--instance-model-name'],
   ['image modify wmi-x --tag a --tag b', '--tag', undefined],
+  ['image list -o json', '-o', '--format'],
+  ['image list --output=json', '--output=json', '--format'],
+  ['image list -f json', '-f', '--format'],
+  ['image del wmi-x -f', '-f', '--force or --format'],
+  ['image list -j', '-j', '--json'],
+  ['image list --filter x', '--filter', '--name or --label'],
+  ['account list --filter x', '--filter', undefined],
+  ['image list --created 7d', '--created', '--created-after or --created-before'],
+  ['image list --no', '--no', undefined],
+  ['image list --hlep', '--hlep', '--help'],
+  ['image list --version', '--version', 'vdc-manage --version'],
+  ['image del wmi-x --yes', '--yes', 'Leave --yes out, nothing is asked here.'],
+  ['image del wmi-x -y', '-y', 'Leave -y out, nothing is asked here.'],
   ['image list --colour', '--colour', undefined],
   ['image list -z', '-z', undefined],
 ]
@@ -59,7 +92,8 @@ describe('in one shell', () => {
     expect(run.code).toBe(9)
     const answers = run.stderr.split(/^Line \d+ failed: .*\n/m).slice(0, -1)
     expect(answers).toHaveLength(lines.length)
-    const hint = (meant: string | undefined) => (meant === undefined ? '' : `Did you mean ${meant}? `)
+    const hint = (meant = '') =>
+      meant === '' || meant.endsWith('.') ? `${meant} `.trimStart() : `Did you mean ${meant}? `
     const shows = (typed: string) => typed.replace(/ (?:-|wmi).*$/, '')
     expect(answers).toEqual([
       ...COMMANDS.map(([, slip, meant]) =>

@@ -46,8 +46,9 @@ export async function keysNamed(command: string, names: readonly string[]): Prom
     const key = [name, lower, SHORT[lower] ?? ''].find(isKnown)
     if (key !== undefined) return key
     const known = keys.map((each) => each.name)
+    const short = Object.keys(SHORT).filter((each) => isKnown(SHORT[each] as string))
     throw new VdcError('VALUE_REFUSED', `There is no column ${name}`, {
-      hint: `${wasMeant(lower, known)}--columns help lists them: ${known.filter((each) => !each.includes('.')).join(', ')}`,
+      hint: `${wasMeant(lower, [...known, ...short])}--columns help lists them: ${known.filter((each) => !each.includes('.')).join(', ')}`,
     })
   })
 }
