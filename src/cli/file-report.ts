@@ -2,13 +2,19 @@ import type { FileReport } from '../registry/image/inspect-file.ts'
 import { humanSize } from './answers/cells.ts'
 import { renderFields } from './answers/fields.ts'
 
-/** Lays out for people what a file is; why it is refused is told as errors are. */
-export function renderReport(report: FileReport): string {
-  const { path, acceptable, virtual_size, size, allocation_size, warnings, ...rest } = report
+/**
+ * Lays out for people what a file is, and why it is refused.
+ *
+ * @param isErrorBeside they read the report's error right below, so that it need not be told here.
+ */
+export function renderReport(report: FileReport, isErrorBeside: boolean): string {
+  const { path, acceptable, virtual_size, size, allocation_size, warnings, refusals, error, ...rest } = report
+  const whys = refusals.map(({ message }) => message).filter((why) => !isErrorBeside || why !== error?.message)
   const listed = (items: readonly string[]) => (items.length === 0 ? null : items.join(', '))
   const fields = {
     path,
     acceptable: acceptable ? 'yes' : 'no',
+    ...numbered('refusal', whys),
     file_format: rest.file_format,
     version: rest.version,
     features: listed(rest.features),
@@ -20,12 +26,17 @@ export function renderReport(report: FileReport): string {
     allocation_size: bytes(allocation_size),
     md5: rest.md5,
     sha256: rest.sha256,
-    ...Object.fromEntries(warnings.map((text, at) => [warnings.length === 1 ? 'warning' : `warning ${at + 1}`, text])),
+    ...numbered('warning', warnings),
   }
   // Of what is refused little is known, and the rest would be a column of blanks.
   return renderFields(
     acceptable ? fields : Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
   )
+}
+
+/** A field for each text, with numbers where there are several. */
+function numbered(name: string, texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(texts.map((text, at) => [texts.length === 1 ? name : `${name} ${at + 1}`, text]))
 }
 
 function bytes(count: number | null): string | null {

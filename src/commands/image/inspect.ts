@@ -30,10 +30,11 @@ export default class ImageInspect extends BaseCommand {
     const { args, flags: given } = await this.parse(ImageInspect)
     const { no_checksum, ...expected } = flags.byColumn(given)
     if (args.path.length > 1 && given.checksum !== undefined) throw oneChecksum()
+    const isErrorBeside = process.stdout.isTTY === true && process.stderr.isTTY === true
     return this.watched(async (watcher) => {
       for (const path of args.path) {
         const report = await inspectFile({ ...expected, path, hash: !no_checksum }, watcher)
-        await this.answer.thing(report, renderReport(report))
+        await this.answer.thing(report, renderReport(report, isErrorBeside))
         if (report.error !== undefined) await this.noteError(errorOf(report.error))
       }
       await this.answer.endThings(args.path.length === 1)

@@ -163,13 +163,33 @@ describe('what is refused', () => {
     expect(refusals[0]).toEqual({ message: error.message, ...(error.hint && { hint: error.hint }) })
 
     const run = await inspect([name])
-    expect(run).toMatchObject({ code: 3, stdout: expect.stringMatching(/^path:.*\nacceptable: +no\n/) })
+    expect(run).toMatchObject({ code: 3, stdout: expect.stringMatching(/^path:.*\nacceptable: +no\nrefusal: /) })
+    expect(/^refusal: +(.*)$/m.exec(run.stdout)?.[1]).toBe(error.message)
     expect(run.stderr).toBe(`Error: ${error.message}\n${error.hint ? `Hint: ${error.hint}\n` : ''}`)
 
     const add = ['image', 'add', 'local', name, '--account-id', 'a-shpoolxx', '--json']
     const added = await vdcManage(add, { cwd: folder.path, database })
     expect(JSON.parse(added.stdout)).toEqual({ error })
     expect(await countRows(database)).toMatchObject({ images: 0, backup_objects: 0, histories: 0 })
+  })
+
+  test('each reason is in the answer, and at a terminal none is told twice', async () => {
+    // qemu-img makes the data file where it runs.
+    const layer = 'qemu-img create -q -f qcow2 -F qcow2 -b good.qcow2 -o data_file=apart.raw both.qcow2 64M'
+    expect(await shell(layer, { cwd: folder.path })).toMatchObject({ code: 0 })
+    const backing = `The file ${at('both.qcow2')} refers to the backing file good.qcow2`
+    const apart = `The file ${at('both.qcow2')} refers to the external data file apart.raw`
+    const piped = await inspect(['both.qcow2', 'no\u001b[2J'])
+    expect(piped).toMatchObject({ code: 3, stderr: expect.stringMatching(`^Error: ${backing}`) })
+    expect(piped.stdout).toMatch(new RegExp(`^refusal 1: +${backing}.*\nrefusal 2: +${apart}`, 'm'))
+    expect(piped.stdout).toContain('\nrefusal:    The file no\\u001b[2J does not exist\n')
+    const line = "script -qec 'vdc-manage image inspect --no-color both.qcow2' /dev/null </dev/null"
+    const { code, stdout } = await shell(line, { cwd: folder.path, database: { uri: 'bogus://nowhere' } })
+    expect({ code, told: stdout.match(/refers to the (?:backing|external data) file/g) }).toEqual({
+      code: 3,
+      told: ['refers to the external data file', 'refers to the backing file'],
+    })
+    expect(stdout).toContain(`Error: ${backing}`)
   })
 
   test.each<[string[], RegExp]>([
@@ -179,7 +199,7 @@ describe('what is refused', () => {
     [['--checksum', 'f'.repeat(64)], /has another SHA-256: expected f{64}, got [0-9a-f]{64}\n/],
   ])('what is not as expected: %j', async (args, says) => {
     const run = await inspect([...args, 'good.qcow2'])
-    expect(run).toMatchObject({ code: 3, stdout: expect.stringMatching(/^acceptable: +no$/m) })
+    expect(run).toMatchObject({ code: 3, stdout: expect.stringMatching(/^acceptable: +no\nrefusal: /m) })
     expect(run.stderr).toMatch(says)
   })
 
