@@ -7,7 +7,7 @@ import { answerFlags, answerOptions, asksForColumns, jsonAskedFor } from './answ
 import { keysNamed, listKeys, topKeysOf } from './answers/keys.ts'
 import { boldOn, heedColorFlag } from './color.ts'
 import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
-import { errorText, hinted, reportError, warningText } from './report-error.ts'
+import { errorText, reportError, warningText } from './report-error.ts'
 import { originalSpelling } from './spelling.ts'
 import { hasFlag } from './words.ts'
 
@@ -107,7 +107,7 @@ export abstract class AnsweringCommand extends Command {
   /** Tells an error that comes with an answer, which under `--json` holds it, and ends with its exit code. */
   protected async noteError(error: VdcError): Promise<void> {
     process.exitCode = error.exit
-    if (!this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(hinted(error)))
+    if (!this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(error))
   }
 
   /** Notes in a dry run what would be done besides writing rows. */

@@ -22,23 +22,9 @@ export function interceptErrors(take: ((error: VdcError) => boolean) | undefined
   interceptor = take
 }
 
-let betterHint: ((error: VdcError) => string | undefined) | undefined
-
-/** Has errors be told with the hint that `hintOf` has for them, where it has one, instead of their own. */
-export function hintErrors(hintOf: ((error: VdcError) => string | undefined) | undefined): void {
-  betterHint = hintOf
-}
-
-/** An error as it is told. */
-export function hinted(error: VdcError): VdcError {
-  const hint = betterHint?.(error)
-  return hint === undefined ? error : new VdcError(error.code, error.message, { hint, cause: error })
-}
-
 /** Tells an error and sets the process's exit code to its own. */
 export async function reportError(thrown: unknown, options: ReportOptions): Promise<void> {
-  const given = thrown instanceof Errors.CLIError ? await usageError(thrown, options.command) : asVdcError(thrown)
-  const error = hinted(given)
+  const error = thrown instanceof Errors.CLIError ? await usageError(thrown, options.command) : asVdcError(thrown)
   if (interceptor?.(error)) return
   process.exitCode = error.exit
   if (options.debug && error.code !== 'USAGE') await writeNote(describeStack(error))
