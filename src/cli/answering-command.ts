@@ -104,10 +104,14 @@ export abstract class AnsweringCommand extends Command {
     await writeNote(warningText(text))
   }
 
-  /** Tells an error that comes with an answer, which under `--json` holds it, and ends with its exit code. */
-  protected async noteError(error: VdcError): Promise<void> {
+  /**
+   * Tells an error that comes with an answer, and ends with its exit code.
+   *
+   * @param options.isAnswered under `--json` the answer holds it, so that it is told there alone.
+   */
+  protected async noteError(error: VdcError, options = { isAnswered: true }): Promise<void> {
     process.exitCode = error.exit
-    if (!this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(error))
+    if (!options.isAnswered || !this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(error))
   }
 
   /** Notes in a dry run what would be done besides writing rows. */

@@ -51,7 +51,8 @@ export default class ImagePurge extends BaseCommand {
       }),
     )
     if (outcome.notRemoved > 0) {
-      await this.noteError(new VdcError('PARTLY_DONE', `${outcome.notRemoved} files could not be removed`))
+      const error = new VdcError('PARTLY_DONE', `${countOf(outcome.notRemoved, 'file')} could not be removed`)
+      await this.noteError(error, { isAnswered: false })
     }
   }
 }

@@ -590,18 +590,24 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
       `Warning: The file ${at('srv/below/no/folder.raw')} of bo-deep stays: the folder ${at('srv/below')} is empty: is it mounted?\n`,
       `Warning: The file ${at('srv/lead/lead.raw')} of bo-lead stays: the folder ${at('srv/lead')} does not exist on this host\n`,
     ].join('')
+    const error = (count: string) => `Error: ${count} could not be removed\n`
     expect((await purge('--dry-run')).run).toMatchObject({
       code: 9,
-      stderr: stderr + 'Nothing would change: this is a dry run\n',
+      stderr: stderr + error('5 files') + 'Nothing would change: this is a dry run\n',
     })
-    expect(await purge()).toMatchObject({ run: { code: 9, stderr }, files: [] })
+    expect(await purge()).toMatchObject({ run: { code: 9, stderr: stderr + error('5 files') }, files: [] })
     expect(existsSync(at('srv/kept.raw'))).toBe(true)
     expect(await allRows(database)).toEqual(before)
     // Once it is mounted the file goes.
     put('mount/mount.raw')
     put('srv/below/below.raw')
+    rmSync(at('srv/lead'))
+    mkdirSync(at('away'))
+    put('away/other.raw')
+    symlinkSync(at('out'), at('srv/below/no'))
+    put('out/folder.raw')
     expect(await purge()).toMatchObject({
-      run: { code: 9 },
+      run: { code: 9, stderr: expect.stringContaining(error('1 file')) },
       files: [
         { id: 'bo-mount', bytes: 100 },
         { id: 'bo-below', bytes: 100 },
