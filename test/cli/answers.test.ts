@@ -303,6 +303,15 @@ describe('on a terminal', () => {
     expect(dry).toMatch(
       /^ACTION +WHAT +ID +VALUES\n(Nothing .*\n)?update +backup_storages +bkst-hostile +description: a/m,
     )
+    await terminal.clear()
+    await terminal.type(`${modify} --no-header; ${modify} --format table; echo "exit $?"`)
+    await terminal.press('Enter')
+    const asked = await terminal.until(/exit 0/)
+    expect(asked.match(/^(ACTION|update) .*backup_storages|^ACTION .*/gm)).toEqual([
+      expect.stringMatching(/^update +backup_storages/),
+      expect.stringMatching(/^ACTION +WHAT/),
+      expect.stringMatching(/^update +backup_storages/),
+    ])
     await terminal.close()
     folder.remove()
   })
