@@ -188,7 +188,8 @@ export abstract class AnsweringCommand extends Command {
     } catch (error) {
       if (this.#storedId !== undefined) await writeNote(`Stored: ${this.#storedId}`)
       const command = this.id?.replaceAll(':', ' ') ?? ''
-      await reportError(error, { json: jsonAskedFor(this.argv), debug: this.debugging, command })
+      const { flags } = this.ctor
+      await reportError(error, { json: jsonAskedFor(this.argv), debug: this.debugging, command, flags })
     }
     return result as T
   }

@@ -225,6 +225,7 @@ describe('columns', () => {
     [['--format', 'xml'], 3, 'must be one of: table, json, ndjson, csv, yaml, value'],
     [['--quiet', '--format', 'csv'], 2, '--quiet and --format exclude each other'],
     [['--quiet', '-c', 'id'], 2, '--quiet and --columns exclude each other'],
+    [['--name', 'a', '--display-name', 'b'], 2, 'Option --name (also written --display-name) is given more than once'],
     [['--no-header', '--format', 'yaml'], 2, '--no-header and --format yaml exclude each other'],
     [['--relative', '--format', 'csv'], 2, '--relative and --format csv exclude each other'],
   ])('%j is refused', async (args, code, message) => {
