@@ -7,7 +7,7 @@ import { answerFlags, answerOptions, asksForColumns, jsonAskedFor } from './answ
 import { keysNamed, listKeys, topKeysOf } from './answers/keys.ts'
 import { boldOn, heedColorFlag } from './color.ts'
 import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
-import { errorText, hinted, reportError, warningText } from './report-error.ts'
+import { errorText, reportError, warningText } from './report-error.ts'
 import { originalSpelling } from './spelling.ts'
 import { hasFlag } from './words.ts'
 
@@ -104,10 +104,14 @@ export abstract class AnsweringCommand extends Command {
     await writeNote(warningText(text))
   }
 
-  /** Tells an error that comes with an answer, which under `--json` holds it, and ends with its exit code. */
-  protected async noteError(error: VdcError): Promise<void> {
+  /**
+   * Tells an error that comes with an answer, and ends with its exit code.
+   *
+   * @param options.isAnswered under `--json` the answer holds it, so that it is told there alone.
+   */
+  protected async noteError(error: VdcError, options = { isAnswered: true }): Promise<void> {
     process.exitCode = error.exit
-    if (!this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(hinted(error)))
+    if (!options.isAnswered || !this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(error))
   }
 
   /** Notes in a dry run what would be done besides writing rows. */
@@ -184,7 +188,8 @@ export abstract class AnsweringCommand extends Command {
     } catch (error) {
       if (this.#storedId !== undefined) await writeNote(`Stored: ${this.#storedId}`)
       const command = this.id?.replaceAll(':', ' ') ?? ''
-      await reportError(error, { json: jsonAskedFor(this.argv), debug: this.debugging, command })
+      const { flags } = this.ctor
+      await reportError(error, { json: jsonAskedFor(this.argv), debug: this.debugging, command, flags })
     }
     return result as T
   }

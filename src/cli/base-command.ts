@@ -5,7 +5,6 @@ import type { Registry, Watcher } from '../registry/registry.ts'
 import { AnsweringCommand } from './answering-command.ts'
 import { untilInterrupted } from './interruptible.ts'
 import { writeNote } from './output.ts'
-import { hinted } from './report-error.ts'
 import { debugging, openConfigured, sharedRegistry } from './shared-registry.ts'
 import { idsOf, STDIN } from './stdin-ids.ts'
 
@@ -175,7 +174,7 @@ export abstract class BaseCommand extends AnsweringCommand {
       try {
         result = await work(id)
       } catch (thrown) {
-        const error = hinted(asVdcError(thrown))
+        const error = asVdcError(thrown)
         if (isOne(words) || isFinal(error.code)) throw error
         await this.noteError(error)
         process.exitCode = PARTLY_DONE

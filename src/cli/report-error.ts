@@ -13,7 +13,12 @@ export interface ReportOptions {
   debug: boolean
   /** The words of the command, for the hint of a usage error. */
   command?: string
+  /** Its options by their names, of which a usage error tells the other names. */
+  flags?: Flags
 }
+
+/** What of options is told. */
+type Flags = Readonly<Record<string, { hidden?: boolean; allowNo?: boolean; aliases?: string[] }>>
 
 let interceptor: ((error: VdcError) => boolean) | undefined
 
@@ -22,23 +27,9 @@ export function interceptErrors(take: ((error: VdcError) => boolean) | undefined
   interceptor = take
 }
 
-let betterHint: ((error: VdcError) => string | undefined) | undefined
-
-/** Has errors be told with the hint that `hintOf` has for them, where it has one, instead of their own. */
-export function hintErrors(hintOf: ((error: VdcError) => string | undefined) | undefined): void {
-  betterHint = hintOf
-}
-
-/** An error as it is told. */
-export function hinted(error: VdcError): VdcError {
-  const hint = betterHint?.(error)
-  return hint === undefined ? error : new VdcError(error.code, error.message, { hint, cause: error })
-}
-
 /** Tells an error and sets the process's exit code to its own. */
 export async function reportError(thrown: unknown, options: ReportOptions): Promise<void> {
-  const given = thrown instanceof Errors.CLIError ? await usageError(thrown, options.command) : asVdcError(thrown)
-  const error = hinted(given)
+  const error = thrown instanceof Errors.CLIError ? await usageError(thrown, options) : asVdcError(thrown)
   if (interceptor?.(error)) return
   process.exitCode = error.exit
   if (options.debug && error.code !== 'USAGE') await writeNote(describeStack(error))
@@ -75,14 +66,14 @@ interface ParseError extends Errors.CLIError {
   args?: { name: string }[] | string[]
   flags?: string[]
   /** The options of the command by their names. */
-  parse?: { input?: { flags?: Record<string, { hidden?: boolean; allowNo?: boolean; aliases?: string[] }> } }
+  parse?: { input?: { flags?: Flags } }
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what oclif writes where stderr has colours
 const DIMMED = /\u001b\[22?m/g
 
 /** What oclif's parser complains of, in one line and our words; a value outside its options is refused, not a usage error. */
-async function usageError(error: ParseError, command: string | undefined): Promise<VdcError> {
+async function usageError(error: ParseError, { command, flags = {} }: ReportOptions): Promise<VdcError> {
   const lines = error.message
     .replace(DIMMED, '')
     .split('\n')
@@ -120,12 +111,14 @@ async function usageError(error: ParseError, command: string | undefined): Promi
   if (exclusive) return usage(`${exclusive[1]} and ${exclusive[2]} exclude each other`)
   const needed = /^All of the following must be provided when using (--[\w-]+): (.*)$/.exec(message)
   if (needed) return usage(`${needed[1]} needs ${needed[2]}`)
-  return usage(
-    message
-      .replaceAll('Missing required flag ', 'Missing option --')
-      .replace(/^Flag (--\S+) (?:can only be specified once)/, 'Option $1 is given more than once')
-      .replace(/^Flag --/, 'Option --'),
-  )
+  const twice = /^Flag --(\S+) can only be specified once/.exec(message)?.[1]
+  if (twice !== undefined) {
+    // It may be given once by each of its names.
+    const others = (flags[twice]?.aliases ?? []).map((name) => `--${name}`).join(', ')
+    const also = others === '' ? '' : ` (also written ${others})`
+    return usage(`Option --${twice}${also} is given more than once`)
+  }
+  return usage(message.replaceAll('Missing required flag ', 'Missing option --').replace(/^Flag --/, 'Option --'))
 }
 
 /** What neighbours of this program call options: those that are meant, where a command has them. */

@@ -38,7 +38,8 @@ export type Removal = { real: string; bytes: number | null } | { why: string }
  * ever touched, whatever links there are and whoever renames what: the folder of
  * the file is held open, and is where it seems to be.
  *
- * @param base the folder; one that isn't there or is empty may only be not mounted, so that nothing in it counts as gone.
+ * @param base the folder; one that isn't there may only be not mounted, so that nothing in it counts as gone. The same goes for
+ *   what lies in an empty folder: of those of the file the nearest that is there.
  * @param path of the file, below `base` as it is written.
  * @param options.isTrial look whether it could be, and leave it.
  * @param options.filled folders that held something, so that they are mounted though this emptied them; is added to.
@@ -73,12 +74,20 @@ export async function removeFileIn(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return { why: reasonOf(error) }
   }
+  const nearest = await nearestFolder(dirname(path), base)
   try {
-    const isMounted = options.filled.has(await idOfFolder(folder.real)) || !(await isEmpty(folder.real))
-    return isMounted ? { real, bytes: null } : { why: `the folder ${base} is empty: is it mounted?` }
+    const isMounted = options.filled.has(await idOfFolder(nearest)) || !(await isEmpty(nearest))
+    return isMounted ? { real, bytes: null } : { why: `the folder ${nearest} is empty: is it mounted?` }
   } catch (error) {
-    return { why: `the folder ${base} ${reasonOf(error)}` }
+    return { why: `the folder ${nearest} ${reasonOf(error)}` }
   }
+}
+
+/** The first folder that is there, as far as one may know, from `folder` up to `base`; also a link that leads nowhere. */
+async function nearestFolder(folder: string, base: string): Promise<string> {
+  if (folder.length <= base.length) return base
+  const error = await lstat(folder).catch((error: NodeJS.ErrnoException) => error)
+  return 'code' in error && error.code === 'ENOENT' ? nearestFolder(dirname(folder), base) : folder
 }
 
 /** Tells a folder from what is there at the same path while it is not mounted. */

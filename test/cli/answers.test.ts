@@ -232,6 +232,7 @@ describe('columns', () => {
     [['--format', 'xml'], 3, 'must be one of: table, json, ndjson, csv, yaml, value'],
     [['--quiet', '--format', 'csv'], 2, '--quiet and --format exclude each other'],
     [['--quiet', '-c', 'id'], 2, '--quiet and --columns exclude each other'],
+    [['--name', 'a', '--display-name', 'b'], 2, 'Option --name (also written --display-name) is given more than once'],
     [['--no-header', '--format', 'yaml'], 2, '--no-header and --format yaml exclude each other'],
     [['--relative', '--format', 'csv'], 2, '--relative and --format csv exclude each other'],
   ])('%j is refused', async (args, code, message) => {
@@ -315,6 +316,15 @@ describe('on a terminal', () => {
     expect(dry).toMatch(
       /^ACTION +WHAT +ID +VALUES\n(Nothing .*\n)?update +backup_storages +bkst-hostile +description: a/m,
     )
+    await terminal.clear()
+    await terminal.type(`${modify} --no-header; ${modify} --format table; echo "exit $?"`)
+    await terminal.press('Enter')
+    const asked = await terminal.until(/exit 0/)
+    expect(asked.match(/^(ACTION|update) .*backup_storages|^ACTION .*/gm)).toEqual([
+      expect.stringMatching(/^update +backup_storages/),
+      expect.stringMatching(/^ACTION +WHAT/),
+      expect.stringMatching(/^update +backup_storages/),
+    ])
     await terminal.close()
     folder.remove()
   })

@@ -44,8 +44,8 @@ export class Answer {
 
   /** Whether a person reads the answer at a terminal, who need not have a row in a line. */
   get mayWrap(): boolean {
-    const { quiet, columns } = this.#options
-    return this.format === 'table' && !quiet && columns === undefined && process.stdout.isTTY === true
+    const { quiet, header } = this.#options
+    return !this.isAskedFor && !quiet && header && process.stdout.isTTY === true
   }
 
   /** Prints a text that stands for the whole answer where no format is asked for. */

@@ -8,12 +8,11 @@ export interface ScriptLine {
   number: number
   text: string
   words: string[]
-  /** Those of them that sh would take for operators, as they stand alone and without quotes. */
-  operators: string[]
   problem?: VdcError
 }
 
-const OPERATORS = ['|', '||', '&&', ';', '>', '>>', '<']
+/** What sh would take for an operator at a word's start or end: nobody means a word by it, unless it is quoted. */
+const OPERATOR = /^(?:[|&;]|\d*[<>])|;$/
 const NEWLINE = 0x0a
 const BYTE_ORDER_MARK = /^\ufeff/
 
@@ -78,14 +77,15 @@ export class LineJoiner {
   #command(text: string): ScriptLine | undefined {
     const problem = this.#problem
     this.reset()
-    const line = { number: this.#started, text, words: [], operators: [] }
+    const line = { number: this.#started, text, words: [] }
     const { words, open } = splitLine(text)
     // Whatever a comment holds, nobody reads it.
     if (words.length === 0 && open === undefined) return undefined
     if (problem !== undefined) return { ...line, problem: new VdcError('VALUE_REFUSED', `The line ${problem}`) }
     if (open !== undefined) return { ...line, problem: unmatched(open, text) }
-    const operators = words.filter(({ value, isBare }) => isBare && OPERATORS.includes(value))
-    return { ...line, words: words.map(({ value }) => value), operators: operators.map(({ value }) => value) }
+    const command = { ...line, words: words.map(({ value }) => value) }
+    const operator = words.find(({ bare }) => OPERATOR.test(bare))
+    return operator === undefined ? command : { ...command, problem: noOperator(operator) }
   }
 }
 
@@ -98,6 +98,13 @@ function unmatched(quote: string, text: string): VdcError {
   const near = text.slice(text.indexOf(quote), text.indexOf(quote) + 20)
   return new VdcError('USAGE', `The line has a ${quote} without its match, near ${near}`, {
     hint: `A quote ends in its line; ${quote} itself is written \\${quote}`,
+  })
+}
+
+/** Why a line does not run with a word that would be an operator in sh: without the word it would mean something else. */
+function noOperator({ value }: { value: string }): VdcError {
+  return new VdcError('USAGE', `'${value}' is only a word here, so the line is not run`, {
+    hint: "Pipes, redirections and several commands on a line belong to the system's shell; quote it where the word is meant",
   })
 }
 

@@ -3,7 +3,7 @@ import { VdcError } from '../../errors.ts'
 import { isDebugging } from '../answering-command.ts'
 import { jsonAskedFor } from '../answers/format.ts'
 import { dispatch, ENDS } from '../dispatch.ts'
-import { hintErrors, interceptErrors, reportError } from '../report-error.ts'
+import { interceptErrors, reportError } from '../report-error.ts'
 import type { ScriptLine } from './lines.ts'
 
 /** How lines are run. */
@@ -24,7 +24,6 @@ export async function runLine(config: Config, line: ScriptLine, options: LineOpt
   const words = withoutProgram(config, line.words)
   if (problem === undefined && words.length === 1 && ENDS.includes(words[0] as string)) return 'end'
   const final: VdcError[] = []
-  hintErrors((error) => operatorHint(error, line))
   interceptErrors((error) => options.isFinal?.(error) === true && final.push(error) > 0)
   process.exitCode = 0
   try {
@@ -35,7 +34,6 @@ export async function runLine(config: Config, line: ScriptLine, options: LineOpt
     await reportError(error, { json: jsonAskedFor(words), debug: isDebugging(words) })
   } finally {
     interceptErrors(undefined)
-    hintErrors(undefined)
   }
   if (final[0] !== undefined) throw final[0]
   const code = Number(process.exitCode)
@@ -46,11 +44,4 @@ export async function runLine(config: Config, line: ScriptLine, options: LineOpt
 /** The words of a line without the program's name before them, with which help and hints show commands. */
 export function withoutProgram(config: Config, words: readonly string[]): string[] {
   return words.slice(words[0] === config.bin ? 1 : 0)
-}
-
-/** Says of an error about a word that would be an operator in sh why it is none. */
-function operatorHint({ message }: VdcError, { operators }: ScriptLine): string | undefined {
-  const operator = operators.find((each) => message.includes(each))
-  if (operator === undefined) return undefined
-  return `${operator} is only a word here: pipes, redirections and several commands on a line belong to the system's shell`
 }

@@ -2,8 +2,8 @@
 interface Word {
   value: string
   start: number
-  /** Whether nothing of it is quoted or escaped. */
-  isBare: boolean
+  /** The value with `\0` for each character that is quoted or escaped. */
+  bare: string
 }
 
 /** A line taken apart. */
@@ -24,13 +24,13 @@ export function splitLine(line: string): Line {
   const words: Word[] = []
   let word: Word | undefined
   let quote: "'" | '"' | undefined
-  const add = (at: number, text: string, isBare = false) => {
+  const add = (at: number, text: string, bare = '\0'.repeat(text.length)) => {
     if (word === undefined) {
-      word = { value: '', start: at, isBare }
+      word = { value: '', start: at, bare: '' }
       words.push(word)
     }
     word.value += text
-    word.isBare &&= isBare
+    word.bare += bare
   }
   for (let at = 0; at < line.length; at++) {
     const character = line[at] as string
@@ -49,7 +49,7 @@ export function splitLine(line: string): Line {
       add(at, '')
     } else if (BLANK.test(character)) word = undefined
     else if (character === '#' && word === undefined) break
-    else add(at, character, true)
+    else add(at, character, character)
   }
   return { words, open: quote }
 }

@@ -23,7 +23,9 @@ export default class ImageOrphans extends BaseCommand {
         this.printList(findOrphans(registry, given['storage-id'], search), ORPHAN_COLUMNS),
       ),
     )
-    if (search.notRead > 0) await this.noteError(new VdcError('PARTLY_DONE', 'Not everything could be looked at'))
+    if (search.notRead > 0) {
+      await this.noteError(new VdcError('PARTLY_DONE', 'Not everything could be looked at'), { isAnswered: false })
+    }
     return orphans
   }
 }

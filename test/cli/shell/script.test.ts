@@ -356,34 +356,43 @@ describe('on any engine', () => {
       expect(await imagesNotWhole(database)).toEqual([])
     })
 
-    test('where a word would be an operator in sh, the hint says that it is none', async () => {
-      const hint = (operator: string) =>
-        `Hint: ${operator} is only a word here: pipes, redirections and several commands on a line belong to the system's shell\n`
-      const show = 'account show a-shpoolxx -c id --format value'
-      const lines = [
-        'image list --quiet | vdc-manage image del -',
-        "image list --quiet '|'",
-        'image list \\; "&&" a">"',
-        `${show} >> ids`,
-        `${show} ;`,
-        "account show '>'",
-        'exit && image list',
-        'account add --description | --json',
+    test('a line with a word that would be an operator in sh does not run, unless it is quoted', async () => {
+      await newImages()
+      const [one, two] = linesOf((await runScript(database, [ADD, ADD])).stdout)
+      const deleted = await database.query('SELECT id FROM images WHERE deleted_at IS NOT NULL')
+      const refused: [word: string, line: string][] = [
+        [';', `image del ${one} ; image show ${two}`],
+        [`${one};`, `image del ${one}; image show ${two}`],
+        [';image', `image del ${one} ;image show ${two}`],
+        ['&', `image del ${one} &`],
+        ['&&', `image del ${one} && image show ${two}`],
+        ['||', `image del ${one} || image show ${two}`],
+        ['|', `image del ${one} | wc -l`],
+        ['|wc', `image del ${one} |wc -l`],
+        ['>', `image del ${one} > ids`],
+        ['>>ids', `image del ${one} >>ids`],
+        ['2>/dev/null', `image del ${one} 2>/dev/null`],
+        ['<', `image del - < ids`],
+        [';x', `image del ${one} ;"x"`],
+        ['&&', 'exit && image list'],
+        ['quit;', 'quit;'],
       ]
-      const run = await runScript(database, lines)
-      const [first, quoted, escaped, appended, ended, id, exit, rest] = run.stderr.split(/(?<=^Line \d failed: .*\n)/m)
-      expect(first).toContain(`Error: Unexpected argument: |, vdc-manage, image, del, -\n${hint('|')}Line 1`)
-      expect(quoted).toContain('Error: Unexpected argument: |\nHint: vdc-manage image list --help shows how\nLine 2')
-      expect(escaped).toContain('Error: Unexpected argument: ;, &&, a>\nHint: vdc-manage image list --help shows how\n')
-      expect(appended).toContain(
-        `Error: '>>' is not the id of an account\n${hint('>>')}Error: There is no account a-ids\n`,
-      )
-      expect(ended).toContain(`Error: ';' is not the id of an account\n${hint(';')}Line 5`)
-      expect(id).not.toContain('only a word')
-      expect(exit).toContain(`Error: Unexpected argument: &&\n${hint('&&')}Line 7`)
-      expect(rest).toBe(undefined)
-      expect(run.code).toBe(9)
-      expect(run.stdout).toMatch(/^a-shpoolxx\na-shpoolxx\n\{\n[^}]*"description": "\|"/)
+      const words = [`';'`, '\\>', '"2>1"', `'a;'`, 'a\\;', 'a=b>c', 'a|b', 'a;b', `'|'x`]
+      const script = [...refused.map(([, line]) => line), `image show ${words.join(' ')}`]
+      const run = await runScript(database, script)
+      const told = run.stderr.split(/(?<=^Line \d+ failed: .*\n)/m)
+      for (const [at, [word, line]] of refused.entries()) {
+        expect(told[at]).toBe(
+          `Error: '${word}' is only a word here, so the line is not run\n` +
+            "Hint: Pipes, redirections and several commands on a line belong to the system's shell; quote it where the word is meant\n" +
+            `Line ${at + 1} failed: ${line}\n`,
+        )
+      }
+      for (const word of [';', '>', '2>1', 'a;', 'a;', 'a=b>c', 'a|b', 'a;b', '|x'])
+        expect(told[refused.length]).toContain(`Error: '${word}' is not the id of an image\n`)
+      expect(run).toMatchObject({ code: 9, stdout: '' })
+      expect(await database.query('SELECT id FROM images WHERE deleted_at IS NOT NULL')).toEqual(deleted)
+      expect(await newImages()).toEqual([one, two])
     })
 
     test('a line of several things of which some fail is a line that failed', async () => {

@@ -196,6 +196,7 @@ test('image orphans on a database of Wakame-vdc: base URIs without a slash at th
   await insert(database, 'backup_objects', { id: 1, uuid: 'known', backup_storage_id: 2, object_key: 'known.raw' })
   const run = await vdcManage(['image', 'orphans', '--json'], { database })
   expect(run).toMatchObject({ code: 9, stderr: expect.stringContaining('bkst-odd was not looked at') })
+  expect(run.stderr).toMatch(/\nError: Not everything could be looked at\n$/)
   expect(JSON.parse(run.stdout)).toEqual([
     { kind: 'unknown_file', id: 'bkst-local', path: join(folder.path, 'img-stray.raw'), size: 1, images: [] },
   ])

@@ -561,17 +561,22 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
   })
 
   test('of a folder that is not there or not mounted nothing counts as gone, and a deleted storage keeps its files', async () => {
-    for (const name of ['away', 'mount']) mkdirSync(at(name))
+    for (const name of ['away', 'mount', 'srv/below']) mkdirSync(at(name))
     put('srv/kept.raw')
+    symlinkSync(at('nowhere'), at('srv/lead'))
     await runLines(
       [
         storageLine('away', `${at('away')}/`),
         storageLine('mount', `${at('mount')}/`),
+        storageLine('kept', `${at('srv')}/`),
         objectLine('away', 'away'),
         objectLine('mount', 'mount'),
-        objectLine('kept', 's'),
-        'backupobject del bo-away bo-mount bo-kept',
-        'backupstorage del bkst-s',
+        objectLine('kept', 'kept'),
+        objectLine('below', 's', 'below/below.raw'),
+        objectLine('deep', 's', 'below/no/folder.raw'),
+        objectLine('lead', 's', 'lead/lead.raw'),
+        'backupobject del bo-away bo-mount bo-kept bo-below bo-deep bo-lead',
+        'backupstorage del bkst-kept',
       ],
       { database },
     )
@@ -581,17 +586,33 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     const stderr = [
       `Warning: The file ${at('away/away.raw')} of bo-away stays: the folder ${at('away')} does not exist on this host\n`,
       `Warning: The file ${at('mount/mount.raw')} of bo-mount stays: the folder ${at('mount')} is empty: is it mounted?\n`,
+      `Warning: The file ${at('srv/below/below.raw')} of bo-below stays: the folder ${at('srv/below')} is empty: is it mounted?\n`,
+      `Warning: The file ${at('srv/below/no/folder.raw')} of bo-deep stays: the folder ${at('srv/below')} is empty: is it mounted?\n`,
+      `Warning: The file ${at('srv/lead/lead.raw')} of bo-lead stays: the folder ${at('srv/lead')} does not exist on this host\n`,
     ].join('')
+    const error = (count: string) => `Error: ${count} could not be removed\n`
     expect((await purge('--dry-run')).run).toMatchObject({
       code: 9,
-      stderr: stderr + 'Nothing would change: this is a dry run\n',
+      stderr: stderr + error('5 files') + 'Nothing would change: this is a dry run\n',
     })
-    expect(await purge()).toMatchObject({ run: { code: 9, stderr }, files: [] })
+    expect(await purge()).toMatchObject({ run: { code: 9, stderr: stderr + error('5 files') }, files: [] })
     expect(existsSync(at('srv/kept.raw'))).toBe(true)
     expect(await allRows(database)).toEqual(before)
     // Once it is mounted the file goes.
     put('mount/mount.raw')
-    expect(await purge()).toMatchObject({ run: { code: 9 }, files: [{ id: 'bo-mount', bytes: 100 }] })
+    put('srv/below/below.raw')
+    rmSync(at('srv/lead'))
+    mkdirSync(at('away'))
+    put('away/other.raw')
+    symlinkSync(at('out'), at('srv/below/no'))
+    put('out/folder.raw')
+    expect(await purge()).toMatchObject({
+      run: { code: 9, stderr: expect.stringContaining(error('1 file')) },
+      files: [
+        { id: 'bo-mount', bytes: 100 },
+        { id: 'bo-below', bytes: 100 },
+      ],
+    })
   })
 
   test('killed at any moment and run again, all files are gone and all rows say so', { timeout: 120_000 }, async () => {
