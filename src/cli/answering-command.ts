@@ -1,5 +1,5 @@
 import { Command, Flags, type Interfaces } from '@oclif/core'
-import type { VdcError } from '../errors.ts'
+import { VdcError } from '../errors.ts'
 import type { Change } from '../registry/dry-run.ts'
 import { Answer } from './answers/answer.ts'
 import type { Column } from './answers/columns.ts'
@@ -8,7 +8,7 @@ import { keysNamed, listKeys, topKeysOf } from './answers/keys.ts'
 import { boldOn, heedColorFlag } from './color.ts'
 import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
 import { errorText, reportError, warningText } from './report-error.ts'
-import { originalSpelling } from './spelling.ts'
+import { namingOption, originalSpelling } from './spelling.ts'
 import { hasFlag } from './words.ts'
 
 /** Flags of every command. */
@@ -104,6 +104,11 @@ export abstract class AnsweringCommand extends Command {
     await writeNote(warningText(text))
   }
 
+  /** An error with the command's options in the place of the registry's fields. */
+  protected inOptions<T>(error: T): T | VdcError {
+    return error instanceof VdcError ? namingOption(error, this.ctor.flags) : error
+  }
+
   /**
    * Tells an error that comes with an answer, and ends with its exit code.
    *
@@ -189,7 +194,8 @@ export abstract class AnsweringCommand extends Command {
       if (this.#storedId !== undefined) await writeNote(`Stored: ${this.#storedId}`)
       const command = this.id?.replaceAll(':', ' ') ?? ''
       const { flags } = this.ctor
-      await reportError(error, { json: jsonAskedFor(this.argv), debug: this.debugging, command, flags })
+      const options = { json: jsonAskedFor(this.argv), debug: this.debugging, command, flags }
+      await reportError(this.inOptions(error), options)
     }
     return result as T
   }

@@ -174,7 +174,7 @@ export abstract class BaseCommand extends AnsweringCommand {
       try {
         result = await work(id)
       } catch (thrown) {
-        const error = asVdcError(thrown)
+        const error = asVdcError(this.inOptions(thrown))
         if (isOne(words) || isFinal(error.code)) throw error
         await this.noteError(error)
         process.exitCode = PARTLY_DONE

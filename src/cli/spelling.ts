@@ -1,3 +1,5 @@
+import { VdcError } from '../errors.ts'
+
 /** What of an option its spelling depends on. */
 interface Option {
   type: 'boolean' | 'option'
@@ -29,4 +31,18 @@ export function originalSpelling(argv: readonly string[], options: Readonly<Reco
     if (option.type === 'boolean' && option.allowNo && value === '=false') return name.replace('--', '--no-')
     return `${name}${value ?? ''}`
   })
+}
+
+/**
+ * Has a refusal of a value name the option that it was given by, where its message
+ * begins with a field's name: `created_after 'x' is no time` is of `--created-after`.
+ *
+ * @param options those of the command, by their names without dashes.
+ */
+export function namingOption(error: VdcError, options: Readonly<Record<string, unknown>>): VdcError {
+  const [field, name] = /^([a-z][a-z0-9_]*)(?:\.\d+)? /.exec(error.message) ?? []
+  const option = name?.replaceAll('_', '-')
+  if (error.code !== 'VALUE_REFUSED' || option === undefined || !Object.hasOwn(options, option)) return error
+  const message = `--${option} ${error.message.slice(field?.length)}`
+  return new VdcError(error.code, message, { hint: error.hint, cause: error })
 }

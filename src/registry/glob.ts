@@ -15,11 +15,11 @@ const LONGEST = 1000
  */
 export function parseGlob(option: string, pattern: string): Glob {
   const refuse = (why: string, hint?: string) =>
-    new VdcError('VALUE_REFUSED', `The ${option} '${pattern}' is no pattern: ${why}`, { hint })
+    new VdcError('VALUE_REFUSED', `${option} '${pattern}' is no pattern: ${why}`, { hint })
   if (!pattern.isWellFormed() || pattern.includes('\0')) throw refuse('it must be valid text')
   const characters = [...pattern]
   if (characters.length > LONGEST) {
-    throw new VdcError('VALUE_REFUSED', `The ${option} must not be longer than ${LONGEST} characters`)
+    throw new VdcError('VALUE_REFUSED', `${option} must not be longer than ${LONGEST} characters`)
   }
   const parts: GlobPart[] = []
   for (let at = 0; at < characters.length; at++) {

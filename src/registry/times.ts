@@ -53,8 +53,9 @@ function instantOf(text: string, now: Date, missing: { day: string; second: stri
 function isoSecond(option: string, text: string, second: number): string {
   const instant = second * 1000
   if (instant >= FIRST && instant <= LAST) return `${new Date(instant).toISOString().slice(0, 19)}Z`
+  const days = /^\d{1,3}$/.test(text) ? `${text}d is ${text} days ago. ` : ''
   throw new VdcError('VALUE_REFUSED', `${option} '${text}' is no time`, {
-    hint: 'Such as 2026-11-24, 2026-11-24 09:30 or 2026-11-24T09:30:00+09:00; without a zone it is UTC, 7d for seven days ago',
+    hint: `${days}Such as 2026-11-24, 2026-11-24 09:30 or 2026-11-24T09:30:00+09:00, without a zone it is UTC; or 90s, 30min, 12h, 7d or 2w ago`,
   })
 }
 

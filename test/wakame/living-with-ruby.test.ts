@@ -455,7 +455,7 @@ describe('what Ruby wrote', () => {
       ['--os-type', 'bsd', /--os-type must be one of: linux, windows/],
       ['--file-format', 'zip', /--file-format must be one of/],
       ['--parent-image-id', 'wmi-none', /The parent image wmi-none does not exist/],
-      ['--display-name', '', /display_name must not be empty/],
+      ['--display-name', '', /--display-name must not be empty/],
     ] as const) {
       await refused([...add, option, value], 3, message)
       await refused(['image', 'modify', 'wmi-lucid', option, value], 3, message)
@@ -574,8 +574,13 @@ service_type("plain", "StdServiceType") {
     expect(await inStorage(await quietly([...object, '--storage-id', 'bkst-deep'], options))).toMatchObject({
       storage: 'bkst-deep',
     })
-    await refused([...object, '--service-type', 'plain'], 3, /storage_id is missing, .* no storage for plain/, options)
-    await refused(object, 3, /storage_id is missing/)
+    await refused(
+      [...object, '--service-type', 'plain'],
+      3,
+      /--storage-id is missing, .* no storage for plain/,
+      options,
+    )
+    await refused(object, 3, /--storage-id is missing/)
     await database.query("UPDATE backup_storages SET deleted_at = ? WHERE uuid = 'local'", [LONG_AGO])
     await refused(object, 3, /There is no backup storage bkst-local/, options)
   })
@@ -617,7 +622,9 @@ describe('values at the edges', () => {
 
   test('an emoji is refused by name where the columns are utf8', async () => {
     const says = (column: string, table: string) =>
-      new RegExp(`${column} holds the character 🐧, which the database can not store: ${table}\\.${column} is utf8`)
+      new RegExp(
+        `--${column.replace('_', '-')} holds the character 🐧, which the database can not store: ${table}\\.${column} is utf8`,
+      )
     const add = ['image', 'add', 'local', 'bo-lucid', '--account-id', 'a-shpoolxx']
     await refused([...add, '--display-name', 'Tux 🐧'], 3, says('display_name', 'images'))
     await refused([...add, '--description', '🐧'], 3, says('description', 'images'))
@@ -690,7 +697,7 @@ describe('values at the edges', () => {
     await refused(
       ['image', 'modify', 'long', '--display-name', 'x'.repeat(256)],
       3,
-      /display_name must not be longer than 255 characters/,
+      /--display-name must not be longer than 255 characters/,
     )
     // Characters, not bytes.
     expect(await changesOf(['image', 'modify', 'long', '--display-name', '日'.repeat(255)])).toMatchObject([
@@ -729,11 +736,11 @@ describe('values at the edges', () => {
       expect(await quietly(['image', 'list', '--json'])).toMatch(new RegExp(`"virtual_size": ${size},$`, 'm'))
     }
     for (const size of ['9223372036854775808', '-1', '1.5', '10G', '', '1e3', '0x10']) {
-      await refused(add('no', `--size=${size}`), 3, /^Error: size must be a whole number of bytes/)
+      await refused(add('no', `--size=${size}`), 3, /^Error: --size must be a whole number of bytes/)
       const modify = ['backupobject', 'modify', 'lucid', `--allocation-size=${size}`]
-      await refused(modify, 3, /^Error: allocation_size must be a whole number of bytes/)
+      await refused(modify, 3, /^Error: --allocation-size must be a whole number of bytes/)
     }
-    await refused(add('no', '--size', '-1'), 3, /size must be a whole number of bytes/)
+    await refused(add('no', '--size', '-1'), 3, /--size must be a whole number of bytes/)
   })
 
   test('a size of the past is shown exactly too', async () => {

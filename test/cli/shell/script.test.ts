@@ -119,7 +119,7 @@ image add local bo-ubuntu14043ple \\
 
     const tooLong = await runScript(database, [`${ADD} --description ${'日'.repeat(60_000)}`], ['-e'])
     expect(tooLong).toMatchObject({ code: 3, stdout: '' })
-    expect(tooLong.stderr).toMatch(/^Error: description must not be longer than .*\nLine 1 failed: .{1,200}\n$/)
+    expect(tooLong.stderr).toMatch(/^Error: --description must not be longer than .*\nLine 1 failed: .{1,200}\n$/)
     expect(await newImages()).toEqual([])
   })
 

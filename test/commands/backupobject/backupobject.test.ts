@@ -187,7 +187,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
 
   const refused: [name: string, options: string[], refusal: Refusal][] = [
     ['nothing given', [], { exit: 2, message: 'Missing option --display-name, --object-key, --size, --checksum' }],
-    ['an empty name', withOption('--display-name', ''), { exit: 3, message: 'display_name must not be empty' }],
+    ['an empty name', withOption('--display-name', ''), { exit: 3, message: '--display-name must not be empty' }],
     [
       'an unknown storage',
       withOption('--storage-id', 'bkst-nope'),
@@ -201,38 +201,38 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     [
       'no storage',
       KNOWN.filter((_, at) => at !== 2 && at !== 3),
-      { exit: 3, message: 'storage_id is missing', hint: '--storage-id' },
+      { exit: 3, message: '--storage-id is missing', hint: '--storage-id' },
     ],
-    ['a blank in its key', withOption('--object-key', 'a b'), { exit: 3, message: 'object_key holds a blank' }],
+    ['a blank in its key', withOption('--object-key', 'a b'), { exit: 3, message: '--object-key holds a blank' }],
     [
       'a key to be escaped',
       withOption('--object-key', 'a%20b'),
-      { exit: 3, message: "object_key holds the character '%'" },
+      { exit: 3, message: "--object-key holds the character '%'" },
     ],
     [
       'a Japanese key',
       withOption('--object-key', '画像.raw'),
-      { exit: 3, message: 'object_key holds the character U+753B' },
+      { exit: 3, message: '--object-key holds the character U+753B' },
     ],
     [
       'a long key',
       withOption('--object-key', 'k'.repeat(256)),
-      { exit: 3, message: 'object_key must not be longer than 255' },
+      { exit: 3, message: '--object-key must not be longer than 255' },
     ],
     ...['9223372036854775808', '-1', '1.5', '10G', '1e3', ' 1', '', '0x10'].map((size): [string, string[], Refusal] => [
       `the size '${size}'`,
       [...withOption('--size', 'SIZE').filter((word) => word !== '--size' && word !== 'SIZE'), `--size=${size}`],
-      { exit: 3, message: 'size must be a whole number of bytes, from 0 to 9223372036854775807' },
+      { exit: 3, message: '--size must be a whole number of bytes, from 0 to 9223372036854775807' },
     ]),
     [
       'an allocation size',
       [...KNOWN, '--allocation-size', 'x'],
-      { exit: 3, message: 'allocation_size must be a whole' },
+      { exit: 3, message: '--allocation-size must be a whole' },
     ],
     [
       'another checksum',
       withOption('--checksum', 'a'.repeat(64)),
-      { exit: 3, message: 'checksum must be an MD5 in hex' },
+      { exit: 3, message: '--checksum must be an MD5 in hex' },
     ],
     [
       'an unknown container',
@@ -243,7 +243,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     [
       'more than all',
       [...KNOWN, '--state', 'creating', '--progress', '101'],
-      { exit: 3, message: 'progress must be a number from 0 to 100' },
+      { exit: 3, message: '--progress must be a number from 0 to 100' },
     ],
     [
       'an unknown account',

@@ -117,7 +117,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
   )
 
   const refused: [name: string, options: string[], refusal: Refusal][] = [
-    ['an empty name', withValue('--display-name', ''), { exit: 3, message: 'display_name must not be empty' }],
+    ['an empty name', withValue('--display-name', ''), { exit: 3, message: '--display-name must not be empty' }],
     [
       'an unknown type',
       withValue('--storage-type', 's3'),
@@ -126,27 +126,27 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     [
       'a path',
       withValue('--base-uri', '/srv/x/'),
-      { exit: 3, message: "base_uri must be the URI of a folder, not '/srv/x/'", hint: 'file:///var/lib' },
+      { exit: 3, message: "--base-uri must be the URI of a folder, not '/srv/x/'", hint: 'file:///var/lib' },
     ],
     [
       'two slashes',
       withValue('--base-uri', 'file://srv/x/'),
-      { exit: 3, message: 'base_uri must be the URI of a folder' },
+      { exit: 3, message: '--base-uri must be the URI of a folder' },
     ],
     [
       'a blank in its URI',
       withValue('--base-uri', 'file:///srv/my images/'),
-      { exit: 3, message: 'base_uri holds a blank' },
+      { exit: 3, message: '--base-uri holds a blank' },
     ],
     [
       'a Japanese URI',
       withValue('--base-uri', 'file:///srv/画/'),
-      { exit: 3, message: 'base_uri holds the character U+753B' },
+      { exit: 3, message: '--base-uri holds the character U+753B' },
     ],
     [
       'a long URI',
       withValue('--base-uri', `file:///${'x'.repeat(248)}/`),
-      { exit: 3, message: 'base_uri must not be longer than 255' },
+      { exit: 3, message: '--base-uri must not be longer than 255' },
     ],
     [
       'a taken id in another case',

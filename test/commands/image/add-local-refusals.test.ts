@@ -105,12 +105,12 @@ const VALUES: Record<string, (good: string) => Refusal> = {
   'a name too long': (good) => ({
     args: [good, ...owner, '--display-name', 'é'.repeat(256)],
     code: 3,
-    says: /display_name must not be longer than 255/,
+    says: /--display-name must not be longer than 255/,
   }),
   'an empty name': (good) => ({
     args: [good, ...owner, '--display-name', ''],
     code: 3,
-    says: /display_name must not be empty/,
+    says: /--display-name must not be empty/,
   }),
   'a description too long': (good) => ({
     args: [good, ...owner, '--description', 'x'.repeat(65536)],
@@ -191,7 +191,7 @@ describe.each(ENGINES)('image add local on %s refuses, and writes nothing', (eng
     await expectRefusal({
       args: [good, ...owner, '--display-name', '🐧'],
       code: 3,
-      says: /display_name holds the character 🐧.*utf8mb3/,
+      says: /--display-name holds the character 🐧.*utf8mb3/,
     })
   })
 })

@@ -139,9 +139,13 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
     ['the state of what is deleted', ['--state', 'deleted'], { exit: 3, message: '--state must be one of' }],
     ['an unknown arch', ['--arch', 'arm'], { exit: 3, message: '--arch must be one of' }],
     ['an unknown format', ['--file-format', 'dmg'], { exit: 3, message: '--file-format must be one of' }],
-    ['an empty name', ['--display-name', ''], { exit: 3, message: 'display_name must not be empty' }],
+    ['an empty name', ['--display-name', ''], { exit: 3, message: '--display-name must not be empty' }],
     ['an escape code', ['--description', '\u001b[31m'], { exit: 3, message: 'description must not hold control' }],
-    ['a long root device', ['--root-device', 'r'.repeat(256)], { exit: 3, message: 'root_device must not be longer' }],
+    [
+      'a long root device',
+      ['--root-device', 'r'.repeat(256)],
+      { exit: 3, message: '--root-device must not be longer' },
+    ],
     ['an unknown account', ['--account-id', 'a-nobody'], { exit: 4, message: 'There is no account a-nobody' }],
     [
       'a disabled account',

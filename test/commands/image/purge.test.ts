@@ -88,10 +88,14 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     [
       'no age',
       ['--older-than', 'yesterday'],
-      { exit: 3, message: "older_than 'yesterday' is no time", hint: '7d for seven days ago' },
+      { exit: 3, message: "--older-than 'yesterday' is no time", hint: /^Such as .* 7d or 2w ago$/ },
     ],
     ['more weeks than there were', ['--older-than', '999999w'], { exit: 3, message: "'999999w' is no time" }],
-    ['a time to come', ['--older-than', '2199-01-01'], { exit: 3, message: 'is in the future', hint: '0d' }],
+    [
+      'a time to come',
+      ['--older-than', '2199-01-01'],
+      { exit: 3, message: '--older-than 2199-01-01 is in the future', hint: '0d' },
+    ],
     ['30 February', ['--older-than', '2026-02-30'], { exit: 3, message: 'is no time' }],
   ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
     await expectRefused(database, [...ALL, ...words], refusal)

@@ -631,13 +631,13 @@ describe.each(ENGINES)('values that %s can not store are refused before the file
   afterAll(() => other.remove())
 
   test.each<[name: string, options: string[], message: string | RegExp]>([
-    ['a name too long', ['--display-name', 'x'.repeat(256)], 'display_name must not be longer than 255'],
+    ['a name too long', ['--display-name', 'x'.repeat(256)], '--display-name must not be longer than 255'],
     ['a description too long', ['--description', 'x'.repeat(65536)], 'description must not be longer than 65535 bytes'],
-    ['control characters', ['--display-name', 'a\u001b[2Jb'], 'display_name must not hold control characters'],
+    ['control characters', ['--display-name', 'a\u001b[2Jb'], '--display-name must not hold control characters'],
     [
       'a root device too long',
       ['--root-device', `label:${'x'.repeat(255)}`],
-      'root_device must not be longer than 255',
+      '--root-device must not be longer than 255',
     ],
   ])('%s', async (_, options, message) => {
     await expectRefused(other, add(huge, ...options), { exit: 3, message })
@@ -647,7 +647,7 @@ describe.each(ENGINES)('values that %s can not store are refused before the file
     if (engine === 'sqlite') return
     await expectRefused(other, add(huge, '--display-name', '🐧'), {
       exit: 3,
-      message: 'display_name holds the character 🐧',
+      message: '--display-name holds the character 🐧',
     })
   })
 
