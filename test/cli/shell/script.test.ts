@@ -494,7 +494,7 @@ test('an emoji on a database of utf8 is refused, and the others run', async () =
   await own.query('ALTER TABLE accounts CONVERT TO CHARACTER SET utf8mb3')
   const run = await runScript(own, ['account add --description 日本', 'account add --description 😀', 'account add'])
   expect(run.code).toBe(9)
-  expect(run.stderr).toMatch(/^Error: description holds the character 😀, .*\n(Hint: .*\n)?Line 2 failed: .*\n$/)
+  expect(run.stderr).toMatch(/^Error: --description holds the character 😀, .*\n(Hint: .*\n)?Line 2 failed: .*\n$/)
   const stored = await own.query('SELECT uuid, description FROM accounts ORDER BY id DESC LIMIT 2')
   expect(stored.map((row) => `a-${row.uuid}`).reverse()).toEqual(linesOf(run.stdout))
   expect(stored.map((row) => row.description)).toEqual([null, '日本'])
