@@ -27,8 +27,17 @@ export function newRingMemory(followed: boolean): RingMemory {
 
 /**
  * Pieces of a file on their way from the thread that reads them to one that
- * follows: both hash the very same bytes. The counters go up with each slot, and
- * over the end of their 32 bits.
+ * follows: both hash the very same bytes.
+ *
+ * Why no piece is lost or seen twice, whenever a notification arrives: FILLED is
+ * written by the leader alone and EMPTIED by the follower alone, each goes up by
+ * one (past the end of its 32 bits, too), and a slot is stored before its counter.
+ * The follower reads slot n only after it has seen FILLED move beyond n, the leader
+ * fills it again only after it has seen EMPTIED within SLOTS of its own count. Both
+ * look at the counter itself before and after each wait, so a notification that
+ * comes late, or wakes the wrong wait, costs one more look and decides nothing.
+ * Neither waits for ever: a wait begins only while the counter still has the value
+ * that was seen, which the kernel checks, and every change of it is notified.
  */
 export class Ring {
   readonly #slots: Uint8Array[]
@@ -61,12 +70,16 @@ export class Ring {
   /** Yields the same pieces in the thread that follows. */
   *follow(): Generator<Uint8Array> {
     for (let emptied = 0, length = -1; length !== 0; emptied = (emptied + 1) | 0) {
-      Atomics.wait(this.#control, FILLED, emptied)
+      this.#awaitPiece(emptied)
       const at = this.#indexOf(emptied)
       length = this.#control[LENGTHS + at] as number
       yield (this.#slots[at] as Uint8Array).subarray(0, length)
       this.#count(EMPTIED, emptied + 1)
     }
+  }
+
+  #awaitPiece(emptied: number): void {
+    while (Atomics.load(this.#control, FILLED) === emptied) Atomics.wait(this.#control, FILLED, emptied)
   }
 
   #awaitSlot(filled: number): void {

@@ -15,7 +15,8 @@ const INTERVAL = 100
  * however that is.
  *
  * @param advance told of the bytes that are hashed since the last time.
- * @throws VdcError FILE_REFUSED when it can't be read; what the cancellation throws.
+ * @returns the checksums, and how many bytes each thread counted.
+ * @throws VdcError FILE_REFUSED when it can't be read; what the cancellation throws; Error when the threads counted differently.
  */
 export async function hashInWorkers(
   file: ImageFile,
@@ -36,6 +37,9 @@ export async function hashInWorkers(
   const sums: Partial<Hashed> = {}
   for (const outcome of outcomes) {
     if ('unreadable' in outcome) throw unreadable(file, outcome.unreadable)
+    // Both were handed the same pieces: a byte that one of them missed is a fault of this program.
+    if (sums.bytes !== undefined && sums.bytes !== outcome.bytes)
+      throw new Error(`One thread hashed ${sums.bytes} bytes of ${file.path}, the other ${outcome.bytes}`)
     Object.assign(sums, outcome.sums, { bytes: outcome.bytes })
   }
   return sums as Hashed

@@ -1,0 +1,91 @@
+import { randomFillSync } from 'node:crypto'
+import { once } from 'node:events'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { build } from 'rolldown'
+import { afterAll, expect, test, vi } from 'vitest'
+import { newRingMemory } from '../../src/disk/hash-ring.ts'
+import { hashInWorkers } from '../../src/disk/hash-workers.ts'
+import { closeImageFile, openImageFile } from '../../src/disk/image-file.ts'
+import { hashOf, newFolder } from '../support/images.ts'
+import type { RingRun } from '../support/ring-thread.ts'
+import { newWatcher } from '../support/watcher.ts'
+
+const MIB = 2 ** 20
+/** What loads late notifications into a thread: their chance, and the most milliseconds that they are late. */
+let late: [chance: number, milliseconds: number] = [0, 0]
+
+// The threads of the program, which are told late of each other.
+vi.mock('node:worker_threads', async (original) => {
+  const real = await original<typeof import('node:worker_threads')>()
+  return {
+    ...real,
+    Worker: class extends real.Worker {
+      constructor(path: string, options: object) {
+        const script = new URL('../support/late-notifications.js', import.meta.url)
+        script.search = `chance=${late[0]}&milliseconds=${late[1]}`
+        super(path, { ...options, execArgv: ['--import', script.href] })
+      }
+    },
+  }
+})
+
+const folder = newFolder()
+afterAll(() => folder.remove())
+
+/** Makes a file of random bytes. */
+function newFile(size: number): string {
+  const path = join(folder.path, `file${size}`)
+  writeFileSync(path, randomFillSync(Buffer.alloc(size)))
+  return path
+}
+
+test('two threads take the same bytes of a small file 10,000 times, told late', { timeout: 180_000 }, async () => {
+  late = [0.2, 0.06]
+  const size = 1000
+  const path = newFile(size)
+  const expected = `${hashOf(path, 'md5')} ${size}`
+  const [{ code }] = (
+    await build({
+      input: fileURLToPath(new URL('../support/ring-thread.ts', import.meta.url)),
+      platform: 'node',
+      write: false,
+    })
+  ).output
+  const script = join(folder.path, 'ring-thread.mjs')
+  writeFileSync(script, code)
+  const fd = openSync(path, 'r')
+  const threads = [fd, undefined].map((workerData) => new Worker(script, { workerData }))
+  try {
+    const outcomes = new Set<string>()
+    for (let run = 0; run < 10_000; run++) {
+      const task: RingRun = { memory: newRingMemory(true), size, piece: 200 }
+      const answers = threads.map((thread) => once(thread, 'message'))
+      for (const thread of threads) thread.postMessage(task)
+      for (const [answer] of await Promise.all(answers)) outcomes.add(answer)
+    }
+    expect([...outcomes]).toEqual([expected])
+  } finally {
+    await Promise.all(threads.map((thread) => thread.terminate()))
+    closeSync(fd)
+  }
+})
+
+test('a large file is hashed right 100 times, told late', { timeout: 180_000 }, async () => {
+  late = [0.15, 4]
+  const size = 33 * MIB + 1
+  const path = newFile(size)
+  const file = await openImageFile(path)
+  try {
+    const found = new Set<string>()
+    for (let run = 0; run < 100; run++) {
+      const { md5, sha256, bytes } = await hashInWorkers(file, newWatcher().cancellation, () => {}, 2)
+      found.add(`${md5} ${sha256} ${bytes}`)
+    }
+    expect([...found]).toEqual([`${hashOf(path, 'md5')} ${hashOf(path, 'sha256')} ${size}`])
+  } finally {
+    await closeImageFile(file)
+  }
+})
