@@ -61,11 +61,7 @@ export class Unpacked {
 
   /** Takes bytes, with offsets that grow. */
   async take(at: number, bytes: Buffer): Promise<void> {
-    if (at + bytes.length > this.#limit) {
-      throw new VdcError('FILE_REFUSED', `unpacks to more than ${this.#limit} bytes`, {
-        hint: 'Allow more with --max-size',
-      })
-    }
+    this.#requireWithinLimit(at + bytes.length)
     // First of all, as a signature may lie in the very piece that completes the head.
     if (at < HEAD) bytes.copy(this.#head, at)
     if (at + bytes.length > HEAD) await this.#completeHead(HEAD + 1)
@@ -80,8 +76,11 @@ export class Unpacked {
    * @returns the bytes that were kept, and the temporary file, which has no name any more, if it was wanted.
    */
   async finish(size: number): Promise<{ source: Source; file: ImageFile | undefined }> {
+    this.#requireWithinLimit(size)
     await this.#completeHead(size)
     if (this.#file !== undefined) {
+      // It may end with a hole, of which nothing came.
+      if (size > this.#largest) await this.#requireAllowed(size)
       await attempt(() => (this.#file as ImageFile).handle.truncate(size))
       this.#file = { ...this.#file, size, opened: await this.#file.handle.stat({ bigint: true }) }
     }
@@ -115,7 +114,7 @@ export class Unpacked {
 
   async #write(at: number, bytes: Buffer): Promise<void> {
     if (this.#file === undefined) return
-    if (at + bytes.length > this.#largest) await this.#requireAllowed(at, bytes.length)
+    if (at + bytes.length > this.#largest) await this.#requireAllowed(at + bytes.length)
     // Zeros stay holes: an image is mostly empty.
     if (isZero(bytes)) return
     const { handle } = this.#file
@@ -125,11 +124,20 @@ export class Unpacked {
     })
   }
 
+  #requireWithinLimit(size: number): void {
+    if (size <= this.#limit) return
+    throw new VdcError('FILE_REFUSED', `unpacks to more than ${this.#limit} bytes`, {
+      hint: 'Allow more with --max-size',
+    })
+  }
+
   /** Makes sure that the image inside can have so many bytes. */
-  async #requireAllowed(at: number, length: number): Promise<void> {
-    const source = fileSource({ ...(this.#file as ImageFile), size: at })
-    this.#largest = (await this.#fileLimit(source)) ?? 0
-    if (at + length <= this.#largest) return
+  async #requireAllowed(size: number): Promise<void> {
+    const { handle } = this.#file as ImageFile
+    // What is yet to come is read as zeros, its headers came before.
+    await attempt(() => handle.truncate(size))
+    this.#largest = (await this.#fileLimit(fileSource({ handle, size }))) ?? 0
+    if (size <= this.#largest) return
     throw new VdcError(
       'FILE_REFUSED',
       `is damaged: it unpacks to more than ${this.#largest} bytes, the most that an image of its disk can have`,

@@ -10,7 +10,7 @@ import { ARCHES, FILE_FORMATS } from '../../registry/values.ts'
 export default class ImageInspect extends BaseCommand {
   static override summary = 'Tell what disk image files are, and whether they may be registered.'
   static override description =
-    'Each file goes through what image add local does with it, and nothing is registered; no database is needed. The exit code is 3 where a file would be refused.'
+    'Each file goes through what image add local does with it, and nothing is registered; no database is needed. --thorough finds compressed data that cannot be unpacked; damage that unpacks to other bytes shows in a checksum only. The exit code is 3 where a file would be refused.'
   static override examples = [
     '<%= config.bin %> image inspect lucid.qcow2',
     '<%= config.bin %> image inspect --no-checksum /srv/incoming/*',
