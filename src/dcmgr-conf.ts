@@ -1,8 +1,13 @@
-import { lstatSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { VdcError } from './errors.ts'
 
 /** Where the Ruby programs of an installation keep their settings (dcmgr.md, "Configuration of an installation"). */
 export const DCMGR_CONF = '/etc/wakame-vdc/dcmgr.conf'
+
+/** Bytes of such a file; a large installation's has a few thousand. */
+const LARGEST = 1024 * 1024
+/** Characters of a line that a setting may stand in. */
+const LONGEST_LINE = 4096
 
 /** Says whether there is such a file, or something that keeps us from knowing. */
 export function mayExist(path: string): boolean {
@@ -21,8 +26,11 @@ export function mayExist(path: string): boolean {
  * @throws VdcError CONFIG_REFUSED when the file can't be read, or has none.
  */
 export function readDatabaseUri(path: string, why: string): string {
-  const last = [...readConf(path, why).matchAll(/^\s*(?:config\.)?database_uri\b.*$/gm)].at(-1)?.[0] ?? ''
-  const literal = /database_uri(?:\s*=\s*|\s*\(\s*|\s+)(['"])(.+?)\1\s*\)?\s*(?:#.*)?$/.exec(last)
+  const last = readConf(path, why).findLast((line) => /^[ \t]*(?:config\.)?database_uri\b/.test(line)) ?? ''
+  const literal =
+    last.length > LONGEST_LINE
+      ? null
+      : /^\s*(?:config\.)?database_uri(?:\s*=\s*|\s*\(\s*|\s+)(['"])(.+?)\1\s*(?:\)\s*)?(?:#.*)?$/.exec(last)
   if (literal === null || (literal[1] === '"' && literal[2]?.includes('#{'))) {
     throw new VdcError('CONFIG_REFUSED', `The configuration file ${path} has no database_uri that can be read`, {
       hint: "A line such as database_uri 'mysql2://localhost/wakame_dcmgr?user=root' is expected; or set VDC_MANAGE_DATABASE_URI",
@@ -45,7 +53,7 @@ const STORAGE_ID = /^[ \t]*(?:config\.)?backup_storage_id(?:[ \t]*=[ \t]*|[ \t(]
 export function readServiceTypes(path: string): ServiceTypes | undefined {
   let code: string
   try {
-    code = readConf(path, 'an installation of Wakame-vdc keeps it')
+    code = readConf(path, 'an installation of Wakame-vdc keeps it').join('\n')
   } catch {
     return undefined
   }
@@ -61,25 +69,58 @@ export function readServiceTypes(path: string): ServiceTypes | undefined {
   )
 }
 
-/** Reads a dcmgr.conf. The file is Ruby; only the literal forms that dcmgr.md describes are understood. */
-function readConf(path: string, why: string): string {
-  let text: string
-  try {
-    // A FIFO would keep us waiting for ever.
-    if (statSync(path).isFIFO()) throw Object.assign(new Error(), { code: 'a FIFO' })
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    const reason =
-      code === 'ENOENT'
-        ? 'does not exist'
-        : code === 'EACCES'
-          ? 'can not be read: permission denied'
-          : `can not be read (${code})`
-    throw new VdcError('CONFIG_REFUSED', `The configuration file ${path} ${reason}`, {
-      hint: `${why}; mend it, or set VDC_MANAGE_DATABASE_URI`,
-      cause: error,
-    })
+/**
+ * Reads the lines of a dcmgr.conf, without what Ruby takes for comments of several
+ * lines or for data. The file is Ruby; only the literal forms that dcmgr.md
+ * describes are understood.
+ *
+ * @throws VdcError CONFIG_REFUSED.
+ */
+function readConf(path: string, why: string): string[] {
+  const lines: string[] = []
+  let isComment = false
+  for (const line of readText(path, why).split('\n')) {
+    if (isComment) isComment = !/^=end\b/.test(line)
+    else if (/^=begin\b/.test(line)) isComment = true
+    else if (/^__END__\r?$/.test(line)) break
+    else lines.push(line)
   }
-  return text.replace(/^__END__$[\s\S]*/m, '').replace(/^=begin\b[\s\S]*?^=end\b.*$/gm, '')
+  return lines
+}
+
+/** Reads a regular file of at most LARGEST bytes, which is opened once and never waited for. */
+function readText(path: string, why: string): string {
+  const refuse = (reason: string, cause?: unknown) =>
+    new VdcError('CONFIG_REFUSED', `The configuration file ${path} ${reason}`, {
+      hint: `${why}; correct it, or set VDC_MANAGE_DATABASE_URI`,
+      cause,
+    })
+  let descriptor: number | undefined
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    const kind = kindOf(fstatSync(descriptor))
+    if (kind !== undefined) throw refuse(`is ${kind}, not a regular file`)
+    const bytes = Buffer.allocUnsafe(LARGEST + 1)
+    let length = 0
+    for (let read = -1; read !== 0 && length < bytes.length; length += read)
+      read = readSync(descriptor, bytes, length, bytes.length - length, null)
+    if (length > LARGEST) throw refuse('is larger than 1 MiB')
+    return bytes.toString('utf8', 0, length)
+  } catch (error) {
+    if (error instanceof VdcError) throw error
+    const { code } = error as NodeJS.ErrnoException
+    // A socket can't even be opened.
+    if (code === 'ENXIO') throw refuse('is a socket or a device, not a regular file', error)
+    if (code === 'ENOENT') throw refuse('does not exist', error)
+    throw refuse(code === 'EACCES' ? 'can not be read: permission denied' : `can not be read (${code})`, error)
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
+}
+
+/** What a file is, for people; undefined for a regular one. */
+function kindOf(stats: Stats): string | undefined {
+  if (stats.isFile()) return undefined
+  if (stats.isDirectory()) return 'a folder'
+  return stats.isFIFO() ? 'a FIFO' : 'a device'
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { makeImage, newFolder } from './support/images.ts'
 import { freePort } from './support/mariadb.ts'
 import { startProxy } from './support/mysql-proxy.ts'
 
+const MIB = 1024 * 1024
 const SECRET = 'S3cr3t-p4ss'
 const folder = newFolder()
 afterAll(() => folder.remove())
@@ -17,6 +19,11 @@ let files = 0
 function conf(text: string): string {
   const path = join(folder.path, `dcmgr${++files}.conf`)
   writeFileSync(path, text)
+  return path
+}
+function fifo(): string {
+  const path = join(folder.path, `fifo${++files}`)
+  execFileSync('mkfifo', [path])
   return path
 }
 
@@ -69,7 +76,10 @@ describe('which database', () => {
 
   test.each([
     ['missing', () => join(folder.path, 'missing.conf'), /missing.conf does not exist/],
-    ['a directory', () => folder.path, /can not be read \(EISDIR\)/],
+    ['a folder', () => folder.path, /images-\w+ is a folder, not a regular file/],
+    ['a device', () => '/dev/zero', /\/dev\/zero is a device, not a regular file/],
+    ['a FIFO', () => fifo(), /fifo\d+ is a FIFO, not a regular file/],
+    ['longer than 1 MiB', () => conf(`database_uri 'mysql2://h/x'${' '.repeat(MIB)}`), /is larger than 1 MiB/],
     ['without one', () => conf('# database_uri "x"\n'), /has no database_uri that can be read/],
     [
       'with one that only Ruby can read',

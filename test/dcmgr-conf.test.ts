@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { loadServiceTypes } from '../src/config.ts'
+import { readDatabaseUri } from '../src/dcmgr-conf.ts'
 import { newFolder } from './support/images.ts'
 
 const folder = newFolder()
@@ -42,4 +43,31 @@ describe('the service types of a dcmgr.conf', () => {
     expect(loadServiceTypes({ CONF_PATH: join(folder.path, 'nope') })).toBeUndefined()
     expect(loadServiceTypes({ CONF_PATH: folder.path })).toBeUndefined()
   })
+})
+
+test.each([
+  ['comments that never end', '=begin\n'],
+  ['newlines', '\n'],
+  ['blanks', ' '],
+  ['settings without a value', 'database_uri '],
+  ['quotes', "database_uri '"],
+  ['settings in lines', "database_uri 'x'\n"],
+  ['service types', "service_type 'x'\n"],
+  ['service types in a line', "service_type ('"],
+  ['ends', '__END__ \n'],
+])('a dcmgr.conf of 1 MiB of %s is read in linear time', (_, piece) => {
+  const path = join(folder.path, 'long.conf')
+  const text = piece.repeat(Math.floor((1024 * 1024 - 64) / piece.length))
+  const begun = performance.now()
+  for (const end of ['', `\ndatabase_uri 'mysql2://h/x'${' '.repeat(50)}`]) {
+    writeFileSync(path, text + end)
+    loadServiceTypes({ CONF_PATH: path })
+    try {
+      expect(readDatabaseUri(path, '')).toMatch(/^mysql2:|^x$/)
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'CONFIG_REFUSED' })
+    }
+  }
+  // What is quadratic takes minutes.
+  expect(performance.now() - begun).toBeLessThan(5000)
 })

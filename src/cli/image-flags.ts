@@ -42,6 +42,12 @@ export const fileExpectations = {
   'max-size': flags.text('SIZE', 'Largest disk that is accepted, such as 100G. Default: 64T.'),
 }
 
+/** Whether the whole disk is read. */
+export const thorough = () =>
+  Flags.boolean({
+    summary: 'Read the whole disk as well: finds damage inside compressed data. Takes as long as converting it.',
+  })
+
 /** What checksum a file must have. */
 export const checksum = () => flags.text('sha256:HEX', 'Checksum that the file must have; md5:HEX works as well.')
 

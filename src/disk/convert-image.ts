@@ -5,9 +5,10 @@ import { VdcError } from '../errors.ts'
 import { endingOf, type TargetFormat } from './file-formats.ts'
 import { type ImageFile, imageFileOf, requireUnchanged } from './image-file.ts'
 import { inspectImage } from './inspect-image.ts'
-import { DEFAULT_MAX_SIZE, type Inspection } from './inspection.ts'
+import type { Inspection } from './inspection.ts'
 import { notWritten } from './not-written.ts'
 import { HANDED_OVER, IN_USE, runQemuImg, TARGET_FOLDER } from './qemu-img.ts'
+import { qemuProgress } from './qemu-progress.ts'
 import { withUnpackedFile } from './unpacked.ts'
 import type { Watcher } from './watcher.ts'
 import { withWorkFolder } from './work-folder.ts'
@@ -67,7 +68,6 @@ export async function requireConvertible(out: string, { to, compress }: Conversi
  * of it is to be seen.
  *
  * @param out as `requireConvertible` returns it.
- * @param maxSize bytes above which what is packed is refused.
  * @throws VdcError FILE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN, QEMU_IMG_FAILED, or what the cancellation throws.
  */
 export async function convertImage(
@@ -76,7 +76,6 @@ export async function convertImage(
   out: string,
   conversion: Conversion,
   watcher: Watcher,
-  maxSize = DEFAULT_MAX_SIZE,
 ): Promise<void> {
   await withWorkFolder(out, async (folder) => {
     const made = `${folder.path}/${basename(out)}`
@@ -86,7 +85,7 @@ export async function convertImage(
     if (inspection.containerFormat === 'none') requireNoWriters(file)
     try {
       if (inspection.containerFormat === 'none') await convert(file)
-      else await withUnpackedFile(file, maxSize, watcher, convert)
+      else await withUnpackedFile(file, inspection.size, watcher, convert)
     } catch (error) {
       if (error instanceof VdcError && error.code === 'FILE_REFUSED') throw namingIt(error, file, target.path, out)
       throw error
@@ -141,20 +140,11 @@ async function runConversion(
   const options = compress ? COMPRESSED[to] : EXACTLY[to]
   // An absolute path is never taken for a protocol or an option.
   const args = ['convert', '-p', '-f', format, '-O', to, ...(options ?? []), HANDED_OVER, target.path]
-  const total = Math.max(from.size, 1)
-  const task = watcher.progress.begin('Converting', total)
-  let done = 0
-  const onOutput = (text: string) => {
-    const percent = [...text.matchAll(/\(([0-9.]+)\/100%\)/g)].at(-1)?.[1]
-    if (percent === undefined) return
-    const now = Math.floor((Number(percent) / 100) * total)
-    task.advance(now - done)
-    done = now
-  }
+  const { onOutput, end } = qemuProgress(watcher.progress, 'Converting', from.size)
   try {
     await runQemuImg(from, args, undefined, watcher.cancellation, { target: target.folder, onOutput })
   } finally {
-    task.end()
+    end()
   }
 }
 

@@ -1,14 +1,14 @@
 import { withoutPacking } from './file-formats.ts'
 import { checkContents, checkEnding, checkKind, checkSigns, checkSize, describe } from './header-checks.ts'
 import { CHANGED, type ImageFile, isUnchanged } from './image-file.ts'
-import { DEFAULT_MAX_SIZE, type Expectation, FILE, type Inspection, namingFile } from './inspection.ts'
+import { DEFAULT_MAX_SIZE, type Expectation, type Inspection, namingFile } from './inspection.ts'
 import type { Refusal } from './inspector.ts'
 import { askQemu, checkWithQemu } from './qemu-checks.ts'
 import { type Identity, recognise, titleOf } from './recognise.ts'
-import { refusalIn } from './refusal.ts'
+import { refusalsOf, unpackedFirst } from './refusal.ts'
 import { fileSource, type Source, truncated } from './source.ts'
 import { unpack } from './unpack.ts'
-import { Unpacked } from './unpacked.ts'
+import { largestFile, Unpacked } from './unpacked.ts'
 import type { Watcher } from './watcher.ts'
 
 /** Bytes that all inspectors together may read (validation.md, "The order of things"). */
@@ -64,11 +64,11 @@ async function inspectPacked(
   expected: Expectation,
   watcher: Watcher,
 ): Promise<Refusal[]> {
-  const isOfItsOwnFormat = async (start: Source) => {
+  const fileLimit = async (start: Source) => {
     const { image } = await recognise(start, start)
-    return image !== undefined && !image.finding.isRawToo
+    return image === undefined || image.finding.isRawToo ? undefined : largestFile(image.finding.virtualSize ?? 0)
   }
-  const unpacked = new Unpacked(file, expected.maxSize ?? DEFAULT_MAX_SIZE, isOfItsOwnFormat)
+  const unpacked = new Unpacked(file, expected.unpackedSize ?? expected.maxSize ?? DEFAULT_MAX_SIZE, fileLimit)
   try {
     const packing = await unpack(file, (at, bytes) => unpacked.take(at, bytes), watcher)
     inspection.containerFormat = packing.containerFormat
@@ -83,12 +83,6 @@ async function inspectPacked(
   } finally {
     await unpacked.close()
   }
-}
-
-/** A refusal whose hint is a command for the file itself, of a file that is packed. */
-function unpackedFirst({ why, hint }: Refusal): Refusal {
-  if (!hint?.includes(FILE)) return { why, ...(hint !== undefined && { hint }) }
-  return { why, hint: `Unpack it, as DISK here. ${hint.replaceAll(FILE, 'DISK')}` }
 }
 
 /** Goes through validation.md's steps 2 to 5, up to the first that refuses: what comes after would not be safe. */
@@ -133,13 +127,4 @@ async function checkLayout({ image }: Identity, whole: Source): Promise<Refusal[
   if (needed > whole.size) return [{ why: truncated(needed, whole.size), hint: 'Fetch or copy it again' }]
   const damage = (await image?.finding.readLayout?.(whole))?.refusal()
   return damage === undefined ? [] : [damage]
-}
-
-/** What a step refuses; of those that throw it, as what they throw. */
-async function refusalsOf(step: () => Refusal[] | Promise<Refusal[]>): Promise<Refusal[]> {
-  try {
-    return await step()
-  } catch (error) {
-    return [refusalIn(error)]
-  }
 }

@@ -12,6 +12,8 @@ export interface Expectation {
   prefersVhd?: boolean
   /** Bytes of the largest disk that is accepted. */
   maxSize?: number | undefined
+  /** Bytes that what is packed may have when it is unpacked. Default: maxSize. */
+  unpackedSize?: number
 }
 
 /** What a disk image file is, and whether it may be registered. */

@@ -1,12 +1,14 @@
 import type { FileHandle } from 'node:fs/promises'
 import { VdcError } from '../errors.ts'
 import { openNameless, temporaryFolder } from './nameless-file.ts'
+import { Reserve } from './reserve.ts'
 
 const PIECE = 64 * 1024
 
 /** Bytes that come once, kept in a nameless file so that they can be read again. */
 export class KeptBytes {
   #handle: FileHandle | undefined
+  #reserve: Reserve | undefined
 
   /**
    * Hands bytes on as they come, and keeps them.
@@ -17,6 +19,8 @@ export class KeptBytes {
     for await (const chunk of chunks) {
       try {
         this.#handle ??= await openNameless()
+        this.#reserve ??= new Reserve(this.#handle)
+        await this.#reserve.take(chunk.length)
         await this.#handle.appendFile(chunk)
       } catch (error) {
         throw new VdcError(

@@ -2,7 +2,8 @@ import { ENCRYPTED, refersTo } from './header-checks.ts'
 import type { ImageFile } from './image-file.ts'
 import { FILE, type Inspection } from './inspection.ts'
 import type { Refusal } from './inspector.ts'
-import { HANDED_OVER, IN_USE, type QemuImageInfo, qemuImageCheck, qemuImageInfo } from './qemu-img.ts'
+import { type QemuImageInfo, qemuImageCheck, qemuImageInfo } from './qemu-answers.ts'
+import { HANDED_OVER, IN_USE } from './qemu-img.ts'
 import { isWrittenByQemu } from './qemu-locks.ts'
 import type { Cancellation } from './watcher.ts'
 import { hasWriters, isWritableByOthers } from './writers.ts'
@@ -22,8 +23,7 @@ export async function askQemu(
   cancellation: Cancellation,
 ): Promise<Refusal[]> {
   const format = inspection.fileFormat as string
-  if (format === 'raw' && (await isWrittenByQemu(file))) return [IN_USE]
-  if (format !== 'raw' && isWritableByOthers(file) && hasWriters(file)) return [IN_USE]
+  if (await isInUse(file, format)) return [IN_USE]
   const info = await qemuImageInfo(file, format, cancellation)
   const reference = referenceIn(info)
   if (reference !== undefined) return [refersTo(reference, format)]
@@ -38,6 +38,11 @@ export async function askQemu(
       why: `is unclear: by its header it is ${format} with a disk of ${ours} bytes, for qemu-img ${info.format} with ${info['virtual-size']}`,
     },
   ]
+}
+
+/** Says whether somebody writes to an image, or could have qemu-img read something else than what was looked at. */
+export async function isInUse(file: ImageFile, format: string): Promise<boolean> {
+  return format === 'raw' ? isWrittenByQemu(file) : isWritableByOthers(file) && hasWriters(file)
 }
 
 /** Whatever the image names outside itself, for people. */

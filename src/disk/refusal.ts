@@ -1,4 +1,5 @@
 import { VdcError } from '../errors.ts'
+import { FILE } from './inspection.ts'
 import type { Refusal } from './inspector.ts'
 
 /**
@@ -15,4 +16,19 @@ export function refusalIn(error: unknown): Refusal {
   const { syscall, code } = error as NodeJS.ErrnoException
   if (syscall === 'read') return { why: `can not be read: ${code}` }
   throw error
+}
+
+/** What a step refuses; of those that throw it, as what they throw. */
+export async function refusalsOf(step: () => Refusal[] | Promise<Refusal[]>): Promise<Refusal[]> {
+  try {
+    return await step()
+  } catch (error) {
+    return [refusalIn(error)]
+  }
+}
+
+/** A refusal whose hint is a command for the file itself, of a file that is packed. */
+export function unpackedFirst({ why, hint }: Refusal): Refusal {
+  if (!hint?.includes(FILE)) return { why, ...(hint !== undefined && { hint }) }
+  return { why, hint: `Unpack it, as DISK here. ${hint.replaceAll(FILE, 'DISK')}` }
 }

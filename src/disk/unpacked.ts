@@ -1,7 +1,8 @@
 import { VdcError } from '../errors.ts'
 import type { ImageFile } from './image-file.ts'
 import { openNameless, temporaryFolder } from './nameless-file.ts'
-import { NotKept, type Source } from './source.ts'
+import { Reserve } from './reserve.ts'
+import { fileSource, NotKept, type Source } from './source.ts'
 import { unpack } from './unpack.ts'
 import type { Watcher } from './watcher.ts'
 import { isZero } from './zeros.ts'
@@ -10,6 +11,25 @@ import { isZero } from './zeros.ts'
 const HEAD = 1024 * 1024
 const TAIL = HEAD
 
+/** Bytes that an image file may have for each byte of its disk, as snapshots hold more of them, and besides. */
+const [FACTOR, SLACK] = [4, 4 * 1024 ** 3]
+
+/**
+ * The bytes that the file of an image with a format of its own can have at most:
+ * data, tables, some whole snapshots, and the memory of a machine that was saved.
+ *
+ * @param virtualSize bytes of its disk, by its header.
+ */
+export function largestFile(virtualSize: number): number {
+  return FACTOR * virtualSize + SLACK
+}
+
+/**
+ * Tells how many bytes what is unpacked to a temporary file may have, by its
+ * start. Undefined where it need not be written to one.
+ */
+export type FileLimit = (start: Source) => Promise<number | undefined>
+
 /**
  * What is kept in memory of a file that is unpacked: its start and its end. Where
  * it is to be read as a whole, it is written to a temporary file as well.
@@ -17,7 +37,7 @@ const TAIL = HEAD
 export class Unpacked {
   readonly #packed: ImageFile
   readonly #limit: number
-  readonly #wantsFile: (start: Source) => Promise<boolean>
+  readonly #fileLimit: FileLimit
   readonly #head = Buffer.alloc(HEAD)
   #isHeadComplete = false
   /** The last pieces, of which the end is made. */
@@ -25,24 +45,23 @@ export class Unpacked {
   /** Bytes of these pieces. */
   #kept = 0
   #file: ImageFile | undefined
+  #reserve: Reserve | undefined
+  #largest = Number.POSITIVE_INFINITY
 
   /**
    * @param limit bytes above which it is refused.
-   * @param wantsFile asked once, with the start of it, whether it is to be written to a temporary file.
+   * @param fileLimit asked with the start of it; and again, with all that was
+   *   written, where it gets larger than that, as the header of some formats is no part of the start.
    */
-  constructor(packed: ImageFile, limit: number, wantsFile: (start: Source) => Promise<boolean>) {
+  constructor(packed: ImageFile, limit: number, fileLimit: FileLimit) {
     this.#packed = packed
     this.#limit = limit
-    this.#wantsFile = wantsFile
+    this.#fileLimit = fileLimit
   }
 
   /** Takes bytes, with offsets that grow. */
   async take(at: number, bytes: Buffer): Promise<void> {
-    if (at + bytes.length > this.#limit) {
-      throw new VdcError('FILE_REFUSED', `unpacks to more than ${this.#limit} bytes`, {
-        hint: 'Allow more with --max-size',
-      })
-    }
+    this.#requireWithinLimit(at + bytes.length)
     // First of all, as a signature may lie in the very piece that completes the head.
     if (at < HEAD) bytes.copy(this.#head, at)
     if (at + bytes.length > HEAD) await this.#completeHead(HEAD + 1)
@@ -57,8 +76,11 @@ export class Unpacked {
    * @returns the bytes that were kept, and the temporary file, which has no name any more, if it was wanted.
    */
   async finish(size: number): Promise<{ source: Source; file: ImageFile | undefined }> {
+    this.#requireWithinLimit(size)
     await this.#completeHead(size)
     if (this.#file !== undefined) {
+      // It may end with a hole, of which nothing came.
+      if (size > this.#largest) await this.#requireAllowed(size)
       await attempt(() => (this.#file as ImageFile).handle.truncate(size))
       this.#file = { ...this.#file, size, opened: await this.#file.handle.stat({ bigint: true }) }
     }
@@ -81,17 +103,46 @@ export class Unpacked {
   async #completeHead(size: number): Promise<void> {
     if (this.#isHeadComplete) return
     this.#isHeadComplete = true
-    if (!(await this.#wantsFile(this.#sourceOf(size)))) return
+    const largest = await this.#fileLimit(this.#sourceOf(size))
+    if (largest === undefined) return
+    this.#largest = largest
     this.#file = await createNameless(this.#packed.path)
+    this.#reserve = new Reserve(this.#file.handle)
     for (const { at, bytes } of this.#pieces) await this.#write(at, bytes)
     await this.#write(0, this.#head.subarray(0, Math.min(size, HEAD)))
   }
 
   async #write(at: number, bytes: Buffer): Promise<void> {
+    if (this.#file === undefined) return
+    if (at + bytes.length > this.#largest) await this.#requireAllowed(at + bytes.length)
     // Zeros stay holes: an image is mostly empty.
-    if (this.#file === undefined || isZero(bytes)) return
+    if (isZero(bytes)) return
     const { handle } = this.#file
-    await attempt(() => handle.write(bytes, 0, bytes.length, at))
+    await attempt(async () => {
+      await this.#reserve?.take(bytes.length)
+      await handle.write(bytes, 0, bytes.length, at)
+    })
+  }
+
+  #requireWithinLimit(size: number): void {
+    if (size <= this.#limit) return
+    throw new VdcError('FILE_REFUSED', `unpacks to more than ${this.#limit} bytes`, {
+      hint: 'Allow more with --max-size',
+    })
+  }
+
+  /** Makes sure that the image inside can have so many bytes. */
+  async #requireAllowed(size: number): Promise<void> {
+    const { handle } = this.#file as ImageFile
+    // What is yet to come is read as zeros, its headers came before.
+    await attempt(() => handle.truncate(size))
+    this.#largest = (await this.#fileLimit(fileSource({ handle, size }))) ?? 0
+    if (size <= this.#largest) return
+    throw new VdcError(
+      'FILE_REFUSED',
+      `is damaged: it unpacks to more than ${this.#largest} bytes, the most that an image of its disk can have`,
+      { hint: 'Fetch it again, or unpack it and register the disk image inside' },
+    )
   }
 
   #sourceOf(size: number): Source {
@@ -115,18 +166,19 @@ export class Unpacked {
 }
 
 /**
- * Unpacks all of a packed image to a temporary file for `work`; the file is gone afterwards.
+ * Unpacks all of a packed image, which was inspected, to a temporary file for
+ * `work`; the file is gone afterwards.
  *
- * @param limit bytes above which it is refused.
+ * @param size bytes that it was found to have when it is unpacked; more are refused.
  * @throws VdcError FILE_REFUSED, without the file's name; FILE_NOT_WRITTEN.
  */
 export async function withUnpackedFile<T>(
   packed: ImageFile,
-  limit: number,
+  size: number,
   watcher: Watcher,
   work: (file: ImageFile) => Promise<T>,
 ): Promise<T> {
-  const unpacked = new Unpacked(packed, limit, async () => true)
+  const unpacked = new Unpacked(packed, size, async () => size)
   try {
     const { unpackedSize } = await unpack(packed, (at, bytes) => unpacked.take(at, bytes), watcher)
     const { file } = await unpacked.finish(unpackedSize)

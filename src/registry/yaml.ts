@@ -1,5 +1,6 @@
 import type { Document } from 'yaml'
 import { EMPTY_YAML_LIST, EMPTY_YAML_MAP } from './values.ts'
+import { excessIn, withKeys } from './yaml-limits.ts'
 
 /*
  * The YAML columns (dcmgr.md, "YAML columns"): YAML 1.1, as Ruby reads it, with
@@ -14,6 +15,9 @@ const EMPTY: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   [EMPTY_YAML_LIST, []],
 ])
 
+/** Characters of what the parser says, which may quote the column. */
+const LONGEST_PROBLEM = 200
+
 /** What a column holds, its keys without Ruby's colon; or why that can't be read. */
 export type Yaml = { value: unknown } | { problem: string }
 
@@ -22,10 +26,11 @@ export async function readYaml(text: string | null): Promise<Yaml> {
   const empty = EMPTY.get(text ?? '')
   if (empty !== undefined) return { value: empty }
   try {
-    return { value: withoutColons((await parseYaml(text ?? '')).toJS()) }
+    const value = (await parseYaml(text ?? '')).toJS({ maxAliasCount: -1 })
+    return { value: withKeys(value, (key) => key.replace(/^:/, '')) }
   } catch (error) {
-    if (error instanceof RangeError) return { problem: 'it refers to itself' }
-    return { problem: (error as Error).message.split('\n', 1)[0] as string }
+    const [problem = ''] = (error as Error).message.split('\n', 1)
+    return { problem: problem.slice(0, LONGEST_PROBLEM) }
   }
 }
 
@@ -65,16 +70,17 @@ export async function changeFlags(
   return `---\n${document.toString({ directives: false })}`
 }
 
-/** @throws Error for what is no YAML. */
+/** @throws Error for what is no YAML, or too much of it. */
 async function parseYaml(text: string): Promise<Document> {
-  const { parseDocument } = await import('yaml')
-  const document = parseDocument(text, { version: '1.1', uniqueKeys: false, logLevel: 'silent' })
-  if (document.errors[0] !== undefined) throw document.errors[0]
-  return document
-}
-
-function withoutColons(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutColons)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key.replace(/^:/, ''), withoutColons(field)]))
+  const excess = excessIn(text)
+  if (excess !== undefined) throw new Error(excess)
+  const { LineCounter, parseDocument } = await import('yaml')
+  const lineCounter = new LineCounter()
+  // The parser would work out the place of each error, of which a text may have thousands.
+  const options = { version: '1.1', uniqueKeys: false, logLevel: 'silent', prettyErrors: false, lineCounter } as const
+  const document = parseDocument(text, options)
+  const [error] = document.errors
+  if (error === undefined) return document
+  const { line, col } = lineCounter.linePos(error.pos[0])
+  throw new Error(`${error.message} at line ${line}, column ${col}`)
 }

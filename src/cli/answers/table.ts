@@ -17,10 +17,16 @@ export interface TableOptions {
 /** Rows that cli-table3 lays out at once: its time grows with their square. */
 const BLOCK = 200
 const GAP = '  '
+/**
+ * Characters of a cell: every row is padded to the longest cell of its column, and
+ * a row may hold megabytes. All ids, names and URIs that MySQL stores are shorter.
+ */
+const LONGEST_CELL = 512
 
 /**
  * Lays rows out as a table without borders; what strangers wrote is escaped, and
- * Japanese and emoji count as wide as a terminal shows them.
+ * Japanese and emoji count as wide as a terminal shows them. Cells are cut after
+ * LONGEST_CELL characters, also where the table is not for a terminal.
  *
  * @returns its lines, and the headers of columns for which there was no room.
  */
@@ -32,7 +38,7 @@ export async function renderTable<T extends object>(
   const { default: Table } = await import('cli-table3')
   const lines = [
     ...(header ? [columns.map(headerOf)] : []),
-    ...rows.map((row) => columns.map((column) => printable(readable(column, row, now) ?? '-'))),
+    ...rows.map((row) => columns.map((column) => cellOf(readable(column, row, now) ?? '-'))),
   ]
   const fittings = columns.map(({ rank = 0, isText = false }, at) => ({
     width: lines.reduce((widest, line) => Math.max(widest, stringWidth(line[at] ?? '')), 0),
@@ -61,6 +67,14 @@ export async function renderTable<T extends object>(
     text: [header ? emphasize(first) : first, ...rest].join('\n'),
     leftOut: columns.filter((_, at) => widths[at] === 0).map(headerOf),
   }
+}
+
+/** A text as it stands in a cell. */
+function cellOf(text: string): string {
+  const shown = printable(text.slice(0, LONGEST_CELL + 1))
+  if (shown.length <= LONGEST_CELL) return shown
+  // Not within a character of two units.
+  return `${shown.slice(0, LONGEST_CELL - 1).replace(/[\ud800-\udbff]$/, '')}…`
 }
 
 /** The beginning of a text that takes at most `width` cells, with a sign that it goes on. */

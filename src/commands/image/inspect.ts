@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base-command.ts'
 import { renderReport } from '../../cli/file-report.ts'
 import * as flags from '../../cli/flags.ts'
-import { checksum, fileExpectations } from '../../cli/image-flags.ts'
+import { checksum, fileExpectations, thorough } from '../../cli/image-flags.ts'
 import { VdcError } from '../../errors.ts'
 import { type FileReport, inspectFile } from '../../registry/image/inspect-file.ts'
 import { ARCHES, FILE_FORMATS } from '../../registry/values.ts'
@@ -10,10 +10,11 @@ import { ARCHES, FILE_FORMATS } from '../../registry/values.ts'
 export default class ImageInspect extends BaseCommand {
   static override summary = 'Tell what disk image files are, and whether they may be registered.'
   static override description =
-    'Each file goes through what image add local does with it, and nothing is registered; no database is needed. The exit code is 3 where a file would be refused.'
+    'Each file goes through what image add local does with it, and nothing is registered; no database is needed. --thorough finds compressed data that cannot be unpacked; damage that unpacks to other bytes shows in a checksum only. The exit code is 3 where a file would be refused.'
   static override examples = [
     '<%= config.bin %> image inspect lucid.qcow2',
     '<%= config.bin %> image inspect --no-checksum /srv/incoming/*',
+    '<%= config.bin %> image inspect --thorough appliance.vmdk',
     "<%= config.bin %> image inspect lucid.raw.gz --json | jq -r '.file_format, .virtual_size, .sha256'",
   ]
   static override exits = [0, 1, 2, 3, 6, 130, 143]
@@ -22,6 +23,7 @@ export default class ImageInspect extends BaseCommand {
     'file-format': flags.choice(FILE_FORMATS, 'Format that they must have.'),
     arch: flags.choice(ARCHES, 'Architecture that they must be made for, as far as they tell.'),
     checksum: checksum(),
+    thorough: thorough(),
     'no-checksum': Flags.boolean({ exclusive: ['checksum'], summary: 'Leave the checksums out, which take long.' }),
     ...fileExpectations,
   }

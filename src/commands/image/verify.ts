@@ -3,6 +3,7 @@ import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base-command.ts'
 import { VERIFICATION_COLUMNS } from '../../cli/columns/verification.ts'
 import * as flags from '../../cli/flags.ts'
+import { thorough } from '../../cli/image-flags.ts'
 import { printable } from '../../cli/printable.ts'
 import { allOf, idsOf } from '../../cli/stdin-ids.ts'
 import { VdcError } from '../../errors.ts'
@@ -23,6 +24,7 @@ export default class ImageVerify extends BaseCommand {
     'account-id': flags.accountId('All images that this account can use.'),
     all: Flags.boolean({ exclusive: ['account-id'], summary: 'All images that are not deleted.' }),
     quick: Flags.boolean({ summary: 'Leave the checksums out, which take long.' }),
+    thorough: thorough(),
     jobs: Flags.integer({
       char: 'j',
       helpValue: 'N',
@@ -37,6 +39,7 @@ export default class ImageVerify extends BaseCommand {
       ids: args.id && (await allOf(idsOf(args.id))),
       account_id: given['account-id'],
       quick: given.quick,
+      thorough: given.thorough,
       jobs: given.jobs ?? availableParallelism(),
     }
     if (request.ids?.length === 0) await this.note('There are no ids on stdin: nothing is checked')

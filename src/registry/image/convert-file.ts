@@ -33,15 +33,10 @@ export async function convertFile(
   watcher: Watcher,
   warn: (text: string) => void,
 ): Promise<FileReport> {
-  const { out, to } = await withAcceptedFile(
-    request,
-    watcher,
-    warn,
-    async ({ file, image, out, conversion, maxSize }) => {
-      await convertImage(file, image, out, conversion, watcher, maxSize)
-      return { out, to: conversion.to }
-    },
-  )
+  const { out, to } = await withAcceptedFile(request, watcher, warn, async ({ file, image, out, conversion }) => {
+    await convertImage(file, image, out, conversion, watcher)
+    return { out, to: conversion.to }
+  })
   return inspectFile({ path: out, file_format: to, hash: false }, watcher)
 }
 
@@ -68,7 +63,6 @@ interface Accepted {
   image: AcceptedImage
   out: string
   conversion: Conversion
-  maxSize: number | undefined
 }
 
 async function withAcceptedFile<T>(
@@ -80,10 +74,9 @@ async function withAcceptedFile<T>(
   const valid = validate(convertRequest, request)
   const conversion = { to: valid.to as TargetFormat, compress: valid.compress }
   const out = await requireConvertible(valid.out, conversion)
-  const maxSize = valid.max_size
-  const expected = { format: valid.file_format, maxSize, prefersVhd: true }
+  const expected = { format: valid.file_format, maxSize: valid.max_size, prefersVhd: true }
   return withImageFile(valid.path, async (file) => {
     const image = await acceptFile(file, expected, watcher, warn)
-    return work({ file, image, out, conversion, maxSize })
+    return work({ file, image, out, conversion })
   })
 }

@@ -3,6 +3,7 @@ import { hashImageFile } from '../../disk/checksums.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
 import { requireAcceptable } from '../../disk/inspection.ts'
+import { readWholeDisk } from '../../disk/thorough.ts'
 import { VdcError } from '../../errors.ts'
 import { localUri } from '../backup-storage/local-uri.ts'
 import type { Watcher } from '../registry.ts'
@@ -18,9 +19,10 @@ const inspectRequest = z.object({
   arch: z.optional(oneOf(ARCHES)),
   path: z.string(),
   hash: z.prefault(z.boolean(), true),
+  thorough: z.prefault(z.boolean(), false),
 })
 
-/** What `inspectFile` takes: a path, what is expected of it, and whether to hash it. */
+/** What `inspectFile` takes: a path, what is expected of it, and whether to read the whole disk and to hash the file. */
 export type InspectRequest = z.input<typeof inspectRequest>
 type ValidRequest = z.output<typeof inspectRequest>
 
@@ -70,6 +72,7 @@ async function fillReport(report: FileReport, file: ImageFile, valid: ValidReque
   localUri(file.path)
   requireAcceptable(inspection, file.path)
   archOf(inspection, valid.arch, file.path)
+  if (valid.thorough) await readWholeDisk(file, inspection, watcher)
   if (!valid.hash) return
   const checksums = await hashImageFile(file, watcher)
   Object.assign(report, checksums)

@@ -7,6 +7,7 @@ import { hashImageFile } from '../../disk/checksums.ts'
 import { convertImage, requireConvertible, tryConversion } from '../../disk/convert-image.ts'
 import { endingFor, TARGET_FORMATS, type TargetFormat } from '../../disk/file-formats.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
+import { readWholeDisk } from '../../disk/thorough.ts'
 import { VdcError } from '../../errors.ts'
 import { createObject, findObjectOf } from '../backup-object/of-file.ts'
 import type { StoredFile } from '../backup-object/write.ts'
@@ -31,6 +32,7 @@ const fileImageRequest = z.object({
   path: z.string(),
   storage_id: z.optional(z.string()),
   convert: z.optional(oneOf(TARGET_FORMATS)),
+  thorough: z.optional(z.boolean()),
 })
 
 /** What `registerFile` takes: the columns of an image as an operator gives them, ids with or without prefix, and what is expected of the file. */
@@ -41,7 +43,7 @@ type ValidRequest = z.output<typeof fileImageRequest>
  * Registers a disk image that lies on this host: looks at the file, hashes it,
  * and writes image, backup object, storage, labels and history in one
  * transaction (dcmgr.md). With `convert`, what is registered is a file in that
- * format, made beside it.
+ * format, made beside it. With `thorough`, the whole disk is read as well.
  *
  * @param watcher told of what takes long.
  * @returns the image as it is stored, after the commit.
@@ -66,6 +68,7 @@ export async function registerFile(
       registry.warn(`The file ${file.path} is ${convert} already, and is registered as it is`)
     }
     await checkDatabase(registry, valid, uri)
+    if (valid.thorough) await readWholeDisk(file, image, watcher)
     const hashes = await hashImageFile(file, watcher)
     requireChecksum(file.path, hashes, valid.checksum)
     return store(registry, { ...valid, arch }, image.fileFormat, storedFile(file, uri, image, hashes))
@@ -122,7 +125,7 @@ async function registerConverted(
     registry.onChange({ action: 'create', path: out, file_format: valid.convert })
     return store(withUnknowns(registry), valid, valid.convert, unmadeFile(out, localUri(out), virtualSize))
   }
-  await convertImage(file, image, out, conversion, watcher, valid.max_size)
+  await convertImage(file, image, out, conversion, watcher)
   try {
     const { checksum: _, convert, ...rest } = request
     return await registerFile(registry, { ...rest, path: out, file_format: convert }, watcher)

@@ -24,8 +24,10 @@ export async function registerLocal(
   if (!source.startsWith(prefixOf('backupObject')) || existsSync(source)) {
     return registerFile(registry, { ...request, path: source }, watcher)
   }
-  const { storage_id, checksum, max_size, convert, ...rest } = request
-  const stray = Object.entries({ storage_id, checksum, max_size, convert }).find(([, value]) => value !== undefined)
+  const { storage_id, checksum, max_size, convert, thorough, ...rest } = request
+  const stray = Object.entries({ storage_id, checksum, max_size, convert, thorough }).find(
+    ([, value]) => value !== undefined,
+  )
   if (stray !== undefined) {
     throw new VdcError('VALUE_REFUSED', `${stray[0]} speaks of a file, and ${source} is a backup object`, {
       hint: `Leave --${stray[0].replaceAll('_', '-')} out`,

@@ -1,6 +1,8 @@
 import { type Checksums, hashImageFile } from '../../disk/checksums.ts'
 import { type ImageFile, openImageFile } from '../../disk/image-file.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
+import type { Inspection } from '../../disk/inspection.ts'
+import { readWholeDisk } from '../../disk/thorough.ts'
 import { VdcError } from '../../errors.ts'
 import type { Watcher } from '../registry.ts'
 import type { RegisteredFile } from './verify.ts'
@@ -15,31 +17,39 @@ export interface FileDifference {
   isUnreadable?: boolean
 }
 
+/** The bytes of a file that count as all the work: it is read once for its checksums and once for its disk. */
+export function bytesToRead({ allocationSize }: RegisteredFile, { thorough }: { thorough: boolean }): number {
+  return thorough ? 2 * allocationSize : allocationSize
+}
+
 /**
  * Compares a file with what is registered of it, and of its images.
  *
  * @param options.hash whether its checksums are compared as well.
+ * @param options.thorough whether the whole disk is read as well.
  * @param task told of the bytes that are done.
  * @returns what differs; empty where nothing does.
  * @throws VdcError QEMU_IMG_FAILED, FILE_NOT_WRITTEN, INTERRUPTED, TERMINATED.
  */
 export async function verifyFile(
   registered: RegisteredFile,
-  options: { hash: boolean; threads: 1 | 2 },
+  options: { hash: boolean; thorough: boolean; threads: 1 | 2 },
   watcher: Watcher,
   task: { advance(bytes: number): void },
 ): Promise<FileDifference[]> {
-  let done = 0
+  let left = bytesToRead(registered, options)
   const advance = (bytes: number) => {
-    done += bytes
-    task.advance(bytes)
+    const counted = Math.min(bytes, left)
+    left -= counted
+    task.advance(counted)
   }
   const inner = { cancellation: watcher.cancellation, progress: { begin: () => ({ advance, end: () => {} }) } }
   const silent = { ...inner, progress: { begin: () => ({ advance: () => {}, end: () => {} }) } }
   let file: ImageFile | undefined
   try {
     file = await openImageFile(registered.path)
-    const differences = await inspect(file, registered, silent)
+    const { differences, images } = await inspect(file, registered, silent)
+    if (options.thorough) for (const image of images) differences.push(...(await readThrough(file, image, inner)))
     if (options.hash && file.size === registered.allocationSize) {
       const found = await hashImageFile(file, inner, { threads: options.threads })
       differences.push(...compareChecksums(registered, found))
@@ -50,12 +60,23 @@ export async function verifyFile(
     return [{ text: error.message, isUnreadable: isUnreadable(error) }]
   } finally {
     await file?.handle.close()
-    task.advance(Math.max(0, registered.allocationSize - done))
+    task.advance(left)
   }
 }
 
-async function inspect(file: ImageFile, registered: RegisteredFile, watcher: Watcher): Promise<FileDifference[]> {
+/** What a format is found to be, and the images that are registered to have it. */
+interface FoundImage {
+  found: Inspection
+  ids: string[]
+}
+
+async function inspect(
+  file: ImageFile,
+  registered: RegisteredFile,
+  watcher: Watcher,
+): Promise<{ differences: FileDifference[]; images: FoundImage[] }> {
   const differences: FileDifference[] = []
+  const images: FoundImage[] = []
   const compare = (what: string, found: unknown, wanted: unknown, image?: string) => {
     if (found === wanted) return
     const text = `${what} is ${found ?? 'unknown'}, registered is ${wanted}`
@@ -63,11 +84,13 @@ async function inspect(file: ImageFile, registered: RegisteredFile, watcher: Wat
   }
   compare('the size of the file', file.size, registered.allocationSize)
   for (const format of new Set(registered.images.map(({ fileFormat }) => fileFormat))) {
-    const found = await inspectImage(file, { format, maxSize: Number.MAX_SAFE_INTEGER }, watcher)
+    const expected = { format, maxSize: Number.MAX_SAFE_INTEGER, unpackedSize: registered.size }
+    const found = await inspectImage(file, expected, watcher)
     const about: FileDifference[] = found.refusals.map(({ why }) => ({ text: `the file ${why}` }))
     const ids = registered.images.filter(({ fileFormat }) => fileFormat === format).map(({ id }) => id)
     for (const id of ids) differences.push(...about.map((each) => ({ ...each, image: id })))
     if (found.refusals.length > 0) continue
+    images.push({ found, ids })
     for (const id of ids) {
       compare('the container format', found.containerFormat, containerOf(registered.containerFormat), id)
       compare('the size when unpacked', found.size, registered.size, id)
@@ -76,7 +99,18 @@ async function inspect(file: ImageFile, registered: RegisteredFile, watcher: Wat
         compare('the virtual size', found.virtualSize, registered.virtualSize, id)
     }
   }
-  return differences
+  return { differences, images }
+}
+
+async function readThrough(file: ImageFile, { found, ids }: FoundImage, watcher: Watcher): Promise<FileDifference[]> {
+  try {
+    await readWholeDisk(file, found, watcher)
+    return []
+  } catch (error) {
+    if (!(error instanceof VdcError) || error.code !== 'FILE_REFUSED') throw error
+    const text = error.message.replace(`The file ${file.path} `, 'the file ')
+    return ids.map((image) => ({ text, image }))
+  }
 }
 
 /** dcmgr has two words for a file that is not packed. */

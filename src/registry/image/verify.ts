@@ -6,12 +6,13 @@ import { validate } from '../validate.ts'
 import { VIRTUAL_SIZE_LABEL } from '../values.ts'
 import { showImage } from './details.ts'
 import { listImages } from './list.ts'
-import { type FileDifference, verifyFile } from './verify-file.ts'
+import { bytesToRead, type FileDifference, verifyFile } from './verify-file.ts'
 
 const verifyRequest = z.object({
   ids: z.optional(z.array(z.string())),
   account_id: z.optional(z.string()),
   quick: z.prefault(z.boolean(), false),
+  thorough: z.prefault(z.boolean(), false),
   jobs: z
     .number()
     .check(z.int('must be a whole number'), z.minimum(1, 'must be 1 or more'), z.maximum(256, 'must be 256 at most')),
@@ -142,11 +143,12 @@ function sizeIn(label: string | undefined): number | undefined {
 /** Looks at files side by side; the first that throws ends the others. */
 async function verifyAll(
   files: readonly RegisteredFile[],
-  { quick, jobs }: { quick: boolean; jobs: number },
+  { quick, thorough, jobs }: { quick: boolean; thorough: boolean; jobs: number },
   watcher: Watcher,
   add: (verification: Verification) => Promise<void>,
 ): Promise<void> {
-  const bytes = files.reduce((sum, { allocationSize }) => sum + allocationSize, 0)
+  const looks = { hash: !quick, thorough, threads: jobs === 1 || files.length === 1 ? 2 : 1 } as const
+  const bytes = files.reduce((sum, file) => sum + bytesToRead(file, looks), 0)
   const task = watcher.progress.begin('Verifying', Math.max(bytes, 1))
   const queue = files.values()
   let failed = false
@@ -154,12 +156,7 @@ async function verifyAll(
     for (const file of queue) {
       if (failed) return
       try {
-        const found = await verifyFile(
-          file,
-          { hash: !quick, threads: jobs === 1 || files.length === 1 ? 2 : 1 },
-          watcher,
-          task,
-        )
+        const found = await verifyFile(file, looks, watcher, task)
         for (const { id } of file.images) await add(verificationOf(id, file.path, found))
       } catch (error) {
         failed = true

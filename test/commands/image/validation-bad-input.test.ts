@@ -526,12 +526,12 @@ describe('qemu-img', () => {
     [
       'over its processor time',
       bash('while :; do :; done'),
-      { exit: 3, message: 'qemu-img needs more than 2 s of processor time for it' },
+      { exit: 3, message: 'qemu-img needs more than 2 s of processor time' },
     ],
     [
       'over its memory',
       perl('my $x = "x" x (2 * 1024 ** 3); print length $x;'),
-      { exit: 3, message: 'qemu-img needs more than 1024 MiB of memory for it' },
+      { exit: 3, message: 'qemu-img needs more than 1024 MiB of memory' },
     ],
     [
       'over its open files',
@@ -543,7 +543,7 @@ describe('qemu-img', () => {
       bash('exec /usr/bin/yes'),
       { exit: 3, message: 'qemu-img has more to say of it than can be right: over 4 MiB' },
     ],
-    ['over its time', bash('exec /bin/sleep 60'), { exit: 3, message: 'qemu-img did not understand it within 10 s' }],
+    ['over its time', bash('exec /bin/sleep 60'), { exit: 3, message: 'qemu-img needs more than 10 s' }],
     ['answering nonsense', bash('echo hello'), { exit: 6, message: 'qemu-img gave an answer that is no JSON' }],
     ['answering nothing', bash('exit 0'), { exit: 6, message: 'qemu-img gave an answer that is no JSON' }],
     [

@@ -1,0 +1,60 @@
+import { closeSync, openSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { expect, test } from 'vitest'
+import { environment, PROGRAM } from '../support/cli.ts'
+import { CLUSTER, makeCompressed } from '../support/compressed.ts'
+import { newFolder } from '../support/images.ts'
+
+const ROUNDS = 11
+const CLUSTERS = 4096
+/** How much longer than qemu-img alone the look may take, beside what inspecting takes without it. */
+const ALLOWED = 1.3
+
+/** Seconds that work takes. */
+async function secondsOf(work: () => Promise<unknown>): Promise<number> {
+  const begun = performance.now()
+  await work()
+  return (performance.now() - begun) / 1000
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
+}
+
+test.each<[name: string, format: string, more: string[]]>([
+  ['zlib.qcow2', 'qcow2', ['-c']],
+  ['zstd.qcow2', 'qcow2', ['-c', '-o', 'compression_type=zstd']],
+  ['stream.vmdk', 'vmdk', ['-o', 'subformat=streamOptimized']],
+  ['plain.qcow2', 'qcow2', []],
+])('image inspect --thorough of %s, beside qemu-img convert to nowhere', async (name, format, more) => {
+  const folder = newFolder()
+  const path = await makeCompressed(join(folder.path, name), format, CLUSTERS, more)
+  const inspect = (options: string[]) =>
+    execa(PROGRAM, ['image', 'inspect', '--no-checksum', ...options, path], { env: environment(), extendEnv: false })
+  const convert = async () => {
+    const file = openSync(path, 'r')
+    const target = ['--target-image-opts', '/dev/fd/3', `driver=null-co,size=${CLUSTERS * CLUSTER}`]
+    await execa('qemu-img', ['convert', '-n', '-f', format, ...target], { stdio: ['ignore', 'pipe', 'pipe', file] })
+    closeSync(file)
+  }
+  const rounds: { quick: number; thorough: number; nowhere: number }[] = []
+  for (let round = 0; round <= ROUNDS; round++) {
+    const quick = await secondsOf(() => inspect([]))
+    const thorough = await secondsOf(() => inspect(['--thorough']))
+    const nowhere = await secondsOf(convert)
+    // The first reads all from the disk.
+    if (round > 0) rounds.push({ quick, thorough, nowhere })
+  }
+  const stored = Math.round(statSync(path).size / 1024 ** 2)
+  folder.remove()
+  const [extra, nowhere] = [
+    median(rounds.map(({ quick, thorough }) => thorough - quick)),
+    median(rounds.map((round) => round.nowhere)),
+  ]
+  console.log(
+    `\n${name}, ${stored} of ${(CLUSTERS * CLUSTER) / 1024 ** 2} MiB, median of ${ROUNDS} rounds side by side:\n` +
+      `  --thorough takes ${extra.toFixed(2)} s more than without it, qemu-img convert to nowhere ${nowhere.toFixed(2)} s: ${(extra / nowhere).toFixed(2)} times as long`,
+  )
+  expect(extra).toBeLessThan(nowhere * ALLOWED + 0.1)
+})

@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest'
+import { readYaml } from '../../src/registry/yaml.ts'
+
+/** What nests a text as deep as may be, in each of the ways. */
+const DEEP: readonly string[] = [
+  `${'['.repeat(128)}${']'.repeat(128)}`,
+  `${'{a: '.repeat(128)}1${'}'.repeat(128)}`,
+  `${'- '.repeat(16)}x`,
+  `${'? '.repeat(16)}x`,
+  Array.from({ length: 33 }, (_, indent) => `${' '.repeat(indent)}a:`).join('\n'),
+]
+
+describe('a column', () => {
+  test.each([
+    ['lists in lists', '- '.repeat(3000), 'it nests too deep'],
+    ['lists in lists behind tabs', '-\t'.repeat(3000), 'it nests too deep'],
+    ['keys that are keys', '? '.repeat(3000), 'it nests too deep'],
+    ['tags', '! '.repeat(3000), 'it nests too deep'],
+    ['anchors', '&a '.repeat(3000), 'it nests too deep'],
+    ['brackets', '['.repeat(3000), 'it nests too deep'],
+    ['brackets that seem to be closed', '["]",'.repeat(3000), 'it nests too deep'],
+    ['braces', '{a: '.repeat(3000), 'it nests too deep'],
+    [
+      'maps in maps',
+      Array.from({ length: 150 }, (_, indent) => `${' '.repeat(indent)}a:`).join('\n'),
+      'it nests too deep',
+    ],
+    ['text', 'x'.repeat(16 * 1024 + 1), 'it has 16385 bytes, more than 16384'],
+    ['letters of several bytes', 'あ'.repeat(8000), 'it has 24000 bytes, more than 16384'],
+    ['aliases', `- &a x\n${'- *a\n'.repeat(101)}`, 'it has more than 100 aliases'],
+    [
+      'aliases of aliases',
+      `- &a [${'x,'.repeat(9)}]\n${[...'bcdefghi'].map((name, at) => `- &${name} [${`*${'abcdefgh'[at]},`.repeat(9)}]\n`).join('')}`,
+      'its aliases make more than 65536 values',
+    ],
+    ['an alias within its anchor', '&a [*a]', 'it refers to itself'],
+    ['errors', ']'.repeat(16_000), expect.stringMatching(/^Unexpected flow-seq-end .* at line 1, column 1$/)],
+  ])('of too much of %s is a problem, soon told', async (_, text, problem) => {
+    const begun = performance.now()
+    expect(await readYaml(text)).toEqual({ problem })
+    expect(performance.now() - begun).toBeLessThan(5000)
+  })
+
+  test.each(DEEP)('as deep as may be is read: %#', async (text) => {
+    expect(await readYaml(text)).toHaveProperty('value')
+  })
+
+  test('of hundreds of volumes is read', async () => {
+    const text = `---\n${'- :backup_object_id: bo-k3x9q0bz\n'.repeat(400)}`
+    expect(await readYaml(text)).toEqual({ value: Array(400).fill({ backup_object_id: 'bo-k3x9q0bz' }) })
+  })
+
+  test('with a few aliases is read', async () => {
+    expect(await readYaml('---\n- &a {:x: 1}\n- *a\n')).toEqual({ value: [{ x: 1 }, { x: 1 }] })
+  })
+})
