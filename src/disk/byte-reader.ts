@@ -45,10 +45,11 @@ export class ByteReader {
     }
   }
 
-  /** Reads what is left, and returns whether it is only zeros; reads no further than the first other byte. */
+  /** Reads what is left, to the end, so that damage there is found; returns whether it is only zeros. */
   async hasOnlyZeros(): Promise<boolean> {
-    while (await this.#fill()) if (!isZero(this.#take(this.#rest.length))) return false
-    return true
+    let isClean = true
+    while (await this.#fill()) isClean = isZero(this.#take(this.#rest.length)) && isClean
+    return isClean
   }
 
   #take(length: number): Buffer {
