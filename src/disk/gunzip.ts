@@ -39,13 +39,15 @@ export async function* gunzip(
   } catch (error) {
     if (await mayHaveMore(file, error as NodeJS.ErrnoException, length)) {
       const end = await endOfMembers(file, watcher)
-      if (end > 0 && end < file.size) throw hasMore(file.size - end)
+      if (end === undefined) throw hasMore('data')
+      if (end > 0 && end < file.size) throw hasMore(bytes(file.size - end))
     }
     throw error
   }
   // zlib stops at the first zero behind a member, whatever follows.
   const end = unzipped.bytesWritten
-  for await (const chunk of chunksOf(file, watcher, () => {}, end)) if (!isZero(chunk)) throw hasMore(file.size - end)
+  for await (const chunk of chunksOf(file, watcher, () => {}, end))
+    if (!isZero(chunk)) throw hasMore(bytes(file.size - end))
 }
 
 /**
@@ -62,8 +64,12 @@ async function mayHaveMore(file: ImageFile, error: NodeJS.ErrnoException, length
   return buffer.readUInt32LE() === length % 2 ** 32
 }
 
-function hasMore(bytes: number): VdcError {
-  const what = bytes === 1 ? '1 byte' : `${bytes} bytes`
+function bytes(count: number): string {
+  return count === 1 ? '1 byte' : `${count} bytes`
+}
+
+/** @param what follows the gzip data. */
+function hasMore(what: string): VdcError {
   return new VdcError('FILE_REFUSED', `has ${what} after its gzip data, where the agents accept only zeros`, {
     hint: 'Unpack it and register the result; gunzip may warn: gunzip -c FILE > DISK',
   })

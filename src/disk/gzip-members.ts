@@ -8,8 +8,8 @@ import type { Watcher } from './watcher.ts'
  * https://www.rfc-editor.org/rfc/rfc1952
  */
 
-/** Members that are followed; each costs a new inflater. */
-const LIMIT = 10_000
+/** Members that are followed: each takes a new inflater, which costs a millisecond. */
+const LIMIT = 256
 /** Bytes of a header, which may have a name and a comment in it. */
 const HEADER_LIMIT = 128 * 1024
 /** Bytes of the fixed part of a header, and of the CRC and the length behind the data. */
@@ -21,10 +21,10 @@ const [FHCRC, FEXTRA, FNAME, FCOMMENT, RESERVED] = [0x02, 0x04, 0x08, 0x10, 0xe0
  * Returns where the last member of a gzip file ends that is followed by something
  * else. The members are not checked: this is for files that zlib refused there.
  *
- * @returns 0 if no member is whole, or there are too many to follow.
+ * @returns 0 if no member is whole; undefined if there are too many to follow.
  * @throws Error of zlib; what the cancellation throws.
  */
-export async function endOfMembers(file: ImageFile, watcher: Watcher): Promise<number> {
+export async function endOfMembers(file: ImageFile, watcher: Watcher): Promise<number | undefined> {
   let end = 0
   for (let count = 0; count < LIMIT; count++) {
     const { buffer, bytesRead } = await file.handle.read(Buffer.alloc(HEADER_LIMIT), 0, HEADER_LIMIT, end)
@@ -32,7 +32,7 @@ export async function endOfMembers(file: ImageFile, watcher: Watcher): Promise<n
     if (length === undefined) return end
     end += length + (await deflatedLength(file, watcher, end + length)) + TRAILER
   }
-  return 0
+  return undefined
 }
 
 /** Bytes of the header of a member; undefined for what is not one. */

@@ -68,6 +68,14 @@ describe('image add local of a gzip file', () => {
     }
   })
 
+  test('does not count what follows a thousand members', async () => {
+    const path = file('raw.gz', ...Array.from({ length: 1000 }, () => gzipSync(rawDisk(512))), 'text')
+    await expectRefused(database, ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], {
+      exit: 3,
+      message: 'has data after its gzip data, where the agents accept only zeros',
+    })
+  })
+
   test('refuses text after a compressed tar archive', async () => {
     const archive = Buffer.concat([entryBytes(newEntry('disk.raw', DISK)), Buffer.alloc(1024)])
     const path = file('tgz', gzipSync(archive), 'text')
