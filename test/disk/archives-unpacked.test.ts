@@ -14,7 +14,7 @@ import { type Compared, compareUnpacking } from '../support/unpacking.ts'
  */
 
 const SEED = Number(process.env.ARCHIVES_SEED ?? 1)
-const COUNT = Number(process.env.ARCHIVES ?? 3000)
+const COUNT = Number(process.env.ARCHIVES ?? 2000)
 const BATCH = 250
 
 const folder = newFolder()
