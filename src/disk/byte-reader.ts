@@ -1,5 +1,9 @@
+import { isZero } from './zeros.ts'
+
 /** Reads pieces of given lengths from a stream of chunks. */
 export class ByteReader {
+  /** Bytes that were read so far. */
+  position = 0
   readonly #chunks: AsyncIterator<Buffer>
   readonly #onCut: () => Error
   #rest: Buffer = Buffer.alloc(0)
@@ -41,15 +45,17 @@ export class ByteReader {
     }
   }
 
-  /** Reads what is left. */
-  async drain(): Promise<void> {
-    this.#rest = Buffer.alloc(0)
-    while (await this.#fill()) this.#rest = Buffer.alloc(0)
+  /** Reads what is left, to the end, so that damage there is found; returns whether it is only zeros. */
+  async hasOnlyZeros(): Promise<boolean> {
+    let isClean = true
+    while (await this.#fill()) isClean = isZero(this.#take(this.#rest.length)) && isClean
+    return isClean
   }
 
   #take(length: number): Buffer {
     const part = this.#rest.subarray(0, length)
     this.#rest = this.#rest.subarray(part.length)
+    this.position += part.length
     return part
   }
 

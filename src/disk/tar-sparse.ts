@@ -1,21 +1,27 @@
 import { VdcError } from '../errors.ts'
 import type { ByteReader } from './byte-reader.ts'
+import { BLOCK, numberIn } from './tar-header.ts'
+import { decimal, type PaxRecords } from './tar-pax.ts'
+import { ambiguousTar, damagedMap } from './tar-refusals.ts'
+import { isZero } from './zeros.ts'
 
 /*
  * The maps of sparse files in tar archives, as `tar -S` packs disk images: GNU
  * tar's manual, "Storing Sparse Files", in its four forms:
  * https://www.gnu.org/software/tar/manual/html_section/Sparse-Formats.html
+ * Each is taken only as GNU tar writes it. GNU tar itself is less strict when it
+ * reads: it does not compare the map with the size, for example, and makes a
+ * shorter file of a map that ends early.
  */
 
 /** Stretches of one file; more are a nuisance. */
 const LIMIT = 1024 * 1024
-const BLOCK = 512
-/** Of the old form: entries of 24 bytes in the header and in the blocks that follow, and what tells whether one does. */
+/** The old form: entries of 24 bytes in the header and in the blocks that follow; a byte says whether one follows. */
 const [IN_HEADER, IN_BLOCK, ENTRY] = [4, 21, 24]
 const [ENTRIES_AT, MORE_AT, MORE_IN_BLOCK_AT] = [386, 482, 504]
-const [OFFSET_KEY, LENGTH_KEY] = ['GNU.sparse.offset', 'GNU.sparse.numbytes']
+const OLD_SIZE = [483, 12] as const
 
-/** The stretches of a file that are no holes, one behind the other. */
+/** The stretches of a file that are not holes, one behind the other. */
 export class SparseMap {
   /** Offsets and lengths in turn: a pair of each would take four times the memory. */
   readonly #numbers: number[] = []
@@ -23,6 +29,7 @@ export class SparseMap {
   readonly size: number
   #count = 0
   #end = 0
+  #isEnded = false
   /** Bytes of all stretches. */
   sum = 0
 
@@ -30,16 +37,22 @@ export class SparseMap {
     this.size = size
   }
 
-  /** Adds a stretch; empty ones count as well, and say nothing. */
+  /** Adds a stretch. An empty one marks the end of a file that ends with a hole. */
   add(at: number, length: number): void {
     if (++this.#count > LIMIT) throw tooMany()
-    if (length === 0) return
-    // In the archive each begins a block of its own, so that only the last one may end within a block.
-    const isAligned = at % BLOCK === 0 && this.#end % BLOCK === 0
-    if (!isAligned || at < this.#end || at + length > this.size) throw damaged()
+    // In the archive each starts a block of its own, so that only the last one may end within a block.
+    const isAligned = length === 0 ? at === this.size : at % BLOCK === 0
+    const isBehind = at >= this.#end && (this.#end % BLOCK === 0 || length === 0)
+    if (this.#isEnded || !isAligned || !isBehind || at + length > this.size) throw senseless()
     this.#end = at + length
+    this.#isEnded = length === 0
     this.sum += length
-    this.#numbers.push(at, length)
+    if (length > 0) this.#numbers.push(at, length)
+  }
+
+  /** Makes sure that the map is one of the whole file: GNU tar ends the file where the map ends. */
+  requireWhole(): void {
+    if (this.#count === 0 || this.#end !== this.size) throw senseless()
   }
 
   *[Symbol.iterator](): Generator<[at: number, length: number]> {
@@ -51,101 +64,120 @@ export class SparseMap {
 /**
  * Reads the map of the old form: in the header, and in blocks behind it.
  *
- * @param numberAt reads a number of a header.
+ * @throws VdcError FILE_REFUSED.
  */
-export async function readOldMap(
-  map: SparseMap,
-  header: Buffer,
-  reader: ByteReader,
-  numberAt: (bytes: Buffer, at: number, length: number) => number,
-): Promise<void> {
+export async function readOldMap(header: Buffer, reader: ByteReader): Promise<SparseMap> {
+  const size = numberIn(header, ...OLD_SIZE)
+  const map = new SparseMap(size)
   let isAtEnd = false
   const add = (bytes: Buffer, from: number, count: number) => {
     for (let at = from; at < from + count * ENTRY; at += ENTRY) {
-      const isUnused = bytes[at + 12] === 0
+      const isUnused = bytes[at] === 0 && isZero(bytes.subarray(at, at + ENTRY))
       // GNU tar stops at the first entry that is unused, and others don't.
-      if (isAtEnd && !isUnused) throw damaged()
+      if (isAtEnd && !isUnused) throw senseless()
       isAtEnd = isUnused
-      map.add(numberAt(bytes, at, 12), numberAt(bytes, at + 12, 12))
+      if (isUnused) continue
+      if (bytes[at + ENTRY / 2] === 0) throw senseless()
+      map.add(numberIn(bytes, at, 12), numberIn(bytes, at + 12, 12))
     }
   }
   add(header, ENTRIES_AT, IN_HEADER)
-  for (let more = header[MORE_AT]; more; ) {
+  for (let more = header[MORE_AT]; more !== 0; ) {
+    if (isAtEnd || more !== 1) throw senseless()
     const block = await reader.require(BLOCK)
     add(block, 0, IN_BLOCK)
     more = block[MORE_IN_BLOCK_AT]
+    if (!isZero(block.subarray(MORE_IN_BLOCK_AT + 1))) throw senseless()
   }
+  map.requireWhole()
+  return map
+}
+
+/** The map of a sparse file in pax records, and how much of the member's bytes it took. */
+export interface PaxMap {
+  map: SparseMap
+  taken: number
+}
+
+/** The keys of each form in GNU tar's order; it writes the name in two of them, other programs do not. */
+const FORMS = {
+  '1.0': /^major,minor,(?:name,)?realsize$/,
+  '0.1': /^size,numblocks,(?:name,)?map$/,
+  '0.0': /^size,numblocks(?:,offset,numbytes)+$/,
 }
 
 /**
  * Reads the map of the forms that use pax records: among these, or before the data.
  *
- * @returns the bytes of the member that it took; undefined where the file is not sparse.
+ * @throws VdcError FILE_REFUSED if the records are not exactly those of one form.
  */
-export async function readPaxMap(
-  map: SparseMap,
-  records: readonly (readonly [string, string])[],
-  reader: ByteReader,
-): Promise<number | undefined> {
-  const value = (key: string) => records.findLast(([name]) => name === key)?.[1]
-  if (value('GNU.sparse.major') === '1') return readMapBeforeData(map, reader)
-  const text = value('GNU.sparse.map')
-  const pairs = records.filter(([key]) => key === OFFSET_KEY || key === LENGTH_KEY)
-  if (text !== undefined) addPairs(map, text.split(','))
-  else if (pairs.some(([key], at) => key !== (at % 2 === 0 ? OFFSET_KEY : LENGTH_KEY))) throw damaged()
-  else if (pairs.length === 0) return undefined
-  else
-    addPairs(
-      map,
-      pairs.map(([, word]) => word),
-    )
-  return 0
+export async function readPaxMap(records: PaxRecords['sparse'], reader: ByteReader): Promise<PaxMap> {
+  const value = (key: string) => records.find(([name]) => name === key)?.[1] ?? ''
+  const keys = records.map(([key]) => key).join(',')
+  if (FORMS['1.0'].test(keys)) {
+    if (value('major') !== '1' || value('minor') !== '0')
+      throw ambiguousTar('its form of sparse files is unknown', true)
+    const map = new SparseMap(numberOf(value('realsize')))
+    return { map, taken: await readMapBeforeData(map, reader) }
+  }
+  const isList = FORMS['0.1'].test(keys)
+  if (!isList && !FORMS['0.0'].test(keys))
+    throw ambiguousTar('its records of a sparse file are not those of one form', true)
+  const pairs = records.filter(([key]) => key === 'offset' || key === 'numbytes')
+  const words = isList ? value('map').split(',') : pairs.map(([, word]) => word)
+  if (words.length !== 2 * numberOf(value('numblocks'))) throw senseless()
+  const map = new SparseMap(numberOf(value('size')))
+  for (let each = 0; each < words.length; each += 2)
+    map.add(numberOf(words[each] as string), numberOf(words[each + 1] as string))
+  map.requireWhole()
+  return { map, taken: 0 }
 }
 
-/** Version 1.0: the number of stretches, then of each its offset and length, a decimal number a line. */
+/** Version 1.0: the number of stretches, then the offset and length of each, one decimal number per line. */
 async function readMapBeforeData(map: SparseMap, reader: ByteReader): Promise<number> {
   let taken = 0
   let rest = ''
-  let count: number | undefined
   let at: number | undefined
-  let left = 1
-  while (left > 0) {
+  let left: number | undefined
+  while (left !== 0) {
     // No number is as long as a block.
-    if (rest.length > BLOCK) throw damaged()
+    if (rest.length > BLOCK) throw senseless()
     const lines = (rest + (await reader.require(BLOCK)).toString('latin1')).split('\n')
     taken += BLOCK
-    rest = lines.pop() ?? ''
-    for (const line of lines) {
-      // What follows the last number fills its block.
-      if (left === 0) break
-      const number = numberIn(line)
+    rest = lines.pop() as string
+    for (const [index, line] of lines.entries()) {
+      if (left === 0) {
+        rest = [...lines.slice(index), rest].join('\n')
+        break
+      }
+      const number = numberOf(line)
+      if (left === undefined) {
+        if (number > LIMIT) throw tooMany()
+        left = number * 2
+        continue
+      }
       left--
-      if (count === undefined) {
-        count = number
-        if (count > LIMIT) throw tooMany()
-        left = count * 2
-      } else if (at === undefined) at = number
+      if (at === undefined) at = number
       else {
         map.add(at, number)
         at = undefined
       }
     }
   }
+  // NULs fill the last block.
+  if (/[^\0]/.test(rest)) throw senseless()
+  map.requireWhole()
   return taken
 }
 
-function addPairs(map: SparseMap, words: readonly string[]): void {
-  for (let each = 0; each < words.length; each += 2)
-    map.add(numberIn(words[each] ?? ''), numberIn(words[each + 1] ?? ''))
+function numberOf(word: string): number {
+  const number = decimal(word)
+  if (number === undefined) throw senseless()
+  return number
 }
 
-function numberIn(word: string): number {
-  if (!/^[0-9]{1,16}$/.test(word) || !Number.isSafeInteger(Number(word))) throw damaged()
-  return Number(word)
-}
-
-function damaged(): VdcError {
-  return new VdcError('FILE_REFUSED', 'is a damaged or cut off tar archive: its map of holes makes no sense')
+function senseless(): VdcError {
+  return damagedMap('its map of holes makes no sense')
 }
 
 function tooMany(): VdcError {

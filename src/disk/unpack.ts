@@ -1,10 +1,13 @@
 import { VdcError } from '../errors.ts'
+import { chunksOf } from './chunks.ts'
 import { isGzip } from './formats/gzip.ts'
+import { gunzip } from './gunzip.ts'
 import type { ImageFile } from './image-file.ts'
-import { isTar, readOnlyMember, type TakeBytes } from './tar.ts'
+import { readOnlyMember, type TakeBytes } from './tar.ts'
+import { isTar, looksCompressed } from './tar-header.ts'
+import { ambiguousTar } from './tar-refusals.ts'
 import type { Watcher } from './watcher.ts'
 
-const CHUNK = 1024 * 1024
 /** Bytes that tell a tar archive. */
 const TAR_HEAD = 512
 
@@ -16,21 +19,30 @@ export interface Packing {
 }
 
 /**
- * Unpacks a gzip file or a tar archive as a stream, to its end; memory does not
- * grow with it. As dcmgr's agents do, it takes the one file of an archive
- * (dcmgr.md, "Values").
+ * Unpacks a gzip file or a tar archive as a stream, to its end, exactly as the
+ * agents do with `gunzip` and GNU tar (dcmgr.md, "Where an image's bytes are");
+ * memory does not grow with it.
  *
- * @param take is called with offsets that grow; what it throws ends the reading.
- * @throws VdcError FILE_REFUSED, without naming the file, when it is damaged, or
- *   an archive of anything but one file; or what `take` or the cancellation throws.
+ * @param take is called with growing offsets; what it throws ends the reading.
+ * @throws VdcError FILE_REFUSED, without naming the file, if it is damaged, an
+ *   archive of anything but one file, or something that the agents would unpack
+ *   in another way; what `take` or the cancellation throws.
  */
 export async function unpack(file: ImageFile, take: TakeBytes, watcher: Watcher): Promise<Packing> {
   const task = watcher.progress.begin('Unpacking', file.size)
+  const onRead = (bytes: number) => task.advance(bytes)
+  let chunks: AsyncGenerator<Buffer> | undefined
   try {
-    const packed = chunksOf(file, watcher, (bytes) => task.advance(bytes))
-    const [start, all] = await beginningOf(packed)
-    if (!isGzip(start)) return { containerFormat: 'tar', unpackedSize: await readOnlyMember(all, take) }
-    const [inner, unpacked] = await beginningOf(gunzip(all, watcher))
+    const { buffer, bytesRead } = await file.handle.read(Buffer.alloc(TAR_HEAD), 0, TAR_HEAD, 0)
+    const start = buffer.subarray(0, bytesRead)
+    if (!isGzip(start)) {
+      if (looksCompressed(start, file.path))
+        throw ambiguousTar('without a signature, GNU tar takes it for something compressed')
+      chunks = chunksOf(file, watcher, onRead)
+      return { containerFormat: 'tar', unpackedSize: await readOnlyMember(chunks, take) }
+    }
+    chunks = gunzip(file, watcher, onRead)
+    const [inner, unpacked] = await beginningOf(chunks)
     if (isTar(inner)) return { containerFormat: 'tgz', unpackedSize: await readOnlyMember(unpacked, take) }
     let unpackedSize = 0
     for await (const chunk of unpacked) {
@@ -44,30 +56,9 @@ export async function unpack(file: ImageFile, take: TakeBytes, watcher: Watcher)
     // What zlib says of broken data.
     throw new VdcError('FILE_REFUSED', `is damaged or cut off: ${(error as Error).message}`, { cause: error })
   } finally {
+    // Nothing reads the file any more, however this ends.
+    await chunks?.return(undefined)
     task.end()
-  }
-}
-
-async function* chunksOf(file: ImageFile, watcher: Watcher, onRead: (bytes: number) => void): AsyncGenerator<Buffer> {
-  for (let position = 0; ; ) {
-    watcher.cancellation.throwIfRequested()
-    // A new one each time, as the reader keeps pieces of it.
-    const { bytesRead, buffer } = await file.handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position)
-    if (bytesRead === 0) return
-    yield buffer.subarray(0, bytesRead)
-    position += bytesRead
-    onRead(bytesRead)
-  }
-}
-
-async function* gunzip(packed: AsyncIterable<Buffer>, watcher: Watcher): AsyncGenerator<Buffer> {
-  const [{ Readable, pipeline }, { createGunzip }] = await Promise.all([import('node:stream'), import('node:zlib')])
-  const unzipped = createGunzip({ chunkSize: CHUNK })
-  pipeline(Readable.from(packed), unzipped, () => {})
-  for await (const chunk of unzipped) {
-    // A little of the file may unpack to very much.
-    watcher.cancellation.throwIfRequested()
-    yield chunk
   }
 }
 

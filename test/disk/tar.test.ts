@@ -7,8 +7,7 @@ import { vdcManage, vdcManageJson } from '../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../support/databases.ts'
 import { hashOf, newFolder, rawDisk } from '../support/images.ts'
 import { expectRefused } from '../support/refusals.ts'
-
-const BLOCK = 512
+import { BLOCK, entryBytes, longName, MAGICS, newEntry, paxEntry, paxRecord } from '../support/tar-bytes.ts'
 
 interface Member {
   type?: string
@@ -16,35 +15,21 @@ interface Member {
   size?: string | Buffer
   body?: Buffer
   magic?: string
+  name?: string
 }
 
-/** A member of an archive, byte by byte: its header (POSIX.1-2017, "ustar Interchange Format") and its body. */
-function member({ type = '0', body = Buffer.alloc(0), size, magic = 'ustar\u000000' }: Member): Buffer {
-  const header = Buffer.alloc(BLOCK)
-  header.write('disk.raw', 0)
-  header.write('0000644\0', 100)
-  const octal = size ?? body.length.toString(8).padStart(11, '0')
-  if (typeof octal === 'string') header.write(octal, 124)
-  else octal.copy(header, 124)
-  header.write(type, 156)
-  header.write(magic, 257)
-  header.write('        ', 148)
-  header.write(
-    `${header
-      .reduce((sum, byte) => sum + byte, 0)
-      .toString(8)
-      .padStart(6, '0')}\0 `,
-    148,
-  )
-  return Buffer.concat([header, body, Buffer.alloc((BLOCK - (body.length % BLOCK)) % BLOCK)])
+/** A member of an archive. */
+function member({ type = '0', body = Buffer.alloc(0), size, magic = MAGICS.posix, name = 'disk.raw' }: Member): Buffer {
+  const own = typeof size === 'string' ? size : size?.toString('latin1')
+  return entryBytes(newEntry(name, body, { type, magic, ...(own !== undefined && { size: own }) }))
 }
 
-/** A pax header with one record, before the member that it speaks of. */
-function pax(key: string, value: string): Buffer {
-  const rest = ` ${key}=${value}\n`
-  let length = rest.length
-  while (String(length).length + rest.length !== length) length = String(length).length + rest.length
-  return member({ type: 'x', body: Buffer.from(`${length}${rest}`) })
+/** A pax header with records, before the member that it speaks of. */
+function pax(...keysAndValues: string[]): Buffer {
+  let records = ''
+  for (let each = 0; each < keysAndValues.length; each += 2)
+    records += paxRecord(keysAndValues[each] as string, keysAndValues[each + 1] as string)
+  return entryBytes(paxEntry(records))
 }
 
 const END = Buffer.alloc(2 * BLOCK)
@@ -68,6 +53,8 @@ describe('backupobject add --from-file of a tar archive', () => {
     return path
   }
 
+  const long = (name: string) => [entryBytes(longName(name)), member({ body: DISK, magic: MAGICS.gnu })]
+
   const upper = Buffer.alloc(12)
   upper[0] = 0x80
   upper[1] = 1
@@ -90,7 +77,7 @@ describe('backupobject add --from-file of a tar archive', () => {
   test.each(hostile)('refuses %s as damaged', async (_, parts) => {
     await expectRefused(database, ['backupobject', 'add', '--from-file', file(...parts)], {
       exit: 3,
-      message: 'is a damaged or cut off tar archive',
+      message: /is a (?:damaged or cut off tar archive|tar archive that programs unpack differently): .*disk\.raw"/,
     })
   })
 
@@ -98,8 +85,7 @@ describe('backupobject add --from-file of a tar archive', () => {
     ['an empty member', [member({}), END], 'holds an empty file'],
     ['no member', [pax('comment', 'x'), END], 'holds no file'],
     ['a second member', [member({ body: DISK }), member({ body: DISK }), END], 'holds more than one file'],
-    ['a device', [member({ type: '3' }), END], 'holds more than a disk image'],
-    ['gzip of nothing', [gzipSync('')], 'holds nothing'],
+    ['a device', [member({ type: '3' }), END], 'holds more than a disk image: "disk.raw" is a character device'],
   ])('refuses %s', async (_, parts, message) => {
     await expectRefused(database, ['backupobject', 'add', '--from-file', file(...parts)], { exit: 3, message })
   })
@@ -108,6 +94,14 @@ describe('backupobject add --from-file of a tar archive', () => {
     ['without its end', [member({ body: DISK })], 'tar', 1024],
     ['without a signature, as the oldest', [member({ body: DISK, magic: '' }), END], 'tar', 1024],
     ['the oldest in gzip', [gzipSync(Buffer.concat([member({ body: DISK, magic: '' }), END]))], 'tgz', 1024],
+    [
+      'beside a ./ entry',
+      [member({ name: './', type: '5' }), member({ name: './disk.raw', body: DISK }), END],
+      'tar',
+      1024,
+    ],
+    ['with a long name', [...long('x'.repeat(255)), END], 'tar', 1024],
+    ['with a name in Latin-1', [member({ name: 'caf\xe9.raw', body: DISK }), END], 'tar', 1024],
     ['with a size in pax', [pax('size', '1024'), member({ body: DISK, size: '00000000000' }), END], 'tar', 1024],
     [
       'with settings for all',
@@ -123,6 +117,116 @@ describe('backupobject add --from-file of a tar archive', () => {
     expect(shown).toMatchObject({ container_format: format, size })
     const image = await vdcManageJson(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
     expect(image).toMatchObject({ file_format: 'raw', backup_object_id: shown.id })
+  })
+
+  const REPACK = 'Pack the disk image alone, at the top level: tar -C DIR -cf OUT FILE'
+  /** What GNU tar itself makes of files that a shell makes, and why the agents could not use it. */
+  test.each([
+    ['in a folder', 'mkdir d && cp a d/disk.raw && tar -cf OUT d/disk.raw', 'holds "d/disk.raw" inside a folder'],
+    ['in a folder that is packed too', 'tar -cf OUT d', 'more than a disk image: "d/" is a directory'],
+    ['in a folder by its prefix', 'tar --format=ustar -cf OUT d/disk.raw', 'holds "d/disk.raw" inside a folder'],
+    ['a hidden file', 'cp a .disk.raw && tar -cf OUT .disk.raw', 'holds ".disk.raw", a hidden file'],
+    ['a hidden file below ./', 'tar -cf OUT ./.disk.raw', 'holds "./.disk.raw", a hidden file'],
+    ['an absolute path', 'tar -Pcf OUT $PWD/a', /holds "\/.*\/a", an absolute path/],
+    ['a path that leads out', 'tar -C d -Pcf OUT ../a', 'holds "../a", a path with ".." in it'],
+    ['a symbolic link', 'ln -s a link && tar -cf OUT link', 'more than a disk image: "link" is a symbolic link'],
+    ['a hard link', 'ln a hard && tar -cf OUT a hard', 'more than a disk image: "hard" is a hard link'],
+    ['a FIFO', 'mkfifo fifo && tar -cf OUT fifo', 'more than a disk image: "fifo" is a FIFO'],
+    ['a folder beside', 'mkdir e && tar -cf OUT a e', 'more than a disk image: "e/" is a directory'],
+    ['two files', 'cp a b && tar -cf OUT a b', 'holds more than one file: "a" and "b"'],
+    ['one file twice', 'tar --hard-dereference -cf OUT a a', 'holds more than one file: "a" and "a"'],
+    ['a hidden file beside', 'tar -cf OUT a .disk.raw', 'holds more than one file: "a" and ".disk.raw"'],
+    [
+      'a name with control characters',
+      "cp a $'x\\ny\\e[1m' && tar -cf OUT x*",
+      'holds "x\\ny\\u001b[1m", a name with control',
+    ],
+    ['a volume label', 'tar -V LABEL -cf OUT a', 'more than a disk image: "LABEL" is a volume label'],
+    [
+      'another archive behind it',
+      'tar -cf x a && cat x x > OUT',
+      'has data after its end mark; the agents would unpack only "a"',
+    ],
+    [
+      'an extended global path',
+      'tar --format=pax --pax-option=globexthdr.name=g,path=b -cf OUT a',
+      'the pax record "path" is global',
+    ],
+  ])('refuses %s', async (_, command, message) => {
+    writeFileSync(join(folder.path, 'a'), DISK)
+    const path = join(folder.path, `${++files}.tar`)
+    await execa('bash', ['-c', command.replaceAll('OUT', path)], { cwd: folder.path })
+    const args = ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx']
+    await expectRefused(database, args, { exit: 3, message, hint: REPACK })
+  })
+
+  const sparse = (...records: string[]) => [pax(...records.map((each, at) => (at % 2 ? each : `GNU.sparse.${each}`)))]
+  const UNLIKE = 'is a tar archive that programs unpack differently'
+  test.each<[string, Buffer[], string]>([
+    ['a name without end', long('x'.repeat(256)), '…", a name of 256 bytes; the limit is 255'],
+    ['two names', [pax('path', 'b'), ...long('a')], `${UNLIKE}: a member has two names, in "disk.raw"`],
+    [
+      'two sizes',
+      [pax('size', '512', 'size', '1024'), member({ body: DISK })],
+      `${UNLIKE}: the pax record "size" is repeated`,
+    ],
+    [
+      'a key of others',
+      [pax('SCHILY.realsize', '9'), member({ body: DISK })],
+      'only some know the pax record "SCHILY.realsize"',
+    ],
+    [
+      'an unknown key of GNU',
+      [...sparse('other', '1'), member({ body: DISK })],
+      'not those of one form, in "disk.raw"',
+    ],
+    [
+      'pairs and a map together',
+      [
+        ...sparse('size', '1024', 'numblocks', '1', 'offset', '0', 'numbytes', '1024', 'map', '0,1024'),
+        member({ body: DISK }),
+      ],
+      'its records of a sparse file are not those of one form',
+    ],
+    [
+      'a sparse file that its map does not reach',
+      [...sparse('size', '4096', 'numblocks', '1', 'map', '0,1024'), member({ body: DISK })],
+      'its map of holes makes no sense, in "disk.raw"',
+    ],
+    [
+      'a sparse file in a format that has none',
+      [...sparse('size', '1024', 'numblocks', '1', 'map', '0,1024'), member({ body: DISK, magic: MAGICS.gnu })],
+      `${UNLIKE}: its holes are not stored as its format stores them, in "disk.raw"`,
+    ],
+    ['what tar takes for bzip2', [member({ body: DISK, name: 'BZh9.raw', magic: '' })], 'something compressed'],
+    ['a folder with contents', [member({ name: './', type: '5', body: DISK })], 'the directory "./" has contents'],
+    [
+      'a header for nothing',
+      [member({ body: DISK }), pax('mtime', '1')],
+      'a header after "disk.raw" belongs to no member',
+    ],
+    ['an unknown signature', [member({ body: DISK, magic: 'ustar1' })], 'the signature of a header is malformed'],
+  ])('refuses %s, as what is read is not what is unpacked', async (_, parts, message) => {
+    const args = ['image', 'add', 'local', file(...parts, END), '--account-id', 'a-shpoolxx']
+    await expectRefused(database, args, { exit: 3, message, hint: /tar -C DIR .*-cf OUT FILE$/ })
+  })
+
+  test.each(['gz', 'tgz', 'txz'])('refuses an archive of the oldest format that is called .%s', async (ending) => {
+    const path = join(folder.path, `oldest.${ending}`)
+    writeFileSync(path, Buffer.concat([member({ body: DISK, magic: '' }), END]))
+    expect((await execa('tar', ['-tf', path], { reject: false })).exitCode).toBe(2)
+    await expectRefused(database, ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], {
+      exit: 3,
+      message: 'without a signature, GNU tar takes it for something compressed',
+      hint: REPACK,
+    })
+  })
+
+  test('image inspect refuses a folder in an archive, and says how to pack it', async () => {
+    const path = file(member({ body: DISK, name: 'd/disk.raw' }), END)
+    const run = await vdcManage(['image', 'inspect', '--no-checksum', path])
+    expect(run).toMatchObject({ code: 3, stdout: expect.stringContaining('holds "d/disk.raw" inside a folder') })
+    expect(run.stderr).toContain(REPACK)
   })
 
   /** Boot sector, holes and a last sector: the unpacked file of every form of sparse archive. */
@@ -159,11 +263,12 @@ describe('backupobject add --from-file of a tar archive', () => {
     })
   })
 
-  test('a sparse size without the map of the holes is damage', async () => {
+  test('a sparse size without the map of the holes is refused', async () => {
     const path = file(pax('GNU.sparse.realsize', '4096'), member({ body: DISK }), END)
     await expectRefused(database, ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], {
       exit: 3,
-      message: 'is a damaged or cut off tar archive',
+      message:
+        'is a tar archive that programs unpack differently: its records of a sparse file are not those of one form',
     })
   })
 

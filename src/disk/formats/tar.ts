@@ -1,9 +1,10 @@
 import type { Inspector } from '../inspector.ts'
-import { isOvf, isTar, OVA } from '../tar.ts'
+import { isTar } from '../tar-header.ts'
+import { isOvf, OVA } from '../tar-names.ts'
 
-/* The formats are those of src/disk/tar.ts, which reads them whole. */
+/* src/disk/tar.ts reads these archives whole. */
 
-const BLOCK = 512
+const [BLOCK, NAME] = [512, 100]
 
 /** A tar archive, which the agents unpack; an OVA is one too, and they can make nothing of it. */
 export const tar: Inspector = {
@@ -13,6 +14,7 @@ export const tar: Inspector = {
   async inspect(source) {
     const header = await source.read(0, BLOCK)
     if (!isTar(header)) return undefined
-    return isOvf(header) ? { at: 0, title: 'an OVA', refusals: [OVA] } : { at: 0 }
+    const name = header.toString('latin1', 0, NAME).replace(/\0.*$/s, '')
+    return isOvf(name) ? { at: 0, title: 'an OVA', refusals: [OVA] } : { at: 0 }
   },
 }

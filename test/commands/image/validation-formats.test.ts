@@ -273,7 +273,7 @@ const REFUSED: Record<string, Refused> = {
   'none.tar': { make: () => sh('tar -cf none.tar -T /dev/null'), says: 'none.tar' },
   'folder.tar': {
     make: () => sh('mkdir -p d && tar -cf folder.tar d'),
-    says: 'holds more than a disk image: a directory',
+    says: 'holds more than a disk image: "d/" is a directory',
   },
   'twice.gz': {
     make: () => sh('gzip -c alone.raw | gzip -c > twice.gz'),

@@ -1,0 +1,61 @@
+import { damagedTar, refusedTar, shownName } from './tar-refusals.ts'
+
+/** Bytes of a file's name that Linux takes. */
+const NAME_LIMIT = 255
+
+/** Types of members that are not files, for people. */
+const TYPES: Readonly<Record<string, string>> = {
+  1: 'a hard link',
+  2: 'a symbolic link',
+  3: 'a character device',
+  4: 'a block device',
+  5: 'a directory',
+  6: 'a FIFO',
+  D: 'a directory of an incremental backup',
+  K: 'a link with a long name',
+  M: 'a part of a file of another volume',
+  V: 'a volume label',
+}
+
+/** The refusal of an OVA. */
+export const OVA = {
+  why: 'is an OVA, a whole virtual machine, which the agents can not unpack',
+  hint: 'Unpack it, convert the disk inside and register that: tar -xf, vdc-manage image convert',
+}
+
+/**
+ * Returns whether the name of a member is that of the descriptor of an OVA, which is
+ * a tar archive: DMTF's Open Virtualization Format, DSP0243, "Distribution as a
+ * single file": https://www.dmtf.org/standards/ovf
+ */
+export function isOvf(name: string): boolean {
+  return /\.ovf$/i.test(name)
+}
+
+/**
+ * Makes sure that a member is unpacked to a file that the agents find: not in a
+ * folder, not hidden (dcmgr.md, "Where an image's bytes are").
+ *
+ * @param name one character per byte.
+ * @throws VdcError FILE_REFUSED.
+ */
+export function requireDiskName(name: string, type: string): void {
+  const shown = shownName(name)
+  // A file whose name ends with a slash is a directory as v7 has it.
+  const isFolder = '07S\0'.includes(type) && name.endsWith('/')
+  if (isFolder || !'07S\0'.includes(type)) {
+    const kind = isFolder ? 'a directory' : (TYPES[type] ?? `of the unknown type ${shownName(type)}`)
+    throw refusedTar(`holds more than a disk image: ${shown} is ${kind}`)
+  }
+  if (name === '') throw damagedTar('a member has no name')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (/[\0-\x1f\x7f]/.test(name)) throw refusedTar(`holds ${shown}, a name with control characters`)
+  if (name.startsWith('/')) throw refusedTar(`holds ${shown}, an absolute path`)
+  const parts = name.replace(/^\.\//, '').split('/')
+  if (parts.includes('..')) throw refusedTar(`holds ${shown}, a path with ".." in it`)
+  if (parts.length > 1) throw refusedTar(`holds ${shown} inside a folder, which the agents would use as the disk`)
+  const [base = ''] = parts
+  if (base.startsWith('.')) throw refusedTar(`holds ${shown}, a hidden file, which the agents would not find`)
+  if (base.length > NAME_LIMIT)
+    throw refusedTar(`holds ${shown}, a name of ${base.length} bytes; the limit is ${NAME_LIMIT}`)
+}
