@@ -46,7 +46,10 @@ export class MadeImage {
         const made = await imageFileOf(path, handle)
         const there = await lstat(path, { bigint: true }).catch(() => undefined)
         if (isSameInode(there, made.opened)) return made
-        throw new VdcError('FILE_NOT_WRITTEN', `${path} can not be written: somebody moved its folder at the same time`)
+        throw new VdcError(
+          'FILE_NOT_WRITTEN',
+          `${path} can not be written: somebody else moved it, or its folder, at the same time`,
+        )
       } catch (error) {
         await this.removeFromPlace()
         throw error

@@ -6,41 +6,11 @@ import { openNameless, openUnlinked } from '../../src/disk/nameless-file.ts'
 import { walkFiles } from '../../src/disk/walk-files.ts'
 import { VdcError } from '../../src/errors.ts'
 import { convertFile } from '../../src/registry/image/convert-file.ts'
-import { CAN_MAP, giveAway, IS_ROOT, newGround, startAttacker } from '../support/attacker.ts'
+import { CAN_MAP, giveAway, IS_ROOT, newGround, under } from '../support/attacker.ts'
 import { makeImage, rawDisk } from '../support/images.ts'
 import { newWatcher } from '../support/watcher.ts'
 
-/** Milliseconds that each attacker has. */
-const TIME = 1500
 const MIB = 2 ** 20
-
-/** Milliseconds after which one that never got anywhere is given up. */
-const PATIENCE = 20_000
-
-/**
- * Runs `work` again and again while an attacker interferes, for a while and until
- * that has happened.
- *
- * @param least how often it must have happened.
- * @returns how often each of the two did.
- */
-async function under(
-  script: string,
-  args: string[],
-  work: () => Promise<void>,
-  least = 1,
-): Promise<{ tries: number; interfered: number }> {
-  const attacker = await startAttacker(script, args)
-  try {
-    const started = Date.now()
-    const isEnough = () => Date.now() - started > TIME && attacker.interfered() >= least
-    let tries = 0
-    for (; !isEnough() && Date.now() - started < PATIENCE; tries++) await work()
-    return { tries, interfered: attacker.interfered() }
-  } finally {
-    await attacker.stop()
-  }
-}
 
 /** Converts a file; what is refused is an answer as well. */
 async function convert(path: string, out: string): Promise<'made' | VdcError> {
@@ -59,22 +29,27 @@ describe.runIf(IS_ROOT)('somebody else owns the folder', () => {
     writeFileSync(join(ours, 'source.raw'), rawDisk(MIB))
     writeFileSync(join(ours, 'victim'), 'precious', { mode: 0o600 })
     const answers: ('made' | VdcError)[] = []
+    const refusals = () => answers.filter((answer) => answer instanceof VdcError)
     const script = `my ($dir, $victim) = @ARGV; chdir $dir or die; my $n = 0;
       mkdir "trap$n", 0700; symlink $victim, "trap$n/result.raw"; print "ready\\n";
       while (1) { opendir(my $here, '.') or next;
         for my $name (readdir $here) { next unless $name =~ /^\\.vdc-manage-work/ && ((lstat $name)[4] // 1) == 0;
           rename $name, "gone$n" or next; rename "trap$n", $name; print "interfered\\n"; $n++;
           mkdir "trap$n", 0700; symlink $victim, "trap$n/result.raw"; } }`
-    const { interfered } = await under(script, [theirs, join(ours, 'victim')], async () => {
-      answers.push(await convert(join(ours, 'source.raw'), join(theirs, 'result.raw')))
-      rmSync(join(theirs, 'result.raw'), { force: true })
-    })
+    const { interfered } = await under(
+      script,
+      [theirs, join(ours, 'victim')],
+      async () => {
+        answers.push(await convert(join(ours, 'source.raw'), join(theirs, 'result.raw')))
+        rmSync(join(theirs, 'result.raw'), { force: true })
+      },
+      () => refusals().length > 0,
+    )
     expect(interfered).toBeGreaterThan(0)
     expect(readFileSync(join(ours, 'victim'), 'utf8')).toBe('precious')
     expect(readdirSync(ours).sort()).toEqual(['source.raw', 'victim'])
-    const refusals = answers.filter((answer) => answer instanceof VdcError)
-    for (const refusal of refusals) expect(refusal.code).toBe('FILE_NOT_WRITTEN')
-    expect(refusals.map(({ message }) => message)).toContain(
+    for (const refusal of refusals()) expect(refusal.code).toBe('FILE_NOT_WRITTEN')
+    expect(refusals().map(({ message }) => message)).toContain(
       `Nothing is written in ${theirs}: somebody else changes this folder at the same time`,
     )
   })
@@ -93,6 +68,23 @@ describe.runIf(IS_ROOT)('somebody else owns the folder', () => {
     })
     expect(interfered).toBeGreaterThan(0)
     expect(readdirSync(ours)).toEqual(['source.raw'])
+  })
+
+  test('of a result, and replaces it right away: what is reported is what was made', async () => {
+    const { theirs, ours } = newGround()
+    writeFileSync(join(ours, 'source.raw'), rawDisk(MIB))
+    const secret = await makeImage(join(ours, 'secret.raw'), { format: 'raw', size: '3M' })
+    const script = `my ($dir, $victim) = @ARGV; chdir $dir or die; print "ready\\n"; my $n = 0;
+      while (1) { next unless ((lstat 'result.raw')[4] // 1) == 0; rename 'result.raw', "gone$n"; $n++; symlink $victim, 'result.raw'; print "interfered\\n";
+        select(undef, undef, undef, 0.1); unlink 'result.raw'; }`
+    const { interfered } = await under(script, [theirs, secret], async () => {
+      const request = { path: join(ours, 'source.raw'), out: join(theirs, 'result.raw'), to: 'raw' }
+      const answer = await convertFile(request, newWatcher(), () => {}).catch((error) => error)
+      if (answer instanceof VdcError) expect(['FILE_NOT_WRITTEN', 'FILE_EXISTS']).toContain(answer.code)
+      else expect(answer).toMatchObject({ path: join(theirs, 'result.raw'), virtual_size: MIB, acceptable: true })
+    })
+    expect(interfered).toBeGreaterThan(0)
+    expect(readdirSync(ours).sort()).toEqual(['secret.raw', 'source.raw'])
   })
 
   test('of temporary files, and replaces ours: no file is made elsewhere', async () => {
@@ -195,7 +187,7 @@ describe.runIf(IS_ROOT && CAN_MAP)('somebody else can write to the source', () =
         })
         expectNoSecret(out)
       },
-      0,
+      () => true,
     )
     expect(interfered).toBe(0)
   })

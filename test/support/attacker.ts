@@ -79,6 +79,36 @@ function died(): never {
   throw new Error('The attacker ended by itself')
 }
 
+/** Milliseconds that each attacker has. */
+const TIME = 1500
+/** Milliseconds after which one that never got anywhere is given up. */
+const PATIENCE = 20_000
+
+/**
+ * Runs `work` again and again while an attacker interferes, for a while and until
+ * that has happened.
+ *
+ * @param isEnough asked whether it has, with how often the attacker did.
+ * @returns how often each of the two did.
+ */
+export async function under(
+  script: string,
+  args: string[],
+  work: () => Promise<void>,
+  isEnough = (interfered: number) => interfered > 0,
+): Promise<{ tries: number; interfered: number }> {
+  const attacker = await startAttacker(script, args)
+  try {
+    const started = Date.now()
+    const isOver = () => Date.now() - started > TIME && isEnough(attacker.interfered())
+    let tries = 0
+    for (; !isOver() && Date.now() - started < PATIENCE; tries++) await work()
+    return { tries, interfered: attacker.interfered() }
+  } finally {
+    await attacker.stop()
+  }
+}
+
 /** Makes a folder that the attacker owns, and one that only root can change, on the filesystem of a folder. */
 export function newGround(within = inject('folder')): { theirs: string; ours: string } {
   const ground = mkdtempSync(join(within, 'ground-'))
