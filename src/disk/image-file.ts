@@ -103,15 +103,21 @@ export const CHANGED = { why: 'changed while it was being registered', hint: 'Tr
 
 /** Says whether the file, and what lies at its path, is still what was opened. */
 export async function isUnchanged(file: ImageFile): Promise<boolean> {
-  const now = await file.handle.stat({ bigint: true })
   const atPath = await lstat(file.liesAt ?? file.path, { bigint: true }).catch(() => undefined)
-  const before = file.opened
-  return [now, atPath].every(
-    (stats) =>
-      isSameInode(stats, before) &&
-      stats?.size === before.size &&
-      stats.mtimeNs === before.mtimeNs &&
-      stats.ctimeNs === before.ctimeNs,
+  return isAsOpened(file, atPath) && isUntouched(file)
+}
+
+/** Says whether the bytes of the file are still those that were opened, as far as its times tell. */
+export async function isUntouched(file: ImageFile): Promise<boolean> {
+  return isAsOpened(file, await file.handle.stat({ bigint: true }))
+}
+
+function isAsOpened({ opened }: ImageFile, now: BigIntStats | undefined): boolean {
+  return (
+    isSameInode(now, opened) &&
+    now?.size === opened.size &&
+    now.mtimeNs === opened.mtimeNs &&
+    now.ctimeNs === opened.ctimeNs
   )
 }
 

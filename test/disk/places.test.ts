@@ -305,6 +305,48 @@ describe.runIf(IS_ROOT && CAN_MAP)('a file that is mapped', () => {
   })
 })
 
+test.runIf(IS_ROOT && existsSync('/usr/bin/gcc'))(
+  'a file is in use by a process whose first thread has ended',
+  async () => {
+    const path = join(newPlace(), 'a.raw')
+    writeFileSync(path, rawDisk(MIB))
+    const program = `#include <fcntl.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <sys/mman.h>\n#include <unistd.h>\n
+    static void *wait(void *none) { puts("ready"); fflush(stdout); for (;;) sleep(10); }
+    int main(int count, char **words) { int file = open(words[1], O_RDWR); mmap(0, 4096, 3, MAP_SHARED, file, 0); close(file);
+      pthread_t thread; pthread_create(&thread, 0, wait, 0); pthread_exit(0); }`
+    await execa('gcc', ['-x', 'c', '-o', `${path}.x`, '-', '-lpthread'], { input: program })
+    const running = spawn(`${path}.x`, [path])
+    try {
+      await once(running.stdout, 'data')
+      await expect.poll(() => readFileSync(`/proc/${running.pid}/maps`, 'latin1')).toBe('')
+      const file = await openImageFile(path)
+      expect(hasWriters(file)).toBe(true)
+      await file.handle.close()
+    } finally {
+      running.kill('SIGKILL')
+      await once(running, 'close')
+    }
+  },
+)
+
+test('qemu-img check is not run on an image whose header was changed after qemu-img info', async () => {
+  const place = newPlace()
+  const path = join(place, 'a.qcow2')
+  await makeImage(path)
+  const script = `#!/bin/bash\nprintf '%s ' "$1" >> ${place}/runs\nPATH=\${PATH#*:} qemu-img "$@" || exit\n[ "$1" = check ] || printf x | dd of=${path} bs=1 seek=300000 conv=notrunc status=none\n`
+  mkdirSync(join(place, 'bin'))
+  writeFileSync(join(place, 'bin/qemu-img'), script, { mode: 0o755 })
+  const run = await vdcManage(['image', 'inspect', '--no-checksum', path], {
+    database: { uri: 'bogus://nowhere' },
+    env: { PATH: `${place}/bin:${process.env.PATH}` },
+  })
+  expect(run).toMatchObject({
+    code: 3,
+    stderr: `Error: The file ${path} changed while it was being registered\nHint: Try again when nothing writes to it\n`,
+  })
+  expect(readFileSync(join(place, 'runs'), 'utf8')).toBe('info ')
+})
+
 /** Whether a btrfs can be mounted here, whose files have two devices. */
 const hasBtrfs =
   IS_ROOT && readFileSync('/proc/filesystems', 'utf8').includes('btrfs') && existsSync('/usr/sbin/mkfs.btrfs')
@@ -343,8 +385,8 @@ describe.runIf(hasBtrfs)('on btrfs', () => {
 
   test("somebody else's image is converted from a copy that takes no space", async () => {
     const path = at('theirs.qcow2')
-    await makeImage(path, { size: '100M' })
-    await execa('qemu-io', ['-c', 'write -P 7 0 20M', path])
+    await makeImage(path, { size: '16M' })
+    await execa('qemu-io', ['-c', 'write -P 7 0 8M', path])
     giveAway(path)
     const told = newWatcher()
     await convertFile({ path, out: at('result.raw'), to: 'raw' }, told, () => {})

@@ -96,7 +96,7 @@ async function registerMade(
 /** What to do about a file that has the name, if it may be the result of a conversion that was killed before it was stored. */
 async function perhapsLeftOver(registry: Registry, path: string, error: unknown): Promise<unknown> {
   if (!(error instanceof VdcError) || error.code !== 'FILE_EXISTS') return error
-  if (!(await isOwnFile(path)) || (await isKnown(registry, localUri(path)))) return error
+  if (!(await isOwnFile(path)) || (await isKnown(registry, localUri(path)).catch(() => true))) return error
   const again = `vdc-manage image add local ${shellWord(path)} --account-id …`
   return new VdcError('FILE_EXISTS', `${error.message}, and no backup object is this file`, {
     hint: `If an interrupted --convert left it, it is whole. Register it as it is: ${again}; or remove it`,
