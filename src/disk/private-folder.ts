@@ -101,6 +101,6 @@ function interference(parentName: string, cause?: unknown): VdcError {
   return new VdcError(
     'FILE_NOT_WRITTEN',
     `Nothing is written in ${parentName}: somebody else changes this folder at the same time`,
-    { hint: 'Use a folder that only you can change', cause },
+    { hint: 'Use a folder that only you can change; on NFS, one that does not squash root', cause },
   )
 }
