@@ -1,18 +1,19 @@
 import { constants } from 'node:fs'
-import { access, type FileHandle, link, lstat, open, realpath, rename } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { access, type FileHandle, lstat, open } from 'node:fs/promises'
 import { VdcError } from '../errors.ts'
 import { endingOf, type TargetFormat } from './file-formats.ts'
+import { heldPath, holding, NEW_FILE } from './held.ts'
 import { type ImageFile, imageFileOf, requireUnchanged } from './image-file.ts'
 import { inspectImage } from './inspect-image.ts'
 import type { Inspection } from './inspection.ts'
+import { MadeImage } from './made-image.ts'
 import { notWritten } from './not-written.ts'
-import { HANDED_OVER, IN_USE, runQemuImg, TARGET_FOLDER } from './qemu-img.ts'
+import { exists, type OutputPlace, withOutputPlace } from './output-place.ts'
+import { HANDED_OVER, runQemuImg, TARGET_FOLDER } from './qemu-img.ts'
 import { qemuProgress } from './qemu-progress.ts'
-import { withUnpackedFile } from './unpacked.ts'
+import { requireNoWriters, withSafeSource } from './safe-source.ts'
 import type { Watcher } from './watcher.ts'
 import { withWorkFolder } from './work-folder.ts'
-import { hasWriters } from './writers.ts'
 
 /** What QEMU must be told to keep the disk's size to the byte. */
 const EXACTLY: Partial<Record<TargetFormat, readonly string[]>> = { vpc: ['-o', 'force_size=on'] }
@@ -32,13 +33,17 @@ export interface Conversion {
 }
 
 /**
- * Makes sure that a conversion can end well, before it begins.
+ * Opens the place of a conversion's result for `work`, after making sure that the
+ * conversion can end well.
  *
  * @param out path that the result is to have.
- * @returns it, with the links in its folder resolved.
- * @throws VdcError FILE_EXISTS, VALUE_REFUSED, FILE_NOT_WRITTEN when its folder isn't there.
+ * @throws VdcError FILE_EXISTS, VALUE_REFUSED, FILE_NOT_WRITTEN; what `work` throws.
  */
-export async function requireConvertible(out: string, { to, compress }: Conversion): Promise<string> {
+export async function withConvertible<T>(
+  out: string,
+  { to, compress }: Conversion,
+  work: (place: OutputPlace) => Promise<T>,
+): Promise<T> {
   if (compress && COMPRESSED[to] === undefined) {
     throw new VdcError('VALUE_REFUSED', `${to} can not be compressed`, {
       hint: `--compress goes with ${Object.keys(COMPRESSED).join(' and ')}`,
@@ -49,62 +54,59 @@ export async function requireConvertible(out: string, { to, compress }: Conversi
     throw new VdcError('VALUE_REFUSED', `${out} is called .${named.ending}, and would be ${to}`)
   // Node has lost the bytes of such a name.
   if (out.includes('\ufffd')) throw new VdcError('VALUE_REFUSED', `${out} is not UTF-8`)
-  const folder = await realpath(dirname(out)).catch((error) => {
-    throw notWritten(out, error)
+  return withOutputPlace(out, async (place) => {
+    const there = await lstat(`${heldPath(place.folder)}/${place.name}`).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' || out.endsWith('/')) throw notWritten(out, error)
+    })
+    if (there?.isDirectory())
+      throw new VdcError('FILE_EXISTS', `${place.path} is a folder`, { hint: 'Name the file that is to be made in it' })
+    if (there !== undefined) throw exists(place.path)
+    return work(place)
   })
-  const path = join(folder, basename(out))
-  const there = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT' || out.endsWith('/')) throw notWritten(out, error)
-  })
-  if (there?.isDirectory())
-    throw new VdcError('FILE_EXISTS', `${path} is a folder`, { hint: 'Name the file that is to be made in it' })
-  if (there !== undefined) throw exists(path)
-  return path
 }
 
 /**
  * Converts an image that was inspected. The result is made in a folder of its own
- * beside its place, inspected, and only then put there: whatever happens, no half
- * of it is to be seen.
+ * beside its place and inspected. It is open from the moment it is made until `use`
+ * ends, and goes away unless that puts it into place: no half of it is ever seen.
  *
- * @param out as `requireConvertible` returns it.
- * @throws VdcError FILE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN, QEMU_IMG_FAILED, or what the cancellation throws.
+ * @returns what `use` returns.
+ * @throws VdcError FILE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN, QEMU_IMG_FAILED, what
+ *   the cancellation throws, or what `use` throws.
  */
-export async function convertImage(
+export async function convertImage<T>(
   file: ImageFile,
   inspection: Inspection,
-  out: string,
+  place: OutputPlace,
   conversion: Conversion,
   watcher: Watcher,
-): Promise<void> {
-  await withWorkFolder(out, async (folder) => {
-    const made = `${folder.path}/${basename(out)}`
-    const target = { folder: folder.handle, path: `${TARGET_FOLDER}/${basename(out)}` }
-    const convert = (from: ImageFile) =>
-      runConversion(from, inspection.fileFormat as string, target, conversion, watcher)
-    if (inspection.containerFormat === 'none') requireNoWriters(file)
-    try {
-      if (inspection.containerFormat === 'none') await convert(file)
-      else await withUnpackedFile(file, inspection.size, watcher, convert)
-    } catch (error) {
-      if (error instanceof VdcError && error.code === 'FILE_REFUSED') throw namingIt(error, file, target.path, out)
-      throw error
-    }
-    await requireUnchanged(file)
-    const handle = await open(made, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error) => {
-      throw notWritten(out, error)
+  use: (made: MadeImage) => Promise<T>,
+): Promise<T> {
+  return withWorkFolder(place, async (folder) => {
+    const path = `${folder.path}/${place.name}`
+    // Made before qemu-img writes to it, so that there is one descriptor from the start.
+    const handle = await open(path, NEW_FILE, 0o600).catch((error) => {
+      throw notWritten(place.path, error)
     })
-    try {
-      await requireSameDisk(await imageFileOf(made, handle), file, inspection, conversion, watcher)
-      await handle.chmod(Number(file.opened.mode) & 0o666)
-      await handle.sync()
-      await putInPlace(made, `${folder.parentPath}/${basename(out)}`, out)
-      await sync(folder.parentPath)
-    } catch (error) {
-      throw error instanceof VdcError ? error : notWritten(out, error)
-    } finally {
-      await handle.close()
-    }
+    return holding(handle, async () => {
+      const target = { folder: folder.handle, path: `${TARGET_FOLDER}/${place.name}` }
+      const convert = (from: ImageFile) =>
+        runConversion(from, inspection.fileFormat as string, target, conversion, watcher)
+      if (inspection.containerFormat === 'none') requireNoWriters(file)
+      try {
+        await withSafeSource(file, inspection, folder, watcher, convert)
+      } catch (error) {
+        if (!(error instanceof VdcError) && (error as NodeJS.ErrnoException).code !== undefined)
+          throw notWritten(place.path, error)
+        if (error instanceof VdcError && error.code === 'FILE_REFUSED')
+          throw namingIt(error, file, target.path, place.path)
+        throw error
+      }
+      await requireUnchanged(file)
+      const made = { ...(await imageFileOf(place.path, handle)), liesAt: path }
+      const result = await requireSameDisk(made, file, inspection, conversion, watcher)
+      return use(new MadeImage(made, result, place, folder, Number(file.opened.mode)))
+    })
   })
 }
 
@@ -112,22 +114,16 @@ export async function convertImage(
  * Makes sure, where an image is not to be converted after all, that it could be.
  * What only qemu-img finds, and whether there is room, is not known.
  *
- * @param out as `requireConvertible` returns it.
  * @returns bytes of the disk that the result would have.
  * @throws VdcError FILE_REFUSED, FILE_NOT_WRITTEN.
  */
-export async function tryConversion(file: ImageFile, inspection: Inspection, out: string): Promise<number> {
-  await access(dirname(out), constants.W_OK | constants.X_OK).catch((error) => {
-    throw notWritten(out, error)
+export async function tryConversion(file: ImageFile, inspection: Inspection, place: OutputPlace): Promise<number> {
+  await access(heldPath(place.folder), constants.W_OK | constants.X_OK).catch((error) => {
+    throw notWritten(place.path, error)
   })
   if (inspection.containerFormat === 'none') requireNoWriters(file)
   await requireUnchanged(file)
   return diskSize(inspection)
-}
-
-/** Who has it mapped could have qemu-img read what only we may, and leave no trace of that. */
-function requireNoWriters(file: ImageFile): void {
-  if (hasWriters(file)) throw new VdcError('FILE_REFUSED', `The file ${file.path} ${IN_USE.why}`, { hint: IN_USE.hint })
 }
 
 async function runConversion(
@@ -153,57 +149,21 @@ function diskSize({ virtualSize }: Inspection): number {
   return Math.ceil((virtualSize as number) / SECTOR) * SECTOR
 }
 
-/** Looks at the result as at any other image. */
+/** Looks at the result as at any other image, and returns what it is. */
 async function requireSameDisk(
   made: ImageFile,
   source: ImageFile,
   inspection: Inspection,
   { to }: Conversion,
   watcher: Watcher,
-): Promise<void> {
+): Promise<Inspection> {
   const result = await inspectImage(made, { format: to, maxSize: Number.MAX_SAFE_INTEGER }, watcher)
   const expected = diskSize(inspection)
   const why =
     result.refusals[0]?.why ??
     (result.virtualSize === expected ? undefined : `has a disk of ${result.virtualSize} bytes instead of ${expected}`)
-  if (why === undefined) return
+  if (why === undefined) return result
   throw new VdcError('FILE_REFUSED', `What qemu-img made of ${source.path} is thrown away, as it ${why}`)
-}
-
-/**
- * Gives a file its place, unless something is there.
- *
- * @param place its path, through the folder that is held open.
- * @param out the same for people.
- */
-async function putInPlace(made: string, place: string, out: string): Promise<void> {
-  try {
-    await link(made, place)
-  } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw exists(out)
-    // Filesystems such as FAT have no links.
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code)) throw error
-    const held = await open(place, 'wx').catch((taken: NodeJS.ErrnoException) => {
-      throw taken.code === 'EEXIST' ? exists(out) : taken
-    })
-    await held.close()
-    await rename(made, place)
-  }
-}
-
-/** Makes sure that a folder is on the disk. */
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-function exists(path: string): VdcError {
-  return new VdcError('FILE_EXISTS', `${path} exists already`, { hint: 'Choose another name, or remove it first' })
 }
 
 /** How qemu-img tells that there is no room, and the system's code for it. */

@@ -1,7 +1,8 @@
 import type { BigIntStats } from 'node:fs'
 import { constants } from 'node:fs'
-import { type FileHandle, open, realpath, stat, statfs } from 'node:fs/promises'
+import { type FileHandle, lstat, open, statfs } from 'node:fs/promises'
 import { VdcError } from '../errors.ts'
+import { heldPath, holding, isSameInode, O_PATH, pathOfOpen, reopen } from './held.ts'
 
 /** A disk image file, opened once: what is inspected is what is hashed. */
 export interface ImageFile {
@@ -12,6 +13,8 @@ export interface ImageFile {
   size: number
   /** As it was when the file was opened. */
   opened: BigIntStats
+  /** Where it lies until it is moved to `path`. */
+  liesAt?: string
 }
 
 /** Filesystems whose files are no bytes on a disk, by their magic numbers: statfs(2), and linux/magic.h. */
@@ -30,7 +33,9 @@ const KERNEL_FILESYSTEMS: Readonly<Record<number, string>> = {
 }
 
 /**
- * Opens a disk image file to read, without ever blocking on it.
+ * Opens a disk image file to read, without ever blocking on it. The path is looked
+ * up once: what is found there is checked, and then opened, whatever somebody puts
+ * there meanwhile.
  *
  * @param path as the operator gave it; links are followed.
  * @throws VdcError FILE_REFUSED for what is missing, can't be read, is no
@@ -39,20 +44,23 @@ const KERNEL_FILESYSTEMS: Readonly<Record<number, string>> = {
 export async function openImageFile(path: string): Promise<ImageFile> {
   if (path === '') throw new VdcError('FILE_REFUSED', 'The path of the image file is empty')
   requireText(path)
-  const resolved = await attempt(path, () => realpath(path))
-  requireText(resolved)
-  // Looked at before it is opened: opening a device may do things.
-  requireRegular(resolved, await attempt(path, () => stat(resolved, { bigint: true })))
-  const filesystem = KERNEL_FILESYSTEMS[(await attempt(path, () => statfs(resolved))).type]
-  if (filesystem !== undefined)
-    throw refused(`${resolved} is no file of a disk: the kernel makes up what is in ${filesystem}`)
-  const handle = await attempt(path, () => open(resolved, constants.O_RDONLY | constants.O_NONBLOCK))
-  try {
-    return await imageFileOf(resolved, handle)
-  } catch (error) {
-    await handle.close()
-    throw error
-  }
+  // Opening a device may do things, so it is not opened before it is known to be a file.
+  return holding(await attempt(path, () => open(path, O_PATH)), async (found) => {
+    const resolved = await pathOfOpen(found)
+    requireText(resolved ?? path)
+    requireRegular(resolved ?? path, await found.stat({ bigint: true }))
+    if (resolved === undefined) throw refused(`The file ${path} does not exist`)
+    const filesystem = KERNEL_FILESYSTEMS[(await attempt(path, () => statfs(heldPath(found)))).type]
+    if (filesystem !== undefined)
+      throw refused(`${resolved} is no file of a disk: the kernel makes up what is in ${filesystem}`)
+    const handle = await attempt(path, () => reopen(found, constants.O_RDONLY | constants.O_NONBLOCK))
+    try {
+      return await imageFileOf(resolved, handle)
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+  })
 }
 
 /**
@@ -81,12 +89,13 @@ export async function requireUnchanged(file: ImageFile): Promise<void> {
 }
 
 /**
- * Makes sure that something still lies at the path of a file that was looked at before.
+ * Makes sure that a file still lies at its path, and nothing else.
  *
  * @throws VdcError FILE_REFUSED.
  */
-export async function requireThere(path: string): Promise<void> {
-  await attempt(path, () => stat(path))
+export async function requireThere(file: ImageFile): Promise<void> {
+  const there = await attempt(file.path, () => lstat(file.path, { bigint: true }))
+  if (!isSameInode(there, file.opened)) throw refused(`The file ${file.path} ${CHANGED.why}`, CHANGED.hint)
 }
 
 /** The refusal of a file that changed while it was looked at. */
@@ -94,16 +103,21 @@ export const CHANGED = { why: 'changed while it was being registered', hint: 'Tr
 
 /** Says whether the file, and what lies at its path, is still what was opened. */
 export async function isUnchanged(file: ImageFile): Promise<boolean> {
-  const now = await file.handle.stat({ bigint: true })
-  const atPath = await stat(file.path, { bigint: true }).catch(() => undefined)
-  const before = file.opened
-  return [now, atPath].every(
-    (stats) =>
-      stats?.dev === before.dev &&
-      stats.ino === before.ino &&
-      stats.size === before.size &&
-      stats.mtimeNs === before.mtimeNs &&
-      stats.ctimeNs === before.ctimeNs,
+  const atPath = await lstat(file.liesAt ?? file.path, { bigint: true }).catch(() => undefined)
+  return isAsOpened(file, atPath) && isUntouched(file)
+}
+
+/** Says whether the bytes of the file are still those that were opened, as far as its times tell. */
+export async function isUntouched(file: ImageFile): Promise<boolean> {
+  return isAsOpened(file, await file.handle.stat({ bigint: true }))
+}
+
+function isAsOpened({ opened }: ImageFile, now: BigIntStats | undefined): boolean {
+  return (
+    isSameInode(now, opened) &&
+    now?.size === opened.size &&
+    now.mtimeNs === opened.mtimeNs &&
+    now.ctimeNs === opened.ctimeNs
   )
 }
 

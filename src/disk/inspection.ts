@@ -44,9 +44,14 @@ export interface Inspection {
 /** In a hint, stands for the file's path as one types it in a shell. */
 export const FILE = '{file}'
 
+/** A path as one types it in a shell. */
+export function shellWord(path: string): string {
+  return /^[\w./+=@%,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
+}
+
 /** Refusals with the file's path in their hints. */
 export function namingFile(refusals: readonly Refusal[], path: string): Refusal[] {
-  const typed = /^[\w./+=@%,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
+  const typed = shellWord(path)
   return refusals.map(({ why, hint }) =>
     hint === undefined ? { why } : { why, hint: hint.replaceAll(FILE, () => typed) },
   )

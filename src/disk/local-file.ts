@@ -1,12 +1,11 @@
-import { constants } from 'node:fs'
 import { lstat, open, opendir, readlink, realpath, stat, unlink } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { FOLDER } from './held.ts'
 
 /** What lies at a path: a file, at its real path; nothing, or no file; or nobody can tell. */
 export type FileState = { real: string } | 'gone' | 'unknown'
 
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
-const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 
 /** Looks for a file as the hypervisor agents do, who follow links. */
 export async function lookForFile(path: string): Promise<FileState> {
@@ -16,6 +15,12 @@ export async function lookForFile(path: string): Promise<FileState> {
   } catch (error) {
     return GONE.has((error as NodeJS.ErrnoException).code ?? '') ? 'gone' : 'unknown'
   }
+}
+
+/** Whether a regular file that belongs to us lies at a path; links are not followed. */
+export async function isOwnFile(path: string): Promise<boolean> {
+  const stats = await lstat(path).catch(() => undefined)
+  return stats?.isFile() === true && stats.uid === process.geteuid?.()
 }
 
 /** The real path of a folder that can be listed; else why it can't be. */

@@ -1,5 +1,5 @@
 import { ENCRYPTED, refersTo } from './header-checks.ts'
-import type { ImageFile } from './image-file.ts'
+import { CHANGED, type ImageFile, isUntouched } from './image-file.ts'
 import { FILE, type Inspection } from './inspection.ts'
 import type { Refusal } from './inspector.ts'
 import { type QemuImageInfo, qemuImageCheck, qemuImageInfo } from './qemu-answers.ts'
@@ -61,6 +61,8 @@ export async function checkWithQemu(
   file: ImageFile,
   cancellation: Cancellation,
 ): Promise<Refusal[]> {
+  // It opens what the headers name now, which must still be what was read above.
+  if (!(await isUntouched(file))) return [CHANGED]
   const result = await qemuImageCheck(
     file,
     inspection.fileFormat as string,

@@ -1,5 +1,6 @@
-import type { Dir, Dirent } from 'node:fs'
-import { lstat, opendir } from 'node:fs/promises'
+import type { Dirent } from 'node:fs'
+import { type FileHandle, lstat, open, opendir } from 'node:fs/promises'
+import { FOLDER, heldPath } from './held.ts'
 import { isWorkFolder } from './work-folder.ts'
 
 /** A regular file that was found. */
@@ -23,28 +24,42 @@ export async function* walkFiles(
   folder: string,
   onUnreadable: (path: string, why: string) => void,
 ): AsyncGenerator<FoundFile> {
-  yield* walk(Buffer.from(folder), onUnreadable)
+  yield* walk({ at: Buffer.from(folder), path: Buffer.from(folder) }, onUnreadable)
 }
 
-async function* walk(folder: Buffer, onUnreadable: (path: string, why: string) => void): AsyncGenerator<FoundFile> {
-  let directory: Dir
+/** A folder, by its path for people, and by where it is: below one that is held open, so that no link leads elsewhere. */
+interface Place {
+  at: Buffer
+  path: Buffer
+}
+
+async function* walk(folder: Place, onUnreadable: (path: string, why: string) => void): AsyncGenerator<FoundFile> {
+  let held: FileHandle | undefined
   try {
-    directory = await opendir(folder as never, { encoding: 'buffer' as BufferEncoding })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    // Somebody removed it since it was seen.
-    if (code !== 'ENOENT') onUnreadable(folder.toString(), String(code))
-    return
-  }
-  for await (const entry of directory as unknown as AsyncIterable<Dirent<Buffer>>) {
-    const bytes = Buffer.concat([folder, Buffer.from('/'), entry.name])
-    if (entry.isDirectory()) {
-      if (!isWorkFolder(entry.name.toString())) yield* walk(bytes, onUnreadable)
-    } else if (entry.isFile()) {
-      const path = bytes.toString()
-      yield { path, bytes, isText: Buffer.from(path).equals(bytes) }
+    held = await open(folder.at, FOLDER)
+    const directory = await opendir(heldPath(held), { encoding: 'buffer' as BufferEncoding })
+    for await (const entry of directory as unknown as AsyncIterable<Dirent<Buffer>>) {
+      const bytes = joined(folder.path, entry.name)
+      if (entry.isDirectory()) {
+        const next = { at: joined(Buffer.from(heldPath(held)), entry.name), path: bytes }
+        if (!isWorkFolder(entry.name.toString())) yield* walk(next, onUnreadable)
+      } else if (entry.isFile()) {
+        const path = bytes.toString()
+        yield { path, bytes, isText: Buffer.from(path).equals(bytes) }
+      }
     }
+  } catch (error) {
+    const { code, syscall } = error as NodeJS.ErrnoException
+    if (syscall === undefined) throw error
+    // Somebody removed it since it was seen, or put something else there.
+    if (!['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code ?? '')) onUnreadable(folder.path.toString(), String(code))
+  } finally {
+    await held?.close()
   }
+}
+
+function joined(folder: Buffer, name: Buffer): Buffer {
+  return Buffer.concat([folder, Buffer.from('/'), name])
 }
 
 /** The bytes that a file holds; null where it is gone. */

@@ -1,62 +1,61 @@
 import { constants, readlinkSync } from 'node:fs'
-import { type FileHandle, mkdtemp, open, readdir, rmdir, unlink } from 'node:fs/promises'
+import { type FileHandle, open, opendir, rmdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
+import { VdcError } from '../errors.ts'
+import { FOLDER, heldPath, holding, NEW_FILE } from './held.ts'
 import { notWritten } from './not-written.ts'
+import type { OutputPlace } from './output-place.ts'
+import { isPrivate, makePrivateFolder, type PrivateFolder, removePrivateFolder } from './private-folder.ts'
 
-/** Begins the name of every such folder; what follows names the process that works in it. */
+/** Begins the name of every work folder; what follows names the process that works in it. */
 const PREFIX = '.vdc-manage-work'
-const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
-
 /**
- * A folder to work in, and the one that it is in. Both are held open and reached
- * through that: whoever owns the outer one may rename what is in it, or put links
- * in its place.
+ * The first file in every work folder. It is made with O_EXCL, so that two
+ * processes never share a folder whose name somebody swapped. It also tells a
+ * left-over of ours from another folder of root's that somebody renamed: its text
+ * says who made it.
  */
-export interface WorkFolder {
-  handle: FileHandle
-  /** Of the folder, for this process. */
-  path: string
-  /** Of the folder that it is in, for this process. */
-  parentPath: string
-}
+const MARK = '.vdc-manage-work'
+/** Entries of a folder that are looked at for left-overs: the folder may be a stranger's, with millions. */
+const MOST_ENTRIES = 100_000
+/** Bytes of a mark that are read. */
+const MARK_LIMIT = 1024
 
 /**
- * Makes a folder for `work` beside its result, so on the same filesystem, and
+ * Makes a folder for `work` beside a result, so on the same filesystem, and
  * removes it whatever happens. Folders that a killed process left are removed as
  * well. It holds plain files only.
  *
- * @param result path that the result is to have.
- * @throws VdcError FILE_NOT_WRITTEN.
+ * @throws VdcError FILE_NOT_WRITTEN; what `work` throws.
  */
-export async function withWorkFolder<T>(result: string, work: (folder: WorkFolder) => Promise<T>): Promise<T> {
-  const parent = await open(dirname(result), FOLDER).catch((error) => {
-    throw notWritten(result, error)
-  })
-  try {
-    const parentPath = pathOf(parent)
-    await removeLeftOvers(parentPath)
-    const made = await mkdtemp(`${parentPath}/${[PREFIX, ...ourName()].join('.')}.`).catch((error) => {
-      throw notWritten(result, error)
-    })
-    const handle = await open(made, FOLDER)
+export async function withWorkFolder<T>(place: OutputPlace, work: (folder: PrivateFolder) => Promise<T>): Promise<T> {
+  await removeLeftOvers(place.folder)
+  const maker = ourName()
+  const folder = await attempt(place, () =>
+    makePrivateFolder(place.folder, `${[PREFIX, ...maker].join('.')}.`, dirname(place.path)),
+  )
+  return holding(folder.handle, async () => {
     try {
-      return await work({ handle, path: pathOf(handle), parentPath })
+      await attempt(place, () => writeMark(folder, maker))
+      return await work(folder)
     } finally {
-      await removeFolder(handle, made)
+      await removePrivateFolder(place.folder, folder, MARK)
     }
-  } finally {
-    await parent.close()
-  }
+  })
 }
 
-/** Says whether a folder's name is that of such a folder. */
+/** Says whether a folder's name is that of a work folder. */
 export function isWorkFolder(name: string): boolean {
   return name.startsWith(`${PREFIX}.`)
 }
 
-function pathOf(handle: FileHandle): string {
-  return `/proc/self/fd/${handle.fd}`
+async function attempt<T>({ path }: OutputPlace, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof VdcError ? error : notWritten(path, error)
+  }
 }
 
 /** The host, the namespace of its processes, and the process. */
@@ -65,28 +64,53 @@ function ourName(): [host: string, namespace: string, pid: string] {
   return [hostname().replaceAll(/[^\w-]/g, '_'), namespace, String(process.pid)]
 }
 
-async function removeLeftOvers(parentPath: string): Promise<void> {
-  const [host, namespace] = ourName()
-  for (const name of await readdir(parentPath).catch(() => [])) {
-    const [, madeOn, madeIn, pid] = /^\.vdc-manage-work\.([\w-]+)\.([0-9]+)\.([0-9]+)\.\w+$/.exec(name) ?? []
-    if (madeOn !== host || madeIn !== namespace || isAlive(Number(pid))) continue
-    const path = `${parentPath}/${name}`
-    const handle = await open(path, FOLDER).catch(() => undefined)
-    if (handle !== undefined) await removeFolder(handle, path)
+async function writeMark(folder: PrivateFolder, maker: readonly string[]): Promise<void> {
+  await holding(await open(`${folder.path}/${MARK}`, NEW_FILE, 0o600), (mark) => mark.writeFile(maker.join(' ')))
+}
+
+/** Who made a folder, by its mark: empty if it was killed before it wrote that, undefined if there is no mark. */
+async function readMark(folder: PrivateFolder): Promise<string[] | undefined> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  const mark = await open(`${folder.path}/${MARK}`, flags).catch(() => undefined)
+  if (mark === undefined) return undefined
+  return holding(mark, async () => {
+    const { buffer, bytesRead } = await mark.read(Buffer.alloc(MARK_LIMIT), 0, MARK_LIMIT, 0)
+    return bytesRead === 0 ? [] : buffer.toString('latin1', 0, bytesRead).split(' ')
+  })
+}
+
+async function removeLeftOvers(parent: FileHandle): Promise<void> {
+  let looked = 0
+  try {
+    for await (const { name } of await opendir(heldPath(parent))) {
+      if (++looked > MOST_ENTRIES) return
+      if (isLeftOver(/^\.vdc-manage-work\.([\w-]+)\.([0-9]+)\.([0-9]+)\.\w+$/.exec(name)?.slice(1)))
+        await removeLeftOver(parent, name)
+    }
+  } catch {
+    // Another conversion reports what is wrong with the folder, if anything is.
   }
 }
 
-/** Removes a folder of ours with the files in it, nothing below and nothing that links name, and closes it. */
-async function removeFolder(handle: FileHandle, path: string): Promise<void> {
-  try {
-    const { uid, mode } = await handle.stat()
-    if (uid !== process.geteuid?.() || (mode & 0o777) !== 0o700) return
-    for (const name of await readdir(pathOf(handle)))
-      await unlink(`${pathOf(handle)}/${basename(name)}`).catch(() => {})
-    await rmdir(path).catch(() => {})
-  } finally {
-    await handle.close()
-  }
+/** Whether a process of this host that made something is gone. */
+function isLeftOver([madeOn, madeIn, pid]: readonly string[] = []): boolean {
+  const [host, namespace] = ourName()
+  return madeOn === host && madeIn === namespace && !isAlive(Number(pid))
+}
+
+/** Removes a folder whose name is that of a left-over, if it is one. */
+async function removeLeftOver(parent: FileHandle, name: string): Promise<void> {
+  const handle = await open(`${heldPath(parent)}/${name}`, FOLDER).catch(() => undefined)
+  if (handle === undefined) return
+  await holding(handle, async () => {
+    const [stats, around] = await Promise.all([handle.stat({ bigint: true }), parent.stat({ bigint: true })])
+    if (!isPrivate(stats, around)) return
+    const folder = { handle, name, path: heldPath(handle) }
+    const maker = await readMark(folder)
+    // Without a mark it goes only if it is empty.
+    if (maker === undefined) await rmdir(`${heldPath(parent)}/${name}`).catch(() => {})
+    else if (maker.length === 0 || isLeftOver(maker)) await removePrivateFolder(parent, folder, MARK)
+  })
 }
 
 function isAlive(pid: number): boolean {

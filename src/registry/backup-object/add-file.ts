@@ -86,7 +86,7 @@ async function write(
   const storage = found ?? (await createLocalStorage(db, file.uri, now))
   await keepStorage(db, storage)
   // Until now a purge may have removed it, as what a deleted object left.
-  await requireThere(file.path)
+  if (file.opened !== undefined) await requireThere(file.opened)
   const objectKey = request.object_key ?? objectKeyIn(file.uri, storage.base_uri)
   const placed = { ...file, uri: storage.base_uri + objectKey }
   const existing = await findObjectOf(db, [storage], placed)

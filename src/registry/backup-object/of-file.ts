@@ -85,7 +85,7 @@ export async function createObject(
 ): Promise<string> {
   await keepStorage(db, storage)
   // Until now a purge may have removed it, as what a deleted object left.
-  if (!file.isUnmade) await requireThere(file.path)
+  if (file.opened !== undefined) await requireThere(file.opened)
   const objectKey = objectKeyIn(file.uri, storage.base_uri)
   const row = newObjectRow(storage, now, {
     ...attributes,

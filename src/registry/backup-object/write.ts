@@ -2,6 +2,7 @@ import { insertBackupObject } from '../../db/backup-objects.ts'
 import type { Queryable } from '../../db/database.ts'
 import { insertLabels } from '../../db/labels.ts'
 import { BACKUP_OBJECT_COLUMNS, type BackupObjectRow, type BackupStorageRow, type NewRow } from '../../db/rows.ts'
+import type { ImageFile } from '../../disk/image-file.ts'
 import { recordCreation } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
 import { newLabel } from '../labels.ts'
@@ -18,8 +19,8 @@ import {
 /** A file whose bytes are known, as a backup object holds it. */
 export interface StoredFile {
   path: string
-  /** It isn't there, as a dry run would have made it. */
-  isUnmade?: boolean
+  /** The file itself, open; undefined in a dry run that would have made it. */
+  opened: ImageFile | undefined
   /** Its URI, as the agents read it. */
   uri: string
   /** Bytes of the file. */

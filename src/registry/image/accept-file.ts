@@ -22,9 +22,17 @@ export async function acceptFile(
   watcher: Watcher,
   warn: (text: string) => void,
 ): Promise<AcceptedImage> {
-  const inspection = await inspectImage(file, expected, watcher)
-  requireAcceptable(inspection, file.path)
-  for (const warning of inspection.warnings) warn(`The file ${file.path} ${warning}`)
+  return accept(await inspectImage(file, expected, watcher), file.path, warn)
+}
+
+/**
+ * Takes an image by what an inspection found.
+ *
+ * @throws VdcError FILE_REFUSED.
+ */
+export function accept(inspection: Inspection, path: string, warn: (text: string) => void): AcceptedImage {
+  requireAcceptable(inspection, path)
+  for (const warning of inspection.warnings) warn(`The file ${path} ${warning}`)
   return inspection as AcceptedImage
 }
 
@@ -48,6 +56,7 @@ export function archOf(inspection: Inspection, declared: string | undefined, pat
 export function storedFile(file: ImageFile, uri: string, image: AcceptedImage, hashes: Checksums): StoredFile {
   return {
     path: file.path,
+    opened: file,
     uri,
     size: file.size,
     unpackedSize: image.size,

@@ -1,14 +1,15 @@
 import * as z from 'zod/mini'
-import { type Conversion, convertImage, requireConvertible, tryConversion } from '../../disk/convert-image.ts'
+import { type Conversion, convertImage, tryConversion, withConvertible } from '../../disk/convert-image.ts'
 import { TARGET_FORMATS, type TargetFormat } from '../../disk/file-formats.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
+import type { OutputPlace } from '../../disk/output-place.ts'
 import type { FileChange } from '../dry-run.ts'
 import type { Watcher } from '../registry.ts'
 import { oneOf } from '../texts.ts'
 import { validate } from '../validate.ts'
 import { type AcceptedImage, acceptFile, withImageFile } from './accept-file.ts'
 import { expectations } from './expectations.ts'
-import { type FileReport, inspectFile } from './inspect-file.ts'
+import { type FileReport, reportOf } from './inspect-file.ts'
 
 const convertRequest = z.object({
   path: z.string(),
@@ -33,11 +34,11 @@ export async function convertFile(
   watcher: Watcher,
   warn: (text: string) => void,
 ): Promise<FileReport> {
-  const { out, to } = await withAcceptedFile(request, watcher, warn, async ({ file, image, out, conversion }) => {
-    await convertImage(file, image, out, conversion, watcher)
-    return { out, to: conversion.to }
-  })
-  return inspectFile({ path: out, file_format: to, hash: false }, watcher)
+  return withAcceptedFile(request, watcher, warn, ({ file, image, place, conversion }) =>
+    convertImage(file, image, place, conversion, watcher, async (made) =>
+      reportOf(await made.moveIntoPlace(), made.inspection),
+    ),
+  )
 }
 
 /**
@@ -51,9 +52,9 @@ export async function tryConvertFile(
   watcher: Watcher,
   warn: (text: string) => void,
 ): Promise<FileChange> {
-  return withAcceptedFile(request, watcher, warn, async ({ file, image, out, conversion }) => {
-    await tryConversion(file, image, out)
-    return { action: 'create', path: out, file_format: conversion.to }
+  return withAcceptedFile(request, watcher, warn, async ({ file, image, place, conversion }) => {
+    await tryConversion(file, image, place)
+    return { action: 'create', path: place.path, file_format: conversion.to }
   })
 }
 
@@ -61,7 +62,7 @@ export async function tryConvertFile(
 interface Accepted {
   file: ImageFile
   image: AcceptedImage
-  out: string
+  place: OutputPlace
   conversion: Conversion
 }
 
@@ -73,10 +74,11 @@ async function withAcceptedFile<T>(
 ): Promise<T> {
   const valid = validate(convertRequest, request)
   const conversion = { to: valid.to as TargetFormat, compress: valid.compress }
-  const out = await requireConvertible(valid.out, conversion)
   const expected = { format: valid.file_format, maxSize: valid.max_size, prefersVhd: true }
-  return withImageFile(valid.path, async (file) => {
-    const image = await acceptFile(file, expected, watcher, warn)
-    return work({ file, image, out, conversion })
-  })
+  return withConvertible(valid.out, conversion, (place) =>
+    withImageFile(valid.path, async (file) => {
+      const image = await acceptFile(file, expected, watcher, warn)
+      return work({ file, image, place, conversion })
+    }),
+  )
 }

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { hashImageFile } from '../../disk/checksums.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
-import { requireAcceptable } from '../../disk/inspection.ts'
+import { type Inspection, requireAcceptable } from '../../disk/inspection.ts'
 import { readWholeDisk } from '../../disk/thorough.ts'
 import { VdcError } from '../../errors.ts'
 import { localUri } from '../backup-storage/local-uri.ts'
@@ -24,7 +24,6 @@ const inspectRequest = z.object({
 
 /** What `inspectFile` takes: a path, what is expected of it, and whether to read the whole disk and to hash the file. */
 export type InspectRequest = z.input<typeof inspectRequest>
-type ValidRequest = z.output<typeof inspectRequest>
 
 /** What a file is, and whether it may be registered. */
 export type FileReport = z.output<typeof fileReport>
@@ -37,9 +36,31 @@ export type FileReport = z.output<typeof fileReport>
  */
 export async function inspectFile(request: InspectRequest, watcher: Watcher): Promise<FileReport> {
   const valid = validate(inspectRequest, request)
-  const report = emptyReport(valid.path)
+  return reportOn(valid.path, (report) =>
+    withImageFile(valid.path, async (file) => {
+      report.path = file.path
+      const expected = { format: valid.file_format, maxSize: valid.max_size }
+      const inspection = await inspectImage(file, expected, watcher)
+      fillReport(report, file, inspection, valid.arch)
+      if (valid.thorough) await readWholeDisk(file, inspection, watcher)
+      if (!valid.hash) return
+      const checksums = await hashImageFile(file, watcher)
+      Object.assign(report, checksums)
+      requireChecksum(file.path, checksums, valid.checksum)
+    }),
+  )
+}
+
+/** Reports on an open file that was inspected and has not been hashed. */
+export async function reportOf(file: ImageFile, inspection: Inspection): Promise<FileReport> {
+  return reportOn(file.path, async (report) => fillReport(report, file, inspection, undefined))
+}
+
+/** Makes a report that `fill` adds to until something is refused, which is reported as well. */
+async function reportOn(path: string, fill: (report: FileReport) => Promise<void>): Promise<FileReport> {
+  const report = emptyReport(path)
   try {
-    await withImageFile(valid.path, (file) => fillReport(report, file, valid, watcher))
+    await fill(report)
   } catch (error) {
     if (!(error instanceof VdcError) || error.code !== 'FILE_REFUSED') throw error
     const refusal = { message: error.message, ...(error.hint !== undefined && { hint: error.hint }) }
@@ -49,9 +70,7 @@ export async function inspectFile(request: InspectRequest, watcher: Watcher): Pr
   return { ...report, acceptable: true }
 }
 
-async function fillReport(report: FileReport, file: ImageFile, valid: ValidRequest, watcher: Watcher): Promise<void> {
-  report.path = file.path
-  const inspection = await inspectImage(file, { format: valid.file_format, maxSize: valid.max_size }, watcher)
+function fillReport(report: FileReport, file: ImageFile, inspection: Inspection, arch: string | undefined): void {
   Object.assign(report, {
     file_format: inspection.fileFormat ?? null,
     version: inspection.version ?? null,
@@ -71,12 +90,7 @@ async function fillReport(report: FileReport, file: ImageFile, valid: ValidReque
   // Where it lies is as much a reason as what it is.
   localUri(file.path)
   requireAcceptable(inspection, file.path)
-  archOf(inspection, valid.arch, file.path)
-  if (valid.thorough) await readWholeDisk(file, inspection, watcher)
-  if (!valid.hash) return
-  const checksums = await hashImageFile(file, watcher)
-  Object.assign(report, checksums)
-  requireChecksum(file.path, checksums, valid.checksum)
+  archOf(inspection, arch, file.path)
 }
 
 function emptyReport(path: string): FileReport {

@@ -10,7 +10,7 @@ const UNKNOWN: readonly unknown[] = ['size', 'allocation_size', 'checksum', SHA2
 export function unmadeFile(path: string, uri: string, virtualSize: number): StoredFile {
   return {
     path,
-    isUnmade: true,
+    opened: undefined,
     uri,
     virtualSize,
     containerFormat: DEFAULT_CONTAINER_FORMAT,

@@ -1,0 +1,182 @@
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import Libsql from 'libsql'
+import { afterAll, afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { parseDatabaseUri } from '../../src/config.ts'
+import { registerFile } from '../../src/registry/image/register-file.ts'
+import { openRegistry } from '../../src/registry/registry.ts'
+import { giveAway, IS_ROOT, newGround, under } from '../support/attacker.ts'
+import { environment, PROGRAM, vdcManage, vdcManageJson } from '../support/cli.ts'
+import { allRows, countRows, ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts'
+import { hashOf, makeImage, newFolder, rawDisk } from '../support/images.ts'
+import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
+import { newWatcher } from '../support/watcher.ts'
+
+/*
+ * `image add local --convert` between the moment that its result is in place and
+ * the commit.
+ */
+
+const MIB = 2 ** 20
+const folder = newFolder()
+afterAll(() => folder.remove())
+
+let homes = 0
+let home: string
+let database: TestDatabase
+const source = () => join(home, 'disk.raw')
+const result = () => join(home, 'disk.qcow2')
+beforeEach(() => {
+  chmodSync(folder.path, 0o755)
+  home = join(folder.path, `home${++homes}`)
+  mkdirSync(home)
+  writeFileSync(source(), rawDisk(MIB))
+})
+afterEach(() => database.remove())
+
+const readdirSorted = (path: string) => readdirSync(path).sort()
+const OWNER = ['--account-id', 'a-shpoolxx']
+const args = () => ['image', 'add', 'local', source(), ...OWNER, '--convert', 'qcow2']
+const start = (uri = database.uri) =>
+  execa(PROGRAM, args(), {
+    env: environment({ database: { uri } }),
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+    forceKillAfterDelay: false,
+  })
+
+async function expectLeftOver(): Promise<void> {
+  const before = await allRows(database)
+  const run = await vdcManage(args(), { database })
+  expect(run).toMatchObject({
+    code: 5,
+    stdout: '',
+    stderr: `Error: ${result()} exists already, and no backup object is this file\nHint: If an interrupted --convert left it, it is whole. Register it as it is: vdc-manage image add local ${result()} --account-id …; or remove it\n`,
+  })
+  expect(await allRows(database)).toEqual(before)
+  await execa('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', source(), result()])
+  // What the hint says helps.
+  const added = await vdcManage(['image', 'add', 'local', result(), ...OWNER], { database })
+  expect(added).toMatchObject({ code: 0, stderr: '' })
+  const plain = await vdcManage(args(), { database })
+  expect(plain.stderr).toBe(`Error: ${result()} exists already\nHint: Choose another name, or remove it first\n`)
+}
+
+test('killed while it waits for SQLite: the next run says what to do with the file', async () => {
+  database = await newDatabase('sqlite')
+  const other = new Libsql(database.uri.slice('sqlite://'.length))
+  other.exec('BEGIN IMMEDIATE')
+  const running = start()
+  await expect.poll(() => existsSync(result()), { timeout: 20_000 }).toBe(true)
+  running.kill('SIGKILL')
+  await running
+  other.exec('ROLLBACK')
+  other.close()
+  expect((await countRows(database)).images).toBe(0)
+  await expectLeftOver()
+})
+
+test('killed at the commit of MariaDB: the next run says what to do with the file', async () => {
+  database = await newDatabase('mariadb')
+  let running: ReturnType<typeof start> | undefined
+  const proxy = await startProxy(inject('mariadb').port, (_, sql) => {
+    if (!/^COMMIT/i.test(sql)) return 'pass'
+    running?.kill('SIGKILL')
+    return 'swallow'
+  })
+  running = start(database.uri.replace(/:\d+\//, `:${proxy.port}/`))
+  expect((await running).signal).toBe('SIGKILL')
+  await proxy.close()
+  expect((await countRows(database)).images).toBe(0)
+  await expectLeftOver()
+})
+
+test('the file stays where nobody knows whether it is registered', async () => {
+  database = await newDatabase('mariadb')
+  const proxy = await startProxy(inject('mariadb').port, (_, sql) => (/^COMMIT/i.test(sql) ? 'cut' : 'pass'))
+  const run = await start(database.uri.replace(/:\d+\//, `:${proxy.port}/`))
+  await proxy.close()
+  expect(run).toMatchObject({ exitCode: 6, stdout: '', stderr: expect.stringMatching(/may or may not be stored/) })
+  await execa('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', source(), result()])
+  expect(readdirSorted(home)).toEqual(['disk.qcow2', 'disk.raw'])
+})
+
+test('interrupted while its rows are written: neither rows nor a file', async () => {
+  database = await newDatabase('mariadb')
+  let wasThere = false
+  let running: ReturnType<typeof start> | undefined
+  const proxy = await startProxy(inject('mariadb').port, async (_, sql): Promise<Verdict> => {
+    if (!/^INSERT INTO .?images/i.test(sql)) return 'pass'
+    wasThere = existsSync(result())
+    running?.kill('SIGTERM')
+    await sleep(300)
+    return 'pass'
+  })
+  running = start(database.uri.replace(/:\d+\//, `:${proxy.port}/`))
+  expect(await running).toMatchObject({ exitCode: 143, stdout: '' })
+  await proxy.close()
+  expect(wasThere).toBe(true)
+  expect((await countRows(database)).images).toBe(0)
+  expect(readdirSorted(home)).toEqual(['disk.raw'])
+})
+
+describe.each(ENGINES)("a file that is somebody else's, or registered, on %s", (engine) => {
+  test('is not said to be left over', async () => {
+    database = await newDatabase(engine)
+    writeFileSync(result(), 'theirs')
+    const plain = `Error: ${result()} exists already\nHint: Choose another name, or remove it first\n`
+    if (IS_ROOT) {
+      giveAway(result())
+      expect((await vdcManage(args(), { database })).stderr).toBe(plain)
+    }
+    rmSync(result())
+    // A deleted object is still this file until it is purged.
+    await makeImage(result())
+    await vdcManage(['image', 'add', 'local', result(), ...OWNER], { database, reject: true })
+    const [object] = await vdcManageJson(['backupobject', 'list'], { database })
+    const [image] = await vdcManageJson(['image', 'list'], { database })
+    await vdcManage(['image', 'del', image.id], { database, reject: true })
+    await vdcManage(['backupobject', 'del', object.id], { database, reject: true })
+    expect((await vdcManage(args(), { database })).stderr).toBe(plain)
+  })
+})
+
+test.runIf(IS_ROOT)(
+  'somebody else replaces its folder with a link: no other file is registered or removed',
+  async () => {
+    database = await newDatabase('sqlite')
+    const { theirs, ours } = newGround(folder.path)
+    const at = join(theirs, 'd')
+    mkdirSync(at)
+    giveAway(at)
+    writeFileSync(join(at, 'disk.raw'), rawDisk(MIB))
+    const victim = join(ours, 'disk.qcow2')
+    await makeImage(victim)
+    // An object of another file has the place, so that the result is made, and cannot be registered.
+    copyFileSync(victim, join(at, 'disk.qcow2'))
+    await vdcManage(['image', 'add', 'local', join(at, 'disk.qcow2'), ...OWNER], { database, reject: true })
+    rmSync(join(at, 'disk.qcow2'))
+    const [before, md5] = [await allRows(database), hashOf(victim, 'md5')]
+    const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
+    const script = `my ($dir, $victim) = @ARGV; chdir $dir or die; print "ready\\n";
+    while (1) { next unless -e 'd/disk.qcow2'; select(undef, undef, undef, rand() / 20) if rand() < 0.5;
+      rename 'd', 'e' or next; symlink $victim, 'd'; print "interfered\\n"; select(undef, undef, undef, 0.2); unlink 'd'; rename 'e', 'd'; }`
+    const codes = new Set<string>()
+    try {
+      const { interfered } = await under(script, [theirs, ours], async () => {
+        const request = { path: join(at, 'disk.raw'), account_id: 'a-shpoolxx', convert: 'qcow2' }
+        await registerFile(registry, request, newWatcher()).catch((error) => codes.add(error.code))
+        rmSync(join(theirs, 'e/disk.qcow2'), { force: true })
+      })
+      expect(interfered).toBeGreaterThan(0)
+    } finally {
+      await registry.close()
+    }
+    expect(existsSync(victim) && hashOf(victim, 'md5')).toBe(md5)
+    expect(await allRows(database)).toEqual(before)
+    expect(readdirSorted(ours)).toEqual(['disk.qcow2'])
+  },
+)
