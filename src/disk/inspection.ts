@@ -42,10 +42,11 @@ export interface Inspection {
 /** In a hint, stands for the file's path as one types it in a shell. */
 export const FILE = '{file}'
 
-/** Refusals with the file's path in their hints. */
+/** Refusals with the file's path in their hints, each told once. */
 export function namingFile(refusals: readonly Refusal[], path: string): Refusal[] {
+  const different = refusals.filter(({ why }, at) => refusals.findIndex((other) => other.why === why) === at)
   const typed = /^[\w./+=@%,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
-  return refusals.map(({ why, hint }) =>
+  return different.map(({ why, hint }) =>
     hint === undefined ? { why } : { why, hint: hint.replaceAll(FILE, () => typed) },
   )
 }
