@@ -1,5 +1,6 @@
 import type { Inspector } from '../inspector.ts'
 import { apfs } from './apfs.ts'
+import { backups } from './backups.ts'
 import { bochs } from './bochs.ts'
 import { btrfs } from './btrfs.ts'
 import { bzip2 } from './bzip2.ts'
@@ -31,6 +32,7 @@ import { qcow } from './qcow.ts'
 import { qcow2 } from './qcow2.ts'
 import { qed } from './qed.ts'
 import { reiserfs } from './reiserfs.ts'
+import { savedMachines } from './saved-machines.ts'
 import { sevenzip } from './sevenzip.ts'
 import { squashfs } from './squashfs.ts'
 import { swap } from './swap.ts'
@@ -70,7 +72,7 @@ const CONTENTS = [
   ...[mbr, gpt, iso9660, udf, ext, xfs, btrfs, fat, ntfs, exfat, f2fs, jfs, reiserfs, squashfs, erofs],
   ...[hfsplus, apfs, ufs, lvm, swap, ...encryptedVolumes],
 ]
-const PACKED = [gzip, xz, bzip2, zstd, zip, sevenzip, tar, ...moreArchives]
+const PACKED = [gzip, xz, bzip2, zstd, zip, sevenzip, tar, ...moreArchives, ...backups, ...savedMachines]
 const FOREIGN = [text, elf, pe, linuxKernel, initrd, officeZip, ...documents]
 
 /** All formats that are looked for. */
