@@ -1,8 +1,9 @@
 import { endingOf, FILE_FORMATS } from './file-formats.ts'
+import { largest } from './formats/shared.ts'
 import { DEFAULT_MAX_SIZE, type Expectation, FILE, type Inspection } from './inspection.ts'
 import type { Refusal } from './inspector.ts'
 import { type Identity, titleOf } from './recognise.ts'
-import { truncated } from './source.ts'
+import { FETCH_AGAIN, truncated } from './source.ts'
 
 /*
  * What a file's own headers say, against the rules of validation.md: each check
@@ -22,7 +23,9 @@ export function describe(inspection: Inspection, identity: Identity, expected: E
   inspection.features = image?.finding.features ?? []
   inspection.contents = contents.map(({ inspector }) => inspector.name)
   inspection.arch = [...contents, ...(foreign ? [foreign] : [])].find(({ finding }) => finding.arch)?.finding.arch
-  inspection.virtualSize = image ? image.finding.virtualSize : inspection.size
+  const size = image ? image.finding.virtualSize : inspection.size
+  // What a double can't hold is told in a message only.
+  inspection.virtualSize = typeof size === 'bigint' ? undefined : size
 }
 
 /** The image that a file is registered as: a fixed VHD only where that is asked for, else it is a raw disk. */
@@ -91,30 +94,52 @@ export function checkEnding(
 }
 
 /** Refuses disks that are no disks, or larger than allowed. */
-export function checkSize(inspection: Inspection, { maxSize = DEFAULT_MAX_SIZE }: Expectation): Refusal[] {
+export function checkSize(inspection: Inspection, identity: Identity, expected: Expectation): Refusal[] {
+  const { maxSize = DEFAULT_MAX_SIZE } = expected
   if (inspection.size < SECTOR) return [{ why: `is too short for a disk image: ${inspection.size} bytes` }]
-  const size = inspection.virtualSize ?? 0
+  const size = inspection.virtualSize ?? imageIn(identity, expected)?.finding.virtualSize ?? 0
   if (size === 0) return [{ why: 'holds a disk of 0 bytes' }]
-  if (size <= maxSize) return []
-  return [{ why: `holds a disk of ${size} bytes, more than ${maxSize}`, hint: 'Allow more with --max-size' }]
+  // Larger ones are told of exactly, but nothing can calculate with them.
+  const limit = Math.min(maxSize, Number.MAX_SAFE_INTEGER)
+  if (size <= limit) return []
+  return [
+    {
+      why: `holds a disk of ${size} bytes, more than ${limit}`,
+      ...(limit === maxSize && { hint: 'Allow more with --max-size' }),
+    },
+  ]
 }
 
 /** Refuses what is shorter than its headers say, and warns of a raw disk that may not boot. */
 export function checkContents(inspection: Inspection, { image, contents }: Identity): Refusal[] {
   const { size, fileFormat, warnings } = inspection
   const claims = fileFormat === 'raw' ? contents : image ? [image] : []
-  const needed = Math.max(0, ...claims.map(({ finding }) => finding.end ?? 0))
-  if (needed > size) return [{ why: truncated(needed, size), hint: 'Fetch or copy it again' }]
-  if (fileFormat !== 'raw') return []
+  const needed = largest(...claims.map(({ finding }) => finding.end ?? 0))
+  if (needed > size) {
+    const isPartitions = claims.some(({ finding }) => finding.endsWithPartitions && finding.end === needed)
+    return [isPartitions ? endsBehind(needed, size) : { why: truncated(needed, size), hint: FETCH_AGAIN }]
+  }
   const refusals = contents.flatMap(({ finding }) => finding.refusals ?? [])
+  if (fileFormat !== 'raw') return image?.finding.isRawToo ? refusals : []
   warnings.push(...contents.flatMap(({ finding }) => finding.warnings ?? []))
   if (size % SECTOR !== 0) warnings.push(`has ${size} bytes, which are not whole sectors of ${SECTOR}`)
   if (contents.length === 0) warnings.push('holds no partition table and no filesystem that is known: it may not boot')
   return refusals
 }
 
+/** The refusal of a disk whose partitions need more bytes than the file has. */
+function endsBehind(needed: number | bigint, size: number): Refusal {
+  return {
+    why: `has partitions that end behind the file: they need ${BigInt(needed)} bytes, and it has ${size}`,
+    hint: `If the file is as its maker published it, fetching it again changes nothing: make room with: truncate -s ${needed} ${FILE}`,
+  }
+}
+
 /** The refusal of an image that is encrypted. */
-export const ENCRYPTED: Refusal = { why: 'is encrypted: no instance could boot it' }
+export const ENCRYPTED: Refusal = {
+  why: 'is encrypted: no instance could boot it',
+  hint: 'Decrypt it, and make the image again',
+}
 
 /** The refusal of an image that names something outside itself. */
 export function refersTo(reference: string, format: string): Refusal {

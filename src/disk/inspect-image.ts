@@ -6,7 +6,7 @@ import type { Refusal } from './inspector.ts'
 import { askQemu, checkWithQemu } from './qemu-checks.ts'
 import { type Identity, recognise, titleOf } from './recognise.ts'
 import { refusalsOf, unpackedFirst } from './refusal.ts'
-import { fileSource, type Source, truncated } from './source.ts'
+import { FETCH_AGAIN, fileSource, type Source, truncated } from './source.ts'
 import { unpack } from './unpack.ts'
 import { largestFile, Unpacked } from './unpacked.ts'
 import type { Watcher } from './watcher.ts'
@@ -98,7 +98,7 @@ async function inspectDisk(
     () => checkKind(inspection, identity, expected),
     () => checkSigns(inspection, identity, expected),
     () => checkEnding(inspection, path, [inspection.fileFormat as string, ...own], expected.format),
-    () => checkSize(inspection, expected),
+    () => checkSize(inspection, identity, expected),
     () => checkContents(inspection, identity),
     () => requireFile(identity, file),
     async () =>
@@ -124,7 +124,7 @@ function requireFile({ image }: Identity, file: ImageFile | undefined): Refusal[
 /** Refuses an image whose tables lead beyond the file's end, or over each other. */
 async function checkLayout({ image }: Identity, whole: Source): Promise<Refusal[]> {
   const needed = (await image?.finding.findEnd?.(whole)) ?? 0
-  if (needed > whole.size) return [{ why: truncated(needed, whole.size), hint: 'Fetch or copy it again' }]
+  if (needed > whole.size) return [{ why: truncated(needed, whole.size), hint: FETCH_AGAIN }]
   const damage = (await image?.finding.readLayout?.(whole))?.refusal()
   return damage === undefined ? [] : [damage]
 }

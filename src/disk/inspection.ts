@@ -49,10 +49,11 @@ export function shellWord(path: string): string {
   return /^[\w./+=@%,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 }
 
-/** Refusals with the file's path in their hints. */
+/** Refusals with the file's path in their hints, each told once. */
 export function namingFile(refusals: readonly Refusal[], path: string): Refusal[] {
+  const different = refusals.filter(({ why }, at) => refusals.findIndex((other) => other.why === why) === at)
   const typed = shellWord(path)
-  return refusals.map(({ why, hint }) =>
+  return different.map(({ why, hint }) =>
     hint === undefined ? { why } : { why, hint: hint.replaceAll(FILE, () => typed) },
   )
 }

@@ -32,8 +32,8 @@ export interface Finding {
   at?: number
   /** What it is more exactly than `title` says, such as `an ARM64 Linux kernel`. */
   title?: string
-  /** Bytes of the disk; undefined where it is the file itself. */
-  virtualSize?: number
+  /** Bytes of the disk; undefined where it is the file itself. A bigint stands for a number of 64 bits, exactly. */
+  virtualSize?: number | bigint
   /** What some versions of QEMU take for it instead; theirs counts. */
   otherVirtualSize?: number
   /** Version of the format. */
@@ -51,15 +51,17 @@ export interface Finding {
   refusals?: Refusal[]
   /** What an operator should know. */
   warnings?: string[]
-  /** Bytes that the file must have, by what its headers say. */
-  end?: number
+  /** Bytes that the file must have, by what its headers say; a bigint as with `virtualSize`. */
+  end?: number | bigint
+  /** Whether `end` is that of partitions: some image makers leave out what lies behind the last data. */
+  endsWithPartitions?: boolean
   /** Reads the tables, however long they are, and tells where everything lies. */
   readLayout?: (source: Source) => Promise<Layout>
   /**
    * Reads the tables, however long they are, and tells how many bytes the file must have;
    * for a format whose layout `qemu-img check` looks at, but not to the byte.
    */
-  findEnd?: (source: Source) => Promise<number>
+  findEnd?: (source: Source) => Promise<number | bigint>
   /** Says whether an offset of the file is data of the disk; for a format whose layout `qemu-img check` looks at. */
   findData?: (source: Source, offset: number) => Promise<boolean>
 }

@@ -1,5 +1,5 @@
 import type { Refusal } from './inspector.ts'
-import { truncated } from './source.ts'
+import { FETCH_AGAIN, truncated } from './source.ts'
 
 /** Blocks up to which overlaps of blocks are looked for: 4 bytes each are kept. */
 const BLOCK_LIMIT = 8 * 1024 * 1024
@@ -20,10 +20,15 @@ export class Layout {
   readonly #tables: number[] = []
   /** By stretches of the file, each as long as a block: where in it a block starts, plus 1. */
   readonly #starts: Uint32Array
-  #needed = 0
+  #needed: number | bigint = 0
   #tableCount = 0
   #tableBytes = 0
   #sharedStretch: number | undefined
+  /** Tables in the order in which they lie, once there are pieces; the first that may lie behind the next piece. */
+  #sorted: Uint32Array | undefined
+  #nextTable = 0
+  #lastPiece = { at: 0, end: 0 }
+  #pieceOverlap: string | undefined
 
   /**
    * @param size bytes of the file.
@@ -39,31 +44,66 @@ export class Layout {
   /**
    * Adds a table or header; `name` is for people.
    *
+   * @param at a bigint where the file tells it in 64 bits, so that a message has it exactly.
    * @returns false when it is clear already that the file is damaged, so that
    *   nobody follows tables that lead in circles.
    */
-  table(name: string, at: number, length: number): boolean {
+  table(name: string, at: number | bigint, length: number): boolean {
+    if (typeof at === 'bigint') {
+      if (at <= this.#size) return this.table(name, Number(at), length)
+      this.#reach(at + BigInt(length))
+      return false
+    }
     const end = at + length
-    this.#needed = Math.max(this.#needed, end)
+    this.#reach(end)
     this.#tableBytes += length
     this.#tableCount++
+    const [lastAt = 0, lastEnd = 0] = this.#tables.slice(-2)
     // So many small ones may follow each other.
     if (this.#names.at(-1) === name && this.#tables.at(-1) === at) this.#tables[this.#tables.length - 1] = end
     else {
       this.#names.push(name)
       this.#tables.push(at, end)
     }
-    return this.#needed <= this.#size && this.#surplusOfTables() === undefined
+    const isOverLast = at < lastEnd && lastAt < end
+    return this.#needed <= this.#size && !isOverLast && this.#surplusOfTables() === undefined
   }
 
   /** Adds a block of data; the last one of a disk may be shorter than the others. */
   block(at: number, length = this.#blockLength): void {
-    const end = at + length
-    if (end > this.#needed) this.#needed = end
+    this.#reach(at + length)
     const stretch = Math.floor(at / this.#blockLength)
     if (stretch >= this.#starts.length) return
     if (this.#starts[stretch] !== 0) this.#sharedStretch ??= at
     this.#starts[stretch] = at - stretch * this.#blockLength + 1
+  }
+
+  /**
+   * Adds a piece of data that has a length of its own, as a compressed one has.
+   * Call it after all tables are added, and for pieces in the order in which they
+   * lie; a piece that lies before the last one starts a new round of them.
+   *
+   * @returns false if it is clear already that the file is damaged.
+   */
+  piece(name: string, at: number, length: number): boolean {
+    const end = at + length
+    this.#reach(end)
+    this.#sorted ??= this.#tablesInOrder()
+    if (at < this.#lastPiece.at) [this.#nextTable, this.#lastPiece] = [0, { at: 0, end: 0 }]
+    if (at < this.#lastPiece.end)
+      this.#pieceOverlap ??= `its ${name}s at ${this.#lastPiece.at} and at ${at} lie over each other`
+    this.#lastPiece = { at, end }
+    for (; this.#nextTable < this.#sorted.length; this.#nextTable++) {
+      const table = this.#sorted[this.#nextTable] as number
+      if (this.#endOf(table) <= at) continue
+      if (this.#startOf(table) < end) this.#pieceOverlap ??= `its ${name} at ${at} lies over its ${this.#names[table]}`
+      break
+    }
+    return this.#needed <= this.#size && this.#pieceOverlap === undefined
+  }
+
+  #reach(end: number | bigint): void {
+    if (end > this.#needed) this.#needed = end
   }
 
   /** Says whether a block of data lies at an offset of the file. */
@@ -73,10 +113,14 @@ export class Layout {
 
   /** Why a file with this layout is damaged, if it is. */
   refusal(): Refusal | undefined {
-    if (this.#needed > this.#size) return { why: truncated(this.#needed, this.#size) }
+    if (this.#needed > this.#size) return { why: truncated(this.#needed, this.#size), hint: FETCH_AGAIN }
     const overlap =
-      this.#surplusOfTables() ?? this.#overlapOfTables() ?? this.#overlapOfBlocks() ?? this.#overlapOfBoth()
-    return overlap === undefined ? undefined : { why: `is damaged: ${overlap}` }
+      this.#surplusOfTables() ??
+      this.#overlapOfTables() ??
+      this.#pieceOverlap ??
+      this.#overlapOfBlocks() ??
+      this.#overlapOfBoth()
+    return overlap === undefined ? undefined : { why: `is damaged: ${overlap}`, hint: FETCH_AGAIN }
   }
 
   /** More tables than the file has room for lie over each other. */
@@ -87,8 +131,13 @@ export class Layout {
     return this.#tableBytes > limit ? `its tables have more than ${limit} bytes` : undefined
   }
 
+  /** The numbers of the tables, in the order in which these lie. */
+  #tablesInOrder(): Uint32Array {
+    return Uint32Array.from(this.#names.keys()).sort((a, b) => this.#startOf(a) - this.#startOf(b))
+  }
+
   #overlapOfTables(): string | undefined {
-    const sorted = Uint32Array.from(this.#names.keys()).sort((a, b) => this.#startOf(a) - this.#startOf(b))
+    const sorted = this.#tablesInOrder()
     for (let each = 1; each < sorted.length; each++) {
       const [first, second] = [sorted[each - 1] as number, sorted[each] as number]
       if (this.#startOf(second) < this.#endOf(first))

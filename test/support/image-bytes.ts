@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { execa } from 'execa'
+import { crc32c } from '../../src/disk/formats/crc32.ts'
 import { noise } from '../disk/formats/inspecting.ts'
 import { bootSector, makeImage } from './images.ts'
 
@@ -14,8 +15,8 @@ export type Patch = readonly [at: number, bytes: Buffer | string]
 export const u16be = (value: number) => numberOf(2, (bytes) => bytes.writeUInt16BE(value))
 export const u32be = (value: number) => numberOf(4, (bytes) => bytes.writeUInt32BE(value))
 export const u32le = (value: number) => numberOf(4, (bytes) => bytes.writeUInt32LE(value))
-export const u64be = (value: number) => numberOf(8, (bytes) => bytes.writeBigUInt64BE(BigInt(value)))
-export const u64le = (value: number) => numberOf(8, (bytes) => bytes.writeBigUInt64LE(BigInt(value)))
+export const u64be = (value: number | bigint) => numberOf(8, (bytes) => bytes.writeBigUInt64BE(BigInt(value)))
+export const u64le = (value: number | bigint) => numberOf(8, (bytes) => bytes.writeBigUInt64LE(BigInt(value)))
 
 function numberOf(length: number, write: (bytes: Buffer) => void): Buffer {
   const bytes = Buffer.alloc(length)
@@ -78,6 +79,37 @@ export async function makeVmdk(path: string, change: (descriptor: string) => str
   const changed = Buffer.alloc(length)
   changed.write(change(text), 'latin1')
   return patch(path, [at, changed])
+}
+
+/** A grain of a streamOptimized VMDK: its entry in the grain table, its marker and its data. */
+export interface Grain {
+  entryAt: number
+  at: number
+  /** Bytes of the data behind the marker of 12 bytes. */
+  length: number
+  sector: number
+}
+
+/** The grains of a streamOptimized VMDK that qemu-img made, in the order of the disk. */
+export function grainsOf(path: string): Grain[] {
+  const bytes = readFileSync(path)
+  const directory = Number(bytes.readBigUInt64LE(56)) * 512
+  const tables = Math.ceil(Number(bytes.readBigUInt64LE(12)) / (128 * 512))
+  const grains: Grain[] = []
+  for (let entry = 0; entry < tables * 512; entry++) {
+    const entryAt = bytes.readUInt32LE(directory + Math.floor(entry / 512) * 4) * 512 + (entry % 512) * 4
+    const at = bytes.readUInt32LE(entryAt) * 512
+    if (at === 0) continue
+    grains.push({ entryAt, at, length: bytes.readUInt32LE(at + 8), sector: Number(bytes.readBigUInt64LE(at)) })
+  }
+  return grains
+}
+
+/** Sets the CRC-32C of a header or region table of a VHDX anew. */
+export function sealVhdx(path: string, at: number, length: number): string {
+  const bytes = Buffer.from(readFileSync(path).subarray(at, at + length))
+  bytes.writeUInt32LE(0, 4)
+  return patch(path, [at + 4, u32le(crc32c(bytes))])
 }
 
 const FILE_PARAMETERS = Buffer.from('3767a1ca36fa434db3b633f0aa44e76b', 'hex')

@@ -1,5 +1,5 @@
 import type { Inspector } from '../inspector.ts'
-import { mustBeConverted } from './shared.ts'
+import { exact, mustBeConverted } from './shared.ts'
 
 /*
  * The header of Bochs's redologs as QEMU reads it:
@@ -24,7 +24,7 @@ export const bochs: Inspector = {
     const known = header.length < 96 ? undefined : VERSIONS.get(header.readUInt32LE(64))
     const refusals = [mustBeConverted('bochs')]
     if (known === undefined) return { at: 0, refusals }
-    const virtualSize = Number(header.readBigUInt64LE(known.sizeAt))
+    const virtualSize = exact(header.readBigUInt64LE(known.sizeAt))
     const finding = { at: 0, version: known.version, virtualSize, refusals }
     // Redologs of other kinds hold what changed in another image, which their configuration names.
     const isWhole = header.toString('latin1', 48, 64).startsWith('Growing\0')

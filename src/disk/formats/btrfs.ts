@@ -1,5 +1,5 @@
 import type { Finding, Inspector } from '../inspector.ts'
-import { isPowerOfTwo } from './shared.ts'
+import { exact, isPowerOfTwo } from './shared.ts'
 
 /*
  * btrfs's documentation of its on-disk format, "Superblock":
@@ -23,7 +23,7 @@ export const btrfs: Inspector = {
     // It says itself where it lies; a copy elsewhere is not the first.
     const isFirst = superblock.readBigUInt64LE(48) === BigInt(SUPERBLOCK)
     if (!isFirst || !isPowerOfTwo(superblock.readUInt32LE(144), 512, 65536)) return undefined
-    const finding: Finding = { at: SUPERBLOCK + 64, end: Number(superblock.readBigUInt64LE(DEVICE_BYTES)) }
+    const finding: Finding = { at: SUPERBLOCK + 64, end: exact(superblock.readBigUInt64LE(DEVICE_BYTES)) }
     const devices = superblock.readBigUInt64LE(136)
     if (devices > 1n) finding.warnings = [`is one of ${devices} devices of a btrfs filesystem`]
     return finding

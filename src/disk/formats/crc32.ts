@@ -1,18 +1,31 @@
-/** IEEE 802.3's polynomial, its bits reversed, as the algorithm takes the lowest bit first. */
-const POLYNOMIAL = 0xedb88320
+/** The table of a CRC of 32 bits for a polynomial with its bits reversed, as the algorithm takes the lowest bit first. */
+function tableOf(polynomial: number): Uint32Array {
+  return Uint32Array.from({ length: 256 }, (_, byte) => {
+    let rest = byte
+    for (let bit = 0; bit < 8; bit++) rest = rest & 1 ? (rest >>> 1) ^ polynomial : rest >>> 1
+    return rest
+  })
+}
 
-const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let rest = byte
-  for (let bit = 0; bit < 8; bit++) rest = rest & 1 ? (rest >>> 1) ^ POLYNOMIAL : rest >>> 1
-  return rest
-})
+const IEEE = tableOf(0xedb88320)
+let castagnoli: Uint32Array | undefined
 
 /**
- * CRC-32 as UEFI and U-Boot have it, which Node 20's zlib does not offer
- * (RFC 1952, section 8: https://www.rfc-editor.org/rfc/rfc1952).
+ * CRC-32 as UEFI and U-Boot have it, with IEEE 802.3's polynomial, which Node 20's
+ * zlib does not offer (RFC 1952, section 8: https://www.rfc-editor.org/rfc/rfc1952).
  */
 export function crc32(bytes: Uint8Array): number {
+  return sumOf(bytes, IEEE)
+}
+
+/** CRC-32C, with Castagnoli's polynomial (RFC 3720, appendix B.4: https://www.rfc-editor.org/rfc/rfc3720). */
+export function crc32c(bytes: Uint8Array): number {
+  castagnoli ??= tableOf(0x82f63b78)
+  return sumOf(bytes, castagnoli)
+}
+
+function sumOf(bytes: Uint8Array, table: Uint32Array): number {
   let crc = 0xffffffff
-  for (const byte of bytes) crc = (crc >>> 8) ^ (TABLE[(crc ^ byte) & 0xff] as number)
+  for (const byte of bytes) crc = (crc >>> 8) ^ (table[(crc ^ byte) & 0xff] as number)
   return (crc ^ 0xffffffff) >>> 0
 }

@@ -1,5 +1,6 @@
+import { FILE } from '../inspection.ts'
 import type { Inspector } from '../inspector.ts'
-import { mustBeConverted } from './shared.ts'
+import { encryptedWith, exact, hasBytes, mustBeConverted } from './shared.ts'
 
 /*
  * The trailer as libdmg-hfsplus has it, "UDIFResourceFile":
@@ -26,7 +27,27 @@ export const dmg: Inspector = {
       trailer.readUInt32BE(4) === VERSION &&
       trailer.readUInt32BE(8) === TRAILER
     if (!isTrailer) return undefined
-    const virtualSize = Number(trailer.readBigUInt64BE(SECTORS_AT)) * 512
+    const virtualSize = exact(trailer.readBigUInt64BE(SECTORS_AT) * 512n)
     return { at, version: VERSION, virtualSize, refusals: [mustBeConverted('dmg')] }
+  },
+}
+
+/** How an encrypted one of version 2 starts, and one of version 1 ends. */
+const [ENCRYPTED_START, ENCRYPTED_END] = ['encrcdsa', 'cdsaencr']
+
+/**
+ * An encrypted disk image of macOS, as libmodi's documentation has it:
+ * https://github.com/libyal/libmodi/blob/main/documentation/Mac%20OS%20disk%20image%20types.asciidoc
+ */
+export const encryptedDmg: Inspector = {
+  name: 'dmg',
+  kind: 'image',
+  title: 'an encrypted disk image of macOS',
+  async inspect(source) {
+    const isStart = await hasBytes(source, 0, ENCRYPTED_START)
+    const end = source.size - ENCRYPTED_END.length
+    if (!isStart && !(await hasBytes(source, end, ENCRYPTED_END))) return undefined
+    const hint = `Decrypt it on macOS, with its password: hdiutil convert ${FILE} -format UDTO -o OUT`
+    return { at: isStart ? 0 : end, refusals: [encryptedWith('a disk image of macOS', hint)] }
   },
 }

@@ -1,4 +1,5 @@
 import type { Inspector } from '../inspector.ts'
+import { exact } from './shared.ts'
 
 /*
  * Microsoft's exFAT specification, "Main and Backup Boot Sector":
@@ -20,6 +21,6 @@ export const exfat: Inspector = {
     const clusterShift = sector.readUInt8(109)
     const isPlausible =
       sector.subarray(11, 64).every((byte) => byte === 0) && shift >= 9 && shift <= 12 && shift + clusterShift <= 25
-    return isPlausible ? { at: NAME_AT, end: Number(sector.readBigUInt64LE(72)) * 2 ** shift } : undefined
+    return isPlausible ? { at: NAME_AT, end: exact(sector.readBigUInt64LE(72) << BigInt(shift)) } : undefined
   },
 }

@@ -1,4 +1,5 @@
 import type { Inspector } from '../inspector.ts'
+import { exact } from './shared.ts'
 
 /*
  * The Linux kernel's documentation of ext4, "Super Block", which holds for ext2 and ext3 too:
@@ -41,8 +42,8 @@ export const ext: Inspector = {
     const compatible = superblock.readUInt32LE(92)
     const incompatible = superblock.readUInt32LE(96)
     const high = incompatible & SIXTY_FOUR_BIT ? superblock.readUInt32LE(336) : 0
-    const blocks = superblock.readUInt32LE(4) + high * 2 ** 32
+    const blocks = BigInt(superblock.readUInt32LE(4)) + (BigInt(high) << 32n)
     const version = incompatible & (EXTENTS | SIXTY_FOUR_BIT) ? 4 : compatible & HAS_JOURNAL ? 3 : 2
-    return { at: MAGIC_AT, title: `an ext${version} filesystem`, end: blocks * block }
+    return { at: MAGIC_AT, title: `an ext${version} filesystem`, end: exact(blocks * BigInt(block)) }
   },
 }

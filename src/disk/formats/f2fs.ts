@@ -1,4 +1,5 @@
 import type { Inspector } from '../inspector.ts'
+import { exact } from './shared.ts'
 
 /*
  * The superblock as the Linux kernel has it, and its documentation of the layout:
@@ -22,6 +23,6 @@ export const f2fs: Inspector = {
     const logBlock = superblock.readUInt32LE(16)
     const isPlausible =
       logSector >= 9 && logBlock >= 12 && logBlock <= 16 && superblock.readUInt32LE(12) + logSector === logBlock
-    return isPlausible ? { at: SUPERBLOCK, end: Number(superblock.readBigUInt64LE(36)) * 2 ** logBlock } : undefined
+    return isPlausible ? { at: SUPERBLOCK, end: exact(superblock.readBigUInt64LE(36) << BigInt(logBlock)) } : undefined
   },
 }

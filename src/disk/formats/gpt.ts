@@ -1,8 +1,10 @@
+import { FILE } from '../inspection.ts'
 import type { Finding, Inspector } from '../inspector.ts'
-import { NotKept, type Source } from '../source.ts'
+import { FETCH_AGAIN, NotKept, type Source } from '../source.ts'
 import { crc32 } from './crc32.ts'
+import { encryptionIn } from './encrypted-volumes.ts'
 import { endOfIso9660 } from './iso9660.ts'
-import { hasBytes, isPowerOfTwo, shorterThanClaimed } from './shared.ts'
+import { exact, hasBytes, isPowerOfTwo, largest, shorterThanClaimed } from './shared.ts'
 
 /*
  * UEFI Specification, section 5.3 "GUID Partition Table (GPT) Disk Layout":
@@ -14,6 +16,8 @@ const MAGIC = 'EFI PART'
 const SECTORS = [512, 4096]
 const REVISION = 0x00010000
 const UNUSED = '00000000-0000-0000-0000-000000000000'
+/** In an MBR: where the type of the first partition is, and the type of one that protects a GPT. */
+const [PARTITION_TYPE, PROTECTIVE] = [450, 0xee]
 /** Bytes of the partition entries that are read: 1024 entries of the usual length. */
 const ENTRIES_LIMIT = 128 * 1024
 
@@ -55,55 +59,83 @@ export const gpt: Inspector = {
   title: 'a disk with a GPT',
   async inspect(source) {
     for (const sector of SECTORS) {
-      if (!(await hasBytes(source, sector, MAGIC))) continue
-      const finding = await inspectHeader(source, sector)
-      if (finding !== undefined) return { at: sector, ...finding }
+      const table = await readTable(source, sector, 1n)
+      if (table === undefined) continue
+      const damage = table.damage && { ...damaged(table.damage), ...(await repairFrom(source, sector, table.damage)) }
+      return { at: sector, ...(damage ?? (await findingOf(source, table, sector))) }
     }
-    return undefined
+    return lostHeader(source)
   },
 }
 
-/** Says whether there is the signature of a GPT where its header must be. */
+/** Says whether there is the signature of a GPT where its header must be, or the copy of it at the end. */
 export async function hasGpt(source: Source): Promise<boolean> {
-  return (await hasBytes(source, 512, MAGIC)) || (await hasBytes(source, 4096, MAGIC))
+  for (const sector of SECTORS) if (await hasBytes(source, sector, MAGIC)) return true
+  return (await lostHeader(source)) !== undefined
 }
 
-async function inspectHeader(source: Source, sector: number): Promise<Finding | undefined> {
-  const header = await source.read(sector, 512)
-  if (header.length < 92) return undefined
+interface Table {
+  /** Where its copy is, in sectors, and where its entries are, in bytes. */
+  backup: bigint
+  entriesAt: bigint
+  entriesLength: number
+  partitions: Partition[]
+  /** What is wrong with it; nothing else counts then. */
+  damage?: string
+}
+
+/** Reads the table whose header is in a sector; undefined if there is none. */
+async function readTable(source: Source, sector: number, number: bigint): Promise<Table | undefined> {
+  const header = await source.read(Number(number) * sector, 512)
+  if (header.length < 92 || header.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined
   const length = header.readUInt32LE(12)
-  const isHeader = header.readUInt32LE(8) === REVISION && header.readBigUInt64LE(24) === 1n
+  const isHeader = header.readUInt32LE(8) === REVISION && header.readBigUInt64LE(24) === number
   if (!isHeader || length < 92 || length > header.length) return undefined
 
   const claimed = header.readUInt32LE(16)
   const checked = Buffer.from(header.subarray(0, length))
   checked.writeUInt32LE(0, 16)
-  if (crc32(checked) !== claimed) return damaged('the checksum of its GPT header is wrong')
-
-  const backup = Number(header.readBigUInt64LE(32))
-  const count = header.readUInt32LE(80)
-  const entryLength = header.readUInt32LE(84)
-  if (!isPowerOfTwo(entryLength, 128, 4096)) return damaged(`its GPT has entries of ${entryLength} bytes`)
-  const entriesLength = count * entryLength
-  const entriesAt = Number(header.readBigUInt64LE(72)) * sector
-  const entries = await source.read(entriesAt, Math.min(entriesLength, ENTRIES_LIMIT))
-  if (entriesLength <= ENTRIES_LIMIT && entries.length === entriesLength) {
-    if (crc32(entries) !== header.readUInt32LE(88)) return damaged('the checksum of its GPT entries is wrong')
+  const [count, entryLength] = [header.readUInt32LE(80), header.readUInt32LE(84)]
+  const table: Table = {
+    backup: header.readBigUInt64LE(32),
+    entriesAt: header.readBigUInt64LE(72) * BigInt(sector),
+    entriesLength: count * entryLength,
+    partitions: [],
   }
+  if (crc32(checked) !== claimed) return { ...table, damage: 'the checksum of its GPT header is wrong' }
+  if (!isPowerOfTwo(entryLength, 128, 4096)) return { ...table, damage: `its GPT has entries of ${entryLength} bytes` }
+  const entries = await source.read(Number(table.entriesAt), Math.min(table.entriesLength, ENTRIES_LIMIT))
+  if (table.entriesLength <= ENTRIES_LIMIT && entries.length === table.entriesLength) {
+    if (crc32(entries) !== header.readUInt32LE(88))
+      return { ...table, damage: 'the checksum of its GPT entries is wrong' }
+  }
+  return { ...table, partitions: partitionsIn(entries, entryLength, sector) }
+}
 
-  const partitions = partitionsIn(entries, entryLength, sector)
-  const needed = Math.max(entriesAt + entriesLength, (backup + 1) * sector, ...partitions.map(({ end }) => end))
+/** What a disk with a GPT that is whole claims. */
+async function findingOf(source: Source, table: Table, sector: number): Promise<Finding> {
+  const { partitions } = table
+  const needed = largest(
+    exact(table.entriesAt + BigInt(table.entriesLength)),
+    exact((table.backup + 1n) * BigInt(sector)),
+    ...partitions.map(({ end }) => end),
+  )
   // Partitions of several architectures: a disk for whichever machine it meets.
   const arches = new Set(partitions.flatMap(({ type }) => ARCHES[type] ?? []))
-  const finding: Finding = arches.size === 1 ? { arch: [...arches][0] as string } : {}
+  const encryption = await encryptionIn(
+    source,
+    partitions.map(({ at }) => at),
+  )
+  const finding: Finding = { ...encryption, ...(arches.size === 1 && { arch: [...arches][0] as string }) }
   if (needed <= source.size) {
-    const hasBackup = await hasBackupAt(source, backup * sector)
+    const hasBackup = await hasBackupAt(source, Number(table.backup) * sector)
     return { ...finding, end: needed, warnings: hasBackup ? [] : ['has no backup of its GPT where its header says'] }
   }
   // Where a hybrid ISO image lost its padding, the volume and what lies behind it are still there.
   const volumeEnd = await endOfIso9660(source)
   const isHybrid = volumeEnd > 0 && partitions.every(({ at, end }) => at < volumeEnd || end <= source.size)
-  return isHybrid ? { ...finding, warnings: [shorterThanClaimed(needed, source.size)] } : { ...finding, end: needed }
+  if (isHybrid) return { ...finding, warnings: [shorterThanClaimed(needed, source.size)] }
+  return { ...finding, end: needed, endsWithPartitions: true }
 }
 
 /** Says whether the backup of the header is there; of a packed disk that was enlarged nobody can tell. */
@@ -116,11 +148,39 @@ async function hasBackupAt(source: Source, at: number): Promise<boolean> {
   }
 }
 
+/** The refusal of a GPT whose header is lost: the MBR protects one, and only the copy at the end is there. */
+async function lostHeader(source: Source): Promise<Finding | undefined> {
+  const types = [0, 1, 2, 3].map((number) => PARTITION_TYPE + number * 16)
+  const sector = await source.read(0, 512)
+  if (sector.length < 512 || sector.readUInt16BE(510) !== 0x55aa || !types.some((at) => sector[at] === PROTECTIVE))
+    return undefined
+  for (const length of SECTORS) {
+    const found = await repairFrom(source, length, 'its GPT header is missing')
+    if (found !== undefined) return { at: length, ...found }
+  }
+  return undefined
+}
+
+/** The refusal of a damaged GPT with a good copy in the last sector; undefined if there is no such copy. */
+async function repairFrom(source: Source, sector: number, damage: string): Promise<Finding | undefined> {
+  const last = BigInt(Math.floor(source.size / sector)) - 1n
+  if (last < 2n) return undefined
+  try {
+    const table = await readTable(source, sector, last)
+    if (table === undefined || table.damage !== undefined) return undefined
+  } catch (error) {
+    if (error instanceof NotKept) return undefined
+    throw error
+  }
+  const why = `is damaged: ${damage}; its second GPT, at its end, is whole`
+  return { refusals: [{ why, hint: `Repair it from that: sgdisk -e ${FILE} (or gdisk ${FILE}, then w)` }] }
+}
+
 interface Partition {
   type: string
   /** First byte, and the one behind the last. */
-  at: number
-  end: number
+  at: number | bigint
+  end: number | bigint
 }
 
 /** The entries that are in use. */
@@ -130,13 +190,17 @@ function partitionsIn(entries: Buffer, entryLength: number, sector: number): Par
     const type = guidAt(entries, start)
     if (type === UNUSED) continue
     const [first, last] = [entries.readBigUInt64LE(start + 32), entries.readBigUInt64LE(start + 40)]
-    partitions.push({ type, at: Number(first) * sector, end: (Number(last) + 1) * sector })
+    partitions.push({
+      type,
+      at: exact(first * BigInt(sector)),
+      end: exact((last + 1n) * BigInt(sector)),
+    })
   }
   return partitions
 }
 
 function damaged(why: string): Finding {
-  return { refusals: [{ why: `is damaged: ${why}` }] }
+  return { refusals: [{ why: `is damaged: ${why}`, hint: FETCH_AGAIN }] }
 }
 
 /** A GUID: its first three numbers are little-endian, the rest is as it is written (UEFI, appendix A). */

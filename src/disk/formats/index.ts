@@ -1,12 +1,14 @@
 import type { Inspector } from '../inspector.ts'
 import { apfs } from './apfs.ts'
+import { backups } from './backups.ts'
 import { bochs } from './bochs.ts'
 import { btrfs } from './btrfs.ts'
 import { bzip2 } from './bzip2.ts'
 import { cloop } from './cloop.ts'
-import { dmg } from './dmg.ts'
+import { dmg, encryptedDmg } from './dmg.ts'
 import { documents } from './documents.ts'
 import { elf } from './elf.ts'
+import { encryptedVolumes } from './encrypted-volumes.ts'
 import { erofs } from './erofs.ts'
 import { exfat } from './exfat.ts'
 import { ext } from './ext.ts'
@@ -30,6 +32,7 @@ import { qcow } from './qcow.ts'
 import { qcow2 } from './qcow2.ts'
 import { qed } from './qed.ts'
 import { reiserfs } from './reiserfs.ts'
+import { savedMachines } from './saved-machines.ts'
 import { sevenzip } from './sevenzip.ts'
 import { squashfs } from './squashfs.ts'
 import { swap } from './swap.ts'
@@ -48,12 +51,28 @@ import { xz } from './xz.ts'
 import { officeZip, zip } from './zip.ts'
 import { zstd } from './zstd.ts'
 
-const IMAGES = [qcow2, qcow, qed, vmdk, vmdkCowd, vmdkDescriptor, vdi, vpc, vhdx, parallels, luks, bochs, cloop, dmg]
+const IMAGES = [
+  qcow2,
+  qcow,
+  qed,
+  vmdk,
+  vmdkCowd,
+  vmdkDescriptor,
+  vdi,
+  vpc,
+  vhdx,
+  parallels,
+  luks,
+  bochs,
+  cloop,
+  dmg,
+  encryptedDmg,
+]
 const CONTENTS = [
   ...[mbr, gpt, iso9660, udf, ext, xfs, btrfs, fat, ntfs, exfat, f2fs, jfs, reiserfs, squashfs, erofs],
-  ...[hfsplus, apfs, ufs, lvm, swap],
+  ...[hfsplus, apfs, ufs, lvm, swap, ...encryptedVolumes],
 ]
-const PACKED = [gzip, xz, bzip2, zstd, zip, sevenzip, tar, ...moreArchives]
+const PACKED = [gzip, xz, bzip2, zstd, zip, sevenzip, tar, ...moreArchives, ...backups, ...savedMachines]
 const FOREIGN = [text, elf, pe, linuxKernel, initrd, officeZip, ...documents]
 
 /** All formats that are looked for. */

@@ -1,5 +1,5 @@
 import type { Inspector } from '../inspector.ts'
-import { isPowerOfTwo } from './shared.ts'
+import { exact, isPowerOfTwo, largest } from './shared.ts'
 
 /*
  * The superblock as the Linux kernel has it:
@@ -30,7 +30,7 @@ export const jfs: Inspector = {
     if (!isPlausible) return undefined
     const logLength = superblock.readUIntLE(LOG_EXTENT, 3)
     const logAt = superblock.readUInt8(LOG_EXTENT + 3) * 2 ** 32 + superblock.readUInt32LE(LOG_EXTENT + 4)
-    const end = Math.max(Number(superblock.readBigUInt64LE(8)) * sector, (logAt + logLength) * block)
+    const end = largest(exact(superblock.readBigUInt64LE(8) * BigInt(sector)), (logAt + logLength) * block)
     return { at: SUPERBLOCK, version, end }
   },
 }

@@ -1,4 +1,5 @@
 import type { Inspector } from '../inspector.ts'
+import { exact } from './shared.ts'
 
 /*
  * LUKS On-Disk Format Specification, version 1 and version 2:
@@ -22,7 +23,7 @@ export const luks: Inspector = {
     if (header.length < 512) return finding
     // The payload's first sector; or the length of one header, of which there are two.
     if (version === 1) return { ...finding, end: header.readUInt32BE(104) * 512 }
-    if (version === 2) return { ...finding, end: Number(header.readBigUInt64BE(8)) * 2 }
+    if (version === 2) return { ...finding, end: exact(header.readBigUInt64BE(8) * 2n) }
     return finding
   },
 }

@@ -1,4 +1,5 @@
 import type { Inspector } from '../inspector.ts'
+import { exact } from './shared.ts'
 
 /*
  * The label and the header of a physical volume as LVM2 has them:
@@ -24,7 +25,7 @@ export const lvm: Inspector = {
       const offset = label.readUInt32LE(20)
       const isLabel = label.readBigUInt64LE(8) === BigInt(number) && label.toString('latin1', 24, 32) === 'LVM2 001'
       if (!isLabel || offset < 32 || offset + IDENTIFIER + 8 > SECTOR) continue
-      return { at: number * SECTOR, end: Number(label.readBigUInt64LE(offset + IDENTIFIER)) }
+      return { at: number * SECTOR, end: exact(label.readBigUInt64LE(offset + IDENTIFIER)) }
     }
     return undefined
   },

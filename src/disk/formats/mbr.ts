@@ -1,5 +1,6 @@
 import type { Inspector } from '../inspector.ts'
 import type { Source } from '../source.ts'
+import { encryptionIn } from './encrypted-volumes.ts'
 import { hasGpt } from './gpt.ts'
 import { endOfIso9660 } from './iso9660.ts'
 import { shorterThanClaimed } from './shared.ts'
@@ -47,11 +48,16 @@ export const mbr: Inspector = {
       if (await hasGpt(source)) return { at: SIGNATURE }
       const told = partitions.filter(({ length }) => length !== UNTOLD)
       // A disk of two sectors has room for the header of a GPT at last.
-      return { at: SIGNATURE, warnings: [NO_GPT], end: Math.max(2 * SECTOR, endOf(told)) }
+      return { at: SIGNATURE, warnings: [NO_GPT], end: Math.max(2 * SECTOR, endOf(told)), endsWithPartitions: true }
     }
+    const encryption = await encryptionIn(
+      source,
+      real.map(({ start }) => start * SECTOR),
+    )
     const needed = endOf(real)
-    if (needed <= source.size || !(await isLoose(source, real))) return { at: SIGNATURE, end: needed }
-    return { at: SIGNATURE, warnings: [shorterThanClaimed(needed, source.size)] }
+    if (needed <= source.size || !(await isLoose(source, real)))
+      return { at: SIGNATURE, end: needed, endsWithPartitions: true, ...encryption }
+    return { at: SIGNATURE, warnings: [shorterThanClaimed(needed, source.size)], ...encryption }
   },
 }
 

@@ -2,7 +2,7 @@ import type { Inspector } from '../inspector.ts'
 import { mustBeUnpacked } from './shared.ts'
 
 /*
- * Archives and copies of disks that are told by their first bytes alone:
+ * Archives that are told by their first bytes alone:
  * https://www.nongnu.org/lzip/manual/lzip_manual.html#File-format
  * https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
  * https://github.com/jljusten/LZMA-SDK/blob/master/DOC/lzma-specification.txt
@@ -13,8 +13,6 @@ import { mustBeUnpacked } from './shared.ts'
  * https://man.freebsd.org/cgi/man.cgi?query=ar&sektion=5
  * https://rpm-software-management.github.io/rpm/manual/format_v4.html
  * https://download.microsoft.com/download/f/e/f/fefdc36e-392d-4678-9e4e-771ffa2692ab/Windows%20Imaging%20File%20Format.rtf
- * https://android.googlesource.com/platform/system/core/+/main/libsparse/sparse_format.h
- * https://github.com/Thomas-Tsai/partclone/blob/master/IMAGE_FORMATS.md
  */
 
 interface Archive {
@@ -57,22 +55,9 @@ const ARCHIVES: readonly Archive[] = [
   { name: 'ar', title: 'an ar archive', command: 'ar x', start: /^213c617263683e0a(?!64656269616e2d62696e617279)/ },
   { name: 'rpm', title: 'an RPM package', command: 'rpm2cpio', start: /^edabeedb0[34]/ },
   { name: 'wim', title: 'a Windows image (WIM)', command: 'wimlib-imagex apply', start: /^4d5357494d000000/ },
-  { name: 'android-sparse', title: 'an Android sparse image', command: 'simg2img', start: /^3aff26ed0100/ },
-  {
-    name: 'partclone',
-    title: 'an image of partclone',
-    command: 'partclone.restore',
-    start: /^70617274636c6f6e652d696d616765/,
-  },
-  {
-    name: 'ntfsclone',
-    title: 'an image of ntfsclone',
-    command: 'ntfsclone --restore-image',
-    start: /^006e746673636c6f6e652d696d616765/,
-  },
 ]
 
-/** Archives and copies of disks that the agents don't unpack, other than those with a file of their own. */
+/** Archives that the agents don't unpack, other than those with a file of their own. */
 export const moreArchives: readonly Inspector[] = ARCHIVES.map(({ name, title, command, start }) => ({
   name,
   kind: 'packed',

@@ -1,5 +1,5 @@
 import type { Inspector } from '../inspector.ts'
-import { isPowerOfTwo } from './shared.ts'
+import { exact, isPowerOfTwo } from './shared.ts'
 
 /*
  * The boot sector as the Linux kernel's NTFS driver has it:
@@ -22,10 +22,10 @@ export const ntfs: Inspector = {
     const isPlausible =
       isPowerOfTwo(sectorLength, 256, 4096) && sector.readUInt16LE(14) === 0 && sector.readUInt8(16) === 0
     if (!isPlausible) return undefined
-    const counted = Number(sector.readBigUInt64LE(40)) * sectorLength
+    const counted = sector.readBigUInt64LE(40) * BigInt(sectorLength)
     // The copy of the boot sector behind the last sector is not counted.
-    const missing = counted + sectorLength - source.size
-    if (missing === sectorLength) return { at: OEM_AT, end: counted, warnings: [NO_COPY] }
-    return { at: OEM_AT, end: missing > 0 ? counted + sectorLength : counted }
+    const withCopy = counted + BigInt(sectorLength)
+    if (counted === BigInt(source.size)) return { at: OEM_AT, end: exact(counted), warnings: [NO_COPY] }
+    return { at: OEM_AT, end: exact(withCopy > source.size ? withCopy : counted) }
   },
 }

@@ -1,7 +1,7 @@
 import type { Finding, Inspector } from '../inspector.ts'
 import { Layout } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
-import { needsNewerQemu } from './shared.ts'
+import { exact, needsNewerQemu } from './shared.ts'
 
 /*
  * QEMU's docs/interop/parallels.txt: https://www.qemu.org/docs/master/interop/parallels.html
@@ -27,10 +27,10 @@ export const parallels: Inspector = {
     const clusterSectors = header.readUInt32LE(28)
     const entries = header.readUInt32LE(32)
     // The old one has but 32 bits for it.
-    const sectors = magic === MAGIC ? Number(header.readBigUInt64LE(36)) : header.readUInt32LE(36)
+    const sectors = magic === MAGIC ? header.readBigUInt64LE(36) : BigInt(header.readUInt32LE(36))
     const finding: Finding = {
       version,
-      virtualSize: sectors * SECTOR,
+      virtualSize: exact(sectors * BigInt(SECTOR)),
       refusals: version === VERSION ? [] : [needsNewerQemu(`is of version ${version} of Parallels' format`)],
       warnings: header.readUInt32LE(44) === IN_USE ? ['was not closed cleanly'] : [],
       end: HEADER + entries * 4,
@@ -43,7 +43,7 @@ export const parallels: Inspector = {
       entries,
       cluster: clusterSectors * SECTOR,
       unit: magic === MAGIC ? clusterSectors * SECTOR : SECTOR,
-      virtualSize: sectors * SECTOR,
+      virtualSize: Number(sectors) * SECTOR,
     }
     return { ...finding, readLayout: (whole) => readLayout(whole, shape) }
   },

@@ -2,7 +2,7 @@ import type { Finding, Inspector } from '../inspector.ts'
 import { Layout } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
 import { piecesOfTable } from '../table-pieces.ts'
-import { LEGACY, nameIn } from './shared.ts'
+import { exact, LEGACY, nameIn } from './shared.ts'
 
 /*
  * The first version of qcow: https://people.gnome.org/~markmc/qcow-image-format-version-1.html
@@ -24,12 +24,13 @@ export const qcow: Inspector = {
     const start = await source.read(0, 8)
     if (start.length < 8 || !start.subarray(0, 4).equals(MAGIC) || start.readUInt32BE(4) !== 1) return undefined
     const header = await readWhole(source, 0, HEADER)
+    const size = header.readBigUInt64BE(24)
     const backingAt = header.readBigUInt64BE(8)
     const backingLength = header.readUInt32BE(16)
     const [clusterBits, tableBits] = [header.readUInt8(32), header.readUInt8(33)]
     const finding: Finding = {
       version: 1,
-      virtualSize: Number(header.readBigUInt64BE(24)),
+      virtualSize: exact(size),
       isEncrypted: header.readUInt32BE(36) !== 0,
       references: [],
       warnings: [LEGACY],
@@ -46,19 +47,19 @@ export const qcow: Inspector = {
       }
     }
     const shape: Shape = {
-      virtualSize: finding.virtualSize as number,
+      virtualSize: Number(size),
       cluster: 2 ** clusterBits,
       entries: 2 ** tableBits,
       clusterBits,
-      tableAt: Number(header.readBigUInt64BE(40)),
-      tableEntries: Math.ceil((finding.virtualSize as number) / 2 ** (clusterBits + tableBits)),
+      tableAt: header.readBigUInt64BE(40),
+      tableEntries: Number((size + (1n << BigInt(clusterBits + tableBits)) - 1n) >> BigInt(clusterBits + tableBits)),
     }
     if (shape.tableEntries * 8 > TABLE_LIMIT) {
       return { ...finding, refusals: [{ why: `is damaged: a first-level table of ${shape.tableEntries} entries` }] }
     }
     return {
       ...finding,
-      end: shape.tableAt + shape.tableEntries * 8,
+      end: exact(shape.tableAt + BigInt(shape.tableEntries * 8)),
       readLayout: (whole) => readLayout(whole, shape),
     }
   },
@@ -70,7 +71,7 @@ interface Shape {
   clusterBits: number
   /** Entries of a second-level table. */
   entries: number
-  tableAt: number
+  tableAt: bigint
   /** Entries of the first-level table. */
   tableEntries: number
 }
@@ -81,7 +82,7 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
   layout.table('first-level table', shape.tableAt, shape.tableEntries * 8)
   if (layout.refusal()) return layout
   const buffer = Buffer.allocUnsafe(shape.entries * 8)
-  for await (const first of piecesOfTable(source, shape.tableAt, shape.tableEntries * 8)) {
+  for await (const first of piecesOfTable(source, Number(shape.tableAt), shape.tableEntries * 8)) {
     for (let each = 0; each < first.bytes.length; each += 8) {
       const tableAt = numberAt(first.bytes, each)
       if (tableAt === 0) continue

@@ -1,6 +1,9 @@
 import { TABLE_BYTES_LIMIT, TABLE_LIMIT } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
 import { pieceBuffer, piecesOfTable, type TablePiece } from '../table-pieces.ts'
+import { requireOnce, sharedTable, type Table, TablesApart } from './qcow2-shared.ts'
+import { largest } from './shared.ts'
+import { isWholeDeflate, isWholeZstd } from './whole-cluster.ts'
 
 /*
  * How far the tables of a qcow2 image and what they refer to reach into its file:
@@ -24,22 +27,18 @@ export interface Qcow2Shape {
   bitmaps: Table
 }
 
-/** Byte at which a table starts, and how many entries it has. */
-interface Table {
-  at: number
-  entries: number
-}
-
 const SECTOR = 512
-/** Clusters of a file for which it is kept which of them were walked through, a bit each. */
-const SEEN_LIMIT = 2 ** 28
 /** In the upper half of an entry: the bits of the offset, and that the cluster is compressed. */
 const [OFFSET_HIGH, COMPRESSED_HIGH] = [0x00ffffff, 0x40000000]
 /** In the lower half: the bits of the offset, and that the cluster reads as zeros whatever is there. */
 const [OFFSET_LOW, ZERO_LOW] = [0xfffffe00, 1]
 
-/** Byte behind the last one that an image refers to. It stops early at what lies beyond the file's end. */
-export async function endOfQcow2(source: Source, shape: Qcow2Shape): Promise<number> {
+/**
+ * Byte behind the last one that an image refers to. It stops early at what lies beyond the file's end.
+ *
+ * @throws VdcError FILE_REFUSED, without the file's name, for tables that are named more often than they can be.
+ */
+export async function endOfQcow2(source: Source, shape: Qcow2Shape): Promise<number | bigint> {
   return new Walk(source, shape).findEnd()
 }
 
@@ -47,9 +46,11 @@ class Walk {
   readonly #source: Source
   readonly #shape: Qcow2Shape
   readonly #cluster: number
-  readonly #seen: Uint8Array | undefined
-  #end = 0
-  /** Bytes of tables that were read: more than the file has are walked through in circles. */
+  /** By the place of each second-level table, the number of the first-level table that named it last. */
+  readonly #namedBy = new Map<number, number>()
+  #firstTables = 0
+  #end: number | bigint = 0
+  /** Bytes of tables that were read: if the file has fewer, tables lie over each other. */
   #tableBytes = 0
   #tableCount = 0
   readonly #buffer: Buffer
@@ -60,27 +61,28 @@ class Walk {
     this.#shape = shape
     this.#cluster = 2 ** shape.clusterBits
     this.#buffer = pieceBuffer(this.#cluster)
-    const clusters = Math.ceil(source.size / this.#cluster)
-    if (clusters <= SEEN_LIMIT) this.#seen = new Uint8Array(Math.ceil(clusters / 8))
   }
 
-  async findEnd(): Promise<number> {
+  async findEnd(): Promise<number | bigint> {
     const { first, refcounts, virtualSize } = this.#shape
-    await this.#reachClustersOf(refcounts)
+    const blocks = new Float64Array(refcounts.entries)
+    await this.#reachClustersOf(refcounts, (entry, offset) => {
+      blocks[entry] = offset
+    })
+    requireOnce(blocks)
     await this.#followFirst(first, virtualSize)
     await this.#followSnapshots()
     await this.#followBitmaps()
-    return (await this.#isLastCompressedWhole()) ? this.#end : Math.max(this.#end, this.#lastCompressed.end)
+    return (await this.#isLastCompressedWhole()) ? this.#end : largest(this.#end, this.#lastCompressed.end)
   }
 
-  #reach(end: number): void {
+  #reach(end: number | bigint): void {
     if (end > this.#end) this.#end = end
   }
 
   get #isDone(): boolean {
     // What has more tables than are read is left to qemu-img check.
-    const limit = Math.min(this.#source.size, TABLE_BYTES_LIMIT)
-    return this.#end > this.#source.size || this.#tableBytes > limit || this.#tableCount > TABLE_LIMIT
+    return this.#end > this.#source.size || this.#tableBytes > TABLE_BYTES_LIMIT || this.#tableCount > TABLE_LIMIT
   }
 
   /** The entries of a table, as bytes. */
@@ -89,29 +91,38 @@ class Walk {
     this.#tableBytes += length
     this.#tableCount++
     if (this.#isDone) return
+    if (this.#tableBytes > this.#source.size) throw sharedTable(`table at ${at}, or a part of it,`)
     for await (const piece of piecesOfTable(this.#source, at, length, buffer)) {
       yield piece
       if (this.#isDone) return
     }
   }
 
-  /** Goes through a table of offsets of clusters; those that are 0 mean none. */
-  async #reachClustersOf({ at, entries }: Table): Promise<void> {
-    for await (const { bytes } of this.#piecesOf(at, entries * 8)) {
+  /** Goes through a table of offsets of clusters; those that are 0 mean none. `onOffset` gets the entry's number too. */
+  async #reachClustersOf({ at, entries }: Table, onOffset?: (entry: number, offset: number) => void): Promise<void> {
+    for await (const { from, bytes } of this.#piecesOf(at, entries * 8)) {
       for (let each = 0; each < bytes.length; each += 8) {
         const offset = offsetAt(bytes, each)
-        if (offset !== 0) this.#reach(offset + this.#cluster)
+        if (offset === 0) continue
+        this.#reach(offset + this.#cluster)
+        onOffset?.((from + each) / 8, offset)
       }
     }
   }
 
+  /** Follows a first-level table. Only snapshots share second-level tables, each from a first-level table of its own. */
   async #followFirst(table: Table, diskSize: number): Promise<void> {
+    const number = ++this.#firstTables
     const entryLength = this.#shape.hasSubclusters ? 16 : 8
     const entries = this.#cluster / entryLength
     for await (const first of this.#piecesOf(table.at, table.entries * 8)) {
       for (let each = 0; each < first.bytes.length && !this.#isDone; each += 8) {
         const at = offsetAt(first.bytes, each)
-        if (at === 0 || this.#wasSeen(at)) continue
+        if (at === 0) continue
+        const by = this.#namedBy.get(at)
+        if (by === number) throw sharedTable(`second-level table at ${at}`)
+        this.#namedBy.set(at, number)
+        if (by !== undefined) continue
         const guest = ((first.from + each) / 8) * entries * this.#cluster
         await this.#followSecond(at, entryLength, diskSize - guest)
       }
@@ -142,24 +153,20 @@ class Walk {
     } else if (!(low & ZERO_LOW)) this.#reach(offset + within(this.#cluster, left))
   }
 
-  #wasSeen(offset: number): boolean {
-    const cluster = Math.floor(offset / this.#cluster)
-    const [byte, bit] = [Math.floor(cluster / 8), 1 << (cluster % 8)]
-    if (this.#seen === undefined || byte >= this.#seen.length) return false
-    const was = ((this.#seen[byte] as number) & bit) !== 0
-    this.#seen[byte] = (this.#seen[byte] as number) | bit
-    return was
-  }
-
   async #followSnapshots(): Promise<void> {
     let { at } = this.#shape.snapshots
+    const tables = new TablesApart()
+    tables.add(this.#shape.first)
     for (let left = this.#shape.snapshots.entries; left > 0 && !this.#isDone; left--) {
       const head = await readWhole(this.#source, at, 56)
       const extra = head.readUInt32BE(36)
       const diskSize = extra >= 16 ? Number(head.readBigUInt64BE(48)) : this.#shape.virtualSize
       const end = at + 40 + extra + head.readUInt16BE(12) + head.readUInt16BE(14)
       this.#reach(end)
-      await this.#followFirst({ at: Number(head.readBigUInt64BE(0)), entries: head.readUInt32BE(8) }, diskSize)
+      const table = this.#tableIn(head)
+      if (table === undefined) return
+      tables.add(table)
+      await this.#followFirst(table, diskSize)
       at = aligned(end, 8)
     }
   }
@@ -168,11 +175,19 @@ class Walk {
     let { at } = this.#shape.bitmaps
     for (let left = this.#shape.bitmaps.entries; left > 0 && !this.#isDone; left--) {
       const head = await readWhole(this.#source, at, 24)
-      const table = { at: Number(head.readBigUInt64BE(0)), entries: head.readUInt32BE(8) }
+      const table = this.#tableIn(head)
+      if (table === undefined) return
       await this.#reachClustersOf(table)
       at = aligned(at + 24 + head.readUInt16BE(18) + head.readUInt32BE(20), 8)
       this.#reach(at)
     }
+  }
+
+  /** The table that an entry begins with, if it lies inside the file. */
+  #tableIn(head: Buffer): Table | undefined {
+    const [at, entries] = [head.readBigUInt64BE(0), head.readUInt32BE(8)]
+    this.#reach(at + BigInt(entries * 8))
+    return this.#isDone ? undefined : { at: Number(at), entries }
   }
 
   /**
@@ -207,31 +222,4 @@ function within(length: number, left: number): number {
 
 function aligned(at: number, to: number): number {
   return Math.ceil(at / to) * to
-}
-
-async function isWholeDeflate(data: Buffer, cluster: number): Promise<boolean> {
-  const { inflateRawSync, constants } = await import('node:zlib')
-  try {
-    return inflateRawSync(data, { finishFlush: constants.Z_FINISH, maxOutputLength: cluster }).length === cluster
-  } catch {
-    return false
-  }
-}
-
-/** RFC 8878, sections 3.1.1 and 3.1.1.2: goes from block to block, and looks at none. */
-function isWholeZstd(data: Buffer): boolean {
-  if (data.length < 6) return false
-  const descriptor = data.readUInt8(4)
-  const isSingleSegment = (descriptor & 0x20) !== 0
-  const sizeLength = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6] as number
-  const dictionaryLength = [0, 1, 2, 4][descriptor & 3] as number
-  let at = 5 + (isSingleSegment ? 0 : 1) + dictionaryLength + sizeLength
-  for (let isLast = false; !isLast; ) {
-    if (at + 3 > data.length) return false
-    const block = data.readUIntLE(at, 3)
-    isLast = (block & 1) !== 0
-    // Of one byte repeated, the length is not that of the data.
-    at += 3 + (((block >> 1) & 3) === 1 ? 1 : block >> 3)
-  }
-  return at + (descriptor & 4) <= data.length
 }

@@ -2,7 +2,7 @@ import type { Finding, Inspector } from '../inspector.ts'
 import { readWhole, type Source } from '../source.ts'
 import { isInCluster } from './cluster-tables.ts'
 import { endOfQcow2 } from './qcow2-end.ts'
-import { nameIn, needsNewerQemu } from './shared.ts'
+import { exact, largest, nameIn, needsNewerQemu } from './shared.ts'
 
 /*
  * QEMU's docs/interop/qcow2.txt: https://www.qemu.org/docs/master/interop/qcow2.html
@@ -28,6 +28,8 @@ const EXTENSIONS_END = 0
 const BACKING_FORMAT = 0xe2792aca
 const DATA_FILE_NAME = 0x44415441
 const BITMAPS = 0x23852875
+/** "Full disk encryption header pointer". */
+const ENCRYPTION = 0x0537be77
 
 const ZSTD = 1
 
@@ -53,13 +55,13 @@ async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
   const clusterBits = header.readUInt32BE(20)
   const finding = {
     version,
-    virtualSize: Number(header.readBigUInt64BE(24)),
+    virtualSize: exact(header.readBigUInt64BE(24)),
     features: INCOMPATIBLE.filter((_, bit) => (incompatible >> BigInt(bit)) & 1n),
     references: [] as string[],
     isEncrypted: header.readUInt32BE(32) !== 0,
     refusals: [] as { why: string; hint?: string }[],
     warnings: [] as string[],
-    end: 0,
+    end: 0 as number | bigint,
   }
   if (clusterBits < 9 || clusterBits > 21) {
     finding.refusals.push({ why: `is damaged: it has clusters of 2^${clusterBits} bytes` })
@@ -85,10 +87,18 @@ async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
       `the backing file ${await nameIn(source, Number(backingAt), Math.min(backingLength, 1023))}`,
     )
   }
-  const extensions = await readExtensions(source, headerLength, 1 << clusterBits)
+  const { extensions, repeated } = await readExtensions(source, headerLength, 1 << clusterBits)
+  // qemu-img rebase leaves an empty format.
   if (!isBacked && (extensions.get(BACKING_FORMAT)?.length ?? 0) > 0) {
     finding.references.push('a backing file that it only tells the format of')
   }
+  if (repeated.has(BACKING_FORMAT)) finding.references.push('a backing file that it tells two formats of')
+  if (extensions.has(ENCRYPTION)) finding.isEncrypted = true
+  for (const type of [DATA_FILE_NAME, BITMAPS, ENCRYPTION].filter((each) => repeated.has(each)))
+    finding.refusals.push({
+      why: `is damaged: it has two header extensions of type 0x${type.toString(16)}`,
+      hint: FLATTEN,
+    })
   const dataFile = extensions.get(DATA_FILE_NAME)
   if (incompatible & DATA_FILE || dataFile !== undefined || autoclear & RAW_DATA_FILE) {
     finding.references.push(`the external data file ${dataFile?.toString('latin1') ?? ''}`.trimEnd())
@@ -106,12 +116,12 @@ async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
   } else if (snapshots > 0) finding.warnings.push(`has ${snapshots} internal snapshot${snapshots === 1 ? '' : 's'}`)
 
   const tables = [
-    { at: Number(header.readBigUInt64BE(40)), length: header.readUInt32BE(36) * 8 },
-    { at: Number(header.readBigUInt64BE(48)), length: header.readUInt32BE(56) * 2 ** clusterBits },
+    { at: header.readBigUInt64BE(40), length: header.readUInt32BE(36) * 8 },
+    { at: header.readBigUInt64BE(48), length: header.readUInt32BE(56) * 2 ** clusterBits },
     // The shortest entry of the table has 40 bytes.
-    { at: snapshots > 0 ? Number(header.readBigUInt64BE(64)) : 0, length: snapshots * 40 },
+    { at: snapshots > 0 ? header.readBigUInt64BE(64) : 0n, length: snapshots * 40 },
   ]
-  finding.end = Math.max(1 << clusterBits, ...tables.map(({ at, length }) => at + length))
+  finding.end = largest(1 << clusterBits, ...tables.map(({ at, length }) => exact(at + BigInt(length))))
   const cluster = 1 << clusterBits
   const bitmaps = extensions.get(BITMAPS)
   const bitmapCount = bitmaps && bitmaps.length >= 24 ? bitmaps.readUInt32BE(0) : 0
@@ -126,7 +136,7 @@ async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
     findEnd: (whole) =>
       endOfQcow2(whole, {
         clusterBits,
-        virtualSize: finding.virtualSize,
+        virtualSize: Number(finding.virtualSize),
         hasSubclusters: (incompatible & EXTENDED_L2) !== 0n,
         isZstd: finding.features.includes('zstd'),
         first: { at: Number(header.readBigUInt64BE(40)), entries: header.readUInt32BE(36) },
@@ -143,7 +153,7 @@ async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
     findData: (whole, offset) =>
       isInCluster(whole, offset, {
         cluster,
-        tableAt: tables[0]?.at ?? 0,
+        tableAt: Number(header.readBigUInt64BE(40)),
         tableEntries: header.readUInt32BE(36),
         secondLength: cluster,
         entryLength: incompatible & EXTENDED_L2 ? 16 : 8,
@@ -158,16 +168,18 @@ const OFFSET_BITS = [0x00ffffff, 0xfffffe00] as const
 const FLATTEN = 'Make a new one of it: qemu-img convert -O qcow2 {file} OUT.qcow2'
 const REPAIR = 'qemu-img check -r all may repair a copy of it'
 
-/** "Header extensions": what follows the header within the first cluster, by type. */
-async function readExtensions(source: Source, at: number, end: number): Promise<Map<number, Buffer>> {
-  const found = new Map<number, Buffer>()
+/** "Header extensions": what follows the header within the first cluster, by type; the first counts of a type that is repeated. */
+async function readExtensions(source: Source, at: number, end: number) {
+  const extensions = new Map<number, Buffer>()
+  const repeated = new Set<number>()
   for (let next = at; next + 8 <= end; ) {
     const head = await source.read(next, 8)
     if (head.length < 8) break
     const [type, length] = [head.readUInt32BE(0), head.readUInt32BE(4)]
     if (type === EXTENSIONS_END || next + 8 + length > end) break
-    found.set(type, await source.read(next + 8, Math.min(length, 1023)))
+    if (extensions.has(type)) repeated.add(type)
+    else extensions.set(type, await source.read(next + 8, Math.min(length, 1023)))
     next += 8 + Math.ceil(length / 8) * 8
   }
-  return found
+  return { extensions, repeated }
 }

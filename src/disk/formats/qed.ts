@@ -1,7 +1,7 @@
 import type { Finding, Inspector } from '../inspector.ts'
 import { readWhole } from '../source.ts'
 import { type ClusterTables, endOfClusters, isInCluster } from './cluster-tables.ts'
-import { isPowerOfTwo, LEGACY, nameIn, needsNewerQemu } from './shared.ts'
+import { exact, isPowerOfTwo, LEGACY, nameIn, needsNewerQemu } from './shared.ts'
 
 /*
  * QEMU's docs/interop/qed_spec.txt: https://www.qemu.org/docs/master/interop/qed_spec.html
@@ -32,7 +32,7 @@ export const qed: Inspector = {
     const features = header.readBigUInt64LE(16)
     const [backingAt, backingLength] = [header.readUInt32LE(56), header.readUInt32LE(60)]
     const [cluster, tableClusters] = [header.readUInt32LE(4), header.readUInt32LE(8)]
-    const virtualSize = Number(header.readBigUInt64LE(48))
+    const virtualSize = exact(header.readBigUInt64LE(48))
     const tables: ClusterTables = {
       cluster,
       tableAt: Number(header.readBigUInt64LE(40)),
@@ -61,8 +61,8 @@ export const qed: Inspector = {
     }
     return {
       ...finding,
-      end: tables.tableAt + tables.secondLength,
-      findEnd: (whole) => endOfClusters(whole, tables, virtualSize, ZERO_CLUSTER),
+      end: exact(header.readBigUInt64LE(40) + BigInt(tables.secondLength)),
+      findEnd: (whole) => endOfClusters(whole, tables, Number(virtualSize), ZERO_CLUSTER),
       findData: (whole, offset) => isInCluster(whole, offset, tables),
     }
   },

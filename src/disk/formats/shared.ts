@@ -36,8 +36,18 @@ export function isPowerOfTwo(number: number, least: number, most: number): boole
   return number >= least && number <= most && Number.isInteger(Math.log2(number))
 }
 
+/** A number of 64 bits: as a bigint only if a double can't hold it exactly. */
+export function exact(value: bigint): number | bigint {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value
+}
+
+/** The largest of numbers, each of which may be of 64 bits; 0 for none. */
+export function largest(...numbers: (number | bigint)[]): number | bigint {
+  return numbers.reduce((most, each) => (each > most ? each : most), 0)
+}
+
 /** The warning that a table tells of more than there is, where such files are known to work. */
-export function shorterThanClaimed(needed: number, size: number): string {
+export function shorterThanClaimed(needed: number | bigint, size: number): string {
   return `says that it has ${needed} bytes, and the file has ${size}`
 }
 
@@ -47,6 +57,11 @@ export function mustBeUnpacked(title: string, command: string): Refusal {
     why: `is ${title}, which the agents can not unpack`,
     hint: `Unpack it and register the disk image inside: ${command}`,
   }
+}
+
+/** The refusal of a disk that is encrypted. `title` is with what, and where. */
+export function encryptedWith(title: string, hint: string): Refusal {
+  return { why: `is encrypted (${title}): no instance could boot it`, hint }
 }
 
 /** The refusal of an image that QEMU reads and can't write. `format` is QEMU's name. */

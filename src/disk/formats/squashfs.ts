@@ -1,5 +1,5 @@
 import type { Inspector } from '../inspector.ts'
-import { isPowerOfTwo } from './shared.ts'
+import { exact, isPowerOfTwo } from './shared.ts'
 
 /*
  * The superblock as the Linux kernel has it, and its documentation of the layout:
@@ -20,6 +20,6 @@ export const squashfs: Inspector = {
     const version = superblock.readUInt16LE(28)
     const isPlausible =
       version === 4 && isPowerOfTwo(block, 4096, 1024 * 1024) && superblock.readUInt16LE(22) === Math.log2(block)
-    return isPlausible ? { at: 0, version, end: Number(superblock.readBigUInt64LE(40)) } : undefined
+    return isPlausible ? { at: 0, version, end: exact(superblock.readBigUInt64LE(40)) } : undefined
   },
 }

@@ -1,5 +1,5 @@
 import type { Inspector } from '../inspector.ts'
-import { isPowerOfTwo } from './shared.ts'
+import { exact, isPowerOfTwo } from './shared.ts'
 
 /*
  * The superblock as FreeBSD has it: https://github.com/freebsd/freebsd-src/blob/main/sys/ufs/ffs/fs.h
@@ -31,11 +31,16 @@ export const ufs: Inspector = {
         const number = (offset: number) =>
           isLittle ? superblock.readUInt32LE(offset) : superblock.readUInt32BE(offset)
         const large = (offset: number) =>
-          Number(isLittle ? superblock.readBigUInt64LE(offset) : superblock.readBigUInt64BE(offset))
+          isLittle ? superblock.readBigUInt64LE(offset) : superblock.readBigUInt64BE(offset)
         const fragment = number(52)
         if (!isPowerOfTwo(number(48), 4096, 65536) || !isPowerOfTwo(fragment, 512, 65536)) continue
-        const fragments = version === 1 ? number(SIZE_AT.old) : large(SIZE_AT.new)
-        return { at: at + MAGIC_AT, title: `a UFS${version} filesystem`, version, end: fragments * fragment }
+        const fragments = version === 1 ? BigInt(number(SIZE_AT.old)) : large(SIZE_AT.new)
+        return {
+          at: at + MAGIC_AT,
+          title: `a UFS${version} filesystem`,
+          version,
+          end: exact(fragments * BigInt(fragment)),
+        }
       }
     }
     return undefined

@@ -1,7 +1,7 @@
 import type { Finding, Inspector } from '../inspector.ts'
 import { Layout } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
-import { needsNewerQemu } from './shared.ts'
+import { exact, needsNewerQemu } from './shared.ts'
 
 /*
  * VirtualBox's disk image: https://forums.virtualbox.org/viewtopic.php?t=8046
@@ -41,7 +41,7 @@ export const vdi: Inspector = {
     }
     const finding: Finding = {
       // QEMU takes a sector that has begun as a whole one.
-      virtualSize: Math.ceil(shape.virtualSize / 512) * 512,
+      virtualSize: exact(((header.readBigUInt64LE(0x170) + 511n) / 512n) * 512n),
       features: [TYPES[type] ?? `type ${type}`],
       references: [],
       refusals: [],

@@ -1,8 +1,9 @@
 import type { Finding, Inspector } from '../inspector.ts'
 import { Layout } from '../layout.ts'
-import { readWhole, type Source } from '../source.ts'
+import { FETCH_AGAIN, readWhole, type Source } from '../source.ts'
 import { piecesOfTable } from '../table-pieces.ts'
-import { isPowerOfTwo, needsNewerQemu } from './shared.ts'
+import { isPowerOfTwo, largest, needsNewerQemu } from './shared.ts'
+import { guidOf, type Region, readHeader, readRegions } from './vhdx-headers.ts'
 
 /*
  * Microsoft's MS-VHDX: https://learn.microsoft.com/openspecs/windows_protocols/ms-vhdx
@@ -10,17 +11,12 @@ import { isPowerOfTwo, needsNewerQemu } from './shared.ts'
  */
 
 const SIGNATURE = 'vhdxfile'
-const KIB = 1024
-const MIB = 1024 * 1024
-/** "Header Section": two headers, of which the one with the higher sequence number counts, and two region tables. */
-const HEADERS = [64 * KIB, 128 * KIB]
-const REGION_TABLES = [192 * KIB, 256 * KIB]
-const TABLE = 64 * KIB
+const [KIB, MIB] = [1024, 1024 * 1024]
 /** Bytes of the largest disk and of a block. */
 const [SIZE_LIMIT, BLOCK_LIMIT] = [64 * 1024 ** 4, 256 * MIB]
 /** Bytes of a sector: the usual ones, and those that QEMU can't read. */
 const [SECTOR, LARGE_SECTOR] = [512, 4096]
-/** The most entries of a region table and of a metadata table. */
+/** The most entries of a metadata table. */
 const ENTRIES_LIMIT = 2047
 
 const BAT = '2dc27766f62342009d64115e9bfd4a08'
@@ -33,19 +29,14 @@ const HAS_PARENT = 2
 /** "Payload BAT Entry States" of blocks that lie in the file. */
 const [FULLY_PRESENT, PARTIALLY_PRESENT] = [6, 7]
 
-interface Region {
-  at: number
-  length: number
-}
-
 export const vhdx: Inspector = {
   name: 'vhdx',
   kind: 'image',
   title: 'a VHDX image',
   async inspect(source) {
     if ((await source.read(0, SIGNATURE.length)).toString('latin1') !== SIGNATURE) return undefined
-    const log = await readLog(source)
-    const finding: Finding = { version: log.version, references: [], refusals: [] }
+    const log = await readHeader(source)
+    const finding: Finding = { version: log.version, references: [], refusals: [], warnings: [...log.warnings] }
     if (log.version !== 1) finding.refusals?.push(needsNewerQemu(`is of version ${log.version} of VHDX`))
     if (log.isDirty) {
       finding.refusals?.push({
@@ -53,13 +44,15 @@ export const vhdx: Inspector = {
         hint: 'qemu-img check -r all does that, on a copy of it',
       })
     }
-    const regions = await readRegions(source)
+    const { regions, warnings } = await readRegions(source)
+    finding.warnings?.push(...warnings)
     const [bat, metadata] = [regions.get(BAT), regions.get(METADATA)]
     if (bat === undefined || metadata === undefined) {
       finding.refusals?.push({ why: 'is damaged: its region table names no block table or no metadata' })
       return finding
     }
-    finding.end = Math.max(bat.at + bat.length, metadata.at + metadata.length)
+    finding.end = largest(...[bat, metadata].map(({ at, length }) => at + BigInt(length)))
+    if (finding.end > source.size) return finding
     const items = await readMetadata(source, metadata)
     const [parameters, size, sector] = [FILE_PARAMETERS, VIRTUAL_DISK_SIZE, LOGICAL_SECTOR_SIZE].map((id) =>
       items.get(id),
@@ -79,6 +72,13 @@ export const vhdx: Inspector = {
       finding.references?.push(`the parent image ${parentIn(items.get(PARENT_LOCATOR))}`.trimEnd())
     }
     finding.virtualSize = Number(size.readBigUInt64LE(0))
+    if (size.readBigUInt64LE(0) > SIZE_LIMIT) {
+      finding.refusals?.push({
+        why: `is damaged: a disk of ${size.readBigUInt64LE(0)} bytes is more than VHDX can hold`,
+        hint: FETCH_AGAIN,
+      })
+      return finding
+    }
     const shape = {
       bat,
       metadata,
@@ -96,67 +96,22 @@ export const vhdx: Inspector = {
       finding.refusals?.push({ why: `is damaged: blocks of ${shape.blockSize} bytes, sectors of ${shape.sector}` })
       return finding
     }
-    if (shape.virtualSize > SIZE_LIMIT) {
-      finding.refusals?.push({ why: `is damaged: a disk of ${shape.virtualSize} bytes is more than VHDX can hold` })
-      return finding
-    }
     return { ...finding, readLayout: (whole) => readLayout(whole, shape) }
   },
 }
 
-async function readLog(source: Source): Promise<Region & { version: number; isDirty: boolean }> {
-  const headers = []
-  for (const at of HEADERS) {
-    const header = await source.read(at, 80)
-    if (header.length === 80 && header.subarray(0, 4).toString('latin1') === 'head') headers.push(header)
-  }
-  const newest =
-    headers.sort((a, b) => Number(b.readBigUInt64LE(8) - a.readBigUInt64LE(8)))[0] ??
-    (await readWhole(source, HEADERS[0] as number, 80))
-  return {
-    at: Number(newest.readBigUInt64LE(72)),
-    length: newest.readUInt32LE(68),
-    version: newest.readUInt16LE(66),
-    isDirty: newest.subarray(48, 64).some((byte) => byte !== 0),
-  }
-}
-
-/** "Region Table": where things lie, by their GUIDs. */
-async function readRegions(source: Source): Promise<Map<string, Region>> {
-  for (const at of REGION_TABLES) {
-    const table = await source.read(at, TABLE)
-    if (table.length < 16 || table.subarray(0, 4).toString('latin1') !== 'regi') continue
-    const count = Math.min(table.readUInt32LE(8), ENTRIES_LIMIT)
-    const whole = await readWhole(source, at, 16 + count * 32)
-    return new Map(
-      Array.from({ length: count }, (_, each) => whole.subarray(16 + each * 32)).map((entry) => [
-        guidOf(entry),
-        { at: Number(entry.readBigUInt64LE(16)), length: entry.readUInt32LE(24) },
-      ]),
-    )
-  }
-  return new Map()
-}
-
 /** "Metadata Table": values, by their GUIDs. */
 async function readMetadata(source: Source, region: Region): Promise<Map<string, Buffer>> {
-  const head = await readWhole(source, region.at, 32)
+  const start = Number(region.at)
+  const head = await readWhole(source, start, 32)
   const count = Math.min(head.readUInt16LE(10), ENTRIES_LIMIT)
   const items = new Map<string, Buffer>()
   for (let each = 0; each < count; each++) {
-    const entry = await readWhole(source, region.at + 32 + each * 32, 32)
+    const entry = await readWhole(source, start + 32 + each * 32, 32)
     const [offset, length] = [entry.readUInt32LE(16), entry.readUInt32LE(20)]
-    items.set(guidOf(entry), await source.read(region.at + offset, Math.min(length, 4 * KIB)))
+    items.set(guidOf(entry), await source.read(start + offset, Math.min(length, 4 * KIB)))
   }
   return items
-}
-
-function guidOf(entry: Buffer): string {
-  const reversed = (at: number, length: number) =>
-    Buffer.from(entry.subarray(at, at + length))
-      .reverse()
-      .toString('hex')
-  return reversed(0, 4) + reversed(4, 2) + reversed(6, 2) + entry.subarray(8, 16).toString('hex')
 }
 
 /** "Parent Locator": keys and values in UTF-16, of which one is a path. */
@@ -187,9 +142,9 @@ async function readLayout(
   // "BAT": after so many entries of blocks stands one of the sectors that they have from a parent.
   const ratio = (2 ** 23 * sector) / blockSize
   const entries = blocks + Math.floor((blocks - 1) / ratio)
-  if (entries * 8 > bat.length) layout.table('block table', bat.at + bat.length, entries * 8 - bat.length)
+  if (entries * 8 > bat.length) layout.table('block table', bat.at + BigInt(bat.length), entries * 8 - bat.length)
   if (layout.refusal()) return layout
-  for await (const { from, bytes } of piecesOfTable(source, bat.at, entries * 8)) {
+  for await (const { from, bytes } of piecesOfTable(source, Number(bat.at), entries * 8)) {
     for (let at = 0; at < bytes.length; at += 8) {
       const state = bytes.readUInt8(at) & 7
       const isPresent = state === FULLY_PRESENT || state === PARTIALLY_PRESENT

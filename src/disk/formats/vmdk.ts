@@ -3,8 +3,9 @@ import type { Finding, Inspector } from '../inspector.ts'
 import { Layout } from '../layout.ts'
 import { readWhole, type Source } from '../source.ts'
 import { piecesOfTable } from '../table-pieces.ts'
-import { isPowerOfTwo, needsNewerQemu } from './shared.ts'
-import { describeParts } from './vmdk-descriptor.ts'
+import { exact, isPowerOfTwo, largest, needsNewerQemu } from './shared.ts'
+import { referencesIn } from './vmdk-descriptor.ts'
+import { CompressedGrains } from './vmdk-grains.ts'
 
 /*
  * VMware's "Virtual Disk Format 5.0", "Hosted Sparse Extents" and "Stream-Optimized
@@ -20,7 +21,7 @@ const SECTOR = 512
 const AT_END = 0xffffffffffffffffn
 /** Bytes from the file's end: that copy's marker, the copy, the marker of the end. */
 const FOOTER = 3 * SECTOR
-const DESCRIPTOR_LIMIT = 64 * 1024
+const DESCRIPTOR_LIMIT = 256 * 1024
 /** How long QEMU takes the descriptor for at least, and where. */
 const [DESCRIPTOR_LEAST, DESCRIPTOR_AT] = [20 * SECTOR, SECTOR]
 /** Entries of a grain table, of which no program makes others. */
@@ -28,7 +29,7 @@ const ENTRIES = 512
 /** Entries of a grain directory that QEMU takes. */
 const DIRECTORY_LIMIT = 32 * 1024 * 1024
 const HAS_REDUNDANT = 1 << 1
-const HAS_COMPRESSED = 1 << 16
+const [HAS_COMPRESSED, HAS_MARKERS] = [1 << 16, 1 << 17]
 /** "compressAlgorithm". */
 const DEFLATE = 1
 const ZEROED_GRAINS = 1 << 2
@@ -50,15 +51,15 @@ export const vmdk: Inspector = {
     const isCompressed = header.readUInt16LE(77) === DEFLATE
     const finding: Finding = {
       version,
-      virtualSize: Number(header.readBigUInt64LE(12)) * SECTOR,
+      virtualSize: exact(header.readBigUInt64LE(12) * BigInt(SECTOR)),
       features: isCompressed ? ['streamOptimized'] : [],
       references: [],
       refusals: [],
       warnings: first.readUInt8(72) === 0 ? [] : ['was not closed cleanly'],
     }
     if (version < 1 || version > NEWEST) finding.refusals?.push(needsNewerQemu(`is of version ${version} of VMDK`))
-    const descriptorAt = Number(first.readBigUInt64LE(28)) * SECTOR
-    const descriptorLength = Number(first.readBigUInt64LE(36)) * SECTOR
+    const descriptorAt = exact(first.readBigUInt64LE(28) * BigInt(SECTOR))
+    const descriptorLength = exact(first.readBigUInt64LE(36) * BigInt(SECTOR))
     if (descriptorAt === 0 || first.readBigUInt64LE(12) === 0n) {
       finding.references?.push(DESCRIPTOR_ELSEWHERE)
       return finding
@@ -69,23 +70,22 @@ export const vmdk: Inspector = {
       })
       return finding
     }
-    const shown = Math.min(Math.max(descriptorLength, DESCRIPTOR_LEAST), DESCRIPTOR_LIMIT)
-    finding.references?.push(...describeParts(shownText(await source.read(descriptorAt, shown))))
+    if (descriptorLength > DESCRIPTOR_LIMIT) {
+      finding.refusals?.push({ why: `is damaged: its descriptor has ${descriptorLength} bytes` })
+      return finding
+    }
+    const length = Number(descriptorLength)
+    const descriptor = await source.read(descriptorAt, Math.max(length, DESCRIPTOR_LEAST))
+    finding.references?.push(...referencesIn(descriptor, header.readBigUInt64LE(12), header.readBigUInt64LE(20)))
 
-    const shape = shapeOf(header, { isCompressed, descriptorAt, descriptorLength, footerAt })
+    const shape = shapeOf(header, { isCompressed, descriptorAt, descriptorLength: length, footerAt })
     if (typeof shape === 'string') {
       finding.refusals?.push({ why: `is damaged: ${shape}` })
       return finding
     }
-    finding.end = Math.max(descriptorAt + descriptorLength, shape.directoryAt + shape.directoryLength)
+    finding.end = largest(descriptorAt + length, exact(shape.directoryAt + BigInt(shape.directoryLength)))
     return { ...finding, readLayout: (whole) => readLayout(whole, shape) }
   },
-}
-
-/** Text up to its padding. */
-function shownText(bytes: Buffer): string {
-  const end = bytes.indexOf(0)
-  return bytes.subarray(0, end === -1 ? undefined : end).toString('utf8')
 }
 
 async function readFooter(source: Source): Promise<[Buffer, number]> {
@@ -102,13 +102,15 @@ interface Shape {
   /** Bytes of a grain, the block of data of this format. */
   grain: number
   isCompressed: boolean
+  /** Whether compressed grains start with their sector and length. */
+  hasMarkers: boolean
   marksZeros: boolean
   descriptorAt: number
   descriptorLength: number
-  directoryAt: number
+  directoryAt: bigint
   directoryLength: number
   /** Of the second directory, where there is one. */
-  redundantAt: number
+  redundantAt: bigint
   /** Bytes of a grain table. */
   tableLength: number
   footerAt: number | undefined
@@ -119,24 +121,27 @@ function shapeOf(
   known: Pick<Shape, 'isCompressed' | 'descriptorAt' | 'descriptorLength' | 'footerAt'>,
 ): Shape | string {
   const flags = header.readUInt32LE(8)
-  const grain = Number(header.readBigUInt64LE(20)) * SECTOR
+  const told = header.readBigUInt64LE(20) * BigInt(SECTOR)
+  const grain = Number(told)
   const entries = header.readUInt32LE(44)
   const virtualSize = Number(header.readBigUInt64LE(12)) * SECTOR
   if (known.isCompressed !== ((flags & HAS_COMPRESSED) !== 0))
     return 'its header contradicts itself in whether it is compressed'
   // QEMU takes at most 64 MiB.
   if (!isPowerOfTwo(grain, SECTOR, 64 * 1024 * 1024) || entries !== ENTRIES)
-    return `grains of ${grain} bytes, tables of ${entries} entries`
-  const directoryEntries = Math.ceil(virtualSize / (grain * entries))
+    return `grains of ${told} bytes, tables of ${entries} entries`
+  const perTable = told * BigInt(entries)
+  const directoryEntries = Number((header.readBigUInt64LE(12) * BigInt(SECTOR) + perTable - 1n) / perTable)
   if (directoryEntries > DIRECTORY_LIMIT) return `a grain directory of ${directoryEntries} entries`
   return {
     ...known,
     virtualSize,
     grain,
+    hasMarkers: (flags & HAS_MARKERS) !== 0,
     marksZeros: (flags & ZEROED_GRAINS) !== 0,
-    directoryAt: Number(header.readBigUInt64LE(56)) * SECTOR,
+    directoryAt: header.readBigUInt64LE(56) * BigInt(SECTOR),
     directoryLength: directoryEntries * 4,
-    redundantAt: flags & HAS_REDUNDANT ? Number(header.readBigUInt64LE(48)) * SECTOR : 0,
+    redundantAt: flags & HAS_REDUNDANT ? header.readBigUInt64LE(48) * BigInt(SECTOR) : 0n,
     tableLength: entries * 4,
   }
 }
@@ -146,39 +151,61 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
   layout.table('header', 0, SECTOR)
   layout.table('descriptor', shape.descriptorAt, shape.descriptorLength)
   layout.table('grain directory', shape.directoryAt, shape.directoryLength)
-  if (shape.redundantAt !== 0) layout.table('second grain directory', shape.redundantAt, shape.directoryLength)
+  if (shape.redundantAt !== 0n) layout.table('second grain directory', shape.redundantAt, shape.directoryLength)
   if (shape.footerAt !== undefined) layout.table('footer', shape.footerAt, FOOTER)
   if (layout.refusal()) return layout
-  let lastCompressed = 0
   const buffer = Buffer.allocUnsafe(shape.tableLength)
-  for await (const directory of piecesOfTable(source, shape.directoryAt, shape.directoryLength)) {
-    for (let first = 0; first < directory.bytes.length; first += 4) {
-      const tableAt = directory.bytes.readUInt32LE(first) * SECTOR
-      if (tableAt === 0) continue
-      if (!layout.table('grain table', tableAt, shape.tableLength)) return layout
-      const table = await readWhole(source, tableAt, shape.tableLength, buffer)
-      const left = shape.virtualSize - ((directory.from + first) / 4) * ENTRIES * shape.grain
-      lastCompressed = Math.max(lastCompressed, addGrains(layout, table, left, shape))
-    }
+  // All tables are known once this has gone through, and only then can compressed grains be compared with them.
+  for await (const { at, table, left } of grainTables(source, shape, buffer)) {
+    if (!layout.table('grain table', at, shape.tableLength)) return layout
+    if (!shape.isCompressed) addGrains(layout, await table(), left, shape)
   }
-  if (lastCompressed > 0) layout.table('last grain', lastCompressed, await compressedLength(source, lastCompressed))
+  if (shape.isCompressed) await checkCompressed(source, layout, shape, buffer)
   return layout
 }
 
-/** Adds the grains of a table, and returns where the last compressed one is. */
-function addGrains(layout: Layout, table: Buffer, bytesLeft: number, shape: Shape): number {
-  let left = bytesLeft
-  let lastCompressed = 0
-  for (let at = 0; at < table.length; at += 4, left -= shape.grain) {
-    const entry = table.readUInt32LE(at)
-    if (entry === 0 || (entry === ZERO_GRAIN && shape.marksZeros)) continue
-    if (!shape.isCompressed) layout.block(entry * SECTOR, Math.min(shape.grain, Math.max(left, 0)))
-    else if (entry * SECTOR > lastCompressed) lastCompressed = entry * SECTOR
+/** The grain tables in the order of the directory. */
+async function* grainTables(source: Source, shape: Shape, buffer: Buffer) {
+  for await (const { from, bytes } of piecesOfTable(source, Number(shape.directoryAt), shape.directoryLength)) {
+    for (let each = 0; each < bytes.length; each += 4) {
+      const at = bytes.readUInt32LE(each) * SECTOR
+      if (at === 0) continue
+      const firstGrain = ((from + each) / 4) * ENTRIES
+      yield {
+        at,
+        firstGrain,
+        /** Bytes of the disk from this table on. */
+        left: shape.virtualSize - firstGrain * shape.grain,
+        /** Reads the table into `buffer`. */
+        table: () => readWhole(source, at, shape.tableLength, buffer),
+      }
+    }
   }
-  return lastCompressed
 }
 
-/** Bytes of a compressed grain with its marker: its address, its length, the data. */
-async function compressedLength(source: Source, at: number): Promise<number> {
-  return 12 + (await readWhole(source, at, 12)).readUInt32LE(8)
+/** Says whether an entry of a grain table names a grain. */
+function isGrain(entry: number, { marksZeros }: Shape): boolean {
+  return entry !== 0 && !(entry === ZERO_GRAIN && marksZeros)
+}
+
+function addGrains(layout: Layout, table: Buffer, bytesLeft: number, shape: Shape): void {
+  let left = bytesLeft
+  for (let at = 0; at < table.length; at += 4, left -= shape.grain) {
+    const entry = table.readUInt32LE(at)
+    if (isGrain(entry, shape)) layout.block(entry * SECTOR, Math.min(shape.grain, Math.max(left, 0)))
+  }
+}
+
+async function checkCompressed(source: Source, layout: Layout, shape: Shape, buffer: Buffer): Promise<void> {
+  // Tables over each other would be read again and again.
+  if (layout.refusal()) return
+  const grains = new CompressedGrains(source, layout, shape.grain, shape.hasMarkers)
+  for await (const { firstGrain, table } of grainTables(source, shape, buffer)) {
+    const entries = await table()
+    for (let each = 0; each < ENTRIES; each++) {
+      const entry = entries.readUInt32LE(each * 4)
+      if (isGrain(entry, shape) && grains.add(firstGrain + each, entry) && !(await grains.check())) return
+    }
+  }
+  await grains.check()
 }

@@ -1,7 +1,7 @@
 import type { Finding, Inspector, Refusal } from '../inspector.ts'
 import { Layout } from '../layout.ts'
-import { readWhole, type Source } from '../source.ts'
-import { needsNewerQemu } from './shared.ts'
+import { FETCH_AGAIN, readWhole, type Source } from '../source.ts'
+import { exact, needsNewerQemu } from './shared.ts'
 
 /*
  * Microsoft's "Virtual Hard Disk Image Format Specification" 1.0:
@@ -18,6 +18,8 @@ const OLD_MAKER = 'vpc '
 const FIRST_WHOLE = 0x00050000
 const SECTOR = 512
 const HEADER = 1024
+/** Where the checksum is, in a footer and in the header of a dynamic disk. */
+const [FOOTER_SUM, HEADER_SUM] = [64, 36]
 const [FIXED, DYNAMIC, DIFFERENCING] = [2, 3, 4]
 const VERSION = 1
 const NO_BLOCK = 0xffffffff
@@ -83,21 +85,23 @@ async function inspectDynamic(source: Source): Promise<Finding> {
     finding.refusals?.push({ why: `is damaged: it begins as a VHD image of type ${type}` })
     return finding
   }
-  const headerAt = Number(footer.readBigUInt64BE(16))
+  const headerAt = footer.readBigUInt64BE(16)
   const header = await readWhole(source, headerAt, HEADER)
   if (header.subarray(0, 8).toString('latin1') !== 'cxsparse') {
     finding.refusals?.push({ why: `is damaged: no header of a dynamic disk is at ${headerAt}` })
     return finding
   }
+  if (header.readUInt32BE(HEADER_SUM) !== checksumOf(header, HEADER_SUM))
+    finding.refusals?.push(damaged('the checksum of its header of a dynamic disk is wrong'))
   const parent = parentIn(header)
   if (type === DIFFERENCING || parent !== undefined)
     finding.references?.push(`the parent image ${parent ?? ''}`.trimEnd())
   const shape: Shape = {
     headerAt,
-    tableAt: Number(header.readBigUInt64BE(16)),
+    tableAt: header.readBigUInt64BE(16),
     entries: header.readUInt32BE(28),
     blockSize: header.readUInt32BE(32),
-    virtualSize: finding.virtualSize as number,
+    virtualSize: Number(finding.virtualSize),
   }
   if (
     !Number.isInteger(Math.log2(shape.blockSize)) ||
@@ -109,27 +113,31 @@ async function inspectDynamic(source: Source): Promise<Finding> {
   }
   const footerAt = await findFooter(source)
   if (footerAt === undefined) {
-    finding.refusals?.push({ why: `is damaged or truncated: the footer is missing at its end` })
-  } else finding.refusals?.push(...cutIn(await source.read(footerAt, FOOTER)))
-  return { ...finding, end: shape.tableAt + shape.entries * 4, readLayout: (whole) => readLayout(whole, shape) }
+    finding.refusals?.push({ why: `is damaged or truncated: the footer is missing at its end`, hint: FETCH_AGAIN })
+  } else finding.refusals?.push(...contradictionsIn(footer, await source.read(footerAt, FOOTER)))
+  return {
+    ...finding,
+    end: exact(shape.tableAt + BigInt(shape.entries * 4)),
+    readLayout: (whole) => readLayout(whole, shape),
+  }
 }
 
 function inspectFooter(footer: Buffer): Finding {
   // QEMU leaves out a sector that is not whole.
-  const size = Math.floor(Number(footer.readBigUInt64BE(48)) / SECTOR) * SECTOR
+  const size = exact((footer.readBigUInt64BE(48) / BigInt(SECTOR)) * BigInt(SECTOR))
   const geometry = footer.readUInt16BE(56) * footer.readUInt8(58) * footer.readUInt8(59)
   const bySize = SIZE_COUNTS.includes(footer.subarray(28, 32).toString('latin1')) || geometry === LARGEST_GEOMETRY
   const virtualSize = bySize ? size : geometry * SECTOR
   const version = footer.readUInt16BE(12)
   const refusals = []
   if (version !== VERSION) refusals.push(needsNewerQemu(`is of version ${version} of VHD`))
-  if (footer.readUInt32BE(64) !== checksumOf(footer))
-    refusals.push({ why: 'is damaged: the checksum of its footer is wrong' })
+  if (footer.readUInt32BE(FOOTER_SUM) !== checksumOf(footer, FOOTER_SUM))
+    refusals.push(damaged('the checksum of its footer is wrong'))
   return {
     version,
     virtualSize,
     // Newer versions know more programs that go by the size.
-    otherVirtualSize: bySize ? geometry * SECTOR : size,
+    otherVirtualSize: bySize ? geometry * SECTOR : Number(size),
     references: [],
     refusals,
     warnings:
@@ -139,9 +147,38 @@ function inspectFooter(footer: Buffer): Finding {
   }
 }
 
-/** The complement of the sum of all bytes but those of the checksum. */
-function checksumOf(footer: Buffer): number {
-  return ~footer.reduce((sum, byte, at) => (at >= 64 && at < 68 ? sum : sum + byte), 0) >>> 0
+/** What a footer says of its disk, and where. When and by whom it was written may differ between the copies. */
+const TOLD: readonly [name: string, at: number, end: number][] = [
+  ['the version', 12, 16],
+  ['the place of the header', 16, 24],
+  ['the size', 48, 56],
+  ['the geometry', 56, 60],
+  ['the type', 60, 64],
+  ['the ID', 68, 84],
+]
+
+/** What is wrong with the footer at the end of a dynamic disk, beside the copy at its start. */
+function contradictionsIn(copy: Buffer, footer: Buffer): Refusal[] {
+  const cut = cutIn(footer)
+  if (cut.length > 0) return cut
+  const whole = Buffer.alloc(FOOTER)
+  footer.copy(whole)
+  if (whole.readUInt32BE(FOOTER_SUM) !== checksumOf(whole, FOOTER_SUM))
+    return [damaged('the checksum of the footer at its end is wrong')]
+  const differing = TOLD.filter(([, at, end]) => !copy.subarray(at, end).equals(whole.subarray(at, end)))
+  if (differing.length === 0) return []
+  const names = differing.map(([name]) => name).join(', ')
+  return [damaged(`the footer at its end and its copy at the start contradict each other in ${names}`)]
+}
+
+function damaged(why: string): Refusal {
+  return { why: `is damaged: ${why}`, hint: FETCH_AGAIN }
+}
+
+/** The complement of the sum of all bytes but those of the checksum itself. */
+function checksumOf(bytes: Buffer, checksumAt: number): number {
+  const isCounted = (at: number) => at < checksumAt || at >= checksumAt + 4
+  return ~bytes.reduce((sum, byte, at) => (isCounted(at) ? sum + byte : sum), 0) >>> 0
 }
 
 /** What the header of a dynamic disk says of a parent, if anything. */
@@ -155,8 +192,8 @@ function parentIn(header: Buffer): string | undefined {
 }
 
 interface Shape {
-  headerAt: number
-  tableAt: number
+  headerAt: bigint
+  tableAt: bigint
   entries: number
   blockSize: number
   virtualSize: number
@@ -174,7 +211,7 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
   const step = 1024 * 1024
   const used = Math.ceil(shape.virtualSize / shape.blockSize)
   for (let first = 0; first < used; first += step / 4) {
-    const table = await readWhole(source, shape.tableAt + first * 4, Math.min(step, (used - first) * 4))
+    const table = await readWhole(source, shape.tableAt + BigInt(first * 4), Math.min(step, (used - first) * 4))
     for (let at = 0; at < table.length; at += 4) {
       const entry = table.readUInt32BE(at)
       if (entry !== NO_BLOCK) layout.block(entry * SECTOR)

@@ -1,5 +1,5 @@
 import type { Inspector } from '../inspector.ts'
-import { isPowerOfTwo } from './shared.ts'
+import { exact, isPowerOfTwo } from './shared.ts'
 
 /*
  * XFS Algorithms & Data Structures, "Superblocks":
@@ -24,6 +24,6 @@ export const xfs: Inspector = {
       version >= 1 &&
       version <= 5
     if (!isPlausible) return undefined
-    return { at: 0, version, end: Number(superblock.readBigUInt64BE(8)) * block }
+    return { at: 0, version, end: exact(superblock.readBigUInt64BE(8) * BigInt(block)) }
   },
 }

@@ -23,6 +23,7 @@ import {
   makePatched,
   type Patch,
   patch,
+  sealVhdx,
   sealVpc,
   u16be,
   u32be,
@@ -343,6 +344,7 @@ describe('what a header claims', () => {
         [128 * 1024 + 66, Buffer.from([2, 0])],
       ],
       'is of version 2 of VHDX',
+      (path) => sealVhdx(sealVhdx(path, 64 * 1024, 4096), 128 * 1024, 4096),
     ],
     ['a version that is unknown', 'parallels', [[16, u32le(3)]], "is of version 3 of Parallels' format"],
     ['the mark of damage', 'qcow2', [[72, u64be(2)]], 'is marked as corrupt'],
@@ -361,7 +363,7 @@ describe('what a header claims', () => {
       'a disk of exabytes',
       'qcow2',
       [[24, u64be(2 ** 60)]],
-      /holds a disk of 1152921504606\d+ bytes, more than 70368744177664/,
+      'holds a disk of 1152921504606846976 bytes, more than 70368744177664',
     ],
     ['a disk of 0 bytes', 'vdi', [[0x170, u64le(0)]], 'holds a disk of 0 bytes'],
     [
@@ -416,7 +418,10 @@ describe('what a header claims', () => {
 
   test('a raw disk that is shorter than its partitions or its filesystem', async () => {
     await sh(`truncate -s 16M cut.raw && printf 'label: gpt\\n,,\\n' | sfdisk -q cut.raw && truncate -s 8M cut.raw`)
-    await refuse(at('cut.raw'), `is damaged or truncated: it needs ${16 * MIB} bytes and has ${8 * MIB}`)
+    await refuse(
+      at('cut.raw'),
+      `has partitions that end behind the file: they need ${16 * MIB} bytes, and it has ${8 * MIB}`,
+    )
     await sh('truncate -s 16M ext.img && mkfs.ext4 -q ext.img && truncate -s 9M ext.img')
     await refuse(at('ext.img'), `is damaged or truncated: it needs ${16 * MIB} bytes and has ${9 * MIB}`)
   })

@@ -54,6 +54,18 @@ const descriptor =
       ].join('\n'),
     )
 
+/** A VMDK descriptor in a file of its own, as bytes. */
+const descriptorAs =
+  (change: (text: string) => string | Buffer, ...lines: string[]) =>
+  (path: string) => {
+    descriptor(...lines)(path)
+    const text = change(readFileSync(path, 'latin1'))
+    writeFileSync(path, typeof text === 'string' ? Buffer.from(text, 'latin1') : text)
+  }
+/** A sparse VMDK whose own descriptor has one more line. */
+const withLine = (line: string) => (path: string) =>
+  makeVmdk(path, (text) => text.replace('createType', () => `${line}\ncreateType`))
+
 const IMAGES: Record<string, { make: (path: string) => unknown; says: string | RegExp }> = {
   'backed.qcow2': { make: backed('qcow2', SECRET), says: `refers to the backing file ${SECRET}` },
   'backed-json.qcow2': {
@@ -180,6 +192,59 @@ const IMAGES: Record<string, { make: (path: string) => unknown; says: string | R
   'parent-name.vmdk': {
     make: (path) => makeVmdk(path, (text) => text.replace('createType', `parentFileNameHint="${SECRET}"\ncreateType`)),
     says: `refers to the file ${SECRET} (parentFileNameHint)`,
+  },
+  'mark.vmdk': {
+    make: descriptorAs((text) => `\xef\xbb\xbf${text}`, `RW 4 FLAT "${SECRET}" 0`),
+    says: `refers to the FLAT extent ${SECRET}`,
+  },
+  'cr-cr-lf.vmdk': {
+    make: descriptorAs((text) => `\r\r\n${text.replaceAll('\n', '\r\r\n')}`, `RW 4 FLAT "${SECRET}" 0`),
+    says: `refers to the FLAT extent ${SECRET}`,
+  },
+  'nuls.vmdk': {
+    make: descriptorAs((text) => `\0\0\0\0${text}${'\0'.repeat(4096)}`, `RW 4 FLAT "${SECRET}" 0`),
+    says: `refers to the FLAT extent ${SECRET}`,
+  },
+  'utf-16.vmdk': {
+    make: descriptorAs((text) => Buffer.from(`\ufeff${text}`, 'utf16le'), `RW 4 FLAT "${SECRET}" 0`),
+    says: `refers to the FLAT extent ${SECRET}`,
+  },
+  'second-descriptor.vmdk': {
+    make: (path) => makeVmdk(path, (text) => `${text}\0\0# Disk DescriptorFile\nparentFileNameHint="${SECRET}"\n`),
+    says: `refers to the file ${SECRET} (parentFileNameHint)`,
+  },
+  'second-extent.vmdk': {
+    make: (path) => makeVmdk(path, (text) => `${text}\0# Disk DescriptorFile\nRW 4 FLAT "${SECRET}" 0\n`),
+    says: `refers to the FLAT extent ${SECRET}`,
+  },
+  'hint-in-comment.vmdk': {
+    // QEMU finds it anywhere.
+    make: withLine(`# parentFileNameHint="${SECRET}"`),
+    says: `refers to the file ${SECRET} (parentFileNameHint)`,
+  },
+  'hint-after-empty.vmdk': {
+    make: withLine(`parentFileNameHint=""\nparentFileNameHint = "${SECRET}"`),
+    says: `(parentFileNameHint)`,
+  },
+  'hint-of-two-bytes.vmdk': {
+    // In the encoding that it names, all of this is letters; for QEMU it is the name of a parent.
+    make: withLine(`encoding="ISO-2022-JP"\n\x1b$BparentFileNameHint="${SECRET}"\x1b(B`),
+    says: `(parentFileNameHint)`,
+  },
+  'late-parent.vmdk': { make: withLine('parentCID=12345678'), says: 'refers to the parent image with CID 12345678' },
+  'no-access.vmdk': {
+    make: (path) => makeVmdk(path, (text) => text.replace('\nRW ', '\nNOACCESS ')),
+    says: 'refers to the SPARSE extent no-access.vmdk',
+  },
+  'other-size.vmdk': {
+    make: (path) => makeVmdk(path, (text) => text.replace('RW 32768', 'RW 32000')),
+    says: 'refers to the SPARSE extent other-size.vmdk',
+  },
+  'half-width.vmdk': {
+    // A letter of one byte, and a backslash.
+    make: (path) =>
+      makeVmdk(path, (text) => `encoding="Shift_JIS"\n${text.replace(/SPARSE ".*"/, 'SPARSE "\xb1\\the-secret"')}`),
+    says: 'refers to the SPARSE extent ｱ\\the-secret',
   },
   'change-track.vmdk': {
     make: (path) => makeVmdk(path, (text) => `${text}changeTrackPath="${SECRET}"\n`),

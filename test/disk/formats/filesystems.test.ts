@@ -116,7 +116,7 @@ describe('what a raw disk is recognised by', () => {
     expect(answers.map(({ title }) => title).sort()).toEqual([file.title, ...(file.also ?? [])].sort())
     expect(answers.flatMap(({ refusals, warnings }) => [...(refusals ?? []), ...(warnings ?? [])])).toEqual([])
     expect(isRefused(answers, size)).toBe(false)
-    const end = Math.max(...answers.map((answer) => answer.end ?? 0))
+    const end = Math.max(...answers.map((answer) => Number(answer.end ?? 0)))
     expect(size - end).toBeLessThanOrEqual(file.slack ?? 0)
     expect(isRefused(await answersOnFile(path, Math.floor(size / 2)), Math.floor(size / 2))).toBe(true)
     expect(isRefused(await answersOnFile(path, end - 512), end - 512)).toBe(true)
@@ -159,7 +159,7 @@ describe('what a raw disk is recognised by', () => {
     await handle.write('changed', 570)
     await handle.close()
     expect((await answersOnFile(path)).flatMap(({ refusals }) => refusals ?? [])).toEqual([
-      { why: 'is damaged: the checksum of its GPT header is wrong' },
+      { why: 'is damaged: the checksum of its GPT header is wrong', hint: 'Fetch or copy it again' },
     ])
   })
 
@@ -247,7 +247,10 @@ test.each([
 ])('MBR: %s', async (_, partitions, expected) => {
   const [answer] = await answersOnBytes(bootSector(...partitions), Buffer.alloc(4096 - 512))
   if (expected === undefined) expect(answer).toBeUndefined()
-  else expect(answer).toEqual({ name: 'mbr', kind: 'contents', title: 'a disk with an MBR', at: 510, ...expected })
+  else {
+    const { endsWithPartitions: _, ...rest } = answer ?? {}
+    expect(rest).toEqual({ name: 'mbr', kind: 'contents', title: 'a disk with an MBR', at: 510, ...expected })
+  }
 })
 
 /** Bytes with numbers and texts at places; numbers are big-endian. */
