@@ -79,7 +79,7 @@ async function store(
   fileFormat: string,
   file: StoredFile,
 ): Promise<ImageDetails> {
-  return inTransaction(registry.database, (trx) =>
+  const image = await inTransaction(registry.database, (trx) =>
     writeImage(registry, trx, request, async (ownerId, now) => ({
       bootDevType: BOOT_FROM_LOCAL,
       fileFormat,
@@ -87,6 +87,8 @@ async function store(
       backupObjectId: await objectOf(registry, trx, request, file, ownerId, now),
     })),
   )
+  await registry.noteImageFolder(dirname(file.path), { below: false })
+  return image
 }
 
 /** Finds what the database would refuse before the file is hashed or converted, which takes minutes. */
