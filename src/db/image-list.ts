@@ -5,7 +5,7 @@ import { countRows, type Listing, listing } from './listing.ts'
 import { number, type OrderColumn, text, time } from './order.ts'
 import type { ImageRow, Int64 } from './rows.ts'
 import { LIVING_IMAGES, LIVING_OBJECTS, type Selection, shownState, whereOneOf, whereSelected } from './selection.ts'
-import { type ChecksumChoice, type LabelChoice, labelOf, whereChecksum, whereLabelled } from './with-label.ts'
+import { type ChecksumChoice, isStale, type LabelChoice, labelOf, whereChecksum, whereLabelled } from './with-label.ts'
 
 /** Which images a list holds. Ids are canonical, checksums hex in lower case. */
 export interface ImageSelection
@@ -75,8 +75,9 @@ const COLUMNS = {
 
 /** Names of labels that the list of images knows. */
 export interface ImageLabels {
-  /** Of a backup object: holds the virtual size. */
+  /** Of a backup object: holds the virtual size, and the MD5 that it was measured with. */
   virtualSize: string
+  md5: string
   /** Of an image: it is protected. */
   protection: string
 }
@@ -99,7 +100,7 @@ export function imageListing(
       'v.string_value as virtual_size',
       (database) => database.knex.raw('? as ??', [isProtected(database), 'is_protected']),
     ],
-    rows: (database) => imagesWithObjects(database, labels.virtualSize),
+    rows: (database) => imagesWithObjects(database, labels),
     counted(database, { storageKeys, checksums }) {
       const query = database.knex('images as i')
       if (storageKeys !== undefined || checksums !== undefined) joinObject(database, query)
@@ -139,7 +140,7 @@ export async function sumOfImages(database: Database, accountId: string): Promis
   return { images: await countRows(own()), bytes: String(bytes) }
 }
 
-function imagesWithObjects(database: Database, virtualSizeLabel: string): Knex.QueryBuilder {
+function imagesWithObjects(database: Database, labels: ImageLabels): Knex.QueryBuilder {
   const query = database.knex('images as i')
   joinObject(database, query)
   const raw = database.knex.raw.bind(database.knex)
@@ -149,8 +150,9 @@ function imagesWithObjects(database: Database, virtualSizeLabel: string): Knex.Q
       join
         .on('v.resource_uuid', 'i.backup_object_id')
         .on(sameText(database, 'v.resource_uuid', 'i.backup_object_id') as never)
-        .on('v.name', raw('?', [virtualSizeLabel]))
-        .on(raw('? = ?', [exact(database, 'v.name'), virtualSizeLabel]) as never),
+        .on('v.name', raw('?', [labels.virtualSize]))
+        .on(raw('? = ?', [exact(database, 'v.name'), labels.virtualSize]) as never)
+        .on(raw('NOT ?', [isStale(database, 'i.backup_object_id', labels.md5)]) as never),
     )
 }
 
