@@ -47,6 +47,9 @@ export type ImageListRow = Omit<ImageRow, 'boot_dev_type' | 'instance_model_name
   is_protected: number
 }
 
+/** Ids that one query names. */
+const MOST_IDS = 500
+
 /** By which labels name an image. */
 const IMAGE_ID = ['wmi-', 'i.uuid'] as const
 
@@ -118,25 +121,42 @@ export function imageListing(
  * What an account, given by its canonical id, has: its images that aren't deleted,
  * and the bytes of the files of their objects that aren't, each object once.
  *
+ * @param volumes canonical ids of the objects that volumes of these images are made of.
  * @returns the bytes as a number or decimal text, which may exceed 2^63.
  */
-export async function sumOfImages(database: Database, accountId: string): Promise<{ images: number; bytes: Int64 }> {
+export async function sumOfImages(
+  database: Database,
+  accountId: string,
+  volumes: readonly string[],
+): Promise<{ images: number; bytes: Int64 }> {
   const own = () => {
     const query = database.knex('images as i')
     whereChosen(database, query, { life: 'alive', ownedBy: accountId })
     return query
   }
-  const files = own().distinct('o.id', 'o.allocation_size')
-  joinObject(database, files)
-  whereSelected(database, files, LIVING_OBJECTS, { life: 'alive' })
+  const files = (...columns: string[]) => {
+    const query = own().distinct(columns)
+    joinObject(database, query)
+    whereSelected(database, query, LIVING_OBJECTS, { life: 'alive' })
+    return query
+  }
   // In two halves, as SQLite has no more than 64 bits for a sum.
   const sum: { high: Int64 | null; low: Int64 | null } | undefined = await database.knex
-    .from(files.as('files'))
+    .from(files('o.id', 'o.allocation_size').as('files'))
     .first(
       database.knex.raw('SUM(allocation_size >> 32) AS ??', ['high']),
       database.knex.raw('SUM(allocation_size & 4294967295) AS ??', ['low']),
     )
-  const bytes = (BigInt(sum?.high ?? 0) << 32n) + BigInt(sum?.low ?? 0)
+  let bytes = (BigInt(sum?.high ?? 0) << 32n) + BigInt(sum?.low ?? 0)
+  for (let start = 0; start < volumes.length; start += MOST_IDS) {
+    const uuids = volumes.slice(start, start + MOST_IDS).map((id) => id.slice('bo-'.length))
+    const more = database.knex('backup_objects as o').whereIn('o.uuid', uuids)
+    whereSelected(database, more, LIVING_OBJECTS, { life: 'alive' })
+    more.whereNotIn('o.id', files('o.id'))
+    const rows: { uuid: string; allocation_size: Int64 }[] = await more.select('o.uuid', 'o.allocation_size')
+    // The collation ignores case.
+    for (const row of rows) if (uuids.includes(row.uuid)) bytes += BigInt(row.allocation_size)
+  }
   return { images: await countRows(own()), bytes: String(bytes) }
 }
 
