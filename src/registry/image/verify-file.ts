@@ -1,9 +1,10 @@
 import { type Checksums, hashImageFile } from '../../disk/checksums.ts'
-import { type ImageFile, openImageFile } from '../../disk/image-file.ts'
+import type { ImageFile } from '../../disk/image-file.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
+import { OutsideImageFolders, openInImageFolder } from '../../disk/open-in-image-folder.ts'
 import { VdcError } from '../../errors.ts'
 import type { Watcher } from '../registry.ts'
-import type { RegisteredFile } from './verify.ts'
+import type { RegisteredFile } from './registered-files.ts'
 
 /** What is not as it was registered. */
 export interface FileDifference {
@@ -38,7 +39,7 @@ export async function verifyFile(
   const silent = { ...inner, progress: { begin: () => ({ advance: () => {}, end: () => {} }) } }
   let file: ImageFile | undefined
   try {
-    file = await openImageFile(registered.path)
+    file = await openInImageFolder(registered.path)
     const differences = await inspect(file, registered, silent)
     if (options.hash && file.size === registered.allocationSize) {
       const found = await hashImageFile(file, inner, { threads: options.threads })
@@ -96,6 +97,7 @@ function compareChecksums(registered: RegisteredFile, found: Checksums): FileDif
 
 /** Says whether an error is about us rather than about the file. */
 function isUnreadable(error: VdcError): boolean {
+  if (error.cause instanceof OutsideImageFolders) return true
   const { code } = (error.cause ?? {}) as NodeJS.ErrnoException
   return code === 'EACCES' || code === 'EPERM' || code === 'EIO'
 }
