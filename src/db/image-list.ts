@@ -5,7 +5,7 @@ import { countRows, type Listing, listing } from './listing.ts'
 import { number, type OrderColumn, text, time } from './order.ts'
 import type { ImageRow, Int64 } from './rows.ts'
 import { LIVING_IMAGES, LIVING_OBJECTS, type Selection, shownState, whereOneOf, whereSelected } from './selection.ts'
-import { type ChecksumChoice, type LabelChoice, labelOf, whereChecksum, whereLabelled } from './with-label.ts'
+import { type ChecksumChoice, isStale, type LabelChoice, labelOf, whereChecksum, whereLabelled } from './with-label.ts'
 
 /** Which images a list holds. Ids are canonical, checksums hex in lower case. */
 export interface ImageSelection
@@ -47,6 +47,9 @@ export type ImageListRow = Omit<ImageRow, 'boot_dev_type' | 'instance_model_name
   is_protected: number
 }
 
+/** Ids that one query names. */
+const MOST_IDS = 500
+
 /** By which labels name an image. */
 const IMAGE_ID = ['wmi-', 'i.uuid'] as const
 
@@ -75,8 +78,9 @@ const COLUMNS = {
 
 /** Names of labels that the list of images knows. */
 export interface ImageLabels {
-  /** Of a backup object: holds the virtual size. */
+  /** Of a backup object: holds the virtual size, and the MD5 that it was measured with. */
   virtualSize: string
+  md5: string
   /** Of an image: it is protected. */
   protection: string
 }
@@ -99,7 +103,7 @@ export function imageListing(
       'v.string_value as virtual_size',
       (database) => database.knex.raw('? as ??', [isProtected(database), 'is_protected']),
     ],
-    rows: (database) => imagesWithObjects(database, labels.virtualSize),
+    rows: (database) => imagesWithObjects(database, labels),
     counted(database, { storageKeys, checksums }) {
       const query = database.knex('images as i')
       if (storageKeys !== undefined || checksums !== undefined) joinObject(database, query)
@@ -117,29 +121,46 @@ export function imageListing(
  * What an account, given by its canonical id, has: its images that aren't deleted,
  * and the bytes of the files of their objects that aren't, each object once.
  *
+ * @param volumes canonical ids of the objects that volumes of these images are made of.
  * @returns the bytes as a number or decimal text, which may exceed 2^63.
  */
-export async function sumOfImages(database: Database, accountId: string): Promise<{ images: number; bytes: Int64 }> {
+export async function sumOfImages(
+  database: Database,
+  accountId: string,
+  volumes: readonly string[],
+): Promise<{ images: number; bytes: Int64 }> {
   const own = () => {
     const query = database.knex('images as i')
     whereChosen(database, query, { life: 'alive', ownedBy: accountId })
     return query
   }
-  const files = own().distinct('o.id', 'o.allocation_size')
-  joinObject(database, files)
-  whereSelected(database, files, LIVING_OBJECTS, { life: 'alive' })
+  const files = (...columns: string[]) => {
+    const query = own().distinct(columns)
+    joinObject(database, query)
+    whereSelected(database, query, LIVING_OBJECTS, { life: 'alive' })
+    return query
+  }
   // In two halves, as SQLite has no more than 64 bits for a sum.
   const sum: { high: Int64 | null; low: Int64 | null } | undefined = await database.knex
-    .from(files.as('files'))
+    .from(files('o.id', 'o.allocation_size').as('files'))
     .first(
       database.knex.raw('SUM(allocation_size >> 32) AS ??', ['high']),
       database.knex.raw('SUM(allocation_size & 4294967295) AS ??', ['low']),
     )
-  const bytes = (BigInt(sum?.high ?? 0) << 32n) + BigInt(sum?.low ?? 0)
+  let bytes = (BigInt(sum?.high ?? 0) << 32n) + BigInt(sum?.low ?? 0)
+  for (let start = 0; start < volumes.length; start += MOST_IDS) {
+    const uuids = volumes.slice(start, start + MOST_IDS).map((id) => id.slice('bo-'.length))
+    const more = database.knex('backup_objects as o').whereIn('o.uuid', uuids)
+    whereSelected(database, more, LIVING_OBJECTS, { life: 'alive' })
+    more.whereNotIn('o.id', files('o.id'))
+    const rows: { uuid: string; allocation_size: Int64 }[] = await more.select('o.uuid', 'o.allocation_size')
+    // The collation ignores case.
+    for (const row of rows) if (uuids.includes(row.uuid)) bytes += BigInt(row.allocation_size)
+  }
   return { images: await countRows(own()), bytes: String(bytes) }
 }
 
-function imagesWithObjects(database: Database, virtualSizeLabel: string): Knex.QueryBuilder {
+function imagesWithObjects(database: Database, labels: ImageLabels): Knex.QueryBuilder {
   const query = database.knex('images as i')
   joinObject(database, query)
   const raw = database.knex.raw.bind(database.knex)
@@ -149,8 +170,9 @@ function imagesWithObjects(database: Database, virtualSizeLabel: string): Knex.Q
       join
         .on('v.resource_uuid', 'i.backup_object_id')
         .on(sameText(database, 'v.resource_uuid', 'i.backup_object_id') as never)
-        .on('v.name', raw('?', [virtualSizeLabel]))
-        .on(raw('? = ?', [exact(database, 'v.name'), virtualSizeLabel]) as never),
+        .on('v.name', raw('?', [labels.virtualSize]))
+        .on(raw('? = ?', [exact(database, 'v.name'), labels.virtualSize]) as never)
+        .on(raw('NOT ?', [isStale(database, 'i.backup_object_id', labels.md5)]) as never),
     )
 }
 

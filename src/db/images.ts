@@ -60,7 +60,7 @@ export async function selectAliveUuidsBy(
   return uuids.slice(0, limit)
 }
 
-/** The images that refer to one of these backup objects, given by their canonical ids; deleted ones only with `deleted`. */
+/** The images that boot from one of these backup objects, given by their canonical ids; deleted ones only with `deleted`. */
 export async function selectImagesOf(
   db: Queryable,
   objectIds: readonly string[],
@@ -71,6 +71,23 @@ export async function selectImagesOf(
   if (!options.deleted) query.whereNull('deleted_at').whereNot('state', 'deleted')
   const rows: Pick<ImageRow, 'uuid' | 'backup_object_id'>[] = await query.select('uuid', 'backup_object_id')
   return rows.filter((row) => objectIds.includes(row.backup_object_id ?? ''))
+}
+
+/** Texts of `images.volumes` that name no volume, as most do. */
+const NO_VOLUMES = ['', '--- []\n']
+
+/** The images that have volumes besides what they boot from; deleted ones only with `deleted`. */
+export async function selectImagesWithVolumes(
+  db: Queryable,
+  options: { deleted: boolean; accountId?: string },
+): Promise<Pick<ImageRow, 'uuid' | 'volumes'>[]> {
+  const query = db<ImageRow>('images').whereNotIn('volumes', NO_VOLUMES).orderBy('id')
+  if (!options.deleted) query.whereNull('deleted_at').whereNot('state', 'deleted')
+  const { accountId } = options
+  if (accountId !== undefined) query.where('account_id', accountId)
+  const rows: Pick<ImageRow, 'uuid' | 'volumes' | 'account_id'>[] = await query.select('uuid', 'volumes', 'account_id')
+  // The collation ignores case.
+  return accountId === undefined ? rows : rows.filter((row) => row.account_id === accountId)
 }
 
 export async function insertImage(db: Queryable, row: NewRow<ImageRow>): Promise<void> {

@@ -111,6 +111,20 @@ export async function findObjectByKey(
   return rows[0]
 }
 
+/** The entries of histories that tell of some things, by their canonical ids, when they were deleted or last changed, oldest first. */
+export async function selectTimesTold(
+  db: Queryable,
+  ids: readonly string[],
+): Promise<{ uuid: string; attr: string; time: string; created_at: string }[]> {
+  if (ids.length === 0) return []
+  return db('histories')
+    .whereIn('uuid', ids)
+    .whereIn('attr', ['deleted_at', 'updated_at'])
+    .whereNotNull('vchar_value')
+    .orderBy('id')
+    .select('uuid', 'attr', 'vchar_value as time', 'created_at')
+}
+
 /** How far the tables were written: what is stored later has higher integer ids. */
 export interface Marks {
   objects: number

@@ -14,6 +14,8 @@ export interface ChecksumChoice {
   sha256: readonly string[]
   /** The name of the label that holds an object's SHA-256. */
   sha256Label: string
+  /** And of that which holds the MD5 that it was computed with. */
+  md5Label: string
 }
 
 /**
@@ -53,15 +55,39 @@ export function labelOf(
 export function whereChecksum(
   database: Database,
   query: Knex.QueryBuilder,
-  { md5, sha256, sha256Label }: ChecksumChoice,
+  { md5, sha256, sha256Label, md5Label }: ChecksumChoice,
 ): void {
-  const lower = (text: string | Knex.Raw) => database.knex.raw('LOWER(?)', [database.knex.raw('??', [text])])
+  const lower = (text: string) => lowerCase(database, text)
   query.where((either) => {
     if (md5.length > 0) either.whereIn(exact(database, lower('o.checksum')) as never, md5)
     if (sha256.length === 0) return
     const label = labelOf(database, ['bo-', 'o.uuid'], sha256Label)
-    either.orWhereExists(label.whereIn(exact(database, lower('l.string_value')) as never, sha256))
+    label.whereIn(exact(database, lower('l.string_value')) as never, sha256)
+    either.orWhereExists(label.whereNot(isStale(database, 'l.resource_uuid', md5Label)))
   })
+}
+
+/**
+ * A condition: labels that were computed from the bytes of the object that is there as `o` do
+ * not count, as they had another MD5 then than the object's row has now.
+ *
+ * @param objectId column that holds the canonical id of the object.
+ * @param md5Label name of the label that holds that MD5; without one they count.
+ */
+export function isStale(database: Database, objectId: string, md5Label: string): Knex.Raw {
+  return database.knex.raw('EXISTS ?', [
+    database
+      .knex('resource_labels as m')
+      .select('m.id')
+      .where('m.resource_uuid', database.knex.raw('??', [objectId]))
+      .where('m.name', md5Label)
+      .where(exact(database, 'm.name') as never, md5Label)
+      .whereNot('m.string_value', lowerCase(database, 'o.checksum')),
+  ])
+}
+
+function lowerCase({ knex }: Database, column: string): Knex.Raw {
+  return knex.raw('LOWER(??)', [column])
 }
 
 function labelValue(database: Database): never {

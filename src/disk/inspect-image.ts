@@ -66,7 +66,9 @@ async function inspectPacked(
 ): Promise<Refusal[]> {
   const fileLimit = async (start: Source) => {
     const { image } = await recognise(start, start)
-    return image === undefined || image.finding.isRawToo ? undefined : largestFile(image.finding.virtualSize ?? 0)
+    return image === undefined || image.finding.isRawToo
+      ? undefined
+      : largestFile(Number(image.finding.virtualSize ?? 0))
   }
   const unpacked = new Unpacked(file, expected.unpackedSize ?? expected.maxSize ?? DEFAULT_MAX_SIZE, fileLimit)
   try {

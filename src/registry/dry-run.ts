@@ -56,7 +56,7 @@ export function withDryRun(registry: Registry, onChange: (change: Change) => voi
   const database = dryRun(registry.database, (written) => {
     for (const row of written) onChange(presentRow(row))
   })
-  return { ...registry, database, onChange }
+  return { ...registry, database, onChange, noteImageFolder: async () => {} }
 }
 
 function presentRow(written: WrittenRow): RowChange {

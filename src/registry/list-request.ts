@@ -11,7 +11,7 @@ import { type Kind, parseId } from './identifiers.ts'
 import type { Registry } from './registry.ts'
 import { parseBoundary } from './times.ts'
 import { validate } from './validate.ts'
-import { SHA256_LABEL } from './values.ts'
+import { MD5_LABEL, SHA256_LABEL } from './values.ts'
 
 /** More than any table has rows, and a number that is exact. */
 const LIMIT = /^[0-9]{1,15}$/
@@ -138,6 +138,7 @@ export function checksumsOf(words: readonly string[] | undefined): ChecksumChoic
       md5: checksums.flatMap(({ md5 }) => md5 ?? []),
       sha256: checksums.flatMap(({ sha256 }) => sha256 ?? []),
       sha256Label: SHA256_LABEL,
+      md5Label: MD5_LABEL,
     }
   )
 }

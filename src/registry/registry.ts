@@ -17,6 +17,8 @@ export interface Registry {
   readonly serviceTypes: ServiceTypes | undefined
   /** Tells of what is done all the same, or shown as far as it can be. */
   warn(text: string): void
+  /** Notes, after the commit, that a folder of this host holds images (`noteImageFolder`). */
+  noteImageFolder(path: string, options: { below: boolean }): Promise<void>
   /** Set in a dry run, in which nothing is written: told what would be. */
   readonly onChange?: ((change: Change) => void) | undefined
   close(): Promise<void>
@@ -63,6 +65,8 @@ export async function openRegistry(settings: DatabaseSettings, options: Registry
     generateUuid: options.generateUuid ?? generateUuid,
     serviceTypes: options.serviceTypes,
     warn: (text) => options.onWarning?.(text),
+    noteImageFolder: async (path, options) =>
+      (await import('./image-folders.ts')).noteImageFolder(path, options, registry.warn),
     close: () => database.close(),
   }
   return dryRun === undefined ? registry : withDryRun(registry, dryRun.onChange)
@@ -82,7 +86,15 @@ export async function openRegistryToRead(
 ): Promise<Registry | undefined> {
   const database = await openDatabaseToRead(settings, options)
   if (database === undefined) return undefined
-  return { settings, database, generateUuid, serviceTypes: undefined, warn: () => {}, close: () => database.close() }
+  return {
+    settings,
+    database,
+    generateUuid,
+    serviceTypes: undefined,
+    warn: () => {},
+    noteImageFolder: async () => {},
+    close: () => database.close(),
+  }
 }
 
 /**
@@ -97,7 +109,19 @@ export async function withAllTogether<T>(
   work: (together: Registry) => Promise<T>,
   options: { once: boolean },
 ): Promise<T> {
-  return allTogether(registry.database, (database) => work({ ...registry, database }), options)
+  // What is undone must leave no folder behind: they are noted when all is committed.
+  let folders: Parameters<Registry['noteImageFolder']>[] = []
+  const noteImageFolder: Registry['noteImageFolder'] = async (...folder) => void folders.push(folder)
+  const result = await allTogether(
+    registry.database,
+    (database) => {
+      folders = []
+      return work({ ...registry, database, noteImageFolder })
+    },
+    options,
+  )
+  for (const folder of folders) await registry.noteImageFolder(...folder)
+  return result
 }
 
 /** The same registry, on which every statement is committed by itself: what fails half-way stays so. */

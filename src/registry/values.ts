@@ -45,6 +45,8 @@ export const OWN_LABELS = 'vdc-manage.'
 /** Labels of a backup object that hold what its table has no column for. */
 export const SHA256_LABEL = 'vdc-manage.sha256'
 export const VIRTUAL_SIZE_LABEL = 'vdc-manage.virtual-size'
+/** The MD5 that the object had when the two above were computed: they count as long as it has that. */
+export const MD5_LABEL = 'vdc-manage.md5'
 /** QEMU's name of what was found in a file that became an object, and of which images are made later; raw without it. */
 export const FILE_FORMAT_LABEL = 'vdc-manage.file-format'
 /** Label of an image that is not to be deleted or changed without being asked for; its value is the time of that, ISO 8601 UTC. */

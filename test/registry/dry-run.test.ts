@@ -159,7 +159,7 @@ function writtenBetween(before: Contents, after: Contents): Written[] {
 
 /** A row without what nobody knows of a file that isn't made. */
 function asBeforeItIsMade(row: object): object {
-  const unknown = ['size', 'allocation_size', 'checksum', 'vdc-manage.sha256']
+  const unknown = ['size', 'allocation_size', 'checksum', 'vdc-manage.md5', 'vdc-manage.sha256']
   const { attr, name } = row as Row
   return Object.fromEntries(
     Object.entries(row).map(([column, value]) => {

@@ -37,6 +37,7 @@ export function environment(options: RunOptions = {}): Record<string, string> {
   return {
     PATH: process.env.PATH ?? '',
     HOME: '/nonexistent',
+    XDG_STATE_HOME: join(inject('folder'), 'state'),
     ...(options.database ? { VDC_MANAGE_DATABASE_URI: options.database.uri } : {}),
     ...options.env,
   }

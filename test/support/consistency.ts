@@ -26,7 +26,7 @@ export async function expectWhole(database: TestDatabase): Promise<number> {
     orphanImages: { n: 0 },
     orphanObjects: { n: 0 },
     orphanStorages: { n: 0 },
-    counts: { ...counts, histories: 23 * images + 20 * objects, resource_labels: storages + 2 * objects },
+    counts: { ...counts, histories: 23 * images + 20 * objects, resource_labels: storages + 3 * objects },
   })
   return images
 }

@@ -10,7 +10,7 @@ import { DEFAULT_AGE, type PurgePlan, planPurge, purge } from '../../registry/pu
 export default class ImagePurge extends BaseCommand {
   static override summary = 'Remove for good what was deleted long ago: images and, if asked for, files.'
   static override description =
-    'Removes the rows of deleted images with their labels and tags; the history stays, and their ids are never used again. Kept are images that are protected, that an image which is not deleted has as its parent, or that an instance was made of. --files also removes files in local storages whose backup object was deleted as long ago and that no image and no other object uses; the object stays, in the state purged, also where its file is gone already. Where the folder of a file is empty nothing counts as gone, as it may not be mounted. What is removed is listed. It asks before, and shows what would go; in a pipe it needs --yes.'
+    'Removes the rows of deleted images with their labels and tags; the history stays, and their ids are never used again. Kept are images that are protected, that an image which is not deleted has as its parent, or that an instance was made of. --files also removes files in local storages whose backup object was deleted as long ago and that no image and no other object uses; the object stays, in the state purged, also where its file is gone already. A file is removed only if it lies in an image folder of this host (backupstorage trust) and still has the size and MD5 of its object. What was imported counts as deleted at its import. Where the folder of a file is empty nothing counts as gone, as it may not be mounted. What is removed is listed. It asks before, and shows what would go; in a pipe it needs --yes.'
   static override examples = [
     '<%= config.bin %> image purge',
     '<%= config.bin %> image purge wmi-k3x9q0bz --older-than 0d',
@@ -42,9 +42,9 @@ export default class ImagePurge extends BaseCommand {
       await confirmed(`Remove ${what} for good`, { yes: given.yes, about: goingLines(plan.going) })
     }
     const outcome = { notRemoved: 0 }
-    await this.interruptible(() =>
+    await this.watched((watcher) =>
       this.withRegistry(async (registry) => {
-        const purged = purge(registry, plan, outcome)
+        const purged = purge(registry, plan, outcome, watcher)
         // What would be removed a dry run tells itself.
         if (this.isDryRun) await allOf(purged)
         else await this.printAsDone(purged, PURGED_COLUMNS)

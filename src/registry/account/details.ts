@@ -1,9 +1,12 @@
 import type * as z from 'zod/mini'
 import { findAccount } from '../../db/accounts.ts'
+import type { Database } from '../../db/database.ts'
 import { sumOfImages } from '../../db/image-list.ts'
+import { selectImagesWithVolumes } from '../../db/images.ts'
 import type { AccountRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
+import { objectsInVolumes } from '../image/volumes.ts'
 import { exactInteger } from '../int64.ts'
 import type { Registry } from '../registry.ts'
 import type { account, accountDetails } from '../results/account.ts'
@@ -24,8 +27,17 @@ export async function showAccount(registry: Registry, id: string): Promise<Accou
   const uuid = parseId('account', id)
   const row = await findAccount(registry.database.knex, uuid)
   if (row === undefined) throw accountNotFound(uuid)
-  const { images, bytes } = await sumOfImages(registry.database, canonicalId('account', uuid))
+  const owner = canonicalId('account', uuid)
+  const { images, bytes } = await sumOfImages(registry.database, owner, await volumesOf(registry.database, owner))
   return { ...presentAccount(row), image_count: images, image_bytes: exactInteger(bytes) }
+}
+
+/** The backup objects, by canonical ids, that the volumes of an account's images are made of. */
+async function volumesOf({ knex }: Database, accountId: string): Promise<string[]> {
+  const objects = new Set<string>()
+  for (const { volumes } of await selectImagesWithVolumes(knex, { deleted: false, accountId }))
+    for (const id of await objectsInVolumes(volumes)) objects.add(id)
+  return [...objects]
 }
 
 /** A row as people and scripts see it. */

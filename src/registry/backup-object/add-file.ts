@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import * as z from 'zod/mini'
 import { isBackupObjectUuidTaken } from '../../db/backup-objects.ts'
 import type { Queryable } from '../../db/database.ts'
@@ -68,9 +69,11 @@ export async function addFileObject(
     const image = await acceptFile(file, {}, watcher, registry.warn)
     const hashes = await hashImageFile(file, watcher)
     const stored = { ...storedFile(file, uri, image, hashes), fileFormat: image.fileFormat }
-    return inTransaction(registry.database, (trx) =>
+    const object = await inTransaction(registry.database, (trx) =>
       write(registry, trx, { ...valid, display_name: displayName, progress }, stored),
     )
+    if (valid.object_key === undefined) await registry.noteImageFolder(dirname(file.path), { below: false })
+    return object
   })
 }
 

@@ -1,5 +1,4 @@
 import { updateBackupObject } from '../../db/backup-objects.ts'
-import { selectAliveUuidsBy } from '../../db/images.ts'
 import { deleteTagMappings } from '../../db/tag-mappings.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
@@ -9,13 +8,14 @@ import { canonicalId, ENOUGH_IDS, idList, parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { describeObject, type ObjectDetails } from './details.ts'
 import { existingObject, objectDeleted } from './find.ts'
+import { aliveUsersOf } from './users.ts'
 
 /**
  * Deletes a backup object softly (dcmgr.md, "Deleting"): its row stays and says
  * so, its tags go, its labels and its file stay.
  *
  * @param id with or without its prefix.
- * @param options.force also while images that aren't deleted use it.
+ * @param options.force also while images that aren't deleted boot from it or have volumes made of it.
  * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND, OBJECT_DELETED, IN_USE that names the images.
  */
 export async function deleteObject(
@@ -29,7 +29,7 @@ export async function deleteObject(
     const object = await existingObject(trx, uuid, { lock: 'update' })
     // One whose state alone says so, as the original can make it, is deleted properly here.
     if (object.deleted_at !== null || object.state === 'purged') throw objectDeleted(object)
-    const images = await selectAliveUuidsBy(trx, 'backup_object_id', canonical, ENOUGH_IDS)
+    const images = await aliveUsersOf(trx, canonical, ENOUGH_IDS)
     if (images.length > 0 && !options.force) {
       throw new VdcError('IN_USE', `The backup object ${canonical} is used by images: ${idList('image', images)}`, {
         hint: 'Delete them first; --force deletes the object all the same, and then they can not boot',

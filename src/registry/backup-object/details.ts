@@ -6,11 +6,11 @@ import type { BackupObjectRow, BackupStorageRow, LabelRow } from '../../db/rows.
 import { isoTime } from '../../db/time.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import { exactInteger } from '../int64.ts'
-import { labelsOf } from '../labels.ts'
 import type { Registry } from '../registry.ts'
 import type { backupObject } from '../results/backup-object.ts'
 import { SHA256_LABEL } from '../values.ts'
 import { existingObject, isDeleted } from './find.ts'
+import { labelsThatCount } from './labels.ts'
 
 /** A backup object as people and scripts see it; sizes in bytes, times ISO 8601 UTC. */
 export type ObjectDetails = z.output<typeof backupObject>
@@ -40,7 +40,7 @@ export function presentObject(
   labelRows: readonly LabelRow[],
 ): ObjectDetails {
   const id = canonicalId('backupObject', row.uuid)
-  const labels = labelsOf(labelRows, id)
+  const labels = labelsThatCount(labelRows, row)
   return {
     id,
     account_id: row.account_id,

@@ -13,6 +13,7 @@ import { validate } from '../validate.ts'
 import { checkObjectAttributes, objectAttributes, progressOf } from './attributes.ts'
 import { describeObject, type ObjectDetails } from './details.ts'
 import { aliveObject } from './find.ts'
+import { removeDerivedLabels } from './labels.ts'
 
 const objectChanges = z.partial(
   z.object({ ...objectAttributes, uuid: z.string(), description: clearable(objectAttributes.description) }),
@@ -22,7 +23,8 @@ const objectChanges = z.partial(
 export type ObjectChanges = z.input<typeof objectChanges>
 
 /**
- * Changes a backup object, and records in its history what changed.
+ * Changes a backup object, and records in its history what changed. With another
+ * checksum, what was computed from its bytes before is forgotten.
  *
  * @param id with or without its prefix.
  * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND, OBJECT_DELETED, ACCOUNT_….
@@ -60,6 +62,8 @@ export async function modifyObject(registry: Registry, id: string, request: Obje
       const written = { ...changes, updated_at: now }
       await updateBackupObject(trx, object.id, written)
       await recordChanges(trx, canonicalId('backupObject', uuid), written, now)
+      if (changes.checksum !== undefined && changes.checksum !== object.checksum.toLowerCase())
+        await removeDerivedLabels(trx, canonicalId('backupObject', uuid))
     }
     return describeObject(trx, uuid)
   })

@@ -13,8 +13,8 @@ import { VdcError } from '../../errors.ts'
 import { keepStorage } from '../backup-storage/find.ts'
 import { isKeyable, objectKeyIn } from '../backup-storage/local-uri.ts'
 import { canonicalId, derivedUuid } from '../identifiers.ts'
-import { labelsOf } from '../labels.ts'
 import { SHA256_LABEL } from '../values.ts'
+import { labelsThatCount } from './labels.ts'
 import { contentsOf, newObjectRow, type StoredFile, writeObject } from './write.ts'
 
 /**
@@ -47,7 +47,7 @@ export async function findObjectOf(
 
 async function conflictWith(db: Queryable, object: BackupObjectRow, file: StoredFile): Promise<VdcError | undefined> {
   const id = canonicalId('backupObject', object.uuid)
-  const sha256 = labelsOf(await selectLabels(db, [id]), id)[SHA256_LABEL]
+  const sha256 = labelsThatCount(await selectLabels(db, [id]), object)[SHA256_LABEL]
   const same =
     Number(object.allocation_size) === file.size &&
     object.checksum.toLowerCase() === file.md5 &&

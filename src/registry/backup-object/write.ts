@@ -5,16 +5,8 @@ import { BACKUP_OBJECT_COLUMNS, type BackupObjectRow, type BackupStorageRow, typ
 import type { ImageFile } from '../../disk/image-file.ts'
 import { recordCreation } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
-import { newLabel } from '../labels.ts'
-import {
-  COMPLETE,
-  DEFAULT_CONTAINER_FORMAT,
-  DEFAULT_FILE_FORMAT,
-  DEFAULT_STATE,
-  FILE_FORMAT_LABEL,
-  SHA256_LABEL,
-  VIRTUAL_SIZE_LABEL,
-} from '../values.ts'
+import { COMPLETE, DEFAULT_CONTAINER_FORMAT, DEFAULT_STATE } from '../values.ts'
+import { labelsOfFile } from './labels.ts'
 
 /** A file whose bytes are known, as a backup object holds it. */
 export interface StoredFile {
@@ -87,15 +79,6 @@ export async function writeObject(db: Queryable, row: NewRow<BackupObjectRow>, f
     row as NewRow<BackupObjectRow> & Record<string, never>,
     row.created_at,
   )
-  if (file !== undefined) {
-    const { sha256, virtualSize, fileFormat } = file
-    await insertLabels(db, [
-      newLabel(id, SHA256_LABEL, sha256, row.created_at),
-      ...(fileFormat === undefined || fileFormat === DEFAULT_FILE_FORMAT
-        ? []
-        : [newLabel(id, FILE_FORMAT_LABEL, fileFormat, row.created_at)]),
-      ...(virtualSize === null ? [] : [newLabel(id, VIRTUAL_SIZE_LABEL, String(virtualSize), row.created_at)]),
-    ])
-  }
+  if (file !== undefined) await insertLabels(db, labelsOfFile(id, file, row.created_at))
   return id
 }

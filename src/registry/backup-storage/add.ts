@@ -8,6 +8,7 @@ import { orNull } from '../texts.ts'
 import { validate } from '../validate.ts'
 import { checkBaseUri, storageAttributes } from './attributes.ts'
 import { presentStorage, type StorageDetails } from './details.ts'
+import { noteStorageFolder } from './image-folder.ts'
 import { isUuidTaken, writeStorage } from './write.ts'
 
 const storageRequest = z.object({
@@ -21,18 +22,20 @@ const storageRequest = z.object({
 export type StorageRequest = z.input<typeof storageRequest>
 
 /**
- * Adds a backup storage.
+ * Adds a backup storage. Its folder, if it is one of a host, becomes an image folder of this one.
  *
  * @throws VdcError VALUE_REFUSED; ID_TAKEN when the id was ever used.
  */
 export async function addStorage(registry: Registry, request: StorageRequest): Promise<StorageDetails> {
   const { uuid: given, ...valid } = validate(storageRequest, request)
-  checkBaseUri(registry, valid.base_uri, valid.storage_type)
+  await checkBaseUri(registry, valid.base_uri, valid.storage_type)
   await requireStorable(registry.database, 'backup_storages', valid)
-  return inTransaction(registry.database, async (trx) => {
+  const storage = await inTransaction(registry.database, async (trx) => {
     const uuid = await requireFreeUuid('backupStorage', given, (taken) => isUuidTaken(trx, taken))
     const now = sqlTime(new Date())
     const row = { uuid: uuid ?? registry.generateUuid(), ...valid, created_at: now, updated_at: now, deleted_at: null }
     return presentStorage(await writeStorage(trx, row))
   })
+  await noteStorageFolder(registry, storage.base_uri)
+  return storage
 }

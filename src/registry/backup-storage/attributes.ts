@@ -1,6 +1,7 @@
 import type { Registry } from '../registry.ts'
 import { line, name, oneOf, text } from '../texts.ts'
 import { STORAGE_TYPES } from '../values.ts'
+import { requireNoSystemFolder } from './image-folder.ts'
 import { requireBaseUri } from './uri.ts'
 
 /** The columns of a storage that an operator gives; those that may be NULL take any text of their kind. */
@@ -13,12 +14,13 @@ export const storageAttributes = {
 }
 
 /**
- * Refuses a base URI that no agent could read, and warns of one that is likely mistyped.
+ * Refuses a base URI that no agent could read or that names a system folder, and warns of one that is likely mistyped.
  *
  * @throws VdcError VALUE_REFUSED.
  */
-export function checkBaseUri(registry: Registry, baseUri: string, storageType: string): void {
+export async function checkBaseUri(registry: Registry, baseUri: string, storageType: string): Promise<void> {
   requireBaseUri(baseUri, storageType)
+  await requireNoSystemFolder(baseUri)
   if (!baseUri.endsWith('/')) {
     registry.warn(`The base URI ${baseUri} has no slash at its end: object keys are joined to it as they stand`)
   }

@@ -39,7 +39,7 @@ export function folderOf(base: string): string {
   return base.slice(0, base.lastIndexOf('/')) || '/'
 }
 
-/** The agents take the path as it stands, without decoding it (dcmgr.md, "Where an image's bytes are"). */
-function pathOf(baseUri: string): string | undefined {
+/** The path of a base URI: the agents take it as it stands, without decoding it (dcmgr.md, "Where an image's bytes are"). */
+export function pathOf(baseUri: string): string | undefined {
   return /^file:\/\/(\/.*)$/is.exec(baseUri)?.[1]
 }

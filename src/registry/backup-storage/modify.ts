@@ -11,6 +11,7 @@ import { validate } from '../validate.ts'
 import { checkBaseUri, storageAttributes } from './attributes.ts'
 import { presentStorage, type StorageDetails } from './details.ts'
 import { storageToChange } from './find.ts'
+import { noteStorageFolder } from './image-folder.ts'
 
 const storageChanges = z.partial(
   z.object({
@@ -25,7 +26,7 @@ const storageChanges = z.partial(
 export type StorageChanges = z.input<typeof storageChanges>
 
 /**
- * Changes a backup storage.
+ * Changes a backup storage. A folder that is given becomes an image folder of this host.
  *
  * @param id with or without its prefix.
  * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND, STORAGE_DELETED.
@@ -35,15 +36,17 @@ export async function modifyStorage(registry: Registry, id: string, request: Sto
   const { uuid: newUuid, ...given } = validate(storageChanges, request)
   requireSameUuid('backupStorage', uuid, newUuid)
   await requireStorable(registry.database, 'backup_storages', given)
-  return inTransaction(registry.database, async (trx) => {
+  const storage = await inTransaction(registry.database, async (trx) => {
     const storage = await storageToChange(trx, uuid)
     const changes = changesOf(storage, given)
     if (changes.base_uri !== undefined || changes.storage_type !== undefined) {
-      checkBaseUri(registry, changes.base_uri ?? storage.base_uri, changes.storage_type ?? storage.storage_type)
+      await checkBaseUri(registry, changes.base_uri ?? storage.base_uri, changes.storage_type ?? storage.storage_type)
     }
     if (Object.keys(changes).length === 0) return presentStorage(storage)
     const written = { ...changes, updated_at: sqlTime(new Date()) }
     await updateStorage(trx, storage.id, written)
     return presentStorage({ ...storage, ...written })
   })
+  if (given.base_uri !== undefined) await noteStorageFolder(registry, given.base_uri)
+  return storage
 }

@@ -1,6 +1,9 @@
+import { normalize } from 'node:path'
 import { STORAGES } from '../../db/backup-storage-list.ts'
 import { schemaStatus } from '../../db/migrate.ts'
 import type { ServerFacts, TableFacts } from '../../db/server.ts'
+import { readImageFolders } from '../../disk/image-folders.ts'
+import { realFolder } from '../../disk/local-file.ts'
 import { canonicalId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { failure, type Outcome, ok, warning } from './check.ts'
@@ -99,5 +102,15 @@ async function checkStorage(baseUri: string, agent: string | null): Promise<Outc
     agent === null || agent === ''
       ? failure(`There is no folder ${folder}`, hint)
       : warning(`There is no folder ${folder} on this host; the agent ${agent} serves it`, hint)
-  return checkFolder(folder, { absent, hint, writable: false })
+  const outcome = await checkFolder(folder, { absent, hint, writable: false })
+  return outcome.result === 'ok' ? checkTrust(folder, outcome) : outcome
+}
+
+/** Says whether files of a storage's folder are verified and purged on this host. */
+async function checkTrust(folder: string, outcome: Outcome): Promise<Outcome> {
+  const real = await realFolder(normalize(folder))
+  // Any name that does not begin with a dot.
+  const why = 'real' in real ? (await readImageFolders()).whyNot(`${real.real}/disk.raw`) : undefined
+  if (why === undefined) return outcome
+  return warning(`${outcome.message}; image verify and image purge leave its files alone`, why)
 }

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import * as z from 'zod/mini'
 import type { Queryable } from '../../db/database.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
@@ -52,7 +53,7 @@ export async function storeFileImage(
   fileFormat: string,
   file: StoredFile,
 ): Promise<ImageDetails> {
-  return inTransaction(registry.database, (trx) =>
+  const image = await inTransaction(registry.database, (trx) =>
     writeImage(registry, trx, request, async (ownerId, now) => ({
       bootDevType: BOOT_FROM_LOCAL,
       fileFormat,
@@ -60,6 +61,8 @@ export async function storeFileImage(
       backupObjectId: await objectOf(registry, trx, request, file, ownerId, now),
     })),
   )
+  await registry.noteImageFolder(dirname(file.path), { below: false })
+  return image
 }
 
 /** Finds or makes the backup object of the file, and its storage; returns its canonical id. */

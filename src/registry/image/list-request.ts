@@ -13,7 +13,15 @@ import * as list from '../list-request.ts'
 import type { Registry } from '../registry.ts'
 import { isStorable } from '../storable.ts'
 import { validate } from '../validate.ts'
-import { ARCHES, FILE_FORMATS, IMAGE_STATES, OS_TYPES, PROTECTED_LABEL, VIRTUAL_SIZE_LABEL } from '../values.ts'
+import {
+  ARCHES,
+  FILE_FORMATS,
+  IMAGE_STATES,
+  MD5_LABEL,
+  OS_TYPES,
+  PROTECTED_LABEL,
+  VIRTUAL_SIZE_LABEL,
+} from '../values.ts'
 import { imageNotFound } from './find.ts'
 import { usableBy } from './usability.ts'
 
@@ -53,7 +61,7 @@ export interface ChosenImages {
 }
 
 /** The list of images, with what this program's own labels say. */
-export const IMAGES = imageListing({ virtualSize: VIRTUAL_SIZE_LABEL, protection: PROTECTED_LABEL })
+export const IMAGES = imageListing({ virtualSize: VIRTUAL_SIZE_LABEL, md5: MD5_LABEL, protection: PROTECTED_LABEL })
 
 /** What a list of images can be sorted by. */
 export const IMAGE_SORT_KEYS = list.sortKeys(IMAGES.keys, {

@@ -1,9 +1,10 @@
 import type * as z from 'zod/mini'
 import { selectAliveIn, selectObjectsUnder } from '../../db/backup-objects.ts'
-import { selectImagesOf } from '../../db/images.ts'
 import type { BackupObjectRow } from '../../db/rows.ts'
 import { isWithin, lookForFile } from '../../disk/local-file.ts'
+import { systemFolderOf } from '../../disk/system-folders.ts'
 import { type FoundFile, sizeOfFile, walkFiles } from '../../disk/walk-files.ts'
+import { usersOf } from '../backup-object/users.ts'
 import { aliveStorage } from '../backup-storage/find.ts'
 import { folderOf, type LocalPlace, localPlaces } from '../backup-storage/local-places.ts'
 import { canonicalId } from '../identifiers.ts'
@@ -65,7 +66,13 @@ export async function* findOrphans(
     for await (const orphan of missingFiles(registry, place, known, warn)) if (isChosen(place)) yield orphan
   }
   const readable = places.filter((place) => place.realBase !== undefined)
-  for (const root of outermost(readable.filter(isChosen))) {
+  const walkable = readable.filter(isChosen).filter(({ id, realBase }) => {
+    const folder = folderOf(realBase as string)
+    const isSystem = systemFolderOf(folder) !== undefined
+    if (isSystem) warn(`The folder ${folder} of the storage ${id} was not looked at: it is a system folder`)
+    return !isSystem
+  })
+  for (const root of outermost(walkable)) {
     let batch: FoundFile[] = []
     for await (const file of walkFiles(folderOf(root.realBase as string), (path, why) =>
       warn(`The folder ${path} was not looked at: ${why}`),
@@ -110,16 +117,17 @@ async function* missingFiles(
       else if (state.real !== `${realBase}${object.object_key}`) known.add(state.real)
     }
     const ids = missing.map((object) => canonicalId('backupObject', object.uuid))
-    const images = await selectImagesOf(knex, ids, { deleted: false })
+    const users = await usersOf(knex, ids, { deleted: false })
     for (const [index, object] of missing.entries()) {
       const id = ids[index] as string
-      const users = images.filter((image) => image.backup_object_id === id)
       yield {
         kind: 'missing_file',
         id,
         path: `${base}${object.object_key}`,
         size: null,
-        images: users.map((image) => canonicalId('image', image.uuid)),
+        images: [...new Set(users.filter(({ objectId }) => objectId === id).map(({ uuid }) => uuid))].map((uuid) =>
+          canonicalId('image', uuid),
+        ),
       }
     }
     after = objects.at(-1)?.id ?? after

@@ -14,6 +14,7 @@ import type { Registry } from '../registry.ts'
 import { DEFAULT_STATE } from '../values.ts'
 import { describeImage, type ImageDetails } from './details.ts'
 import { existingImage, hasHistory, isDeleted } from './find.ts'
+import { objectsInVolumes } from './volumes.ts'
 
 /**
  * Brings an image back that was deleted softly, in the state that it had before.
@@ -23,8 +24,8 @@ import { existingImage, hasHistory, isDeleted } from './find.ts'
  *
  * @param id with or without its prefix.
  * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND; OBJECT_DELETED or
- *   OBJECT_CONFLICT where it could not boot, as its backup object is deleted or
- *   gone; ACCOUNT_DELETED where its owner is deleted.
+ *   OBJECT_CONFLICT where it could not boot, as its backup object, or that of
+ *   one of its volumes, is deleted or gone; ACCOUNT_DELETED where its owner is deleted.
  */
 export async function undeleteImage(registry: Registry, id: string): Promise<ImageDetails> {
   const uuid = parseId('image', id)
@@ -34,6 +35,7 @@ export async function undeleteImage(registry: Registry, id: string): Promise<Ima
     const wasDeleted = isDeleted(row)
     if (wasDeleted) {
       await requireBootable(trx, canonical, row.backup_object_id)
+      for (const objectId of await objectsInVolumes(row.volumes)) await requireBootable(trx, canonical, objectId)
       await requireLivingOwner(trx, row.account_id)
       const now = sqlTime(new Date())
       const state = await stateBeforeDeletion(trx, canonical)

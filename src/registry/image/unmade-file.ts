@@ -1,10 +1,10 @@
 import type { StoredFile } from '../backup-object/write.ts'
 import { type Change, withDryRun } from '../dry-run.ts'
 import type { Registry } from '../registry.ts'
-import { DEFAULT_CONTAINER_FORMAT, SHA256_LABEL } from '../values.ts'
+import { DEFAULT_CONTAINER_FORMAT, MD5_LABEL, SHA256_LABEL } from '../values.ts'
 
-/** What nobody knows of a file before it is made: columns of its object, and the label. */
-const UNKNOWN: readonly unknown[] = ['size', 'allocation_size', 'checksum', SHA256_LABEL]
+/** What nobody knows of a file before it is made: columns of its object, and labels. */
+const UNKNOWN: readonly unknown[] = ['size', 'allocation_size', 'checksum', MD5_LABEL, SHA256_LABEL]
 
 /** A file that a dry run doesn't make, with stand-ins for what is unknown of it. */
 export function unmadeFile(path: string, uri: string, virtualSize: number): StoredFile {

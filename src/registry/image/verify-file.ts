@@ -1,11 +1,12 @@
 import { type Checksums, hashImageFile } from '../../disk/checksums.ts'
-import { type ImageFile, openImageFile } from '../../disk/image-file.ts'
+import type { ImageFile } from '../../disk/image-file.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
 import type { Inspection } from '../../disk/inspection.ts'
+import { OutsideImageFolders, openInImageFolder } from '../../disk/open-in-image-folder.ts'
 import { readWholeDisk } from '../../disk/thorough.ts'
 import { VdcError } from '../../errors.ts'
 import type { Watcher } from '../registry.ts'
-import type { RegisteredFile } from './verify.ts'
+import type { RegisteredFile } from './registered-files.ts'
 
 /** What is not as it was registered. */
 export interface FileDifference {
@@ -47,7 +48,7 @@ export async function verifyFile(
   const silent = { ...inner, progress: { begin: () => ({ advance: () => {}, end: () => {} }) } }
   let file: ImageFile | undefined
   try {
-    file = await openImageFile(registered.path)
+    file = await openInImageFolder(registered.path)
     const { differences, images } = await inspect(file, registered, silent)
     if (options.thorough) for (const image of images) differences.push(...(await readThrough(file, image, inner)))
     if (options.hash && file.size === registered.allocationSize) {
@@ -130,6 +131,7 @@ function compareChecksums(registered: RegisteredFile, found: Checksums): FileDif
 
 /** Says whether an error is about us rather than about the file. */
 function isUnreadable(error: VdcError): boolean {
+  if (error.cause instanceof OutsideImageFolders) return true
   const { code } = (error.cause ?? {}) as NodeJS.ErrnoException
   return code === 'EACCES' || code === 'EPERM' || code === 'EIO'
 }

@@ -1,12 +1,14 @@
 import * as z from 'zod/mini'
 import { VdcError } from '../../errors.ts'
 import type { Registry, Watcher } from '../registry.ts'
-import type { verification, verifySummary } from '../results/file.ts'
+import type { verifySummary } from '../results/file.ts'
 import { validate } from '../validate.ts'
-import { VIRTUAL_SIZE_LABEL } from '../values.ts'
-import { showImage } from './details.ts'
 import { listImages } from './list.ts'
+import { type RegisteredFile, registeredFiles, type Verification } from './registered-files.ts'
 import { bytesToRead, type FileDifference, verifyFile } from './verify-file.ts'
+import { joinedByImage } from './verify-parts.ts'
+
+export type { Verification } from './registered-files.ts'
 
 const verifyRequest = z.object({
   ids: z.optional(z.array(z.string())),
@@ -21,30 +23,14 @@ const verifyRequest = z.object({
 /** What `verifyImages` takes: ids, or an account whose images it can use, or neither for all; and how many files at once. */
 export type VerifyRequest = z.input<typeof verifyRequest>
 
-/** What became of the check of one image. */
-export type Verification = z.output<typeof verification>
 /** What came of them all. */
 export type VerifySummary = z.output<typeof verifySummary>
-
-/** A file that images are registered to have, and these images. */
-export interface RegisteredFile {
-  path: string
-  allocationSize: number
-  /** Bytes when it is unpacked. */
-  size: number
-  containerFormat: string
-  /** Hex, or empty where none is known. */
-  md5: string
-  sha256: string | null
-  /** As it was found when it was registered; undefined where nobody looked. */
-  virtualSize: number | undefined
-  images: { id: string; fileFormat: string }[]
-}
 
 /**
  * Compares what is registered of images with the files that are there: that a
  * file exists, has its size, checksums and format, and is still whole in itself.
- * A file that several images share is looked at once.
+ * A file that several images share is looked at once. An image has several files if
+ * it has volumes besides what it boots from.
  *
  * @param tell told of each image as soon as it is known.
  * @param interrupted told, in place of throwing, that the work was ended.
@@ -60,11 +46,11 @@ export async function verifyImages(
 ): Promise<VerifySummary> {
   const valid = validate(verifyRequest, request)
   const summary: VerifySummary = { images: [], ok: 0, differs: 0, not_checked: 0, unknown: 0 }
-  const add = async (verification: Verification) => {
+  const parts = joinedByImage(async (verification) => {
     summary.images.push(verification)
     summary[verification.result]++
     await tell(verification)
-  }
+  })
   let total = 0
   try {
     const ids = valid.ids ?? (await idsOf(registry, valid.account_id))
@@ -72,15 +58,22 @@ export async function verifyImages(
     const files = new Map<string, RegisteredFile>()
     for (const id of ids) {
       watcher.cancellation.throwIfRequested()
-      const image = await registered(registry, id, ids.length === 1, valid.ids !== undefined)
-      if ('result' in image) await add(image)
-      else {
-        const shared = files.get(image.path)
-        if (shared === undefined) files.set(image.path, image)
-        else shared.images.push(...image.images)
+      const found = await registeredFiles(registry, id, ids.length === 1, valid.ids !== undefined)
+      if (!parts.expect(found)) {
+        // It has several files and was named before: one line tells of it.
+        total--
+        continue
+      }
+      for (const file of found.files) {
+        if ('result' in file) await parts.add(file)
+        else {
+          const shared = files.get(file.path)
+          if (shared === undefined) files.set(file.path, file)
+          else shared.images.push(...file.images)
+        }
       }
     }
-    await verifyAll([...files.values()], valid, watcher, add)
+    await verifyAll([...files.values()], valid, watcher, parts.add)
   } catch (error) {
     if (!(error instanceof VdcError) || !['INTERRUPTED', 'TERMINATED'].includes(error.code)) throw error
     interrupted(error)
@@ -92,52 +85,6 @@ async function idsOf(registry: Registry, accountId: string | undefined): Promise
   const ids: string[] = []
   for await (const { id } of listImages(registry, { account_id: accountId })) ids.push(id)
   return ids
-}
-
-/** What is registered of an image, or why its file can't be compared. */
-async function registered(
-  registry: Registry,
-  id: string,
-  isOnly: boolean,
-  isNamed: boolean,
-): Promise<RegisteredFile | Verification> {
-  const notChecked = (why: string, failed: boolean): Verification => ({
-    id,
-    result: 'not_checked',
-    path: null,
-    differences: [why],
-    ...(failed && { failed }),
-  })
-  const image = await showImage(registry, id).catch((error: unknown) => {
-    if (isOnly || !(error instanceof VdcError) || !['IMAGE_NOT_FOUND', 'VALUE_REFUSED'].includes(error.code))
-      throw error
-    return error
-  })
-  if (image instanceof VdcError) return notChecked(image.message, true)
-  const { backup_object: object, backup_storage: storage } = image
-  const differs = (why: string): Verification => ({ id: image.id, result: 'differs', path: null, differences: [why] })
-  if (image.state === 'deleted') return notChecked('it is deleted', isNamed)
-  if (object === null) return differs(`its backup object ${image.backup_object_id ?? ''} is not registered`)
-  if (object.state === 'deleted' || object.state === 'purged')
-    return differs(`its backup object ${object.id} is ${object.state}`)
-  if (storage === null || object.uri === null)
-    return differs(`the storage of its backup object ${object.id} is not registered`)
-  if (object.state !== 'available') return notChecked(`its backup object ${object.id} is ${object.state}`, isNamed)
-  if (!object.uri.startsWith('file:///')) return notChecked(`its file is not on this host: ${object.uri}`, isNamed)
-  return {
-    path: object.uri.slice('file://'.length),
-    allocationSize: Number(object.allocation_size),
-    size: Number(object.size),
-    containerFormat: object.container_format,
-    md5: object.checksum.toLowerCase(),
-    sha256: object.sha256,
-    virtualSize: sizeIn(object.labels[VIRTUAL_SIZE_LABEL]),
-    images: [{ id: image.id, fileFormat: image.file_format }],
-  }
-}
-
-function sizeIn(label: string | undefined): number | undefined {
-  return label !== undefined && /^[0-9]{1,16}$/.test(label) ? Number(label) : undefined
 }
 
 /** Looks at files side by side; the first that throws ends the others. */

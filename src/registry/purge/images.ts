@@ -16,8 +16,10 @@ import { VdcError } from '../../errors.ts'
 import { recordChanges } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
 import { hasHistory, imageNotFound, isDeleted } from '../image/find.ts'
+import { objectsInVolumes } from '../image/volumes.ts'
 import type { Registry } from '../registry.ts'
 import { PROTECTED_LABEL } from '../values.ts'
+import { deletedBefore, deletedSince } from './age.ts'
 import { Going } from './going.ts'
 import { partsOf } from './parts.ts'
 import type { Purged } from './purge.ts'
@@ -75,7 +77,7 @@ async function purgePage(
   before: string,
 ): Promise<string[]> {
   const ids = page.map((image) => image.id)
-  const images = await holdDeletedImages(trx, ids, before)
+  const images = await deletedBefore(trx, 'image', await holdDeletedImages(trx, ids, before), before)
   const kept = await keptOf(trx, images, keepers)
   const gone = new Map(images.filter((image) => !kept.has(image.id)).map((image) => [image.id, idOf(image)]))
   const now = sqlTime(new Date())
@@ -141,7 +143,7 @@ export async function requirePurgeable(
       registry.warn(`${id} is purged already`)
       continue
     }
-    requireDeletedBefore(image, before)
+    await requireDeletedBefore(knex, image, before)
     const reason = (await keptOf(knex, [image], keepers)).get(image.id)
     if (reason !== undefined) {
       throw new VdcError(
@@ -157,18 +159,18 @@ export async function requirePurgeable(
   return there
 }
 
-function requireDeletedBefore(image: ImageRow, before: string): void {
+async function requireDeletedBefore(db: Queryable, image: ImageRow, before: string): Promise<void> {
   const id = idOf(image)
   if (!isDeleted(image)) {
     throw new VdcError('IMAGE_NOT_DELETED', `The image ${id} is not deleted`, {
       hint: `Delete it first: vdc-manage image del ${id}`,
     })
   }
-  const since = image.deleted_at ?? image.updated_at
+  const since = (await deletedSince(db, 'image', [image])).get(image.id) as string
   if (since < before) return
   throw new VdcError(
     'IMAGE_NOT_DELETED',
-    `The image ${id} was deleted at ${isoTime(since)}, which is not before ${isoTime(before)}`,
+    `The image ${id} was ${since === (image.deleted_at ?? image.updated_at) ? 'deleted' : 'imported'} at ${isoTime(since)}, which is not before ${isoTime(before)}`,
     {
       hint: '--older-than says how long ago it must have been, such as 0d',
     },
@@ -192,12 +194,14 @@ export async function purgeableImages(
   return going
 }
 
-/** The uuids of the backup objects of some images. */
+/** The uuids of the backup objects that some images boot from, or have volumes made of. */
 export async function objectsOf(registry: Registry, uuids: readonly string[]): Promise<string[]> {
   const objects = new Set<string>()
   for (const uuid of uuids) {
-    const id = (await findImage(registry.database.knex, uuid))?.backup_object_id
-    if (id?.startsWith('bo-')) objects.add(id.slice('bo-'.length))
+    const image = await findImage(registry.database.knex, uuid)
+    if (image === undefined) continue
+    for (const id of [image.backup_object_id, ...(await objectsInVolumes(image.volumes))])
+      if (id?.startsWith('bo-')) objects.add(id.slice('bo-'.length))
   }
   return [...objects]
 }
@@ -206,7 +210,8 @@ async function* pages(registry: Registry, selection: DeletedSelection): AsyncGen
   for (const part of partsOf(selection)) {
     for (let after: number | undefined = 0; after !== undefined; ) {
       const page: ImageRow[] = await selectDeletedImages(registry.database.knex, part, after, BATCH)
-      if (page.length > 0) yield page
+      const old = await deletedBefore(registry.database.knex, 'image', page, selection.before)
+      if (old.length > 0) yield old
       after = page.at(-1)?.id
     }
   }

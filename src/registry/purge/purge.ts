@@ -3,7 +3,7 @@ import type { DeletedSelection } from '../../db/purge.ts'
 import { sqlTime } from '../../db/time.ts'
 import { VdcError } from '../../errors.ts'
 import { parseId } from '../identifiers.ts'
-import type { Registry } from '../registry.ts'
+import type { Registry, Watcher } from '../registry.ts'
 import type { purged } from '../results/purged.ts'
 import { parseBoundary } from '../times.ts'
 import { validate } from '../validate.ts'
@@ -89,8 +89,14 @@ export async function planPurge(registry: Registry, request: PurgeRequest): Prom
  * be ended at any moment and run again: an image is there whole, or not at all.
  *
  * @param outcome told how it went.
+ * @param watcher told of the hashing of files, and may end it.
  */
-export async function* purge(registry: Registry, plan: PurgePlan, outcome: PurgeOutcome): AsyncGenerator<Purged> {
+export async function* purge(
+  registry: Registry,
+  plan: PurgePlan,
+  outcome: PurgeOutcome,
+  watcher: Watcher,
+): AsyncGenerator<Purged> {
   yield* purgeRows(registry, plan.images)
-  if (plan.objects !== undefined) yield* purgeFiles(registry, plan.images, plan.objects, outcome)
+  if (plan.objects !== undefined) yield* purgeFiles(registry, plan.images, plan.objects, outcome, watcher)
 }

@@ -13,6 +13,7 @@ import { VdcError } from '../../errors.ts'
 import { isUuidTaken, writeStorage } from '../backup-storage/write.ts'
 import { changesOf, creationRows } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
+import { objectsInVolumes } from '../image/volumes.ts'
 import { requireStorable } from '../storable.ts'
 import { SYSTEM_ACCOUNTS } from '../values.ts'
 import type { Importing } from './import.ts'
@@ -21,6 +22,9 @@ import { KIND_OF, type RegistryRecord, type RowType, recordOf, rowOf, TABLE_OF, 
 
 type ThingType = Exclude<RowType, 'label'>
 type Thing = { record: RegistryRecord<ThingType>; line: number }
+
+/** Ids that one query names: SQLite takes 32,766 values, and volumes may name many. */
+const MOST_IDS = 10_000
 
 /** Integer ids start at 1, so that no storage ever has this one. */
 const NO_STORAGE = 0
@@ -167,8 +171,11 @@ async function requireStorableRecord({ database }: Importing, { record, line }: 
 async function noteMissing({ db, missing }: Importing, type: ThingType, things: readonly Thing[]): Promise<void> {
   const note = async (what: string, refersTo: ThingType, ids: readonly (string | null)[]) => {
     const wanted = new Set(ids.filter((id): id is string => id !== null && id !== ''))
-    const rows = await selectRowsByUuid(db, TABLE_OF[refersTo], [...wanted].map(uuidOf))
-    for (const row of rows) wanted.delete(canonicalId(KIND_OF[refersTo], row.uuid))
+    const uuids = [...wanted].map(uuidOf)
+    for (let start = 0; start < uuids.length; start += MOST_IDS) {
+      const rows = await selectRowsByUuid(db, TABLE_OF[refersTo], uuids.slice(start, start + MOST_IDS))
+      for (const row of rows) wanted.delete(canonicalId(KIND_OF[refersTo], row.uuid))
+    }
     if (wanted.size === 0) return
     const noted = missing.get(what) ?? new Set()
     for (const id of wanted) if (noted.size < 4) noted.add(id)
@@ -187,6 +194,9 @@ async function noteMissing({ db, missing }: Importing, type: ThingType, things: 
   )
   const objects = alive.map((image) => image.backup_object_id)
   await note('Images can not boot, as their backup objects are missing', 'backup_object', objects)
+  const volumes: string[] = []
+  for (const image of alive) volumes.push(...(await objectsInVolumes(image.volumes)))
+  await note('Images lack volumes, as the backup objects of these are missing', 'backup_object', volumes)
 }
 
 function differences(there: RegistryRecord<ThingType>, record: RegistryRecord<ThingType>): string[] {

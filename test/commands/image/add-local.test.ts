@@ -122,6 +122,7 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
     })
     expect(labels).toEqual([
       label(`bkst-${storage?.uuid}`, 'vdc-manage.claim', `file://${folder.path}/`),
+      label(`bo-${object?.uuid}`, 'vdc-manage.md5', hashOf(path, 'md5')),
       label(`bo-${object?.uuid}`, 'vdc-manage.sha256', hashOf(path, 'sha256')),
       label(`bo-${object?.uuid}`, 'vdc-manage.virtual-size', String(1024 ** 3)),
     ])

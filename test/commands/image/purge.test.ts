@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,15 +15,18 @@ import { expectRefused, type Refusal } from '../../support/refusals.ts'
 import { changesBetween } from '../../support/row-changes.ts'
 import { startTerminal } from '../../support/tmux.ts'
 import { contentsOf, insert, LONG_AGO, newWakame } from '../../support/wakame.ts'
+import { newWatcher } from '../../support/watcher.ts'
 
-const MD5 = '0'.repeat(32)
+/** What each file of the tests holds, and its MD5. */
+const BYTES = 'x'.repeat(100)
+const MD5 = createHash('md5').update(BYTES).digest('hex')
 const ALL = ['image', 'purge', '--yes']
 const DRY = 'Nothing is written: this is a dry run\n'
 
 const storageLine = (id: string, folder: string) =>
   `backupstorage add --uuid bkst-${id} --display-name ${id} --base-uri file://${folder} --storage-type local`
 const objectLine = (id: string, storage = 's', key = `${id}.raw`) =>
-  `backupobject add --uuid bo-${id} --display-name ${id} --storage-id bkst-${storage} --object-key ${key} --size 512 --checksum ${MD5}`
+  `backupobject add --uuid bo-${id} --display-name ${id} --storage-id bkst-${storage} --object-key ${key} --size 100 --checksum ${MD5}`
 const imageLine = (id: string, object = 'o', more = '') =>
   `image add local bo-${object} --uuid wmi-${id} --account-id a-shpoolxx ${more}`
 
@@ -290,7 +294,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
   let database: TestDatabase
   let folder: ReturnType<typeof newFolder>
   const at = (...names: string[]) => join(folder.path, ...names)
-  const put = (...names: string[]) => writeFileSync(at(...names), 'x'.repeat(100))
+  const put = (...names: string[]) => writeFileSync(at(...names), BYTES)
   beforeEach(async () => {
     database = await newDatabase(engine)
     folder = newFolder()
@@ -497,7 +501,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     const plan = await planPurge(registry, { files: true })
     const outcome = { notRemoved: 0 }
     const purged: string[] = []
-    for await (const { id } of purgeAll(registry, plan, outcome)) {
+    for await (const { id } of purgeAll(registry, plan, outcome, newWatcher())) {
       purged.push(id)
       if (id !== 'bo-first') continue
       await runLines(
@@ -682,7 +686,7 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
   const add = (path: string) => vdcManage(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
 
   test('stays where that comes first', async () => {
-    writeFileSync(join(folder.path, 'before.raw'), 'x')
+    writeFileSync(join(folder.path, 'before.raw'), BYTES)
     await runLines([storageLine('f', `${folder.path}/`), objectLine('before', 'f')], { database })
     const path = await makeImage(join(folder.path, 'first.qcow2'))
     const id = (await add(path)).stdout.trim()
@@ -690,7 +694,7 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
     await runLines([`image del ${id}`, `backupobject del bo-before ${object}`], { database })
     await longAgo(database)
     const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
-    const purging = purgeAll(registry, await planPurge(registry, { files: true }), { notRemoved: 0 })
+    const purging = purgeAll(registry, await planPurge(registry, { files: true }), { notRemoved: 0 }, newWatcher())
     expect((await purging.next()).value).toMatchObject({ id, kind: 'image' })
     expect((await purging.next()).value).toMatchObject({ id: 'bo-before' })
     await database.query('START TRANSACTION')

@@ -1,4 +1,5 @@
 import {
+  chownSync,
   closeSync,
   mkdirSync,
   openSync,
@@ -367,12 +368,17 @@ describe('a file that may not be read', () => {
     const sqlite = database.uri.slice('sqlite://'.length)
     await shell(`chmod 0 ${home}/secret.raw; chmod 755 ${folder.path} ${home} ; chmod -R a+rwX ${join(sqlite, '..')}`)
     const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', PROGRAM]
-    const { exitCode, stdout, stderr } = await execa('setpriv', [...nobody, 'image', 'verify', '--all'], {
-      env: environment({ database }),
+    const state = join(home, 'state')
+    mkdirSync(state)
+    chownSync(state, 65534, 65534)
+    const options = {
+      env: environment({ database, env: { XDG_STATE_HOME: state } }),
       extendEnv: false,
       reject: false,
       stripFinalNewline: false,
-    })
+    } as const
+    await execa('setpriv', [...nobody, 'backupstorage', 'trust', home], { ...options, reject: true })
+    const { exitCode, stdout, stderr } = await execa('setpriv', [...nobody, 'image', 'verify', '--all'], options)
     const run = { code: exitCode, signal: undefined, stdout, stderr }
     expect(run).toMatchObject({ code: 9, stderr: '2 images: 1 ok, 0 differ, 1 not checked\n' })
     expect(linesById(run)).toEqual({

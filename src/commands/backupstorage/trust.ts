@@ -1,0 +1,29 @@
+import { Flags } from '@oclif/core'
+import { BaseCommand } from '../../cli/base-command.ts'
+import { IMAGE_FOLDER_COLUMNS } from '../../cli/columns/image-folder.ts'
+import * as flags from '../../cli/flags.ts'
+import { VdcError } from '../../errors.ts'
+
+export default class BackupStorageTrust extends BaseCommand {
+  static override summary = 'Name folders of this host that hold images, or list them.'
+  static override description =
+    'image purge and image verify touch a file only if it lies in an image folder of this host, whatever the registry says. Registering a file, or adding a backup storage, on this host makes its folder one. Storages that were imported, or added by other programs or on other hosts, need this command, once. Folders below FOLDER count too. System folders are refused. Without FOLDER the image folders are listed.'
+  static override examples = [
+    '<%= config.bin %> backupstorage trust /var/lib/wakame-vdc/images',
+    '<%= config.bin %> backupstorage trust --remove /srv/old-images',
+    '<%= config.bin %> backupstorage trust --format value -c path',
+  ]
+  static override exits = [0, 1, 2, 3, 6, 9]
+  static override args = { folder: flags.anyIds('Folder of this host.') }
+  static override flags = {
+    remove: Flags.boolean({ summary: 'Take the folders off the list; their files stay.' }),
+  }
+
+  async run() {
+    const { args, flags: given } = await this.parse(BackupStorageTrust)
+    const { listImageFolders, trustFolder, untrustFolder } = await import('../../registry/image-folders.ts')
+    if (args.folder !== undefined) return this.forEachId(args.folder, given.remove ? untrustFolder : trustFolder)
+    if (given.remove) throw new VdcError('USAGE', 'No folder is given', { hint: 'Name the folders to remove' })
+    await this.printList(listImageFolders(), IMAGE_FOLDER_COLUMNS)
+  }
+}

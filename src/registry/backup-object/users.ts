@@ -1,0 +1,48 @@
+import type { Queryable } from '../../db/database.ts'
+import { selectAliveUuidsBy, selectImagesOf, selectImagesWithVolumes } from '../../db/images.ts'
+import { wantedInVolumes } from '../image/volumes.ts'
+
+/** An image that uses a backup object. */
+export interface User {
+  /** Of the image. */
+  uuid: string
+  /** Canonical id of the object. */
+  objectId: string
+}
+
+/**
+ * Finds the images that use some backup objects: boot from them or have volumes made of them.
+ *
+ * @param objectIds canonical.
+ * @param options.deleted includes images that are deleted, as they may be undeleted.
+ */
+export async function usersOf(
+  db: Queryable,
+  objectIds: readonly string[],
+  options: { deleted: boolean },
+): Promise<User[]> {
+  const users: User[] = []
+  for (const { uuid, backup_object_id: objectId } of await selectImagesOf(db, objectIds, options))
+    if (objectId !== null) users.push({ uuid, objectId })
+  if (objectIds.length > 0) users.push(...(await usersByVolumes(db, new Set(objectIds), options)))
+  return users
+}
+
+/** The uuids of the first `limit` images that aren't deleted and use a backup object, given by its canonical id. */
+export async function aliveUsersOf(db: Queryable, objectId: string, limit: number): Promise<string[]> {
+  const uuids = await selectAliveUuidsBy(db, 'backup_object_id', objectId, limit)
+  if (uuids.length >= limit) return uuids
+  const more = await usersByVolumes(db, new Set([objectId]), { deleted: false })
+  return [...new Set([...uuids, ...more.map(({ uuid }) => uuid)])].slice(0, limit)
+}
+
+async function usersByVolumes(
+  db: Queryable,
+  wanted: ReadonlySet<string>,
+  options: { deleted: boolean },
+): Promise<User[]> {
+  const users: User[] = []
+  for (const { uuid, volumes } of await selectImagesWithVolumes(db, options))
+    for (const objectId of await wantedInVolumes(volumes, wanted)) users.push({ uuid, objectId })
+  return users
+}

@@ -1,0 +1,103 @@
+import { resolve } from 'node:path'
+import { addImageFolder, type ImageFolder, readImageFolders, removeImageFolder } from '../disk/image-folders.ts'
+import { realFolder } from '../disk/local-file.ts'
+import { systemFolderOf } from '../disk/system-folders.ts'
+import { VdcError } from '../errors.ts'
+import type { ImageFolderDetails } from './results/image-folder.ts'
+
+/**
+ * Notes that a folder of this host holds images. It never fails, as what was
+ * registered stands: it warns if the folder is one of the system's or the list
+ * can't be written, as `image verify` and `image purge` will leave its files alone.
+ *
+ * @param path real.
+ */
+export async function noteImageFolder(
+  path: string,
+  options: { below: boolean },
+  warn: (text: string) => void,
+): Promise<void> {
+  const consequence = 'image verify and image purge will leave its files alone'
+  if (systemFolderOf(path) !== undefined) return warn(`${path} is a system folder: ${consequence}`)
+  await addImageFolder(path, options).catch((error: Error) => {
+    warn(`${path} could not be added to the image folders of this host: ${error.message}; ${consequence}`)
+  })
+}
+
+/**
+ * Lists the folders of this host that hold images.
+ *
+ * @throws VdcError FILE_REFUSED if the list can't be used.
+ */
+export async function listImageFolders(): Promise<ImageFolderDetails[]> {
+  const { all, problem } = await readImageFolders()
+  if (problem !== undefined) {
+    throw new VdcError('FILE_REFUSED', `The list of image folders can't be used: ${problem}`, {
+      hint: 'It must belong to this user, and nobody else may be able to write to it',
+    })
+  }
+  return all.map(present)
+}
+
+/**
+ * Makes a folder of this host one that holds images, with all folders below it.
+ *
+ * @param path as an operator gives it; links are resolved.
+ * @throws VdcError VALUE_REFUSED for what is no folder or one of the system's, FILE_NOT_WRITTEN.
+ */
+export async function trustFolder(path: string): Promise<ImageFolderDetails> {
+  const folder = await realFolder(resolve(path))
+  if ('why' in folder) throw new VdcError('VALUE_REFUSED', `The folder ${path} ${folder.why}`)
+  const { real } = folder
+  if (systemFolderOf(real) !== undefined) {
+    throw new VdcError('VALUE_REFUSED', `${real} is a system folder, which never holds images`, {
+      hint: 'Name the folder that the images are in',
+    })
+  }
+  await addImageFolder(real, { below: true }).catch((error) => {
+    throw notListed(real, error)
+  })
+  const { all } = await readImageFolders()
+  return present(all.find((each) => each.path === real) ?? coveringFolder(all, real))
+}
+
+/**
+ * Takes a folder off the list of those that hold images; its files stay.
+ *
+ * @param path as it is in the list, or leading there.
+ * @throws VdcError VALUE_REFUSED if it is not in the list, FILE_NOT_WRITTEN.
+ */
+export async function untrustFolder(path: string): Promise<ImageFolderDetails> {
+  const { all } = await readImageFolders()
+  const folder = await realFolder(resolve(path))
+  const names = [resolve(path), ...('real' in folder ? [folder.real] : [])]
+  const known = all.find((each) => names.includes(each.path))
+  if (known === undefined) {
+    throw new VdcError('VALUE_REFUSED', `${path} is not in the list of image folders`, {
+      hint: 'Show the list with: vdc-manage backupstorage trust',
+    })
+  }
+  await removeImageFolder(known.path).catch((error) => {
+    throw notListed(known.path, error)
+  })
+  return present(known)
+}
+
+/** The folder of the list by which another one, below it, holds images. */
+function coveringFolder(all: readonly ImageFolder[], path: string): ImageFolder {
+  return all.find((each) => each.below && path.startsWith(`${each.path}/`)) as ImageFolder
+}
+
+function notListed(path: string, error: Error): VdcError {
+  return new VdcError(
+    'FILE_NOT_WRITTEN',
+    `The list of image folders could not be changed for ${path}: ${error.message}`,
+    {
+      cause: error,
+    },
+  )
+}
+
+function present({ path, below, addedAt }: ImageFolder): ImageFolderDetails {
+  return { path, below, added_at: addedAt }
+}

@@ -1,0 +1,45 @@
+import { EMPTY_YAML_LIST } from '../values.ts'
+import { readYaml } from '../yaml.ts'
+
+/** What the id of a backup object looks like within a text. */
+const OBJECT_ID = /\bbo-[A-Za-z0-9_]+/g
+
+/**
+ * The backup objects that an image's volumes are made of (dcmgr.md, "What else
+ * refers to backup objects"), by their canonical ids.
+ *
+ * @param text of `images.volumes`. If it can't be read as YAML, every id that it
+ *   mentions counts: an object too many is kept rather than one removed that is needed.
+ */
+export async function objectsInVolumes(text: string | null): Promise<string[]> {
+  if (!mayNameObjects(text)) return []
+  const yaml = await readYaml(text)
+  const ids = 'value' in yaml ? textsIn(yaml.value).filter(isObjectId) : (text.match(OBJECT_ID) ?? [])
+  return [...new Set(ids)]
+}
+
+/** As `objectsInVolumes`, and only those that are wanted; without reading YAML that does not mention any of them. */
+export async function wantedInVolumes(text: string | null, wanted: ReadonlySet<string>): Promise<string[]> {
+  if (!mayNameObjects(text)) return []
+  // An escape, such as "\x62o-x", can hide an id.
+  const isMentioned = text.includes('\\') || (text.match(OBJECT_ID) ?? []).some((id) => wanted.has(id))
+  return isMentioned ? (await objectsInVolumes(text)).filter((id) => wanted.has(id)) : []
+}
+
+/** The ids of backup objects in volumes that were read already (`readYamlColumns`). */
+export function objectsInReadVolumes(value: unknown): string[] {
+  return [...new Set(textsIn(value).filter(isObjectId))]
+}
+
+function mayNameObjects(text: string | null): text is string {
+  return text !== null && text !== EMPTY_YAML_LIST && /bo-|\\/.test(text)
+}
+
+function isObjectId(text: string): boolean {
+  return /^bo-[A-Za-z0-9_]+$/.test(text)
+}
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : []
+}

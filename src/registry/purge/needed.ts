@@ -1,0 +1,32 @@
+import type { Database, Queryable } from '../../db/database.ts'
+import type { DeletedSelection } from '../../db/purge.ts'
+import type { BackupObjectRow } from '../../db/rows.ts'
+import { usersOf } from '../backup-object/users.ts'
+import { canonicalId } from '../identifiers.ts'
+import type { Registry } from '../registry.ts'
+import { purgeableImages } from './images.ts'
+
+/** The canonical ids of those of some objects that images need, also deleted ones, which may be undeleted. */
+export type NeededOf = (db: Queryable, objects: readonly BackupObjectRow[]) => Promise<Set<string>>
+
+/** What all images need that are there. */
+export const needed: NeededOf = async (db, objects) => {
+  const users = await usersOf(db, objects.map(idOf), { deleted: true })
+  return new Set(users.map(({ objectId }) => objectId))
+}
+
+/** What those images need that a purge of others would leave. */
+export function neededBesides(registry: Registry, images: DeletedSelection): NeededOf {
+  return async (db, objects) => {
+    const users = await usersOf(db, objects.map(idOf), { deleted: true })
+    const database = { ...registry.database, knex: db as Database['knex'] }
+    const uuids = [...new Set(users.map(({ uuid }) => uuid))]
+    const going = await purgeableImages({ ...registry, database }, images, uuids)
+    return new Set(users.filter(({ uuid }) => !going.has(uuid)).map(({ objectId }) => objectId))
+  }
+}
+
+/** The canonical id of an object. */
+export function idOf(object: Pick<BackupObjectRow, 'uuid'>): string {
+  return canonicalId('backupObject', object.uuid)
+}

@@ -1,0 +1,108 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { vdcManage, vdcManageJson } from '../../support/cli.ts'
+import { ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { hashOf, makeImage, newFolder } from '../../support/images.ts'
+
+/*
+ * A row that is corrected, by us or by programs that know nothing of our labels,
+ * makes stale what was computed from the bytes before.
+ */
+
+const DERIVED = ['vdc-manage.md5', 'vdc-manage.sha256', 'vdc-manage.virtual-size']
+
+describe.each(ENGINES)('a backup object that is corrected on %s', (engine) => {
+  const folder = newFolder()
+  let database: TestDatabase
+  let path: string
+  let old: { md5: string; sha256: string; size: number }
+  beforeAll(async () => {
+    database = await newDatabase(engine)
+  })
+  afterAll(async () => {
+    await database.remove()
+    folder.remove()
+  })
+
+  const object = () => vdcManageJson(['backupobject', 'show', 'bo-disk'], { database })
+  const image = () => vdcManageJson(['image', 'show', 'wmi-disk'], { database })
+  const listed = async (...args: string[]) => vdcManageJson(['image', 'list', ...args], { database })
+  const labels = async () =>
+    (await database.query("SELECT name FROM resource_labels WHERE resource_uuid = 'bo-disk' ORDER BY name")).map(
+      ({ name }) => name,
+    )
+
+  test('by its new MD5 in the row alone: what was computed before does not count', async () => {
+    path = await makeImage(join(folder.path, 'disk.qcow2'))
+    old = { md5: hashOf(path, 'md5'), sha256: hashOf(path, 'sha256'), size: 1024 ** 3 }
+    await database.session.run(['backupobject', 'add', '--from-file', path, '--uuid', 'disk'])
+    await database.session.run(['image', 'add', 'local', 'bo-disk', '--uuid', 'disk', '--account-id', 'a-shpoolxx'])
+    expect(await object()).toMatchObject({ sha256: old.sha256, labels: { 'vdc-manage.md5': old.md5 } })
+    expect(await labels()).toEqual(['vdc-manage.file-format', ...DERIVED])
+
+    // Another image comes to lie there, and a program of the cloud says so.
+    await makeImage(path, { size: '2G' })
+    writeFileSync(path, Buffer.alloc(512), { flag: 'a' })
+    const { length } = await import('node:fs').then(({ readFileSync }) => readFileSync(path))
+    const md5 = hashOf(path, 'md5').toUpperCase()
+    await database.query(`UPDATE backup_objects SET checksum = ?, size = ?, allocation_size = ? WHERE uuid = 'disk'`, [
+      md5,
+      length,
+      length,
+    ])
+    const shown = await object()
+    expect(shown.sha256).toBe(null)
+    expect(shown.labels).toEqual({ 'vdc-manage.file-format': 'qcow2' })
+    expect((await image()).virtual_size).toBe(null)
+    expect(await listed('--checksum', md5)).toMatchObject([{ id: 'wmi-disk', virtual_size: null }])
+    expect(await listed('--checksum', old.sha256)).toEqual([])
+    expect(await vdcManage(['image', 'verify', 'wmi-disk'], { database })).toMatchObject({
+      code: 0,
+      stdout: 'wmi-disk: ok\n',
+    })
+    // The same file is the same object again.
+    const again = await database.session.run([
+      'image',
+      'add',
+      'local',
+      path,
+      '--uuid',
+      'again',
+      '--account-id',
+      'a-shpoolxx',
+    ])
+    expect(again).toMatchObject({ code: 0, stderr: '' })
+    expect((await vdcManageJson(['image', 'show', 'wmi-again'], { database })).backup_object_id).toBe('bo-disk')
+  })
+
+  test('back to what it was: it counts again', async () => {
+    await database.query(`UPDATE backup_objects SET checksum = ? WHERE uuid = 'disk'`, [old.md5])
+    expect(await object()).toMatchObject({ sha256: old.sha256 })
+    expect(await listed('--checksum', old.sha256)).toMatchObject([
+      { virtual_size: old.size },
+      { virtual_size: old.size },
+    ])
+  })
+
+  test('and one whose labels are of a release that noted no MD5: they count', async () => {
+    await database.query("DELETE FROM resource_labels WHERE name = 'vdc-manage.md5'")
+    await database.query(`UPDATE backup_objects SET checksum = ? WHERE uuid = 'disk'`, ['0'.repeat(32)])
+    expect(await object()).toMatchObject({ sha256: old.sha256 })
+    expect((await image()).virtual_size).toBe(old.size)
+  })
+
+  test('with backupobject modify: another checksum removes them, the same one or a size does not', async () => {
+    const modify = (...args: string[]) => vdcManage(['backupobject', 'modify', 'bo-disk', ...args], { database })
+    expect(await modify('--checksum', '0'.repeat(32), '--allocation-size', '7')).toMatchObject({ code: 0, stderr: '' })
+    expect(await labels()).toEqual(['vdc-manage.file-format', ...DERIVED.slice(1)])
+    expect(await modify('--checksum', '1'.repeat(32), '--dry-run')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/delete +resource_labels/),
+    })
+    expect(await labels()).toEqual(['vdc-manage.file-format', ...DERIVED.slice(1)])
+    expect(await modify('--checksum', '1'.repeat(32))).toMatchObject({ code: 0, stderr: '' })
+    expect(await labels()).toEqual(['vdc-manage.file-format'])
+    expect(await object()).toMatchObject({ sha256: null, checksum: '1'.repeat(32) })
+  })
+})

@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { ImageFolders } from '../../src/disk/image-folders.ts'
+import { type DoomedFile, measureFileIn, removeFileIn } from '../../src/disk/remove-file.ts'
+import { hashOf, newFolder } from '../support/images.ts'
+import { newWatcher } from '../support/watcher.ts'
+
+const folder = newFolder()
+afterAll(() => folder.remove())
+const at = (...names: string[]) => join(folder.path, ...names)
+const folders = new ImageFolders(new Map([[at('srv'), { path: at('srv'), below: true, addedAt: '' }]]))
+const watcher = newWatcher()
+mkdirSync(at('srv'))
+
+/** Seconds that the other process tries. */
+const SECONDS = 2
+
+function doomed(name: string, bytes = 'doomed'): DoomedFile {
+  writeFileSync(at('srv', name), bytes)
+  const path = at('srv', name)
+  return { base: at('srv'), path, size: BigInt(bytes.length), md5: hashOf(path, 'md5') }
+}
+const remove = (file: DoomedFile, measured: Awaited<ReturnType<typeof measureFileIn>>) =>
+  removeFileIn(file, folders, measured, { isTrial: false, filled: new Set() })
+
+describe('a file that is to be removed', () => {
+  test('goes if it still is what was hashed', async () => {
+    const file = doomed('same.raw')
+    expect(await remove(file, await measureFileIn(file, folders, watcher))).toEqual({ real: file.path, bytes: 6 })
+    expect(existsSync(file.path)).toBe(false)
+  })
+
+  test('goes if it is empty, as its row says', async () => {
+    const file = doomed('empty.raw', '')
+    expect(await remove(file, await measureFileIn(file, folders, watcher))).toEqual({ real: file.path, bytes: 0 })
+  })
+
+  test.each<[string, (path: string) => void]>([
+    [
+      'another file with the same bytes',
+      (path) => {
+        writeFileSync(`${path}.new`, readFileSync(path))
+        renameSync(`${path}.new`, path)
+      },
+    ],
+    ['the same inode with other bytes of the same length', (path) => writeFileSync(path, 'DOOMED')],
+    ['the same bytes, written again', (path) => writeFileSync(path, readFileSync(path))],
+    ['the same file with another name', (path) => linkSync(path, `${path}.other`)],
+  ])('stays if there is, since it was hashed, %s', async (_, change) => {
+    const file = doomed(`changed${Math.random()}.raw`)
+    const measured = await measureFileIn(file, folders, watcher)
+    change(file.path)
+    expect(await remove(file, measured)).toEqual({ why: 'it changed while it was looked at' })
+    expect(existsSync(file.path)).toBe(true)
+  })
+
+  test('stays if it was not hashed', async () => {
+    const file = doomed('unhashed.raw')
+    expect(await remove(file, undefined)).toEqual({ why: 'something else used it a moment ago' })
+    expect(existsSync(file.path)).toBe(true)
+  })
+
+  test.runIf(process.getuid?.() === 0)(
+    'is the only one to go, while its folder and its name are swapped by somebody else',
+    async () => {
+      // The folder is another user's, who swaps it and the file in it for links to files of root, and for other files.
+      chmodSync(folder.path, 0o755)
+      const own = at('srv', 'own')
+      mkdirSync(join(own, 'd'), { recursive: true })
+      mkdirSync(at('precious'))
+      for (const name of ['a.raw', 'b.raw']) writeFileSync(at('precious', name), 'doomed')
+      for (const path of [own, join(own, 'd')]) chownSync(path, 65534, 65534)
+      const script = `cd ${own}; ln -s ${at('precious')} link; echo ready
+        while :; do
+          printf doomed > d/n.raw; mv -f d/n.raw d/a.raw; ln -sf ${at('precious')}/b.raw d/l; mv -f d/l d/a.raw
+          printf other! > d/n.raw; mv -f d/n.raw d/a.raw
+          mv -T d away && mv -T link d; mv -T d link && mv -T away d
+        done 2>/dev/null`
+      const swapper: ChildProcess = spawn(
+        'setpriv',
+        ['--reuid=65534', '--regid=65534', '--clear-groups', 'bash', '-c', script],
+        { stdio: ['ignore', 'pipe', 'ignore'], detached: true },
+      )
+      await new Promise((resolve) => swapper.stdout?.once('data', resolve))
+      const file: DoomedFile = {
+        base: at('srv'),
+        path: join(own, 'd/a.raw'),
+        size: 6n,
+        md5: hashOf(at('precious/a.raw'), 'md5'),
+      }
+      const end = Date.now() + SECONDS * 1000
+      let [tries, removed] = [0, 0]
+      try {
+        while (Date.now() < end) {
+          const removal = await remove(file, await measureFileIn(file, folders, watcher))
+          tries++
+          if ('bytes' in removal && removal.bytes !== null) removed++
+        }
+      } finally {
+        process.kill(-(swapper.pid as number), 'SIGKILL')
+      }
+      expect(tries).toBeGreaterThan(10)
+      expect(removed).toBeLessThan(tries)
+      for (const name of ['a.raw', 'b.raw']) expect(readFileSync(at('precious', name), 'utf8')).toBe('doomed')
+    },
+  )
+})
