@@ -1,5 +1,6 @@
 import { clearLine, createInterface, cursorTo, type Interface } from 'node:readline'
 import type { Config } from '@oclif/core'
+import { findDataFolder } from '../../data-folder.ts'
 import { writeNote } from '../output.ts'
 import type { SharedRegistry } from '../shared-registry.ts'
 import { completeLine } from './completion.ts'
@@ -27,7 +28,7 @@ export async function runInteractively(
   shared: SharedRegistry,
   options: LineOptions & { signal?: AbortSignal; onFailure?: () => void | Promise<void> },
 ): Promise<number> {
-  const history = new ShellHistory(config.dataDir)
+  const history = new ShellHistory(historyFolder())
   const joiner = new LineJoiner()
   let running = false
   let interrupted = false
@@ -110,6 +111,15 @@ export async function runInteractively(
     process.stdin.pause()
   }
   return exit
+}
+
+/** Where the history is; undefined where no setting names a folder that can be used: commands may do without one. */
+function historyFolder(): string | undefined {
+  try {
+    return findDataFolder(process.env).path
+  } catch {
+    return undefined
+  }
 }
 
 function dropLine(terminal: Interface, joiner: LineJoiner): void {
