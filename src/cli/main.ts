@@ -19,8 +19,10 @@ export async function main(argv: readonly string[], root: string): Promise<void>
   // Every write waits for its own outcome; without a listener a closed pipe would end the process in the middle.
   for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => {})
   process.on('uncaughtException', (error) => void report(error).finally(() => process.exit()))
+  // oclif would load plugins and colours that it finds in HOME, which may be somebody else's.
+  process.env.VDC_MANAGE_DISABLE_THEME = 'true'
   try {
-    await dispatch(words, await Config.load({ root }))
+    await dispatch(words, await Config.load({ root, userPlugins: false }))
   } catch (error) {
     await report(error)
   }
