@@ -1,6 +1,8 @@
 import { clearLine, createInterface, cursorTo, type Interface } from 'node:readline'
+import { isatty } from 'node:tty'
 import type { Config } from '@oclif/core'
 import { findDataFolder } from '../../data-folder.ts'
+import { VdcError } from '../../errors.ts'
 import { writeNote } from '../output.ts'
 import type { SharedRegistry } from '../shared-registry.ts'
 import { completeLine } from './completion.ts'
@@ -21,7 +23,7 @@ const CONTINUED = '> '
  *
  * @param options.signal ends it as the end of input does; `onFailure` is told of each command that failed.
  * @returns the exit code: that of the first command that failed with `exitOnError`, else 9 if any failed.
- * @throws VdcError what `isFinal` says that is final.
+ * @throws VdcError what `isFinal` says that is final; TERMINATED where the terminal is closed.
  */
 export async function runInteractively(
   config: Config,
@@ -103,6 +105,8 @@ export async function runInteractively(
       terminal.prompt(true)
       isAtPrompt = true
     }
+    // The end of the input is no Ctrl-D then, with which --tx bulk would commit; SIGHUP may come a moment later.
+    if (!isatty(process.stdin.fd)) throw new VdcError('TERMINATED', 'Terminated')
     // What is shown next shall not stand behind the prompt.
     if (isAtPrompt) screen.write('\n')
   } finally {
