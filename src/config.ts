@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
+import { findDataFolder } from './data-folder.ts'
 import { DCMGR_CONF, mayExist, readDatabaseUri, readServiceTypes, type ServiceTypes } from './dcmgr-conf.ts'
 import { VdcError } from './errors.ts'
 
@@ -19,11 +20,14 @@ export interface MysqlSettings {
   database: string
 }
 
-/** An SQLite database file; `embedded` marks the default one, which nobody named. */
+/** An SQLite database file. */
 export interface SqliteSettings {
   engine: 'sqlite'
   path: string
+  /** Marks the default one, which nobody named. */
   embedded: boolean
+  /** Why the embedded one is not in the folder that the environment names, if it is not. */
+  ignored?: string | undefined
 }
 
 /** The database of the registry, parsed and validated. */
@@ -43,12 +47,12 @@ const mysqlParts = z.object({
 /**
  * Finds the database's settings: `VDC_MANAGE_DATABASE_URI`, else the
  * `database_uri` of the file that `CONF_PATH` names or of
- * /etc/wakame-vdc/dcmgr.conf, else an SQLite file in `dataDir`.
+ * /etc/wakame-vdc/dcmgr.conf, else an SQLite file in our data folder.
  *
  * @throws VdcError CONFIG_REFUSED when a setting is there but can't be used;
  *   the message never holds a password.
  */
-export function loadDatabaseSettings(env: NodeJS.ProcessEnv, dataDir: string): DatabaseSettings {
+export function loadDatabaseSettings(env: NodeJS.ProcessEnv): DatabaseSettings {
   const { VDC_MANAGE_DATABASE_URI: uri, CONF_PATH: confPath } = environment.parse(env)
   if (uri === '' || confPath === '') {
     // Such as from a command substitution that failed: to go on with another database would be a surprise.
@@ -60,7 +64,8 @@ export function loadDatabaseSettings(env: NodeJS.ProcessEnv, dataDir: string): D
   if (mayExist(DCMGR_CONF)) {
     return parseDatabaseUri(readDatabaseUri(DCMGR_CONF, 'an installation of Wakame-vdc keeps it'), DCMGR_CONF)
   }
-  return { engine: 'sqlite', path: join(dataDir, 'registry.sqlite'), embedded: true }
+  const { path, ignored } = findDataFolder(env)
+  return { engine: 'sqlite', path: join(path, 'registry.sqlite'), embedded: true, ignored }
 }
 
 /**

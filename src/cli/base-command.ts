@@ -50,7 +50,7 @@ export abstract class BaseCommand extends AnsweringCommand {
       return work(withDryRun(registry, dryRun.onChange))
     }
     const anySchema = this.worksOnAnySchema
-    const registry = await openConfigured(this.config, this.#interruption, dryRun && { ...dryRun, anySchema })
+    const registry = await openConfigured(this.#interruption, dryRun && { ...dryRun, anySchema })
     try {
       return await work(registry)
     } finally {
@@ -60,7 +60,7 @@ export abstract class BaseCommand extends AnsweringCommand {
   }
 
   /**
-   * Does long work that Ctrl-C, SIGINT or SIGTERM ends with nothing half done,
+   * Does long work that Ctrl-C, SIGINT, SIGTERM or SIGHUP ends with nothing half done,
    * also what it does in the registry.
    *
    * @throws VdcError INTERRUPTED, TERMINATED, and what `work` throws.

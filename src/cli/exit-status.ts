@@ -11,5 +11,5 @@ export const EXIT_STATUS: Readonly<Record<number, string>> = {
   8: 'verification found differences',
   9: 'of several things, one or more failed',
   130: 'interrupted, or not confirmed; nothing is half done',
-  143: 'terminated; nothing is half done',
+  143: 'terminated, by SIGTERM or SIGHUP; nothing is half done',
 }

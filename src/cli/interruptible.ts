@@ -5,11 +5,11 @@ import { sharedRegistry } from './shared-registry.ts'
 import { catchSignals } from './signals.ts'
 
 /** Milliseconds that work may take to end when it is interrupted, as a statement that runs is waited for. */
-const PATIENCE = 3000
+export const PATIENCE = 3000
 
 /**
  * Does long work that ends, with nothing half done, when it is interrupted: in a
- * shell by its Ctrl-C, else by SIGINT or SIGTERM. A second signal, or work that
+ * shell by its Ctrl-C or what it makes of signals, else by SIGINT, SIGTERM or SIGHUP. A second signal, or work that
  * doesn't end, ends the process as signals do by default.
  *
  * @param work ends soon after its interruption is requested, by throwing what that throws.

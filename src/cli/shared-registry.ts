@@ -1,4 +1,3 @@
-import type { Config } from '@oclif/core'
 import { Interruption } from '../interruption.ts'
 import type { DryRunOptions, Registry } from '../registry/registry.ts'
 import { writeNote } from './output.ts'
@@ -13,13 +12,12 @@ export const debugging = { on: false }
  * @param interruption what ends the statements that run there, if anything does.
  * @param dryRun given, nothing is written.
  */
-export async function openConfigured(
-  config: Config,
-  interruption?: Interruption,
-  dryRun?: DryRunOptions,
-): Promise<Registry> {
+export async function openConfigured(interruption?: Interruption, dryRun?: DryRunOptions): Promise<Registry> {
   const { describeDatabase, loadDatabaseSettings, loadServiceTypes } = await import('../config.ts')
-  const settings = loadDatabaseSettings(process.env, config.dataDir)
+  const settings = loadDatabaseSettings(process.env)
+  if (settings.engine === 'sqlite' && settings.ignored !== undefined) {
+    await writeNote(warningText(`${settings.ignored}; using the embedded registry ${settings.path}`))
+  }
   if (debugging.on) await writeNote(`database: ${describeDatabase(settings)}`)
   const { openRegistry } = await import('../registry/registry.ts')
   return openRegistry(settings, {
@@ -47,14 +45,9 @@ const LOCKED = 80
 export class SharedRegistry {
   /** Ends what a command does, in the database or elsewhere, with nothing half done; reset before the next one. */
   readonly interruption = new Interruption()
-  readonly #config: Config
   #opening: Promise<Registry> | undefined
   #looking: Registry | undefined
   #instead: Registry | undefined
-
-  constructor(config: Config) {
-    this.#config = config
-  }
 
   /** The registry as the commands are to see it. */
   async get(): Promise<Registry> {
@@ -70,7 +63,7 @@ export class SharedRegistry {
   async getToLook(): Promise<Registry | undefined> {
     if (this.#opening !== undefined) return this.get()
     const { loadDatabaseSettings } = await import('../config.ts')
-    const settings = loadDatabaseSettings(process.env, this.#config.dataDir)
+    const settings = loadDatabaseSettings(process.env)
     if (settings.engine !== 'sqlite') return this.get()
     const { openRegistryToRead } = await import('../registry/registry.ts')
     this.#looking ??= await openRegistryToRead(settings, { patience: LOCKED, interruption: this.interruption })
@@ -79,7 +72,7 @@ export class SharedRegistry {
 
   /** The registry itself. */
   open(): Promise<Registry> {
-    const opening = this.#opening ?? openConfigured(this.#config, this.interruption)
+    const opening = this.#opening ?? openConfigured(this.interruption)
     this.#opening = opening
     // What failed to open may open for the next command.
     opening.catch(() => {

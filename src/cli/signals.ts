@@ -19,8 +19,13 @@ export interface CaughtSignals {
   release(): void
 }
 
-/** Has a signal request `interruption`, so that what runs ends with nothing half done; a second one ends the process at once. */
-export function catchSignals(interruption: Interruption): CaughtSignals {
+/**
+ * Has a signal request `interruption`, so that what runs ends with nothing half done; a second one ends the process at once.
+ *
+ * @param patience milliseconds after which the first one ends it too; undefined for never.
+ */
+export function catchSignals(interruption: Interruption, patience?: number): CaughtSignals {
+  let timer: NodeJS.Timeout | undefined
   let caught: number | undefined
   let caughtAt = 0
   const controller = new AbortController()
@@ -30,7 +35,9 @@ export function catchSignals(interruption: Interruption): CaughtSignals {
     if (caught !== undefined) process.exit(caught)
     caught = SIGNALS[signal].exit
     caughtAt = now
-    interruption.request(SIGNALS[signal].code)
+    const { exit, code } = SIGNALS[signal]
+    if (patience !== undefined) timer = setTimeout(() => process.exit(exit), patience)
+    interruption.request(code)
     controller.abort()
   }
   for (const name of NAMES) process.on(name, handle)
@@ -40,6 +47,7 @@ export function catchSignals(interruption: Interruption): CaughtSignals {
       return caught
     },
     release() {
+      clearTimeout(timer)
       for (const name of NAMES) process.off(name, handle)
     },
   }

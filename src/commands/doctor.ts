@@ -24,7 +24,7 @@ export default class Doctor extends BaseCommand {
   async run() {
     await this.parse(Doctor)
     const { env, versions } = process
-    const surroundings = { env, dataDir: this.config.dataDir, nodeVersion: versions.node }
+    const surroundings = { env, nodeVersion: versions.node }
     const findings = await this.answer.openFindings(CHECK_COLUMNS, lineOf)
     const examination = await this.interruptible((interruption) => examine(surroundings, interruption, findings.write))
     await findings.end()

@@ -1,5 +1,3 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import knex, { type Knex } from 'knex'
 import { describeDatabase, type SqliteSettings } from '../config.ts'
@@ -7,7 +5,8 @@ import { VdcError } from '../errors.ts'
 import type { Interruption } from '../interruption.ts'
 import type { Database, SqliteFile } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
-import { libsqlClient, notOpened } from './sqlite-client.ts'
+import { libsqlClient } from './sqlite-client.ts'
+import { createFile, isFileThere, requireCreatable } from './sqlite-file.ts'
 
 /**
  * The number of migrations that the file holds is kept in its header
@@ -31,8 +30,8 @@ export async function openSqlite(
 ): Promise<Database> {
   const isThere = isFileThere(settings.path)
   const inMemory = file !== 'make' && !isThere
-  if (settings.embedded && !inMemory) createFolder(dirname(settings.path))
-  else if (!isThere) requireCreatable(settings)
+  if (inMemory) requireCreatable(settings)
+  else if (!isThere) createFile(settings)
   const db = knex({
     client: libsqlClient(interruption),
     connection: { filename: inMemory ? ':memory:' : settings.path },
@@ -98,58 +97,6 @@ function readOnly(path: string): string {
 function opened(db: Knex, settings: SqliteSettings, interruption: Interruption, created: boolean): Database {
   const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
   return { knex: db, commits: 'unit', engine: 'sqlite', created, interruption, translate, close: () => db.destroy() }
-}
-
-/** @throws VdcError DATABASE_UNREACHABLE for what is there and no file: a pipe would be waited for. */
-function isFileThere(path: string): boolean {
-  try {
-    const stats = statSync(path)
-    if (stats.isFile()) return true
-    throw new VdcError(
-      'DATABASE_UNREACHABLE',
-      `The database sqlite://${path} is ${stats.isDirectory() ? 'a folder' : 'no file'}`,
-      { hint: 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///absolute/path/registry.sqlite' },
-    )
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false
-    throw error instanceof VdcError ? error : notOpened(path, error)
-  }
-}
-
-function createFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true })
-  } catch (error) {
-    throw notCreated(folder, error as Error)
-  }
-}
-
-function notCreated(folder: string, cause: Error): VdcError {
-  return new VdcError(
-    'DATABASE_UNREACHABLE',
-    `The folder ${folder} of the embedded registry can not be created: ${cause.message}`,
-    { hint: 'Set VDC_MANAGE_DATABASE_URI to a database elsewhere', cause },
-  )
-}
-
-/** Makes sure that a file which isn't there could be made; of the embedded default, its folders too. */
-function requireCreatable({ path, embedded }: SqliteSettings): void {
-  let folder = dirname(path)
-  while (embedded && !existsSync(folder)) folder = dirname(folder)
-  try {
-    // With the slash, a file in its place is an error.
-    accessSync(`${folder}/`, constants.W_OK | constants.X_OK)
-  } catch (error) {
-    if (embedded) throw notCreated(dirname(path), error as Error)
-    throw new VdcError(
-      'DATABASE_UNREACHABLE',
-      `The database sqlite://${path} can not be made: ${folder} does not exist or is not writable`,
-      {
-        hint: 'Make the folder and give this user the right to write to it, or set VDC_MANAGE_DATABASE_URI',
-        cause: error,
-      },
-    )
-  }
 }
 
 async function schemaVersion(db: Knex): Promise<number> {

@@ -122,7 +122,10 @@ function scriptWithin(limits: Limits | undefined): string {
     `ulimit -t ${limits.cpu + 1}`,
     `ulimit -S -t ${limits.cpu}`,
   ]
-  return ['[ "$PPID" = "$0" ] || exit', 'ulimit -c 0', ...(within ?? []), 'exec qemu-img "$@"'].join('; ')
+  // A terminal that is closed tells all of its processes: whether qemu-img ends then is ours to say, as under nohup it must not.
+  return ['[ "$PPID" = "$0" ] || exit', 'trap "" HUP', 'ulimit -c 0', ...(within ?? []), 'exec qemu-img "$@"'].join(
+    '; ',
+  )
 }
 
 /** The refusal of an image that a running machine writes to. */

@@ -41,8 +41,10 @@ export async function* readText(path: string, signal: AbortSignal): AsyncGenerat
 
 /** In a process of its own, as one who waits for a pipe in this one could not even be killed. */
 async function* readStream(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  // /dev/stdin is this process's.
-  const reader = spawn('cat', ['--', path], { stdio: ['inherit', 'pipe', 'ignore'] })
+  // /dev/stdin is this process's. Under nohup a hang-up must not end it, which would look like the end of the bytes.
+  const reader = spawn('/bin/sh', ['-c', 'trap "" HUP; exec cat -- "$0"', path], {
+    stdio: ['inherit', 'pipe', 'ignore'],
+  })
   const ended = once(reader, 'close')
   const kill = () => void reader.kill('SIGKILL')
   signal.addEventListener('abort', kill, { once: true })

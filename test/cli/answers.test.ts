@@ -74,7 +74,7 @@ describe('formats', () => {
     expect(await show()).toContain('description: "<<"\n')
   })
 
-  test('csv quotes as RFC 4180 has it, and holds what is stored, byte for byte', async () => {
+  test('csv quotes as RFC 4180 has it, and else holds what is stored, byte for byte', async () => {
     const { stdout } = await list('--format', 'csv', '-c', 'id,display_name,description')
     expect(stdout).toBe(
       [
@@ -87,6 +87,69 @@ describe('formats', () => {
     expect((await list('--format', 'csv', '-c', 'id', '--no-header')).stdout).toBe(
       'bkst-hostile\nbkst-wide\nbkst-emoji\n',
     )
+  })
+
+  test('csv has a quote before what a spreadsheet would run, and value and json are exact', async () => {
+    const own = await newDatabase('sqlite')
+    const texts = [
+      '=1+1',
+      '+1',
+      '-1',
+      '@A1',
+      '\t=1',
+      '\r=1',
+      '＝1',
+      '＋1',
+      '－1',
+      '＠A1',
+      "'=1",
+      'a;=1',
+      'a\t=1',
+      '-',
+      'a-1',
+    ]
+    await runLines(
+      [
+        'backupstorage add --uuid bkst-one --display-name one --base-uri file:///srv/images/ --storage-type local',
+        ...texts.map(
+          (_, at) =>
+            `backupobject add --uuid bo-n${10 + at} --display-name x --storage-id bkst-one --object-key ${at}.raw --size 5 --checksum ${'0'.repeat(32)}`,
+        ),
+      ],
+      { database: own },
+    )
+    for (const [at, text] of texts.entries())
+      await own.query('UPDATE backup_objects SET display_name = ?, size = -5 WHERE uuid = ?', [text, `n${10 + at}`])
+    const answer = async (format: string) =>
+      (
+        await vdcManage(['backupobject', 'list', '--sort', 'id', '-c', 'display_name,size', '--format', format], {
+          database: own,
+          reject: true,
+        })
+      ).stdout
+    const cells = [
+      "'=1+1",
+      "'+1",
+      "'-1",
+      "'@A1",
+      '"\'\t=1"',
+      '"\'\r=1"',
+      "'＝1",
+      "'＋1",
+      "'－1",
+      "'＠A1",
+      "'=1",
+      '"a;=1"',
+      '"a\t=1"',
+      "'-",
+      'a-1',
+    ]
+    // Numbers are no formulas, also where they are negative.
+    expect(await answer('csv')).toBe(`display_name,size\n${cells.map((cell) => `${cell},-5\n`).join('')}`)
+    expect(JSON.parse(await answer('json')).map((row: { display_name: string }) => row.display_name)).toEqual(texts)
+    const values = texts.map((text) => text.replace('\t', '\\t').replace('\r', '\\r'))
+    expect(await answer('value')).toBe(values.map((value) => `${value}\t-5\n`).join(''))
+    await own.remove()
   })
 
   test('value is a row a line and cells apart by tabs, whatever they hold', async () => {

@@ -1,4 +1,4 @@
-import { truncateSync, writeFileSync } from 'node:fs'
+import { readdirSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
@@ -33,11 +33,23 @@ afterAll(async () => {
 describe.each([
   ['SIGINT', 130, 'INTERRUPTED'],
   ['SIGTERM', 143, 'TERMINATED'],
+  ['SIGHUP', 143, 'TERMINATED'],
 ] as const)('%s outside a terminal', (signal, exit, code) => {
   test('while a file is hashed: its exit code, one line or JSON, nothing stored', async () => {
     const before = await countRows(database)
-    const interrupted = (words: string) =>
-      shell(`timeout --preserve-status -s ${signal} 0.8 vdc-manage ${words}`, { database })
+    const interrupted = async (words: string) => {
+      const running = execa(PROGRAM, words.split(' '), {
+        env: environment({ database }),
+        extendEnv: false,
+        reject: false,
+        stdin: 'ignore',
+        stripFinalNewline: false,
+      })
+      await expect.poll(() => hasOpen(running.pid as number, folder.path), { timeout: 20_000 }).toBe(true)
+      running.kill(signal)
+      const { exitCode, stdout, stderr } = await running
+      return { code: exitCode, stdout, stderr }
+    }
     const add = `image add local ${big} --account-id a-shpoolxx`
     const says = signal === 'SIGINT' ? 'Error: Interrupted\n' : 'Error: Terminated\n'
     expect(await interrupted(add)).toMatchObject({ code: exit, stdout: '', stderr: says })
@@ -49,6 +61,17 @@ describe.each([
     expect(await countRows(database)).toEqual(before)
   })
 })
+
+/** Says whether a process has a file in a folder open. */
+function hasOpen(pid: number, folder: string): boolean {
+  try {
+    const open = readdirSync(`/proc/${pid}/fd`).map((descriptor) => readlinkSync(`/proc/${pid}/fd/${descriptor}`))
+    return open.some((path) => path.startsWith(`${folder}/`))
+  } catch {
+    // One that was listed is closed by now.
+    return false
+  }
+}
 
 describe('while the database does not answer', () => {
   beforeAll(async () => {

@@ -1,4 +1,4 @@
-import { plainCell, readableCell } from './cells.ts'
+import { readableCell } from './cells.ts'
 
 /** A column of a list. */
 export interface Column<T> {
@@ -40,9 +40,9 @@ export function readable<T extends object>(column: Column<T>, row: T, now: Date 
   return column.cell ? column.cell(row) : readableCell(column.name, valueAt(row, column.name), now)
 }
 
-/** The cells of a row as a script reads them. */
-export function plainCells(row: object, names: readonly string[]): string[] {
-  return names.map((name) => plainCell(valueAt(row, name)))
+/** What is in the cells of a row. */
+export function cellsOf(row: object, names: readonly string[]): unknown[] {
+  return names.map((name) => valueAt(row, name))
 }
 
 /**

@@ -19,7 +19,7 @@ export const answerFlags = {
     options: [...FORMATS],
     helpGroup: 'ANSWER',
     summary:
-      'Form of the answer: ndjson is a line of JSON a row, value the cells alone. With json and ndjson errors are JSON too.',
+      "Output format. ndjson prints one JSON object per line, value only the cells. csv is for spreadsheets: text that they would run as a formula has a ' before it; value and json are exact. With json and ndjson, errors are JSON too.",
   }),
   json: Flags.boolean({ exclusive: ['format'], helpGroup: 'ANSWER', summary: 'The same as --format json.' }),
   columns: Flags.string({

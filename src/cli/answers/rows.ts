@@ -1,7 +1,8 @@
 import { renderJson } from '../json.ts'
 import { writeOut } from '../output.ts'
 import { printable } from '../printable.ts'
-import { pickOrFailure, plainCells } from './columns.ts'
+import { plainCell } from './cells.ts'
+import { cellsOf, pickOrFailure } from './columns.ts'
 import type { Format } from './format.ts'
 
 /** Writes rows one by one, as they come. */
@@ -39,7 +40,7 @@ export async function rowWriter(format: Format, options: RowOptions): Promise<Ro
 
 /** A writer of cells, under a header where the format has one. */
 function cellWriter(
-  line: (cells: string[]) => string,
+  line: (cells: unknown[]) => string,
   { names: given, keys, header, storedId }: RowOptions,
   hasHeader: boolean,
 ): RowWriter {
@@ -56,7 +57,7 @@ function cellWriter(
         const known = await keys()
         names = known.length > 0 ? known : Object.keys(row)
       }
-      return (await begin()) && writeOut(line(plainCells(row, names)), storedId)
+      return (await begin()) && writeOut(line(cellsOf(row, names)), storedId)
     },
     end: async () => {
       if (!isBegun) names ??= await keys()
@@ -65,17 +66,30 @@ function cellWriter(
   }
 }
 
-/** RFC 4180, but for the line end; on a terminal without what could upset it. */
-async function csvLine(): Promise<(cells: string[]) => string> {
+/**
+ * RFC 4180, but for the line end; on a terminal without what could upset it. A
+ * text that a spreadsheet would run as a formula has a ' before it (OWASP, "CSV
+ * Injection"); numbers have none, as -1 is one for a spreadsheet too. Quotes keep
+ * in its cell what some spreadsheets take for the end of one.
+ */
+async function csvLine(): Promise<(cells: unknown[]) => string> {
   const { stringify } = await import('csv-stringify/sync')
   const isTerminal = process.stdout.isTTY
-  return (cells) => stringify([isTerminal ? cells.map(printable) : cells])
+  return (cells) => {
+    const fields = cells.map((cell) => {
+      if (typeof cell === 'number' || typeof cell === 'bigint') return cell
+      return isTerminal ? printable(plainCell(cell)) : plainCell(cell)
+    })
+    return stringify([fields], { escape_formulas: true, quoted_match: /[;\t]/ })
+  }
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' }
 
 /** As mysql --batch has it: cells apart by tabs, and what would break a line or a cell escaped. */
-function valueLine(cells: string[]): string {
-  const escaped = cells.map((cell) => cell.replace(/[\\\n\r\t\0]/g, (character) => ESCAPES[character] ?? character))
+function valueLine(cells: unknown[]): string {
+  const escaped = cells
+    .map(plainCell)
+    .map((cell) => cell.replace(/[\\\n\r\t\0]/g, (character) => ESCAPES[character] ?? character))
   return `${(process.stdout.isTTY ? escaped.map(printable) : escaped).join('\t')}\n`
 }

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from '@oclif/core'
@@ -86,7 +85,7 @@ const findIds: FindIds = async (...wanted) => {
     import('../../registry/registry.ts'),
     import('../../registry/suggest-ids.ts'),
   ])
-  const registry = await openRegistryToRead(loadDatabaseSettings(process.env, dataDir()), { patience: LOCKED })
+  const registry = await openRegistryToRead(loadDatabaseSettings(process.env), { patience: LOCKED })
   if (registry === undefined) return []
   const loaded = performance.now()
   const patience = Math.max(END - loaded, LEAST * loaded)
@@ -94,10 +93,4 @@ const findIds: FindIds = async (...wanted) => {
   // A server writes to its log who left without a goodbye; one that is slow is left all the same.
   if (found.length > 0) await Promise.race([registry.close(), sleep(GOODBYE)])
   return found.map(({ id, name }): Candidate => ({ value: id, about: name ?? undefined }))
-}
-
-/** The folder of the embedded registry, as oclif finds it. */
-function dataDir(): string {
-  const { VDC_MANAGE_DATA_DIR, XDG_DATA_HOME, HOME } = process.env
-  return VDC_MANAGE_DATA_DIR || join(XDG_DATA_HOME || join(HOME || homedir(), '.local/share'), 'vdc-manage')
 }

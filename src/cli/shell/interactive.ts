@@ -1,5 +1,8 @@
 import { clearLine, createInterface, cursorTo, type Interface } from 'node:readline'
+import { isatty } from 'node:tty'
 import type { Config } from '@oclif/core'
+import { findDataFolder } from '../../data-folder.ts'
+import { VdcError } from '../../errors.ts'
 import { writeNote } from '../output.ts'
 import type { SharedRegistry } from '../shared-registry.ts'
 import { completeLine } from './completion.ts'
@@ -20,14 +23,14 @@ const CONTINUED = '> '
  *
  * @param options.signal ends it as the end of input does; `onFailure` is told of each command that failed.
  * @returns the exit code: that of the first command that failed with `exitOnError`, else 9 if any failed.
- * @throws VdcError what `isFinal` says that is final.
+ * @throws VdcError what `isFinal` says that is final; TERMINATED where the terminal is closed.
  */
 export async function runInteractively(
   config: Config,
   shared: SharedRegistry,
   options: LineOptions & { signal?: AbortSignal; onFailure?: () => void | Promise<void> },
 ): Promise<number> {
-  const history = new ShellHistory(config.dataDir)
+  const history = new ShellHistory(historyFolder())
   const joiner = new LineJoiner()
   let running = false
   let interrupted = false
@@ -102,6 +105,8 @@ export async function runInteractively(
       terminal.prompt(true)
       isAtPrompt = true
     }
+    // The end of the input is no Ctrl-D then, with which --tx bulk would commit; SIGHUP may come a moment later.
+    if (!isatty(process.stdin.fd)) throw new VdcError('TERMINATED', 'Terminated')
     // What is shown next shall not stand behind the prompt.
     if (isAtPrompt) screen.write('\n')
   } finally {
@@ -110,6 +115,15 @@ export async function runInteractively(
     process.stdin.pause()
   }
   return exit
+}
+
+/** Where the history is; undefined where no setting names a folder that can be used: commands may do without one. */
+function historyFolder(): string | undefined {
+  try {
+    return findDataFolder(process.env).path
+  } catch {
+    return undefined
+  }
 }
 
 function dropLine(terminal: Interface, joiner: LineJoiner): void {

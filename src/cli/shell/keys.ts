@@ -17,5 +17,16 @@ export function keysOf(terminal: ReadStream): Transform {
       done()
     },
   })
-  return Object.assign(terminal.pipe(keys), { setRawMode: (on: boolean) => terminal.setRawMode(on) })
+  // One that is closed may fail to be read instead of being at its end.
+  terminal.once('error', () => keys.end())
+  return Object.assign(terminal.pipe(keys), { setRawMode: (on: boolean) => setRawMode(terminal, on) })
+}
+
+/** A terminal that was closed has no mode any more, and readline sets it once more when its input ends. */
+function setRawMode(terminal: ReadStream, on: boolean): void {
+  try {
+    terminal.setRawMode(on)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EIO') throw error
+  }
 }

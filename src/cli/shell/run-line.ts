@@ -1,9 +1,13 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Config } from '@oclif/core'
 import { VdcError } from '../../errors.ts'
+import type { Interruption } from '../../interruption.ts'
 import { isDebugging } from '../answering-command.ts'
 import { jsonAskedFor } from '../answers/format.ts'
 import { dispatch, ENDS } from '../dispatch.ts'
+import { PATIENCE } from '../interruptible.ts'
 import { interceptErrors, reportError } from '../report-error.ts'
+import { catchSignals } from '../signals.ts'
 import type { ScriptLine } from './lines.ts'
 
 /** How lines are run. */
@@ -11,21 +15,28 @@ export interface LineOptions {
   exitOnError: boolean
   /** Errors after which no other line may run: they are thrown, and not told. */
   isFinal?: (error: VdcError) => boolean
+  /** What signals request while a line runs; undefined where they are caught for all lines. */
+  interruption?: Interruption
 }
 
 /**
  * Runs one line of a shell; what goes wrong is told as always.
  *
  * @returns its exit code, or `end` where it ends the shell.
- * @throws VdcError what `isFinal` says that is final.
+ * @throws VdcError what `isFinal` says that is final; INTERRUPTED or TERMINATED
+ *   after a signal, whatever became of the line.
  */
 export async function runLine(config: Config, line: ScriptLine, options: LineOptions): Promise<number | 'end'> {
   const { problem } = line
   const words = withoutProgram(config, line.words)
   if (problem === undefined && words.length === 1 && ENDS.includes(words[0] as string)) return 'end'
   const final: VdcError[] = []
-  interceptErrors((error) => options.isFinal?.(error) === true && final.push(error) > 0)
+  const signals = options.interruption && catchSignals(options.interruption, PATIENCE)
+  const isFinal = (error: VdcError) => options.isFinal?.(error) === true || isOfSignal(error, signals?.caught)
+  interceptErrors((error) => isFinal(error) && final.push(error) > 0)
   process.exitCode = 0
+  // SQLite answers without ever waiting, and while nothing waits no signal is noticed.
+  await nextTurn()
   try {
     if (problem !== undefined) throw problem
     if (ENDS.includes(words[0] as string)) throw new VdcError('USAGE', `Unexpected argument: ${words[1]}`)
@@ -34,11 +45,19 @@ export async function runLine(config: Config, line: ScriptLine, options: LineOpt
     await reportError(error, { json: jsonAskedFor(words), debug: isDebugging(words) })
   } finally {
     interceptErrors(undefined)
+    signals?.release()
   }
   if (final[0] !== undefined) throw final[0]
+  // It may have come too late for this line, but not for the next.
+  if (signals?.caught !== undefined) options.interruption?.throwIfRequested()
   const code = Number(process.exitCode)
   process.exitCode = 0
   return code
+}
+
+/** Says whether an error is what a signal that was caught ends a line with. */
+function isOfSignal(error: VdcError, caught: number | undefined): boolean {
+  return caught !== undefined && (error.code === 'INTERRUPTED' || error.code === 'TERMINATED')
 }
 
 /** The words of a line without the program's name before them, with which help and hints show commands. */

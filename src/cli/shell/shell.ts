@@ -23,17 +23,18 @@ export interface ShellOptions {
  */
 export async function runShell(config: Config, options: ShellOptions): Promise<void> {
   if (sharedRegistry() !== undefined) throw new VdcError('USAGE', 'This is the shell already')
-  const shared = new SharedRegistry(config)
+  const shared = new SharedRegistry()
   const isInteractive = options.file === undefined && process.stdin.isTTY
   if (isInteractive) claimStdin('where commands are typed')
   else if (options.file === undefined || options.file === '-') claimStdin('the script')
   const input = isInteractive ? undefined : await openScript(options.file)
   shareRegistry(shared)
+  const eachLine = { exitOnError: options.exitOnError, interruption: shared.interruption }
   try {
     if (options.tx === 'none') await shared.showWithoutTransactions()
     if (options.tx === 'bulk') await runTogether(config, shared, input, options)
-    else if (input === undefined) process.exitCode = await runInteractively(config, shared, options)
-    else process.exitCode = await runScript(config, input, options)
+    else if (input === undefined) process.exitCode = await runInteractively(config, shared, eachLine)
+    else process.exitCode = await runScript(config, input, eachLine)
   } finally {
     await shared.close()
   }

@@ -8,6 +8,12 @@ import { type Outcome, ok, warning } from './check.ts'
 export function describeConfiguration(settings: DatabaseSettings, env: NodeJS.ProcessEnv): Outcome {
   const source = settingsSource(env)
   const database = describeDatabase(settings)
+  if (settings.engine === 'sqlite' && settings.ignored !== undefined) {
+    return warning(
+      `the embedded registry ${database}; ${settings.ignored}`,
+      'To use another one, set VDC_MANAGE_DATABASE_URI',
+    )
+  }
   if (source === undefined) return ok(`no setting and no dcmgr.conf, so the embedded registry ${database}`)
   const named = source === env.CONF_PATH ? `${source}, which CONF_PATH names,` : source
   return ok(`${named} says ${database}`)

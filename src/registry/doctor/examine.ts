@@ -37,8 +37,6 @@ export type Examination = z.output<typeof examination>
 /** Where the program runs. */
 export interface Surroundings {
   env: NodeJS.ProcessEnv
-  /** The folder of the embedded registry. */
-  dataDir: string
   nodeVersion: string
 }
 
@@ -61,11 +59,11 @@ export async function examine(
     await onCheck({ name, ...outcome })
     return outcome.result !== 'failure'
   }
-  const { env, dataDir, nodeVersion } = surroundings
+  const { env, nodeVersion } = surroundings
   await check('node', () => checkNode(nodeVersion))
   let settings: DatabaseSettings | undefined
   await check('configuration', () => {
-    settings = loadDatabaseSettings(env, dataDir)
+    settings = loadDatabaseSettings(env)
     return describeConfiguration(settings, env)
   })
   if (settings !== undefined) await examineDatabase(settings, interruption, check)

@@ -1,9 +1,20 @@
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { newSqlite, type TestDatabase } from '../../support/databases.ts'
 import { newFolder } from '../../support/images.ts'
+import { NOBODY } from '../../support/root-home.ts'
 import { ADD, imageIds, imagesNotWhole, newDatabaseWithObject, runScript } from '../../support/scripts.ts'
 import { startTerminal, type Terminal, type TerminalOptions } from '../../support/tmux.ts'
 
@@ -394,6 +405,21 @@ describe('the history', () => {
     await two.press('C-d')
     await two.exitCode()
     expect(readFileSync(fileOf(home), 'utf8')).toBe('account list --quiet\naccount show a-shpoolxx\n')
+  })
+
+  test('follows no link that somebody else put there', async () => {
+    const home = newHome()
+    mkdirSync(dirname(fileOf(home)), { recursive: true })
+    const victim = join(home, 'victim')
+    writeFileSync(victim, 'precious\n')
+    symlinkSync(victim, fileOf(home))
+    if (process.getuid?.() === 0) lchownSync(fileOf(home), NOBODY, NOBODY)
+    const terminal = await prompted('vdc-manage', { home })
+    await terminal.press('Up')
+    expect(await command(terminal, 'account list --quiet')).toMatch(/^a-shpoolxx\nvdc-manage>>$/m)
+    await terminal.press('C-d')
+    expect(await terminal.exitCode()).toBe(0)
+    expect(readFileSync(victim, 'utf8')).toBe('precious\n')
   })
 
   test('does without a home that can be written to', async () => {

@@ -1,0 +1,117 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { dirname, isAbsolute, join } from 'node:path'
+import { VdcError } from './errors.ts'
+import { foreignOn } from './foreign-path.ts'
+
+/** The folder of the embedded registry and of the shell's history. */
+export interface DataFolder {
+  path: string
+  /** Why the setting that names another folder is not followed, naming it; undefined where none does, or it is followed. */
+  ignored?: string | undefined
+}
+
+/** A folder that a setting names, the setting, and our folder in it. */
+interface Named {
+  setting: string
+  folder: string
+  path: string
+}
+
+const IN_HOME = '.local/share/vdc-manage'
+const HINT = 'Set HOME to your home folder, or VDC_MANAGE_DATABASE_URI to a database'
+
+/**
+ * Finds the folder in which this program keeps what is its own:
+ * `VDC_MANAGE_DATA_DIR`, else `vdc-manage` in `XDG_DATA_HOME`, else
+ * `.local/share/vdc-manage` in `HOME`, or in the home of the password database
+ * where HOME is not set. It need not be there yet.
+ *
+ * Root doesn't use a folder in which somebody else decides what is where, as
+ * with a HOME that sudo kept: then it is the one in root's own home.
+ *
+ * @throws VdcError CONFIG_REFUSED, naming the setting, where that leads nowhere.
+ */
+export function findDataFolder(env: NodeJS.ProcessEnv): DataFolder {
+  const named = namedFolder(env) ?? ownFolder()
+  if (named.folder === '') throw refused(`${named.setting} is empty or not set`)
+  if (!isAbsolute(named.folder)) throw refused(describe(named, 'is not an absolute path'))
+  const foreign = process.geteuid?.() === 0 ? foreignOn(named.path) : undefined
+  if (foreign === undefined) {
+    requireHome(named)
+    return { path: named.path }
+  }
+  const own = ownFolder()
+  const alsoForeign = foreignOn(own.path)
+  if (alsoForeign !== undefined) throw notRoots(own.folder, alsoForeign)
+  requireHome(own)
+  return { path: own.path, ignored: `${named.setting} is ignored, because ${foreign}` }
+}
+
+/**
+ * Makes our folder and what is missing above it, for this user alone. Node's own
+ * recursive `mkdir` tries for ever where a file system such as /proc says that
+ * the parent is missing, which is there.
+ *
+ * @throws Error of the file system; VdcError CONFIG_REFUSED where somebody else
+ *   was faster in a folder to which all users can write.
+ */
+export function makeDataFolder(path: string): void {
+  const missing: string[] = []
+  for (let at = path; !existsSync(at); at = dirname(at)) missing.unshift(at)
+  for (const folder of missing) {
+    try {
+      mkdirSync(folder, { mode: 0o700 })
+    } catch (error) {
+      // Another process of ours may make it at the same time.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
+  const foreign = missing.length > 0 && process.geteuid?.() === 0 ? foreignOn(path) : undefined
+  if (foreign !== undefined) throw notRoots(path, foreign)
+}
+
+function namedFolder({ VDC_MANAGE_DATA_DIR: own, XDG_DATA_HOME: xdg, HOME: home }: NodeJS.ProcessEnv) {
+  if (own) return { setting: 'VDC_MANAGE_DATA_DIR', folder: own, path: own }
+  // Empty is as good as not set (XDG Base Directory Specification).
+  if (xdg) return { setting: 'XDG_DATA_HOME', folder: xdg, path: join(xdg, 'vdc-manage') }
+  return home === undefined ? undefined : { setting: 'HOME', folder: home, path: join(home, IN_HOME) }
+}
+
+/** The folder in the home that the password database has for this user. */
+function ownFolder(): Named {
+  try {
+    const folder = userInfo().homedir
+    return { setting: 'The home folder of this user', folder, path: join(folder, IN_HOME) }
+  } catch (error) {
+    throw refused('HOME cannot be used, and the password database has no entry for this user', error)
+  }
+}
+
+/** Makes sure that a home is there; other folders are made on first use. */
+function requireHome(named: Named): void {
+  if (named.path !== join(named.folder, IN_HOME)) return
+  try {
+    if (!statSync(named.folder).isDirectory()) throw refused(describe(named, 'is not a folder'))
+  } catch (error) {
+    if (error instanceof VdcError) throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw refused(describe(named, 'does not exist'), error)
+    // Whether this user may use it shows when it is used.
+    if (code !== 'EACCES') throw refused(describe(named, `cannot be examined (${code})`), error)
+  }
+}
+
+function describe({ setting, folder }: Named, why: string): string {
+  return `${setting} is ${folder}, which ${why}`
+}
+
+function refused(message: string, cause?: unknown): VdcError {
+  return new VdcError('CONFIG_REFUSED', message, { hint: HINT, cause })
+}
+
+function notRoots(folder: string, why: string): VdcError {
+  return new VdcError('CONFIG_REFUSED', `Root cannot keep its data in ${folder}, because ${why}`, {
+    hint: 'Change the owner or mode, or set VDC_MANAGE_DATABASE_URI to a database',
+  })
+}
