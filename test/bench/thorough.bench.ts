@@ -1,5 +1,4 @@
-import { spawnSync } from 'node:child_process'
-import { closeSync, openSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
@@ -7,8 +6,8 @@ import { environment, PROGRAM } from '../support/cli.ts'
 import { CLUSTER, makeCompressed } from '../support/compressed.ts'
 import { newFolder } from '../support/images.ts'
 
-const ROUNDS = 11
-const CLUSTERS = 4096
+const ROUNDS = 7
+const CLUSTERS = 2048
 /** How much longer than qemu-img alone the look may take, beside what inspecting takes without it. */
 const ALLOWED = 1.3
 
@@ -33,15 +32,8 @@ test.each<[name: string, format: string, more: string[]]>([
   const path = await makeCompressed(join(folder.path, name), format, CLUSTERS, more)
   const inspect = (options: string[]) =>
     execa(PROGRAM, ['image', 'inspect', '--no-checksum', ...options, path], { env: environment(), extendEnv: false })
-  const convert = async () => {
-    const file = openSync(path, 'r')
-    const target = ['--target-image-opts', '/dev/fd/3', `driver=null-co,size=${CLUSTERS * CLUSTER}`]
-    const { status } = spawnSync('qemu-img', ['convert', '-n', '-f', format, ...target], {
-      stdio: ['ignore', 'ignore', 'inherit', file],
-    })
-    closeSync(file)
-    expect(status).toBe(0)
-  }
+  const target = ['--target-image-opts', path, `driver=null-co,size=${CLUSTERS * CLUSTER}`]
+  const convert = () => execa('qemu-img', ['convert', '-n', '-f', format, ...target])
   const rounds: { quick: number; thorough: number; nowhere: number }[] = []
   for (let round = 0; round <= ROUNDS; round++) {
     const quick = await secondsOf(() => inspect([]))
