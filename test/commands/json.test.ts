@@ -48,6 +48,12 @@ const CASES: Record<string, Cases> = {
     notFound: 'bkst-none --node-id n',
   },
   'backupstorage show': { done: 'bkst-one', also: [['bkst-one bkst-two']], refused: "'a b'", notFound: 'bkst-none' },
+  'backupstorage trust': {
+    done: '',
+    also: [['FOLDER', 'backupstorage trust'], ['--remove FOLDER']],
+    refused: '/etc',
+    isOffline: true,
+  },
   'backupstorage del': { done: 'bkst-two', refused: "'a b'", notFound: 'bkst-none' },
   'backupobject add': {
     done: ADD_OBJECT,
@@ -145,6 +151,7 @@ const down = { uri: 'mysql://root@127.0.0.1:1/none' }
 const filled = (line: string) =>
   line
     .replaceAll('DISK', join(folder.path, 'disk.qcow2'))
+    .replaceAll('FOLDER', folder.path)
     .replaceAll('OUT', join(folder.path, 'out.raw'))
     .replaceAll('EXPORT', join(folder.path, 'registry.ndjson'))
 

@@ -41,7 +41,7 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   'backupstorage:list': list(backupStorage),
   'backupstorage:modify': thing(backupStorage),
   'backupstorage:show': thing(backupStorage),
-  'backupstorage:trust': list(async () => (await import('../../registry/results/image-folder.ts')).imageFolder),
+  'backupstorage:trust': thing(async () => (await import('../../registry/results/image-folder.ts')).imageFolder),
   'db:migrate': thing(async () => (await import('../../registry/results/database.ts')).applied),
   'db:status': thing(async () => (await import('../../registry/results/database.ts')).databaseStatus),
   doctor: {
