@@ -28,7 +28,7 @@ export interface ImageFolder {
 /** The folders of this host that hold images. */
 export class ImageFolders {
   readonly #folders: ReadonlyMap<string, ImageFolder>
-  /** Why the list can't be used, if it can't. */
+  /** Why the list cannot be used, if it can't. */
   readonly problem: string | undefined
 
   constructor(folders: ReadonlyMap<string, ImageFolder>, problem?: string) {
@@ -41,7 +41,11 @@ export class ImageFolders {
     return [...this.#folders.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
   }
 
-  /** Says whether files in folders below this one hold images, too. */
+  /**
+   * Says whether a folder holds images: it is in the list, or lies below one that counts with all below it.
+   *
+   * @param options.below whether it must count with all below it itself.
+   */
   includes(folder: string, { below }: { below: boolean }): boolean {
     const own = this.#folders.get(folder)
     if (own !== undefined && (own.below || !below)) return true
@@ -61,11 +65,11 @@ export class ImageFolders {
     const isHidden = basename(real).startsWith('.')
     if (this.includes(folder, { below: isHidden })) return undefined
     const why = `${folder} is not an image folder of this host; to make it one: vdc-manage backupstorage trust ${quoted(folder)}`
-    return this.problem === undefined ? why : `${why} (the list of image folders can't be used: ${this.problem})`
+    return this.problem === undefined ? why : `${why} (the list of image folders cannot be used: ${this.problem})`
   }
 }
 
-/** Reads which folders of this host hold images. A list that can't be read is empty, and says why. */
+/** Reads which folders of this host hold images. A list that cannot be read is empty, and says why. */
 export async function readImageFolders(): Promise<ImageFolders> {
   const path = await stateFolderPath()
   if (path === undefined) return new ImageFolders(new Map())
@@ -84,7 +88,7 @@ export async function readImageFolders(): Promise<ImageFolders> {
  * Notes that a folder of this host holds images, for good. One that does already changes nothing.
  *
  * @param path real.
- * @throws Error of the system, or one that says why the list can't be written.
+ * @throws Error of the system, or one that says why the list cannot be written.
  */
 export async function addImageFolder(path: string, { below }: { below: boolean }): Promise<void> {
   if ((await readImageFolders()).includes(path, { below })) return
@@ -148,7 +152,7 @@ async function readList(folder: FileHandle, path: string): Promise<string> {
   }
 }
 
-/** Lines that can't be read add nothing. */
+/** Lines that cannot be read add nothing. */
 function parse(text: string): Map<string, ImageFolder> {
   const folders = new Map<string, ImageFolder>()
   for (const line of text.split('\n')) {

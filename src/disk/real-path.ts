@@ -7,7 +7,7 @@ const MISSING = new Set(['ENOENT', 'ENOTDIR'])
  * The real path of what lies at a path, or would: the links of as much of it as exists are resolved.
  *
  * @param path absolute, without `..`.
- * @throws Error of the system if it can't be told, such as EACCES or ELOOP.
+ * @throws Error of the system if it cannot be told, such as EACCES or ELOOP.
  */
 export async function realPathOf(path: string): Promise<string> {
   try {

@@ -23,7 +23,7 @@ export interface DoomedFile {
   md5: string
 }
 
-/** What was found in a file before it is removed: its MD5, and which state of which inode has it; or why it can't be read. */
+/** What was found in a file before it is removed: its MD5, and which state of which inode has it; or why it cannot be read. */
 export type Measured = { state: string; md5: string } | { why: string }
 
 /** What became of a file that was to be removed: its real path and the bytes that it held, null if there was none; or why it stays. */
@@ -147,7 +147,7 @@ function whyAnother(stats: BigIntStats, doomed: DoomedFile, measured: Measured |
   return measured.md5 === doomed.md5 ? undefined : `its MD5 is ${measured.md5}, and its row says ${doomed.md5}`
 }
 
-/** Tells a file and what it holds from any other: the time of its last change can't be set back. */
+/** Tells a file and what it holds from any other: the time of its last change cannot be set back. */
 function stateOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
 }

@@ -8,7 +8,7 @@ import type { ImageFolderDetails } from './results/image-folder.ts'
 /**
  * Notes that a folder of this host holds images. It never fails, as what was
  * registered stands: it warns if the folder is one of the system's or the list
- * can't be written, as `image verify` and `image purge` will leave its files alone.
+ * cannot be written, as `image verify` and `image purge` will leave its files alone.
  *
  * @param path real.
  */
@@ -27,12 +27,12 @@ export async function noteImageFolder(
 /**
  * Lists the folders of this host that hold images.
  *
- * @throws VdcError FILE_REFUSED if the list can't be used.
+ * @throws VdcError FILE_REFUSED if the list cannot be used.
  */
 export async function listImageFolders(): Promise<ImageFolderDetails[]> {
   const { all, problem } = await readImageFolders()
   if (problem !== undefined) {
-    throw new VdcError('FILE_REFUSED', `The list of image folders can't be used: ${problem}`, {
+    throw new VdcError('FILE_REFUSED', `The list of image folders cannot be used: ${problem}`, {
       hint: 'It must belong to this user, and nobody else may be able to write to it',
     })
   }

@@ -267,13 +267,18 @@ test('the host: no qemu-img, no folder to unpack in, storages that are gone or f
     [
       add('gone', '/nonexistent/images/'),
       add('agent', '/nonexistent/other/', '--node-id sta-x'),
-      add('full', '/proc/'),
+      add('full', '/nonexistent/full/'),
+      add('foreign', '/nonexistent/foreign/'),
       add('fine', `${storage}/`),
     ],
     { database },
   )
   const path = join(folder.path, 'bin')
   mkdirSync(path)
+  // As an import or the Ruby programs leave them.
+  const move = 'UPDATE backup_storages SET base_uri = ? WHERE uuid = ?'
+  await database.query(move, ['file:///proc/', 'full'])
+  await database.query(move, [`file://${path}/`, 'foreign'])
   for (const program of ['node', 'env', 'setpriv']) {
     const { stdout } = await shell(`command -v ${program}`)
     symlinkSync(stdout.trim(), join(path, program))
@@ -291,6 +296,11 @@ test('the host: no qemu-img, no folder to unpack in, storages that are gone or f
     'bkst-full': {
       result: 'warning',
       message: expect.stringMatching(/^\/proc\/, proc on proc, .*: it is nearly full$/),
+    },
+    'bkst-foreign': {
+      result: 'warning',
+      message: expect.stringMatching(/ free; image verify and image purge leave its files alone$/),
+      hint: `${path} is not an image folder of this host; to make it one: vdc-manage backupstorage trust ${path}`,
     },
     'bkst-fine': { result: 'ok' },
   })

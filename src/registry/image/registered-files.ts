@@ -27,7 +27,7 @@ export interface RegisteredFile {
   images: { id: string; fileFormat: string }[]
 }
 
-/** The files of an image: what it boots from, then its volumes. Of a file that can't be compared, why. */
+/** The files of an image: what it boots from, then its volumes. Of a file that cannot be compared, why. */
 export interface RegisteredFiles {
   /** Canonical id of the image. */
   id: string
@@ -103,7 +103,7 @@ function notChecked(id: string, why: string, failed: boolean): Verification {
   return { id, result: 'not_checked', path: null, differences: [why], ...(failed && { failed }) }
 }
 
-/** The objects that an image's volumes are made of; YAML that can't be read has no value. */
+/** The objects that an image's volumes are made of; YAML that cannot be read has no value. */
 async function volumesOf({ database }: Registry, { id, volumes }: ImageDetails): Promise<string[]> {
   if (volumes !== null) return objectsInReadVolumes(volumes)
   return objectsInVolumes((await findImage(database.knex, parseId('image', id)))?.volumes ?? null)

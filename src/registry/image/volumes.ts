@@ -8,7 +8,7 @@ const OBJECT_ID = /\bbo-[A-Za-z0-9_]+/g
  * The backup objects that an image's volumes are made of (dcmgr.md, "What else
  * refers to backup objects"), by their canonical ids.
  *
- * @param text of `images.volumes`. If it can't be read as YAML, every id that it
+ * @param text of `images.volumes`. If it cannot be read as YAML, every id that it
  *   mentions counts: an object too many is kept rather than one removed that is needed.
  */
 export async function objectsInVolumes(text: string | null): Promise<string[]> {

@@ -201,7 +201,7 @@ describe('the list', () => {
       code: 3,
       stdout: '',
       stderr: expect.stringContaining(
-        `Error: The list of image folders can't be used: ${state}/vdc-manage can be written to by`,
+        `Error: The list of image folders cannot be used: ${state}/vdc-manage can be written to by`,
       ),
     })
     expect(await trust(at('images'))).toMatchObject({
@@ -216,7 +216,7 @@ describe('the list', () => {
     })
     expect((await allRows(database)).images).toHaveLength(before + 1)
     expect((await run(['image', 'verify', added.stdout.trim()])).stdout).toContain(
-      "(the list of image folders can't be used",
+      '(the list of image folders cannot be used',
     )
   })
 
