@@ -655,7 +655,8 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     const path = await newHome()
     await execa('cp', [at('disk.qcow2'), at(`taken-${engine}.qcow2`)])
     // Another one takes the id while it is converted.
-    const env = `env VDC_MANAGE_DATABASE_URI='${database.uri}' PATH='${process.env.PATH}'`
+    const { XDG_STATE_HOME } = environment({ database })
+    const env = `env VDC_MANAGE_DATABASE_URI='${database.uri}' PATH='${process.env.PATH}' XDG_STATE_HOME='${XDG_STATE_HOME}'`
     const other = `image add local ${at(`taken-${engine}.qcow2`)} --account-id a-shpoolxx --uuid wmi-wanted`
     const PATH = fakeQemuImg({ after: `${env} ${PROGRAM} ${other} > /dev/null` })
     const args = [
