@@ -18,7 +18,9 @@ interface Named {
   path: string
 }
 
-const IN_HOME = '.local/share/vdc-manage'
+const NAME = 'vdc-manage'
+const IN_HOME = join('.local/share', NAME)
+const SYSTEM_STATE = '/var/lib'
 const HINT = 'Set HOME to your home folder, or VDC_MANAGE_DATABASE_URI to a database'
 
 /**
@@ -49,14 +51,29 @@ export function findDataFolder(env: NodeJS.ProcessEnv): DataFolder {
 }
 
 /**
- * Makes our folder and what is missing above it, for this user alone. Node's own
+ * Names the folder for what this host knows and no registry does: for root
+ * /var/lib/vdc-manage, for others `vdc-manage` in `XDG_STATE_HOME`, else
+ * `.local/state/vdc-manage` in `HOME`. Root follows an `XDG_STATE_HOME` that root
+ * alone can change, and never HOME, which sudo may have kept.
+ *
+ * @returns undefined if no setting names a place for it.
+ */
+export function findStateFolder({ XDG_STATE_HOME: xdg = '', HOME: home = '' }: NodeJS.ProcessEnv): string | undefined {
+  const isRoot = process.geteuid?.() === 0
+  if (isAbsolute(xdg) && !(isRoot && foreignOn(xdg) !== undefined)) return join(xdg, NAME)
+  if (isRoot) return join(SYSTEM_STATE, NAME)
+  return isAbsolute(home) ? join(home, '.local/state', NAME) : undefined
+}
+
+/**
+ * Makes a folder of ours and what is missing above it, for this user alone. Node's own
  * recursive `mkdir` tries for ever where a file system such as /proc says that
  * the parent is missing, which is there.
  *
  * @throws Error of the file system; VdcError CONFIG_REFUSED where somebody else
  *   was faster in a folder to which all users can write.
  */
-export function makeDataFolder(path: string): void {
+export function makeOwnFolder(path: string): void {
   const missing: string[] = []
   for (let at = path; !existsSync(at); at = dirname(at)) missing.unshift(at)
   for (const folder of missing) {
@@ -74,7 +91,7 @@ export function makeDataFolder(path: string): void {
 function namedFolder({ VDC_MANAGE_DATA_DIR: own, XDG_DATA_HOME: xdg, HOME: home }: NodeJS.ProcessEnv) {
   if (own) return { setting: 'VDC_MANAGE_DATA_DIR', folder: own, path: own }
   // Empty is as good as not set (XDG Base Directory Specification).
-  if (xdg) return { setting: 'XDG_DATA_HOME', folder: xdg, path: join(xdg, 'vdc-manage') }
+  if (xdg) return { setting: 'XDG_DATA_HOME', folder: xdg, path: join(xdg, NAME) }
   return home === undefined ? undefined : { setting: 'HOME', folder: home, path: join(home, IN_HOME) }
 }
 

@@ -3,12 +3,12 @@ import { lstat, open, opendir, readlink, realpath, stat, unlink } from 'node:fs/
 import { basename, dirname, join } from 'node:path'
 import { VdcError } from '../errors.ts'
 import { hashImageFile } from './checksums.ts'
+import { FOLDER, heldPath, holding } from './held.ts'
 import type { ImageFolders } from './image-folders.ts'
 import { isWithin, realFolder, reasonOf } from './local-file.ts'
 import { realPathOf } from './real-path.ts'
 import type { Watcher } from './watcher.ts'
 
-const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 const FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** A file that is to be removed, as a row describes it. */
@@ -119,15 +119,11 @@ async function inFolderOf<T>(
     const why = folders.whyNot(real)
     if (why !== undefined) return { why }
     if ((await realpath(dirname(path))) !== parent) return { why: MOVED }
-    const handle = await open(parent, FOLDER)
-    try {
-      const own = `/proc/self/fd/${handle.fd}`
-      if ((await readlink(own)) !== parent) return { why: MOVED }
-      const held = `${own}/${basename(path)}`
-      return await work({ real, parent, root, held, stats: await lstat(held, { bigint: true }) })
-    } finally {
-      await handle.close()
-    }
+    return await holding(await open(parent, FOLDER), async (handle) => {
+      if ((await readlink(heldPath(handle))) !== parent) return { why: MOVED }
+      const held = `${heldPath(handle)}/${basename(path)}`
+      return work({ real, parent, root, held, stats: await lstat(held, { bigint: true }) })
+    })
   } catch (error) {
     if (error instanceof VdcError) throw error
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : { why: reasonOf(error) }

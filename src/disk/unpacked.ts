@@ -5,7 +5,6 @@ import { Reserve } from './reserve.ts'
 import { fileSource, NotKept, type Source } from './source.ts'
 import { unpack } from './unpack.ts'
 import type { Watcher } from './watcher.ts'
-import { isZero } from './zeros.ts'
 
 /** Bytes of the start and of the end of what is unpacked that are kept: enough for every signature. */
 const HEAD = 1024 * 1024
@@ -115,13 +114,7 @@ export class Unpacked {
   async #write(at: number, bytes: Buffer): Promise<void> {
     if (this.#file === undefined) return
     if (at + bytes.length > this.#largest) await this.#requireAllowed(at + bytes.length)
-    // Zeros stay holes: an image is mostly empty.
-    if (isZero(bytes)) return
-    const { handle } = this.#file
-    await attempt(async () => {
-      await this.#reserve?.take(bytes.length)
-      await handle.write(bytes, 0, bytes.length, at)
-    })
+    await attempt(async () => this.#reserve?.write(bytes, at))
   }
 
   #requireWithinLimit(size: number): void {
