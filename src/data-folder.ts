@@ -67,8 +67,8 @@ export function findStateFolder({ XDG_STATE_HOME: xdg = '', HOME: home = '' }: N
 
 /**
  * Makes a folder of ours and what is missing above it, for this user alone. Node's own
- * recursive `mkdir` tries for ever where a file system such as /proc says that
- * the parent is missing, which is there.
+ * recursive `mkdir` never ends on a filesystem such as /proc, which says that
+ * an existing parent is missing.
  *
  * @throws Error of the file system; VdcError CONFIG_REFUSED where somebody else
  *   was faster in a folder to which all users can write.

@@ -8,7 +8,7 @@ import { isZero } from './zeros.ts'
 const CHUNK = 1024 * 1024
 /** Bytes of the CRC and the length behind a member. */
 const TRAILER = 8
-/** What zlib says if what follows a member is not another one. */
+/** Messages of zlib for bytes after a member that are not another member. */
 const NO_MEMBER = ['incorrect header check', 'unknown compression method', 'unknown header flags set']
 
 /**

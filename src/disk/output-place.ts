@@ -90,13 +90,9 @@ function isTrusted(link: BigIntStats, around: BigIntStats): boolean {
 }
 
 function strangersLink(out: string, link: string): VdcError {
-  return new VdcError(
-    'FILE_NOT_WRITTEN',
-    `${out} can not be written: ${link} is a link that somebody else can change`,
-    {
-      hint: 'Name the folder that it leads to',
-    },
-  )
+  return new VdcError('FILE_NOT_WRITTEN', `${out} cannot be written: ${link} is a link that somebody else can change`, {
+    hint: 'Name the folder that it leads to',
+  })
 }
 
 /** The error for a name that is taken. */
@@ -134,7 +130,7 @@ export async function renameIntoPlace(made: string, { folder, name, path }: Outp
   if (!isOnlyOurs(await folder.stat({ bigint: true }))) {
     throw new VdcError(
       'FILE_NOT_WRITTEN',
-      `${path} can not be written: its filesystem has no hard links, and other users can change its folder`,
+      `${path} cannot be written: its filesystem has no hard links, and other users can change its folder`,
       { hint: 'Write into a folder that only you can change, or onto another filesystem' },
     )
   }

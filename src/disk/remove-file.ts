@@ -23,10 +23,10 @@ export interface DoomedFile {
   md5: string
 }
 
-/** What was found in a file before it is removed: its MD5, and which state of which inode has it; or why it cannot be read. */
+/** The MD5 of a file before it is removed, and which state of which inode has it; or why it cannot be read. */
 export type Measured = { state: string; md5: string } | { why: string }
 
-/** What became of a file that was to be removed: its real path and the bytes that it held, null if there was none; or why it stays. */
+/** The outcome of a removal: the real path of the file and the bytes that it held, null if there was none; or why it stays. */
 export type Removal = { real: string; bytes: number | null } | { why: string }
 
 /**
@@ -64,8 +64,9 @@ export async function measureFileIn(
  * renames what: the folder of the file is held open, and is where it seems to be.
  *
  * Between the last look and the removal, whoever may rename in the folder can put
- * another name in the file's place. What is lost then is a name that they put
- * there, and could have removed themselves.
+ * another name in the file's place. Only that name is lost then, and they could
+ * have removed it themselves. Moving the file aside first, as conversions do, would
+ * need room for a folder, and a full disk is why people purge.
  *
  * @param measured of this very file, before.
  * @param options.isTrial look whether it could be, and leave it.
@@ -79,7 +80,7 @@ export async function removeFileIn(
   options: { isTrial: boolean; filled: Set<string> },
 ): Promise<Removal> {
   const removal = await inFolderOf(doomed, folders, async ({ real, held, parent, root, stats }) => {
-    if (!stats.isFile()) return { why: stats.isSymbolicLink() ? 'it is a link' : 'it is no regular file' }
+    if (!stats.isFile()) return { why: stats.isSymbolicLink() ? 'it is a link' : 'it is not a regular file' }
     const why = whyAnother(stats, doomed, measured)
     if (why !== undefined) return { why }
     const filled = [await idOfFolder(root), await idOfFolder(parent)]
@@ -131,13 +132,13 @@ async function inFolderOf<T>(
 }
 
 const CHANGED = 'it changed while it was looked at'
-const MOVED = 'its folder was moved at this very moment'
+const MOVED = 'its folder was moved at the same time'
 
 /** Why a file is not the one that its row describes. */
 function whyAnother(stats: BigIntStats, doomed: DoomedFile, measured: Measured | undefined): string | undefined {
   if (stats.size !== doomed.size) return `it has ${stats.size} bytes, and its row says ${doomed.size}`
   if (doomed.md5 === '') return 'its row has no checksum to compare it with'
-  if (measured === undefined) return 'something else used it a moment ago'
+  if (measured === undefined) return 'another object shared it while files were being compared; purge again'
   if ('why' in measured) return measured.why
   if (measured.state !== stateOf(stats)) return CHANGED
   return measured.md5 === doomed.md5 ? undefined : `its MD5 is ${measured.md5}, and its row says ${doomed.md5}`

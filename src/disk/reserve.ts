@@ -5,7 +5,7 @@ import { isZero } from './zeros.ts'
 const MIB = 1024 ** 2
 /** Bytes after which the filesystem is looked at again; it may be filled by others meanwhile. */
 const STEP = 16 * MIB
-/** What stays free of a filesystem: this share of it, and at least so many bytes. */
+/** The part of a filesystem that stays free: this share of it, and at least so many bytes. */
 const [SHARE, LEAST] = [0.05, 256 * MIB]
 
 /**

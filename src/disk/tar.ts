@@ -8,10 +8,10 @@ import { readOldMap, readPaxMap, SparseMap } from './tar-sparse.ts'
 import { isZero } from './zeros.ts'
 
 /*
- * What is in a tar archive, read as a stream. The agents unpack it with GNU tar in
+ * Reads a tar archive as a stream. The agents unpack it with GNU tar in
  * an empty folder and take the first entry that is not hidden (dcmgr.md, "Where an
  * image's bytes are"), so an archive is accepted only if that is the file that is
- * read here. What GNU tar fails on, skips or reads in a way of its own is refused.
+ * read here. Anything that GNU tar fails on, skips or reads in its own way is refused.
  */
 
 /** Bytes of a pax header; most have a few hundred, but the map of a sparse file may be in it. */

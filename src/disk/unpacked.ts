@@ -127,7 +127,7 @@ export class Unpacked {
   /** Makes sure that the image inside can have so many bytes. */
   async #requireAllowed(size: number): Promise<void> {
     const { handle } = this.#file as ImageFile
-    // What is yet to come is read as zeros, its headers came before.
+    // Bytes that are still to come are read as zeros; the headers came before.
     await attempt(() => handle.truncate(size))
     this.#largest = (await this.#fileLimit(fileSource({ handle, size }))) ?? 0
     if (size <= this.#largest) return

@@ -68,7 +68,7 @@ async function writeMark(folder: PrivateFolder, maker: readonly string[]): Promi
   await holding(await open(`${folder.path}/${MARK}`, NEW_FILE, 0o600), (mark) => mark.writeFile(maker.join(' ')))
 }
 
-/** Who made a folder, by its mark: empty if it was killed before it wrote that, undefined if there is no mark. */
+/** The maker of a folder, by its mark: empty if it was killed before it wrote that, undefined if there is no mark. */
 async function readMark(folder: PrivateFolder): Promise<string[] | undefined> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
   const mark = await open(`${folder.path}/${MARK}`, flags).catch(() => undefined)

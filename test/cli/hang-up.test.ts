@@ -10,7 +10,7 @@ import { startTerminal, type Terminal } from '../support/tmux.ts'
 
 /* SIGHUP, as from a terminal that is closed, in the middle of things; beside it what it is to be like. */
 
-/** What the qemu-img of these tests becomes, by which it is found among all processes. */
+/** The command that the qemu-img of these tests becomes, to find it among all processes. */
 const SLEEP = 'sleep 61.803398'
 const PATIENCE = { timeout: 20_000 }
 

@@ -18,7 +18,7 @@ const PARTITIONS = 16
 
 interface Volume {
   name: string
-  /** What encrypted it. */
+  /** The program that encrypted it. */
   title: string
   /** How to get at the disk without it. */
   hint: string

@@ -36,7 +36,7 @@ const SAVED: readonly SavedMachine[] = [
   },
 ]
 
-/** What a machine had in its memory; its disk is another file. */
+/** Files with the memory of a machine; its disk is another file. */
 export const savedMachines: readonly Inspector[] = SAVED.map(({ name, title, starts }) => ({
   name,
   kind: 'packed',

@@ -27,7 +27,7 @@ const LOOKED_AT = 10
 const NO_PARENT = 0xffffffff
 /** The types whose one extent is the file itself. */
 const WHOLE = ['monolithicsparse', 'streamoptimized']
-/** What QEMU looks for anywhere in the text; it takes the name to follow two characters, such as `="`. */
+/** QEMU looks for this anywhere in the text, and for a name after the two characters that follow, such as `="`. */
 const PARENT_HINT = 'parentFileNameHint'
 /** Bytes of such a name; QEMU takes none that are longer. */
 const HINT_LIMIT = 4096
@@ -77,7 +77,7 @@ export function referencesIn(bytes: Buffer, sectors: bigint, grain: bigint): str
 
 function typeIn(text: string): string[] {
   const types = valuesOf(text, 'createType')
-  if (types.length === 0) return ['other files, being of the type that it does not tell']
+  if (types.length === 0) return ['other files, as it names no type']
   return types
     .filter((type) => !WHOLE.includes(type.toLowerCase()))
     .map((type) => `other files, being of the type ${shown(type)}`)
@@ -109,7 +109,7 @@ function partsIn(text: string, encodingBefore: string | undefined, size: Size): 
   ]
 }
 
-/** Whatever the file is called now, one sparse extent of the whole disk means itself; but not one in another folder. */
+/** A single sparse extent is the file itself, whatever its name is now, unless it names another folder. */
 function isItself({ access, sectors, type, file }: Extent, encoding: string, size: Size): boolean {
   const missing = size.sectors - BigInt(sectors)
   return (

@@ -93,7 +93,7 @@ async function registerMade(
   }
 }
 
-/** What to do about a file that has the name, if it may be the result of a conversion that was killed before it was stored. */
+/** The error with a way out, if the file that has the name may be left over from a conversion that was killed before it was stored. */
 async function perhapsLeftOver(registry: Registry, path: string, error: unknown): Promise<unknown> {
   if (!(error instanceof VdcError) || error.code !== 'FILE_EXISTS') return error
   if (!(await isOwnFile(path)) || (await isKnown(registry, localUri(path)).catch(() => true))) return error

@@ -67,7 +67,7 @@ export async function verifyFile(
   }
 }
 
-/** What a format is found to be, and the images that are registered to have it. */
+/** The inspection of a file as one format, and the images that are registered to have that. */
 interface FoundImage {
   found: Inspection
   ids: string[]

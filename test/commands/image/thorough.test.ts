@@ -198,7 +198,7 @@ describe('qemu-img', () => {
 
   test('has a processor for the whole disk as long as what is stored needs', async () => {
     const limit = pathWith('convert', 'echo "qemu-img: $(ulimit -S -t)" >&2; exit 1')
-    // What the file says of itself, here 64 TiB, counts for nothing.
+    // The size that the file claims, here 64 TiB, does not count.
     expect((await inspect('huge.qcow2', limit, '--thorough')).stderr).toContain('cannot read it: 121\n')
     const stored = statSync(at('large.qcow2')).blocks * 512
     const seconds = 120 + Math.ceil(stored / (4 * 1024 * 1024))

@@ -42,7 +42,7 @@ describe('partition tables', () => {
     const command = `truncate -s ${8 * MIB} ${at(name)}`
     await expectRefused(database, add(name), {
       exit: 3,
-      message: `has partitions that end behind the file: they need ${8 * MIB} bytes, and it has ${6 * MIB}`,
+      message: `has partitions that end beyond the file: they need ${8 * MIB} bytes, and it has ${6 * MIB}`,
       hint: `fetching it again changes nothing: make room with: ${command}`,
     })
     await sh(command)
@@ -72,7 +72,7 @@ describe('partition tables', () => {
     changed('gpt.img', name, change)
     await expectRefused(database, add(name), {
       exit: 3,
-      message: `is damaged: ${says}; its second GPT, at its end, is whole`,
+      message: `is damaged: ${says}; its backup GPT, at the end, is intact`,
       hint: `Repair it from that: sgdisk -e ${at(name)} (or gdisk ${at(name)}, then w)`,
     })
     await sh(`sgdisk -e ${name}`)
