@@ -90,9 +90,10 @@ async function copy(file: ImageFile, into: FileHandle, watcher: Watcher): Promis
   const task = watcher.progress.begin('Copying', file.size)
   try {
     let at = 0
-    for await (const bytes of chunksOf(file, watcher, (count) => task.advance(count))) {
+    for await (const bytes of chunksOf(file, watcher, () => {})) {
       await reserve.write(bytes, at)
       at += bytes.length
+      task.advance(bytes.length)
       // Somebody may add to it as fast as it is read; then it is refused.
       if (at >= file.size) break
     }
