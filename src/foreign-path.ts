@@ -38,7 +38,7 @@ export function foreignOn(path: string): string | undefined {
         if (target.startsWith('/')) at = '/'
         continue
       }
-      // Whoever uses the path is told that it leads nowhere.
+      // The caller reports that it leads nowhere.
       if (!stats.isDirectory()) return undefined
       if (isWritableByOthers(stats)) return `users other than root can write to ${next}`
       at = next

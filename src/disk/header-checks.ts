@@ -99,7 +99,7 @@ export function checkSize(inspection: Inspection, identity: Identity, expected: 
   if (inspection.size < SECTOR) return [{ why: `is too short for a disk image: ${inspection.size} bytes` }]
   const size = inspection.virtualSize ?? imageIn(identity, expected)?.finding.virtualSize ?? 0
   if (size === 0) return [{ why: 'holds a disk of 0 bytes' }]
-  // Larger ones are told of exactly, but nothing can calculate with them.
+  // Larger sizes are reported exactly, but nothing can calculate with them.
   const limit = Math.min(maxSize, Number.MAX_SAFE_INTEGER)
   if (size <= limit) return []
   return [

@@ -45,7 +45,7 @@ export interface Inspection {
 /** In a hint, stands for the file's path as one types it in a shell. */
 export const FILE = '{file}'
 
-/** Refusals with the file's path in their hints, each told once. */
+/** Refusals with the file's path in their hints, each only once. */
 export function namingFile(refusals: readonly Refusal[], path: string): Refusal[] {
   const different = refusals.filter(({ why }, at) => refusals.findIndex((other) => other.why === why) === at)
   const typed = shellWord(path)

@@ -20,7 +20,7 @@ export async function openInImageFolder(path: string, folders: ImageFolders): Pr
     if (why !== undefined) throw refused(path, why)
   }
   if (path.split('/').includes('..')) throw refused(path, "its path holds '..'")
-  // Not even whether it exists is told of a file that lies elsewhere.
+  // Checked before the file is opened, so that the error does not even say whether a file elsewhere exists.
   const real = await realPathOf(path).catch(() => undefined)
   if (real !== undefined) require(real)
   const file = await openImageFile(path)

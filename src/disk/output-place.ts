@@ -165,7 +165,7 @@ export async function removeFromPlace(file: FileHandle, { folder, name }: Output
   await putBack(aside, place)
 }
 
-/** Puts what is not ours back under its name; if that is taken again, under one beside it. */
+/** Puts a file that is not ours back under its name; if that is taken again, under a similar name. */
 async function putBack(aside: string, place: string): Promise<void> {
   const isFolder = (await lstat(aside)).isDirectory()
   for (let attempt = 0; attempt < 100; attempt++) {

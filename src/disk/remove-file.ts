@@ -160,14 +160,14 @@ async function goneFrom({ base, path }: DoomedFile, filled: ReadonlySet<string>)
   }
 }
 
-/** The first folder that is there, as far as one may know, from `folder` up to `base`; also a link that leads nowhere. */
+/** The first folder from `folder` up to `base` that exists or cannot be examined; a dangling link counts as one. */
 async function nearestFolder(folder: string, base: string): Promise<string> {
   if (folder.length <= base.length) return base
   const error = await lstat(folder).catch((error: NodeJS.ErrnoException) => error)
   return 'code' in error && error.code === 'ENOENT' ? nearestFolder(dirname(folder), base) : folder
 }
 
-/** Tells a folder from what is there at the same path while it is not mounted. */
+/** Identifies a folder: another one is at the same path while it is not mounted. */
 async function idOfFolder(path: string): Promise<string> {
   const { dev, ino } = await stat(path, { bigint: true })
   return `${dev} ${ino}`

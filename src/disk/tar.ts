@@ -82,7 +82,7 @@ interface Before extends PaxRecords {
 }
 const NOTHING: Before = { types: '', sparse: [] }
 
-/** Reads what follows a header that speaks of the next member, or of all. */
+/** Reads the data of a header that describes the next member, or all members. */
 async function readExtra(reader: ByteReader, { type, size }: TarHeader, before: Before): Promise<Before> {
   if (before.types.length === HEADERS_LIMIT) throw damagedTar('it has too many headers in a row')
   if (size > (type === 'x' ? PAX_LIMIT : OTHER_LIMIT)) throw damagedTar('a header is too long')

@@ -26,8 +26,8 @@ const PATIENCE = 10
  * acceptable, and write nothing. Finds data that cannot be read or decompressed,
  * which `qemu-img check` never looks at. Holes cost nothing.
  *
- * Of what is packed, an image with a format of its own is unpacked once more; a raw
- * disk was read to its end when it was inspected.
+ * A packed image with a format of its own is unpacked once more; a packed raw disk
+ * was read to its end when it was inspected.
  *
  * @param watcher may end it; is told of `Reading`.
  * @throws VdcError FILE_REFUSED that names the file and the first byte of the disk

@@ -24,8 +24,8 @@ export function largestFile(virtualSize: number): number {
 }
 
 /**
- * Tells how many bytes what is unpacked to a temporary file may have, by its
- * start. Undefined where it need not be written to one.
+ * Returns how many bytes an unpacked image may have in a temporary file, by its
+ * start. Undefined if it need not be written to one.
  */
 export type FileLimit = (start: Source) => Promise<number | undefined>
 
@@ -78,7 +78,7 @@ export class Unpacked {
     this.#requireWithinLimit(size)
     await this.#completeHead(size)
     if (this.#file !== undefined) {
-      // It may end with a hole, of which nothing came.
+      // It may end with a hole, which `take` was not called for.
       if (size > this.#largest) await this.#requireAllowed(size)
       await attempt(() => (this.#file as ImageFile).handle.truncate(size))
       this.#file = { ...this.#file, size, opened: await this.#file.handle.stat({ bigint: true }) }

@@ -45,7 +45,7 @@ export async function withWorkFolder<T>(place: OutputPlace, work: (folder: Priva
   })
 }
 
-/** Says whether a folder's name is that of a work folder. */
+/** Returns whether a name belongs to a work folder. */
 export function isWorkFolder(name: string): boolean {
   return name.startsWith(`${PREFIX}.`)
 }
@@ -98,7 +98,7 @@ function isLeftOver([madeOn, madeIn, pid]: readonly string[] = []): boolean {
   return madeOn === host && madeIn === namespace && !isAlive(Number(pid))
 }
 
-/** Removes a folder whose name is that of a left-over, if it is one. */
+/** Removes a folder with the name of a left-over, if it is one. */
 async function removeLeftOver(parent: FileHandle, name: string): Promise<void> {
   const handle = await open(`${heldPath(parent)}/${name}`, FOLDER).catch(() => undefined)
   if (handle === undefined) return

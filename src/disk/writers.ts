@@ -31,7 +31,7 @@ export function hasWriters(file: ImageFile): boolean {
   })
 }
 
-/** Where /proc tells of a process, and its mappings. */
+/** The folder of a process in /proc, and its mappings. */
 interface Seen {
   path: string
   maps: string

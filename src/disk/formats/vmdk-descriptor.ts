@@ -21,7 +21,7 @@ const DESCRIPTOR = /^(?:[ \t\r\0]*(?:#[^\n]*)?\n)*[ \t\r\0]*(?:#\s*Disk Descript
 const BYTE_ORDER_MARK = /^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)/
 /** Access, sectors, type, file: an extent is a piece of the disk. */
 const EXTENT = /^[ \t]*(RW|RDONLY|NOACCESS)[ \t]+(\d+)[ \t]+(\w+)(?:[ \t]+"?([^"\r\n]*)"?)?/gim
-/** Of extents and names of parents, how many are looked at and told: one is refused already. */
+/** Extents and names of parents that are examined and reported: one is enough for a refusal. */
 const LOOKED_AT = 10
 /** The CID that means that an image has no parent. */
 const NO_PARENT = 0xffffffff
@@ -130,7 +130,7 @@ function nameOf({ type, file }: Extent, encoding: string): string {
   return `the ${type.toUpperCase()} extent ${shown(decodeName(Buffer.from(file, 'latin1'), encoding))}`
 }
 
-/** The names that QEMU would take for those of a parent (block/vmdk.c, vmdk_parent_open). */
+/** The names that QEMU would take for the name of a parent (block/vmdk.c, vmdk_parent_open). */
 function hintsForQemu(text: string): string[] {
   const matches = [...text.matchAll(new RegExp(PARENT_HINT, 'g'))].slice(0, LOOKED_AT)
   return matches.map(({ index }) => {

@@ -175,7 +175,7 @@ function damaged(why: string): Refusal {
   return { why: `is damaged: ${why}`, hint: FETCH_AGAIN }
 }
 
-/** The complement of the sum of all bytes but those of the checksum itself. */
+/** The complement of the sum of all bytes except the checksum itself. */
 function checksumOf(bytes: Buffer, checksumAt: number): number {
   const isCounted = (at: number) => at < checksumAt || at >= checksumAt + 4
   return ~bytes.reduce((sum, byte, at) => (isCounted(at) ? sum + byte : sum), 0) >>> 0

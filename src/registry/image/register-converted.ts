@@ -30,7 +30,7 @@ interface SourceFile {
 /**
  * Converts a file into one beside it and registers that. The result is moved into
  * place right before it is stored, and removed if it cannot be. A dry run makes no
- * file, and tells what is known of the rows.
+ * file, and reports the rows as far as they are known.
  *
  * @throws VdcError as `registerFile`; FILE_EXISTS.
  */

@@ -61,7 +61,7 @@ export async function verifyImages(
       watcher.cancellation.throwIfRequested()
       const found = await registeredFiles(registry, id, ids.length === 1, valid.ids !== undefined)
       if (!parts.expect(found)) {
-        // It has several files and was named before: one line tells of it.
+        // It has several files and was named before: it is reported once.
         total--
         continue
       }

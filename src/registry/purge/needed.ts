@@ -6,7 +6,7 @@ import { canonicalId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { purgeableImages } from './images.ts'
 
-/** The canonical ids of those of some objects that images need, also deleted ones, which may be undeleted. */
+/** Finds which of some objects images need, by their canonical ids; deleted images count, as they may be undeleted. */
 export type NeededOf = (db: Queryable, objects: readonly BackupObjectRow[]) => Promise<Set<string>>
 
 /** The objects that any image needs. */

@@ -154,7 +154,7 @@ describe('pieces of a layout', () => {
     expect(layout.refusal()).toMatchObject({ why: expect.stringContaining(why) })
   })
 
-  test('numbers that a double can not hold are told exactly', () => {
+  test('numbers that a double cannot hold are reported exactly', () => {
     const layout = layoutOf()
     expect(layout.table('table', 2n ** 63n + 1n, 8)).toBe(false)
     expect(layout.refusal()).toMatchObject({ why: expect.stringContaining('it needs 9223372036854775817 bytes') })
