@@ -1,6 +1,7 @@
 import { type BigIntStats, constants } from 'node:fs'
 import { lstat, open, opendir, readlink, realpath, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { VdcError } from '../errors.ts'
 import { hashImageFile } from './checksums.ts'
 import { FOLDER, heldPath, holding } from './held.ts'
@@ -10,6 +11,9 @@ import { realPathOf } from './real-path.ts'
 import type { Watcher } from './watcher.ts'
 
 const FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+/** Milliseconds in which two changes of a file may have the same time: kernels before 6.13 count times in ticks. */
+const TICK = 20
 
 /** A file that is to be removed, as a row describes it. */
 export interface DoomedFile {
@@ -46,6 +50,7 @@ export async function measureFileIn(
     try {
       const opened = await handle.stat({ bigint: true })
       if (stateOf(opened) !== stateOf(stats)) return { why: CHANGED }
+      await outlast(opened)
       const file = { path: real, handle, size: Number(opened.size), opened }
       const { md5 } = await hashImageFile(file, watcher)
       return { state: stateOf(opened), md5 }
@@ -147,6 +152,11 @@ function whyAnother(stats: BigIntStats, doomed: DoomedFile, measured: Measured |
 /** Tells a file and what it holds from any other: the time of its last change cannot be set back. */
 function stateOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
+}
+
+/** Waits until another change of a file would give it another time; a change before that is part of what is read next. */
+async function outlast({ ctimeMs }: BigIntStats): Promise<void> {
+  if (Date.now() - Number(ctimeMs) < TICK) await sleep(TICK)
 }
 
 async function goneFrom({ base, path }: DoomedFile, filled: ReadonlySet<string>): Promise<Removal> {
