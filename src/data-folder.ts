@@ -37,7 +37,10 @@ const HINT = 'Set HOME to your home folder, or VDC_MANAGE_DATABASE_URI to a data
 export function findDataFolder(env: NodeJS.ProcessEnv): DataFolder {
   const named = namedFolder(env) ?? ownFolder()
   if (named.folder === '') throw refused(`${named.setting} is empty or not set`)
-  if (!isAbsolute(named.folder)) throw refused(describe(named, 'is not an absolute path'))
+  if (!isAbsolute(named.folder)) {
+    const hint = isHome(named) ? HINT : `Set ${named.setting} to an absolute path, or unset it`
+    throw refused(describe(named, 'is not an absolute path'), undefined, hint)
+  }
   const foreign = process.geteuid?.() === 0 ? foreignOn(named.path) : undefined
   if (foreign === undefined) {
     requireHome(named)
@@ -107,7 +110,7 @@ function ownFolder(): Named {
 
 /** Makes sure that a home is there; other folders are made on first use. */
 function requireHome(named: Named): void {
-  if (named.path !== join(named.folder, IN_HOME)) return
+  if (!isHome(named)) return
   try {
     if (!statSync(named.folder).isDirectory()) throw refused(describe(named, 'is not a folder'))
   } catch (error) {
@@ -119,12 +122,17 @@ function requireHome(named: Named): void {
   }
 }
 
+/** Says whether a setting names a home rather than a folder for data. */
+function isHome({ folder, path }: Named): boolean {
+  return path === join(folder, IN_HOME)
+}
+
 function describe({ setting, folder }: Named, why: string): string {
   return `${setting} is ${folder}, which ${why}`
 }
 
-function refused(message: string, cause?: unknown): VdcError {
-  return new VdcError('CONFIG_REFUSED', message, { hint: HINT, cause })
+function refused(message: string, cause?: unknown, hint = HINT): VdcError {
+  return new VdcError('CONFIG_REFUSED', message, { hint, cause })
 }
 
 function notRoots(folder: string, why: string): VdcError {

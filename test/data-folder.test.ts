@@ -315,7 +315,7 @@ describe('a HOME that leads nowhere', () => {
     expect(await list({ HOME: 'home', XDG_DATA_HOME: data })).toMatchObject({ code: 0, stdout: ACCOUNTS })
     expect(await list({ HOME: NOWHERE, XDG_DATA_HOME: 'data' })).toMatchObject({
       code: 3,
-      stderr: `Error: XDG_DATA_HOME is data, which is not an absolute path\n${HINT}`,
+      stderr: `Error: XDG_DATA_HOME is data, which is not an absolute path\nHint: Set XDG_DATA_HOME to an absolute path, or unset it\n`,
     })
     expect((await list({ HOME: NOWHERE, XDG_DATA_HOME: '' })).stderr).toContain(`HOME is ${NOWHERE},`)
   })
