@@ -18,7 +18,9 @@ interface Named {
   path: string
 }
 
-const IN_HOME = '.local/share/vdc-manage'
+const NAME = 'vdc-manage'
+const IN_HOME = join('.local/share', NAME)
+const SYSTEM_STATE = '/var/lib'
 const HINT = 'Set HOME to your home folder, or VDC_MANAGE_DATABASE_URI to a database'
 
 /**
@@ -35,7 +37,10 @@ const HINT = 'Set HOME to your home folder, or VDC_MANAGE_DATABASE_URI to a data
 export function findDataFolder(env: NodeJS.ProcessEnv): DataFolder {
   const named = namedFolder(env) ?? ownFolder()
   if (named.folder === '') throw refused(`${named.setting} is empty or not set`)
-  if (!isAbsolute(named.folder)) throw refused(describe(named, 'is not an absolute path'))
+  if (!isAbsolute(named.folder)) {
+    const hint = isHome(named) ? HINT : `Set ${named.setting} to an absolute path, or unset it`
+    throw refused(describe(named, 'is not an absolute path'), undefined, hint)
+  }
   const foreign = process.geteuid?.() === 0 ? foreignOn(named.path) : undefined
   if (foreign === undefined) {
     requireHome(named)
@@ -49,14 +54,29 @@ export function findDataFolder(env: NodeJS.ProcessEnv): DataFolder {
 }
 
 /**
- * Makes our folder and what is missing above it, for this user alone. Node's own
- * recursive `mkdir` tries for ever where a file system such as /proc says that
- * the parent is missing, which is there.
+ * Names the folder for what this host knows and no registry does: for root
+ * /var/lib/vdc-manage, for others `vdc-manage` in `XDG_STATE_HOME`, else
+ * `.local/state/vdc-manage` in `HOME`. Root follows an `XDG_STATE_HOME` that root
+ * alone can change, and never HOME, which sudo may have kept.
+ *
+ * @returns undefined if no setting names a place for it.
+ */
+export function findStateFolder({ XDG_STATE_HOME: xdg = '', HOME: home = '' }: NodeJS.ProcessEnv): string | undefined {
+  const isRoot = process.geteuid?.() === 0
+  if (isAbsolute(xdg) && !(isRoot && foreignOn(xdg) !== undefined)) return join(xdg, NAME)
+  if (isRoot) return join(SYSTEM_STATE, NAME)
+  return isAbsolute(home) ? join(home, '.local/state', NAME) : undefined
+}
+
+/**
+ * Makes a folder of ours and what is missing above it, for this user alone. Node's own
+ * recursive `mkdir` never ends on a filesystem such as /proc, which says that
+ * an existing parent is missing.
  *
  * @throws Error of the file system; VdcError CONFIG_REFUSED where somebody else
  *   was faster in a folder to which all users can write.
  */
-export function makeDataFolder(path: string): void {
+export function makeOwnFolder(path: string): void {
   const missing: string[] = []
   for (let at = path; !existsSync(at); at = dirname(at)) missing.unshift(at)
   for (const folder of missing) {
@@ -74,7 +94,7 @@ export function makeDataFolder(path: string): void {
 function namedFolder({ VDC_MANAGE_DATA_DIR: own, XDG_DATA_HOME: xdg, HOME: home }: NodeJS.ProcessEnv) {
   if (own) return { setting: 'VDC_MANAGE_DATA_DIR', folder: own, path: own }
   // Empty is as good as not set (XDG Base Directory Specification).
-  if (xdg) return { setting: 'XDG_DATA_HOME', folder: xdg, path: join(xdg, 'vdc-manage') }
+  if (xdg) return { setting: 'XDG_DATA_HOME', folder: xdg, path: join(xdg, NAME) }
   return home === undefined ? undefined : { setting: 'HOME', folder: home, path: join(home, IN_HOME) }
 }
 
@@ -90,7 +110,7 @@ function ownFolder(): Named {
 
 /** Makes sure that a home is there; other folders are made on first use. */
 function requireHome(named: Named): void {
-  if (named.path !== join(named.folder, IN_HOME)) return
+  if (!isHome(named)) return
   try {
     if (!statSync(named.folder).isDirectory()) throw refused(describe(named, 'is not a folder'))
   } catch (error) {
@@ -102,12 +122,17 @@ function requireHome(named: Named): void {
   }
 }
 
+/** Says whether a setting names a home rather than a folder for data. */
+function isHome({ folder, path }: Named): boolean {
+  return path === join(folder, IN_HOME)
+}
+
 function describe({ setting, folder }: Named, why: string): string {
   return `${setting} is ${folder}, which ${why}`
 }
 
-function refused(message: string, cause?: unknown): VdcError {
-  return new VdcError('CONFIG_REFUSED', message, { hint: HINT, cause })
+function refused(message: string, cause?: unknown, hint = HINT): VdcError {
+  return new VdcError('CONFIG_REFUSED', message, { hint, cause })
 }
 
 function notRoots(folder: string, why: string): VdcError {

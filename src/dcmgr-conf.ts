@@ -118,7 +118,7 @@ function readText(path: string, why: string): string {
   }
 }
 
-/** What a file is, for people; undefined for a regular one. */
+/** The kind of a file, for people; undefined for a regular one. */
 function kindOf(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined
   if (stats.isDirectory()) return 'a folder'

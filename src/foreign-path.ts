@@ -12,7 +12,7 @@ const [WRITABLE_BY_GROUP, WRITABLE_BY_OTHERS, STICKY] = [0o020, 0o002, 0o1000]
  * allowed, as what belongs to root stays where it is.
  *
  * A path that only root can change can be used by its name: nothing is swapped
- * between this look and the use. What is not there yet is to be looked at again
+ * between this look and the use. Check a path that does not exist yet again
  * once it is made. The root folder itself is not looked at: whoever owns that has
  * the program and its libraries too.
  *
@@ -38,14 +38,14 @@ export function foreignOn(path: string): string | undefined {
         if (target.startsWith('/')) at = '/'
         continue
       }
-      // Whoever uses the path is told that it leads nowhere.
+      // The caller reports that it leads nowhere.
       if (!stats.isDirectory()) return undefined
       if (isWritableByOthers(stats)) return `users other than root can write to ${next}`
       at = next
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-      // Such as a folder that its owner mounted, and not even root may look at.
+      // For example, a FUSE mount of its owner, which not even root may look at.
       return `${next} cannot be examined: ${code ?? message}`
     }
   }

@@ -279,7 +279,7 @@ describe('a HOME that leads nowhere', () => {
     )
   })
 
-  test('is no matter where a database is named, or none is needed', async () => {
+  test('does not matter if a database is named, or none is needed', async () => {
     writeFileSync(disk, rawDisk(2 ** 20))
     const database = newSqlite()
     for (const HOME of ['', '/proc']) {
@@ -298,7 +298,7 @@ describe('a HOME that leads nowhere', () => {
     await database.remove()
   })
 
-  test('is no matter at the prompt, which has no history then', async () => {
+  test('does not matter at the prompt, which has no history then', async () => {
     const database = newSqlite()
     const terminal = await startTerminal('vdc-manage', { database, home: '/proc' })
     await terminal.type('account list --quiet')
@@ -310,12 +310,12 @@ describe('a HOME that leads nowhere', () => {
     await database.remove()
   })
 
-  test('is no matter where XDG_DATA_HOME names a folder, which must be absolute', async () => {
+  test('does not matter if XDG_DATA_HOME names a folder, which must be absolute', async () => {
     const data = join(all.path, 'data')
     expect(await list({ HOME: 'home', XDG_DATA_HOME: data })).toMatchObject({ code: 0, stdout: ACCOUNTS })
     expect(await list({ HOME: NOWHERE, XDG_DATA_HOME: 'data' })).toMatchObject({
       code: 3,
-      stderr: `Error: XDG_DATA_HOME is data, which is not an absolute path\n${HINT}`,
+      stderr: `Error: XDG_DATA_HOME is data, which is not an absolute path\nHint: Set XDG_DATA_HOME to an absolute path, or unset it\n`,
     })
     expect((await list({ HOME: NOWHERE, XDG_DATA_HOME: '' })).stderr).toContain(`HOME is ${NOWHERE},`)
   })

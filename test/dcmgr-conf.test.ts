@@ -48,7 +48,7 @@ describe('the service types of a dcmgr.conf', () => {
 test.each([
   ['comments that never end', '=begin\n'],
   ['newlines', '\n'],
-  ['blanks', ' '],
+  ['spaces', ' '],
   ['settings without a value', 'database_uri '],
   ['quotes', "database_uri '"],
   ['settings in lines', "database_uri 'x'\n"],
@@ -68,6 +68,6 @@ test.each([
       expect(error).toMatchObject({ code: 'CONFIG_REFUSED' })
     }
   }
-  // What is quadratic takes minutes.
+  // Quadratic code takes minutes.
   expect(performance.now() - begun).toBeLessThan(5000)
 })

@@ -16,7 +16,7 @@ export function heedHangUp(): void {
   process.on('SIGHUP', () => {
     if (isDone) return
     isDone = true
-    // Without a listener nothing can be half done, and Node would end as told below.
+    // Without a listener nothing can be half done. Node must not end by the signal itself: see closeLostTerminals.
     if (process.listenerCount('SIGTERM') === 0) process.exit(TERMINATED)
     process.kill(process.pid, 'SIGTERM')
   })

@@ -1,5 +1,6 @@
 import type { Config } from '@oclif/core'
 import { allowedIn, slipsBetween } from '../nearest.ts'
+import { shellWord } from '../shell-word.ts'
 
 /** What neighbours of this program, and people, call what it calls otherwise. */
 const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
@@ -75,12 +76,7 @@ export function commandOfFile(config: Config, names: readonly string[], known: n
   const [only, ...more] = config.commands.filter(
     ({ id, aliases, args }) => id.startsWith(`${topic}:`) && !aliases.includes(id) && Object.keys(args)[0] === 'path',
   )
-  return only === undefined || more.length > 0 ? undefined : `${only.id.replaceAll(':', ' ')} ${quoted(file)}`
-}
-
-/** A word as shells take it. */
-function quoted(word: string): string {
-  return /^[\w./:@%+,=~-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+  return only === undefined || more.length > 0 ? undefined : `${only.id.replaceAll(':', ' ')} ${shellWord(file)}`
 }
 
 /** How far the words that were typed are from those of a command; infinite where they are no slip of it. */

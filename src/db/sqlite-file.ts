@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, existsSync, fchmodSync, lstatSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { SqliteSettings } from '../config.ts'
-import { makeDataFolder } from '../data-folder.ts'
+import { makeOwnFolder } from '../data-folder.ts'
 import { VdcError } from '../errors.ts'
 import { notOpened } from './sqlite-client.ts'
 
@@ -42,9 +42,12 @@ export function createFile(settings: SqliteSettings): void {
   else requireCreatable(settings)
   try {
     const descriptor = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, MODE)
-    // The umask may have taken away even what the owner needs.
-    fchmodSync(descriptor, MODE)
-    closeSync(descriptor)
+    try {
+      // The umask may have taken away even what the owner needs.
+      fchmodSync(descriptor, MODE)
+    } finally {
+      closeSync(descriptor)
+    }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw notOpened(path, error)
     if (!isFileThere(path)) throw danglingLink(path)
@@ -79,7 +82,7 @@ export function requireCreatable({ path, embedded }: SqliteSettings): void {
 
 function createFolder(folder: string): void {
   try {
-    makeDataFolder(folder)
+    makeOwnFolder(folder)
   } catch (error) {
     throw error instanceof VdcError ? error : notCreated(folder, error as Error)
   }

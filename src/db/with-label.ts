@@ -68,7 +68,7 @@ export function whereChecksum(
 }
 
 /**
- * A condition: labels that were computed from the bytes of the object that is there as `o` do
+ * A condition: labels that were computed from the bytes of the object in the query, `o`, do
  * not count, as they had another MD5 then than the object's row has now.
  *
  * @param objectId column that holds the canonical id of the object.

@@ -6,9 +6,9 @@ import type { Watcher } from './watcher.ts'
 import { isZero } from './zeros.ts'
 
 const CHUNK = 1024 * 1024
-/** Bytes of the CRC and the length behind a member. */
+/** Bytes of the CRC and the length after a member. */
 const TRAILER = 8
-/** What zlib says if what follows a member is not another one. */
+/** Messages of zlib for bytes after a member that are not another member. */
 const NO_MEMBER = ['incorrect header check', 'unknown compression method', 'unknown header flags set']
 
 /**
@@ -18,7 +18,7 @@ const NO_MEMBER = ['incorrect header check', 'unknown compression method', 'unkn
  *
  * @param onRead is told of the bytes that were read.
  * @throws VdcError FILE_REFUSED, without naming the file, if it is damaged or has
- *   something behind its gzip data; what the cancellation throws.
+ *   something after its gzip data; what the cancellation throws.
  */
 export async function* gunzip(
   file: ImageFile,
@@ -44,7 +44,7 @@ export async function* gunzip(
     }
     throw error
   }
-  // zlib stops at the first zero behind a member, whatever follows.
+  // zlib stops at the first zero after a member, whatever follows.
   const end = unzipped.bytesWritten
   for await (const chunk of chunksOf(file, watcher, () => {}, end))
     if (!isZero(chunk)) throw hasMore(bytes(file.size - end))

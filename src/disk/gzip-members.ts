@@ -12,7 +12,7 @@ import type { Watcher } from './watcher.ts'
 const LIMIT = 256
 /** Bytes of a header, which may have a name and a comment in it. */
 const HEADER_LIMIT = 128 * 1024
-/** Bytes of the fixed part of a header, and of the CRC and the length behind the data. */
+/** Bytes of the fixed part of a header, and of the CRC and the length after the data. */
 const [FIXED, TRAILER] = [10, 8]
 const FLAGS_AT = 3
 const [FHCRC, FEXTRA, FNAME, FCOMMENT, RESERVED] = [0x02, 0x04, 0x08, 0x10, 0xe0]
@@ -35,7 +35,7 @@ export async function endOfMembers(file: ImageFile, watcher: Watcher): Promise<n
   return undefined
 }
 
-/** Bytes of the header of a member; undefined for what is not one. */
+/** Bytes of the header of a member; undefined if the bytes are not a header. */
 function headerLength(bytes: Buffer): number | undefined {
   const flags = bytes[FLAGS_AT] ?? RESERVED
   if (!isGzip(bytes) || flags & RESERVED || bytes.length < FIXED) return undefined

@@ -36,7 +36,7 @@ export function newRingMemory(followed: boolean): RingMemory {
  * fills it again only after it has seen EMPTIED within SLOTS of its own count. Both
  * look at the counter itself before and after each wait, so a notification that
  * comes late, or wakes the wrong wait, costs one more look and decides nothing.
- * Neither waits for ever: a wait begins only while the counter still has the value
+ * Neither waits endlessly: a wait begins only while the counter still has the value
  * that was seen, which the kernel checks, and every change of it is notified.
  */
 export class Ring {

@@ -24,7 +24,7 @@ export function describe(inspection: Inspection, identity: Identity, expected: E
   inspection.contents = contents.map(({ inspector }) => inspector.name)
   inspection.arch = [...contents, ...(foreign ? [foreign] : [])].find(({ finding }) => finding.arch)?.finding.arch
   const size = image ? image.finding.virtualSize : inspection.size
-  // What a double can't hold is told in a message only.
+  // A size that a double cannot hold appears in a message only.
   inspection.virtualSize = typeof size === 'bigint' ? undefined : size
 }
 
@@ -99,7 +99,7 @@ export function checkSize(inspection: Inspection, identity: Identity, expected: 
   if (inspection.size < SECTOR) return [{ why: `is too short for a disk image: ${inspection.size} bytes` }]
   const size = inspection.virtualSize ?? imageIn(identity, expected)?.finding.virtualSize ?? 0
   if (size === 0) return [{ why: 'holds a disk of 0 bytes' }]
-  // Larger ones are told of exactly, but nothing can calculate with them.
+  // Larger sizes are reported exactly, but nothing can calculate with them.
   const limit = Math.min(maxSize, Number.MAX_SAFE_INTEGER)
   if (size <= limit) return []
   return [
@@ -130,7 +130,7 @@ export function checkContents(inspection: Inspection, { image, contents }: Ident
 /** The refusal of a disk whose partitions need more bytes than the file has. */
 function endsBehind(needed: number | bigint, size: number): Refusal {
   return {
-    why: `has partitions that end behind the file: they need ${BigInt(needed)} bytes, and it has ${size}`,
+    why: `has partitions that end beyond the file: they need ${BigInt(needed)} bytes, and it has ${size}`,
     hint: `If the file is as its maker published it, fetching it again changes nothing: make room with: truncate -s ${needed} ${FILE}`,
   }
 }

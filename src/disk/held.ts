@@ -11,7 +11,7 @@ import { type FileHandle, open, readlink } from 'node:fs/promises'
 export const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 /** Only finds a file, and does nothing to it: open(2), O_PATH. Node has no name for it. */
 export const O_PATH = 0o10000000
-/** Flags that make a file, and never open or follow what is there. */
+/** Flags that make a file, and never open or follow an existing one. */
 export const NEW_FILE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
 /** The path under which this process reaches what a handle has open. */

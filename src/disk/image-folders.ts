@@ -1,7 +1,10 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { openStateFolder, requireOurs, stateFolderPath } from './state-folder.ts'
+import { findStateFolder } from '../data-folder.ts'
+import { shellWord } from '../shell-word.ts'
+import { heldPath, holding } from './held.ts'
+import { openStateFolder, requireOurs } from './state-folder.ts'
 import { systemFolderOf } from './system-folders.ts'
 
 /*
@@ -64,14 +67,14 @@ export class ImageFolders {
     if (system !== undefined) return `${folder} is a system folder, which never holds images`
     const isHidden = basename(real).startsWith('.')
     if (this.includes(folder, { below: isHidden })) return undefined
-    const why = `${folder} is not an image folder of this host; to make it one: vdc-manage backupstorage trust ${quoted(folder)}`
+    const why = `${folder} is not an image folder of this host; to make it one: vdc-manage backupstorage trust ${shellWord(folder)}`
     return this.problem === undefined ? why : `${why} (the list of image folders cannot be used: ${this.problem})`
   }
 }
 
 /** Reads which folders of this host hold images. A list that cannot be read is empty, and says why. */
 export async function readImageFolders(): Promise<ImageFolders> {
-  const path = await stateFolderPath()
+  const path = findStateFolder(process.env)
   if (path === undefined) return new ImageFolders(new Map())
   let folder: FileHandle | undefined
   try {
@@ -106,25 +109,19 @@ export async function removeImageFolder(path: string): Promise<void> {
 }
 
 async function append(line: object): Promise<void> {
-  const path = await stateFolderPath()
+  const path = findStateFolder(process.env)
   if (path === undefined) throw new Error('neither XDG_STATE_HOME nor HOME names a folder')
-  const folder = (await openStateFolder(path, { make: true })) as FileHandle
-  try {
-    const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
-    const file = await open(inFolder(folder), O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
-    try {
+  const { O_RDWR, O_APPEND, O_CREAT } = constants
+  await holding((await openStateFolder(path, { make: true })) as FileHandle, async (folder) =>
+    holding(await openIn(folder, O_RDWR | O_APPEND | O_CREAT), async (file) => {
       await requireOurs(file, join(path, NAME))
-      // What a full disk cut off must not become the beginning of another line.
+      // After a full disk, half a line may be there, which must not become the beginning of this one.
       const bytes = Buffer.from(`${(await endsWithNewline(file)) ? '' : '\n'}${JSON.stringify(line)}\n`)
       const { bytesWritten } = await file.write(bytes)
       if (bytesWritten < bytes.length) throw new Error('no space is left')
       await file.datasync()
-    } finally {
-      await file.close()
-    }
-  } finally {
-    await folder.close()
-  }
+    }),
+  )
 }
 
 async function endsWithNewline(file: FileHandle): Promise<boolean> {
@@ -137,19 +134,23 @@ async function endsWithNewline(file: FileHandle): Promise<boolean> {
 async function readList(folder: FileHandle, path: string): Promise<string> {
   let file: FileHandle
   try {
-    file = await open(inFolder(folder), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    file = await openIn(folder, constants.O_RDONLY)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
     throw error
   }
-  try {
+  return holding(file, async () => {
     await requireOurs(file, join(path, NAME))
     const stats = await file.stat()
-    if (!stats.isFile() || stats.size > LARGEST) throw new Error(`${join(path, NAME)} is not such a list`)
-    return (await file.readFile()).toString('utf8')
-  } finally {
-    await file.close()
-  }
+    if (!stats.isFile()) throw new Error(`${join(path, NAME)} is not a regular file`)
+    if (stats.size > LARGEST) throw new Error(`${join(path, NAME)} has more than ${LARGEST} bytes`)
+    return file.readFile('utf8')
+  })
+}
+
+/** Opens the list, and neither a link nor a pipe in its place. */
+async function openIn(folder: FileHandle, flags: number): Promise<FileHandle> {
+  return open(`${heldPath(folder)}/${NAME}`, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600)
 }
 
 /** Lines that cannot be read add nothing. */
@@ -173,15 +174,6 @@ function lineOf(line: string): Record<string, unknown> {
   }
 }
 
-function inFolder(folder: FileHandle): string {
-  return `/proc/self/fd/${folder.fd}/${NAME}`
-}
-
 function now(): string {
   return `${new Date().toISOString().slice(0, 19)}Z`
-}
-
-/** A path as a shell reads it. */
-function quoted(path: string): string {
-  return /^[\w./+:@-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 }

@@ -1,4 +1,5 @@
 import { VdcError } from '../errors.ts'
+import { shellWord } from '../shell-word.ts'
 import type { Refusal } from './inspector.ts'
 
 /** Bytes of a disk above which it is refused where nobody says otherwise: 64 TiB. */
@@ -44,12 +45,7 @@ export interface Inspection {
 /** In a hint, stands for the file's path as one types it in a shell. */
 export const FILE = '{file}'
 
-/** A path as one types it in a shell. */
-export function shellWord(path: string): string {
-  return /^[\w./+=@%,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
-}
-
-/** Refusals with the file's path in their hints, each told once. */
+/** Refusals with the file's path in their hints, each only once. */
 export function namingFile(refusals: readonly Refusal[], path: string): Refusal[] {
   const different = refusals.filter(({ why }, at) => refusals.findIndex((other) => other.why === why) === at)
   const typed = shellWord(path)

@@ -53,7 +53,7 @@ export interface Finding {
   warnings?: string[]
   /** Bytes that the file must have, by what its headers say; a bigint as with `virtualSize`. */
   end?: number | bigint
-  /** Whether `end` is that of partitions: some image makers leave out what lies behind the last data. */
+  /** Whether `end` is that of partitions: some image makers leave out everything after the last data. */
   endsWithPartitions?: boolean
   /** Reads the tables, however long they are, and tells where everything lies. */
   readLayout?: (source: Source) => Promise<Layout>

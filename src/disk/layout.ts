@@ -24,7 +24,7 @@ export class Layout {
   #tableCount = 0
   #tableBytes = 0
   #sharedStretch: number | undefined
-  /** Tables in the order in which they lie, once there are pieces; the first that may lie behind the next piece. */
+  /** Tables by their offsets, once there are pieces; the first that may lie after the next piece. */
   #sorted: Uint32Array | undefined
   #nextTable = 0
   #lastPiece = { at: 0, end: 0 }

@@ -47,7 +47,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'is on a read-only filesystem',
 }
 
-/** What an error of the system says of a file or folder, for people. */
+/** A system error about a file or folder, in words that follow its name. */
 export function reasonOf(error: unknown): string {
   const { code = '', message } = error as NodeJS.ErrnoException
   return REASONS[code] ?? message

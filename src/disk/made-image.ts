@@ -48,7 +48,7 @@ export class MadeImage {
         if (isSameInode(there, made.opened)) return made
         throw new VdcError(
           'FILE_NOT_WRITTEN',
-          `${path} can not be written: somebody else moved it, or its folder, at the same time`,
+          `${path} cannot be written: somebody else moved it, or its folder, at the same time`,
         )
       } catch (error) {
         await this.removeFromPlace()

@@ -5,7 +5,7 @@ import { makePrivateFolder, removePrivateFolder } from './private-folder.ts'
 
 /** Makes a file without a name: open(2), O_TMPFILE. Node has no name for the flag. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
-/** What filesystems without that answer, and old kernels. */
+/** Error codes of filesystems and old kernels that do not support it. */
 const UNSUPPORTED = new Set(['EOPNOTSUPP', 'ENOTSUP', 'EISDIR', 'EINVAL', 'ENOENT'])
 
 /** The folder of temporary files: what goes there may be large, and /tmp may be memory. */

@@ -1,7 +1,8 @@
 import { readlink } from 'node:fs/promises'
 import { VdcError } from '../errors.ts'
+import { heldPath } from './held.ts'
 import { closeImageFile, type ImageFile, openImageFile } from './image-file.ts'
-import { readImageFolders } from './image-folders.ts'
+import type { ImageFolders } from './image-folders.ts'
 import { realPathOf } from './real-path.ts'
 
 /** Why a file was not read: it lies in no image folder of this host. */
@@ -13,20 +14,19 @@ export class OutsideImageFolders extends Error {}
  * @param path absolute; its links are followed, `..` is not.
  * @throws VdcError FILE_REFUSED, with an `OutsideImageFolders` as its cause for one that lies elsewhere.
  */
-export async function openInImageFolder(path: string): Promise<ImageFile> {
-  const folders = await readImageFolders()
+export async function openInImageFolder(path: string, folders: ImageFolders): Promise<ImageFile> {
   const require = (real: string) => {
     const why = folders.whyNot(real)
     if (why !== undefined) throw refused(path, why)
   }
   if (path.split('/').includes('..')) throw refused(path, "its path holds '..'")
-  // Not even whether it exists is told of a file that lies elsewhere.
+  // Checked before the file is opened, so that the error does not even say whether a file elsewhere exists.
   const real = await realPathOf(path).catch(() => undefined)
   if (real !== undefined) require(real)
   const file = await openImageFile(path)
   try {
     // Somebody may have put a link in its place since.
-    require(await readlink(`/proc/self/fd/${file.handle.fd}`))
+    require(await readlink(heldPath(file.handle)))
     return file
   } catch (error) {
     await closeImageFile(file)

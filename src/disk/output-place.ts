@@ -90,13 +90,9 @@ function isTrusted(link: BigIntStats, around: BigIntStats): boolean {
 }
 
 function strangersLink(out: string, link: string): VdcError {
-  return new VdcError(
-    'FILE_NOT_WRITTEN',
-    `${out} can not be written: ${link} is a link that somebody else can change`,
-    {
-      hint: 'Name the folder that it leads to',
-    },
-  )
+  return new VdcError('FILE_NOT_WRITTEN', `${out} cannot be written: ${link} is a link that somebody else can change`, {
+    hint: 'Name the folder that it leads to',
+  })
 }
 
 /** The error for a name that is taken. */
@@ -134,7 +130,7 @@ export async function renameIntoPlace(made: string, { folder, name, path }: Outp
   if (!isOnlyOurs(await folder.stat({ bigint: true }))) {
     throw new VdcError(
       'FILE_NOT_WRITTEN',
-      `${path} can not be written: its filesystem has no hard links, and other users can change its folder`,
+      `${path} cannot be written: its filesystem has no hard links, and other users can change its folder`,
       { hint: 'Write into a folder that only you can change, or onto another filesystem' },
     )
   }
@@ -169,7 +165,7 @@ export async function removeFromPlace(file: FileHandle, { folder, name }: Output
   await putBack(aside, place)
 }
 
-/** Puts what is not ours back under its name; if that is taken again, under one beside it. */
+/** Puts a file that is not ours back under its name; if that is taken again, under a similar name. */
 async function putBack(aside: string, place: string): Promise<void> {
   const isFolder = (await lstat(aside)).isDirectory()
   for (let attempt = 0; attempt < 100; attempt++) {

@@ -100,7 +100,7 @@ async function statAndClose(handle: FileHandle): Promise<BigIntStats> {
 function interference(parentName: string, cause?: unknown): VdcError {
   return new VdcError(
     'FILE_NOT_WRITTEN',
-    `Nothing is written in ${parentName}: somebody else changes this folder at the same time`,
+    `Nothing was written in ${parentName}: somebody else is changing this folder`,
     { hint: 'Use a folder that only you can change; on NFS, one that does not squash root', cause },
   )
 }

@@ -108,7 +108,7 @@ export async function qemuImageCheck(
   return { corruptions, leaks }
 }
 
-/** How to make an image of another of which all tables are shorter. */
+/** The hint that makes an image with shorter tables. */
 function withLargerClusters(format: string): string {
   return `Make an image with larger clusters of it: qemu-img convert -f ${format} -O qcow2 -o cluster_size=2M ${FILE} OUT.qcow2`
 }

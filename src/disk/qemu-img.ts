@@ -6,13 +6,13 @@ import type { Cancellation } from './watcher.ts'
 
 /** What a run of qemu-img may use; each has its own message when it is too little. */
 export interface Limits {
-  /** What needs that, for people. */
+  /** The work that has these limits, for people. */
   work: string
   /** Seconds of processor time, of all threads together. */
   cpu: number
   /** Seconds by the clock. */
   wall: number
-  /** What helps where it needs more; FILE in it is the file. */
+  /** The way out if it needs more; FILE in it is the file. */
   hint?: string
 }
 

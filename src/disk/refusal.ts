@@ -18,7 +18,7 @@ export function refusalIn(error: unknown): Refusal {
   throw error
 }
 
-/** What a step refuses; of those that throw it, as what they throw. */
+/** The refusals of a step, whether it returns or throws them. */
 export async function refusalsOf(step: () => Refusal[] | Promise<Refusal[]>): Promise<Refusal[]> {
   try {
     return await step()

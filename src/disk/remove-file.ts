@@ -1,15 +1,19 @@
 import { type BigIntStats, constants } from 'node:fs'
 import { lstat, open, opendir, readlink, realpath, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { VdcError } from '../errors.ts'
 import { hashImageFile } from './checksums.ts'
+import { FOLDER, heldPath, holding } from './held.ts'
 import type { ImageFolders } from './image-folders.ts'
 import { isWithin, realFolder, reasonOf } from './local-file.ts'
 import { realPathOf } from './real-path.ts'
 import type { Watcher } from './watcher.ts'
 
-const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 const FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+/** Milliseconds in which two changes of a file may have the same time: kernels before 6.13 count times in ticks. */
+const TICK = 20
 
 /** A file that is to be removed, as a row describes it. */
 export interface DoomedFile {
@@ -23,10 +27,10 @@ export interface DoomedFile {
   md5: string
 }
 
-/** What was found in a file before it is removed: its MD5, and which state of which inode has it; or why it cannot be read. */
+/** The MD5 of a file before it is removed, and which state of which inode has it; or why it cannot be read. */
 export type Measured = { state: string; md5: string } | { why: string }
 
-/** What became of a file that was to be removed: its real path and the bytes that it held, null if there was none; or why it stays. */
+/** The outcome of a removal: the real path of the file and the bytes that it held, null if there was none; or why it stays. */
 export type Removal = { real: string; bytes: number | null } | { why: string }
 
 /**
@@ -46,6 +50,7 @@ export async function measureFileIn(
     try {
       const opened = await handle.stat({ bigint: true })
       if (stateOf(opened) !== stateOf(stats)) return { why: CHANGED }
+      await outlast(opened)
       const file = { path: real, handle, size: Number(opened.size), opened }
       const { md5 } = await hashImageFile(file, watcher)
       return { state: stateOf(opened), md5 }
@@ -64,8 +69,9 @@ export async function measureFileIn(
  * renames what: the folder of the file is held open, and is where it seems to be.
  *
  * Between the last look and the removal, whoever may rename in the folder can put
- * another name in the file's place. What is lost then is a name that they put
- * there, and could have removed themselves.
+ * another name in the file's place. Only that name is lost then, and they could
+ * have removed it themselves. Moving the file aside first, as conversions do, would
+ * need room for a folder, and a full disk is why people purge.
  *
  * @param measured of this very file, before.
  * @param options.isTrial look whether it could be, and leave it.
@@ -79,7 +85,7 @@ export async function removeFileIn(
   options: { isTrial: boolean; filled: Set<string> },
 ): Promise<Removal> {
   const removal = await inFolderOf(doomed, folders, async ({ real, held, parent, root, stats }) => {
-    if (!stats.isFile()) return { why: stats.isSymbolicLink() ? 'it is a link' : 'it is no regular file' }
+    if (!stats.isFile()) return { why: stats.isSymbolicLink() ? 'it is a link' : 'it is not a regular file' }
     const why = whyAnother(stats, doomed, measured)
     if (why !== undefined) return { why }
     const filled = [await idOfFolder(root), await idOfFolder(parent)]
@@ -119,15 +125,11 @@ async function inFolderOf<T>(
     const why = folders.whyNot(real)
     if (why !== undefined) return { why }
     if ((await realpath(dirname(path))) !== parent) return { why: MOVED }
-    const handle = await open(parent, FOLDER)
-    try {
-      const own = `/proc/self/fd/${handle.fd}`
-      if ((await readlink(own)) !== parent) return { why: MOVED }
-      const held = `${own}/${basename(path)}`
-      return await work({ real, parent, root, held, stats: await lstat(held, { bigint: true }) })
-    } finally {
-      await handle.close()
-    }
+    return await holding(await open(parent, FOLDER), async (handle) => {
+      if ((await readlink(heldPath(handle))) !== parent) return { why: MOVED }
+      const held = `${heldPath(handle)}/${basename(path)}`
+      return work({ real, parent, root, held, stats: await lstat(held, { bigint: true }) })
+    })
   } catch (error) {
     if (error instanceof VdcError) throw error
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : { why: reasonOf(error) }
@@ -135,13 +137,13 @@ async function inFolderOf<T>(
 }
 
 const CHANGED = 'it changed while it was looked at'
-const MOVED = 'its folder was moved at this very moment'
+const MOVED = 'its folder was moved at the same time'
 
 /** Why a file is not the one that its row describes. */
 function whyAnother(stats: BigIntStats, doomed: DoomedFile, measured: Measured | undefined): string | undefined {
   if (stats.size !== doomed.size) return `it has ${stats.size} bytes, and its row says ${doomed.size}`
   if (doomed.md5 === '') return 'its row has no checksum to compare it with'
-  if (measured === undefined) return 'something else used it a moment ago'
+  if (measured === undefined) return 'another object shared it while files were being compared; purge again'
   if ('why' in measured) return measured.why
   if (measured.state !== stateOf(stats)) return CHANGED
   return measured.md5 === doomed.md5 ? undefined : `its MD5 is ${measured.md5}, and its row says ${doomed.md5}`
@@ -150,6 +152,11 @@ function whyAnother(stats: BigIntStats, doomed: DoomedFile, measured: Measured |
 /** Tells a file and what it holds from any other: the time of its last change cannot be set back. */
 function stateOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
+}
+
+/** Waits until another change of a file would give it another time; a change before that is part of what is read next. */
+async function outlast({ ctimeMs }: BigIntStats): Promise<void> {
+  if (Date.now() - Number(ctimeMs) < TICK) await sleep(TICK)
 }
 
 async function goneFrom({ base, path }: DoomedFile, filled: ReadonlySet<string>): Promise<Removal> {
@@ -163,14 +170,14 @@ async function goneFrom({ base, path }: DoomedFile, filled: ReadonlySet<string>)
   }
 }
 
-/** The first folder that is there, as far as one may know, from `folder` up to `base`; also a link that leads nowhere. */
+/** The first folder from `folder` up to `base` that exists or cannot be examined; a dangling link counts as one. */
 async function nearestFolder(folder: string, base: string): Promise<string> {
   if (folder.length <= base.length) return base
   const error = await lstat(folder).catch((error: NodeJS.ErrnoException) => error)
   return 'code' in error && error.code === 'ENOENT' ? nearestFolder(dirname(folder), base) : folder
 }
 
-/** Tells a folder from what is there at the same path while it is not mounted. */
+/** Identifies a folder: another one is at the same path while it is not mounted. */
 async function idOfFolder(path: string): Promise<string> {
   const { dev, ino } = await stat(path, { bigint: true })
   return `${dev} ${ino}`

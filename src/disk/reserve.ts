@@ -1,9 +1,11 @@
 import { type FileHandle, statfs } from 'node:fs/promises'
+import { heldPath } from './held.ts'
+import { isZero } from './zeros.ts'
 
 const MIB = 1024 ** 2
 /** Bytes after which the filesystem is looked at again; it may be filled by others meanwhile. */
 const STEP = 16 * MIB
-/** What stays free of a filesystem: this share of it, and at least so many bytes. */
+/** The part of a filesystem that stays free: this share of it, and at least so many bytes. */
 const [SHARE, LEAST] = [0.05, 256 * MIB]
 
 /**
@@ -29,12 +31,27 @@ export class Reserve {
     if (this.#left >= 0) return
     this.#left = STEP
     // By the descriptor: the file has no name, and its folder may be another filesystem by now.
-    const { bsize, blocks, bavail } = await statfs(`/proc/self/fd/${this.#handle.fd}`)
+    const { bsize, blocks, bavail } = await statfs(heldPath(this.#handle))
     const reserve = Math.max(blocks * bsize * SHARE, LEAST)
     if (bavail * bsize - bytes - STEP >= reserve) return
     throw Object.assign(
       new Error(`ENOSPC: less than ${Math.ceil(reserve / MIB)} MiB of its filesystem would stay free`),
       { code: 'ENOSPC' },
     )
+  }
+
+  /**
+   * Writes bytes at an offset. Zeros stay holes, as an image is mostly empty.
+   *
+   * @throws Error of the system, also where too little would stay free.
+   */
+  async write(bytes: Buffer, at: number): Promise<void> {
+    if (isZero(bytes)) return
+    await this.take(bytes.length)
+    // A disk that fills up takes a part of them first.
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, at + done)
+      done += bytesWritten
+    }
   }
 }

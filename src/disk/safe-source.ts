@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { copyFile, type FileHandle } from 'node:fs/promises'
 import { VdcError } from '../errors.ts'
+import { chunksOf } from './chunks.ts'
 import { heldPath, holding } from './held.ts'
 import { CHANGED, type ImageFile, imageFileOf, isUnchanged } from './image-file.ts'
 import { inspectImage } from './inspect-image.ts'
@@ -12,9 +13,6 @@ import { Reserve } from './reserve.ts'
 import { withUnpackedFile } from './unpacked.ts'
 import type { Watcher } from './watcher.ts'
 import { hasWriters, isWritableByOthers } from './writers.ts'
-import { isZero } from './zeros.ts'
-
-const CHUNK = 1024 * 1024
 
 /**
  * Hands an image to `work` for qemu-img to convert. If its headers could name
@@ -91,30 +89,20 @@ async function copy(file: ImageFile, into: FileHandle, watcher: Watcher): Promis
   const reserve = new Reserve(into)
   const task = watcher.progress.begin('Copying', file.size)
   try {
-    for (let at = 0; at < file.size; ) {
-      watcher.cancellation.throwIfRequested()
-      const buffer = Buffer.allocUnsafe(Math.min(CHUNK, file.size - at))
-      const { bytesRead } = await file.handle.read(buffer, 0, buffer.length, at).catch((error: Error) => {
-        throw new VdcError('FILE_REFUSED', `can not be read: ${error.message}`, { cause: error })
-      })
-      if (bytesRead === 0) break
-      const bytes = buffer.subarray(0, bytesRead)
-      if (!isZero(bytes)) {
-        await reserve.take(bytes.length)
-        await writeAll(into, bytes, at)
-      }
-      at += bytesRead
-      task.advance(bytesRead)
+    let at = 0
+    for await (const bytes of chunksOf(file, watcher, () => {})) {
+      await reserve.write(bytes, at)
+      at += bytes.length
+      task.advance(bytes.length)
+      // Somebody may add to it as fast as it is read; then it is refused.
+      if (at >= file.size) break
     }
     await into.truncate(file.size)
+  } catch (error) {
+    const { syscall, message } = error as NodeJS.ErrnoException
+    if (syscall !== 'read') throw error
+    throw new VdcError('FILE_REFUSED', `cannot be read: ${message}`, { cause: error })
   } finally {
     task.end()
-  }
-}
-
-async function writeAll(into: FileHandle, bytes: Buffer, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await into.write(bytes, done, bytes.length - done, at + done)
-    done += bytesWritten
   }
 }

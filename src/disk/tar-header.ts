@@ -45,7 +45,7 @@ const GNU_UNUSED: readonly Field[] = [
 const COMPRESSED_NAME = /\.(?:gz|tgz|taz|z|Z|taZ|bz2|tbz|tbz2|tz2|lz|lzma|tlz|lzo|xz|txz|zst|tzst)$/
 const COMPRESSED = ['\x1f\x9d', '\x1f\x8b', 'BZh', 'LZIP', '\xffLZMA', '\x89LZO', '\xfd7zXZ', '\x28\xb5\x2f\xfd']
 
-/** What a header says. */
+/** The fields of a header that count. */
 export interface TarHeader {
   /** `posix` is ustar and pax; `gnu` is GNU's own. Each reads the bytes from 345 differently; v7 has none. */
   format: 'posix' | 'gnu' | 'v7'
@@ -181,7 +181,7 @@ function hasChecksum(block: Buffer): boolean {
   const [at, length] = CHECKSUM
   const digits = /^ *([0-7]+)[\0 ]*$/.exec(block.toString('latin1', at, at + length))?.[1]
   if (digits === undefined) return false
-  // The field itself counts as blanks.
+  // The field itself counts as spaces.
   let sum = length * 0x20
   let high = 0
   for (let each = 0; each < BLOCK; each++) {

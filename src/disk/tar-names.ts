@@ -24,7 +24,7 @@ export const OVA = {
 }
 
 /**
- * Returns whether the name of a member is that of the descriptor of an OVA, which is
+ * Returns whether a member is by its name the descriptor of an OVA, which is
  * a tar archive: DMTF's Open Virtualization Format, DSP0243, "Distribution as a
  * single file": https://www.dmtf.org/standards/ovf
  */

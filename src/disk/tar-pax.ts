@@ -19,7 +19,7 @@ const OTHERS = ['SCHILY.realsize', 'SUN.holesdata', 'linkpath']
 /** Keys that say what only one member can have. */
 const OF_ONE = ['path', 'size']
 
-/** What pax headers say of a member, as far as it matters. */
+/** The records of pax headers that matter for a member. */
 export interface PaxRecords {
   /** One character per byte. */
   path?: string

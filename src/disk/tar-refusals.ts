@@ -23,7 +23,7 @@ export function damagedMap(detail: string): VdcError {
   return new VdcError('FILE_REFUSED', `is a damaged or cut off tar archive: ${detail}`, { hint: REPACK_SPARSE })
 }
 
-/** The refusal of an archive of which GNU tar makes one thing, and another program another. */
+/** The refusal of an archive that GNU tar and other programs unpack differently. */
 export function ambiguousTar(detail: string, isSparse = false): VdcError {
   const hint = isSparse ? REPACK_SPARSE : REPACK
   return new VdcError('FILE_REFUSED', `is a tar archive that programs unpack differently: ${detail}`, { hint })

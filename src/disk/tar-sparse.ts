@@ -21,7 +21,7 @@ const [IN_HEADER, IN_BLOCK, ENTRY] = [4, 21, 24]
 const [ENTRIES_AT, MORE_AT, MORE_IN_BLOCK_AT] = [386, 482, 504]
 const OLD_SIZE = [483, 12] as const
 
-/** The stretches of a file that are not holes, one behind the other. */
+/** The stretches of a file that are not holes, in order. */
 export class SparseMap {
   /** Offsets and lengths in turn: a pair of each would take four times the memory. */
   readonly #numbers: number[] = []

@@ -8,10 +8,10 @@ import { readOldMap, readPaxMap, SparseMap } from './tar-sparse.ts'
 import { isZero } from './zeros.ts'
 
 /*
- * What is in a tar archive, read as a stream. The agents unpack it with GNU tar in
+ * Reads a tar archive as a stream. The agents unpack it with GNU tar in
  * an empty folder and take the first entry that is not hidden (dcmgr.md, "Where an
  * image's bytes are"), so an archive is accepted only if that is the file that is
- * read here. What GNU tar fails on, skips or reads in a way of its own is refused.
+ * read here. Anything that GNU tar fails on, skips or reads in its own way is refused.
  */
 
 /** Bytes of a pax header; most have a few hundred, but the map of a sparse file may be in it. */
@@ -82,7 +82,7 @@ interface Before extends PaxRecords {
 }
 const NOTHING: Before = { types: '', sparse: [] }
 
-/** Reads what follows a header that speaks of the next member, or of all. */
+/** Reads the data of a header that describes the next member, or all members. */
 async function readExtra(reader: ByteReader, { type, size }: TarHeader, before: Before): Promise<Before> {
   if (before.types.length === HEADERS_LIMIT) throw damagedTar('it has too many headers in a row')
   if (size > (type === 'x' ? PAX_LIMIT : OTHER_LIMIT)) throw damagedTar('a header is too long')

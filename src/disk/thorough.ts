@@ -11,8 +11,8 @@ import type { Watcher } from './watcher.ts'
 const SECTOR = 512
 
 /**
- * What reading the whole disk may use: as much as the bytes need that the file has
- * on its filesystem, whatever it claims. Without this a cluster that is compressed
+ * The limits of reading the whole disk grow with the bytes that the file has on its
+ * filesystem, not with the size that it claims. Without this a cluster that is compressed
  * to a few bytes and named a million times would keep a processor for days. Measured:
  * 1 s for 40 to 100 MiB of compressed data, 25 s for each TiB of an empty VHDX and
  * 6 s of an empty VMDK.
@@ -26,8 +26,8 @@ const PATIENCE = 10
  * acceptable, and write nothing. Finds data that cannot be read or decompressed,
  * which `qemu-img check` never looks at. Holes cost nothing.
  *
- * Of what is packed, an image with a format of its own is unpacked once more; a raw
- * disk was read to its end when it was inspected.
+ * A packed image with a format of its own is unpacked once more; a packed raw disk
+ * was read to its end when it was inspected.
  *
  * @param watcher may end it; is told of `Reading`.
  * @throws VdcError FILE_REFUSED that names the file and the first byte of the disk
@@ -71,7 +71,7 @@ function limitsFor(file: ImageFile): Limits {
   }
 }
 
-/** The refusal for what qemu-img complained of. It reads several places at once, so that the first one may be told last. */
+/** The refusal for an error of qemu-img. It reads several places at once, so the first one may be reported last. */
 function damage(stderr: string, file: ImageFile): Refusal {
   const errors = [...stderr.matchAll(/error while reading (?:block status )?at (?:byte|offset) ([0-9]+): (.*)/g)]
   const [first] = errors

@@ -5,7 +5,6 @@ import { Reserve } from './reserve.ts'
 import { fileSource, NotKept, type Source } from './source.ts'
 import { unpack } from './unpack.ts'
 import type { Watcher } from './watcher.ts'
-import { isZero } from './zeros.ts'
 
 /** Bytes of the start and of the end of what is unpacked that are kept: enough for every signature. */
 const HEAD = 1024 * 1024
@@ -25,8 +24,8 @@ export function largestFile(virtualSize: number): number {
 }
 
 /**
- * Tells how many bytes what is unpacked to a temporary file may have, by its
- * start. Undefined where it need not be written to one.
+ * Returns how many bytes an unpacked image may have in a temporary file, by its
+ * start. Undefined if it need not be written to one.
  */
 export type FileLimit = (start: Source) => Promise<number | undefined>
 
@@ -79,7 +78,7 @@ export class Unpacked {
     this.#requireWithinLimit(size)
     await this.#completeHead(size)
     if (this.#file !== undefined) {
-      // It may end with a hole, of which nothing came.
+      // It may end with a hole, which `take` was not called for.
       if (size > this.#largest) await this.#requireAllowed(size)
       await attempt(() => (this.#file as ImageFile).handle.truncate(size))
       this.#file = { ...this.#file, size, opened: await this.#file.handle.stat({ bigint: true }) }
@@ -115,13 +114,7 @@ export class Unpacked {
   async #write(at: number, bytes: Buffer): Promise<void> {
     if (this.#file === undefined) return
     if (at + bytes.length > this.#largest) await this.#requireAllowed(at + bytes.length)
-    // Zeros stay holes: an image is mostly empty.
-    if (isZero(bytes)) return
-    const { handle } = this.#file
-    await attempt(async () => {
-      await this.#reserve?.take(bytes.length)
-      await handle.write(bytes, 0, bytes.length, at)
-    })
+    await attempt(async () => this.#reserve?.write(bytes, at))
   }
 
   #requireWithinLimit(size: number): void {
@@ -134,7 +127,7 @@ export class Unpacked {
   /** Makes sure that the image inside can have so many bytes. */
   async #requireAllowed(size: number): Promise<void> {
     const { handle } = this.#file as ImageFile
-    // What is yet to come is read as zeros, its headers came before.
+    // Bytes that are still to come are read as zeros; the headers came before.
     await attempt(() => handle.truncate(size))
     this.#largest = (await this.#fileLimit(fileSource({ handle, size }))) ?? 0
     if (size <= this.#largest) return

@@ -45,7 +45,7 @@ export async function withWorkFolder<T>(place: OutputPlace, work: (folder: Priva
   })
 }
 
-/** Says whether a folder's name is that of a work folder. */
+/** Returns whether a name belongs to a work folder. */
 export function isWorkFolder(name: string): boolean {
   return name.startsWith(`${PREFIX}.`)
 }
@@ -68,7 +68,7 @@ async function writeMark(folder: PrivateFolder, maker: readonly string[]): Promi
   await holding(await open(`${folder.path}/${MARK}`, NEW_FILE, 0o600), (mark) => mark.writeFile(maker.join(' ')))
 }
 
-/** Who made a folder, by its mark: empty if it was killed before it wrote that, undefined if there is no mark. */
+/** The maker of a folder, by its mark: empty if it was killed before it wrote that, undefined if there is no mark. */
 async function readMark(folder: PrivateFolder): Promise<string[] | undefined> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
   const mark = await open(`${folder.path}/${MARK}`, flags).catch(() => undefined)
@@ -98,7 +98,7 @@ function isLeftOver([madeOn, madeIn, pid]: readonly string[] = []): boolean {
   return madeOn === host && madeIn === namespace && !isAlive(Number(pid))
 }
 
-/** Removes a folder whose name is that of a left-over, if it is one. */
+/** Removes a folder with the name of a left-over, if it is one. */
 async function removeLeftOver(parent: FileHandle, name: string): Promise<void> {
   const handle = await open(`${heldPath(parent)}/${name}`, FOLDER).catch(() => undefined)
   if (handle === undefined) return

@@ -2,8 +2,8 @@ import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import type { ImageFile } from './image-file.ts'
 
 /*
- * Who has a file open or mapped to write: proc(5), /proc/PID/fd, fdinfo, maps and
- * map_files. What is mapped already can be changed without any trace in the file's
+ * Finds processes that have a file open or mapped to write: proc(5), /proc/PID/fd,
+ * fdinfo, maps and map_files. An existing mapping can be written without any trace in the file's
  * times; whoever maps it later leaves one, on most filesystems. A file is known by
  * its device and inode, as it may be open under another name.
  */
@@ -31,7 +31,7 @@ export function hasWriters(file: ImageFile): boolean {
   })
 }
 
-/** Where /proc tells of a process, and its mappings. */
+/** The folder of a process in /proc, and its mappings. */
 interface Seen {
   path: string
   maps: string

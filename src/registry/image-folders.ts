@@ -30,13 +30,20 @@ export async function noteImageFolder(
  * @throws VdcError FILE_REFUSED if the list cannot be used.
  */
 export async function listImageFolders(): Promise<ImageFolderDetails[]> {
+  return (await usableList()).map(present)
+}
+
+/**
+ * The image folders of this host.
+ *
+ * @throws VdcError FILE_REFUSED if the list cannot be used.
+ */
+async function usableList(): Promise<ImageFolder[]> {
   const { all, problem } = await readImageFolders()
-  if (problem !== undefined) {
-    throw new VdcError('FILE_REFUSED', `The list of image folders cannot be used: ${problem}`, {
-      hint: 'It must belong to this user, and nobody else may be able to write to it',
-    })
-  }
-  return all.map(present)
+  if (problem === undefined) return all
+  throw new VdcError('FILE_REFUSED', `The list of image folders cannot be used: ${problem}`, {
+    hint: 'Give the file and its folder to this user, with the modes 0600 and 0700; or remove the file, and trust the folders again',
+  })
 }
 
 /**
@@ -65,10 +72,10 @@ export async function trustFolder(path: string): Promise<ImageFolderDetails> {
  * Takes a folder off the list of those that hold images; its files stay.
  *
  * @param path as it is in the list, or leading there.
- * @throws VdcError VALUE_REFUSED if it is not in the list, FILE_NOT_WRITTEN.
+ * @throws VdcError VALUE_REFUSED if it is not in the list; FILE_REFUSED, FILE_NOT_WRITTEN.
  */
 export async function untrustFolder(path: string): Promise<ImageFolderDetails> {
-  const { all } = await readImageFolders()
+  const all = await usableList()
   const folder = await realFolder(resolve(path))
   const names = [resolve(path), ...('real' in folder ? [folder.real] : [])]
   const known = all.find((each) => names.includes(each.path))

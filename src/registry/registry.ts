@@ -109,7 +109,7 @@ export async function withAllTogether<T>(
   work: (together: Registry) => Promise<T>,
   options: { once: boolean },
 ): Promise<T> {
-  // What is undone must leave no folder behind: they are noted when all is committed.
+  // Noted after the commit, so that an undone unit of work adds no folder.
   let folders: Parameters<Registry['noteImageFolder']>[] = []
   const noteImageFolder: Registry['noteImageFolder'] = async (...folder) => void folders.push(folder)
   const result = await allTogether(

@@ -1,5 +1,5 @@
 /*
- * What a YAML column may hold at most (dcmgr.md, "YAML columns"). The library
+ * Limits of a YAML column (dcmgr.md, "YAML columns"). The library
  * that parses it calls itself for each level of nesting, and a stack that is used
  * up within a regular expression ends the whole process; so the text is looked at
  * before. The counts below are never lower than the depth that a parser can reach,
@@ -12,7 +12,7 @@ const LONGEST = 16 * 1024
 const MOST_BRACKETS = 128
 /** Indicators in a line: `- - - x` nests three levels, and tags and anchors cost the parser as much. */
 const MOST_INDICATORS = 16
-/** Blanks at the start of a line: each may be a level, or two where lists are in maps. */
+/** Spaces at the start of a line: each may be a level, or two where lists are in maps. */
 const DEEPEST_INDENT = 32
 /** Asterisks: the parser goes through all that comes before for each alias. */
 const MOST_ALIASES = 100

@@ -74,7 +74,7 @@ describe('formats', () => {
     expect(await show()).toContain('description: "<<"\n')
   })
 
-  test('csv quotes as RFC 4180 has it, and else holds what is stored, byte for byte', async () => {
+  test('csv quotes as RFC 4180 says, and is otherwise exact, byte for byte', async () => {
     const { stdout } = await list('--format', 'csv', '-c', 'id,display_name,description')
     expect(stdout).toBe(
       [

@@ -23,7 +23,7 @@ beforeEach(() => {
   chownSync(home, NOBODY, NOBODY)
 })
 
-/** What a run of the program tells, in a shell with a line before it. */
+/** The output of the program, in a shell with a line before it. */
 async function told(user: number, before: string, HOME = home): Promise<string> {
   const { stderr } = await execa(
     'unshare',

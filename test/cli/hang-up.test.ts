@@ -8,9 +8,9 @@ import { fakeQemuImg } from '../support/fake-qemu-img.ts'
 import { newFolder, rawDisk } from '../support/images.ts'
 import { startTerminal, type Terminal } from '../support/tmux.ts'
 
-/* SIGHUP, as from a terminal that is closed, in the middle of things; beside it what it is to be like. */
+/* SIGHUP, as from a terminal that is closed, in the middle of work, compared with the other signals. */
 
-/** What the qemu-img of these tests becomes, by which it is found among all processes. */
+/** The command that the qemu-img of these tests becomes, to find it among all processes. */
 const SLEEP = 'sleep 61.803398'
 const PATIENCE = { timeout: 20_000 }
 
@@ -106,7 +106,7 @@ test('several at once, as from a shell and from the kernel, are one', async () =
   expect(readdirSync(out)).toEqual([])
 })
 
-test('SIGHUP ends what runs no long work as SIGTERM does', async () => {
+test('SIGHUP ends a command without long work as SIGTERM does', async () => {
   for (const signal of ['SIGHUP', 'SIGTERM'] as const) {
     const script = join(out, 'fifo')
     if (!existsSync(script)) await execa('mkfifo', [script])
@@ -193,7 +193,7 @@ describe('at a terminal', () => {
     ['at the prompt, and commits nothing', 'vdc-manage --tx bulk'],
   ])('one that is closed ends the shell, without a core dump: %s', async (when, line) => {
     const before = await accounts()
-    // sh hears of it too, and goes on to tell how it ended.
+    // sh gets it too, and must go on to write the exit code.
     const terminal = await open(`trap : HUP; ${line}; echo $? > ${out}/code`)
     await terminal.type(when === 'while a line runs' ? convert().join(' ') : 'account show a-shpoolxx')
     if (line.endsWith('bulk')) {

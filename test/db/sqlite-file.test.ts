@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { shell, vdcManage } from '../support/cli.ts'
 import { newFolder } from '../support/images.ts'
 
-/* Who may read a registry that we make. */
+/* The modes of a registry that we make. */
 
 const folder = newFolder()
 afterAll(() => folder.remove())
@@ -58,7 +58,7 @@ test('what is there keeps its mode', async () => {
   expect(modes(path)).toEqual({ '': '644', '-wal': '644', '-shm': '644' })
 })
 
-test('a killed process that left an empty file is no trouble for the next, nor are many at once', async () => {
+test('an empty file that a killed process left is used, also by several processes at once', async () => {
   const path = join(newHome(), 'registry.sqlite')
   const line = 'vdc-manage account add'
   const run = await shell(`for i in 1 2 3 4 5 6 7 8; do ${line} & done; wait`, {

@@ -14,7 +14,7 @@ import type { RingRun } from '../support/ring-thread.ts'
 import { newWatcher } from '../support/watcher.ts'
 
 const MIB = 2 ** 20
-/** What loads late notifications into a thread: their chance, and the most milliseconds that they are late. */
+/** Node options that make notifications of a thread late: with what chance, and by how many milliseconds at most. */
 let late: [chance: number, milliseconds: number] = [0, 0]
 
 // The threads of the program, which are told late of each other.

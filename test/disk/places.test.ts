@@ -130,7 +130,7 @@ describe.runIf(IS_ROOT)('links on the way to a result', () => {
     const run = await convert(source, join(theirs, name, 'result.raw'))
     expect(run).toMatchObject({ code: 6, stdout: '' })
     expect(run.stderr).toMatch(
-      /^Error: .*result\.raw can not be written: .*\/theirs\/(?:link|b) is a link that somebody else can change\nHint: Name the folder that it leads to\n$/,
+      /^Error: .*result\.raw cannot be written: .*\/theirs\/(?:link|b) is a link that somebody else can change\nHint: Name the folder that it leads to\n$/,
     )
     expect(readdirSync(ours)).toEqual([])
   })
@@ -218,7 +218,7 @@ describe('a result in its place', () => {
       chmodSync(place, 0o777)
       await expect(renameIntoPlace(made, result)).rejects.toMatchObject({
         code: 'FILE_NOT_WRITTEN',
-        message: `${place}/result can not be written: its filesystem has no hard links, and other users can change its folder`,
+        message: `${place}/result cannot be written: its filesystem has no hard links, and other users can change its folder`,
       })
       expect(readdirSync(place)).toEqual([])
       chmodSync(place, 0o755)

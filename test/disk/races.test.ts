@@ -50,7 +50,7 @@ describe.runIf(IS_ROOT)('somebody else owns the folder', () => {
     expect(readdirSync(ours).sort()).toEqual(['source.raw', 'victim'])
     for (const refusal of refusals()) expect(refusal.code).toBe('FILE_NOT_WRITTEN')
     expect(refusals().map(({ message }) => message)).toContain(
-      `Nothing is written in ${theirs}: somebody else changes this folder at the same time`,
+      `Nothing was written in ${theirs}: somebody else is changing this folder`,
     )
   })
 

@@ -120,7 +120,7 @@ describe('backupobject add --from-file of a tar archive', () => {
   })
 
   const REPACK = 'Pack the disk image alone, at the top level: tar -C DIR -cf OUT FILE'
-  /** What GNU tar itself makes of files that a shell makes, and why the agents could not use it. */
+  /** Archives that GNU tar makes of files from a shell, and why the agents could not use them. */
   test.each([
     ['in a folder', 'mkdir d && cp a d/disk.raw && tar -cf OUT d/disk.raw', 'holds "d/disk.raw" inside a folder'],
     ['in a folder that is packed too', 'tar -cf OUT d', 'more than a disk image: "d/" is a directory'],

@@ -58,7 +58,7 @@ async function expectLeftOver(): Promise<void> {
   })
   expect(await allRows(database)).toEqual(before)
   await execa('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', source(), result()])
-  // What the hint says helps.
+  // The hint helps.
   const added = await vdcManage(['image', 'add', 'local', result(), ...OWNER], { database })
   expect(added).toMatchObject({ code: 0, stderr: '' })
   const plain = await vdcManage(args(), { database })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { readYaml } from '../../src/registry/yaml.ts'
 
-/** What nests a text as deep as may be, in each of the ways. */
+/** Texts nested as deep as the limits allow, in each way. */
 const DEEP: readonly string[] = [
   `${'['.repeat(128)}${']'.repeat(128)}`,
   `${'{a: '.repeat(128)}1${'}'.repeat(128)}`,

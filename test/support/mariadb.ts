@@ -151,7 +151,7 @@ export default async function setup({ provide }: TestProject) {
   chmodSync(folder, 0o755)
   provide('mariadb', { port: server.port, socket: server.socket })
   provide('folder', realpathSync(folder))
-  // What this host knows is none of the tests' business: they have a list of image folders of their own.
+  // Tests have a list of image folders of their own, and leave that of the host alone.
   process.env.XDG_STATE_HOME = join(realpathSync(folder), 'state')
   provide('templates', await makeTemplates(server.port, folder))
   return async () => {

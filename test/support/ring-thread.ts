@@ -3,7 +3,7 @@ import { readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Ring, type RingMemory } from '../../src/disk/hash-ring.ts'
 
-/** What one of the two threads of a ring is to do, run after run. */
+/** The work of one of the two threads of a ring, run after run. */
 export interface RingRun {
   memory: RingMemory
   /** Bytes of the file. */

@@ -30,14 +30,14 @@ export const MAGICS = { posix: 'ustar\u000000', gnu: 'ustar  \0', v7: '' }
 
 /** A header, the bytes behind it, and what is wrong with either. */
 export interface Entry {
-  /** What the fields hold, one character per byte; a size that is missing is that of the body. */
+  /** The contents of the fields, one character per byte; a size that is missing is that of the body. */
   fields: Partial<Record<Field, string>>
   body: Buffer
   /** Other bytes of the header, by their offsets. */
   patches: [at: number, bytes: string][]
   /** How the checksum is written. */
   checksum: 'right' | 'signed' | 'spaces' | 'short' | 'wrong'
-  /** What fills the last block of the body. */
+  /** The bytes that fill the last block of the body. */
   fill: number
 }
 

@@ -14,7 +14,7 @@ import {
 import type { Draft } from './tar-drafts.ts'
 import { KEYS, NAMES, NUMBERS, TYPES } from './tar-values.ts'
 
-/* What programs do not write in archives: odd numbers, names, types, records, members and ends. */
+/* Mutations that no program writes in archives: odd numbers, names, types, records, members and ends. */
 
 type Mutation = (draft: Draft, random: Random) => void
 
@@ -178,10 +178,10 @@ function breakRecords(draft: Draft, random: Random): void {
     ['records reversed', [...records].reverse().join('')],
     ['a record missing', text.replace(some, '')],
     ['a leading zero', `0${text}`],
-    ['a leading blank', ` ${text}`],
+    ['a leading space', ` ${text}`],
     ['NULs at the end', `${text}\0\0\0`],
     ['a NUL record and more', `${text}\0${paxRecord('path', 'hidden')}`],
-    ['two blanks', text.replace(' ', '  ')],
+    ['two spaces', text.replace(' ', '  ')],
     ['a tab', text.replace(' ', '\t')],
     ['no newline', text.slice(0, -1)],
     ['no equals sign', text.replace('=', ':')],

@@ -22,20 +22,20 @@ import { newWatcher } from './watcher.ts'
  * and as we read them.
  */
 
-/** What we made of an archive. */
+/** The result of our own unpacking. */
 interface Ours {
   packing?: Packing
-  /** What was taken, in order. */
+  /** The bytes that were taken, in order. */
   pieces: { at: number; bytes: Buffer }[]
   refusal?: string
 }
 
-/** What became of the archives of a batch. */
+/** The results for the archives of a batch. */
 export interface Compared {
   accepted: number
-  /** What was refused, and why. */
+  /** Refused archives, and why. */
   refused: string[]
-  /** What we accepted and the programs unpack differently, and how. */
+  /** Archives that we accepted and the programs unpack differently, and how. */
   differences: string[]
 }
 

@@ -40,7 +40,7 @@ export function readable<T extends object>(column: Column<T>, row: T, now: Date 
   return column.cell ? column.cell(row) : readableCell(column.name, valueAt(row, column.name), now)
 }
 
-/** What is in the cells of a row. */
+/** The values of a row's cells. */
 export function cellsOf(row: object, names: readonly string[]): unknown[] {
   return names.map((name) => valueAt(row, name))
 }

@@ -1,7 +1,7 @@
 import type { ImageFolderDetails } from '../../registry/results/image-folder.ts'
 import type { Column } from '../answers/columns.ts'
 
-/** What the list of image folders shows, as a table. */
+/** The columns of the list of image folders. */
 export const IMAGE_FOLDER_COLUMNS: Column<ImageFolderDetails>[] = [
   { name: 'path' },
   { name: 'below', rank: 1 },

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { makeDataFolder } from '../../data-folder.ts'
+import { makeOwnFolder } from '../../data-folder.ts'
 
 /** Lines that are kept. */
 const SIZE = 1000
@@ -54,7 +54,7 @@ export class ShellHistory {
     if (/^\s/.test(text) || text === this.#last) return
     this.#last = text
     this.#attempt((path, folder) => {
-      makeDataFolder(folder)
+      makeOwnFolder(folder)
       withOwnFile(path, O_WRONLY | O_APPEND | O_CREAT, (descriptor) => writeFileSync(descriptor, `${text}\n`))
     })
   }

@@ -15,7 +15,7 @@ export interface LineOptions {
   exitOnError: boolean
   /** Errors after which no other line may run: they are thrown, and not told. */
   isFinal?: (error: VdcError) => boolean
-  /** What signals request while a line runs; undefined where they are caught for all lines. */
+  /** Requested by signals while a line runs; undefined if they are caught for all lines together. */
   interruption?: Interruption
 }
 

@@ -7,7 +7,7 @@ import { VdcError } from '../../errors.ts'
 export default class BackupStorageTrust extends BaseCommand {
   static override summary = 'Name folders of this host that hold images, or list them.'
   static override description =
-    'image purge and image verify touch a file only if it lies in an image folder of this host, whatever the registry says. Registering a file, or adding a backup storage, on this host makes its folder one. Storages that were imported, or added by other programs or on other hosts, need this command, once. Folders below FOLDER count too. System folders are refused. Without FOLDER the image folders are listed.'
+    'image purge and image verify touch a file only if it lies in an image folder of this host, whatever the registry says. Registering a file, or adding a backup storage, on this host makes its folder an image folder. Run this command once for storages that were imported, or added by other programs or on other hosts. Folders below FOLDER count too. System folders are refused. Without FOLDER, the image folders are listed.'
   static override examples = [
     '<%= config.bin %> backupstorage trust /var/lib/wakame-vdc/images',
     '<%= config.bin %> backupstorage trust --remove /srv/old-images',

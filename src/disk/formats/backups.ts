@@ -2,7 +2,7 @@ import { FILE } from '../inspection.ts'
 import type { Inspector } from '../inspector.ts'
 
 /*
- * Copies of disks that other programs made for themselves, told by their first bytes:
+ * Copies of disks in the formats of other programs, recognised by their first bytes:
  * EWF: https://github.com/libyal/libewf/blob/main/documentation/Expert%20Witness%20Compression%20Format%20(EWF).asciidoc
  * AFF: https://github.com/sshock/AFFLIBv3/blob/master/lib/aff.h
  * Proxmox: https://git.proxmox.com/?p=pve-qemu.git (vma_spec.txt),

@@ -18,7 +18,7 @@ const PARTITIONS = 16
 
 interface Volume {
   name: string
-  /** What encrypted it. */
+  /** The program that encrypted it. */
   title: string
   /** How to get at the disk without it. */
   hint: string
@@ -88,7 +88,7 @@ export async function encryptionIn(
   return {}
 }
 
-/** The start of a partition; undefined if it is that of the disk, or in a packed disk that is not kept. */
+/** The start of a partition; undefined if the disk starts there too, or if these bytes of a packed disk are not kept. */
 async function headAt(source: Source, at: number): Promise<Buffer | undefined> {
   if (at === 0) return undefined
   try {

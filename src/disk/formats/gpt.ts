@@ -80,7 +80,7 @@ interface Table {
   entriesAt: bigint
   entriesLength: number
   partitions: Partition[]
-  /** What is wrong with it; nothing else counts then. */
+  /** Why it cannot be used; the other fields do not count then. */
   damage?: string
 }
 
@@ -112,7 +112,7 @@ async function readTable(source: Source, sector: number, number: bigint): Promis
   return { ...table, partitions: partitionsIn(entries, entryLength, sector) }
 }
 
-/** What a disk with a GPT that is whole claims. */
+/** The finding for a disk whose GPT is intact. */
 async function findingOf(source: Source, table: Table, sector: number): Promise<Finding> {
   const { partitions } = table
   const needed = largest(
@@ -172,7 +172,7 @@ async function repairFrom(source: Source, sector: number, damage: string): Promi
     if (error instanceof NotKept) return undefined
     throw error
   }
-  const why = `is damaged: ${damage}; its second GPT, at its end, is whole`
+  const why = `is damaged: ${damage}; its backup GPT, at the end, is intact`
   return { refusals: [{ why, hint: `Repair it from that: sgdisk -e ${FILE} (or gdisk ${FILE}, then w)` }] }
 }
 

@@ -1,7 +1,7 @@
 import type { Inspector } from '../inspector.ts'
 
 /*
- * The memory and devices of machines that were saved or crashed, told by their first bytes:
+ * The memory and devices of machines that were saved or crashed, recognised by their first bytes:
  * QEMU: https://www.qemu.org/docs/master/devel/migration/main.html
  * libvirt: https://gitlab.com/libvirt/libvirt/-/blob/master/src/qemu/qemu_saveimage.h
  * VMware: https://github.com/volatilityfoundation/volatility3/blob/develop/volatility3/framework/layers/vmware.py
@@ -36,7 +36,7 @@ const SAVED: readonly SavedMachine[] = [
   },
 ]
 
-/** What a machine had in its memory; its disk is another file. */
+/** Files with the memory of a machine; its disk is another file. */
 export const savedMachines: readonly Inspector[] = SAVED.map(({ name, title, starts }) => ({
   name,
   kind: 'packed',

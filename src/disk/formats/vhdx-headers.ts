@@ -25,7 +25,7 @@ export interface Region {
   length: number
 }
 
-/** What the current header tells: where the log is, and whether it must be replayed. */
+/** The current header: where the log is, and whether it must be replayed. */
 export interface VhdxHeader extends Region {
   version: number
   isDirty: boolean

@@ -21,13 +21,13 @@ const DESCRIPTOR = /^(?:[ \t\r\0]*(?:#[^\n]*)?\n)*[ \t\r\0]*(?:#\s*Disk Descript
 const BYTE_ORDER_MARK = /^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)/
 /** Access, sectors, type, file: an extent is a piece of the disk. */
 const EXTENT = /^[ \t]*(RW|RDONLY|NOACCESS)[ \t]+(\d+)[ \t]+(\w+)(?:[ \t]+"?([^"\r\n]*)"?)?/gim
-/** Of extents and names of parents, how many are looked at and told: one is refused already. */
+/** Extents and names of parents that are examined and reported: one is enough for a refusal. */
 const LOOKED_AT = 10
 /** The CID that means that an image has no parent. */
 const NO_PARENT = 0xffffffff
 /** The types whose one extent is the file itself. */
 const WHOLE = ['monolithicsparse', 'streamoptimized']
-/** What QEMU looks for anywhere in the text; it takes the name to follow two characters, such as `="`. */
+/** QEMU looks for this anywhere in the text, and for a name after the two characters that follow, such as `="`. */
 const PARENT_HINT = 'parentFileNameHint'
 /** Bytes of such a name; QEMU takes none that are longer. */
 const HINT_LIMIT = 4096
@@ -77,7 +77,7 @@ export function referencesIn(bytes: Buffer, sectors: bigint, grain: bigint): str
 
 function typeIn(text: string): string[] {
   const types = valuesOf(text, 'createType')
-  if (types.length === 0) return ['other files, being of the type that it does not tell']
+  if (types.length === 0) return ['other files, as it names no type']
   return types
     .filter((type) => !WHOLE.includes(type.toLowerCase()))
     .map((type) => `other files, being of the type ${shown(type)}`)
@@ -109,7 +109,7 @@ function partsIn(text: string, encodingBefore: string | undefined, size: Size): 
   ]
 }
 
-/** Whatever the file is called now, one sparse extent of the whole disk means itself; but not one in another folder. */
+/** A single sparse extent is the file itself, whatever its name is now, unless it names another folder. */
 function isItself({ access, sectors, type, file }: Extent, encoding: string, size: Size): boolean {
   const missing = size.sectors - BigInt(sectors)
   return (
@@ -130,7 +130,7 @@ function nameOf({ type, file }: Extent, encoding: string): string {
   return `the ${type.toUpperCase()} extent ${shown(decodeName(Buffer.from(file, 'latin1'), encoding))}`
 }
 
-/** The names that QEMU would take for those of a parent (block/vmdk.c, vmdk_parent_open). */
+/** The names that QEMU would take for the name of a parent (block/vmdk.c, vmdk_parent_open). */
 function hintsForQemu(text: string): string[] {
   const matches = [...text.matchAll(new RegExp(PARENT_HINT, 'g'))].slice(0, LOOKED_AT)
   return matches.map(({ index }) => {

@@ -2,7 +2,7 @@
  * A VMDK descriptor is ASCII, but the names in it are in the encoding that it
  * names: VMware's "Virtual Disk Format 5.0", "The Descriptor File",
  * https://www.vmware.com/app/vmdk/?src=vmdk. In some encodings the second byte of a
- * letter may be that of a backslash, so names are taken apart letter by letter.
+ * letter may be a backslash in ASCII, so names are read letter by letter.
  */
 
 /**

@@ -72,7 +72,7 @@ export class CompressedGrains {
       const marker = read instanceof Promise ? await read : read
       const length = marker ? this.#lengthIn(marker, this.#halves[each * 2 + LOW] as number) : 1
       if (!this.#layout.piece('grain', at, typeof length === 'number' ? length : MARKER)) return false
-      // What lies where no grain can be has no marker: the place is what is wrong.
+      // Where no grain can be there is no marker either: report the place instead.
       if (typeof length === 'string')
         throw new VdcError('FILE_REFUSED', `is damaged: its grain at ${at} ${length}`, { hint: FETCH_AGAIN })
     }

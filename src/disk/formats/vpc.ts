@@ -147,7 +147,7 @@ function inspectFooter(footer: Buffer): Finding {
   }
 }
 
-/** What a footer says of its disk, and where. When and by whom it was written may differ between the copies. */
+/** The fields of a footer that describe its disk, and their offsets. Its time and creator may differ between the copies. */
 const TOLD: readonly [name: string, at: number, end: number][] = [
   ['the version', 12, 16],
   ['the place of the header', 16, 24],
@@ -157,7 +157,7 @@ const TOLD: readonly [name: string, at: number, end: number][] = [
   ['the ID', 68, 84],
 ]
 
-/** What is wrong with the footer at the end of a dynamic disk, beside the copy at its start. */
+/** The refusals for the footer at the end of a dynamic disk, compared with the copy at its start. */
 function contradictionsIn(copy: Buffer, footer: Buffer): Refusal[] {
   const cut = cutIn(footer)
   if (cut.length > 0) return cut
@@ -175,7 +175,7 @@ function damaged(why: string): Refusal {
   return { why: `is damaged: ${why}`, hint: FETCH_AGAIN }
 }
 
-/** The complement of the sum of all bytes but those of the checksum itself. */
+/** The complement of the sum of all bytes except the checksum itself. */
 function checksumOf(bytes: Buffer, checksumAt: number): number {
   const isCounted = (at: number) => at < checksumAt || at >= checksumAt + 4
   return ~bytes.reduce((sum, byte, at) => (isCounted(at) ? sum + byte : sum), 0) >>> 0

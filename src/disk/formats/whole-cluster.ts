@@ -25,7 +25,7 @@ export function isWholeZstd(data: Buffer): boolean {
     if (at + 3 > data.length) return false
     const block = data.readUIntLE(at, 3)
     isLast = (block & 1) !== 0
-    // Of one byte repeated, the length is not that of the data.
+    // A block that repeats one byte holds only that byte, whatever its length.
     at += 3 + (((block >> 1) & 3) === 1 ? 1 : block >> 3)
   }
   return at + (descriptor & 4) <= data.length

@@ -6,7 +6,7 @@ import { labelsOf, newLabel } from '../labels.ts'
 import { DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL, MD5_LABEL, SHA256_LABEL, VIRTUAL_SIZE_LABEL } from '../values.ts'
 import type { StoredFile } from './write.ts'
 
-/** What was computed from an object's bytes, and with which MD5 they had. */
+/** Labels with values that were computed from an object's bytes, and with their MD5. */
 const DERIVED: readonly string[] = [SHA256_LABEL, VIRTUAL_SIZE_LABEL, MD5_LABEL]
 
 /**

@@ -106,7 +106,7 @@ async function checkStorage(baseUri: string, agent: string | null): Promise<Outc
   return outcome.result === 'ok' ? checkTrust(folder, outcome) : outcome
 }
 
-/** Says whether files of a storage's folder are verified and purged on this host. */
+/** Warns if files in a storage's folder are neither verified nor purged on this host. */
 async function checkTrust(folder: string, outcome: Outcome): Promise<Outcome> {
   const real = await realFolder(normalize(folder))
   // Any name that does not begin with a dot.

@@ -22,7 +22,7 @@ const inspectRequest = z.object({
   thorough: z.prefault(z.boolean(), false),
 })
 
-/** What `inspectFile` takes: a path, what is expected of it, and whether to read the whole disk and to hash the file. */
+/** The request of `inspectFile`: a path, the expectations, and whether to read the whole disk and to hash the file. */
 export type InspectRequest = z.input<typeof inspectRequest>
 
 /** What a file is, and whether it may be registered. */

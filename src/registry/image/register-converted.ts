@@ -4,10 +4,10 @@ import { hashImageFile } from '../../disk/checksums.ts'
 import { convertImage, tryConversion, withConvertible } from '../../disk/convert-image.ts'
 import { endingFor, type TargetFormat } from '../../disk/file-formats.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
-import { shellWord } from '../../disk/inspection.ts'
 import { isOwnFile } from '../../disk/local-file.ts'
 import type { MadeImage } from '../../disk/made-image.ts'
 import { VdcError } from '../../errors.ts'
+import { shellWord } from '../../shell-word.ts'
 import { isKeyable, localUri, objectKeyIn } from '../backup-storage/local-uri.ts'
 import { storagesOf } from '../backup-storage/of-file.ts'
 import type { Registry, Watcher } from '../registry.ts'
@@ -30,7 +30,7 @@ interface SourceFile {
 /**
  * Converts a file into one beside it and registers that. The result is moved into
  * place right before it is stored, and removed if it cannot be. A dry run makes no
- * file, and tells what is known of the rows.
+ * file, and reports the rows as far as they are known.
  *
  * @throws VdcError as `registerFile`; FILE_EXISTS.
  */
@@ -93,7 +93,7 @@ async function registerMade(
   }
 }
 
-/** What to do about a file that has the name, if it may be the result of a conversion that was killed before it was stored. */
+/** The error with a way out, if the file that has the name may be left over from a conversion that was killed before it was stored. */
 async function perhapsLeftOver(registry: Registry, path: string, error: unknown): Promise<unknown> {
   if (!(error instanceof VdcError) || error.code !== 'FILE_EXISTS') return error
   if (!(await isOwnFile(path)) || (await isKnown(registry, localUri(path)).catch(() => true))) return error

@@ -9,7 +9,7 @@ import { DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL, VIRTUAL_SIZE_LABEL } from '../v
 import { type ImageDetails, showImage } from './details.ts'
 import { objectsInReadVolumes, objectsInVolumes } from './volumes.ts'
 
-/** What became of the check of one image. */
+/** The outcome of the check of one image. */
 export type Verification = z.output<typeof verification>
 
 /** A file that images are registered to have, and these images. */
@@ -38,7 +38,7 @@ export interface RegisteredFiles {
 }
 
 /**
- * What is registered of an image's files.
+ * Finds the files that an image is registered to have.
  *
  * @param isOnly it is the only image that is asked for, so that it must exist.
  * @param isNamed it was named, so that not to check it is a failure.

@@ -3,7 +3,7 @@ import { type Change, withDryRun } from '../dry-run.ts'
 import type { Registry } from '../registry.ts'
 import { DEFAULT_CONTAINER_FORMAT, MD5_LABEL, SHA256_LABEL } from '../values.ts'
 
-/** What nobody knows of a file before it is made: columns of its object, and labels. */
+/** Columns of the object and labels that nobody knows before the file is made. */
 const UNKNOWN: readonly unknown[] = ['size', 'allocation_size', 'checksum', MD5_LABEL, SHA256_LABEL]
 
 /** A file that a dry run doesn't make, with stand-ins for what is unknown of it. */

@@ -1,5 +1,6 @@
 import { type Checksums, hashImageFile } from '../../disk/checksums.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
+import type { ImageFolders } from '../../disk/image-folders.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
 import type { Inspection } from '../../disk/inspection.ts'
 import { OutsideImageFolders, openInImageFolder } from '../../disk/open-in-image-folder.ts'
@@ -26,6 +27,7 @@ export function bytesToRead({ allocationSize }: RegisteredFile, { thorough }: { 
 /**
  * Compares a file with what is registered of it, and of its images.
  *
+ * @param options.folders the image folders of this host: a file elsewhere is not read.
  * @param options.hash whether its checksums are compared as well.
  * @param options.thorough whether the whole disk is read as well.
  * @param task told of the bytes that are done.
@@ -34,7 +36,7 @@ export function bytesToRead({ allocationSize }: RegisteredFile, { thorough }: { 
  */
 export async function verifyFile(
   registered: RegisteredFile,
-  options: { hash: boolean; thorough: boolean; threads: 1 | 2 },
+  options: { folders: ImageFolders; hash: boolean; thorough: boolean; threads: 1 | 2 },
   watcher: Watcher,
   task: { advance(bytes: number): void },
 ): Promise<FileDifference[]> {
@@ -48,7 +50,7 @@ export async function verifyFile(
   const silent = { ...inner, progress: { begin: () => ({ advance: () => {}, end: () => {} }) } }
   let file: ImageFile | undefined
   try {
-    file = await openInImageFolder(registered.path)
+    file = await openInImageFolder(registered.path, options.folders)
     const { differences, images } = await inspect(file, registered, silent)
     if (options.thorough) for (const image of images) differences.push(...(await readThrough(file, image, inner)))
     if (options.hash && file.size === registered.allocationSize) {
@@ -65,7 +67,7 @@ export async function verifyFile(
   }
 }
 
-/** What a format is found to be, and the images that are registered to have it. */
+/** The inspection of a file as one format, and the images that are registered to have that. */
 interface FoundImage {
   found: Inspection
   ids: string[]

@@ -1,6 +1,6 @@
 import type { RegisteredFiles, Verification } from './registered-files.ts'
 
-/** Joins what is found of the several files of an image. */
+/** Joins the findings about the files of an image. */
 export interface Parts {
   /**
    * Begins to wait for the files of an image.
@@ -31,7 +31,7 @@ export function joinedByImage(tell: (verification: Verification) => Promise<void
   }
 }
 
-/** The worst that was found counts; what is said of a volume's file names the volume. */
+/** The worst result counts; a difference in the file of a volume names the volume. */
 function joined({ id, files, volumes }: RegisteredFiles, found: readonly Verification[]): Verification {
   const [boot] = files
   const isBoot = ({ path }: Verification) => boot !== undefined && path === boot.path

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { readImageFolders } from '../../disk/image-folders.ts'
 import { VdcError } from '../../errors.ts'
 import type { Registry, Watcher } from '../registry.ts'
 import type { verifySummary } from '../results/file.ts'
@@ -60,7 +61,7 @@ export async function verifyImages(
       watcher.cancellation.throwIfRequested()
       const found = await registeredFiles(registry, id, ids.length === 1, valid.ids !== undefined)
       if (!parts.expect(found)) {
-        // It has several files and was named before: one line tells of it.
+        // It has several files and was named before: it is reported once.
         total--
         continue
       }
@@ -94,7 +95,8 @@ async function verifyAll(
   watcher: Watcher,
   add: (verification: Verification) => Promise<void>,
 ): Promise<void> {
-  const looks = { hash: !quick, thorough, threads: jobs === 1 || files.length === 1 ? 2 : 1 } as const
+  const folders = await readImageFolders()
+  const looks = { folders, hash: !quick, thorough, threads: jobs === 1 || files.length === 1 ? 2 : 1 } as const
   const bytes = files.reduce((sum, file) => sum + bytesToRead(file, looks), 0)
   const task = watcher.progress.begin('Verifying', Math.max(bytes, 1))
   const queue = files.values()

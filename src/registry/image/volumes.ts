@@ -1,7 +1,7 @@
 import { EMPTY_YAML_LIST } from '../values.ts'
 import { readYaml } from '../yaml.ts'
 
-/** What the id of a backup object looks like within a text. */
+/** The ID of a backup object within a text. */
 const OBJECT_ID = /\bbo-[A-Za-z0-9_]+/g
 
 /**

@@ -6,16 +6,16 @@ import { canonicalId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { purgeableImages } from './images.ts'
 
-/** The canonical ids of those of some objects that images need, also deleted ones, which may be undeleted. */
+/** Finds which of some objects images need, by their canonical ids; deleted images count, as they may be undeleted. */
 export type NeededOf = (db: Queryable, objects: readonly BackupObjectRow[]) => Promise<Set<string>>
 
-/** What all images need that are there. */
+/** The objects that any image needs. */
 export const needed: NeededOf = async (db, objects) => {
   const users = await usersOf(db, objects.map(idOf), { deleted: true })
   return new Set(users.map(({ objectId }) => objectId))
 }
 
-/** What those images need that a purge of others would leave. */
+/** The objects that images need which a purge of `images` would leave. */
 export function neededBesides(registry: Registry, images: DeletedSelection): NeededOf {
   return async (db, objects) => {
     const users = await usersOf(db, objects.map(idOf), { deleted: true })

@@ -236,7 +236,7 @@ describe('the list', () => {
     if (!system) expect((await trust()).stdout).not.toContain(at('images'))
   })
 
-  test.runIf(isRoot)('of somebody without a home can not be kept, of which a registration warns', async () => {
+  test.runIf(isRoot)('cannot be kept for a user without a home, and a registration warns of that', async () => {
     const { execa } = await import('execa')
     const { environment, PROGRAM } = await import('../../support/cli.ts')
     const home = at('nobody')

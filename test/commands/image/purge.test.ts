@@ -17,7 +17,7 @@ import { startTerminal } from '../../support/tmux.ts'
 import { contentsOf, insert, LONG_AGO, newWakame } from '../../support/wakame.ts'
 import { newWatcher } from '../../support/watcher.ts'
 
-/** What each file of the tests holds, and its MD5. */
+/** The contents of each file of the tests, and their MD5. */
 const BYTES = 'x'.repeat(100)
 const MD5 = createHash('md5').update(BYTES).digest('hex')
 const ALL = ['image', 'purge', '--yes']
@@ -560,7 +560,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
       expect.stringContaining("of bo-within stays: its path holds '..'"),
       expect.stringMatching(/of bo-way stays: it leads out of \S+\/srv by a link/),
       expect.stringContaining('of bo-link stays: it is a link'),
-      expect.stringContaining('of bo-folder stays: it is no regular file'),
+      expect.stringContaining('of bo-folder stays: it is not a regular file'),
     ])
     expect(run.stderr).toContain('Error: 5 files could not be removed\n')
     expect(readdirSync(at('out'))).toEqual(['precious.raw'])

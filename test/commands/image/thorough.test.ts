@@ -164,7 +164,7 @@ describe('a damaged image', () => {
     }
   })
 
-  test('in a backup object: --thorough speaks of a file', async () => {
+  test('in a backup object: --thorough needs a file', async () => {
     const args = ['image', 'add', 'local', 'bo-none', '--account-id', 'a-shpoolxx', '--thorough']
     const run = await vdcManage(args, { database })
     expect(run).toMatchObject({ code: 3, stderr: expect.stringContaining('thorough speaks of a file') })
@@ -198,7 +198,7 @@ describe('qemu-img', () => {
 
   test('has a processor for the whole disk as long as what is stored needs', async () => {
     const limit = pathWith('convert', 'echo "qemu-img: $(ulimit -S -t)" >&2; exit 1')
-    // What the file says of itself, here 64 TiB, counts for nothing.
+    // The size that the file claims, here 64 TiB, does not count.
     expect((await inspect('huge.qcow2', limit, '--thorough')).stderr).toContain('cannot read it: 121\n')
     const stored = statSync(at('large.qcow2')).blocks * 512
     const seconds = 120 + Math.ceil(stored / (4 * 1024 * 1024))
@@ -211,7 +211,7 @@ describe('qemu-img', () => {
     })
   })
 
-  test('is not asked to read the disk where less tells that it is refused', async () => {
+  test('is not asked to read the disk if a cheaper check refuses it', async () => {
     const PATH = pathWith('convert', `touch ${at('read')}`)
     const args = ['image', 'add', 'local', at('zlib.qcow2'), '--account-id', 'a-nobody', '--thorough']
     expect(await vdcManage(args, { database, env: { PATH } })).toMatchObject({ code: 4 })
@@ -233,7 +233,7 @@ describe('qemu-img', () => {
     while (isAlive(pid)) await sleep(20)
   })
 
-  test('tells a terminal how far it is, until Ctrl-C', async () => {
+  test('shows its progress at a terminal, until Ctrl-C', async () => {
     const terminal = await startTerminal(`vdc-manage image inspect --thorough ${at('zlib.qcow2')}`, {
       database,
       home: folder.path,

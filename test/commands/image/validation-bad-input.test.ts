@@ -420,7 +420,7 @@ describe('what a header claims', () => {
     await sh(`truncate -s 16M cut.raw && printf 'label: gpt\\n,,\\n' | sfdisk -q cut.raw && truncate -s 8M cut.raw`)
     await refuse(
       at('cut.raw'),
-      `has partitions that end behind the file: they need ${16 * MIB} bytes, and it has ${8 * MIB}`,
+      `has partitions that end beyond the file: they need ${16 * MIB} bytes, and it has ${8 * MIB}`,
     )
     await sh('truncate -s 16M ext.img && mkfs.ext4 -q ext.img && truncate -s 9M ext.img')
     await refuse(at('ext.img'), `is damaged or truncated: it needs ${16 * MIB} bytes and has ${9 * MIB}`)

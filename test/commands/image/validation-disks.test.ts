@@ -35,14 +35,14 @@ function changed(source: string, name: string, ...patches: Patch[]): string {
 }
 
 describe('partition tables', () => {
-  test.each(['gpt.img', 'mbr.img'])('%s that ends behind the file: truncate makes room', async (source) => {
+  test.each(['gpt.img', 'mbr.img'])('%s that ends beyond the file: truncate makes room', async (source) => {
     const name = `short-${source}`
     copyFileSync(at(source), at(name))
     truncateSync(at(name), 6 * MIB)
     const command = `truncate -s ${8 * MIB} ${at(name)}`
     await expectRefused(database, add(name), {
       exit: 3,
-      message: `has partitions that end behind the file: they need ${8 * MIB} bytes, and it has ${6 * MIB}`,
+      message: `has partitions that end beyond the file: they need ${8 * MIB} bytes, and it has ${6 * MIB}`,
       hint: `fetching it again changes nothing: make room with: ${command}`,
     })
     await sh(command)
@@ -50,7 +50,7 @@ describe('partition tables', () => {
     expect(await database.session.run(add(name))).toMatchObject({ code: 0 })
   })
 
-  test('a partition behind all that a file can have is told exactly', async () => {
+  test('a partition beyond the largest possible file is reported exactly', async () => {
     const bytes = readFileSync(at('gpt.img'))
     bytes.writeBigUInt64LE(2n ** 63n, 1024 + 40)
     bytes.writeUInt32LE(crc32(bytes.subarray(1024, 1024 + 128 * 128)), 512 + 88)
@@ -72,7 +72,7 @@ describe('partition tables', () => {
     changed('gpt.img', name, change)
     await expectRefused(database, add(name), {
       exit: 3,
-      message: `is damaged: ${says}; its second GPT, at its end, is whole`,
+      message: `is damaged: ${says}; its backup GPT, at the end, is intact`,
       hint: `Repair it from that: sgdisk -e ${at(name)} (or gdisk ${at(name)}, then w)`,
     })
     await sh(`sgdisk -e ${name}`)
@@ -80,7 +80,7 @@ describe('partition tables', () => {
     expect(await database.session.run(add(name))).toMatchObject({ code: 0 })
   })
 
-  test('a GPT of which both copies are damaged has nothing to be repaired from', async () => {
+  test('a GPT with two damaged copies gets no hint to repair it', async () => {
     changed('gpt.img', 'both.img', [600, '\xff'], [8 * MIB - 512 + 88, '\xff\xff'])
     await expectRefused(database, add('both.img'), {
       exit: 3,
@@ -89,7 +89,7 @@ describe('partition tables', () => {
     })
   })
 
-  test('an old GPT behind a disk with an MBR means nothing', async () => {
+  test('an old GPT at the end of a disk with an MBR is ignored', async () => {
     const bytes = readFileSync(at('mbr.img'))
     readFileSync(at('gpt.img')).copy(bytes, 8 * MIB - 33 * 512, 8 * MIB - 33 * 512)
     writeFileSync(at('stale.img'), bytes)

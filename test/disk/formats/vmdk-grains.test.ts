@@ -27,7 +27,7 @@ function sourceOf(bytes: Buffer): Source {
   }
 }
 
-/** What our own look at the tables of an image refuses. */
+/** The refusal of our own look at the tables of an image. */
 async function refusalOf(bytes: Buffer): Promise<Refusal | undefined> {
   const source = sourceOf(bytes)
   try {
@@ -38,7 +38,7 @@ async function refusalOf(bytes: Buffer): Promise<Refusal | undefined> {
   }
 }
 
-/** What is done to a grain, and how that is refused. */
+/** A change to a grain, and its refusal. */
 const DAMAGE: [title: string, change: (bytes: Buffer, grain: Grain) => unknown, why: RegExp][] = [
   [
     'one sector too far',
@@ -154,7 +154,7 @@ describe('pieces of a layout', () => {
     expect(layout.refusal()).toMatchObject({ why: expect.stringContaining(why) })
   })
 
-  test('numbers that a double can not hold are told exactly', () => {
+  test('numbers that a double cannot hold are reported exactly', () => {
     const layout = layoutOf()
     expect(layout.table('table', 2n ** 63n + 1n, 8)).toBe(false)
     expect(layout.refusal()).toMatchObject({ why: expect.stringContaining('it needs 9223372036854775817 bytes') })
