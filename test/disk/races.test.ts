@@ -4,7 +4,9 @@ import { basename, dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { openImageFile } from '../../src/disk/image-file.ts'
+import { inspectImage } from '../../src/disk/inspect-image.ts'
 import { openNameless, openUnlinked } from '../../src/disk/nameless-file.ts'
+import { readWholeDisk } from '../../src/disk/thorough.ts'
 import { walkFiles } from '../../src/disk/walk-files.ts'
 import { VdcError } from '../../src/errors.ts'
 import { convertFile } from '../../src/registry/image/convert-file.ts'
@@ -246,5 +248,28 @@ describe('the source is replaced after it was inspected', () => {
     })
     expect(watcher.told.filter(({ title }) => title === 'Converting')).toEqual([])
     expect(existsSync(out)).toBe(false)
+  })
+
+  test.each([
+    ['as it is', 'source.qcow2', (bytes: Buffer) => bytes],
+    ['packed', 'source.qcow2.gz', gzipSync],
+  ])('and is read as a whole, %s: qemu-img does not see it', async (_, name, pack) => {
+    const { folder, good, bad } = await makePair()
+    const path = join(folder, name)
+    writeFileSync(path, pack(good))
+    const file = await openImageFile(path)
+    try {
+      const watcher = newWatcher()
+      const inspection = await inspectImage(file, {}, watcher)
+      expect(inspection.refusals).toEqual([])
+      writeFileSync(path, pack(bad))
+      await expect(readWholeDisk(file, inspection, watcher)).rejects.toMatchObject({
+        code: 'FILE_REFUSED',
+        message: `The file ${path} changed while it was being registered`,
+      })
+      expect(watcher.told.filter(({ title }) => title === 'Reading')).toEqual([])
+    } finally {
+      await file.handle.close()
+    }
   })
 })
