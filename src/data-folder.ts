@@ -49,14 +49,26 @@ export function findDataFolder(env: NodeJS.ProcessEnv): DataFolder {
 }
 
 /**
- * Makes our folder and what is missing above it, for this user alone. Node's own
- * recursive `mkdir` tries for ever where a file system such as /proc says that
- * the parent is missing, which is there.
+ * Makes our folder and what is missing above it, for this user alone.
  *
  * @throws Error of the file system; VdcError CONFIG_REFUSED where somebody else
  *   was faster in a folder to which all users can write.
  */
 export function makeDataFolder(path: string): void {
+  const isMade = makeFolders(path)
+  const foreign = isMade && process.geteuid?.() === 0 ? foreignOn(path) : undefined
+  if (foreign !== undefined) throw notRoots(path, foreign)
+}
+
+/**
+ * Makes a folder and what is missing above it, for this user alone. Node's own
+ * recursive `mkdir` tries for ever where a file system such as /proc says that
+ * the parent is missing, which is there.
+ *
+ * @returns whether any was missing.
+ * @throws Error of the file system.
+ */
+export function makeFolders(path: string): boolean {
   const missing: string[] = []
   for (let at = path; !existsSync(at); at = dirname(at)) missing.unshift(at)
   for (const folder of missing) {
@@ -67,8 +79,7 @@ export function makeDataFolder(path: string): void {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
   }
-  const foreign = missing.length > 0 && process.geteuid?.() === 0 ? foreignOn(path) : undefined
-  if (foreign !== undefined) throw notRoots(path, foreign)
+  return missing.length > 0
 }
 
 function namedFolder({ VDC_MANAGE_DATA_DIR: own, XDG_DATA_HOME: xdg, HOME: home }: NodeJS.ProcessEnv) {

@@ -71,7 +71,7 @@ export class ImageFolders {
 
 /** Reads which folders of this host hold images. A list that cannot be read is empty, and says why. */
 export async function readImageFolders(): Promise<ImageFolders> {
-  const path = await stateFolderPath()
+  const path = stateFolderPath()
   if (path === undefined) return new ImageFolders(new Map())
   let folder: FileHandle | undefined
   try {
@@ -106,7 +106,7 @@ export async function removeImageFolder(path: string): Promise<void> {
 }
 
 async function append(line: object): Promise<void> {
-  const path = await stateFolderPath()
+  const path = stateFolderPath()
   if (path === undefined) throw new Error('neither XDG_STATE_HOME nor HOME names a folder')
   const folder = (await openStateFolder(path, { make: true })) as FileHandle
   try {

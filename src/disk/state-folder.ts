@@ -1,6 +1,8 @@
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, stat } from 'node:fs/promises'
-import { dirname, isAbsolute, join } from 'node:path'
+import { type FileHandle, open } from 'node:fs/promises'
+import { isAbsolute, join } from 'node:path'
+import { makeFolders } from '../data-folder.ts'
+import { foreignOn } from '../foreign-path.ts'
 
 const SYSTEM_STATE = '/var/lib'
 const NAME = 'vdc-manage'
@@ -12,15 +14,15 @@ const WRITABLE_BY_OTHERS = 0o022
 /**
  * Names the folder for what this host knows and no registry does: of root
  * /var/lib/vdc-manage, of others $XDG_STATE_HOME/vdc-manage or
- * ~/.local/state/vdc-manage. Root honours an XDG_STATE_HOME that belongs to root;
+ * ~/.local/state/vdc-manage. Root honours an XDG_STATE_HOME to which root alone decides the way;
  * it never looks into HOME, which sudo may have kept.
  *
  * @returns undefined if there is no place for it.
  */
-export async function stateFolderPath(env: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
+export function stateFolderPath(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const { XDG_STATE_HOME: given = '', HOME: home = '' } = env
   const isRoot = process.geteuid?.() === 0
-  if (isAbsolute(given) && (!isRoot || (await belongsToRoot(given)))) return join(given, NAME)
+  if (isAbsolute(given) && (!isRoot || foreignOn(given) === undefined)) return join(given, NAME)
   if (isRoot) return join(SYSTEM_STATE, NAME)
   return isAbsolute(home) ? join(home, '.local', 'state', NAME) : undefined
 }
@@ -33,7 +35,7 @@ export async function stateFolderPath(env: NodeJS.ProcessEnv = process.env): Pro
  * @throws Error of the system, or one that says what is wrong with the folder.
  */
 export async function openStateFolder(path: string, options: { make: boolean }): Promise<FileHandle | undefined> {
-  if (options.make) await mkdir(path, { recursive: true, mode: 0o700 })
+  if (options.make) makeFolders(path)
   let handle: FileHandle
   try {
     handle = await open(path, FOLDER)
@@ -59,14 +61,4 @@ export async function requireOurs(handle: FileHandle, path: string): Promise<voi
   const { uid, mode } = await handle.stat()
   if (uid !== process.geteuid?.()) throw new Error(`${path} belongs to another user`)
   if ((mode & WRITABLE_BY_OTHERS) !== 0) throw new Error(`${path} can be written to by other users`)
-}
-
-/** Says whether a folder, or the nearest one above it that exists, belongs to root. */
-async function belongsToRoot(path: string): Promise<boolean> {
-  try {
-    const stats = await stat(path)
-    return stats.isDirectory() && stats.uid === 0
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' && path !== '/' && belongsToRoot(dirname(path))
-  }
 }
