@@ -67,7 +67,10 @@ export class ImageFolders {
     if (system !== undefined) return `${folder} is a system folder, which never holds images`
     const isHidden = basename(real).startsWith('.')
     if (this.includes(folder, { below: isHidden })) return undefined
-    const why = `${folder} is not an image folder of this host; to make it one: vdc-manage backupstorage trust ${shellWord(folder)}`
+    const trust = `vdc-manage backupstorage trust ${shellWord(folder)}`
+    const why = this.includes(folder, { below: false })
+      ? `${folder} is an image folder of this host for files whose names do not begin with a dot; to make it one for all: ${trust}`
+      : `${folder} is not an image folder of this host; to make it one: ${trust}`
     return this.problem === undefined ? why : `${why} (the list of image folders cannot be used: ${this.problem})`
   }
 }

@@ -3,22 +3,21 @@ import { copyFile, type FileHandle } from 'node:fs/promises'
 import { VdcError } from '../errors.ts'
 import { chunksOf } from './chunks.ts'
 import { heldPath, holding } from './held.ts'
-import { CHANGED, type ImageFile, imageFileOf, isUnchanged } from './image-file.ts'
-import { inspectImage } from './inspect-image.ts'
+import { type ImageFile, imageFileOf, isUnchanged } from './image-file.ts'
 import type { Inspection } from './inspection.ts'
 import { openNamelessIn } from './nameless-file.ts'
 import type { PrivateFolder } from './private-folder.ts'
 import { IN_USE } from './qemu-img.ts'
 import { Reserve } from './reserve.ts'
-import { withUnpackedFile } from './unpacked.ts'
+import { changed, requireSame, withUnpackedImage } from './unpack-again.ts'
 import type { Watcher } from './watcher.ts'
 import { hasWriters, isWritableByOthers } from './writers.ts'
 
 /**
  * Hands an image to `work` for qemu-img to convert. If its headers could name
- * other files and somebody else could change them, it is unpacked or copied first,
- * into a file without a name that only we can change, and the copy is inspected
- * (docs/decisions/0011).
+ * other files and somebody else could change them, it is copied first, into a file
+ * without a name that only we can change; what is packed is unpacked into one. Its
+ * bytes are inspected there (docs/decisions/0011).
  *
  * @param inspection of the image.
  * @param folder where the copy is made.
@@ -32,7 +31,7 @@ export async function withSafeSource(
   watcher: Watcher,
   work: (source: ImageFile) => Promise<void>,
 ): Promise<void> {
-  if (inspection.containerFormat !== 'none') return withUnpackedFile(file, inspection.size, watcher, work)
+  if (inspection.containerFormat !== 'none') return withUnpackedImage(file, inspection, watcher, work)
   // Nothing in a raw disk is looked at by qemu-img.
   if (inspection.fileFormat === 'raw' || !isWritableByOthers(file)) return work(file)
   await holding(await openNamelessIn(folder.path), async (handle) => {
@@ -51,29 +50,6 @@ export async function withSafeSource(
  */
 export function requireNoWriters(file: ImageFile): void {
   if (hasWriters(file)) throw new VdcError('FILE_REFUSED', `The file ${file.path} ${IN_USE.why}`, { hint: IN_USE.hint })
-}
-
-/** Inspects a copy, which may be of something else than what was inspected before. */
-async function requireSame(
-  source: ImageFile,
-  { fileFormat, virtualSize }: Inspection,
-  watcher: Watcher,
-): Promise<void> {
-  const again = await inspectImage(
-    source,
-    { format: fileFormat, maxSize: Number.MAX_SAFE_INTEGER, prefersVhd: true },
-    watcher,
-  )
-  const isSame =
-    again.refusals.length === 0 &&
-    again.containerFormat === 'none' &&
-    again.fileFormat === fileFormat &&
-    again.virtualSize === virtualSize
-  if (!isSame) throw changed()
-}
-
-function changed(): VdcError {
-  return new VdcError('FILE_REFUSED', CHANGED.why, { hint: CHANGED.hint })
 }
 
 /** Copies a file, sharing its blocks if the filesystem can do that; holes stay holes. */

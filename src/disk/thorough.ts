@@ -1,11 +1,11 @@
-import { type ImageFile, requireUnchanged } from './image-file.ts'
+import { CHANGED, type ImageFile, isUntouched, requireUnchanged } from './image-file.ts'
 import { FILE, type Inspection, namingFile, requireAcceptable } from './inspection.ts'
 import type { Refusal } from './inspector.ts'
 import { isInUse } from './qemu-checks.ts'
 import { HANDED_OVER, IN_USE, type Limits, reasonIn, runQemuImg } from './qemu-img.ts'
 import { qemuProgress } from './qemu-progress.ts'
 import { refusalsOf, unpackedFirst } from './refusal.ts'
-import { withUnpackedFile } from './unpacked.ts'
+import { withUnpackedImage } from './unpack-again.ts'
 import type { Watcher } from './watcher.ts'
 
 const SECTOR = 512
@@ -37,7 +37,7 @@ export async function readWholeDisk(file: ImageFile, image: Inspection, watcher:
   const refusals = await refusalsOf(async () => {
     if (image.containerFormat === 'none') return readDisk(file, image, watcher)
     if (image.fileFormat === 'raw') return []
-    const found = await withUnpackedFile(file, image.size, watcher, (inner) => readDisk(inner, image, watcher))
+    const found = await withUnpackedImage(file, image, watcher, (inner) => readDisk(inner, image, watcher))
     return found.map(unpackedFirst)
   })
   await requireUnchanged(file)
@@ -47,6 +47,8 @@ export async function readWholeDisk(file: ImageFile, image: Inspection, watcher:
 async function readDisk(file: ImageFile, image: Inspection, watcher: Watcher): Promise<Refusal[]> {
   const format = image.fileFormat as string
   if (await isInUse(file, format)) return [IN_USE]
+  // It opens what the headers name now, which must still be what was inspected.
+  if (!(await isUntouched(file))) return [CHANGED]
   const size = Math.ceil((image.virtualSize as number) / SECTOR) * SECTOR
   // Not `qemu-img dd` or `compare`: these read holes as well, or stop where both differ.
   const args = ['convert', '-p', '-n', '--target-is-zero', '-f', format]

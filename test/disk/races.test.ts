@@ -1,13 +1,17 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { openImageFile } from '../../src/disk/image-file.ts'
+import { inspectImage } from '../../src/disk/inspect-image.ts'
 import { openNameless, openUnlinked } from '../../src/disk/nameless-file.ts'
+import { readWholeDisk } from '../../src/disk/thorough.ts'
 import { walkFiles } from '../../src/disk/walk-files.ts'
 import { VdcError } from '../../src/errors.ts'
 import { convertFile } from '../../src/registry/image/convert-file.ts'
 import { CAN_MAP, giveAway, IS_ROOT, newGround, under } from '../support/attacker.ts'
-import { makeImage, rawDisk } from '../support/images.ts'
+import { makeImage, newFolder, rawDisk } from '../support/images.ts'
 import { newWatcher } from '../support/watcher.ts'
 
 const MIB = 2 ** 20
@@ -209,6 +213,63 @@ describe.runIf(IS_ROOT && CAN_MAP)('somebody else can write to the source', () =
       expect(interfered).toBeGreaterThan(0)
     } finally {
       if (within !== undefined) rmSync(join(theirs, '..'), { recursive: true })
+    }
+  })
+})
+
+describe('the source is replaced after it was inspected', () => {
+  /** An image without a reference, and the same bytes with one to a FIFO, which qemu-img would wait for. */
+  async function makePair(): Promise<{ folder: string; good: Buffer; bad: Buffer }> {
+    const { path: folder } = newFolder()
+    const fifo = join(folder, 'fifo')
+    execFileSync('mkfifo', [fifo])
+    const good = readFileSync(await makeImage(join(folder, 'good.qcow2'), { size: '4M' }))
+    const bad = Buffer.from(good)
+    bad.writeBigUInt64BE(2048n, 8)
+    bad.writeUInt32BE(fifo.length, 16)
+    bad.write(fifo, 2048)
+    return { folder, good, bad }
+  }
+
+  test('and it is packed: what is unpacked for the conversion is inspected as well', async () => {
+    const { folder, good, bad } = await makePair()
+    const [source, out] = [join(folder, 'source.qcow2.gz'), join(folder, 'out.raw')]
+    writeFileSync(source, gzipSync(good))
+    const watcher = newWatcher()
+    const { begin } = watcher.progress
+    watcher.progress.begin = (title, total) => {
+      if (title === 'Unpacking' && watcher.told.some((told) => told.title === title))
+        writeFileSync(source, gzipSync(bad))
+      return begin(title, total)
+    }
+    await expect(convertFile({ path: source, out, to: 'raw' }, watcher, () => {})).rejects.toMatchObject({
+      code: 'FILE_REFUSED',
+      message: `The file ${source} changed while it was being registered`,
+    })
+    expect(watcher.told.filter(({ title }) => title === 'Converting')).toEqual([])
+    expect(existsSync(out)).toBe(false)
+  })
+
+  test.each([
+    ['as it is', 'source.qcow2', (bytes: Buffer) => bytes],
+    ['packed', 'source.qcow2.gz', gzipSync],
+  ])('and is read as a whole, %s: qemu-img does not see it', async (_, name, pack) => {
+    const { folder, good, bad } = await makePair()
+    const path = join(folder, name)
+    writeFileSync(path, pack(good))
+    const file = await openImageFile(path)
+    try {
+      const watcher = newWatcher()
+      const inspection = await inspectImage(file, {}, watcher)
+      expect(inspection.refusals).toEqual([])
+      writeFileSync(path, pack(bad))
+      await expect(readWholeDisk(file, inspection, watcher)).rejects.toMatchObject({
+        code: 'FILE_REFUSED',
+        message: `The file ${path} changed while it was being registered`,
+      })
+      expect(watcher.told.filter(({ title }) => title === 'Reading')).toEqual([])
+    } finally {
+      await file.handle.close()
     }
   })
 })

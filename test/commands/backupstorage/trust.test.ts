@@ -122,6 +122,16 @@ describe('an image folder', () => {
     expect(await trusted()).toEqual([`${at('images')}\ttrue`, `${at('images', 'below')}\tfalse`])
   })
 
+  test('is no folder for hidden files until it is named, which verify says', async () => {
+    const id = (await run(register(await makeImage(at('images', '.disk.qcow2'))))).stdout.trim()
+    const why = `${at('images')} is an image folder of this host for files whose names do not begin with a dot`
+    expect((await run(['image', 'verify', id])).stdout).toContain(
+      `${why}; to make it one for all: vdc-manage backupstorage trust ${at('images')}`,
+    )
+    await trust(at('images'))
+    expect((await run(['image', 'verify', id])).stdout).toBe(`${id}: ok\n`)
+  })
+
   test('is the folder of a storage that is added or changed, and of a prefix for the files in it', async () => {
     const added = await run(storage(`file://${at('link')}/`))
     expect(added).toMatchObject({ code: 0, stderr: '' })
@@ -254,5 +264,11 @@ describe('the list', () => {
     const kept = { ...env, HOME: home }
     await execa('setpriv', [...nobody, 'backupstorage', 'trust', home], { env: kept, extendEnv: false })
     expect(existsSync(join(home, '.local/state/vdc-manage/image-folders'))).toBe(true)
+  })
+
+  test('can not be made in /proc, where Node would try for ever', async () => {
+    const disk = await makeImage(join(at('images'), 'anywhere.qcow2'))
+    const { code, stderr } = await run(register(disk), { env: { XDG_STATE_HOME: '/proc/self/state' } })
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/^Warning: \S+ could not be added to the image folders/)])
   })
 })
