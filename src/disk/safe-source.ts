@@ -7,7 +7,6 @@ import type { Inspection } from './inspection.ts'
 import { openNamelessIn } from './nameless-file.ts'
 import type { PrivateFolder } from './private-folder.ts'
 import { IN_USE } from './qemu-img.ts'
-import { Reserve } from './reserve.ts'
 import { changed, requireSame, withUnpackedImage } from './unpack-again.ts'
 import type { Watcher } from './watcher.ts'
 import { hasWriters, isWritableByOthers } from './writers.ts'
@@ -54,7 +53,10 @@ export function requireNoWriters(file: ImageFile): void {
   if (hasWriters(file)) throw new VdcError('FILE_REFUSED', `The file ${file.path} ${IN_USE.why}`, { hint: IN_USE.hint })
 }
 
-/** Copies a file, sharing its blocks if the filesystem can do that; holes stay holes. */
+/**
+ * Copies a file, sharing its blocks if the filesystem can do that; holes stay holes. It takes
+ * no more room than the file has, on the filesystem of the result: so no reserve is kept there.
+ */
 async function copy(file: ImageFile, into: FileHandle, watcher: Watcher): Promise<void> {
   try {
     await copyFile(heldPath(file.handle), heldPath(into), constants.COPYFILE_FICLONE_FORCE)
@@ -64,7 +66,6 @@ async function copy(file: ImageFile, into: FileHandle, watcher: Watcher): Promis
   } catch {
     // Most filesystems cannot.
   }
-  const reserve = new Reserve(into)
   const task = watcher.progress.begin('Copying', file.size)
   try {
     for (let at = 0; at < file.size; ) {
@@ -76,7 +77,6 @@ async function copy(file: ImageFile, into: FileHandle, watcher: Watcher): Promis
       if (bytesRead === 0) break
       const bytes = buffer.subarray(0, bytesRead)
       if (!isZero(bytes)) {
-        await reserve.take(bytes.length)
         await writeAll(into, bytes, at)
       }
       at += bytesRead
