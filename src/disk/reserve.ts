@@ -41,17 +41,27 @@ export class Reserve {
   }
 
   /**
-   * Writes bytes at an offset. Zeros stay holes, as an image is mostly empty.
+   * Writes bytes at an offset, as `writeSparsely` does.
    *
    * @throws Error of the system, also where too little would stay free.
    */
   async write(bytes: Buffer, at: number): Promise<void> {
     if (isZero(bytes)) return
     await this.take(bytes.length)
-    // A disk that fills up takes a part of them first.
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, at + done)
-      done += bytesWritten
-    }
+    await writeSparsely(this.#handle, bytes, at)
+  }
+}
+
+/**
+ * Writes bytes at an offset. Zeros stay holes, as an image is mostly empty.
+ *
+ * @throws Error of the system.
+ */
+export async function writeSparsely(handle: FileHandle, bytes: Buffer, at: number): Promise<void> {
+  if (isZero(bytes)) return
+  // A disk that fills up takes a part of them first.
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, at + done)
+    done += bytesWritten
   }
 }

@@ -8,7 +8,7 @@ import type { Inspection } from './inspection.ts'
 import { openNamelessIn } from './nameless-file.ts'
 import type { PrivateFolder } from './private-folder.ts'
 import { IN_USE } from './qemu-img.ts'
-import { Reserve } from './reserve.ts'
+import { writeSparsely } from './reserve.ts'
 import { changed, requireSame, withUnpackedImage } from './unpack-again.ts'
 import type { Watcher } from './watcher.ts'
 import { hasWriters, isWritableByOthers } from './writers.ts'
@@ -52,7 +52,10 @@ export function requireNoWriters(file: ImageFile): void {
   if (hasWriters(file)) throw new VdcError('FILE_REFUSED', `The file ${file.path} ${IN_USE.why}`, { hint: IN_USE.hint })
 }
 
-/** Copies a file, sharing its blocks if the filesystem can do that; holes stay holes. */
+/**
+ * Copies a file, sharing its blocks if the filesystem can do that; holes stay holes. It takes
+ * no more room than the file has, on the filesystem of the result: so no reserve is kept there.
+ */
 async function copy(file: ImageFile, into: FileHandle, watcher: Watcher): Promise<void> {
   try {
     await copyFile(heldPath(file.handle), heldPath(into), constants.COPYFILE_FICLONE_FORCE)
@@ -62,12 +65,11 @@ async function copy(file: ImageFile, into: FileHandle, watcher: Watcher): Promis
   } catch {
     // Most filesystems cannot.
   }
-  const reserve = new Reserve(into)
   const task = watcher.progress.begin('Copying', file.size)
   try {
     let at = 0
     for await (const bytes of chunksOf(file, watcher, () => {})) {
-      await reserve.write(bytes, at)
+      await writeSparsely(into, bytes, at)
       at += bytes.length
       task.advance(bytes.length)
       // Somebody may add to it as fast as it is read; then it is refused.
