@@ -10,7 +10,7 @@ import { newRingMemory } from '../../src/disk/hash-ring.ts'
 import { hashInWorkers } from '../../src/disk/hash-workers.ts'
 import { closeImageFile, openImageFile } from '../../src/disk/image-file.ts'
 import { hashOf, newFolder } from '../support/images.ts'
-import type { RingRun } from '../support/ring-thread.ts'
+import type { RingRuns } from '../support/ring-thread.ts'
 import { newWatcher } from '../support/watcher.ts'
 
 const MIB = 2 ** 20
@@ -44,7 +44,7 @@ function newFile(size: number): string {
 
 test('two threads take the same bytes of a small file 10,000 times, told late', { timeout: 180_000 }, async () => {
   late = [0.2, 0.06]
-  const size = 1000
+  const size = 800
   const path = newFile(size)
   const expected = `${hashOf(path, 'md5')} ${size}`
   const [{ code }] = (
@@ -59,14 +59,15 @@ test('two threads take the same bytes of a small file 10,000 times, told late', 
   const fd = openSync(path, 'r')
   const threads = [fd, undefined].map((workerData) => new Worker(script, { workerData }))
   try {
-    const outcomes = new Set<string>()
-    for (let run = 0; run < 10_000; run++) {
-      const task: RingRun = { memory: newRingMemory(true), size, piece: 200 }
+    const outcomes: string[] = []
+    for (let batch = 0; batch < 100; batch++) {
+      const runs: RingRuns = { memories: Array.from({ length: 100 }, () => newRingMemory(true)), size, piece: 300 }
       const answers = threads.map((thread) => once(thread, 'message'))
-      for (const thread of threads) thread.postMessage(task)
-      for (const [answer] of await Promise.all(answers)) outcomes.add(answer)
+      for (const thread of threads) thread.postMessage(runs)
+      for (const [digests] of await Promise.all(answers)) outcomes.push(...digests)
     }
-    expect([...outcomes]).toEqual([expected])
+    expect(outcomes).toHaveLength(20_000)
+    expect([...new Set(outcomes)]).toEqual([expected])
   } finally {
     await Promise.all(threads.map((thread) => thread.terminate()))
     closeSync(fd)
@@ -74,7 +75,7 @@ test('two threads take the same bytes of a small file 10,000 times, told late', 
 })
 
 test('a large file is hashed right 100 times, told late', { timeout: 180_000 }, async () => {
-  late = [0.15, 4]
+  late = [0.1, 3]
   const size = 33 * MIB + 1
   const path = newFile(size)
   const file = await openImageFile(path)
