@@ -16,6 +16,8 @@ trap 'rm -rf "$demo"' EXIT
 # The embedded default, in a folder that goes away, whatever this host has configured.
 unset VDC_MANAGE_DATABASE_URI CONF_PATH
 export VDC_MANAGE_DATABASE_URI="sqlite://$demo/registry.sqlite"
+# Nor does the demo's folder stay in this host's list of image folders.
+export XDG_STATE_HOME="$demo/state"
 mkdir "$demo/bin"
 ln -s "$PWD/bin/run.js" "$demo/bin/vdc-manage"
 PATH="$demo/bin:$PATH"
