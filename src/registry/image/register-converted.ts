@@ -6,6 +6,7 @@ import { endingFor, type TargetFormat } from '../../disk/file-formats.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
 import { isOwnFile } from '../../disk/local-file.ts'
 import type { MadeImage } from '../../disk/made-image.ts'
+import { readWholeDisk } from '../../disk/thorough.ts'
 import { VdcError } from '../../errors.ts'
 import { shellWord } from '../../shell-word.ts'
 import { isKeyable, localUri, objectKeyIn } from '../backup-storage/local-uri.ts'
@@ -55,6 +56,8 @@ export async function registerConverted(
       if (request.checksum !== undefined)
         requireChecksum(file.path, await hashImageFile(file, watcher), request.checksum)
       if (registry.onChange !== undefined) {
+        // A conversion would read it anyway.
+        if (request.thorough) await readWholeDisk(file, image, watcher)
         const virtualSize = await tryConversion(file, image, place)
         registry.onChange({ action: 'create', path: place.path, file_format: request.convert })
         const unmade = unmadeFile(place.path, uri, virtualSize)

@@ -153,6 +153,15 @@ describe('a damaged image', () => {
     expect(await allRows(database)).toEqual(before)
   })
 
+  test('is not converted, also in a dry run', async () => {
+    const args = ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx', '--convert', 'raw', '--thorough']
+    expect((await vdcManage(args, { database })).code).toBe(3)
+    expect(await vdcManage([...args, '--dry-run'], { database })).toMatchObject({
+      code: 3,
+      stderr: `Error: The file ${path} ${found}\nHint: Fetch or copy it again\n`,
+    })
+  })
+
   test('that is registered differs, and only it', async () => {
     const add = (file: string) => database.session.run(['image', 'add', 'local', file, '--account-id', 'a-shpoolxx'])
     const [good, bad] = [(await add(at('zlib.qcow2'))).stdout.trim(), (await add(path)).stdout.trim()]
