@@ -70,9 +70,10 @@ export async function withConvertible<T>(
  * beside its place and inspected. It is open from the moment it is made until `use`
  * ends, and goes away unless that puts it into place: no half of it is ever seen.
  *
+ * @param requireContents looks at the bytes of the source that are converted.
  * @returns what `use` returns.
  * @throws VdcError FILE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN, QEMU_IMG_FAILED, what
- *   the cancellation throws, or what `use` throws.
+ *   the cancellation throws, or what `use` or `requireContents` throws.
  */
 export async function convertImage<T>(
   file: ImageFile,
@@ -81,6 +82,7 @@ export async function convertImage<T>(
   conversion: Conversion,
   watcher: Watcher,
   use: (made: MadeImage) => Promise<T>,
+  requireContents?: (source: ImageFile) => Promise<void>,
 ): Promise<T> {
   return withWorkFolder(place, async (folder) => {
     const path = `${folder.path}/${place.name}`
@@ -94,7 +96,7 @@ export async function convertImage<T>(
         runConversion(from, inspection.fileFormat as string, target, conversion, watcher)
       if (inspection.containerFormat === 'none') requireNoWriters(file)
       try {
-        await withSafeSource(file, inspection, folder, watcher, convert)
+        await withSafeSource(file, inspection, folder, watcher, convert, requireContents)
       } catch (error) {
         if (!(error instanceof VdcError) && (error as NodeJS.ErrnoException).code !== undefined)
           throw notWritten(place.path, error)
@@ -175,6 +177,7 @@ const NO_ROOM: Readonly<Record<string, string>> = {
 
 /** The error of qemu-img with what it is about: what can't be written is no fault of the image. */
 function namingIt(error: VdcError, file: ImageFile, made: string, out: string): VdcError {
+  if (error.message.startsWith(`The file ${file.path} `)) return error
   const full = Object.keys(NO_ROOM).find((text) => error.message.endsWith(text))
   const [, reason] = /error while writing at byte [0-9]+: (.*)$/.exec(error.message) ?? []
   if (full !== undefined)

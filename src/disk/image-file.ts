@@ -15,6 +15,8 @@ export interface ImageFile {
   opened: BigIntStats
   /** Where it lies until it is moved to `path`. */
   liesAt?: string
+  /** Whether it is a temporary file without a name, with bytes of what lies at `path`. */
+  isNameless?: boolean
 }
 
 /** Filesystems whose files are no bytes on a disk, by their magic numbers: statfs(2), and linux/magic.h. */
@@ -103,6 +105,7 @@ export const CHANGED = { why: 'changed while it was being registered', hint: 'Tr
 
 /** Says whether the file, and what lies at its path, is still what was opened. */
 export async function isUnchanged(file: ImageFile): Promise<boolean> {
+  if (file.isNameless) return isUntouched(file)
   const atPath = await lstat(file.liesAt ?? file.path, { bigint: true }).catch(() => undefined)
   return isAsOpened(file, atPath) && isUntouched(file)
 }

@@ -14,15 +14,16 @@ import type { Watcher } from './watcher.ts'
 import { hasWriters, isWritableByOthers } from './writers.ts'
 
 /**
- * Hands an image to `work` for qemu-img to convert. If its headers could name
- * other files and somebody else could change them, it is copied first, into a file
- * without a name that only we can change; what is packed is unpacked into one. Its
- * bytes are inspected there (docs/decisions/0011).
+ * Hands an image to `work` for qemu-img to convert. If somebody else could change it, and
+ * its headers could name other files or its contents were asked for, it is copied first,
+ * into a file without a name that only we can change; what is packed is unpacked into one.
+ * Its bytes are inspected there (docs/decisions/0011).
  *
  * @param inspection of the image.
  * @param folder where the copy is made.
+ * @param requireContents looks at the bytes of the file that are used, packed as they are.
  * @throws VdcError FILE_REFUSED, without the file's name; FILE_NOT_WRITTEN; Error of the
- *   system if the copy cannot be written.
+ *   system if the copy cannot be written; what `requireContents` throws.
  */
 export async function withSafeSource(
   file: ImageFile,
@@ -30,16 +31,22 @@ export async function withSafeSource(
   folder: PrivateFolder,
   watcher: Watcher,
   work: (source: ImageFile) => Promise<void>,
+  requireContents?: (source: ImageFile) => Promise<void>,
 ): Promise<void> {
-  if (inspection.containerFormat !== 'none') return withUnpackedImage(file, inspection, watcher, work)
+  const isPacked = inspection.containerFormat !== 'none'
   // Nothing in a raw disk is looked at by qemu-img.
-  if (inspection.fileFormat === 'raw' || !isWritableByOthers(file)) return work(file)
+  const hasHeaders = !isPacked && inspection.fileFormat !== 'raw'
+  const use = async (source: ImageFile) => {
+    await requireContents?.(source)
+    return isPacked ? withUnpackedImage(source, inspection, watcher, work) : work(source)
+  }
+  if (!isWritableByOthers(file) || !(hasHeaders || requireContents)) return use(file)
   await holding(await openNamelessIn(folder.path), async (handle) => {
     await copy(file, handle, watcher)
     if (!(await isUnchanged(file))) throw changed()
-    const source = await imageFileOf(file.path, handle)
-    await requireSame(source, inspection, watcher)
-    await work(source)
+    const source = { ...(await imageFileOf(file.path, handle)), isNameless: true }
+    if (hasHeaders) await requireSame(source, inspection, watcher)
+    await use(source)
   })
 }
 

@@ -184,7 +184,7 @@ export async function withUnpackedFile<T>(
 async function createNameless(path: string): Promise<ImageFile> {
   return attempt(async () => {
     const handle = await openNameless()
-    return { path, handle, size: 0, opened: await handle.stat({ bigint: true }) }
+    return { path, handle, size: 0, opened: await handle.stat({ bigint: true }), isNameless: true }
   })
 }
 

@@ -1,11 +1,15 @@
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { hashImageFile } from '../../src/disk/checksums.ts'
+import { convertImage } from '../../src/disk/convert-image.ts'
 import { openImageFile } from '../../src/disk/image-file.ts'
 import { inspectImage } from '../../src/disk/inspect-image.ts'
 import { openNameless, openUnlinked } from '../../src/disk/nameless-file.ts'
+import { withOutputPlace } from '../../src/disk/output-place.ts'
 import { readWholeDisk } from '../../src/disk/thorough.ts'
 import { walkFiles } from '../../src/disk/walk-files.ts'
 import { VdcError } from '../../src/errors.ts'
@@ -248,6 +252,39 @@ describe('the source is replaced after it was inspected', () => {
     })
     expect(watcher.told.filter(({ title }) => title === 'Converting')).toEqual([])
     expect(existsSync(out)).toBe(false)
+  })
+
+  test.runIf(IS_ROOT)('and its checksum was asked for: what has it is what is converted', async () => {
+    const { theirs, ours } = newGround()
+    const [source, out, good] = [join(theirs, 'source.raw'), join(ours, 'out.qcow2'), rawDisk(MIB)]
+    writeFileSync(source, good)
+    giveAway(source)
+    const watcher = newWatcher()
+    const file = await openImageFile(source)
+    try {
+      const inspection = await inspectImage(file, {}, watcher)
+      const conversion = { to: 'raw', compress: false } as const
+      const asked: boolean[] = []
+      const converting = withOutputPlace(out, (place) =>
+        convertImage(
+          file,
+          inspection,
+          place,
+          conversion,
+          watcher,
+          async () => 'made',
+          async (used) => {
+            // As somebody does who has it mapped, without a trace.
+            writeFileSync(source, rawDisk(MIB).fill('x', 4096))
+            asked.push((await hashImageFile(used, watcher)).md5 === createHash('md5').update(good).digest('hex'))
+          },
+        ),
+      )
+      await expect(converting).rejects.toMatchObject({ code: 'FILE_REFUSED' })
+      expect(asked).toEqual([true])
+    } finally {
+      await file.handle.close()
+    }
   })
 
   test.each([

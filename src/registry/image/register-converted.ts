@@ -53,9 +53,12 @@ export async function registerConverted(
     return await withConvertible(beside, conversion, async (place) => {
       const uri = localUri(place.path)
       await checkDatabase(registry, request, uri)
-      if (request.checksum !== undefined)
-        requireChecksum(file.path, await hashImageFile(file, watcher), request.checksum)
+      const requireContents = async (used: ImageFile) => {
+        if (request.checksum !== undefined)
+          requireChecksum(file.path, await hashImageFile(used, watcher), request.checksum)
+      }
       if (registry.onChange !== undefined) {
+        await requireContents(file)
         // A conversion would read it anyway.
         if (request.thorough) await readWholeDisk(file, image, watcher)
         const virtualSize = await tryConversion(file, image, place)
@@ -63,9 +66,8 @@ export async function registerConverted(
         const unmade = unmadeFile(place.path, uri, virtualSize)
         return storeFileImage(withUnknowns(registry), request, request.convert, unmade)
       }
-      return convertImage(file, image, place, conversion, watcher, (made) =>
-        registerMade(registry, request, made, source.arch, watcher),
-      )
+      const use = (made: MadeImage) => registerMade(registry, request, made, source.arch, watcher)
+      return convertImage(file, image, place, conversion, watcher, use, request.checksum && requireContents)
     })
   } catch (error) {
     throw await perhapsLeftOver(registry, beside, error)
