@@ -10,6 +10,9 @@ import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+// From now on, and not only when all is loaded.
+if (process.env.VDC_MANAGE_SIGHUP === 'ignored') process.on('SIGHUP', () => {})
+
 // From Node 22 on, V8's compiled code is kept between runs, in a folder that
 // only this user can write to: whoever can write there decides what we execute. So
 // not below /tmp, as Node's default is, and for root not below a HOME that sudo
