@@ -9,7 +9,7 @@ import type { Inspection } from './inspection.ts'
 import { MadeImage } from './made-image.ts'
 import { notWritten } from './not-written.ts'
 import { exists, type OutputPlace, withOutputPlace } from './output-place.ts'
-import { HANDED_OVER, runQemuImg, TARGET_FOLDER } from './qemu-img.ts'
+import { HANDED_OVER, runQemuImg, TARGET_FOLDER, wholeDiskLimits } from './qemu-img.ts'
 import { qemuProgress } from './qemu-progress.ts'
 import { requireNoWriters, withSafeSource } from './safe-source.ts'
 import type { Watcher } from './watcher.ts'
@@ -25,6 +25,9 @@ const COMPRESSED: Partial<Record<TargetFormat, readonly string[]>> = {
 }
 
 const SECTOR = 512
+/** Seconds of processor time that are allowed whatever is stored: twice what 64 TiB of an empty VHDX take. */
+const BASE_SECONDS = 3600
+const HINT = 'If you trust the image, convert it with qemu-img itself'
 
 /** How a file is to be converted. */
 export interface Conversion {
@@ -140,7 +143,8 @@ async function runConversion(
   const args = ['convert', '-p', '-f', format, '-O', to, ...(options ?? []), HANDED_OVER, target.path]
   const { onOutput, end } = qemuProgress(watcher.progress, 'Converting', from.size)
   try {
-    await runQemuImg(from, args, undefined, watcher.cancellation, { target: target.folder, onOutput })
+    const limits = wholeDiskLimits(from, 'converting it', BASE_SECONDS, HINT)
+    await runQemuImg(from, args, limits, watcher.cancellation, { target: target.folder, onOutput })
   } finally {
     end()
   }

@@ -2,7 +2,7 @@ import { CHANGED, type ImageFile, isUntouched, requireUnchanged } from './image-
 import { FILE, type Inspection, namingFile, requireAcceptable } from './inspection.ts'
 import type { Refusal } from './inspector.ts'
 import { isInUse } from './qemu-checks.ts'
-import { HANDED_OVER, IN_USE, type Limits, reasonIn, runQemuImg } from './qemu-img.ts'
+import { HANDED_OVER, IN_USE, reasonIn, runQemuImg, wholeDiskLimits } from './qemu-img.ts'
 import { qemuProgress } from './qemu-progress.ts'
 import { refusalsOf, unpackedFirst } from './refusal.ts'
 import { withUnpackedImage } from './unpack-again.ts'
@@ -10,16 +10,9 @@ import type { Watcher } from './watcher.ts'
 
 const SECTOR = 512
 
-/**
- * The limits of reading the whole disk grow with the bytes that the file has on its
- * filesystem, not with the size that it claims. Without this a cluster that is compressed
- * to a few bytes and named a million times would keep a processor for days. Measured:
- * 1 s for 40 to 100 MiB of compressed data, 25 s for each TiB of an empty VHDX and
- * 6 s of an empty VMDK.
- */
-const [BASE_SECONDS, BYTES_A_SECOND] = [120, 4 * 1024 * 1024]
-/** Seconds by the clock for each second of processor time: of a slow disk, or on a busy host. */
-const PATIENCE = 10
+/** Seconds of processor time that are allowed whatever is stored. */
+const BASE_SECONDS = 120
+const HINT = `Leave --thorough out, or convert it, which reads all of it with a higher limit: vdc-manage image convert ${FILE} OUT.qcow2 --to qcow2`
 
 /**
  * Has qemu-img read the whole disk of an image that was inspected and is
@@ -53,23 +46,13 @@ async function readDisk(file: ImageFile, image: Inspection, watcher: Watcher): P
   // Not `qemu-img dd` or `compare`: these read holes as well, or stop where both differ.
   const args = ['convert', '-p', '-n', '--target-is-zero', '-f', format]
   args.push('--target-image-opts', HANDED_OVER, `driver=null-co,size=${size}`)
+  const limits = wholeDiskLimits(file, 'reading the whole disk', BASE_SECONDS, HINT)
   const { onOutput, end } = qemuProgress(watcher.progress, 'Reading', file.size)
   try {
-    const run = await runQemuImg(file, args, limitsFor(file), watcher.cancellation, { exits: [0, 1], onOutput })
+    const run = await runQemuImg(file, args, limits, watcher.cancellation, { exits: [0, 1], onOutput })
     return run.exitCode === 0 ? [] : [damage(run.stderr, file)]
   } finally {
     end()
-  }
-}
-
-function limitsFor(file: ImageFile): Limits {
-  const stored = Number(file.opened.blocks) * SECTOR
-  const cpu = BASE_SECONDS + Math.ceil(stored / BYTES_A_SECOND)
-  return {
-    work: 'reading the whole disk',
-    cpu,
-    wall: PATIENCE * cpu,
-    hint: `Leave --thorough out, or convert it, which reads all of it without a limit: vdc-manage image convert ${FILE} OUT.qcow2 --to qcow2`,
   }
 }
 

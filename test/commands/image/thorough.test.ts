@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inflateRawSync } from 'node:zlib'
@@ -216,8 +216,20 @@ describe('qemu-img', () => {
     const run = await inspect('huge.qcow2', pathWith('convert', 'kill -XCPU $$'), '--thorough')
     expect(run).toMatchObject({
       code: 3,
-      stderr: `Error: The file ${at('huge.qcow2')} is refused: reading the whole disk needs more than 121 s of processor time\nHint: Leave --thorough out, or convert it, which reads all of it without a limit: vdc-manage image convert ${at('huge.qcow2')} OUT.qcow2 --to qcow2\n`,
+      stderr: `Error: The file ${at('huge.qcow2')} is refused: reading the whole disk needs more than 121 s of processor time\nHint: Leave --thorough out, or convert it, which reads all of it with a higher limit: vdc-manage image convert ${at('huge.qcow2')} OUT.qcow2 --to qcow2\n`,
     })
+  })
+
+  test('has a processor for a conversion as long as what is stored needs, and an hour', async () => {
+    const convert = (path: string, PATH: string) =>
+      vdcManage(['image', 'convert', at(path), at('limited.raw'), '--to', 'raw'], { env: { PATH } })
+    const limit = pathWith('convert', 'echo "qemu-img: $(ulimit -S -t)" >&2; exit 1')
+    expect((await convert('huge.qcow2', limit)).stderr).toContain('convert it: 3601\n')
+    expect(await convert('huge.qcow2', pathWith('convert', 'kill -XCPU $$'))).toMatchObject({
+      code: 3,
+      stderr: `Error: The file ${at('huge.qcow2')} is refused: converting it needs more than 3601 s of processor time\nHint: If you trust the image, convert it with qemu-img itself\n`,
+    })
+    expect(existsSync(at('limited.raw'))).toBe(false)
   })
 
   test('is not asked to read the disk if a cheaper check refuses it', async () => {
