@@ -298,12 +298,12 @@ describe('the database down: one line and its hint, exit 6, within 10 s, no stac
     const frozenAt = (statement: number) =>
       startProxy(inject('mariadb').port, (number) => (number >= statement ? 'swallow' : 'pass'))
     const proxied = (port: number) => database.uri.replace(/:\d+\//, `:${port}/`)
-    const first = await frozenAt(1)
+    const [first, later] = [await frozenAt(1), await frozenAt(5)]
+    // In the middle of its work a server may take its time, but not for ever.
+    const running = vdcManage(['account', 'add'], { env: { VDC_MANAGE_DATABASE_URI: proxied(later.port) } })
     await expectDown(proxied(first.port), /no answer in time/)
     await first.close()
-    // In the middle of its work a server may take its time, but not for ever.
-    const later = await frozenAt(5)
-    const run = await vdcManage(['account', 'add'], { env: { VDC_MANAGE_DATABASE_URI: proxied(later.port) } })
+    const run = await running
     expect(run).toMatchObject({ code: 6, stdout: '', stderr: expect.stringMatching(/^Error: .*no answer in time.*\n/) })
     await later.close()
     await database.remove()

@@ -177,7 +177,7 @@ describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
         way: `stays: it leads out of ${at('srv/images')} by a link`,
         link: 'stays: it is a link',
         below: trust('srv/images/below'),
-        hidden: trust('srv/images'),
+        hidden: `stays: ${at('srv/images')} is an image folder of this host for files whose names do not begin with a dot; to make it one for all: vdc-manage backupstorage trust ${at('srv/images')}`,
         md5: `stays: its MD5 is ${hashOf(at('srv/images/other.raw'), 'md5')}, and its row says ${'0'.repeat(32)}`,
         size: `stays: it has ${bytes.length} bytes, and its row says ${bytes.length + 1}`,
         none: 'stays: its row has no checksum to compare it with',
