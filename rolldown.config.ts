@@ -46,9 +46,9 @@ const TOGETHER = [
   /\/src\/cli\/(?:image-|list-)?flags\.ts$/,
   /\/src\/disk\/file-formats\.ts$/,
 ]
-/** And what looks at a file needs; hash-ring.ts is for the threads as well, which need nothing else. */
+/** And what looks at a file needs; hash-ring.ts is for the threads as well, which need nothing else. Conversions, purges, the thorough look and what unpacks load their parts themselves. */
 const LOOKING = [
-  /\/src\/disk\/(?!hash-ring|hash-worker|convert-image|work-folder)/,
+  /\/src\/disk\/(?!hash-|convert-image|made-image|output-place|private-folder|safe-source|work-folder|remove-file|image-folders|state-folder|system-folders|open-in-image-folder|real-path|walk-files|folder|text-file|kept-bytes|unpack|tar(?!-header|-names)|gunzip|gzip-members|chunks|byte-reader|reserve|nameless-file|thorough)/,
   /\/src\/registry\/image\/(?:accept|inspect)-file\.ts$/,
 ]
 

@@ -7,8 +7,6 @@ import { askQemu, checkWithQemu } from './qemu-checks.ts'
 import { type Identity, recognise, titleOf } from './recognise.ts'
 import { refusalsOf, unpackedFirst } from './refusal.ts'
 import { FETCH_AGAIN, fileSource, type Source, truncated } from './source.ts'
-import { unpack } from './unpack.ts'
-import { largestFile, Unpacked } from './unpacked.ts'
 import type { Watcher } from './watcher.ts'
 
 /** Bytes that all inspectors together may read (validation.md, "The order of things"). */
@@ -64,6 +62,7 @@ async function inspectPacked(
   expected: Expectation,
   watcher: Watcher,
 ): Promise<Refusal[]> {
+  const [{ unpack }, { largestFile, Unpacked }] = await Promise.all([import('./unpack.ts'), import('./unpacked.ts')])
   const fileLimit = async (start: Source) => {
     const { image } = await recognise(start, start)
     return image === undefined || image.finding.isRawToo

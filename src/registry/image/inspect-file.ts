@@ -3,7 +3,6 @@ import { hashImageFile } from '../../disk/checksums.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
 import { type Inspection, requireAcceptable } from '../../disk/inspection.ts'
-import { readWholeDisk } from '../../disk/thorough.ts'
 import { VdcError } from '../../errors.ts'
 import { localUri } from '../backup-storage/local-uri.ts'
 import type { Watcher } from '../registry.ts'
@@ -42,7 +41,7 @@ export async function inspectFile(request: InspectRequest, watcher: Watcher): Pr
       const expected = { format: valid.file_format, maxSize: valid.max_size }
       const inspection = await inspectImage(file, expected, watcher)
       fillReport(report, file, inspection, valid.arch)
-      if (valid.thorough) await readWholeDisk(file, inspection, watcher)
+      if (valid.thorough) await (await import('../../disk/thorough.ts')).readWholeDisk(file, inspection, watcher)
       if (!valid.hash) return
       const checksums = await hashImageFile(file, watcher)
       Object.assign(report, checksums)

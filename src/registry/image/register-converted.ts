@@ -6,7 +6,6 @@ import { endingFor, type TargetFormat } from '../../disk/file-formats.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
 import { isOwnFile } from '../../disk/local-file.ts'
 import type { MadeImage } from '../../disk/made-image.ts'
-import { readWholeDisk } from '../../disk/thorough.ts'
 import { VdcError } from '../../errors.ts'
 import { shellWord } from '../../shell-word.ts'
 import { isKeyable, localUri, objectKeyIn } from '../backup-storage/local-uri.ts'
@@ -60,7 +59,7 @@ export async function registerConverted(
       if (registry.onChange !== undefined) {
         await requireContents(file)
         // A conversion would read it anyway.
-        if (request.thorough) await readWholeDisk(file, image, watcher)
+        if (request.thorough) await (await import('../../disk/thorough.ts')).readWholeDisk(file, image, watcher)
         const virtualSize = await tryConversion(file, image, place)
         registry.onChange({ action: 'create', path: place.path, file_format: request.convert })
         const unmade = unmadeFile(place.path, uri, virtualSize)

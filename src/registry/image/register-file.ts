@@ -1,7 +1,6 @@
 import type * as z from 'zod/mini'
 import { hashImageFile } from '../../disk/checksums.ts'
 import type { TargetFormat } from '../../disk/file-formats.ts'
-import { readWholeDisk } from '../../disk/thorough.ts'
 import { folderUri, localUri } from '../backup-storage/local-uri.ts'
 import type { Registry, Watcher } from '../registry.ts'
 import { validate } from '../validate.ts'
@@ -44,7 +43,7 @@ export async function registerFile(
       registry.warn(`The file ${file.path} is ${convert} already, and is registered as it is`)
     }
     await checkDatabase(registry, { ...valid, arch }, uri)
-    if (valid.thorough) await readWholeDisk(file, image, watcher)
+    if (valid.thorough) await (await import('../../disk/thorough.ts')).readWholeDisk(file, image, watcher)
     const hashes = await hashImageFile(file, watcher)
     requireChecksum(file.path, hashes, valid.checksum)
     return storeFileImage(registry, { ...valid, arch }, image.fileFormat, storedFile(file, uri, image, hashes))

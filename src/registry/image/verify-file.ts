@@ -4,7 +4,6 @@ import type { ImageFolders } from '../../disk/image-folders.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
 import type { Inspection } from '../../disk/inspection.ts'
 import { OutsideImageFolders, openInImageFolder } from '../../disk/open-in-image-folder.ts'
-import { readWholeDisk } from '../../disk/thorough.ts'
 import { VdcError } from '../../errors.ts'
 import type { Watcher } from '../registry.ts'
 import type { RegisteredFile } from './registered-files.ts'
@@ -107,7 +106,7 @@ async function inspect(
 
 async function readThrough(file: ImageFile, { found, ids }: FoundImage, watcher: Watcher): Promise<FileDifference[]> {
   try {
-    await readWholeDisk(file, found, watcher)
+    await (await import('../../disk/thorough.ts')).readWholeDisk(file, found, watcher)
     return []
   } catch (error) {
     if (!(error instanceof VdcError) || error.code !== 'FILE_REFUSED') throw error
