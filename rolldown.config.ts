@@ -46,9 +46,17 @@ const TOGETHER = [
   /\/src\/cli\/(?:image-|list-)?flags\.ts$/,
   /\/src\/disk\/file-formats\.ts$/,
 ]
-/** And what looks at a file needs; hash-ring.ts is for the threads as well, which need nothing else. Conversions, purges, the thorough look and what unpacks load their parts themselves. */
+/** Parts of src/disk that conversions, purges, the thorough look, unpacking and the hashing threads load themselves. */
+const LOADED_LATER = [
+  'hash-',
+  'convert-image|made-image|output-place|private-folder|safe-source|work-folder',
+  'remove-file|image-folders|state-folder|system-folders|open-in-image-folder|real-path|walk-files|folder',
+  'unpack|tar(?!-header|-names)|gunzip|gzip-members|chunks|byte-reader|reserve|nameless-file|thorough',
+  'text-file|kept-bytes',
+]
+/** What looks at a file needs, in one chunk. */
 const LOOKING = [
-  /\/src\/disk\/(?!hash-|convert-image|made-image|output-place|private-folder|safe-source|work-folder|remove-file|image-folders|state-folder|system-folders|open-in-image-folder|real-path|walk-files|folder|text-file|kept-bytes|unpack|tar(?!-header|-names)|gunzip|gzip-members|chunks|byte-reader|reserve|nameless-file|thorough)/,
+  new RegExp(`/src/disk/(?!${LOADED_LATER.join('|')})`),
   /\/src\/registry\/image\/(?:accept|inspect)-file\.ts$/,
 ]
 
