@@ -30,8 +30,17 @@ const EXIT_OF_CODE = {
   SYSTEM_ACCOUNT: 5,
   COMMIT_UNCERTAIN: 6,
   DATABASE_BUSY: 6,
-  DATABASE_UNREACHABLE: 6,
+  DATABASE_AUTH_UNSUPPORTED: 6,
+  DATABASE_CONNECTION_LOST: 6,
+  DATABASE_DAMAGED: 6,
+  DATABASE_FULL: 6,
+  DATABASE_NOT_READY: 6,
+  DATABASE_PACKET_LIMIT: 6,
+  DATABASE_READ_ONLY: 6,
   DATABASE_REFUSED: 6,
+  DATABASE_TLS_FAILED: 6,
+  DATABASE_TLS_REQUIRED: 6,
+  DATABASE_UNREACHABLE: 6,
   FILE_NOT_WRITTEN: 6,
   QEMU_IMG_FAILED: 6,
   SCHEMA_MISSING: 7,
@@ -45,6 +54,16 @@ const EXIT_OF_CODE = {
 /** Stable name of an error, the same in every release; scripts may rely on it. */
 export type ErrorCode = keyof typeof EXIT_OF_CODE
 export const ERROR_CODES = Object.keys(EXIT_OF_CODE) as ErrorCode[]
+
+/** Says whether an error is about the database itself, so that the next command would fail too. */
+export function isOfDatabase(code: ErrorCode): boolean {
+  return code.startsWith('DATABASE_') && code !== 'DATABASE_BUSY'
+}
+
+/** Says whether the transaction that an error came in is gone. */
+export function endsTransaction(code: ErrorCode): boolean {
+  return ['DATABASE_BUSY', 'DATABASE_CONNECTION_LOST', 'DATABASE_NOT_READY', 'DATABASE_UNREACHABLE'].includes(code)
+}
 
 /** What `--json` prints for an error, on stdout. */
 export interface ErrorJson {

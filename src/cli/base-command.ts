@@ -1,4 +1,4 @@
-import { asVdcError, type ErrorCode, VdcError } from '../errors.ts'
+import { asVdcError, type ErrorCode, isOfDatabase, VdcError } from '../errors.ts'
 import type { Interruption } from '../interruption.ts'
 import type { Change } from '../registry/dry-run.ts'
 import type { Registry, Watcher } from '../registry/registry.ts'
@@ -13,15 +13,8 @@ export { globalFlags } from './answering-command.ts'
 const NO_PROGRESS: Watcher['progress'] = { begin: () => ({ advance() {}, end() {} }) }
 /** Exit code of a command on several things of which some failed. */
 const PARTLY_DONE = 9
-/** Errors that concern the database itself: what comes next would fail too. */
-const FINAL: readonly ErrorCode[] = [
-  'DATABASE_UNREACHABLE',
-  'DATABASE_REFUSED',
-  'COMMIT_UNCERTAIN',
-  'SCHEMA_MISSING',
-  'INTERRUPTED',
-  'TERMINATED',
-]
+/** Errors after which what comes next would fail too, besides those of the database. */
+const FINAL: readonly ErrorCode[] = ['COMMIT_UNCERTAIN', 'SCHEMA_MISSING', 'INTERRUPTED', 'TERMINATED']
 
 /** Says whether words name one thing, not several or those on stdin. */
 function isOne(words: readonly string[]): boolean {
@@ -29,7 +22,9 @@ function isOne(words: readonly string[]): boolean {
 }
 
 function isFinal(code: ErrorCode): boolean {
-  return FINAL.includes(code) || (code === 'DATABASE_BUSY' && sharedRegistry()?.isTogether === true)
+  return (
+    FINAL.includes(code) || isOfDatabase(code) || (code === 'DATABASE_BUSY' && sharedRegistry()?.isTogether === true)
+  )
 }
 
 /** What every command shares: the registry, and work on several things. */

@@ -1,5 +1,5 @@
 import type { Config } from '@oclif/core'
-import { type ErrorCode, VdcError } from '../../errors.ts'
+import { type ErrorCode, endsTransaction, VdcError } from '../../errors.ts'
 import type { Registry } from '../../registry/registry.ts'
 import { doubtOutput, dropOutput, giveUpOutput, holdOutput, releaseOutput, writeNote } from '../output.ts'
 import { reportError } from '../report-error.ts'
@@ -10,8 +10,8 @@ import type { ScriptLine } from './lines.ts'
 import { failureNote, PARTLY_DONE, runScript } from './script.ts'
 import type { Script } from './script-file.ts'
 
-/** Errors after which the transaction is gone, so that no other line may run. */
-const UNDOING: readonly ErrorCode[] = ['DATABASE_BUSY', 'DATABASE_UNREACHABLE', 'INTERRUPTED', 'TERMINATED']
+/** Signals, after which no other line may run. */
+const SIGNALS: readonly ErrorCode[] = ['INTERRUPTED', 'TERMINATED']
 
 /** Some line failed, which undoes all of them; the shell ends with its exit code. */
 class Undone extends Error {
@@ -47,7 +47,7 @@ export async function runTogether(
   let hasFailed = false
   const lineOptions = {
     ...options,
-    isFinal: (error: VdcError) => UNDOING.includes(error.code),
+    isFinal: (error: VdcError) => endsTransaction(error.code) || SIGNALS.includes(error.code),
     onLine: (line: ScriptLine) => {
       last = line
     },
