@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { type DoomedFile, measureFileIn } from '../../src/disk/doomed-file.ts'
 import { ImageFolders } from '../../src/disk/image-folders.ts'
-import { type DoomedFile, measureFileIn, removeFileIn } from '../../src/disk/remove-file.ts'
+import { setFileAside } from '../../src/disk/set-aside.ts'
 import { hashOf, newFolder } from '../support/images.ts'
 import { newWatcher } from '../support/watcher.ts'
 
@@ -22,8 +23,13 @@ function doomed(name: string, bytes = 'doomed'): DoomedFile {
   const path = at('srv', name)
   return { base: at('srv'), path, size: BigInt(bytes.length), md5: hashOf(path, 'md5') }
 }
-const remove = (file: DoomedFile, measured: Awaited<ReturnType<typeof measureFileIn>>) =>
-  removeFileIn(file, folders, measured, { isTrial: false, filled: new Set() })
+async function remove(file: DoomedFile, measured: Awaited<ReturnType<typeof measureFileIn>>) {
+  const removal = await setFileAside(file, folders, measured, { uuid: 'gone', isTrial: false, filled: new Set() })
+  if (!('aside' in removal)) return removal
+  const { aside, ...found } = removal
+  expect(await aside?.remove()).toBe(true)
+  return found
+}
 
 describe('a file that is to be removed', () => {
   test('goes if it still is what was hashed', async () => {
