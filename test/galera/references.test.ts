@@ -155,7 +155,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
         if (second.code !== 0) refused++
         else {
           const [row] = (await cluster.nodes[0]?.query(
-            "SELECT (SELECT MAX(id) FROM registry.histories WHERE uuid = ?) < (SELECT MAX(id) FROM registry.histories WHERE uuid = ? AND attr = 'state') AS isFirst",
+            "SELECT (SELECT MAX(id) FROM histories WHERE uuid = ?) < (SELECT MAX(id) FROM histories WHERE uuid = ? AND attr = 'state') AS isFirst",
             [user(n), ended(n)],
           )) as { isFirst: number }[]
           expect(row).toEqual({ isFirst: 1 })
@@ -166,8 +166,6 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
   )
 
   test('nothing of a claim is left', async () => {
-    expect(
-      await cluster.nodes[0]?.query("SELECT * FROM registry.resource_labels WHERE name LIKE 'vdc-manage.use%'"),
-    ).toEqual([])
+    expect(await cluster.nodes[0]?.query("SELECT * FROM resource_labels WHERE name LIKE 'vdc-manage.use%'")).toEqual([])
   })
 })

@@ -78,6 +78,7 @@ export async function startCluster(): Promise<Cluster> {
   await execa('mariadb-install-db', [...install, ...user], { env: { PATH } })
   await first.start(['--wsrep-new-cluster'])
   await first.node.query('CREATE DATABASE registry CHARACTER SET utf8mb4')
+  await first.node.query('USE registry')
   const uri = (number: number, user = 'root') =>
     `mysql://${user}@127.0.0.1:${[first, second, third][number]?.node.port}/registry`
   const registry = await openRegistry(parseDatabaseUri(uri(0), 'the test'))
@@ -93,7 +94,9 @@ export async function startCluster(): Promise<Cluster> {
   }
   chmodSync(first.data, 0o777)
   await first.start(['--wsrep-new-cluster'])
-  await Promise.all([second, third].map((node) => node.start()))
+  // One after the other: two that join at once may lose each other on a busy host.
+  await second.start()
+  await third.start()
   return {
     nodes: [first.node, second.node, third.node],
     uri,
@@ -144,7 +147,7 @@ function makeNode(folder: string, number: number, ports: readonly number[]): Mak
     `--wsrep-node-name=${name}`,
     `--wsrep-node-address=127.0.0.1:${base}`,
     `--wsrep-cluster-address=gcomm://${[0, 1, 2].map((node) => `127.0.0.1:${portOf(node, 1)}`).join(',')}`,
-    `--wsrep-provider-options=base_port=${base};gmcast.listen_addr=tcp://127.0.0.1:${base};ist.recv_addr=127.0.0.1:${ist};gcache.size=64M;evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S`,
+    `--wsrep-provider-options=base_port=${base};gmcast.listen_addr=tcp://127.0.0.1:${base};ist.recv_addr=127.0.0.1:${ist};gcache.size=64M`,
     '--wsrep-sst-method=rsync',
     `--wsrep-sst-receive-address=127.0.0.1:${sst}`,
   ]
@@ -159,15 +162,18 @@ function makeNode(folder: string, number: number, ports: readonly number[]): Mak
         connection = await mysql.createConnection({ host: '127.0.0.1', port, user: 'root', dateStrings: true })
         connection.on('error', () => {})
         const [[row]] = (await connection.query("SHOW STATUS LIKE 'wsrep_local_state_comment'")) as unknown as [Row[]]
-        if (row?.Value === 'Synced') {
-          return
-        }
+        if (row?.Value === 'Synced') return await use()
         await connection.end()
       } catch {
         // It is not that far yet.
       }
     }
     throw new Error(`${name} did not start:\n${readFileSync(log, 'utf8').slice(-4000)}`)
+  }
+
+  /** Has statements be about the database of the tests, once that is there. */
+  async function use(): Promise<void> {
+    await connection?.query('USE registry').catch(() => {})
   }
 
   async function end(signal: NodeJS.Signals): Promise<void> {
