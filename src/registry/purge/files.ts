@@ -88,7 +88,7 @@ export async function* purgeFiles(
       const options = { before: selection.before, links, neededOf, folders, filled, isDryRun }
       // Before the unit of work, as nobody else could write while it lasts.
       const measured = await measure(knex, places, object, options, watcher)
-      const result = await removing(registry, (trx) => purgeFile(trx, object, measured, options))
+      const result = await removing(registry, (trx, keep) => purgeFile(trx, object, measured, options, keep))
       if (result === undefined) continue
       if ('why' in result) {
         outcome.notRemoved++
@@ -137,10 +137,12 @@ type Purging = { path: string } & Removal
  * Runs a unit of work that sets a file aside, and removes the file once that is
  * committed. Until then somebody may register it on another node of a cluster,
  * where the locks of this one are unknown: the unit fails, and the file is put back.
+ *
+ * @param work tells of the file as soon as it is aside.
  */
 async function removing(
   registry: Registry,
-  work: (trx: Queryable) => Promise<Purging | undefined>,
+  work: (trx: Queryable, keep: (aside: AsideFile | undefined) => void) => Promise<Purging | undefined>,
 ): Promise<Purging | undefined> {
   let aside: AsideFile | undefined
   const putBack = async () => {
@@ -150,9 +152,9 @@ async function removing(
   try {
     const result = await inTransaction(byUnit(registry.database), async (trx) => {
       await putBack()
-      const result = await work(trx)
-      if (result !== undefined && 'aside' in result) aside = result.aside
-      return result
+      return work(trx, (file) => {
+        aside = file
+      })
     })
     if (aside !== undefined && !(await aside.remove()))
       return { path: result?.path ?? '', why: 'it was moved meanwhile' }
@@ -169,6 +171,7 @@ async function purgeFile(
   { id }: BackupObjectRow,
   measured: Measured | undefined,
   { before, links, neededOf, folders, filled, isDryRun }: PurgeOptions,
+  keep: (aside: AsideFile | undefined) => void,
 ): Promise<Purging | undefined> {
   // Whoever puts an object into a storage keeps its row as it is: none can be put there while these are
   // locked, nor through another node of a cluster while all files are claimed.
@@ -187,6 +190,7 @@ async function purgeFile(
   const doomed = doomedFile(place.base, object)
   const removal = await setFileAside(doomed, folders, measured, { uuid: object.uuid, isTrial: isDryRun, filled })
   if ('why' in removal) return { path: doomed.path, why: removal.why }
+  keep(removal.aside)
   const now = sqlTime(new Date())
   const changes = { state: 'purged', purged_at: now, updated_at: now }
   await updateBackupObject(trx, object.id, changes)
