@@ -147,3 +147,33 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
     await proxy.close()
   })
 })
+
+describe.skipIf(!hasGalera)('a node that loses the others while it commits', () => {
+  let cluster: Cluster
+  let nodes: [Node, Node, Node]
+  beforeAll(async () => {
+    cluster = await startCluster()
+    nodes = cluster.nodes as [Node, Node, Node]
+  }, 120_000)
+  afterAll(() => cluster?.remove())
+
+  test('says that nobody knows, and it is not stored twice', { timeout: 180_000 }, async () => {
+    const isolate = (isAlone: 0 | 1) =>
+      nodes[0].query(`SET GLOBAL wsrep_provider_options = 'gmcast.isolate=${isAlone}'`)
+    const proxy = await startProxy(nodes[0].port, async (_, sql): Promise<Verdict> => {
+      if (/^commit/i.test(sql)) await isolate(1)
+      return 'pass'
+    })
+    const uri = cluster.uri(0).replace(`:${nodes[0].port}/`, `:${proxy.port}/`)
+    const run = await vdcManage(['account', 'add', '--description', 'alone', '--json'], { database: { uri } })
+    expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'COMMIT_UNCERTAIN', exit: 6 } })
+    await isolate(0)
+    await nodes[0].untilReady()
+    const stored = await Promise.all(
+      nodes.map((node) => node.query("SELECT uuid FROM accounts WHERE description = 'alone'")),
+    )
+    expect(stored[0]?.length).toBeLessThanOrEqual(1)
+    expect(stored.slice(1)).toEqual([stored[0], stored[0]])
+    await proxy.close()
+  })
+})

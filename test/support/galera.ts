@@ -50,6 +50,8 @@ export interface Node {
   rejoin(): Promise<void>
   /** Runs SQL on it, past the program; the tables are those of `registry`. */
   query(sql: string, values?: (string | number | null)[]): Promise<Row[]>
+  /** Waits until it takes queries and has caught up. */
+  untilReady(): Promise<void>
   /** Has it answer everything with 1047 while `isRejecting`, over the connections that are there too. */
   reject(isRejecting: boolean): Promise<void>
 }
@@ -205,6 +207,10 @@ function makeNode(folder: string, number: number, ports: readonly number[]): Mak
       if (connection === undefined) throw new Error(`${name} is not running`)
       const [rows] = (await connection.query(sql, values)) as unknown as [Row[]]
       return rows
+    },
+    async untilReady() {
+      for (let row: Row | undefined; row?.Value !== 'Synced'; await sleep(50))
+        [row] = await node.query("SHOW STATUS LIKE 'wsrep_local_state_comment'")
     },
     async reject(isRejecting) {
       await node.query(`SET GLOBAL wsrep_reject_queries = ${isRejecting ? 'ALL' : 'NONE'}`)
