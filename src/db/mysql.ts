@@ -7,16 +7,16 @@ import { describeDatabase, type MysqlSettings } from '../config.ts'
 import type { Interruption } from '../interruption.ts'
 import type { Database } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
+import type { Arrivals } from './mysql-answers.ts'
+import { connectPatience, connectToFirst } from './mysql-connect.ts'
+import type { DriverConnection } from './mysql-driver.ts'
 
-/** Milliseconds until a server that does not answer counts as down. */
-const CONNECT_TIMEOUT = 5000
-const ACQUIRE_TIMEOUT = 8000
 /** Milliseconds until a server that does not answer a statement counts as down; longer than any wait for a lock. */
 const STATEMENT_TIMEOUT = 30_000
 /** Milliseconds that saying goodbye to the server may take. */
 const CLOSE_TIMEOUT = 1000
-/** Milliseconds of silence after which the kernel asks whether the server's host is still there. */
-const KEEP_ALIVE = 10_000
+/** Milliseconds between two looks at whether a list goes on. */
+const LOOK = 1000
 
 /**
  * What every connection is set to, whatever the server's defaults are: READ
@@ -33,7 +33,10 @@ const SESSION = [
 
 /** Opens a pool of one connection, which connects at the first query. */
 export async function openMysql(settings: MysqlSettings, interruption: Interruption): Promise<Database> {
-  const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
+  // Errors name the host that was connected to last.
+  let used = settings
+  const arrivalsOf = new WeakMap<object, Arrivals>()
+  const translate = (error: unknown) => translateDriverError(error, describeDatabase(used))
   const rethrow = (error: unknown): never => {
     throw translate(error)
   }
@@ -42,12 +45,21 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     _driver() {
       return mysql2
     }
+    override async acquireRawConnection(): Promise<unknown> {
+      const connected = await connectToFirst(settings)
+      used = connected.settings
+      arrivalsOf.set(connected.connection, connected.arrivals)
+      await this.checkVersion(connected.connection)
+      return connected.connection
+    }
     override async acquireConnection(): Promise<unknown> {
       return super.acquireConnection().catch(rethrow)
     }
     override async _query(connection: unknown, query: { options?: object }): Promise<unknown> {
       query.options = { ...query.options, timeout: STATEMENT_TIMEOUT }
-      return super._query(connection, query).catch((error: Error & { sqlMessage?: string }) => {
+      return super._query(connection, query).catch((error: Error & { sqlMessage?: string; code?: string }) => {
+        // An answer that comes later would be taken for that of the next statement.
+        if (error.code === 'PROTOCOL_SEQUENCE_TIMEOUT') (connection as DriverConnection).stream.destroy(error)
         // knex puts the statement, with its values, in front of the message.
         error.sqlMessage ??= error.message
         throw error
@@ -55,14 +67,18 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     }
     /** The driver tells that a connection is lost to the connection alone, and a stream of rows would wait for ever. */
     override async _stream(
-      connection: mysql2.Connection,
+      connection: DriverConnection,
       query: object,
       stream: Writable,
       options: object,
     ): Promise<unknown> {
       const lose = (error: Error) => void stream.destroy(error)
       connection.once('error', lose)
-      return super._stream(connection, query, stream, options).finally(() => connection.off('error', lose))
+      const looking = watchSilence(connection, arrivalsOf.get(connection))
+      return super._stream(connection, query, stream, options).finally(() => {
+        clearInterval(looking)
+        connection.off('error', lose)
+      })
     }
     override async query(connection: unknown, query: { sql: string } | string): Promise<unknown> {
       interruption.throwBefore(typeof query === 'string' ? query : query.sql)
@@ -75,23 +91,13 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     // Spares the query for the version, which matters only to features that are not used here.
     version: 'latest',
     log: SILENT,
-    acquireConnectionTimeout: ACQUIRE_TIMEOUT,
-    connection: {
-      ...(settings.socketPath === undefined
-        ? { host: settings.host, port: settings.port }
-        : { socketPath: settings.socketPath }),
-      ...(settings.user === undefined ? {} : { user: settings.user }),
-      ...(settings.password === undefined ? {} : { password: settings.password }),
-      database: settings.database,
-      charset: 'utf8mb4',
-      connectTimeout: CONNECT_TIMEOUT,
-      keepAliveInitialDelay: KEEP_ALIVE,
-      dateStrings: true,
-      supportBigNumbers: true,
-    },
+    acquireConnectionTimeout: connectPatience(settings),
+    // Which they are says the client above.
+    connection: {},
     pool: {
       min: 0,
       max: 1,
+      createTimeoutMillis: connectPatience(settings),
       afterCreate: (connection: mysql2.Connection, done: (error: Error | null, connection: unknown) => void) => {
         const [isolation, mode] = SESSION as [string, string]
         connection.query(isolation, (error) =>
@@ -109,4 +115,18 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     translate,
     close: () => Promise.race([db.destroy(), sleep(CLOSE_TIMEOUT, undefined, { ref: false })]),
   }
+}
+
+/**
+ * Ends a connection on which a list has stopped, as the driver does for other
+ * statements only. While its reader pauses, as in a pager, nothing is due.
+ */
+function watchSilence(connection: DriverConnection, arrivals: Arrivals | undefined): NodeJS.Timeout {
+  let since = performance.now()
+  return setInterval(() => {
+    if (connection.stream.isPaused()) since = performance.now()
+    if (performance.now() - Math.max(since, arrivals?.latest ?? 0) < STATEMENT_TIMEOUT) return
+    const error = Object.assign(new Error('no answer in time'), { code: 'PROTOCOL_SEQUENCE_TIMEOUT' })
+    connection.stream.destroy(error)
+  }, LOOK)
 }
