@@ -94,6 +94,9 @@ async function open(settings: MysqlSettings, { host, port }: MysqlHost): Promise
     flags: ['-LOCAL_FILES', '-MULTI_RESULTS'],
     authPlugins: loginPlugins(settings, await isPrivateSocket(socketPath), place),
   }) as DriverConnection
+  // The driver decodes the text of an update's answer by the server's own character set, which it may not know; it is
+  // always ours.
+  Object.defineProperty(connection, 'serverEncoding', { get: () => 'utf8', set: () => {} })
   const arrivals = limitAnswers(connection, describeMysql(settings))
   if (context !== undefined) useTls(connection, context, { tls, host: socketPath === undefined ? host : 'localhost' })
   connection.on('error', (error) => {
