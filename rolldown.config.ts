@@ -50,7 +50,7 @@ const TOGETHER = [
 const LOADED_LATER = [
   'hash-',
   'convert-image|made-image|output-place|private-folder|safe-source|work-folder',
-  'remove-file|image-folders|state-folder|system-folders|open-in-image-folder|real-path|walk-files|folder',
+  'doomed-file|set-aside|aside-file|image-folders|state-folder|system-folders|open-in-image-folder|real-path|walk-files|folder',
   'unpack|tar(?!-header|-names)|gunzip|gzip-members|chunks|byte-reader|reserve|nameless-file|thorough',
   'text-file|kept-bytes',
 ]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests, after its own set-up: npm test [-- ARGUMENTS OF vitest]
 source "$(dirname "$0")/setup.sh"
+source scripts/galera.sh
 need_packages qemu-img=qemu-utils mariadbd=mariadb-server-core my_print_defaults=mariadb-client-core strace=strace tmux=tmux zsh=zsh fish=fish man=man-db groff=groff-base mandoc=mandoc jq=jq \
   /usr/lib/grub-rescue/grub-rescue-cdrom.iso=grub-rescue-pc /usr/lib/ipxe/ipxe.iso=ipxe \
   mkfs.ext4=e2fsprogs mkfs.xfs=xfsprogs mkfs.btrfs=btrfs-progs mkfs.vfat=dosfstools mkfs.ntfs=ntfs-3g mkfs.exfat=exfatprogs \
@@ -8,5 +9,6 @@ need_packages qemu-img=qemu-utils mariadbd=mariadb-server-core my_print_defaults
   mkudffs=udftools makefs=makefs mkswap=util-linux sfdisk=fdisk xorriso=xorriso \
   mcopy=mtools genisoimage=genisoimage sgdisk=gdisk /usr/bin/time=time xz=xz-utils bzip2=bzip2 zstd=zstd zip=zip ar=binutils
 need_modules
+want_galera
 need_build
 exec npx --no-install vitest run "$@"

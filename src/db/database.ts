@@ -21,6 +21,8 @@ export interface Database {
   readonly engine: 'mysql' | 'sqlite'
   /** True when this very call created and migrated the file of an SQLite database, or its stand-in. */
   readonly created: boolean
+  /** Says whether the server of the last connection is a node of a Galera cluster. */
+  isCluster(): boolean
   /** Makes a VdcError of what the driver threw where knex itself is passed by. */
   translate(error: unknown): VdcError
   /** Asked for, it makes every statement but a rollback fail, so that what runs ends with nothing half done. */

@@ -10,26 +10,18 @@ import { SILENT, translateDriverError } from './driver-errors.ts'
 import type { Arrivals } from './mysql-answers.ts'
 import { connectPatience, connectToFirst } from './mysql-connect.ts'
 import type { DriverConnection } from './mysql-driver.ts'
+import { setUpSession } from './mysql-session.ts'
 
 /** Milliseconds until a server that does not answer a statement counts as down; longer than any wait for a lock. */
 const STATEMENT_TIMEOUT = 30_000
+/** Milliseconds that a rollback may take. knex itself stops waiting after 5 seconds and would use the connection again. */
+const ROLLBACK_TIMEOUT = 4000
 /** Milliseconds that saying goodbye to the server may take. */
 const CLOSE_TIMEOUT = 1000
 /** Milliseconds between two looks at whether a list goes on. */
 const LOOK = 1000
-
-/**
- * What every connection is set to, whatever the server's defaults are: READ
- * COMMITTED as the Ruby programs use it; a strict mode, so that a value that
- * doesn't fit is an error and never cut, in which backslashes escape, as the
- * driver takes for granted when it quotes values; seconds to wait for locks, after
- * which the unit of work is tried again; and seconds that who reads a list may let
- * the server wait, as somebody does who pages through it, of which it has 60 by itself.
- */
-const SESSION = [
-  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
-  "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(REPLACE(@@SESSION.sql_mode, 'NO_BACKSLASH_ESCAPES', ''), ''), 'STRICT_ALL_TABLES'), innodb_lock_wait_timeout = 10, lock_wait_timeout = 20, net_write_timeout = 28800",
-]
+/** The driver's code for a statement that was not answered in time; its answer may still come. */
+const TIMED_OUT = 'PROTOCOL_SEQUENCE_TIMEOUT'
 
 /** Opens a pool of one connection, which connects at the first query. */
 export async function openMysql(settings: MysqlSettings, interruption: Interruption): Promise<Database> {
@@ -55,11 +47,12 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     override async acquireConnection(): Promise<unknown> {
       return super.acquireConnection().catch(rethrow)
     }
-    override async _query(connection: unknown, query: { options?: object }): Promise<unknown> {
-      query.options = { ...query.options, timeout: STATEMENT_TIMEOUT }
-      return super._query(connection, query).catch((error: Error & { sqlMessage?: string; code?: string }) => {
-        // An answer that comes later would be taken for that of the next statement.
-        if (error.code === 'PROTOCOL_SEQUENCE_TIMEOUT') (connection as DriverConnection).stream.destroy(error)
+    override async _query(connection: DriverConnection, query: { sql: string; options?: object }): Promise<unknown> {
+      const isRollback = /^\s*rollback\b/i.test(query.sql)
+      query.options = { ...query.options, timeout: isRollback ? ROLLBACK_TIMEOUT : STATEMENT_TIMEOUT }
+      return super._query(connection, query).catch((error: Error & { code?: string; sqlMessage?: string }) => {
+        // Its transaction may still be open, and would be committed with whatever comes next.
+        if (isRollback || error.code === TIMED_OUT) discard(connection)
         // knex puts the statement, with its values, in front of the message.
         error.sqlMessage ??= error.message
         throw error
@@ -86,6 +79,7 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     }
   }
 
+  let isCluster = false
   const db = knex({
     client: Client,
     // Spares the query for the version, which matters only to features that are not used here.
@@ -99,9 +93,12 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
       max: 1,
       createTimeoutMillis: connectPatience(settings),
       afterCreate: (connection: mysql2.Connection, done: (error: Error | null, connection: unknown) => void) => {
-        const [isolation, mode] = SESSION as [string, string]
-        connection.query(isolation, (error) =>
-          error ? done(error, connection) : connection.query(mode, (e) => done(e, connection)),
+        setUpSession(connection).then(
+          (session) => {
+            isCluster = session.isCluster
+            done(null, connection)
+          },
+          (error: Error) => done(error, connection),
         )
       },
     },
@@ -111,6 +108,7 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     commits: 'unit',
     engine: 'mysql',
     created: false,
+    isCluster: () => isCluster,
     interruption,
     translate,
     close: () => Promise.race([db.destroy(), sleep(CLOSE_TIMEOUT, undefined, { ref: false })]),
@@ -126,7 +124,13 @@ function watchSilence(connection: DriverConnection, arrivals: Arrivals | undefin
   return setInterval(() => {
     if (connection.stream.isPaused()) since = performance.now()
     if (performance.now() - Math.max(since, arrivals?.latest ?? 0) < STATEMENT_TIMEOUT) return
-    const error = Object.assign(new Error('no answer in time'), { code: 'PROTOCOL_SEQUENCE_TIMEOUT' })
+    const error = Object.assign(new Error('no answer in time'), { code: TIMED_OUT })
     connection.stream.destroy(error)
   }, LOOK)
+}
+
+/** Cuts a connection: the server rolls back what is open on it, and the pool makes a new one. */
+function discard(connection: DriverConnection): void {
+  connection.destroy()
+  connection.stream.destroy()
 }

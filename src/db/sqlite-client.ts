@@ -71,6 +71,7 @@ class LibsqlClient extends SqliteDialect {
    * as nobody else is in the way.
    */
   override async destroyRawConnection(connection: Libsql.Database): Promise<void> {
+    if (!connection.open) return
     const { changes } = connection.prepare('SELECT total_changes() AS changes').get() as { changes: number }
     if (changes > 0) connection.exec('PRAGMA wal_checkpoint(PASSIVE)')
     connection.close()
@@ -92,10 +93,16 @@ class LibsqlClient extends SqliteDialect {
     return query
   }
 
-  override async query(connection: unknown, query: unknown): Promise<unknown> {
+  override async query(connection: Libsql.Database, query: { sql: string } | string): Promise<unknown> {
     return super.query(connection, query).catch((error: unknown) => {
+      // Its transaction may still be open, and would be committed with whatever comes next.
+      if (/^\s*rollback\b/i.test(typeof query === 'string' ? query : query.sql)) connection.close()
       throw this.translate(error)
     })
+  }
+
+  override async validateConnection(connection: Libsql.Database): Promise<boolean> {
+    return connection.open
   }
 
   /** knex's own collects all rows first. */
@@ -137,7 +144,7 @@ export function notOpened(path: string, cause: unknown): VdcError {
 /** The dialect's class, whose statements an interruption keeps from running. */
 export function libsqlClient(interruption: Interruption): typeof LibsqlClient {
   return class extends LibsqlClient {
-    override async query(connection: unknown, query: { sql: string } | string): Promise<unknown> {
+    override async query(connection: Libsql.Database, query: { sql: string } | string): Promise<unknown> {
       interruption.throwBefore(typeof query === 'string' ? query : query.sql)
       return super.query(connection, query)
     }

@@ -96,7 +96,16 @@ function readOnly(path: string): string {
 
 function opened(db: Knex, settings: SqliteSettings, interruption: Interruption, created: boolean): Database {
   const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
-  return { knex: db, commits: 'unit', engine: 'sqlite', created, interruption, translate, close: () => db.destroy() }
+  return {
+    knex: db,
+    commits: 'unit',
+    engine: 'sqlite',
+    created,
+    isCluster: () => false,
+    interruption,
+    translate,
+    close: () => db.destroy(),
+  }
 }
 
 async function schemaVersion(db: Knex): Promise<number> {

@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { VdcError } from '../errors.ts'
+import { enableClaims } from './claims.ts'
 import type { Database, Queryable } from './database.ts'
 import { notesOf, noteWrites, type WrittenRow } from './writes.ts'
 
-/** Milliseconds after which a unit of work that keeps colliding is given up. */
+/** Milliseconds after which a unit of work that keeps colliding is given up; of several together, which take longer. */
 const PATIENCE = 30_000
-const LONGEST_PAUSE = 500
+const PATIENCE_TOGETHER = 300_000
+/** Milliseconds of the shortest and the longest pause before another try. */
+const SHORTEST_PAUSE = 10
+const LONGEST_PAUSE = 15_000
 /** How often a key may be taken by another: who looks again sees it, unless it is one that nobody looks for. */
 const MOST_DUPLICATES = 10
 
@@ -24,6 +28,7 @@ const MOST_DUPLICATES = 10
  * In a dry run (`dryRun`) it is all done, and then undone.
  *
  * @param options.once run it once only, where what `work` does can't be done again.
+ * @param options.patience milliseconds after which one that keeps colliding is given up.
  * @throws VdcError what `work` threw; DUPLICATE_KEY or DATABASE_BUSY when the
  *   collision lasted; COMMIT_UNCERTAIN when the connection broke while the
  *   database was committing, so that nobody knows whether it did.
@@ -31,19 +36,33 @@ const MOST_DUPLICATES = 10
 export async function inTransaction<T>(
   database: Database,
   work: (trx: Queryable) => Promise<T>,
-  options: { once?: boolean } = {},
+  options: { once?: boolean; patience?: number } = {},
 ): Promise<T> {
   // What is stored already would be stored twice by another try.
   if (database.commits === 'statement') return work(database.knex)
-  const deadline = Date.now() + PATIENCE
+  const deadline = Date.now() + (options.patience ?? PATIENCE)
   for (let attempt = 1; ; attempt++) {
+    const started = Date.now()
     try {
       return await once(database, work)
     } catch (error) {
       if (options.once || !isWorthAnotherTry(database, error, attempt) || Date.now() > deadline) throw error
-      await sleep(Math.random() * Math.min(LONGEST_PAUSE, 10 * 2 ** attempt))
+      await pause(database, attempt, Date.now() - started)
     }
   }
+}
+
+/**
+ * Waits before another try: longer each time, at random, and by what a try takes, so
+ * that of several that keep colliding one has the time to get through.
+ *
+ * @param took milliseconds of the last try.
+ * @throws VdcError INTERRUPTED, TERMINATED.
+ */
+async function pause(database: Database, attempt: number, took: number): Promise<void> {
+  const longest = Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, took) * 2 ** Math.min(attempt, 10))
+  await sleep(Math.random() * longest, undefined, { signal: database.interruption.signal }).catch(() => {})
+  database.interruption.throwIfRequested()
 }
 
 /**
@@ -59,7 +78,10 @@ export async function allTogether<T>(
 ): Promise<T> {
   // In a dry run all is undone at the end, so that what is done first is there for what comes next.
   const together = { ...database, commits: 'outer' as const, dryRun: undefined }
-  return inTransaction(database, (trx) => work({ ...together, knex: trx as Knex }), options)
+  return inTransaction(database, (trx) => work({ ...together, knex: trx as Knex }), {
+    ...options,
+    patience: PATIENCE_TOGETHER,
+  })
 }
 
 /** The same database, on which every statement is committed by itself. */
@@ -96,6 +118,7 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
   try {
     const result = await database.knex.transaction(async (trx) => {
       if (database.dryRun ?? outerNotes) noteWrites(trx, written)
+      if (database.isCluster()) enableClaims(trx, database.knex)
       try {
         const result = await work(trx)
         database.interruption.throwIfRequested()
@@ -114,7 +137,7 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
       database.dryRun?.(written)
       return error.result as T
     }
-    if (committing && error instanceof VdcError && error.code === 'DATABASE_UNREACHABLE') {
+    if (committing && error instanceof VdcError && isUncertain(database, error)) {
       throw new VdcError(
         'COMMIT_UNCERTAIN',
         `${error.message}, while it was committing: the change may or may not be stored`,
@@ -124,11 +147,20 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
         },
       )
     }
-    // knex sends no ROLLBACK after a COMMIT that failed; what is left open would be committed with what comes next.
+    // knex sends no ROLLBACK after a COMMIT that failed; what is left open would be committed with what comes
+    // next. Where that fails too, the connection is given up.
     if (committing) await database.knex.raw('ROLLBACK').catch(() => {})
     // Where ROLLBACK fails too, knex reports that failure instead of the first one.
     throw workError instanceof VdcError ? workError : error
   }
+}
+
+/**
+ * Says whether a COMMIT that failed may have committed all the same: where the server
+ * did not say that it undid the unit, or a node of a cluster lost the others meanwhile.
+ */
+function isUncertain({ engine }: Database, { code }: VdcError): boolean {
+  return engine === 'mysql' && ['DATABASE_UNREACHABLE', 'DATABASE_CONNECTION_LOST', 'INTERNAL_ERROR'].includes(code)
 }
 
 /**

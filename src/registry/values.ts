@@ -53,3 +53,5 @@ export const FILE_FORMAT_LABEL = 'vdc-manage.file-format'
 export const PROTECTED_LABEL = 'vdc-manage.protected'
 /** Label of a backup storage that makes its uuid unique: `backup_storages` has no unique index, `resource_labels` has. */
 export const CLAIM_LABEL = 'vdc-manage.claim'
+/** Stands for the files of all storages where a purge keeps others from registering one (`claimUse`). */
+export const ALL_FILES = 'vdc-manage.files'

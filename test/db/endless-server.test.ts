@@ -3,6 +3,7 @@ import { parseDatabaseUri } from '../../src/config.ts'
 import { openDatabase, streamRows } from '../../src/db/database.ts'
 import type { VdcError } from '../../src/errors.ts'
 import {
+  answerSession,
   column,
   EOF,
   type Manners,
@@ -32,9 +33,7 @@ const answering = (answer: (client: Visit) => Promise<unknown>): Manners => ({
     await client.greet()
     client.send(OK)
     for (;;) {
-      const statement = await client.receive()
-      if (/^.{1,3}SET /s.test(statement.toString('latin1'))) client.send(OK)
-      else await answer(client)
+      if (!answerSession(client, await client.receive())) await answer(client)
     }
   },
 })

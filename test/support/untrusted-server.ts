@@ -212,3 +212,13 @@ export function column(name: string): Buffer {
 export function row(value: string): Buffer {
   return Buffer.concat([Buffer.from([value.length]), Buffer.from(value)])
 }
+
+/** Answers what a session begins with: settings, and a question about the cluster; false for any other statement. */
+export function answerSession(client: Visit, statement: Buffer): boolean {
+  const sql = statement.toString('latin1').slice(1)
+  if (/^\W*SET /.test(sql)) client.send(OK)
+  else if (/^\W*SHOW VARIABLES /.test(sql)) {
+    for (const packet of [Buffer.from([1]), column('Value'), EOF, EOF]) client.send(packet)
+  } else return false
+  return true
+}

@@ -1,4 +1,5 @@
 import { updateAccount } from '../../db/accounts.ts'
+import { claimEnd } from '../../db/claims.ts'
 import { selectAliveUuidsBy } from '../../db/images.ts'
 import { deleteTagMappings } from '../../db/tag-mappings.ts'
 import { sqlTime } from '../../db/time.ts'
@@ -21,6 +22,7 @@ export async function deleteAccount(registry: Registry, id: string, options: { f
   const canonical = canonicalId('account', uuid)
   requireOrdinary(uuid, 'deleted')
   return inTransaction(registry.database, async (trx) => {
+    await claimEnd(trx, canonical)
     const account = await accountToChange(trx, uuid)
     const images = await selectAliveUuidsBy(trx, 'account_id', canonical, ENOUGH_IDS)
     if (images.length > 0 && !options.force) {

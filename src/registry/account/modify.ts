@@ -1,9 +1,10 @@
 import * as z from 'zod/mini'
 import { updateAccount } from '../../db/accounts.ts'
+import { claimEnd } from '../../db/claims.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { changesOf } from '../history.ts'
-import { parseId } from '../identifiers.ts'
+import { canonicalId, parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { requireStorable } from '../storable.ts'
 import { clearable, line } from '../texts.ts'
@@ -31,6 +32,7 @@ export async function modifyAccount(registry: Registry, id: string, request: Acc
   if (enabled === false) requireOrdinary(uuid, 'disabled')
   await requireStorable(registry.database, 'accounts', { description })
   return inTransaction(registry.database, async (trx) => {
+    if (enabled === false) await claimEnd(trx, canonicalId('account', uuid))
     const account = await accountToChange(trx, uuid)
     const changes = changesOf(account, { description, enabled: enabled === undefined ? undefined : Number(enabled) })
     if (Object.keys(changes).length === 0) return presentAccount(account)

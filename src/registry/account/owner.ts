@@ -1,4 +1,5 @@
 import { findAccount, isAccountUuidTaken } from '../../db/accounts.ts'
+import { claimUse } from '../../db/claims.ts'
 import type { Queryable } from '../../db/database.ts'
 import { lostRace } from '../../db/unit-of-work.ts'
 import { VdcError } from '../../errors.ts'
@@ -19,6 +20,7 @@ const ADD_ON_THE_WAY = 'Add it on the way with --create-account; vdc-manage acco
  */
 export async function requireOwner(db: Queryable, uuid: string, options: { create?: boolean } = {}): Promise<void> {
   const id = canonicalId('account', uuid)
+  await claimUse(db, id)
   const account = await findAccount(db, uuid, { lock: 'share' })
   if (account === undefined) {
     if (!options.create) throw accountNotFound(uuid, options.create === undefined ? ADD_IT : ADD_ON_THE_WAY)

@@ -1,4 +1,5 @@
 import { updateBackupObject } from '../../db/backup-objects.ts'
+import { claimEnd } from '../../db/claims.ts'
 import { deleteTagMappings } from '../../db/tag-mappings.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
@@ -26,6 +27,7 @@ export async function deleteObject(
   const uuid = parseId('backupObject', id)
   const canonical = canonicalId('backupObject', uuid)
   return inTransaction(registry.database, async (trx) => {
+    await claimEnd(trx, canonical)
     const object = await existingObject(trx, uuid, { lock: 'update' })
     // One whose state alone says so, as the original can make it, is deleted properly here.
     if (object.deleted_at !== null || object.state === 'purged') throw objectDeleted(object)

@@ -1,5 +1,6 @@
 import { findAccount } from '../../db/accounts.ts'
 import { findBackupObject } from '../../db/backup-objects.ts'
+import { claimUse } from '../../db/claims.ts'
 import type { Database, Queryable } from '../../db/database.ts'
 import type { Lock } from '../../db/locks.ts'
 import type { BackupObjectRow } from '../../db/rows.ts'
@@ -19,6 +20,7 @@ import { DEFAULT_STATE } from '../values.ts'
  */
 export async function requireUsableObject(db: Queryable, objectId: string): Promise<BackupObjectRow> {
   const uuid = parseId('backupObject', objectId)
+  await claimUse(db, canonicalId('backupObject', uuid))
   const object = await aliveObject(db, uuid, { lock: 'share' })
   if (object.state !== DEFAULT_STATE) {
     const id = canonicalId('backupObject', uuid)

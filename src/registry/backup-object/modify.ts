@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { updateBackupObject } from '../../db/backup-objects.ts'
 import { holdStorage } from '../../db/backup-storages.ts'
+import { claimEnd, claimUse } from '../../db/claims.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { requireOwner } from '../account/owner.ts'
@@ -10,6 +11,7 @@ import { canonicalId, parseId, requireSameUuid } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { clearable } from '../texts.ts'
 import { validate } from '../validate.ts'
+import { ALL_FILES, DEFAULT_STATE } from '../values.ts'
 import { checkObjectAttributes, objectAttributes, progressOf } from './attributes.ts'
 import { describeObject, type ObjectDetails } from './details.ts'
 import { aliveObject } from './find.ts'
@@ -36,12 +38,18 @@ export async function modifyObject(registry: Registry, id: string, request: Obje
   await checkObjectAttributes(registry, given)
   const owner = account_id === undefined ? undefined : parseId('account', account_id)
   return inTransaction(registry.database, async (trx) => {
+    // An image must not come to use it meanwhile.
+    if (given.state !== undefined && given.state !== DEFAULT_STATE)
+      await claimEnd(trx, canonicalId('backupObject', uuid))
     const object = await aliveObject(trx, uuid, { lock: 'update' })
     if (owner !== undefined && canonicalId('account', owner) !== object.account_id) await requireOwner(trx, owner)
     const storage = storage_id === undefined ? undefined : await requireStorage(trx, storage_id)
     if (storage !== undefined) await keepStorage(trx, storage)
     // A purge of files must not miss that it goes to another one.
-    else if (given.object_key !== undefined) await holdStorage(trx, object.backup_storage_id)
+    else if (given.object_key !== undefined) {
+      await claimUse(trx, ALL_FILES)
+      await holdStorage(trx, object.backup_storage_id)
+    }
     const state = given.state ?? object.state
     const changes = changesOf(object, {
       account_id: owner === undefined ? undefined : canonicalId('account', owner),

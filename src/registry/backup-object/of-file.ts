@@ -4,6 +4,7 @@ import {
   isBackupObjectUuidTaken,
   selectObjectsAt,
 } from '../../db/backup-objects.ts'
+import { claimUse } from '../../db/claims.ts'
 import type { Queryable } from '../../db/database.ts'
 import { selectLabels } from '../../db/labels.ts'
 import type { BackupObjectRow, BackupStorageRow } from '../../db/rows.ts'
@@ -36,6 +37,7 @@ export async function findObjectOf(
     if (!isKeyable(file.uri, storage.base_uri)) continue
     for (const object of await selectObjectsAt(db, storage.id, objectKeyIn(file.uri, storage.base_uri))) {
       const id = canonicalId('backupObject', object.uuid)
+      await claimUse(db, id)
       const why = await conflictWith(db, object, file)
       if (why === undefined && (await holdBackupObject(db, object.id))) return id
       conflict ??= why

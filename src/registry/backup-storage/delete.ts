@@ -1,5 +1,6 @@
 import { selectUuidsInStorage } from '../../db/backup-objects.ts'
 import { updateStorage } from '../../db/backup-storages.ts'
+import { claimEnd } from '../../db/claims.ts'
 import { deleteTagMappings } from '../../db/tag-mappings.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
@@ -25,6 +26,7 @@ export async function deleteStorage(
   const uuid = parseId('backupStorage', id)
   const canonical = canonicalId('backupStorage', uuid)
   return inTransaction(registry.database, async (trx) => {
+    await claimEnd(trx, canonical)
     const storage = await storageToChange(trx, uuid)
     const objects = await selectUuidsInStorage(trx, storage.id, ENOUGH_IDS)
     if (objects.length > 0 && !options.force) {

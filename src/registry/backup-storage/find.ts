@@ -5,12 +5,14 @@ import {
   selectStorageKeys,
   selectStorageUuids,
 } from '../../db/backup-storages.ts'
+import { claimUse } from '../../db/claims.ts'
 import type { Queryable } from '../../db/database.ts'
 import type { Lock } from '../../db/locks.ts'
 import type { BackupStorageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { VdcError } from '../../errors.ts'
 import { canonicalId, ENOUGH_IDS, idList, parseId } from '../identifiers.ts'
+import { ALL_FILES } from '../values.ts'
 
 /**
  * Finds the storage that an operator named for something else to lie in.
@@ -38,8 +40,9 @@ export async function requireStorage(db: Queryable, storageId: string): Promise<
  * @throws VdcError DATABASE_BUSY when it was deleted meanwhile: looked for again, it isn't there.
  */
 export async function keepStorage(db: Queryable, storage: BackupStorageRow): Promise<void> {
-  if (await holdStorage(db, storage.id)) return
   const id = canonicalId('backupStorage', storage.uuid)
+  await claimUse(db, id, ALL_FILES)
+  if (await holdStorage(db, storage.id)) return
   throw new VdcError('DATABASE_BUSY', `The backup storage ${id} was deleted at this very moment`, { hint: 'Try again' })
 }
 

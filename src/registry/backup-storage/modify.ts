@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { updateStorage } from '../../db/backup-storages.ts'
+import { claimUse } from '../../db/claims.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { changesOf } from '../history.ts'
@@ -8,6 +9,7 @@ import type { Registry } from '../registry.ts'
 import { requireStorable } from '../storable.ts'
 import { clearable } from '../texts.ts'
 import { validate } from '../validate.ts'
+import { ALL_FILES } from '../values.ts'
 import { checkBaseUri, storageAttributes } from './attributes.ts'
 import { presentStorage, type StorageDetails } from './details.ts'
 import { storageToChange } from './find.ts'
@@ -37,6 +39,8 @@ export async function modifyStorage(registry: Registry, id: string, request: Sto
   requireSameUuid('backupStorage', uuid, newUuid)
   await requireStorable(registry.database, 'backup_storages', given)
   const storage = await inTransaction(registry.database, async (trx) => {
+    // Other files come to lie in it, which a purge of files must not miss.
+    if (given.base_uri !== undefined || given.storage_type !== undefined) await claimUse(trx, ALL_FILES)
     const storage = await storageToChange(trx, uuid)
     const changes = changesOf(storage, given)
     if (changes.base_uri !== undefined || changes.storage_type !== undefined) {

@@ -1,3 +1,4 @@
+import { claimEnd } from '../../db/claims.ts'
 import { findImage, updateImage } from '../../db/images.ts'
 import { deleteTagMappings } from '../../db/tag-mappings.ts'
 import { isoTime, sqlTime } from '../../db/time.ts'
@@ -25,12 +26,13 @@ export async function deleteImage(
 ): Promise<ImageDetails | { id: string; missing: true }> {
   const uuid = parseId('image', id)
   return inTransaction(registry.database, async (trx) => {
+    const canonical = canonicalId('image', uuid)
+    await claimEnd(trx, canonical)
     const image = await findImage(trx, uuid, { lock: 'update' })
     if (image === undefined) {
-      if (options.ignoreMissing) return { id: canonicalId('image', uuid), missing: true }
+      if (options.ignoreMissing) return { id: canonical, missing: true }
       throw await imageNotFound(trx, uuid)
     }
-    const canonical = canonicalId('image', uuid)
     if (image.deleted_at !== null) {
       if (options.ignoreMissing) return describeImage(registry, uuid, trx)
       throw new VdcError(

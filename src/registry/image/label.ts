@@ -1,3 +1,4 @@
+import { claimUse } from '../../db/claims.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
@@ -28,6 +29,7 @@ export async function labelImage(
     await requireStorable(registry.database, 'resource_labels', { name, string_value: value })
   }
   const { image, missing } = await inTransaction(registry.database, async (trx) => {
+    await claimUse(trx, canonical)
     await imageToChange(trx, uuid, options)
     const missing = await changeLabels(trx, canonical, changes, sqlTime(new Date()))
     return { image: await describeImage(registry, uuid, trx), missing }

@@ -1,3 +1,4 @@
+import { claimEnd, claimUse } from '../../db/claims.ts'
 import type { Queryable } from '../../db/database.ts'
 import { findImage } from '../../db/images.ts'
 import { VdcError } from '../../errors.ts'
@@ -20,7 +21,9 @@ export async function requireParent(
   if (parentId === null) return null
   const uuid = parseId('image', parentId)
   const id = canonicalId('image', uuid)
-  const parent = await findImage(db, uuid)
+  if (childUuid !== undefined) await claimEnd(db, canonicalId('image', childUuid))
+  await claimUse(db, id)
+  const parent = await findImage(db, uuid, { lock: 'share' })
   if (parent === undefined || isDeleted(parent)) {
     throw new VdcError(
       'VALUE_REFUSED',
@@ -44,7 +47,8 @@ async function requireNoCycle(db: Queryable, parent: string, child: string): Pro
       )
     }
     seen.add(uuid)
-    const next: string | null | undefined = (await findImage(db, uuid))?.parent_image_id
+    await claimUse(db, canonicalId('image', uuid))
+    const next: string | null | undefined = (await findImage(db, uuid, { lock: 'share' }))?.parent_image_id
     uuid = next?.replace(/^wmi-/, '')
   }
 }

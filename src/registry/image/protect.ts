@@ -1,3 +1,4 @@
+import { claimUse } from '../../db/claims.ts'
 import { isoTime, sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
@@ -19,6 +20,7 @@ export async function protectImage(registry: Registry, id: string): Promise<Imag
   const uuid = parseId('image', id)
   const canonical = canonicalId('image', uuid)
   const { image, since } = await inTransaction(registry.database, async (trx) => {
+    await claimUse(trx, canonical)
     await imageToChange(trx, uuid, { force: true })
     const since = await protectedSince(trx, canonical)
     const now = sqlTime(new Date())

@@ -1,5 +1,6 @@
 import { findAccount } from '../../db/accounts.ts'
 import { findBackupObject } from '../../db/backup-objects.ts'
+import { claimUse } from '../../db/claims.ts'
 import type { Queryable } from '../../db/database.ts'
 import { findImage, updateImage } from '../../db/images.ts'
 import type { ImageRow } from '../../db/rows.ts'
@@ -54,6 +55,7 @@ export async function undeleteImage(registry: Registry, id: string): Promise<Ima
 /** What an image without an object is, it may be again; one whose object is gone could never boot. */
 async function requireBootable(db: Queryable, id: string, objectId: string | null): Promise<void> {
   if (objectId === null || objectId === '') return
+  await claimUse(db, objectId)
   const object = objectId.startsWith('bo-')
     ? await findBackupObject(db, objectId.slice('bo-'.length), { lock: 'share' })
     : undefined
@@ -78,6 +80,7 @@ async function lackOfParent(db: Queryable, id: string, parentId: string | null):
 
 /** Wakame-vdc lets accounts own images before it has a row for them. */
 async function requireLivingOwner(db: Queryable, accountId: string): Promise<void> {
+  await claimUse(db, accountId)
   const owner = await findAccount(db, accountId.replace(/^a-/, ''), { lock: 'share' })
   if (owner !== undefined) requireAlive(owner)
 }

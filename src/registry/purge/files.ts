@@ -1,18 +1,24 @@
 import { updateBackupObject } from '../../db/backup-objects.ts'
+import { claimEnd } from '../../db/claims.ts'
 import type { Queryable } from '../../db/database.ts'
 import { type DeletedSelection, findObjectByKey, selectDeletedLocalObjects } from '../../db/purge.ts'
 import type { BackupObjectRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
+import type { AsideFile } from '../../disk/aside-file.ts'
+import { type Measured, measureFileIn } from '../../disk/doomed-file.ts'
 import { type ImageFolders, readImageFolders } from '../../disk/image-folders.ts'
-import { type DoomedFile, type Measured, measureFileIn, type Removal, removeFileIn } from '../../disk/remove-file.ts'
+import { type Removal, setFileAside } from '../../disk/set-aside.ts'
 import { isDeleted } from '../backup-object/find.ts'
-import { folderOf, type LocalPlace, localPlaces } from '../backup-storage/local-places.ts'
+import { type LocalPlace, localPlaces } from '../backup-storage/local-places.ts'
 import { recordChanges } from '../history.ts'
 import type { Registry, Watcher } from '../registry.ts'
+import { ALL_FILES } from '../values.ts'
 import { deletedBefore } from './age.ts'
+import { doomedFile } from './doomed.ts'
 import { Going } from './going.ts'
 import { byUnit } from './images.ts'
+import { settleLeftOvers } from './left-over.ts'
 import { type Links, readLinks, refreshLinks } from './links.ts'
 import { idOf, type NeededOf, needed, neededBesides } from './needed.ts'
 import { partsOf } from './parts.ts'
@@ -68,6 +74,7 @@ export async function* purgeFiles(
   // In a dry run the images that would be gone are there still.
   const neededOf = isDryRun ? neededBesides(registry, images) : needed
   const folders = await readImageFolders()
+  if (!isDryRun) await settleLeftOvers(registry, folders)
   const told = new Set<string>()
   const filled = new Set<string>()
   let links: Links | undefined
@@ -81,25 +88,18 @@ export async function* purgeFiles(
       const options = { before: selection.before, links, neededOf, folders, filled, isDryRun }
       // Before the unit of work, as nobody else could write while it lasts.
       const measured = await measure(knex, places, object, options, watcher)
-      // A second try finds the file gone: what the first one removed is told all the same.
-      const removed: number[] = []
-      const result = await inTransaction(byUnit(registry.database), async (trx) => {
-        const done = await purgeFile(trx, object, measured, options)
-        if (done !== undefined && 'bytes' in done && done.bytes !== null) removed.push(done.bytes)
-        return done
-      })
+      const result = await removing(registry, (trx, keep) => purgeFile(trx, object, measured, options, keep))
       if (result === undefined) continue
       if ('why' in result) {
         outcome.notRemoved++
         registry.warn(`The file ${result.path} of ${idOf(object)} stays: ${result.why}`)
         continue
       }
-      const { path, real } = result
-      const [bytes] = removed
+      const { path, real, bytes } = result
       // One that two objects lie at is removed once.
       const isTold = told.has(real)
       told.add(real)
-      if (bytes !== undefined) {
+      if (bytes !== null) {
         if (!isTold) registry.onChange?.({ action: 'remove', path })
         yield { id: idOf(object), kind: 'file', path, bytes }
       } else if (!isTold) registry.warn(`The file ${path} of ${idOf(object)} is gone already`)
@@ -112,7 +112,7 @@ interface PurgeOptions {
   links: Links
   neededOf: NeededOf
   folders: ImageFolders
-  /** As `removeFileIn` takes it. */
+  /** As `setFileAside` takes it. */
   filled: Set<string>
   isDryRun: boolean
 }
@@ -130,14 +130,52 @@ async function measure(
   return measureFileIn(doomedFile(base, object), folders, watcher)
 }
 
+/** A file that is to go, or why it stays. */
+type Purging = { path: string } & Removal
+
+/**
+ * Runs a unit of work that sets a file aside, and removes the file once that is
+ * committed. Until then somebody may register it on another node of a cluster,
+ * where the locks of this one are unknown: the unit fails, and the file is put back.
+ *
+ * @param work tells of the file as soon as it is aside.
+ */
+async function removing(
+  registry: Registry,
+  work: (trx: Queryable, keep: (aside: AsideFile | undefined) => void) => Promise<Purging | undefined>,
+): Promise<Purging | undefined> {
+  let aside: AsideFile | undefined
+  const putBack = async () => {
+    await aside?.putBack()
+    aside = undefined
+  }
+  try {
+    const result = await inTransaction(byUnit(registry.database), async (trx) => {
+      await putBack()
+      return work(trx, (file) => {
+        aside = file
+      })
+    })
+    if (aside !== undefined && !(await aside.remove()))
+      return { path: result?.path ?? '', why: 'it was moved meanwhile' }
+    return result
+  } catch (error) {
+    await putBack()
+    throw error
+  }
+}
+
 /** @returns undefined where the object isn't to be purged any more, or its file is another's too. */
 async function purgeFile(
   trx: Queryable,
   { id }: BackupObjectRow,
   measured: Measured | undefined,
   { before, links, neededOf, folders, filled, isDryRun }: PurgeOptions,
-): Promise<({ path: string } & Removal) | undefined> {
-  // Whoever puts an object into a storage keeps its row as it is: none can be put there while these are locked.
+  keep: (aside: AsideFile | undefined) => void,
+): Promise<Purging | undefined> {
+  // Whoever puts an object into a storage keeps its row as it is: none can be put there while these are
+  // locked, nor through another node of a cluster while all files are claimed.
+  await claimEnd(trx, ALL_FILES)
   const places = await localPlaces(trx, { lock: 'update' })
   const object = await findObjectByKey(trx, id, { lock: 'update' })
   if (object === undefined || object.state === 'purged' || !isDeleted(object)) return undefined
@@ -150,22 +188,14 @@ async function purgeFile(
   await refreshLinks(trx, links, places)
   if (await isShared(trx, places, object, before, neededOf, links)) return undefined
   const doomed = doomedFile(place.base, object)
-  const removal = await removeFileIn(doomed, folders, measured, { isTrial: isDryRun, filled })
+  const removal = await setFileAside(doomed, folders, measured, { uuid: object.uuid, isTrial: isDryRun, filled })
   if ('why' in removal) return { path: doomed.path, why: removal.why }
+  keep(removal.aside)
   const now = sqlTime(new Date())
   const changes = { state: 'purged', purged_at: now, updated_at: now }
   await updateBackupObject(trx, object.id, changes)
   await recordChanges(trx, idOf(object), changes, now)
   return { path: doomed.path, ...removal }
-}
-
-function doomedFile(base: string, object: BackupObjectRow): DoomedFile {
-  return {
-    base: folderOf(base),
-    path: base + object.object_key,
-    size: BigInt(object.allocation_size),
-    md5: object.checksum.toLowerCase(),
-  }
 }
 
 function placeOf(places: readonly LocalPlace[], object: BackupObjectRow): LocalPlace | undefined {

@@ -1,4 +1,5 @@
 import { selectStoragesByKey } from '../../db/backup-storages.ts'
+import { claimUse } from '../../db/claims.ts'
 import { selectIdsWithHistory } from '../../db/histories.ts'
 import { type RegistryTables, selectRowsByUuid } from '../../db/many-rows.ts'
 import {
@@ -15,7 +16,7 @@ import { changesOf, creationRows } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
 import { objectsInVolumes } from '../image/volumes.ts'
 import { requireStorable } from '../storable.ts'
-import { SYSTEM_ACCOUNTS } from '../values.ts'
+import { ALL_FILES, SYSTEM_ACCOUNTS } from '../values.ts'
 import type { Importing } from './import.ts'
 import type { ReadRecord } from './read.ts'
 import { KIND_OF, type RegistryRecord, type RowType, recordOf, rowOf, TABLE_OF, uuidOf } from './records.ts'
@@ -135,6 +136,7 @@ async function storageKeys({ db }: Importing, things: readonly Thing[]): Promise
   const ids = things.flatMap(({ record }) => (record as RegistryRecord<'backup_object'>).backup_storage_id ?? [])
   const uuids = [...new Set(ids.map(uuidOf))]
   // A purge of files must not miss that another object of one comes.
+  await claimUse(db, ALL_FILES)
   const rows: BackupStorageRow[] = await selectRowsByUuid(db, 'backup_storages', uuids, { lock: 'share' })
   const keys = new Map<string, number>()
   for (const deleted of [true, false]) {

@@ -1,5 +1,5 @@
 import { type BigIntStats, constants } from 'node:fs'
-import { lstat, open, opendir, readlink, realpath, stat, unlink } from 'node:fs/promises'
+import { lstat, open, readlink, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { VdcError } from '../errors.ts'
@@ -30,13 +30,10 @@ export interface DoomedFile {
 /** The MD5 of a file before it is removed, and which state of which inode has it; or why it cannot be read. */
 export type Measured = { state: string; md5: string } | { why: string }
 
-/** The outcome of a removal: the real path of the file and the bytes that it held, null if there was none; or why it stays. */
-export type Removal = { real: string; bytes: number | null } | { why: string }
-
 /**
  * Hashes a file that is to be removed, if its size is the right one and it lies in an image folder.
  *
- * @returns undefined if there is nothing to hash: `removeFileIn` tells why.
+ * @returns undefined if there is nothing to hash: `setFileAside` tells why.
  * @throws VdcError INTERRUPTED, TERMINATED.
  */
 export async function measureFileIn(
@@ -44,7 +41,7 @@ export async function measureFileIn(
   folders: ImageFolders,
   watcher: Watcher,
 ): Promise<Measured | undefined> {
-  return inFolderOf(doomed, folders, async ({ real, held, stats }) => {
+  return withDoomedFile(doomed, folders, async ({ real, held, stats }) => {
     if (!stats.isFile() || stats.size !== doomed.size || doomed.md5 === '') return undefined
     const handle = await open(held, FILE)
     try {
@@ -63,53 +60,42 @@ export async function measureFileIn(
   })
 }
 
-/**
- * Removes a regular file that lies in a folder or below it, if it is what its row
- * says. Nothing outside is ever touched, whatever links there are and whoever
- * renames what: the folder of the file is held open, and is where it seems to be.
- *
- * Between the last look and the removal, whoever may rename in the folder can put
- * another name in the file's place. Only that name is lost then, and they could
- * have removed it themselves. Moving the file aside first, as conversions do, would
- * need room for a folder, and a full disk is why people purge.
- *
- * @param measured of this very file, before.
- * @param options.isTrial look whether it could be, and leave it.
- * @param options.filled folders that held something, so that they are mounted though this emptied them; is added to. An empty
- *   folder is most often not mounted: what lies there does not count as gone. Of the folders above a missing file the nearest counts.
- */
-export async function removeFileIn(
-  doomed: DoomedFile,
-  folders: ImageFolders,
-  measured: Measured | undefined,
-  options: { isTrial: boolean; filled: Set<string> },
-): Promise<Removal> {
-  const removal = await inFolderOf(doomed, folders, async ({ real, held, parent, root, stats }) => {
-    if (!stats.isFile()) return { why: stats.isSymbolicLink() ? 'it is a link' : 'it is not a regular file' }
-    const why = whyAnother(stats, doomed, measured)
-    if (why !== undefined) return { why }
-    const filled = [await idOfFolder(root), await idOfFolder(parent)]
-    if (stateOf(await lstat(held, { bigint: true })) !== stateOf(stats)) return { why: CHANGED }
-    if (!options.isTrial) await unlink(held)
-    for (const id of filled) options.filled.add(id)
-    return { real, bytes: Number(stats.size) }
-  })
-  return removal ?? (await goneFrom(doomed, options.filled))
-}
-
-/** A file and the folder that it lies in, which is held open. */
-interface Place {
+/** A name of a file and the folder that it lies in, which is held open. */
+export interface Place {
   /** Real path of the file, of its folder, and of the storage's. */
   real: string
   parent: string
   root: string
   /** Path of the file by the open folder. */
   held: string
+}
+
+/** A file that is there. */
+export interface FoundFile extends Place {
   stats: BigIntStats
 }
 
-/** @returns undefined if there is no such file; else what `work` returns, or why it isn't done. */
-async function inFolderOf<T>(
+/**
+ * Looks at a doomed file in its folder, which is held open and is where it seems to be.
+ *
+ * @returns undefined if there is no such file; else what `work` returns, or why it isn't done.
+ */
+export async function withDoomedFile<T>(
+  doomed: DoomedFile,
+  folders: ImageFolders,
+  work: (file: FoundFile) => Promise<T>,
+): Promise<T | { why: string } | undefined> {
+  return inFolderOf(doomed, folders, async (place) =>
+    work({ ...place, stats: await lstat(place.held, { bigint: true }) }),
+  )
+}
+
+/**
+ * Holds the folder of a doomed file open.
+ *
+ * @returns undefined if it, or what `work` looks for, is not there; else what `work` returns, or why it isn't done.
+ */
+export async function inFolderOf<T>(
   { base, path }: DoomedFile,
   folders: ImageFolders,
   work: (place: Place) => Promise<T>,
@@ -128,7 +114,7 @@ async function inFolderOf<T>(
     return await holding(await open(parent, FOLDER), async (handle) => {
       if ((await readlink(heldPath(handle))) !== parent) return { why: MOVED }
       const held = `${heldPath(handle)}/${basename(path)}`
-      return work({ real, parent, root, held, stats: await lstat(held, { bigint: true }) })
+      return work({ real, parent, root, held })
     })
   } catch (error) {
     if (error instanceof VdcError) throw error
@@ -136,11 +122,13 @@ async function inFolderOf<T>(
   }
 }
 
-const CHANGED = 'it changed while it was looked at'
-const MOVED = 'its folder was moved at the same time'
+/** Why a file stays that is not what it was a moment ago. */
+export const CHANGED = 'it changed while it was looked at'
+/** Why a file stays whose folder is not where it was. */
+export const MOVED = 'its folder was moved at the same time'
 
-/** Why a file is not the one that its row describes. */
-function whyAnother(stats: BigIntStats, doomed: DoomedFile, measured: Measured | undefined): string | undefined {
+/** Why a file is not the one that its row describes; undefined if it is. */
+export function whyAnother(stats: BigIntStats, doomed: DoomedFile, measured: Measured | undefined): string | undefined {
   if (stats.size !== doomed.size) return `it has ${stats.size} bytes, and its row says ${doomed.size}`
   if (doomed.md5 === '') return 'its row has no checksum to compare it with'
   if (measured === undefined) return 'another object shared it while files were being compared; purge again'
@@ -150,44 +138,11 @@ function whyAnother(stats: BigIntStats, doomed: DoomedFile, measured: Measured |
 }
 
 /** Tells a file and what it holds from any other: the time of its last change cannot be set back. */
-function stateOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+export function stateOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
 }
 
 /** Waits until another change of a file would give it another time; a change before that is part of what is read next. */
 async function outlast({ ctimeMs }: BigIntStats): Promise<void> {
   if (Date.now() - Number(ctimeMs) < TICK) await sleep(TICK)
-}
-
-async function goneFrom({ base, path }: DoomedFile, filled: ReadonlySet<string>): Promise<Removal> {
-  const nearest = await nearestFolder(dirname(path), base)
-  try {
-    const isMounted = filled.has(await idOfFolder(nearest)) || !(await isEmpty(nearest))
-    if (!isMounted) return { why: `the folder ${nearest} is empty: is it mounted?` }
-    return { real: join(await realPathOf(dirname(path)), basename(path)), bytes: null }
-  } catch (error) {
-    return { why: `the folder ${nearest} ${reasonOf(error)}` }
-  }
-}
-
-/** The first folder from `folder` up to `base` that exists or cannot be examined; a dangling link counts as one. */
-async function nearestFolder(folder: string, base: string): Promise<string> {
-  if (folder.length <= base.length) return base
-  const error = await lstat(folder).catch((error: NodeJS.ErrnoException) => error)
-  return 'code' in error && error.code === 'ENOENT' ? nearestFolder(dirname(folder), base) : folder
-}
-
-/** Identifies a folder: another one is at the same path while it is not mounted. */
-async function idOfFolder(path: string): Promise<string> {
-  const { dev, ino } = await stat(path, { bigint: true })
-  return `${dev} ${ino}`
-}
-
-async function isEmpty(folder: string): Promise<boolean> {
-  const entries = await opendir(folder)
-  try {
-    return (await entries.read()) === null
-  } finally {
-    await entries.close()
-  }
 }

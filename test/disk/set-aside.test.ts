@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { type DoomedFile, measureFileIn } from '../../src/disk/doomed-file.ts'
 import { ImageFolders } from '../../src/disk/image-folders.ts'
-import { type DoomedFile, measureFileIn, removeFileIn } from '../../src/disk/remove-file.ts'
+import { setFileAside, settleAside, uuidsOfAsides } from '../../src/disk/set-aside.ts'
 import { hashOf, newFolder } from '../support/images.ts'
 import { newWatcher } from '../support/watcher.ts'
 
@@ -22,8 +23,13 @@ function doomed(name: string, bytes = 'doomed'): DoomedFile {
   const path = at('srv', name)
   return { base: at('srv'), path, size: BigInt(bytes.length), md5: hashOf(path, 'md5') }
 }
-const remove = (file: DoomedFile, measured: Awaited<ReturnType<typeof measureFileIn>>) =>
-  removeFileIn(file, folders, measured, { isTrial: false, filled: new Set() })
+async function remove(file: DoomedFile, measured: Awaited<ReturnType<typeof measureFileIn>>) {
+  const removal = await setFileAside(file, folders, measured, { uuid: 'gone', isTrial: false, filled: new Set() })
+  if (!('aside' in removal)) return removal
+  const { aside, ...found } = removal
+  expect(await aside?.remove()).toBe(true)
+  return found
+}
 
 describe('a file that is to be removed', () => {
   test('goes if it still is what was hashed', async () => {
@@ -35,6 +41,38 @@ describe('a file that is to be removed', () => {
   test('goes if it is empty, as its row says', async () => {
     const file = doomed('empty.raw', '')
     expect(await remove(file, await measureFileIn(file, folders, watcher))).toEqual({ real: file.path, bytes: 0 })
+  })
+
+  test('has another name in the folder of its storage until that is settled', async () => {
+    mkdirSync(at('srv', 'deep'))
+    const file = doomed('deep/aside.raw')
+    const options = { isTrial: false, filled: new Set<string>() }
+    for (const uuid of ['back', 'left', 'purged']) {
+      const measured = await measureFileIn(file, folders, watcher)
+      const removal = await setFileAside(file, folders, measured, { ...options, uuid })
+      if (!('aside' in removal)) throw new Error('it is not set aside')
+      expect(existsSync(file.path)).toBe(false)
+      expect(await uuidsOfAsides(file.base)).toEqual([uuid])
+      if (uuid === 'back') expect(await removal.aside?.putBack()).toBe(true)
+      else {
+        expect(await settleAside(file, folders, uuid, uuid === 'purged')).toBeUndefined()
+        expect(await removal.aside?.remove()).toBe(false)
+      }
+      expect(await uuidsOfAsides(file.base)).toEqual([])
+      expect(existsSync(file.path)).toBe(uuid !== 'purged')
+    }
+  })
+
+  test('stays aside where another file has its name by now', async () => {
+    const file = doomed('taken.raw')
+    const measured = await measureFileIn(file, folders, watcher)
+    const removal = await setFileAside(file, folders, measured, { uuid: 'taken', isTrial: false, filled: new Set() })
+    if (!('aside' in removal)) throw new Error('it is not set aside')
+    writeFileSync(file.path, 'another')
+    expect(await removal.aside?.putBack()).toBe(false)
+    expect(await settleAside(file, folders, 'taken', false)).toBe(`another file is at ${file.path}`)
+    expect(readFileSync(file.path, 'utf8')).toBe('another')
+    expect(readFileSync(at('srv', '.vdc-manage-purge-taken'), 'utf8')).toBe('doomed')
   })
 
   test.each<[string, (path: string) => void]>([

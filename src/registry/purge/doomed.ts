@@ -1,0 +1,17 @@
+import type { BackupObjectRow } from '../../db/rows.ts'
+import type { DoomedFile } from '../../disk/doomed-file.ts'
+import { folderOf } from '../backup-storage/local-places.ts'
+
+/**
+ * Describes the file of an object that a purge removes.
+ *
+ * @param base path of its storage, which keys are joined to.
+ */
+export function doomedFile(base: string, object: BackupObjectRow): DoomedFile {
+  return {
+    base: folderOf(base),
+    path: base + object.object_key,
+    size: BigInt(object.allocation_size),
+    md5: object.checksum.toLowerCase(),
+  }
+}

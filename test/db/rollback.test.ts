@@ -1,0 +1,47 @@
+import { join } from 'node:path'
+import knex from 'knex'
+import { describe, expect, inject, test } from 'vitest'
+import { libsqlClient } from '../../src/db/sqlite-client.ts'
+import { Interruption } from '../../src/interruption.ts'
+import { newDatabase } from '../support/databases.ts'
+import { newFolder } from '../support/images.ts'
+import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
+import { openSession } from '../support/session.ts'
+
+describe('a connection whose ROLLBACK failed runs nothing again', () => {
+  // The answer never comes, or the connection breaks.
+  test.each<Verdict>(['swallow', 'cut'])('on MariaDB (%s)', { timeout: 60_000 }, async (verdict) => {
+    const database = await newDatabase('mariadb')
+    const proxy = await startProxy(inject('mariadb').port, (_, sql) => (/^rollback/i.test(sql) ? verdict : 'pass'))
+    const shell = openSession({ uri: database.uri.replace(/:\d+\//, `:${proxy.port}/`) })
+    expect(await shell.run(['account', 'add', '--uuid', 'a-one'])).toMatchObject({ code: 0 })
+    expect(proxy.connections()).toBe(1)
+    const refused = await shell.run(['account', 'add', '--uuid', 'a-one', '--json'])
+    expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: 'ID_TAKEN', exit: 5 } })
+    expect(await shell.run(['account', 'add', '--uuid', 'a-two'])).toMatchObject({ code: 0 })
+    expect(proxy.connections()).toBe(2)
+    const rows = await database.query("SELECT uuid FROM accounts WHERE uuid IN ('one', 'two') ORDER BY id")
+    expect(rows).toEqual([{ uuid: 'one' }, { uuid: 'two' }])
+    await shell.close()
+    await proxy.close()
+    await database.remove()
+  })
+
+  test('on SQLite', async () => {
+    const folder = newFolder()
+    const db = knex({
+      client: libsqlClient(new Interruption()),
+      connection: { filename: join(folder.path, 'registry.sqlite') },
+      useNullAsDefault: true,
+      pool: { min: 0, max: 1 },
+      log: { warn() {} },
+    })
+    // Belongs to the connection.
+    await db.raw('PRAGMA cache_size = 77')
+    expect(await db.raw('PRAGMA cache_size')).toEqual([{ cache_size: 77 }])
+    await expect(db.raw('ROLLBACK')).rejects.toThrow(/no transaction is active/)
+    expect(await db.raw('PRAGMA cache_size')).not.toEqual([{ cache_size: 77 }])
+    await db.destroy()
+    folder.remove()
+  })
+})

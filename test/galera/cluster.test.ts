@@ -1,0 +1,151 @@
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { environment, PROGRAM, vdcManage } from '../support/cli.ts'
+import { type Cluster, hasGalera, type Node, requireGaleraInCi, startCluster } from '../support/galera.ts'
+import { makeImage, newFolder } from '../support/images.ts'
+import { openSession, type Session } from '../support/session.ts'
+
+requireGaleraInCi()
+
+describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
+  let cluster: Cluster
+  let nodes: [Node, Node, Node]
+  let shells: [Session, Session, Session]
+  const folder = newFolder()
+  beforeAll(async () => {
+    cluster = await startCluster()
+    nodes = cluster.nodes as [Node, Node, Node]
+    shells = [0, 1, 2].map((node) => openSession({ uri: cluster.uri(node) })) as [Session, Session, Session]
+    await ok(
+      0,
+      'backupstorage add --uuid bkst-main --base-uri file:///srv/main/ --storage-type local --display-name main',
+    )
+    await ok(
+      0,
+      `backupobject add --uuid bo-main --storage-id bkst-main --object-key main.raw --size 512 --checksum ${'0'.repeat(32)} --display-name o`,
+    )
+  }, 120_000)
+  afterAll(async () => {
+    for (const shell of shells ?? []) await shell.close()
+    await cluster?.remove()
+    folder.remove()
+  })
+
+  async function ok(node: 0 | 1 | 2, line: string): Promise<string> {
+    const run = await shells[node].run(line.split(' '))
+    expect(run, line).toMatchObject({ code: 0 })
+    return run.stdout.trim()
+  }
+
+  test('500 IDs printed on one node are found on another at once', { timeout: 120_000 }, async () => {
+    for (let n = 0; n < 500; n++) {
+      const id = await ok(0, 'image add local bo-main --account-id a-shpoolxx')
+      const shown = await shells[1].run(['image', 'show', id, '-c', 'id', '--format', 'csv'])
+      expect(shown, id).toMatchObject({ code: 0 })
+    }
+  })
+
+  test('a file is purged on one node and registered on another, 100 times: it stays, or it is not registered', {
+    timeout: 240_000,
+  }, async () => {
+    const files = await makeImage(join(folder.path, 'first.qcow2'))
+    await ok(1, `image add local ${files} --account-id a-shpoolxx`)
+    const outcomes = { registered: 0, purged: 0 }
+    for (let n = 0; n < 100; n++) {
+      const path = await makeImage(join(folder.path, `f${n}.qcow2`))
+      const id = await ok(1, `image add local ${path} --account-id a-shpoolxx`)
+      const object = JSON.parse((await shells[1].run(['image', 'show', id, '--json'])).stdout).backup_object_id
+      await ok(1, `image del ${id}`)
+      await ok(1, `backupobject del ${object}`)
+      await ok(1, `image purge ${id} --older-than 0d --yes`)
+      const [purge, registration] = await Promise.all([
+        sleep(Math.random() * 30).then(() =>
+          shells[0].run(['image', 'purge', '--files', '--older-than', '0d', '--yes']),
+        ),
+        sleep(Math.random() * 80).then(() =>
+          shells[1].run(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx']),
+        ),
+      ])
+      const isRegistered = registration.code === 0
+      outcomes[isRegistered ? 'registered' : 'purged']++
+      expect({ isThere: existsSync(path), purge, registration }).toMatchObject({ isThere: isRegistered })
+      rmSync(path, { force: true })
+    }
+    expect(Math.min(outcomes.registered, outcomes.purged), JSON.stringify(outcomes)).toBeGreaterThan(0)
+  })
+
+  test('two settings of a label at once: both are taken, and one of them counts', { timeout: 60_000 }, async () => {
+    const id = await ok(0, 'image add local bo-main --account-id a-shpoolxx')
+    for (let n = 0; n < 100; n++) {
+      const runs = await Promise.all(
+        ([0, 1] as const).map(async (node) => {
+          await sleep(Math.random() * 20)
+          return shells[node].run(['image', 'label', id, `l${n % 10}=${n} on ${node}`])
+        }),
+      )
+      expect(runs).toMatchObject([{ code: 0 }, { code: 0 }])
+      const { labels } = JSON.parse((await shells[2].run(['image', 'show', id, '--json'])).stdout)
+      expect([`${n} on 0`, `${n} on 1`]).toContain(labels[`l${n % 10}`])
+    }
+  })
+
+  test('bulk scripts of 12 lines on the same rows, 8 at once: all get through', { timeout: 300_000 }, async () => {
+    const ids = await Promise.all(
+      Array.from({ length: 4 }, () => ok(0, 'image add local bo-main --account-id a-shpoolxx')),
+    )
+    const script = (n: number) =>
+      Array.from(
+        { length: 12 },
+        (_, line) => `image modify ${ids[(n + line) % ids.length]} --description ${n}.${line}\n`,
+      ).join('')
+    const started = Date.now()
+    const runs = await Promise.all(
+      Array.from({ length: 8 }, (_, n) =>
+        vdcManage(['--tx', 'bulk', '-e'], { database: { uri: cluster.uri(n % 3) }, input: script(n) }),
+      ),
+    )
+    const took = Date.now() - started
+    for (const run of runs) expect(run).toMatchObject({ code: 0, stderr: '' })
+    console.log(`8 bulk scripts of 12 lines on 4 images took ${took} ms`)
+    expect(took).toBeLessThan(60_000)
+  })
+
+  test('a node is killed under the load of 12 processes and joins again: nothing is lost, and nothing double', {
+    timeout: 240_000,
+  }, async () => {
+    const processes = Array.from({ length: 12 }, (_, n) => {
+      const lines = Array.from(
+        { length: 100 },
+        (_, line) => `image add local bo-main --account-id a-load${n} --create-account --description ${line}\n`,
+      )
+      return execa(PROGRAM, [], {
+        env: environment({ database: { uri: cluster.uri(n % 3) } }),
+        extendEnv: false,
+        reject: false,
+        input: lines.join(''),
+      })
+    })
+    await sleep(2500)
+    await nodes[2].kill()
+    const runs = await Promise.all(processes)
+    const printed = runs.flatMap(({ stdout }) => stdout.split('\n').filter((line) => line !== ''))
+    for (const [n, { exitCode }] of runs.entries()) if (n % 3 !== 2) expect(exitCode).toBe(0)
+    expect(printed.length).toBeGreaterThan(800)
+    await nodes[2].rejoin()
+    for (const table of ['accounts', 'images', 'histories', 'backup_objects', 'resource_labels']) {
+      const sums = await Promise.all(nodes.map((node) => node.query(`CHECKSUM TABLE ${table} EXTENDED`)))
+      expect(new Set(sums.map(([row]) => row?.Checksum)).size, table).toBe(1)
+    }
+    const rows = await nodes[2].query("SELECT uuid FROM images WHERE account_id LIKE 'a-load%'")
+    const stored = rows.map(({ uuid }) => `wmi-${uuid}`)
+    expect(printed.filter((id) => !stored.includes(id))).toEqual([])
+    expect(new Set(printed).size).toBe(printed.length)
+    const doubled = await nodes[0].query(
+      "SELECT account_id, description, COUNT(*) AS n FROM images WHERE account_id LIKE 'a-load%' GROUP BY account_id, description HAVING n > 1",
+    )
+    expect(doubled).toEqual([])
+  })
+})

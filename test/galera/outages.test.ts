@@ -1,0 +1,179 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { vdcManage } from '../support/cli.ts'
+import { expectWhole } from '../support/consistency.ts'
+import type { TestDatabase } from '../support/databases.ts'
+import { type Cluster, hasGalera, type Node, requireGaleraInCi, startCluster } from '../support/galera.ts'
+import { makeImage, newFolder } from '../support/images.ts'
+import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
+import { openSession } from '../support/session.ts'
+
+/** How often each kind of work is hit by a node that takes no queries any more. */
+const OUTAGES = 20
+
+requireGaleraInCi()
+
+describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of work', () => {
+  let cluster: Cluster
+  let node: Node
+  const folder = newFolder()
+  beforeAll(async () => {
+    cluster = await startCluster()
+    node = cluster.nodes[0] as Node
+  }, 120_000)
+  afterAll(async () => {
+    await cluster?.remove()
+    folder.remove()
+  })
+  const database = { engine: 'mariadb', query: (sql: string) => node.query(sql) } as unknown as TestDatabase
+
+  /**
+   * Opens a shell behind a proxy; at the given statement of a command the node
+   * begins to refuse all queries. Later commands use the same connection, if they may.
+   */
+  async function openShell() {
+    let at = Number.POSITIVE_INFINITY
+    let seen = 0
+    const proxy = await startProxy(node.port, async (): Promise<Verdict> => {
+      if (++seen === at) await node.reject(true)
+      return 'pass'
+    })
+    const shell = openSession({ uri: cluster.uri(0).replace(`:${node.port}/`, `:${proxy.port}/`) })
+    return {
+      async run(line: string[], statement = Number.POSITIVE_INFINITY) {
+        seen = 0
+        at = statement
+        const run = await shell.run([...line, '--json'])
+        const statements = seen
+        at = Number.POSITIVE_INFINITY
+        await node.reject(false)
+        return { ...run, statements }
+      },
+      async close() {
+        await shell.close()
+        await proxy.close()
+      },
+    }
+  }
+
+  test(`import: nothing half and nothing late, ${OUTAGES} times`, { timeout: 180_000 }, async () => {
+    const rows = 3000
+    const fileOf = (n: number) => {
+      const accounts = Array.from({ length: rows }, (_, row) => ({
+        type: 'account',
+        uuid: `a-imp${n}x${row}`,
+        description: 'x'.repeat(100),
+        enabled: 1,
+        created_at: '2026-01-01T00:00:00Z',
+        updated_at: '2026-01-01T00:00:00Z',
+        deleted_at: null,
+        purged_at: null,
+      }))
+      const counts = { account: rows, backup_storage: 0, backup_object: 0, image: 0, label: 0, purged_image: 0 }
+      const lines = [
+        { type: 'registry', version: 1, exported_at: '2026-01-01T00:00:00Z' },
+        ...accounts,
+        { type: 'end', counts },
+      ]
+      const path = join(folder.path, `import${n}`)
+      writeFileSync(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+      return path
+    }
+    const stored = async (n: number) =>
+      Number((await node.query(`SELECT COUNT(*) AS n FROM accounts WHERE uuid LIKE 'imp${n}x%'`))[0]?.n)
+    const shell = await openShell()
+    // The first one sets the connection up, too.
+    await shell.run(['registry', 'import', fileOf(0)])
+    const { statements } = await shell.run(['registry', 'import', fileOf(OUTAGES + 1)])
+    expect(await stored(OUTAGES + 1)).toBe(rows)
+    for (let n = 1; n <= OUTAGES; n++) {
+      // Spread over the whole import; the last ones are its COMMIT.
+      const run = await shell.run(
+        ['registry', 'import', fileOf(n)],
+        Math.max(2, Math.round((statements * n) / OUTAGES)),
+      )
+      expect(JSON.parse(run.stdout)).toMatchObject({ error: { exit: 6 } })
+      expect(await shell.run(['account', 'add', '--uuid', `a-after${n}`])).toMatchObject({ code: 0 })
+      expect(await stored(n)).toBe(0)
+    }
+    await shell.close()
+    for (let n = 1; n <= OUTAGES; n++) expect(await stored(n)).toBe(0)
+  })
+
+  test(`add: nothing half and nothing late, at each of its statements`, { timeout: 180_000 }, async () => {
+    const shell = await openShell()
+    const add = (path: string) => ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx']
+    // The first one makes the storage, too.
+    await shell.run(add(await makeImage(join(folder.path, 'first.qcow2'))))
+    const { statements } = await shell.run(add(await makeImage(join(folder.path, 'second.qcow2'))))
+    expect(statements).toBeGreaterThanOrEqual(OUTAGES)
+    let images = await expectWhole(database)
+    for (let at = 1; at <= statements; at++) {
+      const path = await makeImage(join(folder.path, `add${at}.qcow2`))
+      const run = await shell.run(add(path), at)
+      expect(JSON.parse(run.stdout), `at statement ${at}`).toMatchObject({
+        error: { exit: 6 },
+      })
+      expect(await shell.run(add(path))).toMatchObject({ code: 0 })
+      expect(await expectWhole(database)).toBe(++images)
+    }
+    await shell.close()
+  })
+
+  test(`a shell that stores all lines or none, ${OUTAGES} times`, { timeout: 180_000 }, async () => {
+    let at = 0
+    let seen = 0
+    const proxy = await startProxy(node.port, async (): Promise<Verdict> => {
+      if (++seen === at) await node.reject(true)
+      return 'pass'
+    })
+    const uri = cluster.uri(0).replace(`:${node.port}/`, `:${proxy.port}/`)
+    const script = (n: number) =>
+      Array.from({ length: 12 }, (_, line) => `account add --uuid a-bulk${n}x${line}\n`).join('')
+    const run = (n: number) => vdcManage(['--tx', 'bulk', '-e'], { database: { uri }, input: script(n) })
+    expect((await run(0)).code).toBe(0)
+    const statements = seen
+    for (let n = 1; n <= OUTAGES; n++) {
+      seen = 0
+      at = Math.max(2, Math.round((statements * n) / OUTAGES))
+      const failed = await run(n)
+      await node.reject(false)
+      expect(failed, `at statement ${at} of ${statements}`).toMatchObject({ code: 6, stdout: '' })
+      await sleep(20)
+      expect(await node.query(`SELECT uuid FROM accounts WHERE uuid LIKE 'bulk${n}x%'`)).toEqual([])
+    }
+    await proxy.close()
+  })
+})
+
+describe.skipIf(!hasGalera)('a node that loses the others while it commits', () => {
+  let cluster: Cluster
+  let nodes: [Node, Node, Node]
+  beforeAll(async () => {
+    cluster = await startCluster()
+    nodes = cluster.nodes as [Node, Node, Node]
+  }, 120_000)
+  afterAll(() => cluster?.remove())
+
+  test('says that nobody knows, and it is not stored twice', { timeout: 180_000 }, async () => {
+    const isolate = (isAlone: 0 | 1) =>
+      nodes[0].query(`SET GLOBAL wsrep_provider_options = 'gmcast.isolate=${isAlone}'`)
+    const proxy = await startProxy(nodes[0].port, async (_, sql): Promise<Verdict> => {
+      if (/^commit/i.test(sql)) await isolate(1)
+      return 'pass'
+    })
+    const uri = cluster.uri(0).replace(`:${nodes[0].port}/`, `:${proxy.port}/`)
+    const run = await vdcManage(['account', 'add', '--description', 'alone', '--json'], { database: { uri } })
+    expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'COMMIT_UNCERTAIN', exit: 6 } })
+    await isolate(0)
+    await nodes[0].untilReady()
+    const stored = await Promise.all(
+      nodes.map((node) => node.query("SELECT uuid FROM accounts WHERE description = 'alone'")),
+    )
+    expect(stored[0]?.length).toBeLessThanOrEqual(1)
+    expect(stored.slice(1)).toEqual([stored[0], stored[0]])
+    await proxy.close()
+  })
+})

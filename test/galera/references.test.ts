@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Cluster, hasGalera, requireGaleraInCi, startCluster } from '../support/galera.ts'
+import { openSession, type Session } from '../support/session.ts'
+
+/** How often each pair of commands races, on two nodes. */
+const RACES = Number(process.env.RACES ?? 200)
+/** Milliseconds by which one of a pair is ahead of the other at most. */
+const AHEAD = 20
+
+requireGaleraInCi()
+
+describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
+  let cluster: Cluster
+  let shells: [Session, Session]
+  beforeAll(async () => {
+    cluster = await startCluster()
+    shells = [0, 1].map((node) => openSession({ uri: cluster.uri(node) })) as [Session, Session]
+    await ok(
+      0,
+      'backupstorage add --uuid bkst-main --base-uri file:///srv/main/ --storage-type local --display-name main',
+    )
+  }, 120_000)
+  afterAll(async () => {
+    for (const shell of shells ?? []) await shell.close()
+    await cluster?.remove()
+  })
+
+  async function ok(node: 0 | 1, line: string): Promise<void> {
+    const run = await shells[node].run(line.split(' '))
+    expect(run, line).toMatchObject({ code: 0 })
+  }
+  /** Runs a line on one node and another on a second, one of them up to 20 ms later. */
+  async function race(one: string, other: string) {
+    const ahead = (Math.random() * 2 - 1) * AHEAD
+    const [first, second] = await Promise.all([
+      sleep(Math.max(0, ahead)).then(() => shells[0].run(one.split(' '))),
+      sleep(Math.max(0, -ahead)).then(() => shells[1].run(other.split(' '))),
+    ])
+    return { first, second }
+  }
+  const object = (id: string, storage = 'bkst-main') =>
+    `backupobject add --uuid bo-${id} --storage-id ${storage} --object-key ${id}.raw --size 512 --checksum ${'0'.repeat(32)} --display-name o`
+  const image = (id: string, objectId: string, more = '') =>
+    `image add local bo-${objectId} --uuid wmi-${id} --account-id a-shpoolxx${more}`
+
+  /** Pairs of commands of which one ends what the other refers to; `before` makes what they need. */
+  const PAIRS: [
+    name: string,
+    before: (n: number) => string[],
+    one: (n: number) => string,
+    other: (n: number) => string,
+  ][] = [
+    [
+      'an object is deleted and becomes an image',
+      (n) => [object(`a${n}`)],
+      (n) => `backupobject del bo-a${n}`,
+      (n) => image(`a${n}`, `a${n}`),
+    ],
+    [
+      'a storage is deleted and gets an object',
+      (n) => [
+        `backupstorage add --uuid bkst-s${n} --base-uri file:///srv/s${n}/ --storage-type local --display-name s`,
+      ],
+      (n) => `backupstorage del bkst-s${n}`,
+      (n) => object(`s${n}`, `bkst-s${n}`),
+    ],
+    [
+      'an account is deleted and gets an image',
+      (n) => [`account add --uuid a-d${n}`, object(`d${n}`)],
+      (n) => `account del a-d${n}`,
+      (n) => image(`d${n}`, `d${n}`).replace('a-shpoolxx', `a-d${n}`),
+    ],
+    [
+      'two images become parents of each other',
+      (n) => [object(`h${n}`), image(`h${n}`, `h${n}`), image(`i${n}`, `h${n}`)],
+      (n) => `image modify wmi-h${n} --parent-image-id wmi-i${n}`,
+      (n) => `image modify wmi-i${n} --parent-image-id wmi-h${n}`,
+    ],
+    [
+      'a circle closes over a third image',
+      (n) => [
+        object(`j${n}`),
+        image(`j${n}`, `j${n}`),
+        image(`k${n}`, `j${n}`),
+        image(`l${n}`, `j${n}`, ` --parent-image-id wmi-k${n}`),
+      ],
+      (n) => `image modify wmi-j${n} --parent-image-id wmi-l${n}`,
+      (n) => `image modify wmi-k${n} --parent-image-id wmi-j${n}`,
+    ],
+    [
+      'an image is deleted and protected',
+      (n) => [object(`m${n}`), image(`m${n}`, `m${n}`)],
+      (n) => `image del wmi-m${n}`,
+      (n) => `image protect wmi-m${n}`,
+    ],
+    [
+      'an object is deleted and an image of it comes back',
+      (n) => [object(`q${n}`), image(`q${n}`, `q${n}`), `image del wmi-q${n}`],
+      (n) => `backupobject del bo-q${n}`,
+      (n) => `image undelete wmi-q${n}`,
+    ],
+  ]
+
+  test.each(PAIRS)(`%s: never both, in ${RACES} races`, { timeout: 180_000 }, async (_, before, one, other) => {
+    const outcomes = { one: 0, other: 0, both: 0, neither: 0 }
+    for (let n = 0; n < RACES; n++) {
+      for (const line of before(n)) await ok((n % 2) as 0 | 1, line)
+      const { first, second } = await race(one(n), other(n))
+      const won = [first, second].map(({ code }) => code === 0)
+      outcomes[won[0] ? (won[1] ? 'both' : 'one') : won[1] ? 'other' : 'neither']++
+      if (outcomes.neither > 0) expect({ first, second }).toBe('one that succeeds')
+    }
+    expect(outcomes).toMatchObject({ both: 0, neither: 0 })
+    // Else the two do not meet.
+    if (RACES >= 100) expect(Math.min(outcomes.one, outcomes.other)).toBeGreaterThan(0)
+  })
+
+  /** Pairs of which both may succeed, if what ends comes second; then its history does, too. */
+  const ORDERED: [
+    name: string,
+    before: (n: number) => string[],
+    ending: (n: number) => string,
+    using: (n: number) => string,
+    ended: (n: number) => string,
+    user: (n: number) => string,
+  ][] = [
+    [
+      'an image is deleted and becomes a parent',
+      (n) => [object(`f${n}`), image(`f${n}`, `f${n}`)],
+      (n) => `image del wmi-f${n}`,
+      (n) => image(`g${n}`, `f${n}`, ` --parent-image-id wmi-f${n}`),
+      (n) => `wmi-f${n}`,
+      (n) => `wmi-g${n}`,
+    ],
+    [
+      'an object becomes pending and an image',
+      (n) => [object(`p${n}`)],
+      (n) => `backupobject modify bo-p${n} --state pending`,
+      (n) => image(`p${n}`, `p${n}`),
+      (n) => `bo-p${n}`,
+      (n) => `wmi-p${n}`,
+    ],
+  ]
+
+  test.each(ORDERED)(
+    `%s: the user comes first or is refused, in ${RACES} races`,
+    { timeout: 180_000 },
+    async (_, before, ending, using, ended, user) => {
+      let refused = 0
+      for (let n = 0; n < RACES; n++) {
+        for (const line of before(n)) await ok((n % 2) as 0 | 1, line)
+        const { first, second } = await race(ending(n), using(n))
+        expect(first, ending(n)).toMatchObject({ code: 0 })
+        if (second.code !== 0) refused++
+        else {
+          const [row] = (await cluster.nodes[0]?.query(
+            "SELECT (SELECT MAX(id) FROM histories WHERE uuid = ?) < (SELECT MAX(id) FROM histories WHERE uuid = ? AND attr = 'state') AS isFirst",
+            [user(n), ended(n)],
+          )) as { isFirst: number }[]
+          expect(row).toEqual({ isFirst: 1 })
+        }
+      }
+      if (RACES >= 100) expect(refused).toBeGreaterThan(0)
+    },
+  )
+
+  test('nothing of a claim is left', async () => {
+    expect(await cluster.nodes[0]?.query("SELECT * FROM resource_labels WHERE name LIKE 'vdc-manage.use%'")).toEqual([])
+  })
+})
