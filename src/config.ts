@@ -1,24 +1,9 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { findDataFolder } from './data-folder.ts'
 import { DCMGR_CONF, mayExist, readDatabaseUri, readServiceTypes, type ServiceTypes } from './dcmgr-conf.ts'
 import { VdcError } from './errors.ts'
-
-const MYSQL_SOCKETS = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '/tmp/mysql.sock']
-
-const ESCAPING = 'special characters in user, password and database must be %-escaped'
-
-/** A MySQL or MariaDB database and how to reach it: by `socketPath` where there is one, else by host and port. */
-export interface MysqlSettings {
-  engine: 'mysql'
-  host: string
-  port: number
-  socketPath?: string | undefined
-  user?: string | undefined
-  password?: string | undefined
-  database: string
-}
+import { describeMysql, type MysqlSettings, parseMysqlUri } from './mysql-uri.ts'
 
 /** An SQLite database file. */
 export interface SqliteSettings {
@@ -30,18 +15,14 @@ export interface SqliteSettings {
   ignored?: string | undefined
 }
 
+export { describeHost, describeMysql, type MysqlHost, type MysqlSettings, type TlsSettings } from './mysql-uri.ts'
+
 /** The database of the registry, parsed and validated. */
 export type DatabaseSettings = MysqlSettings | SqliteSettings
 
 const environment = z.object({
   VDC_MANAGE_DATABASE_URI: z.optional(z.string().check(z.trim())),
   CONF_PATH: z.optional(z.string()),
-})
-
-const mysqlParts = z.object({
-  host: z.string().check(z.minLength(1)),
-  port: z.number().check(z.gte(1), z.lte(65535)),
-  database: z.string().check(z.regex(/^[^/\0]{1,64}$/)),
 })
 
 /**
@@ -79,8 +60,7 @@ export function settingsSource(env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /**
- * Reads a database URI: `mysql://user@host:port/db` (or `mysql2:`; user,
- * password and socket as query parameters too) or `sqlite:///abs/path`.
+ * Reads a database URI: one of MySQL (src/mysql-uri.ts) or `sqlite:///abs/path`.
  *
  * @param source where the URI stands, for messages.
  * @throws VdcError CONFIG_REFUSED; the URI itself is never shown, as it may hold a password.
@@ -98,54 +78,13 @@ export function parseDatabaseUri(uri: string, source: string): DatabaseSettings 
     if (path === undefined) throw refuse('names no absolute path (three slashes: sqlite:///absolute/path)')
     return { engine: 'sqlite', path: decodeOr(path, () => refuse('has a broken %-escape')), embedded: false }
   }
-  let url: URL
-  try {
-    url = new URL(uri)
-  } catch {
-    throw refuse(`can not be parsed; ${ESCAPING}`)
-  }
-  // An unescaped / in a password ends what is taken for the host: what comes next would be shown as the database.
-  if (url.pathname.includes('@')) throw refuse(`has an @ behind its host; ${ESCAPING}`)
-  const decode = (text: string) => decodeOr(text, () => refuse('has a broken %-escape'))
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || 'localhost'
-  const parts = mysqlParts.safeParse({
-    host,
-    port: url.port === '' ? 3306 : Number(url.port),
-    database: decode(url.pathname.replace(/^\//, '')),
-  })
-  if (!parts.success) {
-    if (!parts.error.issues.some((i) => i.path[0] === 'database')) throw refuse('has a bad host or port')
-    // As may an unescaped ? or #.
-    const isCut = /@[^&]*\//.test(url.search + url.hash)
-    throw refuse(isCut ? `has an @ behind its host; ${ESCAPING}` : 'names no database')
-  }
-  // A plus is a plus here, and not a blank as in forms.
-  const query = new URLSearchParams(url.search.replaceAll('+', '%2B'))
-  return {
-    engine: 'mysql',
-    ...parts.data,
-    socketPath: query.get('socket') || (url.port === '' && host === 'localhost' ? defaultSocket() : undefined),
-    user: (url.username === '' ? query.get('user') : decode(url.username)) ?? undefined,
-    password: (url.password === '' ? query.get('password') : decode(url.password)) ?? undefined,
-  }
+  return parseMysqlUri(uri, source)
 }
 
 /** Names a database for people: engine, user, place and name; never the password. */
 export function describeDatabase(settings: DatabaseSettings): string {
   if (settings.engine === 'sqlite') return `sqlite://${settings.path}`
-  const user = settings.user === undefined ? '' : `${settings.user}@`
-  const place = settings.socketPath === undefined ? `${bracketed(settings.host)}:${settings.port}` : 'localhost'
-  const socket = settings.socketPath === undefined ? '' : `?socket=${settings.socketPath}`
-  return `mysql://${user}${place}/${settings.database}${socket}`
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
-}
-
-/** MySQL's own clients, Ruby's among them, take `localhost` without a port as "the socket of this host". */
-function defaultSocket(): string | undefined {
-  return MYSQL_SOCKETS.find((path) => existsSync(path))
+  return describeMysql(settings)
 }
 
 function decodeOr(text: string, refusal: () => VdcError): string {

@@ -3,6 +3,7 @@
 declare module 'knex/lib/dialects/mysql2/index.js' {
   import { Knex } from 'knex'
   export default class MysqlClient extends Knex.Client {
+    checkVersion(connection: unknown): Promise<unknown>
     _query(connection: unknown, query: unknown): Promise<unknown>
     _stream(connection: unknown, query: object, stream: NodeJS.WritableStream, options: object): Promise<unknown>
     query(connection: unknown, query: { sql: string } | string): Promise<unknown>

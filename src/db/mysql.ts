@@ -1,4 +1,4 @@
-import type { Duplex, Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import knex from 'knex'
 import MysqlDialect from 'knex/lib/dialects/mysql2/index.js'
@@ -7,25 +7,28 @@ import { describeDatabase, type MysqlSettings } from '../config.ts'
 import type { Interruption } from '../interruption.ts'
 import type { Database } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
+import type { Arrivals } from './mysql-answers.ts'
+import { connectPatience, connectToFirst } from './mysql-connect.ts'
+import type { DriverConnection } from './mysql-driver.ts'
 import { setUpSession } from './mysql-session.ts'
 
-/** Milliseconds until a server that does not answer counts as down. */
-const CONNECT_TIMEOUT = 5000
-const ACQUIRE_TIMEOUT = 8000
 /** Milliseconds until a server that does not answer a statement counts as down; longer than any wait for a lock. */
 const STATEMENT_TIMEOUT = 30_000
 /** Milliseconds that a rollback may take. knex itself stops waiting after 5 seconds and would use the connection again. */
 const ROLLBACK_TIMEOUT = 4000
 /** Milliseconds that saying goodbye to the server may take. */
 const CLOSE_TIMEOUT = 1000
+/** Milliseconds between two looks at whether a list goes on. */
+const LOOK = 1000
 /** The driver's code for a statement that was not answered in time; its answer may still come. */
 const TIMED_OUT = 'PROTOCOL_SEQUENCE_TIMEOUT'
-/** Milliseconds of silence after which the kernel asks whether the server's host is still there. */
-const KEEP_ALIVE = 10_000
 
 /** Opens a pool of one connection, which connects at the first query. */
 export async function openMysql(settings: MysqlSettings, interruption: Interruption): Promise<Database> {
-  const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
+  // Errors name the host that was connected to last.
+  let used = settings
+  const arrivalsOf = new WeakMap<object, Arrivals>()
+  const translate = (error: unknown) => translateDriverError(error, describeDatabase(used))
   const rethrow = (error: unknown): never => {
     throw translate(error)
   }
@@ -34,10 +37,17 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     _driver() {
       return mysql2
     }
+    override async acquireRawConnection(): Promise<unknown> {
+      const connected = await connectToFirst(settings)
+      used = connected.settings
+      arrivalsOf.set(connected.connection, connected.arrivals)
+      await this.checkVersion(connected.connection)
+      return connected.connection
+    }
     override async acquireConnection(): Promise<unknown> {
       return super.acquireConnection().catch(rethrow)
     }
-    override async _query(connection: mysql2.Connection, query: { sql: string; options?: object }): Promise<unknown> {
+    override async _query(connection: DriverConnection, query: { sql: string; options?: object }): Promise<unknown> {
       const isRollback = /^\s*rollback\b/i.test(query.sql)
       query.options = { ...query.options, timeout: isRollback ? ROLLBACK_TIMEOUT : STATEMENT_TIMEOUT }
       return super._query(connection, query).catch((error: Error & { code?: string; sqlMessage?: string }) => {
@@ -50,14 +60,18 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     }
     /** The driver tells that a connection is lost to the connection alone, and a stream of rows would wait for ever. */
     override async _stream(
-      connection: mysql2.Connection,
+      connection: DriverConnection,
       query: object,
       stream: Writable,
       options: object,
     ): Promise<unknown> {
       const lose = (error: Error) => void stream.destroy(error)
       connection.once('error', lose)
-      return super._stream(connection, query, stream, options).finally(() => connection.off('error', lose))
+      const looking = watchSilence(connection, arrivalsOf.get(connection))
+      return super._stream(connection, query, stream, options).finally(() => {
+        clearInterval(looking)
+        connection.off('error', lose)
+      })
     }
     override async query(connection: unknown, query: { sql: string } | string): Promise<unknown> {
       interruption.throwBefore(typeof query === 'string' ? query : query.sql)
@@ -71,23 +85,13 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     // Spares the query for the version, which matters only to features that are not used here.
     version: 'latest',
     log: SILENT,
-    acquireConnectionTimeout: ACQUIRE_TIMEOUT,
-    connection: {
-      ...(settings.socketPath === undefined
-        ? { host: settings.host, port: settings.port }
-        : { socketPath: settings.socketPath }),
-      ...(settings.user === undefined ? {} : { user: settings.user }),
-      ...(settings.password === undefined ? {} : { password: settings.password }),
-      database: settings.database,
-      charset: 'utf8mb4',
-      connectTimeout: CONNECT_TIMEOUT,
-      keepAliveInitialDelay: KEEP_ALIVE,
-      dateStrings: true,
-      supportBigNumbers: true,
-    },
+    acquireConnectionTimeout: connectPatience(settings),
+    // Which they are says the client above.
+    connection: {},
     pool: {
       min: 0,
       max: 1,
+      createTimeoutMillis: connectPatience(settings),
       afterCreate: (connection: mysql2.Connection, done: (error: Error | null, connection: unknown) => void) => {
         setUpSession(connection).then(
           (session) => {
@@ -111,8 +115,22 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
   }
 }
 
+/**
+ * Ends a connection on which a list has stopped, as the driver does for other
+ * statements only. While its reader pauses, as in a pager, nothing is due.
+ */
+function watchSilence(connection: DriverConnection, arrivals: Arrivals | undefined): NodeJS.Timeout {
+  let since = performance.now()
+  return setInterval(() => {
+    if (connection.stream.isPaused()) since = performance.now()
+    if (performance.now() - Math.max(since, arrivals?.latest ?? 0) < STATEMENT_TIMEOUT) return
+    const error = Object.assign(new Error('no answer in time'), { code: TIMED_OUT })
+    connection.stream.destroy(error)
+  }, LOOK)
+}
+
 /** Cuts a connection: the server rolls back what is open on it, and the pool makes a new one. */
-function discard(connection: mysql2.Connection): void {
+function discard(connection: DriverConnection): void {
   connection.destroy()
-  ;(connection as { stream?: Duplex }).stream?.destroy()
+  connection.stream.destroy()
 }

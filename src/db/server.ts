@@ -6,6 +6,8 @@ export interface ServerFacts {
   version: string
   /** What connections get that don't set their own, as ours do. */
   sqlMode: string | undefined
+  /** The version of TLS that this connection uses, such as `TLSv1.3`; undefined if it is not encrypted. */
+  tls: string | undefined
   /** Undefined where it is no node of a Galera cluster. */
   cluster: { size: number; status: string; state: string; ready: boolean } | undefined
 }
@@ -14,17 +16,19 @@ export interface ServerFacts {
 export async function serverFacts({ knex, engine }: Database): Promise<ServerFacts> {
   if (engine === 'sqlite') {
     const [row] = await knex.raw('SELECT sqlite_version() AS version')
-    return { version: `SQLite ${row.version}`, sqlMode: undefined, cluster: undefined }
+    return { version: `SQLite ${row.version}`, sqlMode: undefined, tls: undefined, cluster: undefined }
   }
   const [[row]] = await knex.raw('SELECT VERSION() AS version, @@GLOBAL.sql_mode AS sql_mode')
   const number = /^[0-9.]+/.exec(row.version)?.[0] ?? row.version
   const product = /mariadb/i.test(row.version) ? 'MariaDB' : 'MySQL'
+  const tls = await namedValues(knex.raw("SHOW SESSION STATUS LIKE 'Ssl\\_version'"))
   const on = await namedValues(knex.raw("SHOW GLOBAL VARIABLES LIKE 'wsrep\\_on'"))
   const status =
     on.get('wsrep_on') === 'ON' ? await namedValues(knex.raw("SHOW GLOBAL STATUS LIKE 'wsrep\\_%'")) : undefined
   return {
     version: `${product} ${number}`,
     sqlMode: row.sql_mode,
+    tls: tls.get('ssl_version') || undefined,
     cluster: status && {
       size: Number(status.get('wsrep_cluster_size')),
       status: status.get('wsrep_cluster_status') ?? 'unknown',

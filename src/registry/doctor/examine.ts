@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import { type DatabaseSettings, loadDatabaseSettings } from '../../config.ts'
+import { type DatabaseSettings, describeHost, loadDatabaseSettings, type MysqlHost } from '../../config.ts'
 import { serverFacts, tableFacts } from '../../db/server.ts'
 import { asVdcError } from '../../errors.ts'
 import type { Interruption } from '../../interruption.ts'
@@ -16,6 +16,7 @@ import {
   checkStorages,
   REGISTRY_TABLES,
 } from './database.ts'
+import { checkHost, describeAnswer } from './database-host.ts'
 import { checkNode, checkQemuImg, checkUnpacking } from './host.ts'
 import { withinPatience } from './patience.ts'
 
@@ -75,7 +76,8 @@ export async function examine(
 /** Looks at something and tells of it; false where it fails. */
 type CheckNamed = (name: string, look: () => Outcome | Promise<Outcome>) => Promise<boolean>
 
-async function examineDatabase(settings: DatabaseSettings, interruption: Interruption, check: CheckNamed) {
+async function examineDatabase(all: DatabaseSettings, interruption: Interruption, check: CheckNamed) {
+  const settings = await examineHosts(all, interruption, check)
   let registry: Registry | undefined
   let facts: Awaited<ReturnType<typeof serverFacts>> | undefined
   try {
@@ -84,7 +86,7 @@ async function examineDatabase(settings: DatabaseSettings, interruption: Interru
       registry = await openRegistryToRead(settings, { patience: LOCKED, interruption })
       if (registry === undefined) return ok('none yet; made on first use')
       facts = await serverFacts(registry.database)
-      const text = `${facts.version} answers in ${Math.round(performance.now() - started)} ms`
+      const text = describeAnswer(settings, facts, started)
       return settings.engine === 'sqlite' ? checkSqliteFile(settings.path, text) : ok(text)
     })
     if (registry === undefined || facts === undefined) return
@@ -107,6 +109,28 @@ async function examineDatabase(settings: DatabaseSettings, interruption: Interru
     // Whatever a server that hangs still owes us is not waited for.
     void registry?.close().catch(() => {})
   }
+}
+
+/**
+ * Looks at each of several hosts. One that is down is no failure: the next is used.
+ *
+ * @returns the settings with the hosts that answer, or with all if none does.
+ */
+async function examineHosts(
+  settings: DatabaseSettings,
+  interruption: Interruption,
+  check: CheckNamed,
+): Promise<DatabaseSettings> {
+  if (settings.engine === 'sqlite' || settings.hosts.length === 1) return settings
+  const answering: MysqlHost[] = []
+  for (const host of settings.hosts) {
+    await check(describeHost(host), async () => {
+      const outcome = await checkHost({ ...settings, hosts: [host] }, interruption)
+      if (outcome.result === 'ok') answering.push(host)
+      return outcome
+    })
+  }
+  return answering.length === 0 ? settings : { ...settings, hosts: answering }
 }
 
 async function examineStorages(registry: Registry, check: CheckNamed): Promise<void> {

@@ -1,0 +1,174 @@
+import { VdcError } from '../errors.ts'
+import type { DriverConnection } from './mysql-driver.ts'
+
+/*
+ * What a server may send. The driver believes whatever comes: it keeps rows,
+ * columns and packets without end, and answers a request for a local file. So
+ * every packet is looked at before the driver sees it.
+ */
+
+const MIB = 1024 * 1024
+/** Bytes of one packet, such as a row; the longest row of the registry's tables has 1.4 MiB. */
+const LARGEST_PACKET = 8 * MIB
+/** Bytes of all that a server may say until it lets us in. */
+const LONGEST_GREETING = 64 * 1024
+/** Columns of a result; MySQL has no more. */
+const MOST_COLUMNS = 4096
+/** Bytes of an answer that is kept as a whole. Lists are streamed, and have no limit. */
+const LARGEST_ANSWER = 128 * MIB
+/** Bytes that a packet takes in memory beside its own. */
+const PER_PACKET = 64
+
+/** What comes next: of a greeting, of an answer (header, columns, their end, rows), or nothing. */
+type Phase = 'greeting' | 'login' | 'header' | 'columns' | 'columns-end' | 'rows' | 'idle'
+
+/**
+ * Puts itself before the driver's parser. A server that sends what nobody asked
+ * for, or more than there is room for, is cut off: the statement that runs fails
+ * with DATABASE_CONNECTION_LOST, a greeting with DATABASE_UNREACHABLE.
+ *
+ * @param place the database, for messages.
+ */
+export function limitAnswers(connection: DriverConnection, place: string): Arrivals {
+  const parser = connection.packetParser
+  const arrivals = new Arrivals(place)
+  connection.packetParser = {
+    execute: (chunk) => {
+      const refusal = arrivals.take(chunk)
+      if (refusal === undefined) parser.execute(chunk)
+      else connection.stream.destroy(refusal)
+    },
+  }
+  const write = connection.writePacket.bind(connection)
+  connection.writePacket = (packet) => {
+    // The first packet of a statement has number 0.
+    const isStatement = connection.sequenceId === 0
+    write(packet)
+    arrivals.expect(connection.sequenceId, isStatement && connection._command?.onResult !== undefined, isStatement)
+  }
+  return arrivals
+}
+
+/** Follows the packets of a connection: 3 bytes of length, a number, and the payload, whose first byte says what it is. */
+export class Arrivals {
+  /** When something came, as `performance.now()`. */
+  latest = performance.now()
+  readonly #place: string
+  #phase: Phase = 'greeting'
+  #isKept = true
+  #size = 0
+  #columns = 0
+  #number = 0
+  #header = new Uint8Array(4)
+  #headed = 0
+  #length = 0
+  #start = new Uint8Array(9)
+  #received = 0
+
+  constructor(place: string) {
+    this.#place = place
+  }
+
+  /** Notes that something was sent, to which packets from this number on are the answer. */
+  expect(number: number, isKept: boolean, isStatement: boolean): void {
+    this.#number = number
+    if (!isStatement) return
+    this.#phase = 'header'
+    this.#isKept = isKept
+    this.#size = 0
+  }
+
+  /** Says why the connection ends with this chunk, if it does. */
+  take(chunk: Uint8Array): VdcError | undefined {
+    this.latest = performance.now()
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#headed < 4) {
+        this.#header[this.#headed++] = chunk[at++] as number
+        if (this.#headed < 4) continue
+        const [low = 0, middle = 0, high = 0, number = 0] = this.#header
+        this.#length = low | (middle << 8) | (high << 16)
+        this.#received = 0
+        const refusal = this.#begin(number)
+        if (refusal !== undefined) return refusal
+      } else {
+        const taken = Math.min(chunk.length - at, this.#length - this.#received)
+        for (let i = 0; i < taken && this.#received + i < this.#start.length; i++) {
+          this.#start[this.#received + i] = chunk[at + i] as number
+        }
+        this.#received += taken
+        at += taken
+      }
+      if (this.#headed < 4 || this.#received < this.#length) continue
+      this.#headed = 0
+      const refusal = this.#end(at < chunk.length)
+      if (refusal !== undefined) return refusal
+    }
+    return undefined
+  }
+
+  #begin(number: number): VdcError | undefined {
+    if (this.#length > LARGEST_PACKET) return this.#refuse(`a packet of more than ${LARGEST_PACKET / MIB} MiB`)
+    this.#size += this.#length + PER_PACKET
+    if (this.#phase === 'greeting' || this.#phase === 'login') {
+      if (this.#size > LONGEST_GREETING) return this.#refuse('a greeting without end')
+    } else if ((this.#isKept || this.#phase !== 'rows') && this.#size > LARGEST_ANSWER) {
+      return this.#refuse(`an answer of more than ${LARGEST_ANSWER / MIB} MiB`)
+    }
+    if (this.#phase !== 'idle' && number !== this.#number) return this.#refuse('packets out of order')
+    this.#number = (number + 1) % 256
+    return undefined
+  }
+
+  #end(isMoreThere: boolean): VdcError | undefined {
+    const first = this.#length === 0 ? -1 : (this.#start[0] as number)
+    const isLast = first === 0xff || (first === 0xfe && this.#length < 9)
+    switch (this.#phase) {
+      case 'greeting':
+        // What comes behind a greeting before we said anything would be taken for a part of the encrypted rest.
+        if (isMoreThere) return this.#refuse('more than a greeting')
+        this.#phase = 'login'
+        return undefined
+      case 'login':
+        if (first === 0 || first === 0xff) this.#phase = 'idle'
+        return undefined
+      case 'header':
+        if (first === 0xfb) return this.#refuse('a request for a file of this host')
+        this.#columns = lengthCoded(this.#start)
+        if (first !== 0xff && this.#columns > MOST_COLUMNS) {
+          return this.#refuse(`a result of more than ${MOST_COLUMNS} columns`)
+        }
+        this.#phase = first === 0 || first === 0xff ? 'idle' : 'columns'
+        return undefined
+      case 'columns':
+        if (first === 0xff) this.#phase = 'idle'
+        else if (--this.#columns === 0) this.#phase = 'columns-end'
+        return undefined
+      case 'columns-end':
+        this.#phase = first === 0xff ? 'idle' : 'rows'
+        return undefined
+      case 'rows':
+        if (isLast) this.#phase = 'idle'
+        return undefined
+      case 'idle':
+        // A server that shuts down says so unasked.
+        return first === 0xff ? undefined : this.#refuse('more than was asked for')
+    }
+  }
+
+  #refuse(what: string): VdcError {
+    const isGreeting = this.#phase === 'greeting' || this.#phase === 'login'
+    const happened = isGreeting ? 'can not be reached' : 'is no longer listened to'
+    return new VdcError(
+      isGreeting ? 'DATABASE_UNREACHABLE' : 'DATABASE_CONNECTION_LOST',
+      `The database ${this.#place} ${happened}: the server sent ${what}`,
+      { hint: 'Check that VDC_MANAGE_DATABASE_URI or dcmgr.conf names your MySQL or MariaDB server' },
+    )
+  }
+}
+
+/** Reads a number as MySQL writes it: one byte, or a mark and 2, 3 or 8 bytes. */
+function lengthCoded(bytes: Uint8Array): number {
+  const [mark = 0] = bytes
+  const size = { 252: 2, 253: 3, 254: 8 }[mark] ?? 0
+  return size === 0 ? mark : bytes.subarray(1, 1 + size).reduceRight((value, byte) => value * 256 + byte, 0)
+}

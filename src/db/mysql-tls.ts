@@ -1,0 +1,145 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { checkServerIdentity, connect, createSecureContext, type SecureContext } from 'node:tls'
+import type { TlsSettings } from '../config.ts'
+import { VdcError } from '../errors.ts'
+import type { DriverConnection } from './mysql-driver.ts'
+
+/** Bytes of a file of certificates; the list of all public CAs has 200 KiB. */
+const LARGEST = 1024 * 1024
+/** The bit of a server's greeting that offers TLS. */
+const OFFERS_TLS = 0x800
+
+/** Reads the PEM files that TLS settings name. Throws VdcError CONFIG_REFUSED with the file's name, never its contents. */
+export async function readTlsFiles({ ca, cert, key }: TlsSettings): Promise<SecureContext> {
+  const [authority, certificate, secret] = await Promise.all([
+    readPem('ssl-ca', ca, (pem) => new X509Certificate(pem)),
+    readPem('ssl-cert', cert, (pem) => new X509Certificate(pem)),
+    readPem('ssl-key', key, (pem) => createPrivateKey(pem)),
+  ])
+  if (certificate && secret && !new X509Certificate(certificate).checkPrivateKey(createPrivateKey(secret))) {
+    throw new VdcError('CONFIG_REFUSED', `The key ${key} does not belong to the certificate ${cert}`, {
+      hint: 'Name a certificate and its own key in the database URI: ssl-cert and ssl-key',
+    })
+  }
+  try {
+    return createSecureContext({ ca: authority, cert: certificate, key: secret })
+  } catch (error) {
+    const files = [ca, cert, key].filter((path) => path !== undefined).join(', ')
+    throw new VdcError('CONFIG_REFUSED', `TLS can not use ${files}: ${(error as Error).message}`, {
+      hint: 'Make certificates and keys anew, with keys of at least 2048 bits',
+      cause: error,
+    })
+  }
+}
+
+async function readPem(
+  name: string,
+  path: string | undefined,
+  parse: (pem: string) => unknown,
+): Promise<string | undefined> {
+  if (path === undefined) return undefined
+  const refuse = (why: string) =>
+    new VdcError('CONFIG_REFUSED', `The file ${path} ${why}`, { hint: `Correct ${name} in the database URI` })
+  const pem = await readSmallFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw refuse('does not exist')
+    throw refuse(error.code === 'EACCES' ? 'can not be read: permission denied' : `can not be read (${error.code})`)
+  })
+  if (pem === undefined) throw refuse('is not a regular file of at most 1 MiB')
+  if (/^-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(pem)) throw refuse('is protected by a passphrase')
+  try {
+    if (!pem.includes('-----BEGIN ')) throw new Error('no PEM')
+    parse(pem)
+  } catch {
+    // What OpenSSL says is of no use to people, and no part of a key is to be shown.
+    throw refuse(`holds no ${name === 'ssl-key' ? 'private key' : 'certificate'} in PEM format`)
+  }
+  return pem
+}
+
+async function readSmallFile(path: string): Promise<string | undefined> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+  try {
+    const stats = await file.stat()
+    return stats.isFile() && stats.size <= LARGEST ? await file.readFile('utf8') : undefined
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * Has a connection use TLS as its settings say. The driver itself knows no
+ * PREFERRED, and compares the name of a certificate with `localhost` where the
+ * server is given by its address.
+ *
+ * @param host the name or address that a certificate must be for under VERIFY_IDENTITY.
+ */
+export function useTls(
+  connection: DriverConnection,
+  context: SecureContext,
+  { tls, host }: { tls: TlsSettings; host: string },
+): void {
+  // Asked for when the greeting is there.
+  Object.defineProperty(connection.config, 'ssl', {
+    get: () => tls.mode !== 'PREFERRED' || (connection.serverCapabilityFlags & OFFERS_TLS) !== 0,
+  })
+  connection.startTLS = (onSecure) => {
+    const plain = connection.stream
+    plain.removeAllListeners('data')
+    const secure = connect({
+      socket: plain,
+      secureContext: context,
+      rejectUnauthorized: tls.ca !== undefined,
+      checkServerIdentity: (_, certificate) =>
+        tls.mode === 'VERIFY_IDENTITY' ? checkServerIdentity(host, certificate) : undefined,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+    })
+    let isSecure = false
+    secure.once('secureConnect', () => {
+      isSecure = true
+      onSecure()
+    })
+    // The driver gives the error of a failed beginning a code of its own.
+    secure.on('error', (error) => (isSecure ? plain.destroy(error) : onSecure(new Error('TLS', { cause: error }))))
+    secure.on('data', (chunk) => connection.packetParser.execute(chunk))
+    connection.stream = secure
+  }
+}
+
+const OF_ANOTHER_CA = new Set([
+  'CERT_SIGNATURE_FAILURE',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+/** Says why TLS with a server could not begin. */
+export function tlsFailure(error: Error & { code?: string; reason?: string }, place: string, tls: TlsSettings) {
+  const { code = '' } = error
+  const fail = (why: string, hint: string) =>
+    new VdcError('DATABASE_TLS_FAILED', `TLS with ${place} failed: ${why}`, { hint, cause: error })
+  if (OF_ANOTHER_CA.has(code)) {
+    return fail(
+      `its certificate is not signed by the CA in ${tls.ca}`,
+      'Name the CA of this server as ssl-ca; if it is the right one, somebody else answers in the place of the server',
+    )
+  }
+  if (code === 'CERT_HAS_EXPIRED') return fail('its certificate, or the CA in ssl-ca, has expired', 'Renew it')
+  if (code === 'CERT_NOT_YET_VALID') return fail('its certificate is not valid yet', 'Check the clocks of both hosts')
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return fail(
+      `its certificate is for another name: ${error.reason ?? error.message}`,
+      'Name the host as its certificate does, or check the CA only: ssl-mode=VERIFY_CA',
+    )
+  }
+  return fail(
+    (error.message || code).split('\n', 1)[0] as string,
+    tls.mode === 'PREFERRED'
+      ? 'If the server is too old for TLS 1.2, connect without TLS: ssl-mode=DISABLED'
+      : 'Check the TLS settings of the server, and that it has TLS 1.2 or later',
+  )
+}

@@ -1,0 +1,42 @@
+import type { DatabaseSettings, MysqlSettings } from '../../config.ts'
+import { type ServerFacts, serverFacts } from '../../db/server.ts'
+import { VdcError } from '../../errors.ts'
+import type { Interruption } from '../../interruption.ts'
+import { openRegistryToRead } from '../registry.ts'
+import { type Outcome, ok, warning } from './check.ts'
+import { checkCluster } from './database.ts'
+
+/** What a host is like that others stand in for. */
+const REPLACEABLE = ['DATABASE_CONNECTION_LOST', 'DATABASE_NOT_READY', 'DATABASE_UNREACHABLE']
+
+/** Says how a server answers, since `started` by `performance.now()`. */
+export function describeAnswer(settings: DatabaseSettings, { version, tls }: ServerFacts, started: number): string {
+  const text = `${version} answers in ${Math.round(performance.now() - started)} ms`
+  if (settings.engine === 'sqlite' || settings.socketPath !== undefined) return text
+  return `${text}, ${tls === undefined ? 'without TLS' : `over ${tls}`}`
+}
+
+/**
+ * Says whether one of several hosts would be used.
+ *
+ * @param settings with this host as the only one.
+ * @throws VdcError what is no reason to try the next host, such as a refused account.
+ */
+export async function checkHost(settings: MysqlSettings, interruption: Interruption): Promise<Outcome> {
+  const started = performance.now()
+  const registry = await openRegistryToRead(settings, { patience: 0, interruption })
+  try {
+    // MySQL is there, or it throws.
+    const facts = await serverFacts((registry as NonNullable<typeof registry>).database)
+    const text = describeAnswer(settings, facts, started)
+    if (facts.cluster === undefined) return ok(text)
+    const cluster = checkCluster(facts.cluster)
+    const message = `${text}; ${cluster.message}`
+    return cluster.result === 'ok' ? ok(message) : warning(message, cluster.hint as string)
+  } catch (error) {
+    if (!(error instanceof VdcError) || !REPLACEABLE.includes(error.code)) throw error
+    return warning(error.message, 'The other hosts are used meanwhile; check the server on this one')
+  } finally {
+    void registry?.close().catch(() => {})
+  }
+}
