@@ -7,6 +7,7 @@ import { describeDatabase, type MysqlSettings } from '../config.ts'
 import type { Interruption } from '../interruption.ts'
 import type { Database } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
+import { explainLoss } from './packet-limit.ts'
 
 /** Milliseconds until a server that does not answer counts as down. */
 const CONNECT_TIMEOUT = 5000
@@ -34,16 +35,15 @@ const SESSION = [
 /** Opens a pool of one connection, which connects at the first query. */
 export async function openMysql(settings: MysqlSettings, interruption: Interruption): Promise<Database> {
   const translate = (error: unknown) => translateDriverError(error, describeDatabase(settings))
-  const rethrow = (error: unknown): never => {
-    throw translate(error)
-  }
 
   class Client extends MysqlDialect {
     _driver() {
       return mysql2
     }
     override async acquireConnection(): Promise<unknown> {
-      return super.acquireConnection().catch(rethrow)
+      return super.acquireConnection().catch((error: unknown) => {
+        throw translateDriverError(error, describeDatabase(settings), { connected: false })
+      })
     }
     override async _query(connection: unknown, query: { options?: object }): Promise<unknown> {
       query.options = { ...query.options, timeout: STATEMENT_TIMEOUT }
@@ -66,7 +66,10 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     }
     override async query(connection: unknown, query: { sql: string } | string): Promise<unknown> {
       interruption.throwBefore(typeof query === 'string' ? query : query.sql)
-      return super.query(connection, query).catch(rethrow)
+      return super.query(connection, query).catch(async (error: unknown) => {
+        const connect = () => this.acquireRawConnection() as Promise<mysql2.Connection>
+        throw await explainLoss(translate(error), query, describeDatabase(settings), connect)
+      })
     }
   }
 

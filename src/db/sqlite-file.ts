@@ -29,6 +29,11 @@ export function isFileThere(path: string): boolean {
   }
 }
 
+/** The URI by which SQLite opens a file to read (https://sqlite.org/uri.html). */
+export function readOnlyUri(path: string): string {
+  return `file:${path.split('/').map(encodeURIComponent).join('/')}?mode=ro`
+}
+
 /**
  * Makes an empty file, which is a valid SQLite database, for this user alone;
  * for the embedded registry its folder as well. That another process makes it at

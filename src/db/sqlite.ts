@@ -6,7 +6,7 @@ import type { Interruption } from '../interruption.ts'
 import type { Database, SqliteFile } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
 import { libsqlClient } from './sqlite-client.ts'
-import { createFile, isFileThere, requireCreatable } from './sqlite-file.ts'
+import { createFile, isFileThere, readOnlyUri, requireCreatable } from './sqlite-file.ts'
 
 /**
  * The number of migrations that the file holds is kept in its header
@@ -72,7 +72,7 @@ export async function openSqliteToRead(
   }
   const db = knex({
     client: libsqlClient(interruption),
-    connection: { filename: settings.path, uri: readOnly(settings.path), busyTimeout: patience } as object,
+    connection: { filename: settings.path, uri: readOnlyUri(settings.path), busyTimeout: patience } as object,
     useNullAsDefault: true,
     log: SILENT,
     pool: { min: 0, max: 1 },
@@ -87,11 +87,6 @@ export async function openSqliteToRead(
     await db.destroy()
     throw error
   }
-}
-
-/** The URI by which SQLite opens a file to read (https://sqlite.org/uri.html). */
-function readOnly(path: string): string {
-  return `file:${path.split('/').map(encodeURIComponent).join('/')}?mode=ro`
 }
 
 function opened(db: Knex, settings: SqliteSettings, interruption: Interruption, created: boolean): Database {

@@ -114,7 +114,7 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
       database.dryRun?.(written)
       return error.result as T
     }
-    if (committing && error instanceof VdcError && error.code === 'DATABASE_UNREACHABLE') {
+    if (committing && error instanceof VdcError && isLost(error)) {
       throw new VdcError(
         'COMMIT_UNCERTAIN',
         `${error.message}, while it was committing: the change may or may not be stored`,
@@ -129,6 +129,11 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
     // Where ROLLBACK fails too, knex reports that failure instead of the first one.
     throw workError instanceof VdcError ? workError : error
   }
+}
+
+/** Says whether the database was gone before it answered. */
+function isLost({ code }: VdcError): boolean {
+  return ['DATABASE_CONNECTION_LOST', 'DATABASE_NOT_READY', 'DATABASE_UNREACHABLE'].includes(code)
 }
 
 /**
