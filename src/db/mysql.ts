@@ -8,6 +8,7 @@ import type { Interruption } from '../interruption.ts'
 import type { Database } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
 import { explainLoss } from './packet-limit.ts'
+import { explainMissing } from './wakame-schema.ts'
 
 /** Milliseconds until a server that does not answer counts as down. */
 const CONNECT_TIMEOUT = 5000
@@ -68,7 +69,8 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
       interruption.throwBefore(typeof query === 'string' ? query : query.sql)
       return super.query(connection, query).catch(async (error: unknown) => {
         const connect = () => this.acquireRawConnection() as Promise<mysql2.Connection>
-        throw await explainLoss(translate(error), query, describeDatabase(settings), connect)
+        const found = await explainLoss(translate(error), query, describeDatabase(settings), connect)
+        throw await explainMissing(found, () => readVersion(connection as mysql2.Connection))
       })
     }
   }
@@ -112,4 +114,10 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     translate,
     close: () => Promise.race([db.destroy(), sleep(CLOSE_TIMEOUT, undefined, { ref: false })]),
   }
+}
+
+/** The version of Wakame-vdc's schema, read past knex, within whatever transaction the connection is in. */
+async function readVersion(connection: mysql2.Connection): Promise<number | undefined> {
+  const [rows] = await connection.promise().query('SELECT version FROM schema_info')
+  return (rows as { version: number | null }[])[0]?.version ?? undefined
 }
