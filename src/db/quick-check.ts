@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 import type { Interruption } from '../interruption.ts'
 import { translateDriverError } from './driver-errors.ts'
-import { readOnlyUri } from './sqlite-file.ts'
+import { sqliteUri } from './sqlite-file.ts'
 
 /** Milliseconds that the look may take, where nothing else is said; less than what `doctor` waits for any one thing. */
 export const QUICK_CHECK_TIMEOUT = 8000
@@ -40,7 +40,7 @@ export async function quickCheck(
   const driver = createRequire(import.meta.url).resolve('libsql')
   const answer = await new Promise<string | undefined>((resolve, reject) => {
     const options = { timeout, killSignal: 'SIGKILL' as const, signal: interruption.signal }
-    execFile(process.execPath, ['-e', PROGRAM, driver, readOnlyUri(path)], options, (error, stdout) => {
+    execFile(process.execPath, ['-e', PROGRAM, driver, sqliteUri(path, 'mode=ro')], options, (error, stdout) => {
       if (error === null) resolve(stdout)
       else if (error.killed) resolve(undefined)
       else reject(error)

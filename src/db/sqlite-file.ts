@@ -29,9 +29,13 @@ export function isFileThere(path: string): boolean {
   }
 }
 
-/** The URI by which SQLite opens a file to read (https://sqlite.org/uri.html). */
-export function readOnlyUri(path: string): string {
-  return `file:${path.split('/').map(encodeURIComponent).join('/')}?mode=ro`
+/**
+ * The URI by which SQLite opens a file otherwise than to read and write (https://sqlite.org/uri.html).
+ *
+ * @param how `mode=ro` to read; `immutable=1` to read a file that nobody else writes to, past all locks and logs.
+ */
+export function sqliteUri(path: string, how: 'mode=ro' | 'immutable=1'): string {
+  return `file:${path.split('/').map(encodeURIComponent).join('/')}?${how}`
 }
 
 /**
