@@ -14,7 +14,7 @@ const NO_PROGRESS: Watcher['progress'] = { begin: () => ({ advance() {}, end() {
 /** Exit code of a command on several things of which some failed. */
 const PARTLY_DONE = 9
 /** Errors after which what comes next would fail too, besides those of the database. */
-const FINAL: readonly ErrorCode[] = ['COMMIT_UNCERTAIN', 'SCHEMA_MISSING', 'INTERRUPTED', 'TERMINATED']
+const FINAL: readonly ErrorCode[] = ['COMMIT_UNCERTAIN', 'SCHEMA_MISSING', 'SCHEMA_OLDER', 'INTERRUPTED', 'TERMINATED']
 
 /** Says whether words name one thing, not several or those on stdin. */
 function isOne(words: readonly string[]): boolean {

@@ -1,7 +1,9 @@
+import { VdcError } from '../errors.ts'
 import type { Database, Queryable } from './database.ts'
 import { exact } from './exact.ts'
 import { type Lock, locked } from './locks.ts'
 import type { ImageRow, NewRow } from './rows.ts'
+import { completeRow } from './wakame-schema.ts'
 import { insertRow, updateRow } from './writes.ts'
 
 /** Finds an image, deleted or not, by its exact uuid. */
@@ -12,7 +14,8 @@ export async function findImage(
 ): Promise<ImageRow | undefined> {
   const rows: ImageRow[] = await locked(db<ImageRow>('images').where({ uuid }), options.lock)
   // The collation ignores case and trailing blanks.
-  return rows.find((row) => row.uuid === uuid)
+  const row = rows.find((row) => row.uuid === uuid)
+  return row && completeRow('images', row)
 }
 
 /**
@@ -85,7 +88,13 @@ export async function selectImagesWithVolumes(
   if (!options.deleted) query.whereNull('deleted_at').whereNot('state', 'deleted')
   const { accountId } = options
   if (accountId !== undefined) query.where('account_id', accountId)
-  const rows: Pick<ImageRow, 'uuid' | 'volumes' | 'account_id'>[] = await query.select('uuid', 'volumes', 'account_id')
+  const rows: Pick<ImageRow, 'uuid' | 'volumes' | 'account_id'>[] = await query
+    .select('uuid', 'volumes', 'account_id')
+    .catch((error: unknown) => {
+      // Where the schema has no such column, no image has volumes.
+      if (error instanceof VdcError && error.code === 'SCHEMA_OLDER') return []
+      throw error
+    })
   // The collation ignores case.
   return accountId === undefined ? rows : rows.filter((row) => row.account_id === accountId)
 }

@@ -159,10 +159,13 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
 
 /**
  * Says whether a COMMIT that failed may have committed all the same: where the server
- * did not say that it undid the unit, or a node of a cluster lost the others meanwhile.
+ * did not answer, or says that it failed on the way, as a node of a cluster does that
+ * loses the others meanwhile. One that refuses to begin (1047) did not.
  */
-function isUncertain({ engine }: Database, { code }: VdcError): boolean {
-  return engine === 'mysql' && ['DATABASE_UNREACHABLE', 'DATABASE_CONNECTION_LOST', 'INTERNAL_ERROR'].includes(code)
+function isUncertain({ engine }: Database, { code, cause }: VdcError): boolean {
+  const isOnTheWay = (cause as { code?: string } | undefined)?.code === 'ER_ERROR_DURING_COMMIT'
+  const isUnanswered = ['DATABASE_UNREACHABLE', 'DATABASE_CONNECTION_LOST', 'INTERNAL_ERROR'].includes(code)
+  return engine === 'mysql' && (isOnTheWay || isUnanswered)
 }
 
 /**

@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import * as z from 'zod/mini'
 import type { Queryable } from '../../db/database.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
+import { requireColumns } from '../../db/wakame-schema.ts'
 import { TARGET_FORMATS } from '../../disk/file-formats.ts'
 import { createObject, findObjectOf } from '../backup-object/of-file.ts'
 import type { StoredFile } from '../backup-object/write.ts'
@@ -37,6 +38,7 @@ export type FileImage = z.output<typeof fileImageRequest> & { arch: string }
  */
 export async function checkDatabase(registry: Registry, request: FileImage, uri: string): Promise<void> {
   await checkImageAttributes(registry, request)
+  await requireColumns(registry.database, 'images')
   await requireWritable(registry.database.knex, request)
   await storagesOf(registry.database.knex, uri, request.storage_id)
 }

@@ -2,6 +2,7 @@ import type { Queryable } from '../../db/database.ts'
 import { insertImage, isImageUuidTaken } from '../../db/images.ts'
 import { IMAGE_COLUMNS } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
+import { requireColumns } from '../../db/wakame-schema.ts'
 import { requireOwner } from '../account/owner.ts'
 import { recordCreation } from '../history.ts'
 import { canonicalId, parseId, requireFreeUuid } from '../identifiers.ts'
@@ -49,6 +50,8 @@ export async function writeImage(
   request: NewImage,
   findSource: (ownerId: string, now: string) => Promise<BootSource>,
 ): Promise<ImageDetails> {
+  // Of what is committed by the statement nothing would be undone.
+  if (registry.database.commits === 'statement') await requireColumns(registry.database, 'images')
   const now = sqlTime(new Date())
   const owner = parseId('account', request.account_id)
   const ownerId = canonicalId('account', owner)
