@@ -2,6 +2,7 @@ import { type Config, loadHelpClass } from '@oclif/core'
 import { VdcError } from '../errors.ts'
 import { writeOut } from './output.ts'
 import { sharedRegistry } from './shared-registry.ts'
+import { originalSpelling } from './spelling.ts'
 import { hasFlag } from './words.ts'
 
 /** What runs where no command is named. */
@@ -38,7 +39,10 @@ export async function dispatch(words: string[], config: Config): Promise<void> {
 }
 
 /** Says whether there is no command, at most options of the shell: then the shell it is. */
-function beginsShell(config: Config, words: readonly string[]): boolean {
+function beginsShell(config: Config, typed: readonly string[]): boolean {
+  if (typed[0]?.startsWith('-') === false) return false
+  // A boolean may have its value behind it, which is no command.
+  const words = originalSpelling(typed, config.findCommand(SHELL)?.flags ?? {})
   return words.every(
     (word, at) =>
       optionOf(config, SHELL, word) !== undefined || (isValue(config, SHELL, words, at) && !word.startsWith('--')),

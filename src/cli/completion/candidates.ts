@@ -1,5 +1,6 @@
 import type { Command } from '@oclif/core'
 import type { Kind } from '../../registry/identifiers.ts'
+import { isValueOfBoolean } from '../spelling.ts'
 import { knownValues } from './known-values.ts'
 
 /*
@@ -197,7 +198,10 @@ function listed(options: readonly string[], delimiter: string | undefined, typed
 function numberOfArguments(command: Command.Loadable, before: readonly string[]): number {
   const end = before.indexOf('--')
   const isOption = (word: string, at: number) =>
-    (end === -1 || at < end) && (word.startsWith('-') || optionNamed(command, before[at - 1])?.type === 'option')
+    (end === -1 || at < end) &&
+    (word.startsWith('-') ||
+      optionNamed(command, before[at - 1])?.type === 'option' ||
+      isValueOfBoolean(before[at - 1] ?? '', word, command.flags))
   const given = before.filter((word, at) => at !== end && !isOption(word, at)).length
   return given - command.id.split(':').length
 }
