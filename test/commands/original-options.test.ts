@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { ROOT, runLines, vdcManage, vdcManageJson } from '../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../support/databases.ts'
+import { hashOf, makeImage, newFolder } from '../support/images.ts'
 import { expectRefused } from '../support/refusals.ts'
 import { newWakame } from '../support/wakame.ts'
 
@@ -94,6 +95,9 @@ const DATABASES: Record<string, () => Promise<TestDatabase>> = {
   SQLite: () => newDatabase('sqlite'),
   'MariaDB with a database of Wakame-vdc': () => newWakame(inject('mariadb').port),
 }
+
+const folder = newFolder()
+afterAll(() => folder.remove())
 
 describe.each(Object.entries(DATABASES))('the original’s options on %s', (_, create) => {
   let database: TestDatabase
@@ -212,6 +216,41 @@ describe.each(Object.entries(DATABASES))('the original’s options on %s', (_, c
     await expectRefused(database, ['image', 'modify', '--is-public', 'true'], {
       exit: 2,
       message: 'Missing argument: ID',
+    })
+  })
+
+  test('backupobject add without --display-name, as older releases take it, has the name of its file', async () => {
+    const needs = Object.entries({
+      ...NEEDS['backupobject add'],
+      object_key: 'old/lucid-5.raw.gz',
+      uuid: 'bo-nameless',
+    })
+    const words = needs.filter(([option]) => option !== 'display_name').map(([option, value]) => `--${option}=${value}`)
+    expect(await run([`backupobject add ${words.join(' ')}`])).toEqual(['bo-nameless'])
+    expect(await vdcManageJson(['backupobject', 'show', 'bo-nameless'], { database })).toMatchObject({
+      display_name: 'lucid-5',
+      object_key: 'old/lucid-5.raw.gz',
+    })
+  })
+
+  test('image add local --md5sum, of release 11.12, is the MD5 that the file must have', async () => {
+    const path = await makeImage(join(folder.path, `md5-${made++}.qcow2`))
+    const md5 = hashOf(path, 'md5')
+    const add = ['image', 'add', 'local', path, '--account_id', 'a-shpoolxx']
+    for (const [words, exit, message] of [
+      [['--md5sum', MD5], 3, `has another MD5: expected ${MD5}, got ${md5}`],
+      [['--md5sum', `sha256:${hashOf(path, 'sha256')}`], 3, '--md5sum must be an MD5 in hex: 32 digits of 0-9 and a-f'],
+      [[`--md5sum=${hashOf(path, 'sha256')}`], 3, '--md5sum must be an MD5 in hex'],
+      [['--md5sum', md5, '--checksum', md5], 2, '--checksum and --md5sum exclude each other'],
+    ] as const)
+      await expectRefused(database, [...add, ...words], { exit, message })
+    await expectRefused(database, ['image', 'add', 'local', 'bo-first', ...add.slice(4), '--md5sum', md5], {
+      exit: 3,
+      message: '--md5sum speaks of a file, and bo-first is a backup object',
+    })
+    expect(await run([`${add.join(' ')} --uuid md5a --md5sum ${md5.toUpperCase()}`])).toEqual(['wmi-md5a'])
+    expect(await vdcManageJson(['image', 'show', 'wmi-md5a'], { database })).toMatchObject({
+      backup_object: { checksum: md5 },
     })
   })
 
