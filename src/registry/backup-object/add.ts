@@ -10,7 +10,7 @@ import { keepStorage, requireStorage } from '../backup-storage/find.ts'
 import { canonicalId, parseId, requireFreeUuid } from '../identifiers.ts'
 import { nameOfFile } from '../image/file-name.ts'
 import type { Registry } from '../registry.ts'
-import { name, orNull } from '../texts.ts'
+import { orNull } from '../texts.ts'
 import { validate } from '../validate.ts'
 import { DEFAULT_CONTAINER_FORMAT, DEFAULT_SERVICE_TYPE, DEFAULT_STATE, SHARED_POOL } from '../values.ts'
 import { checkObjectAttributes, objectAttributes, progressOf } from './attributes.ts'
@@ -45,7 +45,7 @@ export type ObjectRequest = z.input<typeof objectRequest>
 export async function addObject(registry: Registry, request: ObjectRequest): Promise<ObjectDetails> {
   const { uuid: given, storage_id, account_id, ...valid } = validate(objectRequest, request)
   await checkObjectAttributes(registry, valid)
-  const displayName = valid.display_name ?? validate(name, nameOfFile(valid.object_key), 'The file name in object_key')
+  const displayName = valid.display_name ?? (nameOfFile(valid.object_key) || valid.object_key)
   const owner = parseId('account', account_id)
   const progress = progressOf(registry, valid.state, valid.progress) ?? 0
   return inTransaction(registry.database, async (trx) => {
