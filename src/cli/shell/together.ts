@@ -3,12 +3,14 @@ import { type ErrorCode, endsTransaction, VdcError } from '../../errors.ts'
 import type { Registry } from '../../registry/registry.ts'
 import { PATIENCE } from '../interruptible.ts'
 import { doubtOutput, dropOutput, giveUpOutput, holdOutput, releaseOutput, writeNote } from '../output.ts'
+import { printable } from '../printable.ts'
 import { reportError } from '../report-error.ts'
 import { debugging, type SharedRegistry } from '../shared-registry.ts'
 import { catchSignals } from '../signals.ts'
 import { rewindStdin } from '../stdin-ids.ts'
 import { runInteractively } from './interactive.ts'
 import type { ScriptLine } from './lines.ts'
+import { madeFiles, rewindMadeFiles } from './made-files.ts'
 import { failureNote, PARTLY_DONE, runScript } from './script.ts'
 import type { Script } from './script-file.ts'
 
@@ -65,7 +67,10 @@ export async function runTogether(
     const run = async (together: Registry) => {
       signals.wait(false)
       shared.show(together)
-      if (script !== undefined) rewindStdin()
+      if (script !== undefined) {
+        rewindStdin()
+        rewindMadeFiles()
+      }
       holdOutput(script === undefined ? 'ids' : 'all')
       const exit = await (script === undefined
         ? runInteractively(config, shared, { ...lineOptions, onFailure: giveUp, signal: signals.signal })
@@ -89,6 +94,7 @@ export async function runTogether(
     }
     if (isUncertain) await doubtOutput()
     else await writeNote(NOTHING_STORED)
+    for (const path of madeFiles()) await writeNote(printable(`The file ${path} was made, and is kept`))
     dropOutput()
     return
   } finally {
