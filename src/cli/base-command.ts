@@ -6,7 +6,7 @@ import { AnsweringCommand } from './answering-command.ts'
 import { untilInterrupted } from './interruptible.ts'
 import { writeNote } from './output.ts'
 import { debugging, openConfigured, sharedRegistry } from './shared-registry.ts'
-import { idsOf, STDIN } from './stdin-ids.ts'
+import { idsOf, NO_IDS, STDIN } from './stdin-ids.ts'
 
 export { globalFlags } from './answering-command.ts'
 
@@ -178,6 +178,6 @@ export abstract class BaseCommand extends AnsweringCommand {
       }
       yield result
     }
-    if (count === 0) await writeNote('There are no ids on stdin: nothing is done')
+    if (count === 0) await writeNote(NO_IDS)
   }
 }

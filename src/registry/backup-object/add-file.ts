@@ -64,7 +64,8 @@ export async function addFileObject(
   return withImageFile(valid.path, async (file) => {
     const uri = valid.object_key === undefined ? localUri(file.path) : ''
     const displayName = valid.display_name ?? validate(name, nameOfFile(file.path), 'The name of the file')
-    await requireStorable(registry.database, 'backup_objects', { display_name: displayName })
+    const subjects = { display_name: 'The name of the file' }
+    await requireStorable(registry.database, 'backup_objects', { display_name: displayName }, subjects)
     // What the database would refuse is found before the file is read, which takes minutes.
     await requireColumns(registry.database, 'backup_objects')
     await requireWritable(registry, registry.database.knex, valid, uri)

@@ -7,6 +7,7 @@ import { TARGET_FORMATS } from '../../disk/file-formats.ts'
 import { createObject, findObjectOf } from '../backup-object/of-file.ts'
 import type { StoredFile } from '../backup-object/write.ts'
 import { createLocalStorage, storagesOf } from '../backup-storage/of-file.ts'
+import { md5 } from '../checksum.ts'
 import type { Registry } from '../registry.ts'
 import { oneOf } from '../texts.ts'
 import { BOOT_FROM_LOCAL } from '../values.ts'
@@ -21,6 +22,8 @@ export const fileImageRequest = z.object({
   ...newImageAttributes,
   ...expectations,
   arch: z.optional(imageAttributes.arch),
+  /** As `checksum`, by the name of Wakame-vdc 11.12. */
+  md5sum: z.optional(md5),
   path: z.string(),
   storage_id: z.optional(z.string()),
   convert: z.optional(oneOf(TARGET_FORMATS)),

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../../cli/base-command.ts'
 import * as flags from '../../../cli/flags.ts'
-import { checksum, fileExpectations, newImage, newLocalImage, thorough } from '../../../cli/image-flags.ts'
+import { checksum, fileExpectations, md5sum, newImage, newLocalImage, thorough } from '../../../cli/image-flags.ts'
 import { registerLocal } from '../../../registry/image/register-local.ts'
 import { TARGET_FORMATS } from '../../../registry/values.ts'
 
@@ -27,6 +27,7 @@ export default class ImageAddLocal extends BaseCommand {
       'Backup storage that the file lies in. Default: that of the service type in dcmgr.conf, else the closest one, or a new one for its folder.',
     ),
     checksum: checksum(),
+    md5sum: md5sum(),
     thorough: thorough(),
     ...fileExpectations,
     convert: flags.choice(TARGET_FORMATS, 'Make a file in this format beside it, and register that instead.'),
