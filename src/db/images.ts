@@ -1,5 +1,6 @@
 import type { Database, Queryable } from './database.ts'
 import { exact } from './exact.ts'
+import { selectIdsWithHistory } from './histories.ts'
 import { type Lock, locked } from './locks.ts'
 import type { ImageRow, NewRow } from './rows.ts'
 import { insertRow, updateRow } from './writes.ts'
@@ -22,9 +23,7 @@ export async function findImage(
 export async function isImageUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
   return (
     (await db('images').where({ uuid }).first('id')) !== undefined ||
-    (await db('histories')
-      .where({ uuid: `wmi-${uuid}` })
-      .first('id')) !== undefined
+    (await selectIdsWithHistory(db, [`wmi-${uuid}`])).length > 0
   )
 }
 
