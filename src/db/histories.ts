@@ -38,9 +38,25 @@ export async function selectPurgedIds(db: Queryable, ids: readonly string[]): Pr
   return query.distinct().pluck('uuid')
 }
 
-/** All history rows of a thing, given by its canonical id, oldest first. */
+/**
+ * All history rows of a thing, given by its canonical id, in the order of their
+ * integer ids: `created_at` is the clock of whichever host wrote a row.
+ */
 export async function selectHistories(db: Queryable, id: string): Promise<HistoryRow[]> {
-  const rows: HistoryRow[] = await db<HistoryRow>('histories').where({ uuid: id }).orderBy(['created_at', 'id'])
+  const rows: HistoryRow[] = await db<HistoryRow>('histories').where({ uuid: id }).orderBy('id')
   // The collation ignores case and trailing blanks.
   return rows.filter((row) => row.uuid === id)
+}
+
+/** The last state that the histories of some images, given by their canonical ids, tell and that is not `deleted`. */
+export async function selectStatesBeforeDeletion(db: Queryable, ids: readonly string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows: { uuid: string; state: string }[] = await db('histories')
+    .whereIn('uuid', ids)
+    .where('attr', 'state')
+    .whereNotNull('vchar_value')
+    .whereNot('vchar_value', 'deleted')
+    .orderBy('id')
+    .select('uuid', 'vchar_value as state')
+  return new Map(rows.map(({ uuid, state }) => [uuid, state]))
 }
