@@ -48,6 +48,12 @@ export async function selectHistories(db: Queryable, id: string): Promise<Histor
   return rows.filter((row) => row.uuid === id)
 }
 
+/** All values that the history of a thing, given by its canonical id, tells of a column. */
+export async function selectValuesTold(db: Queryable, id: string, attr: string): Promise<string[]> {
+  const rows: HistoryRow[] = await db<HistoryRow>('histories').where({ uuid: id, attr }).whereNotNull('vchar_value')
+  return rows.filter((row) => row.uuid === id).map((row) => row.vchar_value as string)
+}
+
 /** The last state that the histories of some images, given by their canonical ids, tell and that is not `deleted`. */
 export async function selectStatesBeforeDeletion(db: Queryable, ids: readonly string[]): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map()

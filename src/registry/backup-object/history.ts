@@ -42,6 +42,6 @@ export async function objectAt(
     labels: _,
     sha256: __,
     ...shown
-  } = presentObject(then, await findStorageByKey(knex, then.backup_storage_id), [])
+  } = presentObject(then, await findStorageByKey(knex, then.backup_storage_id), {})
   return shown
 }

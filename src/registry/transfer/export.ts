@@ -6,6 +6,7 @@ import type { BackupObjectRow, HistoryRow, ImageRow, LabelRow } from '../../db/r
 import { inSnapshot } from '../../db/snapshot.ts'
 import { isoTime, sqlTime } from '../../db/time.ts'
 import { VdcError } from '../../errors.ts'
+import { withoutUnprovable } from '../backup-object/labels.ts'
 import { canonicalId } from '../identifiers.ts'
 import { isDeleted, stateBefore } from '../image/find.ts'
 import type { Registry } from '../registry.ts'
@@ -65,15 +66,18 @@ async function* recordsOf(db: Queryable, type: RowType): AsyncGenerator<object[]
   for (let after = 0; ; ) {
     const rows = await selectRowsAfter(db, TABLE_OF[type], after, PAGE)
     if (type === 'image') yield await imageRecords(db, rows as ImageRow[])
+    else if (type === 'label') yield await labelRecords(db, rows as LabelRow[])
     else {
       const storages = type === 'backup_object' ? await storageIds(db, rows as BackupObjectRow[]) : undefined
-      yield rows
-        .filter((row) => type !== 'label' || isExported(row as LabelRow))
-        .map((row) => recordOf<RowType>(type, row, storages?.get((row as BackupObjectRow).backup_storage_id)))
+      yield rows.map((row) => recordOf<RowType>(type, row, storages?.get((row as BackupObjectRow).backup_storage_id)))
     }
     after = rows.at(-1)?.id ?? after
     if (rows.length < PAGE) return
   }
+}
+
+async function labelRecords(db: Queryable, labels: readonly LabelRow[]): Promise<RegistryRecord<'label'>[]> {
+  return (await withoutUnprovable(db, labels.filter(isExported))).map((label) => recordOf('label', label))
 }
 
 async function imageRecords(db: Queryable, images: readonly ImageRow[]): Promise<RegistryRecord<'image'>[]> {
