@@ -72,6 +72,14 @@ export async function selectImagesOf(
   return rows.filter((row) => objectIds.includes(row.backup_object_id ?? ''))
 }
 
+/** The file formats of the images that boot from a backup object, given by its canonical id: those that aren't deleted first, then oldest first. */
+export async function selectFormatsOf(db: Queryable, objectId: string): Promise<string[]> {
+  const rows: ImageRow[] = await db<ImageRow>('images').where({ backup_object_id: objectId }).orderBy('id')
+  const own = rows.filter((row) => row.backup_object_id === objectId)
+  const isAlive = (row: ImageRow) => row.deleted_at === null && row.state !== 'deleted'
+  return [...own.filter(isAlive), ...own.filter((row) => !isAlive(row))].map((row) => row.file_format)
+}
+
 /** Texts of `images.volumes` that name no volume, as most do. */
 const NO_VOLUMES = ['', '--- []\n']
 
