@@ -371,6 +371,12 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       'size must be a whole number',
     ],
     ['a negative one', 'backup_object', (value) => ({ ...value, size: -1 }), 'size must be a whole number'],
+    [
+      'a state before a deletion that is none',
+      'image',
+      (value) => ({ ...value, state_before_deletion: null }),
+      'state_before_deletion must be text',
+    ],
     ['no flag', 'image', (value) => ({ ...value, is_public: 2 }), 'is_public must be 0 or 1'],
     [
       'an unknown storage',
@@ -404,6 +410,27 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     }
     expect(await allRows(database)).toEqual(before)
     await registry.close()
+  })
+
+  test.each([
+    ['a byte order mark', (text: string) => `\ufeff${text}`],
+    ['empty lines at the end', (text: string) => `${text}\n\n  \n`],
+    ['lines that end with CR LF', (text: string) => text.replaceAll('\n', '\r\n')],
+    ['all of these', (text: string) => `\ufeff${text.replaceAll('\n', '\r\n')}\r\n\r\n`],
+    ['no newline at the end', (text: string) => text.trimEnd()],
+  ])('takes a file that an editor gave %s', async (_, edit) => {
+    const before = await allRows(database)
+    const run = await importInto(database, edit(`${whole.join('\n')}\n`), ['--json'])
+    expect(run).toMatchObject({ code: 0, stderr: expect.stringMatching(/^Imported: /) })
+    expect(JSON.parse(run.stdout)).toMatchObject({ image: { added: 0, unchanged: 3 } })
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  test('refuses a byte order mark elsewhere, and what is no UTF-8, with a way out', async () => {
+    const text = `${other((value) => value, 1)}\n`
+    await expectRefused(text.replace('\n', '\n\ufeff'), { code: 3, message: 'Line 2 is no JSON object' })
+    const hint = /Line 1 is not UTF-8\nHint: It is UTF-16; convert it with: iconv -f UTF-16 -t UTF-8\n/
+    await expectRefused(Buffer.from(`\ufeff${text}`, 'utf16le'), { code: 3, message: hint })
   })
 
   test('refuses what is no file of lines', async () => {
