@@ -1,6 +1,7 @@
 import { VdcError } from '../errors.ts'
 import type { Database, Queryable } from './database.ts'
 import { exact } from './exact.ts'
+import { selectIdsWithHistory } from './histories.ts'
 import { type Lock, locked } from './locks.ts'
 import type { ImageRow, NewRow } from './rows.ts'
 import { completeRow } from './wakame-schema.ts'
@@ -25,9 +26,7 @@ export async function findImage(
 export async function isImageUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
   return (
     (await db('images').where({ uuid }).first('id')) !== undefined ||
-    (await db('histories')
-      .where({ uuid: `wmi-${uuid}` })
-      .first('id')) !== undefined
+    (await selectIdsWithHistory(db, [`wmi-${uuid}`])).length > 0
   )
 }
 
@@ -74,6 +73,14 @@ export async function selectImagesOf(
   if (!options.deleted) query.whereNull('deleted_at').whereNot('state', 'deleted')
   const rows: Pick<ImageRow, 'uuid' | 'backup_object_id'>[] = await query.select('uuid', 'backup_object_id')
   return rows.filter((row) => objectIds.includes(row.backup_object_id ?? ''))
+}
+
+/** The file formats of the images that boot from a backup object, given by its canonical id: those that aren't deleted first, then oldest first. */
+export async function selectFormatsOf(db: Queryable, objectId: string): Promise<string[]> {
+  const rows: ImageRow[] = await db<ImageRow>('images').where({ backup_object_id: objectId }).orderBy('id')
+  const own = rows.filter((row) => row.backup_object_id === objectId)
+  const isAlive = (row: ImageRow) => row.deleted_at === null && row.state !== 'deleted'
+  return [...own.filter(isAlive), ...own.filter((row) => !isAlive(row))].map((row) => row.file_format)
 }
 
 /** Texts of `images.volumes` that name no volume, as most do. */

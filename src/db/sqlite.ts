@@ -14,7 +14,7 @@ import { ownVersion, refuseForeignFile } from './sqlite-owner.ts'
  * (`PRAGMA user_version`), so that a file that is up to date costs one read at
  * start, and the code of the migrations isn't even loaded.
  */
-export const SQLITE_SCHEMA_VERSION = 8
+export const SQLITE_SCHEMA_VERSION = 9
 
 /**
  * Opens an SQLite file, and creates and migrates it when that is due. The

@@ -11,6 +11,7 @@ import { EMPTY_YAML_LIST, EMPTY_YAML_MAP } from '../values.ts'
 import type { NewImage } from './attributes.ts'
 import { describeImage, type ImageDetails } from './details.ts'
 import { requireParent } from './parent.ts'
+import { warnOfUnlisted } from './usability.ts'
 
 /** What an image boots from. */
 export interface BootSource {
@@ -86,6 +87,7 @@ export async function writeImage(
   }
   await insertImage(db, row)
   await recordCreation(db, canonicalId('image', uuid), IMAGE_COLUMNS, row, now)
+  await warnOfUnlisted(registry, db, row)
   return describeImage(registry, uuid, db)
 }
 

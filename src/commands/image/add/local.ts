@@ -19,7 +19,7 @@ export default class ImageAddLocal extends BaseCommand {
   static override args = { path: flags.path('Disk image file, links are followed; or a backup object.') }
   static override flags = {
     ...newImage(
-      'Format that the file must have, or the object has. Default: what the file has; of an object what was found when it was added from a file, else raw.',
+      'Format that the file must have, or the object has. Default: what the file has; of an object what was found when it was added from a file, else that of its first image, else raw.',
     ),
     ...newLocalImage,
     'storage-id': flags.text(
