@@ -1,3 +1,4 @@
+import { TLSSocket } from 'node:tls'
 import mysql2 from 'mysql2'
 import { describeHost, describeMysql, type MysqlHost, type MysqlSettings } from '../config.ts'
 import { VdcError } from '../errors.ts'
@@ -60,7 +61,7 @@ async function connectTo(settings: MysqlSettings, host: MysqlHost): Promise<Conn
         'DATABASE_TLS_REQUIRED',
         `The database ${describeMysql(own)} lets this account in with TLS only`,
         {
-          hint: 'Remove ssl-mode=DISABLED from the database URI',
+          hint: own.tls.mode === 'DISABLED' ? WITHOUT_DISABLED : 'Add ssl-mode=REQUIRED to the database URI',
           cause: error,
         },
       )
@@ -77,9 +78,7 @@ async function connectTo(settings: MysqlSettings, host: MysqlHost): Promise<Conn
 async function open(settings: MysqlSettings, { host, port }: MysqlHost): Promise<Connected> {
   const { socketPath, user, password, database, tls } = settings
   const place = placeOf(settings)
-  // As for MySQL's clients, a socket is encrypted only if that is asked for.
-  const usesTls = tls.mode !== 'DISABLED' && !(tls.mode === 'PREFERRED' && socketPath !== undefined)
-  const context = usesTls ? await readTlsFiles(tls) : undefined
+  const context = usesTls(settings) ? await readTlsFiles(tls) : undefined
   const connection = mysql2.createConnection({
     ...(socketPath === undefined ? { host, port } : { socketPath }),
     ...(user === undefined ? {} : { user }),
@@ -106,9 +105,14 @@ async function open(settings: MysqlSettings, { host, port }: MysqlHost): Promise
     connection.connect((error) => (error ? reject(error) : resolve()))
   }).catch((error) => {
     connection.stream.destroy()
-    throw error
+    throw Object.assign(error, { isEncrypted: connection.stream instanceof TLSSocket })
   })
   return { connection, arrivals, settings }
+}
+
+/** As for MySQL's clients, a Unix socket is encrypted only if that is asked for. */
+function usesTls({ tls, socketPath }: MysqlSettings): boolean {
+  return tls.mode !== 'DISABLED' && !(tls.mode === 'PREFERRED' && socketPath !== undefined)
 }
 
 /** Makes sure that a node of a cluster takes statements: one that has lost the others lets people in, and refuses each. */
@@ -125,7 +129,11 @@ interface DriverError extends Error {
   code?: string
   errno?: number
   sqlMessage?: string
+  /** Ours: whether TLS was there when it came. */
+  isEncrypted?: boolean
 }
+
+const WITHOUT_DISABLED = 'Remove ssl-mode=DISABLED from the database URI'
 
 /** ER_UNKNOWN_COM_ERROR, by which a node of Galera says that it takes no statements. */
 const NOT_READY = 1047
@@ -151,7 +159,7 @@ function isNotReady(error: unknown): boolean {
  * does not tell that from a wrong password.
  */
 async function needsTls(settings: MysqlSettings, host: MysqlHost, error: unknown): Promise<boolean> {
-  if (settings.tls.mode !== 'DISABLED' || (error as DriverError).errno !== ACCESS_DENIED) return false
+  if (usesTls(settings) || (error as DriverError).errno !== ACCESS_DENIED) return false
   return open({ ...settings, tls: { mode: 'REQUIRED' } }, host).then(
     ({ connection }) => {
       connection.destroy()
@@ -164,7 +172,7 @@ async function needsTls(settings: MysqlSettings, host: MysqlHost, error: unknown
 /** Makes a VdcError of whatever kept us from connecting. */
 function asRefusal(error: unknown, settings: MysqlSettings): VdcError {
   if (error instanceof LoginRefused) return error.refusal
-  const { code, errno = 0, message, cause } = error as DriverError
+  const { code, errno = 0, message, cause, isEncrypted } = error as DriverError
   const [place, { tls }] = [placeOf(settings), settings]
   if (code === 'HANDSHAKE_SSL_ERROR') return tlsFailure(cause as Error, place, tls)
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
@@ -179,7 +187,7 @@ function asRefusal(error: unknown, settings: MysqlSettings): VdcError {
   }
   if (TLS_REQUIRED.includes(errno)) {
     return new VdcError('DATABASE_TLS_REQUIRED', `The server ${place} takes connections with TLS only`, {
-      hint: 'Remove ssl-mode=DISABLED from the database URI, or add ssl-mode=REQUIRED',
+      hint: tls.mode === 'DISABLED' ? WITHOUT_DISABLED : 'Add ssl-mode=REQUIRED to the database URI',
       cause: error,
     })
   }
@@ -188,10 +196,9 @@ function asRefusal(error: unknown, settings: MysqlSettings): VdcError {
     return unsupportedPlugin(plugin || 'mysql_old_password', place, error)
   }
   const translated = translateDriverError(error, describeMysql(settings))
-  if (errno !== ACCESS_DENIED || tls.mode === 'DISABLED') return translated
-  const certificate = tls.cert === undefined ? ' that the account needs no client certificate (ssl-cert, ssl-key),' : ''
+  if (errno !== ACCESS_DENIED || !isEncrypted || tls.cert !== undefined) return translated
   return new VdcError(translated.code, translated.message, {
-    hint: `Check user and password,${certificate} and that it may connect from this host`,
+    hint: `${translated.hint}; an account with REQUIRE X509 needs ssl-cert and ssl-key`,
     cause: error,
   })
 }

@@ -101,7 +101,9 @@ test('a client certificate lets in an account that requires one; the hint tells 
   }
   const stranger = await foreign.sign('stranger')
   expect(await status('x509', `?ssl-cert=${stranger.cert}&ssl-key=${stranger.key}`)).not.toEqual(OK)
-  expect(await status('x509', '?ssl-mode=REQUIRED')).toMatchObject({ hint: expect.stringMatching(/ssl-cert, ssl-key/) })
+  expect(await status('x509', '?ssl-mode=REQUIRED')).toMatchObject({
+    hint: expect.stringMatching(/REQUIRE X509 needs ssl-cert and ssl-key$/),
+  })
 })
 
 test('a wrong name is refused by VERIFY_IDENTITY only, for addresses too', async () => {
@@ -127,7 +129,17 @@ test('an expired certificate is refused where the CA is checked', async () => {
   })
 })
 
-test('a server that wants TLS for all, and one that has none', async () => {
+test('an account that requires TLS, by the Unix socket', async () => {
+  const at = `&socket=${server.socket}`
+  expect(await status('plain', `?${at}`)).toEqual(OK)
+  expect(await status('tls', `?${at}`)).toMatchObject({
+    code: 'DATABASE_TLS_REQUIRED',
+    hint: 'Add ssl-mode=REQUIRED to the database URI',
+  })
+  expect(await status('tls', `?ssl-mode=REQUIRED${at}`)).toEqual(OK)
+})
+
+test('a server that wants TLS for all', async () => {
   await root.query('SET GLOBAL require_secure_transport = ON')
   expect(await status('plain', '?ssl-mode=DISABLED')).toMatchObject({
     code: 'DATABASE_TLS_REQUIRED',
