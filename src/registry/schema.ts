@@ -49,7 +49,10 @@ export async function migrateDatabase(registry: Registry, options: { unlock: boo
   if (pending.length === 0) return pending
   // Its own migrations make these tables, and would fail where they are.
   if (wakame !== null && wakame < WAKAME_SCHEMA) throw schemaOlder(wakame, pending.join(', '))
-  if (!isDryRun) await migrateAll(knex)
-  else if (!options.unlock) await requireUnlocked(knex)
-  return pending
+  if (isDryRun) {
+    if (!options.unlock) await requireUnlocked(knex)
+    return pending
+  }
+  const ran = await migrateAll(knex)
+  return pending.filter((name) => ran.includes(name))
 }
