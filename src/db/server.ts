@@ -33,9 +33,17 @@ export async function serverFacts({ knex, engine }: Database): Promise<ServerFac
       size: Number(status.get('wsrep_cluster_size')),
       status: status.get('wsrep_cluster_status') ?? 'unknown',
       state: status.get('wsrep_local_state_comment') ?? 'unknown',
-      ready: status.get('wsrep_ready') === 'ON',
+      // A node that rejects queries (wsrep_reject_queries) calls itself ready, and still answers SELECT without a table.
+      ready: status.get('wsrep_ready') === 'ON' && (await succeeds(knex.raw('DO 0'))),
     },
   }
+}
+
+function succeeds(query: Promise<unknown>): Promise<boolean> {
+  return query.then(
+    () => true,
+    () => false,
+  )
 }
 
 async function namedValues(query: Promise<unknown>): Promise<Map<string, string>> {

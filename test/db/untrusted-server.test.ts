@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync, type KeyObject, privateDecrypt } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config.ts'
 import { openDatabase } from '../../src/db/database.ts'
@@ -261,6 +262,29 @@ describe('a server that has proved who it is', () => {
       expect(server.packets).toContainEqual(Buffer.from(`${PASSWORD}\0`))
       expect(() => expectNoPassword(server)).toThrow()
     })
+  })
+})
+
+test.each([
+  ['where others can put theirs', 0o1777, 'DATABASE_TLS_REQUIRED'],
+  ['that its owner keeps', 0o755, 'DATABASE_REFUSED'],
+])('a Unix socket in a folder %s', async (_, mode, code) => {
+  const place = join(folder.path, `sockets-${mode}`)
+  mkdirSync(place)
+  chmodSync(place, mode)
+  const manners: Manners = {
+    path: join(place, 'mysqld.sock'),
+    async visit(client) {
+      await client.greet()
+      client.send(switchTo('mysql_clear_password'))
+      await client.receive()
+      client.send(failing(1045, 'Access denied'))
+    },
+  }
+  await serve(manners, async (server) => {
+    expect(await visit(server, `?socket=${manners.path}`)).toMatchObject({ code, exit: 6 })
+    if (code === 'DATABASE_TLS_REQUIRED') expectNoPassword(server)
+    else expect(server.packets).toContainEqual(Buffer.from(`${PASSWORD}\0`))
   })
 })
 

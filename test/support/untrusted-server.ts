@@ -33,6 +33,8 @@ export interface Visit {
 export interface Manners {
   /** The plugin that the greeting names. */
   plugin?: string
+  /** A Unix socket to listen on instead of a port. */
+  path?: string
   tls?: { cert: string; key: string }
   hasFactors?: boolean
   /** The number of the server's character set. */
@@ -49,7 +51,6 @@ export interface UntrustedServer {
   bytes(): Buffer
   /** The challenges that were sent in greetings. */
   scrambles: Buffer[]
-  visits(): number
   close(): Promise<void>
 }
 
@@ -59,9 +60,7 @@ export async function startUntrustedServer(manners: Manners): Promise<UntrustedS
   const crossed: Buffer[] = []
   const scrambles: Buffer[] = []
   const sockets = new Set<Socket>()
-  let visits = 0
   const server = createServer((plain) => {
-    visits++
     sockets.add(plain)
     plain.on('close', () => sockets.delete(plain))
     plain.on('error', () => {})
@@ -69,13 +68,14 @@ export async function startUntrustedServer(manners: Manners): Promise<UntrustedS
     scrambles.push(visit.scramble)
     manners.visit(visit).catch(() => plain.destroy())
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) =>
+    manners.path === undefined ? server.listen(0, '127.0.0.1', resolve) : server.listen(manners.path, resolve),
+  )
   return {
-    port: (server.address() as { port: number }).port,
+    port: manners.path === undefined ? (server.address() as { port: number }).port : 3306,
     packets,
     scrambles,
     bytes: () => Buffer.concat(crossed),
-    visits: () => visits,
     close: () =>
       new Promise((resolve) => {
         for (const socket of sockets) socket.destroy()
