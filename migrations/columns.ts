@@ -5,7 +5,8 @@ import type { Knex } from 'knex'
  * written once. What stands here is as append-only as the migrations.
  */
 
-function isMysql(knex: Knex): boolean {
+/** Says whether this is MySQL or MariaDB; else it is SQLite. */
+export function isMysql(knex: Knex): boolean {
   return knex.client.dialect === 'mysql'
 }
 

@@ -7,6 +7,7 @@ import * as histories from './005_histories.ts'
 import * as resourceLabels from './006_resource_labels.ts'
 import * as tags from './007_tags.ts'
 import * as systemAccounts from './008_system_accounts.ts'
+import * as purgedIds from './009_purged_ids.ts'
 
 /**
  * One step of the schema. It runs where it is not recorded; `tables` and
@@ -31,4 +32,5 @@ export const migrations: ReadonlyMap<string, Migration> = new Map<string, Migrat
   ['006_resource_labels', resourceLabels],
   ['007_tags', tags],
   ['008_system_accounts', systemAccounts],
+  ['009_purged_ids', purgedIds],
 ])

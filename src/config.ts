@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { realpathSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { findDataFolder } from './data-folder.ts'
 import { DCMGR_CONF, mayExist, readDatabaseUri, readServiceTypes, type ServiceTypes } from './dcmgr-conf.ts'
@@ -73,12 +74,34 @@ export function parseDatabaseUri(uri: string, source: string): DatabaseSettings 
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(uri)?.[1]?.toLowerCase()
   if (scheme === undefined) throw refuse('is no URI')
   if (!['mysql', 'mysql2', 'sqlite'].includes(scheme)) throw refuse(`has the unknown scheme '${scheme}:'`)
-  if (scheme === 'sqlite') {
-    const path = /^sqlite:\/\/(\/.+)$/i.exec(uri)?.[1]
-    if (path === undefined) throw refuse('names no absolute path (three slashes: sqlite:///absolute/path)')
-    return { engine: 'sqlite', path: decodeOr(path, () => refuse('has a broken %-escape')), embedded: false }
-  }
+  if (scheme === 'sqlite') return { engine: 'sqlite', path: sqlitePath(uri, refuse), embedded: false }
   return parseMysqlUri(uri, source)
+}
+
+/**
+ * The path of an SQLite file, spelt in one way: whoever opens it, SQLite or Node, must
+ * mean the same file.
+ */
+function sqlitePath(uri: string, refuse: (why: string) => VdcError): string {
+  const escaped = /^sqlite:\/\/(\/.+)$/is.exec(uri)?.[1]
+  if (escaped === undefined) throw refuse('names no absolute path (three slashes: sqlite:///absolute/path)')
+  const more = /[?#]/.exec(escaped)?.[0]
+  if (more !== undefined) {
+    throw refuse(
+      `has a '${more}', but an SQLite file takes no parameters; write ${encodeURIComponent(more)} for one in the path`,
+    )
+  }
+  const path = decodeOr(escaped, () => refuse('has a broken %-escape')).replace(/\/(?:\.?\/)+/g, '/')
+  if (path.includes('\0')) throw refuse('holds a zero byte')
+  if (/\/\.{0,2}$/.test(path)) throw refuse('names a folder, not a file')
+  if (!path.includes('/../')) return path
+  try {
+    // What .. leads to depends on links, which Node alone would pass by.
+    return join(realpathSync.native(dirname(path)), basename(path))
+  } catch {
+    // There is no such folder, which whoever opens the file tells.
+    return path
+  }
 }
 
 /** Names a database for people: engine, user, place and name; never the password. */

@@ -19,31 +19,72 @@ export function mayExist(path: string): boolean {
   }
 }
 
+/** A line that sets `database_uri`, up to its value; the value may begin on the next line. */
+const SETTING = /^[ \t]*(?:(?:config|self)\.)?database_uri(?:[ \t]*(=)\s*|[ \t]*(\()\s*|[ \t]+(?:\\\n[ \t]*)?)/
+/** A line on which `database_uri` stands, but for a comment or a part of some other word. */
+const MENTION = /^[^#]*?(?<![\w/?&'"-])database_uri\b/
+
 /**
- * Takes `database_uri` out of a dcmgr.conf. The last one counts, as in Ruby.
+ * Takes `database_uri` out of a dcmgr.conf. The last one counts, as in Ruby; one
+ * that is no literal is refused, as nobody but Ruby knows what it means.
  *
  * @param why the reason for the file to be there, for messages.
  * @throws VdcError CONFIG_REFUSED when the file can't be read, or has none.
  */
 export function readDatabaseUri(path: string, why: string): string {
-  const last = readConf(path, why).findLast((line) => /^[ \t]*(?:config\.)?database_uri\b/.test(line)) ?? ''
-  const literal =
-    last.length > LONGEST_LINE
-      ? null
-      : /^\s*(?:config\.)?database_uri(?:\s*=\s*|\s*\(\s*|\s+)(['"])(.+?)\1\s*(?:\)\s*)?(?:#.*)?$/.exec(last)
-  if (literal === null || (literal[1] === '"' && literal[2]?.includes('#{'))) {
+  const lines = readConf(path, why)
+  const last = lines.findLastIndex((line) => MENTION.test(line.slice(0, LONGEST_LINE)))
+  // A statement goes over three lines at most: the name and its parenthesis, the value, and the end.
+  const text = lines
+    .slice(last, last + 4)
+    .join('\n')
+    .slice(0, LONGEST_LINE)
+  const setting = last < 0 || (lines[last]?.length ?? 0) > LONGEST_LINE ? null : SETTING.exec(text)
+  const string = setting && rubyString(text.slice(setting[0].length))
+  const end = setting?.[2] === undefined ? END : CLOSED_END
+  if (!string || !end.test(string.rest) || string.value === '') {
     throw new VdcError('CONFIG_REFUSED', `The configuration file ${path} has no database_uri that can be read`, {
       hint: "A line such as database_uri 'mysql2://localhost/wakame_dcmgr?user=root' is expected; or set VDC_MANAGE_DATABASE_URI",
     })
   }
-  return literal[2] as string
+  return string.value
+}
+
+/** What may follow the value of a setting: nothing that would change it. */
+const END = /^(?:\.freeze)?[ \t]*;*[ \t]*(?:#[^\n]*)?(?:\n(?!\s*\.)|$)/
+/** The same, where it is in parentheses. */
+const CLOSED_END = /^(?:\.freeze)?\s*\)[ \t]*;*[ \t]*(?:#[^\n]*)?(?:\n(?!\s*\.)|$)/
+const CLOSING: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}', '<': '>' }
+
+/** Reads the literal string that Ruby code begins with; undefined where only Ruby can tell what it is. */
+function rubyString(code: string): { value: string; rest: string } | undefined {
+  const quoted = /^(?:'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)")/.exec(code)
+  if (quoted !== null) {
+    const [all, single, double = ''] = quoted
+    const rest = code.slice(all.length)
+    if (single !== undefined) return { value: single.replace(/\\(['\\])/g, '$1'), rest }
+    return isLiteral(double) ? { value: double.replace(/\\(["\\#])/g, '$1'), rest } : undefined
+  }
+  // %q(…), %Q{…}, %[…] and with any sign, such as %q|…|.
+  const [start, kind, opening = ''] = /^%([qQ]?)([^\w\s])/.exec(code) ?? []
+  if (start === undefined) return undefined
+  const closing = CLOSING[opening] ?? opening
+  const end = code.indexOf(closing, start.length)
+  const value = code.slice(start.length, end)
+  if (end < 0 || /[\\\n]/.test(value) || value.includes(opening)) return undefined
+  return kind === 'q' || isLiteral(value) ? { value, rest: code.slice(end + 1) } : undefined
+}
+
+/** Says whether Ruby takes the inside of double quotes as it stands, but for escaped quotes and backslashes. */
+function isLiteral(text: string): boolean {
+  return !/(?<!\\)#[{$@]|\\[^"\\#]/.test(text)
 }
 
 /** The service types of an installation by name, and the canonical id of the storage that new objects of each go to. */
 export type ServiceTypes = ReadonlyMap<string, { storageId?: string }>
 
-const SERVICE_TYPE = /^[ \t]*(?:config\.)?service_type\b[ \t(]*(['"])([^'"\n]+)\1/gm
-const STORAGE_ID = /^[ \t]*(?:config\.)?backup_storage_id(?:[ \t]*=[ \t]*|[ \t(]+)(['"])([^'"\n]+)\1/m
+const SERVICE_TYPE = /^[ \t]*(?:(?:config|self)\.)?service_type\b[ \t(]*(['"])([^'"\n]+)\1/gm
+const STORAGE_ID = /^[ \t]*(?:(?:config|self)\.)?backup_storage_id(?:[ \t]*=[ \t]*|[ \t(]+)(['"])([^'"\n]+)\1/m
 
 /**
  * Takes the `service_type` blocks out of a dcmgr.conf.
@@ -79,10 +120,12 @@ export function readServiceTypes(path: string): ServiceTypes | undefined {
 function readConf(path: string, why: string): string[] {
   const lines: string[] = []
   let isComment = false
-  for (const line of readText(path, why).split('\n')) {
+  for (const line of readText(path, why)
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)) {
     if (isComment) isComment = !/^=end\b/.test(line)
     else if (/^=begin\b/.test(line)) isComment = true
-    else if (/^__END__\r?$/.test(line)) break
+    else if (/^__END__$/.test(line)) break
     else lines.push(line)
   }
   return lines

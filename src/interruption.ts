@@ -26,9 +26,34 @@ export class Interruption {
 
   /** @throws VdcError INTERRUPTED or TERMINATED. */
   throwIfRequested(): void {
-    if (!this.signal.aborted) return
-    const code: InterruptionCode = this.signal.reason
+    if (this.signal.aborted) this.#refuse(this.signal)
+  }
+
+  #refuse({ reason }: AbortSignal): never {
+    const code: InterruptionCode = reason
     throw new VdcError(code, MESSAGES[code])
+  }
+
+  /**
+   * Waits for work that may never end, such as reading from a pipe, until it ends or this is requested.
+   *
+   * @throws VdcError INTERRUPTED or TERMINATED, and what `work` throws.
+   */
+  async before<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this
+    let onAbort = () => {}
+    const requested = new Promise<void>((resolve) => {
+      onAbort = resolve
+      signal.addEventListener('abort', onAbort)
+      if (signal.aborted) resolve()
+    })
+    // The promise that is left behind is nobody's, and must not end the process.
+    work.catch(() => {})
+    try {
+      return await Promise.race([work, requested.then(() => this.#refuse(signal))])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
   }
 
   /**

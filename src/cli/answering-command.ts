@@ -182,9 +182,9 @@ export abstract class AnsweringCommand extends Command {
   /** Runs the command; oclif's own way of this can't wait for stdout and has other exit codes for `--json`. */
   protected override async _run<T>(): Promise<T> {
     let result: unknown
-    this.argv = originalSpelling(this.argv, { ...this.ctor.baseFlags, ...this.ctor.flags })
-    heedColorFlag(this.argv)
     try {
+      this.argv = originalSpelling(this.argv, { ...this.ctor.baseFlags, ...this.ctor.flags })
+      heedColorFlag(this.argv)
       await this.init()
       result = this.#asksForColumns ? await this.#listColumns() : await this.run()
       if (this.isDryRun) await this.#tellChanges()

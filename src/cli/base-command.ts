@@ -6,7 +6,7 @@ import { AnsweringCommand } from './answering-command.ts'
 import { untilInterrupted } from './interruptible.ts'
 import { writeNote } from './output.ts'
 import { debugging, openConfigured, sharedRegistry } from './shared-registry.ts'
-import { idsOf, STDIN } from './stdin-ids.ts'
+import { idsOf, NO_IDS, STDIN } from './stdin-ids.ts'
 
 export { globalFlags } from './answering-command.ts'
 
@@ -14,7 +14,7 @@ const NO_PROGRESS: Watcher['progress'] = { begin: () => ({ advance() {}, end() {
 /** Exit code of a command on several things of which some failed. */
 const PARTLY_DONE = 9
 /** Errors after which what comes next would fail too, besides those of the database. */
-const FINAL: readonly ErrorCode[] = ['COMMIT_UNCERTAIN', 'SCHEMA_MISSING', 'INTERRUPTED', 'TERMINATED']
+const FINAL: readonly ErrorCode[] = ['COMMIT_UNCERTAIN', 'SCHEMA_MISSING', 'SCHEMA_OLDER', 'INTERRUPTED', 'TERMINATED']
 
 /** Says whether words name one thing, not several or those on stdin. */
 function isOne(words: readonly string[]): boolean {
@@ -178,6 +178,6 @@ export abstract class BaseCommand extends AnsweringCommand {
       }
       yield result
     }
-    if (count === 0) await writeNote('There are no ids on stdin: nothing is done')
+    if (count === 0) await writeNote(NO_IDS)
   }
 }

@@ -14,7 +14,7 @@ export function heedColorFlag(argv: readonly string[]): void {
 }
 
 function forbidsColors(argv: readonly string[]): boolean {
-  return hasFlag(argv, '--no-color') || hasFlag(argv, '--no_color')
+  return hasFlag(argv, '--no-color')
 }
 
 /**

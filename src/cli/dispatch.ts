@@ -1,7 +1,9 @@
 import { type Config, loadHelpClass } from '@oclif/core'
 import { VdcError } from '../errors.ts'
+import { FOREIGN_NOUNS, foreignNoun, notWhole, wholeNames } from './command-names.ts'
 import { writeOut } from './output.ts'
 import { sharedRegistry } from './shared-registry.ts'
+import { originalSpelling } from './spelling.ts'
 import { hasFlag } from './words.ts'
 
 /** What runs where no command is named. */
@@ -12,21 +14,21 @@ export const ENDS = ['exit', 'quit']
 /**
  * Runs the command that the words name, or shows help.
  *
- * @param words those after the program's name, or of a line of the shell.
+ * @param typed the words after the program's name, or of a line of the shell.
  * @throws VdcError USAGE when there is no such command. What goes wrong in a
  *   command it tells itself, and sets the process's exit code.
  */
-export async function dispatch(words: string[], config: Config): Promise<void> {
-  if (words[0] === '--version' || words[0] === '-v') {
+export async function dispatch(typed: readonly string[], config: Config): Promise<void> {
+  if (typed[0] === '--version' || typed[0] === '-v') {
     await writeOut(`${config.userAgent}\n`)
     return
   }
-  if (words[0] === 'help') return showHelp(config, words.slice(1))
-  if (asksForHelp(config, words)) return showHelp(config, words)
-  if (beginsShell(config, words)) {
-    await config.runCommand(SHELL, words)
+  if (beginsShell(config, typed) && !asksForHelp(config, typed)) {
+    await config.runCommand(SHELL, [...typed])
     return
   }
+  const { words, isHelp } = await whole(config, typed)
+  if (isHelp || asksForHelp(config, words)) return showHelp(config, words)
   const names = leadingNames(words)
   const command = findCommand(config, names)
   if (command !== undefined) {
@@ -37,8 +39,33 @@ export async function dispatch(words: string[], config: Config): Promise<void> {
   throw await unknownCommand(config, names, words)
 }
 
+/**
+ * The words with the whole names of what they begin with.
+ *
+ * @throws VdcError USAGE for a name that is short for several, or of the original's vdc-manage.
+ */
+async function whole(config: Config, typed: readonly string[]): Promise<{ words: string[]; isHelp: boolean }> {
+  const leading = leadingNames(typed)
+  const { names, isHelp, candidates } = wholeNames(config, leading)
+  const noun = names[0] as string
+  const isForeign = (name: string) => FOREIGN_NOUNS.includes(name)
+  if (isForeign(noun) || (candidates.length > 0 && candidates.every(isForeign))) {
+    const { nearestCommand } = await import('./nearest-command.ts')
+    throw foreignNoun(noun, nearestCommand(config, [noun], 0, []))
+  }
+  const known = names.findIndex((_, at) => !isTopic(config, names.slice(0, at + 1)))
+  const [word = '', next = ''] = names.slice(known)
+  // `backup object` is no short name, but a whole one with a space in it.
+  if (candidates.length > 0 && !candidates.includes(word + next))
+    throw notWhole(names.slice(0, known), word, candidates)
+  return { words: [...names, ...typed.slice(leading.length)], isHelp }
+}
+
 /** Says whether there is no command, at most options of the shell: then the shell it is. */
-function beginsShell(config: Config, words: readonly string[]): boolean {
+function beginsShell(config: Config, typed: readonly string[]): boolean {
+  if (typed[0]?.startsWith('-') === false) return false
+  // A boolean may have its value behind it, which is no command.
+  const words = originalSpelling(typed, config.findCommand(SHELL)?.flags ?? {})
   return words.every(
     (word, at) =>
       optionOf(config, SHELL, word) !== undefined || (isValue(config, SHELL, words, at) && !word.startsWith('--')),

@@ -51,6 +51,14 @@ export const thorough = () =>
 /** What checksum a file must have. */
 export const checksum = () => flags.text('sha256:HEX', 'Checksum that the file must have; md5:HEX works as well.')
 
+/** The same by the name that Wakame-vdc 11.12 has for it. */
+export const md5sum = () =>
+  Flags.string({
+    helpValue: 'HEX',
+    exclusive: ['checksum'],
+    summary: 'MD5 that the file must have, as --checksum md5:HEX.',
+  })
+
 /** What can be changed of an image: only what is given changes. */
 export const imageChanges = {
   'account-id': flags.accountId('Account that it shall belong to.'),

@@ -25,7 +25,7 @@ export const newObject = {
     default: values.SHARED_POOL,
     summary: 'Account that owns it.',
   }),
-  'display-name': flags.displayName('Name for people. Required without a file.'),
+  'display-name': flags.displayName('Name for people. Default: the name of the file, without endings such as .raw.gz.'),
   'storage-id': flags.text(
     'bkst-ID',
     'Backup storage that it lies in. Default: that of the service type in dcmgr.conf; of a file else the closest, or a new one for its folder.',

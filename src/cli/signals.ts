@@ -15,6 +15,8 @@ export interface CaughtSignals {
   readonly caught: number | undefined
   /** Aborted when one came. */
   readonly signal: AbortSignal
+  /** Has a signal wait for what runs as long as it takes, or no longer: nobody would know the outcome of a commit otherwise. */
+  wait(on: boolean): void
   /** Lets signals end the process again, as they do by default. */
   release(): void
 }
@@ -23,11 +25,13 @@ export interface CaughtSignals {
  * Has a signal request `interruption`, so that what runs ends with nothing half done; a second one ends the process at once.
  *
  * @param patience milliseconds after which the first one ends it too; undefined for never.
+ * @param lastWords the line that is written to stderr then.
  */
-export function catchSignals(interruption: Interruption, patience?: number): CaughtSignals {
+export function catchSignals(interruption: Interruption, patience?: number, lastWords?: string): CaughtSignals {
   let timer: NodeJS.Timeout | undefined
   let caught: number | undefined
   let caughtAt = 0
+  let isWaiting = false
   const controller = new AbortController()
   const handle = (signal: keyof typeof SIGNALS) => {
     const now = performance.now()
@@ -36,7 +40,12 @@ export function catchSignals(interruption: Interruption, patience?: number): Cau
     caught = SIGNALS[signal].exit
     caughtAt = now
     const { exit, code } = SIGNALS[signal]
-    if (patience !== undefined) timer = setTimeout(() => process.exit(exit), patience)
+    if (patience !== undefined && !isWaiting) {
+      timer = setTimeout(() => {
+        if (lastWords !== undefined) process.stderr.write(`${lastWords}\n`)
+        process.exit(exit)
+      }, patience)
+    }
     interruption.request(code)
     controller.abort()
   }
@@ -45,6 +54,10 @@ export function catchSignals(interruption: Interruption, patience?: number): Cau
     signal: controller.signal,
     get caught() {
       return caught
+    },
+    wait(on) {
+      isWaiting = on
+      if (on) clearTimeout(timer)
     },
     release() {
       clearTimeout(timer)

@@ -19,6 +19,7 @@ const COLUMNS = {
 
 /** The list of accounts. */
 export const ACCOUNTS: Listing<AccountRow, AccountSelection, keyof typeof COLUMNS> = listing({
+  table: 'accounts',
   alias: 'a',
   columns: COLUMNS,
   read: ['a.*'],

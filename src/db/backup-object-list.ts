@@ -34,6 +34,7 @@ const COLUMNS = {
 
 /** The list of backup objects. */
 export const OBJECTS: Listing<ObjectListRow, ObjectSelection, keyof typeof COLUMNS> = listing({
+  table: 'backup_objects',
   alias: 'o',
   columns: COLUMNS,
   read: ['o.*', 's.uuid as storage_uuid', 's.base_uri'],

@@ -1,6 +1,7 @@
 import type { Queryable } from './database.ts'
 import { type Lock, locked } from './locks.ts'
 import type { BackupObjectRow, NewRow } from './rows.ts'
+import { completeRow } from './wakame-schema.ts'
 import { insertRow, updateRow } from './writes.ts'
 
 /** Values in one query: SQLite allows 32,766. */
@@ -14,7 +15,8 @@ export async function findBackupObject(
 ): Promise<BackupObjectRow | undefined> {
   const rows: BackupObjectRow[] = await locked(db<BackupObjectRow>('backup_objects').where({ uuid }), options.lock)
   // The collation ignores case and trailing blanks.
-  return rows.find((row) => row.uuid === uuid)
+  const row = rows.find((row) => row.uuid === uuid)
+  return row && completeRow('backup_objects', row)
 }
 
 /** Says whether some row has this uuid, deleted or not, whatever its case. */

@@ -19,6 +19,7 @@ const COLUMNS = {
 
 /** The list of backup storages. */
 export const STORAGES: Listing<BackupStorageRow, StorageSelection, keyof typeof COLUMNS> = listing({
+  table: 'backup_storages',
   alias: 's',
   columns: COLUMNS,
   read: ['s.*'],

@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { DatabaseSettings } from '../config.ts'
 import type { VdcError } from '../errors.ts'
 import { Interruption } from '../interruption.ts'
+import { completeRow, explainMissing } from './wakame-schema.ts'
 import type { WrittenRow } from './writes.ts'
 
 /** A handle that queries run on: the connection, or a transaction on it. */
@@ -89,17 +90,24 @@ export async function openDatabaseToRead(
     : (await import('./sqlite.ts')).openSqliteToRead(settings, interruption, patience)
 }
 
-/** Streams the rows of a query as the database delivers them; memory does not grow with their number. */
-export async function* streamRows<T>(database: Database, query: Knex.QueryBuilder): AsyncGenerator<T> {
+/** Streams the rows of a table that a query finds, as the database delivers them; memory does not grow with their number. */
+export async function* streamRows<T extends object>(
+  database: Database,
+  query: Knex.QueryBuilder,
+  table: string,
+): AsyncGenerator<T> {
   const stream = query.stream()
   const closed = new Promise((resolve) => stream.once('close', resolve))
   try {
     for await (const row of stream) {
       database.interruption.throwIfRequested()
-      yield row as T
+      yield completeRow(table, row as T)
     }
   } catch (error) {
-    throw database.translate(error)
+    throw await explainMissing(
+      database.translate(error),
+      async () => (await database.knex('schema_info').first('version'))?.version,
+    )
   } finally {
     // knex gives the connection back when the stream closes, which must be before the database does.
     await closed

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { Database } from './database.ts'
+import type { Database, Queryable } from './database.ts'
 
 /**
  * A column, or an expression of text, for comparisons that tell case and trailing
@@ -18,4 +18,9 @@ export function canonical({ knex, engine }: Database, prefix: string, uuid: stri
 /** A condition for `where` or `on`: two texts are the same, to the byte. */
 export function sameText(database: Database, a: string | Knex.Raw, b: string | Knex.Raw): Knex.Raw {
   return database.knex.raw('? = ?', [exact(database, a), exact(database, b)])
+}
+
+/** Says which engine a handle is of, where no `Database` is at hand. */
+export function isSqlite(db: Queryable): boolean {
+  return db.client.dialect !== 'mysql'
 }

@@ -1,4 +1,5 @@
 import type { Queryable } from './database.ts'
+import { isSqlite } from './exact.ts'
 import type { HistoryRow, NewRow } from './rows.ts'
 import { insertRows } from './writes.ts'
 
@@ -6,9 +7,15 @@ export async function insertHistories(db: Queryable, rows: readonly NewRow<Histo
   await insertRows(db, 'histories', rows)
 }
 
-/** Those of some things, given by their canonical ids, that have a history; their case may differ from what is asked for. */
+/**
+ * Those of some things, given by their canonical ids, that have a history. Their
+ * case may differ from what is asked for: of all on MySQL, on SQLite of images
+ * that were purged.
+ */
 export async function selectIdsWithHistory(db: Queryable, ids: readonly string[]): Promise<string[]> {
-  return ids.length === 0 ? [] : db('histories').whereIn('uuid', ids).distinct().pluck('uuid')
+  if (ids.length === 0) return []
+  const exact: string[] = await db('histories').whereIn('uuid', ids).distinct().pluck('uuid')
+  return [...new Set([...exact, ...(await selectPurgedIds(db, ids))])]
 }
 
 /** The first `limit` marks of purged images above an integer id: the rows that a purge leaves in their histories. */
@@ -23,12 +30,39 @@ export async function selectPurgesAfter(db: Queryable, after: number, limit: num
 
 /** Those of some images, given by their canonical ids, that were purged; their case may differ from what is asked for. */
 export async function selectPurgedIds(db: Queryable, ids: readonly string[]): Promise<string[]> {
-  return ids.length === 0 ? [] : db('histories').whereIn('uuid', ids).where('attr', 'purged_at').pluck('uuid')
+  if (ids.length === 0) return []
+  const query = db('histories').whereRaw("attr = 'purged_at'")
+  // On SQLite the column tells case apart; an index that does not has these rows alone.
+  if (isSqlite(db)) query.whereRaw(`uuid COLLATE NOCASE IN (${ids.map(() => '?').join(', ')})`, [...ids])
+  else query.whereIn('uuid', ids)
+  return query.distinct().pluck('uuid')
 }
 
-/** All history rows of a thing, given by its canonical id, oldest first. */
+/**
+ * All history rows of a thing, given by its canonical id, in the order of their
+ * integer ids: `created_at` is the clock of whichever host wrote a row.
+ */
 export async function selectHistories(db: Queryable, id: string): Promise<HistoryRow[]> {
-  const rows: HistoryRow[] = await db<HistoryRow>('histories').where({ uuid: id }).orderBy(['created_at', 'id'])
+  const rows: HistoryRow[] = await db<HistoryRow>('histories').where({ uuid: id }).orderBy('id')
   // The collation ignores case and trailing blanks.
   return rows.filter((row) => row.uuid === id)
+}
+
+/** All values that the history of a thing, given by its canonical id, tells of a column. */
+export async function selectValuesTold(db: Queryable, id: string, attr: string): Promise<string[]> {
+  const rows: HistoryRow[] = await db<HistoryRow>('histories').where({ uuid: id, attr }).whereNotNull('vchar_value')
+  return rows.filter((row) => row.uuid === id).map((row) => row.vchar_value as string)
+}
+
+/** The last state that the histories of some images, given by their canonical ids, tell and that is not `deleted`. */
+export async function selectStatesBeforeDeletion(db: Queryable, ids: readonly string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows: { uuid: string; state: string }[] = await db('histories')
+    .whereIn('uuid', ids)
+    .where('attr', 'state')
+    .whereNotNull('vchar_value')
+    .whereNot('vchar_value', 'deleted')
+    .orderBy('id')
+    .select('uuid', 'vchar_value as state')
+  return new Map(rows.map(({ uuid, state }) => [uuid, state]))
 }

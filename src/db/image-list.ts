@@ -92,6 +92,7 @@ export function imageListing(
   const protection = (database: Database) => labelOf(database, IMAGE_ID, labels.protection)
   const isProtected = (database: Database) => database.knex.raw('EXISTS ?', [protection(database)])
   return listing({
+    table: 'images',
     alias: 'i',
     columns: { ...COLUMNS, protected: { of: isProtected, type: 'number' } },
     read: [

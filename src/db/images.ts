@@ -1,7 +1,10 @@
+import { VdcError } from '../errors.ts'
 import type { Database, Queryable } from './database.ts'
 import { exact } from './exact.ts'
+import { selectIdsWithHistory } from './histories.ts'
 import { type Lock, locked } from './locks.ts'
 import type { ImageRow, NewRow } from './rows.ts'
+import { completeRow } from './wakame-schema.ts'
 import { insertRow, updateRow } from './writes.ts'
 
 /** Finds an image, deleted or not, by its exact uuid. */
@@ -12,7 +15,8 @@ export async function findImage(
 ): Promise<ImageRow | undefined> {
   const rows: ImageRow[] = await locked(db<ImageRow>('images').where({ uuid }), options.lock)
   // The collation ignores case and trailing blanks.
-  return rows.find((row) => row.uuid === uuid)
+  const row = rows.find((row) => row.uuid === uuid)
+  return row && completeRow('images', row)
 }
 
 /**
@@ -22,9 +26,7 @@ export async function findImage(
 export async function isImageUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
   return (
     (await db('images').where({ uuid }).first('id')) !== undefined ||
-    (await db('histories')
-      .where({ uuid: `wmi-${uuid}` })
-      .first('id')) !== undefined
+    (await selectIdsWithHistory(db, [`wmi-${uuid}`])).length > 0
   )
 }
 
@@ -73,6 +75,14 @@ export async function selectImagesOf(
   return rows.filter((row) => objectIds.includes(row.backup_object_id ?? ''))
 }
 
+/** The file formats of the images that boot from a backup object, given by its canonical id: those that aren't deleted first, then oldest first. */
+export async function selectFormatsOf(db: Queryable, objectId: string): Promise<string[]> {
+  const rows: ImageRow[] = await db<ImageRow>('images').where({ backup_object_id: objectId }).orderBy('id')
+  const own = rows.filter((row) => row.backup_object_id === objectId)
+  const isAlive = (row: ImageRow) => row.deleted_at === null && row.state !== 'deleted'
+  return [...own.filter(isAlive), ...own.filter((row) => !isAlive(row))].map((row) => row.file_format)
+}
+
 /** Texts of `images.volumes` that name no volume, as most do. */
 const NO_VOLUMES = ['', '--- []\n']
 
@@ -85,7 +95,13 @@ export async function selectImagesWithVolumes(
   if (!options.deleted) query.whereNull('deleted_at').whereNot('state', 'deleted')
   const { accountId } = options
   if (accountId !== undefined) query.where('account_id', accountId)
-  const rows: Pick<ImageRow, 'uuid' | 'volumes' | 'account_id'>[] = await query.select('uuid', 'volumes', 'account_id')
+  const rows: Pick<ImageRow, 'uuid' | 'volumes' | 'account_id'>[] = await query
+    .select('uuid', 'volumes', 'account_id')
+    .catch((error: unknown) => {
+      // Where the schema has no such column, no image has volumes.
+      if (error instanceof VdcError && error.code === 'SCHEMA_OLDER') return []
+      throw error
+    })
   // The collation ignores case.
   return accountId === undefined ? rows : rows.filter((row) => row.account_id === accountId)
 }

@@ -16,6 +16,8 @@ export interface Listing<R, S, K extends string> {
 
 /** What a listing is made from. */
 export interface ListingSource<S, K extends string> extends Ordered<K> {
+  /** Whose rows they are. */
+  table: string
   /** What is read of a row, as knex selects it. */
   read: readonly (string | ((database: Database) => Knex.Raw))[]
   /** The rows to choose from, with what columns and order need of other tables. */
@@ -27,7 +29,7 @@ export interface ListingSource<S, K extends string> extends Ordered<K> {
 }
 
 /** Makes a listing. */
-export function listing<R, S, K extends string>(source: ListingSource<S, K>): Listing<R, S, K> {
+export function listing<R extends object, S, K extends string>(source: ListingSource<S, K>): Listing<R, S, K> {
   return {
     keys: Object.keys(source.columns) as K[],
     async *stream(database, selection, page) {
@@ -36,7 +38,7 @@ export function listing<R, S, K extends string>(source: ListingSource<S, K>): Li
         .select(source.read.map((each) => (typeof each === 'string' ? each : each(database))))
       source.choose(database, query, selection)
       whereOnPage(database, query, source, page)
-      yield* streamRows<R>(database, query)
+      yield* streamRows<R>(database, query, source.table)
     },
     async count(database, selection) {
       const query = source.counted?.(database, selection) ?? source.rows(database)

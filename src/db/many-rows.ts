@@ -1,5 +1,6 @@
 import type { Queryable } from './database.ts'
 import { type Lock, locked } from './locks.ts'
+import { completeRows } from './wakame-schema.ts'
 import type { Tables } from './writes.ts'
 
 /** The tables that hold the registry itself. */
@@ -17,7 +18,8 @@ export async function selectRowsAfter<T extends keyof RegistryTables>(
   after: number,
   limit: number,
 ): Promise<Tables[T][]> {
-  return db(table).where('id', '>', after).orderBy('id').limit(limit) as never
+  const rows = await db(table).where('id', '>', after).orderBy('id').limit(limit)
+  return completeRows(table, rows) as never
 }
 
 /** The rows, deleted or not, that have one of these uuids, whatever its case; oldest first. */
@@ -27,5 +29,7 @@ export async function selectRowsByUuid<T extends WithUuid>(
   uuids: readonly string[],
   options: { lock?: Lock } = {},
 ): Promise<Tables[T][]> {
-  return uuids.length === 0 ? [] : (locked(db(table).whereIn('uuid', uuids).orderBy('id'), options.lock) as never)
+  if (uuids.length === 0) return []
+  const rows = await locked(db(table).whereIn('uuid', uuids).orderBy('id'), options.lock)
+  return completeRows(table, rows) as never
 }

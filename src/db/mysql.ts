@@ -11,6 +11,8 @@ import type { Arrivals } from './mysql-answers.ts'
 import { connectPatience, connectToFirst } from './mysql-connect.ts'
 import type { DriverConnection } from './mysql-driver.ts'
 import { setUpSession } from './mysql-session.ts'
+import { explainLoss } from './packet-limit.ts'
+import { explainMissing } from './wakame-schema.ts'
 
 /** Milliseconds until a server that does not answer a statement counts as down; longer than any wait for a lock. */
 const STATEMENT_TIMEOUT = 30_000
@@ -29,9 +31,6 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
   let used = settings
   const arrivalsOf = new WeakMap<object, Arrivals>()
   const translate = (error: unknown) => translateDriverError(error, describeDatabase(used))
-  const rethrow = (error: unknown): never => {
-    throw translate(error)
-  }
 
   class Client extends MysqlDialect {
     _driver() {
@@ -45,7 +44,9 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
       return connected.connection
     }
     override async acquireConnection(): Promise<unknown> {
-      return super.acquireConnection().catch(rethrow)
+      return super.acquireConnection().catch((error: unknown) => {
+        throw translateDriverError(error, describeDatabase(settings), { connected: false })
+      })
     }
     override async _query(connection: DriverConnection, query: { sql: string; options?: object }): Promise<unknown> {
       const isRollback = /^\s*rollback\b/i.test(query.sql)
@@ -75,7 +76,11 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     }
     override async query(connection: unknown, query: { sql: string } | string): Promise<unknown> {
       interruption.throwBefore(typeof query === 'string' ? query : query.sql)
-      return super.query(connection, query).catch(rethrow)
+      return super.query(connection, query).catch(async (error: unknown) => {
+        const connect = () => this.acquireRawConnection() as Promise<mysql2.Connection>
+        const found = await explainLoss(translate(error), query, describeDatabase(settings), connect)
+        throw await explainMissing(found, () => readVersion(connection as DriverConnection))
+      })
     }
   }
 
@@ -133,4 +138,10 @@ function watchSilence(connection: DriverConnection, arrivals: Arrivals | undefin
 function discard(connection: DriverConnection): void {
   connection.destroy()
   connection.stream.destroy()
+}
+
+/** The version of Wakame-vdc's schema, read past knex, within whatever transaction the connection is in. */
+async function readVersion(connection: DriverConnection): Promise<number | undefined> {
+  const [rows] = await connection.promise().query('SELECT version FROM schema_info')
+  return (rows as { version: number | null }[])[0]?.version ?? undefined
 }

@@ -111,7 +111,7 @@ export async function findObjectByKey(
   return rows[0]
 }
 
-/** The entries of histories that tell of some things, by their canonical ids, when they were deleted or last changed, oldest first. */
+/** The entries of histories that tell of some things, by their canonical ids, when they were deleted or last changed, the last one last. */
 export async function selectTimesTold(
   db: Queryable,
   ids: readonly string[],

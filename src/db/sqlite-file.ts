@@ -30,6 +30,15 @@ export function isFileThere(path: string): boolean {
 }
 
 /**
+ * The URI by which SQLite opens a file otherwise than to read and write (https://sqlite.org/uri.html).
+ *
+ * @param how `mode=ro` to read; `immutable=1` to read a file that nobody else writes to, past all locks and logs.
+ */
+export function sqliteUri(path: string, how: 'mode=ro' | 'immutable=1'): string {
+  return `file:${path.split('/').map(encodeURIComponent).join('/')}?${how}`
+}
+
+/**
  * Makes an empty file, which is a valid SQLite database, for this user alone;
  * for the embedded registry its folder as well. That another process makes it at
  * the same time is no error.

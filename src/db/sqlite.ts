@@ -6,14 +6,15 @@ import type { Interruption } from '../interruption.ts'
 import type { Database, SqliteFile } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
 import { libsqlClient } from './sqlite-client.ts'
-import { createFile, isFileThere, requireCreatable } from './sqlite-file.ts'
+import { createFile, isFileThere, requireCreatable, sqliteUri } from './sqlite-file.ts'
+import { ownVersion, refuseForeignFile } from './sqlite-owner.ts'
 
 /**
  * The number of migrations that the file holds is kept in its header
  * (`PRAGMA user_version`), so that a file that is up to date costs one read at
  * start, and the code of the migrations isn't even loaded.
  */
-export const SQLITE_SCHEMA_VERSION = 8
+export const SQLITE_SCHEMA_VERSION = 9
 
 /**
  * Opens an SQLite file, and creates and migrates it when that is due. The
@@ -32,6 +33,7 @@ export async function openSqlite(
   const inMemory = file !== 'make' && !isThere
   if (inMemory) requireCreatable(settings)
   else if (!isThere) createFile(settings)
+  else refuseForeignFile(settings.path)
   const db = knex({
     client: libsqlClient(interruption),
     connection: { filename: inMemory ? ':memory:' : settings.path },
@@ -70,15 +72,16 @@ export async function openSqliteToRead(
     requireCreatable(settings)
     return undefined
   }
+  refuseForeignFile(settings.path)
   const db = knex({
     client: libsqlClient(interruption),
-    connection: { filename: settings.path, uri: readOnly(settings.path), busyTimeout: patience } as object,
+    connection: { filename: settings.path, uri: sqliteUri(settings.path, 'mode=ro'), busyTimeout: patience } as object,
     useNullAsDefault: true,
     log: SILENT,
     pool: { min: 0, max: 1 },
   })
   try {
-    const version = await schemaVersion(db)
+    const version = await ownVersion(db, settings.path)
     refuseNewer(version, settings.path)
     if (version > 0) return opened(db, settings, interruption, false)
     await db.destroy()
@@ -87,11 +90,6 @@ export async function openSqliteToRead(
     await db.destroy()
     throw error
   }
-}
-
-/** The URI by which SQLite opens a file to read (https://sqlite.org/uri.html). */
-function readOnly(path: string): string {
-  return `file:${path.split('/').map(encodeURIComponent).join('/')}?mode=ro`
 }
 
 function opened(db: Knex, settings: SqliteSettings, interruption: Interruption, created: boolean): Database {
@@ -108,11 +106,6 @@ function opened(db: Knex, settings: SqliteSettings, interruption: Interruption, 
   }
 }
 
-async function schemaVersion(db: Knex): Promise<number> {
-  const rows: { user_version: number }[] = await db.raw('PRAGMA user_version')
-  return rows[0]?.user_version ?? 0
-}
-
 function refuseNewer(version: number, path: string): void {
   if (version <= SQLITE_SCHEMA_VERSION) return
   throw new VdcError(
@@ -124,7 +117,7 @@ function refuseNewer(version: number, path: string): void {
 
 /** @returns true when this call created the schema. */
 async function bringUpToDate(db: Knex, path: string, file: SqliteFile): Promise<boolean> {
-  const version = await schemaVersion(db)
+  const version = await ownVersion(db, path)
   refuseNewer(version, path)
   if (version === SQLITE_SCHEMA_VERSION || file === 'leave') return false
   if (file === 'imitate') {
@@ -139,7 +132,7 @@ async function bringUpToDate(db: Knex, path: string, file: SqliteFile): Promise<
   const { migrateAll } = await import('./migrate.ts')
   return db.transaction(async (trx) => {
     // Another process may have been faster while this one waited for the lock.
-    const before = await schemaVersion(trx)
+    const before = await ownVersion(trx, path)
     if (before >= SQLITE_SCHEMA_VERSION) return false
     await migrateAll(trx)
     await trx.raw(`PRAGMA user_version = ${SQLITE_SCHEMA_VERSION}`)

@@ -10,7 +10,7 @@ const PATIENCE = 30_000
 const PATIENCE_TOGETHER = 300_000
 /** Milliseconds of the shortest and the longest pause before another try. */
 const SHORTEST_PAUSE = 10
-const LONGEST_PAUSE = 15_000
+const LONGEST_PAUSE = 5_000
 /** How often a key may be taken by another: who looks again sees it, unless it is one that nobody looks for. */
 const MOST_DUPLICATES = 10
 
@@ -53,15 +53,17 @@ export async function inTransaction<T>(
 }
 
 /**
- * Waits before another try: longer each time, at random, and by what a try takes, so
- * that of several that keep colliding one has the time to get through.
+ * Waits before another try, at random, longer each time up to several times what a try
+ * takes, so that of several that keep colliding one has the time to get through. Much
+ * longer pauses would only mean fewer tries where others never stop.
  *
  * @param took milliseconds of the last try.
  * @throws VdcError INTERRUPTED, TERMINATED.
  */
 async function pause(database: Database, attempt: number, took: number): Promise<void> {
-  const longest = Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, took) * 2 ** Math.min(attempt, 10))
-  await sleep(Math.random() * longest, undefined, { signal: database.interruption.signal }).catch(() => {})
+  const longest = Math.max(SHORTEST_PAUSE * 2 ** Math.min(attempt, 6), took * 2 ** Math.min(attempt, 3))
+  const wait = Math.random() * Math.min(LONGEST_PAUSE, longest)
+  await sleep(wait, undefined, { signal: database.interruption.signal }).catch(() => {})
   database.interruption.throwIfRequested()
 }
 
@@ -157,10 +159,13 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
 
 /**
  * Says whether a COMMIT that failed may have committed all the same: where the server
- * did not say that it undid the unit, or a node of a cluster lost the others meanwhile.
+ * did not answer, or says that it failed on the way, as a node of a cluster does that
+ * loses the others meanwhile. One that refuses to begin (1047) did not.
  */
-function isUncertain({ engine }: Database, { code }: VdcError): boolean {
-  return engine === 'mysql' && ['DATABASE_UNREACHABLE', 'DATABASE_CONNECTION_LOST', 'INTERNAL_ERROR'].includes(code)
+function isUncertain({ engine }: Database, { code, cause }: VdcError): boolean {
+  const isOnTheWay = (cause as { code?: string } | undefined)?.code === 'ER_ERROR_DURING_COMMIT'
+  const isUnanswered = ['DATABASE_UNREACHABLE', 'DATABASE_CONNECTION_LOST', 'INTERNAL_ERROR'].includes(code)
+  return engine === 'mysql' && (isOnTheWay || isUnanswered)
 }
 
 /**

@@ -72,18 +72,27 @@ export function whereChecksum(
  * not count, as they had another MD5 then than the object's row has now.
  *
  * @param objectId column that holds the canonical id of the object.
- * @param md5Label name of the label that holds that MD5; without one they count.
+ * @param md5Label name of the label that holds that MD5; without one, the object's history
+ *   tells whether its row ever had another.
  */
 export function isStale(database: Database, objectId: string, md5Label: string): Knex.Raw {
-  return database.knex.raw('EXISTS ?', [
-    database
-      .knex('resource_labels as m')
+  const { knex } = database
+  const id = () => knex.raw('??', [objectId])
+  const md5 = lowerCase(database, 'o.checksum')
+  const noted = () =>
+    knex('resource_labels as m')
       .select('m.id')
-      .where('m.resource_uuid', database.knex.raw('??', [objectId]))
+      .where('m.resource_uuid', id())
+      .where(sameText(database, 'm.resource_uuid', objectId) as never)
       .where('m.name', md5Label)
       .where(exact(database, 'm.name') as never, md5Label)
-      .whereNot('m.string_value', lowerCase(database, 'o.checksum')),
-  ])
+  const told = knex('histories as h')
+    .select('h.id')
+    .where('h.uuid', id())
+    .where(sameText(database, 'h.uuid', objectId) as never)
+    .where('h.attr', 'checksum')
+    .whereNot(lowerCase(database, 'h.vchar_value') as never, md5)
+  return knex.raw('(EXISTS ? OR (NOT EXISTS ? AND EXISTS ?))', [noted().whereNot('m.string_value', md5), noted(), told])
 }
 
 function lowerCase({ knex }: Database, column: string): Knex.Raw {

@@ -19,7 +19,7 @@ export async function historyOf(registry: Registry, id: string): Promise<History
  *
  * @param id as in `historyOf`.
  * @param at a time as people type it (`parseTime`).
- * @throws VdcError VALUE_REFUSED; IMAGE_NOT_FOUND, OBJECT_NOT_FOUND, also when it was not there yet.
+ * @throws VdcError VALUE_REFUSED; IMAGE_NOT_FOUND, OBJECT_NOT_FOUND, also when it was not there yet; HISTORY_UNKNOWN.
  */
 export async function historyAt(registry: Registry, id: string, at: string): Promise<object> {
   return isObject(id) ? objectAt(registry, id, at) : imageAt(registry, id, at)

@@ -3,6 +3,7 @@ import type { Queryable } from '../db/database.ts'
 import { insertHistories, selectHistories } from '../db/histories.ts'
 import type { HistoryRow, NewRow } from '../db/rows.ts'
 import { isoTime } from '../db/time.ts'
+import { VdcError } from '../errors.ts'
 import type { historyEntry } from './results/image.ts'
 
 /** Characters that `histories.vchar_value` holds; what is longer goes into `blob_value`. */
@@ -69,27 +70,63 @@ export function changesOf<R extends object>(row: R, given: { [K in keyof R]?: R[
   ) as Partial<R>
 }
 
-/** Reads what became of a thing, given by its canonical id; the newest change is the last. */
+/** Reads what became of a thing, given by its canonical id; the newest change is the last, whatever the clocks of the hosts said. */
 export async function readHistory(db: Queryable, id: string): Promise<HistoryEntry[]> {
   return (await selectHistories(db, id)).map(present)
 }
 
+/** What never changes, so that the row tells it for every time. */
+const CONSTANT: readonly string[] = ['id', 'uuid', 'created_at']
+
 /**
  * The columns of a thing as they were at a time: of each, what its history last
- * said until then. What the history never speaks of is what it is now, as it
- * did not change; what it speaks of only later is unknown, and null.
+ * said until then. What the history never speaks of is what it is now, as it did
+ * not change. The order of the entries decides what was last, as their times are
+ * of several hosts' clocks: what comes before an entry had happened by its time.
  *
+ * @param id canonical.
+ * @param entries as `readHistory` gives them.
  * @param at ISO 8601 UTC, as in the entries.
+ * @throws VdcError HISTORY_UNKNOWN where the history begins only later, for a column or at all.
  */
-export function stateAt<R extends object>(row: R, entries: readonly HistoryEntry[], at: string): R {
-  const now = row as Record<string, unknown>
-  const then = { ...now }
-  const known = entries.filter(({ attr }) => attr in now && attr !== 'id')
-  for (const { attr } of known) then[attr] = null
-  for (const { created_at, attr, value } of known) {
-    if (created_at <= at) then[attr] = typeof now[attr] === 'number' && value !== null ? exactNumber(value) : value
+export function stateAt<R extends { updated_at: string }>(
+  id: string,
+  row: R,
+  entries: readonly HistoryEntry[],
+  at: string,
+): R {
+  const now = row as unknown as Record<string, unknown>
+  const told = entries.filter(({ attr }) => attr in now && !CONSTANT.includes(attr))
+  const count = told.findLastIndex(({ created_at }) => created_at <= at) + 1
+  const firsts = new Map<string, number>()
+  for (const [index, { attr }] of told.entries()) if (!firsts.has(attr)) firsts.set(attr, index)
+  const lastFirst = Math.max(-1, ...firsts.values())
+  if (lastFirst >= count) {
+    const from = told
+      .slice(lastFirst)
+      .reduce((first, { created_at }) => (created_at < first ? created_at : first), LAST)
+    throw notKnown(
+      id,
+      at,
+      count === 0 ? `its history begins at ${from}` : `its history tells all of it only from ${from} on`,
+    )
   }
-  return then as R
+  // Nobody recorded what changed until then.
+  if (entries.length === 0 && isoTime(row.updated_at) > at)
+    throw notKnown(id, at, `it has no history, and was last changed at ${isoTime(row.updated_at)}`)
+  const then = { ...now }
+  for (const { attr, value } of told.slice(0, count))
+    then[attr] = typeof now[attr] === 'number' && value !== null ? exactNumber(value) : value
+  return then as unknown as R
+}
+
+/** Later than all times of the tables. */
+const LAST = '9999-12-31T23:59:59Z'
+
+function notKnown(id: string, at: string, why: string): VdcError {
+  return new VdcError('HISTORY_UNKNOWN', `What ${id} was at ${at} is not known: ${why}`, {
+    hint: `An import begins a new history, and older releases of Wakame-vdc recorded less; vdc-manage image history ${id} shows all there is`,
+  })
 }
 
 /** A number where that is exact, else its text (`Int64`). */

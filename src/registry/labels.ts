@@ -2,9 +2,13 @@ import type { Queryable } from '../db/database.ts'
 import { deleteLabel, findLabelNamed, insertLabels, selectLabels, updateLabel } from '../db/labels.ts'
 import type { LabelRow, NewRow } from '../db/rows.ts'
 import { VdcError } from '../errors.ts'
+import { isOwnName, isSameName } from './label-names.ts'
 import { name, text } from './texts.ts'
 import { validate } from './validate.ts'
 import { OWN_LABELS } from './values.ts'
+
+/** Why two names are one. */
+const SAME_NAMES = 'Databases ignore case, accents and trailing spaces in names of labels'
 
 /** Bytes that `resource_labels.string_value` holds. */
 const STRING_BYTES = 255
@@ -38,7 +42,7 @@ export type LabelChanges = ReadonlyMap<string, string | null>
 /**
  * Reads `name=value`, which sets a label, and `name-`, which removes one.
  *
- * @throws VdcError VALUE_REFUSED for anything else, a name twice, or a name of this program's own.
+ * @throws VdcError VALUE_REFUSED for anything else, a name twice (`isSameName`), or a name of this program's own.
  */
 export function parseLabelChanges(words: readonly string[]): LabelChanges {
   const changes = new Map<string, string | null>()
@@ -51,14 +55,21 @@ export function parseLabelChanges(words: readonly string[]): LabelChanges {
     }
     const label = equals === -1 ? word.slice(0, -1) : word.slice(0, equals)
     validate(name, label, 'The name of a label')
-    // MySQL takes names that differ only in case for the same.
-    if (label.toLowerCase().startsWith(OWN_LABELS)) {
+    if (isOwnName(label)) {
       throw new VdcError('VALUE_REFUSED', `The label ${label} is vdc-manage's own`, {
         hint: `Names that begin with ${OWN_LABELS} are not for operators`,
       })
     }
     if (changes.has(label)) throw new VdcError('VALUE_REFUSED', `The label ${label} is given twice`)
     changes.set(label, equals === -1 ? null : validate(text, word.slice(equals + 1), `The label ${label}`))
+  }
+  const set = [...changes].flatMap(([label, value]) => (value === null ? [] : [label]))
+  for (const [index, label] of set.entries()) {
+    const twin = set.slice(0, index).find((other) => isSameName(other, label))
+    if (twin !== undefined)
+      throw new VdcError('VALUE_REFUSED', `The labels '${twin}' and '${label}' are taken for the same`, {
+        hint: SAME_NAMES,
+      })
   }
   return changes
 }
@@ -79,7 +90,7 @@ export function parseLabelFilter(word: string): { name: string; value?: string }
  *
  * @param id canonical.
  * @returns the names of labels that were to go and aren't there.
- * @throws VdcError VALUE_REFUSED for a name that the database takes for one that is there, such as in another case.
+ * @throws VdcError VALUE_REFUSED for a name that a database may take for one that is there (`isSameName`).
  */
 export async function changeLabels(db: Queryable, id: string, changes: LabelChanges, now: string): Promise<string[]> {
   const rows = await selectLabels(db, [id], { lock: 'update' })
@@ -91,10 +102,9 @@ export async function changeLabels(db: Queryable, id: string, changes: LabelChan
       if (old === undefined) missing.push(label)
       else await deleteLabel(db, old.id)
     } else if (old === undefined) {
-      // The index ignores case, or a registry that moves to one where it does would lose one of two.
-      const inOtherCase = rows.find((row) => row.name.toLowerCase() === label.toLowerCase())?.name
-      const twin =
-        changes.get(inOtherCase ?? '') === null ? undefined : (inOtherCase ?? (await findLabelNamed(db, id, label)))
+      const same = rows.find((row) => changes.get(row.name) !== null && isSameName(row.name, label))
+      // The collation of this very database may know of more.
+      const twin = same?.name ?? (await findLabelNamed(db, id, label))
       if (twin !== undefined) {
         throw new VdcError('VALUE_REFUSED', `${id} has a label '${twin}', which is taken for the same as '${label}'`, {
           hint: `Use that name, or remove it: vdc-manage image label ${id} '${twin}-'`,

@@ -160,7 +160,7 @@ export async function requireKnown(
   for (const [column, { values, known }] of Object.entries(given)) {
     for (const value of values ?? []) {
       if (known.includes(value) || (await isValueInUse(registry.database, table, column, value))) continue
-      throw new VdcError('VALUE_REFUSED', `No ${NOUNS[table]} has the ${column} '${value}'`, {
+      throw new VdcError('VALUE_REFUSED', `${column} '${value}' is not known, and no ${NOUNS[table]} has it`, {
         hint: `${wasMeant(value, known)}Known are: ${known.join(', ')}`,
       })
     }

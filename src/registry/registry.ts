@@ -17,6 +17,8 @@ export interface Registry {
   readonly serviceTypes: ServiceTypes | undefined
   /** Tells of what is done all the same, or shown as far as it can be. */
   warn(text: string): void
+  /** The same, of what is told once, however many commands a shell runs. */
+  warnOnce(text: string): void
   /** Notes, after the commit, that a folder of this host holds images (`noteImageFolder`). */
   noteImageFolder(path: string, options: { below: boolean }): Promise<void>
   /** Set in a dry run, in which nothing is written: told what would be. */
@@ -59,12 +61,17 @@ export async function openRegistry(settings: DatabaseSettings, options: Registry
   const sqliteFile = dryRun === undefined ? 'make' : dryRun.anySchema ? 'leave' : 'imitate'
   const database = await openDatabase(settings, { trace, interruption, sqliteFile })
   if (database.created && settings.engine === 'sqlite' && !dryRun) options.onCreated?.(settings.path)
+  const told = new Set<string>()
   const registry: Registry = {
     settings,
     database,
     generateUuid: options.generateUuid ?? generateUuid,
     serviceTypes: options.serviceTypes,
     warn: (text) => options.onWarning?.(text),
+    warnOnce(text) {
+      if (!told.has(text)) registry.warn(text)
+      told.add(text)
+    },
     noteImageFolder: async (path, options) =>
       (await import('./image-folders.ts')).noteImageFolder(path, options, registry.warn),
     close: () => database.close(),
@@ -92,6 +99,7 @@ export async function openRegistryToRead(
     generateUuid,
     serviceTypes: undefined,
     warn: () => {},
+    warnOnce: () => {},
     noteImageFolder: async () => {},
     close: () => database.close(),
   }

@@ -1,6 +1,7 @@
 import type * as z from 'zod/mini'
 import { describeDatabase } from '../config.ts'
 import { migrateAll, requireUnlocked, schemaStatus, unlockMigrations } from '../db/migrate.ts'
+import { lackOf, RAKE_DB_UP, releaseOf, schemaOlder, WAKAME_SCHEMA } from '../db/wakame-schema.ts'
 import { VdcError } from '../errors.ts'
 import type { Registry } from './registry.ts'
 import type { databaseStatus as status } from './results/database.ts'
@@ -15,9 +16,16 @@ export async function databaseStatus(registry: Registry): Promise<DatabaseStatus
   return {
     database: describeDatabase(settings),
     engine: settings.engine,
+    ...(found.wakame_schema === null ? {} : { wakame_release: releaseOf(found.wakame_schema) }),
     pending: found.migrations.filter((migration) => migration.state === 'pending').length,
     ...found,
   }
+}
+
+/** What the schema of an older Wakame-vdc does not allow, and the way out; undefined where it allows all. */
+export function schemaLack({ wakame_schema: version }: DatabaseStatus): string | undefined {
+  const lack = lackOf(version)
+  return lack && `${lack}. ${RAKE_DB_UP}`
 }
 
 /**
@@ -25,7 +33,7 @@ export async function databaseStatus(registry: Registry): Promise<DatabaseStatus
  *
  * @param options.unlock frees the lock of a migration that was killed first.
  * @returns the names of the migrations that were pending and ran; in a dry run those that would.
- * @throws VdcError MIGRATION_LOCKED; USAGE where all is to be committed together.
+ * @throws VdcError MIGRATION_LOCKED; SCHEMA_OLDER where Wakame-vdc's own migrations come first; USAGE where all is to be committed together.
  */
 export async function migrateDatabase(registry: Registry, options: { unlock: boolean }): Promise<string[]> {
   const { knex, commits } = registry.database
@@ -36,11 +44,15 @@ export async function migrateDatabase(registry: Registry, options: { unlock: boo
     })
   }
   if (options.unlock && !isDryRun) await unlockMigrations(knex)
-  const pending = (await schemaStatus(knex)).migrations
-    .filter((migration) => migration.state === 'pending')
-    .map(({ name }) => name)
+  const { migrations, wakame_schema: wakame } = await schemaStatus(knex)
+  const pending = migrations.filter(({ state }) => state === 'pending').map(({ name }) => name)
   if (pending.length === 0) return pending
-  if (!isDryRun) await migrateAll(knex)
-  else if (!options.unlock) await requireUnlocked(knex)
-  return pending
+  // Its own migrations make these tables, and would fail where they are.
+  if (wakame !== null && wakame < WAKAME_SCHEMA) throw schemaOlder(wakame, pending.join(', '))
+  if (isDryRun) {
+    if (!options.unlock) await requireUnlocked(knex)
+    return pending
+  }
+  const ran = await migrateAll(knex)
+  return pending.filter((name) => ran.includes(name))
 }

@@ -10,14 +10,20 @@ type Values = Readonly<Record<string, unknown>>
  * are utf8 of three bytes, where an emoji does not fit (dcmgr.md, "Tables").
  * Only text with such characters costs a query.
  *
- * @throws VdcError VALUE_REFUSED that names the column and the character.
+ * @param subjects what a message calls a text that is not given under its column's name.
+ * @throws VdcError VALUE_REFUSED that names the text and the character.
  */
-export async function requireStorable(database: Database, table: string, values: Values): Promise<void> {
+export async function requireStorable(
+  database: Database,
+  table: string,
+  values: Values,
+  subjects: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const found = await findUnstorable(database, table, values)
   if (found === undefined) return
   throw new VdcError(
     'VALUE_REFUSED',
-    `${found.column} holds the character ${found.wide}, which the database can not store: ${table}.${found.column} is ${found.charset}`,
+    `${subjects[found.column] ?? found.column} holds the character ${found.wide}, which the database cannot store: its text is ${found.charset}`,
     { hint: 'Leave it out; characters up to U+FFFF fit' },
   )
 }

@@ -493,11 +493,11 @@ describe('ids on stdin', () => {
       expect(await shell(`vdc-manage image del - ${input}`, { database })).toMatchObject({
         code: 0,
         stdout: '',
-        stderr: 'There are no ids on stdin: nothing is done\n',
+        stderr: 'There are no IDs on stdin: nothing is done\n',
       })
     }
     expect((await shell('vdc-manage image verify - </dev/null', { database })).stderr).toContain(
-      'There are no ids on stdin: nothing is checked\n',
+      'There are no IDs on stdin: nothing is checked\n',
     )
   })
 
@@ -506,7 +506,7 @@ describe('ids on stdin', () => {
     expect(refused).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: expect.stringContaining('- stands for ids on stdin, and that is the script'),
+      stderr: expect.stringContaining('- stands for IDs on stdin, and that is the script'),
     })
     expect(await vdcManage(['account', 'show', '-', '-'], { database, input: 'a-shpoolxx\n' })).toMatchObject({
       code: 2,

@@ -9,7 +9,7 @@ const COMMANDS: [typed: string, slip: string, meant: string | undefined][] = [
   ['imgae lst', 'imgae lst', 'image list'],
   ['imgae', 'imgae', 'image'],
   ['image lsit', 'image lsit', 'image list'],
-  ['image ad local x', 'image ad local', 'image add local'],
+  ['image dd local x', 'image dd local', 'image add local'],
   ['image add lokal /x --account-id a-x', 'image add lokal', 'image add local'],
   ['image add lucid.raw --account-id a-x', 'image add lucid.raw', 'image add local lucid.raw'],
   ['image add bo-x', 'image add bo-x', 'image add local bo-x'],

@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { checkCluster } from '../../src/registry/doctor/database.ts'
 import { environment, PROGRAM, type Run, type RunOptions, runLines, shell, vdcManage } from '../support/cli.ts'
+import { damage, newLargeRegistry } from '../support/damage.ts'
 import { allRows, ENGINES, newDatabase, newMariadb, newSqlite } from '../support/databases.ts'
 import { newFolder } from '../support/images.ts'
 import { newWakame } from '../support/wakame.ts'
@@ -51,7 +52,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     const run = await vdcManage(['doctor'], { database })
     expect(run).toMatchObject({ code: 0, stderr: '' })
     const lines = run.stdout.split('\n').slice(0, -1)
-    const names = engine === 'mariadb' ? ['engine', 'character_set', 'sql_mode', 'cluster'] : []
+    const names = engine === 'mariadb' ? ['engine', 'character_set', 'sql_mode', 'cluster'] : ['integrity']
     expect(lines.map((line) => line.split(/ +/).slice(0, 2))).toEqual(
       ['node', 'configuration', 'database', 'schema', ...names, 'bkst-one', 'bkst-two', 'qemu-img', 'unpacking'].map(
         (name) => ['ok', name],
@@ -304,6 +305,27 @@ test('the host: no qemu-img, no folder to unpack in, storages that are gone or f
     },
     'bkst-fine': { result: 'ok' },
   })
+  await database.remove()
+})
+
+test('a damaged SQLite file: what is wrong with it, and the way out; the rest is checked, and nothing written', async () => {
+  const database = await newLargeRegistry()
+  damage(database)
+  const path = database.uri.slice('sqlite://'.length)
+  const before = readFileSync(path)
+  const { ok, checks } = await examined({ database })
+  expect(ok).toBe(false)
+  expect(checks).toMatchObject({
+    database: { result: 'ok' },
+    schema: { result: 'ok' },
+    integrity: {
+      result: 'failure',
+      message: expect.stringMatching(/^The file is damaged: .*(?:page|malformed)/i),
+      hint: expect.stringMatching(/^Restore the file from a backup; .*vdc-manage registry export$/),
+    },
+    unpacking: { result: 'ok' },
+  })
+  expect(readFileSync(path).equals(before)).toBe(true)
   await database.remove()
 })
 

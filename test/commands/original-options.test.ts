@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { ROOT, runLines, vdcManage, vdcManageJson } from '../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../support/databases.ts'
+import { hashOf, makeImage, newFolder } from '../support/images.ts'
+import { expectRefused } from '../support/refusals.ts'
+import { newWakame } from '../support/wakame.ts'
 
 /** The original's commands and options, read from their table. */
 const ORIGINAL = readFileSync(join(ROOT, 'test/support/original-options.txt'), 'utf8')
@@ -61,10 +64,45 @@ function spellings(option: string, value: string): string[] {
   return [option, option.replaceAll('_', '-')].flatMap((name) => [`--${name} '${value}'`, `--${name}='${value}'`])
 }
 
-describe('the original’s options', () => {
+/** Every way to write a boolean, and whether that switches it on: `NAME` stands for its name with `_`, `DASHED` for it with `-`. */
+const BOOLEANS: readonly [written: string, on: boolean][] = [
+  ['--NAME', true],
+  ['--DASHED', true],
+  ...['true', 'TRUE', 't', 'T'].flatMap((value): [string, boolean][] => [
+    [`--NAME ${value}`, true],
+    [`--DASHED ${value}`, true],
+    [`--NAME=${value}`, true],
+    [`--DASHED=${value}`, true],
+  ]),
+  ...['false', 'FALSE', 'f', 'F'].flatMap((value): [string, boolean][] => [
+    [`--NAME ${value}`, false],
+    [`--DASHED ${value}`, false],
+    [`--NAME=${value}`, false],
+    [`--DASHED=${value}`, false],
+  ]),
+  ...['no', 'skip'].flatMap((not): [string, boolean][] => [
+    [`--${not}-NAME`, false],
+    [`--${not}_NAME`, false],
+    [`--${not}-DASHED`, false],
+  ]),
+  // The last one counts.
+  ['--no-DASHED --DASHED', true],
+  ['--DASHED false --NAME true', true],
+  ['--DASHED --NAME false', false],
+]
+
+const DATABASES: Record<string, () => Promise<TestDatabase>> = {
+  SQLite: () => newDatabase('sqlite'),
+  'MariaDB with a database of Wakame-vdc': () => newWakame(inject('mariadb').port),
+}
+
+const folder = newFolder()
+afterAll(() => folder.remove())
+
+describe.each(Object.entries(DATABASES))('the original’s options on %s', (_, create) => {
   let database: TestDatabase
   beforeAll(async () => {
-    database = await newDatabase('sqlite')
+    database = await create()
     await run([
       ...['first', 'other'].flatMap((name) => [
         `backupstorage add --uuid ${name} --display-name ${name} --base-uri file:///srv/${name}/ --storage-type local`,
@@ -124,37 +162,97 @@ describe('the original’s options', () => {
     },
   )
 
+  /** Whether a boolean is on in what `show` answers. */
+  const isOn = (thing: Record<string, unknown>, option: string) =>
+    thing[option] ?? (thing.features as Record<string, boolean>)[option] ?? false
+
   test.each(cases.filter(([, option]) => option.endsWith('?')))(
-    '%s --%s and its --no- form, spelt in every way, take effect',
+    '%s --%s, spelt and switched off in every way, takes effect',
     async (command, marked) => {
       const option = marked.slice(0, -1)
-      const dashed = option.replaceAll('_', '-')
-      const ways: [string, boolean][] = [
-        [`--${option}`, true],
-        [`--${dashed}`, true],
-        [`--${option}=true`, true],
-        [`--no-${option}`, false],
-        [`--no_${option}`, false],
-        [`--no-${dashed}`, false],
-        [`--${dashed}=false`, false],
-      ]
       const lines: string[] = []
       const ids: string[] = []
-      for (const [spelt, on] of ways) {
+      for (const [at, [written, on]] of BOOLEANS.entries()) {
         const { line, id } = making(command)
-        lines.push(command.includes(' add') ? `${line} ${spelt}` : line)
-        // What is to be switched off is on before.
-        if (!command.includes(' add'))
-          lines.push(...(on ? [] : [`${command} ${id} --${option}`]), `${command} ${id} ${spelt}`)
+        const spelt = written.replaceAll('NAME', option).replaceAll('DASHED', option.replaceAll('_', '-'))
+        if (command.includes(' add')) lines.push(`${line} ${spelt}`)
+        else {
+          // What is to be switched off is on before; every other line has its ID behind the option.
+          lines.push(line, ...(on ? [] : [`${command} ${id} --${option}`]))
+          lines.push(at % 2 === 0 ? `${command} ${id} ${spelt}` : `${command} ${spelt} ${id}`)
+        }
         ids.push(id)
       }
       expect(await run(lines)).toEqual(ids)
       const shown = await show(command, ids)
-      const isOn = (thing: Record<string, unknown>) =>
-        command === 'image features' ? ((thing.features as Record<string, boolean>)[option] ?? false) : thing[option]
-      expect(shown.map(isOn)).toEqual(ways.map(([, on]) => on))
+      expect(shown.map((thing, at) => [BOOLEANS[at]?.[0], isOn(thing, option)])).toEqual(
+        BOOLEANS.map(([written, on]) => [written, on]),
+      )
     },
   )
+
+  test.each([
+    ['--is-public=maybe', 3, "--is-public must be true or false; not 'maybe'"],
+    ['--is-public=', 3, "--is-public must be true or false; not ''"],
+    ['--is_public no', 2, "'no' is not a value of --is-public: it takes true or false"],
+    ['--is-public False', 2, "'False' is not a value of --is-public: it takes true or false"],
+    ['--no-is-public true', 2, "--no-is-public takes no value, and 'true' follows it"],
+    ['--skip_is_public=false', 2, "--skip-is-public takes no value, and 'false' is given"],
+  ])('image modify %s is refused', async (words, exit, message) => {
+    const { line, id } = making('image modify')
+    await run([line])
+    for (const args of [`${id} ${words}`, `${words} ${id}`])
+      await expectRefused(database, ['image', 'modify', ...args.split(' ')], { exit, message })
+  })
+
+  test('an image that is called true is an ID before options and behind --', async () => {
+    const id = 'wmi-true'
+    await run([`${making('image modify').line.replace(/--uuid '[^']*'/, '')} --uuid true`])
+    const isPublic = async () => isOn(await vdcManageJson(['image', 'show', id], { database }), 'is_public')
+    await run(['image modify true --is-public true'])
+    expect(await isPublic()).toBe(true)
+    await run(['image modify --is-public false -- true'])
+    expect(await isPublic()).toBe(false)
+    await expectRefused(database, ['image', 'modify', '--is-public', 'true'], {
+      exit: 2,
+      message: 'Missing argument: ID',
+    })
+  })
+
+  test('backupobject add without --display-name, as older releases take it, has the name of its file', async () => {
+    const needs = Object.entries({
+      ...NEEDS['backupobject add'],
+      object_key: 'old/lucid-5.raw.gz',
+      uuid: 'bo-nameless',
+    })
+    const words = needs.filter(([option]) => option !== 'display_name').map(([option, value]) => `--${option}=${value}`)
+    expect(await run([`backupobject add ${words.join(' ')}`])).toEqual(['bo-nameless'])
+    expect(await vdcManageJson(['backupobject', 'show', 'bo-nameless'], { database })).toMatchObject({
+      display_name: 'lucid-5',
+      object_key: 'old/lucid-5.raw.gz',
+    })
+  })
+
+  test('image add local --md5sum, of release 11.12, is the MD5 that the file must have', async () => {
+    const path = await makeImage(join(folder.path, `md5-${made++}.qcow2`))
+    const md5 = hashOf(path, 'md5')
+    const add = ['image', 'add', 'local', path, '--account_id', 'a-shpoolxx']
+    for (const [words, exit, message] of [
+      [['--md5sum', MD5], 3, `has another MD5: expected ${MD5}, got ${md5}`],
+      [['--md5sum', `sha256:${hashOf(path, 'sha256')}`], 3, '--md5sum must be an MD5 in hex: 32 digits of 0-9 and a-f'],
+      [[`--md5sum=${hashOf(path, 'sha256')}`], 3, '--md5sum must be an MD5 in hex'],
+      [['--md5sum', md5, '--checksum', md5], 2, '--checksum and --md5sum exclude each other'],
+    ] as const)
+      await expectRefused(database, [...add, ...words], { exit, message })
+    await expectRefused(database, ['image', 'add', 'local', 'bo-first', ...add.slice(4), '--md5sum', md5], {
+      exit: 3,
+      message: '--md5sum speaks of a file, and bo-first is a backup object',
+    })
+    expect(await run([`${add.join(' ')} --uuid md5a --md5sum ${md5.toUpperCase()}`])).toEqual(['wmi-md5a'])
+    expect(await vdcManageJson(['image', 'show', 'wmi-md5a'], { database })).toMatchObject({
+      backup_object: { checksum: md5 },
+    })
+  })
 
   test.each(cases.filter(([, option]) => option === 'uuid'))(
     '%s --%s is its id, with and without prefix',

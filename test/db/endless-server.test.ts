@@ -79,7 +79,7 @@ const streamed: Ask = async (server) => {
   const database = await open(server)
   let rows = 0
   try {
-    for await (const _ of streamRows(database, database.knex('images').select('n'))) rows++
+    for await (const _ of streamRows(database, database.knex('images').select('n'), 'images')) rows++
     return rows
   } catch (error) {
     return error as VdcError
@@ -252,7 +252,7 @@ test.concurrent('a list whose reader pauses for longer goes on', { timeout: 90_0
   await serve(manners, async (server) => {
     const database = await open(server)
     let rows = 0
-    for await (const _ of streamRows(database, database.knex('images').select('n'))) {
+    for await (const _ of streamRows(database, database.knex('images').select('n'), 'images')) {
       if (++rows === 100) await new Promise((resolve) => setTimeout(resolve, 34_000))
     }
     expect(rows).toBe(20_000)

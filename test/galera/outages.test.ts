@@ -94,7 +94,7 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
         ['registry', 'import', fileOf(n)],
         Math.max(2, Math.round((statements * n) / OUTAGES)),
       )
-      expect(JSON.parse(run.stdout)).toMatchObject({ error: { exit: 6 } })
+      expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'DATABASE_NOT_READY', exit: 6 } })
       expect(await shell.run(['account', 'add', '--uuid', `a-after${n}`])).toMatchObject({ code: 0 })
       expect(await stored(n)).toBe(0)
     }
@@ -114,7 +114,7 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
       const path = await makeImage(join(folder.path, `add${at}.qcow2`))
       const run = await shell.run(add(path), at)
       expect(JSON.parse(run.stdout), `at statement ${at}`).toMatchObject({
-        error: { exit: 6 },
+        error: { code: 'DATABASE_NOT_READY', exit: 6 },
       })
       expect(await shell.run(add(path))).toMatchObject({ code: 0 })
       expect(await expectWhole(database)).toBe(++images)

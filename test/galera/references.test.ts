@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Cluster, hasGalera, requireGaleraInCi, startCluster } from '../support/galera.ts'
+import { type Cluster, hasGalera, type Node, requireGaleraInCi, startCluster } from '../support/galera.ts'
 import { openSession, type Session } from '../support/session.ts'
 
 /** How often each pair of commands races, on two nodes. */
@@ -154,10 +154,10 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
         expect(first, ending(n)).toMatchObject({ code: 0 })
         if (second.code !== 0) refused++
         else {
-          const [row] = (await cluster.nodes[0]?.query(
+          const [row] = await (cluster.nodes[0] as Node).query(
             "SELECT (SELECT MAX(id) FROM histories WHERE uuid = ?) < (SELECT MAX(id) FROM histories WHERE uuid = ? AND attr = 'state') AS isFirst",
             [user(n), ended(n)],
-          )) as { isFirst: number }[]
+          )
           expect(row).toEqual({ isFirst: 1 })
         }
       }

@@ -10,8 +10,8 @@ export interface MysqlProxy {
   close(): Promise<void>
 }
 
-/** What happens at a statement: it is passed on, swallowed, or the connection is cut. */
-export type Verdict = 'pass' | 'swallow' | 'cut'
+/** What happens at a statement: it is passed on, swallowed, the connection is cut, or the server's error is answered in its place. */
+export type Verdict = 'pass' | 'swallow' | 'cut' | { errno: number; message: string }
 
 /** Asked at every statement, with its number from 1 and its text. */
 export type OnStatement = (number: number, sql: string) => Verdict | Promise<Verdict>
@@ -52,6 +52,7 @@ export async function startProxy(serverPort: number, onStatement: OnStatement): 
       const verdict = isStatement ? await onStatement(++count, packet.subarray(5).toString()) : 'pass'
       if (verdict === 'pass') upstream.write(packet)
       if (verdict === 'cut') client.destroy()
+      if (typeof verdict === 'object') client.write(errorPacket(verdict))
     }
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -65,4 +66,12 @@ export async function startProxy(serverPort: number, onStatement: OnStatement): 
         server.close(() => resolve())
       }),
   }
+}
+
+/** A server's error packet, as the answer to a statement. */
+function errorPacket({ errno, message }: { errno: number; message: string }): Buffer {
+  const head = Buffer.from([0, 0, 0, 1, 0xff, errno & 0xff, errno >> 8])
+  const packet = Buffer.concat([head, Buffer.from(`#HY000${message}`)])
+  packet.writeUIntLE(packet.length - 4, 0, 3)
+  return packet
 }

@@ -64,6 +64,23 @@ export const LONG_AGO = '2015-03-04 05:06:07'
 /** A row as the driver gives it: times are text. */
 export type Row = Record<string, string | number | null>
 
+/** The columns that are not as old as the rest, and the version of the schema that brought each. */
+const LATER: readonly [version: number, table: string, column: string][] = [
+  [15, 'images', 'volumes'],
+  [15, 'images', 'vifs'],
+  [15, 'backup_objects', 'source_volume_id'],
+  [20, 'images', 'os_type'],
+]
+
+/** Makes a database of Wakame-vdc have an older schema, from 7 on: rows stay, later columns go. */
+export async function takeBack(database: TestDatabase, version: number): Promise<void> {
+  for (const [since, table, column] of LATER) {
+    if (version < since) await database.query(`ALTER TABLE ${table} DROP COLUMN ${column}`)
+  }
+  if (version < 8) await database.query('DROP TABLE resource_labels')
+  await database.query(`UPDATE schema_info SET version = ${version}`)
+}
+
 /** Makes a database as Wakame-vdc 16.1 leaves it when it is installed, on a server of the test's own. */
 export async function newWakame(port: number): Promise<TestDatabase> {
   const database = await newMariadb(port, 'utf8')

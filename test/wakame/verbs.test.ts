@@ -74,10 +74,11 @@ const BEFORE: readonly [table: string, row: Row][] = [
   ['tag_mappings', { id: 5, tag_id: 1, uuid: 'a-other' }],
 ]
 
-/** A command, its words; and what it must print, where that is something. */
+/** A command, its words; and what it must print and say, where that is something. */
 interface Step {
   words: string[]
   prints?: string
+  says?: string
 }
 
 interface Verb {
@@ -128,6 +129,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
           ...['--parent-image-id', 'lucid', '--file-format', 'qcow2', '--state', 'pending'],
         ],
         prints: 'wmi-new\n',
+        says: 'Warning: The backup object bo-lucid is not raw (qcow2, packed as gz): a volume would hold its bytes as they are, and only a raw one boots\n',
       },
     ],
   },
@@ -336,13 +338,13 @@ describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engin
       const placeholders = (await verb.files?.(folder.path)) ?? new Map<string, string>()
       for (const [table, row] of [...BEFORE, ...(verb.rows?.(folder.path) ?? [])]) await insert(database, table, row)
       const texts: string[] = []
-      for (const { words, prints = '' } of verb.steps) {
+      for (const { words, prints = '', says = '' } of verb.steps) {
         await age(database)
         const before = await contentsOf(database)
         const began = Date.now()
         const run = await session.run(words.map((word) => word.replace('FOLDER', folder.path)))
         const ended = Date.now()
-        expect(run).toEqual({ code: 0, signal: undefined, stdout: prints, stderr: '' })
+        expect(run).toEqual({ code: 0, signal: undefined, stdout: prints, stderr: says })
         const after = await contentsOf(database)
         expect(after.untouchable).toEqual(before.untouchable)
         const changes = changesBetween(before, after)

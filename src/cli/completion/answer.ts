@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from '@oclif/core'
+import type { Commands } from '../command-names.ts'
 import { printable } from '../printable.ts'
 import { splitLine } from '../shell/words.ts'
-import { type Candidate, type Commands, candidatesFor, type FindIds } from './candidates.ts'
+import { type Candidate, candidatesFor, type FindIds } from './candidates.ts'
 
 /** Milliseconds from the start of the process after which it ends: the answer is to be there within 300. */
 const END = 270

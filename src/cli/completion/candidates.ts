@@ -1,5 +1,7 @@
 import type { Command } from '@oclif/core'
 import type { Kind } from '../../registry/identifiers.ts'
+import { type Commands, nextNames, wholeNames } from '../command-names.ts'
+import { isValueOfBoolean } from '../spelling.ts'
 import { knownValues } from './known-values.ts'
 
 /*
@@ -45,14 +47,6 @@ export interface Candidates {
   files: boolean
 }
 
-/** The commands of the program; oclif's Config is one. */
-export interface Commands {
-  readonly commands: readonly Command.Loadable[]
-  findCommand(id: string): Command.Loadable | undefined
-  /** What topics are, by their names with colons. */
-  readonly topics: readonly { name: string; description?: string | undefined }[]
-}
-
 /** Looks up the ids of a kind of thing that begin with what is typed. */
 export type FindIds = (kind: Kind, life: 'alive' | 'deleted' | 'all', typed: string) => Promise<Candidate[]>
 
@@ -89,12 +83,13 @@ const words = (all: readonly Candidate[]): Candidates => ({ words: all, files: f
 async function expected(
   commands: Commands,
   findIds: FindIds,
-  before: readonly string[],
+  given: readonly string[],
   typed: string,
 ): Promise<Candidates> {
-  const isHelp = before[0] === 'help'
+  const before = withWholeNames(commands, given)
+  const isHelp = before[0] === HELP.value
   const names = isHelp ? before.slice(1) : before
-  const next = nextNames(commands, names)
+  const next = namesAfter(commands, names)
   if (isHelp) return words(next)
   const command = commandOf(commands, names) ?? (before[0]?.startsWith('-') ? commands.findCommand(SHELL) : undefined)
   if (command === undefined) {
@@ -117,17 +112,19 @@ async function expected(
   return { ...args, words: [...next, ...args.words] }
 }
 
-/** The words with which the names of commands go on. */
-function nextNames(commands: Commands, names: readonly string[]): Candidate[] {
-  const shown = commands.commands.filter(({ hidden, aliases, id }) => hidden !== true && !aliases?.includes(id))
-  const after = shown
-    .map((command) => ({ command, id: command.id.split(':') }))
-    .filter(({ id }) => id.length > names.length && names.every((name, at) => id[at] === name))
-  return after.map(({ command, id }) => {
-    const next = id.slice(0, names.length + 1)
-    const topic = commands.topics.find(({ name }) => name === next.join(':'))
-    const about = id.length === next.length ? command.summary : topic?.description
-    return { value: next.at(-1) as string, about }
+/** The words so far, with whole names; `help` comes first wherever it is asked for. */
+function withWholeNames(commands: Commands, before: readonly string[]): readonly string[] {
+  const end = before.findIndex((word) => word.startsWith('-'))
+  const { names, isHelp } = wholeNames(commands, before.slice(0, end === -1 ? undefined : end))
+  return [...(isHelp ? [HELP.value] : []), ...names, ...(end === -1 ? [] : before.slice(end))]
+}
+
+/** The words with which the names of commands go on, and what these are. */
+function namesAfter(commands: Commands, names: readonly string[]): Candidate[] {
+  return nextNames(commands, names).map((value) => {
+    const id = [...names, value].join(':')
+    const about = commands.findCommand(id)?.summary ?? commands.topics.find(({ name }) => name === id)?.description
+    return { value, about }
   })
 }
 
@@ -197,7 +194,10 @@ function listed(options: readonly string[], delimiter: string | undefined, typed
 function numberOfArguments(command: Command.Loadable, before: readonly string[]): number {
   const end = before.indexOf('--')
   const isOption = (word: string, at: number) =>
-    (end === -1 || at < end) && (word.startsWith('-') || optionNamed(command, before[at - 1])?.type === 'option')
+    (end === -1 || at < end) &&
+    (word.startsWith('-') ||
+      optionNamed(command, before[at - 1])?.type === 'option' ||
+      isValueOfBoolean(before[at - 1] ?? '', word, command.flags))
   const given = before.filter((word, at) => at !== end && !isOption(word, at)).length
   return given - command.id.split(':').length
 }

@@ -11,8 +11,12 @@ export interface ScriptLine {
   problem?: VdcError
 }
 
-/** What sh would take for an operator at a word's start or end: nobody means a word by it, unless it is quoted. */
-const OPERATOR = /^(?:[|&;]|\d*[<>])|;$/
+/**
+ * What sh would take for an operator, wherever it stands in a word that is not
+ * quoted. A single & between other characters passes, as in http://x/?a=1&b=2:
+ * the original, which knows no operators, takes it, and nobody means a job by it.
+ */
+const OPERATOR = /[|;<>]|&&|^&|&$/
 const NEWLINE = 0x0a
 const BYTE_ORDER_MARK = /^\ufeff/
 

@@ -1,17 +1,23 @@
 import type { Config } from '@oclif/core'
 import { type ErrorCode, endsTransaction, VdcError } from '../../errors.ts'
 import type { Registry } from '../../registry/registry.ts'
+import { PATIENCE } from '../interruptible.ts'
 import { doubtOutput, dropOutput, giveUpOutput, holdOutput, releaseOutput, writeNote } from '../output.ts'
+import { printable } from '../printable.ts'
 import { reportError } from '../report-error.ts'
 import { debugging, type SharedRegistry } from '../shared-registry.ts'
 import { catchSignals } from '../signals.ts'
+import { rewindStdin } from '../stdin-ids.ts'
 import { runInteractively } from './interactive.ts'
 import type { ScriptLine } from './lines.ts'
+import { madeFiles, rewindMadeFiles } from './made-files.ts'
 import { failureNote, PARTLY_DONE, runScript } from './script.ts'
 import type { Script } from './script-file.ts'
 
 /** Signals, after which no other line may run. */
 const SIGNALS: readonly ErrorCode[] = ['INTERRUPTED', 'TERMINATED']
+
+const NOTHING_STORED = 'Nothing was stored'
 
 /** Some line failed, which undoes all of them; the shell ends with its exit code. */
 class Undone extends Error {
@@ -55,11 +61,16 @@ export async function runTogether(
       hasFailed = true
     },
   }
-  const signals = catchSignals(shared.interruption)
+  const signals = catchSignals(shared.interruption, PATIENCE, NOTHING_STORED)
   try {
     const { withAllTogether } = await import('../../registry/registry.ts')
     const run = async (together: Registry) => {
+      signals.wait(false)
       shared.show(together)
+      if (script !== undefined) {
+        rewindStdin()
+        rewindMadeFiles()
+      }
       holdOutput(script === undefined ? 'ids' : 'all')
       const exit = await (script === undefined
         ? runInteractively(config, shared, { ...lineOptions, onFailure: giveUp, signal: signals.signal })
@@ -68,6 +79,7 @@ export async function runTogether(
             throw hasFailed && error.code === 'DATABASE_BUSY' ? new Undone(PARTLY_DONE) : error
           }))
       if (exit !== 0) throw new Undone(exit)
+      signals.wait(true)
     }
     // What somebody typed can't be run again behind their back.
     await withAllTogether(await shared.open(), run, { once: script === undefined })
@@ -81,7 +93,8 @@ export async function runTogether(
       if (script !== undefined && last !== undefined && !isUncertain) await writeNote(failureNote(script, last))
     }
     if (isUncertain) await doubtOutput()
-    else await writeNote('Nothing was stored')
+    else await writeNote(NOTHING_STORED)
+    for (const path of madeFiles()) await writeNote(printable(`The file ${path} was made, and is kept`))
     dropOutput()
     return
   } finally {

@@ -5,7 +5,7 @@ import { addObject } from '../../registry/backup-object/add.ts'
 import { addFileObject } from '../../registry/backup-object/add-file.ts'
 
 /** What nobody can tell without a file. */
-const REQUIRED = ['display_name', 'object_key', 'size', 'checksum'] as const
+const REQUIRED = ['object_key', 'size', 'checksum'] as const
 
 export default class BackupObjectAdd extends BaseCommand {
   static override summary = 'Register a backup object, the bytes of an image in a storage, and print its id.'

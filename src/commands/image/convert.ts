@@ -3,13 +3,14 @@ import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { fileExpectations } from '../../cli/image-flags.ts'
 import { printable } from '../../cli/printable.ts'
+import { makeOnce } from '../../cli/shell/made-files.ts'
 import { convertFile, tryConvertFile } from '../../registry/image/convert-file.ts'
 import { FILE_FORMATS, TARGET_FORMATS } from '../../registry/values.ts'
 
 export default class ImageConvert extends BaseCommand {
   static override summary = 'Convert a disk image into a new file, and print its path.'
   static override description =
-    'The source is inspected first, as image inspect does it, and the result afterwards. The new file appears when it is whole; what exists is never overwritten. No database is needed.'
+    'The source is inspected first, as image inspect does it, and the result afterwards. The new file appears when it is whole; what exists is never overwritten. In the shell it stays, also where --tx bulk undoes what is stored. No database is needed.'
   static override examples = [
     '<%= config.bin %> image convert appliance.vmdk appliance.qcow2 --to qcow2 --compress',
     '<%= config.bin %> image add local "$(<%= config.bin %> image convert lucid.raw.gz /srv/images/lucid.qcow2 --to qcow2)" --account-id a-shpoolxx',
@@ -35,7 +36,7 @@ export default class ImageConvert extends BaseCommand {
       this.wouldDo(await this.watched((watcher) => tryConvertFile(request, watcher, warn)))
       return
     }
-    const report = await this.watched((watcher) => convertFile(request, watcher, warn))
+    const report = await makeOnce(request, () => this.watched((watcher) => convertFile(request, watcher, warn)))
     // As ls does it: a name goes into a pipe as it is, and may not write upon a terminal.
     if (!this.answer.isAskedFor)
       await this.answer.text(`${process.stdout.isTTY ? printable(report.path) : report.path}\n`)

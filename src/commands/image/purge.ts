@@ -3,7 +3,7 @@ import { BaseCommand } from '../../cli/base-command.ts'
 import { PURGED_COLUMNS } from '../../cli/columns/purged.ts'
 import { confirmed } from '../../cli/confirm.ts'
 import * as flags from '../../cli/flags.ts'
-import { allOf, idsOf } from '../../cli/stdin-ids.ts'
+import { allOf, idsOf, NO_IDS } from '../../cli/stdin-ids.ts'
 import { VdcError } from '../../errors.ts'
 import { DEFAULT_AGE, type PurgePlan, planPurge, purge } from '../../registry/purge/purge.ts'
 
@@ -32,11 +32,15 @@ export default class ImagePurge extends BaseCommand {
   async run() {
     const { args, flags: given } = await this.parse(ImagePurge)
     const ids = args.id && (await allOf(idsOf(args.id)))
+    if (ids?.length === 0) {
+      await this.note(NO_IDS)
+      if (!this.answer.isAskedFor) return
+    }
     const request = { ids, older_than: given['older-than'], files: given.files }
     const plan = await this.withRegistry((registry) => planPurge(registry, request))
     const what = wordsFor(plan)
     if (what === '') {
-      await this.note('There is nothing to purge')
+      if (ids?.length !== 0) await this.note('There is nothing to purge')
       if (!this.answer.isAskedFor) return
     } else if (!this.isDryRun) {
       await confirmed(`Remove ${what} for good`, { yes: given.yes, about: goingLines(plan.going) })

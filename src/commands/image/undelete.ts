@@ -1,6 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { undeleteImage } from '../../registry/image/undelete.ts'
+import { STATES } from '../../registry/values.ts'
 
 export default class ImageUndelete extends BaseCommand {
   static override summary = 'Bring deleted images back, in the state that they had before.'
@@ -12,10 +13,16 @@ export default class ImageUndelete extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Image; with or without wmi-.') }
-  static override flags = { 'dry-run': flags.dryRun() }
+  static override flags = {
+    state: flags.choice(
+      STATES,
+      'State that they shall have. Default: what they had; needed where no history tells that.',
+    ),
+    'dry-run': flags.dryRun(),
+  }
 
   async run() {
-    const { args } = await this.parse(ImageUndelete)
-    return this.withRegistry((registry) => this.forEachId(args.id, (id) => undeleteImage(registry, id)))
+    const { args, flags: given } = await this.parse(ImageUndelete)
+    return this.withRegistry((registry) => this.forEachId(args.id, (id) => undeleteImage(registry, id, given)))
   }
 }

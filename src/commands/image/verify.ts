@@ -42,7 +42,7 @@ export default class ImageVerify extends BaseCommand {
       thorough: given.thorough,
       jobs: given.jobs ?? availableParallelism(),
     }
-    if (request.ids?.length === 0) await this.note('There are no ids on stdin: nothing is checked')
+    if (request.ids?.length === 0) await this.note('There are no IDs on stdin: nothing is checked')
     const findings = await this.answer.openFindings(VERIFICATION_COLUMNS, lineOf)
     let interruption: VdcError | undefined
     const summary = await this.watched((watcher) =>

@@ -45,9 +45,11 @@ export default class RegistryImport extends BaseCommand {
   }
 }
 
+/** @throws VdcError USAGE where stdin holds no registry: a terminal, or in a shell, which may run a command again. */
 function stdin(): NodeJS.ReadStream {
   if (sharedRegistry() === undefined && !process.stdin.isTTY) return process.stdin
-  throw new VdcError('USAGE', 'There is nothing on stdin to import', {
+  const why = sharedRegistry() === undefined ? 'stdin is a terminal' : 'in the shell, registry import reads a file only'
+  throw new VdcError('USAGE', `No file is named, and ${why}`, {
     hint: 'Name the file: vdc-manage registry import FILE',
   })
 }

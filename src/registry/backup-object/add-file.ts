@@ -5,6 +5,7 @@ import type { Queryable } from '../../db/database.ts'
 import type { BackupStorageRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
+import { requireColumns } from '../../db/wakame-schema.ts'
 import { hashImageFile } from '../../disk/checksums.ts'
 import { requireThere } from '../../disk/image-file.ts'
 import { VdcError } from '../../errors.ts'
@@ -63,8 +64,10 @@ export async function addFileObject(
   return withImageFile(valid.path, async (file) => {
     const uri = valid.object_key === undefined ? localUri(file.path) : ''
     const displayName = valid.display_name ?? validate(name, nameOfFile(file.path), 'The name of the file')
-    await requireStorable(registry.database, 'backup_objects', { display_name: displayName })
+    const subjects = { display_name: 'The name of the file' }
+    await requireStorable(registry.database, 'backup_objects', { display_name: displayName }, subjects)
     // What the database would refuse is found before the file is read, which takes minutes.
+    await requireColumns(registry.database, 'backup_objects')
     await requireWritable(registry, registry.database.knex, valid, uri)
     const image = await acceptFile(file, {}, watcher, registry.warn)
     const hashes = await hashImageFile(file, watcher)

@@ -8,6 +8,7 @@ import { VdcError } from '../../errors.ts'
 import { requireOwner } from '../account/owner.ts'
 import { keepStorage, requireStorage } from '../backup-storage/find.ts'
 import { canonicalId, parseId, requireFreeUuid } from '../identifiers.ts'
+import { nameOfFile } from '../image/file-name.ts'
 import type { Registry } from '../registry.ts'
 import { orNull } from '../texts.ts'
 import { validate } from '../validate.ts'
@@ -18,6 +19,7 @@ import { newObjectRow, writeObject } from './write.ts'
 
 const objectRequest = z.object({
   ...objectAttributes,
+  display_name: z.optional(objectAttributes.display_name),
   uuid: z.optional(z.string()),
   account_id: z.prefault(z.string(), SHARED_POOL),
   storage_id: z.optional(z.string()),
@@ -35,13 +37,15 @@ export type ObjectRequest = z.input<typeof objectRequest>
 /**
  * Adds a backup object for bytes that lie in a storage already, or will. Without
  * an allocation size it is the size; without a storage it is that of the service
- * type in dcmgr.conf.
+ * type in dcmgr.conf; without a display name, which a release of the original
+ * does not take, it is that of the file in the object key.
  *
  * @throws VdcError VALUE_REFUSED, ACCOUNT_…; ID_TAKEN when the id was ever used.
  */
 export async function addObject(registry: Registry, request: ObjectRequest): Promise<ObjectDetails> {
   const { uuid: given, storage_id, account_id, ...valid } = validate(objectRequest, request)
   await checkObjectAttributes(registry, valid)
+  const displayName = valid.display_name ?? (nameOfFile(valid.object_key) || valid.object_key)
   const owner = parseId('account', account_id)
   const progress = progressOf(registry, valid.state, valid.progress) ?? 0
   return inTransaction(registry.database, async (trx) => {
@@ -51,6 +55,7 @@ export async function addObject(registry: Registry, request: ObjectRequest): Pro
     const uuid = await requireFreeUuid('backupObject', given, (taken) => isBackupObjectUuidTaken(trx, taken))
     const row = newObjectRow(storage, sqlTime(new Date()), {
       ...valid,
+      display_name: displayName,
       progress,
       allocation_size: valid.allocation_size ?? valid.size,
       account_id: canonicalId('account', owner),

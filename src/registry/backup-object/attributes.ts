@@ -1,18 +1,11 @@
 import * as z from 'zod/mini'
 import { requireUriKey } from '../backup-storage/uri.ts'
+import { md5 } from '../checksum.ts'
 import type { Registry } from '../registry.ts'
 import { checkServiceType } from '../service-types.ts'
 import { requireStorable } from '../storable.ts'
 import { int64, name, oneOf, text } from '../texts.ts'
 import { COMPLETE, CONTAINER_FORMATS, DEFAULT_STATE, STATES } from '../values.ts'
-
-/** MD5 in hex, as the agents compare it: in lower case. */
-const md5 = z.pipe(
-  z
-    .string()
-    .check(z.refine((value) => /^[0-9a-fA-F]{32}$/.test(value), 'must be an MD5 in hex: 32 digits of 0-9 and a-f')),
-  z.transform((value) => value.toLowerCase()),
-)
 
 const percent = z.pipe(
   z

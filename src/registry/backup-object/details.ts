@@ -2,7 +2,7 @@ import type * as z from 'zod/mini'
 import { findStorageByKey } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
 import { selectLabels } from '../../db/labels.ts'
-import type { BackupObjectRow, BackupStorageRow, LabelRow } from '../../db/rows.ts'
+import type { BackupObjectRow, BackupStorageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import { exactInteger } from '../int64.ts'
@@ -30,17 +30,20 @@ export async function describeObject(db: Queryable, uuid: string): Promise<Objec
   const object = await existingObject(db, uuid)
   const storage = await findStorageByKey(db, object.backup_storage_id)
   const labels = await selectLabels(db, [canonicalId('backupObject', uuid)])
-  return presentObject(object, storage, labels)
+  return presentObject(object, storage, await labelsThatCount(db, labels, object))
 }
 
-/** An object's row and its storage's as people and scripts see them. */
+/**
+ * An object's row and its storage's as people and scripts see them.
+ *
+ * @param labels those that count (`labelsThatCount`).
+ */
 export function presentObject(
   row: BackupObjectRow,
   storage: BackupStorageRow | undefined,
-  labelRows: readonly LabelRow[],
+  labels: Readonly<Record<string, string>>,
 ): ObjectDetails {
   const id = canonicalId('backupObject', row.uuid)
-  const labels = labelsThatCount(labelRows, row)
   return {
     id,
     account_id: row.account_id,
@@ -63,7 +66,7 @@ export function presentObject(
     updated_at: isoTime(row.updated_at),
     deleted_at: isoTime(row.deleted_at),
     purged_at: isoTime(row.purged_at),
-    labels,
+    labels: { ...labels },
   }
 }
 

@@ -24,7 +24,7 @@ export async function objectHistory(registry: Registry, id: string): Promise<His
  *
  * @param id with or without its prefix.
  * @param at a time as people type it (`parseTime`).
- * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND, also when it was not there yet.
+ * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND, also when it was not there yet; HISTORY_UNKNOWN when its history begins later.
  */
 export async function objectAt(
   registry: Registry,
@@ -36,11 +36,12 @@ export async function objectAt(
   const { knex } = registry.database
   const row = await existingObject(knex, uuid)
   existedAt(canonicalId('backupObject', uuid), row.created_at, time, 'OBJECT_NOT_FOUND')
-  const then = stateAt<BackupObjectRow>(row, await readHistory(knex, canonicalId('backupObject', uuid)), time)
+  const canonical = canonicalId('backupObject', uuid)
+  const then = stateAt<BackupObjectRow>(canonical, row, await readHistory(knex, canonical), time)
   const {
     labels: _,
     sha256: __,
     ...shown
-  } = presentObject(then, await findStorageByKey(knex, then.backup_storage_id), [])
+  } = presentObject(then, await findStorageByKey(knex, then.backup_storage_id), {})
   return shown
 }

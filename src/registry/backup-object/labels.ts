@@ -1,31 +1,64 @@
 import type { Queryable } from '../../db/database.ts'
+import { selectValuesTold } from '../../db/histories.ts'
 import { deleteLabel, selectLabels } from '../../db/labels.ts'
+import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { BackupObjectRow, LabelRow, NewRow } from '../../db/rows.ts'
-import { canonicalId } from '../identifiers.ts'
+import { canonicalId, prefixOf } from '../identifiers.ts'
 import { labelsOf, newLabel } from '../labels.ts'
 import { DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL, MD5_LABEL, SHA256_LABEL, VIRTUAL_SIZE_LABEL } from '../values.ts'
 import type { StoredFile } from './write.ts'
 
 /** Labels with values that were computed from an object's bytes, and with their MD5. */
-const DERIVED: readonly string[] = [SHA256_LABEL, VIRTUAL_SIZE_LABEL, MD5_LABEL]
+const COMPUTED: readonly string[] = [SHA256_LABEL, VIRTUAL_SIZE_LABEL, MD5_LABEL]
+/** The same, and what was found in the bytes. */
+const DERIVED: readonly string[] = [...COMPUTED, FILE_FORMAT_LABEL]
+
+type Corrected = Pick<BackupObjectRow, 'uuid' | 'checksum'>
 
 /**
  * The labels of an object that count, as names and values. The row may have been
- * corrected since they were computed, also by programs that know nothing of labels:
+ * corrected since they were derived, also by programs that know nothing of labels:
  * what was derived from bytes with another MD5 than the row's does not count
- * (dcmgr.md, "What else refers to backup objects"). Labels of releases that
- * noted no MD5 count.
+ * (dcmgr.md, "What else refers to backup objects"). Earlier releases noted no MD5:
+ * of theirs the history tells whether the row ever had another one.
  *
  * @param rows labels, also those of other things.
  */
-export function labelsThatCount(
+export async function labelsThatCount(
+  db: Queryable,
   rows: readonly LabelRow[],
-  object: Pick<BackupObjectRow, 'uuid' | 'checksum'>,
-): Record<string, string> {
+  object: Corrected,
+): Promise<Record<string, string>> {
   const labels = labelsOf(rows, canonicalId('backupObject', object.uuid))
-  const md5 = labels[MD5_LABEL]
-  if (md5 === undefined || md5 === object.checksum?.toLowerCase()) return labels
+  if (!(await areStale(db, labels, object))) return labels
   return Object.fromEntries(Object.entries(labels).filter(([name]) => !DERIVED.includes(name)))
+}
+
+async function areStale(db: Queryable, labels: Readonly<Record<string, string>>, object: Corrected): Promise<boolean> {
+  if (!DERIVED.some((name) => name in labels)) return false
+  const isOther = (md5: string) => md5.toLowerCase() !== object.checksum?.toLowerCase()
+  const noted = labels[MD5_LABEL]
+  if (noted !== undefined) return isOther(noted)
+  return (await selectValuesTold(db, canonicalId('backupObject', object.uuid), 'checksum')).some(isOther)
+}
+
+/**
+ * Leaves out the labels that do not count and of which only the object's history tells so,
+ * where that is left behind.
+ */
+export async function withoutUnprovable(db: Queryable, rows: readonly LabelRow[]): Promise<LabelRow[]> {
+  const prefix = prefixOf('backupObject')
+  const suspects = rows.filter((row) => DERIVED.includes(row.name) && row.resource_uuid.startsWith(prefix))
+  const ids = [...new Set(suspects.map((row) => row.resource_uuid))]
+  const labels = await selectLabels(db, ids)
+  const noted = new Set(labels.filter((row) => row.name === MD5_LABEL).map((row) => row.resource_uuid))
+  const uuids = ids.filter((id) => !noted.has(id)).map((id) => id.slice(prefix.length))
+  const stale = new Set<string>()
+  for (const object of await selectRowsByUuid(db, 'backup_objects', uuids)) {
+    const id = canonicalId('backupObject', object.uuid)
+    if (await areStale(db, labelsOf(labels, id), object)) stale.add(id)
+  }
+  return rows.filter((row) => !(DERIVED.includes(row.name) && stale.has(row.resource_uuid)))
 }
 
 /** The labels of a new object, by its canonical id, for what its table has no column for. */
@@ -38,8 +71,8 @@ export function labelsOfFile(id: string, file: StoredFile, now: string): NewRow<
   return labels
 }
 
-/** Removes, within a unit of work, the labels of an object, by its canonical id, that were computed with another MD5. */
+/** Removes, within a unit of work, the labels of an object, by its canonical id, that were computed with another MD5; the format that was found stays, as a guess. */
 export async function removeDerivedLabels(db: Queryable, id: string): Promise<void> {
   for (const label of await selectLabels(db, [id], { lock: 'update' }))
-    if (DERIVED.includes(label.name)) await deleteLabel(db, label.id)
+    if (COMPUTED.includes(label.name)) await deleteLabel(db, label.id)
 }

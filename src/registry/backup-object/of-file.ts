@@ -49,7 +49,7 @@ export async function findObjectOf(
 
 async function conflictWith(db: Queryable, object: BackupObjectRow, file: StoredFile): Promise<VdcError | undefined> {
   const id = canonicalId('backupObject', object.uuid)
-  const sha256 = labelsThatCount(await selectLabels(db, [id]), object)[SHA256_LABEL]
+  const sha256 = (await labelsThatCount(db, await selectLabels(db, [id]), object))[SHA256_LABEL]
   const same =
     Number(object.allocation_size) === file.size &&
     object.checksum.toLowerCase() === file.md5 &&

@@ -2,7 +2,10 @@ import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type DatabaseSettings, describeDatabase, settingsSource } from '../../config.ts'
-import { type Outcome, ok, warning } from './check.ts'
+import { QUICK_CHECK_TIMEOUT, quickCheck } from '../../db/quick-check.ts'
+import type { Interruption } from '../../interruption.ts'
+import { shellWord } from '../../shell-word.ts'
+import { failure, type Outcome, ok, warning } from './check.ts'
 
 /** Says which database is used and who says so; the password is never shown. */
 export function describeConfiguration(settings: DatabaseSettings, env: NodeJS.ProcessEnv): Outcome {
@@ -26,6 +29,22 @@ export async function checkSqliteFile(path: string, text: string): Promise<Outco
   return warning(
     `${text}; nothing can be written to it by this user`,
     'The file and its folder must be writable for whatever adds or changes something',
+  )
+}
+
+/** Says whether an SQLite file is damaged, as far as there was time to look. */
+export async function checkIntegrity(path: string, interruption: Interruption): Promise<Outcome> {
+  const found = await quickCheck(path, interruption)
+  if (found === 'ok') return ok('no damage found by quick_check')
+  if (found === undefined) {
+    return warning(
+      `quick_check did not finish within ${QUICK_CHECK_TIMEOUT / 1000} s, and had found no damage until then`,
+      `Let it finish when there is time: sqlite3 ${shellWord(path)} 'PRAGMA quick_check'`,
+    )
+  }
+  return failure(
+    `The file is damaged: ${found}`,
+    'Restore the file from a backup; what can still be read: vdc-manage registry export',
   )
 }
 

@@ -2,6 +2,7 @@ import { normalize } from 'node:path'
 import { STORAGES } from '../../db/backup-storage-list.ts'
 import { schemaStatus } from '../../db/migrate.ts'
 import type { ServerFacts, TableFacts } from '../../db/server.ts'
+import { describeWakameSchema, lackOf, RAKE_DB_UP, WAKAME_SCHEMA } from '../../db/wakame-schema.ts'
 import { readImageFolders } from '../../disk/image-folders.ts'
 import { realFolder } from '../../disk/local-file.ts'
 import { canonicalId } from '../identifiers.ts'
@@ -9,8 +10,6 @@ import type { Registry } from '../registry.ts'
 import { failure, type Outcome, ok, warning } from './check.ts'
 import { checkFolder } from './space.ts'
 
-/** The version of Wakame-vdc's schema that is known (dcmgr.md). */
-const WAKAME_SCHEMA = 23
 /** The tables that are read and written. */
 export const REGISTRY_TABLES = [
   'accounts',
@@ -64,10 +63,18 @@ export function checkCharsets(tables: readonly TableFacts[]): Outcome {
 export async function checkSchema({ database }: Registry): Promise<Outcome> {
   const { migrations, wakame_schema: wakame } = await schemaStatus(database.knex)
   const pending = migrations.filter(({ state }) => state === 'pending').map(({ name }) => name)
-  const beside = wakame === null ? '' : `, beside schema ${wakame} of Wakame-vdc`
+  const beside =
+    wakame === null
+      ? ''
+      : `, beside ${wakame === WAKAME_SCHEMA ? `schema ${wakame} of Wakame-vdc` : describeWakameSchema(wakame)}`
   if (pending.length > 0 && database.engine === 'sqlite') return ok(`${pending.length} pending; done on the next use`)
-  if (pending.length > 0) return failure(`pending: ${pending.join(', ')}${beside}`, 'Run: vdc-manage db migrate')
-  if (wakame !== null && wakame !== WAKAME_SCHEMA) {
+  const isOlder = wakame !== null && wakame < WAKAME_SCHEMA
+  if (pending.length > 0) {
+    return failure(`pending: ${pending.join(', ')}${beside}`, isOlder ? RAKE_DB_UP : 'Run: vdc-manage db migrate')
+  }
+  const lack = lackOf(wakame)
+  if (lack !== undefined) return warning(lack, RAKE_DB_UP)
+  if (wakame !== null && wakame > WAKAME_SCHEMA) {
     return warning(
       `up to date${beside}, which is not the ${WAKAME_SCHEMA} that is known`,
       'Look into what changed between these before anything is written',

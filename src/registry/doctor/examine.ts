@@ -6,7 +6,7 @@ import type { Interruption } from '../../interruption.ts'
 import { openRegistryToRead, type Registry } from '../registry.ts'
 import type { examination } from '../results/examination.ts'
 import { type Check, failure, type Outcome, ok } from './check.ts'
-import { checkSqliteFile, describeConfiguration } from './configuration.ts'
+import { checkIntegrity, checkSqliteFile, describeConfiguration } from './configuration.ts'
 import {
   checkCharsets,
   checkCluster,
@@ -93,6 +93,7 @@ async function examineDatabase(all: DatabaseSettings, interruption: Interruption
     const { sqlMode, cluster } = facts
     const opened = registry
     const isThere = await check('schema', () => checkSchema(opened))
+    if (settings.engine === 'sqlite') await check('integrity', () => checkIntegrity(settings.path, interruption))
     if (sqlMode !== undefined) {
       let charsets: Outcome | undefined
       await check('engine', async () => {

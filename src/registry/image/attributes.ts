@@ -55,14 +55,20 @@ const newImage = z.object(newImageAttributes)
 export type NewImage = z.output<typeof newImage>
 
 /**
- * Refuses what the database can't hold, and warns of an unknown service type.
+ * Refuses what the database can't hold, and warns of an unknown service type and a
+ * root device that Wakame-vdc can't find.
  *
  * @throws VdcError VALUE_REFUSED.
  */
 export async function checkImageAttributes(
   registry: Registry,
-  given: { service_type?: string | undefined },
+  given: { service_type?: string | undefined; root_device?: string | null | undefined },
 ): Promise<void> {
   checkServiceType(registry, given.service_type)
   await requireStorable(registry.database, 'images', given)
+  const { root_device: root } = given
+  if (typeof root === 'string' && !/^(uuid|label):./.test(root))
+    registry.warn(
+      `The root device '${root}' is neither uuid:… nor label:…, by which Wakame-vdc finds the root filesystem`,
+    )
 }

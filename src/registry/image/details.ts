@@ -6,6 +6,7 @@ import { selectLabels } from '../../db/labels.ts'
 import type { ImageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { presentObject } from '../backup-object/details.ts'
+import { labelsThatCount } from '../backup-object/labels.ts'
 import { presentStorage } from '../backup-storage/details.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import { labelsOf } from '../labels.ts'
@@ -42,7 +43,7 @@ export async function describeImage(registry: Registry, uuid: string, db: Querya
   const storage = object && (await findStorageByKey(db, object.backup_storage_id))
   const labels = await selectLabels(db, objectId === null ? [id] : [id, objectId])
   const imageLabels = labelsOf(labels, id)
-  const objectDetails = object && presentObject(object, storage, labels)
+  const objectDetails = object && presentObject(object, storage, await labelsThatCount(db, labels, object))
   const { backup_object_id, ...attributes } = await presentImage(registry, row)
   return {
     ...attributes,

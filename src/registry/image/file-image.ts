@@ -2,10 +2,12 @@ import { dirname } from 'node:path'
 import * as z from 'zod/mini'
 import type { Queryable } from '../../db/database.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
+import { requireColumns } from '../../db/wakame-schema.ts'
 import { TARGET_FORMATS } from '../../disk/file-formats.ts'
 import { createObject, findObjectOf } from '../backup-object/of-file.ts'
 import type { StoredFile } from '../backup-object/write.ts'
 import { createLocalStorage, storagesOf } from '../backup-storage/of-file.ts'
+import { md5 } from '../checksum.ts'
 import type { Registry } from '../registry.ts'
 import { oneOf } from '../texts.ts'
 import { BOOT_FROM_LOCAL } from '../values.ts'
@@ -20,6 +22,8 @@ export const fileImageRequest = z.object({
   ...newImageAttributes,
   ...expectations,
   arch: z.optional(imageAttributes.arch),
+  /** As `checksum`, by the name of Wakame-vdc 11.12. */
+  md5sum: z.optional(md5),
   path: z.string(),
   storage_id: z.optional(z.string()),
   convert: z.optional(oneOf(TARGET_FORMATS)),
@@ -37,6 +41,7 @@ export type FileImage = z.output<typeof fileImageRequest> & { arch: string }
  */
 export async function checkDatabase(registry: Registry, request: FileImage, uri: string): Promise<void> {
   await checkImageAttributes(registry, request)
+  await requireColumns(registry.database, 'images')
   await requireWritable(registry.database.knex, request)
   await storagesOf(registry.database.knex, uri, request.storage_id)
 }

@@ -77,3 +77,13 @@ export async function hasHistory(db: Queryable, id: string): Promise<boolean> {
 export function isDeleted(image: Pick<ImageRow, 'deleted_at' | 'state'>): boolean {
   return image.deleted_at !== null || image.state === 'deleted'
 }
+
+/**
+ * The state that a deleted image had before; undefined where nobody knows.
+ *
+ * @param told what its history last told (`selectStatesBeforeDeletion`).
+ */
+export function stateBefore(image: Pick<ImageRow, 'state'>, told: string | undefined): string | undefined {
+  // The row of one of which only `deleted_at` says that it is deleted still has it.
+  return told ?? (image.state === 'deleted' ? undefined : image.state)
+}

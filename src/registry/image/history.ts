@@ -24,7 +24,7 @@ export async function imageHistory(registry: Registry, id: string): Promise<Hist
  *
  * @param id with or without its prefix.
  * @param at a time as people type it (`parseTime`).
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, also when it was not there yet.
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, also when it was not there yet; HISTORY_UNKNOWN when its history begins later.
  */
 export async function imageAt(registry: Registry, id: string, at: string): Promise<ImageAttributes> {
   const uuid = parseId('image', id)
@@ -32,5 +32,5 @@ export async function imageAt(registry: Registry, id: string, at: string): Promi
   const row = await existingImage(registry.database.knex, uuid)
   existedAt(canonicalId('image', uuid), row.created_at, time, 'IMAGE_NOT_FOUND')
   const entries = await readHistory(registry.database.knex, canonicalId('image', uuid))
-  return presentImage(registry, stateAt<ImageRow>(row, entries, time))
+  return presentImage(registry, stateAt<ImageRow>(canonicalId('image', uuid), row, entries, time))
 }

@@ -26,7 +26,8 @@ export async function labelImage(
   const canonical = canonicalId('image', uuid)
   const changes = parseLabelChanges(words)
   for (const [name, value] of changes) {
-    await requireStorable(registry.database, 'resource_labels', { name, string_value: value })
+    const subjects = { name: `The name of the label ${name}`, string_value: `The label ${name}` }
+    await requireStorable(registry.database, 'resource_labels', { name, string_value: value }, subjects)
   }
   const { image, missing } = await inTransaction(registry.database, async (trx) => {
     await claimUse(trx, canonical)

@@ -12,7 +12,9 @@ import { validate } from '../validate.ts'
 import { checkImageAttributes, imageAttributes } from './attributes.ts'
 import { describeImage, type ImageDetails } from './details.ts'
 import { imageToChange } from './find.ts'
+import { formatWarningOf } from './object-format.ts'
 import { requireParent } from './parent.ts'
+import { warnOfUnlisted } from './usability.ts'
 
 const imageChanges = z.partial(
   z.object({
@@ -46,7 +48,8 @@ export async function modifyImage(
   requireSameUuid('image', uuid, given.uuid)
   await checkImageAttributes(registry, given)
   const owner = given.account_id === undefined ? undefined : parseId('account', given.account_id)
-  return inTransaction(registry.database, async (trx) => {
+  let warning: string | undefined
+  const modified = await inTransaction(registry.database, async (trx) => {
     const image = await imageToChange(trx, uuid, options)
     if (owner !== undefined && canonicalId('account', owner) !== image.account_id) await requireOwner(trx, owner)
     const parent = given.parent_image_id
@@ -76,6 +79,12 @@ export async function modifyImage(
       await updateImage(trx, image.id, written)
       await recordChanges(trx, canonicalId('image', uuid), written, now)
     }
+    if (given.file_format !== undefined || typeof object === 'string')
+      warning = await formatWarningOf(trx, { ...image, ...changes })
+    if (changes.account_id !== undefined || changes.is_public !== undefined)
+      await warnOfUnlisted(registry, trx, { ...image, ...changes })
     return describeImage(registry, uuid, trx)
   })
+  if (warning !== undefined) registry.warn(warning)
+  return modified
 }

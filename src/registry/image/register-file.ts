@@ -29,7 +29,8 @@ export async function registerFile(
   request: FileImageRequest,
   watcher: Watcher,
 ): Promise<ImageDetails> {
-  const valid = validate(fileImageRequest, request)
+  const { md5sum, ...given } = validate(fileImageRequest, request)
+  const valid = md5sum === undefined ? given : { ...given, checksum: { md5: md5sum } }
   return withImageFile(valid.path, async (file) => {
     const expected = { format: valid.file_format, maxSize: valid.max_size, prefersVhd: valid.convert !== undefined }
     const uri = localUri(file.path)

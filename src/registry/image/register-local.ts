@@ -24,8 +24,8 @@ export async function registerLocal(
   if (!source.startsWith(prefixOf('backupObject')) || existsSync(source)) {
     return registerFile(registry, { ...request, path: source }, watcher)
   }
-  const { storage_id, checksum, max_size, convert, thorough, ...rest } = request
-  const stray = Object.entries({ storage_id, checksum, max_size, convert, thorough }).find(
+  const { storage_id, checksum, md5sum, max_size, convert, thorough, ...rest } = request
+  const stray = Object.entries({ storage_id, checksum, md5sum, max_size, convert, thorough }).find(
     ([, value]) => value !== undefined,
   )
   if (stray !== undefined) {

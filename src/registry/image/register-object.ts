@@ -1,15 +1,13 @@
 import * as z from 'zod/mini'
-import type { Queryable } from '../../db/database.ts'
-import { selectLabels } from '../../db/labels.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { requireUsableObject } from '../backup-object/find.ts'
 import { canonicalId } from '../identifiers.ts'
-import { labelsOf } from '../labels.ts'
 import type { Registry } from '../registry.ts'
 import { validate } from '../validate.ts'
-import { BOOT_FROM_LOCAL, BOOT_FROM_VOLUME, DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL } from '../values.ts'
+import { BOOT_FROM_LOCAL, BOOT_FROM_VOLUME } from '../values.ts'
 import { checkImageAttributes, newImageAttributes } from './attributes.ts'
 import type { ImageDetails } from './details.ts'
+import { formatOfObject, formatWarning, volumeWarning } from './object-format.ts'
 import { writeImage } from './write.ts'
 
 const objectImageRequest = z.object({ ...newImageAttributes, backup_object_id: z.string() })
@@ -32,21 +30,24 @@ export async function registerObject(
 ): Promise<ImageDetails> {
   const valid = validate(objectImageRequest, request)
   await checkImageAttributes(registry, valid)
-  return inTransaction(registry.database, (trx) =>
+  let warnings: (string | undefined)[] = []
+  const image = await inTransaction(registry.database, (trx) =>
     writeImage(registry, trx, valid, async () => {
       const object = await requireUsableObject(trx, valid.backup_object_id)
-      const id = canonicalId('backupObject', object.uuid)
+      const known = await formatOfObject(trx, object)
+      const fileFormat = valid.file_format ?? known.format
+      warnings = [
+        formatWarning(object, known, valid.file_format),
+        boot === 'volume' ? volumeWarning(object, fileFormat) : undefined,
+      ]
       return {
         bootDevType: boot === 'local' ? BOOT_FROM_LOCAL : BOOT_FROM_VOLUME,
-        fileFormat: valid.file_format ?? (await formatOf(trx, id)),
+        fileFormat,
         displayName: object.display_name,
-        backupObjectId: id,
+        backupObjectId: canonicalId('backupObject', object.uuid),
       }
     }),
   )
-}
-
-/** The format of an object's bytes: what was found when it was added from a file, else dcmgr's default. */
-async function formatOf(db: Queryable, objectId: string): Promise<string> {
-  return labelsOf(await selectLabels(db, [objectId]), objectId)[FILE_FORMAT_LABEL] ?? DEFAULT_FILE_FORMAT
+  for (const warning of warnings) if (warning !== undefined) registry.warn(warning)
+  return image
 }

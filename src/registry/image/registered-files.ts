@@ -5,8 +5,9 @@ import { describeObject, type ObjectDetails } from '../backup-object/details.ts'
 import { parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import type { verification } from '../results/file.ts'
-import { DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL, VIRTUAL_SIZE_LABEL } from '../values.ts'
+import { DEFAULT_FILE_FORMAT, VIRTUAL_SIZE_LABEL } from '../values.ts'
 import { type ImageDetails, showImage } from './details.ts'
+import { formatOfObject } from './object-format.ts'
 import { objectsInReadVolumes, objectsInVolumes } from './volumes.ts'
 
 /** The outcome of the check of one image. */
@@ -64,7 +65,8 @@ export async function registeredFiles(
   for (const objectId of await volumesOf(registry, image)) {
     if (objectId === bootId) continue
     const object = await objectOf(registry, objectId)
-    const file = fileOf(image.id, object, objectId, object?.labels[FILE_FORMAT_LABEL] ?? DEFAULT_FILE_FORMAT, isNamed)
+    const format = object === null ? DEFAULT_FILE_FORMAT : await formatOf(registry, object)
+    const file = fileOf(image.id, object, objectId, format, isNamed)
     if ('images' in file) volumes.set(file.path, objectId)
     files.push(file)
   }
@@ -114,6 +116,10 @@ async function objectOf({ database }: Registry, id: string): Promise<ObjectDetai
     if (error.code !== 'OBJECT_NOT_FOUND') throw error
     return null
   })
+}
+
+async function formatOf({ database }: Registry, object: ObjectDetails): Promise<string> {
+  return (await formatOfObject(database.knex, { ...object, uuid: parseId('backupObject', object.id) })).format
 }
 
 function sizeIn(label: string | undefined): number | undefined {

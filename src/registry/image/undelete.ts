@@ -1,7 +1,9 @@
+import * as z from 'zod/mini'
 import { findAccount } from '../../db/accounts.ts'
 import { findBackupObject } from '../../db/backup-objects.ts'
 import { claimUse } from '../../db/claims.ts'
 import type { Queryable } from '../../db/database.ts'
+import { selectStatesBeforeDeletion } from '../../db/histories.ts'
 import { findImage, updateImage } from '../../db/images.ts'
 import type { ImageRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
@@ -9,13 +11,17 @@ import { inTransaction } from '../../db/unit-of-work.ts'
 import { VdcError } from '../../errors.ts'
 import { requireAlive } from '../account/find.ts'
 import { isDeleted as isObjectDeleted, objectDeleted } from '../backup-object/find.ts'
-import { changesOf, readHistory, recordChanges } from '../history.ts'
+import { changesOf, recordChanges } from '../history.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
+import { validate } from '../validate.ts'
 import { DEFAULT_STATE } from '../values.ts'
+import { imageAttributes } from './attributes.ts'
 import { describeImage, type ImageDetails } from './details.ts'
-import { existingImage, hasHistory, isDeleted } from './find.ts'
+import { existingImage, hasHistory, isDeleted, stateBefore } from './find.ts'
 import { objectsInVolumes } from './volumes.ts'
+
+const undeleteRequest = z.object({ state: z.optional(imageAttributes.state) })
 
 /**
  * Brings an image back that was deleted softly, in the state that it had before.
@@ -24,11 +30,17 @@ import { objectsInVolumes } from './volumes.ts'
  * stays as it is.
  *
  * @param id with or without its prefix.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND; OBJECT_DELETED or
+ * @param request.state that it shall have; needed where nobody recorded what it had.
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND; STATE_UNKNOWN; OBJECT_DELETED or
  *   OBJECT_CONFLICT where it could not boot, as its backup object, or that of
  *   one of its volumes, is deleted or gone; ACCOUNT_DELETED where its owner is deleted.
  */
-export async function undeleteImage(registry: Registry, id: string): Promise<ImageDetails> {
+export async function undeleteImage(
+  registry: Registry,
+  id: string,
+  request: z.input<typeof undeleteRequest>,
+): Promise<ImageDetails> {
+  const { state: asked } = validate(undeleteRequest, request)
   const uuid = parseId('image', id)
   const canonical = canonicalId('image', uuid)
   const { image, wasDeleted, lack } = await inTransaction(registry.database, async (trx) => {
@@ -39,7 +51,7 @@ export async function undeleteImage(registry: Registry, id: string): Promise<Ima
       for (const objectId of await objectsInVolumes(row.volumes)) await requireBootable(trx, canonical, objectId)
       await requireLivingOwner(trx, row.account_id)
       const now = sqlTime(new Date())
-      const state = await stateBeforeDeletion(trx, canonical)
+      const state = asked ?? (await stateBeforeDeletion(trx, canonical, row))
       const written = { ...changesOf<ImageRow>(row, { deleted_at: null, state }), updated_at: now }
       await updateImage(trx, row.id, written)
       await recordChanges(trx, canonical, written, now)
@@ -85,7 +97,11 @@ async function requireLivingOwner(db: Queryable, accountId: string): Promise<voi
   if (owner !== undefined) requireAlive(owner)
 }
 
-async function stateBeforeDeletion(db: Queryable, id: string): Promise<string> {
-  const states = (await readHistory(db, id)).filter(({ attr, value }) => attr === 'state' && value !== 'deleted')
-  return states.at(-1)?.value ?? DEFAULT_STATE
+/** What the history last told, else a row of which only `deleted_at` says that it is deleted. */
+async function stateBeforeDeletion(db: Queryable, id: string, row: ImageRow): Promise<string> {
+  const state = stateBefore(row, (await selectStatesBeforeDeletion(db, [id])).get(id))
+  if (state !== undefined) return state
+  throw new VdcError('STATE_UNKNOWN', `What state ${id} had before it was deleted is not known`, {
+    hint: `Its history does not tell. Say which it shall have: vdc-manage image undelete ${id} --state ${DEFAULT_STATE}`,
+  })
 }

@@ -1,4 +1,7 @@
 import type * as z from 'zod/mini'
+import type { Queryable } from '../../db/database.ts'
+import { isOfWakame } from '../../db/wakame.ts'
+import type { Registry } from '../registry.ts'
 import type { access, visibility } from '../results/image.ts'
 import { DEFAULT_STATE, SHARED_POOL } from '../values.ts'
 
@@ -20,6 +23,20 @@ export function visibilityOf(image: Owned): Visibility {
 export function accessOf(image: Owned, accountId: string): Access {
   if (image.account_id === accountId) return 'own'
   return image.account_id === SHARED_POOL ? 'shared pool' : 'public'
+}
+
+/**
+ * Tells, once, on a database of Wakame-vdc's, that its web API lists a pool image that is not
+ * public for the pool itself only, although every account can start instances of it
+ * (dcmgr.md, "Where an image's bytes are").
+ *
+ * @param image as it is stored now.
+ */
+export async function warnOfUnlisted(registry: Registry, db: Queryable, image: Owned): Promise<void> {
+  if (image.account_id !== SHARED_POOL || image.is_public === 1 || !(await isOfWakame(db))) return
+  registry.warnOnce(
+    "Every account can start images of the shared pool, but the web API's list shows those that are not public to their owner only; --is-public shows them to all",
+  )
 }
 
 /**

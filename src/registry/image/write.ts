@@ -2,6 +2,7 @@ import type { Queryable } from '../../db/database.ts'
 import { insertImage, isImageUuidTaken } from '../../db/images.ts'
 import { IMAGE_COLUMNS } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
+import { requireColumns } from '../../db/wakame-schema.ts'
 import { requireOwner } from '../account/owner.ts'
 import { recordCreation } from '../history.ts'
 import { canonicalId, parseId, requireFreeUuid } from '../identifiers.ts'
@@ -10,6 +11,7 @@ import { EMPTY_YAML_LIST, EMPTY_YAML_MAP } from '../values.ts'
 import type { NewImage } from './attributes.ts'
 import { describeImage, type ImageDetails } from './details.ts'
 import { requireParent } from './parent.ts'
+import { warnOfUnlisted } from './usability.ts'
 
 /** What an image boots from. */
 export interface BootSource {
@@ -49,6 +51,8 @@ export async function writeImage(
   request: NewImage,
   findSource: (ownerId: string, now: string) => Promise<BootSource>,
 ): Promise<ImageDetails> {
+  // Of what is committed by the statement nothing would be undone.
+  if (registry.database.commits === 'statement') await requireColumns(registry.database, 'images')
   const now = sqlTime(new Date())
   const owner = parseId('account', request.account_id)
   const ownerId = canonicalId('account', owner)
@@ -83,6 +87,7 @@ export async function writeImage(
   }
   await insertImage(db, row)
   await recordCreation(db, canonicalId('image', uuid), IMAGE_COLUMNS, row, now)
+  await warnOfUnlisted(registry, db, row)
   return describeImage(registry, uuid, db)
 }
 

@@ -20,12 +20,15 @@ export async function deletedSince(
 ): Promise<Map<number, string>> {
   const since = new Map(rows.map((row) => [row.id, row.deleted_at ?? row.updated_at]))
   const byId = new Map(rows.map((row) => [canonicalId(kind, row.uuid), row]))
+  const last = new Map<Deleted, { time: string; toldAt: string }>()
   for (const { uuid, attr, time, created_at: toldAt } of await selectTimesTold(db, [...byId.keys()])) {
     const row = byId.get(uuid)
     // Where only the state says that it is deleted, its last change counts.
-    if (row === undefined || attr !== (row.deleted_at === null ? 'updated_at' : 'deleted_at')) continue
-    if (time < toldAt && toldAt > (since.get(row.id) as string)) since.set(row.id, toldAt)
+    if (row !== undefined && attr === (row.deleted_at === null ? 'updated_at' : 'deleted_at'))
+      last.set(row, { time, toldAt })
   }
+  for (const [row, { time, toldAt }] of last)
+    if (time < toldAt && toldAt > (since.get(row.id) as string)) since.set(row.id, toldAt)
   return since
 }
 

@@ -9,6 +9,8 @@ export const databaseStatus = z.object({
   pending: z.int(),
   /** The version in Wakame-vdc's own `schema_info`; null where there is no such table. */
   wakame_schema: z.nullable(z.int()),
+  /** The release of Wakame-vdc that has it, or between which releases it lies; left out where there is no such table. */
+  wakame_release: z.optional(z.string()),
   migrations: z.array(
     z.object({
       name: z.string(),

@@ -1,12 +1,14 @@
 import { selectStoragesByKey } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
-import { selectPurgesAfter } from '../../db/histories.ts'
+import { selectPurgesAfter, selectStatesBeforeDeletion } from '../../db/histories.ts'
 import { selectRowsAfter, selectRowsByUuid } from '../../db/many-rows.ts'
-import type { BackupObjectRow, HistoryRow, LabelRow } from '../../db/rows.ts'
+import type { BackupObjectRow, HistoryRow, ImageRow, LabelRow } from '../../db/rows.ts'
 import { inSnapshot } from '../../db/snapshot.ts'
 import { isoTime, sqlTime } from '../../db/time.ts'
 import { VdcError } from '../../errors.ts'
+import { withoutUnprovable } from '../backup-object/labels.ts'
 import { canonicalId } from '../identifiers.ts'
+import { isDeleted, stateBefore } from '../image/find.ts'
 import type { Registry } from '../registry.ts'
 import { CLAIM_LABEL } from '../values.ts'
 import {
@@ -16,6 +18,7 @@ import {
   type RegistryRecord,
   type RowType,
   recordOf,
+  STATE_BEFORE,
   TABLE_OF,
   TYPES,
   uuidOf,
@@ -31,7 +34,8 @@ export type Counts = Record<RecordType, number>
 /**
  * Writes the whole registry as lines of JSON (`records.ts`): accounts, storages,
  * objects, images and labels, deleted ones too, as they are at one moment. Of the
- * history there is only which images were purged, as their ids stay taken. Memory
+ * history there is only which images were purged, as their ids stay taken, and what
+ * state deleted ones had, for when they are undeleted. Memory
  * does not grow with the number of rows.
  *
  * @param write takes some lines, each with its end; what it throws ends the export.
@@ -61,13 +65,28 @@ export async function exportRegistry(registry: Registry, write: (lines: string) 
 async function* recordsOf(db: Queryable, type: RowType): AsyncGenerator<object[]> {
   for (let after = 0; ; ) {
     const rows = await selectRowsAfter(db, TABLE_OF[type], after, PAGE)
-    const storages = type === 'backup_object' ? await storageIds(db, rows as BackupObjectRow[]) : undefined
-    yield rows
-      .filter((row) => type !== 'label' || isExported(row as LabelRow))
-      .map((row) => recordOf(type, row, storages?.get((row as BackupObjectRow).backup_storage_id)))
+    if (type === 'image') yield await imageRecords(db, rows as ImageRow[])
+    else if (type === 'label') yield await labelRecords(db, rows as LabelRow[])
+    else {
+      const storages = type === 'backup_object' ? await storageIds(db, rows as BackupObjectRow[]) : undefined
+      yield rows.map((row) => recordOf<RowType>(type, row, storages?.get((row as BackupObjectRow).backup_storage_id)))
+    }
     after = rows.at(-1)?.id ?? after
     if (rows.length < PAGE) return
   }
+}
+
+async function labelRecords(db: Queryable, labels: readonly LabelRow[]): Promise<RegistryRecord<'label'>[]> {
+  return (await withoutUnprovable(db, labels.filter(isExported))).map((label) => recordOf('label', label))
+}
+
+async function imageRecords(db: Queryable, images: readonly ImageRow[]): Promise<RegistryRecord<'image'>[]> {
+  const deleted = images.filter(isDeleted).map(({ uuid }) => canonicalId('image', uuid))
+  const told = await selectStatesBeforeDeletion(db, deleted)
+  return images.map((image) => {
+    const state = isDeleted(image) ? stateBefore(image, told.get(canonicalId('image', image.uuid))) : undefined
+    return { ...recordOf('image', image), ...(state !== undefined && { [STATE_BEFORE]: state }) }
+  })
 }
 
 async function* purgedImages(db: Queryable): AsyncGenerator<RegistryRecord<'purged_image'>[]> {

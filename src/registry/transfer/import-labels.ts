@@ -1,5 +1,6 @@
 import { findLabelNamed, insertLabels, selectLabels } from '../../db/labels.ts'
 import { VdcError } from '../../errors.ts'
+import { isSameName } from '../label-names.ts'
 import { requireStorable } from '../storable.ts'
 import { CLAIM_LABEL } from '../values.ts'
 import type { Importing } from './import.ts'
@@ -9,8 +10,8 @@ import { type RegistryRecord, rowOf } from './records.ts'
 type Label = { record: RegistryRecord<'label'>; line: number }
 
 /**
- * Imports labels. One whose name the database takes for that of another, such as
- * in another case, is a conflict.
+ * Imports labels. One whose name a database may take for that of another
+ * (`isSameName`) is a conflict on both engines.
  *
  * @throws VdcError VALUE_REFUSED that names the line.
  */
@@ -27,10 +28,12 @@ export async function importLabels(
     const { record } = label
     const own = known.filter((row) => row.resource_uuid === record.resource_uuid)
     const twin = own.find((row) => row.name === record.name)
-    const inOtherCase = own.find((row) => row.name.toLowerCase() === record.name.toLowerCase())
+    const same = [...own, ...fresh.map((other) => other.record)].find(
+      (other) => other.resource_uuid === record.resource_uuid && isSameName(other.name, record.name),
+    )
     if (twin !== undefined && isEqual(twin, rowOf<'label'>(record))) unchanged++
     else if (twin !== undefined) conflictWith(importing, record)
-    else if (inOtherCase !== undefined) conflictWith(importing, record, takenFor(record, inOtherCase.name))
+    else if (same !== undefined) conflictWith(importing, record, takenFor(record, same.name))
     else fresh.push(label)
   }
   for (const label of fresh) await requireImportable(importing, label)
@@ -76,8 +79,7 @@ function isEqual<T extends object>(row: T, given: Partial<T>): boolean {
 async function requireImportable({ database }: Importing, { record, line }: Label): Promise<void> {
   const refuse = (why: string, hint?: string) =>
     new VdcError('VALUE_REFUSED', `Line ${line} (${record.resource_uuid}) is refused: ${why}`, { hint })
-  if (record.name.toLowerCase() === CLAIM_LABEL)
-    throw refuse(`the label ${CLAIM_LABEL} is made with its backup storage`)
+  if (isSameName(record.name, CLAIM_LABEL)) throw refuse(`the label ${CLAIM_LABEL} is made with its backup storage`)
   await requireStorable(database, 'resource_labels', record).catch((error: VdcError) => {
     throw refuse(error.message, error.hint)
   })

@@ -4,22 +4,32 @@ import { selectIdsWithHistory } from '../../db/histories.ts'
 import { type RegistryTables, selectRowsByUuid } from '../../db/many-rows.ts'
 import {
   BACKUP_OBJECT_COLUMNS,
-  type BackupObjectRow,
   type BackupStorageRow,
+  type HistoryRow,
   IMAGE_COLUMNS,
   type NewRow,
 } from '../../db/rows.ts'
 import { insertRows } from '../../db/writes.ts'
 import { VdcError } from '../../errors.ts'
 import { isUuidTaken, writeStorage } from '../backup-storage/write.ts'
-import { changesOf, creationRows } from '../history.ts'
+import { changeRows, changesOf, creationRows } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
+import { isDeleted } from '../image/find.ts'
 import { objectsInVolumes } from '../image/volumes.ts'
 import { requireStorable } from '../storable.ts'
 import { ALL_FILES, SYSTEM_ACCOUNTS } from '../values.ts'
 import type { Importing } from './import.ts'
 import type { ReadRecord } from './read.ts'
-import { KIND_OF, type RegistryRecord, type RowType, recordOf, rowOf, TABLE_OF, uuidOf } from './records.ts'
+import {
+  KIND_OF,
+  type RegistryRecord,
+  type RowType,
+  recordOf,
+  rowOf,
+  STATE_BEFORE,
+  TABLE_OF,
+  uuidOf,
+} from './records.ts'
 
 type ThingType = Exclude<RowType, 'label'>
 type Thing = { record: RegistryRecord<ThingType>; line: number }
@@ -83,15 +93,26 @@ async function insertThings(importing: Importing, type: ThingType, things: reado
   await insertRows(db, TABLE_OF[type], rows as never)
   const columns = type === 'image' ? IMAGE_COLUMNS : type === 'backup_object' ? BACKUP_OBJECT_COLUMNS : undefined
   if (columns === undefined) return
-  const histories = rows.flatMap((row, index) =>
-    creationRows(
-      (things[index] as Thing).record.uuid,
-      columns,
-      row as NewRow<BackupObjectRow> & Record<string, never>,
-      now,
-    ),
-  )
+  const histories = rows.flatMap((row, index) => historyOf((things[index] as Thing).record, columns, row as never, now))
   await insertRows(db, 'histories', histories)
+}
+
+/** How the history of an image or object begins; of a deleted image whose state before that is known, with that state and then the deletion. */
+function historyOf(
+  record: Thing['record'],
+  columns: readonly string[],
+  row: Readonly<Record<string, string | number | null>>,
+  now: string,
+): NewRow<HistoryRow>[] {
+  const { uuid: id } = record
+  const state = record.type === 'image' && isDeleted(record) ? record[STATE_BEFORE] : undefined
+  if (state === undefined) return creationRows(id, columns, row, now)
+  const before = { ...row, state, deleted_at: null }
+  const deletion = changesOf<typeof row>(before, { deleted_at: row.deleted_at, state: row.state })
+  return [
+    ...creationRows(id, columns, before, now),
+    ...changeRows(id, { ...deletion, updated_at: row.updated_at as string }, now),
+  ]
 }
 
 /** What is there under these ids, as records, by the uuid in lower case. */
@@ -203,7 +224,8 @@ async function noteMissing({ db, missing }: Importing, type: ThingType, things: 
 
 function differences(there: RegistryRecord<ThingType>, record: RegistryRecord<ThingType>): string[] {
   const fields = Object.keys(changesOf(there, record))
-  return fields.filter((field) => field !== 'progress' || !isSameProgress(there, record))
+  // What state was before is history, and each registry has its own.
+  return fields.filter((field) => field !== STATE_BEFORE && (field !== 'progress' || !isSameProgress(there, record)))
 }
 
 /** MySQL tells fewer digits of `progress` than SQLite; six are more than anybody needs of percents. */

@@ -19,6 +19,7 @@ export interface Line {
  */
 export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  const first = new TextDecoder('utf-8', { fatal: true })
   let number = 0
   let pieces: Uint8Array[] = []
   let length = 0
@@ -28,9 +29,11 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
     pieces = []
     length = 0
     try {
-      return { number, text: decoder.decode(bytes), bytes: bytes.length + 1 }
+      // The decoder takes away a byte order mark, which editors put before the first line.
+      return { number, text: (number === 1 ? first : decoder).decode(bytes), bytes: bytes.length + 1 }
     } catch (error) {
-      throw new VdcError('FILE_REFUSED', `Line ${number} is not UTF-8`, { cause: error })
+      const hint = isUtf16(bytes) ? 'It is UTF-16; convert it with: iconv -f UTF-16 -t UTF-8' : undefined
+      throw new VdcError('FILE_REFUSED', `Line ${number} is not UTF-8`, { hint, cause: error })
     }
   }
   for await (const chunk of chunks) {
@@ -47,4 +50,9 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
     }
   }
   if (length > 0) yield line()
+}
+
+/** Says whether bytes begin with a byte order mark of UTF-16, as some shells write what they redirect. */
+function isUtf16(bytes: Uint8Array): boolean {
+  return (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)
 }

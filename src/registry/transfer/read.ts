@@ -26,7 +26,11 @@ export async function* readRecords(chunks: AsyncIterable<Uint8Array>): AsyncGene
   let lastType = 0
   for await (const { number, text, bytes } of linesOf(chunks)) {
     const refuse = (why: string, hint?: string) => new VdcError('FILE_REFUSED', `Line ${number} ${why}`, { hint })
-    if (place === 'after') throw refuse('comes after the last line of the registry')
+    if (place === 'after') {
+      // Editors leave empty lines at the end.
+      if (text.trim() === '') continue
+      throw refuse('comes after the last line of the registry')
+    }
     const value = parse(text)
     if (value === undefined) throw refuse('is no JSON object')
     const { type } = value

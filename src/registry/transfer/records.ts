@@ -179,6 +179,12 @@ const SCHEMAS = {
   },
 }
 
+/**
+ * A key of a deleted image that is no column: the state that it had before, which
+ * its history tells and an import begins anew. The first files had no such key.
+ */
+export const STATE_BEFORE = 'state_before_deletion'
+
 function strict<T extends z.core.$ZodLooseShape>(shape: T) {
   return z.strictObject(shape, {
     error: (issue) =>
@@ -198,7 +204,7 @@ export const LINES = {
   account: strict({ type: z.literal('account'), ...SCHEMAS.account }),
   backup_storage: strict({ type: z.literal('backup_storage'), ...SCHEMAS.backup_storage }),
   backup_object: strict({ type: z.literal('backup_object'), ...SCHEMAS.backup_object }),
-  image: strict({ type: z.literal('image'), ...SCHEMAS.image }),
+  image: strict({ type: z.literal('image'), ...SCHEMAS.image, [STATE_BEFORE]: z.optional(line) }),
   label: strict({ type: z.literal('label'), ...SCHEMAS.label }),
   purged_image: strict({ type: z.literal('purged_image'), ...SCHEMAS.purged_image }),
   end: strict({
@@ -243,6 +249,7 @@ export function rowOf<T extends RowType>(
   const { type, ...columns } = record as RegistryRecord & Record<string, unknown>
   const row: Record<string, unknown> = {}
   for (const [column, value] of Object.entries(columns)) {
+    if (column === STATE_BEFORE) continue
     if (column === 'uuid') row.uuid = uuidOf(value as string)
     else if (column === 'backup_storage_id') row[column] = storageKey
     else row[column] = column.endsWith('_at') && value !== null ? sqlOf(value as string) : value

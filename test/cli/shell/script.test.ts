@@ -376,8 +376,17 @@ describe('on any engine', () => {
         [';x', `image del ${one} ;"x"`],
         ['&&', 'exit && image list'],
         ['quit;', 'quit;'],
+        ['foo>out.txt', 'account add --description foo>out.txt'],
+        ['--description=foo>>out.txt', 'account add --description=foo>>out.txt'],
+        ['-<ids', `image del -<ids`],
+        [`${one}|wc`, `image show ${one}|wc -l`],
+        [`${one};image`, `image del ${one};image show ${two}`],
+        [`${one}&&image`, `image del ${one}&&image show ${two}`],
+        [`${one}&`, `image del ${one}&`],
+        ['a=b>c', 'image show a=b>c'],
+        ['http://x/?a=1;b=2', 'account add --description http://x/?a=1;b=2'],
       ]
-      const words = [`';'`, '\\>', '"2>1"', `'a;'`, 'a\\;', 'a=b>c', 'a|b', 'a;b', `'|'x`]
+      const words = [`';'`, '\\>', '"2>1"', `'a;'`, 'a\\;', 'a=b">"c', "'a|b'", 'a\\;b', `'|'x`, 'a&b', '"a&"']
       const script = [...refused.map(([, line]) => line), `image show ${words.join(' ')}`]
       const run = await runScript(database, script)
       const told = run.stderr.split(/(?<=^Line \d+ failed: .*\n)/m)
@@ -388,7 +397,7 @@ describe('on any engine', () => {
             `Line ${at + 1} failed: ${line}\n`,
         )
       }
-      for (const word of [';', '>', '2>1', 'a;', 'a;', 'a=b>c', 'a|b', 'a;b', '|x'])
+      for (const word of [';', '>', '2>1', 'a;', 'a;', 'a=b>c', 'a|b', 'a;b', '|x', 'a&b', 'a&'])
         expect(told[refused.length]).toContain(`Error: '${word}' is not the id of an image\n`)
       expect(run).toMatchObject({ code: 9, stdout: '' })
       expect(await database.query('SELECT id FROM images WHERE deleted_at IS NOT NULL')).toEqual(deleted)

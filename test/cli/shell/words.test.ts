@@ -1,5 +1,7 @@
 import { execa } from 'execa'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { LineJoiner } from '../../../src/cli/shell/lines.ts'
+import { splitLine } from '../../../src/cli/shell/words.ts'
 import { newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { runScript } from '../../support/scripts.ts'
 
@@ -127,6 +129,39 @@ describe('words, as bash takes them apart', () => {
     const right = await wordsOfBash(texts)
     for (const [at, text] of texts.entries()) expect([text, own[at]]).toEqual([text, right[at]])
     expect(own.filter((words) => words !== undefined).length).toBeGreaterThan(100)
+  })
+
+  test('300 with operators run only where bash takes them for words too', { timeout: 120_000 }, async () => {
+    const texts: string[] = []
+    let seed = 7
+    const next = (below: number) => {
+      seed = (seed * 48271) % 2147483647
+      return seed % below
+    }
+    const pieces = ['a', 'b', ' ', '2', '=', '|', ';', '<', '>', "'", '"', '\\', "'>'", '";"', '\\|', "'a<b'"]
+    while (texts.length < 300) {
+      let text = 'x'
+      for (let length = 1 + next(7); length > 0; length--) text += pieces[next(pieces.length)]
+      if (splitLine(text).open === undefined) texts.push(text)
+    }
+    // Each in a folder of its own, where a redirection leaves a file, and without any program to run.
+    const each = `for text; do
+      cd "$(/bin/mktemp -d)"; error=$(PATH=/nonexistent /bin/bash -c "printf '%s\\0' $text" 2>&1 >&3); printf '\\1%s %s\\0\\2' "$?" "$error$(echo *)" >&3
+    done 3>&1`
+    const { stdout } = await execa('bash', ['-c', each, 'bash', ...texts], {
+      env: { LC_ALL: 'C.UTF-8', TMPDIR: inject('folder') },
+    })
+    const answers = stdout.split('\u0002').slice(0, -1)
+    expect(answers).toHaveLength(texts.length)
+    const ofBash = texts.map((text, at) => {
+      const [words = '', end = ''] = (answers[at] as string).split('\u0001')
+      const own = splitLine(text).words.map(({ value }) => value)
+      return end === '0 *\0' && words === own.map((word) => `${word}\0`).join('')
+    })
+    const ofProgram = texts.map((text) => new LineJoiner().add(text)?.problem === undefined)
+    for (const [at, text] of texts.entries()) expect([text, ofProgram[at]]).toEqual([text, ofBash[at]])
+    expect(ofBash.filter((isWord) => isWord).length).toBeGreaterThan(50)
+    expect(ofBash.filter((isWord) => !isWord).length).toBeGreaterThan(50)
   })
 
   test('a value that is given with its quotes comes back', async () => {

@@ -53,7 +53,7 @@ describe.each(ENGINES)('a backup object that is corrected on %s', (engine) => {
     ])
     const shown = await object()
     expect(shown.sha256).toBe(null)
-    expect(shown.labels).toEqual({ 'vdc-manage.file-format': 'qcow2' })
+    expect(shown.labels).toEqual({})
     expect((await image()).virtual_size).toBe(null)
     expect(await listed('--checksum', md5)).toMatchObject([{ id: 'wmi-disk', virtual_size: null }])
     expect(await listed('--checksum', old.sha256)).toEqual([])
@@ -85,14 +85,36 @@ describe.each(ENGINES)('a backup object that is corrected on %s', (engine) => {
     ])
   })
 
-  test('and one whose labels are of a release that noted no MD5: they count', async () => {
+  test('labels of a release that noted no MD5 count unless the history tells of another one', async () => {
     await database.query("DELETE FROM resource_labels WHERE name = 'vdc-manage.md5'")
-    await database.query(`UPDATE backup_objects SET checksum = ? WHERE uuid = 'disk'`, ['0'.repeat(32)])
     expect(await object()).toMatchObject({ sha256: old.sha256 })
-    expect((await image()).virtual_size).toBe(old.size)
+    expect(await listed('--checksum', old.sha256)).toMatchObject([
+      { virtual_size: old.size },
+      { virtual_size: old.size },
+    ])
+    // Corrected by a program that records it, and by one that does not.
+    for (const record of [true, false]) {
+      const other = (record ? '1' : '2').repeat(32)
+      await database.query("UPDATE backup_objects SET checksum = ? WHERE uuid = 'disk'", [other])
+      if (record)
+        await database.query(
+          "INSERT INTO histories (uuid, attr, vchar_value, created_at) VALUES ('bo-disk', 'checksum', ?, '2026-01-01 00:00:00')",
+          [other],
+        )
+      expect(await object()).toMatchObject({ sha256: null, labels: {} })
+      expect((await image()).virtual_size).toBe(null)
+      expect(await listed('--checksum', other)).toMatchObject([{ virtual_size: null }, { virtual_size: null }])
+      expect(await listed('--checksum', old.sha256)).toEqual([])
+      expect(await listed('--sort', 'size')).toMatchObject([{ virtual_size: null }, { virtual_size: null }])
+    }
+    // An import begins a new history, which could not tell it.
+    const run = await vdcManage(['registry', 'export'], { database, reject: true })
+    expect(run.stdout).toContain('"uuid":"bo-disk"')
+    expect(run.stdout).not.toContain('"resource_uuid":"bo-disk"')
   })
 
   test('with backupobject modify: another checksum removes them, the same one or a size does not', async () => {
+    await database.query("UPDATE backup_objects SET checksum = ? WHERE uuid = 'disk'", ['0'.repeat(32)])
     const modify = (...args: string[]) => vdcManage(['backupobject', 'modify', 'bo-disk', ...args], { database })
     expect(await modify('--checksum', '0'.repeat(32), '--allocation-size', '7')).toMatchObject({ code: 0, stderr: '' })
     expect(await labels()).toEqual(['vdc-manage.file-format', ...DERIVED.slice(1)])

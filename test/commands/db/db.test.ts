@@ -21,6 +21,7 @@ const MIGRATIONS = [
   '006_resource_labels',
   '007_tags',
   '008_system_accounts',
+  '009_purged_ids',
 ]
 
 describe('db on MariaDB', () => {

@@ -178,7 +178,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
   test('what is refused, and why', async () => {
     await expectRefused(database, ['image', 'list', '--state', 'availible'], {
       exit: 3,
-      message: "No image has the state 'availible'",
+      message: "--state 'availible' is not known, and no image has it",
       hint: 'Did you mean available? Known are: available, creating, pending, deleted, init',
     })
     await expectRefused(database, ['image', 'list', '--after', 'wmi-none'], {
@@ -190,8 +190,11 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
         "image list --name 'a[b'",
         "--name 'a[b' is no pattern: the [ has no ]\nHint: \\[ stands for the character itself",
       ],
-      ['image list --arch X86', "No image has the arch 'X86'\nHint: Did you mean x86? Known are: x86, x86_64"],
-      ['image list --file-format iso', "No image has the file_format 'iso'\nHint: Known are: raw"],
+      [
+        'image list --arch X86',
+        "--arch 'X86' is not known, and no image has it\nHint: Did you mean x86? Known are: x86, x86_64",
+      ],
+      ['image list --file-format iso', "--file-format 'iso' is not known, and no image has it\nHint: Known are: raw"],
       ['image list --checksum abc', '--checksum must be sha256: with 64 hexadecimal digits, or md5: with 32'],
       ['image list --created-after 7m', "--created-after '7m' is no time\nHint: Such as 2026-11-24"],
       ['image list --sort colour', "The list can not be sorted by 'colour'\nHint: Keys, with :asc or :desc"],
@@ -271,11 +274,14 @@ describe.each(ENGINES)('the other lists on %s', (engine) => {
 
   test('what is refused, and why', async () => {
     await expectAllRefused(database, [
-      ['backupobject list --container-format zip', "No backup object has the container_format 'zip'"],
+      [
+        'backupobject list --container-format zip',
+        "--container-format 'zip' is not known, and no backup object has it",
+      ],
       ['backupobject list --account-id a-none', 'There is no account a-none'],
       ['backupobject list --after B', 'There is no backup object bo-B'],
       ['backupobject list --sort uri', "The list can not be sorted by 'uri'"],
-      ['backupstorage list --storage-type nfs', "No backup storage has the storage_type 'nfs'"],
+      ['backupstorage list --storage-type nfs', "--storage-type 'nfs' is not known, and no backup storage has it"],
       ['backupstorage list --after none', 'There is no backup storage bkst-none'],
       ['account list --after none', 'There is no account a-none'],
       ['account show a-team --limit 1', '--limit chooses from a list, and ids are given'],

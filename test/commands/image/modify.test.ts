@@ -107,7 +107,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
   })
 
   test('an empty text clears what may be NULL', async () => {
-    const id = await newImage('--description d --root-device r --parent-image-id wmi-parent')
+    const id = await newImage('--description d --root-device label:r --parent-image-id wmi-parent')
     const empty = ['description', 'root-device', 'parent-image-id', 'backup-object-id']
     const args = ['image', 'modify', id, ...empty.flatMap((name) => [`--${name}`, '']), '--instance-model-name', '']
     expect(await vdcManage(args, { database })).toMatchObject({ code: 0, stderr: '' })

@@ -139,7 +139,13 @@ test('image undelete on a database of Wakame-vdc: rows without a history, and ta
   await insert(database, 'images', { id: 1, uuid: 'old', ...deleted, account_id: 'a-nowhere', deleted_at: LONG_AGO })
   await insert(database, 'images', { id: 2, uuid: 'odd', ...deleted })
   const before = await contentsOf(database)
-  expect(await vdcManage(['image', 'undelete', 'wmi-old', 'wmi-odd'], { database })).toMatchObject({
+  await expectRefused(database, ['image', 'undelete', 'wmi-old'], {
+    exit: 5,
+    message: 'What state wmi-old had before it was deleted is not known',
+    hint: 'Say which it shall have: vdc-manage image undelete wmi-old --state available',
+  })
+  const undelete = ['image', 'undelete', 'wmi-old', 'wmi-odd', '--state', 'available']
+  expect(await vdcManage(undelete, { database })).toMatchObject({
     code: 0,
     stderr: '',
   })

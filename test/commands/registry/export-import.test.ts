@@ -96,7 +96,8 @@ test('SQLite to MariaDB and back: nothing is lost, and twice is once', async () 
     expect(await exported(to)).toEqual(original)
     const before = await allRows(to)
     const begun = before.histories.filter((row) => row.uuid !== 'wmi-purged')
-    expect(begun).toHaveLength(3 * 23 + 4 * 20)
+    // Of the deleted image, its creation and then its deletion.
+    expect(begun).toHaveLength(3 * 23 + 3 + 4 * 20)
     expect(new Set(begun.map((row) => row.created_at)).size).toBe(1)
     expect(before.histories).toHaveLength(begun.length + 1)
     expect(await purgedAt(to)).toEqual(await purgedAt(first))
@@ -111,6 +112,60 @@ test('SQLite to MariaDB and back: nothing is lost, and twice is once', async () 
       purged_image: { added: 0, unchanged: 1 },
     })
     expect(await allRows(to)).toEqual(before)
+  }
+  await Promise.all(databases.map((database) => database.remove()))
+})
+
+test('what state a deleted image had moves with it; without it, undelete refuses to guess', async () => {
+  const databases = await Promise.all((['sqlite', 'mariadb', 'sqlite'] as Engine[]).map(newDatabase))
+  const [first, second, third] = databases as [TestDatabase, TestDatabase, TestDatabase]
+  await fill(first)
+  await runLines(
+    [
+      'image add local bo-o --uuid wmi-slow --account-id a-one --state pending',
+      'image add local bo-o --uuid wmi-odd --account-id a-one --state creating',
+      'image del wmi-slow wmi-odd',
+    ],
+    { database: first },
+  )
+  // The Ruby programs can set one of the two alone.
+  await first.query("UPDATE images SET state = 'creating' WHERE uuid = 'odd'")
+  const state = async (database: TestDatabase, id: string) =>
+    (await database.query('SELECT state FROM images WHERE uuid = ?', [id.slice(4)]))[0]?.state
+  let file = ''
+  for (const [from, to] of [
+    [first, second],
+    [second, third],
+  ] as const) {
+    file = (await vdcManage(['registry', 'export'], { database: from, reject: true })).stdout
+    expect(file).toMatch(/"uuid":"wmi-slow".*,"state_before_deletion":"pending"\}\n/)
+    expect(file.match(/state_before_deletion/g)).toHaveLength(3)
+    expect(await importInto(to, file)).toMatchObject(NOTHING)
+    const before = await allRows(to)
+    expect(await importInto(to, file)).toMatchObject(NOTHING)
+    expect(await allRows(to)).toEqual(before)
+  }
+  expect(await vdcManage(['image', 'undelete', 'slow', 'odd', 'gone'], { database: third })).toMatchObject(NOTHING)
+  expect(await Promise.all(['wmi-slow', 'wmi-odd', 'wmi-gone'].map((id) => state(third, id)))).toEqual([
+    'pending',
+    'creating',
+    'available',
+  ])
+
+  for (const engine of ENGINES) {
+    const old = await newDatabase(engine)
+    expect(await importInto(old, file.replaceAll(/,"state_before_deletion":"\w+"/g, ''))).toMatchObject(NOTHING)
+    await expectCommandRefused(old, ['image', 'undelete', 'wmi-slow'], {
+      exit: 5,
+      message: 'What state wmi-slow had before it was deleted is not known',
+      hint: 'vdc-manage image undelete wmi-slow --state available',
+    })
+    const undelete = ['image', 'undelete', 'wmi-slow', '--state', 'pending']
+    expect(await vdcManage(undelete, { database: old })).toMatchObject(NOTHING)
+    expect(await state(old, 'wmi-slow')).toBe('pending')
+    expect(await vdcManage(['image', 'undelete', 'wmi-odd'], { database: old })).toMatchObject(NOTHING)
+    expect(await state(old, 'wmi-odd')).toBe('creating')
+    await old.remove()
   }
   await Promise.all(databases.map((database) => database.remove()))
 })
@@ -316,6 +371,12 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       'size must be a whole number',
     ],
     ['a negative one', 'backup_object', (value) => ({ ...value, size: -1 }), 'size must be a whole number'],
+    [
+      'a state before a deletion that is none',
+      'image',
+      (value) => ({ ...value, state_before_deletion: null }),
+      'state_before_deletion must be text',
+    ],
     ['no flag', 'image', (value) => ({ ...value, is_public: 2 }), 'is_public must be 0 or 1'],
     [
       'an unknown storage',
@@ -351,6 +412,27 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     await registry.close()
   })
 
+  test.each([
+    ['a byte order mark', (text: string) => `\ufeff${text}`],
+    ['empty lines at the end', (text: string) => `${text}\n\n  \n`],
+    ['lines that end with CR LF', (text: string) => text.replaceAll('\n', '\r\n')],
+    ['all of these', (text: string) => `\ufeff${text.replaceAll('\n', '\r\n')}\r\n\r\n`],
+    ['no newline at the end', (text: string) => text.trimEnd()],
+  ])('takes a file that an editor gave %s', async (_, edit) => {
+    const before = await allRows(database)
+    const run = await importInto(database, edit(`${whole.join('\n')}\n`), ['--json'])
+    expect(run).toMatchObject({ code: 0, stderr: expect.stringMatching(/^Imported: /) })
+    expect(JSON.parse(run.stdout)).toMatchObject({ image: { added: 0, unchanged: 3 } })
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  test('refuses a byte order mark elsewhere, and what is no UTF-8, with a way out', async () => {
+    const text = `${other((value) => value, 1)}\n`
+    await expectRefused(text.replace('\n', '\n\ufeff'), { code: 3, message: 'Line 2 is no JSON object' })
+    const hint = /Line 1 is not UTF-8\nHint: It is UTF-16; convert it with: iconv -f UTF-16 -t UTF-8\n/
+    await expectRefused(Buffer.from(`\ufeff${text}`, 'utf16le'), { code: 3, message: hint })
+  })
+
   test('refuses what is no file of lines', async () => {
     await expectRefused('x'.repeat(5 * 1024 * 1024), { code: 3, message: 'Line 1 is too long' })
     await expectRefused(Buffer.from([0xff, 0xfe, 0x0a]), { code: 3, message: 'Line 1 is not UTF-8' })
@@ -361,7 +443,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     await expectRefused('', { code: 3, message: 'a part of its path is no directory' }, [join(file, 'x')])
     await expectRefused('', { code: 3, message: 'its name is too long' }, [join(folder.path, 'x'.repeat(300))])
     const run = await vdcManage(['-e'], { database, input: 'registry import\n' })
-    expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining('nothing on stdin to import') })
+    expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining('No file is named, and in the shell') })
   })
 
   test('from a named pipe it waits for who writes, ends at Ctrl-C, and is not taken where it may have to be read twice', async () => {

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../../cli/base-command.ts'
 import * as flags from '../../../cli/flags.ts'
-import { checksum, fileExpectations, newImage, newLocalImage, thorough } from '../../../cli/image-flags.ts'
+import { checksum, fileExpectations, md5sum, newImage, newLocalImage, thorough } from '../../../cli/image-flags.ts'
 import { registerLocal } from '../../../registry/image/register-local.ts'
 import { TARGET_FORMATS } from '../../../registry/values.ts'
 
@@ -19,7 +19,7 @@ export default class ImageAddLocal extends BaseCommand {
   static override args = { path: flags.path('Disk image file, links are followed; or a backup object.') }
   static override flags = {
     ...newImage(
-      'Format that the file must have, or the object has. Default: what the file has; of an object what was found when it was added from a file, else raw.',
+      'Format that the file must have, or the object has. Default: what the file has; of an object what was found when it was added from a file, else that of its first image, else raw.',
     ),
     ...newLocalImage,
     'storage-id': flags.text(
@@ -27,6 +27,7 @@ export default class ImageAddLocal extends BaseCommand {
       'Backup storage that the file lies in. Default: that of the service type in dcmgr.conf, else the closest one, or a new one for its folder.',
     ),
     checksum: checksum(),
+    md5sum: md5sum(),
     thorough: thorough(),
     ...fileExpectations,
     convert: flags.choice(TARGET_FORMATS, 'Make a file in this format beside it, and register that instead.'),

@@ -13,7 +13,9 @@ export default class ImageAddVolume extends BaseCommand {
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
   static override args = { backup_object_id: flags.oneId('Backup object; with or without bo-.') }
   static override flags = {
-    ...newImage('Format of its bytes. Default: what was found when it was added from a file, else raw.'),
+    ...newImage(
+      'Format of its bytes. Default: what was found when it was added from a file, else that of its first image, else raw.',
+    ),
     'dry-run': flags.dryRun(),
   }
 

@@ -1,0 +1,122 @@
+import { busy, damaged, type Fault, full, refused, SETTINGS } from './fault.ts'
+
+const STORAGE_FULL = /Errcode: 28\b|errno: 28\b|error 28\b|No space left/i
+
+const notReady = (place: string, text: string) =>
+  `The database ${place} is not ready: this node of the cluster does not take queries now (it is joining, or has lost the others): ${text}`
+const NOT_READY = 'Wait until the node is back (wsrep_ready is ON), or name another node of the cluster'
+
+const readOnly = (place: string, text: string) => `The database ${place} is read-only: ${text}`
+
+/** The message of a statement that is longer than the server takes. */
+export const packetLimit = (place: string, text: string) =>
+  `The database ${place} does not take a statement of this length: ${text}`
+/** The way out of that. */
+export const RAISE_PACKET_LIMIT = 'Raise max_allowed_packet on the server (16M is usual), or give shorter texts'
+
+/** What MySQL and MariaDB answer to a statement; the first that fits counts. */
+export const SERVER_FAULTS: readonly Fault[] = [
+  {
+    is: ['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT'],
+    code: 'DATABASE_BUSY',
+    says: busy,
+    hint: 'Try again in a moment',
+  },
+  {
+    is: ['ER_DUP_ENTRY'],
+    code: 'DUPLICATE_KEY',
+    says: (place, text) => `The database ${place} holds such a row already: ${text}`,
+  },
+  {
+    is: ['ER_NO_SUCH_TABLE', 'ER_BAD_FIELD_ERROR'],
+    code: 'SCHEMA_MISSING',
+    says: (place, text) => `The database ${place} lacks a part of the schema: ${text}`,
+    hint: 'Run: vdc-manage db migrate',
+  },
+  {
+    is: ['ER_TRUNCATED_WRONG_VALUE_FOR_FIELD', 'ER_DATA_TOO_LONG', 'ER_WARN_DATA_OUT_OF_RANGE'],
+    code: 'VALUE_REFUSED',
+    says: (place, text) => `The database ${place} can not store a value: ${text}`,
+  },
+  // Galera: what a node that joins or has lost the others answers to everything, and 1180 to a COMMIT that it began before.
+  { is: ['ER_UNKNOWN_COM_ERROR'], text: /wsrep/i, code: 'DATABASE_NOT_READY', says: notReady, hint: NOT_READY },
+  {
+    is: ['ER_ERROR_DURING_COMMIT'],
+    text: /replication fragment|wsrep|primary component/i,
+    code: 'DATABASE_NOT_READY',
+    says: notReady,
+    hint: NOT_READY,
+  },
+  {
+    is: ['ER_RECORD_FILE_FULL'],
+    code: 'DATABASE_FULL',
+    says: full,
+    hint: 'Make space on the server: on its disk, or in the tablespace that holds the table',
+  },
+  { is: ['ER_DISK_FULL'], code: 'DATABASE_FULL', says: full, hint: "Make space on the server's disk" },
+  {
+    is: ['EE_WRITE', 'ER_ERROR_ON_WRITE', 'ER_GET_ERRNO', 'ER_CANT_CREATE_TABLE', 'ER_ERROR_DURING_COMMIT'],
+    text: STORAGE_FULL,
+    code: 'DATABASE_FULL',
+    says: full,
+    hint: "Make space on the server's disk",
+  },
+  { is: ['ER_NET_PACKET_TOO_LARGE'], code: 'DATABASE_PACKET_LIMIT', says: packetLimit, hint: RAISE_PACKET_LIMIT },
+  {
+    is: ['ER_OPTION_PREVENTS_STATEMENT'],
+    text: /read.?only/i,
+    code: 'DATABASE_READ_ONLY',
+    says: readOnly,
+    hint: 'Name the server that takes writes, or set read_only to OFF on this one',
+  },
+  {
+    is: ['ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION', 'ER_READ_ONLY_MODE', 'ER_INNODB_READ_ONLY', 'ER_OPEN_AS_READONLY'],
+    code: 'DATABASE_READ_ONLY',
+    says: readOnly,
+    hint: 'Name the server that takes writes, or let this one take them (transaction_read_only, innodb_read_only)',
+  },
+  {
+    is: ['ER_ACCESS_DENIED_ERROR', 'ER_ACCESS_DENIED_NO_PASSWORD_ERROR'],
+    code: 'DATABASE_REFUSED',
+    says: refused,
+    hint: `Check the user and the password in ${SETTINGS}`,
+  },
+  {
+    is: ['ER_DBACCESS_DENIED_ERROR'],
+    code: 'DATABASE_REFUSED',
+    says: refused,
+    hint: `Check the name of the database in ${SETTINGS}, and the privileges of the user`,
+  },
+  {
+    is: ['ER_TABLEACCESS_DENIED_ERROR', 'ER_COLUMNACCESS_DENIED_ERROR'],
+    code: 'DATABASE_REFUSED',
+    says: refused,
+    hint: 'Grant the user SELECT, INSERT, UPDATE and DELETE on the database, and CREATE for db migrate',
+  },
+  {
+    is: ['ER_BAD_DB_ERROR'],
+    code: 'DATABASE_REFUSED',
+    says: refused,
+    hint: `Create the database, or correct its name in ${SETTINGS}`,
+  },
+  {
+    // 1969: MariaDB's max_statement_time.
+    is: ['ER_QUERY_INTERRUPTED', 'ER_QUERY_TIMEOUT', 1969],
+    code: 'DATABASE_REFUSED',
+    says: refused,
+    hint: "Try again; an administrator or the server's time limit ended the statement",
+  },
+  {
+    is: ['ER_OPTION_PREVENTS_STATEMENT', 'ER_NOT_SUPPORTED_AUTH_MODE', 'ER_UNKNOWN_COM_ERROR'],
+    code: 'DATABASE_REFUSED',
+    says: refused,
+    hint: 'Check how the server is configured',
+  },
+  {
+    // 1932: a table whose tablespace is gone.
+    is: ['ER_NOT_KEYFILE', 'ER_CRASHED_ON_USAGE', 'ER_CRASHED_ON_REPAIR', 'ER_INDEX_CORRUPT', 'ER_TABLE_CORRUPT', 1932],
+    code: 'DATABASE_DAMAGED',
+    says: damaged,
+    hint: 'Look at the table with CHECK TABLE, and restore it from a backup',
+  },
+]

@@ -1,0 +1,42 @@
+import { busy, damaged, type Fault, full, SETTINGS, unusable } from './fault.ts'
+
+/** What SQLite reports; the first that fits counts. */
+export const SQLITE_FAULTS: readonly Fault[] = [
+  { is: ['SQLITE_BUSY', 'SQLITE_LOCKED'], code: 'DATABASE_BUSY', says: busy, hint: 'Try again in a moment' },
+  {
+    is: ['SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY'],
+    code: 'DUPLICATE_KEY',
+    says: (place, text) => `The database ${place} holds such a row already: ${text}`,
+  },
+  {
+    is: ['SQLITE_READONLY'],
+    code: 'DATABASE_READ_ONLY',
+    says: (place, text) => `The database ${place} can not be written to: ${text}`,
+    hint: 'The file and its folder must be writable',
+  },
+  {
+    // The index of the write-ahead log can't grow where the disk is full.
+    is: ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'],
+    code: 'DATABASE_FULL',
+    says: full,
+    hint: 'Make space on the disk that holds the file',
+  },
+  {
+    is: ['SQLITE_CORRUPT'],
+    code: 'DATABASE_DAMAGED',
+    says: damaged,
+    hint: 'Restore the file from a backup; what can still be read: vdc-manage registry export',
+  },
+  {
+    is: ['SQLITE_NOTADB'],
+    code: 'DATABASE_UNREACHABLE',
+    says: unusable,
+    hint: `Check that ${SETTINGS} names a database of vdc-manage`,
+  },
+  {
+    is: ['SQLITE_IOERR', 'SQLITE_CANTOPEN', 'SQLITE_PERM', 'SQLITE_AUTH'],
+    code: 'DATABASE_UNREACHABLE',
+    says: unusable,
+    hint: 'Check the disk that holds the file, and the permissions of the file and its folder',
+  },
+]

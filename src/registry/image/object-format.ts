@@ -1,0 +1,66 @@
+import { findBackupObject } from '../../db/backup-objects.ts'
+import type { Queryable } from '../../db/database.ts'
+import { selectFormatsOf } from '../../db/images.ts'
+import { selectLabels } from '../../db/labels.ts'
+import type { BackupObjectRow, ImageRow } from '../../db/rows.ts'
+import { labelsThatCount } from '../backup-object/labels.ts'
+import { canonicalId } from '../identifiers.ts'
+import { labelsOf } from '../labels.ts'
+import { DEFAULT_CONTAINER_FORMAT, DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL } from '../values.ts'
+
+type Stored = Pick<BackupObjectRow, 'uuid' | 'checksum' | 'container_format'>
+
+/** QEMU's name of what the bytes of an object hold, and how that is known. */
+interface ObjectFormat {
+  format: string
+  /** found: in these very bytes; told: by its first image; guessed: found in bytes that it no longer has; assumed: nobody said anything. */
+  by: 'found' | 'told' | 'guessed' | 'assumed'
+}
+
+/** The format of an object's bytes: as it was found, else as its first image says, else dcmgr's default. */
+export async function formatOfObject(db: Queryable, object: Stored): Promise<ObjectFormat> {
+  const id = canonicalId('backupObject', object.uuid)
+  const rows = await selectLabels(db, [id])
+  const found = (await labelsThatCount(db, rows, object))[FILE_FORMAT_LABEL]
+  if (found !== undefined) return { format: found, by: 'found' }
+  const [told] = await selectFormatsOf(db, id)
+  if (told !== undefined) return { format: told, by: 'told' }
+  const stale = labelsOf(rows, id)[FILE_FORMAT_LABEL]
+  return stale === undefined ? { format: DEFAULT_FILE_FORMAT, by: 'assumed' } : { format: stale, by: 'guessed' }
+}
+
+/**
+ * What an operator should know of the format that an image of an object gets.
+ *
+ * @param given the format that was asked for; undefined where it is the object's.
+ * @returns undefined where there is nothing to tell.
+ */
+export function formatWarning(object: Stored, known: ObjectFormat, given: string | undefined): string | undefined {
+  const id = canonicalId('backupObject', object.uuid)
+  if (given !== undefined)
+    return known.by === 'found' && given !== known.format
+      ? `The backup object ${id} holds ${known.format}, not ${given}: the image may not boot`
+      : undefined
+  if (known.by !== 'guessed') return undefined
+  return `The bytes of ${id} were ${known.format} before they were corrected, and are taken for the same now; --file-format says what they are`
+}
+
+/** As `formatWarning`, of an image that has its object and its format already. */
+export async function formatWarningOf(
+  db: Queryable,
+  image: Pick<ImageRow, 'backup_object_id' | 'file_format'>,
+): Promise<string | undefined> {
+  const { backup_object_id: id } = image
+  const object = id?.startsWith('bo-') ? await findBackupObject(db, id.slice('bo-'.length)) : undefined
+  return object && formatWarning(object, await formatOfObject(db, object), image.file_format)
+}
+
+/** Why instances could not boot from a volume that is made of an object; undefined where they can. */
+export function volumeWarning(object: Stored, format: string): string | undefined {
+  const packed = ['raw', DEFAULT_CONTAINER_FORMAT].includes(object.container_format) ? '' : object.container_format
+  const what = [format === DEFAULT_FILE_FORMAT ? '' : format, packed && `packed as ${packed}`]
+    .filter(Boolean)
+    .join(', ')
+  if (what === '') return undefined
+  return `The backup object ${canonicalId('backupObject', object.uuid)} is not raw (${what}): a volume would hold its bytes as they are, and only a raw one boots`
+}

@@ -1,0 +1,216 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Run, shell, vdcManage } from '../../support/cli.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { newFolder } from '../../support/images.ts'
+import { ADD, linesOf, newDatabaseWithObject, runScript, startScript } from '../../support/scripts.ts'
+
+/* IDs on stdin, for commands of a script that comes from a file: who reads them, how often, and what ends the waiting. */
+
+const folder = newFolder()
+afterAll(() => folder.remove())
+let scripts = 0
+/** Options that run lines as a script from a file. */
+function script(lines: readonly string[], ...options: string[]): string[] {
+  const path = join(folder.path, `script-${++scripts}`)
+  writeFileSync(path, lines.map((line) => `${line}\n`).join(''))
+  return ['-f', path, ...options]
+}
+
+/** A run that is ended, and told, if it takes too long. */
+async function within(milliseconds: number, running: Promise<Run>): Promise<Run> {
+  const late = sleep(milliseconds, undefined, { ref: false }).then(() => {
+    throw new Error('It waits for ever')
+  })
+  return Promise.race([running, late])
+}
+
+const descriptions = async (database: TestDatabase) =>
+  (await allRows(database)).accounts.slice(2).map(({ description }) => description)
+
+describe.each(ENGINES)('a second command that reads stdin, on %s', (engine) => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newDatabaseWithObject(engine)
+    const gone = [`${ADD} --uuid gone`, 'image del wmi-gone', 'backupobject del bo-one']
+    await runScript(database, ['account add --uuid one', 'account add --uuid two', ...gone], ['-e'])
+  })
+  afterAll(() => database.remove())
+
+  const LINES = [
+    'account modify - --description first',
+    'account modify - --description second',
+    'account add --uuid new',
+  ]
+  const REFUSAL = /^Error: - stands for the IDs on stdin, and another command of this script has read them\nHint: .*\n/
+
+  test('is told that stdin is used up; the others run', async () => {
+    const run = await within(10_000, vdcManage(script(LINES), { database, input: 'a-one\na-two\n' }))
+    expect(run).toMatchObject({ code: 9, stdout: 'a-new\n', stderr: expect.stringMatching(REFUSAL) })
+    expect(await descriptions(database)).toEqual(['first', 'first', null])
+  })
+
+  test('with -e ends the script with exit 2, and an ID beside its - is left alone', async () => {
+    const lines = [
+      'account modify - --description third',
+      'account modify a-one - --description fourth',
+      LINES[2] as string,
+    ]
+    const run = await within(10_000, vdcManage(script(lines, '-e'), { database, input: 'a-two\n' }))
+    expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(REFUSAL) })
+    expect(await descriptions(database)).toEqual(['first', 'third', null])
+  })
+
+  test('in bulk undoes all', async () => {
+    const before = await allRows(database)
+    const run = await within(10_000, vdcManage(script(LINES, '--tx', 'bulk'), { database, input: 'a-one\na-two\n' }))
+    expect(run).toMatchObject({ code: 9, stdout: '', stderr: expect.stringMatching(REFUSAL) })
+    expect(run.stderr).toMatch(/Nothing was stored\n$/)
+    expect(await allRows(database)).toEqual(before)
+  })
+
+  test('a directory is no list of IDs, and nothing is removed of none', async () => {
+    expect(await shell('vdc-manage account del - < /', { database })).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: 'Error: IDs cannot be read from stdin: it is a directory\n',
+    })
+    const before = await allRows(database)
+    const purged = await shell('vdc-manage image purge --older-than 0d --files --yes - < /dev/null', { database })
+    expect(purged).toMatchObject({ code: 0, stdout: '', stderr: 'There are no IDs on stdin: nothing is done\n' })
+    expect(await allRows(database)).toEqual(before)
+  })
+})
+
+describe('a bulk script that is run again after a deadlock', () => {
+  let database: TestDatabase
+  const name = () => database.uri.split('/').at(-1)
+  beforeAll(async () => {
+    database = await newDatabaseWithObject('mariadb')
+    await database.query('CREATE TABLE attempts (id int NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=MyISAM')
+    await database.query(
+      `CREATE TRIGGER ${name()}.fail_twice BEFORE UPDATE ON accounts FOR EACH ROW BEGIN IF NEW.description = 'deadlock' AND NEW.uuid = 'k2' THEN INSERT INTO attempts VALUES (NULL); IF (SELECT COUNT(*) FROM attempts) <= 2 THEN SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock found'; END IF; END IF; END`,
+    )
+    await runScript(
+      database,
+      [1, 2, 3].map((at) => `account add --uuid k${at}`),
+      ['-e'],
+    )
+  })
+  afterAll(() => database.remove())
+
+  test.each([
+    ['all at once', 0],
+    ['while it is run', 100],
+  ])('gets the IDs again that came %s', async (_, pause) => {
+    await database.query('DELETE FROM attempts')
+    await database.query('UPDATE accounts SET description = NULL')
+    const lines = ['account add', 'account modify - --description deadlock']
+    const running = startScript(database, undefined, script(lines, '--tx', 'bulk', '-e'))
+    for (const id of ['k1', 'a-k2', '', 'k3']) {
+      running.process.stdin?.write(`${id}\n`)
+      await sleep(pause)
+    }
+    running.process.stdin?.end()
+    const run = await within(20_000, running.ended)
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(linesOf(run.stdout)).toHaveLength(1)
+    const rows = await database.query("SELECT description FROM accounts WHERE uuid LIKE 'k%' ORDER BY uuid")
+    expect(rows.map(({ description }) => description)).toEqual(Array(3).fill('deadlock'))
+    expect(await database.query('SELECT COUNT(*) AS n FROM attempts')).toEqual([{ n: 3 }])
+  })
+})
+
+describe.each(ENGINES)('SIGTERM while a script waits for IDs on stdin, on %s', (engine) => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newDatabaseWithObject(engine)
+  })
+  afterAll(() => database.remove())
+
+  test.each([
+    ['each', ''],
+    ['bulk', 'Nothing was stored\n'],
+    ['none', ''],
+  ] as const)('--tx %s: ends it at once, and its locks are free', async (tx, says) => {
+    const before = await allRows(database)
+    const lines = [ADD, 'account modify - --description waits']
+    const options = script(lines, '--tx', tx)
+    for (const [signal, code, said] of [
+      ['SIGTERM', 143, 'Terminated'],
+      ['SIGINT', 130, 'Interrupted'],
+      ['SIGHUP', 143, 'Terminated'],
+    ] as const) {
+      const running = startScript(database, undefined, options)
+      // Once an ID is worked on, it waits for the next.
+      running.process.stdin?.write('a-nothere\n')
+      await expect.poll(() => running.process.exitCode ?? stderrOf(running), { timeout: 10_000 }).toMatch(/a-nothere/)
+      const killed = performance.now()
+      running.kill(signal)
+      const run = await within(10_000, running.ended)
+      expect(performance.now() - killed).toBeLessThan(2000)
+      expect(run).toMatchObject({
+        code,
+        stderr: expect.stringMatching(new RegExp(`(?:^|\n)${tx === 'bulk' ? '' : `Error: ${said}\n`}${says}$`)),
+      })
+    }
+    // Nobody holds a lock any more.
+    expect(
+      await runScript(
+        database,
+        ['account modify a-shpoolxx --description free', 'account modify a-shpoolxx --description ""'],
+        ['-e'],
+      ),
+    ).toMatchObject({ code: 0 })
+    if (tx === 'bulk') expect((await allRows(database)).images).toEqual(before.images)
+  })
+})
+
+test('SIGTERM ends a bulk script that waits for a lock of another', async () => {
+  const database = await newDatabaseWithObject('mariadb')
+  await database.query('BEGIN')
+  await database.query("UPDATE accounts SET description = 'held' WHERE uuid = 'shpoolxx'")
+  const running = startScript(database, [ADD, 'account modify a-shpoolxx --description waits'], ['--tx', 'bulk'])
+  const waiting = () =>
+    database.query("SELECT COUNT(*) AS n FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
+  // The server looks anew only where nobody has asked for 100 ms.
+  await expect.poll(waiting, { timeout: 10_000, interval: 300 }).toEqual([{ n: 1 }])
+  running.kill('SIGTERM')
+  expect(await within(5000, running.ended)).toMatchObject({ code: 143, stdout: '', stderr: 'Nothing was stored\n' })
+  await database.query('ROLLBACK')
+  await expect.poll(waiting, { interval: 300 }).toEqual([{ n: 0 }])
+  expect((await allRows(database)).images).toEqual([])
+  await database.remove()
+})
+
+/** What a running process has written to stderr so far. */
+function stderrOf({ process }: ReturnType<typeof startScript>): string {
+  return String(chunks.get(process) ?? listen(process))
+}
+const chunks = new Map<object, string>()
+function listen(process: ReturnType<typeof startScript>['process']): string {
+  chunks.set(process, '')
+  process.stderr?.on('data', (data) => chunks.set(process, `${chunks.get(process)}${data}`))
+  return ''
+}
+
+test('SIGTERM ends commands that read stdin, outside scripts, in which nothing is stored', async () => {
+  const database = await newDatabase('sqlite')
+  for (const args of [
+    ['image', 'verify', '-'],
+    ['image', 'purge', '-'],
+    ['account', 'del', '-'],
+    ['registry', 'import', '-'],
+  ]) {
+    const running = startScript(database, undefined, args)
+    await sleep(700)
+    running.kill('SIGTERM')
+    const run = await within(5000, running.ended)
+    expect({ args, code: run.code, signal: run.signal }).toEqual(
+      run.signal === undefined ? { args, code: 143, signal: undefined } : { args, code: undefined, signal: 'SIGTERM' },
+    )
+  }
+  await database.remove()
+})

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, describe, expect, inject, test } from 'vitest'
+import { vdcManage } from '../../support/cli.ts'
+import { newDatabase, newMariadb, newSqlite, type TestDatabase } from '../../support/databases.ts'
+import { type MysqlProxy, startProxy } from '../../support/mysql-proxy.ts'
+import { schemaOf } from '../../support/schema.ts'
+
+const made: TestDatabase[] = []
+const keep = (database: TestDatabase): TestDatabase => {
+  made.push(database)
+  return database
+}
+afterAll(async () => {
+  for (const database of made) await database.remove()
+})
+
+const bookkeeping = async (database: TestDatabase) => ({
+  lock: await database.query('SELECT is_locked FROM vdc_manage_migrations_lock'),
+  names: (await database.query('SELECT name FROM vdc_manage_migrations ORDER BY name, id')).map(({ name }) => name),
+})
+
+/** Runs `db migrate` in many processes at once, each of which waits for the others at statements about the lock. */
+async function migrateAtOnce(database: TestDatabase, delays: readonly RegExp[]) {
+  const { port } = inject('mariadb')
+  const proxies: MysqlProxy[] = []
+  for (const delay of delays) {
+    proxies.push(
+      await startProxy(port, async (_, sql) => {
+        if (delay.test(sql)) await sleep(400)
+        return 'pass' as const
+      }),
+    )
+  }
+  const runs = await Promise.all(
+    proxies.map((proxy) =>
+      vdcManage(['db', 'migrate'], { database: { uri: database.uri.replace(`:${port}/`, `:${proxy.port}/`) } }),
+    ),
+  )
+  for (const proxy of proxies) await proxy.close()
+  return runs
+}
+
+describe('several migrations at once', () => {
+  test.each([
+    ['as they come', Array(8).fill(/^never/)],
+    ['each slow when it makes the lock', Array(6).fill(/^insert .*_lock/i)],
+    ['each slow when it looks for the lock', Array(6).fill(/^select .*_lock/i)],
+    ['each slow when it makes a table', Array(6).fill(/^create table/i)],
+    ['each slow when it takes the lock', Array(6).fill(/^update .*_lock/i)],
+    ['slow at different moments', [/^create table/i, /^insert .*_lock/i, /^select .*_lock/i, /^update .*_lock/i]],
+  ])('on a new database, %s: one migrates, the others wait for it', { timeout: 60_000 }, async (_, delays) => {
+    const database = keep(await newMariadb())
+    const runs = await migrateAtOnce(database, delays)
+    expect(runs.map(({ code, stdout }) => [code, stdout])).toEqual(runs.map(() => [0, '']))
+    const told = runs.map(({ stderr }) => stderr).sort()
+    expect(told.filter((text) => text.startsWith('Migrated: 001_accounts, '))).toHaveLength(1)
+    expect(told.filter((text) => text === 'Nothing to migrate\n')).toHaveLength(runs.length - 1)
+    const { lock, names } = await bookkeeping(database)
+    expect(lock).toEqual([{ is_locked: 0 }])
+    expect(names).toHaveLength(8)
+    expect(new Set(names).size).toBe(8)
+    expect(await schemaOf(database)).toBe(await schemaOf(keep(await newDatabase('mariadb'))))
+  })
+})
+
+/** Makes a migration pending, with the rows of a lock that earlier releases left. */
+async function withLocks(locks: readonly number[]): Promise<TestDatabase> {
+  const database = keep(await newDatabase('mariadb'))
+  await database.query('DROP TABLE tag_mappings')
+  await database.query("DELETE FROM vdc_manage_migrations WHERE name = '007_tags'")
+  await database.query('DELETE FROM vdc_manage_migrations_lock')
+  for (const is of locks) await database.query(`INSERT INTO vdc_manage_migrations_lock (is_locked) VALUES (${is})`)
+  return database
+}
+
+describe('a lock table as earlier releases left it', () => {
+  test.each([
+    ['no row', []],
+    ['two rows', [0, 0]],
+    ['three rows', [0, 0, 0]],
+  ])('%s: the next migration gets past it, and leaves one', async (_, locks) => {
+    const database = await withLocks(locks)
+    expect(await vdcManage(['db', 'migrate'], { database })).toMatchObject({ code: 0, stderr: 'Migrated: 007_tags\n' })
+    expect((await bookkeeping(database)).lock).toEqual([{ is_locked: 0 }])
+  })
+
+  test.each([
+    ['one row', [1]],
+    ['two rows', [1, 1]],
+    ['two rows of which one is locked', [0, 1]],
+  ])('locked in %s: it is told, nothing is done, and --unlock heals it', async (_, locks) => {
+    const database = await withLocks(locks)
+    const locked = await vdcManage(['db', 'migrate'], { database })
+    expect(locked).toMatchObject({ code: 5, stdout: '' })
+    expect(locked.stderr).toMatch(/^Error: Another migration .*\nHint: .*db migrate --unlock\n$/)
+    expect(await database.query("SHOW TABLES LIKE 'tag_mappings'")).toEqual([])
+    expect(await vdcManage(['db', 'migrate', '--unlock'], { database })).toMatchObject({ code: 0 })
+    expect((await bookkeeping(database)).lock).toEqual([{ is_locked: 0 }])
+    expect(await database.query("SHOW TABLES LIKE 'tag_mappings'")).toHaveLength(1)
+  })
+})
+
+test('on SQLite, many processes that make the file at once make it once', async () => {
+  const database = keep(newSqlite())
+  const runs = await Promise.all(Array.from({ length: 8 }, () => vdcManage(['db', 'migrate'], { database })))
+  expect(runs.map(({ code }) => code)).toEqual(runs.map(() => 0))
+  const { lock, names } = await bookkeeping(database)
+  expect(lock).toEqual([{ is_locked: 0 }])
+  expect(names).toHaveLength(8)
+})

@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runLines, vdcManage } from '../support/cli.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts'
+import { expectRefused } from '../support/refusals.ts'
+
+describe.each(ENGINES)('an id that is taken in another case on %s', (engine) => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newDatabase(engine)
+    await runLines(
+      [
+        'account add --uuid a-ONE',
+        'account add --uuid a-gone',
+        'account del a-gone',
+        'backupstorage add --uuid bkst-S --display-name s --base-uri file:///srv/s/ --storage-type local',
+        `backupobject add --uuid bo-O --display-name o --storage-id bkst-S --object-key o.raw --size 512 --checksum ${'0'.repeat(32)}`,
+        'image add local bo-O --uuid wmi-ABC --account-id a-ONE',
+        'image add local bo-O --uuid wmi-low --account-id a-ONE',
+        'image add local bo-O --uuid wmi-Here --account-id a-ONE',
+        'image del wmi-ABC wmi-low',
+        'image purge wmi-ABC wmi-low --older-than 0s --yes',
+      ],
+      { database },
+    )
+  })
+  afterAll(() => database.remove())
+
+  test.each([
+    ['of a purged image', ['image', 'add', 'local', 'bo-O', '--account-id', 'a-ONE', '--uuid', 'abc'], 'wmi-abc'],
+    [
+      'of one in small letters',
+      ['image', 'add', 'volume', 'bo-O', '--account-id', 'a-ONE', '--uuid', 'LOW'],
+      'wmi-LOW',
+    ],
+    ['of an image', ['image', 'add', 'local', 'bo-O', '--account-id', 'a-ONE', '--uuid', 'hERE'], 'wmi-hERE'],
+    ['of an account', ['account', 'add', '--uuid', 'one'], 'a-one'],
+    ['of a deleted account', ['account', 'add', '--uuid', 'GONE'], 'a-GONE'],
+    [
+      'of a storage',
+      [
+        'backupstorage',
+        'add',
+        '--uuid',
+        's',
+        '--display-name',
+        's',
+        '--base-uri',
+        'file:///x/',
+        '--storage-type',
+        'local',
+      ],
+      'bkst-s',
+    ],
+    [
+      'of an object',
+      [
+        ...['backupobject', 'add', '--uuid', 'o', '--display-name', 'o', '--storage-id', 'bkst-S', '--object-key', 'x'],
+        ...['--size', '1', '--checksum', '0'.repeat(32)],
+      ],
+      'bo-o',
+    ],
+  ])('%s stays taken', async (_, words, id) => {
+    await expectRefused(database, words, { exit: 5, message: `${id} is taken`, hint: 'An id stays taken for ever' })
+  })
+
+  test('an import finds it taken as well', async () => {
+    const { stdout } = await vdcManage(['registry', 'export'], { database, reject: true })
+    const input = stdout
+      .replace('"uuid":"wmi-Here"', '"uuid":"wmi-aBC"')
+      .replace('{"type":"purged_image","uuid":"wmi-low"', '{"type":"purged_image","uuid":"wmi-HERE"')
+    const before = await allRows(database)
+    const run = await vdcManage(['registry', 'import'], { database, input })
+    expect(run).toMatchObject({ code: 5, stdout: '' })
+    expect(run.stderr).toContain('Conflict: wmi-aBC: was purged here; its id stays taken\n')
+    expect(run.stderr).toContain('Conflict: wmi-HERE: was purged where the file is from, and is still here\n')
+    expect(await allRows(database)).toEqual(before)
+  })
+})

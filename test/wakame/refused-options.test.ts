@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { ROOT } from '../support/cli.ts'
+import type { TestDatabase } from '../support/databases.ts'
+import { makeImage, newFolder } from '../support/images.ts'
+import { contentsOf, insert, newWakame, REGISTRY_TABLES } from '../support/wakame.ts'
+
+/*
+ * A value that is refused is told by its option, never by the column that it
+ * would go to: each option with a text, of each command that stores or looks for
+ * something, on a database whose text is utf8 of three bytes.
+ */
+
+const MD5 = '0123456789abcdef0123456789abcdef'
+/** Each command, what it needs besides the option that is tried, and what its other words are. */
+const COMMANDS: Record<string, { needs?: Record<string, string>; words?: string[] }> = {
+  'account add': {},
+  'account modify': { words: ['a-team'] },
+  'account list': {},
+  'account show': {},
+  'backupstorage add': { needs: { 'display-name': 'x', 'base-uri': 'file:///srv/x/', 'storage-type': 'local' } },
+  'backupstorage modify': { words: ['bkst-local'] },
+  'backupstorage list': {},
+  'backupobject add': { needs: { 'storage-id': 'bkst-local', 'object-key': 'x.raw', size: '1', checksum: MD5 } },
+  'backupobject modify': { words: ['bo-lucid'] },
+  'backupobject list': {},
+  'image add local': { needs: { 'account-id': 'a-team' }, words: ['FILE'] },
+  'image add volume': { needs: { 'account-id': 'a-team' }, words: ['bo-lucid'] },
+  'image modify': { words: ['wmi-lucid'] },
+  'image list': {},
+  'image show': {},
+  'image history': { words: ['wmi-lucid'] },
+  'image purge': {},
+}
+const BAD = ['a😀b', 'a\u0001b', 'x'.repeat(70_000), '']
+/** What a refusal says of a value that is named itself: an ID, or what a list is sorted by. */
+const BY_VALUE =
+  /^'.*' is not the id of |^The id '.*' is too long|^The list can not be sorted by '|^There is no |^The (?:parent )?image |^The name of a label |--from-file exclude each other$/s
+
+interface Flag {
+  type: string
+  options?: string[]
+  helpGroup?: string
+}
+const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
+  commands: Record<string, { flags: Record<string, Flag> }>
+}
+const flagsOf = (command: string) => Object.entries(commands[command.replaceAll(' ', ':')]?.flags ?? {})
+
+const folder = newFolder()
+let database: TestDatabase
+let file: string
+/** The names of all columns of more than one word. */
+let columns: RegExp
+beforeAll(async () => {
+  file = await makeImage(join(folder.path, 'lucid.qcow2'))
+  database = await newWakame(inject('mariadb').port)
+  await insert(database, 'accounts', { uuid: 'team' })
+  await insert(database, 'backup_storages', { id: 1, uuid: 'local' })
+  await insert(database, 'backup_objects', { uuid: 'lucid' })
+  await insert(database, 'images', { uuid: 'lucid', backup_object_id: 'bo-lucid' })
+  const tables = await Promise.all(REGISTRY_TABLES.map((table) => database.query(`SHOW COLUMNS FROM ${table}`)))
+  const names = tables.flat().map(({ Field }) => String(Field))
+  columns = new RegExp(`\\b(?:${names.filter((name) => name.includes('_')).join('|')})\\b`)
+})
+afterAll(async () => {
+  await database.remove()
+  folder.remove()
+})
+
+/** Runs a command whose answer would be JSON; returns what it is refused with, if it is. */
+async function refusalOf(args: string[]): Promise<string | undefined> {
+  const { stdout } = await database.session.run([...args, '--json'])
+  return stdout === '' ? undefined : JSON.parse(stdout).error?.message
+}
+
+describe.each(Object.entries(COMMANDS))('%s', (command, { needs = {}, words = [] }) => {
+  const takesText = ([, flag]: [string, Flag]) =>
+    flag.type === 'option' && flag.options === undefined && flag.helpGroup === undefined
+  const texts = flagsOf(command).filter(takesText)
+  const dryRun = flagsOf(command).some(([name]) => name === 'dry-run') ? ['-n'] : []
+
+  test.each(texts.map(([name]) => name))('a value of --%s that is refused is told by its option', async (name) => {
+    const before = await contentsOf(database)
+    for (const value of BAD) {
+      const others = Object.entries(needs).flatMap(([option, given]) =>
+        option === name ? [] : [`--${option}=${given}`],
+      )
+      const rest = words.map((word) => (word === 'FILE' ? file : word))
+      const message = await refusalOf([...command.split(' '), ...rest, ...others, `--${name}=${value}`, ...dryRun])
+      if (message === undefined) continue
+      expect(message).not.toMatch(columns)
+      if (!BY_VALUE.test(message)) expect(message.slice(0, 200)).toMatch(new RegExp(`^--${name} `))
+    }
+    expect(await contentsOf(database)).toEqual(before)
+  })
+})
+
+test.each([
+  [['image', 'label', 'wmi-lucid', 'os=a😀'], 'The label os holds the character 😀, which'],
+  [['image', 'label', 'wmi-lucid', '😀=x'], 'The name of the label 😀 holds the character 😀, which'],
+  [['image', 'label', 'wmi-lucid', 'os=a\u0001'], 'The label os must not hold control characters'],
+  [
+    ['image', 'label', 'wmi-lucid', `${'x'.repeat(300)}=1`],
+    'The name of a label must not be longer than 255 characters',
+  ],
+])('image label: %j', async (args, says) => {
+  const before = await contentsOf(database)
+  const message = await refusalOf(args)
+  expect(message).toContain(says)
+  expect(message).not.toMatch(columns)
+  expect(await contentsOf(database)).toEqual(before)
+})
+
+test('a name that the file gives is told to be the file’s', async () => {
+  const path = await makeImage(join(folder.path, 'a😀.qcow2'))
+  const message = await refusalOf([
+    'backupobject',
+    'add',
+    '--from-file',
+    path,
+    '--object-key',
+    'a',
+    '--storage-id',
+    'local',
+  ])
+  expect(message).toMatch(
+    /^The name of the file holds the character 😀, which the database cannot store: its text is utf8/,
+  )
+})
