@@ -91,8 +91,8 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     version: 'latest',
     log: SILENT,
     acquireConnectionTimeout: connectPatience(settings),
-    // Which they are says the client above.
-    connection: {},
+    // The client above knows the rest.
+    connection: { database: settings.database },
     pool: {
       min: 0,
       max: 1,
