@@ -1,5 +1,6 @@
 import pico from 'picocolors'
-import { hasFlag } from './words.ts'
+import { valueOfBoolean } from './spelling.ts'
+import { wordsBefore } from './words.ts'
 
 const forbidden = { process: false, command: false }
 
@@ -14,7 +15,11 @@ export function heedColorFlag(argv: readonly string[]): void {
 }
 
 function forbidsColors(argv: readonly string[]): boolean {
-  return hasFlag(argv, '--no-color')
+  const words = wordsBefore(argv, '--')
+  return words.some((word, at) => {
+    const written = /^--no[-_]color(?:=(.*))?$/s.exec(word)
+    return written !== null && valueOfBoolean(written[1] ?? words[at + 1]) !== false
+  })
 }
 
 /**

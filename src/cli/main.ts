@@ -1,11 +1,10 @@
 import { Config } from '@oclif/core'
-import { globalFlags, isDebugging } from './answering-command.ts'
+import { isDebugging } from './answering-command.ts'
 import { jsonAskedFor } from './answers/format.ts'
 import { heedProcessColorFlag } from './color.ts'
 import { dispatch } from './dispatch.ts'
 import { heedHangUp } from './hang-up.ts'
 import { reportError } from './report-error.ts'
-import { originalSpelling } from './spelling.ts'
 
 /**
  * Runs the program: finds the command that the words name, runs it, and ends
@@ -16,6 +15,7 @@ import { originalSpelling } from './spelling.ts'
  */
 export async function main(argv: readonly string[], root: string): Promise<void> {
   const words = [...argv]
+  heedProcessColorFlag(words)
   heedHangUp()
   const report = (error: unknown) => reportError(error, { json: jsonAskedFor(words), debug: isDebugging(words) })
   // Every write waits for its own outcome; without a listener a closed pipe would end the process in the middle.
@@ -24,7 +24,6 @@ export async function main(argv: readonly string[], root: string): Promise<void>
   // oclif would load plugins and colours that it finds in HOME, which may be somebody else's.
   process.env.VDC_MANAGE_DISABLE_THEME = 'true'
   try {
-    heedProcessColorFlag(originalSpelling(words, globalFlags))
     await dispatch(words, await Config.load({ root, userPlugins: false }))
   } catch (error) {
     await report(error)

@@ -72,6 +72,11 @@ export function originalSpelling(argv: readonly string[], options: Readonly<Reco
   return spelt.map(({ word }) => word)
 }
 
+/** What a word says as the value of a boolean; undefined if it is none. */
+export function valueOfBoolean(word: string | undefined): boolean | undefined {
+  return word === undefined ? undefined : VALUES.get(word)
+}
+
 /** Says whether a word after a boolean option, spelled without `=`, is its value and no argument. */
 export function isValueOfBoolean(before: string, word: string, options: Readonly<Record<string, Option>>): boolean {
   const { value, found } = readOption(before, knownSpellings(options))

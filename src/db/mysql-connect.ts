@@ -145,7 +145,7 @@ const OLD_LOGIN = [1251, 1275]
 
 function isReasonToGoOn(error: unknown): boolean {
   if (isNotReady(error)) return true
-  const { code } = translateDriverError(error, '')
+  const { code } = translateDriverError(error, '', { connected: false })
   return ['DATABASE_CONNECTION_LOST', 'DATABASE_NOT_READY', 'DATABASE_UNREACHABLE'].includes(code)
 }
 
@@ -195,7 +195,7 @@ function asRefusal(error: unknown, settings: MysqlSettings): VdcError {
     const plugin = /unknown plugin (.*?)\. See/s.exec(message)?.[1]
     return unsupportedPlugin(plugin || 'mysql_old_password', place, error)
   }
-  const translated = translateDriverError(error, describeMysql(settings))
+  const translated = translateDriverError(error, describeMysql(settings), { connected: false })
   if (errno !== ACCESS_DENIED || !isEncrypted || tls.cert !== undefined) return translated
   return new VdcError(translated.code, translated.message, {
     hint: `${translated.hint}; an account with REQUIRE X509 needs ssl-cert and ssl-key`,

@@ -13,7 +13,12 @@ let collator: Intl.Collator | undefined
 
 /** Characters that the collations of older Unicode versions take for others, or for none. */
 const OLDER: Readonly<Record<string, string>> = { '৴': '1', '৵': '2', '৶': '3', '৷': '4', '\u06de': '' }
-const GEORGIAN_CAPITAL = /^[\u10a0-\u10c5]$/
+/** Two alphabets of Georgian that older and newer versions take for capitals of different letters. */
+const GEORGIAN: readonly [first: number, last: number][] = [
+  [0x10a0, 0x10c5],
+  [0x2d00, 0x2d25],
+]
+const GEORGIAN_MODERN = 0x10d0
 
 /** Says whether a database may take two names of labels for the same: in another case, with accents, with trailing whitespace. */
 export function isSameName(a: string, b: string): boolean {
@@ -62,13 +67,15 @@ function isBaseEqual(a: string, b: string): boolean {
 
 /** A name without what is compared as nothing at its end: spaces, also where only characters follow that have no weight. */
 function unicodeText(name: string): string {
-  const characters = [...name].map(
-    (character) =>
-      OLDER[character] ??
-      (GEORGIAN_CAPITAL.test(character) ? String.fromCharCode(character.charCodeAt(0) + 0x30) : character),
-  )
+  const characters = [...name].map((character) => OLDER[character] ?? modernGeorgian(character))
   while (characters.length > 0 && isNothingAtEnd(characters.at(-1) as string)) characters.pop()
   return characters.join('')
+}
+
+function modernGeorgian(character: string): string {
+  const code = character.charCodeAt(0)
+  const alphabet = GEORGIAN.find(([first, last]) => code >= first && code <= last)
+  return alphabet === undefined ? character : String.fromCharCode(code - alphabet[0] + GEORGIAN_MODERN)
 }
 
 function isNothingAtEnd(character: string): boolean {

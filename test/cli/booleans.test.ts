@@ -75,7 +75,7 @@ test('true and false in a text are a text', async () => {
   const add = async (...words: string[]) =>
     (await vdcManageJson(['account', 'add', '--description', ...words], { database })).description
   expect(await add('true')).toBe('true')
-  expect(await add('--dry_run=x')).toBe('--dry_run=x')
+  for (const text of ['--dry_run=x', '--debug=x', '--no-color=x']) expect(await add(text)).toBe(text)
   expect(await add('false', '--dry-run', 'false')).toBe('false')
   await database.remove()
 })

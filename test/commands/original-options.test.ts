@@ -219,6 +219,24 @@ describe.each(Object.entries(DATABASES))('the original’s options on %s', (_, c
     })
   })
 
+  test.each(['image', 'backupobject', 'backupstorage'])(
+    '%s show without an ID is the list, and both work shortened',
+    async (noun) => {
+      const { line, id } = making(`${noun} modify`)
+      await run([line])
+      const answerTo = async (words: string) => (await vdcManage(words.split(' '), { database })).stdout
+      const short = { image: 'im', backupobject: 'backupo', backupstorage: 'backups' }[noun]
+      const list = await answerTo(`${noun} list --limit 3`)
+      expect(list).toMatch(/^ID /)
+      for (const words of [`${noun} show`, `${noun} sh`, `${short} show`, `${short} sh`, `${short} li`]) {
+        expect({ words, list: await answerTo(`${words} --limit 3`) }).toEqual({ words, list })
+      }
+      const details = await answerTo(`${noun} show ${id}`)
+      expect(details).toContain(id)
+      for (const words of [`${noun} sh`, `${short} s`]) expect(await answerTo(`${words} ${id}`)).toBe(details)
+    },
+  )
+
   test('backupobject add without --display-name, as older releases take it, has the name of its file', async () => {
     const needs = Object.entries({
       ...NEEDS['backupobject add'],

@@ -55,6 +55,15 @@ async function forever(client: Visit, next: () => void): Promise<void> {
   }
 }
 
+/** Sends 256 rows at once, behind a header: after so many, numbers begin anew. */
+function manyRows(client: Visit, of: Buffer): () => void {
+  const packets = Array.from({ length: 256 }, (_, index) =>
+    Buffer.concat([Buffer.from([of.length, 0, 0, (index + 4) % 256]), of]),
+  )
+  const bytes = Buffer.concat(packets)
+  return () => client.sendRaw(bytes)
+}
+
 const header = (client: Visit) => {
   client.send(Buffer.from([1]))
   client.send(column('n'))
@@ -108,7 +117,7 @@ describe('an answer without end', () => {
       /an answer of more than 128 MiB$/,
       (client: Visit) => {
         header(client)
-        return forever(client, () => client.send(row('0123456789')))
+        return forever(client, manyRows(client, row('0123456789')))
       },
     ],
     [
@@ -117,7 +126,7 @@ describe('an answer without end', () => {
       /an answer of more than 128 MiB$/,
       (client: Visit) => {
         header(client)
-        return forever(client, () => client.send(Buffer.from([0])))
+        return forever(client, manyRows(client, Buffer.from([0])))
       },
     ],
     [

@@ -173,7 +173,7 @@ describe.each(['', '?ssl-mode=DISABLED', '?ssl-mode=PREFERRED', '?ssl-mode=REQUI
           for (const packet of says()) {
             client.send(packet)
             // A client that is silent is asked on.
-            await Promise.race([client.receive(), new Promise((resolve) => setTimeout(resolve, 50))])
+            await Promise.race([client.receive(), new Promise((resolve) => setTimeout(resolve, 2000))])
           }
           client.send(failing(1045, "Access denied for user 'op'"))
         },

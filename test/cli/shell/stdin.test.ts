@@ -6,6 +6,7 @@ import { type Run, shell, vdcManage } from '../../support/cli.ts'
 import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { newFolder } from '../../support/images.ts'
 import { ADD, linesOf, newDatabaseWithObject, runScript, startScript } from '../../support/scripts.ts'
+import { startTerminal } from '../../support/tmux.ts'
 
 /* IDs on stdin, for commands of a script that comes from a file: who reads them, how often, and what ends the waiting. */
 
@@ -212,5 +213,18 @@ test('SIGTERM ends commands that read stdin, outside scripts, in which nothing i
       run.signal === undefined ? { args, code: 143, signal: undefined } : { args, code: undefined, signal: 'SIGTERM' },
     )
   }
+  await database.remove()
+})
+
+test('SIGTERM ends a prompt, and the terminal is as before', async () => {
+  const database = await newDatabaseWithObject('sqlite')
+  await runScript(database, [`${ADD} --uuid gone`, 'image del wmi-gone'], ['-e'])
+  const line = 'vdc-manage image purge --older-than 0d; echo "exit $?"; stty -a | grep -o -- "-*icanon"'
+  const terminal = await startTerminal(line, { database, home: folder.path })
+  await terminal.until(/Remove 1 image for good\? \[y\/N\]/)
+  process.kill(await terminal.pid(), 'SIGTERM')
+  expect(await terminal.until(/icanon/)).toMatch(/exit 143\nicanon/)
+  await terminal.close()
+  expect((await allRows(database)).images).toHaveLength(1)
   await database.remove()
 })
