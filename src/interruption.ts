@@ -8,6 +8,8 @@ const MESSAGES: Readonly<Record<InterruptionCode, string>> = { INTERRUPTED: 'Int
 /** Somebody's wish that what runs shall end, such as Ctrl-C. */
 export class Interruption {
   #controller = new AbortController()
+  /** Set while the database commits: whoever gives up waiting then would not know the outcome. */
+  isCommitting = false
 
   /** Aborted when it is requested; another one after each `reset`. */
   get signal(): AbortSignal {

@@ -37,10 +37,12 @@ async function endedBy<T>(interruption: Interruption, work: (interruption: Inter
   }
 }
 
-/** Fails some time after the interruption was requested; until then, and without one, it is pending. */
+/** Fails some time after the interruption was requested, but not during a commit; until then, and without one, it is pending. */
 async function lostPatience(interruption: Interruption): Promise<never> {
   await new Promise((resolve) => interruption.signal.addEventListener('abort', resolve, { once: true }))
-  await sleep(PATIENCE, undefined, { ref: false })
+  // What is committed meanwhile is to be told.
+  do await sleep(PATIENCE, undefined, { ref: false })
+  while (interruption.isCommitting)
   interruption.throwIfRequested()
   throw new Error('An interruption was taken back')
 }

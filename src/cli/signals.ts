@@ -15,8 +15,6 @@ export interface CaughtSignals {
   readonly caught: number | undefined
   /** Aborted when one came. */
   readonly signal: AbortSignal
-  /** Has a signal wait for what runs as long as it takes, or no longer: nobody would know the outcome of a commit otherwise. */
-  wait(on: boolean): void
   /** Lets signals end the process again, as they do by default. */
   release(): void
 }
@@ -31,8 +29,16 @@ export function catchSignals(interruption: Interruption, patience?: number, last
   let timer: NodeJS.Timeout | undefined
   let caught: number | undefined
   let caughtAt = 0
-  let isWaiting = false
   const controller = new AbortController()
+  const end = (exit: number) => {
+    // Nobody would know whether it is stored; and once it is, its ID is to be printed.
+    if (interruption.isCommitting) {
+      timer = setTimeout(() => end(exit), patience)
+      return
+    }
+    if (lastWords !== undefined) process.stderr.write(`${lastWords}\n`)
+    process.exit(exit)
+  }
   const handle = (signal: keyof typeof SIGNALS) => {
     const now = performance.now()
     if (caught !== undefined && now - caughtAt < SAME) return
@@ -40,12 +46,7 @@ export function catchSignals(interruption: Interruption, patience?: number, last
     caught = SIGNALS[signal].exit
     caughtAt = now
     const { exit, code } = SIGNALS[signal]
-    if (patience !== undefined && !isWaiting) {
-      timer = setTimeout(() => {
-        if (lastWords !== undefined) process.stderr.write(`${lastWords}\n`)
-        process.exit(exit)
-      }, patience)
-    }
+    if (patience !== undefined) timer = setTimeout(() => end(exit), patience)
     interruption.request(code)
     controller.abort()
   }
@@ -54,10 +55,6 @@ export function catchSignals(interruption: Interruption, patience?: number, last
     signal: controller.signal,
     get caught() {
       return caught
-    },
-    wait(on) {
-      isWaiting = on
-      if (on) clearTimeout(timer)
     },
     release() {
       clearTimeout(timer)

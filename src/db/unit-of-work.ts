@@ -126,6 +126,7 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
         database.interruption.throwIfRequested()
         if (database.dryRun) throw new Undo(result)
         committing = database.commits === 'unit'
+        database.interruption.isCommitting = committing
         return result
       } catch (error) {
         workError = error
@@ -154,6 +155,8 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
     if (committing) await database.knex.raw('ROLLBACK').catch(() => {})
     // Where ROLLBACK fails too, knex reports that failure instead of the first one.
     throw workError instanceof VdcError ? workError : error
+  } finally {
+    if (committing) database.interruption.isCommitting = false
   }
 }
 

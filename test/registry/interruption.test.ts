@@ -1,8 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config.ts'
 import { addAccount } from '../../src/registry/account/add.ts'
 import { openRegistry, type Registry } from '../../src/registry/registry.ts'
+import { environment, PROGRAM, vdcManage } from '../support/cli.ts'
 import { ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts'
+import { makeImage, newFolder } from '../support/images.ts'
+import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
+import { beginAnew } from '../support/wakame.ts'
 
 /** Runs `work` so that it is interrupted at the first event of knex of that name whose statement fits. */
 async function interruptedAt(
@@ -64,4 +71,45 @@ describe.each(ENGINES)('an interruption on %s', (engine) => {
     expect(outcome).toMatchObject({ id: 'a-ilate' })
     expect(await ids()).toContain('ilate')
   })
+})
+
+test('a signal during a COMMIT that takes long waits for its outcome', { timeout: 60_000 }, async () => {
+  const database = await newDatabase('mariadb')
+  const folder = newFolder()
+  const path = await makeImage(join(folder.path, 'late.qcow2'))
+  let terminate = () => {}
+  const proxy = await startProxy(inject('mariadb').port, async (_, sql): Promise<Verdict> => {
+    if (/^commit/i.test(sql)) {
+      terminate()
+      // Longer than a signal waits for anything else.
+      await sleep(5000)
+    }
+    return 'pass'
+  })
+  const uri = database.uri.replace(/:\d+\//, `:${proxy.port}/`)
+  const ended = async (args: string[], input: string) => {
+    const running = execa(PROGRAM, args, {
+      env: environment({ database: { uri } }),
+      forceKillAfterDelay: false,
+      extendEnv: false,
+      reject: false,
+      input,
+    })
+    terminate = () => void running.kill('SIGTERM')
+    const { exitCode, stdout } = await running
+    return { exitCode, stdout }
+  }
+  // A script ends after the line during which the signal came.
+  expect(await ended([], `image add local ${path} --account-id a-shpoolxx\naccount list\n`)).toEqual({
+    exitCode: 143,
+    stdout: expect.stringMatching(/^wmi-\w{8}$/),
+  })
+  expect(await database.query('SELECT COUNT(*) AS n FROM images')).toEqual([{ n: 1 }])
+  const { stdout: exported } = await vdcManage(['registry', 'export'], { database })
+  await beginAnew(database)
+  expect(await ended(['registry', 'import', '-'], exported)).toMatchObject({ exitCode: 0 })
+  expect(await database.query('SELECT COUNT(*) AS n FROM images')).toEqual([{ n: 1 }])
+  await proxy.close()
+  await database.remove()
+  folder.remove()
 })

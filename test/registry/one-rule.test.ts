@@ -76,3 +76,25 @@ describe.each(ENGINES)('an id that is taken in another case on %s', (engine) => 
     expect(await allRows(database)).toEqual(before)
   })
 })
+
+test('an SQLite registry of before gets the index for that when it is opened', async () => {
+  const database = await newDatabase('sqlite')
+  await database.query(
+    "INSERT INTO histories (uuid, attr, vchar_value, created_at) VALUES ('wmi-ABC', 'purged_at', '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
+  )
+  await database.query('DROP INDEX histories_purged_ids_index')
+  await database.query("DELETE FROM vdc_manage_migrations WHERE name = '009_purged_ids'")
+  await database.query('PRAGMA user_version = 8')
+  const add = ['image', 'add', 'local', 'bo-o', '--account-id', 'a-shpoolxx', '--uuid', 'abc']
+  const refused = { code: 5, stdout: '', stderr: expect.stringContaining('Error: The image id wmi-abc is taken\n') }
+  expect(await vdcManage(add, { database })).toMatchObject(refused)
+  expect(await database.query("SELECT name FROM sqlite_master WHERE name = 'histories_purged_ids_index'")).toHaveLength(
+    1,
+  )
+  const plan = await database.query(
+    "EXPLAIN QUERY PLAN SELECT uuid FROM histories WHERE attr = 'purged_at' AND uuid COLLATE NOCASE IN ('wmi-x')",
+  )
+  expect(plan[0]?.detail).toContain('USING')
+  expect(plan[0]?.detail).toContain('histories_purged_ids_index')
+  await database.remove()
+})

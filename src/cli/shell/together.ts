@@ -65,7 +65,6 @@ export async function runTogether(
   try {
     const { withAllTogether } = await import('../../registry/registry.ts')
     const run = async (together: Registry) => {
-      signals.wait(false)
       shared.show(together)
       if (script !== undefined) {
         rewindStdin()
@@ -79,7 +78,6 @@ export async function runTogether(
             throw hasFailed && error.code === 'DATABASE_BUSY' ? new Undone(PARTLY_DONE) : error
           }))
       if (exit !== 0) throw new Undone(exit)
-      signals.wait(true)
     }
     // What somebody typed can't be run again behind their back.
     await withAllTogether(await shared.open(), run, { once: script === undefined })

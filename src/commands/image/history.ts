@@ -5,6 +5,8 @@ import { historyAt, historyOf } from '../../registry/history-of.ts'
 
 export default class ImageHistory extends BaseCommand {
   static override summary = 'Show what became of images or backup objects, newest last.'
+  static override description =
+    'A history begins when its image or backup object is added, or imported from another registry. With --at, a time before that is refused. Changes are listed in the order in which they were stored; times are those of the hosts that made them.'
   static override examples = [
     '<%= config.bin %> image history wmi-k3x9q0bz',
     '<%= config.bin %> image history wmi-k3x9q0bz --at "2026-11-24 09:30"',
