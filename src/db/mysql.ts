@@ -78,7 +78,7 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
       interruption.throwBefore(typeof query === 'string' ? query : query.sql)
       return super.query(connection, query).catch(async (error: unknown) => {
         const connect = () => this.acquireRawConnection() as Promise<mysql2.Connection>
-        const found = await explainLoss(translate(error), query, describeDatabase(settings), connect)
+        const found = await explainLoss(translate(error), query, describeDatabase(used), connect)
         throw await explainMissing(found, () => readVersion(connection as DriverConnection))
       })
     }
