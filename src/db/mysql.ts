@@ -2,9 +2,11 @@ import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import knex from 'knex'
 import MysqlDialect from 'knex/lib/dialects/mysql2/index.js'
+import MysqlTransaction from 'knex/lib/dialects/mysql2/transaction.js'
 import mysql2 from 'mysql2'
 import { describeDatabase, type MysqlSettings } from '../config.ts'
 import type { Interruption } from '../interruption.ts'
+import { begun } from './begun.ts'
 import type { Database } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
 import type { Arrivals } from './mysql-answers.ts'
@@ -25,6 +27,15 @@ const LOOK = 1000
 /** The driver's code for a statement that was not answered in time; its answer may still come. */
 const TIMED_OUT = 'PROTOCOL_SEQUENCE_TIMEOUT'
 
+class BegunTransaction extends MysqlTransaction {
+  override begin(connection: unknown): Promise<unknown> {
+    return begun(this, super.begin(connection))
+  }
+  override savepoint(connection: unknown): Promise<unknown> {
+    return begun(this, super.savepoint(connection))
+  }
+}
+
 /** Opens a pool of one connection, which connects at the first query. */
 export async function openMysql(settings: MysqlSettings, interruption: Interruption): Promise<Database> {
   // Errors name the host that was connected to last.
@@ -35,6 +46,9 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
   class Client extends MysqlDialect {
     _driver() {
       return mysql2
+    }
+    override transaction(...rest: unknown[]) {
+      return new BegunTransaction(this, ...rest) as never
     }
     override async acquireRawConnection(): Promise<unknown> {
       const connected = await connectToFirst(settings)
