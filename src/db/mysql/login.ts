@@ -2,8 +2,8 @@ import { realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { TLSSocket } from 'node:tls'
 import mysql2 from 'mysql2'
-import type { MysqlSettings } from '../config.ts'
-import { VdcError } from '../errors.ts'
+import type { MysqlSettings } from '../../config.ts'
+import { VdcError } from '../../errors.ts'
 
 /*
  * How a password gets to a server: by a challenge, which tells nothing to who

@@ -1,12 +1,12 @@
 import { TLSSocket } from 'node:tls'
 import mysql2 from 'mysql2'
-import { describeHost, describeMysql, type MysqlHost, type MysqlSettings } from '../config.ts'
-import { VdcError } from '../errors.ts'
-import { translateDriverError } from './driver-errors.ts'
-import { type Arrivals, limitAnswers } from './mysql-answers.ts'
-import type { DriverConnection } from './mysql-driver.ts'
-import { isPrivateSocket, LoginRefused, loginPlugins, unsupportedPlugin } from './mysql-login.ts'
-import { readTlsFiles, tlsFailure, useTls } from './mysql-tls.ts'
+import { describeHost, describeMysql, type MysqlHost, type MysqlSettings } from '../../config.ts'
+import { VdcError } from '../../errors.ts'
+import { translateDriverError } from '../driver-errors.ts'
+import { type Arrivals, limitAnswers } from './answers.ts'
+import type { DriverConnection } from './driver.ts'
+import { isPrivateSocket, LoginRefused, loginPlugins, unsupportedPlugin } from './login.ts'
+import { readTlsFiles, tlsFailure, useTls } from './tls.ts'
 
 /** Milliseconds until a server that does not answer counts as down. */
 const CONNECT_TIMEOUT = 5000

@@ -1,5 +1,5 @@
-import { VdcError } from '../errors.ts'
-import type { DriverConnection } from './mysql-driver.ts'
+import { VdcError } from '../../errors.ts'
+import type { DriverConnection } from './driver.ts'
 
 /*
  * What a server may send. The driver believes whatever comes: it keeps rows,
