@@ -222,7 +222,8 @@ function defaultSocket(): string | undefined {
   return MYSQL_SOCKETS.find((path) => existsSync(path))
 }
 
-function decodeOr(text: string, refusal: () => VdcError): string {
+/** Decodes the %-escapes of a URI; throws `refusal` if one is broken. */
+export function decodeOr(text: string, refusal: () => VdcError): string {
   try {
     return decodeURIComponent(text)
   } catch {
