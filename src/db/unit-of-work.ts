@@ -166,7 +166,7 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
 }
 
 /**
- * Says whether a COMMIT that failed may have committed all the same: where the server
+ * Says whether a COMMIT that failed may have committed anyway: where the server
  * did not answer, or says that it failed on the way, as a node of a cluster does that
  * loses the others meanwhile. One that refuses to begin (1047) did not.
  */

@@ -25,7 +25,7 @@ export const SQLITE_FAULTS: readonly Fault[] = [
     is: ['SQLITE_CORRUPT'],
     code: 'DATABASE_DAMAGED',
     says: damaged,
-    hint: 'Restore the file from a backup; what can still be read: vdc-manage registry export',
+    hint: 'Restore the file from a backup, or save what is still readable with: vdc-manage registry export',
   },
   {
     is: ['SQLITE_NOTADB'],

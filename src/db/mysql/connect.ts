@@ -59,7 +59,7 @@ async function connectTo(settings: MysqlSettings, host: MysqlHost): Promise<Conn
     if (await needsTls(own, host, error)) {
       throw new VdcError(
         'DATABASE_TLS_REQUIRED',
-        `The database ${describeMysql(own)} lets this account in with TLS only`,
+        `The database ${describeMysql(own)} accepts this account only over TLS`,
         {
           hint: own.tls.mode === 'DISABLED' ? WITHOUT_DISABLED : 'Add ssl-mode=REQUIRED to the database URI',
           cause: error,
@@ -178,15 +178,15 @@ function asRefusal(error: unknown, settings: MysqlSettings): VdcError {
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
     return new VdcError(
       'DATABASE_TLS_REQUIRED',
-      `The server ${place} offers no TLS, and ssl-mode=${tls.mode} wants it`,
+      `The server ${place} offers no TLS, and ssl-mode=${tls.mode} requires it`,
       {
-        hint: 'Turn on TLS there (ssl_cert and ssl_key in its configuration), or use another ssl-mode',
+        hint: 'Turn on TLS on the server (ssl_cert and ssl_key in its configuration), or use another ssl-mode',
         cause: error,
       },
     )
   }
   if (TLS_REQUIRED.includes(errno)) {
-    return new VdcError('DATABASE_TLS_REQUIRED', `The server ${place} takes connections with TLS only`, {
+    return new VdcError('DATABASE_TLS_REQUIRED', `The server ${place} accepts only TLS connections`, {
       hint: tls.mode === 'DISABLED' ? WITHOUT_DISABLED : 'Add ssl-mode=REQUIRED to the database URI',
       cause: error,
     })

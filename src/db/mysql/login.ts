@@ -7,8 +7,8 @@ import { VdcError } from '../../errors.ts'
 import { foreignOn } from '../../foreign-path.ts'
 
 /*
- * How a password gets to a server: by a challenge, which tells nothing to who
- * asks; or as it is, and only to a server that has proved who it is (decision 15).
+ * How a password gets to a server: by a challenge, which reveals nothing to the
+ * server; or in clear text, and only to a server that has proved who it is (decision 15).
  */
 
 type LoginPlugin = NonNullable<mysql2.ConnectionOptions['authPlugins']>[string]

@@ -38,13 +38,13 @@ export async function checkIntegrity(path: string, interruption: Interruption): 
   if (found === 'ok') return ok('no damage found by quick_check')
   if (found === undefined) {
     return warning(
-      `quick_check did not finish within ${QUICK_CHECK_TIMEOUT / 1000} s, and had found no damage until then`,
-      `Let it finish when there is time: sqlite3 ${shellWord(path)} 'PRAGMA quick_check'`,
+      `quick_check did not finish within ${QUICK_CHECK_TIMEOUT / 1000} s; it had found no damage so far`,
+      `Let it finish by itself: sqlite3 ${shellWord(path)} 'PRAGMA quick_check'`,
     )
   }
   return failure(
     `The file is damaged: ${found}`,
-    'Restore the file from a backup; what can still be read: vdc-manage registry export',
+    'Restore the file from a backup, or save what is still readable with: vdc-manage registry export',
   )
 }
 
