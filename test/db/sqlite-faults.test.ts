@@ -20,7 +20,7 @@ test('a file whose pages are overwritten', async () => {
   expect(error).toMatchObject({
     code: 'DATABASE_DAMAGED',
     message: `The database ${database.uri} is damaged: database disk image is malformed`,
-    hint: expect.stringMatching(/^Restore the file from a backup; .*registry export$/),
+    hint: expect.stringMatching(/^Restore the file from a backup, .*registry export$/),
   })
   await database.remove()
 })

@@ -1,7 +1,7 @@
 import { TLSSocket } from 'node:tls'
 import mysql2 from 'mysql2'
 import { describeHost, describeMysql, type MysqlHost, type MysqlSettings } from '../../config.ts'
-import { VdcError } from '../../errors.ts'
+import { isOfHost, VdcError } from '../../errors.ts'
 import { translateDriverError } from '../driver-errors.ts'
 import { type Arrivals, limitAnswers } from './answers.ts'
 import type { DriverConnection } from './driver.ts'
@@ -145,8 +145,7 @@ const OLD_LOGIN = [1251, 1275]
 
 function isReasonToGoOn(error: unknown): boolean {
   if (isNotReady(error)) return true
-  const { code } = translateDriverError(error, '', { connected: false })
-  return ['DATABASE_CONNECTION_LOST', 'DATABASE_NOT_READY', 'DATABASE_UNREACHABLE'].includes(code)
+  return isOfHost(translateDriverError(error, '', { connected: false }).code)
 }
 
 function isNotReady(error: unknown): boolean {

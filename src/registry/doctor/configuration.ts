@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type DatabaseSettings, describeDatabase, settingsSource } from '../../config.ts'
+import { RESTORE_FILE } from '../../db/faults/sqlite.ts'
 import { QUICK_CHECK_TIMEOUT, quickCheck } from '../../db/sqlite/quick-check.ts'
 import type { Interruption } from '../../interruption.ts'
 import { shellWord } from '../../shell-word.ts'
@@ -42,10 +43,7 @@ export async function checkIntegrity(path: string, interruption: Interruption): 
       `Let it finish by itself: sqlite3 ${shellWord(path)} 'PRAGMA quick_check'`,
     )
   }
-  return failure(
-    `The file is damaged: ${found}`,
-    'Restore the file from a backup, or save what is still readable with: vdc-manage registry export',
-  )
+  return failure(`The file is damaged: ${found}`, RESTORE_FILE)
 }
 
 function allows(path: string, mode: number): Promise<boolean> {
