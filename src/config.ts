@@ -4,7 +4,7 @@ import * as z from 'zod/mini'
 import { findDataFolder } from './data-folder.ts'
 import { DCMGR_CONF, mayExist, readDatabaseUri, readServiceTypes, type ServiceTypes } from './dcmgr-conf.ts'
 import { VdcError } from './errors.ts'
-import { describeMysql, type MysqlSettings, parseMysqlUri } from './mysql-uri.ts'
+import { decodeOr, describeMysql, type MysqlSettings, parseMysqlUri } from './mysql-uri.ts'
 
 /** An SQLite database file. */
 export interface SqliteSettings {
@@ -108,14 +108,6 @@ function sqlitePath(uri: string, refuse: (why: string) => VdcError): string {
 export function describeDatabase(settings: DatabaseSettings): string {
   if (settings.engine === 'sqlite') return `sqlite://${settings.path}`
   return describeMysql(settings)
-}
-
-function decodeOr(text: string, refusal: () => VdcError): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    throw refusal()
-  }
 }
 
 /**

@@ -63,9 +63,14 @@ export function isOfDatabase(code: ErrorCode): boolean {
   return code.startsWith('DATABASE_') && code !== 'DATABASE_BUSY'
 }
 
+/** Says whether an error is about one host of a database, so that another host may do better. */
+export function isOfHost(code: ErrorCode): boolean {
+  return ['DATABASE_CONNECTION_LOST', 'DATABASE_NOT_READY', 'DATABASE_UNREACHABLE'].includes(code)
+}
+
 /** Says whether the transaction that an error came in is gone. */
 export function endsTransaction(code: ErrorCode): boolean {
-  return ['DATABASE_BUSY', 'DATABASE_CONNECTION_LOST', 'DATABASE_NOT_READY', 'DATABASE_UNREACHABLE'].includes(code)
+  return code === 'DATABASE_BUSY' || isOfHost(code)
 }
 
 /** What `--json` prints for an error, on stdout. */

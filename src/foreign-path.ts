@@ -17,9 +17,13 @@ const [WRITABLE_BY_GROUP, WRITABLE_BY_OTHERS, STICKY] = [0o020, 0o002, 0o1000]
  * the program and its libraries too.
  *
  * @param path absolute.
+ * @param isTrusted whether the owner of a folder or link on the way is as good as root.
  * @returns why, naming the folder or link; undefined where only root does.
  */
-export function foreignOn(path: string): string | undefined {
+export function foreignOn(
+  path: string,
+  isTrusted: (uid: number, path: string) => boolean = (uid) => uid === 0,
+): string | undefined {
   const names = path.split('/')
   let at = '/'
   let links = 0
@@ -30,7 +34,7 @@ export function foreignOn(path: string): string | undefined {
     const next = join(at, name)
     try {
       const stats = lstatSync(next)
-      if (stats.uid !== 0) return `${next} belongs to uid ${stats.uid}, not to root`
+      if (!isTrusted(stats.uid, next)) return `${next} belongs to uid ${stats.uid}, not to root`
       if (stats.isSymbolicLink()) {
         if (++links > LINKS) return `${next} is a link that leads round in a circle`
         const target = readlinkSync(next)

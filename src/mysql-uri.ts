@@ -164,7 +164,7 @@ function readQuery(search: string, decode: (text: string) => string, refuse: Ref
 function unknownParameter(name: string, refuse: Refuse): VdcError {
   const hint = `${wasMeant(name, PARAMETERS)}Parameters are ${PARAMETERS.join(', ')}`
   // A password with an unescaped & or ? ends up here.
-  if (!/^[A-Za-z][\w-]{0,30}$/.test(name)) return refuse(`has a parameter that can not be read; ${ESCAPING}`, hint)
+  if (!/^[A-Za-z][\w-]{0,30}$/.test(name)) return refuse(`has a parameter that cannot be read; ${ESCAPING}`, hint)
   return refuse(`has the unknown parameter '${name}'`, hint)
 }
 
@@ -222,7 +222,8 @@ function defaultSocket(): string | undefined {
   return MYSQL_SOCKETS.find((path) => existsSync(path))
 }
 
-function decodeOr(text: string, refusal: () => VdcError): string {
+/** Decodes the %-escapes of a URI; throws `refusal` if one is broken. */
+export function decodeOr(text: string, refusal: () => VdcError): string {
   try {
     return decodeURIComponent(text)
   } catch {

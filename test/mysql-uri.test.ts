@@ -88,7 +88,7 @@ describe('refused, with the way out and without a value', () => {
     [`mysql://db/w?ssl_mode=${SECRET}`, /^has the unknown parameter 'ssl_mode'$/, /^Did you mean ssl-mode\?/],
     [`mysql://db/w?ssl=${SECRET}`, /^has the unknown parameter 'ssl'$/, /Parameters are user, password/],
     [`mysql://db/w?x&${SECRET}%zz`, /^has the unknown parameter 'x'$/, /Parameters are/],
-    [`mysql://db/w?password=a&${SECRET}!`, /^has a parameter that can not be read/, /Parameters are/],
+    [`mysql://db/w?password=a&${SECRET}!`, /^has a parameter that cannot be read/, /Parameters are/],
     [`mysql://u:12?${SECRET}=x@db/w`, /^has an @ behind its host/, /must look like/],
     [`mysql://u:12/p?${SECRET}=x@db/w`, /^has an @ behind its host/, /must look like/],
     [`mysql://db/w?ssl-mode=verify_${SECRET}`, /^has an unknown ssl-mode$/, /Modes are DISABLED, PREFERRED,/],

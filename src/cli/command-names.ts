@@ -91,12 +91,12 @@ export function notWhole(known: readonly string[], word: string, candidates: rea
   const typed = [...known, word].join(' ')
   const [only = '', ...more] = candidates.map((name) => [...known, name].join(' '))
   if (more.length === 0) {
-    return new VdcError('USAGE', `'${typed}' is short for ${only}, which runs by its whole name only`, {
+    return new VdcError('USAGE', `'${typed}' is short for ${only}, which runs only by its full name`, {
       hint: `Write: vdc-manage ${only}`,
     })
   }
   return new VdcError('USAGE', `'${typed}' may be short for several commands`, {
-    hint: `Write more of one of: ${[only, ...more].join(', ')}`,
+    hint: `Write one of: ${[only, ...more].join(', ')}`,
   })
 }
 

@@ -67,8 +67,8 @@ export async function openDatabase(
 ): Promise<Database> {
   const database =
     settings.engine === 'mysql'
-      ? await (await import('./mysql.ts')).openMysql(settings, interruption)
-      : await (await import('./sqlite.ts')).openSqlite(settings, interruption, sqliteFile)
+      ? await (await import('./mysql/open.ts')).openMysql(settings, interruption)
+      : await (await import('./sqlite/open.ts')).openSqlite(settings, interruption, sqliteFile)
   if (trace) database.knex.on('query', (query: { sql: string }) => trace(query.sql))
   return database
 }
@@ -86,8 +86,8 @@ export async function openDatabaseToRead(
   { patience, interruption = new Interruption() }: { patience: number; interruption?: Interruption | undefined },
 ): Promise<Database | undefined> {
   return settings.engine === 'mysql'
-    ? (await import('./mysql.ts')).openMysql(settings, interruption)
-    : (await import('./sqlite.ts')).openSqliteToRead(settings, interruption, patience)
+    ? (await import('./mysql/open.ts')).openMysql(settings, interruption)
+    : (await import('./sqlite/open.ts')).openSqliteToRead(settings, interruption, patience)
 }
 
 /** Streams the rows of a table that a query finds, as the database delivers them; memory does not grow with their number. */

@@ -92,6 +92,11 @@ export function byStatement(database: Database): Database {
   return database.dryRun ? database : { ...database, commits: 'statement' }
 }
 
+/** The same database, on which a unit of work is committed as a whole also where others commit by the statement. */
+export function byUnit(database: Database): Database {
+  return database.commits === 'statement' ? { ...database, commits: 'unit' } : database
+}
+
 /**
  * The same database, on which every unit of work is undone at its end: in a
  * transaction of its own, or where all is committed together, to a savepoint.
@@ -161,7 +166,7 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
 }
 
 /**
- * Says whether a COMMIT that failed may have committed all the same: where the server
+ * Says whether a COMMIT that failed may have committed anyway: where the server
  * did not answer, or says that it failed on the way, as a node of a cluster does that
  * loses the others meanwhile. One that refuses to begin (1047) did not.
  */

@@ -124,8 +124,8 @@ export function stateAt<R extends { updated_at: string }>(
 const LAST = '9999-12-31T23:59:59Z'
 
 function notKnown(id: string, at: string, why: string): VdcError {
-  return new VdcError('HISTORY_UNKNOWN', `What ${id} was at ${at} is not known: ${why}`, {
-    hint: `An import begins a new history, and older releases of Wakame-vdc recorded less; vdc-manage image history ${id} shows all there is`,
+  return new VdcError('HISTORY_UNKNOWN', `The values of ${id} at ${at} are not known: ${why}`, {
+    hint: `An import begins a new history, and older releases of Wakame-vdc recorded less; vdc-manage image history ${id} shows every entry`,
   })
 }
 

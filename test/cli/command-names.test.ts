@@ -56,7 +56,7 @@ describe('a beginning of a name', () => {
       code: 2,
       signal: undefined,
       stdout: '',
-      stderr: `Error: '${slip}' may be short for several commands\nHint: Write more of one of: ${candidates}\n`,
+      stderr: `Error: '${slip}' may be short for several commands\nHint: Write one of: ${candidates}\n`,
     })
   })
 
@@ -68,7 +68,7 @@ describe('a beginning of a name', () => {
     expect(await vdcManage(typed.split(' '))).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: `Error: '${slip}' is short for ${command}, which runs by its whole name only\nHint: Write: vdc-manage ${command}\n`,
+      stderr: `Error: '${slip}' is short for ${command}, which runs only by its full name\nHint: Write: vdc-manage ${command}\n`,
     })
   })
 

@@ -321,7 +321,7 @@ test('a damaged SQLite file: what is wrong with it, and the way out; the rest is
     integrity: {
       result: 'failure',
       message: expect.stringMatching(/^The file is damaged: .*(?:page|malformed)/i),
-      hint: expect.stringMatching(/^Restore the file from a backup; .*vdc-manage registry export$/),
+      hint: expect.stringMatching(/^Restore the file from a backup, .*vdc-manage registry export$/),
     },
     unpacking: { result: 'ok' },
   })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import knex from 'knex'
 import { describe, expect, inject, test } from 'vitest'
-import { libsqlClient } from '../../src/db/sqlite-client.ts'
+import { libsqlClient } from '../../src/db/sqlite/client.ts'
 import { Interruption } from '../../src/interruption.ts'
 import { vdcManage } from '../support/cli.ts'
 import { newDatabase } from '../support/databases.ts'

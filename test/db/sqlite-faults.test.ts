@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import Libsql from 'libsql'
 import { expect, test } from 'vitest'
-import { quickCheck } from '../../src/db/quick-check.ts'
+import { quickCheck } from '../../src/db/sqlite/quick-check.ts'
 import { Interruption } from '../../src/interruption.ts'
 import { vdcManage } from '../support/cli.ts'
 import { ADD_IMAGE, damage, newLargeRegistry, THINGS } from '../support/damage.ts'
@@ -20,7 +20,7 @@ test('a file whose pages are overwritten', async () => {
   expect(error).toMatchObject({
     code: 'DATABASE_DAMAGED',
     message: `The database ${database.uri} is damaged: database disk image is malformed`,
-    hint: expect.stringMatching(/^Restore the file from a backup; .*registry export$/),
+    hint: expect.stringMatching(/^Restore the file from a backup, .*registry export$/),
   })
   await database.remove()
 })

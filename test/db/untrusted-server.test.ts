@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, type KeyObject, privateDecrypt } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, lchownSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config.ts'
@@ -265,26 +265,48 @@ describe('a server that has proved who it is', () => {
   })
 })
 
-test.each([
-  ['where others can put theirs', 0o1777, 'DATABASE_TLS_REQUIRED'],
-  ['that its owner keeps', 0o755, 'DATABASE_REFUSED'],
-])('a Unix socket in a folder %s', async (_, mode, code) => {
-  const place = join(folder.path, `sockets-${mode}`)
-  mkdirSync(place)
-  chmodSync(place, mode)
-  const manners: Manners = {
-    path: join(place, 'mysqld.sock'),
+describe('a Unix socket', () => {
+  const asking = (path: string): Manners => ({
+    path,
     async visit(client) {
       await client.greet()
       client.send(switchTo('mysql_clear_password'))
       await client.receive()
       client.send(failing(1045, 'Access denied'))
     },
+  })
+  function makeFolder(path: string, mode: number): string {
+    mkdirSync(path)
+    chmodSync(path, mode)
+    return path
   }
-  await serve(manners, async (server) => {
-    expect(await visit(server, `?socket=${manners.path}`)).toMatchObject({ code, exit: 6 })
-    if (code === 'DATABASE_TLS_REQUIRED') expectNoPassword(server)
-    else expect(server.packets).toContainEqual(Buffer.from(`${PASSWORD}\0`))
+
+  test.each([
+    ['where others can put theirs', 0o755, 0o1777, 'DATABASE_TLS_REQUIRED'],
+    ['where a group can put theirs', 0o755, 0o775, 'DATABASE_TLS_REQUIRED'],
+    ['that others can replace', 0o777, 0o755, 'DATABASE_TLS_REQUIRED'],
+    ['that its owner keeps', 0o755, 0o755, 'DATABASE_REFUSED'],
+    ['that its owner keeps in a folder such as /tmp', 0o1777, 0o755, 'DATABASE_REFUSED'],
+  ])('in a folder %s', async (_, above, mode, code) => {
+    const place = makeFolder(makeFolder(join(folder.path, `above-${above}-${mode}`), above) + '/sockets', mode)
+    const manners = asking(join(place, 'mysqld.sock'))
+    await serve(manners, async (server) => {
+      expect(await visit(server, `?socket=${manners.path}`)).toMatchObject({ code, exit: 6 })
+      if (code === 'DATABASE_TLS_REQUIRED') expectNoPassword(server)
+      else expect(server.packets).toContainEqual(Buffer.from(`${PASSWORD}\0`))
+    })
+  })
+
+  test.runIf(process.getuid?.() === 0)('of somebody else, behind a link in a folder such as /tmp', async () => {
+    const theirs = makeFolder(join(folder.path, 'theirs'), 0o755)
+    const manners = asking(join(theirs, 'own.sock'))
+    const link = join(makeFolder(join(folder.path, 'tmp'), 0o1777), 'mysql.sock')
+    symlinkSync(join(theirs, 'own.sock'), link)
+    for (const path of [theirs, link]) lchownSync(path, 65534, 65534)
+    await serve(manners, async (server) => {
+      expect(await visit(server, `?socket=${link}`)).toMatchObject({ exit: 6 })
+      expectNoPassword(server)
+    })
   })
 })
 

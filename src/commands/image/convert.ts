@@ -10,7 +10,7 @@ import { FILE_FORMATS, TARGET_FORMATS } from '../../registry/values.ts'
 export default class ImageConvert extends BaseCommand {
   static override summary = 'Convert a disk image into a new file, and print its path.'
   static override description =
-    'The source is inspected first, as image inspect does it, and the result afterwards. The new file appears when it is whole; what exists is never overwritten. In the shell it stays, also where --tx bulk undoes what is stored. No database is needed.'
+    'The source is inspected first, as image inspect does it, and the result afterwards. The new file appears when it is whole; what exists is never overwritten. In the shell, it stays even if --tx bulk stores nothing. No database is needed.'
   static override examples = [
     '<%= config.bin %> image convert appliance.vmdk appliance.qcow2 --to qcow2 --compress',
     '<%= config.bin %> image add local "$(<%= config.bin %> image convert lucid.raw.gz /srv/images/lucid.qcow2 --to qcow2)" --account-id a-shpoolxx',

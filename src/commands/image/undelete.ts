@@ -16,7 +16,7 @@ export default class ImageUndelete extends BaseCommand {
   static override flags = {
     state: flags.choice(
       STATES,
-      'State that they shall have. Default: what they had; needed where no history tells that.',
+      'State to give them. Default: the state that they had; required if no history records it.',
     ),
     'dry-run': flags.dryRun(),
   }

@@ -1,5 +1,9 @@
 import { busy, damaged, type Fault, full, SETTINGS, unusable } from './fault.ts'
 
+/** The way out of a damaged file. */
+export const RESTORE_FILE =
+  'Restore the file from a backup, or save what is still readable with: vdc-manage registry export'
+
 /** What SQLite reports; the first that fits counts. */
 export const SQLITE_FAULTS: readonly Fault[] = [
   { is: ['SQLITE_BUSY', 'SQLITE_LOCKED'], code: 'DATABASE_BUSY', says: busy, hint: 'Try again in a moment' },
@@ -25,7 +29,7 @@ export const SQLITE_FAULTS: readonly Fault[] = [
     is: ['SQLITE_CORRUPT'],
     code: 'DATABASE_DAMAGED',
     says: damaged,
-    hint: 'Restore the file from a backup; what can still be read: vdc-manage registry export',
+    hint: RESTORE_FILE,
   },
   {
     is: ['SQLITE_NOTADB'],

@@ -2,7 +2,8 @@ import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type DatabaseSettings, describeDatabase, settingsSource } from '../../config.ts'
-import { QUICK_CHECK_TIMEOUT, quickCheck } from '../../db/quick-check.ts'
+import { RESTORE_FILE } from '../../db/faults/sqlite.ts'
+import { QUICK_CHECK_TIMEOUT, quickCheck } from '../../db/sqlite/quick-check.ts'
 import type { Interruption } from '../../interruption.ts'
 import { shellWord } from '../../shell-word.ts'
 import { failure, type Outcome, ok, warning } from './check.ts'
@@ -38,14 +39,11 @@ export async function checkIntegrity(path: string, interruption: Interruption): 
   if (found === 'ok') return ok('no damage found by quick_check')
   if (found === undefined) {
     return warning(
-      `quick_check did not finish within ${QUICK_CHECK_TIMEOUT / 1000} s, and had found no damage until then`,
-      `Let it finish when there is time: sqlite3 ${shellWord(path)} 'PRAGMA quick_check'`,
+      `quick_check did not finish within ${QUICK_CHECK_TIMEOUT / 1000} s; it had found no damage so far`,
+      `Let it finish by itself: sqlite3 ${shellWord(path)} 'PRAGMA quick_check'`,
     )
   }
-  return failure(
-    `The file is damaged: ${found}`,
-    'Restore the file from a backup; what can still be read: vdc-manage registry export',
-  )
+  return failure(`The file is damaged: ${found}`, RESTORE_FILE)
 }
 
 function allows(path: string, mode: number): Promise<boolean> {

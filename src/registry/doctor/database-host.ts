@@ -1,13 +1,10 @@
 import type { DatabaseSettings, MysqlSettings } from '../../config.ts'
 import { type ServerFacts, serverFacts } from '../../db/server.ts'
-import { VdcError } from '../../errors.ts'
+import { isOfHost, VdcError } from '../../errors.ts'
 import type { Interruption } from '../../interruption.ts'
 import { openRegistryToRead } from '../registry.ts'
 import { type Outcome, ok, warning } from './check.ts'
 import { checkCluster } from './database.ts'
-
-/** What a host is like that others stand in for. */
-const REPLACEABLE = ['DATABASE_CONNECTION_LOST', 'DATABASE_NOT_READY', 'DATABASE_UNREACHABLE']
 
 /** Says how a server answers, since `started` by `performance.now()`. */
 export function describeAnswer(settings: DatabaseSettings, { version, tls }: ServerFacts, started: number): string {
@@ -34,7 +31,7 @@ export async function checkHost(settings: MysqlSettings, interruption: Interrupt
     const message = `${text}; ${cluster.message}`
     return cluster.result === 'ok' ? ok(message) : warning(message, cluster.hint as string)
   } catch (error) {
-    if (!(error instanceof VdcError) || !REPLACEABLE.includes(error.code)) throw error
+    if (!(error instanceof VdcError) || !isOfHost(error.code)) throw error
     return warning(error.message, 'The other hosts are used meanwhile; check the server on this one')
   } finally {
     void registry?.close().catch(() => {})

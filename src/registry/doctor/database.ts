@@ -22,7 +22,7 @@ export const REGISTRY_TABLES = [
   'tag_mappings',
 ]
 
-/** Says what the SQL mode of the server means. Connections of ours are always strict (src/db/mysql.ts). */
+/** Says what the SQL mode of the server means. Connections of ours are always strict (src/db/mysql/session.ts). */
 export function checkSqlMode(sqlMode: string): Outcome {
   const modes = sqlMode === '' ? 'none' : sqlMode
   return ok(`${modes}${/STRICT_/.test(sqlMode) ? '' : '; ours is strict, other programs cut what is too long'}`)

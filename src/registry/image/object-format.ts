@@ -42,7 +42,7 @@ export function formatWarning(object: Stored, known: ObjectFormat, given: string
       ? `The backup object ${id} holds ${known.format}, not ${given}: the image may not boot`
       : undefined
   if (known.by !== 'guessed') return undefined
-  return `The bytes of ${id} were ${known.format} before they were corrected, and are taken for the same now; --file-format says what they are`
+  return `The bytes of ${id} were ${known.format} before they were corrected, and are assumed to be that still; set another format with --file-format`
 }
 
 /** As `formatWarning`, of an image that has its object and its format already. */
@@ -62,5 +62,5 @@ export function volumeWarning(object: Stored, format: string): string | undefine
     .filter(Boolean)
     .join(', ')
   if (what === '') return undefined
-  return `The backup object ${canonicalId('backupObject', object.uuid)} is not raw (${what}): a volume would hold its bytes as they are, and only a raw one boots`
+  return `The backup object ${canonicalId('backupObject', object.uuid)} is not raw (${what}): a volume made from it would hold these bytes unchanged, and only raw volumes boot`
 }

@@ -30,7 +30,7 @@ const undeleteRequest = z.object({ state: z.optional(imageAttributes.state) })
  * stays as it is.
  *
  * @param id with or without its prefix.
- * @param request.state that it shall have; needed where nobody recorded what it had.
+ * @param request.state to give it; required where nothing recorded the state that it had.
  * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND; STATE_UNKNOWN; OBJECT_DELETED or
  *   OBJECT_CONFLICT where it could not boot, as its backup object, or that of
  *   one of its volumes, is deleted or gone; ACCOUNT_DELETED where its owner is deleted.
@@ -101,7 +101,7 @@ async function requireLivingOwner(db: Queryable, accountId: string): Promise<voi
 async function stateBeforeDeletion(db: Queryable, id: string, row: ImageRow): Promise<string> {
   const state = stateBefore(row, (await selectStatesBeforeDeletion(db, [id])).get(id))
   if (state !== undefined) return state
-  throw new VdcError('STATE_UNKNOWN', `What state ${id} had before it was deleted is not known`, {
-    hint: `Its history does not tell. Say which it shall have: vdc-manage image undelete ${id} --state ${DEFAULT_STATE}`,
+  throw new VdcError('STATE_UNKNOWN', `The state that ${id} had before it was deleted is not known`, {
+    hint: `Its history does not record it. Give the state: vdc-manage image undelete ${id} --state ${DEFAULT_STATE}`,
   })
 }

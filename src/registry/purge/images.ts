@@ -1,4 +1,4 @@
-import type { Database, Queryable } from '../../db/database.ts'
+import type { Queryable } from '../../db/database.ts'
 import { findImage } from '../../db/images.ts'
 import { selectLabels } from '../../db/labels.ts'
 import {
@@ -11,7 +11,7 @@ import {
 } from '../../db/purge.ts'
 import type { ImageRow } from '../../db/rows.ts'
 import { isoTime, sqlTime } from '../../db/time.ts'
-import { inTransaction } from '../../db/unit-of-work.ts'
+import { byUnit, inTransaction } from '../../db/unit-of-work.ts'
 import { VdcError } from '../../errors.ts'
 import { recordChanges } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
@@ -215,11 +215,6 @@ async function* pages(registry: Registry, selection: DeletedSelection): AsyncGen
       after = page.at(-1)?.id
     }
   }
-}
-
-/** An image goes whole or not at all, also where other commands commit by the statement. */
-export function byUnit(database: Database): Database {
-  return database.commits === 'statement' ? { ...database, commits: 'unit' } : database
 }
 
 function idOf(image: ImageRow): string {

@@ -1,13 +1,12 @@
 import { findBackupObject } from '../../db/backup-objects.ts'
 import { claimEnd } from '../../db/claims.ts'
-import { inTransaction } from '../../db/unit-of-work.ts'
+import { byUnit, inTransaction } from '../../db/unit-of-work.ts'
 import type { ImageFolders } from '../../disk/image-folders.ts'
 import { settleAside, uuidsOfAsides } from '../../disk/set-aside.ts'
 import { folderOf, localPlaces } from '../backup-storage/local-places.ts'
 import type { Registry } from '../registry.ts'
 import { ALL_FILES } from '../values.ts'
 import { doomedFile } from './doomed.ts'
-import { byUnit } from './images.ts'
 
 /**
  * Settles the files that a purge set aside and that was killed then: one whose object

@@ -1,11 +1,10 @@
 import type { Queryable } from '../../db/database.ts'
 import { type Marks, readMarks, selectMoves, selectObjectsAbove, selectUnpurged } from '../../db/purge.ts'
 import type { BackupObjectRow } from '../../db/rows.ts'
-import { inTransaction } from '../../db/unit-of-work.ts'
+import { byUnit, inTransaction } from '../../db/unit-of-work.ts'
 import { type FileState, lookForFile } from '../../disk/local-file.ts'
 import { type LocalPlace, localPlaces } from '../backup-storage/local-places.ts'
 import type { Registry } from '../registry.ts'
-import { byUnit } from './images.ts'
 
 /** Rows that are read at once. */
 const PAGE = 500

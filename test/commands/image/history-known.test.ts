@@ -52,9 +52,9 @@ describe.each(ENGINES)('a history on %s', (engine) => {
         await expectRefused(database, ['image', 'history', id, '--at', time], {
           exit: 4,
           message: new RegExp(
-            `^Error: What ${id} was at \\S+Z is not known: its history begins at 2022-02-02T02:02:02Z$`,
+            `^Error: The values of ${id} at \\S+Z are not known: its history begins at 2022-02-02T02:02:02Z$`,
           ),
-          hint: `vdc-manage image history ${id} shows all there is`,
+          hint: `vdc-manage image history ${id} shows every entry`,
         })
       }
       expect(await at(id, '2022-02-02T02:02:02Z')).toMatchObject({ id, state: 'available' })

@@ -46,7 +46,7 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
     return [file_format, run.stderr]
   }
   const VOLUME = (id: string, what: string) =>
-    `Warning: The backup object ${id} is not raw (${what}): a volume would hold its bytes as they are, and only a raw one boots\n`
+    `Warning: The backup object ${id} is not raw (${what}): a volume made from it would hold these bytes unchanged, and only raw volumes boot\n`
 
   test('what its first image says is what the second one gets', async () => {
     expect(await add('local', 'bo-hand', '--file-format', 'qcow2', '--uuid', 'first')).toEqual(['qcow2', ''])
@@ -102,7 +102,7 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
     )
     await database.query("UPDATE backup_objects SET checksum = ? WHERE uuid = 'b'", ['7'.repeat(32)])
     const guess =
-      'Warning: The bytes of bo-b were qcow2 before they were corrected, and are taken for the same now; --file-format says what they are\n'
+      'Warning: The bytes of bo-b were qcow2 before they were corrected, and are assumed to be that still; set another format with --file-format\n'
     expect(await add('local', 'bo-b', '--file-format', 'raw', '--uuid', 'b1')).toEqual(['raw', ''])
     expect(await add('local', 'bo-b', '--uuid', 'b2')).toEqual(['raw', ''])
     await runLines(['image del wmi-b1 wmi-b2', 'image purge wmi-b1 wmi-b2 --older-than 0s --yes'], { database })

@@ -141,8 +141,8 @@ test('image undelete on a database of Wakame-vdc: rows without a history, and ta
   const before = await contentsOf(database)
   await expectRefused(database, ['image', 'undelete', 'wmi-old'], {
     exit: 5,
-    message: 'What state wmi-old had before it was deleted is not known',
-    hint: 'Say which it shall have: vdc-manage image undelete wmi-old --state available',
+    message: 'The state that wmi-old had before it was deleted is not known',
+    hint: 'Give the state: vdc-manage image undelete wmi-old --state available',
   })
   const undelete = ['image', 'undelete', 'wmi-old', 'wmi-odd', '--state', 'available']
   expect(await vdcManage(undelete, { database })).toMatchObject({

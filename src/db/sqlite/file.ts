@@ -1,9 +1,9 @@
 import { accessSync, closeSync, constants, existsSync, fchmodSync, lstatSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { SqliteSettings } from '../config.ts'
-import { makeOwnFolder } from '../data-folder.ts'
-import { VdcError } from '../errors.ts'
-import { notOpened } from './sqlite-client.ts'
+import type { SqliteSettings } from '../../config.ts'
+import { makeOwnFolder } from '../../data-folder.ts'
+import { VdcError } from '../../errors.ts'
+import { notOpened } from './client.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
 /** A registry is for its owner alone. SQLite gives the files beside it (-wal, -shm, -journal) the mode of the database file. */

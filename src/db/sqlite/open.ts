@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import knex, { type Knex } from 'knex'
-import { describeDatabase, type SqliteSettings } from '../config.ts'
-import { VdcError } from '../errors.ts'
-import type { Interruption } from '../interruption.ts'
-import type { Database, SqliteFile } from './database.ts'
-import { SILENT, translateDriverError } from './driver-errors.ts'
-import { libsqlClient } from './sqlite-client.ts'
-import { createFile, isFileThere, requireCreatable, sqliteUri } from './sqlite-file.ts'
-import { ownVersion, refuseForeignFile } from './sqlite-owner.ts'
+import { describeDatabase, type SqliteSettings } from '../../config.ts'
+import { VdcError } from '../../errors.ts'
+import type { Interruption } from '../../interruption.ts'
+import type { Database, SqliteFile } from '../database.ts'
+import { SILENT, translateDriverError } from '../driver-errors.ts'
+import { libsqlClient } from './client.ts'
+import { createFile, isFileThere, requireCreatable, sqliteUri } from './file.ts'
+import { ownVersion, refuseForeignFile } from './owner.ts'
 
 /**
  * The number of migrations that the file holds is kept in its header
@@ -129,7 +129,7 @@ async function bringUpToDate(db: Knex, path: string, file: SqliteFile): Promise<
   }
 
   await useWriteAheadLog(db)
-  const { migrateAll } = await import('./migrate.ts')
+  const { migrateAll } = await import('../migrate.ts')
   return db.transaction(async (trx) => {
     // Another process may have been faster while this one waited for the lock.
     const before = await ownVersion(trx, path)

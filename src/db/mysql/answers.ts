@@ -1,5 +1,5 @@
-import { VdcError } from '../errors.ts'
-import type { DriverConnection } from './mysql-driver.ts'
+import { VdcError } from '../../errors.ts'
+import type { DriverConnection } from './driver.ts'
 
 /*
  * What a server may send. The driver believes whatever comes: it keeps rows,
@@ -110,7 +110,7 @@ export class Arrivals {
     if (this.#length > LARGEST_PACKET) return this.#refuse(`a packet of more than ${LARGEST_PACKET / MIB} MiB`)
     this.#size += this.#length + PER_PACKET
     if (this.#phase === 'greeting' || this.#phase === 'login') {
-      if (this.#size > LONGEST_GREETING) return this.#refuse('a greeting without end')
+      if (this.#size > LONGEST_GREETING) return this.#refuse('an endless greeting')
     } else if ((this.#isKept || this.#phase !== 'rows') && this.#size > LARGEST_ANSWER) {
       return this.#refuse(`an answer of more than ${LARGEST_ANSWER / MIB} MiB`)
     }
@@ -157,7 +157,7 @@ export class Arrivals {
 
   #refuse(what: string): VdcError {
     const isGreeting = this.#phase === 'greeting' || this.#phase === 'login'
-    const happened = isGreeting ? 'can not be reached' : 'is no longer listened to'
+    const happened = isGreeting ? 'cannot be reached' : 'was disconnected'
     return new VdcError(
       isGreeting ? 'DATABASE_UNREACHABLE' : 'DATABASE_CONNECTION_LOST',
       `The database ${this.#place} ${happened}: the server sent ${what}`,

@@ -5,8 +5,8 @@ import type mysql2 from 'mysql2'
  * COMMITTED as the Ruby programs use it; a strict mode, so that a value that
  * doesn't fit is an error and never cut, in which backslashes escape, as the
  * driver takes for granted when it quotes values; seconds to wait for locks, after
- * which the unit of work is tried again; and seconds that who reads a list may let
- * the server wait, as somebody does who pages through it, of which it has 60 by itself.
+ * which the unit of work is tried again; and seconds that the server waits for the
+ * reader of a list, who may be paging through it (its default is 60).
  */
 const SETTINGS = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',

@@ -2,10 +2,10 @@ import { Readable, type Writable } from 'node:stream'
 import SqliteDialect from 'knex/lib/dialects/better-sqlite3/index.js'
 import SqliteTransaction from 'knex/lib/dialects/sqlite3/execution/sqlite-transaction.js'
 import Libsql from 'libsql'
-import { VdcError } from '../errors.ts'
-import type { Interruption } from '../interruption.ts'
-import { begun } from './begun.ts'
-import { translateDriverError } from './driver-errors.ts'
+import { VdcError } from '../../errors.ts'
+import type { Interruption } from '../../interruption.ts'
+import { begun } from '../begun.ts'
+import { translateDriverError } from '../driver-errors.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_TIMEOUT = 10_000

@@ -1,12 +1,12 @@
 import { TLSSocket } from 'node:tls'
 import mysql2 from 'mysql2'
-import { describeHost, describeMysql, type MysqlHost, type MysqlSettings } from '../config.ts'
-import { VdcError } from '../errors.ts'
-import { translateDriverError } from './driver-errors.ts'
-import { type Arrivals, limitAnswers } from './mysql-answers.ts'
-import type { DriverConnection } from './mysql-driver.ts'
-import { isPrivateSocket, LoginRefused, loginPlugins, unsupportedPlugin } from './mysql-login.ts'
-import { readTlsFiles, tlsFailure, useTls } from './mysql-tls.ts'
+import { describeHost, describeMysql, type MysqlHost, type MysqlSettings } from '../../config.ts'
+import { isOfHost, VdcError } from '../../errors.ts'
+import { translateDriverError } from '../driver-errors.ts'
+import { type Arrivals, limitAnswers } from './answers.ts'
+import type { DriverConnection } from './driver.ts'
+import { isPrivateSocket, LoginRefused, loginPlugins, unsupportedPlugin } from './login.ts'
+import { readTlsFiles, tlsFailure, useTls } from './tls.ts'
 
 /** Milliseconds until a server that does not answer counts as down. */
 const CONNECT_TIMEOUT = 5000
@@ -59,7 +59,7 @@ async function connectTo(settings: MysqlSettings, host: MysqlHost): Promise<Conn
     if (await needsTls(own, host, error)) {
       throw new VdcError(
         'DATABASE_TLS_REQUIRED',
-        `The database ${describeMysql(own)} lets this account in with TLS only`,
+        `The database ${describeMysql(own)} accepts this account only over TLS`,
         {
           hint: own.tls.mode === 'DISABLED' ? WITHOUT_DISABLED : 'Add ssl-mode=REQUIRED to the database URI',
           cause: error,
@@ -145,8 +145,7 @@ const OLD_LOGIN = [1251, 1275]
 
 function isReasonToGoOn(error: unknown): boolean {
   if (isNotReady(error)) return true
-  const { code } = translateDriverError(error, '', { connected: false })
-  return ['DATABASE_CONNECTION_LOST', 'DATABASE_NOT_READY', 'DATABASE_UNREACHABLE'].includes(code)
+  return isOfHost(translateDriverError(error, '', { connected: false }).code)
 }
 
 function isNotReady(error: unknown): boolean {
@@ -178,15 +177,15 @@ function asRefusal(error: unknown, settings: MysqlSettings): VdcError {
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
     return new VdcError(
       'DATABASE_TLS_REQUIRED',
-      `The server ${place} offers no TLS, and ssl-mode=${tls.mode} wants it`,
+      `The server ${place} offers no TLS, and ssl-mode=${tls.mode} requires it`,
       {
-        hint: 'Turn on TLS there (ssl_cert and ssl_key in its configuration), or use another ssl-mode',
+        hint: 'Turn on TLS on the server (ssl_cert and ssl_key in its configuration), or use another ssl-mode',
         cause: error,
       },
     )
   }
   if (TLS_REQUIRED.includes(errno)) {
-    return new VdcError('DATABASE_TLS_REQUIRED', `The server ${place} takes connections with TLS only`, {
+    return new VdcError('DATABASE_TLS_REQUIRED', `The server ${place} accepts only TLS connections`, {
       hint: tls.mode === 'DISABLED' ? WITHOUT_DISABLED : 'Add ssl-mode=REQUIRED to the database URI',
       cause: error,
     })

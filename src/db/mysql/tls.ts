@@ -3,9 +3,9 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, createSecureContext, type SecureContext } from 'node:tls'
-import type { TlsSettings } from '../config.ts'
-import { VdcError } from '../errors.ts'
-import type { DriverConnection } from './mysql-driver.ts'
+import type { TlsSettings } from '../../config.ts'
+import { VdcError } from '../../errors.ts'
+import type { DriverConnection } from './driver.ts'
 
 /** Bytes of a file of certificates; the list of all public CAs has 200 KiB. */
 const LARGEST = 1024 * 1024
@@ -28,8 +28,8 @@ export async function readTlsFiles({ ca, cert, key }: TlsSettings): Promise<Secu
     return createSecureContext({ ca: authority, cert: certificate, key: secret })
   } catch (error) {
     const files = [ca, cert, key].filter((path) => path !== undefined).join(', ')
-    throw new VdcError('CONFIG_REFUSED', `TLS can not use ${files}: ${(error as Error).message}`, {
-      hint: 'Make certificates and keys anew, with keys of at least 2048 bits',
+    throw new VdcError('CONFIG_REFUSED', `TLS cannot use ${files}: ${(error as Error).message}`, {
+      hint: 'Create new certificates and keys, with keys of at least 2048 bits',
       cause: error,
     })
   }
@@ -45,7 +45,7 @@ async function readPem(
     new VdcError('CONFIG_REFUSED', `The file ${path} ${why}`, { hint: `Correct ${name} in the database URI` })
   const pem = await readSmallFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') throw refuse('does not exist')
-    throw refuse(error.code === 'EACCES' ? 'can not be read: permission denied' : `can not be read (${error.code})`)
+    throw refuse(error.code === 'EACCES' ? 'cannot be read: permission denied' : `cannot be read (${error.code})`)
   })
   if (pem === undefined) throw refuse('is not a regular file of at most 1 MiB')
   if (/^-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(pem)) throw refuse('is protected by a passphrase')
@@ -125,7 +125,7 @@ export function tlsFailure(error: Error & { code?: string; reason?: string }, pl
   if (OF_ANOTHER_CA.has(code)) {
     return fail(
       `its certificate is not signed by the CA in ${tls.ca}`,
-      'Name the CA of this server as ssl-ca; if it is the right one, somebody else answers in the place of the server',
+      'Set ssl-ca to the CA of this server; if it is right, another server is answering in its place',
     )
   }
   if (code === 'CERT_HAS_EXPIRED') return fail('its certificate, or the CA in ssl-ca, has expired', 'Renew it')

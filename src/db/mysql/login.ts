@@ -1,19 +1,23 @@
 import { realpath, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { TLSSocket } from 'node:tls'
 import mysql2 from 'mysql2'
-import type { MysqlSettings } from '../config.ts'
-import { VdcError } from '../errors.ts'
+import type { MysqlSettings } from '../../config.ts'
+import { VdcError } from '../../errors.ts'
+import { foreignOn } from '../../foreign-path.ts'
 
 /*
- * How a password gets to a server: by a challenge, which tells nothing to who
- * asks; or as it is, and only to a server that has proved who it is (decision 15).
+ * How a password gets to a server: by a challenge, which reveals nothing to the
+ * server; or in clear text, and only to a server that has proved who it is (decision 15).
  */
 
 type LoginPlugin = NonNullable<mysql2.ConnectionOptions['authPlugins']>[string]
 
 /** A challenge of caching_sha2_password that the server could not check by what it remembers: it wants the password itself. */
 const WANTS_PASSWORD = Buffer.from([4])
+
+/** The bits of a folder's mode by which its group, or all, may write to it. */
+const WRITABLE_BY_OTHERS = 0o022
 
 /** The error that a plugin throws; the driver writes a code of its own into it. */
 export class LoginRefused extends Error {
@@ -29,7 +33,7 @@ export class LoginRefused extends Error {
  * The ways to log in, by the names that servers have for them, beside
  * mysql_native_password, which the driver knows and which is a challenge.
  *
- * @param isPrivate whether the socket's folder keeps others from answering there.
+ * @param isPrivate as `isPrivateSocket` says.
  * @param place the server, for messages.
  */
 export function loginPlugins(settings: MysqlSettings, isPrivate: boolean, place: string): Record<string, LoginPlugin> {
@@ -61,14 +65,21 @@ function streamOf(connection: unknown): unknown {
 }
 
 /**
- * Says whether nobody but its owner can put another socket in the place of this
- * one. In a folder such as /tmp anybody can, while the server is down.
+ * Says whether nobody but the owner of its folder, root and we ourselves can put
+ * another socket in the place of this one. In a folder such as /tmp anybody can,
+ * while the server is down; so can the owner of a link or of a folder above.
  */
 export async function isPrivateSocket(path: string | undefined): Promise<boolean> {
   if (path === undefined) return false
   try {
-    const { mode } = await stat(dirname(await realpath(path)))
-    return (mode & 0o002) === 0
+    const socket = await realpath(path)
+    const folder = dirname(socket)
+    const { mode } = await stat(folder)
+    if ((mode & WRITABLE_BY_OTHERS) !== 0) return false
+    const own = process.geteuid?.()
+    return (
+      foreignOn(resolve(path), (uid, at) => uid === 0 || uid === own || at === folder || at === socket) === undefined
+    )
   } catch {
     return false
   }

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
-import type { Interruption } from '../interruption.ts'
-import { translateDriverError } from './driver-errors.ts'
-import { sqliteUri } from './sqlite-file.ts'
+import type { Interruption } from '../../interruption.ts'
+import { translateDriverError } from '../driver-errors.ts'
+import { sqliteUri } from './file.ts'
 
 /** Milliseconds that the look may take, where nothing else is said; less than what `doctor` waits for any one thing. */
 export const QUICK_CHECK_TIMEOUT = 8000
