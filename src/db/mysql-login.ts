@@ -1,5 +1,5 @@
-import { realpath, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { lstat, realpath, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { TLSSocket } from 'node:tls'
 import mysql2 from 'mysql2'
 import type { MysqlSettings } from '../config.ts'
@@ -14,6 +14,10 @@ type LoginPlugin = NonNullable<mysql2.ConnectionOptions['authPlugins']>[string]
 
 /** A challenge of caching_sha2_password that the server could not check by what it remembers: it wants the password itself. */
 const WANTS_PASSWORD = Buffer.from([4])
+
+/** Bits of a folder's mode. */
+const OTHERS_WRITE = 0o002
+const STICKY = 0o1000
 
 /** The error that a plugin throws; the driver writes a code of its own into it. */
 export class LoginRefused extends Error {
@@ -62,16 +66,28 @@ function streamOf(connection: unknown): unknown {
 
 /**
  * Says whether nobody but its owner can put another socket in the place of this
- * one. In a folder such as /tmp anybody can, while the server is down.
+ * one. Anybody can in a folder such as /tmp while the server is down, whether the
+ * path leads through it or a link there does.
  */
 export async function isPrivateSocket(path: string | undefined): Promise<boolean> {
   if (path === undefined) return false
   try {
-    const { mode } = await stat(dirname(await realpath(path)))
-    return (mode & 0o002) === 0
+    return (await isPrivatePlace(resolve(path))) && (await isPrivatePlace(await realpath(path)))
   } catch {
     return false
   }
+}
+
+/** Says whether no folder on the way lets others put in something of theirs. */
+async function isPrivatePlace(path: string): Promise<boolean> {
+  for (let at = path; at !== '/'; at = dirname(at)) {
+    const { mode } = await stat(dirname(at))
+    if ((mode & OTHERS_WRITE) === 0) continue
+    // With the sticky bit, what root or this user made there stays.
+    const isKept = (mode & STICKY) !== 0 && [0, process.getuid?.()].includes((await lstat(at)).uid)
+    if (at === path || !isKept) return false
+  }
+  return true
 }
 
 function notInClear(plugin: string, place: string): VdcError {
