@@ -103,7 +103,8 @@ export function parseMysqlUri(uri: string, source: string): MysqlSettings {
   const isHere = hosts.length === 1 && hosts[0]?.host === 'localhost'
   const socketPath = query.get('socket') || (isHere && hosts[0]?.port === undefined ? defaultSocket() : undefined)
   // MySQL's clients, Ruby's among them, would take the host.
-  if (query.get('socket') && !isHere) throw refuse('names a socket and a host', 'Leave out one of them')
+  if (query.get('socket') && !isHere)
+    throw refuse('names a socket and a host', 'Leave out one of them, or name localhost as the host')
   return {
     engine: 'mysql',
     hosts: hosts.map(({ host, port = DEFAULT_PORT }) => ({ host, port })),
