@@ -24,6 +24,16 @@ declare module 'knex/lib/dialects/sqlite3/execution/sqlite-transaction.js' {
     readOnly: boolean | undefined
     constructor(client: unknown, ...rest: unknown[])
     begin(connection: unknown): Promise<unknown>
+    savepoint(connection: unknown): Promise<unknown>
     query(connection: unknown, sql: string): Promise<unknown>
+    isCompleted(): boolean
+  }
+}
+declare module 'knex/lib/dialects/mysql2/transaction.js' {
+  export default class MysqlTransaction {
+    constructor(client: unknown, ...rest: unknown[])
+    begin(connection: unknown): Promise<unknown>
+    savepoint(connection: unknown): Promise<unknown>
+    isCompleted(): boolean
   }
 }

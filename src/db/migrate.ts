@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Knex } from 'knex'
+import {
+  freeLock,
+  isLocked,
+  makeBookkeeping,
+  newBatch,
+  recordedMigrations,
+  takeLock,
+} from '../../migrations/bookkeeping.ts'
 import { type Migration, migrations } from '../../migrations/index.ts'
 import { VdcError } from '../errors.ts'
 
-/** Our own names, so that another program's knex in the same database keeps its own. */
-const TABLE_NAME = 'vdc_manage_migrations'
-/** Its one row says whether a migration is running. */
-const LOCK_TABLE_NAME = `${TABLE_NAME}_lock`
 /** Milliseconds that a migration waits for another one, which takes less than a second. */
 const PATIENCE = 5000
 
@@ -27,7 +31,7 @@ async function isInPlace(knex: Knex, migration: Migration): Promise<boolean> {
 
 /** Reads what the database has of the schema. Writes nothing. */
 export async function schemaStatus(knex: Knex): Promise<SchemaStatus> {
-  const recorded = new Set<string>((await knex.schema.hasTable(TABLE_NAME)) ? await knex(TABLE_NAME).pluck('name') : [])
+  const recorded = await recordedMigrations(knex)
   const wakame = (await knex.schema.hasTable('schema_info')) ? await knex('schema_info').first('version') : undefined
   const status: SchemaStatus = { wakame_schema: wakame?.version ?? null, migrations: [] }
   for (const [name, migration] of migrations) {
@@ -46,15 +50,15 @@ export async function schemaStatus(knex: Knex): Promise<SchemaStatus> {
  */
 export async function migrateAll(knex: Knex): Promise<string[]> {
   await makeBookkeeping(knex)
-  await takeLock(knex)
+  if (!(await waitForLock(knex))) return []
   try {
     // Whoever had the lock until now may have run some.
-    const recorded = new Set<string>(await knex(TABLE_NAME).pluck('name'))
+    const recorded = await recordedMigrations(knex)
     const pending = [...migrations].filter(([name]) => !recorded.has(name))
-    const [last] = await knex(TABLE_NAME).max({ batch: 'batch' })
+    const record = await newBatch(knex)
     for (const [name, migration] of pending) {
       if (!(await isInPlace(knex, migration))) await migration.up(knex)
-      await knex(TABLE_NAME).insert({ name, batch: (last?.batch ?? 0) + 1, migration_time: knex.fn.now() })
+      await record(name)
     }
     await freeLock(knex)
     return pending.map(([name]) => name)
@@ -64,57 +68,26 @@ export async function migrateAll(knex: Knex): Promise<string[]> {
   }
 }
 
-/** Makes our two tables, which have the form that knex's own migrations gave them, and the one row of the lock. */
-async function makeBookkeeping(knex: Knex): Promise<void> {
-  await makeTable(knex, TABLE_NAME, (table) => {
-    table.increments()
-    table.string('name')
-    table.integer('batch')
-    table.timestamp('migration_time')
-  })
-  await makeTable(knex, LOCK_TABLE_NAME, (table) => {
-    table.increments('index').primary()
-    table.integer('is_locked')
-  })
-  const rows: { index: number }[] = await knex(LOCK_TABLE_NAME).orderBy('index')
-  // With a key of its own, as several processes may find that there is none.
-  if (rows.length === 0) await knex(LOCK_TABLE_NAME).insert({ index: 1, is_locked: 0 }).onConflict('index').ignore()
-  // Earlier releases could leave two, which nobody could lock.
-  const more = rows.slice(1).map((row) => row.index)
-  if (more.length > 0) await knex(LOCK_TABLE_NAME).whereIn('index', more).where({ is_locked: 0 }).delete()
-}
-
-async function makeTable(knex: Knex, name: string, columns: (table: Knex.CreateTableBuilder) => void): Promise<void> {
-  if (await knex.schema.hasTable(name)) return
-  await knex.schema.createTable(name, columns).catch(async (error: unknown) => {
-    // Another process was faster.
-    if (!(await knex.schema.hasTable(name))) throw error
-  })
-}
-
-/** @throws VdcError MIGRATION_LOCKED. */
-async function takeLock(knex: Knex): Promise<void> {
+/**
+ * Waits for the lock.
+ *
+ * @returns false when whoever has it ran all migrations meanwhile.
+ * @throws VdcError MIGRATION_LOCKED.
+ */
+async function waitForLock(knex: Knex): Promise<boolean> {
   const deadline = Date.now() + PATIENCE
-  for (;;) {
-    const rows: { index: number; is_locked: number }[] = await knex(LOCK_TABLE_NAME).orderBy('index')
-    const taken = rows.some((row) => row.is_locked !== 0)
-      ? 0
-      : await knex(LOCK_TABLE_NAME)
-          .where({ index: rows[0]?.index, is_locked: 0 })
-          .update({ is_locked: 1 })
-          .catch((error: unknown) => {
-            // On another node of the cluster somebody took it at the same moment.
-            if (error instanceof VdcError && error.code === 'DATABASE_BUSY') return 0
-            throw error
-          })
-    if (taken > 0) return
+  while (!(await takeLock(knex).catch(tookAnother))) {
+    if ((await recordedMigrations(knex)).size >= migrations.size) return false
     if (Date.now() > deadline) throw migrationLocked()
     await sleep(100 + Math.random() * 100)
   }
+  return true
 }
 
-async function freeLock(knex: Knex): Promise<void> {
-  await knex(LOCK_TABLE_NAME).update({ is_locked: 0 })
+/** On another node of the cluster somebody took the lock at the same moment. */
+function tookAnother(error: unknown): boolean {
+  if (error instanceof VdcError && error.code === 'DATABASE_BUSY') return false
+  throw error
 }
 
 /**
@@ -123,8 +96,7 @@ async function freeLock(knex: Knex): Promise<void> {
  * @throws VdcError MIGRATION_LOCKED.
  */
 export async function requireUnlocked(knex: Knex): Promise<void> {
-  if (!(await knex.schema.hasTable(LOCK_TABLE_NAME))) return
-  if ((await knex(LOCK_TABLE_NAME).where({ is_locked: 1 }).first()) !== undefined) throw migrationLocked()
+  if (await isLocked(knex)) throw migrationLocked()
 }
 
 function migrationLocked(): VdcError {
@@ -135,7 +107,5 @@ function migrationLocked(): VdcError {
 
 /** Frees the lock that a killed migration left. */
 export async function unlockMigrations(knex: Knex): Promise<void> {
-  if (!(await knex.schema.hasTable(LOCK_TABLE_NAME))) return
   await freeLock(knex)
-  await makeBookkeeping(knex)
 }

@@ -2,9 +2,11 @@ import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import knex from 'knex'
 import MysqlDialect from 'knex/lib/dialects/mysql2/index.js'
+import MysqlTransaction from 'knex/lib/dialects/mysql2/transaction.js'
 import mysql2 from 'mysql2'
 import { describeDatabase, type MysqlSettings } from '../config.ts'
 import type { Interruption } from '../interruption.ts'
+import { begun } from './begun.ts'
 import type { Database } from './database.ts'
 import { SILENT, translateDriverError } from './driver-errors.ts'
 import type { Arrivals } from './mysql-answers.ts'
@@ -25,6 +27,15 @@ const LOOK = 1000
 /** The driver's code for a statement that was not answered in time; its answer may still come. */
 const TIMED_OUT = 'PROTOCOL_SEQUENCE_TIMEOUT'
 
+class BegunTransaction extends MysqlTransaction {
+  override begin(connection: unknown): Promise<unknown> {
+    return begun(this, super.begin(connection))
+  }
+  override savepoint(connection: unknown): Promise<unknown> {
+    return begun(this, super.savepoint(connection))
+  }
+}
+
 /** Opens a pool of one connection, which connects at the first query. */
 export async function openMysql(settings: MysqlSettings, interruption: Interruption): Promise<Database> {
   // Errors name the host that was connected to last.
@@ -35,6 +46,9 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
   class Client extends MysqlDialect {
     _driver() {
       return mysql2
+    }
+    override transaction(...rest: unknown[]) {
+      return new BegunTransaction(this, ...rest) as never
     }
     override async acquireRawConnection(): Promise<unknown> {
       const connected = await connectToFirst(settings)
@@ -85,7 +99,7 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
       interruption.throwBefore(typeof query === 'string' ? query : query.sql)
       return super.query(connection, query).catch(async (error: unknown) => {
         const connect = () => this.acquireRawConnection() as Promise<mysql2.Connection>
-        const found = await explainLoss(translate(error), query, describeDatabase(settings), connect)
+        const found = await explainLoss(translate(error), query, describeDatabase(used), connect)
         throw await explainMissing(found, () => readVersion(connection as DriverConnection))
       })
     }
@@ -98,8 +112,8 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     version: 'latest',
     log: SILENT,
     acquireConnectionTimeout: connectPatience(settings),
-    // Which they are says the client above.
-    connection: {},
+    // The client above knows the rest.
+    connection: { database: settings.database },
     pool: {
       min: 0,
       max: 1,

@@ -4,6 +4,7 @@ import SqliteTransaction from 'knex/lib/dialects/sqlite3/execution/sqlite-transa
 import Libsql from 'libsql'
 import { VdcError } from '../errors.ts'
 import type { Interruption } from '../interruption.ts'
+import { begun } from './begun.ts'
 import { translateDriverError } from './driver-errors.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
@@ -16,7 +17,10 @@ const BUSY_TIMEOUT = 10_000
  */
 class ImmediateTransaction extends SqliteTransaction {
   override begin(connection: unknown): Promise<unknown> {
-    return this.query(connection, this.readOnly ? 'BEGIN;' : 'BEGIN IMMEDIATE;')
+    return begun(this, this.query(connection, this.readOnly ? 'BEGIN;' : 'BEGIN IMMEDIATE;'))
+  }
+  override savepoint(connection: unknown): Promise<unknown> {
+    return begun(this, super.savepoint(connection))
   }
 }
 

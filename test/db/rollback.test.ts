@@ -3,6 +3,7 @@ import knex from 'knex'
 import { describe, expect, inject, test } from 'vitest'
 import { libsqlClient } from '../../src/db/sqlite-client.ts'
 import { Interruption } from '../../src/interruption.ts'
+import { vdcManage } from '../support/cli.ts'
 import { newDatabase } from '../support/databases.ts'
 import { newFolder } from '../support/images.ts'
 import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
@@ -44,4 +45,29 @@ describe('a connection whose ROLLBACK failed runs nothing again', () => {
     await db.destroy()
     folder.remove()
   })
+})
+
+test.each<[string, Verdict]>([
+  ['is refused', { errno: 1047, message: 'WSREP has not yet prepared node for application use' }],
+  ['is cut off', 'cut'],
+])('nothing of a script runs whose BEGIN %s, and it says so', async (_, verdict) => {
+  const database = await newDatabase('mariadb')
+  const after: string[] = []
+  let isBegun = false
+  const proxy = await startProxy(inject('mariadb').port, (_, sql) => {
+    if (isBegun) after.push(sql)
+    isBegun ||= /^begin/i.test(sql)
+    return /^begin/i.test(sql) ? verdict : 'pass'
+  })
+  const uri = database.uri.replace(/:\d+\//, `:${proxy.port}/`)
+  const run = await vdcManage(['--tx', 'bulk', '-e'], { database: { uri }, input: 'account add --uuid a-one\n' })
+  expect(run).toMatchObject({
+    code: 6,
+    stdout: '',
+    stderr: expect.stringMatching(/^Error: .*\nHint: .*\nNothing was stored\n$/),
+  })
+  expect(after).toEqual([])
+  expect(await database.query("SELECT uuid FROM accounts WHERE uuid = 'one'")).toEqual([])
+  await proxy.close()
+  await database.remove()
 })

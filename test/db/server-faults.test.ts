@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import mysql from 'mysql2/promise'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { translateDriverError } from '../../src/db/driver-errors.ts'
 import { vdcManage } from '../support/cli.ts'
 import { ADD_IMAGE, THINGS } from '../support/damage.ts'
 import { allRows, newDatabase, newMariadb, type TestDatabase } from '../support/databases.ts'
@@ -80,15 +82,15 @@ test.each([
   ['the first statement', () => true],
   ['a row is inserted', (sql: string) => /^insert into `images`/i.test(sql)],
   ['it commits', (sql: string) => /^COMMIT/.test(sql)],
-] as const)('a node that is not ready when %s', async (_, isIt) => {
+] as const)('a node that is not ready when %s', async (_when, isIt) => {
   let refusing = false
   // From then on to everything, a ROLLBACK as well.
   const onStatement: OnStatement = (_number, sql) => {
     refusing ||= isIt(sql)
     return refusing ? WSREP : 'pass'
   }
-  const uncertain = { code: 'COMMIT_UNCERTAIN', message: /may or may not be stored/, hint: /Look before/ }
-  await expectFaultAt(onStatement, _ === 'it commits' ? uncertain : NOT_READY)
+  // A COMMIT that is answered so was not run.
+  await expectFaultAt(onStatement, NOT_READY)
 })
 
 test('a node that loses the others while it commits', async () => {
@@ -156,6 +158,22 @@ test('a connection that ends in the middle: cut, or killed', async () => {
     return 'pass' as const
   }
   await expectFaultAt(kill, lost)
+})
+
+test('a statement on a connection that the driver knows to be closed', async () => {
+  const connection = await mysql.createConnection({ uri: database.uri })
+  connection.on('error', () => {})
+  await database.query(`KILL CONNECTION ${connection.threadId}`)
+  // The first tells that it is lost, each after it only that it is closed.
+  for (const text of [/lost|closed|killed/i, /in closed state/]) {
+    const error = await connection.query('SELECT 1').catch((thrown: Error) => thrown)
+    expect((error as Error).message).toMatch(text)
+    expect(translateDriverError(error, 'mysql://h/d')).toMatchObject({
+      code: 'DATABASE_CONNECTION_LOST',
+      message: 'The database mysql://h/d went away: the connection was lost',
+      exit: 6,
+    })
+  }
 })
 
 test('hints about user and password come only where these are the cause', async () => {

@@ -12,6 +12,7 @@ let database: TestDatabase
 let silent: Server
 let notReady: UntrustedServer
 let refusing: UntrustedServer
+let full: UntrustedServer
 /** A port of each kind of host. */
 const ports: Record<string, number> = {}
 beforeAll(async () => {
@@ -34,7 +35,9 @@ beforeAll(async () => {
       client.send(failing(1045, "Access denied for user 'root'@'localhost' (using password: NO)"))
     },
   })
+  full = await startUntrustedServer({ visit: async (client) => client.send(failing(1040, 'Too many connections'), 0) })
   Object.assign(ports, {
+    full: full.port,
     good: inject('mariadb').port,
     down: await freePort(),
     silent: (silent.address() as { port: number }).port,
@@ -46,6 +49,7 @@ afterAll(async () => {
   silent.close()
   await notReady.close()
   await refusing.close()
+  await full.close()
   await database.remove()
 })
 
@@ -61,6 +65,7 @@ describe('two of three down', () => {
     [['down', 'good', 'notReady']],
     [['down', 'notReady', 'good']],
     [['notReady', 'down', 'good']],
+    [['full', 'down', 'good']],
     [['silent', 'down', 'good']],
     [['down', 'silent', 'good']],
     [['notReady', 'silent', 'good']],
@@ -174,8 +179,8 @@ test('doctor looks at each host', async () => {
     result: 'ok',
     message: expect.stringMatching(/^MariaDB [\d.]+ answers in \d+ ms, without TLS$/),
   })
-  expect(by[`127.0.0.1:${ports.notReady}`]).toMatchObject({ message: expect.stringMatching(/WSREP/) })
-  expect(by[`127.0.0.1:${ports.notReady}`]?.result).not.toBe('ok')
+  expect(by[`127.0.0.1:${ports.notReady}`]).toMatchObject({ result: 'warning' })
   expect(by.database).toMatchObject({ result: 'ok' })
-  expect([0, 6]).toContain(code)
+  // What a single registry needs is there.
+  expect(code).toBe(0)
 })

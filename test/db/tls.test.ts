@@ -127,6 +127,33 @@ test('an expired certificate is refused where the CA is checked', async () => {
     code: 'DATABASE_TLS_FAILED',
     message: expect.stringMatching(/has expired$/),
   })
+  await present(await ours.sign('server', { names: ['DNS:localhost'] }))
+})
+
+test('doctor says whether the connection is encrypted', async () => {
+  for (const [query, says] of [
+    ['', /^MariaDB [\d.]+ answers in \d+ ms, over TLSv1\.[23]$/],
+    ['?ssl-mode=DISABLED', /, without TLS$/],
+  ] as const) {
+    const env = { VDC_MANAGE_DATABASE_URI: `mysql://plain:secret@127.0.0.1:${server.port}/w${query}` }
+    const { checks } = JSON.parse((await vdcManage(['doctor', '--json'], { env })).stdout)
+    const database = (checks as { name: string; message: string }[]).find(({ name }) => name === 'database')
+    expect(database?.message).toMatch(says)
+  }
+})
+
+test('the URI of a dcmgr.conf has the same parameters', async () => {
+  const conf = file('dcmgr.conf')
+  const uri = `mysql2://localhost:${server.port}/w?user=tls&password=secret&encoding=utf8`
+  const list = (query: string) => {
+    writeFileSync(conf, `database_uri '${uri}${query}'\n`)
+    return vdcManage(['account', 'list', '--quiet'], { env: { CONF_PATH: conf } })
+  }
+  expect(await list(`&ssl-mode=VERIFY_CA&ssl-ca=${ours.ca}`)).toMatchObject({ code: 0, stderr: '' })
+  expect(await list(`&ssl-ca=${foreign.ca}`)).toMatchObject({ code: 6, stdout: '' })
+  const refused = await list('&sslca=/ca.pem')
+  expect(refused).toMatchObject({ code: 3, stdout: '' })
+  expect(refused.stderr).toMatch(/dcmgr\.conf has the unknown parameter 'sslca'\nHint: Did you mean ssl-ca\?/)
 })
 
 test('an account that requires TLS, by the Unix socket', async () => {

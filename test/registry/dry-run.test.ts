@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { migrations } from '../../migrations/index.ts'
 import { allOf } from '../../src/cli/stdin-ids.ts'
 import { type DatabaseSettings, parseDatabaseUri } from '../../src/config.ts'
 import { addAccount } from '../../src/registry/account/add.ts'
@@ -382,7 +383,7 @@ describe('the schema', () => {
   test('of MariaDB: what is pending is told, nothing run, a lock neither taken nor freed', async () => {
     const database = await newMariadb()
     const settings = settingsOf(database)
-    expect(await pendingIn(settings)).toHaveLength(8)
+    expect(await pendingIn(settings)).toHaveLength(migrations.size)
     expect(await database.query('SHOW TABLES')).toEqual([])
     const registry = await openRegistry(settings)
     await migrateDatabase(registry, { unlock: false })
@@ -409,7 +410,7 @@ describe('the schema', () => {
     ])
     expect(await allOf(listAccounts(registry, { all: true }))).toHaveLength(2)
     await registry.close()
-    expect(await pendingIn(settings)).toHaveLength(8)
+    expect(await pendingIn(settings)).toHaveLength(migrations.size)
     expect(readdirSync(folder.path)).not.toContain('none')
     // What could not be made is refused as ever.
     await expect(openDry({ ...settings, embedded: false })).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' })
@@ -430,7 +431,7 @@ describe('the schema', () => {
     const before = await contentsOfFile(database)
     await expect(openDry(settings)).rejects.toMatchObject({
       code: 'SCHEMA_MISSING',
-      message: expect.stringContaining('(schema 6, needed is 8)'),
+      message: expect.stringContaining(`(schema 6, needed is ${migrations.size})`),
       hint: 'Run: vdc-manage db migrate',
     })
     expect(await pendingIn(settings)).toEqual(['007_tags'])

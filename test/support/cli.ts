@@ -88,14 +88,15 @@ export async function vdcManageJson(args: string[], options: RunOptions = {}): P
 
 /**
  * Runs lines in one shell of the program, over one connection, where many
- * processes would take long; all must succeed without a word.
+ * processes would take long; all must succeed without a word but warnings.
  *
  * @returns the lines of stdout.
  */
 export async function runLines(lines: readonly string[], options: RunOptions): Promise<string[]> {
   const input = lines.map((line) => `${line}\n`).join('')
   const result = await vdcManage(['-e'], { ...options, input })
-  if (result.code !== 0 || result.stderr !== '') throw new Error(`exit ${result.code}: ${result.stderr}`)
+  const notes = result.stderr.replaceAll(/^Warning: .*\n/gm, '')
+  if (result.code !== 0 || notes !== '') throw new Error(`exit ${result.code}: ${notes}`)
   return result.stdout.split('\n').slice(0, -1)
 }
 

@@ -52,7 +52,7 @@ const COMMANDS: readonly [since: Since, line: string][] = [
   [8, 'image unprotect wmi-lucid'],
   [8, 'image history wmi-lucid'],
   [8, 'image del wmi-gone'],
-  [8, 'image undelete wmi-gone'],
+  [8, 'image undelete wmi-gone --state available'],
   [8, 'image del wmi-other'],
   [8, 'image verify --all --quick'],
   [8, 'image orphans'],

@@ -91,7 +91,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     is: ['ER_TABLEACCESS_DENIED_ERROR', 'ER_COLUMNACCESS_DENIED_ERROR'],
     code: 'DATABASE_REFUSED',
     says: refused,
-    hint: 'Grant the user SELECT, INSERT, UPDATE and DELETE on the database, and CREATE for db migrate',
+    hint: 'Grant the user SELECT, INSERT, UPDATE, DELETE (and CREATE, for db migrate) on the database',
   },
   {
     is: ['ER_BAD_DB_ERROR'],
