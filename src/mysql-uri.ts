@@ -89,6 +89,10 @@ export function parseMysqlUri(uri: string, source: string): MysqlSettings {
   const isCut = /@[^&]*\//.test(search + hash)
   if (/^[^/]+\/+$/.test(path)) throw refuse("has a / after the database's name", 'Remove the / at the end of the name')
   const at = authority.lastIndexOf('@')
+  // Each host with an account of its own, of which all but the last would be taken for a user and a password.
+  if (/^[^:]*,|@[^@]*,/.test(authority.slice(0, Math.max(at, 0)))) {
+    throw refuse(`names an account more than once; ${ESCAPING}`, 'Name the account once, before the first host')
+  }
   const [, user = '', password = ''] = /^([^:]*)(?::(.*))?$/s.exec(authority.slice(0, Math.max(at, 0))) ?? []
   const database = decode(path)
   if (!databaseName.safeParse(database).success) throw isCut ? cut() : refuse('names no database')
@@ -96,9 +100,11 @@ export function parseMysqlUri(uri: string, source: string): MysqlSettings {
   if (hash !== '') throw refuse(`has a #; ${ESCAPING}`)
   const query = readQuery(search, decode, refuse)
   const hosts = hostsOf(authority.slice(at + 1), query, refuse)
-  const isLocal = hosts.length === 1 && hosts[0]?.host === 'localhost' && hosts[0].port === undefined
-  const socketPath = query.get('socket') || (isLocal ? defaultSocket() : undefined)
-  if (query.has('socket') && hosts.length > 1) throw refuse('names a socket and several hosts', 'Leave out one of them')
+  const isHere = hosts.length === 1 && hosts[0]?.host === 'localhost'
+  const socketPath = query.get('socket') || (isHere && hosts[0]?.port === undefined ? defaultSocket() : undefined)
+  // MySQL's clients, Ruby's among them, would take the host.
+  if (query.get('socket') && !isHere)
+    throw refuse('names a socket and a host', 'Leave out one of them, or name localhost as the host')
   return {
     engine: 'mysql',
     hosts: hosts.map(({ host, port = DEFAULT_PORT }) => ({ host, port })),
@@ -117,7 +123,8 @@ export function describeHost({ host, port }: MysqlHost): string {
 
 /** Names a database: user, place and name; never the password. */
 export function describeMysql({ user, socketPath, hosts, database }: MysqlSettings): string {
-  const account = user === undefined ? '' : `${user}@`
+  // An escaped colon in a user's name is more likely the one before a password.
+  const account = user === undefined ? '' : `${user.split(':', 1)[0]}@`
   if (socketPath !== undefined) return `mysql://${account}localhost/${database}?socket=${socketPath}`
   return `mysql://${account}${hosts.map(describeHost).join(',')}/${database}`
 }
@@ -137,13 +144,18 @@ function hostsOf(before: string, query: ReadonlyMap<string, string>, refuse: Ref
       throw refuse('names a port twice, differently', 'Give the port with the host, or as the parameter port')
     }
     const text = own || port
-    return { host: address ?? name ?? '', port: text === undefined ? undefined : Number(text) }
+    return { host: address ?? name ?? '', port: text === undefined ? undefined : portOf(text) }
   })
   // `mysql://:3306/x` is this host.
   if (places.length === 1 && places[0]?.host === '' && list.startsWith(':')) places[0].host = 'localhost'
   const validated = hostList.safeParse(places)
   if (!validated.success) throw refuse(`can not be parsed: bad host or port; ${ESCAPING}`)
   return validated.data
+}
+
+/** A port in decimal digits; NaN for whatever else JavaScript takes for a number. */
+function portOf(text: string): number {
+  return /^\d+$/.test(text) ? Number(text) : Number.NaN
 }
 
 /** Reads the parameters of a query. A plus is a plus here, and not a space as in forms. */
@@ -153,7 +165,7 @@ function readQuery(search: string, decode: (text: string) => string, refuse: Ref
     if (parameter === '') continue
     const [name, ...rest] = parameter.split('=')
     if (!PARAMETERS.includes(name as string) && !HARMLESS.includes(name as string)) {
-      throw unknownParameter(name as string, refuse)
+      throw unknownParameter(name as string, rest.length > 0, refuse)
     }
     if (query.has(name as string)) throw refuse(`has the parameter ${name} twice`, `Give ${name} once`)
     query.set(name as string, decode(rest.join('=')))
@@ -161,10 +173,12 @@ function readQuery(search: string, decode: (text: string) => string, refuse: Ref
   return query
 }
 
-function unknownParameter(name: string, refuse: Refuse): VdcError {
+function unknownParameter(name: string, hasValue: boolean, refuse: Refuse): VdcError {
   const hint = `${wasMeant(name, PARAMETERS)}Parameters are ${PARAMETERS.join(', ')}`
-  // A password with an unescaped & or ? ends up here.
-  if (!/^[A-Za-z][\w-]{0,30}$/.test(name)) return refuse(`has a parameter that cannot be read; ${ESCAPING}`, hint)
+  // The rest of a password with an unescaped & or ? ends up here, and is not shown.
+  if (!hasValue || !/^[A-Za-z][\w-]{0,30}$/.test(name)) {
+    return refuse(`has a parameter that cannot be read; ${ESCAPING}`, hint)
+  }
   return refuse(`has the unknown parameter '${name}'`, hint)
 }
 

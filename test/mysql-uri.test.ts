@@ -44,6 +44,13 @@ describe('hosts', () => {
     const settings = parse(`mysql2://u:${SECRET}@db1,[::1]:3308/w?ssl-mode=required`)
     expect(describeMysql(settings)).toBe('mysql://u@db1:3306,[::1]:3308/w')
   })
+
+  test('are shown without a password whose colon is escaped', () => {
+    expect(describeMysql(parse(`mysql://u%3A${SECRET}@db/w`))).toBe('mysql://u@db:3306/w')
+    expect(describeMysql(parse(`mysql:///w?user=u:${SECRET}&socket=/run/x`))).toBe(
+      'mysql://u@localhost/w?socket=/run/x',
+    )
+  })
 })
 
 test('parameters of Ruby programs that change nothing are left alone', () => {
@@ -76,7 +83,9 @@ describe('refused, with the way out and without a value', () => {
     ['mysql://db/w?host=other', /^names a host twice, differently$/, /before the database/],
     ['mysql://db:3306/w?port=3307', /^names a port twice, differently$/, /with the host/],
     ['mysql://db/w?port=x', /bad host or port/, /must look like/],
-    ['mysql://a,b/w?socket=/run/x', /^names a socket and several hosts$/, /^Leave out one/],
+    ['mysql://a,b/w?socket=/run/x', /^names a socket and a host$/, /^Leave out one/],
+    ['mysql://db/w?socket=/run/x', /^names a socket and a host$/, /^Leave out one/],
+    ['mysql:///w?socket=/run/x&host=db', /^names a socket and a host$/, /^Leave out one/],
     ['mysql://a@db/w?user=b', /^holds a user twice, differently$/, /before the host/],
     [`mysql://a:x@db/w?password=${SECRET}`, /^holds a password twice, differently$/, /before the host/],
     ['mysql://db/w?user=a&user=a', /^has the parameter user twice$/, /^Give user once$/],
@@ -87,7 +96,14 @@ describe('refused, with the way out and without a value', () => {
     ],
     [`mysql://db/w?ssl_mode=${SECRET}`, /^has the unknown parameter 'ssl_mode'$/, /^Did you mean ssl-mode\?/],
     [`mysql://db/w?ssl=${SECRET}`, /^has the unknown parameter 'ssl'$/, /Parameters are user, password/],
-    [`mysql://db/w?x&${SECRET}%zz`, /^has the unknown parameter 'x'$/, /Parameters are/],
+    [`mysql://db/w?x=1&${SECRET}%zz`, /^has the unknown parameter 'x'$/, /Parameters are/],
+    [`mysql://db/w?password=a&${SECRET}`, /^has a parameter that cannot be read/, /Parameters are/],
+    [`mysql://u:a@db1,u:${SECRET}@db2/w`, /^names an account more than once/, /before the first host/],
+    [`mysql://db1,u:${SECRET}@db2/w`, /^names an account more than once/, /before the first host/],
+    [`mysql://u@db1,u:${SECRET}@db2/w`, /^names an account more than once/, /before the first host/],
+    ['mysql://db/w?port=0xcea', /bad host or port/, /must look like/],
+    ['mysql://db/w?port=1e3', /bad host or port/, /must look like/],
+    ['mysql://db/w?port=%203307', /bad host or port/, /must look like/],
     [`mysql://db/w?password=a&${SECRET}!`, /^has a parameter that cannot be read/, /Parameters are/],
     [`mysql://u:12?${SECRET}=x@db/w`, /^has an @ behind its host/, /must look like/],
     [`mysql://u:12/p?${SECRET}=x@db/w`, /^has an @ behind its host/, /must look like/],

@@ -24,7 +24,7 @@ const VALUES: ReadonlyMap<string, boolean> = new Map([
   ...['false', 'FALSE', 'f', 'F'].map((word) => [word, false] as const),
 ])
 /** What nobody means as an ID after an option that can be switched off, and what neither thor nor we take as its value. */
-const MISLEADING = /^(?:true|false|yes|no|on|off)$/i
+const MISLEADING = /^(?:true|false|yes|no|on|off|[yn01])$/i
 
 /**
  * Respells options as the original takes them (dcmgr.md, "How the original's

@@ -196,6 +196,11 @@ describe.each(Object.entries(DATABASES))('the original’s options on %s', (_, c
     ['--is-public=', 3, "--is-public must be true or false; not ''"],
     ['--is_public no', 2, "'no' is not a value of --is-public: it takes true or false"],
     ['--is-public False', 2, "'False' is not a value of --is-public: it takes true or false"],
+    ...['0', '1', 'n', 'Y'].map((word): [string, number, string] => [
+      `--is-public ${word}`,
+      2,
+      `'${word}' is not a value of --is-public: it takes true or false`,
+    ]),
     ['--no-is-public true', 2, "--no-is-public takes no value, and 'true' follows it"],
     ['--skip_is_public=false', 2, "--skip-is-public takes no value, and 'false' is given"],
   ])('image modify %s is refused', async (words, exit, message) => {

@@ -109,6 +109,38 @@ async function growth<T>(work: () => Promise<T>): Promise<[T, MiB: number]> {
   return [result, (most - before) / MIB]
 }
 
+describe('an answer that is none', () => {
+  test.each([
+    ['nothing for a header', whole, [Buffer.alloc(0)], /an empty packet$/],
+    ['nothing for a column', whole, [Buffer.from([1]), Buffer.alloc(0)], /an empty packet$/],
+    ['no end of the columns', whole, [Buffer.from([1]), column('n'), row('x')], /columns without an end$/],
+    ['nothing for the end of the columns', whole, [Buffer.from([1]), column('n'), Buffer.alloc(0)], /an empty packet$/],
+    ['nothing for a row', whole, [Buffer.from([1]), column('n'), EOF, Buffer.alloc(0), EOF], /an empty packet$/],
+    [
+      'a row of no text',
+      streamed,
+      [Buffer.from([2]), column('n'), column('m'), EOF, Buffer.from([1, 97, 255]), EOF],
+      /broke/,
+    ],
+    [
+      'a row of no text, for one',
+      whole,
+      [Buffer.from([2]), column('n'), column('m'), EOF, Buffer.from([1, 97, 255]), EOF],
+      /broke/,
+    ],
+  ] as const)('%s', async (_, ask, packets, says) => {
+    const answer = async (client: Visit) => {
+      for (const packet of packets) client.send(packet)
+    }
+    await serve(answering(answer), async (server) => {
+      const started = performance.now()
+      const error = await ask(server)
+      expect(error).toMatchObject({ code: 'DATABASE_CONNECTION_LOST', exit: 6, message: expect.stringMatching(says) })
+      expect(performance.now() - started).toBeLessThan(5000)
+    })
+  })
+})
+
 describe('an answer without end', () => {
   test.each([
     [

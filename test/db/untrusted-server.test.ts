@@ -1,10 +1,11 @@
 import { createHash, generateKeyPairSync, type KeyObject, privateDecrypt } from 'node:crypto'
-import { chmodSync, lchownSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { chmodSync, lchownSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config.ts'
 import { openDatabase } from '../../src/db/database.ts'
 import type { VdcError } from '../../src/errors.ts'
+import { giveAway, IS_ROOT } from '../support/attacker.ts'
 import { type Authority, newAuthority, type Pair } from '../support/certificates.ts'
 import { vdcManage } from '../support/cli.ts'
 import { newFolder } from '../support/images.ts'
@@ -40,7 +41,8 @@ afterAll(() => folder.remove())
 
 /** Connects to a server and asks it something; what comes of that. */
 async function visit(server: UntrustedServer, query = ''): Promise<VdcError | undefined> {
-  const uri = `mysql://op:${encodeURIComponent(PASSWORD)}@127.0.0.1:${server.port}/w${query}`
+  const host = query.includes('socket=') ? 'localhost' : `127.0.0.1:${server.port}`
+  const uri = `mysql://op:${encodeURIComponent(PASSWORD)}@${host}/w${query}`
   const database = await openDatabase(parseDatabaseUri(uri, 'the test'))
   try {
     await database.knex.raw('SELECT 1')
@@ -307,6 +309,35 @@ describe('a Unix socket', () => {
       expect(await visit(server, `?socket=${link}`)).toMatchObject({ exit: 6 })
       expectNoPassword(server)
     })
+  })
+})
+
+test.runIf(IS_ROOT).each([
+  ['a folder that somebody else made in /tmp or the like', 'theirs/mysqld.sock', 'theirs/mysqld.sock'],
+  ["somebody else's link there to a server's own socket", 'link.sock', 'ours/mysqld.sock'],
+  ["somebody else's link there to the folder of a server", 'linked/mysqld.sock', 'ours/mysqld.sock'],
+])('a Unix socket by %s', async (_, named, path) => {
+  const open = mkdtempSync(join(folder.path, 'open-'))
+  chmodSync(open, 0o1777)
+  for (const name of ['theirs', 'ours']) mkdirSync(join(open, name), { mode: 0o755 })
+  giveAway(join(open, 'theirs'))
+  symlinkSync(join(open, 'ours/mysqld.sock'), join(open, 'link.sock'))
+  symlinkSync(join(open, 'ours'), join(open, 'linked'))
+  for (const link of ['link.sock', 'linked']) lchownSync(join(open, link), 65534, 65534)
+  const manners: Manners = {
+    path: join(open, path),
+    async visit(client) {
+      await client.greet()
+      client.send(switchTo('mysql_clear_password'))
+      await client.receive()
+    },
+  }
+  await serve(manners, async (server) => {
+    expect(await visit(server, `?socket=${join(open, named)}`)).toMatchObject({
+      code: 'DATABASE_TLS_REQUIRED',
+      exit: 6,
+    })
+    expectNoPassword(server)
   })
 })
 

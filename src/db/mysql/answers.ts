@@ -121,6 +121,7 @@ export class Arrivals {
 
   #end(isMoreThere: boolean): VdcError | undefined {
     const first = this.#length === 0 ? -1 : (this.#start[0] as number)
+    if (first === -1) return this.#refuse('an empty packet')
     const isLast = first === 0xff || (first === 0xfe && this.#length < 9)
     switch (this.#phase) {
       case 'greeting':
@@ -144,6 +145,7 @@ export class Arrivals {
         else if (--this.#columns === 0) this.#phase = 'columns-end'
         return undefined
       case 'columns-end':
+        if (!isLast) return this.#refuse('columns without an end')
         this.#phase = first === 0xff ? 'idle' : 'rows'
         return undefined
       case 'rows':

@@ -74,15 +74,21 @@ export async function isPrivateSocket(path: string | undefined): Promise<boolean
   try {
     const socket = await realpath(path)
     const folder = dirname(socket)
-    const { mode } = await stat(folder)
-    if ((mode & WRITABLE_BY_OTHERS) !== 0) return false
+    if (await isOpenToOthers(folder)) return false
     const own = process.geteuid?.()
+    // The folder of a server belongs to its user. Where anybody can make folders, that may be anybody.
+    const isOfServer = (at: string) => at === folder || at === socket
+    const isAnybodys = await isOpenToOthers(dirname(folder))
     return (
-      foreignOn(resolve(path), (uid, at) => uid === 0 || uid === own || at === folder || at === socket) === undefined
+      foreignOn(resolve(path), (uid, at) => uid === 0 || uid === own || (isOfServer(at) && !isAnybodys)) === undefined
     )
   } catch {
     return false
   }
+}
+
+async function isOpenToOthers(folder: string): Promise<boolean> {
+  return ((await stat(folder)).mode & WRITABLE_BY_OTHERS) !== 0
 }
 
 function notInClear(plugin: string, place: string): VdcError {

@@ -65,7 +65,8 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     override async _query(connection: DriverConnection, query: { sql: string; options?: object }): Promise<unknown> {
       const isRollback = /^\s*rollback\b/i.test(query.sql)
       query.options = { ...query.options, timeout: isRollback ? ROLLBACK_TIMEOUT : STATEMENT_TIMEOUT }
-      return super._query(connection, query).catch((error: Error & { code?: string; sqlMessage?: string }) => {
+      return super._query(connection, query).catch((error: DriverError) => {
+        if (isUnreadable(error)) lose(connection, error)
         // Its transaction may still be open, and would be committed with whatever comes next.
         if (isRollback || error.code === TIMED_OUT) discard(connection)
         // knex puts the statement, with its values, in front of the message.
@@ -80,13 +81,19 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
       stream: Writable,
       options: object,
     ): Promise<unknown> {
-      const lose = (error: Error) => void stream.destroy(error)
-      connection.once('error', lose)
+      const end = (error: Error) => void stream.destroy(error)
+      connection.once('error', end)
       const looking = watchSilence(connection, arrivalsOf.get(connection))
-      return super._stream(connection, query, stream, options).finally(() => {
-        clearInterval(looking)
-        connection.off('error', lose)
-      })
+      return super
+        ._stream(connection, query, stream, options)
+        .catch((error: DriverError) => {
+          if (isUnreadable(error)) lose(connection, error)
+          throw error
+        })
+        .finally(() => {
+          clearInterval(looking)
+          connection.off('error', end)
+        })
     }
     override async query(connection: unknown, query: { sql: string } | string): Promise<unknown> {
       interruption.throwBefore(typeof query === 'string' ? query : query.sql)
@@ -146,6 +153,24 @@ function watchSilence(connection: DriverConnection, arrivals: Arrivals | undefin
     const error = Object.assign(new Error('no answer in time'), { code: TIMED_OUT })
     connection.stream.destroy(error)
   }, LOOK)
+}
+
+interface DriverError extends Error {
+  code?: string
+  errno?: number
+  fatal?: boolean
+  sqlMessage?: string
+}
+
+/** Says whether the driver failed at reading an answer, of which it tells by an error without a code. */
+function isUnreadable({ code, errno, fatal }: DriverError): boolean {
+  return code === undefined && errno === undefined && fatal !== true
+}
+
+/** Ends a connection on which an answer can't be read: where the next one begins, nobody knows. */
+function lose(connection: DriverConnection, error: DriverError): void {
+  error.fatal = true
+  discard(connection)
 }
 
 /** Cuts a connection: the server rolls back what is open on it, and the pool makes a new one. */
