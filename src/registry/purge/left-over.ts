@@ -3,7 +3,7 @@ import { claimEnd } from '../../db/claims.ts'
 import type { Queryable } from '../../db/database.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { asideName, LONGEST_IN_NAME, uuidInAsideName } from '../../disk/aside-file.ts'
-import type { ImageFolders } from '../../disk/image-folders.ts'
+import { type ImageFolders, readImageFolders } from '../../disk/image-folders.ts'
 import { asidesIn, settleAside } from '../../disk/set-aside.ts'
 import { folderOf, localPlaces } from '../backup-storage/local-places.ts'
 import type { Registry } from '../registry.ts'
@@ -14,8 +14,11 @@ import { byUnit } from './images.ts'
 /**
  * Settles the files that a purge set aside and that was killed then: one whose object
  * was purged is removed, any other gets its name back.
+ *
+ * @param known the image folders of this host, if they were read.
  */
-export async function settleLeftOvers(registry: Registry, folders: ImageFolders): Promise<void> {
+export async function settleLeftOvers(registry: Registry, known?: ImageFolders): Promise<void> {
+  const folders = known ?? (await readImageFolders())
   const database = byUnit(registry.database)
   for (const { storage, base } of await localPlaces(registry.database.knex)) {
     if (base === undefined || storage.deleted_at !== null) continue
