@@ -19,6 +19,11 @@ export async function findBackupObject(
   return row && completeRow('backup_objects', row)
 }
 
+/** The uuids that are longer than so many characters. */
+export async function selectLongUuids(db: Queryable, longerThan: number): Promise<string[]> {
+  return db<BackupObjectRow>('backup_objects').whereRaw('LENGTH(uuid) > ?', [longerThan]).pluck('uuid')
+}
+
 /** Says whether some row has this uuid, deleted or not, whatever its case. */
 export async function isBackupObjectUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
   return (await db('backup_objects').where({ uuid }).first('id')) !== undefined

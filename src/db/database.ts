@@ -30,6 +30,8 @@ export interface Database {
   readonly interruption: Interruption
   /** Set in a dry run, in which each unit of work is undone at its end: told what it had written. */
   readonly dryRun?: ((written: readonly WrittenRow[]) => void) | undefined
+  /** Told of each try of a unit of work that is committed by itself, from 1, and with 0 of its end. */
+  readonly onTry?: ((attempt: number) => void) | undefined
   close(): Promise<void>
 }
 

@@ -41,12 +41,20 @@ export async function inTransaction<T>(
   // What is stored already would be stored twice by another try.
   if (database.commits === 'statement') return work(database.knex)
   const deadline = Date.now() + (options.patience ?? PATIENCE)
+  // A unit within another one is a part of its try.
+  const onTry = database.commits === 'unit' ? database.onTry : undefined
   for (let attempt = 1; ; attempt++) {
     const started = Date.now()
+    onTry?.(attempt)
     try {
-      return await once(database, work)
+      const result = await once(database, work)
+      onTry?.(0)
+      return result
     } catch (error) {
-      if (options.once || !isWorthAnotherTry(database, error, attempt) || Date.now() > deadline) throw error
+      if (options.once || !isWorthAnotherTry(database, error, attempt) || Date.now() > deadline) {
+        onTry?.(0)
+        throw error
+      }
       await pause(database, attempt, Date.now() - started)
     }
   }

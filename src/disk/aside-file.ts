@@ -1,19 +1,33 @@
+import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import { type FileHandle, link, lstat, rename, unlink } from 'node:fs/promises'
+import { stateOf } from './doomed-file.ts'
 import { heldPath, isSameInode } from './held.ts'
 
 /** The names of files that are set aside: hidden ones, so that no agent takes one for a disk. */
 const PREFIX = '.vdc-manage-purge-'
-const NAME = new RegExp(`^\\${PREFIX}([A-Za-z0-9_]+)$`)
+const NAME = new RegExp(`^\\${PREFIX}-?[A-Za-z0-9_]+$`)
+
+/** Bytes of the longest name of a file. */
+const NAME_MAX = 255
+/** The longest uuid that is a part of such a name; a longer one has its hash there. */
+export const LONGEST_IN_NAME = NAME_MAX - PREFIX.length
 
 /** The name under which the file of something is set aside, by its uuid. */
-function asideName(uuid: string): string {
-  return PREFIX + uuid
+export function asideName(uuid: string): string {
+  if (uuid.length <= LONGEST_IN_NAME) return PREFIX + uuid
+  return `${PREFIX}-${createHash('sha256').update(uuid).digest('hex')}`
 }
 
-/** Reads the uuid from the name of a file that is set aside; undefined for any other name. */
-export function uuidOfAside(name: string): string | undefined {
-  return NAME.exec(name)?.[1]
+/** Whether a file of this name is one that was set aside. */
+export function isAsideName(name: string): boolean {
+  return NAME.test(name)
+}
+
+/** The uuid in the name of a file that is set aside; undefined where that has only its hash. */
+export function uuidInAsideName(name: string): string | undefined {
+  const uuid = name.slice(PREFIX.length)
+  return uuid.startsWith('-') ? undefined : uuid
 }
 
 /** A folder that is held open, and a name in it. */
@@ -70,34 +84,57 @@ export class AsideFile {
     })
   }
 
-  /** Removes the file for good; false if it is not there any more. */
+  /** Which state of the file was set aside (`stateOf`). */
+  get state(): string {
+    return stateOf(this.#inode)
+  }
+
+  /**
+   * Removes the file for good, unless somebody else did, as another purge that
+   * settles it; false if it has its own name again, or another file is in its place.
+   */
   async remove(): Promise<boolean> {
     return this.#end(async () => {
-      const found = await lstat(pathOf(this.#at), { bigint: true }).catch(() => undefined)
+      const found = await look(this.#at)
+      if (found === undefined) return !isSameInode(await look(this.#from), this.#inode)
       if (!isSameInode(found, this.#inode)) return false
       await unlink(pathOf(this.#at))
       return true
     })
   }
 
-  /** Gives the file its name back; false if another file has that by now, and this one stays aside. */
-  async putBack(): Promise<boolean> {
+  /**
+   * Gives the file its name back.
+   *
+   * @returns false if another file has that by now, and this one stays aside; else its
+   *   state now, undefined if somebody else changed it, or put it back, meanwhile.
+   */
+  async putBack(): Promise<{ state: string | undefined } | false> {
     return this.#end(async () => {
       const [from, at] = [pathOf(this.#from), pathOf(this.#at)]
+      const before = await look(this.#at)
       try {
         // Unlike a renaming, a link never replaces anything.
         await link(at, from)
-        await unlink(at)
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
-        const isFree = (await lstat(from).catch(() => undefined)) === undefined
+        const there = await look(this.#from)
+        if (there !== undefined && !isSameInode(there, this.#inode)) return false
+        if (code === 'ENOENT') return there !== undefined && { state: undefined }
         // Some filesystems have no hard links.
-        if (!isFree || code === 'ENOENT')
-          return isSameInode(await lstat(from, { bigint: true }).catch(() => undefined), this.#inode)
-        await rename(at, from)
+        if (there === undefined) await rename(at, from)
       }
-      return true
+      // It is there still after a link, one of a purge that was killed before it came here, too.
+      if (isSameInode(await look(this.#at), this.#inode)) await unlink(at)
+      const after = await look(this.#from)
+      const isUntouched = before !== undefined && stateOf(before) === this.state && isSameInode(after, this.#inode)
+      return { state: isUntouched && after !== undefined ? stateOf(after) : undefined }
     })
+  }
+
+  /** Leaves the file where it is, for a later purge to settle. */
+  async leave(): Promise<void> {
+    await this.#end(async () => {})
   }
 
   async #end<T>(work: () => Promise<T>): Promise<T> {
@@ -111,6 +148,11 @@ export class AsideFile {
 
 function pathOf({ folder, name }: HeldName): string {
   return `${heldPath(folder)}/${name}`
+}
+
+/** The file that has a name; undefined if there is none, or it cannot be seen. */
+async function look(name: HeldName): Promise<BigIntStats | undefined> {
+  return lstat(pathOf(name), { bigint: true }).catch(() => undefined)
 }
 
 async function close(...names: HeldName[]): Promise<void> {

@@ -127,11 +127,14 @@ export const CHANGED = 'it changed while it was looked at'
 /** Why a file stays whose folder is not where it was. */
 export const MOVED = 'its folder was moved at the same time'
 
+/** Why a file stays that could not be hashed before, and can be now. */
+export const NOT_MEASURED = 'another object shared it while files were being compared; purge again'
+
 /** Why a file is not the one that its row describes; undefined if it is. */
 export function whyAnother(stats: BigIntStats, doomed: DoomedFile, measured: Measured | undefined): string | undefined {
   if (stats.size !== doomed.size) return `it has ${stats.size} bytes, and its row says ${doomed.size}`
   if (doomed.md5 === '') return 'its row has no checksum to compare it with'
-  if (measured === undefined) return 'another object shared it while files were being compared; purge again'
+  if (measured === undefined) return NOT_MEASURED
   if ('why' in measured) return measured.why
   if (measured.state !== stateOf(stats)) return CHANGED
   return measured.md5 === doomed.md5 ? undefined : `its MD5 is ${measured.md5}, and its row says ${doomed.md5}`

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, opendir, readlink, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { AsideFile, uuidOfAside } from './aside-file.ts'
+import { AsideFile, asideName, isAsideName } from './aside-file.ts'
 import {
   CHANGED,
   type DoomedFile,
@@ -24,6 +24,9 @@ import { realPathOf } from './real-path.ts'
  * it stays. One that was set aside is to be removed for good, or put back.
  */
 export type Removal = { real: string; bytes: number | null; aside?: AsideFile } | { why: string }
+
+/** Why a file stays that another purge has set aside, which is not settled yet. */
+export const ASIDE = 'another purge has set it aside'
 
 /**
  * Sets a regular file aside that lies in a folder or below it, if it is what its row
@@ -56,7 +59,8 @@ export async function setFileAside(
     for (const id of filled) options.filled.add(id)
     return aside === undefined ? found : { ...found, aside }
   })
-  return removal ?? (await goneFrom(doomed, options.filled))
+  if (removal !== undefined) return removal
+  return (await isAside(doomed, folders, options.uuid)) ? { why: ASIDE } : goneFrom(doomed, options.filled)
 }
 
 /** In the folder of its storage; where that can't be, in its own. */
@@ -70,39 +74,54 @@ async function moveAside(file: FoundFile, uuid: string): Promise<AsideFile | und
   }
 }
 
+/** Whether a purge has this file aside, in the folder of its storage or in its own. */
+async function isAside(doomed: DoomedFile, folders: ImageFolders, uuid: string): Promise<boolean> {
+  const found = await inFolderOf(doomed, folders, async ({ root, parent }) => {
+    for (const folder of [root, parent])
+      if ((await lstat(join(folder, asideName(uuid))).catch(() => undefined)) !== undefined) return true
+    return false
+  })
+  return found === true
+}
+
 /**
  * Gives a file its name back that a purge set aside which was killed before it knew
  * whether the file was to go; or removes it, if its object was purged.
  *
- * @param uuid of its backup object.
+ * @param left the uuid of its backup object, and the state that it was found in: in
+ *   any other it was set aside anew, by a purge that runs and settles it itself.
  * @returns why it stays aside; undefined if it does not.
  */
 export async function settleAside(
   doomed: DoomedFile,
   folders: ImageFolders,
-  uuid: string,
+  left: { uuid: string; state: string },
   isPurged: boolean,
 ): Promise<string | undefined> {
   const settled = await inFolderOf(doomed, folders, async (place) => {
-    const aside = await AsideFile.leftOver(...(await openFolders(place, place.root)), uuid)
+    const aside = await AsideFile.leftOver(...(await openFolders(place, place.root)), left.uuid)
+    if (aside.state !== left.state) {
+      await aside.leave()
+      return {}
+    }
     if (isPurged) return (await aside.remove()) ? {} : { why: CHANGED }
     return (await aside.putBack()) ? {} : { why: `another file is at ${doomed.path}` }
   })
   return settled !== undefined && 'why' in settled ? settled.why : undefined
 }
 
-/** The uuids of the backup objects whose files are set aside in a storage's folder; none if it cannot be read. */
-export async function uuidsOfAsides(base: string): Promise<string[]> {
-  const uuids: string[] = []
+/** The files that are set aside in a storage's folder, by their names, and their states (`stateOf`); none if it cannot be read. */
+export async function asidesIn(base: string): Promise<{ name: string; state: string }[]> {
+  const asides: { name: string; state: string }[] = []
   try {
     for await (const { name } of await opendir(base)) {
-      const uuid = uuidOfAside(name)
-      if (uuid !== undefined) uuids.push(uuid)
+      const stats = isAsideName(name) && (await lstat(join(base, name), { bigint: true }).catch(() => undefined))
+      if (stats) asides.push({ name, state: stateOf(stats) })
     }
   } catch {
     // That it cannot be read is told of each file that is to go.
   }
-  return uuids
+  return asides
 }
 
 /** Opens the folder of a file, and another one of its storage, for somebody who closes them. */

@@ -5,6 +5,7 @@ import type { ServiceTypes } from '../dcmgr-conf.ts'
 import type { Interruption } from '../interruption.ts'
 import { type Change, withDryRun } from './dry-run.ts'
 import { generateUuid, type UuidGenerator } from './identifiers.ts'
+import { warningsOnce } from './warnings.ts'
 
 export type { Progress, Watcher } from '../disk/watcher.ts'
 
@@ -62,12 +63,13 @@ export async function openRegistry(settings: DatabaseSettings, options: Registry
   const database = await openDatabase(settings, { trace, interruption, sqliteFile })
   if (database.created && settings.engine === 'sqlite' && !dryRun) options.onCreated?.(settings.path)
   const told = new Set<string>()
+  const warnings = warningsOnce((text) => options.onWarning?.(text))
   const registry: Registry = {
     settings,
-    database,
+    database: { ...database, onTry: warnings.onTry },
     generateUuid: options.generateUuid ?? generateUuid,
     serviceTypes: options.serviceTypes,
-    warn: (text) => options.onWarning?.(text),
+    warn: warnings.warn,
     warnOnce(text) {
       if (!told.has(text)) registry.warn(text)
       told.add(text)

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { type DoomedFile, measureFileIn } from '../../src/disk/doomed-file.ts'
+import { type DoomedFile, measureFileIn, stateOf } from '../../src/disk/doomed-file.ts'
 import { ImageFolders } from '../../src/disk/image-folders.ts'
-import { setFileAside, settleAside, uuidsOfAsides } from '../../src/disk/set-aside.ts'
+import { asidesIn, setFileAside, settleAside } from '../../src/disk/set-aside.ts'
 import { hashOf, newFolder } from '../support/images.ts'
 import { newWatcher } from '../support/watcher.ts'
 
@@ -23,6 +24,7 @@ function doomed(name: string, bytes = 'doomed'): DoomedFile {
   const path = at('srv', name)
   return { base: at('srv'), path, size: BigInt(bytes.length), md5: hashOf(path, 'md5') }
 }
+const stateNow = async ({ path }: DoomedFile) => stateOf(await lstat(path, { bigint: true }))
 async function remove(file: DoomedFile, measured: Awaited<ReturnType<typeof measureFileIn>>) {
   const removal = await setFileAside(file, folders, measured, { uuid: 'gone', isTrial: false, filled: new Set() })
   if (!('aside' in removal)) return removal
@@ -52,15 +54,49 @@ describe('a file that is to be removed', () => {
       const removal = await setFileAside(file, folders, measured, { ...options, uuid })
       if (!('aside' in removal)) throw new Error('it is not set aside')
       expect(existsSync(file.path)).toBe(false)
-      expect(await uuidsOfAsides(file.base)).toEqual([uuid])
-      if (uuid === 'back') expect(await removal.aside?.putBack()).toBe(true)
+      const [left, ...others] = await asidesIn(file.base)
+      expect({ left, others }).toMatchObject({ left: { name: `.vdc-manage-purge-${uuid}` }, others: [] })
+      const state = left?.state as string
+      if (uuid === 'back') expect(await removal.aside?.putBack()).toEqual({ state: await stateNow(file) })
       else {
-        expect(await settleAside(file, folders, uuid, uuid === 'purged')).toBeUndefined()
-        expect(await removal.aside?.remove()).toBe(false)
+        expect(await settleAside(file, folders, { uuid, state }, uuid === 'purged')).toBeUndefined()
+        expect(await removal.aside?.remove()).toBe(uuid === 'purged')
       }
-      expect(await uuidsOfAsides(file.base)).toEqual([])
+      expect(await asidesIn(file.base)).toEqual([])
       expect(existsSync(file.path)).toBe(uuid !== 'purged')
     }
+  })
+
+  test('is set aside and settled where its uuid is too long for a name', async () => {
+    const uuid = 'u'.repeat(252)
+    const file = doomed('long.raw')
+    const measured = await measureFileIn(file, folders, watcher)
+    const removal = await setFileAside(file, folders, measured, { uuid, isTrial: false, filled: new Set() })
+    if (!('aside' in removal)) throw new Error('it is not set aside')
+    await removal.aside?.leave()
+    const [left] = await asidesIn(file.base)
+    expect(await settleAside(file, folders, { uuid, state: left?.state as string }, true)).toBeUndefined()
+    expect(await asidesIn(file.base)).toEqual([])
+  })
+
+  test('has one name only after a purge was killed that had just put it back', async () => {
+    const file = doomed('linked.raw')
+    linkSync(file.path, at('srv', '.vdc-manage-purge-linked'))
+    const [left] = await asidesIn(file.base)
+    expect(await settleAside(file, folders, { uuid: 'linked', state: left?.state as string }, false)).toBeUndefined()
+    expect(await asidesIn(file.base)).toEqual([])
+    expect(readFileSync(file.path, 'utf8')).toBe('doomed')
+  })
+
+  test('that is aside for another purge is neither gone nor settled by its old state', async () => {
+    const file = doomed('other.raw')
+    const options = { uuid: 'other', isTrial: false, filled: new Set<string>() }
+    const removal = await setFileAside(file, folders, await measureFileIn(file, folders, watcher), options)
+    if (!('aside' in removal)) throw new Error('it is not set aside')
+    expect(await setFileAside(file, folders, undefined, options)).toEqual({ why: 'another purge has set it aside' })
+    expect(await settleAside(file, folders, { uuid: 'other', state: 'before' }, false)).toBeUndefined()
+    expect(existsSync(file.path)).toBe(false)
+    expect(await removal.aside?.remove()).toBe(true)
   })
 
   test('stays aside where another file has its name by now', async () => {
@@ -70,7 +106,10 @@ describe('a file that is to be removed', () => {
     if (!('aside' in removal)) throw new Error('it is not set aside')
     writeFileSync(file.path, 'another')
     expect(await removal.aside?.putBack()).toBe(false)
-    expect(await settleAside(file, folders, 'taken', false)).toBe(`another file is at ${file.path}`)
+    const [left] = await asidesIn(file.base)
+    expect(await settleAside(file, folders, { uuid: 'taken', state: left?.state as string }, false)).toBe(
+      `another file is at ${file.path}`,
+    )
     expect(readFileSync(file.path, 'utf8')).toBe('another')
     expect(readFileSync(at('srv', '.vdc-manage-purge-taken'), 'utf8')).toBe('doomed')
   })

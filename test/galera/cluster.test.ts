@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
@@ -75,6 +75,38 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
       rmSync(path, { force: true })
     }
     expect(Math.min(outcomes.registered, outcomes.purged), JSON.stringify(outcomes)).toBeGreaterThan(0)
+  })
+
+  test('the same files are purged on two nodes, 20 times: all are gone, and none is left aside', {
+    timeout: 240_000,
+  }, async () => {
+    for (let n = 0; n < 20; n++) {
+      const paths: string[] = []
+      const objects: string[] = []
+      for (let file = 0; file < 4; file++) {
+        const path = await makeImage(join(folder.path, `twice${n}-${file}.qcow2`))
+        const id = await ok(2, `image add local ${path} --account-id a-shpoolxx`)
+        const object = JSON.parse((await shells[2].run(['image', 'show', id, '--json'])).stdout).backup_object_id
+        await ok(2, `image del ${id}`)
+        await ok(2, `backupobject del ${object}`)
+        await ok(2, `image purge ${id} --older-than 0d --yes`)
+        paths.push(path)
+        objects.push(object)
+      }
+      const runs = await Promise.all(
+        ([0, 1] as const).map(async (node) => {
+          await sleep(Math.random() * 30)
+          return shells[node].run(['image', 'purge', '--files', '--older-than', '0d', '--yes'])
+        }),
+      )
+      expect(runs).toMatchObject([{ code: 0 }, { code: 0 }])
+      expect(paths.filter((path) => existsSync(path))).toEqual([])
+      for (const object of objects) {
+        const { state } = JSON.parse((await shells[2].run(['backupobject', 'show', object, '--json'])).stdout)
+        expect(state).toBe('purged')
+      }
+    }
+    expect(readdirSync(folder.path).filter((name) => name.startsWith('.vdc-manage'))).toEqual([])
   })
 
   test('two settings of a label at once: both are taken, and one of them counts', { timeout: 60_000 }, async () => {

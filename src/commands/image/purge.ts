@@ -5,6 +5,7 @@ import { confirmed } from '../../cli/confirm.ts'
 import * as flags from '../../cli/flags.ts'
 import { allOf, idsOf, NO_IDS } from '../../cli/stdin-ids.ts'
 import { VdcError } from '../../errors.ts'
+import { settleLeftOvers } from '../../registry/purge/left-over.ts'
 import { DEFAULT_AGE, type PurgePlan, planPurge, purge } from '../../registry/purge/purge.ts'
 
 export default class ImagePurge extends BaseCommand {
@@ -41,6 +42,9 @@ export default class ImagePurge extends BaseCommand {
     const what = wordsFor(plan)
     if (what === '') {
       if (ids?.length !== 0) await this.note('There is nothing to purge')
+      // A purge that was killed after its last commit leaves a file and nothing to purge.
+      if (given.files && ids?.length !== 0 && !this.isDryRun)
+        await this.withRegistry((registry) => settleLeftOvers(registry))
       if (!this.answer.isAskedFor) return
     } else if (!this.isDryRun) {
       await confirmed(`Remove ${what} for good`, { yes: given.yes, about: goingLines(plan.going) })

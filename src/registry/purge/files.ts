@@ -4,11 +4,12 @@ import type { Queryable } from '../../db/database.ts'
 import { type DeletedSelection, findObjectByKey, selectDeletedLocalObjects } from '../../db/purge.ts'
 import type { BackupObjectRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
-import { byUnit, inTransaction } from '../../db/unit-of-work.ts'
+import { byUnit, inTransaction, lostRace } from '../../db/unit-of-work.ts'
 import type { AsideFile } from '../../disk/aside-file.ts'
-import { type Measured, measureFileIn } from '../../disk/doomed-file.ts'
+import { type Measured, measureFileIn, NOT_MEASURED } from '../../disk/doomed-file.ts'
 import { type ImageFolders, readImageFolders } from '../../disk/image-folders.ts'
-import { type Removal, setFileAside } from '../../disk/set-aside.ts'
+import { ASIDE, type Removal, setFileAside } from '../../disk/set-aside.ts'
+import { VdcError } from '../../errors.ts'
 import { isDeleted } from '../backup-object/find.ts'
 import { type LocalPlace, localPlaces } from '../backup-storage/local-places.ts'
 import { recordChanges } from '../history.ts'
@@ -26,6 +27,8 @@ import { isShared } from './shared.ts'
 
 /** Objects that are read at once. */
 const PAGE = 500
+/** How often a file is hashed at most that is aside each time. */
+const MOST_TRIES = 5
 
 /** Which files a purge would remove at most, as no file is looked at, once the images of `images` are gone. */
 export async function findGoingFiles(
@@ -86,8 +89,13 @@ export async function* purgeFiles(
       links ??= await readLinks(registry)
       const options = { before: selection.before, links, neededOf, folders, filled, isDryRun }
       // Before the unit of work, as nobody else could write while it lasts.
-      const measured = await measure(knex, places, object, options, watcher)
-      const result = await removing(registry, (trx, keep) => purgeFile(trx, object, measured, options, keep))
+      const tryOnce = async () =>
+        removing(registry, await measure(knex, places, object, options, watcher), (trx, measured, keep) =>
+          purgeFile(trx, object, measured, options, keep),
+        )
+      let result = await tryOnce()
+      // Another purge had it aside meanwhile, and put it back.
+      for (let tries = 1; tries < MOST_TRIES && isUnmeasured(result); tries++) result = await tryOnce()
       if (result === undefined) continue
       if ('why' in result) {
         outcome.notRemoved++
@@ -104,6 +112,10 @@ export async function* purgeFiles(
       } else if (!isTold) registry.warn(`The file ${path} of ${idOf(object)} is gone already`)
     }
   }
+}
+
+function isUnmeasured(result: Purging | undefined): boolean {
+  return result !== undefined && 'why' in result && result.why === NOT_MEASURED
 }
 
 interface PurgeOptions {
@@ -141,27 +153,40 @@ type Purging = { path: string } & Removal
  */
 async function removing(
   registry: Registry,
-  work: (trx: Queryable, keep: (aside: AsideFile | undefined) => void) => Promise<Purging | undefined>,
+  measured: Measured | undefined,
+  work: (trx: Queryable, measured: Measured | undefined, keep: (aside: Aside) => void) => Promise<Purging | undefined>,
 ): Promise<Purging | undefined> {
-  let aside: AsideFile | undefined
+  let aside: Aside | undefined
+  let now = measured
   const putBack = async () => {
-    await aside?.putBack()
+    const back = await aside?.file.putBack()
+    // To set a file aside and put it back does not change what it holds, though the system counts it as a change.
+    if (back && back.state !== undefined && now !== undefined && 'state' in now) now = { ...now, state: back.state }
     aside = undefined
   }
   try {
     const result = await inTransaction(byUnit(registry.database), async (trx) => {
       await putBack()
-      return work(trx, (file) => {
+      return work(trx, now, (file) => {
         aside = file
       })
     })
-    if (aside !== undefined && !(await aside.remove()))
-      return { path: result?.path ?? '', why: 'it was moved meanwhile' }
+    if (aside !== undefined && !(await aside.file.remove())) return { path: aside.path, why: 'it was moved meanwhile' }
     return result
   } catch (error) {
-    await putBack()
+    if (aside !== undefined && error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN') {
+      // Its row may say that it is purged: then nobody would know of the file.
+      await aside.file.leave()
+      registry.warn(`The file ${aside.path} is set aside: the next purge with --files removes it or puts it back`)
+    } else await putBack()
     throw error
   }
+}
+
+/** A file that is set aside, and the path where it was. */
+interface Aside {
+  file: AsideFile
+  path: string
 }
 
 /** @returns undefined where the object isn't to be purged any more, or its file is another's too. */
@@ -170,7 +195,7 @@ async function purgeFile(
   { id }: BackupObjectRow,
   measured: Measured | undefined,
   { before, links, neededOf, folders, filled, isDryRun }: PurgeOptions,
-  keep: (aside: AsideFile | undefined) => void,
+  keep: (aside: Aside) => void,
 ): Promise<Purging | undefined> {
   // Whoever puts an object into a storage keeps its row as it is: none can be put there while these are
   // locked, nor through another node of a cluster while all files are claimed.
@@ -188,8 +213,11 @@ async function purgeFile(
   if (await isShared(trx, places, object, before, neededOf, links)) return undefined
   const doomed = doomedFile(place.base, object)
   const removal = await setFileAside(doomed, folders, measured, { uuid: object.uuid, isTrial: isDryRun, filled })
-  if ('why' in removal) return { path: doomed.path, why: removal.why }
-  keep(removal.aside)
+  if ('why' in removal) {
+    if (removal.why === ASIDE) throw lostRace(`whether the file ${doomed.path} is removed`)
+    return { path: doomed.path, why: removal.why }
+  }
+  if (removal.aside !== undefined) keep({ file: removal.aside, path: doomed.path })
   const now = sqlTime(new Date())
   const changes = { state: 'purged', purged_at: now, updated_at: now }
   await updateBackupObject(trx, object.id, changes)

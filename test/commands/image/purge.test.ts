@@ -11,6 +11,7 @@ import { openRegistry } from '../../../src/registry/registry.ts'
 import { environment, PROGRAM, type Run, runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
 import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { makeImage, newFolder } from '../../support/images.ts'
+import { startProxy } from '../../support/mysql-proxy.ts'
 import { expectRefused, type Refusal } from '../../support/refusals.ts'
 import { changesBetween } from '../../support/row-changes.ts'
 import { startTerminal } from '../../support/tmux.ts'
@@ -743,6 +744,40 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
     expect(await purging).toMatchObject({ code: 0 })
     expect(existsSync(path)).toBe(true)
   })
+
+  test.each([
+    ['did', 'UPDATE backup_objects SET state = ?, purged_at = NOW() WHERE uuid = ?', 'purged'],
+    ['did not', 'UPDATE backup_objects SET state = ? WHERE uuid = ?', 'deleted'],
+  ])(
+    'is set aside where nobody knows whether the server committed, and gone after the next purge, if it %s',
+    async (outcome, sql, state) => {
+      const path = await makeImage(join(folder.path, `uncertain ${outcome}.qcow2`.replaceAll(' ', '-')))
+      const id = (await add(path)).stdout.trim()
+      const { backup_object_id: object } = await vdcManageJson(['image', 'show', id], { database })
+      await runLines([`image del ${id}`, `backupobject del ${object}`], { database })
+      await longAgo(database)
+      await vdcManage(ALL, { database })
+      const uri = new URL(database.uri)
+      let isPurging = false
+      const proxy = await startProxy(Number(uri.port), (_, statement) => {
+        if (/update .backup_objects/i.test(statement)) isPurging = true
+        return isPurging && /^commit/i.test(statement) ? 'cut' : 'pass'
+      })
+      uri.hostname = '127.0.0.1'
+      uri.port = `${proxy.port}`
+      const run = await vdcManage([...ALL, '--files'], { database: { uri: uri.toString() } })
+      await proxy.close()
+      expect(run).toMatchObject({ code: 6, stderr: expect.stringContaining('the change may or may not be stored') })
+      expect(run.stderr).toContain(
+        `The file ${path} is set aside: the next purge with --files removes it or puts it back`,
+      )
+      const aside = join(folder.path, `.vdc-manage-purge-${object.slice('bo-'.length)}`)
+      expect([existsSync(path), existsSync(aside)]).toEqual([false, true])
+      await database.query(sql, [state, object.slice('bo-'.length)])
+      expect(await vdcManage([...ALL, '--files'], { database })).toMatchObject({ code: 0 })
+      expect([existsSync(path), existsSync(aside)]).toEqual([false, false])
+    },
+  )
 
   test('is not registered where it is gone by then', async () => {
     const path = await makeImage(join(folder.path, 'second.qcow2'))
