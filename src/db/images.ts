@@ -75,12 +75,29 @@ export async function selectImagesOf(
   return rows.filter((row) => objectIds.includes(row.backup_object_id ?? ''))
 }
 
-/** The file formats of the images that boot from a backup object, given by its canonical id: those that aren't deleted first, then oldest first. */
-export async function selectFormatsOf(db: Queryable, objectId: string): Promise<string[]> {
-  const rows: ImageRow[] = await db<ImageRow>('images').where({ backup_object_id: objectId }).orderBy('id')
-  const own = rows.filter((row) => row.backup_object_id === objectId)
-  const isAlive = (row: ImageRow) => row.deleted_at === null && row.state !== 'deleted'
-  return [...own.filter(isAlive), ...own.filter((row) => !isAlive(row))].map((row) => row.file_format)
+/** Rows that are looked at for the first one whose id is the same to the letter, as nearly every row is. */
+const SOME = 10
+
+/**
+ * The file format of the first image that boots from a backup object, given by its
+ * canonical id; of one that is deleted only where no other does.
+ */
+export async function selectFirstFormatOf(db: Queryable, objectId: string): Promise<string | undefined> {
+  const alive = db<ImageRow>('images').whereNull('deleted_at').whereNot('state', 'deleted')
+  for (const images of [alive, db<ImageRow>('images')]) {
+    for (let offset = 0, isEnd = false; !isEnd; offset += SOME) {
+      const query = images.clone().where({ backup_object_id: objectId }).orderBy('id').offset(offset).limit(SOME)
+      const rows: Pick<ImageRow, 'backup_object_id' | 'file_format'>[] = await query.select(
+        'backup_object_id',
+        'file_format',
+      )
+      // The collation ignores case.
+      const first = rows.find((row) => row.backup_object_id === objectId)
+      if (first !== undefined) return first.file_format
+      isEnd = rows.length < SOME
+    }
+  }
+  return undefined
 }
 
 /** Texts of `images.volumes` that name no volume, as most do. */

@@ -110,7 +110,7 @@ export class Arrivals {
     if (this.#length > LARGEST_PACKET) return this.#refuse(`a packet of more than ${LARGEST_PACKET / MIB} MiB`)
     this.#size += this.#length + PER_PACKET
     if (this.#phase === 'greeting' || this.#phase === 'login') {
-      if (this.#size > LONGEST_GREETING) return this.#refuse('an endless greeting')
+      if (this.#size > LONGEST_GREETING) return this.#refuse('something that is not the greeting of MySQL')
     } else if ((this.#isKept || this.#phase !== 'rows') && this.#size > LARGEST_ANSWER) {
       return this.#refuse(`an answer of more than ${LARGEST_ANSWER / MIB} MiB`)
     }

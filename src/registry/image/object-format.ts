@@ -1,6 +1,6 @@
 import { findBackupObject } from '../../db/backup-objects.ts'
 import type { Queryable } from '../../db/database.ts'
-import { selectFormatsOf } from '../../db/images.ts'
+import { selectFirstFormatOf } from '../../db/images.ts'
 import { selectLabels } from '../../db/labels.ts'
 import type { BackupObjectRow, ImageRow } from '../../db/rows.ts'
 import { labelsThatCount } from '../backup-object/labels.ts'
@@ -23,7 +23,7 @@ export async function formatOfObject(db: Queryable, object: Stored): Promise<Obj
   const rows = await selectLabels(db, [id])
   const found = (await labelsThatCount(db, rows, object))[FILE_FORMAT_LABEL]
   if (found !== undefined) return { format: found, by: 'found' }
-  const [told] = await selectFormatsOf(db, id)
+  const told = await selectFirstFormatOf(db, id)
   if (told !== undefined) return { format: told, by: 'told' }
   const stale = labelsOf(rows, id)[FILE_FORMAT_LABEL]
   return stale === undefined ? { format: DEFAULT_FILE_FORMAT, by: 'assumed' } : { format: stale, by: 'guessed' }

@@ -61,7 +61,7 @@ test('a connection that is lost in their midst is an error, and no end without o
   }
   const { exitCode, stderr } = await child
   expect({ exitCode, stderr }).toEqual({ exitCode: 6, stderr: '' })
-  expect(JSON.parse(last).error).toMatchObject({ code: 'DATABASE_UNREACHABLE', exit: 6 })
+  expect(JSON.parse(last).error).toMatchObject({ code: 'DATABASE_CONNECTION_LOST', exit: 6 })
   expect(read).toBeLessThan(IMAGES)
 })
 
