@@ -6,7 +6,7 @@ export default defineConfig({
     globalSetup: 'test/support/mariadb.ts',
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Two cores, and every test runs processes of its own; some mostly wait, as for nodes of a cluster.
-    maxWorkers: 3,
+    // Two cores, and every test runs processes of its own.
+    maxWorkers: 2,
   },
 })

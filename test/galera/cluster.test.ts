@@ -7,9 +7,9 @@ import { environment, PROGRAM, vdcManage } from '../support/cli.ts'
 import { type Cluster, hasGalera, type Node, requireGaleraInCi, startCluster } from '../support/galera.ts'
 import { makeImage, newFolder } from '../support/images.ts'
 import { openSession, type Session } from '../support/session.ts'
+import { IS_THOROUGH } from '../support/thorough.ts'
 
-/** How thorough the tests are that repeat something: all of it in CI, a fourth otherwise. */
-const IS_THOROUGH = Number(process.env.RACES ?? 0) >= 200
+/** How often the tests repeat what they do. */
 const [SHOWN, PURGED, PURGED_TWICE, LABELLED] = IS_THOROUGH ? [500, 100, 20, 100] : [125, 25, 5, 25]
 
 requireGaleraInCi()

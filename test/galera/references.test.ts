@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Cluster, hasGalera, type Node, requireGaleraInCi, startCluster } from '../support/galera.ts'
 import { openSession, type Session } from '../support/session.ts'
+import { IS_THOROUGH } from '../support/thorough.ts'
 
-/** How often each pair of commands races, on two nodes; CI takes more. */
-const RACES = Number(process.env.RACES ?? 50)
+/** How often each pair of commands races, on two nodes. */
+const RACES = IS_THOROUGH ? 200 : 20
 /** Milliseconds by which one of a pair is ahead of the other at most. */
 const AHEAD = 20
 
@@ -113,7 +114,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
     }
     expect(outcomes).toMatchObject({ both: 0, neither: 0 })
     // Else the two do not meet.
-    if (RACES >= 100) expect(Math.min(outcomes.one, outcomes.other)).toBeGreaterThan(0)
+    if (IS_THOROUGH) expect(Math.min(outcomes.one, outcomes.other)).toBeGreaterThan(0)
   })
 
   /** Pairs of which both may succeed, if what ends comes second; then its history does, too. */
@@ -161,7 +162,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
           expect(row).toEqual({ isFirst: 1 })
         }
       }
-      if (RACES >= 100) expect(refused).toBeGreaterThan(0)
+      if (IS_THOROUGH) expect(refused).toBeGreaterThan(0)
     },
   )
 
