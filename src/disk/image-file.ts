@@ -51,7 +51,12 @@ export async function openImageFile(path: string): Promise<ImageFile> {
     const resolved = await pathOfOpen(found)
     requireText(resolved ?? path)
     requireRegular(resolved ?? path, await found.stat({ bigint: true }))
-    if (resolved === undefined) throw refused(`The file ${path} does not exist`)
+    if (resolved === undefined) {
+      // What was found is gone by now, and perhaps another file is there instead.
+      const isReplaced = (await lstat(path).catch(() => undefined)) !== undefined
+      if (isReplaced) throw refused(`The file ${path} ${CHANGED.why}`, CHANGED.hint)
+      throw refused(`The file ${path} does not exist`)
+    }
     const filesystem = KERNEL_FILESYSTEMS[(await attempt(path, () => statfs(heldPath(found)))).type]
     if (filesystem !== undefined)
       throw refused(`${resolved} is no file of a disk: the kernel makes up what is in ${filesystem}`)
