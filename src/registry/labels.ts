@@ -1,6 +1,7 @@
 import type { Queryable } from '../db/database.ts'
 import { deleteLabel, findLabelNamed, insertLabels, selectLabels, updateLabel } from '../db/labels.ts'
 import type { LabelRow, NewRow } from '../db/rows.ts'
+import { lostRace } from '../db/unit-of-work.ts'
 import { VdcError } from '../errors.ts'
 import { isOwnName, isSameName } from './label-names.ts'
 import { name, text } from './texts.ts'
@@ -105,6 +106,8 @@ export async function changeLabels(db: Queryable, id: string, changes: LabelChan
       const same = rows.find((row) => changes.get(row.name) !== null && isSameName(row.name, label))
       // The collation of this very database may know of more.
       const twin = same?.name ?? (await findLabelNamed(db, id, label))
+      // There was none when they were read.
+      if (twin === label) throw lostRace(`the label ${label} of ${id}`)
       if (twin !== undefined) {
         throw new VdcError('VALUE_REFUSED', `${id} has a label '${twin}', which is taken for the same as '${label}'`, {
           hint: `Use that name, or remove it: vdc-manage image label ${id} '${twin}-'`,
