@@ -35,7 +35,6 @@ beforeAll(async () => {
 }, 60_000)
 
 afterAll(async () => {
-  await database.session.close()
   await server.remove()
   folder.remove()
 })

@@ -15,18 +15,22 @@ const OUTAGES = 20
 
 requireGaleraInCi()
 
+let cluster: Cluster
+let nodes: [Node, Node, Node]
+beforeAll(async () => {
+  if (!hasGalera) return
+  cluster = await startCluster()
+  nodes = cluster.nodes as [Node, Node, Node]
+}, 120_000)
+afterAll(() => cluster?.remove())
+
 describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of work', () => {
-  let cluster: Cluster
   let node: Node
   const folder = newFolder()
-  beforeAll(async () => {
-    cluster = await startCluster()
-    node = cluster.nodes[0] as Node
-  }, 120_000)
-  afterAll(async () => {
-    await cluster?.remove()
-    folder.remove()
+  beforeAll(() => {
+    node = nodes[0]
   })
+  afterAll(() => folder.remove())
   const database = { engine: 'mariadb', query: (sql: string) => node.query(sql) } as unknown as TestDatabase
 
   /**
@@ -149,14 +153,6 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
 })
 
 describe.skipIf(!hasGalera)('a node that loses the others while it commits', () => {
-  let cluster: Cluster
-  let nodes: [Node, Node, Node]
-  beforeAll(async () => {
-    cluster = await startCluster()
-    nodes = cluster.nodes as [Node, Node, Node]
-  }, 120_000)
-  afterAll(() => cluster?.remove())
-
   test('says that nobody knows, and it is not stored twice', { timeout: 180_000 }, async () => {
     const isolate = (isAlone: 0 | 1) =>
       nodes[0].query(`SET GLOBAL wsrep_provider_options = 'gmcast.isolate=${isAlone}'`)

@@ -19,18 +19,6 @@ export interface Session {
   close(): Promise<void>
 }
 
-/**
- * Runs a command in the session of a database, and tells what became of it as a
- * process of its own would: exit code, answer and, of a refusal, its text.
- */
-export async function runInSession({ session }: { session: Session }, args: readonly string[]): Promise<Run> {
-  const run = await session.run(args)
-  if (run.code !== undefined) return run
-  // Refused, so that asking again changes nothing; JSON tells the exit code.
-  const { error } = JSON.parse((await session.run([...args, '--json'])).stdout)
-  return { ...run, code: error.exit }
-}
-
 /** Opens a shell; its process starts with the first command. */
 export function openSession(database: { uri: string }, env: Record<string, string> = {}): Session {
   let shell: ReturnType<typeof start> | undefined

@@ -151,7 +151,7 @@ describe.each(RELEASES)('on schema %d, release %s', (version, release) => {
     for (const [since, line] of COMMANDS) {
       const words = line.replace('FILE', file).replace('OWN', own).replace('MORE', more).split(' ')
       const before = await contentsOf(database)
-      const run = await database.session.run([...words, '--json'])
+      const run = await vdcManage([...words, '--json'], { database })
       if (version >= since) {
         // Nobody can look at files of a folder that this host does not know.
         const failed = /"code": "(?!PARTLY_DONE)/.test(run.stdout) ? run.stdout : ''

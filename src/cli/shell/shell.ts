@@ -37,5 +37,6 @@ export async function runShell(config: Config, options: ShellOptions): Promise<v
     else process.exitCode = await runScript(config, input, eachLine)
   } finally {
     await shared.close()
+    shareRegistry(undefined)
   }
 }

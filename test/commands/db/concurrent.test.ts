@@ -34,7 +34,10 @@ async function migrateAtOnce(database: TestDatabase, delays: readonly RegExp[]) 
   }
   const runs = await Promise.all(
     proxies.map((proxy) =>
-      vdcManage(['db', 'migrate'], { database: { uri: database.uri.replace(`:${port}/`, `:${proxy.port}/`) } }),
+      vdcManage(['db', 'migrate'], {
+        database: { uri: database.uri.replace(`:${port}/`, `:${proxy.port}/`) },
+        process: true,
+      }),
     ),
   )
   for (const proxy of proxies) await proxy.close()
@@ -105,7 +108,9 @@ describe('a lock table as earlier releases left it', () => {
 
 test('on SQLite, many processes that make the file at once make it once', async () => {
   const database = keep(newSqlite())
-  const runs = await Promise.all(Array.from({ length: 8 }, () => vdcManage(['db', 'migrate'], { database })))
+  const runs = await Promise.all(
+    Array.from({ length: 8 }, () => vdcManage(['db', 'migrate'], { database, process: true })),
+  )
   expect(runs.map(({ code }) => code)).toEqual(runs.map(() => 0))
   const { lock, names } = await bookkeeping(database)
   expect(lock).toEqual([{ is_locked: 0 }])

@@ -1,0 +1,87 @@
+import { rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
+
+/*
+ * The program, loaded once, for many commands: node warm-program.js PROGRAM SOCKET.
+ * Each request, a line of JSON with args, env, cwd and input, runs PROGRAM from its first
+ * line as a process would, and is answered with its exit code, stdout and stderr.
+ * Only what a process gets but once stays: modules, file descriptors, and what was read from
+ * the environment while they loaded (test/support/cli.ts says what needs a process).
+ */
+
+const [program, socket] = process.argv.slice(2)
+const home = process.cwd()
+const { exit } = process
+const STREAMS = ['stdout', 'stderr']
+/** What the program listens to for as long as its process lives. */
+const LISTENED = ['SIGHUP', 'SIGINT', 'SIGTERM', 'uncaughtException', 'exit']
+
+/** Thrown where a process would end, so that nothing comes after. */
+class Exit extends Error {}
+
+let runs = 0
+let ended = () => {}
+process.exit = (code = process.exitCode ?? 0) => {
+  ended(code)
+  throw new Exit()
+}
+// Whoever started it is gone.
+process.on('disconnect', () => exit())
+process.on('unhandledRejection', (error) => {
+  if (!(error instanceof Exit)) throw error
+})
+
+/** Runs one command, as PROGRAM with a process of its own would. */
+async function run({ args, env, cwd, input = '' }) {
+  for (const name of Object.keys(process.env)) delete process.env[name]
+  Object.assign(process.env, env)
+  process.chdir(cwd ?? home)
+  process.argv = [process.execPath, program, ...args]
+  process.exitCode = undefined
+  const stdin = Readable.from([Buffer.from(input, 'base64')], { objectMode: false })
+  Object.defineProperty(process, 'stdin', { value: stdin, configurable: true })
+  const listeners = new Map(LISTENED.map((event) => [event, process.listeners(event)]))
+  const written = { stdout: [], stderr: [] }
+  for (const name of STREAMS) {
+    process[name].write = (text, encoding, done = encoding) => {
+      written[name].push(Buffer.from(text))
+      if (typeof done === 'function') process.nextTick(done)
+      return true
+    }
+  }
+  try {
+    const code = await new Promise((resolve, reject) => {
+      ended = resolve
+      import(`${pathToFileURL(program)}?${++runs}`).then(
+        () => resolve(process.exitCode ?? 0),
+        (error) => error instanceof Exit || reject(error),
+      )
+    })
+    const [stdout, stderr] = STREAMS.map((name) => Buffer.concat(written[name]).toString())
+    return { code, stdout, stderr }
+  } finally {
+    for (const name of STREAMS) delete process[name].write
+    for (const [event, before] of listeners) {
+      for (const listener of process.listeners(event)) if (!before.includes(listener)) process.off(event, listener)
+    }
+    process.chdir(home)
+  }
+}
+
+// One that ended may have left it.
+rmSync(socket, { force: true })
+createServer((connection) => {
+  let isRunning = false
+  connection.on('error', () => {})
+  // What was left in the middle of a command is of no use to the next.
+  connection.on('close', () => isRunning && exit(1))
+  createInterface({ input: connection }).on('line', async (line) => {
+    isRunning = true
+    const answer = await run(JSON.parse(line))
+    isRunning = false
+    connection.write(`${JSON.stringify(answer)}\n`)
+  })
+}).listen(socket)
