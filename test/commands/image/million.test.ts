@@ -5,8 +5,10 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { environment, PROGRAM, shell } from '../../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { IS_THOROUGH } from '../../support/thorough.ts'
 
-const IMAGES = 1_000_000
+/** More than fit into the memory that a list may take. */
+const IMAGES = IS_THOROUGH ? 1_000_000 : 300_000
 /** What a list may take at its most, whatever its length. */
 const MEBIBYTES = 150
 
@@ -83,5 +85,5 @@ test('who reads only the first line of them gets it at once, and it is no error'
     'set -o pipefail; $MEASURE vdc-manage image list --format ndjson | head -n 1 | jq -r .id',
   )
   expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'wmi-m1\n', stderr: '' })
-  expect(Date.now() - start).toBeLessThan(5_000)
+  expect(Date.now() - start).toBeLessThan(10_000)
 })
