@@ -174,7 +174,10 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
         input: lines.join(''),
       })
     })
-    await sleep(2500)
+    for (let stored = 0; stored < 300; await sleep(50)) {
+      const [row] = await nodes[0].query("SELECT COUNT(*) AS n FROM images WHERE account_id LIKE 'a-load%'")
+      stored = Number(row?.n)
+    }
     await nodes[2].kill()
     const runs = await Promise.all(processes)
     const printed = runs.flatMap(({ stdout }) => stdout.split('\n').filter((line) => line !== ''))
