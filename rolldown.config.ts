@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'rolldown'
 
 /** Every command, and what package.json and bin/run.js name, become files of their own; what they share becomes chunks. */
@@ -33,10 +34,13 @@ const UNREACHABLE = [
   { path: /\/iconv-lite\/encodings\/(?:dbcs-data|sbcs-data|sbcs-data-generated)\.js$/, code: 'module.exports = {}' },
 ]
 
-/** Widths of texts as the newest Unicode has them, also for the libraries that came with an older table. */
-const OLD_WIDTHS =
+/** Widths of texts are measured in one place, also for the libraries that came with a string-width of their own. */
+const WIDTHS =
   /\/node_modules\/(?:@oclif\/core|cli-table3|cli-progress|widest-line|wrap-ansi)\/node_modules\/string-width\/index\.js$/
-const widths = createRequire(import.meta.url).resolve('string-width')
+const textWidth = fileURLToPath(new URL('src/cli/text-width.ts', import.meta.url))
+/** And string-width itself, which takes 80 ms to load, is loaded for the first text that needs it. */
+const LATE_WIDTHS = '\0late-string-width'
+const stringWidth = createRequire(import.meta.url).resolve('string-width')
 
 /** What nearly every command needs, in one chunk: Node takes a millisecond for each. */
 const TOGETHER = [
@@ -79,8 +83,13 @@ export default defineConfig({
       load: (id) => UNREACHABLE.find(({ path }) => path.test(id))?.code,
     },
     {
-      name: 'share-the-newest-widths',
-      load: (id) => (OLD_WIDTHS.test(id) ? `module.exports = require(${JSON.stringify(widths)}).default` : undefined),
+      name: 'measure-widths-in-one-place',
+      resolveId: (source, importer) => (source === 'string-width' && importer === textWidth ? LATE_WIDTHS : undefined),
+      load(id) {
+        if (WIDTHS.test(id)) return `module.exports = require(${JSON.stringify(textWidth)}).textWidth`
+        if (id !== LATE_WIDTHS) return undefined
+        return `module.exports = (text) => require(${JSON.stringify(stringWidth)}).default(text)`
+      },
     },
     {
       name: 'read-error-codes-as-json',

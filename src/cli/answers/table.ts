@@ -1,5 +1,5 @@
-import stringWidth from 'string-width'
 import { printable } from '../printable.ts'
+import { textWidth } from '../text-width.ts'
 import { type Column, headerOf, readable } from './columns.ts'
 import { fitColumns } from './fit.ts'
 
@@ -41,7 +41,7 @@ export async function renderTable<T extends object>(
     ...rows.map((row) => columns.map((column) => cellOf(readable(column, row, now) ?? '-'))),
   ]
   const fittings = columns.map(({ rank = 0, isText = false }, at) => ({
-    width: lines.reduce((widest, line) => Math.max(widest, stringWidth(line[at] ?? '')), 0),
+    width: lines.reduce((widest, line) => Math.max(widest, textWidth(line[at] ?? '')), 0),
     rank,
     isText,
   }))
@@ -79,10 +79,10 @@ function cellOf(text: string): string {
 
 /** The beginning of a text that takes at most `width` cells, with a sign that it goes on. */
 function cut(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text
+  if (textWidth(text) <= width) return text
   let start = ''
   for (const { segment } of new Intl.Segmenter().segment(text)) {
-    if (stringWidth(start + segment) >= width) break
+    if (textWidth(start + segment) >= width) break
     start += segment
   }
   return `${start}…`
