@@ -4,9 +4,11 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: 'test/support/setup.ts',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // Two cores, and every test runs processes of its own.
-    maxWorkers: 2,
+    // A busy or slow machine takes its time.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000 } },
+    // Two cores, and some that wait: for a server to start, or to be given up.
+    maxWorkers: 3,
   },
 })

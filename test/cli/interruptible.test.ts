@@ -45,7 +45,7 @@ describe.each([
         stdin: 'ignore',
         stripFinalNewline: false,
       })
-      await expect.poll(() => hasOpen(running.pid as number, folder.path), { timeout: 20_000 }).toBe(true)
+      await expect.poll(() => hasOpen(running.pid as number, folder.path)).toBe(true)
       running.kill(signal)
       const { exitCode, stdout, stderr } = await running
       return { code: exitCode, stdout, stderr }
@@ -121,7 +121,7 @@ describe('while the database does not answer', () => {
     expect(run.took).toBeLessThan(15_000)
   })
 
-  test('a second one ends it at once, but not one that is the first once more', { timeout: 120_000 }, async () => {
+  test('a second one ends it at once, but not one that is the first once more', async () => {
     // With one it lives for 3 s.
     expect((await interrupted(300)).took).toBeLessThan(2500)
     // On a busy machine the other may come too late.
@@ -129,6 +129,6 @@ describe('while the database does not answer', () => {
       const { code, stderr, took } = await interrupted(20)
       return code === 130 && stderr === 'Error: Interrupted' && took > 2000
     }
-    await expect.poll(isSame, { timeout: 60_000 }).toBe(true)
+    await expect.poll(isSame).toBe(true)
   })
 })

@@ -37,9 +37,7 @@ describe.each(ENGINES)('many at once on %s', (engine) => {
     expect(new Set(runs.map((run) => run.stdout)).size).toBe(runs.length)
   }
 
-  test('many files of one new folder: an image and an object each, one storage, one account', {
-    timeout: 120_000,
-  }, async () => {
+  test('many files of one new folder: an image and an object each, one storage, one account', async () => {
     const paths = await Promise.all(NUMBERS.map((number) => makeImage(join(folder.path, `disk${number}.qcow2`))))
     await expectAll(await Promise.all(paths.map(add)))
     expect(await countRows(database)).toMatchObject({
@@ -51,9 +49,7 @@ describe.each(ENGINES)('many at once on %s', (engine) => {
     await expectWhole(database)
   })
 
-  test('many times one file of another new folder: an image each, one object, one storage', {
-    timeout: 120_000,
-  }, async () => {
+  test('many times one file of another new folder: an image each, one object, one storage', async () => {
     const other = newFolder()
     const path = await makeImage(join(other.path, 'one.qcow2'))
     await expectAll(await Promise.all(NUMBERS.map(() => add(path))))
@@ -66,7 +62,7 @@ describe.each(ENGINES)('many at once on %s', (engine) => {
     other.remove()
   })
 
-  test('many deletions of one image: one succeeds', { timeout: 120_000 }, async () => {
+  test('many deletions of one image: one succeeds', async () => {
     const path = await makeImage(join(folder.path, 'gone.qcow2'))
     const id = (await add(path)).stdout.trim()
     const [before] = await database.query('SELECT COUNT(*) AS n FROM histories')
@@ -112,9 +108,7 @@ describe.each(ENGINES)('many at once on %s', (engine) => {
   })
 })
 
-test('an add that another add of the same file overtakes at any statement shares its storage and object', {
-  timeout: 240_000,
-}, async () => {
+test('an add that another add of the same file overtakes at any statement shares its storage and object', async () => {
   const database = await newDatabase('mariadb')
   await vdcManage(['account', 'add', '--uuid', 'crowd'], { database, reject: true })
   const addArgs = (path: string) => ['image', 'add', 'local', path, '--account-id', 'a-crowd']
@@ -153,7 +147,7 @@ test('an add that another add of the same file overtakes at any statement shares
   await database.remove()
 })
 
-test('many first uses of one SQLite file: it is made once, and all succeed', { timeout: 120_000 }, async () => {
+test('many first uses of one SQLite file: it is made once, and all succeed', async () => {
   const database = newSqlite()
   const runs = await Promise.all(NUMBERS.map(() => vdcManage(['account', 'add'], { database, process: true })))
   for (const run of runs) expect(run).toMatchObject({ code: 0, stderr: '' })

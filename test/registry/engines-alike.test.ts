@@ -208,4 +208,4 @@ test(`commands, from the seed ${SEED}`, async () => {
     })
     expect({ seed: SEED, rows: timeless(await exported(to)) }).toEqual({ seed: SEED, rows })
   }
-}, 120_000)
+})

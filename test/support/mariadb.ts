@@ -92,7 +92,7 @@ export async function startServer(options: string[] = []): Promise<PrivateServer
 }
 
 async function untilReady(port: number, child: ChildProcess, log: string): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
+  for (let attempt = 0; attempt < 1200; attempt++) {
     if (child.exitCode !== null) throw new Error(`mariadbd ended with ${child.exitCode}, see ${log}`)
     try {
       const connection = await mysql.createConnection({ host: '127.0.0.1', port, user: 'root' })

@@ -6,7 +6,7 @@ import { inject } from 'vitest'
 import { environment, PROGRAM } from './cli.ts'
 
 /** Milliseconds that something may take to appear on the screen. */
-const PATIENCE = 20_000
+const PATIENCE = 60_000
 
 /** A real terminal, of a tmux server of its own, in which the program runs. */
 export interface Terminal {

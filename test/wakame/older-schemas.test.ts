@@ -135,9 +135,7 @@ describe.each(RELEASES)('on schema %d, release %s', (version, release) => {
     await target.remove()
   })
 
-  test('what its columns suffice for works, the rest names the release and rake db:up', {
-    timeout: 120_000,
-  }, async () => {
+  test('what its columns suffice for works, the rest names the release and rake db:up', async () => {
     const files = join(folder.path, `files-${version}`)
     mkdirSync(files)
     const file = await makeImage(join(files, 'disk.qcow2'), { size: '1M' })

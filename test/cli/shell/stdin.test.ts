@@ -154,7 +154,7 @@ describe.each(ENGINES)('SIGTERM while a script waits for IDs on stdin, on %s', (
       const running = startScript(database, undefined, options)
       // Once an ID is worked on, it waits for the next.
       running.process.stdin?.write('a-nothere\n')
-      await expect.poll(() => running.process.exitCode ?? stderrOf(running), { timeout: 30_000 }).toMatch(/a-nothere/)
+      await expect.poll(() => running.process.exitCode ?? stderrOf(running)).toMatch(/a-nothere/)
       running.kill(signal)
       const run = await within(30_000, running.ended)
       expect(run).toMatchObject({
@@ -183,7 +183,7 @@ test('SIGTERM ends a bulk script that waits for a lock of another', async () => 
   running.kill('SIGTERM')
   expect(await within(30_000, running.ended)).toMatchObject({ code: 143, stdout: '', stderr: 'Nothing was stored\n' })
   await database.query('ROLLBACK')
-  await expect.poll(() => countWaiting(database), { interval: 300, timeout: 10_000 }).toBe(0)
+  await expect.poll(() => countWaiting(database), { interval: 300 }).toBe(0)
   expect((await allRows(database)).images).toEqual([])
   await database.remove()
 })

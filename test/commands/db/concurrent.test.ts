@@ -52,7 +52,7 @@ describe('several migrations at once', () => {
     ['each slow when it makes a table', Array(6).fill(/^create table/i)],
     ['each slow when it takes the lock', Array(6).fill(/^update .*_lock/i)],
     ['slow at different moments', [/^create table/i, /^insert .*_lock/i, /^select .*_lock/i, /^update .*_lock/i]],
-  ])('on a new database, %s: one migrates, the others wait for it', { timeout: 60_000 }, async (_, delays) => {
+  ])('on a new database, %s: one migrates, the others wait for it', async (_, delays) => {
     const database = keep(await newMariadb())
     const runs = await migrateAtOnce(database, delays)
     expect(runs.map(({ code, stdout, stderr }) => [code, stdout, code === 0 ? '' : stderr])).toEqual(

@@ -695,7 +695,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
         reject: false,
         stdin: 'ignore',
       })
-      await expect.poll(() => readdirSync(home).length, { timeout: 10_000 }).toBe(2)
+      await expect.poll(() => readdirSync(home).length).toBe(2)
       running.kill(signal)
       expect(await running).toMatchObject({ exitCode: code, stdout: '' })
       expect(readdirSync(home)).toEqual(['big.raw'])

@@ -252,7 +252,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     expect((await runLines(lines, { database })).join('\n')).toMatch(/^wmi-z +image/m)
   })
 
-  test('killed at any moment, an image is there whole or not at all', { timeout: 120_000 }, async () => {
+  test('killed at any moment, an image is there whole or not at all', async () => {
     const target = await newDatabase(engine)
     const ids = Array.from({ length: 1500 }, (_, n) => `k${n}`)
     const at = `'${LONG_AGO}', '${LONG_AGO}', '${LONG_AGO}'`
@@ -624,7 +624,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     })
   })
 
-  test('killed at any moment and run again, all files are gone and all rows say so', { timeout: 120_000 }, async () => {
+  test('killed at any moment and run again, all files are gone and all rows say so', async () => {
     const ids = Array.from({ length: 60 }, (_, n) => `f${n}`)
     put('first')
     for (const id of ids) linkSync(at('first'), at('srv', `${id}.raw`))

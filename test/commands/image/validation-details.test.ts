@@ -300,7 +300,7 @@ describe('details that public reports taught', () => {
   beforeAll(async () => {
     database = await newDatabase('sqlite')
     for (const [name, { make }] of Object.entries({ ...REFUSED, ...ACCEPTED })) await make(at(name))
-  }, 120_000)
+  })
   afterAll(() => database.remove())
   const add = (name: string) => ['image', 'add', 'local', at(name), '--account-id', 'a-shpoolxx']
 

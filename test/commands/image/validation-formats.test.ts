@@ -145,7 +145,7 @@ const INNER: Record<string, string> = {
 
 beforeAll(async () => {
   for (const [name, { make }] of Object.entries(ACCEPTED)) await make(at(name))
-}, 120_000)
+})
 
 describe.each(ENGINES)('formats that are accepted, on %s', (engine) => {
   let database: TestDatabase
