@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { environment, PROGRAM, shell } from '../support/cli.ts'
-import { countRows, newDatabase, type TestDatabase } from '../support/databases.ts'
+import { countRows, newDatabase, type TestDatabase, waitingForTables } from '../support/databases.ts'
 import { bootSector, newFolder } from '../support/images.ts'
 
 let database: TestDatabase
@@ -84,26 +84,18 @@ describe('while the database does not answer', () => {
     expect(await database.query('SELECT * FROM backup_objects')).toEqual([])
   })
 
-  /** The clients that wait for the tables, those too that are gone without the server having noticed. */
-  const waiting = async () =>
-    (
-      await database.query(
-        "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND state LIKE 'Waiting for table%'",
-      )
-    ).map(({ id }) => id)
-
   /** Sends a signal to the program as it waits, and others some milliseconds after one another; returns how long it lived after the last one. */
   async function interrupted(
     ...pauses: number[]
   ): Promise<{ code?: number | undefined; stderr: string; took: number }> {
-    const before = await waiting()
+    const before = await waitingForTables(database)
     const running = execa(PROGRAM, ['image', 'add', 'local', small, '--account-id', 'a-shpoolxx'], {
       env: environment({ database }),
       extendEnv: false,
       reject: false,
       stdin: 'ignore',
     })
-    while (!(await waiting()).some((id) => !before.includes(id))) await sleep(50)
+    while (!(await waitingForTables(database)).some((id) => !before.includes(id))) await sleep(50)
     running.kill('SIGINT')
     for (const pause of pauses) {
       await sleep(pause)

@@ -131,3 +131,11 @@ export async function countWaiting(database: TestDatabase): Promise<number> {
 export async function untilWaiting(database: TestDatabase, transactions = 1): Promise<void> {
   while ((await countWaiting(database)) < transactions) await sleep(200)
 }
+
+/** The clients that wait for tables which another has locked, those too that are gone without the server having noticed. */
+export async function waitingForTables(database: TestDatabase): Promise<unknown[]> {
+  const rows = await database.query(
+    "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND state LIKE 'Waiting for table%'",
+  )
+  return rows.map(({ id }) => id)
+}

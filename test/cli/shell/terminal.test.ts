@@ -12,7 +12,7 @@ import {
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { newSqlite, type TestDatabase } from '../../support/databases.ts'
+import { newSqlite, type TestDatabase, waitingForTables } from '../../support/databases.ts'
 import { newFolder } from '../../support/images.ts'
 import { NOBODY } from '../../support/root-home.ts'
 import { ADD, imageIds, imagesNotWhole, newDatabaseWithObject, runScript } from '../../support/scripts.ts'
@@ -523,7 +523,7 @@ describe('Ctrl-C', () => {
     await own.query('LOCK TABLES accounts WRITE, accounts AS a WRITE')
     await terminal.type('account add --uuid locked')
     await terminal.press('Enter')
-    await sleep(300)
+    await expect.poll(() => waitingForTables(own)).toHaveLength(1)
     await terminal.press('C-c')
     await sleep(300)
     await terminal.press('C-c')
