@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/longest-first.ts'
 
 export default defineConfig({
   test: {
@@ -10,5 +11,6 @@ export default defineConfig({
     expect: { poll: { timeout: 60_000 } },
     // Two cores, and some that wait: for a server to start, or to be given up.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
   },
 })
