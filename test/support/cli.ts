@@ -65,6 +65,8 @@ const READ_EACH_TIME = /^(?:VDC_MANAGE_(?:DATABASE_URI|SERVICE_TYPES)|CONF_PATH|
 /** Runs a command in the warm process; undefined where that would not be what a process of its own does. */
 async function inWarmProcess(args: string[], options: RunOptions): Promise<Run | undefined> {
   const isSame =
+    // What answers a shell has so many milliseconds from the start of its process.
+    args[0] !== 'complete' &&
     // IDs are read from stdin but once, and a script that is a file leaves stdin to them.
     !args.some((arg) => ['-', '-f', '--file'].includes(arg)) &&
     // Without a script the shell looks for a terminal.
