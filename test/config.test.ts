@@ -300,7 +300,10 @@ describe('the database down: one line and its hint, exit 6, within 10 s, no stac
     const proxied = (port: number) => database.uri.replace(/:\d+\//, `:${port}/`)
     const [first, later] = [await frozenAt(1), await frozenAt(5)]
     // In the middle of its work a server may take its time, but not for ever.
-    const running = vdcManage(['account', 'add'], { env: { VDC_MANAGE_DATABASE_URI: proxied(later.port) } })
+    const running = vdcManage(['account', 'add'], {
+      env: { VDC_MANAGE_DATABASE_URI: proxied(later.port) },
+      process: true,
+    })
     await expectDown(proxied(first.port), /no answer in time/)
     await first.close()
     const run = await running

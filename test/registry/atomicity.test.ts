@@ -236,7 +236,7 @@ describe('on SQLite', () => {
     const inject = `inject=pwrite64:signal=SIGKILL:when=${nth}`
     const result = await execa(
       'strace',
-      ['-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', '-e', 'trace=pwrite64', '-e', inject, PROGRAM, ...args],
+      ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=pwrite64', '-e', inject, PROGRAM, ...args],
       {
         env: environment({ database }),
         extendEnv: false,
