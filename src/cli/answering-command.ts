@@ -59,13 +59,13 @@ export abstract class AnsweringCommand extends Command {
   /**
    * Prints a list in whatever format is asked for, else as a table.
    *
-   * @returns the rows, but for those that were written as they came.
+   * @param batchesOf its rows, in batches; of these only the keys that it is given are needed, or all without.
    */
   protected async printList<T extends object>(
-    rows: AsyncIterable<T> | Promise<T[]>,
+    batchesOf: (keys: readonly string[] | undefined) => AsyncIterable<readonly T[]>,
     columns: readonly Column<T>[],
-  ): Promise<T[]> {
-    return this.answer.list(rows, columns)
+  ): Promise<void> {
+    await this.answer.list(batchesOf(this.answer.keysOf(columns)), columns)
   }
 
   /**
@@ -75,7 +75,7 @@ export abstract class AnsweringCommand extends Command {
   protected async printAsDone<T extends object>(rows: AsyncIterable<T>, columns: readonly Column<T>[]): Promise<void> {
     const list = await this.answer.openList(columns)
     try {
-      for await (const row of rows) await list.write(row)
+      for await (const row of rows) await list.write([row])
     } catch (error) {
       if (!['json', 'yaml'].includes(this.answer.format)) await list.end()
       throw error
@@ -134,7 +134,7 @@ export abstract class AnsweringCommand extends Command {
     if (this.answer.mayWrap) {
       const bold = boldOn(process.stdout)
       await this.answer.text(shown.map((change) => changeText(change, bold)).join(''))
-    } else await this.answer.list(Promise.resolve(shown), CHANGE_COLUMNS)
+    } else await this.answer.list([shown], CHANGE_COLUMNS)
     if (this.#changes.length === 0) return writeNote('Nothing would change: this is a dry run')
     const history = hidden === 0 ? '' : `, nor ${hidden} row${hidden === 1 ? '' : 's'} of history`
     await writeNote(`Nothing is written${history}: this is a dry run`)
