@@ -6,7 +6,7 @@ import type { TestProject } from 'vitest/node'
 import { parseDatabaseUri } from '../../src/config.ts'
 import { openRegistry } from '../../src/registry/registry.ts'
 import { migrateDatabase } from '../../src/registry/schema.ts'
-import { PROGRAM } from './cli.ts'
+import { ROOT } from './cli.ts'
 import { startServer } from './mariadb.ts'
 import { startWarmPrograms } from './warm.ts'
 
@@ -45,7 +45,7 @@ export default async function setup({ provide, config }: TestProject) {
   // Tests have a list of image folders of their own, and leave that of the host alone.
   process.env.XDG_STATE_HOME = join(realpathSync(folder), 'state')
   provide('templates', await makeTemplates(server.port, folder))
-  const endWarmPrograms = startWarmPrograms(PROGRAM, folder, config.maxWorkers)
+  const endWarmPrograms = startWarmPrograms(ROOT, folder, config.maxWorkers)
   return async () => {
     endWarmPrograms()
     await server.remove()

@@ -1,18 +1,20 @@
 import { rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
-import { pathToFileURL } from 'node:url'
 
 /*
- * The program, loaded once, for many commands: node warm-program.js PROGRAM SOCKET.
- * Each request, a line of JSON with args, env, cwd and input, runs PROGRAM from its first
- * line as a process would, and is answered with its exit code, stdout and stderr.
- * Only what a process gets but once stays: modules, file descriptors, and what was read from
- * the environment while they loaded (test/support/cli.ts says what needs a process).
+ * The program, loaded once, for many commands: node warm-program.js ROOT SOCKET.
+ * Each request, a line of JSON with args, env, cwd and input, runs the program as
+ * bin/run.js does, and is answered with its exit code, stdout and stderr. Only what a
+ * process gets but once stays: modules, file descriptors, and what was read from the
+ * environment while modules were loaded (test/support/cli.ts says what needs a process).
  */
 
-const [program, socket] = process.argv.slice(2)
+const [root, socket] = process.argv.slice(2)
+const { main } = createRequire(import.meta.url)(join(root, 'dist/program.cjs'))
 const home = process.cwd()
 const { exit } = process
 const STREAMS = ['stdout', 'stderr']
@@ -22,7 +24,6 @@ const LISTENED = ['SIGHUP', 'SIGINT', 'SIGTERM', 'uncaughtException', 'exit']
 /** Thrown where a process would end, so that nothing comes after. */
 class Exit extends Error {}
 
-let runs = 0
 let ended = () => {}
 process.exit = (code = process.exitCode ?? 0) => {
   ended(code)
@@ -34,12 +35,11 @@ process.on('unhandledRejection', (error) => {
   if (!(error instanceof Exit)) throw error
 })
 
-/** Runs one command, as PROGRAM with a process of its own would. */
+/** Runs one command, as a process of its own would. */
 async function run({ args, env, cwd, input = '' }) {
   for (const name of Object.keys(process.env)) delete process.env[name]
   Object.assign(process.env, env)
   process.chdir(cwd ?? home)
-  process.argv = [process.execPath, program, ...args]
   process.exitCode = undefined
   const stdin = Readable.from([Buffer.from(input, 'base64')], { objectMode: false })
   Object.defineProperty(process, 'stdin', { value: stdin, configurable: true })
@@ -55,10 +55,7 @@ async function run({ args, env, cwd, input = '' }) {
   try {
     const code = await new Promise((resolve, reject) => {
       ended = resolve
-      import(`${pathToFileURL(program)}?${++runs}`).then(
-        () => resolve(process.exitCode ?? 0),
-        (error) => error instanceof Exit || reject(error),
-      )
+      main(args, root).catch((error) => error instanceof Exit || reject(error))
     })
     const [stdout, stderr] = STREAMS.map((name) => Buffer.concat(written[name]).toString())
     return { code, stdout, stderr }

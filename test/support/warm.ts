@@ -21,12 +21,12 @@ interface Answer {
   stderr: string
 }
 
-/** Starts the processes, whose sockets are in a folder; returns what ends them. */
-export function startWarmPrograms(program: string, folder: string, count: number): () => void {
+/** Starts the processes, for the program that is built below `root`; their sockets are in a folder. Returns what ends them. */
+export function startWarmPrograms(root: string, folder: string, count: number): () => void {
   const running = new Map<number, ChildProcess>()
   let isOver = false
   const start = (worker: number) => {
-    const child = spawn(process.execPath, [SCRIPT, program, join(folder, socketName(worker))], {
+    const child = spawn(process.execPath, [SCRIPT, root, join(folder, socketName(worker))], {
       env: {},
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
