@@ -4,7 +4,7 @@ import { LongestFirst } from './test/support/longest-first.ts'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: 'test/support/setup.ts',
+    globalSetup: ['test/support/setup.ts', 'test/support/warm-setup.ts'],
     // A busy or slow machine takes its time.
     testTimeout: 300_000,
     hookTimeout: 300_000,

@@ -72,7 +72,7 @@ async function inWarmProcess(args: string[], options: RunOptions): Promise<Run |
     // Without a script the shell looks for a terminal.
     (options.input !== undefined || !isShell(args)) &&
     Object.keys(options.env ?? {}).every((name) => READ_EACH_TIME.test(name))
-  if (options.process || !isSame) return undefined
+  if (options.process || !isSame || !inject('hasWarmPrograms')) return undefined
   const input = options.input === undefined ? undefined : Buffer.from(options.input).toString('base64')
   const run = await runWarm({ args, env: environment(options), cwd: options.cwd, input })
   return run && { ...run, signal: undefined }

@@ -6,9 +6,7 @@ import type { TestProject } from 'vitest/node'
 import { parseDatabaseUri } from '../../src/config.ts'
 import { openRegistry } from '../../src/registry/registry.ts'
 import { migrateDatabase } from '../../src/registry/schema.ts'
-import { ROOT } from './cli.ts'
 import { startServer } from './mariadb.ts'
-import { startWarmPrograms } from './warm.ts'
 
 /* What all test files share. */
 
@@ -35,8 +33,8 @@ async function makeTemplates(port: number, folder: string) {
   return names
 }
 
-/** vitest's global set-up: one server, one folder and the warm processes, for all test files. */
-export default async function setup({ provide, config }: TestProject) {
+/** vitest's global set-up: one server and one folder for all test files. */
+export default async function setup({ provide }: TestProject) {
   const server = await startServer()
   const folder = mkdtempSync(join(tmpdir(), 'vdc-manage-test-'))
   chmodSync(folder, 0o755)
@@ -45,9 +43,7 @@ export default async function setup({ provide, config }: TestProject) {
   // Tests have a list of image folders of their own, and leave that of the host alone.
   process.env.XDG_STATE_HOME = join(realpathSync(folder), 'state')
   provide('templates', await makeTemplates(server.port, folder))
-  const endWarmPrograms = startWarmPrograms(ROOT, folder, config.maxWorkers)
   return async () => {
-    endWarmPrograms()
     await server.remove()
     rmSync(folder, { recursive: true, force: true })
   }
