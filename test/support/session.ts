@@ -3,9 +3,8 @@ import { execa } from 'execa'
 import { environment, PROGRAM, type Run } from './cli.ts'
 
 /*
- * A shell of the program that stays open, for tests of many commands whose own
- * processes are not the point: to start one takes six times as long as to run a
- * command. It is the real program, and takes the same words.
+ * A shell of the program that stays open, for tests of what its commands do over the
+ * one connection that it keeps, and of several shells side by side.
  */
 
 /** A shell that runs one command after the other on a database. */
