@@ -9,6 +9,7 @@ import type {
   NewRow,
   TagMappingRow,
 } from './rows.ts'
+import { write } from './statement.ts'
 
 /*
  * The only place that writes rows, so that a dry run (`dryRun` in
@@ -39,7 +40,7 @@ export type WrittenRow = {
   }
 }[Table]
 
-/** Rows that one INSERT takes: SQLite allows 500 terms in what knex makes of it. */
+/** Rows that one INSERT takes: SQLite allows 32,766 values. */
 const INSERTED = 400
 
 const notes = new WeakMap<Queryable, WrittenRow[]>()
@@ -77,9 +78,17 @@ export async function insertRows<T extends Table>(
     noted.push(...written)
   } else {
     for (let start = 0; start < rows.length; start += INSERTED) {
-      await db(table as string).insert(rows.slice(start, start + INSERTED))
+      await insert(db, table, rows.slice(start, start + INSERTED))
     }
   }
+}
+
+/** Inserts rows, which have the same columns, with one statement. @returns the integer id of the first. */
+async function insert(db: Queryable, table: Table, rows: readonly object[]): Promise<number> {
+  const columns = Object.keys(rows[0] as object)
+  const values = rows.flatMap((row) => columns.map((column) => (row as Row)[column] ?? null))
+  const marks = `(${columns.map(() => '?').join(', ')})`
+  return write(db, `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${rows.map(() => marks).join(', ')}`, values)
 }
 
 /** Changes columns of one row, given by its integer id. */

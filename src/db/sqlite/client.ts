@@ -6,6 +6,7 @@ import { VdcError } from '../../errors.ts'
 import type { Interruption } from '../../interruption.ts'
 import { begun } from '../begun.ts'
 import { translateDriverError } from '../driver-errors.ts'
+import { keepStatements } from './kept-statements.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_TIMEOUT = 10_000
@@ -38,7 +39,8 @@ interface Query {
  * mysql2 gives them. libsql's own numbers are rounded beyond 2^53.
  */
 function exactNumbers(row: Row): Row {
-  for (const [column, value] of Object.entries(row)) {
+  for (const column in row) {
+    const value = row[column]
     if (typeof value === 'bigint') row[column] = isSafe(value) ? Number(value) : String(value)
   }
   return row
@@ -63,6 +65,7 @@ class LibsqlClient extends SqliteDialect {
       const { filename, uri = filename, busyTimeout = BUSY_TIMEOUT } = this.connectionSettings
       const connection = new Libsql(uri)
       connection.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
+      keepStatements(connection)
       return connection
     } catch (error) {
       throw notOpened(this.connectionSettings.filename, error)
@@ -117,7 +120,8 @@ class LibsqlClient extends SqliteDialect {
   ): Promise<void> {
     let rows: Iterable<Row>
     try {
-      const statement = connection.prepare(query.sql).safeIntegers(true)
+      // One of its own: a kept one that runs again would end the stream.
+      const statement = Libsql.prototype.prepare.call(connection, query.sql).safeIntegers(true)
       rows = statement.iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
     } catch (error) {
       // knex tells nobody of it: who reads the stream would wait for ever.
