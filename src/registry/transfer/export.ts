@@ -17,13 +17,12 @@ import {
   type RecordType,
   type RegistryRecord,
   type RowType,
-  recordOf,
   STATE_BEFORE,
   TABLE_OF,
   TYPES,
-  uuidOf,
   VERSION,
 } from './records.ts'
+import { recordOf, uuidOf } from './rows.ts'
 
 /** Rows that are read at once. */
 const PAGE = 250
