@@ -86,7 +86,8 @@ export async function insertRows<T extends Table>(
 /** Inserts rows, which have the same columns, with one statement. @returns the integer id of the first. */
 async function insert(db: Queryable, table: Table, rows: readonly object[]): Promise<number> {
   const columns = Object.keys(rows[0] as object)
-  const values = rows.flatMap((row) => columns.map((column) => (row as Row)[column] ?? null))
+  const values: Row[string][] = []
+  for (const row of rows) for (const column of columns) values.push((row as Row)[column] ?? null)
   const marks = `(${columns.map(() => '?').join(', ')})`
   return write(db, `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${rows.map(() => marks).join(', ')}`, values)
 }

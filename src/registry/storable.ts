@@ -33,8 +33,9 @@ export async function isStorable(database: Database, table: string, values: Valu
   return (await findUnstorable(database, table, values)) === undefined
 }
 
-/** Says whether there is text that some databases can't hold. */
-export function isSuspect(values: Values): boolean {
+/** Says whether there is text that a database may not be able to hold. */
+export function isSuspect({ engine }: Database, values: Values): boolean {
+  if (engine === 'sqlite') return false
   for (const column in values) if (wideIn(values[column]) !== undefined) return true
   return false
 }
@@ -44,7 +45,7 @@ function wideIn(value: unknown): string | undefined {
 }
 
 async function findUnstorable(database: Database, table: string, values: Values) {
-  if (!isSuspect(values)) return undefined
+  if (!isSuspect(database, values)) return undefined
   const suspects = Object.entries(values).flatMap(([column, value]) => {
     const wide = wideIn(value)
     return wide === undefined ? [] : [{ column, wide }]

@@ -25,7 +25,7 @@ import {
 import { recordOf, uuidOf } from './rows.ts'
 
 /** Rows that are read at once. */
-const PAGE = 250
+const PAGE = 500
 
 /** How many lines of each type there are. */
 export type Counts = Record<RecordType, number>

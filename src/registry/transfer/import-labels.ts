@@ -85,7 +85,7 @@ async function requireImportable({ database }: Importing, { record, line }: Labe
   const refuse = (why: string, hint?: string) =>
     new VdcError('VALUE_REFUSED', `Line ${line} (${record.resource_uuid}) is refused: ${why}`, { hint })
   if (isSameName(record.name, CLAIM_LABEL)) throw refuse(`the label ${CLAIM_LABEL} is made with its backup storage`)
-  if (!isSuspect(record)) return
+  if (!isSuspect(database, record)) return
   await requireStorable(database, 'resource_labels', record).catch((error: VdcError) => {
     throw refuse(error.message, error.hint)
   })
