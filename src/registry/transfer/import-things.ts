@@ -57,7 +57,8 @@ export async function importThings(
     if (fields.length > 0) importing.conflict({ id: record.uuid, fields })
     else unchanged++
   }
-  for (const thing of fresh) if (isSuspect(importing.database, thing.record)) await requireStorableRecord(importing, thing)
+  for (const thing of fresh)
+    if (isSuspect(importing.database, thing.record)) await requireStorableRecord(importing, thing)
   if (type === 'backup_storage') {
     for (const { record } of fresh as { record: RegistryRecord<'backup_storage'> }[])
       await writeStorage(db, rowOf<'backup_storage'>(record))
