@@ -15,9 +15,12 @@ import { type ReadRecord, readRecords } from './read.ts'
 import { forTypes, type RecordType } from './records.ts'
 import { uuidOf } from './rows.ts'
 
-/** Lines that are looked up and stored at once, and bytes of them. */
+/**
+ * Lines that are looked up and stored at once, and bytes of them: quoted in a statement they
+ * may be twice as many, and old servers take 1 MiB.
+ */
 const MOST_LINES = 200
-const MOST_BYTES = 512 * 1024
+const MOST_BYTES = 256 * 1024
 
 /** What is there already and is something else. */
 export type ImportConflict = z.output<typeof importConflict>
