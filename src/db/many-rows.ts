@@ -1,4 +1,5 @@
 import type { Queryable } from './database.ts'
+import { isSqlite } from './exact.ts'
 import type { Lock } from './locks.ts'
 import { select } from './statement.ts'
 import { completeRows } from './wakame-schema.ts'
@@ -43,8 +44,9 @@ export async function selectNewRowsByUuid<T extends WithUuid>(
   after: string,
   limit: number,
 ): Promise<Tables[T][]> {
-  // The plus keeps SQLite from sorting all of them for each call.
-  const sql = `SELECT * FROM ${table} WHERE +id > ? AND uuid > ? ORDER BY uuid LIMIT ?`
+  // Each engine might sort all of them for each call instead of reading the index of uuids on.
+  const from = isSqlite(db) ? `${table} WHERE +id > ?` : `${table} IGNORE INDEX (PRIMARY) WHERE id > ?`
+  const sql = `SELECT * FROM ${from} AND uuid > ? ORDER BY uuid LIMIT ?`
   return completeRows(table, await select<Tables[T]>(db, sql, [newerThan, after, limit]))
 }
 

@@ -1,4 +1,5 @@
-import type { Database, Queryable } from '../../db/database.ts'
+import type { Queryable } from '../../db/database.ts'
+import { selectIdsWithHistory } from '../../db/histories.ts'
 import { type Entries, insertManyHistories } from '../../db/many-histories.ts'
 import { selectLastId, selectNewRowsByUuid } from '../../db/many-rows.ts'
 import {
@@ -27,10 +28,9 @@ type LastIds = Readonly<Record<'images' | 'backup_objects', number>>
 /**
  * Begins the histories of images and objects that are imported: a row for each column.
  *
- * That is twenty times as many rows as things. Entered in the order of the things' uuids they
- * take SQLite a third of the time, as its indexes then grow at one place; so there they wait until
- * all things are in. An import is alone in an SQLite file: what is newer than its start
- * is what it inserted. Of MySQL neither is true.
+ * That is twenty times as many rows as things, and their indexes grow at a random place with
+ * each thing. So they wait until all things are in, and are written in the order of the things'
+ * uuids, which takes half the time or less (docs/decisions/0020).
  */
 export class BegunHistories {
   readonly #db: Queryable
@@ -45,9 +45,9 @@ export class BegunHistories {
   }
 
   /** @param now the time, as the tables hold it. */
-  static async start({ engine }: Database, db: Queryable, now: string): Promise<BegunHistories> {
+  static async start(db: Queryable, now: string): Promise<BegunHistories> {
     // A dry run tells things with their histories.
-    if (engine === 'mysql' || notesOf(db) !== undefined) return new BegunHistories(db, now, undefined)
+    if (notesOf(db) !== undefined) return new BegunHistories(db, now, undefined)
     const before = {
       images: await selectLastId(db, 'images'),
       backup_objects: await selectLastId(db, 'backup_objects'),
@@ -77,24 +77,25 @@ export class BegunHistories {
   /** Writes those that wait. */
   async end(): Promise<void> {
     if (this.#before === undefined) return
-    for await (const rows of this.#newRows('backup_objects', this.#before.backup_objects))
+    for await (const rows of this.#withoutHistory('backup_objects', 'backupObject', this.#before.backup_objects))
       await insertManyHistories(
         this.#db,
         rows.map((row) => this.#created('backupObject', BACKUP_OBJECT_COLUMNS, row)),
       )
-    for await (const rows of this.#newRows('images', this.#before.images)) {
-      const alive = rows.filter((row) => !isDeleted(row))
+    for await (const rows of this.#withoutHistory('images', 'image', this.#before.images))
       await insertManyHistories(
         this.#db,
-        alive.map((row) => this.#ofImage(row, undefined)),
+        rows.map((row) => this.#ofImage(row, undefined)),
       )
-    }
   }
 
-  async *#newRows<T extends 'images' | 'backup_objects'>(table: T, before: number) {
+  /** What is newer than the import's start. What others inserted meanwhile has its history already. */
+  async *#withoutHistory<T extends 'images' | 'backup_objects'>(table: T, kind: Kind, before: number) {
     for (let after = '', isEnd = false; !isEnd; ) {
       const rows = await selectNewRowsByUuid(this.#db, table, before, after, PAGE)
-      yield rows
+      const ids = rows.map(({ uuid }) => canonicalId(kind, uuid))
+      const begun = new Set(await selectIdsWithHistory(this.#db, ids))
+      yield rows.filter((_, index) => !begun.has(ids[index] as string))
       after = rows.at(-1)?.uuid ?? after
       isEnd = rows.length < PAGE
     }
