@@ -212,6 +212,28 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
+  test('what others register meanwhile has one history, its own', async () => {
+    const lines = Array.from(
+      { length: 3000 },
+      (_, n): Line => ({ ...imageLine(n + 5000), backup_object_id: objectId(0) }),
+    )
+    let isOver = false
+    const running = importLines(database, lines).finally(() => {
+      isOver = true
+    })
+    const others: string[] = []
+    while (!isOver) {
+      const run = await database.session.run(['image', 'add', 'local', objectId(0), '--account-id', 'a-shpoolxx'])
+      expect(run.code).toBe(0)
+      others.push(run.stdout.trim())
+    }
+    expect(await running).toMatchObject({ code: 0 })
+    const created = await database.query("SELECT uuid, COUNT(*) AS n FROM histories WHERE attr = 'id' GROUP BY uuid")
+    const counts = new Map(created.map(({ uuid, n }) => [uuid, n]))
+    for (const id of [...others, ...lines.map(({ uuid }) => String(uuid))])
+      expect([id, counts.get(id)]).toEqual([id, 1])
+  })
+
   test('all together with other commands, it is a part of what they do', async () => {
     const own = await newDatabase(engine)
     const path = fileOf(wholeRegistry(MANY))
