@@ -9,6 +9,7 @@ export async function selectLabels(
   resourceIds: readonly string[],
   options: { lock?: Lock } = {},
 ): Promise<LabelRow[]> {
+  if (resourceIds.length === 0) return []
   const query = db<LabelRow>('resource_labels').whereIn('resource_uuid', resourceIds).orderBy('name')
   const rows: LabelRow[] = await locked(query, options.lock)
   const wanted = new Set(resourceIds)

@@ -9,6 +9,7 @@ import type {
   NewRow,
   TagMappingRow,
 } from './rows.ts'
+import { write } from './statement.ts'
 
 /*
  * The only place that writes rows, so that a dry run (`dryRun` in
@@ -39,8 +40,10 @@ export type WrittenRow = {
   }
 }[Table]
 
-/** Rows that one INSERT takes: SQLite allows 500 terms in what knex makes of it. */
+/** Rows that one INSERT takes: SQLite allows 32,766 values. */
 const INSERTED = 400
+/** Characters that one INSERT takes: of three bytes at most, or two when quoted, and old servers take 1 MiB. */
+const INSERTED_TEXT = 256 * 1024
 
 const notes = new WeakMap<Queryable, WrittenRow[]>()
 
@@ -76,10 +79,34 @@ export async function insertRows<T extends Table>(
     })
     noted.push(...written)
   } else {
-    for (let start = 0; start < rows.length; start += INSERTED) {
-      await db(table as string).insert(rows.slice(start, start + INSERTED))
-    }
+    for (const some of byStatement(rows)) await insert(db, table, some)
   }
+}
+
+/** Takes rows apart into those that one statement may insert. */
+function* byStatement<T extends object>(rows: readonly T[]): Generator<readonly T[]> {
+  let start = 0
+  let text = 0
+  for (const [index, row] of rows.entries()) {
+    let own = 0
+    for (const value of Object.values(row)) if (typeof value === 'string') own += value.length
+    if (index > start && (index - start === INSERTED || text + own > INSERTED_TEXT)) {
+      yield rows.slice(start, index)
+      start = index
+      text = 0
+    }
+    text += own
+  }
+  if (rows.length > start) yield rows.slice(start)
+}
+
+/** Inserts rows, which have the same columns, with one statement. @returns the integer id of the first. */
+async function insert(db: Queryable, table: Table, rows: readonly object[]): Promise<number> {
+  const columns = Object.keys(rows[0] as object)
+  const values: Row[string][] = []
+  for (const row of rows) for (const column of columns) values.push((row as Row)[column] ?? null)
+  const marks = `(${columns.map(() => '?').join(', ')})`
+  return write(db, `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${rows.map(() => marks).join(', ')}`, values)
 }
 
 /** Changes columns of one row, given by its integer id. */

@@ -7,6 +7,7 @@ import { VdcError } from '../../errors.ts'
 import type { Interruption } from '../../interruption.ts'
 import { begun } from '../begun.ts'
 import { translateDriverError } from '../driver-errors.ts'
+import { keepStatements } from './kept-statements.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_TIMEOUT = 10_000
@@ -74,6 +75,7 @@ class LibsqlClient extends SqliteDialect {
       const { filename, uri = filename, busyTimeout = BUSY_TIMEOUT } = this.connectionSettings
       const connection = new Libsql(uri)
       connection.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
+      keepStatements(connection)
       return connection
     } catch (error) {
       throw notOpened(this.connectionSettings.filename, error)
@@ -126,7 +128,8 @@ class LibsqlClient extends SqliteDialect {
     query: { sql: string; bindings: unknown[] },
     stream: Writable,
   ): Promise<void> {
-    const statement = connection.prepare(query.sql).safeIntegers(true)
+    // One of its own: a kept one that runs again would end the stream.
+    const statement = Libsql.prototype.prepare.call(connection, query.sql).safeIntegers(true)
     const rows = statement.iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
     await pipeline(batchesOf(rows), stream)
   }
