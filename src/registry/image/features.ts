@@ -1,6 +1,6 @@
 import { updateImages } from '../../db/images.ts'
 import { sqlTime } from '../../db/time.ts'
-import { decide, inBatches, type Outcome } from '../batches.ts'
+import { askedOnce, decide, inBatches, type Outcome } from '../batches.ts'
 import { writeChanges } from '../changes.ts'
 import type { Registry } from '../registry.ts'
 import { FEATURES } from '../values.ts'
@@ -25,6 +25,8 @@ export function setFeatures(
   options: { force: boolean },
 ): AsyncGenerator<Outcome<ImageDetails>> {
   const named = FEATURES.filter((feature) => request[feature] !== undefined)
+  // Thousands of images have the same features.
+  const changed = askedOnce((features: string | null) => changeFlags(features, FEATURES, request))
   return inBatches<ImageDetails>(registry, 'image', ids, {
     work: async (trx, items) => {
       const images = await imagesToChange(trx, items, options)
@@ -35,7 +37,7 @@ export function setFeatures(
         if (old === undefined) item.registry.warn(`The features of ${item.id} could not be read, and are written anew`)
         const isSo = (feature: (typeof FEATURES)[number]) => (old?.get(feature) === true) === request[feature]
         if (old !== undefined && named.every(isSo)) return undefined
-        return { features: await changeFlags(old === undefined ? null : features, FEATURES, request) }
+        return { features: await changed(old === undefined ? null : features) }
       })
       await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()))
       return describeImages(trx, [...images.keys()])
