@@ -41,6 +41,8 @@ export type WrittenRow = {
 
 /** Rows that one INSERT takes: SQLite allows 500 terms in what knex makes of it. */
 const INSERTED = 400
+/** Characters of the values that one INSERT takes: old servers take statements of a MiB, and a character may be 4 bytes. */
+const LONGEST = 128 * 1024
 
 const notes = new WeakMap<Queryable, WrittenRow[]>()
 
@@ -76,10 +78,25 @@ export async function insertRows<T extends Table>(
     })
     noted.push(...written)
   } else {
-    for (let start = 0; start < rows.length; start += INSERTED) {
-      await db(table as string).insert(rows.slice(start, start + INSERTED))
-    }
+    for (const some of insertable(rows)) await db(table as string).insert(some)
   }
+}
+
+/** Rows in pieces that one INSERT takes. */
+function* insertable<R extends object>(rows: readonly R[]): Generator<R[]> {
+  let some: R[] = []
+  let size = 0
+  for (const row of rows) {
+    const text = Object.values(row).reduce((sum: number, value) => sum + String(value).length, 0)
+    if (some.length === INSERTED || (some.length > 0 && size + text > LONGEST)) {
+      yield some
+      some = []
+      size = 0
+    }
+    some.push(row)
+    size += text
+  }
+  if (some.length > 0) yield some
 }
 
 /** Changes columns of one row, given by its integer id. */
