@@ -96,7 +96,7 @@ export abstract class BaseCommand extends AnsweringCommand {
     show: (registry: Registry, ids: readonly string[]) => AsyncIterable<Outcome<T>>,
   ): Promise<T | undefined> {
     if (ids === undefined) {
-      await this.config.runCommand(list.id, [...this.argv])
+      await this.program.runCommand(list.id, this.argv)
       return undefined
     }
     const isGiven = (option: string) => given[option as keyof typeof given] !== undefined

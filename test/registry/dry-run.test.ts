@@ -300,7 +300,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
       { action: 'update', id: 'a-first', old: { description: null } },
       { action: 'insert', id: 'a-second' },
     ])
-    const accounts = await allOf(listAccounts(registry, { all: true }))
+    const accounts = (await allOf(listAccounts(registry, { all: true }))).flat()
     expect(accounts.filter(({ id }) => /first|second|third/.test(id))).toMatchObject([
       { id: 'a-first', description: null },
       { id: 'a-third' },
@@ -418,7 +418,7 @@ describe('the schema', () => {
     expect(await changesOf(registry, (dry) => addAccount(dry, { uuid: 'new' }))).toMatchObject([
       { action: 'insert', table: 'accounts', id: 'a-new' },
     ])
-    expect(await allOf(listAccounts(registry, { all: true }))).toHaveLength(2)
+    expect((await allOf(listAccounts(registry, { all: true }))).flat()).toHaveLength(2)
     await registry.close()
     expect(await pendingIn(settings)).toHaveLength(migrations.size)
     expect(readdirSync(folder.path)).not.toContain('none')

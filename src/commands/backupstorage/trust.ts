@@ -26,6 +26,6 @@ export default class BackupStorageTrust extends BaseCommand {
     if (args.folder !== undefined)
       return this.forEachId(args.folder, oneByOne(given.remove ? untrustFolder : trustFolder))
     if (given.remove) throw new VdcError('USAGE', 'No folder is given', { hint: 'Name the folders to remove' })
-    await this.printList(listImageFolders(), IMAGE_FOLDER_COLUMNS)
+    await this.answer.list([await listImageFolders()], IMAGE_FOLDER_COLUMNS)
   }
 }

@@ -29,15 +29,11 @@ export default class ImageHistory extends BaseCommand {
         args.id,
         oneByOne((id) => historyOf(registry, id)),
       )
-      return this.printList(flat(histories), args.id.length === 1 ? HISTORY_COLUMNS : HISTORIES_COLUMNS)
+      return this.printList(() => histories, args.id.length === 1 ? HISTORY_COLUMNS : HISTORIES_COLUMNS)
     })
   }
 
   protected override resultId(given: { at?: string }): string {
     return given.at === undefined ? super.resultId(given) : 'image:history --at'
   }
-}
-
-async function* flat<T>(lists: AsyncIterable<readonly T[]>): AsyncGenerator<T> {
-  for await (const list of lists) yield* list
 }
