@@ -5,6 +5,7 @@ import type { Registry, Watcher } from '../registry/registry.ts'
 import { AnsweringCommand } from './answering-command.ts'
 import { untilInterrupted } from './interruptible.ts'
 import { writeNote } from './output.ts'
+import { runCommand } from './run-command.ts'
 import { debugging, openConfigured, sharedRegistry } from './shared-registry.ts'
 import { idsOf, NO_IDS, STDIN } from './stdin-ids.ts'
 
@@ -91,7 +92,7 @@ export abstract class BaseCommand extends AnsweringCommand {
     show: (registry: Registry, id: string) => Promise<T>,
   ): Promise<T | undefined> {
     if (ids === undefined) {
-      await this.config.runCommand(list.id, [...this.argv])
+      await runCommand(this.config, list.id, this.argv)
       return undefined
     }
     const isGiven = (option: string) => given[option as keyof typeof given] !== undefined

@@ -2,6 +2,7 @@ import { type Config, loadHelpClass } from '@oclif/core'
 import { VdcError } from '../errors.ts'
 import { FOREIGN_NOUNS, foreignNoun, notWhole, wholeNames } from './command-names.ts'
 import { writeOut } from './output.ts'
+import { runCommand } from './run-command.ts'
 import { sharedRegistry } from './shared-registry.ts'
 import { originalSpelling } from './spelling.ts'
 import { hasFlag } from './words.ts'
@@ -24,7 +25,7 @@ export async function dispatch(typed: readonly string[], config: Config): Promis
     return
   }
   if (beginsShell(config, typed) && !asksForHelp(config, typed)) {
-    await config.runCommand(SHELL, [...typed])
+    await runCommand(config, SHELL, typed)
     return
   }
   const { words, isHelp } = await whole(config, typed)
@@ -32,7 +33,7 @@ export async function dispatch(typed: readonly string[], config: Config): Promis
   const names = leadingNames(words)
   const command = findCommand(config, names)
   if (command !== undefined) {
-    await config.runCommand(command.id, words.slice(command.length))
+    await runCommand(config, command.id, words.slice(command.length))
     return
   }
   if (names.length > 0 && isTopic(config, names) && names.length === words.length) return showHelp(config, words)

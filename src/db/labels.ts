@@ -1,6 +1,7 @@
 import type { Queryable } from './database.ts'
-import { type Lock, locked } from './locks.ts'
+import type { Lock } from './locks.ts'
 import type { LabelRow, NewRow } from './rows.ts'
+import { marks, select } from './statement.ts'
 import { deleteRows, insertRows, updateRow } from './writes.ts'
 
 /** All labels of some resources, given by their canonical ids. */
@@ -9,8 +10,9 @@ export async function selectLabels(
   resourceIds: readonly string[],
   options: { lock?: Lock } = {},
 ): Promise<LabelRow[]> {
-  const query = db<LabelRow>('resource_labels').whereIn('resource_uuid', resourceIds).orderBy('name')
-  const rows: LabelRow[] = await locked(query, options.lock)
+  if (resourceIds.length === 0) return []
+  const all = `SELECT * FROM resource_labels WHERE resource_uuid IN ${marks(resourceIds)} ORDER BY name`
+  const rows = await select<LabelRow>(db, all, resourceIds, options.lock)
   return rows.filter((row) => resourceIds.includes(row.resource_uuid))
 }
 

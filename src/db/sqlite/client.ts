@@ -1,28 +1,12 @@
 import { Readable, type Writable } from 'node:stream'
 import SqliteDialect from 'knex/lib/dialects/better-sqlite3/index.js'
-import SqliteTransaction from 'knex/lib/dialects/sqlite3/execution/sqlite-transaction.js'
 import Libsql from 'libsql'
 import { VdcError } from '../../errors.ts'
 import type { Interruption } from '../../interruption.ts'
-import { begun } from '../begun.ts'
 import { translateDriverError } from '../driver-errors.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_TIMEOUT = 10_000
-
-/**
- * A transaction that may write takes the write lock at its start: a deferred one
- * fails at once, without waiting, when another process wrote between its first
- * read and its first write. One that only reads is in nobody's way.
- */
-class ImmediateTransaction extends SqliteTransaction {
-  override begin(connection: unknown): Promise<unknown> {
-    return begun(this, this.query(connection, this.readOnly ? 'BEGIN;' : 'BEGIN IMMEDIATE;'))
-  }
-  override savepoint(connection: unknown): Promise<unknown> {
-    return begun(this, super.savepoint(connection))
-  }
-}
 
 type Row = Record<string, unknown>
 
@@ -79,10 +63,6 @@ class LibsqlClient extends SqliteDialect {
     const { changes } = connection.prepare('SELECT total_changes() AS changes').get() as { changes: number }
     if (changes > 0) connection.exec('PRAGMA wal_checkpoint(PASSIVE)')
     connection.close()
-  }
-
-  override transaction(...rest: unknown[]) {
-    return new ImmediateTransaction(this, ...rest) as never
   }
 
   override async _query(connection: unknown, query: Query): Promise<unknown> {
