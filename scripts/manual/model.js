@@ -2,8 +2,7 @@
  * What a manual says of the program: read from the manifest that the build has
  * just made, and from what the program's own help is made of.
  */
-import { pathToFileURL } from 'node:url'
-import { Config } from '@oclif/core'
+import { createRequire } from 'node:module'
 
 /**
  * @typedef {object} Command
@@ -39,11 +38,9 @@ import { Config } from '@oclif/core'
  * @returns {Promise<Manual>}
  */
 export async function readManual(root) {
-  const config = await Config.load({ root })
-  const built = (name) => import(pathToFileURL(`${root}/dist/cli/${name}.js`).href)
-  const { ENVIRONMENT, FILES, SHELL } = await built('about')
-  const { EXIT_STATUS } = await built('exit-status')
-  const { CommandHelpWithExits } = await built('help')
+  const { loadManual } = createRequire(import.meta.url)(`${root}/dist/program.cjs`)
+  const { CommandHelpWithExits, ENVIRONMENT, EXIT_STATUS, FILES, Program, SHELL } = await loadManual()
+  const config = new Program(root, {})
   const usageOf = (command) => command.usage ?? new CommandHelpWithExits(command, config, {}).defaultUsage()
   const exitsOf = (codes) => codes.map((code) => ({ code: Number(code), text: EXIT_STATUS[code] }))
   return {

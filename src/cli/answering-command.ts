@@ -1,4 +1,4 @@
-import { Command, Flags, type Interfaces, Parser } from '@oclif/core'
+import { Command, type Config, Flags, type Interfaces, Parser } from '@oclif/core'
 import { VdcError } from '../errors.ts'
 import type { Change } from '../registry/dry-run.ts'
 import { Answer } from './answers/answer.ts'
@@ -7,9 +7,11 @@ import { answerFlags, answerOptions, asksForColumns, jsonAskedFor } from './answ
 import { keysNamed, listKeys, topKeysOf } from './answers/keys.ts'
 import { boldOn, heedColorFlag } from './color.ts'
 import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
+import type { Program } from './program.ts'
 import { errorText, reportError, warningText } from './report-error.ts'
 import { namingOption, originalSpelling } from './spelling.ts'
-import { hasFlag } from './words.ts'
+import { usedParts } from './used-parts.ts'
+import { isDebugging } from './words.ts'
 
 /** Flags of every command. */
 export const globalFlags = {
@@ -31,6 +33,23 @@ export abstract class AnsweringCommand extends Command {
   /** Nothing is written; what would be is told at the end. */
   protected isDryRun = false
   readonly #changes: Change[] = []
+
+  /** Runs the command with these words; oclif's own `run` would load a Config. */
+  static async runIn(
+    this: new (
+      argv: string[],
+      config: Config,
+    ) => AnsweringCommand,
+    program: Program,
+    argv: readonly string[],
+  ): Promise<unknown> {
+    return new this([...argv], program.asConfig)._run()
+  }
+
+  /** The program that runs it. */
+  protected get program(): Program {
+    return this.config as unknown as Program
+  }
 
   protected get debugging(): boolean {
     return isDebugging(this.argv)
@@ -62,13 +81,13 @@ export abstract class AnsweringCommand extends Command {
   /**
    * Prints a list in whatever format is asked for, else as a table.
    *
-   * @returns the rows, but for those that were written as they came.
+   * @param batchesOf its rows, in batches; of these only the keys that it is given are needed, or all without.
    */
   protected async printList<T extends object>(
-    rows: AsyncIterable<T> | Promise<T[]>,
+    batchesOf: (keys: readonly string[] | undefined) => AsyncIterable<readonly T[]>,
     columns: readonly Column<T>[],
-  ): Promise<T[]> {
-    return this.answer.list(rows, columns)
+  ): Promise<void> {
+    await this.answer.list(batchesOf(this.answer.keysOf(columns)), columns)
   }
 
   /**
@@ -78,7 +97,7 @@ export abstract class AnsweringCommand extends Command {
   protected async printAsDone<T extends object>(rows: AsyncIterable<T>, columns: readonly Column<T>[]): Promise<void> {
     const list = await this.answer.openList(columns)
     try {
-      for await (const row of rows) await list.write(row)
+      for await (const row of rows) await list.write([row])
     } catch (error) {
       if (!['json', 'yaml'].includes(this.answer.format)) await list.end()
       throw error
@@ -137,7 +156,7 @@ export abstract class AnsweringCommand extends Command {
     if (this.answer.mayWrap) {
       const bold = boldOn(process.stdout)
       await this.answer.text(shown.map((change) => changeText(change, bold)).join(''))
-    } else await this.answer.list(Promise.resolve(shown), CHANGE_COLUMNS)
+    } else await this.answer.list([shown], CHANGE_COLUMNS)
     if (this.#changes.length === 0) return writeNote('Nothing would change: this is a dry run')
     const history = hidden === 0 ? '' : `, nor ${hidden} row${hidden === 1 ? '' : 's'} of history`
     await writeNote(`Nothing is written${history}: this is a dry run`)
@@ -184,6 +203,7 @@ export abstract class AnsweringCommand extends Command {
     const input = { context: this, ...(options ?? this.ctor), flags: this.#flags }
     const parsed: Interfaces.ParserOutput<F, B, A> = await Parser.parse(argv ?? this.argv, input as never)
     const wanted = answerOptions(parsed.flags)
+    usedParts.add(wanted.format ?? 'table')
     this.isDryRun = (parsed.flags as { 'dry-run'?: boolean })['dry-run'] === true
     const result = this.#resultOf(parsed.flags)
     const columns = wanted.columns && (await keysNamed(result, wanted.columns))
@@ -191,12 +211,13 @@ export abstract class AnsweringCommand extends Command {
     return parsed
   }
 
-  /** Runs the command, and tells what goes wrong; oclif's `_run` can't wait for stdout and has other exit codes for `--json`. */
-  async execute(): Promise<void> {
+  /** Runs the command; oclif's own way of this can't wait for stdout and has other exit codes for `--json`. */
+  protected override async _run<T>(): Promise<T> {
+    let result: unknown
     try {
       this.argv = originalSpelling(this.argv, this.#flags)
       heedColorFlag(this.argv)
-      const result = this.#asksForColumns ? await this.#listColumns() : await this.run()
+      result = this.#asksForColumns ? await this.#listColumns() : await this.run()
       if (this.isDryRun) await this.#tellChanges()
       else if (result !== undefined && this.#answer?.isAskedFor && !this.#answer.isBegun)
         await this.printThing(result as object)
@@ -207,10 +228,6 @@ export abstract class AnsweringCommand extends Command {
       const options = { json: jsonAskedFor(this.argv), debug: this.debugging, command, flags }
       await reportError(this.inOptions(error), options)
     }
+    return result as T
   }
-}
-
-/** Says whether `--debug` is among the words before `--`. */
-export function isDebugging(argv: readonly string[]): boolean {
-  return hasFlag(argv, '--debug')
 }

@@ -1,11 +1,11 @@
 import { asVdcError, type ErrorCode, isOfDatabase, VdcError } from '../errors.ts'
 import type { Interruption } from '../interruption.ts'
+import type { Outcome } from '../registry/batches.ts'
 import type { Change } from '../registry/dry-run.ts'
 import type { Registry, Watcher } from '../registry/registry.ts'
 import { AnsweringCommand } from './answering-command.ts'
 import { untilInterrupted } from './interruptible.ts'
 import { writeNote } from './output.ts'
-import { runCommand } from './run-command.ts'
 import { debugging, openConfigured, sharedRegistry } from './shared-registry.ts'
 import { idsOf, NO_IDS, STDIN } from './stdin-ids.ts'
 
@@ -89,10 +89,10 @@ export abstract class BaseCommand extends AnsweringCommand {
     ids: readonly string[] | undefined,
     given: object,
     list: { id: string; options: object },
-    show: (registry: Registry, id: string) => Promise<T>,
+    show: (registry: Registry, ids: readonly string[]) => AsyncIterable<Outcome<T>>,
   ): Promise<T | undefined> {
     if (ids === undefined) {
-      await runCommand(this.config, list.id, this.argv)
+      await this.program.runCommand(list.id, this.argv)
       return undefined
     }
     const isGiven = (option: string) => given[option as keyof typeof given] !== undefined
@@ -102,7 +102,7 @@ export abstract class BaseCommand extends AnsweringCommand {
         hint: 'Leave one of them out',
       })
     }
-    return this.withRegistry((registry) => this.forEachId(ids, (id) => show(registry, id), { shows: true }))
+    return this.withRegistry((registry) => this.forEachId(ids, (some) => show(registry, some), { shows: true }))
   }
 
   /**
@@ -138,11 +138,12 @@ export abstract class BaseCommand extends AnsweringCommand {
    * `shows`, else only where a format is asked for.
    *
    * @param words ids; `-` stands for those on stdin.
+   * @param work does it to some ids (`oneByOne` where it is done to one).
    * @returns what comes of a single thing that is no answer.
    */
   protected async forEachId<T extends object>(
     words: readonly string[],
-    work: (id: string) => Promise<T>,
+    work: (ids: readonly string[]) => AsyncIterable<Outcome<T>>,
     options: { shows?: boolean } = {},
   ): Promise<T | undefined> {
     const isAnswer = options.shows || (this.answer.isAskedFor && !this.isDryRun)
@@ -161,24 +162,29 @@ export abstract class BaseCommand extends AnsweringCommand {
    * its own exit code.
    *
    * @param words ids; `-` stands for those on stdin.
+   * @param work does it to the ids that have come.
    */
-  protected async *eachOf<T>(words: readonly string[], work: (id: string) => Promise<T>): AsyncGenerator<T> {
+  protected async *eachOf<T>(
+    words: readonly string[],
+    work: (ids: readonly string[]) => AsyncIterable<Outcome<T>>,
+  ): AsyncGenerator<T> {
     let count = 0
-    for await (const id of idsOf(words)) {
-      count++
-      let result: T
-      try {
-        result = await work(id)
-      } catch (thrown) {
-        const error = asVdcError(this.inOptions(thrown))
-        if (isOne(words) || isFinal(error.code)) throw error
-        await this.noteError(error)
-        process.exitCode = PARTLY_DONE
-        await this.answer.failure({ id, ...error.toJSON() })
-        continue
+    for await (const ids of idsOf(words)) {
+      count += ids.length
+      for await (const outcome of work(ids)) {
+        if ('result' in outcome) yield outcome.result
+        else await this.#noteFailure(outcome, isOne(words))
       }
-      yield result
     }
     if (count === 0) await writeNote(NO_IDS)
+  }
+
+  /** @throws VdcError the failure of the only thing, and one after which those that come next would fail too. */
+  async #noteFailure({ id, error: thrown }: { id: string; error: VdcError }, isOnly: boolean): Promise<void> {
+    const error = asVdcError(this.inOptions(thrown))
+    if (isOnly || isFinal(error.code)) throw error
+    await this.noteError(error)
+    process.exitCode = PARTLY_DONE
+    await this.answer.failure({ id, ...error.toJSON() })
   }
 }

@@ -1,10 +1,10 @@
-import { type Config, loadHelpClass } from '@oclif/core'
 import { VdcError } from '../errors.ts'
 import { FOREIGN_NOUNS, foreignNoun, notWhole, wholeNames } from './command-names.ts'
 import { writeOut } from './output.ts'
-import { runCommand } from './run-command.ts'
+import type { Program } from './program.ts'
 import { sharedRegistry } from './shared-registry.ts'
 import { originalSpelling } from './spelling.ts'
+import { usedParts } from './used-parts.ts'
 import { hasFlag } from './words.ts'
 
 /** What runs where no command is named. */
@@ -19,25 +19,26 @@ export const ENDS = ['exit', 'quit']
  * @throws VdcError USAGE when there is no such command. What goes wrong in a
  *   command it tells itself, and sets the process's exit code.
  */
-export async function dispatch(typed: readonly string[], config: Config): Promise<void> {
+export async function dispatch(typed: readonly string[], program: Program): Promise<void> {
   if (typed[0] === '--version' || typed[0] === '-v') {
-    await writeOut(`${config.userAgent}\n`)
+    usedParts.add('version')
+    await writeOut(`${program.userAgent}\n`)
     return
   }
-  if (beginsShell(config, typed) && !asksForHelp(config, typed)) {
-    await runCommand(config, SHELL, typed)
+  if (beginsShell(program, typed) && !asksForHelp(program, typed)) {
+    await program.runCommand(SHELL, [...typed])
     return
   }
-  const { words, isHelp } = await whole(config, typed)
-  if (isHelp || asksForHelp(config, words)) return showHelp(config, words)
+  const { words, isHelp } = await whole(program, typed)
+  if (isHelp || asksForHelp(program, words)) return showHelp(program, words)
   const names = leadingNames(words)
-  const command = findCommand(config, names)
+  const command = findCommand(program, names)
   if (command !== undefined) {
-    await runCommand(config, command.id, words.slice(command.length))
+    await program.runCommand(command.id, words.slice(command.length))
     return
   }
-  if (names.length > 0 && isTopic(config, names) && names.length === words.length) return showHelp(config, words)
-  throw await unknownCommand(config, names, words)
+  if (names.length > 0 && isTopic(program, names) && names.length === words.length) return showHelp(program, words)
+  throw await unknownCommand(program, names, words)
 }
 
 /**
@@ -45,16 +46,16 @@ export async function dispatch(typed: readonly string[], config: Config): Promis
  *
  * @throws VdcError USAGE for a name that is short for several, or of the original's vdc-manage.
  */
-async function whole(config: Config, typed: readonly string[]): Promise<{ words: string[]; isHelp: boolean }> {
+async function whole(program: Program, typed: readonly string[]): Promise<{ words: string[]; isHelp: boolean }> {
   const leading = leadingNames(typed)
-  const { names, isHelp, candidates } = wholeNames(config, leading)
+  const { names, isHelp, candidates } = wholeNames(program, leading)
   const noun = names[0] as string
   const isForeign = (name: string) => FOREIGN_NOUNS.includes(name)
   if (isForeign(noun) || (candidates.length > 0 && candidates.every(isForeign))) {
     const { nearestCommand } = await import('./nearest-command.ts')
-    throw foreignNoun(noun, nearestCommand(config, [noun], 0, []))
+    throw foreignNoun(noun, nearestCommand(program, [noun], 0, []))
   }
-  const known = names.findIndex((_, at) => !isTopic(config, names.slice(0, at + 1)))
+  const known = names.findIndex((_, at) => !isTopic(program, names.slice(0, at + 1)))
   const [word = '', next = ''] = names.slice(known)
   // `backup object` is no short name, but a whole one with a space in it.
   if (candidates.length > 0 && !candidates.includes(word + next))
@@ -63,50 +64,51 @@ async function whole(config: Config, typed: readonly string[]): Promise<{ words:
 }
 
 /** Says whether there is no command, at most options of the shell: then the shell it is. */
-function beginsShell(config: Config, typed: readonly string[]): boolean {
+function beginsShell(program: Program, typed: readonly string[]): boolean {
   if (typed[0]?.startsWith('-') === false) return false
   // A boolean may have its value behind it, which is no command.
-  const words = originalSpelling(typed, config.findCommand(SHELL)?.flags ?? {})
+  const words = originalSpelling(typed, program.findCommand(SHELL)?.flags ?? {})
   return words.every(
     (word, at) =>
-      optionOf(config, SHELL, word) !== undefined || (isValue(config, SHELL, words, at) && !word.startsWith('--')),
+      optionOf(program, SHELL, word) !== undefined || (isValue(program, SHELL, words, at) && !word.startsWith('--')),
   )
 }
 
 /** Says whether `--help` or `-h` is among the words, and not as the value of an option. */
-function asksForHelp(config: Config, words: readonly string[]): boolean {
+function asksForHelp(program: Program, words: readonly string[]): boolean {
   if (!hasFlag(words, '--help') && !hasFlag(words, '-h')) return false
-  const command = findCommand(config, leadingNames(words))?.id ?? SHELL
+  const command = findCommand(program, leadingNames(words))?.id ?? SHELL
   const end = words.indexOf('--')
   return words
     .slice(0, end === -1 ? undefined : end)
-    .some((word, at) => (word === '--help' || word === '-h') && !isValue(config, command, words, at))
+    .some((word, at) => (word === '--help' || word === '-h') && !isValue(program, command, words, at))
 }
 
 /** Says whether a word is the value of the option before it. */
-function isValue(config: Config, command: string, words: readonly string[], at: number): boolean {
+function isValue(program: Program, command: string, words: readonly string[], at: number): boolean {
   const before = words[at - 1]
-  return before !== undefined && !before.includes('=') && optionOf(config, command, before)?.type === 'option'
+  return before !== undefined && !before.includes('=') && optionOf(program, command, before)?.type === 'option'
 }
 
 /** The option of a command that a word spells, with or without its value. */
-function optionOf(config: Config, command: string, word: string) {
+function optionOf(program: Program, command: string, word: string) {
   // Of several in one word, such as -ef, the last may take a value.
   const short = /^-[A-Za-z]*([A-Za-z])$/.exec(word)?.[1]
   const spelt = short === undefined ? word.replace(/=.*$/s, '').replaceAll('_', '-') : `-${short}`
-  return Object.values(config.findCommand(command)?.flags ?? {}).find(({ name, char, aliases = [] }) =>
+  return Object.values(program.findCommand(command)?.flags ?? {}).find(({ name, char, aliases = [] }) =>
     [`-${char}`, ...[name, ...aliases].map((each) => `--${each}`)].includes(spelt),
   )
 }
 
 /** Shows the help of the command or topic that the words name, or of the program. */
-async function showHelp(config: Config, words: string[]): Promise<void> {
+async function showHelp(program: Program, words: string[]): Promise<void> {
   const names = leadingNames(words)
-  if (names.length > 0 && findCommand(config, names) === undefined && !isTopic(config, names)) {
-    throw await unknownCommand(config, names, words)
+  if (names.length > 0 && findCommand(program, names) === undefined && !isTopic(program, names)) {
+    throw await unknownCommand(program, names, words)
   }
-  const Help = await loadHelpClass(config)
-  await new Help(config, config.pjson.oclif.helpOptions).showHelp(words)
+  const { default: Help } = await import('./help.ts')
+  usedParts.add('help')
+  await new Help(program.asConfig, program.pjson.oclif.helpOptions).showHelp(words)
 }
 
 /** The words before the first option. */
@@ -116,34 +118,34 @@ function leadingNames(words: readonly string[]): string[] {
 }
 
 /** The command with the longest name that the words begin with; `length` is the number of words in it. */
-function findCommand(config: Config, names: readonly string[]): { id: string; length: number } | undefined {
+function findCommand(program: Program, names: readonly string[]): { id: string; length: number } | undefined {
   for (let length = names.length; length > 0; length--) {
     const id = names.slice(0, length).join(':')
-    if (config.findCommand(id) !== undefined) return { id, length }
+    if (program.findCommand(id) !== undefined) return { id, length }
   }
   return undefined
 }
 
-function isTopic(config: Config, names: readonly string[]): boolean {
-  return config.findTopic(names.join(':')) !== undefined
+function isTopic(program: Program, names: readonly string[]): boolean {
+  return program.findTopic(names.join(':')) !== undefined
 }
 
 /** The refusal of words that name no command; the command that they may be meant for is its hint. */
-async function unknownCommand(config: Config, names: readonly string[], words: readonly string[]): Promise<VdcError> {
+async function unknownCommand(program: Program, names: readonly string[], words: readonly string[]): Promise<VdcError> {
   let known = names.length
-  while (known > 0 && !isTopic(config, names.slice(0, known))) known--
+  while (known > 0 && !isTopic(program, names.slice(0, known))) known--
   const topic = names.slice(0, known).map((name) => `${name} `)
   const hint = `vdc-manage ${topic.join('')}--help lists the commands`
-  if (known === names.length) return optionBefore(config, known, words, hint)
+  if (known === names.length) return optionBefore(program, known, words, hint)
   const { commandOfFile, nearestCommand } = await import('./nearest-command.ts')
-  const ofFile = commandOfFile(config, names, known)
+  const ofFile = commandOfFile(program, names, known)
   if (ofFile !== undefined) {
     return new VdcError('USAGE', `There is no command '${typed(names, known, undefined)}'`, {
       hint: `Did you mean ${ofFile}? ${hint}`,
     })
   }
   const others = ['help', 'version', ...(sharedRegistry() === undefined ? [] : ENDS)]
-  const near = nearestCommand(config, names, known, others)
+  const near = nearestCommand(program, names, known, others)
   const meant = near === 'version' ? '--version' : near
   return new VdcError('USAGE', `There is no command '${typed(names, known, meant)}'`, {
     hint: meant === undefined ? hint : `Did you mean ${meant}? ${hint}`,
@@ -156,11 +158,11 @@ function typed(names: readonly string[], known: number, meant: string | undefine
   return names.slice(0, length).join(' ')
 }
 
-async function optionBefore(config: Config, at: number, words: readonly string[], hint: string): Promise<VdcError> {
+async function optionBefore(program: Program, at: number, words: readonly string[], hint: string): Promise<VdcError> {
   const option = words[at] as string
   const { nearest } = await import('../nearest.ts')
   // Where it is all that there is, it is one of the program's own.
-  const ofShell = Object.values(config.findCommand(SHELL)?.flags ?? {})
+  const ofShell = Object.values(program.findCommand(SHELL)?.flags ?? {})
   const own = ['help', 'version', ...ofShell.flatMap(({ name, aliases = [] }) => [name, ...aliases])].map(
     (name) => `--${name}`,
   )

@@ -1,10 +1,10 @@
-import { Config } from '@oclif/core'
-import { isDebugging } from './answering-command.ts'
 import { jsonAskedFor } from './answers/format.ts'
 import { heedProcessColorFlag } from './color.ts'
 import { dispatch } from './dispatch.ts'
 import { heedHangUp } from './hang-up.ts'
+import { type CommandLoaders, Program } from './program.ts'
 import { reportError } from './report-error.ts'
+import { isDebugging } from './words.ts'
 
 /**
  * Runs the program: finds the command that the words name, runs it, and ends
@@ -12,8 +12,9 @@ import { reportError } from './report-error.ts'
  *
  * @param argv the words after the program's name.
  * @param root the folder of the package.
+ * @param loaders what loads the commands.
  */
-export async function main(argv: readonly string[], root: string): Promise<void> {
+export async function main(argv: readonly string[], root: string, loaders: CommandLoaders): Promise<void> {
   const words = [...argv]
   heedProcessColorFlag(words)
   heedHangUp()
@@ -21,10 +22,8 @@ export async function main(argv: readonly string[], root: string): Promise<void>
   // Every write waits for its own outcome; without a listener a closed pipe would end the process in the middle.
   for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => {})
   process.on('uncaughtException', (error) => void report(error).finally(() => process.exit()))
-  // oclif would load plugins and colours that it finds in HOME, which may be somebody else's.
-  process.env.VDC_MANAGE_DISABLE_THEME = 'true'
   try {
-    await dispatch(words, await Config.load({ root, userPlugins: false }))
+    await dispatch(words, new Program(root, loaders))
   } catch (error) {
     await report(error)
   }

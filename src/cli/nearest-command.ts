@@ -1,6 +1,6 @@
-import type { Config } from '@oclif/core'
 import { allowedIn, slipsBetween } from '../nearest.ts'
 import { shellWord } from '../shell-word.ts'
+import type { Program } from './program.ts'
 
 /** What neighbours of this program, and people, call what it calls otherwise. */
 const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
@@ -42,15 +42,15 @@ const WITHOUT_TOPIC = 2
  * @returns its words; undefined where none is near.
  */
 export function nearestCommand(
-  config: Config,
+  program: Program,
   names: readonly string[],
   known: number,
   others: readonly string[],
 ): string | undefined {
-  const ids = config.commands
+  const ids = program.commands
     .filter(({ hidden, aliases, id }) => hidden !== true && !aliases.includes(id))
     .map(({ id }) => id)
-  const topics = config.topics.filter(({ hidden }) => hidden !== true).map(({ name }) => name)
+  const topics = program.topics.filter(({ hidden }) => hidden !== true).map(({ name }) => name)
   const scored = [...ids, ...topics]
     .map((id) => id.split(':'))
     .concat(others.map((word) => [word]))
@@ -69,11 +69,11 @@ export function nearestCommand(
  * @param known how many of the names are right, as the topic.
  * @returns its words and the file, as shells take it; undefined where there is none, or several.
  */
-export function commandOfFile(config: Config, names: readonly string[], known: number): string | undefined {
+export function commandOfFile(program: Program, names: readonly string[], known: number): string | undefined {
   const file = names[known] as string
   if (!/[./]|^bo-/.test(file)) return undefined
   const topic = names.slice(0, known).join(':')
-  const [only, ...more] = config.commands.filter(
+  const [only, ...more] = program.commands.filter(
     ({ id, aliases, args }) => id.startsWith(`${topic}:`) && !aliases.includes(id) && Object.keys(args)[0] === 'path',
   )
   return only === undefined || more.length > 0 ? undefined : `${only.id.replaceAll(':', ' ')} ${shellWord(file)}`

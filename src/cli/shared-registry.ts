@@ -2,6 +2,7 @@ import { Interruption } from '../interruption.ts'
 import type { DryRunOptions, Registry } from '../registry/registry.ts'
 import { writeNote } from './output.ts'
 import { warningText } from './report-error.ts'
+import { usedParts } from './used-parts.ts'
 
 /** Whether SQL and the like is told on stderr; a command sets it for itself. */
 export const debugging = { on: false }
@@ -15,6 +16,7 @@ export const debugging = { on: false }
 export async function openConfigured(interruption?: Interruption, dryRun?: DryRunOptions): Promise<Registry> {
   const { describeDatabase, loadDatabaseSettings, loadServiceTypes } = await import('../config.ts')
   const settings = loadDatabaseSettings(process.env)
+  usedParts.add(settings.engine)
   if (settings.engine === 'sqlite' && settings.ignored !== undefined) {
     await writeNote(warningText(`${settings.ignored}; using the embedded registry ${settings.path}`))
   }

@@ -1,5 +1,4 @@
 import { fstatSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { VdcError } from '../errors.ts'
 import { sharedRegistry } from './shared-registry.ts'
 
@@ -7,13 +6,15 @@ import { sharedRegistry } from './shared-registry.ts'
 export const STDIN = '-'
 /** What is told where a command is to work on the IDs on stdin, and has none. */
 export const NO_IDS = 'There are no IDs on stdin: nothing is done'
+/** One that is torn apart makes an empty line, which is no ID. */
+const LINE_END = /\r\n|[\n\r\u2028\u2029]/
 
 let reader: string | undefined
 /** Whether a command has read stdin, or begun to. */
 let isRead = false
 /** The IDs read so far, for a script that is run again; undefined where nothing is run again. */
 let kept: string[] | undefined
-let source: AsyncIterator<string> | undefined
+let source: AsyncIterator<string[]> | undefined
 
 /** Says who reads stdin, such as a shell its script, so that no command takes it from there. */
 export function claimStdin(by: string): void {
@@ -31,21 +32,24 @@ export function rewindStdin(): void {
 }
 
 /**
- * The IDs that words stand for; those of `-` are the lines of stdin, as they
- * come. In a shell an interruption ends the waiting for them.
+ * The IDs that words stand for; those of `-` are the lines of stdin, as many as have
+ * come, without waiting for more. In a shell an interruption ends the waiting for them.
  *
  * @throws VdcError USAGE where something else reads stdin, `-` is given twice, or
  *   another command has read stdin; VALUE_REFUSED where stdin cannot be read;
  *   INTERRUPTED or TERMINATED.
  */
-export async function* idsOf(words: readonly string[]): AsyncGenerator<string> {
-  const fromStdin = words.filter((word) => word === STDIN)
-  if (fromStdin.length > 1) throw new VdcError('USAGE', '- stands for the IDs on stdin, and is given twice')
-  if (fromStdin.length > 0) takeStdin()
-  for (const word of words) {
-    if (word === STDIN) yield* linesOfStdin()
-    else yield word
+export async function* idsOf(words: readonly string[]): AsyncGenerator<string[]> {
+  const [first, ...others] = [...words.keys()].filter((index) => words[index] === STDIN)
+  if (others.length > 0) throw new VdcError('USAGE', '- stands for the IDs on stdin, and is given twice')
+  if (first === undefined) {
+    yield [...words]
+    return
   }
+  takeStdin()
+  if (first > 0) yield words.slice(0, first)
+  yield* linesOfStdin()
+  if (first < words.length - 1) yield words.slice(first + 1)
 }
 
 function takeStdin(): void {
@@ -62,18 +66,18 @@ function takeStdin(): void {
   isRead = true
 }
 
-async function* linesOfStdin(): AsyncGenerator<string> {
-  yield* [...(kept ?? [])]
+async function* linesOfStdin(): AsyncGenerator<string[]> {
+  if (kept !== undefined && kept.length > 0) yield [...kept]
   source ??= openStdin()
   try {
     for (;;) {
       const next = source.next()
       const { value, done } = await (sharedRegistry()?.interruption.before(next) ?? next)
       if (done) return
-      const id = value.trim()
-      if (id === '') continue
-      kept?.push(id)
-      yield id
+      const ids = value.map((line) => line.trim()).filter((id) => id !== '')
+      if (ids.length === 0) continue
+      kept?.push(...ids)
+      yield ids
     }
   } finally {
     // Whoever writes into the pipe need not wait; but what is run again reads on.
@@ -82,9 +86,21 @@ async function* linesOfStdin(): AsyncGenerator<string> {
 }
 
 /** @throws VdcError VALUE_REFUSED for a directory, which Node takes for an empty file. */
-function openStdin(): AsyncIterator<string> {
+function openStdin(): AsyncIterator<string[]> {
   if (isDirectory(0)) throw new VdcError('VALUE_REFUSED', 'IDs cannot be read from stdin: it is a directory')
-  return createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]()
+  return linesAsTheyCome(process.stdin.setEncoding('utf8'))
+}
+
+/** The lines of a text that comes in pieces: of each piece those that end in it. */
+async function* linesAsTheyCome(pieces: AsyncIterable<string>): AsyncGenerator<string[]> {
+  let unended = ''
+  for await (const piece of pieces) {
+    const lines = piece.split(LINE_END)
+    lines[0] = unended + lines[0]
+    unended = lines.pop() as string
+    if (lines.length > 0) yield lines
+  }
+  if (unended !== '') yield [unended]
 }
 
 function isDirectory(descriptor: number): boolean {

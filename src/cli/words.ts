@@ -8,3 +8,8 @@ export function wordsBefore(argv: readonly string[], end: string): readonly stri
 export function hasFlag(argv: readonly string[], flag: string): boolean {
   return wordsBefore(argv, '--').includes(flag)
 }
+
+/** Says whether `--debug` is among the words before `--`. */
+export function isDebugging(argv: readonly string[]): boolean {
+  return hasFlag(argv, '--debug')
+}

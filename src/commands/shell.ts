@@ -29,7 +29,7 @@ export default class Shell extends BaseCommand {
   async run() {
     const { flags } = await this.parse(Shell)
     const { runShell } = await import('../cli/shell/shell.ts')
-    await runShell(this.config, {
+    await runShell(this.program, {
       file: flags.file,
       exitOnError: flags['exit-on-error'],
       tx: flags.tx as 'each' | 'bulk' | 'none',

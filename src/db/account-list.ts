@@ -22,8 +22,6 @@ export const ACCOUNTS: Listing<AccountRow, AccountSelection, keyof typeof COLUMN
   table: 'accounts',
   alias: 'a',
   columns: COLUMNS,
-  read: ['a.*'],
-  rows: ({ knex }) => knex('accounts as a'),
   choose(database, query, selection) {
     whereSelected(database, query, LIVING_ACCOUNTS, selection)
     if (selection.isEnabled !== undefined) query.where('a.enabled', selection.isEnabled ? '=' : '<>', 1)

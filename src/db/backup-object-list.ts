@@ -1,5 +1,5 @@
 import { type Listing, listing } from './listing.ts'
-import { number, type OrderColumn, text, time } from './order.ts'
+import { number, text, time } from './order.ts'
 import type { BackupObjectRow } from './rows.ts'
 import { LIVING_OBJECTS, type Selection, shownState, whereSelected } from './selection.ts'
 import { type ChecksumChoice, whereChecksum } from './with-label.ts'
@@ -20,7 +20,7 @@ const COLUMNS = {
   id: text('o.uuid'),
   display_name: text('o.display_name'),
   account_id: text('o.account_id'),
-  state: { of: (database) => shownState(database, LIVING_OBJECTS), type: 'text' } as OrderColumn,
+  state: text({ of: (database) => shownState(database, LIVING_OBJECTS) }),
   service_type: text('o.service_type'),
   backup_storage_id: text('s.uuid'),
   container_format: text('o.container_format'),
@@ -37,9 +37,8 @@ export const OBJECTS: Listing<ObjectListRow, ObjectSelection, keyof typeof COLUM
   table: 'backup_objects',
   alias: 'o',
   columns: COLUMNS,
-  read: ['o.*', 's.uuid as storage_uuid', 's.base_uri'],
-  rows: ({ knex }) => knex('backup_objects as o').leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id'),
-  counted: ({ knex }) => knex('backup_objects as o'),
+  others: { storage_uuid: 's.uuid', base_uri: 's.base_uri' },
+  joins: [{ alias: 's', join: (_, query) => query.leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id') }],
   choose(database, query, selection) {
     whereSelected(database, query, LIVING_OBJECTS, selection)
     if (selection.storageKeys !== undefined) query.whereIn('o.backup_storage_id', selection.storageKeys)

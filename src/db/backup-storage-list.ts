@@ -22,7 +22,5 @@ export const STORAGES: Listing<BackupStorageRow, StorageSelection, keyof typeof 
   table: 'backup_storages',
   alias: 's',
   columns: COLUMNS,
-  read: ['s.*'],
-  rows: ({ knex }) => knex('backup_storages as s'),
   choose: (database, query, selection) => whereSelected(database, query, LIVING_STORAGES, selection),
 })

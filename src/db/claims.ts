@@ -43,17 +43,18 @@ export async function claimUse(db: Queryable, ...ids: string[]): Promise<void> {
 }
 
 /**
- * Keeps others from referring to a thing anew on another node while this
- * transaction, which ends it, is not committed. Must come before the look whether
- * it is used. Does nothing outside a cluster.
+ * Keeps others from referring to things anew on another node while this
+ * transaction, which ends them, is not committed. Must come before the look whether
+ * they are used. Does nothing outside a cluster.
  *
- * @param id canonical.
+ * @param ids canonical; nothing may be repeated.
  */
-export async function claimEnd(db: Queryable, id: string): Promise<void> {
-  if (slots.has(db)) await claim(db, [id], ALL_SLOTS)
+export async function claimEnd(db: Queryable, ...ids: string[]): Promise<void> {
+  if (slots.has(db)) await claim(db, ids, ALL_SLOTS)
 }
 
 async function claim(db: Queryable, ids: readonly string[], taken: readonly number[]): Promise<void> {
+  if (ids.length === 0) return
   const names = taken.map(slotName)
   const now = sqlTime(new Date())
   const label = { value_type: 1, created_at: now, updated_at: now }

@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import type { DatabaseSettings } from '../config.ts'
 import type { VdcError } from '../errors.ts'
 import { Interruption } from '../interruption.ts'
-import { completeRow, explainMissing } from './wakame-schema.ts'
+import { explainMissing } from './wakame-schema.ts'
 import type { WrittenRow } from './writes.ts'
 
 /** A handle that queries run on: the connection, or a transaction on it (`transaction`). */
@@ -95,18 +95,15 @@ export async function openDatabaseToRead(
     : (await import('./sqlite/open.ts')).openSqliteToRead(settings, interruption, patience)
 }
 
-/** Streams the rows of a table that a query finds, as the database delivers them; memory does not grow with their number. */
-export async function* streamRows<T extends object>(
-  database: Database,
-  query: Knex.QueryBuilder,
-  table: string,
-): AsyncGenerator<T> {
-  const stream = query.stream()
-  const closed = new Promise((resolve) => stream.once('close', resolve))
+/** Streams the rows that a query finds, in batches as the database delivers them; memory does not grow with their number. */
+export async function* streamRows<T extends object>(database: Database, query: Knex.QueryBuilder): AsyncGenerator<T[]> {
+  // Each driver's client writes batches of rows into it (`_stream`).
+  const batches = query.stream()
+  const closed = new Promise((resolve) => batches.once('close', resolve))
   try {
-    for await (const row of stream) {
+    for await (const rows of batches) {
       database.interruption.throwIfRequested()
-      yield completeRow(table, row as T)
+      yield rows as T[]
     }
   } catch (error) {
     throw await explainMissing(

@@ -48,10 +48,18 @@ export async function selectHistories(db: Queryable, id: string): Promise<Histor
   return rows.filter((row) => row.uuid === id)
 }
 
-/** All values that the history of a thing, given by its canonical id, tells of a column. */
-export async function selectValuesTold(db: Queryable, id: string, attr: string): Promise<string[]> {
-  const rows: HistoryRow[] = await db<HistoryRow>('histories').where({ uuid: id, attr }).whereNotNull('vchar_value')
-  return rows.filter((row) => row.uuid === id).map((row) => row.vchar_value as string)
+/** All values that the histories of some things, given by their canonical ids, tell of a column. */
+export async function selectValuesTold(
+  db: Queryable,
+  ids: readonly string[],
+  attr: string,
+): Promise<{ id: string; value: string }[]> {
+  if (ids.length === 0) return []
+  return db('histories')
+    .whereIn('uuid', ids)
+    .where({ attr })
+    .whereNotNull('vchar_value')
+    .select('uuid as id', 'vchar_value as value')
 }
 
 /** The last state that the histories of some images, given by their canonical ids, tell and that is not `deleted`. */

@@ -2,10 +2,17 @@ import type { Knex } from 'knex'
 import type { Database } from './database.ts'
 import { canonical, exact, sameText } from './exact.ts'
 import { countRows, type Listing, listing } from './listing.ts'
-import { number, type OrderColumn, text, time } from './order.ts'
+import { number, text, time } from './order.ts'
 import type { ImageRow, Int64 } from './rows.ts'
 import { LIVING_IMAGES, LIVING_OBJECTS, type Selection, shownState, whereOneOf, whereSelected } from './selection.ts'
-import { type ChecksumChoice, isStale, type LabelChoice, labelOf, whereChecksum, whereLabelled } from './with-label.ts'
+import {
+  type ChecksumChoice,
+  isStaleBeside,
+  type LabelChoice,
+  labelOf,
+  whereChecksum,
+  whereLabelled,
+} from './with-label.ts'
 
 /** Which images a list holds. Ids are canonical, checksums hex in lower case. */
 export interface ImageSelection
@@ -60,9 +67,9 @@ const COLUMNS = {
   arch: text('i.arch'),
   os_type: text('i.os_type'),
   file_format: text('i.file_format'),
-  virtual_size: { of: virtualSize, type: 'number' } as OrderColumn,
+  virtual_size: number({ of: virtualSize, joins: ['v', 'm', 'o'] }),
   allocation_size: number('o.allocation_size'),
-  state: { of: (database) => shownState(database, LIVING_IMAGES), type: 'text' } as OrderColumn,
+  state: text({ of: (database) => shownState(database, LIVING_IMAGES) }),
   is_public: number('i.is_public'),
   is_cacheable: number('i.is_cacheable'),
   service_type: text('i.service_type'),
@@ -90,26 +97,30 @@ export function imageListing(
   labels: ImageLabels,
 ): Listing<ImageListRow, ImageSelection, keyof typeof COLUMNS | 'protected'> {
   const protection = (database: Database) => labelOf(database, IMAGE_ID, labels.protection)
-  const isProtected = (database: Database) => database.knex.raw('EXISTS ?', [protection(database)])
+  const isProtected = { of: (database: Database) => database.knex.raw('EXISTS ?', [protection(database)]) }
   return listing({
     table: 'images',
     alias: 'i',
-    columns: { ...COLUMNS, protected: { of: isProtected, type: 'number' } },
-    read: [
-      'i.*',
-      'o.size',
-      'o.allocation_size',
-      'o.checksum',
-      's.uuid as storage_uuid',
-      'v.string_value as virtual_size',
-      (database) => database.knex.raw('? as ??', [isProtected(database), 'is_protected']),
-    ],
-    rows: (database) => imagesWithObjects(database, labels),
-    counted(database, { storageKeys, checksums }) {
-      const query = database.knex('images as i')
-      if (storageKeys !== undefined || checksums !== undefined) joinObject(database, query)
-      return query
+    columns: { ...COLUMNS, protected: number(isProtected) },
+    others: {
+      size: 'o.size',
+      allocation_size: 'o.allocation_size',
+      checksum: 'o.checksum',
+      storage_uuid: 's.uuid',
+      virtual_size: { of: measuredSize, joins: ['v', 'm', 'o'] },
+      is_protected: isProtected,
     },
+    joins: [
+      { alias: 'o', join: joinObject },
+      {
+        alias: 's',
+        needs: ['o'],
+        join: (_, query) => query.leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id'),
+      },
+      { alias: 'v', join: (database, query) => joinObjectLabel(database, query, 'v', labels.virtualSize) },
+      { alias: 'm', join: (database, query) => joinObjectLabel(database, query, 'm', labels.md5) },
+    ],
+    joinsOf: ({ storageKeys, checksums }) => (storageKeys !== undefined || checksums !== undefined ? ['o'] : []),
     choose(database, query, selection) {
       whereChosen(database, query, selection)
       if (selection.isProtected === true) query.whereExists(protection(database))
@@ -161,20 +172,17 @@ export async function sumOfImages(
   return { images: await countRows(own()), bytes: String(bytes) }
 }
 
-function imagesWithObjects(database: Database, labels: ImageLabels): Knex.QueryBuilder {
-  const query = database.knex('images as i')
-  joinObject(database, query)
+/** Joins a label of an image's object. The index ignores case, the exact conditions do not. */
+function joinObjectLabel(database: Database, query: Knex.QueryBuilder, alias: 'v' | 'm', name: string): void {
   const raw = database.knex.raw.bind(database.knex)
-  return query
-    .leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id')
-    .leftJoin('resource_labels as v', (join) =>
-      join
-        .on('v.resource_uuid', 'i.backup_object_id')
-        .on(sameText(database, 'v.resource_uuid', 'i.backup_object_id') as never)
-        .on('v.name', raw('?', [labels.virtualSize]))
-        .on(raw('? = ?', [exact(database, 'v.name'), labels.virtualSize]) as never)
-        .on(raw('NOT ?', [isStale(database, 'i.backup_object_id', labels.md5)]) as never),
-    )
+  const [resource, column] = [`${alias}.resource_uuid`, `${alias}.name`]
+  query.leftJoin(`resource_labels as ${alias}`, (join) =>
+    join
+      .on(resource, 'i.backup_object_id')
+      .on(sameText(database, resource, 'i.backup_object_id') as never)
+      .on(column, raw('?', [name]))
+      .on(raw('? = ?', [exact(database, column), name]) as never),
+  )
 }
 
 /** Joins an image's object as `o`. The index on its uuid ignores case, the second condition does not. */
@@ -208,6 +216,14 @@ function whereOwnedBy(database: Database, query: Knex.QueryBuilder, ids: readonl
   whereOneOf(database, query, 'i.account_id', ids)
 }
 
+/** What the label with the virtual size says, as text; NULL where it doesn't count (`isStaleBeside`). */
+function measuredSize(database: Database): Knex.Raw {
+  return database.knex.raw('CASE WHEN ? THEN NULL ELSE ?? END', [
+    isStaleBeside(database, 'v', 'm', 'i.backup_object_id'),
+    'v.string_value',
+  ])
+}
+
 /**
  * The size of the disk that an image holds, as an expression: what its object's
  * label says, where that is a number of up to 18 digits; else that of a raw one.
@@ -217,7 +233,14 @@ function virtualSize(database: Database): Knex.Raw {
   const digits = engine === 'mysql' ? "?? NOT REGEXP '[^0-9]'" : "?? NOT GLOB '*[^0-9]*'"
   const label = 'v.string_value'
   return knex.raw(
-    `CASE WHEN LENGTH(??) BETWEEN 1 AND 18 AND ${digits} THEN CAST(?? AS ${engine === 'mysql' ? 'SIGNED' : 'INTEGER'}) WHEN ? = 'raw' THEN ?? END`,
-    [label, label, label, exact(database, 'i.file_format'), 'o.size'],
+    `CASE WHEN LENGTH(??) BETWEEN 1 AND 18 AND ${digits} AND NOT ? THEN CAST(?? AS ${engine === 'mysql' ? 'SIGNED' : 'INTEGER'}) WHEN ? = 'raw' THEN ?? END`,
+    [
+      label,
+      label,
+      isStaleBeside(database, 'v', 'm', 'i.backup_object_id'),
+      label,
+      exact(database, 'i.file_format'),
+      'o.size',
+    ],
   )
 }

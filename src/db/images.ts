@@ -5,7 +5,7 @@ import type { Lock } from './locks.ts'
 import type { ImageRow, NewRow } from './rows.ts'
 import { select } from './statement.ts'
 import { completeRow } from './wakame-schema.ts'
-import { insertRow, updateRow } from './writes.ts'
+import { insertRow, updateRows } from './writes.ts'
 
 /** Finds an image, deleted or not, by its exact uuid. */
 export async function findImage(
@@ -131,6 +131,7 @@ export async function insertImage(db: Queryable, row: NewRow<ImageRow>): Promise
   await insertRow(db, 'images', row)
 }
 
-export async function updateImage(db: Queryable, id: number, changes: Partial<ImageRow>): Promise<void> {
-  await updateRow(db, 'images', id, changes)
+/** Changes columns of images, given by their integer ids. */
+export async function updateImages(db: Queryable, changes: ReadonlyMap<number, Partial<ImageRow>>): Promise<void> {
+  await updateRows(db, 'images', changes)
 }

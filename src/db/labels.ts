@@ -2,7 +2,7 @@ import type { Queryable } from './database.ts'
 import type { Lock } from './locks.ts'
 import type { LabelRow, NewRow } from './rows.ts'
 import { marks, select } from './statement.ts'
-import { deleteRows, insertRows, updateRow } from './writes.ts'
+import { deleteRows, insertRows, updateRows } from './writes.ts'
 
 /** All labels of some resources, given by their canonical ids. */
 export async function selectLabels(
@@ -13,23 +13,38 @@ export async function selectLabels(
   if (resourceIds.length === 0) return []
   const all = `SELECT * FROM resource_labels WHERE resource_uuid IN ${marks(resourceIds)} ORDER BY name`
   const rows = await select<LabelRow>(db, all, resourceIds, options.lock)
-  return rows.filter((row) => resourceIds.includes(row.resource_uuid))
+  const wanted = new Set(resourceIds)
+  return rows.filter((row) => wanted.has(row.resource_uuid))
 }
 
 /** The name that the database takes for the same as this one, as its collation does; undefined where the name is free. */
 export async function findLabelNamed(db: Queryable, resourceId: string, name: string): Promise<string | undefined> {
-  const row = await db<LabelRow>('resource_labels').where({ resource_uuid: resourceId, name }).first('name')
-  return row?.name
+  const [label] = await selectLabelsNamed(db, [resourceId], name)
+  return label?.name
+}
+
+/** The labels of some resources, given by their canonical ids, whose name the database takes for the same as this one, as its collation does. */
+export async function selectLabelsNamed(
+  db: Queryable,
+  resourceIds: readonly string[],
+  name: string,
+): Promise<Pick<LabelRow, 'resource_uuid' | 'name'>[]> {
+  if (resourceIds.length === 0) return []
+  return db<LabelRow>('resource_labels')
+    .whereIn('resource_uuid', resourceIds)
+    .where({ name })
+    .select('resource_uuid', 'name')
 }
 
 export async function insertLabels(db: Queryable, rows: readonly NewRow<LabelRow>[]): Promise<void> {
   await insertRows(db, 'resource_labels', rows)
 }
 
-export async function updateLabel(db: Queryable, id: number, changes: Partial<LabelRow>): Promise<void> {
-  await updateRow(db, 'resource_labels', id, changes)
+/** Gives labels, by their integer ids, the same values. */
+export async function updateLabels(db: Queryable, ids: readonly number[], changes: Partial<LabelRow>): Promise<void> {
+  await updateRows(db, 'resource_labels', new Map(ids.map((id) => [id, changes])))
 }
 
-export async function deleteLabel(db: Queryable, id: number): Promise<void> {
-  await deleteRows(db, 'resource_labels', [id])
+export async function deleteLabels(db: Queryable, ids: readonly number[]): Promise<void> {
+  await deleteRows(db, 'resource_labels', ids)
 }

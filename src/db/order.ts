@@ -2,15 +2,24 @@ import type { Knex } from 'knex'
 import type { Database } from './database.ts'
 import { exact } from './exact.ts'
 
-/** What a list can be ordered by: a column, or an expression made for the engine; and what it holds. */
+/** A value of a row in a list: a column, with its table's name within the query, or an expression made for the engine. */
+export type Value = string | Expression
+
+interface Expression {
+  of: (database: Database) => Knex.Raw
+  /** The tables within the query that it needs, beside that of the rows. */
+  joins?: readonly string[]
+}
+
+/** What a list can be ordered by, and what that holds. */
 export interface OrderColumn {
-  of: string | ((database: Database) => Knex.Raw)
+  of: Value
   type: 'text' | 'number' | 'time'
 }
 
-export const text = (of: string): OrderColumn => ({ of, type: 'text' })
-export const number = (of: string): OrderColumn => ({ of, type: 'number' })
-export const time = (of: string): OrderColumn => ({ of, type: 'time' })
+export const text = (of: Value): OrderColumn => ({ of, type: 'text' })
+export const number = (of: Value): OrderColumn => ({ of, type: 'number' })
+export const time = (of: Value): OrderColumn => ({ of, type: 'time' })
 
 /** How the rows of a list are named and what they can be ordered by. */
 export interface Ordered<K extends string> {
@@ -88,7 +97,7 @@ function stepsOf<K extends string>(
 ): Step[] {
   const steps = order.map(({ key, descending }): Step => {
     const { of, type } = columns[key]
-    const column = typeof of === 'string' ? database.knex.raw('??', [of]) : of(database)
+    const column = typeof of === 'string' ? database.knex.raw('??', [of]) : of.of(database)
     return { value: type === 'text' ? exact(database, column) : column, type, descending }
   })
   return [...steps, { value: database.knex.raw('??', [`${alias}.id`]), type: 'number', descending: false }]

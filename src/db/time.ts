@@ -7,5 +7,5 @@ export function sqlTime(time: Date): string {
 export function isoTime(sqlTime: string): string
 export function isoTime(sqlTime: string | null): string | null
 export function isoTime(sqlTime: string | null): string | null {
-  return sqlTime === null ? null : `${sqlTime.slice(0, 19).replace(' ', 'T')}Z`
+  return sqlTime === null ? null : `${sqlTime.slice(0, 10)}T${sqlTime.slice(11, 19)}Z`
 }

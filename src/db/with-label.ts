@@ -75,24 +75,45 @@ export function whereChecksum(
  * @param md5Label name of the label that holds that MD5; without one, the object's history
  *   tells whether its row ever had another.
  */
-export function isStale(database: Database, objectId: string, md5Label: string): Knex.Raw {
+function isStale(database: Database, objectId: string, md5Label: string): Knex.Raw {
   const { knex } = database
-  const id = () => knex.raw('??', [objectId])
-  const md5 = lowerCase(database, 'o.checksum')
   const noted = () =>
     knex('resource_labels as m')
       .select('m.id')
-      .where('m.resource_uuid', id())
+      .where('m.resource_uuid', knex.raw('??', [objectId]))
       .where(sameText(database, 'm.resource_uuid', objectId) as never)
       .where('m.name', md5Label)
       .where(exact(database, 'm.name') as never, md5Label)
-  const told = knex('histories as h')
+  const differs = noted().whereNot('m.string_value', lowerCase(database, 'o.checksum'))
+  return knex.raw('(EXISTS ? OR (NOT EXISTS ? AND EXISTS ?))', [differs, noted(), toldAnother(database, objectId)])
+}
+
+/**
+ * The same for a label that is joined, where that with the MD5 is joined too: each row is
+ * looked up once.
+ *
+ * @param label and `md5`: names of these within the query.
+ */
+export function isStaleBeside(database: Database, label: string, md5: string, objectId: string): Knex.Raw {
+  const { knex } = database
+  return knex.raw('COALESCE(?? <> ?, ?? IS NULL AND ?? IS NOT NULL AND EXISTS ?)', [
+    `${md5}.string_value`,
+    lowerCase(database, 'o.checksum'),
+    `${md5}.id`,
+    `${label}.id`,
+    toldAnother(database, objectId),
+  ])
+}
+
+/** History rows of the object in the query, `o`, that tell another MD5 than its row has. */
+function toldAnother(database: Database, objectId: string): Knex.QueryBuilder {
+  const { knex } = database
+  return knex('histories as h')
     .select('h.id')
-    .where('h.uuid', id())
+    .where('h.uuid', knex.raw('??', [objectId]))
     .where(sameText(database, 'h.uuid', objectId) as never)
     .where('h.attr', 'checksum')
-    .whereNot(lowerCase(database, 'h.vchar_value') as never, md5)
-  return knex.raw('(EXISTS ? OR (NOT EXISTS ? AND EXISTS ?))', [noted().whereNot('m.string_value', md5), noted(), told])
+    .whereNot(lowerCase(database, 'h.vchar_value') as never, lowerCase(database, 'o.checksum'))
 }
 
 function lowerCase({ knex }: Database, column: string): Knex.Raw {

@@ -98,6 +98,33 @@ export async function updateRow<T extends Table>(
   await noteRow(db, table, 'update', id, before)
 }
 
+/**
+ * Changes columns of rows, given by their integer ids: those that get the same values
+ * with one statement. Where what is written is noted, one by one.
+ */
+export async function updateRows<T extends Table>(
+  db: Queryable,
+  table: T,
+  changes: ReadonlyMap<number, Partial<Tables[T]>>,
+): Promise<void> {
+  const alike = new Map<string, number[]>()
+  for (const [id, columns] of changes) {
+    const key = notes.has(db) ? String(id) : JSON.stringify(columns)
+    const ids = alike.get(key)
+    if (ids === undefined) alike.set(key, [id])
+    else ids.push(id)
+  }
+  for (const [first, ...others] of alike.values()) {
+    const id = first as number
+    const columns = changes.get(id) as Partial<Tables[T]>
+    if (others.length === 0) await updateRow(db, table, id, columns)
+    else
+      await db(table as string)
+        .whereIn('id', [id, ...others])
+        .update(columns)
+  }
+}
+
 /** Deletes rows, given by their integer ids. */
 export async function deleteRows(db: Queryable, table: Table, ids: readonly number[]): Promise<void> {
   for (const id of notes.has(db) ? ids : []) await noteRow(db, table, 'delete', id)

@@ -48,7 +48,16 @@ export async function recordChanges(
   changes: Readonly<Record<string, Value>>,
   at: string,
 ): Promise<void> {
-  await insertHistories(db, changeRows(id, changes, at))
+  await recordAllChanges(db, [[id, changes]], at)
+}
+
+/** As `recordChanges`, of many things by their canonical ids, one after the other. */
+export async function recordAllChanges(
+  db: Queryable,
+  changes: Iterable<readonly [id: string, changes: Readonly<Record<string, Value>>]>,
+  at: string,
+): Promise<void> {
+  await insertHistories(db, Array.from(changes, ([id, columns]) => changeRows(id, columns, at)).flat())
 }
 
 /** The rows of `recordChanges`, for where many things change at once. */

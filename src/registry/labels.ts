@@ -1,8 +1,9 @@
 import type { Queryable } from '../db/database.ts'
-import { deleteLabel, findLabelNamed, insertLabels, selectLabels, updateLabel } from '../db/labels.ts'
+import { deleteLabels, insertLabels, selectLabels, selectLabelsNamed, updateLabels } from '../db/labels.ts'
 import type { LabelRow, NewRow } from '../db/rows.ts'
 import { lostRace } from '../db/unit-of-work.ts'
 import { VdcError } from '../errors.ts'
+import { decide, type Item, idsOf } from './batches.ts'
 import { isOwnName, isSameName } from './label-names.ts'
 import { name, text } from './texts.ts'
 import { validate } from './validate.ts'
@@ -35,6 +36,17 @@ export function labelsOf(rows: readonly LabelRow[], resourceId: string): Record<
       .filter((row) => row.resource_uuid === resourceId)
       .map((row) => [row.name, row.string_value ?? row.blob_value ?? '']),
   )
+}
+
+/** Labels by the canonical ids of what has them. */
+export function labelsByResource(rows: readonly LabelRow[]): Map<string, LabelRow[]> {
+  const byResource = new Map<string, LabelRow[]>()
+  for (const row of rows) {
+    const own = byResource.get(row.resource_uuid)
+    if (own === undefined) byResource.set(row.resource_uuid, [row])
+    else own.push(row)
+  }
+  return byResource
 }
 
 /** What is to become of a label: its new value, or null where it is to go. */
@@ -87,37 +99,72 @@ export function parseLabelFilter(word: string): { name: string; value?: string }
 }
 
 /**
- * Changes the labels of a resource, within a unit of work. What is so already stays as it is.
+ * Changes the labels of resources, within a unit of work. What is so already stays as it
+ * is. A name that a database may take for one that is there (`isSameName`) is a refusal.
  *
- * @param id canonical.
- * @returns the names of labels that were to go and aren't there.
- * @throws VdcError VALUE_REFUSED for a name that a database may take for one that is there (`isSameName`).
+ * @returns of each resource that is not refused the names of labels that were to go and aren't there.
+ * @throws VdcError VALUE_REFUSED for such a name of which only this very database knows.
  */
-export async function changeLabels(db: Queryable, id: string, changes: LabelChanges, now: string): Promise<string[]> {
-  const rows = await selectLabels(db, [id], { lock: 'update' })
-  const missing: string[] = []
+export async function changeLabels<I extends Item>(
+  db: Queryable,
+  items: Iterable<I>,
+  changes: LabelChanges,
+  now: string,
+): Promise<Map<I, string[]>> {
+  const asked = [...items]
+  const labels = labelsByResource(await selectLabels(db, idsOf(asked), { lock: 'update' }))
+  const missing = await decide(asked, (item): string[] => {
+    refuseTwins(item.id, labels.get(item.id) ?? [], changes)
+    return []
+  })
+  const changed = [...missing.keys()]
   // Removals first: what goes makes room for a name in another case.
   for (const [label, value] of [...changes].sort(([, a], [, b]) => Number(a !== null) - Number(b !== null))) {
-    const old = rows.find((row) => row.name === label)
+    const old = changed.flatMap(({ id }) => labels.get(id)?.filter((row) => row.name === label) ?? [])
+    const having = new Set(old.map((row) => row.resource_uuid))
+    const lacking = changed.filter(({ id }) => !having.has(id))
     if (value === null) {
-      if (old === undefined) missing.push(label)
-      else await deleteLabel(db, old.id)
-    } else if (old === undefined) {
-      const same = rows.find((row) => changes.get(row.name) !== null && isSameName(row.name, label))
-      // The collation of this very database may know of more.
-      const twin = same?.name ?? (await findLabelNamed(db, id, label))
-      // There was none when they were read.
-      if (twin === label) throw lostRace(`the label ${label} of ${id}`)
-      if (twin !== undefined) {
-        throw new VdcError('VALUE_REFUSED', `${id} has a label '${twin}', which is taken for the same as '${label}'`, {
-          hint: `Use that name, or remove it: vdc-manage image label ${id} '${twin}-'`,
-        })
-      }
-      await insertLabels(db, [newLabel(id, label, value, now)])
-    } else if ((old.string_value ?? old.blob_value ?? '') !== value) {
-      const { value_type, string_value, blob_value } = newLabel(id, label, value, now)
-      await updateLabel(db, old.id, { value_type, string_value, blob_value, updated_at: now })
+      for (const item of lacking) missing.get(item)?.push(label)
+      await deleteLabels(
+        db,
+        old.map((row) => row.id),
+      )
+    } else {
+      await addLabels(db, idsOf(lacking), label, value, now)
+      const other = old.filter((row) => (row.string_value ?? row.blob_value ?? '') !== value).map((row) => row.id)
+      const { value_type, string_value, blob_value } = newLabel('', label, value, now)
+      await updateLabels(db, other, { value_type, string_value, blob_value, updated_at: now })
     }
   }
   return missing
+}
+
+/** @throws VdcError VALUE_REFUSED. */
+function refuseTwins(id: string, rows: readonly LabelRow[], changes: LabelChanges): void {
+  for (const [label, value] of changes) {
+    if (value === null || rows.some((row) => row.name === label)) continue
+    const twin = rows.find((row) => changes.get(row.name) !== null && isSameName(row.name, label))
+    if (twin !== undefined) throw takenForSame(id, twin.name, label)
+  }
+}
+
+/** Adds a label to resources that don't have it. */
+async function addLabels(db: Queryable, ids: readonly string[], label: string, value: string, now: string) {
+  // The collation of this very database may know of more twins.
+  const [twin] = await selectLabelsNamed(db, ids, label)
+  if (twin !== undefined) {
+    const id = ids.find((id) => id.toLowerCase() === twin.resource_uuid.toLowerCase()) ?? twin.resource_uuid
+    // There was none when they were read.
+    throw twin.name === label ? lostRace(`the label ${label} of ${id}`) : takenForSame(id, twin.name, label)
+  }
+  await insertLabels(
+    db,
+    ids.map((id) => newLabel(id, label, value, now)),
+  )
+}
+
+function takenForSame(id: string, twin: string, label: string): VdcError {
+  return new VdcError('VALUE_REFUSED', `${id} has a label '${twin}', which is taken for the same as '${label}'`, {
+    hint: `Use that name, or remove it: vdc-manage image label ${id} '${twin}-'`,
+  })
 }

@@ -6,24 +6,37 @@ import { environment, PROGRAM, ROOT, vdcManage } from '../support/cli.ts'
 import { newDatabase } from '../support/databases.ts'
 import { hashOf, newFolder } from '../support/images.ts'
 
-/** Which of the heavy libraries a run loads, found by what their code alone holds. */
-const MARKS = { knex: 'Unable to acquire a connection', mysql2: 'mysql_native_password', libsql: '@libsql/' }
+/** Which of the heavy libraries a run loads, found by what a module of theirs alone holds. */
+const MARKS = { knex: 'Unable to acquire a connection', mysql2: 'sha256_password', libsql: 'databaseOpenWithSync' }
+
+/** What V8 tells of a function: where it is, and how often it ran. */
+interface Covered {
+  ranges: { startOffset: number; endOffset: number; count: number }[]
+}
 
 async function loadedLibraries(args: string[], database?: { uri: string }): Promise<string[]> {
   const coverage = newFolder()
   try {
-    // V8 lists every script that a process loaded.
     await vdcManage(args, { env: { NODE_V8_COVERAGE: coverage.path }, reject: true, ...(database ? { database } : {}) })
     const [file] = readdirSync(coverage.path)
     const { result } = JSON.parse(readFileSync(join(coverage.path, file as string), 'utf8')) as {
-      result: { url: string }[]
+      result: { url: string; functions: Covered[] }[]
     }
-    const sources = result
-      .filter(({ url }) => url.startsWith('file:'))
-      .map(({ url }) => readFileSync(new URL(url), 'utf8'))
-    return Object.entries(MARKS).flatMap(([name, mark]) =>
-      sources.some((source) => source.includes(mark)) ? [name] : [],
-    )
+    const bundle = join(ROOT, 'dist/program.cjs')
+    const { functions } = result.find(({ url }) => url === `file://${bundle}`) as { functions: Covered[] }
+    const source = readFileSync(bundle, 'utf8')
+    return Object.entries(MARKS).flatMap(([name, mark]) => {
+      // Within the whole and the function around it each module of a library is a function, which runs when it is loaded.
+      const [, , module] = functions
+        .map(({ ranges }) => ranges[0] as Covered['ranges'][0])
+        .filter(({ startOffset, endOffset }) => {
+          const at = source.indexOf(mark)
+          return at !== -1 && startOffset <= at && at < endOffset
+        })
+        .sort((one, other) => other.endOffset - other.startOffset - (one.endOffset - one.startOffset))
+      if (module === undefined) throw new Error(`No module holds '${mark}'`)
+      return module.count > 0 ? [name] : []
+    })
   } finally {
     coverage.remove()
   }
@@ -51,6 +64,28 @@ describe('start-up', () => {
   test('--version is the package’s', async () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
     expect((await vdcManage(['--version'])).stdout).toMatch(new RegExp(`^vdc-manage/${version} linux-`))
+  })
+
+  test('--version and --help load no part of oclif that they do not need, and no module of Node', async () => {
+    const folder = newFolder()
+    const path = join(folder.path, 'modules')
+    const tell = `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(path)}, process.moduleLoadList.join('\\n')))`
+    writeFileSync(join(folder.path, 'tell.cjs'), tell)
+    for (const args of [['--version'], ['image', 'add', 'local', '--help']]) {
+      await vdcManage(args, { env: { NODE_OPTIONS: `--require ${join(folder.path, 'tell.cjs')}` }, reject: true })
+      const loaded = readFileSync(path, 'utf8').split('\n')
+      for (const name of [
+        'child_process',
+        'crypto',
+        'readline',
+        'perf_hooks',
+        'worker_threads',
+        'tls',
+        'internal/process/report',
+      ])
+        expect(loaded).not.toContain(`NativeModule ${name}`)
+    }
+    folder.remove()
   })
 
   test('the manifest is what the commands say, and not what a stale one says', async () => {

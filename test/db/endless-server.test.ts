@@ -88,7 +88,7 @@ const streamed: Ask = async (server) => {
   const database = await open(server)
   let rows = 0
   try {
-    for await (const _ of streamRows(database, database.knex('images').select('n'), 'images')) rows++
+    for await (const batch of streamRows(database, database.knex('images').select('n'))) rows += batch.length
     return rows
   } catch (error) {
     return error as VdcError
@@ -293,8 +293,9 @@ test.concurrent('a list whose reader pauses for longer goes on', { timeout: 90_0
   await serve(manners, async (server) => {
     const database = await open(server)
     let rows = 0
-    for await (const _ of streamRows(database, database.knex('images').select('n'), 'images')) {
-      if (++rows === 100) await new Promise((resolve) => setTimeout(resolve, 34_000))
+    for await (const batch of streamRows(database, database.knex('images').select('n'))) {
+      if (rows === 0) await new Promise((resolve) => setTimeout(resolve, 34_000))
+      rows += batch.length
     }
     expect(rows).toBe(20_000)
     await database.close()

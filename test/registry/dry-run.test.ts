@@ -17,16 +17,17 @@ import { deleteStorage } from '../../src/registry/backup-storage/delete.ts'
 import { modifyStorage } from '../../src/registry/backup-storage/modify.ts'
 import { type Change, type RowChange, withDryRun } from '../../src/registry/dry-run.ts'
 import { convertFile, tryConvertFile } from '../../src/registry/image/convert-file.ts'
-import { deleteImage } from '../../src/registry/image/delete.ts'
+import { deleteImages } from '../../src/registry/image/delete.ts'
 import { setFeatures } from '../../src/registry/image/features.ts'
-import { labelImage } from '../../src/registry/image/label.ts'
-import { modifyImage } from '../../src/registry/image/modify.ts'
+import { labelImages } from '../../src/registry/image/label.ts'
+import { modifyImages } from '../../src/registry/image/modify.ts'
 import { registerLocal } from '../../src/registry/image/register-local.ts'
 import { registerObject } from '../../src/registry/image/register-object.ts'
 import { openRegistry, type Registry, withAllTogether, withoutTransactions } from '../../src/registry/registry.ts'
 import { migrateDatabase } from '../../src/registry/schema.ts'
 import { ENGINES, newDatabase, newMariadb, newSqlite, type TestDatabase } from '../support/databases.ts'
 import { makeImage, newFolder } from '../support/images.ts'
+import { onlyOne } from '../support/outcomes.ts'
 import { changesBetween } from '../support/row-changes.ts'
 import { type Contents, contentsOf, insert, type Row } from '../support/wakame.ts'
 import { newWatcher } from '../support/watcher.ts'
@@ -71,12 +72,19 @@ const DEEDS: Readonly<Record<string, (registry: Registry) => Promise<unknown>>> 
     registerLocal(r, at('images', 'disk.qcow2'), { account_id: 'a-team', parent_image_id: 'disk' }, watcher),
   'image add volume': (r) => registerObject(r, 'volume', { account_id: 'a-team', backup_object_id: 'bo-lucid' }),
   'image modify': (r) =>
-    modifyImage(r, 'wmi-disk', { account_id: 'a-team', display_name: '日本語', is_public: true }, { force: false }),
-  'image features': (r) => setFeatures(r, 'wmi-disk', { virtio: true }, { force: false }),
-  'image label': (r) => labelImage(r, 'wmi-lucid', [`owner=${LONG}`, 'new=1'], { force: false }),
-  'image label, away': (r) => labelImage(r, 'wmi-lucid', ['owner-', 'new=2'], { force: false }),
-  'image del': (r) => deleteImage(r, 'wmi-lucid', { ignoreMissing: false, force: false }),
-  'image del, of none': (r) => deleteImage(r, 'wmi-none', { ignoreMissing: true, force: false }),
+    onlyOne(
+      modifyImages(
+        r,
+        ['wmi-disk'],
+        { account_id: 'a-team', display_name: '日本語', is_public: true },
+        { force: false },
+      ),
+    ),
+  'image features': (r) => onlyOne(setFeatures(r, ['wmi-disk'], { virtio: true }, { force: false })),
+  'image label': (r) => onlyOne(labelImages(r, ['wmi-lucid'], [`owner=${LONG}`, 'new=1'], { force: false })),
+  'image label, away': (r) => onlyOne(labelImages(r, ['wmi-lucid'], ['owner-', 'new=2'], { force: false })),
+  'image del': (r) => onlyOne(deleteImages(r, ['wmi-lucid'], { ignoreMissing: false, force: false })),
+  'image del, of none': (r) => onlyOne(deleteImages(r, ['wmi-none'], { ignoreMissing: true, force: false })),
   'backupstorage del': (r) => deleteStorage(r, 'bkst-dav', { force: false }),
   'account del': (r) => deleteAccount(r, 'a-team', { force: true }),
 }
@@ -218,7 +226,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
 
   test('the changes are those of people: whole rows, the columns that change, ids', async () => {
     const [update, ...more] = await changesOf(registry, (dry) =>
-      modifyImage(dry, 'wmi-disk', { arch: 'x86' }, { force: false }),
+      onlyOne(modifyImages(dry, ['wmi-disk'], { arch: 'x86' }, { force: false })),
     )
     expect(update).toMatchObject({
       action: 'update',
@@ -252,7 +260,9 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
     const changes: Change[] = []
     const dry = withDryRun(registry, (change) => changes.push(change))
     await expect(addAccount(dry, { uuid: 'shpoolxx' })).rejects.toMatchObject({ code: 'ID_TAKEN' })
-    await expect(deleteImage(dry, 'wmi-lucid', { ignoreMissing: false, force: false })).rejects.toMatchObject({
+    await expect(
+      onlyOne(deleteImages(dry, ['wmi-lucid'], { ignoreMissing: false, force: false })),
+    ).rejects.toMatchObject({
       code: 'IMAGE_DELETED',
     })
     expect(changes).toEqual([])
@@ -290,7 +300,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
       { action: 'update', id: 'a-first', old: { description: null } },
       { action: 'insert', id: 'a-second' },
     ])
-    const accounts = await allOf(listAccounts(registry, { all: true }))
+    const accounts = (await allOf(listAccounts(registry, { all: true }))).flat()
     expect(accounts.filter(({ id }) => /first|second|third/.test(id))).toMatchObject([
       { id: 'a-first', description: null },
       { id: 'a-third' },
@@ -408,7 +418,7 @@ describe('the schema', () => {
     expect(await changesOf(registry, (dry) => addAccount(dry, { uuid: 'new' }))).toMatchObject([
       { action: 'insert', table: 'accounts', id: 'a-new' },
     ])
-    expect(await allOf(listAccounts(registry, { all: true }))).toHaveLength(2)
+    expect((await allOf(listAccounts(registry, { all: true }))).flat()).toHaveLength(2)
     await registry.close()
     expect(await pendingIn(settings)).toHaveLength(migrations.size)
     expect(readdirSync(folder.path)).not.toContain('none')

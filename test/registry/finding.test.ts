@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { allOf } from '../../src/cli/stdin-ids.ts'
 import { parseDatabaseUri } from '../../src/config.ts'
 import { showAccount } from '../../src/registry/account/details.ts'
 import { countAccounts, listAccounts } from '../../src/registry/account/list.ts'
@@ -24,7 +25,7 @@ const ROUNDS = { images: 120, backup_objects: 50, backup_storages: 30, accounts:
 // biome-ignore lint/suspicious/noExplicitAny: what is generated fits the list that it is for
 type AnyRequest = any
 
-const LIST: Record<List, (registry: Registry, request: AnyRequest) => AsyncIterable<{ id: string }>> = {
+const LIST: Record<List, (registry: Registry, request: AnyRequest) => AsyncIterable<{ id: string }[]>> = {
   images: listImages,
   backup_objects: listObjects,
   backup_storages: listStorages,
@@ -37,10 +38,8 @@ const COUNT: Record<List, (registry: Registry, request: AnyRequest) => Promise<n
   accounts: countAccounts,
 }
 
-async function idsOf(rows: AsyncIterable<{ id: string }>): Promise<string[]> {
-  const ids: string[] = []
-  for await (const { id } of rows) ids.push(id)
-  return ids
+async function idsOf(batches: AsyncIterable<{ id: string }[]>): Promise<string[]> {
+  return (await allOf(batches)).flat().map(({ id }) => id)
 }
 
 describe.each(KINDS)('finding on %s', (kind) => {
@@ -179,7 +178,7 @@ describe.each(KINDS)('finding on %s', (kind) => {
   test('the rows hold what belongs to them, exactly', async () => {
     const byId = new Map(lists.images.map((image) => [image.id, image]))
     let number = 0
-    for await (const image of listImages(registry, { all: true })) {
+    for (const image of (await allOf(listImages(registry, { all: true }))).flat()) {
       number++
       const shown = byId.get(image.id) as Shown
       const { visibility: _, ...own } = image

@@ -1,11 +1,11 @@
 import type { ErrorJson } from '../../errors.ts'
 import { boldOn } from '../color.ts'
 import { outputClosed, writeNote, writeOut } from '../output.ts'
-import { printable } from '../printable.ts'
-import { type Column, columnsNamed, pickOrFailure } from './columns.ts'
+import { type Column, columnsNamed, keyOf, pickOrFailure } from './columns.ts'
 import { renderFields } from './fields.ts'
 import { type AnswerOptions, type Format, isStreamed } from './format.ts'
 import type { RowWriter } from './rows.ts'
+import type { WholeList } from './whole.ts'
 
 /** What became of one of several things, where it failed. */
 export type Failure = { id: string } & ErrorJson
@@ -17,8 +17,10 @@ export class Answer {
   readonly #options: AnswerOptions
   /** The keys of what is answered, where nothing tells them, as of an empty list. */
   readonly #keys: () => Promise<readonly string[]>
+  /** What a whole answer tells and is no text yet. */
   readonly #things: object[] = []
   #rows: RowWriter | undefined
+  #whole: WholeList | undefined
   #isBegun = false
   /** Whether a thing was shown to a person, from which the next stands apart. */
   #isShown = false
@@ -55,44 +57,42 @@ export class Answer {
   }
 
   /**
-   * Answers with a list: ids, ndjson, csv and value as the rows come; the others when all are there.
+   * The keys of its rows that a list with these columns needs; undefined for all.
    *
-   * @returns the rows, but for what was written as it came.
+   * @param columns what the list shows by itself.
    */
-  async list<T extends object>(rows: AsyncIterable<T> | Promise<T[]>, columns: readonly Column<T>[]): Promise<T[]> {
-    const list = await this.openList(columns)
-    for await (const row of 'then' in rows ? await rows : rows) if (!(await list.write(row))) break
-    return list.end()
+  keysOf<T extends object>(columns: readonly Column<T>[]): readonly string[] | undefined {
+    const { quiet, columns: names } = this.#options
+    if (quiet) return ['id']
+    if (this.format === 'table') return this.#shown(columns).flatMap(({ name, needs = [] }) => [keyOf(name), ...needs])
+    return names?.map(keyOf)
   }
 
-  /** Begins a list whose rows come one by one. */
+  /** Answers with a list whose rows come in batches: ids, ndjson, csv and value as these come; the others when all are there. */
+  async list<T extends object>(
+    batches: AsyncIterable<readonly T[]> | Iterable<readonly T[]>,
+    columns: readonly Column<T>[],
+  ): Promise<void> {
+    const list = await this.openList(columns)
+    for await (const rows of batches) if (!(await list.write(rows))) break
+    await list.end()
+  }
+
+  /** Begins a list whose rows come in batches. */
   async openList<T extends object>(
     columns: readonly Column<T>[],
-  ): Promise<{ write: (row: T) => Promise<boolean>; end: () => Promise<T[]> }> {
+  ): Promise<{ write: (rows: readonly T[]) => Promise<boolean>; end: () => Promise<void> }> {
     this.#isBegun = true
-    if (this.#options.quiet) {
-      return { write: (row) => writeOut(`${printable(String((row as { id?: unknown }).id))}\n`), end: async () => [] }
-    }
-    if (isStreamed(this.format)) {
-      const writer = await this.#rowWriter()
-      return {
-        write: (row) => writer.write(row),
-        end: async () => {
-          await writer.end()
-          return []
-        },
-      }
-    }
-    const rows: T[] = []
+    if (this.#options.quiet) return (await import('./rows.ts')).idWriter()
+    if (isStreamed(this.format)) return this.#rowWriter()
+    if (this.format === 'table') return this.#tableWriter(columns)
     return {
-      write: async (row) => {
-        if (this.format !== 'table') this.#things.push(this.#picked(row))
-        return rows.push(row) > 0
+      write: async (rows) => {
+        for (const row of rows) this.#things.push(this.#picked(row))
+        await this.#render()
+        return true
       },
-      end: async () => {
-        await (this.format === 'table' ? this.#table(columns, rows) : this.#whole(this.#things))
-        return rows
-      },
+      end: () => this.#endWhole(),
     }
   }
 
@@ -104,10 +104,13 @@ export class Answer {
   async openFindings<T extends object>(
     columns: readonly Column<T>[],
     lineOf: (finding: T) => string,
-  ): Promise<{ write: (finding: T) => Promise<unknown>; end: () => Promise<unknown> }> {
+  ): Promise<{ write: (finding: T) => Promise<unknown>; end: () => Promise<void> }> {
     const isSummary = !isStreamed(this.format) && this.format !== 'table' && this.#options.columns === undefined
     if (isSummary) return { write: async () => {}, end: async () => {} }
-    if (this.isAskedFor) return this.openList(columns)
+    if (this.isAskedFor) {
+      const list = await this.openList(columns)
+      return { write: (finding) => list.write([finding]), end: list.end }
+    }
     return { write: (finding) => this.text(`${lineOf(finding)}\n`), end: async () => {} }
   }
 
@@ -119,7 +122,7 @@ export class Answer {
   async thing(thing: object, text?: string): Promise<void> {
     this.#isBegun = true
     if (isStreamed(this.format)) {
-      if (!(await (await this.#rowWriter()).write(thing))) this.#closed()
+      if (!(await (await this.#rowWriter()).write([thing]))) this.#closed()
     } else if (this.format === 'table') {
       const shown = text !== undefined && this.#options.columns === undefined ? text : this.#fields(thing)
       await this.#print(`${this.#isShown ? '\n' : ''}${shown}\n`)
@@ -132,7 +135,7 @@ export class Answer {
   /** Notes of one of several things that it failed, which those formats tell in which an error is JSON. */
   async failure(failure: Failure): Promise<void> {
     this.#isBegun = true
-    if (this.format === 'ndjson') await (await this.#rowWriter()).write(failure)
+    if (this.format === 'ndjson') await (await this.#rowWriter()).write([failure])
     else if (this.format === 'json' || this.format === 'yaml') this.#things.push(failure)
   }
 
@@ -140,38 +143,61 @@ export class Answer {
   async endThings(isOne: boolean): Promise<void> {
     this.#isBegun = true
     await this.#rows?.end()
-    if (this.format === 'json' || this.format === 'yaml') await this.#whole(isOne ? this.#things[0] : this.#things)
+    if (this.format !== 'json' && this.format !== 'yaml') return
+    if (!isOne) return this.#endWhole()
+    const { renderWhole } = await import('./whole.ts')
+    await this.#print(await renderWhole(this.format, this.#things[0]))
   }
 
   async #rowWriter(): Promise<RowWriter> {
     if (this.#rows !== undefined) return this.#rows
     const { rowWriter } = await import('./rows.ts')
     const { header, columns: names } = this.#options
-    this.#rows = await rowWriter(this.format, { names, header, storedId: this.storedId, keys: this.#keys })
+    this.#rows = rowWriter(this.format, { names, header, storedId: this.storedId, keys: this.#keys })
     return this.#rows
   }
 
-  async #table<T extends object>(columns: readonly Column<T>[], rows: readonly T[]): Promise<void> {
-    const { renderTable } = await import('./table.ts')
+  async #tableWriter<T extends object>(columns: readonly Column<T>[]) {
+    const { Table } = await import('./table.ts')
     const { columns: names, header } = this.#options
-    const { text, leftOut } = await renderTable(names === undefined ? columns : columnsNamed(columns, names), rows, {
-      header,
-      now: this.#now,
-      width: names === undefined ? terminalWidth() : undefined,
-      emphasize: boldOn(process.stdout),
-    })
-    if (text !== '') await this.#print(`${text}\n`)
-    if (leftOut.length === 0) return
-    await writeNote(`No room in ${terminalWidth()} columns for ${leftOut.join(', ')}; --columns chooses what is shown`)
+    const width = names === undefined ? terminalWidth() : undefined
+    const table = new Table(this.#shown(columns), { header, now: this.#now, width, emphasize: boldOn(process.stdout) })
+    return {
+      write: async (rows: readonly T[]) => {
+        table.add(rows)
+        return true
+      },
+      end: async () => {
+        const { pieces, leftOut } = table.end()
+        await this.#printAll(pieces)
+        if (leftOut.length === 0) return
+        await writeNote(`No room in ${width} columns for ${leftOut.join(', ')}; --columns chooses what is shown`)
+      },
+    }
+  }
+
+  /** The columns that a table has. */
+  #shown<T extends object>(columns: readonly Column<T>[]): readonly Column<T>[] {
+    const { columns: names } = this.#options
+    return names === undefined ? columns : columnsNamed(columns, names)
   }
 
   #fields(thing: object): string {
     return renderFields(this.#picked(thing), this.#now)
   }
 
-  async #whole(value: unknown): Promise<void> {
-    const { renderWhole } = await import('./whole.ts')
-    await this.#print(await renderWhole(this.format as 'json' | 'yaml', value))
+  /** Makes text of the things of a whole answer, of which nothing else is kept. */
+  async #render(): Promise<WholeList> {
+    if (this.#whole === undefined) {
+      const { WholeList } = await import('./whole.ts')
+      this.#whole = new WholeList(this.format as 'json' | 'yaml')
+    }
+    await this.#whole.add(this.#things.splice(0))
+    return this.#whole
+  }
+
+  async #endWhole(): Promise<void> {
+    await this.#printAll((await this.#render()).text())
   }
 
   #picked(row: object): object {
@@ -184,6 +210,14 @@ export class Answer {
 
   async #print(text: string): Promise<void> {
     if (!(await writeOut(text, this.storedId))) this.#closed()
+  }
+
+  async #printAll(pieces: AsyncIterable<string>): Promise<void> {
+    for await (const piece of pieces) {
+      if (await writeOut(piece, this.storedId)) continue
+      this.#closed()
+      break
+    }
   }
 
   /** That nobody reads on is no error, unless it is of an id that would be lost. */

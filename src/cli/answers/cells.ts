@@ -12,18 +12,22 @@ export function plainCell(value: unknown): string {
 }
 
 /**
- * A value as a person reads it, null where there is nothing.
+ * Makes what tells how a person reads the values of a key, null where there is nothing.
  *
- * @param name its key, which tells sizes and times.
+ * @param name the key, which tells sizes and times.
  * @param now what times are relative to; undefined for ISO 8601 UTC.
  */
-export function readableCell(name: string, value: unknown, now?: Date): string | null {
-  if (value === null || value === undefined || value === '') return null
-  if (SIZE.test(name) && (typeof value === 'number' || typeof value === 'bigint')) return humanSize(value)
-  if (TIME.test(name) && typeof value === 'string' && now !== undefined) return relativeTime(value, now)
-  if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  if (Array.isArray(value) && value.every((each) => typeof each !== 'object')) return value.join(', ') || null
-  return typeof value === 'object' ? renderJson(value, 'line') : String(value)
+export function valueReader(name: string, now?: Date): (value: unknown) => string | null {
+  const isSize = SIZE.test(name)
+  const ago = now !== undefined && TIME.test(name) ? relativeTo(now) : undefined
+  return (value) => {
+    if (value === null || value === undefined || value === '') return null
+    if (typeof value === 'string') return ago === undefined ? value : ago(value)
+    if (isSize && (typeof value === 'number' || typeof value === 'bigint')) return humanSize(value)
+    if (typeof value === 'boolean') return value ? 'yes' : 'no'
+    if (Array.isArray(value) && value.every((each) => typeof each !== 'object')) return value.join(', ') || null
+    return typeof value === 'object' ? renderJson(value, 'line') : String(value)
+  }
 }
 
 /** A size for people, in units of 1024. */
@@ -40,10 +44,13 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60],
 ]
 
-/** How long ago an ISO 8601 time was, such as `3 days ago`; as it stands where it is none. */
-function relativeTime(time: string, now: Date): string {
-  const seconds = (new Date(time).getTime() - now.getTime()) / 1000
-  if (Number.isNaN(seconds)) return time
-  const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? (['second', 1] as const)
-  return new Intl.RelativeTimeFormat('en').format(Math.trunc(seconds / length), unit)
+/** Makes what tells how long ago an ISO 8601 time was, such as `3 days ago`; as it stands where it is none. */
+function relativeTo(now: Date): (time: string) => string {
+  const words = new Intl.RelativeTimeFormat('en')
+  return (time) => {
+    const seconds = (new Date(time).getTime() - now.getTime()) / 1000
+    if (Number.isNaN(seconds)) return time
+    const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? (['second', 1] as const)
+    return words.format(Math.trunc(seconds / length), unit)
+  }
 }

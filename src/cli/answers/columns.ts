@@ -1,4 +1,4 @@
-import { readableCell } from './cells.ts'
+import { valueReader } from './cells.ts'
 
 /** A column of a list. */
 export interface Column<T> {
@@ -8,6 +8,8 @@ export interface Column<T> {
   header?: string
   /** What a person reads in the cell; null is shown as `-`. Default: the value, sizes and times as people read them. */
   cell?: (row: T) => string | null
+  /** Keys of the JSON that `cell` needs beside the name. */
+  needs?: readonly (keyof T & string)[]
   /** When it goes where a terminal is narrow: the highest first, 0 never. Default: 0. */
   rank?: number
   /** It may be cut where a terminal is narrow: a text for people, of whatever length, and no id or path. */
@@ -23,6 +25,12 @@ function valueAt(row: object, name: string): unknown {
   return typeof nested === 'object' && nested !== null ? valueAt(nested, name.slice(dot + 1)) : undefined
 }
 
+/** The key of a row under which a name finds what it names. */
+export function keyOf(name: string): string {
+  const dot = name.indexOf('.')
+  return dot === -1 ? name : name.slice(0, dot)
+}
+
 /** The columns with these names, in their order; what a list doesn't show by itself is shown as it is. */
 export function columnsNamed<T extends object>(columns: readonly Column<T>[], names: readonly string[]): Column<T>[] {
   return names.map(
@@ -35,9 +43,15 @@ export function headerOf<T>({ name, header }: Column<T>): string {
   return header ?? name.toUpperCase().replaceAll('_', ' ')
 }
 
-/** What a person reads in a cell; null where there is nothing. */
-export function readable<T extends object>(column: Column<T>, row: T, now: Date | undefined): string | null {
-  return column.cell ? column.cell(row) : readableCell(column.name, valueAt(row, column.name), now)
+/**
+ * Makes what tells how a person reads the cells of a column; null where there is nothing.
+ *
+ * @param now what times are relative to; undefined for ISO 8601 UTC.
+ */
+export function cellReader<T extends object>({ name, cell }: Column<T>, now?: Date): (row: T) => string | null {
+  if (cell !== undefined) return cell
+  const read = valueReader(name, now)
+  return (row) => read(valueAt(row, name))
 }
 
 /** The values of a row's cells. */

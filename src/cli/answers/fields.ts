@@ -1,5 +1,5 @@
 import { printable } from '../printable.ts'
-import { humanSize, readableCell } from './cells.ts'
+import { humanSize, valueReader } from './cells.ts'
 
 /** Bytes from which on a size has a unit. */
 const KIBIBYTE = 1024
@@ -22,7 +22,7 @@ function flatten(value: object, prefix: string, now: Date | undefined): [string,
     if (field === null || field === undefined) return [[name, '-']]
     if (typeof field === 'object')
       return Object.keys(field).length === 0 ? [[name, '-']] : flatten(field, `${name}.`, now)
-    const text = readableCell(key, field, now)
+    const text = valueReader(key, now)(field)
     if (text === null) return [[name, '']]
     return [[name, printable(isSized(field, text) ? `${text} (${field} B)` : text)]]
   })

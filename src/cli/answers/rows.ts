@@ -5,10 +5,10 @@ import { plainCell } from './cells.ts'
 import { cellsOf, pickOrFailure } from './columns.ts'
 import type { Format } from './format.ts'
 
-/** Writes rows one by one, as they come. */
+/** Writes rows in the batches in which they come. */
 export interface RowWriter {
   /** @returns false when nobody reads any more. */
-  write(row: object): Promise<boolean>
+  write(rows: readonly object[]): Promise<boolean>
   /** To be called after the last row. */
   end(): Promise<void>
 }
@@ -20,6 +20,12 @@ interface RowOptions {
   storedId: string | undefined
 }
 
+/** A writer of ids alone, a line each. */
+export function idWriter(): RowWriter {
+  const line = (row: { id?: unknown }) => `${printable(String(row.id))}\n`
+  return { write: (rows) => writeOut(rows.map(line).join('')), end: async () => {} }
+}
+
 /**
  * A writer of rows in a format of lines.
  *
@@ -27,37 +33,36 @@ interface RowOptions {
  * @param options.keys tells those, where there is a schema of the rows; without one the first row does.
  * @param options.storedId of what is stored, where that is what the rows tell.
  */
-export async function rowWriter(format: Format, options: RowOptions): Promise<RowWriter> {
+export function rowWriter(format: Format, options: RowOptions): RowWriter {
   if (format === 'ndjson') {
     const { names, storedId } = options
-    return {
-      write: (row) => writeOut(`${renderJson(pickOrFailure(row, names), 'line')}\n`, storedId),
-      end: async () => {},
-    }
+    const line = (row: object) => `${renderJson(pickOrFailure(row, names), 'line')}\n`
+    return { write: (rows) => writeOut(rows.map(line).join(''), storedId), end: async () => {} }
   }
-  return cellWriter(format === 'csv' ? await csvLine() : valueLine, options, format === 'csv')
+  return cellWriter(format === 'csv' ? csvLines : valueLines, options, format === 'csv')
 }
 
 /** A writer of cells, under a header where the format has one. */
 function cellWriter(
-  line: (cells: unknown[]) => string,
+  lines: (rows: unknown[][]) => string,
   { names: given, keys, header, storedId }: RowOptions,
   hasHeader: boolean,
 ): RowWriter {
   let names = given
   let isBegun = !hasHeader || !header
   const begin = async () => {
-    if (!isBegun && names !== undefined && !(await writeOut(line([...names])))) return false
+    if (!isBegun && names !== undefined && !(await writeOut(lines([[...names]])))) return false
     isBegun = true
     return true
   }
   return {
-    write: async (row) => {
+    write: async (rows) => {
       if (names === undefined) {
         const known = await keys()
-        names = known.length > 0 ? known : Object.keys(row)
+        names = known.length > 0 ? known : Object.keys(rows[0] ?? {})
       }
-      return (await begin()) && writeOut(line(cellsOf(row, names)), storedId)
+      const shown = names
+      return (await begin()) && writeOut(lines(rows.map((row) => cellsOf(row, shown))), storedId)
     },
     end: async () => {
       if (!isBegun) names ??= await keys()
@@ -66,30 +71,35 @@ function cellWriter(
   }
 }
 
+/** How a text begins that a spreadsheet would run (OWASP, "CSV Injection"), also in full-width forms. */
+const FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/
+/** What needs quotes around it, `;` and tabs for those spreadsheets that take them for the end of a cell. */
+const NEEDS_QUOTES = /[",;\t\r\n]/
+
 /**
  * RFC 4180, but for the line end; on a terminal without what could upset it. A
- * text that a spreadsheet would run as a formula has a ' before it (OWASP, "CSV
- * Injection"); numbers have none, as -1 is one for a spreadsheet too. Quotes keep
- * in its cell what some spreadsheets take for the end of one.
+ * text that a spreadsheet would run as a formula has a ' before it; numbers have
+ * none, as -1 is one for a spreadsheet too.
  */
-async function csvLine(): Promise<(cells: unknown[]) => string> {
-  const { stringify } = await import('csv-stringify/sync')
+function csvLines(rows: unknown[][]): string {
   const isTerminal = process.stdout.isTTY
-  return (cells) => {
-    const fields = cells.map((cell) => {
-      if (typeof cell === 'number' || typeof cell === 'bigint') return cell
-      return isTerminal ? printable(plainCell(cell)) : plainCell(cell)
-    })
-    return stringify([fields], { escape_formulas: true, quoted_match: /[;\t]/ })
+  const field = (cell: unknown) => {
+    if (typeof cell === 'number' || typeof cell === 'bigint') return String(cell)
+    const text = isTerminal ? printable(plainCell(cell)) : plainCell(cell)
+    const safe = FORMULA.test(text) ? `'${text}` : text
+    return NEEDS_QUOTES.test(text) ? `"${safe.replaceAll('"', '""')}"` : safe
   }
+  return rows.map((cells) => `${cells.map(field).join(',')}\n`).join('')
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' }
 
 /** As mysql --batch has it: cells apart by tabs, and what would break a line or a cell escaped. */
-function valueLine(cells: unknown[]): string {
-  const escaped = cells
-    .map(plainCell)
-    .map((cell) => cell.replace(/[\\\n\r\t\0]/g, (character) => ESCAPES[character] ?? character))
-  return `${(process.stdout.isTTY ? escaped.map(printable) : escaped).join('\t')}\n`
+function valueLines(rows: unknown[][]): string {
+  const isTerminal = process.stdout.isTTY
+  const field = (cell: unknown) => {
+    const text = plainCell(cell).replace(/[\\\n\r\t\0]/g, (character) => ESCAPES[character] ?? character)
+    return isTerminal ? printable(text) : text
+  }
+  return rows.map((cells) => `${cells.map(field).join('\t')}\n`).join('')
 }

@@ -1,6 +1,6 @@
-import stringWidth from 'string-width'
 import { printable } from '../printable.ts'
-import { type Column, headerOf, readable } from './columns.ts'
+import { textWidth } from '../text-width.ts'
+import { type Column, cellReader, headerOf } from './columns.ts'
 import { fitColumns } from './fit.ts'
 
 /** How a table is laid out. */
@@ -22,50 +22,119 @@ const GAP = '  '
  * a row may hold megabytes. All ids, names and URIs that MySQL stores are shorter.
  */
 const LONGEST_CELL = 512
+/** What stands between kept cells and lines; no cell holds either. */
+const [CELL_END, LINE_END] = ['\t', '\n']
 
 /**
  * Lays rows out as a table without borders; what strangers wrote is escaped, and
  * Japanese and emoji count as wide as a terminal shows them. Cells are cut after
- * LONGEST_CELL characters, also where the table is not for a terminal.
- *
- * @returns its lines, and the headers of columns for which there was no room.
+ * LONGEST_CELL characters, also where the table is not for a terminal. Of rows that are
+ * taken up, nothing is kept but the text of their cells.
  */
+export class Table<T extends object> {
+  readonly #columns: readonly Column<T>[]
+  readonly #readers: readonly ((row: T) => string | null)[]
+  readonly #options: TableOptions
+  readonly #widths: number[]
+  readonly #texts: string[] = []
+
+  constructor(columns: readonly Column<T>[], options: TableOptions) {
+    this.#columns = columns
+    this.#readers = columns.map((column) => cellReader(column, options.now))
+    this.#options = options
+    this.#widths = columns.map(() => 0)
+    if (options.header) this.#keep([columns.map(headerOf)])
+  }
+
+  /** Takes up rows. */
+  add(rows: readonly T[]): void {
+    this.#keep(rows.map((row) => this.#readers.map((read) => cellOf(read(row) ?? '-'))))
+  }
+
+  #keep(lines: readonly string[][]): void {
+    if (lines.length === 0) return
+    for (const line of lines)
+      for (let at = 0; at < line.length; at++) {
+        const width = textWidth(line[at] as string)
+        if (width > (this.#widths[at] as number)) this.#widths[at] = width
+      }
+    this.#texts.push(lines.map((line) => line.join(CELL_END)).join(LINE_END))
+  }
+
+  /**
+   * Ends the table.
+   *
+   * @returns its lines, each with its end, in pieces; and the headers of columns for which there was no room.
+   */
+  end(): { pieces: AsyncGenerator<string>; leftOut: string[] } {
+    const fittings = this.#columns.map(({ rank = 0, isText = false }, at) => ({
+      width: this.#widths[at] as number,
+      rank,
+      isText,
+    }))
+    const widths = fitColumns(fittings, this.#options.width, GAP.length)
+    return { pieces: this.#pieces(widths), leftOut: this.#columns.filter((_, at) => widths[at] === 0).map(headerOf) }
+  }
+
+  async *#pieces(widths: readonly number[]): AsyncGenerator<string> {
+    const { header, width, emphasize } = this.#options
+    const shown = [...widths.keys()].filter((at) => widths[at] !== 0)
+    const shownWidths = shown.map((at) => widths[at] as number)
+    const layOut = width === undefined ? padded : await atTerminal()
+    let isFirst = header
+    for (const text of this.#texts) {
+      const cells = text.split(LINE_END).map((line) => {
+        const all = line.split(CELL_END)
+        return shown.map((at) => cut(all[at] as string, widths[at] as number))
+      })
+      const lines = layOut(cells, shownWidths).map((line) => line.trimEnd())
+      if (isFirst) lines[0] = emphasize(lines[0] as string)
+      isFirst = false
+      yield `${lines.join('\n')}\n`
+    }
+  }
+}
+
+/** Lays all rows out at once. @returns the lines, without an end of the last; and headers as `Table.end` does. */
 export async function renderTable<T extends object>(
   columns: readonly Column<T>[],
   rows: readonly T[],
-  { header, now, width, emphasize }: TableOptions,
+  options: TableOptions,
 ): Promise<{ text: string; leftOut: string[] }> {
-  const { default: Table } = await import('cli-table3')
-  const lines = [
-    ...(header ? [columns.map(headerOf)] : []),
-    ...rows.map((row) => columns.map((column) => cellOf(readable(column, row, now) ?? '-'))),
-  ]
-  const fittings = columns.map(({ rank = 0, isText = false }, at) => ({
-    width: lines.reduce((widest, line) => Math.max(widest, stringWidth(line[at] ?? '')), 0),
-    rank,
-    isText,
-  }))
-  const widths = fitColumns(fittings, width, GAP.length)
-  const shown = [...columns.keys()].filter((at) => widths[at] !== 0)
-  const fitted = lines.map((line) => shown.map((at) => cut(line[at] ?? '', widths[at] ?? 0)))
+  const table = new Table(columns, options)
+  table.add(rows)
+  const { pieces, leftOut } = table.end()
+  let text = ''
+  for await (const piece of pieces) text += piece
+  return { text: text.slice(0, -1), leftOut }
+}
+
+type LayOut = (cells: readonly string[][], widths: readonly number[]) => string[]
+
+/** Lines in which each cell is padded to the width of its column. */
+const padded: LayOut = (cells, widths) =>
+  cells.map((line) => line.map((cell, at) => pad(cell, widths[at] as number)).join(GAP))
+
+function pad(cell: string, width: number): string {
+  return cell + ' '.repeat(width - textWidth(cell))
+}
+
+/** Lines as cli-table3 has them at a terminal. */
+async function atTerminal(): Promise<LayOut> {
+  const { default: CliTable } = await import('cli-table3')
   const none = Object.fromEntries(BORDERS.map((name) => [name, '']))
-  const blocks: string[] = []
-  for (let start = 0; start < fitted.length; start += BLOCK) {
-    const table = new Table({
-      colWidths: shown.map((at) => widths[at] ?? 0),
-      chars: { ...none, middle: GAP },
-      style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
-    })
-    table.push(...fitted.slice(start, start + BLOCK))
-    blocks.push(table.toString())
-  }
-  const [first = '', ...rest] = blocks
-    .join('\n')
-    .split('\n')
-    .map((line) => line.trimEnd())
-  return {
-    text: [header ? emphasize(first) : first, ...rest].join('\n'),
-    leftOut: columns.filter((_, at) => widths[at] === 0).map(headerOf),
+  return (cells, colWidths) => {
+    const lines: string[] = []
+    for (let start = 0; start < cells.length; start += BLOCK) {
+      const table = new CliTable({
+        colWidths: [...colWidths],
+        chars: { ...none, middle: GAP },
+        style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+      })
+      table.push(...cells.slice(start, start + BLOCK).map((line) => [...line]))
+      lines.push(...table.toString().split('\n'))
+    }
+    return lines
   }
 }
 
@@ -79,10 +148,10 @@ function cellOf(text: string): string {
 
 /** The beginning of a text that takes at most `width` cells, with a sign that it goes on. */
 function cut(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text
+  if (textWidth(text) <= width) return text
   let start = ''
   for (const { segment } of new Intl.Segmenter().segment(text)) {
-    if (stringWidth(start + segment) >= width) break
+    if (textWidth(start + segment) >= width) break
     start += segment
   }
   return `${start}…`

@@ -6,6 +6,39 @@ export async function renderWhole(format: 'json' | 'yaml', value: unknown): Prom
   return format === 'json' ? `${renderJson(value)}\n` : renderYaml(value)
 }
 
+/** Texts of JSON around the rows of a list, each of which begins with a line end. */
+const [OPEN, NEXT, CLOSE] = ['[', ',', '\n]']
+
+/** A list as JSON or YAML, of which nothing is kept but the text: it is written when all is there, so that an error stands alone. */
+export class WholeList {
+  readonly #format: 'json' | 'yaml'
+  /** UTF-8, outside the heap. */
+  readonly #pieces: Buffer[] = []
+
+  constructor(format: 'json' | 'yaml') {
+    this.#format = format
+  }
+
+  async add(things: readonly object[]): Promise<void> {
+    if (things.length === 0) return
+    const text = await renderWhole(this.#format, things)
+    if (this.#format === 'yaml') this.#pieces.push(Buffer.from(text))
+    else {
+      const start = this.#pieces.length === 0 ? OPEN : NEXT
+      this.#pieces.push(Buffer.from(start + text.slice(OPEN.length, -(CLOSE.length + 1))))
+    }
+  }
+
+  /** The text, in pieces. */
+  async *text(): AsyncGenerator<string> {
+    if (this.#pieces.length === 0) yield renderWhole(this.#format, [])
+    for (const [at, piece] of this.#pieces.entries()) {
+      const isLast = at === this.#pieces.length - 1
+      yield piece.toString() + (isLast && this.#format === 'json' ? `${CLOSE}\n` : '')
+    }
+  }
+}
+
 const MERGE = 'tag:yaml.org,2002:merge'
 /** Texts that YAML 1.1 gives a type of their own (tag:yaml.org,2002:value and merge), which the library leaves plain. */
 const SPECIAL = ['=', '<<']

@@ -7,6 +7,7 @@ export const ACCOUNT_COLUMNS: Column<Account>[] = [
   {
     name: 'enabled',
     header: 'STATE',
+    needs: ['deleted_at'],
     cell: (account) => (account.deleted_at ? 'deleted' : account.enabled ? 'enabled' : 'disabled'),
     rank: 1,
   },

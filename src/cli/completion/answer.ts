@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Command } from '@oclif/core'
-import type { Commands } from '../command-names.ts'
 import { printable } from '../printable.ts'
+import { Program } from '../program.ts'
 import { splitLine } from '../shell/words.ts'
+import { usedParts } from '../used-parts.ts'
 import { type Candidate, candidatesFor, type FindIds } from './candidates.ts'
 
 /** Milliseconds from the start of the process after which it ends: the answer is to be there within 300. */
@@ -27,6 +25,7 @@ const GOODBYE = 20
  * @param root the folder of the package.
  */
 export async function answerCompletion(argv: readonly string[], root: string): Promise<never> {
+  usedParts.add('completion')
   process.stdout.on('error', () => {})
   try {
     process.stdout.write(await answerTo(argv[0] ?? '', argv.slice(2), root))
@@ -40,7 +39,7 @@ export async function answerCompletion(argv: readonly string[], root: string): P
 async function answerTo(shell: string, typed: readonly string[], root: string): Promise<string> {
   const { before, word, cut } = shell === 'bash' ? fromLine(typed) : fromWords(typed)
   const ids: FindIds = (...wanted) => findIds(...wanted).catch(() => [])
-  const { words, files } = await candidatesFor(readCommands(root), ids, before, word)
+  const { words, files } = await candidatesFor(new Program(root, {}), ids, before, word)
   const lines = words.map(({ value, about }) => {
     const text = printable(value).slice(cut)
     return about && shell !== 'bash' ? `${text}\t${printable(about).replace(/\.$/, '')}` : text
@@ -67,26 +66,15 @@ function fromLine([breaks = '', line = '']: readonly string[]) {
   return { before: before.slice(1), word, cut }
 }
 
-/** The commands as the manifest of the build has them. */
-function readCommands(root: string): Commands {
-  const read = (name: string) => JSON.parse(readFileSync(join(root, name), 'utf8'))
-  const { commands }: { commands: Record<string, Command.Loadable> } = read('oclif.manifest.json')
-  const topics: Record<string, { description?: string }> = read('package.json').oclif.topics
-  const all = Object.values(commands)
-  return {
-    commands: all,
-    findCommand: (id) => commands[id] ?? all.find(({ aliases }) => aliases.includes(id)),
-    topics: Object.entries(topics).map(([name, { description }]) => ({ name, description })),
-  }
-}
-
 const findIds: FindIds = async (...wanted) => {
   const [{ loadDatabaseSettings }, { openRegistryToRead }, { suggestIds }] = await Promise.all([
     import('../../config.ts'),
     import('../../registry/registry.ts'),
     import('../../registry/suggest-ids.ts'),
   ])
-  const registry = await openRegistryToRead(loadDatabaseSettings(process.env), { patience: LOCKED })
+  const settings = loadDatabaseSettings(process.env)
+  usedParts.add(settings.engine)
+  const registry = await openRegistryToRead(settings, { patience: LOCKED })
   if (registry === undefined) return []
   const loaded = performance.now()
   const patience = Math.max(END - loaded, LEAST * loaded)

@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Config } from '@oclif/core'
 import { type Candidate, candidatesFor, type FindIds } from '../completion/candidates.ts'
 import { ENDS, SHELL } from '../dispatch.ts'
 import { printable } from '../printable.ts'
+import type { Program } from '../program.ts'
 import type { SharedRegistry } from '../shared-registry.ts'
 import { withoutProgram } from './run-line.ts'
 import { splitLine } from './words.ts'
@@ -20,7 +20,11 @@ const PATIENCE = 1500
  * @returns candidates, and the end of the line that they take the place of, as
  *   Node's readline wants it. Never fails: what can't be looked up has no candidates.
  */
-export async function completeLine(config: Config, shared: SharedRegistry, line: string): Promise<[string[], string]> {
+export async function completeLine(
+  program: Program,
+  shared: SharedRegistry,
+  line: string,
+): Promise<[string[], string]> {
   const { words, open } = splitLine(line)
   // What follows a blank begins another word, unless the blank is escaped.
   const isBetween = splitLine(`${line}x`).words.length > words.length
@@ -28,11 +32,11 @@ export async function completeLine(config: Config, shared: SharedRegistry, line:
   const typed = last?.value ?? ''
   const written = last === undefined ? '' : line.slice(last.start)
   const ended = (isBetween ? words : words.slice(0, -1)).map(({ value }) => value)
-  const before = withoutProgram(config, ended)
+  const before = withoutProgram(program, ended)
   // A word with quotes stands otherwise in the line than what it means.
   if (open !== undefined || ![typed, escaped(typed)].includes(written)) return [[], written]
   const fitting = await Promise.race([
-    fittingWords(config, shared, before, typed).catch(() => []),
+    fittingWords(program, shared, before, typed).catch(() => []),
     sleep(PATIENCE, [] as string[], { ref: false }),
   ])
   const [only] = fitting
@@ -46,8 +50,8 @@ function escaped(text: string): string {
 }
 
 /** The words that fit, in their order. */
-async function fittingWords(config: Config, shared: SharedRegistry, before: string[], typed: string) {
-  const { words, files } = await candidatesFor(config, (...wanted) => idsFor(shared, ...wanted), before, typed)
+async function fittingWords(program: Program, shared: SharedRegistry, before: string[], typed: string) {
+  const { words, files } = await candidatesFor(program, (...wanted) => idsFor(shared, ...wanted), before, typed)
   const values = words.map(({ value }) => value)
   if (files) values.push(...filesFor(typed))
   if (before.length > 0) return [...new Set(values)].sort()

@@ -1,9 +1,9 @@
 import { clearLine, createInterface, cursorTo, type Interface } from 'node:readline'
 import { isatty } from 'node:tty'
-import type { Config } from '@oclif/core'
 import { findDataFolder } from '../../data-folder.ts'
 import { VdcError } from '../../errors.ts'
 import { writeNote } from '../output.ts'
+import type { Program } from '../program.ts'
 import type { SharedRegistry } from '../shared-registry.ts'
 import { completeLine } from './completion.ts'
 import { ShellHistory } from './history.ts'
@@ -26,7 +26,7 @@ const CONTINUED = '> '
  * @throws VdcError what `isFinal` says that is final; TERMINATED where the terminal is closed.
  */
 export async function runInteractively(
-  config: Config,
+  program: Program,
   shared: SharedRegistry,
   options: LineOptions & { signal?: AbortSignal; onFailure?: () => void | Promise<void> },
 ): Promise<number> {
@@ -50,7 +50,7 @@ export async function runInteractively(
     completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
       const completing = running
         ? Promise.resolve<[string[], string]>([[], line])
-        : completeLine(config, shared, joiner.pending + line)
+        : completeLine(program, shared, joiner.pending + line)
       void completing.then((result) => done(null, result))
     },
   })
@@ -75,7 +75,7 @@ export async function runInteractively(
     if (goesOn) lines.splice(0, 2, before.slice(0, -1) + line)
     goesOn = splitLine(line).open === '\\'
   })
-  await writeNote(`vdc-manage ${config.version}: help lists the commands, exit or Ctrl-D ends`)
+  await writeNote(`vdc-manage ${program.version}: help lists the commands, exit or Ctrl-D ends`)
   let exit = 0
   let isAtPrompt = true
   try {
@@ -92,7 +92,7 @@ export async function runInteractively(
           cursorTo(screen, 0)
           clearLine(screen, 0)
         }
-        const code = await runLine(config, line, options)
+        const code = await runLine(program, line, options)
         running = false
         shared.interruption.reset()
         interrupted = false

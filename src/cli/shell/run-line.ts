@@ -1,13 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Config } from '@oclif/core'
 import { VdcError } from '../../errors.ts'
 import type { Interruption } from '../../interruption.ts'
-import { isDebugging } from '../answering-command.ts'
 import { jsonAskedFor } from '../answers/format.ts'
 import { dispatch, ENDS } from '../dispatch.ts'
 import { PATIENCE } from '../interruptible.ts'
+import type { Program } from '../program.ts'
 import { interceptErrors, reportError } from '../report-error.ts'
 import { catchSignals } from '../signals.ts'
+import { isDebugging } from '../words.ts'
 import type { ScriptLine } from './lines.ts'
 
 /** How lines are run. */
@@ -26,9 +26,9 @@ export interface LineOptions {
  * @throws VdcError what `isFinal` says that is final; INTERRUPTED or TERMINATED
  *   after a signal, whatever became of the line.
  */
-export async function runLine(config: Config, line: ScriptLine, options: LineOptions): Promise<number | 'end'> {
+export async function runLine(program: Program, line: ScriptLine, options: LineOptions): Promise<number | 'end'> {
   const { problem } = line
-  const words = withoutProgram(config, line.words)
+  const words = withoutProgram(program, line.words)
   if (problem === undefined && words.length === 1 && ENDS.includes(words[0] as string)) return 'end'
   const final: VdcError[] = []
   const signals = options.interruption && catchSignals(options.interruption, PATIENCE)
@@ -40,7 +40,7 @@ export async function runLine(config: Config, line: ScriptLine, options: LineOpt
   try {
     if (problem !== undefined) throw problem
     if (ENDS.includes(words[0] as string)) throw new VdcError('USAGE', `Unexpected argument: ${words[1]}`)
-    await dispatch(words, config)
+    await dispatch(words, program)
   } catch (error) {
     await reportError(error, { json: jsonAskedFor(words), debug: isDebugging(words) })
   } finally {
@@ -61,6 +61,6 @@ function isOfSignal(error: VdcError, caught: number | undefined): boolean {
 }
 
 /** The words of a line without the program's name before them, with which help and hints show commands. */
-export function withoutProgram(config: Config, words: readonly string[]): string[] {
-  return words.slice(words[0] === config.bin ? 1 : 0)
+export function withoutProgram(program: Program, words: readonly string[]): string[] {
+  return words.slice(words[0] === program.bin ? 1 : 0)
 }

@@ -1,6 +1,6 @@
-import type { Config } from '@oclif/core'
 import { writeNote } from '../output.ts'
 import { printable } from '../printable.ts'
+import type { Program } from '../program.ts'
 import type { ScriptLine } from './lines.ts'
 import { type LineOptions, runLine } from './run-line.ts'
 import type { Script } from './script-file.ts'
@@ -17,14 +17,14 @@ const SHOWN = 100
  * @returns the exit code: that of the first line that failed with `exitOnError`, else 9 if any failed.
  */
 export async function runScript(
-  config: Config,
+  program: Program,
   script: Script,
   options: LineOptions & { onLine?: (line: ScriptLine) => void; onFailure?: () => void },
 ): Promise<number> {
   let exit = 0
   for await (const line of script.lines) {
     options.onLine?.(line)
-    const code = await runLine(config, line, options)
+    const code = await runLine(program, line, options)
     if (code === 'end') break
     if (code === 0) continue
     options.onFailure?.()

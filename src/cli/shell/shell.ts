@@ -1,5 +1,5 @@
-import type { Config } from '@oclif/core'
 import { VdcError } from '../../errors.ts'
+import type { Program } from '../program.ts'
 import { SharedRegistry, sharedRegistry, shareRegistry } from '../shared-registry.ts'
 import { claimStdin } from '../stdin-ids.ts'
 import { runInteractively } from './interactive.ts'
@@ -21,7 +21,7 @@ export interface ShellOptions {
  *
  * @throws VdcError VALUE_REFUSED when there is no such script; USAGE within a shell.
  */
-export async function runShell(config: Config, options: ShellOptions): Promise<void> {
+export async function runShell(program: Program, options: ShellOptions): Promise<void> {
   if (sharedRegistry() !== undefined) throw new VdcError('USAGE', 'This is the shell already')
   const shared = new SharedRegistry()
   const isInteractive = options.file === undefined && process.stdin.isTTY
@@ -32,9 +32,9 @@ export async function runShell(config: Config, options: ShellOptions): Promise<v
   const eachLine = { exitOnError: options.exitOnError, interruption: shared.interruption }
   try {
     if (options.tx === 'none') await shared.showWithoutTransactions()
-    if (options.tx === 'bulk') await runTogether(config, shared, input, options)
-    else if (input === undefined) process.exitCode = await runInteractively(config, shared, eachLine)
-    else process.exitCode = await runScript(config, input, eachLine)
+    if (options.tx === 'bulk') await runTogether(program, shared, input, options)
+    else if (input === undefined) process.exitCode = await runInteractively(program, shared, eachLine)
+    else process.exitCode = await runScript(program, input, eachLine)
   } finally {
     await shared.close()
   }

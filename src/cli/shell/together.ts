@@ -1,9 +1,9 @@
-import type { Config } from '@oclif/core'
 import { type ErrorCode, endsTransaction, VdcError } from '../../errors.ts'
 import type { Registry } from '../../registry/registry.ts'
 import { PATIENCE } from '../interruptible.ts'
 import { doubtOutput, dropOutput, giveUpOutput, holdOutput, releaseOutput, writeNote } from '../output.ts'
 import { printable } from '../printable.ts'
+import type { Program } from '../program.ts'
 import { reportError } from '../report-error.ts'
 import { debugging, type SharedRegistry } from '../shared-registry.ts'
 import { catchSignals } from '../signals.ts'
@@ -42,7 +42,7 @@ class Undone extends Error {
  * @throws VdcError OUTPUT_FAILED when it is stored and can't be told.
  */
 export async function runTogether(
-  config: Config,
+  program: Program,
   shared: SharedRegistry,
   script: Script | undefined,
   options: { exitOnError: boolean },
@@ -72,8 +72,8 @@ export async function runTogether(
       }
       holdOutput(script === undefined ? 'ids' : 'all')
       const exit = await (script === undefined
-        ? runInteractively(config, shared, { ...lineOptions, onFailure: giveUp, signal: signals.signal })
-        : runScript(config, { ...script, lines }, lineOptions).catch((error: VdcError) => {
+        ? runInteractively(program, shared, { ...lineOptions, onFailure: giveUp, signal: signals.signal })
+        : runScript(program, { ...script, lines }, lineOptions).catch((error: VdcError) => {
             // It is lost anyway, so it needs no other try.
             throw hasFailed && error.code === 'DATABASE_BUSY' ? new Undone(PARTLY_DONE) : error
           }))

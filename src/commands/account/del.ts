@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
+import { oneByOne } from '../../cli/one-by-one.ts'
 import { deleteAccount } from '../../registry/account/delete.ts'
 
 export default class AccountDel extends BaseCommand {
@@ -21,7 +22,10 @@ export default class AccountDel extends BaseCommand {
   async run() {
     const { args, flags: given } = await this.parse(AccountDel)
     return this.withRegistry((registry) =>
-      this.forEachId(args.id, (id) => deleteAccount(registry, id, { force: given.force })),
+      this.forEachId(
+        args.id,
+        oneByOne((id) => deleteAccount(registry, id, { force: given.force })),
+      ),
     )
   }
 }

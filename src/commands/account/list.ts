@@ -20,7 +20,7 @@ export default class AccountList extends BaseCommand {
     return this.withRegistry(async (registry) =>
       given.count
         ? this.printCount(await countAccounts(registry, request))
-        : this.printList(listAccounts(registry, request), ACCOUNT_COLUMNS),
+        : this.printList((keys) => listAccounts(registry, request, keys), ACCOUNT_COLUMNS),
     )
   }
 }

@@ -1,6 +1,7 @@
 import { accountList } from '../../cli/account-flags.ts'
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
+import { oneByOne } from '../../cli/one-by-one.ts'
 import { showAccount } from '../../registry/account/details.ts'
 
 export default class AccountShow extends BaseCommand {
@@ -17,6 +18,8 @@ export default class AccountShow extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(AccountShow)
-    return this.showOrList(args.id, given, { id: 'account:list', options: accountList }, showAccount)
+    return this.showOrList(args.id, given, { id: 'account:list', options: accountList }, (registry, ids) =>
+      oneByOne((id) => showAccount(registry, id))(ids),
+    )
   }
 }

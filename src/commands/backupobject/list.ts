@@ -22,7 +22,7 @@ export default class BackupObjectList extends BaseCommand {
     return this.withRegistry(async (registry) =>
       given.count
         ? this.printCount(await countObjects(registry, request))
-        : this.printList(listObjects(registry, request), OBJECT_COLUMNS),
+        : this.printList((keys) => listObjects(registry, request, keys), OBJECT_COLUMNS),
     )
   }
 }

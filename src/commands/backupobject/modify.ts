@@ -1,6 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { objectChanges } from '../../cli/object-flags.ts'
+import { oneByOne } from '../../cli/one-by-one.ts'
 import { modifyObject } from '../../registry/backup-object/modify.ts'
 
 export default class BackupObjectModify extends BaseCommand {
@@ -19,7 +20,10 @@ export default class BackupObjectModify extends BaseCommand {
     const { args, flags: given } = await this.parse(BackupObjectModify)
     await this.noteNoChange(given)
     return this.withRegistry((registry) =>
-      this.forEachId(args.id, (id) => modifyObject(registry, id, flags.byColumn(given))),
+      this.forEachId(
+        args.id,
+        oneByOne((id) => modifyObject(registry, id, flags.byColumn(given))),
+      ),
     )
   }
 }

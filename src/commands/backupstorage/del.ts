@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
+import { oneByOne } from '../../cli/one-by-one.ts'
 import { deleteStorage } from '../../registry/backup-storage/delete.ts'
 
 export default class BackupStorageDel extends BaseCommand {
@@ -21,7 +22,10 @@ export default class BackupStorageDel extends BaseCommand {
   async run() {
     const { args, flags: given } = await this.parse(BackupStorageDel)
     return this.withRegistry((registry) =>
-      this.forEachId(args.id, (id) => deleteStorage(registry, id, { force: given.force })),
+      this.forEachId(
+        args.id,
+        oneByOne((id) => deleteStorage(registry, id, { force: given.force })),
+      ),
     )
   }
 }

@@ -21,7 +21,7 @@ export default class BackupStorageList extends BaseCommand {
     return this.withRegistry(async (registry) =>
       given.count
         ? this.printCount(await countStorages(registry, request))
-        : this.printList(listStorages(registry, request), STORAGE_COLUMNS),
+        : this.printList((keys) => listStorages(registry, request, keys), STORAGE_COLUMNS),
     )
   }
 }

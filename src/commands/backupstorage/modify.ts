@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
+import { oneByOne } from '../../cli/one-by-one.ts'
 import { storageChanges } from '../../cli/storage-flags.ts'
 import { modifyStorage } from '../../registry/backup-storage/modify.ts'
 
@@ -18,7 +19,10 @@ export default class BackupStorageModify extends BaseCommand {
     const { args, flags: given } = await this.parse(BackupStorageModify)
     await this.noteNoChange(given)
     return this.withRegistry((registry) =>
-      this.forEachId(args.id, (id) => modifyStorage(registry, id, flags.byColumn(given))),
+      this.forEachId(
+        args.id,
+        oneByOne((id) => modifyStorage(registry, id, flags.byColumn(given))),
+      ),
     )
   }
 }

@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
+import { oneByOne } from '../../cli/one-by-one.ts'
 import { storageList } from '../../cli/storage-flags.ts'
 import { showStorage } from '../../registry/backup-storage/details.ts'
 
@@ -17,6 +18,8 @@ export default class BackupStorageShow extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(BackupStorageShow)
-    return this.showOrList(args.id, given, { id: 'backupstorage:list', options: storageList }, showStorage)
+    return this.showOrList(args.id, given, { id: 'backupstorage:list', options: storageList }, (registry, ids) =>
+      oneByOne((id) => showStorage(registry, id))(ids),
+    )
   }
 }

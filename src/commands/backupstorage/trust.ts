@@ -2,6 +2,7 @@ import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base-command.ts'
 import { IMAGE_FOLDER_COLUMNS } from '../../cli/columns/image-folder.ts'
 import * as flags from '../../cli/flags.ts'
+import { oneByOne } from '../../cli/one-by-one.ts'
 import { VdcError } from '../../errors.ts'
 
 export default class BackupStorageTrust extends BaseCommand {
@@ -22,8 +23,9 @@ export default class BackupStorageTrust extends BaseCommand {
   async run() {
     const { args, flags: given } = await this.parse(BackupStorageTrust)
     const { listImageFolders, trustFolder, untrustFolder } = await import('../../registry/image-folders.ts')
-    if (args.folder !== undefined) return this.forEachId(args.folder, given.remove ? untrustFolder : trustFolder)
+    if (args.folder !== undefined)
+      return this.forEachId(args.folder, oneByOne(given.remove ? untrustFolder : trustFolder))
     if (given.remove) throw new VdcError('USAGE', 'No folder is given', { hint: 'Name the folders to remove' })
-    await this.printList(listImageFolders(), IMAGE_FOLDER_COLUMNS)
+    await this.answer.list([await listImageFolders()], IMAGE_FOLDER_COLUMNS)
   }
 }

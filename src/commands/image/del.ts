@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { deleteImage } from '../../registry/image/delete.ts'
+import { deleteImages } from '../../registry/image/delete.ts'
 
 export default class ImageDel extends BaseCommand {
   static override aliases = ['image:delete', 'image:rm']
@@ -23,7 +23,7 @@ export default class ImageDel extends BaseCommand {
     const { args, flags: given } = await this.parse(ImageDel)
     return this.withRegistry((registry) => {
       const options = { ignoreMissing: given['ignore-missing'], force: given.force }
-      return this.forEachId(args.id, (id) => deleteImage(registry, id, options))
+      return this.forEachId(args.id, (ids) => deleteImages(registry, ids, options))
     })
   }
 }

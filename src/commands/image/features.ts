@@ -23,7 +23,7 @@ export default class ImageFeatures extends BaseCommand {
     const { force, ...features } = given
     await this.noteNoChange(features)
     return this.withRegistry((registry) =>
-      this.forEachId(args.id, (id) => setFeatures(registry, id, features, { force })),
+      this.forEachId(args.id, (ids) => setFeatures(registry, ids, features, { force })),
     )
   }
 }

@@ -1,6 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import { HISTORIES_COLUMNS, HISTORY_COLUMNS } from '../../cli/columns/history.ts'
 import * as flags from '../../cli/flags.ts'
+import { oneByOne } from '../../cli/one-by-one.ts'
 import { historyAt, historyOf } from '../../registry/history-of.ts'
 
 export default class ImageHistory extends BaseCommand {
@@ -20,17 +21,19 @@ export default class ImageHistory extends BaseCommand {
     const { args, flags: given } = await this.parse(ImageHistory)
     const { at } = given
     return this.withRegistry(async (registry) => {
-      if (at !== undefined) return this.forEachId(args.id, (id) => historyAt(registry, id, at), { shows: true })
-      const histories = this.eachOf(args.id, (id) => historyOf(registry, id))
-      return this.printList(flat(histories), args.id.length === 1 ? HISTORY_COLUMNS : HISTORIES_COLUMNS)
+      if (at !== undefined) {
+        const work = oneByOne((id) => historyAt(registry, id, at))
+        return this.forEachId(args.id, work, { shows: true })
+      }
+      const histories = this.eachOf(
+        args.id,
+        oneByOne((id) => historyOf(registry, id)),
+      )
+      return this.printList(() => histories, args.id.length === 1 ? HISTORY_COLUMNS : HISTORIES_COLUMNS)
     })
   }
 
   protected override resultId(given: { at?: string }): string {
     return given.at === undefined ? super.resultId(given) : 'image:history --at'
   }
-}
-
-async function* flat<T>(lists: AsyncIterable<readonly T[]>): AsyncGenerator<T> {
-  for await (const list of lists) yield* list
 }

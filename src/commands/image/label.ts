@@ -2,8 +2,9 @@ import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { STDIN } from '../../cli/stdin-ids.ts'
 import { VdcError } from '../../errors.ts'
+import type { Outcome } from '../../registry/batches.ts'
 import { isUuid, prefixOf } from '../../registry/identifiers.ts'
-import { labelImage } from '../../registry/image/label.ts'
+import { labelImages } from '../../registry/image/label.ts'
 
 const HINT = 'vdc-manage image label wmi-ID name=value; name= sets a label without a value, name- removes one'
 
@@ -41,12 +42,17 @@ export default class ImageLabel extends BaseCommand {
     const ids = args.words.slice(0, first)
     const changes = args.words.slice(first)
     return this.withRegistry((registry) =>
-      this.forEachId(ids, (id) =>
-        labelImage(registry, id, changes, given).catch((error: unknown) => {
-          throw ids.includes(id) && mayBeLabel(id) ? withLabelHint(error, id) : error
-        }),
-      ),
+      this.forEachId(ids, (some) => withLabelHints(labelImages(registry, some, changes, given), ids)),
     )
+  }
+}
+
+/** Adds to the refusals of words that are no images the way to set labels of these names. */
+async function* withLabelHints<T>(outcomes: AsyncIterable<Outcome<T>>, words: readonly string[]) {
+  for await (const outcome of outcomes) {
+    const { id } = outcome
+    const isMeant = 'error' in outcome && words.includes(id) && mayBeLabel(id)
+    yield isMeant ? { id, error: withLabelHint(outcome.error, id) } : outcome
   }
 }
 
@@ -59,9 +65,8 @@ function withoutValue(name: string): string {
   return `${name}= sets a label without a value`
 }
 
-/** The refusal of a word that is no image, with the way to set a label of that name. */
-function withLabelHint(error: unknown, word: string): unknown {
-  if (!(error instanceof VdcError) || (error.code !== 'IMAGE_NOT_FOUND' && isUuid(word))) return error
+function withLabelHint(error: VdcError, word: string): VdcError {
+  if (error.code !== 'IMAGE_NOT_FOUND' && isUuid(word)) return error
   const hint = [withoutValue(word), error.hint].filter((part) => part !== undefined).join('; ')
   return new VdcError(error.code, error.message, { hint, cause: error })
 }

@@ -26,7 +26,7 @@ export default class ImageList extends BaseCommand {
     return this.withRegistry(async (registry) =>
       given.count
         ? this.printCount(await countImages(registry, request))
-        : this.printList(listImages(registry, request), columns),
+        : this.printList((keys) => listImages(registry, request, keys), columns),
     )
   }
 }

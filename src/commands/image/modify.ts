@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { imageChanges } from '../../cli/image-flags.ts'
-import { modifyImage } from '../../registry/image/modify.ts'
+import { modifyImages } from '../../registry/image/modify.ts'
 
 export default class ImageModify extends BaseCommand {
   static override summary = 'Change an image: only what is given changes.'
@@ -24,7 +24,7 @@ export default class ImageModify extends BaseCommand {
     const { force, ...changes } = given
     await this.noteNoChange(changes)
     return this.withRegistry((registry) =>
-      this.forEachId(args.id, (id) => modifyImage(registry, id, flags.byColumn(changes), { force })),
+      this.forEachId(args.id, (ids) => modifyImages(registry, ids, flags.byColumn(changes), { force })),
     )
   }
 }

@@ -18,14 +18,18 @@ export default class ImageOrphans extends BaseCommand {
   async run() {
     const { flags: given } = await this.parse(ImageOrphans)
     const search = { notRead: 0 }
-    const orphans = await this.interruptible(() =>
+    await this.interruptible(() =>
       this.withRegistry((registry) =>
-        this.printList(findOrphans(registry, given['storage-id'], search), ORPHAN_COLUMNS),
+        this.printList(() => oneByOne(findOrphans(registry, given['storage-id'], search)), ORPHAN_COLUMNS),
       ),
     )
     if (search.notRead > 0) {
       await this.noteError(new VdcError('PARTLY_DONE', 'Not everything could be looked at'), { isAnswered: false })
     }
-    return orphans
   }
+}
+
+/** Batches of one: who looks through folders waits long for the next. */
+async function* oneByOne<T>(things: AsyncIterable<T>): AsyncGenerator<T[]> {
+  for await (const thing of things) yield [thing]
 }

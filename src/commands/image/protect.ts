@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { protectImage } from '../../registry/image/protect.ts'
+import { protectImages } from '../../registry/image/protect.ts'
 
 export default class ImageProtect extends BaseCommand {
   static override summary = 'Protect images: without --force they are not deleted or changed any more.'
@@ -16,6 +16,6 @@ export default class ImageProtect extends BaseCommand {
 
   async run() {
     const { args } = await this.parse(ImageProtect)
-    return this.withRegistry((registry) => this.forEachId(args.id, (id) => protectImage(registry, id)))
+    return this.withRegistry((registry) => this.forEachId(args.id, (ids) => protectImages(registry, ids)))
   }
 }

@@ -32,7 +32,7 @@ export default class ImagePurge extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(ImagePurge)
-    const ids = args.id && (await allOf(idsOf(args.id)))
+    const ids = args.id && (await allOf(idsOf(args.id))).flat()
     if (ids?.length === 0) {
       await this.note(NO_IDS)
       if (!this.answer.isAskedFor) return

@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { imageList } from '../../cli/image-flags.ts'
-import { showImage } from '../../registry/image/details.ts'
+import { showImages } from '../../registry/image/details.ts'
 
 export default class ImageShow extends BaseCommand {
   static override summary = 'Show all of an image: storage, object, URI, sizes, checksums and labels.'
@@ -17,6 +17,6 @@ export default class ImageShow extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(ImageShow)
-    return this.showOrList(args.id, given, { id: 'image:list', options: imageList }, showImage)
+    return this.showOrList(args.id, given, { id: 'image:list', options: imageList }, showImages)
   }
 }

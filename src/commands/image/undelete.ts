@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { undeleteImage } from '../../registry/image/undelete.ts'
+import { undeleteImages } from '../../registry/image/undelete.ts'
 import { STATES } from '../../registry/values.ts'
 
 export default class ImageUndelete extends BaseCommand {
@@ -23,6 +23,6 @@ export default class ImageUndelete extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(ImageUndelete)
-    return this.withRegistry((registry) => this.forEachId(args.id, (id) => undeleteImage(registry, id, given)))
+    return this.withRegistry((registry) => this.forEachId(args.id, (ids) => undeleteImages(registry, ids, given)))
   }
 }

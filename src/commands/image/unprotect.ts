@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { unprotectImage } from '../../registry/image/protect.ts'
+import { unprotectImages } from '../../registry/image/protect.ts'
 
 export default class ImageUnprotect extends BaseCommand {
   static override summary = 'End the protection of images: they can be deleted and changed again.'
@@ -14,6 +14,6 @@ export default class ImageUnprotect extends BaseCommand {
 
   async run() {
     const { args } = await this.parse(ImageUnprotect)
-    return this.withRegistry((registry) => this.forEachId(args.id, (id) => unprotectImage(registry, id)))
+    return this.withRegistry((registry) => this.forEachId(args.id, (ids) => unprotectImages(registry, ids)))
   }
 }

@@ -36,7 +36,7 @@ export default class ImageVerify extends BaseCommand {
     const { args, flags: given } = await this.parse(ImageVerify)
     this.requireChoice(args.id, given)
     const request = {
-      ids: args.id && (await allOf(idsOf(args.id))),
+      ids: args.id && (await allOf(idsOf(args.id))).flat(),
       account_id: given['account-id'],
       quick: given.quick,
       thorough: given.thorough,

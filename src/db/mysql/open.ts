@@ -12,6 +12,7 @@ import type { Arrivals } from './answers.ts'
 import { connectPatience, connectToFirst } from './connect.ts'
 import type { DriverConnection } from './driver.ts'
 import { explainLoss } from './packet-limit.ts'
+import { writeBatches } from './row-batches.ts'
 import { setUpSession } from './session.ts'
 
 /** Milliseconds until a server that does not answer a statement counts as down; longer than any wait for a lock. */
@@ -63,15 +64,13 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     /** The driver tells that a connection is lost to the connection alone, and a stream of rows would wait for ever. */
     override async _stream(
       connection: DriverConnection,
-      query: object,
+      query: { sql: string; bindings: unknown[] },
       stream: Writable,
-      options: object,
     ): Promise<unknown> {
       const end = (error: Error) => void stream.destroy(error)
       connection.once('error', end)
       const looking = watchSilence(connection, arrivalsOf.get(connection))
-      return super
-        ._stream(connection, query, stream, options)
+      return writeBatches(connection, query, stream)
         .catch((error: DriverError) => {
           if (isUnreadable(error)) lose(connection, error)
           throw error

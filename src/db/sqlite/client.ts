@@ -7,6 +7,8 @@ import { translateDriverError } from '../driver-errors.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_TIMEOUT = 10_000
+/** Rows of a list that are passed on together. */
+const BATCH = 200
 
 type Row = Record<string, unknown>
 
@@ -22,7 +24,8 @@ interface Query {
  * mysql2 gives them. libsql's own numbers are rounded beyond 2^53.
  */
 function exactNumbers(row: Row): Row {
-  for (const [column, value] of Object.entries(row)) {
+  for (const column in row) {
+    const value = row[column]
     if (typeof value === 'bigint') row[column] = isSafe(value) ? Number(value) : String(value)
   }
   return row
@@ -32,8 +35,15 @@ function isSafe(value: bigint): boolean {
   return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER
 }
 
-function* withExactNumbers(rows: Iterable<Row>): Generator<Row> {
-  for (const row of rows) yield exactNumbers(row)
+/** The rows of a statement in batches, exact (`exactNumbers`). */
+function* batchesOf(rows: Iterable<Row>): Generator<Row[]> {
+  let batch: Row[] = []
+  for (const row of rows) {
+    if (batch.push(exactNumbers(row)) < BATCH) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
 }
 
 /** knex's dialect for better-sqlite3, on libsql, which has the same interface. */
@@ -89,7 +99,7 @@ class LibsqlClient extends SqliteDialect {
     return connection.open
   }
 
-  /** knex's own collects all rows first. */
+  /** Writes the rows in batches; knex's own collects all of them first. */
   async _stream(
     connection: Libsql.Database,
     query: { sql: string; bindings: unknown[] },
@@ -106,7 +116,7 @@ class LibsqlClient extends SqliteDialect {
     }
     await new Promise<void>((resolve, reject) => {
       stream.on('error', reject).on('end', resolve)
-      Readable.from(withExactNumbers(rows))
+      Readable.from(batchesOf(rows))
         .on('error', (error) => stream.emit('error', error))
         .pipe(stream)
     })

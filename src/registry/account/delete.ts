@@ -33,7 +33,7 @@ export async function deleteAccount(registry: Registry, id: string, options: { f
     const now = sqlTime(new Date())
     const changes = { deleted_at: now, updated_at: now }
     await updateAccount(trx, account.id, changes)
-    await deleteTagMappings(trx, canonical)
+    await deleteTagMappings(trx, [canonical])
     return presentAccount({ ...account, ...changes })
   })
 }

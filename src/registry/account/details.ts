@@ -8,6 +8,7 @@ import { isoTime } from '../../db/time.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import { objectsInVolumes } from '../image/volumes.ts'
 import { exactInteger } from '../int64.ts'
+import { field, type Presentation, presenting } from '../presentation.ts'
 import type { Registry } from '../registry.ts'
 import type { account, accountDetails } from '../results/account.ts'
 import { accountNotFound } from './find.ts'
@@ -41,13 +42,13 @@ async function volumesOf({ knex }: Database, accountId: string): Promise<string[
 }
 
 /** A row as people and scripts see it. */
-export function presentAccount(row: Omit<AccountRow, 'id'>): Account {
-  return {
-    id: canonicalId('account', row.uuid),
-    description: row.description,
-    enabled: row.enabled === 1,
-    created_at: isoTime(row.created_at),
-    updated_at: isoTime(row.updated_at),
-    deleted_at: isoTime(row.deleted_at),
-  }
+export const ACCOUNT: Presentation<Omit<AccountRow, 'id'>, Account> = {
+  id: [({ uuid }) => canonicalId('account', uuid), 'uuid'],
+  description: field('description'),
+  enabled: [({ enabled }) => enabled === 1, 'enabled'],
+  created_at: [(row) => isoTime(row.created_at), 'created_at'],
+  updated_at: [(row) => isoTime(row.updated_at), 'updated_at'],
+  deleted_at: [(row) => isoTime(row.deleted_at), 'deleted_at'],
 }
+
+export const { present: presentAccount } = presenting(ACCOUNT)

@@ -1,9 +1,10 @@
 import * as z from 'zod/mini'
 import { ACCOUNTS, type AccountSelection } from '../../db/account-list.ts'
 import * as list from '../list-request.ts'
+import { presenting } from '../presentation.ts'
 import type { Registry } from '../registry.ts'
 import { validate } from '../validate.ts'
-import { type Account, presentAccount } from './details.ts'
+import { ACCOUNT, type Account } from './details.ts'
 import { accountNotFound } from './find.ts'
 
 const choice = z.object({
@@ -28,14 +29,20 @@ export const ACCOUNT_SORT_KEYS = list.sortKeys(ACCOUNTS.keys, {
 const LISTED = { listing: ACCOUNTS, kind: 'account', notFound: accountNotFound, keys: ACCOUNT_SORT_KEYS } as const
 
 /**
- * Lists the accounts as the database delivers them, without another order oldest first.
+ * Lists the accounts in batches as the database delivers them, without another order oldest first.
  *
+ * @param keys what of an account is read and listed; undefined for all.
  * @throws VdcError VALUE_REFUSED; ACCOUNT_NOT_FOUND for one to go on behind.
  */
-export async function* listAccounts(registry: Registry, request: AccountListRequest): AsyncGenerator<Account> {
+export async function* listAccounts(
+  registry: Registry,
+  request: AccountListRequest,
+  keys?: readonly string[],
+): AsyncGenerator<Account[]> {
   const selection = chosenAccounts(request)
   const page = await list.pageOf(registry, LISTED, request)
-  for await (const row of ACCOUNTS.stream(registry.database, selection, page)) yield presentAccount(row)
+  const { fields, present } = presenting(ACCOUNT, keys)
+  for await (const rows of ACCOUNTS.stream(registry.database, selection, page, fields)) yield rows.map(present)
 }
 
 /**

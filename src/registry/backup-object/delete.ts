@@ -40,7 +40,7 @@ export async function deleteObject(
     const now = sqlTime(new Date())
     const changes = { deleted_at: now, state: 'deleted', updated_at: now }
     await updateBackupObject(trx, object.id, changes)
-    await deleteTagMappings(trx, canonical)
+    await deleteTagMappings(trx, [canonical])
     await recordChanges(trx, canonical, changes, now)
     return describeObject(trx, uuid)
   })

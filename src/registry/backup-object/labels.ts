@@ -1,10 +1,10 @@
 import type { Queryable } from '../../db/database.ts'
 import { selectValuesTold } from '../../db/histories.ts'
-import { deleteLabel, selectLabels } from '../../db/labels.ts'
+import { deleteLabels, selectLabels } from '../../db/labels.ts'
 import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { BackupObjectRow, LabelRow, NewRow } from '../../db/rows.ts'
 import { canonicalId, prefixOf } from '../identifiers.ts'
-import { labelsOf, newLabel } from '../labels.ts'
+import { labelsByResource, labelsOf, newLabel } from '../labels.ts'
 import { DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL, MD5_LABEL, SHA256_LABEL, VIRTUAL_SIZE_LABEL } from '../values.ts'
 import type { StoredFile } from './write.ts'
 
@@ -29,17 +29,55 @@ export async function labelsThatCount(
   rows: readonly LabelRow[],
   object: Corrected,
 ): Promise<Record<string, string>> {
-  const labels = labelsOf(rows, canonicalId('backupObject', object.uuid))
-  if (!(await areStale(db, labels, object))) return labels
-  return Object.fromEntries(Object.entries(labels).filter(([name]) => !DERIVED.includes(name)))
+  const [labels] = (await allLabelsThatCount(db, rows, [object])).values()
+  return labels ?? {}
 }
 
-async function areStale(db: Queryable, labels: Readonly<Record<string, string>>, object: Corrected): Promise<boolean> {
-  if (!DERIVED.some((name) => name in labels)) return false
-  const isOther = (md5: string) => md5.toLowerCase() !== object.checksum?.toLowerCase()
-  const noted = labels[MD5_LABEL]
-  if (noted !== undefined) return isOther(noted)
-  return (await selectValuesTold(db, canonicalId('backupObject', object.uuid), 'checksum')).some(isOther)
+/** As `labelsThatCount`, of many objects, by their canonical ids. */
+export async function allLabelsThatCount(
+  db: Queryable,
+  rows: readonly LabelRow[],
+  objects: readonly Corrected[],
+): Promise<Map<string, Record<string, string>>> {
+  const byObject = labelsByResource(rows)
+  const labels = new Map<string, Record<string, string>>()
+  for (const { uuid } of objects) {
+    const id = canonicalId('backupObject', uuid)
+    labels.set(id, labelsOf(byObject.get(id) ?? [], id))
+  }
+  for (const id of await staleOf(db, labels, objects)) {
+    const counting = Object.entries(labels.get(id) ?? {}).filter(([name]) => !DERIVED.includes(name))
+    labels.set(id, Object.fromEntries(counting))
+  }
+  return labels
+}
+
+/** The canonical ids of the objects whose derived labels do not count. */
+async function staleOf(
+  db: Queryable,
+  labels: ReadonlyMap<string, Readonly<Record<string, string>>>,
+  objects: readonly Corrected[],
+): Promise<Set<string>> {
+  const stale = new Set<string>()
+  const unnoted = new Map<string, Corrected>()
+  for (const object of objects) {
+    const id = canonicalId('backupObject', object.uuid)
+    const own = labels.get(id) ?? {}
+    if (!DERIVED.some((name) => name in own)) continue
+    const noted = own[MD5_LABEL]
+    if (noted === undefined) unnoted.set(id, object)
+    else if (isOther(noted, object)) stale.add(id)
+  }
+  for (const { id, value } of await selectValuesTold(db, [...unnoted.keys()], 'checksum')) {
+    // The collation ignores case.
+    const object = unnoted.get(id)
+    if (object !== undefined && isOther(value, object)) stale.add(id)
+  }
+  return stale
+}
+
+function isOther(md5: string, { checksum }: Corrected): boolean {
+  return md5.toLowerCase() !== checksum?.toLowerCase()
 }
 
 /**
@@ -53,11 +91,8 @@ export async function withoutUnprovable(db: Queryable, rows: readonly LabelRow[]
   const labels = await selectLabels(db, ids)
   const noted = new Set(labels.filter((row) => row.name === MD5_LABEL).map((row) => row.resource_uuid))
   const uuids = ids.filter((id) => !noted.has(id)).map((id) => id.slice(prefix.length))
-  const stale = new Set<string>()
-  for (const object of await selectRowsByUuid(db, 'backup_objects', uuids)) {
-    const id = canonicalId('backupObject', object.uuid)
-    if (await areStale(db, labelsOf(labels, id), object)) stale.add(id)
-  }
+  const named = new Map([...labelsByResource(labels)].map(([id, own]) => [id, labelsOf(own, id)]))
+  const stale = await staleOf(db, named, await selectRowsByUuid(db, 'backup_objects', uuids))
   return rows.filter((row) => !(DERIVED.includes(row.name) && stale.has(row.resource_uuid)))
 }
 
@@ -73,6 +108,9 @@ export function labelsOfFile(id: string, file: StoredFile, now: string): NewRow<
 
 /** Removes, within a unit of work, the labels of an object, by its canonical id, that were computed with another MD5; the format that was found stays, as a guess. */
 export async function removeDerivedLabels(db: Queryable, id: string): Promise<void> {
-  for (const label of await selectLabels(db, [id], { lock: 'update' }))
-    if (COMPUTED.includes(label.name)) await deleteLabel(db, label.id)
+  const computed = (await selectLabels(db, [id], { lock: 'update' })).filter(({ name }) => COMPUTED.includes(name))
+  await deleteLabels(
+    db,
+    computed.map((label) => label.id),
+  )
 }

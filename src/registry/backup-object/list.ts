@@ -6,6 +6,7 @@ import { storageKeysOf } from '../backup-storage/find.ts'
 import { canonicalId } from '../identifiers.ts'
 import { exactInteger } from '../int64.ts'
 import * as list from '../list-request.ts'
+import { field, type Presentation, presenting } from '../presentation.ts'
 import type { Registry } from '../registry.ts'
 import type { backupObjectSummary } from '../results/backup-object.ts'
 import { validate } from '../validate.ts'
@@ -46,15 +47,21 @@ export const OBJECT_SORT_KEYS = list.sortKeys(OBJECTS.keys, {
 const LISTED = { listing: OBJECTS, kind: 'backupObject', notFound: objectNotFound, keys: OBJECT_SORT_KEYS } as const
 
 /**
- * Lists the objects as the database delivers them, without another order oldest first.
+ * Lists the objects in batches as the database delivers them, without another order oldest first.
  *
+ * @param keys what of an object is read and listed; undefined for all.
  * @throws VdcError VALUE_REFUSED; OBJECT_NOT_FOUND for one to go on behind,
  *   ACCOUNT_NOT_FOUND and STORAGE_NOT_FOUND for ids that choose.
  */
-export async function* listObjects(registry: Registry, request: ObjectListRequest): AsyncGenerator<ObjectSummary> {
+export async function* listObjects(
+  registry: Registry,
+  request: ObjectListRequest,
+  keys?: readonly string[],
+): AsyncGenerator<ObjectSummary[]> {
   const selection = await chosenObjects(registry, request)
   const page = await list.pageOf(registry, LISTED, request)
-  for await (const row of OBJECTS.stream(registry.database, selection, page)) yield summary(row)
+  const { fields, present } = presenting(SUMMARY, keys)
+  for await (const rows of OBJECTS.stream(registry.database, selection, page, fields)) yield rows.map(present)
 }
 
 /**
@@ -88,21 +95,22 @@ async function chosenObjects(registry: Registry, request: ObjectChoice): Promise
   }
 }
 
-function summary(row: ObjectListRow): ObjectSummary {
-  return {
-    id: canonicalId('backupObject', row.uuid),
-    account_id: row.account_id,
-    display_name: row.display_name,
-    state: stateOf(row),
-    service_type: row.service_type,
-    backup_storage_id: row.storage_uuid === null ? null : canonicalId('backupStorage', row.storage_uuid),
-    uri: row.base_uri === null ? null : row.base_uri + row.object_key,
-    container_format: row.container_format,
-    size: exactInteger(row.size),
-    allocation_size: exactInteger(row.allocation_size),
-    checksum: row.checksum,
-    created_at: isoTime(row.created_at),
-    updated_at: isoTime(row.updated_at),
-    deleted_at: isoTime(row.deleted_at),
-  }
+const SUMMARY: Presentation<ObjectListRow, ObjectSummary> = {
+  id: [({ uuid }) => canonicalId('backupObject', uuid), 'uuid'],
+  account_id: field('account_id'),
+  display_name: field('display_name'),
+  state: [stateOf, 'state', 'deleted_at'],
+  service_type: field('service_type'),
+  backup_storage_id: [
+    ({ storage_uuid: uuid }) => (uuid === null ? null : canonicalId('backupStorage', uuid)),
+    'storage_uuid',
+  ],
+  uri: [({ base_uri, object_key }) => (base_uri === null ? null : base_uri + object_key), 'base_uri', 'object_key'],
+  container_format: field('container_format'),
+  size: [(row) => exactInteger(row.size), 'size'],
+  allocation_size: [(row) => exactInteger(row.allocation_size), 'allocation_size'],
+  checksum: field('checksum'),
+  created_at: [(row) => isoTime(row.created_at), 'created_at'],
+  updated_at: [(row) => isoTime(row.updated_at), 'updated_at'],
+  deleted_at: [(row) => isoTime(row.deleted_at), 'deleted_at'],
 }

@@ -39,7 +39,7 @@ export async function deleteStorage(
     const now = sqlTime(new Date())
     const changes = { deleted_at: now, updated_at: now }
     await updateStorage(trx, storage.id, changes)
-    await deleteTagMappings(trx, canonical)
+    await deleteTagMappings(trx, [canonical])
     return presentStorage({ ...storage, ...changes })
   })
 }

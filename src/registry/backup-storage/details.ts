@@ -2,6 +2,7 @@ import type * as z from 'zod/mini'
 import type { BackupStorageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
+import { field, type Presentation, presenting } from '../presentation.ts'
 import type { Registry } from '../registry.ts'
 import type { backupStorage } from '../results/backup-storage.ts'
 import { existingStorage } from './find.ts'
@@ -20,16 +21,16 @@ export async function showStorage(registry: Registry, id: string): Promise<Stora
 }
 
 /** A row as people and scripts see it. */
-export function presentStorage(row: BackupStorageRow): StorageDetails {
-  return {
-    id: canonicalId('backupStorage', row.uuid),
-    display_name: row.display_name,
-    description: row.description,
-    storage_type: row.storage_type,
-    base_uri: row.base_uri,
-    node_id: row.node_id,
-    created_at: isoTime(row.created_at),
-    updated_at: isoTime(row.updated_at),
-    deleted_at: isoTime(row.deleted_at),
-  }
+export const STORAGE: Presentation<BackupStorageRow, StorageDetails> = {
+  id: [({ uuid }) => canonicalId('backupStorage', uuid), 'uuid'],
+  display_name: field('display_name'),
+  description: field('description'),
+  storage_type: field('storage_type'),
+  base_uri: field('base_uri'),
+  node_id: field('node_id'),
+  created_at: [(row) => isoTime(row.created_at), 'created_at'],
+  updated_at: [(row) => isoTime(row.updated_at), 'updated_at'],
+  deleted_at: [(row) => isoTime(row.deleted_at), 'deleted_at'],
 }
+
+export const { present: presentStorage } = presenting(STORAGE)

@@ -1,10 +1,11 @@
 import * as z from 'zod/mini'
 import { STORAGES, type StorageSelection } from '../../db/backup-storage-list.ts'
 import * as list from '../list-request.ts'
+import { presenting } from '../presentation.ts'
 import type { Registry } from '../registry.ts'
 import { validate } from '../validate.ts'
 import { STORAGE_TYPES } from '../values.ts'
-import { presentStorage, type StorageDetails } from './details.ts'
+import { STORAGE, type StorageDetails } from './details.ts'
 import { storageNotFound } from './find.ts'
 
 const choice = z.object({
@@ -31,14 +32,20 @@ export const STORAGE_SORT_KEYS = list.sortKeys(STORAGES.keys, {
 const LISTED = { listing: STORAGES, kind: 'backupStorage', notFound: storageNotFound, keys: STORAGE_SORT_KEYS } as const
 
 /**
- * Lists the storages as the database delivers them, without another order oldest first.
+ * Lists the storages in batches as the database delivers them, without another order oldest first.
  *
+ * @param keys what of a storage is read and listed; undefined for all.
  * @throws VdcError VALUE_REFUSED; STORAGE_NOT_FOUND for one to go on behind.
  */
-export async function* listStorages(registry: Registry, request: StorageListRequest): AsyncGenerator<StorageDetails> {
+export async function* listStorages(
+  registry: Registry,
+  request: StorageListRequest,
+  keys?: readonly string[],
+): AsyncGenerator<StorageDetails[]> {
   const selection = await chosenStorages(registry, request)
   const page = await list.pageOf(registry, LISTED, request)
-  for await (const row of STORAGES.stream(registry.database, selection, page)) yield presentStorage(row)
+  const { fields, present } = presenting(STORAGE, keys)
+  for await (const rows of STORAGES.stream(registry.database, selection, page, fields)) yield rows.map(present)
 }
 
 /**

@@ -87,10 +87,10 @@ export async function checkSchema({ database }: Registry): Promise<Outcome> {
 export async function* checkStorages({
   database,
 }: Registry): AsyncGenerator<[id: string, check: () => Promise<Outcome>]> {
-  for await (const storage of STORAGES.stream(database, { life: 'alive' }, { order: [] })) {
-    if (storage.storage_type !== 'local') continue
-    const { base_uri: uri, node_id: agent } = storage
-    yield [canonicalId('backupStorage', storage.uuid), () => checkStorage(uri, agent)]
+  const fields = ['uuid', 'storage_type', 'base_uri', 'node_id'] as const
+  for await (const storages of STORAGES.stream(database, { life: 'alive' }, { order: [] }, fields)) {
+    for (const { uuid, storage_type: type, base_uri: uri, node_id: agent } of storages)
+      if (type === 'local') yield [canonicalId('backupStorage', uuid), () => checkStorage(uri, agent)]
   }
 }
 

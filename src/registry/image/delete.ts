@@ -1,54 +1,63 @@
 import { claimEnd } from '../../db/claims.ts'
-import { findImage, updateImage } from '../../db/images.ts'
+import { updateImages } from '../../db/images.ts'
 import { deleteTagMappings } from '../../db/tag-mappings.ts'
 import { isoTime, sqlTime } from '../../db/time.ts'
-import { inTransaction } from '../../db/unit-of-work.ts'
 import { VdcError } from '../../errors.ts'
-import { recordChanges } from '../history.ts'
-import { canonicalId, parseId } from '../identifiers.ts'
+import { decide, type Item, idsOf, inBatches, type Outcome } from '../batches.ts'
+import { recordAllChanges } from '../history.ts'
 import type { Registry } from '../registry.ts'
-import { describeImage, type ImageDetails } from './details.ts'
-import { imageNotFound, requireUnprotected } from './find.ts'
+import { describeImages, type ImageDetails } from './details.ts'
+import { existingImages, protectedSince, requireUnprotected } from './find.ts'
+
+/** What is told of an image that never was, where that is ignored. */
+type Missing = { id: string; missing: true }
 
 /**
- * Deletes an image softly (dcmgr.md, "Deleting"): its row stays and says so,
- * its tags go, its labels, its backup object and its file stay.
+ * Deletes images softly (dcmgr.md, "Deleting"): their rows stay and say so,
+ * their tags go, their labels, backup objects and files stay.
  *
+ * @param ids with or without prefix.
  * @param options.ignoreMissing an image that is deleted already, or never was, is no error.
- * @param options.force also where it is protected.
- * @returns the image as it is now; its id alone where it never was and that is ignored.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
+ * @param options.force also where one is protected.
+ * @returns of each the image as it is now; its id alone where it never was and that is ignored;
+ *   else VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
  */
-export async function deleteImage(
+export function deleteImages(
   registry: Registry,
-  id: string,
+  ids: readonly string[],
   options: { ignoreMissing: boolean; force: boolean },
-): Promise<ImageDetails | { id: string; missing: true }> {
-  const uuid = parseId('image', id)
-  return inTransaction(registry.database, async (trx) => {
-    const canonical = canonicalId('image', uuid)
-    await claimEnd(trx, canonical)
-    const image = await findImage(trx, uuid, { lock: 'update' })
-    if (image === undefined) {
-      if (options.ignoreMissing) return { id: canonical, missing: true }
-      throw await imageNotFound(trx, uuid)
-    }
-    if (image.deleted_at !== null) {
-      if (options.ignoreMissing) return describeImage(registry, uuid, trx)
-      throw new VdcError(
-        'IMAGE_DELETED',
-        `The image ${canonical} is deleted already, since ${isoTime(image.deleted_at)}`,
-        {
-          hint: 'With --ignore-missing that is no error',
-        },
+): AsyncGenerator<Outcome<ImageDetails | Missing>> {
+  return inBatches<ImageDetails | Missing>(registry, 'image', ids, {
+    work: async (trx, items) => {
+      await claimEnd(trx, ...idsOf(items))
+      const images = await existingImages(trx, items, { lock: 'update' })
+      const missing = options.ignoreMissing ? items.filter((item) => !images.has(item)) : []
+      const protections = options.force ? new Map() : await protectedSince(trx, images.keys())
+      const doomed = await decide(images.keys(), (item) => {
+        const deletedAt = images.get(item)?.deleted_at ?? null
+        if (deletedAt === null) requireUnprotected(item.id, protections)
+        else if (!options.ignoreMissing) throw deletedAlready(item.id, deletedAt)
+        return deletedAt === null ? images.get(item) : undefined
+      })
+      const now = sqlTime(new Date())
+      const changes = { deleted_at: now, state: 'deleted', updated_at: now }
+      await updateImages(trx, new Map(Array.from(doomed.values(), ({ id }) => [id, changes])))
+      await deleteTagMappings(trx, idsOf(doomed.keys()))
+      await recordAllChanges(
+        trx,
+        idsOf(doomed.keys()).map((id) => [id, changes]),
+        now,
       )
-    }
-    if (!options.force) await requireUnprotected(trx, uuid)
-    const now = sqlTime(new Date())
-    const changes = { deleted_at: now, state: 'deleted', updated_at: now }
-    await updateImage(trx, image.id, changes)
-    await deleteTagMappings(trx, canonical)
-    await recordChanges(trx, canonical, changes, now)
-    return describeImage(registry, uuid, trx)
+      return new Map<Item<undefined>, ImageDetails | Missing>([
+        ...missing.map((item): [Item<undefined>, Missing] => [item, { id: item.id, missing: true }]),
+        ...(await describeImages(trx, [...images.keys()])),
+      ])
+    },
+  })
+}
+
+function deletedAlready(id: string, since: string): VdcError {
+  return new VdcError('IMAGE_DELETED', `The image ${id} is deleted already, since ${isoTime(since)}`, {
+    hint: 'With --ignore-missing that is no error',
   })
 }

@@ -1,20 +1,21 @@
 import type * as z from 'zod/mini'
-import { findBackupObject } from '../../db/backup-objects.ts'
-import { findStorageByKey } from '../../db/backup-storages.ts'
+import { selectStoragesByKey } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
 import { selectLabels } from '../../db/labels.ts'
+import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { ImageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { presentObject } from '../backup-object/details.ts'
-import { labelsThatCount } from '../backup-object/labels.ts'
+import { allLabelsThatCount } from '../backup-object/labels.ts'
 import { presentStorage } from '../backup-storage/details.ts'
+import { type Item, inBatches, type Outcome } from '../batches.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
-import { labelsOf } from '../labels.ts'
+import { labelsByResource, labelsOf } from '../labels.ts'
 import type { Registry } from '../registry.ts'
 import type { image, imageAttributes } from '../results/image.ts'
 import { BOOT_DEV_TYPES, PROTECTED_LABEL } from '../values.ts'
 import { asMap } from '../yaml.ts'
-import { existingImage, isDeleted } from './find.ts'
+import { existingImage, existingImages, isDeleted } from './find.ts'
 import { visibilityOf } from './usability.ts'
 import { virtualSizeOf } from './virtual-size.ts'
 import { readYamlColumns } from './yaml-columns.ts'
@@ -34,26 +35,64 @@ export async function showImage(registry: Registry, id: string): Promise<ImageDe
   return describeImage(registry, parseId('image', id), registry.database.knex)
 }
 
+/** As `showImage`, of many images. */
+export function showImages(registry: Registry, ids: readonly string[]): AsyncGenerator<Outcome<ImageDetails>> {
+  return inBatches(registry, 'image', ids, { work: describeImages, reads: true })
+}
+
 /** As `showImage`, from an uuid without prefix, also within a unit of work. */
 export async function describeImage(registry: Registry, uuid: string, db: Queryable): Promise<ImageDetails> {
-  const row = await existingImage(db, uuid)
-  const id = canonicalId('image', uuid)
-  const objectId = row.backup_object_id
-  const object = objectId?.startsWith('bo-') ? await findBackupObject(db, objectId.slice('bo-'.length)) : undefined
-  const storage = object && (await findStorageByKey(db, object.backup_storage_id))
-  const labels = await selectLabels(db, objectId === null ? [id] : [id, objectId])
-  const imageLabels = labelsOf(labels, id)
-  const objectDetails = object && presentObject(object, storage, await labelsThatCount(db, labels, object))
-  const { backup_object_id, ...attributes } = await presentImage(registry, row)
-  return {
-    ...attributes,
-    virtual_size: virtualSizeOf(row.file_format, object?.size, objectDetails?.labels),
-    protected: PROTECTED_LABEL in imageLabels,
-    labels: imageLabels,
-    backup_object_id,
-    backup_object: objectDetails ?? null,
-    backup_storage: storage ? presentStorage(storage) : null,
+  const [details] = await detailsOf(db, [{ registry, row: await existingImage(db, uuid) }])
+  return details as ImageDetails
+}
+
+/** The images of items with all that belongs to them; one that isn't there is a refusal, `IMAGE_NOT_FOUND`. */
+export async function describeImages<I extends Item>(
+  db: Queryable,
+  items: readonly I[],
+): Promise<Map<I, ImageDetails>> {
+  const rows = [...(await existingImages(db, items))]
+  const details = await detailsOf(
+    db,
+    rows.map(([{ registry }, row]) => ({ registry, row })),
+  )
+  return new Map(rows.map(([item], index) => [item, details[index] as ImageDetails]))
+}
+
+/** What belongs to images, in their order. */
+async function detailsOf(
+  db: Queryable,
+  images: readonly { registry: Registry; row: ImageRow }[],
+): Promise<ImageDetails[]> {
+  const objectIds = images.flatMap(({ row }) => row.backup_object_id ?? [])
+  const uuids = objectIds.filter((id) => id.startsWith('bo-')).map((id) => id.slice('bo-'.length))
+  const objects = await selectRowsByUuid(db, 'backup_objects', uuids)
+  const keys = objects.map((object) => object.backup_storage_id)
+  const storages = new Map((await selectStoragesByKey(db, [...new Set(keys)])).map((row) => [row.id, row]))
+  const imageIds = images.map(({ row }) => canonicalId('image', row.uuid))
+  const labels = await selectLabels(db, [...new Set([...imageIds, ...objectIds])])
+  const labelsOfObjects = await allLabelsThatCount(db, labels, objects)
+  const objectsById = new Map(objects.map((object) => [canonicalId('backupObject', object.uuid), object]))
+  const labelsById = labelsByResource(labels)
+  const details: ImageDetails[] = []
+  for (const { registry, row } of images) {
+    const id = canonicalId('image', row.uuid)
+    const { backup_object_id, ...attributes } = await presentImage(registry, row)
+    const object = backup_object_id === null ? undefined : objectsById.get(backup_object_id)
+    const storage = object && storages.get(object.backup_storage_id)
+    const objectDetails = object && presentObject(object, storage, labelsOfObjects.get(backup_object_id ?? '') ?? {})
+    const imageLabels = labelsOf(labelsById.get(id) ?? [], id)
+    details.push({
+      ...attributes,
+      virtual_size: virtualSizeOf(row.file_format, object?.size, objectDetails?.labels),
+      protected: PROTECTED_LABEL in imageLabels,
+      labels: imageLabels,
+      backup_object_id,
+      backup_object: objectDetails ?? null,
+      backup_storage: storage ? presentStorage(storage) : null,
+    })
   }
+  return details
 }
 
 /** A row as people and scripts see it; warns of YAML that can't be read. */

@@ -1,47 +1,46 @@
-import { updateImage } from '../../db/images.ts'
+import { updateImages } from '../../db/images.ts'
 import { sqlTime } from '../../db/time.ts'
-import { inTransaction } from '../../db/unit-of-work.ts'
-import { recordChanges } from '../history.ts'
-import { canonicalId, parseId } from '../identifiers.ts'
+import { askedOnce, decide, inBatches, type Outcome } from '../batches.ts'
+import { writeChanges } from '../changes.ts'
 import type { Registry } from '../registry.ts'
 import { FEATURES } from '../values.ts'
 import { asMap, changeFlags, readYaml } from '../yaml.ts'
-import { describeImage, type ImageDetails } from './details.ts'
-import { imageToChange } from './find.ts'
+import { describeImages, type ImageDetails } from './details.ts'
+import { imagesToChange } from './find.ts'
 
 /** Features to give to an image (true) or to take away (false); what isn't named stays. */
 export type FeatureChanges = Partial<Record<(typeof FEATURES)[number], boolean | undefined>>
 
 /**
- * Gives features to an image or takes them away.
+ * Gives features to images or takes them away.
  *
- * @param id with or without its prefix.
- * @param options.force also where it is protected.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
+ * @param ids with or without prefix.
+ * @param options.force also where an image is protected.
+ * @returns of each the image, or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
  */
-export async function setFeatures(
+export function setFeatures(
   registry: Registry,
-  id: string,
+  ids: readonly string[],
   request: FeatureChanges,
   options: { force: boolean },
-): Promise<ImageDetails> {
-  const uuid = parseId('image', id)
-  const canonical = canonicalId('image', uuid)
+): AsyncGenerator<Outcome<ImageDetails>> {
   const named = FEATURES.filter((feature) => request[feature] !== undefined)
-  return inTransaction(registry.database, async (trx) => {
-    const image = await imageToChange(trx, uuid, options)
-    const stored = await readYaml(image.features)
-    const old = asMap(stored)
-    if (named.length === 0) return describeImage(registry, uuid, trx)
-    if (old === undefined) registry.warn(`The features of ${canonical} could not be read, and are written anew`)
-    const isSo = (feature: (typeof FEATURES)[number]) => (old?.get(feature) === true) === request[feature]
-    if (old === undefined || !named.every(isSo)) {
-      const now = sqlTime(new Date())
-      const features = await changeFlags(old === undefined ? null : image.features, FEATURES, request)
-      const changes = { features, updated_at: now }
-      await updateImage(trx, image.id, changes)
-      await recordChanges(trx, canonical, changes, now)
-    }
-    return describeImage(registry, uuid, trx)
+  // Thousands of images have the same features.
+  const changed = askedOnce((features: string | null) => changeFlags(features, FEATURES, request))
+  return inBatches<ImageDetails>(registry, 'image', ids, {
+    work: async (trx, items) => {
+      const images = await imagesToChange(trx, items, options)
+      const changes = await decide(images.keys(), async (item) => {
+        if (named.length === 0) return undefined
+        const features = images.get(item)?.features ?? null
+        const old = asMap(await readYaml(features))
+        if (old === undefined) item.registry.warn(`The features of ${item.id} could not be read, and are written anew`)
+        const isSo = (feature: (typeof FEATURES)[number]) => (old?.get(feature) === true) === request[feature]
+        if (old !== undefined && named.every(isSo)) return undefined
+        return { features: await changed(old === undefined ? null : features) }
+      })
+      await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()))
+      return describeImages(trx, [...images.keys()])
+    },
   })
 }

@@ -3,11 +3,12 @@ import { selectIdsWithHistory } from '../../db/histories.ts'
 import { findImage } from '../../db/images.ts'
 import { selectLabels } from '../../db/labels.ts'
 import type { Lock } from '../../db/locks.ts'
+import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { ImageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { VdcError } from '../../errors.ts'
+import { decide, type Item, idsOf } from '../batches.ts'
 import { canonicalId } from '../identifiers.ts'
-import { labelsOf } from '../labels.ts'
 import { PROTECTED_LABEL } from '../values.ts'
 
 /**
@@ -22,49 +23,94 @@ export async function existingImage(db: Queryable, uuid: string, options: { lock
 }
 
 /**
- * Finds the image that is to be changed, and keeps others from changing it.
+ * Finds the images of items, deleted or not; one that isn't there is a refusal, `IMAGE_NOT_FOUND`.
+ */
+export async function existingImages<I extends Item>(
+  db: Queryable,
+  items: readonly I[],
+  options: { lock?: Lock } = {},
+): Promise<Map<I, ImageRow>> {
+  const images = await imagesByUuid(db, items, options)
+  const missing = items.filter(({ uuid }) => !images.has(uuid))
+  const gone = await selectIdsWithHistory(db, idsOf(missing))
+  return decide(items, ({ id, uuid }) => {
+    const image = images.get(uuid)
+    if (image === undefined) throw notFound(id, gone.includes(id))
+    return image
+  })
+}
+
+/** The images that items have, deleted or not, by their uuids. */
+async function imagesByUuid(
+  db: Queryable,
+  items: readonly Item[],
+  options: { lock?: Lock } = {},
+): Promise<Map<string, ImageRow>> {
+  const uuids = items.map(({ uuid }) => uuid)
+  return new Map((await selectRowsByUuid(db, 'images', uuids, options)).map((row) => [row.uuid, row]))
+}
+
+/**
+ * Finds the images that are to be changed, and keeps others from changing them. Refused is
+ * one that isn't there, is deleted or protected (`IMAGE_NOT_FOUND`, `IMAGE_DELETED`, `IMAGE_PROTECTED`).
  *
  * @param options.force also where it is protected.
- * @throws VdcError IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
  */
-export async function imageToChange(db: Queryable, uuid: string, options: { force: boolean }): Promise<ImageRow> {
-  const image = await existingImage(db, uuid, { lock: 'update' })
-  if (!isDeleted(image)) {
-    if (!options.force) await requireUnprotected(db, uuid)
+export async function imagesToChange<I extends Item>(
+  db: Queryable,
+  items: readonly I[],
+  options: { force: boolean },
+): Promise<Map<I, ImageRow>> {
+  const images = await existingImages(db, items, { lock: 'update' })
+  const protections = options.force ? new Map() : await protectedSince(db, images.keys())
+  return decide(images.keys(), (item) => {
+    const image = images.get(item) as ImageRow
+    if (isDeleted(image)) throw imageDeleted(item.id, image)
+    requireUnprotected(item.id, protections)
     return image
-  }
-  const since = image.deleted_at === null ? '' : `, since ${isoTime(image.deleted_at)}`
-  throw new VdcError('IMAGE_DELETED', `The image ${canonicalId('image', uuid)} is deleted${since}`, {
-    hint: `vdc-manage image undelete ${canonicalId('image', uuid)} brings it back`,
   })
 }
 
 /**
- * Refuses to change or delete an image that is protected, within a unit of work that holds its row.
+ * Refuses to change or delete an image, given by its canonical id, that is protected,
+ * within a unit of work that holds its row.
  *
+ * @param protections of `protectedSince`.
  * @throws VdcError IMAGE_PROTECTED.
  */
-export async function requireUnprotected(db: Queryable, uuid: string): Promise<void> {
-  const id = canonicalId('image', uuid)
-  const since = await protectedSince(db, id)
+export function requireUnprotected(id: string, protections: ReadonlyMap<string, string>): void {
+  const since = protections.get(id)
   if (since === undefined) return
   throw new VdcError('IMAGE_PROTECTED', `The image ${id} is protected, since ${since}`, {
     hint: `--force does it all the same; vdc-manage image unprotect ${id} ends the protection`,
   })
 }
 
-/** Since when an image, given by its canonical id, is protected; undefined where it is not. */
-export async function protectedSince(db: Queryable, id: string): Promise<string | undefined> {
-  return labelsOf(await selectLabels(db, [id]), id)[PROTECTED_LABEL]
+/** Since when the images of items are protected, by their canonical ids; only those that are. */
+export async function protectedSince(db: Queryable, items: Iterable<Item>): Promise<Map<string, string>> {
+  const rows = await selectLabels(db, idsOf(items))
+  const protections = rows.filter((row) => row.name === PROTECTED_LABEL)
+  return new Map(protections.map((row) => [row.resource_uuid, row.string_value ?? row.blob_value ?? '']))
 }
 
 /** The error for an image that isn't there; of one that was purged the history is. */
 export async function imageNotFound(db: Queryable, uuid: string): Promise<VdcError> {
   const id = canonicalId('image', uuid)
+  return notFound(id, await hasHistory(db, id))
+}
+
+function notFound(id: string, hasHistory: boolean): VdcError {
   return new VdcError('IMAGE_NOT_FOUND', `There is no image ${id}`, {
-    hint: (await hasHistory(db, id))
+    hint: hasHistory
       ? `It is gone, and its history is kept: vdc-manage image history ${id}`
       : 'vdc-manage image list --all shows those there are',
+  })
+}
+
+function imageDeleted(id: string, image: ImageRow): VdcError {
+  const since = image.deleted_at === null ? '' : `, since ${isoTime(image.deleted_at)}`
+  return new VdcError('IMAGE_DELETED', `The image ${id} is deleted${since}`, {
+    hint: `vdc-manage image undelete ${id} brings it back`,
   })
 }
 

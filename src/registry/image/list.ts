@@ -3,6 +3,7 @@ import type { ImageListRow } from '../../db/image-list.ts'
 import { isoTime } from '../../db/time.ts'
 import { canonicalId } from '../identifiers.ts'
 import { exactInteger } from '../int64.ts'
+import { field, type Presentation, presenting } from '../presentation.ts'
 import type { Registry } from '../registry.ts'
 import type { imageSummary } from '../results/image.ts'
 import { VIRTUAL_SIZE_LABEL } from '../values.ts'
@@ -10,25 +11,36 @@ import { isDeleted } from './find.ts'
 import { chosenImages, IMAGES, type ImageChoice, type ImageListRequest, imagePage } from './list-request.ts'
 import { accessOf, visibilityOf } from './usability.ts'
 import { virtualSizeOf } from './virtual-size.ts'
-import { readYamlColumns } from './yaml-columns.ts'
+import { yamlWarnings } from './yaml-columns.ts'
 
 /** A line of the list; sizes in bytes, times ISO 8601 UTC. What nobody knows is null. */
 export type ImageSummary = z.output<typeof imageSummary>
 
 /**
- * Lists images as the database delivers them, without another order oldest
+ * Lists images in batches as the database delivers them, without another order oldest
  * first: memory does not grow with their number. Warns of those whose YAML
  * can't be read.
  *
+ * @param keys what of an image is read and listed; undefined for all.
  * @throws VdcError as `chosenImages` and `imagePage`.
  */
-export async function* listImages(registry: Registry, request: ImageListRequest): AsyncGenerator<ImageSummary> {
+export async function* listImages(
+  registry: Registry,
+  request: ImageListRequest,
+  keys?: readonly string[],
+): AsyncGenerator<ImageSummary[]> {
   const chosen = await chosenImages(registry, request)
   const page = await imagePage(registry, request)
   if (chosen === undefined) return
-  for await (const row of IMAGES.stream(registry.database, chosen.selection, page)) {
-    await readYamlColumns(registry, row)
-    yield present(row, chosen.accountId)
+  const { fields, present } = presenting(summaryFor(chosen.accountId), keys)
+  const warnOfYaml = yamlWarnings(registry)
+  const read = [...new Set([...fields, ...OF_WARNINGS])]
+  for await (const rows of IMAGES.stream(registry.database, chosen.selection, page, read)) {
+    for (const row of rows) {
+      const warning = warnOfYaml(row)
+      if (warning !== undefined) await warning
+    }
+    yield rows.map(present)
   }
 }
 
@@ -42,35 +54,42 @@ export async function countImages(registry: Registry, request: ImageChoice): Pro
   return chosen === undefined ? 0 : IMAGES.count(registry.database, chosen.selection)
 }
 
-function present(row: ImageListRow, accountId: string | undefined): ImageSummary {
+/** What a warning of YAML that can't be read needs. */
+const OF_WARNINGS = ['uuid', 'features', 'volumes', 'vifs'] as const
+
+/** @param accountId canonical; the account that the list is for. */
+function summaryFor(accountId: string | undefined): Presentation<ImageListRow, ImageSummary> {
   return {
-    id: canonicalId('image', row.uuid),
-    display_name: row.display_name,
-    description: row.description,
-    account_id: row.account_id,
-    arch: row.arch,
-    os_type: row.os_type,
-    file_format: row.file_format,
-    virtual_size: virtualSizeOf(
-      row.file_format,
-      row.size,
-      row.virtual_size === null ? {} : { [VIRTUAL_SIZE_LABEL]: row.virtual_size },
-    ),
-    allocation_size: exactInteger(row.allocation_size),
-    state: isDeleted(row) ? 'deleted' : row.state,
-    visibility: visibilityOf(row),
-    ...(accountId === undefined ? {} : { access: accessOf(row, accountId) }),
-    is_public: row.is_public === 1,
-    is_cacheable: row.is_cacheable === 1,
-    protected: row.is_protected === 1,
-    service_type: row.service_type,
-    root_device: row.root_device,
-    parent_image_id: row.parent_image_id,
-    backup_object_id: row.backup_object_id,
-    backup_storage_id: row.storage_uuid === null ? null : canonicalId('backupStorage', row.storage_uuid),
-    checksum: row.checksum,
-    created_at: isoTime(row.created_at),
-    updated_at: isoTime(row.updated_at),
-    deleted_at: isoTime(row.deleted_at),
+    id: [({ uuid }) => canonicalId('image', uuid), 'uuid'],
+    display_name: field('display_name'),
+    description: field('description'),
+    account_id: field('account_id'),
+    arch: field('arch'),
+    os_type: field('os_type'),
+    file_format: field('file_format'),
+    virtual_size: [virtualSize, 'file_format', 'size', 'virtual_size'],
+    allocation_size: [(row) => exactInteger(row.allocation_size), 'allocation_size'],
+    state: [(row) => (isDeleted(row) ? 'deleted' : row.state), 'state', 'deleted_at'],
+    visibility: [visibilityOf, 'account_id', 'is_public'],
+    ...(accountId === undefined ? {} : { access: [(row) => accessOf(row, accountId), 'account_id'] }),
+    is_public: [(row) => row.is_public === 1, 'is_public'],
+    is_cacheable: [(row) => row.is_cacheable === 1, 'is_cacheable'],
+    protected: [(row) => row.is_protected === 1, 'is_protected'],
+    service_type: field('service_type'),
+    root_device: field('root_device'),
+    parent_image_id: field('parent_image_id'),
+    backup_object_id: field('backup_object_id'),
+    backup_storage_id: [
+      ({ storage_uuid: uuid }) => (uuid === null ? null : canonicalId('backupStorage', uuid)),
+      'storage_uuid',
+    ],
+    checksum: field('checksum'),
+    created_at: [(row) => isoTime(row.created_at), 'created_at'],
+    updated_at: [(row) => isoTime(row.updated_at), 'updated_at'],
+    deleted_at: [(row) => isoTime(row.deleted_at), 'deleted_at'],
   }
+}
+
+function virtualSize({ file_format, size, virtual_size: label }: ImageListRow) {
+  return virtualSizeOf(file_format, size, label === null ? {} : { [VIRTUAL_SIZE_LABEL]: label })
 }

@@ -1,19 +1,23 @@
 import * as z from 'zod/mini'
-import { updateImage } from '../../db/images.ts'
+import { claimEnd } from '../../db/claims.ts'
+import type { Queryable } from '../../db/database.ts'
+import { updateImages } from '../../db/images.ts'
+import type { ImageRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
-import { inTransaction } from '../../db/unit-of-work.ts'
 import { requireOwner } from '../account/owner.ts'
 import { requireUsableObject } from '../backup-object/find.ts'
-import { changesOf, recordChanges } from '../history.ts'
+import { askedOnce, decide, type Item, idsOf, inBatches, type Outcome } from '../batches.ts'
+import { writeChanges } from '../changes.ts'
+import { changesOf } from '../history.ts'
 import { canonicalId, parseId, requireSameUuid } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { clearable } from '../texts.ts'
 import { validate } from '../validate.ts'
 import { checkImageAttributes, imageAttributes } from './attributes.ts'
-import { describeImage, type ImageDetails } from './details.ts'
-import { imageToChange } from './find.ts'
-import { formatWarningOf } from './object-format.ts'
-import { requireParent } from './parent.ts'
+import { describeImages, type ImageDetails } from './details.ts'
+import { imagesToChange } from './find.ts'
+import { formatWarningsOf } from './object-format.ts'
+import { requireNewParent, requireNoCycle } from './parent.ts'
 import { warnOfUnlisted } from './usability.ts'
 
 const imageChanges = z.partial(
@@ -27,35 +31,92 @@ const imageChanges = z.partial(
   }),
 )
 
-/** What `modifyImage` changes; what isn't given stays, and the empty text clears what may be NULL. */
+/** What `modifyImages` changes; what isn't given stays, and the empty text clears what may be NULL. */
 export type ImageChanges = z.input<typeof imageChanges>
 
+/** The same, validated, with the owner's uuid. */
+type Given = z.output<typeof imageChanges> & { owner: string | undefined }
+
 /**
- * Changes an image, and records in its history what changed.
+ * Changes images, and records in their histories what changed.
  *
- * @param id with or without its prefix.
- * @param options.force also where it is protected.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED, ACCOUNT_…, OBJECT_….
+ * @param ids with or without prefix.
+ * @param options.force also where an image is protected.
+ * @returns of each the image, or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED, ACCOUNT_…, OBJECT_….
  */
-export async function modifyImage(
+export function modifyImages(
   registry: Registry,
-  id: string,
+  ids: readonly string[],
   request: ImageChanges,
   options: { force: boolean },
-): Promise<ImageDetails> {
-  const uuid = parseId('image', id)
-  const given = validate(imageChanges, request)
-  requireSameUuid('image', uuid, given.uuid)
-  await checkImageAttributes(registry, given)
-  const owner = given.account_id === undefined ? undefined : parseId('account', given.account_id)
-  let warning: string | undefined
-  const modified = await inTransaction(registry.database, async (trx) => {
-    const image = await imageToChange(trx, uuid, options)
-    if (owner !== undefined && canonicalId('account', owner) !== image.account_id) await requireOwner(trx, owner)
-    const parent = given.parent_image_id
-    const object = given.backup_object_id
-    const changes = changesOf(image, {
-      account_id: owner === undefined ? undefined : canonicalId('account', owner),
+): AsyncGenerator<Outcome<ImageDetails>> {
+  return inBatches<ImageDetails, Given>(registry, 'image', ids, {
+    prepare: async (registry, uuid) => {
+      const given = validate(imageChanges, request)
+      requireSameUuid('image', uuid, given.uuid)
+      await checkImageAttributes(registry, given)
+      return { ...given, owner: given.account_id === undefined ? undefined : parseId('account', given.account_id) }
+    },
+    work: async (trx, items) => {
+      const images = await imagesToChange(trx, items, options)
+      await claimEnd(trx, ...idsOf([...images.keys()].filter(({ given }) => typeof given.parent_image_id === 'string')))
+      const columnsOf = requiringAll(trx)
+      const asked = await decide(images.keys(), (item) => columnsOf(item, images.get(item) as ImageRow))
+      const changes = await decide(asked.keys(), (item) => {
+        const changed = changesOf(images.get(item) as ImageRow, asked.get(item) ?? {})
+        return Object.keys(changed).length > 0 ? changed : undefined
+      })
+      await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()))
+      const modified = Array.from(asked.keys(), (item) => ({
+        item,
+        image: { ...(images.get(item) as ImageRow), ...changes.get(item) },
+      }))
+      const moved = modified.filter(({ item }) => {
+        const changed = changes.get(item)
+        return changed?.account_id !== undefined || changed?.is_public !== undefined
+      })
+      await warnOfUnlisted(
+        trx,
+        moved.map(({ item, image }) => ({ registry: item.registry, image })),
+      )
+      const details = await describeImages(trx, [...asked.keys()])
+      const formatted = modified.filter(
+        ({ item: { given } }) => given.file_format !== undefined || typeof given.backup_object_id === 'string',
+      )
+      const warnings = await formatWarningsOf(
+        trx,
+        formatted.map(({ image }) => image),
+      )
+      for (const { item } of formatted) {
+        const warning = warnings.get(item.uuid)
+        if (warning !== undefined) item.registry.warn(warning)
+      }
+      return details
+    },
+  })
+}
+
+/**
+ * Looks, once for all images of a unit of work, whether what they are to have is there,
+ * and keeps it as it is until the unit ends.
+ *
+ * @returns what tells the columns that an image is to have, or throws ACCOUNT_…, OBJECT_…, VALUE_REFUSED.
+ */
+function requiringAll(db: Queryable) {
+  const owners = askedOnce((uuid: string) => requireOwner(db, uuid))
+  const parents = askedOnce((id: string | null) => requireNewParent(db, id))
+  const objects = askedOnce(async (id: string) => canonicalId('backupObject', (await requireUsableObject(db, id)).uuid))
+  return async (
+    { id, given }: Item<Given>,
+    image: ImageRow,
+  ): Promise<{ [K in keyof ImageRow]?: ImageRow[K] | undefined }> => {
+    const { owner, parent_image_id: parentId, backup_object_id: objectId } = given
+    const ownerId = owner === undefined ? undefined : canonicalId('account', owner)
+    if (owner !== undefined && ownerId !== image.account_id) await owners(owner)
+    const parent = parentId === undefined ? undefined : await parents(parentId)
+    if (parent !== undefined) requireNoCycle(id, parent)
+    return {
+      account_id: ownerId,
       arch: given.arch,
       description: given.description,
       is_public: given.is_public === undefined ? undefined : Number(given.is_public),
@@ -64,27 +125,11 @@ export async function modifyImage(
       root_device: given.root_device,
       is_cacheable: given.is_cacheable === undefined ? undefined : Number(given.is_cacheable),
       instance_model_name: given.instance_model_name,
-      parent_image_id: parent === undefined ? undefined : await requireParent(trx, parent, uuid),
+      parent_image_id: parent?.id,
       service_type: given.service_type,
       display_name: given.display_name,
-      backup_object_id:
-        typeof object === 'string'
-          ? canonicalId('backupObject', (await requireUsableObject(trx, object)).uuid)
-          : object,
+      backup_object_id: typeof objectId === 'string' ? await objects(objectId) : objectId,
       os_type: given.os_type,
-    })
-    if (Object.keys(changes).length > 0) {
-      const now = sqlTime(new Date())
-      const written = { ...changes, updated_at: now }
-      await updateImage(trx, image.id, written)
-      await recordChanges(trx, canonicalId('image', uuid), written, now)
     }
-    if (given.file_format !== undefined || typeof object === 'string')
-      warning = await formatWarningOf(trx, { ...image, ...changes })
-    if (changes.account_id !== undefined || changes.is_public !== undefined)
-      await warnOfUnlisted(registry, trx, { ...image, ...changes })
-    return describeImage(registry, uuid, trx)
-  })
-  if (warning !== undefined) registry.warn(warning)
-  return modified
+  }
 }

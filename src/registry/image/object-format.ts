@@ -1,9 +1,9 @@
-import { findBackupObject } from '../../db/backup-objects.ts'
 import type { Queryable } from '../../db/database.ts'
 import { selectFirstFormatOf } from '../../db/images.ts'
 import { selectLabels } from '../../db/labels.ts'
+import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { BackupObjectRow, ImageRow } from '../../db/rows.ts'
-import { labelsThatCount } from '../backup-object/labels.ts'
+import { allLabelsThatCount, labelsThatCount } from '../backup-object/labels.ts'
 import { canonicalId } from '../identifiers.ts'
 import { labelsOf } from '../labels.ts'
 import { DEFAULT_CONTAINER_FORMAT, DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL } from '../values.ts'
@@ -45,14 +45,25 @@ export function formatWarning(object: Stored, known: ObjectFormat, given: string
   return `The bytes of ${id} were ${known.format} before they were corrected, and are assumed to be that still; set another format with --file-format`
 }
 
-/** As `formatWarning`, of an image that has its object and its format already. */
-export async function formatWarningOf(
+/** As `formatWarning`, of images that have their objects and formats already; only of those of which there is something to tell, by their uuids. */
+export async function formatWarningsOf(
   db: Queryable,
-  image: Pick<ImageRow, 'backup_object_id' | 'file_format'>,
-): Promise<string | undefined> {
-  const { backup_object_id: id } = image
-  const object = id?.startsWith('bo-') ? await findBackupObject(db, id.slice('bo-'.length)) : undefined
-  return object && formatWarning(object, await formatOfObject(db, object), image.file_format)
+  images: readonly Pick<ImageRow, 'uuid' | 'backup_object_id' | 'file_format'>[],
+): Promise<Map<string, string>> {
+  const ids = [...new Set(images.flatMap(({ backup_object_id: id }) => (id?.startsWith('bo-') ? [id] : [])))]
+  const uuids = ids.map((id) => id.slice('bo-'.length))
+  const objects = await selectRowsByUuid(db, 'backup_objects', uuids)
+  const labels = await allLabelsThatCount(db, await selectLabels(db, ids), objects)
+  const byId = new Map(objects.map((object) => [canonicalId('backupObject', object.uuid), object]))
+  const warnings = new Map<string, string>()
+  for (const { uuid, backup_object_id: id, file_format: given } of images) {
+    const object = byId.get(id ?? '')
+    const found = labels.get(id ?? '')?.[FILE_FORMAT_LABEL]
+    // What else may be known of a format is nothing to warn of where one is given.
+    const warning = object && found && formatWarning(object, { format: found, by: 'found' }, given)
+    if (warning) warnings.set(uuid, warning)
+  }
+  return warnings
 }
 
 /** Why instances could not boot from a volume that is made of an object; undefined where they can. */

@@ -1,4 +1,4 @@
-import { claimEnd, claimUse } from '../../db/claims.ts'
+import { claimUse } from '../../db/claims.ts'
 import type { Queryable } from '../../db/database.ts'
 import { findImage } from '../../db/images.ts'
 import { VdcError } from '../../errors.ts'
@@ -9,19 +9,13 @@ import { isDeleted } from './find.ts'
  * Makes sure that a parent is there.
  *
  * @param parentId with or without prefix; null where there is none.
- * @param childUuid the image that is to have it, where that exists already: it can't descend from itself.
  * @returns the parent's canonical id; null without one.
  * @throws VdcError VALUE_REFUSED.
  */
-export async function requireParent(
-  db: Queryable,
-  parentId: string | null,
-  childUuid?: string,
-): Promise<string | null> {
+export async function requireParent(db: Queryable, parentId: string | null): Promise<string | null> {
   if (parentId === null) return null
   const uuid = parseId('image', parentId)
   const id = canonicalId('image', uuid)
-  if (childUuid !== undefined) await claimEnd(db, canonicalId('image', childUuid))
   await claimUse(db, id)
   const parent = await findImage(db, uuid, { lock: 'share' })
   if (parent === undefined || isDeleted(parent)) {
@@ -33,22 +27,45 @@ export async function requireParent(
       },
     )
   }
-  if (childUuid !== undefined) await requireNoCycle(db, uuid, childUuid)
   return id
 }
 
-async function requireNoCycle(db: Queryable, parent: string, child: string): Promise<void> {
-  const seen = new Set<string>()
-  for (let uuid: string | undefined = parent; uuid !== undefined && !seen.has(uuid); ) {
-    if (uuid === child) {
-      throw new VdcError(
-        'VALUE_REFUSED',
-        `The image ${canonicalId('image', child)} can not descend from itself, as with the parent ${canonicalId('image', parent)} it would`,
-      )
-    }
-    seen.add(uuid)
-    await claimUse(db, canonicalId('image', uuid))
-    const next: string | null | undefined = (await findImage(db, uuid, { lock: 'share' }))?.parent_image_id
-    uuid = next?.replace(/^wmi-/, '')
+/** A parent that images which exist already are to have. */
+export interface NewParent {
+  /** The parent's canonical id; null for none. */
+  id: string | null
+  /** The canonical ids of the parent and all that it descends from. */
+  line: ReadonlySet<string>
+}
+
+/**
+ * As `requireParent`, for images that exist already, which claim their end first: what
+ * descends from them changes (`requireNoCycle`).
+ *
+ * @throws VdcError VALUE_REFUSED.
+ */
+export async function requireNewParent(db: Queryable, parentId: string | null): Promise<NewParent> {
+  const id = await requireParent(db, parentId)
+  const line = new Set<string>()
+  for (let next = id; next !== null && !line.has(next); ) {
+    line.add(next)
+    await claimUse(db, next)
+    const image = await findImage(db, next.replace(/^wmi-/, ''), { lock: 'share' })
+    const parent: string | null = image?.parent_image_id ?? null
+    next = parent && canonicalId('image', parent.replace(/^wmi-/, ''))
   }
+  return { id, line }
+}
+
+/**
+ * Refuses to make an image, by its canonical id, descend from itself.
+ *
+ * @throws VdcError VALUE_REFUSED.
+ */
+export function requireNoCycle(child: string, { id, line }: NewParent): void {
+  if (!line.has(child)) return
+  throw new VdcError(
+    'VALUE_REFUSED',
+    `The image ${child} can not descend from itself, as with the parent ${id} it would`,
+  )
 }

@@ -1,76 +1,109 @@
 import * as z from 'zod/mini'
-import { findAccount } from '../../db/accounts.ts'
-import { findBackupObject } from '../../db/backup-objects.ts'
 import { claimUse } from '../../db/claims.ts'
 import type { Queryable } from '../../db/database.ts'
-import { selectStatesBeforeDeletion } from '../../db/histories.ts'
-import { findImage, updateImage } from '../../db/images.ts'
-import type { ImageRow } from '../../db/rows.ts'
+import { selectIdsWithHistory, selectStatesBeforeDeletion } from '../../db/histories.ts'
+import { updateImages } from '../../db/images.ts'
+import { selectRowsByUuid } from '../../db/many-rows.ts'
+import type { AccountRow, BackupObjectRow, ImageRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
-import { inTransaction } from '../../db/unit-of-work.ts'
 import { VdcError } from '../../errors.ts'
 import { requireAlive } from '../account/find.ts'
 import { isDeleted as isObjectDeleted, objectDeleted } from '../backup-object/find.ts'
-import { changesOf, recordChanges } from '../history.ts'
-import { canonicalId, parseId } from '../identifiers.ts'
+import { decide, type Item, idsOf, inBatches, type Outcome } from '../batches.ts'
+import { writeChanges } from '../changes.ts'
+import { changesOf } from '../history.ts'
 import type { Registry } from '../registry.ts'
 import { validate } from '../validate.ts'
 import { DEFAULT_STATE } from '../values.ts'
 import { imageAttributes } from './attributes.ts'
-import { describeImage, type ImageDetails } from './details.ts'
-import { existingImage, hasHistory, isDeleted, stateBefore } from './find.ts'
+import { describeImages, type ImageDetails } from './details.ts'
+import { existingImages, isDeleted, stateBefore } from './find.ts'
 import { objectsInVolumes } from './volumes.ts'
 
 const undeleteRequest = z.object({ state: z.optional(imageAttributes.state) })
 
 /**
- * Brings an image back that was deleted softly, in the state that it had before.
- * Its tags went with the deletion (dcmgr.md, "Deleting") and stay away, and its
+ * Brings images back that were deleted softly, in the states that they had before.
+ * Their tags went with the deletion (dcmgr.md, "Deleting") and stay away, and a
  * parent may be deleted or purged, of which this warns. One that isn't deleted
  * stays as it is.
  *
- * @param id with or without its prefix.
- * @param request.state to give it; required where nothing recorded the state that it had.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND; STATE_UNKNOWN; OBJECT_DELETED or
+ * @param ids with or without prefix.
+ * @param request.state to give them; required where nothing recorded the state that one had.
+ * @returns of each the image, or VALUE_REFUSED, IMAGE_NOT_FOUND; STATE_UNKNOWN; OBJECT_DELETED or
  *   OBJECT_CONFLICT where it could not boot, as its backup object, or that of
  *   one of its volumes, is deleted or gone; ACCOUNT_DELETED where its owner is deleted.
+ * @throws VdcError VALUE_REFUSED for a state that an image can't be given.
  */
-export async function undeleteImage(
+export function undeleteImages(
   registry: Registry,
-  id: string,
+  ids: readonly string[],
   request: z.input<typeof undeleteRequest>,
-): Promise<ImageDetails> {
+): AsyncGenerator<Outcome<ImageDetails>> {
   const { state: asked } = validate(undeleteRequest, request)
-  const uuid = parseId('image', id)
-  const canonical = canonicalId('image', uuid)
-  const { image, wasDeleted, lack } = await inTransaction(registry.database, async (trx) => {
-    const row = await existingImage(trx, uuid, { lock: 'update' })
-    const wasDeleted = isDeleted(row)
-    if (wasDeleted) {
-      await requireBootable(trx, canonical, row.backup_object_id)
-      for (const objectId of await objectsInVolumes(row.volumes)) await requireBootable(trx, canonical, objectId)
-      await requireLivingOwner(trx, row.account_id)
-      const now = sqlTime(new Date())
-      const state = asked ?? (await stateBeforeDeletion(trx, canonical, row))
-      const written = { ...changesOf<ImageRow>(row, { deleted_at: null, state }), updated_at: now }
-      await updateImage(trx, row.id, written)
-      await recordChanges(trx, canonical, written, now)
-    }
-    const lack = wasDeleted ? await lackOfParent(trx, canonical, row.parent_image_id) : undefined
-    return { image: await describeImage(registry, uuid, trx), wasDeleted, lack }
+  return inBatches<ImageDetails>(registry, 'image', ids, {
+    work: async (trx, items) => {
+      const images = await existingImages(trx, items, { lock: 'update' })
+      const deleted = new Map([...images].filter(([, image]) => isDeleted(image)))
+      const needed = await neededObjects(deleted)
+      const objects = await holdObjects(trx, new Set([...needed.values()].flat()))
+      const owners = await holdOwners(trx, new Set(Array.from(deleted.values(), (image) => image.account_id)))
+      const states = await selectStatesBeforeDeletion(trx, idsOf(deleted.keys()))
+      const changes = await decide(deleted.keys(), (item) => {
+        const image = deleted.get(item) as ImageRow
+        for (const objectId of needed.get(item) ?? []) requireBootable(item.id, objectId, objects.get(objectId))
+        const owner = owners.get(image.account_id)
+        if (owner !== undefined) requireAlive(owner)
+        const state = asked ?? stateBefore(image, states.get(item.id))
+        if (state === undefined) throw stateUnknown(item.id)
+        return changesOf<ImageRow>(image, { deleted_at: null, state })
+      })
+      await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()))
+      const details = await describeImages(trx, [...images.keys()])
+      const undeleted = new Map([...deleted].filter(([item]) => changes.has(item)))
+      for (const [item, lack] of await lacksOfParents(trx, undeleted)) item.registry.warn(lack)
+      for (const { id, registry } of [...images.keys()].filter((item) => !deleted.has(item)))
+        registry.warn(`${id} is not deleted`)
+      return details
+    },
   })
-  if (lack !== undefined) registry.warn(lack)
-  if (!wasDeleted) registry.warn(`${canonical} is not deleted`)
-  return image
 }
 
-/** What an image without an object is, it may be again; one whose object is gone could never boot. */
-async function requireBootable(db: Queryable, id: string, objectId: string | null): Promise<void> {
-  if (objectId === null || objectId === '') return
-  await claimUse(db, objectId)
-  const object = objectId.startsWith('bo-')
-    ? await findBackupObject(db, objectId.slice('bo-'.length), { lock: 'share' })
-    : undefined
+/** The backup objects, by canonical ids, that images boot from and have volumes of. */
+async function neededObjects<I>(images: ReadonlyMap<I, ImageRow>): Promise<Map<I, string[]>> {
+  const needed = new Map<I, string[]>()
+  for (const [item, { backup_object_id: id, volumes }] of images) {
+    // What an image without an object is, it may be again; one whose object is gone could never boot.
+    const own = id === null || id === '' ? [] : [id]
+    needed.set(item, [...own, ...(await objectsInVolumes(volumes))])
+  }
+  return needed
+}
+
+/** The objects that are there, by their canonical ids, kept as they are until the unit of work ends. */
+async function holdObjects(db: Queryable, ids: ReadonlySet<string>): Promise<Map<string, BackupObjectRow>> {
+  await claimUse(db, ...ids)
+  const uuids = [...ids].filter((id) => id.startsWith('bo-')).map((id) => id.slice('bo-'.length))
+  const objects = await selectRowsByUuid(db, 'backup_objects', uuids, { lock: 'share' })
+  return new Map(objects.map((object) => [`bo-${object.uuid}`, object]))
+}
+
+/** As `holdObjects`, of accounts. Wakame-vdc lets accounts own images before it has rows for them. */
+async function holdOwners(db: Queryable, ids: ReadonlySet<string>): Promise<Map<string, AccountRow>> {
+  await claimUse(db, ...ids)
+  const uuids = Array.from(ids, (id) => id.replace(/^a-/, ''))
+  const accounts = await selectRowsByUuid(db, 'accounts', uuids, { lock: 'share' })
+  const byUuid = new Map(accounts.map((account) => [account.uuid, account]))
+  return new Map(
+    [...ids].flatMap((id) => {
+      const account = byUuid.get(id.replace(/^a-/, ''))
+      return account === undefined ? [] : [[id, account]]
+    }),
+  )
+}
+
+/** @throws VdcError OBJECT_CONFLICT, OBJECT_DELETED. */
+function requireBootable(id: string, objectId: string, object: BackupObjectRow | undefined): void {
   if (object === undefined) {
     throw new VdcError('OBJECT_CONFLICT', `The backup object ${objectId} of ${id} is gone: the image could not boot`)
   }
@@ -79,29 +112,43 @@ async function requireBootable(db: Queryable, id: string, objectId: string | nul
   throw new VdcError(code, `${message}: the image ${id} could not boot`)
 }
 
-/** Why the parent of an image, both given by their canonical ids, is not there; undefined where it is, or there is none to be. */
-async function lackOfParent(db: Queryable, id: string, parentId: string | null): Promise<string | undefined> {
-  if (parentId === null || parentId === '') return undefined
-  const parent = parentId.startsWith('wmi-') ? await findImage(db, parentId.slice('wmi-'.length)) : undefined
-  if (parent === undefined) {
-    return `The parent ${parentId} of ${id} ${(await hasHistory(db, parentId)) ? 'was purged' : 'is not there'}`
-  }
-  if (!isDeleted(parent)) return undefined
-  return `The parent ${parentId} of ${id} is deleted: vdc-manage image undelete ${parentId} brings it back`
-}
-
-/** Wakame-vdc lets accounts own images before it has a row for them. */
-async function requireLivingOwner(db: Queryable, accountId: string): Promise<void> {
-  await claimUse(db, accountId)
-  const owner = await findAccount(db, accountId.replace(/^a-/, ''), { lock: 'share' })
-  if (owner !== undefined) requireAlive(owner)
-}
-
-/** What the history last told, else a row of which only `deleted_at` says that it is deleted. */
-async function stateBeforeDeletion(db: Queryable, id: string, row: ImageRow): Promise<string> {
-  const state = stateBefore(row, (await selectStatesBeforeDeletion(db, [id])).get(id))
-  if (state !== undefined) return state
-  throw new VdcError('STATE_UNKNOWN', `The state that ${id} had before it was deleted is not known`, {
+function stateUnknown(id: string): VdcError {
+  return new VdcError('STATE_UNKNOWN', `The state that ${id} had before it was deleted is not known`, {
     hint: `Its history does not record it. Give the state: vdc-manage image undelete ${id} --state ${DEFAULT_STATE}`,
   })
+}
+
+/** Why the parents of images that were just brought back are not there; only of those whose parent isn't. */
+async function lacksOfParents<I extends Item>(
+  db: Queryable,
+  undeleted: ReadonlyMap<I, ImageRow>,
+): Promise<Map<I, string>> {
+  const parentOf = ({ parent_image_id: id }: ImageRow) => (id === null || id === '' ? undefined : id)
+  const parentIds = [...new Set(Array.from(undeleted.values(), parentOf))].filter((id) => id !== undefined)
+  const uuids = parentIds.filter((id) => id.startsWith('wmi-')).map((id) => id.slice('wmi-'.length))
+  const parents = new Map((await selectRowsByUuid(db, 'images', uuids)).map((row) => [`wmi-${row.uuid}`, row]))
+  const purged = await selectIdsWithHistory(
+    db,
+    parentIds.filter((id) => !parents.has(id)),
+  )
+  const lacks = new Map<I, string>()
+  /** Of several images, those after one are still deleted when that is brought back. */
+  const later = new Set(idsOf(undeleted.keys()))
+  for (const [item, image] of undeleted) {
+    later.delete(item.id)
+    const parentId = parentOf(image)
+    if (parentId === undefined) continue
+    const parent = parents.get(parentId)
+    if (parent === undefined)
+      lacks.set(
+        item,
+        `The parent ${parentId} of ${item.id} ${purged.includes(parentId) ? 'was purged' : 'is not there'}`,
+      )
+    else if (isDeleted(parent) || later.has(parentId))
+      lacks.set(
+        item,
+        `The parent ${parentId} of ${item.id} is deleted: vdc-manage image undelete ${parentId} brings it back`,
+      )
+  }
+  return lacks
 }

@@ -26,17 +26,22 @@ export function accessOf(image: Owned, accountId: string): Access {
 }
 
 /**
- * Tells, once, on a database of Wakame-vdc's, that its web API lists a pool image that is not
- * public for the pool itself only, although every account can start instances of it
+ * Tells, once, on a database of Wakame-vdc's, that its web API lists pool images that are not
+ * public for the pool itself only, although every account can start instances of them
  * (dcmgr.md, "Where an image's bytes are").
  *
- * @param image as it is stored now.
+ * @param images as they are stored now, and who is told of each.
  */
-export async function warnOfUnlisted(registry: Registry, db: Queryable, image: Owned): Promise<void> {
-  if (image.account_id !== SHARED_POOL || image.is_public === 1 || !(await isOfWakame(db))) return
-  registry.warnOnce(
-    "Every account can start images of the shared pool, but the web API's list shows those that are not public to their owner only; --is-public shows them to all",
-  )
+export async function warnOfUnlisted(
+  db: Queryable,
+  images: readonly { registry: Registry; image: Owned }[],
+): Promise<void> {
+  const unlisted = images.filter(({ image }) => image.account_id === SHARED_POOL && image.is_public !== 1)
+  if (unlisted.length === 0 || !(await isOfWakame(db))) return
+  for (const { registry } of unlisted)
+    registry.warnOnce(
+      "Every account can start images of the shared pool, but the web API's list shows those that are not public to their owner only; --is-public shows them to all",
+    )
 }
 
 /**

@@ -84,7 +84,8 @@ export async function verifyImages(
 
 async function idsOf(registry: Registry, accountId: string | undefined): Promise<string[]> {
   const ids: string[] = []
-  for await (const { id } of listImages(registry, { account_id: accountId })) ids.push(id)
+  for await (const images of listImages(registry, { account_id: accountId }, ['id']))
+    for (const { id } of images) ids.push(id)
   return ids
 }
 

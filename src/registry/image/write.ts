@@ -87,7 +87,7 @@ export async function writeImage(
   }
   await insertImage(db, row)
   await recordCreation(db, canonicalId('image', uuid), IMAGE_COLUMNS, row, now)
-  await warnOfUnlisted(registry, db, row)
+  await warnOfUnlisted(db, [{ registry, image: row }])
   return uuid
 }
 

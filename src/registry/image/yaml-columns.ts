@@ -27,3 +27,24 @@ export async function readYamlColumns(
   }
   return read
 }
+
+/** Different texts of a column that are known to be readable. */
+const MOST_KNOWN = 50
+
+/**
+ * Makes what warns of the YAML of images, as `readYamlColumns` does. Most rows hold one
+ * of a few texts, each of which is read once.
+ */
+export function yamlWarnings(registry: Registry): (row: Columns & Pick<ImageRow, 'uuid'>) => Promise<void> | undefined {
+  const known = { features: new Set<string | null>(), volumes: new Set<string>(), vifs: new Set<string>() }
+  const isKnown = ({ features, volumes, vifs }: Columns) =>
+    known.features.has(features) && known.volumes.has(volumes) && known.vifs.has(vifs)
+  const look = async (row: Columns & Pick<ImageRow, 'uuid'>) => {
+    const read = await readYamlColumns(registry, row)
+    for (const column of COLUMNS) {
+      const texts = known[column] as Set<string | null>
+      if (!('problem' in read[column]) && texts.size < MOST_KNOWN) texts.add(row[column])
+    }
+  }
+  return (row) => (isKnown(row) ? undefined : look(row))
+}

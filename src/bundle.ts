@@ -1,0 +1,75 @@
+import type { CommandLoaders } from './cli/program.ts'
+
+/*
+ * What the build makes dist/program.cjs of, one file with all that the program has but
+ * its hashing threads. Here only functions are made: each loads its part when it is called.
+ */
+
+export { usedParts } from './cli/used-parts.ts'
+
+/** The commands by their ids, as the manifest names them. */
+export const COMMANDS: CommandLoaders = {
+  'account:add': () => import('./commands/account/add.ts'),
+  'account:del': () => import('./commands/account/del.ts'),
+  'account:list': () => import('./commands/account/list.ts'),
+  'account:modify': () => import('./commands/account/modify.ts'),
+  'account:show': () => import('./commands/account/show.ts'),
+  'backupobject:add': () => import('./commands/backupobject/add.ts'),
+  'backupobject:del': () => import('./commands/backupobject/del.ts'),
+  'backupobject:list': () => import('./commands/backupobject/list.ts'),
+  'backupobject:modify': () => import('./commands/backupobject/modify.ts'),
+  'backupobject:show': () => import('./commands/backupobject/show.ts'),
+  'backupstorage:add': () => import('./commands/backupstorage/add.ts'),
+  'backupstorage:del': () => import('./commands/backupstorage/del.ts'),
+  'backupstorage:list': () => import('./commands/backupstorage/list.ts'),
+  'backupstorage:modify': () => import('./commands/backupstorage/modify.ts'),
+  'backupstorage:show': () => import('./commands/backupstorage/show.ts'),
+  'backupstorage:trust': () => import('./commands/backupstorage/trust.ts'),
+  completion: () => import('./commands/completion.ts'),
+  'db:migrate': () => import('./commands/db/migrate.ts'),
+  'db:status': () => import('./commands/db/status.ts'),
+  doctor: () => import('./commands/doctor.ts'),
+  'image:add:local': () => import('./commands/image/add/local.ts'),
+  'image:add:volume': () => import('./commands/image/add/volume.ts'),
+  'image:convert': () => import('./commands/image/convert.ts'),
+  'image:del': () => import('./commands/image/del.ts'),
+  'image:features': () => import('./commands/image/features.ts'),
+  'image:history': () => import('./commands/image/history.ts'),
+  'image:inspect': () => import('./commands/image/inspect.ts'),
+  'image:label': () => import('./commands/image/label.ts'),
+  'image:list': () => import('./commands/image/list.ts'),
+  'image:modify': () => import('./commands/image/modify.ts'),
+  'image:orphans': () => import('./commands/image/orphans.ts'),
+  'image:protect': () => import('./commands/image/protect.ts'),
+  'image:purge': () => import('./commands/image/purge.ts'),
+  'image:show': () => import('./commands/image/show.ts'),
+  'image:undelete': () => import('./commands/image/undelete.ts'),
+  'image:unprotect': () => import('./commands/image/unprotect.ts'),
+  'image:verify': () => import('./commands/image/verify.ts'),
+  'registry:export': () => import('./commands/registry/export.ts'),
+  'registry:import': () => import('./commands/registry/import.ts'),
+  shell: () => import('./commands/shell.ts'),
+}
+
+/** Runs the program: src/cli/main.ts. */
+export async function main(argv: readonly string[], root: string): Promise<void> {
+  const { main } = await import('./cli/main.ts')
+  await main(argv, root, COMMANDS)
+}
+
+/** Answers the shell in which somebody types: src/cli/completion/answer.ts. */
+export async function answerCompletion(argv: readonly string[], root: string): Promise<never> {
+  const { answerCompletion } = await import('./cli/completion/answer.ts')
+  return answerCompletion(argv, root)
+}
+
+/** What the manual is made of, by scripts/manual.js. */
+export async function loadManual() {
+  const [about, { EXIT_STATUS }, { CommandHelpWithExits }, { Program }] = await Promise.all([
+    import('./cli/about.ts'),
+    import('./cli/exit-status.ts'),
+    import('./cli/help.ts'),
+    import('./cli/program.ts'),
+  ])
+  return { ...about, EXIT_STATUS, CommandHelpWithExits, Program }
+}

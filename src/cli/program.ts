@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command, Config, Interfaces } from '@oclif/core'
+import type { Commands } from './command-names.ts'
+import { usedParts } from './used-parts.ts'
+
+/** A command's class, as it is run. */
+interface Runnable {
+  id: string
+  runIn(program: Program, argv: readonly string[]): Promise<unknown>
+}
+
+/** What loads each command, by its id. */
+export type CommandLoaders = Readonly<Record<string, () => Promise<{ default: Runnable }>>>
+
+type Topics = Record<string, { description?: string }>
+
+/**
+ * The program, its commands and topics: what oclif's commands and help ask a Config
+ * for. It is made of package.json and the manifest of the build alone, where oclif's
+ * own one looks for plugins, hooks, themes and settings, none of which we have.
+ */
+export class Program implements Commands {
+  readonly bin: string
+  readonly version: string
+  readonly userAgent: string
+  readonly pjson: Interfaces.PJSON
+  readonly topicSeparator = ' '
+  readonly platform = process.platform
+  readonly plugins = new Map<string, never>()
+  readonly #root: string
+  readonly #loaders: CommandLoaders
+  #byId: Map<string, Command.Loadable> | undefined
+  #topics: Map<string, Interfaces.Topic> | undefined
+
+  /** @param root folder of the package. */
+  constructor(root: string, loaders: CommandLoaders) {
+    this.#root = root
+    this.#loaders = loaders
+    this.pjson = this.#read('package.json')
+    const { name, version } = this.pjson
+    this.bin = this.pjson.oclif.bin ?? name
+    this.version = version
+    this.userAgent = `${name}/${version} ${process.platform}-${process.arch} node-${process.version}`
+  }
+
+  /** This, where oclif wants a Config: what else one has is not asked for. */
+  get asConfig(): Config {
+    return this as unknown as Config
+  }
+
+  /** All commands; one with other names is there under each of them. */
+  get commands(): Command.Loadable[] {
+    return [...this.#commands.values()]
+  }
+
+  get commandIDs(): string[] {
+    return [...this.#commands.keys()]
+  }
+
+  get topics(): Interfaces.Topic[] {
+    return [...this.#allTopics.values()]
+  }
+
+  findCommand(id: string): Command.Loadable | undefined {
+    return this.#commands.get(id)
+  }
+
+  findTopic(name: string): Interfaces.Topic | undefined {
+    return this.#allTopics.get(name)
+  }
+
+  /** Runs a command; what goes wrong it tells itself, and sets the process's exit code. */
+  async runCommand(id: string, argv: readonly string[]): Promise<void> {
+    const command = (await this.findCommand(id)?.load()) as Runnable | undefined
+    if (command === undefined) throw new Error(`There is no command ${id}`)
+    usedParts.add(command.id)
+    await command.runIn(this, argv)
+  }
+
+  /** oclif has plugins hook into what a command does. */
+  async runHook(): Promise<Interfaces.Hook.Result<never>> {
+    return { failures: [], successes: [] }
+  }
+
+  get #commands(): Map<string, Command.Loadable> {
+    if (this.#byId !== undefined) return this.#byId
+    const { commands } = this.#read<{ commands: Record<string, Command.Cached> }>('oclif.manifest.json')
+    this.#byId = new Map()
+    for (const [id, described] of Object.entries(commands)) {
+      const command = { ...described, load: () => this.#load(id) }
+      for (const name of [id, ...described.aliases]) this.#byId.set(name, { ...command, id: name })
+    }
+    return this.#byId
+  }
+
+  /** The topics of package.json, and each command as one, as its name may go on. */
+  get #allTopics(): Map<string, Interfaces.Topic> {
+    if (this.#topics !== undefined) return this.#topics
+    const described = Object.entries(this.pjson.oclif.topics as Topics)
+    this.#topics = new Map(
+      described.map(([name, { description }]) => [name, { name, ...(description && { description }) }]),
+    )
+    for (const { id, summary } of this.commands)
+      if (!this.#topics.has(id)) this.#topics.set(id, { name: id, ...(summary && { description: summary }) })
+    return this.#topics
+  }
+
+  async #load(id: string): Promise<Command.Class> {
+    const { default: command } = (await this.#loaders[id]?.()) ?? {}
+    if (command === undefined) throw new Error(`The command ${id} is not built`)
+    command.id = id
+    return command as unknown as Command.Class
+  }
+
+  #read<T>(name: string): T {
+    return JSON.parse(readFileSync(join(this.#root, name), 'utf8'))
+  }
+}

@@ -1,0 +1,40 @@
+import type { EventEmitter } from 'node:events'
+import type { Writable } from 'node:stream'
+import type { DriverConnection } from './driver.ts'
+
+/**
+ * Runs a query and writes its rows into a stream in batches: those of one read from the
+ * socket, so that none waits for the next. While the stream is full, the server waits.
+ *
+ * @returns when the stream has ended, or its reader has left.
+ * @throws what the driver throws.
+ */
+export function writeBatches(
+  connection: DriverConnection,
+  { sql, bindings }: { sql: string; bindings: unknown[] },
+  stream: Writable,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let batch: object[] = []
+    const flush = () => {
+      if (batch.length === 0 || stream.destroyed) return
+      const rows = batch
+      batch = []
+      if (!stream.write(rows)) connection.pause()
+    }
+    // Who reads no further leaves the rest to be read and dropped, before the next statement.
+    const resume = () => connection.resume()
+    stream.on('drain', resume).on('close', resume).on('close', resolve).on('error', reject)
+    const running = connection.query(sql, bindings) as EventEmitter
+    running.on('result', (row: object) => {
+      if (stream.destroyed) return
+      // The driver takes apart all that was read before anything else runs.
+      if (batch.push(row) === 1) queueMicrotask(flush)
+    })
+    running.on('error', (error: Error) => stream.destroy(error))
+    running.on('end', () => {
+      flush()
+      if (!stream.destroyed) stream.end()
+    })
+  })
+}

@@ -1,0 +1,266 @@
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { execa } from 'execa'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { environment, PROGRAM } from '../support/cli.ts'
+import { newFolder } from '../support/images.ts'
+import { NOBODY } from '../support/root-home.ts'
+
+/* V8's compiled code, which bin/code-cache.js keeps. What lies there is executed, so where it lies matters. */
+
+const HEADER = 4096
+
+const all = newFolder()
+chmodSync(all.path, 0o755)
+afterAll(() => all.remove())
+
+let count = 0
+let home: string
+let folder: string
+beforeEach(() => {
+  home = join(all.path, `home${++count}`)
+  folder = join(home, '.cache/vdc-manage')
+  mkdirSync(home, { mode: 0o755 })
+  chownSync(home, NOBODY, NOBODY)
+})
+
+interface Options {
+  user?: number
+  /** A line of sh that is run before the program, as root. */
+  before?: string
+  /** And one after it. */
+  after?: string
+  env?: Record<string, string>
+}
+
+/** Runs the program as nobody, in a mount namespace. */
+async function run(args: string[], { user = NOBODY, before = ':', after = ':', env = {} }: Options = {}) {
+  const as = `setpriv --reuid ${user} --clear-groups ${PROGRAM} "$@"`
+  const result = await execa(
+    'unshare',
+    ['-m', 'sh', '-c', `${before}; ${as}; code=$?; ${after}; exit $code`, 'sh', ...args],
+    {
+      env: environment({ env: { HOME: home, VDC_MANAGE_DATABASE_URI: 'sqlite:///nonexistent/unused', ...env } }),
+      extendEnv: false,
+      reject: false,
+    },
+  )
+  return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr }
+}
+
+/** Runs what works without a database, which must succeed without a word on stderr. */
+async function runWell(args: string[], options: Options = {}): Promise<string> {
+  const { code, stdout, stderr } = await run(args, options)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return stdout
+}
+
+/** The file of this release of Node, as it is now. */
+function kept(): { path: string; inode: number; parts: string[] } {
+  const [name, ...others] = readdirSync(folder)
+  expect(others).toEqual([])
+  const path = join(folder, name as string)
+  const { parts } = JSON.parse(readFileSync(path).toString('latin1', 0, HEADER)) as { parts: string[] }
+  return { path, inode: statSync(path).ino, parts }
+}
+
+/** Writes to a file as its owner would have done. */
+function put(path: string, contents: string | Buffer): void {
+  writeFileSync(path, contents)
+  chownSync(path, NOBODY, NOBODY)
+  chmodSync(path, 0o600)
+}
+
+/** Changes one byte of a file. */
+function flip(path: string, at: number): void {
+  const bytes = readFileSync(path)
+  bytes[at] = (bytes[at] as number) ^ 0xff
+  writeFileSync(path, bytes)
+}
+
+const VERSION = /^vdc-manage\//
+
+describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
+  test('by the first run that needs it, for all that come after', async () => {
+    await runWell(['--version'])
+    const first = kept()
+    expect(first.parts).toEqual(['version'])
+    await runWell(['--version'])
+    expect(kept()).toEqual(first)
+    await runWell(['completion', 'bash'])
+    const second = kept()
+    expect(second.parts).toEqual(['version', 'completion', 'table'])
+    expect(statSync(second.path).size).toBeGreaterThan(HEADER + 100_000)
+    await runWell(['completion', 'bash'])
+    await runWell(['--version'])
+    expect(kept()).toEqual(second)
+  })
+
+  test('but not of a run that fails', async () => {
+    expect(await run(['image', 'show', 'wmi-1'])).toMatchObject({ code: 6 })
+    expect(existsSync(join(home, '.cache'))).toBe(false)
+  })
+
+  test('in a folder for its user alone, whatever the umask', async () => {
+    await runWell(['--version'], { before: 'umask 000' })
+    expect([kept().path, folder, join(home, '.cache')].map((path) => statSync(path).mode & 0o777)).toEqual([
+      0o600, 0o700, 0o700,
+    ])
+  })
+
+  test('for root in /var/cache, whatever HOME is', async () => {
+    const mount = 'mount -t tmpfs -o mode=755 none /var/cache; umask 000'
+    const list = async (before: string) => {
+      const [, ...names] = (
+        await runWell(['--version'], { user: 0, before, after: 'ls -A /var/cache/vdc-manage/' })
+      ).split('\n')
+      return names
+    }
+    expect(await list(mount)).toEqual([expect.stringContaining(`-${process.version}-`)])
+    for (const hostile of [
+      'mkdir /var/cache/vdc-manage; chmod 777 /var/cache',
+      'mkdir -m 777 /var/cache/vdc-manage',
+      `mkdir /var/cache/vdc-manage; chown ${NOBODY} /var/cache/vdc-manage`,
+      `ln -s ${home} /var/cache/vdc-manage`,
+    ])
+      expect(await list(`${mount}; ${hostile}`)).toEqual([])
+    expect(existsSync(join(home, '.cache'))).toBe(false)
+  })
+
+  test.each<[string, () => string | undefined]>([
+    ['HOME belongs to somebody else', () => void chownSync(home, 0, 0)],
+    ['others can write to HOME', () => void chmodSync(home, 0o777)],
+    ['somebody else made the folder', () => void mkdirSync(folder, { recursive: true, mode: 0o777 })],
+    ['the folder is a link', () => void symlinkSync(all.path, join(home, '.cache'))],
+    ['HOME is empty', () => ''],
+    ['HOME is relative', () => '.'],
+    ['HOME is /proc', () => '/proc'],
+  ])('nowhere where %s', async (_, make) => {
+    const before = readdirSync(all.path)
+    const env = { HOME: make() ?? home }
+    expect(await runWell(['--version'], { env })).toMatch(VERSION)
+    expect(existsSync(folder) ? readdirSync(folder) : []).toEqual([])
+    expect(readdirSync(all.path)).toEqual(before)
+  })
+
+  test.each<[string, (path: string) => void]>([
+    ['is empty', (path) => put(path, '')],
+    ['holds something else', (path) => put(path, 'x'.repeat(2 * HEADER))],
+    ['holds JSON of something else', (path) => put(path, 'null'.padEnd(2 * HEADER))],
+    ['lost its end', (path) => truncateSync(path, statSync(path).size - 1000)],
+    [
+      'has zeros where its end was',
+      (path) => {
+        const { size } = statSync(path)
+        truncateSync(path, size - 5000)
+        truncateSync(path, size)
+      },
+    ],
+    ['has another byte in its code', (path) => flip(path, HEADER + 50_000)],
+    ['tells of other parts', (path) => flip(path, readFileSync(path).indexOf('version'))],
+    [
+      'is of another build',
+      (path) => put(path, readFileSync(path, 'latin1').replace(/"of":"[0-9a-f]{64}/, `"of":"${'0'.repeat(64)}`)),
+    ],
+    [
+      'is a link',
+      (path) => {
+        renameSync(path, `${home}/elsewhere`)
+        symlinkSync(`${home}/elsewhere`, path)
+      },
+    ],
+    ['belongs to somebody else', (path) => chownSync(path, 0, 0)],
+    ['can be written by others', (path) => chmodSync(path, 0o666)],
+  ])('anew where the file %s', async (_, spoil) => {
+    await runWell(['completion', 'bash'])
+    const { path } = kept()
+    spoil(path)
+    expect(await runWell(['--version'])).toMatch(VERSION)
+    expect(kept().parts).toEqual(['version'])
+    expect(lstatSync(path)).toMatchObject({ uid: NOBODY })
+    expect(lstatSync(path).isFile()).toBe(true)
+  })
+
+  test('anew where the file is a pipe that nobody writes to', async () => {
+    await runWell(['--version'])
+    const { path } = kept()
+    await execa('sh', ['-c', `rm ${path} && mkfifo ${path} && chown ${NOBODY} ${path}`])
+    expect(await runWell(['--version'])).toMatch(VERSION)
+    expect(lstatSync(path).isFile()).toBe(true)
+  })
+
+  test('anew where V8 does not take it', async () => {
+    await runWell(['completion', 'bash'])
+    const { path, parts } = kept()
+    const code = readFileSync(path).subarray(HEADER)
+    code[0] = (code[0] as number) ^ 0xff
+    const of = basename(path)
+    const header = { of, sum: crc32(code, crc32(JSON.stringify([of, parts]))), parts }
+    put(path, Buffer.concat([Buffer.from(JSON.stringify(header).padEnd(HEADER)), code]))
+    expect(await runWell(['--version'])).toMatch(VERSION)
+    expect(kept().parts).toEqual(['version'])
+  })
+
+  test('apart for each set of options that Node is given', async () => {
+    await runWell(['--version'])
+    await runWell(['--version'], { env: { NODE_OPTIONS: '--max-old-space-size=512' } })
+    const names = () => readdirSync(folder).map((name) => `${name} ${statSync(join(folder, name)).ino}`)
+    const first = names()
+    expect(first).toHaveLength(2)
+    await runWell(['--version'], { env: { NODE_OPTIONS: '--max-old-space-size=512' } })
+    await runWell(['--version'])
+    expect(names()).toEqual(first)
+  })
+
+  test('whole, when many run for the first time at once', async () => {
+    const runs = await Promise.all(Array.from({ length: 6 }, () => run(['--version'])))
+    for (const { code, stdout, stderr } of runs)
+      expect([code, stdout, stderr]).toEqual([0, expect.stringMatching(VERSION), ''])
+    const { inode } = kept()
+    await runWell(['--version'])
+    expect(kept().inode).toBe(inode)
+  })
+
+  test('without those of other builds and releases, and what a process left that was killed', async () => {
+    await runWell(['--version'])
+    const { path } = kept()
+    const old = new Date(Date.now() - 2 * 3_600_000)
+    for (const name of ['1111-v20.0.0-x64', '1111-v20.0.0-x64.4711']) {
+      put(join(folder, name), 'old')
+      utimesSync(join(folder, name), old, old)
+    }
+    put(join(folder, '2222-v22.0.0-x64'), 'of an hour')
+    await runWell(['completion', 'bash'])
+    expect(readdirSync(folder).sort()).toEqual(['2222-v22.0.0-x64', path.slice(folder.length + 1)].sort())
+  })
+
+  test('nowhere, without a word, where nothing can be written', async () => {
+    mkdirSync(folder, { recursive: true })
+    for (const path of [folder, join(home, '.cache')]) chownSync(path, NOBODY, NOBODY)
+    chmodSync(folder, 0o500)
+    expect(await runWell(['--version'])).toMatch(VERSION)
+    expect(readdirSync(folder)).toEqual([])
+    chmodSync(folder, 0o700)
+    expect(
+      await runWell(['--version'], {
+        before: `mount -t tmpfs -o size=64k,mode=700,uid=${NOBODY} none ${folder}`,
+        after: `ls -A ${folder}`,
+      }),
+    ).toMatch(/^vdc-manage\/\S+ \S+ \S+$/)
+  })
+})

@@ -1,0 +1,200 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseDatabaseUri } from '../../src/config.ts'
+import type { Outcome } from '../../src/registry/batches.ts'
+import { deleteImages } from '../../src/registry/image/delete.ts'
+import { showImages } from '../../src/registry/image/details.ts'
+import { setFeatures } from '../../src/registry/image/features.ts'
+import { labelImages } from '../../src/registry/image/label.ts'
+import { modifyImages } from '../../src/registry/image/modify.ts'
+import { protectImages, unprotectImages } from '../../src/registry/image/protect.ts'
+import { undeleteImages } from '../../src/registry/image/undelete.ts'
+import { openRegistry, type Registry, withAllTogether, withoutTransactions } from '../../src/registry/registry.ts'
+import { runLines } from '../support/cli.ts'
+import { allRows, ENGINES, type Engine, newDatabase, type Row, type TestDatabase } from '../support/databases.ts'
+
+/*
+ * Many things in one unit of work get the same answers, the same warnings and the
+ * same rows as one after the other.
+ */
+
+const IMAGES = 70
+const MD5 = '0123456789abcdef0123456789abcdef'
+
+type Deed = (registry: Registry, ids: readonly string[]) => AsyncIterable<Outcome<object>>
+
+const forced = { force: true }
+const unforced = { force: false }
+
+/** What is done to all ids, one deed after the other: each finds what those before it left. */
+const DEEDS: Readonly<Record<string, Deed>> = {
+  show: (r, ids) => showImages(r, ids),
+  label: (r, ids) => labelImages(r, ids, ['a=b', 'long='.padEnd(400, 'x')], unforced),
+  'label, changed and removed': (r, ids) => labelImages(r, ids, ['a=c', 'long-', 'none-'], unforced),
+  'label, of a name that some have in another case': (r, ids) => labelImages(r, ids, ['OWNER=1', 'new=2'], unforced),
+  'label, with a name that is refused': (r, ids) => labelImages(r, ids, ['vdc-manage.x=1'], unforced),
+  features: (r, ids) => setFeatures(r, ids, { virtio: true, acpi: false }, unforced),
+  'features, of none': (r, ids) => setFeatures(r, ids, {}, unforced),
+  protect: (r, ids) => protectImages(r, ids.slice(0, 40)),
+  'modify, of which some are protected': (r, ids) => modifyImages(r, ids, { description: 'patched' }, unforced),
+  'modify, a format that some objects do not have': (r, ids) =>
+    modifyImages(r, ids, { file_format: 'qcow2', root_device: 'sda', is_public: true }, forced),
+  'modify, another owner': (r, ids) => modifyImages(r, ids, { account_id: 'a-team', is_public: false }, forced),
+  'modify, an owner who is disabled': (r, ids) => modifyImages(r, ids, { account_id: 'a-off' }, forced),
+  'modify, an owner that is not there': (r, ids) => modifyImages(r, ids, { account_id: 'nobody' }, forced),
+  'modify, a parent that descends from some': (r, ids) => modifyImages(r, ids, { parent_image_id: 'i7' }, forced),
+  'modify, an object that is not there': (r, ids) => modifyImages(r, ids, { backup_object_id: 'bo-none' }, forced),
+  'modify, another object': (r, ids) => modifyImages(r, ids, { backup_object_id: 'bo-old' }, forced),
+  'modify, the id': (r, ids) => modifyImages(r, ids, { uuid: 'i1' }, forced),
+  'modify, a value that is refused': (r, ids) => modifyImages(r, ids, { display_name: '' }, forced),
+  delete: (r, ids) => deleteImages(r, ids, { ignoreMissing: false, force: false }),
+  'delete, with what is missing': (r, ids) => deleteImages(r, ids, { ignoreMissing: true, force: true }),
+  undelete: (r, ids) => undeleteImages(r, ids, {}),
+  'undelete, in a state': (r, ids) => undeleteImages(r, ids, { state: 'pending' }),
+  unprotect: (r, ids) => unprotectImages(r, ids),
+  'show again': (r, ids) => showImages(r, ids),
+}
+
+/** Ids of all kinds: of images that are there in all states, twice, in another case, and of none. */
+function idsToTry(): string[] {
+  const ids = Array.from({ length: IMAGES }, (_, index) => (index % 3 === 0 ? `i${index}` : `wmi-i${index}`))
+  // In no order of the tables.
+  ids.sort((a, b) => (a.at(-1) as string).localeCompare(b.at(-1) as string) || a.length - b.length)
+  ids.splice(20, 0, 'wmi-nowhere', 'not an id', 'wmi-I5', 'bo-old', 'wmi-purged', '', 'wmi-i20', 'x'.repeat(300))
+  ids.splice(50, 0, ids[3] as string, 'not an id', ids[49] as string, 'wmi-nowhere')
+  return ids
+}
+
+async function fill(database: TestDatabase): Promise<void> {
+  const lines = [
+    'account add --uuid a-team',
+    'account add --uuid a-off',
+    'account add --uuid a-gone',
+    'account modify a-off --disable',
+    'backupstorage add --uuid bkst-s --base-uri file:///srv/s/ --storage-type local --display-name s',
+    ...['old', 'new', 'gone', 'raw'].map(
+      (name) =>
+        `backupobject add --uuid bo-${name} --storage-id bkst-s --object-key ${name}.raw --size 512 --checksum ${MD5} --display-name ${name}`,
+    ),
+    ...Array.from({ length: IMAGES }, (_, index) => {
+      const parent = index > 0 && index % 7 === 0 ? ` --parent-image-id wmi-i${index / 7}` : ''
+      const object = ['old', 'new', 'raw'][index % 3]
+      return `image add local bo-${object} --uuid wmi-i${index} --account-id ${index % 5 ? 'a-shpoolxx' : 'a-gone'}${parent} --is-public`
+    }),
+    'image add local bo-gone --uuid wmi-i900 --account-id a-team',
+    'image add local bo-old --uuid wmi-purged --account-id a-team',
+    'image del wmi-purged wmi-i11 wmi-i12 wmi-i13 wmi-i54',
+    'image purge wmi-purged --older-than 0s --yes',
+    'image label wmi-i1 wmi-i4 wmi-i40 owner=lucid',
+    'image protect wmi-i3 wmi-i53',
+    'backupobject del bo-gone --force',
+    'account del a-gone --force',
+  ]
+  await runLines(lines, { database })
+  const statements = [
+    // YAML that cannot be read, or that others wrote.
+    "UPDATE images SET features = '--- {' WHERE uuid IN ('i8', 'i41')",
+    "UPDATE images SET features = '--- \\n:virtio: true\\n:other: 1\\n' WHERE uuid IN ('i9', 'i42')".replaceAll(
+      '\\n',
+      '\n',
+    ),
+    "UPDATE images SET vifs = 'a: [' WHERE uuid IN ('i10', 'i43')",
+    "UPDATE images SET volumes = '- bo-gone' WHERE uuid IN ('i14', 'i12', 'i44')",
+    "UPDATE images SET backup_object_id = NULL WHERE uuid IN ('i15', 'i45')",
+    "UPDATE images SET backup_object_id = 'bo-nowhere' WHERE uuid IN ('i16', 'i46')",
+    "UPDATE images SET backup_object_id = 'BO-old' WHERE uuid IN ('i17', 'i47')",
+    "UPDATE images SET parent_image_id = 'wmi-nowhere' WHERE uuid IN ('i18', 'i48')",
+    "UPDATE images SET parent_image_id = 'wmi-purged' WHERE uuid IN ('i19', 'i49')",
+    // As the original can make it: only one of both says so.
+    "UPDATE images SET state = 'deleted' WHERE uuid IN ('i22', 'i50')",
+    "UPDATE images SET deleted_at = '2020-01-01 00:00:00' WHERE uuid IN ('i23', 'i51')",
+    "DELETE FROM histories WHERE uuid IN ('wmi-i22', 'wmi-i24')",
+    "INSERT INTO tag_mappings (tag_id, uuid, sort_index) VALUES (1, 'wmi-i25', 0), (2, 'wmi-i25', 0), (1, 'wmi-i52', 0), (1, 'a-team', 0)",
+    `INSERT INTO resource_labels (resource_uuid, name, value_type, string_value, created_at, updated_at) VALUES
+      ('bo-old', 'vdc-manage.file_format', 1, 'raw', '2020-01-01 00:00:00', '2020-01-01 00:00:00'),
+      ('bo-new', 'vdc-manage.file_format', 1, 'vmdk', '2020-01-01 00:00:00', '2020-01-01 00:00:00'),
+      ('bo-new', 'vdc-manage.md5', 1, 'f', '2020-01-01 00:00:00', '2020-01-01 00:00:00'),
+      ('bo-raw', 'vdc-manage.file_format', 1, 'vmdk', '2020-01-01 00:00:00', '2020-01-01 00:00:00')`,
+    "INSERT INTO histories (uuid, attr, vchar_value, created_at) VALUES ('bo-raw', 'checksum', 'f', '2020-01-01 00:00:00')",
+  ]
+  for (const sql of statements) await database.query(sql)
+}
+
+const TIME = /\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ?/g
+/** All that is told, without the times that it happened at. */
+const timeless = (value: unknown) => JSON.parse(JSON.stringify(value).replace(TIME, 'TIME'))
+
+/** Does a deed, and notes all that is told of it, in its order. */
+async function told(registry: Registry, deed: (registry: Registry) => AsyncIterable<Outcome<object>>) {
+  const all: unknown[] = []
+  const telling = { ...registry, warn: (text: string) => void all.push({ warning: text }) }
+  for await (const outcome of deed(telling))
+    all.push('error' in outcome ? { id: outcome.id, ...outcome.error.toJSON() } : outcome)
+  return timeless(all)
+}
+
+/** Does a deed to each id by itself. */
+function oneByOne(deed: Deed, ids: readonly string[]): Deed {
+  return async function* (registry) {
+    // What a deed has only for a part of the ids, it has by their place.
+    for (const id of ids) yield* deed(registry, [id])
+  }
+}
+
+/**
+ * All rows but for times and for the integer ids of rows that are only added, which are
+ * compared in the order of these; labels by what has them.
+ */
+async function rowsOf(database: TestDatabase): Promise<Record<string, Row[]>> {
+  const rows = await allRows(database)
+  const owner = (row: Row) => String(row.resource_uuid)
+  rows.resource_labels.sort((a, b) => (owner(a) < owner(b) ? -1 : Number(owner(a) > owner(b))))
+  const nameless = (table: Row[]) => table.map(({ id, ...row }) => row)
+  return timeless({
+    ...rows,
+    histories: nameless(rows.histories),
+    resource_labels: nameless(rows.resource_labels),
+  })
+}
+
+async function openTwo(engine: Engine) {
+  const databases = await Promise.all([newDatabase(engine), newDatabase(engine)])
+  for (const database of databases) await fill(database)
+  const registries = await Promise.all(databases.map(({ uri }) => openRegistry(parseDatabaseUri(uri, 'the test'))))
+  return { databases, registries } as {
+    databases: [TestDatabase, TestDatabase]
+    registries: [Registry, Registry]
+  }
+}
+
+describe.each(ENGINES)('on %s', (engine) => {
+  let two: Awaited<ReturnType<typeof openTwo>>
+  beforeAll(async () => {
+    two = await openTwo(engine)
+  }, 120_000)
+  afterAll(async () => {
+    for (const registry of two.registries) await registry.close()
+    for (const database of two.databases) await database.remove()
+  })
+
+  test.each(Object.entries(DEEDS))('%s: the same is told and written as one by one', async (name, deed) => {
+    const ids = name === 'protect' ? idsToTry().slice(0, 40) : idsToTry()
+    const [batched, single] = two.registries
+    const expected = await told(single, (registry) => oneByOne(deed, ids)(registry, ids))
+    expect(await told(batched, (registry) => deed(registry, ids))).toEqual(expected)
+    expect(expected.filter((line: object) => 'id' in line)).toHaveLength(ids.length)
+    const [rows, expectedRows] = await Promise.all(two.databases.map(rowsOf))
+    expect(rows).toEqual(expectedRows)
+  })
+
+  test('all together, or committed by the statement, it is the same, too', async () => {
+    const ids = idsToTry()
+    const [batched, single] = two.registries
+    const deed: Deed = (registry, some) => labelImages(registry, some, ['together=1'], forced)
+    const inBulk = await withAllTogether(batched, (together) => told(together, (registry) => deed(registry, ids)), {
+      once: true,
+    })
+    expect(inBulk).toEqual(await told(withoutTransactions(single), (registry) => deed(registry, ids)))
+    const [rows, expectedRows] = await Promise.all(two.databases.map(rowsOf))
+    expect(rows).toEqual(expectedRows)
+  })
+})
