@@ -1,4 +1,4 @@
-import { Command, type Config, Flags, type Interfaces, Parser } from '@oclif/core'
+import { Command, type Config, Flags, type Interfaces } from '@oclif/core'
 import { VdcError } from '../errors.ts'
 import type { Change } from '../registry/dry-run.ts'
 import { Answer } from './answers/answer.ts'
@@ -199,9 +199,7 @@ export abstract class AnsweringCommand extends Command {
     B extends Record<string, unknown>,
     A extends Record<string, unknown>,
   >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
-    // oclif's `parse` asks for hooks and for flags that are out of date, of which there are none.
-    const input = { context: this, ...(options ?? this.ctor), flags: this.#flags }
-    const parsed: Interfaces.ParserOutput<F, B, A> = await Parser.parse(argv ?? this.argv, input as never)
+    const parsed = await super.parse(options, argv)
     const wanted = answerOptions(parsed.flags)
     usedParts.add(wanted.format ?? 'table')
     this.isDryRun = (parsed.flags as { 'dry-run'?: boolean })['dry-run'] === true
