@@ -1,7 +1,7 @@
 import type { Queryable } from './database.ts'
 import { type Lock, locked } from './locks.ts'
 import type { BackupStorageRow, NewRow } from './rows.ts'
-import { select } from './statement.ts'
+import { marks, select } from './statement.ts'
 import { insertRow, updateRow } from './writes.ts'
 
 /**
@@ -45,7 +45,7 @@ export async function selectStoragesOfFiles(db: Queryable, options: { lock?: Loc
 
 /** The storages, deleted or not, that have these integer ids. */
 export async function selectStoragesByKey(db: Queryable, ids: readonly number[]): Promise<BackupStorageRow[]> {
-  return ids.length === 0 ? [] : db<BackupStorageRow>('backup_storages').whereIn('id', ids)
+  return ids.length === 0 ? [] : select(db, `SELECT * FROM backup_storages WHERE id IN ${marks(ids)}`, ids)
 }
 
 /** Keeps a storage as it is until the transaction ends; false when it was deleted meanwhile. */

@@ -30,10 +30,8 @@ export async function selectLabelsNamed(
   name: string,
 ): Promise<Pick<LabelRow, 'resource_uuid' | 'name'>[]> {
   if (resourceIds.length === 0) return []
-  return db<LabelRow>('resource_labels')
-    .whereIn('resource_uuid', resourceIds)
-    .where({ name })
-    .select('resource_uuid', 'name')
+  const named = `SELECT resource_uuid, name FROM resource_labels WHERE resource_uuid IN ${marks(resourceIds)} AND name = ?`
+  return select(db, named, [...resourceIds, name])
 }
 
 export async function insertLabels(db: Queryable, rows: readonly NewRow<LabelRow>[]): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Queryable } from './database.ts'
-import { type Lock, locked } from './locks.ts'
+import type { Lock } from './locks.ts'
+import { marks, select } from './statement.ts'
 import { completeRows } from './wakame-schema.ts'
 import type { Tables } from './writes.ts'
 
@@ -30,6 +31,6 @@ export async function selectRowsByUuid<T extends WithUuid>(
   options: { lock?: Lock } = {},
 ): Promise<Tables[T][]> {
   if (uuids.length === 0) return []
-  const rows = await locked(db(table).whereIn('uuid', uuids).orderBy('id'), options.lock)
-  return completeRows(table, rows) as never
+  const all = `SELECT * FROM ${table} WHERE uuid IN ${marks(uuids)} ORDER BY id`
+  return completeRows(table, await select<Tables[T]>(db, all, uuids, options.lock))
 }

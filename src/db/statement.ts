@@ -5,7 +5,7 @@ import type { Lock } from './locks.ts'
 /*
  * Statements whose text is always the same. knex puts the text of a query together each time
  * anew, which takes longer than running one that is short: knex is for queries whose
- * text depends on what is asked for, such as lists.
+ * text depends on what is asked for, such as lists. SQLite keeps them compiled.
  */
 
 /** A value of a column. */
@@ -65,7 +65,7 @@ export function marks(values: readonly unknown[]): string {
 async function run({ client }: Queryable, sql: string, values: readonly Value[]) {
   const connection = await client.acquireConnection()
   try {
-    return await client.query(connection, { sql, bindings: values })
+    return await client.query(connection, { sql, bindings: values, isFixed: true })
   } finally {
     await client.releaseConnection(connection)
   }

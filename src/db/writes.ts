@@ -92,9 +92,7 @@ export async function updateRow<T extends Table>(
   changes: Partial<Tables[T]>,
 ): Promise<void> {
   const before = notes.has(db) ? await readRow(db, table, id) : undefined
-  const set = Object.keys(changes).map((column) => `${column} = ?`)
-  const values: Row[string][] = Object.values(changes)
-  await write(db, `UPDATE ${table} SET ${set.join(', ')} WHERE id = ?`, [...values, id])
+  await update(db, table, [id], changes)
   await noteRow(db, table, 'update', id, before)
 }
 
@@ -118,11 +116,14 @@ export async function updateRows<T extends Table>(
     const id = first as number
     const columns = changes.get(id) as Partial<Tables[T]>
     if (others.length === 0) await updateRow(db, table, id, columns)
-    else
-      await db(table as string)
-        .whereIn('id', [id, ...others])
-        .update(columns)
+    else await update(db, table, [id, ...others], columns)
   }
+}
+
+async function update(db: Queryable, table: Table, ids: readonly number[], changes: object): Promise<void> {
+  const set = Object.keys(changes).map((column) => `${column} = ?`)
+  const values: Row[string][] = Object.values(changes)
+  await write(db, `UPDATE ${table} SET ${set.join(', ')} WHERE id IN ${marks(ids)}`, [...values, ...ids])
 }
 
 /** Deletes rows, given by their integer ids. */

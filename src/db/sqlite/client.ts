@@ -14,7 +14,9 @@ type Row = Record<string, unknown>
 
 interface Query {
   sql: string
-  options?: object
+  bindings?: readonly unknown[]
+  /** It is of `statement.ts`, and comes again. */
+  isFixed?: boolean
   response?: Row[] | object
   context?: Row
 }
@@ -46,6 +48,24 @@ function* batchesOf(rows: Iterable<Row>): Generator<Row[]> {
   if (batch.length > 0) yield batch
 }
 
+/** Statements that a connection keeps. */
+const MOST_KEPT = 100
+const kept = new WeakMap<Libsql.Database, Map<string, Libsql.Statement>>()
+
+/** A statement that was compiled before, where it was; one that is kept locks nothing. */
+function keptStatement(connection: Libsql.Database, sql: string): Libsql.Statement {
+  const statements = kept.get(connection) ?? new Map<string, Libsql.Statement>()
+  kept.set(connection, statements)
+  const statement = statements.get(sql) ?? compile(connection, sql)
+  if (!statements.has(sql) && statements.size >= MOST_KEPT) statements.clear()
+  statements.set(sql, statement)
+  return statement
+}
+
+function compile(connection: Libsql.Database, sql: string): Libsql.Statement {
+  return connection.prepare(sql).safeIntegers(true)
+}
+
 /** knex's dialect for better-sqlite3, on libsql, which has the same interface. */
 class LibsqlClient extends SqliteDialect {
   _driver() {
@@ -75,16 +95,23 @@ class LibsqlClient extends SqliteDialect {
     connection.close()
   }
 
-  override async _query(connection: unknown, query: Query): Promise<unknown> {
-    query.options = { ...query.options, safeIntegers: true }
-    await super._query(connection, query).catch((error: Error & { sqlMessage?: string }) => {
+  override async _query(connection: Libsql.Database, query: Query): Promise<unknown> {
+    try {
+      const statement = query.isFixed ? keptStatement(connection, query.sql) : compile(connection, query.sql)
+      const bindings = this._formatBindings(query.bindings)
+      if (statement.reader) query.response = (statement.all(bindings) as Row[]).map(exactNumbers)
+      else {
+        const { lastInsertRowid, changes } = statement.run(bindings)
+        query.context = exactNumbers({ lastID: lastInsertRowid, changes })
+        query.response = query.context
+      }
+      return query
+    } catch (error) {
       // knex puts the statement in front of the message; mysql2 keeps the bare one under this name.
-      error.sqlMessage = error.message
-      throw error
-    })
-    if (Array.isArray(query.response)) query.response = query.response.map(exactNumbers)
-    if (query.context) query.context = exactNumbers(query.context)
-    return query
+      const failure = error as Error & { sqlMessage?: string }
+      failure.sqlMessage = failure.message
+      throw failure
+    }
   }
 
   override async query(connection: Libsql.Database, query: { sql: string } | string): Promise<unknown> {
