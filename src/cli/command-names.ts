@@ -76,12 +76,12 @@ export function wholeNames(commands: Commands, typed: readonly string[]): Names 
 }
 
 /** What `nextNames` found. */
-const found = new WeakMap<Commands, Map<string, readonly string[]>>()
+const knownNext = new WeakMap<Commands, Map<string, readonly string[]>>()
 
 /** The names with which those of commands go on, once each. */
 export function nextNames(commands: Commands, names: readonly string[]): readonly string[] {
-  const known = found.get(commands) ?? new Map<string, readonly string[]>()
-  found.set(commands, known)
+  const known = knownNext.get(commands) ?? new Map<string, readonly string[]>()
+  knownNext.set(commands, known)
   const key = names.join(':')
   const next = known.get(key) ?? findNext(commands, names)
   known.set(key, next)
