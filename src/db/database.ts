@@ -6,8 +6,11 @@ import { Interruption } from '../interruption.ts'
 import { explainMissing } from './wakame-schema.ts'
 import type { WrittenRow } from './writes.ts'
 
-/** A handle that queries run on: the connection, or a transaction on it. */
-export type Queryable = Knex | Knex.Transaction
+/** A handle that queries run on: the connection, or a transaction on it (`transaction`). */
+export interface Queryable extends Pick<Knex, 'client' | 'fn' | 'from' | 'raw' | 'schema'> {
+  // biome-ignore lint/suspicious/noExplicitAny: as knex has it, whose rows are of any type unless that is named
+  <R extends object = any>(table: string | Readonly<Record<string, string>>): Knex.QueryBuilder<R>
+}
 
 /**
  * When what a unit of work wrote is committed: `unit`, when the unit ends;
@@ -18,7 +21,7 @@ type Commits = 'unit' | 'outer' | 'statement'
 /** An open database. */
 export interface Database {
   /** The connection; a transaction on it where `commits` is `outer`. */
-  readonly knex: Knex
+  readonly knex: Queryable
   readonly commits: Commits
   readonly engine: 'mysql' | 'sqlite'
   /** True when this very call created and migrated the file of an SQLite database, or its stand-in. */
@@ -72,7 +75,7 @@ export async function openDatabase(
     settings.engine === 'mysql'
       ? await (await import('./mysql/open.ts')).openMysql(settings, interruption)
       : await (await import('./sqlite/open.ts')).openSqlite(settings, interruption, sqliteFile)
-  if (trace) database.knex.on('query', (query: { sql: string }) => trace(query.sql))
+  if (trace) database.knex.client.on('query', (query: { sql: string }) => trace(query.sql))
   return database
 }
 

@@ -1,9 +1,9 @@
 import { VdcError } from '../errors.ts'
 import type { Database, Queryable } from './database.ts'
-import { exact } from './exact.ts'
-import { selectIdsWithHistory } from './histories.ts'
-import { type Lock, locked } from './locks.ts'
+import { exact, isSqlite } from './exact.ts'
+import type { Lock } from './locks.ts'
 import type { ImageRow, NewRow } from './rows.ts'
+import { select } from './statement.ts'
 import { completeRow } from './wakame-schema.ts'
 import { insertRow, updateRows } from './writes.ts'
 
@@ -13,21 +13,28 @@ export async function findImage(
   uuid: string,
   options: { lock?: Lock } = {},
 ): Promise<ImageRow | undefined> {
-  const rows: ImageRow[] = await locked(db<ImageRow>('images').where({ uuid }), options.lock)
+  const rows = await select<ImageRow>(db, 'SELECT * FROM images WHERE uuid = ?', [uuid], options.lock)
   // The collation ignores case and trailing blanks.
   const row = rows.find((row) => row.uuid === uuid)
   return row && completeRow('images', row)
 }
+
+/** Finds something where an image has a uuid, or had it, given as uuid and as canonical id. */
+const TAKEN = 'SELECT 1 FROM images WHERE uuid = ? UNION ALL SELECT 1 FROM histories WHERE uuid = ? LIMIT 1'
+/** There the histories' ids tell case apart, but for the index of images that were purged. */
+const TAKEN_ON_SQLITE = TAKEN.replace(
+  ' LIMIT',
+  " UNION ALL SELECT 1 FROM histories WHERE uuid COLLATE NOCASE = ? AND attr = 'purged_at' LIMIT",
+)
 
 /**
  * Says whether a new image can't have this uuid: the unique index ignores case,
  * deleted images keep theirs, and so do those that were purged, by their history.
  */
 export async function isImageUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
-  return (
-    (await db('images').where({ uuid }).first('id')) !== undefined ||
-    (await selectIdsWithHistory(db, [`wmi-${uuid}`])).length > 0
-  )
+  const id = `wmi-${uuid}`
+  const values = isSqlite(db) ? [uuid, id, id] : [uuid, id]
+  return (await select(db, isSqlite(db) ? TAKEN_ON_SQLITE : TAKEN, values)).length > 0
 }
 
 /** Says whether an account, given by its canonical id, owns an image, deleted or not. */
@@ -95,14 +102,11 @@ const SOME = 10
  * canonical id; of one that is deleted only where no other does.
  */
 export async function selectFirstFormatOf(db: Queryable, objectId: string): Promise<string | undefined> {
-  const alive = db<ImageRow>('images').whereNull('deleted_at').whereNot('state', 'deleted')
-  for (const images of [alive, db<ImageRow>('images')]) {
+  const images = 'SELECT backup_object_id, file_format FROM images WHERE backup_object_id = ?'
+  for (const which of ["AND deleted_at IS NULL AND state <> 'deleted'", '']) {
     for (let offset = 0, isEnd = false; !isEnd; offset += SOME) {
-      const query = images.clone().where({ backup_object_id: objectId }).orderBy('id').offset(offset).limit(SOME)
-      const rows: Pick<ImageRow, 'backup_object_id' | 'file_format'>[] = await query.select(
-        'backup_object_id',
-        'file_format',
-      )
+      const some = `${images} ${which} ORDER BY id LIMIT ${SOME} OFFSET ${offset}`
+      const rows = await select<Pick<ImageRow, 'backup_object_id' | 'file_format'>>(db, some, [objectId])
       // The collation ignores case.
       const first = rows.find((row) => row.backup_object_id === objectId)
       if (first !== undefined) return first.file_format

@@ -1,7 +1,7 @@
 import type { Queryable } from './database.ts'
 import { isSqlite } from './exact.ts'
 import type { Lock } from './locks.ts'
-import { select } from './statement.ts'
+import { marks, select } from './statement.ts'
 import { completeRows } from './wakame-schema.ts'
 import type { Tables } from './writes.ts'
 
@@ -58,7 +58,7 @@ export async function selectRowsByUuid<T extends WithUuid>(
   options: { lock?: Lock } = {},
 ): Promise<Tables[T][]> {
   if (uuids.length === 0) return []
-  const sql = `SELECT * FROM ${table} WHERE uuid IN (${marks(uuids)}) ORDER BY id`
+  const sql = `SELECT * FROM ${table} WHERE uuid IN ${marks(uuids)} ORDER BY id`
   return completeRows(table, await select<Tables[T]>(db, sql, uuids, options.lock))
 }
 
@@ -67,12 +67,8 @@ export async function selectUuidsThere(db: Queryable, table: WithUuid, uuids: re
   const there: string[] = []
   for (let start = 0; start < uuids.length; start += MOST_VALUES) {
     const some = uuids.slice(start, start + MOST_VALUES)
-    const rows = await select<{ uuid: string }>(db, `SELECT uuid FROM ${table} WHERE uuid IN (${marks(some)})`, some)
+    const rows = await select<{ uuid: string }>(db, `SELECT uuid FROM ${table} WHERE uuid IN ${marks(some)}`, some)
     for (const { uuid } of rows) there.push(uuid)
   }
   return there
-}
-
-function marks(values: readonly unknown[]): string {
-  return values.map(() => '?').join(', ')
 }

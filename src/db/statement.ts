@@ -5,7 +5,7 @@ import type { Lock } from './locks.ts'
 /*
  * Statements whose text is always the same. knex puts the text of a query together each time
  * anew, which takes longer than running one that is short: knex is for queries whose
- * text depends on what is asked for, such as lists.
+ * text depends on what is asked for, such as lists. SQLite keeps them compiled.
  */
 
 /** A value of a column. */
@@ -43,10 +43,29 @@ export async function write(db: Queryable, sql: string, values: readonly Value[]
   return isSqlite(db) ? context.lastID : response[0].insertId
 }
 
+/**
+ * Inserts rows with one statement.
+ *
+ * @param rows one or several, by their columns; all have those of the first.
+ * @returns the integer id of the first one.
+ * @throws VdcError what the database refuses.
+ */
+export async function insert(db: Queryable, table: string, rows: readonly object[]): Promise<number> {
+  const columns = Object.keys(rows[0] as object)
+  const values = rows.flatMap((row) => columns.map((column) => (row as Record<string, Value>)[column] ?? null))
+  const all = rows.map(() => marks(columns)).join(', ')
+  return write(db, `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${all}`, values)
+}
+
+/** A `?` for each value, in parentheses. */
+export function marks(values: readonly unknown[]): string {
+  return `(${values.map(() => '?').join(', ')})`
+}
+
 async function run({ client }: Queryable, sql: string, values: readonly Value[]) {
   const connection = await client.acquireConnection()
   try {
-    return await client.query(connection, { sql, bindings: values })
+    return await client.query(connection, { sql, bindings: values, isFixed: true })
   } finally {
     await client.releaseConnection(connection)
   }

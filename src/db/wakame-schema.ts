@@ -1,5 +1,5 @@
-import type { Knex } from 'knex'
 import { VdcError } from '../errors.ts'
+import type { Database } from './database.ts'
 import type { BackupObjectRow, ImageRow } from './rows.ts'
 
 /** The version of Wakame-vdc's schema that is known best (dcmgr.md). */
@@ -84,7 +84,7 @@ const LATER_COLUMNS = {
  * @throws VdcError SCHEMA_OLDER, SCHEMA_MISSING.
  */
 export async function requireColumns(
-  { knex, engine }: { knex: Knex; engine: string },
+  { knex, engine }: Pick<Database, 'knex' | 'engine'>,
   table: keyof typeof LATER_COLUMNS,
 ): Promise<void> {
   if (engine === 'mysql') await knex(table).select(Object.keys(LATER_COLUMNS[table])).whereRaw('FALSE')

@@ -9,7 +9,8 @@ import type {
   NewRow,
   TagMappingRow,
 } from './rows.ts'
-import { write } from './statement.ts'
+import { insert, marks, select, write } from './statement.ts'
+import { transaction } from './transaction.ts'
 
 /*
  * The only place that writes rows, so that a dry run (`dryRun` in
@@ -59,9 +60,9 @@ export function notesOf(db: Queryable): WrittenRow[] | undefined {
 
 /** @returns the integer id of the new row. */
 export async function insertRow<T extends Table>(db: Queryable, table: T, row: NewRow<Tables[T]>): Promise<number> {
-  const [id] = await db(table as string).insert(row)
-  await noteRow(db, table, 'insert', id as number)
-  return id as number
+  const id = await insert(db, table, [row])
+  await noteRow(db, table, 'insert', id)
+  return id
 }
 
 /** Inserts rows, many with one statement; where they are noted, one by one, as their ids must be known, and all or none as well. */
@@ -73,7 +74,7 @@ export async function insertRows<T extends Table>(
   const noted = notes.get(db)
   if (noted !== undefined) {
     const written: WrittenRow[] = []
-    await db.transaction(async (all) => {
+    await transaction(db, async (all) => {
       noteWrites(all, written)
       for (const row of rows) await insertRow(all, table, row)
     })
@@ -100,15 +101,6 @@ function* byStatement<T extends object>(rows: readonly T[]): Generator<readonly 
   if (rows.length > start) yield rows.slice(start)
 }
 
-/** Inserts rows, which have the same columns, with one statement. @returns the integer id of the first. */
-async function insert(db: Queryable, table: Table, rows: readonly object[]): Promise<number> {
-  const columns = Object.keys(rows[0] as object)
-  const values: Row[string][] = []
-  for (const row of rows) for (const column of columns) values.push((row as Row)[column] ?? null)
-  const marks = `(${columns.map(() => '?').join(', ')})`
-  return write(db, `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${rows.map(() => marks).join(', ')}`, values)
-}
-
 /** Changes columns of one row, given by its integer id. */
 export async function updateRow<T extends Table>(
   db: Queryable,
@@ -117,9 +109,7 @@ export async function updateRow<T extends Table>(
   changes: Partial<Tables[T]>,
 ): Promise<void> {
   const before = notes.has(db) ? await readRow(db, table, id) : undefined
-  await db(table as string)
-    .where({ id })
-    .update(changes)
+  await update(db, table, [id], changes)
   await noteRow(db, table, 'update', id, before)
 }
 
@@ -143,17 +133,20 @@ export async function updateRows<T extends Table>(
     const id = first as number
     const columns = changes.get(id) as Partial<Tables[T]>
     if (others.length === 0) await updateRow(db, table, id, columns)
-    else
-      await db(table as string)
-        .whereIn('id', [id, ...others])
-        .update(columns)
+    else await update(db, table, [id, ...others], columns)
   }
+}
+
+async function update(db: Queryable, table: Table, ids: readonly number[], changes: object): Promise<void> {
+  const set = Object.keys(changes).map((column) => `${column} = ?`)
+  const values: Row[string][] = Object.values(changes)
+  await write(db, `UPDATE ${table} SET ${set.join(', ')} WHERE id IN ${marks(ids)}`, [...values, ...ids])
 }
 
 /** Deletes rows, given by their integer ids. */
 export async function deleteRows(db: Queryable, table: Table, ids: readonly number[]): Promise<void> {
   for (const id of notes.has(db) ? ids : []) await noteRow(db, table, 'delete', id)
-  if (ids.length > 0) await db(table).whereIn('id', ids).delete()
+  if (ids.length > 0) await write(db, `DELETE FROM ${table} WHERE id IN ${marks(ids)}`, ids)
 }
 
 /** Notes a row as the table has it now: so a value is told in the form in which it is stored. */
@@ -175,5 +168,5 @@ async function noteRow(
 type Row = Record<string, string | number | null>
 
 async function readRow(db: Queryable, table: Table, id: number): Promise<Row | undefined> {
-  return db<Row>(table).where({ id }).first()
+  return (await select<Row>(db, `SELECT * FROM ${table} WHERE id = ?`, [id]))[0]
 }

@@ -273,9 +273,9 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
     const before = await contentsOf(database)
     const { knex, interruption } = registry.database
     const request = ({ sql }: { sql: string }) => /^insert/i.test(sql) && interruption.request()
-    knex.on('query', request)
+    knex.client.on('query', request)
     const changes = changesOf(registry, (dry) => addAccount(dry, {})).finally(() =>
-      knex.removeListener('query', request),
+      knex.client.removeListener('query', request),
     )
     await expect(changes).rejects.toMatchObject({ code: 'INTERRUPTED' })
     interruption.reset()
