@@ -19,8 +19,16 @@ export const globalFlags = {
   debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Tell on stderr what is done, and of errors the stack.' }),
 }
 
+/** The flags of commands with those that all have, by their classes. */
+const allFlags = new WeakMap<object, Interfaces.FlagInput>()
+
 /** How a command answers, and what it says when it can't. */
 export abstract class AnsweringCommand extends Command {
+  static {
+    // oclif's Command, which is loaded by now, has a listener that throws; every write of ours waits for its own outcome.
+    process.stdout.removeAllListeners('error').on('error', () => {})
+  }
+
   static override baseFlags: Interfaces.FlagInput = { ...answerFlags, ...globalFlags }
   /** The exit codes that the command's help lists. */
   static exits: readonly number[] = []
@@ -170,6 +178,13 @@ export abstract class AnsweringCommand extends Command {
     return flags['dry-run'] ? 'dry run' : flags.count ? 'count' : this.resultId(given)
   }
 
+  /** All flags of the command. */
+  get #flags(): Interfaces.FlagInput {
+    const flags = allFlags.get(this.ctor) ?? { ...this.ctor.baseFlags, ...this.ctor.flags }
+    allFlags.set(this.ctor, flags)
+    return flags
+  }
+
   /** Says whether the columns are asked for and not their contents, which goes without arguments. */
   get #asksForColumns(): boolean {
     return 'columns' in (this.ctor.baseFlags ?? {}) && asksForColumns(this.argv)
@@ -203,7 +218,7 @@ export abstract class AnsweringCommand extends Command {
   protected override async _run<T>(): Promise<T> {
     let result: unknown
     try {
-      this.argv = originalSpelling(this.argv, { ...this.ctor.baseFlags, ...this.ctor.flags })
+      this.argv = originalSpelling(this.argv, this.#flags)
       heedColorFlag(this.argv)
       result = this.#asksForColumns ? await this.#listColumns() : await this.run()
       if (this.isDryRun) await this.#tellChanges()

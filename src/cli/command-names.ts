@@ -57,10 +57,13 @@ export function wholeNames(commands: Commands, typed: readonly string[]): Names 
     if (commands.findCommand(known.join(':')) !== undefined)
       return { names: [...known, ...rest], isHelp, candidates: [] }
     const next = nextNames(commands, known)
-    if (!isHelp) next.push(HELP)
-    if (known.length === 0) next.push(...FOREIGN_NOUNS)
-    const isWhole = next.includes(word) || commands.findCommand([...known, word].join(':')) !== undefined
-    const candidates = isWhole || word === '' ? [] : next.filter((name) => name.startsWith(word))
+    if (next.includes(word)) {
+      known.push(word)
+      continue
+    }
+    const others = [...(isHelp ? [] : [HELP]), ...(known.length === 0 ? FOREIGN_NOUNS : [])]
+    const isWhole = others.includes(word) || commands.findCommand([...known, word].join(':')) !== undefined
+    const candidates = isWhole || word === '' ? [] : [...next, ...others].filter((name) => name.startsWith(word))
     const found = isWhole ? word : candidates.length === 1 ? candidates[0] : undefined
     const id = [...known, found].join(' ')
     if (found === undefined || (!isWhole && !isHelp && IN_FULL.includes(id))) {
@@ -72,8 +75,20 @@ export function wholeNames(commands: Commands, typed: readonly string[]): Names 
   return { names: known, isHelp, candidates: [] }
 }
 
+/** What `nextNames` found. */
+const knownNext = new WeakMap<Commands, Map<string, readonly string[]>>()
+
 /** The names with which those of commands go on, once each. */
-export function nextNames(commands: Commands, names: readonly string[]): string[] {
+export function nextNames(commands: Commands, names: readonly string[]): readonly string[] {
+  const known = knownNext.get(commands) ?? new Map<string, readonly string[]>()
+  knownNext.set(commands, known)
+  const key = names.join(':')
+  const next = known.get(key) ?? findNext(commands, names)
+  known.set(key, next)
+  return next
+}
+
+function findNext(commands: Commands, names: readonly string[]): string[] {
   const ids = commands.commands
     .filter(({ hidden, aliases, id }) => hidden !== true && !aliases?.includes(id))
     .map(({ id }) => id.split(':'))

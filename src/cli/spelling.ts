@@ -83,8 +83,17 @@ export function isValueOfBoolean(before: string, word: string, options: Readonly
   return value === undefined && found?.option.type === 'boolean' && !found.isNegative && VALUES.has(word)
 }
 
+/** What `knownSpellings` found: a shell asks of the same options again and again. */
+const spellings = new WeakMap<object, ReadonlyMap<string, Known>>()
+
 /** All ways to write options; a name of its own goes before another's negation. */
-function knownSpellings(options: Readonly<Record<string, Option>>): Map<string, Known> {
+function knownSpellings(options: Readonly<Record<string, Option>>): ReadonlyMap<string, Known> {
+  const known = spellings.get(options) ?? allSpellings(options)
+  spellings.set(options, known)
+  return known
+}
+
+function allSpellings(options: Readonly<Record<string, Option>>): ReadonlyMap<string, Known> {
   const known = new Map<string, Known>()
   const all = Object.entries(options).flatMap(([name, option]) =>
     [name, ...(option.aliases ?? [])].map((alias) => ({ alias, name, option })),

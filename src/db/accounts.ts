@@ -1,7 +1,8 @@
 import type { Queryable } from './database.ts'
-import { type Lock, locked } from './locks.ts'
+import type { Lock } from './locks.ts'
 import type { AccountRow, NewRow } from './rows.ts'
-import { insertRow, updateRow } from './writes.ts'
+import { select } from './statement.ts'
+import { insertRow, updateRows } from './writes.ts'
 
 /** Finds an account, deleted or not, by its exact uuid. */
 export async function findAccount(
@@ -9,20 +10,21 @@ export async function findAccount(
   uuid: string,
   options: { lock?: Lock } = {},
 ): Promise<AccountRow | undefined> {
-  const rows: AccountRow[] = await locked(db<AccountRow>('accounts').where({ uuid }), options.lock)
+  const rows = await select<AccountRow>(db, 'SELECT * FROM accounts WHERE uuid = ?', [uuid], options.lock)
   // The collation ignores case and trailing blanks.
   return rows.find((row) => row.uuid === uuid)
 }
 
 /** Says whether a new account can't have this uuid: the unique index ignores case. */
 export async function isAccountUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
-  return (await db('accounts').where({ uuid }).first('id')) !== undefined
+  return (await select(db, 'SELECT id FROM accounts WHERE uuid = ?', [uuid])).length > 0
 }
 
 export async function insertAccount(db: Queryable, row: NewRow<AccountRow>): Promise<void> {
   await insertRow(db, 'accounts', row)
 }
 
-export async function updateAccount(db: Queryable, id: number, changes: Partial<AccountRow>): Promise<void> {
-  await updateRow(db, 'accounts', id, changes)
+/** Changes columns of accounts, given by their integer ids. */
+export async function updateAccounts(db: Queryable, changes: ReadonlyMap<number, Partial<AccountRow>>): Promise<void> {
+  await updateRows(db, 'accounts', changes)
 }

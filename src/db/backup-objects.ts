@@ -1,8 +1,9 @@
 import type { Queryable } from './database.ts'
-import { type Lock, locked } from './locks.ts'
+import type { Lock } from './locks.ts'
 import type { BackupObjectRow, NewRow } from './rows.ts'
+import { select } from './statement.ts'
 import { completeRow } from './wakame-schema.ts'
-import { insertRow, updateRow } from './writes.ts'
+import { insertRow, updateRow, updateRows } from './writes.ts'
 
 /** Values in one query: SQLite allows 32,766. */
 const MOST_KEYS = 10_000
@@ -13,7 +14,7 @@ export async function findBackupObject(
   uuid: string,
   options: { lock?: Lock } = {},
 ): Promise<BackupObjectRow | undefined> {
-  const rows: BackupObjectRow[] = await locked(db<BackupObjectRow>('backup_objects').where({ uuid }), options.lock)
+  const rows = await select<BackupObjectRow>(db, 'SELECT * FROM backup_objects WHERE uuid = ?', [uuid], options.lock)
   // The collation ignores case and trailing blanks.
   const row = rows.find((row) => row.uuid === uuid)
   return row && completeRow('backup_objects', row)
@@ -26,7 +27,7 @@ export async function selectLongUuids(db: Queryable, longerThan: number): Promis
 
 /** Says whether some row has this uuid, deleted or not, whatever its case. */
 export async function isBackupObjectUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
-  return (await db('backup_objects').where({ uuid }).first('id')) !== undefined
+  return (await select(db, 'SELECT id FROM backup_objects WHERE uuid = ?', [uuid])).length > 0
 }
 
 /** The objects that aren't deleted and lie in the storage under exactly this key, oldest first. */
@@ -35,10 +36,11 @@ export async function selectObjectsAt(
   storageKey: number,
   objectKey: string,
 ): Promise<BackupObjectRow[]> {
-  const rows: BackupObjectRow[] = await db<BackupObjectRow>('backup_objects')
-    .where({ backup_storage_id: storageKey, object_key: objectKey })
-    .whereNull('deleted_at')
-    .orderBy('id')
+  const rows = await select<BackupObjectRow>(
+    db,
+    'SELECT * FROM backup_objects WHERE backup_storage_id = ? AND object_key = ? AND deleted_at IS NULL ORDER BY id',
+    [storageKey, objectKey],
+  )
   return rows.filter((row) => row.object_key === objectKey)
 }
 
@@ -93,7 +95,8 @@ export async function selectUuidsInStorage(db: Queryable, storageKey: number, li
 
 /** Keeps an object as it is until the transaction ends; false when it was deleted meanwhile. */
 export async function holdBackupObject(db: Queryable, id: number): Promise<boolean> {
-  return (await db('backup_objects').where({ id }).whereNull('deleted_at').forShare().first('id')) !== undefined
+  const alive = 'SELECT id FROM backup_objects WHERE id = ? AND deleted_at IS NULL'
+  return (await select(db, alive, [id], 'share')).length > 0
 }
 
 export async function insertBackupObject(db: Queryable, row: NewRow<BackupObjectRow>): Promise<void> {
@@ -102,4 +105,12 @@ export async function insertBackupObject(db: Queryable, row: NewRow<BackupObject
 
 export async function updateBackupObject(db: Queryable, id: number, changes: Partial<BackupObjectRow>): Promise<void> {
   await updateRow(db, 'backup_objects', id, changes)
+}
+
+/** Changes columns of objects, given by their integer ids. */
+export async function updateBackupObjects(
+  db: Queryable,
+  changes: ReadonlyMap<number, Partial<BackupObjectRow>>,
+): Promise<void> {
+  await updateRows(db, 'backup_objects', changes)
 }

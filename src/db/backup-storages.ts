@@ -1,6 +1,7 @@
 import type { Queryable } from './database.ts'
 import { type Lock, locked } from './locks.ts'
 import type { BackupStorageRow, NewRow } from './rows.ts'
+import { marks, select } from './statement.ts'
 import { insertRow, updateRow } from './writes.ts'
 
 /**
@@ -12,8 +13,8 @@ export async function findStorage(
   uuid: string,
   options: { lock?: Lock } = {},
 ): Promise<BackupStorageRow | undefined> {
-  const query = db<BackupStorageRow>('backup_storages').where({ uuid }).orderBy('id')
-  const rows: BackupStorageRow[] = await locked(query, options.lock)
+  const all = 'SELECT * FROM backup_storages WHERE uuid = ? ORDER BY id'
+  const rows = await select<BackupStorageRow>(db, all, [uuid], options.lock)
   const exact = rows.filter((row) => row.uuid === uuid)
   return exact.find((row) => row.deleted_at === null) ?? exact[0]
 }
@@ -31,7 +32,7 @@ export async function findAliveStorage(db: Queryable, uuid: string): Promise<Bac
 }
 
 export async function findStorageByKey(db: Queryable, id: number): Promise<BackupStorageRow | undefined> {
-  return db<BackupStorageRow>('backup_storages').where({ id }).first()
+  return (await select<BackupStorageRow>(db, 'SELECT * FROM backup_storages WHERE id = ?', [id]))[0]
 }
 
 /** All storages that are local or whose URI is of a file all the same, deleted or not, oldest first. */
@@ -44,17 +45,18 @@ export async function selectStoragesOfFiles(db: Queryable, options: { lock?: Loc
 
 /** The storages, deleted or not, that have these integer ids. */
 export async function selectStoragesByKey(db: Queryable, ids: readonly number[]): Promise<BackupStorageRow[]> {
-  return ids.length === 0 ? [] : db<BackupStorageRow>('backup_storages').whereIn('id', ids)
+  return ids.length === 0 ? [] : select(db, `SELECT * FROM backup_storages WHERE id IN ${marks(ids)}`, ids)
 }
 
 /** Keeps a storage as it is until the transaction ends; false when it was deleted meanwhile. */
 export async function holdStorage(db: Queryable, id: number): Promise<boolean> {
-  return (await db('backup_storages').where({ id }).whereNull('deleted_at').forShare().first('id')) !== undefined
+  const alive = 'SELECT id FROM backup_storages WHERE id = ? AND deleted_at IS NULL'
+  return (await select(db, alive, [id], 'share')).length > 0
 }
 
 /** Says whether some row has this uuid, deleted or not, whatever its case. */
 export async function isStorageUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
-  return (await db('backup_storages').where({ uuid }).first('id')) !== undefined
+  return (await select(db, 'SELECT id FROM backup_storages WHERE uuid = ?', [uuid])).length > 0
 }
 
 /** The local storages that aren't deleted and whose base_uri is one of `baseUris`, longest first, then oldest. */

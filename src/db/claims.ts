@@ -1,4 +1,5 @@
 import type { Queryable } from './database.ts'
+import { insert, marks, write } from './statement.ts'
 import { sqlTime } from './time.ts'
 
 /*
@@ -60,6 +61,7 @@ async function claim(db: Queryable, ids: readonly string[], taken: readonly numb
   // In one order everywhere, so that two transactions wait for each other less often.
   const sorted = [...ids].sort()
   const rows = sorted.flatMap((id) => names.map((name) => ({ resource_uuid: id, name, ...label })))
-  await db('resource_labels').insert(rows)
-  await db('resource_labels').whereIn('resource_uuid', sorted).whereIn('name', names).delete()
+  await insert(db, 'resource_labels', rows)
+  const own = `resource_uuid IN ${marks(sorted)} AND name IN ${marks(names)}`
+  await write(db, `DELETE FROM resource_labels WHERE ${own}`, [...sorted, ...names])
 }

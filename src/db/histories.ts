@@ -1,6 +1,7 @@
 import type { Queryable } from './database.ts'
 import { isSqlite } from './exact.ts'
 import type { HistoryRow, NewRow } from './rows.ts'
+import { marks, select } from './statement.ts'
 import { insertRows } from './writes.ts'
 
 export async function insertHistories(db: Queryable, rows: readonly NewRow<HistoryRow>[]): Promise<void> {
@@ -55,11 +56,8 @@ export async function selectValuesTold(
   attr: string,
 ): Promise<{ id: string; value: string }[]> {
   if (ids.length === 0) return []
-  return db('histories')
-    .whereIn('uuid', ids)
-    .where({ attr })
-    .whereNotNull('vchar_value')
-    .select('uuid as id', 'vchar_value as value')
+  const told = `SELECT uuid AS id, vchar_value AS value FROM histories WHERE uuid IN ${marks(ids)} AND attr = ? AND vchar_value IS NOT NULL`
+  return select(db, told, [...ids, attr])
 }
 
 /** The last state that the histories of some images, given by their canonical ids, tell and that is not `deleted`. */

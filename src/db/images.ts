@@ -1,9 +1,9 @@
 import { VdcError } from '../errors.ts'
 import type { Database, Queryable } from './database.ts'
-import { exact } from './exact.ts'
-import { selectIdsWithHistory } from './histories.ts'
-import { type Lock, locked } from './locks.ts'
+import { exact, isSqlite } from './exact.ts'
+import type { Lock } from './locks.ts'
 import type { ImageRow, NewRow } from './rows.ts'
+import { select } from './statement.ts'
 import { completeRow } from './wakame-schema.ts'
 import { insertRow, updateRows } from './writes.ts'
 
@@ -13,21 +13,28 @@ export async function findImage(
   uuid: string,
   options: { lock?: Lock } = {},
 ): Promise<ImageRow | undefined> {
-  const rows: ImageRow[] = await locked(db<ImageRow>('images').where({ uuid }), options.lock)
+  const rows = await select<ImageRow>(db, 'SELECT * FROM images WHERE uuid = ?', [uuid], options.lock)
   // The collation ignores case and trailing blanks.
   const row = rows.find((row) => row.uuid === uuid)
   return row && completeRow('images', row)
 }
+
+/** Finds something where an image has a uuid, or had it, given as uuid and as canonical id. */
+const TAKEN = 'SELECT 1 FROM images WHERE uuid = ? UNION ALL SELECT 1 FROM histories WHERE uuid = ? LIMIT 1'
+/** There the histories' ids tell case apart, but for the index of images that were purged. */
+const TAKEN_ON_SQLITE = TAKEN.replace(
+  ' LIMIT',
+  " UNION ALL SELECT 1 FROM histories WHERE uuid COLLATE NOCASE = ? AND attr = 'purged_at' LIMIT",
+)
 
 /**
  * Says whether a new image can't have this uuid: the unique index ignores case,
  * deleted images keep theirs, and so do those that were purged, by their history.
  */
 export async function isImageUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
-  return (
-    (await db('images').where({ uuid }).first('id')) !== undefined ||
-    (await selectIdsWithHistory(db, [`wmi-${uuid}`])).length > 0
-  )
+  const id = `wmi-${uuid}`
+  const values = isSqlite(db) ? [uuid, id, id] : [uuid, id]
+  return (await select(db, isSqlite(db) ? TAKEN_ON_SQLITE : TAKEN, values)).length > 0
 }
 
 /** Says whether an account, given by its canonical id, owns an image, deleted or not. */
@@ -62,6 +69,17 @@ export async function selectAliveUuidsBy(
   return uuids.slice(0, limit)
 }
 
+/** Those of some values of a column, which are canonical ids, that an image which isn't deleted holds. */
+export async function selectValuesAlive(
+  db: Queryable,
+  column: 'account_id' | 'backup_object_id',
+  ids: readonly string[],
+): Promise<Set<string>> {
+  if (ids.length === 0) return new Set()
+  const query = db<ImageRow>('images').whereIn(column, ids).whereNull('deleted_at').whereNot('state', 'deleted')
+  return new Set((await query.distinct().pluck(column)) as string[])
+}
+
 /** The images that boot from one of these backup objects, given by their canonical ids; deleted ones only with `deleted`. */
 export async function selectImagesOf(
   db: Queryable,
@@ -72,7 +90,8 @@ export async function selectImagesOf(
   const query = db<ImageRow>('images').whereIn('backup_object_id', objectIds).orderBy('id')
   if (!options.deleted) query.whereNull('deleted_at').whereNot('state', 'deleted')
   const rows: Pick<ImageRow, 'uuid' | 'backup_object_id'>[] = await query.select('uuid', 'backup_object_id')
-  return rows.filter((row) => objectIds.includes(row.backup_object_id ?? ''))
+  const wanted = new Set(objectIds)
+  return rows.filter((row) => wanted.has(row.backup_object_id ?? ''))
 }
 
 /** Rows that are looked at for the first one whose id is the same to the letter, as nearly every row is. */
@@ -83,14 +102,11 @@ const SOME = 10
  * canonical id; of one that is deleted only where no other does.
  */
 export async function selectFirstFormatOf(db: Queryable, objectId: string): Promise<string | undefined> {
-  const alive = db<ImageRow>('images').whereNull('deleted_at').whereNot('state', 'deleted')
-  for (const images of [alive, db<ImageRow>('images')]) {
+  const images = 'SELECT backup_object_id, file_format FROM images WHERE backup_object_id = ?'
+  for (const which of ["AND deleted_at IS NULL AND state <> 'deleted'", '']) {
     for (let offset = 0, isEnd = false; !isEnd; offset += SOME) {
-      const query = images.clone().where({ backup_object_id: objectId }).orderBy('id').offset(offset).limit(SOME)
-      const rows: Pick<ImageRow, 'backup_object_id' | 'file_format'>[] = await query.select(
-        'backup_object_id',
-        'file_format',
-      )
+      const some = `${images} ${which} ORDER BY id LIMIT ${SOME} OFFSET ${offset}`
+      const rows = await select<Pick<ImageRow, 'backup_object_id' | 'file_format'>>(db, some, [objectId])
       // The collation ignores case.
       const first = rows.find((row) => row.backup_object_id === objectId)
       if (first !== undefined) return first.file_format
@@ -98,6 +114,31 @@ export async function selectFirstFormatOf(db: Queryable, objectId: string): Prom
     }
   }
   return undefined
+}
+
+/** As `selectFirstFormatOf`, of many objects; of one that no image boots from there is nothing. */
+export async function selectFirstFormatsOf(
+  database: Database,
+  objectIds: readonly string[],
+): Promise<Map<string, string>> {
+  const formats = new Map<string, string>()
+  const { knex } = database
+  const alive = knex<ImageRow>('images').whereNull('deleted_at').whereNot('state', 'deleted')
+  for (const images of [alive, knex<ImageRow>('images')]) {
+    const wanted = new Set(objectIds.filter((id) => !formats.has(id)))
+    if (wanted.size === 0) break
+    const firsts = images
+      .whereIn('backup_object_id', [...wanted])
+      // The collation ignores case.
+      .groupBy(exact(database, 'backup_object_id') as never)
+      .min('id')
+    const rows: Pick<ImageRow, 'backup_object_id' | 'file_format'>[] = await knex<ImageRow>('images')
+      .whereIn('id', firsts as never)
+      .select('backup_object_id', 'file_format')
+    for (const { backup_object_id: id, file_format: format } of rows)
+      if (id !== null && wanted.has(id)) formats.set(id, format)
+  }
+  return formats
 }
 
 /** Texts of `images.volumes` that name no volume, as most do. */

@@ -19,21 +19,3 @@ declare module 'knex/lib/dialects/better-sqlite3/index.js' {
     _formatBindings(bindings: readonly unknown[] | undefined): unknown[]
   }
 }
-declare module 'knex/lib/dialects/sqlite3/execution/sqlite-transaction.js' {
-  export default class SqliteTransaction {
-    readOnly: boolean | undefined
-    constructor(client: unknown, ...rest: unknown[])
-    begin(connection: unknown): Promise<unknown>
-    savepoint(connection: unknown): Promise<unknown>
-    query(connection: unknown, sql: string): Promise<unknown>
-    isCompleted(): boolean
-  }
-}
-declare module 'knex/lib/dialects/mysql2/transaction.js' {
-  export default class MysqlTransaction {
-    constructor(client: unknown, ...rest: unknown[])
-    begin(connection: unknown): Promise<unknown>
-    savepoint(connection: unknown): Promise<unknown>
-    isCompleted(): boolean
-  }
-}

@@ -1,6 +1,7 @@
 import type { Queryable } from './database.ts'
-import { type Lock, locked } from './locks.ts'
+import type { Lock } from './locks.ts'
 import type { LabelRow, NewRow } from './rows.ts'
+import { marks, select } from './statement.ts'
 import { deleteRows, insertRows, updateRows } from './writes.ts'
 
 /** All labels of some resources, given by their canonical ids. */
@@ -9,8 +10,9 @@ export async function selectLabels(
   resourceIds: readonly string[],
   options: { lock?: Lock } = {},
 ): Promise<LabelRow[]> {
-  const query = db<LabelRow>('resource_labels').whereIn('resource_uuid', resourceIds).orderBy('name')
-  const rows: LabelRow[] = await locked(query, options.lock)
+  if (resourceIds.length === 0) return []
+  const all = `SELECT * FROM resource_labels WHERE resource_uuid IN ${marks(resourceIds)} ORDER BY name`
+  const rows = await select<LabelRow>(db, all, resourceIds, options.lock)
   const wanted = new Set(resourceIds)
   return rows.filter((row) => wanted.has(row.resource_uuid))
 }
@@ -28,10 +30,8 @@ export async function selectLabelsNamed(
   name: string,
 ): Promise<Pick<LabelRow, 'resource_uuid' | 'name'>[]> {
   if (resourceIds.length === 0) return []
-  return db<LabelRow>('resource_labels')
-    .whereIn('resource_uuid', resourceIds)
-    .where({ name })
-    .select('resource_uuid', 'name')
+  const named = `SELECT resource_uuid, name FROM resource_labels WHERE resource_uuid IN ${marks(resourceIds)} AND name = ?`
+  return select(db, named, [...resourceIds, name])
 }
 
 export async function insertLabels(db: Queryable, rows: readonly NewRow<LabelRow>[]): Promise<void> {

@@ -10,6 +10,7 @@ import {
 } from '../../migrations/bookkeeping.ts'
 import { type Migration, migrations } from '../../migrations/index.ts'
 import { VdcError } from '../errors.ts'
+import type { Queryable } from './database.ts'
 
 /** Milliseconds that a migration waits for another one, which takes less than a second. */
 const PATIENCE = 5000
@@ -24,13 +25,19 @@ export interface SchemaStatus {
   migrations: { name: string; state: MigrationState }[]
 }
 
+/** Migrations are written for knex, of which they use no more than a handle has. */
+function forMigrations(db: Queryable): Knex {
+  return db as Knex
+}
+
 async function isInPlace(knex: Knex, migration: Migration): Promise<boolean> {
   for (const table of migration.tables) if (!(await knex.schema.hasTable(table))) return false
   return migration.isInPlace?.(knex) ?? true
 }
 
 /** Reads what the database has of the schema. Writes nothing. */
-export async function schemaStatus(knex: Knex): Promise<SchemaStatus> {
+export async function schemaStatus(db: Queryable): Promise<SchemaStatus> {
+  const knex = forMigrations(db)
   const recorded = await recordedMigrations(knex)
   const wakame = (await knex.schema.hasTable('schema_info')) ? await knex('schema_info').first('version') : undefined
   const status: SchemaStatus = { wakame_schema: wakame?.version ?? null, migrations: [] }
@@ -48,7 +55,8 @@ export async function schemaStatus(knex: Knex): Promise<SchemaStatus> {
  * @returns the names of the migrations that it ran or recorded.
  * @throws VdcError MIGRATION_LOCKED when another one runs for long, or one was killed.
  */
-export async function migrateAll(knex: Knex): Promise<string[]> {
+export async function migrateAll(db: Queryable): Promise<string[]> {
+  const knex = forMigrations(db)
   await makeBookkeeping(knex)
   if (!(await waitForLock(knex))) return []
   try {
@@ -95,8 +103,8 @@ function tookAnother(error: unknown): boolean {
  *
  * @throws VdcError MIGRATION_LOCKED.
  */
-export async function requireUnlocked(knex: Knex): Promise<void> {
-  if (await isLocked(knex)) throw migrationLocked()
+export async function requireUnlocked(db: Queryable): Promise<void> {
+  if (await isLocked(forMigrations(db))) throw migrationLocked()
 }
 
 function migrationLocked(): VdcError {
@@ -106,6 +114,6 @@ function migrationLocked(): VdcError {
 }
 
 /** Frees the lock that a killed migration left. */
-export async function unlockMigrations(knex: Knex): Promise<void> {
-  await freeLock(knex)
+export async function unlockMigrations(db: Queryable): Promise<void> {
+  await freeLock(forMigrations(db))
 }

@@ -1,4 +1,5 @@
 import type { Database, Queryable } from './database.ts'
+import { transaction } from './transaction.ts'
 
 /**
  * Runs `work`, which only reads, on the database as it is at one moment, however
@@ -7,7 +8,5 @@ import type { Database, Queryable } from './database.ts'
  * @throws VdcError what `work` threw.
  */
 export async function inSnapshot<T>(database: Database, work: (db: Queryable) => Promise<T>): Promise<T> {
-  // MySQL knows no readOnly beside a level in knex's words; SQLite needs it, as transactions lock at their start here.
-  const config = database.engine === 'mysql' ? { isolationLevel: 'repeatable read' as const } : { readOnly: true }
-  return database.knex.transaction(work, config)
+  return transaction(database.knex, work, { snapshot: true })
 }

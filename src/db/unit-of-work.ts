@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Knex } from 'knex'
 import { VdcError } from '../errors.ts'
 import { enableClaims } from './claims.ts'
 import type { Database, Queryable } from './database.ts'
+import { transaction } from './transaction.ts'
 import { notesOf, noteWrites, type WrittenRow } from './writes.ts'
 
 /** Milliseconds after which a unit of work that keeps colliding is given up; of several together, which take longer. */
@@ -88,7 +88,7 @@ export async function allTogether<T>(
 ): Promise<T> {
   // In a dry run all is undone at the end, so that what is done first is there for what comes next.
   const together = { ...database, commits: 'outer' as const, dryRun: undefined }
-  return inTransaction(database, (trx) => work({ ...together, knex: trx as Knex }), {
+  return inTransaction(database, (trx) => work({ ...together, knex: trx }), {
     ...options,
     patience: PATIENCE_TOGETHER,
   })
@@ -129,22 +129,16 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
   const outerNotes = notesOf(database.knex)
   const written: WrittenRow[] = []
   let committing = false
-  let workError: unknown
   try {
-    const result = await database.knex.transaction(async (trx) => {
+    const result = await transaction(database.knex, async (trx) => {
       if (database.dryRun ?? outerNotes) noteWrites(trx, written)
       if (database.isCluster()) enableClaims(trx, database.knex)
-      try {
-        const result = await work(trx)
-        database.interruption.throwIfRequested()
-        if (database.dryRun) throw new Undo(result)
-        committing = database.commits === 'unit'
-        database.interruption.isCommitting = committing
-        return result
-      } catch (error) {
-        workError = error
-        throw error
-      }
+      const result = await work(trx)
+      database.interruption.throwIfRequested()
+      if (database.dryRun) throw new Undo(result)
+      committing = database.commits === 'unit'
+      database.interruption.isCommitting = committing
+      return result
     })
     outerNotes?.push(...written)
     return result
@@ -163,11 +157,7 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
         },
       )
     }
-    // knex sends no ROLLBACK after a COMMIT that failed; what is left open would be committed with what comes
-    // next. Where that fails too, the connection is given up.
-    if (committing) await database.knex.raw('ROLLBACK').catch(() => {})
-    // Where ROLLBACK fails too, knex reports that failure instead of the first one.
-    throw workError instanceof VdcError ? workError : error
+    throw error
   } finally {
     if (committing) database.interruption.isCommitting = false
   }

@@ -1,5 +1,5 @@
-import type { Knex } from 'knex'
 import { VdcError } from '../errors.ts'
+import type { Database } from './database.ts'
 import type { BackupObjectRow, ImageRow } from './rows.ts'
 
 /** The version of Wakame-vdc's schema that is known best (dcmgr.md). */
@@ -84,15 +84,17 @@ const LATER_COLUMNS = {
  * @throws VdcError SCHEMA_OLDER, SCHEMA_MISSING.
  */
 export async function requireColumns(
-  { knex, engine }: { knex: Knex; engine: string },
+  { knex, engine }: Pick<Database, 'knex' | 'engine'>,
   table: keyof typeof LATER_COLUMNS,
 ): Promise<void> {
   if (engine === 'mysql') await knex(table).select(Object.keys(LATER_COLUMNS[table])).whereRaw('FALSE')
 }
 
 /** Gives rows of older schemas the columns that they lack (`LATER_COLUMNS`). */
-export function completeRows<T extends object>(table: string, rows: readonly T[]): T[] {
-  return rows.map((row) => completeRow(table, row))
+export function completeRows<T extends object>(table: string, rows: T[]): T[] {
+  // All rows of an answer have the same columns.
+  const [first] = rows
+  return first === undefined || completeRow(table, first) === first ? rows : rows.map((row) => completeRow(table, row))
 }
 
 /** As `completeRows`. */

@@ -9,6 +9,8 @@ import type {
   NewRow,
   TagMappingRow,
 } from './rows.ts'
+import { insert, marks, select, write } from './statement.ts'
+import { transaction } from './transaction.ts'
 
 /*
  * The only place that writes rows, so that a dry run (`dryRun` in
@@ -39,8 +41,10 @@ export type WrittenRow = {
   }
 }[Table]
 
-/** Rows that one INSERT takes: SQLite allows 500 terms in what knex makes of it. */
+/** Rows that one INSERT takes: SQLite allows 32,766 values. */
 const INSERTED = 400
+/** Characters that one INSERT takes: of three bytes at most, or two when quoted, and old servers take 1 MiB. */
+const INSERTED_TEXT = 256 * 1024
 
 const notes = new WeakMap<Queryable, WrittenRow[]>()
 
@@ -56,9 +60,9 @@ export function notesOf(db: Queryable): WrittenRow[] | undefined {
 
 /** @returns the integer id of the new row. */
 export async function insertRow<T extends Table>(db: Queryable, table: T, row: NewRow<Tables[T]>): Promise<number> {
-  const [id] = await db(table as string).insert(row)
-  await noteRow(db, table, 'insert', id as number)
-  return id as number
+  const id = await insert(db, table, [row])
+  await noteRow(db, table, 'insert', id)
+  return id
 }
 
 /** Inserts rows, many with one statement; where they are noted, one by one, as their ids must be known, and all or none as well. */
@@ -70,16 +74,31 @@ export async function insertRows<T extends Table>(
   const noted = notes.get(db)
   if (noted !== undefined) {
     const written: WrittenRow[] = []
-    await db.transaction(async (all) => {
+    await transaction(db, async (all) => {
       noteWrites(all, written)
       for (const row of rows) await insertRow(all, table, row)
     })
     noted.push(...written)
   } else {
-    for (let start = 0; start < rows.length; start += INSERTED) {
-      await db(table as string).insert(rows.slice(start, start + INSERTED))
-    }
+    for (const some of byStatement(rows)) await insert(db, table, some)
   }
+}
+
+/** Takes rows apart into those that one statement may insert. */
+function* byStatement<T extends object>(rows: readonly T[]): Generator<readonly T[]> {
+  let start = 0
+  let text = 0
+  for (const [index, row] of rows.entries()) {
+    let own = 0
+    for (const value of Object.values(row)) if (typeof value === 'string') own += value.length
+    if (index > start && (index - start === INSERTED || text + own > INSERTED_TEXT)) {
+      yield rows.slice(start, index)
+      start = index
+      text = 0
+    }
+    text += own
+  }
+  if (rows.length > start) yield rows.slice(start)
 }
 
 /** Changes columns of one row, given by its integer id. */
@@ -90,9 +109,7 @@ export async function updateRow<T extends Table>(
   changes: Partial<Tables[T]>,
 ): Promise<void> {
   const before = notes.has(db) ? await readRow(db, table, id) : undefined
-  await db(table as string)
-    .where({ id })
-    .update(changes)
+  await update(db, table, [id], changes)
   await noteRow(db, table, 'update', id, before)
 }
 
@@ -116,17 +133,20 @@ export async function updateRows<T extends Table>(
     const id = first as number
     const columns = changes.get(id) as Partial<Tables[T]>
     if (others.length === 0) await updateRow(db, table, id, columns)
-    else
-      await db(table as string)
-        .whereIn('id', [id, ...others])
-        .update(columns)
+    else await update(db, table, [id, ...others], columns)
   }
+}
+
+async function update(db: Queryable, table: Table, ids: readonly number[], changes: object): Promise<void> {
+  const set = Object.keys(changes).map((column) => `${column} = ?`)
+  const values: Row[string][] = Object.values(changes)
+  await write(db, `UPDATE ${table} SET ${set.join(', ')} WHERE id IN ${marks(ids)}`, [...values, ...ids])
 }
 
 /** Deletes rows, given by their integer ids. */
 export async function deleteRows(db: Queryable, table: Table, ids: readonly number[]): Promise<void> {
   for (const id of notes.has(db) ? ids : []) await noteRow(db, table, 'delete', id)
-  if (ids.length > 0) await db(table).whereIn('id', ids).delete()
+  if (ids.length > 0) await write(db, `DELETE FROM ${table} WHERE id IN ${marks(ids)}`, ids)
 }
 
 /** Notes a row as the table has it now: so a value is told in the form in which it is stored. */
@@ -148,5 +168,5 @@ async function noteRow(
 type Row = Record<string, string | number | null>
 
 async function readRow(db: Queryable, table: Table, id: number): Promise<Row | undefined> {
-  return db<Row>(table).where({ id }).first()
+  return (await select<Row>(db, `SELECT * FROM ${table} WHERE id = ?`, [id]))[0]
 }

@@ -2,11 +2,9 @@ import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import knex from 'knex'
 import MysqlDialect from 'knex/lib/dialects/mysql2/index.js'
-import MysqlTransaction from 'knex/lib/dialects/mysql2/transaction.js'
 import mysql2 from 'mysql2'
 import { describeDatabase, type MysqlSettings } from '../../config.ts'
 import type { Interruption } from '../../interruption.ts'
-import { begun } from '../begun.ts'
 import type { Database } from '../database.ts'
 import { SILENT, translateDriverError } from '../driver-errors.ts'
 import { explainMissing } from '../wakame-schema.ts'
@@ -19,7 +17,7 @@ import { setUpSession } from './session.ts'
 
 /** Milliseconds until a server that does not answer a statement counts as down; longer than any wait for a lock. */
 const STATEMENT_TIMEOUT = 30_000
-/** Milliseconds that a rollback may take. knex itself stops waiting after 5 seconds and would use the connection again. */
+/** Milliseconds that a rollback may take. */
 const ROLLBACK_TIMEOUT = 4000
 /** Milliseconds that saying goodbye to the server may take. */
 const CLOSE_TIMEOUT = 1000
@@ -27,15 +25,6 @@ const CLOSE_TIMEOUT = 1000
 const LOOK = 1000
 /** The driver's code for a statement that was not answered in time; its answer may still come. */
 const TIMED_OUT = 'PROTOCOL_SEQUENCE_TIMEOUT'
-
-class BegunTransaction extends MysqlTransaction {
-  override begin(connection: unknown): Promise<unknown> {
-    return begun(this, super.begin(connection))
-  }
-  override savepoint(connection: unknown): Promise<unknown> {
-    return begun(this, super.savepoint(connection))
-  }
-}
 
 /** Opens a pool of one connection, which connects at the first query. */
 export async function openMysql(settings: MysqlSettings, interruption: Interruption): Promise<Database> {
@@ -47,9 +36,6 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
   class Client extends MysqlDialect {
     _driver() {
       return mysql2
-    }
-    override transaction(...rest: unknown[]) {
-      return new BegunTransaction(this, ...rest) as never
     }
     override async acquireRawConnection(): Promise<unknown> {
       const connected = await connectToFirst(settings)

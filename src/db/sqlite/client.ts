@@ -1,36 +1,24 @@
-import { Readable, type Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import SqliteDialect from 'knex/lib/dialects/better-sqlite3/index.js'
-import SqliteTransaction from 'knex/lib/dialects/sqlite3/execution/sqlite-transaction.js'
 import Libsql from 'libsql'
 import { VdcError } from '../../errors.ts'
 import type { Interruption } from '../../interruption.ts'
-import { begun } from '../begun.ts'
 import { translateDriverError } from '../driver-errors.ts'
+import { compile, keptStatement } from './kept-statements.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_TIMEOUT = 10_000
 /** Rows of a list that are passed on together. */
-const BATCH = 200
-
-/**
- * A transaction that may write takes the write lock at its start: a deferred one
- * fails at once, without waiting, when another process wrote between its first
- * read and its first write. One that only reads is in nobody's way.
- */
-class ImmediateTransaction extends SqliteTransaction {
-  override begin(connection: unknown): Promise<unknown> {
-    return begun(this, this.query(connection, this.readOnly ? 'BEGIN;' : 'BEGIN IMMEDIATE;'))
-  }
-  override savepoint(connection: unknown): Promise<unknown> {
-    return begun(this, super.savepoint(connection))
-  }
-}
+const BATCH = 100
 
 type Row = Record<string, unknown>
 
 interface Query {
   sql: string
-  options?: object
+  bindings?: readonly unknown[]
+  /** It is of `statement.ts`, and comes again. */
+  isFixed?: boolean
   response?: Row[] | object
   context?: Row
 }
@@ -91,20 +79,23 @@ class LibsqlClient extends SqliteDialect {
     connection.close()
   }
 
-  override transaction(...rest: unknown[]) {
-    return new ImmediateTransaction(this, ...rest) as never
-  }
-
-  override async _query(connection: unknown, query: Query): Promise<unknown> {
-    query.options = { ...query.options, safeIntegers: true }
-    await super._query(connection, query).catch((error: Error & { sqlMessage?: string }) => {
+  override async _query(connection: Libsql.Database, query: Query): Promise<unknown> {
+    try {
+      const statement = query.isFixed ? keptStatement(connection, query.sql) : compile(connection, query.sql)
+      const bindings = this._formatBindings(query.bindings)
+      if (statement.reader) query.response = (statement.all(bindings) as Row[]).map(exactNumbers)
+      else {
+        const { lastInsertRowid, changes } = statement.run(bindings)
+        query.context = exactNumbers({ lastID: lastInsertRowid, changes })
+        query.response = query.context
+      }
+      return query
+    } catch (error) {
       // knex puts the statement in front of the message; mysql2 keeps the bare one under this name.
-      error.sqlMessage = error.message
-      throw error
-    })
-    if (Array.isArray(query.response)) query.response = query.response.map(exactNumbers)
-    if (query.context) query.context = exactNumbers(query.context)
-    return query
+      const failure = error as Error & { sqlMessage?: string }
+      failure.sqlMessage = failure.message
+      throw failure
+    }
   }
 
   override async query(connection: Libsql.Database, query: { sql: string } | string): Promise<unknown> {
@@ -125,21 +116,8 @@ class LibsqlClient extends SqliteDialect {
     query: { sql: string; bindings: unknown[] },
     stream: Writable,
   ): Promise<void> {
-    let rows: Iterable<Row>
-    try {
-      const statement = connection.prepare(query.sql).safeIntegers(true)
-      rows = statement.iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
-    } catch (error) {
-      // knex tells nobody of it: who reads the stream would wait for ever.
-      stream.destroy(error as Error)
-      return
-    }
-    await new Promise<void>((resolve, reject) => {
-      stream.on('error', reject).on('end', resolve)
-      Readable.from(batchesOf(rows))
-        .on('error', (error) => stream.emit('error', error))
-        .pipe(stream)
-    })
+    const rows = compile(connection, query.sql).iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
+    await pipeline(batchesOf(rows), stream)
   }
 
   translate(error: unknown): VdcError {

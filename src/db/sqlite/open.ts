@@ -5,6 +5,7 @@ import { VdcError } from '../../errors.ts'
 import type { Interruption } from '../../interruption.ts'
 import type { Database, SqliteFile } from '../database.ts'
 import { SILENT, translateDriverError } from '../driver-errors.ts'
+import { transaction } from '../transaction.ts'
 import { libsqlClient } from './client.ts'
 import { createFile, isFileThere, requireCreatable, sqliteUri } from './file.ts'
 import { ownVersion, refuseForeignFile } from './owner.ts'
@@ -130,7 +131,7 @@ async function bringUpToDate(db: Knex, path: string, file: SqliteFile): Promise<
 
   await useWriteAheadLog(db)
   const { migrateAll } = await import('../migrate.ts')
-  return db.transaction(async (trx) => {
+  return transaction(db, async (trx) => {
     // Another process may have been faster while this one waited for the lock.
     const before = await ownVersion(trx, path)
     if (before >= SQLITE_SCHEMA_VERSION) return false

@@ -48,7 +48,7 @@ export function refuseForeignFile(path: string): void {
  *
  * @throws VdcError DATABASE_REFUSED where another program made it.
  */
-export async function ownVersion(db: Knex, path: string): Promise<number> {
+export async function ownVersion(db: Pick<Knex, 'raw'>, path: string): Promise<number> {
   const [owner]: Owner[] = await db.raw(OWNER)
   return requireOwn(owner as Owner, path)
 }

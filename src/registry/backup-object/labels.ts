@@ -87,9 +87,13 @@ function isOther(md5: string, { checksum }: Corrected): boolean {
 export async function withoutUnprovable(db: Queryable, rows: readonly LabelRow[]): Promise<LabelRow[]> {
   const prefix = prefixOf('backupObject')
   const suspects = rows.filter((row) => DERIVED.includes(row.name) && row.resource_uuid.startsWith(prefix))
-  const ids = [...new Set(suspects.map((row) => row.resource_uuid))]
+  const notedIn = (labels: readonly LabelRow[]) =>
+    new Set(labels.filter((row) => row.name === MD5_LABEL).map((row) => row.resource_uuid))
+  const here = notedIn(suspects)
+  const ids = [...new Set(suspects.map((row) => row.resource_uuid))].filter((id) => !here.has(id))
+  // The labels of a thing may be in several batches of rows.
   const labels = await selectLabels(db, ids)
-  const noted = new Set(labels.filter((row) => row.name === MD5_LABEL).map((row) => row.resource_uuid))
+  const noted = notedIn(labels)
   const uuids = ids.filter((id) => !noted.has(id)).map((id) => id.slice(prefix.length))
   const named = new Map([...labelsByResource(labels)].map(([id, own]) => [id, labelsOf(own, id)]))
   const stale = await staleOf(db, named, await selectRowsByUuid(db, 'backup_objects', uuids))
@@ -106,9 +110,10 @@ export function labelsOfFile(id: string, file: StoredFile, now: string): NewRow<
   return labels
 }
 
-/** Removes, within a unit of work, the labels of an object, by its canonical id, that were computed with another MD5; the format that was found stays, as a guess. */
-export async function removeDerivedLabels(db: Queryable, id: string): Promise<void> {
-  const computed = (await selectLabels(db, [id], { lock: 'update' })).filter(({ name }) => COMPUTED.includes(name))
+/** Removes, within a unit of work, the labels of objects, by their canonical ids, that were computed with other MD5s; formats that were found stay, as guesses. */
+export async function removeDerivedLabels(db: Queryable, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  const computed = (await selectLabels(db, ids, { lock: 'update' })).filter(({ name }) => COMPUTED.includes(name))
   await deleteLabels(
     db,
     computed.map((label) => label.id),

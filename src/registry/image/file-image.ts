@@ -12,7 +12,7 @@ import type { Registry } from '../registry.ts'
 import { oneOf } from '../texts.ts'
 import { BOOT_FROM_LOCAL } from '../values.ts'
 import { checkImageAttributes, imageAttributes, newImageAttributes } from './attributes.ts'
-import type { ImageDetails } from './details.ts'
+import { describeImage, type ImageDetails } from './details.ts'
 import { expectations } from './expectations.ts'
 import { nameOfFile } from './file-name.ts'
 import { requireWritable, writeImage } from './write.ts'
@@ -58,14 +58,15 @@ export async function storeFileImage(
   fileFormat: string,
   file: StoredFile,
 ): Promise<ImageDetails> {
-  const image = await inTransaction(registry.database, (trx) =>
-    writeImage(registry, trx, request, async (ownerId, now) => ({
+  const image = await inTransaction(registry.database, async (trx) => {
+    const uuid = await writeImage(registry, trx, request, async (ownerId, now) => ({
       bootDevType: BOOT_FROM_LOCAL,
       fileFormat,
       displayName: nameOfFile(file.path),
       backupObjectId: await objectOf(registry, trx, request, file, ownerId, now),
-    })),
-  )
+    }))
+    return describeImage(registry, uuid, trx)
+  })
   await registry.noteImageFolder(dirname(file.path), { below: false })
   return image
 }

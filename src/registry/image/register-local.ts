@@ -4,7 +4,7 @@ import { prefixOf } from '../identifiers.ts'
 import type { Registry, Watcher } from '../registry.ts'
 import type { ImageDetails } from './details.ts'
 import { type FileImageRequest, registerFile } from './register-file.ts'
-import { registerObject } from './register-object.ts'
+import { type ImageId, registerObject } from './register-object.ts'
 
 /**
  * Registers an image that boots from a local copy: of a file of this host, or of
@@ -13,6 +13,7 @@ import { registerObject } from './register-object.ts'
  *
  * @param source path or id.
  * @param watcher told of what takes long with a file.
+ * @param options.details of an image of an object, all is told (`registerObject`).
  * @throws VdcError as `registerFile` and `registerObject`.
  */
 export async function registerLocal(
@@ -20,7 +21,8 @@ export async function registerLocal(
   source: string,
   request: Omit<FileImageRequest, 'path'>,
   watcher: Watcher,
-): Promise<ImageDetails> {
+  options: { details: boolean } = { details: true },
+): Promise<ImageDetails | ImageId> {
   if (!source.startsWith(prefixOf('backupObject')) || existsSync(source)) {
     return registerFile(registry, { ...request, path: source }, watcher)
   }
@@ -33,5 +35,5 @@ export async function registerLocal(
       hint: `Leave --${stray[0].replaceAll('_', '-')} out`,
     })
   }
-  return registerObject(registry, 'local', { ...rest, backup_object_id: source })
+  return registerObject(registry, 'local', { ...rest, backup_object_id: source }, options)
 }

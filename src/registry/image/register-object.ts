@@ -6,7 +6,7 @@ import type { Registry } from '../registry.ts'
 import { validate } from '../validate.ts'
 import { BOOT_FROM_LOCAL, BOOT_FROM_VOLUME } from '../values.ts'
 import { checkImageAttributes, newImageAttributes } from './attributes.ts'
-import type { ImageDetails } from './details.ts'
+import { describeImage, type ImageDetails } from './details.ts'
 import { formatOfObject, formatWarning, volumeWarning } from './object-format.ts'
 import { writeImage } from './write.ts'
 
@@ -15,11 +15,15 @@ const objectImageRequest = z.object({ ...newImageAttributes, backup_object_id: z
 /** What `registerObject` takes: the columns of an image as an operator gives them, ids with or without prefix. */
 export type ObjectImageRequest = z.input<typeof objectImageRequest>
 
+/** What is told of an image where nobody asks for more. */
+export type ImageId = Pick<ImageDetails, 'id'>
+
 /**
  * Registers an image of a backup object that is known already, such as one in a
  * storage that this host doesn't see.
  *
  * @param boot what instances boot from: a local copy, or a volume made of the object.
+ * @param options.details all of it is told, which takes more queries; else its id.
  * @returns the image as it is stored, after the commit.
  * @throws VdcError VALUE_REFUSED, OBJECT_…, ACCOUNT_…, ID_TAKEN; then nothing was written.
  */
@@ -27,12 +31,13 @@ export async function registerObject(
   registry: Registry,
   boot: 'local' | 'volume',
   request: ObjectImageRequest,
-): Promise<ImageDetails> {
+  options: { details: boolean } = { details: true },
+): Promise<ImageDetails | ImageId> {
   const valid = validate(objectImageRequest, request)
   await checkImageAttributes(registry, valid)
   let warnings: (string | undefined)[] = []
-  const image = await inTransaction(registry.database, (trx) =>
-    writeImage(registry, trx, valid, async () => {
+  const image = await inTransaction(registry.database, async (trx) => {
+    const uuid = await writeImage(registry, trx, valid, async () => {
       const object = await requireUsableObject(trx, valid.backup_object_id)
       const known = await formatOfObject(trx, object)
       const fileFormat = valid.file_format ?? known.format
@@ -46,8 +51,9 @@ export async function registerObject(
         displayName: object.display_name,
         backupObjectId: canonicalId('backupObject', object.uuid),
       }
-    }),
-  )
+    })
+    return options.details ? describeImage(registry, uuid, trx) : { id: canonicalId('image', uuid) }
+  })
   for (const warning of warnings) if (warning !== undefined) registry.warn(warning)
   return image
 }

@@ -9,7 +9,6 @@ import { canonicalId, parseId, requireFreeUuid } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { EMPTY_YAML_LIST, EMPTY_YAML_MAP } from '../values.ts'
 import type { NewImage } from './attributes.ts'
-import { describeImage, type ImageDetails } from './details.ts'
 import { requireParent } from './parent.ts'
 import { warnOfUnlisted } from './usability.ts'
 
@@ -43,6 +42,7 @@ export async function requireWritable(db: Queryable, request: Omit<NewImage, 'ar
  *
  * @param findSource finds or makes what it boots from, in the same unit of work;
  *   told the owner's canonical id and the time, as the tables hold it.
+ * @returns the image's uuid, without prefix.
  * @throws VdcError VALUE_REFUSED, ACCOUNT_…, ID_TAKEN, and what `findSource` throws.
  */
 export async function writeImage(
@@ -50,7 +50,7 @@ export async function writeImage(
   db: Queryable,
   request: NewImage,
   findSource: (ownerId: string, now: string) => Promise<BootSource>,
-): Promise<ImageDetails> {
+): Promise<string> {
   // Of what is committed by the statement nothing would be undone.
   if (registry.database.commits === 'statement') await requireColumns(registry.database, 'images')
   const now = sqlTime(new Date())
@@ -88,7 +88,7 @@ export async function writeImage(
   await insertImage(db, row)
   await recordCreation(db, canonicalId('image', uuid), IMAGE_COLUMNS, row, now)
   await warnOfUnlisted(db, [{ registry, image: row }])
-  return describeImage(registry, uuid, db)
+  return uuid
 }
 
 /** A generated uuid may be that of an image that was purged, which no index knows of. */

@@ -36,8 +36,9 @@ export default class ImageAddLocal extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(ImageAddLocal)
+    const details = this.answer.isAskedFor
     const image = await this.watched((watcher) =>
-      this.withRegistry((registry) => registerLocal(registry, args.path, flags.byColumn(given), watcher)),
+      this.withRegistry((registry) => registerLocal(registry, args.path, flags.byColumn(given), watcher, { details })),
     )
     await this.printId(image.id)
     return image

@@ -22,7 +22,8 @@ export default class ImageAddVolume extends BaseCommand {
   async run() {
     const { args, flags: given } = await this.parse(ImageAddVolume)
     const request = { ...args, ...flags.byColumn(given) }
-    const image = await this.withRegistry((registry) => registerObject(registry, 'volume', request))
+    const details = this.answer.isAskedFor
+    const image = await this.withRegistry((registry) => registerObject(registry, 'volume', request, { details }))
     await this.printId(image.id)
     return image
   }

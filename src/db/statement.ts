@@ -1,0 +1,72 @@
+import type { Queryable } from './database.ts'
+import { isSqlite } from './exact.ts'
+import type { Lock } from './locks.ts'
+
+/*
+ * Statements whose text is always the same. knex puts the text of a query together each time
+ * anew, which takes longer than running one that is short: knex is for queries whose
+ * text depends on what is asked for, such as lists. SQLite keeps them compiled.
+ */
+
+/** A value of a column. */
+type Value = string | number | null
+
+/** What locks rows on MySQL (`Lock`). */
+const LOCKS: Readonly<Record<Lock, string>> = { share: ' LOCK IN SHARE MODE', update: ' FOR UPDATE' }
+
+/**
+ * Finds rows.
+ *
+ * @param sql with a `?` for each value.
+ * @param lock how the rows that are found are kept until the transaction ends (`locked`).
+ * @throws VdcError what the database refuses.
+ */
+export async function select<R extends object>(
+  db: Queryable,
+  sql: string,
+  values: readonly Value[],
+  lock?: Lock,
+): Promise<R[]> {
+  if (isSqlite(db)) return (await run(db, sql, values)).response
+  return (await run(db, lock === undefined ? sql : sql + LOCKS[lock], values)).response[0]
+}
+
+/**
+ * Writes rows.
+ *
+ * @param sql with a `?` for each value.
+ * @returns the integer id of a row that was inserted.
+ * @throws VdcError what the database refuses.
+ */
+export async function write(db: Queryable, sql: string, values: readonly Value[]): Promise<number> {
+  const { response, context } = await run(db, sql, values)
+  return isSqlite(db) ? context.lastID : response[0].insertId
+}
+
+/**
+ * Inserts rows with one statement.
+ *
+ * @param rows one or several, by their columns; all have those of the first.
+ * @returns the integer id of the first one.
+ * @throws VdcError what the database refuses.
+ */
+export async function insert(db: Queryable, table: string, rows: readonly object[]): Promise<number> {
+  const columns = Object.keys(rows[0] as object)
+  const values = rows.flatMap((row) => columns.map((column) => (row as Record<string, Value>)[column] ?? null))
+  const all = rows.map(() => marks(columns)).join(', ')
+  return write(db, `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${all}`, values)
+}
+
+/** A `?` for each value, in parentheses. */
+export function marks(values: readonly unknown[]): string {
+  return `(${values.map(() => '?').join(', ')})`
+}
+
+async function run({ client }: Queryable, sql: string, values: readonly Value[]) {
+  const connection = await client.acquireConnection()
+  try {
+    return await client.query(connection, { sql, bindings: values, isFixed: true })
+  } finally {
+    await client.releaseConnection(connection)
+  }
+}
