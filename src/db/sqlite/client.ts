@@ -1,4 +1,5 @@
-import { Readable, type Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import SqliteDialect from 'knex/lib/dialects/better-sqlite3/index.js'
 import SqliteTransaction from 'knex/lib/dialects/sqlite3/execution/sqlite-transaction.js'
 import Libsql from 'libsql'
@@ -10,7 +11,7 @@ import { translateDriverError } from '../driver-errors.ts'
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_TIMEOUT = 10_000
 /** Rows of a list that are passed on together. */
-const BATCH = 200
+const BATCH = 100
 
 /**
  * A transaction that may write takes the write lock at its start: a deferred one
@@ -125,21 +126,9 @@ class LibsqlClient extends SqliteDialect {
     query: { sql: string; bindings: unknown[] },
     stream: Writable,
   ): Promise<void> {
-    let rows: Iterable<Row>
-    try {
-      const statement = connection.prepare(query.sql).safeIntegers(true)
-      rows = statement.iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
-    } catch (error) {
-      // knex tells nobody of it: who reads the stream would wait for ever.
-      stream.destroy(error as Error)
-      return
-    }
-    await new Promise<void>((resolve, reject) => {
-      stream.on('error', reject).on('end', resolve)
-      Readable.from(batchesOf(rows))
-        .on('error', (error) => stream.emit('error', error))
-        .pipe(stream)
-    })
+    const statement = connection.prepare(query.sql).safeIntegers(true)
+    const rows = statement.iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
+    await pipeline(batchesOf(rows), stream)
   }
 
   translate(error: unknown): VdcError {
