@@ -114,9 +114,8 @@ describe('while the database does not answer', () => {
   })
 
   test('a second one ends it at once, but not one that is the first once more', async () => {
-    // With one it lives for 3 s.
-    expect((await interrupted(300)).took).toBeLessThan(2500)
-    // On a busy machine the other may come too late.
+    // With one alone it would live for 2 s more. On a busy machine both may come at once, or the other too late.
+    await expect.poll(async () => (await interrupted(1000)).took).toBeLessThan(1500)
     const isSame = async () => {
       const { code, stderr, took } = await interrupted(20)
       return code === 130 && stderr === 'Error: Interrupted' && took > 2000
