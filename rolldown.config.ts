@@ -87,7 +87,18 @@ function loadWhenUsed(): Plugin {
       const name = id.slice(LATE.length)
       const loading = `require('node:${name}')`
       if (!COSTLY.includes(name)) return `module.exports = ${loading}`
-      return `let loaded; module.exports = new Proxy({}, { get: (_, name) => (loaded ??= ${loading})[name] })`
+      // Whoever asks for all that it has, as `import()` does, gets it.
+      return `let loaded
+        const load = () => (loaded ??= ${loading})
+        module.exports = new Proxy({}, {
+          get: (_, name) => load()[name],
+          has: (_, name) => name in load(),
+          ownKeys: () => Reflect.ownKeys(load()),
+          getOwnPropertyDescriptor(_, name) {
+            const found = Reflect.getOwnPropertyDescriptor(load(), name)
+            return found && { ...found, configurable: true }
+          },
+        })`
     },
   }
 }
