@@ -1,9 +1,11 @@
 #!/bin/sh
-':' //; { true 3>&1; } 2>/dev/null || export VDC_MANAGE_STDOUT=closed; export VDC_MANAGE_SIGHUP=ignored; trap 'VDC_MANAGE_SIGHUP=ends' HUP; kill -HUP $$; trap - HUP; exec node "$0" "$@"
+':' //; { true 3>&1; } 2>/dev/null || export VDC_MANAGE_STDOUT=closed; export VDC_MANAGE_SIGHUP=ignored; trap 'VDC_MANAGE_SIGHUP=ends' HUP; kill -HUP $$; trap - HUP; exec node --max-semi-space-size=8 "$0" "$@"
 // For sh the line above is a command. Node would take a closed stdout for
 // /dev/null, and an id that is written there would be lost without a word. And
 // Node gives all signals their default actions when it starts, so that nohup has
 // no effect on it: a shell cannot trap a signal that it was started to ignore.
+// With 8 MiB for new objects instead of 16, a list of whatever length fits into
+// 100 MiB, as fast as before.
 
 // From now on, and not only when all is loaded.
 if (process.env.VDC_MANAGE_SIGHUP === 'ignored') process.on('SIGHUP', () => {})

@@ -1,3 +1,4 @@
+import { PassThrough, type Writable } from 'node:stream'
 import type { Knex } from 'knex'
 import type { DatabaseSettings } from '../config.ts'
 import type { VdcError } from '../errors.ts'
@@ -95,23 +96,36 @@ export async function openDatabaseToRead(
     : (await import('./sqlite/open.ts')).openSqliteToRead(settings, interruption, patience)
 }
 
+/** What knex's own streams of rows use of its client; each of ours writes batches of rows into the stream (`_stream`). */
+interface Client {
+  acquireConnection(): Promise<unknown>
+  releaseConnection(connection: unknown): Promise<unknown>
+  stream(connection: unknown, query: object, stream: Writable, options: object): Promise<unknown>
+}
+
 /** Streams the rows that a query finds, in batches as the database delivers them; memory does not grow with their number. */
 export async function* streamRows<T extends object>(database: Database, query: Knex.QueryBuilder): AsyncGenerator<T[]> {
-  // Each driver's client writes batches of rows into it (`_stream`).
-  const batches = query.stream()
-  const closed = new Promise((resolve) => batches.once('close', resolve))
+  const client: Client = database.knex.client
   try {
-    for await (const rows of batches) {
-      database.interruption.throwIfRequested()
-      yield rows as T[]
+    const connection = await client.acquireConnection()
+    // knex's own stream would hold 32 batches while their reader waits.
+    const batches = new PassThrough({ objectMode: true, highWaterMark: 1 })
+    const closed = new Promise((resolve) => batches.once('close', resolve))
+    try {
+      client.stream(connection, query.toSQL(), batches, {}).catch((error) => batches.destroy(error))
+      for await (const rows of batches) {
+        database.interruption.throwIfRequested()
+        yield rows as T[]
+      }
+    } finally {
+      batches.destroy()
+      await closed
+      await client.releaseConnection(connection)
     }
   } catch (error) {
     throw await explainMissing(
       database.translate(error),
       async () => (await database.knex('schema_info').first('version'))?.version,
     )
-  } finally {
-    // knex gives the connection back when the stream closes, which must be before the database does.
-    await closed
   }
 }

@@ -79,7 +79,8 @@ export async function selectImagesOf(
   const query = db<ImageRow>('images').whereIn('backup_object_id', objectIds).orderBy('id')
   if (!options.deleted) query.whereNull('deleted_at').whereNot('state', 'deleted')
   const rows: Pick<ImageRow, 'uuid' | 'backup_object_id'>[] = await query.select('uuid', 'backup_object_id')
-  return rows.filter((row) => objectIds.includes(row.backup_object_id ?? ''))
+  const wanted = new Set(objectIds)
+  return rows.filter((row) => wanted.has(row.backup_object_id ?? ''))
 }
 
 /** Rows that are looked at for the first one whose id is the same to the letter, as nearly every row is. */
@@ -102,6 +103,31 @@ export async function selectFirstFormatOf(db: Queryable, objectId: string): Prom
     }
   }
   return undefined
+}
+
+/** As `selectFirstFormatOf`, of many objects; of one that no image boots from there is nothing. */
+export async function selectFirstFormatsOf(
+  database: Database,
+  objectIds: readonly string[],
+): Promise<Map<string, string>> {
+  const formats = new Map<string, string>()
+  const { knex } = database
+  const alive = knex<ImageRow>('images').whereNull('deleted_at').whereNot('state', 'deleted')
+  for (const images of [alive, knex<ImageRow>('images')]) {
+    const wanted = new Set(objectIds.filter((id) => !formats.has(id)))
+    if (wanted.size === 0) break
+    const firsts = images
+      .whereIn('backup_object_id', [...wanted])
+      // The collation ignores case.
+      .groupBy(exact(database, 'backup_object_id') as never)
+      .min('id')
+    const rows: Pick<ImageRow, 'backup_object_id' | 'file_format'>[] = await knex<ImageRow>('images')
+      .whereIn('id', firsts as never)
+      .select('backup_object_id', 'file_format')
+    for (const { backup_object_id: id, file_format: format } of rows)
+      if (id !== null && wanted.has(id)) formats.set(id, format)
+  }
+  return formats
 }
 
 /** Texts of `images.volumes` that name no volume, as most do. */

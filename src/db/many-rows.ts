@@ -1,4 +1,5 @@
 import type { Queryable } from './database.ts'
+import { isSqlite } from './exact.ts'
 import type { Lock } from './locks.ts'
 import { marks, select } from './statement.ts'
 import { completeRows } from './wakame-schema.ts'
@@ -12,6 +13,9 @@ export type RegistryTables = Pick<
 
 type WithUuid = Exclude<keyof RegistryTables, 'resource_labels'>
 
+/** Values that one statement takes at most: SQLite allows 32,766. */
+const MOST_VALUES = 10_000
+
 /** The first `limit` rows of a table whose integer id is above `after`, in the order of that. */
 export async function selectRowsAfter<T extends keyof RegistryTables>(
   db: Queryable,
@@ -19,8 +23,31 @@ export async function selectRowsAfter<T extends keyof RegistryTables>(
   after: number,
   limit: number,
 ): Promise<Tables[T][]> {
-  const rows = await db(table).where('id', '>', after).orderBy('id').limit(limit)
-  return completeRows(table, rows) as never
+  const rows = await select<Tables[T]>(db, `SELECT * FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`, [after, limit])
+  return completeRows(table, rows)
+}
+
+/** The highest integer id of a table; 0 where it has no rows. */
+export async function selectLastId(db: Queryable, table: keyof RegistryTables): Promise<number> {
+  const [row] = await select<{ last: number | null }>(db, `SELECT MAX(id) AS last FROM ${table}`, [])
+  return row?.last ?? 0
+}
+
+/**
+ * The first `limit` rows of a table whose integer id is above `newerThan`, in the order of their
+ * uuids, of those whose uuid comes after one.
+ */
+export async function selectNewRowsByUuid<T extends WithUuid>(
+  db: Queryable,
+  table: T,
+  newerThan: number,
+  after: string,
+  limit: number,
+): Promise<Tables[T][]> {
+  // Each engine might sort all of them for each call instead of reading the index of uuids on.
+  const from = isSqlite(db) ? `${table} WHERE +id > ?` : `${table} IGNORE INDEX (PRIMARY) WHERE id > ?`
+  const sql = `SELECT * FROM ${from} AND uuid > ? ORDER BY uuid LIMIT ?`
+  return completeRows(table, await select<Tables[T]>(db, sql, [newerThan, after, limit]))
 }
 
 /** The rows, deleted or not, that have one of these uuids, whatever its case; oldest first. */
@@ -31,6 +58,17 @@ export async function selectRowsByUuid<T extends WithUuid>(
   options: { lock?: Lock } = {},
 ): Promise<Tables[T][]> {
   if (uuids.length === 0) return []
-  const all = `SELECT * FROM ${table} WHERE uuid IN ${marks(uuids)} ORDER BY id`
-  return completeRows(table, await select<Tables[T]>(db, all, uuids, options.lock))
+  const sql = `SELECT * FROM ${table} WHERE uuid IN ${marks(uuids)} ORDER BY id`
+  return completeRows(table, await select<Tables[T]>(db, sql, uuids, options.lock))
+}
+
+/** As `selectRowsByUuid`, of any number of uuids, and nothing but the uuids that are there. */
+export async function selectUuidsThere(db: Queryable, table: WithUuid, uuids: readonly string[]): Promise<string[]> {
+  const there: string[] = []
+  for (let start = 0; start < uuids.length; start += MOST_VALUES) {
+    const some = uuids.slice(start, start + MOST_VALUES)
+    const rows = await select<{ uuid: string }>(db, `SELECT uuid FROM ${table} WHERE uuid IN ${marks(some)}`, some)
+    for (const { uuid } of rows) there.push(uuid)
+  }
+  return there
 }

@@ -91,8 +91,10 @@ export async function requireColumns(
 }
 
 /** Gives rows of older schemas the columns that they lack (`LATER_COLUMNS`). */
-export function completeRows<T extends object>(table: string, rows: readonly T[]): T[] {
-  return rows.map((row) => completeRow(table, row))
+export function completeRows<T extends object>(table: string, rows: T[]): T[] {
+  // All rows of an answer have the same columns.
+  const [first] = rows
+  return first === undefined || completeRow(table, first) === first ? rows : rows.map((row) => completeRow(table, row))
 }
 
 /** As `completeRows`. */

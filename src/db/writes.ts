@@ -43,6 +43,8 @@ export type WrittenRow = {
 
 /** Rows that one INSERT takes: SQLite allows 32,766 values. */
 const INSERTED = 400
+/** Characters that one INSERT takes: of three bytes at most, or two when quoted, and old servers take 1 MiB. */
+const INSERTED_TEXT = 256 * 1024
 
 const notes = new WeakMap<Queryable, WrittenRow[]>()
 
@@ -78,10 +80,25 @@ export async function insertRows<T extends Table>(
     })
     noted.push(...written)
   } else {
-    for (let start = 0; start < rows.length; start += INSERTED) {
-      await insert(db, table, rows.slice(start, start + INSERTED))
-    }
+    for (const some of byStatement(rows)) await insert(db, table, some)
   }
+}
+
+/** Takes rows apart into those that one statement may insert. */
+function* byStatement<T extends object>(rows: readonly T[]): Generator<readonly T[]> {
+  let start = 0
+  let text = 0
+  for (const [index, row] of rows.entries()) {
+    let own = 0
+    for (const value of Object.values(row)) if (typeof value === 'string') own += value.length
+    if (index > start && (index - start === INSERTED || text + own > INSERTED_TEXT)) {
+      yield rows.slice(start, index)
+      start = index
+      text = 0
+    }
+    text += own
+  }
+  if (rows.length > start) yield rows.slice(start)
 }
 
 /** Changes columns of one row, given by its integer id. */

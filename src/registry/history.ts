@@ -150,6 +150,6 @@ function present(row: HistoryRow): HistoryEntry {
 
 function historyRow(uuid: string, attr: string, value: Value, at: string): NewRow<HistoryRow> {
   const text = value === null ? null : String(value)
-  const fits = text === null || [...text].length <= VCHAR
+  const fits = text === null || text.length <= VCHAR || [...text].length <= VCHAR
   return { uuid, attr, vchar_value: fits ? text : null, blob_value: fits ? null : text, created_at: at }
 }

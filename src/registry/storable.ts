@@ -33,12 +33,23 @@ export async function isStorable(database: Database, table: string, values: Valu
   return (await findUnstorable(database, table, values)) === undefined
 }
 
+/** Says whether there is text that a database may not be able to hold. */
+export function isSuspect({ engine }: Database, values: Values): boolean {
+  if (engine === 'sqlite') return false
+  for (const column in values) if (wideIn(values[column]) !== undefined) return true
+  return false
+}
+
+function wideIn(value: unknown): string | undefined {
+  return typeof value === 'string' ? /[\u{10000}-\u{10ffff}]/u.exec(value)?.[0] : undefined
+}
+
 async function findUnstorable(database: Database, table: string, values: Values) {
+  if (!isSuspect(database, values)) return undefined
   const suspects = Object.entries(values).flatMap(([column, value]) => {
-    const wide = typeof value === 'string' ? /[\u{10000}-\u{10ffff}]/u.exec(value)?.[0] : undefined
+    const wide = wideIn(value)
     return wide === undefined ? [] : [{ column, wide }]
   })
-  if (suspects.length === 0) return undefined
   const charsets = await charsetsOf(database, table)
   return suspects
     .map((suspect) => ({ ...suspect, charset: charsets.get(suspect.column) ?? 'utf8mb4' }))

@@ -21,12 +21,36 @@ const LONGEST_PROBLEM = 200
 /** What a column holds, its keys without Ruby's colon; or why that can't be read. */
 export type Yaml = { value: unknown } | { problem: string }
 
+/**
+ * What some short texts hold: thousands of images have the same features. Nobody changes
+ * a value that was read.
+ */
+const read = new Map<string, Yaml>()
+const MOST_READ = 100
+const LONGEST_READ = 256
+
 /** Reads a column. Never throws: one bad row must not spoil a listing. */
 export async function readYaml(text: string | null): Promise<Yaml> {
   const empty = EMPTY.get(text ?? '')
   if (empty !== undefined) return { value: empty }
+  const known = read.get(text ?? '')
+  if (known !== undefined) return known
+  const yaml = await readAnew(text ?? '')
+  if (text !== null && isWorthKeeping(text)) {
+    if (read.size >= MOST_READ) read.clear()
+    read.set(text, yaml)
+  }
+  return yaml
+}
+
+/** Aliases can make much of a short text. */
+function isWorthKeeping(text: string): boolean {
+  return text.length <= LONGEST_READ && !text.includes('*')
+}
+
+async function readAnew(text: string): Promise<Yaml> {
   try {
-    const value = (await parseYaml(text ?? '')).toJS({ maxAliasCount: -1 })
+    const value = (await parseYaml(text)).toJS({ maxAliasCount: -1 })
     return { value: withKeys(value, (key) => key.replace(/^:/, '')) }
   } catch (error) {
     const [problem = ''] = (error as Error).message.split('\n', 1)

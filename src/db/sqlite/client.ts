@@ -1,22 +1,22 @@
-import { Readable, type Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import SqliteDialect from 'knex/lib/dialects/better-sqlite3/index.js'
 import Libsql from 'libsql'
 import { VdcError } from '../../errors.ts'
 import type { Interruption } from '../../interruption.ts'
 import { translateDriverError } from '../driver-errors.ts'
+import { keepStatements } from './kept-statements.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_TIMEOUT = 10_000
 /** Rows of a list that are passed on together. */
-const BATCH = 200
+const BATCH = 100
 
 type Row = Record<string, unknown>
 
 interface Query {
   sql: string
-  bindings?: readonly unknown[]
-  /** It is of `statement.ts`, and comes again. */
-  isFixed?: boolean
+  options?: object
   response?: Row[] | object
   context?: Row
 }
@@ -48,24 +48,6 @@ function* batchesOf(rows: Iterable<Row>): Generator<Row[]> {
   if (batch.length > 0) yield batch
 }
 
-/** Statements that a connection keeps. */
-const MOST_KEPT = 100
-const kept = new WeakMap<Libsql.Database, Map<string, Libsql.Statement>>()
-
-/** A statement that was compiled before, where it was; one that is kept locks nothing. */
-function keptStatement(connection: Libsql.Database, sql: string): Libsql.Statement {
-  const statements = kept.get(connection) ?? new Map<string, Libsql.Statement>()
-  kept.set(connection, statements)
-  const statement = statements.get(sql) ?? compile(connection, sql)
-  if (!statements.has(sql) && statements.size >= MOST_KEPT) statements.clear()
-  statements.set(sql, statement)
-  return statement
-}
-
-function compile(connection: Libsql.Database, sql: string): Libsql.Statement {
-  return connection.prepare(sql).safeIntegers(true)
-}
-
 /** knex's dialect for better-sqlite3, on libsql, which has the same interface. */
 class LibsqlClient extends SqliteDialect {
   _driver() {
@@ -77,6 +59,7 @@ class LibsqlClient extends SqliteDialect {
       const { filename, uri = filename, busyTimeout = BUSY_TIMEOUT } = this.connectionSettings
       const connection = new Libsql(uri)
       connection.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
+      keepStatements(connection)
       return connection
     } catch (error) {
       throw notOpened(this.connectionSettings.filename, error)
@@ -95,23 +78,16 @@ class LibsqlClient extends SqliteDialect {
     connection.close()
   }
 
-  override async _query(connection: Libsql.Database, query: Query): Promise<unknown> {
-    try {
-      const statement = query.isFixed ? keptStatement(connection, query.sql) : compile(connection, query.sql)
-      const bindings = this._formatBindings(query.bindings)
-      if (statement.reader) query.response = (statement.all(bindings) as Row[]).map(exactNumbers)
-      else {
-        const { lastInsertRowid, changes } = statement.run(bindings)
-        query.context = exactNumbers({ lastID: lastInsertRowid, changes })
-        query.response = query.context
-      }
-      return query
-    } catch (error) {
+  override async _query(connection: unknown, query: Query): Promise<unknown> {
+    query.options = { ...query.options, safeIntegers: true }
+    await super._query(connection, query).catch((error: Error & { sqlMessage?: string }) => {
       // knex puts the statement in front of the message; mysql2 keeps the bare one under this name.
-      const failure = error as Error & { sqlMessage?: string }
-      failure.sqlMessage = failure.message
-      throw failure
-    }
+      error.sqlMessage = error.message
+      throw error
+    })
+    if (Array.isArray(query.response)) query.response = query.response.map(exactNumbers)
+    if (query.context) query.context = exactNumbers(query.context)
+    return query
   }
 
   override async query(connection: Libsql.Database, query: { sql: string } | string): Promise<unknown> {
@@ -132,21 +108,10 @@ class LibsqlClient extends SqliteDialect {
     query: { sql: string; bindings: unknown[] },
     stream: Writable,
   ): Promise<void> {
-    let rows: Iterable<Row>
-    try {
-      const statement = connection.prepare(query.sql).safeIntegers(true)
-      rows = statement.iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
-    } catch (error) {
-      // knex tells nobody of it: who reads the stream would wait for ever.
-      stream.destroy(error as Error)
-      return
-    }
-    await new Promise<void>((resolve, reject) => {
-      stream.on('error', reject).on('end', resolve)
-      Readable.from(batchesOf(rows))
-        .on('error', (error) => stream.emit('error', error))
-        .pipe(stream)
-    })
+    // One of its own: a kept one that runs again would end the stream.
+    const statement = Libsql.prototype.prepare.call(connection, query.sql).safeIntegers(true)
+    const rows = statement.iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
+    await pipeline(batchesOf(rows), stream)
   }
 
   translate(error: unknown): VdcError {

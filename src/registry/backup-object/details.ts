@@ -1,16 +1,17 @@
 import type * as z from 'zod/mini'
-import { findStorageByKey } from '../../db/backup-storages.ts'
+import { findStorageByKey, selectStoragesByKey } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
 import { selectLabels } from '../../db/labels.ts'
+import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { BackupObjectRow, BackupStorageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
-import { canonicalId, parseId } from '../identifiers.ts'
+import { canonicalId, parseId, prefixOf } from '../identifiers.ts'
 import { exactInteger } from '../int64.ts'
 import type { Registry } from '../registry.ts'
 import type { backupObject } from '../results/backup-object.ts'
 import { SHA256_LABEL } from '../values.ts'
 import { existingObject, isDeleted } from './find.ts'
-import { labelsThatCount } from './labels.ts'
+import { allLabelsThatCount, labelsThatCount } from './labels.ts'
 
 /** A backup object as people and scripts see it; sizes in bytes, times ISO 8601 UTC. */
 export type ObjectDetails = z.output<typeof backupObject>
@@ -31,6 +32,29 @@ export async function describeObject(db: Queryable, uuid: string): Promise<Objec
   const storage = await findStorageByKey(db, object.backup_storage_id)
   const labels = await selectLabels(db, [canonicalId('backupObject', uuid)])
   return presentObject(object, storage, await labelsThatCount(db, labels, object))
+}
+
+/** Those of some objects that are there, deleted or not, by their canonical ids, with what belongs to them. */
+export async function describeObjects(db: Queryable, ids: readonly string[]): Promise<ObjectDetails[]> {
+  const wanted = new Set(ids)
+  const prefix = prefixOf('backupObject')
+  const rows = await selectRowsByUuid(
+    db,
+    'backup_objects',
+    ids.map((id) => id.slice(prefix.length)),
+  )
+  // The collation ignores case and trailing blanks.
+  const objects = rows.filter(({ uuid }) => wanted.has(canonicalId('backupObject', uuid)))
+  const keys = new Set(objects.map((object) => object.backup_storage_id))
+  const storages = new Map((await selectStoragesByKey(db, [...keys])).map((storage) => [storage.id, storage]))
+  const labels = await allLabelsThatCount(db, await selectLabels(db, ids), objects)
+  return objects.map((object) =>
+    presentObject(
+      object,
+      storages.get(object.backup_storage_id),
+      labels.get(canonicalId('backupObject', object.uuid)) ?? {},
+    ),
+  )
 }
 
 /**

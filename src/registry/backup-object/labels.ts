@@ -87,9 +87,13 @@ function isOther(md5: string, { checksum }: Corrected): boolean {
 export async function withoutUnprovable(db: Queryable, rows: readonly LabelRow[]): Promise<LabelRow[]> {
   const prefix = prefixOf('backupObject')
   const suspects = rows.filter((row) => DERIVED.includes(row.name) && row.resource_uuid.startsWith(prefix))
-  const ids = [...new Set(suspects.map((row) => row.resource_uuid))]
+  const notedIn = (labels: readonly LabelRow[]) =>
+    new Set(labels.filter((row) => row.name === MD5_LABEL).map((row) => row.resource_uuid))
+  const here = notedIn(suspects)
+  const ids = [...new Set(suspects.map((row) => row.resource_uuid))].filter((id) => !here.has(id))
+  // The labels of a thing may be in several batches of rows.
   const labels = await selectLabels(db, ids)
-  const noted = new Set(labels.filter((row) => row.name === MD5_LABEL).map((row) => row.resource_uuid))
+  const noted = notedIn(labels)
   const uuids = ids.filter((id) => !noted.has(id)).map((id) => id.slice(prefix.length))
   const named = new Map([...labelsByResource(labels)].map(([id, own]) => [id, labelsOf(own, id)]))
   const stale = await staleOf(db, named, await selectRowsByUuid(db, 'backup_objects', uuids))

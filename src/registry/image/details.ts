@@ -9,7 +9,7 @@ import { presentObject } from '../backup-object/details.ts'
 import { allLabelsThatCount } from '../backup-object/labels.ts'
 import { presentStorage } from '../backup-storage/details.ts'
 import { type Item, inBatches, type Outcome } from '../batches.ts'
-import { canonicalId, parseId } from '../identifiers.ts'
+import { canonicalId } from '../identifiers.ts'
 import { labelsByResource, labelsOf } from '../labels.ts'
 import type { Registry } from '../registry.ts'
 import type { image, imageAttributes } from '../results/image.ts'
@@ -26,21 +26,20 @@ export type ImageAttributes = z.output<typeof imageAttributes>
 export type ImageDetails = z.output<typeof image>
 
 /**
- * Finds one image, deleted or not, with all that belongs to it.
+ * Finds images, deleted or not, with all that belongs to them.
  *
- * @param id with or without its prefix.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND.
+ * @param ids with or without their prefix.
  */
-export async function showImage(registry: Registry, id: string): Promise<ImageDetails> {
-  return describeImage(registry, parseId('image', id), registry.database.knex)
-}
-
-/** As `showImage`, of many images. */
 export function showImages(registry: Registry, ids: readonly string[]): AsyncGenerator<Outcome<ImageDetails>> {
   return inBatches(registry, 'image', ids, { work: describeImages, reads: true })
 }
 
-/** As `showImage`, from an uuid without prefix, also within a unit of work. */
+/**
+ * Finds one image, deleted or not, with all that belongs to it, also within a unit of work.
+ *
+ * @param uuid without its prefix.
+ * @throws VdcError IMAGE_NOT_FOUND.
+ */
 export async function describeImage(registry: Registry, uuid: string, db: Queryable): Promise<ImageDetails> {
   const [details] = await detailsOf(db, [{ registry, row: await existingImage(db, uuid) }])
   return details as ImageDetails

@@ -1,8 +1,9 @@
-import type { Queryable } from '../../db/database.ts'
-import { selectFirstFormatOf } from '../../db/images.ts'
+import type { Database, Queryable } from '../../db/database.ts'
+import { selectFirstFormatOf, selectFirstFormatsOf } from '../../db/images.ts'
 import { selectLabels } from '../../db/labels.ts'
 import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { BackupObjectRow, ImageRow } from '../../db/rows.ts'
+import type { ObjectDetails } from '../backup-object/details.ts'
 import { allLabelsThatCount, labelsThatCount } from '../backup-object/labels.ts'
 import { canonicalId } from '../identifiers.ts'
 import { labelsOf } from '../labels.ts'
@@ -27,6 +28,24 @@ export async function formatOfObject(db: Queryable, object: Stored): Promise<Obj
   if (told !== undefined) return { format: told, by: 'told' }
   const stale = labelsOf(rows, id)[FILE_FORMAT_LABEL]
   return stale === undefined ? { format: DEFAULT_FILE_FORMAT, by: 'assumed' } : { format: stale, by: 'guessed' }
+}
+
+/** As `formatOfObject`, of many objects, by their canonical ids. */
+export async function formatsOfObjects(
+  database: Database,
+  objects: readonly Pick<ObjectDetails, 'id' | 'labels'>[],
+): Promise<Map<string, string>> {
+  const formats = new Map<string, string>()
+  const note = (id: string, format: string | undefined) => {
+    if (format !== undefined) formats.set(id, format)
+  }
+  const unknown = () => objects.map(({ id }) => id).filter((id) => !formats.has(id))
+  for (const { id, labels } of objects) note(id, labels[FILE_FORMAT_LABEL])
+  for (const [id, format] of await selectFirstFormatsOf(database, unknown())) note(id, format)
+  // Found in bytes that it no longer has, it is a guess.
+  const rows = await selectLabels(database.knex, unknown())
+  for (const id of unknown()) note(id, labelsOf(rows, id)[FILE_FORMAT_LABEL] ?? DEFAULT_FILE_FORMAT)
+  return formats
 }
 
 /**

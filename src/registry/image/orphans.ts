@@ -117,18 +117,13 @@ async function* missingFiles(
       else if (state.real !== `${realBase}${object.object_key}`) known.add(state.real)
     }
     const ids = missing.map((object) => canonicalId('backupObject', object.uuid))
-    const users = await usersOf(knex, ids, { deleted: false })
+    const images = new Map(ids.map((id) => [id, new Set<string>()]))
+    for (const { objectId, uuid } of await usersOf(knex, ids, { deleted: false }))
+      images.get(objectId)?.add(canonicalId('image', uuid))
     for (const [index, object] of missing.entries()) {
       const id = ids[index] as string
-      yield {
-        kind: 'missing_file',
-        id,
-        path: `${base}${object.object_key}`,
-        size: null,
-        images: [...new Set(users.filter(({ objectId }) => objectId === id).map(({ uuid }) => uuid))].map((uuid) =>
-          canonicalId('image', uuid),
-        ),
-      }
+      const path = `${base}${object.object_key}`
+      yield { kind: 'missing_file', id, path, size: null, images: [...(images.get(id) ?? [])] }
     }
     after = objects.at(-1)?.id ?? after
     if (objects.length < OBJECTS) return

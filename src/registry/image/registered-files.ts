@@ -1,13 +1,13 @@
 import type * as z from 'zod/mini'
-import { findImage } from '../../db/images.ts'
-import { VdcError } from '../../errors.ts'
-import { describeObject, type ObjectDetails } from '../backup-object/details.ts'
-import { parseId } from '../identifiers.ts'
+import { selectRowsByUuid } from '../../db/many-rows.ts'
+import type { VdcError } from '../../errors.ts'
+import { describeObjects, type ObjectDetails } from '../backup-object/details.ts'
+import { canonicalId, parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import type { verification } from '../results/file.ts'
 import { DEFAULT_FILE_FORMAT, VIRTUAL_SIZE_LABEL } from '../values.ts'
-import { type ImageDetails, showImage } from './details.ts'
-import { formatOfObject } from './object-format.ts'
+import { type ImageDetails, showImages } from './details.ts'
+import { formatsOfObjects } from './object-format.ts'
 import { objectsInReadVolumes, objectsInVolumes } from './volumes.ts'
 
 /** The outcome of the check of one image. */
@@ -38,39 +38,66 @@ export interface RegisteredFiles {
   volumes: ReadonlyMap<string, string>
 }
 
+/** Images whose files are looked up together. */
+const IMAGES = 200
+/** Objects of volumes that are looked up together: an image may have hundreds. */
+const OBJECTS = 2000
+
 /**
- * Finds the files that an image is registered to have.
+ * Finds the files that images are registered to have, in the order of their ids.
  *
- * @param isOnly it is the only image that is asked for, so that it must exist.
- * @param isNamed it was named, so that not to check it is a failure.
- * @throws VdcError IMAGE_NOT_FOUND, VALUE_REFUSED with `isOnly`.
+ * @param isNamed they were named, so that not to check one is a failure.
+ * @throws VdcError IMAGE_NOT_FOUND, VALUE_REFUSED for a single id.
  */
-export async function registeredFiles(
+export async function* registeredFiles(
   registry: Registry,
-  id: string,
-  isOnly: boolean,
+  ids: readonly string[],
   isNamed: boolean,
-): Promise<RegisteredFiles> {
-  const image = await showImage(registry, id).catch((error: unknown) => {
-    if (isOnly || !(error instanceof VdcError) || !['IMAGE_NOT_FOUND', 'VALUE_REFUSED'].includes(error.code))
-      throw error
-    return error
-  })
+): AsyncGenerator<RegisteredFiles> {
+  for (let start = 0; start < ids.length; start += IMAGES) {
+    const images: (ImageDetails | { id: string; error: VdcError })[] = []
+    for await (const outcome of showImages(registry, ids.slice(start, start + IMAGES))) {
+      if ('result' in outcome) images.push(outcome.result)
+      else if (ids.length > 1 && ['IMAGE_NOT_FOUND', 'VALUE_REFUSED'].includes(outcome.error.code)) images.push(outcome)
+      else throw outcome.error
+    }
+    const alive = images.filter((image): image is ImageDetails => !('error' in image) && image.state !== 'deleted')
+    const volumes = await volumesOf(registry, alive)
+    const objects = await objectsOf(registry, new Set([...volumes.values()].flat()))
+    for (const image of images) {
+      if ('error' in image) yield notCompared(image.id, image.error.message, true)
+      else if (image.state === 'deleted') yield notCompared(image.id, 'it is deleted', isNamed)
+      else yield filesOf(image, volumes.get(image.id) ?? [], objects, isNamed)
+    }
+  }
+}
+
+/** An object that a volume is made of, and the format of its bytes. */
+interface VolumeObject {
+  object: ObjectDetails
+  format: string
+}
+
+function filesOf(
+  { id, backup_object: boot, backup_object_id: bootId, file_format: format }: ImageDetails,
+  objectIds: readonly string[],
+  objects: ReadonlyMap<string, VolumeObject>,
+  isNamed: boolean,
+): RegisteredFiles {
   const volumes = new Map<string, string>()
-  if (image instanceof VdcError) return { id, files: [notChecked(id, image.message, true)], volumes }
-  if (image.state === 'deleted')
-    return { id: image.id, files: [notChecked(image.id, 'it is deleted', isNamed)], volumes }
-  const { backup_object: boot, backup_object_id: bootId } = image
-  const files = [fileOf(image.id, boot, bootId ?? '', image.file_format, isNamed)]
-  for (const objectId of await volumesOf(registry, image)) {
+  const files = [fileOf(id, boot, bootId ?? '', format, isNamed)]
+  for (const objectId of objectIds) {
     if (objectId === bootId) continue
-    const object = await objectOf(registry, objectId)
-    const format = object === null ? DEFAULT_FILE_FORMAT : await formatOf(registry, object)
-    const file = fileOf(image.id, object, objectId, format, isNamed)
+    const found = objects.get(objectId)
+    const file = fileOf(id, found?.object ?? null, objectId, found?.format ?? DEFAULT_FILE_FORMAT, isNamed)
     if ('images' in file) volumes.set(file.path, objectId)
     files.push(file)
   }
-  return { id: image.id, files, volumes }
+  return { id, files, volumes }
+}
+
+function notCompared(id: string, why: string, failed: boolean): RegisteredFiles {
+  return { id, files: [notChecked(id, why, failed)], volumes: new Map() }
 }
 
 function fileOf(
@@ -105,21 +132,30 @@ function notChecked(id: string, why: string, failed: boolean): Verification {
   return { id, result: 'not_checked', path: null, differences: [why], ...(failed && { failed }) }
 }
 
-/** The objects that an image's volumes are made of; YAML that cannot be read has no value. */
-async function volumesOf({ database }: Registry, { id, volumes }: ImageDetails): Promise<string[]> {
-  if (volumes !== null) return objectsInReadVolumes(volumes)
-  return objectsInVolumes((await findImage(database.knex, parseId('image', id)))?.volumes ?? null)
+/** The objects that the volumes of images are made of, by the images' ids; YAML that cannot be read has no value. */
+async function volumesOf({ database }: Registry, images: readonly ImageDetails[]): Promise<Map<string, string[]>> {
+  const unread = images.filter(({ volumes }) => volumes === null).map(({ id }) => parseId('image', id))
+  const rows = await selectRowsByUuid(database.knex, 'images', unread)
+  const texts = new Map(rows.map(({ uuid, volumes }) => [canonicalId('image', uuid), volumes]))
+  const volumesById = new Map<string, string[]>()
+  for (const { id, volumes } of images) {
+    const objects = volumes === null ? await objectsInVolumes(texts.get(id) ?? null) : objectsInReadVolumes(volumes)
+    if (objects.length > 0) volumesById.set(id, objects)
+  }
+  return volumesById
 }
 
-async function objectOf({ database }: Registry, id: string): Promise<ObjectDetails | null> {
-  return describeObject(database.knex, parseId('backupObject', id)).catch((error: VdcError) => {
-    if (error.code !== 'OBJECT_NOT_FOUND') throw error
-    return null
-  })
-}
-
-async function formatOf({ database }: Registry, object: ObjectDetails): Promise<string> {
-  return (await formatOfObject(database.knex, { ...object, uuid: parseId('backupObject', object.id) })).format
+/** Those of the objects that are registered, by their canonical ids. */
+async function objectsOf({ database }: Registry, ids: ReadonlySet<string>): Promise<Map<string, VolumeObject>> {
+  const objects = new Map<string, VolumeObject>()
+  const all = [...ids]
+  for (let start = 0; start < all.length; start += OBJECTS) {
+    const details = await describeObjects(database.knex, all.slice(start, start + OBJECTS))
+    const formats = await formatsOfObjects(database, details)
+    for (const object of details)
+      objects.set(object.id, { object, format: formats.get(object.id) ?? DEFAULT_FILE_FORMAT })
+  }
+  return objects
 }
 
 function sizeIn(label: string | undefined): number | undefined {

@@ -57,9 +57,8 @@ export async function verifyImages(
     const ids = valid.ids ?? (await idsOf(registry, valid.account_id))
     total = ids.length
     const files = new Map<string, RegisteredFile>()
-    for (const id of ids) {
+    for await (const found of registeredFiles(registry, ids, valid.ids !== undefined)) {
       watcher.cancellation.throwIfRequested()
-      const found = await registeredFiles(registry, id, ids.length === 1, valid.ids !== undefined)
       if (!parts.expect(found)) {
         // It has several files and was named before: it is reported once.
         total--

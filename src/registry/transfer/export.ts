@@ -17,16 +17,15 @@ import {
   type RecordType,
   type RegistryRecord,
   type RowType,
-  recordOf,
   STATE_BEFORE,
   TABLE_OF,
   TYPES,
-  uuidOf,
   VERSION,
 } from './records.ts'
+import { recordOf, uuidOf } from './rows.ts'
 
 /** Rows that are read at once. */
-const PAGE = 250
+const PAGE = 500
 
 /** How many lines of each type there are. */
 export type Counts = Record<RecordType, number>

@@ -1,11 +1,13 @@
 import { findLabelNamed, insertLabels, selectLabels } from '../../db/labels.ts'
+import type { LabelRow } from '../../db/rows.ts'
 import { VdcError } from '../../errors.ts'
 import { isSameName } from '../label-names.ts'
-import { requireStorable } from '../storable.ts'
+import { isSuspect, requireStorable } from '../storable.ts'
 import { CLAIM_LABEL } from '../values.ts'
 import type { Importing } from './import.ts'
 import type { ReadRecord } from './read.ts'
-import { type RegistryRecord, rowOf } from './records.ts'
+import type { RegistryRecord } from './records.ts'
+import { rowOf } from './rows.ts'
 
 type Label = { record: RegistryRecord<'label'>; line: number }
 
@@ -21,20 +23,23 @@ export async function importLabels(
 ): Promise<{ added: number; unchanged: number }> {
   const { db } = importing
   const labels = batch as readonly Label[]
-  const known = await selectLabels(db, [...new Set(labels.map(({ record }) => record.resource_uuid))])
+  const ids = new Set(labels.map(({ record }) => record.resource_uuid))
+  /** The labels of each thing, as they are there or about to be. */
+  const known = new Map<string, (LabelRow | RegistryRecord<'label'>)[]>([...ids].map((id) => [id, []]))
+  for (const row of await selectLabels(db, [...ids])) known.get(row.resource_uuid)?.push(row)
   const fresh: Label[] = []
   let unchanged = 0
   for (const label of labels) {
     const { record } = label
-    const own = known.filter((row) => row.resource_uuid === record.resource_uuid)
-    const twin = own.find((row) => row.name === record.name)
-    const same = [...own, ...fresh.map((other) => other.record)].find(
-      (other) => other.resource_uuid === record.resource_uuid && isSameName(other.name, record.name),
-    )
-    if (twin !== undefined && isEqual(twin, rowOf<'label'>(record))) unchanged++
-    else if (twin !== undefined) conflictWith(importing, record)
-    else if (same !== undefined) conflictWith(importing, record, takenFor(record, same.name))
-    else fresh.push(label)
+    const own = known.get(record.resource_uuid) ?? []
+    const twin = own.find((other) => other.name === record.name)
+    const same = twin ?? own.find((other) => isSameName(other.name, record.name))
+    if (same === undefined) {
+      fresh.push(label)
+      own.push(record)
+    } else if (twin === undefined) conflictWith(importing, record, takenFor(record, same.name))
+    else if (isEqual(twin, rowOf<'label'>(record))) unchanged++
+    else conflictWith(importing, record)
   }
   for (const label of fresh) await requireImportable(importing, label)
   const added = await insert(importing, fresh)
@@ -72,14 +77,15 @@ function takenFor({ name }: RegistryRecord<'label'>, twin: string): string {
   return `its label '${name}' is taken for the same as its label '${twin}'`
 }
 
-function isEqual<T extends object>(row: T, given: Partial<T>): boolean {
-  return Object.entries(given).every(([column, value]) => row[column as keyof T] === value)
+function isEqual(row: object, given: object): boolean {
+  return Object.entries(given).every(([column, value]) => row[column as keyof typeof row] === value)
 }
 
 async function requireImportable({ database }: Importing, { record, line }: Label): Promise<void> {
   const refuse = (why: string, hint?: string) =>
     new VdcError('VALUE_REFUSED', `Line ${line} (${record.resource_uuid}) is refused: ${why}`, { hint })
   if (isSameName(record.name, CLAIM_LABEL)) throw refuse(`the label ${CLAIM_LABEL} is made with its backup storage`)
+  if (!isSuspect(database, record)) return
   await requireStorable(database, 'resource_labels', record).catch((error: VdcError) => {
     throw refuse(error.message, error.hint)
   })

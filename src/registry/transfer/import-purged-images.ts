@@ -3,7 +3,8 @@ import { selectRowsByUuid } from '../../db/many-rows.ts'
 import { changeRows } from '../history.ts'
 import type { Importing } from './import.ts'
 import type { ReadRecord } from './read.ts'
-import { type RegistryRecord, sqlOf, uuidOf } from './records.ts'
+import type { RegistryRecord } from './records.ts'
+import { sqlOf, uuidOf } from './rows.ts'
 
 const STILL_HERE = 'was purged where the file is from, and is still here'
 

@@ -1,41 +1,23 @@
 import { selectStoragesByKey } from '../../db/backup-storages.ts'
 import { claimUse } from '../../db/claims.ts'
 import { selectIdsWithHistory } from '../../db/histories.ts'
-import { type RegistryTables, selectRowsByUuid } from '../../db/many-rows.ts'
-import {
-  BACKUP_OBJECT_COLUMNS,
-  type BackupStorageRow,
-  type HistoryRow,
-  IMAGE_COLUMNS,
-  type NewRow,
-} from '../../db/rows.ts'
+import { type RegistryTables, selectRowsByUuid, selectUuidsThere } from '../../db/many-rows.ts'
+import type { BackupObjectRow, BackupStorageRow, ImageRow, NewRow } from '../../db/rows.ts'
 import { insertRows } from '../../db/writes.ts'
 import { VdcError } from '../../errors.ts'
 import { isUuidTaken, writeStorage } from '../backup-storage/write.ts'
-import { changeRows, changesOf, creationRows } from '../history.ts'
+import { changesOf } from '../history.ts'
 import { canonicalId } from '../identifiers.ts'
-import { isDeleted } from '../image/find.ts'
 import { objectsInVolumes } from '../image/volumes.ts'
-import { requireStorable } from '../storable.ts'
+import { isSuspect, requireStorable } from '../storable.ts'
 import { ALL_FILES, SYSTEM_ACCOUNTS } from '../values.ts'
 import type { Importing } from './import.ts'
 import type { ReadRecord } from './read.ts'
-import {
-  KIND_OF,
-  type RegistryRecord,
-  type RowType,
-  recordOf,
-  rowOf,
-  STATE_BEFORE,
-  TABLE_OF,
-  uuidOf,
-} from './records.ts'
+import { COLUMNS_OF, KIND_OF, type RegistryRecord, type RowType, STATE_BEFORE, TABLE_OF } from './records.ts'
+import { recordOf, rowOf, uuidOf } from './rows.ts'
 
 type ThingType = Exclude<RowType, 'label'>
 type Thing = { record: RegistryRecord<ThingType>; line: number }
-
-/** Ids that one query names: SQLite takes 32,766 values, and volumes may name many. */
-const MOST_IDS = 10_000
 
 /** Integer ids start at 1, so that no storage ever has this one. */
 const NO_STORAGE = 0
@@ -75,7 +57,8 @@ export async function importThings(
     if (fields.length > 0) importing.conflict({ id: record.uuid, fields })
     else unchanged++
   }
-  for (const thing of fresh) await requireStorableRecord(importing, thing)
+  for (const thing of fresh)
+    if (isSuspect(importing.database, thing.record)) await requireStorableRecord(importing, thing)
   if (type === 'backup_storage') {
     for (const { record } of fresh as { record: RegistryRecord<'backup_storage'> }[])
       await writeStorage(db, rowOf<'backup_storage'>(record))
@@ -85,41 +68,23 @@ export async function importThings(
 }
 
 async function insertThings(importing: Importing, type: ThingType, things: readonly Thing[]): Promise<void> {
-  const { db, now } = importing
+  const { db, histories } = importing
   const storages = type === 'backup_object' ? await storageKeys(importing, things) : undefined
   const rows = things.map(({ record, line }) =>
     rowOf(record, storages && storageKeyOf(record as never, line, storages)),
   )
   await insertRows(db, TABLE_OF[type], rows as never)
-  const columns = type === 'image' ? IMAGE_COLUMNS : type === 'backup_object' ? BACKUP_OBJECT_COLUMNS : undefined
-  if (columns === undefined) return
-  const histories = rows.flatMap((row, index) => historyOf((things[index] as Thing).record, columns, row as never, now))
-  await insertRows(db, 'histories', histories)
-}
-
-/** How the history of an image or object begins; of a deleted image whose state before that is known, with that state and then the deletion. */
-function historyOf(
-  record: Thing['record'],
-  columns: readonly string[],
-  row: Readonly<Record<string, string | number | null>>,
-  now: string,
-): NewRow<HistoryRow>[] {
-  const { uuid: id } = record
-  const state = record.type === 'image' && isDeleted(record) ? record[STATE_BEFORE] : undefined
-  if (state === undefined) return creationRows(id, columns, row, now)
-  const before = { ...row, state, deleted_at: null }
-  const deletion = changesOf<typeof row>(before, { deleted_at: row.deleted_at, state: row.state })
-  return [
-    ...creationRows(id, columns, before, now),
-    ...changeRows(id, { ...deletion, updated_at: row.updated_at as string }, now),
-  ]
+  if (type === 'backup_object') await histories.addObjects(rows as NewRow<BackupObjectRow>[])
+  if (type !== 'image') return
+  const states = things.map(({ record }) => (record as RegistryRecord<'image'>)[STATE_BEFORE])
+  await histories.addImages(rows.map((row, index) => ({ row: row as NewRow<ImageRow>, stateBefore: states[index] })))
 }
 
 /** What is there under these ids, as records, by the uuid in lower case. */
 async function knownRecords({ db }: Importing, type: ThingType, things: readonly Thing[]) {
   const rows = await selectRowsByUuid(db, TABLE_OF[type], uuidsOf(things))
   const keys = rows.flatMap((row) => ('backup_storage_id' in row ? [row.backup_storage_id] : []))
-  const storages = new Map((await selectStoragesByKey(db, keys)).map((storage) => [storage.id, storage]))
+  const storages = new Map((await selectStoragesByKey(db, [...new Set(keys)])).map((storage) => [storage.id, storage]))
   const known = new Map<string, RegistryRecord<ThingType>>()
   for (const row of rows) {
     const storage = 'backup_storage_id' in row ? storages.get(row.backup_storage_id) : undefined
@@ -194,11 +159,8 @@ async function requireStorableRecord({ database }: Importing, { record, line }: 
 async function noteMissing({ db, missing }: Importing, type: ThingType, things: readonly Thing[]): Promise<void> {
   const note = async (what: string, refersTo: ThingType, ids: readonly (string | null)[]) => {
     const wanted = new Set(ids.filter((id): id is string => id !== null && id !== ''))
-    const uuids = [...wanted].map(uuidOf)
-    for (let start = 0; start < uuids.length; start += MOST_IDS) {
-      const rows = await selectRowsByUuid(db, TABLE_OF[refersTo], uuids.slice(start, start + MOST_IDS))
-      for (const row of rows) wanted.delete(canonicalId(KIND_OF[refersTo], row.uuid))
-    }
+    for (const uuid of await selectUuidsThere(db, TABLE_OF[refersTo], [...wanted].map(uuidOf)))
+      wanted.delete(canonicalId(KIND_OF[refersTo], uuid))
     if (wanted.size === 0) return
     const noted = missing.get(what) ?? new Set()
     for (const id of wanted) if (noted.size < 4) noted.add(id)
@@ -222,10 +184,12 @@ async function noteMissing({ db, missing }: Importing, type: ThingType, things: 
   await note('Images lack volumes, as the backup objects of these are missing', 'backup_object', volumes)
 }
 
+/** The columns in which a record differs; what state was before is history, and each registry has its own. */
 function differences(there: RegistryRecord<ThingType>, record: RegistryRecord<ThingType>): string[] {
-  const fields = Object.keys(changesOf(there, record))
-  // What state was before is history, and each registry has its own.
-  return fields.filter((field) => field !== STATE_BEFORE && (field !== 'progress' || !isSameProgress(there, record)))
+  const changes = changesOf(there, record)
+  return COLUMNS_OF[record.type].filter(
+    (column) => column in changes && (column !== 'progress' || !isSameProgress(there, record)),
+  )
 }
 
 /** MySQL tells fewer digits of `progress` than SQLite; six are more than anybody needs of percents. */

@@ -7,15 +7,20 @@ import { isStream, readText } from '../../disk/text-file.ts'
 import { VdcError } from '../../errors.ts'
 import type { Registry } from '../registry.ts'
 import type { importConflict, importSummary } from '../results/import.ts'
+import { BegunHistories } from './begun-histories.ts'
 import { importLabels } from './import-labels.ts'
 import { importPurgedImages } from './import-purged-images.ts'
 import { importThings } from './import-things.ts'
 import { type ReadRecord, readRecords } from './read.ts'
-import { forTypes, type RecordType, uuidOf } from './records.ts'
+import { forTypes, type RecordType } from './records.ts'
+import { uuidOf } from './rows.ts'
 
-/** Lines that are looked up and stored at once, and bytes of them. */
+/**
+ * Lines that are looked up and stored at once, and bytes of them: quoted in a statement they
+ * may be twice as many, and old servers take 1 MiB.
+ */
 const MOST_LINES = 200
-const MOST_BYTES = 512 * 1024
+const MOST_BYTES = 256 * 1024
 
 /** What is there already and is something else. */
 export type ImportConflict = z.output<typeof importConflict>
@@ -33,8 +38,7 @@ export interface Importing {
   /** In whose transaction all of it happens. */
   database: Database
   db: Queryable
-  /** The time, as the tables hold it. */
-  now: string
+  histories: BegunHistories
   conflict(conflict: ImportConflict): void
   /** Ids of what is referred to and isn't there, by what refers to it. */
   missing: Map<string, Set<string>>
@@ -89,12 +93,13 @@ async function importAgain(
     const importing: Importing = {
       database: { ...database, knex: trx as Database['knex'] },
       db: trx,
-      now: sqlTime(new Date()),
+      histories: await BegunHistories.start(trx, sqlTime(new Date())),
       missing,
       conflict: (conflict) => void conflicts.push(conflict),
     }
     const summary = await importAll(importing, open())
     if (conflicts.length > 0) throw conflictError(conflicts.length)
+    await importing.histories.end()
     return summary
   }).catch((error: VdcError): ImportRefusal => {
     if (error.code === 'IMPORT_CONFLICT') return { conflicts, error }
@@ -107,32 +112,52 @@ async function importAgain(
 
 async function importAll(importing: Importing, chunks: AsyncIterable<Uint8Array>): Promise<ImportSummary> {
   const summary: ImportSummary = forTypes(() => ({ added: 0, unchanged: 0 }))
-  let batch: ReadRecord[] = []
-  let bytes = 0
-  let names = new Set<string>()
-  const flush = async () => {
-    const [first] = batch
-    if (first === undefined) return
-    const { type } = first.record
+  const importBatch = async (batch: readonly ReadRecord[]) => {
+    const { type } = (batch[0] as ReadRecord).record
     const { added, unchanged } = await importerOf(type)(importing, batch)
     summary[type].added += added
     summary[type].unchanged += unchanged
+  }
+  let running: Promise<void> = Promise.resolve()
+  try {
+    // While the database has a batch, the next one is read.
+    for await (const batch of batchesOf(readRecords(chunks))) {
+      await running
+      running = importBatch(batch)
+      // What it throws is thrown where it is waited for.
+      running.catch(() => {})
+    }
+  } finally {
+    await running
+  }
+  return summary
+}
+
+/** Puts records together that are looked up and stored at once: of one type, none of them named twice. */
+async function* batchesOf(records: AsyncIterable<readonly ReadRecord[]>): AsyncGenerator<ReadRecord[]> {
+  let batch: ReadRecord[] = []
+  let bytes = 0
+  let names = new Set<string>()
+  const taken = () => {
+    const whole = batch
     batch = []
     bytes = 0
     names = new Set()
+    return whole
   }
-  for await (const read of readRecords(chunks)) {
-    const name = nameOf(read)
-    const [first] = batch
-    // What is named twice is to be found in the database the second time.
-    if (first !== undefined && (first.record.type !== read.record.type || names.has(name))) await flush()
-    batch.push(read)
-    names.add(name)
-    bytes += read.bytes
-    if (batch.length >= MOST_LINES || bytes >= MOST_BYTES) await flush()
+  for await (const some of records) {
+    for (const read of some) {
+      const name = nameOf(read)
+      const [first] = batch
+      // What is named twice is to be found in the database the second time.
+      if (first !== undefined && (first.record.type !== read.record.type || names.has(name))) yield taken()
+      batch.push(read)
+      names.add(name)
+      bytes += read.bytes
+      if (batch.length >= MOST_LINES || bytes >= MOST_BYTES) yield taken()
+    }
   }
-  await flush()
-  return summary
+  if (batch.length > 0) yield taken()
 }
 
 function importerOf(type: RecordType) {

@@ -13,11 +13,11 @@ export interface Line {
 }
 
 /**
- * Takes bytes apart into lines, as they come; no more than one line is kept.
+ * Takes bytes apart into lines, those of each chunk together; no more than a chunk and one line are kept.
  *
- * @throws VdcError FILE_REFUSED for a line that is too long or no UTF-8.
+ * @throws VdcError FILE_REFUSED for a line that is too long or no UTF-8, after the lines before it.
  */
-export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
+export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line[]> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   const first = new TextDecoder('utf-8', { fatal: true })
   let number = 0
@@ -25,7 +25,7 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
   let length = 0
   const line = (): Line => {
     number++
-    const bytes = Buffer.concat(pieces)
+    const bytes = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces)
     pieces = []
     length = 0
     try {
@@ -36,7 +36,7 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
       throw new VdcError('FILE_REFUSED', `Line ${number} is not UTF-8`, { hint, cause: error })
     }
   }
-  for await (const chunk of chunks) {
+  function* linesIn(chunk: Uint8Array): Generator<Line> {
     let start = 0
     for (;;) {
       const end = chunk.indexOf(NEWLINE, start)
@@ -44,12 +44,27 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
       length += piece.length
       if (length > LONGEST) throw new VdcError('FILE_REFUSED', `Line ${number + 1} is too long for one of a registry`)
       if (piece.length > 0) pieces.push(piece)
-      if (end === -1) break
+      if (end === -1) return
       yield line()
       start = end + 1
     }
   }
-  if (length > 0) yield line()
+  for await (const chunk of chunks) {
+    yield* together(linesIn(chunk))
+  }
+  if (length > 0) yield [line()]
+}
+
+/** What comes one by one, in one piece; and then what went wrong, if something did. */
+export function* together<T>(each: Iterable<T>): Generator<T[]> {
+  const all: T[] = []
+  try {
+    for (const one of each) all.push(one)
+  } catch (error) {
+    yield all
+    throw error
+  }
+  yield all
 }
 
 /** Says whether bytes begin with a byte order mark of UTF-16, as some shells write what they redirect. */

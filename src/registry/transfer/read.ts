@@ -1,10 +1,8 @@
-import type * as z from 'zod/mini'
 import { VdcError } from '../../errors.ts'
-import { validate } from '../validate.ts'
 import { asMap, readYaml } from '../yaml.ts'
-import type { Counts } from './export.ts'
-import { linesOf } from './lines.ts'
-import { forTypes, LINES, type RecordType, type RegistryRecord, TYPES, VERSION } from './records.ts'
+import { isObject, type Keys, problemIn } from './columns.ts'
+import { type Line, linesOf, together } from './lines.ts'
+import { COUNTS, forTypes, LINES, type RecordType, type RegistryRecord, TYPES, VERSION } from './records.ts'
 
 /** A record and the line that it stands in. */
 export interface ReadRecord {
@@ -15,94 +13,124 @@ export interface ReadRecord {
 }
 
 /**
- * Reads the lines of a registry file as they come. The records are of the types
- * in their order; after the last one the file was there whole.
+ * Reads the lines of a registry file as they come, some together. The records are of the
+ * types in their order; after the last one the file was there whole.
  *
- * @throws VdcError FILE_REFUSED that names the line, or says that the file is cut off.
+ * @throws VdcError FILE_REFUSED that names the line, after the records before it, or says that the file is cut off.
  */
-export async function* readRecords(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ReadRecord> {
-  const counts: Counts = forTypes(() => 0)
-  let place: 'header' | 'records' | 'after' = 'header'
-  let lastType = 0
-  for await (const { number, text, bytes } of linesOf(chunks)) {
-    const refuse = (why: string, hint?: string) => new VdcError('FILE_REFUSED', `Line ${number} ${why}`, { hint })
-    if (place === 'after') {
-      // Editors leave empty lines at the end.
-      if (text.trim() === '') continue
-      throw refuse('comes after the last line of the registry')
-    }
-    const value = parse(text)
-    if (value === undefined) throw refuse('is no JSON object')
-    const { type } = value
-    if (place === 'header') {
-      if (type !== 'registry')
-        throw refuse('is not the first line of a registry', 'vdc-manage registry export writes one')
-      const { version } = checked(LINES.registry, value, number)
-      if (version !== VERSION) throw refuse(`is of a registry of version ${version}; known is ${VERSION}`)
-      place = 'records'
-    } else if (type === 'end') {
-      const claimed = checked(LINES.end, value, number).counts
-      const wrong = TYPES.find((name) => claimed[name] !== counts[name])
-      if (wrong !== undefined) {
-        throw refuse(
-          `counts ${claimed[wrong]} lines of type ${wrong}, and there are ${counts[wrong]}: some are missing or too many`,
-        )
-      }
-      place = 'after'
-    } else {
-      const order = TYPES.indexOf(type as RecordType)
-      if (order === -1) throw refuse(`has no known type: it must be one of ${TYPES.join(', ')}, end`)
-      if (order < lastType) throw refuse(`is of type ${type} and comes after those of type ${TYPES[lastType]}`)
-      lastType = order
-      const record = checked(LINES[type as RecordType] as z.ZodMiniType<RegistryRecord>, value, number)
-      if (record.type === 'image') await requireYaml(record, number)
-      counts[record.type]++
-      yield { record, line: number, bytes }
-    }
+export async function* readRecords(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ReadRecord[]> {
+  const reader = new Reader()
+  for await (const lines of linesOf(chunks)) {
+    for (const records of together(reader.recordsIn(lines))) yield* withReadableYaml(records)
   }
-  if (place !== 'after') {
+  reader.requireEnd()
+}
+
+/** Checks lines in their order. */
+class Reader {
+  readonly #counts = forTypes(() => 0)
+  #place: 'header' | 'records' | 'after' = 'header'
+  #lastType = 0
+
+  requireEnd(): void {
+    if (this.#place === 'after') return
     throw new VdcError(
       'FILE_REFUSED',
-      `The registry ${place === 'header' ? 'is empty' : 'is cut off: its last line is missing'}`,
+      `The registry ${this.#place === 'header' ? 'is empty' : 'is cut off: its last line is missing'}`,
       {
         hint: 'Export it again, and see that that ends with exit code 0',
       },
     )
+  }
+
+  *recordsIn(lines: readonly Line[]): Generator<ReadRecord> {
+    for (const line of lines) {
+      // Editors leave empty lines at the end.
+      if (this.#place === 'after' && line.text.trim() === '') continue
+      if (this.#place === 'after') throw refusal(line, 'comes after the last line of the registry')
+      const value = parse(line.text)
+      if (value === undefined) throw refusal(line, 'is no JSON object')
+      if (this.#place === 'header') this.#readHeader(value, line)
+      else if (value.type === 'end') this.#readEnd(value, line)
+      else yield { record: this.#readRecord(value, line), line: line.number, bytes: line.bytes }
+    }
+  }
+
+  #readHeader(value: Record<string, unknown>, line: Line): void {
+    if (value.type !== 'registry')
+      throw refusal(line, 'is not the first line of a registry', 'vdc-manage registry export writes one')
+    check(LINES.registry, value, line)
+    if (value.version !== VERSION)
+      throw refusal(line, `is of a registry of version ${value.version}; known is ${VERSION}`)
+    this.#place = 'records'
+  }
+
+  #readRecord(value: Record<string, unknown>, line: Line): RegistryRecord {
+    const type = value.type as RecordType
+    const order = TYPES.indexOf(type)
+    if (order === -1) throw refusal(line, `has no known type: it must be one of ${TYPES.join(', ')}, end`)
+    if (order < this.#lastType)
+      throw refusal(line, `is of type ${type} and comes after those of type ${TYPES[this.#lastType]}`)
+    this.#lastType = order
+    check(LINES[type], value, line)
+    this.#counts[type]++
+    return value as unknown as RegistryRecord
+  }
+
+  #readEnd(value: Record<string, unknown>, line: Line): void {
+    check(LINES.end, value, line)
+    const counts = value.counts as Partial<Record<RecordType, number>>
+    check(COUNTS, counts, line, 'counts')
+    for (const type of TYPES) {
+      const [claimed = 0, there] = [counts[type], this.#counts[type]]
+      if (claimed === there) continue
+      throw refusal(
+        line,
+        `counts ${claimed} lines of type ${type}, and there are ${there}: some are missing or too many`,
+      )
+    }
+    this.#place = 'after'
   }
 }
 
 function parse(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
+    return isObject(value) ? value : undefined
   } catch {
     return undefined
   }
 }
 
-function checked<T extends z.ZodMiniType>(schema: T, value: Record<string, unknown>, line: number): z.output<T> {
-  try {
-    return validate(schema, value, 'it')
-  } catch (error) {
-    const name = typeof value.uuid === 'string' ? ` (${value.uuid})` : ''
-    throw new VdcError('FILE_REFUSED', `Line ${line}${name} is refused: ${(error as VdcError).message}`, {
-      cause: error,
-    })
+function check(keys: Keys, value: Record<string, unknown>, line: Line, path?: string): void {
+  const problem = problemIn(keys, value, path)
+  if (problem === undefined) return
+  const name = typeof value.uuid === 'string' ? ` (${value.uuid})` : ''
+  throw new VdcError('FILE_REFUSED', `Line ${line.number}${name} is refused: ${problem}`)
+}
+
+function refusal({ number }: Line, why: string, hint?: string): VdcError {
+  return new VdcError('FILE_REFUSED', `Line ${number} ${why}`, { hint })
+}
+
+async function* withReadableYaml(records: ReadRecord[]): AsyncGenerator<ReadRecord[]> {
+  for (const [index, { record, line }] of records.entries()) {
+    if (record.type !== 'image') continue
+    const problem = await yamlProblem(record)
+    if (problem === undefined) continue
+    yield records.slice(0, index)
+    throw new VdcError('FILE_REFUSED', `Line ${line} (${record.uuid}) is refused: ${problem}`)
   }
+  yield records
 }
 
 /** One row with YAML that can't be read makes the Ruby programs' whole listing fail (dcmgr.md, "YAML columns"). */
-async function requireYaml(image: RegistryRecord<'image'>, line: number): Promise<void> {
+async function yamlProblem(image: RegistryRecord<'image'>): Promise<string | undefined> {
   for (const column of ['features', 'volumes', 'vifs'] as const) {
     const yaml = await readYaml(image[column])
     const problem =
       'problem' in yaml ? yaml.problem : column === 'features' && asMap(yaml) === undefined ? 'it is no map' : undefined
-    if (problem === undefined) continue
-    throw new VdcError(
-      'FILE_REFUSED',
-      `Line ${line} (${image.uuid}) is refused: ${column} hold YAML that can not be read: ${problem}`,
-    )
+    if (problem !== undefined) return `${column} hold YAML that can not be read: ${problem}`
   }
+  return undefined
 }

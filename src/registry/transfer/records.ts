@@ -1,8 +1,25 @@
-import * as z from 'zod/mini'
 import type { RegistryTables } from '../../db/many-rows.ts'
-import type { Int64, NewRow } from '../../db/rows.ts'
-import { isoTime } from '../../db/time.ts'
-import { canonicalId, type Kind, prefixOf } from '../identifiers.ts'
+import { type Kind, prefixOf } from '../identifiers.ts'
+import {
+  bigint,
+  type Column,
+  count,
+  flag,
+  id,
+  idOrNothing,
+  int32,
+  type Keys,
+  line,
+  nullable,
+  object,
+  oneOf,
+  optional,
+  percent,
+  text,
+  time,
+  type ValueOf,
+  version,
+} from './columns.ts'
 
 /*
  * The lines of a registry file: JSON, each an object with a `type`. The first is
@@ -22,8 +39,8 @@ export type RecordType = (typeof TYPES)[number]
 export type RowType = Exclude<RecordType, 'purged_image'>
 
 /** Something for each type. */
-export function forTypes<T>(make: () => T): Record<RecordType, T> {
-  return Object.fromEntries(TYPES.map((type) => [type, make()])) as Record<RecordType, T>
+export function forTypes<T>(make: (type: RecordType) => T): Record<RecordType, T> {
+  return Object.fromEntries(TYPES.map((type) => [type, make(type)])) as Record<RecordType, T>
 }
 
 /** The tables that the rows of each type lie in. */
@@ -47,76 +64,39 @@ export const KIND_OF = {
 const LABELLED: readonly string[] = Object.values(KIND_OF).map(prefixOf)
 export const isLabelled = (resourceId: string): boolean => LABELLED.some((prefix) => resourceId.startsWith(prefix))
 
-const VARCHAR = 255
-const TEXT_BYTES = 65_535
-const INT32 = 2 ** 31
-const INT64_MAX = 2n ** 63n - 1n
+/**
+ * A key of a deleted image that is no column: the state that it had before, which
+ * its history tells and an import begins anew. The first files had no such key.
+ */
+export const STATE_BEFORE = 'state_before_deletion'
 
-const words = (limit: number, lengthOf: (text: string) => number, unit: string) =>
-  z.string('must be text').check(
-    z.refine((text) => text.isWellFormed() && !text.includes('\u0000'), 'must be valid text'),
-    z.refine((text) => lengthOf(text) <= limit, `must not be longer than ${limit} ${unit}`),
-  )
-const line = words(VARCHAR, (text) => [...text].length, 'characters')
-const text = words(TEXT_BYTES, (value) => Buffer.byteLength(value), 'bytes')
-const int32 = z
-  .number('must be a whole number')
-  .check(z.refine((value) => Number.isInteger(value) && value >= -INT32 && value < INT32, 'must be a whole number'))
-const flag = z.number('must be 0 or 1').check(z.refine((value) => value === 0 || value === 1, 'must be 0 or 1'))
-const percent = z
-  .number('must be a number from 0 to 100')
-  .check(z.refine((value) => value >= 0 && value <= 100, 'must be a number from 0 to 100'))
-
-const BIGINT = `must be a whole number from 0 to ${INT64_MAX}; as text where JSON could not hold it exactly`
-const isBigint = (value: Int64) =>
-  typeof value === 'number'
-    ? Number.isSafeInteger(value) && value >= 0
-    : /^[0-9]{1,19}$/.test(value) && BigInt(value) <= INT64_MAX
-const bigint = z.pipe(
-  z.union([z.number(), z.string()], BIGINT).check(z.refine(isBigint, BIGINT)),
-  z.transform((value: Int64): Int64 => (Number.isSafeInteger(Number(value)) ? Number(value) : String(BigInt(value)))),
-)
-
-const time = z
-  .string('must be a time')
-  .check(
-    z.refine(
-      (value) =>
-        /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(value) &&
-        new Date(value).toJSON?.()?.slice(0, 19) === value.slice(0, 19),
-      'must be a time, such as 2026-11-24T09:30:00Z',
-    ),
-  )
-
-const id = (kind: Kind) => {
-  const form = new RegExp(`^${prefixOf(kind)}[A-Za-z0-9_]+$`)
-  const must = `must be an id, such as ${prefixOf(kind)}k3x9q0bz`
-  return z.string(must).check(z.refine((value) => form.test(value) && value.length <= VARCHAR, must))
+const labelled: Column<string> = {
+  problem: (value) =>
+    line.problem(value) ??
+    (isLabelled(value as string) ? undefined : `must be an id that begins with ${LABELLED.join(', ')}`),
 }
-/** Wakame-vdc leaves an empty text in some columns that may be NULL. */
-const idOrNothing = (kind: Kind) =>
-  z.nullable(z.union([z.literal(''), id(kind)], `must be null or an id, such as ${prefixOf(kind)}k3x9q0bz`))
 
-const SCHEMAS = {
+/** What each key of a line holds; the names but that of `STATE_BEFORE` are those of columns. */
+const COLUMNS = {
   account: {
     uuid: id('account'),
-    description: z.nullable(line),
+    description: nullable(line),
     enabled: int32,
     created_at: time,
     updated_at: time,
-    deleted_at: z.nullable(time),
-    purged_at: z.nullable(time),
+    deleted_at: nullable(time),
+    purged_at: nullable(time),
   },
   backup_storage: {
     uuid: id('backupStorage'),
     display_name: line,
     storage_type: line,
-    description: z.nullable(text),
+    description: nullable(text),
     base_uri: line,
-    deleted_at: z.nullable(time),
+    deleted_at: nullable(time),
     created_at: time,
     updated_at: time,
-    node_id: z.nullable(line),
+    node_id: nullable(line),
   },
   backup_object: {
     account_id: id('account'),
@@ -124,7 +104,7 @@ const SCHEMAS = {
     display_name: line,
     service_type: line,
     /** null where the row of the storage is gone. */
-    backup_storage_id: z.nullable(id('backupStorage')),
+    backup_storage_id: nullable(id('backupStorage')),
     size: bigint,
     allocation_size: bigint,
     container_format: line,
@@ -132,12 +112,12 @@ const SCHEMAS = {
     state: line,
     object_key: line,
     checksum: line,
-    description: z.nullable(text),
+    description: nullable(text),
     progress: percent,
-    deleted_at: z.nullable(time),
+    deleted_at: nullable(time),
     created_at: time,
     updated_at: time,
-    purged_at: z.nullable(time),
+    purged_at: nullable(time),
     source_volume_id: line,
   },
   image: {
@@ -147,29 +127,30 @@ const SCHEMAS = {
     updated_at: time,
     boot_dev_type: int32,
     arch: line,
-    description: z.nullable(text),
+    description: nullable(text),
     is_public: flag,
     state: line,
-    features: z.nullable(text),
+    features: nullable(text),
     file_format: line,
-    root_device: z.nullable(line),
+    root_device: nullable(line),
     is_cacheable: flag,
     instance_model_name: line,
     parent_image_id: idOrNothing('image'),
     service_type: line,
     display_name: line,
     backup_object_id: idOrNothing('backupObject'),
-    deleted_at: z.nullable(time),
+    deleted_at: nullable(time),
     volumes: text,
     vifs: text,
     os_type: line,
+    [STATE_BEFORE]: optional(line),
   },
   label: {
-    resource_uuid: line.check(z.refine(isLabelled, `must be an id that begins with ${LABELLED.join(', ')}`)),
+    resource_uuid: labelled,
     name: line,
-    value_type: z.union([z.literal(1), z.literal(2)], 'must be 1 or 2'),
-    string_value: z.nullable(line),
-    blob_value: z.nullable(text),
+    value_type: oneOf(1, 2),
+    string_value: nullable(line),
+    blob_value: nullable(text),
     created_at: time,
     updated_at: time,
   },
@@ -179,90 +160,27 @@ const SCHEMAS = {
   },
 }
 
-/**
- * A key of a deleted image that is no column: the state that it had before, which
- * its history tells and an import begins anew. The first files had no such key.
- */
-export const STATE_BEFORE = 'state_before_deletion'
+/** The columns of each type of line, in their order. */
+export const COLUMNS_OF = forTypes((type) => Object.keys(COLUMNS[type]).filter((name) => name !== STATE_BEFORE))
 
-function strict<T extends z.core.$ZodLooseShape>(shape: T) {
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys' ? `must not have ${issue.keys.join(', ')}` : 'must be an object',
-  })
+/** A key that was looked at before. */
+const known: Column<string> = { problem: () => undefined }
+
+/** What each line must be (`problemIn`). */
+export const LINES = {
+  ...forTypes((type) => keysOf({ type: known, ...COLUMNS[type] })),
+  registry: keysOf({ type: known, version, exported_at: time }),
+  end: keysOf({ type: known, counts: object }),
 }
 
-const count = int32.check(z.refine((value) => value >= 0, 'must be a whole number'))
+/** What the counts of the last line must be: the first files had no lines of purged images. */
+export const COUNTS = keysOf({ ...forTypes(() => count), purged_image: optional(count) })
 
-/** What each line must be. */
-export const LINES = {
-  registry: strict({
-    type: z.literal('registry'),
-    version: z.number('must be a number'),
-    exported_at: time,
-  }),
-  account: strict({ type: z.literal('account'), ...SCHEMAS.account }),
-  backup_storage: strict({ type: z.literal('backup_storage'), ...SCHEMAS.backup_storage }),
-  backup_object: strict({ type: z.literal('backup_object'), ...SCHEMAS.backup_object }),
-  image: strict({ type: z.literal('image'), ...SCHEMAS.image, [STATE_BEFORE]: z.optional(line) }),
-  label: strict({ type: z.literal('label'), ...SCHEMAS.label }),
-  purged_image: strict({ type: z.literal('purged_image'), ...SCHEMAS.purged_image }),
-  end: strict({
-    type: z.literal('end'),
-    counts: strict({
-      account: count,
-      backup_storage: count,
-      backup_object: count,
-      image: count,
-      label: count,
-      // The first files had no such lines.
-      purged_image: z.prefault(count, 0),
-    }),
-  }),
+function keysOf(columns: object): Keys {
+  return Object.entries(columns)
 }
 
 /** What a line holds. */
-export type RegistryRecord<T extends RecordType = RecordType> = z.output<(typeof LINES)[T]>
-
-/** Makes the record of a row; of an object, `storageId` is the canonical id of its storage, or null where that is gone. */
-export function recordOf<T extends RowType>(
-  type: T,
-  row: RegistryTables[(typeof TABLE_OF)[T]],
-  storageId?: string | null,
-): RegistryRecord<T> {
-  const columns: Record<string, unknown> = { ...row }
-  const record: Record<string, unknown> = { type }
-  for (const column of Object.keys(SCHEMAS[type])) {
-    const value = columns[column]
-    if (column === 'uuid') record.uuid = canonicalId(KIND_OF[type as keyof typeof KIND_OF], String(value))
-    else if (column === 'backup_storage_id') record[column] = storageId ?? null
-    else record[column] = column.endsWith('_at') ? isoTime(value as string | null) : value
-  }
-  return record as RegistryRecord<T>
-}
-
-/** Makes the row of a record; of an object, `storageKey` is the integer id of its storage. */
-export function rowOf<T extends RowType>(
-  record: RegistryRecord<T>,
-  storageKey?: number,
-): NewRow<RegistryTables[(typeof TABLE_OF)[T]]> {
-  const { type, ...columns } = record as RegistryRecord & Record<string, unknown>
-  const row: Record<string, unknown> = {}
-  for (const [column, value] of Object.entries(columns)) {
-    if (column === STATE_BEFORE) continue
-    if (column === 'uuid') row.uuid = uuidOf(value as string)
-    else if (column === 'backup_storage_id') row[column] = storageKey
-    else row[column] = column.endsWith('_at') && value !== null ? sqlOf(value as string) : value
-  }
-  return row as NewRow<RegistryTables[(typeof TABLE_OF)[T]]>
-}
-
-/** The uuid of a canonical id, without its prefix. */
-export function uuidOf(id: string): string {
-  return id.slice(id.indexOf('-') + 1)
-}
-
-/** A time of a line as the tables hold it. */
-export function sqlOf(time: string): string {
-  return time.slice(0, 19).replace('T', ' ')
-}
+export type RegistryRecord<T extends RecordType = RecordType> = {
+  [K in T]: { type: K } & { [C in keyof (typeof COLUMNS)[K]]: ValueOf<(typeof COLUMNS)[K][C]> }
+}[T]

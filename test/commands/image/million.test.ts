@@ -8,7 +8,7 @@ import { newDatabase, type TestDatabase } from '../../support/databases.ts'
 
 const IMAGES = 1_000_000
 /** What a list may take at its most, whatever its length. */
-const MEBIBYTES = 150
+const MEBIBYTES = 120
 
 let database: TestDatabase
 

@@ -1,0 +1,44 @@
+import type { RegistryTables } from '../../db/many-rows.ts'
+import type { NewRow } from '../../db/rows.ts'
+import { isoTime } from '../../db/time.ts'
+import { canonicalId } from '../identifiers.ts'
+import { COLUMNS_OF, KIND_OF, type RegistryRecord, type RowType, type TABLE_OF } from './records.ts'
+
+/** The row that a record is of. */
+type RowOf<T extends RowType> = RegistryTables[(typeof TABLE_OF)[T]]
+
+/** Makes the record of a row; of an object, `storageId` is the canonical id of its storage, or null where that is gone. */
+export function recordOf<T extends RowType>(type: T, row: RowOf<T>, storageId?: string | null): RegistryRecord<T> {
+  const columns = row as unknown as Readonly<Record<string, unknown>>
+  const record: Record<string, unknown> = { type }
+  for (const column of COLUMNS_OF[type]) {
+    const value = columns[column]
+    if (column === 'uuid') record.uuid = canonicalId(KIND_OF[type as keyof typeof KIND_OF], String(value))
+    else if (column === 'backup_storage_id') record[column] = storageId ?? null
+    else record[column] = column.endsWith('_at') ? isoTime(value as string | null) : value
+  }
+  return record as RegistryRecord<T>
+}
+
+/** Makes the row of a record; of an object, `storageKey` is the integer id of its storage. */
+export function rowOf<T extends RowType>(record: RegistryRecord<T>, storageKey?: number): NewRow<RowOf<T>> {
+  const values = record as unknown as Readonly<Record<string, unknown>>
+  const row: Record<string, unknown> = {}
+  for (const column of COLUMNS_OF[record.type]) {
+    const value = values[column]
+    if (column === 'uuid') row.uuid = uuidOf(value as string)
+    else if (column === 'backup_storage_id') row[column] = storageKey
+    else row[column] = column.endsWith('_at') && value !== null ? sqlOf(value as string) : value
+  }
+  return row as NewRow<RowOf<T>>
+}
+
+/** The uuid of a canonical id, without its prefix. */
+export function uuidOf(id: string): string {
+  return id.slice(id.indexOf('-') + 1)
+}
+
+/** A time of a line as the tables hold it. */
+export function sqlOf(time: string): string {
+  return time.slice(0, 19).replace('T', ' ')
+}
