@@ -59,8 +59,7 @@ function finish(): Plugin {
   }
 }
 
-/** Modules of Node, which are loaded by what uses them when that is loaded, and not all at the start; some when they are used. */
-const LATE = '\0late:'
+/** Modules of Node that take a while to load, and are loaded when something of them is used. */
 const COSTLY = [
   'child_process',
   'crypto',
@@ -73,11 +72,16 @@ const COSTLY = [
   'tty',
   'zlib',
 ]
+/** And the others when what imports them is loaded, where rolldown would load them all at the start. */
+const LATE = '\0late:'
 function loadWhenUsed(): Plugin {
   return {
     name: 'load-when-used',
-    resolveId: (source, _, { kind }) =>
-      kind !== 'require-call' && isBuiltin(source) ? LATE + source.replace('node:', '') : undefined,
+    resolveId(source, importer, { kind }) {
+      const name = source.replace('node:', '')
+      const isLate = isBuiltin(source) && !importer?.startsWith(LATE)
+      return isLate && (kind !== 'require-call' || COSTLY.includes(name)) ? LATE + name : undefined
+    },
     load(id) {
       if (!id.startsWith(LATE)) return undefined
       const name = id.slice(LATE.length)

@@ -24,6 +24,11 @@ const allFlags = new WeakMap<object, Interfaces.FlagInput>()
 
 /** How a command answers, and what it says when it can't. */
 export abstract class AnsweringCommand extends Command {
+  static {
+    // oclif's Command, which is loaded by now, has a listener that throws; every write of ours waits for its own outcome.
+    process.stdout.removeAllListeners('error').on('error', () => {})
+  }
+
   static override baseFlags: Interfaces.FlagInput = { ...answerFlags, ...globalFlags }
   /** The exit codes that the command's help lists. */
   static exits: readonly number[] = []

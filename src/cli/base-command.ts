@@ -1,5 +1,5 @@
 import { asVdcError, type ErrorCode, isOfDatabase, VdcError } from '../errors.ts'
-import type { Interruption } from '../interruption.ts'
+import { Interruption } from '../interruption.ts'
 import type { Outcome } from '../registry/batches.ts'
 import type { Change } from '../registry/dry-run.ts'
 import type { Registry, Watcher } from '../registry/registry.ts'
@@ -7,6 +7,7 @@ import { AnsweringCommand } from './answering-command.ts'
 import { untilInterrupted } from './interruptible.ts'
 import { writeNote } from './output.ts'
 import { debugging, openConfigured, sharedRegistry } from './shared-registry.ts'
+import { delaySignals } from './signals.ts'
 import { idsOf, NO_IDS, STDIN } from './stdin-ids.ts'
 
 export { globalFlags } from './answering-command.ts'
@@ -31,6 +32,8 @@ function isFinal(code: ErrorCode): boolean {
 /** What every command shares: the registry, and work on several things. */
 export abstract class BaseCommand extends AnsweringCommand {
   #interruption: Interruption | undefined
+  /** Whether something is being told of what may be committed with things that are not told yet. */
+  #isTelling = false
   /** Whether the command is about the schema itself, so that one that is not up to date is no error. */
   protected readonly worksOnAnySchema: boolean = false
 
@@ -45,6 +48,7 @@ export abstract class BaseCommand extends AnsweringCommand {
       const { withDryRun } = await import('../registry/dry-run.ts')
       return work(withDryRun(registry, dryRun.onChange))
     }
+    this.#interruption ??= new Interruption()
     const anySchema = this.worksOnAnySchema
     const registry = await openConfigured(this.#interruption, dryRun && { ...dryRun, anySchema })
     try {
@@ -147,12 +151,18 @@ export abstract class BaseCommand extends AnsweringCommand {
     options: { shows?: boolean } = {},
   ): Promise<T | undefined> {
     const isAnswer = options.shows || (this.answer.isAskedFor && !this.isDryRun)
+    const isBusy = () => this.#isTelling || this.#interruption?.isCommitting === true
+    const release = isAnswer && !options.shows && sharedRegistry() === undefined ? delaySignals(isBusy) : undefined
     let last: T | undefined
-    for await (const result of this.eachOf(words, work)) {
-      last = result
-      if (isAnswer) await this.answer.thing(result)
+    try {
+      for await (const result of this.eachOf(words, work)) {
+        last = result
+        if (isAnswer) await this.answer.thing(result)
+      }
+      if (isAnswer) await this.answer.endThings(isOne(words))
+    } finally {
+      release?.()
     }
-    if (isAnswer) await this.answer.endThings(isOne(words))
     return isAnswer ? undefined : last
   }
 
@@ -172,8 +182,10 @@ export abstract class BaseCommand extends AnsweringCommand {
     for await (const ids of idsOf(words)) {
       count += ids.length
       for await (const outcome of work(ids)) {
+        this.#isTelling = true
         if ('result' in outcome) yield outcome.result
         else await this.#noteFailure(outcome, isOne(words))
+        this.#isTelling = false
       }
     }
     if (count === 0) await writeNote(NO_IDS)

@@ -62,3 +62,36 @@ export function catchSignals(interruption: Interruption, patience?: number, last
     },
   }
 }
+
+/** Milliseconds between two looks whether a signal may end the process. */
+const LOOK = 10
+
+/**
+ * Has a signal wait while `isBusy`, such as until what is committed is told, and then end
+ * the process as it does by default; a second one ends it at once.
+ *
+ * @returns what lets signals end the process again without waiting.
+ */
+export function delaySignals(isBusy: () => boolean): () => void {
+  let timer: NodeJS.Timeout | undefined
+  let caughtAt = Number.NEGATIVE_INFINITY
+  const release = () => {
+    clearInterval(timer)
+    for (const name of NAMES) process.off(name, handle)
+  }
+  const end = (signal: keyof typeof SIGNALS) => {
+    release()
+    // A hang-up comes as SIGTERM, and Node must not end by that (`heedHangUp`).
+    if (signal === 'SIGTERM') process.exit(SIGNALS.SIGTERM.exit)
+    process.kill(process.pid, signal)
+  }
+  const handle = (signal: keyof typeof SIGNALS) => {
+    const now = performance.now()
+    if (now - caughtAt < SAME) return
+    caughtAt = now
+    if (timer !== undefined || !isBusy()) return end(signal)
+    timer = setInterval(() => isBusy() || end(signal), LOOK)
+  }
+  for (const name of NAMES) process.on(name, handle)
+  return release
+}

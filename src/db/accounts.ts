@@ -2,7 +2,7 @@ import type { Queryable } from './database.ts'
 import type { Lock } from './locks.ts'
 import type { AccountRow, NewRow } from './rows.ts'
 import { select } from './statement.ts'
-import { insertRow, updateRow } from './writes.ts'
+import { insertRow, updateRows } from './writes.ts'
 
 /** Finds an account, deleted or not, by its exact uuid. */
 export async function findAccount(
@@ -24,6 +24,7 @@ export async function insertAccount(db: Queryable, row: NewRow<AccountRow>): Pro
   await insertRow(db, 'accounts', row)
 }
 
-export async function updateAccount(db: Queryable, id: number, changes: Partial<AccountRow>): Promise<void> {
-  await updateRow(db, 'accounts', id, changes)
+/** Changes columns of accounts, given by their integer ids. */
+export async function updateAccounts(db: Queryable, changes: ReadonlyMap<number, Partial<AccountRow>>): Promise<void> {
+  await updateRows(db, 'accounts', changes)
 }

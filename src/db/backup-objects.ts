@@ -3,7 +3,7 @@ import type { Lock } from './locks.ts'
 import type { BackupObjectRow, NewRow } from './rows.ts'
 import { select } from './statement.ts'
 import { completeRow } from './wakame-schema.ts'
-import { insertRow, updateRow } from './writes.ts'
+import { insertRow, updateRow, updateRows } from './writes.ts'
 
 /** Values in one query: SQLite allows 32,766. */
 const MOST_KEYS = 10_000
@@ -105,4 +105,12 @@ export async function insertBackupObject(db: Queryable, row: NewRow<BackupObject
 
 export async function updateBackupObject(db: Queryable, id: number, changes: Partial<BackupObjectRow>): Promise<void> {
   await updateRow(db, 'backup_objects', id, changes)
+}
+
+/** Changes columns of objects, given by their integer ids. */
+export async function updateBackupObjects(
+  db: Queryable,
+  changes: ReadonlyMap<number, Partial<BackupObjectRow>>,
+): Promise<void> {
+  await updateRows(db, 'backup_objects', changes)
 }

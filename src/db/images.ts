@@ -69,6 +69,17 @@ export async function selectAliveUuidsBy(
   return uuids.slice(0, limit)
 }
 
+/** Those of some values of a column, which are canonical ids, that an image which isn't deleted holds. */
+export async function selectValuesAlive(
+  db: Queryable,
+  column: 'account_id' | 'backup_object_id',
+  ids: readonly string[],
+): Promise<Set<string>> {
+  if (ids.length === 0) return new Set()
+  const query = db<ImageRow>('images').whereIn(column, ids).whereNull('deleted_at').whereNot('state', 'deleted')
+  return new Set((await query.distinct().pluck(column)) as string[])
+}
+
 /** The images that boot from one of these backup objects, given by their canonical ids; deleted ones only with `deleted`. */
 export async function selectImagesOf(
   db: Queryable,

@@ -1,68 +1,135 @@
-import { join } from 'node:path'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { test } from 'vitest'
 import { environment, PROGRAM, vdcManage } from '../support/cli.ts'
-import { ENGINES, newDatabase } from '../support/databases.ts'
+import { newDatabase } from '../support/databases.ts'
 import { makeImage, newFolder } from '../support/images.ts'
+import { NOBODY } from '../support/root-home.ts'
+import { record } from './support/goals.ts'
+import { median, timesOf } from './support/times.ts'
 
-const ROUNDS = 25
+/*
+ * Processor time of commands that do next to nothing, beside an empty node. BENCH_NODES
+ * names a folder with more releases of Node to measure: each in a folder of its own.
+ */
 
-/** User CPU time of a command and its children, in milliseconds, as the shell's `time` tells it. */
-async function userTime(command: string[], env: Record<string, string>): Promise<number> {
-  const { stderr } = await execa('bash', ['-c', 'TIMEFORMAT=%3U; time "$@" > /dev/null', 'bash', ...command], {
-    env,
-    extendEnv: false,
-  })
-  return Number(stderr.trim()) * 1000
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 21)
+/** How many times an empty node commands may take: on all releases, and what needs no database on Node 20. */
+const GOAL = 3.5
+const LIGHT_GOAL = 3
+/** What `image show` took on each release without compiled code before this bundle, and may take where none is kept. */
+const BEFORE: Readonly<Record<string, number>> = { v20: 8.5, v22: 9, v24: 5.7, v26: 6.3 }
+
+/** Root keeps code in /var/cache, so as root all is run as nobody, whose HOME says where. */
+const AS_NOBODY = process.geteuid?.() === 0 ? ['setpriv', `--reuid=${NOBODY}`, '--clear-groups'] : []
+
+/** A folder that the program, run as said above, may write to. */
+function ownFolder(path: string): string {
+  mkdirSync(path, { mode: 0o700 })
+  if (AS_NOBODY.length > 0) chownSync(path, NOBODY, NOBODY)
+  return path
 }
 
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
+/** The folders of all releases of Node to measure, by their versions. */
+async function releases(): Promise<[version: string, folder: string][]> {
+  const more = process.env.BENCH_NODES
+  const folders =
+    more === undefined ? [] : readdirSync(more).flatMap((name) => [join(more, name), join(more, name, 'bin')])
+  const found = [dirname(process.execPath), ...folders].filter((folder) => existsSync(join(folder, 'node')))
+  return Promise.all(found.map(async (folder) => [(await execa(join(folder, 'node'), ['--version'])).stdout, folder]))
 }
 
-test('start-up, in user CPU time of an empty node', async () => {
+interface Measured {
+  what: string
+  command: string[]
+  env: Record<string, string>
+  /** Times an empty node. */
+  goal: number | undefined
+}
+
+test('start-up, in processor time of an empty node', async () => {
   const folder = newFolder()
+  chmodSync(folder.path, 0o755)
   const path = await makeImage(join(folder.path, 'disk.qcow2'))
-  // Where the environment makes node read certificates at every start, that is part of both times.
-  const more = process.env.NODE_EXTRA_CA_CERTS
-  for (const certificates of more ? [more, undefined] : [undefined]) {
-    const env = {
-      ...environment({ env: { VDC_MANAGE_DATABASE_URI: 'sqlite:///unused' } }),
-      ...(certificates ? { NODE_EXTRA_CA_CERTS: certificates } : {}),
-    }
-    const commands: Record<string, { command: string[]; env: Record<string, string> }> = {
-      'node -e 0': { command: ['node', '-e', '0'], env },
-      '--version': { command: [PROGRAM, '--version'], env },
-    }
-    const databases = await Promise.all(ENGINES.map(newDatabase))
-    for (const database of databases) {
-      const add = await vdcManage(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], {
-        database,
-        reject: true,
+  const server = await newDatabase('mariadb')
+  const embedded = { uri: `sqlite://${ownFolder(join(folder.path, 'registry'))}/registry.sqlite` }
+  const add = ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx']
+  const onServer = (await vdcManage(add, { database: server, reject: true })).stdout.trim()
+  const as = async (env: Record<string, string>, args: string[]) =>
+    (
+      await execa([...AS_NOBODY, PROGRAM, ...args][0] as string, [...AS_NOBODY, PROGRAM, ...args].slice(1), {
+        env,
+        extendEnv: false,
       })
-      const withDatabase = { ...env, VDC_MANAGE_DATABASE_URI: database.uri }
-      commands[`image show on ${database.engine}`] = {
-        command: [PROGRAM, 'image', 'show', add.stdout.trim()],
-        env: withDatabase,
-      }
+    ).stdout
+  let homes = 0
+
+  for (const [version, node] of await releases()) {
+    const newHome = () => ownFolder(join(folder.path, `home${++homes}`))
+    const home = newHome()
+    const env = (HOME: string, database: { uri: string }) => {
+      const { PATH, ...rest } = environment({ env: { HOME, VDC_MANAGE_DATABASE_URI: database.uri } })
+      return { ...rest, PATH: `${node}:${PATH}`, XDG_STATE_HOME: join(HOME, 'state') }
     }
-    const times: Record<string, number[]> = {}
+    const warm = env(home, embedded)
+    const id = (await as(warm, add)).trim()
+    const program = (what: string, words: string[], goal: number | undefined, environment = warm): Measured => ({
+      what,
+      command: [...AS_NOBODY, PROGRAM, ...words],
+      env: environment,
+      goal,
+    })
+    const light = version.startsWith('v20.') ? LIGHT_GOAL : undefined
+    const measured = (round: number): Measured[] => [
+      { what: 'node -e 0', command: [...AS_NOBODY, 'node', '-e', '0'], env: warm, goal: undefined },
+      program('image show on sqlite', ['image', 'show', id], GOAL),
+      program('image show on mariadb', ['image', 'show', onServer], GOAL, env(home, server)),
+      program('--version', ['--version'], light),
+      program('--help', ['--help'], light),
+      program('image add --help', ['image', 'add', '--help'], light),
+      program('completion of an id', ['complete', 'zsh', '--', 'image', 'show', 'wmi-'], light),
+      program(
+        'image show on sqlite, first run',
+        ['image', 'show', id],
+        BEFORE[version.slice(0, 3)],
+        env(round < 0 ? home : newHome(), embedded),
+      ),
+      program(
+        'image show on sqlite, nothing kept',
+        ['image', 'show', id],
+        BEFORE[version.slice(0, 3)],
+        env('/nonexistent', embedded),
+      ),
+    ]
+    // The first of each reads the program from the disk, and has its code kept.
+    for (const { command, env } of measured(-1)) await timesOf(command, env)
+    const rounds: number[][] = []
     for (let round = 0; round < ROUNDS; round++) {
-      for (const [name, { command, env: own }] of Object.entries(commands)) {
-        times[name] ??= []
-        times[name].push(await userTime(command, own))
-      }
+      const times: number[] = []
+      for (const { command, env } of measured(round)) times.push((await timesOf(command, env)).processor)
+      rounds.push(times)
     }
-    console.log(
-      `\nUser CPU time, median of ${ROUNDS} rounds side by side, ${process.version}, NODE_EXTRA_CA_CERTS ${certificates ? 'set' : 'not set'}`,
-    )
-    const empty = median(times['node -e 0'] as number[])
-    for (const [name, all] of Object.entries(times)) {
+    console.log(`\nProcessor time, least and median of ${ROUNDS} rounds side by side, ${version}`)
+    for (const [at, { what, goal }] of measured(-1).entries()) {
+      const all = rounds.map((times) => times[at] as number)
+      const ratio = Math.min(...all) / Math.min(...rounds.map((times) => times[0] as number))
+      const middle = median(rounds.map((times) => (times[at] as number) / (times[0] as number)))
       console.log(
-        `  ${name.padEnd(24)} ${median(all).toFixed(0).padStart(4)} ms  ${(median(all) / empty).toFixed(2)} x`,
+        `  ${what.padEnd(36)} ${Math.min(...all)
+          .toFixed(0)
+          .padStart(4)} ms, ${median(all).toFixed(0).padStart(4)} ms; ${ratio.toFixed(2)} x and ${middle.toFixed(2)} x`,
       )
+      if (goal === undefined) continue
+      record({
+        part: 'start-up',
+        what: `${what}, Node ${version}`,
+        figure: `${middle.toFixed(2)} × node -e 0`,
+        goal: `≤ ${goal} ×`,
+        isMet: middle <= goal,
+      })
     }
-    for (const database of databases) await database.remove()
   }
+  await server.remove()
   folder.remove()
 })

@@ -6,6 +6,8 @@ import { IS_THOROUGH } from '../support/thorough.ts'
 
 /** How often each pair of commands races, on two nodes. */
 const RACES = IS_THOROUGH ? 200 : 20
+/** Images that are changed with one command: several units of work. */
+const MANY = 230
 /** Milliseconds by which one of a pair is ahead of the other at most. */
 const AHEAD = 20
 
@@ -165,6 +167,58 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
       if (IS_THOROUGH) expect(refused).toBeGreaterThan(0)
     },
   )
+
+  /** Images of one object, on all nodes, whose ids begin with `start`. */
+  async function manyImages(start: string): Promise<string[]> {
+    await ok(0, object(start))
+    await ok(0, image(`${start}0`, start))
+    const node = cluster.nodes[0] as Node
+    const [first = {}] = await node.query('SELECT * FROM images WHERE uuid = ?', [`${start}0`])
+    const columns = Object.keys(first).filter((column) => column !== 'id')
+    const uuids = Array.from({ length: MANY }, (_, index) => `${start}${index + 1}`)
+    const values = uuids.flatMap((uuid) =>
+      columns.map((column) => (column === 'uuid' ? uuid : (first[column] ?? null))),
+    )
+    const marks = `(${columns.map(() => '?').join(', ')})`
+    await node.query(`INSERT INTO images (${columns.join(', ')}) VALUES ${uuids.map(() => marks).join(', ')}`, values)
+    return uuids.map((uuid) => `wmi-${uuid}`)
+  }
+
+  test('many images, deleted on both nodes in opposite orders: each once', { timeout: 120_000 }, async () => {
+    const ids = await manyImages('x')
+    const del = (some: string[]) => `image del ${some.join(' ')} --format ndjson`
+    const { first, second } = await race(del(ids), del(ids.toReversed()))
+    const answers = [first, second].flatMap(({ stdout }) =>
+      stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line)),
+    )
+    const deleted = answers.filter((answer) => answer.error === undefined).map(({ id }) => id)
+    expect(deleted.sort()).toEqual(ids.toSorted())
+    const refused = answers.filter((answer) => answer.error !== undefined)
+    expect(new Set(refused.map(({ error }) => error.code))).toEqual(new Set(['IMAGE_DELETED']))
+    expect(refused.map(({ id }) => id).sort()).toEqual(ids.toSorted())
+    const told = await cluster.nodes[1]?.query(
+      "SELECT uuid FROM histories WHERE attr = 'deleted_at' AND vchar_value IS NOT NULL AND uuid LIKE 'wmi-x%' ORDER BY uuid",
+    )
+    expect(told?.map(({ uuid }) => uuid)).toEqual(ids.toSorted())
+  })
+
+  test('one image that keeps changing on another node keeps no other back', { timeout: 120_000 }, async () => {
+    const ids = await manyImages('y')
+    let isOver = false
+    const change = async () => {
+      for (let is = true; !isOver; is = !is) await ok(1, `image features ${ids[5]} --${is ? '' : 'no-'}virtio`)
+    }
+    const changing = change()
+    await ok(0, `image modify ${ids.join(' ')} --description patched`)
+    isOver = true
+    await changing
+    const [count] =
+      (await cluster.nodes[1]?.query("SELECT COUNT(*) AS n FROM images WHERE description = 'patched'")) ?? []
+    expect(count).toEqual({ n: MANY })
+  })
 
   test('nothing of a claim is left', async () => {
     expect(await cluster.nodes[0]?.query("SELECT * FROM resource_labels WHERE name LIKE 'vdc-manage.use%'")).toEqual([])

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config.ts'
+import { deleteAccounts } from '../../src/registry/account/delete.ts'
+import { modifyAccounts } from '../../src/registry/account/modify.ts'
+import { deleteObjects } from '../../src/registry/backup-object/delete.ts'
+import { showObjects } from '../../src/registry/backup-object/details.ts'
+import { modifyObjects } from '../../src/registry/backup-object/modify.ts'
 import type { Outcome } from '../../src/registry/batches.ts'
 import { deleteImages } from '../../src/registry/image/delete.ts'
 import { showImages } from '../../src/registry/image/details.ts'
@@ -54,6 +59,30 @@ const DEEDS: Readonly<Record<string, Deed>> = {
   'show again': (r, ids) => showImages(r, ids),
 }
 
+/** What is done to all backup objects, and to words that are none, after all that. */
+const OBJECT_DEEDS: Readonly<Record<string, Deed>> = {
+  show: (r, ids) => showObjects(r, ids),
+  modify: (r, ids) => modifyObjects(r, ids, { description: 'all', progress: '50', service_type: 'other' }),
+  'modify, where they lie': (r, ids) => modifyObjects(r, ids, { object_key: 'elsewhere', storage_id: 'bkst-s' }),
+  'modify, a storage that is not there': (r, ids) => modifyObjects(r, ids, { storage_id: 'bkst-none' }),
+  'modify, an owner who is disabled': (r, ids) => modifyObjects(r, ids, { account_id: 'a-off' }),
+  'modify, checksum and key': (r, ids) => modifyObjects(r, ids, { checksum: 'f'.repeat(32), object_key: 'here' }),
+  'modify, state': (r, ids) => modifyObjects(r, ids, { state: 'pending' }),
+  'modify, a value that is refused': (r, ids) => modifyObjects(r, ids, { checksum: 'x' }),
+  delete: (r, ids) => deleteObjects(r, ids, unforced),
+  'delete, also what is used': (r, ids) => deleteObjects(r, ids, forced),
+}
+const OBJECTS = ['bo-old', 'new', 'bo-none', 'bo-gone', 'no id', 'bo-raw', 'bo-OLD', 'bo-idle', 'bo-lone', 'bo-idle']
+
+const ACCOUNT_DEEDS: Readonly<Record<string, Deed>> = {
+  modify: (r, ids) => modifyAccounts(r, ids, { description: 'all' }),
+  'modify, disabled': (r, ids) => modifyAccounts(r, ids, { enabled: false }),
+  'modify, enabled again': (r, ids) => modifyAccounts(r, ids, { enabled: true, description: 'all' }),
+  delete: (r, ids) => deleteAccounts(r, ids, unforced),
+  'delete, also who owns images': (r, ids) => deleteAccounts(r, ids, forced),
+}
+const ACCOUNTS = ['a-team', 'off', 'a-gone', 'a-none', 'no id', 'a-shpoolxx', 'a-TEAM', 'a-idle', 'a-team']
+
 /** Ids of all kinds: of images that are there in all states, twice, in another case, and of none. */
 function idsToTry(): string[] {
   const ids = Array.from({ length: IMAGES }, (_, index) => (index % 3 === 0 ? `i${index}` : `wmi-i${index}`))
@@ -69,9 +98,10 @@ async function fill(database: TestDatabase): Promise<void> {
     'account add --uuid a-team',
     'account add --uuid a-off',
     'account add --uuid a-gone',
+    'account add --uuid a-idle',
     'account modify a-off --disable',
     'backupstorage add --uuid bkst-s --base-uri file:///srv/s/ --storage-type local --display-name s',
-    ...['old', 'new', 'gone', 'raw'].map(
+    ...['old', 'new', 'gone', 'raw', 'idle', 'lone'].map(
       (name) =>
         `backupobject add --uuid bo-${name} --storage-id bkst-s --object-key ${name}.raw --size 512 --checksum ${MD5} --display-name ${name}`,
     ),
@@ -184,6 +214,20 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(expected.filter((line: object) => 'id' in line)).toHaveLength(ids.length)
     const [rows, expectedRows] = await Promise.all(two.databases.map(rowsOf))
     expect(rows).toEqual(expectedRows)
+  })
+
+  const OTHERS: [what: string, deeds: Readonly<Record<string, Deed>>, ids: readonly string[]][] = [
+    ['objects', OBJECT_DEEDS, OBJECTS],
+    ['accounts', ACCOUNT_DEEDS, ACCOUNTS],
+  ]
+  test.each(OTHERS)('%s: the same is told and written as one by one', async (_, deeds, ids) => {
+    const [batched, single] = two.registries
+    for (const [name, deed] of Object.entries(deeds)) {
+      const expected = await told(single, (registry) => oneByOne(deed, ids)(registry, ids))
+      expect({ name, told: await told(batched, (registry) => deed(registry, ids)) }).toEqual({ name, told: expected })
+      const [rows, expectedRows] = await Promise.all(two.databases.map(rowsOf))
+      expect({ name, rows }).toEqual({ name, rows: expectedRows })
+    }
   })
 
   test('all together, or committed by the statement, it is the same, too', async () => {

@@ -5,13 +5,13 @@ import { migrations } from '../../migrations/index.ts'
 import { allOf } from '../../src/cli/stdin-ids.ts'
 import { type DatabaseSettings, parseDatabaseUri } from '../../src/config.ts'
 import { addAccount } from '../../src/registry/account/add.ts'
-import { deleteAccount } from '../../src/registry/account/delete.ts'
+import { deleteAccounts } from '../../src/registry/account/delete.ts'
 import { listAccounts } from '../../src/registry/account/list.ts'
-import { modifyAccount } from '../../src/registry/account/modify.ts'
+import { modifyAccounts } from '../../src/registry/account/modify.ts'
 import { addObject } from '../../src/registry/backup-object/add.ts'
 import { addFileObject } from '../../src/registry/backup-object/add-file.ts'
-import { deleteObject } from '../../src/registry/backup-object/delete.ts'
-import { modifyObject } from '../../src/registry/backup-object/modify.ts'
+import { deleteObjects } from '../../src/registry/backup-object/delete.ts'
+import { modifyObjects } from '../../src/registry/backup-object/modify.ts'
 import { addStorage } from '../../src/registry/backup-storage/add.ts'
 import { deleteStorage } from '../../src/registry/backup-storage/delete.ts'
 import { modifyStorage } from '../../src/registry/backup-storage/modify.ts'
@@ -47,9 +47,9 @@ const LONG = 'Ubuntu 10.04 64bit. '.repeat(15)
 const DEEDS: Readonly<Record<string, (registry: Registry) => Promise<unknown>>> = {
   'account add': (r) => addAccount(r, { uuid: 'team', description: 'Team 日本語' }),
   'account add, with an id made': (r) => addAccount(r, {}),
-  'account modify': (r) => modifyAccount(r, 'a-team', { description: null, enabled: false }),
-  'account modify, nothing': (r) => modifyAccount(r, 'a-team', { enabled: false }),
-  'account modify, back': (r) => modifyAccount(r, 'a-team', { enabled: true }),
+  'account modify': (r) => onlyOne(modifyAccounts(r, ['a-team'], { description: null, enabled: false })),
+  'account modify, nothing': (r) => onlyOne(modifyAccounts(r, ['a-team'], { enabled: false })),
+  'account modify, back': (r) => onlyOne(modifyAccounts(r, ['a-team'], { enabled: true })),
   'backupstorage add': (r) =>
     addStorage(r, { uuid: 'dav', display_name: 'dav', base_uri: 'http://dav.example/', storage_type: 'webdav' }),
   'backupstorage modify': (r) => modifyStorage(r, 'bkst-dav', { node_id: 'n1', description: LONG }),
@@ -58,9 +58,9 @@ const DEEDS: Readonly<Record<string, (registry: Registry) => Promise<unknown>>> 
       ...{ uuid: 'big', storage_id: 'dav', display_name: 'big', object_key: 'big.raw', checksum: 'f'.repeat(32) },
       ...{ size: '9007199254740991', description: LONG },
     }),
-  'backupobject modify': (r) => modifyObject(r, 'bo-big', { size: '9007199254740990', state: 'pending' }),
+  'backupobject modify': (r) => onlyOne(modifyObjects(r, ['bo-big'], { size: '9007199254740990', state: 'pending' })),
   'backupobject add of a file': (r) => addFileObject(r, { path: at('objects', 'disk.qcow2') }, watcher),
-  'backupobject del': (r) => deleteObject(r, 'bo-big', { force: false }),
+  'backupobject del': (r) => onlyOne(deleteObjects(r, ['bo-big'], { force: false })),
   'image add local': (r) =>
     registerLocal(
       r,
@@ -86,7 +86,7 @@ const DEEDS: Readonly<Record<string, (registry: Registry) => Promise<unknown>>> 
   'image del': (r) => onlyOne(deleteImages(r, ['wmi-lucid'], { ignoreMissing: false, force: false })),
   'image del, of none': (r) => onlyOne(deleteImages(r, ['wmi-none'], { ignoreMissing: true, force: false })),
   'backupstorage del': (r) => deleteStorage(r, 'bkst-dav', { force: false }),
-  'account del': (r) => deleteAccount(r, 'a-team', { force: true }),
+  'account del': (r) => onlyOne(deleteAccounts(r, ['a-team'], { force: true })),
 }
 
 /** What is there before. */
@@ -290,7 +290,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
       async (together) => {
         await addAccount(together, { uuid: 'first' })
         const dry = withDryRun(together, (change) => changes.push(change))
-        await modifyAccount(dry, 'a-first', { description: 'changed' })
+        await onlyOne(modifyAccounts(dry, ['a-first'], { description: 'changed' }))
         await addAccount(dry, { uuid: 'second' })
         await addAccount(together, { uuid: 'third' })
       },
@@ -315,7 +315,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
         async (together) => {
           await addAccount(together, { uuid: 'one' })
           await expect(addAccount(together, { uuid: 'one' })).rejects.toMatchObject({ code: 'ID_TAKEN' })
-          await modifyAccount(together, 'a-one', { description: 'changed' })
+          await onlyOne(modifyAccounts(together, ['a-one'], { description: 'changed' }))
         },
         { once: true },
       ),

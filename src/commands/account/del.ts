@@ -1,7 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { oneByOne } from '../../cli/one-by-one.ts'
-import { deleteAccount } from '../../registry/account/delete.ts'
+import { deleteAccounts } from '../../registry/account/delete.ts'
 
 export default class AccountDel extends BaseCommand {
   static override aliases = ['account:delete', 'account:rm']
@@ -22,10 +21,7 @@ export default class AccountDel extends BaseCommand {
   async run() {
     const { args, flags: given } = await this.parse(AccountDel)
     return this.withRegistry((registry) =>
-      this.forEachId(
-        args.id,
-        oneByOne((id) => deleteAccount(registry, id, { force: given.force })),
-      ),
+      this.forEachId(args.id, (ids) => deleteAccounts(registry, ids, { force: given.force })),
     )
   }
 }

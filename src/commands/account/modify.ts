@@ -1,8 +1,7 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { oneByOne } from '../../cli/one-by-one.ts'
-import { modifyAccount } from '../../registry/account/modify.ts'
+import { modifyAccounts } from '../../registry/account/modify.ts'
 
 export default class AccountModify extends BaseCommand {
   static override summary = 'Change an account: only what is given changes.'
@@ -26,10 +25,7 @@ export default class AccountModify extends BaseCommand {
     await this.noteNoChange(given)
     const enabled = given.enable ? true : given.disable ? false : undefined
     return this.withRegistry((registry) =>
-      this.forEachId(
-        args.id,
-        oneByOne((id) => modifyAccount(registry, id, { description: given.description, enabled })),
-      ),
+      this.forEachId(args.id, (ids) => modifyAccounts(registry, ids, { description: given.description, enabled })),
     )
   }
 }

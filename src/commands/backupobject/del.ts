@@ -1,7 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { oneByOne } from '../../cli/one-by-one.ts'
-import { deleteObject } from '../../registry/backup-object/delete.ts'
+import { deleteObjects } from '../../registry/backup-object/delete.ts'
 
 export default class BackupObjectDel extends BaseCommand {
   static override aliases = ['backupobject:delete', 'backupobject:rm']
@@ -22,10 +21,7 @@ export default class BackupObjectDel extends BaseCommand {
   async run() {
     const { args, flags: given } = await this.parse(BackupObjectDel)
     return this.withRegistry((registry) =>
-      this.forEachId(
-        args.id,
-        oneByOne((id) => deleteObject(registry, id, { force: given.force })),
-      ),
+      this.forEachId(args.id, (ids) => deleteObjects(registry, ids, { force: given.force })),
     )
   }
 }

@@ -1,8 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { objectChanges } from '../../cli/object-flags.ts'
-import { oneByOne } from '../../cli/one-by-one.ts'
-import { modifyObject } from '../../registry/backup-object/modify.ts'
+import { modifyObjects } from '../../registry/backup-object/modify.ts'
 
 export default class BackupObjectModify extends BaseCommand {
   static override summary = 'Change a backup object: only what is given changes.'
@@ -20,10 +19,7 @@ export default class BackupObjectModify extends BaseCommand {
     const { args, flags: given } = await this.parse(BackupObjectModify)
     await this.noteNoChange(given)
     return this.withRegistry((registry) =>
-      this.forEachId(
-        args.id,
-        oneByOne((id) => modifyObject(registry, id, flags.byColumn(given))),
-      ),
+      this.forEachId(args.id, (ids) => modifyObjects(registry, ids, flags.byColumn(given))),
     )
   }
 }

@@ -1,8 +1,7 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
 import { objectList } from '../../cli/object-flags.ts'
-import { oneByOne } from '../../cli/one-by-one.ts'
-import { showObject } from '../../registry/backup-object/details.ts'
+import { showObjects } from '../../registry/backup-object/details.ts'
 
 export default class BackupObjectShow extends BaseCommand {
   static override summary = 'Show all of a backup object: storage, URI, sizes, checksums and labels.'
@@ -18,8 +17,6 @@ export default class BackupObjectShow extends BaseCommand {
 
   async run() {
     const { args, flags: given } = await this.parse(BackupObjectShow)
-    return this.showOrList(args.id, given, { id: 'backupobject:list', options: objectList }, (registry, ids) =>
-      oneByOne((id) => showObject(registry, id))(ids),
-    )
+    return this.showOrList(args.id, given, { id: 'backupobject:list', options: objectList }, showObjects)
   }
 }

@@ -78,7 +78,7 @@ async function connectTo(settings: MysqlSettings, host: MysqlHost): Promise<Conn
 async function open(settings: MysqlSettings, { host, port }: MysqlHost): Promise<Connected> {
   const { socketPath, user, password, database, tls } = settings
   const place = placeOf(settings)
-  const context = usesTls(settings) ? await readTlsFiles(tls) : undefined
+  const contextOf = usesTls(settings) ? await readTlsFiles(tls) : undefined
   const connection = mysql2.createConnection({
     ...(socketPath === undefined ? { host, port } : { socketPath }),
     ...(user === undefined ? {} : { user }),
@@ -97,7 +97,8 @@ async function open(settings: MysqlSettings, { host, port }: MysqlHost): Promise
   // always ours.
   Object.defineProperty(connection, 'serverEncoding', { get: () => 'utf8', set: () => {} })
   const arrivals = limitAnswers(connection, describeMysql(settings))
-  if (context !== undefined) useTls(connection, context, { tls, host: socketPath === undefined ? host : 'localhost' })
+  if (contextOf !== undefined)
+    useTls(connection, contextOf, { tls, host: socketPath === undefined ? host : 'localhost' })
   connection.on('error', (error) => {
     connection.__knex__disposed = error
   })

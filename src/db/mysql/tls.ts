@@ -12,8 +12,16 @@ const LARGEST = 1024 * 1024
 /** The bit of a server's greeting that offers TLS. */
 const OFFERS_TLS = 0x800
 
-/** Reads the PEM files that TLS settings name. Throws VdcError CONFIG_REFUSED with the file's name, never its contents. */
-export async function readTlsFiles({ ca, cert, key }: TlsSettings): Promise<SecureContext> {
+/**
+ * Reads the PEM files that TLS settings name.
+ *
+ * @returns what makes the context of a connection: Node takes long to load TLS, which
+ *   a server may not offer.
+ * @throws VdcError CONFIG_REFUSED with the file's name, never its contents.
+ */
+export async function readTlsFiles({ ca, cert, key }: TlsSettings): Promise<() => SecureContext> {
+  // Without a CA nothing is verified: Node would read those of the whole world.
+  if ([ca, cert, key].every((path) => path === undefined)) return () => createSecureContext({ ca: [] })
   const [authority, certificate, secret] = await Promise.all([
     readPem('ssl-ca', ca, (pem) => new X509Certificate(pem)),
     readPem('ssl-cert', cert, (pem) => new X509Certificate(pem)),
@@ -25,7 +33,8 @@ export async function readTlsFiles({ ca, cert, key }: TlsSettings): Promise<Secu
     })
   }
   try {
-    return createSecureContext({ ca: authority, cert: certificate, key: secret })
+    const context = createSecureContext({ ca: authority ?? [], cert: certificate, key: secret })
+    return () => context
   } catch (error) {
     const files = [ca, cert, key].filter((path) => path !== undefined).join(', ')
     throw new VdcError('CONFIG_REFUSED', `TLS cannot use ${files}: ${(error as Error).message}`, {
@@ -78,7 +87,7 @@ async function readSmallFile(path: string): Promise<string | undefined> {
  */
 export function useTls(
   connection: DriverConnection,
-  context: SecureContext,
+  contextOf: () => SecureContext,
   { tls, host }: { tls: TlsSettings; host: string },
 ): void {
   // Asked for when the greeting is there.
@@ -90,7 +99,7 @@ export function useTls(
     plain.removeAllListeners('data')
     const secure = connect({
       socket: plain,
-      secureContext: context,
+      secureContext: contextOf(),
       rejectUnauthorized: tls.ca !== undefined,
       checkServerIdentity: (_, certificate) =>
         tls.mode === 'VERIFY_IDENTITY' ? checkServerIdentity(host, certificate) : undefined,

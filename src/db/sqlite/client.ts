@@ -5,7 +5,7 @@ import Libsql from 'libsql'
 import { VdcError } from '../../errors.ts'
 import type { Interruption } from '../../interruption.ts'
 import { translateDriverError } from '../driver-errors.ts'
-import { keepStatements } from './kept-statements.ts'
+import { compile, keptStatement } from './kept-statements.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_TIMEOUT = 10_000
@@ -16,7 +16,9 @@ type Row = Record<string, unknown>
 
 interface Query {
   sql: string
-  options?: object
+  bindings?: readonly unknown[]
+  /** It is of `statement.ts`, and comes again. */
+  isFixed?: boolean
   response?: Row[] | object
   context?: Row
 }
@@ -59,7 +61,6 @@ class LibsqlClient extends SqliteDialect {
       const { filename, uri = filename, busyTimeout = BUSY_TIMEOUT } = this.connectionSettings
       const connection = new Libsql(uri)
       connection.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
-      keepStatements(connection)
       return connection
     } catch (error) {
       throw notOpened(this.connectionSettings.filename, error)
@@ -78,16 +79,23 @@ class LibsqlClient extends SqliteDialect {
     connection.close()
   }
 
-  override async _query(connection: unknown, query: Query): Promise<unknown> {
-    query.options = { ...query.options, safeIntegers: true }
-    await super._query(connection, query).catch((error: Error & { sqlMessage?: string }) => {
+  override async _query(connection: Libsql.Database, query: Query): Promise<unknown> {
+    try {
+      const statement = query.isFixed ? keptStatement(connection, query.sql) : compile(connection, query.sql)
+      const bindings = this._formatBindings(query.bindings)
+      if (statement.reader) query.response = (statement.all(bindings) as Row[]).map(exactNumbers)
+      else {
+        const { lastInsertRowid, changes } = statement.run(bindings)
+        query.context = exactNumbers({ lastID: lastInsertRowid, changes })
+        query.response = query.context
+      }
+      return query
+    } catch (error) {
       // knex puts the statement in front of the message; mysql2 keeps the bare one under this name.
-      error.sqlMessage = error.message
-      throw error
-    })
-    if (Array.isArray(query.response)) query.response = query.response.map(exactNumbers)
-    if (query.context) query.context = exactNumbers(query.context)
-    return query
+      const failure = error as Error & { sqlMessage?: string }
+      failure.sqlMessage = failure.message
+      throw failure
+    }
   }
 
   override async query(connection: Libsql.Database, query: { sql: string } | string): Promise<unknown> {
@@ -108,9 +116,7 @@ class LibsqlClient extends SqliteDialect {
     query: { sql: string; bindings: unknown[] },
     stream: Writable,
   ): Promise<void> {
-    // One of its own: a kept one that runs again would end the stream.
-    const statement = Libsql.prototype.prepare.call(connection, query.sql).safeIntegers(true)
-    const rows = statement.iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
+    const rows = compile(connection, query.sql).iterate(...this._formatBindings(query.bindings)) as Iterable<Row>
     await pipeline(batchesOf(rows), stream)
   }
 

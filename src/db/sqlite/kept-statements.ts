@@ -1,24 +1,29 @@
 import type Libsql from 'libsql'
 
 /** Statements that a connection keeps, and characters of the longest one. */
-const MOST = 64
+const MOST = 100
 const LONGEST = 64 * 1024
 
+const kept = new WeakMap<Libsql.Database, Map<string, Libsql.Statement>>()
+
+/** Compiles a statement, whose integers are bigint. */
+export function compile(connection: Libsql.Database, sql: string): Libsql.Statement {
+  return connection.prepare(sql).safeIntegers(true)
+}
+
 /**
- * Has a connection keep the statements that it prepares: preparing a short one takes
- * longer than running it, and one that inserts many rows as long.
+ * As `compile`, of a statement that comes again: compiling a short one takes longer than
+ * running it. One that is kept locks nothing; it can't run again while its rows are read.
  */
-export function keepStatements(connection: Libsql.Database): void {
-  const prepare = connection.prepare.bind(connection)
-  const kept = new Map<string, Libsql.Statement>()
-  connection.prepare = ((sql: string) => {
-    const statement = kept.get(sql) ?? prepare(sql)
-    if (sql.length > LONGEST) return statement
-    // A map is in the order of what was put into it: the first one was not used for the longest time.
-    kept.delete(sql)
-    kept.set(sql, statement)
-    const [oldest] = kept.keys()
-    if (kept.size > MOST && oldest !== undefined) kept.delete(oldest)
-    return statement
-  }) as typeof connection.prepare
+export function keptStatement(connection: Libsql.Database, sql: string): Libsql.Statement {
+  const statements = kept.get(connection) ?? new Map<string, Libsql.Statement>()
+  kept.set(connection, statements)
+  const statement = statements.get(sql) ?? compile(connection, sql)
+  if (sql.length > LONGEST) return statement
+  // A map is in the order of what was put into it: the first one was not used for the longest time.
+  statements.delete(sql)
+  statements.set(sql, statement)
+  const [oldest] = statements.keys()
+  if (statements.size > MOST && oldest !== undefined) statements.delete(oldest)
+  return statement
 }

@@ -1,39 +1,53 @@
-import { updateAccount } from '../../db/accounts.ts'
+import { updateAccounts } from '../../db/accounts.ts'
 import { claimEnd } from '../../db/claims.ts'
-import { selectAliveUuidsBy } from '../../db/images.ts'
+import type { Queryable } from '../../db/database.ts'
+import { selectAliveUuidsBy, selectValuesAlive } from '../../db/images.ts'
 import { deleteTagMappings } from '../../db/tag-mappings.ts'
 import { sqlTime } from '../../db/time.ts'
-import { inTransaction } from '../../db/unit-of-work.ts'
 import { VdcError } from '../../errors.ts'
-import { canonicalId, ENOUGH_IDS, idList, parseId } from '../identifiers.ts'
+import { decide, idsOf, inBatches, type Outcome } from '../batches.ts'
+import { ENOUGH_IDS, idList } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { type Account, presentAccount } from './details.ts'
-import { accountToChange, requireOrdinary } from './find.ts'
+import { accountsToChange, requireOrdinary } from './find.ts'
 
 /**
- * Deletes an account softly (dcmgr.md, "Deleting"): its row stays and says so,
- * its tags go, what it owns stays.
+ * Deletes accounts softly (dcmgr.md, "Deleting"): their rows stay and say so,
+ * their tags go, what they own stays.
  *
- * @param options.force also while it owns images that aren't deleted.
- * @throws VdcError VALUE_REFUSED, ACCOUNT_NOT_FOUND, ACCOUNT_DELETED, SYSTEM_ACCOUNT, IN_USE that names images.
+ * @param ids with or without prefix.
+ * @param options.force also while one owns images that aren't deleted.
+ * @returns of each the account, or VALUE_REFUSED, ACCOUNT_NOT_FOUND, ACCOUNT_DELETED, SYSTEM_ACCOUNT, IN_USE that names images.
  */
-export async function deleteAccount(registry: Registry, id: string, options: { force: boolean }): Promise<Account> {
-  const uuid = parseId('account', id)
-  const canonical = canonicalId('account', uuid)
-  requireOrdinary(uuid, 'deleted')
-  return inTransaction(registry.database, async (trx) => {
-    await claimEnd(trx, canonical)
-    const account = await accountToChange(trx, uuid)
-    const images = await selectAliveUuidsBy(trx, 'account_id', canonical, ENOUGH_IDS)
-    if (images.length > 0 && !options.force) {
-      throw new VdcError('IN_USE', `The account ${canonical} owns images: ${idList('image', images)}`, {
-        hint: 'Delete them or give them to another account first; --force deletes the account all the same',
+export function deleteAccounts(
+  registry: Registry,
+  ids: readonly string[],
+  options: { force: boolean },
+): AsyncGenerator<Outcome<Account>> {
+  return inBatches<Account, void>(registry, 'account', ids, {
+    prepare: async (_, uuid) => requireOrdinary(uuid, 'deleted'),
+    work: async (trx, items) => {
+      await claimEnd(trx, ...idsOf(items))
+      const accounts = await accountsToChange(trx, items)
+      const owners = options.force ? new Set() : await selectValuesAlive(trx, 'account_id', idsOf(accounts.keys()))
+      const doomed = await decide(accounts.keys(), async (item) => {
+        if (owners.has(item.id)) await refuseOwner(trx, item.id)
+        return accounts.get(item)
       })
-    }
-    const now = sqlTime(new Date())
-    const changes = { deleted_at: now, updated_at: now }
-    await updateAccount(trx, account.id, changes)
-    await deleteTagMappings(trx, [canonical])
-    return presentAccount({ ...account, ...changes })
+      const now = sqlTime(new Date())
+      const changes = { deleted_at: now, updated_at: now }
+      await updateAccounts(trx, new Map(Array.from(doomed.values(), ({ id }) => [id, changes])))
+      await deleteTagMappings(trx, idsOf(doomed.keys()))
+      return new Map([...doomed].map(([item, account]) => [item, presentAccount({ ...account, ...changes })]))
+    },
+  })
+}
+
+/** @throws VdcError IN_USE. */
+async function refuseOwner(db: Queryable, id: string): Promise<void> {
+  const images = await selectAliveUuidsBy(db, 'account_id', id, ENOUGH_IDS)
+  if (images.length === 0) return
+  throw new VdcError('IN_USE', `The account ${id} owns images: ${idList('image', images)}`, {
+    hint: 'Delete them or give them to another account first; --force deletes the account all the same',
   })
 }

@@ -1,21 +1,29 @@
-import { findAccount } from '../../db/accounts.ts'
 import type { Queryable } from '../../db/database.ts'
+import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { AccountRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { VdcError } from '../../errors.ts'
+import { decide, type Item } from '../batches.ts'
 import { canonicalId } from '../identifiers.ts'
 import { SYSTEM_ACCOUNTS } from '../values.ts'
 
 /**
- * Finds the account that is to be changed, and keeps others from changing it.
- *
- * @throws VdcError ACCOUNT_NOT_FOUND, ACCOUNT_DELETED.
+ * Finds the accounts that are to be changed, and keeps others from changing them. One
+ * that isn't there or is deleted is refused: ACCOUNT_NOT_FOUND, ACCOUNT_DELETED.
  */
-export async function accountToChange(db: Queryable, uuid: string): Promise<AccountRow> {
-  const account = await findAccount(db, uuid, { lock: 'update' })
-  if (account === undefined) throw accountNotFound(uuid)
-  requireAlive(account)
-  return account
+export async function accountsToChange<I extends Item>(
+  db: Queryable,
+  items: readonly I[],
+): Promise<Map<I, AccountRow>> {
+  const uuids = items.map(({ uuid }) => uuid)
+  const rows = await selectRowsByUuid(db, 'accounts', uuids, { lock: 'update' })
+  const byUuid = new Map(rows.map((row) => [row.uuid, row]))
+  return decide(items, ({ uuid }) => {
+    const account = byUuid.get(uuid)
+    if (account === undefined) throw accountNotFound(uuid)
+    requireAlive(account)
+    return account
+  })
 }
 
 /** @throws VdcError ACCOUNT_DELETED. */

@@ -1,43 +1,62 @@
 import * as z from 'zod/mini'
-import { updateAccount } from '../../db/accounts.ts'
+import { updateAccounts } from '../../db/accounts.ts'
 import { claimEnd } from '../../db/claims.ts'
+import type { AccountRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
-import { inTransaction } from '../../db/unit-of-work.ts'
+import { idsOf, inBatches, type Outcome } from '../batches.ts'
 import { changesOf } from '../history.ts'
-import { canonicalId, parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { requireStorable } from '../storable.ts'
 import { clearable, line } from '../texts.ts'
 import { validate } from '../validate.ts'
 import { type Account, presentAccount } from './details.ts'
-import { accountToChange, requireOrdinary } from './find.ts'
+import { accountsToChange, requireOrdinary } from './find.ts'
 
 const accountChanges = z.object({
   description: z.optional(clearable(line)),
   enabled: z.optional(z.boolean()),
 })
 
-/** What `modifyAccount` changes; what isn't given stays. */
+/** What `modifyAccounts` changes; what isn't given stays. */
 export type AccountChanges = z.input<typeof accountChanges>
 
 /**
- * Changes an account.
+ * Changes accounts.
  *
- * @param id with or without its prefix.
- * @throws VdcError VALUE_REFUSED, ACCOUNT_NOT_FOUND, ACCOUNT_DELETED; SYSTEM_ACCOUNT for disabling one of these.
+ * @param ids with or without prefix.
+ * @returns of each the account, or VALUE_REFUSED, ACCOUNT_NOT_FOUND, ACCOUNT_DELETED; SYSTEM_ACCOUNT for disabling one of these.
  */
-export async function modifyAccount(registry: Registry, id: string, request: AccountChanges): Promise<Account> {
-  const uuid = parseId('account', id)
-  const { description, enabled } = validate(accountChanges, request)
-  if (enabled === false) requireOrdinary(uuid, 'disabled')
-  await requireStorable(registry.database, 'accounts', { description })
-  return inTransaction(registry.database, async (trx) => {
-    if (enabled === false) await claimEnd(trx, canonicalId('account', uuid))
-    const account = await accountToChange(trx, uuid)
-    const changes = changesOf(account, { description, enabled: enabled === undefined ? undefined : Number(enabled) })
-    if (Object.keys(changes).length === 0) return presentAccount(account)
-    const written = { ...changes, updated_at: sqlTime(new Date()) }
-    await updateAccount(trx, account.id, written)
-    return presentAccount({ ...account, ...written })
+export function modifyAccounts(
+  registry: Registry,
+  ids: readonly string[],
+  request: AccountChanges,
+): AsyncGenerator<Outcome<Account>> {
+  return inBatches<Account, z.output<typeof accountChanges>>(registry, 'account', ids, {
+    prepare: async (registry, uuid) => {
+      const given = validate(accountChanges, request)
+      if (given.enabled === false) requireOrdinary(uuid, 'disabled')
+      await requireStorable(registry.database, 'accounts', { description: given.description })
+      return given
+    },
+    work: async (trx, items) => {
+      await claimEnd(trx, ...idsOf(items.filter(({ given }) => given.enabled === false)))
+      const accounts = await accountsToChange(trx, items)
+      const now = sqlTime(new Date())
+      const modified = new Map<(typeof items)[number], AccountRow>()
+      const written = new Map<number, Partial<AccountRow>>()
+      for (const [item, account] of accounts) {
+        const { description, enabled } = item.given
+        const changes = changesOf(account, {
+          description,
+          enabled: enabled === undefined ? undefined : Number(enabled),
+        })
+        const isChanged = Object.keys(changes).length > 0
+        const columns = isChanged ? { ...changes, updated_at: now } : {}
+        if (isChanged) written.set(account.id, columns)
+        modified.set(item, { ...account, ...columns })
+      }
+      await updateAccounts(trx, written)
+      return new Map([...modified].map(([item, account]) => [item, presentAccount(account)]))
+    },
   })
 }

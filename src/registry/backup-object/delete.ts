@@ -1,47 +1,62 @@
-import { updateBackupObject } from '../../db/backup-objects.ts'
+import { updateBackupObjects } from '../../db/backup-objects.ts'
 import { claimEnd } from '../../db/claims.ts'
+import type { Queryable } from '../../db/database.ts'
 import { deleteTagMappings } from '../../db/tag-mappings.ts'
 import { sqlTime } from '../../db/time.ts'
-import { inTransaction } from '../../db/unit-of-work.ts'
 import { VdcError } from '../../errors.ts'
-import { recordChanges } from '../history.ts'
-import { canonicalId, ENOUGH_IDS, idList, parseId } from '../identifiers.ts'
+import { decide, idsOf, inBatches, type Outcome } from '../batches.ts'
+import { recordAllChanges } from '../history.ts'
+import { ENOUGH_IDS, idList } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
-import { describeObject, type ObjectDetails } from './details.ts'
-import { existingObject, objectDeleted } from './find.ts'
-import { aliveUsersOf } from './users.ts'
+import { describeObjects, type ObjectDetails } from './details.ts'
+import { existingObjects, objectDeleted } from './find.ts'
+import { aliveUsersOf, objectsInUse } from './users.ts'
 
 /**
- * Deletes a backup object softly (dcmgr.md, "Deleting"): its row stays and says
- * so, its tags go, its labels and its file stay.
+ * Deletes backup objects softly (dcmgr.md, "Deleting"): their rows stay and say
+ * so, their tags go, their labels and files stay.
  *
- * @param id with or without its prefix.
- * @param options.force also while images that aren't deleted boot from it or have volumes made of it.
- * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND, OBJECT_DELETED, IN_USE that names the images.
+ * @param ids with or without prefix.
+ * @param options.force also while images that aren't deleted boot from one or have volumes made of it.
+ * @returns of each the object, or VALUE_REFUSED, OBJECT_NOT_FOUND, OBJECT_DELETED, IN_USE that names the images.
  */
-export async function deleteObject(
+export function deleteObjects(
   registry: Registry,
-  id: string,
+  ids: readonly string[],
   options: { force: boolean },
-): Promise<ObjectDetails> {
-  const uuid = parseId('backupObject', id)
-  const canonical = canonicalId('backupObject', uuid)
-  return inTransaction(registry.database, async (trx) => {
-    await claimEnd(trx, canonical)
-    const object = await existingObject(trx, uuid, { lock: 'update' })
-    // One whose state alone says so, as the original can make it, is deleted properly here.
-    if (object.deleted_at !== null || object.state === 'purged') throw objectDeleted(object)
-    const images = await aliveUsersOf(trx, canonical, ENOUGH_IDS)
-    if (images.length > 0 && !options.force) {
-      throw new VdcError('IN_USE', `The backup object ${canonical} is used by images: ${idList('image', images)}`, {
-        hint: 'Delete them first; --force deletes the object all the same, and then they can not boot',
+): AsyncGenerator<Outcome<ObjectDetails>> {
+  return inBatches<ObjectDetails>(registry, 'backupObject', ids, {
+    work: async (trx, items) => {
+      await claimEnd(trx, ...idsOf(items))
+      const objects = await existingObjects(trx, items, { lock: 'update' })
+      const used = options.force ? new Set() : await objectsInUse(trx, idsOf(objects.keys()))
+      const doomed = await decide(objects.keys(), async (item) => {
+        const object = objects.get(item)
+        // One whose state alone says so, as the original can make it, is deleted properly here.
+        if (object !== undefined && (object.deleted_at !== null || object.state === 'purged'))
+          throw objectDeleted(object)
+        if (used.has(item.id)) await refuseUsed(trx, item.id)
+        return object
       })
-    }
-    const now = sqlTime(new Date())
-    const changes = { deleted_at: now, state: 'deleted', updated_at: now }
-    await updateBackupObject(trx, object.id, changes)
-    await deleteTagMappings(trx, [canonical])
-    await recordChanges(trx, canonical, changes, now)
-    return describeObject(trx, uuid)
+      const now = sqlTime(new Date())
+      const changes = { deleted_at: now, state: 'deleted', updated_at: now }
+      await updateBackupObjects(trx, new Map(Array.from(doomed.values(), ({ id }) => [id, changes])))
+      await deleteTagMappings(trx, idsOf(doomed.keys()))
+      await recordAllChanges(
+        trx,
+        idsOf(doomed.keys()).map((id) => [id, changes]),
+        now,
+      )
+      return describeObjects(trx, [...doomed.keys()])
+    },
+  })
+}
+
+/** @throws VdcError IN_USE. */
+async function refuseUsed(db: Queryable, id: string): Promise<void> {
+  const images = await aliveUsersOf(db, id, ENOUGH_IDS)
+  if (images.length === 0) return
+  throw new VdcError('IN_USE', `The backup object ${id} is used by images: ${idList('image', images)}`, {
+    hint: 'Delete them first; --force deletes the object all the same, and then they can not boot',
   })
 }

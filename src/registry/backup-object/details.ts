@@ -1,59 +1,73 @@
 import type * as z from 'zod/mini'
-import { findStorageByKey, selectStoragesByKey } from '../../db/backup-storages.ts'
+import { selectStoragesByKey } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
 import { selectLabels } from '../../db/labels.ts'
 import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { BackupObjectRow, BackupStorageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
-import { canonicalId, parseId, prefixOf } from '../identifiers.ts'
+import { type Item, inBatches, type Outcome } from '../batches.ts'
+import { canonicalId, prefixOf } from '../identifiers.ts'
 import { exactInteger } from '../int64.ts'
 import type { Registry } from '../registry.ts'
 import type { backupObject } from '../results/backup-object.ts'
 import { SHA256_LABEL } from '../values.ts'
-import { existingObject, isDeleted } from './find.ts'
-import { allLabelsThatCount, labelsThatCount } from './labels.ts'
+import { existingObject, existingObjects, isDeleted } from './find.ts'
+import { allLabelsThatCount } from './labels.ts'
 
 /** A backup object as people and scripts see it; sizes in bytes, times ISO 8601 UTC. */
 export type ObjectDetails = z.output<typeof backupObject>
 
 /**
- * Finds one object, deleted or not, with what belongs to it.
+ * Finds objects, deleted or not, with what belongs to them.
  *
- * @param id with or without its prefix.
- * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND.
+ * @param ids with or without prefix.
+ * @returns of each the object, or VALUE_REFUSED, OBJECT_NOT_FOUND.
  */
-export async function showObject(registry: Registry, id: string): Promise<ObjectDetails> {
-  return describeObject(registry.database.knex, parseId('backupObject', id))
+export function showObjects(registry: Registry, ids: readonly string[]): AsyncGenerator<Outcome<ObjectDetails>> {
+  return inBatches(registry, 'backupObject', ids, { work: describeObjects, reads: true })
 }
 
-/** As `showObject`, from an uuid without prefix, also within a unit of work. */
+/**
+ * Finds one object, by its uuid, with what belongs to it, also within a unit of work.
+ *
+ * @throws VdcError OBJECT_NOT_FOUND.
+ */
 export async function describeObject(db: Queryable, uuid: string): Promise<ObjectDetails> {
-  const object = await existingObject(db, uuid)
-  const storage = await findStorageByKey(db, object.backup_storage_id)
-  const labels = await selectLabels(db, [canonicalId('backupObject', uuid)])
-  return presentObject(object, storage, await labelsThatCount(db, labels, object))
+  const [details] = await detailsOf(db, [await existingObject(db, uuid)])
+  return details as ObjectDetails
+}
+
+/** The objects of items with what belongs to them; one that isn't there is a refusal, `OBJECT_NOT_FOUND`. */
+export async function describeObjects<I extends Item>(
+  db: Queryable,
+  items: readonly I[],
+): Promise<Map<I, ObjectDetails>> {
+  const objects = await existingObjects(db, items)
+  const details = await detailsOf(db, [...objects.values()])
+  return new Map([...objects.keys()].map((item, index) => [item, details[index] as ObjectDetails]))
+}
+
+/** What belongs to objects, in their order. */
+async function detailsOf(db: Queryable, objects: readonly BackupObjectRow[]): Promise<ObjectDetails[]> {
+  const keys = new Set(objects.map((object) => object.backup_storage_id))
+  const storages = new Map((await selectStoragesByKey(db, [...keys])).map((row) => [row.id, row]))
+  const idOf = ({ uuid }: BackupObjectRow) => canonicalId('backupObject', uuid)
+  const labels = await allLabelsThatCount(db, await selectLabels(db, objects.map(idOf)), objects)
+  return objects.map((object) =>
+    presentObject(object, storages.get(object.backup_storage_id), labels.get(idOf(object)) ?? {}),
+  )
 }
 
 /** Those of some objects that are there, deleted or not, by their canonical ids, with what belongs to them. */
-export async function describeObjects(db: Queryable, ids: readonly string[]): Promise<ObjectDetails[]> {
+export async function describeObjectsThere(db: Queryable, ids: readonly string[]): Promise<ObjectDetails[]> {
   const wanted = new Set(ids)
   const prefix = prefixOf('backupObject')
-  const rows = await selectRowsByUuid(
-    db,
-    'backup_objects',
-    ids.map((id) => id.slice(prefix.length)),
-  )
+  const uuids = ids.map((id) => id.slice(prefix.length))
+  const rows = await selectRowsByUuid(db, 'backup_objects', uuids)
   // The collation ignores case and trailing blanks.
-  const objects = rows.filter(({ uuid }) => wanted.has(canonicalId('backupObject', uuid)))
-  const keys = new Set(objects.map((object) => object.backup_storage_id))
-  const storages = new Map((await selectStoragesByKey(db, [...keys])).map((storage) => [storage.id, storage]))
-  const labels = await allLabelsThatCount(db, await selectLabels(db, ids), objects)
-  return objects.map((object) =>
-    presentObject(
-      object,
-      storages.get(object.backup_storage_id),
-      labels.get(canonicalId('backupObject', object.uuid)) ?? {},
-    ),
+  return detailsOf(
+    db,
+    rows.filter(({ uuid }) => wanted.has(canonicalId('backupObject', uuid))),
   )
 }
 

@@ -3,11 +3,13 @@ import { findBackupObject } from '../../db/backup-objects.ts'
 import { claimUse } from '../../db/claims.ts'
 import type { Database, Queryable } from '../../db/database.ts'
 import type { Lock } from '../../db/locks.ts'
+import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { BackupObjectRow } from '../../db/rows.ts'
 import { isValueInUse } from '../../db/selection.ts'
 import { isoTime } from '../../db/time.ts'
 import { VdcError } from '../../errors.ts'
 import { accountNotFound } from '../account/find.ts'
+import { decide, type Item } from '../batches.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import { DEFAULT_STATE } from '../values.ts'
 
@@ -46,12 +48,28 @@ export async function existingObject(
   return object
 }
 
+/** Finds the objects of items, deleted or not; one that isn't there is a refusal, `OBJECT_NOT_FOUND`. */
+export async function existingObjects<I extends Item>(
+  db: Queryable,
+  items: readonly I[],
+  options: { lock?: Lock } = {},
+): Promise<Map<I, BackupObjectRow>> {
+  const uuids = items.map(({ uuid }) => uuid)
+  const rows = await selectRowsByUuid(db, 'backup_objects', uuids, options)
+  const byUuid = new Map(rows.map((row) => [row.uuid, row]))
+  return decide(items, ({ uuid }) => {
+    const object = byUuid.get(uuid)
+    if (object === undefined) throw objectNotFound(uuid)
+    return object
+  })
+}
+
 /**
- * Finds the object that is to be changed.
+ * Finds the object that an image is to use.
  *
  * @throws VdcError OBJECT_NOT_FOUND, OBJECT_DELETED.
  */
-export async function aliveObject(db: Queryable, uuid: string, options: { lock: Lock }): Promise<BackupObjectRow> {
+async function aliveObject(db: Queryable, uuid: string, options: { lock: Lock }): Promise<BackupObjectRow> {
   const object = await existingObject(db, uuid, options)
   if (isDeleted(object)) throw objectDeleted(object)
   return object

@@ -110,9 +110,10 @@ export function labelsOfFile(id: string, file: StoredFile, now: string): NewRow<
   return labels
 }
 
-/** Removes, within a unit of work, the labels of an object, by its canonical id, that were computed with another MD5; the format that was found stays, as a guess. */
-export async function removeDerivedLabels(db: Queryable, id: string): Promise<void> {
-  const computed = (await selectLabels(db, [id], { lock: 'update' })).filter(({ name }) => COMPUTED.includes(name))
+/** Removes, within a unit of work, the labels of objects, by their canonical ids, that were computed with other MD5s; formats that were found stay, as guesses. */
+export async function removeDerivedLabels(db: Queryable, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  const computed = (await selectLabels(db, ids, { lock: 'update' })).filter(({ name }) => COMPUTED.includes(name))
   await deleteLabels(
     db,
     computed.map((label) => label.id),

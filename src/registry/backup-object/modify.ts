@@ -1,61 +1,110 @@
 import * as z from 'zod/mini'
-import { updateBackupObject } from '../../db/backup-objects.ts'
+import { updateBackupObjects } from '../../db/backup-objects.ts'
 import { holdStorage } from '../../db/backup-storages.ts'
 import { claimEnd, claimUse } from '../../db/claims.ts'
+import type { Queryable } from '../../db/database.ts'
+import type { BackupObjectRow } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
-import { inTransaction } from '../../db/unit-of-work.ts'
 import { requireOwner } from '../account/owner.ts'
 import { keepStorage, requireStorage } from '../backup-storage/find.ts'
-import { changesOf, recordChanges } from '../history.ts'
+import { askedOnce, decide, type Item, idsOf, inBatches, type Outcome } from '../batches.ts'
+import { writeChanges } from '../changes.ts'
+import { changesOf } from '../history.ts'
 import { canonicalId, parseId, requireSameUuid } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { clearable } from '../texts.ts'
 import { validate } from '../validate.ts'
 import { ALL_FILES, DEFAULT_STATE } from '../values.ts'
 import { checkObjectAttributes, objectAttributes, progressOf } from './attributes.ts'
-import { describeObject, type ObjectDetails } from './details.ts'
-import { aliveObject } from './find.ts'
+import { describeObjects, type ObjectDetails } from './details.ts'
+import { existingObjects, isDeleted, objectDeleted } from './find.ts'
 import { removeDerivedLabels } from './labels.ts'
 
 const objectChanges = z.partial(
   z.object({ ...objectAttributes, uuid: z.string(), description: clearable(objectAttributes.description) }),
 )
 
-/** What `modifyObject` changes; what isn't given stays. */
+/** What `modifyObjects` changes; what isn't given stays. */
 export type ObjectChanges = z.input<typeof objectChanges>
 
+/** The same, validated, with the owner's uuid. */
+type Given = z.output<typeof objectChanges> & { owner: string | undefined }
+
 /**
- * Changes a backup object, and records in its history what changed. With another
- * checksum, what was computed from its bytes before is forgotten.
+ * Changes backup objects, and records in their histories what changed. With another
+ * checksum, what was computed from the bytes before is forgotten.
  *
- * @param id with or without its prefix.
- * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND, OBJECT_DELETED, ACCOUNT_….
+ * @param ids with or without prefix.
+ * @returns of each the object, or VALUE_REFUSED, OBJECT_NOT_FOUND, OBJECT_DELETED, ACCOUNT_….
  */
-export async function modifyObject(registry: Registry, id: string, request: ObjectChanges): Promise<ObjectDetails> {
-  const uuid = parseId('backupObject', id)
-  const { uuid: newUuid, account_id, storage_id, progress, ...given } = validate(objectChanges, request)
-  requireSameUuid('backupObject', uuid, newUuid)
-  await checkObjectAttributes(registry, given)
-  const owner = account_id === undefined ? undefined : parseId('account', account_id)
-  return inTransaction(registry.database, async (trx) => {
-    // An image must not come to use it meanwhile.
-    if (given.state !== undefined && given.state !== DEFAULT_STATE)
-      await claimEnd(trx, canonicalId('backupObject', uuid))
-    const object = await aliveObject(trx, uuid, { lock: 'update' })
-    if (owner !== undefined && canonicalId('account', owner) !== object.account_id) await requireOwner(trx, owner)
-    const storage = storage_id === undefined ? undefined : await requireStorage(trx, storage_id)
-    if (storage !== undefined) await keepStorage(trx, storage)
+export function modifyObjects(
+  registry: Registry,
+  ids: readonly string[],
+  request: ObjectChanges,
+): AsyncGenerator<Outcome<ObjectDetails>> {
+  return inBatches<ObjectDetails, Given>(registry, 'backupObject', ids, {
+    prepare: async (registry, uuid) => {
+      const { uuid: newUuid, ...given } = validate(objectChanges, request)
+      requireSameUuid('backupObject', uuid, newUuid)
+      await checkObjectAttributes(registry, given)
+      return { ...given, owner: given.account_id === undefined ? undefined : parseId('account', given.account_id) }
+    },
+    work: async (trx, items) => {
+      // An image must not come to use one meanwhile.
+      const isEnding = ({ given: { state } }: Item<Given>) => state !== undefined && state !== DEFAULT_STATE
+      await claimEnd(trx, ...idsOf(items.filter(isEnding)))
+      const objects = await existingObjects(trx, items, { lock: 'update' })
+      const columnsOf = requiringAll(trx)
+      const changes = await decide(objects.keys(), async (item) => {
+        const object = objects.get(item) as BackupObjectRow
+        if (isDeleted(object)) throw objectDeleted(object)
+        return changesOf(object, await columnsOf(item, object))
+      })
+      const changed = new Map([...changes].filter(([, columns]) => Object.keys(columns).length > 0))
+      await writeChanges(trx, updateBackupObjects, objects, changed, sqlTime(new Date()))
+      const corrected = [...changed].filter(
+        ([item, { checksum }]) => checksum !== undefined && checksum !== objects.get(item)?.checksum.toLowerCase(),
+      )
+      await removeDerivedLabels(trx, idsOf(corrected.map(([item]) => item)))
+      return describeObjects(trx, [...changes.keys()])
+    },
+  })
+}
+
+/**
+ * Looks, once for all objects of a unit of work, whether what they are to have is there,
+ * and keeps it as it is until the unit ends.
+ *
+ * @returns what tells the columns that an object is to have, or throws ACCOUNT_…, VALUE_REFUSED.
+ */
+function requiringAll(db: Queryable) {
+  const owners = askedOnce((uuid: string) => requireOwner(db, uuid))
+  const storages = askedOnce(async (id: string) => {
+    const storage = await requireStorage(db, id)
+    await keepStorage(db, storage)
+    return storage.id
+  })
+  const files = askedOnce((id: string) => claimUse(db, id))
+  const held = askedOnce((key: number) => holdStorage(db, key))
+  return async (
+    { given, registry }: Item<Given>,
+    object: BackupObjectRow,
+  ): Promise<{ [K in keyof BackupObjectRow]?: BackupObjectRow[K] | undefined }> => {
+    const { owner, storage_id: storageId, progress } = given
+    const ownerId = owner === undefined ? undefined : canonicalId('account', owner)
+    if (owner !== undefined && ownerId !== object.account_id) await owners(owner)
+    const storage = storageId === undefined ? undefined : await storages(storageId)
     // A purge of files must not miss that it goes to another one.
-    else if (given.object_key !== undefined) {
-      await claimUse(trx, ALL_FILES)
-      await holdStorage(trx, object.backup_storage_id)
+    if (storage === undefined && given.object_key !== undefined) {
+      await files(ALL_FILES)
+      await held(object.backup_storage_id)
     }
     const state = given.state ?? object.state
-    const changes = changesOf(object, {
-      account_id: owner === undefined ? undefined : canonicalId('account', owner),
+    return {
+      account_id: ownerId,
       display_name: given.display_name,
       service_type: given.service_type,
-      backup_storage_id: storage?.id,
+      backup_storage_id: storage,
       size: given.size,
       allocation_size: given.allocation_size,
       container_format: given.container_format,
@@ -64,15 +113,6 @@ export async function modifyObject(registry: Registry, id: string, request: Obje
       checksum: given.checksum,
       description: given.description,
       progress: given.state === undefined && progress === undefined ? undefined : progressOf(registry, state, progress),
-    })
-    if (Object.keys(changes).length > 0) {
-      const now = sqlTime(new Date())
-      const written = { ...changes, updated_at: now }
-      await updateBackupObject(trx, object.id, written)
-      await recordChanges(trx, canonicalId('backupObject', uuid), written, now)
-      if (changes.checksum !== undefined && changes.checksum !== object.checksum.toLowerCase())
-        await removeDerivedLabels(trx, canonicalId('backupObject', uuid))
     }
-    return describeObject(trx, uuid)
-  })
+  }
 }

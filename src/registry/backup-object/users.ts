@@ -1,5 +1,5 @@
 import type { Queryable } from '../../db/database.ts'
-import { selectAliveUuidsBy, selectImagesOf, selectImagesWithVolumes } from '../../db/images.ts'
+import { selectAliveUuidsBy, selectImagesOf, selectImagesWithVolumes, selectValuesAlive } from '../../db/images.ts'
 import { wantedInVolumes } from '../image/volumes.ts'
 
 /** An image that uses a backup object. */
@@ -34,6 +34,14 @@ export async function aliveUsersOf(db: Queryable, objectId: string, limit: numbe
   if (uuids.length >= limit) return uuids
   const more = await usersByVolumes(db, new Set([objectId]), { deleted: false })
   return [...new Set([...uuids, ...more.map(({ uuid }) => uuid)])].slice(0, limit)
+}
+
+/** Those of some backup objects, given by their canonical ids, that images which aren't deleted use. */
+export async function objectsInUse(db: Queryable, objectIds: readonly string[]): Promise<Set<string>> {
+  const used = await selectValuesAlive(db, 'backup_object_id', objectIds)
+  if (objectIds.length === 0) return used
+  for (const { objectId } of await usersByVolumes(db, new Set(objectIds), { deleted: false })) used.add(objectId)
+  return used
 }
 
 async function usersByVolumes(

@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini'
 import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { VdcError } from '../../errors.ts'
-import { describeObjects, type ObjectDetails } from '../backup-object/details.ts'
+import { describeObjectsThere, type ObjectDetails } from '../backup-object/details.ts'
 import { canonicalId, parseId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import type { verification } from '../results/file.ts'
@@ -150,7 +150,7 @@ async function objectsOf({ database }: Registry, ids: ReadonlySet<string>): Prom
   const objects = new Map<string, VolumeObject>()
   const all = [...ids]
   for (let start = 0; start < all.length; start += OBJECTS) {
-    const details = await describeObjects(database.knex, all.slice(start, start + OBJECTS))
+    const details = await describeObjectsThere(database.knex, all.slice(start, start + OBJECTS))
     const formats = await formatsOfObjects(database, details)
     for (const object of details)
       objects.set(object.id, { object, format: formats.get(object.id) ?? DEFAULT_FILE_FORMAT })

@@ -1,0 +1,116 @@
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { environment, PROGRAM, runLines, shell, vdcManage } from '../support/cli.ts'
+import { ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts'
+import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
+
+/** More than one unit of work takes. */
+const IMAGES = 450
+
+/** Adds images `wmi-1` and so on, as copies of the first. */
+async function addImages(database: TestDatabase): Promise<void> {
+  await runLines(
+    [
+      'backupstorage add --uuid bkst-s --base-uri file:///srv/s/ --storage-type local --display-name s',
+      `backupobject add --uuid bo-o --storage-id bkst-s --object-key o.raw --size 512 --checksum ${'0'.repeat(32)} --display-name o`,
+      'image add local bo-o --uuid wmi-1 --account-id a-shpoolxx --is-public',
+    ],
+    { database },
+  )
+  const [first = {}] = await database.query('SELECT * FROM images')
+  const columns = Object.keys(first).filter((column) => column !== 'id')
+  for (let image = 2; image <= IMAGES; image++) {
+    const values = columns.map((column) => (column === 'uuid' ? String(image) : (first[column] ?? null)))
+    const marks = columns.map(() => '?').join(', ')
+    await database.query(`INSERT INTO images (${columns.join(', ')}) VALUES (${marks})`, values)
+  }
+}
+
+const IDS = Array.from({ length: IMAGES }, (_, index) => `wmi-${index + 1}`)
+const INPUT = IDS.map((id) => `${id}\n`).join('')
+const linesOf = (text: string) => text.split('\n').slice(0, -1)
+
+describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
+  let database: TestDatabase
+  beforeAll(async () => {
+    database = await newDatabase(engine)
+    await addImages(database)
+  })
+  afterAll(() => database.remove())
+  const labels = (name: string) =>
+    database.query('SELECT resource_uuid FROM resource_labels WHERE name = ? ORDER BY id', [name])
+
+  test('are worked on as they come, a line that has not ended excepted', async () => {
+    const running = execa(PROGRAM, ['image', 'label', '-', 'slow=1', '--format', 'value', '-c', 'id'], {
+      env: environment({ database }),
+      extendEnv: false,
+    })
+    const answer = async () => String(await once(running.stdout, 'data'))
+    running.stdin.write('wmi-1\nwmi-')
+    expect(await answer()).toBe('wmi-1\n')
+    expect(await labels('slow')).toEqual([{ resource_uuid: 'wmi-1' }])
+    running.stdin.write('2\r')
+    expect(await answer()).toBe('wmi-2\n')
+    running.stdin.end('\nwmi-3')
+    expect(await answer()).toBe('wmi-3\n')
+    expect((await running).exitCode).toBe(0)
+  })
+
+  test('all are answered in their order, one that fails in its place', async () => {
+    const ids = [...IDS.slice(0, 230), 'wmi-nowhere', ...IDS.slice(230), 'wmi-1']
+    const run = await shell(
+      `printf '${ids.map((id) => `${id}\\n`).join('')}' | vdc-manage image label - all=1 --format value -c id 2>&1`,
+      { database },
+    )
+    const told = ids.map((id) => (id === 'wmi-nowhere' ? `Error: There is no image ${id}` : id))
+    expect(linesOf(run.stdout).filter((line) => !line.startsWith('Hint'))).toEqual(told)
+    expect(run.code).toBe(9)
+    expect(await labels('all')).toEqual(IDS.map((id) => ({ resource_uuid: id })))
+  })
+
+  test('texts that are long for one statement are written with several', async () => {
+    const value = 'x'.repeat(60_000)
+    await vdcManage(['image', 'label', '-', `long=${value}`], { database, input: INPUT, reject: true })
+    const [sum] = await database.query(
+      "SELECT COUNT(*) AS n FROM resource_labels WHERE name = 'long' AND LENGTH(blob_value) = 60000",
+    )
+    expect(sum).toEqual({ n: IMAGES })
+  })
+
+  test('deleted and asked for again in the same run, the second time is an error', async () => {
+    const run = await vdcManage(['image', 'del', '-', '--json'], { database, input: `wmi-7\nwmi-8\n7\nwmi-9\n` })
+    const codes = JSON.parse(run.stdout).map((answer: { error?: { code: string } }) => answer.error?.code)
+    expect({ code: run.code, codes }).toEqual({ code: 9, codes: [undefined, undefined, 'IMAGE_DELETED', undefined] })
+  })
+})
+
+test('a signal waits until what is committed is told, and nothing more is done', { timeout: 60_000 }, async () => {
+  const database = await newDatabase('mariadb')
+  await addImages(database)
+  let interrupt = () => {}
+  const proxy = await startProxy(inject('mariadb').port, async (_, sql): Promise<Verdict> => {
+    if (/^commit/i.test(sql)) {
+      interrupt()
+      await sleep(300)
+    }
+    return 'pass'
+  })
+  const running = execa(PROGRAM, ['image', 'label', '-', 'a=b', '--format', 'value', '-c', 'id'], {
+    env: environment({ database: { uri: database.uri.replace(/:\d+\//, `:${proxy.port}/`) } }),
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+    input: INPUT,
+  })
+  interrupt = () => void running.kill('SIGINT')
+  const { stdout, signal } = await running
+  const labelled = await database.query("SELECT resource_uuid FROM resource_labels WHERE name = 'a' ORDER BY id")
+  expect(signal).toBe('SIGINT')
+  expect(linesOf(stdout)).toEqual(labelled.map((row) => row.resource_uuid))
+  expect(labelled.length).toBeGreaterThan(1)
+  expect(labelled.length).toBeLessThan(IMAGES)
+  await proxy.close()
+  await database.remove()
+})
