@@ -1,12 +1,16 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/longest-first.ts'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: 'test/support/mariadb.ts',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // Two cores, and every test runs processes of its own.
-    maxWorkers: 2,
+    globalSetup: ['test/support/setup.ts', 'test/support/warm-setup.ts'],
+    // A busy or slow machine takes its time.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000 } },
+    // Two cores, and some that wait: for a server to start, or to be given up.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
   },
 })

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Runs all tests, after its own set-up: npm test [-- ARGUMENTS OF vitest]
+# Runs tests, after its own set-up: all of them, or those that what changed concerns.
+#   npm test [-- ARGUMENTS OF vitest]
+#   npm run test:changed [-- SINCE]
 source "$(dirname "$0")/setup.sh"
 source scripts/galera.sh
 need_packages qemu-img=qemu-utils mariadbd=mariadb-server-core my_print_defaults=mariadb-client-core strace=strace tmux=tmux zsh=zsh fish=fish man=man-db groff=groff-base mandoc=mandoc jq=jq \
@@ -11,4 +13,7 @@ need_packages qemu-img=qemu-utils mariadbd=mariadb-server-core my_print_defaults
 need_modules
 want_galera
 need_build
-exec npx --no-install vitest run "$@"
+[ "${1-}" = changed ] || exec npx --no-install vitest run "$@"
+mapfile -t changed < <(node scripts/changed.js "${@:2}")
+[ ${#changed[@]} -gt 0 ] || { say "Nothing changed that a test could concern"; exit; }
+exec npx --no-install vitest related --run "${changed[@]}"

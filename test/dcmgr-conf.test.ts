@@ -139,5 +139,5 @@ test.each([
     }
   }
   // Quadratic code takes minutes.
-  expect(performance.now() - begun).toBeLessThan(5000)
+  expect(performance.now() - begun).toBeLessThan(20_000)
 })

@@ -108,8 +108,8 @@ export class SharedRegistry {
 
 let shared: SharedRegistry | undefined
 
-/** Makes the commands of this process share a registry. */
-export function shareRegistry(registry: SharedRegistry): void {
+/** Makes the commands of this process share a registry; undefined ends that. */
+export function shareRegistry(registry: SharedRegistry | undefined): void {
   shared = registry
 }
 

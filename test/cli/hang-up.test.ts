@@ -11,8 +11,7 @@ import { startTerminal, type Terminal } from '../support/tmux.ts'
 /* SIGHUP, as from a terminal that is closed, in the middle of work, compared with the other signals. */
 
 /** The command that the qemu-img of these tests becomes, to find it among all processes. */
-const SLEEP = 'sleep 61.803398'
-const PATIENCE = { timeout: 20_000 }
+const SLEEP = `sleep 61.${process.pid}`
 
 let database: TestDatabase
 let PATH: string
@@ -72,7 +71,7 @@ describe.each([
 ] as const)('%s', (signal, exitCode, stderr) => {
   test('ends a conversion and qemu-img, and nothing is left over', async () => {
     const running = start(convert())
-    await expect.poll(() => sleepers().length, PATIENCE).toBe(1)
+    await expect.poll(() => sleepers().length).toBe(1)
     process.kill(running.pid as number, signal)
     expect(await running).toMatchObject({ exitCode, stdout: '', stderr })
     expect(readdirSync(out)).toEqual([])
@@ -82,7 +81,7 @@ describe.each([
   test('ends a script with the line that runs', async () => {
     const before = await accounts()
     const running = start([], { input: `${convert().join(' ')}\naccount add\n` })
-    await expect.poll(() => sleepers().length, PATIENCE).toBe(1)
+    await expect.poll(() => sleepers().length).toBe(1)
     process.kill(running.pid as number, signal)
     expect(await running).toMatchObject({ exitCode, stdout: '', stderr })
     expect(readdirSync(out)).toEqual([])
@@ -93,7 +92,7 @@ describe.each([
 
 test('several at once, as from a shell and from the kernel, are one', async () => {
   const running = start(convert())
-  await expect.poll(() => sleepers().length, PATIENCE).toBe(1)
+  await expect.poll(() => sleepers().length).toBe(1)
   for (let sent = 0; sent < 20 && running.exitCode === null; sent++) {
     try {
       process.kill(-(running.pid as number), 'SIGHUP')
@@ -116,10 +115,8 @@ test('SIGHUP ends a command without long work as SIGTERM does', async () => {
       extendEnv: false,
       reject: false,
     })
-    await expect
-      .poll(() => readFileSync(`/proc/${waiting.pid}/cmdline`, 'utf8').startsWith('node'), PATIENCE)
-      .toBe(true)
-    await expect.poll(() => caught(waiting.pid as number), PATIENCE).toContain(1)
+    await expect.poll(() => readFileSync(`/proc/${waiting.pid}/cmdline`, 'utf8').startsWith('node')).toBe(true)
+    await expect.poll(() => caught(waiting.pid as number)).toContain(1)
     waiting.kill(signal)
     const { exitCode, signal: by, stdout, stderr } = await waiting
     expect(by === undefined ? exitCode : by).toBe(signal === 'SIGHUP' ? 143 : 'SIGTERM')
@@ -142,7 +139,7 @@ test('under nohup it is ignored, by qemu-img too', async () => {
   ]) {
     writeFileSync(join(out, 'script'), `${convert().join(' ')}\n`)
     const running = start(line, { program: 'nohup', env: { PATH: fake } })
-    await expect.poll(() => existsSync(wait), PATIENCE).toBe(true)
+    await expect.poll(() => existsSync(wait)).toBe(true)
     for (let sent = 0; sent < 3; sent++) process.kill(-(running.pid as number), 'SIGHUP')
     await execa('rm', [wait])
     expect(await running).toMatchObject({ exitCode: 0 })
@@ -180,7 +177,7 @@ describe('at a terminal', () => {
     const terminal = await open('vdc-manage')
     await terminal.type(convert().join(' '))
     await terminal.press('Enter')
-    await expect.poll(() => sleepers().length, PATIENCE).toBe(1)
+    await expect.poll(() => sleepers().length).toBe(1)
     process.kill(await terminal.pid(), 'SIGHUP')
     expect(await terminal.exitCode()).toBe(143)
     expect(sleepers()).toEqual([])
@@ -201,11 +198,11 @@ describe('at a terminal', () => {
       await terminal.type('account add')
     }
     await terminal.press('Enter')
-    if (when === 'while a line runs') await expect.poll(() => sleepers().length, PATIENCE).toBe(1)
+    if (when === 'while a line runs') await expect.poll(() => sleepers().length).toBe(1)
     else await terminal.until(line.endsWith('bulk') ? /^Stored when .*\nvdc-manage>>$/m : /^id: .*a-shpoolxx$/m)
     await terminal.close()
     const code = () => existsSync(join(out, 'code')) && readFileSync(join(out, 'code'), 'utf8')
-    await expect.poll(code, PATIENCE).toBe('143\n')
+    await expect.poll(code).toBe('143\n')
     expect(sleepers()).toEqual([])
     expect(readdirSync(out).filter((name) => name !== '.local')).toEqual(['code'])
     expect(await accounts()).toBe(before)

@@ -14,7 +14,7 @@ describe('help', () => {
   test.each(commands.map((words) => [words.join(' '), words] as const))(
     'of %s: summary, usage, examples and exit status',
     async (name, words) => {
-      const run = await vdcManage([...words, '--help'], { env: { COLUMNS: '80' } })
+      const run = await vdcManage([...words, '--help'], { env: { COLUMNS: '80' }, process: true })
       expect(run).toMatchObject({ code: 0, stderr: '' })
       expect(run.stdout).toContain(manifest.commands[words.join(':')]?.summary)
       expect(run.stdout).toMatch(/^EXAMPLES$/m)
@@ -24,8 +24,8 @@ describe('help', () => {
         `../golden/help/${words.join('-')}.txt`,
       )
       // Asked for in another way it is the same.
-      expect((await vdcManage(['help', ...words], { env: { COLUMNS: '80' } })).stdout).toBe(run.stdout)
-      expect((await vdcManage([...words, '-h'], { env: { COLUMNS: '80' } })).stdout).toBe(run.stdout)
+      expect((await vdcManage(['help', ...words])).stdout).toBe(run.stdout)
+      expect((await vdcManage([...words, '-h'])).stdout).toBe(run.stdout)
       expect(name).not.toBe('')
     },
   )

@@ -78,10 +78,12 @@ describe('a progress bar', () => {
   })
 
   test('is not where the terminal can not move its cursor, or there is none', async () => {
-    const dumb = await run(`${ADD} ${newSparse(GIB)}`, { env: { TERM: 'dumb' } })
+    const dumb = await run(`${ADD} ${newSparse(GIB / 2)}`, { env: { TERM: 'dumb' } })
     expect(await dumb.exitCode()).toBe(0)
     expect(await dumb.screen()).toMatch(/^wmi-\w{8}\nexit code 0$/)
-    expect(await vdcManage([...ADD.split(' ').slice(1), newSparse(GIB)], { database })).toMatchObject({
+    expect(
+      await vdcManage([...ADD.split(' ').slice(1), newSparse(GIB / 2)], { database, process: true }),
+    ).toMatchObject({
       code: 0,
       stderr: '',
       stdout: expect.stringMatching(/^wmi-\w{8}\n$/),
@@ -109,7 +111,7 @@ describe('Ctrl-C', () => {
     const pressed = Date.now()
     await terminal.press('C-c')
     expect(await terminal.exitCode()).toBe(130)
-    expect(Date.now() - pressed).toBeLessThan(3000)
+    expect(Date.now() - pressed).toBeLessThan(15_000)
     expect(await terminal.screen()).toMatch(/^Error: Interrupted\nexit code 130$/)
     expect(await countRows(database)).toEqual(before)
   })

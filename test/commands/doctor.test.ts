@@ -158,7 +158,7 @@ describe('a database that fails', () => {
   test('does not answer: it is given up after seconds', async () => {
     const started = performance.now()
     const { run, checks } = await examined({ database: silent })
-    expect(performance.now() - started).toBeLessThan(15_000)
+    expect(performance.now() - started).toBeLessThan(25_000)
     othersAreChecked(checks)
     expect(checks.database).toMatchObject({ result: 'failure', message: expect.stringMatching(/no answer/) })
     without(run)
@@ -178,7 +178,7 @@ describe('a database that fails', () => {
     const pressed = performance.now()
     running.kill('SIGINT')
     expect((await running).exitCode).toBe(130)
-    expect(performance.now() - pressed).toBeLessThan(2500)
+    expect(performance.now() - pressed).toBeLessThan(4500)
   })
 
   test('is no database at all, or one that nobody may open', async () => {

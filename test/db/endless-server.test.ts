@@ -136,7 +136,7 @@ describe('an answer that is none', () => {
       const started = performance.now()
       const error = await ask(server)
       expect(error).toMatchObject({ code: 'DATABASE_CONNECTION_LOST', exit: 6, message: expect.stringMatching(says) })
-      expect(performance.now() - started).toBeLessThan(5000)
+      expect(performance.now() - started).toBeLessThan(20_000)
     })
   })
 })
@@ -265,12 +265,12 @@ describe('a greeting without end', () => {
     await serve({ visit: async (client) => greet(client) }, async (server) => {
       const started = Date.now()
       expect(await whole(server)).toMatchObject({ exit: 6, code: expect.stringMatching(/^DATABASE_/) })
-      expect(Date.now() - started).toBeLessThan(7000)
+      expect(Date.now() - started).toBeLessThan(20_000)
     })
   })
 })
 
-test.concurrent('a list that stops in the middle ends after 30 s, with exit 6', { timeout: 90_000 }, async () => {
+test.concurrent('a list that stops in the middle ends after 30 s, with exit 6', async () => {
   const manners = answering(async (client) => {
     header(client)
     client.send(row('a'))
@@ -280,11 +280,11 @@ test.concurrent('a list that stops in the middle ends after 30 s, with exit 6', 
     const started = Date.now()
     expect(await streamed(server)).toMatchObject({ exit: 6, message: expect.stringMatching(/no answer in time$/) })
     expect(Date.now() - started).toBeGreaterThan(29_000)
-    expect(Date.now() - started).toBeLessThan(45_000)
+    expect(Date.now() - started).toBeLessThan(80_000)
   })
 })
 
-test.concurrent('a list whose reader pauses for longer goes on', { timeout: 90_000 }, async () => {
+test.concurrent('a list whose reader pauses for longer goes on', async () => {
   const manners = answering(async (client) => {
     header(client)
     for (let sent = 0; sent < 20_000; sent++) client.send(row('x'.repeat(200)))

@@ -11,7 +11,7 @@ import { openSession } from '../support/session.ts'
 
 describe('a connection whose ROLLBACK failed runs nothing again', () => {
   // The answer never comes, or the connection breaks.
-  test.each<Verdict>(['swallow', 'cut'])('on MariaDB (%s)', { timeout: 60_000 }, async (verdict) => {
+  test.each<Verdict>(['swallow', 'cut'])('on MariaDB (%s)', async (verdict) => {
     const database = await newDatabase('mariadb')
     const proxy = await startProxy(inject('mariadb').port, (_, sql) => (/^rollback/i.test(sql) ? verdict : 'pass'))
     const shell = openSession({ uri: database.uri.replace(/:\d+\//, `:${proxy.port}/`) })

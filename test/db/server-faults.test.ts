@@ -32,10 +32,9 @@ beforeAll(async () => {
   await vdcManage(['db', 'migrate'], { database: { uri }, reject: true })
   const input = THINGS.join('\n')
   await vdcManage(['-e'], { database: { uri }, input, reject: true })
-}, 60_000)
+})
 
 afterAll(async () => {
-  await database.session.close()
   await server.remove()
   folder.remove()
 })

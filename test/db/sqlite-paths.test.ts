@@ -7,6 +7,8 @@ import { newFolder } from '../support/images.ts'
 const folder = newFolder()
 afterAll(() => folder.remove())
 const at = (name: string) => join(folder.path, name)
+/** All files but SQLite's own beside a database, which go when the last process has closed it. */
+const files = () => readdirSync(folder.path, { recursive: true }).filter((name) => !/-(?:wal|shm)$/.test(String(name)))
 mkdirSync(at('real/deep'), { recursive: true })
 mkdirSync(at('dir'))
 symlinkSync(at('real/deep'), at('link'))
@@ -28,7 +30,7 @@ test.each([...SPELLINGS, ['four slashes', '', 'dir/four.sqlite'] as const])(
     const uri = name === 'four slashes' ? `sqlite:///${path}` : `sqlite://${folder.path}${spelt}`
     const database = { uri }
     // Neither a dry run nor doctor makes it.
-    const before = readdirSync(folder.path, { recursive: true })
+    const before = files()
     const add = ['account', 'add', '--uuid', 'new']
     expect(await vdcManage([...add, '--dry-run'], { database })).toMatchObject({ code: 0 })
     const doctor = async () => {
@@ -39,7 +41,7 @@ test.each([...SPELLINGS, ['four slashes', '', 'dir/four.sqlite'] as const])(
       { message: `VDC_MANAGE_DATABASE_URI says sqlite://${path}` },
       { message: 'none yet; made on first use' },
     ])
-    expect(readdirSync(folder.path, { recursive: true })).toEqual(before)
+    expect(files()).toEqual(before)
 
     expect(await vdcManage(add, { database })).toMatchObject({ code: 0, stdout: 'a-new\n' })
     const plain = path.split('/').map(encodeURIComponent).join('/')
@@ -72,7 +74,7 @@ test.each([
   ['a broken escape', '/x%zz.sqlite', /broken %-escape/],
 ])('a URI with %s is refused by all commands, and nothing is made', async (_, spelt, says) => {
   writeFileSync(at('x.sqlite'), '')
-  const before = readdirSync(folder.path, { recursive: true })
+  const before = files()
   const database = { uri: `sqlite://${folder.path}${spelt}` }
   for (const args of [
     ['account', 'add'],
@@ -87,5 +89,5 @@ test.each([
   const doctor = await vdcManage(['doctor'], { database })
   expect(doctor).toMatchObject({ code: 6 })
   expect(doctor.stdout).toMatch(says)
-  expect(readdirSync(folder.path, { recursive: true })).toEqual(before)
+  expect(files()).toEqual(before)
 })

@@ -45,7 +45,7 @@ beforeAll(async () => {
     await root.query(`CREATE USER ${user}@'%' IDENTIFIED BY 'secret' REQUIRE ${needs}`)
     await root.query(`GRANT ALL ON w.* TO ${user}@'%'`)
   }
-}, 120_000)
+})
 afterAll(async () => {
   await root?.end()
   await server?.remove()

@@ -39,7 +39,7 @@ async function compareAll(
   return total
 }
 
-test('what we accept of made archives is what the agents unpack', { timeout: 60 * COUNT + 60_000 }, async () => {
+test('what we accept of made archives is what the agents unpack', { timeout: 60 * COUNT + 300_000 }, async () => {
   const random = randomFrom(SEED)
   const { accepted, refused, differences } = await compareAll('made', COUNT, (count) =>
     Array.from({ length: count }, () => makeArchive(random)),
@@ -50,7 +50,7 @@ test('what we accept of made archives is what the agents unpack', { timeout: 60 
   expect(refused.length).toBeGreaterThan(COUNT / 5)
 })
 
-test('no archive that GNU tar makes of one disk image is refused', { timeout: 60 * COUNT + 60_000 }, async () => {
+test('no archive that GNU tar makes of one disk image is refused', { timeout: 60 * COUNT + 300_000 }, async () => {
   const random = randomFrom(SEED)
   const { accepted, refused, differences } = await compareAll('by GNU tar', COUNT / 10, (count) =>
     realArchives(folder.path, random, count),
@@ -60,7 +60,7 @@ test('no archive that GNU tar makes of one disk image is refused', { timeout: 60
 })
 
 test('nor is what we accept of these with bytes changed unpacked differently', {
-  timeout: 60 * COUNT + 60_000,
+  timeout: 60 * COUNT + 300_000,
 }, async () => {
   const random = randomFrom(SEED)
   const { differences } = await compareAll('by GNU tar, changed', COUNT / 10, async (count) =>

@@ -11,14 +11,14 @@ describe.skipIf(!hasGalera)('a database URI that names all nodes of a cluster', 
   beforeAll(async () => {
     cluster = await startCluster()
     nodes = cluster.nodes as [Node, Node, Node]
-  }, 120_000)
+  })
   afterAll(() => cluster?.remove())
   const uriOf = (ports: number[]) => `mysql://root@${ports.map((port) => `127.0.0.1:${port}`).join(',')}/registry`
   const uri = () => uriOf(nodes.map(({ port }) => port))
   const countOf = async (node: Node, description: string) =>
     Number((await node.query('SELECT COUNT(*) AS n FROM accounts WHERE description = ?', [description]))[0]?.n)
 
-  test('the next one is taken where a node is not ready', { timeout: 60_000 }, async () => {
+  test('the next one is taken where a node is not ready', async () => {
     await nodes[0].reject(true)
     const run = await vdcManage(['account', 'add', '--description', 'second'], { database: { uri: uri() } })
     expect(run).toMatchObject({ code: 0, stderr: '' })
@@ -33,7 +33,7 @@ describe.skipIf(!hasGalera)('a database URI that names all nodes of a cluster', 
     expect(await countOf(nodes[0], 'second')).toBe(1)
   })
 
-  test('doctor shows each', { timeout: 60_000 }, async () => {
+  test('doctor shows each', async () => {
     await nodes[1].reject(true)
     const run = await vdcManage(['doctor', '--json'], { database: { uri: uri() } })
     await nodes[1].reject(false)
@@ -51,7 +51,6 @@ describe.skipIf(!hasGalera)('a database URI that names all nodes of a cluster', 
     ['at its COMMIT', /^commit/i, 'COMMIT_UNCERTAIN'],
   ])(
     'a node that is killed in the middle of a unit of work, %s: it does not run again elsewhere',
-    { timeout: 120_000 },
     async (description, when, code) => {
       let isHit = false
       const proxy = await startProxy(nodes[0].port, async (_, sql): Promise<Verdict> => {
@@ -78,7 +77,7 @@ describe.skipIf(!hasGalera)('a database URI that names all nodes of a cluster', 
     },
   )
 
-  test('two of three are gone, in each order', { timeout: 180_000 }, async () => {
+  test('two of three are gone, in each order', async () => {
     // With two of three gone the last one would take no queries: what is left must be a cluster of its own.
     for (const alive of [0, 1, 2]) {
       const ports = await Promise.all(
@@ -98,7 +97,7 @@ describe.skipIf(!hasGalera)('a database URI that names all nodes of a cluster', 
     for (const { port } of dead) expect(run.stdout).toContain(`127.0.0.1:${port}`)
   })
 
-  test('the two that lost a third one go on, and one alone does not', { timeout: 180_000 }, async () => {
+  test('the two that lost a third one go on, and one alone does not', async () => {
     await nodes[2].kill()
     const run = await vdcManage(['account', 'add', '--description', 'two'], { database: { uri: uri() } })
     expect(run).toMatchObject({ code: 0 })

@@ -15,18 +15,22 @@ const OUTAGES = 20
 
 requireGaleraInCi()
 
+let cluster: Cluster
+let nodes: [Node, Node, Node]
+beforeAll(async () => {
+  if (!hasGalera) return
+  cluster = await startCluster()
+  nodes = cluster.nodes as [Node, Node, Node]
+})
+afterAll(() => cluster?.remove())
+
 describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of work', () => {
-  let cluster: Cluster
   let node: Node
   const folder = newFolder()
-  beforeAll(async () => {
-    cluster = await startCluster()
-    node = cluster.nodes[0] as Node
-  }, 120_000)
-  afterAll(async () => {
-    await cluster?.remove()
-    folder.remove()
+  beforeAll(() => {
+    node = nodes[0]
   })
+  afterAll(() => folder.remove())
   const database = { engine: 'mariadb', query: (sql: string) => node.query(sql) } as unknown as TestDatabase
 
   /**
@@ -58,7 +62,7 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
     }
   }
 
-  test(`import: nothing half and nothing late, ${OUTAGES} times`, { timeout: 180_000 }, async () => {
+  test(`import: nothing half and nothing late, ${OUTAGES} times`, async () => {
     const rows = 3000
     const fileOf = (n: number) => {
       const accounts = Array.from({ length: rows }, (_, row) => ({
@@ -102,7 +106,7 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
     for (let n = 1; n <= OUTAGES; n++) expect(await stored(n)).toBe(0)
   })
 
-  test(`add: nothing half and nothing late, at each of its statements`, { timeout: 180_000 }, async () => {
+  test(`add: nothing half and nothing late, at each of its statements`, async () => {
     const shell = await openShell()
     const add = (path: string) => ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx']
     // The first one makes the storage, too.
@@ -122,7 +126,7 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
     await shell.close()
   })
 
-  test(`a shell that stores all lines or none, ${OUTAGES} times`, { timeout: 180_000 }, async () => {
+  test(`a shell that stores all lines or none, ${OUTAGES} times`, async () => {
     let at = 0
     let seen = 0
     const proxy = await startProxy(node.port, async (): Promise<Verdict> => {
@@ -149,15 +153,7 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
 })
 
 describe.skipIf(!hasGalera)('a node that loses the others while it commits', () => {
-  let cluster: Cluster
-  let nodes: [Node, Node, Node]
-  beforeAll(async () => {
-    cluster = await startCluster()
-    nodes = cluster.nodes as [Node, Node, Node]
-  }, 120_000)
-  afterAll(() => cluster?.remove())
-
-  test('says that nobody knows, and it is not stored twice', { timeout: 180_000 }, async () => {
+  test('says that nobody knows, and it is not stored twice', async () => {
     const isolate = (isAlone: 0 | 1) =>
       nodes[0].query(`SET GLOBAL wsrep_provider_options = 'gmcast.isolate=${isAlone}'`)
     const proxy = await startProxy(nodes[0].port, async (_, sql): Promise<Verdict> => {

@@ -23,7 +23,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
       0,
       'backupstorage add --uuid bkst-main --base-uri file:///srv/main/ --storage-type local --display-name main',
     )
-  }, 120_000)
+  })
   afterAll(async () => {
     for (const shell of shells ?? []) await shell.close()
     await cluster?.remove()
@@ -105,7 +105,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
     ],
   ]
 
-  test.each(PAIRS)(`%s: never both, in ${RACES} races`, { timeout: 180_000 }, async (_, before, one, other) => {
+  test.each(PAIRS)(`%s: never both, in ${RACES} races`, async (_, before, one, other) => {
     const outcomes = { one: 0, other: 0, both: 0, neither: 0 }
     for (let n = 0; n < RACES; n++) {
       for (const line of before(n)) await ok((n % 2) as 0 | 1, line)
@@ -148,7 +148,6 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
 
   test.each(ORDERED)(
     `%s: the user comes first or is refused, in ${RACES} races`,
-    { timeout: 180_000 },
     async (_, before, ending, using, ended, user) => {
       let refused = 0
       for (let n = 0; n < RACES; n++) {

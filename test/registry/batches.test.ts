@@ -200,7 +200,7 @@ describe.each(ENGINES)('on %s', (engine) => {
   let two: Awaited<ReturnType<typeof openTwo>>
   beforeAll(async () => {
     two = await openTwo(engine)
-  }, 120_000)
+  })
   afterAll(async () => {
     for (const registry of two.registries) await registry.close()
     for (const database of two.databases) await database.remove()

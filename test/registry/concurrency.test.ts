@@ -7,26 +7,15 @@ import { registerFile } from '../../src/registry/image/register-file.ts'
 import { openRegistry } from '../../src/registry/registry.ts'
 import { vdcManage } from '../support/cli.ts'
 import { expectWhole } from '../support/consistency.ts'
-import { countRows, ENGINES, newDatabase, newSqlite, type TestDatabase } from '../support/databases.ts'
+import { countRows, ENGINES, newDatabase, newSqlite, type TestDatabase, untilWaiting } from '../support/databases.ts'
 import { makeImage, newFolder } from '../support/images.ts'
 import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
+import { CROWD } from '../support/thorough.ts'
 import { newWatcher } from '../support/watcher.ts'
 
-/** Waits until some process waits for a lock. */
-async function untilBlocked(database: TestDatabase): Promise<void> {
-  for (;;) {
-    const [row] = await database.query(
-      "SELECT COUNT(*) AS n FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
-    )
-    if (Number(row?.n) > 0) return
-    // The table stays as it was for a tenth of a second after it was read.
-    await sleep(200)
-  }
-}
+const NUMBERS = Array.from({ length: CROWD }, (_, number) => number)
 
-const TWENTY = Array.from({ length: 20 }, (_, number) => number)
-
-describe.each(ENGINES)('twenty at once on %s', (engine) => {
+describe.each(ENGINES)('many at once on %s', (engine) => {
   let database: TestDatabase
   const folder = newFolder()
   beforeAll(async () => {
@@ -37,7 +26,10 @@ describe.each(ENGINES)('twenty at once on %s', (engine) => {
     folder.remove()
   })
   const add = (path: string) =>
-    vdcManage(['image', 'add', 'local', path, '--account-id', 'a-crowd', '--create-account'], { database })
+    vdcManage(['image', 'add', 'local', path, '--account-id', 'a-crowd', '--create-account'], {
+      database,
+      process: true,
+    })
 
   async function expectAll(runs: { code: number | undefined; stdout: string; stderr: string }[]) {
     for (const run of runs)
@@ -45,32 +37,37 @@ describe.each(ENGINES)('twenty at once on %s', (engine) => {
     expect(new Set(runs.map((run) => run.stdout)).size).toBe(runs.length)
   }
 
-  test('twenty files of one new folder: an image and an object each, one storage, one account', {
-    timeout: 120_000,
-  }, async () => {
-    const paths = await Promise.all(TWENTY.map((number) => makeImage(join(folder.path, `disk${number}.qcow2`))))
+  test('many files of one new folder: an image and an object each, one storage, one account', async () => {
+    const paths = await Promise.all(NUMBERS.map((number) => makeImage(join(folder.path, `disk${number}.qcow2`))))
     await expectAll(await Promise.all(paths.map(add)))
-    expect(await countRows(database)).toMatchObject({ accounts: 3, images: 20, backup_objects: 20, backup_storages: 1 })
+    expect(await countRows(database)).toMatchObject({
+      accounts: 3,
+      images: CROWD,
+      backup_objects: CROWD,
+      backup_storages: 1,
+    })
     await expectWhole(database)
   })
 
-  test('twenty times one file of another new folder: an image each, one object, one storage', {
-    timeout: 120_000,
-  }, async () => {
+  test('many times one file of another new folder: an image each, one object, one storage', async () => {
     const other = newFolder()
     const path = await makeImage(join(other.path, 'one.qcow2'))
-    await expectAll(await Promise.all(TWENTY.map(() => add(path))))
-    expect(await countRows(database)).toMatchObject({ images: 40, backup_objects: 21, backup_storages: 2 })
+    await expectAll(await Promise.all(NUMBERS.map(() => add(path))))
+    expect(await countRows(database)).toMatchObject({
+      images: 2 * CROWD,
+      backup_objects: CROWD + 1,
+      backup_storages: 2,
+    })
     await expectWhole(database)
     other.remove()
   })
 
-  test('twenty deletions of one image: one succeeds', { timeout: 120_000 }, async () => {
+  test('many deletions of one image: one succeeds', async () => {
     const path = await makeImage(join(folder.path, 'gone.qcow2'))
     const id = (await add(path)).stdout.trim()
     const [before] = await database.query('SELECT COUNT(*) AS n FROM histories')
-    const runs = await Promise.all(TWENTY.map(() => vdcManage(['image', 'del', id], { database })))
-    expect(runs.map((run) => run.code).sort()).toEqual([0, ...TWENTY.slice(1).map(() => 5)])
+    const runs = await Promise.all(NUMBERS.map(() => vdcManage(['image', 'del', id], { database, process: true })))
+    expect(runs.map((run) => run.code).sort()).toEqual([0, ...NUMBERS.slice(1).map(() => 5)])
     const [after] = await database.query('SELECT COUNT(*) AS n FROM histories')
     expect(Number(after?.n)).toBe(Number(before?.n) + 3)
   })
@@ -111,9 +108,7 @@ describe.each(ENGINES)('twenty at once on %s', (engine) => {
   })
 })
 
-test('an add that another add of the same file overtakes at any statement shares its storage and object', {
-  timeout: 240_000,
-}, async () => {
+test('an add that another add of the same file overtakes at any statement shares its storage and object', async () => {
   const database = await newDatabase('mariadb')
   await vdcManage(['account', 'add', '--uuid', 'crowd'], { database, reject: true })
   const addArgs = (path: string) => ['image', 'add', 'local', path, '--account-id', 'a-crowd']
@@ -152,11 +147,11 @@ test('an add that another add of the same file overtakes at any statement shares
   await database.remove()
 })
 
-test('twenty first uses of one SQLite file: it is made once, and all succeed', { timeout: 120_000 }, async () => {
+test('many first uses of one SQLite file: it is made once, and all succeed', async () => {
   const database = newSqlite()
-  const runs = await Promise.all(TWENTY.map(() => vdcManage(['account', 'add'], { database })))
+  const runs = await Promise.all(NUMBERS.map(() => vdcManage(['account', 'add'], { database, process: true })))
   for (const run of runs) expect(run).toMatchObject({ code: 0, stderr: '' })
-  expect(await countRows(database)).toMatchObject({ accounts: 22 })
+  expect(await countRows(database)).toMatchObject({ accounts: 2 + CROWD })
   await database.remove()
 })
 
@@ -200,7 +195,7 @@ describe('a storage that is deleted while something is put into it, on MariaDB',
       id.slice('bkst-'.length),
     ])
     const adding = vdcManage([...args.map((word) => (word === 'FILE' ? path : word)), ...named], { database })
-    await untilBlocked(database)
+    await untilWaiting(database)
     await database.query('COMMIT')
     const run = await adding
     if (named.length > 0)

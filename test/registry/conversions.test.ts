@@ -70,7 +70,7 @@ test('killed while it waits for SQLite: the next run says what to do with the fi
   const other = new Libsql(database.uri.slice('sqlite://'.length))
   other.exec('BEGIN IMMEDIATE')
   const running = start()
-  await expect.poll(() => existsSync(result()), { timeout: 20_000 }).toBe(true)
+  await expect.poll(() => existsSync(result())).toBe(true)
   running.kill('SIGKILL')
   await running
   other.exec('ROLLBACK')

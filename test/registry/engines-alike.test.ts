@@ -5,7 +5,7 @@ import { VdcError } from '../../src/errors.ts'
 import { openRegistry, type Registry } from '../../src/registry/registry.ts'
 import { exportRegistry } from '../../src/registry/transfer/export.ts'
 import { importRegistry } from '../../src/registry/transfer/import.ts'
-import { runLines } from '../support/cli.ts'
+import { runLines, vdcManage } from '../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../support/databases.ts'
 import { pick, type Random, randomFrom } from '../support/finding.ts'
 import { nastyFile, nastyId, nastyText, SIZES, twinOf } from '../support/nasty-registry.ts'
@@ -185,13 +185,12 @@ test(`commands, from the seed ${SEED}`, async () => {
   let done = 0
   for (let index = 0; index < COMMANDS; index++) {
     const words = nastyCommand(random, names)
-    const [one, other] = await Promise.all(
-      two.map(async ({ session }) => {
-        const { code, stdout, stderr } = await session.run([...words, '--json'])
-        const { error } = code === 0 ? { error: undefined } : JSON.parse(stdout)
-        return { seed: SEED, words, code, error, stderr: stderr.replaceAll(/\d{4}-\d\d-\d\dT[\d:]+Z/g, 'THEN') }
-      }),
-    )
+    const runOn = async (database: TestDatabase) => {
+      const { code, stdout, stderr } = await vdcManage([...words, '--json'], { database })
+      const { error } = code === 0 ? { error: undefined } : JSON.parse(stdout)
+      return { seed: SEED, words, code, error, stderr: stderr.replaceAll(/\d{4}-\d\d-\d\dT[\d:]+Z/g, 'THEN') }
+    }
+    const [one, other] = [await runOn(two[0]), await runOn(two[1])]
     const timeless = (run: typeof one) => JSON.parse(JSON.stringify(run).replaceAll(/\d{4}-\d\d-\d\dT[\d:]+Z/g, 'THEN'))
     expect(timeless(other)).toEqual(timeless(one))
     if (one?.code === 0) done++
@@ -209,4 +208,4 @@ test(`commands, from the seed ${SEED}`, async () => {
     })
     expect({ seed: SEED, rows: timeless(await exported(to)) }).toEqual({ seed: SEED, rows })
   }
-}, 120_000)
+})

@@ -75,7 +75,7 @@ describe.each(ENGINES)('an interruption on %s', (engine) => {
   })
 })
 
-test('a signal during a COMMIT that takes long waits for its outcome', { timeout: 60_000 }, async () => {
+test('a signal during a COMMIT that takes long waits for its outcome', async () => {
   const database = await newDatabase('mariadb')
   const folder = newFolder()
   const path = await makeImage(join(folder.path, 'late.qcow2'))

@@ -82,7 +82,7 @@ function died(): never {
 /** Milliseconds that each attacker has. */
 const TIME = 1500
 /** Milliseconds after which one that never got anywhere is given up. */
-const PATIENCE = 20_000
+const PATIENCE = 60_000
 
 /**
  * Runs `work` again and again while an attacker interferes, for a while and until

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { inject } from 'vitest'
-import type { Session } from './session.ts'
+import { runWarm } from './warm.ts'
 
 /** The folder of the project. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -20,10 +20,12 @@ export interface Run {
 }
 
 export interface RunOptions {
-  database?: { uri: string; session?: Session }
+  database?: { uri: string }
   env?: Record<string, string>
   cwd?: string
   input?: string | Uint8Array
+  /** Run it in a process of its own, where the process is what is tested. */
+  process?: boolean
   /** Throw when the exit code isn't 0. */
   reject?: boolean
 }
@@ -43,9 +45,12 @@ export function environment(options: RunOptions = {}): Record<string, string> {
   }
 }
 
-/** Runs the program as a shell would, with its own process, and waits for its end. */
+/**
+ * Runs the program and waits for its end: in the warm process of the worker where
+ * that makes no difference, else in a process of its own.
+ */
 export async function vdcManage(args: string[], options: RunOptions = {}): Promise<Run> {
-  const run = await inProcess(args, options)
+  const run = (await inWarmProcess(args, options)) ?? (await inProcess(args, options))
   if (options.reject && run.code !== 0) throw failed(args, run)
   return run
 }
@@ -54,12 +59,27 @@ function failed(args: string[], { code, stderr }: Run): Error {
   return new Error(`vdc-manage ${args.join(' ')}: exit ${code}\n${stderr}`)
 }
 
-/** Runs what needs nothing but a database in the session of that; undefined where it can't be. */
-async function inSession(args: string[], { database, env, cwd, input }: RunOptions): Promise<Run | undefined> {
-  // A line holds no line feed, whatever is around it.
-  const isLine = !args.some((arg) => /[\n\r\0]/.test(arg))
-  if (!isLine || env !== undefined || cwd !== undefined || input !== undefined) return undefined
-  return database?.session?.run(args)
+/** Settings that the program reads when it runs, and not while it loads. */
+const READ_EACH_TIME = /^(?:VDC_MANAGE_(?:DATABASE_URI|SERVICE_TYPES)|CONF_PATH|HOME|PATH|TMPDIR|TZ|XDG_\w+)$/
+
+/** Runs a command in the warm process; undefined where that would not be what a process of its own does. */
+async function inWarmProcess(args: string[], options: RunOptions): Promise<Run | undefined> {
+  const isSame =
+    // What answers a shell has so many milliseconds from the start of its process.
+    args[0] !== 'complete' &&
+    // IDs are read from stdin but once, and a script that is a file leaves stdin to them.
+    !args.some((arg) => ['-', '-f', '--file'].includes(arg)) &&
+    // Without a script the shell looks for a terminal.
+    (options.input !== undefined || !isShell(args)) &&
+    Object.keys(options.env ?? {}).every((name) => READ_EACH_TIME.test(name))
+  if (options.process || !isSame || !inject('hasWarmPrograms')) return undefined
+  const input = options.input === undefined ? undefined : Buffer.from(options.input).toString('base64')
+  const run = await runWarm({ args, env: environment(options), cwd: options.cwd, input })
+  return run && { ...run, signal: undefined }
+}
+
+function isShell([word = '']: string[]): boolean {
+  return 'shell'.startsWith(word) || (word.startsWith('-') && !['--version', '--help'].includes(word))
 }
 
 async function inProcess(args: string[], options: RunOptions): Promise<Run> {
@@ -74,21 +94,15 @@ async function inProcess(args: string[], options: RunOptions): Promise<Run> {
   return { code: result.exitCode, signal: result.signal, stdout: result.stdout, stderr: result.stderr }
 }
 
-/**
- * Runs the program, which must succeed, and reads the JSON that it answers; what
- * needs nothing but a database runs in the session of that.
- */
+/** Runs the program, which must succeed, and reads the JSON that it answers. */
 // biome-ignore lint/suspicious/noExplicitAny: the test that reads it says what it must hold
 export async function vdcManageJson(args: string[], options: RunOptions = {}): Promise<any> {
-  const words = [...args, '--json']
-  const run = (await inSession(words, options)) ?? (await inProcess(words, options))
-  if (run.code !== 0) throw failed(words, run)
-  return JSON.parse(run.stdout)
+  return JSON.parse((await vdcManage([...args, '--json'], { ...options, reject: true })).stdout)
 }
 
 /**
- * Runs lines in one shell of the program, over one connection, where many
- * processes would take long; all must succeed without a word but warnings.
+ * Runs lines in one shell of the program, over one connection; all must succeed
+ * without a word but warnings.
  *
  * @returns the lines of stdout.
  */

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import Libsql from 'libsql'
 import mysql from 'mysql2/promise'
 import { inject } from 'vitest'
-import { openSession, type Session } from './session.ts'
 
 /** A row as the driver gives it: times are text. */
 export type Row = Record<string, string | number | null>
@@ -15,8 +15,6 @@ export interface TestDatabase {
   uri: string
   /** Runs SQL past the program, to see what it wrote or to make what it shall find. */
   query(sql: string, values?: (string | number | null)[]): Promise<Row[]>
-  /** A shell of the program on it that stays open. */
-  session: Session
   remove(): Promise<void>
 }
 
@@ -50,17 +48,14 @@ export async function newMariadb(port = inject('mariadb').port, charset = 'utf8m
   await connection.query(`CREATE DATABASE ${name} CHARACTER SET ${charset}`)
   await connection.changeUser({ database: name })
   const uri = `mysql://root@127.0.0.1:${port}/${name}`
-  const session = openSession({ uri })
   return {
     engine: 'mariadb',
     uri,
-    session,
     async query(sql, values = []) {
       const [rows] = await connection.query(sql, values)
       return rows as Row[]
     },
     async remove() {
-      await session.close()
       await connection.query(`DROP DATABASE ${name}`)
       await connection.end()
     },
@@ -72,11 +67,9 @@ export function newSqlite(): TestDatabase {
   const folder = mkdtempSync(join(inject('folder'), 'sqlite-'))
   const path = join(folder, 'registry.sqlite')
   const uri = `sqlite://${path}`
-  const session = openSession({ uri })
   return {
     engine: 'sqlite',
     uri,
-    session,
     async query(sql, values = []) {
       const connection = new Libsql(path)
       try {
@@ -90,7 +83,6 @@ export function newSqlite(): TestDatabase {
       }
     },
     async remove() {
-      await session.close()
       rmSync(folder, { recursive: true, force: true })
     },
   }
@@ -122,4 +114,28 @@ export async function countRows(database: TestDatabase): Promise<Record<string, 
     counts[table] = Number(row?.n)
   }
   return counts
+}
+
+/**
+ * How many transactions wait for a lock in a MariaDB database; not those of others on its server. The server looks
+ * anew only where nobody has asked for 100 ms.
+ */
+export async function countWaiting(database: TestDatabase): Promise<number> {
+  const [row] = await database.query(
+    "SELECT COUNT(*) AS n FROM information_schema.innodb_trx AS t JOIN information_schema.processlist AS p ON p.id = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.db = DATABASE()",
+  )
+  return Number(row?.n)
+}
+
+/** Waits until so many transactions wait for a lock in a MariaDB database. */
+export async function untilWaiting(database: TestDatabase, transactions = 1): Promise<void> {
+  while ((await countWaiting(database)) < transactions) await sleep(200)
+}
+
+/** The clients that wait for tables which another has locked, those too that are gone without the server having noticed. */
+export async function waitingForTables(database: TestDatabase): Promise<unknown[]> {
+  const rows = await database.query(
+    "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND state LIKE 'Waiting for table%'",
+  )
+  return rows.map(({ id }) => id)
 }

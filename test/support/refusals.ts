@@ -11,14 +11,12 @@ export interface Refusal {
 }
 
 /**
- * Runs a command, in the session of its database, that must be refused: with one
- * message and its exit code, nothing else on stdout and no row written.
+ * Runs a command that must be refused: with one message and its exit code, nothing
+ * else on stdout and no row written.
  */
 export async function expectRefused(database: TestDatabase, args: string[], refusal: Refusal): Promise<void> {
   const before = await allRows(database)
-  const run = args.some((arg) => arg.includes('\n'))
-    ? await vdcManage([...args, '--json'], { database })
-    : await database.session.run([...args, '--json'])
+  const run = await vdcManage([...args, '--json'], { database })
   const { error, ...rest } = JSON.parse(run.stdout)
   expect(error).toMatchObject({ exit: refusal.exit })
   const message = printable(`Error: ${error.message}`)

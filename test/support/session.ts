@@ -3,9 +3,8 @@ import { execa } from 'execa'
 import { environment, PROGRAM, type Run } from './cli.ts'
 
 /*
- * A shell of the program that stays open, for tests of many commands whose own
- * processes are not the point: to start one takes six times as long as to run a
- * command. It is the real program, and takes the same words.
+ * A shell of the program that stays open, for tests of what its commands do over the
+ * one connection that it keeps, and of several shells side by side.
  */
 
 /** A shell that runs one command after the other on a database. */
@@ -17,18 +16,6 @@ export interface Session {
   run(args: readonly string[]): Promise<Run>
   /** Ends the shell, and waits for its end. */
   close(): Promise<void>
-}
-
-/**
- * Runs a command in the session of a database, and tells what became of it as a
- * process of its own would: exit code, answer and, of a refusal, its text.
- */
-export async function runInSession({ session }: { session: Session }, args: readonly string[]): Promise<Run> {
-  const run = await session.run(args)
-  if (run.code !== undefined) return run
-  // Refused, so that asking again changes nothing; JSON tells the exit code.
-  const { error } = JSON.parse((await session.run([...args, '--json'])).stdout)
-  return { ...run, code: error.exit }
 }
 
 /** Opens a shell; its process starts with the first command. */

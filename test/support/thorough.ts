@@ -3,3 +3,6 @@
  * a part, so that `npm test` stays short.
  */
 export const IS_THOROUGH = process.env.THOROUGH === '1'
+
+/** How many processes do the same at once, where a race is looked for. */
+export const CROWD = IS_THOROUGH ? 20 : 8

@@ -6,7 +6,7 @@ import { inject } from 'vitest'
 import { environment, PROGRAM } from './cli.ts'
 
 /** Milliseconds that something may take to appear on the screen. */
-const PATIENCE = 20_000
+const PATIENCE = 60_000
 
 /** A real terminal, of a tmux server of its own, in which the program runs. */
 export interface Terminal {
@@ -16,10 +16,10 @@ export interface Terminal {
   press(...keys: string[]): Promise<void>
   /** What it shows, scrolled-off lines included; without blanks at the ends of lines. */
   screen(): Promise<string>
-  /** Waits until the screen holds what is asked for, and returns it. */
-  until(shown: RegExp): Promise<string>
-  /** Waits until the line with the cursor is this, its last blanks included. */
-  untilLine(line: string): Promise<void>
+  /** Waits until the screen holds what is asked for, some milliseconds at most, and returns it. */
+  until(shown: RegExp, patience?: number): Promise<string>
+  /** Waits until the line with the cursor is this, its last blanks included, some milliseconds at most. */
+  untilLine(line: string, patience?: number): Promise<void>
   /** Makes the terminal so many columns wide. */
   resize(width: number): Promise<void>
   /** Forgets what was shown so far. */
@@ -71,8 +71,8 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
   ])
 
   const screen = async () => (await tmux(['capture-pane', '-p', '-J', '-S', '-'])).stdout.replace(/[ \n]+$/gm, '')
-  const untilTrue = async (isThere: () => Promise<boolean>, what: string) => {
-    const deadline = Date.now() + PATIENCE
+  const untilTrue = async (isThere: () => Promise<boolean>, what: string, patience = PATIENCE) => {
+    const deadline = Date.now() + patience
     while (!(await isThere())) {
       if (Date.now() > deadline) throw new Error(`The terminal does not show ${what}:\n${await screen()}`)
       await sleep(30)
@@ -86,21 +86,29 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
       for (const key of keys) await tmux(['send-keys', key])
     },
     screen,
-    async until(shown) {
+    async until(shown, patience) {
       let text = ''
-      await untilTrue(async () => {
-        text = await screen()
-        return shown.test(text)
-      }, String(shown))
+      await untilTrue(
+        async () => {
+          text = await screen()
+          return shown.test(text)
+        },
+        String(shown),
+        patience,
+      )
       return text
     },
-    async untilLine(line) {
-      await untilTrue(async () => {
-        const { stdout } = await tmux(['display-message', '-p', '#{cursor_x} #{cursor_y}'])
-        const [x, y] = stdout.split(' ').map(Number) as [number, number]
-        const text = (await tmux(['capture-pane', '-p', '-N', '-S', String(y), '-E', String(y)])).stdout
-        return x === line.length && text.trimEnd() === line.trimEnd()
-      }, `the line '${line}'`)
+    async untilLine(line, patience) {
+      await untilTrue(
+        async () => {
+          const { stdout } = await tmux(['display-message', '-p', '#{cursor_x} #{cursor_y}'])
+          const [x, y] = stdout.split(' ').map(Number) as [number, number]
+          const text = (await tmux(['capture-pane', '-p', '-N', '-S', String(y), '-E', String(y)])).stdout
+          return x === line.length && text.trimEnd() === line.trimEnd()
+        },
+        `the line '${line}'`,
+        patience,
+      )
     },
     async resize(width) {
       await tmux(['resize-window', '-x', String(width)])

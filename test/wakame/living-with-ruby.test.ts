@@ -6,7 +6,7 @@ import type { TestDatabase } from '../support/databases.ts'
 import { makeImage, newFolder } from '../support/images.ts'
 import { type PrivateServer, startServer } from '../support/mariadb.ts'
 import { changesBetween } from '../support/row-changes.ts'
-import { runInSession } from '../support/session.ts'
+import { CROWD } from '../support/thorough.ts'
 import { beginAnew, contentsOf, insert, LONG_AGO, newWakame, type Row } from '../support/wakame.ts'
 
 /*
@@ -26,15 +26,14 @@ afterAll(async () => {
 })
 beforeEach(() => beginAnew(database))
 
-/** Runs a command, in the session of the database where it needs nothing else. */
 function run(words: string[], options: RunOptions): Promise<Run> {
-  return Object.keys(options).length === 0 ? runInSession(database, words) : vdcManage(words, { database, ...options })
+  return vdcManage(words, { database, ...options })
 }
 
-/** Told once of the pool's images, by a process or a shell. */
+/** Told of the pool's images. */
 const OF_POOL = /^Warning: Every account can start images of the shared pool, but .*\n/m
 
-/** Runs a command that must succeed and, but for an answer and what is told once, say nothing. */
+/** Runs a command that must succeed and, but for an answer and what is told of the pool, say nothing. */
 async function quietly(words: string[], options: RunOptions = {}): Promise<string> {
   const all = await run(words, options)
   const ran = { ...all, stderr: all.stderr.replace(OF_POOL, '') }
@@ -772,7 +771,7 @@ test('of twenty processes that add one storage id at once, one succeeds', async 
   const words = ['backupstorage', 'add', '--uuid', 'bkst-x', '--display-name', 'x', '--base-uri', 'file:///x/']
   words.push('--storage-type', 'local')
   const { untouchable } = await contentsOf(database)
-  const runs = await Promise.all(Array.from({ length: 20 }, () => vdcManage(words, { database })))
+  const runs = await Promise.all(Array.from({ length: CROWD }, () => vdcManage(words, { database, process: true })))
   expect(runs.filter(({ code }) => code === 0)).toEqual([
     { code: 0, signal: undefined, stdout: 'bkst-x\n', stderr: '' },
   ])

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { ROOT } from '../support/cli.ts'
+import { ROOT, vdcManage } from '../support/cli.ts'
 import type { TestDatabase } from '../support/databases.ts'
 import { makeImage, newFolder } from '../support/images.ts'
 import { contentsOf, insert, newWakame, REGISTRY_TABLES } from '../support/wakame.ts'
@@ -71,7 +71,7 @@ afterAll(async () => {
 
 /** Runs a command whose answer would be JSON; returns what it is refused with, if it is. */
 async function refusalOf(args: string[]): Promise<string | undefined> {
-  const { stdout } = await database.session.run([...args, '--json'])
+  const { stdout } = await vdcManage([...args, '--json'], { database })
   return stdout === '' ? undefined : JSON.parse(stdout).error?.message
 }
 

@@ -2,11 +2,11 @@ import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { vdcManage } from '../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../support/databases.ts'
 import { hashOf, makeImage, newFolder, rawDisk } from '../support/images.ts'
 import { type PrivateServer, startServer } from '../support/mariadb.ts'
 import { changesBetween, renderChanges, type TableChanges, timesIn } from '../support/row-changes.ts'
-import { openSession, type Session } from '../support/session.ts'
 import { beginAnew, contentsOf, insert, LONG_AGO, newWakame, type Row } from '../support/wakame.ts'
 
 /*
@@ -308,14 +308,11 @@ test('every golden file belongs to a verb', () => {
 describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engine) => {
   let server: PrivateServer | undefined
   let database: TestDatabase
-  let session: Session
   beforeAll(async () => {
     server = await ENGINES[engine]?.()
     database = server === undefined ? await newDatabase('sqlite') : await newWakame(server.port)
-    session = openSession(database, { TZ: 'Asia/Tokyo' })
   })
   afterAll(async () => {
-    await session.close()
     await database.remove()
     await server?.remove()
   })
@@ -342,7 +339,10 @@ describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engin
         await age(database)
         const before = await contentsOf(database)
         const began = Date.now()
-        const run = await session.run(words.map((word) => word.replace('FOLDER', folder.path)))
+        const run = await vdcManage(
+          words.map((word) => word.replace('FOLDER', folder.path)),
+          { database, env: { TZ: 'Asia/Tokyo' } },
+        )
         const ended = Date.now()
         expect(run).toEqual({ code: 0, signal: undefined, stdout: prints, stderr: says })
         const after = await contentsOf(database)

@@ -37,5 +37,6 @@ export async function runShell(program: Program, options: ShellOptions): Promise
     else process.exitCode = await runScript(program, input, eachLine)
   } finally {
     await shared.close()
+    shareRegistry(undefined)
   }
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { shell, vdcManage, vdcManageJson } from '../../support/cli.ts'
+import { type Run, shell, vdcManage, vdcManageJson } from '../../support/cli.ts'
 import { ENGINES, newDatabase, newMariadb, type TestDatabase } from '../../support/databases.ts'
 import { newFolder } from '../../support/images.ts'
 import {
@@ -276,7 +276,8 @@ describe('on any engine', () => {
       const run = await runScript(database, ['help', 'image --help', 'help image add local', 'image', '--version', ADD])
       expect(run).toMatchObject({ code: 0, stderr: '' })
       const args = [[], ['image'], ['image', 'add', 'local'], ['image']]
-      const helps = await Promise.all(args.map((words) => vdcManage([...words, '--help'], { database })))
+      const helps: Run[] = []
+      for (const words of args) helps.push(await vdcManage([...words, '--help'], { database }))
       const version = await vdcManage(['--version'], { database })
       const [id] = await newImages()
       expect(run.stdout).toBe([...helps, version].map(({ stdout }) => stdout).join('') + `${id}\n`)

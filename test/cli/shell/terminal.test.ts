@@ -12,7 +12,7 @@ import {
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { newSqlite, type TestDatabase } from '../../support/databases.ts'
+import { newSqlite, type TestDatabase, waitingForTables } from '../../support/databases.ts'
 import { newFolder } from '../../support/images.ts'
 import { NOBODY } from '../../support/root-home.ts'
 import { ADD, imageIds, imagesNotWhole, newDatabaseWithObject, runScript } from '../../support/scripts.ts'
@@ -175,7 +175,7 @@ describe('completion with Tab', () => {
     writeFileSync(join(folder.path, 'tabs', '.hidden'), '')
   })
 
-  test('completes commands, subcommands, options, values, ids and files', { timeout: 120_000 }, async () => {
+  test('completes commands, subcommands, options, values, ids and files', async () => {
     const terminal = await prompted('vdc-manage', { database: own })
     const path = join(folder.path, 'tabs')
     for (const [typed, completed] of [
@@ -448,7 +448,7 @@ describe('Ctrl-C', () => {
   /** Waits until the program reads the big file, which takes it minutes. */
   async function untilHashing(terminal: Terminal): Promise<void> {
     const fds = `/proc/${await terminal.pid()}/fd`
-    for (let attempt = 0; attempt < 500; attempt++) {
+    for (let attempt = 0; attempt < 3000; attempt++) {
       const files = readdirSync(fds).map((fd) => {
         try {
           return readlinkSync(join(fds, fd))
@@ -497,7 +497,7 @@ describe('Ctrl-C', () => {
       const pressed = Date.now()
       await terminal.press('C-c')
       expect(await terminal.until(/^vdc-manage>>$(?![\s\S])/m)).toMatch(/^Error: Interrupted$/m)
-      expect(Date.now() - pressed).toBeLessThan(5000)
+      expect(Date.now() - pressed).toBeLessThan(15_000)
       expect(await imageIds(database)).toEqual(before)
     }
     expect(await command(terminal, ADD)).toMatch(/^wmi-\w{8}\nvdc-manage>>$/m)
@@ -523,7 +523,7 @@ describe('Ctrl-C', () => {
     await own.query('LOCK TABLES accounts WRITE, accounts AS a WRITE')
     await terminal.type('account add --uuid locked')
     await terminal.press('Enter')
-    await sleep(300)
+    await expect.poll(() => waitingForTables(own)).toHaveLength(1)
     await terminal.press('C-c')
     await sleep(300)
     await terminal.press('C-c')

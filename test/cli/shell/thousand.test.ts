@@ -84,7 +84,7 @@ describe.each(ENGINES)('on %s', (engine) => {
   async function untilRolledBack(): Promise<void> {
     if (engine === 'sqlite') return
     const name = database.uri.split('/').at(-1) as string
-    for (let attempt = 0; attempt < 500; attempt++) {
+    for (let attempt = 0; attempt < 3000; attempt++) {
       const [row] = await database.query(
         'SELECT COUNT(*) AS n FROM information_schema.processlist WHERE db = ? AND id <> CONNECTION_ID()',
         [name],

@@ -110,7 +110,7 @@ describe('words, as bash takes them apart', () => {
     expect(own.filter((words) => words === undefined).length).toBeGreaterThanOrEqual(5)
   })
 
-  test('400 made of quotes, backslashes, blanks, hashes and letters', { timeout: 120_000 }, async () => {
+  test('400 made of quotes, backslashes, blanks, hashes and letters', async () => {
     const texts: string[] = []
     let seed = 3
     // A generator of our own, so that a text that fails is there again tomorrow (Park and Miller's).
@@ -131,7 +131,7 @@ describe('words, as bash takes them apart', () => {
     expect(own.filter((words) => words !== undefined).length).toBeGreaterThan(100)
   })
 
-  test('300 with operators run only where bash takes them for words too', { timeout: 120_000 }, async () => {
+  test('300 with operators run only where bash takes them for words too', async () => {
     const texts: string[] = []
     let seed = 7
     const next = (below: number) => {

@@ -407,7 +407,9 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
 
   test('many processes that add one id at once: one succeeds', async () => {
     const runs = await Promise.all(
-      Array.from({ length: 10 }, () => vdcManage(['backupobject', 'add', '--uuid', 'bo-race', ...KNOWN], { database })),
+      Array.from({ length: 10 }, () =>
+        vdcManage(['backupobject', 'add', '--uuid', 'bo-race', ...KNOWN], { database, process: true }),
+      ),
     )
     expect(runs.map(({ code }) => code).sort()).toEqual([0, ...Array(9).fill(5)])
     for (const run of runs.filter(({ code }) => code === 5))

@@ -36,8 +36,8 @@ describe.each(ENGINES)('a backup object that is corrected on %s', (engine) => {
   test('by its new MD5 in the row alone: what was computed before does not count', async () => {
     path = await makeImage(join(folder.path, 'disk.qcow2'))
     old = { md5: hashOf(path, 'md5'), sha256: hashOf(path, 'sha256'), size: 1024 ** 3 }
-    await database.session.run(['backupobject', 'add', '--from-file', path, '--uuid', 'disk'])
-    await database.session.run(['image', 'add', 'local', 'bo-disk', '--uuid', 'disk', '--account-id', 'a-shpoolxx'])
+    await vdcManage(['backupobject', 'add', '--from-file', path, '--uuid', 'disk'], { database })
+    await vdcManage(['image', 'add', 'local', 'bo-disk', '--uuid', 'disk', '--account-id', 'a-shpoolxx'], { database })
     expect(await object()).toMatchObject({ sha256: old.sha256, labels: { 'vdc-manage.md5': old.md5 } })
     expect(await labels()).toEqual(['vdc-manage.file-format', ...DERIVED])
 
@@ -62,16 +62,9 @@ describe.each(ENGINES)('a backup object that is corrected on %s', (engine) => {
       stdout: 'wmi-disk: ok\n',
     })
     // The same file is the same object again.
-    const again = await database.session.run([
-      'image',
-      'add',
-      'local',
-      path,
-      '--uuid',
-      'again',
-      '--account-id',
-      'a-shpoolxx',
-    ])
+    const again = await vdcManage(['image', 'add', 'local', path, '--uuid', 'again', '--account-id', 'a-shpoolxx'], {
+      database,
+    })
     expect(again).toMatchObject({ code: 0, stderr: '' })
     expect((await vdcManageJson(['image', 'show', 'wmi-again'], { database })).backup_object_id).toBe('bo-disk')
   })

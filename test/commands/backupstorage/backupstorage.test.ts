@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
 import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { expectRefused, type Refusal } from '../../support/refusals.ts'
+import { CROWD } from '../../support/thorough.ts'
 
 const KNOWN = ['--display-name', 'x', '--base-uri', 'file:///srv/x/', '--storage-type', 'local']
 const withValue = (name: string, value: string) => KNOWN.map((word, at) => (KNOWN[at - 1] === name ? value : word))
@@ -175,11 +176,11 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
 
   test('many processes that add one id at once: one succeeds, and there is one row', async () => {
     const runs = await Promise.all(
-      Array.from({ length: 20 }, () =>
-        vdcManage(['backupstorage', 'add', '--uuid', 'bkst-race', ...KNOWN], { database }),
+      Array.from({ length: CROWD }, () =>
+        vdcManage(['backupstorage', 'add', '--uuid', 'bkst-race', ...KNOWN], { database, process: true }),
       ),
     )
-    expect(runs.map(({ code }) => code).sort()).toEqual([0, ...Array(19).fill(5)])
+    expect(runs.map(({ code }) => code).sort()).toEqual([0, ...Array(CROWD - 1).fill(5)])
     for (const run of runs.filter(({ code }) => code === 5))
       expect(run.stderr).toContain('The backup storage id bkst-race is taken')
     expect(await database.query("SELECT COUNT(*) AS n FROM backup_storages WHERE uuid = 'race'")).toEqual([{ n: 1 }])

@@ -34,7 +34,7 @@ beforeAll(async () => {
   symlinkSync(at('images'), at('link'))
   symlinkSync('/etc', at('etc'))
   await makeImage(at('images', 'disk.qcow2'))
-  await database.session.run([...storage('file:///srv/s/'), '--uuid', 'srv'])
+  await vdcManage([...storage('file:///srv/s/'), '--uuid', 'srv'], { database })
 })
 beforeEach(() => {
   state = at(`state${++count}`)

@@ -34,7 +34,10 @@ async function migrateAtOnce(database: TestDatabase, delays: readonly RegExp[]) 
   }
   const runs = await Promise.all(
     proxies.map((proxy) =>
-      vdcManage(['db', 'migrate'], { database: { uri: database.uri.replace(`:${port}/`, `:${proxy.port}/`) } }),
+      vdcManage(['db', 'migrate'], {
+        database: { uri: database.uri.replace(`:${port}/`, `:${proxy.port}/`) },
+        process: true,
+      }),
     ),
   )
   for (const proxy of proxies) await proxy.close()
@@ -49,7 +52,7 @@ describe('several migrations at once', () => {
     ['each slow when it makes a table', Array(6).fill(/^create table/i)],
     ['each slow when it takes the lock', Array(6).fill(/^update .*_lock/i)],
     ['slow at different moments', [/^create table/i, /^insert .*_lock/i, /^select .*_lock/i, /^update .*_lock/i]],
-  ])('on a new database, %s: one migrates, the others wait for it', { timeout: 60_000 }, async (_, delays) => {
+  ])('on a new database, %s: one migrates, the others wait for it', async (_, delays) => {
     const database = keep(await newMariadb())
     const runs = await migrateAtOnce(database, delays)
     expect(runs.map(({ code, stdout, stderr }) => [code, stdout, code === 0 ? '' : stderr])).toEqual(
@@ -105,7 +108,9 @@ describe('a lock table as earlier releases left it', () => {
 
 test('on SQLite, many processes that make the file at once make it once', async () => {
   const database = keep(newSqlite())
-  const runs = await Promise.all(Array.from({ length: 8 }, () => vdcManage(['db', 'migrate'], { database })))
+  const runs = await Promise.all(
+    Array.from({ length: 8 }, () => vdcManage(['db', 'migrate'], { database, process: true })),
+  )
   expect(runs.map(({ code }) => code)).toEqual(runs.map(() => 0))
   const { lock, names } = await bookkeeping(database)
   expect(lock).toEqual([{ is_locked: 0 }])

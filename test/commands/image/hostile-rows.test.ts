@@ -14,7 +14,7 @@ beforeAll(async () => {
   database = await newDatabase('sqlite')
   const path = await makeImage(join(folder.path, 'disk.qcow2'))
   for (let count = 0; count < 3; count++) {
-    const { stdout } = await database.session.run(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'])
+    const { stdout } = await vdcManage(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
     ids.push(stdout.trim())
   }
 })

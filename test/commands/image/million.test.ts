@@ -5,8 +5,10 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { environment, PROGRAM, shell } from '../../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { IS_THOROUGH } from '../../support/thorough.ts'
 
-const IMAGES = 1_000_000
+/** More than fit into the memory that a list may take. */
+const IMAGES = IS_THOROUGH ? 1_000_000 : 300_000
 /** What a list may take at its most, whatever its length. */
 const MEBIBYTES = 120
 
@@ -20,7 +22,7 @@ beforeAll(async () => {
   await database.query(
     `INSERT INTO images (${columns}) SELECT ${one}, CONCAT('image ', seq), CONCAT('bo-m', seq), '--- []\\n', '--- []\\n', CONCAT('m', seq) FROM seq_1_to_${IMAGES}`,
   )
-}, 300_000)
+})
 afterAll(() => database.remove())
 
 /** Runs a line in bash; `$MEASURE` before a command has its peak of memory, in kibibytes, written into a file. */
@@ -30,7 +32,7 @@ async function measured(line: string) {
   return { ...run, peak: Number(readFileSync(log, 'utf8')) / 1024 }
 }
 
-test(`${IMAGES} images as ndjson take no more memory than ${MEBIBYTES} MiB`, { timeout: 300_000 }, async () => {
+test(`${IMAGES} images as ndjson take no more memory than ${MEBIBYTES} MiB`, async () => {
   const { code, stdout, peak } = await measured(
     `set -o pipefail; $MEASURE vdc-manage image list --format ndjson | awk 'NR == 1; END { print; print NR }'`,
   )
@@ -83,5 +85,5 @@ test('who reads only the first line of them gets it at once, and it is no error'
     'set -o pipefail; $MEASURE vdc-manage image list --format ndjson | head -n 1 | jq -r .id',
   )
   expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'wmi-m1\n', stderr: '' })
-  expect(Date.now() - start).toBeLessThan(5_000)
+  expect(Date.now() - start).toBeLessThan(10_000)
 })

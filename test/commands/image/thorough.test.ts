@@ -163,7 +163,7 @@ describe('a damaged image', () => {
   })
 
   test('that is registered differs, and only it', async () => {
-    const add = (file: string) => database.session.run(['image', 'add', 'local', file, '--account-id', 'a-shpoolxx'])
+    const add = (file: string) => vdcManage(['image', 'add', 'local', file, '--account-id', 'a-shpoolxx'], { database })
     const [good, bad] = [(await add(at('zlib.qcow2'))).stdout.trim(), (await add(path)).stdout.trim()]
     expect((await vdcManage(['image', 'verify', '--all'], { database })).code).toBe(0)
     for (const more of [[], ['--quick']]) {

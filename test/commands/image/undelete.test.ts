@@ -83,7 +83,7 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
   })
 
   test('one whose parent is deleted or purged is back, and that is told', async () => {
-    const undelete = () => database.session.run(['image', 'undelete', 'wmi-ofalive', 'wmi-ofo', 'wmi-ofold'])
+    const undelete = () => vdcManage(['image', 'undelete', 'wmi-ofalive', 'wmi-ofo', 'wmi-ofold'], { database })
     expect(await undelete()).toMatchObject({
       code: 0,
       stderr: [

@@ -54,7 +54,7 @@ const refuse = (path: string, says: string | RegExp, options: string[] = [], mor
   expectRefused(database, add(path, ...options), { exit: 3, message: says, ...more })
 /** Adds a file that must be taken, and returns what was stored and what was said. */
 async function take(path: string, ...options: string[]) {
-  const run = await database.session.run(add(path, ...options, '--json'))
+  const run = await vdcManage(add(path, ...options, '--json'), { database })
   expect(run).toMatchObject({ code: 0 })
   return { image: JSON.parse(run.stdout), stderr: run.stderr }
 }
@@ -93,12 +93,12 @@ describe('paths that are no files', () => {
   test.each(PATHS)('%s is refused at once', async (_, path) => {
     // A busy machine disturbs some of them.
     let least = Number.POSITIVE_INFINITY
-    for (let round = 0; round < 10 && least > 50; round++) {
+    for (let round = 0; round < 10 && least > 200; round++) {
       const start = performance.now()
-      await database.session.run(add(path))
+      await vdcManage(add(path), { database })
       least = Math.min(least, performance.now() - start)
     }
-    expect(least).toBeLessThan(50)
+    expect(least).toBeLessThan(200)
   })
 
   test('no permission, for the file or its folder', async () => {
@@ -530,7 +530,8 @@ describe('qemu-img', () => {
     ['aborting', bash('kill -ABRT $$'), { exit: 3, message: 'qemu-img crashes on it (SIGABRT)' }],
     [
       'over its processor time',
-      bash('while :; do :; done'),
+      // Ahead of others, where that is allowed, so that its time does not end first.
+      bash('exec /usr/bin/nice -n -15 /bin/bash -c "while :; do :; done" 2> /dev/null'),
       { exit: 3, message: 'qemu-img needs more than 2 s of processor time' },
     ],
     [

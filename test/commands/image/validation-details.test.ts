@@ -2,6 +2,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { vdcManage } from '../../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../../support/databases.ts'
 import {
   type Grain,
@@ -299,7 +300,7 @@ describe('details that public reports taught', () => {
   beforeAll(async () => {
     database = await newDatabase('sqlite')
     for (const [name, { make }] of Object.entries({ ...REFUSED, ...ACCEPTED })) await make(at(name))
-  }, 120_000)
+  })
   afterAll(() => database.remove())
   const add = (name: string) => ['image', 'add', 'local', at(name), '--account-id', 'a-shpoolxx']
 
@@ -308,7 +309,7 @@ describe('details that public reports taught', () => {
   )
 
   test.each(Object.entries(ACCEPTED))('%s is accepted, and QEMU can read it', async (name, { warning }) => {
-    const run = await database.session.run(add(name))
+    const run = await vdcManage(add(name), { database })
     expect(run).toMatchObject({ code: 0, stderr: warning === undefined ? '' : expect.stringContaining(warning) })
     const [format] = /vmdk$|vhdx$|vhd$/.exec(name) as RegExpExecArray
     const qemuFormat = format === 'vhd' ? 'vpc' : format
@@ -322,7 +323,7 @@ test('a refusal is told once, whichever steps have it', async () => {
   writeFileSync(at('twice-the-same.vmdk'), `# Disk DescriptorFile\nversion=1\n${line}${line}${line}`)
   copyFileSync(at('twice-the-same.vmdk'), at('again.vmdk'))
   const args = ['image', 'inspect', '--no-checksum', '--json', at('twice-the-same.vmdk'), at('again.vmdk')]
-  const answers: { refusals: object[] }[] = JSON.parse((await database.session.run(args)).stdout)
+  const answers: { refusals: object[] }[] = JSON.parse((await vdcManage(args, { database })).stdout)
   expect(answers.map(({ refusals }) => refusals.length)).toEqual([1, 1])
   await database.remove()
 })

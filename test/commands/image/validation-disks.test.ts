@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { crc32 } from '../../../src/disk/formats/crc32.ts'
+import { vdcManage } from '../../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { type Patch, patch, u32le, u64be, u64le } from '../../support/image-bytes.ts'
 import { newFolder } from '../../support/images.ts'
@@ -47,7 +48,7 @@ describe('partition tables', () => {
     })
     await sh(command)
     expect(statSync(at(name)).size).toBe(8 * MIB)
-    expect(await database.session.run(add(name))).toMatchObject({ code: 0 })
+    expect(await vdcManage(add(name), { database })).toMatchObject({ code: 0 })
   })
 
   test('a partition beyond the largest possible file is reported exactly', async () => {
@@ -77,7 +78,7 @@ describe('partition tables', () => {
     })
     await sh(`sgdisk -e ${name}`)
     expect(readFileSync(at(name)).equals(readFileSync(at('gpt.img')))).toBe(true)
-    expect(await database.session.run(add(name))).toMatchObject({ code: 0 })
+    expect(await vdcManage(add(name), { database })).toMatchObject({ code: 0 })
   })
 
   test('a GPT with two damaged copies gets no hint to repair it', async () => {
@@ -93,7 +94,7 @@ describe('partition tables', () => {
     const bytes = readFileSync(at('mbr.img'))
     readFileSync(at('gpt.img')).copy(bytes, 8 * MIB - 33 * 512, 8 * MIB - 33 * 512)
     writeFileSync(at('stale.img'), bytes)
-    expect(await database.session.run(add('stale.img'))).toMatchObject({ code: 0, stderr: '' })
+    expect(await vdcManage(add('stale.img'), { database })).toMatchObject({ code: 0, stderr: '' })
   })
 })
 
@@ -149,7 +150,7 @@ describe('encrypted volumes', () => {
 
   test('APFS without a bag of keys is not', async () => {
     changed('gpt.img', 'plain-apfs.img', ...APFS.map(([place, bytes]): Patch => [4 * MIB + place, bytes]))
-    expect(await database.session.run(add('plain-apfs.img'))).toMatchObject({ code: 0, stderr: '' })
+    expect(await vdcManage(add('plain-apfs.img'), { database })).toMatchObject({ code: 0, stderr: '' })
   })
 
   test.each([

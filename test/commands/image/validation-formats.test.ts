@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { noise } from '../../disk/formats/inspecting.ts'
+import { vdcManage } from '../../support/cli.ts'
 import { ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { makeFull } from '../../support/image-bytes.ts'
 import { bootSector, hashOf, makeImage, newFolder, rawDisk } from '../../support/images.ts'
@@ -144,7 +145,7 @@ const INNER: Record<string, string> = {
 
 beforeAll(async () => {
   for (const [name, { make }] of Object.entries(ACCEPTED)) await make(at(name))
-}, 120_000)
+})
 
 describe.each(ENGINES)('formats that are accepted, on %s', (engine) => {
   let database: TestDatabase
@@ -157,7 +158,7 @@ describe.each(ENGINES)('formats that are accepted, on %s', (engine) => {
     '%s',
     async (name, { format, container = 'none', virtual, size, warning, options = [] }) => {
       const args = ['image', 'add', 'local', at(name), '--account-id', 'a-shpoolxx', '--json', ...options]
-      const run = await database.session.run(args)
+      const run = await vdcManage(args, { database })
       expect(run).toMatchObject({
         code: 0,
         stderr: warning === undefined ? '' : expect.stringMatching(/^Warning: .*\n$/),
@@ -385,7 +386,7 @@ describe('formats that are refused', () => {
   )
 
   test.each(Object.keys(FOREIGN))('%s, unless the operator insists', async (name) => {
-    const run = await database.session.run(add(name, '--file-format', 'raw'))
+    const run = await vdcManage(add(name, '--file-format', 'raw'), { database })
     expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('and is taken for a raw disk as declared') })
   })
 
@@ -401,7 +402,7 @@ describe('formats that are refused', () => {
       at('gzip-by-content'),
       (await execa('gzip', ['-c'], { input: rawDisk(MIB), encoding: 'buffer' })).stdout,
     )
-    const run = await database.session.run(add('gzip-by-content', '--json'))
+    const run = await vdcManage(add('gzip-by-content', '--json'), { database })
     expect(JSON.parse(run.stdout)).toMatchObject({
       file_format: 'raw',
       backup_object: { container_format: 'gz', size: MIB },

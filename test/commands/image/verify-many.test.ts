@@ -57,7 +57,7 @@ describe.each(ENGINES)('image verify of many images on %s', (engine) => {
     })
     const told = many.stdout.split('\n').slice(0, -1)
     for (const id of new Set(ids)) {
-      const one = await database.session.run(['image', 'verify', '--quick', '--format', 'ndjson', id])
+      const one = await vdcManage(['image', 'verify', '--quick', '--format', 'ndjson', id], { database })
       expect(told).toContain(one.stdout.trimEnd())
     }
     expect(new Set(told.map((line) => JSON.parse(line).id))).toEqual(new Set(ids))

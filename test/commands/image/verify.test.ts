@@ -3,7 +3,9 @@ import {
   closeSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   truncateSync,
@@ -11,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { environment, PROGRAM, type Run, runLines, shell, vdcManage } from '../../support/cli.ts'
@@ -65,6 +68,25 @@ function linesById({ stdout }: Run): Record<string, string> {
   return Object.fromEntries(lines.map((line) => /^(\S+): (.*)$/.exec(line)?.slice(1) as [string, string]))
 }
 
+/** Waits until a process has read all of its disks but one, and reads that. */
+async function untilOnlyReads(pid: number, path: string): Promise<void> {
+  for (let isAlone = 0; isAlone < 10; await sleep(50)) {
+    const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlink(`/proc/${pid}/fd/${fd}`))
+    const disks = open.filter((name) => name.startsWith(folder.path))
+    // A few times, as one is opened after the other.
+    isAlone = disks.length > 0 && disks.every((name) => name === path) ? isAlone + 1 : 0
+  }
+}
+
+function readlink(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    // It is closed meanwhile.
+    return ''
+  }
+}
+
 function flipByte(path: string, position: number): void {
   const bytes = readFileSync(path).subarray(position, position + 1)
   const file = openSync(path, 'r+')
@@ -72,12 +94,13 @@ function flipByte(path: string, position: number): void {
   closeSync(file)
 }
 
-describe.each(ENGINES)('200 images on %s', (engine) => {
+describe.each(ENGINES)('many images on %s', (engine) => {
   const home = newHome()
   let database: TestDatabase
   let ids: string[]
   const names = [
-    ...Array.from({ length: 180 }, (_, n) => `disk${n}.raw`),
+    // What is done side by side is the same for each engine.
+    ...Array.from({ length: engine === 'sqlite' ? 180 : 70 }, (_, n) => `disk${n}.raw`),
     ...Array.from({ length: 16 }, (_, n) => `disk${n}.qcow2`),
     'packed.raw.gz',
     'packed.qcow2.gz',
@@ -106,7 +129,10 @@ describe.each(ENGINES)('200 images on %s', (engine) => {
     async (jobs) => {
       const before = await allRows(database)
       const run = await verify(database, '--all', ...(jobs ? ['--jobs', jobs] : []))
-      expect(run).toMatchObject({ code: 0, stderr: '200 images: 200 ok, 0 differ, 0 not checked\n' })
+      expect(run).toMatchObject({
+        code: 0,
+        stderr: `${names.length} images: ${names.length} ok, 0 differ, 0 not checked\n`,
+      })
       expect(linesById(run)).toEqual(Object.fromEntries(ids.map((id) => [id, 'ok'])))
       expect(await allRows(database)).toEqual(before)
     },
@@ -153,12 +179,12 @@ describe.each(ENGINES)('200 images on %s', (engine) => {
       const { stderr, code } = run
       expect({ code, stderr }).toEqual({
         code: 8,
-        stderr: `200 images: ${200 - differing} ok, ${differing} differ, 0 not checked\n`,
+        stderr: `${names.length} images: ${names.length - differing} ok, ${differing} differ, 0 not checked\n`,
       })
       const lines = linesById(run)
       for (const [name, says] of Object.entries(expected)) expect(lines[idOf(name)]).toMatch(says)
       const fine = ids.filter((id) => lines[id] === 'ok')
-      expect(fine.length).toBe(200 - differing)
+      expect(fine.length).toBe(names.length - differing)
     }
 
     const quick = await verify(database, '--all', '--quick')
@@ -501,7 +527,8 @@ describe('at a terminal, and interrupted', () => {
     const pressed = Date.now()
     await terminal.press('C-c')
     expect(await terminal.exitCode()).toBe(130)
-    expect(Date.now() - pressed).toBeLessThan(3000)
+    // To read the file to its end takes minutes.
+    expect(Date.now() - pressed).toBeLessThan(15_000)
     expect((await terminal.screen()).split('\n').sort()).toEqual(
       [
         ...small.map((id) => `${id}: ok`),
@@ -515,12 +542,25 @@ describe('at a terminal, and interrupted', () => {
   test.each([
     ['INT', 130, 'INTERRUPTED', 'Interrupted'],
     ['TERM', 143, 'TERMINATED', 'Terminated'],
-  ])('SIG%s without one, and under --json an object with what is known', async (signal, code, name, says) => {
-    const line = `timeout --preserve-status -s ${signal} 2 vdc-manage image verify -j 2 ${small.join(' ')} wmi-huge`
-    const run = await shell(line, { database })
+  ] as const)('SIG%s without one, and under --json an object with what is known', async (signal, code, name, says) => {
+    /** Runs it until all but the last one are looked at, and then has it get the signal. */
+    const interrupted = async (...more: string[]): Promise<Run> => {
+      const running = execa(PROGRAM, ['image', 'verify', '-j', '2', ...small, 'wmi-huge', ...more], {
+        env: environment({ database }),
+        extendEnv: false,
+        reject: false,
+        stripFinalNewline: false,
+        stdin: 'ignore',
+      })
+      await untilOnlyReads(running.pid as number, join(home, 'huge.raw'))
+      running.kill(`SIG${signal}`)
+      const { exitCode, stdout, stderr } = await running
+      return { code: exitCode, signal: undefined, stdout, stderr }
+    }
+    const run = await interrupted()
     expect(run).toMatchObject({ code, stderr: `7 images: 6 ok, 0 differ, 0 not checked, 1 unknown\nError: ${says}\n` })
     expect(Object.keys(linesById(run)).sort()).toEqual([...small].sort())
-    const json = await shell(`${line} --json`, { database })
+    const json = await interrupted('--json')
     expect(json.code).toBe(code)
     const { images, ...rest } = JSON.parse(json.stdout)
     expect(rest).toEqual({

@@ -37,7 +37,7 @@ describe.each(ENGINES)('an image with volumes on %s', (engine) => {
   const at = (name: string) => join(folder.path, 'srv', name)
   let database: TestDatabase
   const ids = ['boot', 'data', 'more', 'torn', 'free']
-  const run = (line: string) => database.session.run(line.split(' '))
+  const run = (line: string) => vdcManage(line.split(' '), { database })
 
   beforeAll(async () => {
     database = await newDatabase(engine)

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -72,6 +72,15 @@ async function importInto(database: TestDatabase, input: string, args: string[] 
 
 const NOTHING = { code: 0, stdout: '' }
 
+/** Waits until a process waits for somebody to write into its named pipe; a while, where the kernel does not tell. */
+async function untilWaitsForWriter(pid: number): Promise<void> {
+  const isWaiting = () =>
+    readdirSync(`/proc/${pid}/task`).some(
+      (task) => readFileSync(`/proc/${pid}/task/${task}/wchan`, 'utf8') === 'wait_for_partner',
+    )
+  for (const deadline = Date.now() + 10_000; !isWaiting() && Date.now() < deadline; ) await sleep(50)
+}
+
 test('SQLite to MariaDB and back: nothing is lost, and twice is once', async () => {
   const databases = await Promise.all((['sqlite', 'mariadb', 'sqlite'] as Engine[]).map(newDatabase))
   const [first, second, third] = databases as [TestDatabase, TestDatabase, TestDatabase]
@@ -87,7 +96,7 @@ test('SQLite to MariaDB and back: nothing is lost, and twice is once', async () 
     [second, third],
   ] as const) {
     const { stdout } = await vdcManage(['registry', 'export'], { database: from })
-    const run = await importInto(to, stdout)
+    const run = await vdcManage(['registry', 'import'], { database: to, input: stdout, process: true })
     expect(run).toMatchObject({
       ...NOTHING,
       stderr:
@@ -231,7 +240,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       ['image', 'add', 'local', 'bo-o', '--uuid', 'wmi-purged', '--account-id', 'a-one'],
       { exit: 5, message: 'The image id wmi-purged is taken', hint: 'An id stays taken for ever' },
     )
-    const run = await database.session.run(['image', 'history', 'wmi-purged', '--format', 'value', '-c', 'attr'])
+    const run = await vdcManage(['image', 'history', 'wmi-purged', '--format', 'value', '-c', 'attr'], { database })
     expect(run).toMatchObject({ code: 0, stdout: 'purged_at\n' })
   })
 
@@ -458,7 +467,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       extendEnv: false,
       reject: false,
     })
-    await sleep(1000)
+    await untilWaitsForWriter(interrupted.pid as number)
     interrupted.kill('SIGINT')
     expect(await interrupted).toMatchObject({ exitCode: 130, stderr: 'Error: Interrupted' })
     const run = await vdcManage(['--tx', 'bulk'], { database, input: `registry import ${pipe}\n` })

@@ -223,7 +223,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
     })
     const others: string[] = []
     while (!isOver) {
-      const run = await database.session.run(['image', 'add', 'local', objectId(0), '--account-id', 'a-shpoolxx'])
+      const run = await vdcManage(['image', 'add', 'local', objectId(0), '--account-id', 'a-shpoolxx'], { database })
       expect(run.code).toBe(0)
       others.push(run.stdout.trim())
     }
@@ -253,7 +253,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
 test('long texts fit what a server takes in one statement', async () => {
   const server = await startServer(['--max-allowed-packet=1M'])
   const database = await newMariadb(server.port)
-  await database.session.run(['db', 'migrate'])
+  await vdcManage(['db', 'migrate'], { database })
   // Each becomes two characters within a statement.
   const text = "'".repeat(60_000)
   const images = Array.from({ length: 60 }, (_, n): Line => ({ ...imageLine(n), description: text }))

@@ -1,0 +1,36 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/*
+ * The order of test files. vitest runs those first that took long the last time,
+ * which a new clone does not know; it goes by their size instead. These take long for
+ * their size, some of them because they wait for servers.
+ */
+
+const LONGEST = [
+  'galera/cluster',
+  'config',
+  'registry/atomicity',
+  'galera/hosts',
+  'galera/outages',
+  'db/endless-server',
+  'commands/image/verify',
+  'registry/concurrency',
+  'galera/references',
+  'db/several-hosts',
+  'cli/shell/thousand',
+  'commands/image/million',
+  'cli/progress',
+  'registry/finding',
+  'commands/db/concurrent',
+]
+
+/** Runs the longest test files first, so that no worker is alone with one at the end. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = LONGEST.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`))
+      return at === -1 ? LONGEST.length : at
+    }
+    return (await super.sort(files)).sort((one, other) => rank(one) - rank(other))
+  }
+}
