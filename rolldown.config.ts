@@ -74,23 +74,31 @@ const COSTLY = [
 ]
 /** And the others when what imports them is loaded, where rolldown would load them all at the start. */
 const LATE = '\0late:'
-const WHOLE = '?whole'
 function loadWhenUsed(): Plugin {
   return {
     name: 'load-when-used',
     resolveId(source, importer, { kind }) {
       const name = source.replace('node:', '')
-      // Of what is imported dynamically all names are looked at, and it is wanted at once.
-      if (isBuiltin(source) && kind === 'dynamic-import') return `${LATE}${name}${WHOLE}`
       const isLate = isBuiltin(source) && !importer?.startsWith(LATE)
       return isLate && (kind !== 'require-call' || COSTLY.includes(name)) ? LATE + name : undefined
     },
     load(id) {
       if (!id.startsWith(LATE)) return undefined
-      const name = id.slice(LATE.length).replace(WHOLE, '')
+      const name = id.slice(LATE.length)
       const loading = `require('node:${name}')`
-      if (!COSTLY.includes(name) || id.endsWith(WHOLE)) return `module.exports = ${loading}`
-      return `let loaded; module.exports = new Proxy({}, { get: (_, name) => (loaded ??= ${loading})[name] })`
+      if (!COSTLY.includes(name)) return `module.exports = ${loading}`
+      // Whoever asks for all that it has, as `import()` does, gets it.
+      return `let loaded
+        const load = () => (loaded ??= ${loading})
+        module.exports = new Proxy({}, {
+          get: (_, name) => load()[name],
+          has: (_, name) => name in load(),
+          ownKeys: () => Reflect.ownKeys(load()),
+          getOwnPropertyDescriptor(_, name) {
+            const found = Reflect.getOwnPropertyDescriptor(load(), name)
+            return found && { ...found, configurable: true }
+          },
+        })`
     },
   }
 }

@@ -101,8 +101,9 @@ export class Program implements Commands {
     this.#topics = new Map(
       described.map(([name, { description }]) => [name, { name, ...(description && { description }) }]),
     )
-    for (const { id, summary } of this.commands)
-      if (!this.#topics.has(id)) this.#topics.set(id, { name: id, ...(summary && { description: summary }) })
+    for (const { aliases, hidden, id, summary } of this.commands)
+      if (!this.#topics.has(id) && !hidden && !aliases.includes(id))
+        this.#topics.set(id, { name: id, ...(summary && { description: summary }) })
     return this.#topics
   }
 

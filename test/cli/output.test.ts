@@ -91,7 +91,7 @@ describe('stdout, stderr and exit codes', () => {
     const debug = await vdcManage(['image', 'show', 'wmi-none', '--debug'], { database })
     expect(debug).toMatchObject({ code: 4, stdout: '' })
     expect(debug.stderr).toMatch(/^database: sqlite:\/\/\//)
-    expect(debug.stderr).toMatch(/^sql: SELECT \* FROM images WHERE uuid = \?$/m)
+    expect(debug.stderr).toMatch(/^sql: SELECT \* FROM images WHERE uuid IN \(\?\) ORDER BY id$/m)
     expect(debug.stderr).toMatch(/^ +at /m)
   })
 

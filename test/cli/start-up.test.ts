@@ -27,12 +27,10 @@ async function loadedLibraries(args: string[], database?: { uri: string }): Prom
     const source = readFileSync(bundle, 'utf8')
     return Object.entries(MARKS).flatMap(([name, mark]) => {
       // Within the whole and the function around it each module of a library is a function, which runs when it is loaded.
+      const at = source.indexOf(mark)
       const [, , module] = functions
         .map(({ ranges }) => ranges[0] as Covered['ranges'][0])
-        .filter(({ startOffset, endOffset }) => {
-          const at = source.indexOf(mark)
-          return at !== -1 && startOffset <= at && at < endOffset
-        })
+        .filter(({ startOffset, endOffset }) => startOffset <= at && at < endOffset)
         .sort((one, other) => other.endOffset - other.startOffset - (one.endOffset - one.startOffset))
       if (module === undefined) throw new Error(`No module holds '${mark}'`)
       return module.count > 0 ? [name] : []
