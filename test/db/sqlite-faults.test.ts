@@ -50,19 +50,20 @@ test('a disk that is full: what was printed is stored, and the rest is not', asy
     return context.skip('only root can mount a small disk')
   }
   try {
+    // A process that stays might keep a file of it open.
     const database = { uri: `sqlite://${disk}/registry.sqlite` }
-    await vdcManage(['-e'], { database, input: THINGS.join('\n'), reject: true })
+    await vdcManage(['-e'], { database, input: THINGS.join('\n'), reject: true, process: true })
     const add = `${ADD_IMAGE.join(' ')} --description ${'x'.repeat(20_000)}\n`
-    const run = await vdcManage(['-e'], { database, input: add.repeat(300) })
+    const run = await vdcManage(['-e'], { database, input: add.repeat(300), process: true })
     expect(run.code).toBe(6)
     expect(run.stderr).toMatch(
       /^Error: The database sqlite:\S+ has no space left: .*\nHint: Make space on the disk that holds the file\n/,
     )
     const added = run.stdout.split('\n').slice(0, -1)
     expect(added.length).toBeGreaterThan(3)
-    const one = await vdcManage(['image', 'show', added[0] as string, '--json'], { database })
+    const one = await vdcManage(['image', 'show', added[0] as string, '--json'], { database, process: true })
     expect(one).toMatchObject({ code: 0 })
-    const listed = await vdcManage(['image', 'list', '--quiet'], { database, reject: true })
+    const listed = await vdcManage(['image', 'list', '--quiet'], { database, reject: true, process: true })
     expect(listed.stdout.split('\n').slice(0, -1).sort()).toEqual(added.sort())
   } finally {
     await execa('umount', [disk])

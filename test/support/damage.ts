@@ -15,7 +15,13 @@ export const ADD_IMAGE = ['image', 'add', 'volume', 'bo-o', '--account-id', 'a-t
 export async function newLargeRegistry(): Promise<TestDatabase> {
   const database = await newDatabase('sqlite')
   const add = `${ADD_IMAGE.join(' ')} --description ${'x'.repeat(20_000)}`
-  await vdcManage(['-e'], { database, input: [...THINGS, ...Array(50).fill(add)].join('\n'), reject: true })
+  // A process that stays might keep the file open.
+  await vdcManage(['-e'], {
+    database,
+    input: [...THINGS, ...Array(50).fill(add)].join('\n'),
+    reject: true,
+    process: true,
+  })
   return database
 }
 
