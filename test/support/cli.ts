@@ -69,6 +69,8 @@ async function inWarmProcess(args: string[], options: RunOptions): Promise<Run |
     args[0] !== 'complete' &&
     // IDs are read from stdin but once, and a script that is a file leaves stdin to them.
     !args.some((arg) => ['-', '-f', '--file'].includes(arg)) &&
+    // A script that may be run again keeps the files that it made and the IDs that it read.
+    !args.some((arg) => arg.endsWith('bulk')) &&
     // Without a script the shell looks for a terminal.
     (options.input !== undefined || !isShell(args)) &&
     Object.keys(options.env ?? {}).every((name) => READ_EACH_TIME.test(name))

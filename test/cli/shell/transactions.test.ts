@@ -378,7 +378,8 @@ describe('on MariaDB alone', () => {
       expect(run).toMatchObject({ code, stderr: `Error: ${says}\n` })
       await sleep(100)
       expect((await imageIds(database)).slice(before.length)).toEqual(linesOf(run.stdout))
-      expect(linesOf(run.stdout)).toHaveLength(9)
+      // The line may end before the signal arrives.
+      expect([9, 10]).toContain(linesOf(run.stdout).length)
       expect(await imagesNotWhole(database)).toEqual([])
     }
   })

@@ -10,7 +10,7 @@ import { IS_THOROUGH } from '../../support/thorough.ts'
 /** More than fit into the memory that a list may take. */
 const IMAGES = IS_THOROUGH ? 1_000_000 : 300_000
 /** What a list may take at its most, whatever its length. */
-const MEBIBYTES = 120
+const MEBIBYTES = 150
 
 let database: TestDatabase
 
