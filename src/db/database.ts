@@ -1,10 +1,8 @@
-import { PassThrough, type Writable } from 'node:stream'
 import type { Knex } from 'knex'
 import type { DatabaseSettings } from '../config.ts'
 import type { VdcError } from '../errors.ts'
 import { Interruption } from '../interruption.ts'
-import { explainMissing } from './wakame-schema.ts'
-import type { WrittenRow } from './writes.ts'
+import type { WrittenRow } from './rows.ts'
 
 /** A handle that queries run on: the connection, or a transaction on it (`transaction`). */
 export interface Queryable extends Pick<Knex, 'client' | 'fn' | 'from' | 'raw' | 'schema'> {
@@ -94,38 +92,4 @@ export async function openDatabaseToRead(
   return settings.engine === 'mysql'
     ? (await import('./mysql/open.ts')).openMysql(settings, interruption)
     : (await import('./sqlite/open.ts')).openSqliteToRead(settings, interruption, patience)
-}
-
-/** What knex's own streams of rows use of its client; each of ours writes batches of rows into the stream (`_stream`). */
-interface Client {
-  acquireConnection(): Promise<unknown>
-  releaseConnection(connection: unknown): Promise<unknown>
-  stream(connection: unknown, query: object, stream: Writable, options: object): Promise<unknown>
-}
-
-/** Streams the rows that a query finds, in batches as the database delivers them; memory does not grow with their number. */
-export async function* streamRows<T extends object>(database: Database, query: Knex.QueryBuilder): AsyncGenerator<T[]> {
-  const client: Client = database.knex.client
-  try {
-    const connection = await client.acquireConnection()
-    // knex's own stream would hold 32 batches while their reader waits.
-    const batches = new PassThrough({ objectMode: true, highWaterMark: 1 })
-    const closed = new Promise((resolve) => batches.once('close', resolve))
-    try {
-      client.stream(connection, query.toSQL(), batches, {}).catch((error) => batches.destroy(error))
-      for await (const rows of batches) {
-        database.interruption.throwIfRequested()
-        yield rows as T[]
-      }
-    } finally {
-      batches.destroy()
-      await closed
-      await client.releaseConnection(connection)
-    }
-  } catch (error) {
-    throw await explainMissing(
-      database.translate(error),
-      async () => (await database.knex('schema_info').first('version'))?.version,
-    )
-  }
 }

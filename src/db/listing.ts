@@ -1,7 +1,8 @@
 import type { Knex } from 'knex'
 import { VdcError } from '../errors.ts'
-import { type Database, streamRows } from './database.ts'
+import type { Database } from './database.ts'
 import { findPosition, type OrderBy, type Ordered, type Page, type Position, type Value, whereOnPage } from './order.ts'
+import { streamRows } from './stream-rows.ts'
 import { completeRows } from './wakame-schema.ts'
 
 /** The rows `R` of a table as a list has them: which there are says a selection `S`, their order the keys `K`. */

@@ -1,9 +1,9 @@
 import type { Queryable } from './database.ts'
 import { isSqlite } from './exact.ts'
 import type { Lock } from './locks.ts'
+import type { Tables } from './rows.ts'
 import { marks, select } from './statement.ts'
 import { completeRows } from './wakame-schema.ts'
-import type { Tables } from './writes.ts'
 
 /** The tables that hold the registry itself. */
 export type RegistryTables = Pick<

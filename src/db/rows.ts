@@ -120,6 +120,29 @@ export interface TagMappingRow {
 /** A row about to be inserted: the database gives it its integer id. */
 export type NewRow<T extends { id: number }> = Omit<T, 'id'>
 
+/** The tables that rows are written to, and their rows. */
+export interface Tables {
+  accounts: AccountRow
+  images: ImageRow
+  backup_objects: BackupObjectRow
+  backup_storages: BackupStorageRow
+  histories: HistoryRow
+  resource_labels: LabelRow
+  tag_mappings: TagMappingRow
+}
+
+/** What was done to one row, as a dry run notes it. */
+export type WrittenRow = {
+  [T in keyof Tables]: {
+    table: T
+    action: 'insert' | 'update' | 'delete'
+    /** The whole row as the table has it after an insert or an update, and had it before it was deleted. */
+    row: Tables[T]
+    /** Of an update the columns that changed, as they were; else null. */
+    old: Partial<Tables[T]> | null
+  }
+}[keyof Tables]
+
 /** The columns of `images` in the table's order, which is the order of its history rows. */
 export const IMAGE_COLUMNS = [
   'id',

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { VdcError } from '../errors.ts'
 import { enableClaims } from './claims.ts'
 import type { Database, Queryable } from './database.ts'
+import type { WrittenRow } from './rows.ts'
 import { transaction } from './transaction.ts'
-import { notesOf, noteWrites, type WrittenRow } from './writes.ts'
+import { notesOf, noteWrites } from './writes.ts'
 
 /** Milliseconds after which a unit of work that keeps colliding is given up; of several together, which take longer. */
 const PATIENCE = 30_000

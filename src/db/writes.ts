@@ -1,14 +1,5 @@
 import type { Queryable } from './database.ts'
-import type {
-  AccountRow,
-  BackupObjectRow,
-  BackupStorageRow,
-  HistoryRow,
-  ImageRow,
-  LabelRow,
-  NewRow,
-  TagMappingRow,
-} from './rows.ts'
+import type { NewRow, Tables, WrittenRow } from './rows.ts'
 import { insert, marks, select, write } from './statement.ts'
 import { transaction } from './transaction.ts'
 
@@ -17,29 +8,7 @@ import { transaction } from './transaction.ts'
  * unit-of-work.ts) can tell all of what is written.
  */
 
-/** The tables that rows are written to, and their rows. */
-export interface Tables {
-  accounts: AccountRow
-  images: ImageRow
-  backup_objects: BackupObjectRow
-  backup_storages: BackupStorageRow
-  histories: HistoryRow
-  resource_labels: LabelRow
-  tag_mappings: TagMappingRow
-}
 type Table = keyof Tables
-
-/** What was done to one row, as a dry run notes it. */
-export type WrittenRow = {
-  [T in Table]: {
-    table: T
-    action: 'insert' | 'update' | 'delete'
-    /** The whole row as the table has it after an insert or an update, and had it before it was deleted. */
-    row: Tables[T]
-    /** Of an update the columns that changed, as they were; else null. */
-    old: Partial<Tables[T]> | null
-  }
-}[Table]
 
 /** Rows that one INSERT takes: SQLite allows 32,766 values. */
 const INSERTED = 400

@@ -1,5 +1,5 @@
+import type { WrittenRow } from '../db/rows.ts'
 import { dryRun } from '../db/unit-of-work.ts'
-import type { WrittenRow } from '../db/writes.ts'
 import { canonicalId } from './identifiers.ts'
 import { exactInteger } from './int64.ts'
 import type { Registry } from './registry.ts'
