@@ -49,6 +49,12 @@ export function canonicalId(kind: Kind, uuid: string): string {
   return KINDS[kind].prefix + uuid
 }
 
+/** The uuids of those of some ids that have the prefix of a kind. */
+export function uuidsIn(kind: Kind, ids: Iterable<string>): string[] {
+  const { prefix } = KINDS[kind]
+  return [...ids].filter((id) => id.startsWith(prefix)).map((id) => id.slice(prefix.length))
+}
+
 /** Says whether a text is the uuid of something, so that a command takes it. */
 export function isUuid(text: string): boolean {
   return /^[A-Za-z0-9_]+$/.test(text)

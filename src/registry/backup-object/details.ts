@@ -6,7 +6,7 @@ import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { BackupObjectRow, BackupStorageRow } from '../../db/rows.ts'
 import { isoTime } from '../../db/time.ts'
 import { type Item, inBatches, type Outcome } from '../batches.ts'
-import { canonicalId, prefixOf } from '../identifiers.ts'
+import { canonicalId, uuidsIn } from '../identifiers.ts'
 import { exactInteger } from '../int64.ts'
 import type { Registry } from '../registry.ts'
 import type { backupObject } from '../results/backup-object.ts'
@@ -61,9 +61,7 @@ async function detailsOf(db: Queryable, objects: readonly BackupObjectRow[]): Pr
 /** Those of some objects that are there, deleted or not, by their canonical ids, with what belongs to them. */
 export async function describeObjectsThere(db: Queryable, ids: readonly string[]): Promise<ObjectDetails[]> {
   const wanted = new Set(ids)
-  const prefix = prefixOf('backupObject')
-  const uuids = ids.map((id) => id.slice(prefix.length))
-  const rows = await selectRowsByUuid(db, 'backup_objects', uuids)
+  const rows = await selectRowsByUuid(db, 'backup_objects', uuidsIn('backupObject', ids))
   // The collation ignores case and trailing blanks.
   return detailsOf(
     db,

@@ -3,7 +3,7 @@ import { selectValuesTold } from '../../db/histories.ts'
 import { deleteLabels, selectLabels } from '../../db/labels.ts'
 import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { BackupObjectRow, LabelRow, NewRow } from '../../db/rows.ts'
-import { canonicalId, prefixOf } from '../identifiers.ts'
+import { canonicalId, prefixOf, uuidsIn } from '../identifiers.ts'
 import { labelsByResource, labelsOf, newLabel } from '../labels.ts'
 import { DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL, MD5_LABEL, SHA256_LABEL, VIRTUAL_SIZE_LABEL } from '../values.ts'
 import type { StoredFile } from './write.ts'
@@ -94,9 +94,9 @@ export async function withoutUnprovable(db: Queryable, rows: readonly LabelRow[]
   // The labels of a thing may be in several batches of rows.
   const labels = await selectLabels(db, ids)
   const noted = notedIn(labels)
-  const uuids = ids.filter((id) => !noted.has(id)).map((id) => id.slice(prefix.length))
+  const unnoted = ids.filter((id) => !noted.has(id))
   const named = new Map([...labelsByResource(labels)].map(([id, own]) => [id, labelsOf(own, id)]))
-  const stale = await staleOf(db, named, await selectRowsByUuid(db, 'backup_objects', uuids))
+  const stale = await staleOf(db, named, await selectRowsByUuid(db, 'backup_objects', uuidsIn('backupObject', unnoted)))
   return rows.filter((row) => !(DERIVED.includes(row.name) && stale.has(row.resource_uuid)))
 }
 

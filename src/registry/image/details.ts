@@ -9,7 +9,7 @@ import { presentObject } from '../backup-object/details.ts'
 import { allLabelsThatCount } from '../backup-object/labels.ts'
 import { presentStorage } from '../backup-storage/details.ts'
 import { type Item, inBatches, type Outcome } from '../batches.ts'
-import { canonicalId } from '../identifiers.ts'
+import { canonicalId, uuidsIn } from '../identifiers.ts'
 import { labelsByResource, labelsOf } from '../labels.ts'
 import type { Registry } from '../registry.ts'
 import type { image, imageAttributes } from '../results/image.ts'
@@ -64,8 +64,7 @@ async function detailsOf(
   images: readonly { registry: Registry; row: ImageRow }[],
 ): Promise<ImageDetails[]> {
   const objectIds = images.flatMap(({ row }) => row.backup_object_id ?? [])
-  const uuids = objectIds.filter((id) => id.startsWith('bo-')).map((id) => id.slice('bo-'.length))
-  const objects = await selectRowsByUuid(db, 'backup_objects', uuids)
+  const objects = await selectRowsByUuid(db, 'backup_objects', uuidsIn('backupObject', objectIds))
   const keys = objects.map((object) => object.backup_storage_id)
   const storages = new Map((await selectStoragesByKey(db, [...new Set(keys)])).map((row) => [row.id, row]))
   const imageIds = images.map(({ row }) => canonicalId('image', row.uuid))

@@ -5,7 +5,7 @@ import { selectRowsByUuid } from '../../db/many-rows.ts'
 import type { BackupObjectRow, ImageRow } from '../../db/rows.ts'
 import type { ObjectDetails } from '../backup-object/details.ts'
 import { allLabelsThatCount, labelsThatCount } from '../backup-object/labels.ts'
-import { canonicalId } from '../identifiers.ts'
+import { canonicalId, uuidsIn } from '../identifiers.ts'
 import { labelsOf } from '../labels.ts'
 import { DEFAULT_CONTAINER_FORMAT, DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL } from '../values.ts'
 
@@ -69,11 +69,10 @@ export async function formatWarningsOf(
   db: Queryable,
   images: readonly Pick<ImageRow, 'uuid' | 'backup_object_id' | 'file_format'>[],
 ): Promise<Map<string, string>> {
-  const ids = [...new Set(images.flatMap(({ backup_object_id: id }) => (id?.startsWith('bo-') ? [id] : [])))]
-  const uuids = ids.map((id) => id.slice('bo-'.length))
-  const objects = await selectRowsByUuid(db, 'backup_objects', uuids)
-  const labels = await allLabelsThatCount(db, await selectLabels(db, ids), objects)
+  const ids = new Set(images.flatMap(({ backup_object_id: id }) => id ?? []))
+  const objects = await selectRowsByUuid(db, 'backup_objects', uuidsIn('backupObject', ids))
   const byId = new Map(objects.map((object) => [canonicalId('backupObject', object.uuid), object]))
+  const labels = await allLabelsThatCount(db, await selectLabels(db, [...byId.keys()]), objects)
   const warnings = new Map<string, string>()
   for (const { uuid, backup_object_id: id, file_format: given } of images) {
     const object = byId.get(id ?? '')

@@ -12,6 +12,7 @@ import { isDeleted as isObjectDeleted, objectDeleted } from '../backup-object/fi
 import { decide, type Item, idsOf, inBatches, type Outcome } from '../batches.ts'
 import { writeChanges } from '../changes.ts'
 import { changesOf } from '../history.ts'
+import { canonicalId, uuidsIn } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 import { validate } from '../validate.ts'
 import { DEFAULT_STATE } from '../values.ts'
@@ -83,9 +84,8 @@ async function neededObjects<I>(images: ReadonlyMap<I, ImageRow>): Promise<Map<I
 /** The objects that are there, by their canonical ids, kept as they are until the unit of work ends. */
 async function holdObjects(db: Queryable, ids: ReadonlySet<string>): Promise<Map<string, BackupObjectRow>> {
   await claimUse(db, ...ids)
-  const uuids = [...ids].filter((id) => id.startsWith('bo-')).map((id) => id.slice('bo-'.length))
-  const objects = await selectRowsByUuid(db, 'backup_objects', uuids, { lock: 'share' })
-  return new Map(objects.map((object) => [`bo-${object.uuid}`, object]))
+  const objects = await selectRowsByUuid(db, 'backup_objects', uuidsIn('backupObject', ids), { lock: 'share' })
+  return new Map(objects.map((object) => [canonicalId('backupObject', object.uuid), object]))
 }
 
 /** As `holdObjects`, of accounts. Wakame-vdc lets accounts own images before it has rows for them. */
@@ -125,8 +125,8 @@ async function lacksOfParents<I extends Item>(
 ): Promise<Map<I, string>> {
   const parentOf = ({ parent_image_id: id }: ImageRow) => (id === null || id === '' ? undefined : id)
   const parentIds = [...new Set(Array.from(undeleted.values(), parentOf))].filter((id) => id !== undefined)
-  const uuids = parentIds.filter((id) => id.startsWith('wmi-')).map((id) => id.slice('wmi-'.length))
-  const parents = new Map((await selectRowsByUuid(db, 'images', uuids)).map((row) => [`wmi-${row.uuid}`, row]))
+  const rows = await selectRowsByUuid(db, 'images', uuidsIn('image', parentIds))
+  const parents = new Map(rows.map((row) => [canonicalId('image', row.uuid), row]))
   const purged = await selectIdsWithHistory(
     db,
     parentIds.filter((id) => !parents.has(id)),

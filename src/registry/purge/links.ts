@@ -4,6 +4,7 @@ import type { BackupObjectRow } from '../../db/rows.ts'
 import { byUnit, inTransaction } from '../../db/unit-of-work.ts'
 import { type FileState, lookForFile } from '../../disk/local-file.ts'
 import { type LocalPlace, localPlaces } from '../backup-storage/local-places.ts'
+import { uuidsIn } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
 
 /** Rows that are read at once. */
@@ -113,7 +114,8 @@ async function* objectsAbove(db: Queryable, storages: readonly number[], id: num
 async function* movedSince(db: Queryable, historyId: number): AsyncGenerator<BackupObjectRow> {
   for (let after: number | undefined = historyId; after !== undefined; ) {
     const moves: { id: number; uuid: string }[] = await selectMoves(db, after, PAGE)
-    const uuids = moves.flatMap(({ uuid }) => (uuid.startsWith('bo-') ? [uuid.slice('bo-'.length)] : []))
+    const ids = moves.map(({ uuid }) => uuid)
+    const uuids = uuidsIn('backupObject', ids)
     if (uuids.length > 0) yield* await selectUnpurged(db, 'uuid', uuids)
     after = moves.at(-1)?.id
   }
