@@ -19,13 +19,10 @@ export async function findImage(
   return row && completeRow('images', row)
 }
 
-/** Finds something where an image has a uuid, or had it, given as uuid and as canonical id. */
-const TAKEN = 'SELECT 1 FROM images WHERE uuid = ? UNION ALL SELECT 1 FROM histories WHERE uuid = ? LIMIT 1'
-/** There the histories' ids tell case apart, but for the index of images that were purged. */
-const TAKEN_ON_SQLITE = TAKEN.replace(
-  ' LIMIT',
-  " UNION ALL SELECT 1 FROM histories WHERE uuid COLLATE NOCASE = ? AND attr = 'purged_at' LIMIT",
-)
+const IMAGE_WITH_UUID = 'SELECT 1 FROM images WHERE uuid = ?'
+const HISTORY_OF_ID = 'SELECT 1 FROM histories WHERE uuid = ?'
+/** SQLite compares `histories.uuid` with case; only purged images have an index that ignores it. */
+const PURGED_WITH_ID = "SELECT 1 FROM histories WHERE uuid COLLATE NOCASE = ? AND attr = 'purged_at'"
 
 /**
  * Says whether a new image can't have this uuid: the unique index ignores case,
@@ -33,8 +30,9 @@ const TAKEN_ON_SQLITE = TAKEN.replace(
  */
 export async function isImageUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
   const id = `wmi-${uuid}`
-  const values = isSqlite(db) ? [uuid, id, id] : [uuid, id]
-  return (await select(db, isSqlite(db) ? TAKEN_ON_SQLITE : TAKEN, values)).length > 0
+  const queries = [IMAGE_WITH_UUID, HISTORY_OF_ID, ...(isSqlite(db) ? [PURGED_WITH_ID] : [])]
+  const values = queries.map((query) => (query === IMAGE_WITH_UUID ? uuid : id))
+  return (await select(db, `${queries.join(' UNION ALL ')} LIMIT 1`, values)).length > 0
 }
 
 /** Says whether an account, given by its canonical id, owns an image, deleted or not. */

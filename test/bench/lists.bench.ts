@@ -8,7 +8,8 @@ import { ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts
 import { record } from './support/goals.ts'
 import { median, timesOf } from './support/times.ts'
 
-const [IMAGES, MANY] = [100_000, 1_000_000]
+const IMAGES = 100_000
+const MANY = 1_000_000
 const ROUNDS = 5
 const MIB = 1024
 

@@ -22,14 +22,16 @@ const GAP = '  '
  * a row may hold megabytes. All ids, names and URIs that MySQL stores are shorter.
  */
 const LONGEST_CELL = 512
-/** What stands between kept cells and lines; no cell holds either. */
-const [CELL_END, LINE_END] = ['\t', '\n']
+/** Separates kept cells; no cell holds it. */
+const CELL_END = '\t'
+/** Separates kept lines; no cell holds it. */
+const LINE_END = '\n'
 
 /**
  * Lays rows out as a table without borders; what strangers wrote is escaped, and
  * Japanese and emoji count as wide as a terminal shows them. Cells are cut after
- * LONGEST_CELL characters, also where the table is not for a terminal. Of rows that are
- * taken up, nothing is kept but the text of their cells.
+ * LONGEST_CELL characters, also where the table is not for a terminal. Only the text of
+ * the cells is kept.
  */
 export class Table<T extends object> {
   readonly #columns: readonly Column<T>[]
@@ -46,7 +48,7 @@ export class Table<T extends object> {
     if (options.header) this.#keep([columns.map(headerOf)])
   }
 
-  /** Takes up rows. */
+  /** Adds rows. */
   add(rows: readonly T[]): void {
     this.#keep(rows.map((row) => this.#readers.map((read) => cellOf(read(row) ?? '-'))))
   }
@@ -62,9 +64,9 @@ export class Table<T extends object> {
   }
 
   /**
-   * Ends the table.
+   * Lays out all rows that were added.
    *
-   * @returns its lines, each with its end, in pieces; and the headers of columns for which there was no room.
+   * @returns the lines, each with its newline, in pieces, and the headers of columns for which there was no room.
    */
   end(): { pieces: AsyncGenerator<string>; leftOut: string[] } {
     const fittings = this.#columns.map(({ rank = 0, isText = false }, at) => ({
@@ -95,7 +97,11 @@ export class Table<T extends object> {
   }
 }
 
-/** Lays all rows out at once. @returns the lines, without an end of the last; and headers as `Table.end` does. */
+/**
+ * Lays out rows that are all known.
+ *
+ * @returns as `Table.end`, with the lines as one text without a newline at its end.
+ */
 export async function renderTable<T extends object>(
   columns: readonly Column<T>[],
   rows: readonly T[],

@@ -6,10 +6,14 @@ export async function renderWhole(format: 'json' | 'yaml', value: unknown): Prom
   return format === 'json' ? `${renderJson(value)}\n` : renderYaml(value)
 }
 
-/** Texts of JSON around the rows of a list, each of which begins with a line end. */
-const [OPEN, NEXT, CLOSE] = ['[', ',', '\n]']
+/** JSON before the first row of a list; every row begins with a newline. */
+const OPEN = '['
+/** JSON between batches of rows. */
+const NEXT = ','
+/** JSON after the last row. */
+const CLOSE = '\n]'
 
-/** A list as JSON or YAML, of which nothing is kept but the text: it is written when all is there, so that an error stands alone. */
+/** A list as JSON or YAML. It keeps the text alone, to be written when all rows are there, so that an error stands alone. */
 export class WholeList {
   readonly #format: 'json' | 'yaml'
   /** UTF-8, outside the heap. */

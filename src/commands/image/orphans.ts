@@ -20,7 +20,7 @@ export default class ImageOrphans extends BaseCommand {
     const search = { notRead: 0 }
     await this.interruptible(() =>
       this.withRegistry((registry) =>
-        this.printList(() => oneByOne(findOrphans(registry, given['storage-id'], search)), ORPHAN_COLUMNS),
+        this.printList(() => singly(findOrphans(registry, given['storage-id'], search)), ORPHAN_COLUMNS),
       ),
     )
     if (search.notRead > 0) {
@@ -29,7 +29,7 @@ export default class ImageOrphans extends BaseCommand {
   }
 }
 
-/** Batches of one: who looks through folders waits long for the next. */
-async function* oneByOne<T>(things: AsyncIterable<T>): AsyncGenerator<T[]> {
+/** Makes a batch of each thing, so that it is printed at once: the next may take long to find. */
+async function* singly<T>(things: AsyncIterable<T>): AsyncGenerator<T[]> {
   for await (const thing of things) yield [thing]
 }
