@@ -3,11 +3,11 @@ import { createRequire, isBuiltin } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin, type RolldownOptions } from 'rolldown'
 
-const { resolve } = createRequire(import.meta.url)
+const require = createRequire(import.meta.url)
 
 /**
- * Parts of libraries that this program can not reach, and what stands in for them:
- * loading them would take a third of the start-up time.
+ * Parts of libraries that this program cannot reach, and what replaces them: loading
+ * them would take a third of the start-up time.
  */
 const UNREACHABLE = [
   // knex's table of dialects by name: it is handed our two as classes.
@@ -22,7 +22,7 @@ const UNREACHABLE = [
   // oclif's way to find plugins, settings and commands: src/cli/program.ts knows them.
   { path: /\/@oclif\/core\/lib\/config\/(?:index|ts-path)\.js$/, code: 'module.exports = {}' },
   { path: /\/@oclif\/core\/lib\/module-loader\.js$/, code: 'module.exports = {}' },
-  // What else it exports, and a look at Node's version.
+  // Its other exports, and its check of Node's version.
   {
     path: /\/@oclif\/core\/lib\/index\.js$/,
     code: `for (const [name, load] of Object.entries({
@@ -34,7 +34,7 @@ const UNREACHABLE = [
       Help: () => require('./help').Help,
     })) Object.defineProperty(exports, name, { enumerable: true, get: load })`,
   },
-  // How libsql's loader asks for the C library (src/db/sqlite/target.ts); another look at it is for Bun.
+  // How libsql's loader finds out the C library (src/db/sqlite/target.ts); detect-libc does so for Bun.
   {
     path: /\/@neon-rs\/load\/dist\/index\.js$/,
     code: `module.exports = require(${JSON.stringify(fileURLToPath(new URL('src/db/sqlite/target.ts', import.meta.url)))})`,
@@ -42,7 +42,10 @@ const UNREACHABLE = [
   { path: /\/detect-libc\/lib\/detect-libc\.js$/, code: 'exports.familySync = () => null' },
 ]
 
-/** The one chunk, in ASCII, which Node reads and V8 scans faster, and behind the name of its contents, by which bin/code-cache.js knows it. */
+/**
+ * Makes the chunk ASCII, which Node reads and V8 scans faster, and puts the SHA-256 of
+ * its contents in front, by which bin/code-cache.js knows it.
+ */
 function finish(): Plugin {
   return {
     name: 'finish',
@@ -59,7 +62,7 @@ function finish(): Plugin {
   }
 }
 
-/** Modules of Node that take a while to load, and are loaded when something of them is used. */
+/** Modules of Node that take long to load; the bundle loads each when something of it is first used. */
 const COSTLY = [
   'child_process',
   'crypto',
@@ -72,8 +75,9 @@ const COSTLY = [
   'tty',
   'zlib',
 ]
-/** And the others when what imports them is loaded, where rolldown would load them all at the start. */
 const LATE = '\0late:'
+
+/** Loads modules of Node late; rolldown would load all that are imported at the start. */
 function loadWhenUsed(): Plugin {
   return {
     name: 'load-when-used',
@@ -86,19 +90,10 @@ function loadWhenUsed(): Plugin {
       if (!id.startsWith(LATE)) return undefined
       const name = id.slice(LATE.length)
       const loading = `require('node:${name}')`
+      // The others load together with the module that imports them.
       if (!COSTLY.includes(name)) return `module.exports = ${loading}`
-      // Whoever asks for all that it has, as `import()` does, gets it.
-      return `let loaded
-        const load = () => (loaded ??= ${loading})
-        module.exports = new Proxy({}, {
-          get: (_, name) => load()[name],
-          has: (_, name) => name in load(),
-          ownKeys: () => Reflect.ownKeys(load()),
-          getOwnPropertyDescriptor(_, name) {
-            const found = Reflect.getOwnPropertyDescriptor(load(), name)
-            return found && { ...found, configurable: true }
-          },
-        })`
+      return `for (const name of ${JSON.stringify(Object.getOwnPropertyNames(require(`node:${name}`)))})
+        Object.defineProperty(exports, name, { enumerable: true, get: () => ${loading}[name] })`
     },
   }
 }
@@ -135,7 +130,7 @@ function asJson(path: string): string {
   return `module.exports = JSON.parse(${JSON.stringify(table)})`
 }
 
-/** One file of CommonJS, in which what is imported dynamically is run when it is imported. */
+/** Bundles a module into one CommonJS file; `import()` in it runs what it imports at that moment. */
 function oneFile(name: string, source: string): RolldownOptions {
   return {
     input: { [name]: source },
@@ -157,7 +152,7 @@ function oneFile(name: string, source: string): RolldownOptions {
         load(id) {
           if (WIDTHS.test(id)) return `module.exports = require(${JSON.stringify(textWidth)}).textWidth`
           if (id !== LATE_WIDTHS) return undefined
-          return `module.exports = (text) => require(${JSON.stringify(resolve('string-width'))}).default(text)`
+          return `module.exports = (text) => require(${JSON.stringify(require.resolve('string-width'))}).default(text)`
         },
       },
       {
