@@ -98,24 +98,6 @@ function loadWhenUsed(): Plugin {
   }
 }
 
-/** Parts of oclif, which all load each other at the start, load what they use when they use it. */
-const OCLIF = /\/@oclif\/core\/lib\//
-function loadPartsWhenUsed(): Plugin {
-  return {
-    name: 'load-parts-when-used',
-    transform(code, id) {
-      if (!OCLIF.test(id)) return undefined
-      // As TypeScript writes it, with names that nothing else has.
-      const imports = [...code.matchAll(/^const (\w+_\d+) = (.*require\("[^"]+"\)\)?);$/gm)]
-      return imports.reduce(
-        (before, [line, name, loading]) =>
-          `let ${name};${before.replace(line, '').replaceAll(new RegExp(`\\b${name}\\b`, 'g'), `(${name} ??= ${loading})`)}`,
-        code,
-      )
-    },
-  }
-}
-
 /** Widths of texts are measured in one place, also for the libraries that came with a string-width of their own. */
 const WIDTHS =
   /\/node_modules\/(?:@oclif\/core|cli-table3|cli-progress|widest-line|wrap-ansi)\/node_modules\/string-width\/index\.js$/
@@ -144,7 +126,6 @@ function oneFile(name: string, source: string): RolldownOptions {
         load: (id) => UNREACHABLE.find(({ path }) => path.test(id))?.code,
       },
       loadWhenUsed(),
-      loadPartsWhenUsed(),
       {
         name: 'measure-widths-in-one-place',
         resolveId: (source, importer) =>

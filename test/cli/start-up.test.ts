@@ -64,7 +64,7 @@ describe('start-up', () => {
     expect((await vdcManage(['--version'])).stdout).toMatch(new RegExp(`^vdc-manage/${version} linux-`))
   })
 
-  test('--version and --help load no part of oclif that they do not need, and no module of Node', async () => {
+  test('--version and --help load no expensive module of Node', async () => {
     const folder = newFolder()
     const path = join(folder.path, 'modules')
     const tell = `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(path)}, process.moduleLoadList.join('\\n')))`
