@@ -1,34 +1,34 @@
 /*
- * Keeps V8's compiled code between runs, as compiling takes longer than all else that
- * most commands do: a file for each build of the program and release of Node, in a
- * folder that only this user can write to (docs/decisions/0001-bundle.md). Without
- * such a folder, or with a file that is not what it should be, the program runs too.
+ * Keeps V8's compiled code between runs, because compiling takes longer than everything
+ * else that most commands do: one file per build of the program and release of Node, in a
+ * folder that only this user can write to (docs/decisions/0001-bundle.md). Without such a
+ * folder or a valid file, the program runs without kept code.
  */
 const fs = require('node:fs')
 const { dirname, isAbsolute, join } = require('node:path')
 const { Script } = require('node:vm')
-// Node has it from 20.15 on; nothing is kept without it.
+// Since Node 20.15; without it, no code is kept.
 const { crc32 } = require('node:zlib')
 
-/** Bytes before the code in a file: JSON with what the code is of, the parts that it holds and a checksum, and spaces. */
+/** Bytes before the code in a file: JSON with the file's name, the parts in the code and a checksum, padded with spaces. */
 const HEADER = 4096
-/** Bytes of the largest file; the code of all commands together takes a sixth of it. */
+/** Bytes of the largest file; the code of all commands takes a sixth of this. */
 const LARGEST = 16 * 2 ** 20
-/** Milliseconds for which files of other builds and releases stay. */
+/** Milliseconds after which files of other builds and releases are removed. */
 const OTHERS_STAY = 3_600_000
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
 
 /**
- * Loads a CommonJS module with the compiled code that is kept for it. When the process
- * ends, with success and having used parts that the code which is kept does not hold,
- * it is kept anew, with what this run has compiled in addition.
+ * Loads a CommonJS module with the compiled code that is kept for it. If the process
+ * succeeds and has used parts that are not in the kept code, the code is written again at
+ * its end, with what this run has compiled.
  *
- * @param path of a module that begins with a comment of a name for its contents, and
- *   exports `usedParts`, the set of what is used of it.
+ * @param path of a module that begins with a comment with its SHA-256 (rolldown.config.ts)
+ *   and exports `usedParts`, the set of the parts that a run has used.
  */
 exports.loadWithCode = (path) => {
   const source = fs.readFileSync(path, 'latin1')
-  // V8 takes only what was compiled with the same options.
+  // V8 accepts only code that was compiled with the same options.
   const options = crc32?.(JSON.stringify([process.execArgv, process.env.NODE_OPTIONS])).toString(16)
   const of = `${source.slice(3, 67)}-${process.version}-${process.arch}-${options}`
   const kept = readCode(of)
@@ -49,8 +49,8 @@ exports.loadWithCode = (path) => {
 /**
  * The folder to keep code in.
  *
- * @param options.make make it if it is not there.
- * @throws Error if it is not there, or can not be: also where somebody else could write to it.
+ * @param options.make create it if it does not exist.
+ * @throws Error if it does not exist, cannot be created, or others could write to it.
  */
 function ownFolder({ make }) {
   const { HOME = '' } = process.env
@@ -59,7 +59,7 @@ function ownFolder({ make }) {
     const stats = fs.lstatSync(path)
     if (!stats.isDirectory() || stats.uid !== user || (stats.mode & 0o022) !== 0) throw new Error(`${path} is not ours`)
   }
-  // sudo may have kept a HOME that is somebody else's. Below /tmp anybody could make it.
+  // sudo may have kept another user's HOME. Anybody could create a folder below /tmp.
   const caches = user === 0 ? '/var/cache' : join(HOME, '.cache')
   if (!isAbsolute(caches)) throw new Error('HOME is not absolute')
   if (user !== 0) checkOurs(HOME)
@@ -71,20 +71,20 @@ function ownFolder({ make }) {
   return folder
 }
 
-/** A checksum of all that a file keeps. V8 itself has none: it would crash on a file of which a part got lost. */
+/** A checksum of everything in a file. V8 has none, and crashes on damaged code. */
 function sumOf(of, parts, code) {
   return crc32(code, crc32(JSON.stringify([of, parts])))
 }
 
 /**
- * Reads the code that is kept, and which parts of the program it holds.
+ * Reads the kept code, and which parts of the program are in it.
  *
- * @returns undefined if there is none, or not all as it was written.
+ * @returns undefined if there is none, or it is not intact.
  */
 function readCode(of) {
   let file
   try {
-    // It does not wait for who writes to a pipe.
+    // O_NONBLOCK, because opening a named pipe would wait for a writer.
     file = fs.openSync(join(ownFolder({ make: false }), of), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     const stats = fs.fstatSync(file)
     if (!stats.isFile() || stats.uid !== process.geteuid() || (stats.mode & 0o022) !== 0 || stats.size > LARGEST)
@@ -100,7 +100,7 @@ function readCode(of) {
   }
 }
 
-/** Puts a new file in the place of what is there, whole or not at all, and removes what is of no use any more. */
+/** Replaces the file atomically, and removes old files of other builds and releases. */
 function writeCode(of, parts, code) {
   let draft
   try {
@@ -122,7 +122,7 @@ function writeCode(of, parts, code) {
       if (name !== of && Date.now() - fs.lstatSync(other).mtimeMs > OTHERS_STAY) fs.unlinkSync(other)
     }
   } catch {
-    // As on a full disk, or where another process just did the same. There is a next time.
+    // For example a full disk, or another process that did the same. The next run tries again.
     if (draft !== undefined) fs.rmSync(draft, { force: true })
   }
 }

@@ -4,10 +4,10 @@
 // /dev/null, and an id that is written there would be lost without a word. And
 // Node gives all signals their default actions when it starts, so that nohup has
 // no effect on it: a shell cannot trap a signal that it was started to ignore.
-// With 8 MiB for new objects instead of 16, a list of whatever length fits into
-// 100 MiB, as fast as before.
+// With 8 MiB for new objects instead of 16, lists of any length fit into 100 MiB and
+// are as fast (docs/decisions/0017-lists-read-what-they-show.md).
 
-// From now on, and not only when all is loaded.
+// From the start, as loading takes a while.
 if (process.env.VDC_MANAGE_SIGHUP === 'ignored') process.on('SIGHUP', () => {})
 
 // oclif's help asks FORCE_COLOR alone.
@@ -20,6 +20,6 @@ const { loadWithCode } = require('./code-cache.js')
 const root = dirname(__dirname)
 const { main, answerCompletion } = loadWithCode(join(root, 'dist/program.cjs'))
 const [word, ...rest] = process.argv.slice(2)
-// Asked by a shell while somebody types, for whom all that the program loads would take too long.
+// A shell asks this while somebody types, so it loads less than commands do.
 if (word === 'complete' && rest[1] === '--') answerCompletion(rest, root)
 else main(process.argv.slice(2), root)

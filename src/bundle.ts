@@ -1,8 +1,8 @@
 import type { CommandLoaders } from './cli/program.ts'
 
 /*
- * What the build makes dist/program.cjs of, one file with all that the program has but
- * its hashing threads. Here only functions are made: each loads its part when it is called.
+ * The entry point of dist/program.cjs, which holds the whole program except its hashing
+ * threads. It only defines functions; each loads its part of the program when it is called.
  */
 
 export { usedParts } from './cli/used-parts.ts'
@@ -57,13 +57,13 @@ export async function main(argv: readonly string[], root: string): Promise<void>
   await main(argv, root, COMMANDS)
 }
 
-/** Answers the shell in which somebody types: src/cli/completion/answer.ts. */
+/** Completes a word for the user's shell: src/cli/completion/answer.ts. */
 export async function answerCompletion(argv: readonly string[], root: string): Promise<never> {
   const { answerCompletion } = await import('./cli/completion/answer.ts')
   return answerCompletion(argv, root)
 }
 
-/** What the manual is made of, by scripts/manual.js. */
+/** What scripts/manual.js makes the manual from. */
 export async function loadManual() {
   const [about, { EXIT_STATUS }, { CommandHelpWithExits }, { Program }] = await Promise.all([
     import('./cli/about.ts'),

@@ -3,11 +3,13 @@ import type { Item } from './batches.ts'
 import { recordAllChanges } from './history.ts'
 
 /**
- * Writes what changes of things, with the time of it as their `updated_at`, and records it.
+ * Writes changed columns of things, with `now` as their `updated_at`, and records them in
+ * the histories. Things without a changed column stay as they are.
  *
  * @param update writes columns of rows, by their integer ids.
- * @param rows as they are.
- * @param changes columns that change, of things of which some do (`changesOf`).
+ * @param rows as they are before.
+ * @param changes the columns that change (`changesOf`).
+ * @param now the time, as the tables hold it.
  */
 export async function writeChanges<I extends Item, R extends { id: number; updated_at: string }>(
   db: Queryable,
@@ -16,7 +18,8 @@ export async function writeChanges<I extends Item, R extends { id: number; updat
   changes: ReadonlyMap<I, Partial<R>>,
   now: string,
 ): Promise<void> {
-  const written = Array.from(changes, ([item, columns]) => ({
+  const changed = [...changes].filter(([, columns]) => Object.keys(columns).length > 0)
+  const written = changed.map(([item, columns]) => ({
     id: item.id,
     row: rows.get(item) as R,
     columns: { ...columns, updated_at: now },

@@ -60,9 +60,8 @@ export function modifyObjects(
         if (isDeleted(object)) throw objectDeleted(object)
         return changesOf(object, await columnsOf(item, object))
       })
-      const changed = new Map([...changes].filter(([, columns]) => Object.keys(columns).length > 0))
-      await writeChanges(trx, updateBackupObjects, objects, changed, sqlTime(new Date()))
-      const corrected = [...changed].filter(
+      await writeChanges(trx, updateBackupObjects, objects, changes, sqlTime(new Date()))
+      const corrected = [...changes].filter(
         ([item, { checksum }]) => checksum !== undefined && checksum !== objects.get(item)?.checksum.toLowerCase(),
       )
       await removeDerivedLabels(trx, idsOf(corrected.map(([item]) => item)))

@@ -61,39 +61,48 @@ export function modifyImages(
       const images = await imagesToChange(trx, items, options)
       await claimEnd(trx, ...idsOf([...images.keys()].filter(({ given }) => typeof given.parent_image_id === 'string')))
       const columnsOf = requiringAll(trx)
-      const asked = await decide(images.keys(), (item) => columnsOf(item, images.get(item) as ImageRow))
-      const changes = await decide(asked.keys(), (item) => {
-        const changed = changesOf(images.get(item) as ImageRow, asked.get(item) ?? {})
-        return Object.keys(changed).length > 0 ? changed : undefined
+      const changes = await decide(images.keys(), async (item) => {
+        const image = images.get(item) as ImageRow
+        return changesOf(image, await columnsOf(item, image))
       })
       await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()))
-      const modified = Array.from(asked.keys(), (item) => ({
-        item,
-        image: { ...(images.get(item) as ImageRow), ...changes.get(item) },
-      }))
-      const moved = modified.filter(({ item }) => {
-        const changed = changes.get(item)
-        return changed?.account_id !== undefined || changed?.is_public !== undefined
+      const modified = Array.from(changes, ([item, changed]): Modified => {
+        return { item, image: { ...(images.get(item) as ImageRow), ...changed }, changed }
       })
+      const moved = modified.filter(
+        ({ changed }) => changed.account_id !== undefined || changed.is_public !== undefined,
+      )
       await warnOfUnlisted(
         trx,
         moved.map(({ item, image }) => ({ registry: item.registry, image })),
       )
-      const details = await describeImages(trx, [...asked.keys()])
-      const formatted = modified.filter(
-        ({ item: { given } }) => given.file_format !== undefined || typeof given.backup_object_id === 'string',
-      )
-      const warnings = await formatWarningsOf(
-        trx,
-        formatted.map(({ image }) => image),
-      )
-      for (const { item } of formatted) {
-        const warning = warnings.get(item.uuid)
-        if (warning !== undefined) item.registry.warn(warning)
-      }
+      const details = await describeImages(trx, [...changes.keys()])
+      await warnOfFormats(trx, modified)
       return details
     },
   })
+}
+
+/** An image after its change, and the columns that changed. */
+interface Modified {
+  item: Item<Given>
+  image: ImageRow
+  changed: Partial<ImageRow>
+}
+
+/** Warns of images that were given a format or an object and may not boot. */
+async function warnOfFormats(db: Queryable, modified: readonly Modified[]): Promise<void> {
+  const formatted = modified.filter(
+    ({ item: { given } }) => given.file_format !== undefined || typeof given.backup_object_id === 'string',
+  )
+  const warnings = await formatWarningsOf(
+    db,
+    formatted.map(({ image }) => image),
+  )
+  for (const { item } of formatted) {
+    const warning = warnings.get(item.uuid)
+    if (warning !== undefined) item.registry.warn(warning)
+  }
 }
 
 /**
