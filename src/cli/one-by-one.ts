@@ -1,7 +1,7 @@
 import { asVdcError } from '../errors.ts'
 import type { Outcome } from '../registry/batches.ts'
 
-/** Makes work on one thing work on several, one after the other (`BaseCommand.forEachId`). */
+/** Turns work on one thing into work on several, one after the other (`BaseCommand.forEachId`). */
 export function oneByOne<T>(work: (id: string) => Promise<T>): (ids: readonly string[]) => AsyncGenerator<Outcome<T>> {
   return async function* (ids) {
     for (const id of ids) yield await outcomeOf(id, work)

@@ -10,15 +10,15 @@ interface Runnable {
   runIn(program: Program, argv: readonly string[]): Promise<unknown>
 }
 
-/** What loads each command, by its id. */
+/** Functions that load the commands, by ID. */
 export type CommandLoaders = Readonly<Record<string, () => Promise<{ default: Runnable }>>>
 
 type Topics = Record<string, { description?: string }>
 
 /**
- * The program, its commands and topics: what oclif's commands and help ask a Config
- * for. It is made of package.json and the manifest of the build alone, where oclif's
- * own one looks for plugins, hooks, themes and settings, none of which we have.
+ * The program, its commands and topics: what oclif's commands and help need of a Config.
+ * It reads only package.json and the manifest of the build. oclif's own Config looks for
+ * plugins, hooks, themes and settings, none of which we have.
  */
 export class Program implements Commands {
   readonly bin: string
@@ -44,12 +44,12 @@ export class Program implements Commands {
     this.userAgent = `${name}/${version} ${process.platform}-${process.arch} node-${process.version}`
   }
 
-  /** This, where oclif wants a Config: what else one has is not asked for. */
+  /** This as oclif's Config, of which oclif uses nothing else. */
   get asConfig(): Config {
     return this as unknown as Config
   }
 
-  /** All commands; one with other names is there under each of them. */
+  /** All commands; one with aliases once for each name. */
   get commands(): Command.Loadable[] {
     return [...this.#commands.values()]
   }
@@ -70,7 +70,7 @@ export class Program implements Commands {
     return this.#allTopics.get(name)
   }
 
-  /** Runs a command; what goes wrong it tells itself, and sets the process's exit code. */
+  /** Runs a command, which reports its own errors and sets the process's exit code. */
   async runCommand(id: string, argv: readonly string[]): Promise<void> {
     const command = (await this.findCommand(id)?.load()) as Runnable | undefined
     if (command === undefined) throw new Error(`There is no command ${id}`)
@@ -78,7 +78,7 @@ export class Program implements Commands {
     await command.runIn(this, argv)
   }
 
-  /** oclif has plugins hook into what a command does. */
+  /** Called by oclif's Command; there are no plugins whose hooks could run. */
   async runHook(): Promise<Interfaces.Hook.Result<never>> {
     return { failures: [], successes: [] }
   }

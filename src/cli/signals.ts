@@ -63,14 +63,14 @@ export function catchSignals(interruption: Interruption, patience?: number, last
   }
 }
 
-/** Milliseconds between two looks whether a signal may end the process. */
+/** Milliseconds between checks whether a signal may end the process. */
 const LOOK = 10
 
 /**
- * Has a signal wait while `isBusy`, such as until what is committed is told, and then end
- * the process as it does by default; a second one ends it at once.
+ * Delays signals while `isBusy`, for example until committed results are printed; then the
+ * signal ends the process as by default. A second signal ends it at once.
  *
- * @returns what lets signals end the process again without waiting.
+ * @returns a function that stops delaying signals.
  */
 export function delaySignals(isBusy: () => boolean): () => void {
   let timer: NodeJS.Timeout | undefined

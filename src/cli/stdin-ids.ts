@@ -6,7 +6,7 @@ import { sharedRegistry } from './shared-registry.ts'
 export const STDIN = '-'
 /** What is told where a command is to work on the IDs on stdin, and has none. */
 export const NO_IDS = 'There are no IDs on stdin: nothing is done'
-/** One that is torn apart makes an empty line, which is no ID. */
+/** If a \r\n arrives in two pieces, it ends an empty line, too, which is no ID. */
 const LINE_END = /\r\n|[\n\r\u2028\u2029]/
 
 let reader: string | undefined
@@ -32,8 +32,8 @@ export function rewindStdin(): void {
 }
 
 /**
- * The IDs that words stand for; those of `-` are the lines of stdin, as many as have
- * come, without waiting for more. In a shell an interruption ends the waiting for them.
+ * The IDs that words stand for. For `-`, these are the lines of stdin, in batches of those
+ * that have arrived. In a shell, an interruption ends the wait for more.
  *
  * @throws VdcError USAGE where something else reads stdin, `-` is given twice, or
  *   another command has read stdin; VALUE_REFUSED where stdin cannot be read;
@@ -91,7 +91,7 @@ function openStdin(): AsyncIterator<string[]> {
   return linesAsTheyCome(process.stdin.setEncoding('utf8'))
 }
 
-/** The lines of a text that comes in pieces: of each piece those that end in it. */
+/** The lines of a text that arrives in pieces: for each piece, the lines that end in it. */
 async function* linesAsTheyCome(pieces: AsyncIterable<string>): AsyncGenerator<string[]> {
   let unended = ''
   for await (const piece of pieces) {

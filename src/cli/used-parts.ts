@@ -1,6 +1,6 @@
 /**
- * Which parts of the program this run has used: ids of commands, engines of databases,
- * formats of answers. By them bin/code-cache.js knows whether the compiled code that it
- * keeps holds all that such a run needs.
+ * The parts of the program that this run has used: IDs of commands, database engines, output
+ * formats. They tell bin/code-cache.js whether its kept code has everything that such a run
+ * needs.
  */
 export const usedParts = new Set<string>()

@@ -34,8 +34,8 @@ export async function selectLastId(db: Queryable, table: keyof RegistryTables): 
 }
 
 /**
- * The first `limit` rows of a table whose integer id is above `newerThan`, in the order of their
- * uuids, of those whose uuid comes after one.
+ * The first `limit` rows of a table, in the order of their uuids, with a uuid above `after` and an
+ * integer id above `newerThan`.
  */
 export async function selectNewRowsByUuid<T extends WithUuid>(
   db: Queryable,
@@ -44,7 +44,7 @@ export async function selectNewRowsByUuid<T extends WithUuid>(
   after: string,
   limit: number,
 ): Promise<Tables[T][]> {
-  // Each engine might sort all of them for each call instead of reading the index of uuids on.
+  // Keeps both engines from using the primary key, for which they would sort all rows on each call.
   const from = isSqlite(db) ? `${table} WHERE +id > ?` : `${table} IGNORE INDEX (PRIMARY) WHERE id > ?`
   const sql = `SELECT * FROM ${from} AND uuid > ? ORDER BY uuid LIMIT ?`
   return completeRows(table, await select<Tables[T]>(db, sql, [newerThan, after, limit]))

@@ -3,9 +3,9 @@ import { isSqlite } from './exact.ts'
 import type { Lock } from './locks.ts'
 
 /*
- * Statements whose text is always the same. knex puts the text of a query together each time
- * anew, which takes longer than running one that is short: knex is for queries whose
- * text depends on what is asked for, such as lists. SQLite keeps them compiled.
+ * Statements whose text never changes; SQLite keeps them compiled. knex builds the text of a
+ * query each time, which takes longer than running a short one, so it is for queries whose
+ * text depends on the request, such as lists.
  */
 
 /** A value of a column. */
@@ -18,7 +18,7 @@ const LOCKS: Readonly<Record<Lock, string>> = { share: ' LOCK IN SHARE MODE', up
  * Finds rows.
  *
  * @param sql with a `?` for each value.
- * @param lock how the rows that are found are kept until the transaction ends (`locked`).
+ * @param lock keeps others from changing the rows until the transaction ends (`locked`).
  * @throws VdcError what the database refuses.
  */
 export async function select<R extends object>(

@@ -2,10 +2,10 @@ import type { Knex } from 'knex'
 import type { Queryable } from './database.ts'
 import { isSqlite } from './exact.ts'
 
-/** A transaction, or a part of one. */
+/** A transaction, or a savepoint in one. */
 interface Open {
   readonly connection: unknown
-  /** The number of parts that it is within. */
+  /** The number of savepoints around it; 0 for a transaction. */
   readonly depth: number
   isOver: boolean
 }
@@ -14,13 +14,13 @@ interface Open {
 const transactions = new WeakMap<Queryable, Open>()
 
 /**
- * Runs `work` in a transaction, which is committed when `work` ends and rolled back when it
- * throws. Within another transaction it is a part of that, and is rolled back alone.
+ * Runs `work` in a transaction, which is committed when `work` returns and rolled back when
+ * it throws. Within another transaction it is a savepoint, and is rolled back alone.
  *
- * knex has transactions too: those put all of its functions together anew each time, run
- * `work` also where BEGIN failed, and leave open what could not be committed.
+ * knex's own transactions create all of its functions again each time, run `work` even if
+ * BEGIN failed, and stay open if COMMIT failed (docs/decisions/0018).
  *
- * @param options.snapshot `work` only reads, and sees the database as it is at its first query.
+ * @param options.snapshot `work` only reads, and sees the database as of its first query.
  * @throws what `work` throws; VdcError what the database refuses.
  */
 export async function transaction<T>(
@@ -34,7 +34,7 @@ export async function transaction<T>(
     const name = `part_${depth}`
     return run(db, { connection: outer.connection, depth, isOver: false }, work, {
       begin: [`SAVEPOINT ${name}`],
-      // MySQL replaces a savepoint by the next one of its name; SQLite would pile them up.
+      // MySQL replaces a savepoint of the same name; SQLite would stack them.
       commit: isSqlite(db) ? `RELEASE ${name}` : undefined,
       rollback: `ROLLBACK TO ${name}`,
     })
@@ -53,8 +53,8 @@ export async function transaction<T>(
 }
 
 /**
- * On SQLite a transaction that may write takes the write lock at its start: one that asks for it
- * later fails at once, without waiting, if another process wrote since its first read.
+ * The statements that begin a transaction. On SQLite, one that may write takes the write lock
+ * at once: taking it later fails without waiting if another process wrote since the first read.
  */
 function beginnings(db: Queryable, { snapshot }: { snapshot?: boolean }): string[] {
   if (isSqlite(db)) return [snapshot ? 'BEGIN' : 'BEGIN IMMEDIATE']
@@ -74,7 +74,7 @@ async function run<T>(
     if (statements.commit !== undefined) await send(statements.commit)
     return result
   } catch (error) {
-    // Where that fails too, the connection is given up (`_query` of the two dialects).
+    // If that fails too, the connection is given up (`_query` of the two dialects).
     await send(statements.rollback).catch(() => {})
     throw error
   } finally {
@@ -82,7 +82,7 @@ async function run<T>(
   }
 }
 
-/** Makes the handle whose queries run in a transaction, on the connection of that. */
+/** Makes the handle whose queries run in a transaction, on its connection. */
 function handleOf(db: Queryable, open: Open): Queryable {
   const client: Knex.Client = Object.assign(Object.create(db.client), {
     async acquireConnection() {

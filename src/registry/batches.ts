@@ -5,15 +5,15 @@ import { canonicalId, type Kind, parseId } from './identifiers.ts'
 import type { Registry } from './registry.ts'
 
 /*
- * The same done to many things, some hundred in one unit of work
- * (docs/decisions/0019): the same answers and the same rows as if each were done alone.
+ * Changes many things, up to 200 in one unit of work (docs/decisions/0019). Answers and
+ * rows are the same as if each thing were changed alone.
  */
 
-/** Things in one unit of work: whoever wants one of their rows waits some hundredths of a second. */
+/** Things in one unit of work. Others who want one of their rows wait some hundredths of a second. */
 const MOST = 200
-/** The same on a cluster, where what ends a thing writes 16 claims, and all nodes wait for a large write set. */
+/** The same on a cluster, where ending a thing writes 16 claims, and a large write set holds up all nodes. */
 const MOST_ON_CLUSTER = 50
-/** Milliseconds after which a batch that keeps colliding is done one by one, so that one row that others want keeps back no other. */
+/** Milliseconds after which a batch that keeps colliding is done one by one, so that one contended row holds up no other. */
 const PATIENCE = 2_000
 
 /** What became of one of several things; `id` as it was given. */
@@ -26,49 +26,49 @@ export interface Item<G = unknown> {
   readonly id: string
   /** What `Job.prepare` made for it. */
   readonly given: G
-  /** The registry, whose warnings are told when all before this one is told. */
+  /** The registry; it prints warnings only after the outcomes of all earlier things. */
   readonly registry: Registry
   /** Why nothing is done to it. */
   refusal: VdcError | undefined
 }
 
-/** What is done to many things. */
+/** The work on many things. */
 interface Job<T, G> {
   /**
-   * What can be said of each thing before the database is asked; by default nothing.
+   * Checks each thing before the database is queried; by default, nothing is checked.
    *
    * @throws VdcError that refuses it.
    */
   prepare?: (registry: Registry, uuid: string) => Promise<G>
   /**
-   * Does it, in one unit of work that may be run again, also of fewer things. What it
-   * throws undoes the whole unit; to refuse one thing is to set its `refusal` before
-   * anything is written for it (`decide`).
+   * Does the work in one unit of work, which may run again, also with fewer things. An
+   * error undoes the whole unit. To refuse one thing, it sets its `refusal` before it
+   * writes anything for it (`decide`).
    *
-   * @returns what came of each thing that is not refused.
+   * @returns the results of the things that are not refused.
    */
   work: (db: Queryable, items: readonly Item<G>[]) => Promise<ReadonlyMap<Item<G>, T>>
-  /** Nothing is written, and no transaction needed. */
+  /** It only reads, without a transaction. */
   reads?: boolean
 }
 
-/** An id that was given, and what is known of it before the database is asked. */
+/** An ID as given, and what `Job.prepare` found out about it. */
 interface Candidate<G> {
   id: string
   uuid: string
   given: G
-  /** Tells what is to be told of it. */
+  /** Print the warnings about it. */
   told: (() => void)[]
   error?: VdcError
 }
 
 /**
- * Does the same to many things: each is an item of a unit of work with some others.
- * Where such a unit fails as a whole, its things are done one by one.
+ * Works on many things in batches, each a unit of work. The things of a batch that fails
+ * as a whole are done one by one.
  *
- * @param ids with or without prefix; what is wrong with one is its outcome.
- * @returns the outcomes in the order of the ids, each when it is committed.
- * @throws VdcError of what ends all, such as a lost connection.
+ * @param ids with or without prefix; an invalid one is an outcome, too.
+ * @returns the outcomes in the order of the ids, after their commit.
+ * @throws VdcError for errors that concern all things, such as a lost connection.
  */
 export async function* inBatches<T, G = undefined>(
   registry: Registry,
@@ -81,7 +81,7 @@ export async function* inBatches<T, G = undefined>(
     const uuids = new Set<string>()
     for (const id of ids.slice(start, start + most(registry))) {
       const candidate = await prepared(registry, kind, id, job)
-      // What becomes of it the second time depends on the first; and databases ignore case.
+      // A repeated ID must see what was done the first time. Databases ignore case.
       const key = candidate.uuid.toLowerCase()
       if (uuids.has(key)) break
       uuids.add(key)
@@ -92,7 +92,7 @@ export async function* inBatches<T, G = undefined>(
   }
 }
 
-/** How many things a unit of work may have: one where each statement is committed alone, and where a dry run tells what each thing would write. */
+/** How many things a unit of work may have; one if each statement is committed alone, or if a dry run prints the rows of each thing. */
 function most({ database }: Registry): number {
   if (database.commits === 'statement' || database.dryRun !== undefined) return 1
   return database.isCluster() ? MOST_ON_CLUSTER : MOST
@@ -104,7 +104,7 @@ async function prepared<T, G>(
   id: string,
   { prepare }: Job<T, G>,
 ): Promise<Candidate<G>> {
-  // A word that is no id is the same word each time.
+  // An invalid ID counts as its own uuid.
   const candidate: Candidate<G> = { id, uuid: id, given: undefined as G, told: [] }
   try {
     candidate.uuid = parseId(kind, id)
@@ -115,7 +115,7 @@ async function prepared<T, G>(
   return candidate
 }
 
-/** The registry with warnings that are told in the turn of the thing that they are about. */
+/** The registry, with its warnings kept in `told` until it is their thing's turn. */
 function tellingLater(registry: Registry, told: (() => void)[]): Registry {
   return {
     ...registry,
@@ -149,51 +149,58 @@ interface Told<T> {
   told: readonly (() => void)[]
 }
 
-/** @throws VdcError what undid the unit of several things. */
+/** @throws VdcError if a unit of several things is undone. */
 async function inOneUnit<T, G>(
   registry: Registry,
   kind: Kind,
   batch: readonly Candidate<G>[],
   { work, reads }: Job<T, G>,
 ): Promise<Told<T>[]> {
-  let items = new Map<Candidate<G>, Item<G>>()
-  let told = new Map<Candidate<G>, (() => void)[]>()
+  const valid = batch.filter(({ error }) => error === undefined)
+  let attempts = new Map<Candidate<G>, Attempt<G>>()
   let results: ReadonlyMap<Item<G>, T> = new Map()
   const unit = async (db: Queryable) => {
-    items = new Map()
-    told = new Map()
-    for (const candidate of batch.filter(({ error }) => error === undefined)) {
-      const { uuid, given } = candidate
-      const own = [...candidate.told]
-      told.set(candidate, own)
-      items.set(candidate, {
-        ...{ uuid, id: canonicalId(kind, uuid), given, refusal: undefined },
-        registry: tellingLater(registry, own),
-      })
-    }
-    results = await work(db, [...items.values()])
+    attempts = new Map(valid.map((candidate) => [candidate, attemptOf(registry, kind, candidate)]))
+    results = await work(
+      db,
+      Array.from(attempts.values(), ({ item }) => item),
+    )
   }
   let failure: VdcError | undefined
-  if (batch.some(({ error }) => error === undefined)) {
-    try {
-      if (reads) await unit(registry.database.knex)
-      else await inTransaction(registry.database, unit, batch.length === 1 ? {} : { patience: PATIENCE })
-    } catch (error) {
-      if (batch.length > 1) throw error
-      failure = asVdcError(error)
-    }
+  try {
+    if (valid.length > 0 && reads) await unit(registry.database.knex)
+    else if (valid.length > 0)
+      await inTransaction(registry.database, unit, batch.length === 1 ? {} : { patience: PATIENCE })
+  } catch (error) {
+    if (batch.length > 1) throw error
+    failure = asVdcError(error)
   }
   return batch.map((candidate) => {
     const { id } = candidate
-    const item = items.get(candidate)
+    const { item, told } = attempts.get(candidate) ?? { told: candidate.told }
     const result = item && results.get(item)
     const error = candidate.error ?? failure ?? item?.refusal
     const outcome = result !== undefined && failure === undefined ? { id, result } : { id, error: error as VdcError }
-    return { outcome, told: told.get(candidate) ?? candidate.told }
+    return { outcome, told }
   })
 }
 
-/** Says whether what undid a unit of work would undo each next one too, or whether nobody knows if it is undone. */
+/** A thing in one run of a unit of work, which begins anew when it runs again. */
+interface Attempt<G> {
+  item: Item<G>
+  told: readonly (() => void)[]
+}
+
+function attemptOf<G>(registry: Registry, kind: Kind, { uuid, given, told }: Candidate<G>): Attempt<G> {
+  const own = [...told]
+  const item = {
+    ...{ uuid, id: canonicalId(kind, uuid), given, refusal: undefined },
+    registry: tellingLater(registry, own),
+  }
+  return { item, told: own }
+}
+
+/** Says whether an error would hit each next unit of work too, or leaves it unknown whether this one was undone. */
 function isFinal({ database }: Registry, error: unknown): boolean {
   const { code } = asVdcError(error)
   return (
@@ -203,16 +210,16 @@ function isFinal({ database }: Registry, error: unknown): boolean {
   )
 }
 
-/** Exit codes of errors that are about one thing: a value is refused, it isn't there, or in a state in which that can't be done. */
+/** Exit codes of errors about one thing: a refused value, not found, a conflict with its state. */
 const REFUSALS: readonly number[] = [3, 4, 5]
 
 /**
- * Decides, one after the other, what is to be done to each item that is not refused yet.
+ * Decides, one after the other, what to do to each item that is not refused yet.
  *
- * @param decision what is to be done; undefined for nothing. A refusal that it throws
- *   (`IMAGE_NOT_FOUND`, not a lost connection) is the item's.
- * @returns what is to be done to whom, in the order of the items.
- * @throws VdcError what else `decision` throws.
+ * @param decision returns what to do; undefined for nothing. A refusal that it throws
+ *   (IMAGE_NOT_FOUND, but not a lost connection) becomes the item's.
+ * @returns what to do, by item, in the order of the items.
+ * @throws VdcError other errors of `decision`.
  */
 export async function decide<I extends Item, V>(
   items: Iterable<I>,
@@ -237,7 +244,7 @@ export function idsOf(items: Iterable<Item>): string[] {
   return Array.from(items, ({ id }) => id)
 }
 
-/** Asks once for each key, and tells whoever asks again the same answer or the same refusal. */
+/** Calls `ask` once per key; later calls get the same answer or the same error. */
 export function askedOnce<K, V>(ask: (key: K) => Promise<V>): (key: K) => Promise<V> {
   const answers = new Map<K, Promise<V>>()
   return (key) => {
