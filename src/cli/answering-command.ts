@@ -19,13 +19,13 @@ export const globalFlags = {
   debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Tell on stderr what is done, and of errors the stack.' }),
 }
 
-/** The flags of commands with those that all have, by their classes. */
+/** All flags of each command, with the global ones, by class. A shell runs the same commands again and again. */
 const allFlags = new WeakMap<object, Interfaces.FlagInput>()
 
 /** How a command answers, and what it says when it can't. */
 export abstract class AnsweringCommand extends Command {
   static {
-    // oclif's Command, which is loaded by now, has a listener that throws; every write of ours waits for its own outcome.
+    // oclif's Command, which is loaded by now, adds a listener that throws. Our writes handle their own errors.
     process.stdout.removeAllListeners('error').on('error', () => {})
   }
 
@@ -39,7 +39,7 @@ export abstract class AnsweringCommand extends Command {
   protected isDryRun = false
   readonly #changes: Change[] = []
 
-  /** Runs the command with these words; oclif's own `run` would load a Config. */
+  /** Runs the command with these arguments; oclif's own `run` would load a Config. */
   static async runIn(
     this: new (
       argv: string[],
@@ -86,7 +86,7 @@ export abstract class AnsweringCommand extends Command {
   /**
    * Prints a list in whatever format is asked for, else as a table.
    *
-   * @param batchesOf its rows, in batches; of these only the keys that it is given are needed, or all without.
+   * @param batchesOf returns the rows in batches, at least with the given keys; undefined for all keys.
    */
   protected async printList<T extends object>(
     batchesOf: (keys: readonly string[] | undefined) => AsyncIterable<readonly T[]>,
@@ -178,7 +178,7 @@ export abstract class AnsweringCommand extends Command {
     return flags['dry-run'] ? 'dry run' : flags.count ? 'count' : this.resultId(given)
   }
 
-  /** All flags of the command. */
+  /** All flags of the command, with the global ones. */
   get #flags(): Interfaces.FlagInput {
     const flags = allFlags.get(this.ctor) ?? { ...this.ctor.baseFlags, ...this.ctor.flags }
     allFlags.set(this.ctor, flags)

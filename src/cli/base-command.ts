@@ -32,7 +32,7 @@ function isFinal(code: ErrorCode): boolean {
 /** What every command shares: the registry, and work on several things. */
 export abstract class BaseCommand extends AnsweringCommand {
   #interruption: Interruption | undefined
-  /** Whether something is being told of what may be committed with things that are not told yet. */
+  /** Whether outcomes are being printed, with which others may be committed that are not printed yet. */
   #isTelling = false
   /** Whether the command is about the schema itself, so that one that is not up to date is no error. */
   protected readonly worksOnAnySchema: boolean = false
@@ -142,7 +142,7 @@ export abstract class BaseCommand extends AnsweringCommand {
    * `shows`, else only where a format is asked for.
    *
    * @param words ids; `-` stands for those on stdin.
-   * @param work does it to some ids (`oneByOne` where it is done to one).
+   * @param work works on several ids (`oneByOne` makes it from work on one).
    * @returns what comes of a single thing that is no answer.
    */
   protected async forEachId<T extends object>(
@@ -172,7 +172,7 @@ export abstract class BaseCommand extends AnsweringCommand {
    * its own exit code.
    *
    * @param words ids; `-` stands for those on stdin.
-   * @param work does it to the ids that have come.
+   * @param work works on the ids that have arrived.
    */
   protected async *eachOf<T>(
     words: readonly string[],
@@ -191,7 +191,11 @@ export abstract class BaseCommand extends AnsweringCommand {
     if (count === 0) await writeNote(NO_IDS)
   }
 
-  /** @throws VdcError the failure of the only thing, and one after which those that come next would fail too. */
+  /**
+   * Reports a failure and goes on.
+   *
+   * @throws VdcError the failure, if this is the only thing or the next ones would fail too.
+   */
   async #noteFailure({ id, error: thrown }: { id: string; error: VdcError }, isOnly: boolean): Promise<void> {
     const error = asVdcError(this.inOptions(thrown))
     if (isOnly || isFinal(error.code)) throw error

@@ -75,7 +75,7 @@ export function wholeNames(commands: Commands, typed: readonly string[]): Names 
   return { names: known, isHelp, candidates: [] }
 }
 
-/** What `nextNames` found. */
+/** Results of `nextNames`, which a shell needs for every line. */
 const knownNext = new WeakMap<Commands, Map<string, readonly string[]>>()
 
 /** The names with which those of commands go on, once each. */

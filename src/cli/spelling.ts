@@ -83,7 +83,7 @@ export function isValueOfBoolean(before: string, word: string, options: Readonly
   return value === undefined && found?.option.type === 'boolean' && !found.isNegative && VALUES.has(word)
 }
 
-/** What `knownSpellings` found: a shell asks of the same options again and again. */
+/** Results of `knownSpellings`, which a shell needs for every line. */
 const spellings = new WeakMap<object, ReadonlyMap<string, Known>>()
 
 /** All ways to write options; a name of its own goes before another's negation. */

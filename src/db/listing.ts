@@ -22,7 +22,7 @@ export interface Listing<R, S, K extends string> {
   positionOf(database: Database, order: readonly OrderBy<K>[], uuid: string): Promise<Position | undefined>
 }
 
-/** A table that may be joined, at most one row to each. */
+/** A table that may be joined, with at most one row per listed row. */
 interface Join {
   /** Its name within the query. */
   alias: string
@@ -45,7 +45,7 @@ export interface ListingSource<S, K extends string> extends Ordered<K> {
   choose(database: Database, query: Knex.QueryBuilder, selection: S): void
 }
 
-/** Makes a listing, whose queries read no column and join no table that nobody needs. */
+/** Makes a listing. Its queries read only the columns and join only the tables that are needed. */
 export function listing<R extends object, S, K extends string>(source: ListingSource<S, K>): Listing<R, S, K> {
   const { table, alias, columns } = source
   const others = source.others ?? {}
@@ -56,7 +56,7 @@ export function listing<R extends object, S, K extends string>(source: ListingSo
     for (const { join } of withNeeds(source.joins ?? [], needed)) join(database, query)
     return query
   }
-  /** @param fields names; of the table's own columns `*` has all. */
+  /** @param fields their names; `*` for all columns of the table itself. */
   const selected = (database: Database, selection: S, page: Page<K>, fields: readonly string[]) => {
     const reads = fields.map((field) => others[field] ?? `${alias}.${field}`)
     const query = rows(database, [...reads.flatMap(joinsOf), ...orderJoins(page.order), ...chosenJoins(selection)])
@@ -76,7 +76,7 @@ export function listing<R extends object, S, K extends string>(source: ListingSo
       try {
         return yield* streamRows<Pick<R, F>>(database, selected(database, selection, page, fields))
       } catch (error) {
-        // Thrown before any row: of older schemas the columns that are there are read.
+        // This is thrown before the first row. Read the columns that an older schema has.
         if (!(error instanceof VdcError) || error.code !== 'SCHEMA_OLDER') throw error
       }
       const there = ['*', ...fields.filter((field) => field in others)]
@@ -104,7 +104,7 @@ function joinsOf(value: Value): readonly string[] {
   return typeof value === 'string' ? [value.slice(0, value.indexOf('.'))] : (value.joins ?? [])
 }
 
-/** Those of some tables that are needed, and those that these need. */
+/** The joins that are needed, and those that they need themselves. */
 function withNeeds(joins: readonly Join[], needed: readonly string[]): Join[] {
   const names = new Set(needed)
   for (const { alias, needs } of joins.toReversed())

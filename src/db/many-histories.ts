@@ -5,16 +5,16 @@ import type { HistoryRow, NewRow } from './rows.ts'
 import { write } from './statement.ts'
 import { notesOf } from './writes.ts'
 
-/** What one thing's history gets at one moment: rows with one uuid and one time. */
+/** Rows of one thing's history with the same time. */
 export type Entries = readonly NewRow<HistoryRow>[]
 
-/** Things of which one statement writes the entries. */
+/** Things whose entries one statement writes. */
 const MOST_THINGS = 20
 
 /**
- * Writes entries of the histories of many things. On SQLite most of the work is to hand
- * values over, so that what entries have in common is handed over once: the uuid of
- * those of a thing, and the columns' names of things that have the same ones.
+ * Writes entries of the histories of many things. On SQLite, binding values takes most of the
+ * time, so each value that entries share is bound once: the uuid of a thing, and the names
+ * of columns of things that have the same ones.
  */
 export async function insertManyHistories(db: Queryable, histories: readonly Entries[]): Promise<void> {
   if (!isSqlite(db) || notesOf(db) !== undefined) return insertHistories(db, histories.flat())

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import type { Database } from './database.ts'
 import { explainMissing } from './wakame-schema.ts'
 
-/** What knex's own streams of rows use of its client; each of ours writes batches of rows into the stream (`_stream`). */
+/** What knex's own streams use of its client; the `_stream` of our two clients writes batches of rows. */
 interface Client {
   acquireConnection(): Promise<unknown>
   releaseConnection(connection: unknown): Promise<unknown>
@@ -15,7 +15,7 @@ export async function* streamRows<T extends object>(database: Database, query: K
   const client: Client = database.knex.client
   try {
     const connection = await client.acquireConnection()
-    // knex's own stream would hold 32 batches while their reader waits.
+    // knex's own stream would hold 32 batches while its reader waits.
     const batches = new PassThrough({ objectMode: true, highWaterMark: 1 })
     const closed = new Promise((resolve) => batches.once('close', resolve))
     try {

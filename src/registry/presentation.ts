@@ -1,19 +1,19 @@
-/** A key of what is shown of a row: its value, and the fields of the row that this needs. */
+/** A key of what is shown of a row: makes its value, from the named fields of the row. */
 type Shown<R, V> = readonly [of: (row: R) => V, ...fields: (keyof R & string)[]]
 
 /** How the rows `R` of a list are shown as `T`, by the keys of that. */
 export type Presentation<R, T> = { readonly [K in keyof T]: Shown<R, T[K]> }
 
-/** A key that shows a field as it is. */
+/** A key with the unchanged value of a field. */
 export function field<R, F extends keyof R & string>(name: F): Shown<Pick<R, F>, R[F]> {
   return [(row) => row[name], name]
 }
 
 /**
- * Picks what of a row is to be shown.
+ * Picks the keys to show of a row.
  *
- * @param keys undefined for all; others than the presentation has are left out.
- * @returns the fields that this needs, and what makes the shown thing of a row with these.
+ * @param keys undefined for all; unknown ones are ignored.
+ * @returns the fields that these keys need, and a function that makes them from a row.
  */
 export function presenting<R, T extends object>(
   presentation: Presentation<R, T>,

@@ -21,10 +21,7 @@ const LONGEST_PROBLEM = 200
 /** What a column holds, its keys without Ruby's colon; or why that can't be read. */
 export type Yaml = { value: unknown } | { problem: string }
 
-/**
- * What some short texts hold: thousands of images have the same features. Nobody changes
- * a value that was read.
- */
+/** Results for some short texts, as thousands of images have the same features. Values that were read are never changed. */
 const read = new Map<string, Yaml>()
 const MOST_READ = 100
 const LONGEST_READ = 256
@@ -43,7 +40,7 @@ export async function readYaml(text: string | null): Promise<Yaml> {
   return yaml
 }
 
-/** Aliases can make much of a short text. */
+/** A short text with aliases can hold a huge value. */
 function isWorthKeeping(text: string): boolean {
   return text.length <= LONGEST_READ && !text.includes('*')
 }

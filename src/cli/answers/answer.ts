@@ -17,7 +17,7 @@ export class Answer {
   readonly #options: AnswerOptions
   /** The keys of what is answered, where nothing tells them, as of an empty list. */
   readonly #keys: () => Promise<readonly string[]>
-  /** What a whole answer tells and is no text yet. */
+  /** Things of a JSON or YAML answer that are not rendered yet. */
   readonly #things: object[] = []
   #rows: RowWriter | undefined
   #whole: WholeList | undefined
@@ -57,9 +57,9 @@ export class Answer {
   }
 
   /**
-   * The keys of its rows that a list with these columns needs; undefined for all.
+   * The keys of its rows that a list needs; undefined for all.
    *
-   * @param columns what the list shows by itself.
+   * @param columns the default columns of the list.
    */
   keysOf<T extends object>(columns: readonly Column<T>[]): readonly string[] | undefined {
     const { quiet, columns: names } = this.#options
@@ -68,7 +68,7 @@ export class Answer {
     return names?.map(keyOf)
   }
 
-  /** Answers with a list whose rows come in batches: ids, ndjson, csv and value as these come; the others when all are there. */
+  /** Prints a list. IDs, ndjson, csv and value are printed batch by batch; the other formats when all rows are there. */
   async list<T extends object>(
     batches: AsyncIterable<readonly T[]> | Iterable<readonly T[]>,
     columns: readonly Column<T>[],
@@ -176,7 +176,7 @@ export class Answer {
     }
   }
 
-  /** The columns that a table has. */
+  /** The columns of a table: those asked for, else the default ones. */
   #shown<T extends object>(columns: readonly Column<T>[]): readonly Column<T>[] {
     const { columns: names } = this.#options
     return names === undefined ? columns : columnsNamed(columns, names)
@@ -186,7 +186,7 @@ export class Answer {
     return renderFields(this.#picked(thing), this.#now)
   }
 
-  /** Makes text of the things of a whole answer, of which nothing else is kept. */
+  /** Renders the things of a JSON or YAML answer, so that only their text is kept. */
   async #render(): Promise<WholeList> {
     if (this.#whole === undefined) {
       const { WholeList } = await import('./whole.ts')

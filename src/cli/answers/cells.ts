@@ -12,9 +12,9 @@ export function plainCell(value: unknown): string {
 }
 
 /**
- * Makes what tells how a person reads the values of a key, null where there is nothing.
+ * Makes a function that formats the values of a key for people; it returns null for an empty value.
  *
- * @param name the key, which tells sizes and times.
+ * @param name the key; its name shows whether values are sizes or times.
  * @param now what times are relative to; undefined for ISO 8601 UTC.
  */
 export function valueReader(name: string, now?: Date): (value: unknown) => string | null {
@@ -44,7 +44,7 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60],
 ]
 
-/** Makes what tells how long ago an ISO 8601 time was, such as `3 days ago`; as it stands where it is none. */
+/** Makes a function that says how long ago an ISO 8601 time was, such as `3 days ago`; it returns other texts unchanged. */
 function relativeTo(now: Date): (time: string) => string {
   const words = new Intl.RelativeTimeFormat('en')
   return (time) => {

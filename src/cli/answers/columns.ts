@@ -8,7 +8,7 @@ export interface Column<T> {
   header?: string
   /** What a person reads in the cell; null is shown as `-`. Default: the value, sizes and times as people read them. */
   cell?: (row: T) => string | null
-  /** Keys of the JSON that `cell` needs beside the name. */
+  /** Keys of the JSON that `cell` needs in addition to `name`. */
   needs?: readonly (keyof T & string)[]
   /** When it goes where a terminal is narrow: the highest first, 0 never. Default: 0. */
   rank?: number
@@ -25,7 +25,7 @@ function valueAt(row: object, name: string): unknown {
   return typeof nested === 'object' && nested !== null ? valueAt(nested, name.slice(dot + 1)) : undefined
 }
 
-/** The key of a row under which a name finds what it names. */
+/** The top-level key of a row that a dotted name leads into. */
 export function keyOf(name: string): string {
   const dot = name.indexOf('.')
   return dot === -1 ? name : name.slice(0, dot)
@@ -44,7 +44,7 @@ export function headerOf<T>({ name, header }: Column<T>): string {
 }
 
 /**
- * Makes what tells how a person reads the cells of a column; null where there is nothing.
+ * Makes a function that formats a row's cell for people; it returns null for an empty cell.
  *
  * @param now what times are relative to; undefined for ISO 8601 UTC.
  */

@@ -5,7 +5,7 @@ import { plainCell } from './cells.ts'
 import { cellsOf, pickOrFailure } from './columns.ts'
 import type { Format } from './format.ts'
 
-/** Writes rows in the batches in which they come. */
+/** Writes rows batch by batch. */
 export interface RowWriter {
   /** @returns false when nobody reads any more. */
   write(rows: readonly object[]): Promise<boolean>
@@ -20,7 +20,7 @@ interface RowOptions {
   storedId: string | undefined
 }
 
-/** A writer of ids alone, a line each. */
+/** A writer of IDs only, one per line. */
 export function idWriter(): RowWriter {
   const line = (row: { id?: unknown }) => `${printable(String(row.id))}\n`
   return { write: (rows) => writeOut(rows.map(line).join('')), end: async () => {} }
@@ -71,9 +71,9 @@ function cellWriter(
   }
 }
 
-/** How a text begins that a spreadsheet would run (OWASP, "CSV Injection"), also in full-width forms. */
+/** Matches a text that a spreadsheet would run as a formula (OWASP, "CSV Injection"), also in full-width forms. */
 const FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/
-/** What needs quotes around it, `;` and tabs for those spreadsheets that take them for the end of a cell. */
+/** Matches a text that needs quotes. Some spreadsheets take `;` and tabs for the end of a cell. */
 const NEEDS_QUOTES = /[",;\t\r\n]/
 
 /**

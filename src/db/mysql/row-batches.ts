@@ -3,8 +3,8 @@ import type { Writable } from 'node:stream'
 import type { DriverConnection } from './driver.ts'
 
 /**
- * Runs a query and writes its rows into a stream in batches: those of one read from the
- * socket, so that none waits for the next. While the stream is full, the server waits.
+ * Runs a query and writes its rows into a stream in batches: the rows of one read from the
+ * socket, so that no row waits for the next read. While the stream is full, the server waits.
  *
  * @returns when the stream has ended, or its reader has left.
  * @throws what the driver throws.
@@ -22,13 +22,13 @@ export function writeBatches(
       batch = []
       if (!stream.write(rows)) connection.pause()
     }
-    // Who reads no further leaves the rest to be read and dropped, before the next statement.
+    // If the reader leaves, the rest is read and dropped before the next statement.
     const resume = () => connection.resume()
     stream.on('drain', resume).on('close', resume).on('close', resolve).on('error', reject)
     const running = connection.query(sql, bindings) as EventEmitter
     running.on('result', (row: object) => {
       if (stream.destroyed) return
-      // The driver takes apart all that was read before anything else runs.
+      // The driver parses everything that was read before microtasks run.
       if (batch.push(row) === 1) queueMicrotask(flush)
     })
     running.on('error', (error: Error) => stream.destroy(error))

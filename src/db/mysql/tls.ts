@@ -15,12 +15,12 @@ const OFFERS_TLS = 0x800
 /**
  * Reads the PEM files that TLS settings name.
  *
- * @returns what makes the context of a connection: Node takes long to load TLS, which
- *   a server may not offer.
+ * @returns a function that makes the context of a connection. Node takes long to load TLS,
+ *   and a server may not offer it.
  * @throws VdcError CONFIG_REFUSED with the file's name, never its contents.
  */
 export async function readTlsFiles({ ca, cert, key }: TlsSettings): Promise<() => SecureContext> {
-  // Without a CA nothing is verified: Node would read those of the whole world.
+  // Nothing is verified without a CA; the empty list keeps Node from reading all public ones.
   if ([ca, cert, key].every((path) => path === undefined)) return () => createSecureContext({ ca: [] })
   const [authority, certificate, secret] = await Promise.all([
     readPem('ssl-ca', ca, (pem) => new X509Certificate(pem)),

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 
-/** What else the names of binaries say, but for Linux. */
+/** Suffixes of binaries' names, except for Linux. */
 const KIND: Readonly<Record<string, string>> = { win32: '-msvc' }
 
 /**
- * Names the binary of libsql for this process, such as `linux-x64-gnu`, in place of
- * @neon-rs/load: that has Node report on the whole process for the C library's name,
- * which takes 3 to 11 ms at every start.
+ * Names libsql's binary for this process, such as `linux-x64-gnu`. The build puts it in place
+ * of @neon-rs/load, which makes Node report on the whole process to learn the C library:
+ * 3 to 11 ms at every start.
  */
 export function currentTarget(): string {
   const { arch, platform } = process

@@ -28,12 +28,12 @@ export async function readYamlColumns(
   return read
 }
 
-/** Different texts of a column that are known to be readable. */
+/** Readable texts of a column that are remembered. */
 const MOST_KNOWN = 50
 
 /**
- * Makes what warns of the YAML of images, as `readYamlColumns` does. Most rows hold one
- * of a few texts, each of which is read once.
+ * Makes a function that warns as `readYamlColumns` does. Most rows hold one of a few texts,
+ * and each of these is read once.
  */
 export function yamlWarnings(registry: Registry): (row: Columns & Pick<ImageRow, 'uuid'>) => Promise<void> | undefined {
   const known = { features: new Set<string | null>(), volumes: new Set<string>(), vifs: new Set<string>() }

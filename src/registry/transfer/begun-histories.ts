@@ -17,7 +17,7 @@ import { isDeleted } from '../image/find.ts'
 /** Rows whose histories are written together. */
 const PAGE = 200
 
-/** An image that was inserted; of a deleted one the state that it had before, where that is known. */
+/** An image that was inserted; if it is deleted, with its earlier state, where that is known. */
 export interface NewImage {
   row: NewRow<ImageRow>
   stateBefore: string | undefined
@@ -26,16 +26,16 @@ export interface NewImage {
 type LastIds = Readonly<Record<'images' | 'backup_objects', number>>
 
 /**
- * Begins the histories of images and objects that are imported: a row for each column.
+ * Begins the histories of imported images and objects, with a row for each column.
  *
- * That is twenty times as many rows as things, and their indexes grow at a random place with
- * each thing. So they wait until all things are in, and are written in the order of the things'
- * uuids, which takes half the time or less (docs/decisions/0020).
+ * That is twenty times as many rows as things, and each thing would grow their indexes at a
+ * random place. So they are written after all things, in the order of uuids, which takes at
+ * most half the time (docs/decisions/0020).
  */
 export class BegunHistories {
   readonly #db: Queryable
   readonly #now: string
-  /** The last integer ids before the import; undefined where nothing waits. */
+  /** The last integer ids before the import; undefined if histories are written at once. */
   readonly #before: LastIds | undefined
 
   private constructor(db: Queryable, now: string, before: LastIds | undefined) {
@@ -46,7 +46,7 @@ export class BegunHistories {
 
   /** @param now the time, as the tables hold it. */
   static async start(db: Queryable, now: string): Promise<BegunHistories> {
-    // A dry run tells things with their histories.
+    // A dry run prints each thing with its history.
     if (notesOf(db) !== undefined) return new BegunHistories(db, now, undefined)
     const before = {
       images: await selectLastId(db, 'images'),
@@ -57,7 +57,7 @@ export class BegunHistories {
 
   /** To be called with images that were just inserted. */
   async addImages(images: readonly NewImage[]): Promise<void> {
-    // What state a deleted one had is nowhere but here.
+    // The earlier state of a deleted image is known only now.
     const known = this.#before === undefined ? images : images.filter(({ row }) => isDeleted(row))
     await insertManyHistories(
       this.#db,
@@ -74,7 +74,7 @@ export class BegunHistories {
     )
   }
 
-  /** Writes those that wait. */
+  /** Writes the histories that are not written yet. */
   async end(): Promise<void> {
     if (this.#before === undefined) return
     for await (const rows of this.#withoutHistory('backup_objects', 'backupObject', this.#before.backup_objects))
@@ -89,7 +89,7 @@ export class BegunHistories {
       )
   }
 
-  /** What is newer than the import's start. What others inserted meanwhile has its history already. */
+  /** Rows that the import added. Those that others added meanwhile have a history already. */
   async *#withoutHistory<T extends 'images' | 'backup_objects'>(table: T, kind: Kind, before: number) {
     for (let after = '', isEnd = false; !isEnd; ) {
       const rows = await selectNewRowsByUuid(this.#db, table, before, after, PAGE)
@@ -101,7 +101,7 @@ export class BegunHistories {
     }
   }
 
-  /** Of a deleted image whose state before that is known, with that state and then the deletion. */
+  /** If the earlier state of a deleted image is known: its creation in that state, then its deletion. */
   #ofImage(row: NewRow<ImageRow>, stateBefore: string | undefined): Entries {
     if (stateBefore === undefined || !isDeleted(row)) return this.#created('image', IMAGE_COLUMNS, row)
     const before = { ...row, state: stateBefore, deleted_at: null }

@@ -2,15 +2,15 @@ import type { Int64 } from '../../db/rows.ts'
 import { type Kind, prefixOf } from '../identifiers.ts'
 
 /*
- * What the keys of a line may hold. An import checks some dozen of them in every line, so
- * that this is plain code: zod takes five times as long.
+ * Checks of the values in a line. An import checks dozens of them per line, so these are
+ * plain functions: zod takes five times as long.
  */
 
-/** What a key may hold. */
+/** The values that a key may have. */
 export interface Column<T> {
-  /** Says what a value must be, or must not be; undefined where it is right. */
+  /** Says what a value must or must not be; undefined if it is valid. */
   problem(value: unknown): string | undefined
-  /** Makes the value that counts of one that is right; without it that is the value itself. */
+  /** Brings a valid value into its normal form. */
   normal?(value: T): T
   /** Whether the key may be left out. */
   isOptional?: true
@@ -31,7 +31,7 @@ function column<T>(problem: Column<T>['problem']): Column<T> {
   return { problem }
 }
 
-/** A value that need only be right in one way. */
+/** Values that are valid if `isRight` says so. */
 function simple<T>(isRight: (value: unknown) => boolean, must: string): Column<T> {
   return column((value) => (isRight(value) ? undefined : must))
 }
@@ -71,7 +71,7 @@ export const bigint: Column<Int64> = {
 }
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
-/** Times of days that every month has; of the others a calendar has to tell. */
+/** Times on days 1 to 28, which every month has; other days need a calendar. */
 const SURE = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/
 /** A time that is in the calendar, ISO 8601 UTC without a fraction. */
 export const time = column<string>((value) => {
@@ -113,10 +113,10 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Checks the keys of an object, and makes their values those that count.
+ * Checks the keys of an object, and brings their values into their normal form.
  *
  * @param path of the object within its line; empty for the line itself.
- * @returns what is wrong with the first key that is, or with one that should not be there; undefined where nothing is.
+ * @returns the first problem: an invalid key, or else keys that must not be there; undefined if there is none.
  */
 export function problemIn(keys: Keys, value: Record<string, unknown>, path = ''): string | undefined {
   let known = 0
