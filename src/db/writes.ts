@@ -12,7 +12,7 @@ type Table = keyof Tables
 
 /** Rows that one INSERT takes: SQLite allows 32,766 values. */
 const INSERTED = 400
-/** Characters that one INSERT takes: of three bytes at most, or two when quoted, and old servers take 1 MiB. */
+/** Characters that one INSERT takes. Each is up to three bytes, or two when escaped, and old servers accept 1 MiB. */
 const INSERTED_TEXT = 256 * 1024
 
 const notes = new WeakMap<Queryable, WrittenRow[]>()
@@ -53,7 +53,7 @@ export async function insertRows<T extends Table>(
   }
 }
 
-/** Takes rows apart into those that one statement may insert. */
+/** Splits rows into batches that one statement may insert. */
 function* byStatement<T extends object>(rows: readonly T[]): Generator<readonly T[]> {
   let start = 0
   let text = 0
@@ -83,8 +83,8 @@ export async function updateRow<T extends Table>(
 }
 
 /**
- * Changes columns of rows, given by their integer ids: those that get the same values
- * with one statement. Where what is written is noted, one by one.
+ * Changes columns of rows, given by their integer ids. Rows that get the same values share a
+ * statement, unless writes are noted for a dry run (`noteWrites`).
  */
 export async function updateRows<T extends Table>(
   db: Queryable,

@@ -64,7 +64,7 @@ export class Table<T extends object> {
   }
 
   /**
-   * Lays out all rows that were added.
+   * Lays out the rows that were added.
    *
    * @returns the lines, each with its newline, in pieces, and the headers of columns for which there was no room.
    */

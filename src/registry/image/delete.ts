@@ -9,7 +9,7 @@ import type { Registry } from '../registry.ts'
 import { describeImages, type ImageDetails } from './details.ts'
 import { existingImages, protectedSince, requireUnprotected } from './find.ts'
 
-/** What is told of an image that never was, where that is ignored. */
+/** The result for an image that never existed, if that is ignored. */
 type Missing = { id: string; missing: true }
 
 /**
@@ -17,9 +17,9 @@ type Missing = { id: string; missing: true }
  * their tags go, their labels, backup objects and files stay.
  *
  * @param ids with or without prefix.
- * @param options.ignoreMissing an image that is deleted already, or never was, is no error.
+ * @param options.ignoreMissing an image that is deleted already, or never existed, is no error.
  * @param options.force also where one is protected.
- * @returns of each the image as it is now; its id alone where it never was and that is ignored;
+ * @returns of each the image as it is now; only its ID if it never existed and that is ignored;
  *   else VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
  */
 export function deleteImages(

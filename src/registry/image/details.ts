@@ -18,7 +18,7 @@ import { asMap } from '../yaml.ts'
 import { existingImage, existingImages, isDeleted } from './find.ts'
 import { visibilityOf } from './usability.ts'
 import { virtualSizeOf } from './virtual-size.ts'
-import { readYamlColumns } from './yaml-columns.ts'
+import { readYamlColumnsOf } from './yaml-columns.ts'
 
 /** An image as people and scripts see it; names are the columns' where there is a column, times ISO 8601 UTC. */
 export type ImageAttributes = z.output<typeof imageAttributes>
@@ -96,7 +96,7 @@ async function detailsOf(
 /** A row as people and scripts see it; warns of YAML that can't be read. */
 export async function presentImage(registry: Registry, row: ImageRow): Promise<ImageAttributes> {
   const id = canonicalId('image', row.uuid)
-  const { features, volumes, vifs } = await readYamlColumns(registry, row)
+  const { features, volumes, vifs } = await readYamlColumnsOf(registry, row)
   const known = asMap(features)
   return {
     id,

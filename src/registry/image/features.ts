@@ -25,7 +25,7 @@ export function setFeatures(
   options: { force: boolean },
 ): AsyncGenerator<Outcome<ImageDetails>> {
   const named = FEATURES.filter((feature) => request[feature] !== undefined)
-  // Thousands of images have the same features.
+  // Thousands of images have the same features, so each text is changed once.
   const changed = askedOnce((features: string | null) => changeFlags(features, FEATURES, request))
   return inBatches<ImageDetails>(registry, 'image', ids, {
     work: async (trx, items) => {

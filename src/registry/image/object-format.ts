@@ -77,7 +77,7 @@ export async function formatWarningsOf(
   for (const { uuid, backup_object_id: id, file_format: given } of images) {
     const object = byId.get(id ?? '')
     const found = labels.get(id ?? '')?.[FILE_FORMAT_LABEL]
-    // What else may be known of a format is nothing to warn of where one is given.
+    // Only a format that was found in the bytes can contradict the given one.
     const warning = object && found && formatWarning(object, { format: found, by: 'found' }, given)
     if (warning) warnings.set(uuid, warning)
   }

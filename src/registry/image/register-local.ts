@@ -13,7 +13,7 @@ import { type ImageId, registerObject } from './register-object.ts'
  *
  * @param source path or id.
  * @param watcher told of what takes long with a file.
- * @param options.details of an image of an object, all is told (`registerObject`).
+ * @param options.details return the whole image, also of a backup object (`registerObject`).
  * @throws VdcError as `registerFile` and `registerObject`.
  */
 export async function registerLocal(

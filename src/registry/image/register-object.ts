@@ -15,7 +15,7 @@ const objectImageRequest = z.object({ ...newImageAttributes, backup_object_id: z
 /** What `registerObject` takes: the columns of an image as an operator gives them, ids with or without prefix. */
 export type ObjectImageRequest = z.input<typeof objectImageRequest>
 
-/** What is told of an image where nobody asks for more. */
+/** The result if no details are asked for. */
 export type ImageId = Pick<ImageDetails, 'id'>
 
 /**
@@ -23,7 +23,7 @@ export type ImageId = Pick<ImageDetails, 'id'>
  * storage that this host doesn't see.
  *
  * @param boot what instances boot from: a local copy, or a volume made of the object.
- * @param options.details all of it is told, which takes more queries; else its id.
+ * @param options.details return the whole image, which takes more queries; else only its ID.
  * @returns the image as it is stored, after the commit.
  * @throws VdcError VALUE_REFUSED, OBJECT_…, ACCOUNT_…, ID_TAKEN; then nothing was written.
  */

@@ -30,7 +30,7 @@ export function accessOf(image: Owned, accountId: string): Access {
  * public for the pool itself only, although every account can start instances of them
  * (dcmgr.md, "Where an image's bytes are").
  *
- * @param images as they are stored now, and who is told of each.
+ * @param images as they are stored now, each with the registry that prints its warning.
  */
 export async function warnOfUnlisted(
   db: Queryable,

@@ -26,7 +26,7 @@ export async function wantedInVolumes(text: string | null, wanted: ReadonlySet<s
   return isMentioned ? (await objectsInVolumes(text)).filter((id) => wanted.has(id)) : []
 }
 
-/** The ids of backup objects in volumes that were read already (`readYamlColumns`). */
+/** The ids of backup objects in volumes that were read already (`readYamlColumnsOf`). */
 export function objectsInReadVolumes(value: unknown): string[] {
   return [...new Set(textsIn(value).filter(isObjectId))]
 }

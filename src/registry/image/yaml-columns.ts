@@ -5,26 +5,34 @@ import { asMap, readYaml, type Yaml } from '../yaml.ts'
 
 const COLUMNS = ['features', 'volumes', 'vifs'] as const
 type Columns = Pick<ImageRow, (typeof COLUMNS)[number]>
+type ReadColumns = Record<keyof Columns, Yaml>
+
+/** Reads the YAML columns of an image; features that are not a map have a problem, too. */
+export async function readYamlColumns({ features, volumes, vifs }: Columns): Promise<ReadColumns> {
+  const read = { features: await readYaml(features), volumes: await readYaml(volumes), vifs: await readYaml(vifs) }
+  if (!('problem' in read.features) && asMap(read.features) === undefined) read.features = { problem: 'it is no map' }
+  return read
+}
+
+/** The columns that cannot be read, and why, in words that follow the column's name. */
+export function yamlProblems(read: ReadColumns): { column: keyof Columns; why: string }[] {
+  return COLUMNS.flatMap((column) => {
+    const yaml = read[column]
+    return 'problem' in yaml ? [{ column, why: `hold YAML that can not be read: ${yaml.problem}` }] : []
+  })
+}
 
 /**
- * Reads the YAML columns of an image, and warns of what can't be read: one such
- * row makes the Ruby programs' whole listing fail (dcmgr.md, "YAML columns").
+ * As `readYamlColumns`, and warns of columns that cannot be read: one such row makes
+ * the Ruby programs' whole listing fail (dcmgr.md, "YAML columns").
  */
-export async function readYamlColumns(
+export async function readYamlColumnsOf(
   registry: Registry,
   row: Columns & Pick<ImageRow, 'uuid'>,
-): Promise<Record<keyof Columns, Yaml>> {
-  const read = {
-    features: await readYaml(row.features),
-    volumes: await readYaml(row.volumes),
-    vifs: await readYaml(row.vifs),
-  }
-  if (!('problem' in read.features) && asMap(read.features) === undefined) read.features = { problem: 'it is no map' }
-  for (const column of COLUMNS) {
-    const yaml = read[column]
-    if (!('problem' in yaml)) continue
-    registry.warn(`The ${column} of ${canonicalId('image', row.uuid)} hold YAML that can not be read: ${yaml.problem}`)
-  }
+): Promise<ReadColumns> {
+  const read = await readYamlColumns(row)
+  for (const { column, why } of yamlProblems(read))
+    registry.warn(`The ${column} of ${canonicalId('image', row.uuid)} ${why}`)
   return read
 }
 
@@ -32,7 +40,7 @@ export async function readYamlColumns(
 const MOST_KNOWN = 50
 
 /**
- * Makes a function that warns as `readYamlColumns` does. Most rows hold one of a few texts,
+ * Makes a function that warns as `readYamlColumnsOf` does. Most rows hold one of a few texts,
  * and each of these is read once.
  */
 export function yamlWarnings(registry: Registry): (row: Columns & Pick<ImageRow, 'uuid'>) => Promise<void> | undefined {
@@ -40,7 +48,7 @@ export function yamlWarnings(registry: Registry): (row: Columns & Pick<ImageRow,
   const isKnown = ({ features, volumes, vifs }: Columns) =>
     known.features.has(features) && known.volumes.has(volumes) && known.vifs.has(vifs)
   const look = async (row: Columns & Pick<ImageRow, 'uuid'>) => {
-    const read = await readYamlColumns(registry, row)
+    const read = await readYamlColumnsOf(registry, row)
     for (const column of COLUMNS) {
       const texts = known[column] as Set<string | null>
       if (!('problem' in read[column]) && texts.size < MOST_KNOWN) texts.add(row[column])

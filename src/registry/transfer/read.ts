@@ -1,5 +1,5 @@
 import { VdcError } from '../../errors.ts'
-import { asMap, readYaml } from '../yaml.ts'
+import { readYamlColumns, yamlProblems } from '../image/yaml-columns.ts'
 import { isObject, type Keys, problemIn } from './columns.ts'
 import { type Line, linesOf, together } from './lines.ts'
 import { COUNTS, forTypes, LINES, type RecordType, type RegistryRecord, TYPES, VERSION } from './records.ts'
@@ -116,21 +116,11 @@ function refusal({ number }: Line, why: string, hint?: string): VdcError {
 async function* withReadableYaml(records: ReadRecord[]): AsyncGenerator<ReadRecord[]> {
   for (const [index, { record, line }] of records.entries()) {
     if (record.type !== 'image') continue
-    const problem = await yamlProblem(record)
+    // One such row makes the Ruby programs' whole listing fail (dcmgr.md, "YAML columns").
+    const [problem] = yamlProblems(await readYamlColumns(record))
     if (problem === undefined) continue
     yield records.slice(0, index)
-    throw new VdcError('FILE_REFUSED', `Line ${line} (${record.uuid}) is refused: ${problem}`)
+    throw new VdcError('FILE_REFUSED', `Line ${line} (${record.uuid}) is refused: ${problem.column} ${problem.why}`)
   }
   yield records
-}
-
-/** One row with YAML that can't be read makes the Ruby programs' whole listing fail (dcmgr.md, "YAML columns"). */
-async function yamlProblem(image: RegistryRecord<'image'>): Promise<string | undefined> {
-  for (const column of ['features', 'volumes', 'vifs'] as const) {
-    const yaml = await readYaml(image[column])
-    const problem =
-      'problem' in yaml ? yaml.problem : column === 'features' && asMap(yaml) === undefined ? 'it is no map' : undefined
-    if (problem !== undefined) return `${column} hold YAML that can not be read: ${problem}`
-  }
-  return undefined
 }
