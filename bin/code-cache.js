@@ -16,21 +16,25 @@ const HEADER = 4096
 const LARGEST = 16 * 2 ** 20
 /** Milliseconds after which files of other builds and releases are removed. */
 const OTHERS_STAY = 3_600_000
+/** The most files of other builds, releases and options, such as of a script that gives Node other options each time. */
+const MOST_OTHERS = 15
+/** Milliseconds after which a run is long. */
+const LONG = 500
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
 
 /**
  * Loads a CommonJS module with the compiled code that is kept for it. If the process
  * succeeds and has used parts that are not in the kept code, the code is written again at
- * its end, with what this run has compiled.
+ * its end, with what this run has compiled, unless less is left of it than was kept.
  *
  * @param path of a module that begins with a comment with its SHA-256 (rolldown.config.ts)
  *   and exports `usedParts`, the set of the parts that a run has used.
  */
 exports.loadWithCode = (path) => {
   const source = fs.readFileSync(path, 'latin1')
-  // V8 accepts only code that was compiled with the same options.
-  const options = crc32?.(JSON.stringify([process.execArgv, process.env.NODE_OPTIONS])).toString(16)
-  const of = `${source.slice(3, 67)}-${process.version}-${process.arch}-${options}`
+  // V8 accepts only code that was compiled with the same options, and the code names the path in stack traces.
+  const setting = crc32?.(JSON.stringify([path, process.execArgv, process.env.NODE_OPTIONS])).toString(16)
+  const of = `${source.slice(3, 67)}-${process.version}-${process.arch}-${setting}`
   const kept = readCode(of)
   const script = new Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
     filename: path,
@@ -38,10 +42,21 @@ exports.loadWithCode = (path) => {
   })
   const module = { exports: {} }
   script.runInThisContext()(module.exports, require, module, path, dirname(path))
-  const known = new Set(script.cachedDataRejected ? [] : kept?.parts)
-  process.on('exit', (code) => {
-    const parts = new Set([...known, ...module.exports.usedParts])
-    if (code === 0 && parts.size > known.size) writeCode(of, [...parts], script.createCachedData())
+  const valid = script.cachedDataRejected ? undefined : kept
+  const known = new Set(valid?.parts)
+  const partsByNow = () => new Set([...known, ...module.exports.usedParts])
+  // In a long run V8 drops the code of functions that it does not use any more, such as those of the start.
+  let early
+  const takeEarly = () => {
+    if (partsByNow().size > known.size) early = script.createCachedData()
+  }
+  setTimeout(takeEarly, LONG).unref()
+  process.on('exit', (exitCode) => {
+    const parts = partsByNow()
+    if (exitCode !== 0 || parts.size === known.size) return
+    const late = script.createCachedData()
+    const code = early?.length > late.length ? early : late
+    if (code.length >= (valid?.code.length ?? 0)) writeCode(of, [...parts], code)
   })
   return module.exports
 }
@@ -107,7 +122,8 @@ function writeCode(of, parts, code) {
     const folder = ownFolder({ make: true })
     const header = Buffer.from(JSON.stringify({ of, sum: sumOf(of, parts, code), parts }).padEnd(HEADER))
     if (header.length > HEADER || header.length + code.length > LARGEST) return
-    const path = join(folder, `${of}.${process.pid}`)
+    // In a container every run may have the id of one that was killed.
+    const path = join(folder, `${of}.${process.pid}.${Date.now()}`)
     const file = fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
     draft = path
     try {
@@ -117,12 +133,21 @@ function writeCode(of, parts, code) {
     }
     fs.renameSync(draft, join(folder, of))
     draft = undefined
-    for (const name of fs.readdirSync(folder)) {
-      const other = join(folder, name)
-      if (name !== of && Date.now() - fs.lstatSync(other).mtimeMs > OTHERS_STAY) fs.unlinkSync(other)
-    }
+    removeOthers(folder, of)
   } catch {
     // For example a full disk, or another process that did the same. The next run tries again.
     if (draft !== undefined) fs.rmSync(draft, { force: true })
   }
+}
+
+/** Removes files but for one that are old, or from a time to come, and the oldest of too many. */
+function removeOthers(folder, of) {
+  const now = Date.now()
+  const others = fs
+    .readdirSync(folder)
+    .map((name) => ({ name, stats: fs.lstatSync(join(folder, name), { throwIfNoEntry: false }) }))
+    .filter(({ name, stats }) => name !== of && stats?.isDirectory() === false)
+    .sort((a, b) => b.stats.mtimeMs - a.stats.mtimeMs)
+  for (const [at, { name, stats }] of others.entries())
+    if (at >= MOST_OTHERS || Math.abs(now - stats.mtimeMs) > OTHERS_STAY) fs.rmSync(join(folder, name), { force: true })
 }

@@ -13,7 +13,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { execa } from 'execa'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
@@ -247,6 +247,53 @@ describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
     put(join(folder, '2222-v22.0.0-x64'), 'of an hour')
     await runWell(['completion', 'bash'])
     expect(readdirSync(folder).sort()).toEqual(['2222-v22.0.0-x64', path.slice(folder.length + 1)].sort())
+  })
+
+  test('without those from a time to come and the oldest of many, also beside a folder', async () => {
+    mkdirSync(join(folder, '0'), { recursive: true })
+    for (const path of [folder, join(home, '.cache')]) chownSync(path, NOBODY, NOBODY)
+    const now = Date.now() / 1000
+    for (const name of Array.from({ length: 20 }, (_, at) => `${1000 + at}-v22.0.0-x64`)) {
+      put(join(folder, name), 'of others')
+      const time = name.startsWith('1019') ? now + 86_400 : now - Number(name.slice(0, 4))
+      utimesSync(join(folder, name), time, time)
+    }
+    utimesSync(join(folder, '0'), 0, 0)
+    await runWell(['--version'])
+    const names = readdirSync(folder)
+    expect(names).toHaveLength(1 + 1 + 14)
+    expect(names).toEqual(expect.arrayContaining(['0', '1000-v22.0.0-x64', '1013-v22.0.0-x64']))
+  })
+
+  test('with that of the start, where a long run has V8 drop it', async () => {
+    const module = join(home, 'module.cjs')
+    const functions = Array.from({ length: 300 }, (_, at) => `function f${at}(a) { return [a, ${at}].map(String) }`)
+    const calls = functions.map((_, at) => `f${at}(1)`)
+    writeFileSync(
+      module,
+      `/* ${'0'.repeat(64)} */${functions.join(';')};exports.usedParts=new Set([process.argv[2]]);${calls.join(';')}`,
+    )
+    const script = join(home, 'script.cjs')
+    writeFileSync(
+      script,
+      `const [part, wait] = process.argv.slice(2)
+      require(${JSON.stringify(join(dirname(PROGRAM), 'code-cache.js'))}).loadWithCode(${JSON.stringify(module)})
+      setTimeout(() => { for (let round = 0; round < 20; round++) gc() }, Number(wait))`,
+    )
+    const sizeAfter = async (part: string, wait: number) => {
+      const program = [process.execPath, '--expose-gc', '--stress-flush-code', script, part, `${wait}`]
+      await execa('setpriv', ['--reuid', `${NOBODY}`, '--clear-groups', ...program], {
+        env: environment({ env: { HOME: home } }),
+        extendEnv: false,
+      })
+      return statSync(kept().path).size
+    }
+    const whole = await sizeAfter('a', 2000)
+    expect(whole).toBeGreaterThan(HEADER + 300 * 200)
+    expect(await sizeAfter('b', 2000)).toBeGreaterThanOrEqual(whole)
+    expect(kept().parts).toEqual(['a', 'b'])
+    // One whose code was dropped before it could be taken leaves what is there.
+    expect(await sizeAfter('c', 0)).toBeGreaterThanOrEqual(whole)
   })
 
   test('nowhere, without a word, where nothing can be written', async () => {
