@@ -6,8 +6,13 @@ import type { Database, Queryable } from './database.ts'
  * blanks apart, which the collation does not, and for an order by the bytes of
  * UTF-8. No index serves it: compare the plain column as well.
  */
-export function exact({ knex, engine }: Database, text: string | Knex.Raw): Knex.Raw {
-  return knex.raw(engine === 'mysql' ? 'CAST(?? AS BINARY)' : '(?? COLLATE BINARY)', [text])
+export function exact({ knex }: Pick<Database, 'knex'>, text: string | Knex.Raw): Knex.Raw {
+  return knex.raw(isSqlite(knex) ? '(?? COLLATE BINARY)' : 'CAST(?? AS BINARY)', [text])
+}
+
+/** The values of a column that a query finds, each once: DISTINCT alone takes `a-x` and `a-X` for one, and answers either. */
+export async function distinctTexts(db: Queryable, query: Knex.QueryBuilder, column: string): Promise<string[]> {
+  return query.distinct(exact({ knex: db }, column) as never).pluck(column)
 }
 
 /** The canonical id of a row, from its column with the uuid, as an expression. */

@@ -1,5 +1,5 @@
 import type { Queryable } from './database.ts'
-import { isSqlite } from './exact.ts'
+import { distinctTexts, isSqlite } from './exact.ts'
 import type { HistoryRow, NewRow } from './rows.ts'
 import { marks, select } from './statement.ts'
 import { insertRows } from './writes.ts'
@@ -15,7 +15,7 @@ export async function insertHistories(db: Queryable, rows: readonly NewRow<Histo
  */
 export async function selectIdsWithHistory(db: Queryable, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return []
-  const exact: string[] = await db('histories').whereIn('uuid', ids).distinct().pluck('uuid')
+  const exact = await distinctTexts(db, db('histories').whereIn('uuid', ids), 'uuid')
   return [...new Set([...exact, ...(await selectPurgedIds(db, ids))])]
 }
 
@@ -36,7 +36,7 @@ export async function selectPurgedIds(db: Queryable, ids: readonly string[]): Pr
   // On SQLite the column tells case apart; an index that does not has these rows alone.
   if (isSqlite(db)) query.whereRaw(`uuid COLLATE NOCASE IN (${ids.map(() => '?').join(', ')})`, [...ids])
   else query.whereIn('uuid', ids)
-  return query.distinct().pluck('uuid')
+  return distinctTexts(db, query, 'uuid')
 }
 
 /**

@@ -1,6 +1,6 @@
 import { VdcError } from '../errors.ts'
 import type { Database, Queryable } from './database.ts'
-import { exact, isSqlite } from './exact.ts'
+import { distinctTexts, exact, isSqlite } from './exact.ts'
 import type { Lock } from './locks.ts'
 import type { ImageRow, NewRow } from './rows.ts'
 import { select } from './statement.ts'
@@ -75,7 +75,7 @@ export async function selectValuesAlive(
 ): Promise<Set<string>> {
   if (ids.length === 0) return new Set()
   const query = db<ImageRow>('images').whereIn(column, ids).whereNull('deleted_at').whereNot('state', 'deleted')
-  return new Set((await query.distinct().pluck(column)) as string[])
+  return new Set(await distinctTexts(db, query, column))
 }
 
 /** The images that boot from one of these backup objects, given by their canonical ids; deleted ones only with `deleted`. */

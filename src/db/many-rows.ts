@@ -1,5 +1,4 @@
 import type { Queryable } from './database.ts'
-import { isSqlite } from './exact.ts'
 import type { Lock } from './locks.ts'
 import type { Tables } from './rows.ts'
 import { marks, select } from './statement.ts'
@@ -25,29 +24,6 @@ export async function selectRowsAfter<T extends keyof RegistryTables>(
 ): Promise<Tables[T][]> {
   const rows = await select<Tables[T]>(db, `SELECT * FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`, [after, limit])
   return completeRows(table, rows)
-}
-
-/** The highest integer id of a table; 0 where it has no rows. */
-export async function selectLastId(db: Queryable, table: keyof RegistryTables): Promise<number> {
-  const [row] = await select<{ last: number | null }>(db, `SELECT MAX(id) AS last FROM ${table}`, [])
-  return row?.last ?? 0
-}
-
-/**
- * The first `limit` rows of a table, in the order of their uuids, with a uuid above `after` and an
- * integer id above `newerThan`.
- */
-export async function selectNewRowsByUuid<T extends WithUuid>(
-  db: Queryable,
-  table: T,
-  newerThan: number,
-  after: string,
-  limit: number,
-): Promise<Tables[T][]> {
-  // Keeps both engines from using the primary key, for which they would sort all rows on each call.
-  const from = isSqlite(db) ? `${table} WHERE +id > ?` : `${table} IGNORE INDEX (PRIMARY) WHERE id > ?`
-  const sql = `SELECT * FROM ${from} AND uuid > ? ORDER BY uuid LIMIT ?`
-  return completeRows(table, await select<Tables[T]>(db, sql, [newerThan, after, limit]))
 }
 
 /** The rows, deleted or not, that have one of these uuids, whatever its case; oldest first. */

@@ -230,6 +230,28 @@ describe.each(ENGINES)('on %s', (engine) => {
     }
   })
 
+  test('what is used is refused, also where others refer to it in another case', async () => {
+    const own = await newDatabase(engine)
+    const lines = [
+      'account add --uuid a-abc',
+      'backupstorage add --uuid bkst-s --base-uri file:///srv/s/ --storage-type local --display-name s',
+      `backupobject add --uuid bo-xyz --storage-id bkst-s --object-key k --size 1 --checksum ${MD5}`,
+      'image add local bo-xyz --account-id a-abc --uuid wmi-first',
+      'image add local bo-xyz --account-id a-abc --uuid wmi-second',
+    ]
+    await runLines(lines, { database: own })
+    await own.query("UPDATE images SET account_id = 'a-ABC', backup_object_id = 'bo-XYZ' WHERE uuid = 'first'")
+    const registry = await openRegistry(parseDatabaseUri(own.uri, 'the test'))
+    expect(await told(registry, (registry) => deleteAccounts(registry, ['a-abc'], unforced))).toMatchObject([
+      { id: 'a-abc', error: { code: 'IN_USE', message: 'The account a-abc owns images: wmi-second' } },
+    ])
+    expect(await told(registry, (registry) => deleteObjects(registry, ['bo-xyz'], unforced))).toMatchObject([
+      { id: 'bo-xyz', error: { code: 'IN_USE', message: 'The backup object bo-xyz is used by images: wmi-second' } },
+    ])
+    await registry.close()
+    await own.remove()
+  })
+
   test('all together, or committed by the statement, it is the same, too', async () => {
     const ids = idsToTry()
     const [batched, single] = two.registries

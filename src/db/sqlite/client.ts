@@ -101,7 +101,9 @@ class LibsqlClient extends SqliteDialect {
   override async query(connection: Libsql.Database, query: { sql: string } | string): Promise<unknown> {
     return super.query(connection, query).catch((error: unknown) => {
       // Its transaction may still be open, and would be committed with whatever comes next.
-      if (/^\s*rollback\b/i.test(typeof query === 'string' ? query : query.sql)) connection.close()
+      const isRollback = /^\s*rollback\b/i.test(typeof query === 'string' ? query : query.sql)
+      // libsql does not reset a statement that waited in vain, and beside that one no COMMIT succeeds.
+      if (isRollback || (error as { code?: string }).code?.startsWith('SQLITE_BUSY')) connection.close()
       throw this.translate(error)
     })
   }

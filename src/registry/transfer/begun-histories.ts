@@ -1,7 +1,6 @@
 import type { Queryable } from '../../db/database.ts'
-import { selectIdsWithHistory } from '../../db/histories.ts'
 import { type Entries, insertManyHistories } from '../../db/many-histories.ts'
-import { selectLastId, selectNewRowsByUuid } from '../../db/many-rows.ts'
+import { selectRowsByUuid } from '../../db/many-rows.ts'
 import {
   BACKUP_OBJECT_COLUMNS,
   type BackupObjectRow,
@@ -23,8 +22,6 @@ export interface NewImage {
   stateBefore: string | undefined
 }
 
-type LastIds = Readonly<Record<'images' | 'backup_objects', number>>
-
 /**
  * Begins the histories of imported images and objects, with a row for each column.
  *
@@ -35,69 +32,54 @@ type LastIds = Readonly<Record<'images' | 'backup_objects', number>>
 export class BegunHistories {
   readonly #db: Queryable
   readonly #now: string
-  /** The last integer ids before the import; undefined if histories are written at once. */
-  readonly #before: LastIds | undefined
-
-  private constructor(db: Queryable, now: string, before: LastIds | undefined) {
-    this.#db = db
-    this.#now = now
-    this.#before = before
-  }
+  /** The uuids of what waits. Only these are the import's own: others insert rows meanwhile, the cloud's programs also without a history. */
+  readonly #waiting: Readonly<Record<'images' | 'backup_objects', string[]>> = { images: [], backup_objects: [] }
 
   /** @param now the time, as the tables hold it. */
-  static async start(db: Queryable, now: string): Promise<BegunHistories> {
-    // A dry run prints each thing with its history.
-    if (notesOf(db) !== undefined) return new BegunHistories(db, now, undefined)
-    const before = {
-      images: await selectLastId(db, 'images'),
-      backup_objects: await selectLastId(db, 'backup_objects'),
-    }
-    return new BegunHistories(db, now, before)
+  constructor(db: Queryable, now: string) {
+    this.#db = db
+    this.#now = now
   }
 
   /** To be called with images that were just inserted. */
   async addImages(images: readonly NewImage[]): Promise<void> {
-    // The earlier state of a deleted image is known only now.
-    const known = this.#before === undefined ? images : images.filter(({ row }) => isDeleted(row))
+    // What state a deleted one had is nowhere but here.
+    const isKnown = ({ row }: NewImage) => !this.#waits() || isDeleted(row)
+    for (const image of images) if (!isKnown(image)) this.#waiting.images.push(image.row.uuid)
     await insertManyHistories(
       this.#db,
-      known.map(({ row, stateBefore }) => this.#ofImage(row, stateBefore)),
+      images.filter(isKnown).map(({ row, stateBefore }) => this.#ofImage(row, stateBefore)),
     )
   }
 
   /** To be called with objects that were just inserted. */
   async addObjects(objects: readonly NewRow<BackupObjectRow>[]): Promise<void> {
-    if (this.#before !== undefined) return
-    await insertManyHistories(
-      this.#db,
-      objects.map((row) => this.#created('backupObject', BACKUP_OBJECT_COLUMNS, row)),
-    )
+    if (this.#waits()) for (const { uuid } of objects) this.#waiting.backup_objects.push(uuid)
+    else await insertManyHistories(this.#db, objects.map(this.#ofObject))
   }
 
   /** Writes the histories that are not written yet. */
   async end(): Promise<void> {
-    if (this.#before === undefined) return
-    for await (const rows of this.#withoutHistory('backup_objects', 'backupObject', this.#before.backup_objects))
+    for await (const objects of this.#rows('backup_objects'))
+      await insertManyHistories(this.#db, objects.map(this.#ofObject))
+    for await (const images of this.#rows('images'))
       await insertManyHistories(
         this.#db,
-        rows.map((row) => this.#created('backupObject', BACKUP_OBJECT_COLUMNS, row)),
-      )
-    for await (const rows of this.#withoutHistory('images', 'image', this.#before.images))
-      await insertManyHistories(
-        this.#db,
-        rows.map((row) => this.#ofImage(row, undefined)),
+        images.map((row) => this.#ofImage(row, undefined)),
       )
   }
 
-  /** Rows that the import added. Those that others added meanwhile have a history already. */
-  async *#withoutHistory<T extends 'images' | 'backup_objects'>(table: T, kind: Kind, before: number) {
-    for (let after = '', isEnd = false; !isEnd; ) {
-      const rows = await selectNewRowsByUuid(this.#db, table, before, after, PAGE)
-      const ids = rows.map(({ uuid }) => canonicalId(kind, uuid))
-      const begun = new Set(await selectIdsWithHistory(this.#db, ids))
-      yield rows.filter((_, index) => !begun.has(ids[index] as string))
-      after = rows.at(-1)?.uuid ?? after
-      isEnd = rows.length < PAGE
+  /** A dry run tells things with their histories. */
+  #waits(): boolean {
+    return notesOf(this.#db) === undefined
+  }
+
+  /** The rows of what waits, some at a time. */
+  async *#rows<T extends 'images' | 'backup_objects'>(table: T) {
+    const uuids = this.#waiting[table].sort()
+    for (let start = 0; start < uuids.length; start += PAGE) {
+      const rows = await selectRowsByUuid(this.#db, table, uuids.slice(start, start + PAGE))
+      yield rows.sort((a, b) => (a.uuid < b.uuid ? -1 : 1))
     }
   }
 
@@ -111,6 +93,9 @@ export class BegunHistories {
       ...changeRows(canonicalId('image', row.uuid), { ...deletion, updated_at: row.updated_at }, this.#now),
     ]
   }
+
+  readonly #ofObject = (row: NewRow<BackupObjectRow>): Entries =>
+    this.#created('backupObject', BACKUP_OBJECT_COLUMNS, row)
 
   #created(kind: Kind, columns: readonly string[], row: NewRow<ImageRow> | NewRow<BackupObjectRow>): Entries {
     return creationRows(canonicalId(kind, row.uuid), columns, row as never, this.#now)

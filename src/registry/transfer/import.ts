@@ -93,7 +93,7 @@ async function importAgain(
     const importing: Importing = {
       database: { ...database, knex: trx as Database['knex'] },
       db: trx,
-      histories: await BegunHistories.start(trx, sqlTime(new Date())),
+      histories: new BegunHistories(trx, sqlTime(new Date())),
       missing,
       conflict: (conflict) => void conflicts.push(conflict),
     }

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { vdcManage } from '../../support/cli.ts'
 import { allRows, ENGINES, newDatabase, newMariadb, type Row, type TestDatabase } from '../../support/databases.ts'
@@ -232,6 +233,34 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
     const counts = new Map(created.map(({ uuid, n }) => [uuid, n]))
     for (const id of [...others, ...lines.map(({ uuid }) => String(uuid))])
       expect([id, counts.get(id)]).toEqual([id, 1])
+  })
+
+  test('what others insert meanwhile without a history gets none, and an old history does not stand in for a new one', async () => {
+    const lines = [
+      ...Array.from({ length: 300 }, (_, n): Line => objectLine(n + 9000)),
+      ...Array.from({ length: 3000 }, (_, n): Line => ({ ...imageLine(n + 9000), backup_object_id: objectId(0) })),
+    ]
+    const old = "INSERT INTO histories (uuid, attr, vchar_value, created_at) VALUES (?, 'state', 'purged', ?)"
+    await database.query(old, [objectId(9000), '2020-01-01 00:00:00'])
+    const [{ id: _, ...twin }] = (await database.query('SELECT * FROM images ORDER BY id LIMIT 1')) as [Row]
+    const columns = Object.keys(twin)
+    const insert = `INSERT INTO images (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`
+    let isOver = false
+    const running = importLines(database, lines).finally(() => {
+      isOver = true
+    })
+    const others: string[] = []
+    while (!isOver) {
+      const uuid = `${engine}bare${others.length}`
+      await database.query(insert, Object.values({ ...twin, uuid }))
+      others.push(`wmi-${uuid}`)
+      await sleep(20)
+    }
+    expect(await running).toMatchObject({ code: 0 })
+    const created = await database.query("SELECT uuid, COUNT(*) AS n FROM histories WHERE attr = 'id' GROUP BY uuid")
+    const counts = new Map(created.map(({ uuid, n }) => [uuid, n]))
+    expect(others.filter((id) => counts.has(id))).toEqual([])
+    for (const { uuid } of lines) expect([uuid, counts.get(String(uuid))]).toEqual([uuid, 1])
   })
 
   test('all together with other commands, it is a part of what they do', async () => {
