@@ -30,6 +30,7 @@ export async function transaction<T>(
 ): Promise<T> {
   const outer = transactions.get(db)
   if (outer !== undefined) {
+    if (outer.isOver) throw ended()
     const depth = outer.depth + 1
     const name = `part_${depth}`
     return run(db, { connection: outer.connection, depth, isOver: false }, work, {
@@ -82,11 +83,15 @@ async function run<T>(
   }
 }
 
+function ended(): Error {
+  return new Error('The transaction has ended')
+}
+
 /** Makes the handle whose queries run in a transaction, on its connection. */
 function handleOf(db: Queryable, open: Open): Queryable {
   const client: Knex.Client = Object.assign(Object.create(db.client), {
     async acquireConnection() {
-      if (open.isOver) throw new Error('The transaction has ended')
+      if (open.isOver) throw ended()
       return open.connection
     },
     async releaseConnection() {},

@@ -32,7 +32,7 @@ export interface NewImage {
 export class BegunHistories {
   readonly #db: Queryable
   readonly #now: string
-  /** The uuids of what waits. Only these are the import's own: others insert rows meanwhile, the cloud's programs also without a history. */
+  /** UUIDs of this import's rows whose histories are not written yet. Other programs insert rows meanwhile, some without a history. */
   readonly #waiting: Readonly<Record<'images' | 'backup_objects', string[]>> = { images: [], backup_objects: [] }
 
   /** @param now the time, as the tables hold it. */
@@ -43,7 +43,7 @@ export class BegunHistories {
 
   /** To be called with images that were just inserted. */
   async addImages(images: readonly NewImage[]): Promise<void> {
-    // What state a deleted one had is nowhere but here.
+    // The earlier state of a deleted image is known only now.
     const isKnown = ({ row }: NewImage) => !this.#waits() || isDeleted(row)
     for (const image of images) if (!isKnown(image)) this.#waiting.images.push(image.row.uuid)
     await insertManyHistories(
@@ -69,12 +69,12 @@ export class BegunHistories {
       )
   }
 
-  /** A dry run tells things with their histories. */
+  /** Returns false in a dry run, which prints each thing with its history. */
   #waits(): boolean {
     return notesOf(this.#db) === undefined
   }
 
-  /** The rows of what waits, some at a time. */
+  /** Reads the rows whose histories are not written yet, a page at a time. */
   async *#rows<T extends 'images' | 'backup_objects'>(table: T) {
     const uuids = this.#waiting[table].sort()
     for (let start = 0; start < uuids.length; start += PAGE) {
