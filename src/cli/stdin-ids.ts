@@ -8,6 +8,8 @@ export const STDIN = '-'
 export const NO_IDS = 'There are no IDs on stdin: nothing is done'
 /** If a \r\n arrives in two pieces, it ends an empty line, too, which is no ID. */
 const LINE_END = /\r\n|[\n\r\u2028\u2029]/
+/** Characters of a line that may come in several pieces: nobody needs to keep a longer one. */
+const LONGEST_LINE = 65_536
 
 let reader: string | undefined
 /** Whether a command has read stdin, or begun to. */
@@ -91,7 +93,11 @@ function openStdin(): AsyncIterator<string[]> {
   return linesAsTheyCome(process.stdin.setEncoding('utf8'))
 }
 
-/** The lines of a text that arrives in pieces: for each piece, the lines that end in it. */
+/**
+ * The lines of a text that arrives in pieces: for each piece, the lines that end in it.
+ *
+ * @throws VdcError VALUE_REFUSED for a line without an end.
+ */
 async function* linesAsTheyCome(pieces: AsyncIterable<string>): AsyncGenerator<string[]> {
   let unended = ''
   for await (const piece of pieces) {
@@ -99,6 +105,8 @@ async function* linesAsTheyCome(pieces: AsyncIterable<string>): AsyncGenerator<s
     lines[0] = unended + lines[0]
     unended = lines.pop() as string
     if (lines.length > 0) yield lines
+    if (unended.length > LONGEST_LINE)
+      throw new VdcError('VALUE_REFUSED', `A line on stdin has more than ${LONGEST_LINE} characters, and so is no ID`)
   }
   if (unended !== '') yield [unended]
 }

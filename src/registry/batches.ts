@@ -67,7 +67,8 @@ interface Candidate<G> {
  * as a whole are done one by one.
  *
  * @param ids with or without prefix; an invalid one is an outcome, too.
- * @returns the outcomes in the order of the ids, after their commit.
+ * @returns the outcomes in the order of the ids, after their commit. A warning names the
+ *   things of a batch whose outcomes nobody takes.
  * @throws VdcError for errors that concern all things, such as a lost connection.
  */
 export async function* inBatches<T, G = undefined>(
@@ -138,9 +139,17 @@ async function* outcomesOf<T, G>(
     for (const candidate of batch) yield* outcomesOf(registry, kind, [candidate], job)
     return
   }
-  for (const { told, outcome } of outcomes) {
-    for (const tell of told) tell()
-    yield outcome
+  let count = 0
+  try {
+    for (const { told, outcome } of outcomes) {
+      for (const tell of told) tell()
+      yield outcome
+      count++
+    }
+  } finally {
+    // As where stdout is full: whoever takes the outcomes takes no more, and all of them are committed.
+    const untold = outcomes.slice(count).flatMap(({ outcome }) => ('result' in outcome ? [outcome.id] : []))
+    if (untold.length > 0 && !job.reads) registry.warn(`Done, but not printed: ${untold.join(', ')}`)
   }
 }
 

@@ -79,6 +79,24 @@ describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
     expect(sum).toEqual({ n: IMAGES })
   })
 
+  test('what is done and can not be printed is named on stderr', async () => {
+    const three = 'wmi-1 wmi-2 wmi-3'
+    const run = await shell(`vdc-manage image label ${three} full=1 --format ndjson > /dev/full`, { database })
+    expect(run).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`Warning: Done, but not printed: ${three.replaceAll(' ', ', ')}\n`),
+    })
+    expect(await labels('full')).toEqual(three.split(' ').map((id) => ({ resource_uuid: id })))
+  })
+
+  test('a line without an end is refused, however much follows', async () => {
+    const run = await shell("tr '\\0' x < /dev/zero | head -c 50M | vdc-manage image label - endless=1", { database })
+    expect(run).toMatchObject({
+      code: 3,
+      stderr: 'Error: A line on stdin has more than 65536 characters, and so is no ID\n',
+    })
+  })
+
   test('deleted and asked for again in the same run, the second time is an error', async () => {
     const run = await vdcManage(['image', 'del', '-', '--json'], { database, input: `wmi-7\nwmi-8\n7\nwmi-9\n` })
     const codes = JSON.parse(run.stdout).map((answer: { error?: { code: string } }) => answer.error?.code)
