@@ -10,6 +10,15 @@
 // From the start, as loading takes a while.
 if (process.env.VDC_MANAGE_SIGHUP === 'ignored') process.on('SIGHUP', () => {})
 
+// A library asks the password database for it while it loads, which does not know every user of a container.
+if (process.env.HOME === undefined) {
+  try {
+    require('node:os').homedir()
+  } catch {
+    process.env.HOME = ''
+  }
+}
+
 // oclif's help asks FORCE_COLOR alone.
 const { CLICOLOR_FORCE } = process.env
 if (CLICOLOR_FORCE && CLICOLOR_FORCE !== '0') process.env.FORCE_COLOR ??= '1'

@@ -35,7 +35,7 @@ const HINT = 'Set HOME to your home folder, or VDC_MANAGE_DATABASE_URI to a data
  * @throws VdcError CONFIG_REFUSED, naming the setting, where that leads nowhere.
  */
 export function findDataFolder(env: NodeJS.ProcessEnv): DataFolder {
-  const named = namedFolder(env) ?? ownFolder('is not set')
+  const named = namedFolder(env) ?? ownFolder()
   if (named.folder === '') throw refused(`${named.setting} is empty or not set`)
   if (!isAbsolute(named.folder)) {
     const hint = isHome(named) ? HINT : `Set ${named.setting} to an absolute path, or unset it`
@@ -98,13 +98,13 @@ function namedFolder({ VDC_MANAGE_DATA_DIR: own, XDG_DATA_HOME: xdg, HOME: home 
   return home === undefined ? undefined : { setting: 'HOME', folder: home, path: join(home, IN_HOME) }
 }
 
-/** The folder in the home that the password database has for this user, for whom HOME is of no use; `why` says so. */
-function ownFolder(why = 'cannot be used'): Named {
+/** The folder in the home that the password database has for this user. */
+function ownFolder(): Named {
   try {
     const folder = userInfo().homedir
     return { setting: 'The home folder of this user', folder, path: join(folder, IN_HOME) }
   } catch (error) {
-    throw refused(`HOME ${why}, and the password database has no entry for this user`, error)
+    throw refused('HOME cannot be used, and the password database has no entry for this user', error)
   }
 }
 

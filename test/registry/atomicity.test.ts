@@ -251,10 +251,10 @@ describe('on SQLite', () => {
     return false
   }
 
-  test(`killed with SIGKILL at every ${IS_THOROUGH ? '' : 'other '}write to the database`, async () => {
+  test(`killed with SIGKILL at every ${IS_THOROUGH ? '' : 'third '}write to the database`, async () => {
     const database = await newDatabase('sqlite')
     const paths: string[] = []
-    for (let moment = 1, lived = false; !lived; moment += IS_THOROUGH ? 1 : 2) {
+    for (let moment = 1, lived = false; !lived; moment += IS_THOROUGH ? 1 : 3) {
       const path = await newImage()
       paths.push(path)
       const before = await expectWhole(database)

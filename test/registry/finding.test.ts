@@ -12,6 +12,7 @@ import { ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts
 import { type Findable, insertRows, makeRows, type Random, randomFrom } from '../support/finding.ts'
 import { expectedIds, type Lists, listsOf, type Shown } from '../support/finding-reference.ts'
 import { type Asked, askFor, type List } from '../support/finding-requests.ts'
+import { some } from '../support/thorough.ts'
 import { newWakame } from '../support/wakame.ts'
 
 const MANY = { accounts: 600, images: 10_000, backup_objects: 10_000, backup_storages: 1000 }
@@ -20,7 +21,12 @@ const FEW = { accounts: 200, images: 1500, backup_objects: 1500, backup_storages
 const KINDS = [...ENGINES, 'wakame'] as const
 /** Another one each time; a failure names it, and here it can be put in its place. */
 const SEED = Number(process.env.FINDING_SEED ?? Math.floor(Math.random() * 2 ** 32))
-const ROUNDS = { images: 120, backup_objects: 50, backup_storages: 30, accounts: 30 }
+const ROUNDS = {
+  images: some(120, 3),
+  backup_objects: some(50, 3),
+  backup_storages: some(30, 3),
+  accounts: some(30, 3),
+}
 
 // biome-ignore lint/suspicious/noExplicitAny: what is generated fits the list that it is for
 type AnyRequest = any

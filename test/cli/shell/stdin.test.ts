@@ -125,7 +125,7 @@ describe('a bulk script that is run again after a deadlock', () => {
     const run = await within(30_000, running.ended)
     expect(run).toMatchObject({ code: 0, stderr: '' })
     expect(linesOf(run.stdout)).toHaveLength(1)
-    const rows = await database.query("SELECT description FROM accounts WHERE uuid LIKE 'k%' ORDER BY uuid")
+    const rows = await database.query("SELECT description FROM accounts WHERE uuid LIKE 'k_' ORDER BY uuid")
     expect(rows.map(({ description }) => description)).toEqual(Array(3).fill('deadlock'))
     expect(await database.query('SELECT COUNT(*) AS n FROM attempts')).toEqual([{ n: 3 }])
   })
