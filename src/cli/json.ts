@@ -10,18 +10,20 @@ export type JsonForm = 'pretty' | 'line'
  * which changes nothing of what the JSON says.
  */
 export function renderJson(value: unknown, form: JsonForm = 'pretty'): string {
-  let mark: string | undefined
-  const text = JSON.stringify(
-    value,
-    (_, field) => {
-      if (typeof field !== 'bigint') return field
-      // JSON.stringify can't write bigints; nothing that a stranger wrote holds this mark.
-      mark ??= randomUUID()
-      return `${mark}${field}`
-    },
-    form === 'pretty' ? 2 : undefined,
-  )
-  // Raw line ends are those between the fields.
-  const safe = escapeUnsafe(text, '\n')
-  return mark === undefined ? safe : safe.replace(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1')
+  const indent = form === 'pretty' ? 2 : undefined
+  try {
+    // Raw line ends are those between the fields.
+    return escapeUnsafe(JSON.stringify(value, undefined, indent), '\n')
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    return withBigints(value, indent)
+  }
+}
+
+/** JSON.stringify can't write bigints, and asks about each value when it is told how, which takes several times as long. */
+function withBigints(value: unknown, indent: number | undefined): string {
+  // Nothing that a stranger wrote holds this mark.
+  const mark = randomUUID()
+  const text = JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? `${mark}${field}` : field), indent)
+  return escapeUnsafe(text, '\n').replace(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1')
 }

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 
 import { ENGINES, type TestDatabase } from '../../support/databases.ts'
 import { startProxy } from '../../support/mysql-proxy.ts'
 import {
-import { IS_THOROUGH } from '../../support/thorough.ts'
   ADD,
   imageIds,
   imagesNotWhole,
@@ -13,6 +12,7 @@ import { IS_THOROUGH } from '../../support/thorough.ts'
   startScript,
   watchImages,
 } from '../../support/scripts.ts'
+import { IS_THOROUGH } from '../../support/thorough.ts'
 
 /* A thousand images by one script: all there, or after SIGKILL what its way of committing promises. */
 
@@ -43,38 +43,44 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
 
   // Its ids say how far it is.
-  test.each(IS_THOROUGH ? [1, 40, 250, 777] : [40, 777])('--tx each, killed after %i ids: what was printed is stored', async (moment) => {
-    const running = startScript(database, LINES)
-    let seen = ''
-    running.process.stdout?.on('data', (data) => {
-      seen += data
-      if (linesOf(seen).length >= moment) running.kill('SIGKILL')
-    })
-    const run = await running.ended
-    expect(run.signal).toBe('SIGKILL')
-    await untilRolledBack()
-    const printed = linesOf(run.stdout)
-    const stored = await newImages()
-    expect(printed.length).toBeGreaterThanOrEqual(moment)
-    expect(printed.length).toBeLessThan(1000)
-    // The one in flight may be committed and not printed.
-    expect(stored.slice(0, printed.length)).toEqual(printed)
-    expect(stored.length).toBeLessThanOrEqual(printed.length + 1)
-    expect(await imagesNotWhole(database)).toEqual([])
-  })
+  test.each(IS_THOROUGH ? [1, 40, 250, 777] : [40, 777])(
+    '--tx each, killed after %i ids: what was printed is stored',
+    async (moment) => {
+      const running = startScript(database, LINES)
+      let seen = ''
+      running.process.stdout?.on('data', (data) => {
+        seen += data
+        if (linesOf(seen).length >= moment) running.kill('SIGKILL')
+      })
+      const run = await running.ended
+      expect(run.signal).toBe('SIGKILL')
+      await untilRolledBack()
+      const printed = linesOf(run.stdout)
+      const stored = await newImages()
+      expect(printed.length).toBeGreaterThanOrEqual(moment)
+      expect(printed.length).toBeLessThan(1000)
+      // The one in flight may be committed and not printed.
+      expect(stored.slice(0, printed.length)).toEqual(printed)
+      expect(stored.length).toBeLessThanOrEqual(printed.length + 1)
+      expect(await imagesNotWhole(database)).toEqual([])
+    },
+  )
 
   // Only its end prints anything, so that the lines that tell of their statements say how far it is.
-  test.each(IS_THOROUGH ? [1, 300, 999] : [300, 999])('--tx bulk, killed at line %i: nothing is stored', async (moment) => {
-    // Many more lines, as the signal takes its time.
-    const script = [...LINES.slice(1, moment), `${ADD} --debug`, ...LINES]
-    const running = startScript(database, script, ['--tx', 'bulk'])
-    running.process.stderr?.once('data', () => running.kill('SIGKILL'))
-    const run = await running.ended
-    expect(run).toMatchObject({ signal: 'SIGKILL', stdout: '' })
-    await untilRolledBack()
-    expect(await newImages()).toEqual([])
-    expect(await imagesNotWhole(database)).toEqual([])
-  })
+  test.each(IS_THOROUGH ? [1, 300, 999] : [300, 999])(
+    '--tx bulk, killed at line %i: nothing is stored',
+    async (moment) => {
+      // Many more lines, as the signal takes its time.
+      const script = [...LINES.slice(1, moment), `${ADD} --debug`, ...LINES]
+      const running = startScript(database, script, ['--tx', 'bulk'])
+      running.process.stderr?.once('data', () => running.kill('SIGKILL'))
+      const run = await running.ended
+      expect(run).toMatchObject({ signal: 'SIGKILL', stdout: '' })
+      await untilRolledBack()
+      expect(await newImages()).toEqual([])
+      expect(await imagesNotWhole(database)).toEqual([])
+    },
+  )
 
   test('after all that, the next script finds nothing locked', async () => {
     const run = await runScript(database, [ADD, ADD], ['--tx', 'bulk'])
