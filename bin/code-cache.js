@@ -1,8 +1,9 @@
 /*
  * Keeps V8's compiled code between runs, because compiling takes longer than everything
- * else that most commands do: one file per build of the program and release of Node, in a
- * folder that only this user can write to (docs/decisions/0001-bundle.md). Without such a
- * folder or a valid file, the program runs without kept code.
+ * else that most commands do: one file per build of the program, its path, release of Node
+ * and Node's options, in a folder that only this user can write to
+ * (docs/decisions/0001-bundle.md). Without such a folder or a valid file, the program runs
+ * without kept code.
  */
 const fs = require('node:fs')
 const { dirname, isAbsolute, join } = require('node:path')
@@ -140,7 +141,7 @@ function writeCode(of, parts, code) {
   }
 }
 
-/** Removes files but for one that are old, or from a time to come, and the oldest of too many. */
+/** Removes files other than `of` that are old or dated in the future, and the oldest if there are too many. */
 function removeOthers(folder, of) {
   const now = Date.now()
   const others = fs

@@ -1,6 +1,7 @@
 import { claimUse } from '../../db/claims.ts'
 import { sqlTime } from '../../db/time.ts'
-import { askedOnce, idsOf, inBatches, type Outcome } from '../batches.ts'
+import { inBatches, type Outcome } from '../batches.ts'
+import { askedOnce, idsOf } from '../decide.ts'
 import { changeLabels, type LabelChanges, parseLabelChanges } from '../labels.ts'
 import type { Registry } from '../registry.ts'
 import { requireStorable } from '../storable.ts'

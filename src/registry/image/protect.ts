@@ -1,6 +1,7 @@
 import { claimUse } from '../../db/claims.ts'
 import { isoTime, sqlTime } from '../../db/time.ts'
-import { idsOf, inBatches, type Outcome } from '../batches.ts'
+import { inBatches, type Outcome } from '../batches.ts'
+import { idsOf } from '../decide.ts'
 import { changeLabels } from '../labels.ts'
 import type { Registry } from '../registry.ts'
 import { PROTECTED_LABEL } from '../values.ts'
