@@ -1,7 +1,7 @@
 /*
  * Keeps V8's compiled code between runs, because compiling takes longer than everything
- * else that most commands do: one file per build of the program, its path, release of Node
- * and Node's options, in a folder that only this user can write to
+ * else that most commands do: one file per command, build of the program, its path, release
+ * of Node and Node's options, in a folder that only this user can write to
  * (docs/decisions/0001-bundle.md). Without such a folder or a valid file, the program runs
  * without kept code.
  */
@@ -13,12 +13,12 @@ const { crc32 } = require('node:zlib')
 
 /** Bytes before the code in a file: JSON with the file's name, the parts in the code and a checksum, padded with spaces. */
 const HEADER = 4096
-/** Bytes of the largest file; the code of all commands takes a sixth of this. */
+/** Bytes of the largest file; a file with the code of all commands would take a sixth of this. */
 const LARGEST = 16 * 2 ** 20
-/** Milliseconds after which files of other builds and releases are removed. */
+/** Milliseconds after which files of other builds are removed. */
 const OTHERS_STAY = 3_600_000
-/** The most files of other builds, releases and options, such as of a script that gives Node other options each time. */
-const MOST_OTHERS = 15
+/** The most files: as many as there are commands. A script may give Node other options each time. */
+const MOST_FILES = 40
 /** Milliseconds after which a run is long. */
 const LONG = 500
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
@@ -33,8 +33,10 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.const
  */
 exports.loadWithCode = (path) => {
   const source = fs.readFileSync(path, 'latin1')
+  // Code takes time to load, even that which is not run, so each command has its own.
+  const words = process.argv.slice(2, 4).filter((word) => /^[a-z]+$/.test(word))
   // V8 accepts only code that was compiled with the same options, and the code names the path in stack traces.
-  const setting = crc32?.(JSON.stringify([path, process.execArgv, process.env.NODE_OPTIONS])).toString(16)
+  const setting = crc32?.(JSON.stringify([path, process.execArgv, process.env.NODE_OPTIONS, words])).toString(16)
   const of = `${source.slice(3, 67)}-${process.version}-${process.arch}-${setting}`
   const kept = readCode(of)
   const script = new Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
@@ -116,7 +118,7 @@ function readCode(of) {
   }
 }
 
-/** Replaces the file atomically, and removes old files of other builds and releases. */
+/** Replaces the file atomically, and removes files that nobody needs any more. */
 function writeCode(of, parts, code) {
   let draft
   try {
@@ -124,7 +126,7 @@ function writeCode(of, parts, code) {
     const header = Buffer.from(JSON.stringify({ of, sum: sumOf(of, parts, code), parts }).padEnd(HEADER))
     if (header.length > HEADER || header.length + code.length > LARGEST) return
     // In a container every run may have the id of one that was killed.
-    const path = join(folder, `${of}.${process.pid}.${Date.now()}`)
+    const path = join(folder, `${process.pid}.${Date.now()}.${of}`)
     const file = fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
     draft = path
     try {
@@ -141,14 +143,17 @@ function writeCode(of, parts, code) {
   }
 }
 
-/** Removes files other than `of` that are old or dated in the future, and the oldest if there are too many. */
+/** Removes files of other builds that are old or dated in the future, and the oldest of all but `of` if there are too many. */
 function removeOthers(folder, of) {
   const now = Date.now()
+  const build = of.slice(0, 64)
   const others = fs
     .readdirSync(folder)
     .map((name) => ({ name, stats: fs.lstatSync(join(folder, name), { throwIfNoEntry: false }) }))
     .filter(({ name, stats }) => name !== of && stats?.isDirectory() === false)
     .sort((a, b) => b.stats.mtimeMs - a.stats.mtimeMs)
-  for (const [at, { name, stats }] of others.entries())
-    if (at >= MOST_OTHERS || Math.abs(now - stats.mtimeMs) > OTHERS_STAY) fs.rmSync(join(folder, name), { force: true })
+  for (const [at, { name, stats }] of others.entries()) {
+    const isOld = !name.startsWith(build) && Math.abs(now - stats.mtimeMs) > OTHERS_STAY
+    if (isOld || at >= MOST_FILES - 1) fs.rmSync(join(folder, name), { force: true })
+  }
 }

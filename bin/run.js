@@ -1,5 +1,5 @@
 #!/bin/sh
-':' //; { true 3>&1; } 2>/dev/null || export VDC_MANAGE_STDOUT=closed; export VDC_MANAGE_SIGHUP=ignored; trap 'VDC_MANAGE_SIGHUP=ends' HUP; kill -HUP $$; trap - HUP; exec node --max-semi-space-size=8 "$0" "$@"
+':' //; { true 3>&1; } 2>&- || export VDC_MANAGE_STDOUT=closed; export VDC_MANAGE_SIGHUP=ignored; trap 'VDC_MANAGE_SIGHUP=ends' HUP; kill -HUP $$; trap - HUP; exec node --max-semi-space-size=8 "$0" "$@"
 // For sh the line above is a command. Node would take a closed stdout for
 // /dev/null, and an id that is written there would be lost without a word. And
 // Node gives all signals their default actions when it starts, so that nohup has

@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runLines, shell, vdcManage } from '../support/cli.ts'
+import { PROGRAM, runLines, shell, vdcManage } from '../support/cli.ts'
 import { newDatabase, type TestDatabase } from '../support/databases.ts'
 import { makeImage, newFolder } from '../support/images.ts'
+import { NOBODY } from '../support/root-home.ts'
 import { startTerminal } from '../support/tmux.ts'
 
 /*
@@ -71,6 +72,13 @@ describe('stdout closed', () => {
     })
     expect(await shell(`${add()} >/dev/null`, { database })).toMatchObject({ code: 0, stderr: '' })
     expect(await shell('vdc-manage image list <>/dev/null >&0', { database })).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test.runIf(process.geteuid?.() === 0)('is not what a /dev/null means that only root may write to', async () => {
+    const device = join(folder.path, 'null')
+    writeFileSync(device, '', { mode: 0o644 })
+    const line = `mount --bind ${device} /dev/null; setpriv --reuid ${NOBODY} --clear-groups ${PROGRAM} --version`
+    expect(await shell(`unshare -m sh -c '${line}'`)).toMatchObject({ code: 0, stderr: '' })
   })
 
   test('together with the others, the exit code still tells', async () => {

@@ -46,6 +46,7 @@ test('a file that may only be read can be listed, not added to', async () => {
   if (process.getuid?.() === 0) {
     expect(await asNobody(['account', 'list', '--quiet'])).toMatchObject({
       exitCode: 0,
+      stderr: '',
       stdout: 'a-00000000\na-shpoolxx',
     })
     const refused = await asNobody(['account', 'add'])
