@@ -1,6 +1,6 @@
 import { Command, type Config, Flags, type Interfaces } from '@oclif/core'
 import { VdcError } from '../errors.ts'
-import type { Change } from '../registry/dry-run.ts'
+import type { Change } from '../registry/change.ts'
 import { Answer } from './answers/answer.ts'
 import type { Column } from './answers/columns.ts'
 import { answerFlags, answerOptions, asksForColumns, jsonAskedFor } from './answers/format.ts'

@@ -1,7 +1,7 @@
 import { asVdcError, type ErrorCode, isOfDatabase, VdcError } from '../errors.ts'
 import { Interruption } from '../interruption.ts'
 import type { Outcome } from '../registry/batches.ts'
-import type { Change } from '../registry/dry-run.ts'
+import type { Change } from '../registry/change.ts'
 import type { Registry, Watcher } from '../registry/registry.ts'
 import { AnsweringCommand } from './answering-command.ts'
 import { untilInterrupted } from './interruptible.ts'

@@ -1,5 +1,6 @@
 import { Interruption } from '../interruption.ts'
-import type { DryRunOptions, Registry } from '../registry/registry.ts'
+import type { DryRunOptions } from '../registry/open.ts'
+import type { Registry } from '../registry/registry.ts'
 import { writeNote } from './output.ts'
 import { warningText } from './report-error.ts'
 import { usedParts } from './used-parts.ts'
@@ -21,7 +22,7 @@ export async function openConfigured(interruption?: Interruption, dryRun?: DryRu
     await writeNote(warningText(`${settings.ignored}; using the embedded registry ${settings.path}`))
   }
   if (debugging.on) await writeNote(`database: ${describeDatabase(settings)}`)
-  const { openRegistry } = await import('../registry/registry.ts')
+  const { openRegistry } = await import('../registry/open.ts')
   return openRegistry(settings, {
     interruption,
     dryRun,
@@ -67,7 +68,7 @@ export class SharedRegistry {
     const { loadDatabaseSettings } = await import('../config.ts')
     const settings = loadDatabaseSettings(process.env)
     if (settings.engine !== 'sqlite') return this.get()
-    const { openRegistryToRead } = await import('../registry/registry.ts')
+    const { openRegistryToRead } = await import('../registry/open.ts')
     this.#looking ??= await openRegistryToRead(settings, { patience: LOCKED, interruption: this.interruption })
     return this.#looking
   }

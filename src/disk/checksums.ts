@@ -1,20 +1,12 @@
 import { createHash } from 'node:crypto'
 import { VdcError } from '../errors.ts'
+import type { Checksums, Hashed } from './hashed.ts'
 import { CHANGED, type ImageFile, requireUnchanged, unreadable } from './image-file.ts'
 import type { Cancellation, Watcher } from './watcher.ts'
 
 const CHUNK = 1024 * 1024
 /** Bytes below which a file is hashed sooner than workers would have started. */
 const SMALL = 32 * CHUNK
-
-/** Both checksums of a file, hex. */
-export interface Checksums {
-  md5: string
-  sha256: string
-}
-
-/** Checksums, and of how many bytes they are. */
-export type Hashed = Checksums & { bytes: number }
 
 /** How a file is hashed. */
 export interface HashOptions {

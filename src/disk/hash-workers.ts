@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
-import type { Hashed } from './checksums.ts'
 import { newRingMemory, type RingMemory } from './hash-ring.ts'
 import type { HashOutcome, HashTask } from './hash-worker.ts'
+import type { Hashed } from './hashed.ts'
 import { type ImageFile, unreadable } from './image-file.ts'
 import type { Cancellation } from './watcher.ts'
 

@@ -1,8 +1,8 @@
 import { endingOf, FILE_FORMATS } from './file-formats.ts'
 import { largest } from './formats/shared.ts'
 import { DEFAULT_MAX_SIZE, type Expectation, FILE, type Inspection } from './inspection.ts'
-import type { Refusal } from './inspector.ts'
 import { type Identity, titleOf } from './recognise.ts'
+import type { Refusal } from './refusal.ts'
 import { FETCH_AGAIN, truncated } from './source.ts'
 
 /*

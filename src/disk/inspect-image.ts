@@ -1,11 +1,11 @@
+import { refusalsOf, unpackedFirst } from './catch-refusals.ts'
 import { withoutPacking } from './file-formats.ts'
 import { checkContents, checkEnding, checkKind, checkSigns, checkSize, describe } from './header-checks.ts'
 import { CHANGED, type ImageFile, isUnchanged } from './image-file.ts'
 import { DEFAULT_MAX_SIZE, type Expectation, type Inspection, namingFile } from './inspection.ts'
-import type { Refusal } from './inspector.ts'
 import { askQemu, checkWithQemu } from './qemu-checks.ts'
 import { type Identity, recognise, titleOf } from './recognise.ts'
-import { refusalsOf, unpackedFirst } from './refusal.ts'
+import type { Refusal } from './refusal.ts'
 import { FETCH_AGAIN, fileSource, type Source, truncated } from './source.ts'
 import type { Watcher } from './watcher.ts'
 

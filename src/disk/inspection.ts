@@ -1,6 +1,6 @@
 import { VdcError } from '../errors.ts'
 import { shellWord } from '../shell-word.ts'
-import type { Refusal } from './inspector.ts'
+import type { Refusal } from './refusal.ts'
 
 /** Bytes of a disk above which it is refused where nobody says otherwise: 64 TiB. */
 export const DEFAULT_MAX_SIZE = 64 * 1024 ** 4

@@ -1,4 +1,5 @@
 import type { Layout } from './layout.ts'
+import type { Refusal } from './refusal.ts'
 import type { Source } from './source.ts'
 
 /**
@@ -64,10 +65,4 @@ export interface Finding {
   findEnd?: (source: Source) => Promise<number | bigint>
   /** Says whether an offset of the file is data of the disk; for a format whose layout `qemu-img check` looks at. */
   findData?: (source: Source, offset: number) => Promise<boolean>
-}
-
-/** Why a file may not be registered; `why` goes on after the file's name. */
-export interface Refusal {
-  why: string
-  hint?: string
 }

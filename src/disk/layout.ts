@@ -1,4 +1,4 @@
-import type { Refusal } from './inspector.ts'
+import type { Refusal } from './refusal.ts'
 import { FETCH_AGAIN, truncated } from './source.ts'
 
 /** Blocks up to which overlaps of blocks are looked for: 4 bytes each are kept. */

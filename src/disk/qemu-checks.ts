@@ -1,10 +1,10 @@
 import { ENCRYPTED, refersTo } from './header-checks.ts'
 import { CHANGED, type ImageFile, isUntouched } from './image-file.ts'
 import { FILE, type Inspection } from './inspection.ts'
-import type { Refusal } from './inspector.ts'
 import { type QemuImageInfo, qemuImageCheck, qemuImageInfo } from './qemu-answers.ts'
 import { HANDED_OVER, IN_USE } from './qemu-img.ts'
 import { isWrittenByQemu } from './qemu-locks.ts'
+import type { Refusal } from './refusal.ts'
 import type { Cancellation } from './watcher.ts'
 import { hasWriters, isWritableByOthers } from './writers.ts'
 

@@ -1,6 +1,7 @@
+import { refusalIn } from './catch-refusals.ts'
 import { INSPECTORS } from './formats/index.ts'
-import type { Finding, Inspector, Refusal } from './inspector.ts'
-import { refusalIn } from './refusal.ts'
+import type { Finding, Inspector } from './inspector.ts'
+import type { Refusal } from './refusal.ts'
 import { limitedSource, NotKept, type Source } from './source.ts'
 
 /** A format whose signs a file bears, and what the file claims as one of it. */

@@ -1,10 +1,10 @@
+import { refusalsOf, unpackedFirst } from './catch-refusals.ts'
 import { CHANGED, type ImageFile, isUntouched, requireUnchanged } from './image-file.ts'
 import { FILE, type Inspection, namingFile, requireAcceptable } from './inspection.ts'
-import type { Refusal } from './inspector.ts'
 import { isInUse } from './qemu-checks.ts'
 import { HANDED_OVER, IN_USE, reasonIn, runQemuImg, wholeDiskLimits } from './qemu-img.ts'
 import { qemuProgress } from './qemu-progress.ts'
-import { refusalsOf, unpackedFirst } from './refusal.ts'
+import type { Refusal } from './refusal.ts'
 import { withUnpackedImage } from './unpack-again.ts'
 import type { Watcher } from './watcher.ts'
 

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { Checksums } from '../disk/checksums.ts'
+import type { Checksums } from '../disk/hashed.ts'
 
 /** MD5 in hex, as the agents compare it: in lower case. */
 export const md5 = z.pipe(

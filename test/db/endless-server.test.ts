@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config.ts'
-import { openDatabase } from '../../src/db/database.ts'
+import { openDatabase } from '../../src/db/open.ts'
 import { streamRows } from '../../src/db/stream-rows.ts'
 import type { VdcError } from '../../src/errors.ts'
 import {

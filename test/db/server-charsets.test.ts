@@ -1,7 +1,7 @@
 import mysql from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config.ts'
-import { openDatabase } from '../../src/db/database.ts'
+import { openDatabase } from '../../src/db/open.ts'
 import { vdcManage, vdcManageJson } from '../support/cli.ts'
 import { newMariadb, type TestDatabase } from '../support/databases.ts'
 import { type PrivateServer, startServer } from '../support/mariadb.ts'

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config.ts'
-import { openDatabase, type Queryable } from '../../src/db/database.ts'
+import type { Queryable } from '../../src/db/database.ts'
+import { openDatabase } from '../../src/db/open.ts'
 import { select } from '../../src/db/statement.ts'
 import { transaction } from '../../src/db/transaction.ts'
 import { newDatabase } from '../support/databases.ts'

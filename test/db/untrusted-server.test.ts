@@ -3,7 +3,7 @@ import { chmodSync, lchownSync, mkdirSync, mkdtempSync, readFileSync, symlinkSyn
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config.ts'
-import { openDatabase } from '../../src/db/database.ts'
+import { openDatabase } from '../../src/db/open.ts'
 import type { VdcError } from '../../src/errors.ts'
 import { giveAway, IS_ROOT } from '../support/attacker.ts'
 import { type Authority, newAuthority, type Pair } from '../support/certificates.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import mysql from 'mysql2/promise'
 import type { TestProject } from 'vitest/node'
 import { parseDatabaseUri } from '../../src/config.ts'
-import { openRegistry } from '../../src/registry/registry.ts'
+import { openRegistry } from '../../src/registry/open.ts'
 import { migrateDatabase } from '../../src/registry/schema.ts'
 import { startServer } from './mariadb.ts'
 

@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import type { Change } from '../../registry/dry-run.ts'
+import type { Change } from '../../registry/change.ts'
 import type { change } from '../../registry/results/change.ts'
 import type { Column } from '../answers/columns.ts'
 import { printable } from '../printable.ts'

@@ -1,4 +1,4 @@
-import type { Purged } from '../../registry/purge/purge.ts'
+import type { Purged } from '../../registry/purge/outcome.ts'
 import type { Column } from '../answers/columns.ts'
 
 /** What a list shows of what was removed for good; nothing else tells which files these were. */

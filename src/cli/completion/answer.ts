@@ -69,7 +69,7 @@ function fromLine([breaks = '', line = '']: readonly string[]) {
 const findIds: FindIds = async (...wanted) => {
   const [{ loadDatabaseSettings }, { openRegistryToRead }, { suggestIds }] = await Promise.all([
     import('../../config.ts'),
-    import('../../registry/registry.ts'),
+    import('../../registry/open.ts'),
     import('../../registry/suggest-ids.ts'),
   ])
   const settings = loadDatabaseSettings(process.env)

@@ -5,7 +5,8 @@ import * as flags from '../../cli/flags.ts'
 import { printable } from '../../cli/printable.ts'
 import { sharedRegistry } from '../../cli/shared-registry.ts'
 import { VdcError } from '../../errors.ts'
-import { type ImportConflict, type ImportSummary, importRegistry } from '../../registry/transfer/import.ts'
+import { type ImportSummary, importRegistry } from '../../registry/transfer/import.ts'
+import type { ImportConflict } from '../../registry/transfer/importing.ts'
 
 export default class RegistryImport extends BaseCommand {
   static override summary = 'Read a whole registry that registry export wrote: all of it, or nothing.'

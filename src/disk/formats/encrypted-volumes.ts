@@ -1,4 +1,5 @@
-import type { Finding, Inspector, Refusal } from '../inspector.ts'
+import type { Finding, Inspector } from '../inspector.ts'
+import type { Refusal } from '../refusal.ts'
 import { NotKept, readFew, type Source } from '../source.ts'
 import { FILEVAULT, isEncryptedApfs } from './apfs.ts'
 import { encryptedWith } from './shared.ts'

@@ -1,5 +1,5 @@
 import { FILE } from '../inspection.ts'
-import type { Refusal } from '../inspector.ts'
+import type { Refusal } from '../refusal.ts'
 import type { Source } from '../source.ts'
 
 /** Characters of a name that are shown; who writes longer ones wants to be a nuisance. */

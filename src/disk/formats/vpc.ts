@@ -1,5 +1,6 @@
-import type { Finding, Inspector, Refusal } from '../inspector.ts'
+import type { Finding, Inspector } from '../inspector.ts'
 import { Layout } from '../layout.ts'
+import type { Refusal } from '../refusal.ts'
 import { FETCH_AGAIN, readWhole, type Source } from '../source.ts'
 import { exact, needsNewerQemu } from './shared.ts'
 

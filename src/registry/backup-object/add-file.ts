@@ -25,7 +25,8 @@ import { storageForNew } from './add.ts'
 import { checkObjectAttributes, objectAttributes, progressOf } from './attributes.ts'
 import { describeObject, type ObjectDetails } from './details.ts'
 import { findObjectOf, freeUuid } from './of-file.ts'
-import { contentsOf, newObjectRow, type StoredFile, writeObject } from './write.ts'
+import type { StoredFile } from './stored-file.ts'
+import { contentsOf, newObjectRow, writeObject } from './write.ts'
 
 const fileObjectRequest = z.object({
   path: z.string(),

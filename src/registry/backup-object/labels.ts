@@ -6,7 +6,7 @@ import type { BackupObjectRow, LabelRow, NewRow } from '../../db/rows.ts'
 import { canonicalId, prefixOf, uuidsIn } from '../identifiers.ts'
 import { labelsByResource, labelsOf, newLabel } from '../labels.ts'
 import { DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL, MD5_LABEL, SHA256_LABEL, VIRTUAL_SIZE_LABEL } from '../values.ts'
-import type { StoredFile } from './write.ts'
+import type { StoredFile } from './stored-file.ts'
 
 /** Labels with values that were computed from an object's bytes, and with their MD5. */
 const COMPUTED: readonly string[] = [SHA256_LABEL, VIRTUAL_SIZE_LABEL, MD5_LABEL]

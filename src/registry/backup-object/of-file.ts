@@ -16,7 +16,8 @@ import { isKeyable, objectKeyIn } from '../backup-storage/local-uri.ts'
 import { canonicalId, derivedUuid } from '../identifiers.ts'
 import { SHA256_LABEL } from '../values.ts'
 import { labelsThatCount } from './labels.ts'
-import { contentsOf, newObjectRow, type StoredFile, writeObject } from './write.ts'
+import type { StoredFile } from './stored-file.ts'
+import { contentsOf, newObjectRow, writeObject } from './write.ts'
 
 /**
  * Finds, within a unit of work, the object that is this very file, unchanged.

@@ -2,7 +2,7 @@ import type { DatabaseSettings, MysqlSettings } from '../../config.ts'
 import { type ServerFacts, serverFacts } from '../../db/server.ts'
 import { isOfHost, VdcError } from '../../errors.ts'
 import type { Interruption } from '../../interruption.ts'
-import { openRegistryToRead } from '../registry.ts'
+import { openRegistryToRead } from '../open.ts'
 import { type Outcome, ok, warning } from './check.ts'
 import { checkCluster } from './database.ts'
 

@@ -1,9 +1,9 @@
-import type { Checksums } from '../../disk/checksums.ts'
+import type { Checksums } from '../../disk/hashed.ts'
 import { closeImageFile, type ImageFile, openImageFile } from '../../disk/image-file.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'
 import { type Expectation, type Inspection, requireAcceptable } from '../../disk/inspection.ts'
 import { VdcError } from '../../errors.ts'
-import type { StoredFile } from '../backup-object/write.ts'
+import type { StoredFile } from '../backup-object/stored-file.ts'
 import type { Watcher } from '../registry.ts'
 import { ARCHES, DEFAULT_ARCH } from '../values.ts'
 

@@ -3,7 +3,7 @@ import { type Conversion, convertImage, tryConversion, withConvertible } from '.
 import { TARGET_FORMATS, type TargetFormat } from '../../disk/file-formats.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
 import type { OutputPlace } from '../../disk/output-place.ts'
-import type { FileChange } from '../dry-run.ts'
+import type { FileChange } from '../change.ts'
 import type { Watcher } from '../registry.ts'
 import { oneOf } from '../texts.ts'
 import { validate } from '../validate.ts'

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { Checksums } from '../../disk/checksums.ts'
+import type { Checksums } from '../../disk/hashed.ts'
 import { VdcError } from '../../errors.ts'
 import { checksum } from '../checksum.ts'
 import { imageAttributes } from './attributes.ts'

@@ -1,5 +1,6 @@
-import type { StoredFile } from '../backup-object/write.ts'
-import { type Change, withDryRun } from '../dry-run.ts'
+import type { StoredFile } from '../backup-object/stored-file.ts'
+import type { Change } from '../change.ts'
+import { withDryRun } from '../dry-run.ts'
 import type { Registry } from '../registry.ts'
 import { DEFAULT_CONTAINER_FORMAT, MD5_LABEL, SHA256_LABEL } from '../values.ts'
 

@@ -1,4 +1,5 @@
-import { type Checksums, hashImageFile } from '../../disk/checksums.ts'
+import { hashImageFile } from '../../disk/checksums.ts'
+import type { Checksums } from '../../disk/hashed.ts'
 import type { ImageFile } from '../../disk/image-file.ts'
 import type { ImageFolders } from '../../disk/image-folders.ts'
 import { inspectImage } from '../../disk/inspect-image.ts'

@@ -21,8 +21,8 @@ import { Going } from './going.ts'
 import { settleLeftOvers } from './left-over.ts'
 import { type Links, readLinks, refreshLinks } from './links.ts'
 import { idOf, type NeededOf, needed, neededBesides } from './needed.ts'
+import type { Purged, PurgeOutcome } from './outcome.ts'
 import { partsOf } from './parts.ts'
-import type { Purged, PurgeOutcome } from './purge.ts'
 import { isShared } from './shared.ts'
 
 /** Objects that are read at once. */

@@ -21,8 +21,8 @@ import type { Registry } from '../registry.ts'
 import { PROTECTED_LABEL } from '../values.ts'
 import { deletedBefore, deletedSince } from './age.ts'
 import { Going } from './going.ts'
+import type { Purged } from './outcome.ts'
 import { partsOf } from './parts.ts'
-import type { Purged } from './purge.ts'
 
 /** Images that are purged in one transaction. */
 const BATCH = 200

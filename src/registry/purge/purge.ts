@@ -4,12 +4,12 @@ import { sqlTime } from '../../db/time.ts'
 import { VdcError } from '../../errors.ts'
 import { parseId } from '../identifiers.ts'
 import type { Registry, Watcher } from '../registry.ts'
-import type { purged } from '../results/purged.ts'
 import { parseBoundary } from '../times.ts'
 import { validate } from '../validate.ts'
 import { findGoingFiles, purgeFiles } from './files.ts'
 import { Going } from './going.ts'
 import { findGoingImages, objectsOf, purgeRows, requirePurgeable } from './images.ts'
+import type { Purged, PurgeOutcome } from './outcome.ts'
 
 /** What is purged without being asked for longer ago. */
 export const DEFAULT_AGE = '90d'
@@ -33,15 +33,6 @@ export interface PurgePlan {
   objects: DeletedSelection | undefined
   /** How many there are of each, and which are the first. */
   going: { images: Going; files: Going }
-}
-
-/** Something that is removed. */
-export type Purged = z.output<typeof purged>
-
-/** How a purge went, beside what it removed. */
-export interface PurgeOutcome {
-  /** Files that should go and could not. */
-  notRemoved: number
 }
 
 /**

@@ -1,7 +1,7 @@
 import { insertHistories, selectPurgedIds } from '../../db/histories.ts'
 import { selectRowsByUuid } from '../../db/many-rows.ts'
 import { changeRows } from '../history.ts'
-import type { Importing } from './import.ts'
+import type { Importing } from './importing.ts'
 import type { ReadRecord } from './read.ts'
 import type { RegistryRecord } from './records.ts'
 import { sqlOf, uuidOf } from './rows.ts'

@@ -1,16 +1,17 @@
 import type * as z from 'zod/mini'
-import type { Database, Queryable } from '../../db/database.ts'
+import type { Database } from '../../db/database.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { KeptBytes } from '../../disk/kept-bytes.ts'
 import { isStream, readText } from '../../disk/text-file.ts'
 import { VdcError } from '../../errors.ts'
 import type { Registry } from '../registry.ts'
-import type { importConflict, importSummary } from '../results/import.ts'
+import type { importSummary } from '../results/import.ts'
 import { BegunHistories } from './begun-histories.ts'
 import { importLabels } from './import-labels.ts'
 import { importPurgedImages } from './import-purged-images.ts'
 import { importThings } from './import-things.ts'
+import type { ImportConflict, Importing } from './importing.ts'
 import { type ReadRecord, readRecords } from './read.ts'
 import { forTypes, type RecordType } from './records.ts'
 import { uuidOf } from './rows.ts'
@@ -21,9 +22,6 @@ import { uuidOf } from './rows.ts'
  */
 const MOST_LINES = 200
 const MOST_BYTES = 256 * 1024
-
-/** What is there already and is something else. */
-export type ImportConflict = z.output<typeof importConflict>
 /** What an import did, by type. */
 export type ImportSummary = z.output<typeof importSummary>
 
@@ -31,17 +29,6 @@ export type ImportSummary = z.output<typeof importSummary>
 export interface ImportRefusal {
   conflicts: ImportConflict[]
   error: VdcError
-}
-
-/** What the parts of an import share. */
-export interface Importing {
-  /** In whose transaction all of it happens. */
-  database: Database
-  db: Queryable
-  histories: BegunHistories
-  conflict(conflict: ImportConflict): void
-  /** Ids of what is referred to and isn't there, by what refers to it. */
-  missing: Map<string, Set<string>>
 }
 
 /**
