@@ -2,7 +2,7 @@ import { renderJson } from '../json.ts'
 import { writeOut } from '../output.ts'
 import { printable } from '../printable.ts'
 import { plainCell } from './cells.ts'
-import { cellsOf, pickOrFailure } from './columns.ts'
+import { fieldReader, pickOrFailure } from './columns.ts'
 import type { Format } from './format.ts'
 
 /** Writes rows batch by batch. */
@@ -39,19 +39,26 @@ export function rowWriter(format: Format, options: RowOptions): RowWriter {
     const line = (row: object) => `${renderJson(pickOrFailure(row, names), 'line')}\n`
     return { write: (rows) => writeOut(rows.map(line).join(''), storedId), end: async () => {} }
   }
-  return cellWriter(format === 'csv' ? csvLines : valueLines, options, format === 'csv')
+  return format === 'csv'
+    ? cellWriter(csvCell(), ',', options)
+    : cellWriter(valueCell(), '\t', { ...options, header: false })
 }
 
-/** A writer of cells, under a header where the format has one. */
+/**
+ * A writer of cells, under a header if asked for.
+ *
+ * @param format makes the text of a cell.
+ */
 function cellWriter(
-  lines: (rows: unknown[][]) => string,
+  format: (cell: unknown) => string,
+  separator: string,
   { names: given, keys, header, storedId }: RowOptions,
-  hasHeader: boolean,
 ): RowWriter {
   let names = given
-  let isBegun = !hasHeader || !header
+  let readers: ((row: object) => unknown)[] | undefined
+  let isBegun = !header
   const begin = async () => {
-    if (!isBegun && names !== undefined && !(await writeOut(lines([[...names]])))) return false
+    if (!isBegun && names !== undefined && !(await writeOut(`${names.map(format).join(separator)}\n`))) return false
     isBegun = true
     return true
   }
@@ -61,8 +68,10 @@ function cellWriter(
         const known = await keys()
         names = known.length > 0 ? known : Object.keys(rows[0] ?? {})
       }
-      const shown = names
-      return (await begin()) && writeOut(lines(rows.map((row) => cellsOf(row, shown))), storedId)
+      readers ??= names.map(fieldReader)
+      const cells = readers
+      const line = (row: object) => `${cells.map((read) => format(read(row))).join(separator)}\n`
+      return (await begin()) && writeOut(rows.map(line).join(''), storedId)
     },
     end: async () => {
       if (!isBegun) names ??= await keys()
@@ -75,31 +84,33 @@ function cellWriter(
 const FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/
 /** Matches a text that needs quotes. Some spreadsheets take `;` and tabs for the end of a cell. */
 const NEEDS_QUOTES = /[",;\t\r\n]/
+/** Matches a text that is neither, and printable on a terminal: one look instead of three at most cells. */
+const PLAIN = /^(?:[\w /.:][\w /.:+=@-]*)?$/
 
 /**
- * RFC 4180, but for the line end; on a terminal without what could upset it. A
- * text that a spreadsheet would run as a formula has a ' before it; numbers have
- * none, as -1 is one for a spreadsheet too.
+ * Makes a function that formats cells as RFC 4180 has them; on a terminal without what
+ * could upset it. A text that a spreadsheet would run as a formula has a ' before it;
+ * numbers have none, as -1 is one for a spreadsheet too.
  */
-function csvLines(rows: unknown[][]): string {
+function csvCell(): (cell: unknown) => string {
   const isTerminal = process.stdout.isTTY
-  const field = (cell: unknown) => {
+  return (cell) => {
     if (typeof cell === 'number' || typeof cell === 'bigint') return String(cell)
-    const text = isTerminal ? printable(plainCell(cell)) : plainCell(cell)
+    const plain = plainCell(cell)
+    if (PLAIN.test(plain)) return plain
+    const text = isTerminal ? printable(plain) : plain
     const safe = FORMULA.test(text) ? `'${text}` : text
     return NEEDS_QUOTES.test(text) ? `"${safe.replaceAll('"', '""')}"` : safe
   }
-  return rows.map((cells) => `${cells.map(field).join(',')}\n`).join('')
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' }
 
-/** As mysql --batch has it: cells apart by tabs, and what would break a line or a cell escaped. */
-function valueLines(rows: unknown[][]): string {
+/** Makes a function that formats cells as mysql --batch does: what would break a line or a cell is escaped. */
+function valueCell(): (cell: unknown) => string {
   const isTerminal = process.stdout.isTTY
-  const field = (cell: unknown) => {
+  return (cell) => {
     const text = plainCell(cell).replace(/[\\\n\r\t\0]/g, (character) => ESCAPES[character] ?? character)
     return isTerminal ? printable(text) : text
   }
-  return rows.map((cells) => `${cells.map(field).join('\t')}\n`).join('')
 }
