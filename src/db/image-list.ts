@@ -97,7 +97,18 @@ export function imageListing(
   labels: ImageLabels,
 ): Listing<ImageListRow, ImageSelection, keyof typeof COLUMNS | 'protected'> {
   const protection = (database: Database) => labelOf(database, IMAGE_ID, labels.protection)
-  const isProtected = { of: (database: Database) => database.knex.raw('EXISTS ?', [protection(database)]) }
+  // Most registries protect no image, or few: the first look, which is one for the whole list, spares one per image.
+  const isProtected = {
+    of: (database: Database) =>
+      database.knex.raw('(EXISTS ? AND EXISTS ?)', [
+        database
+          .knex('resource_labels as l')
+          .select('l.id')
+          .where('l.name', labels.protection)
+          .whereBetween('l.resource_uuid', ['wmi-', 'wmi.']),
+        protection(database),
+      ]),
+  }
   return listing({
     table: 'images',
     alias: 'i',
