@@ -6,7 +6,7 @@ export type Exact = number | bigint
 /** A value of a bigint column, exactly; null, as of a time for which the history doesn't tell it, stays null. */
 export function exactInteger<T extends Int64 | null>(value: T): Exact | Extract<T, null>
 export function exactInteger(value: Int64 | null): Exact | null {
-  if (value === null || Number.isSafeInteger(value)) return value as number | null
-  const exact = BigInt(value)
-  return exact <= Number.MAX_SAFE_INTEGER && exact >= Number.MIN_SAFE_INTEGER ? Number(exact) : exact
+  if (value === null) return null
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : BigInt(value)
 }
