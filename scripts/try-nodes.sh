@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Runs tests of the built program on other releases of Node: those of the process on the
+# oldest one (unless it is this machine's, as npm test has run them), and the main job and
+# start-up on the newer ones. Their binaries come from npm.
+source "$(dirname "$0")/setup.sh"
+need_modules
+nodes=$(mktemp -d)
+trap 'rm -rf "$nodes"' EXIT
+package=node-linux-$(node -p process.arch)
+here=$(node -p 'parseInt(process.versions.node)')
+
+# on MAJOR TEST ...: runs test files with the newest release of this major version.
+on() {
+  [ "$1" -ne "$here" ] || return 0
+  npm install --silent --no-audit --no-fund --prefix "$nodes/$1" "$package@$1" >&2
+  local PATH=$nodes/$1/node_modules/$package/bin:$PATH
+  say "Node $(node --version): ${*:2}"
+  node node_modules/.bin/vitest run "${@:2}"
+}
+
+on 20 test/cli/{help,hang-up,start-up}.test.ts test/cli/{shell,completion} test/commands/image/{add-local,list-show-del}.test.ts
+for major in 22 24 26; do
+  on "$major" test/demo.test.ts test/cli/{start-up,code-cache}.test.ts
+done
