@@ -8,6 +8,8 @@ const MESSAGES: Readonly<Record<InterruptionCode, string>> = { INTERRUPTED: 'Int
 /** Somebody's wish that what runs shall end, such as Ctrl-C. */
 export class Interruption {
   #controller = new AbortController()
+  /** What `signal.aborted` says, which Node takes long to tell: it is asked for every statement. */
+  #isRequested = false
   /** Set while the database commits: whoever gives up waiting then would not know the outcome. */
   isCommitting = false
 
@@ -18,17 +20,20 @@ export class Interruption {
 
   /** Requests it; of several requests the first one counts. */
   request(code: InterruptionCode = 'INTERRUPTED'): void {
+    this.#isRequested = true
     this.#controller.abort(code)
   }
 
   /** Before something else is begun. */
   reset(): void {
-    if (this.signal.aborted) this.#controller = new AbortController()
+    if (!this.#isRequested) return
+    this.#isRequested = false
+    this.#controller = new AbortController()
   }
 
   /** @throws VdcError INTERRUPTED or TERMINATED. */
   throwIfRequested(): void {
-    if (this.signal.aborted) this.#refuse(this.signal)
+    if (this.#isRequested) this.#refuse(this.signal)
   }
 
   #refuse({ reason }: AbortSignal): never {

@@ -26,6 +26,15 @@ const LOOK = 1000
 /** The driver's code for a statement that was not answered in time; its answer may still come. */
 const TIMED_OUT = 'PROTOCOL_SEQUENCE_TIMEOUT'
 
+/** A statement as knex, or `src/db/statement.ts`, hands it over. */
+interface Statement {
+  sql: string
+  bindings?: unknown[]
+  /** Its text never changes. */
+  isFixed?: boolean
+  response?: unknown
+}
+
 /** Opens a pool of one connection, which connects at the first query. */
 export async function openMysql(settings: MysqlSettings, interruption: Interruption): Promise<Database> {
   // Errors name the host that was connected to last.
@@ -49,17 +58,26 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
         throw translateDriverError(error, describeDatabase(settings), { connected: false })
       })
     }
-    override async _query(connection: DriverConnection, query: { sql: string; options?: object }): Promise<unknown> {
-      const isRollback = /^\s*rollback\b/i.test(query.sql)
-      query.options = { ...query.options, timeout: isRollback ? ROLLBACK_TIMEOUT : STATEMENT_TIMEOUT }
-      return super._query(connection, query).catch((error: DriverError) => {
+    override async _query(connection: DriverConnection, query: Statement): Promise<unknown> {
+      const { sql, bindings: values } = query
+      const isRollback = /^\s*rollback\b/i.test(sql)
+      const timeout = isRollback ? ROLLBACK_TIMEOUT : STATEMENT_TIMEOUT
+      try {
+        query.response = await new Promise((resolve, reject) => {
+          connection.query({ sql, values, timeout }, (error, rows, fields) =>
+            error ? reject(error) : resolve([rows, fields]),
+          )
+        })
+        return query
+      } catch (thrown) {
+        const error = thrown as DriverError
         if (isUnreadable(error)) lose(connection, error)
         // Its transaction may still be open, and would be committed with whatever comes next.
         if (isRollback || error.code === TIMED_OUT) discard(connection)
         // knex puts the statement, with its values, in front of the message.
         error.sqlMessage ??= error.message
         throw error
-      })
+      }
     }
     /** The driver tells that a connection is lost to the connection alone, and a stream of rows would wait for ever. */
     override async _stream(
@@ -80,13 +98,19 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
           connection.off('error', end)
         })
     }
-    override async query(connection: unknown, query: { sql: string } | string): Promise<unknown> {
-      interruption.throwBefore(typeof query === 'string' ? query : query.sql)
-      return super.query(connection, query).catch(async (error: unknown) => {
+    override async query(connection: DriverConnection, query: Statement | string): Promise<unknown> {
+      const statement = typeof query === 'string' ? { sql: query, isFixed: true } : query
+      interruption.throwBefore(statement.sql)
+      try {
+        if (!statement.isFixed) return await super.query(connection, query)
+        // What else knex does before and after a statement is for those that it builds.
+        this.emit('query', statement)
+        return await this._query(connection, statement)
+      } catch (error) {
         const connect = () => this.acquireRawConnection() as Promise<mysql2.Connection>
         const found = await explainLoss(translate(error), query, describeDatabase(used), connect)
-        throw await explainMissing(found, () => readVersion(connection as DriverConnection))
-      })
+        throw await explainMissing(found, () => readVersion(connection))
+      }
     }
   }
 
