@@ -9,7 +9,7 @@ import { boldOn, heedColorFlag } from './color.ts'
 import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
 import type { Program } from './program.ts'
 import { errorText, reportError, warningText } from './report-error.ts'
-import { namingOption, originalSpelling } from './spelling.ts'
+import { namingOption, optionsSpelled, originalSpelling } from './spelling.ts'
 import { usedParts } from './used-parts.ts'
 import { isDebugging } from './words.ts'
 
@@ -21,6 +21,17 @@ export const globalFlags = {
 
 /** All flags of each command, with the global ones, by class. A shell runs the same commands again and again. */
 const allFlags = new WeakMap<object, Interfaces.FlagInput>()
+
+/** Says whether a flag can make a difference where it is not given. */
+function countsUnasked({
+  default: value,
+  env,
+  required,
+  exactlyOne,
+  atLeastOne,
+}: Interfaces.FlagInput[string]): boolean {
+  return value !== undefined || env !== undefined || required === true || Boolean(exactlyOne ?? atLeastOne)
+}
 
 /** How a command answers, and what it says when it can't. */
 export abstract class AnsweringCommand extends Command {
@@ -198,13 +209,35 @@ export abstract class AnsweringCommand extends Command {
     await listKeys(this.#resultOf(Object.fromEntries(given)))
   }
 
+  /**
+   * Parses the words with the flags that they may spell and those that count unasked only, as oclif's parser works on
+   * each flag several times. What it refuses is parsed again with all flags, which the error tells of.
+   */
+  async #parseQuickly<
+    F extends Record<string, unknown>,
+    B extends Record<string, unknown>,
+    A extends Record<string, unknown>,
+  >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
+    const spelled = optionsSpelled(argv ?? this.argv, this.#flags)
+    const flags = Object.entries(this.#flags).filter(([name, flag]) => spelled.has(name) || countsUnasked(flag))
+    const few = { ...(options ?? this.ctor), baseFlags: {}, flags: Object.fromEntries(flags) }
+    try {
+      return await super.parse(few as unknown as Interfaces.Input<F, B, A>, argv)
+    } catch {
+      return super.parse(options, argv)
+    }
+  }
+
+  /** No flag is deprecated, and oclif would merge all of them again to find out. */
+  protected override warnIfFlagDeprecated(): void {}
+
   /** Parses the words, and so knows how to answer. */
   protected override async parse<
     F extends Record<string, unknown>,
     B extends Record<string, unknown>,
     A extends Record<string, unknown>,
   >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
-    const parsed = await super.parse(options, argv)
+    const parsed = await this.#parseQuickly(options, argv)
     const wanted = answerOptions(parsed.flags)
     usedParts.add(wanted.format ?? 'table')
     this.isDryRun = (parsed.flags as { 'dry-run'?: boolean })['dry-run'] === true

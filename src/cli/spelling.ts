@@ -72,6 +72,22 @@ export function originalSpelling(argv: readonly string[], options: Readonly<Reco
   return spelt.map(({ word }) => word)
 }
 
+/**
+ * The names of the options that words may spell; a value that looks like an option counts as one.
+ *
+ * @param argv as `originalSpelling` returns it: only the first letter after a single dash is an option.
+ */
+export function optionsSpelled(argv: readonly string[], options: Readonly<Record<string, Option>>): Set<string> {
+  const known = knownSpellings(options)
+  const names = new Set<string>()
+  for (const word of argv) {
+    if (!word.startsWith('-')) continue
+    const name = known.get(word.startsWith('--') ? word.replace(/=.*$/s, '') : word.slice(0, 2))?.name
+    if (name !== undefined) names.add(name)
+  }
+  return names
+}
+
 /** What a word says as the value of a boolean; undefined if it is none. */
 export function valueOfBoolean(word: string | undefined): boolean | undefined {
   return word === undefined ? undefined : VALUES.get(word)
