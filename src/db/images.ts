@@ -5,7 +5,7 @@ import type { Lock } from './locks.ts'
 import type { ImageRow, NewRow } from './rows.ts'
 import { select } from './statement.ts'
 import { completeRow } from './wakame-schema.ts'
-import { insertRow, updateRows } from './writes.ts'
+import { insertRow, insertRowUnless, updateRows } from './writes.ts'
 
 /** Finds an image, deleted or not, by its exact uuid. */
 export async function findImage(
@@ -24,15 +24,21 @@ const HISTORY_OF_ID = 'SELECT 1 FROM histories WHERE uuid = ?'
 /** SQLite compares `histories.uuid` with case; only purged images have an index that ignores it. */
 const PURGED_WITH_ID = "SELECT 1 FROM histories WHERE uuid COLLATE NOCASE = ? AND attr = 'purged_at'"
 
+/** Finds something if a new image can't have a uuid. */
+function takenUuid(db: Queryable, uuid: string) {
+  const id = `wmi-${uuid}`
+  const queries = [IMAGE_WITH_UUID, HISTORY_OF_ID, ...(isSqlite(db) ? [PURGED_WITH_ID] : [])]
+  const values = queries.map((query) => (query === IMAGE_WITH_UUID ? uuid : id))
+  return { query: queries.join(' UNION ALL '), values }
+}
+
 /**
  * Says whether a new image can't have this uuid: the unique index ignores case,
  * deleted images keep theirs, and so do those that were purged, by their history.
  */
 export async function isImageUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
-  const id = `wmi-${uuid}`
-  const queries = [IMAGE_WITH_UUID, HISTORY_OF_ID, ...(isSqlite(db) ? [PURGED_WITH_ID] : [])]
-  const values = queries.map((query) => (query === IMAGE_WITH_UUID ? uuid : id))
-  return (await select(db, `${queries.join(' UNION ALL ')} LIMIT 1`, values)).length > 0
+  const { query, values } = takenUuid(db, uuid)
+  return (await select(db, `${query} LIMIT 1`, values)).length > 0
 }
 
 /** Says whether an account, given by its canonical id, owns an image, deleted or not. */
@@ -164,6 +170,12 @@ export async function selectImagesWithVolumes(
 
 export async function insertImage(db: Queryable, row: NewRow<ImageRow>): Promise<void> {
   await insertRow(db, 'images', row)
+}
+
+/** Inserts an image with a uuid that may be taken; returns false if it is. */
+export async function insertImageIfFree(db: Queryable, row: NewRow<ImageRow>): Promise<boolean> {
+  const { query, values } = takenUuid(db, row.uuid)
+  return (await insertRowUnless(db, 'images', row, query, values)) !== undefined
 }
 
 /** Changes columns of images, given by their integer ids. */

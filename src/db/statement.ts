@@ -57,6 +57,30 @@ export async function insert(db: Queryable, table: string, rows: readonly object
   return write(db, `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${all}`, values)
 }
 
+/**
+ * Inserts a row unless a query finds something, with one statement.
+ *
+ * @param query with a `?` for each of `values`.
+ * @returns the integer id of the row; undefined if the query found something.
+ * @throws VdcError what the database refuses.
+ */
+export async function insertUnless(
+  db: Queryable,
+  table: string,
+  row: object,
+  query: string,
+  values: readonly Value[],
+): Promise<number | undefined> {
+  const columns = Object.keys(row)
+  const selected = `SELECT ${columns.map(() => '?').join(', ')} FROM (SELECT 1) AS one WHERE NOT EXISTS (${query})`
+  const all = [...Object.values(row), ...values]
+  const { response, context } = await run(db, `INSERT INTO ${table} (${columns.join(', ')}) ${selected}`, all)
+  const { id, rows } = isSqlite(db)
+    ? { id: context.lastID, rows: context.changes }
+    : { id: response[0].insertId, rows: response[0].affectedRows }
+  return rows === 0 ? undefined : id
+}
+
 /** A `?` for each value, in parentheses. */
 export function marks(values: readonly unknown[]): string {
   return `(${values.map(() => '?').join(', ')})`

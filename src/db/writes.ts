@@ -1,6 +1,6 @@
 import type { Queryable } from './database.ts'
 import type { NewRow, Tables, WrittenRow } from './rows.ts'
-import { insert, marks, select, write } from './statement.ts'
+import { insert, insertUnless, marks, select, write } from './statement.ts'
 import { transaction } from './transaction.ts'
 
 /*
@@ -31,6 +31,19 @@ export function notesOf(db: Queryable): WrittenRow[] | undefined {
 export async function insertRow<T extends Table>(db: Queryable, table: T, row: NewRow<Tables[T]>): Promise<number> {
   const id = await insert(db, table, [row])
   await noteRow(db, table, 'insert', id)
+  return id
+}
+
+/** As `insertRow`, unless a query finds something (`insertUnless`). */
+export async function insertRowUnless<T extends Table>(
+  db: Queryable,
+  table: T,
+  row: NewRow<Tables[T]>,
+  query: string,
+  values: readonly string[],
+): Promise<number | undefined> {
+  const id = await insertUnless(db, table, row, query, values)
+  if (id !== undefined) await noteRow(db, table, 'insert', id)
   return id
 }
 

@@ -1,5 +1,5 @@
 import type { Queryable } from '../../db/database.ts'
-import { insertImage, isImageUuidTaken } from '../../db/images.ts'
+import { insertImage, insertImageIfFree, isImageUuidTaken } from '../../db/images.ts'
 import { IMAGE_COLUMNS } from '../../db/rows.ts'
 import { sqlTime } from '../../db/time.ts'
 import { requireColumns } from '../../db/wakame-schema.ts'
@@ -59,11 +59,10 @@ export async function writeImage(
   await requireOwner(db, owner, { create: request.create_account })
   const parentId = await requireParent(db, request.parent_image_id)
   const given = await requireFreeUuid('image', request.uuid, (taken) => isImageUuidTaken(db, taken))
-  const uuid = given ?? (await freeUuid(registry, db))
   const source = await findSource(ownerId, now)
   const row = {
     account_id: ownerId,
-    uuid,
+    uuid: given ?? registry.generateUuid(),
     created_at: now,
     updated_at: now,
     boot_dev_type: source.bootDevType,
@@ -85,16 +84,10 @@ export async function writeImage(
     vifs: EMPTY_YAML_LIST,
     os_type: request.os_type,
   }
-  await insertImage(db, row)
-  await recordCreation(db, canonicalId('image', uuid), IMAGE_COLUMNS, row, now)
+  if (given !== undefined) await insertImage(db, row)
+  // A generated uuid may be that of an image that was purged, which no index knows of.
+  else while (!(await insertImageIfFree(db, row))) row.uuid = registry.generateUuid()
+  await recordCreation(db, canonicalId('image', row.uuid), IMAGE_COLUMNS, row, now)
   await warnOfUnlisted(db, [{ registry, image: row }])
-  return uuid
-}
-
-/** A generated uuid may be that of an image that was purged, which no index knows of. */
-async function freeUuid(registry: Registry, db: Queryable): Promise<string> {
-  for (;;) {
-    const uuid = registry.generateUuid()
-    if (!(await isImageUuidTaken(db, uuid))) return uuid
-  }
+  return row.uuid
 }
