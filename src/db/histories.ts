@@ -16,7 +16,8 @@ export async function insertHistories(db: Queryable, rows: readonly NewRow<Histo
 export async function selectIdsWithHistory(db: Queryable, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return []
   const exact = await distinctTexts(db, db('histories').whereIn('uuid', ids), 'uuid')
-  return [...new Set([...exact, ...(await selectPurgedIds(db, ids))])]
+  // On MySQL, these are among them already.
+  return isSqlite(db) ? [...new Set([...exact, ...(await selectPurgedIds(db, ids))])] : exact
 }
 
 /** The first `limit` marks of purged images above an integer id: the rows that a purge leaves in their histories. */

@@ -1,8 +1,9 @@
 import type { Queryable } from './database.ts'
 import { isSqlite } from './exact.ts'
 import { insertHistories } from './histories.ts'
+import { overlapped } from './overlapped.ts'
 import type { HistoryRow, NewRow } from './rows.ts'
-import { write } from './statement.ts'
+import { write, writeText } from './statement.ts'
 import { notesOf } from './writes.ts'
 
 /** Rows of one thing's history with the same time. */
@@ -11,18 +12,52 @@ export type Entries = readonly NewRow<HistoryRow>[]
 /** Things whose entries one statement writes. */
 const MOST_THINGS = 20
 
+const COLUMNS = 'uuid, attr, vchar_value, blob_value, created_at'
+
+/** Characters of one statement on MySQL. Each is up to three bytes, and old servers accept 1 MiB. */
+const MOST_TEXT = 256 * 1024
+
 /**
- * Writes entries of the histories of many things. On SQLite, binding values takes most of the
- * time, so each value that entries share is bound once: the uuid of a thing, and the names
- * of columns of things that have the same ones.
+ * Writes entries of the histories of many things, which takes most of the time of an import. So each
+ * value that entries share is bound once on SQLite, and quoted once on MySQL: the uuid of a thing,
+ * and the names of columns of things that have the same ones.
  */
-export async function insertManyHistories(db: Queryable, histories: readonly Entries[]): Promise<void> {
-  if (!isSqlite(db) || notesOf(db) !== undefined) return insertHistories(db, histories.flat())
-  for (let start = 0; start < histories.length; ) {
-    const alike = alikeFrom(histories, start)
+export async function insertManyHistories(db: Queryable, histories: Iterable<Entries>): Promise<void> {
+  if (notesOf(db) !== undefined) return insertHistories(db, [...histories].flat())
+  if (!isSqlite(db)) {
+    const sql = `INSERT INTO histories (${COLUMNS}) VALUES `
+    return overlapped(textsOf(histories, db.client.driver.escape), (rows) => writeText(db, `${sql}…`, sql + rows))
+  }
+  const all = [...histories]
+  for (let start = 0; start < all.length; ) {
+    const alike = alikeFrom(all, start)
     await insertAlike(db, alike)
     start += alike.length
   }
+}
+
+/** The rows of histories as statements of MySQL have them, as many together as one takes. */
+function* textsOf(histories: Iterable<Entries>, quote: (value: string | null) => string): Generator<string> {
+  const names = new Map<string, string>()
+  const nameOf = (attr: string) => {
+    const name = names.get(attr) ?? quote(attr)
+    names.set(attr, name)
+    return name
+  }
+  let text = ''
+  for (const entries of histories) {
+    const { uuid = '', created_at = '' } = entries[0] ?? {}
+    const [id, end] = [`(${quote(uuid)}, `, `, ${quote(created_at)})`]
+    for (const { attr, vchar_value, blob_value } of entries) {
+      const row = `${id}${nameOf(attr)}, ${quote(vchar_value)}, ${quote(blob_value)}${end}`
+      if (text !== '' && text.length + row.length > MOST_TEXT) {
+        yield text
+        text = ''
+      }
+      text += text === '' ? row : `, ${row}`
+    }
+  }
+  if (text !== '') yield text
 }
 
 /** The histories from a place on that are like the first one there, as many as one statement takes. */
@@ -57,6 +92,5 @@ async function insertAlike(db: Queryable, histories: readonly Entries[]): Promis
       rows.push(`(?${uuid}, ?${index + 2}, ${columns}, ?1)`)
     }
   }
-  const columns = 'uuid, attr, vchar_value, blob_value, created_at'
-  await write(db, `INSERT INTO histories (${columns}) VALUES ${rows.join(', ')}`, values)
+  await write(db, `INSERT INTO histories (${COLUMNS}) VALUES ${rows.join(', ')}`, values)
 }

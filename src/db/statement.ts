@@ -81,15 +81,25 @@ export async function insertUnless(
   return rows === 0 ? undefined : id
 }
 
+/**
+ * Writes rows whose values are in the text of the statement, which MySQL alone takes.
+ *
+ * @param sql the statement without them, for `--debug`.
+ * @throws VdcError what the database refuses.
+ */
+export async function writeText(db: Queryable, sql: string, text: string): Promise<void> {
+  await run(db, sql, [], text)
+}
+
 /** A `?` for each value, in parentheses. */
 export function marks(values: readonly unknown[]): string {
   return `(${values.map(() => '?').join(', ')})`
 }
 
-async function run({ client }: Queryable, sql: string, values: readonly Value[]) {
+async function run({ client }: Queryable, sql: string, values: readonly Value[], text?: string) {
   const connection = await client.acquireConnection()
   try {
-    return await client.query(connection, { sql, bindings: values, isFixed: true })
+    return await client.query(connection, { sql, bindings: values, isFixed: true, text })
   } finally {
     await client.releaseConnection(connection)
   }

@@ -11,7 +11,7 @@ import { transaction } from './transaction.ts'
 type Table = keyof Tables
 
 /** Rows that one INSERT takes: SQLite allows 32,766 values. */
-const INSERTED = 400
+const INSERTED = 1000
 /** Characters that one INSERT takes. Each is up to three bytes, or two when escaped, and old servers accept 1 MiB. */
 const INSERTED_TEXT = 256 * 1024
 

@@ -1,6 +1,7 @@
 import type * as z from 'zod/mini'
 import type { Queryable } from '../db/database.ts'
 import { insertHistories, selectHistories } from '../db/histories.ts'
+import { insertManyHistories } from '../db/many-histories.ts'
 import type { HistoryRow, NewRow } from '../db/rows.ts'
 import { isoTime } from '../db/time.ts'
 import { VdcError } from '../errors.ts'
@@ -28,7 +29,7 @@ export async function recordCreation(
   row: Readonly<Record<string, Value>>,
   at: string,
 ): Promise<void> {
-  await insertHistories(db, creationRows(id, columns, row, at))
+  await insertManyHistories(db, [creationRows(id, columns, row, at)])
 }
 
 /** The rows of `recordCreation`, for where many things are stored at once. */

@@ -32,6 +32,8 @@ interface Statement {
   bindings?: unknown[]
   /** Its text never changes. */
   isFixed?: boolean
+  /** What is sent in place of `sql` and `bindings` (`writeText`). */
+  text?: string | undefined
   response?: unknown
 }
 
@@ -59,12 +61,12 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
       })
     }
     override async _query(connection: DriverConnection, query: Statement): Promise<unknown> {
-      const { sql, bindings: values } = query
+      const { sql, bindings: values, text } = query
       const isRollback = /^\s*rollback\b/i.test(sql)
       const timeout = isRollback ? ROLLBACK_TIMEOUT : STATEMENT_TIMEOUT
       try {
         query.response = await new Promise((resolve, reject) => {
-          connection.query({ sql, values, timeout }, (error, rows, fields) =>
+          connection.query({ sql: text ?? sql, values, timeout }, (error, rows, fields) =>
             error ? reject(error) : resolve([rows, fields]),
           )
         })

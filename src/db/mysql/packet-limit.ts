@@ -9,6 +9,7 @@ const LEAST_LIMIT = 16_384
 interface Statement {
   sql: string
   bindings?: unknown[]
+  text?: string | undefined
 }
 
 /**
@@ -25,7 +26,7 @@ export async function explainLoss(
   connect: () => Promise<mysql2.Connection>,
 ): Promise<VdcError> {
   if (error.code !== 'DATABASE_CONNECTION_LOST' || typeof statement === 'string') return error
-  const bytes = Buffer.byteLength(mysql2.format(statement.sql, (statement.bindings ?? []) as never))
+  const bytes = Buffer.byteLength(statement.text ?? mysql2.format(statement.sql, (statement.bindings ?? []) as never))
   if (bytes < LEAST_LIMIT) return error
   try {
     const connection = await connect()

@@ -14,12 +14,17 @@ import { canonicalId, type Kind } from '../identifiers.ts'
 import { isDeleted } from '../image/find.ts'
 
 /** Rows whose histories are written together. */
-const PAGE = 200
+const PAGE = 1000
 
 /** An image that was inserted; if it is deleted, with its earlier state, where that is known. */
 export interface NewImage {
   row: NewRow<ImageRow>
   stateBefore: string | undefined
+}
+
+/** Makes something of each row when it is its turn, and not of all rows at once. */
+function* each<T, U>(rows: Iterable<T>, make: (row: T) => U): Generator<U> {
+  for (const row of rows) yield make(row)
 }
 
 /**
@@ -61,12 +66,9 @@ export class BegunHistories {
   /** Writes the histories that are not written yet. */
   async end(): Promise<void> {
     for await (const objects of this.#rows('backup_objects'))
-      await insertManyHistories(this.#db, objects.map(this.#ofObject))
-    for await (const images of this.#rows('images'))
-      await insertManyHistories(
-        this.#db,
-        images.map((row) => this.#ofImage(row, undefined)),
-      )
+      await insertManyHistories(this.#db, each(objects, this.#ofObject))
+    const ofImage = (row: ImageRow) => this.#ofImage(row, undefined)
+    for await (const images of this.#rows('images')) await insertManyHistories(this.#db, each(images, ofImage))
   }
 
   /** Returns false in a dry run, which prints each thing with its history. */

@@ -1,5 +1,6 @@
 import type * as z from 'zod/mini'
 import type { Database } from '../../db/database.ts'
+import { overlapped } from '../../db/overlapped.ts'
 import { sqlTime } from '../../db/time.ts'
 import { inTransaction } from '../../db/unit-of-work.ts'
 import { KeptBytes } from '../../disk/kept-bytes.ts'
@@ -105,18 +106,7 @@ async function importAll(importing: Importing, chunks: AsyncIterable<Uint8Array>
     summary[type].added += added
     summary[type].unchanged += unchanged
   }
-  let running: Promise<void> = Promise.resolve()
-  try {
-    // While the database has a batch, the next one is read.
-    for await (const batch of batchesOf(readRecords(chunks))) {
-      await running
-      running = importBatch(batch)
-      // What it throws is thrown where it is waited for.
-      running.catch(() => {})
-    }
-  } finally {
-    await running
-  }
+  await overlapped(batchesOf(readRecords(chunks)), importBatch)
   return summary
 }
 
