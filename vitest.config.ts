@@ -10,7 +10,9 @@ export default defineConfig({
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
     // Two cores, and some that wait: for a server to start, or to be given up.
-    maxWorkers: 3,
+    maxWorkers: 4,
+    // A process for each of 140 files would load the same modules each time.
+    isolate: false,
     sequence: { sequencer: LongestFirst },
   },
 })

@@ -18,6 +18,13 @@ const MIB = 2 ** 20
 /** Node options that make notifications of a thread late: with what chance, and by how many milliseconds at most. */
 let late: [chance: number, milliseconds: number] = [0, 0]
 
+// Test files share their modules (vitest.config.ts): those here are this file's own.
+vi.hoisted(() => vi.resetModules())
+afterAll(() => {
+  vi.doUnmock('node:worker_threads')
+  vi.resetModules()
+})
+
 // The threads of the program, which are told late of each other.
 vi.mock('node:worker_threads', async (original) => {
   const real = await original<typeof import('node:worker_threads')>()
