@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
@@ -120,7 +120,7 @@ export async function runLines(lines: readonly string[], options: RunOptions): P
 export async function shell(line: string, options: RunOptions = {}): Promise<Run> {
   const bin = mkdtempSync(join(inject('folder'), 'bin-'))
   try {
-    await execa('ln', ['-s', PROGRAM, join(bin, 'vdc-manage')])
+    symlinkSync(PROGRAM, join(bin, 'vdc-manage'))
     const env = environment(options)
     const result = await execa('bash', ['-c', line], {
       env: { ...env, PATH: `${bin}:${env.PATH}` },

@@ -23,21 +23,20 @@ export function rawDisk(size: number): Buffer {
   return Buffer.concat([bootSector(), Buffer.alloc(size - 512)])
 }
 
+/** What qemu-img made of plain qcow2 images, by their size: it makes the same bytes each time. */
+const plain = new Map<string, Buffer>()
+
 /** Makes a disk image with qemu-img; a raw one looks as if it boots, so that nothing warns of it. */
 export async function makeImage(
   path: string,
-  options: { format?: string; size?: string; more?: string[] } = {},
+  { format = 'qcow2', size = '1G', more = [] }: { format?: string; size?: string; more?: string[] } = {},
 ): Promise<string> {
-  await execa('qemu-img', [
-    'create',
-    '-q',
-    '-f',
-    options.format ?? 'qcow2',
-    ...(options.more ?? []),
-    path,
-    options.size ?? '1G',
-  ])
-  if (options.format === 'raw') writeFileSync(path, bootSector(), { flag: 'r+' })
+  const isPlain = format === 'qcow2' && more.length === 0
+  const known = isPlain ? plain.get(size) : undefined
+  if (known === undefined) await execa('qemu-img', ['create', '-q', '-f', format, ...more, path, size])
+  else writeFileSync(path, known)
+  if (isPlain) plain.set(size, known ?? readFileSync(path))
+  if (format === 'raw') writeFileSync(path, bootSector(), { flag: 'r+' })
   return path
 }
 

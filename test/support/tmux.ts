@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
@@ -49,7 +49,7 @@ export interface TerminalOptions {
  */
 export async function startTerminal(line: string, options: TerminalOptions): Promise<Terminal> {
   const folder = mkdtempSync(join(inject('folder'), 'tmux-'))
-  await execa('ln', ['-s', PROGRAM, join(folder, 'vdc-manage')])
+  symlinkSync(PROGRAM, join(folder, 'vdc-manage'))
   const env = environment({ database: options.database, env: { HOME: options.home, ...options.env } })
   const tmux = (args: string[]) =>
     execa('tmux', ['-u', '-L', 'test', '-f', '/dev/null', ...args], {
@@ -73,9 +73,10 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
   const screen = async () => (await tmux(['capture-pane', '-p', '-J', '-S', '-'])).stdout.replace(/[ \n]+$/gm, '')
   const untilTrue = async (isThere: () => Promise<boolean>, what: string, patience = PATIENCE) => {
     const deadline = Date.now() + patience
-    while (!(await isThere())) {
+    // Each look is a process of tmux: less often, the longer it takes.
+    for (let pause = 20; !(await isThere()); pause = Math.min(1.5 * pause, 100)) {
       if (Date.now() > deadline) throw new Error(`The terminal does not show ${what}:\n${await screen()}`)
-      await sleep(30)
+      await sleep(pause)
     }
   }
   const terminal: Terminal = {
@@ -101,10 +102,10 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
     async untilLine(line, patience) {
       await untilTrue(
         async () => {
-          const { stdout } = await tmux(['display-message', '-p', '#{cursor_x} #{cursor_y}'])
-          const [x, y] = stdout.split(' ').map(Number) as [number, number]
-          const text = (await tmux(['capture-pane', '-p', '-N', '-S', String(y), '-E', String(y)])).stdout
-          return x === line.length && text.trimEnd() === line.trimEnd()
+          const { stdout } = await tmux(['display-message', '-p', '#{cursor_x} #{cursor_y}', ';', 'capture-pane', '-p'])
+          const [cursor = '', ...lines] = stdout.split('\n')
+          const [x, y] = cursor.split(' ').map(Number) as [number, number]
+          return x === line.length && (lines[y] ?? '').trimEnd() === line.trimEnd()
         },
         `the line '${line}'`,
         patience,
@@ -114,8 +115,7 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
       await tmux(['resize-window', '-x', String(width)])
     },
     async clear() {
-      await tmux(['send-keys', '-R'])
-      await tmux(['clear-history'])
+      await tmux(['send-keys', '-R', ';', 'clear-history'])
     },
     async pid() {
       const { stdout } = await tmux(['display-message', '-p', '#{pane_pid}'])
