@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Expectation, Inspection } from '../../src/disk/inspection.ts'
 import { newFolder } from '../support/images.ts'
 import { inspectFile } from '../support/inspecting-files.ts'
+import { IS_THOROUGH } from '../support/thorough.ts'
 import { noise } from './formats/inspecting.ts'
 
 /*
@@ -27,7 +28,7 @@ import { noise } from './formats/inspecting.ts'
  */
 
 const SEED = Number(process.env.DAMAGE_SEED ?? 1)
-const [CUTS, FLIPS] = [16, 24]
+const [CUTS, FLIPS] = IS_THOROUGH ? [16, 24] : [11, 12]
 /** What a file may take: this process and qemu-img, and the time of both. */
 const MEMORY_LIMIT = 64 * 1024 * 1024
 const TIME_LIMIT = 3000

@@ -7,6 +7,7 @@ import { type DoomedFile, measureFileIn, stateOf } from '../../src/disk/doomed-f
 import { ImageFolders } from '../../src/disk/image-folders.ts'
 import { asidesIn, setFileAside, settleAside } from '../../src/disk/set-aside.ts'
 import { hashOf, newFolder } from '../support/images.ts'
+import { some } from '../support/thorough.ts'
 import { newWatcher } from '../support/watcher.ts'
 
 const folder = newFolder()
@@ -17,7 +18,7 @@ const watcher = newWatcher()
 mkdirSync(at('srv'))
 
 /** Seconds that the other process tries. */
-const SECONDS = 2
+const SECONDS = some(2, 2)
 
 function doomed(name: string, bytes = 'doomed'): DoomedFile {
   writeFileSync(at('srv', name), bytes)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { inject } from 'vitest'
+import { some } from './thorough.ts'
 
 /** Whether a test can run somebody else's process: only root can start one. */
 export const IS_ROOT = process.getuid?.() === 0
@@ -80,7 +81,7 @@ function died(): never {
 }
 
 /** Milliseconds that each attacker has. */
-const TIME = 1500
+const TIME = some(1500, 3)
 /** Milliseconds after which one that never got anywhere is given up. */
 const PATIENCE = 60_000
 

@@ -14,6 +14,8 @@ const LONGEST = [
   'galera/outages',
   'db/endless-server',
   'commands/image/verify',
+  'disk/good-images',
+  'cli/completion/shells',
   'registry/concurrency',
   'galera/references',
   'db/several-hosts',

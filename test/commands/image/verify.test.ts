@@ -19,6 +19,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { environment, PROGRAM, type Run, runLines, shell, vdcManage } from '../../support/cli.ts'
 import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
 import { hashOf, makeImage, newFolder } from '../../support/images.ts'
+import { IS_THOROUGH } from '../../support/thorough.ts'
 import { startTerminal } from '../../support/tmux.ts'
 
 const KIB = 1024
@@ -100,7 +101,7 @@ describe.each(ENGINES)('many images on %s', (engine) => {
   let ids: string[]
   const names = [
     // What is done side by side is the same for each engine.
-    ...Array.from({ length: engine === 'sqlite' ? 180 : 70 }, (_, n) => `disk${n}.raw`),
+    ...Array.from({ length: engine === 'sqlite' && IS_THOROUGH ? 180 : 70 }, (_, n) => `disk${n}.raw`),
     ...Array.from({ length: 16 }, (_, n) => `disk${n}.qcow2`),
     'packed.raw.gz',
     'packed.qcow2.gz',
@@ -528,7 +529,7 @@ describe('at a terminal, and interrupted', () => {
     await terminal.press('C-c')
     expect(await terminal.exitCode()).toBe(130)
     // To read the file to its end takes minutes.
-    expect(Date.now() - pressed).toBeLessThan(15_000)
+    expect(Date.now() - pressed).toBeLessThan(60_000)
     expect((await terminal.screen()).split('\n').sort()).toEqual(
       [
         ...small.map((id) => `${id}: ok`),
