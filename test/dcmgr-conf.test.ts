@@ -139,5 +139,5 @@ test.each([
     }
   }
   // Quadratic code takes minutes.
-  expect(performance.now() - begun).toBeLessThan(20_000)
+  expect(performance.now() - begun).toBeLessThan(60_000)
 })

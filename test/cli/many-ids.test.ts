@@ -104,7 +104,7 @@ describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
   })
 })
 
-test('a signal waits until what is committed is told, and nothing more is done', { timeout: 60_000 }, async () => {
+test('a signal waits until what is committed is told, and nothing more is done', async () => {
   const database = await newDatabase('mariadb')
   await addImages(database)
   let interrupt = () => {}

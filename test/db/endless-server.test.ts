@@ -137,7 +137,7 @@ describe('an answer that is none', () => {
       const started = performance.now()
       const error = await ask(server)
       expect(error).toMatchObject({ code: 'DATABASE_CONNECTION_LOST', exit: 6, message: expect.stringMatching(says) })
-      expect(performance.now() - started).toBeLessThan(20_000)
+      expect(performance.now() - started).toBeLessThan(60_000)
     })
   })
 })
@@ -266,7 +266,7 @@ describe('a greeting without end', () => {
     await serve({ visit: async (client) => greet(client) }, async (server) => {
       const started = Date.now()
       expect(await whole(server)).toMatchObject({ exit: 6, code: expect.stringMatching(/^DATABASE_/) })
-      expect(Date.now() - started).toBeLessThan(20_000)
+      expect(Date.now() - started).toBeLessThan(60_000)
     })
   })
 })

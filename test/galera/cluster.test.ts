@@ -10,7 +10,11 @@ import { openSession, type Session } from '../support/session.ts'
 import { IS_THOROUGH } from '../support/thorough.ts'
 
 /** How often the tests repeat what they do. */
-const [SHOWN, PURGED, PURGED_TWICE, LABELLED] = IS_THOROUGH ? [500, 100, 20, 100] : [125, 25, 5, 25]
+const [SHOWN, PURGED, PURGED_TWICE, LABELLED] = IS_THOROUGH ? [500, 100, 20, 100] : [60, 12, 3, 12]
+/** Lines of each process at work while a node is killed. */
+const LINES = IS_THOROUGH ? 100 : 50
+/** Bulk scripts at once, and changes of others before which all of them must get through. */
+const [SCRIPTS, CHANGES] = [IS_THOROUGH ? 8 : 4, 10_000]
 
 requireGaleraInCi()
 
@@ -124,7 +128,9 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
     }
   })
 
-  test('bulk scripts of 12 lines on the same rows, 8 at once: all get through', async () => {
+  test(`bulk scripts of 12 lines on the same rows, ${SCRIPTS} at once: all get through`, {
+    timeout: 900_000,
+  }, async () => {
     const ids = await Promise.all(
       Array.from({ length: 4 }, () => ok(0, 'image add local bo-main --account-id a-shpoolxx')),
     )
@@ -133,32 +139,39 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
         { length: 12 },
         (_, line) => `image modify ${ids[(n + line) % ids.length]} --description ${n}.${line}\n`,
       ).join('')
-    let isOver = false
+    const change = async (shell: Session) => {
+      const id = ids[Math.floor(Math.random() * ids.length)] as string
+      expect(await shell.run(['image', 'modify', id, '--description', `${Math.random()}`])).toMatchObject({ code: 0 })
+    }
+    const started = Date.now()
+    for (let n = 0; n < 10; n++) await change(shells[n % 3] as Session)
+    // On a busy machine all of them are slower.
+    const pace = (Date.now() - started) / 10
     // Others go on changing these rows meanwhile.
+    let isOver = false
+    let changes = 0
     const others = shells.map(async (shell) => {
-      for (; !isOver; await sleep(Math.random() * 100)) {
-        const id = ids[Math.floor(Math.random() * ids.length)] as string
-        expect(await shell.run(['image', 'modify', id, '--description', `${Math.random()}`])).toMatchObject({ code: 0 })
+      for (; !isOver && changes < CHANGES; changes++) {
+        await change(shell)
+        await sleep(Math.random() * 4 * pace)
       }
     })
-    const started = Date.now()
     const runs = await Promise.all(
-      Array.from({ length: 8 }, (_, n) =>
+      Array.from({ length: SCRIPTS }, (_, n) =>
         vdcManage(['--tx', 'bulk', '-e'], { database: { uri: cluster.uri(n % 3) }, input: script(n) }),
       ),
     )
-    const took = Date.now() - started
     isOver = true
     await Promise.all(others)
     for (const run of runs) expect(run).toMatchObject({ code: 0, stderr: '' })
-    console.log(`8 bulk scripts of 12 lines on 4 images took ${took} ms`)
-    expect(took).toBeLessThan(120_000)
+    console.log(`${SCRIPTS} bulk scripts of 12 lines on 4 images got through ${changes} changes`)
+    expect(changes).toBeLessThan(CHANGES)
   })
 
   test('a node is killed under the load of 12 processes and joins again: nothing is lost, and nothing double', async () => {
     const processes = Array.from({ length: 12 }, (_, n) => {
       const lines = Array.from(
-        { length: 100 },
+        { length: LINES },
         (_, line) => `image add local bo-main --account-id a-load${n} --create-account --description ${line}\n`,
       )
       return execa(PROGRAM, [], {
@@ -168,7 +181,7 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
         input: lines.join(''),
       })
     })
-    for (let stored = 0; stored < 300; await sleep(50)) {
+    for (let stored = 0; stored < 3 * LINES; await sleep(50)) {
       const [row] = await nodes[0].query("SELECT COUNT(*) AS n FROM images WHERE account_id LIKE 'a-load%'")
       stored = Number(row?.n)
     }
@@ -176,7 +189,7 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
     const runs = await Promise.all(processes)
     const printed = runs.flatMap(({ stdout }) => stdout.split('\n').filter((line) => line !== ''))
     for (const [n, { exitCode }] of runs.entries()) if (n % 3 !== 2) expect(exitCode).toBe(0)
-    expect(printed.length).toBeGreaterThan(800)
+    expect(printed.length).toBeGreaterThan(8 * LINES)
     await nodes[2].rejoin()
     for (const table of ['accounts', 'images', 'histories', 'backup_objects', 'resource_labels']) {
       const sums = await Promise.all(nodes.map((node) => node.query(`CHECKSUM TABLE ${table} EXTENDED`)))

@@ -183,7 +183,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
     return uuids.map((uuid) => `wmi-${uuid}`)
   }
 
-  test('many images, deleted on both nodes in opposite orders: each once', { timeout: 120_000 }, async () => {
+  test('many images, deleted on both nodes in opposite orders: each once', async () => {
     const ids = await manyImages('x')
     const del = (some: string[]) => `image del ${some.join(' ')} --format ndjson`
     const { first, second } = await race(del(ids), del(ids.toReversed()))
@@ -204,7 +204,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
     expect(told?.map(({ uuid }) => uuid)).toEqual(ids.toSorted())
   })
 
-  test('one image that keeps changing on another node keeps no other back', { timeout: 120_000 }, async () => {
+  test('one image that keeps changing on another node keeps no other back', async () => {
     const ids = await manyImages('y')
     let isOver = false
     const change = async () => {

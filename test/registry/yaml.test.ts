@@ -38,7 +38,7 @@ describe('a column', () => {
   ])('of too much of %s is a problem, soon told', async (_, text, problem) => {
     const begun = performance.now()
     expect(await readYaml(text)).toEqual({ problem })
-    expect(performance.now() - begun).toBeLessThan(20_000)
+    expect(performance.now() - begun).toBeLessThan(60_000)
   })
 
   test.each(DEEP)('as deep as may be is read: %#', async (text) => {

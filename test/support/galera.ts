@@ -158,7 +158,7 @@ function makeNode(folder: string, number: number, ports: readonly number[]): Mak
 
   async function start(more: string[] = []): Promise<void> {
     child = spawn('mariadbd', [...options, ...more], { stdio: 'ignore', env: { PATH } })
-    for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(100)) {
+    for (const deadline = Date.now() + 180_000; Date.now() < deadline; await sleep(100)) {
       if (child.exitCode !== null || child.signalCode !== null) break
       try {
         connection = await mysql.createConnection({ host: '127.0.0.1', port, user: 'root', dateStrings: true })

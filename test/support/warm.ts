@@ -90,7 +90,7 @@ async function open(): Promise<Socket> {
 }
 
 async function connected(path: string): Promise<Socket> {
-  for (const deadline = Date.now() + 30_000; ; await sleep(20)) {
+  for (const deadline = Date.now() + 120_000; ; await sleep(20)) {
     const socket = connect(path)
     try {
       await once(socket, 'connect')

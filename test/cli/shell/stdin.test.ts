@@ -27,9 +27,9 @@ function script(lines: readonly string[], ...options: string[]): string[] {
   return ['-f', path, ...options]
 }
 
-/** A run that is ended, and told, if it takes too long. */
-async function within(milliseconds: number, running: Promise<Run>): Promise<Run> {
-  const late = sleep(milliseconds, undefined, { ref: false }).then(() => {
+/** A run that must end: what waits for stdin, which stays open, waits for ever. */
+async function ended(running: Promise<Run>): Promise<Run> {
+  const late = sleep(120_000, undefined, { ref: false }).then(() => {
     throw new Error('It waits for ever')
   })
   return Promise.race([running, late])
@@ -55,7 +55,7 @@ describe.each(ENGINES)('a second command that reads stdin, on %s', (engine) => {
   const REFUSAL = /^Error: - stands for the IDs on stdin, and another command of this script has read them\nHint: .*\n/
 
   test('is told that stdin is used up; the others run', async () => {
-    const run = await within(30_000, vdcManage(script(LINES), { database, input: 'a-one\na-two\n' }))
+    const run = await ended(vdcManage(script(LINES), { database, input: 'a-one\na-two\n' }))
     expect(run).toMatchObject({ code: 9, stdout: 'a-new\n', stderr: expect.stringMatching(REFUSAL) })
     expect(await descriptions(database)).toEqual(['first', 'first', null])
   })
@@ -66,14 +66,14 @@ describe.each(ENGINES)('a second command that reads stdin, on %s', (engine) => {
       'account modify a-one - --description fourth',
       LINES[2] as string,
     ]
-    const run = await within(30_000, vdcManage(script(lines, '-e'), { database, input: 'a-two\n' }))
+    const run = await ended(vdcManage(script(lines, '-e'), { database, input: 'a-two\n' }))
     expect(run).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(REFUSAL) })
     expect(await descriptions(database)).toEqual(['first', 'third', null])
   })
 
   test('in bulk undoes all', async () => {
     const before = await allRows(database)
-    const run = await within(30_000, vdcManage(script(LINES, '--tx', 'bulk'), { database, input: 'a-one\na-two\n' }))
+    const run = await ended(vdcManage(script(LINES, '--tx', 'bulk'), { database, input: 'a-one\na-two\n' }))
     expect(run).toMatchObject({ code: 9, stdout: '', stderr: expect.stringMatching(REFUSAL) })
     expect(run.stderr).toMatch(/Nothing was stored\n$/)
     expect(await allRows(database)).toEqual(before)
@@ -122,7 +122,7 @@ describe('a bulk script that is run again after a deadlock', () => {
       await sleep(pause)
     }
     running.process.stdin?.end()
-    const run = await within(30_000, running.ended)
+    const run = await ended(running.ended)
     expect(run).toMatchObject({ code: 0, stderr: '' })
     expect(linesOf(run.stdout)).toHaveLength(1)
     const rows = await database.query("SELECT description FROM accounts WHERE uuid LIKE 'k_' ORDER BY uuid")
@@ -156,7 +156,7 @@ describe.each(ENGINES)('SIGTERM while a script waits for IDs on stdin, on %s', (
       running.process.stdin?.write('a-nothere\n')
       await expect.poll(() => running.process.exitCode ?? stderrOf(running)).toMatch(/a-nothere/)
       running.kill(signal)
-      const run = await within(30_000, running.ended)
+      const run = await ended(running.ended)
       expect(run).toMatchObject({
         code,
         stderr: expect.stringMatching(new RegExp(`(?:^|\n)${tx === 'bulk' ? '' : `Error: ${said}\n`}${says}$`)),
@@ -181,7 +181,7 @@ test('SIGTERM ends a bulk script that waits for a lock of another', async () => 
   const running = startScript(database, [ADD, 'account modify a-shpoolxx --description waits'], ['--tx', 'bulk'])
   await untilWaiting(database)
   running.kill('SIGTERM')
-  expect(await within(30_000, running.ended)).toMatchObject({ code: 143, stdout: '', stderr: 'Nothing was stored\n' })
+  expect(await ended(running.ended)).toMatchObject({ code: 143, stdout: '', stderr: 'Nothing was stored\n' })
   await database.query('ROLLBACK')
   await expect.poll(() => countWaiting(database), { interval: 300 }).toBe(0)
   expect((await allRows(database)).images).toEqual([])
@@ -210,7 +210,7 @@ test('SIGTERM ends commands that read stdin, outside scripts, in which nothing i
     const running = startScript(database, undefined, args)
     await sleep(700)
     running.kill('SIGTERM')
-    const run = await within(30_000, running.ended)
+    const run = await ended(running.ended)
     expect({ args, code: run.code, signal: run.signal }).toEqual(
       run.signal === undefined ? { args, code: 143, signal: undefined } : { args, code: undefined, signal: 'SIGTERM' },
     )

@@ -497,7 +497,7 @@ describe('Ctrl-C', () => {
       const pressed = Date.now()
       await terminal.press('C-c')
       expect(await terminal.until(/^vdc-manage>>$(?![\s\S])/m)).toMatch(/^Error: Interrupted$/m)
-      expect(Date.now() - pressed).toBeLessThan(15_000)
+      expect(Date.now() - pressed).toBeLessThan(60_000)
       expect(await imageIds(database)).toEqual(before)
     }
     expect(await command(terminal, ADD)).toMatch(/^wmi-\w{8}\nvdc-manage>>$/m)
