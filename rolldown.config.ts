@@ -28,10 +28,8 @@ const UNREACHABLE = [
     code: `for (const [name, load] of Object.entries({
       Args: () => require('./args'),
       Command: () => require('./command').Command,
-      CommandHelp: () => require('./help').CommandHelp,
       Errors: () => require('./errors'),
       Flags: () => require('./flags'),
-      Help: () => require('./help').Help,
     })) Object.defineProperty(exports, name, { enumerable: true, get: load })`,
   },
   // How libsql's loader finds out the C library (src/db/sqlite/target.ts); detect-libc does so for Bun.

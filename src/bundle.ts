@@ -65,11 +65,12 @@ export async function answerCompletion(argv: readonly string[], root: string): P
 
 /** What scripts/manual.js makes the manual from. */
 export async function loadManual() {
-  const [about, { EXIT_STATUS }, { CommandHelpWithExits }, { Program }] = await Promise.all([
+  const [about, { EXIT_STATUS }, { describe, spaced }, { HELP_TOPICS }, { Program }] = await Promise.all([
     import('./cli/about.ts'),
     import('./cli/exit-status.ts'),
-    import('./cli/help.ts'),
+    import('./cli/help/describe.ts'),
+    import('./cli/help/topics.ts'),
     import('./cli/program.ts'),
   ])
-  return { ...about, EXIT_STATUS, CommandHelpWithExits, Program }
+  return { ...about, EXIT_STATUS, describe, spaced, HELP_TOPICS, Program }
 }

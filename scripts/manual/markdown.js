@@ -11,27 +11,35 @@ const INDEX = 'README.md'
  */
 export function renderMarkdown(manual) {
   const pages = manual.commands.map((command) => [`${command.file}.md`, commandPage(manual, command)])
-  return new Map([[INDEX, indexPage(manual)], ...pages])
+  const topics = manual.topics.map((topic) => [topicFile(topic), topicPage(manual, topic)])
+  return new Map([[INDEX, indexPage(manual)], ...pages, ...topics])
 }
 
-function indexPage({ program, commands, topics, exits, environment, files }) {
+const topicFile = ({ name }) => `help-${name}.md`
+
+function indexPage({ program, commands, groups, topics, exits, environment, files }) {
   const names = [...new Set(commands.map(({ topic }) => topic.join(' ')))].sort()
   const sections = names.map((name) => [
-    `## ${name || 'others'}`,
-    marked(topics.get(name) ?? 'What belongs to no topic'),
+    `## ${name || 'Other commands'}`,
+    ...groups.filter((group) => group.name === name).map(({ summary }) => marked(summary)),
     table(
-      ['command', 'what it does'],
+      ['command', 'description'],
       commands
         .filter(({ topic }) => topic.join(' ') === name)
         .map((command) => [`[${program} ${command.name}](${command.file}.md)`, marked(command.summary)]),
     ),
   ])
-  // What belongs to no topic is first in the order of names, and last here.
+  // Commands without a group are first in the order of names, and last here.
   if (names[0] === '') sections.push(...sections.splice(0, 1))
   return page([
     '# Commands',
-    `Each is shown at the terminal by \`${program} COMMAND --help\`, and as a manual page by \`man ${program}-COMMAND\`, such as \`man ${program}-${commands[0].file}\`.`,
+    `At a terminal, read these pages with \`${program} COMMAND --help\` or \`man ${program}-COMMAND\`, for example \`man ${program}-${commands[0].file}\`.`,
     ...sections.flat(),
+    '## Help topics',
+    table(
+      ['topic', 'description'],
+      topics.map((topic) => [`[${program} help ${topic.name}](${topicFile(topic)})`, marked(topic.summary)]),
+    ),
     '## Exit status',
     exitTable(exits),
     '## Environment',
@@ -42,24 +50,47 @@ function indexPage({ program, commands, topics, exits, environment, files }) {
 }
 
 function commandPage({ program }, command) {
-  const { name, summary, description, usage, args, options, examples, exits, aliases } = command
+  const { name, summary, description, usage, args, options, blocks, examples, exits, aliases } = command
   const part = (title, text) => (text === '' ? [] : [`## ${title}`, text])
   return page([
     `# ${program} ${name}`,
     marked(summary),
-    fence(wrapUsage(usage)),
+    fence(usage),
     ...description.map(marked),
-    ...(aliases.length === 0 ? [] : [`Also: ${aliases.map((alias) => code(`${program} ${alias}`)).join(', ')}`]),
-    ...part('Arguments', list(args.map((arg) => [code(arg.name), arg.description]))),
-    ...part('Options', list(options.flatMap(({ flags }) => flags.map((flag) => [spelling(flag), flag.summary])))),
+    ...(aliases.length === 0 ? [] : [`Aliases: ${aliases.map((alias) => code(`${program} ${alias}`)).join(', ')}`]),
+    ...part('Arguments', definitions(args)),
+    ...options.flatMap(({ title, options }) =>
+      part(sentence(title), list(options.map((option) => [spelling(option), option.summary]))),
+    ),
+    ...blocks.map(rendered),
     ...part('Examples', fence(examples.join('\n'))),
     ...part('Exit status', exitTable(exits)),
     `[All commands](${INDEX})`,
   ])
 }
 
+function topicPage({ program }, { name, summary, blocks }) {
+  return page([`# ${program} help ${name}`, marked(summary), ...blocks.map(rendered), `[All commands](${INDEX})`])
+}
+
+/** Renders a block of a help topic (src/cli/help/blocks.ts). */
+function rendered({ heading, text, list: items, code: lines }) {
+  if (heading !== undefined) return `## ${sentence(heading)}`
+  if (items !== undefined) return definitions(items)
+  return lines === undefined ? marked(text) : fence(lines.join('\n'))
+}
+
+/** A heading of the help in lower case, except for its first letter, options and acronyms. */
+function sentence(heading) {
+  return heading
+    .replace(/(?<!-)\b[A-Z]{2,}\b/g, (word) => (ACRONYMS.includes(word) ? word : word.toLowerCase()))
+    .replace(/^./, (letter) => letter.toUpperCase())
+}
+
+const ACRONYMS = ['JSON']
+
 const page = (blocks) =>
-  `${['<!-- Made by npm run build from the commands; not to be edited. -->', ...blocks].join('\n\n')}\n`
+  `${['<!-- Made by npm run build from the commands. Do not edit. -->', ...blocks].join('\n\n')}\n`
 const fence = (text) => `\`\`\`sh\n${text}\n\`\`\``
 const code = (text) => `\`${text}\``
 const list = (items) => items.map(([term, text]) => `- ${term}: ${marked(text)}`).join('\n')
@@ -70,14 +101,9 @@ const exitTable = (exits) =>
     exits.map(({ code: exit, text }) => [String(exit), marked(text)]),
   )
 
-function spelling({ names, value }) {
-  return code(value === undefined ? names : `${names}=${value}`)
-}
-
-/** A long usage, an option a line from the first one that may be left out. */
-function wrapUsage(usage) {
-  if (usage.length <= 80) return usage
-  return usage.replace(/ (?=\[)/g, ' \\\n  ')
+function spelling({ spelling, aliases, value }) {
+  const names = [spelling, ...aliases].join(', ')
+  return code(value === undefined ? names : `${names} ${value}`)
 }
 
 function table(header, rows) {
@@ -85,7 +111,7 @@ function table(header, rows) {
   return [cells(header), cells(header.map(() => '---')), ...rows.map(cells)].join('\n')
 }
 
-/** What Markdown would take for something else. */
+/** Escapes what Markdown would take for something else. */
 function marked(text) {
   return text.replace(/[\\*<[\]`]/g, '\\$&').replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '\\_')
 }

@@ -8,19 +8,28 @@
  */
 export function renderManPages(manual) {
   const pages = manual.commands.map((command) => [`${pageOf(manual, command)}.1`, commandPage(manual, command)])
-  return new Map([[`${manual.program}.1`, programPage(manual)], ...pages])
+  const groups = manual.groups.map((group) => [`${pageOf(manual, group)}.1`, groupPage(manual, group)])
+  const topics = manual.topics.map((topic) => [`${manual.program}-${topic.name}.7`, topicPage(manual, topic)])
+  return new Map([[`${manual.program}.1`, programPage(manual)], ...[...pages, ...groups].sort(byName), ...topics])
 }
 
+const byName = ([a], [b]) => (a < b ? -1 : 1)
 const pageOf = ({ program }, { file }) => `${program}-${file}`
 
 function programPage(manual) {
-  const { program, commands } = manual
+  const { program, commands, groups, topics } = manual
   return page(manual, program, [
     ...section('NAME', [`${roffed(program)} \\- ${roffed(manual.description)}`]),
-    ...section('SYNOPSIS', [`${bold(program)} ${italic('COMMAND')} [${italic('ARGUMENTS')}] [${italic('OPTIONS')}]`]),
+    ...section('SYNOPSIS', [
+      `${bold(program)} ${italic('COMMAND')} [${italic('ARGUMENT')}]... [${italic('OPTION')}]...`,
+    ]),
     ...section(
       'COMMANDS',
       commands.flatMap((command) => item(bold(command.name), command.summary)),
+    ),
+    ...section(
+      'HELP TOPICS',
+      topics.flatMap(({ name, summary }) => item(bold(`${program} help ${name}`), summary)),
     ),
     ...section(
       'SHELL',
@@ -28,9 +37,55 @@ function programPage(manual) {
     ),
     ...exitStatus(manual.exits),
     ...surroundings(manual),
-    ...seeAlso(commands.map((command) => pageOf(manual, command))),
+    ...seeAlso([...commands, ...groups].map((each) => pageOf(manual, each)).sort(), topicNames(manual)),
   ])
 }
+
+function groupPage(manual, { name, file, summary }) {
+  const { program } = manual
+  const commands = manual.commands.filter((command) => command.name.startsWith(`${name} `))
+  return page(manual, pageOf(manual, { file }), [
+    ...section('NAME', [`${roffed(`${program}-${file}`)} \\- ${title(summary)}`]),
+    ...section('SYNOPSIS', [
+      `${bold(`${program} ${name}`)} ${italic('COMMAND')} [${italic('ARGUMENT')}]... [${italic('OPTION')}]...`,
+    ]),
+    ...section(
+      'COMMANDS',
+      commands.flatMap((command) => item(bold(command.name), command.summary)),
+    ),
+    ...seeAlso([program, ...commands.map((command) => pageOf(manual, command))]),
+  ])
+}
+
+function topicPage(manual, { name, summary, blocks }) {
+  const { program, topics } = manual
+  const others = topicNames({ program, topics: topics.filter((topic) => topic.name !== name) })
+  const [first] = blocks
+  return page(
+    manual,
+    `${program}-${name}`,
+    [
+      ...section('NAME', [`${roffed(`${program}-${name}`)} \\- ${title(summary)}`]),
+      ...(first?.heading === undefined ? ['.SH DESCRIPTION'] : []),
+      ...blocks.flatMap(rendered),
+      ...seeAlso([program], others),
+    ],
+    7,
+  )
+}
+
+/** Renders a block of a help topic (src/cli/help/blocks.ts). */
+function rendered({ heading, text, list, code }, at, blocks) {
+  if (heading !== undefined) return [`.SH ${roffed(heading)}`]
+  if (list !== undefined) return list.flatMap(([term, text]) => item(bold(term), text))
+  const isFirst = at === 0 || blocks[at - 1].heading !== undefined
+  const lines = code === undefined ? [line(text)] : ['.nf', ...code.map(line), '.fi']
+  return isFirst ? lines : ['.PP', ...lines]
+}
+
+const topicNames = ({ program, topics }) => topics.map(({ name }) => `${program}-${name}`)
+/** The summary of a page, as whatis shows it. */
+const title = (summary) => roffed(summary.replace(/\.$/, ''))
 
 function commandPage(manual, command) {
   const name = pageOf(manual, command)
@@ -38,34 +93,35 @@ function commandPage(manual, command) {
     ({ topic, file }) => String(topic) === String(command.topic) && file !== command.file,
   )
   return page(manual, name, [
-    ...section('NAME', [`${roffed(name)} \\- ${roffed(command.summary.replace(/\.$/, ''))}`]),
+    ...section('NAME', [`${roffed(name)} \\- ${title(command.summary)}`]),
     ...section('SYNOPSIS', [usage(manual, command)]),
-    ...section('DESCRIPTION', paragraphs(command)),
+    ...section('DESCRIPTION', paragraphs(manual, command)),
     ...section(
       'ARGUMENTS',
-      command.args.flatMap((arg) => item(italic(arg.name), arg.description)),
+      command.args.flatMap(([term, text]) => item(italic(term), text)),
     ),
     ...section(
       'OPTIONS',
-      command.options.flatMap(({ title, flags }) => [
-        ...(title === '' ? [] : [`.SS ${roffed(title.toLowerCase().replace(/^./, (letter) => letter.toUpperCase()))}`]),
-        ...flags.flatMap((flag) => item(option(flag), flag.summary)),
+      command.options.flatMap(({ title, options }) => [
+        ...(title === 'OPTIONS' ? [] : [`.SS ${sentence(title)}`]),
+        ...options.flatMap((each) => item(option(each), each.summary)),
       ]),
     ),
+    ...command.blocks.flatMap(rendered),
     ...section(
       'EXAMPLES',
       command.examples.flatMap((example) => ['.PP', '.nf', ...example.split('\n').map(line), '.fi']).slice(1),
     ),
     ...exitStatus(command.exits),
     ...surroundings(manual),
-    ...seeAlso([manual.program, ...siblings.map((sibling) => pageOf(manual, sibling))]),
+    ...seeAlso([manual.program, ...siblings.map((sibling) => pageOf(manual, sibling))], topicNames(manual)),
   ])
 }
 
-/** The summary is in NAME; what else there is to say follows it. */
-function paragraphs({ summary, description, aliases, name }) {
-  const called = aliases.map((alias) => alias.split(' ').at(-1))
-  const also = called.length === 0 ? [] : [`${name.split(' ').at(-1)} is also called ${called.join(' and ')}.`]
+/** The description, after the summary. */
+function paragraphs({ program }, { summary, description, aliases }) {
+  const called = aliases.map((alias) => `${program} ${alias}`)
+  const also = called.length === 0 ? [] : [`Aliases: ${called.join(', ')}.`]
   return [summary, ...description, ...also].flatMap((paragraph) => ['.PP', line(paragraph)]).slice(1)
 }
 
@@ -74,9 +130,9 @@ function usage({ program }, { usage: text, name }) {
   return `${bold(start)}${roffed(text.slice(start.length))}`
 }
 
-function option({ names, value }) {
-  const spelt = names.split(', ').map(bold).join(', ')
-  return value === undefined ? spelt : `${spelt}=${italic(value)}`
+function option({ spelling, aliases, value }) {
+  const spelt = [...spelling.split(', '), ...aliases].map(bold).join(', ')
+  return value === undefined ? spelt : `${spelt} ${italic(value)}`
 }
 
 const exitStatus = (exits) =>
@@ -98,12 +154,16 @@ function surroundings({ environment, files }) {
   ]
 }
 
-const seeAlso = (pages) => section('SEE ALSO', [pages.map((name) => `${bold(name)}(1)`).join(',\n')])
+const seeAlso = (pages, topics = []) =>
+  section('SEE ALSO', [
+    [...pages.map((name) => `${bold(name)}(1)`), ...topics.map((name) => `${bold(name)}(7)`)].join(',\n'),
+  ])
+const sentence = (heading) => roffed(heading.toLowerCase().replace(/^./, (letter) => letter.toUpperCase()))
 
 /** The date is left to the version, so that the same sources make the same page. */
-function page({ program, version }, name, lines) {
-  const title = `.TH ${name.toUpperCase()} 1 "" "${program} ${version}" "${program}"`
-  return `${[`.\\" Made by scripts/manual.js from the commands; not to be edited.`, title, ...lines].join('\n')}\n`
+function page({ program, version }, name, lines, volume = 1) {
+  const title = `.TH ${name.toUpperCase()} ${volume} "" "${program} ${version}" "${program}"`
+  return `${[`.\\" Made by scripts/manual.js from the commands. Do not edit.`, title, ...lines].join('\n')}\n`
 }
 
 const section = (title, lines) => (lines.length === 0 ? [] : [`.SH ${title}`, ...lines])
@@ -111,10 +171,10 @@ const item = (term, text) => ['.TP', term, line(text)]
 const bold = (text) => `\\fB${roffed(text)}\\fR`
 const italic = (text) => `\\fI${roffed(text)}\\fR`
 
-/** A line of text, which is no request whatever it begins with. */
+/** A line of text, never a request. */
 const line = (text) => roffed(text).replace(/^(?=[.'])/, '\\&')
 
-/** What roff would take for something else (groff_man_style(7), "Portability"). */
+/** Escapes of what roff would take for something else (groff_man_style(7), "Portability"). */
 const ESCAPES = { '\\': '\\e', '-': '\\-', "'": '\\(aq', '`': '\\(ga', '^': '\\(ha', '~': '\\(ti', '"': '\\(dq' }
 
 function roffed(text) {

@@ -1,24 +1,21 @@
-/*
- * What the help of the program, its manual pages and docs/commands say of it beside
- * its commands: names, and what each is.
- */
+/* What the help of the program and its manual pages say about its surroundings. */
 
-/** Variables of the environment. */
+/** Environment variables. */
 export const ENVIRONMENT: [string, string][] = [
   [
     'VDC_MANAGE_DATABASE_URI',
-    'The database: mysql://user@host:3306/wakame_dcmgr or sqlite:///absolute/path. Default: database_uri of dcmgr.conf, else an SQLite file of yours.',
+    'Database: mysql://user@host:3306/wakame_dcmgr or sqlite:///absolute/path. Default: database_uri of dcmgr.conf, else an SQLite file in your home folder.',
   ],
-  ['CONF_PATH', 'The dcmgr.conf to read instead of that below /etc.'],
+  ['CONF_PATH', 'Path of dcmgr.conf. Default: /etc/wakame-vdc/dcmgr.conf.'],
 ]
 /** How the program runs without a command. */
 export const SHELL: [string, string][] = [
-  ['vdc-manage', 'Runs commands as they are typed, or those of stdin.'],
-  ['vdc-manage -f FILE', 'Runs those of a file; vdc-manage shell --help tells of -e and --tx.'],
+  ['vdc-manage', 'Run commands from the terminal or from stdin.'],
+  ['vdc-manage -f FILE', 'Run commands from a file (see: vdc-manage help shell).'],
 ]
-/** Files that it reads and writes. */
+/** Files that the program reads and writes. */
 export const FILES: [string, string][] = [
-  ['/etc/wakame-vdc/dcmgr.conf', 'Settings of an installation of Wakame-vdc.'],
-  ['~/.local/share/vdc-manage/registry.sqlite', 'The embedded registry, made on first use.'],
-  ['~/.local/share/vdc-manage/shell_history', 'What was typed in the shell.'],
+  ['/etc/wakame-vdc/dcmgr.conf', 'Settings of a Wakame-vdc installation.'],
+  ['~/.local/share/vdc-manage/registry.sqlite', 'Embedded registry, created on first use.'],
+  ['~/.local/share/vdc-manage/shell_history', 'Command history of the shell.'],
 ]

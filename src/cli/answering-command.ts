@@ -6,6 +6,8 @@ import type { Column } from './answers/columns.ts'
 import { answerFlags, answerOptions, asksForColumns, jsonAskedFor } from './answers/format.ts'
 import { keysNamed, listKeys, topKeysOf } from './answers/keys.ts'
 import { boldOn, heedColorFlag } from './color.ts'
+import type { Item } from './help/describe.ts'
+import { COMMON } from './help/groups.ts'
 import { isHoldingAll, outputClosed, writeNote, writeOut } from './output.ts'
 import type { Program } from './program.ts'
 import { errorText, reportError, warningText } from './report-error.ts'
@@ -15,8 +17,8 @@ import { isDebugging } from './words.ts'
 
 /** Flags of every command. */
 export const globalFlags = {
-  'no-color': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'No colours, also on a terminal.' }),
-  debug: Flags.boolean({ helpGroup: 'GLOBAL', summary: 'Tell on stderr what is done, and of errors the stack.' }),
+  'no-color': Flags.boolean({ helpGroup: COMMON, summary: 'Print without colours.' }),
+  debug: Flags.boolean({ helpGroup: COMMON, summary: 'Print debug output and stack traces to stderr.' }),
 }
 
 /** All flags of each command, with the global ones, by class. A shell runs the same commands again and again. */
@@ -43,6 +45,8 @@ export abstract class AnsweringCommand extends Command {
   static override baseFlags: Interfaces.FlagInput = { ...answerFlags, ...globalFlags }
   /** The exit codes that the command's help lists. */
   static exits: readonly number[] = []
+  /** The arguments that help shows, if oclif's are not what people type. */
+  static operands: readonly Item[] | undefined
 
   #answer: Answer | undefined
   #storedId: string | undefined
@@ -260,8 +264,8 @@ export abstract class AnsweringCommand extends Command {
     } catch (error) {
       if (this.#storedId !== undefined) await writeNote(`Stored: ${this.#storedId}`)
       const command = this.id?.replaceAll(':', ' ') ?? ''
-      const { flags } = this.ctor
-      const options = { json: jsonAskedFor(this.argv), debug: this.debugging, command, flags }
+      const { flags, operands } = this.ctor as typeof AnsweringCommand
+      const options = { json: jsonAskedFor(this.argv), debug: this.debugging, command, flags, operands }
       await reportError(this.inOptions(error), options)
     }
     return result as T

@@ -27,7 +27,7 @@ function forbidsColors(argv: readonly string[]): boolean {
  * CLICOLOR_FORCE wants them also in a pipe, else a terminal has them that is not
  * TERM=dumb (https://no-color.org, https://bixense.com/clicolors).
  */
-export function hasColors(stream: NodeJS.WriteStream): boolean {
+function hasColors(stream: NodeJS.WriteStream): boolean {
   const { NO_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM } = process.env
   if (forbidden.process || forbidden.command || (NO_COLOR !== undefined && NO_COLOR !== '')) return false
   if (CLICOLOR_FORCE !== undefined && CLICOLOR_FORCE !== '' && CLICOLOR_FORCE !== '0') return true

@@ -1,5 +1,6 @@
 import { VdcError } from '../errors.ts'
 import { FOREIGN_NOUNS, foreignNoun, notWhole, wholeNames } from './command-names.ts'
+import { findHelpTopic, HELP_TOPICS } from './help/topics.ts'
 import { writeOut } from './output.ts'
 import type { Program } from './program.ts'
 import { sharedRegistry } from './shared-registry.ts'
@@ -30,14 +31,15 @@ export async function dispatch(typed: readonly string[], program: Program): Prom
     return
   }
   const { words, isHelp } = await whole(program, typed)
-  if (isHelp || asksForHelp(program, words)) return showHelp(program, words)
+  if (isHelp || asksForHelp(program, words)) return showHelp(program, words, isHelp)
   const names = leadingNames(words)
   const command = findCommand(program, names)
   if (command !== undefined) {
     await program.runCommand(command.id, words.slice(command.length))
     return
   }
-  if (names.length > 0 && isTopic(program, names) && names.length === words.length) return showHelp(program, words)
+  if (names.length > 0 && isTopic(program, names) && names.length === words.length)
+    return showHelp(program, words, false)
   throw await unknownCommand(program, names, words)
 }
 
@@ -100,15 +102,23 @@ function optionOf(program: Program, command: string, word: string) {
   )
 }
 
-/** Shows the help of the command or topic that the words name, or of the program. */
-async function showHelp(program: Program, words: string[]): Promise<void> {
+/**
+ * Shows the help of the command or group of commands that the words name, or of the program.
+ *
+ * @param isHelp they follow the word `help`, and may name a help topic.
+ * @throws VdcError USAGE if they name nothing.
+ */
+async function showHelp(program: Program, words: readonly string[], isHelp: boolean): Promise<void> {
   const names = leadingNames(words)
-  if (names.length > 0 && findCommand(program, names) === undefined && !isTopic(program, names)) {
-    throw await unknownCommand(program, names, words)
-  }
-  const { default: Help } = await import('./help.ts')
+  const [name] = names
+  const command = findCommand(program, names)?.id
+  const topic = isHelp && names.length === 1 && command === undefined ? findHelpTopic(name) : undefined
+  if (name !== undefined && command === undefined && topic === undefined && !isTopic(program, names))
+    throw await unknownCommand(program, names, words, isHelp ? Object.keys(HELP_TOPICS) : [])
   usedParts.add('help')
-  await new Help(program.asConfig, program.pjson.oclif.helpOptions).showHelp(words)
+  const help = await import('./help.ts')
+  if (topic !== undefined) await help.showTopic(topic)
+  else await help.showHelp(program, name === undefined ? undefined : (command ?? names.join(':')))
 }
 
 /** The words before the first option. */
@@ -131,7 +141,12 @@ function isTopic(program: Program, names: readonly string[]): boolean {
 }
 
 /** The refusal of words that name no command; the command that they may be meant for is its hint. */
-async function unknownCommand(program: Program, names: readonly string[], words: readonly string[]): Promise<VdcError> {
+async function unknownCommand(
+  program: Program,
+  names: readonly string[],
+  words: readonly string[],
+  helpTopics: readonly string[] = [],
+): Promise<VdcError> {
   let known = names.length
   while (known > 0 && !isTopic(program, names.slice(0, known))) known--
   const topic = names.slice(0, known).map((name) => `${name} `)
@@ -144,10 +159,11 @@ async function unknownCommand(program: Program, names: readonly string[], words:
       hint: `Did you mean ${ofFile}? ${hint}`,
     })
   }
-  const others = ['help', 'version', ...(sharedRegistry() === undefined ? [] : ENDS)]
+  const others = ['help', 'version', ...helpTopics, ...(sharedRegistry() === undefined ? [] : ENDS)]
   const near = nearestCommand(program, names, known, others)
   const meant = near === 'version' ? '--version' : near
-  return new VdcError('USAGE', `There is no command '${typed(names, known, meant)}'`, {
+  const what = helpTopics.length > 0 && names.length === 1 ? 'command or help topic' : 'command'
+  return new VdcError('USAGE', `There is no ${what} '${typed(names, known, meant)}'`, {
     hint: meant === undefined ? hint : `Did you mean ${meant}? ${hint}`,
   })
 }

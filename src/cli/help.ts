@@ -1,97 +1,118 @@
-import { format, stripVTControlCharacters } from 'node:util'
-import { type Command, CommandHelp, Help, type Interfaces } from '@oclif/core'
-import { ENVIRONMENT, FILES, SHELL } from './about.ts'
-import { hasColors } from './color.ts'
-import { EXIT_STATUS } from './exit-status.ts'
+import type { Command } from '@oclif/core'
+import { ENVIRONMENT, SHELL } from './about.ts'
+import { boldOn } from './color.ts'
+import { describe, type Item, spaced } from './help/describe.ts'
+import { Layout } from './help/layout.ts'
+import { findHelpTopic, HELP_TOPICS, type HelpTopic } from './help/topics.ts'
 import { writeOut } from './output.ts'
+import type { Program } from './program.ts'
 
-type CommandWithExits = Command.Loadable & { exits?: number[] }
+/** The common options of commands that print an answer; `vdc-manage help output` explains them. */
+const COMMON_OPTIONS: readonly Item[] = [
+  ['--format FORMAT, --json', 'One of table, json, ndjson, csv, yaml, value.'],
+  ['-c, --columns NAME,...', 'Print these columns; "help" lists them.'],
+  ['--no-header, --relative', 'Omit the header; show times as ages.'],
+]
+/** The common options of all commands. */
+const GENERAL_OPTIONS: readonly Item[] = [['--no-color, --debug, -h, --help', 'See: vdc-manage help output']]
 
-/** What stands in the help before a flag that has no short form, where others have one. */
-const NO_SHORT_FORM = ' '.repeat('-n, '.length)
+const USAGE = 'Usage: '
 
-/**
- * A flag of which oclif's usage tells nothing false: it would show what excludes
- * several others as a choice of one of them all, and what needs another as what
- * goes only with it, such as `--account-id` only with `--owned`.
- */
-function withoutFalseGroups<T extends Command.Flag.Cached>(flag: T): T {
-  const { dependsOn: _, exclusive, ...rest } = flag
-  return { ...rest, ...(exclusive?.length === 1 && { exclusive }) } as T
+/** Shows the help of the program, or of the command or group of commands that an ID names. */
+export async function showHelp(program: Program, id: string | undefined): Promise<void> {
+  const layout = newLayout()
+  if (id === undefined) return print(programHelp(layout, program))
+  const command = commandOf(program, id)
+  await print(command === undefined ? groupHelp(layout, program, id) : await commandHelp(layout, program, command))
 }
 
-/** oclif's help of a command, with its exit codes; the manual is made of it as well. */
-export class CommandHelpWithExits extends CommandHelp {
-  /** The usage names what is the command's own; how it answers stands below. */
-  protected override defaultUsage(): string {
-    const { flags } = this.command
-    this.command.flags = Object.fromEntries(
-      Object.entries(flags)
-        .filter(([, { helpGroup }]) => helpGroup === undefined)
-        .map(([name, flag]) => [name, withoutFalseGroups(flag)]),
-    )
-    try {
-      return super.defaultUsage()
-    } finally {
-      this.command.flags = flags
-    }
-  }
-
-  /** oclif trims a list, and so moves a first flag without a short form out of line. */
-  override section(...[header, body]: Parameters<CommandHelp['section']>): string {
-    const text = super.section(header, body)
-    const first = Array.isArray(body) ? body[0] : undefined
-    const isMoved = Array.isArray(first) && stripVTControlCharacters(first[0] ?? '').startsWith(NO_SHORT_FORM)
-    return isMoved ? text.replace(/\n {2}(?! )/, `\n  ${NO_SHORT_FORM}`) : text
-  }
-
-  protected override sections(): ReturnType<CommandHelp['sections']> {
-    const exits = (this.command as CommandWithExits).exits ?? []
-    const body = exits.map((code): [string, string | undefined] => [String(code), EXIT_STATUS[code]])
-    return [...super.sections(), { header: 'EXIT STATUS', generate: (_, header) => [{ header, body }] }]
-  }
+/** Shows a help topic. */
+export async function showTopic(topic: HelpTopic): Promise<void> {
+  const layout = newLayout()
+  await print([...layout.wrap(topic.summary), '', ...layout.blocks(await topic.load())])
 }
 
-/** oclif's help, with a section on the exit codes of each command. */
-export default class VdcHelp extends Help {
-  protected override CommandHelpClass = CommandHelpWithExits
-  #text = ''
+function newLayout(): Layout {
+  return new Layout(process.stdout, boldOn(process.stdout))
+}
 
-  /** @throws VdcError OUTPUT_FAILED; oclif doesn't look whether it could be written. */
-  override async showHelp(argv: string[]): Promise<void> {
-    await super.showHelp(argv)
-    await writeOut(hasColors(process.stdout) ? this.#text : stripVTControlCharacters(this.#text))
-  }
+/** @throws VdcError OUTPUT_FAILED */
+async function print(lines: readonly string[]): Promise<void> {
+  await writeOut(`${lines.join('\n')}\n`)
+}
 
-  protected override log(...args: string[]): void {
-    this.#text += `${format(...args)}\n`
-  }
+/** The command of an ID or alias, under its own name. */
+function commandOf(program: Program, id: string): Command.Loadable | undefined {
+  const found = program.findCommand(id)
+  if (!found?.aliases.includes(id)) return found
+  return program.commands.find((command) => command.aliases.includes(id) && !command.aliases.includes(command.id))
+}
 
-  /** The program's own help also says where the database is looked for. */
-  protected override async showRootHelp(): Promise<void> {
-    await super.showRootHelp()
-    this.log(`${this.section('SHELL', SHELL)}\n`)
-    this.log(`${this.section('ENVIRONMENT', ENVIRONMENT)}\n\n${this.section('FILES', FILES)}\n`)
-  }
+async function commandHelp(layout: Layout, program: Program, command: Command.Loadable): Promise<string[]> {
+  const { usage, summary, description, args, groups, common, examples, exits, aliases } = describe(command, program.bin)
+  const spelt = groups.map(({ title, options }) => {
+    const indent = options.some(({ spelling }) => /^-\w/.test(spelling)) ? ' '.repeat('-n, '.length) : ''
+    const items = options.map(({ spelling, value, summary }): Item => {
+      const start = spelling.startsWith('--') ? indent + spelling : spelling
+      return [value === undefined ? start : `${start} ${value}`, summary]
+    })
+    return { title, items }
+  })
+  const termWidth = layout.termWidth(spelt.flatMap(({ items }) => items))
+  const names = aliases.map((alias) => `${program.bin} ${alias}`)
+  const isAnswering = common.some(({ spelling }) => spelling === '--format')
+  const topic = await findHelpTopic(command.id)?.load()
+  return [
+    ...layout.wrap(summary),
+    '',
+    ...layout.wrap(usage, USAGE.length).map((line, at) => (at === 0 ? line.replace(/^ +/, USAGE) : line)),
+    ...(aliases.length === 0 ? [] : layout.wrap(`${aliases.length === 1 ? 'Alias' : 'Aliases'}: ${names.join(', ')}`)),
+    ...description.flatMap((paragraph) => ['', ...layout.wrap(paragraph)]),
+    ...layout.section('ARGUMENTS', layout.list(args)),
+    ...spelt.flatMap(({ title, items }) => layout.section(title, layout.list(items, termWidth))),
+    ...layout.section('COMMON OPTIONS', layout.list([...(isAnswering ? COMMON_OPTIONS : []), ...GENERAL_OPTIONS])),
+    ...(topic === undefined ? [] : ['', ...layout.blocks(topic)]),
+    ...layout.section(
+      'EXAMPLES',
+      examples.flatMap((example) => example.split('\n').map((line) => `  ${line}`)),
+    ),
+    '',
+    `${layout.bold('EXIT STATUS')}  ${exits.join(' ')} (see: ${program.bin} help exit-codes)`,
+  ]
+}
 
-  /*
-   * oclif respells the names of what it shows in place, after which the rest of
-   * a session in the shell would not find them: so it gets copies.
-   */
-  protected override formatCommand(command: Command.Loadable): string {
-    return super.formatCommand({ ...command })
-  }
+function groupHelp(layout: Layout, program: Program, id: string): string[] {
+  return [
+    ...layout.wrap(program.findTopic(id)?.description ?? ''),
+    '',
+    `${USAGE}${program.bin} ${spaced(id)} COMMAND [ARGUMENT]... [OPTION]...`,
+    ...layout.section('COMMANDS', layout.list(commandsIn(program, id))),
+    '',
+    ...layout.wrap(`For the options of a command: ${program.bin} ${spaced(id)} COMMAND --help`),
+  ]
+}
 
-  protected override formatCommands(commands: Command.Loadable[]): string {
-    return super.formatCommands(commands.map((command) => ({ ...command })))
-  }
+/** The commands of a group, also those of groups in it. */
+function commandsIn(program: Program, id: string): Item[] {
+  return program.commands
+    .filter((command) => !command.hidden && !command.aliases.includes(command.id) && command.id.startsWith(`${id}:`))
+    .map(({ id, summary = '' }): Item => [spaced(id), summary])
+}
 
-  protected override formatTopics(topics: Interfaces.Topic[]): string {
-    return super.formatTopics(topics.map((topic) => ({ ...topic })))
-  }
-
-  /** Lists each command once; its aliases stand in its own help. */
-  protected override get sortedCommands(): Command.Loadable[] {
-    return super.sortedCommands.filter((command) => !command.aliases.includes(command.id))
-  }
+function programHelp(layout: Layout, program: Program): string[] {
+  const names = [...new Set(program.commands.filter(({ hidden }) => !hidden).map(({ id }) => id.split(':')[0] ?? ''))]
+  const commands = names.map((name): Item => [name, program.findTopic(name)?.description ?? ''])
+  const topics = Object.entries(HELP_TOPICS).map(([name, { summary }]): Item => [name, summary])
+  const termWidth = layout.termWidth([...commands, ...topics])
+  return [
+    ...layout.wrap(`${program.pjson.description}.`),
+    '',
+    `${USAGE}${program.bin} COMMAND [ARGUMENT]... [OPTION]...`,
+    ...layout.section('COMMANDS', layout.list(commands, termWidth)),
+    ...layout.section(`HELP TOPICS (${program.bin} help TOPIC)`, layout.list(topics, termWidth)),
+    ...layout.section('SHELL', layout.list(SHELL)),
+    ...layout.section('ENVIRONMENT', layout.list(ENVIRONMENT)),
+    '',
+    program.userAgent,
+  ]
 }

@@ -1,6 +1,7 @@
 import { Errors } from '@oclif/core'
 import { asVdcError, VdcError } from '../errors.ts'
 import { paint } from './color.ts'
+import type { Item } from './help/describe.ts'
 import { type JsonForm, renderJson } from './json.ts'
 import { isHoldingAll, writeNote, writeOut } from './output.ts'
 import { printable } from './printable.ts'
@@ -15,6 +16,8 @@ export interface ReportOptions {
   command?: string
   /** Its options by their names, of which a usage error tells the other names. */
   flags?: Flags
+  /** Its arguments, if their names are not those of oclif's. */
+  operands?: readonly Item[] | undefined
 }
 
 /** What of options is told. */
@@ -73,7 +76,7 @@ interface ParseError extends Errors.CLIError {
 const DIMMED = /\u001b\[22?m/g
 
 /** What oclif's parser complains of, in one line and our words; a value outside its options is refused, not a usage error. */
-async function usageError(error: ParseError, { command, flags = {} }: ReportOptions): Promise<VdcError> {
+async function usageError(error: ParseError, { command, flags = {}, operands }: ReportOptions): Promise<VdcError> {
   const lines = error.message
     .replace(DIMMED, '')
     .split('\n')
@@ -101,7 +104,8 @@ async function usageError(error: ParseError, { command, flags = {} }: ReportOpti
     const hint = `vdc-manage ${command ? `${command} ` : ''}--help shows how`
     return new VdcError('USAGE', text, { hint: meant === undefined ? hint : `${meant} ${hint}`, cause: error })
   }
-  if (message.startsWith('Missing') && names !== '') return usage(`Missing argument: ${names}`)
+  if (message.startsWith('Missing') && names !== '')
+    return usage(`Missing argument: ${operands?.map(([term]) => term).join(', ') ?? names}`)
   if (message.startsWith('Unexpected argument')) return usage(`Unexpected argument: ${names}`)
   if (message.startsWith('Nonexistent flag')) {
     const unknown = [...new Set(error.flags ?? [])]

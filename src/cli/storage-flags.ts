@@ -3,40 +3,45 @@ import * as values from '../registry/values.ts'
 import * as flags from './flags.ts'
 import * as list from './list-flags.ts'
 
-const TYPE = 'How the agents reach it.'
+const TYPE = 'How agents reach it'
 const baseUri = {
   helpValue: 'URI',
-  summary: 'What object keys are joined to, such as file:///var/lib/wakame-vdc/images/.',
+  summary: 'Prefix of object keys, such as file:///srv/images/.',
 }
 
 const optional = {
-  'node-id': flags.text('ID', 'Agent that serves it.'),
+  'node-id': flags.text('ID', 'Agent that serves the storage.'),
   description: flags.description(),
 }
 
-/** What a new backup storage is given. */
+/** Flags of a new backup storage. */
 export const newStorage = {
   uuid: flags.uuid('bkst-'),
   'display-name': flags.requiredDisplayName(),
   'base-uri': Flags.string({ ...baseUri, required: true }),
-  'storage-type': Flags.string({ options: [...values.STORAGE_TYPES], required: true, summary: TYPE }),
+  'storage-type': Flags.string({
+    helpValue: 'TYPE',
+    options: [...values.STORAGE_TYPES],
+    required: true,
+    summary: `${TYPE}: ${values.STORAGE_TYPES.join(', ')}.`,
+  }),
   ...optional,
 }
 
-/** What can be changed of a backup storage: only what is given changes. */
+/** Flags that change a backup storage. */
 export const storageChanges = {
   'display-name': flags.displayName(),
   'base-uri': Flags.string(baseUri),
-  'storage-type': flags.choice(values.STORAGE_TYPES, TYPE),
+  'storage-type': flags.choice('TYPE', values.STORAGE_TYPES, TYPE),
   ...optional,
   uuid: flags.sameUuid('bkst-'),
 }
 
-/** Which backup storages a list holds, and how it is shown; what may be given several times means one of these. */
-export const storageList = {
+/** Flags of lists of backup storages. Repeated flags match any of their values. */
+export const storageList = list.inGroups({
   quiet: flags.quiet(),
   name: list.pattern('a name', ['display-name']),
-  'storage-type': list.anyKnown('TYPE', values.STORAGE_TYPES, 'Only reached so'),
-  'node-id': list.anyOf('ID', 'Only served by this agent.'),
+  'storage-type': list.anyKnown('TYPE', values.STORAGE_TYPES, 'Of this type'),
+  'node-id': list.anyOf('ID', 'Served by this agent.'),
   ...list.common('backup storages', 'bkst-ID', ['name', 'created', 'updated', 'deleted']),
-}
+})

@@ -6,9 +6,9 @@ const SHELLS = Object.keys(COMPLETION_SCRIPTS)
 
 export default class Completion extends BaseCommand {
   static override baseFlags = globalFlags
-  static override summary = 'Print a script by which a shell completes commands, options, ids and files.'
+  static override summary = 'Print a completion script for your shell.'
   static override description =
-    'Ids of images, accounts, backup objects and storages come from the database, as far as it answers at once; nothing is ever written to it. For good: add the line for bash or zsh below to ~/.bashrc or ~/.zshrc (behind compinit, where that is there), or write what is printed to ~/.config/fish/completions/vdc-manage.fish for fish, to _vdc-manage in a folder of fpath for zsh, or with the package bash-completion to ~/.local/share/bash-completion/completions/vdc-manage.'
+    'It completes commands, options, IDs and files. IDs come from the database if it answers quickly; nothing is written to it.\n\nTo install it for bash or zsh, add the line below to ~/.bashrc or ~/.zshrc (after compinit). For fish, write the script to ~/.config/fish/completions/vdc-manage.fish. You can also write it to _vdc-manage in a folder of fpath (zsh), or to ~/.local/share/bash-completion/completions/vdc-manage (with the bash-completion package).'
   static override examples = [
     'source <(<%= config.bin %> completion bash)',
     'source <(<%= config.bin %> completion zsh)',
@@ -17,7 +17,12 @@ export default class Completion extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3]
   static override args = {
-    shell: Args.string({ description: 'The shell.', options: SHELLS, required: true, ignoreStdin: true }),
+    shell: Args.string({
+      description: 'Your shell: bash, zsh or fish.',
+      options: SHELLS,
+      required: true,
+      ignoreStdin: true,
+    }),
   }
 
   async run() {

@@ -11,9 +11,9 @@ const COLORS = { ok: 'green', warning: 'yellow', failure: 'red' } as const
 const WIDTH = 13
 
 export default class Doctor extends BaseCommand {
-  static override summary = 'Check all that the program needs: settings, database, qemu-img, folders and space.'
+  static override summary = 'Check settings, database, qemu-img, folders and free space.'
   static override description =
-    'A line each tells what is ok, what is a warning and what a failure, and with a hint the way out; after a failure it goes on. Nothing is created, migrated or written. With any failure the exit code is 6. --json tells ok and the checks, with --columns the checks alone.'
+    'Prints one line per check: ok, warning or failure, with a hint on how to fix it. All checks run, also after a failure; the exit code is 6 if any failed. Nothing is created, migrated or written. --json prints "ok" and the checks; with --columns, only the checks.'
   static override examples = [
     '<%= config.bin %> doctor',
     "<%= config.bin %> doctor | grep -A 1 -E '^(warning|failure)'",

@@ -3,9 +3,9 @@ import { BaseCommand, globalFlags } from '../cli/base-command.ts'
 
 export default class Shell extends BaseCommand {
   static override baseFlags = globalFlags
-  static override summary = 'Run commands from a script or a terminal, over one connection.'
+  static override summary = 'Run commands from a script or a terminal.'
   static override description =
-    'It is what vdc-manage is without a command. At a terminal it has a prompt, a history and completion; from a pipe or a file it prints nothing of its own. A \\ at the end of a line goes on in the next, # begins a comment, quotes work as in sh, exit and quit end it. A line may begin with vdc-manage, as in help; pipes and redirections belong to the shell of the system. --tx each commits every line by itself, bulk all lines together or, after any error, none; none commits every statement by itself. With bulk, ids are printed after the commit.'
+    'Runs all commands over one connection. It is what vdc-manage does without a command. At a terminal, it has a prompt, line editing, a history and completion; from a pipe or a file, it prints only what the commands print.'
   static override examples = [
     '<%= config.bin %>',
     "grep -v '\\s*#' images.txt | <%= config.bin %> -e",
@@ -13,16 +13,17 @@ export default class Shell extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130, 143]
   static override flags = {
-    file: Flags.string({ char: 'f', helpValue: 'FILE', summary: 'Read the commands from this file; - is stdin.' }),
+    file: Flags.string({ char: 'f', helpValue: 'FILE', summary: 'Read commands from a file; - is stdin.' }),
     'exit-on-error': Flags.boolean({
       char: 'e',
-      summary: 'End at the first error, with its exit code. Default: run the others too, and exit with 9.',
+      summary: 'Stop at the first error, with its exit code. Default: run all lines, and exit with 9 if any failed.',
     }),
     tx: Flags.string({
+      helpValue: 'MODE',
       options: ['each', 'bulk', 'none'],
       default: 'each',
       aliases: ['tx-mode'],
-      summary: 'When what was changed is committed.',
+      summary: 'When to commit: each, bulk or none (see TRANSACTIONS).',
     }),
   }
 

@@ -1,13 +1,40 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { Layout } from '../../src/cli/help/layout.ts'
+import { HELP_TOPICS } from '../../src/cli/help/topics.ts'
+import { FILE_FORMATS } from '../../src/registry/values.ts'
 import { ROOT, runLines, shell, vdcManage } from '../support/cli.ts'
 import { newDatabase, newSqlite } from '../support/databases.ts'
 import { newFolder } from '../support/images.ts'
 
-const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
-  commands: Record<string, { aliases: string[]; summary: string; examples: string[] }>
+interface Described {
+  aliases: string[]
+  summary: string
+  description?: string
+  examples: string[]
+  exits: number[]
+  args: Record<string, { description: string }>
+  flags: Record<string, { name: string; summary: string; options?: string[]; helpGroup?: string }>
+  operands?: [string, string][]
 }
+const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
+  commands: Record<string, Described>
+}
+const { oclif } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  oclif: { topics: Record<string, { description: string }> }
+}
+/** What a summary may begin with. */
+const VERBS =
+  /^(?:Bring|Change|Check|Compare|Convert|Create|Delete|Export|Find|Import|List|Manage|Print|Protect|Register|Remove|Restore|Run|Set|Show|Trust),? [^A-Z\n].*\.$/
+/** Commands whose help must fit on a page. */
+const ON_A_PAGE = ['image list', 'image add local']
+const LINES_OF_A_PAGE = 60
+const WIDTH = 80
+
+/** A text on one line, so that it shows no breaks but those inside words. */
+const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ').trim()
+const longestLine = (text: string) => Math.max(...text.split('\n').map((line) => line.length))
 const commands = Object.keys(manifest.commands).map((id) => id.split(':'))
 
 describe('help', () => {
@@ -16,9 +43,10 @@ describe('help', () => {
     async (name, words) => {
       const run = await vdcManage([...words, '--help'], { env: { COLUMNS: '80' }, process: true })
       expect(run).toMatchObject({ code: 0, stderr: '' })
-      expect(run.stdout).toContain(manifest.commands[words.join(':')]?.summary)
+      const command = manifest.commands[words.join(':')] as Described
+      expect(run.stdout.split('\n')[0]).toBe(command.summary)
       expect(run.stdout).toMatch(/^EXAMPLES$/m)
-      expect(run.stdout).toMatch(/^EXIT STATUS\n {2}0 {2,4}done$/m)
+      expect(run.stdout).toContain(`\nEXIT STATUS  ${command.exits.join(' ')} (see: vdc-manage help exit-codes)\n`)
       expect(run.stdout).not.toMatch(/undefined|null|<%/)
       await expect(run.stdout.replaceAll(/vdc-manage\/\S+ \S+ \S+/g, 'VERSION')).toMatchFileSnapshot(
         `../golden/help/${words.join('-')}.txt`,
@@ -26,9 +54,78 @@ describe('help', () => {
       // Asked for in another way it is the same.
       expect((await vdcManage(['help', ...words])).stdout).toBe(run.stdout)
       expect((await vdcManage([...words, '-h'])).stdout).toBe(run.stdout)
-      expect(name).not.toBe('')
+
+      expect(longestLine(run.stdout)).toBeLessThanOrEqual(WIDTH)
+      if (ON_A_PAGE.includes(name)) expect(run.stdout.split('\n').length - 1).toBeLessThanOrEqual(LINES_OF_A_PAGE)
+      // Nothing is left out, and no word is broken.
+      const text = oneLine(run.stdout)
+      for (const paragraph of (command.description ?? '').split('\n\n')) expect(text).toContain(oneLine(paragraph))
+      for (const { description } of command.operands ? [] : Object.values(command.args))
+        expect(text).toContain(description)
+      for (const operand of command.operands ?? []) expect(text).toContain(operand.join(' '))
+      for (const { name: flag, summary, options = [], helpGroup } of Object.values(command.flags)) {
+        expect(text).toMatch(new RegExp(`--(?:\\[no-\\])?${flag}[ ,]`))
+        if (helpGroup !== 'COMMON OPTIONS') expect(text).toContain(summary)
+        for (const option of options) expect(summary).toMatch(new RegExp(`\\b${option}\\b`))
+      }
     },
   )
+
+  test('has summaries that are short and imperative, each on one line of its list', async () => {
+    const summaries = Object.entries(manifest.commands).map(([id, { summary }]) => [id, summary])
+    const topics = Object.entries(oclif.topics).map(([id, { description }]) => [id, description])
+    for (const [id = '', summary = ''] of [...summaries, ...topics]) {
+      expect(summary).toMatch(VERBS)
+      const group = id.split(':').slice(0, -1)
+      if (group.length > 0 && oclif.topics[id] !== undefined) continue
+      const { stdout } = await vdcManage([...group, '--help'])
+      const [line] = stdout.split('\n').filter((each) => each.startsWith(`  ${id.replaceAll(':', ' ')} `))
+      expect(line?.endsWith(` ${summary}`)).toBe(true)
+    }
+  })
+
+  test('of the program lists the help topics, and each is shown', async () => {
+    const names = Object.keys(HELP_TOPICS)
+    expect(names.sort()).toEqual(['environment', 'exit-codes', 'formats', 'output', 'scripting', 'shell'])
+    const all = (await vdcManage(['--help'])).stdout
+    const listed = all.split('\nHELP TOPICS (vdc-manage help TOPIC)\n')[1]?.split('\n\n')[0] ?? ''
+    for (const name of names) {
+      expect(listed).toContain(`  ${name.padEnd('backupstorage'.length)}  ${HELP_TOPICS[name]?.summary}`)
+      const run = await vdcManage(['help', name])
+      expect(run).toMatchObject({ code: 0, stderr: '' })
+      expect(longestLine(run.stdout)).toBeLessThanOrEqual(WIDTH)
+      expect(run.stdout).not.toMatch(/undefined|null|<%/)
+      for (const block of (await HELP_TOPICS[name]?.load()) ?? []) {
+        const texts =
+          'heading' in block
+            ? [block.heading]
+            : 'list' in block
+              ? block.list.flat()
+              : 'code' in block
+                ? block.code
+                : [block.text]
+        for (const text of texts) expect(oneLine(run.stdout)).toContain(oneLine(text))
+      }
+      if (name !== 'shell') await expect(run.stdout).toMatchFileSnapshot(`../golden/help/help-${name}.txt`)
+    }
+    const formats = (await vdcManage(['help', 'formats'])).stdout
+    for (const format of FILE_FORMATS) expect(formats).toMatch(new RegExp(`^  ${format} `, 'm'))
+    expect((await vdcManage(['help', 'ouput'])).stderr).toBe(
+      "Error: There is no command or help topic 'ouput'\nHint: Did you mean output? vdc-manage --help lists the commands\n",
+    )
+    expect((await vdcManage(['output', '--help'])).stderr).toMatch(/^Error: There is no command 'output'$/m)
+  })
+
+  test('is wrapped at words at the width of the terminal', () => {
+    const layout = new Layout({ isTTY: true, columns: 50 } as NodeJS.WriteStream, (text) => text)
+    const text = Array.from({ length: 40 }, (_, at) => 'x'.repeat(1 + (at % 9))).join(' ')
+    const lines = layout.list([['--option', text]])
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(50)
+    expect(lines.length).toBeGreaterThan(2)
+    expect(oneLine(lines.join('\n'))).toBe(`--option ${text}`)
+    // A path is never broken, so that it can be copied.
+    expect(layout.wrap(`see /${'x'.repeat(60)} here`)).toEqual(['see', `/${'x'.repeat(60)}`, 'here'])
+  })
 
   test('has examples with jq that answer', async () => {
     const database = await newDatabase('sqlite')
@@ -57,6 +154,13 @@ describe('help', () => {
     folder.remove()
   })
 
+  test('names arguments as errors do', async () => {
+    const help = await vdcManage(['image', 'label', '--help'])
+    expect(help.stdout).toContain('\nUsage: vdc-manage image label ID... NAME=VALUE... [OPTION]...\n')
+    const { stderr } = await vdcManage(['image', 'label'])
+    expect(stderr).toMatch(/^Error: Missing argument: ID\.\.\., NAME=VALUE\.\.\.\n/)
+  })
+
   test('is not what the value of an option asks for', async () => {
     const database = newSqlite()
     for (const value of ['-h', '--help']) {
@@ -79,6 +183,11 @@ describe('help', () => {
       expect(image.stdout).toContain(command)
     expect(image.stdout).not.toContain('image rm')
     expect((await vdcManage(['image', 'add', '--help'])).stdout).toContain('image add local')
-    expect((await vdcManage(['image'])).stdout).toBe(image.stdout)
+    for (const words of [['image'], ['image', 'help'], ['help', 'image']])
+      expect((await vdcManage(words)).stdout).toBe(image.stdout)
+    expect((await shell("echo 'image help' | vdc-manage")).stdout).toBe(image.stdout)
+    expect((await vdcManage(['image', 'ls', '--help'])).stdout).toBe(
+      (await vdcManage(['image', 'list', '--help'])).stdout,
+    )
   })
 })

@@ -103,7 +103,7 @@ describe('stdout, stderr and exit codes', () => {
     [['--bogus'], 'The option --bogus stands before the command'],
     [['--debug', 'image', 'list'], 'The option --debug stands before the command'],
     [['image', '--debug', 'list'], 'The option --debug stands before the command'],
-    [['help', 'bogus'], "There is no command 'bogus'"],
+    [['help', 'bogus'], "There is no command or help topic 'bogus'"],
     [['image', 'list', '--owned'], '--owned needs --account-id'],
     [['image', 'list', 'extra'], 'Unexpected argument: extra'],
     [['image', 'list', '--account-id'], 'Option --account-id expects a value'],

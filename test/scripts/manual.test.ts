@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, 
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, describe, expect, test } from 'vitest'
+import { HELP_TOPICS } from '../../src/cli/help/topics.ts'
 import { ROOT } from '../support/cli.ts'
 import { newFolder } from '../support/images.ts'
 
@@ -18,6 +19,8 @@ interface Described {
 }
 const readJson = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
 const manifest = readJson(join(ROOT, 'oclif.manifest.json')) as { commands: Record<string, Described> }
+const groups = Object.keys(readJson(join(ROOT, 'package.json')).oclif.topics).map((id) => id.replaceAll(':', '-'))
+const helpTopics = Object.keys(HELP_TOPICS).filter((name) => manifest.commands[name] === undefined)
 const shown = Object.values(manifest.commands).filter(({ hidden }) => hidden !== true)
 
 /** Makes the manual of a package in another folder. */
@@ -57,8 +60,14 @@ describe('the manual', () => {
     const files = shown.map(({ id }) => id.replaceAll(':', '-'))
     const docs = textsIn(join(ROOT, 'docs/commands'))
     const man = textsIn(join(ROOT, 'man'))
-    expect(Object.keys(docs).sort()).toEqual(['README.md', ...files.map((file) => `${file}.md`)].sort())
-    expect(Object.keys(man).sort()).toEqual(['vdc-manage.1', ...files.map((file) => `vdc-manage-${file}.1`)].sort())
+    const topicPages = helpTopics.map((name) => `help-${name}`)
+    expect(Object.keys(docs).sort()).toEqual(
+      ['README.md', ...[...files, ...topicPages].map((file) => `${file}.md`)].sort(),
+    )
+    const inSection7 = helpTopics.map((name) => `vdc-manage-${name}.7`)
+    const inSection1 = [...files, ...groups].map((file) => `vdc-manage-${file}.1`)
+    expect(Object.keys(man).sort()).toEqual(['vdc-manage.1', ...inSection1, ...inSection7].sort())
+    expect(readJson(join(ROOT, 'package.json')).man.sort()).toEqual(Object.keys(man).map((name) => `man/${name}`))
     for (const { id, summary, flags } of shown) {
       const file = id.replaceAll(':', '-')
       const page = man[`vdc-manage-${file}.1`]?.replaceAll('\\-', '-')
@@ -83,6 +92,22 @@ describe('the manual', () => {
       ])
         expect(page).toMatch(new RegExp(`^\\.SH ${title}$`, 'm'))
       expect(`${docs[`${file}.md`]}${page}`).not.toMatch(/undefined|<%|\[object/)
+    }
+  })
+
+  test('has a man page of each group with its commands, and of each help topic', () => {
+    const man = textsIn(join(ROOT, 'man'))
+    for (const group of groups) {
+      const page = man[`vdc-manage-${group}.1`]?.replaceAll('\\-', '-')
+      const commands = shown.filter(({ id }) => id.startsWith(`${group.replaceAll('-', ':')}:`))
+      expect(commands.length).toBeGreaterThan(0)
+      for (const { id, summary } of commands)
+        expect(page).toContain(`\\fB${id.replaceAll(':', ' ')}\\fR\n${summary.replaceAll("'", '\\(aq')}`)
+    }
+    for (const name of helpTopics) {
+      expect(man[`vdc-manage-${name}.7`]).toMatch(/^\.SH SEE ALSO$/m)
+      expect(man['vdc-manage.1']?.replaceAll('\\-', '-')).toContain(`vdc-manage help ${name}`)
+      expect(textsIn(join(ROOT, 'docs/commands'))['README.md']).toContain(`(help-${name}.md)`)
     }
   })
 
@@ -147,9 +172,10 @@ test('man finds the pages of the installed package', async () => {
   expect(found.stdout).toBe(join(root, 'lib/node_modules/vdc-manage/man/vdc-manage-image-add-local.1'))
   const { stdout, stderr } = await execa('man', ['--warnings=w', 'vdc-manage-image-add-local'], { env })
   expect(stderr).toBe('')
-  expect(stdout).toMatch(/^NAME\n +vdc-manage-image-add-local - Register a disk image/m)
-  expect(stdout).toMatch(/^ +--account-id=a-ID$/m)
-  expect(stdout).toMatch(/^ +0 +done$/m)
-  expect((await execa('man', ['vdc-manage'], { env })).stdout).toMatch(/^ +image add local\n +Register a disk image/m)
-  for (const { id } of shown) await execa('man', ['-w', `vdc-manage-${id.replaceAll(':', '-')}`], { env })
+  expect(stdout).toMatch(/^NAME\n +vdc-manage-image-add-local - Register an image/m)
+  expect(stdout).toMatch(/^ +--account-id a-ID$/m)
+  expect(stdout).toMatch(/^ +0 +success$/m)
+  expect((await execa('man', ['vdc-manage'], { env })).stdout).toMatch(/^ +image add local\n +Register an image/m)
+  for (const page of [...shown.map(({ id }) => id.replaceAll(':', '-')), ...groups, ...helpTopics])
+    await execa('man', ['-w', `vdc-manage-${page}`], { env })
 })

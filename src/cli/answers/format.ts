@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core'
 import { VdcError } from '../../errors.ts'
+import { COMMON } from '../help/groups.ts'
 import type { JsonForm } from '../json.ts'
 import { wordsBefore } from '../words.ts'
 
@@ -17,21 +18,22 @@ const JSON_FORMS: Readonly<Partial<Record<Format, JsonForm>>> = { json: 'pretty'
 export const answerFlags = {
   format: Flags.string({
     options: [...FORMATS],
-    helpGroup: 'ANSWER',
+    helpGroup: COMMON,
+    helpValue: 'FORMAT',
     summary:
-      "Output format. ndjson prints one JSON object per line, value only the cells. csv is for spreadsheets: text that they would run as a formula has a ' before it; value and json are exact. With json and ndjson, errors are JSON too.",
+      "Output format: table, json, ndjson (one JSON object per line), csv, yaml or value (cells only). csv is for spreadsheets: text that they would run as a formula gets a leading '; value and json are exact. With json and ndjson, errors are JSON too.",
   }),
-  json: Flags.boolean({ exclusive: ['format'], helpGroup: 'ANSWER', summary: 'The same as --format json.' }),
+  json: Flags.boolean({ exclusive: ['format'], helpGroup: COMMON, summary: 'Same as --format json.' }),
   columns: Flags.string({
     char: 'c',
-    helpGroup: 'ANSWER',
-    helpValue: 'NAME,…',
+    helpGroup: COMMON,
+    helpValue: 'NAME,...',
     multiple: true,
     multipleNonGreedy: true,
-    summary: 'What the answer holds, in this order; names are the keys of the JSON. help lists them.',
+    summary: 'Columns to print, in this order, by their JSON keys; "help" lists them.',
   }),
-  'no-header': Flags.boolean({ helpGroup: 'ANSWER', summary: 'Leave out the line of names; goes with table and csv.' }),
-  relative: Flags.boolean({ helpGroup: 'ANSWER', summary: 'Show times as how long ago they were; goes with table.' }),
+  'no-header': Flags.boolean({ helpGroup: COMMON, summary: 'Omit the header row of table and csv output.' }),
+  relative: Flags.boolean({ helpGroup: COMMON, summary: 'Show times in tables as ages, such as "3 days ago".' }),
 }
 
 /** How an answer is to be given. */

@@ -1,6 +1,7 @@
 import type { Command } from '@oclif/core'
 import type { Kind } from '../../registry/identifiers.ts'
 import { type Commands, nextNames, wholeNames } from '../command-names.ts'
+import { HELP_TOPICS } from '../help/topics.ts'
 import { isValueOfBoolean } from '../spelling.ts'
 import { knownValues } from './known-values.ts'
 
@@ -76,7 +77,7 @@ function spelt(option: string, typed: string): string {
   return `--${dashed.slice(2).replaceAll('-', '_')}${option.slice(dashed.length)}`
 }
 
-const HELP: Candidate = { value: 'help', about: 'Show how a command is used.' }
+const HELP: Candidate = { value: 'help', about: 'Show help.' }
 const NOTHING: Candidates = { words: [], files: false }
 const words = (all: readonly Candidate[]): Candidates => ({ words: all, files: false })
 
@@ -90,7 +91,7 @@ async function expected(
   const isHelp = before[0] === HELP.value
   const names = isHelp ? before.slice(1) : before
   const next = namesAfter(commands, names)
-  if (isHelp) return words(next)
+  if (isHelp) return words(names.length === 0 ? [...next, ...helpTopics()] : next)
   const command = commandOf(commands, names) ?? (before[0]?.startsWith('-') ? commands.findCommand(SHELL) : undefined)
   if (command === undefined) {
     if (before.length > 0) return words(next)
@@ -117,6 +118,10 @@ function withWholeNames(commands: Commands, before: readonly string[]): readonly
   const end = before.findIndex((word) => word.startsWith('-'))
   const { names, isHelp } = wholeNames(commands, before.slice(0, end === -1 ? undefined : end))
   return [...(isHelp ? [HELP.value] : []), ...names, ...(end === -1 ? [] : before.slice(end))]
+}
+
+function helpTopics(): Candidate[] {
+  return Object.entries(HELP_TOPICS).map(([value, { summary }]) => ({ value, about: summary }))
 }
 
 /** The words with which the names of commands go on, and what these are. */

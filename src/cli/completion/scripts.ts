@@ -1,6 +1,6 @@
 /*
- * The scripts by which the shells of the system ask `vdc-manage complete`. They
- * quote and complete no files themselves: that is what each shell does best.
+ * Completion scripts, which ask `vdc-manage complete` for words. Quoting and the
+ * completion of files are left to the shells.
  */
 
 const BASH = `# Completion of vdc-manage for bash 4 and later: source <(vdc-manage completion bash)
@@ -11,7 +11,7 @@ _vdc_manage() {
     IFS= read -r kind
     mapfile -t COMPREPLY
   } < <(command vdc-manage complete bash -- "$COMP_WORDBREAKS" "\${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
-  # Where no word fits, bash completes the name of a file.
+  # If no word matches, bash completes file names.
   [[ $kind != files ]] || compopt -o default
 }
 complete -F _vdc_manage vdc-manage
@@ -25,7 +25,7 @@ _vdc-manage() {
   answer=("\${(@f)$(command vdc-manage complete zsh -- "\${(@Q)words[2,CURRENT-1]}" "\${(Q)PREFIX}" 2>/dev/null)}")
   for line in "\${(@)answer[2,-1]}"; do
     word=\${line%%$'\\t'*}
-    # _describe takes what is before the first colon for the word.
+    # _describe splits its items at the first colon.
     described+=("\${word//:/\\\\:}:\${\${line#"$word"}#$'\\t'}")
   done
   (( $#described )) && _describe -V 'vdc-manage' described && none=0
@@ -59,5 +59,5 @@ end
 complete -c vdc-manage -f -a '(__vdc_manage_complete)'
 `
 
-/** The shells that there is a script for, and the scripts. */
+/** The completion scripts by shell. */
 export const COMPLETION_SCRIPTS = { bash: BASH, zsh: ZSH, fish: FISH } as const

@@ -3,10 +3,10 @@ import * as flags from '../../cli/flags.ts'
 import { addAccount } from '../../registry/account/add.ts'
 
 export default class AccountAdd extends BaseCommand {
-  static override summary = 'Add an account and print its id.'
+  static override summary = 'Create an account and print its ID.'
   static override examples = [
     '<%= config.bin %> account add --description "Team lucid"',
-    'owner=$(<%= config.bin %> account add) && <%= config.bin %> image add local lucid.raw --account-id "$owner"',
+    'owner=$(<%= config.bin %> account add)\n<%= config.bin %> image add local lucid.raw --account-id "$owner"',
   ]
   static override exits = [0, 1, 2, 3, 5, 6, 7]
   static override flags = { uuid: flags.uuid('a-'), description: flags.description(), 'dry-run': flags.dryRun() }

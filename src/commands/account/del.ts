@@ -4,17 +4,17 @@ import { deleteAccounts } from '../../registry/account/delete.ts'
 
 export default class AccountDel extends BaseCommand {
   static override aliases = ['account:delete', 'account:rm']
-  static override summary = 'Delete accounts; what they own stays.'
+  static override summary = 'Delete accounts; their images are kept.'
   static override description =
-    'The rows stay and say that the account is deleted: its id is never used again. An account that owns images, and those of the system, are not deleted.'
+    'Deleted accounts stay in the registry, so their IDs are never reused. System accounts and, without --force, accounts that own images cannot be deleted.'
   static override examples = [
     '<%= config.bin %> account del a-k3x9q0bz',
-    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet | xargs -r <%= config.bin %> image del && <%= config.bin %> account del a-k3x9q0bz',
+    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet |\n  xargs -r <%= config.bin %> image del\n<%= config.bin %> account del a-k3x9q0bz',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Account; with or without a-.') }
+  static override args = { id: flags.someIds('Accounts; the prefix a- is optional. - reads IDs from stdin.') }
   static override flags = {
-    force: flags.force('Also while it owns images; they stay as they are.'),
+    force: flags.force('Delete it even if it owns images, which are kept.'),
     'dry-run': flags.dryRun(),
   }
 

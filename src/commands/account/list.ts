@@ -6,10 +6,10 @@ import { countAccounts, listAccounts } from '../../registry/account/list.ts'
 
 export default class AccountList extends BaseCommand {
   static override aliases = ['account:ls']
-  static override summary = 'List the accounts, oldest first or in another order.'
+  static override summary = 'List accounts.'
   static override examples = [
     '<%= config.bin %> account list',
-    '<%= config.bin %> account list --quiet | while read -r id; do echo "$id $(<%= config.bin %> image list --account-id "$id" --quiet | wc -l)"; done',
+    '<%= config.bin %> account list --quiet | while read -r id; do\n  echo "$id $(<%= config.bin %> image list --account-id "$id" --count)"\ndone',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7]
   static override flags = accountList

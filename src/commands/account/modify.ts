@@ -4,19 +4,19 @@ import * as flags from '../../cli/flags.ts'
 import { modifyAccounts } from '../../registry/account/modify.ts'
 
 export default class AccountModify extends BaseCommand {
-  static override summary = 'Change an account: only what is given changes.'
+  static override summary = 'Change accounts; only the given values change.'
   static override description =
-    'A disabled account keeps what it owns, and can own nothing new. An empty description clears it.'
+    'A disabled account keeps what it owns, but cannot own anything new. An empty value clears the description.'
   static override examples = [
     '<%= config.bin %> account modify a-k3x9q0bz --disable',
-    "<%= config.bin %> account list --quiet | grep '^a-test' | xargs -rn1 <%= config.bin %> account modify --disable",
+    "<%= config.bin %> account list --quiet | grep '^a-test' |\n  xargs -rn1 <%= config.bin %> account modify --disable",
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Account; with or without a-.') }
+  static override args = { id: flags.someIds('Accounts; the prefix a- is optional. - reads IDs from stdin.') }
   static override flags = {
     description: flags.description(),
-    enable: Flags.boolean({ summary: 'Let it own images again.', exclusive: ['disable'] }),
-    disable: Flags.boolean({ summary: 'Keep it from owning anything new.' }),
+    enable: Flags.boolean({ summary: 'Let the account own new images again.', exclusive: ['disable'] }),
+    disable: Flags.boolean({ summary: 'Prevent the account from owning anything new.' }),
     'dry-run': flags.dryRun(),
   }
 

@@ -5,15 +5,15 @@ import { oneByOne } from '../../cli/one-by-one.ts'
 import { showAccount } from '../../registry/account/details.ts'
 
 export default class AccountShow extends BaseCommand {
-  static override summary = 'Show an account, with the number and bytes of its images.'
+  static override summary = 'Show accounts, with the number and size of their images.'
   static override description =
-    'Without an id it is account list, with the options of that. With --json one id gives an object, several an array.'
+    'Without an ID, same as: vdc-manage account list. With --json, one ID prints an object, several print an array.'
   static override examples = [
     '<%= config.bin %> account show a-shpoolxx',
     '<%= config.bin %> account show a-shpoolxx --json | jq -r .enabled',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.anyIds('Account; with or without a-.') }
+  static override args = { id: flags.anyIds('Accounts; the prefix a- is optional. - reads IDs from stdin.') }
   static override flags = accountList
 
   async run() {

@@ -8,16 +8,16 @@ import { addFileObject } from '../../registry/backup-object/add-file.ts'
 const REQUIRED = ['object_key', 'size', 'checksum'] as const
 
 export default class BackupObjectAdd extends BaseCommand {
-  static override summary = 'Register a backup object, the bytes of an image in a storage, and print its id.'
+  static override summary = 'Register a backup object and print its ID.'
   static override description =
-    'With --from-file the file tells its sizes, checksum and container format. It is the object itself where it lies in a storage, or in a folder for which one is made; with --object-key it is a copy of what lies there.'
+    'A backup object is the stored file of an image. With --from-file, vdc-manage reads the sizes, checksum and container format from the file. The file itself becomes the backup object; if no backup storage contains it, one is created for its folder. With --object-key, the file is only a copy of the object.'
   static override examples = [
-    '<%= config.bin %> backupobject add --from-file /var/lib/wakame-vdc/images/lucid.raw.gz',
-    'image=$(<%= config.bin %> image add local "$(<%= config.bin %> backupobject add --from-file lucid.raw.gz)" --account-id a-shpoolxx)',
-    '<%= config.bin %> backupobject add --display-name lucid --storage-id bkst-local --object-key lucid.raw.gz --container-format gz --size 359940 --allocation-size 149084 --checksum 1f841b195e0fdfd4342709f77325ce29',
+    '<%= config.bin %> backupobject add --from-file /srv/images/lucid.raw.gz',
+    'object=$(<%= config.bin %> backupobject add --from-file lucid.raw.gz)\nimage=$(<%= config.bin %> image add local "$object" --account-id a-shpoolxx)',
+    '<%= config.bin %> backupobject add --display-name lucid --storage-id bkst-local \\\n  --object-key lucid.raw.gz --container-format gz --size 359940 \\\n  --allocation-size 149084 --checksum 1f841b195e0fdfd4342709f77325ce29',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
-  static override flags = { ...newObject, 'dry-run': flags.dryRun() }
+  static override flags = newObject
 
   async run() {
     const { flags: given } = await this.parse(BackupObjectAdd)

@@ -4,17 +4,17 @@ import { deleteObjects } from '../../registry/backup-object/delete.ts'
 
 export default class BackupObjectDel extends BaseCommand {
   static override aliases = ['backupobject:delete', 'backupobject:rm']
-  static override summary = 'Delete backup objects; their files stay.'
+  static override summary = 'Delete backup objects; their files are kept.'
   static override description =
-    'The rows stay and say that the object is deleted: its id is never used again. An object that an image uses is not deleted.'
+    'Deleted objects stay in the registry, so their IDs are never reused. Without --force, an object that an image uses cannot be deleted.'
   static override examples = [
     '<%= config.bin %> backupobject del bo-k3x9q0bz',
     '<%= config.bin %> image del wmi-k3x9q0bz && <%= config.bin %> backupobject del bo-k3x9q0bz',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Backup object; with or without bo-.') }
+  static override args = { id: flags.someIds('Backup objects; the prefix bo- is optional. - reads IDs from stdin.') }
   static override flags = {
-    force: flags.force('Also while images use it; they can not boot then.'),
+    force: flags.force('Delete it even if images use it, which then cannot boot.'),
     'dry-run': flags.dryRun(),
   }
 

@@ -6,13 +6,13 @@ import { countObjects, listObjects } from '../../registry/backup-object/list.ts'
 
 export default class BackupObjectList extends BaseCommand {
   static override aliases = ['backupobject:ls']
-  static override summary = 'List the backup objects, newest last or in another order.'
+  static override summary = 'List backup objects.'
   static override examples = [
     '<%= config.bin %> backupobject list',
-    '<%= config.bin %> backupobject list --storage-id bkst-local --sort size:desc --limit 10',
+    '<%= config.bin %> backupobject list --storage-id bkst-local --sort size:desc',
     '<%= config.bin %> backupobject list --json | jq -r \'.[] | "\\(.checksum)  \\(.uri)"\'',
   ]
-  static override description = 'What can be given several times means one of these values.'
+  static override description = 'An option that is marked with ... can be repeated to match any of its values.'
   static override exits = [0, 1, 2, 3, 4, 6, 7]
   static override flags = objectList
 

@@ -4,15 +4,15 @@ import { objectList } from '../../cli/object-flags.ts'
 import { showObjects } from '../../registry/backup-object/details.ts'
 
 export default class BackupObjectShow extends BaseCommand {
-  static override summary = 'Show all of a backup object: storage, URI, sizes, checksums and labels.'
+  static override summary = 'Show backup objects with sizes, checksums and labels.'
   static override description =
-    'Without an id it is backupobject list, with the options of that. With --json one id gives an object, several an array.'
+    'Without an ID, same as: vdc-manage backupobject list. With --json, one ID prints an object, several print an array.'
   static override examples = [
     '<%= config.bin %> backupobject show bo-k3x9q0bz',
     '<%= config.bin %> backupobject show bo-k3x9q0bz --json | jq -r .uri',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.anyIds('Backup object; with or without bo-.') }
+  static override args = { id: flags.anyIds('Backup objects; the prefix bo- is optional. - reads IDs from stdin.') }
   static override flags = objectList
 
   async run() {

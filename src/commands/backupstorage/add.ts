@@ -4,10 +4,11 @@ import { newStorage } from '../../cli/storage-flags.ts'
 import { addStorage } from '../../registry/backup-storage/add.ts'
 
 export default class BackupStorageAdd extends BaseCommand {
-  static override summary = 'Register a backup storage, where backup objects lie, and print its id.'
+  static override summary = 'Register a backup storage and print its ID.'
+  static override description = 'A backup storage is a place where backup objects are stored, such as a folder.'
   static override examples = [
-    '<%= config.bin %> backupstorage add --uuid bkst-local --display-name "local storage" --base-uri file:///var/lib/wakame-vdc/images/ --storage-type local',
-    'bkst=$(<%= config.bin %> backupstorage add --display-name nfs --base-uri file:///srv/nfs/ --storage-type local) && <%= config.bin %> backupobject add --from-file /srv/nfs/lucid.raw --storage-id "$bkst"',
+    '<%= config.bin %> backupstorage add --uuid bkst-local --display-name local \\\n  --base-uri file:///var/lib/wakame-vdc/images/ --storage-type local',
+    'id=$(<%= config.bin %> backupstorage add --display-name nfs \\\n  --base-uri file:///srv/nfs/ --storage-type local)\n<%= config.bin %> backupobject add --from-file /srv/nfs/lucid.raw --storage-id "$id"',
   ]
   static override exits = [0, 1, 2, 3, 5, 6, 7]
   static override flags = { ...newStorage, 'dry-run': flags.dryRun() }

@@ -5,17 +5,17 @@ import { deleteStorage } from '../../registry/backup-storage/delete.ts'
 
 export default class BackupStorageDel extends BaseCommand {
   static override aliases = ['backupstorage:delete', 'backupstorage:rm']
-  static override summary = 'Delete backup storages; their files stay.'
+  static override summary = 'Delete backup storages; their files are kept.'
   static override description =
-    'The rows stay and say that the storage is deleted: its id is never used again. A storage that holds backup objects is not deleted.'
+    'Deleted storages stay in the registry, so their IDs are never reused. Without --force, a storage that holds backup objects cannot be deleted.'
   static override examples = [
     '<%= config.bin %> backupstorage del bkst-k3x9q0bz',
-    '<%= config.bin %> backupobject del bo-k3x9q0bz && <%= config.bin %> backupstorage del bkst-k3x9q0bz',
+    '<%= config.bin %> backupobject del bo-k3x9q0bz &&\n  <%= config.bin %> backupstorage del bkst-k3x9q0bz',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Backup storage; with or without bkst-.') }
+  static override args = { id: flags.someIds('Backup storages; the prefix bkst- is optional. - reads IDs from stdin.') }
   static override flags = {
-    force: flags.force('Also while backup objects are in it; nobody finds them then.'),
+    force: flags.force('Delete it even if it holds backup objects, which become unreachable.'),
     'dry-run': flags.dryRun(),
   }
 

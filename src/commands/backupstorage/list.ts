@@ -6,12 +6,12 @@ import { countStorages, listStorages } from '../../registry/backup-storage/list.
 
 export default class BackupStorageList extends BaseCommand {
   static override aliases = ['backupstorage:ls']
-  static override summary = 'List the backup storages, newest last or in another order.'
+  static override summary = 'List backup storages.'
   static override examples = [
     '<%= config.bin %> backupstorage list',
     '<%= config.bin %> backupstorage list --json | jq -r \'.[] | "\\(.id) \\(.base_uri)"\'',
   ]
-  static override description = 'What can be given several times means one of these values.'
+  static override description = 'An option that is marked with ... can be repeated to match any of its values.'
   static override exits = [0, 1, 2, 3, 4, 6, 7]
   static override flags = storageList
 

@@ -5,14 +5,14 @@ import { storageChanges } from '../../cli/storage-flags.ts'
 import { modifyStorage } from '../../registry/backup-storage/modify.ts'
 
 export default class BackupStorageModify extends BaseCommand {
-  static override summary = 'Change a backup storage: only what is given changes.'
-  static override description = 'An empty text clears a description or node. A deleted storage can not be changed.'
+  static override summary = 'Change backup storages; only the given values change.'
+  static override description = 'An empty value clears a description or node ID. Deleted storages cannot be changed.'
   static override examples = [
     '<%= config.bin %> backupstorage modify bkst-local --display-name "local storage"',
-    '<%= config.bin %> backupstorage list --quiet | xargs -rn1 <%= config.bin %> backupstorage modify --node-id ""',
+    '<%= config.bin %> backupstorage list --quiet |\n  xargs -rn1 <%= config.bin %> backupstorage modify --node-id ""',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Backup storage; with or without bkst-.') }
+  static override args = { id: flags.someIds('Backup storages; the prefix bkst- is optional. - reads IDs from stdin.') }
   static override flags = { ...storageChanges, 'dry-run': flags.dryRun() }
 
   async run() {

@@ -5,15 +5,15 @@ import { storageList } from '../../cli/storage-flags.ts'
 import { showStorage } from '../../registry/backup-storage/details.ts'
 
 export default class BackupStorageShow extends BaseCommand {
-  static override summary = 'Show all of a backup storage.'
+  static override summary = 'Show backup storages.'
   static override description =
-    'Without an id it is backupstorage list, with the options of that. With --json one id gives an object, several an array.'
+    'Without an ID, same as: vdc-manage backupstorage list. With --json, one ID prints an object, several print an array.'
   static override examples = [
     '<%= config.bin %> backupstorage show bkst-local',
     '<%= config.bin %> backupstorage show bkst-local --json | jq -r .base_uri',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.anyIds('Backup storage; with or without bkst-.') }
+  static override args = { id: flags.anyIds('Backup storages; the prefix bkst- is optional. - reads IDs from stdin.') }
   static override flags = storageList
 
   async run() {

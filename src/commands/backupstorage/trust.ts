@@ -6,18 +6,18 @@ import { oneByOne } from '../../cli/one-by-one.ts'
 import { VdcError } from '../../errors.ts'
 
 export default class BackupStorageTrust extends BaseCommand {
-  static override summary = 'Name folders of this host that hold images, or list them.'
+  static override summary = 'Trust image folders of this host, or list them.'
   static override description =
-    'image purge and image verify touch a file only if it lies in an image folder of this host, whatever the registry says. Registering a file, or adding a backup storage, on this host makes its folder an image folder. Run this command once for storages that were imported, or added by other programs or on other hosts. Folders below FOLDER count too. System folders are refused. Without FOLDER, the image folders are listed.'
+    'image purge and image verify touch a file only if it is in an image folder of this host (a trusted folder), whatever the registry says. Registering a file or adding a backup storage on this host makes its folder an image folder. Run this command once for storages that were imported, or added by other programs or on other hosts. Subfolders are included. System folders are refused. Without FOLDER, the image folders are listed.'
   static override examples = [
     '<%= config.bin %> backupstorage trust /var/lib/wakame-vdc/images',
     '<%= config.bin %> backupstorage trust --remove /srv/old-images',
     '<%= config.bin %> backupstorage trust --format value -c path',
   ]
   static override exits = [0, 1, 2, 3, 6, 9]
-  static override args = { folder: flags.anyIds('Folder of this host.') }
+  static override args = { folder: flags.anyIds('Folders of this host.') }
   static override flags = {
-    remove: Flags.boolean({ summary: 'Take the folders off the list; their files stay.' }),
+    remove: Flags.boolean({ summary: 'Remove the folders from the list; their files are kept.' }),
   }
 
   async run() {

@@ -4,16 +4,16 @@ import * as flags from '../../cli/flags.ts'
 import { migrateDatabase } from '../../registry/schema.ts'
 
 export default class DbMigrate extends BaseCommand {
-  static override summary = 'Bring the schema of the database up to date.'
+  static override summary = 'Bring the database schema up to date.'
   static override description =
-    'Creates the tables that are missing and the accounts of the system. On a database that Wakame-vdc created, what exists stays as it is. MySQL is migrated by this command alone; SQLite is migrated by whichever command comes first.'
+    'Creates missing tables and the system accounts. Existing tables of Wakame-vdc are left unchanged. MySQL is migrated only by this command; SQLite is migrated by the first command that uses it.'
   static override examples = [
     '<%= config.bin %> db migrate',
     '<%= config.bin %> db status || <%= config.bin %> db migrate',
   ]
   static override exits = [0, 1, 2, 3, 5, 6, 7]
   static override flags = {
-    unlock: Flags.boolean({ summary: 'First free the lock that a killed migration left.' }),
+    unlock: Flags.boolean({ summary: 'First release the lock of a migration that was killed.' }),
     'dry-run': flags.dryRun(),
   }
 

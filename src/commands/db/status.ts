@@ -6,9 +6,9 @@ import { databaseStatus, schemaLack } from '../../registry/schema.ts'
 const MUST_BE_MIGRATED = 7
 
 export default class DbStatus extends BaseCommand {
-  static override summary = 'Show the database and what of its schema is there and what is pending.'
+  static override summary = 'Show the database and the state of its schema.'
   static override description =
-    'applied: run by db migrate. present: the tables are there, made by Wakame-vdc. pending: to be run by db migrate; then the exit code is 7. It is 7 as well where the schema of an older Wakame-vdc lacks columns, which its own rake db:up adds.'
+    'Migrations are applied (run by db migrate), present (their tables were created by Wakame-vdc) or pending (to be run by db migrate). The exit code is 7 if any is pending, or if columns are missing because the schema is of an older Wakame-vdc; its rake db:up adds them.'
   static override examples = [
     '<%= config.bin %> db status',
     '<%= config.bin %> db status || <%= config.bin %> db migrate',

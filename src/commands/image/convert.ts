@@ -8,22 +8,27 @@ import { convertFile, tryConvertFile } from '../../registry/image/convert-file.t
 import { FILE_FORMATS, TARGET_FORMATS } from '../../registry/values.ts'
 
 export default class ImageConvert extends BaseCommand {
-  static override summary = 'Convert a disk image into a new file, and print its path.'
+  static override summary = 'Convert a disk image to a new file and print its path.'
   static override description =
-    'The source is inspected first, as image inspect does it, and the result afterwards. The new file appears when it is whole; what exists is never overwritten. In the shell, it stays even if --tx bulk stores nothing. No database is needed.'
+    'Checks the source as image inspect does, and then the result. The new file appears only when it is complete; existing files are never overwritten. In the shell, it is kept even if --tx bulk stores nothing. No database is needed.'
   static override examples = [
     '<%= config.bin %> image convert appliance.vmdk appliance.qcow2 --to qcow2 --compress',
-    '<%= config.bin %> image add local "$(<%= config.bin %> image convert lucid.raw.gz /srv/images/lucid.qcow2 --to qcow2)" --account-id a-shpoolxx',
+    'file=$(<%= config.bin %> image convert lucid.raw.gz lucid.qcow2 --to qcow2)\n<%= config.bin %> image add local "$file" --account-id a-shpoolxx',
   ]
   static override exits = [0, 1, 2, 3, 5, 6, 130, 143]
   static override args = {
-    path: flags.path('Disk image file; it may be packed with gzip or tar.'),
-    out: flags.path('File that is made.'),
+    path: flags.path('Disk image file, optionally packed with gzip or tar.'),
+    out: flags.path('New file.'),
   }
   static override flags = {
-    to: Flags.string({ options: [...TARGET_FORMATS], required: true, summary: 'Format of the new file.' }),
-    compress: Flags.boolean({ summary: 'Compress it; goes with qcow2 and vmdk.' }),
-    'file-format': flags.choice(FILE_FORMATS, 'Format that the source must have. Default: what it has.'),
+    to: Flags.string({
+      helpValue: 'FORMAT',
+      options: [...TARGET_FORMATS],
+      required: true,
+      summary: `Format of the new file: ${TARGET_FORMATS.join(', ')}.`,
+    }),
+    compress: Flags.boolean({ summary: 'Compress the new file (qcow2 and vmdk only).' }),
+    'file-format': flags.choice('FORMAT', FILE_FORMATS, 'Require this source format'),
     ...fileExpectations,
     'dry-run': flags.dryRun(),
   }

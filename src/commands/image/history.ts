@@ -5,16 +5,16 @@ import { oneByOne } from '../../cli/one-by-one.ts'
 import { historyAt, historyOf } from '../../registry/history-of.ts'
 
 export default class ImageHistory extends BaseCommand {
-  static override summary = 'Show what became of images or backup objects, newest last.'
+  static override summary = 'Show the changes of images or backup objects, oldest first.'
   static override description =
-    'A history begins when its image or backup object is added, or imported from another registry. With --at, a time before that is refused. Changes are listed in the order in which they were stored; times are those of the hosts that made them.'
+    'A history starts when the image or backup object is added, or imported from another registry; --at refuses earlier times. Changes are in the order in which they were stored, with the clock times of the hosts that made them.'
   static override examples = [
     '<%= config.bin %> image history wmi-k3x9q0bz',
     '<%= config.bin %> image history wmi-k3x9q0bz --at "2026-11-24 09:30"',
-    '<%= config.bin %> image history wmi-k3x9q0bz --json | jq -r \'.[] | select(.attr == "state") | .value\'',
+    '<%= config.bin %> image history wmi-k3x9q0bz --json |\n  jq -r \'.[] | select(.attr == "state") | .value\'',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.someIds('Image, with or without wmi-; or backup object, with bo-.') }
+  static override args = { id: flags.someIds('Images, or backup objects with the prefix bo-. - reads IDs from stdin.') }
   static override flags = { at: flags.at() }
 
   async run() {

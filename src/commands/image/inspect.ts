@@ -8,23 +8,23 @@ import { type FileReport, inspectFile } from '../../registry/image/inspect-file.
 import { ARCHES, FILE_FORMATS } from '../../registry/values.ts'
 
 export default class ImageInspect extends BaseCommand {
-  static override summary = 'Tell what disk image files are, and whether they may be registered.'
+  static override summary = 'Check whether files can be registered; show their format.'
   static override description =
-    'Each file goes through what image add local does with it, and nothing is registered; no database is needed. --thorough finds compressed data that cannot be unpacked; damage that unpacks to other bytes shows in a checksum only. The exit code is 3 where a file would be refused.'
+    'Runs the checks of image add local without registering anything; no database is needed. The exit code is 3 if any file would be refused. --thorough finds compressed data that cannot be unpacked; only a checksum detects data that unpacks to the wrong bytes.'
   static override examples = [
     '<%= config.bin %> image inspect lucid.qcow2',
     '<%= config.bin %> image inspect --no-checksum /srv/incoming/*',
     '<%= config.bin %> image inspect --thorough appliance.vmdk',
-    "<%= config.bin %> image inspect lucid.raw.gz --json | jq -r '.file_format, .virtual_size, .sha256'",
+    "<%= config.bin %> image inspect lucid.raw.gz --json |\n  jq -r '.file_format, .virtual_size, .sha256'",
   ]
   static override exits = [0, 1, 2, 3, 6, 130, 143]
   static override args = { path: flags.paths('Disk image files.') }
   static override flags = {
-    'file-format': flags.choice(FILE_FORMATS, 'Format that they must have.'),
-    arch: flags.choice(ARCHES, 'Architecture that they must be made for, as far as they tell.'),
+    'file-format': flags.choice('FORMAT', FILE_FORMATS, 'Require this format'),
+    arch: flags.choice('ARCH', ARCHES, 'Require this architecture, if it can be detected'),
     checksum: checksum(),
     thorough: thorough(),
-    'no-checksum': Flags.boolean({ exclusive: ['checksum'], summary: 'Leave the checksums out, which take long.' }),
+    'no-checksum': Flags.boolean({ exclusive: ['checksum'], summary: 'Skip the checksums, which take long.' }),
     ...fileExpectations,
   }
 

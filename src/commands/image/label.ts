@@ -11,23 +11,24 @@ const HINT = 'vdc-manage image label wmi-ID name=value; name= sets a label witho
 export default class ImageLabel extends BaseCommand {
   static override summary = 'Set and remove labels of images.'
   static override description =
-    'name=value sets a label, name= sets one without a value, name- removes it. Images come first. image list --label finds images by their labels.'
+    'Images come first, then labels. Find images by label with: vdc-manage image list --label NAME'
   static override examples = [
     '<%= config.bin %> image label wmi-k3x9q0bz os=lucid tested-',
     '<%= config.bin %> image label wmi-k3x9q0bz golden=',
-    '<%= config.bin %> image list --label os=lucid --quiet | <%= config.bin %> image label - tested="$(date -I)"',
+    '<%= config.bin %> image list --label os=lucid --quiet |\n  <%= config.bin %> image label - tested="$(date -I)"',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = {
-    words: flags.words(
-      'Images, with or without wmi-; then name=value, name= for a label without a value, or name- to remove it.',
-    ),
+    words: flags.words('Images, then labels.'),
   }
+  static override operands: [string, string][] = [
+    ['ID...', 'Images; the prefix wmi- is optional. - reads IDs from stdin.'],
+    ['NAME=VALUE...', 'Labels to set; NAME= sets one without a value, NAME- removes one.'],
+  ]
   static override flags = {
-    force: flags.force('Also where an image is protected.'),
+    force: flags.force('Change protected images too.'),
     'dry-run': flags.dryRun(),
   }
-  static override usage = 'image label ID... NAME=[VALUE]|NAME-... [--force] [-n]'
 
   async run() {
     const { args, flags: given } = await this.parse(ImageLabel)

@@ -6,15 +6,13 @@ import { countImages, listImages } from '../../registry/image/list.ts'
 
 export default class ImageList extends BaseCommand {
   static override aliases = ['image:ls']
-  static override summary = 'List the images, newest last or in another order.'
+  static override summary = 'List images.'
   static override description =
-    'Without --account-id: all images that are not deleted. With it: what that account can use, which is its own images, those of the shared pool and the public ones, as far as they are available; the column ACCESS says which of these it is. What can be given several times means one of these values, --label all of them.'
+    'Lists all images that are not deleted. With --account-id, lists the available images that an account can use: its own, public ones and those of the shared pool; the ACCESS column says which. Repeat an option marked with ... to match any of its values.'
   static override examples = [
-    '<%= config.bin %> image list --account-id a-k3x9q0bz',
-    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet | xargs -r <%= config.bin %> image del',
-    '<%= config.bin %> image list --label os=lucid --label tested',
-    "<%= config.bin %> image list --name 'ubuntu-*' --state pending --created-before 7d --sort created:desc,name --limit 20",
-    '<%= config.bin %> image list --json | jq -r \'.[] | select(.state == "pending") | .id\'',
+    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned',
+    "<%= config.bin %> image list --name 'ubuntu-*' --sort created:desc --limit 20",
+    '<%= config.bin %> image list --json |\n  jq -r \'.[] | select(.state == "pending") | .id\'',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7]
   static override flags = imageList

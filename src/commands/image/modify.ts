@@ -1,23 +1,23 @@
 import { BaseCommand } from '../../cli/base-command.ts'
 import * as flags from '../../cli/flags.ts'
-import { imageChanges } from '../../cli/image-flags.ts'
+import { IMAGE_GROUPS, imageChanges } from '../../cli/image-flags.ts'
 import { modifyImages } from '../../registry/image/modify.ts'
 
 export default class ImageModify extends BaseCommand {
-  static override summary = 'Change an image: only what is given changes.'
+  static override summary = 'Change images; only the given values change.'
   static override description =
-    'An empty text clears a description, root device, parent or backup object. What changed is in image history. A deleted image can not be changed.'
+    'An empty value clears a description, root device, parent or backup object. Changes are recorded (see: vdc-manage image history). Deleted images cannot be changed.'
   static override examples = [
-    '<%= config.bin %> image modify wmi-k3x9q0bz --description "Ubuntu 10.04, patched" --is-public',
-    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet | xargs -rn1 <%= config.bin %> image modify --account-id a-shpoolxx',
+    '<%= config.bin %> image modify wmi-k3x9q0bz --description "Ubuntu 10.04" --is-public',
+    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet |\n  xargs -rn1 <%= config.bin %> image modify --account-id a-shpoolxx',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Image; with or without wmi-.') }
-  static override flags = {
+  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
+  static override flags = flags.grouped(IMAGE_GROUPS, {
     ...imageChanges,
-    force: flags.force('Also where it is protected.'),
+    force: flags.force('Change protected images too.'),
     'dry-run': flags.dryRun(),
-  }
+  })
 
   async run() {
     const { args, flags: given } = await this.parse(ImageModify)

@@ -5,15 +5,15 @@ import { VdcError } from '../../errors.ts'
 import { findOrphans } from '../../registry/image/orphans.ts'
 
 export default class ImageOrphans extends BaseCommand {
-  static override summary = 'Find files that no backup object knows, and backup objects whose file is gone.'
+  static override summary = 'Find files without objects, and objects without files.'
   static override description =
-    'The folders of the local backup storages are looked through on this host. unknown_file: no object in any storage knows the file; ID is its storage. missing_file: the object is available and its file is gone; IMAGES use it. Of a storage whose folder can not be read here nothing is said but a warning, and then the exit code is 9. Links are not followed, and nothing is changed.'
+    'Searches the folders of local backup storages on this host; links are not followed, and nothing is changed. unknown_file: a file that no backup object in any storage refers to; ID is its storage. missing_file: an available object whose file is gone; IMAGES lists the images that use it. A folder that cannot be read causes a warning and exit code 9.'
   static override examples = [
     '<%= config.bin %> image orphans',
     '<%= config.bin %> image orphans --storage-id bkst-k3x9q0bz | grep ^missing_file',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9, 130, 143]
-  static override flags = { 'storage-id': flags.text('bkst-ID', 'Only this backup storage.') }
+  static override flags = { 'storage-id': flags.text('bkst-ID', 'Search only this backup storage.') }
 
   async run() {
     const { flags: given } = await this.parse(ImageOrphans)

@@ -3,15 +3,15 @@ import * as flags from '../../cli/flags.ts'
 import { protectImages } from '../../registry/image/protect.ts'
 
 export default class ImageProtect extends BaseCommand {
-  static override summary = 'Protect images: without --force they are not deleted or changed any more.'
+  static override summary = 'Protect images from change or deletion without --force.'
   static override description =
-    'image unprotect ends it, and image list --protected shows what is protected; the label vdc-manage.protected says since when. It holds for the image itself, not for its backup object, its storage or its owner, and for this program: the others of the cloud do not know of it.'
+    'Only the image itself is protected, not its backup object, storage or owner, and only in vdc-manage: other programs of the cloud ignore the protection. image list --protected lists protected images; the label vdc-manage.protected holds the time.'
   static override examples = [
     '<%= config.bin %> image protect wmi-k3x9q0bz',
-    '<%= config.bin %> image list --label golden --quiet | xargs -r <%= config.bin %> image protect',
+    '<%= config.bin %> image list --label golden --quiet |\n  xargs -r <%= config.bin %> image protect',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Image; with or without wmi-.') }
+  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
   static override flags = { 'dry-run': flags.dryRun() }
 
   async run() {

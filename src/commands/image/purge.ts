@@ -9,24 +9,24 @@ import { settleLeftOvers } from '../../registry/purge/left-over.ts'
 import { DEFAULT_AGE, type PurgePlan, planPurge, purge } from '../../registry/purge/purge.ts'
 
 export default class ImagePurge extends BaseCommand {
-  static override summary = 'Remove for good what was deleted long ago: images and, if asked for, files.'
+  static override summary = 'Remove images for good that were deleted long ago.'
   static override description =
-    'Removes the rows of deleted images with their labels and tags; the history stays, and their ids are never used again. Kept are images that are protected, that an image which is not deleted has as its parent, or that an instance was made of. --files also removes files in local storages whose backup object was deleted as long ago and that no image and no other object uses; the object stays, in the state purged, also where its file is gone already. A file is removed only if it lies in an image folder of this host (backupstorage trust) and still has the size and MD5 of its object. The age of an imported image or object counts from its import. Where the folder of a file is empty nothing counts as gone, as it may not be mounted. What is removed is listed. It asks before, and shows what would go; in a pipe it needs --yes.'
+    'Removes the rows of deleted images, with their labels and tags, and lists them. Their history is kept, and their IDs are never reused. Images are kept if they are protected, if they are the parent of an image that is not deleted, or if an instance was created from them.\n\n--files also removes files in local storages if their backup object was deleted as long ago and nothing else uses them; the object is kept in the state purged, also if its file was already gone. A file is removed only if it is in an image folder of this host (see: vdc-manage backupstorage trust) and still has the size and MD5 of its object. If its folder is empty, the file does not count as gone, because the folder may not be mounted.\n\nImported images and objects age from their import. Asks for confirmation and shows what will be removed; in a pipe, give --yes.'
   static override examples = [
     '<%= config.bin %> image purge',
     '<%= config.bin %> image purge wmi-k3x9q0bz --older-than 0d',
     '<%= config.bin %> image purge --older-than 2w --files --yes | grep file',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130, 143]
-  static override args = { id: flags.anyIds('Only these images; with or without wmi-.') }
+  static override args = { id: flags.anyIds('Purge only these images. - reads IDs from stdin.') }
   static override flags = {
     'older-than': Flags.string({
       helpValue: 'AGE',
       default: DEFAULT_AGE,
-      summary: 'Only what was deleted longer ago, such as 90d, 12h or 2w, or before a date.',
+      summary: 'Minimum time since deletion, such as 12h, 2w or 90d; or a date.',
     }),
-    files: Flags.boolean({ summary: 'Also remove files of deleted backup objects that nothing uses.' }),
-    yes: Flags.boolean({ char: 'y', summary: 'Do not ask.' }),
+    files: Flags.boolean({ summary: 'Also remove unused files of deleted backup objects.' }),
+    yes: Flags.boolean({ char: 'y', summary: 'Do not ask for confirmation.' }),
     'dry-run': flags.dryRun(),
   }
 

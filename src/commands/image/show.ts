@@ -4,15 +4,15 @@ import { imageList } from '../../cli/image-flags.ts'
 import { showImages } from '../../registry/image/details.ts'
 
 export default class ImageShow extends BaseCommand {
-  static override summary = 'Show all of an image: storage, object, URI, sizes, checksums and labels.'
+  static override summary = 'Show images: storage, object, URI, sizes, checksums, labels.'
   static override description =
-    'Without an id it is image list, with the options of that. With --json one id gives an object, several an array.'
+    'Without an ID, same as: vdc-manage image list. With --json, one ID prints an object, several print an array.'
   static override examples = [
     '<%= config.bin %> image show wmi-k3x9q0bz',
     '<%= config.bin %> image show wmi-k3x9q0bz --json | jq -r .backup_object.uri',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.anyIds('Image; with or without wmi-.') }
+  static override args = { id: flags.anyIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
   static override flags = imageList
 
   async run() {

@@ -4,20 +4,19 @@ import { undeleteImages } from '../../registry/image/undelete.ts'
 import { STATES } from '../../registry/values.ts'
 
 export default class ImageUndelete extends BaseCommand {
-  static override summary = 'Bring deleted images back, in the state that they had before.'
+  static override summary = 'Restore deleted images in their previous state.'
   static override description =
-    'Tags that went when an image was deleted do not come back. An image whose backup object is deleted or gone could not boot, and stays deleted, as does one whose owner is deleted. One whose parent is deleted or purged is brought back, with a warning. One that is not deleted stays as it is.'
+    'An image stays deleted if its backup object is deleted or gone, since it could not boot, or if its owner is deleted. If its parent is deleted or purged, it is restored with a warning. Tags that were removed when the image was deleted are not restored. Images that are not deleted are left unchanged.'
   static override examples = [
     '<%= config.bin %> image undelete wmi-k3x9q0bz',
     '<%= config.bin %> image undelete wmi-k3x9q0bz && <%= config.bin %> image show wmi-k3x9q0bz',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Image; with or without wmi-.') }
+  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
   static override flags = {
-    state: flags.choice(
-      STATES,
-      'State to give them. Default: the state that they had; required if no history records it.',
-    ),
+    state: flags.choice('STATE', STATES, 'New state', {
+      more: 'Default: the previous state; required if no history records it.',
+    }),
     'dry-run': flags.dryRun(),
   }
 

@@ -10,25 +10,25 @@ import { VdcError } from '../../errors.ts'
 import { type Verification, type VerifySummary, verifyImages } from '../../registry/image/verify.ts'
 
 export default class ImageVerify extends BaseCommand {
-  static override summary = 'Compare what is registered of images with their files.'
+  static override summary = 'Compare images with their files.'
   static override description =
-    'That a file is there, has its size, its checksums and its format, and still refers to nothing outside itself. A line an image tells whether it is ok, differs, or was not checked, as where its file is on another host. Several files are read side by side; one that images share is read once.'
+    'Checks that each file exists, has the recorded size, checksums and format, and still refers to no other file. Prints one line per image: ok, differs, or not checked, for example because the file is on another host. Several files are read at once; a file that images share is read once. Exit code 8: differences found.'
   static override examples = [
     '<%= config.bin %> image verify wmi-k3x9q0bz',
     '<%= config.bin %> image verify --all --quick',
     "<%= config.bin %> image verify --account-id a-k3x9q0bz | grep -v ': ok$'",
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 8, 9, 130, 143]
-  static override args = { id: flags.anyIds('Images; with or without wmi-.') }
+  static override args = { id: flags.anyIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
   static override flags = {
-    'account-id': flags.accountId('All images that this account can use.'),
-    all: Flags.boolean({ exclusive: ['account-id'], summary: 'All images that are not deleted.' }),
-    quick: Flags.boolean({ summary: 'Leave the checksums out, which take long.' }),
+    'account-id': flags.accountId('Verify all images that this account can use.'),
+    all: Flags.boolean({ exclusive: ['account-id'], summary: 'Verify all images that are not deleted.' }),
+    quick: Flags.boolean({ summary: 'Skip the checksums, which take long.' }),
     thorough: thorough(),
     jobs: Flags.integer({
       char: 'j',
       helpValue: 'N',
-      summary: 'Files that are read side by side. Default: the number of processors.',
+      summary: 'Number of files to read at once. Default: number of processors.',
     }),
   }
 

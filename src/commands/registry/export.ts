@@ -5,12 +5,12 @@ import { exportRegistry } from '../../registry/transfer/export.ts'
 
 export default class RegistryExport extends BaseCommand {
   static override baseFlags = globalFlags
-  static override summary = 'Write the whole registry to stdout, for registry import.'
+  static override summary = 'Export the whole registry to stdout.'
   static override description =
-    'Accounts, backup storages, backup objects, images and labels, deleted ones too, as they are at one moment: a line of JSON each, between a header and a last line that counts them. Of images that were purged it has the ids, so that these stay taken. The history and the files are not in it.'
+    'Exports accounts, backup storages, backup objects, images and labels, deleted ones too, as of one moment: one JSON object per line, between a header and a last line with their number. IDs of purged images are included, so that they stay taken. Histories and files are not.'
   static override examples = [
     '<%= config.bin %> registry export > registry.ndjson',
-    '<%= config.bin %> registry export | VDC_MANAGE_DATABASE_URI=mysql://root@db.example/wakame_dcmgr <%= config.bin %> registry import',
+    '<%= config.bin %> registry export |\n  VDC_MANAGE_DATABASE_URI=mysql://root@db.example/wakame_dcmgr \\\n  <%= config.bin %> registry import',
   ]
   static override exits = [0, 1, 2, 3, 6, 7, 130, 143]
 

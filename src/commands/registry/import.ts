@@ -9,19 +9,19 @@ import { type ImportSummary, importRegistry } from '../../registry/transfer/impo
 import type { ImportConflict } from '../../registry/transfer/importing.ts'
 
 export default class RegistryImport extends BaseCommand {
-  static override summary = 'Read a whole registry that registry export wrote: all of it, or nothing.'
+  static override summary = 'Import an exported registry; all or nothing.'
   static override description =
-    'Ids stay as they are. What is there already and equal is left alone, so an import can be run again. What is there and differs is listed, and then nothing is imported. Images and backup objects begin a new history. Ids of images that were purged, there or here, stay taken. What comes from a pipe is kept in TMPDIR, else /var/tmp, until all of it is there.'
+    'Reads what vdc-manage registry export wrote. IDs are kept. Identical records are skipped, so an import can be repeated. Records that differ from existing ones are listed, and then nothing is imported. Images and backup objects start a new history. IDs of images that were purged, in either registry, stay taken. Data from a pipe is stored in TMPDIR (default: /var/tmp) until it is complete.'
   static override examples = [
     '<%= config.bin %> registry import registry.ndjson',
-    'ssh other.example <%= config.bin %> registry export | <%= config.bin %> registry import -',
+    'ssh other.example <%= config.bin %> registry export |\n  <%= config.bin %> registry import -',
   ]
   static override exits = [0, 1, 2, 3, 5, 6, 7, 130, 143]
   static override args = {
     file: Args.string({
       default: '-',
       ignoreStdin: true,
-      description: 'File that registry export wrote; - or none is stdin.',
+      description: 'File that registry export wrote. Default: stdin (-).',
     }),
   }
 

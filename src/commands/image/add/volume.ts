@@ -1,23 +1,24 @@
 import { BaseCommand } from '../../../cli/base-command.ts'
 import * as flags from '../../../cli/flags.ts'
-import { newImage } from '../../../cli/image-flags.ts'
+import { IMAGE_GROUPS, newImage } from '../../../cli/image-flags.ts'
 import { registerObject } from '../../../registry/image/register-object.ts'
+import { FILE_FORMATS } from '../../../registry/values.ts'
 
 export default class ImageAddVolume extends BaseCommand {
-  static override summary = 'Register an image that boots from a volume, and print its id.'
-  static override description = 'Volumes are made of the backup object that is named.'
+  static override summary = 'Register an image that boots from a volume.'
+  static override description = 'Prints the ID of the new image. Volumes are created from the given backup object.'
   static override examples = [
-    '<%= config.bin %> image add volume bo-k3x9q0bz --account-id a-shpoolxx --display-name "Ubuntu 14.04"',
-    'bo=$(<%= config.bin %> backupobject add --from-file lucid.raw) && <%= config.bin %> image add volume "$bo" --account-id a-k3x9q0bz',
+    '<%= config.bin %> image add volume bo-k3x9q0bz --account-id a-shpoolxx',
+    'bo=$(<%= config.bin %> backupobject add --from-file lucid.raw)\n<%= config.bin %> image add volume "$bo" --account-id a-k3x9q0bz',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
-  static override args = { backup_object_id: flags.oneId('Backup object; with or without bo-.') }
-  static override flags = {
+  static override args = { backup_object_id: flags.oneId('Backup object; the prefix bo- is optional.') }
+  static override flags = flags.grouped(IMAGE_GROUPS, {
     ...newImage(
-      'Format of its bytes. Default: what was found when it was added from a file, else that of its first image, else raw.',
+      `Disk format: ${FILE_FORMATS.join(', ')}. Default: the format found when the object was added from a file, else that of its first image, else raw.`,
     ),
     'dry-run': flags.dryRun(),
-  }
+  })
 
   async run() {
     const { args, flags: given } = await this.parse(ImageAddVolume)

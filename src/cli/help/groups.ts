@@ -1,0 +1,17 @@
+/** The headings under which help lists options, in this order. */
+export const HELP_GROUPS = [
+  'FILTERS',
+  'SORTING AND PAGING',
+  'IDENTITY',
+  'CONTENTS',
+  'BOOT',
+  'FILE CHECKS',
+  'STORAGE',
+  'OPTIONS',
+  'OUTPUT',
+  'COMMON OPTIONS',
+] as const
+export type HelpGroup = (typeof HELP_GROUPS)[number]
+
+/** Options that every command has; help names them in one short block. */
+export const COMMON: HelpGroup = 'COMMON OPTIONS'

@@ -1,0 +1,35 @@
+import { ENVIRONMENT, FILES } from '../../about.ts'
+import type { Block } from '../blocks.ts'
+
+/** `vdc-manage help environment` */
+export const ENVIRONMENT_TOPIC: readonly Block[] = [
+  { heading: 'VARIABLES' },
+  {
+    list: [
+      ...ENVIRONMENT,
+      ['VDC_MANAGE_DATA_DIR', 'Folder of the embedded registry. Default: vdc-manage in XDG_DATA_HOME.'],
+      ['XDG_DATA_HOME', 'Folder for data. Default: ~/.local/share.'],
+      ['XDG_STATE_HOME', 'Folder for the list of image folders. Default: ~/.local/state; for root, /var/lib.'],
+      ['TMPDIR', 'Folder for temporary files, such as unpacked images. Default: /var/tmp.'],
+      ['NO_COLOR', 'Print without colours.'],
+      ['CLICOLOR_FORCE', 'Print colours in a pipe too.'],
+    ],
+  },
+  {
+    text: 'As root, folders from HOME, XDG_DATA_HOME or XDG_STATE_HOME that another user could change are ignored.',
+  },
+  { heading: 'FILES' },
+  { list: FILES },
+  { heading: 'DATABASE URIS' },
+  {
+    code: [
+      'mysql://user:password@host:3306/wakame_dcmgr',
+      'mysql2://localhost/wakame_dcmgr?user=root&socket=/run/mysqld/mysqld.sock',
+      'mysql://user@db1,db2:3307/wakame_dcmgr?ssl-mode=VERIFY_IDENTITY',
+      'sqlite:///srv/registry.sqlite',
+    ],
+  },
+  {
+    text: 'Of several hosts, the first one that accepts statements is used. %-escape special characters in the user, password and database. Check the settings with: vdc-manage doctor',
+  },
+]

@@ -1,0 +1,27 @@
+import { EXIT_STATUS } from '../../exit-status.ts'
+import type { Block } from '../blocks.ts'
+
+/** `vdc-manage help exit-codes` */
+export const EXIT_CODES: readonly Block[] = [
+  { heading: 'EXIT CODES' },
+  { list: Object.entries(EXIT_STATUS) },
+  { heading: 'SEVERAL ITEMS' },
+  {
+    text: 'A command on one item exits with the code of its error. A command on several items continues after an error and exits with 9; it stops early only if the database fails, with the code of that error.',
+  },
+  { heading: 'SINGLE COMMANDS' },
+  {
+    list: [
+      ['image inspect', '3 if any file would be refused.'],
+      ['image verify', '8 if any image differs, else 9 if a named image could not be checked.'],
+      ['db status', '7 if migrations are pending or columns are missing.'],
+      ['doctor', '6 if any check failed; warnings are not failures.'],
+      ['shell', 'With -e, the code of the first line that failed; without it, 9 if any line failed.'],
+    ],
+  },
+  { heading: 'ERRORS AS JSON' },
+  {
+    text: 'With --json or --format ndjson, errors are JSON on stdout. The exit code is the same, and "code" stays the same from release to release:',
+  },
+  { code: ['{"error": {"code": "IMAGE_NOT_FOUND", "message": "…", "exit": 4, …}}'] },
+]

@@ -1,0 +1,45 @@
+import type { Block } from '../blocks.ts'
+
+/** `vdc-manage help scripting` */
+export const SCRIPTING: readonly Block[] = [
+  { heading: 'IDS' },
+  {
+    text: 'Commands that create something print the new ID. Commands that show, change or delete take several IDs; - reads them from stdin, one per line. The prefix of an ID, such as wmi-, is optional.',
+  },
+  {
+    code: [
+      'id=$(vdc-manage image add local lucid.raw --account-id a-shpoolxx)',
+      'vdc-manage image list --label golden --quiet | vdc-manage image del -',
+    ],
+  },
+  { heading: 'ERRORS' },
+  {
+    text: 'Start scripts with "set -euo pipefail": without pipefail, a pipe exits with the code of its last command, even if the list before it failed. The exit codes are stable (see: vdc-manage help exit-codes).',
+  },
+  { heading: 'DRY RUNS AND CONFIRMATION' },
+  {
+    text: 'With --dry-run, a command that writes does all its checks, prints the rows it would write, and writes nothing. Generated IDs differ on every run.',
+  },
+  {
+    text: 'Prompts appear only at a terminal and show what will be affected. In a pipe and in the shell, give --yes instead.',
+  },
+  { heading: 'OUTPUT' },
+  {
+    text: 'For scripts, use --json, --format value or --quiet (see: vdc-manage help output). JSON keys, option names and exit codes are stable.',
+  },
+  {
+    code: [
+      'vdc-manage image list --json | jq -r \'.[] | select(.arch == "x86") | .id\'',
+      'vdc-manage image list --format value -c id,display_name',
+    ],
+  },
+  { heading: 'MANY COMMANDS' },
+  {
+    text: 'The shell runs a script over one connection, if you like in one transaction (see: vdc-manage help shell).',
+  },
+  { code: ['vdc-manage -f images.txt --tx bulk'] },
+  { heading: 'SPELLINGS' },
+  {
+    text: 'Scripts for the vdc-manage of Wakame-vdc run unchanged: options with _ for -, booleans with a value (--is-public false), and commands shortened to a unique beginning (image sh). image purge and db migrate run only by their full names.',
+  },
+]
