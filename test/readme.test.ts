@@ -6,11 +6,10 @@ import { ROOT, type Run, runLines, shell, vdcManageJson } from './support/cli.ts
 import { newDatabase, newSqlite, type TestDatabase } from './support/databases.ts'
 import { makeImage, newFolder } from './support/images.ts'
 
-const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const section = (title: string) => readme.split(`\n## ${title}\n`)[1]?.split('\n## ')[0] ?? ''
+const text = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 
-/** Each recipe as it stands, by what is said before it. */
-const RECIPES = [...section('Recipes').matchAll(/^(.+):\n\n```sh\n([\s\S]*?)```$/gm)].map(
+/** The title and the script of each recipe. */
+const RECIPES = [...text('docs/recipes.md').matchAll(/^(.+):\n\n```sh\n([\s\S]*?)```$/gm)].map(
   ([, title = '', script = '']) => [title, script] as const,
 )
 
@@ -44,54 +43,53 @@ afterAll(async () => {
 
 /** What each recipe must come to, in its order: each finds what those before it left. */
 const OUTCOMES: Record<string, (run: Run) => Promise<void> | void> = {
-  'Register an image, and go on with its id': ({ stdout }) =>
-    expect(stdout).toMatch(/^id: +wmi-\w{8}\ndisplay_name: +lucid$/m),
-  'Register whatever is in a folder, and see first what would be refused': ({ stdout }) => {
+  'Register an image and use its ID': ({ stdout }) => expect(stdout).toMatch(/^id: +wmi-\w{8}\ndisplay_name: +lucid$/m),
+  'Register all images in a folder, after checking which ones would be refused': ({ stdout }) => {
     expect(stdout.match(/^acceptable: +yes$/gm)).toHaveLength(2)
     expect(stdout.match(/^wmi-\w{8}$/gm)).toHaveLength(2)
   },
-  'Say what you would delete, then delete it': async ({ stdout }) => {
+  'Show what would be deleted, then delete it': async ({ stdout }) => {
     expect(stdout).toMatch(/^update +images +wmi-old .*state: available -> deleted/m)
     expect(await vdcManageJson(['image', 'list', '--deleted'], { database })).toMatchObject([{ id: 'wmi-old' }])
   },
-  'Give all images of a label to the pool, and protect them': async () => {
+  'Move all images with a label to the shared pool, and protect them': async () => {
     const image = await vdcManageJson(['image', 'show', 'wmi-golden'], { database })
     expect(image).toMatchObject({ account_id: 'a-shpoolxx', protected: true })
   },
-  'How many images each account can use': ({ stdout }) =>
+  'Count the images that each account can use': ({ stdout }) =>
     expect(stdout).toBe('a-00000000\t3\na-shpoolxx\t3\na-k3x9q0bz\t6\n'),
-  'How many bytes the files of each account take, by jq': ({ stdout }) => {
+  'Sum the file sizes of each account, with jq': ({ stdout }) => {
     const [first = '', , third] = stdout.split('\n')
     expect(Number(first.split('\t')[0])).toBeGreaterThan(0)
     expect(third).toBe('0\ta-00000000')
   },
-  'Names and where the bytes are, without jq': ({ stdout }) => {
-    expect(stdout).toContain(`lucid lies at file://${folder.path}/lucid.raw\n`)
+  'Print names and URIs, without jq': ({ stdout }) => {
+    expect(stdout).toContain(`lucid: file://${folder.path}/lucid.raw\n`)
     expect(stdout.split('\n')).toHaveLength(7)
   },
-  'A list for a spreadsheet, the newest first': () => {
+  'Write a list for a spreadsheet, newest first': () => {
     const lines = readFileSync(join(folder.path, 'images.csv'), 'utf8').split('\n')
     expect(lines[0]).toBe('id,display_name,account_id,virtual_size,created_at')
     expect(lines).toHaveLength(8)
   },
-  'Page after page': ({ stdout }) => {
+  'Read a list page by page': ({ stdout }) => {
     expect(stdout.match(/^wmi-/gm)).toHaveLength(2)
     expect(stdout).toContain('wmi-gone')
   },
-  "What a night's check says, as a line an image that is not well": ({ stdout }) => expect(stdout).toBe(''),
-  'Files that nobody knows': ({ stdout }) => expect(stdout).toBe(`${folder.path}/images.csv\n`),
-  'From SQLite to MySQL, or to another data centre': async () => {
+  'Verify all images, and print one line for each that differs': ({ stdout }) => expect(stdout).toBe(''),
+  'List files without a backup object': ({ stdout }) => expect(stdout).toBe(`${folder.path}/images.csv\n`),
+  'Move a registry from SQLite to MySQL, or to another data centre': async () => {
     expect(await vdcManageJson(['image', 'list', '--all', '-c', 'id'], { database: moved })).toEqual(
       await vdcManageJson(['image', 'list', '--all', '-c', 'id'], { database }),
     )
   },
-  'Whether all is well, for whoever watches over the host': ({ stdout }) => expect(stdout).toBe(''),
+  'Print failures of the host, for monitoring': ({ stdout }) => expect(stdout).toBe(''),
 }
 
-describe('README.md', () => {
-  test('has recipes, each with what it must come to', () => {
+describe('docs/recipes.md', () => {
+  test('has the recipes that are tested here', () => {
     expect(RECIPES.map(([title]) => title)).toEqual(Object.keys(OUTCOMES))
-    expect(section('Recipes').match(/```sh/g)).toHaveLength(RECIPES.length)
+    expect(text('docs/recipes.md').match(/```sh/g)).toHaveLength(RECIPES.length)
   })
 
   test.each(RECIPES)('%s', async (title, script) => {
@@ -109,20 +107,22 @@ describe('README.md', () => {
     })
     await OUTCOMES[title]?.(run)
   })
+})
 
-  test('tells the exit codes as every help does', () => {
-    const told = [...section('Exit codes').matchAll(/^\| (\d+) +\| (.*?) +\|$/gm)].map(([, code, text]) => [code, text])
-    expect(told).toEqual(Object.entries(EXIT_STATUS))
-  })
+test('docs/exit-codes.md has the exit codes of the help', () => {
+  const told = [...text('docs/exit-codes.md').matchAll(/^\| (\d+) +\| (.*?) +\|$/gm)].map(([, code, of]) => [code, of])
+  expect(told).toEqual(Object.entries(EXIT_STATUS))
+})
 
+describe('README.md', () => {
   test('names every command', () => {
-    const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as { commands: object }
-    const text = readme.replaceAll(/`(\w+) ([\w, ]+)`/g, (_, topic: string, verbs: string) =>
+    const manifest = JSON.parse(text('oclif.manifest.json')) as { commands: object }
+    const readme = text('README.md').replaceAll(/`(\w+) ([\w, ]+)`/g, (_, topic: string, verbs: string) =>
       verbs
         .split(', ')
         .map((verb) => `${topic} ${verb}`)
         .join(' '),
     )
-    for (const id of Object.keys(manifest.commands)) expect(text).toContain(id.replaceAll(':', ' '))
+    for (const id of Object.keys(manifest.commands)) expect(readme).toContain(id.replaceAll(':', ' '))
   })
 })
