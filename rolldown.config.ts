@@ -62,6 +62,7 @@ function finish(): Plugin {
 
 /** Modules of Node that take long to load; the bundle loads each when something of it is first used. */
 const COSTLY = [
+  'assert',
   'child_process',
   'crypto',
   'fs/promises',
@@ -90,7 +91,13 @@ function loadWhenUsed(): Plugin {
       const loading = `require('node:${name}')`
       // The others load together with the module that imports them.
       if (!COSTLY.includes(name)) return `module.exports = ${loading}`
-      return `for (const name of ${JSON.stringify(Object.getOwnPropertyNames(require(`node:${name}`)))})
+      const module = require(`node:${name}`)
+      // A function such as assert is replaced by one that calls it.
+      const begin = typeof module === 'function' ? `exports = module.exports = (...args) => ${loading}(...args);` : ''
+      const names = Object.getOwnPropertyNames(module).filter(
+        (key) => typeof module !== 'function' || !(key in Function.prototype),
+      )
+      return `${begin}for (const name of ${JSON.stringify(names)})
         Object.defineProperty(exports, name, { enumerable: true, get: () => ${loading}[name] })`
     },
   }

@@ -1,11 +1,12 @@
 #!/bin/sh
-':' //; { true 3>&1; } 2>&- || export VDC_MANAGE_STDOUT=closed; export VDC_MANAGE_SIGHUP=ignored; trap 'VDC_MANAGE_SIGHUP=ends' HUP; kill -HUP $$; trap - HUP; exec node --max-semi-space-size=8 "$0" "$@"
+':' //; { true 3>&1; } 2>&- || export VDC_MANAGE_STDOUT=closed; export VDC_MANAGE_SIGHUP=ignored; trap 'VDC_MANAGE_SIGHUP=ends' HUP; kill -HUP $$; trap - HUP; exec node --min-semi-space-size=8 --max-semi-space-size=8 "$0" "$@"
 // For sh the line above is a command. Node would take a closed stdout for
 // /dev/null, and an id that is written there would be lost without a word. And
 // Node gives all signals their default actions when it starts, so that nohup has
 // no effect on it: a shell cannot trap a signal that it was started to ignore.
 // With 8 MiB for new objects instead of 16, lists of any length fit into 100 MiB and
-// are as fast (docs/decisions/0017-lists-read-what-they-show.md).
+// are as fast (docs/decisions/0017-lists-read-what-they-show.md). With all of them from
+// the start, most commands end before anything has to be collected.
 
 // From the start, as loading takes a while.
 if (process.env.VDC_MANAGE_SIGHUP === 'ignored') process.on('SIGHUP', () => {})

@@ -1,4 +1,5 @@
 import type { SingleBar } from 'cli-progress'
+import { monotonicTime } from '../clock.ts'
 import type { Progress } from '../registry/registry.ts'
 import { beforeText } from './output.ts'
 import { progressLine } from './progress-line.ts'
@@ -95,11 +96,11 @@ class Bar implements Work {
 
 /** How fast work was in the last seconds. */
 class Pace {
-  readonly #samples = [{ time: performance.now(), done: 0 }]
+  readonly #samples = [{ time: monotonicTime(), done: 0 }]
 
   /** Bytes a second, of the bytes that are done by now. */
   rate(done: number): number {
-    const now = performance.now()
+    const now = monotonicTime()
     this.#samples.push({ time: now, done })
     while (this.#samples.length > 2 && now - (this.#samples[0]?.time ?? 0) > WINDOW) this.#samples.shift()
     const first = this.#samples[0]

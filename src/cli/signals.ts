@@ -1,3 +1,4 @@
+import { monotonicTime } from '../clock.ts'
 import type { Interruption, InterruptionCode } from '../interruption.ts'
 
 /** Exit codes of a process that a signal ends, and what it requests. */
@@ -40,7 +41,7 @@ export function catchSignals(interruption: Interruption, patience?: number, last
     process.exit(exit)
   }
   const handle = (signal: keyof typeof SIGNALS) => {
-    const now = performance.now()
+    const now = monotonicTime()
     if (caught !== undefined && now - caughtAt < SAME) return
     if (caught !== undefined) process.exit(caught)
     caught = SIGNALS[signal].exit
@@ -86,7 +87,7 @@ export function delaySignals(isBusy: () => boolean): () => void {
     process.kill(process.pid, signal)
   }
   const handle = (signal: keyof typeof SIGNALS) => {
-    const now = performance.now()
+    const now = monotonicTime()
     if (now - caughtAt < SAME) return
     caughtAt = now
     if (timer !== undefined || !isBusy()) return end(signal)

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { monotonicTime } from '../../clock.ts'
 import { printable } from '../printable.ts'
 import { Program } from '../program.ts'
 import { splitLine } from '../shell/words.ts'
@@ -76,7 +77,7 @@ const findIds: FindIds = async (...wanted) => {
   usedParts.add(settings.engine)
   const registry = await openRegistryToRead(settings, { patience: LOCKED })
   if (registry === undefined) return []
-  const loaded = performance.now()
+  const loaded = monotonicTime()
   const patience = Math.max(END - loaded, LEAST * loaded)
   const found = await Promise.race([suggestIds(registry, ...wanted), sleep(patience, [])])
   // A server writes to its log who left without a goodbye; one that is slow is left all the same.

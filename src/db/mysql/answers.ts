@@ -1,3 +1,4 @@
+import { monotonicTime } from '../../clock.ts'
 import { VdcError } from '../../errors.ts'
 import type { DriverConnection } from './driver.ts'
 
@@ -51,8 +52,8 @@ export function limitAnswers(connection: DriverConnection, place: string): Arriv
 
 /** Follows the packets of a connection: 3 bytes of length, a number, and the payload, whose first byte says what it is. */
 export class Arrivals {
-  /** When something came, as `performance.now()`. */
-  latest = performance.now()
+  /** When something came, as `monotonicTime()`. */
+  latest = monotonicTime()
   readonly #place: string
   #phase: Phase = 'greeting'
   #isKept = true
@@ -80,7 +81,7 @@ export class Arrivals {
 
   /** Says why the connection ends with this chunk, if it does. */
   take(chunk: Uint8Array): VdcError | undefined {
-    this.latest = performance.now()
+    this.latest = monotonicTime()
     for (let at = 0; at < chunk.length; ) {
       if (this.#headed < 4) {
         this.#header[this.#headed++] = chunk[at++] as number

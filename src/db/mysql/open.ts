@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import knex from 'knex'
 import MysqlDialect from 'knex/lib/dialects/mysql2/index.js'
 import mysql2 from 'mysql2'
+import { monotonicTime } from '../../clock.ts'
 import { describeDatabase, type MysqlSettings } from '../../config.ts'
 import type { Interruption } from '../../interruption.ts'
 import type { Database } from '../database.ts'
@@ -157,10 +158,10 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
  * statements only. While its reader pauses, as in a pager, nothing is due.
  */
 function watchSilence(connection: DriverConnection, arrivals: Arrivals | undefined): NodeJS.Timeout {
-  let since = performance.now()
+  let since = monotonicTime()
   return setInterval(() => {
-    if (connection.stream.isPaused()) since = performance.now()
-    if (performance.now() - Math.max(since, arrivals?.latest ?? 0) < STATEMENT_TIMEOUT) return
+    if (connection.stream.isPaused()) since = monotonicTime()
+    if (monotonicTime() - Math.max(since, arrivals?.latest ?? 0) < STATEMENT_TIMEOUT) return
     const error = Object.assign(new Error('no answer in time'), { code: TIMED_OUT })
     connection.stream.destroy(error)
   }, LOOK)

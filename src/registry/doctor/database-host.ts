@@ -1,3 +1,4 @@
+import { monotonicTime } from '../../clock.ts'
 import type { DatabaseSettings, MysqlSettings } from '../../config.ts'
 import { type ServerFacts, serverFacts } from '../../db/server.ts'
 import { isOfHost, VdcError } from '../../errors.ts'
@@ -6,9 +7,9 @@ import { openRegistryToRead } from '../open.ts'
 import { type Outcome, ok, warning } from './check.ts'
 import { checkCluster } from './database.ts'
 
-/** Says how a server answers, since `started` by `performance.now()`. */
+/** Says how a server answers, since `started` by `monotonicTime()`. */
 export function describeAnswer(settings: DatabaseSettings, { version, tls }: ServerFacts, started: number): string {
-  const text = `${version} answers in ${Math.round(performance.now() - started)} ms`
+  const text = `${version} answers in ${Math.round(monotonicTime() - started)} ms`
   if (settings.engine === 'sqlite' || settings.socketPath !== undefined) return text
   return `${text}, ${tls === undefined ? 'without TLS' : `over ${tls}`}`
 }
@@ -20,7 +21,7 @@ export function describeAnswer(settings: DatabaseSettings, { version, tls }: Ser
  * @throws VdcError what is no reason to try the next host, such as a refused account.
  */
 export async function checkHost(settings: MysqlSettings, interruption: Interruption): Promise<Outcome> {
-  const started = performance.now()
+  const started = monotonicTime()
   const registry = await openRegistryToRead(settings, { patience: 0, interruption })
   try {
     // MySQL is there, or it throws.

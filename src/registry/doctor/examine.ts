@@ -1,4 +1,5 @@
 import type * as z from 'zod/mini'
+import { monotonicTime } from '../../clock.ts'
 import { type DatabaseSettings, describeHost, loadDatabaseSettings, type MysqlHost } from '../../config.ts'
 import { serverFacts, tableFacts } from '../../db/server.ts'
 import { asVdcError } from '../../errors.ts'
@@ -83,7 +84,7 @@ async function examineDatabase(all: DatabaseSettings, interruption: Interruption
   let facts: Awaited<ReturnType<typeof serverFacts>> | undefined
   try {
     await check('database', async () => {
-      const started = performance.now()
+      const started = monotonicTime()
       registry = await openRegistryToRead(settings, { patience: LOCKED, interruption })
       if (registry === undefined) return ok('none yet; made on first use')
       facts = await serverFacts(registry.database)
