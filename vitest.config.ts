@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config'
-import { LongestFirst } from './test/support/longest-first.ts'
+import { LongestFirst } from './test/support/process/longest-first.ts'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/setup.ts', 'test/support/warm-setup.ts'],
+    globalSetup: ['test/support/process/setup.ts', 'test/support/process/warm-setup.ts'],
     // A busy or slow machine takes its time.
     testTimeout: 300_000,
     hookTimeout: 300_000,

@@ -18,7 +18,7 @@ on() {
   node node_modules/.bin/vitest run "${@:2}"
 }
 
-on 20 test/cli/{help,hang-up,start-up}.test.ts test/cli/{shell,completion} test/commands/image/{add-local,list-show-del}.test.ts
+on 20 test/cli/{help,session/hang-up,start/start-up}.test.ts test/cli/{shell,completion} test/commands/image/{add-local,list/list-show-del}.test.ts
 for major in 22 24 26; do
-  on "$major" test/demo.test.ts test/cli/{start-up,code-cache}.test.ts
+  on "$major" test/demo.test.ts test/cli/start/{start-up,code-cache}.test.ts
 done

@@ -1,11 +1,11 @@
-import type { CommandLoaders } from './cli/program.ts'
+import type { CommandLoaders } from './cli/start/program.ts'
 
 /*
  * The entry point of dist/program.cjs, which holds the whole program except its hashing
  * threads. It only defines functions; each loads its part of the program when it is called.
  */
 
-export { usedParts } from './cli/used-parts.ts'
+export { usedParts } from './cli/start/used-parts.ts'
 
 /** The commands by their ids, as the manifest names them. */
 export const COMMANDS: CommandLoaders = {
@@ -51,9 +51,9 @@ export const COMMANDS: CommandLoaders = {
   shell: () => import('./commands/shell.ts'),
 }
 
-/** Runs the program: src/cli/main.ts. */
+/** Runs the program: src/cli/start/main.ts. */
 export async function main(argv: readonly string[], root: string): Promise<void> {
-  const { main } = await import('./cli/main.ts')
+  const { main } = await import('./cli/start/main.ts')
   await main(argv, root, COMMANDS)
 }
 
@@ -66,11 +66,11 @@ export async function answerCompletion(argv: readonly string[], root: string): P
 /** What scripts/manual.js makes the manual from. */
 export async function loadManual() {
   const [about, { EXIT_STATUS }, { describe, spaced }, { HELP_TOPICS }, { Program }] = await Promise.all([
-    import('./cli/about.ts'),
-    import('./cli/exit-status.ts'),
+    import('./cli/start/about.ts'),
+    import('./cli/errors/exit-status.ts'),
     import('./cli/help/describe.ts'),
     import('./cli/help/topics.ts'),
-    import('./cli/program.ts'),
+    import('./cli/start/program.ts'),
   ])
   return { ...about, EXIT_STATUS, describe, spaced, HELP_TOPICS, Program }
 }

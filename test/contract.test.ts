@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { RESULTS } from '../src/cli/answers/results.ts'
-import { ROOT } from './support/cli.ts'
+import { RESULTS } from '../src/cli/answer/results.ts'
+import { ROOT } from './support/process/cli.ts'
 import { resultSchemas } from './support/result-schemas.ts'
 
 /*

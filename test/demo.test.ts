@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
-import { ROOT } from './support/cli.ts'
-import { makeImage, newFolder } from './support/images.ts'
+import { makeImage, newFolder } from './support/files/images.ts'
+import { ROOT } from './support/process/cli.ts'
 
 /** The demo's own steps, without its set-up, which the test run has done. */
 const demo = (args: string[], cwd: string) =>

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { EXIT_STATUS } from '../src/cli/exit-status.ts'
-import { ROOT, type Run, runLines, shell, vdcManageJson } from './support/cli.ts'
-import { newDatabase, newSqlite, type TestDatabase } from './support/databases.ts'
-import { makeImage, newFolder } from './support/images.ts'
+import { EXIT_STATUS } from '../src/cli/errors/exit-status.ts'
+import { newDatabase, newSqlite, type TestDatabase } from './support/databases/databases.ts'
+import { makeImage, newFolder } from './support/files/images.ts'
+import { ROOT, type Run, runLines, shell, vdcManageJson } from './support/process/cli.ts'
 
 const text = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 

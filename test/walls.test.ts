@@ -2,37 +2,41 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
-import { ROOT } from './support/cli.ts'
-import { newFolder } from './support/images.ts'
+import { newFolder } from './support/files/images.ts'
+import { ROOT } from './support/process/cli.ts'
 
 /** Imports that cross a wall of docs/architecture.md: the file, and what it must not import. */
 const CROSSINGS: [file: string, source: string][] = [
   ['src/commands/image/x.ts', '../../db/images.ts'],
-  ['src/commands/image/x.ts', '../../disk/qemu-img.ts'],
+  ['src/commands/image/x.ts', '../../disk/qemu/qemu-img.ts'],
   ['src/commands/image/x.ts', 'knex'],
-  ['src/cli/x.ts', '../db/images.ts'],
-  ['src/cli/x.ts', '../disk/qemu-img.ts'],
-  ['src/cli/x.ts', '../commands/image/list.ts'],
-  ['src/registry/x.ts', '../cli/output.ts'],
-  ['src/registry/x.ts', '@oclif/core'],
-  ['src/registry/x.ts', 'knex'],
-  ['src/disk/x.ts', '../db/images.ts'],
-  ['src/disk/x.ts', '../registry/accounts.ts'],
-  ['src/disk/x.ts', '../config.ts'],
-  ['src/db/x.ts', '../registry/accounts.ts'],
-  ['src/db/x.ts', '../disk/qemu-img.ts'],
-  ['src/errors.ts', './db/images.ts'],
-  ['src/interruption.ts', './db/images.ts'],
-  ['migrations/999_x.ts', '../src/errors.ts'],
+  ['src/commands/image/add/x.ts', '../../../config/config.ts'],
+  ['src/cli/x.ts', '../db/tables/images.ts'],
+  ['src/cli/answer/columns/x.ts', '../../../db/tables/images.ts'],
+  ['src/cli/session/x.ts', '../../disk/qemu/qemu-img.ts'],
+  ['src/cli/shell/x.ts', '../../commands/image/list.ts'],
+  ['src/registry/x.ts', '../cli/terminal/output.ts'],
+  ['src/registry/image/register/x.ts', '../../../cli/terminal/output.ts'],
+  ['src/registry/rules/x.ts', '@oclif/core'],
+  ['src/registry/batch/x.ts', 'knex'],
+  ['src/disk/make/x.ts', '../../db/tables/images.ts'],
+  ['src/disk/formats/image/qcow/x.ts', '../../../../registry/rules/values.ts'],
+  ['src/disk/x.ts', '../config/config.ts'],
+  ['src/db/lists/x.ts', '../../registry/rules/values.ts'],
+  ['src/db/sqlite/x.ts', '../../disk/qemu/qemu-img.ts'],
+  ['src/core/x.ts', '../db/tables/images.ts'],
+  ['src/config/x.ts', '../db/tables/images.ts'],
+  ['migrations/999_x.ts', '../src/core/errors.ts'],
 ]
 /** Imports that are as they should be. */
 const ALLOWED: [file: string, source: string][] = [
-  ['src/commands/image/x.ts', '../../registry/accounts.ts'],
-  ['src/commands/image/x.ts', '../../cli/flags.ts'],
-  ['src/registry/x.ts', '../db/images.ts'],
-  ['src/registry/x.ts', '../disk/qemu-img.ts'],
-  ['src/db/x.ts', 'knex'],
-  ['src/disk/x.ts', '../errors.ts'],
+  ['src/commands/image/x.ts', '../../registry/image/list.ts'],
+  ['src/commands/image/add/x.ts', '../../../cli/flags/common.ts'],
+  ['src/cli/session/x.ts', '../../config/config.ts'],
+  ['src/registry/image/x.ts', '../../db/tables/images.ts'],
+  ['src/registry/image/check/x.ts', '../../../disk/qemu/qemu-img.ts'],
+  ['src/db/mysql/x.ts', 'knex'],
+  ['src/disk/qemu/x.ts', '../../core/errors.ts'],
 ]
 
 /** Lints a file for each case, in a folder of its own with the project's rules; returns how often each was refused. */
@@ -42,10 +46,7 @@ async function refusals(cases: [file: string, source: string][]): Promise<number
     const rules = JSON.parse(readFileSync(join(ROOT, 'biome.json'), 'utf8'))
     writeFileSync(join(folder.path, 'biome.json'), JSON.stringify({ ...rules, vcs: { enabled: false } }))
     const files = cases.map(([file, source], number) => {
-      // What lies in src itself is named one by one.
-      const name = ['src/errors.ts', 'src/interruption.ts'].includes(file)
-        ? file
-        : join(dirname(file), `case${number}.ts`)
+      const name = join(dirname(file), `case${number}.ts`)
       mkdirSync(join(folder.path, dirname(file)), { recursive: true })
       writeFileSync(
         join(folder.path, name),
@@ -89,5 +90,10 @@ test('rows are written in one place, so that a dry run tells all of them', () =>
   })
   // What claims write is gone by the end of the transaction; many histories go through writes.ts where they are
   // noted; and what statement.ts runs is up to who calls it.
-  expect(writing.sort()).toEqual(['claims.ts', 'many-histories.ts', 'statement.ts', 'writes.ts'])
+  expect(writing.sort()).toEqual([
+    'statement.ts',
+    'tables/many-histories.ts',
+    'tables/writes.ts',
+    'transactions/claims.ts',
+  ])
 })

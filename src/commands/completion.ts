@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core'
-import { BaseCommand, globalFlags } from '../cli/base-command.ts'
+import { BaseCommand, globalFlags } from '../cli/command/base-command.ts'
 import { COMPLETION_SCRIPTS } from '../cli/completion/scripts.ts'
 
 const SHELLS = Object.keys(COMPLETION_SCRIPTS)

@@ -1,8 +1,8 @@
-import { BaseCommand } from '../cli/base-command.ts'
-import { paint } from '../cli/color.ts'
-import { CHECK_COLUMNS } from '../cli/columns/check.ts'
-import { printable } from '../cli/printable.ts'
-import { type Check, examine } from '../registry/doctor/examine.ts'
+import { CHECK_COLUMNS } from '../cli/answer/columns/check.ts'
+import { BaseCommand } from '../cli/command/base-command.ts'
+import { paint } from '../cli/terminal/color.ts'
+import { printable } from '../cli/terminal/escape.ts'
+import { type Check, examine } from '../registry/doctor/run.ts'
 
 /** Exit code when anything failed. */
 const NOT_WELL = 6

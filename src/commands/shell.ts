@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core'
-import { BaseCommand, globalFlags } from '../cli/base-command.ts'
+import { BaseCommand, globalFlags } from '../cli/command/base-command.ts'
 
 export default class Shell extends BaseCommand {
   static override baseFlags = globalFlags

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
-import type { VdcError } from '../errors.ts'
-import type { Interruption } from '../interruption.ts'
-import type { WrittenRow } from './rows.ts'
+import type { VdcError } from '../core/errors.ts'
+import type { Interruption } from '../core/interruption.ts'
+import type { WrittenRow } from './tables/rows.ts'
 
 /** A handle that queries run on: the connection, or a transaction on it (`transaction`). */
 export interface Queryable extends Pick<Knex, 'client' | 'fn' | 'from' | 'raw' | 'schema'> {

@@ -1,5 +1,5 @@
-import type { DatabaseSettings } from '../config.ts'
-import { Interruption } from '../interruption.ts'
+import type { DatabaseSettings } from '../config/config.ts'
+import { Interruption } from '../core/interruption.ts'
 import type { Database, SqliteFile } from './database.ts'
 
 /** Told of every statement that runs, without its values. */

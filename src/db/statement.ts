@@ -1,6 +1,6 @@
 import type { Queryable } from './database.ts'
-import { isSqlite } from './exact.ts'
-import type { Lock } from './locks.ts'
+import { isSqlite } from './sql/exact-text.ts'
+import type { Lock } from './transactions/locks.ts'
 
 /*
  * Statements whose text never changes; SQLite keeps them compiled. knex builds the text of a

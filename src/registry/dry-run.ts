@@ -1,9 +1,9 @@
-import type { WrittenRow } from '../db/rows.ts'
-import { dryRun } from '../db/unit-of-work.ts'
+import type { WrittenRow } from '../db/tables/rows.ts'
+import { dryRun } from '../db/transactions/unit-of-work.ts'
 import type { Change, ColumnValue, RowChange } from './change.ts'
-import { canonicalId } from './identifiers.ts'
-import { exactInteger } from './int64.ts'
 import type { Registry } from './registry.ts'
+import { canonicalId } from './rules/identifiers.ts'
+import { exactInteger } from './rules/int64.ts'
 
 /**
  * The same registry, on which nothing is written: all is checked and done as

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
-import { addImageFolder, type ImageFolder, readImageFolders, removeImageFolder } from '../disk/image-folders.ts'
-import { realFolder } from '../disk/local-file.ts'
-import { systemFolderOf } from '../disk/system-folders.ts'
-import { VdcError } from '../errors.ts'
+import { VdcError } from '../core/errors.ts'
+import { realFolder } from '../disk/file/local-file.ts'
+import { addImageFolder, type ImageFolder, readImageFolders, removeImageFolder } from '../disk/folder/image-folders.ts'
+import { systemFolderOf } from '../disk/folder/system-folders.ts'
 import type { ImageFolderDetails } from './results/image-folder.ts'
 
 /**

@@ -1,11 +1,11 @@
-import type { DatabaseSettings } from '../config.ts'
+import type { DatabaseSettings } from '../config/config.ts'
+import type { ServiceTypes } from '../config/dcmgr-conf.ts'
+import type { Interruption } from '../core/interruption.ts'
 import { openDatabase, openDatabaseToRead, type SqlTrace } from '../db/open.ts'
-import type { ServiceTypes } from '../dcmgr-conf.ts'
-import type { Interruption } from '../interruption.ts'
 import type { Change } from './change.ts'
 import { withDryRun } from './dry-run.ts'
-import { generateUuid, type UuidGenerator } from './identifiers.ts'
 import type { Registry } from './registry.ts'
+import { generateUuid, type UuidGenerator } from './rules/identifiers.ts'
 import { warningsOnce } from './warnings.ts'
 
 /** What may be told to whoever opens a registry. */

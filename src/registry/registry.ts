@@ -1,9 +1,9 @@
-import type { DatabaseSettings } from '../config.ts'
+import type { DatabaseSettings } from '../config/config.ts'
+import type { ServiceTypes } from '../config/dcmgr-conf.ts'
 import type { Database } from '../db/database.ts'
-import { allTogether, byStatement } from '../db/unit-of-work.ts'
-import type { ServiceTypes } from '../dcmgr-conf.ts'
+import { allTogether, byStatement } from '../db/transactions/unit-of-work.ts'
 import type { Change } from './change.ts'
-import type { UuidGenerator } from './identifiers.ts'
+import type { UuidGenerator } from './rules/identifiers.ts'
 
 export type { Progress, Watcher } from '../disk/watcher.ts'
 

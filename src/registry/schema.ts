@@ -1,8 +1,8 @@
 import type * as z from 'zod/mini'
-import { describeDatabase } from '../config.ts'
-import { migrateAll, requireUnlocked, schemaStatus, unlockMigrations } from '../db/migrate.ts'
-import { lackOf, RAKE_DB_UP, releaseOf, schemaOlder, WAKAME_SCHEMA } from '../db/wakame-schema.ts'
-import { VdcError } from '../errors.ts'
+import { describeDatabase } from '../config/config.ts'
+import { VdcError } from '../core/errors.ts'
+import { migrateAll, requireUnlocked, schemaStatus, unlockMigrations } from '../db/schema/migrate.ts'
+import { lackOf, RAKE_DB_UP, releaseOf, schemaOlder, WAKAME_SCHEMA } from '../db/schema/wakame-schema.ts'
 import type { Registry } from './registry.ts'
 import type { databaseStatus as status } from './results/database.ts'
 

@@ -1,7 +1,7 @@
-import type { Life } from '../db/selection.ts'
-import { selectUuidsStartingWith } from '../db/uuids.ts'
-import { canonicalId, isUuid, type Kind, prefixOf } from './identifiers.ts'
+import type { Life } from '../db/lists/selection.ts'
+import { selectUuidsStartingWith } from '../db/tables/uuids.ts'
 import type { Registry } from './registry.ts'
+import { canonicalId, isUuid, type Kind, prefixOf } from './rules/identifiers.ts'
 
 const TABLES = {
   account: 'accounts',

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { environment, PROGRAM, runLines } from '../support/cli.ts'
-import { ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts'
-import { newFolder } from '../support/images.ts'
+import { ENGINES, newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { newFolder } from '../support/files/images.ts'
+import { environment, PROGRAM, runLines } from '../support/process/cli.ts'
 import { record } from './support/goals.ts'
 import { type Times, timesOf } from './support/times.ts'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { test } from 'vitest'
-import { environment, PROGRAM } from '../support/cli.ts'
-import { makeImage, newFolder } from '../support/images.ts'
+import { makeImage, newFolder } from '../support/files/images.ts'
+import { environment, PROGRAM } from '../support/process/cli.ts'
 import { record } from './support/goals.ts'
 import { median, type Times, timesOf } from './support/times.ts'
 

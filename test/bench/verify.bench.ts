@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { vdcManage } from '../support/cli.ts'
-import { newDatabase, type TestDatabase } from '../support/databases.ts'
-import { newFolder } from '../support/images.ts'
-import { wholeRegistry, writeRegistryFile } from '../support/registry-lines.ts'
+import { newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { wholeRegistry, writeRegistryFile } from '../support/databases/registry-lines.ts'
+import { newFolder } from '../support/files/images.ts'
+import { vdcManage } from '../support/process/cli.ts'
 import { record } from './support/goals.ts'
 
 const FEW = 1_000

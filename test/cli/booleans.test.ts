@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { vdcManage, vdcManageJson } from '../support/cli.ts'
-import { allRows, newDatabase, type TestDatabase } from '../support/databases.ts'
+import { allRows, newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { vdcManage, vdcManageJson } from '../support/process/cli.ts'
+import { ADD, newDatabaseWithObject, runScript } from '../support/process/scripts.ts'
 import { expectRefused } from '../support/refusals.ts'
-import { ADD, newDatabaseWithObject, runScript } from '../support/scripts.ts'
 
 /* Options of our own that are off unless given take values as the original's do: switched off, they do nothing. */
 

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Layout } from '../../src/cli/help/layout.ts'
 import { HELP_TOPICS } from '../../src/cli/help/topics.ts'
-import { FILE_FORMATS } from '../../src/registry/values.ts'
-import { ROOT, runLines, shell, vdcManage } from '../support/cli.ts'
-import { newDatabase, newSqlite } from '../support/databases.ts'
-import { newFolder } from '../support/images.ts'
+import { FILE_FORMATS } from '../../src/registry/rules/values.ts'
+import { newDatabase, newSqlite } from '../support/databases/databases.ts'
+import { newFolder } from '../support/files/images.ts'
+import { ROOT, runLines, shell, vdcManage } from '../support/process/cli.ts'
 
 interface Described {
   aliases: string[]

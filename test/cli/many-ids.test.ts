@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { environment, PROGRAM, runLines, shell, vdcManage } from '../support/cli.ts'
-import { ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts'
-import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
+import { ENGINES, newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { startProxy, type Verdict } from '../support/databases/mysql-proxy.ts'
+import { environment, PROGRAM, runLines, shell, vdcManage } from '../support/process/cli.ts'
 
 /** More than one unit of work takes. */
 const IMAGES = 450

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { checkCluster } from '../../src/registry/doctor/database.ts'
-import { environment, PROGRAM, type Run, type RunOptions, runLines, shell, vdcManage } from '../support/cli.ts'
-import { damage, newLargeRegistry } from '../support/damage.ts'
-import { allRows, ENGINES, newDatabase, newMariadb, newSqlite } from '../support/databases.ts'
-import { newFolder } from '../support/images.ts'
-import { newWakame } from '../support/wakame.ts'
+import { allRows, ENGINES, newDatabase, newMariadb, newSqlite } from '../support/databases/databases.ts'
+import { newWakame } from '../support/databases/wakame.ts'
+import { damage, newLargeRegistry } from '../support/files/damage.ts'
+import { newFolder } from '../support/files/images.ts'
+import { environment, PROGRAM, type Run, type RunOptions, runLines, shell, vdcManage } from '../support/process/cli.ts'
 
 interface Check {
   name: string

@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ROOT, runLines, vdcManage } from '../support/cli.ts'
-import { newDatabase, type TestDatabase } from '../support/databases.ts'
-import { makeImage, newFolder } from '../support/images.ts'
+import { newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { makeImage, newFolder } from '../support/files/images.ts'
+import { ROOT, runLines, vdcManage } from '../support/process/cli.ts'
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
   commands: Record<string, { flags: object }>

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { ROOT, runLines, vdcManage, vdcManageJson } from '../support/cli.ts'
-import { newDatabase, type TestDatabase } from '../support/databases.ts'
-import { hashOf, makeImage, newFolder } from '../support/images.ts'
+import { newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { newWakame } from '../support/databases/wakame.ts'
+import { hashOf, makeImage, newFolder } from '../support/files/images.ts'
+import { ROOT, runLines, vdcManage, vdcManageJson } from '../support/process/cli.ts'
 import { expectRefused } from '../support/refusals.ts'
 import { IS_THOROUGH } from '../support/thorough.ts'
-import { newWakame } from '../support/wakame.ts'
 
 /** The original's commands and options, read from their table. */
 const ORIGINAL = readFileSync(join(ROOT, 'test/support/original-options.txt'), 'utf8')

@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import knex from 'knex'
 import { describe, expect, inject, test } from 'vitest'
+import { Interruption } from '../../src/core/interruption.ts'
 import { libsqlClient } from '../../src/db/sqlite/client.ts'
-import { Interruption } from '../../src/interruption.ts'
-import { vdcManage } from '../support/cli.ts'
-import { newDatabase } from '../support/databases.ts'
-import { newFolder } from '../support/images.ts'
-import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
-import { openSession } from '../support/session.ts'
+import { newDatabase } from '../support/databases/databases.ts'
+import { startProxy, type Verdict } from '../support/databases/mysql-proxy.ts'
+import { newFolder } from '../support/files/images.ts'
+import { vdcManage } from '../support/process/cli.ts'
+import { openSession } from '../support/process/session.ts'
 
 describe('a connection whose ROLLBACK failed runs nothing again', () => {
   // The answer never comes, or the connection breaks.

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { parseDatabaseUri } from '../../src/config.ts'
+import { parseDatabaseUri } from '../../src/config/config.ts'
 import type { Queryable } from '../../src/db/database.ts'
 import { openDatabase } from '../../src/db/open.ts'
 import { select } from '../../src/db/statement.ts'
-import { transaction } from '../../src/db/transaction.ts'
-import { newDatabase } from '../support/databases.ts'
+import { transaction } from '../../src/db/transactions/transaction.ts'
+import { newDatabase } from '../support/databases/databases.ts'
 
 test('a transaction that has ended takes neither statements nor parts', async () => {
   const own = await newDatabase('sqlite')

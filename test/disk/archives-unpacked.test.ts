@@ -1,11 +1,11 @@
 import { afterAll, expect, test } from 'vitest'
-import { flipped, type MadeArchive, makeArchive } from '../support/archives.ts'
-import { type Random, randomFrom } from '../support/finding.ts'
-import { newFolder } from '../support/images.ts'
-import { realArchives } from '../support/real-archives.ts'
-import { entryBytes, newEntry, paxEntry, paxRecord } from '../support/tar-bytes.ts'
+import { flipped, type MadeArchive, makeArchive } from '../support/files/archives.ts'
+import { newFolder } from '../support/files/images.ts'
+import { realArchives } from '../support/files/real-archives.ts'
+import { entryBytes, newEntry, paxEntry, paxRecord } from '../support/files/tar-bytes.ts'
+import { type Compared, compareUnpacking } from '../support/files/unpacking.ts'
+import { type Random, randomFrom } from '../support/finding/finding.ts'
 import { some } from '../support/thorough.ts'
-import { type Compared, compareUnpacking } from '../support/unpacking.ts'
 
 /*
  * GNU tar and gunzip against our reader: whatever we accept, they end with 0, and

@@ -12,12 +12,12 @@ import {
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
-import { hashImageFile } from '../../src/disk/checksums.ts'
-import { closeImageFile, type ImageFile, openImageFile } from '../../src/disk/image-file.ts'
+import { closeImageFile, type ImageFile, openImageFile } from '../../src/disk/file/image-file.ts'
+import { hashImageFile } from '../../src/disk/hash/checksums.ts'
 import type { Watcher } from '../../src/disk/watcher.ts'
-import { hashOf, newFolder } from '../support/images.ts'
+import { hashOf, newFolder } from '../support/files/images.ts'
+import { newWatcher } from '../support/process/watcher.ts'
 import { some } from '../support/thorough.ts'
-import { newWatcher } from '../support/watcher.ts'
 
 const MIB = 2 ** 20
 /** Bytes from which on a file is hashed in threads of its own, and those of the memory that these share. */

@@ -14,9 +14,9 @@ import {
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Expectation, Inspection } from '../../src/disk/inspection.ts'
-import { newFolder } from '../support/images.ts'
-import { inspectFile } from '../support/inspecting-files.ts'
+import type { Expectation, Inspection } from '../../src/disk/inspect/inspection.ts'
+import { newFolder } from '../support/files/images.ts'
+import { inspectFile } from '../support/files/inspecting-files.ts'
 import { IS_THOROUGH } from '../support/thorough.ts'
 import { noise } from './formats/inspecting.ts'
 

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { vdcManage, vdcManageJson } from '../support/cli.ts'
-import { newDatabase, type TestDatabase } from '../support/databases.ts'
-import { newFolder, rawDisk } from '../support/images.ts'
+import { newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { newFolder, rawDisk } from '../support/files/images.ts'
+import { entryBytes, newEntry } from '../support/files/tar-bytes.ts'
+import { vdcManage, vdcManageJson } from '../support/process/cli.ts'
 import { expectRefused } from '../support/refusals.ts'
-import { entryBytes, newEntry } from '../support/tar-bytes.ts'
 
 const DISK = rawDisk(100_000)
 const HALF = DISK.length / 2

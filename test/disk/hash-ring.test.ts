@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { build } from 'rolldown'
 import { afterAll, expect, test, vi } from 'vitest'
-import { newRingMemory } from '../../src/disk/hash-ring.ts'
-import { hashInWorkers } from '../../src/disk/hash-workers.ts'
-import { closeImageFile, openImageFile } from '../../src/disk/image-file.ts'
-import { hashOf, newFolder } from '../support/images.ts'
-import type { RingRuns } from '../support/ring-thread.ts'
+import { closeImageFile, openImageFile } from '../../src/disk/file/image-file.ts'
+import { newRingMemory } from '../../src/disk/hash/hash-ring.ts'
+import { hashInWorkers } from '../../src/disk/hash/hash-workers.ts'
+import { hashOf, newFolder } from '../support/files/images.ts'
+import { newWatcher } from '../support/process/watcher.ts'
 import { some } from '../support/thorough.ts'
-import { newWatcher } from '../support/watcher.ts'
+import type { RingRuns } from '../support/threads/ring-thread.ts'
 
 const MIB = 2 ** 20
 /** Node options that make notifications of a thread late: with what chance, and by how many milliseconds at most. */
@@ -32,7 +32,7 @@ vi.mock('node:worker_threads', async (original) => {
     ...real,
     Worker: class extends real.Worker {
       constructor(path: string, options: object) {
-        const script = new URL('../support/late-notifications.js', import.meta.url)
+        const script = new URL('../support/threads/late-notifications.js', import.meta.url)
         script.search = `chance=${late[0]}&milliseconds=${late[1]}`
         super(path, { ...options, execArgv: ['--import', script.href] })
       }
@@ -60,7 +60,7 @@ test(`two threads take the same bytes of a small file ${BATCHES * 100} times, to
   const expected = `${hashOf(path, 'md5')} ${size}`
   const [{ code }] = (
     await build({
-      input: fileURLToPath(new URL('../support/ring-thread.ts', import.meta.url)),
+      input: fileURLToPath(new URL('../support/threads/ring-thread.ts', import.meta.url)),
       platform: 'node',
       write: false,
     })

@@ -4,9 +4,9 @@ import { gzipSync } from 'node:zlib'
 import { execa } from 'execa'
 import { afterAll, describe, expect, test } from 'vitest'
 import { crc32 } from '../../src/disk/formats/crc32.ts'
-import { type Patch, u32be, u32le, u64be, u64le } from '../support/image-bytes.ts'
-import { bootSector, newFolder, rawDisk } from '../support/images.ts'
-import { inspectFile } from '../support/inspecting-files.ts'
+import { type Patch, u32be, u32le, u64be, u64le } from '../support/files/image-bytes.ts'
+import { bootSector, newFolder, rawDisk } from '../support/files/images.ts'
+import { inspectFile } from '../support/files/inspecting-files.ts'
 import { noise } from './formats/inspecting.ts'
 
 /*

@@ -21,15 +21,20 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openImageFile } from '../../src/disk/image-file.ts'
-import { type OutputPlace, removeFromPlace, renameIntoPlace, withOutputPlace } from '../../src/disk/output-place.ts'
-import { isWrittenByQemu } from '../../src/disk/qemu-locks.ts'
-import { hasWriters } from '../../src/disk/writers.ts'
-import { convertFile } from '../../src/registry/image/convert-file.ts'
+import { openImageFile } from '../../src/disk/file/image-file.ts'
+import {
+  type OutputPlace,
+  removeFromPlace,
+  renameIntoPlace,
+  withOutputPlace,
+} from '../../src/disk/make/output-place.ts'
+import { isWrittenByQemu } from '../../src/disk/qemu/qemu-locks.ts'
+import { hasWriters } from '../../src/disk/remove/open-writers.ts'
+import { convertFile } from '../../src/registry/image/register/convert-file.ts'
 import { CAN_MAP, giveAway, IS_ROOT, newGround, startAttacker } from '../support/attacker.ts'
-import { shell, vdcManage } from '../support/cli.ts'
-import { hashOf, makeImage, newFolder, rawDisk } from '../support/images.ts'
-import { newWatcher } from '../support/watcher.ts'
+import { hashOf, makeImage, newFolder, rawDisk } from '../support/files/images.ts'
+import { shell, vdcManage } from '../support/process/cli.ts'
+import { newWatcher } from '../support/process/watcher.ts'
 
 const MIB = 2 ** 20
 const folder = newFolder()

@@ -2,9 +2,9 @@ import { copyFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { vdcManageJson } from '../support/cli.ts'
-import { ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts'
-import { hashOf, makeImage, newFolder } from '../support/images.ts'
+import { ENGINES, newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { hashOf, makeImage, newFolder } from '../support/files/images.ts'
+import { vdcManageJson } from '../support/process/cli.ts'
 
 /** Debian's boot media: a BIOS ISO, a floppy, a hybrid ISO for CD and USB stick. */
 const BOOT_IMAGES = [

@@ -3,12 +3,12 @@ import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, readFileSync, re
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { type DoomedFile, measureFileIn, stateOf } from '../../src/disk/doomed-file.ts'
-import { ImageFolders } from '../../src/disk/image-folders.ts'
-import { asidesIn, setFileAside, settleAside } from '../../src/disk/set-aside.ts'
-import { hashOf, newFolder } from '../support/images.ts'
+import { ImageFolders } from '../../src/disk/folder/image-folders.ts'
+import { type DoomedFile, measureFileIn, stateOf } from '../../src/disk/remove/doomed-file.ts'
+import { asidesIn, setFileAside, settleAside } from '../../src/disk/remove/set-aside.ts'
+import { hashOf, newFolder } from '../support/files/images.ts'
+import { newWatcher } from '../support/process/watcher.ts'
 import { some } from '../support/thorough.ts'
-import { newWatcher } from '../support/watcher.ts'
 
 const folder = newFolder()
 afterAll(() => folder.remove())

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { systemFolderOf } from '../../src/disk/system-folders.ts'
+import { systemFolderOf } from '../../src/disk/folder/system-folders.ts'
 
 test.each([
   ['/', '/'],

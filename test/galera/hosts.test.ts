@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { vdcManage } from '../support/cli.ts'
-import { type Cluster, hasGalera, type Node, requireGaleraInCi, startCluster } from '../support/galera.ts'
-import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
+import { type Cluster, hasGalera, type Node, requireGaleraInCi, startCluster } from '../support/databases/galera.ts'
+import { startProxy, type Verdict } from '../support/databases/mysql-proxy.ts'
+import { vdcManage } from '../support/process/cli.ts'
 
 requireGaleraInCi()
 

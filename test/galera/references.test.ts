@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Cluster, hasGalera, type Node, requireGaleraInCi, startCluster } from '../support/galera.ts'
-import { openSession, type Session } from '../support/session.ts'
+import { type Cluster, hasGalera, type Node, requireGaleraInCi, startCluster } from '../support/databases/galera.ts'
+import { openSession, type Session } from '../support/process/session.ts'
 import { IS_THOROUGH } from '../support/thorough.ts'
 
 /** How often each pair of commands races, on two nodes. */

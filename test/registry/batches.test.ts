@@ -1,22 +1,29 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parseDatabaseUri } from '../../src/config.ts'
+import { parseDatabaseUri } from '../../src/config/config.ts'
 import { deleteAccounts } from '../../src/registry/account/delete.ts'
 import { modifyAccounts } from '../../src/registry/account/modify.ts'
 import { deleteObjects } from '../../src/registry/backup-object/delete.ts'
 import { showObjects } from '../../src/registry/backup-object/details.ts'
 import { modifyObjects } from '../../src/registry/backup-object/modify.ts'
-import type { Outcome } from '../../src/registry/batches.ts'
-import { deleteImages } from '../../src/registry/image/delete.ts'
+import type { Outcome } from '../../src/registry/batch/batches.ts'
+import { deleteImages } from '../../src/registry/image/change/delete.ts'
+import { setFeatures } from '../../src/registry/image/change/features.ts'
+import { labelImages } from '../../src/registry/image/change/label.ts'
+import { modifyImages } from '../../src/registry/image/change/modify.ts'
+import { protectImages, unprotectImages } from '../../src/registry/image/change/protect.ts'
+import { undeleteImages } from '../../src/registry/image/change/undelete.ts'
 import { showImages } from '../../src/registry/image/details.ts'
-import { setFeatures } from '../../src/registry/image/features.ts'
-import { labelImages } from '../../src/registry/image/label.ts'
-import { modifyImages } from '../../src/registry/image/modify.ts'
-import { protectImages, unprotectImages } from '../../src/registry/image/protect.ts'
-import { undeleteImages } from '../../src/registry/image/undelete.ts'
 import { openRegistry } from '../../src/registry/open.ts'
 import { type Registry, withAllTogether, withoutTransactions } from '../../src/registry/registry.ts'
-import { runLines } from '../support/cli.ts'
-import { allRows, ENGINES, type Engine, newDatabase, type Row, type TestDatabase } from '../support/databases.ts'
+import {
+  allRows,
+  ENGINES,
+  type Engine,
+  newDatabase,
+  type Row,
+  type TestDatabase,
+} from '../support/databases/databases.ts'
+import { runLines } from '../support/process/cli.ts'
 
 /*
  * Many things in one unit of work get the same answers, the same warnings and the

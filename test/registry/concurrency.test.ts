@@ -1,17 +1,24 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { parseDatabaseUri } from '../../src/config.ts'
+import { parseDatabaseUri } from '../../src/config/config.ts'
 import { addAccount } from '../../src/registry/account/add.ts'
-import { registerFile } from '../../src/registry/image/register-file.ts'
+import { registerFile } from '../../src/registry/image/register/register-file.ts'
 import { openRegistry } from '../../src/registry/open.ts'
-import { vdcManage } from '../support/cli.ts'
-import { expectWhole } from '../support/consistency.ts'
-import { countRows, ENGINES, newDatabase, newSqlite, type TestDatabase, untilWaiting } from '../support/databases.ts'
-import { makeImage, newFolder } from '../support/images.ts'
-import { startProxy, type Verdict } from '../support/mysql-proxy.ts'
+import { expectWhole } from '../support/databases/consistency.ts'
+import {
+  countRows,
+  ENGINES,
+  newDatabase,
+  newSqlite,
+  type TestDatabase,
+  untilWaiting,
+} from '../support/databases/databases.ts'
+import { startProxy, type Verdict } from '../support/databases/mysql-proxy.ts'
+import { makeImage, newFolder } from '../support/files/images.ts'
+import { vdcManage } from '../support/process/cli.ts'
+import { newWatcher } from '../support/process/watcher.ts'
 import { CROWD, IS_THOROUGH } from '../support/thorough.ts'
-import { newWatcher } from '../support/watcher.ts'
 
 const NUMBERS = Array.from({ length: CROWD }, (_, number) => number)
 

@@ -1,16 +1,16 @@
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { parseDatabaseUri } from '../../src/config.ts'
-import { VdcError } from '../../src/errors.ts'
+import { parseDatabaseUri } from '../../src/config/config.ts'
+import { VdcError } from '../../src/core/errors.ts'
 import { openRegistry } from '../../src/registry/open.ts'
 import type { Registry } from '../../src/registry/registry.ts'
 import { exportRegistry } from '../../src/registry/transfer/export.ts'
 import { importRegistry } from '../../src/registry/transfer/import.ts'
-import { runLines, vdcManage } from '../support/cli.ts'
-import { newDatabase, type TestDatabase } from '../support/databases.ts'
-import { pick, type Random, randomFrom } from '../support/finding.ts'
-import { nastyFile, nastyId, nastyText, SIZES, twinOf } from '../support/nasty-registry.ts'
-import { newWakame, REGISTRY_TABLES } from '../support/wakame.ts'
+import { newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { nastyFile, nastyId, nastyText, SIZES, twinOf } from '../support/databases/nasty-registry.ts'
+import { newWakame, REGISTRY_TABLES } from '../support/databases/wakame.ts'
+import { pick, type Random, randomFrom } from '../support/finding/finding.ts'
+import { runLines, vdcManage } from '../support/process/cli.ts'
 
 /*
  * What SQLite takes, MariaDB takes, also after an export and an import, and the

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { isOwnName, isSameName } from '../../src/registry/label-names.ts'
-import { newMariadb, type TestDatabase } from '../support/databases.ts'
-import { pick, randomFrom } from '../support/finding.ts'
-import { nastyText, twinOf } from '../support/nasty-registry.ts'
+import { isOwnName, isSameName } from '../../src/registry/rules/label-names.ts'
+import { newMariadb, type TestDatabase } from '../support/databases/databases.ts'
+import { nastyText, twinOf } from '../support/databases/nasty-registry.ts'
+import { pick, randomFrom } from '../support/finding/finding.ts'
 
 /*
  * The rule is at least as strict as each collation of the server that ignores case

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runLines, vdcManage } from '../support/cli.ts'
-import { allRows, ENGINES, newDatabase, type TestDatabase } from '../support/databases.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { runLines, vdcManage } from '../support/process/cli.ts'
 import { expectRefused } from '../support/refusals.ts'
 
 describe.each(ENGINES)('an id that is taken in another case on %s', (engine) => {

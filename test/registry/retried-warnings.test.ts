@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { runLines, vdcManage } from '../support/cli.ts'
-import { newDatabase, type TestDatabase } from '../support/databases.ts'
-import { type MysqlProxy, startProxy } from '../support/mysql-proxy.ts'
+import { newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { type MysqlProxy, startProxy } from '../support/databases/mysql-proxy.ts'
+import { runLines, vdcManage } from '../support/process/cli.ts'
 
 const DEADLOCK = { errno: 1213, message: 'Deadlock found when trying to get lock; try restarting transaction' }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseBoundary, parseTime } from '../../src/registry/times.ts'
+import { parseBoundary, parseTime } from '../../src/registry/rules/times.ts'
 
 const NOW = new Date('2026-11-24T09:30:15.250Z')
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readYaml } from '../../src/registry/yaml.ts'
+import { readYaml } from '../../src/registry/rules/ruby-yaml.ts'
 
 /** Texts nested as deep as the limits allow, in each way. */
 const DEEP: readonly string[] = [

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, describe, expect, test } from 'vitest'
 import { HELP_TOPICS } from '../../src/cli/help/topics.ts'
-import { ROOT } from '../support/cli.ts'
-import { newFolder } from '../support/images.ts'
+import { newFolder } from '../support/files/images.ts'
+import { ROOT } from '../support/process/cli.ts'
 
 /* The manual that the build makes: man pages, and docs/commands. */
 

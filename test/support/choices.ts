@@ -1,4 +1,4 @@
-import type { Random } from './finding.ts'
+import type { Random } from './finding/finding.ts'
 
 /** Ways to choose at random. */
 export function choices(random: Random) {

@@ -1,4 +1,4 @@
-import type { Outcome } from '../../src/registry/batches.ts'
+import type { Outcome } from '../../src/registry/batch/batches.ts'
 
 /**
  * What came of the only thing that something was done to.

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
-import { printable } from '../../src/cli/printable.ts'
-import { vdcManage } from './cli.ts'
-import { allRows, type TestDatabase } from './databases.ts'
+import { printable } from '../../src/cli/terminal/escape.ts'
+import { allRows, type TestDatabase } from './databases/databases.ts'
+import { vdcManage } from './process/cli.ts'
 
 /** What a command that is refused says, and how it ends. */
 export interface Refusal {

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { RESULTS } from '../../src/cli/answers/results.ts'
+import { RESULTS } from '../../src/cli/answer/results.ts'
 import { error, failure } from '../../src/registry/results/error.ts'
 
 /** A JSON schema, as a plain object. */

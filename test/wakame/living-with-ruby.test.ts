@@ -1,13 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ROOT, type Run, type RunOptions, vdcManage, vdcManageJson } from '../support/cli.ts'
-import type { TestDatabase } from '../support/databases.ts'
-import { makeImage, newFolder } from '../support/images.ts'
-import { type PrivateServer, startServer } from '../support/mariadb.ts'
-import { changesBetween } from '../support/row-changes.ts'
+import type { TestDatabase } from '../support/databases/databases.ts'
+import { type PrivateServer, startServer } from '../support/databases/mariadb.ts'
+import { changesBetween } from '../support/databases/row-changes.ts'
+import { beginAnew, contentsOf, insert, LONG_AGO, newWakame, type Row } from '../support/databases/wakame.ts'
+import { makeImage, newFolder } from '../support/files/images.ts'
+import { ROOT, type Run, type RunOptions, vdcManage, vdcManageJson } from '../support/process/cli.ts'
 import { CROWD } from '../support/thorough.ts'
-import { beginAnew, contentsOf, insert, LONG_AGO, newWakame, type Row } from '../support/wakame.ts'
 
 /*
  * A database that Wakame-vdc 16.1 created and its Ruby programs write to, used

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { vdcManage } from '../support/cli.ts'
-import { newDatabase, type TestDatabase } from '../support/databases.ts'
-import { makeImage, newFolder } from '../support/images.ts'
-import { contentsOf, insert, newWakame, takeBack } from '../support/wakame.ts'
+import { newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { contentsOf, insert, newWakame, takeBack } from '../support/databases/wakame.ts'
+import { makeImage, newFolder } from '../support/files/images.ts'
+import { vdcManage } from '../support/process/cli.ts'
 
 /*
  * What each command does on the schemas of older releases of Wakame-vdc: what

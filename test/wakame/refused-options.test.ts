@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { ROOT, vdcManage } from '../support/cli.ts'
-import type { TestDatabase } from '../support/databases.ts'
-import { makeImage, newFolder } from '../support/images.ts'
-import { contentsOf, insert, newWakame, REGISTRY_TABLES } from '../support/wakame.ts'
+import type { TestDatabase } from '../support/databases/databases.ts'
+import { contentsOf, insert, newWakame, REGISTRY_TABLES } from '../support/databases/wakame.ts'
+import { makeImage, newFolder } from '../support/files/images.ts'
+import { ROOT, vdcManage } from '../support/process/cli.ts'
 
 /*
  * A value that is refused is told by its option, never by the column that it

@@ -2,12 +2,12 @@ import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { vdcManage } from '../support/cli.ts'
-import { newDatabase, type TestDatabase } from '../support/databases.ts'
-import { hashOf, makeImage, newFolder, rawDisk } from '../support/images.ts'
-import { type PrivateServer, startServer } from '../support/mariadb.ts'
-import { changesBetween, renderChanges, type TableChanges, timesIn } from '../support/row-changes.ts'
-import { beginAnew, contentsOf, insert, LONG_AGO, newWakame, type Row } from '../support/wakame.ts'
+import { newDatabase, type TestDatabase } from '../support/databases/databases.ts'
+import { type PrivateServer, startServer } from '../support/databases/mariadb.ts'
+import { changesBetween, renderChanges, type TableChanges, timesIn } from '../support/databases/row-changes.ts'
+import { beginAnew, contentsOf, insert, LONG_AGO, newWakame, type Row } from '../support/databases/wakame.ts'
+import { hashOf, makeImage, newFolder, rawDisk } from '../support/files/images.ts'
+import { vdcManage } from '../support/process/cli.ts'
 
 /*
  * What each verb leaves in the tables, by a golden file a verb: the rows that

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { monotonicTime } from '../../clock.ts'
-import { printable } from '../printable.ts'
-import { Program } from '../program.ts'
+import { monotonicTime } from '../../core/clock.ts'
 import { splitLine } from '../shell/words.ts'
-import { usedParts } from '../used-parts.ts'
+import { Program } from '../start/program.ts'
+import { usedParts } from '../start/used-parts.ts'
+import { printable } from '../terminal/escape.ts'
 import { type Candidate, candidatesFor, type FindIds } from './candidates.ts'
 
 /** Milliseconds from the start of the process after which it ends: the answer is to be there within 300. */
@@ -69,7 +69,7 @@ function fromLine([breaks = '', line = '']: readonly string[]) {
 
 const findIds: FindIds = async (...wanted) => {
   const [{ loadDatabaseSettings }, { openRegistryToRead }, { suggestIds }] = await Promise.all([
-    import('../../config.ts'),
+    import('../../config/config.ts'),
     import('../../registry/open.ts'),
     import('../../registry/suggest-ids.ts'),
   ])

@@ -1,8 +1,8 @@
 import type { Command } from '@oclif/core'
-import type { Kind } from '../../registry/identifiers.ts'
-import { type Commands, nextNames, wholeNames } from '../command-names.ts'
+import type { Kind } from '../../registry/rules/identifiers.ts'
+import { isValueOfBoolean } from '../command/original-spelling.ts'
 import { HELP_TOPICS } from '../help/topics.ts'
-import { isValueOfBoolean } from '../spelling.ts'
+import { type Commands, nextNames, wholeNames } from '../start/command-names.ts'
 import { knownValues } from './known-values.ts'
 
 /*

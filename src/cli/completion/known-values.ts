@@ -15,7 +15,7 @@ const SORT_KEYS: Readonly<Record<string, () => Promise<ReadonlyMap<string, unkno
 
 /** The values that the lists' filters know. */
 async function filterValues(): Promise<Readonly<Record<string, Readonly<Record<string, Values>>>>> {
-  const values = await import('../../registry/values.ts')
+  const values = await import('../../registry/rules/values.ts')
   return {
     'backupobject:list': { state: values.OBJECT_STATES, 'container-format': values.CONTAINER_FORMATS },
     'backupstorage:list': { 'storage-type': values.STORAGE_TYPES },
@@ -31,7 +31,7 @@ async function filterValues(): Promise<Readonly<Record<string, Readonly<Record<s
 /** The names that an option of a command takes; undefined where nobody can know them. */
 export async function knownValues(command: string, option: string): Promise<Values | undefined> {
   if (option === 'columns') {
-    const { namesOf } = await import('../answers/keys.ts')
+    const { namesOf } = await import('../answer/keys.ts')
     return namesOf(command)
   }
   if (option === 'sort') return [...((await SORT_KEYS[command]?.())?.keys() ?? [])]

@@ -1,4 +1,4 @@
-import { textWidth } from '../text-width.ts'
+import { textWidth } from '../terminal/text-width.ts'
 import type { Block } from './blocks.ts'
 import type { Item } from './describe.ts'
 

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { makeOwnFolder } from '../../data-folder.ts'
+import { makeOwnFolder } from '../../core/data-folder.ts'
 
 /** Lines that are kept. */
 const SIZE = 1000

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { VdcError } from '../../errors.ts'
+import { VdcError } from '../../core/errors.ts'
 import { splitLine } from './words.ts'
 
 /** A command of a script: its words, or what keeps it from being read. */

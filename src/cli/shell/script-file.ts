@@ -1,6 +1,6 @@
 import { createReadStream, fstatSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { VdcError } from '../../errors.ts'
+import { VdcError } from '../../core/errors.ts'
 import { readScript, type ScriptLine } from './lines.ts'
 
 /** An open script: its name for messages, and its commands. */

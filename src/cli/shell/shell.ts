@@ -1,11 +1,11 @@
-import { VdcError } from '../../errors.ts'
-import type { Program } from '../program.ts'
-import { SharedRegistry, sharedRegistry, shareRegistry } from '../shared-registry.ts'
-import { claimStdin } from '../stdin-ids.ts'
+import { VdcError } from '../../core/errors.ts'
+import { claimStdin } from '../command/stdin-ids.ts'
+import { SharedRegistry, sharedRegistry, shareRegistry } from '../session/open-registry.ts'
+import type { Program } from '../start/program.ts'
+import { runTogether } from './bulk.ts'
 import { runInteractively } from './interactive.ts'
 import { runScript } from './script.ts'
 import { openScript } from './script-file.ts'
-import { runTogether } from './together.ts'
 
 /** How a shell runs. */
 export interface ShellOptions {

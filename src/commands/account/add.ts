@@ -1,5 +1,5 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
 import { addAccount } from '../../registry/account/add.ts'
 
 export default class AccountAdd extends BaseCommand {

@@ -1,7 +1,7 @@
-import { accountList } from '../../cli/account-flags.ts'
-import { BaseCommand } from '../../cli/base-command.ts'
-import { ACCOUNT_COLUMNS } from '../../cli/columns/account.ts'
-import { byColumn } from '../../cli/flags.ts'
+import { ACCOUNT_COLUMNS } from '../../cli/answer/columns/account.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { accountList } from '../../cli/flags/account.ts'
+import { byColumn } from '../../cli/flags/common.ts'
 import { countAccounts, listAccounts } from '../../registry/account/list.ts'
 
 export default class AccountList extends BaseCommand {

@@ -1,7 +1,7 @@
-import { accountList } from '../../cli/account-flags.ts'
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { oneByOne } from '../../cli/one-by-one.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { oneByOne } from '../../cli/command/each-id.ts'
+import { accountList } from '../../cli/flags/account.ts'
+import * as flags from '../../cli/flags/common.ts'
 import { showAccount } from '../../registry/account/details.ts'
 
 export default class AccountShow extends BaseCommand {

@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { newObject } from '../../cli/object-flags.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { newObject } from '../../cli/flags/backup-object.ts'
+import * as flags from '../../cli/flags/common.ts'
 import { addObject } from '../../registry/backup-object/add.ts'
 import { addFileObject } from '../../registry/backup-object/add-file.ts'
 

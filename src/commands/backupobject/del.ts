@@ -1,5 +1,5 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
 import { deleteObjects } from '../../registry/backup-object/delete.ts'
 
 export default class BackupObjectDel extends BaseCommand {

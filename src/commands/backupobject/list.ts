@@ -1,7 +1,7 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import { OBJECT_COLUMNS } from '../../cli/columns/backup-object.ts'
-import { byColumn } from '../../cli/flags.ts'
-import { objectList } from '../../cli/object-flags.ts'
+import { OBJECT_COLUMNS } from '../../cli/answer/columns/backup-object.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { objectList } from '../../cli/flags/backup-object.ts'
+import { byColumn } from '../../cli/flags/common.ts'
 import { countObjects, listObjects } from '../../registry/backup-object/list.ts'
 
 export default class BackupObjectList extends BaseCommand {

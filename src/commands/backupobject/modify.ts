@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { objectChanges } from '../../cli/object-flags.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { objectChanges } from '../../cli/flags/backup-object.ts'
+import * as flags from '../../cli/flags/common.ts'
 import { modifyObjects } from '../../registry/backup-object/modify.ts'
 
 export default class BackupObjectModify extends BaseCommand {

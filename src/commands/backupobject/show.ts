@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { objectList } from '../../cli/object-flags.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { objectList } from '../../cli/flags/backup-object.ts'
+import * as flags from '../../cli/flags/common.ts'
 import { showObjects } from '../../registry/backup-object/details.ts'
 
 export default class BackupObjectShow extends BaseCommand {

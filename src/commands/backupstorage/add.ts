@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { newStorage } from '../../cli/storage-flags.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { newStorage } from '../../cli/flags/backup-storage.ts'
+import * as flags from '../../cli/flags/common.ts'
 import { addStorage } from '../../registry/backup-storage/add.ts'
 
 export default class BackupStorageAdd extends BaseCommand {

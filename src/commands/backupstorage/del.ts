@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { oneByOne } from '../../cli/one-by-one.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { oneByOne } from '../../cli/command/each-id.ts'
+import * as flags from '../../cli/flags/common.ts'
 import { deleteStorage } from '../../registry/backup-storage/delete.ts'
 
 export default class BackupStorageDel extends BaseCommand {

@@ -1,7 +1,7 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import { STORAGE_COLUMNS } from '../../cli/columns/backup-storage.ts'
-import { byColumn } from '../../cli/flags.ts'
-import { storageList } from '../../cli/storage-flags.ts'
+import { STORAGE_COLUMNS } from '../../cli/answer/columns/backup-storage.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { storageList } from '../../cli/flags/backup-storage.ts'
+import { byColumn } from '../../cli/flags/common.ts'
 import { countStorages, listStorages } from '../../registry/backup-storage/list.ts'
 
 export default class BackupStorageList extends BaseCommand {

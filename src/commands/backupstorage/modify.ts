@@ -1,7 +1,7 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { oneByOne } from '../../cli/one-by-one.ts'
-import { storageChanges } from '../../cli/storage-flags.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { oneByOne } from '../../cli/command/each-id.ts'
+import { storageChanges } from '../../cli/flags/backup-storage.ts'
+import * as flags from '../../cli/flags/common.ts'
 import { modifyStorage } from '../../registry/backup-storage/modify.ts'
 
 export default class BackupStorageModify extends BaseCommand {

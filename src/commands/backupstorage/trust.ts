@@ -1,9 +1,9 @@
 import { Flags } from '@oclif/core'
-import { BaseCommand } from '../../cli/base-command.ts'
-import { IMAGE_FOLDER_COLUMNS } from '../../cli/columns/image-folder.ts'
-import * as flags from '../../cli/flags.ts'
-import { oneByOne } from '../../cli/one-by-one.ts'
-import { VdcError } from '../../errors.ts'
+import { IMAGE_FOLDER_COLUMNS } from '../../cli/answer/columns/image-folder.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { oneByOne } from '../../cli/command/each-id.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { VdcError } from '../../core/errors.ts'
 
 export default class BackupStorageTrust extends BaseCommand {
   static override summary = 'Trust image folders of this host, or list them.'

@@ -1,5 +1,5 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import { renderStatus } from '../../cli/database-report.ts'
+import { renderStatus } from '../../cli/answer/views/database.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
 import { databaseStatus, schemaLack } from '../../registry/schema.ts'
 
 /** Exit code when something is pending. */

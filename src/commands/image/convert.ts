@@ -1,11 +1,11 @@
 import { Flags } from '@oclif/core'
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { fileExpectations } from '../../cli/image-flags.ts'
-import { printable } from '../../cli/printable.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { fileExpectations } from '../../cli/flags/image.ts'
 import { makeOnce } from '../../cli/shell/made-files.ts'
-import { convertFile, tryConvertFile } from '../../registry/image/convert-file.ts'
-import { FILE_FORMATS, TARGET_FORMATS } from '../../registry/values.ts'
+import { printable } from '../../cli/terminal/escape.ts'
+import { convertFile, tryConvertFile } from '../../registry/image/register/convert-file.ts'
+import { FILE_FORMATS, TARGET_FORMATS } from '../../registry/rules/values.ts'
 
 export default class ImageConvert extends BaseCommand {
   static override summary = 'Convert a disk image to a new file and print its path.'

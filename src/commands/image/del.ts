@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { deleteImages } from '../../registry/image/delete.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { deleteImages } from '../../registry/image/change/delete.ts'
 
 export default class ImageDel extends BaseCommand {
   static override aliases = ['image:delete', 'image:rm']

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core'
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { setFeatures } from '../../registry/image/features.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { setFeatures } from '../../registry/image/change/features.ts'
 
 export default class ImageFeatures extends BaseCommand {
   static override summary = 'Set or clear the guest features of images.'

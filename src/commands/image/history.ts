@@ -1,8 +1,8 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import { HISTORIES_COLUMNS, HISTORY_COLUMNS } from '../../cli/columns/history.ts'
-import * as flags from '../../cli/flags.ts'
-import { oneByOne } from '../../cli/one-by-one.ts'
-import { historyAt, historyOf } from '../../registry/history-of.ts'
+import { HISTORIES_COLUMNS, HISTORY_COLUMNS } from '../../cli/answer/columns/history.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { oneByOne } from '../../cli/command/each-id.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { historyAt, historyOf } from '../../registry/history/history-of.ts'
 
 export default class ImageHistory extends BaseCommand {
   static override summary = 'Show the changes of images or backup objects, oldest first.'

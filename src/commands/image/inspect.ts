@@ -1,11 +1,11 @@
 import { Flags } from '@oclif/core'
-import { BaseCommand } from '../../cli/base-command.ts'
-import { renderReport } from '../../cli/file-report.ts'
-import * as flags from '../../cli/flags.ts'
-import { checksum, fileExpectations, thorough } from '../../cli/image-flags.ts'
-import { VdcError } from '../../errors.ts'
-import { type FileReport, inspectFile } from '../../registry/image/inspect-file.ts'
-import { ARCHES, FILE_FORMATS } from '../../registry/values.ts'
+import { renderReport } from '../../cli/answer/views/file.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { checksum, fileExpectations, thorough } from '../../cli/flags/image.ts'
+import { VdcError } from '../../core/errors.ts'
+import { type FileReport, inspectFile } from '../../registry/image/check/inspect-file.ts'
+import { ARCHES, FILE_FORMATS } from '../../registry/rules/values.ts'
 
 export default class ImageInspect extends BaseCommand {
   static override summary = 'Check whether files can be registered; show their format.'

@@ -1,10 +1,10 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { STDIN } from '../../cli/stdin-ids.ts'
-import { VdcError } from '../../errors.ts'
-import type { Outcome } from '../../registry/batches.ts'
-import { isUuid, prefixOf } from '../../registry/identifiers.ts'
-import { labelImages } from '../../registry/image/label.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { STDIN } from '../../cli/command/stdin-ids.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { VdcError } from '../../core/errors.ts'
+import type { Outcome } from '../../registry/batch/batches.ts'
+import { labelImages } from '../../registry/image/change/label.ts'
+import { isUuid, prefixOf } from '../../registry/rules/identifiers.ts'
 
 const HINT = 'vdc-manage image label wmi-ID name=value; name= sets a label without a value, name- removes one'
 

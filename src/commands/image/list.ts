@@ -1,7 +1,7 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import { IMAGE_COLUMNS, USABLE_IMAGE_COLUMNS } from '../../cli/columns/image.ts'
-import { byColumn } from '../../cli/flags.ts'
-import { imageList } from '../../cli/image-flags.ts'
+import { IMAGE_COLUMNS, USABLE_IMAGE_COLUMNS } from '../../cli/answer/columns/image.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import { byColumn } from '../../cli/flags/common.ts'
+import { imageList } from '../../cli/flags/image.ts'
 import { countImages, listImages } from '../../registry/image/list.ts'
 
 export default class ImageList extends BaseCommand {

@@ -1,7 +1,7 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { IMAGE_GROUPS, imageChanges } from '../../cli/image-flags.ts'
-import { modifyImages } from '../../registry/image/modify.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { IMAGE_GROUPS, imageChanges } from '../../cli/flags/image.ts'
+import { modifyImages } from '../../registry/image/change/modify.ts'
 
 export default class ImageModify extends BaseCommand {
   static override summary = 'Change images; only the given values change.'

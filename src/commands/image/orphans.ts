@@ -1,8 +1,8 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import { ORPHAN_COLUMNS } from '../../cli/columns/orphan.ts'
-import * as flags from '../../cli/flags.ts'
-import { VdcError } from '../../errors.ts'
-import { findOrphans } from '../../registry/image/orphans.ts'
+import { ORPHAN_COLUMNS } from '../../cli/answer/columns/orphan.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { VdcError } from '../../core/errors.ts'
+import { findOrphans } from '../../registry/image/check/orphans.ts'
 
 export default class ImageOrphans extends BaseCommand {
   static override summary = 'Find files without objects, and objects without files.'

@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { protectImages } from '../../registry/image/protect.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { protectImages } from '../../registry/image/change/protect.ts'
 
 export default class ImageProtect extends BaseCommand {
   static override summary = 'Protect images from change or deletion without --force.'

@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { imageList } from '../../cli/image-flags.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { imageList } from '../../cli/flags/image.ts'
 import { showImages } from '../../registry/image/details.ts'
 
 export default class ImageShow extends BaseCommand {

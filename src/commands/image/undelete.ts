@@ -1,7 +1,7 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { undeleteImages } from '../../registry/image/undelete.ts'
-import { STATES } from '../../registry/values.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { undeleteImages } from '../../registry/image/change/undelete.ts'
+import { STATES } from '../../registry/rules/values.ts'
 
 export default class ImageUndelete extends BaseCommand {
   static override summary = 'Restore deleted images in their previous state.'

@@ -1,6 +1,6 @@
-import { BaseCommand } from '../../cli/base-command.ts'
-import * as flags from '../../cli/flags.ts'
-import { unprotectImages } from '../../registry/image/protect.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { unprotectImages } from '../../registry/image/change/protect.ts'
 
 export default class ImageUnprotect extends BaseCommand {
   static override summary = 'Remove the protection of images.'

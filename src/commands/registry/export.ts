@@ -1,6 +1,6 @@
-import { BaseCommand, globalFlags } from '../../cli/base-command.ts'
-import { outputClosed, writeOut } from '../../cli/output.ts'
-import { escapeUnsafe } from '../../cli/printable.ts'
+import { BaseCommand, globalFlags } from '../../cli/command/base-command.ts'
+import { escapeUnsafe } from '../../cli/terminal/escape.ts'
+import { outputClosed, writeOut } from '../../cli/terminal/output.ts'
 import { exportRegistry } from '../../registry/transfer/export.ts'
 
 export default class RegistryExport extends BaseCommand {

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../errors.ts'
+import type { ErrorCode } from '../../core/errors.ts'
 
 /** One kind of failure: how the drivers report it, and what people are told. */
 export interface Fault {

@@ -1,5 +1,5 @@
-import { monotonicTime } from '../../clock.ts'
-import { VdcError } from '../../errors.ts'
+import { monotonicTime } from '../../core/clock.ts'
+import { VdcError } from '../../core/errors.ts'
 import type { DriverConnection } from './driver.ts'
 
 /*

@@ -4,7 +4,7 @@ import type mysql2 from 'mysql2'
 /**
  * A connection of mysql2, with the parts inside it that are replaced here because
  * it has no settings for what we need: TLS only where the server has it, whom
- * to trust, and limits of what a server sends. test/db/untrusted-server.test.ts
+ * to trust, and limits of what a server sends. test/db/mysql/untrusted-server.test.ts
  * fails when a later mysql2 does without them.
  */
 export interface DriverConnection extends mysql2.Connection {

@@ -2,9 +2,9 @@ import { realpath, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { TLSSocket } from 'node:tls'
 import mysql2 from 'mysql2'
-import type { MysqlSettings } from '../../config.ts'
-import { VdcError } from '../../errors.ts'
-import { foreignOn } from '../../foreign-path.ts'
+import type { MysqlSettings } from '../../config/config.ts'
+import { VdcError } from '../../core/errors.ts'
+import { foreignOn } from '../../core/foreign-path.ts'
 
 /*
  * How a password gets to a server: by a challenge, which reveals nothing to the

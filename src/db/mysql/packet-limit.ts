@@ -1,5 +1,5 @@
 import mysql2 from 'mysql2'
-import { VdcError } from '../../errors.ts'
+import { VdcError } from '../../core/errors.ts'
 import { packetLimit, RAISE_PACKET_LIMIT } from '../faults/server.ts'
 
 /** Bytes of the smallest limit that a server has; a shorter statement never broke a connection. */

@@ -3,8 +3,8 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, createSecureContext, type SecureContext } from 'node:tls'
-import type { TlsSettings } from '../../config.ts'
-import { VdcError } from '../../errors.ts'
+import type { TlsSettings } from '../../config/config.ts'
+import { VdcError } from '../../core/errors.ts'
 import type { DriverConnection } from './driver.ts'
 
 /** Bytes of a file of certificates; the list of all public CAs has 200 KiB. */

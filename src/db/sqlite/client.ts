@@ -2,9 +2,9 @@ import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import SqliteDialect from 'knex/lib/dialects/better-sqlite3/index.js'
 import Libsql from 'libsql'
-import { VdcError } from '../../errors.ts'
-import type { Interruption } from '../../interruption.ts'
-import { translateDriverError } from '../driver-errors.ts'
+import { VdcError } from '../../core/errors.ts'
+import type { Interruption } from '../../core/interruption.ts'
+import { translateDriverError } from '../drivers/errors.ts'
 import { compile, keptStatement } from './kept-statements.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */

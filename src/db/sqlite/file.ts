@@ -1,8 +1,8 @@
 import { accessSync, closeSync, constants, existsSync, fchmodSync, lstatSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { SqliteSettings } from '../../config.ts'
-import { makeOwnFolder } from '../../data-folder.ts'
-import { VdcError } from '../../errors.ts'
+import type { SqliteSettings } from '../../config/config.ts'
+import { makeOwnFolder } from '../../core/data-folder.ts'
+import { VdcError } from '../../core/errors.ts'
 import { notOpened } from './client.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants

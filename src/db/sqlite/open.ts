@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import knex, { type Knex } from 'knex'
-import { describeDatabase, type SqliteSettings } from '../../config.ts'
-import { VdcError } from '../../errors.ts'
-import type { Interruption } from '../../interruption.ts'
+import { describeDatabase, type SqliteSettings } from '../../config/config.ts'
+import { VdcError } from '../../core/errors.ts'
+import type { Interruption } from '../../core/interruption.ts'
 import type { Database, SqliteFile } from '../database.ts'
-import { SILENT, translateDriverError } from '../driver-errors.ts'
-import { transaction } from '../transaction.ts'
+import { SILENT, translateDriverError } from '../drivers/errors.ts'
+import { transaction } from '../transactions/transaction.ts'
 import { libsqlClient } from './client.ts'
 import { createFile, isFileThere, requireCreatable, sqliteUri } from './file.ts'
 import { ownVersion, refuseForeignFile } from './owner.ts'
@@ -130,7 +130,7 @@ async function bringUpToDate(db: Knex, path: string, file: SqliteFile): Promise<
   }
 
   await useWriteAheadLog(db)
-  const { migrateAll } = await import('../migrate.ts')
+  const { migrateAll } = await import('../schema/migrate.ts')
   return transaction(db, async (trx) => {
     // Another process may have been faster while this one waited for the lock.
     const before = await ownVersion(trx, path)

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import type { Knex } from 'knex'
 import Libsql from 'libsql'
-import { VdcError } from '../../errors.ts'
+import { VdcError } from '../../core/errors.ts'
 import { sqliteUri } from './file.ts'
 
 /** What an SQLite file says of itself, of which the last two count its tables and the like, and the table that is always ours. */

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
-import type { Interruption } from '../../interruption.ts'
-import { translateDriverError } from '../driver-errors.ts'
+import type { Interruption } from '../../core/interruption.ts'
+import { translateDriverError } from '../drivers/errors.ts'
 import { sqliteUri } from './file.ts'
 
 /** Milliseconds that the look may take, where nothing else is said; less than what `doctor` waits for any one thing. */

@@ -1,6 +1,6 @@
-import { FILE } from '../inspection.ts'
-import type { Refusal } from '../refusal.ts'
-import type { Source } from '../source.ts'
+import type { Source } from '../file/source.ts'
+import { FILE } from '../inspect/inspection.ts'
+import type { Refusal } from '../inspect/refusal.ts'
 
 /** Characters of a name that are shown; who writes longer ones wants to be a nuisance. */
 const SHOWN = 200

@@ -1,12 +1,12 @@
+import { VdcError } from '../../core/errors.ts'
 import type { Queryable } from '../../db/database.ts'
-import { selectRowsByUuid } from '../../db/many-rows.ts'
-import type { AccountRow } from '../../db/rows.ts'
-import { isoTime } from '../../db/time.ts'
-import { VdcError } from '../../errors.ts'
-import type { Item } from '../batches.ts'
-import { decide } from '../decide.ts'
-import { canonicalId } from '../identifiers.ts'
-import { SYSTEM_ACCOUNTS } from '../values.ts'
+import { isoTime } from '../../db/sql/time.ts'
+import { selectRowsByUuid } from '../../db/tables/many-rows.ts'
+import type { AccountRow } from '../../db/tables/rows.ts'
+import type { Item } from '../batch/batches.ts'
+import { decide } from '../batch/decide.ts'
+import { canonicalId } from '../rules/identifiers.ts'
+import { SYSTEM_ACCOUNTS } from '../rules/values.ts'
 
 /**
  * Finds the accounts that are to be changed, and keeps others from changing them. One

@@ -1,9 +1,9 @@
 import * as z from 'zod/mini'
-import { ACCOUNTS, type AccountSelection } from '../../db/account-list.ts'
+import { ACCOUNTS, type AccountSelection } from '../../db/lists/accounts.ts'
 import * as list from '../list-request.ts'
 import { presenting } from '../presentation.ts'
 import type { Registry } from '../registry.ts'
-import { validate } from '../validate.ts'
+import { validate } from '../rules/validate.ts'
 import { ACCOUNT, type Account } from './details.ts'
 import { accountNotFound } from './find.ts'
 

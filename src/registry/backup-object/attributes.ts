@@ -1,11 +1,11 @@
 import * as z from 'zod/mini'
 import { requireUriKey } from '../backup-storage/uri.ts'
-import { md5 } from '../checksum.ts'
 import type { Registry } from '../registry.ts'
+import { md5 } from '../rules/checksum.ts'
+import { requireStorable } from '../rules/storable.ts'
+import { int64, name, oneOf, text } from '../rules/texts.ts'
+import { COMPLETE, CONTAINER_FORMATS, DEFAULT_STATE, STATES } from '../rules/values.ts'
 import { checkServiceType } from '../service-types.ts'
-import { requireStorable } from '../storable.ts'
-import { int64, name, oneOf, text } from '../texts.ts'
-import { COMPLETE, CONTAINER_FORMATS, DEFAULT_STATE, STATES } from '../values.ts'
 
 const percent = z.pipe(
   z

@@ -1,11 +1,11 @@
 import type { Queryable } from '../../db/database.ts'
-import { selectValuesTold } from '../../db/histories.ts'
-import { deleteLabels, selectLabels } from '../../db/labels.ts'
-import { selectRowsByUuid } from '../../db/many-rows.ts'
-import type { BackupObjectRow, LabelRow, NewRow } from '../../db/rows.ts'
-import { canonicalId, prefixOf, uuidsIn } from '../identifiers.ts'
+import { selectValuesTold } from '../../db/tables/histories.ts'
+import { deleteLabels, selectLabels } from '../../db/tables/labels.ts'
+import { selectRowsByUuid } from '../../db/tables/many-rows.ts'
+import type { BackupObjectRow, LabelRow, NewRow } from '../../db/tables/rows.ts'
 import { labelsByResource, labelsOf, newLabel } from '../labels.ts'
-import { DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL, MD5_LABEL, SHA256_LABEL, VIRTUAL_SIZE_LABEL } from '../values.ts'
+import { canonicalId, prefixOf, uuidsIn } from '../rules/identifiers.ts'
+import { DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL, MD5_LABEL, SHA256_LABEL, VIRTUAL_SIZE_LABEL } from '../rules/values.ts'
 import type { StoredFile } from './stored-file.ts'
 
 /** Labels with values that were computed from an object's bytes, and with their MD5. */

@@ -1,4 +1,4 @@
-import type { ImageFile } from '../../disk/image-file.ts'
+import type { ImageFile } from '../../disk/file/image-file.ts'
 
 /** A file whose bytes are known, as a backup object holds it. */
 export interface StoredFile {

@@ -1,5 +1,10 @@
 import type { Queryable } from '../../db/database.ts'
-import { selectAliveUuidsBy, selectImagesOf, selectImagesWithVolumes, selectValuesAlive } from '../../db/images.ts'
+import {
+  selectAliveUuidsBy,
+  selectImagesOf,
+  selectImagesWithVolumes,
+  selectValuesAlive,
+} from '../../db/tables/images.ts'
 import { wantedInVolumes } from '../image/volumes.ts'
 
 /** An image that uses a backup object. */

@@ -1,10 +1,15 @@
-import { insertBackupObject } from '../../db/backup-objects.ts'
 import type { Queryable } from '../../db/database.ts'
-import { insertLabels } from '../../db/labels.ts'
-import { BACKUP_OBJECT_COLUMNS, type BackupObjectRow, type BackupStorageRow, type NewRow } from '../../db/rows.ts'
-import { recordCreation } from '../history.ts'
-import { canonicalId } from '../identifiers.ts'
-import { COMPLETE, DEFAULT_CONTAINER_FORMAT, DEFAULT_STATE } from '../values.ts'
+import { insertBackupObject } from '../../db/tables/backup-objects.ts'
+import { insertLabels } from '../../db/tables/labels.ts'
+import {
+  BACKUP_OBJECT_COLUMNS,
+  type BackupObjectRow,
+  type BackupStorageRow,
+  type NewRow,
+} from '../../db/tables/rows.ts'
+import { recordCreation } from '../history/history.ts'
+import { canonicalId } from '../rules/identifiers.ts'
+import { COMPLETE, DEFAULT_CONTAINER_FORMAT, DEFAULT_STATE } from '../rules/values.ts'
 import { labelsOfFile } from './labels.ts'
 import type { StoredFile } from './stored-file.ts'
 

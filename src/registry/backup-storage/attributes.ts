@@ -1,6 +1,6 @@
 import type { Registry } from '../registry.ts'
-import { line, name, oneOf, text } from '../texts.ts'
-import { STORAGE_TYPES } from '../values.ts'
+import { line, name, oneOf, text } from '../rules/texts.ts'
+import { STORAGE_TYPES } from '../rules/values.ts'
 import { requireNoSystemFolder } from './image-folder.ts'
 import { requireBaseUri } from './uri.ts'
 

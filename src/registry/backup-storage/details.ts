@@ -1,10 +1,10 @@
 import type * as z from 'zod/mini'
-import type { BackupStorageRow } from '../../db/rows.ts'
-import { isoTime } from '../../db/time.ts'
-import { canonicalId, parseId } from '../identifiers.ts'
+import { isoTime } from '../../db/sql/time.ts'
+import type { BackupStorageRow } from '../../db/tables/rows.ts'
 import { field, type Presentation, presenting } from '../presentation.ts'
 import type { Registry } from '../registry.ts'
 import type { backupStorage } from '../results/backup-storage.ts'
+import { canonicalId, parseId } from '../rules/identifiers.ts'
 import { existingStorage } from './find.ts'
 
 /** A storage as people and scripts see it; times are ISO 8601 UTC. */

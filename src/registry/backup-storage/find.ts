@@ -1,18 +1,18 @@
+import { VdcError } from '../../core/errors.ts'
+import type { Queryable } from '../../db/database.ts'
+import { isoTime } from '../../db/sql/time.ts'
 import {
   findAliveStorage,
   findStorage,
   holdStorage,
   selectStorageKeys,
   selectStorageUuids,
-} from '../../db/backup-storages.ts'
-import { claimUse } from '../../db/claims.ts'
-import type { Queryable } from '../../db/database.ts'
-import type { Lock } from '../../db/locks.ts'
-import type { BackupStorageRow } from '../../db/rows.ts'
-import { isoTime } from '../../db/time.ts'
-import { VdcError } from '../../errors.ts'
-import { canonicalId, ENOUGH_IDS, idList, parseId } from '../identifiers.ts'
-import { ALL_FILES } from '../values.ts'
+} from '../../db/tables/backup-storages.ts'
+import type { BackupStorageRow } from '../../db/tables/rows.ts'
+import { claimUse } from '../../db/transactions/claims.ts'
+import type { Lock } from '../../db/transactions/locks.ts'
+import { canonicalId, ENOUGH_IDS, idList, parseId } from '../rules/identifiers.ts'
+import { ALL_FILES } from '../rules/values.ts'
 
 /**
  * Finds the storage that an operator named for something else to lie in.

@@ -1,9 +1,9 @@
 import { normalize } from 'node:path'
-import { realPathOf } from '../../disk/real-path.ts'
-import { systemFolderOf } from '../../disk/system-folders.ts'
-import { VdcError } from '../../errors.ts'
+import { VdcError } from '../../core/errors.ts'
+import { realPathOf } from '../../disk/file/real-path.ts'
+import { systemFolderOf } from '../../disk/folder/system-folders.ts'
 import type { Registry } from '../registry.ts'
-import { folderOf, pathOf } from './local-places.ts'
+import { folderOf, pathOf } from './local-folders.ts'
 
 /**
  * Refuses a base URI that leads to a folder of the operating system, by links as well, or anywhere by `..`.

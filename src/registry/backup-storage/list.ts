@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
-import { STORAGES, type StorageSelection } from '../../db/backup-storage-list.ts'
+import { STORAGES, type StorageSelection } from '../../db/lists/backup-storages.ts'
 import * as list from '../list-request.ts'
 import { presenting } from '../presentation.ts'
 import type { Registry } from '../registry.ts'
-import { validate } from '../validate.ts'
-import { STORAGE_TYPES } from '../values.ts'
+import { validate } from '../rules/validate.ts'
+import { STORAGE_TYPES } from '../rules/values.ts'
 import { STORAGE, type StorageDetails } from './details.ts'
 import { storageNotFound } from './find.ts'
 

@@ -1,4 +1,4 @@
-import { VdcError } from '../../errors.ts'
+import { VdcError } from '../../core/errors.ts'
 import { firstBadCharacter, nameOfCharacter } from './uri.ts'
 
 /** Characters that `backup_storages.base_uri` and `backup_objects.object_key` hold. */

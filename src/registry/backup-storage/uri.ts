@@ -1,4 +1,4 @@
-import { VdcError } from '../../errors.ts'
+import { VdcError } from '../../core/errors.ts'
 
 /*
  * What base_uri and object_key may hold. The agents join both as they stand,

@@ -1,10 +1,10 @@
-import { insertStorage, isStorageUuidTaken } from '../../db/backup-storages.ts'
 import type { Queryable } from '../../db/database.ts'
-import { insertLabels, selectLabels } from '../../db/labels.ts'
-import type { BackupStorageRow, NewRow } from '../../db/rows.ts'
-import { canonicalId } from '../identifiers.ts'
+import { insertStorage, isStorageUuidTaken } from '../../db/tables/backup-storages.ts'
+import { insertLabels, selectLabels } from '../../db/tables/labels.ts'
+import type { BackupStorageRow, NewRow } from '../../db/tables/rows.ts'
 import { newLabel } from '../labels.ts'
-import { CLAIM_LABEL } from '../values.ts'
+import { canonicalId } from '../rules/identifiers.ts'
+import { CLAIM_LABEL } from '../rules/values.ts'
 
 /**
  * Writes a new storage, within a unit of work. `backup_storages` has no unique

@@ -1,11 +1,11 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type DatabaseSettings, describeDatabase, settingsSource } from '../../config.ts'
+import { type DatabaseSettings, describeDatabase, settingsSource } from '../../config/config.ts'
+import type { Interruption } from '../../core/interruption.ts'
+import { shellWord } from '../../core/shell-word.ts'
 import { RESTORE_FILE } from '../../db/faults/sqlite.ts'
 import { QUICK_CHECK_TIMEOUT, quickCheck } from '../../db/sqlite/quick-check.ts'
-import type { Interruption } from '../../interruption.ts'
-import { shellWord } from '../../shell-word.ts'
 import { failure, type Outcome, ok, warning } from './check.ts'
 
 /** Says which database is used and who says so; the password is never shown. */

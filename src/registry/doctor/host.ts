@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { qemuImgVersion } from '../../disk/qemu-img.ts'
+import { qemuImgVersion } from '../../disk/qemu/qemu-img.ts'
 import type { Cancellation } from '../../disk/watcher.ts'
 import { failure, type Outcome, ok } from './check.ts'
 import { checkFolder } from './space.ts'
@@ -39,7 +39,7 @@ async function findProgram(name: string, path: string): Promise<string | undefin
   return undefined
 }
 
-/** Looks at the folder of temporary files (src/disk/nameless-file.ts). */
+/** Looks at the folder of temporary files (src/disk/file/temporary-file.ts). */
 export function checkUnpacking(env: NodeJS.ProcessEnv): Promise<Outcome> {
   const path = env.TMPDIR || '/var/tmp'
   const hint = 'Set TMPDIR to a folder that has space for unpacked images and for imports'

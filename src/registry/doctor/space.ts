@@ -1,5 +1,5 @@
 import prettyBytes from 'pretty-bytes'
-import { type Folder, lookAtFolder } from '../../disk/folder.ts'
+import { type Folder, lookAtFolder } from '../../disk/folder/folder.ts'
 import { failure, type Outcome, ok, warning } from './check.ts'
 
 /** Free space below which there is a warning: bytes, and a part of the whole in percent. */

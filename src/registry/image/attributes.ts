@@ -1,9 +1,8 @@
 import * as z from 'zod/mini'
-import { FILE_FORMATS } from '../../disk/file-formats.ts'
+import { FILE_FORMATS } from '../../disk/inspect/file-formats.ts'
 import type { Registry } from '../registry.ts'
-import { checkServiceType } from '../service-types.ts'
-import { requireStorable } from '../storable.ts'
-import { line, name, oneOf, orNull, text } from '../texts.ts'
+import { requireStorable } from '../rules/storable.ts'
+import { line, name, oneOf, orNull, text } from '../rules/texts.ts'
 import {
   ARCHES,
   DEFAULT_ARCH,
@@ -12,7 +11,8 @@ import {
   DEFAULT_STATE,
   OS_TYPES,
   STATES,
-} from '../values.ts'
+} from '../rules/values.ts'
+import { checkServiceType } from '../service-types.ts'
 
 /** The columns of an image that an operator gives; those that may be NULL take any text of their kind. */
 export const imageAttributes = {

@@ -1,8 +1,8 @@
-import type { ImageRow } from '../../db/rows.ts'
-import { type HistoryEntry, readHistory, stateAt } from '../history.ts'
-import { canonicalId, parseId } from '../identifiers.ts'
+import type { ImageRow } from '../../db/tables/rows.ts'
+import { type HistoryEntry, readHistory, stateAt } from '../history/history.ts'
 import type { Registry } from '../registry.ts'
-import { existedAt, parseTime } from '../times.ts'
+import { canonicalId, parseId } from '../rules/identifiers.ts'
+import { existedAt, parseTime } from '../rules/times.ts'
 import { type ImageAttributes, presentImage } from './details.ts'
 import { existingImage } from './find.ts'
 

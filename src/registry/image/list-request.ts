@@ -1,18 +1,18 @@
 import * as z from 'zod/mini'
-import { findAccount } from '../../db/accounts.ts'
-import { findBackupObject } from '../../db/backup-objects.ts'
-import { type ImageSelection, imageListing } from '../../db/image-list.ts'
-import { findImage, ownsImages } from '../../db/images.ts'
-import { isValueInUse, LIVING_IMAGES } from '../../db/selection.ts'
+import { type ImageSelection, imageListing } from '../../db/lists/images.ts'
+import { isValueInUse, LIVING_IMAGES } from '../../db/lists/selection.ts'
+import { findAccount } from '../../db/tables/accounts.ts'
+import { findBackupObject } from '../../db/tables/backup-objects.ts'
+import { findImage, ownsImages } from '../../db/tables/images.ts'
 import { accountNotFound } from '../account/find.ts'
 import { objectNotFound } from '../backup-object/find.ts'
 import { storageKeysOf } from '../backup-storage/find.ts'
-import { canonicalId, parseId } from '../identifiers.ts'
 import { parseLabelFilter } from '../labels.ts'
 import * as list from '../list-request.ts'
 import type { Registry } from '../registry.ts'
-import { isStorable } from '../storable.ts'
-import { validate } from '../validate.ts'
+import { canonicalId, parseId } from '../rules/identifiers.ts'
+import { isStorable } from '../rules/storable.ts'
+import { validate } from '../rules/validate.ts'
 import {
   ARCHES,
   FILE_FORMATS,
@@ -21,9 +21,9 @@ import {
   OS_TYPES,
   PROTECTED_LABEL,
   VIRTUAL_SIZE_LABEL,
-} from '../values.ts'
+} from '../rules/values.ts'
+import { usableBy } from './access.ts'
 import { imageNotFound } from './find.ts'
-import { usableBy } from './usability.ts'
 
 const choice = z.object({
   ...list.choice,

@@ -1,8 +1,8 @@
-import { claimUse } from '../../db/claims.ts'
+import { VdcError } from '../../core/errors.ts'
 import type { Queryable } from '../../db/database.ts'
-import { findImage } from '../../db/images.ts'
-import { VdcError } from '../../errors.ts'
-import { canonicalId, parseId } from '../identifiers.ts'
+import { findImage } from '../../db/tables/images.ts'
+import { claimUse } from '../../db/transactions/claims.ts'
+import { canonicalId, parseId } from '../rules/identifiers.ts'
 import { isDeleted } from './find.ts'
 
 /**

@@ -1,5 +1,5 @@
-import { EMPTY_YAML_LIST } from '../values.ts'
-import { readYaml } from '../yaml.ts'
+import { readYaml } from '../rules/ruby-yaml.ts'
+import { EMPTY_YAML_LIST } from '../rules/values.ts'
 
 /** The ID of a backup object within a text. */
 const OBJECT_ID = /\bbo-[A-Za-z0-9_]+/g

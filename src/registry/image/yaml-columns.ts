@@ -1,7 +1,7 @@
-import type { ImageRow } from '../../db/rows.ts'
-import { canonicalId } from '../identifiers.ts'
+import type { ImageRow } from '../../db/tables/rows.ts'
 import type { Registry } from '../registry.ts'
-import { asMap, readYaml, type Yaml } from '../yaml.ts'
+import { canonicalId } from '../rules/identifiers.ts'
+import { asMap, readYaml, type Yaml } from '../rules/ruby-yaml.ts'
 
 const COLUMNS = ['features', 'volumes', 'vifs'] as const
 type Columns = Pick<ImageRow, (typeof COLUMNS)[number]>

@@ -1,7 +1,7 @@
 import type { Queryable } from '../../db/database.ts'
-import { selectTimesTold } from '../../db/purge.ts'
-import type { BackupObjectRow, ImageRow } from '../../db/rows.ts'
-import { canonicalId } from '../identifiers.ts'
+import { selectTimesTold } from '../../db/tables/purge.ts'
+import type { BackupObjectRow, ImageRow } from '../../db/tables/rows.ts'
+import { canonicalId } from '../rules/identifiers.ts'
 
 type Deleted = Pick<ImageRow | BackupObjectRow, 'id' | 'uuid' | 'deleted_at' | 'updated_at'>
 

@@ -1,6 +1,6 @@
-import type { BackupObjectRow } from '../../db/rows.ts'
-import type { DoomedFile } from '../../disk/doomed-file.ts'
-import { folderOf } from '../backup-storage/local-places.ts'
+import type { BackupObjectRow } from '../../db/tables/rows.ts'
+import type { DoomedFile } from '../../disk/remove/doomed-file.ts'
+import { folderOf } from '../backup-storage/local-folders.ts'
 
 /**
  * Describes the file of an object that a purge removes.

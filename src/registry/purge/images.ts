@@ -1,6 +1,8 @@
+import { VdcError } from '../../core/errors.ts'
 import type { Queryable } from '../../db/database.ts'
-import { findImage } from '../../db/images.ts'
-import { selectLabels } from '../../db/labels.ts'
+import { isoTime, sqlTime } from '../../db/sql/time.ts'
+import { findImage } from '../../db/tables/images.ts'
+import { selectLabels } from '../../db/tables/labels.ts'
 import {
   type DeletedSelection,
   holdDeletedImages,
@@ -8,21 +10,19 @@ import {
   selectDeletedImages,
   selectImagesOfInstances,
   selectParents,
-} from '../../db/purge.ts'
-import type { ImageRow } from '../../db/rows.ts'
-import { isoTime, sqlTime } from '../../db/time.ts'
-import { byUnit, inTransaction } from '../../db/unit-of-work.ts'
-import { VdcError } from '../../errors.ts'
-import { recordChanges } from '../history.ts'
-import { canonicalId } from '../identifiers.ts'
+} from '../../db/tables/purge.ts'
+import type { ImageRow } from '../../db/tables/rows.ts'
+import { byUnit, inTransaction } from '../../db/transactions/unit-of-work.ts'
+import { recordChanges } from '../history/history.ts'
 import { hasHistory, imageNotFound, isDeleted } from '../image/find.ts'
 import { objectsInVolumes } from '../image/volumes.ts'
 import type { Registry } from '../registry.ts'
-import { PROTECTED_LABEL } from '../values.ts'
+import { canonicalId } from '../rules/identifiers.ts'
+import { PROTECTED_LABEL } from '../rules/values.ts'
 import { deletedBefore, deletedSince } from './age.ts'
-import { Going } from './going.ts'
+import { partsOf } from './batches.ts'
 import type { Purged } from './outcome.ts'
-import { partsOf } from './parts.ts'
+import { Going } from './preview.ts'
 
 /** Images that are purged in one transaction. */
 const BATCH = 200

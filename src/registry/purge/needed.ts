@@ -1,9 +1,9 @@
 import type { Database, Queryable } from '../../db/database.ts'
-import type { DeletedSelection } from '../../db/purge.ts'
-import type { BackupObjectRow } from '../../db/rows.ts'
+import type { DeletedSelection } from '../../db/tables/purge.ts'
+import type { BackupObjectRow } from '../../db/tables/rows.ts'
 import { usersOf } from '../backup-object/users.ts'
-import { canonicalId } from '../identifiers.ts'
 import type { Registry } from '../registry.ts'
+import { canonicalId } from '../rules/identifiers.ts'
 import { purgeableImages } from './images.ts'
 
 /** Finds which of some objects images need, by their canonical ids; deleted images count, as they may be undeleted. */

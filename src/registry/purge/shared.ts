@@ -1,11 +1,11 @@
-import { selectObjectsUnder } from '../../db/backup-objects.ts'
 import type { Queryable } from '../../db/database.ts'
-import type { BackupObjectRow } from '../../db/rows.ts'
-import { lookForFile } from '../../disk/local-file.ts'
+import { selectObjectsUnder } from '../../db/tables/backup-objects.ts'
+import type { BackupObjectRow } from '../../db/tables/rows.ts'
+import { lookForFile } from '../../disk/file/local-file.ts'
 import { isDeleted } from '../backup-object/find.ts'
-import type { LocalPlace } from '../backup-storage/local-places.ts'
+import type { LocalPlace } from '../backup-storage/local-folders.ts'
 import { deletedBefore } from './age.ts'
-import { type Links, objectsBehindLinks } from './links.ts'
+import { type Links, objectsBehindLinks } from './aliased-files.ts'
 import type { NeededOf } from './needed.ts'
 
 /** Says whether another object is the same file, through whichever storage or folder and by `links`, and isn't to be purged itself. */

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { Exact } from '../int64.ts'
+import type { Exact } from '../rules/int64.ts'
 
 /*
  * What the registry answers, as schemas: the types of its functions, the keys

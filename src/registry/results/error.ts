@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { ERROR_CODES } from '../../errors.ts'
+import { ERROR_CODES } from '../../core/errors.ts'
 
 const errorBody = z.object({
   code: z.enum(ERROR_CODES),

@@ -1,17 +1,17 @@
 import type { Queryable } from '../../db/database.ts'
-import { type Entries, insertManyHistories } from '../../db/many-histories.ts'
-import { selectRowsByUuid } from '../../db/many-rows.ts'
+import { type Entries, insertManyHistories } from '../../db/tables/many-histories.ts'
+import { selectRowsByUuid } from '../../db/tables/many-rows.ts'
 import {
   BACKUP_OBJECT_COLUMNS,
   type BackupObjectRow,
   IMAGE_COLUMNS,
   type ImageRow,
   type NewRow,
-} from '../../db/rows.ts'
-import { notesOf } from '../../db/writes.ts'
-import { changeRows, changesOf, creationRows } from '../history.ts'
-import { canonicalId, type Kind } from '../identifiers.ts'
+} from '../../db/tables/rows.ts'
+import { notesOf } from '../../db/tables/writes.ts'
+import { changeRows, changesOf, creationRows } from '../history/history.ts'
 import { isDeleted } from '../image/find.ts'
+import { canonicalId, type Kind } from '../rules/identifiers.ts'
 
 /** Rows whose histories are written together. */
 const PAGE = 1000

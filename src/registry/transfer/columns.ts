@@ -1,5 +1,5 @@
-import type { Int64 } from '../../db/rows.ts'
-import { type Kind, prefixOf } from '../identifiers.ts'
+import type { Int64 } from '../../db/tables/rows.ts'
+import { type Kind, prefixOf } from '../rules/identifiers.ts'
 
 /*
  * Checks of the values in a line. An import checks dozens of them per line, so these are

@@ -1,4 +1,4 @@
-import { VdcError } from '../../errors.ts'
+import { VdcError } from '../../core/errors.ts'
 
 /** Bytes of a line above which none can be right: four texts of 65,535 bytes, escaped, and the rest. */
 const LONGEST = 4 * 1024 * 1024

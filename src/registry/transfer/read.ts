@@ -1,4 +1,4 @@
-import { VdcError } from '../../errors.ts'
+import { VdcError } from '../../core/errors.ts'
 import { readYamlColumns, yamlProblems } from '../image/yaml-columns.ts'
 import { isObject, type Keys, problemIn } from './columns.ts'
 import { type Line, linesOf, together } from './lines.ts'

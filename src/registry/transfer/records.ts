@@ -1,5 +1,5 @@
-import type { RegistryTables } from '../../db/many-rows.ts'
-import { type Kind, prefixOf } from '../identifiers.ts'
+import type { RegistryTables } from '../../db/tables/many-rows.ts'
+import { type Kind, prefixOf } from '../rules/identifiers.ts'
 import {
   bigint,
   type Column,

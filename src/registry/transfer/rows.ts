@@ -1,7 +1,7 @@
-import type { RegistryTables } from '../../db/many-rows.ts'
-import type { NewRow } from '../../db/rows.ts'
-import { isoTime } from '../../db/time.ts'
-import { canonicalId } from '../identifiers.ts'
+import { isoTime } from '../../db/sql/time.ts'
+import type { RegistryTables } from '../../db/tables/many-rows.ts'
+import type { NewRow } from '../../db/tables/rows.ts'
+import { canonicalId } from '../rules/identifiers.ts'
 import { COLUMNS_OF, KIND_OF, type RegistryRecord, type RowType, type TABLE_OF } from './records.ts'
 
 /** The row that a record is of. */

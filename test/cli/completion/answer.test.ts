@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import Libsql from 'libsql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { environment, PROGRAM, type Run, type RunOptions, runLines, vdcManage } from '../../support/cli.ts'
-import { ENGINES, type TestDatabase } from '../../support/databases.ts'
-import { newFolder } from '../../support/images.ts'
-import { ADD, newDatabaseWithObject } from '../../support/scripts.ts'
+import { ENGINES, type TestDatabase } from '../../support/databases/databases.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { environment, PROGRAM, type Run, type RunOptions, runLines, vdcManage } from '../../support/process/cli.ts'
+import { ADD, newDatabaseWithObject } from '../../support/process/scripts.ts'
 
 /* What the shells' scripts get from `vdc-manage complete`. */
 

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { runLines, vdcManage } from '../../support/cli.ts'
-import type { Engine, TestDatabase } from '../../support/databases.ts'
-import { newFolder } from '../../support/images.ts'
-import { ADD, newDatabaseWithObject } from '../../support/scripts.ts'
-import { startTerminal, type Terminal } from '../../support/tmux.ts'
+import type { Engine, TestDatabase } from '../../support/databases/databases.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { runLines, vdcManage } from '../../support/process/cli.ts'
+import { ADD, newDatabaseWithObject } from '../../support/process/scripts.ts'
+import { startTerminal, type Terminal } from '../../support/process/tmux.ts'
 
 /* Completion in the real shells, as somebody sees it who types and presses Tab. */
 

@@ -16,8 +16,8 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { ShellHistory } from '../../../src/cli/shell/history.ts'
-import { newFolder } from '../../support/images.ts'
-import { NOBODY } from '../../support/root-home.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { NOBODY } from '../../support/process/root-home.ts'
 
 /* The file of the history, which a link must not lead elsewhere; what it is for is in terminal.test.ts. */
 

@@ -2,9 +2,9 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { allRows, type TestDatabase } from '../../support/databases.ts'
-import { newFolder, rawDisk } from '../../support/images.ts'
-import { ADD, newDatabaseWithObject, runScript } from '../../support/scripts.ts'
+import { allRows, type TestDatabase } from '../../support/databases/databases.ts'
+import { newFolder, rawDisk } from '../../support/files/images.ts'
+import { ADD, newDatabaseWithObject, runScript } from '../../support/process/scripts.ts'
 
 /* `image convert` in a bulk script that is run again: its file is no part of what is undone. */
 

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Run, shell, vdcManage, vdcManageJson } from '../../support/cli.ts'
-import { ENGINES, newDatabase, newMariadb, type TestDatabase } from '../../support/databases.ts'
-import { newFolder } from '../../support/images.ts'
+import { ENGINES, newDatabase, newMariadb, type TestDatabase } from '../../support/databases/databases.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { type Run, shell, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 import {
   ADD,
   imageIds,
@@ -14,7 +14,7 @@ import {
   runScript,
   startScript,
   watchImages,
-} from '../../support/scripts.ts'
+} from '../../support/process/scripts.ts'
 
 /*
  * The shell as a script's interpreter: what it prints, where its lines end and

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TestDatabase } from '../../support/databases.ts'
-import { ADD, newDatabaseWithObject, runThroughProxy } from '../../support/scripts.ts'
+import type { TestDatabase } from '../../support/databases/databases.ts'
+import { ADD, newDatabaseWithObject, runThroughProxy } from '../../support/process/scripts.ts'
 
 /* What a line of the shell asks the database: the statements that it needs, and nothing else. */
 

@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Run, shell, vdcManage } from '../../support/cli.ts'
 import {
   allRows,
   countWaiting,
@@ -10,10 +9,11 @@ import {
   newDatabase,
   type TestDatabase,
   untilWaiting,
-} from '../../support/databases.ts'
-import { newFolder } from '../../support/images.ts'
-import { ADD, linesOf, newDatabaseWithObject, runScript, startScript } from '../../support/scripts.ts'
-import { startTerminal } from '../../support/tmux.ts'
+} from '../../support/databases/databases.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { type Run, shell, vdcManage } from '../../support/process/cli.ts'
+import { ADD, linesOf, newDatabaseWithObject, runScript, startScript } from '../../support/process/scripts.ts'
+import { startTerminal } from '../../support/process/tmux.ts'
 
 /* IDs on stdin, for commands of a script that comes from a file: who reads them, how often, and what ends the waiting. */
 

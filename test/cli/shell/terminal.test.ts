@@ -12,11 +12,11 @@ import {
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { newSqlite, type TestDatabase, waitingForTables } from '../../support/databases.ts'
-import { newFolder } from '../../support/images.ts'
-import { NOBODY } from '../../support/root-home.ts'
-import { ADD, imageIds, imagesNotWhole, newDatabaseWithObject, runScript } from '../../support/scripts.ts'
-import { startTerminal, type Terminal, type TerminalOptions } from '../../support/tmux.ts'
+import { newSqlite, type TestDatabase, waitingForTables } from '../../support/databases/databases.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { NOBODY } from '../../support/process/root-home.ts'
+import { ADD, imageIds, imagesNotWhole, newDatabaseWithObject, runScript } from '../../support/process/scripts.ts'
+import { startTerminal, type Terminal, type TerminalOptions } from '../../support/process/tmux.ts'
 
 /* The shell at a real terminal, as somebody sees it. */
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { ENGINES, type TestDatabase } from '../../support/databases.ts'
-import { startProxy } from '../../support/mysql-proxy.ts'
+import { ENGINES, type TestDatabase } from '../../support/databases/databases.ts'
+import { startProxy } from '../../support/databases/mysql-proxy.ts'
 import {
   ADD,
   imageIds,
@@ -11,7 +11,7 @@ import {
   runScript,
   startScript,
   watchImages,
-} from '../../support/scripts.ts'
+} from '../../support/process/scripts.ts'
 import { IS_THOROUGH } from '../../support/thorough.ts'
 
 /* A thousand images by one script: all there, or after SIGKILL what its way of committing promises. */

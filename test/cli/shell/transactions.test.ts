@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { vdcManage } from '../../support/cli.ts'
-import { ENGINES, type TestDatabase } from '../../support/databases.ts'
-import { newFolder } from '../../support/images.ts'
+import { ENGINES, type TestDatabase } from '../../support/databases/databases.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { vdcManage } from '../../support/process/cli.ts'
 import {
   ADD,
   imageIds,
@@ -16,7 +16,7 @@ import {
   runThroughProxy,
   startScript,
   watchImages,
-} from '../../support/scripts.ts'
+} from '../../support/process/scripts.ts'
 
 /* What is stored of a script, and when: --tx each, bulk and none; over one connection. */
 

@@ -2,8 +2,8 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { LineJoiner } from '../../../src/cli/shell/lines.ts'
 import { splitLine } from '../../../src/cli/shell/words.ts'
-import { newDatabase, type TestDatabase } from '../../support/databases.ts'
-import { runScript } from '../../support/scripts.ts'
+import { newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { runScript } from '../../support/process/scripts.ts'
 
 describe('words, as bash takes them apart', () => {
   let database: TestDatabase

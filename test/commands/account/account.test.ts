@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { vdcManage, vdcManageJson } from '../../support/cli.ts'
-import { countRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
-import { makeImage, newFolder } from '../../support/images.ts'
+import { countRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { makeImage, newFolder } from '../../support/files/images.ts'
+import { vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 
 describe.each(ENGINES)('accounts on %s', (engine) => {
   let database: TestDatabase

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
-import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { runLines, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 import { expectRefused, type Refusal } from '../../support/refusals.ts'
 
 describe.each(ENGINES)('on %s', (engine) => {

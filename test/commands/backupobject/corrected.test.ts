@@ -1,9 +1,9 @@
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { vdcManage, vdcManageJson } from '../../support/cli.ts'
-import { ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
-import { hashOf, makeImage, newFolder } from '../../support/images.ts'
+import { ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { hashOf, makeImage, newFolder } from '../../support/files/images.ts'
+import { vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 
 /*
  * A row that is corrected, by us or by programs that know nothing of our labels,

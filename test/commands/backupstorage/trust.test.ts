@@ -11,9 +11,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type RunOptions, vdcManage } from '../../support/cli.ts'
-import { allRows, newDatabase, type TestDatabase } from '../../support/databases.ts'
-import { makeImage, newFolder } from '../../support/images.ts'
+import { allRows, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { makeImage, newFolder } from '../../support/files/images.ts'
+import { type RunOptions, vdcManage } from '../../support/process/cli.ts'
 import { expectRefused } from '../../support/refusals.ts'
 
 /*
@@ -248,7 +248,7 @@ describe('the list', () => {
 
   test.runIf(isRoot)('cannot be kept for a user without a home, and a registration warns of that', async () => {
     const { execa } = await import('execa')
-    const { environment, PROGRAM } = await import('../../support/cli.ts')
+    const { environment, PROGRAM } = await import('../../support/process/cli.ts')
     const home = at('nobody')
     mkdirSync(home)
     chownSync(home, 65534, 65534)

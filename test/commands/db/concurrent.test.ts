@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, inject, test } from 'vitest'
 import { migrations } from '../../../migrations/index.ts'
-import { vdcManage } from '../../support/cli.ts'
-import { newDatabase, newMariadb, newSqlite, type TestDatabase } from '../../support/databases.ts'
-import { type MysqlProxy, startProxy } from '../../support/mysql-proxy.ts'
-import { schemaOf } from '../../support/schema.ts'
+import { newDatabase, newMariadb, newSqlite, type TestDatabase } from '../../support/databases/databases.ts'
+import { type MysqlProxy, startProxy } from '../../support/databases/mysql-proxy.ts'
+import { schemaOf } from '../../support/databases/schema.ts'
+import { vdcManage } from '../../support/process/cli.ts'
 
 const made: TestDatabase[] = []
 const keep = (database: TestDatabase): TestDatabase => {

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { vdcManage, vdcManageJson } from '../../support/cli.ts'
-import { newDatabase, newMariadb, newSqlite, type TestDatabase } from '../../support/databases.ts'
-import { schemaOf } from '../../support/schema.ts'
+import { newDatabase, newMariadb, newSqlite, type TestDatabase } from '../../support/databases/databases.ts'
+import { schemaOf } from '../../support/databases/schema.ts'
+import { vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 
 const made: TestDatabase[] = []
 const keep = <T extends TestDatabase>(database: T): T => {

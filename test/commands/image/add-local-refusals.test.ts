@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { vdcManage } from '../../support/cli.ts'
-import { countRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
-import { makeImage, newFolder } from '../../support/images.ts'
+import { countRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { makeImage, newFolder } from '../../support/files/images.ts'
+import { vdcManage } from '../../support/process/cli.ts'
 
 const folder = newFolder()
 const at = (name: string) => join(folder.path, name)

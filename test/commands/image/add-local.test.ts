@@ -1,9 +1,9 @@
 import { renameSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { shell, vdcManage, vdcManageJson } from '../../support/cli.ts'
-import { ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
-import { hashOf, makeImage, newFolder } from '../../support/images.ts'
+import { ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { hashOf, makeImage, newFolder } from '../../support/files/images.ts'
+import { shell, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 
 /** `--description` of the first image: longer than a history's vchar_value. */
 const LONG = 'Ubuntu 10.04 64bit. '.repeat(20)

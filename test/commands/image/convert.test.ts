@@ -13,14 +13,22 @@ import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { convertFile } from '../../../src/registry/image/convert-file.ts'
-import { environment, PROGRAM, type Run, type RunOptions, shell, vdcManage, vdcManageJson } from '../../support/cli.ts'
-import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
-import { type Around, fakeQemuImg } from '../../support/fake-qemu-img.ts'
-import { hashOf, makeImage, newFolder } from '../../support/images.ts'
+import { convertFile } from '../../../src/registry/image/register/convert-file.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { hashOf, makeImage, newFolder } from '../../support/files/images.ts'
+import {
+  environment,
+  PROGRAM,
+  type Run,
+  type RunOptions,
+  shell,
+  vdcManage,
+  vdcManageJson,
+} from '../../support/process/cli.ts'
+import { type Around, fakeQemuImg } from '../../support/process/fake-qemu-img.ts'
+import { startTerminal } from '../../support/process/tmux.ts'
+import { newWatcher } from '../../support/process/watcher.ts'
 import { IS_THOROUGH } from '../../support/thorough.ts'
-import { startTerminal } from '../../support/tmux.ts'
-import { newWatcher } from '../../support/watcher.ts'
 
 const MIB = 2 ** 20
 const TARGETS = ['qcow2', 'raw', 'vmdk', 'vdi', 'vpc', 'vhdx']

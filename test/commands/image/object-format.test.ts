@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
-import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
-import { makeImage, newFolder } from '../../support/images.ts'
-import { insert, newWakame } from '../../support/wakame.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { insert, newWakame } from '../../support/databases/wakame.ts'
+import { makeImage, newFolder } from '../../support/files/images.ts'
+import { runLines, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 
 /*
  * What an image gets from its object, and what an operator is told of it.

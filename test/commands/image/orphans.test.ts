@@ -1,11 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { runLines, shell, vdcManage } from '../../support/cli.ts'
-import { allRows, ENGINES, newDatabase, newSqlite, type TestDatabase } from '../../support/databases.ts'
-import { newFolder } from '../../support/images.ts'
+import { allRows, ENGINES, newDatabase, newSqlite, type TestDatabase } from '../../support/databases/databases.ts'
+import { insert, newWakame } from '../../support/databases/wakame.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { runLines, shell, vdcManage } from '../../support/process/cli.ts'
 import { expectRefused } from '../../support/refusals.ts'
-import { insert, newWakame } from '../../support/wakame.ts'
 
 const MD5 = '0'.repeat(32)
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
-import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { changesBetween } from '../../support/databases/row-changes.ts'
+import { contentsOf, insert, LONG_AGO, newWakame } from '../../support/databases/wakame.ts'
+import { runLines, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 import { expectRefused, type Refusal } from '../../support/refusals.ts'
-import { changesBetween } from '../../support/row-changes.ts'
-import { contentsOf, insert, LONG_AGO, newWakame } from '../../support/wakame.ts'
 
 describe.each(ENGINES)('image undelete on %s', (engine) => {
   let database: TestDatabase

@@ -1,13 +1,19 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parseDatabaseUri } from '../../../src/config.ts'
-import { verifyImages } from '../../../src/registry/image/verify.ts'
+import { parseDatabaseUri } from '../../../src/config/config.ts'
+import { verifyImages } from '../../../src/registry/image/check/verify.ts'
 import { openRegistry } from '../../../src/registry/open.ts'
-import { vdcManage } from '../../support/cli.ts'
-import { ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
-import { newFolder } from '../../support/images.ts'
-import { imageId, type Line, objectId, wholeRegistry, writeRegistryFile } from '../../support/registry-lines.ts'
-import { newWatcher } from '../../support/watcher.ts'
+import { ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import {
+  imageId,
+  type Line,
+  objectId,
+  wholeRegistry,
+  writeRegistryFile,
+} from '../../support/databases/registry-lines.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { vdcManage } from '../../support/process/cli.ts'
+import { newWatcher } from '../../support/process/watcher.ts'
 
 /** More than one batch, and a part of another. */
 const MANY = 450

@@ -16,11 +16,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { environment, PROGRAM, type Run, runLines, shell, vdcManage } from '../../support/cli.ts'
-import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
-import { hashOf, makeImage, newFolder } from '../../support/images.ts'
+import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { hashOf, makeImage, newFolder } from '../../support/files/images.ts'
+import { environment, PROGRAM, type Run, runLines, shell, vdcManage } from '../../support/process/cli.ts'
+import { startTerminal } from '../../support/process/tmux.ts'
 import { IS_THOROUGH } from '../../support/thorough.ts'
-import { startTerminal } from '../../support/tmux.ts'
 
 const KIB = 1024
 const GIB = 2 ** 30

@@ -2,11 +2,11 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { objectsInVolumes, wantedInVolumes } from '../../../src/registry/image/volumes.ts'
-import { runLines, vdcManage, vdcManageJson } from '../../support/cli.ts'
-import { ENGINES, newDatabase, type TestDatabase } from '../../support/databases.ts'
-import { newFolder, rawDisk } from '../../support/images.ts'
+import { ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { LONG_AGO } from '../../support/databases/wakame.ts'
+import { newFolder, rawDisk } from '../../support/files/images.ts'
+import { runLines, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 import { expectRefused } from '../../support/refusals.ts'
-import { LONG_AGO } from '../../support/wakame.ts'
 
 /** As the web API writes it (dcmgr.md, "What else refers to backup objects"). */
 const volumesOf = (...ids: string[]) => `---\n${ids.map((id) => `- :backup_object_id: ${id}\n`).join('')}`

@@ -2,10 +2,15 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { vdcManage } from '../../support/cli.ts'
-import { allRows, ENGINES, newDatabase, newMariadb, type Row, type TestDatabase } from '../../support/databases.ts'
-import { newFolder } from '../../support/images.ts'
-import { startServer } from '../../support/mariadb.ts'
+import {
+  allRows,
+  ENGINES,
+  newDatabase,
+  newMariadb,
+  type Row,
+  type TestDatabase,
+} from '../../support/databases/databases.ts'
+import { startServer } from '../../support/databases/mariadb.ts'
 import {
   accountLine,
   imageId,
@@ -17,7 +22,9 @@ import {
   registryFile,
   storageLine,
   wholeRegistry,
-} from '../../support/registry-lines.ts'
+} from '../../support/databases/registry-lines.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { vdcManage } from '../../support/process/cli.ts'
 
 /** More than one batch, and a part of another. */
 const MANY = 450

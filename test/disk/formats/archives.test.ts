@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { newFolder } from '../../support/images.ts'
+import { newFolder } from '../../support/files/images.ts'
 import { answersOnBytes, answersOnFile, noise } from './inspecting.ts'
 
 const folder = newFolder()

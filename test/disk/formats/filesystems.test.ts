@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { newFolder } from '../../support/images.ts'
+import { newFolder } from '../../support/files/images.ts'
 import { answersOnBytes, answersOnFile, isRefused, noise } from './inspecting.ts'
 
 const MIB = 1024 * 1024

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { VdcError } from '../../../src/core/errors.ts'
+import { fileSource, type Source } from '../../../src/disk/file/source.ts'
 import { INSPECTORS } from '../../../src/disk/formats/index.ts'
-import type { Finding, Inspector } from '../../../src/disk/inspector.ts'
-import { fileSource, type Source } from '../../../src/disk/source.ts'
-import { VdcError } from '../../../src/errors.ts'
+import type { Finding, Inspector } from '../../../src/disk/inspect/inspector.ts'
 
 /** Bytes that one inspector may read. */
 const READ_LIMIT = 1024 * 1024

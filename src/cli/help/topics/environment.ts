@@ -1,4 +1,4 @@
-import { ENVIRONMENT, FILES } from '../../about.ts'
+import { ENVIRONMENT, FILES } from '../../start/about.ts'
 import type { Block } from '../blocks.ts'
 
 /** `vdc-manage help environment` */

@@ -1,4 +1,4 @@
-import { EXIT_STATUS } from '../../exit-status.ts'
+import { EXIT_STATUS } from '../../errors/exit-status.ts'
 import type { Block } from '../blocks.ts'
 
 /** `vdc-manage help exit-codes` */

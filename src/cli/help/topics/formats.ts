@@ -1,4 +1,4 @@
-import { CONTAINER_FORMATS, FILE_FORMATS, TARGET_FORMATS } from '../../../registry/values.ts'
+import { CONTAINER_FORMATS, FILE_FORMATS, TARGET_FORMATS } from '../../../registry/rules/values.ts'
 import type { Block } from '../blocks.ts'
 import type { Item } from '../describe.ts'
 

@@ -1,5 +1,5 @@
-import { BaseCommand } from '../../../cli/base-command.ts'
-import * as flags from '../../../cli/flags.ts'
+import { BaseCommand } from '../../../cli/command/base-command.ts'
+import * as flags from '../../../cli/flags/common.ts'
 import {
   checksum,
   fileExpectations,
@@ -8,9 +8,9 @@ import {
   newImage,
   newLocalImage,
   thorough,
-} from '../../../cli/image-flags.ts'
-import { registerLocal } from '../../../registry/image/register-local.ts'
-import { FILE_FORMATS, TARGET_FORMATS } from '../../../registry/values.ts'
+} from '../../../cli/flags/image.ts'
+import { registerLocal } from '../../../registry/image/register/register-local.ts'
+import { FILE_FORMATS, TARGET_FORMATS } from '../../../registry/rules/values.ts'
 
 export default class ImageAddLocal extends BaseCommand {
   static override summary = 'Register an image that boots from a local copy.'

@@ -1,8 +1,8 @@
-import { BaseCommand } from '../../../cli/base-command.ts'
-import * as flags from '../../../cli/flags.ts'
-import { IMAGE_GROUPS, newImage } from '../../../cli/image-flags.ts'
-import { registerObject } from '../../../registry/image/register-object.ts'
-import { FILE_FORMATS } from '../../../registry/values.ts'
+import { BaseCommand } from '../../../cli/command/base-command.ts'
+import * as flags from '../../../cli/flags/common.ts'
+import { IMAGE_GROUPS, newImage } from '../../../cli/flags/image.ts'
+import { registerObject } from '../../../registry/image/register/register-object.ts'
+import { FILE_FORMATS } from '../../../registry/rules/values.ts'
 
 export default class ImageAddVolume extends BaseCommand {
   static override summary = 'Register an image that boots from a volume.'

@@ -1,0 +1,16 @@
+import type { Account } from '../../../registry/account/details.ts'
+import type { Column } from '../columns.ts'
+
+/** What a list of accounts shows. */
+export const ACCOUNT_COLUMNS: Column<Account>[] = [
+  { name: 'id' },
+  {
+    name: 'enabled',
+    header: 'STATE',
+    needs: ['deleted_at'],
+    cell: (account) => (account.deleted_at ? 'deleted' : account.enabled ? 'enabled' : 'disabled'),
+    rank: 1,
+  },
+  { name: 'created_at', header: 'CREATED', rank: 2 },
+  { name: 'description', isText: true },
+]

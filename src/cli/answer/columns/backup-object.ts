@@ -1,0 +1,15 @@
+import type { ObjectSummary } from '../../../registry/backup-object/list.ts'
+import type { Column } from '../columns.ts'
+
+/** What a list of backup objects shows. */
+export const OBJECT_COLUMNS: Column<ObjectSummary>[] = [
+  { name: 'id' },
+  { name: 'display_name', header: 'NAME', isText: true, rank: 1 },
+  { name: 'account_id', header: 'ACCOUNT', rank: 4 },
+  { name: 'backup_storage_id', header: 'STORAGE', rank: 3 },
+  { name: 'container_format', header: 'CONTAINER', rank: 6 },
+  { name: 'size', rank: 2 },
+  { name: 'state', rank: 5 },
+  { name: 'created_at', header: 'CREATED', rank: 7 },
+  { name: 'checksum', rank: 8 },
+]

@@ -1,0 +1,10 @@
+import type { Check } from '../../../registry/doctor/run.ts'
+import type { Column } from '../columns.ts'
+
+/** What the checks of doctor show, as a table. */
+export const CHECK_COLUMNS: Column<Check>[] = [
+  { name: 'result' },
+  { name: 'name' },
+  { name: 'message', isText: true },
+  { name: 'hint', isText: true, rank: 1 },
+]

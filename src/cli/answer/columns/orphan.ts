@@ -1,0 +1,11 @@
+import type { Orphan } from '../../../registry/image/check/orphans.ts'
+import type { Column } from '../columns.ts'
+
+/** What a list of files and objects shows that have lost each other. */
+export const ORPHAN_COLUMNS: Column<Orphan>[] = [
+  { name: 'kind' },
+  { name: 'id', rank: 1 },
+  { name: 'size', rank: 3 },
+  { name: 'path' },
+  { name: 'images', isText: true, rank: 2 },
+]

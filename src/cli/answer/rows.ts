@@ -1,0 +1,116 @@
+import { printable } from '../terminal/escape.ts'
+import { writeOut } from '../terminal/output.ts'
+import { plainCell } from './cells.ts'
+import { fieldReader, pickOrFailure } from './columns.ts'
+import type { Format } from './format.ts'
+import { renderJson } from './json.ts'
+
+/** Writes rows batch by batch. */
+export interface RowWriter {
+  /** @returns false when nobody reads any more. */
+  write(rows: readonly object[]): Promise<boolean>
+  /** To be called after the last row. */
+  end(): Promise<void>
+}
+
+interface RowOptions {
+  names: readonly string[] | undefined
+  keys: () => Promise<readonly string[]>
+  header: boolean
+  storedId: string | undefined
+}
+
+/** A writer of IDs only, one per line. */
+export function idWriter(): RowWriter {
+  const line = (row: { id?: unknown }) => `${printable(String(row.id))}\n`
+  return { write: (rows) => writeOut(rows.map(line).join('')), end: async () => {} }
+}
+
+/**
+ * A writer of rows in a format of lines.
+ *
+ * @param options.names keys of the rows; undefined for all that there are.
+ * @param options.keys tells those, where there is a schema of the rows; without one the first row does.
+ * @param options.storedId of what is stored, where that is what the rows tell.
+ */
+export function rowWriter(format: Format, options: RowOptions): RowWriter {
+  if (format === 'ndjson') {
+    const { names, storedId } = options
+    const line = (row: object) => `${renderJson(pickOrFailure(row, names), 'line')}\n`
+    return { write: (rows) => writeOut(rows.map(line).join(''), storedId), end: async () => {} }
+  }
+  return format === 'csv'
+    ? cellWriter(csvCell(), ',', options)
+    : cellWriter(valueCell(), '\t', { ...options, header: false })
+}
+
+/**
+ * A writer of cells, under a header if asked for.
+ *
+ * @param format makes the text of a cell.
+ */
+function cellWriter(
+  format: (cell: unknown) => string,
+  separator: string,
+  { names: given, keys, header, storedId }: RowOptions,
+): RowWriter {
+  let names = given
+  let readers: ((row: object) => unknown)[] | undefined
+  let isBegun = !header
+  const begin = async () => {
+    if (!isBegun && names !== undefined && !(await writeOut(`${names.map(format).join(separator)}\n`))) return false
+    isBegun = true
+    return true
+  }
+  return {
+    write: async (rows) => {
+      if (names === undefined) {
+        const known = await keys()
+        names = known.length > 0 ? known : Object.keys(rows[0] ?? {})
+      }
+      readers ??= names.map(fieldReader)
+      const cells = readers
+      const line = (row: object) => `${cells.map((read) => format(read(row))).join(separator)}\n`
+      return (await begin()) && writeOut(rows.map(line).join(''), storedId)
+    },
+    end: async () => {
+      if (!isBegun) names ??= await keys()
+      await begin()
+    },
+  }
+}
+
+/** Matches a text that a spreadsheet would run as a formula (OWASP, "CSV Injection"), also in full-width forms. */
+const FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/
+/** Matches a text that needs quotes. Some spreadsheets take `;` and tabs for the end of a cell. */
+const NEEDS_QUOTES = /[",;\t\r\n]/
+/** Matches a text that is neither, and printable on a terminal: one look instead of three at most cells. */
+const PLAIN = /^(?:[\w /.:][\w /.:+=@-]*)?$/
+
+/**
+ * Makes a function that formats cells as RFC 4180 has them; on a terminal without what
+ * could upset it. A text that a spreadsheet would run as a formula has a ' before it;
+ * numbers have none, as -1 is one for a spreadsheet too.
+ */
+function csvCell(): (cell: unknown) => string {
+  const isTerminal = process.stdout.isTTY
+  return (cell) => {
+    if (typeof cell === 'number' || typeof cell === 'bigint') return String(cell)
+    const plain = plainCell(cell)
+    if (PLAIN.test(plain)) return plain
+    const text = isTerminal ? printable(plain) : plain
+    const safe = FORMULA.test(text) ? `'${text}` : text
+    return NEEDS_QUOTES.test(text) ? `"${safe.replaceAll('"', '""')}"` : safe
+  }
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' }
+
+/** Makes a function that formats cells as mysql --batch does: what would break a line or a cell is escaped. */
+function valueCell(): (cell: unknown) => string {
+  const isTerminal = process.stdout.isTTY
+  return (cell) => {
+    const text = plainCell(cell).replace(/[\\\n\r\t\0]/g, (character) => ESCAPES[character] ?? character)
+    return isTerminal ? printable(text) : text
+  }
+}

@@ -1,0 +1,17 @@
+import { asVdcError } from '../../core/errors.ts'
+import type { Outcome } from '../../registry/batch/batches.ts'
+
+/** Turns work on one thing into work on several, one after the other (`BaseCommand.forEachId`). */
+export function oneByOne<T>(work: (id: string) => Promise<T>): (ids: readonly string[]) => AsyncGenerator<Outcome<T>> {
+  return async function* (ids) {
+    for (const id of ids) yield await outcomeOf(id, work)
+  }
+}
+
+async function outcomeOf<T>(id: string, work: (id: string) => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { id, result: await work(id) }
+  } catch (error) {
+    return { id, error: asVdcError(error) }
+  }
+}

@@ -1,0 +1,110 @@
+import { Args, Flags } from '@oclif/core'
+import type { HelpGroup } from '../help/groups.ts'
+
+/*
+ * Flags and arguments that commands share. The registry checks their values;
+ * `options` are for completion and help.
+ */
+
+type Snake<S extends string> = S extends `${infer Head}-${infer Rest}` ? `${Head}_${Snake<Rest>}` : S
+
+/** Returns flags by the names of their columns: `display_name` for `display-name`. */
+export function byColumn<T extends object>(flags: T): { [K in keyof T as Snake<K & string>]: T[K] } {
+  return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name.replaceAll('-', '_'), value])) as never
+}
+
+/**
+ * Sets the headings under which help lists options.
+ *
+ * @param groups the names of options by heading; those of options that are not in `flags` are ignored.
+ * @param rest the heading of the others.
+ */
+export function grouped<T extends object>(
+  groups: Partial<Record<HelpGroup, readonly string[]>>,
+  flags: T,
+  rest: HelpGroup = 'OPTIONS',
+): T {
+  const groupOf = (name: string) => Object.entries(groups).find(([, names]) => names.includes(name))?.[0] ?? rest
+  return Object.fromEntries(
+    Object.entries(flags).map(([name, flag]) => [name, { ...flag, helpGroup: groupOf(name) }]),
+  ) as T
+}
+
+export const text = (helpValue: string, summary: string) => Flags.string({ helpValue, summary })
+
+/**
+ * A flag that takes one of some values, which its summary lists.
+ *
+ * @param more follows the values in the summary, such as a default that is not a fixed value.
+ */
+export const choice = (
+  helpValue: string,
+  options: readonly string[],
+  summary: string,
+  { value, more }: { value?: string; more?: string } = {},
+) =>
+  Flags.string({
+    helpValue,
+    options: [...options],
+    ...(value === undefined ? {} : { default: value }),
+    summary: `${summary}: ${options.join(', ')}.${more === undefined ? '' : ` ${more}`}`,
+  })
+
+const nameForPeople = { helpValue: 'TEXT', summary: 'Display name.', aliases: ['name'] }
+
+/** A display name, as `--display-name` or, like the filter of lists, `--name`. */
+export const displayName = (summary = nameForPeople.summary) => Flags.string({ ...nameForPeople, summary })
+
+export const requiredDisplayName = () => Flags.string({ ...nameForPeople, required: true })
+
+export const accountId = (summary: string) => text('a-ID', summary)
+
+export const owner = () =>
+  Flags.string({
+    helpValue: 'a-ID',
+    required: true,
+    summary: 'Owner; a-shpoolxx is the shared pool.',
+  })
+export const createAccount = () => Flags.boolean({ summary: 'Create the account if it does not exist.' })
+export const uuid = (prefix: string) => text(`${prefix}ID`, 'Use this ID, not a generated one; prefix optional.')
+export const sameUuid = (prefix: string) => text(`${prefix}ID`, 'Must be the current ID; an ID cannot be changed.')
+export const description = () => text('TEXT', 'Description.')
+export const deleted = (what: string) => Flags.boolean({ summary: `Include deleted ${what}.` })
+export const quiet = () => Flags.boolean({ char: 'q', summary: 'Print IDs only, one per line.' })
+
+export const at = () =>
+  text(
+    'TIME',
+    'Show the state at a second, or at the end of a minute or day: 2026-11-24, "2026-11-24 09:30" or ISO 8601, in UTC without a zone; or an age such as 90s, 30min, 12h, 7d or 2w.',
+  )
+export const dryRun = () => Flags.boolean({ char: 'n', summary: 'Print the rows to write, but write nothing.' })
+export const force = (summary: string) => Flags.boolean({ summary })
+export const ignoreMissing = (what: string) =>
+  Flags.boolean({ summary: `Ignore ${what} that are deleted or never existed.` })
+export const label = () =>
+  Flags.string({
+    helpValue: 'NAME[=VALUE]',
+    multiple: true,
+    multipleNonGreedy: true,
+    summary: 'With this label; repeat to require several.',
+  })
+
+/** One ID, which is required. */
+export const oneId = (description: string) => Args.string({ description, required: true, ignoreStdin: true })
+
+const several = (description: string) => Args.string({ description, required: true, multiple: true, ignoreStdin: true })
+
+/** One or more IDs. */
+export const someIds = several
+
+/** Any number of IDs, or none. */
+export const anyIds = (description: string) => Args.string({ description, multiple: true, ignoreStdin: true })
+
+/** One or more words that are neither IDs nor flags. */
+export const words = several
+
+/** The path of a file. */
+export const path = (description: string) => Args.string({ description, required: true, ignoreStdin: true })
+
+/** The paths of one or more files. */
+export const paths = several

@@ -1,0 +1,121 @@
+import { Flags } from '@oclif/core'
+import * as values from '../../registry/rules/values.ts'
+import * as flags from './common.ts'
+import * as list from './list.ts'
+
+/** Headings of the options of an image. */
+export const IMAGE_GROUPS = {
+  IDENTITY: [
+    'account-id',
+    'create-account',
+    'uuid',
+    'display-name',
+    'description',
+    'parent-image-id',
+    'is-public',
+    'state',
+    'service-type',
+  ],
+  BOOT: ['root-device', 'instance-model-name', 'arch', 'os-type', 'is-cacheable'],
+  STORAGE: ['backup-object-id', 'file-format', 'storage-id', 'convert'],
+  OUTPUT: ['dry-run'],
+}
+/** Headings of the options of an image whose file is checked. */
+export const LOCAL_IMAGE_GROUPS = {
+  'FILE CHECKS': ['file-format', 'checksum', 'md5sum', 'thorough', 'max-size'],
+  ...IMAGE_GROUPS,
+}
+
+/** Attributes of an image that can be set when it is added, and changed. */
+const attributes = {
+  'display-name': flags.displayName(),
+  description: flags.description(),
+  'root-device': flags.text('DEVICE', 'Root filesystem, such as label:root.'),
+  'instance-model-name': flags.text('NAME', 'Instance model to boot on.'),
+  'parent-image-id': flags.text('wmi-ID', 'Image that this one was made from.'),
+  'is-public': Flags.boolean({ allowNo: true, aliases: ['public'], summary: 'Let every account use the image.' }),
+}
+const isCacheable = Flags.boolean({ allowNo: true, summary: 'Let hypervisors keep a copy.' })
+
+/**
+ * Flags of a new image, with their defaults.
+ *
+ * @param fileFormat summary of `--file-format`.
+ */
+export const newImage = (fileFormat: string) => ({
+  'account-id': flags.owner(),
+  'create-account': flags.createAccount(),
+  uuid: flags.uuid('wmi-'),
+  ...attributes,
+  arch: flags.choice('ARCH', values.ARCHES, 'Architecture', {
+    more: `Default: from the file, else ${values.DEFAULT_ARCH}.`,
+  }),
+  'os-type': flags.choice('OS', values.OS_TYPES, 'Operating system', { value: values.DEFAULT_OS_TYPE }),
+  state: flags.choice('STATE', values.STATES, 'State', { value: values.DEFAULT_STATE }),
+  'file-format': Flags.string({ helpValue: 'FORMAT', options: [...values.FILE_FORMATS], summary: fileFormat }),
+  'service-type': Flags.string({
+    helpValue: 'NAME',
+    default: values.DEFAULT_SERVICE_TYPE,
+    summary: 'Service type.',
+  }),
+})
+
+/** Flags of a new image that boots from a local copy. */
+export const newLocalImage = { 'is-cacheable': isCacheable }
+
+/** Limits of a disk image file. */
+export const fileExpectations = {
+  'max-size': flags.text('SIZE', 'Refuse larger disks, such as 100G. Default: 64T.'),
+}
+
+/** `--thorough`: read the whole disk. */
+export const thorough = () =>
+  Flags.boolean({
+    summary: 'Read the whole disk, also compressed data (slow).',
+  })
+
+/** `--checksum`: the checksum that a file must have. */
+export const checksum = () => flags.text('sha256:HEX', 'Require this checksum; also md5:HEX.')
+
+/** `--md5sum`: the same, as in Wakame-vdc 11.12. */
+export const md5sum = () =>
+  Flags.string({
+    helpValue: 'HEX',
+    exclusive: ['checksum'],
+    summary: 'Same as --checksum md5:HEX.',
+  })
+
+/** Flags that change an image. */
+export const imageChanges = {
+  'account-id': flags.accountId('New owner.'),
+  'backup-object-id': flags.text('bo-ID', 'Backup object that holds the disk.'),
+  ...attributes,
+  'is-cacheable': isCacheable,
+  arch: flags.choice('ARCH', values.ARCHES, 'Architecture'),
+  'os-type': flags.choice('OS', values.OS_TYPES, 'Operating system'),
+  state: flags.choice('STATE', values.STATES, 'State'),
+  'file-format': flags.choice('FORMAT', values.FILE_FORMATS, 'Disk format'),
+  'service-type': flags.text('NAME', 'Service type.'),
+  uuid: flags.sameUuid('wmi-'),
+}
+
+/** Flags of lists of images. Repeated flags match any of their values; labels must all match. */
+export const imageList = list.inGroups({
+  quiet: flags.quiet(),
+  'account-id': flags.accountId('Usable by this account.'),
+  owned: Flags.boolean({ dependsOn: ['account-id'], summary: 'Only images owned by the account, in any state.' }),
+  name: list.pattern('a name', ['display-name']),
+  state: list.anyKnown('STATE', values.IMAGE_STATES, 'In this state'),
+  arch: list.anyKnown('ARCH', values.ARCHES, 'For this architecture'),
+  'os-type': list.anyKnown('OS', values.OS_TYPES, 'Operating system'),
+  'file-format': list.anyKnown('FORMAT', values.FILE_FORMATS, 'In this format'),
+  'service-type': list.anyOf('NAME', 'Of this service type.'),
+  public: Flags.boolean({ allowNo: true, aliases: ['is-public'], summary: 'Public (or not public).' }),
+  protected: Flags.boolean({ allowNo: true, summary: 'Protected (or not protected).' }),
+  label: flags.label(),
+  parent: list.anyOf('wmi-ID', 'Made from this image.'),
+  'backup-object-id': list.anyOf('bo-ID', 'Stored as this backup object.'),
+  'storage-id': list.anyOf('bkst-ID', 'In this backup storage.'),
+  checksum: list.checksum('With this MD5 or SHA-256.'),
+  ...list.common('images', 'wmi-ID', ['name', 'account', 'size', 'created', 'updated', 'deleted']),
+})

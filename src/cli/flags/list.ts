@@ -1,0 +1,53 @@
+import { Flags } from '@oclif/core'
+import * as flags from './common.ts'
+
+/*
+ * Flags that lists share: filters, sorting and paging. The registry checks their values.
+ * Values that are not known are allowed, because the Ruby programs may have stored some.
+ */
+
+/** A repeatable flag that matches any of its values. */
+export const anyOf = (helpValue: string, summary: string) =>
+  Flags.string({ helpValue, multiple: true, multipleNonGreedy: true, summary })
+
+/** As `anyOf`; the summary lists the known values. */
+export const anyKnown = (helpValue: string, known: readonly string[], summary: string) =>
+  anyOf(helpValue, `${summary}: ${known.join(', ')}.`)
+
+/** A glob for a text. */
+export const pattern = (what: string, aliases: string[] = []) =>
+  Flags.string({
+    helpValue: 'PATTERN',
+    aliases,
+    summary: `With ${what} matching this glob: *, ?, [a-z].`,
+  })
+
+/** A checksum of a backup object. */
+export const checksum = (summary: string) => anyOf('HEX', summary)
+
+const GROUPS = { 'SORTING AND PAGING': ['sort', 'limit', 'after'], OUTPUT: ['quiet', 'count'] }
+
+/** Sets the headings of a list's options; those that are not in GROUPS are filters. */
+export const inGroups = <T extends object>(options: T): T => flags.grouped(GROUPS, options, 'FILTERS')
+
+/**
+ * The flags of every list: which rows it holds, and which part of them.
+ *
+ * @param id form of an ID.
+ */
+export const common = (what: string, id: string, shortKeys: readonly string[]) => ({
+  'created-after': flags.text('TIME', 'Created since 2026-11-24, "2026-11-24 09:30", 7d.'),
+  'created-before': flags.text('TIME', 'Created before; ages: 90s, 30min, 12h, 7d, 2w.'),
+  all: flags.deleted(what),
+  deleted: Flags.boolean({ exclusive: ['all'], summary: `Deleted ${what} only.` }),
+  sort: flags.text(
+    'KEYS',
+    `Sort by JSON keys or ${shortKeys.join(', ')}; such as created:desc,id. Default: oldest first.`,
+  ),
+  limit: flags.text('NUMBER', 'Print at most this many.'),
+  after: flags.text(id, 'Start after this one (for paging).'),
+  count: Flags.boolean({
+    exclusive: ['quiet', 'sort', 'limit', 'after'],
+    summary: 'Print only the number of matches.',
+  }),
+})

@@ -1,0 +1,109 @@
+import type { SingleBar } from 'cli-progress'
+import { monotonicTime } from '../../core/clock.ts'
+import type { Progress } from '../../registry/registry.ts'
+import { beforeText } from '../terminal/output.ts'
+import { progressLine } from './progress-line.ts'
+import { ProgressTerminal } from './progress-terminal.ts'
+
+/** Milliseconds before which nothing is shown, so that short work shows nothing. */
+const DELAY = 300
+/** How often it is drawn, a second. */
+const FPS = 5
+/** Milliseconds of which the rate is told. */
+const WINDOW = 3000
+/** Columns that stay free, so that the terminal's own ^C doesn't begin another line. */
+const SPARE = 3
+
+type Work = ReturnType<Progress['begin']>
+
+/**
+ * A progress bar on stderr where that is a terminal that can move its cursor,
+ * else nothing. Of work that is done side by side, what began first is shown.
+ */
+export function terminalProgress(): Progress {
+  const shows = process.stderr.isTTY && process.env.TERM !== 'dumb'
+  let shown: Bar | undefined
+  return {
+    begin(title, total) {
+      if (!shows || shown !== undefined) return { advance() {}, end() {} }
+      const bar = new Bar(title, total)
+      shown = bar
+      return {
+        advance: (bytes) => bar.advance(bytes),
+        end() {
+          bar.end()
+          shown = undefined
+        },
+      }
+    },
+  }
+}
+
+class Bar implements Work {
+  readonly #title: string
+  readonly #total: number
+  readonly #pace = new Pace()
+  readonly #timer = setTimeout(() => void this.#show(), DELAY)
+  #done = 0
+  #isOver = false
+  #drawn: { bar: SingleBar; terminal: ProgressTerminal } | undefined
+
+  constructor(title: string, total: number) {
+    this.#title = title
+    this.#total = total
+  }
+
+  advance(bytes: number): void {
+    this.#done += bytes
+  }
+
+  end(): void {
+    this.#isOver = true
+    clearTimeout(this.#timer)
+    if (this.#drawn === undefined) return
+    this.#drawn.bar.stop()
+    this.#drawn.terminal.release()
+    beforeText(undefined)
+  }
+
+  async #show(): Promise<void> {
+    const { Format, SingleBar } = await import('cli-progress')
+    if (this.#isOver) return
+    const terminal = new ProgressTerminal(process.stderr)
+    const options = {
+      terminal,
+      fps: FPS,
+      // Something else may have been written over it.
+      forceRedraw: true,
+      clearOnComplete: true,
+      barCompleteChar: '#',
+      barIncompleteChar: '.',
+    }
+    const bar = new SingleBar({
+      ...options,
+      format: (derived) =>
+        progressLine(
+          { title: this.#title, total: this.#total, done: this.#done, rate: this.#pace.rate(this.#done) },
+          terminal.getWidth() - SPARE,
+          (share, barsize) => Format.BarFormat(share, { ...derived, barsize }),
+        ),
+    })
+    this.#drawn = { bar, terminal }
+    beforeText(() => terminal.clearLine())
+    bar.start(this.#total, 0)
+  }
+}
+
+/** How fast work was in the last seconds. */
+class Pace {
+  readonly #samples = [{ time: monotonicTime(), done: 0 }]
+
+  /** Bytes a second, of the bytes that are done by now. */
+  rate(done: number): number {
+    const now = monotonicTime()
+    this.#samples.push({ time: now, done })
+    while (this.#samples.length > 2 && now - (this.#samples[0]?.time ?? 0) > WINDOW) this.#samples.shift()
+    const first = this.#samples[0]
+    return first === undefined || now === first.time ? 0 : (1000 * (done - first.done)) / (now - first.time)
+  }
+}

@@ -1,0 +1,192 @@
+import { VdcError } from '../../core/errors.ts'
+import { originalSpelling } from '../command/original-spelling.ts'
+import { findHelpTopic, HELP_TOPICS } from '../help/topics.ts'
+import { sharedRegistry } from '../session/open-registry.ts'
+import { writeOut } from '../terminal/output.ts'
+import { hasFlag } from './argv.ts'
+import { FOREIGN_NOUNS, foreignNoun, notWhole, wholeNames } from './command-names.ts'
+import type { Program } from './program.ts'
+import { usedParts } from './used-parts.ts'
+
+/** What runs where no command is named. */
+export const SHELL = 'shell'
+/** What ends a shell. */
+export const ENDS = ['exit', 'quit']
+
+/**
+ * Runs the command that the words name, or shows help.
+ *
+ * @param typed the words after the program's name, or of a line of the shell.
+ * @throws VdcError USAGE when there is no such command. What goes wrong in a
+ *   command it tells itself, and sets the process's exit code.
+ */
+export async function dispatch(typed: readonly string[], program: Program): Promise<void> {
+  if (typed[0] === '--version' || typed[0] === '-v') {
+    usedParts.add('version')
+    await writeOut(`${program.userAgent}\n`)
+    return
+  }
+  if (beginsShell(program, typed) && !asksForHelp(program, typed)) {
+    await program.runCommand(SHELL, [...typed])
+    return
+  }
+  const { words, isHelp } = await whole(program, typed)
+  if (isHelp || asksForHelp(program, words)) return showHelp(program, words, isHelp)
+  const names = leadingNames(words)
+  const command = findCommand(program, names)
+  if (command !== undefined) {
+    await program.runCommand(command.id, words.slice(command.length))
+    return
+  }
+  if (names.length > 0 && isTopic(program, names) && names.length === words.length)
+    return showHelp(program, words, false)
+  throw await unknownCommand(program, names, words)
+}
+
+/**
+ * The words with the whole names of what they begin with.
+ *
+ * @throws VdcError USAGE for a name that is short for several, or of the original's vdc-manage.
+ */
+async function whole(program: Program, typed: readonly string[]): Promise<{ words: string[]; isHelp: boolean }> {
+  const leading = leadingNames(typed)
+  const { names, isHelp, candidates } = wholeNames(program, leading)
+  const noun = names[0] as string
+  const isForeign = (name: string) => FOREIGN_NOUNS.includes(name)
+  if (isForeign(noun) || (candidates.length > 0 && candidates.every(isForeign))) {
+    const { nearestCommand } = await import('../suggest/nearest-command.ts')
+    throw foreignNoun(noun, nearestCommand(program, [noun], 0, []))
+  }
+  const known = names.findIndex((_, at) => !isTopic(program, names.slice(0, at + 1)))
+  const [word = '', next = ''] = names.slice(known)
+  // `backup object` is no short name, but a whole one with a space in it.
+  if (candidates.length > 0 && !candidates.includes(word + next))
+    throw notWhole(names.slice(0, known), word, candidates)
+  return { words: [...names, ...typed.slice(leading.length)], isHelp }
+}
+
+/** Says whether there is no command, at most options of the shell: then the shell it is. */
+function beginsShell(program: Program, typed: readonly string[]): boolean {
+  if (typed[0]?.startsWith('-') === false) return false
+  // A boolean may have its value behind it, which is no command.
+  const words = originalSpelling(typed, program.findCommand(SHELL)?.flags ?? {})
+  return words.every(
+    (word, at) =>
+      optionOf(program, SHELL, word) !== undefined || (isValue(program, SHELL, words, at) && !word.startsWith('--')),
+  )
+}
+
+/** Says whether `--help` or `-h` is among the words, and not as the value of an option. */
+function asksForHelp(program: Program, words: readonly string[]): boolean {
+  if (!hasFlag(words, '--help') && !hasFlag(words, '-h')) return false
+  const command = findCommand(program, leadingNames(words))?.id ?? SHELL
+  const end = words.indexOf('--')
+  return words
+    .slice(0, end === -1 ? undefined : end)
+    .some((word, at) => (word === '--help' || word === '-h') && !isValue(program, command, words, at))
+}
+
+/** Says whether a word is the value of the option before it. */
+function isValue(program: Program, command: string, words: readonly string[], at: number): boolean {
+  const before = words[at - 1]
+  return before !== undefined && !before.includes('=') && optionOf(program, command, before)?.type === 'option'
+}
+
+/** The option of a command that a word spells, with or without its value. */
+function optionOf(program: Program, command: string, word: string) {
+  // Of several in one word, such as -ef, the last may take a value.
+  const short = /^-[A-Za-z]*([A-Za-z])$/.exec(word)?.[1]
+  const spelt = short === undefined ? word.replace(/=.*$/s, '').replaceAll('_', '-') : `-${short}`
+  return Object.values(program.findCommand(command)?.flags ?? {}).find(({ name, char, aliases = [] }) =>
+    [`-${char}`, ...[name, ...aliases].map((each) => `--${each}`)].includes(spelt),
+  )
+}
+
+/**
+ * Shows the help of the command or group of commands that the words name, or of the program.
+ *
+ * @param isHelp they follow the word `help`, and may name a help topic.
+ * @throws VdcError USAGE if they name nothing.
+ */
+async function showHelp(program: Program, words: readonly string[], isHelp: boolean): Promise<void> {
+  const names = leadingNames(words)
+  const [name] = names
+  const command = findCommand(program, names)?.id
+  const topic = isHelp && names.length === 1 && command === undefined ? findHelpTopic(name) : undefined
+  if (name !== undefined && command === undefined && topic === undefined && !isTopic(program, names))
+    throw await unknownCommand(program, names, words, isHelp ? Object.keys(HELP_TOPICS) : [])
+  usedParts.add('help')
+  const help = await import('../help/help.ts')
+  if (topic !== undefined) await help.showTopic(topic)
+  else await help.showHelp(program, name === undefined ? undefined : (command ?? names.join(':')))
+}
+
+/** The words before the first option. */
+function leadingNames(words: readonly string[]): string[] {
+  const end = words.findIndex((word) => word.startsWith('-'))
+  return words.slice(0, end === -1 ? undefined : end)
+}
+
+/** The command with the longest name that the words begin with; `length` is the number of words in it. */
+function findCommand(program: Program, names: readonly string[]): { id: string; length: number } | undefined {
+  for (let length = names.length; length > 0; length--) {
+    const id = names.slice(0, length).join(':')
+    if (program.findCommand(id) !== undefined) return { id, length }
+  }
+  return undefined
+}
+
+function isTopic(program: Program, names: readonly string[]): boolean {
+  return program.findTopic(names.join(':')) !== undefined
+}
+
+/** The refusal of words that name no command; the command that they may be meant for is its hint. */
+async function unknownCommand(
+  program: Program,
+  names: readonly string[],
+  words: readonly string[],
+  helpTopics: readonly string[] = [],
+): Promise<VdcError> {
+  let known = names.length
+  while (known > 0 && !isTopic(program, names.slice(0, known))) known--
+  const topic = names.slice(0, known).map((name) => `${name} `)
+  const hint = `vdc-manage ${topic.join('')}--help lists the commands`
+  if (known === names.length) return optionBefore(program, known, words, hint)
+  const { commandOfFile, nearestCommand } = await import('../suggest/nearest-command.ts')
+  const ofFile = commandOfFile(program, names, known)
+  if (ofFile !== undefined) {
+    return new VdcError('USAGE', `There is no command '${typed(names, known, undefined)}'`, {
+      hint: `Did you mean ${ofFile}? ${hint}`,
+    })
+  }
+  const others = ['help', 'version', ...helpTopics, ...(sharedRegistry() === undefined ? [] : ENDS)]
+  const near = nearestCommand(program, names, known, others)
+  const meant = near === 'version' ? '--version' : near
+  const what = helpTopics.length > 0 && names.length === 1 ? 'command or help topic' : 'command'
+  return new VdcError('USAGE', `There is no ${what} '${typed(names, known, meant)}'`, {
+    hint: meant === undefined ? hint : `Did you mean ${meant}? ${hint}`,
+  })
+}
+
+/** The words that name no command: those that a command was found for, else those up to the first unknown one. */
+function typed(names: readonly string[], known: number, meant: string | undefined): string {
+  const length = Math.max(known + 1, meant?.split(' ').length ?? 0)
+  return names.slice(0, length).join(' ')
+}
+
+async function optionBefore(program: Program, at: number, words: readonly string[], hint: string): Promise<VdcError> {
+  const option = words[at] as string
+  const { nearest } = await import('../../core/nearest.ts')
+  // Where it is all that there is, it is one of the program's own.
+  const ofShell = Object.values(program.findCommand(SHELL)?.flags ?? {})
+  const own = ['help', 'version', ...ofShell.flatMap(({ name, aliases = [] }) => [name, ...aliases])].map(
+    (name) => `--${name}`,
+  )
+  const meant = at === 0 ? nearest(option.replace(/=.*$/s, ''), own) : undefined
+  if (meant !== undefined && !own.includes(option)) {
+    return new VdcError('USAGE', `Unknown option: ${option}`, { hint: `Did you mean ${meant}? ${hint}` })
+  }
+  return new VdcError('USAGE', `The option ${option} stands before the command`, {
+    hint: `Options go after the command; ${hint}`,
+  })
+}

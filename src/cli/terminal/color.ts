@@ -1,0 +1,46 @@
+import pico from 'picocolors'
+import { valueOfBoolean } from '../command/original-spelling.ts'
+import { wordsBefore } from '../start/argv.ts'
+
+const forbidden = { process: false, command: false }
+
+/** Looks whether the words of the process forbid colours (`--no-color`), for all of its commands. */
+export function heedProcessColorFlag(argv: readonly string[]): void {
+  forbidden.process = forbidsColors(argv)
+}
+
+/** Looks whether the words of a command forbid colours, for this one. */
+export function heedColorFlag(argv: readonly string[]): void {
+  forbidden.command = forbidsColors(argv)
+}
+
+function forbidsColors(argv: readonly string[]): boolean {
+  const words = wordsBefore(argv, '--')
+  return words.some((word, at) => {
+    const written = /^--no[-_]color(?:=(.*))?$/s.exec(word)
+    return written !== null && valueOfBoolean(written[1] ?? words[at + 1]) !== false
+  })
+}
+
+/**
+ * Says whether a stream gets colours: `--no-color` and NO_COLOR forbid them,
+ * CLICOLOR_FORCE wants them also in a pipe, else a terminal has them that is not
+ * TERM=dumb (https://no-color.org, https://bixense.com/clicolors).
+ */
+function hasColors(stream: NodeJS.WriteStream): boolean {
+  const { NO_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM } = process.env
+  if (forbidden.process || forbidden.command || (NO_COLOR !== undefined && NO_COLOR !== '')) return false
+  if (CLICOLOR_FORCE !== undefined && CLICOLOR_FORCE !== '' && CLICOLOR_FORCE !== '0') return true
+  return stream.isTTY === true && TERM !== 'dumb' && CLICOLOR !== '0'
+}
+
+/** Makes text bold where the stream has colours. */
+export function boldOn(stream: NodeJS.WriteStream): (text: string) => string {
+  return pico.createColors(hasColors(stream)).bold
+}
+
+/** Paints text in a colour, bold, where the stream has colours. */
+export function paint(stream: NodeJS.WriteStream, color: 'red' | 'yellow' | 'green' | 'cyan', text: string): string {
+  const colors = pico.createColors(hasColors(stream))
+  return colors.bold(colors[color](text))
+}

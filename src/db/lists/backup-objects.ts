@@ -1,0 +1,47 @@
+import type { BackupObjectRow } from '../tables/rows.ts'
+import { type Listing, listing } from './listing.ts'
+import { number, text, time } from './order.ts'
+import { LIVING_OBJECTS, type Selection, shownState, whereSelected } from './selection.ts'
+import { type ChecksumChoice, whereChecksum } from './with-label.ts'
+
+/** Which backup objects a list holds. */
+export interface ObjectSelection
+  extends Selection<'account_id' | 'container_format' | 'service_type' | 'display_name'> {
+  /** Only objects that lie in one of these storages, given by their integer ids. */
+  storageKeys?: readonly number[] | undefined
+  /** Only objects that have one of these checksums. */
+  checksums?: ChecksumChoice | undefined
+}
+
+/** A line of a list: an object and the uuid and base URI of its storage, which may be gone. */
+export type ObjectListRow = BackupObjectRow & { storage_uuid: string | null; base_uri: string | null }
+
+const COLUMNS = {
+  id: text('o.uuid'),
+  display_name: text('o.display_name'),
+  account_id: text('o.account_id'),
+  state: text({ of: (database) => shownState(database, LIVING_OBJECTS) }),
+  service_type: text('o.service_type'),
+  backup_storage_id: text('s.uuid'),
+  container_format: text('o.container_format'),
+  size: number('o.size'),
+  allocation_size: number('o.allocation_size'),
+  checksum: text('o.checksum'),
+  created_at: time('o.created_at'),
+  updated_at: time('o.updated_at'),
+  deleted_at: time('o.deleted_at'),
+}
+
+/** The list of backup objects. */
+export const OBJECTS: Listing<ObjectListRow, ObjectSelection, keyof typeof COLUMNS> = listing({
+  table: 'backup_objects',
+  alias: 'o',
+  columns: COLUMNS,
+  others: { storage_uuid: 's.uuid', base_uri: 's.base_uri' },
+  joins: [{ alias: 's', join: (_, query) => query.leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id') }],
+  choose(database, query, selection) {
+    whereSelected(database, query, LIVING_OBJECTS, selection)
+    if (selection.storageKeys !== undefined) query.whereIn('o.backup_storage_id', selection.storageKeys)
+    if (selection.checksums !== undefined) whereChecksum(database, query, selection.checksums)
+  },
+})

@@ -1,0 +1,257 @@
+import type { Knex } from 'knex'
+import type { Database } from '../database.ts'
+import { canonical, exact, sameText } from '../sql/exact-text.ts'
+import type { ImageRow, Int64 } from '../tables/rows.ts'
+import { countRows, type Listing, listing } from './listing.ts'
+import { number, text, time } from './order.ts'
+import { LIVING_IMAGES, LIVING_OBJECTS, type Selection, shownState, whereOneOf, whereSelected } from './selection.ts'
+import {
+  type ChecksumChoice,
+  isStaleBeside,
+  type LabelChoice,
+  labelOf,
+  whereChecksum,
+  whereLabelled,
+} from './with-label.ts'
+
+/** Which images a list holds. Ids are canonical, checksums hex in lower case. */
+export interface ImageSelection
+  extends Selection<
+    | 'account_id'
+    | 'arch'
+    | 'os_type'
+    | 'file_format'
+    | 'service_type'
+    | 'parent_image_id'
+    | 'backup_object_id'
+    | 'display_name'
+  > {
+  /** Only images that this account owns. */
+  ownedBy?: string | undefined
+  /** Only images that one of these accounts owns, or that are public. */
+  ownedByOrPublic?: readonly string[] | undefined
+  isPublic?: boolean | undefined
+  isProtected?: boolean | undefined
+  /** Only images whose object lies in one of these storages, given by their integer ids. */
+  storageKeys?: readonly number[] | undefined
+  /** Only images whose object has one of these checksums. */
+  checksums?: ChecksumChoice | undefined
+  /** Only images that have all of these labels. */
+  labels?: readonly LabelChoice[] | undefined
+}
+
+/** A line of a list: an image and what its backup object and that one's storage tell, null where these are not there. */
+export type ImageListRow = Omit<ImageRow, 'boot_dev_type' | 'instance_model_name'> & {
+  /** Bytes of the disk image after unpacking. */
+  size: Int64 | null
+  allocation_size: Int64 | null
+  /** MD5, hex. */
+  checksum: string | null
+  storage_uuid: string | null
+  /** The label with the virtual size in bytes, as decimal text. */
+  virtual_size: string | null
+  /** 1 or 0. */
+  is_protected: number
+}
+
+/** Ids that one query names. */
+const MOST_IDS = 500
+
+/** By which labels name an image. */
+const IMAGE_ID = ['wmi-', 'i.uuid'] as const
+
+const COLUMNS = {
+  id: text('i.uuid'),
+  display_name: text('i.display_name'),
+  account_id: text('i.account_id'),
+  arch: text('i.arch'),
+  os_type: text('i.os_type'),
+  file_format: text('i.file_format'),
+  virtual_size: number({ of: virtualSize, joins: ['v', 'm', 'o'] }),
+  allocation_size: number('o.allocation_size'),
+  state: text({ of: (database) => shownState(database, LIVING_IMAGES) }),
+  is_public: number('i.is_public'),
+  is_cacheable: number('i.is_cacheable'),
+  service_type: text('i.service_type'),
+  root_device: text('i.root_device'),
+  parent_image_id: text('i.parent_image_id'),
+  backup_object_id: text('i.backup_object_id'),
+  backup_storage_id: text('s.uuid'),
+  checksum: text('o.checksum'),
+  created_at: time('i.created_at'),
+  updated_at: time('i.updated_at'),
+  deleted_at: time('i.deleted_at'),
+}
+
+/** Names of labels that the list of images knows. */
+export interface ImageLabels {
+  /** Of a backup object: holds the virtual size, and the MD5 that it was measured with. */
+  virtualSize: string
+  md5: string
+  /** Of an image: it is protected. */
+  protection: string
+}
+
+/** The list of images. */
+export function imageListing(
+  labels: ImageLabels,
+): Listing<ImageListRow, ImageSelection, keyof typeof COLUMNS | 'protected'> {
+  const protection = (database: Database) => labelOf(database, IMAGE_ID, labels.protection)
+  // Most registries protect no image, or few: the first look, which is one for the whole list, spares one per image.
+  const isProtected = {
+    of: (database: Database) =>
+      database.knex.raw('(EXISTS ? AND EXISTS ?)', [
+        database
+          .knex('resource_labels as l')
+          .select('l.id')
+          .where('l.name', labels.protection)
+          .whereBetween('l.resource_uuid', ['wmi-', 'wmi.']),
+        protection(database),
+      ]),
+  }
+  return listing({
+    table: 'images',
+    alias: 'i',
+    columns: { ...COLUMNS, protected: number(isProtected) },
+    others: {
+      size: 'o.size',
+      allocation_size: 'o.allocation_size',
+      checksum: 'o.checksum',
+      storage_uuid: 's.uuid',
+      virtual_size: { of: measuredSize, joins: ['v', 'm', 'o'] },
+      is_protected: isProtected,
+    },
+    joins: [
+      { alias: 'o', join: joinObject },
+      {
+        alias: 's',
+        needs: ['o'],
+        join: (_, query) => query.leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id'),
+      },
+      { alias: 'v', join: (database, query) => joinObjectLabel(database, query, 'v', labels.virtualSize) },
+      { alias: 'm', join: (database, query) => joinObjectLabel(database, query, 'm', labels.md5) },
+    ],
+    joinsOf: ({ storageKeys, checksums }) => (storageKeys !== undefined || checksums !== undefined ? ['o'] : []),
+    choose(database, query, selection) {
+      whereChosen(database, query, selection)
+      if (selection.isProtected === true) query.whereExists(protection(database))
+      if (selection.isProtected === false) query.whereNotExists(protection(database))
+    },
+  })
+}
+
+/**
+ * What an account, given by its canonical id, has: its images that aren't deleted,
+ * and the bytes of the files of their objects that aren't, each object once.
+ *
+ * @param volumes canonical ids of the objects that volumes of these images are made of.
+ * @returns the bytes as a number or decimal text, which may exceed 2^63.
+ */
+export async function sumOfImages(
+  database: Database,
+  accountId: string,
+  volumes: readonly string[],
+): Promise<{ images: number; bytes: Int64 }> {
+  const own = () => {
+    const query = database.knex('images as i')
+    whereChosen(database, query, { life: 'alive', ownedBy: accountId })
+    return query
+  }
+  const files = (...columns: string[]) => {
+    const query = own().distinct(columns)
+    joinObject(database, query)
+    whereSelected(database, query, LIVING_OBJECTS, { life: 'alive' })
+    return query
+  }
+  // In two halves, as SQLite has no more than 64 bits for a sum.
+  const sum: { high: Int64 | null; low: Int64 | null } | undefined = await database.knex
+    .from(files('o.id', 'o.allocation_size').as('files'))
+    .first(
+      database.knex.raw('SUM(allocation_size >> 32) AS ??', ['high']),
+      database.knex.raw('SUM(allocation_size & 4294967295) AS ??', ['low']),
+    )
+  let bytes = (BigInt(sum?.high ?? 0) << 32n) + BigInt(sum?.low ?? 0)
+  for (let start = 0; start < volumes.length; start += MOST_IDS) {
+    const uuids = volumes.slice(start, start + MOST_IDS).map((id) => id.slice('bo-'.length))
+    const more = database.knex('backup_objects as o').whereIn('o.uuid', uuids)
+    whereSelected(database, more, LIVING_OBJECTS, { life: 'alive' })
+    more.whereNotIn('o.id', files('o.id'))
+    const rows: { uuid: string; allocation_size: Int64 }[] = await more.select('o.uuid', 'o.allocation_size')
+    // The collation ignores case.
+    for (const row of rows) if (uuids.includes(row.uuid)) bytes += BigInt(row.allocation_size)
+  }
+  return { images: await countRows(own()), bytes: String(bytes) }
+}
+
+/** Joins a label of an image's object. The index ignores case, the exact conditions do not. */
+function joinObjectLabel(database: Database, query: Knex.QueryBuilder, alias: 'v' | 'm', name: string): void {
+  const raw = database.knex.raw.bind(database.knex)
+  const [resource, column] = [`${alias}.resource_uuid`, `${alias}.name`]
+  query.leftJoin(`resource_labels as ${alias}`, (join) =>
+    join
+      .on(resource, 'i.backup_object_id')
+      .on(sameText(database, resource, 'i.backup_object_id') as never)
+      .on(column, raw('?', [name]))
+      .on(raw('? = ?', [exact(database, column), name]) as never),
+  )
+}
+
+/** Joins an image's object as `o`. The index on its uuid ignores case, the second condition does not. */
+function joinObject(database: Database, query: Knex.QueryBuilder): void {
+  // backup_object_id is canonical, backup_objects.uuid is trimmed of its `bo-`.
+  query.leftJoin('backup_objects as o', (join) =>
+    join
+      .on('o.uuid', database.knex.raw('SUBSTR(??, 4)', ['i.backup_object_id']))
+      .on(sameText(database, canonical(database, 'bo-', 'o.uuid'), 'i.backup_object_id') as never),
+  )
+}
+
+function whereChosen(database: Database, query: Knex.QueryBuilder, selection: ImageSelection): void {
+  whereSelected(database, query, LIVING_IMAGES, selection)
+  const { ownedBy, ownedByOrPublic, isPublic, storageKeys, checksums } = selection
+  if (ownedBy !== undefined) whereOwnedBy(database, query, [ownedBy])
+  if (ownedByOrPublic !== undefined) {
+    query.where((either) => {
+      either.where((some) => whereOwnedBy(database, some, ownedByOrPublic)).orWhere('i.is_public', 1)
+    })
+  }
+  if (isPublic !== undefined) query.where('i.is_public', isPublic ? '=' : '<>', 1)
+  if (storageKeys !== undefined) query.whereIn('o.backup_storage_id', storageKeys)
+  if (checksums !== undefined) whereChecksum(database, query, checksums)
+  for (const label of selection.labels ?? []) whereLabelled(database, query, IMAGE_ID, label)
+}
+
+/** The index on account_id ignores case, the second condition does not. */
+function whereOwnedBy(database: Database, query: Knex.QueryBuilder, ids: readonly string[]): void {
+  query.whereIn('i.account_id', ids)
+  whereOneOf(database, query, 'i.account_id', ids)
+}
+
+/** What the label with the virtual size says, as text; NULL where it doesn't count (`isStaleBeside`). */
+function measuredSize(database: Database): Knex.Raw {
+  return database.knex.raw('CASE WHEN ? THEN NULL ELSE ?? END', [
+    isStaleBeside(database, 'v', 'm', 'i.backup_object_id'),
+    'v.string_value',
+  ])
+}
+
+/**
+ * The size of the disk that an image holds, as an expression: what its object's
+ * label says, where that is a number of up to 18 digits; else that of a raw one.
+ */
+function virtualSize(database: Database): Knex.Raw {
+  const { knex, engine } = database
+  const digits = engine === 'mysql' ? "?? NOT REGEXP '[^0-9]'" : "?? NOT GLOB '*[^0-9]*'"
+  const label = 'v.string_value'
+  return knex.raw(
+    `CASE WHEN LENGTH(??) BETWEEN 1 AND 18 AND ${digits} AND NOT ? THEN CAST(?? AS ${engine === 'mysql' ? 'SIGNED' : 'INTEGER'}) WHEN ? = 'raw' THEN ?? END`,
+    [
+      label,
+      label,
+      isStaleBeside(database, 'v', 'm', 'i.backup_object_id'),
+      label,
+      exact(database, 'i.file_format'),
+      'o.size',
+    ],
+  )
+}

@@ -1,0 +1,48 @@
+import type { Queryable } from '../database.ts'
+import { marks, select } from '../statement.ts'
+import type { Lock } from '../transactions/locks.ts'
+import type { LabelRow, NewRow } from './rows.ts'
+import { deleteRows, insertRows, updateRows } from './writes.ts'
+
+/** All labels of some resources, given by their canonical ids. */
+export async function selectLabels(
+  db: Queryable,
+  resourceIds: readonly string[],
+  options: { lock?: Lock } = {},
+): Promise<LabelRow[]> {
+  if (resourceIds.length === 0) return []
+  const all = `SELECT * FROM resource_labels WHERE resource_uuid IN ${marks(resourceIds)} ORDER BY name`
+  const rows = await select<LabelRow>(db, all, resourceIds, options.lock)
+  const wanted = new Set(resourceIds)
+  return rows.filter((row) => wanted.has(row.resource_uuid))
+}
+
+/** The name that the database takes for the same as this one, as its collation does; undefined where the name is free. */
+export async function findLabelNamed(db: Queryable, resourceId: string, name: string): Promise<string | undefined> {
+  const [label] = await selectLabelsNamed(db, [resourceId], name)
+  return label?.name
+}
+
+/** The labels of some resources, given by their canonical ids, whose name the database takes for the same as this one, as its collation does. */
+export async function selectLabelsNamed(
+  db: Queryable,
+  resourceIds: readonly string[],
+  name: string,
+): Promise<Pick<LabelRow, 'resource_uuid' | 'name'>[]> {
+  if (resourceIds.length === 0) return []
+  const named = `SELECT resource_uuid, name FROM resource_labels WHERE resource_uuid IN ${marks(resourceIds)} AND name = ?`
+  return select(db, named, [...resourceIds, name])
+}
+
+export async function insertLabels(db: Queryable, rows: readonly NewRow<LabelRow>[]): Promise<void> {
+  await insertRows(db, 'resource_labels', rows)
+}
+
+/** Gives labels, by their integer ids, the same values. */
+export async function updateLabels(db: Queryable, ids: readonly number[], changes: Partial<LabelRow>): Promise<void> {
+  await updateRows(db, 'resource_labels', new Map(ids.map((id) => [id, changes])))
+}
+
+export async function deleteLabels(db: Queryable, ids: readonly number[]): Promise<void> {
+  await deleteRows(db, 'resource_labels', ids)
+}

@@ -1,0 +1,52 @@
+import type { Database } from '../database.ts'
+import {
+  LIVING_ACCOUNTS,
+  LIVING_IMAGES,
+  LIVING_OBJECTS,
+  LIVING_STORAGES,
+  type Life,
+  whereSelected,
+} from '../lists/selection.ts'
+
+/** The tables of things that have ids, what is deleted there, and the column that says to people what a thing is. */
+const TABLES = {
+  accounts: { living: LIVING_ACCOUNTS, name: 'description' },
+  images: { living: LIVING_IMAGES, name: 'display_name' },
+  backup_objects: { living: LIVING_OBJECTS, name: 'display_name' },
+  backup_storages: { living: LIVING_STORAGES, name: 'display_name' },
+} as const
+
+/** An uuid without its prefix, and what its thing is called. */
+interface NamedUuid {
+  uuid: string
+  name: string | null
+}
+
+/**
+ * The uuids of a table's rows that begin with exactly `start`, in their order:
+ * those that are deleted, or those that aren't. Of more than `limit` it is the
+ * first ones and the last one, so that what all of them begin with can be told.
+ */
+export async function selectUuidsStartingWith(
+  database: Database,
+  table: keyof typeof TABLES,
+  life: Life,
+  start: string,
+  limit: number,
+): Promise<NamedUuid[]> {
+  const pattern = `${start.replace(/[!_%]/g, '!$&')}%`
+  const { living, name } = TABLES[table]
+  const select = async (order: 'asc' | 'desc', most: number): Promise<NamedUuid[]> => {
+    const query = database.knex({ [living.alias]: table })
+    whereSelected(database, query, living, { life })
+    return query
+      .whereRaw("uuid LIKE ? ESCAPE '!'", [pattern])
+      .orderBy('uuid', order)
+      .limit(most)
+      .select('uuid', { name })
+  }
+  const rows = await select('asc', limit)
+  if (rows.length === limit) rows.splice(-1, 1, ...(await select('desc', 1)))
+  // LIKE ignores case.
+  return rows.filter(({ uuid }) => uuid.startsWith(start))
+}

@@ -1,0 +1,70 @@
+import type { Finding, Inspector } from '../../../inspect/inspector.ts'
+import { isPowerOfTwo, shorterThanClaimed } from '../../shared.ts'
+
+/*
+ * ECMA-107 for FAT12 and FAT16, and Microsoft's FAT specification for FAT32:
+ * https://ecma-international.org/publications-and-standards/standards/ecma-107/
+ * https://academy.cba.mit.edu/classes/networking_communications/SD/FAT.pdf
+ * Numbers are little-endian.
+ */
+
+/** Bytes of the largest floppy disk: images of floppies are often no longer than what is on them. */
+const FLOPPY = 2880 * 1024
+
+/** A raw disk that is one FAT filesystem, such as a floppy disk. */
+export const fat: Inspector = {
+  name: 'fat',
+  kind: 'contents',
+  title: 'a FAT filesystem',
+  async inspect(source) {
+    const sector = await source.read(0, 512)
+    if (sector.length < 512) return undefined
+    const isJump = (sector[0] === 0xeb && sector[2] === 0x90) || sector[0] === 0xe9
+    const sectorLength = sector.readUInt16LE(11)
+    const clusterLength = sector.readUInt8(13)
+    const reserved = sector.readUInt16LE(14)
+    const tables = sector.readUInt8(16)
+    const rootEntries = sector.readUInt16LE(17)
+    const sectors = sector.readUInt16LE(19) || sector.readUInt32LE(32)
+    const media = sector.readUInt8(21)
+    const isFat32 = sector.readUInt16LE(22) === 0
+    const tableLength = isFat32 ? sector.readUInt32LE(36) : sector.readUInt16LE(22)
+    const rootLength = Math.ceil((rootEntries * 32) / sectorLength)
+    const clusters = Math.floor((sectors - reserved - tables * tableLength - rootLength) / clusterLength)
+    const isPlausible =
+      isJump &&
+      isPowerOfTwo(sectorLength, 512, 4096) &&
+      isPowerOfTwo(clusterLength, 1, 128) &&
+      reserved > 0 &&
+      (tables === 1 || tables === 2) &&
+      (media === 0xf0 || media >= 0xf8) &&
+      tableLength > 0 &&
+      isFat32 === (rootEntries === 0) &&
+      clusters > 0
+    if (!isPlausible) return undefined
+    // Floppies of old have no signature, but the table starts with the kind of media.
+    const start = await source.read(reserved * sectorLength, 2)
+    if (sector.readUInt16BE(510) !== 0x55aa && !(start[0] === media && start[1] === 0xff)) return undefined
+
+    const width = isFat32 ? 32 : clusters < 4085 ? 12 : 16
+    const needed = sectors * sectorLength
+    const finding: Finding = { at: 0, title: `a FAT${width} filesystem` }
+    if (needed <= source.size || needed > FLOPPY) return { ...finding, end: needed }
+    const table = await source.read(reserved * sectorLength, tableLength * sectorLength)
+    const dataAt = (reserved + tables * tableLength + rootLength) * sectorLength
+    const used = lastUsed(table, width, clusters) * clusterLength * sectorLength
+    return { ...finding, end: dataAt + used, warnings: [shorterThanClaimed(needed, source.size)] }
+  },
+}
+
+/** Clusters of data up to the last one that is in use; the table counts them from 2. */
+function lastUsed(table: Buffer, width: 12 | 16 | 32, clusters: number): number {
+  for (let cluster = clusters + 1; cluster >= 2; cluster--) {
+    const at = Math.floor((cluster * width) / 8)
+    if (at + 4 > table.length) continue
+    const entry = (table.readUInt32LE(at) >>> (width === 12 && cluster % 2 === 1 ? 4 : 0)) % 2 ** width
+    // Bad ones are marked as such, and hold nothing.
+    if (entry !== 0 && entry !== 2 ** width - 9) return cluster - 1
+  }
+  return 0
+}

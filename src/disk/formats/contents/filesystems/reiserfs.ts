@@ -1,0 +1,31 @@
+import type { Inspector } from '../../../inspect/inspector.ts'
+import { isPowerOfTwo } from '../../shared.ts'
+
+/*
+ * The superblock as the Linux kernel had it:
+ * https://github.com/torvalds/linux/blob/v6.12/fs/reiserfs/reiserfs.h
+ * Numbers are little-endian.
+ */
+
+/** Where the superblock lies, before Linux 2.4 and since. */
+const SUPERBLOCKS = [8 * 1024, 64 * 1024]
+const MAGICS = ['ReIsErFs', 'ReIsEr2Fs', 'ReIsEr3Fs']
+const MAGIC_AT = 52
+
+/** A raw disk that is one ReiserFS filesystem. */
+export const reiserfs: Inspector = {
+  name: 'reiserfs',
+  kind: 'contents',
+  title: 'a ReiserFS filesystem',
+  async inspect(source) {
+    for (const at of SUPERBLOCKS) {
+      const superblock = await source.read(at, 64)
+      const magic = superblock.toString('latin1', MAGIC_AT, 64).replace(/\0.*$/s, '')
+      if (superblock.length < 64 || !MAGICS.includes(magic)) continue
+      const block = superblock.readUInt16LE(44)
+      if (!isPowerOfTwo(block, 512, 32768)) continue
+      return { at: at + MAGIC_AT, end: superblock.readUInt32LE(0) * block }
+    }
+    return undefined
+  },
+}

@@ -1,0 +1,105 @@
+import { readWhole, type Source } from '../../file/source.ts'
+import type { Finding, Inspector } from '../../inspect/inspector.ts'
+import { Layout } from '../../inspect/layout.ts'
+import { exact, needsNewerQemu } from '../shared.ts'
+
+/*
+ * VirtualBox's disk image: https://forums.virtualbox.org/viewtopic.php?t=8046
+ * ("All about VDIs") and QEMU's block/vdi.c. Numbers are little-endian.
+ */
+
+const SIGNATURE_AT = 0x40
+const SIGNATURE = 0xbeda107f
+const HEADER = 0x200
+const VERSION = 0x00010001
+/** Bytes of the blocks that VirtualBox makes and QEMU takes. */
+const BLOCK = 1024 * 1024
+
+const TYPES: Readonly<Record<number, string>> = { 1: 'dynamic', 2: 'static', 3: 'undo', 4: 'differencing' }
+/** What the two types that build upon another image have in common. */
+const FIRST_WITH_PARENT = 3
+/** Entries of the map from here on have no block: never written, or discarded. */
+const NO_BLOCK = 0xfffffffe
+
+export const vdi: Inspector = {
+  name: 'vdi',
+  kind: 'image',
+  title: 'a VDI image',
+  async inspect(source) {
+    const signature = await source.read(SIGNATURE_AT, 4)
+    if (signature.length < 4 || signature.readUInt32LE(0) !== SIGNATURE) return undefined
+    const header = await readWhole(source, 0, HEADER)
+    const version = header.readUInt32LE(0x44)
+    const type = header.readUInt32LE(0x4c)
+    const shape: Shape = {
+      mapAt: header.readUInt32LE(0x154),
+      dataAt: header.readUInt32LE(0x158),
+      blockSize: header.readUInt32LE(0x178),
+      blockExtra: header.readUInt32LE(0x17c),
+      blocks: header.readUInt32LE(0x180),
+      virtualSize: Number(header.readBigUInt64LE(0x170)),
+    }
+    const finding: Finding = {
+      // QEMU takes a sector that has begun as a whole one.
+      virtualSize: exact(((header.readBigUInt64LE(0x170) + 511n) / 512n) * 512n),
+      features: [TYPES[type] ?? `type ${type}`],
+      references: [],
+      refusals: [],
+      end: shape.mapAt + shape.blocks * 4,
+    }
+    if (version !== VERSION)
+      finding.refusals?.push(needsNewerQemu(`is of version ${version >>> 16}.${version & 0xffff} of VDI`))
+    const parent = [0x1a8, 0x1b8]
+      .map((at) => header.subarray(at, at + 16))
+      .find((uuid) => uuid.some((byte) => byte !== 0))
+    if (parent !== undefined) finding.references?.push(`the parent image ${uuidOf(parent)}`)
+    else if (type >= FIRST_WITH_PARENT || type < 1)
+      finding.references?.push(`a parent image, being ${TYPES[type] ?? `of type ${type}`}`)
+    if (shape.blockSize !== BLOCK) {
+      finding.refusals?.push({ why: `has blocks of ${shape.blockSize} bytes, and QEMU can use blocks of 1 MiB only` })
+      return finding
+    }
+    if (shape.blocks * shape.blockSize < shape.virtualSize) {
+      finding.refusals?.push({ why: `is damaged: ${shape.blocks} blocks of ${shape.blockSize} bytes are not its disk` })
+      return finding
+    }
+    return { ...finding, readLayout: (whole) => readLayout(whole, shape) }
+  },
+}
+
+interface Shape {
+  mapAt: number
+  dataAt: number
+  blockSize: number
+  blockExtra: number
+  blocks: number
+  virtualSize: number
+}
+
+async function readLayout(source: Source, shape: Shape): Promise<Layout> {
+  const length = shape.blockSize + shape.blockExtra
+  const layout = new Layout(source.size, length)
+  layout.table('header', 0, HEADER)
+  layout.table('block map', shape.mapAt, shape.blocks * 4)
+  if (layout.refusal()) return layout
+  const step = 1024 * 1024
+  for (let first = 0; first < shape.blocks; first += step / 4) {
+    const map = await readWhole(source, shape.mapAt + first * 4, Math.min(step, (shape.blocks - first) * 4))
+    for (let at = 0; at < map.length; at += 4) {
+      const block = map.readUInt32LE(at)
+      if (block >= NO_BLOCK) continue
+      const left = shape.virtualSize - (first + at / 4) * shape.blockSize
+      layout.block(shape.dataAt + block * length, Math.min(length, shape.blockExtra + Math.max(left, 0)))
+    }
+  }
+  return layout
+}
+
+/** The bytes of a UUID as people write it; the first three groups are little-endian. */
+function uuidOf(bytes: Buffer): string {
+  const group = (at: number, length: number) => bytes.subarray(at, at + length)
+  const reversed = (at: number, length: number) => Buffer.from(group(at, length)).reverse()
+  return [reversed(0, 4), reversed(4, 2), reversed(6, 2), group(8, 2), group(10, 6)]
+    .map((each) => each.toString('hex'))
+    .join('-')
+}

@@ -1,0 +1,23 @@
+import type { Inspector } from '../../inspect/inspector.ts'
+import { mustBeUnpacked } from '../shared.ts'
+
+/*
+ * The format as it was written down from bzip2's source, "StreamHeader" and "BlockHeader":
+ * https://github.com/dsnet/compress/blob/master/doc/bzip2-format.pdf
+ */
+
+/** The level as a digit, and pi, as a block starts, or the root of pi, as a file of nothing ends. */
+const START = /^425a683[1-9](?:314159265359|177245385090)/
+
+/** A file compressed with bzip2. */
+export const bzip2: Inspector = {
+  name: 'bzip2',
+  kind: 'packed',
+  title: 'compressed with bzip2',
+  async inspect(source) {
+    const start = await source.read(0, 10)
+    return START.test(start.toString('hex'))
+      ? { at: 0, refusals: [mustBeUnpacked(bzip2.title, 'bzip2 -d')] }
+      : undefined
+  },
+}

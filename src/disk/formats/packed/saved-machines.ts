@@ -1,0 +1,50 @@
+import type { Inspector } from '../../inspect/inspector.ts'
+
+/*
+ * The memory and devices of machines that were saved or crashed, recognised by their first bytes:
+ * QEMU: https://www.qemu.org/docs/master/devel/migration/main.html
+ * libvirt: https://gitlab.com/libvirt/libvirt/-/blob/master/src/qemu/qemu_saveimage.h
+ * VMware: https://github.com/volatilityfoundation/volatility3/blob/develop/volatility3/framework/layers/vmware.py
+ * VirtualBox: https://www.virtualbox.org/browser/vbox/trunk/src/VBox/VMM/VMMR3/SSM.cpp
+ * Hyper-V: https://github.com/fox-it/dissect.hypervisor/blob/main/dissect/hypervisor/descriptor/c_hyperv.py
+ * Xen: https://xenbits.xen.org/docs/unstable/specs/libxl-migration-stream.html
+ * kdump: https://github.com/makedumpfile/makedumpfile/blob/master/IMPLEMENTATION
+ */
+
+interface SavedMachine {
+  name: string
+  title: string
+  /** How it starts, as Latin-1. */
+  starts: string[]
+}
+
+const SAVED: readonly SavedMachine[] = [
+  { name: 'qemu-state', title: 'a saved machine of QEMU', starts: ['QEVM\0\0\0\x02', 'QEVM\0\0\0\x03'] },
+  { name: 'libvirt-state', title: 'a saved machine of libvirt', starts: ['LibvirtQemudSave', 'LibvirtQemudPart'] },
+  {
+    name: 'vmware-state',
+    title: 'a suspended machine of VMware',
+    starts: ['\xd0\xbe\xd2\xbe', '\xd1\xba\xd1\xba', '\xd2\xbe\xd2\xbe', '\xd3\xbe\xd2\xbe', '\xd3\xbe\xd3\xbe'],
+  },
+  { name: 'virtualbox-state', title: 'a saved machine of VirtualBox', starts: ['\x7fVirtualBox SavedState V'] },
+  { name: 'hyperv-state', title: 'the state of a machine of Hyper-V', starts: ['\x14\x20\x28\x01'] },
+  { name: 'xen-state', title: 'a saved machine of Xen', starts: ['Xen saved domain', 'LinuxGuestRecord', 'LibxlFmt'] },
+  {
+    name: 'kdump',
+    title: 'the memory of a kernel that crashed',
+    starts: ['KDUMP   ', 'DISKDUMP', 'PAGEDUMP', 'PAGEDU64'],
+  },
+]
+
+/** Files with the memory of a machine; its disk is another file. */
+export const savedMachines: readonly Inspector[] = SAVED.map(({ name, title, starts }) => ({
+  name,
+  kind: 'packed',
+  title,
+  async inspect(source) {
+    const head = (await source.read(0, 32)).toString('latin1')
+    if (!starts.some((start) => head.startsWith(start))) return undefined
+    const refusal = { why: `is ${title}, not a disk image`, hint: 'Register the disk image that the machine ran from' }
+    return { at: 0, refusals: [refusal] }
+  },
+}))

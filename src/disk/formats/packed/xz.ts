@@ -1,0 +1,16 @@
+import type { Inspector } from '../../inspect/inspector.ts'
+import { hasBytes, mustBeUnpacked } from '../shared.ts'
+
+/** The .xz File Format, "Header Magic Bytes": https://tukaani.org/xz/xz-file-format.txt */
+const MAGIC = '\xfd7zXZ\0'
+
+/** A file compressed with xz. */
+export const xz: Inspector = {
+  name: 'xz',
+  kind: 'packed',
+  title: 'compressed with xz',
+  async inspect(source) {
+    if (!(await hasBytes(source, 0, MAGIC))) return undefined
+    return { at: 0, refusals: [mustBeUnpacked(xz.title, 'xz -d')] }
+  },
+}

@@ -1,0 +1,151 @@
+import type * as z from 'zod/mini'
+import { type DatabaseSettings, describeHost, loadDatabaseSettings, type MysqlHost } from '../../config/config.ts'
+import { monotonicTime } from '../../core/clock.ts'
+import { asVdcError } from '../../core/errors.ts'
+import type { Interruption } from '../../core/interruption.ts'
+import { serverFacts, tableFacts } from '../../db/drivers/server-facts.ts'
+import { openRegistryToRead } from '../open.ts'
+import type { Registry } from '../registry.ts'
+import type { examination } from '../results/examination.ts'
+import { type Check, failure, type Outcome, ok } from './check.ts'
+import { checkIntegrity, checkSqliteFile, describeConfiguration } from './configuration.ts'
+import {
+  checkCharsets,
+  checkCluster,
+  checkEngines,
+  checkSchema,
+  checkSqlMode,
+  checkStorages,
+  REGISTRY_TABLES,
+} from './database.ts'
+import { checkHost, describeAnswer } from './database-host.ts'
+import { checkNode, checkQemuImg, checkUnpacking } from './host.ts'
+import { withinPatience } from './with-timeout.ts'
+
+export type { Check } from './check.ts'
+
+/** Milliseconds that another process's lock on an SQLite file is waited for, with nothing else done meanwhile. */
+const LOCKED = 2000
+
+/** The ways out of failures that don't tell of one, by the name of the check; else it is the database's. */
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  database: 'Check that VDC_MANAGE_DATABASE_URI or dcmgr.conf names a database of vdc-manage',
+  'qemu-img': 'See whether it runs by itself: qemu-img --version',
+}
+const WAY_OUT = 'Check that the server is well, and the privileges of the user'
+
+/** All that was looked at. */
+export type Examination = z.output<typeof examination>
+
+/** Where the program runs. */
+export interface Surroundings {
+  env: NodeJS.ProcessEnv
+  nodeVersion: string
+}
+
+/**
+ * Looks whether all is there that the program needs, and goes on past what is
+ * not. Nothing is created, migrated or written.
+ *
+ * @param onCheck told of each check as it is done.
+ * @throws VdcError INTERRUPTED, TERMINATED.
+ */
+export async function examine(
+  surroundings: Surroundings,
+  interruption: Interruption,
+  onCheck: (check: Check) => Promise<unknown>,
+): Promise<Examination> {
+  const checks: Check[] = []
+  const check = async (name: string, look: () => Outcome | Promise<Outcome>) => {
+    const outcome = await withinPatience(interruption, async () => look()).catch((error) => asFailure(error, name))
+    checks.push({ name, ...outcome })
+    await onCheck({ name, ...outcome })
+    return outcome.result !== 'failure'
+  }
+  const { env, nodeVersion } = surroundings
+  await check('node', () => checkNode(nodeVersion))
+  let settings: DatabaseSettings | undefined
+  await check('configuration', () => {
+    settings = loadDatabaseSettings(env)
+    return describeConfiguration(settings, env)
+  })
+  if (settings !== undefined) await examineDatabase(settings, interruption, check)
+  await check('qemu-img', () => checkQemuImg(env.PATH ?? '', interruption))
+  await check('unpacking', () => checkUnpacking(env))
+  return { ok: checks.every(({ result }) => result !== 'failure'), checks }
+}
+
+/** Looks at something and tells of it; false where it fails. */
+type CheckNamed = (name: string, look: () => Outcome | Promise<Outcome>) => Promise<boolean>
+
+async function examineDatabase(all: DatabaseSettings, interruption: Interruption, check: CheckNamed) {
+  const settings = await examineHosts(all, interruption, check)
+  let registry: Registry | undefined
+  let facts: Awaited<ReturnType<typeof serverFacts>> | undefined
+  try {
+    await check('database', async () => {
+      const started = monotonicTime()
+      registry = await openRegistryToRead(settings, { patience: LOCKED, interruption })
+      if (registry === undefined) return ok('none yet; made on first use')
+      facts = await serverFacts(registry.database)
+      const text = describeAnswer(settings, facts, started)
+      return settings.engine === 'sqlite' ? checkSqliteFile(settings.path, text) : ok(text)
+    })
+    if (registry === undefined || facts === undefined) return
+    const { sqlMode, cluster } = facts
+    const opened = registry
+    const isThere = await check('schema', () => checkSchema(opened))
+    if (settings.engine === 'sqlite') await check('integrity', () => checkIntegrity(settings.path, interruption))
+    if (sqlMode !== undefined) {
+      let charsets: Outcome | undefined
+      await check('engine', async () => {
+        const tables = await tableFacts(opened.database, REGISTRY_TABLES)
+        charsets = checkCharsets(tables)
+        return checkEngines(tables)
+      })
+      if (charsets !== undefined) await check('character_set', () => charsets as Outcome)
+      await check('sql_mode', () => checkSqlMode(sqlMode))
+      await check('cluster', () => checkCluster(cluster))
+    }
+    if (isThere) await examineStorages(opened, check)
+  } finally {
+    // Whatever a server that hangs still owes us is not waited for.
+    void registry?.close().catch(() => {})
+  }
+}
+
+/**
+ * Looks at each of several hosts. One that is down is no failure: the next is used.
+ *
+ * @returns the settings with the hosts that answer, or with all if none does.
+ */
+async function examineHosts(
+  settings: DatabaseSettings,
+  interruption: Interruption,
+  check: CheckNamed,
+): Promise<DatabaseSettings> {
+  if (settings.engine === 'sqlite' || settings.hosts.length === 1) return settings
+  const answering: MysqlHost[] = []
+  for (const host of settings.hosts) {
+    await check(describeHost(host), async () => {
+      const outcome = await checkHost({ ...settings, hosts: [host] }, interruption)
+      if (outcome.result === 'ok') answering.push(host)
+      return outcome
+    })
+  }
+  return answering.length === 0 ? settings : { ...settings, hosts: answering }
+}
+
+async function examineStorages(registry: Registry, check: CheckNamed): Promise<void> {
+  try {
+    for await (const [id, look] of checkStorages(registry)) await check(id, look)
+  } catch (error) {
+    await check('storages', () => asFailure(error, 'storages'))
+  }
+}
+
+function asFailure(thrown: unknown, name: string): Outcome {
+  const { code, message, hint } = asVdcError(thrown)
+  if (code === 'INTERRUPTED' || code === 'TERMINATED') throw thrown
+  return failure(message, hint ?? WAYS_OUT[name] ?? WAY_OUT)
+}

@@ -1,0 +1,47 @@
+import { sqlTime } from '../../../db/sql/time.ts'
+import { updateImages } from '../../../db/tables/images.ts'
+import { inBatches, type Outcome } from '../../batch/batches.ts'
+import { askedOnce, decide } from '../../batch/decide.ts'
+import { writeChanges } from '../../batch/write-changes.ts'
+import type { Registry } from '../../registry.ts'
+import { asMap, changeFlags, readYaml } from '../../rules/ruby-yaml.ts'
+import { FEATURES } from '../../rules/values.ts'
+import { describeImages, type ImageDetails } from '../details.ts'
+import { imagesToChange } from '../find.ts'
+
+/** Features to give to an image (true) or to take away (false); what isn't named stays. */
+export type FeatureChanges = Partial<Record<(typeof FEATURES)[number], boolean | undefined>>
+
+/**
+ * Gives features to images or takes them away.
+ *
+ * @param ids with or without prefix.
+ * @param options.force also where an image is protected.
+ * @returns of each the image, or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
+ */
+export function setFeatures(
+  registry: Registry,
+  ids: readonly string[],
+  request: FeatureChanges,
+  options: { force: boolean },
+): AsyncGenerator<Outcome<ImageDetails>> {
+  const named = FEATURES.filter((feature) => request[feature] !== undefined)
+  // Thousands of images have the same features, so each text is changed once.
+  const changed = askedOnce((features: string | null) => changeFlags(features, FEATURES, request))
+  return inBatches<ImageDetails>(registry, 'image', ids, {
+    work: async (trx, items) => {
+      const images = await imagesToChange(trx, items, options)
+      const changes = await decide(images.keys(), async (item) => {
+        if (named.length === 0) return undefined
+        const features = images.get(item)?.features ?? null
+        const old = asMap(await readYaml(features))
+        if (old === undefined) item.registry.warn(`The features of ${item.id} could not be read, and are written anew`)
+        const isSo = (feature: (typeof FEATURES)[number]) => (old?.get(feature) === true) === request[feature]
+        if (old !== undefined && named.every(isSo)) return undefined
+        return { features: await changed(old === undefined ? null : features) }
+      })
+      await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()))
+      return describeImages(trx, [...images.keys()])
+    },
+  })
+}

@@ -1,0 +1,48 @@
+import { sqlTime } from '../../../db/sql/time.ts'
+import { claimUse } from '../../../db/transactions/claims.ts'
+import { inBatches, type Outcome } from '../../batch/batches.ts'
+import { askedOnce, idsOf } from '../../batch/decide.ts'
+import { changeLabels, type LabelChanges, parseLabelChanges } from '../../labels.ts'
+import type { Registry } from '../../registry.ts'
+import { requireStorable } from '../../rules/storable.ts'
+import { describeImages, type ImageDetails } from '../details.ts'
+import { imagesToChange } from '../find.ts'
+
+/**
+ * Sets and removes labels of images. They have no history (dcmgr.md, "Labels").
+ *
+ * @param ids with or without prefix.
+ * @param words `name=value` sets a label, `name-` removes one.
+ * @param options.force also where an image is protected.
+ * @returns of each the image, or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
+ */
+export function labelImages(
+  registry: Registry,
+  ids: readonly string[],
+  words: readonly string[],
+  options: { force: boolean },
+): AsyncGenerator<Outcome<ImageDetails>> {
+  const changesIn = askedOnce((words: readonly string[]) => storableChanges(registry, words))
+  return inBatches<ImageDetails, LabelChanges>(registry, 'image', ids, {
+    prepare: () => changesIn(words),
+    work: async (trx, items) => {
+      await claimUse(trx, ...idsOf(items))
+      const images = await imagesToChange(trx, items, options)
+      const missing = await changeLabels(trx, images.keys(), await changesIn(words), sqlTime(new Date()))
+      const details = await describeImages(trx, [...missing.keys()])
+      for (const [{ id, registry }, names] of missing)
+        for (const name of names) registry.warn(`${id} has no label ${name}`)
+      return details
+    },
+  })
+}
+
+/** @throws VdcError VALUE_REFUSED. */
+async function storableChanges(registry: Registry, words: readonly string[]): Promise<LabelChanges> {
+  const changes = parseLabelChanges(words)
+  for (const [name, value] of changes) {
+    const subjects = { name: `The name of the label ${name}`, string_value: `The label ${name}` }
+    await requireStorable(registry.database, 'resource_labels', { name, string_value: value }, subjects)
+  }
+  return changes
+}

@@ -1,0 +1,77 @@
+import { VdcError } from '../../../core/errors.ts'
+import { closeImageFile, type ImageFile, openImageFile } from '../../../disk/file/image-file.ts'
+import type { Checksums } from '../../../disk/hash/hashed.ts'
+import { inspectImage } from '../../../disk/inspect/inspect-image.ts'
+import { type Expectation, type Inspection, requireAcceptable } from '../../../disk/inspect/inspection.ts'
+import type { StoredFile } from '../../backup-object/stored-file.ts'
+import type { Watcher } from '../../registry.ts'
+import { ARCHES, DEFAULT_ARCH } from '../../rules/values.ts'
+
+/** What is known of a disk image that may be registered. */
+export type AcceptedImage = Inspection & { fileFormat: string; virtualSize: number }
+
+/**
+ * Looks at an open file as validation.md has it, up to the hashing.
+ *
+ * @param warn told what an operator should know.
+ * @throws VdcError FILE_REFUSED, QEMU_IMG_FAILED, FILE_NOT_WRITTEN.
+ */
+export async function acceptFile(
+  file: ImageFile,
+  expected: Expectation,
+  watcher: Watcher,
+  warn: (text: string) => void,
+): Promise<AcceptedImage> {
+  return accept(await inspectImage(file, expected, watcher), file.path, warn)
+}
+
+/**
+ * Takes an image by what an inspection found.
+ *
+ * @throws VdcError FILE_REFUSED.
+ */
+export function accept(inspection: Inspection, path: string, warn: (text: string) => void): AcceptedImage {
+  requireAcceptable(inspection, path)
+  for (const warning of inspection.warnings) warn(`The file ${path} ${warning}`)
+  return inspection as AcceptedImage
+}
+
+/**
+ * Tells the architecture of an image: the one that was asked for, which must not
+ * be another than its file tells, else that, else dcmgr's default.
+ *
+ * @throws VdcError FILE_REFUSED.
+ */
+export function archOf(inspection: Inspection, declared: string | undefined, path: string): string {
+  const { arch: found } = inspection
+  if (found === undefined) return declared ?? DEFAULT_ARCH
+  if (declared !== undefined && declared !== found)
+    throw new VdcError('FILE_REFUSED', `The file ${path} is made for ${found}, not ${declared} as declared`)
+  if (!(ARCHES as readonly string[]).includes(found))
+    throw new VdcError('FILE_REFUSED', `The file ${path} is made for ${found}; instances are ${ARCHES.join(' or ')}`)
+  return found
+}
+
+/** What a backup object keeps of a file that was accepted and hashed. */
+export function storedFile(file: ImageFile, uri: string, image: AcceptedImage, hashes: Checksums): StoredFile {
+  return {
+    path: file.path,
+    opened: file,
+    uri,
+    size: file.size,
+    unpackedSize: image.size,
+    containerFormat: image.containerFormat,
+    virtualSize: image.virtualSize,
+    ...hashes,
+  }
+}
+
+/** Opens a file for `work`, and closes it whatever happens. */
+export async function withImageFile<T>(path: string, work: (file: ImageFile) => Promise<T>): Promise<T> {
+  const file = await openImageFile(path)
+  try {
+    return await work(file)
+  } finally {
+    await closeImageFile(file)
+  }
+}

@@ -1,0 +1,38 @@
+import type { StoredFile } from '../../backup-object/stored-file.ts'
+import type { Change } from '../../change.ts'
+import { withDryRun } from '../../dry-run.ts'
+import type { Registry } from '../../registry.ts'
+import { DEFAULT_CONTAINER_FORMAT, MD5_LABEL, SHA256_LABEL } from '../../rules/values.ts'
+
+/** Columns of the object and labels that nobody knows before the file is made. */
+const UNKNOWN: readonly unknown[] = ['size', 'allocation_size', 'checksum', MD5_LABEL, SHA256_LABEL]
+
+/** A file that a dry run doesn't make, with stand-ins for what is unknown of it. */
+export function unmadeFile(path: string, uri: string, virtualSize: number): StoredFile {
+  return {
+    path,
+    opened: undefined,
+    uri,
+    virtualSize,
+    containerFormat: DEFAULT_CONTAINER_FORMAT,
+    size: 0,
+    unpackedSize: 0,
+    md5: '',
+    sha256: '',
+  }
+}
+
+/** The same dry run, which tells null for what is unknown of the unmade file whose object it adds. */
+export function withUnknowns(registry: Registry): Registry {
+  return withDryRun(registry, (change) => registry.onChange?.(withoutStandIns(change)))
+}
+
+function withoutStandIns(change: Change): Change {
+  if (change.action !== 'insert') return change
+  const row = { ...change.row }
+  if (change.table === 'backup_objects')
+    for (const column of UNKNOWN) if (String(column) in row) row[String(column)] = null
+  if (UNKNOWN.includes(row.attr)) row.vchar_value = null
+  if (UNKNOWN.includes(row.name)) row.string_value = null
+  return { ...change, row }
+}

@@ -1,0 +1,94 @@
+import { dirname } from 'node:path'
+import * as z from 'zod/mini'
+import type { Queryable } from '../../../db/database.ts'
+import { requireColumns } from '../../../db/schema/wakame-schema.ts'
+import { inTransaction } from '../../../db/transactions/unit-of-work.ts'
+import { TARGET_FORMATS } from '../../../disk/inspect/file-formats.ts'
+import { createObject, findObjectOf } from '../../backup-object/find-by-file.ts'
+import type { StoredFile } from '../../backup-object/stored-file.ts'
+import { createLocalStorage, storagesOf } from '../../backup-storage/find-by-file.ts'
+import type { Registry } from '../../registry.ts'
+import { md5 } from '../../rules/checksum.ts'
+import { oneOf } from '../../rules/texts.ts'
+import { BOOT_FROM_LOCAL } from '../../rules/values.ts'
+import { checkImageAttributes, imageAttributes, newImageAttributes } from '../attributes.ts'
+import { describeImage, type ImageDetails } from '../details.ts'
+import { requireWritable, writeImage } from '../write.ts'
+import { expectations } from './expectations.ts'
+import { nameOfFile } from './file-name.ts'
+
+/** The schema of what `registerFile` takes. */
+export const fileImageRequest = z.object({
+  ...newImageAttributes,
+  ...expectations,
+  arch: z.optional(imageAttributes.arch),
+  /** As `checksum`, by the name of Wakame-vdc 11.12. */
+  md5sum: z.optional(md5),
+  path: z.string(),
+  storage_id: z.optional(z.string()),
+  convert: z.optional(oneOf(TARGET_FORMATS)),
+  thorough: z.optional(z.boolean()),
+})
+
+/** A validated request with the architecture that the file has. */
+export type FileImage = z.output<typeof fileImageRequest> & { arch: string }
+
+/**
+ * Finds what the database would refuse before the file is hashed or converted, which takes minutes.
+ *
+ * @param uri of the file that is to be registered.
+ * @throws VdcError as `storeFileImage`.
+ */
+export async function checkDatabase(registry: Registry, request: FileImage, uri: string): Promise<void> {
+  await checkImageAttributes(registry, request)
+  await requireColumns(registry.database, 'images')
+  await requireWritable(registry.database.knex, request)
+  await storagesOf(registry.database.knex, uri, request.storage_id)
+}
+
+/**
+ * Writes the image of a file, and what it needs, in one unit of work.
+ *
+ * @returns the image as it is stored, after the commit.
+ * @throws VdcError for whatever is refused or in conflict; COMMIT_UNCERTAIN.
+ */
+export async function storeFileImage(
+  registry: Registry,
+  request: FileImage,
+  fileFormat: string,
+  file: StoredFile,
+): Promise<ImageDetails> {
+  const image = await inTransaction(registry.database, async (trx) => {
+    const uuid = await writeImage(registry, trx, request, async (ownerId, now) => ({
+      bootDevType: BOOT_FROM_LOCAL,
+      fileFormat,
+      displayName: nameOfFile(file.path),
+      backupObjectId: await objectOf(registry, trx, request, file, ownerId, now),
+    }))
+    return describeImage(registry, uuid, trx)
+  })
+  await registry.noteImageFolder(dirname(file.path), { below: false })
+  return image
+}
+
+/** Finds or makes the backup object of the file, and its storage; returns its canonical id. */
+async function objectOf(
+  registry: Registry,
+  db: Queryable,
+  request: FileImage,
+  file: StoredFile,
+  ownerId: string,
+  now: string,
+): Promise<string> {
+  const preferred = registry.serviceTypes?.get(request.service_type)?.storageId
+  const storages = await storagesOf(db, file.uri, request.storage_id, preferred)
+  const found = await findObjectOf(db, storages, file)
+  if (found !== undefined) return found
+  const storage = storages[0] ?? (await createLocalStorage(db, file.uri, now))
+  const attributes = {
+    account_id: ownerId,
+    display_name: nameOfFile(file.path),
+    service_type: request.service_type,
+  }
+  return createObject(db, storage, file, attributes, now)
+}

@@ -1,0 +1,120 @@
+import { dirname, join } from 'node:path'
+import { VdcError } from '../../../core/errors.ts'
+import { shellWord } from '../../../core/shell-word.ts'
+import { selectObjectsUnder } from '../../../db/tables/backup-objects.ts'
+import type { ImageFile } from '../../../disk/file/image-file.ts'
+import { isOwnFile } from '../../../disk/file/local-file.ts'
+import { hashImageFile } from '../../../disk/hash/checksums.ts'
+import { endingFor, type TargetFormat } from '../../../disk/inspect/file-formats.ts'
+import { convertImage, tryConversion, withConvertible } from '../../../disk/make/convert-image.ts'
+import type { MadeImage } from '../../../disk/make/made-image.ts'
+import { storagesOf } from '../../backup-storage/find-by-file.ts'
+import { isKeyable, localUri, objectKeyIn } from '../../backup-storage/local-uri.ts'
+import type { Registry, Watcher } from '../../registry.ts'
+import type { ImageDetails } from '../details.ts'
+import { type AcceptedImage, accept, archOf, storedFile } from './accept-file.ts'
+import { unmadeFile, withUnknowns } from './dry-run-file.ts'
+import { requireChecksum } from './expectations.ts'
+import { checkDatabase, type FileImage, storeFileImage } from './file-image.ts'
+import { nameOfFile } from './file-name.ts'
+
+type Request = FileImage & { convert: TargetFormat }
+
+/** The file that is converted: what it is, and the architecture that was asked for. */
+interface SourceFile {
+  file: ImageFile
+  image: AcceptedImage
+  arch: string | undefined
+}
+
+/**
+ * Converts a file into one beside it and registers that. The result is moved into
+ * place right before it is stored, and removed if it cannot be. A dry run makes no
+ * file, and reports the rows as far as they are known.
+ *
+ * @throws VdcError as `registerFile`; FILE_EXISTS.
+ */
+export async function registerConverted(
+  registry: Registry,
+  request: Request,
+  source: SourceFile,
+  watcher: Watcher,
+): Promise<ImageDetails> {
+  if (registry.database.commits === 'outer') {
+    throw new VdcError('USAGE', 'A conversion can not be undone with what else is committed together', {
+      hint: 'Convert it before: vdc-manage image convert',
+    })
+  }
+  const { file, image } = source
+  const conversion = { to: request.convert, compress: false }
+  const beside = join(dirname(file.path), `${nameOfFile(file.path)}.${endingFor(request.convert)}`)
+  try {
+    return await withConvertible(beside, conversion, async (place) => {
+      const uri = localUri(place.path)
+      await checkDatabase(registry, request, uri)
+      const requireContents = async (used: ImageFile) => {
+        if (request.checksum !== undefined)
+          requireChecksum(file.path, await hashImageFile(used, watcher), request.checksum)
+      }
+      if (registry.onChange !== undefined) {
+        await requireContents(file)
+        // A conversion would read it anyway.
+        if (request.thorough)
+          await (await import('../../../disk/inspect/thorough.ts')).readWholeDisk(file, image, watcher)
+        const virtualSize = await tryConversion(file, image, place)
+        registry.onChange({ action: 'create', path: place.path, file_format: request.convert })
+        const unmade = unmadeFile(place.path, uri, virtualSize)
+        return storeFileImage(withUnknowns(registry), request, request.convert, unmade)
+      }
+      const use = (made: MadeImage) => registerMade(registry, request, made, source.arch, watcher)
+      return convertImage(file, image, place, conversion, watcher, use, request.checksum && requireContents)
+    })
+  } catch (error) {
+    throw await perhapsLeftOver(registry, beside, error)
+  }
+}
+
+async function registerMade(
+  registry: Registry,
+  request: Request,
+  made: MadeImage,
+  declaredArch: string | undefined,
+  watcher: Watcher,
+): Promise<ImageDetails> {
+  const { path } = made.file
+  const image = accept(made.inspection, path, registry.warn)
+  const arch = archOf(image, declaredArch, path)
+  const hashes = await hashImageFile(made.file, watcher)
+  const stored = storedFile(await made.moveIntoPlace(), localUri(path), image, hashes)
+  try {
+    return await storeFileImage(registry, { ...request, arch }, request.convert, stored)
+  } catch (error) {
+    // If nobody knows whether it is registered, it must stay.
+    if (error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN') throw error
+    await made.removeFromPlace().catch((failure: Error) => {
+      registry.warn(`The file ${path} was made and could not be removed: ${failure.message}`)
+    })
+    throw error
+  }
+}
+
+/** The error with a way out, if the file that has the name may be left over from a conversion that was killed before it was stored. */
+async function perhapsLeftOver(registry: Registry, path: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof VdcError) || error.code !== 'FILE_EXISTS') return error
+  if (!(await isOwnFile(path)) || (await isKnown(registry, localUri(path)).catch(() => true))) return error
+  const again = `vdc-manage image add local ${shellWord(path)} --account-id …`
+  return new VdcError('FILE_EXISTS', `${error.message}, and no backup object is this file`, {
+    hint: `If an interrupted --convert left it, it is whole. Register it as it is: ${again}; or remove it`,
+    cause: error,
+  })
+}
+
+/** Whether a backup object, deleted or not, lies at a URI. */
+async function isKnown(registry: Registry, uri: string): Promise<boolean> {
+  const { knex } = registry.database
+  for (const storage of await storagesOf(knex, uri, undefined)) {
+    if (!isKeyable(uri, storage.base_uri)) continue
+    if ((await selectObjectsUnder(knex, [storage.id], [objectKeyIn(uri, storage.base_uri)])).length > 0) return true
+  }
+  return false
+}

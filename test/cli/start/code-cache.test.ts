@@ -1,0 +1,330 @@
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { execa } from 'execa'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { newFolder } from '../../support/files/images.ts'
+import { environment, PROGRAM } from '../../support/process/cli.ts'
+import { NOBODY } from '../../support/process/root-home.ts'
+
+/* V8's compiled code, which bin/code-cache.js keeps. What lies there is executed, so where it lies matters. */
+
+const HEADER = 4096
+
+const all = newFolder()
+chmodSync(all.path, 0o755)
+afterAll(() => all.remove())
+
+let count = 0
+let home: string
+let folder: string
+beforeEach(() => {
+  home = join(all.path, `home${++count}`)
+  folder = join(home, '.cache/vdc-manage')
+  mkdirSync(home, { mode: 0o755 })
+  chownSync(home, NOBODY, NOBODY)
+})
+
+interface Options {
+  user?: number
+  /** A line of sh that is run before the program, as root. */
+  before?: string
+  /** And one after it. */
+  after?: string
+  env?: Record<string, string>
+}
+
+/** Runs the program as nobody, in a mount namespace. */
+async function run(args: string[], { user = NOBODY, before = ':', after = ':', env = {} }: Options = {}) {
+  const as = `setpriv --reuid ${user} --clear-groups ${PROGRAM} "$@"`
+  const result = await execa(
+    'unshare',
+    ['-m', 'sh', '-c', `${before}; ${as}; code=$?; ${after}; exit $code`, 'sh', ...args],
+    {
+      env: environment({ env: { HOME: home, VDC_MANAGE_DATABASE_URI: 'sqlite:///nonexistent/unused', ...env } }),
+      extendEnv: false,
+      reject: false,
+    },
+  )
+  return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr }
+}
+
+/** Runs what works without a database, which must succeed without a word on stderr. */
+async function runWell(args: string[], options: Options = {}): Promise<string> {
+  const { code, stdout, stderr } = await run(args, options)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return stdout
+}
+
+/** The file of this release of Node, as it is now. */
+function kept(): { path: string; inode: number; parts: string[] } {
+  const [name, ...others] = readdirSync(folder)
+  expect(others).toEqual([])
+  const path = join(folder, name as string)
+  const { parts } = JSON.parse(readFileSync(path).toString('latin1', 0, HEADER)) as { parts: string[] }
+  return { path, inode: statSync(path).ino, parts }
+}
+
+/** Writes to a file as its owner would have done. */
+function put(path: string, contents: string | Buffer): void {
+  writeFileSync(path, contents)
+  chownSync(path, NOBODY, NOBODY)
+  chmodSync(path, 0o600)
+}
+
+/** Changes one byte of a file. */
+function flip(path: string, at: number): void {
+  const bytes = readFileSync(path)
+  bytes[at] = (bytes[at] as number) ^ 0xff
+  writeFileSync(path, bytes)
+}
+
+const VERSION = /^vdc-manage\//
+
+describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
+  test('by the first run that needs it, for all that come after', async () => {
+    await runWell(['--version'])
+    const first = kept()
+    expect(first.parts).toEqual(['version'])
+    await runWell(['--version'])
+    expect(kept()).toEqual(first)
+    await runWell(['--help'])
+    const second = kept()
+    expect(second.parts).toEqual(['version', 'help'])
+    expect(statSync(second.path).size).toBeGreaterThan(HEADER + 100_000)
+    await runWell(['--help'])
+    await runWell(['--version'])
+    expect(kept()).toEqual(second)
+  })
+
+  test('but not of a run that fails', async () => {
+    expect(await run(['image', 'show', 'wmi-1'])).toMatchObject({ code: 6 })
+    expect(existsSync(join(home, '.cache'))).toBe(false)
+  })
+
+  test('in a folder for its user alone, whatever the umask', async () => {
+    await runWell(['--version'], { before: 'umask 000' })
+    expect([kept().path, folder, join(home, '.cache')].map((path) => statSync(path).mode & 0o777)).toEqual([
+      0o600, 0o700, 0o700,
+    ])
+  })
+
+  test('for root in /var/cache, whatever HOME is', async () => {
+    const mount = 'mount -t tmpfs -o mode=755 none /var/cache; umask 000'
+    const list = async (before: string) => {
+      const [, ...names] = (
+        await runWell(['--version'], { user: 0, before, after: 'ls -A /var/cache/vdc-manage/' })
+      ).split('\n')
+      return names
+    }
+    expect(await list(mount)).toEqual([expect.stringContaining(`-${process.version}-`)])
+    for (const hostile of [
+      'mkdir /var/cache/vdc-manage; chmod 777 /var/cache',
+      'mkdir -m 777 /var/cache/vdc-manage',
+      `mkdir /var/cache/vdc-manage; chown ${NOBODY} /var/cache/vdc-manage`,
+      `ln -s ${home} /var/cache/vdc-manage`,
+    ])
+      expect(await list(`${mount}; ${hostile}`)).toEqual([])
+    expect(existsSync(join(home, '.cache'))).toBe(false)
+  })
+
+  test.each<[string, () => string | undefined]>([
+    ['HOME belongs to somebody else', () => void chownSync(home, 0, 0)],
+    ['others can write to HOME', () => void chmodSync(home, 0o777)],
+    ['somebody else made the folder', () => void mkdirSync(folder, { recursive: true, mode: 0o777 })],
+    ['the folder is a link', () => void symlinkSync(all.path, join(home, '.cache'))],
+    ['HOME is empty', () => ''],
+    ['HOME is relative', () => '.'],
+    ['HOME is /proc', () => '/proc'],
+  ])('nowhere where %s', async (_, make) => {
+    const before = readdirSync(all.path)
+    const env = { HOME: make() ?? home }
+    expect(await runWell(['--version'], { env })).toMatch(VERSION)
+    expect(existsSync(folder) ? readdirSync(folder) : []).toEqual([])
+    expect(readdirSync(all.path)).toEqual(before)
+  })
+
+  test.each<[string, (path: string) => void]>([
+    ['is empty', (path) => put(path, '')],
+    ['holds something else', (path) => put(path, 'x'.repeat(2 * HEADER))],
+    ['holds JSON of something else', (path) => put(path, 'null'.padEnd(2 * HEADER))],
+    ['lost its end', (path) => truncateSync(path, statSync(path).size - 1000)],
+    [
+      'has zeros where its end was',
+      (path) => {
+        const { size } = statSync(path)
+        truncateSync(path, size - 5000)
+        truncateSync(path, size)
+      },
+    ],
+    ['has another byte in its code', (path) => flip(path, HEADER + 50_000)],
+    ['tells of other parts', (path) => flip(path, readFileSync(path).indexOf('help'))],
+    [
+      'is of another build',
+      (path) => put(path, readFileSync(path, 'latin1').replace(/"of":"[0-9a-f]{64}/, `"of":"${'0'.repeat(64)}`)),
+    ],
+    [
+      'is a link',
+      (path) => {
+        renameSync(path, `${home}/elsewhere`)
+        symlinkSync(`${home}/elsewhere`, path)
+      },
+    ],
+    ['belongs to somebody else', (path) => chownSync(path, 0, 0)],
+    ['can be written by others', (path) => chmodSync(path, 0o666)],
+  ])('anew where the file %s', async (_, spoil) => {
+    await runWell(['--help'])
+    const { path } = kept()
+    spoil(path)
+    expect(await runWell(['--version'])).toMatch(VERSION)
+    expect(kept().parts).toEqual(['version'])
+    expect(lstatSync(path)).toMatchObject({ uid: NOBODY })
+    expect(lstatSync(path).isFile()).toBe(true)
+  })
+
+  test('anew where the file is a pipe that nobody writes to', async () => {
+    await runWell(['--version'])
+    const { path } = kept()
+    await execa('sh', ['-c', `rm ${path} && mkfifo ${path} && chown ${NOBODY} ${path}`])
+    expect(await runWell(['--version'])).toMatch(VERSION)
+    expect(lstatSync(path).isFile()).toBe(true)
+  })
+
+  test('anew where V8 does not take it', async () => {
+    await runWell(['--help'])
+    const { path, parts } = kept()
+    const code = readFileSync(path).subarray(HEADER)
+    code[0] = (code[0] as number) ^ 0xff
+    const of = basename(path)
+    const header = { of, sum: crc32(code, crc32(JSON.stringify([of, parts]))), parts }
+    put(path, Buffer.concat([Buffer.from(JSON.stringify(header).padEnd(HEADER)), code]))
+    expect(await runWell(['--version'])).toMatch(VERSION)
+    expect(kept().parts).toEqual(['version'])
+  })
+
+  test.each<[string, [string[], Options?][]]>([
+    [
+      'command',
+      [[['--version']], [['completion', 'bash']], [['image', 'add', '--help']], [['image', 'list', '--help']]],
+    ],
+    [
+      'set of options that Node is given',
+      [[['--version']], [['--version'], { env: { NODE_OPTIONS: '--max-old-space-size=512' } }]],
+    ],
+  ])('apart for each %s', async (_, runs) => {
+    const runAll = async () => {
+      for (const [args, options] of runs) await runWell(args, options)
+      return readdirSync(folder).map((name) => `${name} ${statSync(join(folder, name)).ino}`)
+    }
+    const first = await runAll()
+    expect(first).toHaveLength(runs.length)
+    expect(await runAll()).toEqual(first)
+  })
+
+  test('in one file for a command, whatever options and IDs it is given', async () => {
+    for (const args of [['wmi-1', '--help'], ['--help'], ['--help', '--json']])
+      await runWell(['image', 'show', ...args])
+    kept()
+  })
+
+  test('whole, when many run for the first time at once', async () => {
+    const runs = await Promise.all(Array.from({ length: 6 }, () => run(['--version'])))
+    for (const { code, stdout, stderr } of runs)
+      expect([code, stdout, stderr]).toEqual([0, expect.stringMatching(VERSION), ''])
+    const { inode } = kept()
+    await runWell(['--version'])
+    expect(kept().inode).toBe(inode)
+  })
+
+  test('without those of other builds and releases, and what a process left that was killed', async () => {
+    await runWell(['--version'])
+    const { path } = kept()
+    const old = new Date(Date.now() - 2 * 3_600_000)
+    for (const name of ['1111-v20.0.0-x64', `4711.1700000000000.${basename(path)}`]) {
+      put(join(folder, name), 'old')
+      utimesSync(join(folder, name), old, old)
+    }
+    put(join(folder, '2222-v22.0.0-x64'), 'of an hour')
+    utimesSync(path, old, old)
+    await runWell(['completion', 'bash'])
+    const names = readdirSync(folder)
+    expect(names).toHaveLength(3)
+    expect(names).toEqual(expect.arrayContaining(['2222-v22.0.0-x64', basename(path)]))
+  })
+
+  test('without those from a time to come and the oldest of many, also beside a folder', async () => {
+    mkdirSync(join(folder, '0'), { recursive: true })
+    for (const path of [folder, join(home, '.cache')]) chownSync(path, NOBODY, NOBODY)
+    const now = Date.now() / 1000
+    for (const name of Array.from({ length: 50 }, (_, at) => `${1000 + at}-v22.0.0-x64`)) {
+      put(join(folder, name), 'of others')
+      const time = name.startsWith('1049') ? now + 86_400 : now - Number(name.slice(0, 4))
+      utimesSync(join(folder, name), time, time)
+    }
+    utimesSync(join(folder, '0'), 0, 0)
+    await runWell(['--version'])
+    const names = readdirSync(folder)
+    expect(names).toHaveLength(1 + 1 + 38)
+    expect(names).toEqual(expect.arrayContaining(['0', '1000-v22.0.0-x64', '1037-v22.0.0-x64']))
+  })
+
+  test('with that of the start, where a long run has V8 drop it', async () => {
+    const module = join(home, 'module.cjs')
+    const functions = Array.from({ length: 300 }, (_, at) => `function f${at}(a) { return [a, ${at}].map(String) }`)
+    const calls = functions.map((_, at) => `f${at}(1)`)
+    writeFileSync(
+      module,
+      `/* ${'0'.repeat(64)} */${functions.join(';')};exports.usedParts=new Set([process.argv[2]]);${calls.join(';')}`,
+    )
+    const script = join(home, 'script.cjs')
+    writeFileSync(
+      script,
+      `const [part, wait] = process.argv.slice(2)
+      require(${JSON.stringify(join(dirname(PROGRAM), 'code-cache.js'))}).loadWithCode(${JSON.stringify(module)})
+      setTimeout(() => { for (let round = 0; round < 20; round++) gc() }, Number(wait))`,
+    )
+    const sizeAfter = async (part: string, wait: number) => {
+      const program = [process.execPath, '--expose-gc', '--stress-flush-code', script, part, `${wait}`]
+      await execa('setpriv', ['--reuid', `${NOBODY}`, '--clear-groups', ...program], {
+        env: environment({ env: { HOME: home } }),
+        extendEnv: false,
+      })
+      return statSync(kept().path).size
+    }
+    const whole = await sizeAfter('1', 2000)
+    expect(whole).toBeGreaterThan(HEADER + 300 * 200)
+    expect(await sizeAfter('2', 2000)).toBeGreaterThanOrEqual(whole)
+    expect(kept().parts).toEqual(['1', '2'])
+    // One whose code was dropped before it could be taken leaves what is there.
+    expect(await sizeAfter('3', 0)).toBeGreaterThanOrEqual(whole)
+  })
+
+  test('nowhere, without a word, where nothing can be written', async () => {
+    mkdirSync(folder, { recursive: true })
+    for (const path of [folder, join(home, '.cache')]) chownSync(path, NOBODY, NOBODY)
+    chmodSync(folder, 0o500)
+    expect(await runWell(['--version'])).toMatch(VERSION)
+    expect(readdirSync(folder)).toEqual([])
+    chmodSync(folder, 0o700)
+    expect(
+      await runWell(['--version'], {
+        before: `mount -t tmpfs -o size=64k,mode=700,uid=${NOBODY} none ${folder}`,
+        after: `ls -A ${folder}`,
+      }),
+    ).toMatch(/^vdc-manage\/\S+ \S+ \S+$/)
+  })
+})

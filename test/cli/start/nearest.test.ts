@@ -1,0 +1,151 @@
+import { describe, expect, test } from 'vitest'
+import { newSqlite } from '../../support/databases/databases.ts'
+import { vdcManage } from '../../support/process/cli.ts'
+
+/* What is mistyped is answered with what was most likely meant, and never asked about. */
+
+/** Lines of the shell, what the error calls the slip, and what it asks for, or a sentence; undefined for nothing. */
+const COMMANDS: [typed: string, slip: string, meant: string | undefined][] = [
+  ['imgae lst', 'imgae lst', 'image list'],
+  ['imgae', 'imgae', 'image'],
+  ['image lsit', 'image lsit', 'image list'],
+  ['image dd local x', 'image dd local', 'image add local'],
+  ['image add lokal /x --account-id a-x', 'image add lokal', 'image add local'],
+  ['image add lucid.raw --account-id a-x', 'image add lucid.raw', 'image add local lucid.raw'],
+  ['image add bo-x', 'image add bo-x', 'image add local bo-x'],
+  [String.raw`image add /x/my\ disk`, 'image add /x/my disk', "image add local '/x/my disk'"],
+  ['image lucid.raw', 'image lucid.raw', undefined],
+  ['bo-x', 'bo-x', undefined],
+  ['list image', 'list image', 'image list'],
+  ['local add image x', 'local add image', 'image add local'],
+  ['lst imgae', 'lst imgae', 'image list'],
+  ['images list', 'images list', 'image list'],
+  ['images ls', 'images ls', 'image list'],
+  ['imagelist', 'imagelist', 'image list'],
+  ['image create x', 'image create', 'image add'],
+  ['image remove wmi-x', 'image remove', 'image del'],
+  ['account delte a-x', 'account delte', 'account del'],
+  ['account dle a-x', 'account dle', 'account del'],
+  ['backup-object list', 'backup-object list', 'backupobject list'],
+  ['backup object list', 'backup object', 'backupobject list'],
+  ['storages', 'storages', 'backupstorage'],
+  ['db stauts', 'db stauts', 'db status'],
+  ['hlep', 'hlep', 'help'],
+  ['help imgae lst', 'imgae lst', 'image list'],
+  ['imgae lst --help', 'imgae lst', 'image list'],
+  ['exti', 'exti', 'exit'],
+  ['registry backup', 'registry backup', 'registry export'],
+  ['registry dump', 'registry dump', 'registry export'],
+  ['registry restore x', 'registry restore', 'registry import'],
+  ['image restore wmi-x', 'image restore', 'image undelete'],
+  ['image prune', 'image prune', 'image purge'],
+  ['image gc', 'image gc', 'image purge'],
+  ['image import x', 'image import', 'image add'],
+  ['account enable a-x', 'account enable', 'account modify'],
+  ['account disable a-x', 'account disable', 'account modify'],
+  ['image export', 'image export', undefined],
+  ['export', 'export', 'registry export'],
+  ['import x.jsonl', 'import x.jsonl', 'registry import'],
+  ['import image x', 'import image', 'image add'],
+  ['migrate', 'migrate', 'db migrate'],
+  ['version', 'version', '--version'],
+  ['bogus', 'bogus', undefined],
+  ['image bogus', 'image bogus', undefined],
+  ['image x y z', 'image x', undefined],
+]
+const OPTIONS: [typed: string, slip: string, meant: string | undefined][] = [
+  ['image list --acount-id a-x', '--acount-id', '--account-id'],
+  ['image list --acount_id=a-x', '--acount_id=a-x', '--account-id'],
+  ['image list -account-id a-x', '-account-id', '--account-id'],
+  ['image list --acc a-x', '--acc', '--account-id'],
+  ['image list --jsno', '--jsno', '--json'],
+  [
+    'image modify wmi-x --is-pubic --no-is-cachable',
+    '--is-pubic, --no-is-cachable',
+    '--is-public and --no-is-cacheable',
+  ],
+  ['image modify wmi-x --no-cacheable', '--no-cacheable', '--no-is-cacheable'],
+  ['image modify wmi-x --model-name x', '--model-name', '--instance-model-name'],
+  ['image modify wmi-x --tag a --tag b', '--tag', undefined],
+  ['image list -o json', '-o', '--format'],
+  ['image list --output=json', '--output=json', '--format'],
+  ['image list -f json', '-f', '--format'],
+  ['image del wmi-x -f', '-f', '--force or --format'],
+  ['image list -j', '-j', '--json'],
+  ['image list --filter x', '--filter', '--name or --label'],
+  ['account list --filter x', '--filter', undefined],
+  ['image list --created 7d', '--created', '--created-after or --created-before'],
+  ['image list --no', '--no', undefined],
+  ['image list --hlep', '--hlep', '--help'],
+  ['image list --version', '--version', 'vdc-manage --version'],
+  ['image del wmi-x --yes', '--yes', 'Leave --yes out, nothing is asked here.'],
+  ['image del wmi-x -y', '-y', 'Leave -y out, nothing is asked here.'],
+  ['image list --colour', '--colour', undefined],
+  ['image list -z', '-z', undefined],
+]
+
+describe('in one shell', () => {
+  test('each mistyped command and option is answered with the nearest one', async () => {
+    const database = newSqlite()
+    const lines = [...COMMANDS, ...OPTIONS].map(([typed]) => typed)
+    const run = await vdcManage([], { database, input: `${lines.join('\n')}\n` })
+    expect(run.code).toBe(9)
+    const answers = run.stderr.split(/^Line \d+ failed: .*\n/m).slice(0, -1)
+    expect(answers).toHaveLength(lines.length)
+    const hint = (meant = '') =>
+      meant === '' || meant.endsWith('.') ? `${meant} `.trimStart() : `Did you mean ${meant}? `
+    const shows = (typed: string) => typed.replace(/ (?:-|wmi).*$/, '')
+    expect(answers).toEqual([
+      ...COMMANDS.map(([, slip, meant]) =>
+        expect.stringMatching(
+          new RegExp(
+            `^Error: There is no command '${slip}'\nHint: ${hint(meant).replace('?', '\\?')}vdc-manage (?:\\w+ )*--help lists the commands\n$`,
+          ),
+        ),
+      ),
+      ...OPTIONS.map(
+        ([typed, slip, meant]) =>
+          `Error: Unknown option: ${slip}\nHint: ${hint(meant)}vdc-manage ${shows(typed)} --help shows how\n`,
+      ),
+    ])
+    await database.remove()
+  })
+})
+
+describe('in a process', () => {
+  const database = newSqlite()
+
+  test('the exit code is 2, nothing is on stdout, and nothing is stored', async () => {
+    expect(await vdcManage(['imgae', 'lst'], { database })).toEqual({
+      code: 2,
+      signal: undefined,
+      stdout: '',
+      stderr:
+        "Error: There is no command 'imgae lst'\nHint: Did you mean image list? vdc-manage --help lists the commands\n",
+    })
+    expect(await vdcManage(['--vesion'])).toMatchObject({
+      code: 2,
+      stderr: 'Error: Unknown option: --vesion\nHint: Did you mean --version? vdc-manage --help lists the commands\n',
+    })
+  })
+
+  test('--json has the hint in the JSON', async () => {
+    const run = await vdcManage(['image', 'list', '--acount-id', 'a-x', '--json'], { database })
+    expect(run).toMatchObject({ code: 2, stderr: '' })
+    expect(JSON.parse(run.stdout).error).toEqual({
+      code: 'USAGE',
+      message: 'Unknown option: --acount-id',
+      hint: 'Did you mean --account-id? vdc-manage image list --help shows how',
+      exit: 2,
+    })
+  })
+
+  test('a value near to one of those that an option takes: exit 3', async () => {
+    const args = ['image', 'add', 'local', 'x', '--account-id', 'a-x', '--arch', 'x86-64']
+    expect(await vdcManage(args, { database })).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: "Error: --arch must be one of: x86, x86_64; not 'x86-64'\nHint: Did you mean x86_64?\n",
+    })
+  })
+})

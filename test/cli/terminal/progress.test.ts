@@ -1,0 +1,143 @@
+import { truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { progressLine } from '../../../src/cli/progress/progress-line.ts'
+import { countRows, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { bootSector, newFolder } from '../../support/files/images.ts'
+import { shell, vdcManage } from '../../support/process/cli.ts'
+import { startTerminal, type Terminal, type TerminalOptions } from '../../support/process/tmux.ts'
+
+const GIB = 2 ** 30
+const ADD = 'vdc-manage image add local --account-id a-shpoolxx'
+/** The bar in its two forms. */
+const LONG = /^Hashing \[#*\.*\] +\d+% +[\d.]+ [KMG]iB\/\d+ GiB +[\d.]+ [KMG]iB\/s +\d+:\d\d left$/m
+const SHORT = /^Hashing \[#*\.*\] +\d+% +[\d.]+ [KMG]iB\/s +\d+:\d\d$/m
+
+let database: TestDatabase
+const folder = newFolder()
+const packed = join(folder.path, 'packed.raw.gz')
+beforeAll(async () => {
+  database = await newDatabase('sqlite')
+  await shell(`gzip -1 < ${newSparse(GIB)} > ${packed}`)
+})
+afterAll(async () => {
+  await database.remove()
+  folder.remove()
+})
+const open: Terminal[] = []
+afterEach(async () => {
+  for (const terminal of open.splice(0)) await terminal.close()
+})
+
+async function run(line: string, options: Partial<TerminalOptions> = {}): Promise<Terminal> {
+  const terminal = await startTerminal(line, { database, home: folder.path, cwd: folder.path, ...options })
+  open.push(terminal)
+  return terminal
+}
+
+let files = 0
+/** Makes a raw image that takes no room, and two seconds a GiB to hash. */
+function newSparse(size: number): string {
+  const path = join(folder.path, `disk${++files}.raw`)
+  writeFileSync(path, bootSector())
+  truncateSync(path, size)
+  return path
+}
+
+describe('a progress bar', () => {
+  test.each([
+    [80, LONG],
+    [40, SHORT],
+  ])('at a terminal of %i columns tells rate and time left, and is gone at the end', async (width, shown) => {
+    const terminal = await run(`${ADD} ${newSparse(GIB)}`, { width })
+    const line = shown.exec(await terminal.until(shown))?.[0] as string
+    expect(line.length).toBeLessThan(width)
+    expect(await terminal.exitCode()).toBe(0)
+    expect(await terminal.screen()).toMatch(/^wmi-\w{8}\nexit code 0$/)
+  })
+
+  test('follows the width of the terminal, and leaves nothing behind', async () => {
+    // Lines above, as what a terminal has put above its first line is out of reach.
+    const terminal = await run(`seq 5; ${ADD} ${newSparse(2 * GIB)}`, { width: 100 })
+    await terminal.until(LONG)
+    await terminal.resize(40)
+    await terminal.until(SHORT)
+    // The longer line is gone, though the terminal had put it onto several.
+    await expect.poll(() => terminal.screen()).not.toMatch(/left|GiB\/2/)
+    await terminal.resize(100)
+    await terminal.until(LONG)
+    expect(await terminal.exitCode()).toBe(0)
+    expect(await terminal.screen()).toMatch(/^1\n2\n3\n4\n5\nwmi-\w{8}\nexit code 0$/)
+  })
+
+  test('of what is unpacked', async () => {
+    const terminal = await run(`vdc-manage backupobject add --from-file ${packed}`)
+    await terminal.until(/^Unpacking \[#*\.*\] +\d+% +[\d.]+ [KM]iB\/[\d.]+ MiB +[\d.]+ [KM]iB\/s +\d+:\d\d left$/m)
+    expect(await terminal.exitCode()).toBe(0)
+    expect(await terminal.screen()).toMatch(/^bo-\w{8}\nexit code 0$/)
+  })
+
+  test('is not where the terminal can not move its cursor, or there is none', async () => {
+    const dumb = await run(`${ADD} ${newSparse(GIB / 2)}`, { env: { TERM: 'dumb' } })
+    expect(await dumb.exitCode()).toBe(0)
+    expect(await dumb.screen()).toMatch(/^wmi-\w{8}\nexit code 0$/)
+    expect(
+      await vdcManage([...ADD.split(' ').slice(1), newSparse(GIB / 2)], { database, process: true }),
+    ).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^wmi-\w{8}\n$/),
+    })
+    // Only stderr counts.
+    const piped = await run(`${ADD} ${newSparse(GIB)} | cat`)
+    await piped.until(LONG)
+    expect(await piped.exitCode()).toBe(0)
+  })
+
+  test('is not for what is done at once', async () => {
+    const path = newSparse(16 * 2 ** 20)
+    const terminal = await run(`${ADD} ${path} 2> ${path}.err; script -qec "${ADD} ${path}" ${path}.log > ${path}.out`)
+    expect(await terminal.exitCode()).toBe(0)
+    const seen = await shell(`cat ${path}.err ${path}.log ${path}.out`)
+    expect(seen.stdout).not.toMatch(/Hashing/)
+  })
+})
+
+describe('Ctrl-C', () => {
+  test.each([80, 40])('while a bar of %i columns is shown: exit 130, one line, no rows', async (width) => {
+    const before = await countRows(database)
+    const terminal = await run(`${ADD} ${newSparse(200 * GIB)}`, { width })
+    await terminal.until(/^Hashing/m)
+    const pressed = Date.now()
+    await terminal.press('C-c')
+    expect(await terminal.exitCode()).toBe(130)
+    expect(Date.now() - pressed).toBeLessThan(60_000)
+    expect(await terminal.screen()).toMatch(/^Error: Interrupted\nexit code 130$/)
+    expect(await countRows(database)).toEqual(before)
+  })
+
+  test('in the shell, before a database is open too: the prompt comes back below what is said', async () => {
+    const terminal = await run('vdc-manage')
+    await terminal.untilLine('vdc-manage>> ')
+    await terminal.type(`${ADD.replace('vdc-manage ', '')} ${newSparse(200 * GIB)}`)
+    await terminal.press('Enter')
+    await terminal.until(LONG)
+    await terminal.press('C-c')
+    const screen = await terminal.until(/^vdc-manage>>$(?![\s\S])/m)
+    expect(screen).toMatch(/raw\nInterrupting; Ctrl-C again ends vdc-manage\nError: Interrupted\nvdc-manage>>$/)
+  })
+})
+
+test('a line tells what it can in the columns that it has', () => {
+  const position = { title: 'Hashing', done: 1.5 * GIB, total: 64 * 1024 * GIB, rate: 600 * 2 ** 20 }
+  const bar = (share: number, columns: number) => '#'.repeat(Math.round(share * columns)).padEnd(columns, '.')
+  const line = (width: number, more: object = {}) => progressLine({ ...position, ...more }, width, bar)
+  expect(line(77)).toBe('Hashing [.....................]   0%  1.5 GiB/64 TiB  600 MiB/s 31:04:06 left')
+  expect(line(40)).toBe('Hashing [.....]   0%  600 MiB/s 31:04:06')
+  expect(line(37)).toBe('Hashing   0%  600 MiB/s 31:04:06')
+  expect(line(37, { total: 2 * GIB })).toBe('Hashing [####.]  75%  600 MiB/s  0:01')
+  expect(line(30)).toBe('Hashing   0%  600 MiB/s 31:04:')
+  expect(line(77, { rate: 0 })).toMatch(/ -:-- left$/)
+  expect(line(200, { done: 9, total: 8 })).toMatch(/^Hashing \[#{40}\] 100% .* 0:00 left$/)
+  for (const width of [0, 1, 10, 20, 37, 50, 60, 77, 117]) expect(line(width).length).toBeLessThanOrEqual(width)
+})

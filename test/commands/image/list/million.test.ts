@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { execa } from 'execa'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { newDatabase, type TestDatabase } from '../../../support/databases/databases.ts'
+import { environment, PROGRAM, shell } from '../../../support/process/cli.ts'
+import { IS_THOROUGH } from '../../../support/thorough.ts'
+
+/** More than fit into the memory that a list may take. */
+const IMAGES = IS_THOROUGH ? 1_000_000 : 300_000
+/** What a list may take at its most, whatever its length. */
+const MEBIBYTES = 150
+
+let database: TestDatabase
+
+beforeAll(async () => {
+  database = await newDatabase('mariadb')
+  const columns =
+    'account_id, created_at, updated_at, boot_dev_type, arch, state, features, file_format, instance_model_name, service_type, display_name, backup_object_id, volumes, vifs, uuid'
+  const one = `'a-shpoolxx', '2026-11-24 09:30:00', '2026-11-24 09:30:00', 2, 'x86_64', 'available', '--- {}\\n', 'raw', '', 'std'`
+  await database.query(
+    `INSERT INTO images (${columns}) SELECT ${one}, CONCAT('image ', seq), CONCAT('bo-m', seq), '--- []\\n', '--- []\\n', CONCAT('m', seq) FROM seq_1_to_${IMAGES}`,
+  )
+})
+afterAll(() => database.remove())
+
+/** Runs a line in bash; `$MEASURE` before a command has its peak of memory, in kibibytes, written into a file. */
+async function measured(line: string) {
+  const log = join(inject('folder'), 'memory')
+  const run = await shell(line, { database, env: { MEASURE: `/usr/bin/time -q -o ${log} -f %M` } })
+  return { ...run, peak: Number(readFileSync(log, 'utf8')) / 1024 }
+}
+
+test(`${IMAGES} images as ndjson take no more memory than ${MEBIBYTES} MiB`, async () => {
+  const { code, stdout, peak } = await measured(
+    `set -o pipefail; $MEASURE vdc-manage image list --format ndjson | awk 'NR == 1; END { print; print NR }'`,
+  )
+  const [first = '', last = '', count] = stdout.split('\n')
+  expect({ code, count }).toEqual({ code: 0, count: String(IMAGES) })
+  expect([JSON.parse(first).id, JSON.parse(last).id]).toEqual(['wmi-m1', `wmi-m${IMAGES}`])
+  expect(peak).toBeLessThan(MEBIBYTES)
+})
+
+test('a connection that is lost in their midst is an error, and no end without one', async () => {
+  const child = execa(PROGRAM, ['image', 'list', '--format', 'ndjson'], {
+    env: environment({ database }),
+    extendEnv: false,
+    reject: false,
+    buffer: { stdout: false },
+  })
+  const lines = createInterface({ input: child.stdout })
+  let read = 0
+  let last = ''
+  for await (const line of lines) {
+    last = line
+    read++
+    if (read !== 1) continue
+    const [{ id } = {}] = await database.query(
+      "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE '%resource_labels%' AND id <> CONNECTION_ID()",
+    )
+    await database.query(`KILL ${id}`)
+  }
+  const { exitCode, stderr } = await child
+  expect({ exitCode, stderr }).toEqual({ exitCode: 6, stderr: '' })
+  expect(JSON.parse(last).error).toMatchObject({ code: 'DATABASE_CONNECTION_LOST', exit: 6 })
+  expect(read).toBeLessThan(IMAGES)
+})
+
+test('who reads slowly gets all of them, however soon the server gives up on others', async () => {
+  await database.query('SET GLOBAL net_write_timeout = 1')
+  try {
+    const { code, stdout, stderr } = await measured(
+      'set -o pipefail; $MEASURE vdc-manage image list --format ndjson --limit 100000 | (sleep 4; wc -l)',
+    )
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '100000\n', stderr: '' })
+  } finally {
+    await database.query('SET GLOBAL net_write_timeout = DEFAULT')
+  }
+})
+
+test('who reads only the first line of them gets it at once, and it is no error', async () => {
+  const start = Date.now()
+  const { code, stdout, stderr } = await measured(
+    'set -o pipefail; $MEASURE vdc-manage image list --format ndjson | head -n 1 | jq -r .id',
+  )
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'wmi-m1\n', stderr: '' })
+  expect(Date.now() - start).toBeLessThan(10_000)
+})

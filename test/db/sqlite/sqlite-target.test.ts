@@ -1,0 +1,22 @@
+import { createRequire } from 'node:module'
+import { afterEach, expect, test } from 'vitest'
+import { currentTarget } from '../../../src/db/sqlite/target.ts'
+
+const ofLibsql = createRequire(createRequire(import.meta.url).resolve('libsql'))
+const LOADER = '@neon-rs/load'
+const { currentTarget: theirs } = ofLibsql(LOADER) as { currentTarget: () => string }
+
+const { arch, platform } = process
+afterEach(() => Object.defineProperties(process, { arch: { value: arch }, platform: { value: platform } }))
+
+test.each([
+  [platform, arch],
+  ['linux', 'arm64'],
+  ['linux', 'arm'],
+  ['darwin', 'arm64'],
+  ['darwin', 'x64'],
+  ['win32', 'x64'],
+])('the binary of libsql on %s, %s is the one that its own loader finds', (platform, arch) => {
+  Object.defineProperties(process, { arch: { value: arch }, platform: { value: platform } })
+  expect(currentTarget()).toBe(theirs())
+})

@@ -1,0 +1,100 @@
+import { chmodSync, copyFileSync, existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { execa } from 'execa'
+import { expect, test } from 'vitest'
+import { migrations } from '../../../migrations/index.ts'
+import { parseDatabaseUri } from '../../../src/config/config.ts'
+import { openDatabase, openDatabaseToRead } from '../../../src/db/open.ts'
+import { SQLITE_SCHEMA_VERSION } from '../../../src/db/sqlite/open.ts'
+import { newSqlite } from '../../support/databases/databases.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { environment, PROGRAM, vdcManage } from '../../support/process/cli.ts'
+
+test('the version that a file is checked for is the number of the migrations', () => {
+  expect(SQLITE_SCHEMA_VERSION).toBe(migrations.size)
+})
+
+test('the names of the migrations are numbered without a gap', () => {
+  expect([...migrations.keys()].map((name) => Number(name.slice(0, 3)))).toEqual(
+    [...migrations.keys()].map((_, i) => i + 1),
+  )
+})
+
+test('a copy of the file alone holds what was stored', async () => {
+  const database = newSqlite()
+  const copy = newSqlite()
+  await vdcManage(['account', 'add', '--uuid', 'kept'], { database, reject: true })
+  copyFileSync(database.uri.slice('sqlite://'.length), copy.uri.slice('sqlite://'.length))
+  expect((await vdcManage(['account', 'list', '--quiet'], { database: copy })).stdout).toContain('a-kept\n')
+  await database.remove()
+  await copy.remove()
+})
+
+test('a file that may only be read can be listed, not added to', async () => {
+  const database = newSqlite()
+  await vdcManage(['account', 'list'], { database, reject: true })
+  const path = database.uri.slice('sqlite://'.length)
+  for (const name of [dirname(path), path, `${path}-wal`, `${path}-shm`])
+    if (existsSync(name)) chmodSync(name, name === dirname(path) ? 0o755 : 0o644)
+  const asNobody = (args: string[]) =>
+    execa('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', PROGRAM, ...args], {
+      env: environment({ database }),
+      extendEnv: false,
+      reject: false,
+    })
+  // Without root there is nobody else to be.
+  if (process.getuid?.() === 0) {
+    expect(await asNobody(['account', 'list', '--quiet'])).toMatchObject({
+      exitCode: 0,
+      stderr: '',
+      stdout: 'a-00000000\na-shpoolxx',
+    })
+    const refused = await asNobody(['account', 'add'])
+    expect(refused).toMatchObject({ exitCode: 6, stdout: '' })
+    expect(refused.stderr).toMatch(/can not be written to.*\nHint: The file and its folder must be writable$/)
+  }
+  await database.remove()
+})
+
+test('what is no file, or can not be made, is refused in one way by whoever opens it', async () => {
+  const { path, remove } = newFolder()
+  await execa('mkfifo', [join(path, 'pipe')])
+  for (const [name, says, hint] of [
+    ['', 'is a folder', 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///'],
+    ['pipe', 'is no file', 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///'],
+    ['none/x', `can not be made: ${path}/none does not exist or is not writable`, 'Make the folder'],
+    ['pipe/x', `can not be made: ${path}/pipe does not exist or is not writable`, 'Make the folder'],
+  ] as const) {
+    const file = join(path, name)
+    const settings = parseDatabaseUri(`sqlite://${file}`, 'the test')
+    for (const open of [
+      () => openDatabase(settings),
+      () => openDatabase(settings, { sqliteFile: 'imitate' }),
+      () => openDatabaseToRead(settings, { patience: 0 }),
+    ]) {
+      await expect(open()).rejects.toMatchObject({
+        code: 'DATABASE_UNREACHABLE',
+        exit: 6,
+        message: `The database sqlite://${file} ${says}`,
+        hint: expect.stringContaining(hint),
+      })
+    }
+  }
+  expect(readdirSync(path)).toEqual(['pipe'])
+  remove()
+})
+
+test('a file that an older release made is brought up to date, and keeps its rows', async () => {
+  const database = newSqlite()
+  await vdcManage(['account', 'add', '--uuid', 'old'], { database, reject: true })
+  await database.query('DROP TABLE tag_mappings')
+  await database.query("DELETE FROM vdc_manage_migrations WHERE name IN ('007_tags', '008_system_accounts')")
+  await database.query('PRAGMA user_version = 6')
+  expect(await vdcManage(['account', 'list', '--quiet'], { database })).toMatchObject({
+    code: 0,
+    stdout: 'a-00000000\na-shpoolxx\na-old\n',
+    stderr: '',
+  })
+  expect(await database.query('SELECT COUNT(*) AS n FROM tag_mappings')).toEqual([{ n: 0 }])
+  await database.remove()
+})

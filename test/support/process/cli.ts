@@ -1,0 +1,137 @@
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { inject } from 'vitest'
+import { runWarm } from './warm.ts'
+
+/** The folder of the project. */
+export const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** The program, as it is built. */
+export const PROGRAM = join(ROOT, 'bin/run.js')
+
+/** What a run of the program left. */
+export interface Run {
+  code: number | undefined
+  signal: string | undefined
+  stdout: string
+  stderr: string
+}
+
+export interface RunOptions {
+  database?: { uri: string }
+  env?: Record<string, string>
+  cwd?: string
+  input?: string | Uint8Array
+  /** Run it in a process of its own, where the process is what is tested. */
+  process?: boolean
+  /** Throw when the exit code isn't 0. */
+  reject?: boolean
+}
+
+/** The environment that the program gets in a test: nothing of this host's settings. */
+export function environment(options: RunOptions = {}): Record<string, string> {
+  const named = options.database ?? options.env?.VDC_MANAGE_DATABASE_URI ?? options.env?.CONF_PATH
+  if (named === undefined && existsSync('/etc/wakame-vdc/dcmgr.conf')) {
+    throw new Error('This host has a dcmgr.conf: a test without a database would write to that of the installation')
+  }
+  return {
+    PATH: process.env.PATH ?? '',
+    HOME: '/nonexistent',
+    XDG_STATE_HOME: join(inject('folder'), 'state'),
+    ...(options.database ? { VDC_MANAGE_DATABASE_URI: options.database.uri } : {}),
+    ...options.env,
+  }
+}
+
+/**
+ * Runs the program and waits for its end: in the warm process of the worker where
+ * that makes no difference, else in a process of its own.
+ */
+export async function vdcManage(args: string[], options: RunOptions = {}): Promise<Run> {
+  const run = (await inWarmProcess(args, options)) ?? (await inProcess(args, options))
+  if (options.reject && run.code !== 0) throw failed(args, run)
+  return run
+}
+
+function failed(args: string[], { code, stderr }: Run): Error {
+  return new Error(`vdc-manage ${args.join(' ')}: exit ${code}\n${stderr}`)
+}
+
+/** Settings that the program reads when it runs, and not while it loads. */
+const READ_EACH_TIME = /^(?:VDC_MANAGE_(?:DATABASE_URI|SERVICE_TYPES)|CONF_PATH|HOME|PATH|TMPDIR|TZ|XDG_\w+)$/
+
+/** Runs a command in the warm process; undefined where that would not be what a process of its own does. */
+async function inWarmProcess(args: string[], options: RunOptions): Promise<Run | undefined> {
+  const isSame =
+    // What answers a shell has so many milliseconds from the start of its process.
+    args[0] !== 'complete' &&
+    // IDs are read from stdin but once, and a script that is a file leaves stdin to them.
+    !args.some((arg) => ['-', '-f', '--file'].includes(arg)) &&
+    // A script that may be run again keeps the files that it made and the IDs that it read.
+    !args.some((arg) => arg.endsWith('bulk')) &&
+    // Without a script the shell looks for a terminal.
+    (options.input !== undefined || !isShell(args)) &&
+    Object.keys(options.env ?? {}).every((name) => READ_EACH_TIME.test(name))
+  if (options.process || !isSame || !inject('hasWarmPrograms')) return undefined
+  const input = options.input === undefined ? undefined : Buffer.from(options.input).toString('base64')
+  const run = await runWarm({ args, env: environment(options), cwd: options.cwd, input })
+  return run && { ...run, signal: undefined }
+}
+
+function isShell([word = '']: string[]): boolean {
+  return 'shell'.startsWith(word) || (word.startsWith('-') && !['--version', '--help'].includes(word))
+}
+
+async function inProcess(args: string[], options: RunOptions): Promise<Run> {
+  const result = await execa(PROGRAM, args, {
+    env: environment(options),
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+  })
+  return { code: result.exitCode, signal: result.signal, stdout: result.stdout, stderr: result.stderr }
+}
+
+/** Runs the program, which must succeed, and reads the JSON that it answers. */
+// biome-ignore lint/suspicious/noExplicitAny: the test that reads it says what it must hold
+export async function vdcManageJson(args: string[], options: RunOptions = {}): Promise<any> {
+  return JSON.parse((await vdcManage([...args, '--json'], { ...options, reject: true })).stdout)
+}
+
+/**
+ * Runs lines in one shell of the program, over one connection; all must succeed
+ * without a word but warnings.
+ *
+ * @returns the lines of stdout.
+ */
+export async function runLines(lines: readonly string[], options: RunOptions): Promise<string[]> {
+  const input = lines.map((line) => `${line}\n`).join('')
+  const result = await vdcManage(['-e'], { ...options, input })
+  const notes = result.stderr.replaceAll(/^Warning: .*\n/gm, '')
+  if (result.code !== 0 || notes !== '') throw new Error(`exit ${result.code}: ${notes}`)
+  return result.stdout.split('\n').slice(0, -1)
+}
+
+/** Runs a line in sh, in which `vdc-manage` is the program. */
+export async function shell(line: string, options: RunOptions = {}): Promise<Run> {
+  const bin = mkdtempSync(join(inject('folder'), 'bin-'))
+  try {
+    symlinkSync(PROGRAM, join(bin, 'vdc-manage'))
+    const env = environment(options)
+    const result = await execa('bash', ['-c', line], {
+      env: { ...env, PATH: `${bin}:${env.PATH}` },
+      extendEnv: false,
+      reject: false,
+      stripFinalNewline: false,
+      stdin: 'ignore',
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    })
+    return { code: result.exitCode, signal: result.signal, stdout: result.stdout, stderr: result.stderr }
+  } finally {
+    rmSync(bin, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,102 @@
+import { execa } from 'execa'
+import { inject } from 'vitest'
+import { type Engine, newDatabase, type TestDatabase } from '../databases/databases.ts'
+import { type MysqlProxy, type OnStatement, startProxy } from '../databases/mysql-proxy.ts'
+import { environment, PROGRAM, type Run, vdcManage } from './cli.ts'
+
+/** Id of the backup object that `newDatabaseWithObject` makes. */
+export const OBJECT = 'bo-one'
+
+/** A line of a script that adds an image of that object. */
+export const ADD = `image add local ${OBJECT} --account-id a-shpoolxx`
+
+/** Makes a database that holds a backup object to add images of, and nothing else. */
+export async function newDatabaseWithObject(engine: Engine): Promise<TestDatabase> {
+  const database = await newDatabase(engine)
+  const script = [
+    'backupstorage add --uuid bkst-one --display-name one --base-uri file:///srv/images/ --storage-type local',
+    `backupobject add --uuid ${OBJECT} --display-name one --storage-id bkst-one --object-key one.raw --container-format none --size=1024 --allocation-size=1024 --checksum=81bb27d621f2d1e90ce24625a1dcb311`,
+  ]
+  // A process that stays might keep the file open, which a test locks.
+  await vdcManage(['-e'], { database, input: script.join('\n'), reject: true, process: engine === 'sqlite' })
+  return database
+}
+
+/** Runs lines as a script that comes by stdin. */
+export function runScript(database: { uri: string }, script: string | string[], args: string[] = []): Promise<Run> {
+  return vdcManage(args, { database, input: typeof script === 'string' ? script : `${script.join('\n')}\n` })
+}
+
+/**
+ * Starts a script that comes by stdin; where it is not given, stdin stays open
+ * for the test to write to. `process` shows the output as it comes.
+ */
+export function startScript(database: { uri: string }, script: string[] | undefined, args: string[] = []) {
+  const running = execa(PROGRAM, args, {
+    env: environment({ database }),
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+    ...(script === undefined ? { stdin: 'pipe' as const } : { input: `${script.join('\n')}\n` }),
+  })
+  return {
+    process: running,
+    kill: (signal: NodeJS.Signals) => void running.kill(signal),
+    ended: running.then(
+      (result): Run => ({
+        code: result.exitCode,
+        signal: result.signal,
+        stdout: result.stdout as string,
+        stderr: result.stderr as string,
+      }),
+    ),
+  }
+}
+
+/** Runs a script on a MariaDB database through a proxy, which acts at statements as `act` says. */
+export async function runThroughProxy(
+  database: TestDatabase,
+  script: string[],
+  args: string[],
+  act: (process: { kill(signal: NodeJS.Signals): void }) => OnStatement = () => () => 'pass',
+): Promise<{ run: Run; proxy: MysqlProxy }> {
+  let running: ReturnType<typeof startScript> | undefined
+  const onStatement = act({ kill: (signal) => running?.kill(signal) })
+  const proxy = await startProxy(inject('mariadb').port, onStatement)
+  running = startScript({ uri: database.uri.replace(/:\d+\//, `:${proxy.port}/`) }, script, args)
+  const run = await running.ended
+  await proxy.close()
+  return { run, proxy }
+}
+
+/** The ids of all images, in the order in which they were stored. */
+export async function imageIds(database: TestDatabase): Promise<string[]> {
+  return (await database.query('SELECT uuid FROM images ORDER BY id')).map((row) => `wmi-${row.uuid}`)
+}
+
+/** The ids of images of which not all 23 rows of history are there, and of histories without their image. */
+export async function imagesNotWhole(database: TestDatabase): Promise<string[]> {
+  const rows = await database.query(
+    "SELECT uuid AS id, COUNT(*) AS n FROM histories WHERE uuid LIKE 'wmi-%' GROUP BY uuid",
+  )
+  const counts = new Map(rows.map((row) => [String(row.id), Number(row.n)]))
+  const ids = new Set([...(await imageIds(database)), ...counts.keys()])
+  const known = new Set(await imageIds(database))
+  return [...ids].filter((id) => !known.has(id) || counts.get(id) !== 23)
+}
+
+/** Lines of text, without the empty one at its end. */
+export function linesOf(text: string): string[] {
+  return text === '' ? [] : text.replace(/\n$/, '').split('\n')
+}
+
+/** Makes a function that tells the ids of the images which came about since its last call. */
+export function watchImages(database: () => TestDatabase): () => Promise<string[]> {
+  let before: string[] = []
+  return async () => {
+    const ids = await imageIds(database())
+    const added = ids.filter((id) => !before.includes(id))
+    before = ids
+    return added
+  }
+}

@@ -1,0 +1,50 @@
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import mysql from 'mysql2/promise'
+import type { TestProject } from 'vitest/node'
+import { parseDatabaseUri } from '../../../src/config/config.ts'
+import { openRegistry } from '../../../src/registry/open.ts'
+import { migrateDatabase } from '../../../src/registry/schema.ts'
+import { startServer } from '../databases/mariadb.ts'
+
+/* What all test files share. */
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    mariadb: { port: number; socket: string }
+    /** Where tests put their files; it goes away with the run, whatever became of them. */
+    folder: string
+    /** Databases with the schema and nothing else, for copies: a name on the server, and a path. */
+    templates: { mariadb: string; sqlite: string }
+  }
+}
+
+async function makeTemplates(port: number, folder: string) {
+  const names = { mariadb: 'template', sqlite: join(folder, 'template.sqlite') }
+  const connection = await mysql.createConnection({ host: '127.0.0.1', port, user: 'root' })
+  await connection.query(`CREATE DATABASE ${names.mariadb} CHARACTER SET utf8mb4`)
+  await connection.end()
+  for (const uri of [`mysql://root@127.0.0.1:${port}/${names.mariadb}`, `sqlite://${names.sqlite}`]) {
+    const registry = await openRegistry(parseDatabaseUri(uri, 'the test'))
+    await migrateDatabase(registry, { unlock: false })
+    await registry.close()
+  }
+  return names
+}
+
+/** vitest's global set-up: one server and one folder for all test files. */
+export default async function setup({ provide }: TestProject) {
+  const server = await startServer()
+  const folder = mkdtempSync(join(tmpdir(), 'vdc-manage-test-'))
+  chmodSync(folder, 0o755)
+  provide('mariadb', { port: server.port, socket: server.socket })
+  provide('folder', realpathSync(folder))
+  // Tests have a list of image folders of their own, and leave that of the host alone.
+  process.env.XDG_STATE_HOME = join(realpathSync(folder), 'state')
+  provide('templates', await makeTemplates(server.port, folder))
+  return async () => {
+    await server.remove()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,84 @@
+import { rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+
+/*
+ * The program, loaded once, for many commands: node warm-program.js ROOT SOCKET.
+ * Each request, a line of JSON with args, env, cwd and input, runs the program as
+ * bin/run.js does, and is answered with its exit code, stdout and stderr. Only what a
+ * process gets but once stays: modules, file descriptors, and what was read from the
+ * environment while modules were loaded (test/support/process/cli.ts says what needs a process).
+ */
+
+const [root, socket] = process.argv.slice(2)
+const { main } = createRequire(import.meta.url)(join(root, 'dist/program.cjs'))
+const home = process.cwd()
+const { exit } = process
+const STREAMS = ['stdout', 'stderr']
+/** What the program listens to for as long as its process lives. */
+const LISTENED = ['SIGHUP', 'SIGINT', 'SIGTERM', 'uncaughtException', 'exit']
+
+/** Thrown where a process would end, so that nothing comes after. */
+class Exit extends Error {}
+
+let ended = () => {}
+process.exit = (code = process.exitCode ?? 0) => {
+  ended(code)
+  throw new Exit()
+}
+// Whoever started it is gone.
+process.on('disconnect', () => exit())
+process.on('unhandledRejection', (error) => {
+  if (!(error instanceof Exit)) throw error
+})
+
+/** Runs one command, as a process of its own would. */
+async function run({ args, env, cwd, input = '' }) {
+  for (const name of Object.keys(process.env)) delete process.env[name]
+  Object.assign(process.env, env)
+  process.chdir(cwd ?? home)
+  process.exitCode = undefined
+  const stdin = Readable.from([Buffer.from(input, 'base64')], { objectMode: false })
+  Object.defineProperty(process, 'stdin', { value: stdin, configurable: true })
+  const listeners = new Map(LISTENED.map((event) => [event, process.listeners(event)]))
+  const written = { stdout: [], stderr: [] }
+  for (const name of STREAMS) {
+    process[name].write = (text, encoding, done = encoding) => {
+      written[name].push(Buffer.from(text))
+      if (typeof done === 'function') process.nextTick(done)
+      return true
+    }
+  }
+  try {
+    const code = await new Promise((resolve, reject) => {
+      ended = resolve
+      main(args, root).catch((error) => error instanceof Exit || reject(error))
+    })
+    const [stdout, stderr] = STREAMS.map((name) => Buffer.concat(written[name]).toString())
+    return { code, stdout, stderr }
+  } finally {
+    for (const name of STREAMS) delete process[name].write
+    for (const [event, before] of listeners) {
+      for (const listener of process.listeners(event)) if (!before.includes(listener)) process.off(event, listener)
+    }
+    process.chdir(home)
+  }
+}
+
+// One that ended may have left it.
+rmSync(socket, { force: true })
+createServer((connection) => {
+  let isRunning = false
+  connection.on('error', () => {})
+  // What was left in the middle of a command is of no use to the next.
+  connection.on('close', () => isRunning && exit(1))
+  createInterface({ input: connection }).on('line', async (line) => {
+    isRunning = true
+    const answer = await run(JSON.parse(line))
+    isRunning = false
+    connection.write(`${JSON.stringify(answer)}\n`)
+  })
+}).listen(socket)
