@@ -155,7 +155,7 @@ function readText(path: string, why: string): string {
     // A socket can't even be opened.
     if (code === 'ENXIO') throw refuse('is a socket or a device, not a regular file', error)
     if (code === 'ENOENT') throw refuse('does not exist', error)
-    throw refuse(code === 'EACCES' ? 'can not be read: permission denied' : `can not be read (${code})`, error)
+    throw refuse(code === 'EACCES' ? 'cannot be read: permission denied' : `cannot be read (${code})`, error)
   } finally {
     if (descriptor !== undefined) closeSync(descriptor)
   }

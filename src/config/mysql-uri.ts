@@ -79,7 +79,7 @@ export function parseMysqlUri(uri: string, source: string): MysqlSettings {
   const refuse: Refuse = (why, hint = EXAMPLE) =>
     new VdcError('CONFIG_REFUSED', `The database URI in ${source} ${why}`, { hint })
   const shape = /^mysql2?:\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?(#.*)?$/is.exec(uri)
-  if (shape === null) throw refuse(`can not be parsed; ${ESCAPING}`)
+  if (shape === null) throw refuse(`cannot be parsed; ${ESCAPING}`)
   const [, authority = '', path = '', search = '', hash = ''] = shape
   const decode = (text: string) => decodeOr(text, () => refuse('has a broken %-escape'))
   // An unescaped / in a password ends what is taken for the host: what comes next would be shown as the database.
@@ -149,7 +149,7 @@ function hostsOf(before: string, query: ReadonlyMap<string, string>, refuse: Ref
   // `mysql://:3306/x` is this host.
   if (places.length === 1 && places[0]?.host === '' && list.startsWith(':')) places[0].host = 'localhost'
   const validated = hostList.safeParse(places)
-  if (!validated.success) throw refuse(`can not be parsed: bad host or port; ${ESCAPING}`)
+  if (!validated.success) throw refuse(`cannot be parsed: bad host or port; ${ESCAPING}`)
   return validated.data
 }
 

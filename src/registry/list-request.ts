@@ -114,12 +114,12 @@ function parseKey<K extends string>(word: string, keys: ReadonlyMap<string, K>):
   const [, name = '', direction = 'asc'] = /^([^:]*)(?::(.*))?$/s.exec(word.trim()) ?? []
   const key = keys.get(name)
   if (key === undefined) {
-    throw new VdcError('VALUE_REFUSED', `The list can not be sorted by '${word}'`, {
+    throw new VdcError('VALUE_REFUSED', `The list cannot be sorted by '${word}'`, {
       hint: `${wasMeant(name, [...keys.keys()])}Keys, with :asc or :desc and with commas between them: ${[...keys.keys()].join(', ')}`,
     })
   }
   if (!DIRECTIONS.includes(direction)) {
-    throw new VdcError('VALUE_REFUSED', `The list can not be sorted by '${word}'`, {
+    throw new VdcError('VALUE_REFUSED', `The list cannot be sorted by '${word}'`, {
       hint: 'Behind a key stands :asc or :desc',
     })
   }

@@ -39,7 +39,7 @@ export async function migrateDatabase(registry: Registry, options: { unlock: boo
   const { knex, commits } = registry.database
   const isDryRun = registry.onChange !== undefined
   if (commits === 'outer') {
-    throw new VdcError('USAGE', 'Migrating can not be a part of --tx bulk: what creates a table commits at once', {
+    throw new VdcError('USAGE', 'Migrating cannot be a part of --tx bulk: what creates a table commits at once', {
       hint: 'Run it by itself: vdc-manage db migrate',
     })
   }

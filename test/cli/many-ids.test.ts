@@ -79,7 +79,7 @@ describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
     expect(sum).toEqual({ n: IMAGES })
   })
 
-  test('what is done and can not be printed is named on stderr', async () => {
+  test('what is done and cannot be printed is named on stderr', async () => {
     const three = 'wmi-1 wmi-2 wmi-3'
     const run = await shell(`vdc-manage image label ${three} full=1 --format ndjson > /dev/full`, { database })
     expect(run).toMatchObject({

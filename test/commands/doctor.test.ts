@@ -99,7 +99,7 @@ describe('configuration', () => {
     })
   })
 
-  test('dcmgr.conf, a broken setting, and an SQLite file that can not be made', async () => {
+  test('dcmgr.conf, a broken setting, and an SQLite file that cannot be made', async () => {
     const conf = join(folder.path, 'dcmgr.conf')
     writeFileSync(conf, "database_uri 'mysql2://root:secret@127.0.0.1:1/none'\n")
     expect((await examined({ env: { CONF_PATH: conf } })).checks.configuration).toEqual({
@@ -118,7 +118,7 @@ describe('configuration', () => {
     expect(nowhere.checks.database).toMatchObject({
       result: 'failure',
       message:
-        'The database sqlite:///nonexistent/registry.sqlite can not be made: /nonexistent does not exist or is not writable',
+        'The database sqlite:///nonexistent/registry.sqlite cannot be made: /nonexistent does not exist or is not writable',
       hint: expect.stringMatching(/^Make the folder/),
     })
   })
@@ -147,7 +147,7 @@ describe('a database that fails', () => {
     othersAreChecked(checks)
     expect(checks.database).toMatchObject({
       result: 'failure',
-      message: expect.stringMatching(/^The database mysql:\/\/root@127.0.0.1:1\/none can not be reached: /),
+      message: expect.stringMatching(/^The database mysql:\/\/root@127.0.0.1:1\/none cannot be reached: /),
     })
     without(run)
     without(await vdcManage(['doctor', '--debug'], { database: { uri } }))
@@ -186,7 +186,7 @@ describe('a database that fails', () => {
     othersAreChecked(checks)
     expect(checks.database).toMatchObject({
       result: 'failure',
-      message: 'The database sqlite:///etc/passwd can not be used: file is not a database',
+      message: 'The database sqlite:///etc/passwd cannot be used: file is not a database',
       hint: expect.stringMatching(/names a database of vdc-manage/),
     })
     const aFolder = await examined({ database: { uri: `sqlite://${storage}` } })

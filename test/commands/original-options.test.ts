@@ -294,7 +294,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
       await run(ids.map((id) => `${command} ${id} --uuid ${id}`))
       const refused = await vdcManage([...command.split(' '), ids[0], '--uuid', 'another'], { database })
       expect(refused).toMatchObject({ code: 3, stdout: '' })
-      expect(refused.stderr).toContain(`The id of ${ids[0]} can not be changed`)
+      expect(refused.stderr).toContain(`The id of ${ids[0]} cannot be changed`)
       expect(await vdcManage([noun, 'show', `${PREFIXES[noun]}another`], { database })).toMatchObject({ code: 4 })
     },
   )

@@ -125,13 +125,13 @@ describe('which database', () => {
     ['nonsense', /is no URI/],
     ['postgres://h/x', /unknown scheme 'postgres:'/],
     ['mysql://host', /names no database/],
-    [`mysql://u:${SECRET}@host:99999/x`, /can not be parsed/],
+    [`mysql://u:${SECRET}@host:99999/x`, /cannot be parsed/],
     [`mysql://u:${SECRET}%zz@host/x`, /broken %-escape/],
     [`mysql://u:p@ss/${SECRET}@127.0.0.1:3306/x`, /has an @ behind its host; special .* must be %-escaped/],
     ['sqlite://relative/path', /names no absolute path/],
     [
       'sqlite:///no/such/folder/x.sqlite',
-      /x.sqlite can not be made: \/no\/such\/folder does not exist.*\nHint: Make the folder/,
+      /x.sqlite cannot be made: \/no\/such\/folder does not exist.*\nHint: Make the folder/,
     ],
   ])('a URI that is no good: %s', async (uri, says) => {
     const run = await list({ VDC_MANAGE_DATABASE_URI: uri })
@@ -220,7 +220,7 @@ describe('which database', () => {
       code: 6,
       stdout: '',
       stderr: expect.stringMatching(
-        /^Error: .*text.sqlite can not be used: file is not a database\nHint: .*names a database of vdc-manage\n$/,
+        /^Error: .*text.sqlite cannot be used: file is not a database\nHint: .*names a database of vdc-manage\n$/,
       ),
     })
   })
@@ -246,7 +246,7 @@ describe('the embedded default', () => {
     data.remove()
   })
 
-  test('where it can not be made: exit 6', async () => {
+  test('where it cannot be made: exit 6', async () => {
     const data = newFolder()
     writeFileSync(join(data.path, 'file'), '')
     expect(await vdcManage(['account', 'list'], { env: { XDG_DATA_HOME: join(data.path, 'file') } })).toMatchObject({

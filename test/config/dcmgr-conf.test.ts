@@ -38,7 +38,7 @@ describe('the service types of a dcmgr.conf', () => {
     ])
   })
 
-  test('are none where the file names none, and unknown where it can not be read', () => {
+  test('are none where the file names none, and unknown where it cannot be read', () => {
     expect(serviceTypes("database_uri 'sqlite:///x'")).toEqual([])
     expect(loadServiceTypes({ CONF_PATH: join(folder.path, 'nope') })).toBeUndefined()
     expect(loadServiceTypes({ CONF_PATH: folder.path })).toBeUndefined()

@@ -73,7 +73,7 @@ describe('TLS', () => {
 
 describe('refused, with the way out and without a value', () => {
   test.each([
-    ['mysql:db/w', /^can not be parsed/, /must look like/],
+    ['mysql:db/w', /^cannot be parsed/, /must look like/],
     ['mysql://a,,b/w', /bad host or port/, /must look like/],
     ['mysql://[zz]/w', /bad host or port/, /must look like/],
     [`mysql://u:${SECRET}/w`, /bad host or port/, /must look like/],

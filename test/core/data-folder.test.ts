@@ -271,7 +271,7 @@ describe('a HOME that leads nowhere', () => {
     expect(run).toMatchObject({ code: 6, stdout: '' })
     expect(run.stderr).toMatch(
       new RegExp(
-        `^Error: The folder ${home}/${IN_HOME} of the embedded registry can not be created: .*\nHint: Set HOME to`,
+        `^Error: The folder ${home}/${IN_HOME} of the embedded registry cannot be created: .*\nHint: Set HOME to`,
       ),
     )
     expect((await list({ HOME: '/etc/passwd', XDG_DATA_HOME: home })).stderr).toContain(

@@ -184,7 +184,7 @@ describe('a cancellation', () => {
   })
 })
 
-test.each([1, 2] as const)('what can not be read is told, in %i threads', async (number) => {
+test.each([1, 2] as const)('what cannot be read is told, in %i threads', async (number) => {
   // Nothing is mapped at its start, so that the system can't read it.
   await opened(newSparse(1), async (file) => {
     const { open } = await import('node:fs/promises')
@@ -194,7 +194,7 @@ test.each([1, 2] as const)('what can not be read is told, in %i threads', async 
         const broken = { ...file, size, handle: unreadableHandle(file.handle, handle.fd, handle.read.bind(handle)) }
         await expect(hashImageFile(broken, newWatcher(), { threads: number })).rejects.toMatchObject({
           code: 'FILE_REFUSED',
-          message: `The file ${file.path} can not be read: EIO: i/o error, read`,
+          message: `The file ${file.path} cannot be read: EIO: i/o error, read`,
         })
       }
     } finally {

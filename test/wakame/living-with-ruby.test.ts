@@ -187,7 +187,7 @@ describe('what Ruby wrote', () => {
     }
   })
 
-  test('YAML that can not be read is warned of, and mended by image features', async () => {
+  test('YAML that cannot be read is warned of, and mended by image features', async () => {
     await image({ uuid: 'broken', features: '--- {:virtio: true\n', display_name: 'a broken one' })
     await image({ uuid: 'text', features: '--- virtio\n' })
     await image({ uuid: 'disks', volumes: '---\n- :size: [\n' })
@@ -195,7 +195,7 @@ describe('what Ruby wrote', () => {
     const listed = await vdcManage(['image', 'list', '--quiet'], { database })
     expect(listed).toMatchObject({ code: 0, stdout: 'wmi-broken\nwmi-text\nwmi-disks\nwmi-good\n' })
     expect(listed.stderr).toMatch(
-      /^(?:Warning: The \w+ of wmi-(?:broken|text|disks) hold YAML that can not be read: .+\n){3}$/,
+      /^(?:Warning: The \w+ of wmi-(?:broken|text|disks) hold YAML that cannot be read: .+\n){3}$/,
     )
     expect(await vdcManageJson(['image', 'list'], { database })).toHaveLength(4)
     for (const [id, column] of [
@@ -205,7 +205,7 @@ describe('what Ruby wrote', () => {
     ] as const) {
       const shown = await vdcManage(['image', 'show', id], { database })
       expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(new RegExp(`^id: +${id}$`, 'm')) })
-      expect(shown.stderr).toMatch(new RegExp(`^Warning: The ${column} of ${id} hold YAML that can not be read: .+\n$`))
+      expect(shown.stderr).toMatch(new RegExp(`^Warning: The ${column} of ${id} hold YAML that cannot be read: .+\n$`))
       expect((await vdcManageJson(['image', 'show', id], { database }))[column]).toBe(null)
     }
 
@@ -243,7 +243,7 @@ describe('what Ruby wrote', () => {
     })
   })
 
-  test('one image that can not be read does not keep others from being shown or changed', async () => {
+  test('one image that cannot be read does not keep others from being shown or changed', async () => {
     await image({ uuid: 'broken', features: '--- {:virtio: true\n' })
     await image({ uuid: 'good' })
     const shown = await vdcManage(['image', 'show', 'wmi-broken', 'wmi-good', '--json'], { database })
@@ -259,7 +259,7 @@ describe('what Ruby wrote', () => {
     ])
   })
 
-  test('what is deleted is shown as such, in whatever way it was deleted, and can not be changed', async () => {
+  test('what is deleted is shown as such, in whatever way it was deleted, and cannot be changed', async () => {
     await storage()
     await object()
     const backup_object_id = 'bo-lucid'
@@ -298,7 +298,7 @@ describe('what Ruby wrote', () => {
     ])
   })
 
-  test('an object that is deleted or not available can not be used', async () => {
+  test('an object that is deleted or not available cannot be used', async () => {
     await storage()
     await object({ uuid: 'deleted', state: 'deleted', deleted_at: LONG_AGO })
     await object({ uuid: 'purged', state: 'purged', purged_at: LONG_AGO })
@@ -465,14 +465,14 @@ describe('what Ruby wrote', () => {
       await refused(['image', 'modify', 'wmi-lucid', option, value], 3, message)
     }
     await refused(['image', 'modify', 'wmi-lucid', '--account-id', 'a-none'], 4, /There is no account a-none/)
-    await refused(['image', 'modify', 'wmi-lucid', '--uuid', 'wmi-new'], 3, /can not be changed/)
-    await refused(['image', 'modify', 'wmi-lucid', '--parent-image-id', 'lucid'], 3, /can not descend from itself/)
+    await refused(['image', 'modify', 'wmi-lucid', '--uuid', 'wmi-new'], 3, /cannot be changed/)
+    await refused(['image', 'modify', 'wmi-lucid', '--parent-image-id', 'lucid'], 3, /cannot descend from itself/)
     for (const id of ['a-shpoolxx', 'a-00000000']) {
-      await refused(['account', 'del', id, '--force'], 5, new RegExp(`The system account ${id} can not be deleted`))
+      await refused(['account', 'del', id, '--force'], 5, new RegExp(`The system account ${id} cannot be deleted`))
       await refused(
         ['account', 'modify', id, '--disable'],
         5,
-        new RegExp(`The system account ${id} can not be disabled`),
+        new RegExp(`The system account ${id} cannot be disabled`),
       )
     }
   })

@@ -20,7 +20,7 @@ export async function openScript(path: string | undefined): Promise<Script> {
   const isStdin = path === undefined || path === '-'
   const refuse = (why: string, cause?: unknown) =>
     new VdcError('VALUE_REFUSED', `The script ${isStdin ? 'on stdin' : path} ${why}`, { cause })
-  const unreadable = (error: Error) => refuse(`can not be read: ${error.message}`, error)
+  const unreadable = (error: Error) => refuse(`cannot be read: ${error.message}`, error)
   if (isStdin) {
     // Node takes a directory for an empty file.
     if (fstatSync(0).isDirectory()) throw refuse('is a directory')

@@ -71,13 +71,13 @@ export async function writeOut(text: string, id?: string): Promise<boolean> {
     if (held.what === 'ids' && !held.isLost) await writeNote(`Stored when this session ends: ${id}`)
     return true
   }
-  if (isClosed) throw new VdcError('OUTPUT_FAILED', 'The answer can not be written: stdout is closed')
+  if (isClosed) throw new VdcError('OUTPUT_FAILED', 'The answer cannot be written: stdout is closed')
   try {
     await write(process.stdout, text)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return false
-    throw new VdcError('OUTPUT_FAILED', `The answer can not be written to stdout: ${(error as Error).message}`, {
+    throw new VdcError('OUTPUT_FAILED', `The answer cannot be written to stdout: ${(error as Error).message}`, {
       cause: error,
     })
   }

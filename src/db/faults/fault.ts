@@ -20,9 +20,9 @@ export interface Fault {
 /** The settings that name the database, for hints. */
 export const SETTINGS = 'VDC_MANAGE_DATABASE_URI or dcmgr.conf'
 
-export const unreachable = (place: string, text: string) => `The database ${place} can not be reached: ${text}`
+export const unreachable = (place: string, text: string) => `The database ${place} cannot be reached: ${text}`
 export const refused = (place: string, text: string) => `The database ${place} refused: ${text}`
-export const unusable = (place: string, text: string) => `The database ${place} can not be used: ${text}`
+export const unusable = (place: string, text: string) => `The database ${place} cannot be used: ${text}`
 export const busy = (place: string, text: string) => `The database ${place} is busy: ${text}`
 export const full = (place: string, text: string) => `The database ${place} has no space left: ${text}`
 export const damaged = (place: string, text: string) => `The database ${place} is damaged: ${text}`

@@ -36,7 +36,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
   {
     is: ['ER_TRUNCATED_WRONG_VALUE_FOR_FIELD', 'ER_DATA_TOO_LONG', 'ER_WARN_DATA_OUT_OF_RANGE'],
     code: 'VALUE_REFUSED',
-    says: (place, text) => `The database ${place} can not store a value: ${text}`,
+    says: (place, text) => `The database ${place} cannot store a value: ${text}`,
   },
   // Galera: what a node that joins or has lost the others answers to everything, and 1180 to a COMMIT that it began before.
   { is: ['ER_UNKNOWN_COM_ERROR'], text: /wsrep/i, code: 'DATABASE_NOT_READY', says: notReady, hint: NOT_READY },

@@ -15,7 +15,7 @@ export const SQLITE_FAULTS: readonly Fault[] = [
   {
     is: ['SQLITE_READONLY'],
     code: 'DATABASE_READ_ONLY',
-    says: (place, text) => `The database ${place} can not be written to: ${text}`,
+    says: (place, text) => `The database ${place} cannot be written to: ${text}`,
     hint: 'The file and its folder must be writable',
   },
   {

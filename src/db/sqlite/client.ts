@@ -129,7 +129,7 @@ class LibsqlClient extends SqliteDialect {
 
 /** The error for a file that can't be opened or made. */
 export function notOpened(path: string, cause: unknown): VdcError {
-  return new VdcError('DATABASE_UNREACHABLE', `The database sqlite://${path} can not be opened`, {
+  return new VdcError('DATABASE_UNREACHABLE', `The database sqlite://${path} cannot be opened`, {
     hint: 'Its folder must exist, and both must be readable and writable',
     cause,
   })

@@ -79,7 +79,7 @@ export function requireCreatable({ path, embedded }: SqliteSettings): void {
     if (embedded) throw notCreated(dirname(path), error as Error)
     throw new VdcError(
       'DATABASE_UNREACHABLE',
-      `The database sqlite://${path} can not be made: ${folder} does not exist or is not writable`,
+      `The database sqlite://${path} cannot be made: ${folder} does not exist or is not writable`,
       {
         hint: 'Make the folder and give this user the right to write to it, or set VDC_MANAGE_DATABASE_URI',
         cause: error,
@@ -100,7 +100,7 @@ function createFolder(folder: string): void {
 function notCreated(folder: string, cause: Error): VdcError {
   return new VdcError(
     'DATABASE_UNREACHABLE',
-    `The folder ${folder} of the embedded registry can not be created: ${cause.message}`,
+    `The folder ${folder} of the embedded registry cannot be created: ${cause.message}`,
     {
       hint: 'Set HOME to a folder of yours that is writable, or VDC_MANAGE_DATABASE_URI to a database elsewhere',
       cause,

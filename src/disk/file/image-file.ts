@@ -131,7 +131,7 @@ function isAsOpened({ opened }: ImageFile, now: BigIntStats | undefined): boolea
 
 /** The error for an open file that can't be read, as on a broken disk; `why` is the system's word for it. */
 export function unreadable(file: ImageFile, why: string, cause?: unknown): VdcError {
-  return refused(`The file ${file.path} can not be read: ${why}`, undefined, cause)
+  return refused(`The file ${file.path} cannot be read: ${why}`, undefined, cause)
 }
 
 /** Refuses a name that is no UTF-8: its bytes are lost before they come here, and no URI could hold it. */
@@ -161,15 +161,15 @@ async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
     const code = (error as NodeJS.ErrnoException).code
     const reasons: Record<string, string> = {
       ENOENT: 'does not exist',
-      EACCES: 'can not be read: permission denied',
-      EPERM: 'can not be read: permission denied',
+      EACCES: 'cannot be read: permission denied',
+      EPERM: 'cannot be read: permission denied',
       ELOOP: 'is a loop of links',
       ENOTDIR: 'does not exist: a part of its path is no directory',
       ENAMETOOLONG: 'has too long a name',
       ERR_INVALID_ARG_VALUE: 'has a NUL byte in its name',
     }
     throw refused(
-      `The file ${path} ${reasons[code ?? ''] ?? `can not be read: ${(error as Error).message}`}`,
+      `The file ${path} ${reasons[code ?? ''] ?? `cannot be read: ${(error as Error).message}`}`,
       undefined,
       error,
     )

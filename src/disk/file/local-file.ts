@@ -42,7 +42,7 @@ export function isWithin(path: string, folder: string): boolean {
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist on this host',
   ENOTDIR: 'is no folder',
-  EACCES: 'can not be read: permission denied',
+  EACCES: 'cannot be read: permission denied',
   EPERM: 'permission denied',
   EROFS: 'is on a read-only filesystem',
 }

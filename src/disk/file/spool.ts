@@ -25,7 +25,7 @@ export class KeptBytes {
       } catch (error) {
         throw new VdcError(
           'FILE_NOT_WRITTEN',
-          `What comes can not be kept in ${temporaryFolder()}: ${(error as Error).message}`,
+          `What comes cannot be kept in ${temporaryFolder()}: ${(error as Error).message}`,
           { hint: 'Set TMPDIR to a folder that has the space', cause: error },
         )
       }

@@ -6,10 +6,10 @@ import { VdcError } from '../../core/errors.ts'
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
   ENOTDIR: 'does not exist: a part of its path is no directory',
-  ELOOP: 'can not be read: its links lead round in a circle',
+  ELOOP: 'cannot be read: its links lead round in a circle',
   ENAMETOOLONG: 'does not exist: its name is too long',
   EISDIR: 'is a directory',
-  EACCES: 'can not be read: permission denied',
+  EACCES: 'cannot be read: permission denied',
 }
 
 /** Says whether a path is of something that gives its bytes only once and may keep its reader waiting, such as a pipe. */
@@ -35,7 +35,7 @@ export async function* readText(path: string, signal: AbortSignal): AsyncGenerat
     const { code = '', message, syscall } = error as NodeJS.ErrnoException
     // What the reader throws comes through here as well.
     if (syscall === undefined) throw error
-    throw refusal(path, REASONS[code] ?? `can not be read: ${message}`, error)
+    throw refusal(path, REASONS[code] ?? `cannot be read: ${message}`, error)
   }
 }
 
@@ -52,7 +52,7 @@ async function* readStream(path: string, signal: AbortSignal): AsyncGenerator<Ui
     if (signal.aborted) kill()
     yield* reader.stdout
     const [exitCode] = await ended
-    if (exitCode !== 0 && !signal.aborted) throw refusal(path, 'can not be read')
+    if (exitCode !== 0 && !signal.aborted) throw refusal(path, 'cannot be read')
   } finally {
     signal.removeEventListener('abort', kill)
     kill()

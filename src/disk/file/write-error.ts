@@ -19,5 +19,5 @@ const REASONS: Readonly<Record<string, string>> = {
  */
 export function notWritten(path: string, error: unknown): VdcError {
   const { code = '', message } = error as NodeJS.ErrnoException
-  return new VdcError('FILE_NOT_WRITTEN', `${path} can not be written: ${REASONS[code] ?? message}`, { cause: error })
+  return new VdcError('FILE_NOT_WRITTEN', `${path} cannot be written: ${REASONS[code] ?? message}`, { cause: error })
 }

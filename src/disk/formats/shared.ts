@@ -54,7 +54,7 @@ export function shorterThanClaimed(needed: number | bigint, size: number): strin
 /** The refusal of a packed file. `title` is how it is packed; `command` unpacks it, the file's name left out. */
 export function mustBeUnpacked(title: string, command: string): Refusal {
   return {
-    why: `is ${title}, which the agents can not unpack`,
+    why: `is ${title}, which the agents cannot unpack`,
     hint: `Unpack it and register the disk image inside: ${command}`,
   }
 }
@@ -67,7 +67,7 @@ export function encryptedWith(title: string, hint: string): Refusal {
 /** The refusal of an image that QEMU reads and can't write. `format` is QEMU's name. */
 export function mustBeConverted(format: string): Refusal {
   return {
-    why: `is in the format ${format}, which instances can not use`,
+    why: `is in the format ${format}, which instances cannot use`,
     hint: `Convert it: qemu-img convert -f ${format} -O qcow2 ${FILE} OUT.qcow2`,
   }
 }

@@ -14,7 +14,7 @@ export function refusalIn(error: unknown): Refusal {
   }
   if (error instanceof RangeError) return { why: 'is damaged: its headers make no sense' }
   const { syscall, code } = error as NodeJS.ErrnoException
-  if (syscall === 'read') return { why: `can not be read: ${code}` }
+  if (syscall === 'read') return { why: `cannot be read: ${code}` }
   throw error
 }
 

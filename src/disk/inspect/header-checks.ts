@@ -64,7 +64,7 @@ export function checkSigns(inspection: Inspection, identity: Identity, expected:
   ]
   if (refusals.length > 0) return refusals
   if (!FILE_FORMATS.some((each) => each === format))
-    return [{ why: `is in the format ${format}, which instances can not use` }]
+    return [{ why: `is in the format ${format}, which instances cannot use` }]
   if (expected.format !== undefined && expected.format !== format)
     return [{ why: `is ${format}, not ${expected.format} as declared` }]
   if (identity.image && format === 'raw')

@@ -48,7 +48,7 @@ export async function withConvertible<T>(
   work: (place: OutputPlace) => Promise<T>,
 ): Promise<T> {
   if (compress && COMPRESSED[to] === undefined) {
-    throw new VdcError('VALUE_REFUSED', `${to} can not be compressed`, {
+    throw new VdcError('VALUE_REFUSED', `${to} cannot be compressed`, {
       hint: `--compress goes with ${Object.keys(COMPRESSED).join(' and ')}`,
     })
   }

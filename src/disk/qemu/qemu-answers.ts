@@ -104,7 +104,7 @@ export async function qemuImageCheck(
       cause: result.error,
     })
   const { corruptions = 0, leaks = 0, 'check-errors': errors = 0 } = result.data
-  if (errors > 0) throw new VdcError('FILE_REFUSED', `is refused: qemu-img can not check it: ${reasonIn(stderr, file)}`)
+  if (errors > 0) throw new VdcError('FILE_REFUSED', `is refused: qemu-img cannot check it: ${reasonIn(stderr, file)}`)
   return { corruptions, leaks }
 }
 

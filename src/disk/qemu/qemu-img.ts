@@ -127,7 +127,7 @@ export async function runQemuImg(
     throw new VdcError('FILE_REFUSED', IN_USE.why, { hint: IN_USE.hint })
   const { stdout, stderr, exitCode = 0 } = result
   if (!exits.includes(exitCode))
-    throw refused(`qemu-img can not ${args[0] === 'convert' ? 'convert' : 'read'} it: ${reasonIn(stderr, file)}`)
+    throw refused(`qemu-img cannot ${args[0] === 'convert' ? 'convert' : 'read'} it: ${reasonIn(stderr, file)}`)
   return { stdout, stderr, exitCode }
 }
 
@@ -162,7 +162,7 @@ function notInstalled(program: string, pack: string, cause: unknown): VdcError {
 }
 
 function notRun(why: string, cause: unknown): VdcError {
-  return new VdcError('QEMU_IMG_FAILED', `qemu-img can not be run: ${why}`, { cause })
+  return new VdcError('QEMU_IMG_FAILED', `qemu-img cannot be run: ${why}`, { cause })
 }
 
 /** Refuses a file that a run of qemu-img needs more for than it may have. */

@@ -19,7 +19,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** The refusal of an OVA. */
 export const OVA = {
-  why: 'is an OVA, a whole virtual machine, which the agents can not unpack',
+  why: 'is an OVA, a whole virtual machine, which the agents cannot unpack',
   hint: 'Unpack it, convert the disk inside and register that: tar -xf, vdc-manage image convert',
 }
 

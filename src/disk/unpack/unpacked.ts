@@ -194,7 +194,7 @@ async function attempt<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw new VdcError(
       'FILE_NOT_WRITTEN',
-      `The image can not be unpacked in ${temporaryFolder()}: ${(error as Error).message}`,
+      `The image cannot be unpacked in ${temporaryFolder()}: ${(error as Error).message}`,
       {
         hint: 'Set TMPDIR to a folder that has the space, or unpack it and register the disk image inside',
         cause: error,

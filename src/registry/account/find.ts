@@ -44,7 +44,7 @@ export function requireAlive(account: AccountRow): void {
  */
 export function requireOrdinary(uuid: string, deed: string): void {
   const id = canonicalId('account', uuid)
-  if (SYSTEM_ACCOUNTS.includes(id)) throw new VdcError('SYSTEM_ACCOUNT', `The system account ${id} can not be ${deed}`)
+  if (SYSTEM_ACCOUNTS.includes(id)) throw new VdcError('SYSTEM_ACCOUNT', `The system account ${id} cannot be ${deed}`)
 }
 
 /** The error for an account that isn't there. */

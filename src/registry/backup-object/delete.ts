@@ -58,6 +58,6 @@ async function refuseUsed(db: Queryable, id: string): Promise<void> {
   const images = await aliveUsersOf(db, id, ENOUGH_IDS)
   if (images.length === 0) return
   throw new VdcError('IN_USE', `The backup object ${id} is used by images: ${idList('image', images)}`, {
-    hint: 'Delete them first; --force deletes the object all the same, and then they can not boot',
+    hint: 'Delete them first; --force deletes the object all the same, and then they cannot boot',
   })
 }

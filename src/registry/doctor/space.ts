@@ -20,12 +20,12 @@ export async function checkFolder(
   try {
     folder = await lookAtFolder(path)
   } catch (error) {
-    return failure(`${path} can not be looked at: ${(error as Error).message}`, options.hint)
+    return failure(`${path} cannot be looked at: ${(error as Error).message}`, options.hint)
   }
   if (folder === undefined) return options.absent()
   const where = `${path}${describeSpace(folder)}`
   if (!folder.isReadable)
-    return failure(`${where}: it can not be read by this user`, 'Give this user the right to read it')
+    return failure(`${where}: it cannot be read by this user`, 'Give this user the right to read it')
   if (!folder.isWritable) {
     const text = `${where}: nothing can be written to it by this user`
     return options.writable

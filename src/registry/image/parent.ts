@@ -66,6 +66,6 @@ export function requireNoCycle(child: string, { id, line }: NewParent): void {
   if (!line.has(child)) return
   throw new VdcError(
     'VALUE_REFUSED',
-    `The image ${child} can not descend from itself, as with the parent ${id} it would`,
+    `The image ${child} cannot descend from itself, as with the parent ${id} it would`,
   )
 }

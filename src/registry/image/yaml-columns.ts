@@ -18,7 +18,7 @@ export async function readYamlColumns({ features, volumes, vifs }: Columns): Pro
 export function yamlProblems(read: ReadColumns): { column: keyof Columns; why: string }[] {
   return COLUMNS.flatMap((column) => {
     const yaml = read[column]
-    return 'problem' in yaml ? [{ column, why: `hold YAML that can not be read: ${yaml.problem}` }] : []
+    return 'problem' in yaml ? [{ column, why: `hold YAML that cannot be read: ${yaml.problem}` }] : []
   })
 }
 

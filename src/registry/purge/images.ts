@@ -148,7 +148,7 @@ export async function requirePurgeable(
     if (reason !== undefined) {
       throw new VdcError(
         reason === 'protected' ? 'IMAGE_PROTECTED' : 'IN_USE',
-        `The image ${id} can not be purged: it ${REASONS[reason]}`,
+        `The image ${id} cannot be purged: it ${REASONS[reason]}`,
         {
           hint: reason === 'protected' ? `vdc-manage image unprotect ${id} ends the protection` : undefined,
         },

@@ -55,7 +55,7 @@ export async function planPurge(registry: Registry, request: PurgeRequest): Prom
     )
   }
   if (valid.files && registry.database.commits === 'outer') {
-    throw new VdcError('USAGE', 'The removal of files can not be undone with what else is committed together', {
+    throw new VdcError('USAGE', 'The removal of files cannot be undone with what else is committed together', {
       hint: 'Purge by itself: vdc-manage image purge --files',
     })
   }

@@ -128,7 +128,7 @@ export async function requireFreeUuid(
  */
 export function requireSameUuid(kind: Kind, uuid: string, given: string | undefined): void {
   if (given === undefined || parseId(kind, given) === uuid) return
-  throw new VdcError('VALUE_REFUSED', `The id of ${canonicalId(kind, uuid)} can not be changed to ${given}`, {
+  throw new VdcError('VALUE_REFUSED', `The id of ${canonicalId(kind, uuid)} cannot be changed to ${given}`, {
     hint: 'Instances, images and the history name things by their ids: leave --uuid out',
   })
 }

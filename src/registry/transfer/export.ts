@@ -42,7 +42,7 @@ export type Counts = Record<RecordType, number>
  */
 export async function exportRegistry(registry: Registry, write: (lines: string) => Promise<void>): Promise<Counts> {
   if (registry.database.commits === 'outer') {
-    throw new VdcError('USAGE', 'An export can not be a part of --tx bulk', {
+    throw new VdcError('USAGE', 'An export cannot be a part of --tx bulk', {
       hint: 'Run it by itself: vdc-manage registry export',
     })
   }

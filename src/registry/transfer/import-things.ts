@@ -178,7 +178,7 @@ async function noteMissing({ db, missing }: Importing, type: ThingType, things: 
     (image) => image.deleted_at === null && image.state !== 'deleted',
   )
   const objects = alive.map((image) => image.backup_object_id)
-  await note('Images can not boot, as their backup objects are missing', 'backup_object', objects)
+  await note('Images cannot boot, as their backup objects are missing', 'backup_object', objects)
   const volumes: string[] = []
   for (const image of alive) volumes.push(...(await objectsInVolumes(image.volumes)))
   await note('Images lack volumes, as the backup objects of these are missing', 'backup_object', volumes)

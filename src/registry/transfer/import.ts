@@ -50,7 +50,7 @@ export async function importRegistry(
   const open = typeof source === 'string' ? () => readText(source, interruption.signal) : () => source
   if (typeof source === 'string' && !isStream(source)) return importAgain(registry, open)
   if (commits === 'outer') {
-    throw new VdcError('USAGE', 'A pipe can not be read twice, and what is committed together may be tried again', {
+    throw new VdcError('USAGE', 'A pipe cannot be read twice, and what is committed together may be tried again', {
       hint: 'Name a file, or import by itself',
     })
   }

@@ -43,7 +43,7 @@ describe('stdout closed', () => {
     const run = await shell(`${add(more)} >&-`, { database })
     expect(await count()).toBe(before + 1)
     expect(run.code).toBe(1)
-    expect(run.stderr).toBe(`Stored: wmi-${await newest()}\nError: The answer can not be written: stdout is closed\n`)
+    expect(run.stderr).toBe(`Stored: wmi-${await newest()}\nError: The answer cannot be written: stdout is closed\n`)
   })
 
   test.each([
@@ -60,7 +60,7 @@ describe('stdout closed', () => {
     expect(await shell(`vdc-manage ${line} >&-`, { database })).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
-        /^Error: (?:The answer can not be written|Nobody reads the answer): stdout is closed\n$/,
+        /^Error: (?:The answer cannot be written|Nobody reads the answer): stdout is closed\n$/,
       ),
     })
   })
@@ -95,7 +95,7 @@ describe('stdout full', () => {
       for (const line of [`image list --format ${format}`, `image show wmi-s1 --format ${format}`]) {
         expect(await shell(`vdc-manage ${line} >/dev/full`, { database })).toMatchObject({
           code: 1,
-          stderr: expect.stringContaining('Error: The answer can not be written to stdout: ENOSPC'),
+          stderr: expect.stringContaining('Error: The answer cannot be written to stdout: ENOSPC'),
         })
       }
     },

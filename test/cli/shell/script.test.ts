@@ -173,7 +173,7 @@ image add local bo-ubuntu14043ple \\
       expect(more).toHaveLength(2)
       expect(full.code).toBe(1)
       expect(full.stderr).toMatch(
-        new RegExp(`^Stored: ${more[0]}\nStored: ${more[1]}\nError: The answer can not be written to stdout: ENOSPC`),
+        new RegExp(`^Stored: ${more[0]}\nStored: ${more[1]}\nError: The answer cannot be written to stdout: ENOSPC`),
       )
     })
 
@@ -423,7 +423,7 @@ describe('on any engine', () => {
       expect(run.stderr.split('\n').every((line) => line.length < 6000)).toBe(true)
     })
 
-    test('a line that can not be read is refused with all that it goes on to', async () => {
+    test('a line that cannot be read is refused with all that it goes on to', async () => {
       const broken = (what: string) => Buffer.from(what, 'latin1')
       for (const [bytes, says] of [
         ['\0', 'The line holds a NUL byte'],
@@ -457,9 +457,9 @@ describe('on any engine', () => {
     test.each([
       [['-f', '/nope'], 3, 'Error: The script /nope does not exist\n'],
       [['-f', '/'], 3, 'Error: The script / is a directory\n'],
-      [['-f', '/etc/passwd/nope'], 3, 'Error: The script /etc/passwd/nope can not be read: '],
-      [['-f', '/proc/self/mem'], 3, 'Error: The script /proc/self/mem can not be read: EIO'],
-      [['-f', '/proc/self/mem', '--tx', 'bulk'], 3, 'Error: The script /proc/self/mem can not be read: EIO'],
+      [['-f', '/etc/passwd/nope'], 3, 'Error: The script /etc/passwd/nope cannot be read: '],
+      [['-f', '/proc/self/mem'], 3, 'Error: The script /proc/self/mem cannot be read: EIO'],
+      [['-f', '/proc/self/mem', '--tx', 'bulk'], 3, 'Error: The script /proc/self/mem cannot be read: EIO'],
       [['--tx', 'bogus'], 3, "Error: --tx must be one of: each, bulk, none; not 'bogus'\n"],
       [['--tx_mode=bogus'], 3, "Error: --tx must be one of: each, bulk, none; not 'bogus'\n"],
       [['--tx'], 2, 'Error: Option --tx expects '],

@@ -319,7 +319,7 @@ describe('completion with Tab', () => {
     await terminal.press('Tab')
     await sleep(300)
     await terminal.untilLine(`${PROMPT}image show wmi-`)
-    expect(await command(terminal, 'none')).toMatch(/Error: The database .* can not be reached/)
+    expect(await command(terminal, 'none')).toMatch(/Error: The database .* cannot be reached/)
     await terminal.press('C-d')
     expect(await terminal.exitCode()).toBe(9)
   })
@@ -516,7 +516,7 @@ describe('Ctrl-C', () => {
     expect(await terminal.exitCode()).toBe(130)
   })
 
-  test('a second time ends the shell where the command can not end', async () => {
+  test('a second time ends the shell where the command cannot end', async () => {
     const own = await newDatabaseWithObject('mariadb')
     const terminal = await prompted('vdc-manage', { database: own })
     await command(terminal, 'account list --quiet')

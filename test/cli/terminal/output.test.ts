@@ -27,7 +27,7 @@ describe('stdout, stderr and exit codes', () => {
       const run = await shell(line, { database })
       expect(run.code).toBe(1)
       expect(run.stderr).toContain(`Stored: ${(await images()).at(-1)}`)
-      expect(run.stderr).toMatch(/Error: The answer can not be written to stdout: ENOSPC/)
+      expect(run.stderr).toMatch(/Error: The answer cannot be written to stdout: ENOSPC/)
     },
   )
 
@@ -119,7 +119,7 @@ describe('stdout, stderr and exit codes', () => {
     })
   })
 
-  test('help that can not be written is exit 1', async () => {
+  test('help that cannot be written is exit 1', async () => {
     for (const words of ['--help', 'image list --help', '--version']) {
       expect(await shell(`vdc-manage ${words} > /dev/full`, { database })).toMatchObject({
         code: 1,

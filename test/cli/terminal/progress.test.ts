@@ -77,7 +77,7 @@ describe('a progress bar', () => {
     expect(await terminal.screen()).toMatch(/^bo-\w{8}\nexit code 0$/)
   })
 
-  test('is not where the terminal can not move its cursor, or there is none', async () => {
+  test('is not where the terminal cannot move its cursor, or there is none', async () => {
     const dumb = await run(`${ADD} ${newSparse(GIB / 2)}`, { env: { TERM: 'dumb' } })
     expect(await dumb.exitCode()).toBe(0)
     expect(await dumb.screen()).toMatch(/^wmi-\w{8}\nexit code 0$/)

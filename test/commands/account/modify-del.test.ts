@@ -74,16 +74,16 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(run).toMatchObject({
       code: 9,
       stdout: '',
-      stderr: 'Error: The system account a-shpoolxx can not be deleted\n',
+      stderr: 'Error: The system account a-shpoolxx cannot be deleted\n',
     })
     for (const id of ['a-x', 'a-y']) expect((await show(id)).deleted_at).not.toBeNull()
     expect((await show('a-shpoolxx')).deleted_at).toBeNull()
   })
 
   test.each([
-    [['del', 'a-shpoolxx', '--force'], { exit: 5, message: 'The system account a-shpoolxx can not be deleted' }],
-    [['del', '00000000'], { exit: 5, message: 'The system account a-00000000 can not be deleted' }],
-    [['modify', 'a-shpoolxx', '--disable'], { exit: 5, message: 'The system account a-shpoolxx can not be disabled' }],
+    [['del', 'a-shpoolxx', '--force'], { exit: 5, message: 'The system account a-shpoolxx cannot be deleted' }],
+    [['del', '00000000'], { exit: 5, message: 'The system account a-00000000 cannot be deleted' }],
+    [['modify', 'a-shpoolxx', '--disable'], { exit: 5, message: 'The system account a-shpoolxx cannot be disabled' }],
     [['del', 'a-gone'], { exit: 5, message: 'The account a-gone was deleted at ' }],
     [['modify', 'a-gone', '--enable'], { exit: 5, message: 'The account a-gone was deleted at ' }],
     [['del', 'a-nobody'], { exit: 4, message: 'There is no account a-nobody' }],

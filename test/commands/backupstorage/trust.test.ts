@@ -266,7 +266,7 @@ describe('the list', () => {
     expect(existsSync(join(home, '.local/state/vdc-manage/image-folders'))).toBe(true)
   })
 
-  test('can not be made in /proc, where Node would try for ever', async () => {
+  test('cannot be made in /proc, where Node would try for ever', async () => {
     const disk = await makeImage(join(at('images'), 'anywhere.qcow2'))
     const { code, stderr } = await run(register(disk), { env: { XDG_STATE_HOME: '/proc/self/state' } })
     expect([code, stderr]).toEqual([0, expect.stringMatching(/^Warning: \S+ could not be added to the image folders/)])

@@ -122,7 +122,7 @@ describe('what comes out is the same disk', () => {
     await expectSameDisk(at('disk.raw'), result, to)
   })
 
-  test('compressed where the format can be, and not where it can not', async () => {
+  test('compressed where the format can be, and not where it cannot', async () => {
     const out = newOut()
     const zeros = at('text.raw')
     await shell(`cp disk.raw text.raw; yes text | head -c 4M | dd of=text.raw bs=1M seek=3 conv=notrunc status=none`, {
@@ -141,7 +141,7 @@ describe('what comes out is the same disk', () => {
     for (const to of ['raw', 'vdi', 'vpc', 'vhdx'])
       expect(await convert(['disk.raw', join(out, 'no'), '--to', to, '--compress'])).toMatchObject({
         code: 3,
-        stderr: `Error: ${to} can not be compressed\nHint: --compress goes with qcow2 and vmdk\n`,
+        stderr: `Error: ${to} cannot be compressed\nHint: --compress goes with qcow2 and vmdk\n`,
       })
     expect(existsSync(join(out, 'no'))).toBe(false)
   })
@@ -249,7 +249,7 @@ describe('what is refused', () => {
       'a name that is too long',
       ['disk.raw', join(out, long), '--to', 'raw'],
       6,
-      'can not be written: its name is too long',
+      'cannot be written: its name is too long',
     ],
     ['no source', ['nosuch.raw', target, '--to', 'raw'], 3, 'The file nosuch.raw does not exist'],
     ['no disk image', ['page.txt', target, '--to', 'raw'], 3, 'page.txt is a text file, not a disk image'],
@@ -274,20 +274,20 @@ describe('what is refused', () => {
       'a folder that is missing',
       ['disk.raw', `${out}/no/no.raw`, '--to', 'raw'],
       6,
-      'no.raw can not be written: its folder does not exist',
+      'no.raw cannot be written: its folder does not exist',
     ],
     [
       'itself a folder that is missing',
       ['disk.raw', `${out}/no/`, '--to', 'raw'],
       6,
-      'can not be written: its folder does not exist',
+      'cannot be written: its folder does not exist',
     ],
     ['a file for a folder', ['disk.raw', 'page.txt/no.raw', '--to', 'raw'], 6, 'a part of its path is no folder'],
     [
       'a folder of the kernel',
       ['disk.raw', '/sys/no.raw', '--to', 'raw'],
       6,
-      '/sys/no.raw can not be written: permission denied',
+      '/sys/no.raw cannot be written: permission denied',
     ],
   ])('%s', async (_, args, code, says) => {
     const run = await convert(args)
@@ -309,7 +309,7 @@ describe('what is refused', () => {
     expect(run).toMatchObject({
       exitCode: 6,
       stdout: '',
-      stderr: `Error: ${locked}/no.raw can not be written: permission denied`,
+      stderr: `Error: ${locked}/no.raw cannot be written: permission denied`,
     })
     expect(readdirSync(locked)).toEqual([])
   })
@@ -319,7 +319,7 @@ describe('what is refused', () => {
     const run = await convert(['huge.raw', join(out, 'no'), '--to', 'vpc', '--file-format', 'raw'])
     expect(run).toMatchObject({ code: 3, stdout: '' })
     expect(run.stderr).toMatch(
-      /Error: The file .*huge.raw is refused: qemu-img can not convert it: .*max size is 2040 GiB/,
+      /Error: The file .*huge.raw is refused: qemu-img cannot convert it: .*max size is 2040 GiB/,
     )
     expect(run.stderr).not.toContain('.vdc-manage-work')
     expect(readdirSync(out).sort()).toEqual(['dangling.raw', 'mine.raw'])
@@ -333,7 +333,7 @@ describe('nothing half written stays', () => {
       cwd: folder.path,
     })
     expect(run).toMatchObject({ code: 6, stdout: '' })
-    expect(run.stderr).toMatch(/Error: .*\/no\.\w+ can not be written: it would be larger than a file may be here\n$/)
+    expect(run.stderr).toMatch(/Error: .*\/no\.\w+ cannot be written: it would be larger than a file may be here\n$/)
     expect(readdirSync(out)).toEqual([])
   })
 
@@ -351,13 +351,13 @@ describe('nothing half written stays', () => {
       expect(run).toMatchObject({
         code: 6,
         stdout: '',
-        stderr: `Error: ${out}/no.${to} can not be written: no space is left\n`,
+        stderr: `Error: ${out}/no.${to} cannot be written: no space is left\n`,
       })
     }
     // Where it is unpacked, too.
     const run = await inside(`TMPDIR=${out} vdc-manage image convert big.raw.gz ${at('no.raw')} --to raw`)
     expect(run).toMatchObject({ code: 6, stdout: '' })
-    expect(run.stderr).toMatch(/^Error: The image can not be unpacked in .*out\d+: ENOSPC.*\nHint: Set TMPDIR .*\n$/)
+    expect(run.stderr).toMatch(/^Error: The image cannot be unpacked in .*out\d+: ENOSPC.*\nHint: Set TMPDIR .*\n$/)
     expect(readdirSync(folder.path).filter((name) => name.startsWith('.vdc-manage') || name === 'no.raw')).toEqual([])
   })
 
@@ -411,7 +411,7 @@ describe('nothing half written stays', () => {
   test('where the folder goes away meanwhile', async () => {
     const out = newOut()
     const run = await convertWith({ after: `rm -r ${out}` }, at('disk.raw'), join(out, 'no.qcow2'))
-    const says = `Error: ${out}/no.qcow2 can not be written: its folder does not exist\n`
+    const says = `Error: ${out}/no.qcow2 cannot be written: its folder does not exist\n`
     expect(run).toMatchObject({ code: 6, stdout: '', stderr: says })
     expect(existsSync(out)).toBe(false)
   })
@@ -574,7 +574,7 @@ describe('at a terminal', () => {
     expect(processesIn(out)).toEqual([])
   })
 
-  test('a name can not write upon it', async () => {
+  test('a name cannot write upon it', async () => {
     const out = newOut()
     const terminal = await start(
       `vdc-manage image convert disk.raw "$(printf "${basename(out)}/\\033[31mred.raw")" --to raw`,
@@ -661,7 +661,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('when it can not be registered any more, the result is removed', async () => {
+  test('when it cannot be registered any more, the result is removed', async () => {
     const path = await newHome()
     await execa('cp', [at('disk.qcow2'), at(`taken-${engine}.qcow2`)])
     // Another one takes the id while it is converted.
@@ -717,7 +717,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     const bulk = await vdcManage(['--tx', 'bulk'], { database, input: line })
     expect(bulk.code).toBe(9)
     expect(bulk.stderr).toMatch(
-      /Error: A conversion can not be undone .*\nHint: Convert it before: vdc-manage image convert\n/,
+      /Error: A conversion cannot be undone .*\nHint: Convert it before: vdc-manage image convert\n/,
     )
     expect(readdirSync(home)).toEqual(['disk.raw'])
     expect(await vdcManage([], { database, input: line })).toMatchObject({

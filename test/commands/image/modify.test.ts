@@ -167,8 +167,8 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
     ['an object of another kind', ['--backup-object-id', 'wmi-x'], { exit: 3, message: "'wmi-x' is not the id of a" }],
     ['an unknown parent', ['--parent-image-id', 'wmi-nope'], { exit: 3, message: 'parent image wmi-nope does not' }],
     ['a deleted parent', ['--parent-image-id', 'wmi-gone'], { exit: 3, message: 'parent image wmi-gone is deleted' }],
-    ['another id', ['--uuid', 'wmi-new'], { exit: 3, message: 'The id of wmi-child can not be changed to wmi-new' }],
-    ['itself as parent', ['--parent-image-id', 'wmi-child'], { exit: 3, message: 'can not descend from itself' }],
+    ['another id', ['--uuid', 'wmi-new'], { exit: 3, message: 'The id of wmi-child cannot be changed to wmi-new' }],
+    ['itself as parent', ['--parent-image-id', 'wmi-child'], { exit: 3, message: 'cannot descend from itself' }],
     ['an option twice', ['--arch', 'x86', '--arch', 'x86'], { exit: 2, message: '--arch is given more than once' }],
     ['an unknown option', ['--colour', 'red'], { exit: 2, message: 'Unknown option: --colour' }],
   ]
@@ -179,7 +179,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
   test('refuses a child as parent', async () => {
     await expectRefused(database, ['image', 'modify', 'wmi-parent', '--parent-image-id', 'wmi-child'], {
       exit: 3,
-      message: 'The image wmi-parent can not descend from itself',
+      message: 'The image wmi-parent cannot descend from itself',
     })
   })
 

@@ -85,11 +85,11 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     [
       'a protected one',
       ['wmi-guarded'],
-      { exit: 5, message: 'wmi-guarded can not be purged: it is protected', hint: 'unprotect wmi-guarded' },
+      { exit: 5, message: 'wmi-guarded cannot be purged: it is protected', hint: 'unprotect wmi-guarded' },
     ],
     ['a parent', ['wmi-parent'], { exit: 5, message: 'it is the parent of an image that is not deleted' }],
     ['an unknown image', ['wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' }],
-    ['several, of which one can not go', ['wmi-old', 'wmi-alive'], { exit: 5, message: 'wmi-alive is not deleted' }],
+    ['several, of which one cannot go', ['wmi-old', 'wmi-alive'], { exit: 5, message: 'wmi-alive is not deleted' }],
     [
       'no age',
       ['--older-than', 'yesterday'],
@@ -656,11 +656,11 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(Number(row?.n)).toBe(ids.length)
   })
 
-  test('can not be a part of what is undone', async () => {
+  test('cannot be a part of what is undone', async () => {
     const run = await vdcManage(['--tx', 'bulk', '-e'], { database, input: 'image purge --files --yes\n' })
     expect(run).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('can not be undone with what else is committed together'),
+      stderr: expect.stringContaining('cannot be undone with what else is committed together'),
     })
   })
 })
@@ -799,7 +799,7 @@ test('image purge on a database of Wakame-vdc: what instances were made of stays
   const before = await contentsOf(database)
   await expectRefused(database, [...ALL, 'wmi-i2'], {
     exit: 5,
-    message: 'wmi-i2 can not be purged: it was used by an instance',
+    message: 'wmi-i2 cannot be purged: it was used by an instance',
   })
   const run = await vdcManage(ALL, { database })
   expect(run).toMatchObject({

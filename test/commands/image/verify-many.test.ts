@@ -67,7 +67,7 @@ describe.each(ENGINES)('image verify of many images on %s', (engine) => {
       expect(told).toContain(one.stdout.trimEnd())
     }
     expect(new Set(told.map((line) => JSON.parse(line).id))).toEqual(new Set(ids))
-    expect(many.stderr).toContain(`Warning: The volumes of ${imageId(8)} hold YAML that can not be read`)
+    expect(many.stderr).toContain(`Warning: The volumes of ${imageId(8)} hold YAML that cannot be read`)
   })
 
   test('those that are not there or no IDs are told among the others', async () => {

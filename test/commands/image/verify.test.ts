@@ -289,7 +289,7 @@ describe.each(ENGINES)('what is chosen, on %s', (engine) => {
   })
 })
 
-describe.each(ENGINES)('what can not be compared, on %s', (engine) => {
+describe.each(ENGINES)('what cannot be compared, on %s', (engine) => {
   const home = newHome()
   let database: TestDatabase
   beforeAll(async () => {
@@ -409,7 +409,7 @@ describe('a file that may not be read', () => {
     const run = { code: exitCode, signal: undefined, stdout, stderr }
     expect(run).toMatchObject({ code: 9, stderr: '2 images: 1 ok, 0 differ, 1 not checked\n' })
     expect(linesById(run)).toEqual({
-      [secret]: `not checked: The file ${home}/secret.raw can not be read: permission denied`,
+      [secret]: `not checked: The file ${home}/secret.raw cannot be read: permission denied`,
       [visible]: 'ok',
     })
   })
@@ -437,7 +437,7 @@ describe('what reads it', () => {
     const full = await shell('vdc-manage image verify --all > /dev/full', { database })
     expect(full).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^Error: The answer can not be written to stdout: ENOSPC/),
+      stderr: expect.stringMatching(/^Error: The answer cannot be written to stdout: ENOSPC/),
     })
     expect(await shell('vdc-manage image verify --all > /dev/null 2>&-', { database })).toMatchObject({ code: 0 })
   })

@@ -362,10 +362,10 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     ],
     ['no time', 'image', (value) => ({ ...value, created_at: '2026-02-30T00:00:00Z' }), 'created_at must be a time'],
     [
-      'YAML that can not be read',
+      'YAML that cannot be read',
       'image',
       (value) => ({ ...value, features: '--- [\n' }),
-      'features hold YAML that can not be read',
+      'features hold YAML that cannot be read',
     ],
     [
       'a number that is rounded',
@@ -471,7 +471,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     interrupted.kill('SIGINT')
     expect(await interrupted).toMatchObject({ exitCode: 130, stderr: 'Error: Interrupted' })
     const run = await vdcManage(['--tx', 'bulk'], { database, input: `registry import ${pipe}\n` })
-    expect(run).toMatchObject({ code: 9, stderr: expect.stringContaining('Error: A pipe can not be read twice') })
+    expect(run).toMatchObject({ code: 9, stderr: expect.stringContaining('Error: A pipe cannot be read twice') })
   })
 
   test('refers to what is not there, as it may in Wakame-vdc, and says so', async () => {
@@ -485,7 +485,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     expect(run).toMatchObject({ code: 0, stdout: '' })
     expect(run.stderr.split('\n').slice(0, 2).sort()).toEqual([
       'Warning: Accounts own something and have no row: a-nowhere',
-      'Warning: Images can not boot, as their backup objects are missing: bo-nowhere',
+      'Warning: Images cannot boot, as their backup objects are missing: bo-nowhere',
     ])
   })
 

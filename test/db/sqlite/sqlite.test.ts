@@ -51,19 +51,19 @@ test('a file that may only be read can be listed, not added to', async () => {
     })
     const refused = await asNobody(['account', 'add'])
     expect(refused).toMatchObject({ exitCode: 6, stdout: '' })
-    expect(refused.stderr).toMatch(/can not be written to.*\nHint: The file and its folder must be writable$/)
+    expect(refused.stderr).toMatch(/cannot be written to.*\nHint: The file and its folder must be writable$/)
   }
   await database.remove()
 })
 
-test('what is no file, or can not be made, is refused in one way by whoever opens it', async () => {
+test('what is no file, or cannot be made, is refused in one way by whoever opens it', async () => {
   const { path, remove } = newFolder()
   await execa('mkfifo', [join(path, 'pipe')])
   for (const [name, says, hint] of [
     ['', 'is a folder', 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///'],
     ['pipe', 'is no file', 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///'],
-    ['none/x', `can not be made: ${path}/none does not exist or is not writable`, 'Make the folder'],
-    ['pipe/x', `can not be made: ${path}/pipe does not exist or is not writable`, 'Make the folder'],
+    ['none/x', `cannot be made: ${path}/none does not exist or is not writable`, 'Make the folder'],
+    ['pipe/x', `cannot be made: ${path}/pipe does not exist or is not writable`, 'Make the folder'],
   ] as const) {
     const file = join(path, name)
     const settings = parseDatabaseUri(`sqlite://${file}`, 'the test')

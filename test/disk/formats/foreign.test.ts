@@ -136,7 +136,7 @@ test.each<[name: string, bytes: Buffer, expected: object]>([
     { virtualSize: 9 * 512, at: SIZE - 512 },
   ],
 ])('%s: refused with the command that converts it', async (name, bytes, expected) => {
-  const why = `is in the format ${name}, which instances can not use`
+  const why = `is in the format ${name}, which instances cannot use`
   const hint = `Convert it: qemu-img convert -f ${name} -O qcow2 {file} OUT.qcow2`
   expect(await answersOnBytes(bytes)).toMatchObject([{ name, kind: 'image', refusals: [{ why, hint }], ...expected }])
 })

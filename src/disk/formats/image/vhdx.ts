@@ -89,7 +89,7 @@ export const vhdx: Inspector = {
       virtualSize: finding.virtualSize,
     }
     if (shape.sector === LARGE_SECTOR) {
-      finding.refusals?.push({ why: `has sectors of ${LARGE_SECTOR} bytes, which QEMU can not read` })
+      finding.refusals?.push({ why: `has sectors of ${LARGE_SECTOR} bytes, which QEMU cannot read` })
       return finding
     }
     if (!isPowerOfTwo(shape.blockSize, MIB, BLOCK_LIMIT) || shape.sector !== SECTOR) {

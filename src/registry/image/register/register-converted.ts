@@ -41,7 +41,7 @@ export async function registerConverted(
   watcher: Watcher,
 ): Promise<ImageDetails> {
   if (registry.database.commits === 'outer') {
-    throw new VdcError('USAGE', 'A conversion can not be undone with what else is committed together', {
+    throw new VdcError('USAGE', 'A conversion cannot be undone with what else is committed together', {
       hint: 'Convert it before: vdc-manage image convert',
     })
   }

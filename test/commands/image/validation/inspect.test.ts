@@ -301,7 +301,7 @@ test('pipes that close, disks that are full', async () => {
   for (const json of ['', '--json']) {
     const full = await run(`vdc-manage image inspect ${json} good.qcow2 > /dev/full`)
     expect(full.code).toBe(1)
-    expect(full.stderr).toMatch(/^Error: The answer can not be written to stdout: ENOSPC/)
+    expect(full.stderr).toMatch(/^Error: The answer cannot be written to stdout: ENOSPC/)
   }
 })
 
@@ -362,6 +362,6 @@ test('without qemu-img, or with one that does not answer', async () => {
     stderr: expect.stringMatching(/more than 2 s of processor time/),
   })
   chmodSync(join(bin.path, 'qemu-img'), 0o644)
-  expect(await run('good.qcow2')).toMatchObject({ code: 6, stderr: expect.stringMatching(/can not be run: .*denied/) })
+  expect(await run('good.qcow2')).toMatchObject({ code: 6, stderr: expect.stringMatching(/cannot be run: .*denied/) })
   bin.remove()
 })

@@ -202,7 +202,7 @@ describe('qemu-img', () => {
       })
     const limit = pathWith('check', 'echo "qemu-img: $(ulimit -S -t)" >&2; exit 1')
     for (const name of ['small.qcow2', 'large.qcow2'])
-      expect((await inspect(name, limit)).stderr).toContain('can not read it: 60\n')
+      expect((await inspect(name, limit)).stderr).toContain('cannot read it: 60\n')
   })
 
   test('has a processor for the whole disk as long as what is stored needs', async () => {

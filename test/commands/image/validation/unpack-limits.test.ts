@@ -67,7 +67,7 @@ describe.runIf(process.getuid?.() === 0)('a reserve of the filesystem stays free
       expect(run).toMatchObject({
         code: 6,
         stdout: '',
-        stderr: `Error: The image can not be unpacked in ${at('small')}: ENOSPC: less than 256 MiB of its filesystem would stay free\nHint: Set TMPDIR to a folder that has the space, or unpack it and register the disk image inside\n`,
+        stderr: `Error: The image cannot be unpacked in ${at('small')}: ENOSPC: less than 256 MiB of its filesystem would stay free\nHint: Set TMPDIR to a folder that has the space, or unpack it and register the disk image inside\n`,
       })
     }
     expect(readdirSync(folder.path)).not.toContain('no.raw')

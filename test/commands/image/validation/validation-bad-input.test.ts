@@ -118,7 +118,7 @@ describe('paths that are no files', () => {
       expect(run).toMatchObject({
         exitCode: 3,
         stdout: '',
-        stderr: `Error: The file ${each} can not be read: permission denied`,
+        stderr: `Error: The file ${each} cannot be read: permission denied`,
       })
     }
     open.remove()
@@ -412,7 +412,7 @@ describe('what a header claims', () => {
     const path = await makeFull(at(`cut-${options.length}.${format}.img`), format, options)
     for (const share of [0.9, 0.6]) {
       truncateSync(path, Math.floor((statSync(path).size * share) / 512) * 512)
-      await refuse(path, /is damaged|is refused: qemu-img can not (?:check|read) it/)
+      await refuse(path, /is damaged|is refused: qemu-img cannot (?:check|read) it/)
     }
   })
 
@@ -587,13 +587,13 @@ describe('qemu-img', () => {
     [
       'failing',
       bash('echo "qemu-img: Could not open: no luck" >&2; exit 1'),
-      { exit: 3, message: 'qemu-img can not read it: Could not open: no luck' },
+      { exit: 3, message: 'qemu-img cannot read it: Could not open: no luck' },
     ],
-    ['failing without a word', bash('exit 1'), { exit: 3, message: 'qemu-img can not read it: it gave no reason' }],
+    ['failing without a word', bash('exit 1'), { exit: 3, message: 'qemu-img cannot read it: it gave no reason' }],
   ])('%s', (_, script, refusal) => expectOfQemu(script, refusal))
 
   test('one that may not be run', async () => {
-    const refusal = { exit: 6, message: 'qemu-img can not be run: ' }
+    const refusal = { exit: 6, message: 'qemu-img cannot be run: ' }
     await expectOfQemu(undefined, { exit: 6, message: 'qemu-img is not installed' })
     writeFileSync(tool('qemu-img'), 'x', { mode: 0o644 })
     const run = await vdcManage(add(fine), { database, env: { PATH: bin.path } })
@@ -624,7 +624,7 @@ describe('qemu-img', () => {
   })
 })
 
-describe.each(ENGINES)('values that %s can not store are refused before the file is hashed', (engine) => {
+describe.each(ENGINES)('values that %s cannot store are refused before the file is hashed', (engine) => {
   let other: TestDatabase
   const huge = at(`huge-${engine}.raw`)
   beforeAll(async () => {

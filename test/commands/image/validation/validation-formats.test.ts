@@ -203,7 +203,7 @@ const image =
   }
 const readOnly = (format: string, make: Refused['make']): Refused => ({
   make,
-  says: `is in the format ${format}, which instances can not use`,
+  says: `is in the format ${format}, which instances cannot use`,
   hint: `Convert it: qemu-img convert -f ${format} -O qcow2 ${folder.path}/`,
 })
 const foreign = (title: string, make: Refused['make']): Refused => ({
@@ -229,7 +229,7 @@ const FOREIGN: Record<string, Refused> = {
 
 const packedBy = (command: string, title: string, hint: string): Refused => ({
   make: () => sh(`[ -e alone.raw ] || cp disk.raw alone.raw; ${command}`),
-  says: `is ${title}, which the agents can not unpack`,
+  says: `is ${title}, which the agents cannot unpack`,
   hint,
 })
 
@@ -253,12 +253,12 @@ const REFUSED: Record<string, Refused> = {
   'disk.zip': packedBy('zip -q disk.zip alone.raw', 'a zip archive', ': unzip'),
   'disk.7z': {
     make: bytes('7z\xbc\xaf\x27\x1c\0\x04', noise(4096, 5)),
-    says: 'is a 7z archive, which the agents can not unpack',
+    says: 'is a 7z archive, which the agents cannot unpack',
     hint: ': 7z x',
   },
   'machine.ova': {
     make: () => sh('echo "<?xml?>" > machine.ovf && tar -cf machine.ova machine.ovf alone.raw'),
-    says: 'is an OVA, a whole virtual machine, which the agents can not unpack',
+    says: 'is an OVA, a whole virtual machine, which the agents cannot unpack',
     hint: 'tar -xf, vdc-manage image convert',
   },
   'machine.tgz': {
