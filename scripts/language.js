@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** Phrases that must not come back, and what to write instead. */
@@ -61,7 +61,9 @@ export function faultsOfSummary(summary) {
     ...(summary.length > LONGEST_SUMMARY ? [`longer than ${LONGEST_SUMMARY} characters`] : []),
     ...(summary.includes('\n') ? ['more than one line'] : []),
     ...(/^[A-Z]\S*[^.]$|[^.]$/.test(summary) ? ['no full stop at its end'] : []),
-    ...(/^[A-Z][a-z]+$/.test(first) && !/(?:[^s]s|ing|ed)$/.test(first) ? [] : [`"${first}" is no imperative`]),
+    ...(/^[A-Z][a-z]+$/.test(first) && (first === 'Bring' || !/(?:[^s]s|ing|ed)$/.test(first))
+      ? []
+      : [`"${first}" is no imperative`]),
   ]
 }
 
