@@ -1,26 +1,26 @@
-/** A value of a column in the form in which the table holds it: times and YAML are text. */
+/** A column value as the table stores it: times and YAML are text. */
 export type ColumnValue = string | number | bigint | null
 
-/** What would become of a row. */
+/** A row that a dry run would insert, update or delete. */
 export interface RowChange {
   action: 'insert' | 'update' | 'delete'
   table: string
-  /** The canonical id of the thing that the row is of, or says something about. */
+  /** The canonical ID of the object that the row represents or describes. */
   id: string
   /**
-   * All columns as they would be, or of a row to be deleted are. A new row's own
-   * integer id is left out, as it isn't known.
+   * All columns with their new values, or with the current ones for a delete. Omits
+   * the integer ID of a new row, which is not known yet.
    */
   row: Record<string, ColumnValue>
-  /** Of an update the columns that would change, as they are; else null. */
+  /** For an update, the current values of the columns that would change; otherwise null. */
   old: Record<string, ColumnValue> | null
 }
 
-/** A file that would be made. */
+/** A file that would be created. */
 export interface FileChange {
   action: 'create'
   path: string
-  /** QEMU's name. */
+  /** The format's name in QEMU. */
   file_format: string
 }
 
@@ -30,11 +30,11 @@ interface FileRemoval {
   path: string
 }
 
-/** A step of the schema that would be made. */
+/** A schema migration that would run. */
 interface MigrationChange {
   action: 'migrate'
   id: string
 }
 
-/** One thing that would be done. */
+/** One change that a dry run would make. */
 export type Change = RowChange | FileChange | FileRemoval | MigrationChange

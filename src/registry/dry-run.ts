@@ -6,11 +6,10 @@ import { canonicalId } from './rules/identifiers.ts'
 import { exactInteger } from './rules/int64.ts'
 
 /**
- * The same registry, on which nothing is written: all is checked and done as
- * ever, and at its end undone. Ids that are made, and the integer ids of rows,
- * are others each time.
+ * Returns a registry that writes nothing: each unit of work runs as usual and is
+ * rolled back at its end. Generated IDs and the integer IDs of rows differ on every run.
  *
- * @param onChange told what would be written, in its order, after each unit of work that didn't fail.
+ * @param onChange called for each change in order, after every unit of work that succeeded.
  */
 export function withDryRun(registry: Registry, onChange: (change: Change) => void): Registry {
   const database = dryRun(registry.database, (written) => {
@@ -48,7 +47,7 @@ function idOf({ table, row }: WrittenRow): string {
   }
 }
 
-/** The columns of a row, its bigints as exact numbers. */
+/** Returns the columns of a row, with 64-bit sizes as exact numbers. */
 function exactSizes(row: object): Record<string, ColumnValue> {
   const columns = { ...row } as Record<string, ColumnValue>
   for (const name of ['size', 'allocation_size']) {

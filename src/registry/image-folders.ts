@@ -6,11 +6,11 @@ import { systemFolderOf } from '../disk/folder/system-folders.ts'
 import type { ImageFolderDetails } from './results/image-folder.ts'
 
 /**
- * Notes that a folder of this host holds images. It never fails, as what was
- * registered stands: it warns if the folder is one of the system's or the list
- * cannot be written, as `image verify` and `image purge` will leave its files alone.
+ * Adds a folder to the list of folders of this host that hold images. Never throws,
+ * because the image is already registered. Warns if the folder is a system folder or the
+ * list cannot be written: `image verify` and `image purge` then leave its files alone.
  *
- * @param path real.
+ * @param path the folder's real path.
  */
 export async function noteImageFolder(
   path: string,
@@ -34,7 +34,7 @@ export async function listImageFolders(): Promise<ImageFolderDetails[]> {
 }
 
 /**
- * The image folders of this host.
+ * Reads the list of image folders of this host.
  *
  * @throws VdcError FILE_REFUSED if the list cannot be used.
  */
@@ -42,15 +42,16 @@ async function usableList(): Promise<ImageFolder[]> {
   const { all, problem } = await readImageFolders()
   if (problem === undefined) return all
   throw new VdcError('FILE_REFUSED', `The list of image folders cannot be used: ${problem}`, {
-    hint: 'Give the file and its folder to this user, with the modes 0600 and 0700; or remove the file, and trust the folders again',
+    hint: 'Make this user the owner of the file and its folder, with modes 0600 and 0700; or remove the file and trust the folders again',
   })
 }
 
 /**
- * Makes a folder of this host one that holds images, with all folders below it.
+ * Adds a folder of this host, with all folders below it, to the list of image folders.
  *
- * @param path as an operator gives it; links are resolved.
- * @throws VdcError VALUE_REFUSED for what is no folder or one of the system's, FILE_NOT_WRITTEN.
+ * @param path absolute or relative; links are resolved.
+ * @throws VdcError VALUE_REFUSED if it is not a folder or is a system folder;
+ *   FILE_NOT_WRITTEN if the list cannot be written.
  */
 export async function trustFolder(path: string): Promise<ImageFolderDetails> {
   const folder = await realFolder(resolve(path))
@@ -58,7 +59,7 @@ export async function trustFolder(path: string): Promise<ImageFolderDetails> {
   const { real } = folder
   if (systemFolderOf(real) !== undefined) {
     throw new VdcError('VALUE_REFUSED', `${real} is a system folder, which never holds images`, {
-      hint: 'Name the folder that the images are in',
+      hint: 'Name the folder that contains the images',
     })
   }
   await addImageFolder(real, { below: true }).catch((error) => {
@@ -69,10 +70,11 @@ export async function trustFolder(path: string): Promise<ImageFolderDetails> {
 }
 
 /**
- * Takes a folder off the list of those that hold images; its files stay.
+ * Removes a folder from the list of image folders; its files are kept.
  *
- * @param path as it is in the list, or leading there.
- * @throws VdcError VALUE_REFUSED if it is not in the list; FILE_REFUSED, FILE_NOT_WRITTEN.
+ * @param path as listed, or a path that leads to it.
+ * @throws VdcError VALUE_REFUSED if it is not in the list; FILE_REFUSED if the list cannot
+ *   be used; FILE_NOT_WRITTEN if it cannot be written.
  */
 export async function untrustFolder(path: string): Promise<ImageFolderDetails> {
   const all = await usableList()
@@ -81,7 +83,7 @@ export async function untrustFolder(path: string): Promise<ImageFolderDetails> {
   const known = all.find((each) => names.includes(each.path))
   if (known === undefined) {
     throw new VdcError('VALUE_REFUSED', `${path} is not in the list of image folders`, {
-      hint: 'Show the list with: vdc-manage backupstorage trust',
+      hint: 'List the image folders with: vdc-manage backupstorage trust',
     })
   }
   await removeImageFolder(known.path).catch((error) => {
@@ -90,7 +92,7 @@ export async function untrustFolder(path: string): Promise<ImageFolderDetails> {
   return present(known)
 }
 
-/** The folder of the list by which another one, below it, holds images. */
+/** Returns the listed folder that covers a folder below it. */
 function coveringFolder(all: readonly ImageFolder[], path: string): ImageFolder {
   return all.find((each) => each.below && path.startsWith(`${each.path}/`)) as ImageFolder
 }

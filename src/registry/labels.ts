@@ -10,13 +10,13 @@ import { name, text } from './rules/texts.ts'
 import { validate } from './rules/validate.ts'
 import { OWN_LABELS } from './rules/values.ts'
 
-/** Why two names are one. */
-const SAME_NAMES = 'Databases ignore case, accents and trailing spaces in names of labels'
+/** Explains why two different names count as one. */
+const SAME_NAMES = 'Databases ignore case, accents and trailing spaces in label names'
 
-/** Bytes that `resource_labels.string_value` holds. */
+/** Capacity of `resource_labels.string_value` in bytes. */
 const STRING_BYTES = 255
 
-/** Makes the row of a label (dcmgr.md, "Labels"): up to 255 bytes as string_value, more as blob_value. */
+/** Returns the row of a label (dcmgr.md, "Labels"). Values over 255 bytes go into `blob_value` instead of `string_value`. */
 export function newLabel(resourceId: string, name: string, value: string, now: string): NewRow<LabelRow> {
   const short = Buffer.byteLength(value) <= STRING_BYTES
   return {
@@ -30,7 +30,7 @@ export function newLabel(resourceId: string, name: string, value: string, now: s
   }
 }
 
-/** The labels of one resource as names and values. */
+/** Returns the labels of one resource as an object of names and values. */
 export function labelsOf(rows: readonly LabelRow[], resourceId: string): Record<string, string> {
   return Object.fromEntries(
     rows
@@ -39,7 +39,7 @@ export function labelsOf(rows: readonly LabelRow[], resourceId: string): Record<
   )
 }
 
-/** Labels by the canonical ids of what has them. */
+/** Groups labels by the canonical ID of their resource. */
 export function labelsByResource(rows: readonly LabelRow[]): Map<string, LabelRow[]> {
   const byResource = new Map<string, LabelRow[]>()
   for (const row of rows) {
@@ -50,28 +50,29 @@ export function labelsByResource(rows: readonly LabelRow[]): Map<string, LabelRo
   return byResource
 }
 
-/** What is to become of a label: its new value, or null where it is to go. */
+/** Changes by label name: the new value, or null to remove the label. */
 export type LabelChanges = ReadonlyMap<string, string | null>
 
 /**
- * Reads `name=value`, which sets a label, and `name-`, which removes one.
+ * Parses label changes: `name=value` sets a label, `name-` removes one.
  *
- * @throws VdcError VALUE_REFUSED for anything else, a name twice (`isSameName`), or a name of this program's own.
+ * @throws VdcError VALUE_REFUSED for any other form, for a repeated name (`isSameName`), or
+ *   for a name that is reserved for this program.
  */
 export function parseLabelChanges(words: readonly string[]): LabelChanges {
   const changes = new Map<string, string | null>()
   for (const word of words) {
     const equals = word.indexOf('=')
     if (equals === -1 && !word.endsWith('-')) {
-      throw new VdcError('VALUE_REFUSED', `'${word}' is no change of a label`, {
-        hint: `${word}= sets a label without a value, name=value one with it, name- removes one`,
+      throw new VdcError('VALUE_REFUSED', `'${word}' is not a valid label change`, {
+        hint: 'Use name=value to set a label, name= to set one without a value, or name- to remove one',
       })
     }
     const label = equals === -1 ? word.slice(0, -1) : word.slice(0, equals)
     validate(name, label, 'The name of a label')
     if (isOwnName(label)) {
-      throw new VdcError('VALUE_REFUSED', `The label ${label} is vdc-manage's own`, {
-        hint: `Names that begin with ${OWN_LABELS} are not for operators`,
+      throw new VdcError('VALUE_REFUSED', `The label ${label} is reserved for vdc-manage`, {
+        hint: `Choose a name that does not begin with ${OWN_LABELS}`,
       })
     }
     if (changes.has(label)) throw new VdcError('VALUE_REFUSED', `The label ${label} is given twice`)
@@ -81,7 +82,7 @@ export function parseLabelChanges(words: readonly string[]): LabelChanges {
   for (const [index, label] of set.entries()) {
     const twin = set.slice(0, index).find((other) => isSameName(other, label))
     if (twin !== undefined)
-      throw new VdcError('VALUE_REFUSED', `The labels '${twin}' and '${label}' are taken for the same`, {
+      throw new VdcError('VALUE_REFUSED', `The labels '${twin}' and '${label}' count as the same label`, {
         hint: SAME_NAMES,
       })
   }
@@ -89,9 +90,9 @@ export function parseLabelChanges(words: readonly string[]): LabelChanges {
 }
 
 /**
- * Reads `name` or `name=value`, which choose things by their labels.
+ * Parses a label filter, `name` or `name=value`.
  *
- * @throws VdcError VALUE_REFUSED.
+ * @throws VdcError VALUE_REFUSED if the name is not valid.
  */
 export function parseLabelFilter(word: string): { name: string; value?: string } {
   const equals = word.indexOf('=')
@@ -100,11 +101,12 @@ export function parseLabelFilter(word: string): { name: string; value?: string }
 }
 
 /**
- * Changes the labels of resources, within a unit of work. What is so already stays as it
- * is. A name that a database may take for one that is there (`isSameName`) is a refusal.
+ * Changes the labels of resources within a unit of work. Labels that already have the
+ * requested value are not written. Refuses a resource if a database may treat a new name
+ * as the same as an existing one (`isSameName`).
  *
- * @returns of each resource that is not refused the names of labels that were to go and aren't there.
- * @throws VdcError VALUE_REFUSED for such a name of which only this very database knows.
+ * @returns for each resource that is not refused, the names to remove that it does not have.
+ * @throws VdcError VALUE_REFUSED if only this database's collation treats two names as the same.
  */
 export async function changeLabels<I extends Item>(
   db: Queryable,
@@ -119,7 +121,7 @@ export async function changeLabels<I extends Item>(
     return []
   })
   const changed = [...missing.keys()]
-  // Removals first: what goes makes room for a name in another case.
+  // Remove first, which makes room for the same name in another case.
   for (const [label, value] of [...changes].sort(([, a], [, b]) => Number(a !== null) - Number(b !== null))) {
     const old = changed.flatMap(({ id }) => labels.get(id)?.filter((row) => row.name === label) ?? [])
     const having = new Set(old.map((row) => row.resource_uuid))
@@ -151,11 +153,11 @@ function refuseTwins(id: string, rows: readonly LabelRow[], changes: LabelChange
 
 /** Adds a label to resources that don't have it. */
 async function addLabels(db: Queryable, ids: readonly string[], label: string, value: string, now: string) {
-  // The collation of this very database may know of more twins.
+  // This database's collation may treat more names as the same than isSameName does.
   const [twin] = await selectLabelsNamed(db, ids, label)
   if (twin !== undefined) {
     const id = ids.find((id) => id.toLowerCase() === twin.resource_uuid.toLowerCase()) ?? twin.resource_uuid
-    // There was none when they were read.
+    // The label did not exist when the labels were read.
     throw twin.name === label ? lostRace(`the label ${label} of ${id}`) : takenForSame(id, twin.name, label)
   }
   await insertLabels(
@@ -165,7 +167,7 @@ async function addLabels(db: Queryable, ids: readonly string[], label: string, v
 }
 
 function takenForSame(id: string, twin: string, label: string): VdcError {
-  return new VdcError('VALUE_REFUSED', `${id} has a label '${twin}', which is taken for the same as '${label}'`, {
-    hint: `Use that name, or remove it: vdc-manage image label ${id} '${twin}-'`,
+  return new VdcError('VALUE_REFUSED', `${id} has a label '${twin}', which counts as the same label as '${label}'`, {
+    hint: `Use that name, or remove it with: vdc-manage image label ${id} '${twin}-'`,
   })
 }

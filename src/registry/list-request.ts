@@ -13,26 +13,26 @@ import { parseBoundary } from './rules/times.ts'
 import { validate } from './rules/validate.ts'
 import { MD5_LABEL, SHA256_LABEL } from './rules/values.ts'
 
-/** More than any table has rows, and a number that is exact. */
+/** Up to 15 digits: more than any table has rows, and exact as a number. */
 const LIMIT = /^[0-9]{1,15}$/
 
 const DIRECTIONS = ['asc', 'desc']
 
-/** What chooses from every list. */
+/** The filters that every list has. */
 export const choice = {
-  /** Deleted ones too. */
+  /** Include deleted rows. */
   all: z.optional(z.boolean()),
-  /** Only deleted ones. */
+  /** Only deleted rows. */
   deleted: z.optional(z.boolean()),
-  /** Only what was made at this time or later (`parseBoundary`). */
+  /** Only rows created at this time or later (`parseBoundary`). */
   created_after: z.optional(z.string()),
-  /** Only what was made before this time. */
+  /** Only rows created before this time (`parseBoundary`). */
   created_before: z.optional(z.string()),
 }
 
-/** How every list is ordered, and which part of it is wanted. */
+/** The sorting and paging options that every list has. */
 const page = z.object({
-  /** `key` or `key:desc`, several with commas between. */
+  /** Comma-separated list of `key`, `key:asc` or `key:desc`. */
   sort: z.optional(z.string()),
   limit: z.optional(
     z.pipe(
@@ -40,16 +40,20 @@ const page = z.object({
       z.transform(Number),
     ),
   ),
-  /** Go on behind the one with this id, which need not be in the list. */
+  /** Start after the row with this ID, which need not match the filters. */
   after: z.optional(z.string()),
 })
-/** The same, as it is asked for. */
+/** Unvalidated sorting and paging options. */
 export type PageRequest = z.input<typeof page>
 
-/** Values of which one must be there. */
+/** A filter that matches rows with any one of these values. */
 export const anyOf = z.optional(z.array(z.string()))
 
-/** What `choice` says, for the database. */
+/**
+ * Translates the filters in `choice` for the database.
+ *
+ * @throws VdcError VALUE_REFUSED if a time is not valid.
+ */
 export function selectionOf(request: z.output<z.ZodMiniObject<typeof choice>>): Selection<never> {
   const now = new Date()
   const boundary = (option: 'created_after' | 'created_before') => {
@@ -57,13 +61,18 @@ export function selectionOf(request: z.output<z.ZodMiniObject<typeof choice>>): 
     return text === undefined ? undefined : parseBoundary(option, text, now)
   }
   return {
-    life: request.deleted ? 'deleted' : request.all ? 'all' : 'alive',
+    life: lifeOf(request),
     createdFrom: boundary('created_after'),
     createdBefore: boundary('created_before'),
   }
 }
 
-/** Who asks for a state that deleting makes, asks for what is deleted. */
+function lifeOf({ all, deleted }: { all?: boolean | undefined; deleted?: boolean | undefined }): Life {
+  if (deleted) return 'deleted'
+  return all ? 'all' : 'alive'
+}
+
+/** Returns `life`, widened to deleted rows if `states` includes a state that deletion sets. */
 export function lifeOfStates(
   life: Life,
   states: readonly string[] | undefined,
@@ -72,24 +81,26 @@ export function lifeOfStates(
   return life === 'alive' && states?.some((state) => deletedStates.includes(state)) ? 'all' : life
 }
 
-/** A pattern for a text of a list; undefined where none is given. */
+/** Parses a glob pattern for a text column; returns undefined if there is none. */
 export function patternOf(option: string, pattern: string | undefined) {
   return pattern === undefined ? undefined : parseGlob(option, pattern)
 }
 
-/** A list that a request reads: its rows, and the one of them that an id names. */
+/** A list that can be sorted and paged. */
 export interface Listed<K extends string> {
   listing: Pick<Listing<never, never, K>, 'positionOf'>
   kind: Kind
+  /** Makes the error for an `after` that does not exist. */
   notFound: (uuid: string) => VdcError | Promise<VdcError>
-  /** What it can be ordered by, by each name that is taken for it (`sortKeys`). */
+  /** Sort keys by each of their names (`sortKeys`). */
   keys: ReadonlyMap<string, K>
 }
 
 /**
- * Reads in which order a list is wanted, and which part of it.
+ * Validates the sorting and paging options of a list.
  *
- * @throws VdcError VALUE_REFUSED, and what `notFound` makes where `after` names nothing.
+ * @throws VdcError VALUE_REFUSED if an option is not valid; the error of `notFound` if
+ *   `after` does not exist.
  */
 export async function pageOf<K extends string>(
   registry: Registry,
@@ -105,7 +116,7 @@ export async function pageOf<K extends string>(
   return { order, after: position, limit }
 }
 
-/** The names of what a list can be ordered by: those of the columns, and short ones for some. */
+/** Maps the names of sort keys, both column names and short names, to columns. */
 export function sortKeys<K extends string>(keys: readonly K[], short: Readonly<Record<string, K>>): Map<string, K> {
   return new Map([...Object.entries(short), ...keys.map((key): [string, K] => [key, key])])
 }
@@ -114,22 +125,23 @@ function parseKey<K extends string>(word: string, keys: ReadonlyMap<string, K>):
   const [, name = '', direction = 'asc'] = /^([^:]*)(?::(.*))?$/s.exec(word.trim()) ?? []
   const key = keys.get(name)
   if (key === undefined) {
-    throw new VdcError('VALUE_REFUSED', `The list cannot be sorted by '${word}'`, {
-      hint: `${wasMeant(name, [...keys.keys()])}Keys, with :asc or :desc and with commas between them: ${[...keys.keys()].join(', ')}`,
+    throw new VdcError('VALUE_REFUSED', `Cannot sort the list by '${word}'`, {
+      hint: `${wasMeant(name, [...keys.keys()])}Separate keys with commas, each with an optional :asc or :desc. Keys: ${[...keys.keys()].join(', ')}`,
     })
   }
   if (!DIRECTIONS.includes(direction)) {
-    throw new VdcError('VALUE_REFUSED', `The list cannot be sorted by '${word}'`, {
-      hint: 'Behind a key stands :asc or :desc',
+    throw new VdcError('VALUE_REFUSED', `Cannot sort the list by '${word}'`, {
+      hint: 'End a sort key with :asc or :desc, or with neither',
     })
   }
   return { key, descending: direction === 'desc' }
 }
 
 /**
- * Reads checksums of which one is wanted (`checksum`).
+ * Parses a filter that matches any one of the given checksums (`checksum`).
  *
- * @throws VdcError VALUE_REFUSED.
+ * @returns undefined if there are none.
+ * @throws VdcError VALUE_REFUSED if a checksum is not valid.
  */
 export function checksumsOf(words: readonly string[] | undefined): ChecksumChoice | undefined {
   const checksums = words?.map((word) => validate(checksum, word, 'checksum'))
@@ -146,11 +158,11 @@ export function checksumsOf(words: readonly string[] | undefined): ChecksumChoic
 const NOUNS = { images: 'image', backup_objects: 'backup object', backup_storages: 'backup storage' } as const
 
 /**
- * Refuses values that are neither known nor there: most likely they are
- * mistyped. What the Ruby programs once stored can be found all the same.
+ * Refuses filter values that are neither known nor stored, which are most likely typos.
+ * Unknown values that the Ruby programs stored can still be listed.
  *
- * @param given by their columns.
- * @throws VdcError VALUE_REFUSED.
+ * @param given the values and the known values, by column.
+ * @throws VdcError VALUE_REFUSED if a value is neither known nor stored.
  */
 export async function requireKnown(
   registry: Registry,
@@ -161,7 +173,7 @@ export async function requireKnown(
     for (const value of values ?? []) {
       if (known.includes(value) || (await isValueInUse(registry.database, table, column, value))) continue
       throw new VdcError('VALUE_REFUSED', `${column} '${value}' is not known, and no ${NOUNS[table]} has it`, {
-        hint: `${wasMeant(value, known)}Known are: ${known.join(', ')}`,
+        hint: `${wasMeant(value, known)}Known values: ${known.join(', ')}`,
       })
     }
   }

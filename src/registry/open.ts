@@ -1,6 +1,7 @@
 import type { DatabaseSettings } from '../config/config.ts'
 import type { ServiceTypes } from '../config/dcmgr-conf.ts'
 import type { Interruption } from '../core/interruption.ts'
+import type { SqliteFile } from '../db/database.ts'
 import { openDatabase, openDatabaseToRead, type SqlTrace } from '../db/open.ts'
 import type { Change } from './change.ts'
 import { withDryRun } from './dry-run.ts'
@@ -8,40 +9,40 @@ import type { Registry } from './registry.ts'
 import { generateUuid, type UuidGenerator } from './rules/identifiers.ts'
 import { warningsOnce } from './warnings.ts'
 
-/** What may be told to whoever opens a registry. */
+/** Options for `openRegistry`. */
 export interface RegistryOptions {
   /** Called when opening created an SQLite registry at this path. */
   onCreated?: (path: string) => void
+  /** Service types in dcmgr.conf. */
   serviceTypes?: ServiceTypes | undefined
   onWarning?: (text: string) => void
   /** Called for every SQL statement, without its values. */
   trace?: SqlTrace | undefined
-  /** Requested, it ends what runs in the database, with nothing half done. */
+  /** When requested, stops running database work and rolls it back. */
   interruption?: Interruption | undefined
-  /** Makes the ids of what is added; for tests that want collisions. */
+  /** Generates the IDs of new rows; tests use it to provoke collisions. */
   generateUuid?: UuidGenerator
-  /** Given, nothing is written, and an SQLite file neither made nor migrated. */
+  /** If set, nothing is written, and an SQLite file is neither created nor migrated. */
   dryRun?: DryRunOptions | undefined
 }
 
-/** How a registry is opened for a dry run. */
+/** Options for a dry run. */
 export interface DryRunOptions {
   onChange: (change: Change) => void
-  /** For what is about the schema itself: an SQLite file that lacks migrations is opened as it is, not refused. */
+  /** Opens an SQLite file that lacks migrations instead of refusing it; for commands that manage the schema. */
   anySchema?: boolean
 }
 
 /**
- * Opens the registry that lies in a database.
+ * Opens the registry in a database. An SQLite file is created and migrated as needed;
+ * MySQL is connected to on the first query.
  *
- * @throws VdcError DATABASE_UNREACHABLE, DATABASE_REFUSED or SCHEMA_NEWER for
- *   an SQLite file; MySQL is connected to at the first query. In a dry run
- *   SCHEMA_MISSING for an SQLite file that lacks migrations.
+ * @throws VdcError DATABASE_UNREACHABLE, DATABASE_REFUSED or SCHEMA_NEWER for an SQLite
+ *   file; in a dry run, SCHEMA_MISSING for an SQLite file that lacks migrations.
  */
 export async function openRegistry(settings: DatabaseSettings, options: RegistryOptions = {}): Promise<Registry> {
   const { trace, interruption, dryRun } = options
-  const sqliteFile = dryRun === undefined ? 'make' : dryRun.anySchema ? 'leave' : 'imitate'
-  const database = await openDatabase(settings, { trace, interruption, sqliteFile })
+  const database = await openDatabase(settings, { trace, interruption, sqliteFile: sqliteFileFor(dryRun) })
   if (database.created && settings.engine === 'sqlite' && !dryRun) options.onCreated?.(settings.path)
   const told = new Set<string>()
   const warnings = warningsOnce((text) => options.onWarning?.(text))
@@ -62,13 +63,17 @@ export async function openRegistry(settings: DatabaseSettings, options: Registry
   return dryRun === undefined ? registry : withDryRun(registry, dryRun.onChange)
 }
 
+function sqliteFileFor(dryRun: DryRunOptions | undefined): SqliteFile {
+  if (dryRun === undefined) return 'make'
+  return dryRun.anySchema ? 'leave' : 'imitate'
+}
+
 /**
- * Opens the registry that lies in a database for somebody who only looks:
- * nothing is created, migrated or written.
+ * Opens the registry in a database for reading: nothing is created, migrated or written.
  *
- * @param options.patience milliseconds to wait for another process that has an SQLite file for itself.
- * @returns undefined where an SQLite file is not there yet.
- * @throws VdcError as `openRegistry`.
+ * @param options.patience milliseconds to wait for another process that has locked an SQLite file.
+ * @returns undefined if the SQLite file does not exist.
+ * @throws VdcError the errors of `openRegistry`.
  */
 export async function openRegistryToRead(
   settings: DatabaseSettings,

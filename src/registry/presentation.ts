@@ -1,19 +1,19 @@
-/** A key of what is shown of a row: makes its value from the named fields of the row; null for the one field unchanged. */
+/** Computes one key from the named fields of a row; null copies the first field unchanged. */
 type Shown<R, V> = readonly [of: ((row: R) => V) | null, ...fields: (keyof R & string)[]]
 
-/** How the rows `R` of a list are shown as `T`, by the keys of that. */
+/** Defines for each key of `T` how it is computed from a row `R`. */
 export type Presentation<R, T> = { readonly [K in keyof T]: Shown<R, T[K]> }
 
-/** A key with the unchanged value of a field. */
+/** Defines a key as a copy of a field. */
 export function field<R, F extends keyof R & string>(name: F): Shown<Pick<R, F>, R[F]> {
   return [null, name]
 }
 
 /**
- * Picks the keys to show of a row.
+ * Prepares the presentation of rows with some of the keys.
  *
- * @param keys undefined for all; unknown ones are ignored.
- * @returns the fields that these keys need, and a function that makes them from a row.
+ * @param keys undefined for all; unknown keys are ignored.
+ * @returns the fields that these keys need, and a function that computes the keys from a row.
  */
 export function presenting<R, T extends object>(
   presentation: Presentation<R, T>,
@@ -27,8 +27,8 @@ export function presenting<R, T extends object>(
 }
 
 /**
- * Compiles what makes the keys of a row into one object literal. Objects whose keys are set one by one by
- * computed names become hash tables in V8, and a list takes twice as long.
+ * Compiles the keys into a function with one object literal. Objects whose keys are set
+ * one by one under computed names become hash tables in V8, and a list takes twice as long.
  */
 function compile<R, T>(wanted: readonly [key: string, shown: Shown<R, unknown>][]): (row: R) => T {
   const parts = wanted.map(([key, [of, field]], at) => {

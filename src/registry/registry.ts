@@ -7,37 +7,37 @@ import type { UuidGenerator } from './rules/identifiers.ts'
 
 export type { Progress, Watcher } from '../disk/watcher.ts'
 
-/** The open registry: what every function of this folder works on. */
+/** An open registry, which every function in this folder takes. */
 export interface Registry {
   readonly settings: DatabaseSettings
   readonly database: Database
   readonly generateUuid: UuidGenerator
-  /** Those of the installation; undefined where there is none on this host. */
+  /** Service types in dcmgr.conf; undefined if this host has no Wakame-vdc installation. */
   readonly serviceTypes: ServiceTypes | undefined
-  /** Tells of what is done all the same, or shown as far as it can be. */
+  /** Prints a warning; the command continues. */
   warn(text: string): void
-  /** The same, of what is told once, however many commands a shell runs. */
+  /** Prints a warning only the first time, however many commands a shell runs. */
   warnOnce(text: string): void
-  /** Notes, after the commit, that a folder of this host holds images (`noteImageFolder`). */
+  /** After the commit, records that a folder of this host holds images (`noteImageFolder`). */
   noteImageFolder(path: string, options: { below: boolean }): Promise<void>
-  /** Set in a dry run, in which nothing is written: told what would be. */
+  /** Set in a dry run, which writes nothing: called for each change that would be made. */
   readonly onChange?: ((change: Change) => void) | undefined
   close(): Promise<void>
 }
 
 /**
- * Runs `work` on a registry of which all changes are committed together at its
- * end, or none. It may be run again from its start (`inTransaction`).
+ * Runs `work` on a registry whose changes are all committed together at the end, or not
+ * at all. `work` may run again from its start (`inTransaction`).
  *
- * @param options.once it may not.
- * @throws VdcError what `work` threw; COMMIT_UNCERTAIN.
+ * @param options.once never run `work` again.
+ * @throws VdcError the error of `work`; COMMIT_UNCERTAIN.
  */
 export async function withAllTogether<T>(
   registry: Registry,
   work: (together: Registry) => Promise<T>,
   options: { once: boolean },
 ): Promise<T> {
-  // Noted after the commit, so that an undone unit of work adds no folder.
+  // Folders are recorded after the commit, so that a rollback adds none.
   let folders: Parameters<Registry['noteImageFolder']>[] = []
   const noteImageFolder: Registry['noteImageFolder'] = async (...folder) => void folders.push(folder)
   const result = await allTogether(
@@ -52,7 +52,7 @@ export async function withAllTogether<T>(
   return result
 }
 
-/** The same registry, on which every statement is committed by itself: what fails half-way stays so. */
+/** Returns a registry that commits every statement on its own: a failure leaves earlier statements committed. */
 export function withoutTransactions(registry: Registry): Registry {
   return { ...registry, database: byStatement(registry.database) }
 }

@@ -6,10 +6,10 @@ import { lackOf, RAKE_DB_UP, releaseOf, schemaOlder, WAKAME_SCHEMA } from '../db
 import type { Registry } from './registry.ts'
 import type { databaseStatus as status } from './results/database.ts'
 
-/** What a database is and what it has of the schema. */
+/** The kind of database and the state of its schema. */
 export type DatabaseStatus = z.output<typeof status>
 
-/** Reads what the database has of the schema. Writes nothing on MySQL; SQLite is up to date once it is open. */
+/** Reads the state of the schema. Writes nothing to MySQL; an SQLite file is migrated when it is opened. */
 export async function databaseStatus(registry: Registry): Promise<DatabaseStatus> {
   const { settings } = registry
   const found = await schemaStatus(registry.database.knex)
@@ -22,32 +22,33 @@ export async function databaseStatus(registry: Registry): Promise<DatabaseStatus
   }
 }
 
-/** What the schema of an older Wakame-vdc does not allow, and the way out; undefined where it allows all. */
+/** Describes what the schema of an older Wakame-vdc does not support and how to upgrade it; undefined if it supports everything. */
 export function schemaLack({ wakame_schema: version }: DatabaseStatus): string | undefined {
   const lack = lackOf(version)
   return lack && `${lack}. ${RAKE_DB_UP}`
 }
 
 /**
- * Brings the schema up to date; touches nothing where nothing is pending.
+ * Runs the pending migrations; writes nothing if there are none.
  *
- * @param options.unlock frees the lock of a migration that was killed first.
- * @returns the names of the migrations that were pending and ran; in a dry run those that would.
- * @throws VdcError MIGRATION_LOCKED; SCHEMA_OLDER where Wakame-vdc's own migrations come first; USAGE where all is to be committed together.
+ * @param options.unlock first release the lock of a migration that was killed.
+ * @returns the names of the migrations that ran, or would run in a dry run.
+ * @throws VdcError MIGRATION_LOCKED if another migration holds the lock; SCHEMA_OLDER if
+ *   Wakame-vdc's own migrations must run first; USAGE within --tx bulk.
  */
 export async function migrateDatabase(registry: Registry, options: { unlock: boolean }): Promise<string[]> {
   const { knex, commits } = registry.database
   const isDryRun = registry.onChange !== undefined
   if (commits === 'outer') {
-    throw new VdcError('USAGE', 'Migrating cannot be a part of --tx bulk: what creates a table commits at once', {
-      hint: 'Run it by itself: vdc-manage db migrate',
+    throw new VdcError('USAGE', 'Cannot migrate within --tx bulk, because creating a table commits at once', {
+      hint: 'Run it on its own: vdc-manage db migrate',
     })
   }
   if (options.unlock && !isDryRun) await unlockMigrations(knex)
   const { migrations, wakame_schema: wakame } = await schemaStatus(knex)
   const pending = migrations.filter(({ state }) => state === 'pending').map(({ name }) => name)
   if (pending.length === 0) return pending
-  // Its own migrations make these tables, and would fail where they are.
+  // Wakame-vdc's migrations create these tables, and fail if they exist.
   if (wakame !== null && wakame < WAKAME_SCHEMA) throw schemaOlder(wakame, pending.join(', '))
   if (isDryRun) {
     if (!options.unlock) await requireUnlocked(knex)

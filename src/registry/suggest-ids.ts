@@ -10,26 +10,26 @@ const TABLES = {
   backupStorage: 'backup_storages',
 } as const
 
-/** How many ids are suggested at most. */
+/** The maximum number of suggested IDs. */
 const LIMIT = 200
 
-/** An id, and what its thing is called: the display name, or an account's description. */
+/** An ID with its display name, or for an account its description. */
 export interface SuggestedId {
   id: string
   name: string | null
 }
 
 /**
- * The ids of things that begin with what was typed so far, for completion. Of
- * very many it is some, but what they have in common at their start all of them have.
+ * Returns the IDs that start with the typed text, for completion. If there are too many,
+ * returns some of them that have the same common prefix as all of them.
  *
- * @param life those that aren't deleted, those that are, or both.
+ * @param life whether to return existing rows, deleted rows or both.
  */
 export async function suggestIds(registry: Registry, kind: Kind, life: Life, typed: string): Promise<SuggestedId[]> {
   const prefix = prefixOf(kind)
   const start = typed.startsWith(prefix) ? typed.slice(prefix.length) : ''
   if (start === '' && !prefix.startsWith(typed)) return []
   const found = await selectUuidsStartingWith(registry.database, TABLES[kind], life, start, LIMIT)
-  // No command takes others, and bash inserts them as they are: they could be commands themselves.
+  // No command accepts other IDs, and bash inserts them unquoted: they could contain shell commands.
   return found.filter(({ uuid }) => isUuid(uuid)).map(({ uuid, name }) => ({ id: canonicalId(kind, uuid), name }))
 }

@@ -1,13 +1,13 @@
-/** Warnings of units of work that may be run again from their start. */
+/** Prints the warnings of units of work that may run again from their start. */
 export interface Warnings {
   warn(text: string): void
-  /** Told of each try of a unit of work, from 1, and with 0 of its end. */
+  /** Called at each attempt of a unit of work, counted from 1, and with 0 at its end. */
   onTry(attempt: number): void
 }
 
-/** Tells each warning of a unit of work once, however often that is tried. */
+/** Prints each warning of a unit of work once, however many attempts it takes. */
 export function warningsOnce(tell: (text: string) => void): Warnings {
-  /** Those of the unit that runs, and those of its tries before that this one has not repeated yet. */
+  // `told` has the warnings of the running unit, `due` those of earlier attempts that this one has not repeated yet.
   let told: string[] = []
   let due: string[] = []
   return {

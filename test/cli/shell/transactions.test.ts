@@ -152,7 +152,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     for (const args of [[], ['-e']]) {
       const run = await runScript(database, [ADD, 'db migrate', ADD], ['--tx', 'bulk', ...args])
       expect(run).toMatchObject({ code: args.length === 0 ? 9 : 2, stdout: '' })
-      expect(run.stderr).toMatch(/^Error: Migrating cannot be a part of --tx bulk/)
+      expect(run.stderr).toMatch(/^Error: Cannot migrate within --tx bulk, because creating a table commits at once/)
       expect(run.stderr).toContain('Line 2 failed: db migrate\n')
       expect(await newImages()).toEqual([])
     }

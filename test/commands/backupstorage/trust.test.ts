@@ -95,7 +95,7 @@ describe('backupstorage trust', () => {
     expect(told).toEqual(Object.values(messages).map((message) => `Error: ${message}`))
     expect(await trust('/')).toMatchObject({
       code: 3,
-      stderr: 'Error: / is a system folder, which never holds images\nHint: Name the folder that the images are in\n',
+      stderr: 'Error: / is a system folder, which never holds images\nHint: Name the folder that contains the images\n',
     })
     expect(existsSync(list())).toBe(false)
   })
@@ -103,7 +103,7 @@ describe('backupstorage trust', () => {
   test('refuses to remove what is not in the list, or nothing', async () => {
     expect(await trust('--remove', at('images'))).toMatchObject({
       code: 3,
-      stderr: `Error: ${at('images')} is not in the list of image folders\nHint: Show the list with: vdc-manage backupstorage trust\n`,
+      stderr: `Error: ${at('images')} is not in the list of image folders\nHint: List the image folders with: vdc-manage backupstorage trust\n`,
     })
     expect(await trust('--remove')).toMatchObject({ code: 2, stderr: expect.stringContaining('No folder is given') })
   })

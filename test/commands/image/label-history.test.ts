@@ -101,14 +101,18 @@ describe.each(ENGINES)('on %s', (engine) => {
     [
       'a name of the program’s own',
       ['vdc-manage.x=1'],
-      { exit: 3, message: "The label vdc-manage.x is vdc-manage's own" },
+      { exit: 3, message: 'The label vdc-manage.x is reserved for vdc-manage' },
     ],
-    ['the removal of one', ['vdc-manage.sha256-'], { exit: 3, message: "vdc-manage's own" }],
+    ['the removal of one', ['vdc-manage.sha256-'], { exit: 3, message: 'is reserved for vdc-manage' }],
     ['a name twice', ['a=1', 'a-'], { exit: 3, message: 'The label a is given twice' }],
     [
       'one good word and a bad one',
       ['good=1', 'bad'],
-      { exit: 3, message: "'bad' is no change of a label", hint: 'bad= sets a label without a value' },
+      {
+        exit: 3,
+        message: "'bad' is not a valid label change",
+        hint: 'Use name=value to set a label, name= to set one without a value',
+      },
     ],
   ]
   test.each(refused)('image label refuses %s', async (_, words, refusal) => {
@@ -143,7 +147,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     await label('wmi-h', 'Case=1')
     await expectRefused(database, ['image', 'label', 'wmi-h', 'case=2'], {
       exit: 3,
-      message: "wmi-h has a label 'Case', which is taken for the same as 'case'",
+      message: "wmi-h has a label 'Case', which counts as the same label as 'case'",
       hint: "image label wmi-h 'Case-'",
     })
     expect(await label('wmi-h', 'case=2', 'Case-')).toMatchObject({ code: 0, stderr: '' })
@@ -165,19 +169,22 @@ describe.each(ENGINES)('on %s', (engine) => {
     await label('wmi-c', ...['cafe', 'blank', 'straße', 'かたかな', 'softhyphen', '🛸'].map((each) => `${each}=1`))
     await expectRefused(database, ['image', 'label', 'wmi-c', `${name}=2`], {
       exit: 3,
-      message: `wmi-c has a label '${twin}', which is taken for the same as '${name}'`,
+      message: `wmi-c has a label '${twin}', which counts as the same label as '${name}'`,
     })
     await expectRefused(database, ['image', 'label', 'wmi-b', `${twin}=1`, 'other=1', `${name}=2`], {
       exit: 3,
-      message: `The labels '${twin}' and '${name}' are taken for the same`,
-      hint: 'Databases ignore case, accents and trailing spaces in names of labels',
+      message: `The labels '${twin}' and '${name}' count as the same label`,
+      hint: 'Databases ignore case, accents and trailing spaces in label names',
     })
   })
 
   test.each(['vdc-mänage.protected', 'VDC-manage.x', 'ｖｄｃ-manage.x', 'vdc-man\u200dage.x'])(
     'a name that a database takes for one of our own is refused: %j',
     async (name) => {
-      await expectRefused(database, ['image', 'label', 'wmi-b', `${name}=1`], { exit: 3, message: "vdc-manage's own" })
+      await expectRefused(database, ['image', 'label', 'wmi-b', `${name}=1`], {
+        exit: 3,
+        message: 'is reserved for vdc-manage',
+      })
     },
   )
 

@@ -121,9 +121,17 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
     ['the end of that', ['unprotect', 'wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' }],
     ['a deleted image', ['protect', 'wmi-gone'], { exit: 5, message: 'The image wmi-gone is deleted' }],
     ['no id', ['protect'], { exit: 2, message: 'Missing argument: ID' }],
-    ['its own label by hand', ['label', 'wmi-free', `${LABEL}=x`], { exit: 3, message: "vdc-manage's own" }],
-    ['that in another case', ['label', 'wmi-free', 'VDC-Manage.protected=x'], { exit: 3, message: "vdc-manage's own" }],
-    ['its removal by hand', ['label', 'wmi-kept', `${LABEL}-`, '--force'], { exit: 3, message: "vdc-manage's own" }],
+    ['its own label by hand', ['label', 'wmi-free', `${LABEL}=x`], { exit: 3, message: 'is reserved for vdc-manage' }],
+    [
+      'that in another case',
+      ['label', 'wmi-free', 'VDC-Manage.protected=x'],
+      { exit: 3, message: 'is reserved for vdc-manage' },
+    ],
+    [
+      'its removal by hand',
+      ['label', 'wmi-kept', `${LABEL}-`, '--force'],
+      { exit: 3, message: 'is reserved for vdc-manage' },
+    ],
   ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
     await expectRefused(database, ['image', ...words], refusal)
   })

@@ -179,7 +179,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
     await expectRefused(database, ['image', 'list', '--state', 'availible'], {
       exit: 3,
       message: "--state 'availible' is not known, and no image has it",
-      hint: 'Did you mean available? Known are: available, creating, pending, deleted, init',
+      hint: 'Did you mean available? Known values: available, creating, pending, deleted, init',
     })
     await expectRefused(database, ['image', 'list', '--after', 'wmi-none'], {
       exit: 4,
@@ -192,15 +192,24 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
       ],
       [
         'image list --arch X86',
-        "--arch 'X86' is not known, and no image has it\nHint: Did you mean x86? Known are: x86, x86_64",
+        "--arch 'X86' is not known, and no image has it\nHint: Did you mean x86? Known values: x86, x86_64",
       ],
-      ['image list --file-format iso', "--file-format 'iso' is not known, and no image has it\nHint: Known are: raw"],
+      [
+        'image list --file-format iso',
+        "--file-format 'iso' is not known, and no image has it\nHint: Known values: raw",
+      ],
       ['image list --checksum abc', '--checksum must be sha256: with 64 hexadecimal digits, or md5: with 32'],
       ['image list --created-after 7m', "--created-after '7m' is no time\nHint: Such as 2026-11-24"],
-      ['image list --sort colour', "The list cannot be sorted by 'colour'\nHint: Keys, with :asc or :desc"],
-      ['image list --sort nmae:desc', "The list cannot be sorted by 'nmae:desc'\nHint: Did you mean name? Keys, with"],
-      ['image list --sort name:dsc', "The list cannot be sorted by 'name:dsc'\nHint: Behind a key"],
-      ['image list --sort name:', "The list cannot be sorted by 'name:'\nHint: Behind a key stands :asc or :desc"],
+      [
+        'image list --sort colour',
+        "Cannot sort the list by 'colour'\nHint: Separate keys with commas, each with an optional :asc or :desc",
+      ],
+      [
+        'image list --sort nmae:desc',
+        "Cannot sort the list by 'nmae:desc'\nHint: Did you mean name? Separate keys with commas",
+      ],
+      ['image list --sort name:dsc', "Cannot sort the list by 'name:dsc'\nHint: End a sort key"],
+      ['image list --sort name:', "Cannot sort the list by 'name:'\nHint: End a sort key with :asc or :desc"],
       ['image list --limit 0', '--limit must be a whole number, 1 or more'],
       ['image list --after bo-lucid', "'bo-lucid' is not the id of an image"],
       ['image list --parent none', 'There is no image wmi-none'],
@@ -280,7 +289,7 @@ describe.each(ENGINES)('the other lists on %s', (engine) => {
       ],
       ['backupobject list --account-id a-none', 'There is no account a-none'],
       ['backupobject list --after B', 'There is no backup object bo-B'],
-      ['backupobject list --sort uri', "The list cannot be sorted by 'uri'"],
+      ['backupobject list --sort uri', "Cannot sort the list by 'uri'"],
       ['backupstorage list --storage-type nfs', "--storage-type 'nfs' is not known, and no backup storage has it"],
       ['backupstorage list --after none', 'There is no backup storage bkst-none'],
       ['account list --after none', 'There is no account a-none'],
