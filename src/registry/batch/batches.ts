@@ -5,71 +5,71 @@ import type { Registry } from '../registry.ts'
 import { canonicalId, type Kind, parseId } from '../rules/identifiers.ts'
 
 /*
- * Changes many things, up to 200 in one unit of work (docs/decisions/0019). Answers and
- * rows are the same as if each thing were changed alone.
+ * Changes many items, up to 200 in one unit of work (docs/decisions/0019). Output and
+ * rows are the same as if each item were changed alone.
  */
 
-/** Things in one unit of work. Others who want one of their rows wait some hundredths of a second. */
+/** Maximum number of items in one unit of work. Others who need one of their rows wait some hundredths of a second. */
 const MOST = 200
-/** The same on a cluster, where ending a thing writes 16 claims, and a large write set holds up all nodes. */
+/** The maximum on a cluster, where deleting an item writes 16 claims, and a large write set delays all nodes. */
 const MOST_ON_CLUSTER = 50
-/** Milliseconds after which a batch that keeps colliding is done one by one, so that one contended row holds up no other. */
+/** Milliseconds after which a batch that keeps colliding is split into single items, so that one contended row delays no other. */
 const PATIENCE = 2_000
 
-/** What became of one of several things; `id` as it was given. */
+/** The result or error of one item; `id` is the ID as given. */
 export type Outcome<T> = { id: string; result: T } | { id: string; error: VdcError }
 
-/** One of the things that a batch is about; no other of the batch has its uuid. */
+/** One item of a batch. Its uuid is unique within the batch. */
 export interface Item<G = unknown> {
   readonly uuid: string
-  /** The canonical id. */
+  /** The canonical ID. */
   readonly id: string
-  /** What `Job.prepare` made for it. */
+  /** The result of `Job.prepare`. */
   readonly given: G
-  /** The registry; it prints warnings only after the outcomes of all earlier things. */
+  /** The registry. Its warnings are printed only after the outcomes of all earlier items. */
   readonly registry: Registry
-  /** Why nothing is done to it. */
+  /** Why the item is refused; undefined if it is not. */
   refusal: VdcError | undefined
 }
 
-/** The work on many things. */
+/** The work on many items. */
 interface Job<T, G> {
   /**
-   * Checks each thing before the database is queried; by default, nothing is checked.
+   * Checks an item before the database is queried. By default, nothing is checked.
    *
-   * @throws VdcError that refuses it.
+   * @throws VdcError if the item is refused.
    */
   prepare?: (registry: Registry, uuid: string) => Promise<G>
   /**
-   * Does the work in one unit of work, which may run again, also with fewer things. An
-   * error undoes the whole unit. To refuse one thing, it sets its `refusal` before it
-   * writes anything for it (`decide`).
+   * Does the work within one unit of work, which may run again, possibly with fewer items.
+   * An error rolls back the whole unit. To refuse a single item, set its `refusal` before
+   * writing anything for it (`decide`).
    *
-   * @returns the results of the things that are not refused.
+   * @returns the results of the items that are not refused.
    */
   work: (db: Queryable, items: readonly Item<G>[]) => Promise<ReadonlyMap<Item<G>, T>>
-  /** It only reads, without a transaction. */
+  /** Whether the work only reads, and needs no transaction. */
   reads?: boolean
 }
 
-/** An ID as given, and what `Job.prepare` found out about it. */
+/** An ID as given, with the result of `Job.prepare`. */
 interface Candidate<G> {
   id: string
   uuid: string
   given: G
-  /** Print the warnings about it. */
-  told: (() => void)[]
+  /** Functions that print the warnings about it. */
+  warnings: (() => void)[]
   error?: VdcError
 }
 
 /**
- * Works on many things in batches, each a unit of work. The things of a batch that fails
- * as a whole are done one by one.
+ * Works on many items in batches, each in one unit of work. If a batch fails as a whole,
+ * its items are retried one by one.
  *
- * @param ids with or without prefix; an invalid one is an outcome, too.
- * @returns the outcomes in the order of the ids, after their commit. A warning names the
- *   things of a batch whose outcomes nobody takes.
- * @throws VdcError for errors that concern all things, such as a lost connection.
+ * @param ids with or without prefix; an invalid ID has an error as its outcome.
+ * @returns the outcomes in the order of the IDs, after their commit. If the caller stops
+ *   early, a warning names the items of the batch that were changed but not returned.
+ * @throws VdcError for errors that concern all items, such as a lost connection.
  */
 export async function* inBatches<T, G = undefined>(
   registry: Registry,
@@ -82,7 +82,7 @@ export async function* inBatches<T, G = undefined>(
     const uuids = new Set<string>()
     for (const id of ids.slice(start, start + most(registry))) {
       const candidate = await prepared(registry, kind, id, job)
-      // A repeated ID must see what was done the first time. Databases ignore case.
+      // A repeated ID must see the first change. Databases ignore case.
       const key = candidate.uuid.toLowerCase()
       if (uuids.has(key)) break
       uuids.add(key)
@@ -93,7 +93,10 @@ export async function* inBatches<T, G = undefined>(
   }
 }
 
-/** How many things a unit of work may have; one if each statement is committed alone, or if a dry run prints the rows of each thing. */
+/**
+ * Returns the maximum number of items in a unit of work: one if every statement is
+ * committed on its own, or in a dry run, which prints the rows of each item.
+ */
 function most({ database }: Registry): number {
   if (database.commits === 'statement' || database.dryRun !== undefined) return 1
   return database.isCluster() ? MOST_ON_CLUSTER : MOST
@@ -106,22 +109,23 @@ async function prepared<T, G>(
   { prepare }: Job<T, G>,
 ): Promise<Candidate<G>> {
   // An invalid ID counts as its own uuid.
-  const candidate: Candidate<G> = { id, uuid: id, given: undefined as G, told: [] }
+  const candidate: Candidate<G> = { id, uuid: id, given: undefined as G, warnings: [] }
   try {
     candidate.uuid = parseId(kind, id)
-    if (prepare !== undefined) candidate.given = await prepare(tellingLater(registry, candidate.told), candidate.uuid)
+    if (prepare !== undefined)
+      candidate.given = await prepare(deferringWarnings(registry, candidate.warnings), candidate.uuid)
   } catch (error) {
     candidate.error = asVdcError(error)
   }
   return candidate
 }
 
-/** The registry, with its warnings kept in `told` until it is their thing's turn. */
-function tellingLater(registry: Registry, told: (() => void)[]): Registry {
+/** Returns a registry that collects its warnings in `warnings`, to be printed with their item's outcome. */
+function deferringWarnings(registry: Registry, warnings: (() => void)[]): Registry {
   return {
     ...registry,
-    warn: (text) => void told.push(() => registry.warn(text)),
-    warnOnce: (text) => void told.push(() => registry.warnOnce(text)),
+    warn: (text) => void warnings.push(() => registry.warn(text)),
+    warnOnce: (text) => void warnings.push(() => registry.warnOnce(text)),
   }
 }
 
@@ -131,7 +135,7 @@ async function* outcomesOf<T, G>(
   batch: readonly Candidate<G>[],
   job: Job<T, G>,
 ): AsyncGenerator<Outcome<T>> {
-  let outcomes: Told<T>[]
+  let outcomes: WithWarnings<T>[]
   try {
     outcomes = await inOneUnit(registry, kind, batch, job)
   } catch (error) {
@@ -141,30 +145,30 @@ async function* outcomesOf<T, G>(
   }
   let count = 0
   try {
-    for (const { told, outcome } of outcomes) {
-      for (const tell of told) tell()
+    for (const { warnings, outcome } of outcomes) {
+      for (const print of warnings) print()
       yield outcome
       count++
     }
   } finally {
-    // As where stdout is full: whoever takes the outcomes takes no more, and all of them are committed.
-    const untold = outcomes.slice(count).flatMap(({ outcome }) => ('result' in outcome ? [outcome.id] : []))
-    if (untold.length > 0 && !job.reads) registry.warn(`Done, but not printed: ${untold.join(', ')}`)
+    // The caller stops early, for example if stdout cannot be written, but all items are committed.
+    const unprinted = outcomes.slice(count).flatMap(({ outcome }) => ('result' in outcome ? [outcome.id] : []))
+    if (unprinted.length > 0 && !job.reads) registry.warn(`Done, but not printed: ${unprinted.join(', ')}`)
   }
 }
 
-interface Told<T> {
+interface WithWarnings<T> {
   outcome: Outcome<T>
-  told: readonly (() => void)[]
+  warnings: readonly (() => void)[]
 }
 
-/** @throws VdcError if a unit of several things is undone. */
+/** @throws VdcError if a unit of work with several items fails. */
 async function inOneUnit<T, G>(
   registry: Registry,
   kind: Kind,
   batch: readonly Candidate<G>[],
   { work, reads }: Job<T, G>,
-): Promise<Told<T>[]> {
+): Promise<WithWarnings<T>[]> {
   const valid = batch.filter(({ error }) => error === undefined)
   let attempts = new Map<Candidate<G>, Attempt<G>>()
   let results: ReadonlyMap<Item<G>, T> = new Map()
@@ -186,30 +190,30 @@ async function inOneUnit<T, G>(
   }
   return batch.map((candidate) => {
     const { id } = candidate
-    const { item, told } = attempts.get(candidate) ?? { told: candidate.told }
+    const { item, warnings } = attempts.get(candidate) ?? { warnings: candidate.warnings }
     const result = item && results.get(item)
     const error = candidate.error ?? failure ?? item?.refusal
     const outcome = result !== undefined && failure === undefined ? { id, result } : { id, error: error as VdcError }
-    return { outcome, told }
+    return { outcome, warnings }
   })
 }
 
-/** A thing in one run of a unit of work, which begins anew when it runs again. */
+/** An item in one run of a unit of work; every run starts with a new one. */
 interface Attempt<G> {
   item: Item<G>
-  told: readonly (() => void)[]
+  warnings: readonly (() => void)[]
 }
 
-function attemptOf<G>(registry: Registry, kind: Kind, { uuid, given, told }: Candidate<G>): Attempt<G> {
-  const own = [...told]
+function attemptOf<G>(registry: Registry, kind: Kind, { uuid, given, warnings }: Candidate<G>): Attempt<G> {
+  const own = [...warnings]
   const item = {
     ...{ uuid, id: canonicalId(kind, uuid), given, refusal: undefined },
-    registry: tellingLater(registry, own),
+    registry: deferringWarnings(registry, own),
   }
-  return { item, told: own }
+  return { item, warnings: own }
 }
 
-/** Says whether an error would hit each next unit of work too, or leaves it unknown whether this one was undone. */
+/** Returns whether an error would affect every further unit of work, or leaves it unknown whether this one was committed. */
 function isFinal({ database }: Registry, error: unknown): boolean {
   const { code } = asVdcError(error)
   return (

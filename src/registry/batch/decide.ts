@@ -1,17 +1,18 @@
 import { VdcError } from '../../core/errors.ts'
 import type { Item } from './batches.ts'
 
-/* What the work on a batch of things (batches.ts) decides about each of them. */
+/* Decides about each item of a batch (batches.ts). */
 
-/** Exit codes of errors about one thing: a refused value, not found, a conflict with its state. */
+/** Exit codes of errors about a single item: a refused value, not found, or a conflict with its state. */
 const REFUSALS: readonly number[] = [3, 4, 5]
 
 /**
- * Decides, one after the other, what to do to each item that is not refused yet.
+ * Calls `decision` for each item that is not yet refused, one after the other.
  *
- * @param decision returns what to do; undefined for nothing. A refusal that it throws
- *   (IMAGE_NOT_FOUND, but not a lost connection) becomes the item's.
- * @returns what to do, by item, in the order of the items.
+ * @param decision returns the decision about an item; undefined to skip the item. If it
+ *   throws an error about the item (such as IMAGE_NOT_FOUND, but not a lost connection),
+ *   the item is refused with this error.
+ * @returns the decisions by item, in the order of the items.
  * @throws VdcError other errors of `decision`.
  */
 export async function decide<I extends Item, V>(
@@ -32,12 +33,12 @@ export async function decide<I extends Item, V>(
   return decided
 }
 
-/** The canonical ids of items. */
+/** Returns the canonical IDs of items. */
 export function idsOf(items: Iterable<Item>): string[] {
   return Array.from(items, ({ id }) => id)
 }
 
-/** Calls `ask` once per key; later calls get the same answer or the same error. */
+/** Caches `ask`: calls it once per key; later calls get the same result or the same error. */
 export function askedOnce<K, V>(ask: (key: K) => Promise<V>): (key: K) => Promise<V> {
   const answers = new Map<K, Promise<V>>()
   return (key) => {

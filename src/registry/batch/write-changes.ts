@@ -3,13 +3,13 @@ import { recordAllChanges } from '../history/history.ts'
 import type { Item } from './batches.ts'
 
 /**
- * Writes changed columns of things, with `now` as their `updated_at`, and records them in
- * the histories. Things without a changed column stay as they are.
+ * Writes the changed columns of items, with `now` as `updated_at`, and records them in the
+ * history. Skips items without changed columns.
  *
- * @param update writes columns of rows, by their integer ids.
- * @param rows as they are before.
- * @param changes the columns that change (`changesOf`).
- * @param now the time, as the tables hold it.
+ * @param update writes columns of rows, by integer ID.
+ * @param rows the rows before the change.
+ * @param changes the columns to change (`changesOf`).
+ * @param now the current time as stored in the tables.
  */
 export async function writeChanges<I extends Item, R extends { id: number; updated_at: string }>(
   db: Queryable,

@@ -5,21 +5,24 @@ import { prefixOf } from '../rules/identifiers.ts'
 import type { HistoryEntry } from './history.ts'
 
 /**
- * Reads what became of an image or a backup object; the newest change is the last.
+ * Reads the history of an image or a backup object; oldest entry first.
  *
- * @param id of an image, with or without prefix; of a backup object, with its prefix.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, OBJECT_NOT_FOUND.
+ * @param id an image's ID, with or without prefix, or a backup object's ID with its prefix.
+ * @throws VdcError VALUE_REFUSED if the ID is not valid; IMAGE_NOT_FOUND or OBJECT_NOT_FOUND
+ *   if it never existed.
  */
 export async function historyOf(registry: Registry, id: string): Promise<HistoryEntry[]> {
   return isObject(id) ? objectHistory(registry, id) : imageHistory(registry, id)
 }
 
 /**
- * Shows an image or a backup object as it was at a time.
+ * Reads an image or a backup object as it was at a given time.
  *
- * @param id as in `historyOf`.
- * @param at a time as people type it (`parseTime`).
- * @throws VdcError VALUE_REFUSED; IMAGE_NOT_FOUND, OBJECT_NOT_FOUND, also when it was not there yet; HISTORY_UNKNOWN.
+ * @param id an ID in the form that `historyOf` accepts.
+ * @param at a time in a form that `parseTime` accepts.
+ * @throws VdcError VALUE_REFUSED if the ID or the time is not valid; IMAGE_NOT_FOUND or
+ *   OBJECT_NOT_FOUND if it does not exist or did not exist yet; HISTORY_UNKNOWN if its
+ *   history begins later.
  */
 export async function historyAt(registry: Registry, id: string, at: string): Promise<object> {
   return isObject(id) ? objectAt(registry, id, at) : imageAt(registry, id, at)

@@ -7,20 +7,20 @@ import { insertManyHistories } from '../../db/tables/many-histories.ts'
 import type { HistoryRow, NewRow } from '../../db/tables/rows.ts'
 import type { historyEntry } from '../results/image.ts'
 
-/** Characters that `histories.vchar_value` holds; what is longer goes into `blob_value`. */
+/** Capacity of `histories.vchar_value` in characters; longer values go into `blob_value`. */
 const VCHAR = 255
 
 type Value = string | number | null
 
-/** One change of one attribute. */
+/** One entry of a history: the change of one attribute. */
 export type HistoryEntry = z.output<typeof historyEntry>
 
 /**
- * Records that a thing was created: a row per column, in the table's order,
- * `id` included as NULL (dcmgr.md, "History").
+ * Records a creation in the history: one row per column, in the table's order, with `id`
+ * as NULL (dcmgr.md, "History").
  *
- * @param id the canonical id of the thing.
- * @param at the time in the tables' form, UTC.
+ * @param id canonical ID of the new image or backup object.
+ * @param at the time as stored in the tables, UTC.
  */
 export async function recordCreation(
   db: Queryable,
@@ -32,7 +32,7 @@ export async function recordCreation(
   await insertManyHistories(db, [creationRows(id, columns, row, at)])
 }
 
-/** The rows of `recordCreation`, for where many things are stored at once. */
+/** Returns the rows of `recordCreation`, for writing many at once. */
 export function creationRows(
   id: string,
   columns: readonly string[],
@@ -42,7 +42,7 @@ export function creationRows(
   return columns.map((column) => historyRow(id, column, column === 'id' ? null : (row[column] ?? null), at))
 }
 
-/** Records that columns of a thing changed, a row per column in the order given; `updated_at` is to be the last. */
+/** Records changed columns in the history, one row per column in the given order. The caller puts `updated_at` last. */
 export async function recordChanges(
   db: Queryable,
   id: string,
@@ -52,7 +52,7 @@ export async function recordChanges(
   await recordAllChanges(db, [[id, changes]], at)
 }
 
-/** As `recordChanges`, of many things by their canonical ids, one after the other. */
+/** Like `recordChanges`, for many canonical IDs, one after the other. */
 export async function recordAllChanges(
   db: Queryable,
   changes: Iterable<readonly [id: string, changes: Readonly<Record<string, Value>>]>,
@@ -61,15 +61,15 @@ export async function recordAllChanges(
   await insertHistories(db, Array.from(changes, ([id, columns]) => changeRows(id, columns, at)).flat())
 }
 
-/** The rows of `recordChanges`, for where many things change at once. */
+/** Returns the rows of `recordChanges`, for writing many at once. */
 export function changeRows(id: string, changes: Readonly<Record<string, Value>>, at: string): NewRow<HistoryRow>[] {
   return Object.entries(changes).map(([column, value]) => historyRow(id, column, value, at))
 }
 
 /**
- * The columns of `given` that are not what the row has: only these are to be
- * written and recorded. What is undefined was not given. Numbers compare as
- * their text, as a size may be either.
+ * Returns the columns of `given` that differ from the row, which are the ones to write
+ * and record. Ignores undefined values. Compares numbers as text, because a size may be
+ * either.
  */
 export function changesOf<R extends object>(row: R, given: { [K in keyof R]?: R[K] | undefined }): Partial<R> {
   const textOf = (value: unknown) => (value === null ? null : String(value))
@@ -80,24 +80,30 @@ export function changesOf<R extends object>(row: R, given: { [K in keyof R]?: R[
   ) as Partial<R>
 }
 
-/** Reads what became of a thing, given by its canonical id; the newest change is the last, whatever the clocks of the hosts said. */
+/**
+ * Reads a history in the order in which it was written, oldest entry first, regardless
+ * of the hosts' clocks.
+ *
+ * @param id canonical ID.
+ */
 export async function readHistory(db: Queryable, id: string): Promise<HistoryEntry[]> {
   return (await selectHistories(db, id)).map(present)
 }
 
-/** What never changes, so that the row tells it for every time. */
+/** Columns that never change, so that the row has their value at any time. */
 const CONSTANT: readonly string[] = ['id', 'uuid', 'created_at']
 
 /**
- * The columns of a thing as they were at a time: of each, what its history last
- * said until then. What the history never speaks of is what it is now, as it did
- * not change. The order of the entries decides what was last, as their times are
- * of several hosts' clocks: what comes before an entry had happened by its time.
+ * Returns a row as it was at a given time: each column has the last value recorded until
+ * then. Columns without entries never changed and keep their current value. The order of
+ * the entries counts rather than their times, which come from several hosts' clocks: all
+ * entries before one had happened by its time.
  *
- * @param id canonical.
- * @param entries as `readHistory` gives them.
+ * @param id canonical ID.
+ * @param row the current row.
+ * @param entries result of `readHistory`.
  * @param at ISO 8601 UTC, as in the entries.
- * @throws VdcError HISTORY_UNKNOWN where the history begins only later, for a column or at all.
+ * @throws VdcError HISTORY_UNKNOWN if the history, or that of a column, begins later.
  */
 export function stateAt<R extends { updated_at: string }>(
   id: string,
@@ -106,40 +112,40 @@ export function stateAt<R extends { updated_at: string }>(
   at: string,
 ): R {
   const now = row as unknown as Record<string, unknown>
-  const told = entries.filter(({ attr }) => attr in now && !CONSTANT.includes(attr))
-  const count = told.findLastIndex(({ created_at }) => created_at <= at) + 1
+  const recorded = entries.filter(({ attr }) => attr in now && !CONSTANT.includes(attr))
+  const count = recorded.findLastIndex(({ created_at }) => created_at <= at) + 1
   const firsts = new Map<string, number>()
-  for (const [index, { attr }] of told.entries()) if (!firsts.has(attr)) firsts.set(attr, index)
+  for (const [index, { attr }] of recorded.entries()) if (!firsts.has(attr)) firsts.set(attr, index)
   const lastFirst = Math.max(-1, ...firsts.values())
   if (lastFirst >= count) {
-    const from = told
+    const from = recorded
       .slice(lastFirst)
       .reduce((first, { created_at }) => (created_at < first ? created_at : first), LAST)
     throw notKnown(
       id,
       at,
-      count === 0 ? `its history begins at ${from}` : `its history tells all of it only from ${from} on`,
+      count === 0 ? `its history begins at ${from}` : `its history is complete only from ${from} on`,
     )
   }
-  // Nobody recorded what changed until then.
+  // Earlier changes were not recorded.
   if (entries.length === 0 && isoTime(row.updated_at) > at)
     throw notKnown(id, at, `it has no history, and was last changed at ${isoTime(row.updated_at)}`)
   const then = { ...now }
-  for (const { attr, value } of told.slice(0, count))
+  for (const { attr, value } of recorded.slice(0, count))
     then[attr] = typeof now[attr] === 'number' && value !== null ? exactNumber(value) : value
   return then as unknown as R
 }
 
-/** Later than all times of the tables. */
+/** Later than any time in the tables. */
 const LAST = '9999-12-31T23:59:59Z'
 
 function notKnown(id: string, at: string, why: string): VdcError {
   return new VdcError('HISTORY_UNKNOWN', `The values of ${id} at ${at} are not known: ${why}`, {
-    hint: `An import begins a new history, and older releases of Wakame-vdc recorded less; vdc-manage image history ${id} shows every entry`,
+    hint: `An import begins a new history, and older releases of Wakame-vdc recorded less. Show every entry with: vdc-manage image history ${id}`,
   })
 }
 
-/** A number where that is exact, else its text (`Int64`). */
+/** Returns a number, or the text if the number would not be exact (`Int64`). */
 function exactNumber(text: string): number | string {
   const number = Number(text)
   return Number.isInteger(number) && !Number.isSafeInteger(number) ? text : number

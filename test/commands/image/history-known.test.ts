@@ -54,7 +54,7 @@ describe.each(ENGINES)('a history on %s', (engine) => {
           message: new RegExp(
             `^Error: The values of ${id} at \\S+Z are not known: its history begins at 2022-02-02T02:02:02Z$`,
           ),
-          hint: `vdc-manage image history ${id} shows every entry`,
+          hint: `Show every entry with: vdc-manage image history ${id}`,
         })
       }
       expect(await at(id, '2022-02-02T02:02:02Z')).toMatchObject({ id, state: 'available' })
@@ -74,7 +74,7 @@ describe.each(ENGINES)('a history on %s', (engine) => {
     ])
     for (const [time, why] of [
       ['2020-06-01', 'its history begins at 2023-01-01T00:00:00Z'],
-      ['2021-06-01', 'its history tells all of it only from 2023-01-01T00:00:00Z on'],
+      ['2021-06-01', 'its history is complete only from 2023-01-01T00:00:00Z on'],
     ] as const) {
       await expectRefused(database, ['image', 'history', 'wmi-parts', '--at', time], { exit: 4, message: why })
     }
