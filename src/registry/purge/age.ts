@@ -6,12 +6,12 @@ import { canonicalId } from '../rules/identifiers.ts'
 type Deleted = Pick<ImageRow | BackupObjectRow, 'id' | 'uuid' | 'deleted_at' | 'updated_at'>
 
 /**
- * Since when things have been deleted here, as the tables hold it, by their integer
- * ids. A row says when, but a row that was imported says what its file said. The
- * history is this registry's own, begins anew with an import, and tells a time long
- * gone only then: so the age of what was imported counts from its import.
+ * Returns since when rows have been deleted in this registry, as stored in the tables, by
+ * integer ID. An imported row has the deletion time of the registry that it came from. Its
+ * history, however, begins with the import, and only an import records a time that is
+ * older than its entry; so the age of imported rows counts from their import.
  *
- * @param rows of things that are deleted.
+ * @param rows deleted rows.
  */
 export async function deletedSince(
   db: Queryable,
@@ -20,19 +20,19 @@ export async function deletedSince(
 ): Promise<Map<number, string>> {
   const since = new Map(rows.map((row) => [row.id, row.deleted_at ?? row.updated_at]))
   const byId = new Map(rows.map((row) => [canonicalId(kind, row.uuid), row]))
-  const last = new Map<Deleted, { time: string; toldAt: string }>()
-  for (const { uuid, attr, time, created_at: toldAt } of await selectTimesTold(db, [...byId.keys()])) {
+  const last = new Map<Deleted, { time: string; recordedAt: string }>()
+  for (const { uuid, attr, time, created_at: recordedAt } of await selectTimesTold(db, [...byId.keys()])) {
     const row = byId.get(uuid)
-    // Where only the state says that it is deleted, its last change counts.
+    // If only the state marks the row as deleted, its last change counts.
     if (row !== undefined && attr === (row.deleted_at === null ? 'updated_at' : 'deleted_at'))
-      last.set(row, { time, toldAt })
+      last.set(row, { time, recordedAt })
   }
-  for (const [row, { time, toldAt }] of last)
-    if (time < toldAt && toldAt > (since.get(row.id) as string)) since.set(row.id, toldAt)
+  for (const [row, { time, recordedAt }] of last)
+    if (time < recordedAt && recordedAt > (since.get(row.id) as string)) since.set(row.id, recordedAt)
   return since
 }
 
-/** Those of some deleted things that were deleted before a time. */
+/** Returns the rows that were deleted before a given time, as `deletedSince` defines it. */
 export async function deletedBefore<T extends Deleted>(
   db: Queryable,
   kind: 'image' | 'backupObject',

@@ -7,53 +7,56 @@ import { type LocalPlace, localPlaces } from '../backup-storage/local-folders.ts
 import type { Registry } from '../registry.ts'
 import { uuidsIn } from '../rules/identifiers.ts'
 
-/** Rows that are read at once. */
+/** The number of rows read at once. */
 const PAGE = 500
 
-/** Which objects reach their files in another way than their keys say, as by a link or `./`; those deleted too, but not those purged. */
+/**
+ * The objects whose files have another real path than their keys say, for example through
+ * a link or `./`. Includes deleted objects, but not purged ones.
+ */
 export interface Links {
-  /** Integer ids of such objects, by the real paths of their files. */
+  /** Integer IDs of the objects, by the real path of their file. */
   objects: Map<string, Set<number>>
-  /** Where each storage was when its objects were read. */
+  /** The location of each storage when its objects were read. */
   places: Map<number, string>
-  /** How far was read. */
+  /** The last rows that were read. */
   marks: Marks
 }
 
-/** Looks at the files of all objects; takes as long as there are objects. */
+/** Looks at the files of all objects; the time grows with the number of objects. */
 export async function readLinks(registry: Registry): Promise<Links> {
   const { knex, interruption } = registry.database
-  // While the storages are locked nothing is on its way into them that has a lower id.
+  // While the storages are locked, no transaction is adding an object with a lower ID to them.
   const marks = await inTransaction(byUnit(registry.database), async (trx) => {
     await localPlaces(trx, { lock: 'update' })
     return readMarks(trx)
   })
   const links = { objects: new Map(), places: new Map(), marks }
-  await readMoved(knex, links, await localPlaces(knex), () => interruption.throwIfRequested())
+  await readRelocated(knex, links, await localPlaces(knex), () => interruption.throwIfRequested())
   return links
 }
 
 /**
- * Looks at what came into storages since the last look: objects that were added
- * or moved, and all of a storage that is elsewhere now. A link that somebody
- * makes for an object that was there already is not seen.
+ * Updates the links with objects that were added or moved since, and with all objects of
+ * storages whose location changed. Does not notice links made later for known objects.
  *
- * @param db where the storages are locked.
+ * @param db transaction that has locked the storages.
  */
 export async function refreshLinks(db: Queryable, links: Links, places: readonly LocalPlace[]): Promise<void> {
   const marks = await readMarks(db)
   const storages = places.map(({ storage }) => storage.id)
   if (marks.objects > links.marks.objects) {
-    for await (const object of objectsAbove(db, storages, links.marks.objects)) await look(links, places, object)
+    for await (const object of objectsAbove(db, storages, links.marks.objects))
+      await addIfAliased(links, places, object)
   }
   if (marks.histories > links.marks.histories) {
-    for await (const object of movedSince(db, links.marks.histories)) await look(links, places, object)
+    for await (const object of movedSince(db, links.marks.histories)) await addIfAliased(links, places, object)
   }
-  await readMoved(db, links, places)
+  await readRelocated(db, links, places)
   links.marks = marks
 }
 
-/** The objects that reach a file so, as they are now. */
+/** Returns the current rows of the objects that still reach a file through a link. */
 export async function objectsBehindLinks(
   db: Queryable,
   links: Links,
@@ -64,14 +67,14 @@ export async function objectsBehindLinks(
   if (ids === undefined) return []
   const behind: BackupObjectRow[] = []
   for (const object of await selectUnpurged(db, 'id', [...ids])) {
-    const file = await lookBehind(places, object)
+    const file = await findAliasedFile(places, object)
     if (file === 'unknown' || (file !== 'gone' && file.real === real)) behind.push(object)
   }
   return behind
 }
 
-/** Reads the objects of storages that are elsewhere than when they were read, as all are at first. */
-async function readMoved(
+/** Reads the objects of storages whose location changed since they were read; at first, of all storages. */
+async function readRelocated(
   db: Queryable,
   links: Links,
   places: readonly LocalPlace[],
@@ -83,20 +86,20 @@ async function readMoved(
     if (realBase !== undefined) {
       for await (const object of objectsAbove(db, [storage.id], 0)) {
         onObject?.()
-        await look(links, places, object)
+        await addIfAliased(links, places, object)
       }
     }
     links.places.set(storage.id, where)
   }
 }
 
-async function look(links: Links, places: readonly LocalPlace[], object: BackupObjectRow): Promise<void> {
-  const file = await lookBehind(places, object)
+async function addIfAliased(links: Links, places: readonly LocalPlace[], object: BackupObjectRow): Promise<void> {
+  const file = await findAliasedFile(places, object)
   if (typeof file === 'object') links.objects.set(file.real, (links.objects.get(file.real) ?? new Set()).add(object.id))
 }
 
-/** Where an object's file is, unless that is where its key says. */
-async function lookBehind(places: readonly LocalPlace[], object: BackupObjectRow): Promise<FileState> {
+/** Finds an object's file; returns 'gone' if its real path is the one that its key says. */
+async function findAliasedFile(places: readonly LocalPlace[], object: BackupObjectRow): Promise<FileState> {
   const place = places.find(({ storage }) => storage.id === object.backup_storage_id)
   if (place?.realBase === undefined) return 'unknown'
   const file = await lookForFile(place.base + object.object_key)

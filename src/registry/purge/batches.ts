@@ -1,9 +1,9 @@
 import type { DeletedSelection } from '../../db/tables/purge.ts'
 
-/** Ids that one query names: SQLite takes 32,766 values. */
+/** The maximum number of IDs in one query; SQLite takes 32,766 values. */
 const MOST = 500
 
-/** A selection in parts of which a query can name all ids; none where it is empty. */
+/** Splits a selection into parts with few enough IDs for one query. Returns no part if it has no IDs. */
 export function partsOf({ before, uuids }: DeletedSelection): DeletedSelection[] {
   if (uuids === undefined) return [{ before }]
   const parts: DeletedSelection[] = []

@@ -3,9 +3,9 @@ import type { DoomedFile } from '../../disk/remove/doomed-file.ts'
 import { folderOf } from '../backup-storage/local-folders.ts'
 
 /**
- * Describes the file of an object that a purge removes.
+ * Describes the file of an object, for its removal by a purge.
  *
- * @param base path of its storage, which keys are joined to.
+ * @param base path of the object's storage, to which the key is appended.
  */
 export function doomedFile(base: string, object: BackupObjectRow): DoomedFile {
   return {

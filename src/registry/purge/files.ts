@@ -25,12 +25,15 @@ import type { Purged, PurgeOutcome } from './outcome.ts'
 import { Going } from './preview.ts'
 import { isShared } from './shared.ts'
 
-/** Objects that are read at once. */
+/** The number of objects read at once. */
 const PAGE = 500
-/** How often a file is hashed at most that is aside each time. */
+/** How often to try to hash a file that another purge has set aside each time. */
 const MOST_TRIES = 5
 
-/** Which files a purge would remove at most, as no file is looked at, once the images of `images` are gone. */
+/**
+ * Finds the files that a purge would remove after it removed `images`. The purge may
+ * remove fewer, because this does not look at the files themselves.
+ */
 export async function findGoingFiles(
   registry: Registry,
   images: DeletedSelection,
@@ -53,16 +56,20 @@ export async function findGoingFiles(
 }
 
 /**
- * Removes the files of backup objects that were deleted long enough ago and lie
- * in local storages, where no image and no other object needs them; the object
- * becomes `purged`, with its history. So does that of a file which is gone already,
- * with a warning, so that a purge which was killed between the file and its row goes
- * on; but not where the folder is empty, as one is that is not mounted. What lies
- * elsewhere than in the storage's folder stays, with a warning; so does what lies in no
- * image folder of this host, and what has not the size and MD5 of its row.
+ * Removes the files of backup objects that are in local storages, were deleted long
+ * enough ago, and are needed by no image and no other object. Sets the objects' state to
+ * `purged` and records it in their history.
  *
- * @param images those that were purged before; in a dry run those that would have been.
- * @param watcher told of the hashing, which it may end.
+ * If a file is already gone, warns and marks its object as purged, too. This completes a
+ * purge that was killed between removing a file and writing its row. An empty folder is
+ * an exception, because its file system may not be mounted.
+ *
+ * Warns about and keeps files that are outside the storage's folder, in no image folder
+ * of this host, or whose size or MD5 differs from their row.
+ *
+ * @param images the images purged before; in a dry run, those that would have been purged.
+ * @param outcome counts the files that could not be removed.
+ * @param watcher receives the progress of hashing and can cancel it.
  */
 export async function* purgeFiles(
   registry: Registry,
@@ -73,44 +80,72 @@ export async function* purgeFiles(
 ): AsyncGenerator<Purged> {
   const { knex } = registry.database
   const isDryRun = registry.onChange !== undefined
-  // In a dry run the images that would be gone are there still.
+  // In a dry run, the images that would be purged still exist.
   const neededOf = isDryRun ? neededBesides(registry, images) : needed
   const folders = await readImageFolders()
   if (!isDryRun) await settleLeftOvers(registry, folders)
-  const told = new Set<string>()
+  const reported = new Set<string>()
   const filled = new Set<string>()
   let links: Links | undefined
   for await (const page of pages(registry, selection)) {
-    // No image can begin to use an object that is deleted, so this needs no lock.
+    // No image can start to use a deleted object, so this needs no lock.
     const kept = await neededOf(knex, page)
     const places = await localPlaces(knex)
     for (const object of page) {
       if (kept.has(idOf(object))) continue
       links ??= await readLinks(registry)
       const options = { before: selection.before, links, neededOf, folders, filled, isDryRun }
-      // Before the unit of work, as nobody else could write while it lasts.
-      const tryOnce = async () =>
-        removing(registry, await measure(knex, places, object, options, watcher), (trx, measured, keep) =>
-          purgeFile(trx, object, measured, options, keep),
-        )
-      let result = await tryOnce()
-      // Another purge had it aside meanwhile, and put it back.
-      for (let tries = 1; tries < MOST_TRIES && isUnmeasured(result); tries++) result = await tryOnce()
-      if (result === undefined) continue
-      if ('why' in result) {
-        outcome.notRemoved++
-        registry.warn(`The file ${result.path} of ${idOf(object)} stays: ${result.why}`)
-        continue
-      }
-      const { path, real, bytes } = result
-      // One that two objects lie at is removed once.
-      const isTold = told.has(real)
-      told.add(real)
-      if (bytes !== null) {
-        if (!isTold) registry.onChange?.({ action: 'remove', path })
-        yield { id: idOf(object), kind: 'file', path, bytes }
-      } else if (!isTold) registry.warn(`The file ${path} of ${idOf(object)} is gone already`)
+      const result = await purgeFileOf(registry, places, object, options, watcher)
+      const purged = result && report(registry, idOf(object), result, reported, outcome)
+      if (purged !== undefined) yield purged
     }
+  }
+}
+
+/**
+ * Warns about a file that was kept or is already gone; in a dry run, reports the change.
+ *
+ * @param reported real paths of the files reported so far: a file that two objects share is removed once.
+ * @returns undefined if no file was removed.
+ */
+function report(
+  registry: Registry,
+  id: string,
+  result: Purging,
+  reported: Set<string>,
+  outcome: PurgeOutcome,
+): Purged | undefined {
+  if ('why' in result) {
+    outcome.notRemoved++
+    registry.warn(`The file ${result.path} of ${id} was not removed: ${result.why}`)
+    return undefined
+  }
+  const { path, real, bytes } = result
+  const isNew = !reported.has(real)
+  reported.add(real)
+  if (bytes === null) {
+    if (isNew) registry.warn(`The file ${path} of ${id} is already gone`)
+    return undefined
+  }
+  if (isNew) registry.onChange?.({ action: 'remove', path })
+  return { id, kind: 'file', path, bytes }
+}
+
+/** Purges the file of an object, again if another purge had set the file aside and put it back. */
+async function purgeFileOf(
+  registry: Registry,
+  places: readonly LocalPlace[],
+  object: BackupObjectRow,
+  options: PurgeOptions,
+  watcher: Watcher,
+): Promise<Purging | undefined> {
+  for (let tries = 1; ; tries++) {
+    // Hash before the unit of work, which keeps everybody else from writing.
+    const measured = await measure(registry.database.knex, places, object, options, watcher)
+    const result = await removing(registry, measured, (trx, measured, keep) =>
+      purgeFile(trx, object, measured, options, keep),
+    )
+    if (tries === MOST_TRIES || !isUnmeasured(result)) return result
   }
 }
 
@@ -123,12 +158,12 @@ interface PurgeOptions {
   links: Links
   neededOf: NeededOf
   folders: ImageFolders
-  /** As `setFileAside` takes it. */
+  /** Passed to `setFileAside`. */
   filled: Set<string>
   isDryRun: boolean
 }
 
-/** Hashes an object's file, unless it is clear already that it stays. */
+/** Hashes an object's file; returns undefined if the file must be kept anyway. */
 async function measure(
   db: Queryable,
   places: readonly LocalPlace[],
@@ -141,15 +176,15 @@ async function measure(
   return measureFileIn(doomedFile(base, object), folders, watcher)
 }
 
-/** A file that is to go, or why it stays. */
+/** The removal of a file, or why the file is kept. */
 type Purging = { path: string } & Removal
 
 /**
- * Runs a unit of work that sets a file aside, and removes the file once that is
- * committed. Until then somebody may register it on another node of a cluster,
- * where the locks of this one are unknown: the unit fails, and the file is put back.
+ * Runs a unit of work that sets a file aside, and removes the file after the commit.
+ * Until then, another node of a cluster, which does not see this node's locks, may register
+ * the file: then the unit of work fails and the file is put back.
  *
- * @param work tells of the file as soon as it is aside.
+ * @param work calls `keep` as soon as the file is set aside.
  */
 async function removing(
   registry: Registry,
@@ -160,7 +195,7 @@ async function removing(
   let now = measured
   const putBack = async () => {
     const back = await aside?.file.putBack()
-    // To set a file aside and put it back does not change what it holds, though the system counts it as a change.
+    // Moving a file changes its state for the system, but not its contents.
     if (back && back.state !== undefined && now !== undefined && 'state' in now) now = { ...now, state: back.state }
     aside = undefined
   }
@@ -171,11 +206,12 @@ async function removing(
         aside = file
       })
     })
-    if (aside !== undefined && !(await aside.file.remove())) return { path: aside.path, why: 'it was moved meanwhile' }
+    if (aside !== undefined && !(await aside.file.remove()))
+      return { path: aside.path, why: 'it was moved in the meantime' }
     return result
   } catch (error) {
     if (aside !== undefined && error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN') {
-      // Its row may say that it is purged: then nobody would know of the file.
+      // If its row says `purged`, no later purge would find the file under its own name.
       await aside.file.leave()
       registry.warn(`The file ${aside.path} is set aside: the next purge with --files removes it or puts it back`)
     } else await putBack()
@@ -183,13 +219,13 @@ async function removing(
   }
 }
 
-/** A file that is set aside, and the path where it was. */
+/** A file that is set aside, and its original path. */
 interface Aside {
   file: AsideFile
   path: string
 }
 
-/** @returns undefined where the object isn't to be purged any more, or its file is another's too. */
+/** Returns undefined if the object is no longer to be purged or shares its file with another object. */
 async function purgeFile(
   trx: Queryable,
   { id }: BackupObjectRow,
@@ -197,8 +233,8 @@ async function purgeFile(
   { before, links, neededOf, folders, filled, isDryRun }: PurgeOptions,
   keep: (aside: Aside) => void,
 ): Promise<Purging | undefined> {
-  // Whoever puts an object into a storage keeps its row as it is: none can be put there while these are
-  // locked, nor through another node of a cluster while all files are claimed.
+  // Adding an object locks its storage's row, so this lock keeps objects from being added; the
+  // claim does the same for other nodes of a cluster.
   await claimEnd(trx, ALL_FILES)
   const places = await localPlaces(trx, { lock: 'update' })
   const object = await findObjectByKey(trx, id, { lock: 'update' })

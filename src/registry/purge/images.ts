@@ -24,24 +24,24 @@ import { partsOf } from './batches.ts'
 import type { Purged } from './outcome.ts'
 import { Going } from './preview.ts'
 
-/** Images that are purged in one transaction. */
+/** The number of images purged in one transaction. */
 const BATCH = 200
 
-/** Why a deleted image is kept. */
+/** Why a purge keeps a deleted image. */
 type Reason = 'protected' | 'parent' | 'instance'
 const REASONS: Readonly<Record<Reason, string>> = {
   protected: 'is protected',
   parent: 'is the parent of an image that is not deleted',
-  instance: 'was used by an instance, of which the Ruby programs still show the image',
+  instance: 'was used by an instance for which the Ruby programs still show the image',
 }
 
-/** Which images a purge would remove. Warns of deleted ones that are kept. */
+/** Finds the images that a purge would remove. Warns about deleted images that it would keep. */
 export async function findGoingImages(registry: Registry, selection: DeletedSelection): Promise<Going> {
   const keepers = await keepersIn(registry)
   const kept = new Map<Reason, number>()
   const going = new Going()
   for await (const page of pages(registry, selection)) {
-    const reasons = await keptOf(registry.database.knex, page, keepers)
+    const reasons = await reasonsToKeep(registry.database.knex, page, keepers)
     for (const image of page) {
       const reason = reasons.get(image.id)
       if (reason === undefined) going.add(idOf(image), image.display_name)
@@ -49,16 +49,16 @@ export async function findGoingImages(registry: Registry, selection: DeletedSele
     }
   }
   for (const [reason, number] of kept) {
-    const images = number === 1 ? 'One deleted image is kept, as it' : `${number} deleted images are kept, as each`
+    const images = number === 1 ? '1 deleted image is kept: it' : `${number} deleted images are kept: each`
     registry.warn(`${images} ${REASONS[reason]}`)
   }
   return going
 }
 
 /**
- * Removes the rows of images that were deleted long enough ago, in batches. That
- * an image was purged is the last row of its history, so that its id stays taken
- * (dcmgr.md, "Deleting") also where it had none.
+ * Removes the rows of images that were deleted long enough ago, in batches. Ends the
+ * history of each with an entry for the purge, which keeps the ID taken (dcmgr.md,
+ * "Deleting") even if the image had no history before.
  */
 export async function* purgeRows(registry: Registry, selection: DeletedSelection): AsyncGenerator<Purged> {
   const keepers = await keepersIn(registry)
@@ -78,7 +78,7 @@ async function purgePage(
 ): Promise<string[]> {
   const ids = page.map((image) => image.id)
   const images = await deletedBefore(trx, 'image', await holdDeletedImages(trx, ids, before), before)
-  const kept = await keptOf(trx, images, keepers)
+  const kept = await reasonsToKeep(trx, images, keepers)
   const gone = new Map(images.filter((image) => !kept.has(image.id)).map((image) => [image.id, idOf(image)]))
   const now = sqlTime(new Date())
   if (gone.size > 0) await removeImages(trx, gone)
@@ -86,11 +86,11 @@ async function purgePage(
   return [...gone.values()]
 }
 
-/** What keeps images: nothing can come to name one that is deleted. */
+/** The images that other rows refer to. The sets cannot grow, because nothing can start to refer to a deleted image. */
 interface Keepers {
-  /** Canonical ids. */
+  /** Canonical IDs of images that are parents. */
   parents: ReadonlySet<string>
-  /** Integer ids. */
+  /** Integer IDs of images that instances use. */
   instances: ReadonlySet<number>
 }
 
@@ -101,8 +101,8 @@ async function keepersIn({ database }: Registry): Promise<Keepers> {
   }
 }
 
-/** Those of some deleted images that are kept, by their integer ids, and why. */
-async function keptOf(
+/** Returns, by integer ID, the reasons to keep some of the deleted images. */
+async function reasonsToKeep(
   db: Queryable,
   images: readonly ImageRow[],
   { parents, instances }: Keepers,
@@ -111,9 +111,11 @@ async function keptOf(
   if (images.length === 0) return kept
   const ids = images.map(idOf)
   const labels = await selectLabels(db, ids)
-  const guarded = new Set(labels.filter(({ name }) => name === PROTECTED_LABEL).map((label) => label.resource_uuid))
+  const protectedIds = new Set(
+    labels.filter(({ name }) => name === PROTECTED_LABEL).map((label) => label.resource_uuid),
+  )
   for (const image of images) {
-    if (guarded.has(idOf(image))) kept.set(image.id, 'protected')
+    if (protectedIds.has(idOf(image))) kept.set(image.id, 'protected')
     else if (instances.has(image.id)) kept.set(image.id, 'instance')
     else if (parents.has(idOf(image))) kept.set(image.id, 'parent')
   }
@@ -121,11 +123,14 @@ async function keptOf(
 }
 
 /**
- * Refuses to purge images that are named and can't be.
+ * Checks that the given images can be purged. Warns about images that are already purged.
  *
- * @param before as the tables hold it: they must have been deleted before that.
- * @returns the uuids of those that are there still.
- * @throws VdcError IMAGE_NOT_FOUND, IMAGE_NOT_DELETED, IMAGE_PROTECTED, IN_USE.
+ * @param uuids without prefix.
+ * @param before time as stored in the tables; the images must have been deleted before it.
+ * @returns the uuids of the images that still exist.
+ * @throws VdcError IMAGE_NOT_FOUND if an image never existed; IMAGE_NOT_DELETED if it is not
+ *   deleted or not for long enough; IMAGE_PROTECTED if it is protected; IN_USE if another
+ *   image or an instance refers to it.
  */
 export async function requirePurgeable(
   registry: Registry,
@@ -140,17 +145,17 @@ export async function requirePurgeable(
     const image = await findImage(knex, uuid)
     if (image === undefined) {
       if (!(await hasHistory(knex, id))) throw await imageNotFound(knex, uuid)
-      registry.warn(`${id} is purged already`)
+      registry.warn(`${id} is already purged`)
       continue
     }
     await requireDeletedBefore(knex, image, before)
-    const reason = (await keptOf(knex, [image], keepers)).get(image.id)
+    const reason = (await reasonsToKeep(knex, [image], keepers)).get(image.id)
     if (reason !== undefined) {
       throw new VdcError(
         reason === 'protected' ? 'IMAGE_PROTECTED' : 'IN_USE',
-        `The image ${id} cannot be purged: it ${REASONS[reason]}`,
+        `Image ${id} cannot be purged: it ${REASONS[reason]}`,
         {
-          hint: reason === 'protected' ? `vdc-manage image unprotect ${id} ends the protection` : undefined,
+          hint: reason === 'protected' ? `End the protection with: vdc-manage image unprotect ${id}` : undefined,
         },
       )
     }
@@ -162,22 +167,23 @@ export async function requirePurgeable(
 async function requireDeletedBefore(db: Queryable, image: ImageRow, before: string): Promise<void> {
   const id = idOf(image)
   if (!isDeleted(image)) {
-    throw new VdcError('IMAGE_NOT_DELETED', `The image ${id} is not deleted`, {
-      hint: `Delete it first: vdc-manage image del ${id}`,
+    throw new VdcError('IMAGE_NOT_DELETED', `Image ${id} is not deleted`, {
+      hint: `Delete it first with: vdc-manage image del ${id}`,
     })
   }
   const since = (await deletedSince(db, 'image', [image])).get(image.id) as string
   if (since < before) return
+  const event = since === (image.deleted_at ?? image.updated_at) ? 'deleted' : 'imported'
   throw new VdcError(
     'IMAGE_NOT_DELETED',
-    `The image ${id} was ${since === (image.deleted_at ?? image.updated_at) ? 'deleted' : 'imported'} at ${isoTime(since)}, which is not before ${isoTime(before)}`,
+    `Image ${id} was ${event} at ${isoTime(since)}, which is not before ${isoTime(before)}`,
     {
-      hint: '--older-than says how long ago it must have been, such as 0d',
+      hint: 'Set the required age with --older-than; 0d accepts any age',
     },
   )
 }
 
-/** Those of some images, by their uuids, that a purge would remove. */
+/** Returns which of the images, given by uuid, a purge of the selection would remove. */
 export async function purgeableImages(
   registry: Registry,
   { before, uuids: chosen }: DeletedSelection,
@@ -188,13 +194,13 @@ export async function purgeableImages(
   const wanted = { before, uuids: uuids.filter((uuid) => among?.has(uuid) ?? true) }
   const going = new Set<string>()
   for await (const images of pages(registry, wanted)) {
-    const kept = await keptOf(registry.database.knex, images, keepers)
+    const kept = await reasonsToKeep(registry.database.knex, images, keepers)
     for (const image of images) if (!kept.has(image.id)) going.add(image.uuid)
   }
   return going
 }
 
-/** The uuids of the backup objects that some images boot from, or have volumes made of. */
+/** Returns the uuids of the backup objects that images boot from or have volumes made from. */
 export async function objectsOf(registry: Registry, uuids: readonly string[]): Promise<string[]> {
   const objects = new Set<string>()
   for (const uuid of uuids) {

@@ -11,10 +11,10 @@ import { ALL_FILES } from '../rules/values.ts'
 import { doomedFile } from './doomed.ts'
 
 /**
- * Settles the files that a purge set aside and that was killed then: one whose object
- * was purged is removed, any other gets its name back.
+ * Cleans up after a purge that was killed while files were set aside: removes a file if
+ * its object is purged, otherwise restores its name.
  *
- * @param known the image folders of this host, if they were read.
+ * @param known the image folders of this host, if they have been read.
  */
 export async function settleLeftOvers(registry: Registry, known?: ImageFolders): Promise<void> {
   const folders = known ?? (await readImageFolders())
@@ -23,23 +23,23 @@ export async function settleLeftOvers(registry: Registry, known?: ImageFolders):
     if (base === undefined || storage.deleted_at !== null) continue
     for (const { name, state } of await asidesIn(folderOf(base))) {
       const object = await inTransaction(database, async (trx) => {
-        // A purge that runs has its file aside only while it holds these.
+        // A running purge keeps a file aside only while it holds this claim and these locks.
         await claimEnd(trx, ALL_FILES)
         await localPlaces(trx, { lock: 'update' })
         const uuid = uuidInAsideName(name) ?? (await longUuid(trx, name))
         return uuid === undefined ? undefined : findBackupObject(trx, uuid, { lock: 'update' })
       })
       if (object?.backup_storage_id !== storage.id) continue
-      // Only once the claim is committed is it certain that a purge on another node is not committed as well.
+      // Only after the commit of the claim is it certain that no purge on another node commits.
       const left = { uuid: object.uuid, state }
       const why = await settleAside(doomedFile(base, object), folders, left, object.state === 'purged')
       if (why !== undefined)
-        registry.warn(`The file of bo-${object.uuid} that a purge set aside stays in ${folderOf(base)}: ${why}`)
+        registry.warn(`The file of bo-${object.uuid} that a purge set aside remains in ${folderOf(base)}: ${why}`)
     }
   }
 }
 
-/** The uuid of whose hash a file's name is made, as it is too long for one itself. */
+/** Returns the uuid whose hash is in a file's name; the name has a hash if the uuid is too long. */
 async function longUuid(db: Queryable, name: string): Promise<string | undefined> {
   const uuids = await selectLongUuids(db, LONGEST_IN_NAME)
   return uuids.find((uuid) => asideName(uuid) === name)

@@ -6,16 +6,16 @@ import type { Registry } from '../registry.ts'
 import { canonicalId } from '../rules/identifiers.ts'
 import { purgeableImages } from './images.ts'
 
-/** Finds which of some objects images need, by their canonical ids; deleted images count, as they may be undeleted. */
+/** Returns the canonical IDs of the objects that images need. Deleted images count, because they may be undeleted. */
 export type NeededOf = (db: Queryable, objects: readonly BackupObjectRow[]) => Promise<Set<string>>
 
-/** The objects that any image needs. */
+/** Finds the objects that any image needs. */
 export const needed: NeededOf = async (db, objects) => {
   const users = await usersOf(db, objects.map(idOf), { deleted: true })
   return new Set(users.map(({ objectId }) => objectId))
 }
 
-/** The objects that images need which a purge of `images` would leave. */
+/** Returns a function that finds the objects needed by images that a purge of `images` would keep. */
 export function neededBesides(registry: Registry, images: DeletedSelection): NeededOf {
   return async (db, objects) => {
     const users = await usersOf(db, objects.map(idOf), { deleted: true })
@@ -26,7 +26,7 @@ export function neededBesides(registry: Registry, images: DeletedSelection): Nee
   }
 }
 
-/** The canonical id of an object. */
+/** Returns the canonical ID of a backup object. */
 export function idOf(object: Pick<BackupObjectRow, 'uuid'>): string {
   return canonicalId('backupObject', object.uuid)
 }

@@ -1,11 +1,11 @@
 import type * as z from 'zod/mini'
 import type { purged } from '../results/purged.ts'
 
-/** Something that is removed. */
+/** An image or a file that a purge removed. */
 export type Purged = z.output<typeof purged>
 
-/** How a purge went, beside what it removed. */
+/** The failures of a purge. */
 export interface PurgeOutcome {
-  /** Files that should go and could not. */
+  /** The number of files that could not be removed. */
   notRemoved: number
 }

@@ -1,13 +1,13 @@
-/** Things that a person is shown before they go. */
+/** The number of images or files shown before a purge. */
 const SHOWN = 20
 
-/** What of one kind a purge would remove: how many, and for people the first of them. */
+/** The images or files that a purge would remove: their number, and the first of them to show. */
 export class Going {
   count = 0
-  /** Canonical ids, with the name of the image or the path of the object's file. */
+  /** Canonical IDs, each with the display name of the image or the path of the object's file. */
   readonly first: { id: string; name: string }[] = []
 
-  /** Counts one more. */
+  /** Counts an image or a file, and keeps it if it is among the first. */
   add(id: string, name: string): void {
     this.count++
     if (this.first.length < SHOWN) this.first.push({ id, name })

@@ -11,7 +11,7 @@ import { findGoingImages, objectsOf, purgeRows, requirePurgeable } from './image
 import type { Purged, PurgeOutcome } from './outcome.ts'
 import { Going } from './preview.ts'
 
-/** What is purged without being asked for longer ago. */
+/** The default time since deletion after which images and files are purged. */
 export const DEFAULT_AGE = '90d'
 
 /** Times are rounded up to whole seconds. */
@@ -23,24 +23,24 @@ const purgeRequest = z.object({
   files: z.prefault(z.boolean(), false),
 })
 
-/** What `planPurge` takes: ids of images, with or without prefix; how long ago they were deleted (`parseBoundary`); whether files go too. */
+/** The request of `planPurge`: image IDs with or without prefix, the minimum age (`parseBoundary`) and whether to remove files. */
 export type PurgeRequest = z.input<typeof purgeRequest>
 
-/** What a purge is to remove. */
+/** The images and objects that a purge will remove. */
 export interface PurgePlan {
   images: DeletedSelection
-  /** undefined where no files are to go. */
+  /** undefined if files are kept. */
   objects: DeletedSelection | undefined
-  /** How many there are of each, and which are the first. */
+  /** The number of each, and the first of them. */
   going: { images: Going; files: Going }
 }
 
 /**
- * Chooses what a purge is to remove, counts it and tells the first, for the question
- * whether that is wanted. Nothing is changed.
+ * Selects and counts the images and files to purge, for a confirmation prompt. Changes nothing.
  *
- * @throws VdcError VALUE_REFUSED; IMAGE_NOT_FOUND, IMAGE_NOT_DELETED, IMAGE_PROTECTED or IN_USE
- *   for an image that is named and can't be purged; USAGE for files where all is to be committed together.
+ * @throws VdcError VALUE_REFUSED if an ID or the age is not valid; IMAGE_NOT_FOUND,
+ *   IMAGE_NOT_DELETED, IMAGE_PROTECTED or IN_USE if a given image cannot be purged; USAGE if
+ *   files are to be removed within --tx bulk.
  */
 export async function planPurge(registry: Registry, request: PurgeRequest): Promise<PurgePlan> {
   const valid = validate(purgeRequest, request)
@@ -48,15 +48,15 @@ export async function planPurge(registry: Registry, request: PurgeRequest): Prom
   if (before > sqlTime(new Date(Date.now() + SECOND))) {
     throw new VdcError(
       'VALUE_REFUSED',
-      `older_than ${valid.older_than} is in the future: everything that is deleted would go`,
+      `older_than ${valid.older_than} is in the future, which would purge everything that is deleted`,
       {
-        hint: '0d means that, and is taken',
+        hint: 'To purge everything that is deleted, use 0d',
       },
     )
   }
   if (valid.files && registry.database.commits === 'outer') {
-    throw new VdcError('USAGE', 'The removal of files cannot be undone with what else is committed together', {
-      hint: 'Purge by itself: vdc-manage image purge --files',
+    throw new VdcError('USAGE', 'Cannot remove files within --tx bulk, because their removal cannot be rolled back', {
+      hint: 'Run it on its own: vdc-manage image purge --files',
     })
   }
   const uuids = valid.ids && [...new Set(valid.ids.map((id) => parseId('image', id)))]
@@ -74,13 +74,13 @@ export async function planPurge(registry: Registry, request: PurgeRequest): Prom
 }
 
 /**
- * Removes for good what was planned, image by image as far as it still holds:
- * rows of images with their labels and tags, their history stays; then files of
- * deleted backup objects that nothing uses, the objects becoming `purged`. It may
- * be ended at any moment and run again: an image is there whole, or not at all.
+ * Permanently removes the images and files of a plan that can still be purged: first
+ * the image rows with their labels and tags, but not their history; then the files of
+ * deleted backup objects that nothing uses, whose state becomes `purged`. It can be
+ * interrupted at any time and run again: each image is removed completely or not at all.
  *
- * @param outcome told how it went.
- * @param watcher told of the hashing of files, and may end it.
+ * @param outcome counts the files that could not be removed.
+ * @param watcher receives the progress of hashing and can cancel it.
  */
 export async function* purge(
   registry: Registry,

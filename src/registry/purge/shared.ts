@@ -8,7 +8,13 @@ import { deletedBefore } from './age.ts'
 import { type Links, objectsBehindLinks } from './aliased-files.ts'
 import type { NeededOf } from './needed.ts'
 
-/** Says whether another object is the same file, through whichever storage or folder and by `links`, and isn't to be purged itself. */
+/**
+ * Returns whether an object shares its file with another object that must be kept,
+ * through any storage, folder or link.
+ *
+ * @param before time as stored in the tables; objects deleted before it may be purged.
+ * @param links objects whose files are reached through links; undefined to ignore links.
+ */
 export async function isShared(
   db: Queryable,
   places: readonly LocalPlace[],
@@ -19,22 +25,14 @@ export async function isShared(
 ): Promise<boolean> {
   const own = places.find(({ storage }) => storage.id === object.backup_storage_id)
   if (own?.base === undefined) return false
-  const paths = [own.base, own.realBase].flatMap((base) => (base === undefined ? [] : [base + object.object_key]))
+  const paths = startsOf(own).map((start) => start + object.object_key)
   const file = await lookForFile(own.base + object.object_key)
   if (typeof file === 'object') paths.push(file.real)
-  const keys = new Set<string>()
-  for (const { base, realBase } of places) {
-    for (const start of [base, realBase]) {
-      for (const path of paths) if (start !== undefined && path.startsWith(start)) keys.add(path.slice(start.length))
-    }
-  }
   const storages = places.map(({ storage }) => storage.id)
-  const others = (await selectObjectsUnder(db, storages, [...keys])).filter((other) => {
+  const others = (await selectObjectsUnder(db, storages, keysFor(paths, places))).filter((other) => {
+    if (other.id === object.id) return false
     const place = places.find(({ storage }) => storage.id === other.backup_storage_id)
-    const starts = [place?.base, place?.realBase]
-    return (
-      other.id !== object.id && starts.some((base) => base !== undefined && paths.includes(base + other.object_key))
-    )
+    return place !== undefined && startsOf(place).some((start) => paths.includes(start + other.object_key))
   })
   if (links !== undefined && typeof file === 'object') {
     const behind = await objectsBehindLinks(db, links, places, file.real)
@@ -43,4 +41,17 @@ export async function isShared(
   const old = await deletedBefore(db, 'backupObject', others.filter(isDeleted), before)
   if (old.length < others.length) return true
   return others.length > 0 && (await neededOf(db, others)).size > 0
+}
+
+/** Returns the keys by which objects in any of the places could refer to one of the paths. */
+function keysFor(paths: readonly string[], places: readonly LocalPlace[]): string[] {
+  const keys = places.flatMap(startsOf).flatMap((start) => {
+    return paths.filter((path) => path.startsWith(start)).map((path) => path.slice(start.length))
+  })
+  return [...new Set(keys)]
+}
+
+/** Returns the paths to which the keys of a storage are appended: as registered, and the real one. */
+function startsOf({ base, realBase }: LocalPlace): string[] {
+  return [base, realBase].filter((start) => start !== undefined)
 }

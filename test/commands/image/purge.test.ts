@@ -75,12 +75,12 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     [
       'an alive image',
       ['wmi-alive'],
-      { exit: 5, message: 'The image wmi-alive is not deleted', hint: 'image del wmi-alive' },
+      { exit: 5, message: 'Image wmi-alive is not deleted', hint: 'image del wmi-alive' },
     ],
     [
       'one deleted of late',
       ['wmi-recent'],
-      { exit: 5, message: /^Error: The image wmi-recent was deleted at \S+, which is not before \S+$/ },
+      { exit: 5, message: /^Error: Image wmi-recent was deleted at \S+, which is not before \S+$/ },
     ],
     [
       'a protected one',
@@ -88,7 +88,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
       { exit: 5, message: 'wmi-guarded cannot be purged: it is protected', hint: 'unprotect wmi-guarded' },
     ],
     ['a parent', ['wmi-parent'], { exit: 5, message: 'it is the parent of an image that is not deleted' }],
-    ['an unknown image', ['wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' }],
+    ['an unknown image', ['wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
     ['several, of which one cannot go', ['wmi-old', 'wmi-alive'], { exit: 5, message: 'wmi-alive is not deleted' }],
     [
       'no age',
@@ -172,8 +172,8 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     expect(run.stdout.match(/^wmi-\S+ +image +- +-$/gm)).toHaveLength(3)
     expect(run.stderr.split('\n').sort()).toEqual([
       '',
-      'Warning: One deleted image is kept, as it is protected',
-      'Warning: One deleted image is kept, as it is the parent of an image that is not deleted',
+      'Warning: 1 deleted image is kept: it is protected',
+      'Warning: 1 deleted image is kept: it is the parent of an image that is not deleted',
     ])
     const after = await allRows(database)
     expect(await uuidsOf(database)).toEqual(['alive', 'child', 'guarded', 'parent', 'recent'])
@@ -202,7 +202,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     ]) {
       await expectRefused(database, ['image', ...words], {
         exit: 4,
-        message: 'There is no image wmi-old',
+        message: 'Image wmi-old does not exist',
         hint: 'its history is kept: vdc-manage image history wmi-old',
       })
     }
@@ -230,7 +230,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     expect(await vdcManage([...ALL, 'wmi-older', '--json'], { database })).toMatchObject({
       code: 0,
       stdout: '[]\n',
-      stderr: 'Warning: wmi-older is purged already\nThere is nothing to purge\n',
+      stderr: 'Warning: wmi-older is already purged\nThere is nothing to purge\n',
     })
     expect(await allRows(database)).toEqual(before)
   })
@@ -340,8 +340,8 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     // What is gone already is only purged: so goes on a purge that was killed after its file. No folder is taken
     // for one that is not mounted because its last file went just now.
     const stderr = [
-      `Warning: The file ${at('srv/lost.raw')} of bo-lost is gone already\n`,
-      `Warning: The file ${at('srv/in/lost2.raw')} of bo-lost2 is gone already\n`,
+      `Warning: The file ${at('srv/lost.raw')} of bo-lost is already gone\n`,
+      `Warning: The file ${at('srv/in/lost2.raw')} of bo-lost2 is already gone\n`,
     ].join('')
     const dry = await purge('--dry-run', '-c', 'action,path')
     expect(dry.run).toMatchObject({ code: 0, stderr: stderr + DRY })
@@ -557,11 +557,11 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(run.code).toBe(9)
     const warnings = run.stderr.split('\n').filter((line) => line.startsWith('Warning'))
     expect(warnings).toEqual([
-      expect.stringContaining("of bo-dots stays: its path holds '..'"),
-      expect.stringContaining("of bo-within stays: its path holds '..'"),
-      expect.stringMatching(/of bo-way stays: it leads out of \S+\/srv by a link/),
-      expect.stringContaining('of bo-link stays: it is a link'),
-      expect.stringContaining('of bo-folder stays: it is not a regular file'),
+      expect.stringContaining("of bo-dots was not removed: its path holds '..'"),
+      expect.stringContaining("of bo-within was not removed: its path holds '..'"),
+      expect.stringMatching(/of bo-way was not removed: it leads out of \S+\/srv by a link/),
+      expect.stringContaining('of bo-link was not removed: it is a link'),
+      expect.stringContaining('of bo-folder was not removed: it is not a regular file'),
     ])
     expect(run.stderr).toContain('Error: 5 files could not be removed\n')
     expect(readdirSync(at('out'))).toEqual(['precious.raw'])
@@ -593,11 +593,11 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     rmSync(at('away'), { recursive: true })
     const before = await allRows(database)
     const stderr = [
-      `Warning: The file ${at('away/away.raw')} of bo-away stays: the folder ${at('away')} does not exist on this host\n`,
-      `Warning: The file ${at('mount/mount.raw')} of bo-mount stays: the folder ${at('mount')} is empty: is it mounted?\n`,
-      `Warning: The file ${at('srv/below/below.raw')} of bo-below stays: the folder ${at('srv/below')} is empty: is it mounted?\n`,
-      `Warning: The file ${at('srv/below/no/folder.raw')} of bo-deep stays: the folder ${at('srv/below')} is empty: is it mounted?\n`,
-      `Warning: The file ${at('srv/lead/lead.raw')} of bo-lead stays: the folder ${at('srv/lead')} does not exist on this host\n`,
+      `Warning: The file ${at('away/away.raw')} of bo-away was not removed: the folder ${at('away')} does not exist on this host\n`,
+      `Warning: The file ${at('mount/mount.raw')} of bo-mount was not removed: the folder ${at('mount')} is empty: is it mounted?\n`,
+      `Warning: The file ${at('srv/below/below.raw')} of bo-below was not removed: the folder ${at('srv/below')} is empty: is it mounted?\n`,
+      `Warning: The file ${at('srv/below/no/folder.raw')} of bo-deep was not removed: the folder ${at('srv/below')} is empty: is it mounted?\n`,
+      `Warning: The file ${at('srv/lead/lead.raw')} of bo-lead was not removed: the folder ${at('srv/lead')} does not exist on this host\n`,
     ].join('')
     const error = (count: string) => `Error: ${count} could not be removed\n`
     expect((await purge('--dry-run')).run).toMatchObject({
@@ -660,7 +660,9 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     const run = await vdcManage(['--tx', 'bulk', '-e'], { database, input: 'image purge --files --yes\n' })
     expect(run).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('cannot be undone with what else is committed together'),
+      stderr: expect.stringContaining(
+        'Cannot remove files within --tx bulk, because their removal cannot be rolled back',
+      ),
     })
   })
 })
@@ -805,7 +807,7 @@ test('image purge on a database of Wakame-vdc: what instances were made of stays
   expect(run).toMatchObject({
     code: 0,
     stderr:
-      'Warning: One deleted image is kept, as it was used by an instance, of which the Ruby programs still show the image\n',
+      'Warning: 1 deleted image is kept: it was used by an instance for which the Ruby programs still show the image\n',
   })
   const after = await contentsOf(database)
   expect(after.untouchable).toEqual(before.untouchable)
