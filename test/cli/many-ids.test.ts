@@ -64,7 +64,7 @@ describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
       `printf '${ids.map((id) => `${id}\\n`).join('')}' | vdc-manage image label - all=1 --format value -c id 2>&1`,
       { database },
     )
-    const told = ids.map((id) => (id === 'wmi-nowhere' ? `Error: There is no image ${id}` : id))
+    const told = ids.map((id) => (id === 'wmi-nowhere' ? `Error: Image ${id} does not exist` : id))
     expect(linesOf(run.stdout).filter((line) => !line.startsWith('Hint'))).toEqual(told)
     expect(run.code).toBe(9)
     expect(await labels('all')).toEqual(IDS.map((id) => ({ resource_uuid: id })))

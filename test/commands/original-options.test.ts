@@ -263,7 +263,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
     const md5 = hashOf(path, 'md5')
     const add = ['image', 'add', 'local', path, '--account_id', 'a-shpoolxx']
     for (const [words, exit, message] of [
-      [['--md5sum', MD5], 3, `has another MD5: expected ${MD5}, got ${md5}`],
+      [['--md5sum', MD5], 3, `has the wrong MD5: expected ${MD5}, got ${md5}`],
       [['--md5sum', `sha256:${hashOf(path, 'sha256')}`], 3, '--md5sum must be an MD5 in hex: 32 digits of 0-9 and a-f'],
       [[`--md5sum=${hashOf(path, 'sha256')}`], 3, '--md5sum must be an MD5 in hex'],
       [['--md5sum', md5, '--checksum', md5], 2, '--checksum and --md5sum exclude each other'],
@@ -271,7 +271,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
       await expectRefused(database, [...add, ...words], { exit, message })
     await expectRefused(database, ['image', 'add', 'local', 'bo-first', ...add.slice(4), '--md5sum', md5], {
       exit: 3,
-      message: '--md5sum speaks of a file, and bo-first is a backup object',
+      message: '--md5sum applies only to files, and bo-first is a backup object',
     })
     expect(await run([`${add.join(' ')} --uuid md5a --md5sum ${md5.toUpperCase()}`])).toEqual(['wmi-md5a'])
     expect(await vdcManageJson(['image', 'show', 'wmi-md5a'], { database })).toMatchObject({

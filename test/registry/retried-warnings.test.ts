@@ -40,7 +40,7 @@ describe('a unit of work that is run again warns once', () => {
     ;[failing, failed] = [2, 0]
     expect(await run(['image', 'features', 'wmi-a', '--virtio'])).toMatchObject({
       code: 0,
-      stderr: 'Warning: The features of wmi-a could not be read, and are written anew\n',
+      stderr: 'Warning: The features of wmi-a could not be read, and are replaced\n',
     })
     expect(failed).toBe(2)
   })

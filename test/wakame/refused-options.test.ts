@@ -36,7 +36,7 @@ const COMMANDS: Record<string, { needs?: Record<string, string>; words?: string[
 const BAD = ['a😀b', 'a\u0001b', 'x'.repeat(70_000), '']
 /** What a refusal says of a value that is named itself: an ID, or what a list is sorted by. */
 const BY_VALUE =
-  /^'.*' is not the id of |^The id '.*' is too long|^Cannot sort the list by '|^There is no |^The (?:parent )?image |^The name of a label |--from-file exclude each other$/s
+  /^'.*' is not the id of |^The id '.*' is too long|^Cannot sort the list by '|^There is no |^(?:Parent image|Image) |^The name of a label |--from-file exclude each other$/s
 
 interface Flag {
   type: string

@@ -129,7 +129,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
           ...['--parent-image-id', 'lucid', '--file-format', 'qcow2', '--state', 'pending'],
         ],
         prints: 'wmi-new\n',
-        says: 'Warning: The backup object bo-lucid is not raw (qcow2, packed as gz): a volume made from it would hold these bytes unchanged, and only raw volumes boot\n',
+        says: 'Warning: Backup object bo-lucid is not raw (qcow2, packed as gz): a volume made from it would hold these bytes unchanged, and only raw volumes boot\n',
       },
     ],
   },

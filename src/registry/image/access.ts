@@ -13,24 +13,28 @@ interface Owned {
   is_public: number
 }
 
-/** Says who can use an image. */
+/** Returns which accounts can use an image. */
 export function visibilityOf(image: Owned): Visibility {
   if (image.account_id === SHARED_POOL) return 'shared pool'
   return image.is_public === 1 ? 'public' : 'private'
 }
 
-/** Says why an account, given by its canonical id, can use an image that it can use. */
+/**
+ * Returns why an account can use an image; assumes that it can.
+ *
+ * @param accountId canonical ID.
+ */
 export function accessOf(image: Owned, accountId: string): Access {
   if (image.account_id === accountId) return 'own'
   return image.account_id === SHARED_POOL ? 'shared pool' : 'public'
 }
 
 /**
- * Tells, once, on a database of Wakame-vdc's, that its web API lists pool images that are not
- * public for the pool itself only, although every account can start instances of them
- * (dcmgr.md, "Where an image's bytes are").
+ * Warns once, on a Wakame-vdc database, about images of the shared pool that are not public:
+ * every account can start instances of them, but Wakame-vdc's web API lists them for the
+ * pool only (dcmgr.md, "Where an image's bytes are").
  *
- * @param images as they are stored now, each with the registry that prints its warning.
+ * @param images the stored images, each with the registry that prints its warning.
  */
 export async function warnOfUnlisted(
   db: Queryable,
@@ -40,14 +44,16 @@ export async function warnOfUnlisted(
   if (unlisted.length === 0 || !(await isOfWakame(db))) return
   for (const { registry } of unlisted)
     registry.warnOnce(
-      "Every account can start images of the shared pool, but the web API's list shows those that are not public to their owner only; --is-public shows them to all",
+      'Every account can start images of the shared pool, but the web API lists those that are not public for their owner only; set --is-public to list them for every account',
     )
 }
 
 /**
- * The images that an account can use: alive, available, and its own, the shared
- * pool's or public (dcmgr.md, "System accounts"). Where deleted ones are wanted
- * too, they pass.
+ * Returns the filter for the images that an account can use: available images that it
+ * owns, that the shared pool owns, or that are public (dcmgr.md, "System accounts"). The
+ * filter lets deleted images through, for lists that include them.
+ *
+ * @param accountId canonical ID.
  */
 export function usableBy(accountId: string): { ownedByOrPublic: string[]; states: string[] } {
   return { ownedByOrPublic: [...new Set([accountId, SHARED_POOL])], states: [DEFAULT_STATE, 'deleted'] }

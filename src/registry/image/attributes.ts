@@ -14,7 +14,7 @@ import {
 } from '../rules/values.ts'
 import { checkServiceType } from '../service-types.ts'
 
-/** The columns of an image that an operator gives; those that may be NULL take any text of their kind. */
+/** The image columns that an operator can set. */
 export const imageAttributes = {
   account_id: z.string(),
   arch: oneOf(ARCHES),
@@ -31,7 +31,7 @@ export const imageAttributes = {
   parent_image_id: z.string(),
 }
 
-/** The same for a new image, with dcmgr's defaults (dcmgr.md, "Values"). */
+/** The attributes of a new image, with dcmgr's defaults (dcmgr.md, "Values"). */
 export const newImageAttributes = {
   ...imageAttributes,
   create_account: z.prefault(z.boolean(), false),
@@ -51,14 +51,14 @@ export const newImageAttributes = {
 }
 
 const newImage = z.object(newImageAttributes)
-/** What is asked for a new image, validated. */
+/** The validated attributes of a new image. */
 export type NewImage = z.output<typeof newImage>
 
 /**
- * Refuses what the database can't hold, and warns of an unknown service type and a
- * root device that Wakame-vdc can't find.
+ * Checks that the database can store the attributes. Warns about an unknown service type
+ * and about a root device that Wakame-vdc cannot find.
  *
- * @throws VdcError VALUE_REFUSED.
+ * @throws VdcError VALUE_REFUSED if the database cannot store a value.
  */
 export async function checkImageAttributes(
   registry: Registry,
@@ -69,6 +69,6 @@ export async function checkImageAttributes(
   const { root_device: root } = given
   if (typeof root === 'string' && !/^(uuid|label):./.test(root))
     registry.warn(
-      `The root device '${root}' is neither uuid:… nor label:…, by which Wakame-vdc finds the root filesystem`,
+      `The root device '${root}' is neither uuid:… nor label:…; Wakame-vdc finds the root filesystem by one of these`,
     )
 }

@@ -20,32 +20,37 @@ import { existingImage, existingImages, isDeleted } from './find.ts'
 import { virtualSizeOf } from './register/virtual-size.ts'
 import { readYamlColumnsOf } from './yaml-columns.ts'
 
-/** An image as people and scripts see it; names are the columns' where there is a column, times ISO 8601 UTC. */
+/** The output form of an image. Keys are column names where there is a column; times are ISO 8601 UTC. */
 export type ImageAttributes = z.output<typeof imageAttributes>
-/** An image with all that belongs to it. */
+/** An image with its labels, backup object and backup storage. */
 export type ImageDetails = z.output<typeof image>
 
 /**
- * Finds images, deleted or not, with all that belongs to them.
+ * Reads images, including deleted ones, with their labels, backup objects and storages.
  *
- * @param ids with or without their prefix.
+ * @param ids with or without prefix.
+ * @returns an outcome per ID: the image, or VALUE_REFUSED, IMAGE_NOT_FOUND.
  */
 export function showImages(registry: Registry, ids: readonly string[]): AsyncGenerator<Outcome<ImageDetails>> {
   return inBatches(registry, 'image', ids, { work: describeImages, reads: true })
 }
 
 /**
- * Finds one image, deleted or not, with all that belongs to it, also within a unit of work.
+ * Reads one image, which may be deleted, with its labels, backup object and storage. Can
+ * run within a unit of work.
  *
- * @param uuid without its prefix.
- * @throws VdcError IMAGE_NOT_FOUND.
+ * @param uuid without prefix.
+ * @throws VdcError IMAGE_NOT_FOUND if the image does not exist.
  */
 export async function describeImage(registry: Registry, uuid: string, db: Queryable): Promise<ImageDetails> {
   const [details] = await detailsOf(db, [{ registry, row: await existingImage(db, uuid) }])
   return details as ImageDetails
 }
 
-/** The images of items with all that belongs to them; one that isn't there is a refusal, `IMAGE_NOT_FOUND`. */
+/**
+ * Reads the images of items with their labels, backup objects and storages. Refuses items
+ * whose image does not exist (IMAGE_NOT_FOUND).
+ */
 export async function describeImages<I extends Item>(
   db: Queryable,
   items: readonly I[],
@@ -58,7 +63,7 @@ export async function describeImages<I extends Item>(
   return new Map(rows.map(([item], index) => [item, details[index] as ImageDetails]))
 }
 
-/** What belongs to images, in their order. */
+/** Returns the details of images, in the same order. */
 async function detailsOf(
   db: Queryable,
   images: readonly { registry: Registry; row: ImageRow }[],
@@ -93,7 +98,7 @@ async function detailsOf(
   return details
 }
 
-/** A row as people and scripts see it; warns of YAML that can't be read. */
+/** Converts a row to the output form. Warns about YAML that cannot be read. */
 export async function presentImage(registry: Registry, row: ImageRow): Promise<ImageAttributes> {
   const id = canonicalId('image', row.uuid)
   const { features, volumes, vifs } = await readYamlColumnsOf(registry, row)

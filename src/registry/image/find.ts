@@ -13,9 +13,10 @@ import { canonicalId } from '../rules/identifiers.ts'
 import { PROTECTED_LABEL } from '../rules/values.ts'
 
 /**
- * Finds the image that is to be shown, deleted or not.
+ * Finds an image, which may be deleted.
  *
- * @throws VdcError IMAGE_NOT_FOUND.
+ * @param uuid without prefix.
+ * @throws VdcError IMAGE_NOT_FOUND if the image does not exist.
  */
 export async function existingImage(db: Queryable, uuid: string, options: { lock?: Lock } = {}): Promise<ImageRow> {
   const image = await findImage(db, uuid, options)
@@ -23,9 +24,7 @@ export async function existingImage(db: Queryable, uuid: string, options: { lock
   return image
 }
 
-/**
- * Finds the images of items, deleted or not; one that isn't there is a refusal, `IMAGE_NOT_FOUND`.
- */
+/** Finds the images of items, including deleted ones. Refuses items whose image does not exist (IMAGE_NOT_FOUND). */
 export async function existingImages<I extends Item>(
   db: Queryable,
   items: readonly I[],
@@ -41,7 +40,7 @@ export async function existingImages<I extends Item>(
   })
 }
 
-/** The images that items have, deleted or not, by their uuids. */
+/** Returns the existing images of items, including deleted ones, by uuid. */
 async function imagesByUuid(
   db: Queryable,
   items: readonly Item[],
@@ -52,10 +51,10 @@ async function imagesByUuid(
 }
 
 /**
- * Finds the images that are to be changed, and keeps others from changing them. Refused is
- * one that isn't there, is deleted or protected (`IMAGE_NOT_FOUND`, `IMAGE_DELETED`, `IMAGE_PROTECTED`).
+ * Finds the images to change and locks them. Refuses items whose image does not exist, is
+ * deleted or is protected (IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED).
  *
- * @param options.force also where it is protected.
+ * @param options.force accept protected images.
  */
 export async function imagesToChange<I extends Item>(
   db: Queryable,
@@ -73,64 +72,68 @@ export async function imagesToChange<I extends Item>(
 }
 
 /**
- * Refuses to change or delete an image, given by its canonical id, that is protected,
- * within a unit of work that holds its row.
+ * Refuses to change or delete a protected image. The unit of work must hold the image's row.
  *
- * @param protections of `protectedSince`.
- * @throws VdcError IMAGE_PROTECTED.
+ * @param id canonical ID.
+ * @param protections result of `protectedSince`.
+ * @throws VdcError IMAGE_PROTECTED if the image is protected.
  */
 export function requireUnprotected(id: string, protections: ReadonlyMap<string, string>): void {
   const since = protections.get(id)
   if (since === undefined) return
-  throw new VdcError('IMAGE_PROTECTED', `The image ${id} is protected, since ${since}`, {
-    hint: `--force does it all the same; vdc-manage image unprotect ${id} ends the protection`,
+  throw new VdcError('IMAGE_PROTECTED', `Image ${id} is protected (since ${since})`, {
+    hint: `Override this with --force, or end the protection with: vdc-manage image unprotect ${id}`,
   })
 }
 
-/** Since when the images of items are protected, by their canonical ids; only those that are. */
+/** Returns the times since when images are protected, by canonical ID; only for images that are. */
 export async function protectedSince(db: Queryable, items: Iterable<Item>): Promise<Map<string, string>> {
   const rows = await selectLabels(db, idsOf(items))
   const protections = rows.filter((row) => row.name === PROTECTED_LABEL)
   return new Map(protections.map((row) => [row.resource_uuid, row.string_value ?? row.blob_value ?? '']))
 }
 
-/** The error for an image that isn't there; of one that was purged the history is. */
+/** Returns the error for an image that does not exist. Its hint depends on whether the image was purged. */
 export async function imageNotFound(db: Queryable, uuid: string): Promise<VdcError> {
   const id = canonicalId('image', uuid)
   return notFound(id, await hasHistory(db, id))
 }
 
 function notFound(id: string, hasHistory: boolean): VdcError {
-  return new VdcError('IMAGE_NOT_FOUND', `There is no image ${id}`, {
+  return new VdcError('IMAGE_NOT_FOUND', `Image ${id} does not exist`, {
     hint: hasHistory
-      ? `It is gone, and its history is kept: vdc-manage image history ${id}`
-      : 'vdc-manage image list --all shows those there are',
+      ? `It was purged. Show its history with: vdc-manage image history ${id}`
+      : 'List all images with: vdc-manage image list --all',
   })
 }
 
 function imageDeleted(id: string, image: ImageRow): VdcError {
-  const since = image.deleted_at === null ? '' : `, since ${isoTime(image.deleted_at)}`
-  return new VdcError('IMAGE_DELETED', `The image ${id} is deleted${since}`, {
-    hint: `vdc-manage image undelete ${id} brings it back`,
+  const since = image.deleted_at === null ? '' : ` (since ${isoTime(image.deleted_at)})`
+  return new VdcError('IMAGE_DELETED', `Image ${id} is deleted${since}`, {
+    hint: `Restore it with: vdc-manage image undelete ${id}`,
   })
 }
 
-/** Says whether an image, given by its canonical id, has a history: when it was purged that stays, and keeps its id taken. */
+/**
+ * Returns whether an image has a history. The history of a purged image remains and keeps its ID taken.
+ *
+ * @param id canonical ID.
+ */
 export async function hasHistory(db: Queryable, id: string): Promise<boolean> {
   return (await selectIdsWithHistory(db, [id])).includes(id)
 }
 
-/** The original can set the state alone, which leaves no time. */
+/** Returns whether an image is deleted. The original can set only the state, without a time. */
 export function isDeleted(image: Pick<ImageRow, 'deleted_at' | 'state'>): boolean {
   return image.deleted_at !== null || image.state === 'deleted'
 }
 
 /**
- * The state that a deleted image had before; undefined where nobody knows.
+ * Returns the state of a deleted image before its deletion; undefined if it is unknown.
  *
- * @param told what its history last told (`selectStatesBeforeDeletion`).
+ * @param recorded last state before the deletion in the image's history (`selectStatesBeforeDeletion`).
  */
-export function stateBefore(image: Pick<ImageRow, 'state'>, told: string | undefined): string | undefined {
-  // The row of one of which only `deleted_at` says that it is deleted still has it.
-  return told ?? (image.state === 'deleted' ? undefined : image.state)
+export function stateBefore(image: Pick<ImageRow, 'state'>, recorded: string | undefined): string | undefined {
+  // If only `deleted_at` marks the image as deleted, its row still has the state.
+  return recorded ?? (image.state === 'deleted' ? undefined : image.state)
 }

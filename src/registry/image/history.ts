@@ -7,10 +7,10 @@ import { type ImageAttributes, presentImage } from './details.ts'
 import { existingImage } from './find.ts'
 
 /**
- * Reads what became of an image, also of one that was purged; the newest change is the last.
+ * Reads the history of an image, which may be purged; oldest entry first.
  *
- * @param id with or without its prefix.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND.
+ * @param id with or without prefix.
+ * @throws VdcError VALUE_REFUSED if the ID is not valid; IMAGE_NOT_FOUND if the image never existed.
  */
 export async function imageHistory(registry: Registry, id: string): Promise<HistoryEntry[]> {
   const uuid = parseId('image', id)
@@ -20,11 +20,12 @@ export async function imageHistory(registry: Registry, id: string): Promise<Hist
 }
 
 /**
- * Shows an image as it was at a time.
+ * Reads an image as it was at a given time.
  *
- * @param id with or without its prefix.
- * @param at a time as people type it (`parseTime`).
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND, also when it was not there yet; HISTORY_UNKNOWN when its history begins later.
+ * @param id with or without prefix.
+ * @param at a time in a form that `parseTime` accepts.
+ * @throws VdcError VALUE_REFUSED if the ID or the time is not valid; IMAGE_NOT_FOUND if the
+ *   image does not exist or did not exist yet; HISTORY_UNKNOWN if its history begins later.
  */
 export async function imageAt(registry: Registry, id: string, at: string): Promise<ImageAttributes> {
   const uuid = parseId('image', id)

@@ -27,11 +27,11 @@ import { imageNotFound } from './find.ts'
 
 const choice = z.object({
   ...list.choice,
-  /** Only what this account can use; with or without prefix. */
+  /** Only images that this account can use; ID with or without prefix. */
   account_id: z.optional(z.string()),
-  /** With `account_id`: only what it owns, in whatever state. */
+  /** With `account_id`: only images owned by the account, in any state. */
   owned: z.optional(z.boolean()),
-  /** A pattern (`parseGlob`). */
+  /** A pattern for the display name (`parseGlob`). */
   name: z.optional(z.string()),
   state: list.anyOf,
   arch: list.anyOf,
@@ -40,7 +40,7 @@ const choice = z.object({
   service_type: list.anyOf,
   public: z.optional(z.boolean()),
   protected: z.optional(z.boolean()),
-  /** All of these labels, each `name` or `name=value`. */
+  /** Only images with all of these labels, each `name` or `name=value`. */
   label: z.optional(z.array(z.string())),
   parent: list.anyOf,
   backup_object_id: list.anyOf,
@@ -48,22 +48,22 @@ const choice = z.object({
   checksum: list.anyOf,
 })
 
-/** Which images to list. */
+/** The filters of a list of images. */
 export type ImageChoice = z.input<typeof choice>
-/** Which images to list, in which order, and which part of that. */
+/** The filters, sorting and paging options of a list of images. */
 export type ImageListRequest = ImageChoice & list.PageRequest
 
-/** A request as the database takes it. */
+/** The filters in the form that the database takes. */
 export interface ChosenImages {
   selection: ImageSelection
-  /** Canonical; the account that the list is for. */
+  /** Canonical ID of the account that the list is for. */
   accountId: string | undefined
 }
 
-/** The list of images, with what this program's own labels say. */
+/** The list of images, including the values of this program's own labels. */
 export const IMAGES = imageListing({ virtualSize: VIRTUAL_SIZE_LABEL, md5: MD5_LABEL, protection: PROTECTED_LABEL })
 
-/** What a list of images can be sorted by. */
+/** The sort keys of a list of images. */
 export const IMAGE_SORT_KEYS = list.sortKeys(IMAGES.keys, {
   name: 'display_name',
   account: 'account_id',
@@ -74,11 +74,11 @@ export const IMAGE_SORT_KEYS = list.sortKeys(IMAGES.keys, {
 })
 
 /**
- * Reads which images are wanted.
+ * Validates the filters of a list of images.
  *
- * @returns undefined where the database could not even hold what is looked for.
- * @throws VdcError VALUE_REFUSED; ACCOUNT_NOT_FOUND, IMAGE_NOT_FOUND,
- *   OBJECT_NOT_FOUND or STORAGE_NOT_FOUND for an id that is neither known nor named by an image.
+ * @returns undefined if nothing can match because the database cannot store a label of the filter.
+ * @throws VdcError VALUE_REFUSED if a filter is not valid; ACCOUNT_NOT_FOUND, IMAGE_NOT_FOUND,
+ *   OBJECT_NOT_FOUND or STORAGE_NOT_FOUND if an ID neither exists nor is used by an image.
  */
 export async function chosenImages(registry: Registry, request: ImageChoice): Promise<ChosenImages | undefined> {
   const given = validate(choice, request)
@@ -100,7 +100,7 @@ export async function chosenImages(registry: Registry, request: ImageChoice): Pr
   for (const { name, value } of labels ?? []) {
     if (!(await isStorable(registry.database, 'resource_labels', { name, string_value: value }))) return undefined
   }
-  const { states, ...whose } = accountId === undefined ? {} : given.owned ? { ownedBy: accountId } : usableBy(accountId)
+  const { states, ...whose } = ownership(accountId, given.owned)
   return {
     accountId,
     selection: {
@@ -119,17 +119,25 @@ export async function chosenImages(registry: Registry, request: ImageChoice): Pr
   }
 }
 
+function ownership(
+  accountId: string | undefined,
+  owned: boolean | undefined,
+): Pick<ImageSelection, 'ownedBy' | 'ownedByOrPublic' | 'states'> {
+  if (accountId === undefined) return {}
+  return owned ? { ownedBy: accountId } : usableBy(accountId)
+}
+
 /**
- * Reads in which order images are wanted, and which part of them.
+ * Validates the sorting and paging options of a list of images.
  *
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND.
+ * @throws VdcError VALUE_REFUSED if an option is not valid; IMAGE_NOT_FOUND if `after` does not exist.
  */
 export function imagePage(registry: Registry, request: ImageListRequest) {
   const notFound = (uuid: string) => imageNotFound(registry.database.knex, uuid)
   return list.pageOf(registry, { listing: IMAGES, kind: 'image', notFound, keys: IMAGE_SORT_KEYS }, request)
 }
 
-/** @returns the canonical id. Wakame-vdc lets accounts own images before it has a row for them. */
+/** Returns the canonical ID. In Wakame-vdc, accounts without a row can own images. */
 async function knownAccount(registry: Registry, id: string): Promise<string> {
   const { knex } = registry.database
   const uuid = parseId('account', id)
@@ -140,7 +148,7 @@ async function knownAccount(registry: Registry, id: string): Promise<string> {
   return canonical
 }
 
-/** What images refer to by canonical ids, by its column. */
+/** The columns that refer to other objects by canonical ID. */
 const REFERENCES = {
   parent_image_id: { kind: 'image', find: findImage, notFound: imageNotFound },
   backup_object_id: {
@@ -150,7 +158,7 @@ const REFERENCES = {
   },
 } as const
 
-/** @returns the canonical ids. The Ruby programs take references as they come, also to nothing. */
+/** Returns the canonical IDs. The Ruby programs store references unchecked, so IDs that images use are known, too. */
 async function knownReferences(
   { database }: Registry,
   column: keyof typeof REFERENCES,

@@ -13,16 +13,15 @@ import { chosenImages, IMAGES, type ImageChoice, type ImageListRequest, imagePag
 import { virtualSizeOf } from './register/virtual-size.ts'
 import { yamlWarnings } from './yaml-columns.ts'
 
-/** A line of the list; sizes in bytes, times ISO 8601 UTC. What nobody knows is null. */
+/** A row of the list. Sizes are in bytes, times ISO 8601 UTC; unknown values are null. */
 export type ImageSummary = z.output<typeof imageSummary>
 
 /**
- * Lists images in batches as the database delivers them, without another order oldest
- * first: memory does not grow with their number. Warns of those whose YAML
- * can't be read.
+ * Lists images in batches as the database delivers them, by default oldest first. Memory
+ * does not grow with the number of images. Warns about images whose YAML cannot be read.
  *
- * @param keys what of an image is read and listed; undefined for all.
- * @throws VdcError as `chosenImages` and `imagePage`.
+ * @param keys the keys to read and return; undefined for all.
+ * @throws VdcError the errors of `chosenImages` and `imagePage`.
  */
 export async function* listImages(
   registry: Registry,
@@ -45,19 +44,19 @@ export async function* listImages(
 }
 
 /**
- * Counts the images that `listImages` would list without a limit.
+ * Counts the images that match the filters, regardless of paging.
  *
- * @throws VdcError as `chosenImages`.
+ * @throws VdcError the errors of `chosenImages`.
  */
 export async function countImages(registry: Registry, request: ImageChoice): Promise<number> {
   const chosen = await chosenImages(registry, request)
   return chosen === undefined ? 0 : IMAGES.count(registry.database, chosen.selection)
 }
 
-/** What a warning of YAML that can't be read needs. */
+/** The fields that the warning about unreadable YAML needs. */
 const OF_WARNINGS = ['uuid', 'features', 'volumes', 'vifs'] as const
 
-/** @param accountId canonical; the account that the list is for. */
+/** @param accountId canonical ID of the account that the list is for. */
 function summaryFor(accountId: string | undefined): Presentation<ImageListRow, ImageSummary> {
   return {
     id: [({ uuid }) => canonicalId('image', uuid), 'uuid'],

@@ -6,11 +6,11 @@ import { canonicalId, parseId } from '../rules/identifiers.ts'
 import { isDeleted } from './find.ts'
 
 /**
- * Makes sure that a parent is there.
+ * Checks that a parent image exists, and locks it until the unit of work ends.
  *
- * @param parentId with or without prefix; null where there is none.
- * @returns the parent's canonical id; null without one.
- * @throws VdcError VALUE_REFUSED.
+ * @param parentId with or without prefix; null for no parent.
+ * @returns the parent's canonical ID; null for no parent.
+ * @throws VdcError VALUE_REFUSED if the parent does not exist or is deleted.
  */
 export async function requireParent(db: Queryable, parentId: string | null): Promise<string | null> {
   if (parentId === null) return null
@@ -21,28 +21,28 @@ export async function requireParent(db: Queryable, parentId: string | null): Pro
   if (parent === undefined || isDeleted(parent)) {
     throw new VdcError(
       'VALUE_REFUSED',
-      `The parent image ${id} ${parent === undefined ? 'does not exist' : 'is deleted'}`,
+      `Parent image ${id} ${parent === undefined ? 'does not exist' : 'is deleted'}`,
       {
-        hint: 'It must be the id of an image that is there: vdc-manage image list shows them',
+        hint: 'Choose an existing image; list them with: vdc-manage image list',
       },
     )
   }
   return id
 }
 
-/** A parent that images which exist already are to have. */
+/** A new parent for existing images. */
 export interface NewParent {
-  /** The parent's canonical id; null for none. */
+  /** The parent's canonical ID; null for no parent. */
   id: string | null
-  /** The canonical ids of the parent and all that it descends from. */
+  /** The canonical IDs of the parent and all its ancestors. */
   line: ReadonlySet<string>
 }
 
 /**
- * As `requireParent`, for images that exist already, which claim their end first: what
- * descends from them changes (`requireNoCycle`).
+ * Checks a new parent for existing images as `requireParent` does, and locks all its
+ * ancestors for `requireNoCycle`. The caller must have claimed the end of the images.
  *
- * @throws VdcError VALUE_REFUSED.
+ * @throws VdcError VALUE_REFUSED if the parent does not exist or is deleted.
  */
 export async function requireNewParent(db: Queryable, parentId: string | null): Promise<NewParent> {
   const id = await requireParent(db, parentId)
@@ -58,14 +58,12 @@ export async function requireNewParent(db: Queryable, parentId: string | null): 
 }
 
 /**
- * Refuses to make an image, by its canonical id, descend from itself.
+ * Refuses a parent that would make an image its own ancestor.
  *
- * @throws VdcError VALUE_REFUSED.
+ * @param child canonical ID of the image.
+ * @throws VdcError VALUE_REFUSED if the parent is the image itself or descends from it.
  */
 export function requireNoCycle(child: string, { id, line }: NewParent): void {
   if (!line.has(child)) return
-  throw new VdcError(
-    'VALUE_REFUSED',
-    `The image ${child} cannot descend from itself, as with the parent ${id} it would`,
-  )
+  throw new VdcError('VALUE_REFUSED', `Image ${child} cannot have the parent ${id}: it would descend from itself`)
 }

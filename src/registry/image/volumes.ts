@@ -5,11 +5,11 @@ import { EMPTY_YAML_LIST } from '../rules/values.ts'
 const OBJECT_ID = /\bbo-[A-Za-z0-9_]+/g
 
 /**
- * The backup objects that an image's volumes are made of (dcmgr.md, "What else
- * refers to backup objects"), by their canonical ids.
+ * Returns the canonical IDs of the backup objects that an image's volumes are made from
+ * (dcmgr.md, "What else refers to backup objects").
  *
- * @param text of `images.volumes`. If it cannot be read as YAML, every id that it
- *   mentions counts: an object too many is kept rather than one removed that is needed.
+ * @param text value of `images.volumes`. If it is not readable YAML, every ID in the text
+ *   counts: keeping an unneeded object is better than removing a needed one.
  */
 export async function objectsInVolumes(text: string | null): Promise<string[]> {
   if (!mayNameObjects(text)) return []
@@ -18,15 +18,15 @@ export async function objectsInVolumes(text: string | null): Promise<string[]> {
   return [...new Set(ids)]
 }
 
-/** As `objectsInVolumes`, and only those that are wanted; without reading YAML that does not mention any of them. */
+/** Like `objectsInVolumes`, but returns only the wanted IDs, and parses only YAML that may contain one of them. */
 export async function wantedInVolumes(text: string | null, wanted: ReadonlySet<string>): Promise<string[]> {
   if (!mayNameObjects(text)) return []
-  // An escape, such as "\x62o-x", can hide an id.
+  // An escape, such as "\x62o-x", can hide an ID.
   const isMentioned = text.includes('\\') || (text.match(OBJECT_ID) ?? []).some((id) => wanted.has(id))
   return isMentioned ? (await objectsInVolumes(text)).filter((id) => wanted.has(id)) : []
 }
 
-/** The ids of backup objects in volumes that were read already (`readYamlColumnsOf`). */
+/** Returns the IDs of backup objects in parsed volumes (`readYamlColumnsOf`). */
 export function objectsInReadVolumes(value: unknown): string[] {
   return [...new Set(textsIn(value).filter(isObjectId))]
 }

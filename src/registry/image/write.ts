@@ -12,38 +12,37 @@ import { warnOfUnlisted } from './access.ts'
 import type { NewImage } from './attributes.ts'
 import { requireParent } from './parent.ts'
 
-/** What an image boots from. */
+/** The backup object that an image boots from, and how. */
 export interface BootSource {
-  /** `images.boot_dev_type`. */
+  /** Value of `images.boot_dev_type`. */
   bootDevType: number
-  /** QEMU's name. */
+  /** The format's name in QEMU. */
   fileFormat: string
-  /** For people, where the operator names none. */
+  /** The display name if the operator gives none. */
   displayName: string
-  /** Canonical. */
+  /** Canonical ID. */
   backupObjectId: string
 }
 
 /**
- * Refuses, before any work, what `writeImage` would: an owner, a parent or an id
- * that a new image can't have.
+ * Refuses an owner, a parent or an ID that `writeImage` would refuse, before any work is done.
  *
  * @throws VdcError VALUE_REFUSED, ACCOUNT_…, ID_TAKEN.
  */
 export async function requireWritable(db: Queryable, request: Omit<NewImage, 'arch'>): Promise<void> {
-  // With --create-account the account is only made in the unit of work itself.
+  // With --create-account, the unit of work itself creates the account.
   if (!request.create_account) await requireOwner(db, parseId('account', request.account_id), { create: false })
   await requireParent(db, request.parent_image_id)
   await requireFreeUuid('image', request.uuid, (taken) => isImageUuidTaken(db, taken))
 }
 
 /**
- * Writes a new image with its history, within a unit of work.
+ * Writes a new image and its history within a unit of work.
  *
- * @param findSource finds or makes what it boots from, in the same unit of work;
- *   told the owner's canonical id and the time, as the tables hold it.
+ * @param findSource finds or creates the boot source in the same unit of work; takes the
+ *   owner's canonical ID and the current time as stored in the tables.
  * @returns the image's uuid, without prefix.
- * @throws VdcError VALUE_REFUSED, ACCOUNT_…, ID_TAKEN, and what `findSource` throws.
+ * @throws VdcError VALUE_REFUSED, ACCOUNT_…, ID_TAKEN, and the errors of `findSource`.
  */
 export async function writeImage(
   registry: Registry,
@@ -51,7 +50,7 @@ export async function writeImage(
   request: NewImage,
   findSource: (ownerId: string, now: string) => Promise<BootSource>,
 ): Promise<string> {
-  // Of what is committed by the statement nothing would be undone.
+  // If every statement is committed on its own, a later failure would roll back nothing.
   if (registry.database.commits === 'statement') await requireColumns(registry.database, 'images')
   const now = sqlTime(new Date())
   const owner = parseId('account', request.account_id)
@@ -85,7 +84,7 @@ export async function writeImage(
     os_type: request.os_type,
   }
   if (given !== undefined) await insertImage(db, row)
-  // A generated uuid may be that of an image that was purged, which no index knows of.
+  // A generated uuid may belong to a purged image, which no index contains.
   else while (!(await insertImageIfFree(db, row))) row.uuid = registry.generateUuid()
   await recordCreation(db, canonicalId('image', row.uuid), IMAGE_COLUMNS, row, now)
   await warnOfUnlisted(db, [{ registry, image: row }])

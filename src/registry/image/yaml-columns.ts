@@ -7,14 +7,15 @@ const COLUMNS = ['features', 'volumes', 'vifs'] as const
 type Columns = Pick<ImageRow, (typeof COLUMNS)[number]>
 type ReadColumns = Record<keyof Columns, Yaml>
 
-/** Reads the YAML columns of an image; features that are not a map have a problem, too. */
+/** Parses the YAML columns of an image. Features that are not a map are a problem, too. */
 export async function readYamlColumns({ features, volumes, vifs }: Columns): Promise<ReadColumns> {
   const read = { features: await readYaml(features), volumes: await readYaml(volumes), vifs: await readYaml(vifs) }
-  if (!('problem' in read.features) && asMap(read.features) === undefined) read.features = { problem: 'it is no map' }
+  if (!('problem' in read.features) && asMap(read.features) === undefined)
+    read.features = { problem: 'it is not a map' }
   return read
 }
 
-/** The columns that cannot be read, and why, in words that follow the column's name. */
+/** Returns the columns that cannot be read, each with a reason that reads on after the column's name. */
 export function yamlProblems(read: ReadColumns): { column: keyof Columns; why: string }[] {
   return COLUMNS.flatMap((column) => {
     const yaml = read[column]
@@ -23,8 +24,8 @@ export function yamlProblems(read: ReadColumns): { column: keyof Columns; why: s
 }
 
 /**
- * As `readYamlColumns`, and warns of columns that cannot be read: one such row makes
- * the Ruby programs' whole listing fail (dcmgr.md, "YAML columns").
+ * Parses the YAML columns of an image, and warns about columns that cannot be read: one
+ * such row makes every list of the Ruby programs fail (dcmgr.md, "YAML columns").
  */
 export async function readYamlColumnsOf(
   registry: Registry,
@@ -36,12 +37,12 @@ export async function readYamlColumnsOf(
   return read
 }
 
-/** Readable texts of a column that are remembered. */
+/** The maximum number of readable texts to remember per column. */
 const MOST_KNOWN = 50
 
 /**
- * Makes a function that warns as `readYamlColumnsOf` does. Most rows hold one of a few texts,
- * and each of these is read once.
+ * Returns a function that warns as `readYamlColumnsOf` does. Most rows have one of a few
+ * texts, and each of these is parsed only once.
  */
 export function yamlWarnings(registry: Registry): (row: Columns & Pick<ImageRow, 'uuid'>) => Promise<void> | undefined {
   const known = { features: new Set<string | null>(), volumes: new Set<string>(), vifs: new Set<string>() }

@@ -268,7 +268,7 @@ describe('on any engine', () => {
       expect(JSON.parse(documents[1] as string)).toMatchObject({ error: { code: 'IMAGE_NOT_FOUND', exit: 4 } })
       expect(documents[2]).toBe(`${second}\n`)
       expect(run.stderr).toBe(
-        'Line 2 failed: image show wmi-none --json\nError: There is no image wmi-none\nHint: vdc-manage image list --all shows those there are\nLine 4 failed: image show wmi-none\n',
+        'Line 2 failed: image show wmi-none --json\nError: Image wmi-none does not exist\nHint: List all images with: vdc-manage image list --all\nLine 4 failed: image show wmi-none\n',
       )
     })
 
@@ -314,7 +314,7 @@ describe('on any engine', () => {
       [`${ADD} --arch=sparc --arch=sparc`, 2, 'Error: Option --arch is given more than once'],
       [`${ADD} --arch sparc`, 3, 'Error: --arch must be one of: '],
       ['image add local bo-none --account-id a-shpoolxx', 4, 'Error: There is no backup object bo-none'],
-      ['image show wmi-none', 4, 'Error: There is no image wmi-none'],
+      ['image show wmi-none', 4, 'Error: Image wmi-none does not exist'],
       ['account add --uuid shpoolxx', 5, 'Error: '],
       [`backupobject del ${OBJECT}`, 5, 'Error: '],
       [`${ADD} --description "one`, 2, 'Error: The line has a " without its match, near "one'],

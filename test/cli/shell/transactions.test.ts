@@ -99,11 +99,11 @@ describe.each(ENGINES)('on %s', (engine) => {
     const run = await runScript(database, [`${ADD} --json`, 'image show wmi-none --json'], ['--tx', 'bulk', '-e'])
     expect(run).toMatchObject({ code: 4, stdout: '' })
     expect(run.stderr).toBe(
-      'Error: There is no image wmi-none\nHint: vdc-manage image list --all shows those there are\nLine 2 failed: image show wmi-none --json\nNothing was stored\n',
+      'Error: Image wmi-none does not exist\nHint: List all images with: vdc-manage image list --all\nLine 2 failed: image show wmi-none --json\nNothing was stored\n',
     )
     const several = await runScript(database, ['image show --json wmi-none wmi-none2'], ['--tx', 'bulk', '-e'])
     expect(several).toMatchObject({ code: 9, stdout: '' })
-    expect(several.stderr.match(/^Error: There is no image wmi-none2?$/gm)).toHaveLength(2)
+    expect(several.stderr.match(/^Error: Image wmi-none2? does not exist$/gm)).toHaveLength(2)
     expect(await newImages()).toEqual([])
   })
 

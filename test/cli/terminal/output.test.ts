@@ -86,7 +86,7 @@ describe('stdout, stderr and exit codes', () => {
   test('no path, no stack and no SQL in an error, unless --debug asks', async () => {
     const plain = await vdcManage(['image', 'show', 'wmi-none'], { database })
     expect(plain.stderr).toBe(
-      'Error: There is no image wmi-none\nHint: vdc-manage image list --all shows those there are\n',
+      'Error: Image wmi-none does not exist\nHint: List all images with: vdc-manage image list --all\n',
     )
     const debug = await vdcManage(['image', 'show', 'wmi-none', '--debug'], { database })
     expect(debug).toMatchObject({ code: 4, stdout: '' })

@@ -629,7 +629,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     const run = await add(path, '--convert', 'qcow2')
     expect(run).toMatchObject({
       code: 0,
-      stderr: `Warning: The file ${path} is qcow2 already, and is registered as it is\n`,
+      stderr: `Warning: The file ${path} is already qcow2, and is registered as it is\n`,
     })
     expect(readdirSync(home)).toEqual(['disk.qcow2'])
   })
@@ -647,7 +647,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     }
     const owner = ['--account-id', 'a-shpoolxx']
     await refused(['--account-id', 'a-nosuchxx'], 4, /There is no account a-nosuchxx/)
-    await refused([...owner, '--checksum', '0'.repeat(32)], 3, /has another MD5: expected 0{32}/)
+    await refused([...owner, '--checksum', '0'.repeat(32)], 3, /has the wrong MD5: expected 0{32}/)
     await refused([...owner, '--max-size', '1M'], 3, /more than 1048576/)
     await refused([...owner, '--convert', 'iso'], 2, /given more than once|only be specified once/)
     await refused([...owner, '--storage-id', 'bkst-none'], 3, /bkst-none/)
@@ -717,7 +717,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     const bulk = await vdcManage(['--tx', 'bulk'], { database, input: line })
     expect(bulk.code).toBe(9)
     expect(bulk.stderr).toMatch(
-      /Error: A conversion cannot be undone .*\nHint: Convert it before: vdc-manage image convert\n/,
+      /Error: Cannot convert files within --tx bulk, .*\nHint: Convert the file first with: vdc-manage image convert\n/,
     )
     expect(readdirSync(home)).toEqual(['disk.raw'])
     expect(await vdcManage([], { database, input: line })).toMatchObject({
@@ -729,7 +729,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     expect(run).toMatchObject({
       code: 3,
       stdout: '',
-      stderr: expect.stringMatching(/is a backup object\nHint: Leave --convert out/),
+      stderr: expect.stringMatching(/is a backup object\nHint: Omit --convert/),
     })
   })
 })

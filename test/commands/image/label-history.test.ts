@@ -120,9 +120,16 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
 
   test.each([
-    ['golden', { exit: 4, message: 'There is no image wmi-golden', hint: 'golden= sets a label without a value; ' }],
+    ['golden', { exit: 4, message: 'Image wmi-golden does not exist', hint: 'golden= sets a label without a value; ' }],
     ['my-tag', { exit: 3, message: "'my-tag' is not the id", hint: 'my-tag= sets a label without a value; ' }],
-    ['wmi-golden', { exit: 4, message: 'There is no image wmi-golden', hint: /^vdc-manage image list --all/ }],
+    [
+      'wmi-golden',
+      {
+        exit: 4,
+        message: 'Image wmi-golden does not exist',
+        hint: /^List all images with: vdc-manage image list --all/,
+      },
+    ],
   ] as [string, Refusal][])(
     'image label refuses %s for an image, and tells how to set such a label',
     async (word, refusal) => {
@@ -137,7 +144,7 @@ describe.each(ENGINES)('on %s', (engine) => {
       code: 9,
       stdout: '',
       stderr: expect.stringMatching(
-        /^Error: There is no image wmi-golden\nHint: golden= sets a label without a value; .*\n$/,
+        /^Error: Image wmi-golden does not exist\nHint: golden= sets a label without a value; .*\n$/,
       ),
     })
     expect(await allRows(database)).toEqual(before)
@@ -289,7 +296,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     ],
     ['on 30 February', ['wmi-a', '--at', '2026-02-30'], { exit: 3, message: "'2026-02-30' is no time" }],
     ['in month 13', ['wmi-a', '--at', '2026-13-01'], { exit: 3, message: 'is no time' }],
-    ['of an unknown image', ['wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' }],
+    ['of an unknown image', ['wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
     ['of an unknown object', ['bo-nope'], { exit: 4, message: 'There is no backup object bo-nope' }],
     ['of an account', ['a-shpoolxx'], { exit: 3, message: "'a-shpoolxx' is not the id of an image" }],
   ] as [string, string[], Refusal][])('image history refuses %s', async (_, words, refusal) => {

@@ -103,7 +103,10 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
       })
     }
     expect(await allRows(database)).toEqual(before)
-    await expectRefused(database, ['image', 'modify', 'wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' })
+    await expectRefused(database, ['image', 'modify', 'wmi-nope'], {
+      exit: 4,
+      message: 'Image wmi-nope does not exist',
+    })
   })
 
   test('an empty text clears what may be NULL', async () => {
@@ -165,10 +168,10 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
       { exit: 5, message: 'bo-pending is in state pending, not available', hint: 'backupobject modify bo-pending' },
     ],
     ['an object of another kind', ['--backup-object-id', 'wmi-x'], { exit: 3, message: "'wmi-x' is not the id of a" }],
-    ['an unknown parent', ['--parent-image-id', 'wmi-nope'], { exit: 3, message: 'parent image wmi-nope does not' }],
-    ['a deleted parent', ['--parent-image-id', 'wmi-gone'], { exit: 3, message: 'parent image wmi-gone is deleted' }],
+    ['an unknown parent', ['--parent-image-id', 'wmi-nope'], { exit: 3, message: 'Parent image wmi-nope does not' }],
+    ['a deleted parent', ['--parent-image-id', 'wmi-gone'], { exit: 3, message: 'Parent image wmi-gone is deleted' }],
     ['another id', ['--uuid', 'wmi-new'], { exit: 3, message: 'The id of wmi-child cannot be changed to wmi-new' }],
-    ['itself as parent', ['--parent-image-id', 'wmi-child'], { exit: 3, message: 'cannot descend from itself' }],
+    ['itself as parent', ['--parent-image-id', 'wmi-child'], { exit: 3, message: 'it would descend from itself' }],
     ['an option twice', ['--arch', 'x86', '--arch', 'x86'], { exit: 2, message: '--arch is given more than once' }],
     ['an unknown option', ['--colour', 'red'], { exit: 2, message: 'Unknown option: --colour' }],
   ]
@@ -179,7 +182,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
   test('refuses a child as parent', async () => {
     await expectRefused(database, ['image', 'modify', 'wmi-parent', '--parent-image-id', 'wmi-child'], {
       exit: 3,
-      message: 'The image wmi-parent cannot descend from itself',
+      message: 'Image wmi-parent cannot have the parent ',
     })
   })
 
@@ -189,15 +192,15 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
       const [verb, ...options] = line.split(' ') as [string, ...string[]]
       await expectRefused(database, ['image', verb, 'wmi-gone', ...options], {
         exit: 5,
-        message: 'The image wmi-gone is deleted, since ',
+        message: 'Image wmi-gone is deleted (since ',
       })
       await expectRefused(database, ['image', verb, 'wmi-nope', ...options], {
         exit: 4,
-        message: 'There is no image wmi-nope',
+        message: 'Image wmi-nope does not exist',
       })
       await expectRefused(database, ['image', verb, 'wmi-PARENT', ...options], {
         exit: 4,
-        message: 'There is no image wmi-PARENT',
+        message: 'Image wmi-PARENT does not exist',
       })
     },
   )

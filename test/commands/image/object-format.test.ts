@@ -46,7 +46,7 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
     return [file_format, run.stderr]
   }
   const VOLUME = (id: string, what: string) =>
-    `Warning: The backup object ${id} is not raw (${what}): a volume made from it would hold these bytes unchanged, and only raw volumes boot\n`
+    `Warning: Backup object ${id} is not raw (${what}): a volume made from it would hold these bytes unchanged, and only raw volumes boot\n`
 
   test('what its first image says is what the second one gets', async () => {
     expect(await add('local', 'bo-hand', '--file-format', 'qcow2', '--uuid', 'first')).toEqual(['qcow2', ''])
@@ -82,7 +82,7 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
 
   test('a format that is not the one that was found is told of, also with image modify', async () => {
     expect(await add('local', 'bo-found', '--uuid', 'right')).toEqual(['qcow2', ''])
-    const told = 'Warning: The backup object bo-found holds qcow2, not raw: the image may not boot\n'
+    const told = 'Warning: Backup object bo-found contains qcow2, not raw: the image may not boot\n'
     expect(await add('local', 'bo-found', '--file-format', 'raw', '--uuid', 'wrong')).toEqual(['raw', told])
     const modify = (...words: string[]) => vdcManage(['image', 'modify', ...words], { database })
     expect(await modify('wmi-wrong', '--file-format', 'qcow2')).toMatchObject({ code: 0, stdout: '', stderr: '' })
@@ -102,7 +102,7 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
     )
     await database.query("UPDATE backup_objects SET checksum = ? WHERE uuid = 'b'", ['7'.repeat(32)])
     const guess =
-      'Warning: The bytes of bo-b were qcow2 before they were corrected, and are assumed to be that still; set another format with --file-format\n'
+      'Warning: Backup object bo-b contained qcow2 before its checksum was changed, and is assumed to contain it still; set another format with --file-format\n'
     expect(await add('local', 'bo-b', '--file-format', 'raw', '--uuid', 'b1')).toEqual(['raw', ''])
     expect(await add('local', 'bo-b', '--uuid', 'b2')).toEqual(['raw', ''])
     await runLines(['image del wmi-b1 wmi-b2', 'image purge wmi-b1 wmi-b2 --older-than 0s --yes'], { database })
@@ -112,7 +112,7 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
   test.each(['/dev/sda1', 'root', 'uuid:', 'LABEL:root', 'UUID=1234'])(
     'a root device %j is told of when it is given, and taken',
     async (device) => {
-      const told = `Warning: The root device '${device}' is neither uuid:… nor label:…, by which Wakame-vdc finds the root filesystem\n`
+      const told = `Warning: The root device '${device}' is neither uuid:… nor label:…; Wakame-vdc finds the root filesystem by one of these\n`
       const run = await vdcManage(['image', 'add', 'local', 'bo-none', ...OWNER, '--root-device', device], { database })
       expect(run).toMatchObject({ code: 0, stderr: told })
       const id = run.stdout.trim()
@@ -142,7 +142,7 @@ test('on a database of Wakame-vdc’s, that the web API does not list an image o
   await insert(database, 'backup_objects', { id: 1, uuid: 'o', container_format: 'none' })
   await insert(database, 'accounts', { uuid: 'one' })
   const told =
-    "Warning: Every account can start images of the shared pool, but the web API's list shows those that are not public to their owner only; --is-public shows them to all\n"
+    'Warning: Every account can start images of the shared pool, but the web API lists those that are not public for their owner only; set --is-public to list them for every account\n'
   const add = (...words: string[]) => vdcManage(['image', 'add', 'local', 'bo-o', ...words], { database })
   expect(await add('--account-id', 'a-shpoolxx', '--uuid', 'pool')).toMatchObject({ code: 0, stderr: told })
   expect(await add('--account-id', 'shpoolxx', '--is-public')).toMatchObject({ code: 0, stderr: '' })

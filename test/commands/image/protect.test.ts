@@ -59,7 +59,7 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
     const before = await allRows(database)
     const again = await vdcManage(['image', 'protect', 'wmi-kept'], { database })
     expect(again).toMatchObject({ code: 0, stdout: '' })
-    expect(again.stderr).toMatch(/^Warning: wmi-kept is protected already, since \d{4}-\S+Z\n$/)
+    expect(again.stderr).toMatch(/^Warning: wmi-kept is already protected \(since \d{4}-\S+Z\)\n$/)
     expect(await vdcManage(['image', 'unprotect', 'wmi-free'], { database })).toMatchObject({
       code: 0,
       stdout: '',
@@ -78,8 +78,8 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
   test.each(deeds)('image %s does not touch a protected image', async (...words) => {
     await expectRefused(database, ['image', ...words], {
       exit: 5,
-      message: /^Error: The image wmi-kept is protected, since \d{4}-\S+Z$/,
-      hint: '--force does it all the same; vdc-manage image unprotect wmi-kept ends the protection',
+      message: /^Error: Image wmi-kept is protected \(since \d{4}-\S+Z\)$/,
+      hint: 'Override this with --force, or end the protection with: vdc-manage image unprotect wmi-kept',
     })
   })
 
@@ -117,9 +117,9 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
   })
 
   test.each([
-    ['an unknown image', ['protect', 'wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' }],
-    ['the end of that', ['unprotect', 'wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' }],
-    ['a deleted image', ['protect', 'wmi-gone'], { exit: 5, message: 'The image wmi-gone is deleted' }],
+    ['an unknown image', ['protect', 'wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
+    ['the end of that', ['unprotect', 'wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
+    ['a deleted image', ['protect', 'wmi-gone'], { exit: 5, message: 'Image wmi-gone is deleted' }],
     ['no id', ['protect'], { exit: 2, message: 'Missing argument: ID' }],
     ['its own label by hand', ['label', 'wmi-free', `${LABEL}=x`], { exit: 3, message: 'is reserved for vdc-manage' }],
     [

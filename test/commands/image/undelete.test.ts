@@ -87,7 +87,7 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
     expect(await undelete()).toMatchObject({
       code: 0,
       stderr: [
-        'Warning: The parent wmi-o of wmi-ofo is deleted: vdc-manage image undelete wmi-o brings it back\n',
+        'Warning: The parent wmi-o of wmi-ofo is deleted; restore it with: vdc-manage image undelete wmi-o\n',
         'Warning: The parent wmi-old of wmi-ofold was purged\n',
       ].join(''),
     })
@@ -109,15 +109,15 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
     [
       'an image whose object is deleted',
       ['wmi-o'],
-      { exit: 5, message: /^Error: The backup object bo-gone is deleted, since \S+Z: the image wmi-o could not boot$/ },
+      { exit: 5, message: /^Error: The backup object bo-gone is deleted, since \S+Z, so image wmi-o could not boot$/ },
     ],
     [
       'an image whose object is gone',
       ['wmi-l'],
-      { exit: 5, message: 'The backup object bo-lost of wmi-l is gone: the image could not boot' },
+      { exit: 5, message: 'Image wmi-l could not boot: its backup object bo-lost does not exist' },
     ],
     ['an image whose owner is deleted', ['wmi-h'], { exit: 5, message: 'The account a-gone was deleted at' }],
-    ['an unknown image', ['wmi-nope'], { exit: 4, message: 'There is no image wmi-nope' }],
+    ['an unknown image', ['wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
   ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
     await expectRefused(database, ['image', 'undelete', ...words], refusal)
   })
@@ -125,8 +125,8 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
   test('who tries to change what is deleted is told of it', async () => {
     await expectRefused(database, ['image', 'modify', 'wmi-o', '--description', 'x'], {
       exit: 5,
-      message: 'The image wmi-o is deleted',
-      hint: 'vdc-manage image undelete wmi-o brings it back',
+      message: 'Image wmi-o is deleted',
+      hint: 'Restore it with: vdc-manage image undelete wmi-o',
     })
   })
 })
@@ -141,7 +141,7 @@ test('image undelete on a database of Wakame-vdc: rows without a history, and ta
   const before = await contentsOf(database)
   await expectRefused(database, ['image', 'undelete', 'wmi-old'], {
     exit: 5,
-    message: 'The state that wmi-old had before it was deleted is not known',
+    message: 'The history of wmi-old does not record its state before the deletion',
     hint: 'Give the state: vdc-manage image undelete wmi-old --state available',
   })
   const undelete = ['image', 'undelete', 'wmi-old', 'wmi-odd', '--state', 'available']

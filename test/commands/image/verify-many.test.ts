@@ -79,7 +79,7 @@ describe.each(ENGINES)('image verify of many images on %s', (engine) => {
       .slice(0, -1)
       .map((line) => line.split(':')[0] as string)
     expect(told.toSorted()).toEqual(ids.toSorted())
-    expect(run.stdout).toMatch(/^wmi-nowhere: not checked: There is no image wmi-nowhere$/m)
+    expect(run.stdout).toMatch(/^wmi-nowhere: not checked: Image wmi-nowhere does not exist$/m)
     expect(run.stdout).toMatch(/^no-id: not checked: 'no-id' is not the id of an image$/m)
   })
 

@@ -157,17 +157,17 @@ describe.each(ENGINES)('many images on %s', (engine) => {
     await execa('mkfifo', [join(home, 'disk61.raw')])
     const other = (what: string) =>
       new RegExp(
-        `^differs: the MD5 is [0-9a-f]{32}, registered is [0-9a-f]{32}; the SHA-256 is [0-9a-f]{64}, registered is [0-9a-f]{64}${what}$`,
+        `^differs: the MD5 is [0-9a-f]{32}, but [0-9a-f]{32} is registered; the SHA-256 is [0-9a-f]{64}, but [0-9a-f]{64} is registered${what}$`,
       )
     const expected: Record<string, RegExp> = {
       'disk7.raw': other(''),
-      'disk20.raw': /^differs: the size of the file is 131072, registered is 262144(?:;|$)/,
+      'disk20.raw': /^differs: the size of the file is 131072, but 262144 is registered(?:;|$)/,
       'disk33.raw': /^differs: The file \S+\/disk33.raw does not exist$/,
       'disk50.raw': other(''),
       'disk51.raw': other(''),
       'disk3.qcow2':
         /^differs: the file refers to the backing file disk0.raw, and an image must be whole in itself; the MD5/,
-      'disk4.qcow2': /^differs: (?:.*; )?the virtual size is 2147483648, registered is 1073741824(?:;|$)/,
+      'disk4.qcow2': /^differs: (?:.*; )?the virtual size is 2147483648, but 1073741824 is registered(?:;|$)/,
       'packed.raw.gz': /^differs: the file is (?:a )?damaged or cut off.*; the MD5/,
       'packed.tgz': /^differs: the file is (?:a )?damaged or cut off.*; the MD5/,
       'disk5.qcow2': /^differs: the size of the file is 262144, .*; the file is raw, not qcow2 as declared$/,
@@ -249,7 +249,7 @@ describe.each(ENGINES)('what is chosen, on %s', (engine) => {
     [['--all', 'wmi-x'], 2, /Ids are given, and a choice of many/],
     [['--account-id', 'a-x', 'wmi-x'], 2, /Ids are given, and a choice of many/],
     [['--all', '--account-id', 'a-other'], 2, /exclude each other/],
-    [['wmi-nosuchxx'], 4, /There is no image wmi-nosuchxx/],
+    [['wmi-nosuchxx'], 4, /Image wmi-nosuchxx does not exist/],
     [['--account-id', 'a-nosuchxx'], 4, /There is no account a-nosuchxx/],
     [['bo-x'], 3, /'bo-x' is not the id of an image/],
     [['--all', '--jobs', '0'], 3, /jobs must be 1 or more/],
@@ -284,7 +284,7 @@ describe.each(ENGINES)('what is chosen, on %s', (engine) => {
     expect(run).toMatchObject({ code: 9, stderr: '3 images: 1 ok, 0 differ, 2 not checked\n' })
     expect(linesById(run)).toMatchObject({
       [ids[0] as string]: 'ok',
-      'wmi-nosuchxx': 'not checked: There is no image wmi-nosuchxx',
+      'wmi-nosuchxx': 'not checked: Image wmi-nosuchxx does not exist',
     })
   })
 })
@@ -324,7 +324,7 @@ describe.each(ENGINES)('what cannot be compared, on %s', (engine) => {
     const run = await verify(database, 'wmi-ruby')
     expect(run).toMatchObject({
       code: 8,
-      stdout: expect.stringMatching(/^wmi-ruby: differs: the MD5 is [0-9a-f]{32}, registered is [0-9a-f]{32}\n$/),
+      stdout: expect.stringMatching(/^wmi-ruby: differs: the MD5 is [0-9a-f]{32}, but [0-9a-f]{32} is registered\n$/),
     })
     flipByte(join(home, 'ruby.raw'), 200000)
   })
@@ -514,7 +514,7 @@ describe('at a terminal, and interrupted', () => {
     expect(lines.filter((line) => line.includes('Verifying'))).toEqual([])
     expect(lines.filter((line) => / ok$/.test(line) && line.startsWith('wmi-'))).toEqual(small.map((id) => `${id}: ok`))
     const differing = lines.filter((line) =>
-      /^wmi-big\d: differs: the MD5 is [0-9a-f]{32}, registered is 0{32}$/.test(line),
+      /^wmi-big\d: differs: the MD5 is [0-9a-f]{32}, but 0{32} is registered$/.test(line),
     )
     expect(differing).toHaveLength(2)
     expect(lines.slice(-2)).toEqual(['8 images: 6 ok, 2 differ, 0 not checked', 'exit code 8'])

@@ -98,7 +98,7 @@ describe.each(ENGINES)('an image with volumes on %s', (engine) => {
       `wmi-disks: differs: its volume bo-more: The file ${at('more.raw')} does not exist`,
       'wmi-plain: ok',
       expect.stringMatching(
-        /^wmi-torn: differs: its volume bo-torn: the size of the file is 5, registered is 66048; its volume/,
+        /^wmi-torn: differs: its volume bo-torn: the size of the file is 5, but 66048 is registered; its volume/,
       ),
     ])
     const named = await vdcManage(['image', 'verify', 'wmi-disks', 'disks', 'wmi-plain'], { database })
@@ -129,7 +129,7 @@ describe.each(ENGINES)('an image with volumes on %s', (engine) => {
     expect(await purge()).toEqual(['bo-free'])
     await expectRefused(database, ['image', 'undelete', 'wmi-disks'], {
       exit: 5,
-      message: `The backup object bo-data is deleted, since ${LONG_AGO.replace(' ', 'T')}Z: the image wmi-disks could not boot`,
+      message: `The backup object bo-data is deleted, since ${LONG_AGO.replace(' ', 'T')}Z, so image wmi-disks could not boot`,
     })
     await database.query(`UPDATE images SET deleted_at = '${LONG_AGO}' WHERE deleted_at IS NOT NULL`)
     // Named, it goes with its volumes' files; what another image needs stays.

@@ -166,7 +166,7 @@ test('what state a deleted image had moves with it; without it, undelete refuses
     expect(await importInto(old, file.replaceAll(/,"state_before_deletion":"\w+"/g, ''))).toMatchObject(NOTHING)
     await expectCommandRefused(old, ['image', 'undelete', 'wmi-slow'], {
       exit: 5,
-      message: 'The state that wmi-slow had before it was deleted is not known',
+      message: 'The history of wmi-slow does not record its state before the deletion',
       hint: 'vdc-manage image undelete wmi-slow --state available',
     })
     const undelete = ['image', 'undelete', 'wmi-slow', '--state', 'pending']

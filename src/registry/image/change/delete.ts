@@ -10,18 +10,18 @@ import type { Registry } from '../../registry.ts'
 import { describeImages, type ImageDetails } from '../details.ts'
 import { existingImages, protectedSince, requireUnprotected } from '../find.ts'
 
-/** The result for an image that never existed, if that is ignored. */
+/** The result for an image that never existed, with `ignoreMissing`. */
 type Missing = { id: string; missing: true }
 
 /**
- * Deletes images softly (dcmgr.md, "Deleting"): their rows stay and say so,
- * their tags go, their labels, backup objects and files stay.
+ * Marks images as deleted (dcmgr.md, "Deleting") and removes their tags. Keeps their rows,
+ * labels, backup objects and files.
  *
  * @param ids with or without prefix.
- * @param options.ignoreMissing an image that is deleted already, or never existed, is no error.
- * @param options.force also where one is protected.
- * @returns of each the image as it is now; only its ID if it never existed and that is ignored;
- *   else VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
+ * @param options.ignoreMissing accept images that are already deleted or never existed.
+ * @param options.force delete protected images, too.
+ * @returns an outcome per ID: the deleted image; only its ID if it never existed and
+ *   `ignoreMissing` is set; or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
  */
 export function deleteImages(
   registry: Registry,
@@ -58,7 +58,7 @@ export function deleteImages(
 }
 
 function deletedAlready(id: string, since: string): VdcError {
-  return new VdcError('IMAGE_DELETED', `The image ${id} is deleted already, since ${isoTime(since)}`, {
-    hint: 'With --ignore-missing that is no error',
+  return new VdcError('IMAGE_DELETED', `Image ${id} is already deleted (since ${isoTime(since)})`, {
+    hint: 'Use --ignore-missing to accept images that are already deleted',
   })
 }

@@ -9,15 +9,16 @@ import { FEATURES } from '../../rules/values.ts'
 import { describeImages, type ImageDetails } from '../details.ts'
 import { imagesToChange } from '../find.ts'
 
-/** Features to give to an image (true) or to take away (false); what isn't named stays. */
+/** Features to set (true) or clear (false); others stay as they are. */
 export type FeatureChanges = Partial<Record<(typeof FEATURES)[number], boolean | undefined>>
 
 /**
- * Gives features to images or takes them away.
+ * Sets or clears features of images.
  *
  * @param ids with or without prefix.
- * @param options.force also where an image is protected.
- * @returns of each the image, or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
+ * @param options.force change protected images, too.
+ * @returns an outcome per ID: the image, or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED,
+ *   IMAGE_PROTECTED.
  */
 export function setFeatures(
   registry: Registry,
@@ -26,7 +27,7 @@ export function setFeatures(
   options: { force: boolean },
 ): AsyncGenerator<Outcome<ImageDetails>> {
   const named = FEATURES.filter((feature) => request[feature] !== undefined)
-  // Thousands of images have the same features, so each text is changed once.
+  // Thousands of images have the same features, so change each text once.
   const changed = askedOnce((features: string | null) => changeFlags(features, FEATURES, request))
   return inBatches<ImageDetails>(registry, 'image', ids, {
     work: async (trx, items) => {
@@ -35,9 +36,9 @@ export function setFeatures(
         if (named.length === 0) return undefined
         const features = images.get(item)?.features ?? null
         const old = asMap(await readYaml(features))
-        if (old === undefined) item.registry.warn(`The features of ${item.id} could not be read, and are written anew`)
-        const isSo = (feature: (typeof FEATURES)[number]) => (old?.get(feature) === true) === request[feature]
-        if (old !== undefined && named.every(isSo)) return undefined
+        if (old === undefined) item.registry.warn(`The features of ${item.id} could not be read, and are replaced`)
+        const isUnchanged = (feature: (typeof FEATURES)[number]) => (old?.get(feature) === true) === request[feature]
+        if (old !== undefined && named.every(isUnchanged)) return undefined
         return { features: await changed(old === undefined ? null : features) }
       })
       await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()))

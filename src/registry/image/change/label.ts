@@ -9,12 +9,14 @@ import { describeImages, type ImageDetails } from '../details.ts'
 import { imagesToChange } from '../find.ts'
 
 /**
- * Sets and removes labels of images. They have no history (dcmgr.md, "Labels").
+ * Sets and removes labels of images. Labels have no history (dcmgr.md, "Labels"). Warns
+ * about labels to remove that an image does not have.
  *
  * @param ids with or without prefix.
  * @param words `name=value` sets a label, `name-` removes one.
- * @param options.force also where an image is protected.
- * @returns of each the image, or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED.
+ * @param options.force change protected images, too.
+ * @returns an outcome per ID: the image, or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED,
+ *   IMAGE_PROTECTED.
  */
 export function labelImages(
   registry: Registry,
@@ -37,7 +39,7 @@ export function labelImages(
   })
 }
 
-/** @throws VdcError VALUE_REFUSED. */
+/** @throws VdcError VALUE_REFUSED if a change is not valid or the database cannot store it. */
 async function storableChanges(registry: Registry, words: readonly string[]): Promise<LabelChanges> {
   const changes = parseLabelChanges(words)
   for (const [name, value] of changes) {

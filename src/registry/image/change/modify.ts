@@ -32,18 +32,19 @@ const imageChanges = z.partial(
   }),
 )
 
-/** What `modifyImages` changes; what isn't given stays, and the empty text clears what may be NULL. */
+/** The attributes to change. Others stay as they are; an empty string clears a column that may be NULL. */
 export type ImageChanges = z.input<typeof imageChanges>
 
-/** The same, validated, with the owner's uuid. */
+/** The validated changes with the owner's uuid. */
 type Given = z.output<typeof imageChanges> & { owner: string | undefined }
 
 /**
- * Changes images, and records in their histories what changed.
+ * Changes images and records the changes in their histories.
  *
  * @param ids with or without prefix.
- * @param options.force also where an image is protected.
- * @returns of each the image, or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED, IMAGE_PROTECTED, ACCOUNT_…, OBJECT_….
+ * @param options.force change protected images, too.
+ * @returns an outcome per ID: the image, or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED,
+ *   IMAGE_PROTECTED, ACCOUNT_…, OBJECT_….
  */
 export function modifyImages(
   registry: Registry,
@@ -84,14 +85,14 @@ export function modifyImages(
   })
 }
 
-/** An image after its change, and the columns that changed. */
+/** A changed image and its changed columns. */
 interface Modified {
   item: Item<Given>
   image: ImageRow
   changed: Partial<ImageRow>
 }
 
-/** Warns of images that were given a format or an object and may not boot. */
+/** Warns about images that may not boot with their new format or backup object. */
 async function warnOfFormats(db: Queryable, modified: readonly Modified[]): Promise<void> {
   const formatted = modified.filter(
     ({ item: { given } }) => given.file_format !== undefined || typeof given.backup_object_id === 'string',
@@ -107,10 +108,9 @@ async function warnOfFormats(db: Queryable, modified: readonly Modified[]): Prom
 }
 
 /**
- * Looks, once for all images of a unit of work, whether what they are to have is there,
- * and keeps it as it is until the unit ends.
- *
- * @returns what tells the columns that an image is to have, or throws ACCOUNT_…, OBJECT_…, VALUE_REFUSED.
+ * Returns a function that computes the new columns of an image. It checks that the owner,
+ * the parent and the backup object exist, once for all images of a unit of work, and locks
+ * them until the unit ends. It throws ACCOUNT_…, OBJECT_… or VALUE_REFUSED.
  */
 function requiringAll(db: Queryable) {
   const owners = askedOnce((uuid: string) => requireOwner(db, uuid))

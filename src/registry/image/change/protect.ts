@@ -9,12 +9,12 @@ import { describeImages, type ImageDetails } from '../details.ts'
 import { existingImages, imagesToChange, protectedSince } from '../find.ts'
 
 /**
- * Protects images: without force they are not deleted or changed any more. A
- * label says so, which leaves no history (dcmgr.md, "Labels"); one that is
- * protected already stays so since then.
+ * Protects images from being changed or deleted without `force`, by means of a label,
+ * which has no history (dcmgr.md, "Labels"). Warns about images that are already
+ * protected; these keep the time of their protection.
  *
  * @param ids with or without prefix.
- * @returns of each the image, or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED.
+ * @returns an outcome per ID: the image, or VALUE_REFUSED, IMAGE_NOT_FOUND, IMAGE_DELETED.
  */
 export function protectImages(registry: Registry, ids: readonly string[]): AsyncGenerator<Outcome<ImageDetails>> {
   return inBatches<ImageDetails>(registry, 'image', ids, {
@@ -27,18 +27,17 @@ export function protectImages(registry: Registry, ids: readonly string[]): Async
       await changeLabels(trx, unprotected, new Map([[PROTECTED_LABEL, isoTime(now)]]), now)
       const details = await describeImages(trx, images)
       for (const { id, registry } of images)
-        if (protections.has(id)) registry.warn(`${id} is protected already, since ${protections.get(id)}`)
+        if (protections.has(id)) registry.warn(`${id} is already protected (since ${protections.get(id)})`)
       return details
     },
   })
 }
 
 /**
- * Ends the protection of images, also of those that were deleted all the same;
- * of one that has none nothing changes.
+ * Ends the protection of images, including deleted ones. Warns about images that are not protected.
  *
  * @param ids with or without prefix.
- * @returns of each the image, or VALUE_REFUSED, IMAGE_NOT_FOUND.
+ * @returns an outcome per ID: the image, or VALUE_REFUSED, IMAGE_NOT_FOUND.
  */
 export function unprotectImages(registry: Registry, ids: readonly string[]): AsyncGenerator<Outcome<ImageDetails>> {
   return inBatches<ImageDetails>(registry, 'image', ids, {

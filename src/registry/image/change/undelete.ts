@@ -25,17 +25,16 @@ import { objectsInVolumes } from '../volumes.ts'
 const undeleteRequest = z.object({ state: z.optional(imageAttributes.state) })
 
 /**
- * Brings images back that were deleted softly, in the states that they had before.
- * Their tags went with the deletion (dcmgr.md, "Deleting") and stay away, and a
- * parent may be deleted or purged, of which this warns. One that isn't deleted
- * stays as it is.
+ * Restores deleted images with the states that they had before. Their tags were removed
+ * with the deletion (dcmgr.md, "Deleting") and are not restored. Warns about images that
+ * are not deleted, and about parents that are deleted or purged.
  *
  * @param ids with or without prefix.
- * @param request.state to give them; required where nothing recorded the state that one had.
- * @returns of each the image, or VALUE_REFUSED, IMAGE_NOT_FOUND; STATE_UNKNOWN; OBJECT_DELETED or
- *   OBJECT_CONFLICT where it could not boot, as its backup object, or that of
- *   one of its volumes, is deleted or gone; ACCOUNT_DELETED where its owner is deleted.
- * @throws VdcError VALUE_REFUSED for a state that an image can't be given.
+ * @param request.state the new state; required if an image's earlier state is not recorded.
+ * @returns an outcome per ID: the image, or VALUE_REFUSED, IMAGE_NOT_FOUND; STATE_UNKNOWN;
+ *   OBJECT_DELETED or OBJECT_CONFLICT if it could not boot because its backup object, or
+ *   that of one of its volumes, is deleted or missing; ACCOUNT_DELETED if its owner is deleted.
+ * @throws VdcError VALUE_REFUSED if the state is not valid.
  */
 export function undeleteImages(
   registry: Registry,
@@ -63,7 +62,7 @@ export function undeleteImages(
       await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()))
       const details = await describeImages(trx, [...images.keys()])
       const undeleted = new Map([...deleted].filter(([item]) => changes.has(item)))
-      for (const [item, lack] of await lacksOfParents(trx, undeleted)) item.registry.warn(lack)
+      for (const [item, warning] of await parentWarnings(trx, undeleted)) item.registry.warn(warning)
       for (const { id, registry } of [...images.keys()].filter((item) => !deleted.has(item)))
         registry.warn(`${id} is not deleted`)
       return details
@@ -71,25 +70,25 @@ export function undeleteImages(
   })
 }
 
-/** The backup objects, by canonical ids, that images boot from and have volumes of. */
+/** Returns the canonical IDs of the backup objects that images boot from or have volumes made from. */
 async function neededObjects<I>(images: ReadonlyMap<I, ImageRow>): Promise<Map<I, string[]>> {
   const needed = new Map<I, string[]>()
   for (const [item, { backup_object_id: id, volumes }] of images) {
-    // What an image without an object is, it may be again; one whose object is gone could never boot.
+    // An image that never had an object can be restored; one whose object is missing could never boot.
     const own = id === null || id === '' ? [] : [id]
     needed.set(item, [...own, ...(await objectsInVolumes(volumes))])
   }
   return needed
 }
 
-/** The objects that are there, by their canonical ids, kept as they are until the unit of work ends. */
+/** Returns the existing objects by canonical ID, and locks them until the unit of work ends. */
 async function holdObjects(db: Queryable, ids: ReadonlySet<string>): Promise<Map<string, BackupObjectRow>> {
   await claimUse(db, ...ids)
   const objects = await selectRowsByUuid(db, 'backup_objects', uuidsIn('backupObject', ids), { lock: 'share' })
   return new Map(objects.map((object) => [canonicalId('backupObject', object.uuid), object]))
 }
 
-/** As `holdObjects`, of accounts. Wakame-vdc lets accounts own images before it has rows for them. */
+/** Like `holdObjects`, for accounts. In Wakame-vdc, accounts without a row can own images. */
 async function holdOwners(db: Queryable, ids: ReadonlySet<string>): Promise<Map<string, AccountRow>> {
   await claimUse(db, ...ids)
   const uuids = Array.from(ids, (id) => id.replace(/^a-/, ''))
@@ -106,21 +105,21 @@ async function holdOwners(db: Queryable, ids: ReadonlySet<string>): Promise<Map<
 /** @throws VdcError OBJECT_CONFLICT, OBJECT_DELETED. */
 function requireBootable(id: string, objectId: string, object: BackupObjectRow | undefined): void {
   if (object === undefined) {
-    throw new VdcError('OBJECT_CONFLICT', `The backup object ${objectId} of ${id} is gone: the image could not boot`)
+    throw new VdcError('OBJECT_CONFLICT', `Image ${id} could not boot: its backup object ${objectId} does not exist`)
   }
   if (!isObjectDeleted(object)) return
   const { code, message } = objectDeleted(object)
-  throw new VdcError(code, `${message}: the image ${id} could not boot`)
+  throw new VdcError(code, `${message}, so image ${id} could not boot`)
 }
 
 function stateUnknown(id: string): VdcError {
-  return new VdcError('STATE_UNKNOWN', `The state that ${id} had before it was deleted is not known`, {
-    hint: `Its history does not record it. Give the state: vdc-manage image undelete ${id} --state ${DEFAULT_STATE}`,
+  return new VdcError('STATE_UNKNOWN', `The history of ${id} does not record its state before the deletion`, {
+    hint: `Set the state with: vdc-manage image undelete ${id} --state ${DEFAULT_STATE}`,
   })
 }
 
-/** Why the parents of images that were just brought back are not there; only of those whose parent isn't. */
-async function lacksOfParents<I extends Item>(
+/** Returns warnings for restored images whose parent does not exist or is deleted. */
+async function parentWarnings<I extends Item>(
   db: Queryable,
   undeleted: ReadonlyMap<I, ImageRow>,
 ): Promise<Map<I, string>> {
@@ -132,24 +131,19 @@ async function lacksOfParents<I extends Item>(
     db,
     parentIds.filter((id) => !parents.has(id)),
   )
-  const lacks = new Map<I, string>()
-  /** Of several images, those after one are still deleted when that is brought back. */
+  const warnings = new Map<I, string>()
+  /** Images that are restored later than the current one, and so are still deleted. */
   const later = new Set(idsOf(undeleted.keys()))
   for (const [item, image] of undeleted) {
     later.delete(item.id)
     const parentId = parentOf(image)
     if (parentId === undefined) continue
+    const subject = `The parent ${parentId} of ${item.id}`
     const parent = parents.get(parentId)
     if (parent === undefined)
-      lacks.set(
-        item,
-        `The parent ${parentId} of ${item.id} ${purged.includes(parentId) ? 'was purged' : 'is not there'}`,
-      )
+      warnings.set(item, `${subject} ${purged.includes(parentId) ? 'was purged' : 'does not exist'}`)
     else if (isDeleted(parent) || later.has(parentId))
-      lacks.set(
-        item,
-        `The parent ${parentId} of ${item.id} is deleted: vdc-manage image undelete ${parentId} brings it back`,
-      )
+      warnings.set(item, `${subject} is deleted; restore it with: vdc-manage image undelete ${parentId}`)
   }
-  return lacks
+  return warnings
 }

@@ -24,14 +24,14 @@ const inspectRequest = z.object({
 /** The request of `inspectFile`: a path, the expectations, and whether to read the whole disk and to hash the file. */
 export type InspectRequest = z.input<typeof inspectRequest>
 
-/** What a file is, and whether it may be registered. */
+/** The properties of a file, and whether it may be registered. */
 export type FileReport = z.output<typeof fileReport>
 
 /**
- * Finds out what a file is and whether it may be registered; registers nothing.
+ * Reports the properties of a file and whether it may be registered. Registers nothing.
  *
- * @throws VdcError VALUE_REFUSED, QEMU_IMG_FAILED, FILE_NOT_WRITTEN,
- *   INTERRUPTED; what is refused of the file is in the report.
+ * @returns the report, which includes the reasons why the file is refused.
+ * @throws VdcError VALUE_REFUSED, QEMU_IMG_FAILED, FILE_NOT_WRITTEN, INTERRUPTED.
  */
 export async function inspectFile(request: InspectRequest, watcher: Watcher): Promise<FileReport> {
   const valid = validate(inspectRequest, request)
@@ -51,12 +51,12 @@ export async function inspectFile(request: InspectRequest, watcher: Watcher): Pr
   )
 }
 
-/** Reports on an open file that was inspected and has not been hashed. */
+/** Reports on an open file that has been inspected but not hashed. */
 export async function reportOf(file: ImageFile, inspection: Inspection): Promise<FileReport> {
   return reportOn(file.path, async (report) => fillReport(report, file, inspection, undefined))
 }
 
-/** Makes a report that `fill` adds to until something is refused, which is reported as well. */
+/** Makes a report that `fill` fills in. If `fill` throws FILE_REFUSED, the report includes the reason. */
 async function reportOn(path: string, fill: (report: FileReport) => Promise<void>): Promise<FileReport> {
   const report = emptyReport(path)
   try {
@@ -87,7 +87,7 @@ function fillReport(report: FileReport, file: ImageFile, inspection: Inspection,
       ...(hint !== undefined && { hint }),
     })),
   })
-  // Where it lies is as much a reason as what it is.
+  // The path can be a reason to refuse the file, too.
   localUri(file.path)
   requireAcceptable(inspection, file.path)
   archOf(inspection, arch, file.path)

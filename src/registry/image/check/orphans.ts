@@ -1,4 +1,5 @@
 import type * as z from 'zod/mini'
+import type { Interruption } from '../../../core/interruption.ts'
 import { selectAliveIn, selectObjectsUnder } from '../../../db/tables/backup-objects.ts'
 import type { BackupObjectRow } from '../../../db/tables/rows.ts'
 import { isWithin, lookForFile } from '../../../disk/file/local-file.ts'
@@ -12,29 +13,29 @@ import type { orphan } from '../../results/orphan.ts'
 import { canonicalId } from '../../rules/identifiers.ts'
 import { DEFAULT_STATE } from '../../rules/values.ts'
 
-/** Objects that are read at once, and files that are looked up at once: each look-up reads all objects, as no index serves object_key. */
+/** The number of objects read at once. */
 const OBJECTS = 500
+/** The number of files looked up at once. Each look-up reads all objects, because object_key has no index. */
 const FILES = 8000
 
-/** A file that no object knows, or an object whose file is gone. */
+/** A file without a backup object, or a backup object without its file. */
 export type Orphan = z.output<typeof orphan>
 
-/** How the search ended. */
+/** The problems of the search. */
 export interface OrphanSearch {
-  /** Storages, and folders in them, that could not be looked at. */
+  /** The number of storages, folders and files that could not be checked. */
   notRead: number
 }
 
 /**
- * Compares the local storages' folders with the backup objects, in both
- * directions, as it goes: memory does not grow with the number of files or
- * objects, but for those reached by links. A file that is known through any
- * storage is known. Warns of folders that can't be read here: of what should lie
- * there nothing is known.
+ * Compares the folders of local storages with the backup objects in both directions, and
+ * yields the differences as it finds them. Memory does not grow with the number of files
+ * or objects, except for files reached through links. A file is known if an object in any
+ * storage refers to it. Warns about folders that cannot be read, and skips them.
  *
- * @param storageId only this storage, with or without prefix.
- * @param search told how it ended.
- * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND.
+ * @param storageId check only this storage; ID with or without prefix.
+ * @param search counts the storages, folders and files that could not be checked.
+ * @throws VdcError VALUE_REFUSED if the ID is not valid; STORAGE_NOT_FOUND if the storage does not exist.
  */
 export async function* findOrphans(
   registry: Registry,
@@ -52,15 +53,15 @@ export async function* findOrphans(
     search.notRead++
     registry.warn(text)
   }
-  /** Real paths of files that are known: those reached in another way than their object's key says, as by a link, and the registry's own. */
+  /** Real paths of known files: those that differ from their object's key, for example through a link, and the registry's own files. */
   const known = new Set(await filesOfDatabase(registry))
   if (chosen !== undefined && !places.some(isChosen))
-    warn(`${canonicalId('backupStorage', chosen.uuid)} is no local storage`)
+    warn(`${canonicalId('backupStorage', chosen.uuid)} is not a local storage`)
   for (const place of places.filter(isChosen)) {
     if (place.realBase === undefined)
-      warn(`The storage ${place.id} was not looked at: its folder ${place.storage.base_uri} ${place.why}`)
+      warn(`Storage ${place.id} was not checked: its folder ${place.storage.base_uri} ${place.why}`)
   }
-  // What is reached by a link may lie in any storage, so that all objects are looked at.
+  // A link may lead into any storage, so look at all objects.
   for (const place of places) {
     if (place.realBase === undefined) continue
     for await (const orphan of missingFiles(registry, place, known, warn)) if (isChosen(place)) yield orphan
@@ -69,26 +70,36 @@ export async function* findOrphans(
   const walkable = readable.filter(isChosen).filter(({ id, realBase }) => {
     const folder = folderOf(realBase as string)
     const isSystem = systemFolderOf(folder) !== undefined
-    if (isSystem) warn(`The folder ${folder} of the storage ${id} was not looked at: it is a system folder`)
+    if (isSystem) warn(`The folder ${folder} of storage ${id} was not checked: it is a system folder`)
     return !isSystem
   })
-  for (const root of outermost(walkable)) {
-    let batch: FoundFile[] = []
-    for await (const file of walkFiles(folderOf(root.realBase as string), (path, why) =>
-      warn(`The folder ${path} was not looked at: ${why}`),
-    )) {
-      interruption.throwIfRequested()
-      if (!readable.filter(isChosen).some((place) => isIn(file, place)) || known.has(file.path)) continue
-      batch.push(file)
-      if (batch.length < FILES) continue
-      yield* unknownFiles(registry, readable, isChosen, batch)
-      batch = []
-    }
-    yield* unknownFiles(registry, readable, isChosen, batch)
-  }
+  const chosenPlaces = readable.filter(isChosen)
+  const isCandidate = (file: FoundFile) => !known.has(file.path) && chosenPlaces.some((place) => isIn(file, place))
+  for (const root of outermost(walkable))
+    for await (const files of filesBelow(root, isCandidate, warn, interruption))
+      yield* unknownFiles(registry, readable, isChosen, files)
 }
 
-/** The real paths of an SQLite registry, which may lie beside the images, and of what SQLite puts beside it. */
+/** Walks a storage's folder and yields the files that pass a filter, in batches. */
+async function* filesBelow(
+  { realBase }: LocalPlace,
+  isCandidate: (file: FoundFile) => boolean,
+  warn: (text: string) => void,
+  interruption: Interruption,
+): AsyncGenerator<FoundFile[]> {
+  let batch: FoundFile[] = []
+  const skipped = (path: string, why: string) => warn(`The folder ${path} was not checked: ${why}`)
+  for await (const file of walkFiles(folderOf(realBase as string), skipped)) {
+    interruption.throwIfRequested()
+    if (isCandidate(file)) batch.push(file)
+    if (batch.length < FILES) continue
+    yield batch
+    batch = []
+  }
+  yield batch
+}
+
+/** Returns the real paths of an SQLite registry and its journal files, which may be in the same folder as images. */
 async function filesOfDatabase({ settings }: Registry): Promise<string[]> {
   if (settings.engine !== 'sqlite') return []
   const file = await lookForFile(settings.path)
@@ -97,37 +108,49 @@ async function filesOfDatabase({ settings }: Registry): Promise<string[]> {
 
 async function* missingFiles(
   registry: Registry,
-  { storage, base, realBase }: LocalPlace,
+  place: LocalPlace,
   known: Set<string>,
   warn: (text: string) => void,
 ): AsyncGenerator<Orphan> {
   const { knex, interruption } = registry.database
   for (let after = 0; ; ) {
-    const objects = await selectAliveIn(knex, storage.id, after, OBJECTS)
-    const missing: BackupObjectRow[] = []
-    for (const object of objects) {
-      interruption.throwIfRequested()
-      const path = `${base}${object.object_key}`
-      const state = await lookForFile(path)
-      // Of what is still to come nothing is missing.
-      if (state === 'gone') {
-        if (object.state === DEFAULT_STATE) missing.push(object)
-      } else if (state === 'unknown')
-        warn(`The file ${path} of ${canonicalId('backupObject', object.uuid)} could not be looked for`)
-      else if (state.real !== `${realBase}${object.object_key}`) known.add(state.real)
-    }
+    const objects = await selectAliveIn(knex, place.storage.id, after, OBJECTS)
+    const missing = await withoutFile(objects, place, known, warn, interruption)
     const ids = missing.map((object) => canonicalId('backupObject', object.uuid))
     const images = new Map(ids.map((id) => [id, new Set<string>()]))
     for (const { objectId, uuid } of await usersOf(knex, ids, { deleted: false }))
       images.get(objectId)?.add(canonicalId('image', uuid))
     for (const [index, object] of missing.entries()) {
       const id = ids[index] as string
-      const path = `${base}${object.object_key}`
+      const path = `${place.base}${object.object_key}`
       yield { kind: 'missing_file', id, path, size: null, images: [...(images.get(id) ?? [])] }
     }
     after = objects.at(-1)?.id ?? after
     if (objects.length < OBJECTS) return
   }
+}
+
+/** Returns the objects without a file; adds the real paths of files that are reached through links to `known`. */
+async function withoutFile(
+  objects: readonly BackupObjectRow[],
+  { base, realBase }: LocalPlace,
+  known: Set<string>,
+  warn: (text: string) => void,
+  interruption: Interruption,
+): Promise<BackupObjectRow[]> {
+  const missing: BackupObjectRow[] = []
+  for (const object of objects) {
+    interruption.throwIfRequested()
+    const path = `${base}${object.object_key}`
+    const file = await lookForFile(path)
+    if (typeof file === 'object') {
+      if (file.real !== `${realBase}${object.object_key}`) known.add(file.real)
+    } else if (file === 'unknown')
+      warn(`Could not check whether the file ${path} of ${canonicalId('backupObject', object.uuid)} exists`)
+    // An object that is still to be made is not expected to have a file.
+    else if (object.state === DEFAULT_STATE) missing.push(object)
+  }
+  return missing
 }
 
 async function* unknownFiles(
@@ -136,12 +159,8 @@ async function* unknownFiles(
   isChosen: (place: LocalPlace) => boolean,
   files: readonly FoundFile[],
 ): AsyncGenerator<Orphan> {
-  const keys = new Set<string>()
-  for (const file of files) {
-    if (file.isText) for (const place of places) if (isIn(file, place)) keys.add(keyIn(file, place))
-  }
   const storages = places.map(({ storage }) => storage.id)
-  const objects = await selectObjectsUnder(registry.database.knex, storages, [...keys])
+  const objects = await selectObjectsUnder(registry.database.knex, storages, keysOf(files, places))
   const known = new Set(objects.map((object) => `${object.backup_storage_id} ${object.object_key}`))
   for (const file of files) {
     const around = places.filter((place) => isIn(file, place))
@@ -152,7 +171,15 @@ async function* unknownFiles(
   }
 }
 
-/** The places whose folders lie in no other's: walking these finds each file once. */
+/** Returns the keys by which objects in any of the places could refer to the files. */
+function keysOf(files: readonly FoundFile[], places: readonly LocalPlace[]): string[] {
+  const keys = new Set<string>()
+  for (const file of files.filter(({ isText }) => isText))
+    for (const place of places) if (isIn(file, place)) keys.add(keyIn(file, place))
+  return [...keys]
+}
+
+/** Returns the places whose folder is not below another's; walking these finds each file once. */
 function outermost(places: readonly LocalPlace[]): LocalPlace[] {
   const folder = (place: LocalPlace) => folderOf(place.realBase as string)
   return places.filter(

@@ -10,44 +10,45 @@ import { type ImageDetails, showImages } from '../details.ts'
 import { formatsOfObjects } from '../register/object-format.ts'
 import { objectsInReadVolumes, objectsInVolumes } from '../volumes.ts'
 
-/** The outcome of the check of one image. */
+/** The result of checking one image. */
 export type Verification = z.output<typeof verification>
 
-/** A file that images are registered to have, and these images. */
+/** The registered properties of a file, and the images that use it. */
 export interface RegisteredFile {
   path: string
+  /** File size in bytes. */
   allocationSize: number
-  /** Bytes when it is unpacked. */
+  /** Unpacked size in bytes. */
   size: number
   containerFormat: string
-  /** Hex, or empty where none is known. */
+  /** Hexadecimal; empty if unknown. */
   md5: string
   sha256: string | null
-  /** As it was found when it was registered; undefined where nobody looked. */
+  /** The virtual size in bytes measured at the registration; undefined if it was not measured. */
   virtualSize: number | undefined
   images: { id: string; fileFormat: string }[]
 }
 
-/** The files of an image: what it boots from, then its volumes. Of a file that cannot be compared, why. */
+/** The files of an image: the one that it boots from, then those of its volumes. */
 export interface RegisteredFiles {
-  /** Canonical id of the image. */
+  /** Canonical ID of the image. */
   id: string
-  /** Never empty. */
+  /** Never empty. A file that cannot be compared has a result instead. */
   files: (RegisteredFile | Verification)[]
-  /** Canonical ids of the objects that the volumes are made of, by the paths of their files. */
+  /** Canonical IDs of the backup objects that the volumes are made from, by the paths of their files. */
   volumes: ReadonlyMap<string, string>
 }
 
-/** Images whose files are looked up together. */
+/** The number of images whose files are looked up together. */
 const IMAGES = 200
-/** Objects of volumes that are looked up together: an image may have hundreds. */
+/** The number of volumes' backup objects looked up together; an image may have hundreds. */
 const OBJECTS = 2000
 
 /**
- * Finds the files that images are registered to have, in the order of their ids.
+ * Finds the registered files of images, in the order of the IDs.
  *
- * @param isNamed they were named, so that not to check one is a failure.
- * @throws VdcError IMAGE_NOT_FOUND, VALUE_REFUSED for a single id.
+ * @param isNamed the user named the images, so an image that cannot be checked is a failure.
+ * @throws VdcError IMAGE_NOT_FOUND or VALUE_REFUSED if there is a single ID.
  */
 export async function* registeredFiles(
   registry: Registry,
@@ -55,12 +56,7 @@ export async function* registeredFiles(
   isNamed: boolean,
 ): AsyncGenerator<RegisteredFiles> {
   for (let start = 0; start < ids.length; start += IMAGES) {
-    const images: (ImageDetails | { id: string; error: VdcError })[] = []
-    for await (const outcome of showImages(registry, ids.slice(start, start + IMAGES))) {
-      if ('result' in outcome) images.push(outcome.result)
-      else if (ids.length > 1 && ['IMAGE_NOT_FOUND', 'VALUE_REFUSED'].includes(outcome.error.code)) images.push(outcome)
-      else throw outcome.error
-    }
+    const images = await imagesOf(registry, ids.slice(start, start + IMAGES), ids.length === 1)
     const alive = images.filter((image): image is ImageDetails => !('error' in image) && image.state !== 'deleted')
     const volumes = await volumesOf(registry, alive)
     const objects = await objectsOf(registry, new Set([...volumes.values()].flat()))
@@ -72,7 +68,22 @@ export async function* registeredFiles(
   }
 }
 
-/** An object that a volume is made of, and the format of its bytes. */
+/** Reads images. If the ID is not the only one, an invalid or unknown ID is returned with its error. */
+async function imagesOf(
+  registry: Registry,
+  ids: readonly string[],
+  isOnly: boolean,
+): Promise<(ImageDetails | { id: string; error: VdcError })[]> {
+  const images: (ImageDetails | { id: string; error: VdcError })[] = []
+  for await (const outcome of showImages(registry, ids)) {
+    if ('result' in outcome) images.push(outcome.result)
+    else if (!isOnly && ['IMAGE_NOT_FOUND', 'VALUE_REFUSED'].includes(outcome.error.code)) images.push(outcome)
+    else throw outcome.error
+  }
+  return images
+}
+
+/** A backup object that a volume is made from, and its format. */
 interface VolumeObject {
   object: ObjectDetails
   format: string
@@ -132,8 +143,9 @@ function notChecked(id: string, why: string, failed: boolean): Verification {
   return { id, result: 'not_checked', path: null, differences: [why], ...(failed && { failed }) }
 }
 
-/** The objects that the volumes of images are made of, by the images' ids; YAML that cannot be read has no value. */
+/** Returns the backup objects that the volumes of images are made from, by image ID. */
 async function volumesOf({ database }: Registry, images: readonly ImageDetails[]): Promise<Map<string, string[]>> {
+  // Volumes that are not readable YAML are null.
   const unread = images.filter(({ volumes }) => volumes === null).map(({ id }) => parseId('image', id))
   const rows = await selectRowsByUuid(database.knex, 'images', unread)
   const texts = new Map(rows.map(({ uuid, volumes }) => [canonicalId('image', uuid), volumes]))
@@ -145,7 +157,7 @@ async function volumesOf({ database }: Registry, images: readonly ImageDetails[]
   return volumesById
 }
 
-/** Those of the objects that are registered, by their canonical ids. */
+/** Returns the registered objects among the given ones, by canonical ID. */
 async function objectsOf({ database }: Registry, ids: ReadonlySet<string>): Promise<Map<string, VolumeObject>> {
   const objects = new Map<string, VolumeObject>()
   const all = [...ids]

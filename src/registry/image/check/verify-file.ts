@@ -9,29 +9,30 @@ import type { Inspection } from '../../../disk/inspect/inspection.ts'
 import type { Watcher } from '../../registry.ts'
 import type { RegisteredFile } from './registered-files.ts'
 
-/** What is not as it was registered. */
+/** A difference between a file and its registration. */
 export interface FileDifference {
-  /** For people. */
+  /** Description for the user. */
   text: string
-  /** The image that it concerns; all that share the file where none is named. */
+  /** The image that it concerns; undefined for all images that share the file. */
   image?: string
-  /** Whether the file could not even be read. */
+  /** Whether the file could not be read at all. */
   isUnreadable?: boolean
 }
 
-/** The bytes of a file that count as all the work: it is read once for its checksums and once for its disk. */
+/** Returns the number of bytes to read from a file: it is read once to hash it, and if thorough, once more as a disk. */
 export function bytesToRead({ allocationSize }: RegisteredFile, { thorough }: { thorough: boolean }): number {
   return thorough ? 2 * allocationSize : allocationSize
 }
 
 /**
- * Compares a file with what is registered of it, and of its images.
+ * Compares a file with the registered properties of the file and its images.
  *
- * @param options.folders the image folders of this host: a file elsewhere is not read.
- * @param options.hash whether its checksums are compared as well.
- * @param options.thorough whether the whole disk is read as well.
- * @param task told of the bytes that are done.
- * @returns what differs; empty where nothing does.
+ * @param options.folders the image folders of this host; files elsewhere are not read.
+ * @param options.hash compare the checksums, too.
+ * @param options.thorough read the whole disk, too.
+ * @param options.threads number of threads for hashing.
+ * @param task receives the number of bytes done.
+ * @returns the differences; empty if there are none.
  * @throws VdcError QEMU_IMG_FAILED, FILE_NOT_WRITTEN, INTERRUPTED, TERMINATED.
  */
 export async function verifyFile(
@@ -67,7 +68,7 @@ export async function verifyFile(
   }
 }
 
-/** The inspection of a file as one format, and the images that are registered to have that. */
+/** The inspection of a file as one format, and the images registered with this format. */
 interface FoundImage {
   found: Inspection
   ids: string[]
@@ -82,7 +83,7 @@ async function inspect(
   const images: FoundImage[] = []
   const compare = (what: string, found: unknown, wanted: unknown, image?: string) => {
     if (found === wanted) return
-    const text = `${what} is ${found ?? 'unknown'}, registered is ${wanted}`
+    const text = `${what} is ${found ?? 'unknown'}, but ${wanted} is registered`
     differences.push({ text, ...(image !== undefined && { image }) })
   }
   compare('the size of the file', file.size, registered.allocationSize)
@@ -97,7 +98,7 @@ async function inspect(
     for (const id of ids) {
       compare('the container format', found.containerFormat, containerOf(registered.containerFormat), id)
       compare('the size when unpacked', found.size, registered.size, id)
-      // A fixed VHD was perhaps measured as the raw disk that it is as well.
+      // A fixed VHD, which is also a raw disk, may have been measured as one.
       if (registered.virtualSize !== undefined && format !== 'vpc')
         compare('the virtual size', found.virtualSize, registered.virtualSize, id)
     }
@@ -116,7 +117,7 @@ async function readThrough(file: ImageFile, { found, ids }: FoundImage, watcher:
   }
 }
 
-/** dcmgr has two words for a file that is not packed. */
+/** Normalises a container format: dcmgr has two names for a file that is not packed. */
 function containerOf(format: string): string {
   return format === 'raw' ? 'none' : format
 }
@@ -128,10 +129,10 @@ function compareChecksums(registered: RegisteredFile, found: Checksums): FileDif
   ]
   return pairs
     .filter(([, ours, theirs]) => theirs !== null && theirs !== '' && theirs !== ours)
-    .map(([name, ours, theirs]) => ({ text: `the ${name} is ${ours}, registered is ${theirs}` }))
+    .map(([name, ours, theirs]) => ({ text: `the ${name} is ${ours}, but ${theirs} is registered` }))
 }
 
-/** Says whether an error is about us rather than about the file. */
+/** Returns whether this program may not or cannot read the file, so that nothing is known about its contents. */
 function isUnreadable(error: VdcError): boolean {
   if (error.cause instanceof OutsideImageFolders) return true
   const { code } = (error.cause ?? {}) as NodeJS.ErrnoException

@@ -1,18 +1,22 @@
 import type { RegisteredFiles, Verification } from './registered-files.ts'
 
-/** Joins the findings about the files of an image. */
+/** Joins the results for the files of an image. */
 export interface Parts {
   /**
-   * Begins to wait for the files of an image.
+   * Starts to wait for the results of an image.
    *
-   * @returns false for an image with several files that is waited for or done already.
+   * @returns false if the image has several files and was already expected.
    */
   expect(image: RegisteredFiles): boolean
-  /** Adds what was found of one file of an image. */
+  /** Adds the result for one file of an image. */
   readonly add: (verification: Verification) => Promise<void>
 }
 
-/** @param tell told of each image, when all of its files are known. */
+/**
+ * Returns an object that joins results by image.
+ *
+ * @param tell called with the joined result of each image, once the results of all its files are known.
+ */
 export function joinedByImage(tell: (verification: Verification) => Promise<void>): Parts {
   const images = new Map<string, { image: RegisteredFiles; found: Verification[] }>()
   return {
@@ -31,7 +35,7 @@ export function joinedByImage(tell: (verification: Verification) => Promise<void
   }
 }
 
-/** The worst result counts; a difference in the file of a volume names the volume. */
+/** Joins results: the worst one counts, and differences in the file of a volume name the volume. */
 function joined({ id, files, volumes }: RegisteredFiles, found: readonly Verification[]): Verification {
   const [boot] = files
   const isBoot = ({ path }: Verification) => boot !== undefined && path === boot.path

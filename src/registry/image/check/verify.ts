@@ -21,22 +21,25 @@ const verifyRequest = z.object({
     .check(z.int('must be a whole number'), z.minimum(1, 'must be 1 or more'), z.maximum(256, 'must be 256 at most')),
 })
 
-/** What `verifyImages` takes: ids, or an account whose images it can use, or neither for all; and how many files at once. */
+/**
+ * The request of `verifyImages`: image IDs; or an account, for the images that it can use;
+ * or neither, for all images; and the number of files to check at once.
+ */
 export type VerifyRequest = z.input<typeof verifyRequest>
 
-/** What came of them all. */
+/** The results of all images, and their counts. */
 export type VerifySummary = z.output<typeof verifySummary>
 
 /**
- * Compares what is registered of images with the files that are there: that a
- * file exists, has its size, checksums and format, and is still whole in itself.
- * A file that several images share is looked at once. An image has several files if
- * it has volumes besides what it boots from.
+ * Compares the registration of images with their files: each file must exist, have its
+ * registered size, checksums and format, and be self-contained. A file that several
+ * images share is checked once. An image has several files if it has volumes.
  *
- * @param tell told of each image as soon as it is known.
- * @param interrupted told, in place of throwing, that the work was ended.
- * @returns what is known of all of them, or up to the interruption.
- * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND for a single id, ACCOUNT_NOT_FOUND, QEMU_IMG_FAILED, FILE_NOT_WRITTEN.
+ * @param tell called with each image's result as soon as it is known.
+ * @param interrupted called, instead of throwing an error, if the work was interrupted.
+ * @returns the results of all images, or of those checked before an interruption.
+ * @throws VdcError VALUE_REFUSED; IMAGE_NOT_FOUND for a single ID; ACCOUNT_NOT_FOUND,
+ *   QEMU_IMG_FAILED, FILE_NOT_WRITTEN.
  */
 export async function verifyImages(
   registry: Registry,
@@ -60,17 +63,13 @@ export async function verifyImages(
     for await (const found of registeredFiles(registry, ids, valid.ids !== undefined)) {
       watcher.cancellation.throwIfRequested()
       if (!parts.expect(found)) {
-        // It has several files and was named before: it is reported once.
+        // The ID is repeated, and an image with several files is reported once.
         total--
         continue
       }
       for (const file of found.files) {
         if ('result' in file) await parts.add(file)
-        else {
-          const shared = files.get(file.path)
-          if (shared === undefined) files.set(file.path, file)
-          else shared.images.push(...file.images)
-        }
+        else addFile(files, file)
       }
     }
     await verifyAll([...files.values()], valid, watcher, parts.add)
@@ -81,6 +80,13 @@ export async function verifyImages(
   return { ...summary, unknown: total - summary.images.length }
 }
 
+/** Adds a file by its path, or its images to the same file. */
+function addFile(files: Map<string, RegisteredFile>, file: RegisteredFile): void {
+  const shared = files.get(file.path)
+  if (shared === undefined) files.set(file.path, file)
+  else shared.images.push(...file.images)
+}
+
 async function idsOf(registry: Registry, accountId: string | undefined): Promise<string[]> {
   const ids: string[] = []
   for await (const images of listImages(registry, { account_id: accountId }, ['id']))
@@ -88,7 +94,7 @@ async function idsOf(registry: Registry, accountId: string | undefined): Promise
   return ids
 }
 
-/** Looks at files side by side; the first that throws ends the others. */
+/** Checks files in parallel; after an error, no further file is started. */
 async function verifyAll(
   files: readonly RegisteredFile[],
   { quick, thorough, jobs }: { quick: boolean; thorough: boolean; jobs: number },

@@ -7,14 +7,14 @@ import type { StoredFile } from '../../backup-object/stored-file.ts'
 import type { Watcher } from '../../registry.ts'
 import { ARCHES, DEFAULT_ARCH } from '../../rules/values.ts'
 
-/** What is known of a disk image that may be registered. */
+/** The inspection of a disk image that may be registered. */
 export type AcceptedImage = Inspection & { fileFormat: string; virtualSize: number }
 
 /**
- * Looks at an open file as validation.md has it, up to the hashing.
+ * Checks an open file as described in validation.md, except for its checksums.
  *
- * @param warn told what an operator should know.
- * @throws VdcError FILE_REFUSED, QEMU_IMG_FAILED, FILE_NOT_WRITTEN.
+ * @param warn prints a warning.
+ * @throws VdcError FILE_REFUSED if the file may not be registered; QEMU_IMG_FAILED, FILE_NOT_WRITTEN.
  */
 export async function acceptFile(
   file: ImageFile,
@@ -26,9 +26,9 @@ export async function acceptFile(
 }
 
 /**
- * Takes an image by what an inspection found.
+ * Accepts or refuses a file by its inspection, and prints the warnings of the inspection.
  *
- * @throws VdcError FILE_REFUSED.
+ * @throws VdcError FILE_REFUSED if the file may not be registered.
  */
 export function accept(inspection: Inspection, path: string, warn: (text: string) => void): AcceptedImage {
   requireAcceptable(inspection, path)
@@ -37,10 +37,11 @@ export function accept(inspection: Inspection, path: string, warn: (text: string
 }
 
 /**
- * Tells the architecture of an image: the one that was asked for, which must not
- * be another than its file tells, else that, else dcmgr's default.
+ * Returns the architecture of an image: the one found in the file, else the declared one,
+ * else dcmgr's default.
  *
- * @throws VdcError FILE_REFUSED.
+ * @throws VdcError FILE_REFUSED if the file's architecture is not the declared one or is
+ *   not supported.
  */
 export function archOf(inspection: Inspection, declared: string | undefined, path: string): string {
   const { arch: found } = inspection
@@ -48,11 +49,14 @@ export function archOf(inspection: Inspection, declared: string | undefined, pat
   if (declared !== undefined && declared !== found)
     throw new VdcError('FILE_REFUSED', `The file ${path} is made for ${found}, not ${declared} as declared`)
   if (!(ARCHES as readonly string[]).includes(found))
-    throw new VdcError('FILE_REFUSED', `The file ${path} is made for ${found}; instances are ${ARCHES.join(' or ')}`)
+    throw new VdcError(
+      'FILE_REFUSED',
+      `The file ${path} is made for ${found}, but instances can only be ${ARCHES.join(' or ')}`,
+    )
   return found
 }
 
-/** What a backup object keeps of a file that was accepted and hashed. */
+/** Returns the properties of an accepted and hashed file that a backup object stores. */
 export function storedFile(file: ImageFile, uri: string, image: AcceptedImage, hashes: Checksums): StoredFile {
   return {
     path: file.path,
@@ -66,7 +70,7 @@ export function storedFile(file: ImageFile, uri: string, image: AcceptedImage, h
   }
 }
 
-/** Opens a file for `work`, and closes it whatever happens. */
+/** Opens a file for `work`, and always closes it. */
 export async function withImageFile<T>(path: string, work: (file: ImageFile) => Promise<T>): Promise<T> {
   const file = await openImageFile(path)
   try {

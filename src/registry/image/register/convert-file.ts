@@ -20,13 +20,13 @@ const convertRequest = z.object({
   max_size: expectations.max_size,
 })
 
-/** What `convertFile` takes: two paths, and a format. */
+/** The request of `convertFile`: the two paths, the target format and expectations of the source. */
 export type ConvertRequest = z.input<typeof convertRequest>
 
 /**
- * Converts a disk image of this host into a new file; the source may be packed.
+ * Converts a disk image on this host into a new file. The source may be packed.
  *
- * @returns what the new file is, its path resolved.
+ * @returns the report on the new file, with its path resolved.
  * @throws VdcError FILE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN, VALUE_REFUSED, QEMU_IMG_FAILED.
  */
 export async function convertFile(
@@ -42,10 +42,10 @@ export async function convertFile(
 }
 
 /**
- * Looks at what `convertFile` would convert, and whether that could be done; makes nothing.
+ * Checks whether `convertFile` could convert a file; creates nothing.
  *
- * @returns the file that it would make, its path resolved.
- * @throws VdcError as `convertFile`, but for what only qemu-img finds on the way.
+ * @returns the file that it would create, with its path resolved.
+ * @throws VdcError the errors of `convertFile`, except those that occur only while qemu-img converts.
  */
 export async function tryConvertFile(
   request: ConvertRequest,
@@ -58,7 +58,7 @@ export async function tryConvertFile(
   })
 }
 
-/** A file that may be converted, and how it is to be. */
+/** A file that may be converted, and the target of the conversion. */
 interface Accepted {
   file: ImageFile
   image: AcceptedImage

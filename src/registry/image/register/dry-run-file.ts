@@ -4,10 +4,10 @@ import { withDryRun } from '../../dry-run.ts'
 import type { Registry } from '../../registry.ts'
 import { DEFAULT_CONTAINER_FORMAT, MD5_LABEL, SHA256_LABEL } from '../../rules/values.ts'
 
-/** Columns of the object and labels that nobody knows before the file is made. */
+/** Columns and labels of a backup object that are unknown until its file exists. */
 const UNKNOWN: readonly unknown[] = ['size', 'allocation_size', 'checksum', MD5_LABEL, SHA256_LABEL]
 
-/** A file that a dry run doesn't make, with stand-ins for what is unknown of it. */
+/** Returns the properties of a file that a dry run does not create, with placeholders for unknown ones. */
 export function unmadeFile(path: string, uri: string, virtualSize: number): StoredFile {
   return {
     path,
@@ -22,7 +22,7 @@ export function unmadeFile(path: string, uri: string, virtualSize: number): Stor
   }
 }
 
-/** The same dry run, which tells null for what is unknown of the unmade file whose object it adds. */
+/** Returns the same dry run, but one that reports null instead of the placeholders of `unmadeFile`. */
 export function withUnknowns(registry: Registry): Registry {
   return withDryRun(registry, (change) => registry.onChange?.(withoutStandIns(change)))
 }

@@ -7,7 +7,7 @@ import { imageAttributes } from '../attributes.ts'
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P']
 const SIZE = /^([0-9]{1,15})([KMGTP]?)(?:i?B)?$/i
 
-/** Bytes, with a unit of 1024 where one is given: `64T`, `10GiB`, `1048576`. */
+/** A size in bytes, with an optional unit, a power of 1024: `64T`, `10GiB`, `1048576`. */
 const size = z.pipe(
   z.string().check(z.refine((text) => SIZE.test(text), 'must be a number of bytes, such as 1073741824, 10G or 64TiB')),
   z.transform((text) => {
@@ -16,7 +16,7 @@ const size = z.pipe(
   }),
 )
 
-/** What an operator may say of a file beforehand. */
+/** The properties that an operator can require of a file. */
 export const expectations = {
   file_format: z.optional(imageAttributes.file_format),
   checksum: z.optional(checksum),
@@ -24,9 +24,9 @@ export const expectations = {
 }
 
 /**
- * Compares the checksums of a file with the one that was expected.
+ * Compares the checksums of a file with the expected ones.
  *
- * @throws VdcError FILE_REFUSED.
+ * @throws VdcError FILE_REFUSED if they differ.
  */
 export function requireChecksum(path: string, found: Checksums, expected: Partial<Checksums> | undefined): void {
   for (const [algorithm, name] of [
@@ -37,9 +37,9 @@ export function requireChecksum(path: string, found: Checksums, expected: Partia
     if (wanted === undefined || wanted === found[algorithm]) continue
     throw new VdcError(
       'FILE_REFUSED',
-      `The file ${path} has another ${name}: expected ${wanted}, got ${found[algorithm]}`,
+      `The file ${path} has the wrong ${name}: expected ${wanted}, got ${found[algorithm]}`,
       {
-        hint: 'Fetch or copy it again',
+        hint: 'Download or copy the file again',
       },
     )
   }

@@ -17,12 +17,12 @@ import { requireWritable, writeImage } from '../write.ts'
 import { expectations } from './expectations.ts'
 import { nameOfFile } from './file-name.ts'
 
-/** The schema of what `registerFile` takes. */
+/** The schema of the request of `registerFile`. */
 export const fileImageRequest = z.object({
   ...newImageAttributes,
   ...expectations,
   arch: z.optional(imageAttributes.arch),
-  /** As `checksum`, by the name of Wakame-vdc 11.12. */
+  /** Same as `checksum`, under its name in Wakame-vdc 11.12. */
   md5sum: z.optional(md5),
   path: z.string(),
   storage_id: z.optional(z.string()),
@@ -30,14 +30,14 @@ export const fileImageRequest = z.object({
   thorough: z.optional(z.boolean()),
 })
 
-/** A validated request with the architecture that the file has. */
+/** A validated request with the architecture of the file. */
 export type FileImage = z.output<typeof fileImageRequest> & { arch: string }
 
 /**
- * Finds what the database would refuse before the file is hashed or converted, which takes minutes.
+ * Checks the request against the database before the file is hashed or converted, which can take minutes.
  *
- * @param uri of the file that is to be registered.
- * @throws VdcError as `storeFileImage`.
+ * @param uri URI of the file to register.
+ * @throws VdcError the errors of `storeFileImage`.
  */
 export async function checkDatabase(registry: Registry, request: FileImage, uri: string): Promise<void> {
   await checkImageAttributes(registry, request)
@@ -47,10 +47,10 @@ export async function checkDatabase(registry: Registry, request: FileImage, uri:
 }
 
 /**
- * Writes the image of a file, and what it needs, in one unit of work.
+ * Writes the image of a file, its backup object and its storage in one unit of work.
  *
- * @returns the image as it is stored, after the commit.
- * @throws VdcError for whatever is refused or in conflict; COMMIT_UNCERTAIN.
+ * @returns the stored image, after the commit.
+ * @throws VdcError for any value that is refused and any conflict; COMMIT_UNCERTAIN.
  */
 export async function storeFileImage(
   registry: Registry,
@@ -71,7 +71,7 @@ export async function storeFileImage(
   return image
 }
 
-/** Finds or makes the backup object of the file, and its storage; returns its canonical id. */
+/** Finds or creates the backup object of the file and its storage; returns the object's canonical ID. */
 async function objectOf(
   registry: Registry,
   db: Queryable,

@@ -11,26 +11,33 @@ import { DEFAULT_CONTAINER_FORMAT, DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL } from
 
 type Stored = Pick<BackupObjectRow, 'uuid' | 'checksum' | 'container_format'>
 
-/** QEMU's name of what the bytes of an object hold, and how that is known. */
+/** The format of an object's bytes, and the source of this knowledge. */
 interface ObjectFormat {
+  /** The format's name in QEMU. */
   format: string
-  /** found: in these very bytes; told: by its first image; guessed: found in bytes that it no longer has; assumed: nobody said anything. */
-  by: 'found' | 'told' | 'guessed' | 'assumed'
+  /**
+   * found: in the object's current bytes; firstFormat: by its first image; guessed: found in
+   * bytes that the object no longer has; assumed: dcmgr's default.
+   */
+  by: 'found' | 'first image' | 'stale' | 'default'
 }
 
-/** The format of an object's bytes: as it was found, else as its first image says, else dcmgr's default. */
+/**
+ * Returns the format of an object's bytes: the one found in them, else the format of the
+ * first image of the object, else one found in earlier bytes, else dcmgr's default.
+ */
 export async function formatOfObject(db: Queryable, object: Stored): Promise<ObjectFormat> {
   const id = canonicalId('backupObject', object.uuid)
   const rows = await selectLabels(db, [id])
   const found = (await labelsThatCount(db, rows, object))[FILE_FORMAT_LABEL]
   if (found !== undefined) return { format: found, by: 'found' }
-  const told = await selectFirstFormatOf(db, id)
-  if (told !== undefined) return { format: told, by: 'told' }
+  const firstFormat = await selectFirstFormatOf(db, id)
+  if (firstFormat !== undefined) return { format: firstFormat, by: 'first image' }
   const stale = labelsOf(rows, id)[FILE_FORMAT_LABEL]
-  return stale === undefined ? { format: DEFAULT_FILE_FORMAT, by: 'assumed' } : { format: stale, by: 'guessed' }
+  return stale === undefined ? { format: DEFAULT_FILE_FORMAT, by: 'default' } : { format: stale, by: 'stale' }
 }
 
-/** As `formatOfObject`, of many objects, by their canonical ids. */
+/** Returns the formats of many objects, as `formatOfObject` does, by canonical ID. */
 export async function formatsOfObjects(
   database: Database,
   objects: readonly Pick<ObjectDetails, 'id' | 'labels'>[],
@@ -42,29 +49,30 @@ export async function formatsOfObjects(
   const unknown = () => objects.map(({ id }) => id).filter((id) => !formats.has(id))
   for (const { id, labels } of objects) note(id, labels[FILE_FORMAT_LABEL])
   for (const [id, format] of await selectFirstFormatsOf(database, unknown())) note(id, format)
-  // Found in bytes that it no longer has, it is a guess.
+  // The remaining labels are about bytes that the objects no longer have.
   const rows = await selectLabels(database.knex, unknown())
   for (const id of unknown()) note(id, labelsOf(rows, id)[FILE_FORMAT_LABEL] ?? DEFAULT_FILE_FORMAT)
   return formats
 }
 
 /**
- * What an operator should know of the format that an image of an object gets.
+ * Returns a warning if the format of an image is doubtful.
  *
- * @param given the format that was asked for; undefined where it is the object's.
- * @returns undefined where there is nothing to tell.
+ * @param known the format of the image's backup object.
+ * @param given the requested format; undefined if the image gets the object's format.
+ * @returns undefined if there is nothing to warn about.
  */
 export function formatWarning(object: Stored, known: ObjectFormat, given: string | undefined): string | undefined {
   const id = canonicalId('backupObject', object.uuid)
   if (given !== undefined)
     return known.by === 'found' && given !== known.format
-      ? `The backup object ${id} holds ${known.format}, not ${given}: the image may not boot`
+      ? `Backup object ${id} contains ${known.format}, not ${given}: the image may not boot`
       : undefined
-  if (known.by !== 'guessed') return undefined
-  return `The bytes of ${id} were ${known.format} before they were corrected, and are assumed to be that still; set another format with --file-format`
+  if (known.by !== 'stale') return undefined
+  return `Backup object ${id} contained ${known.format} before its checksum was changed, and is assumed to contain it still; set another format with --file-format`
 }
 
-/** As `formatWarning`, of images that have their objects and formats already; only of those of which there is something to tell, by their uuids. */
+/** Returns the warnings about existing images whose format differs from that found in their object, by image uuid. */
 export async function formatWarningsOf(
   db: Queryable,
   images: readonly Pick<ImageRow, 'uuid' | 'backup_object_id' | 'file_format'>[],
@@ -84,12 +92,12 @@ export async function formatWarningsOf(
   return warnings
 }
 
-/** Why instances could not boot from a volume that is made of an object; undefined where they can. */
+/** Returns a warning if instances cannot boot from a volume made from an object; undefined if they can. */
 export function volumeWarning(object: Stored, format: string): string | undefined {
   const packed = ['raw', DEFAULT_CONTAINER_FORMAT].includes(object.container_format) ? '' : object.container_format
   const what = [format === DEFAULT_FILE_FORMAT ? '' : format, packed && `packed as ${packed}`]
     .filter(Boolean)
     .join(', ')
   if (what === '') return undefined
-  return `The backup object ${canonicalId('backupObject', object.uuid)} is not raw (${what}): a volume made from it would hold these bytes unchanged, and only raw volumes boot`
+  return `Backup object ${canonicalId('backupObject', object.uuid)} is not raw (${what}): a volume made from it would hold these bytes unchanged, and only raw volumes boot`
 }

@@ -20,7 +20,7 @@ import { nameOfFile } from './file-name.ts'
 
 type Request = FileImage & { convert: TargetFormat }
 
-/** The file that is converted: what it is, and the architecture that was asked for. */
+/** The file to convert, its inspection and the requested architecture. */
 interface SourceFile {
   file: ImageFile
   image: AcceptedImage
@@ -28,11 +28,12 @@ interface SourceFile {
 }
 
 /**
- * Converts a file into one beside it and registers that. The result is moved into
- * place right before it is stored, and removed if it cannot be. A dry run makes no
- * file, and reports the rows as far as they are known.
+ * Converts a file into a new one in the same folder and registers the new file. Moves it
+ * into place just before writing the rows, and removes it if they cannot be written. A
+ * dry run creates no file and reports the rows as far as they are known.
  *
- * @throws VdcError as `registerFile`; FILE_EXISTS.
+ * @throws VdcError the errors of `registerFile`; FILE_EXISTS if the new file's name is
+ *   taken; USAGE within --tx bulk.
  */
 export async function registerConverted(
   registry: Registry,
@@ -41,8 +42,8 @@ export async function registerConverted(
   watcher: Watcher,
 ): Promise<ImageDetails> {
   if (registry.database.commits === 'outer') {
-    throw new VdcError('USAGE', 'A conversion cannot be undone with what else is committed together', {
-      hint: 'Convert it before: vdc-manage image convert',
+    throw new VdcError('USAGE', 'Cannot convert files within --tx bulk, because a conversion cannot be rolled back', {
+      hint: 'Convert the file first with: vdc-manage image convert',
     })
   }
   const { file, image } = source
@@ -58,7 +59,7 @@ export async function registerConverted(
       }
       if (registry.onChange !== undefined) {
         await requireContents(file)
-        // A conversion would read it anyway.
+        // A real conversion reads the whole disk anyway.
         if (request.thorough)
           await (await import('../../../disk/inspect/thorough.ts')).readWholeDisk(file, image, watcher)
         const virtualSize = await tryConversion(file, image, place)
@@ -89,27 +90,27 @@ async function registerMade(
   try {
     return await storeFileImage(registry, { ...request, arch }, request.convert, stored)
   } catch (error) {
-    // If nobody knows whether it is registered, it must stay.
+    // The image may have been registered, so keep the file.
     if (error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN') throw error
     await made.removeFromPlace().catch((failure: Error) => {
-      registry.warn(`The file ${path} was made and could not be removed: ${failure.message}`)
+      registry.warn(`The new file ${path} could not be removed: ${failure.message}`)
     })
     throw error
   }
 }
 
-/** The error with a way out, if the file that has the name may be left over from a conversion that was killed before it was stored. */
+/** Adds a hint to FILE_EXISTS if the existing file may be left over from a conversion that was killed before the registration. */
 async function perhapsLeftOver(registry: Registry, path: string, error: unknown): Promise<unknown> {
   if (!(error instanceof VdcError) || error.code !== 'FILE_EXISTS') return error
   if (!(await isOwnFile(path)) || (await isKnown(registry, localUri(path)).catch(() => true))) return error
   const again = `vdc-manage image add local ${shellWord(path)} --account-id …`
-  return new VdcError('FILE_EXISTS', `${error.message}, and no backup object is this file`, {
-    hint: `If an interrupted --convert left it, it is whole. Register it as it is: ${again}; or remove it`,
+  return new VdcError('FILE_EXISTS', `${error.message}, and no backup object refers to it`, {
+    hint: `If an interrupted --convert left it behind, it is complete. Remove it, or register it as it is with: ${again}`,
     cause: error,
   })
 }
 
-/** Whether a backup object, deleted or not, lies at a URI. */
+/** Returns whether a backup object, which may be deleted, has a URI. */
 async function isKnown(registry: Registry, uri: string): Promise<boolean> {
   const { knex } = registry.database
   for (const storage of await storagesOf(knex, uri, undefined)) {

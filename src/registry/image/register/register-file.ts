@@ -11,18 +11,19 @@ import { requireChecksum } from './expectations.ts'
 import { checkDatabase, fileImageRequest, storeFileImage } from './file-image.ts'
 import { registerConverted } from './register-converted.ts'
 
-/** What `registerFile` takes: the columns of an image as an operator gives them, ids with or without prefix, and what is expected of the file. */
+/** The request of `registerFile`: image columns, expectations of the file and other options. IDs with or without prefix. */
 export type FileImageRequest = z.input<typeof fileImageRequest>
 
 /**
- * Registers a disk image that lies on this host: looks at the file, hashes it,
- * and writes image, backup object, storage, labels and history in one
- * transaction (dcmgr.md). With `convert`, what is registered is a file in that
- * format, made beside it. With `thorough`, the whole disk is read as well.
+ * Registers a disk image on this host: checks and hashes the file, and writes the image,
+ * backup object, storage, labels and history in one transaction (dcmgr.md). With
+ * `convert`, registers a new file in that format in the same folder instead. With
+ * `thorough`, reads the whole disk, too.
  *
- * @param watcher told of what takes long.
- * @returns the image as it is stored, after the commit.
- * @throws VdcError for whatever is refused, not there or in conflict; then nothing was written.
+ * @param watcher receives the progress and can cancel the work.
+ * @returns the stored image, after the commit.
+ * @throws VdcError if a value or the file is refused, something does not exist or there is
+ *   a conflict; then nothing has been written.
  */
 export async function registerFile(
   registry: Registry,
@@ -41,7 +42,7 @@ export async function registerFile(
       const convert = valid.convert as TargetFormat
       if (image.fileFormat !== convert || image.containerFormat !== DEFAULT_CONTAINER_FORMAT)
         return registerConverted(registry, { ...valid, arch, convert }, { file, image, arch: valid.arch }, watcher)
-      registry.warn(`The file ${file.path} is ${convert} already, and is registered as it is`)
+      registry.warn(`The file ${file.path} is already ${convert}, and is registered as it is`)
     }
     await checkDatabase(registry, { ...valid, arch }, uri)
     if (valid.thorough) await (await import('../../../disk/inspect/thorough.ts')).readWholeDisk(file, image, watcher)

@@ -7,14 +7,15 @@ import { type FileImageRequest, registerFile } from './register-file.ts'
 import { type ImageId, registerObject } from './register-object.ts'
 
 /**
- * Registers an image that boots from a local copy: of a file of this host, or of
- * a backup object. What begins with `bo-` and names no file is an object's id
+ * Registers an image that boots from a local copy of a file on this host or of a backup
+ * object. A source that starts with `bo-` is an object's ID unless a file has this name
  * (dcmgr.md, "How the original's command line behaves").
  *
- * @param source path or id.
- * @param watcher told of what takes long with a file.
- * @param options.details return the whole image, also of a backup object (`registerObject`).
- * @throws VdcError as `registerFile` and `registerObject`.
+ * @param source path or ID.
+ * @param watcher receives the progress and can cancel the work on a file.
+ * @param options.details return the whole image for a backup object, too (`registerObject`).
+ * @throws VdcError the errors of `registerFile` and `registerObject`; VALUE_REFUSED if a
+ *   backup object is given with an option that applies only to files.
  */
 export async function registerLocal(
   registry: Registry,
@@ -31,8 +32,8 @@ export async function registerLocal(
     ([, value]) => value !== undefined,
   )
   if (stray !== undefined) {
-    throw new VdcError('VALUE_REFUSED', `${stray[0]} speaks of a file, and ${source} is a backup object`, {
-      hint: `Leave --${stray[0].replaceAll('_', '-')} out`,
+    throw new VdcError('VALUE_REFUSED', `${stray[0]} applies only to files, and ${source} is a backup object`, {
+      hint: `Omit --${stray[0].replaceAll('_', '-')}`,
     })
   }
   return registerObject(registry, 'local', { ...rest, backup_object_id: source }, options)

@@ -12,20 +12,20 @@ import { formatOfObject, formatWarning, volumeWarning } from './object-format.ts
 
 const objectImageRequest = z.object({ ...newImageAttributes, backup_object_id: z.string() })
 
-/** What `registerObject` takes: the columns of an image as an operator gives them, ids with or without prefix. */
+/** The request of `registerObject`: the image's columns. IDs with or without prefix. */
 export type ObjectImageRequest = z.input<typeof objectImageRequest>
 
-/** The result if no details are asked for. */
+/** The result without details. */
 export type ImageId = Pick<ImageDetails, 'id'>
 
 /**
- * Registers an image of a backup object that is known already, such as one in a
- * storage that this host doesn't see.
+ * Registers an image of an existing backup object, for example one in a storage that this
+ * host cannot access.
  *
- * @param boot what instances boot from: a local copy, or a volume made of the object.
- * @param options.details return the whole image, which takes more queries; else only its ID.
- * @returns the image as it is stored, after the commit.
- * @throws VdcError VALUE_REFUSED, OBJECT_…, ACCOUNT_…, ID_TAKEN; then nothing was written.
+ * @param boot whether instances boot from a local copy or from a volume made from the object.
+ * @param options.details return the whole image, which takes more queries, not only its ID.
+ * @returns the stored image, after the commit.
+ * @throws VdcError VALUE_REFUSED, OBJECT_…, ACCOUNT_…, ID_TAKEN; then nothing has been written.
  */
 export async function registerObject(
   registry: Registry,

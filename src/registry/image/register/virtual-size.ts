@@ -3,12 +3,12 @@ import { type Exact, exactInteger } from '../../rules/int64.ts'
 import { VIRTUAL_SIZE_LABEL } from '../../rules/values.ts'
 
 /**
- * The size in bytes of the disk that an image holds: what was measured at its
- * registration; for a raw image without that, the size of the unpacked file,
- * which is the disk itself; else null, as nobody knows.
+ * Returns the virtual size of an image in bytes: the size measured at its registration;
+ * for a raw image without one, the size of the unpacked file, which is the disk itself;
+ * otherwise null for unknown.
  *
- * @param size `backup_objects.size`.
- * @param labels of the backup object.
+ * @param size value of `backup_objects.size`.
+ * @param labels labels of the backup object.
  */
 export function virtualSizeOf(
   fileFormat: string,

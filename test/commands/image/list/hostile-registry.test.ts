@@ -164,23 +164,23 @@ describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
       const purge = await run(...PURGE, '--older-than', '0d', ...more)
       expect(purge).toMatchObject({ code: 9, stderr: expect.stringContaining('Error: 15 files could not be removed') })
       const trust = (name: string) =>
-        `stays: ${at(name)} is not an image folder of this host; to make it one: vdc-manage backupstorage trust ${at(name)}`
+        `was not removed: ${at(name)} is not an image folder of this host; to make it one: vdc-manage backupstorage trust ${at(name)}`
       const expected: Record<string, string> = {
         root: trust('outside'),
-        etc: 'stays: /etc is a system folder, which never holds images',
-        system: 'stays: /run is a system folder, which never holds images',
-        dots: "stays: its path holds '..'",
-        up: "stays: its path holds '..'",
+        etc: 'was not removed: /etc is a system folder, which never holds images',
+        system: 'was not removed: /run is a system folder, which never holds images',
+        dots: "was not removed: its path holds '..'",
+        up: "was not removed: its path holds '..'",
         outside: trust('outside'),
         evil: trust('srv/images-evil'),
         prefix: trust('srv/images-evil'),
-        way: `stays: it leads out of ${at('srv/images')} by a link`,
-        link: 'stays: it is a link',
+        way: `was not removed: it leads out of ${at('srv/images')} by a link`,
+        link: 'was not removed: it is a link',
         below: trust('srv/images/below'),
-        hidden: `stays: ${at('srv/images')} is an image folder of this host for files whose names do not begin with a dot; to make it one for all: vdc-manage backupstorage trust ${at('srv/images')}`,
-        md5: `stays: its MD5 is ${hashOf(at('srv/images/other.raw'), 'md5')}, and its row says ${'0'.repeat(32)}`,
-        size: `stays: it has ${bytes.length} bytes, and its row says ${bytes.length + 1}`,
-        none: 'stays: its row has no checksum to compare it with',
+        hidden: `was not removed: ${at('srv/images')} is an image folder of this host for files whose names do not begin with a dot; to make it one for all: vdc-manage backupstorage trust ${at('srv/images')}`,
+        md5: `was not removed: its MD5 is ${hashOf(at('srv/images/other.raw'), 'md5')}, and its row says ${'0'.repeat(32)}`,
+        size: `was not removed: it has ${bytes.length} bytes, and its row says ${bytes.length + 1}`,
+        none: 'was not removed: its row has no checksum to compare it with',
       }
       const told = warnings(purge)
       for (const [id, why] of Object.entries(expected))
@@ -210,7 +210,7 @@ describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
     const orphans = await run('image', 'orphans', '--storage-id', 'bkst-root')
     expect(orphans).toMatchObject({
       code: 9,
-      stderr: expect.stringContaining('The folder / of the storage bkst-root was not looked at: it is a system folder'),
+      stderr: expect.stringContaining('The folder / of storage bkst-root was not checked: it is a system folder'),
     })
     expect(orphans.stdout).not.toContain('unknown_file')
   })

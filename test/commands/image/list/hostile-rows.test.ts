@@ -43,7 +43,7 @@ describe('YAML that nests without end', () => {
   test('features are written anew', async () => {
     await set('features', DEEP)
     const run = await vdcManage(['image', 'features', ids[0] as string, '--virtio'], { database })
-    expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('could not be read, and are written anew') })
+    expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('could not be read, and are replaced') })
     expect((await vdcManageJson(['image', 'show', ids[0] as string], { database })).features).toEqual({ virtio: true })
   })
 })

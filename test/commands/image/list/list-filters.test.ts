@@ -183,7 +183,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
     })
     await expectRefused(database, ['image', 'list', '--after', 'wmi-none'], {
       exit: 4,
-      message: 'There is no image wmi-none',
+      message: 'Image wmi-none does not exist',
     })
     await expectAllRefused(database, [
       [
@@ -212,7 +212,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
       ['image list --sort name:', "Cannot sort the list by 'name:'\nHint: End a sort key with :asc or :desc"],
       ['image list --limit 0', '--limit must be a whole number, 1 or more'],
       ['image list --after bo-lucid', "'bo-lucid' is not the id of an image"],
-      ['image list --parent none', 'There is no image wmi-none'],
+      ['image list --parent none', 'Image wmi-none does not exist'],
       ['image list --storage-id FAR', 'There is no backup storage bkst-FAR'],
       ['image list --account-id a-none --name *', 'There is no account a-none'],
     ])

@@ -178,7 +178,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     expect(run.stdout.match(/^id: .*$/gm)).toEqual(
       [own, secret].map((id) => expect.stringMatching(new RegExp(`^id: +${id}$`))),
     )
-    expect(run.stderr).toContain('There is no image wmi-none')
+    expect(run.stderr).toContain('Image wmi-none does not exist')
     const json = await vdcManage(['image', 'show', own, 'wmi-none', '--json'], { database })
     expect(json).toMatchObject({ code: 9, stderr: '' })
     expect(JSON.parse(json.stdout)).toEqual([
@@ -272,8 +272,8 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     const run = await vdcManage(['image', 'rm', first, 'wmi-none', gone, second], { database })
     expect(run).toMatchObject({ code: 9, stdout: '' })
     expect(run.stderr.match(/^Error: .*$/gm)).toEqual([
-      'Error: There is no image wmi-none',
-      expect.stringMatching(new RegExp(`^Error: The image ${gone} is deleted already`)),
+      'Error: Image wmi-none does not exist',
+      expect.stringMatching(new RegExp(`^Error: Image ${gone} is already deleted`)),
     ])
     expect(await ids()).not.toMatch(new RegExp(`${first}|${second}`))
 

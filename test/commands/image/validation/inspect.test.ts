@@ -195,8 +195,8 @@ describe('what is refused', () => {
   test.each<[string[], RegExp]>([
     [['--file-format', 'raw'], /is qcow2, not raw as declared/],
     [['--max-size', '63M'], /holds a disk of 67108864 bytes, more than 66060288\nHint: .*--max-size/],
-    [['--checksum', `md5:${'0'.repeat(32)}`], /has another MD5: expected 0{32}, got [0-9a-f]{32}\n/],
-    [['--checksum', 'f'.repeat(64)], /has another SHA-256: expected f{64}, got [0-9a-f]{64}\n/],
+    [['--checksum', `md5:${'0'.repeat(32)}`], /has the wrong MD5: expected 0{32}, got [0-9a-f]{32}\n/],
+    [['--checksum', 'f'.repeat(64)], /has the wrong SHA-256: expected f{64}, got [0-9a-f]{64}\n/],
   ])('what is not as expected: %j', async (args, says) => {
     const run = await inspect([...args, 'good.qcow2'])
     expect(run).toMatchObject({ code: 3, stdout: expect.stringMatching(/^acceptable: +no\nrefusal: /m) })

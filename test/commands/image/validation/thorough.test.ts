@@ -176,7 +176,7 @@ describe('a damaged image', () => {
   test('in a backup object: --thorough needs a file', async () => {
     const args = ['image', 'add', 'local', 'bo-none', '--account-id', 'a-shpoolxx', '--thorough']
     const run = await vdcManage(args, { database })
-    expect(run).toMatchObject({ code: 3, stderr: expect.stringContaining('thorough speaks of a file') })
+    expect(run).toMatchObject({ code: 3, stderr: expect.stringContaining('thorough applies only to files') })
   })
 })
 

@@ -267,7 +267,7 @@ describe('what is declared and what is found', () => {
     }
     await refuse(at('x86_64.raw'), 'is made for x86_64, not x86 as declared', ['--arch', 'x86'])
     await refuse(at('x86.raw'), 'is made for x86, not x86_64 as declared', ['--arch', 'x86_64'])
-    await refuse(at('arm64.raw'), 'is made for arm64; instances are x86 or x86_64')
+    await refuse(at('arm64.raw'), 'is made for arm64, but instances can only be x86 or x86_64')
     expect((await take(at('x86.raw'))).image.arch).toBe('x86')
     expect((await take(at('x86_64.raw'), '--arch', 'x86_64')).image.arch).toBe('x86_64')
   })
@@ -285,10 +285,10 @@ describe('what is declared and what is found', () => {
     ])
       await take(path, '--checksum', right)
     const wrong = sha256.replace(/^./, (digit) => (digit === '0' ? '1' : '0'))
-    await refuse(path, `has another SHA-256: expected ${wrong}, got ${sha256}`, ['--checksum', `sha256:${wrong}`], {
+    await refuse(path, `has the wrong SHA-256: expected ${wrong}, got ${sha256}`, ['--checksum', `sha256:${wrong}`], {
       hint: 'again',
     })
-    await refuse(path, `has another MD5: expected ${'0'.repeat(32)}, got ${md5}`, [
+    await refuse(path, `has the wrong MD5: expected ${'0'.repeat(32)}, got ${md5}`, [
       '--checksum',
       `md5:${'0'.repeat(32)}`,
     ])
@@ -307,7 +307,7 @@ describe('what is declared and what is found', () => {
   test('a checksum of what is packed is the file’s', async () => {
     await sh('gzip -c checked.raw > checked.raw.gz')
     await take(at('checked.raw.gz'), '--checksum', hashOf(at('checked.raw.gz'), 'sha256'))
-    await refuse(at('checked.raw.gz'), 'has another SHA-256', ['--checksum', hashOf(at('checked.raw'), 'sha256')])
+    await refuse(at('checked.raw.gz'), 'has the wrong SHA-256', ['--checksum', hashOf(at('checked.raw'), 'sha256')])
   })
 })
 
