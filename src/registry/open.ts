@@ -44,7 +44,7 @@ export async function openRegistry(settings: DatabaseSettings, options: Registry
   const { trace, interruption, dryRun } = options
   const database = await openDatabase(settings, { trace, interruption, sqliteFile: sqliteFileFor(dryRun) })
   if (database.created && settings.engine === 'sqlite' && !dryRun) options.onCreated?.(settings.path)
-  const told = new Set<string>()
+  const warned = new Set<string>()
   const warnings = warningsOnce((text) => options.onWarning?.(text))
   const registry: Registry = {
     settings,
@@ -53,8 +53,8 @@ export async function openRegistry(settings: DatabaseSettings, options: Registry
     serviceTypes: options.serviceTypes,
     warn: warnings.warn,
     warnOnce(text) {
-      if (!told.has(text)) registry.warn(text)
-      told.add(text)
+      if (!warned.has(text)) registry.warn(text)
+      warned.add(text)
     },
     noteImageFolder: async (path, options) =>
       (await import('./image-folders.ts')).noteImageFolder(path, options, registry.warn),

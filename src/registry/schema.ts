@@ -22,7 +22,11 @@ export async function databaseStatus(registry: Registry): Promise<DatabaseStatus
   }
 }
 
-/** Describes what the schema of an older Wakame-vdc does not support and how to upgrade it; undefined if it supports everything. */
+/**
+ * Describes what the schema of an older Wakame-vdc does not support, and how to upgrade it.
+ *
+ * @returns undefined if the schema supports everything.
+ */
 export function schemaLack({ wakame_schema: version }: DatabaseStatus): string | undefined {
   const lack = lackOf(version)
   return lack && `${lack}. ${RAKE_DB_UP}`

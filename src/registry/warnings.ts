@@ -6,9 +6,9 @@ export interface Warnings {
 }
 
 /** Prints each warning of a unit of work once, however many attempts it takes. */
-export function warningsOnce(tell: (text: string) => void): Warnings {
-  // `told` has the warnings of the running unit, `due` those of earlier attempts that this one has not repeated yet.
-  let told: string[] = []
+export function warningsOnce(print: (text: string) => void): Warnings {
+  // `printed` has the warnings of the running unit, `due` those of earlier attempts that this one has not repeated yet.
+  let printed: string[] = []
   let due: string[] = []
   return {
     warn(text) {
@@ -17,12 +17,12 @@ export function warningsOnce(tell: (text: string) => void): Warnings {
         due.splice(repeated, 1)
         return
       }
-      told.push(text)
-      tell(text)
+      printed.push(text)
+      print(text)
     },
     onTry(attempt) {
-      if (attempt <= 1) told = []
-      due = [...told]
+      if (attempt <= 1) printed = []
+      due = [...printed]
     },
   }
 }
