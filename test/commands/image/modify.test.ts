@@ -182,7 +182,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
   test('refuses a child as parent', async () => {
     await expectRefused(database, ['image', 'modify', 'wmi-parent', '--parent-image-id', 'wmi-child'], {
       exit: 3,
-      message: 'Image wmi-parent cannot have the parent ',
+      message: 'Image wmi-parent cannot have the parent wmi-child: it would descend from itself',
     })
   })
 

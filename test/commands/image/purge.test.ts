@@ -203,7 +203,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
       await expectRefused(database, ['image', ...words], {
         exit: 4,
         message: 'Image wmi-old does not exist',
-        hint: 'its history is kept: vdc-manage image history wmi-old',
+        hint: 'It was purged. Show its history with: vdc-manage image history wmi-old',
       })
     }
     for (const uuid of ['old', 'bare']) {

@@ -93,7 +93,7 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
     })
     // Neither Wakame-vdc nor who writes rows by hand asks whether there is such an image.
     await database.query(`UPDATE images SET parent_image_id = 'none', deleted_at = '${LONG_AGO}' WHERE uuid = 'ofold'`)
-    expect((await undelete()).stderr).toContain('Warning: The parent none of wmi-ofold is not there\n')
+    expect((await undelete()).stderr).toContain('Warning: The parent none of wmi-ofold does not exist\n')
     const rows = await database.query(
       "SELECT uuid, state, deleted_at, parent_image_id FROM images WHERE uuid LIKE 'of%' ORDER BY id",
     )
@@ -142,7 +142,7 @@ test('image undelete on a database of Wakame-vdc: rows without a history, and ta
   await expectRefused(database, ['image', 'undelete', 'wmi-old'], {
     exit: 5,
     message: 'The history of wmi-old does not record its state before the deletion',
-    hint: 'Give the state: vdc-manage image undelete wmi-old --state available',
+    hint: 'Set the state with: vdc-manage image undelete wmi-old --state available',
   })
   const undelete = ['image', 'undelete', 'wmi-old', 'wmi-odd', '--state', 'available']
   expect(await vdcManage(undelete, { database })).toMatchObject({
