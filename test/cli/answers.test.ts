@@ -344,7 +344,7 @@ describe('errors', () => {
     expect(csv).toMatchObject({
       code: 9,
       stdout: 'id\na-shpoolxx\n',
-      stderr: expect.stringContaining('Error: There is no account a-nothere'),
+      stderr: expect.stringContaining('Error: Account a-nothere does not exist'),
     })
   })
 })
@@ -478,7 +478,7 @@ describe('ids on stdin', () => {
     expect(shown).toMatchObject({ code: 0, stdout: 'made by us\n'.repeat(3), stderr: '' })
     expect(await line('printf "a-t1\\r\\n\\n  a-t2" | vdc-manage account del - a-nothere')).toMatchObject({
       code: 9,
-      stderr: expect.stringContaining('There is no account a-nothere'),
+      stderr: expect.stringContaining('Account a-nothere does not exist'),
     })
     expect((await line('vdc-manage account list -q')).stdout).toBe('a-00000000\na-shpoolxx\na-t3\n')
     // One on stdin is still a list for a script.

@@ -264,8 +264,8 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
     const add = ['image', 'add', 'local', path, '--account_id', 'a-shpoolxx']
     for (const [words, exit, message] of [
       [['--md5sum', MD5], 3, `has the wrong MD5: expected ${MD5}, got ${md5}`],
-      [['--md5sum', `sha256:${hashOf(path, 'sha256')}`], 3, '--md5sum must be an MD5 in hex: 32 digits of 0-9 and a-f'],
-      [[`--md5sum=${hashOf(path, 'sha256')}`], 3, '--md5sum must be an MD5 in hex'],
+      [['--md5sum', `sha256:${hashOf(path, 'sha256')}`], 3, '--md5sum must be an MD5 checksum: 32 hexadecimal digits'],
+      [[`--md5sum=${hashOf(path, 'sha256')}`], 3, '--md5sum must be an MD5 checksum'],
       [['--md5sum', md5, '--checksum', md5], 2, '--checksum and --md5sum exclude each other'],
     ] as const)
       await expectRefused(database, [...add, ...words], { exit, message })
@@ -294,7 +294,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
       await run(ids.map((id) => `${command} ${id} --uuid ${id}`))
       const refused = await vdcManage([...command.split(' '), ids[0], '--uuid', 'another'], { database })
       expect(refused).toMatchObject({ code: 3, stdout: '' })
-      expect(refused.stderr).toContain(`The id of ${ids[0]} cannot be changed`)
+      expect(refused.stderr).toContain(`The ID of ${ids[0]} cannot be changed`)
       expect(await vdcManage([noun, 'show', `${PREFIXES[noun]}another`], { database })).toMatchObject({ code: 4 })
     },
   )

@@ -291,7 +291,10 @@ describe('backupobject add --from-file of a tar archive', () => {
       { database },
     )
     const args = ['backupobject', 'add', '--from-file', path, '--object-key', 'k', '--storage-id', 'bkst-s']
-    await expectRefused(database, args, { exit: 3, message: 'The name of the file must not hold control characters' })
+    await expectRefused(database, args, {
+      exit: 3,
+      message: 'The name of the file must not contain control characters',
+    })
     expect(await vdcManage([...args, '--display-name', 'good'], { database })).toMatchObject({ code: 0, stderr: '' })
   })
 })

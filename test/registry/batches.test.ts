@@ -251,7 +251,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     await own.query("UPDATE images SET account_id = 'a-ABC', backup_object_id = 'bo-XYZ' WHERE uuid = 'first'")
     const registry = await openRegistry(parseDatabaseUri(own.uri, 'the test'))
     expect(await told(registry, (registry) => deleteAccounts(registry, ['a-abc'], unforced))).toMatchObject([
-      { id: 'a-abc', error: { code: 'IN_USE', message: 'The account a-abc owns images: wmi-second' } },
+      { id: 'a-abc', error: { code: 'IN_USE', message: 'Account a-abc owns images: wmi-second' } },
     ])
     expect(await told(registry, (registry) => deleteObjects(registry, ['bo-xyz'], unforced))).toMatchObject([
       { id: 'bo-xyz', error: { code: 'IN_USE', message: 'The backup object bo-xyz is used by images: wmi-second' } },

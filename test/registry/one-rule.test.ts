@@ -60,7 +60,7 @@ describe.each(ENGINES)('an id that is taken in another case on %s', (engine) => 
       'bo-o',
     ],
   ])('%s stays taken', async (_, words, id) => {
-    await expectRefused(database, words, { exit: 5, message: `${id} is taken`, hint: 'An id stays taken for ever' })
+    await expectRefused(database, words, { exit: 5, message: `${id} is already taken`, hint: 'IDs are never reused' })
   })
 
   test('an import finds it taken as well', async () => {
@@ -86,7 +86,11 @@ test('an SQLite registry of before gets the index for that when it is opened', a
   await database.query("DELETE FROM vdc_manage_migrations WHERE name = '009_purged_ids'")
   await database.query('PRAGMA user_version = 8')
   const add = ['image', 'add', 'local', 'bo-o', '--account-id', 'a-shpoolxx', '--uuid', 'abc']
-  const refused = { code: 5, stdout: '', stderr: expect.stringContaining('Error: The image id wmi-abc is taken\n') }
+  const refused = {
+    code: 5,
+    stdout: '',
+    stderr: expect.stringContaining('Error: The image ID wmi-abc is already taken\n'),
+  }
   expect(await vdcManage(add, { database })).toMatchObject(refused)
   expect(await database.query("SELECT name FROM sqlite_master WHERE name = 'histories_purged_ids_index'")).toHaveLength(
     1,

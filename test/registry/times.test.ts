@@ -34,8 +34,8 @@ describe('a time from which things were made', () => {
     'yesterday',
     '999999999w',
     '9999-12-31T23:59:59.5Z',
-  ])("'%s' is no time", (text) => {
-    const message = `created_after '${text}' is no time`
+  ])("'%s' is not a valid time", (text) => {
+    const message = `created_after '${text}' is not a valid time`
     expect(() => parseBoundary('created_after', text, NOW)).toThrow(
       expect.objectContaining({ code: 'VALUE_REFUSED', message }),
     )
@@ -47,7 +47,7 @@ describe('a time from which things were made', () => {
     expect(parseTime('at', '1h', NOW)).toBe('2026-11-24T08:30:15Z')
     expect(parseTime('at', '0s', NOW)).toBe('2026-11-24T09:30:15Z')
     expect(() => parseTime('at', '90', NOW)).toThrow(
-      expect.objectContaining({ code: 'VALUE_REFUSED', message: "at '90' is no time" }),
+      expect.objectContaining({ code: 'VALUE_REFUSED', message: "at '90' is not a valid time" }),
     )
   })
 })

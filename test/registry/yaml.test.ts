@@ -12,18 +12,18 @@ const DEEP: readonly string[] = [
 
 describe('a column', () => {
   test.each([
-    ['lists in lists', '- '.repeat(3000), 'it nests too deep'],
-    ['lists in lists behind tabs', '-\t'.repeat(3000), 'it nests too deep'],
-    ['keys that are keys', '? '.repeat(3000), 'it nests too deep'],
-    ['tags', '! '.repeat(3000), 'it nests too deep'],
-    ['anchors', '&a '.repeat(3000), 'it nests too deep'],
-    ['brackets', '['.repeat(3000), 'it nests too deep'],
-    ['brackets that seem to be closed', '["]",'.repeat(3000), 'it nests too deep'],
-    ['braces', '{a: '.repeat(3000), 'it nests too deep'],
+    ['lists in lists', '- '.repeat(3000), 'it is nested too deeply'],
+    ['lists in lists behind tabs', '-\t'.repeat(3000), 'it is nested too deeply'],
+    ['keys that are keys', '? '.repeat(3000), 'it is nested too deeply'],
+    ['tags', '! '.repeat(3000), 'it is nested too deeply'],
+    ['anchors', '&a '.repeat(3000), 'it is nested too deeply'],
+    ['brackets', '['.repeat(3000), 'it is nested too deeply'],
+    ['brackets that seem to be closed', '["]",'.repeat(3000), 'it is nested too deeply'],
+    ['braces', '{a: '.repeat(3000), 'it is nested too deeply'],
     [
       'maps in maps',
       Array.from({ length: 150 }, (_, indent) => `${' '.repeat(indent)}a:`).join('\n'),
-      'it nests too deep',
+      'it is nested too deeply',
     ],
     ['text', 'x'.repeat(16 * 1024 + 1), 'it has 16385 bytes, more than 16384'],
     ['letters of several bytes', 'あ'.repeat(8000), 'it has 24000 bytes, more than 16384'],
@@ -31,9 +31,9 @@ describe('a column', () => {
     [
       'aliases of aliases',
       `- &a [${'x,'.repeat(9)}]\n${[...'bcdefghi'].map((name, at) => `- &${name} [${`*${'abcdefgh'[at]},`.repeat(9)}]\n`).join('')}`,
-      'its aliases make more than 65536 values',
+      'its aliases expand to more than 65536 values',
     ],
-    ['an alias within its anchor', '&a [*a]', 'it refers to itself'],
+    ['an alias within its anchor', '&a [*a]', 'it contains itself'],
     ['errors', ']'.repeat(16_000), expect.stringMatching(/^Unexpected flow-seq-end .* at line 1, column 1$/)],
   ])('of too much of %s is a problem, soon told', async (_, text, problem) => {
     const begun = performance.now()

@@ -288,7 +288,7 @@ describe('what Ruby wrote', () => {
       )
     }
     const taken = ['image', 'add', 'local', 'bo-lucid', '--account-id', 'a-shpoolxx', '--uuid', 'deleted']
-    await refused(taken, 5, /The image id wmi-deleted is taken/)
+    await refused(taken, 5, /The image ID wmi-deleted is already taken/)
     await refused(['image', 'del', 'wmi-deleted'], 5, /Image wmi-deleted is already deleted/)
     await refused(['image', 'del', 'wmi-timeonly'], 5, /Image wmi-timeonly is already deleted/)
     // The original sets the state alone with `modify --state deleted`: that is finished here.
@@ -351,15 +351,15 @@ describe('what Ruby wrote', () => {
       const words = ['image', verb[0] as string, 'abc', ...verb.slice(1)]
       await refused(words, 4, /Image wmi-abc does not exist\n/)
     }
-    await refused(['image', 'show', 'WMI-ABC'], 3, /'WMI-ABC' is not the id of an image/)
-    await refused(['image', 'show', 'wmi-blank '], 3, /'wmi-blank ' is not the id of an image/)
+    await refused(['image', 'show', 'WMI-ABC'], 3, /'WMI-ABC' is not a valid image ID/)
+    await refused(['image', 'show', 'wmi-blank '], 3, /'wmi-blank ' is not a valid image ID/)
     await refused(['image', 'add', 'local', 'bo-lucid', '--account-id', 'a-shpoolxx'], 4, /no backup object bo-lucid/)
     await refused(['image', 'add', 'local', 'bo-LUCID', '--account-id', 'a-SHPOOLXX'], 4, /no account a-SHPOOLXX/)
     await refused(['backupobject', 'show', 'bo-lucid'], 4, /no backup object bo-lucid/)
     await refused(['backupstorage', 'show', 'bkst-local'], 4, /no backup storage bkst-local/)
     // The unique index ignores case.
     const add = ['image', 'add', 'local', 'bo-LUCID', '--account-id', 'a-shpoolxx', '--uuid']
-    await refused([...add, 'wmi-abc'], 5, /The image id wmi-abc is taken/)
+    await refused([...add, 'wmi-abc'], 5, /The image ID wmi-abc is already taken/)
     await refused([...add, `${long}x`], 3, /too long/)
 
     const changes = await changesOf(['image', 'del', 'wmi-ABC'])
@@ -429,7 +429,7 @@ describe('what Ruby wrote', () => {
         'local',
       ],
       5,
-      /The backup storage id bkst-twice is taken/,
+      /The backup storage ID bkst-twice is already taken/,
     )
     expect(await changesOf(['backupstorage', 'modify', 'bkst-twice', '--node-id', 'n'])).toMatchObject([
       { table: 'backup_storages', changed: [{ id: 2 }] },
@@ -464,16 +464,12 @@ describe('what Ruby wrote', () => {
       await refused([...add, option, value], 3, message)
       await refused(['image', 'modify', 'wmi-lucid', option, value], 3, message)
     }
-    await refused(['image', 'modify', 'wmi-lucid', '--account-id', 'a-none'], 4, /There is no account a-none/)
+    await refused(['image', 'modify', 'wmi-lucid', '--account-id', 'a-none'], 4, /Account a-none does not exist/)
     await refused(['image', 'modify', 'wmi-lucid', '--uuid', 'wmi-new'], 3, /cannot be changed/)
     await refused(['image', 'modify', 'wmi-lucid', '--parent-image-id', 'lucid'], 3, /it would descend from itself/)
     for (const id of ['a-shpoolxx', 'a-00000000']) {
-      await refused(['account', 'del', id, '--force'], 5, new RegExp(`The system account ${id} cannot be deleted`))
-      await refused(
-        ['account', 'modify', id, '--disable'],
-        5,
-        new RegExp(`The system account ${id} cannot be disabled`),
-      )
+      await refused(['account', 'del', id, '--force'], 5, new RegExp(`System account ${id} cannot be deleted`))
+      await refused(['account', 'modify', id, '--disable'], 5, new RegExp(`System account ${id} cannot be disabled`))
     }
   })
 })
@@ -626,7 +622,7 @@ describe('values at the edges', () => {
 
   test('an emoji is refused by name where the columns are utf8', async () => {
     const says = (name: string) =>
-      new RegExp(`Error: ${name} holds the character 🐧, which the database cannot store: its text is utf8`)
+      new RegExp(`Error: ${name} contains 🐧, which the database cannot store: its character set is utf8`)
     const add = ['image', 'add', 'local', 'bo-lucid', '--account-id', 'a-shpoolxx']
     await refused([...add, '--display-name', 'Tux 🐧'], 3, says('--display-name'))
     await refused([...add, '--description', '🐧'], 3, says('--description'))
@@ -781,7 +777,7 @@ test('of many processes that add one storage id at once, one succeeds', async ()
     expect(run).toMatchObject({
       code: 5,
       stdout: '',
-      stderr: expect.stringContaining('Error: The backup storage id bkst-x is taken\n'),
+      stderr: expect.stringContaining('Error: The backup storage ID bkst-x is already taken\n'),
     })
   }
   expect(await database.query('SELECT uuid FROM backup_storages')).toEqual([{ uuid: 'x' }])

@@ -36,7 +36,7 @@ const COMMANDS: Record<string, { needs?: Record<string, string>; words?: string[
 const BAD = ['a😀b', 'a\u0001b', 'x'.repeat(70_000), '']
 /** What a refusal says of a value that is named itself: an ID, or what a list is sorted by. */
 const BY_VALUE =
-  /^'.*' is not the id of |^The id '.*' is too long|^Cannot sort the list by '|^There is no |^(?:Parent image|Image) |^The name of a label |--from-file exclude each other$/s
+  /^'.*' is not a valid [a-z ]+ ID$|^The ID '.*' is too long|^Cannot sort the list by '|^There is no |^(?:Parent image|Image) |^The name of a label |--from-file exclude each other$/s
 
 interface Flag {
   type: string
@@ -98,9 +98,9 @@ describe.each(Object.entries(COMMANDS))('%s', (command, { needs = {}, words = []
 })
 
 test.each([
-  [['image', 'label', 'wmi-lucid', 'os=a😀'], 'The label os holds the character 😀, which'],
-  [['image', 'label', 'wmi-lucid', '😀=x'], 'The name of the label 😀 holds the character 😀, which'],
-  [['image', 'label', 'wmi-lucid', 'os=a\u0001'], 'The label os must not hold control characters'],
+  [['image', 'label', 'wmi-lucid', 'os=a😀'], 'The label os contains 😀, which'],
+  [['image', 'label', 'wmi-lucid', '😀=x'], 'The name of the label 😀 contains 😀, which'],
+  [['image', 'label', 'wmi-lucid', 'os=a\u0001'], 'The label os must not contain control characters'],
   [
     ['image', 'label', 'wmi-lucid', `${'x'.repeat(300)}=1`],
     'The name of a label must not be longer than 255 characters',
@@ -126,6 +126,6 @@ test('a name that the file gives is told to be the file’s', async () => {
     'local',
   ])
   expect(message).toMatch(
-    /^The name of the file holds the character 😀, which the database cannot store: its text is utf8/,
+    /^The name of the file contains 😀, which the database cannot store: its character set is utf8/,
   )
 })

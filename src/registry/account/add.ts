@@ -15,13 +15,13 @@ const accountRequest = z.object({
   description: orNull(line),
 })
 
-/** What `addAccount` takes: an id, given with or without its prefix, or none to have one made. */
+/** The input of `addAccount`. The ID may have its prefix; without one, it is generated. */
 export type AccountRequest = z.input<typeof accountRequest>
 
 /**
  * Adds an account.
  *
- * @throws VdcError VALUE_REFUSED; ID_TAKEN when the id was ever used.
+ * @throws VdcError VALUE_REFUSED if the request is not valid; ID_TAKEN if the ID is or was in use.
  */
 export async function addAccount(registry: Registry, request: AccountRequest): Promise<Account> {
   const { uuid: given, description } = validate(accountRequest, request)
@@ -32,7 +32,7 @@ export async function addAccount(registry: Registry, request: AccountRequest): P
   })
 }
 
-/** Writes a new account, within a unit of work. */
+/** Inserts an account. Must run within a unit of work. */
 export async function writeAccount(db: Queryable, uuid: string, description: string | null): Promise<Account> {
   const now = sqlTime(new Date())
   const row = { uuid, description, enabled: 1, created_at: now, updated_at: now, deleted_at: null, purged_at: null }

@@ -13,12 +13,13 @@ import { type Account, presentAccount } from './details.ts'
 import { accountsToChange, requireOrdinary } from './find.ts'
 
 /**
- * Deletes accounts softly (dcmgr.md, "Deleting"): their rows stay and say so,
- * their tags go, what they own stays.
+ * Deletes accounts softly (dcmgr.md, "Deleting"): marks their rows as deleted and
+ * removes their tags. Their images and backup objects are kept.
  *
  * @param ids with or without prefix.
- * @param options.force also while one owns images that aren't deleted.
- * @returns of each the account, or VALUE_REFUSED, ACCOUNT_NOT_FOUND, ACCOUNT_DELETED, SYSTEM_ACCOUNT, IN_USE that names images.
+ * @param options.force delete accounts even if they own images that are not deleted.
+ * @returns for each ID, the account or an error: VALUE_REFUSED, ACCOUNT_NOT_FOUND,
+ *   ACCOUNT_DELETED, SYSTEM_ACCOUNT, or IN_USE, which names the images.
  */
 export function deleteAccounts(
   registry: Registry,
@@ -44,11 +45,11 @@ export function deleteAccounts(
   })
 }
 
-/** @throws VdcError IN_USE. */
+/** @throws VdcError IN_USE if the account owns images. */
 async function refuseOwner(db: Queryable, id: string): Promise<void> {
   const images = await selectAliveUuidsBy(db, 'account_id', id, ENOUGH_IDS)
   if (images.length === 0) return
-  throw new VdcError('IN_USE', `The account ${id} owns images: ${idList('image', images)}`, {
-    hint: 'Delete them or give them to another account first; --force deletes the account all the same',
+  throw new VdcError('IN_USE', `Account ${id} owns images: ${idList('image', images)}`, {
+    hint: 'Delete them or give them to another account first, or delete the account anyway with --force',
   })
 }

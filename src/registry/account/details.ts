@@ -13,16 +13,17 @@ import { canonicalId, parseId } from '../rules/identifiers.ts'
 import { exactInteger } from '../rules/int64.ts'
 import { accountNotFound } from './find.ts'
 
-/** An account as people and scripts see it; times are ISO 8601 UTC. */
+/** An account in results; times are ISO 8601 UTC. */
 export type Account = z.output<typeof account>
 
-/** An account and what it has. */
+/** An account with the number and total size of its images. */
 export type AccountDetails = z.output<typeof accountDetails>
 
 /**
- * Finds one account, deleted or not, and counts what it has.
+ * Returns an account, deleted or not, with the number and size in bytes of its images.
  *
- * @throws VdcError VALUE_REFUSED, ACCOUNT_NOT_FOUND.
+ * @param id with or without prefix.
+ * @throws VdcError VALUE_REFUSED if the ID is not valid; ACCOUNT_NOT_FOUND if it does not exist.
  */
 export async function showAccount(registry: Registry, id: string): Promise<AccountDetails> {
   const uuid = parseId('account', id)
@@ -33,7 +34,7 @@ export async function showAccount(registry: Registry, id: string): Promise<Accou
   return { ...presentAccount(row), image_count: images, image_bytes: exactInteger(bytes) }
 }
 
-/** The backup objects, by canonical ids, that the volumes of an account's images are made of. */
+/** Returns the canonical IDs of the backup objects used by the volumes of an account's images. */
 async function volumesOf({ knex }: Database, accountId: string): Promise<string[]> {
   const objects = new Set<string>()
   for (const { volumes } of await selectImagesWithVolumes(knex, { deleted: false, accountId }))
@@ -41,7 +42,7 @@ async function volumesOf({ knex }: Database, accountId: string): Promise<string[
   return [...objects]
 }
 
-/** A row as people and scripts see it. */
+/** The fields of an account in results, and the columns that each one needs. */
 export const ACCOUNT: Presentation<Omit<AccountRow, 'id'>, Account> = {
   id: [({ uuid }) => canonicalId('account', uuid), 'uuid'],
   description: field('description'),
@@ -51,4 +52,5 @@ export const ACCOUNT: Presentation<Omit<AccountRow, 'id'>, Account> = {
   deleted_at: [(row) => isoTime(row.deleted_at), 'deleted_at'],
 }
 
+/** Converts a row to an account in results. */
 export const { present: presentAccount } = presenting(ACCOUNT)

@@ -9,8 +9,10 @@ import { canonicalId } from '../rules/identifiers.ts'
 import { SYSTEM_ACCOUNTS } from '../rules/values.ts'
 
 /**
- * Finds the accounts that are to be changed, and keeps others from changing them. One
- * that isn't there or is deleted is refused: ACCOUNT_NOT_FOUND, ACCOUNT_DELETED.
+ * Finds the accounts to change and locks them until the unit of work ends.
+ *
+ * @returns the rows of the accounts found. The others are refused with
+ *   ACCOUNT_NOT_FOUND or ACCOUNT_DELETED (`decide`).
  */
 export async function accountsToChange<I extends Item>(
   db: Queryable,
@@ -27,27 +29,27 @@ export async function accountsToChange<I extends Item>(
   })
 }
 
-/** @throws VdcError ACCOUNT_DELETED. */
+/** @throws VdcError ACCOUNT_DELETED if the account is deleted. */
 export function requireAlive(account: AccountRow): void {
   if (account.deleted_at === null) return
   throw new VdcError(
     'ACCOUNT_DELETED',
-    `The account ${canonicalId('account', account.uuid)} was deleted at ${isoTime(account.deleted_at)}`,
+    `Account ${canonicalId('account', account.uuid)} was deleted at ${isoTime(account.deleted_at)}`,
   )
 }
 
 /**
- * Refuses to do to an account of the system what may never be done to one (dcmgr.md, "System accounts").
+ * Refuses actions that system accounts do not allow (dcmgr.md, "System accounts").
  *
- * @param deed for the message, such as `deleted`.
- * @throws VdcError SYSTEM_ACCOUNT.
+ * @param action past participle for the message, such as `deleted`.
+ * @throws VdcError SYSTEM_ACCOUNT if the account is a system account.
  */
-export function requireOrdinary(uuid: string, deed: string): void {
+export function requireOrdinary(uuid: string, action: string): void {
   const id = canonicalId('account', uuid)
-  if (SYSTEM_ACCOUNTS.includes(id)) throw new VdcError('SYSTEM_ACCOUNT', `The system account ${id} cannot be ${deed}`)
+  if (SYSTEM_ACCOUNTS.includes(id)) throw new VdcError('SYSTEM_ACCOUNT', `System account ${id} cannot be ${action}`)
 }
 
-/** The error for an account that isn't there. */
-export function accountNotFound(uuid: string, hint = 'vdc-manage account list shows the accounts'): VdcError {
-  return new VdcError('ACCOUNT_NOT_FOUND', `There is no account ${canonicalId('account', uuid)}`, { hint })
+/** Returns the error for an account that does not exist. */
+export function accountNotFound(uuid: string, hint = 'List all accounts with: vdc-manage account list'): VdcError {
+  return new VdcError('ACCOUNT_NOT_FOUND', `Account ${canonicalId('account', uuid)} does not exist`, { hint })
 }

@@ -14,12 +14,12 @@ const choice = z.object({
   enabled: z.optional(z.boolean()),
 })
 
-/** Which accounts to list. */
+/** Filters for a list of accounts. */
 export type AccountChoice = z.input<typeof choice>
-/** Which accounts to list, in which order, and which part of that. */
+/** Filters, order and page for a list of accounts. */
 export type AccountListRequest = AccountChoice & list.PageRequest
 
-/** What a list of accounts can be sorted by. */
+/** The sort keys for a list of accounts. */
 export const ACCOUNT_SORT_KEYS = list.sortKeys(ACCOUNTS.keys, {
   created: 'created_at',
   updated: 'updated_at',
@@ -29,10 +29,11 @@ export const ACCOUNT_SORT_KEYS = list.sortKeys(ACCOUNTS.keys, {
 const LISTED = { listing: ACCOUNTS, kind: 'account', notFound: accountNotFound, keys: ACCOUNT_SORT_KEYS } as const
 
 /**
- * Lists the accounts in batches as the database delivers them, without another order oldest first.
+ * Lists accounts in batches as the database delivers them. The default order is oldest first.
  *
- * @param keys what of an account is read and listed; undefined for all.
- * @throws VdcError VALUE_REFUSED; ACCOUNT_NOT_FOUND for one to go on behind.
+ * @param keys names of the fields to read and return; undefined for all.
+ * @throws VdcError VALUE_REFUSED if the request is not valid; ACCOUNT_NOT_FOUND if the
+ *   account to start after does not exist.
  */
 export async function* listAccounts(
   registry: Registry,
@@ -46,9 +47,9 @@ export async function* listAccounts(
 }
 
 /**
- * Counts the accounts that `listAccounts` would list without a limit.
+ * Counts the accounts that `listAccounts` would return without a limit.
  *
- * @throws VdcError VALUE_REFUSED.
+ * @throws VdcError VALUE_REFUSED if the request is not valid.
  */
 export async function countAccounts(registry: Registry, request: AccountChoice): Promise<number> {
   return ACCOUNTS.count(registry.database, chosenAccounts(request))

@@ -18,14 +18,15 @@ const accountChanges = z.object({
   enabled: z.optional(z.boolean()),
 })
 
-/** What `modifyAccounts` changes; what isn't given stays. */
+/** The changes for `modifyAccounts`. Omitted fields stay unchanged. */
 export type AccountChanges = z.input<typeof accountChanges>
 
 /**
  * Changes accounts.
  *
  * @param ids with or without prefix.
- * @returns of each the account, or VALUE_REFUSED, ACCOUNT_NOT_FOUND, ACCOUNT_DELETED; SYSTEM_ACCOUNT for disabling one of these.
+ * @returns for each ID, the account or an error: VALUE_REFUSED, ACCOUNT_NOT_FOUND,
+ *   ACCOUNT_DELETED, or SYSTEM_ACCOUNT for disabling a system account.
  */
 export function modifyAccounts(
   registry: Registry,

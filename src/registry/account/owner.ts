@@ -7,28 +7,30 @@ import { canonicalId } from '../rules/identifiers.ts'
 import { writeAccount } from './add.ts'
 import { accountNotFound, requireAlive } from './find.ts'
 
-const ADD_IT = 'vdc-manage account add makes one; vdc-manage account list shows those there are'
-const ADD_ON_THE_WAY = 'Add it on the way with --create-account; vdc-manage account list shows those there are'
+const ADD_HINT = 'Create it with vdc-manage account add, or list accounts with: vdc-manage account list'
+const CREATE_HINT = 'Create it with --create-account, or list accounts with: vdc-manage account list'
 
 /**
- * Makes sure, within a unit of work, that an account may own something new, and
- * keeps it as it is until the unit ends.
+ * Checks that an account may own something new, and locks it until the unit of work
+ * ends. Must run within a unit of work.
  *
- * @param options.create adds the account where it is missing, as the web API
- *   does on first use; undefined where that isn't offered.
- * @throws VdcError ACCOUNT_NOT_FOUND, ACCOUNT_DELETED, ACCOUNT_DISABLED.
+ * @param options.create create the account if it does not exist, as the web API does
+ *   on first use; undefined if the command has no such option.
+ * @throws VdcError ACCOUNT_NOT_FOUND if it does not exist; ACCOUNT_DELETED or
+ *   ACCOUNT_DISABLED if it is deleted or disabled; ID_TAKEN if another ID differs
+ *   from it only in case.
  */
 export async function requireOwner(db: Queryable, uuid: string, options: { create?: boolean } = {}): Promise<void> {
   const id = canonicalId('account', uuid)
   await claimUse(db, id)
   const account = await findAccount(db, uuid, { lock: 'share' })
   if (account === undefined) {
-    if (!options.create) throw accountNotFound(uuid, options.create === undefined ? ADD_IT : ADD_ON_THE_WAY)
+    if (!options.create) throw accountNotFound(uuid, options.create === undefined ? ADD_HINT : CREATE_HINT)
     if (await isAccountUuidTaken(db, uuid)) {
-      // There was none when it was looked for, or there is one in another case.
+      // Either another process has just added it, or the IDs differ only in case.
       if ((await findAccount(db, uuid)) !== undefined) throw lostRace(`the account ${id}`)
-      throw new VdcError('ID_TAKEN', `The account id ${id} is taken by one that differs only in case`, {
-        hint: 'vdc-manage account list shows the accounts',
+      throw new VdcError('ID_TAKEN', `The account ID ${id} differs only in case from an existing one`, {
+        hint: 'List all accounts with: vdc-manage account list',
       })
     }
     await writeAccount(db, uuid, null)
@@ -36,8 +38,8 @@ export async function requireOwner(db: Queryable, uuid: string, options: { creat
   }
   requireAlive(account)
   if (account.enabled !== 1) {
-    throw new VdcError('ACCOUNT_DISABLED', `The account ${id} is disabled`, {
-      hint: `vdc-manage account modify ${id} --enable lets it own images again`,
+    throw new VdcError('ACCOUNT_DISABLED', `Account ${id} is disabled`, {
+      hint: `Enable it with: vdc-manage account modify ${id} --enable`,
     })
   }
 }

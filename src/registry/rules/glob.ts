@@ -1,22 +1,22 @@
 import { VdcError } from '../../core/errors.ts'
 import type { CodeRange, Glob, GlobPart } from '../../db/sql/glob.ts'
 
-/** More than any name takes that is worth a pattern; SQLite refuses patterns beyond 50,000 bytes. */
+/** Longest pattern in characters. SQLite refuses patterns of more than 50,000 bytes. */
 const LONGEST = 1000
 
 /**
- * Reads a pattern as shells have them: `*` any text, `?` one character, `[abc]`
- * and `[a-z]` one of a set, `[!abc]` one that is not, `\` before a character
- * that stands for itself. It matches whole texts, and case counts.
+ * Parses a shell pattern: `*` matches any text, `?` one character, `[abc]` and
+ * `[a-z]` one character of a set, `[!abc]` one character outside it; `\` escapes a
+ * character. Patterns match the whole text and are case-sensitive.
  *
- * @param option what messages call it, such as `name`.
- * @throws VdcError VALUE_REFUSED for a set that does not end, a range that runs
- *   backwards, or a `\` with nothing behind it.
+ * @param option name of the option for error messages, such as `name`.
+ * @throws VdcError VALUE_REFUSED if a set is not closed, if a range is reversed, if
+ *   nothing follows a `\`, or if the pattern is too long or not valid Unicode.
  */
 export function parseGlob(option: string, pattern: string): Glob {
   const refuse = (why: string, hint?: string) =>
-    new VdcError('VALUE_REFUSED', `${option} '${pattern}' is no pattern: ${why}`, { hint })
-  if (!pattern.isWellFormed() || pattern.includes('\0')) throw refuse('it must be valid text')
+    new VdcError('VALUE_REFUSED', `${option} '${pattern}' is not a valid pattern: ${why}`, { hint })
+  if (!pattern.isWellFormed() || pattern.includes('\0')) throw refuse('it must be valid Unicode text')
   const characters = [...pattern]
   if (characters.length > LONGEST) {
     throw new VdcError('VALUE_REFUSED', `${option} must not be longer than ${LONGEST} characters`)
@@ -26,7 +26,7 @@ export function parseGlob(option: string, pattern: string): Glob {
     const character = characters[at] as string
     if (character === '[') {
       const end = endOfSet(characters, at)
-      if (end === -1) throw refuse('the [ has no ]', '\\[ stands for the character itself')
+      if (end === -1) throw refuse('[ has no matching ]', 'Write \\[ to match the character [')
       parts.push(parseSet(characters.slice(at + 1, end), refuse))
       at = end
     } else if (character === '*') {
@@ -35,7 +35,7 @@ export function parseGlob(option: string, pattern: string): Glob {
       parts.push({ any: 'character' })
     } else {
       const literal = character === '\\' ? characters[++at] : character
-      if (literal === undefined) throw refuse('nothing follows the \\', '\\\\ stands for the character itself')
+      if (literal === undefined) throw refuse('nothing follows the \\', 'Write \\\\ to match the character \\')
       parts.push({ literal })
     }
   }
@@ -46,7 +46,7 @@ function isAnyText(part: GlobPart | undefined): boolean {
   return part !== undefined && 'any' in part && part.any === 'text'
 }
 
-/** Where the set that begins at `start` has its `]`; one at its very beginning belongs to it, as in shells. */
+/** Returns the index of the `]` that closes the set at `start`, or -1. As in shells, a `]` right at the beginning belongs to the set. */
 function endOfSet(characters: readonly string[], start: number): number {
   const first = start + (isNegation(characters[start + 1]) ? 2 : 1)
   for (let at = first; at < characters.length; at++) {
@@ -74,7 +74,7 @@ function parseSet(inside: readonly string[], refuse: (why: string) => VdcError):
     const from = points[at]?.point as number
     const to = isDash(at + 1) ? points[at + 2]?.point : undefined
     if (to !== undefined && to < from) {
-      throw refuse(`the range ${String.fromCodePoint(from)}-${String.fromCodePoint(to)} runs backwards`)
+      throw refuse(`the range ${String.fromCodePoint(from)}-${String.fromCodePoint(to)} is reversed`)
     }
     set.push([from, to ?? from])
     if (to !== undefined) at += 2

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { customAlphabet } from 'nanoid'
 import { VdcError } from '../../core/errors.ts'
 
-/** The kinds of things with ids, their prefixes and their names for people (dcmgr.md, "Identifiers"). */
+/** The kinds of things with IDs, with their prefixes and display names (dcmgr.md, "Identifiers"). */
 const KINDS = {
   account: { prefix: 'a-', name: 'account' },
   image: { prefix: 'wmi-', name: 'image' },
@@ -10,23 +10,24 @@ const KINDS = {
   backupStorage: { prefix: 'bkst-', name: 'backup storage' },
 } as const
 
-/** A kind of thing that has an id. */
+/** A kind of thing that has an ID. */
 export type Kind = keyof typeof KINDS
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 const LENGTH = 8
-/** `histories.uuid` holds the canonical form in 255 characters. */
+/** Characters in `histories.uuid`, which stores the ID with its prefix. */
 const MAX_CANONICAL = 255
 
-/** Makes an uuid, without prefix: 8 characters of a-z0-9. It may be taken: 36^8 are few. */
+/** Returns a new UUID without prefix. It may already be in use, as there are only 36^8. */
 export type UuidGenerator = () => string
 
+/** Returns a random UUID without prefix: 8 characters of a-z and 0-9. */
 export const generateUuid: UuidGenerator = customAlphabet(ALPHABET, LENGTH)
 
 /**
- * Makes an uuid, without prefix, that is the same for the same `seed` and
- * `attempt`: two processes that make the same thing collide instead of making
- * it twice. Attempt 0 first; the next where that is taken by another thing.
+ * Derives a UUID without prefix from `seed` and `attempt`. Two processes that create
+ * the same thing get the same UUID, so one of them fails instead of creating it twice.
+ * Start with attempt 0; use the next if the UUID belongs to another thing.
  */
 export function derivedUuid(seed: string, attempt: number): string {
   const digest = createHash('sha256').update(`${attempt}\n${seed}`).digest()
@@ -39,70 +40,70 @@ export function derivedUuid(seed: string, attempt: number): string {
   return uuid
 }
 
-/** What every id of a kind begins with. */
+/** Returns the prefix of the IDs of a kind, such as `wmi-`. */
 export function prefixOf(kind: Kind): string {
   return KINDS[kind].prefix
 }
 
-/** The canonical form of an id: its prefix and the uuid. */
+/** Returns the canonical ID: the prefix of its kind and the UUID. */
 export function canonicalId(kind: Kind, uuid: string): string {
   return KINDS[kind].prefix + uuid
 }
 
-/** The uuids of those of some ids that have the prefix of a kind. */
+/** Returns the UUIDs of the IDs that have the prefix of a kind; other IDs are dropped. */
 export function uuidsIn(kind: Kind, ids: Iterable<string>): string[] {
   const { prefix } = KINDS[kind]
   return [...ids].filter((id) => id.startsWith(prefix)).map((id) => id.slice(prefix.length))
 }
 
-/** Says whether a text is the uuid of something, so that a command takes it. */
+/** Returns whether a text has the form of a UUID: ASCII letters, digits and `_`. */
 export function isUuid(text: string): boolean {
   return /^[A-Za-z0-9_]+$/.test(text)
 }
 
 /**
- * Reads an id as people type it, with or without its prefix.
+ * Parses an ID given by a user, with or without its prefix.
  *
- * @returns the uuid without prefix, as the tables hold it.
- * @throws VdcError VALUE_REFUSED for a wrong prefix, another character than
- *   letters, digits and `_`, or more than 255 characters with the prefix.
+ * @returns the UUID without prefix, as stored in the tables.
+ * @throws VdcError VALUE_REFUSED if the prefix is wrong, if a character is not a
+ *   letter, digit or `_`, or if the ID with its prefix exceeds 255 characters.
  */
 export function parseId(kind: Kind, text: string): string {
   const { prefix, name } = KINDS[kind]
   const uuid = text.startsWith(prefix) ? text.slice(prefix.length) : text
   if (!isUuid(uuid)) {
-    throw new VdcError('VALUE_REFUSED', `'${text}' is not the id of ${/^[ai]/.test(name) ? 'an' : 'a'} ${name}`, {
-      hint: `It must be ${prefix} and letters, digits or _, such as ${prefix}k3x9q0bz`,
+    throw new VdcError('VALUE_REFUSED', `'${text}' is not a valid ${name} ID`, {
+      hint: `Use ${prefix} followed by letters, digits or _, for example ${prefix}k3x9q0bz`,
     })
   }
   if (prefix.length + uuid.length > MAX_CANONICAL) {
     throw new VdcError(
       'VALUE_REFUSED',
-      `The id '${text.slice(0, 24)}…' is too long: ${prefix.length + uuid.length} characters, ${MAX_CANONICAL} at most`,
+      `The ID '${text.slice(0, 24)}…' is too long: ${prefix.length + uuid.length} characters, at most ${MAX_CANONICAL} are allowed`,
     )
   }
   return uuid
 }
 
-/** Ids that a message names at most. */
+/** Most IDs that a message names. */
 const NAMED = 10
 
-/** Names things in a message: their canonical ids, the first ten of them. */
+/** Lists the first ten canonical IDs for a message, with `…` if there are more. */
 export function idList(kind: Kind, uuids: readonly string[]): string {
   const ids = uuids.slice(0, NAMED).map((uuid) => canonicalId(kind, uuid))
   return `${ids.join(', ')}${uuids.length > NAMED ? ', …' : ''}`
 }
 
-/** How many ids to look up for `idList`: one more than it names, so that it knows of more. */
+/** How many IDs to query for `idList`: one more than it names, to find out whether there are more. */
 export const ENOUGH_IDS = NAMED + 1
 
 /**
- * Reads the id that a new thing is to have, and makes sure that it is free.
+ * Parses the ID requested for a new thing and checks that it is free.
  *
- * @param given with or without its prefix; undefined where one is to be made.
- * @param isTaken says whether some row has a uuid, deleted or not.
- * @returns the uuid without prefix, or undefined where none was given.
- * @throws VdcError VALUE_REFUSED, ID_TAKEN.
+ * @param given with or without its prefix; undefined if the ID is to be generated.
+ * @param isTaken returns whether a row, deleted or not, has a UUID.
+ * @returns the UUID without prefix, or undefined if none was requested.
+ * @throws VdcError VALUE_REFUSED if the ID is not valid; ID_TAKEN if it is or was in use.
  */
 export async function requireFreeUuid(
   kind: Kind,
@@ -113,22 +114,22 @@ export async function requireFreeUuid(
   const uuid = parseId(kind, given)
   const { name } = KINDS[kind]
   if (await isTaken(uuid)) {
-    throw new VdcError('ID_TAKEN', `The ${name} id ${canonicalId(kind, uuid)} is taken`, {
-      hint: `An id stays taken for ever, also when its ${name} was deleted; leave --uuid out to get a new one`,
+    throw new VdcError('ID_TAKEN', `The ${name} ID ${canonicalId(kind, uuid)} is already taken`, {
+      hint: `IDs are never reused, even after the ${name} is deleted. Leave out --uuid to get a new ID`,
     })
   }
   return uuid
 }
 
 /**
- * Refuses to give a thing another id: rows everywhere name it by the one it has.
+ * Refuses to change the ID of a thing, because rows in many tables refer to it.
  *
- * @param given the new id, with or without prefix; undefined where none is given.
- * @throws VdcError VALUE_REFUSED.
+ * @param given the new ID, with or without prefix; undefined if none is given.
+ * @throws VdcError VALUE_REFUSED if `given` is not valid or differs from `uuid`.
  */
 export function requireSameUuid(kind: Kind, uuid: string, given: string | undefined): void {
   if (given === undefined || parseId(kind, given) === uuid) return
-  throw new VdcError('VALUE_REFUSED', `The id of ${canonicalId(kind, uuid)} cannot be changed to ${given}`, {
-    hint: 'Instances, images and the history name things by their ids: leave --uuid out',
+  throw new VdcError('VALUE_REFUSED', `The ID of ${canonicalId(kind, uuid)} cannot be changed to ${given}`, {
+    hint: 'Leave out --uuid: instances, images and the history refer to IDs',
   })
 }

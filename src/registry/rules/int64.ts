@@ -1,9 +1,9 @@
 import type { Int64 } from '../../db/tables/rows.ts'
 
-/** A whole number that is never rounded: a bigint where a number could not hold it. */
+/** An exact integer: a bigint if it exceeds the safe range of a number. */
 export type Exact = number | bigint
 
-/** A value of a bigint column, exactly; null, as of a time for which the history doesn't tell it, stays null. */
+/** Converts the value of a bigint column without rounding. Returns null for null, for example for a value that the history does not record. */
 export function exactInteger<T extends Int64 | null>(value: T): Exact | Extract<T, null>
 export function exactInteger(value: Int64 | null): Exact | null {
   if (value === null) return null

@@ -1,34 +1,34 @@
 import { OWN_LABELS } from './values.ts'
 
 /*
- * Which names of labels are the same. The unique index of `resource_labels` decides
- * that on MySQL and MariaDB by its collation, which differs between installations;
- * SQLite tells all names apart. So that labels can move between all of them, one rule
- * holds on both engines: names are the same if any collation of MySQL and MariaDB
- * that ignores case and accents takes them for the same.
+ * When two label names count as the same. On MySQL and MariaDB, the collation of the
+ * unique index of `resource_labels` decides, and it differs between installations;
+ * SQLite distinguishes all names. Labels must be able to move between all of these, so
+ * both engines follow one rule: two names are the same if any collation of MySQL or
+ * MariaDB that ignores case and accents treats them as equal.
  */
 
-/** Primary strength of the Unicode collation algorithm, as the `unicode`, `uca1400` and `0900_ai` collations have it; made when first needed. */
+/** Compares at primary strength of the Unicode collation algorithm, like the `unicode`, `uca1400` and `0900_ai` collations. Created on first use. */
 let collator: Intl.Collator | undefined
 
-/** Characters that the collations of older Unicode versions take for others, or for none. */
+/** Characters that collations of older Unicode versions treat as other characters, or ignore. */
 const OLDER: Readonly<Record<string, string>> = { '৴': '1', '৵': '2', '৶': '3', '৷': '4', '\u06de': '' }
-/** Two alphabets of Georgian that older and newer versions take for capitals of different letters. */
+/** Two Georgian alphabets that older and newer Unicode versions treat as capitals of different letters. */
 const GEORGIAN: readonly [first: number, last: number][] = [
   [0x10a0, 0x10c5],
   [0x2d00, 0x2d25],
 ]
 const GEORGIAN_MODERN = 0x10d0
 
-/** Says whether a database may take two names of labels for the same: in another case, with accents, with trailing whitespace. */
+/** Returns whether a database may treat two label names as equal: names that differ only in case, accents or trailing whitespace. */
 export function isSameName(a: string, b: string): boolean {
   if (a === b) return true
-  // The most frequent case, and the only one for which no collation differs.
+  // The most frequent case, and the only one on which all collations agree.
   if (isPlain(a) && isPlain(b)) return a.trimEnd().toLowerCase() === b.trimEnd().toLowerCase()
   return generalKey(a) === generalKey(b) || isSameInUnicode(a, b)
 }
 
-/** Says whether a database may take a name for one that begins with `OWN_LABELS`. */
+/** Returns whether a database may treat a name as one that begins with `OWN_LABELS`. */
 export function isOwnName(name: string): boolean {
   if (isPlain(name)) return name.toLowerCase().startsWith(OWN_LABELS)
   if (generalKey(name).startsWith(OWN_LABELS)) return true
@@ -40,7 +40,7 @@ function isPlain(name: string): boolean {
   return /^[ -~]*$/.test(name)
 }
 
-/** As `general_ci` compares: character by character, without case and marks, all beyond U+FFFF being one. */
+/** Returns the form that `general_ci` compares: no case, no marks, and one replacement for all characters above U+FFFF. */
 function generalKey(name: string): string {
   const folded = withoutSupplementary(name).replaceAll('\u0345', 'ι').replaceAll(/[ßẞ]/g, 's')
   return withoutMarks(withoutMarks(folded).toUpperCase().toLowerCase()).trimEnd()
@@ -56,7 +56,7 @@ function withoutSupplementary(text: string): string {
 
 function isSameInUnicode(a: string, b: string): boolean {
   const [left, right] = [unicodeText(a), unicodeText(b)]
-  // Of the older versions, what is beyond U+FFFF is one character.
+  // Older versions treat all characters above U+FFFF as the same one.
   return isBaseEqual(left, right) || isBaseEqual(withoutSupplementary(left), withoutSupplementary(right))
 }
 
@@ -65,10 +65,10 @@ function isBaseEqual(a: string, b: string): boolean {
   return collator.compare(a, b) === 0
 }
 
-/** A name without what is compared as nothing at its end: spaces, also where only characters follow that have no weight. */
+/** Removes the end of a name that collations ignore: whitespace and characters without weight. */
 function unicodeText(name: string): string {
   const characters = [...name].map((character) => OLDER[character] ?? modernGeorgian(character))
-  while (characters.length > 0 && isNothingAtEnd(characters.at(-1) as string)) characters.pop()
+  while (characters.length > 0 && isIgnoredAtEnd(characters.at(-1) as string)) characters.pop()
   return characters.join('')
 }
 
@@ -78,6 +78,6 @@ function modernGeorgian(character: string): string {
   return alphabet === undefined ? character : String.fromCharCode(code - alphabet[0] + GEORGIAN_MODERN)
 }
 
-function isNothingAtEnd(character: string): boolean {
+function isIgnoredAtEnd(character: string): boolean {
   return /^\s*$/.test(character) || isBaseEqual(character, '')
 }

@@ -3,11 +3,11 @@ import { EMPTY_YAML_LIST, EMPTY_YAML_MAP } from './values.ts'
 import { excessIn, withKeys } from './yaml-limits.ts'
 
 /*
- * The YAML columns (dcmgr.md, "YAML columns"): YAML 1.1, as Ruby reads it, with
- * Ruby's symbol keys, `:virtio: true`, in the forms of several releases.
+ * The YAML columns (dcmgr.md, "YAML columns") contain YAML 1.1 with Ruby's symbol
+ * keys, such as `:virtio: true`. Wakame-vdc releases differ in how they write it.
  */
 
-/** The empty forms; NULL counts as empty too. */
+/** The forms of an empty value. NULL counts as the empty string. */
 const EMPTY: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['', {}],
   [EMPTY_YAML_MAP, {}],
@@ -15,37 +15,37 @@ const EMPTY: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   [EMPTY_YAML_LIST, []],
 ])
 
-/** Characters of what the parser says, which may quote the column. */
+/** Longest message of the parser, in characters; it may quote the column. */
 const LONGEST_PROBLEM = 200
 
-/** What a column holds, its keys without Ruby's colon; or why that can't be read. */
+/** The value of a column, with keys without Ruby's colon, or the reason why it cannot be parsed. */
 export type Yaml = { value: unknown } | { problem: string }
 
-/** Results for some short texts, as thousands of images have the same features. Values that were read are never changed. */
+/** Cache for short texts, as thousands of images have the same features. Cached values are never changed. */
 const read = new Map<string, Yaml>()
 const MOST_READ = 100
 const LONGEST_READ = 256
 
-/** Reads a column. Never throws: one bad row must not spoil a listing. */
+/** Parses a column. Never throws, as one bad row must not break a list: returns a `problem` instead. */
 export async function readYaml(text: string | null): Promise<Yaml> {
   const empty = EMPTY.get(text ?? '')
   if (empty !== undefined) return { value: empty }
   const known = read.get(text ?? '')
   if (known !== undefined) return known
-  const yaml = await readAnew(text ?? '')
-  if (text !== null && isWorthKeeping(text)) {
+  const yaml = await parseColumn(text ?? '')
+  if (text !== null && isCacheable(text)) {
     if (read.size >= MOST_READ) read.clear()
     read.set(text, yaml)
   }
   return yaml
 }
 
-/** A short text with aliases can hold a huge value. */
-function isWorthKeeping(text: string): boolean {
+/** Even a short text can expand to a huge value if it has aliases. */
+function isCacheable(text: string): boolean {
   return text.length <= LONGEST_READ && !text.includes('*')
 }
 
-async function readAnew(text: string): Promise<Yaml> {
+async function parseColumn(text: string): Promise<Yaml> {
   try {
     const value = (await parseYaml(text)).toJS({ maxAliasCount: -1 })
     return { value: withKeys(value, (key) => key.replace(/^:/, '')) }
@@ -55,7 +55,7 @@ async function readAnew(text: string): Promise<Yaml> {
   }
 }
 
-/** What was read as a map by name; undefined where it is none. A document without contents counts as empty. */
+/** Returns a parsed value as a map; undefined if it is not a map. An empty document counts as an empty map. */
 export function asMap(yaml: Yaml): Map<string, unknown> | undefined {
   if ('problem' in yaml) return undefined
   if (yaml.value === null) return new Map()
@@ -64,12 +64,12 @@ export function asMap(yaml: Yaml): Map<string, unknown> | undefined {
 }
 
 /**
- * Changes flags of a map with symbol keys and writes it as Ruby does; what else
- * it holds stays as it is written.
+ * Sets and clears flags in a map with symbol keys. Other entries keep their spelling.
  *
- * @param text of a column that `readYaml` reads as a map.
- * @param order the names that come first, in this order.
- * @param changes true sets a flag, false removes it.
+ * @param text of a column that `readYaml` parses as a map.
+ * @param order names of the entries to write first, in this order.
+ * @param changes true sets a flag, false removes it, undefined leaves it alone.
+ * @returns the YAML, in the form that Ruby writes.
  */
 export async function changeFlags(
   text: string | null,
@@ -91,13 +91,13 @@ export async function changeFlags(
   return `---\n${document.toString({ directives: false })}`
 }
 
-/** @throws Error for what is no YAML, or too much of it. */
+/** @throws Error if a text is not valid YAML or exceeds the limits. */
 async function parseYaml(text: string): Promise<Document> {
   const excess = excessIn(text)
   if (excess !== undefined) throw new Error(excess)
   const { LineCounter, parseDocument } = await import('yaml')
   const lineCounter = new LineCounter()
-  // The parser would work out the place of each error, of which a text may have thousands.
+  // With prettyErrors, the parser would locate every error, and a text may have thousands.
   const options = { version: '1.1', uniqueKeys: false, logLevel: 'silent', prettyErrors: false, lineCounter } as const
   const document = parseDocument(text, options)
   const [error] = document.errors

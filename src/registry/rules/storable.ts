@@ -2,16 +2,16 @@ import { VdcError } from '../../core/errors.ts'
 import type { Database } from '../../db/database.ts'
 import { charsetsOf } from '../../db/drivers/charsets.ts'
 
-/** Texts by their columns; values that are no text pass. */
+/** Values by column name; only strings are checked. */
 type Values = Readonly<Record<string, unknown>>
 
 /**
- * Refuses text that the columns of a table can't hold. Wakame-vdc's own tables
- * are utf8 of three bytes, where an emoji does not fit (dcmgr.md, "Tables").
- * Only text with such characters costs a query.
+ * Refuses text that the columns of a table cannot store. Wakame-vdc's own tables
+ * use three-byte utf8, which has no room for emoji (dcmgr.md, "Tables").
+ * Queries the database only if the text contains such characters.
  *
- * @param subjects what a message calls a text that is not given under its column's name.
- * @throws VdcError VALUE_REFUSED that names the text and the character.
+ * @param subjects names for error messages, by column, where the column's name will not do.
+ * @throws VdcError VALUE_REFUSED if a text does not fit; names the text and the character.
  */
 export async function requireStorable(
   database: Database,
@@ -23,17 +23,17 @@ export async function requireStorable(
   if (found === undefined) return
   throw new VdcError(
     'VALUE_REFUSED',
-    `${subjects[found.column] ?? found.column} holds the character ${found.wide}, which the database cannot store: its text is ${found.charset}`,
-    { hint: 'Leave it out; characters up to U+FFFF fit' },
+    `${subjects[found.column] ?? found.column} contains ${found.wide}, which the database cannot store: its character set is ${found.charset}`,
+    { hint: 'Remove the character; only characters up to U+FFFF can be stored' },
   )
 }
 
-/** Says whether the columns of a table can hold these texts: what they can't hold, no row has. */
+/** Returns whether the columns of a table can store these texts. If not, no row can contain them. */
 export async function isStorable(database: Database, table: string, values: Values): Promise<boolean> {
   return (await findUnstorable(database, table, values)) === undefined
 }
 
-/** Says whether there is text that a database may not be able to hold. */
+/** Returns whether a text contains characters that the database may be unable to store. Runs no query. */
 export function isSuspect({ engine }: Database, values: Values): boolean {
   if (engine === 'sqlite') return false
   for (const column in values) if (wideIn(values[column]) !== undefined) return true

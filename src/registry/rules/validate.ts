@@ -2,11 +2,11 @@ import type * as z from 'zod/mini'
 import { VdcError } from '../../core/errors.ts'
 
 /**
- * Checks a request against its schema, once, at the registry's door.
+ * Validates a request against its schema. Each registry function does this once, first.
  *
- * @param subject what a message calls a request that has no fields.
- * @returns the request with its defaults.
- * @throws VdcError VALUE_REFUSED that names the first field that is wrong.
+ * @param subject name of a request without fields, for error messages.
+ * @returns the request with defaults filled in.
+ * @throws VdcError VALUE_REFUSED if a field is not valid; names the first such field.
  */
 export function validate<T extends z.ZodMiniType>(schema: T, request: unknown, subject = 'the request'): z.output<T> {
   const result = schema.safeParse(request)

@@ -1,28 +1,30 @@
 /*
- * Limits of a YAML column (dcmgr.md, "YAML columns"). The library
- * that parses it calls itself for each level of nesting, and a stack that is used
- * up within a regular expression ends the whole process; so the text is looked at
- * before. The counts below are never lower than the depth that a parser can reach,
- * whatever is quoted or commented out; columns that Wakame-vdc wrote are far below.
+ * Limits of a YAML column (dcmgr.md, "YAML columns"). The YAML library recurses for
+ * each level of nesting, and a stack overflow within a regular expression ends the
+ * whole process. So the text is checked before it is parsed. The counts below are
+ * never lower than the depth that the parser can reach, whatever is quoted or
+ * commented out. Columns written by Wakame-vdc stay far below these limits.
  */
 
-/** Bytes of a text; hundreds of volumes take fewer. */
+/** Bytes in a text. Hundreds of volumes take fewer. */
 const LONGEST = 16 * 1024
-/** Opening brackets in the whole text: a flow collection has one for each level. */
+/** Opening brackets in a text. A flow collection has one per level. */
 const MOST_BRACKETS = 128
-/** Indicators in a line: `- - - x` nests three levels, and tags and anchors cost the parser as much. */
+/** Indicators in a line. `- - - x` nests three levels; tags and anchors cost the parser as much. */
 const MOST_INDICATORS = 16
-/** Spaces at the start of a line: each may be a level, or two where lists are in maps. */
+/** Spaces at the start of a line. Each may be a level, or two levels for lists in maps. */
 const DEEPEST_INDENT = 32
-/** Asterisks: the parser goes through all that comes before for each alias. */
+/** Asterisks in a text. For each alias, the parser searches everything before it. */
 const MOST_ALIASES = 100
-/** Values that aliases may make of a text, and levels of them. */
-const [MOST_VALUES, DEEPEST] = [64 * 1024, 512]
+/** Values in a text after its aliases are expanded. */
+const MOST_VALUES = 64 * 1024
+/** Levels of nesting after aliases are expanded. */
+const DEEPEST = 512
 
 /**
- * Says why a text must not be parsed, in linear time.
+ * Checks a text against the limits before it is parsed. Takes linear time.
  *
- * @returns undefined where it may be.
+ * @returns why the text must not be parsed; undefined if it may be.
  */
 export function excessIn(text: string): string | undefined {
   const bytes = Buffer.byteLength(text)
@@ -33,7 +35,7 @@ export function excessIn(text: string): string | undefined {
       const indent = line.length - line.trimStart().length
       return indent > DEEPEST_INDENT || count(line, /(?<!\S)[-?:!&]/g) > MOST_INDICATORS
     })
-  if (isTooDeep) return 'it nests too deep'
+  if (isTooDeep) return 'it is nested too deeply'
   return count(text, /\*/g) > MOST_ALIASES ? `it has more than ${MOST_ALIASES} aliases` : undefined
 }
 
@@ -42,15 +44,16 @@ function count(text: string, pattern: RegExp): number {
 }
 
 /**
- * Rewrites the keys of all maps in a value that was parsed.
+ * Renames the keys of all maps in a parsed value.
  *
- * @throws Error for what is nested or aliased beyond all bounds, as where an alias stands within its own anchor.
+ * @returns a copy with the new keys.
+ * @throws Error if aliases make the value too large or too deep, or if an alias refers to a node that contains it.
  */
 export function withKeys(value: unknown, rename: (key: string) => string): unknown {
   let left = MOST_VALUES
   const copy = (each: unknown, depth: number): unknown => {
-    if (depth > DEEPEST) throw new Error('it refers to itself')
-    if (--left < 0) throw new Error(`its aliases make more than ${MOST_VALUES} values`)
+    if (depth > DEEPEST) throw new Error('it contains itself')
+    if (--left < 0) throw new Error(`its aliases expand to more than ${MOST_VALUES} values`)
     if (Array.isArray(each)) return each.map((item) => copy(item, depth + 1))
     if (typeof each !== 'object' || each === null) return each
     return Object.fromEntries(Object.entries(each).map(([key, field]) => [rename(key), copy(field, depth + 1)]))

@@ -399,7 +399,7 @@ describe('on any engine', () => {
         )
       }
       for (const word of [';', '>', '2>1', 'a;', 'a;', 'a=b>c', 'a|b', 'a;b', '|x', 'a&b', 'a&'])
-        expect(told[refused.length]).toContain(`Error: '${word}' is not the id of an image\n`)
+        expect(told[refused.length]).toContain(`Error: '${word}' is not a valid image ID\n`)
       expect(run).toMatchObject({ code: 9, stdout: '' })
       expect(await database.query('SELECT id FROM images WHERE deleted_at IS NOT NULL')).toEqual(deleted)
       expect(await newImages()).toEqual([one, two])
@@ -504,7 +504,7 @@ test('an emoji on a database of utf8 is refused, and the others run', async () =
   await own.query('ALTER TABLE accounts CONVERT TO CHARACTER SET utf8mb3')
   const run = await runScript(own, ['account add --description 日本', 'account add --description 😀', 'account add'])
   expect(run.code).toBe(9)
-  expect(run.stderr).toMatch(/^Error: --description holds the character 😀, .*\n(Hint: .*\n)?Line 2 failed: .*\n$/)
+  expect(run.stderr).toMatch(/^Error: --description contains 😀, .*\n(Hint: .*\n)?Line 2 failed: .*\n$/)
   const stored = await own.query('SELECT uuid, description FROM accounts ORDER BY id DESC LIMIT 2')
   expect(stored.map((row) => `a-${row.uuid}`).reverse()).toEqual(linesOf(run.stdout))
   expect(stored.map((row) => row.description)).toEqual([null, '日本'])

@@ -124,7 +124,7 @@ test('lines that are pasted together run one after the other', async () => {
   const terminal = await prompted()
   await terminal.type('account list --quiet\naccount show a-none\naccount \\\nlist --quiet\n')
   const shown = await terminal.until(
-    /a-shpoolxx\n[\s\S]*Error: There is no account a-none\n[\s\S]*a-shpoolxx\n[\s\S]*>>$/,
+    /a-shpoolxx\n[\s\S]*Error: Account a-none does not exist\n[\s\S]*a-shpoolxx\n[\s\S]*>>$/,
   )
   expect(shown.match(/^a-shpoolxx$/gm)).toHaveLength(2)
 })

@@ -35,7 +35,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(await show('a-kept')).toMatchObject({ description: null, enabled: false })
     await expectRefused(database, ['image', 'add', 'local', 'bo-o', '--account-id', 'a-kept'], {
       exit: 5,
-      message: 'The account a-kept is disabled',
+      message: 'Account a-kept is disabled',
     })
     expect(await modify('kept', '--enable')).toEqual(silent)
     expect(await show('a-kept')).toMatchObject({ description: null, enabled: true })
@@ -53,7 +53,7 @@ describe.each(ENGINES)('on %s', (engine) => {
   test('account del: one that owns images is kept unless forced, and what it owns stays', async () => {
     await expectRefused(database, ['account', 'del', 'a-rich'], {
       exit: 5,
-      message: 'The account a-rich owns images: wmi-1, wmi-2',
+      message: 'Account a-rich owns images: wmi-1, wmi-2',
       hint: '--force',
     })
     await runLines(['image modify wmi-1 --account-id a-shpoolxx'], { database })
@@ -74,25 +74,25 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(run).toMatchObject({
       code: 9,
       stdout: '',
-      stderr: 'Error: The system account a-shpoolxx cannot be deleted\n',
+      stderr: 'Error: System account a-shpoolxx cannot be deleted\n',
     })
     for (const id of ['a-x', 'a-y']) expect((await show(id)).deleted_at).not.toBeNull()
     expect((await show('a-shpoolxx')).deleted_at).toBeNull()
   })
 
   test.each([
-    [['del', 'a-shpoolxx', '--force'], { exit: 5, message: 'The system account a-shpoolxx cannot be deleted' }],
-    [['del', '00000000'], { exit: 5, message: 'The system account a-00000000 cannot be deleted' }],
-    [['modify', 'a-shpoolxx', '--disable'], { exit: 5, message: 'The system account a-shpoolxx cannot be disabled' }],
-    [['del', 'a-gone'], { exit: 5, message: 'The account a-gone was deleted at ' }],
-    [['modify', 'a-gone', '--enable'], { exit: 5, message: 'The account a-gone was deleted at ' }],
-    [['del', 'a-nobody'], { exit: 4, message: 'There is no account a-nobody' }],
-    [['modify', 'a-KEPT', '--enable'], { exit: 4, message: 'There is no account a-KEPT' }],
+    [['del', 'a-shpoolxx', '--force'], { exit: 5, message: 'System account a-shpoolxx cannot be deleted' }],
+    [['del', '00000000'], { exit: 5, message: 'System account a-00000000 cannot be deleted' }],
+    [['modify', 'a-shpoolxx', '--disable'], { exit: 5, message: 'System account a-shpoolxx cannot be disabled' }],
+    [['del', 'a-gone'], { exit: 5, message: 'Account a-gone was deleted at ' }],
+    [['modify', 'a-gone', '--enable'], { exit: 5, message: 'Account a-gone was deleted at ' }],
+    [['del', 'a-nobody'], { exit: 4, message: 'Account a-nobody does not exist' }],
+    [['modify', 'a-KEPT', '--enable'], { exit: 4, message: 'Account a-KEPT does not exist' }],
     [['modify', 'a-kept', '--enable', '--disable'], { exit: 2, message: '--disable and --enable exclude each other' }],
     [['modify', 'a-kept', '--description', 'x'.repeat(256)], { exit: 3, message: 'description must not be longer' }],
     [
       ['modify', 'a-kept', '--description', 'a\nb'],
-      { exit: 3, message: 'description must not hold control characters' },
+      { exit: 3, message: 'description must not contain control characters' },
     ],
     [['del'], { exit: 2, message: 'Missing argument: ID' }],
   ] as [string[], Refusal][])('account %j is refused', async (words, refusal) => {

@@ -181,7 +181,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     })
     await expectRefused(database, ['backupobject', 'add', '--uuid', id, ...KNOWN], {
       exit: 5,
-      message: `The backup object id ${id} is taken`,
+      message: `The backup object ID ${id} is already taken`,
     })
   })
 
@@ -232,7 +232,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     [
       'another checksum',
       withOption('--checksum', 'a'.repeat(64)),
-      { exit: 3, message: '--checksum must be an MD5 in hex' },
+      { exit: 3, message: '--checksum must be an MD5 checksum' },
     ],
     [
       'an unknown container',
@@ -248,20 +248,20 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     [
       'an unknown account',
       [...KNOWN, '--account-id', 'a-nobody'],
-      { exit: 4, message: 'There is no account a-nobody' },
+      { exit: 4, message: 'Account a-nobody does not exist' },
     ],
+    ['a disabled account', [...KNOWN, '--account-id', 'a-idle'], { exit: 5, message: 'Account a-idle is disabled' }],
     [
-      'a disabled account',
-      [...KNOWN, '--account-id', 'a-idle'],
-      { exit: 5, message: 'The account a-idle is disabled' },
+      'a taken id',
+      [...KNOWN, '--uuid', 'bo-kept'],
+      { exit: 5, message: 'The backup object ID bo-kept is already taken' },
     ],
-    ['a taken id', [...KNOWN, '--uuid', 'bo-kept'], { exit: 5, message: 'The backup object id bo-kept is taken' }],
     [
       'a taken id in another case',
       [...KNOWN, '--uuid', 'KEPT'],
-      { exit: 5, message: 'The backup object id bo-KEPT is taken' },
+      { exit: 5, message: 'The backup object ID bo-KEPT is already taken' },
     ],
-    ['a wrong prefix', [...KNOWN, '--uuid', 'wmi-x'], { exit: 3, message: "'wmi-x' is not the id of a backup object" }],
+    ['a wrong prefix', [...KNOWN, '--uuid', 'wmi-x'], { exit: 3, message: "'wmi-x' is not a valid backup object ID" }],
     ['sizes and a file', [...KNOWN, '--from-file', '/x'], { exit: 2, message: '--from-file exclude each other' }],
   ]
   test.each(refused)('add refuses %s', async (_, options, refusal) => {
@@ -413,7 +413,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     )
     expect(runs.map(({ code }) => code).sort()).toEqual([0, ...Array(9).fill(5)])
     for (const run of runs.filter(({ code }) => code === 5))
-      expect(run.stderr).toContain('The backup object id bo-race is taken')
+      expect(run.stderr).toContain('The backup object ID bo-race is already taken')
     expect(await database.query("SELECT COUNT(*) AS n FROM histories WHERE uuid = 'bo-race'")).toEqual([{ n: 20 }])
   })
 })

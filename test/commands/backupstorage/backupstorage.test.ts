@@ -66,7 +66,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     })
     await expectRefused(database, ['backupstorage', 'add', '--uuid', id, ...KNOWN], {
       exit: 5,
-      message: `The backup storage id ${id} is taken`,
+      message: `The backup storage ID ${id} is already taken`,
     })
     // A storage leaves no history.
     expect((await allRows(database)).histories).toEqual([])
@@ -152,7 +152,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     [
       'a taken id in another case',
       [...KNOWN, '--uuid', 'bkst-KEPT'],
-      { exit: 5, message: 'The backup storage id bkst-KEPT is taken' },
+      { exit: 5, message: 'The backup storage ID bkst-KEPT is already taken' },
     ],
   ]
   test.each(refused)('add refuses %s', async (_, options, refusal) => {
@@ -182,7 +182,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     )
     expect(runs.map(({ code }) => code).sort()).toEqual([0, ...Array(CROWD - 1).fill(5)])
     for (const run of runs.filter(({ code }) => code === 5))
-      expect(run.stderr).toContain('The backup storage id bkst-race is taken')
+      expect(run.stderr).toContain('The backup storage ID bkst-race is already taken')
     expect(await database.query("SELECT COUNT(*) AS n FROM backup_storages WHERE uuid = 'race'")).toEqual([{ n: 1 }])
   })
 })

@@ -42,7 +42,7 @@ const VALUES: Record<string, (good: string) => Refusal> = {
   'an account in another case with --create-account': (good) => ({
     args: [good, '--account-id', 'a-SHPOOLXX', '--create-account'],
     code: 5,
-    says: /a-SHPOOLXX is taken by one that differs only in case/,
+    says: /a-SHPOOLXX differs only in case from an existing one/,
   }),
   'an unknown storage': (good) => ({
     args: [good, ...owner, '--storage-id', 'bkst-none'],
@@ -76,26 +76,30 @@ const VALUES: Record<string, (good: string) => Refusal> = {
   }),
   'an unknown os type': (good) => ({ args: [good, ...owner, '--os-type', 'plan9'], code: 3, says: /linux, windows/ }),
   'another format': (good) => ({ args: [good, ...owner, '--file-format', 'raw'], code: 3, says: /is qcow2, not raw/ }),
-  'a taken id': (good) => ({ args: [good, ...owner, '--uuid', 'wmi-taken'], code: 5, says: /wmi-taken is taken/ }),
+  'a taken id': (good) => ({
+    args: [good, ...owner, '--uuid', 'wmi-taken'],
+    code: 5,
+    says: /wmi-taken is already taken/,
+  }),
   'a taken id in another case': (good) => ({
     args: [good, ...owner, '--uuid', 'TAKEN'],
     code: 5,
-    says: /wmi-TAKEN is taken/,
+    says: /wmi-TAKEN is already taken/,
   }),
   'the id of a deleted image': (good) => ({
     args: [good, ...owner, '--uuid', 'gone'],
     code: 5,
-    says: /wmi-gone is taken/,
+    says: /wmi-gone is already taken/,
   }),
   'an id with a wrong prefix': (good) => ({
     args: [good, ...owner, '--uuid', 'bo-abc'],
     code: 3,
-    says: /'bo-abc' is not the id of an image/,
+    says: /'bo-abc' is not a valid image ID/,
   }),
   'an id with a newline': (good) => ({
     args: [good, ...owner, '--uuid', 'wmi-abc\n'],
     code: 3,
-    says: /is not the id of an image/,
+    says: /is not a valid image ID/,
   }),
   'an id too long': (good) => ({
     args: [good, ...owner, '--uuid', 'x'.repeat(252)],
@@ -120,7 +124,7 @@ const VALUES: Record<string, (good: string) => Refusal> = {
   'an escape code': (good) => ({
     args: [good, ...owner, '--description', 'a\x1b[2Jb'],
     code: 3,
-    says: /description must not hold control characters/,
+    says: /description must not contain control characters/,
   }),
   'an option given twice': (good) => ({
     args: [good, ...owner, '--arch', 'x86', '--arch', 'x86_64'],
@@ -191,7 +195,7 @@ describe.each(ENGINES)('image add local on %s refuses, and writes nothing', (eng
     await expectRefusal({
       args: [good, ...owner, '--display-name', '🐧'],
       code: 3,
-      says: /--display-name holds the character 🐧.*utf8mb3/,
+      says: /--display-name contains 🐧.*utf8mb3/,
     })
   })
 })

@@ -646,7 +646,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
       expect(await allRows(database)).toEqual(before)
     }
     const owner = ['--account-id', 'a-shpoolxx']
-    await refused(['--account-id', 'a-nosuchxx'], 4, /There is no account a-nosuchxx/)
+    await refused(['--account-id', 'a-nosuchxx'], 4, /Account a-nosuchxx does not exist/)
     await refused([...owner, '--checksum', '0'.repeat(32)], 3, /has the wrong MD5: expected 0{32}/)
     await refused([...owner, '--max-size', '1M'], 3, /more than 1048576/)
     await refused([...owner, '--convert', 'iso'], 2, /given more than once|only be specified once/)
@@ -682,7 +682,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
       'wmi-wanted',
     ]
     const run = await vdcManage(args, { database, env: { PATH } })
-    expect(run).toMatchObject({ code: 5, stdout: '', stderr: expect.stringMatching(/wmi-wanted is taken/) })
+    expect(run).toMatchObject({ code: 5, stdout: '', stderr: expect.stringMatching(/wmi-wanted is already taken/) })
     expect(readdirSync(home)).toEqual(['disk.raw'])
     const image = await vdcManageJson(['image', 'show', 'wmi-wanted'], { database })
     expect(image.backup_object.uri).toBe(`file://${at(`taken-${engine}.qcow2`)}`)

@@ -60,7 +60,7 @@ describe.each(ENGINES)('a history on %s', (engine) => {
       expect(await at(id, '2022-02-02T02:02:02Z')).toMatchObject({ id, state: 'available' })
       await expectRefused(database, ['image', 'history', id, '--at', '2019-12-31'], {
         exit: 4,
-        message: `${id} was not there at`,
+        message: `${id} did not exist at`,
       })
     },
   )

@@ -97,7 +97,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     ['an empty name', ['=x'], { exit: 3, message: 'The name of a label must not be empty' }],
     ['ids on stdin alone', ['-'], { exit: 2, message: 'No label is named', hint: 'name=value' }],
     ['a long name', [`${'n'.repeat(256)}=x`], { exit: 3, message: 'must not be longer than 255' }],
-    ['an escape code', ['a=\u001b[1m'], { exit: 3, message: 'The label a must not hold control characters' }],
+    ['an escape code', ['a=\u001b[1m'], { exit: 3, message: 'The label a must not contain control characters' }],
     [
       'a name of the program’s own',
       ['vdc-manage.x=1'],
@@ -287,18 +287,22 @@ describe.each(ENGINES)('on %s', (engine) => {
     [
       'before it was made',
       ['wmi-a', '--at', '2019-12-31'],
-      { exit: 4, message: 'wmi-a was not there at 2019-12-31T23:59:59Z' },
+      { exit: 4, message: 'wmi-a did not exist at 2019-12-31T23:59:59Z' },
     ],
     [
       'at no time',
       ['wmi-a', '--at', '90'],
-      { exit: 3, message: "--at '90' is no time", hint: /^90d is 90 days ago. Such as .* 7d or 2w ago$/ },
+      {
+        exit: 3,
+        message: "--at '90' is not a valid time",
+        hint: /^For 90 days ago, write 90d\. Use a time such as .* 7d or 2w$/,
+      },
     ],
-    ['on 30 February', ['wmi-a', '--at', '2026-02-30'], { exit: 3, message: "'2026-02-30' is no time" }],
-    ['in month 13', ['wmi-a', '--at', '2026-13-01'], { exit: 3, message: 'is no time' }],
+    ['on 30 February', ['wmi-a', '--at', '2026-02-30'], { exit: 3, message: "'2026-02-30' is not a valid time" }],
+    ['in month 13', ['wmi-a', '--at', '2026-13-01'], { exit: 3, message: 'is not a valid time' }],
     ['of an unknown image', ['wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
     ['of an unknown object', ['bo-nope'], { exit: 4, message: 'There is no backup object bo-nope' }],
-    ['of an account', ['a-shpoolxx'], { exit: 3, message: "'a-shpoolxx' is not the id of an image" }],
+    ['of an account', ['a-shpoolxx'], { exit: 3, message: "'a-shpoolxx' is not a valid image ID" }],
   ] as [string, string[], Refusal][])('image history refuses %s', async (_, words, refusal) => {
     await expectRefused(database, ['image', 'history', ...words], refusal)
   })

@@ -93,15 +93,15 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     [
       'no age',
       ['--older-than', 'yesterday'],
-      { exit: 3, message: "--older-than 'yesterday' is no time", hint: /^Such as .* 7d or 2w ago$/ },
+      { exit: 3, message: "--older-than 'yesterday' is not a valid time", hint: /^Use a time such as .* 7d or 2w$/ },
     ],
-    ['more weeks than there were', ['--older-than', '999999w'], { exit: 3, message: "'999999w' is no time" }],
+    ['more weeks than there were', ['--older-than', '999999w'], { exit: 3, message: "'999999w' is not a valid time" }],
     [
       'a time to come',
       ['--older-than', '2199-01-01'],
       { exit: 3, message: '--older-than 2199-01-01 is in the future', hint: '0d' },
     ],
-    ['30 February', ['--older-than', '2026-02-30'], { exit: 3, message: 'is no time' }],
+    ['30 February', ['--older-than', '2026-02-30'], { exit: 3, message: 'is not a valid time' }],
   ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
     await expectRefused(database, [...ALL, ...words], refusal)
   })
@@ -209,7 +209,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     for (const uuid of ['old', 'bare']) {
       await expectRefused(database, imageLine(uuid).split(' ').filter(Boolean), {
         exit: 5,
-        message: `The image id wmi-${uuid} is taken`,
+        message: `The image ID wmi-${uuid} is already taken`,
       })
     }
     const { stdout } = await vdcManage(['registry', 'export'], { database })

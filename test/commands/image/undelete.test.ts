@@ -116,7 +116,7 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
       ['wmi-l'],
       { exit: 5, message: 'Image wmi-l could not boot: its backup object bo-lost does not exist' },
     ],
-    ['an image whose owner is deleted', ['wmi-h'], { exit: 5, message: 'The account a-gone was deleted at' }],
+    ['an image whose owner is deleted', ['wmi-h'], { exit: 5, message: 'Account a-gone was deleted at' }],
     ['an unknown image', ['wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
   ] as [string, string[], Refusal][])('refuses %s', async (_, words, refusal) => {
     await expectRefused(database, ['image', 'undelete', ...words], refusal)

@@ -238,7 +238,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     await expectCommandRefused(
       database,
       ['image', 'add', 'local', 'bo-o', '--uuid', 'wmi-purged', '--account-id', 'a-one'],
-      { exit: 5, message: 'The image id wmi-purged is taken', hint: 'An id stays taken for ever' },
+      { exit: 5, message: 'The image ID wmi-purged is already taken', hint: 'IDs are never reused' },
     )
     const run = await vdcManage(['image', 'history', 'wmi-purged', '--format', 'value', '-c', 'attr'], { database })
     expect(run).toMatchObject({ code: 0, stdout: 'purged_at\n' })
@@ -353,12 +353,12 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       (value) => ({ ...value, description: 'ü'.repeat(32768) }),
       'longer than 65535 bytes',
     ],
-    ['a NUL', 'image', (value) => ({ ...value, display_name: 'a\u0000b' }), 'display_name must be valid text'],
+    ['a NUL', 'image', (value) => ({ ...value, display_name: 'a\u0000b' }), 'display_name must be valid Unicode text'],
     [
       'half a character',
       'image',
       (value) => JSON.stringify(value).replace('"linux"', '"\\ud800"'),
-      'os_type must be valid text',
+      'os_type must be valid Unicode text',
     ],
     ['no time', 'image', (value) => ({ ...value, created_at: '2026-02-30T00:00:00Z' }), 'created_at must be a time'],
     [
@@ -638,7 +638,7 @@ describe('on a database of Wakame-vdc', () => {
     const before = await contentsOf(database)
     const run = await importInto(database, stdout)
     expect(run).toMatchObject({ code: 3, stdout: '' })
-    expect(run.stderr).toContain('(a-emoji) is refused: description holds the character 🐧')
+    expect(run.stderr).toContain('(a-emoji) is refused: description contains 🐧')
     expect(await contentsOf(database)).toEqual(before)
     await source.remove()
   })

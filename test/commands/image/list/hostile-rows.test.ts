@@ -31,7 +31,7 @@ describe('YAML that nests without end', () => {
 
   test.each(['features', 'volumes', 'vifs'])('in %s: the row is shown, with what is wrong with it', async (column) => {
     await set(column, DEEP)
-    const warning = `Warning: The ${column} of ${ids[0]} hold YAML that cannot be read: it nests too deep\n`
+    const warning = `Warning: The ${column} of ${ids[0]} hold YAML that cannot be read: it is nested too deeply\n`
     const list = await vdcManage(['image', 'list', '--quiet'], { database })
     expect(list).toMatchObject({ code: 0, stdout: ids.map((id) => `${id}\n`).join(''), stderr: warning })
     const show = await vdcManage(['image', 'show', ids[0] as string, '--json'], { database })

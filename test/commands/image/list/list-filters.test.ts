@@ -188,7 +188,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
     await expectAllRefused(database, [
       [
         "image list --name 'a[b'",
-        "--name 'a[b' is no pattern: the [ has no ]\nHint: \\[ stands for the character itself",
+        "--name 'a[b' is not a valid pattern: [ has no matching ]\nHint: Write \\[ to match the character [",
       ],
       [
         'image list --arch X86',
@@ -198,8 +198,8 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
         'image list --file-format iso',
         "--file-format 'iso' is not known, and no image has it\nHint: Known values: raw",
       ],
-      ['image list --checksum abc', '--checksum must be sha256: with 64 hexadecimal digits, or md5: with 32'],
-      ['image list --created-after 7m', "--created-after '7m' is no time\nHint: Such as 2026-11-24"],
+      ['image list --checksum abc', '--checksum must be sha256: and 64 hexadecimal digits, or md5: and 32'],
+      ['image list --created-after 7m', "--created-after '7m' is not a valid time\nHint: Use a time such as 2026-11-24"],
       [
         'image list --sort colour',
         "Cannot sort the list by 'colour'\nHint: Separate keys with commas, each with an optional :asc or :desc",
@@ -211,10 +211,10 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
       ['image list --sort name:dsc', "Cannot sort the list by 'name:dsc'\nHint: End a sort key"],
       ['image list --sort name:', "Cannot sort the list by 'name:'\nHint: End a sort key with :asc or :desc"],
       ['image list --limit 0', '--limit must be a whole number, 1 or more'],
-      ['image list --after bo-lucid', "'bo-lucid' is not the id of an image"],
+      ['image list --after bo-lucid', "'bo-lucid' is not a valid image ID"],
       ['image list --parent none', 'Image wmi-none does not exist'],
       ['image list --storage-id FAR', 'There is no backup storage bkst-FAR'],
-      ['image list --account-id a-none --name *', 'There is no account a-none'],
+      ['image list --account-id a-none --name *', 'Account a-none does not exist'],
     ])
   })
 })
@@ -287,12 +287,12 @@ describe.each(ENGINES)('the other lists on %s', (engine) => {
         'backupobject list --container-format zip',
         "--container-format 'zip' is not known, and no backup object has it",
       ],
-      ['backupobject list --account-id a-none', 'There is no account a-none'],
+      ['backupobject list --account-id a-none', 'Account a-none does not exist'],
       ['backupobject list --after B', 'There is no backup object bo-B'],
       ['backupobject list --sort uri', "Cannot sort the list by 'uri'"],
       ['backupstorage list --storage-type nfs', "--storage-type 'nfs' is not known, and no backup storage has it"],
       ['backupstorage list --after none', 'There is no backup storage bkst-none'],
-      ['account list --after none', 'There is no account a-none'],
+      ['account list --after none', 'Account a-none does not exist'],
       ['account show a-team --limit 1', '--limit chooses from a list, and ids are given'],
     ])
   })

@@ -70,7 +70,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     expect(await vdcManage(['image', 'list', '--account-id', 'a-nobody'], { database })).toMatchObject({
       code: 4,
       stdout: '',
-      stderr: 'Error: There is no account a-nobody\nHint: vdc-manage account list shows the accounts\n',
+      stderr: 'Error: Account a-nobody does not exist\nHint: List all accounts with: vdc-manage account list\n',
     })
   })
 

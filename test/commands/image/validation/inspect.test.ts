@@ -220,11 +220,7 @@ describe('what is refused', () => {
       'Error: --checksum and --no-checksum exclude each other\n',
     ],
     [['--checksum', '0'.repeat(32), 'x', 'y'], 2, 'Error: A checksum is that of one file, and several are given\n'],
-    [
-      ['--checksum', 'md5:12', 'x'],
-      3,
-      'Error: --checksum must be sha256: with 64 hexadecimal digits, or md5: with 32\n',
-    ],
+    [['--checksum', 'md5:12', 'x'], 3, 'Error: --checksum must be sha256: and 64 hexadecimal digits, or md5: and 32\n'],
     [['--max-size', '1X', 'x'], 3, 'Error: --max-size must be a number of bytes, such as 1073741824, 10G or 64TiB\n'],
     [['--file-format', 'iso', 'x'], 3, 'Error: --file-format must be one of: raw, qcow2,'],
     [['--arch', 'arm', 'x'], 3, "Error: --arch must be one of: x86, x86_64; not 'arm'\n"],

@@ -301,7 +301,7 @@ describe('what is declared and what is found', () => {
       sha256.slice(1),
       `${sha256.slice(1)}g`,
     ])
-      await refuse(path, 'must be sha256: with 64 hexadecimal digits, or md5: with 32', ['--checksum', malformed])
+      await refuse(path, 'must be sha256: and 64 hexadecimal digits, or md5: and 32', ['--checksum', malformed])
   })
 
   test('a checksum of what is packed is the file’s', async () => {
@@ -639,7 +639,7 @@ describe.each(ENGINES)('values that %s cannot store are refused before the file 
   test.each<[name: string, options: string[], message: string | RegExp]>([
     ['a name too long', ['--display-name', 'x'.repeat(256)], '--display-name must not be longer than 255'],
     ['a description too long', ['--description', 'x'.repeat(65536)], 'description must not be longer than 65535 bytes'],
-    ['control characters', ['--display-name', 'a\u001b[2Jb'], '--display-name must not hold control characters'],
+    ['control characters', ['--display-name', 'a\u001b[2Jb'], '--display-name must not contain control characters'],
     [
       'a root device too long',
       ['--root-device', `label:${'x'.repeat(255)}`],
@@ -653,14 +653,14 @@ describe.each(ENGINES)('values that %s cannot store are refused before the file 
     if (engine === 'sqlite') return
     await expectRefused(other, add(huge, '--display-name', '🐧'), {
       exit: 3,
-      message: '--display-name holds the character 🐧',
+      message: '--display-name contains 🐧',
     })
   })
 
   test('an unknown account, a taken id', async () => {
     const small = await makeImage(at(`small-${engine}.qcow2`))
     await vdcManageJson(add(small, '--uuid', 'wmi-taken'), { database: other })
-    await expectRefused(other, add(huge, '--uuid', 'wmi-taken'), { exit: 5, message: 'wmi-taken is taken' })
+    await expectRefused(other, add(huge, '--uuid', 'wmi-taken'), { exit: 5, message: 'wmi-taken is already taken' })
     await expectRefused(other, ['image', 'add', 'local', huge, '--account-id', 'a-nobody'], {
       exit: 4,
       message: 'a-nobody',
