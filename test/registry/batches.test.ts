@@ -254,7 +254,7 @@ describe.each(ENGINES)('on %s', (engine) => {
       { id: 'a-abc', error: { code: 'IN_USE', message: 'Account a-abc owns images: wmi-second' } },
     ])
     expect(await told(registry, (registry) => deleteObjects(registry, ['bo-xyz'], unforced))).toMatchObject([
-      { id: 'bo-xyz', error: { code: 'IN_USE', message: 'The backup object bo-xyz is used by images: wmi-second' } },
+      { id: 'bo-xyz', error: { code: 'IN_USE', message: 'Backup object bo-xyz is used by images: wmi-second' } },
     ])
     await registry.close()
     await own.remove()

@@ -210,7 +210,7 @@ describe('a storage that is deleted while something is put into it, on MariaDB',
       expect(run).toMatchObject({
         code: 3,
         stdout: '',
-        stderr: expect.stringContaining(`There is no backup storage ${id}`),
+        stderr: expect.stringContaining(`Backup storage ${id} does not exist`),
       })
     else expect(run).toMatchObject({ code: 0, stderr: '' })
     expect(

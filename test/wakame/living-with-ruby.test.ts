@@ -305,14 +305,18 @@ describe('what Ruby wrote', () => {
     await object({ uuid: 'coming', state: 'creating', progress: 10 })
     await image({ uuid: 'lucid' })
     for (const [id, message] of [
-      ['bo-deleted', /The backup object bo-deleted is deleted/],
-      ['bo-purged', /The backup object bo-purged is deleted/],
-      ['bo-coming', /The backup object bo-coming is in state creating, not available/],
+      ['bo-deleted', /Backup object bo-deleted was deleted at/],
+      ['bo-purged', /Backup object bo-purged is deleted/],
+      ['bo-coming', /Backup object bo-coming is in state creating, not available/],
     ] as const) {
       await refused(['image', 'add', 'volume', id, '--account-id', 'a-shpoolxx'], 5, message)
       await refused(['image', 'modify', 'lucid', '--backup-object-id', id], 5, message)
     }
-    await refused(['image', 'add', 'local', 'bo-none', '--account-id', 'a-shpoolxx'], 4, /no backup object bo-none/)
+    await refused(
+      ['image', 'add', 'local', 'bo-none', '--account-id', 'a-shpoolxx'],
+      4,
+      /Backup object bo-none does not exist/,
+    )
     await refused(['backupobject', 'modify', 'bo-deleted', '--size', '1'], 5, /bo-deleted is deleted/)
   })
 
@@ -353,10 +357,14 @@ describe('what Ruby wrote', () => {
     }
     await refused(['image', 'show', 'WMI-ABC'], 3, /'WMI-ABC' is not a valid image ID/)
     await refused(['image', 'show', 'wmi-blank '], 3, /'wmi-blank ' is not a valid image ID/)
-    await refused(['image', 'add', 'local', 'bo-lucid', '--account-id', 'a-shpoolxx'], 4, /no backup object bo-lucid/)
-    await refused(['image', 'add', 'local', 'bo-LUCID', '--account-id', 'a-SHPOOLXX'], 4, /no account a-SHPOOLXX/)
-    await refused(['backupobject', 'show', 'bo-lucid'], 4, /no backup object bo-lucid/)
-    await refused(['backupstorage', 'show', 'bkst-local'], 4, /no backup storage bkst-local/)
+    await refused(
+      ['image', 'add', 'local', 'bo-lucid', '--account-id', 'a-shpoolxx'],
+      4,
+      /Backup object bo-lucid does not exist/,
+    )
+    await refused(['image', 'add', 'local', 'bo-LUCID', '--account-id', 'a-SHPOOLXX'], 4, /Account a-SHPOOLXX does not exist/)
+    await refused(['backupobject', 'show', 'bo-lucid'], 4, /Backup object bo-lucid does not exist/)
+    await refused(['backupstorage', 'show', 'bkst-local'], 4, /Backup storage bkst-local does not exist/)
     // The unique index ignores case.
     const add = ['image', 'add', 'local', 'bo-LUCID', '--account-id', 'a-shpoolxx', '--uuid']
     await refused([...add, 'wmi-abc'], 5, /The image ID wmi-abc is already taken/)
@@ -481,7 +489,7 @@ describe('what is in use', () => {
     await insert(database, 'accounts', { uuid: 'team' })
     await image({ uuid: 'user', backup_object_id: 'bo-lucid', account_id: 'a-team' })
     await refused(['backupobject', 'del', 'bo-lucid'], 5, /bo-lucid is used by images: wmi-user\n/)
-    await refused(['backupstorage', 'del', 'bkst-local'], 5, /bkst-local holds backup objects: bo-lucid\n/)
+    await refused(['backupstorage', 'del', 'bkst-local'], 5, /bkst-local contains backup objects: bo-lucid\n/)
     await refused(['account', 'del', 'a-team'], 5, /a-team owns images: wmi-user\n/)
     const tables = async (words: string[]) => (await changesOf(words)).map(({ table }) => table)
     expect(await tables(['backupobject', 'del', 'bo-lucid', '--force'])).toEqual(['backup_objects', 'histories'])
@@ -582,7 +590,7 @@ service_type("plain", "StdServiceType") {
     )
     await refused(object, 3, /--storage-id is missing/)
     await database.query("UPDATE backup_storages SET deleted_at = ? WHERE uuid = 'local'", [LONG_AGO])
-    await refused(object, 3, /There is no backup storage bkst-local/, options)
+    await refused(object, 3, /Backup storage bkst-local does not exist/, options)
   })
 
   test('a file that lies under that storage goes there, though another is closer', async () => {

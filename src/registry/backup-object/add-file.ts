@@ -41,18 +41,20 @@ const fileObjectRequest = z.object({
   progress: z.optional(objectAttributes.progress),
 })
 
-/** What `addFileObject` takes: a path, and the columns that a file doesn't tell. */
+/** The input of `addFileObject`: a path, and the columns that cannot be read from the file. */
 export type FileObjectRequest = z.input<typeof fileObjectRequest>
 type ValidRequest = z.output<typeof fileObjectRequest>
 
 /**
- * Adds the backup object of a file of this host: sizes, checksum and container
- * format are the file's own. Without an object key the file must lie in the
- * storage, or in a folder for which one is made; with one it is a copy of what
- * lies there.
+ * Adds the backup object of a file on this host. Its sizes, checksum and container
+ * format are read from the file. With an object key, the file is a copy of the object
+ * with that key. Without one, the file itself is the object: it must be in the given
+ * storage, or a storage is created for its folder if there is none.
  *
- * @param watcher told of the unpacking and the hashing.
- * @throws VdcError FILE_REFUSED, VALUE_REFUSED, ACCOUNT_…, ID_TAKEN; OBJECT_CONFLICT when there is one for it already.
+ * @param watcher receives the progress of unpacking and hashing.
+ * @throws VdcError FILE_REFUSED if the file cannot be registered; VALUE_REFUSED if the
+ *   request is not valid; ACCOUNT_… if the owner cannot own new objects; ID_TAKEN if the
+ *   ID is or was in use; OBJECT_CONFLICT if the file is already registered.
  */
 export async function addFileObject(
   registry: Registry,
@@ -67,7 +69,7 @@ export async function addFileObject(
     const displayName = valid.display_name ?? validate(name, nameOfFile(file.path), 'The name of the file')
     const subjects = { display_name: 'The name of the file' }
     await requireStorable(registry.database, 'backup_objects', { display_name: displayName }, subjects)
-    // What the database would refuse is found before the file is read, which takes minutes.
+    // Find what the database would refuse before reading the file, which takes minutes.
     await requireColumns(registry.database, 'backup_objects')
     await requireWritable(registry, registry.database.knex, valid, uri)
     const image = await acceptFile(file, {}, watcher, registry.warn)
@@ -92,14 +94,14 @@ async function write(
   const { uuid: given, storage: found } = await requireWritable(registry, db, request, file.uri)
   const storage = found ?? (await createLocalStorage(db, file.uri, now))
   await keepStorage(db, storage)
-  // Until now a purge may have removed it, as what a deleted object left.
+  // Until keepStorage returned, a purge may have removed the file as a leftover of a deleted object.
   if (file.opened !== undefined) await requireThere(file.opened)
   const objectKey = request.object_key ?? objectKeyIn(file.uri, storage.base_uri)
   const placed = { ...file, uri: storage.base_uri + objectKey }
   const existing = await findObjectOf(db, [storage], placed)
   if (existing !== undefined) {
-    throw new VdcError('OBJECT_CONFLICT', `The file ${file.path} is registered already, as ${existing}`, {
-      hint: `vdc-manage backupobject show ${existing} shows it`,
+    throw new VdcError('OBJECT_CONFLICT', `File ${file.path} is already registered as ${existing}`, {
+      hint: `Show it with: vdc-manage backupobject show ${existing}`,
     })
   }
   const row = newObjectRow(storage, now, {
@@ -118,10 +120,11 @@ async function write(
 }
 
 /**
- * Refuses an owner, an id or a storage that a new object can't have.
+ * Checks the owner, ID and storage of a new object.
  *
- * @param uri of the file, where it is the object itself.
- * @returns the uuid that is given, if one is, and the storage; none where one is to be made.
+ * @param uri of the file if it is the object itself; otherwise empty.
+ * @returns the requested UUID, or undefined if it is to be generated; and the storage, or
+ *   undefined if it is to be created.
  */
 async function requireWritable(registry: Registry, db: Queryable, request: ValidRequest, uri: string) {
   await requireOwner(db, parseId('account', request.account_id))

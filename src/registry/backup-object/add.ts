@@ -31,16 +31,17 @@ const objectRequest = z.object({
   progress: z.optional(objectAttributes.progress),
 })
 
-/** What `addObject` takes: the columns of an object as an operator gives them, sizes as decimal digits. */
+/** The input of `addObject`: the columns of an object. Sizes are decimal digits. */
 export type ObjectRequest = z.input<typeof objectRequest>
 
 /**
- * Adds a backup object for bytes that lie in a storage already, or will. Without
- * an allocation size it is the size; without a storage it is that of the service
- * type in dcmgr.conf; without a display name, which a release of the original
- * does not take, it is that of the file in the object key.
+ * Adds a backup object whose bytes are in a storage already or will be copied there.
+ * The allocation size defaults to the size, the storage to the one that dcmgr.conf
+ * names for the service type, and the display name to the file name in the object key
+ * (some releases of the original command have no display name).
  *
- * @throws VdcError VALUE_REFUSED, ACCOUNT_…; ID_TAKEN when the id was ever used.
+ * @throws VdcError VALUE_REFUSED if the request is not valid; ACCOUNT_… if the owner
+ *   cannot own new objects; ID_TAKEN if the ID is or was in use.
  */
 export async function addObject(registry: Registry, request: ObjectRequest): Promise<ObjectDetails> {
   const { uuid: given, storage_id, account_id, ...valid } = validate(objectRequest, request)
@@ -67,10 +68,11 @@ export async function addObject(registry: Registry, request: ObjectRequest): Pro
 }
 
 /**
- * The storage that a new object goes to: the one that is named, or that of the
- * service type in dcmgr.conf.
+ * Returns the storage for a new object: the given one, or the one that dcmgr.conf
+ * names for the service type.
  *
- * @throws VdcError VALUE_REFUSED.
+ * @param storageId with or without prefix.
+ * @throws VdcError VALUE_REFUSED if no storage is given or configured, or if it does not exist.
  */
 export async function storageForNew(
   registry: Registry,
@@ -81,7 +83,7 @@ export async function storageForNew(
   const id = storageId ?? registry.serviceTypes?.get(serviceType)?.storageId
   if (id === undefined) {
     throw new VdcError('VALUE_REFUSED', `storage_id is missing, and dcmgr.conf names no storage for ${serviceType}`, {
-      hint: 'Give it with --storage-id; vdc-manage backupstorage list shows them',
+      hint: 'Set it with --storage-id, or list storages with: vdc-manage backupstorage list',
     })
   }
   return requireStorage(db, id)

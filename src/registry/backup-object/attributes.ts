@@ -19,7 +19,7 @@ const percent = z.pipe(
   z.transform(Number),
 )
 
-/** The columns of a backup object that an operator gives; those that may be NULL take any text of their kind. */
+/** Schemas of the columns of a backup object that users can set. Callers make them optional or clearable. */
 export const objectAttributes = {
   account_id: z.string(),
   display_name: name,
@@ -36,9 +36,10 @@ export const objectAttributes = {
 }
 
 /**
- * Refuses what no agent could find or the database can't hold, and warns of an unknown service type.
+ * Checks that the agents can find the object and that the database can store its
+ * texts. Warns if the service type is unknown.
  *
- * @throws VdcError VALUE_REFUSED.
+ * @throws VdcError VALUE_REFUSED if the object key or a text is not valid.
  */
 export async function checkObjectAttributes(
   registry: Registry,
@@ -49,11 +50,14 @@ export async function checkObjectAttributes(
   await requireStorable(registry.database, 'backup_objects', given)
 }
 
-/** The progress of an object: what is available is always complete, whatever was asked for (dcmgr.md, "Values"). */
-export function progressOf(registry: Registry, state: string, asked: number | undefined): number | undefined {
-  if (state !== DEFAULT_STATE) return asked
-  if (asked !== undefined && asked !== COMPLETE) {
-    registry.warn(`The progress is ${COMPLETE}, not ${asked}: what is ${DEFAULT_STATE} is complete`)
+/**
+ * Returns the progress of an object in percent. Available objects are always complete
+ * (dcmgr.md, "Values"); warns if another progress is requested for one.
+ */
+export function progressOf(registry: Registry, state: string, requested: number | undefined): number | undefined {
+  if (state !== DEFAULT_STATE) return requested
+  if (requested !== undefined && requested !== COMPLETE) {
+    registry.warn(`Progress is set to ${COMPLETE}, not ${requested}: an object that is ${DEFAULT_STATE} is complete`)
   }
   return COMPLETE
 }

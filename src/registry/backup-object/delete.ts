@@ -14,12 +14,13 @@ import { existingObjects, objectDeleted } from './find.ts'
 import { aliveUsersOf, objectsInUse } from './users.ts'
 
 /**
- * Deletes backup objects softly (dcmgr.md, "Deleting"): their rows stay and say
- * so, their tags go, their labels and files stay.
+ * Deletes backup objects softly (dcmgr.md, "Deleting"): marks their rows as deleted
+ * and removes their tags. Their labels and files are kept.
  *
  * @param ids with or without prefix.
- * @param options.force also while images that aren't deleted boot from one or have volumes made of it.
- * @returns of each the object, or VALUE_REFUSED, OBJECT_NOT_FOUND, OBJECT_DELETED, IN_USE that names the images.
+ * @param options.force delete objects even if images that are not deleted use them.
+ * @returns for each ID, the object or an error: VALUE_REFUSED, OBJECT_NOT_FOUND,
+ *   OBJECT_DELETED, or IN_USE, which names the images.
  */
 export function deleteObjects(
   registry: Registry,
@@ -33,7 +34,7 @@ export function deleteObjects(
       const used = options.force ? new Set() : await objectsInUse(trx, idsOf(objects.keys()))
       const doomed = await decide(objects.keys(), async (item) => {
         const object = objects.get(item)
-        // One whose state alone says so, as the original can make it, is deleted properly here.
+        // The original can set the state to deleted without a time; such objects are deleted properly here.
         if (object !== undefined && (object.deleted_at !== null || object.state === 'purged'))
           throw objectDeleted(object)
         if (used.has(item.id)) await refuseUsed(trx, item.id)
@@ -53,11 +54,11 @@ export function deleteObjects(
   })
 }
 
-/** @throws VdcError IN_USE. */
+/** @throws VdcError IN_USE if images use the object. */
 async function refuseUsed(db: Queryable, id: string): Promise<void> {
   const images = await aliveUsersOf(db, id, ENOUGH_IDS)
   if (images.length === 0) return
-  throw new VdcError('IN_USE', `The backup object ${id} is used by images: ${idList('image', images)}`, {
-    hint: 'Delete them first; --force deletes the object all the same, and then they cannot boot',
+  throw new VdcError('IN_USE', `Backup object ${id} is used by images: ${idList('image', images)}`, {
+    hint: 'Delete the images first. --force deletes the object anyway; the images can then no longer boot',
   })
 }

@@ -14,30 +14,30 @@ import { SHA256_LABEL } from '../rules/values.ts'
 import { existingObject, existingObjects, isDeleted } from './find.ts'
 import { allLabelsThatCount } from './labels.ts'
 
-/** A backup object as people and scripts see it; sizes in bytes, times ISO 8601 UTC. */
+/** A backup object in results; sizes are in bytes, times are ISO 8601 UTC. */
 export type ObjectDetails = z.output<typeof backupObject>
 
 /**
- * Finds objects, deleted or not, with what belongs to them.
+ * Returns objects, deleted or not, with their storages and labels.
  *
  * @param ids with or without prefix.
- * @returns of each the object, or VALUE_REFUSED, OBJECT_NOT_FOUND.
+ * @returns for each ID, the object or an error: VALUE_REFUSED or OBJECT_NOT_FOUND.
  */
 export function showObjects(registry: Registry, ids: readonly string[]): AsyncGenerator<Outcome<ObjectDetails>> {
   return inBatches(registry, 'backupObject', ids, { work: describeObjects, reads: true })
 }
 
 /**
- * Finds one object, by its uuid, with what belongs to it, also within a unit of work.
+ * Returns an object, deleted or not, with its storage and labels. May run within a unit of work.
  *
- * @throws VdcError OBJECT_NOT_FOUND.
+ * @throws VdcError OBJECT_NOT_FOUND if the object does not exist.
  */
 export async function describeObject(db: Queryable, uuid: string): Promise<ObjectDetails> {
   const [details] = await detailsOf(db, [await existingObject(db, uuid)])
   return details as ObjectDetails
 }
 
-/** The objects of items with what belongs to them; one that isn't there is a refusal, `OBJECT_NOT_FOUND`. */
+/** Returns the objects of items, deleted or not, with their storages and labels. Items whose object does not exist are refused with OBJECT_NOT_FOUND. */
 export async function describeObjects<I extends Item>(
   db: Queryable,
   items: readonly I[],
@@ -47,7 +47,7 @@ export async function describeObjects<I extends Item>(
   return new Map([...objects.keys()].map((item, index) => [item, details[index] as ObjectDetails]))
 }
 
-/** What belongs to objects, in their order. */
+/** Returns objects with their storages and labels, in the same order. */
 async function detailsOf(db: Queryable, objects: readonly BackupObjectRow[]): Promise<ObjectDetails[]> {
   const keys = new Set(objects.map((object) => object.backup_storage_id))
   const storages = new Map((await selectStoragesByKey(db, [...keys])).map((row) => [row.id, row]))
@@ -58,11 +58,11 @@ async function detailsOf(db: Queryable, objects: readonly BackupObjectRow[]): Pr
   )
 }
 
-/** Those of some objects that are there, deleted or not, by their canonical ids, with what belongs to them. */
+/** Returns the objects that exist, deleted or not, with their storages and labels. IDs are canonical; unknown ones are skipped. */
 export async function describeObjectsThere(db: Queryable, ids: readonly string[]): Promise<ObjectDetails[]> {
   const wanted = new Set(ids)
   const rows = await selectRowsByUuid(db, 'backup_objects', uuidsIn('backupObject', ids))
-  // The collation ignores case and trailing blanks.
+  // The collation ignores case and trailing spaces.
   return detailsOf(
     db,
     rows.filter(({ uuid }) => wanted.has(canonicalId('backupObject', uuid))),
@@ -70,9 +70,9 @@ export async function describeObjectsThere(db: Queryable, ids: readonly string[]
 }
 
 /**
- * An object's row and its storage's as people and scripts see them.
+ * Converts the rows of an object and its storage to an object in results.
  *
- * @param labels those that count (`labelsThatCount`).
+ * @param labels the valid labels of the object (`labelsThatCount`).
  */
 export function presentObject(
   row: BackupObjectRow,
@@ -89,7 +89,7 @@ export function presentObject(
     progress: row.progress,
     service_type: row.service_type,
     backup_storage_id: storage === undefined ? null : canonicalId('backupStorage', storage.uuid),
-    // In a history the key may be known only later.
+    // An object's history may begin before its key is set.
     uri: storage === undefined || row.object_key === null ? null : storage.base_uri + row.object_key,
     object_key: row.object_key,
     container_format: row.container_format,
@@ -106,7 +106,7 @@ export function presentObject(
   }
 }
 
-/** The state that is shown of an object. */
+/** Returns the state to show for an object: `deleted` for every deleted one that is not purged. */
 export function stateOf(row: BackupObjectRow): string {
   return isDeleted(row) && row.state !== 'purged' ? 'deleted' : row.state
 }

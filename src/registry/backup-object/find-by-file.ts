@@ -20,12 +20,13 @@ import type { StoredFile } from './stored-file.ts'
 import { contentsOf, newObjectRow, writeObject } from './write.ts'
 
 /**
- * Finds, within a unit of work, the object that is this very file, unchanged.
+ * Finds the object of a file whose bytes have not changed since it was registered.
+ * Must run within a unit of work.
  *
- * @param storages those that the file lies in, as `storagesOf` finds them.
- * @returns its canonical id, or undefined where the file was never registered.
- * @throws VdcError FILE_CHANGED when the file isn't what was registered,
- *   OBJECT_CONFLICT when that object isn't available.
+ * @param storages the storages that contain the file, as returned by `storagesOf`.
+ * @returns the canonical ID, or undefined if the file is not registered.
+ * @throws VdcError FILE_CHANGED if the file differs from the registered one;
+ *   OBJECT_CONFLICT if its object is not available.
  */
 export async function findObjectOf(
   db: Queryable,
@@ -34,7 +35,7 @@ export async function findObjectOf(
 ): Promise<string | undefined> {
   let conflict: VdcError | undefined
   for (const storage of storages) {
-    // No object of that storage can be so deep.
+    // The key would be too long, so no object of this storage can have it.
     if (!isKeyable(file.uri, storage.base_uri)) continue
     for (const object of await selectObjectsAt(db, storage.id, objectKeyIn(file.uri, storage.base_uri))) {
       const id = canonicalId('backupObject', object.uuid)
@@ -58,26 +59,26 @@ async function conflictWith(db: Queryable, object: BackupObjectRow, file: Stored
   if (!same) {
     return new VdcError(
       'FILE_CHANGED',
-      `The file ${file.path} is not what was registered as ${id}: that has ${object.allocation_size} bytes and MD5 ${object.checksum || 'none'}, the file ${file.size} bytes and MD5 ${file.md5}`,
-      { hint: `Images that use ${id} expect the old bytes: give the new file another name and register that` },
+      `File ${file.path} has changed since it was registered as ${id}: the object has ${object.allocation_size} bytes and MD5 ${object.checksum || 'none'}, the file has ${file.size} bytes and MD5 ${file.md5}`,
+      { hint: `Images that use ${id} expect the old contents. Rename the new file, then register it` },
     )
   }
   if (object.state !== 'available') {
     return new VdcError(
       'OBJECT_CONFLICT',
-      `The file ${file.path} is the backup object ${id}, which is in state ${object.state}, not available`,
+      `File ${file.path} belongs to backup object ${id}, which is in state ${object.state}, not available`,
     )
   }
   return undefined
 }
 
 /**
- * Makes the backup object of a file, with its labels and history, within a unit
- * of work. Its uuid comes from the place of the file, so that two processes
- * which do this at the same moment collide and share it (docs/decisions/0003).
+ * Creates the backup object of a file, with its labels and history. Must run within a
+ * unit of work. The UUID is derived from the location of the file, so two processes that
+ * register the same file at once collide and share one object (docs/decisions/0003).
  *
- * @param attributes its owner's canonical id, and what else an operator says of it.
- * @returns its canonical id.
+ * @param attributes the canonical ID of the owner, and other columns set by the user.
+ * @returns the canonical ID.
  */
 export async function createObject(
   db: Queryable,
@@ -87,7 +88,7 @@ export async function createObject(
   now: string,
 ): Promise<string> {
   await keepStorage(db, storage)
-  // Until now a purge may have removed it, as what a deleted object left.
+  // Until keepStorage returned, a purge may have removed the file as a leftover of a deleted object.
   if (file.opened !== undefined) await requireThere(file.opened)
   const objectKey = objectKeyIn(file.uri, storage.base_uri)
   const row = newObjectRow(storage, now, {
@@ -100,23 +101,23 @@ export async function createObject(
 }
 
 /**
- * The uuid of the object at a place: a uuid once used stays taken, so a deleted
- * object of the same file makes the next one use another.
+ * Returns a free UUID for the object at a location. UUIDs are never reused, so the object
+ * gets another UUID if an earlier one of the same file was deleted.
  *
- * @throws VdcError DATABASE_BUSY when another process is storing this very object.
+ * @throws VdcError DATABASE_BUSY if another process is storing the same object.
  */
 export async function freeUuid(db: Queryable, storage: BackupStorageRow, objectKey: string): Promise<string> {
   for (let attempt = 0; ; attempt++) {
     const uuid = derivedUuid(`${storage.uuid}\n${objectKey}`, attempt)
     if (!(await isTaken(db, uuid))) return uuid
-    // Asked after that, and not before: whoever took it may have committed in between.
+    // This query must come second: the process that took the UUID may have committed in between.
     const taken = await findBackupObject(db, uuid)
     const isIt = taken?.deleted_at === null && taken.backup_storage_id === storage.id && taken.object_key === objectKey
     if (isIt) throw lostRace(`a backup object for ${storage.base_uri}${objectKey}`)
   }
 }
 
-/** Labels that are left of a row that somebody removed keep its uuid taken, too: the new object could not have its own. */
+/** Returns whether a UUID is taken. Labels left behind by a removed row also take it, as they would conflict with those of the new object. */
 async function isTaken(db: Queryable, uuid: string): Promise<boolean> {
   const labels = await selectLabels(db, [canonicalId('backupObject', uuid)])
   return labels.length > 0 || (await isBackupObjectUuidTaken(db, uuid))

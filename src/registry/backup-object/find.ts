@@ -15,11 +15,11 @@ import { canonicalId, parseId } from '../rules/identifiers.ts'
 import { DEFAULT_STATE } from '../rules/values.ts'
 
 /**
- * Finds the object that an image is to use, and keeps it as it is until the unit
- * of work ends.
+ * Finds the object for an image and locks it until the unit of work ends.
  *
  * @param objectId with or without prefix.
- * @throws VdcError OBJECT_NOT_FOUND, OBJECT_DELETED, OBJECT_CONFLICT when it isn't available.
+ * @throws VdcError VALUE_REFUSED if the ID is not valid; OBJECT_NOT_FOUND if it does not exist;
+ *   OBJECT_DELETED if it is deleted; OBJECT_CONFLICT if it is not available.
  */
 export async function requireUsableObject(db: Queryable, objectId: string): Promise<BackupObjectRow> {
   const uuid = parseId('backupObject', objectId)
@@ -27,17 +27,17 @@ export async function requireUsableObject(db: Queryable, objectId: string): Prom
   const object = await aliveObject(db, uuid, { lock: 'share' })
   if (object.state !== DEFAULT_STATE) {
     const id = canonicalId('backupObject', uuid)
-    throw new VdcError('OBJECT_CONFLICT', `The backup object ${id} is in state ${object.state}, not ${DEFAULT_STATE}`, {
-      hint: `When its bytes are there: vdc-manage backupobject modify ${id} --state ${DEFAULT_STATE}`,
+    throw new VdcError('OBJECT_CONFLICT', `Backup object ${id} is in state ${object.state}, not ${DEFAULT_STATE}`, {
+      hint: `Once its file is in place, run: vdc-manage backupobject modify ${id} --state ${DEFAULT_STATE}`,
     })
   }
   return object
 }
 
 /**
- * Finds the object that is to be shown, deleted or not.
+ * Finds an object, deleted or not.
  *
- * @throws VdcError OBJECT_NOT_FOUND.
+ * @throws VdcError OBJECT_NOT_FOUND if it does not exist.
  */
 export async function existingObject(
   db: Queryable,
@@ -49,7 +49,7 @@ export async function existingObject(
   return object
 }
 
-/** Finds the objects of items, deleted or not; one that isn't there is a refusal, `OBJECT_NOT_FOUND`. */
+/** Finds the objects of items, deleted or not. Items whose object does not exist are refused with OBJECT_NOT_FOUND. */
 export async function existingObjects<I extends Item>(
   db: Queryable,
   items: readonly I[],
@@ -65,32 +65,27 @@ export async function existingObjects<I extends Item>(
   })
 }
 
-/**
- * Finds the object that an image is to use.
- *
- * @throws VdcError OBJECT_NOT_FOUND, OBJECT_DELETED.
- */
+/** @throws VdcError OBJECT_NOT_FOUND if the object does not exist; OBJECT_DELETED if it is deleted. */
 async function aliveObject(db: Queryable, uuid: string, options: { lock: Lock }): Promise<BackupObjectRow> {
   const object = await existingObject(db, uuid, options)
   if (isDeleted(object)) throw objectDeleted(object)
   return object
 }
 
-/** The error for an object that is deleted. */
+/** Returns the error for a deleted object. */
 export function objectDeleted(object: BackupObjectRow): VdcError {
-  const since = object.deleted_at === null ? '' : `, since ${isoTime(object.deleted_at)}`
-  return new VdcError(
-    'OBJECT_DELETED',
-    `The backup object ${canonicalId('backupObject', object.uuid)} is deleted${since}`,
-  )
+  const id = canonicalId('backupObject', object.uuid)
+  const how = object.deleted_at === null ? 'is deleted' : `was deleted at ${isoTime(object.deleted_at)}`
+  return new VdcError('OBJECT_DELETED', `Backup object ${id} ${how}`)
 }
 
 /**
- * Reads the accounts whose objects are wanted.
+ * Checks the accounts by which a list of objects is filtered.
  *
- * @param ids with or without prefix.
- * @returns canonical ids.
- * @throws VdcError VALUE_REFUSED; ACCOUNT_NOT_FOUND for an account that is neither known nor owns an object.
+ * @param ids with or without prefix; undefined if there is no such filter.
+ * @returns canonical IDs.
+ * @throws VdcError VALUE_REFUSED if an ID is not valid; ACCOUNT_NOT_FOUND if an account
+ *   does not exist and owns no object.
  */
 export async function requireKnownOwners(
   database: Database,
@@ -110,14 +105,14 @@ export async function requireKnownOwners(
   return owners
 }
 
-/** The error for an object that isn't there. */
+/** Returns the error for an object that does not exist. */
 export function objectNotFound(uuid: string): VdcError {
-  return new VdcError('OBJECT_NOT_FOUND', `There is no backup object ${canonicalId('backupObject', uuid)}`, {
-    hint: 'vdc-manage backupobject list --all shows those there are',
+  return new VdcError('OBJECT_NOT_FOUND', `Backup object ${canonicalId('backupObject', uuid)} does not exist`, {
+    hint: 'List all backup objects with: vdc-manage backupobject list --all',
   })
 }
 
-/** An agent may have purged what nobody deleted. */
+/** Returns whether an object is deleted or purged. An agent may purge an object that was never deleted. */
 export function isDeleted(object: Pick<BackupObjectRow, 'deleted_at' | 'state'>): boolean {
   return object.deleted_at !== null || object.state === 'deleted' || object.state === 'purged'
 }

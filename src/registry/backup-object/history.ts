@@ -8,10 +8,10 @@ import { type ObjectDetails, presentObject } from './details.ts'
 import { existingObject } from './find.ts'
 
 /**
- * Reads what became of a backup object; the newest change is the last.
+ * Returns the history of a backup object, oldest change first.
  *
- * @param id with or without its prefix.
- * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND.
+ * @param id with or without prefix.
+ * @throws VdcError VALUE_REFUSED if the ID is not valid; OBJECT_NOT_FOUND if it does not exist.
  */
 export async function objectHistory(registry: Registry, id: string): Promise<HistoryEntry[]> {
   const uuid = parseId('backupObject', id)
@@ -20,11 +20,12 @@ export async function objectHistory(registry: Registry, id: string): Promise<His
 }
 
 /**
- * Shows a backup object as it was at a time; labels have no history and are left out.
+ * Returns a backup object as it was at a time. Labels have no history and are left out.
  *
- * @param id with or without its prefix.
- * @param at a time as people type it (`parseTime`).
- * @throws VdcError VALUE_REFUSED, OBJECT_NOT_FOUND, also when it was not there yet; HISTORY_UNKNOWN when its history begins later.
+ * @param id with or without prefix.
+ * @param at a time in any form that `parseTime` accepts.
+ * @throws VdcError VALUE_REFUSED if the ID or time is not valid; OBJECT_NOT_FOUND if the object
+ *   does not exist or did not exist then; HISTORY_UNKNOWN if its history begins later.
  */
 export async function objectAt(
   registry: Registry,

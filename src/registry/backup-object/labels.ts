@@ -8,21 +8,21 @@ import { canonicalId, prefixOf, uuidsIn } from '../rules/identifiers.ts'
 import { DEFAULT_FILE_FORMAT, FILE_FORMAT_LABEL, MD5_LABEL, SHA256_LABEL, VIRTUAL_SIZE_LABEL } from '../rules/values.ts'
 import type { StoredFile } from './stored-file.ts'
 
-/** Labels with values that were computed from an object's bytes, and with their MD5. */
+/** Labels computed from the bytes of an object. */
 const COMPUTED: readonly string[] = [SHA256_LABEL, VIRTUAL_SIZE_LABEL, MD5_LABEL]
-/** The same, and what was found in the bytes. */
+/** All labels derived from the bytes, including the detected file format. */
 const DERIVED: readonly string[] = [...COMPUTED, FILE_FORMAT_LABEL]
 
 type Corrected = Pick<BackupObjectRow, 'uuid' | 'checksum'>
 
 /**
- * The labels of an object that count, as names and values. The row may have been
- * corrected since they were derived, also by programs that know nothing of labels:
- * what was derived from bytes with another MD5 than the row's does not count
- * (dcmgr.md, "What else refers to backup objects"). Earlier releases noted no MD5:
- * of theirs the history tells whether the row ever had another one.
+ * Returns the valid labels of an object, by name. A program that does not know about
+ * labels may have changed the object's checksum since the labels were derived. Labels
+ * derived from bytes with another MD5 than the row's are not valid (dcmgr.md, "What else
+ * refers to backup objects"). Earlier releases did not store the MD5; for their labels,
+ * the history shows whether the row ever had another one.
  *
- * @param rows labels, also those of other things.
+ * @param rows labels of this object; labels of other things are ignored.
  */
 export async function labelsThatCount(
   db: Queryable,
@@ -33,7 +33,7 @@ export async function labelsThatCount(
   return labels ?? {}
 }
 
-/** As `labelsThatCount`, of many objects, by their canonical ids. */
+/** As `labelsThatCount`, for many objects. Returns the labels by canonical ID. */
 export async function allLabelsThatCount(
   db: Queryable,
   rows: readonly LabelRow[],
@@ -52,7 +52,7 @@ export async function allLabelsThatCount(
   return labels
 }
 
-/** The canonical ids of the objects whose derived labels do not count. */
+/** Returns the canonical IDs of the objects whose derived labels are not valid. */
 async function staleOf(
   db: Queryable,
   labels: ReadonlyMap<string, Readonly<Record<string, string>>>,
@@ -81,8 +81,8 @@ function isOther(md5: string, { checksum }: Corrected): boolean {
 }
 
 /**
- * Leaves out the labels that do not count and of which only the object's history tells so,
- * where that is left behind.
+ * Removes labels that are not valid if only the history shows it. For an export, which
+ * does not include the history.
  */
 export async function withoutUnprovable(db: Queryable, rows: readonly LabelRow[]): Promise<LabelRow[]> {
   const prefix = prefixOf('backupObject')
@@ -100,7 +100,7 @@ export async function withoutUnprovable(db: Queryable, rows: readonly LabelRow[]
   return rows.filter((row) => !(DERIVED.includes(row.name) && stale.has(row.resource_uuid)))
 }
 
-/** The labels of a new object, by its canonical id, for what its table has no column for. */
+/** Returns the labels of a new object, for the properties of its file that have no column. `id` is canonical. */
 export function labelsOfFile(id: string, file: StoredFile, now: string): NewRow<LabelRow>[] {
   const { md5, sha256, virtualSize, fileFormat } = file
   const labels = [newLabel(id, MD5_LABEL, md5, now), newLabel(id, SHA256_LABEL, sha256, now)]
@@ -110,7 +110,7 @@ export function labelsOfFile(id: string, file: StoredFile, now: string): NewRow<
   return labels
 }
 
-/** Removes, within a unit of work, the labels of objects, by their canonical ids, that were computed with other MD5s; formats that were found stay, as guesses. */
+/** Removes the labels computed from old bytes of objects, given as canonical IDs. Keeps the detected file format as a guess. Must run within a unit of work. */
 export async function removeDerivedLabels(db: Queryable, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   const computed = (await selectLabels(db, ids, { lock: 'update' })).filter(({ name }) => COMPUTED.includes(name))

@@ -14,12 +14,12 @@ import { CONTAINER_FORMATS, OBJECT_STATES } from '../rules/values.ts'
 import { stateOf } from './details.ts'
 import { objectNotFound, requireKnownOwners } from './find.ts'
 
-/** A line of the list. */
+/** A backup object in a list. */
 export type ObjectSummary = z.output<typeof backupObjectSummary>
 
 const choice = z.object({
   ...list.choice,
-  /** Owners; with or without prefix. */
+  /** IDs of owners, with or without prefix. */
   account_id: list.anyOf,
   /** A pattern (`parseGlob`). */
   name: z.optional(z.string()),
@@ -30,12 +30,12 @@ const choice = z.object({
   checksum: list.anyOf,
 })
 
-/** Which objects to list. */
+/** Filters for a list of objects. */
 export type ObjectChoice = z.input<typeof choice>
-/** Which objects to list, in which order, and which part of that. */
+/** Filters, order and page for a list of objects. */
 export type ObjectListRequest = ObjectChoice & list.PageRequest
 
-/** What a list of objects can be sorted by. */
+/** The sort keys for a list of objects. */
 export const OBJECT_SORT_KEYS = list.sortKeys(OBJECTS.keys, {
   name: 'display_name',
   account: 'account_id',
@@ -47,11 +47,12 @@ export const OBJECT_SORT_KEYS = list.sortKeys(OBJECTS.keys, {
 const LISTED = { listing: OBJECTS, kind: 'backupObject', notFound: objectNotFound, keys: OBJECT_SORT_KEYS } as const
 
 /**
- * Lists the objects in batches as the database delivers them, without another order oldest first.
+ * Lists objects in batches as the database delivers them. The default order is oldest first.
  *
- * @param keys what of an object is read and listed; undefined for all.
- * @throws VdcError VALUE_REFUSED; OBJECT_NOT_FOUND for one to go on behind,
- *   ACCOUNT_NOT_FOUND and STORAGE_NOT_FOUND for ids that choose.
+ * @param keys names of the fields to read and return; undefined for all.
+ * @throws VdcError VALUE_REFUSED if the request is not valid; OBJECT_NOT_FOUND if the
+ *   object to start after does not exist; ACCOUNT_NOT_FOUND or STORAGE_NOT_FOUND if
+ *   an ID to filter by does not exist.
  */
 export async function* listObjects(
   registry: Registry,
@@ -65,9 +66,10 @@ export async function* listObjects(
 }
 
 /**
- * Counts the objects that `listObjects` would list without a limit.
+ * Counts the objects that `listObjects` would return without a limit.
  *
- * @throws VdcError VALUE_REFUSED, ACCOUNT_NOT_FOUND, STORAGE_NOT_FOUND.
+ * @throws VdcError VALUE_REFUSED if the request is not valid; ACCOUNT_NOT_FOUND or
+ *   STORAGE_NOT_FOUND if an ID to filter by does not exist.
  */
 export async function countObjects(registry: Registry, request: ObjectChoice): Promise<number> {
   return OBJECTS.count(registry.database, await chosenObjects(registry, request))

@@ -25,18 +25,19 @@ const objectChanges = z.partial(
   z.object({ ...objectAttributes, uuid: z.string(), description: clearable(objectAttributes.description) }),
 )
 
-/** What `modifyObjects` changes; what isn't given stays. */
+/** The changes for `modifyObjects`. Omitted fields stay unchanged. */
 export type ObjectChanges = z.input<typeof objectChanges>
 
-/** The same, validated, with the owner's uuid. */
+/** The validated changes, with the UUID of the owner. */
 type Given = z.output<typeof objectChanges> & { owner: string | undefined }
 
 /**
- * Changes backup objects, and records in their histories what changed. With another
- * checksum, what was computed from the bytes before is forgotten.
+ * Changes backup objects and records the changes in their histories. A new checksum
+ * removes the labels that were computed from the old bytes.
  *
  * @param ids with or without prefix.
- * @returns of each the object, or VALUE_REFUSED, OBJECT_NOT_FOUND, OBJECT_DELETED, ACCOUNT_….
+ * @returns for each ID, the object or an error: VALUE_REFUSED, OBJECT_NOT_FOUND,
+ *   OBJECT_DELETED or ACCOUNT_….
  */
 export function modifyObjects(
   registry: Registry,
@@ -51,11 +52,11 @@ export function modifyObjects(
       return { ...given, owner: given.account_id === undefined ? undefined : parseId('account', given.account_id) }
     },
     work: async (trx, items) => {
-      // An image must not come to use one meanwhile.
+      // An image must not start to use an object that stops being available.
       const isEnding = ({ given: { state } }: Item<Given>) => state !== undefined && state !== DEFAULT_STATE
       await claimEnd(trx, ...idsOf(items.filter(isEnding)))
       const objects = await existingObjects(trx, items, { lock: 'update' })
-      const columnsOf = requiringAll(trx)
+      const columnsOf = columnFinder(trx)
       const changes = await decide(objects.keys(), async (item) => {
         const object = objects.get(item) as BackupObjectRow
         if (isDeleted(object)) throw objectDeleted(object)
@@ -72,12 +73,11 @@ export function modifyObjects(
 }
 
 /**
- * Looks, once for all objects of a unit of work, whether what they are to have is there,
- * and keeps it as it is until the unit ends.
- *
- * @returns what tells the columns that an object is to have, or throws ACCOUNT_…, VALUE_REFUSED.
+ * Returns a function that returns the new columns of an object. It checks the new owner
+ * and storage once per unit of work, and locks them until the unit ends.
+ * It throws VdcError ACCOUNT_… or VALUE_REFUSED if an object cannot have them.
  */
-function requiringAll(db: Queryable) {
+function columnFinder(db: Queryable) {
   const owners = askedOnce((uuid: string) => requireOwner(db, uuid))
   const storages = askedOnce(async (id: string) => {
     const storage = await requireStorage(db, id)
@@ -94,7 +94,7 @@ function requiringAll(db: Queryable) {
     const ownerId = owner === undefined ? undefined : canonicalId('account', owner)
     if (owner !== undefined && ownerId !== object.account_id) await owners(owner)
     const storage = storageId === undefined ? undefined : await storages(storageId)
-    // A purge of files must not miss that it goes to another one.
+    // A purge of files must not miss that the object now refers to another file.
     if (storage === undefined && given.object_key !== undefined) {
       await files(ALL_FILES)
       await held(object.backup_storage_id)

@@ -1,22 +1,24 @@
 import type { ImageFile } from '../../disk/file/image-file.ts'
 
-/** A file whose bytes are known, as a backup object holds it. */
+/** A file that was read and hashed, for a backup object. */
 export interface StoredFile {
   path: string
-  /** The file itself, open; undefined in a dry run that would have made it. */
+  /** The open file; undefined if a dry run skipped creating it. */
   opened: ImageFile | undefined
-  /** Its URI, as the agents read it. */
+  /** The URI that the agents read. */
   uri: string
-  /** Bytes of the file. */
+  /** File size in bytes. */
   size: number
-  /** Bytes of the disk that it is an image of; null where nobody looked. */
+  /** Virtual size of the disk in bytes; null if the file was not inspected. */
   virtualSize: number | null
-  /** QEMU's name of what it holds, where no image is made with it that says so. */
+  /** File format in QEMU's terms; only for an object that is added without an image. */
   fileFormat?: string
-  /** How the disk image is packed, and its bytes when it is unpacked. */
+  /** Container format: how the disk image is packed. */
   containerFormat: string
+  /** Size of the unpacked disk image in bytes. */
   unpackedSize: number
-  /** Hex. */
+  /** MD5 of the file, in hex. */
   md5: string
+  /** SHA-256 of the file, in hex. */
   sha256: string
 }

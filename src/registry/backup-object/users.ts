@@ -9,17 +9,17 @@ import { wantedInVolumes } from '../image/volumes.ts'
 
 /** An image that uses a backup object. */
 export interface User {
-  /** Of the image. */
+  /** UUID of the image, without prefix. */
   uuid: string
-  /** Canonical id of the object. */
+  /** Canonical ID of the object. */
   objectId: string
 }
 
 /**
- * Finds the images that use some backup objects: boot from them or have volumes made of them.
+ * Finds the images that use backup objects: images that boot from them or have volumes created from them.
  *
  * @param objectIds canonical.
- * @param options.deleted includes images that are deleted, as they may be undeleted.
+ * @param options.deleted include deleted images, as they may be undeleted.
  */
 export async function usersOf(
   db: Queryable,
@@ -33,7 +33,7 @@ export async function usersOf(
   return users
 }
 
-/** The uuids of the first `limit` images that aren't deleted and use a backup object, given by its canonical id. */
+/** Returns the UUIDs of at most `limit` images that are not deleted and use the backup object with a canonical ID. */
 export async function aliveUsersOf(db: Queryable, objectId: string, limit: number): Promise<string[]> {
   const uuids = await selectAliveUuidsBy(db, 'backup_object_id', objectId, limit)
   if (uuids.length >= limit) return uuids
@@ -41,7 +41,7 @@ export async function aliveUsersOf(db: Queryable, objectId: string, limit: numbe
   return [...new Set([...uuids, ...more.map(({ uuid }) => uuid)])].slice(0, limit)
 }
 
-/** Those of some backup objects, given by their canonical ids, that images which aren't deleted use. */
+/** Returns which of the backup objects, given as canonical IDs, are used by images that are not deleted. */
 export async function objectsInUse(db: Queryable, objectIds: readonly string[]): Promise<Set<string>> {
   const used = await selectValuesAlive(db, 'backup_object_id', objectIds)
   if (objectIds.length === 0) return used

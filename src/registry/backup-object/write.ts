@@ -19,7 +19,7 @@ type Given = Pick<
 > &
   Partial<BackupObjectRow>
 
-/** The columns of an object that tell what a file holds. */
+/** Returns the columns of an object that describe the contents of a file. */
 export function contentsOf(file: StoredFile) {
   return {
     size: file.unpackedSize,
@@ -29,7 +29,7 @@ export function contentsOf(file: StoredFile) {
   }
 }
 
-/** Makes the row of a new object: what is given, and dcmgr's defaults (dcmgr.md, "Values"). */
+/** Returns the row of a new object: the given columns, and dcmgr's defaults for the others (dcmgr.md, "Values"). */
 export function newObjectRow(storage: BackupStorageRow, now: string, given: Given): NewRow<BackupObjectRow> {
   return {
     backup_storage_id: storage.id,
@@ -48,10 +48,10 @@ export function newObjectRow(storage: BackupStorageRow, now: string, given: Give
 }
 
 /**
- * Writes a new object with its history, within a unit of work; of a file also
- * the labels for what the table has no column for.
+ * Inserts an object with its history. Must run within a unit of work.
  *
- * @returns its canonical id.
+ * @param file adds the labels for properties of the file that have no column.
+ * @returns the canonical ID.
  */
 export async function writeObject(db: Queryable, row: NewRow<BackupObjectRow>, file?: StoredFile): Promise<string> {
   const id = canonicalId('backupObject', row.uuid)

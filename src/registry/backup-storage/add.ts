@@ -18,13 +18,13 @@ const storageRequest = z.object({
   node_id: orNull(storageAttributes.node_id),
 })
 
-/** What `addStorage` takes: the columns of a storage as an operator gives them. */
+/** The input of `addStorage`: the columns of a storage. */
 export type StorageRequest = z.input<typeof storageRequest>
 
 /**
- * Adds a backup storage. Its folder, if it is one of a host, becomes an image folder of this one.
+ * Adds a backup storage. If its base URI is a `file:` URI, its folder becomes an image folder of this host.
  *
- * @throws VdcError VALUE_REFUSED; ID_TAKEN when the id was ever used.
+ * @throws VdcError VALUE_REFUSED if the request is not valid; ID_TAKEN if the ID is or was in use.
  */
 export async function addStorage(registry: Registry, request: StorageRequest): Promise<StorageDetails> {
   const { uuid: given, ...valid } = validate(storageRequest, request)

@@ -4,7 +4,7 @@ import { STORAGE_TYPES } from '../rules/values.ts'
 import { requireNoSystemFolder } from './image-folder.ts'
 import { requireBaseUri } from './uri.ts'
 
-/** The columns of a storage that an operator gives; those that may be NULL take any text of their kind. */
+/** Schemas of the columns of a storage that users can set. Callers make them optional or clearable. */
 export const storageAttributes = {
   display_name: name,
   base_uri: name,
@@ -14,14 +14,14 @@ export const storageAttributes = {
 }
 
 /**
- * Refuses a base URI that no agent could read or that names a system folder, and warns of one that is likely mistyped.
+ * Checks a base URI. Warns if it does not end with a slash, which is probably a mistake.
  *
- * @throws VdcError VALUE_REFUSED.
+ * @throws VdcError VALUE_REFUSED if the agents cannot read the URI, or if it names a system folder.
  */
 export async function checkBaseUri(registry: Registry, baseUri: string, storageType: string): Promise<void> {
   requireBaseUri(baseUri, storageType)
   await requireNoSystemFolder(baseUri)
   if (!baseUri.endsWith('/')) {
-    registry.warn(`The base URI ${baseUri} has no slash at its end: object keys are joined to it as they stand`)
+    registry.warn(`The base URI ${baseUri} does not end with a slash: object keys are appended without one`)
   }
 }

@@ -11,12 +11,14 @@ import { presentStorage, type StorageDetails } from './details.ts'
 import { storageToChange } from './find.ts'
 
 /**
- * Deletes a backup storage softly (dcmgr.md, "Deleting"): its row stays and says
- * so, its files stay.
+ * Deletes a backup storage softly (dcmgr.md, "Deleting"): marks its row as deleted and
+ * removes its tags. Its files are kept.
  *
- * @param id with or without its prefix.
- * @param options.force also while objects that aren't deleted are in it.
- * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND, STORAGE_DELETED, IN_USE that names the objects.
+ * @param id with or without prefix.
+ * @param options.force delete the storage even if it contains objects that are not deleted.
+ * @throws VdcError VALUE_REFUSED if the ID is not valid; STORAGE_NOT_FOUND if it does not
+ *   exist; STORAGE_DELETED if it is deleted already; IN_USE, which names the objects, if
+ *   it contains any.
  */
 export async function deleteStorage(
   registry: Registry,
@@ -32,8 +34,8 @@ export async function deleteStorage(
     if (objects.length > 0 && !options.force) {
       throw new VdcError(
         'IN_USE',
-        `The backup storage ${canonical} holds backup objects: ${idList('backupObject', objects)}`,
-        { hint: 'Delete them first; --force deletes the storage all the same' },
+        `Backup storage ${canonical} contains backup objects: ${idList('backupObject', objects)}`,
+        { hint: 'Delete them first, or delete the storage anyway with --force' },
       )
     }
     const now = sqlTime(new Date())

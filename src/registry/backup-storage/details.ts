@@ -7,20 +7,20 @@ import type { backupStorage } from '../results/backup-storage.ts'
 import { canonicalId, parseId } from '../rules/identifiers.ts'
 import { existingStorage } from './find.ts'
 
-/** A storage as people and scripts see it; times are ISO 8601 UTC. */
+/** A backup storage in results; times are ISO 8601 UTC. */
 export type StorageDetails = z.output<typeof backupStorage>
 
 /**
- * Finds one storage, deleted or not.
+ * Returns a storage, deleted or not.
  *
- * @param id with or without its prefix.
- * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND.
+ * @param id with or without prefix.
+ * @throws VdcError VALUE_REFUSED if the ID is not valid; STORAGE_NOT_FOUND if it does not exist.
  */
 export async function showStorage(registry: Registry, id: string): Promise<StorageDetails> {
   return presentStorage(await existingStorage(registry.database.knex, parseId('backupStorage', id)))
 }
 
-/** A row as people and scripts see it. */
+/** The fields of a storage in results, and the columns that each one needs. */
 export const STORAGE: Presentation<BackupStorageRow, StorageDetails> = {
   id: [({ uuid }) => canonicalId('backupStorage', uuid), 'uuid'],
   display_name: field('display_name'),
@@ -33,4 +33,5 @@ export const STORAGE: Presentation<BackupStorageRow, StorageDetails> = {
   deleted_at: [(row) => isoTime(row.deleted_at), 'deleted_at'],
 }
 
+/** Converts a row to a storage in results. */
 export const { present: presentStorage } = presenting(STORAGE)

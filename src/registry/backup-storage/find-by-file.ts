@@ -9,12 +9,12 @@ import { folderUri, possibleBaseUris } from './local-uri.ts'
 import { isUuidTaken, writeStorage } from './write.ts'
 
 /**
- * Finds the storages that a file may be said to lie in: the one that is named,
- * or all local ones whose base_uri is a prefix of its URI, the longest first.
+ * Finds the storages that contain a file: the given one, or all local ones whose
+ * base_uri is a prefix of the file's URI, longest first.
  *
- * @param storageId given by the operator, with or without prefix.
- * @param preferredId canonical id of the one that comes first where the file lies in it.
- * @throws VdcError VALUE_REFUSED when the named storage is unknown, or the file isn't in it.
+ * @param storageId given by the user, with or without prefix.
+ * @param preferredId canonical ID of the storage to put first if it contains the file.
+ * @throws VdcError VALUE_REFUSED if the given storage does not exist or does not contain the file.
  */
 export async function storagesOf(
   db: Queryable,
@@ -31,9 +31,9 @@ export async function storagesOf(
   if (!possibleBaseUris(uri).includes(storage.base_uri)) {
     throw new VdcError(
       'VALUE_REFUSED',
-      `The file ${uri} does not lie in the backup storage ${canonicalId('backupStorage', storage.uuid)}, which begins at ${storage.base_uri}`,
+      `File ${uri} is not in backup storage ${canonicalId('backupStorage', storage.uuid)}, whose base URI is ${storage.base_uri}`,
       {
-        hint: 'Move the file there, or leave --storage-id out',
+        hint: 'Move the file there, or leave out --storage-id',
       },
     )
   }
@@ -41,9 +41,12 @@ export async function storagesOf(
 }
 
 /**
- * Makes a local storage for the folder of a file, within a unit of work. Its
- * uuid comes from its base_uri, so that two processes which do this at the same
- * moment collide and share it (docs/decisions/0003).
+ * Creates a local storage for the folder of a file. Must run within a unit of work.
+ * The UUID is derived from base_uri, so two processes that create the storage at once
+ * collide and share it (docs/decisions/0003).
+ *
+ * @param now as stored in the tables.
+ * @throws VdcError FILE_REFUSED if the folder's URI is too long.
  */
 export async function createLocalStorage(db: Queryable, uri: string, now: string): Promise<BackupStorageRow> {
   const baseUri = folderUri(uri)
@@ -62,12 +65,12 @@ export async function createLocalStorage(db: Queryable, uri: string, now: string
   return writeStorage(db, row)
 }
 
-/** A uuid once used stays taken, so a deleted storage of the same folder makes the next one use another. */
+/** Returns a free UUID. UUIDs are never reused, so the storage gets another UUID if an earlier one of the same folder was deleted. */
 async function freeUuid(db: Queryable, baseUri: string): Promise<string> {
   for (let attempt = 0; ; attempt++) {
     const uuid = derivedUuid(baseUri, attempt)
     if (!(await isUuidTaken(db, uuid))) return uuid
-    // Asked after that, and not before: whoever took it may have committed in between.
+    // This query must come second: the process that took the UUID may have committed in between.
     if ((await findAliveStorage(db, uuid))?.base_uri === baseUri) throw lostRace(`a backup storage for ${baseUri}`)
   }
 }

@@ -15,41 +15,41 @@ import { canonicalId, ENOUGH_IDS, idList, parseId } from '../rules/identifiers.t
 import { ALL_FILES } from '../rules/values.ts'
 
 /**
- * Finds the storage that an operator named for something else to lie in.
+ * Finds the storage for a new object, given by the user.
  *
  * @param storageId with or without prefix.
- * @throws VdcError VALUE_REFUSED when it is unknown or deleted.
+ * @throws VdcError VALUE_REFUSED if the ID is not valid, or the storage does not exist or is deleted.
  */
 export async function requireStorage(db: Queryable, storageId: string): Promise<BackupStorageRow> {
   const uuid = parseId('backupStorage', storageId)
   const storage = await findAliveStorage(db, uuid)
   if (storage !== undefined) return storage
   const known = await selectStorageUuids(db, ENOUGH_IDS)
-  throw new VdcError('VALUE_REFUSED', `There is no backup storage ${canonicalId('backupStorage', uuid)}`, {
+  throw new VdcError('VALUE_REFUSED', `Backup storage ${canonicalId('backupStorage', uuid)} does not exist`, {
     hint:
       known.length === 0
-        ? 'There is none yet: vdc-manage backupstorage add makes one'
-        : `It must be one of: ${idList('backupStorage', known)}`,
+        ? 'There are no backup storages yet. Create one with: vdc-manage backupstorage add'
+        : `Use one of: ${idList('backupStorage', known)}`,
   })
 }
 
 /**
- * Keeps a storage, in which something is about to be written, as it is until the
- * unit of work ends.
+ * Locks a storage until the unit of work ends, before an object is written to it.
  *
- * @throws VdcError DATABASE_BUSY when it was deleted meanwhile: looked for again, it isn't there.
+ * @throws VdcError DATABASE_BUSY if it was deleted since it was found. The unit of work
+ *   then runs again and does not find it.
  */
 export async function keepStorage(db: Queryable, storage: BackupStorageRow): Promise<void> {
   const id = canonicalId('backupStorage', storage.uuid)
   await claimUse(db, id, ALL_FILES)
   if (await holdStorage(db, storage.id)) return
-  throw new VdcError('DATABASE_BUSY', `The backup storage ${id} was deleted at this very moment`, { hint: 'Try again' })
+  throw new VdcError('DATABASE_BUSY', `Backup storage ${id} has just been deleted`, { hint: 'Try again' })
 }
 
 /**
- * Finds the storage that is to be shown, deleted or not.
+ * Finds a storage, deleted or not.
  *
- * @throws VdcError STORAGE_NOT_FOUND.
+ * @throws VdcError STORAGE_NOT_FOUND if it does not exist.
  */
 export async function existingStorage(
   db: Queryable,
@@ -62,10 +62,11 @@ export async function existingStorage(
 }
 
 /**
- * Finds the storage that an operator named to be looked into.
+ * Finds a storage that is not deleted.
  *
  * @param storageId with or without prefix.
- * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND, also when it is deleted.
+ * @throws VdcError VALUE_REFUSED if the ID is not valid; STORAGE_NOT_FOUND if the storage
+ *   does not exist or is deleted.
  */
 export async function aliveStorage(db: Queryable, storageId: string): Promise<BackupStorageRow> {
   const uuid = parseId('backupStorage', storageId)
@@ -74,19 +75,19 @@ export async function aliveStorage(db: Queryable, storageId: string): Promise<Ba
   return storage
 }
 
-/** The error for a storage that isn't there. */
+/** Returns the error for a storage that does not exist. */
 export function storageNotFound(uuid: string): VdcError {
-  return new VdcError('STORAGE_NOT_FOUND', `There is no backup storage ${canonicalId('backupStorage', uuid)}`, {
-    hint: 'vdc-manage backupstorage list --all shows those there are',
+  return new VdcError('STORAGE_NOT_FOUND', `Backup storage ${canonicalId('backupStorage', uuid)} does not exist`, {
+    hint: 'List all backup storages with: vdc-manage backupstorage list --all',
   })
 }
 
 /**
- * Finds the storages that an operator chooses by.
+ * Finds the storages by which a list is filtered.
  *
- * @param ids with or without prefix; undefined where there is no such choice.
- * @returns the integer ids of all that have these, deleted or not.
- * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND.
+ * @param ids with or without prefix; undefined if there is no such filter.
+ * @returns the integer IDs of all matching rows, deleted or not.
+ * @throws VdcError VALUE_REFUSED if an ID is not valid; STORAGE_NOT_FOUND if one does not exist.
  */
 export async function storageKeysOf(db: Queryable, ids: readonly string[] | undefined): Promise<number[] | undefined> {
   if (ids === undefined) return undefined
@@ -101,15 +102,15 @@ export async function storageKeysOf(db: Queryable, ids: readonly string[] | unde
 }
 
 /**
- * Finds the storage that is to be changed, and keeps others from changing it.
+ * Finds the storage to change and locks it until the unit of work ends.
  *
- * @throws VdcError STORAGE_NOT_FOUND, STORAGE_DELETED.
+ * @throws VdcError STORAGE_NOT_FOUND if it does not exist; STORAGE_DELETED if it is deleted.
  */
 export async function storageToChange(db: Queryable, uuid: string): Promise<BackupStorageRow> {
   const storage = await existingStorage(db, uuid, { lock: 'update' })
   if (storage.deleted_at === null) return storage
   throw new VdcError(
     'STORAGE_DELETED',
-    `The backup storage ${canonicalId('backupStorage', uuid)} is deleted, since ${isoTime(storage.deleted_at)}`,
+    `Backup storage ${canonicalId('backupStorage', uuid)} was deleted at ${isoTime(storage.deleted_at)}`,
   )
 }

@@ -16,12 +16,12 @@ const choice = z.object({
   node_id: list.anyOf,
 })
 
-/** Which storages to list. */
+/** Filters for a list of storages. */
 export type StorageChoice = z.input<typeof choice>
-/** Which storages to list, in which order, and which part of that. */
+/** Filters, order and page for a list of storages. */
 export type StorageListRequest = StorageChoice & list.PageRequest
 
-/** What a list of storages can be sorted by. */
+/** The sort keys for a list of storages. */
 export const STORAGE_SORT_KEYS = list.sortKeys(STORAGES.keys, {
   name: 'display_name',
   created: 'created_at',
@@ -32,10 +32,11 @@ export const STORAGE_SORT_KEYS = list.sortKeys(STORAGES.keys, {
 const LISTED = { listing: STORAGES, kind: 'backupStorage', notFound: storageNotFound, keys: STORAGE_SORT_KEYS } as const
 
 /**
- * Lists the storages in batches as the database delivers them, without another order oldest first.
+ * Lists storages in batches as the database delivers them. The default order is oldest first.
  *
- * @param keys what of a storage is read and listed; undefined for all.
- * @throws VdcError VALUE_REFUSED; STORAGE_NOT_FOUND for one to go on behind.
+ * @param keys names of the fields to read and return; undefined for all.
+ * @throws VdcError VALUE_REFUSED if the request is not valid; STORAGE_NOT_FOUND if the
+ *   storage to start after does not exist.
  */
 export async function* listStorages(
   registry: Registry,
@@ -49,9 +50,9 @@ export async function* listStorages(
 }
 
 /**
- * Counts the storages that `listStorages` would list without a limit.
+ * Counts the storages that `listStorages` would return without a limit.
  *
- * @throws VdcError VALUE_REFUSED.
+ * @throws VdcError VALUE_REFUSED if the request is not valid.
  */
 export async function countStorages(registry: Registry, request: StorageChoice): Promise<number> {
   return STORAGES.count(registry.database, await chosenStorages(registry, request))

@@ -5,26 +5,26 @@ import type { Lock } from '../../db/transactions/locks.ts'
 import { realFolder } from '../../disk/file/local-file.ts'
 import { canonicalId } from '../rules/identifiers.ts'
 
-/** Where a storage of files is on this host. */
+/** The location of a file storage on this host. */
 export interface LocalPlace {
   storage: BackupStorageRow
-  /** Canonical id of the storage. */
+  /** Canonical ID of the storage. */
   id: string
-  /** Path that object keys are joined to as they stand, such as `/srv/images/`; undefined where the base URI is no `file:///…`. */
+  /** Path to which object keys are appended unchanged, such as `/srv/images/`; undefined if the base URI is not `file:///…`. */
   base: string | undefined
-  /** The same with the folder's links resolved; undefined where that can't be read on this host. */
+  /** `base` with the folder's symbolic links resolved; undefined if the folder cannot be read on this host. */
   realBase: string | undefined
-  /** Why not. */
+  /** Why `realBase` is undefined; otherwise empty. */
   why: string
 }
 
-/** Looks where the storages of files are, deleted ones too, and those of another type that reach the same files. */
+/** Returns the locations of all file storages, including deleted ones, and storages of other types that refer to the same files. */
 export async function localPlaces(db: Queryable, options: { lock?: Lock } = {}): Promise<LocalPlace[]> {
   const places: LocalPlace[] = []
   for (const storage of await selectStoragesOfFiles(db, options)) {
     const id = canonicalId('backupStorage', storage.uuid)
     const base = pathOf(storage.base_uri)
-    const folder = base === undefined ? { why: 'is no folder of a host' } : await realFolder(folderOf(base))
+    const folder = base === undefined ? { why: 'is not a folder on a host' } : await realFolder(folderOf(base))
     const realBase =
       base === undefined || 'why' in folder
         ? undefined
@@ -34,12 +34,12 @@ export async function localPlaces(db: Queryable, options: { lock?: Lock } = {}):
   return places
 }
 
-/** The folder of a path that keys are joined to: such a path need not end with a slash. */
+/** Returns the folder of a path to which keys are appended. The path need not end with a slash. */
 export function folderOf(base: string): string {
   return base.slice(0, base.lastIndexOf('/')) || '/'
 }
 
-/** The path of a base URI: the agents take it as it stands, without decoding it (dcmgr.md, "Where an image's bytes are"). */
+/** Returns the path of a `file:` base URI, or undefined for other URIs. Like the agents, does not decode it (dcmgr.md, "Where an image's bytes are"). */
 export function pathOf(baseUri: string): string | undefined {
   return /^file:\/\/(\/.*)$/is.exec(baseUri)?.[1]
 }

@@ -24,14 +24,15 @@ const storageChanges = z.partial(
   }),
 )
 
-/** What `modifyStorage` changes; what isn't given stays. */
+/** The changes for `modifyStorage`. Omitted fields stay unchanged. */
 export type StorageChanges = z.input<typeof storageChanges>
 
 /**
- * Changes a backup storage. A folder that is given becomes an image folder of this host.
+ * Changes a backup storage. A new folder becomes an image folder of this host.
  *
- * @param id with or without its prefix.
- * @throws VdcError VALUE_REFUSED, STORAGE_NOT_FOUND, STORAGE_DELETED.
+ * @param id with or without prefix.
+ * @throws VdcError VALUE_REFUSED if the ID or the changes are not valid; STORAGE_NOT_FOUND
+ *   if it does not exist; STORAGE_DELETED if it is deleted.
  */
 export async function modifyStorage(registry: Registry, id: string, request: StorageChanges): Promise<StorageDetails> {
   const uuid = parseId('backupStorage', id)
@@ -39,7 +40,7 @@ export async function modifyStorage(registry: Registry, id: string, request: Sto
   requireSameUuid('backupStorage', uuid, newUuid)
   await requireStorable(registry.database, 'backup_storages', given)
   const storage = await inTransaction(registry.database, async (trx) => {
-    // Other files come to lie in it, which a purge of files must not miss.
+    // A purge of files must not miss that the storage now contains other files.
     if (given.base_uri !== undefined || given.storage_type !== undefined) await claimUse(trx, ALL_FILES)
     const storage = await storageToChange(trx, uuid)
     const changes = changesOf(storage, given)

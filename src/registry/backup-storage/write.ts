@@ -7,11 +7,10 @@ import { canonicalId } from '../rules/identifiers.ts'
 import { CLAIM_LABEL } from '../rules/values.ts'
 
 /**
- * Writes a new storage, within a unit of work. `backup_storages` has no unique
- * index, so a label, which has one, claims its uuid: of two processes that take
- * one uuid at the same moment, one fails with a duplicate key and runs its unit
- * of work again. That holds on a Galera cluster too, where row locks do not
- * (docs/decisions/0003).
+ * Inserts a storage. Must run within a unit of work. `backup_storages` has no unique
+ * index, but `resource_labels` has, so a label claims the UUID: if two processes use
+ * the same UUID at once, one gets a duplicate key and runs its unit of work again. This
+ * also works on a Galera cluster, where row locks do not (docs/decisions/0003).
  */
 export async function writeStorage(db: Queryable, row: NewRow<BackupStorageRow>): Promise<BackupStorageRow> {
   const id = canonicalId('backupStorage', row.uuid)
@@ -19,7 +18,7 @@ export async function writeStorage(db: Queryable, row: NewRow<BackupStorageRow>)
   return { ...row, id: await insertStorage(db, row) }
 }
 
-/** Says whether a new storage can't have this uuid: some row has it, or it is claimed. */
+/** Returns whether a UUID is used by a storage, deleted or not, or claimed by a label. */
 export async function isUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
   const labels = await selectLabels(db, [canonicalId('backupStorage', uuid)])
   return labels.some((label) => label.name === CLAIM_LABEL) || (await isStorageUuidTaken(db, uuid))

@@ -313,7 +313,7 @@ describe('on any engine', () => {
       [`${ADD} --description one --description two`, 2, 'Error: Option --description is given more than once'],
       [`${ADD} --arch=sparc --arch=sparc`, 2, 'Error: Option --arch is given more than once'],
       [`${ADD} --arch sparc`, 3, 'Error: --arch must be one of: '],
-      ['image add local bo-none --account-id a-shpoolxx', 4, 'Error: There is no backup object bo-none'],
+      ['image add local bo-none --account-id a-shpoolxx', 4, 'Error: Backup object bo-none does not exist'],
       ['image show wmi-none', 4, 'Error: Image wmi-none does not exist'],
       ['account add --uuid shpoolxx', 5, 'Error: '],
       [`backupobject del ${OBJECT}`, 5, 'Error: '],

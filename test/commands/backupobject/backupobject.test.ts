@@ -99,7 +99,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     expect(run).toMatchObject({
       code: 0,
       stdout: 'bo-prog\n',
-      stderr: 'Warning: The progress is 100, not 40: what is available is complete\n',
+      stderr: 'Warning: Progress is set to 100, not 40: an object that is available is complete\n',
     })
     expect((await show('bo-prog')).progress).toBe(100)
     const creating = await add(...KNOWN, '--state', 'creating', '--progress', '33.25')
@@ -147,7 +147,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     )
     await expectRefused(database, ['backupobject', 'del', id], {
       exit: 5,
-      message: `The backup object ${id} is used by images: ${images.join(', ')}`,
+      message: `Backup object ${id} is used by images: ${images.join(', ')}`,
       hint: '--force',
     })
     await vdcManage(['image', 'del', images[0] as string], { database, reject: true })
@@ -169,7 +169,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     expect(await ids('--all')).toContain(id)
     await expectRefused(database, ['backupobject', 'del', id], {
       exit: 5,
-      message: `The backup object ${id} is deleted, since`,
+      message: `Backup object ${id} was deleted at`,
     })
     await expectRefused(database, ['backupobject', 'modify', id, '--size', '1'], {
       exit: 5,
@@ -191,28 +191,28 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     [
       'an unknown storage',
       withOption('--storage-id', 'bkst-nope'),
-      { exit: 3, message: 'There is no backup storage bkst-nope', hint: 'bkst-s' },
+      { exit: 3, message: 'Backup storage bkst-nope does not exist', hint: 'bkst-s' },
     ],
     [
       'a deleted storage',
       withOption('--storage-id', 'bkst-gone'),
-      { exit: 3, message: 'There is no backup storage bkst-gone' },
+      { exit: 3, message: 'Backup storage bkst-gone does not exist' },
     ],
     [
       'no storage',
       KNOWN.filter((_, at) => at !== 2 && at !== 3),
       { exit: 3, message: '--storage-id is missing', hint: '--storage-id' },
     ],
-    ['a blank in its key', withOption('--object-key', 'a b'), { exit: 3, message: '--object-key holds a blank' }],
+    ['a blank in its key', withOption('--object-key', 'a b'), { exit: 3, message: '--object-key contains a space' }],
     [
       'a key to be escaped',
       withOption('--object-key', 'a%20b'),
-      { exit: 3, message: "--object-key holds the character '%'" },
+      { exit: 3, message: "--object-key contains the character '%'" },
     ],
     [
       'a Japanese key',
       withOption('--object-key', '画像.raw'),
-      { exit: 3, message: '--object-key holds the character U+753B' },
+      { exit: 3, message: '--object-key contains the character U+753B' },
     ],
     [
       'a long key',
@@ -279,7 +279,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
       const [verb = '', ...rest] = args
       await expectRefused(database, ['backupobject', verb, 'bo-nope', ...rest], {
         exit: 4,
-        message: 'There is no backup object bo-nope',
+        message: 'Backup object bo-nope does not exist',
       })
     }
     await expectRefused(database, ['backupobject', 'show', 'bo-kept', '--all'], {
@@ -317,7 +317,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
       expect(stored.allocation_size).toBe(statSync(path(name)).size)
       await expectRefused(database, ['backupobject', 'add', '--from-file', path(name)], {
         exit: 5,
-        message: `registered already, as ${id}`,
+        message: `already registered as ${id}`,
       })
     })
 
@@ -395,7 +395,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
         'qemu-img create -q -f qcow2 -b disk.raw -F raw over.qcow2',
         { exit: 3, message: 'refers to the backing file' },
       ],
-      ['an unsafe path', 'a b.raw', 'cp disk.raw "a b.raw"', { exit: 3, message: 'holds a blank' }],
+      ['an unsafe path', 'a b.raw', 'cp disk.raw "a b.raw"', { exit: 3, message: 'contains a space' }],
       ['a FIFO', 'fifo', 'mkfifo fifo', { exit: 3, message: 'a FIFO' }],
       ['nothing there', 'nope.raw', 'true', { exit: 3, message: 'does not exist' }],
     ]

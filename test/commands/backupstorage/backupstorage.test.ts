@@ -58,7 +58,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     expect(await ids('--all')).toEqual(['bkst-kept', id])
     await expectRefused(database, ['backupstorage', 'del', id], {
       exit: 5,
-      message: `The backup storage ${id} is deleted, since`,
+      message: `Backup storage ${id} was deleted at`,
     })
     await expectRefused(database, ['backupstorage', 'modify', id, '--display-name', 'z'], {
       exit: 5,
@@ -85,7 +85,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     )
     await expectRefused(database, ['backupstorage', 'del', 'bkst-full'], {
       exit: 5,
-      message: 'The backup storage bkst-full holds backup objects: bo-in1, bo-in2',
+      message: 'Backup storage bkst-full contains backup objects: bo-in1, bo-in2',
       hint: '--force',
     })
     await runLines(['backupobject del bo-in1'], { database })
@@ -99,7 +99,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
 
   test('a base URI without a slash at its end is a warning, in add and modify', async () => {
     const warning =
-      'Warning: The base URI file:///srv/y has no slash at its end: object keys are joined to it as they stand\n'
+      'Warning: The base URI file:///srv/y does not end with a slash: object keys are appended without one\n'
     const add = ['backupstorage', 'add', '--uuid', 'bkst-slash', ...withValue('--base-uri', 'file:///srv/y')]
     expect(await vdcManage(add, { database })).toMatchObject({ code: 0, stdout: 'bkst-slash\n', stderr: warning })
     const modify = ['backupstorage', 'modify', 'bkst-kept', '--base-uri', 'file:///srv/y']
@@ -137,12 +137,12 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     [
       'a blank in its URI',
       withValue('--base-uri', 'file:///srv/my images/'),
-      { exit: 3, message: '--base-uri holds a blank' },
+      { exit: 3, message: '--base-uri contains a space' },
     ],
     [
       'a Japanese URI',
       withValue('--base-uri', 'file:///srv/画/'),
-      { exit: 3, message: '--base-uri holds the character U+753B' },
+      { exit: 3, message: '--base-uri contains the character U+753B' },
     ],
     [
       'a long URI',
@@ -169,7 +169,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     for (const [verb = '', ...rest] of [['show'], ['modify', '--node-id', 'x'], ['del']]) {
       await expectRefused(database, ['backupstorage', verb, 'bkst-nope', ...rest], {
         exit: 4,
-        message: 'There is no backup storage bkst-nope',
+        message: 'Backup storage bkst-nope does not exist',
       })
     }
   })

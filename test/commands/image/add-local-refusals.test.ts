@@ -52,7 +52,7 @@ const VALUES: Record<string, (good: string) => Refusal> = {
   'a storage elsewhere': (good) => ({
     args: [good, ...owner, '--storage-id', 'bkst-elsewhere'],
     code: 3,
-    says: /does not lie in .*bkst-elsewhere.*file:\/\/\/elsewhere\//,
+    says: /is not in .*bkst-elsewhere.*file:\/\/\/elsewhere\//,
   }),
   'an unknown parent': (good) => ({
     args: [good, ...owner, '--parent-image-id', 'wmi-none'],

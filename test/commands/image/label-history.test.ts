@@ -301,7 +301,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     ['on 30 February', ['wmi-a', '--at', '2026-02-30'], { exit: 3, message: "'2026-02-30' is not a valid time" }],
     ['in month 13', ['wmi-a', '--at', '2026-13-01'], { exit: 3, message: 'is not a valid time' }],
     ['of an unknown image', ['wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
-    ['of an unknown object', ['bo-nope'], { exit: 4, message: 'There is no backup object bo-nope' }],
+    ['of an unknown object', ['bo-nope'], { exit: 4, message: 'Backup object bo-nope does not exist' }],
     ['of an account', ['a-shpoolxx'], { exit: 3, message: "'a-shpoolxx' is not a valid image ID" }],
   ] as [string, string[], Refusal][])('image history refuses %s', async (_, words, refusal) => {
     await expectRefused(database, ['image', 'history', ...words], refusal)

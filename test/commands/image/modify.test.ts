@@ -160,7 +160,11 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
       },
     ],
     ['a deleted account', ['--account-id', 'a-gone'], { exit: 5, message: 'Account a-gone was deleted' }],
-    ['an unknown object', ['--backup-object-id', 'bo-nope'], { exit: 4, message: 'There is no backup object bo-nope' }],
+    [
+      'an unknown object',
+      ['--backup-object-id', 'bo-nope'],
+      { exit: 4, message: 'Backup object bo-nope does not exist' },
+    ],
     ['a deleted object', ['--backup-object-id', 'bo-gone'], { exit: 5, message: 'backup object bo-gone is deleted' }],
     [
       'an object that isn’t there yet',

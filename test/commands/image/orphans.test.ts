@@ -166,7 +166,7 @@ describe.each(ENGINES)('image orphans on %s', (engine) => {
   test('refuses an unknown storage, and says of one elsewhere that it is no folder', async () => {
     await expectRefused(database, ['image', 'orphans', '--storage-id', 'bkst-nope'], {
       exit: 4,
-      message: 'There is no backup storage bkst-nope',
+      message: 'Backup storage bkst-nope does not exist',
     })
     const run = await vdcManage(['image', 'orphans', '--storage-id', 'bkst-dav'], { database })
     expect(run).toMatchObject({

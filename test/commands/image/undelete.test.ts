@@ -109,7 +109,7 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
     [
       'an image whose object is deleted',
       ['wmi-o'],
-      { exit: 5, message: /^Error: The backup object bo-gone is deleted, since \S+Z, so image wmi-o could not boot$/ },
+      { exit: 5, message: /^Error: Backup object bo-gone was deleted at \S+Z, so image wmi-o could not boot$/ },
     ],
     [
       'an image whose object is gone',

@@ -69,7 +69,7 @@ describe.each(ENGINES)('an image with volumes on %s', (engine) => {
   ])('keeps bo-%s from being deleted', async (object, image) => {
     await expectRefused(database, ['backupobject', 'del', `bo-${object}`], {
       exit: 5,
-      message: `The backup object bo-${object} is used by images: ${image}`,
+      message: `Backup object bo-${object} is used by images: ${image}`,
       hint: '--force',
     })
   })
@@ -129,7 +129,7 @@ describe.each(ENGINES)('an image with volumes on %s', (engine) => {
     expect(await purge()).toEqual(['bo-free'])
     await expectRefused(database, ['image', 'undelete', 'wmi-disks'], {
       exit: 5,
-      message: `The backup object bo-data is deleted, since ${LONG_AGO.replace(' ', 'T')}Z, so image wmi-disks could not boot`,
+      message: `Backup object bo-data was deleted at ${LONG_AGO.replace(' ', 'T')}Z, so image wmi-disks could not boot`,
     })
     await database.query(`UPDATE images SET deleted_at = '${LONG_AGO}' WHERE deleted_at IS NOT NULL`)
     // Named, it goes with its volumes' files; what another image needs stays.

@@ -213,7 +213,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
       ['image list --limit 0', '--limit must be a whole number, 1 or more'],
       ['image list --after bo-lucid', "'bo-lucid' is not a valid image ID"],
       ['image list --parent none', 'Image wmi-none does not exist'],
-      ['image list --storage-id FAR', 'There is no backup storage bkst-FAR'],
+      ['image list --storage-id FAR', 'Backup storage bkst-FAR does not exist'],
       ['image list --account-id a-none --name *', 'Account a-none does not exist'],
     ])
   })
@@ -288,10 +288,10 @@ describe.each(ENGINES)('the other lists on %s', (engine) => {
         "--container-format 'zip' is not known, and no backup object has it",
       ],
       ['backupobject list --account-id a-none', 'Account a-none does not exist'],
-      ['backupobject list --after B', 'There is no backup object bo-B'],
+      ['backupobject list --after B', 'Backup object bo-B does not exist'],
       ['backupobject list --sort uri', "Cannot sort the list by 'uri'"],
       ['backupstorage list --storage-type nfs', "--storage-type 'nfs' is not known, and no backup storage has it"],
-      ['backupstorage list --after none', 'There is no backup storage bkst-none'],
+      ['backupstorage list --after none', 'Backup storage bkst-none does not exist'],
       ['account list --after none', 'Account a-none does not exist'],
       ['account show a-team --limit 1', '--limit chooses from a list, and ids are given'],
     ])

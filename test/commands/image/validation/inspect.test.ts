@@ -270,7 +270,7 @@ test('no database is opened, nor a socket', async () => {
 test('odd names are shown escaped, and taken as they are', async () => {
   for (const [name, refused] of [
     ['line\nfeed\u001b[31m.qcow2', 'the character U+000A'],
-    ["it's $HOME.qcow2", 'a blank'],
+    ["it's $HOME.qcow2", 'a space'],
     ['json:{}', "the character '{'"],
     ['nbd:localhost:1', undefined],
     ['-x', undefined],
@@ -280,7 +280,7 @@ test('odd names are shown escaped, and taken as they are', async () => {
     // What add local would refuse for its path alone is told all the same.
     expect(run.code).toBe(refused === undefined ? 0 : 3)
     if (refused === undefined) expect(run.stderr).toBe('')
-    else expect(run.stderr).toContain(` holds ${refused}, which a URI must escape: `)
+    else expect(run.stderr).toContain(` contains ${refused}, which a URI must escape: `)
     expect(run.stdout).toMatch(/^file_format: +qcow2$/m)
     expect(run.stdout.split('\n')[0]).toBe(
       `path:             ${at(name).replace('\n', '\\n').replace('\u001b', '\\u001b')}`,

@@ -197,17 +197,17 @@ describe('sizes and names', () => {
   })
 
   test.each([
-    ['a b', 'holds a blank'],
-    ['json:{"driver":"raw"}', /holds the character '[{"]'/],
-    ['new\nline', 'new\\nline holds the character U+000A'],
-    ['\u001b[31mred\u0007', '\\u001b[31mred\\u0007 holds the character U+001B'],
-    ['quote"', `holds the character '"'`],
-    ['back\\slash', `holds the character '\\'`],
-    ['100%', `holds the character '%'`],
-    ['#1', `holds the character '#'`],
-    ['ümlaut', 'holds the character U+00FC'],
-    ['what?', `holds the character '?'`],
-    ['画像', 'holds the character U+753B'],
+    ['a b', 'contains a space'],
+    ['json:{"driver":"raw"}', /contains the character '[{"]'/],
+    ['new\nline', 'new\\nline contains the character U+000A'],
+    ['\u001b[31mred\u0007', '\\u001b[31mred\\u0007 contains the character U+001B'],
+    ['quote"', `contains the character '"'`],
+    ['back\\slash', `contains the character '\\'`],
+    ['100%', `contains the character '%'`],
+    ['#1', `contains the character '#'`],
+    ['ümlaut', 'contains the character U+00FC'],
+    ['what?', `contains the character '?'`],
+    ['画像', 'contains the character U+753B'],
   ])('a name that no URI can hold, refused before the file is read: %j', async (name, says) => {
     // It would take minutes to hash.
     writeFileSync(at('huge'), rawDisk(512))
