@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { exact, time } from './common.ts'
 
-/** An account as people and scripts see it. */
+/** An account. */
 export const account = z.object({
   id: z.string(),
   description: z.nullable(z.string()),
@@ -11,11 +11,11 @@ export const account = z.object({
   deleted_at: z.nullable(time),
 })
 
-/** An account and what it has. */
+/** An account with the number and size of its images. */
 export const accountDetails = z.object({
   ...account.shape,
-  /** The images that it owns and that aren't deleted. */
+  /** Number of its images that are not deleted. */
   image_count: z.int(),
-  /** The bytes of these images' files as they lie in the storage; a file that several of them use counts once. */
+  /** Total size in bytes of the files of these images in the storages. A file used by several images counts once. */
   image_bytes: exact,
 })

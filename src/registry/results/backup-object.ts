@@ -1,27 +1,27 @@
 import * as z from 'zod/mini'
 import { exact, labels, time } from './common.ts'
 
-/** A backup object as people and scripts see it; sizes in bytes. */
+/** A backup object; sizes are in bytes. */
 export const backupObject = z.object({
   id: z.string(),
   account_id: z.string(),
   display_name: z.string(),
   description: z.nullable(z.string()),
   state: z.string(),
-  /** Percent. */
+  /** In percent. */
   progress: z.number(),
   service_type: z.string(),
-  /** null where the storage is gone. */
+  /** Null if the row of the storage is missing. */
   backup_storage_id: z.nullable(z.string()),
-  /** Where the bytes are: base_uri and object_key; null where the storage is gone. */
+  /** Location of the file: base_uri followed by object_key; null if the row of the storage is missing. */
   uri: z.nullable(z.string()),
   object_key: z.string(),
   container_format: z.string(),
   size: exact,
   allocation_size: exact,
-  /** MD5, hex. */
+  /** MD5 in hex. */
   checksum: z.string(),
-  /** Hex; null for an object that this program didn't hash. */
+  /** In hex; null if vdc-manage did not hash the file. */
   sha256: z.nullable(z.string()),
   source_volume_id: z.string(),
   created_at: time,
@@ -31,7 +31,7 @@ export const backupObject = z.object({
   labels,
 })
 
-/** A line of the list. */
+/** A backup object in a list. */
 export const backupObjectSummary = z.pick(backupObject, {
   id: true,
   account_id: true,

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { time } from './common.ts'
 
-/** A storage as people and scripts see it. */
+/** A backup storage. */
 export const backupStorage = z.object({
   id: z.string(),
   display_name: z.string(),

@@ -3,18 +3,19 @@ import { exact } from './common.ts'
 
 const columns = z.nullable(z.record(z.string(), z.nullable(z.union([z.string(), exact]))))
 
-/** What a dry run tells that would be done; of what doesn't apply it says null. */
+/** A change that a dry run reports. Fields that do not apply are null. */
 export const change = z.object({
   action: z.enum(['insert', 'update', 'delete', 'create', 'remove', 'migrate']),
-  /** Of a row. */
+  /** Table of the row. */
   table: z.nullable(z.string()),
-  /** The canonical id of the thing that the row is of, or the name of a migration; null of a file. */
+  /** Canonical ID of the thing to which the row belongs, or name of a migration; null for a file. */
   id: z.nullable(z.string()),
-  /** All columns as they would be, or of a row to be deleted are. */
+  /** All columns: as they would be, or as they are for a row to delete. */
   row: columns,
-  /** Of an update the columns that would change, as they are. */
+  /** For an update, the current values of the columns to change. */
   old: columns,
-  /** Of a file. */
+  /** Path of the file. */
   path: z.nullable(z.string()),
+  /** Format of the file. */
   file_format: z.nullable(z.string()),
 })

@@ -1,24 +1,24 @@
 import * as z from 'zod/mini'
 
-/** What a database is and what it has of the schema. */
+/** A database and the state of its schema. */
 export const databaseStatus = z.object({
-  /** The database, without its password. */
+  /** Database URI without the password. */
   database: z.string(),
   engine: z.string(),
-  /** How many migrations are to be run. */
+  /** Number of pending migrations. */
   pending: z.int(),
-  /** The version in Wakame-vdc's own `schema_info`; null where there is no such table. */
+  /** Version in Wakame-vdc's own `schema_info` table; null if there is no such table. */
   wakame_schema: z.nullable(z.int()),
-  /** The release of Wakame-vdc that has it, or between which releases it lies; left out where there is no such table. */
+  /** Release of Wakame-vdc with that version, or the releases before and after it; absent if there is no such table. */
   wakame_release: z.optional(z.string()),
   migrations: z.array(
     z.object({
       name: z.string(),
-      /** applied: run and recorded here; present: what it makes is there, made by another; pending: to be run. */
+      /** applied: run and recorded by vdc-manage; present: its tables exist, created by another program; pending: not run yet. */
       state: z.enum(['applied', 'present', 'pending']),
     }),
   ),
 })
 
-/** The migrations that were run. */
+/** The names of the migrations that were run. */
 export const applied = z.object({ applied: z.array(z.string()) })

@@ -8,7 +8,7 @@ const errorBody = z.object({
   exit: z.int(),
 })
 
-/** How an error is told where answers are JSON. */
+/** An error in JSON output. */
 export const error = z.object({ error: errorBody })
-/** One of several things that failed, beside those that did not. */
+/** The error for one of several IDs. */
 export const failure = z.object({ id: z.string(), error: errorBody })

@@ -1,18 +1,18 @@
 import * as z from 'zod/mini'
 
-/** What the look at one thing came to. */
+/** One check of `doctor`. */
 export const check = z.object({
-  /** Stable, such as `database`; of a backup storage its id. */
+  /** Stable name such as `database`, a host, or the canonical ID of a backup storage. */
   name: z.string(),
   result: z.enum(['ok', 'warning', 'failure']),
   message: z.string(),
-  /** The way out of a warning or a failure. */
+  /** How to fix a warning or failure. */
   hint: z.optional(z.string()),
 })
 
-/** All that was looked at. */
+/** The result of `doctor`. */
 export const examination = z.object({
-  /** False where anything failed. */
+  /** False if any check failed. */
   ok: z.boolean(),
   checks: z.array(check),
 })

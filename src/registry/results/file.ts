@@ -1,51 +1,53 @@
 import * as z from 'zod/mini'
 import { error } from './error.ts'
 
-/** What a file is, and whether it may be registered: keys are those of columns where there is one. */
+/** The inspection of a file. Keys have the names of the corresponding columns. */
 export const fileReport = z.object({
   path: z.string(),
+  /** Whether the file may be registered. */
   acceptable: z.boolean(),
-  /** Null where it could not be told, as in all that follows. */
+  /** Null if unknown, like all fields below. */
   file_format: z.nullable(z.string()),
   version: z.nullable(z.number()),
   features: z.array(z.string()),
   contents: z.array(z.string()),
   arch: z.nullable(z.string()),
   container_format: z.nullable(z.string()),
-  /** Bytes of the disk. */
+  /** Virtual size of the disk in bytes. */
   virtual_size: z.nullable(z.number()),
-  /** Bytes of the disk image when it is unpacked. */
+  /** Size of the unpacked disk image in bytes. */
   size: z.nullable(z.number()),
-  /** Bytes of the file. */
+  /** File size in bytes. */
   allocation_size: z.nullable(z.number()),
-  /** Hex; of the file, also where it is packed. */
+  /** MD5 of the file, packed or not, in hex. */
   md5: z.nullable(z.string()),
+  /** SHA-256 of the file, packed or not, in hex. */
   sha256: z.nullable(z.string()),
   warnings: z.array(z.string()),
   refusals: z.array(z.object({ message: z.string(), hint: z.optional(z.string()) })),
-  /** The first refusal, as errors are told everywhere. */
+  /** The first refusal, in the usual form of errors. */
   error: z.optional(error.shape.error),
 })
 
-/** What became of the check of one image. */
+/** The verification of one image. */
 export const verification = z.object({
   id: z.string(),
-  /** `differs` also where the file is missing; `not_checked` where this host can't tell. */
+  /** `differs` includes missing files; `not_checked` means that this host cannot check the file. */
   result: z.enum(['ok', 'differs', 'not_checked']),
   path: z.nullable(z.string()),
-  /** Each in a few words; of what was not checked, why. */
+  /** The differences in words, or why the image was not checked. */
   differences: z.array(z.string()),
-  /** Whether that is a failure: a storage elsewhere is none. */
+  /** Whether a `not_checked` image counts as a failure. It does not if its storage is on another host. */
   failed: z.optional(z.boolean()),
 })
 
-/** What came of them all. */
+/** The result of `image verify` for several images. */
 export const verifySummary = z.object({
   images: z.array(verification),
   ok: z.int(),
   differs: z.int(),
   not_checked: z.int(),
-  /** Images of which nothing is known, as the check was interrupted. */
+  /** Number of images without a result because the check was interrupted. */
   unknown: z.int(),
   error: z.optional(error.shape.error),
 })

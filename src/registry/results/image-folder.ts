@@ -1,13 +1,13 @@
 import * as z from 'zod/mini'
 import { time } from './common.ts'
 
-/** A folder of this host that holds images. */
+/** An image folder of this host. */
 export const imageFolder = z.object({
   path: z.string(),
-  /** Whether files in folders below it count too. */
+  /** Whether subfolders are included. */
   below: z.boolean(),
   added_at: time,
 })
 
-/** A folder of this host that holds images, as people and scripts see it. */
+/** An image folder of this host, in results. */
 export type ImageFolderDetails = z.output<typeof imageFolder>

@@ -3,12 +3,12 @@ import { backupObject } from './backup-object.ts'
 import { backupStorage } from './backup-storage.ts'
 import { exact, labels, time } from './common.ts'
 
-/** Who can use an image: everybody as it is public, everybody as the shared pool owns it, or its owner alone. */
+/** The accounts that can use an image: all because it is public, all because the shared pool owns it, or only its owner. */
 export const visibility = z.enum(['public', 'shared pool', 'private'])
-/** Why an account can use an image. */
+/** The reason why an account can use an image. */
 export const access = z.enum(['own', 'shared pool', 'public'])
 
-/** An image as people and scripts see it; names are the columns' where there is a column. */
+/** The attributes of an image. Keys have the names of the corresponding columns. */
 export const imageAttributes = z.object({
   id: z.string(),
   display_name: z.string(),
@@ -26,10 +26,11 @@ export const imageAttributes = z.object({
   parent_image_id: z.nullable(z.string()),
   is_public: z.boolean(),
   is_cacheable: z.boolean(),
-  /** By name; null where the database's YAML can't be read. */
+  /** Guest features by name; null if the YAML in the database cannot be parsed. */
   features: z.nullable(z.record(z.string(), z.unknown())),
-  /** What the database's YAML says of further disks and interfaces; null where it can't be read. */
+  /** Further disks, from the YAML in the database; null if it cannot be parsed. */
   volumes: z.unknown(),
+  /** Network interfaces, from the YAML in the database; null if it cannot be parsed. */
   vifs: z.unknown(),
   created_at: time,
   updated_at: time,
@@ -37,19 +38,19 @@ export const imageAttributes = z.object({
   backup_object_id: z.nullable(z.string()),
 })
 
-/** An image with all that belongs to it. */
+/** An image with its labels, backup object and backup storage. */
 export const image = z.object({
   ...imageAttributes.shape,
-  /** Bytes; null where nobody knows. */
+  /** In bytes; null if unknown. */
   virtual_size: z.nullable(exact),
-  /** Not to be deleted or changed without being asked for. */
+  /** Whether the image cannot be changed or deleted without --force. */
   protected: z.boolean(),
   labels,
   backup_object: z.nullable(backupObject),
   backup_storage: z.nullable(backupStorage),
 })
 
-/** A line of the list; sizes in bytes. What nobody knows is null. */
+/** An image in a list; sizes are in bytes, unknown values are null. */
 export const imageSummary = z.object({
   id: z.string(),
   display_name: z.string(),
@@ -59,29 +60,29 @@ export const imageSummary = z.object({
   os_type: z.string(),
   file_format: z.string(),
   virtual_size: z.nullable(exact),
-  /** Bytes of the file as it lies in the storage. */
+  /** Size of the file in the storage. */
   allocation_size: z.nullable(exact),
   state: z.string(),
   visibility,
-  /** Why the account of the request can use it; only there with one. */
+  /** Why the account in the request can use the image; absent if the request names no account. */
   access: z.optional(access),
   is_public: z.boolean(),
   is_cacheable: z.boolean(),
-  /** Not to be deleted or changed without being asked for. */
+  /** Whether the image cannot be changed or deleted without --force. */
   protected: z.boolean(),
   service_type: z.string(),
   root_device: z.nullable(z.string()),
   parent_image_id: z.nullable(z.string()),
   backup_object_id: z.nullable(z.string()),
   backup_storage_id: z.nullable(z.string()),
-  /** MD5 of the file as it lies in the storage, hex. */
+  /** MD5 of the file in the storage, in hex. */
   checksum: z.nullable(z.string()),
   created_at: time,
   updated_at: time,
   deleted_at: z.nullable(time),
 })
 
-/** What deleting answers; of an image that never was, where that is no error, its id alone. */
+/** The result of deleting an image. Only the ID if the image does not exist and that is not an error. */
 export const deletedImage = z.union([image, z.object({ id: z.string(), missing: z.literal(true) })])
 
 /** One change of one attribute of an image or a backup object. */

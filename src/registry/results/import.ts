@@ -3,7 +3,7 @@ import { error } from './error.ts'
 
 const counts = z.object({ added: z.int(), unchanged: z.int() })
 
-/** What an import did, by type. */
+/** Numbers of added and unchanged entries of an import, by type. */
 export const importSummary = z.object({
   account: counts,
   backup_storage: counts,
@@ -13,17 +13,17 @@ export const importSummary = z.object({
   purged_image: counts,
 })
 
-/** What is there already and is something else: the names of what differs. */
+/** An entry that exists in the registry but differs from the imported one. */
 export const importConflict = z.object({
-  /** Canonical id; of a label that of its resource. */
+  /** Canonical ID; for a label, the ID of its resource. */
   id: z.string(),
-  /** Columns that differ; `uuid` where the id itself is taken, `purged_at` where the image was purged on one side, `label:NAME` for a label. */
+  /** Columns that differ; `uuid` if the ID itself is taken, `purged_at` if the image was purged on one side, `label:NAME` for a label. */
   fields: z.array(z.string()),
-  /** In words, where the columns don't tell. */
+  /** The reason in words, if the columns do not tell. */
   why: z.optional(z.string()),
 })
 
-/** What an import answers: what it did, or why it did nothing. */
+/** The result of an import: the numbers of entries, or the conflicts because of which nothing was imported. */
 export const imported = z.union([
   importSummary,
   z.object({ conflicts: z.array(importConflict), error: error.shape.error }),

@@ -1,13 +1,13 @@
 import * as z from 'zod/mini'
 
-/** A file that no object knows, or an object whose file is gone. */
+/** A file that belongs to no backup object, or an object whose file is missing. */
 export const orphan = z.object({
   kind: z.enum(['unknown_file', 'missing_file']),
-  /** Canonical: of the storage that an unknown file lies in, or of the object whose file is missing. */
+  /** Canonical ID of the storage that contains an unknown file, or of the object whose file is missing. */
   id: z.string(),
   path: z.string(),
-  /** Bytes of an unknown file; null where it vanished meanwhile, and of a missing one. */
+  /** Size of an unknown file in bytes; null if it has vanished, and for a missing file. */
   size: z.nullable(z.number()),
-  /** Canonical ids of the images that aren't deleted and can't boot, as the file is missing. */
+  /** Canonical IDs of the images that are not deleted and cannot boot because the file is missing. */
   images: z.array(z.string()),
 })

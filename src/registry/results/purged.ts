@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
 
-/** Something that is removed. */
+/** An image or file removed by a purge. */
 export const purged = z.object({
-  /** Canonical: of the image, or of the backup object whose file it was. */
+  /** Canonical ID of the image, or of the backup object to which the file belonged. */
   id: z.string(),
   kind: z.enum(['image', 'file']),
-  /** Of a file. */
+  /** Path of a file; null for an image. */
   path: z.nullable(z.string()),
-  /** That the file held. */
+  /** Size of a file in bytes; null for an image. */
   bytes: z.nullable(z.number()),
 })
