@@ -16,39 +16,40 @@ import { canonicalId, type Kind } from '../rules/identifiers.ts'
 /** Rows whose histories are written together. */
 const PAGE = 1000
 
-/** An image that was inserted; if it is deleted, with its earlier state, where that is known. */
+/** An inserted image. */
 export interface NewImage {
   row: NewRow<ImageRow>
+  /** State of a deleted image before its deletion; undefined if unknown. */
   stateBefore: string | undefined
 }
 
-/** Makes something of each row when it is its turn, and not of all rows at once. */
-function* each<T, U>(rows: Iterable<T>, make: (row: T) => U): Generator<U> {
-  for (const row of rows) yield make(row)
+/** Maps rows lazily, one at a time. */
+function* mapEach<T, U>(rows: Iterable<T>, map: (row: T) => U): Generator<U> {
+  for (const row of rows) yield map(row)
 }
 
 /**
- * Begins the histories of imported images and objects, with a row for each column.
+ * Begins the histories of imported images and objects, with one row per column.
  *
- * That is twenty times as many rows as things, and each thing would grow their indexes at a
- * random place. So they are written after all things, in the order of uuids, which takes at
- * most half the time (docs/decisions/0020).
+ * A thing has about twenty history rows, which go to random places in the indexes. So the
+ * histories are written after all things, ordered by UUID, which takes at most half the
+ * time (docs/decisions/0020).
  */
 export class BegunHistories {
   readonly #db: Queryable
   readonly #now: string
-  /** UUIDs of this import's rows whose histories are not written yet. Other programs insert rows meanwhile, some without a history. */
+  /** UUIDs of imported rows whose histories are not written yet. Kept by UUID, as other programs may insert rows at the same time, some without a history. */
   readonly #waiting: Readonly<Record<'images' | 'backup_objects', string[]>> = { images: [], backup_objects: [] }
 
-  /** @param now the time, as the tables hold it. */
+  /** @param now the time of the import, as stored in the tables. */
   constructor(db: Queryable, now: string) {
     this.#db = db
     this.#now = now
   }
 
-  /** To be called with images that were just inserted. */
+  /** Adds the histories of images that were just inserted. */
   async addImages(images: readonly NewImage[]): Promise<void> {
-    // The earlier state of a deleted image is known only now.
+    // The earlier state of a deleted image is not in its row, so its history cannot be written later.
     const isKnown = ({ row }: NewImage) => !this.#waits() || isDeleted(row)
     for (const image of images) if (!isKnown(image)) this.#waiting.images.push(image.row.uuid)
     await insertManyHistories(
@@ -57,7 +58,7 @@ export class BegunHistories {
     )
   }
 
-  /** To be called with objects that were just inserted. */
+  /** Adds the histories of objects that were just inserted. */
   async addObjects(objects: readonly NewRow<BackupObjectRow>[]): Promise<void> {
     if (this.#waits()) for (const { uuid } of objects) this.#waiting.backup_objects.push(uuid)
     else await insertManyHistories(this.#db, objects.map(this.#ofObject))
@@ -66,12 +67,12 @@ export class BegunHistories {
   /** Writes the histories that are not written yet. */
   async end(): Promise<void> {
     for await (const objects of this.#rows('backup_objects'))
-      await insertManyHistories(this.#db, each(objects, this.#ofObject))
+      await insertManyHistories(this.#db, mapEach(objects, this.#ofObject))
     const ofImage = (row: ImageRow) => this.#ofImage(row, undefined)
-    for await (const images of this.#rows('images')) await insertManyHistories(this.#db, each(images, ofImage))
+    for await (const images of this.#rows('images')) await insertManyHistories(this.#db, mapEach(images, ofImage))
   }
 
-  /** Returns false in a dry run, which prints each thing with its history. */
+  /** Returns whether histories are written last. Not in a dry run, which prints each thing with its history. */
   #waits(): boolean {
     return notesOf(this.#db) === undefined
   }
@@ -85,7 +86,7 @@ export class BegunHistories {
     }
   }
 
-  /** If the earlier state of a deleted image is known: its creation in that state, then its deletion. */
+  /** Returns the history of an image. For a deleted image whose earlier state is known: its creation in that state, then its deletion. */
   #ofImage(row: NewRow<ImageRow>, stateBefore: string | undefined): Entries {
     if (stateBefore === undefined || !isDeleted(row)) return this.#created('image', IMAGE_COLUMNS, row)
     const before = { ...row, state: stateBefore, deleted_at: null }

@@ -24,26 +24,26 @@ import {
 } from './records.ts'
 import { recordOf, uuidOf } from './rows.ts'
 
-/** Rows that are read at once. */
+/** Rows read at once. */
 const PAGE = 500
 
-/** How many lines of each type there are. */
+/** The number of lines of each type. */
 export type Counts = Record<RecordType, number>
 
 /**
- * Writes the whole registry as lines of JSON (`records.ts`): accounts, storages,
- * objects, images and labels, deleted ones too, as they are at one moment. Of the
- * history there is only which images were purged, as their ids stay taken, and what
- * state deleted ones had, for when they are undeleted. Memory
- * does not grow with the number of rows.
+ * Exports the whole registry as JSON lines (`records.ts`): a consistent snapshot of all
+ * accounts, storages, objects, images and labels, including deleted ones. From the
+ * history, it includes only the IDs of purged images, which stay taken, and the earlier
+ * states of deleted images, for `image undelete`. Memory does not grow with the number of rows.
  *
- * @param write takes some lines, each with its end; what it throws ends the export.
- * @throws VdcError USAGE where all is to be committed together, as that is not one moment.
+ * @param write receives one or more lines, each with its newline. If it throws, the export ends.
+ * @returns the number of lines of each type.
+ * @throws VdcError USAGE in `--tx bulk`, whose transaction is not a snapshot.
  */
 export async function exportRegistry(registry: Registry, write: (lines: string) => Promise<void>): Promise<Counts> {
   if (registry.database.commits === 'outer') {
-    throw new VdcError('USAGE', 'An export cannot be a part of --tx bulk', {
-      hint: 'Run it by itself: vdc-manage registry export',
+    throw new VdcError('USAGE', 'An export cannot be part of --tx bulk', {
+      hint: 'Run it on its own: vdc-manage registry export',
     })
   }
   return inSnapshot(registry.database, async (db) => {
@@ -91,7 +91,7 @@ async function imageRecords(db: Queryable, images: readonly ImageRow[]): Promise
 async function* purgedImages(db: Queryable): AsyncGenerator<RegistryRecord<'purged_image'>[]> {
   for (let after = 0; ; ) {
     const marks: HistoryRow[] = await selectPurgesAfter(db, after, PAGE)
-    // The Ruby programs look at rows only, and so may have used an id again: then its row keeps it.
+    // The Ruby programs check rows only and may have reused an ID. Its new row then keeps it taken.
     const images = await selectRowsByUuid(
       db,
       'images',
@@ -106,7 +106,7 @@ async function* purgedImages(db: Queryable): AsyncGenerator<RegistryRecord<'purg
   }
 }
 
-/** The claim on a storage's uuid belongs to its row: whoever imports that makes one. */
+/** Returns whether a label is exported. The claim on a storage's UUID is not, as importing the storage creates one. */
 function isExported({ resource_uuid, name }: LabelRow): boolean {
   return resource_uuid !== null && isLabelled(resource_uuid) && name !== CLAIM_LABEL
 }

@@ -12,10 +12,11 @@ import { rowOf } from './rows.ts'
 type Label = { record: RegistryRecord<'label'>; line: number }
 
 /**
- * Imports labels. One whose name a database may take for that of another
- * (`isSameName`) is a conflict on both engines.
+ * Imports labels. If a database may treat the names of two labels of one thing as equal
+ * (`isSameName`), the label is a conflict on both engines.
  *
- * @throws VdcError VALUE_REFUSED that names the line.
+ * @returns the numbers of added and unchanged labels.
+ * @throws VdcError VALUE_REFUSED if a label cannot be stored; names the line.
  */
 export async function importLabels(
   importing: Importing,
@@ -24,7 +25,7 @@ export async function importLabels(
   const { db } = importing
   const labels = batch as readonly Label[]
   const ids = new Set(labels.map(({ record }) => record.resource_uuid))
-  /** The labels of each thing, as they are there or about to be. */
+  /** The labels of each thing, both stored and about to be stored. */
   const known = new Map<string, (LabelRow | RegistryRecord<'label'>)[]>([...ids].map((id) => [id, []]))
   for (const row of await selectLabels(db, [...ids])) known.get(row.resource_uuid)?.push(row)
   const fresh: Label[] = []
@@ -37,7 +38,7 @@ export async function importLabels(
     if (same === undefined) {
       fresh.push(label)
       own.push(record)
-    } else if (twin === undefined) conflictWith(importing, record, takenFor(record, same.name))
+    } else if (twin === undefined) conflictWith(importing, record, sameNameAs(record, same.name))
     else if (isEqual(twin, rowOf<'label'>(record))) unchanged++
     else conflictWith(importing, record)
   }
@@ -46,7 +47,7 @@ export async function importLabels(
   return { added, unchanged }
 }
 
-/** Inserts them together; where a name is taken for another, one by one. */
+/** Inserts labels with one statement. If the database treats a name as a duplicate, inserts them one by one. */
 async function insert(importing: Importing, labels: readonly Label[]): Promise<number> {
   if (labels.length === 0) return 0
   const rows = labels.map(({ record }) => rowOf<'label'>(record))
@@ -60,7 +61,7 @@ async function insert(importing: Importing, labels: readonly Label[]): Promise<n
   for (const { record } of labels) {
     const twin = await findLabelNamed(importing.db, record.resource_uuid, record.name)
     if (twin !== undefined) {
-      conflictWith(importing, record, takenFor(record, twin))
+      conflictWith(importing, record, sameNameAs(record, twin))
       continue
     }
     await insertLabels(importing.db, [rowOf<'label'>(record)])
@@ -73,8 +74,8 @@ function conflictWith(importing: Importing, { resource_uuid, name }: RegistryRec
   importing.conflict({ id: resource_uuid, fields: [`label:${name}`], ...(why !== undefined && { why }) })
 }
 
-function takenFor({ name }: RegistryRecord<'label'>, twin: string): string {
-  return `its label '${name}' is taken for the same as its label '${twin}'`
+function sameNameAs({ name }: RegistryRecord<'label'>, twin: string): string {
+  return `its label '${name}' counts as the same name as its label '${twin}'`
 }
 
 function isEqual(row: object, given: object): boolean {
@@ -84,7 +85,9 @@ function isEqual(row: object, given: object): boolean {
 async function requireImportable({ database }: Importing, { record, line }: Label): Promise<void> {
   const refuse = (why: string, hint?: string) =>
     new VdcError('VALUE_REFUSED', `Line ${line} (${record.resource_uuid}) is refused: ${why}`, { hint })
-  if (isSameName(record.name, CLAIM_LABEL)) throw refuse(`the label ${CLAIM_LABEL} is made with its backup storage`)
+  if (isSameName(record.name, CLAIM_LABEL)) {
+    throw refuse(`the label ${CLAIM_LABEL} is created with its backup storage and cannot be imported`)
+  }
   if (!isSuspect(database, record)) return
   await requireStorable(database, 'resource_labels', record).catch((error: VdcError) => {
     throw refuse(error.message, error.hint)

@@ -6,11 +6,13 @@ import type { ReadRecord } from './read.ts'
 import type { RegistryRecord } from './records.ts'
 import { sqlOf, uuidOf } from './rows.ts'
 
-const STILL_HERE = 'was purged where the file is from, and is still here'
+const STILL_HERE = 'was purged in the exported registry, but still exists here'
 
 /**
- * Marks ids of images as those of images that were purged, as a purge does it
- * itself. One that an image has here, deleted or not, is a conflict.
+ * Marks image IDs as purged, like a purge itself. If an image with the ID exists here,
+ * deleted or not, it is a conflict.
+ *
+ * @returns the numbers of added and unchanged marks.
  */
 export async function importPurgedImages(
   { db, conflict }: Importing,

@@ -19,15 +19,16 @@ import { recordOf, rowOf, uuidOf } from './rows.ts'
 type ThingType = Exclude<RowType, 'label'>
 type Thing = { record: RegistryRecord<ThingType>; line: number }
 
-/** Integer ids start at 1, so that no storage ever has this one. */
+/** The integer ID of no storage, as they start at 1. */
 const NO_STORAGE = 0
 
-const PURGED_HERE = 'was purged here; its id stays taken'
+const PURGED_HERE = 'was purged here; its ID is never reused'
 
 /**
- * Imports records of one type that have ids.
+ * Imports records of one type that has IDs.
  *
- * @throws VdcError VALUE_REFUSED that names the line.
+ * @returns the numbers of added and unchanged records.
+ * @throws VdcError VALUE_REFUSED if a record cannot be stored; names the line.
  */
 export async function importThings(
   importing: Importing,
@@ -49,7 +50,7 @@ export async function importThings(
       else importing.conflict({ id: record.uuid, fields: ['uuid'] })
       continue
     }
-    // The accounts of the system are every data centre's own.
+    // Each data centre has its own system accounts; their columns may differ.
     const fields =
       type === 'account' && SYSTEM_ACCOUNTS.includes(record.uuid) && twin.uuid === record.uuid
         ? []
@@ -80,7 +81,7 @@ async function insertThings(importing: Importing, type: ThingType, things: reado
   await histories.addImages(rows.map((row, index) => ({ row: row as NewRow<ImageRow>, stateBefore: states[index] })))
 }
 
-/** What is there under these ids, as records, by the uuid in lower case. */
+/** Returns the existing things with the same IDs as records, by UUID in lower case. */
 async function knownRecords({ db }: Importing, type: ThingType, things: readonly Thing[]) {
   const rows = await selectRowsByUuid(db, TABLE_OF[type], uuidsOf(things))
   const keys = rows.flatMap((row) => ('backup_storage_id' in row ? [row.backup_storage_id] : []))
@@ -94,7 +95,7 @@ async function knownRecords({ db }: Importing, type: ThingType, things: readonly
       storage && canonicalId('backupStorage', storage.uuid),
     )
     const name = row.uuid.toLowerCase()
-    // Two storages may have one id, as theirs has no unique index: what is equal counts.
+    // Two storages may have the same ID, as it has no unique index. Prefer an equal one.
     const isEqual = things.some(
       (thing) => thing.record.uuid === record.uuid && differences(record, thing.record).length === 0,
     )
@@ -103,7 +104,7 @@ async function knownRecords({ db }: Importing, type: ThingType, things: readonly
   return known
 }
 
-/** The ids that are taken though no row has them: a storage's by a claim, an image's by the history of one that was purged. */
+/** Returns IDs that are taken although no row has them: of storages by a claim, of images by the history of a purged image. */
 async function takenIds({ db }: Importing, type: ThingType, things: readonly Thing[]): Promise<Set<string>> {
   const ids = things.map(({ record }) => record.uuid)
   if (type === 'image') {
@@ -117,11 +118,11 @@ async function takenIds({ db }: Importing, type: ThingType, things: readonly Thi
   return taken
 }
 
-/** The integer ids of the storages that objects lie in, by their canonical ids; of two with one id the one that isn't deleted. */
+/** Returns the integer IDs of the storages of objects, by canonical ID. If two storages have the same ID, the one that is not deleted. */
 async function storageKeys({ db }: Importing, things: readonly Thing[]): Promise<Map<string, number>> {
   const ids = things.flatMap(({ record }) => (record as RegistryRecord<'backup_object'>).backup_storage_id ?? [])
   const uuids = [...new Set(ids.map(uuidOf))]
-  // A purge of files must not miss that another object of one comes.
+  // A purge of files must not miss that a file gets another object.
   await claimUse(db, ALL_FILES)
   const rows: BackupStorageRow[] = await selectRowsByUuid(db, 'backup_storages', uuids, { lock: 'share' })
   const keys = new Map<string, number>()
@@ -148,28 +149,28 @@ function storageKeyOf(
   )
 }
 
-/** @throws VdcError VALUE_REFUSED for a character that the database can't hold, such as an emoji in Wakame-vdc's tables. */
+/** @throws VdcError VALUE_REFUSED if the database cannot store a character, such as an emoji in Wakame-vdc's tables. */
 async function requireStorableRecord({ database }: Importing, { record, line }: Thing): Promise<void> {
   await requireStorable(database, TABLE_OF[record.type], record).catch((error: VdcError) => {
     throw new VdcError(error.code, `Line ${line} (${record.uuid}) is refused: ${error.message}`, { hint: error.hint })
   })
 }
 
-/** Notes what images and objects refer to and isn't there: in a database of Wakame-vdc that may be so. */
+/** Notes missing things to which images and objects refer, for a warning. Databases of Wakame-vdc may have such references. */
 async function noteMissing({ db, missing }: Importing, type: ThingType, things: readonly Thing[]): Promise<void> {
-  const note = async (what: string, refersTo: ThingType, ids: readonly (string | null)[]) => {
+  const note = async (warning: string, refersTo: ThingType, ids: readonly (string | null)[]) => {
     const wanted = new Set(ids.filter((id): id is string => id !== null && id !== ''))
     for (const uuid of await selectUuidsThere(db, TABLE_OF[refersTo], [...wanted].map(uuidOf)))
       wanted.delete(canonicalId(KIND_OF[refersTo], uuid))
     if (wanted.size === 0) return
-    const noted = missing.get(what) ?? new Set()
+    const noted = missing.get(warning) ?? new Set()
     for (const id of wanted) if (noted.size < 4) noted.add(id)
-    missing.set(what, noted)
+    missing.set(warning, noted)
   }
   if (type !== 'image' && type !== 'backup_object') return
   const records = things.map(({ record }) => record as RegistryRecord<'image' | 'backup_object'>)
   await note(
-    'Accounts own something and have no row',
+    'Accounts own images or backup objects but do not exist',
     'account',
     records.map((record) => record.account_id),
   )
@@ -178,13 +179,13 @@ async function noteMissing({ db, missing }: Importing, type: ThingType, things: 
     (image) => image.deleted_at === null && image.state !== 'deleted',
   )
   const objects = alive.map((image) => image.backup_object_id)
-  await note('Images cannot boot, as their backup objects are missing', 'backup_object', objects)
+  await note('Images cannot boot because their backup objects are missing', 'backup_object', objects)
   const volumes: string[] = []
   for (const image of alive) volumes.push(...(await objectsInVolumes(image.volumes)))
-  await note('Images lack volumes, as the backup objects of these are missing', 'backup_object', volumes)
+  await note('Images lack volumes because the backup objects of the volumes are missing', 'backup_object', volumes)
 }
 
-/** The columns in which a record differs; what state was before is history, and each registry has its own. */
+/** Returns the columns in which two records differ. Ignores `STATE_BEFORE`, as each registry has its own history. */
 function differences(there: RegistryRecord<ThingType>, record: RegistryRecord<ThingType>): string[] {
   const changes = changesOf(there, record)
   return COLUMNS_OF[record.type].filter(
@@ -192,7 +193,7 @@ function differences(there: RegistryRecord<ThingType>, record: RegistryRecord<Th
   )
 }
 
-/** MySQL tells fewer digits of `progress` than SQLite; six are more than anybody needs of percents. */
+/** Compares six digits of `progress`, as MySQL returns fewer digits than SQLite. */
 function isSameProgress(a: RegistryRecord<ThingType>, b: RegistryRecord<ThingType>): boolean {
   const digits = (record: object) => Number((record as { progress: number }).progress).toPrecision(6)
   return digits(a) === digits(b)

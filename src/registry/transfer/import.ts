@@ -17,30 +17,30 @@ import { type ReadRecord, readRecords } from './read.ts'
 import { forTypes, type RecordType } from './records.ts'
 import { uuidOf } from './rows.ts'
 
-/**
- * Lines that are looked up and stored at once, and bytes of them: quoted in a statement they
- * may be twice as many, and old servers take 1 MiB.
- */
+/** Lines in a batch. */
 const MOST_LINES = 200
+/** Bytes in a batch. Quoted in a statement, they may double, and old servers accept at most 1 MiB. */
 const MOST_BYTES = 256 * 1024
-/** What an import did, by type. */
+/** Numbers of added and unchanged entries, by type. */
 export type ImportSummary = z.output<typeof importSummary>
 
-/** Why nothing was imported: all that is there already and differs. */
+/** Why nothing was imported: all conflicts. */
 export interface ImportRefusal {
   conflicts: ImportConflict[]
   error: VdcError
 }
 
 /**
- * Reads a registry file (`records.ts`) into the registry: all of it, or nothing.
- * What is there already and equal stays as it is, so that it can be run again;
- * where something is there and differs, nothing is imported. Images and objects begin a new history
- * (dcmgr.md, "History"); ids of images that were purged stay taken.
+ * Imports a registry file (`records.ts`), all of it or nothing. Entries that already exist
+ * and are equal stay unchanged, so an import can be repeated. If any entry exists and
+ * differs, nothing is imported. Images and objects begin a new history (dcmgr.md,
+ * "History"). The IDs of purged images stay taken.
  *
  * @param source path of the file, or its bytes.
- * @throws VdcError FILE_REFUSED or VALUE_REFUSED that names the line; FILE_NOT_WRITTEN; USAGE for a pipe where
- *   all is committed together; then nothing was written.
+ * @returns the numbers of entries, or the conflicts.
+ * @throws VdcError FILE_REFUSED or VALUE_REFUSED if a line is not valid, naming the line;
+ *   FILE_NOT_WRITTEN if a pipe cannot be spooled; USAGE for a pipe in `--tx bulk`. Nothing
+ *   is imported then.
  */
 export async function importRegistry(
   registry: Registry,
@@ -50,13 +50,13 @@ export async function importRegistry(
   const open = typeof source === 'string' ? () => readText(source, interruption.signal) : () => source
   if (typeof source === 'string' && !isStream(source)) return importAgain(registry, open)
   if (commits === 'outer') {
-    throw new VdcError('USAGE', 'A pipe cannot be read twice, and what is committed together may be tried again', {
-      hint: 'Name a file, or import by itself',
+    throw new VdcError('USAGE', 'A pipe cannot be imported with --tx bulk, which may have to read it twice', {
+      hint: 'Import from a file, or run the import on its own',
     })
   }
   const kept = new KeptBytes()
   try {
-    // Read to its end first: whoever waits for bytes must not keep others out of the database.
+    // Read to the end first, so that a slow source does not lock others out of the database.
     for await (const _ of readRecords(kept.keep(open())));
     interruption.throwIfRequested()
     return await importAgain(registry, () => kept.read())
@@ -65,13 +65,13 @@ export async function importRegistry(
   }
 }
 
-/** @param open gives the bytes from their start, each time that the unit of work is tried. */
+/** @param open returns the bytes from their start. Called each time the unit of work is tried. */
 async function importAgain(
   registry: Registry,
   open: () => AsyncIterable<Uint8Array>,
 ): Promise<ImportSummary | ImportRefusal> {
   const { commits } = registry.database
-  // All or nothing, also where other commands commit by the statement.
+  // All or nothing, even if other commands commit each statement.
   const database: Database = { ...registry.database, commits: commits === 'statement' ? 'unit' : commits }
   let missing: Importing['missing'] = new Map()
   let conflicts: ImportConflict[] = []
@@ -94,7 +94,7 @@ async function importAgain(
     throw error
   })
   if ('conflicts' in outcome) return outcome
-  for (const [what, ids] of missing) registry.warn(warningOf(what, ids))
+  for (const [warning, ids] of missing) registry.warn(withIds(warning, ids))
   return outcome
 }
 
@@ -110,7 +110,7 @@ async function importAll(importing: Importing, chunks: AsyncIterable<Uint8Array>
   return summary
 }
 
-/** Puts records together that are looked up and stored at once: of one type, none of them named twice. */
+/** Groups records into batches that are looked up and stored at once. All records of a batch have the same type and different names. */
 async function* batchesOf(records: AsyncIterable<readonly ReadRecord[]>): AsyncGenerator<ReadRecord[]> {
   let batch: ReadRecord[] = []
   let bytes = 0
@@ -126,7 +126,7 @@ async function* batchesOf(records: AsyncIterable<readonly ReadRecord[]>): AsyncG
     for (const read of some) {
       const name = nameOf(read)
       const [first] = batch
-      // What is named twice is to be found in the database the second time.
+      // The second record of a name must find the first one in the database.
       if (first !== undefined && (first.record.type !== read.record.type || names.has(name))) yield taken()
       batch.push(read)
       names.add(name)
@@ -138,22 +138,23 @@ async function* batchesOf(records: AsyncIterable<readonly ReadRecord[]>): AsyncG
 }
 
 function importerOf(type: RecordType) {
-  return type === 'label' ? importLabels : type === 'purged_image' ? importPurgedImages : importThings
+  if (type === 'label') return importLabels
+  return type === 'purged_image' ? importPurgedImages : importThings
 }
 
-/** By what a record is unique, as the database sees it: whatever its case. */
+/** Returns the name that makes a record unique, in lower case, as the database ignores case. */
 function nameOf({ record }: ReadRecord): string {
   return (record.type === 'label' ? `${record.resource_uuid}\n${record.name}` : uuidOf(record.uuid)).toLowerCase()
 }
 
 function conflictError(conflicts: number): VdcError {
-  const differ = conflicts === 1 ? 'One thing differs' : `${conflicts} things differ`
-  return new VdcError('IMPORT_CONFLICT', `Nothing is imported: ${differ} from what is here`, {
-    hint: 'An id means one thing; see what is right, here and where the registry was exported',
+  const differ = conflicts === 1 ? '1 entry differs' : `${conflicts} entries differ`
+  return new VdcError('IMPORT_CONFLICT', `Nothing was imported: ${differ} from this registry`, {
+    hint: 'An ID must mean the same thing in both registries. Correct the wrong entries on either side, then try again',
   })
 }
 
-function warningOf(what: string, ids: ReadonlySet<string>): string {
+function withIds(warning: string, ids: ReadonlySet<string>): string {
   const some = [...ids].slice(0, 3)
-  return `${what}: ${some.join(', ')}${ids.size > some.length ? ', …' : ''}`
+  return `${warning}: ${some.join(', ')}${ids.size > some.length ? ', …' : ''}`
 }

@@ -3,16 +3,18 @@ import type { Database, Queryable } from '../../db/database.ts'
 import type { importConflict } from '../results/import.ts'
 import type { BegunHistories } from './begun-histories.ts'
 
-/** What is there already and is something else. */
+/** An entry that exists in the registry but differs from the imported one. */
 export type ImportConflict = z.output<typeof importConflict>
 
-/** What the parts of an import share. */
+/** The state shared by the parts of an import. */
 export interface Importing {
-  /** In whose transaction all of it happens. */
+  /** Runs its statements in the transaction of the import. */
   database: Database
+  /** The transaction of the import. */
   db: Queryable
   histories: BegunHistories
+  /** Records a conflict. The import goes on, to find the others, and is then undone. */
   conflict(conflict: ImportConflict): void
-  /** Ids of what is referred to and isn't there, by what refers to it. */
+  /** IDs of missing things to which imported ones refer, by the text of the warning. */
   missing: Map<string, Set<string>>
 }

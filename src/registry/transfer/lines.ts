@@ -1,21 +1,22 @@
 import { VdcError } from '../../core/errors.ts'
 
-/** Bytes of a line above which none can be right: four texts of 65,535 bytes, escaped, and the rest. */
+/** Most bytes in a valid line: four texts of 65,535 bytes, escaped, and the rest. */
 const LONGEST = 4 * 1024 * 1024
 const NEWLINE = 0x0a
 
-/** A line and its number, from 1. */
+/** A line of a file. */
 export interface Line {
+  /** Counted from 1. */
   number: number
   text: string
-  /** Of the line, with its end. */
+  /** Length in bytes, including the newline. */
   bytes: number
 }
 
 /**
- * Takes bytes apart into lines, those of each chunk together; no more than a chunk and one line are kept.
+ * Splits bytes into lines. Yields the lines of each chunk together, and keeps no more than one chunk and one line in memory.
  *
- * @throws VdcError FILE_REFUSED for a line that is too long or no UTF-8, after the lines before it.
+ * @throws VdcError FILE_REFUSED if a line is too long or not UTF-8, after yielding the lines before it.
  */
 export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line[]> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -29,10 +30,10 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
     pieces = []
     length = 0
     try {
-      // The decoder takes away a byte order mark, which editors put before the first line.
+      // `first` removes a byte order mark, which some editors put before the first line.
       return { number, text: (number === 1 ? first : decoder).decode(bytes), bytes: bytes.length + 1 }
     } catch (error) {
-      const hint = isUtf16(bytes) ? 'It is UTF-16; convert it with: iconv -f UTF-16 -t UTF-8' : undefined
+      const hint = isUtf16(bytes) ? 'The file is UTF-16. Convert it with: iconv -f UTF-16 -t UTF-8' : undefined
       throw new VdcError('FILE_REFUSED', `Line ${number} is not UTF-8`, { hint, cause: error })
     }
   }
@@ -42,7 +43,7 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
       const end = chunk.indexOf(NEWLINE, start)
       const piece = chunk.subarray(start, end === -1 ? undefined : end)
       length += piece.length
-      if (length > LONGEST) throw new VdcError('FILE_REFUSED', `Line ${number + 1} is too long for one of a registry`)
+      if (length > LONGEST) throw new VdcError('FILE_REFUSED', `Line ${number + 1} is too long for a registry file`)
       if (piece.length > 0) pieces.push(piece)
       if (end === -1) return
       yield line()
@@ -50,13 +51,13 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
     }
   }
   for await (const chunk of chunks) {
-    yield* together(linesIn(chunk))
+    yield* collected(linesIn(chunk))
   }
   if (length > 0) yield [line()]
 }
 
-/** What comes one by one, in one piece; and then what went wrong, if something did. */
-export function* together<T>(each: Iterable<T>): Generator<T[]> {
+/** Yields all values of an iterable in one array. If it throws, yields the values before that, then rethrows. */
+export function* collected<T>(each: Iterable<T>): Generator<T[]> {
   const all: T[] = []
   try {
     for (const one of each) all.push(one)
@@ -67,7 +68,7 @@ export function* together<T>(each: Iterable<T>): Generator<T[]> {
   yield all
 }
 
-/** Says whether bytes begin with a byte order mark of UTF-16, as some shells write what they redirect. */
+/** Returns whether bytes begin with a UTF-16 byte order mark, which some shells write to redirected files. */
 function isUtf16(bytes: Uint8Array): boolean {
   return (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)
 }

@@ -1,44 +1,48 @@
 import { VdcError } from '../../core/errors.ts'
 import { readYamlColumns, yamlProblems } from '../image/yaml-columns.ts'
 import { isObject, type Keys, problemIn } from './columns.ts'
-import { type Line, linesOf, together } from './lines.ts'
+import { collected, type Line, linesOf } from './lines.ts'
 import { COUNTS, forTypes, LINES, type RecordType, type RegistryRecord, TYPES, VERSION } from './records.ts'
 
-/** A record and the line that it stands in. */
+/** A record that was read. */
 export interface ReadRecord {
   record: RegistryRecord
+  /** Number of its line, from 1. */
   line: number
-  /** Of the line, as a measure of what it takes to keep it. */
+  /** Length of its line in bytes, as a measure of the memory that it takes. */
   bytes: number
 }
 
 /**
- * Reads the lines of a registry file as they come, some together. The records are of the
- * types in their order; after the last one the file was there whole.
+ * Reads and checks the lines of a registry file. Yields records in arrays as their bytes
+ * arrive, in the order of types. When it ends without an error, the file was complete.
  *
- * @throws VdcError FILE_REFUSED that names the line, after the records before it, or says that the file is cut off.
+ * @throws VdcError FILE_REFUSED if a line is not valid, after yielding the records before
+ *   it; or if the file is truncated.
  */
 export async function* readRecords(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ReadRecord[]> {
   const reader = new Reader()
   for await (const lines of linesOf(chunks)) {
-    for (const records of together(reader.recordsIn(lines))) yield* withReadableYaml(records)
+    for (const records of collected(reader.recordsIn(lines))) yield* withReadableYaml(records)
   }
   reader.requireEnd()
 }
 
-/** Checks lines in their order. */
+/** Checks lines in order, from the header to the end line. */
 class Reader {
   readonly #counts = forTypes(() => 0)
   #place: 'header' | 'records' | 'after' = 'header'
+  /** Index in `TYPES` of the last record's type. */
   #lastType = 0
 
+  /** @throws VdcError FILE_REFUSED if the end line was not read. */
   requireEnd(): void {
     if (this.#place === 'after') return
     throw new VdcError(
       'FILE_REFUSED',
-      `The registry ${this.#place === 'header' ? 'is empty' : 'is cut off: its last line is missing'}`,
+      `The registry file ${this.#place === 'header' ? 'is empty' : 'is truncated: its last line is missing'}`,
       {
-        hint: 'Export it again, and see that that ends with exit code 0',
+        hint: 'Export the registry again, and check that the export ends with exit code 0',
       },
     )
   }
@@ -47,9 +51,9 @@ class Reader {
     for (const line of lines) {
       // Editors leave empty lines at the end.
       if (this.#place === 'after' && line.text.trim() === '') continue
-      if (this.#place === 'after') throw refusal(line, 'comes after the last line of the registry')
+      if (this.#place === 'after') throw refusal(line, 'comes after the end of the registry')
       const value = parse(line.text)
-      if (value === undefined) throw refusal(line, 'is no JSON object')
+      if (value === undefined) throw refusal(line, 'is not a JSON object')
       if (this.#place === 'header') this.#readHeader(value, line)
       else if (value.type === 'end') this.#readEnd(value, line)
       else yield { record: this.#readRecord(value, line), line: line.number, bytes: line.bytes }
@@ -58,19 +62,19 @@ class Reader {
 
   #readHeader(value: Record<string, unknown>, line: Line): void {
     if (value.type !== 'registry')
-      throw refusal(line, 'is not the first line of a registry', 'vdc-manage registry export writes one')
+      throw refusal(line, 'is not a registry header', 'Create a registry file with: vdc-manage registry export')
     check(LINES.registry, value, line)
     if (value.version !== VERSION)
-      throw refusal(line, `is of a registry of version ${value.version}; known is ${VERSION}`)
+      throw refusal(line, `has registry version ${value.version}; only version ${VERSION} is supported`)
     this.#place = 'records'
   }
 
   #readRecord(value: Record<string, unknown>, line: Line): RegistryRecord {
     const type = value.type as RecordType
     const order = TYPES.indexOf(type)
-    if (order === -1) throw refusal(line, `has no known type: it must be one of ${TYPES.join(', ')}, end`)
+    if (order === -1) throw refusal(line, `has an unknown type; it must be one of ${TYPES.join(', ')}, end`)
     if (order < this.#lastType)
-      throw refusal(line, `is of type ${type} and comes after those of type ${TYPES[this.#lastType]}`)
+      throw refusal(line, `has type ${type}, but must come before the lines of type ${TYPES[this.#lastType]}`)
     this.#lastType = order
     check(LINES[type], value, line)
     this.#counts[type]++
@@ -82,12 +86,10 @@ class Reader {
     const counts = value.counts as Partial<Record<RecordType, number>>
     check(COUNTS, counts, line, 'counts')
     for (const type of TYPES) {
-      const [claimed = 0, there] = [counts[type], this.#counts[type]]
-      if (claimed === there) continue
-      throw refusal(
-        line,
-        `counts ${claimed} lines of type ${type}, and there are ${there}: some are missing or too many`,
-      )
+      const expected = counts[type] ?? 0
+      const found = this.#counts[type]
+      if (expected === found) continue
+      throw refusal(line, `counts ${expected} lines of type ${type}, but the file has ${found}`)
     }
     this.#place = 'after'
   }
@@ -113,10 +115,11 @@ function refusal({ number }: Line, why: string, hint?: string): VdcError {
   return new VdcError('FILE_REFUSED', `Line ${number} ${why}`, { hint })
 }
 
+/** Yields the records, and throws at the first image whose YAML columns cannot be parsed. */
 async function* withReadableYaml(records: ReadRecord[]): AsyncGenerator<ReadRecord[]> {
   for (const [index, { record, line }] of records.entries()) {
     if (record.type !== 'image') continue
-    // One such row makes the Ruby programs' whole listing fail (dcmgr.md, "YAML columns").
+    // One such row makes every list of the Ruby programs fail (dcmgr.md, "YAML columns").
     const [problem] = yamlProblems(await readYamlColumns(record))
     if (problem === undefined) continue
     yield records.slice(0, index)

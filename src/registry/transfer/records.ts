@@ -22,28 +22,29 @@ import {
 } from './columns.ts'
 
 /*
- * The lines of a registry file: JSON, each an object with a `type`. The first is
- * the header, the last tells how many there are of each type, and between them is
- * a line a row, its columns by their names, ids canonical, without integer ids;
- * times ISO 8601 UTC. A bigint is a number where that is exact, else decimal text.
- * An image that was purged has no row: its line keeps its id from being used again.
+ * The format of a registry file. Each line is a JSON object with a `type`. The first
+ * line is the header, the last one counts the lines of each type. The lines between
+ * them are rows: columns by name, canonical IDs, no integer IDs, times in ISO 8601 UTC.
+ * A bigint is a number if that is exact, otherwise a decimal string. A purged image has
+ * no row; its line keeps its ID from being used again.
  */
 
-/** The version of this form. */
+/** The version of this format. */
 export const VERSION = 1
 
-/** The types in the order of their lines: what is referred to comes first. */
+/** The types in the order of their lines. Referenced types come first. */
 export const TYPES = ['account', 'backup_storage', 'backup_object', 'image', 'label', 'purged_image'] as const
+/** The type of a line between the first and the last one. */
 export type RecordType = (typeof TYPES)[number]
-/** Those of rows. */
+/** The types whose lines are rows. */
 export type RowType = Exclude<RecordType, 'purged_image'>
 
-/** Something for each type. */
+/** Returns an object with a value for each type. */
 export function forTypes<T>(make: (type: RecordType) => T): Record<RecordType, T> {
   return Object.fromEntries(TYPES.map((type) => [type, make(type)])) as Record<RecordType, T>
 }
 
-/** The tables that the rows of each type lie in. */
+/** The table of each type. */
 export const TABLE_OF = {
   account: 'accounts',
   backup_storage: 'backup_storages',
@@ -52,7 +53,7 @@ export const TABLE_OF = {
   label: 'resource_labels',
 } as const satisfies Record<RowType, keyof RegistryTables>
 
-/** The kinds of things that have rows of their own. */
+/** The kind of each type that has IDs. */
 export const KIND_OF = {
   account: 'account',
   backup_storage: 'backupStorage',
@@ -60,23 +61,24 @@ export const KIND_OF = {
   image: 'image',
 } as const satisfies Record<Exclude<RowType, 'label'>, Kind>
 
-/** Labels of these are in the file; those of other resources, such as instances, are the cloud's. */
+/** ID prefixes of things whose labels are exported. Labels of other resources, such as instances, belong to the cloud. */
 const LABELLED: readonly string[] = Object.values(KIND_OF).map(prefixOf)
+/** Returns whether the labels of a resource are exported. */
 export const isLabelled = (resourceId: string): boolean => LABELLED.some((prefix) => resourceId.startsWith(prefix))
 
 /**
- * A key of a deleted image that is no column: the state that it had before, which
- * its history tells and an import begins anew. The first files had no such key.
+ * A key of a deleted image that is not a column: its state before the deletion, from
+ * its history, which is not exported. Files of early releases lack this key.
  */
 export const STATE_BEFORE = 'state_before_deletion'
 
 const labelled: Column<string> = {
   problem: (value) =>
     line.problem(value) ??
-    (isLabelled(value as string) ? undefined : `must be an id that begins with ${LABELLED.join(', ')}`),
+    (isLabelled(value as string) ? undefined : `must be an ID that begins with ${LABELLED.join(', ')}`),
 }
 
-/** What each key of a line holds; the names but that of `STATE_BEFORE` are those of columns. */
+/** The keys of each type of line. All but `STATE_BEFORE` are names of columns. */
 const COLUMNS = {
   account: {
     uuid: id('account'),
@@ -103,7 +105,7 @@ const COLUMNS = {
     uuid: id('backupObject'),
     display_name: line,
     service_type: line,
-    /** null where the row of the storage is gone. */
+    /** Null if the row of the storage is missing. */
     backup_storage_id: nullable(id('backupStorage')),
     size: bigint,
     allocation_size: bigint,
@@ -160,27 +162,27 @@ const COLUMNS = {
   },
 }
 
-/** The columns of each type of line, in their order. */
+/** The columns of each type, in the order of their keys. */
 export const COLUMNS_OF = forTypes((type) => Object.keys(COLUMNS[type]).filter((name) => name !== STATE_BEFORE))
 
-/** A key that was looked at before. */
+/** A key that was checked before. */
 const known: Column<string> = { problem: () => undefined }
 
-/** What each line must be (`problemIn`). */
+/** The keys of each line, for `problemIn`. */
 export const LINES = {
   ...forTypes((type) => keysOf({ type: known, ...COLUMNS[type] })),
   registry: keysOf({ type: known, version, exported_at: time }),
   end: keysOf({ type: known, counts: object }),
 }
 
-/** What the counts of the last line must be: the first files had no lines of purged images. */
+/** The keys of the counts in the last line. Files of early releases have no lines of purged images. */
 export const COUNTS = keysOf({ ...forTypes(() => count), purged_image: optional(count) })
 
 function keysOf(columns: object): Keys {
   return Object.entries(columns)
 }
 
-/** What a line holds. */
+/** The contents of a line between the first and the last one. */
 export type RegistryRecord<T extends RecordType = RecordType> = {
   [K in T]: { type: K } & { [C in keyof (typeof COLUMNS)[K]]: ValueOf<(typeof COLUMNS)[K][C]> }
 }[T]

@@ -4,10 +4,14 @@ import type { NewRow } from '../../db/tables/rows.ts'
 import { canonicalId } from '../rules/identifiers.ts'
 import { COLUMNS_OF, KIND_OF, type RegistryRecord, type RowType, type TABLE_OF } from './records.ts'
 
-/** The row that a record is of. */
+/** The row type of a record type. */
 type RowOf<T extends RowType> = RegistryTables[(typeof TABLE_OF)[T]]
 
-/** Makes the record of a row; of an object, `storageId` is the canonical id of its storage, or null where that is gone. */
+/**
+ * Converts a row to a record.
+ *
+ * @param storageId for an object, the canonical ID of its storage; null if the row of the storage is missing.
+ */
 export function recordOf<T extends RowType>(type: T, row: RowOf<T>, storageId?: string | null): RegistryRecord<T> {
   const columns = row as unknown as Readonly<Record<string, unknown>>
   const record: Record<string, unknown> = { type }
@@ -20,7 +24,11 @@ export function recordOf<T extends RowType>(type: T, row: RowOf<T>, storageId?: 
   return record as RegistryRecord<T>
 }
 
-/** Makes the row of a record; of an object, `storageKey` is the integer id of its storage. */
+/**
+ * Converts a record to a row.
+ *
+ * @param storageKey for an object, the integer ID of its storage.
+ */
 export function rowOf<T extends RowType>(record: RegistryRecord<T>, storageKey?: number): NewRow<RowOf<T>> {
   const values = record as unknown as Readonly<Record<string, unknown>>
   const row: Record<string, unknown> = {}
@@ -33,12 +41,12 @@ export function rowOf<T extends RowType>(record: RegistryRecord<T>, storageKey?:
   return row as NewRow<RowOf<T>>
 }
 
-/** The uuid of a canonical id, without its prefix. */
+/** Returns the UUID in a canonical ID: the part after its prefix. */
 export function uuidOf(id: string): string {
   return id.slice(id.indexOf('-') + 1)
 }
 
-/** A time of a line as the tables hold it. */
+/** Converts a time from ISO 8601 UTC to the form in the tables. */
 export function sqlOf(time: string): string {
   return time.slice(0, 19).replace('T', ' ')
 }

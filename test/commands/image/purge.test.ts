@@ -219,7 +219,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     const input = [...lines, JSON.stringify({ type: 'end', counts })].join('\n')
     expect(await vdcManage(['registry', 'import'], { database, input })).toMatchObject({
       code: 5,
-      stderr: expect.stringContaining('Conflict: wmi-old: was purged here; its id stays taken'),
+      stderr: expect.stringContaining('Conflict: wmi-old: was purged here; its ID is never reused'),
     })
   })
 

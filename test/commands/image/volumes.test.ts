@@ -145,7 +145,7 @@ describe.each(ENGINES)('an image with volumes on %s', (engine) => {
     expect(await vdcManage(['registry', 'import'], { database: other, input: stdout })).toMatchObject({
       code: 0,
       stderr: expect.stringContaining(
-        'Warning: Images lack volumes, as the backup objects of these are missing: bo-lacking\n',
+        'Warning: Images lack volumes because the backup objects of the volumes are missing: bo-lacking\n',
       ),
     })
     await other.remove()

@@ -265,11 +265,11 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       'Conflict: a-one: description',
       'Conflict: bkst-s: base_uri',
       'Conflict: bo-big: size, state',
-      'Conflict: wmi-purged: was purged here; its id stays taken',
+      'Conflict: wmi-purged: was purged here; its ID is never reused',
       'Conflict: wmi-CHILD: uuid',
       'Conflict: wmi-child: label:os',
-      'Conflict: wmi-gone: was purged where the file is from, and is still here',
-      'Error: Nothing is imported: 7 things differ from what is here',
+      'Conflict: wmi-gone: was purged in the exported registry, but still exists here',
+      'Error: Nothing was imported: 7 entries differ from this registry',
       expect.stringMatching(/^Hint: /),
       '',
     ])
@@ -280,7 +280,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
         { id: 'a-one', fields: ['description'] },
         {},
         {},
-        { id: 'wmi-purged', fields: ['purged_at'], why: 'was purged here; its id stays taken' },
+        { id: 'wmi-purged', fields: ['purged_at'], why: 'was purged here; its ID is never reused' },
         {},
         {},
         { id: 'wmi-gone', fields: ['purged_at'] },
@@ -296,17 +296,17 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
   test('a file that is cut off anywhere is refused', async () => {
     const text = `${other((value) => value, 1)}\n`
     const bytes = Buffer.from(text)
-    await expectRefused('', { code: 3, message: 'Error: The registry is empty' })
+    await expectRefused('', { code: 3, message: 'Error: The registry file is empty' })
     for (const part of [0.2, 0.5, 0.9]) {
       await expectRefused(bytes.subarray(0, bytes.length * part), {
         code: 3,
-        message: /is cut off|is no JSON object|is not UTF-8/,
+        message: /is truncated|is not a JSON object|is not UTF-8/,
       })
     }
     await expectRefused(text.split('\n').slice(0, -2).join('\n'), { code: 3, message: 'its last line is missing' })
     const lacking = text.split('\n').filter((_, index) => index !== lineOf('image') - 1)
-    await expectRefused(lacking.join('\n'), { code: 3, message: 'counts 3 lines of type image, and there are 2' })
-    await expectRefused(`${text}${text}`, { code: 3, message: 'comes after the last line' })
+    await expectRefused(lacking.join('\n'), { code: 3, message: 'counts 3 lines of type image, but the file has 2' })
+    await expectRefused(`${text}${text}`, { code: 3, message: 'comes after the end of the registry' })
   })
 
   const hostile: [
@@ -315,32 +315,37 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     change: (value: Record<string, unknown>) => object | string,
     message: string,
   ][] = [
-    ['another version', 'registry', (value) => ({ ...value, version: 2 }), 'is of a registry of version 2; known is 1'],
-    ['no header', 'registry', () => whole[1] as string, 'Line 1 is not the first line of a registry'],
-    ['no JSON', 'image', () => '{"type":"image"', 'is no JSON object'],
-    ['an array', 'image', () => '[]', 'is no JSON object'],
-    ['an empty line', 'image', () => '', 'is no JSON object'],
-    ['a deep one', 'image', () => `{"type":"image","uuid":${DEPTH}0${'}'.repeat(1000)}}`, 'must be an id'],
+    [
+      'another version',
+      'registry',
+      (value) => ({ ...value, version: 2 }),
+      'has registry version 2; only version 1 is supported',
+    ],
+    ['no header', 'registry', () => whole[1] as string, 'Line 1 is not a registry header'],
+    ['no JSON', 'image', () => '{"type":"image"', 'is not a JSON object'],
+    ['an array', 'image', () => '[]', 'is not a JSON object'],
+    ['an empty line', 'image', () => '', 'is not a JSON object'],
+    ['a deep one', 'image', () => `{"type":"image","uuid":${DEPTH}0${'}'.repeat(1000)}}`, 'must be an ID'],
     [
       'a purge of an object',
       'purged_image',
       (value) => ({ ...value, uuid: 'bo-x' }),
-      'uuid must be an id, such as wmi-',
+      'uuid must be an ID such as wmi-',
     ],
     ['a purge at no time', 'purged_image', (value) => ({ ...value, purged_at: null }), 'purged_at must be a time'],
-    ['an unknown type', 'image', (value) => ({ ...value, type: 'history' }), 'has no known type'],
-    ['the types out of order', 'label', () => whole[1] as string, 'comes after those of type image'],
-    ['a column too many', 'image', (value) => ({ ...value, id: 1 }), 'is refused: it must not have id'],
+    ['an unknown type', 'image', (value) => ({ ...value, type: 'history' }), 'has an unknown type'],
+    ['the types out of order', 'label', () => whole[1] as string, 'must come before the lines of type image'],
+    ['a column too many', 'image', (value) => ({ ...value, id: 1 }), 'is refused: it has unknown keys: id'],
     [
       'a prototype',
       'image',
       (value) => JSON.stringify(value).replace('{', '{"__proto__":{"x":1},'),
-      'must not have __proto__',
+      'has unknown keys: __proto__',
     ],
     ['a column too few', 'image', ({ display_name: _, ...value }) => value, 'display_name must be text'],
-    ['no id', 'image', (value) => ({ ...value, uuid: 'wmi-a; DROP' }), 'uuid must be an id, such as wmi-'],
-    ['the id of another kind', 'image', (value) => ({ ...value, uuid: 'bo-x' }), 'uuid must be an id, such as wmi-'],
-    ['a long id', 'image', (value) => ({ ...value, uuid: `wmi-${'a'.repeat(252)}` }), 'uuid must be an id'],
+    ['no id', 'image', (value) => ({ ...value, uuid: 'wmi-a; DROP' }), 'uuid must be an ID such as wmi-'],
+    ['the id of another kind', 'image', (value) => ({ ...value, uuid: 'bo-x' }), 'uuid must be an ID such as wmi-'],
+    ['a long id', 'image', (value) => ({ ...value, uuid: `wmi-${'a'.repeat(252)}` }), 'uuid must be an ID'],
     [
       'a long name',
       'image',
@@ -393,12 +398,12 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       (value) => ({ ...value, backup_storage_id: 'bkst-nope' }),
       'its backup storage bkst-nope is neither in the file nor in the registry',
     ],
-    ['a claim', 'label', (value) => ({ ...value, name: 'vdc-manage.claim' }), 'is made with its backup storage'],
+    ['a claim', 'label', (value) => ({ ...value, name: 'vdc-manage.claim' }), 'is created with its backup storage'],
     [
       'a label of an instance',
       'label',
       (value) => ({ ...value, resource_uuid: 'i-demo' }),
-      'resource_uuid must be an id that begins with',
+      'resource_uuid must be an ID that begins with',
     ],
   ]
   test('hostile lines are refused, each by its number, and nothing is written', async () => {
@@ -437,8 +442,8 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
 
   test('refuses a byte order mark elsewhere, and what is no UTF-8, with a way out', async () => {
     const text = `${other((value) => value, 1)}\n`
-    await expectRefused(text.replace('\n', '\n\ufeff'), { code: 3, message: 'Line 2 is no JSON object' })
-    const hint = /Line 1 is not UTF-8\nHint: It is UTF-16; convert it with: iconv -f UTF-16 -t UTF-8\n/
+    await expectRefused(text.replace('\n', '\n\ufeff'), { code: 3, message: 'Line 2 is not a JSON object' })
+    const hint = /Line 1 is not UTF-8\nHint: The file is UTF-16\. Convert it with: iconv -f UTF-16 -t UTF-8\n/
     await expectRefused(Buffer.from(`\ufeff${text}`, 'utf16le'), { code: 3, message: hint })
   })
 
@@ -471,7 +476,10 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     interrupted.kill('SIGINT')
     expect(await interrupted).toMatchObject({ exitCode: 130, stderr: 'Error: Interrupted' })
     const run = await vdcManage(['--tx', 'bulk'], { database, input: `registry import ${pipe}\n` })
-    expect(run).toMatchObject({ code: 9, stderr: expect.stringContaining('Error: A pipe cannot be read twice') })
+    expect(run).toMatchObject({
+      code: 9,
+      stderr: expect.stringContaining('Error: A pipe cannot be imported with --tx bulk'),
+    })
   })
 
   test('refers to what is not there, as it may in Wakame-vdc, and says so', async () => {
@@ -484,8 +492,8 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     const run = await vdcManage(['registry', 'import', path], { database })
     expect(run).toMatchObject({ code: 0, stdout: '' })
     expect(run.stderr.split('\n').slice(0, 2).sort()).toEqual([
-      'Warning: Accounts own something and have no row: a-nowhere',
-      'Warning: Images cannot boot, as their backup objects are missing: bo-nowhere',
+      'Warning: Accounts own images or backup objects but do not exist: a-nowhere',
+      'Warning: Images cannot boot because their backup objects are missing: bo-nowhere',
     ])
   })
 
@@ -505,14 +513,16 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     const dry = await vdcManage(['registry', 'import', '--dry-run'], { database, input })
     const run = await importInto(database, input)
     expect(dry.stderr).toBe(run.stderr)
-    const says = "Conflict: wmi-child: its label 'OS' is taken for the same as its label 'os'\n"
+    const says = "Conflict: wmi-child: its label 'OS' counts as the same name as its label 'os'\n"
     expect(run).toMatchObject({ code: 5, stderr: expect.stringContaining(says) })
     if (engine === 'mariadb') {
       const accents = input.replace('"new"', '"\u00e9"').replace('"OS"', '"e"')
       const { code, stderr } = await importInto(database, accents)
       expect({ code, stderr }).toEqual({
         code: 5,
-        stderr: expect.stringContaining("Conflict: wmi-child: its label 'e' is taken for the same as its label 'é'\n"),
+        stderr: expect.stringContaining(
+          "Conflict: wmi-child: its label 'e' counts as the same name as its label 'é'\n",
+        ),
       })
     }
   })

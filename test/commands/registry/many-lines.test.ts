@@ -171,7 +171,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
         .toUpperCase()
         .replace('WMI-', 'wmi-')}: uuid`,
       `Conflict: ${objectId(222)}: label:vdc-manage.md5`,
-      `Conflict: ${imageId(400)}: its label 'OS' is taken for the same as its label 'os'`,
+      `Conflict: ${imageId(400)}: its label 'OS' counts as the same name as its label 'os'`,
     ])
   })
 
@@ -193,7 +193,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
       [...twice, ...labels],
       [
         `Conflict: ${imageId(1001)}: arch`,
-        `Conflict: ${imageId(1000)}: its label 'TEAM' is taken for the same as its label 'team'`,
+        `Conflict: ${imageId(1000)}: its label 'TEAM' counts as the same name as its label 'team'`,
         `Conflict: ${imageId(1000)}: label:site`,
       ],
     )
