@@ -64,7 +64,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(run.stdout).toMatch(/database +(?:MariaDB|SQLite) [\d.]+ answers in \d+ ms/)
     expect(run.stdout).toMatch(/schema +up to date\n/)
     expect(run.stdout).toMatch(/bkst-one +\/\S+\/storage\/, \S+ on \S+, [\d.]+ [KMGT]iB of [\d.]+ [KMGT]iB free\n/)
-    expect(run.stdout).toMatch(/qemu-img +version \d\S+, \/\S+\/qemu-img; it runs within our limits\n/)
+    expect(run.stdout).toMatch(/qemu-img +version \d\S+, \/\S+\/qemu-img; runs within the resource limits\n/)
     if (engine === 'mariadb') {
       expect(run.stdout).toMatch(
         /engine +InnoDB\n.*character_set +utf8mb4\n.*sql_mode +\S*STRICT_\S+\n.*cluster +no Galera cluster\n/,
@@ -87,9 +87,9 @@ describe('configuration', () => {
     expect(fresh.checks).toMatchObject({
       configuration: {
         result: 'ok',
-        message: `no setting and no dcmgr.conf, so the embedded registry sqlite://${path}`,
+        message: `the embedded registry sqlite://${path}; no setting or dcmgr.conf names a database`,
       },
-      database: { result: 'ok', message: 'none yet; made on first use' },
+      database: { result: 'ok', message: 'none yet; created on first use' },
     })
     expect(readdirSync(home)).toEqual([])
     await vdcManage(['account', 'list'], { env, reject: true })
@@ -105,7 +105,7 @@ describe('configuration', () => {
     expect((await examined({ env: { CONF_PATH: conf } })).checks.configuration).toEqual({
       name: 'configuration',
       result: 'ok',
-      message: `${conf}, which CONF_PATH names, says mysql://root@127.0.0.1:1/none`,
+      message: `mysql://root@127.0.0.1:1/none, set in ${conf} (named by CONF_PATH)`,
     })
     const broken = await examined({ env: { VDC_MANAGE_DATABASE_URI: '' } })
     expect(broken.checks.configuration).toMatchObject({
@@ -187,7 +187,7 @@ describe('a database that fails', () => {
     expect(checks.database).toMatchObject({
       result: 'failure',
       message: 'The database sqlite:///etc/passwd cannot be used: file is not a database',
-      hint: expect.stringMatching(/names a database of vdc-manage/),
+      hint: expect.stringMatching(/names a vdc-manage database/),
     })
     const aFolder = await examined({ database: { uri: `sqlite://${storage}` } })
     othersAreChecked(aFolder.checks)
@@ -223,7 +223,7 @@ describe('a schema', () => {
     const database = await newWakame(inject('mariadb').port)
     const { ok, checks } = await examined({ database })
     expect(ok).toBe(true)
-    expect(checks.schema).toMatchObject({ result: 'ok', message: 'up to date, beside schema 23 of Wakame-vdc' })
+    expect(checks.schema).toMatchObject({ result: 'ok', message: 'up to date, alongside schema 23 of Wakame-vdc' })
     expect(checks.character_set).toMatchObject({
       result: 'warning',
       message: expect.stringMatching(/^utf8\S* in accounts, images, .*: emoji .* are refused$/),
@@ -233,7 +233,7 @@ describe('a schema', () => {
     const odd = await examined({ database })
     expect(odd.checks).toMatchObject({
       schema: { result: 'warning', message: expect.stringMatching(/24.*not the 23/) },
-      engine: { result: 'failure', message: 'images is MyISAM, which knows no transactions' },
+      engine: { result: 'failure', message: 'images is MyISAM, which does not support transactions' },
     })
     await database.remove()
   })
@@ -243,7 +243,7 @@ describe('a schema', () => {
     writeFileSync(database.uri.slice('sqlite://'.length), '')
     expect(await examined({ database })).toMatchObject({
       ok: true,
-      checks: { database: { message: 'none yet; made on first use' } },
+      checks: { database: { message: 'none yet; created on first use' } },
     })
     await vdcManage(['db', 'migrate'], { database, reject: true })
     await database.query('DROP TABLE backup_storages')
@@ -291,16 +291,16 @@ test('the host: no qemu-img, no folder to unpack in, storages that are gone or f
       message: 'qemu-img is not installed',
       hint: 'Install it: apt-get install qemu-utils',
     },
-    unpacking: { result: 'failure', message: 'There is no folder /nonexistent' },
-    'bkst-gone': { result: 'failure', message: 'There is no folder /nonexistent/images/' },
-    'bkst-agent': { result: 'warning', message: expect.stringMatching(/on this host; the agent sta-x serves it$/) },
+    unpacking: { result: 'failure', message: 'Folder /nonexistent does not exist' },
+    'bkst-gone': { result: 'failure', message: 'Folder /nonexistent/images/ does not exist' },
+    'bkst-agent': { result: 'warning', message: expect.stringMatching(/on this host; agent sta-x serves it$/) },
     'bkst-full': {
       result: 'warning',
-      message: expect.stringMatching(/^\/proc\/, proc on proc, .*: it is nearly full$/),
+      message: expect.stringMatching(/^\/proc\/, proc on proc, .*; nearly full$/),
     },
     'bkst-foreign': {
       result: 'warning',
-      message: expect.stringMatching(/ free; image verify and image purge leave its files alone$/),
+      message: expect.stringMatching(/ free; image verify and image purge skip its files$/),
       hint: `${path} is not an image folder of this host; to make it one: vdc-manage backupstorage trust ${path}`,
     },
     'bkst-fine': { result: 'ok' },

@@ -220,7 +220,7 @@ describe('which database', () => {
       code: 6,
       stdout: '',
       stderr: expect.stringMatching(
-        /^Error: .*text.sqlite cannot be used: file is not a database\nHint: .*names a database of vdc-manage\n$/,
+        /^Error: .*text.sqlite cannot be used: file is not a database\nHint: .*names a vdc-manage database\n$/,
       ),
     })
   })

@@ -111,7 +111,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
       name: 'configuration',
       result: 'warning',
       message: `the embedded registry sqlite://${registry()}; ${why}`,
-      hint: 'To use another one, set VDC_MANAGE_DATABASE_URI',
+      hint: 'To use another database, set VDC_MANAGE_DATABASE_URI',
     })
     expect(await asRoot(['complete', 'zsh', '--', 'account', 'show', 'a-sh'], { HOME: eve })).toEqual({
       code: 0,

@@ -362,7 +362,11 @@ describe('what Ruby wrote', () => {
       4,
       /Backup object bo-lucid does not exist/,
     )
-    await refused(['image', 'add', 'local', 'bo-LUCID', '--account-id', 'a-SHPOOLXX'], 4, /Account a-SHPOOLXX does not exist/)
+    await refused(
+      ['image', 'add', 'local', 'bo-LUCID', '--account-id', 'a-SHPOOLXX'],
+      4,
+      /Account a-SHPOOLXX does not exist/,
+    )
     await refused(['backupobject', 'show', 'bo-lucid'], 4, /Backup object bo-lucid does not exist/)
     await refused(['backupstorage', 'show', 'bkst-local'], 4, /Backup storage bkst-local does not exist/)
     // The unique index ignores case.

@@ -7,7 +7,11 @@ import { openRegistryToRead } from '../open.ts'
 import { type Outcome, ok, warning } from './check.ts'
 import { checkCluster } from './database.ts'
 
-/** Says how a server answers, since `started` by `monotonicTime()`. */
+/**
+ * Returns the version of a server, its response time and its TLS version, for messages.
+ *
+ * @param started `monotonicTime()` at the start of the connection.
+ */
 export function describeAnswer(settings: DatabaseSettings, { version, tls }: ServerFacts, started: number): string {
   const text = `${version} answers in ${Math.round(monotonicTime() - started)} ms`
   if (settings.engine === 'sqlite' || settings.socketPath !== undefined) return text
@@ -15,16 +19,16 @@ export function describeAnswer(settings: DatabaseSettings, { version, tls }: Ser
 }
 
 /**
- * Says whether one of several hosts would be used.
+ * Checks one of several database hosts. Warns if connections would skip this host.
  *
  * @param settings with this host as the only one.
- * @throws VdcError what is no reason to try the next host, such as a refused account.
+ * @throws VdcError for an error that does not make a connection try the next host, such as a refused user.
  */
 export async function checkHost(settings: MysqlSettings, interruption: Interruption): Promise<Outcome> {
   const started = monotonicTime()
   const registry = await openRegistryToRead(settings, { patience: 0, interruption })
   try {
-    // MySQL is there, or it throws.
+    // Only undefined for a missing SQLite file.
     const facts = await serverFacts((registry as NonNullable<typeof registry>).database)
     const text = describeAnswer(settings, facts, started)
     if (facts.cluster === undefined) return ok(text)
@@ -33,7 +37,7 @@ export async function checkHost(settings: MysqlSettings, interruption: Interrupt
     return cluster.result === 'ok' ? ok(message) : warning(message, cluster.hint as string)
   } catch (error) {
     if (!(error instanceof VdcError) || !isOfHost(error.code)) throw error
-    return warning(error.message, 'The other hosts are used meanwhile; check the server on this one')
+    return warning(error.message, 'Check the server on this host. The other hosts are used until it is back')
   } finally {
     void registry?.close().catch(() => {})
   }

@@ -10,7 +10,7 @@ import { canonicalId } from '../rules/identifiers.ts'
 import { failure, type Outcome, ok, warning } from './check.ts'
 import { checkFolder } from './space.ts'
 
-/** The tables that are read and written. */
+/** The tables that vdc-manage reads and writes. */
 export const REGISTRY_TABLES = [
   'accounts',
   'images',
@@ -22,68 +22,73 @@ export const REGISTRY_TABLES = [
   'tag_mappings',
 ]
 
-/** Says what the SQL mode of the server means. Connections of ours are always strict (src/db/mysql/session.ts). */
+/** Reports the SQL mode of the server. Our own connections are always strict (src/db/mysql/session.ts). */
 export function checkSqlMode(sqlMode: string): Outcome {
   const modes = sqlMode === '' ? 'none' : sqlMode
-  return ok(`${modes}${/STRICT_/.test(sqlMode) ? '' : '; ours is strict, other programs cut what is too long'}`)
+  if (/STRICT_/.test(sqlMode)) return ok(modes)
+  return ok(`${modes}; vdc-manage uses strict mode, but other programs may truncate long values`)
 }
 
-/** Says whether a Galera cluster takes what is written. */
+/** Checks whether this node of a Galera cluster accepts statements. */
 export function checkCluster(cluster: ServerFacts['cluster']): Outcome {
   if (cluster === undefined) return ok('no Galera cluster')
   const { size, status, state, ready } = cluster
   const text = `Galera cluster of ${size} ${size === 1 ? 'node' : 'nodes'}, ${status}; this node is ${state}`
   if (status !== 'Primary' || !ready) {
-    return failure(`${text}, and takes no statements`, 'Bring the nodes together again, or name another node')
+    return failure(`${text} and accepts no statements`, 'Reconnect the nodes of the cluster, or use another node')
   }
-  return state === 'Synced' ? ok(text) : warning(text, 'Wait until it has caught up, or name another node')
+  return state === 'Synced' ? ok(text) : warning(text, 'Wait until the node has caught up, or use another node')
 }
 
-/** Says whether the tables know transactions. */
+/** Checks whether all tables support transactions. */
 export function checkEngines(tables: readonly TableFacts[]): Outcome {
   const others = tables.filter(({ engine }) => engine !== 'InnoDB')
   if (others.length === 0) return ok('InnoDB')
   const list = others.map(({ table, engine }) => `${table} is ${engine}`).join(', ')
   const first = others[0]?.table
-  return failure(`${list}, which knows no transactions`, `Convert them, such as: ALTER TABLE ${first} ENGINE = InnoDB`)
+  return failure(
+    `${list}, which does not support transactions`,
+    `Convert each of them, for example: ALTER TABLE ${first} ENGINE = InnoDB`,
+  )
 }
 
-/** Says whether the tables hold all characters: Wakame-vdc's own do not (dcmgr.md, "Tables"). */
+/** Checks whether the tables can store all characters. Wakame-vdc's own tables cannot (dcmgr.md, "Tables"). */
 export function checkCharsets(tables: readonly TableFacts[]): Outcome {
   const narrow = tables.filter(({ charsets }) => charsets.some((charset) => charset !== 'utf8mb4'))
   if (narrow.length === 0) return ok('utf8mb4')
   const found = [...new Set(narrow.flatMap(({ charsets }) => charsets))].filter((charset) => charset !== 'utf8mb4')
   return warning(
-    `${found.join(', ')} in ${narrow.map(({ table }) => table).join(', ')}: emoji and other characters beyond U+FFFF are refused`,
-    'Leave them out of names and descriptions; Wakame-vdc wants its tables as they are',
+    `${found.join(', ')} in ${narrow.map(({ table }) => table).join(', ')}: emoji and other characters above U+FFFF are refused`,
+    'Do not use these characters in names and descriptions. Do not convert the tables: Wakame-vdc needs them as they are',
   )
 }
 
-/** Says what of the schema is missing. */
+/** Checks whether the schema is complete and its version known. */
 export async function checkSchema({ database }: Registry): Promise<Outcome> {
   const { migrations, wakame_schema: wakame } = await schemaStatus(database.knex)
   const pending = migrations.filter(({ state }) => state === 'pending').map(({ name }) => name)
-  const beside =
-    wakame === null
-      ? ''
-      : `, beside ${wakame === WAKAME_SCHEMA ? `schema ${wakame} of Wakame-vdc` : describeWakameSchema(wakame)}`
-  if (pending.length > 0 && database.engine === 'sqlite') return ok(`${pending.length} pending; done on the next use`)
+  const alongside = wakame === null ? '' : `, alongside ${nameOfSchema(wakame)}`
+  if (pending.length > 0 && database.engine === 'sqlite') return ok(`${pending.length} pending; applied on next use`)
   const isOlder = wakame !== null && wakame < WAKAME_SCHEMA
   if (pending.length > 0) {
-    return failure(`pending: ${pending.join(', ')}${beside}`, isOlder ? RAKE_DB_UP : 'Run: vdc-manage db migrate')
+    return failure(`pending: ${pending.join(', ')}${alongside}`, isOlder ? RAKE_DB_UP : 'Run: vdc-manage db migrate')
   }
   const lack = lackOf(wakame)
   if (lack !== undefined) return warning(lack, RAKE_DB_UP)
   if (wakame !== null && wakame > WAKAME_SCHEMA) {
     return warning(
-      `up to date${beside}, which is not the ${WAKAME_SCHEMA} that is known`,
-      'Look into what changed between these before anything is written',
+      `up to date${alongside}, which is newer than the supported schema ${WAKAME_SCHEMA}`,
+      'Find out what changed between the two before you change anything in the registry',
     )
   }
-  return ok(`up to date${beside}`)
+  return ok(`up to date${alongside}`)
 }
 
-/** Looks at the folders of the local storages, one after the other; the names are the storages' ids. */
+function nameOfSchema(wakame: number): string {
+  return wakame === WAKAME_SCHEMA ? `schema ${wakame} of Wakame-vdc` : describeWakameSchema(wakame)
+}
+
+/** Yields the canonical ID of each local storage, and a function that checks its folder. */
 export async function* checkStorages({
   database,
 }: Registry): AsyncGenerator<[id: string, check: () => Promise<Outcome>]> {
@@ -98,26 +103,26 @@ async function checkStorage(baseUri: string, agent: string | null): Promise<Outc
   const path = /^file:\/\/(\/.*)$/i.exec(baseUri)?.[1]
   if (path === undefined) {
     return failure(
-      `${baseUri} is no folder of a host`,
-      'Give it another with vdc-manage backupstorage modify --base-uri',
+      `${baseUri} is not a folder on a host`,
+      'Change the base URI with: vdc-manage backupstorage modify --base-uri',
     )
   }
-  // A base URI without a slash at its end is the beginning of names.
+  // A base URI without a slash at its end is a prefix of file names.
   const folder = path.slice(0, path.lastIndexOf('/') + 1)
-  const hint = 'Make or mount it, or give the storage another folder with vdc-manage backupstorage modify --base-uri'
+  const hint = 'Create or mount it, or change the base URI with: vdc-manage backupstorage modify --base-uri'
   const absent = () =>
     agent === null || agent === ''
-      ? failure(`There is no folder ${folder}`, hint)
-      : warning(`There is no folder ${folder} on this host; the agent ${agent} serves it`, hint)
+      ? failure(`Folder ${folder} does not exist`, hint)
+      : warning(`Folder ${folder} does not exist on this host; agent ${agent} serves it`, hint)
   const outcome = await checkFolder(folder, { absent, hint, writable: false })
   return outcome.result === 'ok' ? checkTrust(folder, outcome) : outcome
 }
 
-/** Warns if files in a storage's folder are neither verified nor purged on this host. */
+/** Warns if this host neither verifies nor purges files in the folder of a storage. */
 async function checkTrust(folder: string, outcome: Outcome): Promise<Outcome> {
   const real = await realFolder(normalize(folder))
-  // Any name that does not begin with a dot.
+  // Any name that does not begin with a dot will do.
   const why = 'real' in real ? (await readImageFolders()).whyNot(`${real.real}/disk.raw`) : undefined
   if (why === undefined) return outcome
-  return warning(`${outcome.message}; image verify and image purge leave its files alone`, why)
+  return warning(`${outcome.message}; image verify and image purge skip its files`, why)
 }

@@ -20,35 +20,36 @@ import {
 } from './database.ts'
 import { checkHost, describeAnswer } from './database-host.ts'
 import { checkNode, checkQemuImg, checkUnpacking } from './host.ts'
-import { withinPatience } from './with-timeout.ts'
+import { withTimeout } from './with-timeout.ts'
 
 export type { Check } from './check.ts'
 
-/** Milliseconds that another process's lock on an SQLite file is waited for, with nothing else done meanwhile. */
-const LOCKED = 2000
+/** Milliseconds to wait for another process's lock on an SQLite file. The wait blocks this process. */
+const LOCK_TIMEOUT = 2000
 
-/** The ways out of failures that don't tell of one, by the name of the check; else it is the database's. */
-const WAYS_OUT: Readonly<Record<string, string>> = {
-  database: 'Check that VDC_MANAGE_DATABASE_URI or dcmgr.conf names a database of vdc-manage',
-  'qemu-img': 'See whether it runs by itself: qemu-img --version',
+/** Hints for failures without one of their own, by the name of the check. */
+const HINTS: Readonly<Record<string, string>> = {
+  database: 'Check that VDC_MANAGE_DATABASE_URI or dcmgr.conf names a vdc-manage database',
+  'qemu-img': 'Check that it runs: qemu-img --version',
 }
-const WAY_OUT = 'Check that the server is well, and the privileges of the user'
+/** Hint for a failure of any other check, all of which use the database. */
+const DATABASE_HINT = 'Check the database server and the privileges of the user'
 
-/** All that was looked at. */
+/** The results of all checks. */
 export type Examination = z.output<typeof examination>
 
-/** Where the program runs. */
+/** The environment in which the program runs. */
 export interface Surroundings {
   env: NodeJS.ProcessEnv
   nodeVersion: string
 }
 
 /**
- * Looks whether all is there that the program needs, and goes on past what is
- * not. Nothing is created, migrated or written.
+ * Checks whether everything that the program needs is in place. A failed check does
+ * not stop the others. Nothing is created, migrated or written.
  *
- * @param onCheck told of each check as it is done.
- * @throws VdcError INTERRUPTED, TERMINATED.
+ * @param onCheck called after each check.
+ * @throws VdcError INTERRUPTED or TERMINATED if the user or the system ends it.
  */
 export async function examine(
   surroundings: Surroundings,
@@ -57,7 +58,7 @@ export async function examine(
 ): Promise<Examination> {
   const checks: Check[] = []
   const check = async (name: string, look: () => Outcome | Promise<Outcome>) => {
-    const outcome = await withinPatience(interruption, async () => look()).catch((error) => asFailure(error, name))
+    const outcome = await withTimeout(interruption, async () => look()).catch((error) => asFailure(error, name))
     checks.push({ name, ...outcome })
     await onCheck({ name, ...outcome })
     return outcome.result !== 'failure'
@@ -75,7 +76,7 @@ export async function examine(
   return { ok: checks.every(({ result }) => result !== 'failure'), checks }
 }
 
-/** Looks at something and tells of it; false where it fails. */
+/** Runs a check and reports it. Returns false if it fails. */
 type CheckNamed = (name: string, look: () => Outcome | Promise<Outcome>) => Promise<boolean>
 
 async function examineDatabase(all: DatabaseSettings, interruption: Interruption, check: CheckNamed) {
@@ -85,8 +86,8 @@ async function examineDatabase(all: DatabaseSettings, interruption: Interruption
   try {
     await check('database', async () => {
       const started = monotonicTime()
-      registry = await openRegistryToRead(settings, { patience: LOCKED, interruption })
-      if (registry === undefined) return ok('none yet; made on first use')
+      registry = await openRegistryToRead(settings, { patience: LOCK_TIMEOUT, interruption })
+      if (registry === undefined) return ok('none yet; created on first use')
       facts = await serverFacts(registry.database)
       const text = describeAnswer(settings, facts, started)
       return settings.engine === 'sqlite' ? checkSqliteFile(settings.path, text) : ok(text)
@@ -94,7 +95,7 @@ async function examineDatabase(all: DatabaseSettings, interruption: Interruption
     if (registry === undefined || facts === undefined) return
     const { sqlMode, cluster } = facts
     const opened = registry
-    const isThere = await check('schema', () => checkSchema(opened))
+    const hasSchema = await check('schema', () => checkSchema(opened))
     if (settings.engine === 'sqlite') await check('integrity', () => checkIntegrity(settings.path, interruption))
     if (sqlMode !== undefined) {
       let charsets: Outcome | undefined
@@ -107,17 +108,17 @@ async function examineDatabase(all: DatabaseSettings, interruption: Interruption
       await check('sql_mode', () => checkSqlMode(sqlMode))
       await check('cluster', () => checkCluster(cluster))
     }
-    if (isThere) await examineStorages(opened, check)
+    if (hasSchema) await examineStorages(opened, check)
   } finally {
-    // Whatever a server that hangs still owes us is not waited for.
+    // Do not wait for a server that hangs.
     void registry?.close().catch(() => {})
   }
 }
 
 /**
- * Looks at each of several hosts. One that is down is no failure: the next is used.
+ * Checks each host if there are several. A host that is down is only a warning, as connections use the next one.
  *
- * @returns the settings with the hosts that answer, or with all if none does.
+ * @returns the settings with the hosts that answer, or with all hosts if none does.
  */
 async function examineHosts(
   settings: DatabaseSettings,
@@ -147,5 +148,5 @@ async function examineStorages(registry: Registry, check: CheckNamed): Promise<v
 function asFailure(thrown: unknown, name: string): Outcome {
   const { code, message, hint } = asVdcError(thrown)
   if (code === 'INTERRUPTED' || code === 'TERMINATED') throw thrown
-  return failure(message, hint ?? WAYS_OUT[name] ?? WAY_OUT)
+  return failure(message, hint ?? HINTS[name] ?? DATABASE_HINT)
 }

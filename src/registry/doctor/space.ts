@@ -2,15 +2,17 @@ import prettyBytes from 'pretty-bytes'
 import { type Folder, lookAtFolder } from '../../disk/folder/folder.ts'
 import { failure, type Outcome, ok, warning } from './check.ts'
 
-/** Free space below which there is a warning: bytes, and a part of the whole in percent. */
+/** Warn if a filesystem has less free space than this many bytes. */
 const LEAST_FREE = 1024n ** 3n
+/** Warn if a filesystem has less free space than this many percent. */
 const LEAST_PERCENT = 5n
 
 /**
- * Says whether a folder is there, may be used, and has space.
+ * Checks whether a folder exists, can be used by this user, and has free space.
  *
- * @param options.absent what it means where there is no such folder.
- * @param options.writable whether it is of no use without being writable.
+ * @param options.absent returns the result if the folder does not exist.
+ * @param options.hint for a folder that cannot be used.
+ * @param options.writable fail, and not only warn, if the folder is not writable.
  */
 export async function checkFolder(
   path: string,
@@ -20,23 +22,21 @@ export async function checkFolder(
   try {
     folder = await lookAtFolder(path)
   } catch (error) {
-    return failure(`${path} cannot be looked at: ${(error as Error).message}`, options.hint)
+    return failure(`${path} cannot be examined: ${(error as Error).message}`, options.hint)
   }
   if (folder === undefined) return options.absent()
   const where = `${path}${describeSpace(folder)}`
-  if (!folder.isReadable)
-    return failure(`${where}: it cannot be read by this user`, 'Give this user the right to read it')
+  if (!folder.isReadable) return failure(`${where}; this user cannot read it`, 'Give this user permission to read it')
   if (!folder.isWritable) {
-    const text = `${where}: nothing can be written to it by this user`
-    return options.writable
-      ? failure(text, options.hint)
-      : warning(
-          text,
-          'Files that are there can be registered; to convert or put images there, give this user the right to write',
-        )
+    const text = `${where}; this user cannot write to it`
+    if (options.writable) return failure(text, options.hint)
+    return warning(
+      text,
+      'Existing files can be registered. To convert or copy images there, give this user permission to write',
+    )
   }
   const isFull = folder.free < LEAST_FREE || folder.free * 100n < folder.total * LEAST_PERCENT
-  return isFull ? warning(`${where}: it is nearly full`, 'Make space, or mount a larger disk') : ok(where)
+  return isFull ? warning(`${where}; nearly full`, 'Free some space, or mount a larger disk') : ok(where)
 }
 
 function describeSpace({ mount, free, total }: Folder): string {

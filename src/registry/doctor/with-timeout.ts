@@ -1,22 +1,23 @@
 import { VdcError } from '../../core/errors.ts'
 import type { Interruption } from '../../core/interruption.ts'
 
-/** Milliseconds that any one look may take. */
-const PATIENCE = 10_000
+/** Longest time that a check may take, in milliseconds. */
+const TIMEOUT = 10_000
 
 /**
- * Does work of which nobody waits for the end when it takes too long.
+ * Runs work, but stops waiting for it after ten seconds.
  *
- * @throws VdcError INTERRUPTED or TERMINATED at once when that is requested,
- *   DATABASE_UNREACHABLE after ten seconds, and what `work` throws.
+ * @returns the result of `work`.
+ * @throws VdcError DATABASE_UNREACHABLE after ten seconds; INTERRUPTED or TERMINATED as
+ *   soon as that is requested; and the errors of `work`.
  */
-export async function withinPatience<T>(interruption: Interruption, work: () => Promise<T>): Promise<T> {
+export async function withTimeout<T>(interruption: Interruption, work: () => Promise<T>): Promise<T> {
   interruption.throwIfRequested()
   let timer: NodeJS.Timeout | undefined
   let onAbort = () => {}
   const end = new Promise<never>((_, reject) => {
-    const late = new VdcError('DATABASE_UNREACHABLE', `There is no answer within ${PATIENCE / 1000} s`)
-    timer = setTimeout(() => reject(late), PATIENCE)
+    const late = new VdcError('DATABASE_UNREACHABLE', `No answer within ${TIMEOUT / 1000} s`)
+    timer = setTimeout(() => reject(late), TIMEOUT)
     onAbort = () => reject(interruptedBy(interruption))
     interruption.signal.addEventListener('abort', onAbort, { once: true })
   })

@@ -173,7 +173,7 @@ test('doctor looks at each host', async () => {
   expect(by[`127.0.0.1:${ports.down}`]).toMatchObject({
     result: 'warning',
     message: expect.stringMatching(/ECONNREFUSED/),
-    hint: expect.stringMatching(/^The other hosts are used meanwhile/),
+    hint: expect.stringMatching(/^Check the server on this host\. The other hosts are used/),
   })
   expect(by[`127.0.0.1:${ports.good}`]).toMatchObject({
     result: 'ok',

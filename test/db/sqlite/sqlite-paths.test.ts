@@ -38,8 +38,8 @@ test.each([...SPELLINGS, ['four slashes', '', 'dir/four.sqlite'] as const])(
       return checks.filter(({ name }: { name: string }) => ['configuration', 'database'].includes(name))
     }
     expect(await doctor()).toMatchObject([
-      { message: `VDC_MANAGE_DATABASE_URI says sqlite://${path}` },
-      { message: 'none yet; made on first use' },
+      { message: `sqlite://${path}, set in VDC_MANAGE_DATABASE_URI` },
+      { message: 'none yet; created on first use' },
     ])
     expect(files()).toEqual(before)
 
@@ -58,7 +58,7 @@ test.each([...SPELLINGS, ['four slashes', '', 'dir/four.sqlite'] as const])(
       pending: 0,
     })
     expect(await doctor()).toMatchObject([
-      { message: `VDC_MANAGE_DATABASE_URI says sqlite://${path}` },
+      { message: `sqlite://${path}, set in VDC_MANAGE_DATABASE_URI` },
       { message: expect.stringMatching(/answers in/) },
     ])
   },
