@@ -1,15 +1,15 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { VdcError } from '../core/errors.ts'
 
-/** Where the Ruby programs of an installation keep their settings (dcmgr.md, "Configuration of an installation"). */
+/** Configuration file of Wakame-vdc's Ruby programs (dcmgr.md, "Configuration of an installation"). */
 export const DCMGR_CONF = '/etc/wakame-vdc/dcmgr.conf'
 
-/** Bytes of such a file; a large installation's has a few thousand. */
+/** Largest file in bytes. Even large installations have files of a few thousand bytes. */
 const LARGEST = 1024 * 1024
-/** Characters of a line that a setting may stand in. */
+/** Longest line with a setting, in characters. */
 const LONGEST_LINE = 4096
 
-/** Says whether there is such a file, or something that keeps us from knowing. */
+/** Returns whether a file exists, or cannot be checked. */
 export function mayExist(path: string): boolean {
   try {
     lstatSync(path)
@@ -19,22 +19,23 @@ export function mayExist(path: string): boolean {
   }
 }
 
-/** A line that sets `database_uri`, up to its value; the value may begin on the next line. */
+/** The beginning of a setting of `database_uri`, up to its value, which may be on the next line. */
 const SETTING = /^[ \t]*(?:(?:config|self)\.)?database_uri(?:[ \t]*(=)\s*|[ \t]*(\()\s*|[ \t]+(?:\\\n[ \t]*)?)/
-/** A line on which `database_uri` stands, but for a comment or a part of some other word. */
+/** A line that mentions `database_uri` as a whole word, outside comments. */
 const MENTION = /^[^#]*?(?<![\w/?&'"-])database_uri\b/
 
 /**
- * Takes `database_uri` out of a dcmgr.conf. The last one counts, as in Ruby; one
- * that is no literal is refused, as nobody but Ruby knows what it means.
+ * Reads `database_uri` from a dcmgr.conf. If it is set several times, the last one
+ * counts, as in Ruby. A value that is not a string literal is refused, as only Ruby could
+ * evaluate it.
  *
- * @param why the reason for the file to be there, for messages.
- * @throws VdcError CONFIG_REFUSED when the file can't be read, or has none.
+ * @param role description of the file, for hints.
+ * @throws VdcError CONFIG_REFUSED if the file cannot be read or does not set a literal.
  */
-export function readDatabaseUri(path: string, why: string): string {
-  const lines = readConf(path, why)
+export function readDatabaseUri(path: string, role: string): string {
+  const lines = readConf(path, role)
   const last = lines.findLastIndex((line) => MENTION.test(line.slice(0, LONGEST_LINE)))
-  // A statement goes over three lines at most: the name and its parenthesis, the value, and the end.
+  // A statement takes at most three lines: the name with a parenthesis, the value, and the end.
   const text = lines
     .slice(last, last + 4)
     .join('\n')
@@ -43,20 +44,20 @@ export function readDatabaseUri(path: string, why: string): string {
   const string = setting && rubyString(text.slice(setting[0].length))
   const end = setting?.[2] === undefined ? END : CLOSED_END
   if (!string || !end.test(string.rest) || string.value === '') {
-    throw new VdcError('CONFIG_REFUSED', `The configuration file ${path} has no database_uri that can be read`, {
-      hint: "A line such as database_uri 'mysql2://localhost/wakame_dcmgr?user=root' is expected; or set VDC_MANAGE_DATABASE_URI",
+    throw new VdcError('CONFIG_REFUSED', `The configuration file ${path} has no readable database_uri`, {
+      hint: "Add a line such as database_uri 'mysql2://localhost/wakame_dcmgr?user=root', or set VDC_MANAGE_DATABASE_URI",
     })
   }
   return string.value
 }
 
-/** What may follow the value of a setting: nothing that would change it. */
+/** The end of a setting after its value: nothing that would change the value. */
 const END = /^(?:\.freeze)?[ \t]*;*[ \t]*(?:#[^\n]*)?(?:\n(?!\s*\.)|$)/
-/** The same, where it is in parentheses. */
+/** The end of a setting whose value is in parentheses. */
 const CLOSED_END = /^(?:\.freeze)?\s*\)[ \t]*;*[ \t]*(?:#[^\n]*)?(?:\n(?!\s*\.)|$)/
 const CLOSING: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}', '<': '>' }
 
-/** Reads the literal string that Ruby code begins with; undefined where only Ruby can tell what it is. */
+/** Parses the string literal at the beginning of Ruby code. Returns undefined if only Ruby could evaluate it. */
 function rubyString(code: string): { value: string; rest: string } | undefined {
   const quoted = /^(?:'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)")/.exec(code)
   if (quoted !== null) {
@@ -65,7 +66,7 @@ function rubyString(code: string): { value: string; rest: string } | undefined {
     if (single !== undefined) return { value: single.replace(/\\(['\\])/g, '$1'), rest }
     return isLiteral(double) ? { value: double.replace(/\\(["\\#])/g, '$1'), rest } : undefined
   }
-  // %q(…), %Q{…}, %[…] and with any sign, such as %q|…|.
+  // %q(…), %Q{…}, %[…], or with another delimiter, such as %q|…|.
   const [start, kind, opening = ''] = /^%([qQ]?)([^\w\s])/.exec(code) ?? []
   if (start === undefined) return undefined
   const closing = CLOSING[opening] ?? opening
@@ -75,33 +76,33 @@ function rubyString(code: string): { value: string; rest: string } | undefined {
   return kind === 'q' || isLiteral(value) ? { value, rest: code.slice(end + 1) } : undefined
 }
 
-/** Says whether Ruby takes the inside of double quotes as it stands, but for escaped quotes and backslashes. */
+/** Returns whether a double-quoted Ruby string contains no interpolation and no escapes but of quotes, backslashes and #. */
 function isLiteral(text: string): boolean {
   return !/(?<!\\)#[{$@]|\\[^"\\#]/.test(text)
 }
 
-/** The service types of an installation by name, and the canonical id of the storage that new objects of each go to. */
+/** The service types of an installation by name, with the canonical ID of the storage for new objects of each. */
 export type ServiceTypes = ReadonlyMap<string, { storageId?: string }>
 
 const SERVICE_TYPE = /^[ \t]*(?:(?:config|self)\.)?service_type\b[ \t(]*(['"])([^'"\n]+)\1/gm
 const STORAGE_ID = /^[ \t]*(?:(?:config|self)\.)?backup_storage_id(?:[ \t]*=[ \t]*|[ \t(]+)(['"])([^'"\n]+)\1/m
 
 /**
- * Takes the `service_type` blocks out of a dcmgr.conf.
+ * Reads the `service_type` blocks of a dcmgr.conf.
  *
- * @returns undefined where the file can't be read: then nobody knows them.
+ * @returns undefined if the file cannot be read.
  */
 export function readServiceTypes(path: string): ServiceTypes | undefined {
   let code: string
   try {
-    code = readConf(path, 'an installation of Wakame-vdc keeps it').join('\n')
+    code = readConf(path, "Wakame-vdc's configuration file").join('\n')
   } catch {
     return undefined
   }
   const found = [...code.matchAll(SERVICE_TYPE)]
   return new Map(
     found.map(({ 2: name, index }, number) => {
-      // A block goes on to the next one: they are not nested.
+      // A block extends to the next one, as blocks are not nested.
       const block = code.slice(index, found[number + 1]?.index)
       const storage = STORAGE_ID.exec(block)?.[2]
       const storageId = storage?.startsWith('bkst-') || storage === undefined ? storage : `bkst-${storage}`
@@ -111,16 +112,15 @@ export function readServiceTypes(path: string): ServiceTypes | undefined {
 }
 
 /**
- * Reads the lines of a dcmgr.conf, without what Ruby takes for comments of several
- * lines or for data. The file is Ruby; only the literal forms that dcmgr.md
- * describes are understood.
+ * Reads the lines of a dcmgr.conf without Ruby's block comments and data section. The
+ * file is Ruby code; only the literal forms described in dcmgr.md are understood.
  *
- * @throws VdcError CONFIG_REFUSED.
+ * @throws VdcError CONFIG_REFUSED if the file cannot be read.
  */
-function readConf(path: string, why: string): string[] {
+function readConf(path: string, role: string): string[] {
   const lines: string[] = []
   let isComment = false
-  for (const line of readText(path, why)
+  for (const line of readText(path, role)
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)) {
     if (isComment) isComment = !/^=end\b/.test(line)
@@ -131,11 +131,11 @@ function readConf(path: string, why: string): string[] {
   return lines
 }
 
-/** Reads a regular file of at most LARGEST bytes, which is opened once and never waited for. */
-function readText(path: string, why: string): string {
+/** Reads a regular file of at most LARGEST bytes. Opens it once, and never blocks on a FIFO or device. */
+function readText(path: string, role: string): string {
   const refuse = (reason: string, cause?: unknown) =>
     new VdcError('CONFIG_REFUSED', `The configuration file ${path} ${reason}`, {
-      hint: `${why}; correct it, or set VDC_MANAGE_DATABASE_URI`,
+      hint: `Correct ${role}, or set VDC_MANAGE_DATABASE_URI`,
       cause,
     })
   let descriptor: number | undefined
@@ -152,7 +152,7 @@ function readText(path: string, why: string): string {
   } catch (error) {
     if (error instanceof VdcError) throw error
     const { code } = error as NodeJS.ErrnoException
-    // A socket can't even be opened.
+    // Sockets cannot be opened.
     if (code === 'ENXIO') throw refuse('is a socket or a device, not a regular file', error)
     if (code === 'ENOENT') throw refuse('does not exist', error)
     throw refuse(code === 'EACCES' ? 'cannot be read: permission denied' : `cannot be read (${code})`, error)
@@ -161,7 +161,7 @@ function readText(path: string, why: string): string {
   }
 }
 
-/** The kind of a file, for people; undefined for a regular one. */
+/** Returns the kind of a file for messages; undefined for a regular file. */
 function kindOf(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined
   if (stats.isDirectory()) return 'a folder'

@@ -1,8 +1,8 @@
 /**
- * Reads a clock that never goes back, unlike that of the system.
+ * Reads a monotonic clock, which never goes back, unlike the system clock.
  *
- * @returns milliseconds since the process started. `performance.now()` would load a module of
- *   Node, which takes a millisecond.
+ * @returns milliseconds since the process started. `performance.now()` would load a Node
+ *   module, which takes a millisecond.
  */
 export function monotonicTime(): number {
   return process.uptime() * 1000

@@ -7,32 +7,34 @@ import { foreignOn } from './foreign-path.ts'
 /** The folder of the embedded registry and of the shell's history. */
 export interface DataFolder {
   path: string
-  /** Why the setting that names another folder is not followed, naming it; undefined where none does, or it is followed. */
+  /** Why a setting that names another folder is ignored; undefined if no setting is. */
   ignored?: string | undefined
 }
 
-/** A folder that a setting names, the setting, and our folder in it. */
+/** A folder named by a setting. */
 interface Named {
+  /** Name of the setting. */
   setting: string
+  /** Its value. */
   folder: string
+  /** Our folder in it. */
   path: string
 }
 
 const NAME = 'vdc-manage'
 const IN_HOME = join('.local/share', NAME)
 const SYSTEM_STATE = '/var/lib'
-const HINT = 'Set HOME to your home folder, or VDC_MANAGE_DATABASE_URI to a database'
+const HINT = 'Set HOME to your home folder, or set VDC_MANAGE_DATABASE_URI'
 
 /**
- * Finds the folder in which this program keeps what is its own:
- * `VDC_MANAGE_DATA_DIR`, else `vdc-manage` in `XDG_DATA_HOME`, else
- * `.local/share/vdc-manage` in `HOME`, or in the home of the password database
- * where HOME is not set. It need not be there yet.
+ * Finds the folder for this program's data: `VDC_MANAGE_DATA_DIR`, else `vdc-manage` in
+ * `XDG_DATA_HOME`, else `.local/share/vdc-manage` in `HOME`, or in the home folder from
+ * the password database if HOME is not set. The folder may not exist yet.
  *
- * Root doesn't use a folder in which somebody else decides what is where, as
- * with a HOME that sudo kept: then it is the one in root's own home.
+ * Root does not use a folder that other users can change or replace, for example if
+ * sudo kept HOME. It then uses the folder in its own home.
  *
- * @throws VdcError CONFIG_REFUSED, naming the setting, where that leads nowhere.
+ * @throws VdcError CONFIG_REFUSED if the setting is not usable; names the setting.
  */
 export function findDataFolder(env: NodeJS.ProcessEnv): DataFolder {
   const named = namedFolder(env) ?? ownFolder()
@@ -54,12 +56,12 @@ export function findDataFolder(env: NodeJS.ProcessEnv): DataFolder {
 }
 
 /**
- * Names the folder for what this host knows and no registry does: for root
+ * Finds the folder for state of this host that belongs to no registry: for root
  * /var/lib/vdc-manage, for others `vdc-manage` in `XDG_STATE_HOME`, else
- * `.local/state/vdc-manage` in `HOME`. Root follows an `XDG_STATE_HOME` that root
- * alone can change, and never HOME, which sudo may have kept.
+ * `.local/state/vdc-manage` in `HOME`. Root honours an `XDG_STATE_HOME` that only
+ * root can change, and never HOME, which sudo may have kept.
  *
- * @returns undefined if no setting names a place for it.
+ * @returns undefined if no setting names a folder.
  */
 export function findStateFolder({ XDG_STATE_HOME: xdg = '', HOME: home = '' }: NodeJS.ProcessEnv): string | undefined {
   const isRoot = process.geteuid?.() === 0
@@ -69,12 +71,12 @@ export function findStateFolder({ XDG_STATE_HOME: xdg = '', HOME: home = '' }: N
 }
 
 /**
- * Makes a folder of ours and what is missing above it, for this user alone. Node's own
- * recursive `mkdir` never ends on a filesystem such as /proc, which says that
- * an existing parent is missing.
+ * Creates a folder and its missing parents, accessible to this user only. Node's own
+ * recursive `mkdir` never ends on a filesystem such as /proc, which reports an existing
+ * parent as missing.
  *
- * @throws Error of the file system; VdcError CONFIG_REFUSED where somebody else
- *   was faster in a folder to which all users can write.
+ * @throws Error of the filesystem; VdcError CONFIG_REFUSED if another user has just
+ *   created one of the folders.
  */
 export function makeOwnFolder(path: string): void {
   const missing: string[] = []
@@ -83,7 +85,7 @@ export function makeOwnFolder(path: string): void {
     try {
       mkdirSync(folder, { mode: 0o700 })
     } catch (error) {
-      // Another process of ours may make it at the same time.
+      // Another process of this program may create it at the same time.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
   }
@@ -93,12 +95,12 @@ export function makeOwnFolder(path: string): void {
 
 function namedFolder({ VDC_MANAGE_DATA_DIR: own, XDG_DATA_HOME: xdg, HOME: home }: NodeJS.ProcessEnv) {
   if (own) return { setting: 'VDC_MANAGE_DATA_DIR', folder: own, path: own }
-  // Empty is as good as not set (XDG Base Directory Specification).
+  // Empty means not set (XDG Base Directory Specification).
   if (xdg) return { setting: 'XDG_DATA_HOME', folder: xdg, path: join(xdg, NAME) }
   return home === undefined ? undefined : { setting: 'HOME', folder: home, path: join(home, IN_HOME) }
 }
 
-/** The folder in the home that the password database has for this user. */
+/** Returns our folder in this user's home, according to the password database. */
 function ownFolder(): Named {
   try {
     const folder = userInfo().homedir
@@ -108,7 +110,7 @@ function ownFolder(): Named {
   }
 }
 
-/** Makes sure that a home is there; other folders are made on first use. */
+/** Checks that a home exists. Other folders are created on first use. */
 function requireHome(named: Named): void {
   if (!isHome(named)) return
   try {
@@ -117,12 +119,12 @@ function requireHome(named: Named): void {
     if (error instanceof VdcError) throw error
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') throw refused(describe(named, 'does not exist'), error)
-    // Whether this user may use it shows when it is used.
+    // A lack of permissions is reported when the folder is used.
     if (code !== 'EACCES') throw refused(describe(named, `cannot be examined (${code})`), error)
   }
 }
 
-/** Says whether a setting names a home rather than a folder for data. */
+/** Returns whether a setting names a home, and not a folder for data. */
 function isHome({ folder, path }: Named): boolean {
   return path === join(folder, IN_HOME)
 }
@@ -137,6 +139,6 @@ function refused(message: string, cause?: unknown, hint = HINT): VdcError {
 
 function notRoots(folder: string, why: string): VdcError {
   return new VdcError('CONFIG_REFUSED', `Root cannot keep its data in ${folder}, because ${why}`, {
-    hint: 'Change the owner or mode, or set VDC_MANAGE_DATABASE_URI to a database',
+    hint: 'Change the owner or mode, or set VDC_MANAGE_DATABASE_URI',
   })
 }

@@ -1,6 +1,4 @@
-/**
- * Exit codes by meaning, one table for the whole program (docs/exit-codes.md).
- */
+/** The exit code of each error code (docs/exit-codes.md). */
 const EXIT_OF_CODE = {
   INTERNAL_ERROR: 1,
   OUTPUT_FAILED: 1,
@@ -54,34 +52,35 @@ const EXIT_OF_CODE = {
   TERMINATED: 143,
 } as const
 
-/** Stable name of an error, the same in every release; scripts may rely on it. */
+/** The stable name of an error. It never changes between releases, so scripts may rely on it. */
 export type ErrorCode = keyof typeof EXIT_OF_CODE
+/** All error codes. */
 export const ERROR_CODES = Object.keys(EXIT_OF_CODE) as ErrorCode[]
 
-/** Says whether an error is about the database itself, so that the next command would fail too. */
+/** Returns whether an error concerns the database itself, so the next command would fail too. */
 export function isOfDatabase(code: ErrorCode): boolean {
   return code.startsWith('DATABASE_') && code !== 'DATABASE_BUSY'
 }
 
-/** Says whether an error is about one host of a database, so that another host may do better. */
+/** Returns whether an error concerns one host of a database, so another host may work. */
 export function isOfHost(code: ErrorCode): boolean {
   return ['DATABASE_CONNECTION_LOST', 'DATABASE_NOT_READY', 'DATABASE_UNREACHABLE'].includes(code)
 }
 
-/** Says whether the transaction that an error came in is gone. */
+/** Returns whether an error ends the transaction in which it occurred. */
 export function endsTransaction(code: ErrorCode): boolean {
   return code === 'DATABASE_BUSY' || isOfHost(code)
 }
 
-/** What `--json` prints for an error, on stdout. */
+/** An error as `--json` prints it on stdout. */
 export interface ErrorJson {
   error: { code: ErrorCode; message: string; hint?: string; exit: number }
 }
 
 /**
- * The one error class of the program: a stable code, a message that names the
- * thing, and where there is one a hint with the way out. The original error,
- * if any, is kept as `cause`.
+ * The error class of the program: a stable code, a message that says what went wrong and
+ * names the thing, and an optional hint that says how to fix it. The original error, if
+ * any, is its `cause`.
  */
 export class VdcError extends Error {
   readonly code: ErrorCode
@@ -94,12 +93,12 @@ export class VdcError extends Error {
     this.hint = options.hint
   }
 
-  /** The process's exit code for this error. */
+  /** The exit code of the process for this error. */
   get exit(): number {
     return EXIT_OF_CODE[this.code]
   }
 
-  /** The error as `--json` prints it. */
+  /** Returns the error as `--json` prints it. */
   toJSON(): ErrorJson {
     return {
       error: {
@@ -113,8 +112,8 @@ export class VdcError extends Error {
 }
 
 /**
- * Makes any thrown value a VdcError; what is none already is a fault of the
- * program (exit 1) with the original as its cause.
+ * Converts any thrown value to a VdcError. A value that is not one is a bug in the
+ * program: it becomes the cause of an INTERNAL_ERROR.
  */
 export function asVdcError(error: unknown): VdcError {
   if (error instanceof VdcError) return error

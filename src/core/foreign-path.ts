@@ -1,24 +1,25 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** Links that are followed on one path, as the kernel has it (path_resolution(7)). */
-const LINKS = 40
-const [WRITABLE_BY_GROUP, WRITABLE_BY_OTHERS, STICKY] = [0o020, 0o002, 0o1000]
+/** Most symbolic links followed in one path, as in the kernel (path_resolution(7)). */
+const MOST_LINKS = 40
+const WRITABLE_BY_GROUP = 0o020
+const WRITABLE_BY_OTHERS = 0o002
+const STICKY = 0o1000
 
 /**
- * Says whether somebody other than root decides what a path leads to: each
- * folder and link on it, and on the way of its links, must belong to root, and
- * nobody else may write to the folders. In a sticky folder such as /tmp that is
- * allowed, as what belongs to root stays where it is.
+ * Checks whether users other than root can change what a path leads to. Every folder and
+ * symbolic link in the path, and in the targets of the links, must belong to root, and
+ * nobody else may have write permission for the folders. Sticky folders such as /tmp may
+ * be writable, as others cannot replace root's files in them.
  *
- * A path that only root can change can be used by its name: nothing is swapped
- * between this look and the use. Check a path that does not exist yet again
- * once it is made. The root folder itself is not looked at: whoever owns that has
- * the program and its libraries too.
+ * A path that only root can change is safe to use by name, as nobody can swap it after
+ * the check. Check a path that does not exist yet again after it is created. The root
+ * folder is not checked, as its owner controls the program and its libraries too.
  *
  * @param path absolute.
- * @param isTrusted whether the owner of a folder or link on the way is as good as root.
- * @returns why, naming the folder or link; undefined where only root does.
+ * @param isTrusted returns whether the owner of a folder or link is trusted like root.
+ * @returns the reason, naming the folder or link; undefined if only root can change it.
  */
 export function foreignOn(
   path: string,
@@ -36,7 +37,7 @@ export function foreignOn(
       const stats = lstatSync(next)
       if (!isTrusted(stats.uid, next)) return `${next} belongs to uid ${stats.uid}, not to root`
       if (stats.isSymbolicLink()) {
-        if (++links > LINKS) return `${next} is a link that leads round in a circle`
+        if (++links > MOST_LINKS) return `${next} is part of a loop of symbolic links`
         const target = readlinkSync(next)
         names.unshift(...target.split('/'))
         if (target.startsWith('/')) at = '/'
@@ -49,14 +50,14 @@ export function foreignOn(
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-      // For example, a FUSE mount of its owner, which not even root may look at.
+      // For example, a FUSE mount, which only its owner may access.
       return `${next} cannot be examined: ${code ?? message}`
     }
   }
   return undefined
 }
 
-/** Says whether others may rename and replace what is in a folder of root's. */
+/** Returns whether users other than root can rename and replace the contents of a folder of root. */
 function isWritableByOthers({ gid, mode }: Stats): boolean {
   if ((mode & STICKY) !== 0) return false
   return (mode & WRITABLE_BY_OTHERS) !== 0 || ((mode & WRITABLE_BY_GROUP) !== 0 && gid !== 0)

@@ -1,37 +1,37 @@
 import { type ErrorCode, VdcError } from './errors.ts'
 
-/** Why something shall end: Ctrl-C and the like, or a request to terminate. Each has its own exit code. */
+/** The reason for an interruption: Ctrl-C and similar, or a request to terminate. Each has its own exit code. */
 export type InterruptionCode = Extract<ErrorCode, 'INTERRUPTED' | 'TERMINATED'>
 
 const MESSAGES: Readonly<Record<InterruptionCode, string>> = { INTERRUPTED: 'Interrupted', TERMINATED: 'Terminated' }
 
-/** Somebody's wish that what runs shall end, such as Ctrl-C. */
+/** A request to stop the running work, for example with Ctrl-C. */
 export class Interruption {
   #controller = new AbortController()
-  /** What `signal.aborted` says, which Node takes long to tell: it is asked for every statement. */
+  /** Copy of `signal.aborted`, which is slow to read and checked for every statement. */
   #isRequested = false
-  /** Set while the database commits: whoever gives up waiting then would not know the outcome. */
+  /** Set while the database commits. If the program stopped waiting then, the outcome would be unknown. */
   isCommitting = false
 
-  /** Aborted when it is requested; another one after each `reset`. */
+  /** Aborted when an interruption is requested. `reset` replaces it. */
   get signal(): AbortSignal {
     return this.#controller.signal
   }
 
-  /** Requests it; of several requests the first one counts. */
+  /** Requests an interruption. If called several times, the first reason counts. */
   request(code: InterruptionCode = 'INTERRUPTED'): void {
     this.#isRequested = true
     this.#controller.abort(code)
   }
 
-  /** Before something else is begun. */
+  /** Clears the request before other work begins. */
   reset(): void {
     if (!this.#isRequested) return
     this.#isRequested = false
     this.#controller = new AbortController()
   }
 
-  /** @throws VdcError INTERRUPTED or TERMINATED. */
+  /** @throws VdcError INTERRUPTED or TERMINATED if an interruption was requested. */
   throwIfRequested(): void {
     if (this.#isRequested) this.#refuse(this.signal)
   }
@@ -42,9 +42,10 @@ export class Interruption {
   }
 
   /**
-   * Waits for work that may never end, such as reading from a pipe, until it ends or this is requested.
+   * Waits for work that may never end, such as reading from a pipe, until it ends or an interruption is requested.
    *
-   * @throws VdcError INTERRUPTED or TERMINATED, and what `work` throws.
+   * @returns the result of `work`.
+   * @throws VdcError INTERRUPTED or TERMINATED if requested first; and the errors of `work`.
    */
   async before<T>(work: Promise<T>): Promise<T> {
     const { signal } = this
@@ -54,7 +55,7 @@ export class Interruption {
       signal.addEventListener('abort', onAbort)
       if (signal.aborted) resolve()
     })
-    // The promise that is left behind is nobody's, and must not end the process.
+    // If nobody waits for the work any longer, its error must not end the process.
     work.catch(() => {})
     try {
       return await Promise.race([work, requested.then(() => this.#refuse(signal))])
@@ -64,10 +65,10 @@ export class Interruption {
   }
 
   /**
-   * As `throwIfRequested`, before a statement is sent; but transactions are
-   * always ended, as an open one would take what comes after it along.
+   * As `throwIfRequested`, for use before a statement is sent. Does not throw for COMMIT and
+   * ROLLBACK, as later statements would become part of a transaction that stays open.
    *
-   * @throws VdcError INTERRUPTED or TERMINATED.
+   * @throws VdcError INTERRUPTED or TERMINATED if an interruption was requested.
    */
   throwBefore(sql: string): void {
     if (!/^\s*(?:rollback|commit)\b/i.test(sql)) this.throwIfRequested()

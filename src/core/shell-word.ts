@@ -1,4 +1,4 @@
-/** A text as one types it as one word of a shell's command line: in quotes where it needs them. */
+/** Quotes a text as one word of a shell command line, if it needs quotes. */
 export function shellWord(text: string): string {
   return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

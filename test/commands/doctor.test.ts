@@ -187,7 +187,7 @@ describe('a database that fails', () => {
     expect(checks.database).toMatchObject({
       result: 'failure',
       message: 'The database sqlite:///etc/passwd cannot be used: file is not a database',
-      hint: expect.stringMatching(/names a vdc-manage database/),
+      hint: expect.stringMatching(/names a database of vdc-manage/),
     })
     const aFolder = await examined({ database: { uri: `sqlite://${storage}` } })
     othersAreChecked(aFolder.checks)

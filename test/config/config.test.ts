@@ -80,11 +80,11 @@ describe('which database', () => {
     ['a device', () => '/dev/zero', /\/dev\/zero is a device, not a regular file/],
     ['a FIFO', () => fifo(), /fifo\d+ is a FIFO, not a regular file/],
     ['longer than 1 MiB', () => conf(`database_uri 'mysql2://h/x'${' '.repeat(MIB)}`), /is larger than 1 MiB/],
-    ['without one', () => conf('# database_uri "x"\n'), /has no database_uri that can be read/],
+    ['without one', () => conf('# database_uri "x"\n'), /has no readable database_uri/],
     [
       'with one that only Ruby can read',
       () => conf('database_uri "mysql2://#{host}/x"\n'),
-      /has no database_uri that can be read/,
+      /has no readable database_uri/,
     ],
     [
       'with one that only Ruby can read after a plain one',
@@ -114,7 +114,7 @@ describe('which database', () => {
       expect(run).toMatchObject({
         code: 3,
         stdout: '',
-        stderr: `Error: ${variable} is set, but empty\nHint: Give it a value, or unset ${variable}\n`,
+        stderr: `Error: ${variable} is set but empty\nHint: Set ${variable} to a value, or unset it\n`,
       })
       expect(existsSync(join(data.path, 'vdc-manage'))).toBe(false)
       data.remove()
@@ -122,13 +122,13 @@ describe('which database', () => {
   )
 
   test.each([
-    ['nonsense', /is no URI/],
+    ['nonsense', /is not a URI/],
     ['postgres://h/x', /unknown scheme 'postgres:'/],
-    ['mysql://host', /names no database/],
-    [`mysql://u:${SECRET}@host:99999/x`, /cannot be parsed/],
-    [`mysql://u:${SECRET}%zz@host/x`, /broken %-escape/],
-    [`mysql://u:p@ss/${SECRET}@127.0.0.1:3306/x`, /has an @ behind its host; special .* must be %-escaped/],
-    ['sqlite://relative/path', /names no absolute path/],
+    ['mysql://host', /does not name a database/],
+    [`mysql://u:${SECRET}@host:99999/x`, /has an invalid host or port/],
+    [`mysql://u:${SECRET}%zz@host/x`, /invalid %-escape/],
+    [`mysql://u:p@ss/${SECRET}@127.0.0.1:3306/x`, /contains an @ after the host; special .* must be %-escaped/],
+    ['sqlite://relative/path', /does not contain an absolute path/],
     [
       'sqlite:///no/such/folder/x.sqlite',
       /x.sqlite cannot be made: \/no\/such\/folder does not exist.*\nHint: Make the folder/,
@@ -142,11 +142,11 @@ describe('which database', () => {
   })
 
   test.each([
-    [`mysql://u:12/${SECRET}@host`, 'has an @ behind its host'],
-    [`mysql://u:p@ss?${SECRET}@host/x`, 'has an @ behind its host'],
-    [`mysql://u:p@ss#${SECRET}@host/x`, 'has an @ behind its host'],
-    ['mysql://host/x/y', 'names no database'],
-    [`mysql://host?user=u&password=p@${SECRET}&socket=/run/x`, 'names no database'],
+    [`mysql://u:12/${SECRET}@host`, 'contains an @ after the host'],
+    [`mysql://u:p@ss?${SECRET}@host/x`, 'contains an @ after the host'],
+    [`mysql://u:p@ss#${SECRET}@host/x`, 'contains an @ after the host'],
+    ['mysql://host/x/y', 'does not name a database'],
+    [`mysql://host?user=u&password=p@${SECRET}&socket=/run/x`, 'does not name a database'],
   ])('what is cut off by a special character is not shown: %s', (uri, says) => {
     const message = new RegExp(`^The database URI in the test ${says}(?!.*${SECRET})`)
     expect(() => parseDatabaseUri(uri, 'the test')).toThrow(
@@ -220,7 +220,7 @@ describe('which database', () => {
       code: 6,
       stdout: '',
       stderr: expect.stringMatching(
-        /^Error: .*text.sqlite cannot be used: file is not a database\nHint: .*names a vdc-manage database\n$/,
+        /^Error: .*text.sqlite cannot be used: file is not a database\nHint: .*names a database of vdc-manage\n$/,
       ),
     })
   })

@@ -209,7 +209,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
     expect(await asRoot(['account', 'list'], { HOME: eve })).toEqual({
       code: 3,
       stdout: '',
-      stderr: `Error: Root cannot keep its data in ${rootHome}, because ${rootHome} belongs to uid ${NOBODY}, not to root\nHint: Change the owner or mode, or set VDC_MANAGE_DATABASE_URI to a database\n`,
+      stderr: `Error: Root cannot keep its data in ${rootHome}, because ${rootHome} belongs to uid ${NOBODY}, not to root\nHint: Change the owner or mode, or set VDC_MANAGE_DATABASE_URI\n`,
     })
     expect([...readdirSync(rootHome), ...readdirSync(eve)]).toEqual([])
   })
@@ -246,7 +246,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
 })
 
 describe('a HOME that leads nowhere', () => {
-  const HINT = 'Hint: Set HOME to your home folder, or VDC_MANAGE_DATABASE_URI to a database\n'
+  const HINT = 'Hint: Set HOME to your home folder, or set VDC_MANAGE_DATABASE_URI\n'
   const NOWHERE = join(all.path, 'nowhere')
   const disk = join(all.path, 'disk.raw')
   const list = (env: Record<string, string>) => vdcManage(['account', 'list', '--quiet'], { env })

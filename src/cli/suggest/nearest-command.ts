@@ -1,4 +1,4 @@
-import { allowedIn, slipsBetween } from '../../core/nearest.ts'
+import { countTypos, mostTypos } from '../../core/nearest.ts'
 import { shellWord } from '../../core/shell-word.ts'
 import type { Program } from '../start/program.ts'
 
@@ -112,9 +112,9 @@ function costOfWord(typed: string, word: string): number {
   const forms = [bare(typed), bare(typed).replace(/s$/, '')]
   const costs = [word, ...(OTHER_NAMES[word] ?? [])].flatMap((name) =>
     forms.map((form) => {
-      const slips = slipsBetween(form, name)
+      const slips = countTypos(form, name)
       // Of a name of two or three letters, one that slipped leaves too little.
-      const isNear = slips === 0 || (maySlip && slips <= allowedIn(name) && (name === word || name.length > 3))
+      const isNear = slips === 0 || (maySlip && slips <= mostTypos(name) && (name === word || name.length > 3))
       return isNear ? slips + (name === word && slips > 0 ? 0 : MEANT) : Number.POSITIVE_INFINITY
     }),
   )

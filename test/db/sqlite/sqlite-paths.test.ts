@@ -68,10 +68,10 @@ test.each([
   ['a slash at its end', '/x.sqlite/', /names a folder, not a file/],
   ['a dot at its end', '/x.sqlite/.', /names a folder, not a file/],
   ['two dots at its end', '/x.sqlite/..', /names a folder, not a file/],
-  ['a query', '/x.sqlite?mode=ro', /has a '\?', but .*%3F/],
-  ['a fragment', '/x.sqlite#main', /has a '#', but .*%23/],
-  ['a zero byte', '/x%00.sqlite', /zero byte/],
-  ['a broken escape', '/x%zz.sqlite', /broken %-escape/],
+  ['a query', '/x.sqlite?mode=ro', /contains '\?', but .*%3F/],
+  ['a fragment', '/x.sqlite#main', /contains '#', but .*%23/],
+  ['a zero byte', '/x%00.sqlite', /null byte/],
+  ['a broken escape', '/x%zz.sqlite', /invalid %-escape/],
 ])('a URI with %s is refused by all commands, and nothing is made', async (_, spelt, says) => {
   writeFileSync(at('x.sqlite'), '')
   const before = files()
