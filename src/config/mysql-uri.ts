@@ -103,15 +103,10 @@ export function parseMysqlUri(uri: string, source: string): MysqlSettings {
   if (hash !== '') throw refuse(`contains a #; ${ESCAPING}`)
   const query = readQuery(search, decode, refuse)
   const hosts = hostsOf(authority.slice(at + 1), query, refuse)
-  const isHere = hosts.length === 1 && hosts[0]?.host === 'localhost'
-  const socketPath = query.get('socket') || (isHere && hosts[0]?.port === undefined ? defaultSocket() : undefined)
-  // MySQL's clients, including Ruby's, would use the host.
-  if (query.get('socket') && !isHere)
-    throw refuse('names both a socket and a host', 'Leave out one of them, or use localhost as the host')
   return {
     engine: 'mysql',
     hosts: hosts.map(({ host, port = DEFAULT_PORT }) => ({ host, port })),
-    socketPath,
+    socketPath: socketOf(hosts, query, refuse),
     user: oneOf('user', decode(user), query, refuse),
     password: oneOf('password', decode(password), query, refuse),
     database,
@@ -154,6 +149,16 @@ function hostsOf(before: string, query: ReadonlyMap<string, string>, refuse: Ref
   const validated = hostList.safeParse(places)
   if (!validated.success) throw refuse(`has an invalid host or port; ${ESCAPING}`)
   return validated.data
+}
+
+/** Returns the socket in the query, or the default socket of this host for `localhost` without a port. */
+function socketOf(hosts: readonly Place[], query: ReadonlyMap<string, string>, refuse: Refuse): string | undefined {
+  const isHere = hosts.length === 1 && hosts[0]?.host === 'localhost'
+  const socket = query.get('socket')
+  // MySQL's clients, including Ruby's, would use the host.
+  if (socket && !isHere)
+    throw refuse('names both a socket and a host', 'Leave out one of them, or use localhost as the host')
+  return socket || (isHere && hosts[0]?.port === undefined ? defaultSocket() : undefined)
 }
 
 /** Parses a port in decimal digits. Returns NaN for anything else, such as other JavaScript number literals. */

@@ -33,28 +33,43 @@ export function foreignOn(
     if (name === '..') at = dirname(at)
     if (['', '.', '..'].includes(name)) continue
     const next = join(at, name)
-    try {
-      const stats = lstatSync(next)
-      if (!isTrusted(stats.uid, next)) return `${next} belongs to uid ${stats.uid}, not to root`
-      if (stats.isSymbolicLink()) {
-        if (++links > MOST_LINKS) return `${next} is part of a loop of symbolic links`
-        const target = readlinkSync(next)
-        names.unshift(...target.split('/'))
-        if (target.startsWith('/')) at = '/'
-        continue
-      }
-      // The caller reports that it leads nowhere.
-      if (!stats.isDirectory()) return undefined
-      if (isWritableByOthers(stats)) return `users other than root can write to ${next}`
+    const step = examine(next, isTrusted)
+    // The caller reports that the path leads nowhere.
+    if (step === undefined) return undefined
+    if ('why' in step) return step.why
+    if (step.target === undefined) {
       at = next
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
-      if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-      // For example, a FUSE mount, which only its owner may access.
-      return `${next} cannot be examined: ${code ?? message}`
+      continue
     }
+    if (++links > MOST_LINKS) return `${next} is part of a loop of symbolic links`
+    names.unshift(...step.target.split('/'))
+    if (step.target.startsWith('/')) at = '/'
   }
   return undefined
+}
+
+/**
+ * Examines one folder or symbolic link of a path.
+ *
+ * @returns the target of a link; `why` if others can change the folder or link; undefined
+ *   if it does not exist or is a file.
+ */
+function examine(
+  path: string,
+  isTrusted: (uid: number, path: string) => boolean,
+): { target?: string } | { why: string } | undefined {
+  try {
+    const stats = lstatSync(path)
+    if (!isTrusted(stats.uid, path)) return { why: `${path} belongs to uid ${stats.uid}, not to root` }
+    if (stats.isSymbolicLink()) return { target: readlinkSync(path) }
+    if (!stats.isDirectory()) return undefined
+    return isWritableByOthers(stats) ? { why: `users other than root can write to ${path}` } : {}
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    // For example, a FUSE mount, which only its owner may access.
+    return { why: `${path} cannot be examined: ${code ?? message}` }
+  }
 }
 
 /** Returns whether users other than root can rename and replace the contents of a folder of root. */

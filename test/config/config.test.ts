@@ -89,12 +89,12 @@ describe('which database', () => {
     [
       'with one that only Ruby can read after a plain one',
       () => conf("database_uri 'mysql2://h/x'\ndatabase_uri ENV['X']\n"),
-      /has no database_uri/,
+      /has no readable database_uri/,
     ],
     [
       'with one that is commented out',
       () => conf("=begin\ndatabase_uri 'mysql2://h/x'\n=end\n__END__\ndatabase_uri 'mysql2://h/x'\n"),
-      /has no database_uri/,
+      /has no readable database_uri/,
     ],
     ['with an unknown scheme', () => conf("database_uri 'postgres://h/x'\n"), /unknown scheme 'postgres:'/],
   ])('a conf file that is %s is an error, never a fall-back', async (_, path, says) => {

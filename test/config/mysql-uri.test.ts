@@ -109,7 +109,11 @@ describe('refused, with the way out and without a value', () => {
     [`mysql://u:12/p?${SECRET}=x@db/w`, /^contains an @ after the host/, /must look like/],
     [`mysql://db/w?ssl-mode=verify_${SECRET}`, /^has an unknown ssl-mode$/, /Modes are DISABLED, PREFERRED,/],
     ['mysql://db/w?ssl-mode=verify-ca', /^has an unknown ssl-mode$/, /^Did you mean VERIFY_CA\?/],
-    ['mysql://db/w?ssl-mode=VERIFY_IDENTITY', /^has ssl-mode=VERIFY_IDENTITY without ssl-ca$/, /^Set ssl-ca to the path/],
+    [
+      'mysql://db/w?ssl-mode=VERIFY_IDENTITY',
+      /^has ssl-mode=VERIFY_IDENTITY without ssl-ca$/,
+      /^Set ssl-ca to the path/,
+    ],
     ['mysql://db/w?ssl-ca=/x&ssl-mode=disabled', /^has ssl-ca with ssl-mode=DISABLED$/, /^Remove ssl-ca/],
     ['mysql://db/w?ssl-cert=/x', /^has ssl-cert without ssl-key$/, /ssl-cert and ssl-key/],
     ['mysql://db/w?ssl-key=/x', /^has ssl-key without ssl-cert$/, /ssl-cert and ssl-key/],

@@ -317,7 +317,7 @@ describe('what Ruby wrote', () => {
       4,
       /Backup object bo-none does not exist/,
     )
-    await refused(['backupobject', 'modify', 'bo-deleted', '--size', '1'], 5, /bo-deleted is deleted/)
+    await refused(['backupobject', 'modify', 'bo-deleted', '--size', '1'], 5, /bo-deleted was deleted at/)
   })
 
   test('ids are told apart by case and blanks, and may be long', async () => {

@@ -37,7 +37,10 @@ export async function describeObject(db: Queryable, uuid: string): Promise<Objec
   return details as ObjectDetails
 }
 
-/** Returns the objects of items, deleted or not, with their storages and labels. Items whose object does not exist are refused with OBJECT_NOT_FOUND. */
+/**
+ * Returns the objects of items, deleted or not, with their storages and labels. Items
+ * whose object does not exist are refused with OBJECT_NOT_FOUND.
+ */
 export async function describeObjects<I extends Item>(
   db: Queryable,
   items: readonly I[],

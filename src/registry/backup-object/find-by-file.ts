@@ -117,7 +117,10 @@ export async function freeUuid(db: Queryable, storage: BackupStorageRow, objectK
   }
 }
 
-/** Returns whether a UUID is taken. Labels left behind by a removed row also take it, as they would conflict with those of the new object. */
+/**
+ * Returns whether a UUID is taken. Labels left behind by a removed row also take it, as
+ * they would conflict with those of the new object.
+ */
 async function isTaken(db: Queryable, uuid: string): Promise<boolean> {
   const labels = await selectLabels(db, [canonicalId('backupObject', uuid)])
   return labels.length > 0 || (await isBackupObjectUuidTaken(db, uuid))

@@ -84,7 +84,7 @@ function isOther(md5: string, { checksum }: Corrected): boolean {
  * Removes labels that are not valid if only the history shows it. For an export, which
  * does not include the history.
  */
-export async function withoutUnprovable(db: Queryable, rows: readonly LabelRow[]): Promise<LabelRow[]> {
+export async function withoutStaleLabels(db: Queryable, rows: readonly LabelRow[]): Promise<LabelRow[]> {
   const prefix = prefixOf('backupObject')
   const suspects = rows.filter((row) => DERIVED.includes(row.name) && row.resource_uuid.startsWith(prefix))
   const notedIn = (labels: readonly LabelRow[]) =>
@@ -110,7 +110,12 @@ export function labelsOfFile(id: string, file: StoredFile, now: string): NewRow<
   return labels
 }
 
-/** Removes the labels computed from old bytes of objects, given as canonical IDs. Keeps the detected file format as a guess. Must run within a unit of work. */
+/**
+ * Deletes the labels that were computed from the old bytes of objects. Keeps the detected
+ * file format as a guess. Must run within a unit of work.
+ *
+ * @param ids canonical.
+ */
 export async function removeDerivedLabels(db: Queryable, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   const computed = (await selectLabels(db, ids, { lock: 'update' })).filter(({ name }) => COMPUTED.includes(name))

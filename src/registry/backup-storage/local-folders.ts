@@ -39,7 +39,10 @@ export function folderOf(base: string): string {
   return base.slice(0, base.lastIndexOf('/')) || '/'
 }
 
-/** Returns the path of a `file:` base URI, or undefined for other URIs. Like the agents, does not decode it (dcmgr.md, "Where an image's bytes are"). */
+/**
+ * Returns the path of a `file:` base URI, or undefined for other URIs. Like the agents,
+ * does not decode it (dcmgr.md, "Where an image's bytes are").
+ */
 export function pathOf(baseUri: string): string | undefined {
   return /^file:\/\/(\/.*)$/is.exec(baseUri)?.[1]
 }

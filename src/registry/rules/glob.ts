@@ -14,7 +14,7 @@ const LONGEST = 1000
  *   nothing follows a `\`, or if the pattern is too long or not valid Unicode.
  */
 export function parseGlob(option: string, pattern: string): Glob {
-  const refuse = (why: string, hint?: string) =>
+  const refuse: Refuse = (why, hint) =>
     new VdcError('VALUE_REFUSED', `${option} '${pattern}' is not a valid pattern: ${why}`, { hint })
   if (!pattern.isWellFormed() || pattern.includes('\0')) throw refuse('it must be valid Unicode text')
   const characters = [...pattern]
@@ -22,24 +22,30 @@ export function parseGlob(option: string, pattern: string): Glob {
     throw new VdcError('VALUE_REFUSED', `${option} must not be longer than ${LONGEST} characters`)
   }
   const parts: GlobPart[] = []
-  for (let at = 0; at < characters.length; at++) {
-    const character = characters[at] as string
-    if (character === '[') {
-      const end = endOfSet(characters, at)
-      if (end === -1) throw refuse('[ has no matching ]', 'Write \\[ to match the character [')
-      parts.push(parseSet(characters.slice(at + 1, end), refuse))
-      at = end
-    } else if (character === '*') {
-      if (!isAnyText(parts.at(-1))) parts.push({ any: 'text' })
-    } else if (character === '?') {
-      parts.push({ any: 'character' })
-    } else {
-      const literal = character === '\\' ? characters[++at] : character
-      if (literal === undefined) throw refuse('nothing follows the \\', 'Write \\\\ to match the character \\')
-      parts.push({ literal })
-    }
+  for (let at = 0; at < characters.length; ) {
+    const { part, length } = partAt(characters, at, refuse)
+    if (!isAnyText(part) || !isAnyText(parts.at(-1))) parts.push(part)
+    at += length
   }
   return parts
+}
+
+type Refuse = (why: string, hint?: string) => VdcError
+
+/** Parses the part that begins at an index. Returns it with its length in characters. */
+function partAt(characters: readonly string[], at: number, refuse: Refuse): { part: GlobPart; length: number } {
+  const character = characters[at] as string
+  if (character === '*') return { part: { any: 'text' }, length: 1 }
+  if (character === '?') return { part: { any: 'character' }, length: 1 }
+  if (character === '\\') {
+    const literal = characters[at + 1]
+    if (literal === undefined) throw refuse('nothing follows the \\', 'Write \\\\ to match the character \\')
+    return { part: { literal }, length: 2 }
+  }
+  if (character !== '[') return { part: { literal: character }, length: 1 }
+  const end = endOfSet(characters, at)
+  if (end === -1) throw refuse('[ has no matching ]', 'Write \\[ to match the character [')
+  return { part: parseSet(characters.slice(at + 1, end), refuse), length: end - at + 1 }
 }
 
 function isAnyText(part: GlobPart | undefined): boolean {
@@ -60,7 +66,7 @@ function isNegation(character: string | undefined): boolean {
   return character === '!' || character === '^'
 }
 
-function parseSet(inside: readonly string[], refuse: (why: string) => VdcError): GlobPart {
+function parseSet(inside: readonly string[], refuse: Refuse): GlobPart {
   const negated = isNegation(inside[0])
   const points: { point: number; isEscaped: boolean }[] = []
   for (let at = negated ? 1 : 0; at < inside.length; at++) {

@@ -8,7 +8,10 @@ import { OWN_LABELS } from './values.ts'
  * MariaDB that ignores case and accents treats them as equal.
  */
 
-/** Compares at primary strength of the Unicode collation algorithm, like the `unicode`, `uca1400` and `0900_ai` collations. Created on first use. */
+/**
+ * Compares at primary strength of the Unicode collation algorithm, like the `unicode`,
+ * `uca1400` and `0900_ai` collations. Created on first use.
+ */
 let collator: Intl.Collator | undefined
 
 /** Characters that collations of older Unicode versions treat as other characters, or ignore. */

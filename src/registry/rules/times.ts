@@ -43,11 +43,16 @@ function instantOf(text: string, now: Date, missing: { day: string; second: stri
   if (unit !== undefined) return now.getTime() - Number(number) * (SECONDS[unit.toLowerCase()] as number) * 1000
   const [, day, clock, zone] = TIME.exec(text) ?? []
   const offset = (zone ?? 'Z').toUpperCase().replace(/^([+-]\d{2}):?(\d{2})$/, '$1:$2')
-  const time = clock === undefined ? missing.day : clock.length === 5 ? `${clock}${missing.second}` : clock
+
   const midnight = new Date(`${day}T00:00:00Z`)
   // JavaScript reads 30 February as 2 March.
   const isDay = !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(`${day}`)
-  return isDay ? new Date(`${day}T${time}${offset}`).getTime() : Number.NaN
+  return isDay ? new Date(`${day}T${withSeconds(clock, missing)}${offset}`).getTime() : Number.NaN
+}
+
+function withSeconds(clock: string | undefined, missing: { day: string; second: string }): string {
+  if (clock === undefined) return missing.day
+  return clock.length === 'HH:MM'.length ? `${clock}${missing.second}` : clock
 }
 
 function isoSecond(option: string, text: string, second: number): string {

@@ -38,7 +38,10 @@ function* mapEach<T, U>(rows: Iterable<T>, map: (row: T) => U): Generator<U> {
 export class BegunHistories {
   readonly #db: Queryable
   readonly #now: string
-  /** UUIDs of imported rows whose histories are not written yet. Kept by UUID, as other programs may insert rows at the same time, some without a history. */
+  /**
+   * UUIDs of imported rows whose histories are not written yet. Other programs may insert
+   * rows at the same time, some without a history, so the rows are listed one by one.
+   */
   readonly #waiting: Readonly<Record<'images' | 'backup_objects', string[]>> = { images: [], backup_objects: [] }
 
   /** @param now the time of the import, as stored in the tables. */

@@ -6,7 +6,7 @@ import { selectPurgesAfter, selectStatesBeforeDeletion } from '../../db/tables/h
 import { selectRowsAfter, selectRowsByUuid } from '../../db/tables/many-rows.ts'
 import type { BackupObjectRow, HistoryRow, ImageRow, LabelRow } from '../../db/tables/rows.ts'
 import { inSnapshot } from '../../db/transactions/snapshot.ts'
-import { withoutUnprovable } from '../backup-object/labels.ts'
+import { withoutStaleLabels } from '../backup-object/labels.ts'
 import { isDeleted, stateBefore } from '../image/find.ts'
 import type { Registry } from '../registry.ts'
 import { canonicalId } from '../rules/identifiers.ts'
@@ -76,7 +76,7 @@ async function* recordsOf(db: Queryable, type: RowType): AsyncGenerator<object[]
 }
 
 async function labelRecords(db: Queryable, labels: readonly LabelRow[]): Promise<RegistryRecord<'label'>[]> {
-  return (await withoutUnprovable(db, labels.filter(isExported))).map((label) => recordOf('label', label))
+  return (await withoutStaleLabels(db, labels.filter(isExported))).map((label) => recordOf('label', label))
 }
 
 async function imageRecords(db: Queryable, images: readonly ImageRow[]): Promise<RegistryRecord<'image'>[]> {

@@ -11,7 +11,7 @@ import { objectsInVolumes } from '../image/volumes.ts'
 import { canonicalId } from '../rules/identifiers.ts'
 import { isSuspect, requireStorable } from '../rules/storable.ts'
 import { ALL_FILES, SYSTEM_ACCOUNTS } from '../rules/values.ts'
-import type { Importing } from './importing.ts'
+import type { ImportConflict, Importing } from './importing.ts'
 import type { ReadRecord } from './read.ts'
 import { COLUMNS_OF, KIND_OF, type RegistryRecord, type RowType, STATE_BEFORE, TABLE_OF } from './records.ts'
 import { recordOf, rowOf, uuidOf } from './rows.ts'
@@ -44,28 +44,40 @@ export async function importThings(
   for (const thing of things) {
     const { record } = thing
     const twin = known.get(uuidOf(record.uuid).toLowerCase())
-    if (twin === undefined) {
-      if (!taken.has(record.uuid)) fresh.push(thing)
-      else if (type === 'image') importing.conflict({ id: record.uuid, fields: ['purged_at'], why: PURGED_HERE })
-      else importing.conflict({ id: record.uuid, fields: ['uuid'] })
+    if (twin === undefined && !taken.has(record.uuid)) {
+      fresh.push(thing)
       continue
     }
-    // Each data centre has its own system accounts; their columns may differ.
-    const fields =
-      type === 'account' && SYSTEM_ACCOUNTS.includes(record.uuid) && twin.uuid === record.uuid
-        ? []
-        : differences(twin, record)
-    if (fields.length > 0) importing.conflict({ id: record.uuid, fields })
-    else unchanged++
+    const conflict = twin === undefined ? conflictOfTaken(record) : conflictBetween(twin, record)
+    if (conflict === undefined) unchanged++
+    else importing.conflict(conflict)
   }
-  for (const thing of fresh)
-    if (isSuspect(importing.database, thing.record)) await requireStorableRecord(importing, thing)
+  for (const thing of fresh.filter(({ record }) => isSuspect(importing.database, record)))
+    await requireStorableRecord(importing, thing)
   if (type === 'backup_storage') {
     for (const { record } of fresh as { record: RegistryRecord<'backup_storage'> }[])
       await writeStorage(db, rowOf<'backup_storage'>(record))
   } else await insertThings(importing, type, fresh)
   await noteMissing(importing, type, fresh)
   return { added: fresh.length, unchanged }
+}
+
+/** Returns the conflict of a record whose ID is taken although no row has it. */
+function conflictOfTaken({ type, uuid }: RegistryRecord<ThingType>): ImportConflict {
+  if (type === 'image') return { id: uuid, fields: ['purged_at'], why: PURGED_HERE }
+  return { id: uuid, fields: ['uuid'] }
+}
+
+/** Returns the conflict of a record with the existing thing of the same ID; undefined if they are equal. */
+function conflictBetween(
+  twin: RegistryRecord<ThingType>,
+  record: RegistryRecord<ThingType>,
+): ImportConflict | undefined {
+  // Each data centre has its own system accounts; their columns may differ.
+  const { type, uuid } = record
+  if (type === 'account' && SYSTEM_ACCOUNTS.includes(uuid) && twin.uuid === uuid) return undefined
+  const fields = differences(twin, record)
+  return fields.length === 0 ? undefined : { id: uuid, fields }
 }
 
 async function insertThings(importing: Importing, type: ThingType, things: readonly Thing[]): Promise<void> {

@@ -173,11 +173,11 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     })
     await expectRefused(database, ['backupobject', 'modify', id, '--size', '1'], {
       exit: 5,
-      message: `${id} is deleted`,
+      message: `${id} was deleted at`,
     })
     await expectRefused(database, ['image', 'add', 'local', id, '--account-id', 'a-shpoolxx'], {
       exit: 5,
-      message: `${id} is deleted`,
+      message: `${id} was deleted at`,
     })
     await expectRefused(database, ['backupobject', 'add', '--uuid', id, ...KNOWN], {
       exit: 5,

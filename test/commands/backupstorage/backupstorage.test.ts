@@ -62,7 +62,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     })
     await expectRefused(database, ['backupstorage', 'modify', id, '--display-name', 'z'], {
       exit: 5,
-      message: `${id} is deleted`,
+      message: `${id} was deleted at`,
     })
     await expectRefused(database, ['backupstorage', 'add', '--uuid', id, ...KNOWN], {
       exit: 5,

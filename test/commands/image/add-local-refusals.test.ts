@@ -20,7 +20,7 @@ const VALUES: Record<string, (good: string) => Refusal> = {
   'an unknown account': (good) => ({
     args: [good, '--account-id', 'a-nobody'],
     code: 4,
-    says: /a-nobody\nHint: .*--create-account/,
+    says: /Account a-nobody does not exist\nHint: .*--create-account/,
   }),
   'an account in another case': (good) => ({ args: [good, '--account-id', 'a-SHPOOLXX'], code: 4, says: /a-SHPOOLXX/ }),
   'a disabled account': (good) => ({
@@ -47,7 +47,7 @@ const VALUES: Record<string, (good: string) => Refusal> = {
   'an unknown storage': (good) => ({
     args: [good, ...owner, '--storage-id', 'bkst-none'],
     code: 3,
-    says: /bkst-none\nHint: .*bkst-elsewhere/,
+    says: /Backup storage bkst-none does not exist\nHint: .*bkst-elsewhere/,
   }),
   'a storage elsewhere': (good) => ({
     args: [good, ...owner, '--storage-id', 'bkst-elsewhere'],
@@ -104,7 +104,7 @@ const VALUES: Record<string, (good: string) => Refusal> = {
   'an id too long': (good) => ({
     args: [good, ...owner, '--uuid', 'x'.repeat(252)],
     code: 3,
-    says: /256 characters, 255 at most/,
+    says: /256 characters, at most 255 are allowed/,
   }),
   'a name too long': (good) => ({
     args: [good, ...owner, '--display-name', 'é'.repeat(256)],

@@ -121,7 +121,7 @@ describe.each(ENGINES)('on %s', (engine) => {
 
   test.each([
     ['golden', { exit: 4, message: 'Image wmi-golden does not exist', hint: 'golden= sets a label without a value; ' }],
-    ['my-tag', { exit: 3, message: "'my-tag' is not the id", hint: 'my-tag= sets a label without a value; ' }],
+    ['my-tag', { exit: 3, message: "'my-tag' is not a valid image ID", hint: 'my-tag= sets a label without a value; ' }],
     [
       'wmi-golden',
       {
