@@ -63,7 +63,7 @@ describe('image add local of a gzip file', () => {
       await expectRefused(database, ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], {
         exit: 3,
         message: `has ${bytes === 1 ? '1 byte' : `${bytes} bytes`} after its gzip data, where the agents accept only zeros`,
-        hint: 'Unpack it and register the result; gunzip may warn: gunzip -c FILE > DISK',
+        hint: 'Unpack it and register the result (gunzip may warn): gunzip -c FILE > DISK',
       })
     }
   })
@@ -87,15 +87,15 @@ describe('image add local of a gzip file', () => {
   })
 
   test.each([
-    ['nothing', [gzipSync('')], 'holds nothing'],
+    ['nothing', [gzipSync('')], 'is empty after unpacking'],
     [
       'a wrong CRC',
       [PACKED.subarray(0, -8), '\0\0\0\0', PACKED.subarray(-4)],
-      'is damaged or cut off: incorrect data check',
+      'is damaged or truncated: incorrect data check',
     ],
-    ['a wrong length', [PACKED.subarray(0, -4), '\0\0\0\0'], 'is damaged or cut off: incorrect length check'],
-    ['half of a second member', [PACKED, PACKED.subarray(0, 50)], 'is damaged or cut off: unexpected end of file'],
-    ['half of a trailer', [PACKED.subarray(0, -3)], 'is damaged or cut off: unexpected end of file'],
+    ['a wrong length', [PACKED.subarray(0, -4), '\0\0\0\0'], 'is damaged or truncated: incorrect length check'],
+    ['half of a second member', [PACKED, PACKED.subarray(0, 50)], 'is damaged or truncated: unexpected end of file'],
+    ['half of a trailer', [PACKED.subarray(0, -3)], 'is damaged or truncated: unexpected end of file'],
     ['a wrong checksum of the header', [header(0x02), '\0\0', PACKED.subarray(10)], 'header crc mismatch'],
     ['an encrypted member', [header(0x20), PACKED.subarray(10)], 'unknown header flags set'],
   ])('refuses %s', async (_, parts, message) => {

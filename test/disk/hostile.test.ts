@@ -278,7 +278,7 @@ function packed(...parts: Buffer[]): string {
 
 const DISK = rawDisk(4 * SECTOR)
 const JUNK = Buffer.from('5 a=\n'.repeat(MIB / 5))
-const UNTOLD = /damaged or cut off tar archive|tar archive that programs unpack differently/
+const UNTOLD = /damaged or truncated tar archive|tar archive that programs unpack differently/
 
 /** The old form: a header with a chain of blocks behind it, for two stretches more than we take. */
 function oldChain(): Buffer[] {
@@ -309,8 +309,12 @@ describe('tar archives', () => {
       () => packed(...withMap(`400000\n${'0\n1\n'.repeat(400_000)}`, Buffer.alloc(400_000), MIB)),
       UNTOLD,
     ],
-    ['stretches of nothing', () => packed(...withMap(`4194304\n${'0\n0\n'.repeat(4 * MIB)}`, DISK, MIB)), /pieces/],
-    ['the old form for ever', () => packed(...oldChain()), /more than 1048576 pieces/],
+    [
+      'stretches of nothing',
+      () => packed(...withMap(`4194304\n${'0\n0\n'.repeat(4 * MIB)}`, DISK, MIB)),
+      /data segments/,
+    ],
+    ['the old form for ever', () => packed(...oldChain()), /more than 1048576 data segments/],
     [
       'pax headers for ever',
       () => packed(...Array.from({ length: 100 }, () => member('x', JUNK.length, JUNK)), member('0', 2048, DISK)),

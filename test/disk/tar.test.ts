@@ -77,7 +77,7 @@ describe('backupobject add --from-file of a tar archive', () => {
   test.each(hostile)('refuses %s as damaged', async (_, parts) => {
     await expectRefused(database, ['backupobject', 'add', '--from-file', file(...parts)], {
       exit: 3,
-      message: /is a (?:damaged or cut off tar archive|tar archive that programs unpack differently): .*disk\.raw"/,
+      message: /is a (?:damaged or truncated tar archive|tar archive that programs unpack differently): .*disk\.raw"/,
     })
   })
 
@@ -173,12 +173,12 @@ describe('backupobject add --from-file of a tar archive', () => {
     [
       'a key of others',
       [pax('SCHILY.realsize', '9'), member({ body: DISK })],
-      'only some know the pax record "SCHILY.realsize"',
+      'only some programs know the pax record "SCHILY.realsize"',
     ],
     [
       'an unknown key of GNU',
       [...sparse('other', '1'), member({ body: DISK })],
-      'not those of one form, in "disk.raw"',
+      'match any one version, in "disk.raw"',
     ],
     [
       'pairs and a map together',
@@ -186,19 +186,19 @@ describe('backupobject add --from-file of a tar archive', () => {
         ...sparse('size', '1024', 'numblocks', '1', 'offset', '0', 'numbytes', '1024', 'map', '0,1024'),
         member({ body: DISK }),
       ],
-      'its records of a sparse file are not those of one form',
+      'its sparse records do not match any one version',
     ],
     [
       'a sparse file that its map does not reach',
       [...sparse('size', '4096', 'numblocks', '1', 'map', '0,1024'), member({ body: DISK })],
-      'its map of holes makes no sense, in "disk.raw"',
+      'its map of holes is invalid, in "disk.raw"',
     ],
     [
       'a sparse file in a format that has none',
       [...sparse('size', '1024', 'numblocks', '1', 'map', '0,1024'), member({ body: DISK, magic: MAGICS.gnu })],
-      `${UNLIKE}: its holes are not stored as its format stores them, in "disk.raw"`,
+      `${UNLIKE}: its holes are not stored the way its format stores them, in "disk.raw"`,
     ],
-    ['what tar takes for bzip2', [member({ body: DISK, name: 'BZh9.raw', magic: '' })], 'something compressed'],
+    ['what tar takes for bzip2', [member({ body: DISK, name: 'BZh9.raw', magic: '' })], 'treats it as compressed'],
     ['a folder with contents', [member({ name: './', type: '5', body: DISK })], 'the directory "./" has contents'],
     [
       'a header for nothing',
@@ -217,7 +217,7 @@ describe('backupobject add --from-file of a tar archive', () => {
     expect((await execa('tar', ['-tf', path], { reject: false })).exitCode).toBe(2)
     await expectRefused(database, ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], {
       exit: 3,
-      message: 'without a signature, GNU tar takes it for something compressed',
+      message: 'it has no signature, and GNU tar treats it as compressed',
       hint: REPACK,
     })
   })
@@ -259,7 +259,7 @@ describe('backupobject add --from-file of a tar archive', () => {
     writeFileSync(cut, readFileSync(path).subarray(0, 3 * BLOCK))
     await expectRefused(database, ['image', 'add', 'local', cut, '--account-id', 'a-shpoolxx'], {
       exit: 3,
-      message: 'is a damaged or cut off tar archive',
+      message: 'is a damaged or truncated tar archive',
     })
   })
 
@@ -267,8 +267,7 @@ describe('backupobject add --from-file of a tar archive', () => {
     const path = file(pax('GNU.sparse.realsize', '4096'), member({ body: DISK }), END)
     await expectRefused(database, ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], {
       exit: 3,
-      message:
-        'is a tar archive that programs unpack differently: its records of a sparse file are not those of one form',
+      message: 'is a tar archive that programs unpack differently: its sparse records do not match any one version',
     })
   })
 

@@ -1,12 +1,12 @@
 import { ambiguousTar, damagedTar, withMember } from './tar-refusals.ts'
 
 /*
- * One header block of a tar archive: POSIX.1-2017, pax, "ustar Interchange Format",
+ * The header block of a tar archive: POSIX.1-2017, pax, "ustar Interchange Format",
  * and GNU tar's manual, "Basic Tar Format":
  * https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
  * https://www.gnu.org/software/tar/manual/html_node/Standard.html
- * GNU tar ends with an error if a number in a header is malformed, also one that
- * does not matter here. So all numbers that it reads are checked.
+ * GNU tar fails if any number in a header is malformed, even one that does not matter
+ * here. So all numbers that it reads are checked.
  */
 
 /** Bytes of a header, and the unit of everything in an archive. */
@@ -27,36 +27,38 @@ const NUMBERS: readonly Field[] = [
   [136, 12],
 ]
 const MAX_ID = 0xffffffff
-const [SPACE, ZERO] = [0x20, 0x30]
-/** star's times, where ustar has the end of the prefix, and the byte before them that tells one from the other. */
+const SPACE = 0x20
+const ZERO = 0x30
+/** star's times, at the end of ustar's prefix, and the byte before them, which is 0 in star's format. */
 const STAR_TIMES: readonly Field[] = [
   [476, 12],
   [488, 12],
 ]
 const STAR_PREFIX_END = 475
-/** GNU's fields of sparse files, and the bytes around them that no program uses in an archive of one volume. */
+/** GNU's fields for sparse files, and the bytes around them, which are unused in an archive of one volume. */
 const GNU_SPARSE: Field = [386, 109]
 const GNU_UNUSED: readonly Field[] = [
   [369, 17],
   [495, 17],
 ]
 
-/** GNU tar takes what has no ustar signature for compressed by its first bytes (`buffer.c`) or its name (`suffix.c`). */
+/** Without a ustar signature, GNU tar treats a file as compressed by its first bytes (`buffer.c`) or its name (`suffix.c`). */
 const COMPRESSED_NAME = /\.(?:gz|tgz|taz|z|Z|taZ|bz2|tbz|tbz2|tz2|lz|lzma|tlz|lzo|xz|txz|zst|tzst)$/
 const COMPRESSED = ['\x1f\x9d', '\x1f\x8b', 'BZh', 'LZIP', '\xffLZMA', '\x89LZO', '\xfd7zXZ', '\x28\xb5\x2f\xfd']
 
-/** The fields of a header that count. */
+/** The fields of a header that are used. */
 export interface TarHeader {
   /** `posix` is ustar and pax; `gnu` is GNU's own. Each reads the bytes from 345 differently; v7 has none. */
   format: 'posix' | 'gnu' | 'v7'
-  /** Whether it has star's times in place of the end of the prefix. */
+  /** Whether star's times take the place of the end of the prefix. */
   isStar: boolean
   /** The type of the member, one character. */
   type: string
-  /** With its prefix, one character per byte. */
+  /** Name with its prefix, one character per byte. */
   name: string
-  /** Bytes that follow, without padding. */
+  /** Bytes of data after the header, without padding. */
   size: number
+  /** All bytes of the header. */
   block: Buffer
 }
 
@@ -82,10 +84,10 @@ export function readHeader(block: Buffer): TarHeader {
 }
 
 /**
- * Makes sure that the header of a member has nothing in it that GNU tar would fail
- * on, or that another program would read in another way.
+ * Requires that GNU tar accepts the header of a member, and that other programs read it
+ * in the same way.
  *
- * @throws VdcError FILE_REFUSED.
+ * @throws VdcError FILE_REFUSED if not.
  */
 export function requirePlainHeader({ block, format, isStar, type }: TarHeader): void {
   const [mode, uid, gid] = NUMBERS.map((field) => numberIn(block, ...field)) as [number, number, number]
@@ -95,14 +97,14 @@ export function requirePlainHeader({ block, format, isStar, type }: TarHeader): 
   if (format !== 'gnu') return
   const unused = type === 'S' ? GNU_UNUSED : [...GNU_UNUSED, GNU_SPARSE]
   if (unused.some(([at, length]) => !isZeroField(block, at, length)))
-    throw ambiguousTar('its header has data where GNU tar has none')
+    throw ambiguousTar('its header has data where GNU tar writes zeros')
 }
 
 /**
- * Reads a number of a header: octal digits, or, where these cannot hold it, a binary
- * number as GNU tar writes it. A field of NULs is 0.
+ * Reads a number of a header: octal digits, or, for larger numbers, GNU tar's binary
+ * form. A field of NULs is 0.
  *
- * @throws VdcError FILE_REFUSED for everything else.
+ * @throws VdcError FILE_REFUSED if it is malformed or out of range.
  */
 export function numberIn(block: Buffer, at: number, length: number): number {
   if (block[at] === 0x80 || block[at] === 0xff) return binaryIn(block.subarray(at, at + length))
@@ -120,7 +122,7 @@ export function numberIn(block: Buffer, at: number, length: number): number {
   return value
 }
 
-/** A number in two's complement without its first bit, which marks it as binary. */
+/** Reads a binary number: two's complement without the first bit, which marks it as binary. */
 function binaryIn(field: Buffer): number {
   const bits = 8 * field.length - 1
   const magnitude = BigInt.asUintN(bits, BigInt(`0x${field.toString('hex')}`))
@@ -140,10 +142,10 @@ function sizeIn(block: Buffer, name: string): number {
 }
 
 /**
- * Returns whether a file starts as a tar archive does: with `ustar` in its first
- * header (POSIX and GNU), or with the checksum of one, as the oldest have no signature.
+ * Returns whether a file starts like a tar archive: with `ustar` in its first header
+ * (POSIX and GNU), or with a valid checksum, as v7 archives have no signature.
  *
- * @param head its first bytes, 512 or more.
+ * @param head its first bytes; 512 are needed.
  */
 export function isTar(head: Buffer): boolean {
   if (head.length < BLOCK) return false
@@ -152,9 +154,9 @@ export function isTar(head: Buffer): boolean {
 }
 
 /**
- * Returns whether GNU tar would take a tar archive for something compressed, and fail.
+ * Returns whether GNU tar would treat a tar archive as a compressed file, and fail.
  *
- * @param head its first bytes, 512 or more.
+ * @param head its first bytes; 512 are needed.
  */
 export function looksCompressed(head: Buffer, path: string): boolean {
   if (head.toString('latin1', MAGIC[0], MAGIC[0] + 5) === 'ustar') return false
@@ -170,13 +172,13 @@ function formatOf(block: Buffer): TarHeader['format'] {
   throw damagedTar('the signature of a header is malformed')
 }
 
-/** GNU tar's rule for the format of star. */
+/** Returns whether a header is in star's format, by GNU tar's rule. */
 function isStar(block: Buffer): boolean {
   const hasTimes = STAR_TIMES.every(([at]) => /^[0-7].{10} $/s.test(block.toString('latin1', at, at + 12)))
   return block[STAR_PREFIX_END] === 0 && hasTimes
 }
 
-/** Returns whether a header has the sum of its bytes; some old programs added them up as signed numbers. */
+/** Returns whether the checksum of a header is right; some old programs summed signed bytes. */
 function hasChecksum(block: Buffer): boolean {
   const [at, length] = CHECKSUM
   const digits = /^ *([0-7]+)[\0 ]*$/.exec(block.toString('latin1', at, at + length))?.[1]

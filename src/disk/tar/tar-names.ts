@@ -1,9 +1,9 @@
 import { damagedTar, refusedTar, shownName } from './tar-refusals.ts'
 
-/** Bytes of a file's name that Linux takes. */
+/** Bytes of the longest file name on Linux. */
 const NAME_LIMIT = 255
 
-/** Types of members that are not files, for people. */
+/** Descriptions of members that are not files, by type. */
 const TYPES: Readonly<Record<string, string>> = {
   1: 'a hard link',
   2: 'a symbolic link',
@@ -13,7 +13,7 @@ const TYPES: Readonly<Record<string, string>> = {
   6: 'a FIFO',
   D: 'a directory of an incremental backup',
   K: 'a link with a long name',
-  M: 'a part of a file of another volume',
+  M: 'a part of a file from another volume',
   V: 'a volume label',
 }
 
@@ -24,31 +24,32 @@ export const OVA = {
 }
 
 /**
- * Returns whether a member is by its name the descriptor of an OVA, which is
- * a tar archive: DMTF's Open Virtualization Format, DSP0243, "Distribution as a
- * single file": https://www.dmtf.org/standards/ovf
+ * Returns whether a member has the name of an OVF descriptor, which makes its tar archive
+ * an OVA: DMTF's Open Virtualization Format, DSP0243, "Distribution as a single file":
+ * https://www.dmtf.org/standards/ovf
  */
 export function isOvf(name: string): boolean {
   return /\.ovf$/i.test(name)
 }
 
 /**
- * Makes sure that a member is unpacked to a file that the agents find: not in a
- * folder, not hidden (dcmgr.md, "Where an image's bytes are").
+ * Requires that a member is a regular file that the agents find after unpacking: not in
+ * a folder and not hidden (dcmgr.md, "Where an image's bytes are").
  *
  * @param name one character per byte.
- * @throws VdcError FILE_REFUSED.
+ * @param type one character.
+ * @throws VdcError FILE_REFUSED if not.
  */
 export function requireDiskName(name: string, type: string): void {
   const shown = shownName(name)
-  // A file whose name ends with a slash is a directory as v7 has it.
+  // In the v7 format, a directory is a file with a slash at the end of its name.
   const isFolder = '07S\0'.includes(type) && name.endsWith('/')
   if (isFolder || !'07S\0'.includes(type)) {
     const kind = isFolder ? 'a directory' : (TYPES[type] ?? `of the unknown type ${shownName(type)}`)
     throw refusedTar(`holds more than a disk image: ${shown} is ${kind}`)
   }
   if (name === '') throw damagedTar('a member has no name')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression finds control characters
   if (/[\0-\x1f\x7f]/.test(name)) throw refusedTar(`holds ${shown}, a name with control characters`)
   if (name.startsWith('/')) throw refusedTar(`holds ${shown}, an absolute path`)
   const parts = name.replace(/^\.\//, '').split('/')

@@ -3,37 +3,39 @@ import { ambiguousTar, damagedTar, shownName } from './tar-refusals.ts'
 /*
  * The records of a pax header: POSIX.1-2017, pax, "pax Interchange Format":
  * https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
- * A record that GNU tar fails on is refused, and so is one that GNU tar ignores
- * although another program takes the contents, the size or the name from it.
+ * Refuses a record that GNU tar fails on, and one that GNU tar ignores but other programs
+ * use for the contents, the size or the name.
  */
 
-/** Digits of the length of a record. */
+/** Most digits in the length of a record. */
 const LENGTH_DIGITS = 8
-const [NEWLINE, EQUALS] = [0x0a, 0x3d]
+const NEWLINE = 0x0a
+const EQUALS = 0x3d
 const MAX_ID = 0xffffffff
 const SPARSE = 'GNU.sparse.'
-/** Keys of the first form of sparse files, the only ones that may come more than once. */
+/** Keys of GNU tar's first sparse format: the only keys that can be repeated. */
 const REPEATED = ['GNU.sparse.offset', 'GNU.sparse.numbytes']
-/** Keys that other programs than GNU tar follow: star's sparse files, Solaris's, and a link. */
+/** Keys that other programs follow but not GNU tar: sparse files of star and Solaris, and links. */
 const OTHERS = ['SCHILY.realsize', 'SUN.holesdata', 'linkpath']
-/** Keys that say what only one member can have. */
+/** Keys that can only describe a single member. */
 const OF_ONE = ['path', 'size']
 
-/** The records of pax headers that matter for a member. */
+/** The records of pax headers that are used for a member. */
 export interface PaxRecords {
-  /** One character per byte. */
+  /** Name, one character per byte. */
   path?: string
-  /** Bytes of the member as it is packed. */
+  /** Bytes of the member in the archive. */
   size?: number
-  /** The records of a sparse file, without `GNU.sparse.`, in their order. */
+  /** The records of a sparse file in order, without `GNU.sparse.` in their keys. */
   sparse: (readonly [key: string, value: string])[]
 }
 
 /**
- * Reads the records of a header, `length key=value\n`; the length counts the whole record.
+ * Parses the records of a pax header. Each is `length key=value\n`, and the length counts
+ * the whole record.
  *
- * @param isForAll whether it is a global header, whose records hold for all members.
- * @throws VdcError FILE_REFUSED.
+ * @param isForAll whether it is a global header, whose records apply to all members.
+ * @throws VdcError FILE_REFUSED if a record is malformed or ambiguous.
  */
 export function parsePax(bytes: Buffer, isForAll: boolean): PaxRecords {
   const records: PaxRecords = { sparse: [] }
@@ -71,10 +73,10 @@ function takeRecord(records: PaxRecords, key: string, bytes: Buffer, isForAll: b
     if (!/^-?[0-9]{1,15}(?:\.[0-9]{1,30})?$/.test(value())) throw malformed()
   } else if (key.startsWith(SPARSE) && !isForAll) records.sparse.push([key.slice(SPARSE.length), value()])
   else if (key.startsWith('GNU.') || OTHERS.includes(key))
-    throw ambiguousTar(`only some know the pax record ${shownName(key)}`)
+    throw ambiguousTar(`only some programs know the pax record ${shownName(key)}`)
 }
 
-/** A number as GNU tar writes it: decimal digits without leading zeros. Returns undefined for everything else. */
+/** Parses a number as GNU tar writes it: decimal digits without leading zeros. Returns undefined for anything else. */
 export function decimal(text: string): number | undefined {
   if (!/^(?:0|[1-9][0-9]{0,15})$/.test(text)) return undefined
   const value = Number(text)

@@ -6,53 +6,69 @@ import { decimal, type PaxRecords } from './tar-pax.ts'
 import { ambiguousTar, damagedMap } from './tar-refusals.ts'
 
 /*
- * The maps of sparse files in tar archives, as `tar -S` packs disk images: GNU
- * tar's manual, "Storing Sparse Files", in its four forms:
+ * The maps of sparse files in tar archives, as written by `tar -S`, in their four
+ * formats: GNU tar's manual, "Storing Sparse Files":
  * https://www.gnu.org/software/tar/manual/html_section/Sparse-Formats.html
- * Each is taken only as GNU tar writes it. GNU tar itself is less strict when it
- * reads: it does not compare the map with the size, for example, and makes a
- * shorter file of a map that ends early.
+ * A map is accepted only in exactly the form that GNU tar writes. GNU tar itself is less
+ * strict: for example, it does not compare the map with the size, and writes a shorter
+ * file if the map ends early.
  */
 
-/** Stretches of one file; more are a nuisance. */
+/** Most data segments of one file, to bound memory. */
 const LIMIT = 1024 * 1024
-/** The old form: entries of 24 bytes in the header and in the blocks that follow; a byte says whether one follows. */
-const [IN_HEADER, IN_BLOCK, ENTRY] = [4, 21, 24]
-const [ENTRIES_AT, MORE_AT, MORE_IN_BLOCK_AT] = [386, 482, 504]
+/** Bytes of an entry in the old format. */
+const ENTRY = 24
+/** Entries in the header, and in each extension block after it. */
+const IN_HEADER = 4
+const IN_BLOCK = 21
+/** Where the entries are in the header. */
+const ENTRIES_AT = 386
+/** The bytes that say whether an extension block follows, in the header and in such a block. */
+const MORE_AT = 482
+const MORE_IN_BLOCK_AT = 504
+/** Where the real size of the file is in the header, and its length. */
 const OLD_SIZE = [483, 12] as const
 
-/** The stretches of a file that are not holes, in order. */
+/** The data segments of a sparse file, in order; everything between them is a hole. */
 export class SparseMap {
-  /** Offsets and lengths in turn: a pair of each would take four times the memory. */
+  /** Offsets and lengths in turn: pairs would take four times the memory. */
   readonly #numbers: number[] = []
-  /** Bytes of the file when it is unpacked. */
+  /** Bytes of the unpacked file. */
   readonly size: number
   #count = 0
   #end = 0
   #isEnded = false
-  /** Bytes of all stretches. */
+  /** Bytes of all segments. */
   sum = 0
 
   constructor(size: number) {
     this.size = size
   }
 
-  /** Adds a stretch. An empty one marks the end of a file that ends with a hole. */
+  /**
+   * Adds a segment. An empty one marks the end of a file that ends with a hole.
+   *
+   * @throws VdcError FILE_REFUSED if GNU tar would not write it, or if there are too many.
+   */
   add(at: number, length: number): void {
     if (++this.#count > LIMIT) throw tooMany()
-    // In the archive each starts a block of its own, so that only the last one may end within a block.
+    // Each segment starts a new block in the archive, so only the last one can end within a block.
     const isAligned = length === 0 ? at === this.size : at % BLOCK === 0
     const isBehind = at >= this.#end && (this.#end % BLOCK === 0 || length === 0)
-    if (this.#isEnded || !isAligned || !isBehind || at + length > this.size) throw senseless()
+    if (this.#isEnded || !isAligned || !isBehind || at + length > this.size) throw invalidMap()
     this.#end = at + length
     this.#isEnded = length === 0
     this.sum += length
     if (length > 0) this.#numbers.push(at, length)
   }
 
-  /** Makes sure that the map is one of the whole file: GNU tar ends the file where the map ends. */
+  /**
+   * Requires that the map covers the whole file: GNU tar ends the file where the map ends.
+   *
+   * @throws VdcError FILE_REFUSED if not.
+   */
   requireWhole(): void {
-    if (this.#count === 0 || this.#end !== this.size) throw senseless()
+    if (this.#count === 0 || this.#end !== this.size) throw invalidMap()
   }
 
   *[Symbol.iterator](): Generator<[at: number, length: number]> {
@@ -62,9 +78,9 @@ export class SparseMap {
 }
 
 /**
- * Reads the map of the old form: in the header, and in blocks behind it.
+ * Reads a map in the old format: in the header, and in extension blocks after it.
  *
- * @throws VdcError FILE_REFUSED.
+ * @throws VdcError FILE_REFUSED if it is invalid.
  */
 export async function readOldMap(header: Buffer, reader: ByteReader): Promise<SparseMap> {
   const size = numberIn(header, ...OLD_SIZE)
@@ -73,33 +89,34 @@ export async function readOldMap(header: Buffer, reader: ByteReader): Promise<Sp
   const add = (bytes: Buffer, from: number, count: number) => {
     for (let at = from; at < from + count * ENTRY; at += ENTRY) {
       const isUnused = bytes[at] === 0 && isZero(bytes.subarray(at, at + ENTRY))
-      // GNU tar stops at the first entry that is unused, and others don't.
-      if (isAtEnd && !isUnused) throw senseless()
+      // GNU tar stops at the first unused entry; other programs do not.
+      if (isAtEnd && !isUnused) throw invalidMap()
       isAtEnd = isUnused
       if (isUnused) continue
-      if (bytes[at + ENTRY / 2] === 0) throw senseless()
+      if (bytes[at + ENTRY / 2] === 0) throw invalidMap()
       map.add(numberIn(bytes, at, 12), numberIn(bytes, at + 12, 12))
     }
   }
   add(header, ENTRIES_AT, IN_HEADER)
   for (let more = header[MORE_AT]; more !== 0; ) {
-    if (isAtEnd || more !== 1) throw senseless()
+    if (isAtEnd || more !== 1) throw invalidMap()
     const block = await reader.require(BLOCK)
     add(block, 0, IN_BLOCK)
     more = block[MORE_IN_BLOCK_AT]
-    if (!isZero(block.subarray(MORE_IN_BLOCK_AT + 1))) throw senseless()
+    if (!isZero(block.subarray(MORE_IN_BLOCK_AT + 1))) throw invalidMap()
   }
   map.requireWhole()
   return map
 }
 
-/** The map of a sparse file in pax records, and how much of the member's bytes it took. */
+/** A map from pax records. */
 export interface PaxMap {
   map: SparseMap
+  /** Bytes of the map that come before the data of the member. */
   taken: number
 }
 
-/** The keys of each form in GNU tar's order; it writes the name in two of them, other programs do not. */
+/** The keys of each version in GNU tar's order. GNU tar writes the name in two of them; other programs do not. */
 const FORMS = {
   '1.0': /^major,minor,(?:name,)?realsize$/,
   '0.1': /^size,numblocks,(?:name,)?map$/,
@@ -107,25 +124,25 @@ const FORMS = {
 }
 
 /**
- * Reads the map of the forms that use pax records: among these, or before the data.
+ * Reads a map in the formats that use pax records: from the records, or before the data.
  *
- * @throws VdcError FILE_REFUSED if the records are not exactly those of one form.
+ * @throws VdcError FILE_REFUSED if the map is invalid, or the records do not match
+ *   exactly one version.
  */
 export async function readPaxMap(records: PaxRecords['sparse'], reader: ByteReader): Promise<PaxMap> {
   const value = (key: string) => records.find(([name]) => name === key)?.[1] ?? ''
   const keys = records.map(([key]) => key).join(',')
   if (FORMS['1.0'].test(keys)) {
     if (value('major') !== '1' || value('minor') !== '0')
-      throw ambiguousTar('its form of sparse files is unknown', true)
+      throw ambiguousTar('its sparse format is of an unknown version', true)
     const map = new SparseMap(numberOf(value('realsize')))
     return { map, taken: await readMapBeforeData(map, reader) }
   }
   const isList = FORMS['0.1'].test(keys)
-  if (!isList && !FORMS['0.0'].test(keys))
-    throw ambiguousTar('its records of a sparse file are not those of one form', true)
+  if (!isList && !FORMS['0.0'].test(keys)) throw ambiguousTar('its sparse records do not match any one version', true)
   const pairs = records.filter(([key]) => key === 'offset' || key === 'numbytes')
   const words = isList ? value('map').split(',') : pairs.map(([, word]) => word)
-  if (words.length !== 2 * numberOf(value('numblocks'))) throw senseless()
+  if (words.length !== 2 * numberOf(value('numblocks'))) throw invalidMap()
   const map = new SparseMap(numberOf(value('size')))
   for (let each = 0; each < words.length; each += 2)
     map.add(numberOf(words[each] as string), numberOf(words[each + 1] as string))
@@ -133,7 +150,7 @@ export async function readPaxMap(records: PaxRecords['sparse'], reader: ByteRead
   return { map, taken: 0 }
 }
 
-/** Version 1.0: the number of stretches, then the offset and length of each, one decimal number per line. */
+/** Reads version 1.0: the number of segments, then the offset and length of each, one decimal number per line. */
 async function readMapBeforeData(map: SparseMap, reader: ByteReader): Promise<number> {
   let taken = 0
   let rest = ''
@@ -141,7 +158,7 @@ async function readMapBeforeData(map: SparseMap, reader: ByteReader): Promise<nu
   let left: number | undefined
   while (left !== 0) {
     // No number is as long as a block.
-    if (rest.length > BLOCK) throw senseless()
+    if (rest.length > BLOCK) throw invalidMap()
     const lines = (rest + (await reader.require(BLOCK)).toString('latin1')).split('\n')
     taken += BLOCK
     rest = lines.pop() as string
@@ -165,21 +182,21 @@ async function readMapBeforeData(map: SparseMap, reader: ByteReader): Promise<nu
     }
   }
   // NULs fill the last block.
-  if (/[^\0]/.test(rest)) throw senseless()
+  if (/[^\0]/.test(rest)) throw invalidMap()
   map.requireWhole()
   return taken
 }
 
 function numberOf(word: string): number {
   const number = decimal(word)
-  if (number === undefined) throw senseless()
+  if (number === undefined) throw invalidMap()
   return number
 }
 
-function senseless(): VdcError {
-  return damagedMap('its map of holes makes no sense')
+function invalidMap(): VdcError {
+  return damagedMap('its map of holes is invalid')
 }
 
 function tooMany(): VdcError {
-  return new VdcError('FILE_REFUSED', `is a tar archive of a file in more than ${LIMIT} pieces`)
+  return new VdcError('FILE_REFUSED', `is a tar archive of a file with more than ${LIMIT} data segments`)
 }

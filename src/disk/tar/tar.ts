@@ -8,30 +8,30 @@ import { ambiguousTar, damagedTar, namingMember, refusedTar, shownName } from '.
 import { readOldMap, readPaxMap, SparseMap } from './tar-sparse.ts'
 
 /*
- * Reads a tar archive as a stream. The agents unpack it with GNU tar in
- * an empty folder and take the first entry that is not hidden (dcmgr.md, "Where an
- * image's bytes are"), so an archive is accepted only if that is the file that is
- * read here. Anything that GNU tar fails on, skips or reads in its own way is refused.
+ * Reads a tar archive as a stream. The agents unpack it with GNU tar in an empty folder,
+ * and use the first entry that is not hidden (dcmgr.md, "Where an image's bytes are"). An
+ * archive is accepted only if that entry is the file that is read here. Anything that GNU
+ * tar fails on, skips, or reads differently from other programs is refused.
  */
 
-/** Bytes of a pax header; most have a few hundred, but the map of a sparse file may be in it. */
+/** Bytes of a pax header; most have a few hundred, but it can contain the map of a sparse file. */
 const PAX_LIMIT = 2 * 1024 * 1024
-/** Bytes of GNU's long names, and of settings for all members. */
+/** Bytes of GNU's long name, and of a global pax header. */
 const OTHER_LIMIT = 64 * 1024
-/** Headers that may come before that of a member: its own pax records, its long name, settings for all. */
+/** Headers before the header of a member: pax, long name and global pax headers. */
 const HEADERS_LIMIT = 8
 
-/** Takes bytes of the file that is being unpacked; what no call brings is zeros. */
+/** Receives bytes of the file that is being unpacked, with their offset. Bytes that are never passed are zeros. */
 export type TakeBytes = (at: number, bytes: Buffer) => Promise<void>
 
 /**
- * Reads the one file of an archive. A `./` entry beside it is fine.
+ * Reads the only file of an archive. The archive can also have a `./` entry.
  *
- * @param bytes of the archive; they are read to their end.
- * @param take is called with growing offsets.
- * @returns the bytes that the file has when it is unpacked.
- * @throws VdcError FILE_REFUSED, without naming the archive, if it is damaged,
- *   empty, or holds anything besides one regular file at the top level.
+ * @param bytes of the archive; read to their end.
+ * @param take is called with increasing offsets.
+ * @returns the size of the unpacked file in bytes.
+ * @throws VdcError FILE_REFUSED, without the name of the archive, if it is damaged,
+ *   empty, or contains anything but one regular file at the top level.
  */
 export async function readOnlyMember(bytes: AsyncIterable<Buffer>, take: TakeBytes): Promise<number> {
   let reading: string | undefined
@@ -70,12 +70,12 @@ export async function readOnlyMember(bytes: AsyncIterable<Buffer>, take: TakeByt
   if (disk === undefined) throw refusedTar('holds no file')
   if (before.types !== '') throw damagedTar(`a header after ${shownName(disk.name)} belongs to no member`)
   if (!isClean) throw refusedTar(`has data after its end mark; the agents would unpack only ${shownName(disk.name)}`)
-  if (reader.position % BLOCK !== 0) throw damagedTar('its last block is not whole')
+  if (reader.position % BLOCK !== 0) throw damagedTar('its last block is incomplete')
   if (disk.size === 0) throw refusedTar('holds an empty file')
   return disk.size
 }
 
-/** The headers since the last member: their types, and what they say of the next one. */
+/** The headers since the last member: their types, and what they say about the next one. */
 interface Before extends PaxRecords {
   types: string
   longName?: string
@@ -86,8 +86,8 @@ const NOTHING: Before = { types: '', sparse: [] }
 async function readExtra(reader: ByteReader, { type, size }: TarHeader, before: Before): Promise<Before> {
   if (before.types.length === HEADERS_LIMIT) throw damagedTar('it has too many headers in a row')
   if (size > (type === 'x' ? PAX_LIMIT : OTHER_LIMIT)) throw damagedTar('a header is too long')
-  // Of two headers for one member, one program takes both and another the last.
-  if (before.types.includes(type)) throw ambiguousTar('a member has two headers of one kind')
+  // Of two headers for one member, some programs use both, and others only the last.
+  if (before.types.includes(type)) throw ambiguousTar('a member has two headers of the same kind')
   const body = await reader.require(size)
   await reader.pass(padding(size), () => {})
   const types = before.types + type
@@ -96,19 +96,19 @@ async function readExtra(reader: ByteReader, { type, size }: TarHeader, before: 
   return type === 'g' ? { ...before, types } : { ...before, ...records, types }
 }
 
-/** GNU's long name: ended by a NUL, which old programs left out. */
+/** Reads GNU's long name: ended by a NUL, which old programs omit. */
 function longNameIn(body: Buffer): string {
   const name = body.toString('latin1').replace(/\0$/, '')
   if (name.includes('\0')) throw damagedTar('a long name is malformed')
   return name
 }
 
-/** A header with what the headers before it say. */
+/** A member, described by its header and the headers before it. */
 interface Member {
   header: TarHeader
   /** One character per byte. */
   name: string
-  /** Bytes in the archive. */
+  /** Bytes of its data in the archive. */
   packed: number
   sparse: PaxRecords['sparse']
 }
@@ -118,13 +118,13 @@ function memberOf(header: TarHeader, { path, longName, size, sparse }: Before): 
   if (path !== undefined && longName !== undefined) throw ambiguousTar('a member has two names')
   const real = sparse.find(([key]) => key === 'name')?.[1]
   if (real?.includes('\0')) throw damagedTar('a name is malformed')
-  // GNU tar gives a sparse file another name for programs that don't know these.
+  // For programs that do not know sparse files, GNU tar stores another name in the header.
   return { header, name: real ?? path ?? longName ?? header.name, packed: size ?? header.size, sparse }
 }
 
-/** Returns whether a member is the folder itself that was packed. */
+/** Returns whether a member is the top folder, as in `tar -cf OUT .`. */
 function isTopFolder({ header: { type, format }, name }: Member): boolean {
-  // v7 marks a folder only with a slash at the end of its name.
+  // The v7 format marks a folder only by a slash at the end of its name.
   return (type === '5' && ['.', './'].includes(name)) || (format === 'v7' && type === '\0' && name === './')
 }
 
@@ -132,7 +132,7 @@ function requireEmpty({ name, packed, sparse }: Member): void {
   if (packed > 0 || sparse.length > 0) throw damagedTar(`the directory ${shownName(name)} has contents`)
 }
 
-/** Hands the bytes of a member on, and returns how many it has when it is unpacked. */
+/** Passes the bytes of a member to `take`, and returns its unpacked size. */
 async function readMember(reader: ByteReader, member: Member, take: TakeBytes): Promise<number> {
   const { map, taken } = await namingMember(member.name, () => mapOf(reader, member))
   if (map.sum !== member.packed - taken) throw damagedTar(`the size of ${shownName(member.name)} is wrong`)
@@ -150,13 +150,16 @@ async function readMember(reader: ByteReader, member: Member, take: TakeBytes): 
 async function mapOf(reader: ByteReader, member: Member): Promise<{ map: SparseMap; taken: number }> {
   const { header, packed, sparse } = member
   const { type, format, isStar, block } = header
-  // GNU tar reads a map only in the format that it belongs to, and takes it for contents in another.
-  const isOfItsFormat = type === 'S' ? format === 'gnu' : type === '0' && format === 'posix' && !isStar
-  const isSparse = type === 'S' || sparse.length > 0
-  if (isSparse && (!isOfItsFormat || (type === 'S' && (sparse.length > 0 || packed !== header.size))))
-    throw ambiguousTar('its holes are not stored as its format stores them', true)
-  if (type === 'S') return { map: await readOldMap(block, reader), taken: 0 }
-  if (isSparse) return readPaxMap(sparse, reader)
+  // GNU tar reads a map only in the format that it belongs to; in another one it is contents.
+  const ambiguous = () => ambiguousTar('its holes are not stored the way its format stores them', true)
+  if (type === 'S') {
+    if (format !== 'gnu' || sparse.length > 0 || packed !== header.size) throw ambiguous()
+    return { map: await readOldMap(block, reader), taken: 0 }
+  }
+  if (sparse.length > 0) {
+    if (type !== '0' || format !== 'posix' || isStar) throw ambiguous()
+    return readPaxMap(sparse, reader)
+  }
   const map = new SparseMap(packed)
   map.add(0, packed)
   return { map, taken: 0 }

@@ -6,19 +6,19 @@ import type { Watcher } from '../watcher.ts'
 import { endOfMembers } from './gzip-members.ts'
 
 const CHUNK = 1024 * 1024
-/** Bytes of the CRC and the length after a member. */
+/** Bytes of the CRC and the length after the data of a member. */
 const TRAILER = 8
-/** Messages of zlib for bytes after a member that are not another member. */
+/** zlib's messages for bytes after a member that do not start another one. */
 const NO_MEMBER = ['incorrect header check', 'unknown compression method', 'unknown header flags set']
 
 /**
- * Unpacks a gzip file of one member or more as `gunzip -c` does: only zeros may
- * follow the last one, to the end of the file. gunzip ends with 2 on anything
- * else, and so does `tar -z` (dcmgr.md, "Where an image's bytes are").
+ * Unpacks a gzip file with one or more members, like `gunzip -c`. Only zeros can follow
+ * the last member: on anything else, gunzip and `tar -z` exit with 2 (dcmgr.md, "Where an
+ * image's bytes are").
  *
- * @param onRead is told of the bytes that were read.
- * @throws VdcError FILE_REFUSED, without naming the file, if it is damaged or has
- *   something after its gzip data; what the cancellation throws.
+ * @param onRead is called with the number of packed bytes after each read.
+ * @throws VdcError FILE_REFUSED, without the name of the file, if data follows the last
+ *   member; zlib's error if the file is damaged; the error of the cancellation.
  */
 export async function* gunzip(
   file: ImageFile,
@@ -31,7 +31,7 @@ export async function* gunzip(
   let length = 0
   try {
     for await (const chunk of unzipped) {
-      // A little of the file may unpack to very much.
+      // A small part of the file can unpack to a large amount of data.
       watcher.cancellation.throwIfRequested()
       length += chunk.length
       yield chunk
@@ -44,22 +44,22 @@ export async function* gunzip(
     }
     throw error
   }
-  // zlib stops at the first zero after a member, whatever follows.
+  // zlib stops at the first zero after a member, and ignores the rest.
   const end = unzipped.bytesWritten
   for await (const chunk of chunksOf(file, watcher, () => {}, end))
     if (!isZero(chunk)) throw hasMore(bytes(file.size - end))
 }
 
 /**
- * Returns whether zlib's error may come from what follows the last member. To find
- * out takes another reading, which a file that was cut off is not worth.
+ * Returns whether zlib's error may be caused by data after the last member. Finding that
+ * data needs a second reading of the file, so truncated files are excluded first.
  *
- * @param length bytes that were unpacked.
+ * @param length unpacked bytes.
  */
 async function mayHaveMore(file: ImageFile, error: NodeJS.ErrnoException, length: number): Promise<boolean> {
   if (error.code === 'Z_DATA_ERROR') return NO_MEMBER.includes(error.message)
   if (error.code !== 'Z_BUF_ERROR' || file.size < TRAILER) return false
-  // A single byte, such as a newline, could be the start of a header. Before it is the length of the member.
+  // zlib may treat a single last byte, such as a newline, as the start of a header. Before it is the length of the member.
   const { buffer } = await file.handle.read(Buffer.alloc(4), 0, 4, file.size - 1 - 4)
   return buffer.readUInt32LE() === length % 2 ** 32
 }
@@ -71,6 +71,6 @@ function bytes(count: number): string {
 /** @param what follows the gzip data. */
 function hasMore(what: string): VdcError {
   return new VdcError('FILE_REFUSED', `has ${what} after its gzip data, where the agents accept only zeros`, {
-    hint: 'Unpack it and register the result; gunzip may warn: gunzip -c FILE > DISK',
+    hint: 'Unpack it and register the result (gunzip may warn): gunzip -c FILE > DISK',
   })
 }

@@ -8,21 +8,28 @@ import type { Watcher } from '../watcher.ts'
  * https://www.rfc-editor.org/rfc/rfc1952
  */
 
-/** Members that are followed: each takes a new inflater, which costs a millisecond. */
+/** Members that are followed at most: each needs a new inflater, which takes a millisecond. */
 const LIMIT = 256
-/** Bytes of a header, which may have a name and a comment in it. */
+/** Bytes of a header that are read; it can contain a name and a comment. */
 const HEADER_LIMIT = 128 * 1024
-/** Bytes of the fixed part of a header, and of the CRC and the length after the data. */
-const [FIXED, TRAILER] = [10, 8]
+/** Bytes of the fixed part of a header. */
+const FIXED = 10
+/** Bytes of the CRC and the length after the data. */
+const TRAILER = 8
 const FLAGS_AT = 3
-const [FHCRC, FEXTRA, FNAME, FCOMMENT, RESERVED] = [0x02, 0x04, 0x08, 0x10, 0xe0]
+/** The flags of a header, by their names in the RFC. */
+const FHCRC = 0x02
+const FEXTRA = 0x04
+const FNAME = 0x08
+const FCOMMENT = 0x10
+const RESERVED = 0xe0
 
 /**
- * Returns where the last member of a gzip file ends that is followed by something
- * else. The members are not checked: this is for files that zlib refused there.
+ * Finds the end of the last complete member of a gzip file, for files that zlib refused
+ * because of the data after it. Checksums are not checked.
  *
- * @returns 0 if no member is whole; undefined if there are too many to follow.
- * @throws Error of zlib; what the cancellation throws.
+ * @returns its offset; 0 if no member is complete; undefined if there are too many.
+ * @throws zlib's error if a member is damaged; the error of the cancellation.
  */
 export async function endOfMembers(file: ImageFile, watcher: Watcher): Promise<number | undefined> {
   let end = 0
@@ -35,7 +42,7 @@ export async function endOfMembers(file: ImageFile, watcher: Watcher): Promise<n
   return undefined
 }
 
-/** Bytes of the header of a member; undefined if the bytes are not a header. */
+/** Returns the length of the header of a member, or undefined if there is no header. */
 function headerLength(bytes: Buffer): number | undefined {
   const flags = bytes[FLAGS_AT] ?? RESERVED
   if (!isGzip(bytes) || flags & RESERVED || bytes.length < FIXED) return undefined

@@ -6,13 +6,13 @@ import type { Watcher } from '../watcher.ts'
 import { withUnpackedFile } from './unpacked.ts'
 
 /**
- * Unpacks a packed image, which was inspected, once more for `work`. What comes out
- * this time is inspected as well: somebody may have changed the packed file meanwhile,
- * without any trace in its times if it is in memory, and qemu-img opens what an image
- * refers to.
+ * Unpacks an inspected image again, for `work`. The result is inspected again too: the
+ * packed file may have changed meanwhile, which its times may not show if it is in memory,
+ * and qemu-img opens the files that an image refers to.
  *
  * @param inspection of the packed image.
- * @throws VdcError FILE_REFUSED, without the file's name; FILE_NOT_WRITTEN.
+ * @throws VdcError FILE_REFUSED, without the name of the file, if it changed;
+ *   FILE_NOT_WRITTEN if it cannot be unpacked; the errors of `work`.
  */
 export async function withUnpackedImage<T>(
   packed: ImageFile,
@@ -21,16 +21,16 @@ export async function withUnpackedImage<T>(
   work: (image: ImageFile) => Promise<T>,
 ): Promise<T> {
   return withUnpackedFile(packed, inspection.size, watcher, async (image) => {
-    // Nothing in a raw disk is looked at by qemu-img.
+    // qemu-img interprets nothing in a raw disk.
     if (inspection.fileFormat !== 'raw') await requireSame(image, inspection, watcher)
     return work(image)
   })
 }
 
 /**
- * Inspects the bytes of an image that were read again, which may be others than were inspected before.
+ * Requires that an image that was read again still matches its earlier inspection.
  *
- * @throws VdcError FILE_REFUSED, without the file's name.
+ * @throws VdcError FILE_REFUSED, without the name of the file, if it does not.
  */
 export async function requireSame(
   image: ImageFile,
@@ -50,7 +50,7 @@ export async function requireSame(
   if (!isSame) throw changed()
 }
 
-/** The refusal of an image that is not what was inspected any more; goes on after its name. */
+/** Returns the refusal of an image that changed after it was inspected, without the name of the file. */
 export function changed(): VdcError {
   return new VdcError('FILE_REFUSED', CHANGED.why, { hint: CHANGED.hint })
 }

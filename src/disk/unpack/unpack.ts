@@ -8,25 +8,26 @@ import { ambiguousTar } from '../tar/tar-refusals.ts'
 import type { Watcher } from '../watcher.ts'
 import { gunzip } from './gunzip.ts'
 
-/** Bytes that tell a tar archive. */
+/** Bytes needed to recognise a tar archive. */
 const TAR_HEAD = 512
 
-/** How a disk image is packed, and the bytes that it has when it is unpacked. */
+/** How a disk image is packed. */
 export interface Packing {
   /** A container format of dcmgr: `gz`, `tar` or `tgz`. */
   containerFormat: 'gz' | 'tar' | 'tgz'
+  /** Size of the unpacked disk image in bytes. */
   unpackedSize: number
 }
 
 /**
- * Unpacks a gzip file or a tar archive as a stream, to its end, exactly as the
- * agents do with `gunzip` and GNU tar (dcmgr.md, "Where an image's bytes are");
- * memory does not grow with it.
+ * Unpacks a gzip file or a tar archive to its end, exactly as the agents do with `gunzip`
+ * and GNU tar (dcmgr.md, "Where an image's bytes are"). It is read as a stream: memory does
+ * not grow with its size.
  *
- * @param take is called with growing offsets; what it throws ends the reading.
- * @throws VdcError FILE_REFUSED, without naming the file, if it is damaged, an
- *   archive of anything but one file, or something that the agents would unpack
- *   in another way; what `take` or the cancellation throws.
+ * @param take is called with increasing offsets; an error that it throws ends the reading.
+ * @throws VdcError FILE_REFUSED, without the name of the file, if it is damaged, is an
+ *   archive of anything but one file, or would be unpacked differently by the agents; the
+ *   errors of `take` and of the cancellation.
  */
 export async function unpack(file: ImageFile, take: TakeBytes, watcher: Watcher): Promise<Packing> {
   const task = watcher.progress.begin('Unpacking', file.size)
@@ -37,7 +38,7 @@ export async function unpack(file: ImageFile, take: TakeBytes, watcher: Watcher)
     const start = buffer.subarray(0, bytesRead)
     if (!isGzip(start)) {
       if (looksCompressed(start, file.path))
-        throw ambiguousTar('without a signature, GNU tar takes it for something compressed')
+        throw ambiguousTar('it has no signature, and GNU tar treats it as compressed')
       chunks = chunksOf(file, watcher, onRead)
       return { containerFormat: 'tar', unpackedSize: await readOnlyMember(chunks, take) }
     }
@@ -49,20 +50,20 @@ export async function unpack(file: ImageFile, take: TakeBytes, watcher: Watcher)
       await take(unpackedSize, chunk)
       unpackedSize += chunk.length
     }
-    if (unpackedSize === 0) throw new VdcError('FILE_REFUSED', 'holds nothing')
+    if (unpackedSize === 0) throw new VdcError('FILE_REFUSED', 'is empty after unpacking')
     return { containerFormat: 'gz', unpackedSize }
   } catch (error) {
     if (error instanceof VdcError) throw error
-    // What zlib says of broken data.
-    throw new VdcError('FILE_REFUSED', `is damaged or cut off: ${(error as Error).message}`, { cause: error })
+    // zlib's error for damaged data.
+    throw new VdcError('FILE_REFUSED', `is damaged or truncated: ${(error as Error).message}`, { cause: error })
   } finally {
-    // Nothing reads the file any more, however this ends.
+    // Stops reading the file, also after an error.
     await chunks?.return(undefined)
     task.end()
   }
 }
 
-/** The first bytes, as many as tell a tar archive, and all of them once more. */
+/** Reads as many bytes as are needed to recognise a tar archive. Returns them, and a generator that starts with them again. */
 async function beginningOf(chunks: AsyncGenerator<Buffer>): Promise<[Buffer, AsyncGenerator<Buffer>]> {
   const parts: Buffer[] = []
   for (let length = 0; length < TAR_HEAD; ) {

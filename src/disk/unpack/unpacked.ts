@@ -6,32 +6,34 @@ import { Reserve } from '../make/reserve.ts'
 import type { Watcher } from '../watcher.ts'
 import { unpack } from './unpack.ts'
 
-/** Bytes of the start and of the end of what is unpacked that are kept: enough for every signature. */
+/** Bytes that are kept of the start and of the end of the unpacked file: enough for every signature. */
 const HEAD = 1024 * 1024
 const TAIL = HEAD
 
-/** Bytes that an image file may have for each byte of its disk, as snapshots hold more of them, and besides. */
-const [FACTOR, SLACK] = [4, 4 * 1024 ** 3]
+/** Largest file size per byte of the virtual size; it is above 1 because of snapshots. */
+const FACTOR = 4
+/** Bytes added to the largest file size, for small disks with the saved memory of a machine. */
+const SLACK = 4 * 1024 ** 3
 
 /**
- * The bytes that the file of an image with a format of its own can have at most:
- * data, tables, some whole snapshots, and the memory of a machine that was saved.
+ * Returns the largest plausible size of an image file that is not raw, in bytes: data,
+ * tables, some full snapshots, and the saved memory of a machine.
  *
- * @param virtualSize bytes of its disk, by its header.
+ * @param virtualSize in bytes, by its header.
  */
 export function largestFile(virtualSize: number): number {
   return FACTOR * virtualSize + SLACK
 }
 
 /**
- * Returns how many bytes an unpacked image may have in a temporary file, by its
- * start. Undefined if it need not be written to one.
+ * Returns the largest size of an unpacked image in a temporary file, in bytes, by the
+ * start of the image. Returns undefined if no temporary file is needed.
  */
 export type FileLimit = (start: Source) => Promise<number | undefined>
 
 /**
- * What is kept in memory of a file that is unpacked: its start and its end. Where
- * it is to be read as a whole, it is written to a temporary file as well.
+ * Collects a file that is being unpacked. Keeps its start and its end in memory, and
+ * writes it to a temporary file if it is needed as a whole.
  */
 export class Unpacked {
   readonly #packed: ImageFile
@@ -39,7 +41,7 @@ export class Unpacked {
   readonly #fileLimit: FileLimit
   readonly #head = Buffer.alloc(HEAD)
   #isHeadComplete = false
-  /** The last pieces, of which the end is made. */
+  /** The last pieces, which contain the end of the file. */
   #pieces: { at: number; bytes: Buffer }[] = []
   /** Bytes of these pieces. */
   #kept = 0
@@ -48,9 +50,9 @@ export class Unpacked {
   #largest = Number.POSITIVE_INFINITY
 
   /**
-   * @param limit bytes above which it is refused.
-   * @param fileLimit asked with the start of it; and again, with all that was
-   *   written, where it gets larger than that, as the header of some formats is no part of the start.
+   * @param limit largest unpacked size in bytes.
+   * @param fileLimit called with the start of the file. Called again with all that was
+   *   written if the file gets larger, as some formats have no header in the start.
    */
   constructor(packed: ImageFile, limit: number, fileLimit: FileLimit) {
     this.#packed = packed
@@ -58,10 +60,14 @@ export class Unpacked {
     this.#fileLimit = fileLimit
   }
 
-  /** Takes bytes, with offsets that grow. */
+  /**
+   * Adds bytes, with increasing offsets; bytes that are left out are zeros.
+   *
+   * @throws VdcError FILE_REFUSED if the file gets too large; FILE_NOT_WRITTEN.
+   */
   async take(at: number, bytes: Buffer): Promise<void> {
     this.#requireWithinLimit(at + bytes.length)
-    // First of all, as a signature may lie in the very piece that completes the head.
+    // Copy first: the piece that completes the head may contain a signature.
     if (at < HEAD) bytes.copy(this.#head, at)
     if (at + bytes.length > HEAD) await this.#completeHead(HEAD + 1)
     this.#keep(at, bytes)
@@ -69,16 +75,17 @@ export class Unpacked {
   }
 
   /**
-   * Ends it.
+   * Completes the file.
    *
-   * @param size bytes that were unpacked, holes included.
-   * @returns the bytes that were kept, and the temporary file, which has no name any more, if it was wanted.
+   * @param size of the unpacked file in bytes, including holes.
+   * @returns the kept bytes as a source, and the temporary file, which has no name, if there is one.
+   * @throws VdcError FILE_REFUSED if the file is too large; FILE_NOT_WRITTEN.
    */
   async finish(size: number): Promise<{ source: Source; file: ImageFile | undefined }> {
     this.#requireWithinLimit(size)
     await this.#completeHead(size)
     if (this.#file !== undefined) {
-      // It may end with a hole, which `take` was not called for.
+      // `take` is not called for a hole at the end.
       if (size > this.#largest) await this.#requireAllowed(size)
       await attempt(() => (this.#file as ImageFile).handle.truncate(size))
       this.#file = { ...this.#file, size, opened: await this.#file.handle.stat({ bigint: true }) }
@@ -86,6 +93,7 @@ export class Unpacked {
     return { source: this.#sourceOf(size), file: this.#file }
   }
 
+  /** Closes the temporary file, which deletes it. */
   async close(): Promise<void> {
     await this.#file?.handle.close()
   }
@@ -124,16 +132,16 @@ export class Unpacked {
     })
   }
 
-  /** Makes sure that the image inside can have so many bytes. */
+  /** Requires that the image can have this size, by the headers written so far. */
   async #requireAllowed(size: number): Promise<void> {
     const { handle } = this.#file as ImageFile
-    // Bytes that are still to come are read as zeros; the headers came before.
+    // Missing bytes read as zeros; the headers were written before them.
     await attempt(() => handle.truncate(size))
     this.#largest = (await this.#fileLimit(fileSource({ handle, size }))) ?? 0
     if (size <= this.#largest) return
     throw new VdcError(
       'FILE_REFUSED',
-      `is damaged: it unpacks to more than ${this.#largest} bytes, the most that an image of its disk can have`,
+      `is damaged: it unpacks to more than ${this.#largest} bytes, the limit for its virtual size`,
       { hint: 'Fetch it again, or unpack it and register the disk image inside' },
     )
   }
@@ -159,11 +167,11 @@ export class Unpacked {
 }
 
 /**
- * Unpacks all of a packed image, which was inspected, to a temporary file for
- * `work`; the file is gone afterwards.
+ * Unpacks a packed image to a temporary file for `work`, and deletes the file afterwards.
  *
- * @param size bytes that it was found to have when it is unpacked; more are refused.
- * @throws VdcError FILE_REFUSED, without the file's name; FILE_NOT_WRITTEN.
+ * @param size unpacked size in bytes, from its inspection; a larger image is refused.
+ * @throws VdcError FILE_REFUSED, without the name of the file, if it cannot be unpacked or
+ *   is too large; FILE_NOT_WRITTEN if the temporary file cannot be written; the errors of `work`.
  */
 export async function withUnpackedFile<T>(
   packed: ImageFile,
@@ -196,7 +204,7 @@ async function attempt<T>(work: () => Promise<T>): Promise<T> {
       'FILE_NOT_WRITTEN',
       `The image cannot be unpacked in ${temporaryFolder()}: ${(error as Error).message}`,
       {
-        hint: 'Set TMPDIR to a folder that has the space, or unpack it and register the disk image inside',
+        hint: 'Set TMPDIR to a folder with enough space, or unpack it and register the disk image inside',
         cause: error,
       },
     )

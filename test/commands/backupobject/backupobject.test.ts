@@ -374,13 +374,13 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
         'a cut off archive',
         'cut.tar',
         'tar -cf whole.tar disk.raw && head -c 1M whole.tar > cut.tar',
-        { exit: 3, message: 'cut.tar is a damaged or cut off tar archive' },
+        { exit: 3, message: 'cut.tar is a damaged or truncated tar archive' },
       ],
       [
         'a cut off gzip',
         'cut.gz',
         'gzip -kc disk.raw | head -c 2000 > cut.gz',
-        { exit: 3, message: 'cut.gz is damaged or cut off' },
+        { exit: 3, message: 'cut.gz is damaged or truncated' },
       ],
       [
         'a broken header',

@@ -168,8 +168,8 @@ describe.each(ENGINES)('many images on %s', (engine) => {
       'disk3.qcow2':
         /^differs: the file refers to the backing file disk0.raw, and an image must be whole in itself; the MD5/,
       'disk4.qcow2': /^differs: (?:.*; )?the virtual size is 2147483648, but 1073741824 is registered(?:;|$)/,
-      'packed.raw.gz': /^differs: the file is (?:a )?damaged or cut off.*; the MD5/,
-      'packed.tgz': /^differs: the file is (?:a )?damaged or cut off.*; the MD5/,
+      'packed.raw.gz': /^differs: the file is (?:a )?damaged or truncated.*; the MD5/,
+      'packed.tgz': /^differs: the file is (?:a )?damaged or truncated.*; the MD5/,
       'disk5.qcow2': /^differs: the size of the file is 262144, .*; the file is raw, not qcow2 as declared$/,
       'disk60.raw': /^differs: \S+ is not a regular file but a directory$/,
       'disk61.raw': /^differs: \S+ is not a regular file but a FIFO$/,

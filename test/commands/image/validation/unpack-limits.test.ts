@@ -33,7 +33,7 @@ describe('an image in a container', () => {
     const run = await inspect('long.tar')
     expect(run.code).toBe(3)
     expect(messageIn(run)).toBe(
-      `The file ${at('long.tar')} is damaged: it unpacks to more than ${4 * 64 * MIB + 4 * GIB} bytes, the most that an image of its disk can have`,
+      `The file ${at('long.tar')} is damaged: it unpacks to more than ${4 * 64 * MIB + 4 * GIB} bytes, the limit for its virtual size`,
     )
   })
 
@@ -67,7 +67,7 @@ describe.runIf(process.getuid?.() === 0)('a reserve of the filesystem stays free
       expect(run).toMatchObject({
         code: 6,
         stdout: '',
-        stderr: `Error: The image cannot be unpacked in ${at('small')}: ENOSPC: less than 256 MiB of its filesystem would stay free\nHint: Set TMPDIR to a folder that has the space, or unpack it and register the disk image inside\n`,
+        stderr: `Error: The image cannot be unpacked in ${at('small')}: ENOSPC: less than 256 MiB of its filesystem would stay free\nHint: Set TMPDIR to a folder with enough space, or unpack it and register the disk image inside\n`,
       })
     }
     expect(readdirSync(folder.path)).not.toContain('no.raw')

@@ -292,8 +292,8 @@ const REFUSED: Record<string, Refused> = {
     make: () => sh('head -c 100 disk.raw | gzip -c > short.gz'),
     says: 'is too short for a disk image: 100 bytes',
   },
-  'nothing.gz': { make: () => sh('gzip -c < /dev/null > nothing.gz'), says: 'holds nothing' },
-  'cut.gz': { make: () => sh('gzip -c disk.raw | head -c 100000 > cut.gz'), says: 'is damaged or cut off' },
+  'nothing.gz': { make: () => sh('gzip -c < /dev/null > nothing.gz'), says: 'is empty after unpacking' },
+  'cut.gz': { make: () => sh('gzip -c disk.raw | head -c 100000 > cut.gz'), says: 'is damaged or truncated' },
   'cut-inside.qcow2.gz': {
     make: () => sh('head -c 1000000 disk.qcow2 | gzip -c > cut-inside.qcow2.gz'),
     says: 'is damaged',
