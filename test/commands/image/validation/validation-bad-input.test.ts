@@ -320,9 +320,9 @@ describe('what a header claims', () => {
     says: string | RegExp,
     after?: (path: string) => string,
   ][] = [
-    ['a feature that is unknown', 'qcow2', [[72, u64be(32)]], 'needs features of qcow2 that are unknown: bits 0x20'],
-    ['the highest feature', 'qcow2', [[72, Buffer.from('8000000000000000', 'hex')]], 'needs features of qcow2'],
-    ['a version that is unknown', 'qcow2', [[4, u32be(4)]], 'is of version 4 of qcow2'],
+    ['a feature that is unknown', 'qcow2', [[72, u64be(32)]], 'needs unknown qcow2 features: bits 0x20'],
+    ['the highest feature', 'qcow2', [[72, Buffer.from('8000000000000000', 'hex')]], 'needs unknown qcow2 features'],
+    ['a version that is unknown', 'qcow2', [[4, u32be(4)]], 'has version 4 of the qcow2 format'],
     [
       'a compression that is unknown',
       'qcow2',
@@ -330,7 +330,7 @@ describe('what a header claims', () => {
         [72, u64be(8)],
         [104, Buffer.from([9])],
       ],
-      'is compressed in a way that is unknown',
+      'has an unknown compression type',
     ],
     ['a feature that is unknown', 'qed', [[16, u64le(8)]], 'needs features of QED that are unknown'],
     ['a version that is unknown', 'vdi', [[0x44, u32le(0x20001)]], 'is of version 2.1 of VDI'],

@@ -202,8 +202,8 @@ const QCOW2: Record<string, Refused> = {
       makePatched(path, 'qcow2', [
         [EXTENSIONS, Buffer.concat([qcow2Extension(BACKING_FORMAT, ''), qcow2Extension(BACKING_FORMAT, '')])],
       ]),
-    says: 'refers to a backing file that it tells two formats of',
-    hint: 'Make one file of it: qemu-img convert -f qcow2',
+    says: 'refers to a backing file (it has two backing formats)',
+    hint: 'Convert it to a single file: qemu-img convert -f qcow2',
   },
   'two-bitmaps.qcow2': {
     make: (path) => {
@@ -211,7 +211,7 @@ const QCOW2: Record<string, Refused> = {
       return makePatched(path, 'qcow2', [[EXTENSIONS, Buffer.concat([extension, extension])]])
     },
     says: 'is damaged: it has two header extensions of type 0x23852875',
-    hint: 'Make a new one of it',
+    hint: 'Make a clean copy',
   },
   'half-encrypted.qcow2': {
     make: (path) => makePatched(path, 'qcow2', [[EXTENSIONS, qcow2Extension(0x0537be77, '\0'.repeat(16))]]),

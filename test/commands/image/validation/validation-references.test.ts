@@ -106,7 +106,7 @@ const IMAGES: Record<string, { make: (path: string) => unknown; says: string | R
   },
   'format-only.qcow2': {
     make: (path) => makePatched(path, 'qcow2', [[EXTENSIONS, qcow2Extension(BACKING_FORMAT, 'raw')]]),
-    says: 'refers to a backing file that it only tells the format of',
+    says: 'refers to an unnamed backing file (it has a backing format)',
   },
   'data-file.qcow2': {
     make: async (path) => {

@@ -1,8 +1,10 @@
 import { readWhole, type Source } from '../../../file/source.ts'
+import { FILE } from '../../../inspect/inspection.ts'
 import type { Finding, Inspector } from '../../../inspect/inspector.ts'
+import type { Refusal } from '../../../inspect/refusal.ts'
 import { exact, largest, nameIn, needsNewerQemu } from '../../shared.ts'
-import { isInCluster } from '../cluster-tables.ts'
-import { endOfQcow2 } from './qcow2-end.ts'
+import { type ClusterTables, isInCluster } from '../cluster-tables.ts'
+import { endOfQcow2, type Qcow2Shape } from './qcow2-end.ts'
 
 /*
  * QEMU's docs/interop/qcow2.txt: https://www.qemu.org/docs/master/interop/qcow2.html
@@ -10,20 +12,24 @@ import { endOfQcow2 } from './qcow2-end.ts'
  */
 
 const MAGIC = Buffer.from('QFI\xfb', 'latin1')
-/** Internal snapshots above which qemu-img takes seconds and hundreds of megabytes. */
+/** Most internal snapshots: with more, qemu-img takes seconds and hundreds of megabytes. */
 const SNAPSHOT_LIMIT = 1000
 
-/** Bytes of the tables that QEMU takes, and its bitmaps. */
-const [FIRST_LIMIT, REFCOUNTS_LIMIT, BITMAP_LIMIT] = [32 * 1024 * 1024, 8 * 1024 * 1024, 65535]
+/** QEMU's limits: bytes of the first-level table and of the refcount table, and the number of bitmaps. */
+const FIRST_LIMIT = 32 * 1024 * 1024
+const REFCOUNTS_LIMIT = 8 * 1024 * 1024
+const BITMAP_LIMIT = 65535
 
+/** "Incompatible features", in the order of their bits. */
+const INCOMPATIBLE = ['dirty', 'corrupt', 'data-file', 'compression-type', 'extended-l2']
+const DIRTY = 1n << 0n
 const CORRUPT = 1n << 1n
 const DATA_FILE = 1n << 2n
 const EXTENDED_L2 = 1n << 4n
-/** "Incompatible features" by their bits. */
-const INCOMPATIBLE = ['dirty', 'corrupt', 'data-file', 'compression-type', 'extended-l2']
 /** "Autoclear features": raw external data. */
 const RAW_DATA_FILE = 1n << 1n
 
+/** Types of header extensions. */
 const EXTENSIONS_END = 0
 const BACKING_FORMAT = 0xe2792aca
 const DATA_FILE_NAME = 0x44415441
@@ -31,8 +37,21 @@ const BITMAPS = 0x23852875
 /** "Full disk encryption header pointer". */
 const ENCRYPTION = 0x0537be77
 
+/** Bytes of the bitmaps extension. */
+const BITMAPS_LENGTH = 24
+/** Bytes of the shortest entry of the snapshot table. */
+const SHORTEST_SNAPSHOT = 40
+
+/** Compression type. */
 const ZSTD = 1
 
+/** The bits of the offset in a table entry: 9 to 55. */
+const OFFSET_BITS = [0x00ffffff, 0xfffffe00] as const
+
+const FLATTEN = `Make a clean copy: qemu-img convert -O qcow2 ${FILE} OUT.qcow2`
+const REPAIR = 'qemu-img check -r all may repair a copy of it'
+
+/** Recognises a qcow2 image. */
 export const qcow2: Inspector = {
   name: 'qcow2',
   kind: 'image',
@@ -42,144 +61,204 @@ export const qcow2: Inspector = {
     if (start.length < 8 || !start.subarray(0, 4).equals(MAGIC) || start.readUInt32BE(4) === 1) return undefined
     const version = start.readUInt32BE(4)
     if (version !== 2 && version !== 3)
-      return { version, refusals: [needsNewerQemu(`is of version ${version} of qcow2`)] }
-    return inspectHeader(source, version)
+      return { version, refusals: [needsNewerQemu(`has version ${version} of the qcow2 format`)] }
+    return inspectHeader(source, await readHeader(source, version))
   },
 }
 
-async function inspectHeader(source: Source, version: 2 | 3): Promise<Finding> {
+/** The fields of the header. Offsets are in bytes. */
+interface Header {
+  version: 2 | 3
+  backingAt: bigint
+  backingLength: number
+  /** Logarithm of the bytes of a cluster. */
+  clusterBits: number
+  virtualSize: bigint
+  encryption: number
+  firstEntries: number
+  firstAt: bigint
+  refcountsAt: bigint
+  /** Bytes of the refcount table. */
+  refcountsLength: number
+  snapshots: number
+  snapshotsAt: bigint
+  incompatible: bigint
+  autoclear: bigint
+  /** Bytes of the header. */
+  length: number
+}
+
+async function readHeader(source: Source, version: 2 | 3): Promise<Header> {
   const header = await readWhole(source, 0, version === 2 ? 72 : 104)
-  const incompatible = version === 2 ? 0n : header.readBigUInt64BE(72)
-  const autoclear = version === 2 ? 0n : header.readBigUInt64BE(88)
-  const headerLength = version === 2 ? 72 : header.readUInt32BE(100)
   const clusterBits = header.readUInt32BE(20)
-  const finding = {
-    version,
-    virtualSize: exact(header.readBigUInt64BE(24)),
-    features: INCOMPATIBLE.filter((_, bit) => (incompatible >> BigInt(bit)) & 1n),
-    references: [] as string[],
-    isEncrypted: header.readUInt32BE(32) !== 0,
-    refusals: [] as { why: string; hint?: string }[],
-    warnings: [] as string[],
-    end: 0 as number | bigint,
-  }
-  if (clusterBits < 9 || clusterBits > 21) {
-    finding.refusals.push({ why: `is damaged: it has clusters of 2^${clusterBits} bytes` })
-    return finding
-  }
-  if (headerLength < 72 || headerLength > 1 << clusterBits) {
-    finding.refusals.push({ why: `is damaged: its header has ${headerLength} bytes` })
-    return finding
-  }
-  if (incompatible >> BigInt(INCOMPATIBLE.length)) {
-    finding.refusals.push(
-      needsNewerQemu(`needs features of qcow2 that are unknown: bits 0x${incompatible.toString(16)}`),
-    )
-  }
-  if (incompatible & CORRUPT) finding.refusals.push({ why: 'is marked as corrupt', hint: REPAIR })
-  if (incompatible & 1n) finding.warnings.push('was not closed cleanly')
-
-  const backingAt = header.readBigUInt64BE(8)
-  const backingLength = header.readUInt32BE(16)
-  const isBacked = backingAt !== 0n || backingLength !== 0
-  if (isBacked) {
-    finding.references.push(
-      `the backing file ${await nameIn(source, Number(backingAt), Math.min(backingLength, 1023))}`,
-    )
-  }
-  const { extensions, repeated } = await readExtensions(source, headerLength, 1 << clusterBits)
-  // qemu-img rebase leaves an empty format.
-  if (!isBacked && (extensions.get(BACKING_FORMAT)?.length ?? 0) > 0) {
-    finding.references.push('a backing file that it only tells the format of')
-  }
-  if (repeated.has(BACKING_FORMAT)) finding.references.push('a backing file that it tells two formats of')
-  if (extensions.has(ENCRYPTION)) finding.isEncrypted = true
-  for (const type of [DATA_FILE_NAME, BITMAPS, ENCRYPTION].filter((each) => repeated.has(each)))
-    finding.refusals.push({
-      why: `is damaged: it has two header extensions of type 0x${type.toString(16)}`,
-      hint: FLATTEN,
-    })
-  const dataFile = extensions.get(DATA_FILE_NAME)
-  if (incompatible & DATA_FILE || dataFile !== undefined || autoclear & RAW_DATA_FILE) {
-    finding.references.push(`the external data file ${dataFile?.toString('latin1') ?? ''}`.trimEnd())
-  }
-
-  if (version === 3 && headerLength > 104) {
-    const compression = (await readWhole(source, 104, 1)).readUInt8(0)
-    if (compression === ZSTD) finding.features.push('zstd')
-    else if (compression > ZSTD)
-      finding.refusals.push(needsNewerQemu(`is compressed in a way that is unknown: ${compression}`))
-  }
-  const snapshots = header.readUInt32BE(60)
-  if (snapshots > SNAPSHOT_LIMIT) {
-    finding.refusals.push({ why: `has ${snapshots} internal snapshots, more than ${SNAPSHOT_LIMIT}`, hint: FLATTEN })
-  } else if (snapshots > 0) finding.warnings.push(`has ${snapshots} internal snapshot${snapshots === 1 ? '' : 's'}`)
-
-  const tables = [
-    { at: header.readBigUInt64BE(40), length: header.readUInt32BE(36) * 8 },
-    { at: header.readBigUInt64BE(48), length: header.readUInt32BE(56) * 2 ** clusterBits },
-    // The shortest entry of the table has 40 bytes.
-    { at: snapshots > 0 ? header.readBigUInt64BE(64) : 0n, length: snapshots * 40 },
-  ]
-  finding.end = largest(1 << clusterBits, ...tables.map(({ at, length }) => exact(at + BigInt(length))))
-  const cluster = 1 << clusterBits
-  const bitmaps = extensions.get(BITMAPS)
-  const bitmapCount = bitmaps && bitmaps.length >= 24 ? bitmaps.readUInt32BE(0) : 0
-  const lengths = tables.map(({ length }) => length)
-  if ((lengths[0] ?? 0) > FIRST_LIMIT || (lengths[1] ?? 0) > REFCOUNTS_LIMIT || bitmapCount > BITMAP_LIMIT) {
-    finding.refusals.push({
-      why: `is damaged: tables of ${lengths[0]} and ${lengths[1]} bytes, ${bitmapCount} bitmaps`,
-    })
-  }
+  const newFields =
+    version === 2
+      ? { incompatible: 0n, autoclear: 0n, length: 72 }
+      : {
+          incompatible: header.readBigUInt64BE(72),
+          autoclear: header.readBigUInt64BE(88),
+          length: header.readUInt32BE(100),
+        }
   return {
-    ...finding,
-    findEnd: (whole) =>
-      endOfQcow2(whole, {
-        clusterBits,
-        virtualSize: Number(finding.virtualSize),
-        hasSubclusters: (incompatible & EXTENDED_L2) !== 0n,
-        isZstd: finding.features.includes('zstd'),
-        first: { at: Number(header.readBigUInt64BE(40)), entries: header.readUInt32BE(36) },
-        refcounts: {
-          at: Number(header.readBigUInt64BE(48)),
-          entries: (header.readUInt32BE(56) * 2 ** clusterBits) / 8,
-        },
-        snapshots: { at: Number(header.readBigUInt64BE(64)), entries: snapshots },
-        bitmaps:
-          bitmaps && bitmaps.length >= 24
-            ? { at: Number(bitmaps.readBigUInt64BE(16)), entries: bitmapCount }
-            : { at: 0, entries: 0 },
-      }),
-    findData: (whole, offset) =>
-      isInCluster(whole, offset, {
-        cluster,
-        tableAt: Number(header.readBigUInt64BE(40)),
-        tableEntries: header.readUInt32BE(36),
-        secondLength: cluster,
-        entryLength: incompatible & EXTENDED_L2 ? 16 : 8,
-        isBigEndian: true,
-        mask: OFFSET_BITS,
-      }),
+    version,
+    backingAt: header.readBigUInt64BE(8),
+    backingLength: header.readUInt32BE(16),
+    clusterBits,
+    virtualSize: header.readBigUInt64BE(24),
+    encryption: header.readUInt32BE(32),
+    firstEntries: header.readUInt32BE(36),
+    firstAt: header.readBigUInt64BE(40),
+    refcountsAt: header.readBigUInt64BE(48),
+    refcountsLength: header.readUInt32BE(56) * 2 ** clusterBits,
+    snapshots: header.readUInt32BE(60),
+    snapshotsAt: header.readBigUInt64BE(64),
+    ...newFields,
   }
 }
 
-/** Of an entry in a table: bits 9 to 55. */
-const OFFSET_BITS = [0x00ffffff, 0xfffffe00] as const
-const FLATTEN = 'Make a new one of it: qemu-img convert -O qcow2 {file} OUT.qcow2'
-const REPAIR = 'qemu-img check -r all may repair a copy of it'
+async function inspectHeader(source: Source, header: Header): Promise<Finding> {
+  const { version, clusterBits, length, incompatible } = header
+  const features = INCOMPATIBLE.filter((_, bit) => (incompatible >> BigInt(bit)) & 1n)
+  const finding = { version, virtualSize: exact(header.virtualSize), features, end: 0 }
+  const isEncrypted = header.encryption !== 0
+  if (clusterBits < 9 || clusterBits > 21)
+    return { ...finding, isEncrypted, refusals: [{ why: `is damaged: it has clusters of 2^${clusterBits} bytes` }] }
+  if (length < 72 || length > 2 ** clusterBits)
+    return { ...finding, isEncrypted, refusals: [{ why: `is damaged: its header has ${length} bytes` }] }
 
-/** "Header extensions": what follows the header within the first cluster, by type; the first counts of a type that is repeated. */
-async function readExtensions(source: Source, at: number, end: number) {
-  const extensions = new Map<number, Buffer>()
+  const backingName = await readBackingName(source, header)
+  const extensions = await readExtensions(source, length, 2 ** clusterBits)
+  const compression = version === 3 && length > 104 ? (await readWhole(source, 104, 1)).readUInt8(0) : 0
+  if (compression === ZSTD) features.push('zstd')
+  const shape = shapeOf(header, extensions, compression === ZSTD)
+  return {
+    ...finding,
+    isEncrypted: isEncrypted || extensions.first.has(ENCRYPTION),
+    references: referencesIn(header, extensions, backingName),
+    refusals: refusalsIn(header, extensions, compression, shape.bitmaps.entries),
+    warnings: warningsIn(header),
+    end: endOfTables(header),
+    findEnd: (whole) => endOfQcow2(whole, shape),
+    findData: (whole, offset) => isInCluster(whole, offset, clusterTables(header)),
+  }
+}
+
+/** Returns the name of the backing file, or undefined if the image has none. */
+async function readBackingName(source: Source, header: Header): Promise<string | undefined> {
+  const { backingAt, backingLength } = header
+  if (backingAt === 0n && backingLength === 0) return undefined
+  return nameIn(source, Number(backingAt), Math.min(backingLength, 1023))
+}
+
+/** The "Header extensions". */
+interface Extensions {
+  /** The data of the first extension of each type. */
+  first: Map<number, Buffer>
+  /** Types with more than one extension. */
+  repeated: Set<number>
+}
+
+/** Reads the header extensions, which follow the header in the first cluster. */
+async function readExtensions(source: Source, at: number, end: number): Promise<Extensions> {
+  const first = new Map<number, Buffer>()
   const repeated = new Set<number>()
   for (let next = at; next + 8 <= end; ) {
     const head = await source.read(next, 8)
     if (head.length < 8) break
-    const [type, length] = [head.readUInt32BE(0), head.readUInt32BE(4)]
+    const type = head.readUInt32BE(0)
+    const length = head.readUInt32BE(4)
     if (type === EXTENSIONS_END || next + 8 + length > end) break
-    if (extensions.has(type)) repeated.add(type)
-    else extensions.set(type, await source.read(next + 8, Math.min(length, 1023)))
+    if (first.has(type)) repeated.add(type)
+    else first.set(type, await source.read(next + 8, Math.min(length, 1023)))
     next += 8 + Math.ceil(length / 8) * 8
   }
-  return { extensions, repeated }
+  return { first, repeated }
+}
+
+function referencesIn(
+  { incompatible, autoclear }: Header,
+  { first, repeated }: Extensions,
+  backingName: string | undefined,
+): string[] {
+  const references: string[] = []
+  if (backingName !== undefined) references.push(`the backing file ${backingName}`)
+  // qemu-img rebase leaves an empty format.
+  else if ((first.get(BACKING_FORMAT)?.length ?? 0) > 0)
+    references.push('an unnamed backing file (it has a backing format)')
+  if (repeated.has(BACKING_FORMAT)) references.push('a backing file (it has two backing formats)')
+  const dataFile = first.get(DATA_FILE_NAME)
+  if (incompatible & DATA_FILE || dataFile !== undefined || autoclear & RAW_DATA_FILE)
+    references.push(`the external data file ${dataFile?.toString('latin1') ?? ''}`.trimEnd())
+  return references
+}
+
+function refusalsIn(header: Header, { repeated }: Extensions, compression: number, bitmaps: number): Refusal[] {
+  const { incompatible, snapshots, refcountsLength } = header
+  const refusals: Refusal[] = []
+  if (incompatible >> BigInt(INCOMPATIBLE.length))
+    refusals.push(needsNewerQemu(`needs unknown qcow2 features: bits 0x${incompatible.toString(16)}`))
+  if (incompatible & CORRUPT) refusals.push({ why: 'is marked as corrupt', hint: REPAIR })
+  for (const type of [DATA_FILE_NAME, BITMAPS, ENCRYPTION]) {
+    if (!repeated.has(type)) continue
+    refusals.push({ why: `is damaged: it has two header extensions of type 0x${type.toString(16)}`, hint: FLATTEN })
+  }
+  if (compression > ZSTD) refusals.push(needsNewerQemu(`has an unknown compression type: ${compression}`))
+  if (snapshots > SNAPSHOT_LIMIT)
+    refusals.push({ why: `has ${snapshots} internal snapshots, more than ${SNAPSHOT_LIMIT}`, hint: FLATTEN })
+  const firstLength = header.firstEntries * 8
+  if (firstLength > FIRST_LIMIT || refcountsLength > REFCOUNTS_LIMIT || bitmaps > BITMAP_LIMIT) {
+    const why = `is damaged: it has tables of ${firstLength} and ${refcountsLength} bytes, and ${bitmaps} bitmaps`
+    refusals.push({ why })
+  }
+  return refusals
+}
+
+function warningsIn({ incompatible, snapshots }: Header): string[] {
+  const warnings: string[] = []
+  if (incompatible & DIRTY) warnings.push('was not closed cleanly')
+  if (snapshots > 0 && snapshots <= SNAPSHOT_LIMIT)
+    warnings.push(`has ${snapshots} internal snapshot${snapshots === 1 ? '' : 's'}`)
+  return warnings
+}
+
+/** Returns the offset after the header and the tables that it refers to. */
+function endOfTables(header: Header): number | bigint {
+  const { clusterBits, snapshots } = header
+  return largest(
+    2 ** clusterBits,
+    exact(header.firstAt + BigInt(header.firstEntries * 8)),
+    exact(header.refcountsAt + BigInt(header.refcountsLength)),
+    // Without snapshots, the offset of their table has no meaning.
+    snapshots > 0 ? exact(header.snapshotsAt + BigInt(snapshots * SHORTEST_SNAPSHOT)) : 0,
+  )
+}
+
+function shapeOf(header: Header, { first }: Extensions, isZstd: boolean): Qcow2Shape {
+  const bitmaps = first.get(BITMAPS)
+  const hasBitmaps = bitmaps !== undefined && bitmaps.length >= BITMAPS_LENGTH
+  return {
+    clusterBits: header.clusterBits,
+    virtualSize: Number(header.virtualSize),
+    hasSubclusters: (header.incompatible & EXTENDED_L2) !== 0n,
+    isZstd,
+    first: { at: Number(header.firstAt), entries: header.firstEntries },
+    refcounts: { at: Number(header.refcountsAt), entries: header.refcountsLength / 8 },
+    snapshots: { at: Number(header.snapshotsAt), entries: header.snapshots },
+    bitmaps: hasBitmaps
+      ? { at: Number(bitmaps.readBigUInt64BE(16)), entries: bitmaps.readUInt32BE(0) }
+      : { at: 0, entries: 0 },
+  }
+}
+
+function clusterTables({ clusterBits, firstAt, firstEntries, incompatible }: Header): ClusterTables {
+  const cluster = 2 ** clusterBits
+  return {
+    cluster,
+    tableAt: Number(firstAt),
+    tableEntries: firstEntries,
+    secondLength: cluster,
+    entryLength: incompatible & EXTENDED_L2 ? 16 : 8,
+    isBigEndian: true,
+    mask: OFFSET_BITS,
+  }
 }
