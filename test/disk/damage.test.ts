@@ -371,7 +371,7 @@ const ONCE: [title: string, command: string, change: (bytes: Buffer) => Buffer, 
     'VHD that lost its last byte',
     convert('vpc', 'force_size=on'),
     (bytes) => bytes.subarray(0, bytes.length - 1),
-    /footer at its end is not whole/,
+    /footer at its end is incomplete/,
   ],
   [
     'qcow2 that lost its last byte',
@@ -388,5 +388,5 @@ test.each(ONCE)('%s', async (title, command, change, message) => {
   writeFileSync(path, change(readFileSync(path)))
   const { refusals, warnings } = await inspectFile(path)
   if (message) expect(refusals).toEqual([expect.objectContaining({ why: expect.stringMatching(message) })])
-  else expect([refusals, warnings]).toEqual([[], [expect.stringMatching(/no copy of its boot sector/)]])
+  else expect([refusals, warnings]).toEqual([[], [expect.stringMatching(/no backup boot sector/)]])
 })

@@ -156,11 +156,11 @@ describe('costs little to refuse', () => {
       () => sparse(20 * GIB, ...vdi({ block: 1, blocks: 0xffffffff }), ISO),
       /several formats/,
     ],
-    ['such a VDI alone', () => sparse(20 * GIB, ...vdi({ block: 1, blocks: 0xffffffff })), /blocks of 1 MiB only/],
+    ['such a VDI alone', () => sparse(20 * GIB, ...vdi({ block: 1, blocks: 0xffffffff })), /only blocks of 1 MiB/],
     [
       'VDI with a map of gigabytes',
       () => sparse(20 * GIB, ...vdi({ blocks: 0x10000000 })),
-      /tables have more than|qemu-img/,
+      /tables take more than|qemu-img/,
     ],
     ['qcow2 with a first table of gigabytes', () => sparse(40 * GIB, qcow2({ first: 0xffffffff }), ISO), /several/],
     ['such a qcow2 alone', () => sparse(40 * GIB, qcow2({ first: 0xffffffff })), /tables of 34359738360/],
@@ -176,7 +176,7 @@ describe('costs little to refuse', () => {
       () => sparse(20 * GIB, ...vmdk({ sectors: 2 ** 40, grain: 1 })),
       /directory/,
     ],
-    ['VMDK with one table all over', vmdkOfOneTable, /its grain table and its grain table lie over each other/],
+    ['VMDK with one table all over', vmdkOfOneTable, /its grain table and its grain table overlap\b/],
   ])('%s', async (_, make, why) => expectRefused(make(), why))
 })
 

@@ -1,4 +1,4 @@
-/** The table of a CRC of 32 bits for a polynomial with its bits reversed, as the algorithm takes the lowest bit first. */
+/** Returns the lookup table of a 32-bit CRC. The bits of the polynomial are reversed, as the lowest bit comes first. */
 function tableOf(polynomial: number): Uint32Array {
   return Uint32Array.from({ length: 256 }, (_, byte) => {
     let rest = byte
@@ -11,14 +11,14 @@ const IEEE = tableOf(0xedb88320)
 let castagnoli: Uint32Array | undefined
 
 /**
- * CRC-32 as UEFI and U-Boot have it, with IEEE 802.3's polynomial, which Node 20's
- * zlib does not offer (RFC 1952, section 8: https://www.rfc-editor.org/rfc/rfc1952).
+ * Returns the CRC-32 of bytes with IEEE 802.3's polynomial, as UEFI and U-Boot use it (RFC
+ * 1952, section 8: https://www.rfc-editor.org/rfc/rfc1952). Node 20's zlib has no CRC-32.
  */
 export function crc32(bytes: Uint8Array): number {
   return sumOf(bytes, IEEE)
 }
 
-/** CRC-32C, with Castagnoli's polynomial (RFC 3720, appendix B.4: https://www.rfc-editor.org/rfc/rfc3720). */
+/** Returns the CRC-32C of bytes, with Castagnoli's polynomial (RFC 3720, appendix B.4: https://www.rfc-editor.org/rfc/rfc3720). */
 export function crc32c(bytes: Uint8Array): number {
   castagnoli ??= tableOf(0x82f63b78)
   return sumOf(bytes, castagnoli)

@@ -75,5 +75,5 @@ const CONTENTS = [
 const PACKED = [gzip, xz, bzip2, zstd, zip, sevenzip, tar, ...moreArchives, ...backups, ...savedMachines]
 const FOREIGN = [text, elf, pe, linuxKernel, initrd, officeZip, ...documents]
 
-/** All formats that are looked for. */
+/** The inspectors of all known formats. */
 export const INSPECTORS: readonly Inspector[] = [...IMAGES, ...CONTENTS, ...PACKED, ...FOREIGN]

@@ -3,22 +3,23 @@ import { FILE } from './inspection.ts'
 import type { Refusal } from './refusal.ts'
 
 /**
- * Makes a refusal of what looking at a file threw: what says so itself, numbers
- * of a damaged file that lead out of every bound, and a disk that can't be read.
+ * Converts an error thrown while a file is inspected to a refusal: VdcError
+ * FILE_REFUSED, RangeError (a damaged file has numbers that are out of bounds), or a
+ * failed read.
  *
- * @throws whatever is something else.
+ * @throws any other error, unchanged.
  */
 export function refusalIn(error: unknown): Refusal {
   if (error instanceof VdcError && error.code === 'FILE_REFUSED') {
     return { why: error.message, ...(error.hint !== undefined && { hint: error.hint }) }
   }
-  if (error instanceof RangeError) return { why: 'is damaged: its headers make no sense' }
+  if (error instanceof RangeError) return { why: 'is damaged: its headers are invalid' }
   const { syscall, code } = error as NodeJS.ErrnoException
   if (syscall === 'read') return { why: `cannot be read: ${code}` }
   throw error
 }
 
-/** The refusals of a step, whether it returns or throws them. */
+/** Returns the refusals of a step, whether it returns them or throws them. */
 export async function refusalsOf(step: () => Refusal[] | Promise<Refusal[]>): Promise<Refusal[]> {
   try {
     return await step()
@@ -27,8 +28,11 @@ export async function refusalsOf(step: () => Refusal[] | Promise<Refusal[]>): Pr
   }
 }
 
-/** A refusal whose hint is a command for the file itself, of a file that is packed. */
+/**
+ * Adapts a refusal of an unpacked image to its packed file. If the hint has a command
+ * for the file, it now says to unpack the file first.
+ */
 export function unpackedFirst({ why, hint }: Refusal): Refusal {
   if (!hint?.includes(FILE)) return { why, ...(hint !== undefined && { hint }) }
-  return { why, hint: `Unpack it, as DISK here. ${hint.replaceAll(FILE, 'DISK')}` }
+  return { why, hint: `Unpack it to DISK first. ${hint.replaceAll(FILE, 'DISK')}` }
 }

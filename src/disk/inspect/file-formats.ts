@@ -1,12 +1,14 @@
-/** The formats that may be registered, by QEMU's names (validation.md, "Formats"). */
+/** Formats that can be registered, by QEMU's names (validation.md, "Formats"). */
 export const FILE_FORMATS = ['raw', 'qcow2', 'vmdk', 'vdi', 'vpc', 'vhdx', 'parallels', 'qed', 'qcow'] as const
 
-/** Those that an image can be converted to. */
+/** Formats that an image can be converted to. */
 export const TARGET_FORMATS = ['qcow2', 'raw', 'vmdk', 'vdi', 'vpc', 'vhdx'] as const
+
+/** One of TARGET_FORMATS. */
 export type TargetFormat = (typeof TARGET_FORMATS)[number]
 
 const RAW = 'raw'
-/** Endings of file names, and the formats that they speak of; `img` and the like speak of none. */
+/** The formats that a file name extension stands for; `img` and similar ones stand for none. */
 const ENDINGS: Readonly<Record<string, readonly string[]>> = {
   qcow2: ['qcow2'],
   qcow: ['qcow', 'qcow2'],
@@ -28,19 +30,22 @@ const ENDINGS: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(['xz', 'bz2', 'zst', 'zip', '7z', 'lz4', 'ova'].map((ending) => [ending, []])),
 }
 
-/** The ending of a file's name where it speaks of a format, lower case, and the formats that it speaks of. */
+/**
+ * Returns the extension of a file name, in lower case, and the formats that it stands
+ * for. Returns undefined if the extension says nothing about the format.
+ */
 export function endingOf(path: string): { ending: string; formats: readonly string[] } | undefined {
   const ending = /[^/]\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase() ?? ''
   const formats = Object.hasOwn(ENDINGS, ending) ? ENDINGS[ending] : undefined
   return formats && { ending, formats }
 }
 
-/** The ending that files of a format have, without its dot. */
+/** Returns the usual extension of files in a format, without the dot. */
 export function endingFor(format: string): string {
   return format === 'vpc' ? 'vhd' : format
 }
 
-/** A path without the ending of what is packed: of `lucid.qcow2.gz` the name of what is in it. */
+/** Returns a path without the extension of its packing: `lucid.qcow2` for `lucid.qcow2.gz`. */
 export function withoutPacking(path: string): string {
   return path.replace(/\.(?:(?:tar\.)?gz|tgz|tar)$/i, '')
 }

@@ -9,15 +9,16 @@ import { DEFAULT_MAX_SIZE, type Expectation, type Inspection, namingFile } from 
 import { type Identity, recognise, titleOf } from './recognise.ts'
 import type { Refusal } from './refusal.ts'
 
-/** Bytes that all inspectors together may read (validation.md, "The order of things"). */
+/** Bytes that all inspectors together can read (validation.md, "The order of things"). */
 const HEADER_LIMIT = 1024 * 1024
 
 /**
- * Finds out what a disk image file is and whether it may be registered
- * (validation.md). What is packed is looked into as a stream.
+ * Inspects a disk image file: finds its format, and whether it can be registered
+ * (validation.md). A packed file is unpacked as a stream.
  *
- * @throws VdcError QEMU_IMG_FAILED when qemu-img can't be run,
- *   FILE_NOT_WRITTEN when a packed image can't be unpacked, or what the cancellation throws.
+ * @returns the inspection, with its refusals; a refused file is not an error.
+ * @throws VdcError QEMU_IMG_FAILED if qemu-img cannot be run, FILE_NOT_WRITTEN if a
+ *   packed image cannot be unpacked, or the error of the cancellation.
  */
 export async function inspectImage(file: ImageFile, expected: Expectation, watcher: Watcher): Promise<Inspection> {
   const inspection: Inspection = {
@@ -41,18 +42,18 @@ export async function inspectImage(file: ImageFile, expected: Expectation, watch
       return inspectPacked(inspection, file, expected, watcher)
     return inspectDisk(inspection, { identity, whole, file, path: file.path }, expected, watcher)
   })
-  // What is written to while it is read may look like anything.
+  // A file that is being written to can look like anything, so report the change instead.
   const actual = refusals.length > 0 && !(await isUnchanged(file)) ? [CHANGED] : refusals
   return { ...inspection, refusals: namingFile(actual, file.path) }
 }
 
-/** The bytes of a disk image. */
+/** A disk image, packed or not. */
 interface Disk {
   identity: Identity
   whole: Source
-  /** What qemu-img reads; a raw disk that is packed has none. */
+  /** The file that qemu-img reads; undefined for a packed raw disk. */
   file: ImageFile | undefined
-  /** What it is called. */
+  /** The name of the image, without the extension of its packing. */
   path: string
 }
 
@@ -89,7 +90,10 @@ async function inspectPacked(
   }
 }
 
-/** Goes through validation.md's steps 2 to 5, up to the first that refuses: what comes after would not be safe. */
+/**
+ * Runs steps 2 to 5 of validation.md. Stops at the first step that refuses the image,
+ * as the later ones would not be safe.
+ */
 async function inspectDisk(
   inspection: Inspection,
   { identity, whole, file, path }: Disk,
@@ -119,13 +123,16 @@ async function inspectDisk(
   return []
 }
 
-/** Refuses an image with a format of its own that nobody unpacked, so that nothing could look at it as a whole. */
+/**
+ * Refuses a packed image whose format was recognised only at its end. It was treated
+ * as a raw disk and not unpacked to a file, so it cannot be inspected as a whole.
+ */
 function requireFile({ image }: Identity, file: ImageFile | undefined): Refusal[] {
   if (file !== undefined || image === undefined || image.finding.isRawToo) return []
-  return [{ why: `is unclear: only its end shows that it is ${titleOf(image)}` }]
+  return [{ why: `is ambiguous: only its end identifies it as ${titleOf(image)}` }]
 }
 
-/** Refuses an image whose tables lead beyond the file's end, or over each other. */
+/** Refuses an image whose tables and data reach beyond the end of the file, or overlap. */
 async function checkLayout({ image }: Identity, whole: Source): Promise<Refusal[]> {
   const needed = (await image?.finding.findEnd?.(whole)) ?? 0
   if (needed > whole.size) return [{ why: truncated(needed, whole.size), hint: FETCH_AGAIN }]

@@ -2,50 +2,50 @@ import { VdcError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell-word.ts'
 import type { Refusal } from './refusal.ts'
 
-/** Bytes of a disk above which it is refused where nobody says otherwise: 64 TiB. */
+/** Default limit of the virtual size, in bytes: 64 TiB. */
 export const DEFAULT_MAX_SIZE = 64 * 1024 ** 4
 
-/** What somebody says of a file, and what must come out. */
+/** The properties that a file is declared to have, and the limits that it must keep. */
 export interface Expectation {
-  /** Its format, one of FILE_FORMATS. */
+  /** The declared format, one of FILE_FORMATS. */
   format?: string | undefined
-  /** Whether a fixed VHD, which is a raw disk and a footer, is taken as VHD where no format is given. */
+  /** Whether a fixed VHD, a raw disk with a footer, is treated as VHD if no format is declared. */
   prefersVhd?: boolean
-  /** Bytes of the largest disk that is accepted. */
+  /** Largest virtual size in bytes. Default: DEFAULT_MAX_SIZE. */
   maxSize?: number | undefined
-  /** Bytes that what is packed may have when it is unpacked. Default: maxSize. */
+  /** Largest size of a packed file in bytes, after unpacking. Default: maxSize. */
   unpackedSize?: number
 }
 
-/** What a disk image file is, and whether it may be registered. */
+/** The result of inspecting a disk image file. */
 export interface Inspection {
-  /** How it is packed: dcmgr's names. */
+  /** Container format, by dcmgr's name. */
   containerFormat: 'none' | 'gz' | 'tar' | 'tgz'
-  /** One of FILE_FORMATS, or the name of what is refused; undefined for what is no disk image. */
+  /** One of FILE_FORMATS, or the name of a refused image format; undefined if the file is not a disk image. */
   fileFormat: string | undefined
-  /** Version of that format. */
+  /** Version of the file format. */
   version: number | undefined
   features: string[]
-  /** What a raw disk holds: partition tables, filesystems. */
+  /** Partition tables and filesystems of a raw disk. */
   contents: string[]
-  /** What machine it is made for, where it tells: dcmgr's name, or the field's. */
+  /** Architecture, if it can be recognised: dcmgr's name, or the common one if dcmgr has none. */
   arch: string | undefined
-  /** Bytes of the file. */
+  /** Size of the file in bytes. */
   allocationSize: number
-  /** Bytes of the disk image when it is unpacked. */
+  /** Size of the unpacked disk image in bytes. */
   size: number
-  /** Bytes of the disk that it is an image of. */
+  /** Virtual size in bytes. */
   virtualSize: number | undefined
-  /** What an operator should know; goes on after the file's name. */
+  /** Warnings for the operator; each continues a sentence that begins with the name of the file. */
   warnings: string[]
-  /** Why it may not be registered; none where it may. */
+  /** Why the file cannot be registered; empty if it can. */
   refusals: Refusal[]
 }
 
-/** In a hint, stands for the file's path as one types it in a shell. */
+/** Placeholder in hints for the path of the file, quoted for a shell. */
 export const FILE = '{file}'
 
-/** Refusals with the file's path in their hints, each only once. */
+/** Removes repeated refusals, and fills in the path of the file in their hints. */
 export function namingFile(refusals: readonly Refusal[], path: string): Refusal[] {
   const different = refusals.filter(({ why }, at) => refusals.findIndex((other) => other.why === why) === at)
   const typed = shellWord(path)
@@ -55,9 +55,9 @@ export function namingFile(refusals: readonly Refusal[], path: string): Refusal[
 }
 
 /**
- * Throws why a file may not be registered.
+ * Requires that a file can be registered.
  *
- * @throws VdcError FILE_REFUSED that names the file.
+ * @throws VdcError FILE_REFUSED, with the name of the file, for the first refusal.
  */
 export function requireAcceptable({ refusals: [first] }: Inspection, path: string): void {
   if (first !== undefined) throw new VdcError('FILE_REFUSED', `The file ${path} ${first.why}`, { hint: first.hint })

@@ -3,66 +3,67 @@ import type { Layout } from './layout.ts'
 import type { Refusal } from './refusal.ts'
 
 /**
- * What a file of a format is to us: an image with a format of its own (`image`),
- * what a raw disk is recognised by (`contents`), a disk image packed up
- * (`packed`), or no disk at all (`foreign`).
+ * The kind of a format: a disk image format (`image`), something that identifies a raw
+ * disk such as a partition table (`contents`), a packed file (`packed`), or a file that
+ * is not a disk (`foreign`).
  */
 type Kind = 'image' | 'contents' | 'packed' | 'foreign'
 
-/** Knows one format. It sees bytes, and nothing of names, processes or databases. */
+/** Recognises one format by its bytes alone. */
 export interface Inspector {
-  /** QEMU's name of the format, else the one that its users have for it. */
+  /** QEMU's name of the format, or its common name if QEMU has none. */
   readonly name: string
   readonly kind: Kind
-  /** What a file of it is, for people, as in `is a zip archive`. */
+  /** Describes a file of this format in messages, as in `is a zip archive`. */
   readonly title: string
   /**
-   * Looks whether bytes are of this format, and what they claim.
+   * Checks whether a source has this format, and reads what its headers claim.
    *
-   * @param source of which at most a mebibyte may be read.
-   * @returns undefined when they are not of this format.
-   * @throws VdcError FILE_REFUSED for what can't be made sense of; what it
-   *   throws otherwise counts as that too.
+   * @param source limited to 1 MiB of reading.
+   * @returns undefined if the source does not have this format.
+   * @throws VdcError FILE_REFUSED if the headers are invalid. Callers treat RangeErrors
+   *   and failed reads alike.
    */
   inspect(source: Source): Promise<Finding | undefined>
 }
 
-/** What an inspector found. All that a file says of itself is a claim. */
+/** The findings of an inspector: claims of the file, which are checked later. */
 export interface Finding {
-  /** Offset of the signature; one behind the first sector may lie in an image's data by chance. */
+  /** Offset of the signature. After the first sector, a signature may be in the data of an image by chance. */
   at?: number
-  /** What it is more exactly than `title` says, such as `an ARM64 Linux kernel`. */
+  /** Describes the file more exactly than the inspector's `title`, such as `a Linux kernel for ARM64`. */
   title?: string
-  /** Bytes of the disk; undefined where it is the file itself. A bigint stands for a number of 64 bits, exactly. */
+  /** Virtual size in bytes; undefined if it is the file size. A bigint if a double cannot hold it exactly. */
   virtualSize?: number | bigint
-  /** What some versions of QEMU take for it instead; theirs counts. */
+  /** Virtual size that some versions of QEMU calculate instead; QEMU's value is used. */
   otherVirtualSize?: number
   /** Version of the format. */
   version?: number
-  /** What it uses of the format that not all of its files do, by QEMU's names where there are some. */
+  /** Optional features of the format that the file uses, by QEMU's names if there are any. */
   features?: string[]
-  /** Whatever it names outside itself, for people, such as `the backing file base.qcow2`. */
+  /** References to other files, for messages, such as `the backing file base.qcow2`. */
   references?: string[]
+  /** Whether the image is encrypted. */
   isEncrypted?: boolean
-  /** Its bytes are those of a raw disk as well, as with a fixed VHD, which is one with a footer. */
+  /** Whether the file is also a raw disk, as a fixed VHD is: a raw disk with a footer. */
   isRawToo?: boolean
-  /** dcmgr's name of the machine's architecture, or the field's name where dcmgr has none. */
+  /** Architecture: dcmgr's name, or the common one if dcmgr has none. */
   arch?: string
-  /** Why it may not be registered, besides references and encryption. */
+  /** Why the file cannot be registered, other than references and encryption. */
   refusals?: Refusal[]
-  /** What an operator should know. */
+  /** Warnings for the operator. */
   warnings?: string[]
-  /** Bytes that the file must have, by what its headers say; a bigint as with `virtualSize`. */
+  /** Bytes that the file must have by its headers; a bigint as with `virtualSize`. */
   end?: number | bigint
-  /** Whether `end` is that of partitions: some image makers leave out everything after the last data. */
+  /** Whether `end` is the end of partitions: some image makers cut off a disk after its last data. */
   endsWithPartitions?: boolean
-  /** Reads the tables, however long they are, and tells where everything lies. */
+  /** Reads all tables, and returns where the tables and blocks are. */
   readLayout?: (source: Source) => Promise<Layout>
   /**
-   * Reads the tables, however long they are, and tells how many bytes the file must have;
-   * for a format whose layout `qemu-img check` looks at, but not to the byte.
+   * Reads all tables, and returns how many bytes the file must have. For formats whose
+   * layout `qemu-img check` checks, but not to the byte.
    */
   findEnd?: (source: Source) => Promise<number | bigint>
-  /** Says whether an offset of the file is data of the disk; for a format whose layout `qemu-img check` looks at. */
+  /** Returns whether an offset is in the data of the disk. For formats whose layout `qemu-img check` checks. */
   findData?: (source: Source, offset: number) => Promise<boolean>
 }

@@ -1,38 +1,41 @@
 import { FETCH_AGAIN, truncated } from '../file/source.ts'
 import type { Refusal } from './refusal.ts'
 
-/** Blocks up to which overlaps of blocks are looked for: 4 bytes each are kept. */
+/** Largest number of blocks for which overlaps are checked: each takes 4 bytes of memory. */
 const BLOCK_LIMIT = 8 * 1024 * 1024
-/** Tables that are read, and bytes of them; more are those of disks that nobody has. */
-export const [TABLE_LIMIT, TABLE_BYTES_LIMIT] = [256 * 1024, 1024 ** 3]
-/** Tables that are read where they follow each other, as qemu-img makes all of a VMDK's. */
+/** Tables that are read at most: more than any real disk has. */
+export const TABLE_LIMIT = 256 * 1024
+/** Bytes of all tables that are read at most. */
+export const TABLE_BYTES_LIMIT = 1024 ** 3
+/** Tables that are read at most if they follow each other, as qemu-img writes them in a VMDK. */
 const ROW_LIMIT = 1024 * 1024
 
 /**
- * Where the tables and blocks of an image lie in its file: all must be inside,
- * and none over another.
+ * The positions of the tables and blocks of an image in its file. Checks that all are
+ * inside the file, and that none overlap.
  */
 export class Layout {
   readonly #size: number
   readonly #blockLength: number
-  /** What the tables are called, and where they start and end: an object for each would take thrice the memory. */
+  /** Names of the tables, then starts and ends in turn: an object for each would take three times the memory. */
   readonly #names: string[] = []
   readonly #tables: number[] = []
-  /** By stretches of the file, each as long as a block: where in it a block starts, plus 1. */
+  /** For each stretch of the file as long as a block, where in it a block starts, plus 1; 0 for none. */
   readonly #starts: Uint32Array
   #needed: number | bigint = 0
   #tableCount = 0
   #tableBytes = 0
   #sharedStretch: number | undefined
-  /** Tables by their offsets, once there are pieces; the first that may lie after the next piece. */
+  /** Numbers of the tables, sorted by offset. Set when the first piece is added. */
   #sorted: Uint32Array | undefined
+  /** Index in #sorted of the first table that may overlap the next piece. */
   #nextTable = 0
   #lastPiece = { at: 0, end: 0 }
   #pieceOverlap: string | undefined
 
   /**
-   * @param size bytes of the file.
-   * @param blockLength bytes of a block of data, all of it in the file.
+   * @param size of the file in bytes.
+   * @param blockLength bytes that a block of data takes in the file.
    */
   constructor(size: number, blockLength: number) {
     this.#size = size
@@ -42,11 +45,12 @@ export class Layout {
   }
 
   /**
-   * Adds a table or header; `name` is for people.
+   * Adds a table or header.
    *
-   * @param at a bigint where the file tells it in 64 bits, so that a message has it exactly.
-   * @returns false when it is clear already that the file is damaged, so that
-   *   nobody follows tables that lead in circles.
+   * @param name for messages.
+   * @param at its offset; a bigint if the file stores it in 64 bits, so that messages are exact.
+   * @returns false if the file is already known to be damaged. Callers stop then, as
+   *   tables may form a loop.
    */
   table(name: string, at: number | bigint, length: number): boolean {
     if (typeof at === 'bigint') {
@@ -59,7 +63,7 @@ export class Layout {
     this.#tableBytes += length
     this.#tableCount++
     const [lastAt = 0, lastEnd = 0] = this.#tables.slice(-2)
-    // So many small ones may follow each other.
+    // A file can have very many small tables in a row: count them as one.
     if (this.#names.at(-1) === name && this.#tables.at(-1) === at) this.#tables[this.#tables.length - 1] = end
     else {
       this.#names.push(name)
@@ -69,7 +73,7 @@ export class Layout {
     return this.#needed <= this.#size && !isOverLast && this.#surplusOfTables() === undefined
   }
 
-  /** Adds a block of data; the last one of a disk may be shorter than the others. */
+  /** Adds a block of data; the last one of a disk can be shorter than the others. */
   block(at: number, length = this.#blockLength): void {
     this.#reach(at + length)
     const stretch = Math.floor(at / this.#blockLength)
@@ -79,24 +83,26 @@ export class Layout {
   }
 
   /**
-   * Adds a piece of data that has a length of its own, as a compressed one has.
-   * Call it after all tables are added, and for pieces in the order in which they
-   * lie; a piece that lies before the last one starts a new round of them.
+   * Adds a piece of data of any length, such as a compressed block. Call it after all
+   * tables are added, with pieces sorted by offset; a piece before the last one starts a
+   * new round.
    *
-   * @returns false if it is clear already that the file is damaged.
+   * @returns false if the file is already known to be damaged.
    */
   piece(name: string, at: number, length: number): boolean {
     const end = at + length
     this.#reach(end)
     this.#sorted ??= this.#tablesInOrder()
-    if (at < this.#lastPiece.at) [this.#nextTable, this.#lastPiece] = [0, { at: 0, end: 0 }]
-    if (at < this.#lastPiece.end)
-      this.#pieceOverlap ??= `its ${name}s at ${this.#lastPiece.at} and at ${at} lie over each other`
+    if (at < this.#lastPiece.at) {
+      this.#nextTable = 0
+      this.#lastPiece = { at: 0, end: 0 }
+    }
+    if (at < this.#lastPiece.end) this.#pieceOverlap ??= `its ${name}s at ${this.#lastPiece.at} and at ${at} overlap`
     this.#lastPiece = { at, end }
     for (; this.#nextTable < this.#sorted.length; this.#nextTable++) {
       const table = this.#sorted[this.#nextTable] as number
       if (this.#endOf(table) <= at) continue
-      if (this.#startOf(table) < end) this.#pieceOverlap ??= `its ${name} at ${at} lies over its ${this.#names[table]}`
+      if (this.#startOf(table) < end) this.#pieceOverlap ??= `its ${name} at ${at} overlaps its ${this.#names[table]}`
       break
     }
     return this.#needed <= this.#size && this.#pieceOverlap === undefined
@@ -106,12 +112,12 @@ export class Layout {
     if (end > this.#needed) this.#needed = end
   }
 
-  /** Says whether a block of data lies at an offset of the file. */
+  /** Returns whether an offset of the file is in a block of data. */
   hasBlockAt(offset: number): boolean {
     return this.#blocksAround(offset).some((at) => at <= offset && offset < at + this.#blockLength)
   }
 
-  /** Why a file with this layout is damaged, if it is. */
+  /** Returns why a file with this layout is damaged, or undefined if it is not. */
   refusal(): Refusal | undefined {
     if (this.#needed > this.#size) return { why: truncated(this.#needed, this.#size), hint: FETCH_AGAIN }
     const overlap =
@@ -119,19 +125,19 @@ export class Layout {
       this.#overlapOfTables() ??
       this.#pieceOverlap ??
       this.#overlapOfBlocks() ??
-      this.#overlapOfBoth()
+      this.#overlapOfTableAndBlock()
     return overlap === undefined ? undefined : { why: `is damaged: ${overlap}`, hint: FETCH_AGAIN }
   }
 
-  /** More tables than the file has room for lie over each other. */
+  /** Tables with more bytes than the file must overlap. */
   #surplusOfTables(): string | undefined {
     if (this.#names.length > TABLE_LIMIT || this.#tableCount > ROW_LIMIT)
-      return `it has ${this.#tableCount} tables or more`
+      return `it has at least ${this.#tableCount} tables`
     const limit = Math.min(this.#size, TABLE_BYTES_LIMIT)
-    return this.#tableBytes > limit ? `its tables have more than ${limit} bytes` : undefined
+    return this.#tableBytes > limit ? `its tables take more than ${limit} bytes` : undefined
   }
 
-  /** The numbers of the tables, in the order in which these lie. */
+  /** Returns the numbers of the tables, sorted by offset. */
   #tablesInOrder(): Uint32Array {
     return Uint32Array.from(this.#names.keys()).sort((a, b) => this.#startOf(a) - this.#startOf(b))
   }
@@ -141,7 +147,7 @@ export class Layout {
     for (let each = 1; each < sorted.length; each++) {
       const [first, second] = [sorted[each - 1] as number, sorted[each] as number]
       if (this.#startOf(second) < this.#endOf(first))
-        return `its ${this.#names[first]} and its ${this.#names[second]} lie over each other`
+        return `its ${this.#names[first]} and its ${this.#names[second]} overlap`
     }
     return undefined
   }
@@ -155,7 +161,7 @@ export class Layout {
   }
 
   #overlapOfBlocks(): string | undefined {
-    const overlap = (at: number) => `two of its blocks lie over each other at ${at}`
+    const overlap = (at: number) => `two of its blocks overlap at ${at}`
     if (this.#sharedStretch !== undefined) return overlap(this.#sharedStretch)
     let previousEnd = 0
     for (let stretch = 0; stretch < this.#starts.length; stretch++) {
@@ -168,7 +174,7 @@ export class Layout {
     return undefined
   }
 
-  #overlapOfBoth(): string | undefined {
+  #overlapOfTableAndBlock(): string | undefined {
     for (const [table, name] of this.#names.entries()) {
       const [at, end] = [this.#startOf(table), this.#endOf(table)]
       const from = Math.max(0, Math.floor(at / this.#blockLength) - 1)
@@ -176,13 +182,13 @@ export class Layout {
       for (let stretch = from; stretch < to; stretch++) {
         const start = this.#starts[stretch] as number
         const hit = stretch * this.#blockLength + start - 1
-        if (start !== 0 && hit < end && at < hit + this.#blockLength) return `a block at ${hit} lies over its ${name}`
+        if (start !== 0 && hit < end && at < hit + this.#blockLength) return `a block at ${hit} overlaps its ${name}`
       }
     }
     return undefined
   }
 
-  /** Starts of blocks in the stretch of an offset and the one before. */
+  /** Returns the starts of the blocks in the stretch of an offset and in the stretch before it. */
   #blocksAround(offset: number): number[] {
     const stretch = Math.floor(offset / this.#blockLength)
     return [stretch - 1, stretch].flatMap((each) => {

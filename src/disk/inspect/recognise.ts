@@ -4,35 +4,36 @@ import { refusalIn } from './catch-refusals.ts'
 import type { Finding, Inspector } from './inspector.ts'
 import type { Refusal } from './refusal.ts'
 
-/** A format whose signs a file bears, and what the file claims as one of it. */
+/** A format that matches a file, and the findings of its inspector. */
 export interface Match {
   inspector: Inspector
   finding: Finding
 }
 
-/** What a file is. */
+/** The formats that a file was recognised as. */
 export interface Identity {
-  /** The image with a format of its own; without one, and without `packed`, the file is a raw disk. */
+  /** The disk image format. Without it and `packed`, the file is a raw disk. */
   image?: Match
-  /** By what a raw disk is recognised. */
+  /** Partition tables and filesystems of a raw disk. */
   contents: Match[]
+  /** How the file is packed. */
   packed?: Match
-  /** What it looks like where that is no disk. */
+  /** A format that is not a disk. */
   foreign?: Match
-  /** That it bears the signs of several formats. */
+  /** The refusal of a file that matches several formats; else empty. */
   refusals: Refusal[]
 }
 
-/** Bytes from which on a signature may lie in an image's data by chance. */
+/** From this offset on, a signature may be in the data of an image by chance. */
 const FIRST_SECTOR = 512
-/** Bytes of tables that are read to find out whether it does. */
+/** Bytes of tables that are read to find out whether a signature is in the data. */
 const TABLES_LIMIT = 32 * 1024 * 1024
 
 /**
- * Finds out what a file is, by the signs of all formats.
+ * Recognises a file by the signatures of all formats.
  *
- * @param start source of which the inspectors may read a mebibyte.
- * @param whole source of which tables may be read.
+ * @param start source for the inspectors, limited to 1 MiB of reading.
+ * @param whole source without that limit, for tables.
  */
 export async function recognise(start: Source, whole: Source): Promise<Identity> {
   const matches: Match[] = []
@@ -40,22 +41,22 @@ export async function recognise(start: Source, whole: Source): Promise<Identity>
     const finding = await inspectSafely(inspector, start)
     if (finding !== undefined) matches.push({ inspector, finding })
   }
-  return identify(await withoutChance(matches, whole))
+  return identify(await withoutMatchesInData(matches, whole))
 }
 
-/** An inspector that fails has met a file that is not safe. */
+/** Runs an inspector. If it fails, the file is not safe, so the error becomes a refusal. */
 async function inspectSafely(inspector: Inspector, source: Source): Promise<Finding | undefined> {
   try {
     return await inspector.inspect(source)
   } catch (error) {
-    // What a raw disk holds is no less there for more of it being out of reach.
+    // The inspector did recognise something, but the rest of a packed raw disk was not kept.
     if (error instanceof NotKept && inspector.kind === 'contents') return {}
     return { refusals: [refusalIn(error)] }
   }
 }
 
-/** The matches without those whose signature is but data of the image that the file is. */
-async function withoutChance(matches: Match[], whole: Source): Promise<Match[]> {
+/** Leaves out matches whose signature is in the data of the disk image. */
+async function withoutMatchesInData(matches: Match[], whole: Source): Promise<Match[]> {
   const deep = ({ finding }: Match) => (finding.at ?? 0) >= FIRST_SECTOR
   const image = matches.find((match) => match.inspector.kind === 'image' && !deep(match))
   const kept: Match[] = []
@@ -67,14 +68,14 @@ async function withoutChance(matches: Match[], whole: Source): Promise<Match[]> 
 
 async function hasDataAt(finding: Finding, whole: Source, offset: number): Promise<boolean> {
   const { references = [], refusals = [], end = 0 } = finding
-  // What is refused anyway has no tables to be followed.
+  // Tables of an image that is refused anyway are not read.
   if (references.length > 0 || refusals.length > 0 || end > whole.size) return false
   const source = limitedSource(whole, TABLES_LIMIT)
   try {
     if (finding.findData !== undefined) return await finding.findData(source, offset)
     return (await finding.readLayout?.(source))?.hasBlockAt(offset) ?? false
   } catch (error) {
-    // What can't be followed explains nothing.
+    // Damaged tables do not explain the signature. Other errors are thrown.
     refusalIn(error)
     return false
   }
@@ -82,20 +83,27 @@ async function hasDataAt(finding: Finding, whole: Source, offset: number): Promi
 
 function identify(matches: readonly Match[]): Identity {
   const of = (kind: Inspector['kind']) => matches.filter(({ inspector }) => inspector.kind === kind)
-  const [images, contents, packed, foreign] = [of('image'), of('contents'), of('packed'), of('foreign')]
-  // Text is the lack of any other sign; and a Linux kernel is made to look like a program and a boot sector as well.
+  const images = of('image')
+  const contents = of('contents')
+  const packed = of('packed')
+  const foreign = of('foreign')
+  // A Linux kernel may also have the signatures of a program and of a boot sector.
   const kernel = foreign.find(({ inspector }) => inspector.name === 'linux-kernel')
-  const strange = kernel ?? foreign.find(({ inspector }) => inspector.name !== 'text')
-  const signs = [...images, ...packed, ...(strange && !kernel ? [strange] : [])]
-  const contradicted = images.length + packed.length > 0 ? contents.filter(() => !images[0]?.finding.isRawToo) : []
-  const several = [...signs, ...contradicted, ...(strange && !kernel && signs.length === 1 ? contents : [])]
+  // Text is the absence of other signatures, so it contradicts none.
+  const other = kernel ? undefined : foreign.find(({ inspector }) => inspector.name !== 'text')
+  const image = images[0]
+  const pack = packed[0]
+  const signs = [...images, ...packed, ...(other ? [other] : [])]
+  const hasContradiction =
+    (images.length + packed.length > 0 && !image?.finding.isRawToo) || (other && signs.length === 1)
+  const several = hasContradiction ? [...signs, ...contents] : signs
   const refusals = several.length > 1 ? [ambiguous(several)] : []
-  const [image, pack] = [images[0], packed[0]]
-  const other = image || pack || (contents.length > 0 && !kernel) ? undefined : (strange ?? foreign[0])
+  const isDisk = image !== undefined || pack !== undefined || (contents.length > 0 && !kernel)
+  const nonDisk = isDisk ? undefined : (kernel ?? other ?? foreign[0])
   return {
     ...(image && { image }),
     ...(pack && { packed: pack }),
-    ...(other && { foreign: other }),
+    ...(nonDisk && { foreign: nonDisk }),
     contents: kernel ? [] : contents,
     refusals,
   }
@@ -104,12 +112,12 @@ function identify(matches: readonly Match[]): Identity {
 function ambiguous(matches: readonly Match[]): Refusal {
   const titles = [...new Set(matches.map(titleOf))]
   return {
-    why: `bears the signs of several formats: ${titles.join(' and ')}`,
-    hint: 'One program would take it for this, and another for that: make a clean one with qemu-img convert',
+    why: `has the signatures of several formats: ${titles.join(' and ')}`,
+    hint: 'Programs may disagree about its format; make a clean copy with qemu-img convert',
   }
 }
 
-/** What a file of a match is, for people. */
+/** Describes the file of a match in messages, such as `a zip archive`. */
 export function titleOf({ inspector, finding }: Match): string {
   return finding.title ?? inspector.title
 }

@@ -4,17 +4,18 @@ import { isZero } from '../file/zeros.ts'
 /** Bytes of a table that are read at once. */
 const STEP = 1024 * 1024
 
-/** A part of a table, and the byte of the table that it starts with. */
+/** A part of a table. */
 export interface TablePiece {
+  /** Offset in the table. */
   from: number
   bytes: Buffer
 }
 
 /**
- * Reads a table in pieces, as one may be longer than memory allows; what is all zeros is left out.
+ * Reads a table in pieces, as it may not fit in memory. Pieces of zeros are left out.
  *
- * @param buffer used for the pieces, one after the other.
- * @throws VdcError FILE_REFUSED, without the file's name, where the file ends before.
+ * @param buffer for the pieces; each piece overwrites the one before.
+ * @throws VdcError FILE_REFUSED, without the name of the file, if the file ends before the table.
  */
 export async function* piecesOfTable(
   source: Source,
@@ -28,7 +29,7 @@ export async function* piecesOfTable(
   }
 }
 
-/** What holds a piece of each table of a length. */
+/** Returns a buffer for the pieces of tables of a length, to be used for several tables. */
 export function pieceBuffer(length: number): Buffer {
   return Buffer.allocUnsafe(Math.min(STEP, length))
 }

@@ -10,21 +10,21 @@ import type { Refusal } from './refusal.ts'
 
 const SECTOR = 512
 
-/** Seconds of processor time that are allowed whatever is stored. */
+/** Seconds of processor time that are allowed whatever the size of the file. */
 const BASE_SECONDS = 120
-const HINT = `Leave --thorough out, or convert it, which reads all of it with a higher limit: vdc-manage image convert ${FILE} OUT.qcow2 --to qcow2`
+const HINT = `Omit --thorough, or convert the image, which has a higher limit: vdc-manage image convert ${FILE} OUT.qcow2 --to qcow2`
 
 /**
- * Has qemu-img read the whole disk of an image that was inspected and is
- * acceptable, and write nothing. Finds data that cannot be read or decompressed,
- * which `qemu-img check` never looks at. Holes cost nothing.
+ * Reads the whole disk of an accepted image with qemu-img, and writes nothing. Finds
+ * data that cannot be read or decompressed, which `qemu-img check` does not read. Holes
+ * take no time.
  *
- * A packed image with a format of its own is unpacked once more; a packed raw disk
- * was read to its end when it was inspected.
+ * A packed image is unpacked again, unless it is a raw disk, which was read to its end
+ * when it was inspected.
  *
- * @param watcher may end it; is told of `Reading`.
- * @throws VdcError FILE_REFUSED that names the file and the first byte of the disk
- *   that cannot be read; QEMU_IMG_FAILED, FILE_NOT_WRITTEN, or what the cancellation throws.
+ * @param watcher can cancel it, and gets the progress `Reading`.
+ * @throws VdcError FILE_REFUSED, with the name of the file and the first byte of the
+ *   disk that cannot be read; QEMU_IMG_FAILED, FILE_NOT_WRITTEN, or the error of the cancellation.
  */
 export async function readWholeDisk(file: ImageFile, image: Inspection, watcher: Watcher): Promise<void> {
   const refusals = await refusalsOf(async () => {
@@ -40,10 +40,10 @@ export async function readWholeDisk(file: ImageFile, image: Inspection, watcher:
 async function readDisk(file: ImageFile, image: Inspection, watcher: Watcher): Promise<Refusal[]> {
   const format = image.fileFormat as string
   if (await isInUse(file, format)) return [IN_USE]
-  // It opens what the headers name now, which must still be what was inspected.
+  // qemu-img opens files that the headers refer to, so they must still be the inspected ones.
   if (!(await isUntouched(file))) return [CHANGED]
   const size = Math.ceil((image.virtualSize as number) / SECTOR) * SECTOR
-  // Not `qemu-img dd` or `compare`: these read holes as well, or stop where both differ.
+  // Not `qemu-img dd` or `compare`: they also read holes, or stop at the first difference.
   const args = ['convert', '-p', '-n', '--target-is-zero', '-f', format]
   args.push('--target-image-opts', HANDED_OVER, `driver=null-co,size=${size}`)
   const limits = wholeDiskLimits(file, 'reading the whole disk', BASE_SECONDS, HINT)
@@ -56,7 +56,7 @@ async function readDisk(file: ImageFile, image: Inspection, watcher: Watcher): P
   }
 }
 
-/** The refusal for an error of qemu-img. It reads several places at once, so the first one may be reported last. */
+/** Converts the errors of qemu-img to a refusal. It reads in parallel, so the first bad byte may be reported last. */
 function damage(stderr: string, file: ImageFile): Refusal {
   const errors = [...stderr.matchAll(/error while reading (?:block status )?at (?:byte|offset) ([0-9]+): (.*)/g)]
   const [first] = errors

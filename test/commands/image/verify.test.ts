@@ -166,7 +166,7 @@ describe.each(ENGINES)('many images on %s', (engine) => {
       'disk50.raw': other(''),
       'disk51.raw': other(''),
       'disk3.qcow2':
-        /^differs: the file refers to the backing file disk0.raw, and an image must be whole in itself; the MD5/,
+        /^differs: the file refers to the backing file disk0.raw, but an image must be self-contained; the MD5/,
       'disk4.qcow2': /^differs: (?:.*; )?the virtual size is 2147483648, but 1073741824 is registered(?:;|$)/,
       'packed.raw.gz': /^differs: the file is (?:a )?damaged or truncated.*; the MD5/,
       'packed.tgz': /^differs: the file is (?:a )?damaged or truncated.*; the MD5/,

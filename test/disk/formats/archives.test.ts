@@ -72,8 +72,8 @@ const MADE: [title: string, start: string][] = [
   ['an RPM package', '\xed\xab\xee\xdb\x03\0'],
   ['a Windows image (WIM)', 'MSWIM\0\0\0'],
   ['an Android sparse image', '\x3a\xff\x26\xed\x01\0\0\0'],
-  ['an image of partclone', 'partclone-image'],
-  ['an image of ntfsclone', '\0ntfsclone-image'],
+  ['a partclone image', 'partclone-image'],
+  ['an ntfsclone image', '\0ntfsclone-image'],
 ]
 
 test.each(MADE)('%s by its first bytes', async (title, start) => {

@@ -153,7 +153,7 @@ describe('what a raw disk is recognised by', () => {
     truncateSync(path, 4 * MIB)
     truncateSync(path, 32 * MIB)
     expect((await answersOnFile(path)).flatMap(({ warnings }) => warnings ?? [])).toEqual([
-      'has no backup of its GPT where its header says',
+      'has no backup GPT where its header says',
     ])
     const handle = await open(path, 'r+')
     await handle.write('changed', 570)
@@ -211,19 +211,19 @@ function bootSector(...partitions: { status?: number; type: number; start: numbe
 }
 
 const LINUX = 0x83
-const warningOf = (needed: number, size: number) => [`says that it has ${needed} bytes, and the file has ${size}`]
+const warningOf = (needed: number, size: number) => [`claims to have ${needed} bytes, but the file has ${size}`]
 
 test.each([
   ['one partition', [{ type: LINUX, start: 1, length: 7 }], { end: 4096 }],
   [
     'a protective MBR only',
     [{ type: 0xee, start: 1, length: 0xffffffff }],
-    { warnings: ['has an MBR that protects a GPT, and no GPT'], end: 1024 },
+    { warnings: ['has a protective MBR but no GPT'], end: 1024 },
   ],
   [
     'a protective MBR of a disk that was cut before its GPT',
     [{ type: 0xee, start: 1, length: 16383 }],
-    { warnings: ['has an MBR that protects a GPT, and no GPT'], end: 16384 * 512 },
+    { warnings: ['has a protective MBR but no GPT'], end: 16384 * 512 },
   ],
   ['a small disk, cut', [{ type: LINUX, start: 1, length: 4095 }], { end: 4096 * 512 }],
   ['a partition of the whole disk, cut', [{ status: 0x80, type: LINUX, start: 0, length: 4096 }], { end: 4096 * 512 }],
@@ -284,7 +284,7 @@ const MADE: [title: string, bytes: Buffer][] = [
   ],
   ['an APFS container', bytesWith(4096, [[32, 'NXSB\0\x10\0\0\0\x01']])],
   [
-    'a physical volume of LVM',
+    'an LVM physical volume',
     bytesWith(4096, [
       [512, 'LABELONE\x01'],
       [532, '\x20\0\0\0LVM2 001'],

@@ -22,7 +22,7 @@ describe('texts', () => {
     ['a script', '#!/usr/bin/env python3\n'],
     ['a cloud-init file', '#cloud-config\npackages: []\n'],
     ['a PEM file, a key or a certificate', '-----BEGIN CERTIFICATE-----\nMIIB\n'],
-    ['a pointer of Git LFS, without the file itself', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n'],
+    ['a Git LFS pointer without the file itself', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n'],
     ['a list of checksums', `${'0'.repeat(64)}  disk.raw\n`],
     ['an RTF document', '{\\rtf1\\ansi Text}'],
   ])('%s %#', async (title, start) => {
@@ -90,9 +90,9 @@ test.each<[title: string, arch: string | undefined, bytes: Buffer]>([
   ['a PNG picture', undefined, Buffer.from('89504e470d0a1a0a', 'hex')],
   ['a JPEG picture', undefined, Buffer.from('ffd8ffe000104a464946', 'hex')],
   ['a GIF picture', undefined, Buffer.from('GIF89a\x01\0\x01\0')],
-  ['a WAV sound', undefined, Buffer.from('RIFF\0\x10\0\0WAVEfmt ')],
-  ['an Ogg sound or video', undefined, Buffer.from('OggS\0\x02\0\0')],
-  ['an MP3 sound', undefined, Buffer.from('ID3\x03\0\0\0\0\x0f\x76')],
+  ['a WAV audio file', undefined, Buffer.from('RIFF\0\x10\0\0WAVEfmt ')],
+  ['an Ogg audio or video file', undefined, Buffer.from('OggS\0\x02\0\0')],
+  ['an MP3 audio file', undefined, Buffer.from('ID3\x03\0\0\0\0\x0f\x76')],
   ['an MP4 or QuickTime video', undefined, Buffer.from('\0\0\0\x20ftypisom')],
   [
     'a Matroska or WebM video',
@@ -100,7 +100,7 @@ test.each<[title: string, arch: string | undefined, bytes: Buffer]>([
     Buffer.from('1a45dfa39f4286810142f7810142f2810442f381084282847765626d', 'hex'),
   ],
   ['an SQLite database', undefined, Buffer.from('SQLite format 3\0')],
-  ['a Java class', undefined, Buffer.from('cafebabe00000041', 'hex')],
+  ['a Java class file', undefined, Buffer.from('cafebabe00000041', 'hex')],
   ['a macOS program', undefined, Buffer.from('cffaedfe0c000001', 'hex')],
   ['a macOS program', undefined, Buffer.from('cafebabe0000000201000007', 'hex')],
   ['a WebAssembly module', undefined, Buffer.from('\0asm\x01\0\0\0')],
@@ -123,7 +123,7 @@ test.each<[name: string, bytes: Buffer, expected: object]>([
   [
     'bochs',
     bytesAt(SIZE, [0, 'Bochs Virtual HD Image'], [32, 'Redolog'], [48, 'Undoable'], [64, '\0\0\x01\0'], [85, '\x40']),
-    { virtualSize: 16384, version: 1, references: ['an image that it holds the changes of'] },
+    { virtualSize: 16384, version: 1, references: ['a base image (it contains only changes)'] },
   ],
   [
     'cloop',
@@ -136,7 +136,7 @@ test.each<[name: string, bytes: Buffer, expected: object]>([
     { virtualSize: 9 * 512, at: SIZE - 512 },
   ],
 ])('%s: refused with the command that converts it', async (name, bytes, expected) => {
-  const why = `is in the format ${name}, which instances cannot use`
+  const why = `is in ${name} format, which instances cannot use`
   const hint = `Convert it: qemu-img convert -f ${name} -O qcow2 {file} OUT.qcow2`
   expect(await answersOnBytes(bytes)).toMatchObject([{ name, kind: 'image', refusals: [{ why, hint }], ...expected }])
 })

@@ -54,9 +54,9 @@ const DAMAGE: [title: string, change: (bytes: Buffer, grain: Grain) => unknown, 
   [
     'that reaches into what follows',
     (bytes, { at: start }) => bytes.writeUInt32LE(2 * GRAIN, start + 8),
-    /lie over each other|it needs/,
+    /\boverlap\b|it needs/,
   ],
-  ['at the header', (bytes, { entryAt }) => bytes.writeUInt32LE(1, entryAt), /lies over its/],
+  ['at the header', (bytes, { entryAt }) => bytes.writeUInt32LE(1, entryAt), /overlaps its/],
   ['behind the end', (bytes, { entryAt }) => bytes.writeUInt32LE(0x7fffffff, entryAt), /it needs/],
 ]
 
@@ -91,7 +91,7 @@ describe('a streamOptimized VMDK', () => {
     bytes.writeUInt32LE(1, first.at)
     expect(await refusalOf(bytes)).toBeUndefined()
     bytes.writeUInt32LE(second.at / 512, first.entryAt)
-    expect(await refusalOf(bytes)).toMatchObject({ why: expect.stringMatching(/lie over each other/) })
+    expect(await refusalOf(bytes)).toMatchObject({ why: expect.stringMatching(/\boverlap\b/) })
   })
 
   test('grains in another order than those of the disk are fine', async () => {
@@ -129,23 +129,23 @@ describe('pieces of a layout', () => {
         [600, 10],
         [609, 10],
       ],
-      'its grains at 600 and at 609 lie over each other',
+      'its grains at 600 and at 609 overlap',
     ],
     [
       [
         [600, 10],
         [600, 10],
       ],
-      'its grains at 600 and at 600 lie over each other',
+      'its grains at 600 and at 600 overlap',
     ],
-    [[[4000, 1001]], 'its grain at 4000 lies over its table at 5000'],
-    [[[5099, 1]], 'its grain at 5099 lies over its table at 5000'],
+    [[[4000, 1001]], 'its grain at 4000 overlaps its table at 5000'],
+    [[[5099, 1]], 'its grain at 5099 overlaps its table at 5000'],
     [
       [
         [6000, 10],
         [500, 13],
       ],
-      'its grain at 500 lies over its table at 0',
+      'its grain at 500 overlaps its table at 0',
     ],
     [[[99_999, 2]], 'it needs 100001 bytes'],
   ])('%j', (pieces, why) => {

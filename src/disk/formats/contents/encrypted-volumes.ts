@@ -5,24 +5,25 @@ import { encryptedWith } from '../shared.ts'
 import { FILEVAULT, isEncryptedApfs } from './filesystems/apfs.ts'
 
 /*
- * Volumes that are encrypted as a whole, be they a disk or a partition of one:
+ * Volumes that are encrypted as a whole: a disk, or a partition of one:
  * BitLocker: https://github.com/libyal/libbde/blob/main/documentation/BitLocker%20Drive%20Encryption%20(BDE)%20format.asciidoc
  * FileVault: https://github.com/libyal/libfvde/blob/main/documentation/FileVault%20Drive%20Encryption%20(FVDE).asciidoc
  * LUKS: https://gitlab.com/cryptsetup/cryptsetup/-/wikis/Specification
  * PGP: https://github.com/file/file/blob/master/magic/Magdir/filesystems
  */
 
-/** Bytes of a volume that are looked at. */
+/** Bytes of a volume that are read. */
 const HEAD = 4096
-/** Partitions that are looked into. */
+/** Partitions that are checked at most. */
 const PARTITIONS = 16
 
 interface Volume {
   name: string
   /** The program that encrypted it. */
   title: string
-  /** How to get at the disk without it. */
+  /** How to decrypt it. */
   hint: string
+  /** Returns whether a volume starts with these bytes. */
   isIn(head: Buffer): boolean
 }
 
@@ -33,35 +34,35 @@ const VOLUMES: readonly Volume[] = [
   {
     name: 'bitlocker',
     title: 'BitLocker',
-    hint: 'Turn it off in the machine with manage-bde -off, and make the image again',
+    hint: 'Decrypt it in the guest with manage-bde -off, then make the image again',
     isIn: (head) => has(head, 3, '-FVE-FS-') || head.toString('hex', 424, 440) === BITLOCKER_TO_GO,
   },
   {
     name: 'corestorage',
     title: 'FileVault',
     hint: FILEVAULT,
-    // A physical volume of version 1; macOS made no others but for Fusion Drives, which are two disks.
+    // A physical volume of version 1. Without FileVault, macOS made these only for Fusion Drives, which are two disks.
     isIn: (head) => has(head, 88, 'CS') && head.toString('hex', 8, 12) === '01001000',
   },
   {
     name: 'pgp',
     title: 'PGP Whole Disk Encryption',
-    hint: 'Decrypt it in the machine with pgpwde --decrypt, and make the image again',
+    hint: 'Decrypt it in the guest with pgpwde --decrypt, then make the image again',
     isIn: (head) => has(head, 3, 'PGPGUARD'),
   },
 ]
-/** Those that have an inspector of their own as a whole disk. */
+/** Volumes that have their own inspector if they are a whole disk. */
 const OTHERS: readonly Volume[] = [
   {
     name: 'luks',
     title: 'LUKS',
-    hint: 'Open it with cryptsetup open, and make the image of /dev/mapper/NAME',
+    hint: 'Open it with cryptsetup open, then make an image of /dev/mapper/NAME',
     isIn: (head) => has(head, 0, 'LUKS\xba\xbe'),
   },
   { name: 'apfs', title: 'FileVault', hint: FILEVAULT, isIn: isEncryptedApfs },
 ]
 
-/** Disks that are encrypted as a whole. */
+/** Recognise disks that are encrypted as a whole. */
 export const encryptedVolumes: readonly Inspector[] = VOLUMES.map(({ name, title, hint, isIn }) => ({
   name,
   kind: 'contents',
@@ -72,10 +73,10 @@ export const encryptedVolumes: readonly Inspector[] = VOLUMES.map(({ name, title
 }))
 
 /**
- * Looks whether one of a disk's partitions is encrypted, the first few of them.
+ * Checks whether one of the first partitions of a disk is encrypted.
  *
- * @param starts bytes at which they start.
- * @returns what a finding adds.
+ * @param starts offsets of the partitions in bytes.
+ * @returns the refusal to add to the finding of the disk; empty if there is none.
  */
 export async function encryptionIn(
   source: Source,
@@ -89,7 +90,7 @@ export async function encryptionIn(
   return {}
 }
 
-/** The start of a partition; undefined if the disk starts there too, or if these bytes of a packed disk are not kept. */
+/** Reads the start of a partition. Returns undefined if it is the start of the disk, or was not kept of a packed disk. */
 async function headAt(source: Source, at: number): Promise<Buffer | undefined> {
   if (at === 0) return undefined
   try {

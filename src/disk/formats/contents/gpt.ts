@@ -16,8 +16,10 @@ const MAGIC = 'EFI PART'
 const SECTORS = [512, 4096]
 const REVISION = 0x00010000
 const UNUSED = '00000000-0000-0000-0000-000000000000'
-/** In an MBR: where the type of the first partition is, and the type of one that protects a GPT. */
-const [PARTITION_TYPE, PROTECTIVE] = [450, 0xee]
+/** Offset of the type of the first partition in an MBR. */
+const PARTITION_TYPE = 450
+/** Type of an MBR partition that protects a GPT. */
+const PROTECTIVE = 0xee
 /** Bytes of the partition entries that are read: 1024 entries of the usual length. */
 const ENTRIES_LIMIT = 128 * 1024
 
@@ -52,7 +54,7 @@ const ARCHES: Readonly<Record<string, string>> = {
   '4301d2a6-4e3b-4b2a-bb94-9e0b2c4225ea': 'ia64',
 }
 
-/** A raw disk with a GUID partition table. */
+/** Recognises a raw disk with a GUID partition table. */
 export const gpt: Inspector = {
   name: 'gpt',
   kind: 'contents',
@@ -68,23 +70,29 @@ export const gpt: Inspector = {
   },
 }
 
-/** Says whether there is the signature of a GPT where its header must be, or the copy of it at the end. */
+/** Returns whether a disk has the signature of a GPT in place, or an intact backup GPT at its end. */
 export async function hasGpt(source: Source): Promise<boolean> {
   for (const sector of SECTORS) if (await hasBytes(source, sector, MAGIC)) return true
   return (await lostHeader(source)) !== undefined
 }
 
 interface Table {
-  /** Where its copy is, in sectors, and where its entries are, in bytes. */
+  /** Sector of the backup header. */
   backup: bigint
+  /** Offset of the entries in bytes. */
   entriesAt: bigint
   entriesLength: number
   partitions: Partition[]
-  /** Why it cannot be used; the other fields do not count then. */
+  /** Why the table cannot be used; the other fields are invalid then. */
   damage?: string
 }
 
-/** Reads the table whose header is in a sector; undefined if there is none. */
+/**
+ * Reads the table with its header in a sector. Returns undefined if there is no header.
+ *
+ * @param sector bytes of a sector.
+ * @param number of the sector.
+ */
 async function readTable(source: Source, sector: number, number: bigint): Promise<Table | undefined> {
   const header = await source.read(Number(number) * sector, 512)
   if (header.length < 92 || header.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined
@@ -95,7 +103,8 @@ async function readTable(source: Source, sector: number, number: bigint): Promis
   const claimed = header.readUInt32LE(16)
   const checked = Buffer.from(header.subarray(0, length))
   checked.writeUInt32LE(0, 16)
-  const [count, entryLength] = [header.readUInt32LE(80), header.readUInt32LE(84)]
+  const count = header.readUInt32LE(80)
+  const entryLength = header.readUInt32LE(84)
   const table: Table = {
     backup: header.readBigUInt64LE(32),
     entriesAt: header.readBigUInt64LE(72) * BigInt(sector),
@@ -112,7 +121,7 @@ async function readTable(source: Source, sector: number, number: bigint): Promis
   return { ...table, partitions: partitionsIn(entries, entryLength, sector) }
 }
 
-/** The finding for a disk whose GPT is intact. */
+/** Returns the finding for a disk with an intact GPT. */
 async function findingOf(source: Source, table: Table, sector: number): Promise<Finding> {
   const { partitions } = table
   const needed = largest(
@@ -120,7 +129,7 @@ async function findingOf(source: Source, table: Table, sector: number): Promise<
     exact((table.backup + 1n) * BigInt(sector)),
     ...partitions.map(({ end }) => end),
   )
-  // Partitions of several architectures: a disk for whichever machine it meets.
+  // A disk with partitions for several architectures has none of its own.
   const arches = new Set(partitions.flatMap(({ type }) => ARCHES[type] ?? []))
   const encryption = await encryptionIn(
     source,
@@ -129,16 +138,16 @@ async function findingOf(source: Source, table: Table, sector: number): Promise<
   const finding: Finding = { ...encryption, ...(arches.size === 1 && { arch: [...arches][0] as string }) }
   if (needed <= source.size) {
     const hasBackup = await hasBackupAt(source, Number(table.backup) * sector)
-    return { ...finding, end: needed, warnings: hasBackup ? [] : ['has no backup of its GPT where its header says'] }
+    return { ...finding, end: needed, warnings: hasBackup ? [] : ['has no backup GPT where its header says'] }
   }
-  // Where a hybrid ISO image lost its padding, the volume and what lies behind it are still there.
+  // A hybrid ISO image may have lost its padding: the volume and the partitions after it are complete.
   const volumeEnd = await endOfIso9660(source)
   const isHybrid = volumeEnd > 0 && partitions.every(({ at, end }) => at < volumeEnd || end <= source.size)
   if (isHybrid) return { ...finding, warnings: [shorterThanClaimed(needed, source.size)] }
   return { ...finding, end: needed, endsWithPartitions: true }
 }
 
-/** Says whether the backup of the header is there; of a packed disk that was enlarged nobody can tell. */
+/** Returns whether the backup header is there. Assumes so if these bytes of a packed disk were not kept. */
 async function hasBackupAt(source: Source, at: number): Promise<boolean> {
   try {
     return await hasBytes(source, at, MAGIC)
@@ -148,7 +157,7 @@ async function hasBackupAt(source: Source, at: number): Promise<boolean> {
   }
 }
 
-/** The refusal of a GPT whose header is lost: the MBR protects one, and only the copy at the end is there. */
+/** Returns the refusal of a disk that lost its GPT header: it has a protective MBR, and only the backup GPT at its end. */
 async function lostHeader(source: Source): Promise<Finding | undefined> {
   const types = [0, 1, 2, 3].map((number) => PARTITION_TYPE + number * 16)
   const sector = await source.read(0, 512)
@@ -161,7 +170,7 @@ async function lostHeader(source: Source): Promise<Finding | undefined> {
   return undefined
 }
 
-/** The refusal of a damaged GPT with a good copy in the last sector; undefined if there is no such copy. */
+/** Returns the refusal of a damaged GPT with an intact backup in the last sector, or undefined if there is no such backup. */
 async function repairFrom(source: Source, sector: number, damage: string): Promise<Finding | undefined> {
   const last = BigInt(Math.floor(source.size / sector)) - 1n
   if (last < 2n) return undefined
@@ -172,24 +181,26 @@ async function repairFrom(source: Source, sector: number, damage: string): Promi
     if (error instanceof NotKept) return undefined
     throw error
   }
-  const why = `is damaged: ${damage}; its backup GPT, at the end, is intact`
-  return { refusals: [{ why, hint: `Repair it from that: sgdisk -e ${FILE} (or gdisk ${FILE}, then w)` }] }
+  const why = `is damaged: ${damage}; the backup GPT at its end is intact`
+  return { refusals: [{ why, hint: `Repair it from the backup: sgdisk -e ${FILE} (or gdisk ${FILE}, then w)` }] }
 }
 
 interface Partition {
   type: string
-  /** First byte, and the one behind the last. */
+  /** Offset of the first byte. */
   at: number | bigint
+  /** Offset after the last byte. */
   end: number | bigint
 }
 
-/** The entries that are in use. */
+/** Returns the partitions: the entries that are in use. */
 function partitionsIn(entries: Buffer, entryLength: number, sector: number): Partition[] {
   const partitions: Partition[] = []
   for (let start = 0; start + entryLength <= entries.length; start += entryLength) {
     const type = guidAt(entries, start)
     if (type === UNUSED) continue
-    const [first, last] = [entries.readBigUInt64LE(start + 32), entries.readBigUInt64LE(start + 40)]
+    const first = entries.readBigUInt64LE(start + 32)
+    const last = entries.readBigUInt64LE(start + 40)
     partitions.push({
       type,
       at: exact(first * BigInt(sector)),
@@ -203,12 +214,12 @@ function damaged(why: string): Finding {
   return { refusals: [{ why: `is damaged: ${why}`, hint: FETCH_AGAIN }] }
 }
 
-/** A GUID: its first three numbers are little-endian, the rest is as it is written (UEFI, appendix A). */
+/** Formats a GUID: its first three numbers are little-endian, the rest is in written order (UEFI, appendix A). */
 function guidAt(bytes: Buffer, at: number): string {
   const hex = (start: number, end: number) => bytes.subarray(at + start, at + end).toString('hex')
-  const turned = (start: number, end: number) =>
+  const reversed = (start: number, end: number) =>
     Buffer.from(bytes.subarray(at + start, at + end))
       .reverse()
       .toString('hex')
-  return [turned(0, 4), turned(4, 6), turned(6, 8), hex(8, 10), hex(10, 16)].join('-')
+  return [reversed(0, 4), reversed(4, 6), reversed(6, 8), hex(8, 10), hex(10, 16)].join('-')
 }

@@ -2,22 +2,22 @@ import type { Inspector } from '../../inspect/inspector.ts'
 import { exact } from '../shared.ts'
 
 /*
- * The label and the header of a physical volume as LVM2 has them:
+ * The label and the header of a physical volume, as defined in LVM2:
  * https://sourceware.org/git/?p=lvm2.git;a=blob;f=lib/format_text/layout.h
  * Numbers are little-endian.
  */
 
 const SECTOR = 512
-/** The label lies in one of the first four sectors. */
+/** The label is in one of the first four sectors. */
 const LABEL_SECTORS = [1, 0, 2, 3]
 /** Bytes of the volume's identifier, before its size. */
 const IDENTIFIER = 32
 
-/** A raw disk that is one physical volume of LVM2. */
+/** Recognises a raw disk that is a single physical volume of LVM2. */
 export const lvm: Inspector = {
   name: 'lvm',
   kind: 'contents',
-  title: 'a physical volume of LVM',
+  title: 'an LVM physical volume',
   async inspect(source) {
     for (const number of LABEL_SECTORS) {
       const label = await source.read(number * SECTOR, SECTOR)

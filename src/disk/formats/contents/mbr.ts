@@ -6,9 +6,9 @@ import { endOfIso9660 } from './filesystems/iso9660.ts'
 import { hasGpt } from './gpt.ts'
 
 /*
- * UEFI Specification, section 5.2 "LBA 0 Format", has the partition table:
+ * UEFI Specification, section 5.2 "LBA 0 Format":
  * https://uefi.org/specs/UEFI/2.10/05_GUID_Partition_Table_Format.html
- * Numbers are little-endian; sectors are counted in 512 bytes.
+ * Numbers are little-endian; sectors have 512 bytes.
  */
 
 const SECTOR = 512
@@ -17,16 +17,18 @@ const SIGNATURE = 510
 const PROTECTIVE = 0xee
 const ACTIVE = 0x80
 
-/** iPXE's stick has a partition of this type, and up to here the geometry of a ZIP drive, whatever its length. */
+/** Type of the partition of iPXE's USB image. */
 const IPXE = 0xeb
-const NOMINAL = 4 * 1024 * 1024
-/** The one partition of a BSD that has the whole disk, whose sectors nobody counted. */
+/** Largest end of that partition: its geometry is nominal, and not the real size. */
+const IPXE_END = 4 * 1024 * 1024
+/** Type of the partition of a "dangerously dedicated" BSD disk. */
 const BSD = 0xa5
+/** Nominal sectors of that partition, whatever the size of the disk. */
 const BSD_SECTORS = 50_000
-/** The sectors of a protective partition where they are not to be told. */
-const UNTOLD = 0xffffffff
+/** The sectors of a protective partition if its real size is not given. */
+const UNKNOWN_SECTORS = 0xffffffff
 
-const NO_GPT = 'has an MBR that protects a GPT, and no GPT'
+const NO_GPT = 'has a protective MBR but no GPT'
 
 interface Partition {
   status: number
@@ -35,7 +37,7 @@ interface Partition {
   length: number
 }
 
-/** A raw disk with a master boot record and at least one partition. */
+/** Recognises a raw disk with a master boot record and at least one partition. */
 export const mbr: Inspector = {
   name: 'mbr',
   kind: 'contents',
@@ -46,30 +48,30 @@ export const mbr: Inspector = {
     const real = partitions.filter(({ type }) => type !== PROTECTIVE)
     if (real.length === 0) {
       if (await hasGpt(source)) return { at: SIGNATURE }
-      const told = partitions.filter(({ length }) => length !== UNTOLD)
-      // A disk of two sectors has room for the header of a GPT at last.
-      return { at: SIGNATURE, warnings: [NO_GPT], end: Math.max(2 * SECTOR, endOf(told)), endsWithPartitions: true }
+      const sized = partitions.filter(({ length }) => length !== UNKNOWN_SECTORS)
+      // The header of a GPT needs a second sector.
+      return { at: SIGNATURE, warnings: [NO_GPT], end: Math.max(2 * SECTOR, endOf(sized)), endsWithPartitions: true }
     }
     const encryption = await encryptionIn(
       source,
       real.map(({ start }) => start * SECTOR),
     )
     const needed = endOf(real)
-    if (needed <= source.size || !(await isLoose(source, real)))
+    if (needed <= source.size || !(await mayBeShorter(source, real)))
       return { at: SIGNATURE, end: needed, endsWithPartitions: true, ...encryption }
     return { at: SIGNATURE, warnings: [shorterThanClaimed(needed, source.size)], ...encryption }
   },
 }
 
 /**
- * Says whether a file works though it is shorter than its partitions: one that
- * starts in an ISO 9660 volume stands for that (isohybrid), and there are those
- * whose maker did not know the disk ("dangerously dedicated" BSD, iPXE).
+ * Returns whether a file works although it is shorter than its partitions. In a hybrid
+ * ISO image (isohybrid), a partition that starts in the ISO 9660 volume stands for the
+ * volume. Other partitions have nominal sizes ("dangerously dedicated" BSD, iPXE).
  */
-async function isLoose(source: Source, partitions: Partition[]): Promise<boolean> {
+async function mayBeShorter(source: Source, partitions: Partition[]): Promise<boolean> {
   const volumeEnd = await endOfIso9660(source)
   if (volumeEnd > 0) return endOf(partitions.filter(({ start }) => start * SECTOR >= volumeEnd)) <= source.size
-  if (partitions.some(({ type }) => type === IPXE)) return endOf(partitions) <= NOMINAL
+  if (partitions.some(({ type }) => type === IPXE)) return endOf(partitions) <= IPXE_END
   return partitions.every(({ type, start, length }) => type === BSD && start === 0 && length === BSD_SECTORS)
 }
 
@@ -77,7 +79,7 @@ function endOf(partitions: Partition[]): number {
   return Math.max(0, ...partitions.map(({ start, length }) => (start + length) * SECTOR))
 }
 
-/** The partitions of a boot sector; undefined when there is none, or code where the table would be. */
+/** Returns the partitions of a boot sector, or undefined if there are none or the table is code. */
 function partitionsIn(sector: Buffer): Partition[] | undefined {
   if (sector.length < SECTOR || sector.readUInt16BE(SIGNATURE) !== 0x55aa) return undefined
   const entries = [0, 1, 2, 3].map((number) => {

@@ -2,16 +2,16 @@ import type { Inspector } from '../../inspect/inspector.ts'
 import { hasBytes } from '../shared.ts'
 
 /*
- * The header as the Linux kernel has it: https://github.com/torvalds/linux/blob/master/include/linux/swap.h
- * Numbers are as the machine had them that made it.
+ * The header, as defined in the Linux kernel: https://github.com/torvalds/linux/blob/master/include/linux/swap.h
+ * Numbers have the byte order of the machine that made it.
  */
 
-/** Bytes of a page, by the machine: x86's first. */
+/** Page sizes of different machines; x86's is first. */
 const PAGES = [4096, 8192, 16384, 65536]
 const MAGIC = 'SWAPSPACE2'
 const HEADER = 1024
 
-/** A raw disk that is swap space of Linux. */
+/** Recognises a raw disk that is Linux swap space. */
 export const swap: Inspector = {
   name: 'swap',
   kind: 'contents',

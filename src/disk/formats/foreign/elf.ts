@@ -4,7 +4,7 @@ import * as machines from './machines.ts'
 
 /*
  * System V ABI, "ELF Header": https://gabi.xinuos.com/elf/02-eheader.html
- * and its list of machines: https://gabi.xinuos.com/elf/a-emachine.html
+ * and its list of architectures: https://gabi.xinuos.com/elf/a-emachine.html
  */
 
 const MAGIC = 0x7f454c46
@@ -25,7 +25,7 @@ const MACHINES: Readonly<Record<number, Machine>> = {
   258: machines.LOONGARCH64,
 }
 
-/** A program, a library or a kernel as Unix has them. */
+/** Recognises a Unix program, library or kernel. */
 export const elf: Inspector = {
   name: 'elf',
   kind: 'foreign',
@@ -33,10 +33,13 @@ export const elf: Inspector = {
   async inspect(source) {
     const header = await source.read(0, 20)
     if (header.length < 20 || header.readUInt32BE(0) !== MAGIC) return undefined
-    const [width, order, version] = [header[4], header[5], header[6]]
+    const width = header[4]
+    const order = header[5]
+    const version = header[6]
     if ((width !== 1 && width !== 2) || (order !== 1 && order !== 2) || version !== 1) return undefined
     const number = order === 1 ? header.readUInt16LE(18) : header.readUInt16BE(18)
-    const machine = number === RISCV ? (width === 1 ? machines.RISCV32 : machines.RISCV64) : MACHINES[number]
+    const riscv = width === 1 ? machines.RISCV32 : machines.RISCV64
+    const machine = number === RISCV ? riscv : MACHINES[number]
     if (machine === undefined) return { at: 0 }
     return { at: 0, title: `an ELF file for ${machine.label}`, arch: machine.arch }
   },

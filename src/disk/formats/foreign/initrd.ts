@@ -6,10 +6,10 @@ import type { Inspector } from '../../inspect/inspector.ts'
  * https://man.freebsd.org/cgi/man.cgi?query=cpio&sektion=5
  */
 
-/** The three formats of ASCII digits; the fields after the magic are hexadecimal, or octal in the oldest. */
+/** The three formats with ASCII digits. Fields after the magic number are hexadecimal, or octal in the oldest. */
 const START = /^(?:07070[12][0-9A-Fa-f]{104}|070707[0-7]{70})/
 
-/** A cpio archive, which an initial RAM disk is when it is not compressed. */
+/** Recognises a cpio archive, which includes uncompressed initial RAM disks. */
 export const initrd: Inspector = {
   name: 'cpio',
   kind: 'foreign',

@@ -14,7 +14,7 @@ import { readPe } from './pe.ts'
  * U-Boot's uImage: https://github.com/u-boot/u-boot/blob/master/include/image.h
  */
 
-/** Magic numbers in the first 64 bytes: where, which, and of what. */
+/** Magic numbers in the first 64 bytes, and their architectures. */
 const MAGICS: readonly [at: number, bytes: string, machine: Machine | undefined][] = [
   [56, 'ARM\x64', machines.ARM64],
   [56, 'RSC\x05', machines.RISCV64],
@@ -23,7 +23,7 @@ const MAGICS: readonly [at: number, bytes: string, machine: Machine | undefined]
 const ZBOOT = 'zimg'
 const ZBOOT_AT = 4
 
-/** Boot protocol 2.12 added "xloadflags", whose first bit says that there is a 64-bit entry. */
+/** Boot protocol 2.12 added "xloadflags". Its first bit is set if there is a 64-bit entry point. */
 const XLOADFLAGS_SINCE = 0x020c
 const SIXTY_FOUR_BIT = 1
 
@@ -39,7 +39,7 @@ const UIMAGE_MACHINES: Readonly<Record<number, Machine>> = {
   26: machines.RISCV64,
 }
 
-/** A kernel of Linux, or what boots as one does, such as iPXE and Memtest86+. Many are PE files too. */
+/** Recognises a Linux kernel, or a program that boots like one, such as iPXE and Memtest86+. Many are also PE files. */
 export const linuxKernel: Inspector = {
   name: 'linux-kernel',
   kind: 'foreign',
@@ -58,7 +58,7 @@ function x86Kernel(start: Buffer): Finding | undefined {
   return kernelFor(0x202, isLong ? machines.X86_64 : machines.X86)
 }
 
-/** The header has a checksum, and a magic number that alone would say little. */
+/** Recognises U-Boot's uImage. Its checksum is checked because its magic number alone is not enough. */
 function uImage(start: Buffer): Finding | undefined {
   if (start.length < 64 || start.readUInt32BE(0) !== UIMAGE) return undefined
   const header = Buffer.from(start.subarray(0, 64))
@@ -66,12 +66,14 @@ function uImage(start: Buffer): Finding | undefined {
   if (crc32(header) !== start.readUInt32BE(4)) return undefined
   return start[30] === UIMAGE_KERNEL
     ? kernelFor(0, UIMAGE_MACHINES[start.readUInt8(29)])
-    : { at: 0, title: "a uImage, U-Boot's wrapping" }
+    : { at: 0, title: 'a U-Boot image (uImage)' }
 }
 
 async function otherKernel(source: Source, start: Buffer): Promise<Finding | undefined> {
   const text = start.toString('latin1', 0, 64)
-  for (const [at, bytes, machine] of MAGICS) if (text.startsWith(bytes, at)) return kernelFor(at, machine)
+  for (const [at, bytes, machine] of MAGICS) {
+    if (text.startsWith(bytes, at)) return kernelFor(at, machine)
+  }
   if (!text.startsWith(ZBOOT, ZBOOT_AT)) return undefined
   const program = await readPe(source)
   return program && kernelFor(ZBOOT_AT, program.machine)

@@ -1,7 +1,8 @@
-/** Architectures as programs name them: what they are called, and dcmgr's or the field's name. */
+/** An architecture that a program is made for. */
 export interface Machine {
-  /** For people, as in `an ELF file for ARM64`. */
+  /** Its name in messages, as in `an ELF file for ARM64`. */
   readonly label: string
+  /** dcmgr's name, or the common one if dcmgr has none. */
   readonly arch: string
 }
 

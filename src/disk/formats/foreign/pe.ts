@@ -9,10 +9,10 @@ import * as machines from './machines.ts'
  */
 
 const MZ = 0x5a4d
-/** Where the offset of PE's own header stands; it lies within the first kilobytes. */
+/** Where the offset of the PE header is stored; the header is near the start of the file. */
 const HEADER_AT = 60
 const HEADER_LIMIT = 64 * 1024
-/** Behind the signature and the file's header of 20 bytes: where the subsystem stands. */
+/** Offset of the subsystem in the PE header: after the signature and the file header of 20 bytes. */
 const SUBSYSTEM = 4 + 20 + 68
 const EFI_SUBSYSTEMS = [10, 11, 12, 13]
 
@@ -29,7 +29,7 @@ const MACHINES: Readonly<Record<number, Machine>> = {
   43620: machines.ARM64,
 }
 
-/** A program of Windows or of EFI. */
+/** Recognises a Windows or EFI program. */
 export const pe: Inspector = {
   name: 'pe',
   kind: 'foreign',
@@ -37,13 +37,13 @@ export const pe: Inspector = {
   async inspect(source) {
     const program = await readPe(source)
     if (program === undefined) return undefined
-    const what = program.isEfi ? 'an EFI program' : 'a Windows program'
-    if (program.machine === undefined) return { at: 0, title: what }
-    return { at: 0, title: `${what} for ${program.machine.label}`, arch: program.machine.arch }
+    const title = program.isEfi ? 'an EFI program' : 'a Windows program'
+    if (program.machine === undefined) return { at: 0, title }
+    return { at: 0, title: `${title} for ${program.machine.label}`, arch: program.machine.arch }
   },
 }
 
-/** What a PE file is for; undefined when it is none. */
+/** Reads what a PE file is made for. Returns undefined if it is not a PE file. */
 export async function readPe(source: Source): Promise<{ machine: Machine | undefined; isEfi: boolean } | undefined> {
   const start = await source.read(0, HEADER_AT + 4)
   if (start.length < HEADER_AT + 4 || start.readUInt16LE(0) !== MZ) return undefined

@@ -2,7 +2,7 @@ import type { Inspector } from '../../inspect/inspector.ts'
 import { exact, mustBeConverted } from '../shared.ts'
 
 /*
- * The header of Bochs's redologs as QEMU reads it:
+ * The header of Bochs's redologs, as QEMU reads it:
  * https://gitlab.com/qemu-project/qemu/-/blob/master/block/bochs.c
  * Numbers are little-endian.
  */
@@ -13,7 +13,7 @@ const VERSIONS = new Map([
   [0x00020000, { version: 2, sizeAt: 88 }],
 ])
 
-/** An image of Bochs, which QEMU only reads. */
+/** Recognises a Bochs image, which QEMU can only read. */
 export const bochs: Inspector = {
   name: 'bochs',
   kind: 'image',
@@ -26,8 +26,8 @@ export const bochs: Inspector = {
     if (known === undefined) return { at: 0, refusals }
     const virtualSize = exact(header.readBigUInt64LE(known.sizeAt))
     const finding = { at: 0, version: known.version, virtualSize, refusals }
-    // Redologs of other kinds hold what changed in another image, which their configuration names.
+    // Redologs of other types contain changes to a base image, which is named in Bochs's configuration.
     const isWhole = header.toString('latin1', 48, 64).startsWith('Growing\0')
-    return isWhole ? finding : { ...finding, references: ['an image that it holds the changes of'] }
+    return isWhole ? finding : { ...finding, references: ['a base image (it contains only changes)'] }
   },
 }

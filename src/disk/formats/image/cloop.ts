@@ -2,15 +2,15 @@ import type { Inspector } from '../../inspect/inspector.ts'
 import { hasBytes, mustBeConverted } from '../shared.ts'
 
 /*
- * The header as cloop has it, version 2: https://github.com/KlausKnopper/cloop
+ * The header of cloop, version 2: https://github.com/KlausKnopper/cloop
  * Numbers are big-endian.
  */
 
 const MAGIC = '#!/bin/sh\n#V2.0 Format\n'
-/** Behind a script of 128 bytes: bytes of a block, and blocks. */
+/** Offset of the block size and the number of blocks, after a script of 128 bytes. */
 const SIZES = 128
 
-/** A compressed loop device, which QEMU only reads. */
+/** Recognises a compressed loop device, which QEMU can only read. */
 export const cloop: Inspector = {
   name: 'cloop',
   kind: 'image',

@@ -2,21 +2,24 @@ import type { Source } from '../../file/source.ts'
 import { TABLE_BYTES_LIMIT, TABLE_LIMIT } from '../../inspect/layout.ts'
 import { pieceBuffer, piecesOfTable } from '../../inspect/table-pieces.ts'
 
-/** How a format with tables of two levels finds the clusters of the disk. */
+/** The two-level tables of a format that map the clusters of the disk to the file. */
 export interface ClusterTables {
+  /** Bytes of a cluster. */
   cluster: number
-  /** Of the first level. */
+  /** Offset of the first-level table. */
   tableAt: number
+  /** Entries of the first-level table. */
   tableEntries: number
-  /** Bytes of a table of the second level, and of each of its entries. */
+  /** Bytes of a second-level table. */
   secondLength: number
+  /** Bytes of an entry of a second-level table. */
   entryLength: number
   isBigEndian: boolean
-  /** The bits of an entry that are an offset: of its upper 32 bits, and of its lower ones. */
+  /** The bits of an entry that form the offset, in its upper and its lower 32 bits. */
   mask: readonly [high: number, low: number]
 }
 
-/** The offset in an entry of a table. */
+/** Returns the offset in an entry of a table. */
 function offsetIn({ isBigEndian, mask }: ClusterTables, bytes: Buffer, at: number): number {
   const [high, low] = isBigEndian
     ? [bytes.readUInt32BE(at), bytes.readUInt32BE(at + 4)]
@@ -24,7 +27,11 @@ function offsetIn({ isBigEndian, mask }: ClusterTables, bytes: Buffer, at: numbe
   return ((high & mask[0]) >>> 0) * 2 ** 32 + ((low & mask[1]) >>> 0)
 }
 
-/** Says whether an offset of the file lies in a cluster of the disk. */
+/**
+ * Returns whether an offset of the file is in a cluster of the disk.
+ *
+ * @throws VdcError FILE_REFUSED, without the name of the file, if a table is beyond its end.
+ */
 export async function isInCluster(source: Source, offset: number, tables: ClusterTables): Promise<boolean> {
   const wanted = offset - (offset % tables.cluster)
   const seen = new Set([0])
@@ -44,10 +51,11 @@ export async function isInCluster(source: Source, offset: number, tables: Cluste
 }
 
 /**
- * Byte behind the last one that the tables refer to; up to the disk's end, a
- * cluster is there as a whole. It stops early at what lies beyond the file's end.
+ * Returns the offset after the last byte that the tables refer to. Clusters are complete,
+ * except the last one of the disk. Stops at the first table beyond the end of the file.
  *
- * @param zeros entries of the second level up to this one are no offset.
+ * @param virtualSize in bytes.
+ * @param zeros largest entry of a second-level table that is not an offset.
  */
 export async function endOfClusters(
   source: Source,
@@ -58,7 +66,7 @@ export async function endOfClusters(
   const { cluster, secondLength, entryLength } = tables
   let end = tables.tableAt + tables.tableEntries * 8
   const buffer = pieceBuffer(secondLength)
-  // What has more tables than are read is left to qemu-img check.
+  // If there are more tables than this, qemu-img check has to find the damage.
   let tablesLeft = Math.min(
     TABLE_LIMIT,
     (Math.min(source.size, TABLE_BYTES_LIMIT) - tables.tableEntries * 8) / secondLength,
@@ -68,7 +76,7 @@ export async function endOfClusters(
       const secondAt = offsetIn(tables, first.bytes, each)
       if (secondAt === 0) continue
       end = Math.max(end, secondAt + secondLength)
-      // More tables than the file has room for lie over each other.
+      // Tables with more bytes than the file must overlap.
       if (end > source.size || --tablesLeft < 0) return end
       const firstGuest = (((first.from + each) / 8) * secondLength * cluster) / entryLength
       for await (const { from, bytes } of piecesOfTable(source, secondAt, secondLength, buffer)) {

@@ -3,7 +3,7 @@ import type { Inspector } from '../../inspect/inspector.ts'
 import { encryptedWith, exact, hasBytes, mustBeConverted } from '../shared.ts'
 
 /*
- * The trailer as libdmg-hfsplus has it, "UDIFResourceFile":
+ * The trailer, as defined in libdmg-hfsplus, "UDIFResourceFile":
  * https://github.com/planetbeing/libdmg-hfsplus/blob/master/includes/dmg/dmg.h
  * Numbers are big-endian.
  */
@@ -12,11 +12,11 @@ const TRAILER = 512
 const VERSION = 4
 const SECTORS_AT = 492
 
-/** A disk image of macOS (UDIF), which QEMU only reads. What tells it stands at its end. */
+/** Recognises a macOS disk image (UDIF) by the trailer at its end. QEMU can only read it. */
 export const dmg: Inspector = {
   name: 'dmg',
   kind: 'image',
-  title: 'a disk image of macOS',
+  title: 'a macOS disk image',
   async inspect(source) {
     const at = source.size - TRAILER
     if (at < 0) return undefined
@@ -32,22 +32,24 @@ export const dmg: Inspector = {
   },
 }
 
-/** How an encrypted one of version 2 starts, and one of version 1 ends. */
-const [ENCRYPTED_START, ENCRYPTED_END] = ['encrcdsa', 'cdsaencr']
+/** First bytes of an encrypted image of version 2. */
+const ENCRYPTED_START = 'encrcdsa'
+/** Last bytes of an encrypted image of version 1. */
+const ENCRYPTED_END = 'cdsaencr'
 
 /**
- * An encrypted disk image of macOS, as libmodi's documentation has it:
+ * Recognises an encrypted macOS disk image, as documented by libmodi:
  * https://github.com/libyal/libmodi/blob/main/documentation/Mac%20OS%20disk%20image%20types.asciidoc
  */
 export const encryptedDmg: Inspector = {
   name: 'dmg',
   kind: 'image',
-  title: 'an encrypted disk image of macOS',
+  title: 'an encrypted macOS disk image',
   async inspect(source) {
     const isStart = await hasBytes(source, 0, ENCRYPTED_START)
     const end = source.size - ENCRYPTED_END.length
     if (!isStart && !(await hasBytes(source, end, ENCRYPTED_END))) return undefined
-    const hint = `Decrypt it on macOS, with its password: hdiutil convert ${FILE} -format UDTO -o OUT`
-    return { at: isStart ? 0 : end, refusals: [encryptedWith('a disk image of macOS', hint)] }
+    const hint = `Decrypt it on macOS with its password: hdiutil convert ${FILE} -format UDTO -o OUT`
+    return { at: isStart ? 0 : end, refusals: [encryptedWith('a macOS disk image', hint)] }
   },
 }

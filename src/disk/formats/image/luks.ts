@@ -10,7 +10,7 @@ import { exact } from '../shared.ts'
 
 const MAGIC = 'LUKS\xba\xbe'
 
-/** An encrypted disk of LUKS. */
+/** Recognises a disk encrypted with LUKS. */
 export const luks: Inspector = {
   name: 'luks',
   kind: 'image',
@@ -21,7 +21,7 @@ export const luks: Inspector = {
     const version = header.readUInt16BE(6)
     const finding = { at: 0, version, isEncrypted: true }
     if (header.length < 512) return finding
-    // The payload's first sector; or the length of one header, of which there are two.
+    // Version 1 has the first sector of the payload; version 2 the length of each of its two headers.
     if (version === 1) return { ...finding, end: header.readUInt32BE(104) * 512 }
     if (version === 2) return { ...finding, end: exact(header.readBigUInt64BE(8) * 2n) }
     return finding

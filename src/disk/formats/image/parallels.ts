@@ -15,6 +15,7 @@ const VERSION = 2
 const SECTOR = 512
 const IN_USE = 0x746f6e59
 
+/** Recognises a Parallels image. */
 export const parallels: Inspector = {
   name: 'parallels',
   kind: 'image',
@@ -26,17 +27,19 @@ export const parallels: Inspector = {
     const version = header.readUInt32LE(16)
     const clusterSectors = header.readUInt32LE(28)
     const entries = header.readUInt32LE(32)
-    // The old one has but 32 bits for it.
+    // The old format has only 32 bits.
     const sectors = magic === MAGIC ? header.readBigUInt64LE(36) : BigInt(header.readUInt32LE(36))
     const finding: Finding = {
       version,
       virtualSize: exact(sectors * BigInt(SECTOR)),
-      refusals: version === VERSION ? [] : [needsNewerQemu(`is of version ${version} of Parallels' format`)],
+      refusals: version === VERSION ? [] : [needsNewerQemu(`has version ${version} of the Parallels format`)],
       warnings: header.readUInt32LE(44) === IN_USE ? ['was not closed cleanly'] : [],
       end: HEADER + entries * 4,
     }
     if (clusterSectors === 0 || entries * clusterSectors < sectors) {
-      finding.refusals?.push({ why: `is damaged: ${entries} clusters of ${clusterSectors} sectors are not its disk` })
+      finding.refusals?.push({
+        why: `is damaged: ${entries} clusters of ${clusterSectors} sectors do not cover its disk`,
+      })
       return finding
     }
     const shape = {
@@ -50,11 +53,13 @@ export const parallels: Inspector = {
 }
 
 interface Shape {
-  /** Of the block allocation table. */
+  /** Entries of the block allocation table. */
   entries: number
-  /** Bytes of a cluster, and those that an entry counts in. */
+  /** Bytes of a cluster. */
   cluster: number
+  /** Bytes of the unit of the entries. */
   unit: number
+  /** In bytes. */
   virtualSize: number
 }
 

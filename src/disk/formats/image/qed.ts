@@ -13,15 +13,17 @@ const HEADER = 64
 
 const BACKING_FILE = 1n << 0n
 const NEED_CHECK = 1n << 1n
-/** "features": those that a reader must know. */
+/** "features": the known ones. */
 const KNOWN = 0b111n
-/** The entry of a cluster that is all zeros. */
+/** The table entry of a cluster of zeros. */
 const ZERO_CLUSTER = 1
-/** Bytes of a cluster. */
-const [SMALLEST, LARGEST] = [4096, 64 * 1024 * 1024]
-/** Clusters of a table. */
+/** Limits of the cluster size in bytes. */
+const SMALLEST = 4096
+const LARGEST = 64 * 1024 * 1024
+/** Most clusters in a table. */
 const LONGEST_TABLE = 16
 
+/** Recognises a QED image. */
 export const qed: Inspector = {
   name: 'qed',
   kind: 'image',
@@ -30,8 +32,10 @@ export const qed: Inspector = {
     if (!(await source.read(0, 4)).equals(MAGIC)) return undefined
     const header = await readWhole(source, 0, HEADER)
     const features = header.readBigUInt64LE(16)
-    const [backingAt, backingLength] = [header.readUInt32LE(56), header.readUInt32LE(60)]
-    const [cluster, tableClusters] = [header.readUInt32LE(4), header.readUInt32LE(8)]
+    const backingAt = header.readUInt32LE(56)
+    const backingLength = header.readUInt32LE(60)
+    const cluster = header.readUInt32LE(4)
+    const tableClusters = header.readUInt32LE(8)
     const virtualSize = exact(header.readBigUInt64LE(48))
     const tables: ClusterTables = {
       cluster,
@@ -53,10 +57,12 @@ export const qed: Inspector = {
       finding.references?.push(`the backing file ${name}`)
     }
     if (features & ~KNOWN)
-      finding.refusals?.push(needsNewerQemu(`needs features of QED that are unknown: bits 0x${features.toString(16)}`))
+      finding.refusals?.push(needsNewerQemu(`needs unknown QED features: bits 0x${features.toString(16)}`))
     if (features & NEED_CHECK) finding.warnings?.push('was not closed cleanly')
     if (!isPowerOfTwo(cluster, SMALLEST, LARGEST) || !isPowerOfTwo(tableClusters, 1, LONGEST_TABLE)) {
-      finding.refusals?.push({ why: `is damaged: clusters of ${cluster} bytes, tables of ${tableClusters} clusters` })
+      finding.refusals?.push({
+        why: `is damaged: it has clusters of ${cluster} bytes and tables of ${tableClusters} clusters`,
+      })
       return finding
     }
     return {

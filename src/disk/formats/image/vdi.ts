@@ -12,15 +12,16 @@ const SIGNATURE_AT = 0x40
 const SIGNATURE = 0xbeda107f
 const HEADER = 0x200
 const VERSION = 0x00010001
-/** Bytes of the blocks that VirtualBox makes and QEMU takes. */
+/** Bytes of a block: the only size that VirtualBox writes and QEMU supports. */
 const BLOCK = 1024 * 1024
 
 const TYPES: Readonly<Record<number, string>> = { 1: 'dynamic', 2: 'static', 3: 'undo', 4: 'differencing' }
-/** What the two types that build upon another image have in common. */
+/** The types from this one on have a parent image. */
 const FIRST_WITH_PARENT = 3
-/** Entries of the map from here on have no block: never written, or discarded. */
+/** Map entries from this value on have no block: it was never written, or was discarded. */
 const NO_BLOCK = 0xfffffffe
 
+/** Recognises a VDI image. */
 export const vdi: Inspector = {
   name: 'vdi',
   kind: 'image',
@@ -40,7 +41,7 @@ export const vdi: Inspector = {
       virtualSize: Number(header.readBigUInt64LE(0x170)),
     }
     const finding: Finding = {
-      // QEMU takes a sector that has begun as a whole one.
+      // QEMU rounds the size up to whole sectors.
       virtualSize: exact(((header.readBigUInt64LE(0x170) + 511n) / 512n) * 512n),
       features: [TYPES[type] ?? `type ${type}`],
       references: [],
@@ -48,29 +49,33 @@ export const vdi: Inspector = {
       end: shape.mapAt + shape.blocks * 4,
     }
     if (version !== VERSION)
-      finding.refusals?.push(needsNewerQemu(`is of version ${version >>> 16}.${version & 0xffff} of VDI`))
+      finding.refusals?.push(needsNewerQemu(`has version ${version >>> 16}.${version & 0xffff} of the VDI format`))
     const parent = [0x1a8, 0x1b8]
       .map((at) => header.subarray(at, at + 16))
       .find((uuid) => uuid.some((byte) => byte !== 0))
     if (parent !== undefined) finding.references?.push(`the parent image ${uuidOf(parent)}`)
     else if (type >= FIRST_WITH_PARENT || type < 1)
-      finding.references?.push(`a parent image, being ${TYPES[type] ?? `of type ${type}`}`)
+      finding.references?.push(`a parent image (its type is ${TYPES[type] ?? type})`)
     if (shape.blockSize !== BLOCK) {
-      finding.refusals?.push({ why: `has blocks of ${shape.blockSize} bytes, and QEMU can use blocks of 1 MiB only` })
+      finding.refusals?.push({ why: `has blocks of ${shape.blockSize} bytes, but QEMU supports only blocks of 1 MiB` })
       return finding
     }
     if (shape.blocks * shape.blockSize < shape.virtualSize) {
-      finding.refusals?.push({ why: `is damaged: ${shape.blocks} blocks of ${shape.blockSize} bytes are not its disk` })
+      finding.refusals?.push({
+        why: `is damaged: ${shape.blocks} blocks of ${shape.blockSize} bytes do not cover its disk`,
+      })
       return finding
     }
     return { ...finding, readLayout: (whole) => readLayout(whole, shape) }
   },
 }
 
+/** Offsets and sizes in bytes, from the header. */
 interface Shape {
   mapAt: number
   dataAt: number
   blockSize: number
+  /** Bytes before the data of each block. */
   blockExtra: number
   blocks: number
   virtualSize: number
@@ -95,7 +100,7 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
   return layout
 }
 
-/** The bytes of a UUID as people write it; the first three groups are little-endian. */
+/** Formats a UUID, whose first three groups are little-endian. */
 function uuidOf(bytes: Buffer): string {
   const group = (at: number, length: number) => bytes.subarray(at, at + length)
   const reversed = (at: number, length: number) => Buffer.from(group(at, length)).reverse()

@@ -3,39 +3,44 @@ import { FETCH_AGAIN, type Source } from '../../file/source.ts'
 import { crc32c } from '../crc32.ts'
 
 /*
- * MS-VHDX, "Header Section": two headers and two region tables, each with a CRC-32C,
- * so that one is whole whenever writing is cut short:
- * https://learn.microsoft.com/openspecs/windows_protocols/ms-vhdx
- * Numbers are little-endian, also those of GUIDs.
+ * MS-VHDX, "Header Section": https://learn.microsoft.com/openspecs/windows_protocols/ms-vhdx
+ * There are two headers and two region tables, each with a CRC-32C: one of each is intact
+ * even if writing is interrupted. Numbers are little-endian, also those of GUIDs.
  */
 
 const KIB = 1024
 const HEADERS = [64 * KIB, 128 * KIB]
 const HEADER = 4 * KIB
-const [FIRST_REGIONS, SECOND_REGIONS] = [192 * KIB, 256 * KIB]
+/** Offsets of the two region tables. */
+const FIRST_REGIONS = 192 * KIB
+const SECOND_REGIONS = 256 * KIB
 const TABLE = 64 * KIB
-/** The most entries of a region table. */
+/** Most entries of a region table. */
 const ENTRIES_LIMIT = 2047
-/** Where the checksum is in all of them. */
+/** Offset of the checksum in each header and region table. */
 const CHECKSUM = 4
 
-/** A stretch of the file; `at` is exact, whatever the file says. */
+/** A region of the file. */
 export interface Region {
+  /** Offset in bytes, exactly as in the file. */
   at: bigint
+  /** In bytes. */
   length: number
 }
 
-/** The current header: where the log is, and whether it must be replayed. */
+/** The current header. As a region, it is the log. */
 export interface VhdxHeader extends Region {
   version: number
+  /** Whether the log must be replayed. */
   isDirty: boolean
   warnings: string[]
 }
 
 /**
- * Reads the header that counts: of the valid ones that with the higher sequence number.
+ * Reads the current header: the valid one with the higher sequence number.
  *
- * @throws VdcError FILE_REFUSED, without the file's name, if there is none.
+ * @throws VdcError FILE_REFUSED, without the name of the file, if no header is valid, or the
+ *   two contradict each other.
  */
 export async function readHeader(source: Source): Promise<VhdxHeader> {
   const valid: Buffer[] = []
@@ -44,7 +49,7 @@ export async function readHeader(source: Source): Promise<VhdxHeader> {
     if (isValid(header, 'head', HEADER)) valid.push(header)
   }
   const [first, second] = valid.sort((a, b) => (sequenceOf(a) < sequenceOf(b) ? 1 : -1))
-  if (first === undefined) throw damaged('it has no valid header, neither of its two')
+  if (first === undefined) throw damaged('neither of its two headers is valid')
   // Disk2vhd writes the same header twice.
   if (second !== undefined && sequenceOf(first) === sequenceOf(second) && !first.equals(second))
     throw damaged('its two headers have the same sequence number and differ')
@@ -53,7 +58,7 @@ export async function readHeader(source: Source): Promise<VhdxHeader> {
     length: first.readUInt32LE(68),
     version: first.readUInt16LE(66),
     isDirty: first.subarray(48, 64).some((byte) => byte !== 0),
-    warnings: second === undefined ? ['has one damaged header of two: the other one is valid and counts'] : [],
+    warnings: second === undefined ? ['has a damaged header: its other header is valid and is used'] : [],
   }
 }
 
@@ -62,9 +67,10 @@ function sequenceOf(header: Buffer): bigint {
 }
 
 /**
- * Reads where things lie, by their GUIDs, from the first region table: QEMU reads no other.
+ * Reads the regions of the file, by GUID, from the first region table: QEMU reads only this one.
  *
- * @throws VdcError FILE_REFUSED, without the file's name, if it is damaged or the second contradicts it.
+ * @throws VdcError FILE_REFUSED, without the name of the file, if the table is damaged or
+ *   the second one contradicts it.
  */
 export async function readRegions(source: Source): Promise<{ regions: Map<string, Region>; warnings: string[] }> {
   const [first, second] = [await source.read(FIRST_REGIONS, TABLE), await source.read(SECOND_REGIONS, TABLE)]
@@ -78,11 +84,11 @@ export async function readRegions(source: Source): Promise<{ regions: Map<string
     regions: new Map(
       entries.map((entry) => [guidOf(entry), { at: entry.readBigUInt64LE(16), length: entry.readUInt32LE(24) }]),
     ),
-    warnings: isSecondValid ? [] : ['has a damaged second region table; the first one is valid and counts'],
+    warnings: isSecondValid ? [] : ['has a damaged second region table: the first one is valid and is used'],
   }
 }
 
-/** Says whether bytes are a whole structure: its signature, and the checksum with zeros in its own place. */
+/** Returns whether bytes are a structure with a valid signature and checksum. The checksum counts as zeros itself. */
 function isValid(bytes: Buffer, signature: string, length: number): boolean {
   if (bytes.length < length || bytes.toString('latin1', 0, 4) !== signature) return false
   const summed = Buffer.from(bytes)
@@ -90,7 +96,7 @@ function isValid(bytes: Buffer, signature: string, length: number): boolean {
   return crc32c(summed) === bytes.readUInt32LE(CHECKSUM)
 }
 
-/** A GUID as people write it, without hyphens. */
+/** Formats the GUID at the start of an entry, without hyphens. */
 export function guidOf(entry: Buffer): string {
   const reversed = (at: number, length: number) =>
     Buffer.from(entry.subarray(at, at + length))

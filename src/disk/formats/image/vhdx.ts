@@ -11,14 +11,20 @@ import { guidOf, type Region, readHeader, readRegions } from './vhdx-headers.ts'
  */
 
 const SIGNATURE = 'vhdxfile'
-const [KIB, MIB] = [1024, 1024 * 1024]
-/** Bytes of the largest disk and of a block. */
-const [SIZE_LIMIT, BLOCK_LIMIT] = [64 * 1024 ** 4, 256 * MIB]
-/** Bytes of a sector: the usual ones, and those that QEMU can't read. */
-const [SECTOR, LARGE_SECTOR] = [512, 4096]
-/** The most entries of a metadata table. */
+const KIB = 1024
+const MIB = 1024 * 1024
+/** Largest virtual size in bytes. */
+const SIZE_LIMIT = 64 * 1024 ** 4
+/** Largest block in bytes. */
+const BLOCK_LIMIT = 256 * MIB
+/** Bytes of a sector. */
+const SECTOR = 512
+/** Bytes of a large sector, which QEMU cannot read. */
+const LARGE_SECTOR = 4096
+/** Most entries of a metadata table. */
 const ENTRIES_LIMIT = 2047
 
+/** GUIDs of regions and metadata items, as formatted by guidOf. */
 const BAT = '2dc27766f62342009d64115e9bfd4a08'
 const METADATA = '8b7ca20647904b9ab8fe575f050f886e'
 const FILE_PARAMETERS = 'caa16737fa364d43b3b633f0aa44e76b'
@@ -26,9 +32,11 @@ const VIRTUAL_DISK_SIZE = '2fa54224cd1b4876b2115dbed83bf4b8'
 const LOGICAL_SECTOR_SIZE = '8141bf1da96f4709ba47f233a8faab5f'
 const PARENT_LOCATOR = 'a8d35f2db30b454dabf7d3d84834ab0c'
 const HAS_PARENT = 2
-/** "Payload BAT Entry States" of blocks that lie in the file. */
-const [FULLY_PRESENT, PARTIALLY_PRESENT] = [6, 7]
+/** "Payload BAT Entry States" of blocks that are in the file. */
+const FULLY_PRESENT = 6
+const PARTIALLY_PRESENT = 7
 
+/** Recognises a VHDX image. */
 export const vhdx: Inspector = {
   name: 'vhdx',
   kind: 'image',
@@ -37,26 +45,27 @@ export const vhdx: Inspector = {
     if ((await source.read(0, SIGNATURE.length)).toString('latin1') !== SIGNATURE) return undefined
     const log = await readHeader(source)
     const finding: Finding = { version: log.version, references: [], refusals: [], warnings: [...log.warnings] }
-    if (log.version !== 1) finding.refusals?.push(needsNewerQemu(`is of version ${log.version} of VHDX`))
+    if (log.version !== 1) finding.refusals?.push(needsNewerQemu(`has version ${log.version} of the VHDX format`))
     if (log.isDirty) {
       finding.refusals?.push({
         why: 'was not closed cleanly: its log must be replayed first',
-        hint: 'qemu-img check -r all does that, on a copy of it',
+        hint: 'Replay it on a copy with: qemu-img check -r all',
       })
     }
     const { regions, warnings } = await readRegions(source)
     finding.warnings?.push(...warnings)
-    const [bat, metadata] = [regions.get(BAT), regions.get(METADATA)]
+    const bat = regions.get(BAT)
+    const metadata = regions.get(METADATA)
     if (bat === undefined || metadata === undefined) {
-      finding.refusals?.push({ why: 'is damaged: its region table names no block table or no metadata' })
+      finding.refusals?.push({ why: 'is damaged: its region table has no block table or no metadata' })
       return finding
     }
     finding.end = largest(...[bat, metadata].map(({ at, length }) => at + BigInt(length)))
     if (finding.end > source.size) return finding
     const items = await readMetadata(source, metadata)
-    const [parameters, size, sector] = [FILE_PARAMETERS, VIRTUAL_DISK_SIZE, LOGICAL_SECTOR_SIZE].map((id) =>
-      items.get(id),
-    )
+    const parameters = items.get(FILE_PARAMETERS)
+    const size = items.get(VIRTUAL_DISK_SIZE)
+    const sector = items.get(LOGICAL_SECTOR_SIZE)
     if (
       parameters === undefined ||
       size === undefined ||
@@ -65,7 +74,7 @@ export const vhdx: Inspector = {
       parameters.length < 8 ||
       sector.length < 4
     ) {
-      finding.refusals?.push({ why: 'is damaged: its metadata does not tell the sizes of disk, block and sector' })
+      finding.refusals?.push({ why: 'is damaged: its metadata lacks the disk, block or sector size' })
       return finding
     }
     if (parameters.readUInt32LE(4) & HAS_PARENT || items.has(PARENT_LOCATOR)) {
@@ -74,7 +83,7 @@ export const vhdx: Inspector = {
     finding.virtualSize = Number(size.readBigUInt64LE(0))
     if (size.readBigUInt64LE(0) > SIZE_LIMIT) {
       finding.refusals?.push({
-        why: `is damaged: a disk of ${size.readBigUInt64LE(0)} bytes is more than VHDX can hold`,
+        why: `is damaged: a disk of ${size.readBigUInt64LE(0)} bytes is larger than VHDX allows`,
         hint: FETCH_AGAIN,
       })
       return finding
@@ -93,14 +102,16 @@ export const vhdx: Inspector = {
       return finding
     }
     if (!isPowerOfTwo(shape.blockSize, MIB, BLOCK_LIMIT) || shape.sector !== SECTOR) {
-      finding.refusals?.push({ why: `is damaged: blocks of ${shape.blockSize} bytes, sectors of ${shape.sector}` })
+      finding.refusals?.push({
+        why: `is damaged: it has blocks of ${shape.blockSize} bytes and sectors of ${shape.sector}`,
+      })
       return finding
     }
     return { ...finding, readLayout: (whole) => readLayout(whole, shape) }
   },
 }
 
-/** "Metadata Table": values, by their GUIDs. */
+/** Reads the "Metadata Table": values by GUID. */
 async function readMetadata(source: Source, region: Region): Promise<Map<string, Buffer>> {
   const start = Number(region.at)
   const head = await readWhole(source, start, 32)
@@ -108,19 +119,21 @@ async function readMetadata(source: Source, region: Region): Promise<Map<string,
   const items = new Map<string, Buffer>()
   for (let each = 0; each < count; each++) {
     const entry = await readWhole(source, start + 32 + each * 32, 32)
-    const [offset, length] = [entry.readUInt32LE(16), entry.readUInt32LE(20)]
+    const offset = entry.readUInt32LE(16)
+    const length = entry.readUInt32LE(20)
     items.set(guidOf(entry), await source.read(start + offset, Math.min(length, 4 * KIB)))
   }
   return items
 }
 
-/** "Parent Locator": keys and values in UTF-16, of which one is a path. */
+/** Finds the path in the "Parent Locator": keys and values in UTF-16. Returns '' if there is none. */
 function parentIn(locator: Buffer | undefined): string {
   if (locator === undefined) return ''
   const text = new TextDecoder('utf-16le').decode(locator.subarray(20))
   return /(?:relative_path|absolute_win32_path|volume_path)([^\0]{1,200})/.exec(text)?.[1] ?? ''
 }
 
+/** Regions, and sizes in bytes. */
 interface Shape {
   bat: Region
   log: Region
@@ -139,7 +152,7 @@ async function readLayout(
   if (log.length > 0) layout.table('log', log.at, log.length)
   for (const [id, { at, length }] of regions) layout.table(id === BAT ? 'block table' : 'region', at, length)
   const blocks = Math.ceil(virtualSize / blockSize)
-  // "BAT": after so many entries of blocks stands one of the sectors that they have from a parent.
+  // "BAT": after this many entries of blocks comes one of a sector bitmap.
   const ratio = (2 ** 23 * sector) / blockSize
   const entries = blocks + Math.floor((blocks - 1) / ratio)
   if (entries * 8 > bat.length) layout.table('block table', bat.at + BigInt(bat.length), entries * 8 - bat.length)

@@ -1,6 +1,6 @@
-/* Whether the data of a compressed cluster is there to its end. */
+/* Checks that the data of a compressed cluster is complete. */
 
-/** Says whether deflate data makes a whole cluster: RFC 1951, https://www.rfc-editor.org/rfc/rfc1951. */
+/** Returns whether deflate data unpacks to a whole cluster: RFC 1951, https://www.rfc-editor.org/rfc/rfc1951. */
 export async function isWholeDeflate(data: Buffer, cluster: number): Promise<boolean> {
   const { inflateRawSync, constants } = await import('node:zlib')
   try {
@@ -11,8 +11,8 @@ export async function isWholeDeflate(data: Buffer, cluster: number): Promise<boo
 }
 
 /**
- * Says whether zstd data has its last block: goes from block to block, and looks at none (RFC 8878,
- * sections 3.1.1 and 3.1.1.2: https://www.rfc-editor.org/rfc/rfc8878).
+ * Returns whether zstd data has its last block. Follows the block headers without unpacking
+ * the blocks (RFC 8878, sections 3.1.1 and 3.1.1.2: https://www.rfc-editor.org/rfc/rfc8878).
  */
 export function isWholeZstd(data: Buffer): boolean {
   if (data.length < 6) return false
@@ -25,7 +25,7 @@ export function isWholeZstd(data: Buffer): boolean {
     if (at + 3 > data.length) return false
     const block = data.readUIntLE(at, 3)
     isLast = (block & 1) !== 0
-    // A block that repeats one byte holds only that byte, whatever its length.
+    // A block of one repeated byte stores only that byte, whatever its length.
     at += 3 + (((block >> 1) & 3) === 1 ? 1 : block >> 3)
   }
   return at + (descriptor & 4) <= data.length

@@ -2,14 +2,14 @@ import type { Inspector } from '../../inspect/inspector.ts'
 import { mustBeUnpacked } from '../shared.ts'
 
 /*
- * The format as it was written down from bzip2's source, "StreamHeader" and "BlockHeader":
+ * A description of the format, derived from bzip2's source, "StreamHeader" and "BlockHeader":
  * https://github.com/dsnet/compress/blob/master/doc/bzip2-format.pdf
  */
 
-/** The level as a digit, and pi, as a block starts, or the root of pi, as a file of nothing ends. */
+/** The level as a digit, then pi, which starts a block, or the square root of pi, which ends an empty file. */
 const START = /^425a683[1-9](?:314159265359|177245385090)/
 
-/** A file compressed with bzip2. */
+/** Recognises a file compressed with bzip2. */
 export const bzip2: Inspector = {
   name: 'bzip2',
   kind: 'packed',

@@ -2,10 +2,10 @@ import type { Inspector } from '../../inspect/inspector.ts'
 
 /** RFC 1952, section 2.3: https://www.rfc-editor.org/rfc/rfc1952 */
 const MAGIC = 0x1f8b
-/** The only method of compression that there is. */
+/** The only compression method in use. */
 const DEFLATE = 8
 
-/** A file compressed with gzip; the agents unpack it. */
+/** Recognises a file compressed with gzip, which the agents can unpack. */
 export const gzip: Inspector = {
   name: 'gzip',
   kind: 'packed',
@@ -15,7 +15,7 @@ export const gzip: Inspector = {
   },
 }
 
-/** Says whether a file begins as gzip does. */
+/** Returns whether a file starts like a gzip file. */
 export function isGzip(start: Buffer): boolean {
   return start.length >= 3 && start.readUInt16BE(0) === MAGIC && start[2] === DEFLATE
 }

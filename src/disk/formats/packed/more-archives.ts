@@ -2,7 +2,7 @@ import type { Inspector } from '../../inspect/inspector.ts'
 import { mustBeUnpacked } from '../shared.ts'
 
 /*
- * Archives that are told by their first bytes alone:
+ * Archives that are recognised by their first bytes alone:
  * https://www.nongnu.org/lzip/manual/lzip_manual.html#File-format
  * https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
  * https://github.com/jljusten/LZMA-SDK/blob/master/DOC/lzma-specification.txt
@@ -18,18 +18,18 @@ import { mustBeUnpacked } from '../shared.ts'
 interface Archive {
   name: string
   title: string
-  /** What unpacks it. */
+  /** The command that unpacks it, without the name of the file. */
   command: string
-  /** How it starts, in hexadecimal digits. */
+  /** Matches the first bytes, as hexadecimal digits. */
   start: RegExp
 }
 
 const ARCHIVES: readonly Archive[] = [
-  // A version, and a dictionary of 4 KiB to 512 MiB.
+  // Version, then a dictionary of 4 KiB to 512 MiB.
   { name: 'lzip', title: 'compressed with lzip', command: 'lzip -d', start: /^4c5a49500[01](?:0[c-f]|[1-9a-f])/ },
-  // A frame of version 01, or one of the old format.
+  // A frame of version 01, or of the legacy format.
   { name: 'lz4', title: 'compressed with lz4', command: 'lz4 -d', start: /^(?:04224d18[4-7].[4-7]0|02214c18)/ },
-  // The usual properties, a dictionary, a size that is unknown or under 1 TiB, and the zero that codes start with.
+  // The usual properties, a dictionary, a size that is unknown or under 1 TiB, and the first byte of the data, which is 0.
   {
     name: 'lzma',
     title: 'compressed with lzma',
@@ -57,7 +57,7 @@ const ARCHIVES: readonly Archive[] = [
   { name: 'wim', title: 'a Windows image (WIM)', command: 'wimlib-imagex apply', start: /^4d5357494d000000/ },
 ]
 
-/** Archives that the agents don't unpack, other than those with a file of their own. */
+/** Recognise further archives, which the agents cannot unpack. */
 export const moreArchives: readonly Inspector[] = ARCHIVES.map(({ name, title, command, start }) => ({
   name,
   kind: 'packed',

@@ -1,7 +1,7 @@
 import type { Inspector } from '../../inspect/inspector.ts'
 
 /*
- * The memory and devices of machines that were saved or crashed, recognised by their first bytes:
+ * Saved states and crash dumps of machines, recognised by their first bytes:
  * QEMU: https://www.qemu.org/docs/master/devel/migration/main.html
  * libvirt: https://gitlab.com/libvirt/libvirt/-/blob/master/src/qemu/qemu_saveimage.h
  * VMware: https://github.com/volatilityfoundation/volatility3/blob/develop/volatility3/framework/layers/vmware.py
@@ -14,29 +14,29 @@ import type { Inspector } from '../../inspect/inspector.ts'
 interface SavedMachine {
   name: string
   title: string
-  /** How it starts, as Latin-1. */
+  /** The possible first bytes, as Latin-1. */
   starts: string[]
 }
 
 const SAVED: readonly SavedMachine[] = [
-  { name: 'qemu-state', title: 'a saved machine of QEMU', starts: ['QEVM\0\0\0\x02', 'QEVM\0\0\0\x03'] },
-  { name: 'libvirt-state', title: 'a saved machine of libvirt', starts: ['LibvirtQemudSave', 'LibvirtQemudPart'] },
+  { name: 'qemu-state', title: 'a saved QEMU machine', starts: ['QEVM\0\0\0\x02', 'QEVM\0\0\0\x03'] },
+  { name: 'libvirt-state', title: 'a saved libvirt machine', starts: ['LibvirtQemudSave', 'LibvirtQemudPart'] },
   {
     name: 'vmware-state',
-    title: 'a suspended machine of VMware',
+    title: 'a suspended VMware machine',
     starts: ['\xd0\xbe\xd2\xbe', '\xd1\xba\xd1\xba', '\xd2\xbe\xd2\xbe', '\xd3\xbe\xd2\xbe', '\xd3\xbe\xd3\xbe'],
   },
-  { name: 'virtualbox-state', title: 'a saved machine of VirtualBox', starts: ['\x7fVirtualBox SavedState V'] },
-  { name: 'hyperv-state', title: 'the state of a machine of Hyper-V', starts: ['\x14\x20\x28\x01'] },
-  { name: 'xen-state', title: 'a saved machine of Xen', starts: ['Xen saved domain', 'LinuxGuestRecord', 'LibxlFmt'] },
+  { name: 'virtualbox-state', title: 'a saved VirtualBox machine', starts: ['\x7fVirtualBox SavedState V'] },
+  { name: 'hyperv-state', title: 'a saved Hyper-V machine', starts: ['\x14\x20\x28\x01'] },
+  { name: 'xen-state', title: 'a saved Xen machine', starts: ['Xen saved domain', 'LinuxGuestRecord', 'LibxlFmt'] },
   {
     name: 'kdump',
-    title: 'the memory of a kernel that crashed',
+    title: 'a kernel crash dump',
     starts: ['KDUMP   ', 'DISKDUMP', 'PAGEDUMP', 'PAGEDU64'],
   },
 ]
 
-/** Files with the memory of a machine; its disk is another file. */
+/** Recognise files with the memory of a machine, whose disk is another file. */
 export const savedMachines: readonly Inspector[] = SAVED.map(({ name, title, starts }) => ({
   name,
   kind: 'packed',

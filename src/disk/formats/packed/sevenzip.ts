@@ -4,7 +4,7 @@ import { hasBytes, mustBeUnpacked } from '../shared.ts'
 /** 7-Zip's description of its format, "SignatureHeader": https://py7zr.readthedocs.io/en/latest/archive_format.html */
 const MAGIC = '7z\xbc\xaf\x27\x1c'
 
-/** A 7z archive. */
+/** Recognises a 7z archive. */
 export const sevenzip: Inspector = {
   name: '7z',
   kind: 'packed',

@@ -2,11 +2,11 @@ import type { Inspector } from '../../inspect/inspector.ts'
 import { isTar } from '../../tar/tar-header.ts'
 import { isOvf, OVA } from '../../tar/tar-names.ts'
 
-/* src/disk/tar/tar.ts reads these archives whole. */
+/** Bytes of a header, and of the name at its start. */
+const BLOCK = 512
+const NAME = 100
 
-const [BLOCK, NAME] = [512, 100]
-
-/** A tar archive, which the agents unpack; an OVA is one too, and they can make nothing of it. */
+/** Recognises a tar archive, which the agents can unpack, or an OVA, which they cannot use. src/disk/tar/tar.ts reads it. */
 export const tar: Inspector = {
   name: 'tar',
   kind: 'packed',

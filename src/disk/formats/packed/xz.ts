@@ -4,7 +4,7 @@ import { hasBytes, mustBeUnpacked } from '../shared.ts'
 /** The .xz File Format, "Header Magic Bytes": https://tukaani.org/xz/xz-file-format.txt */
 const MAGIC = '\xfd7zXZ\0'
 
-/** A file compressed with xz. */
+/** Recognises a file compressed with xz. */
 export const xz: Inspector = {
   name: 'xz',
   kind: 'packed',

@@ -9,12 +9,12 @@ import { mustBeUnpacked } from '../shared.ts'
  */
 
 const MEMBER = 'PK\x03\x04'
-/** Files without members, and files in several pieces, start with other records. */
+/** Records at the start of archives that are empty or split. */
 const OTHERS = ['PK\x05\x06', 'PK\x07\x08', 'PK00']
 const HEADER = 30
 const NAME_LIMIT = 256
 
-/** A zip archive that is no office document. */
+/** Recognises a zip archive that is not an office document. */
 export const zip: Inspector = {
   name: 'zip',
   kind: 'packed',
@@ -27,7 +27,7 @@ export const zip: Inspector = {
   },
 }
 
-/** A zip archive that is an office document (OOXML or OpenDocument), or an e-book. */
+/** Recognises a zip archive that is an office document (OOXML or OpenDocument) or an e-book. */
 export const officeZip: Inspector = {
   name: 'office',
   kind: 'foreign',
@@ -41,7 +41,7 @@ export const officeZip: Inspector = {
 
 interface Member {
   name: string
-  /** What follows the name and the extra field, as it is packed. */
+  /** First bytes of its packed data. */
   start: string
 }
 

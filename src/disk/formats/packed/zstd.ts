@@ -7,11 +7,11 @@ import { mustBeUnpacked } from '../shared.ts'
  */
 
 const FRAME = 0xfd2fb528
-/** Skippable frames, of 16 kinds, may come first. */
+/** Skippable frames of 16 types may come first; this is their magic number without its last digit. */
 const SKIPPABLE = 0x184d2a5
 const SKIPPABLE_LIMIT = 16
 
-/** A file compressed with Zstandard. */
+/** Recognises a file compressed with Zstandard. */
 export const zstd: Inspector = {
   name: 'zstd',
   kind: 'packed',

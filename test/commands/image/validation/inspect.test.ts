@@ -126,7 +126,7 @@ describe('what a file is', () => {
   test('with warnings, and without checksums', async () => {
     const legacy = await inspect(['--no-checksum', 'old.qed'])
     expect(legacy).toMatchObject({ code: 0, stderr: '' })
-    expect(legacy.stdout).toMatch(/^md5: +-\nsha256: +-\nwarning: +is of a format that nobody develops any more/m)
+    expect(legacy.stdout).toMatch(/^md5: +-\nsha256: +-\nwarning: +is in a legacy format/m)
     const { answer } = await inspectJson(['--no-checksum', 'noise.raw'])
     expect(answer).toMatchObject({ acceptable: true, md5: null, sha256: null })
     expect(answer.warnings).toEqual([expect.stringMatching(/may not boot$/)])
@@ -194,7 +194,7 @@ describe('what is refused', () => {
 
   test.each<[string[], RegExp]>([
     [['--file-format', 'raw'], /is qcow2, not raw as declared/],
-    [['--max-size', '63M'], /holds a disk of 67108864 bytes, more than 66060288\nHint: .*--max-size/],
+    [['--max-size', '63M'], /has a virtual size of 67108864 bytes, over the limit of 66060288\nHint: .*--max-size/],
     [['--checksum', `md5:${'0'.repeat(32)}`], /has the wrong MD5: expected 0{32}, got [0-9a-f]{32}\n/],
     [['--checksum', 'f'.repeat(64)], /has the wrong SHA-256: expected f{64}, got [0-9a-f]{64}\n/],
   ])('what is not as expected: %j', async (args, says) => {

@@ -143,9 +143,7 @@ describe('sizes and names', () => {
     await refuse(at('short.raw'), 'is too short for a disk image: 511 bytes')
     writeFileSync(at('odd.raw'), Buffer.concat([rawDisk(MIB), Buffer.alloc(100)]))
     const { image, stderr } = await take(at('odd.raw'))
-    expect(stderr).toBe(
-      `Warning: The file ${at('odd.raw')} has ${MIB + 100} bytes, which are not whole sectors of 512\n`,
-    )
+    expect(stderr).toBe(`Warning: The file ${at('odd.raw')} has ${MIB + 100} bytes, which is not a multiple of 512\n`)
     expect(image).toMatchObject({ virtual_size: MIB + 100, backup_object: { size: MIB + 100 } })
   })
 
@@ -157,7 +155,7 @@ describe('sizes and names', () => {
   ])('%s that is %s: a warning', async (name, format) => {
     await makeImage(at(name), { format, size: '16M' })
     const { image, stderr } = await take(at(name))
-    expect(stderr).toContain(`is called .${name.split('.')[1]}, and is ${format}\n`)
+    expect(stderr).toContain(`is named .${name.split('.')[1]} but is ${format}\n`)
     expect(image.file_format).toBe(format)
   })
 
@@ -166,11 +164,16 @@ describe('sizes and names', () => {
     async (ending) => {
       const path = at(`broken-${ending}.${ending}`)
       writeFileSync(path, Buffer.alloc(MIB))
-      await refuse(path, `is called .${ending.toLowerCase()}, and is not one: its download may have failed`, [], {
-        hint: '--file-format raw',
-      })
+      await refuse(
+        path,
+        `is named .${ending.toLowerCase()} but is not in that format: its download may have failed`,
+        [],
+        {
+          hint: '--file-format raw',
+        },
+      )
       expect((await take(path, '--file-format', 'raw')).stderr).toContain(
-        `is called .${ending.toLowerCase()}, and is raw`,
+        `is named .${ending.toLowerCase()} but is raw`,
       )
     },
   )
@@ -332,10 +335,10 @@ describe('what a header claims', () => {
       ],
       'has an unknown compression type',
     ],
-    ['a feature that is unknown', 'qed', [[16, u64le(8)]], 'needs features of QED that are unknown'],
-    ['a version that is unknown', 'vdi', [[0x44, u32le(0x20001)]], 'is of version 2.1 of VDI'],
-    ['a version that is unknown', 'vmdk', [[4, u32le(4)]], 'is of version 4 of VMDK'],
-    ['a version that is unknown', 'vpc', [[12, u16be(2)]], 'is of version 2 of VHD', seal],
+    ['a feature that is unknown', 'qed', [[16, u64le(8)]], 'needs unknown QED features'],
+    ['a version that is unknown', 'vdi', [[0x44, u32le(0x20001)]], 'has version 2.1 of the VDI format'],
+    ['a version that is unknown', 'vmdk', [[4, u32le(4)]], 'has version 4 of the VMDK format'],
+    ['a version that is unknown', 'vpc', [[12, u16be(2)]], 'has version 2 of the VHD format', seal],
     [
       'a version that is unknown',
       'vhdx',
@@ -343,10 +346,10 @@ describe('what a header claims', () => {
         [64 * 1024 + 66, Buffer.from([2, 0])],
         [128 * 1024 + 66, Buffer.from([2, 0])],
       ],
-      'is of version 2 of VHDX',
+      'has version 2 of the VHDX format',
       (path) => sealVhdx(sealVhdx(path, 64 * 1024, 4096), 128 * 1024, 4096),
     ],
-    ['a version that is unknown', 'parallels', [[16, u32le(3)]], "is of version 3 of Parallels' format"],
+    ['a version that is unknown', 'parallels', [[16, u32le(3)]], 'has version 3 of the Parallels format'],
     ['the mark of damage', 'qcow2', [[72, u64be(2)]], 'is marked as corrupt'],
     ['too many snapshots', 'qcow2', [[60, u32be(1001)]], 'has 1001 internal snapshots, more than 1000'],
     [
@@ -358,14 +361,14 @@ describe('what a header claims', () => {
       ],
       'has 65535 internal snapshots, more than 1000',
     ],
-    ['a disk of 0 bytes', 'qcow2', [[24, u64be(0)]], 'holds a disk of 0 bytes'],
+    ['a disk of 0 bytes', 'qcow2', [[24, u64be(0)]], 'has a virtual size of 0 bytes'],
     [
       'a disk of exabytes',
       'qcow2',
       [[24, u64be(2 ** 60)]],
-      'holds a disk of 1152921504606846976 bytes, more than 70368744177664',
+      'has a virtual size of 1152921504606846976 bytes, over the limit of 70368744177664',
     ],
-    ['a disk of 0 bytes', 'vdi', [[0x170, u64le(0)]], 'holds a disk of 0 bytes'],
+    ['a disk of 0 bytes', 'vdi', [[0x170, u64le(0)]], 'has a virtual size of 0 bytes'],
     [
       'a table beyond the end',
       'qcow2',
@@ -381,7 +384,7 @@ describe('what a header claims', () => {
     ['a table over the header', 'qcow2', [[40, u64be(0)]], 'is damaged'],
     ['a table beyond the end', 'qed', [[40, u64le(2 ** 40)]], /is damaged or truncated: it needs \d+ bytes/],
     ['a table beyond the end', 'vdi', [[0x154, u32le(0x7ffffe00)]], /is damaged or truncated: it needs \d+ bytes/],
-    ['a table over the header', 'vdi', [[0x154, u32le(0)]], 'lie over each other'],
+    ['a table over the header', 'vdi', [[0x154, u32le(0)]], 'its header and its block map overlap'],
     ['a table beyond the end', 'vmdk', [[56, u64le(2 ** 30)]], /is damaged or truncated: it needs \d+ bytes/],
     [
       'a table beyond the end',
@@ -420,7 +423,7 @@ describe('what a header claims', () => {
     await sh(`truncate -s 16M cut.raw && printf 'label: gpt\\n,,\\n' | sfdisk -q cut.raw && truncate -s 8M cut.raw`)
     await refuse(
       at('cut.raw'),
-      `has partitions that end beyond the file: they need ${16 * MIB} bytes, and it has ${8 * MIB}`,
+      `has partitions that end beyond the file: they need ${16 * MIB} bytes, but it has ${8 * MIB}`,
     )
     await sh('truncate -s 16M ext.img && mkfs.ext4 -q ext.img && truncate -s 9M ext.img')
     await refuse(at('ext.img'), `is damaged or truncated: it needs ${16 * MIB} bytes and has ${9 * MIB}`)
@@ -428,13 +431,18 @@ describe('what a header claims', () => {
 
   test('--max-size is the limit, to the byte', async () => {
     const path = await makeImage(at('ten.qcow2'), { size: '10G' })
-    await refuse(path, 'holds a disk of 10737418240 bytes, more than 10737418239', ['--max-size', '10737418239'], {
-      hint: '--max-size',
-    })
-    await refuse(path, 'more than 9663676416', ['--max-size', '9G'])
+    await refuse(
+      path,
+      'has a virtual size of 10737418240 bytes, over the limit of 10737418239',
+      ['--max-size', '10737418239'],
+      {
+        hint: '--max-size',
+      },
+    )
+    await refuse(path, 'over the limit of 9663676416', ['--max-size', '9G'])
     await take(path, '--max-size', '10G')
     const large = await makeImage(at('large.qcow2'), { size: '65T' })
-    await refuse(large, `holds a disk of ${65 * 1024 ** 4} bytes, more than ${64 * 1024 ** 4}`)
+    await refuse(large, `has a virtual size of ${65 * 1024 ** 4} bytes, over the limit of ${64 * 1024 ** 4}`)
     await take(large, '--max-size', '65TiB')
     await refuse(path, 'must be a number of bytes', ['--max-size', 'much'])
     // What is packed may not become larger either.

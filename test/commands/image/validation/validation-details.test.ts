@@ -49,12 +49,12 @@ const grain = (grains: Grain[], number: number) => grains.at(number) as Grain
 const GRAINS: Record<string, Refused> = {
   'over-descriptor.vmdk': {
     make: stream((grains) => [[grain(grains, 3).entryAt, u32le(1)]]),
-    says: 'is damaged: its grain at 512 lies over its descriptor',
+    says: 'is damaged: its grain at 512 overlaps its descriptor',
     hint: FETCH,
   },
   'over-table.vmdk': {
     make: stream((grains) => [[grain(grains, 0).entryAt, u32le(Math.floor(grain(grains, 0).entryAt / 512))]]),
-    says: /is damaged: its grain at \d+ lies over its grain table/,
+    says: /is damaged: its grain at \d+ overlaps its grain table/,
     hint: FETCH,
   },
   'behind-the-end.vmdk': {
@@ -69,7 +69,7 @@ const GRAINS: Record<string, Refused> = {
   },
   'over-the-next.vmdk': {
     make: stream((grains) => [[grain(grains, 7).at + 8, u32le(grain(grains, 7).length + 1024)]]),
-    says: /is damaged: its grains at \d+ and at \d+ lie over each other/,
+    says: /is damaged: its grains at \d+ and at \d+ overlap\b/,
     hint: FETCH,
   },
   'last-too-long.vmdk': {
@@ -89,7 +89,7 @@ const GRAINS: Record<string, Refused> = {
   },
   'of-another-place.vmdk': {
     make: stream((grains) => [[grain(grains, 9).at, u64le(2n ** 64n - 1n)]]),
-    says: /its grain at \d+ is marked as sector 18446744073709551615 of the disk, and its table has it at 1152/,
+    says: /its grain at \d+ is marked as sector 18446744073709551615 of the disk, but its table has it at 1152/,
     hint: FETCH,
   },
 }
@@ -107,15 +107,15 @@ const footers =
 const VHD: Record<string, Refused> = {
   'two-sizes.vhd': {
     make: footers([48, u64be(2 ** 30)]),
-    says: 'is damaged: the footer at its end and its copy at the start contradict each other in the size',
+    says: 'is damaged: the footer at its end and the copy at its start differ in the size',
     hint: FETCH,
   },
   'two-disks.vhd': {
     make: footers([56, u16be(7)], [68, 'another disk']),
-    says: 'contradict each other in the geometry, the ID',
+    says: 'differ in the geometry, the ID',
     hint: FETCH,
   },
-  'two-types.vhd': { make: footers([60, u32be(2)]), says: 'contradict each other in the type', hint: FETCH },
+  'two-types.vhd': { make: footers([60, u32be(2)]), says: 'differ in the type', hint: FETCH },
   'footer-sum.vhd': {
     make: async (path) => {
       await footers()(path)
@@ -126,7 +126,7 @@ const VHD: Record<string, Refused> = {
   },
   'header-sum.vhd': {
     make: (path) => makePatched(path, 'vpc', [[512 + 800, 'x']]),
-    says: 'is damaged: the checksum of its header of a dynamic disk is wrong',
+    says: 'is damaged: the checksum of its dynamic disk header is wrong',
     hint: FETCH,
   },
 }
@@ -140,7 +140,7 @@ const vhdx =
 const VHDX: Record<string, Refused> = {
   'no-header.vhdx': {
     make: vhdx([HEADER_1 + 100, 'x'], [HEADER_2 + 100, 'x']),
-    says: 'is damaged: it has no valid header, neither of its two',
+    says: 'is damaged: neither of its two headers is valid',
     hint: FETCH,
   },
   'two-headers.vhdx': {
@@ -173,17 +173,17 @@ const VHDX: Record<string, Refused> = {
 
 const [BACKING_FORMAT, BITMAPS] = [0xe2792aca, 0x23852875]
 const EXTENSIONS = 112
-const SHARED = 'If you trust its maker, make a new one of it: qemu-img convert -f qcow2'
+const SHARED = 'If you trust its source, make a clean copy: qemu-img convert -f qcow2'
 
 const QCOW2: Record<string, Refused> = {
   'one-second-table.qcow2': {
     make: (path) => writeSharing(path, 65536),
-    says: 'is damaged: it names the second-level table at 720896 more than once',
+    says: 'is damaged: it refers to the second-level table at 720896 more than once',
     hint: SHARED,
   },
   'one-block-of-counts.qcow2': {
     make: (path) => makePatched(path, 'qcow2', [[65536 + 8, u64be(131072)]]),
-    says: 'is damaged: it names the block of reference counts at 131072 more than once',
+    says: 'is damaged: it refers to the refcount block at 131072 more than once',
     hint: SHARED,
   },
   'snapshots-of-one-table.qcow2': {
@@ -194,7 +194,7 @@ const QCOW2: Record<string, Refused> = {
       const [first, second] = snapshotsAt(bytes)
       patch(path, [second, bytes.subarray(first, first + 8)])
     },
-    says: /is damaged: it names the first-level table at \d+ more than once/,
+    says: /is damaged: it refers to the first-level table at \d+ more than once/,
     hint: SHARED,
   },
   'two-formats.qcow2': {
@@ -215,12 +215,12 @@ const QCOW2: Record<string, Refused> = {
   },
   'half-encrypted.qcow2': {
     make: (path) => makePatched(path, 'qcow2', [[EXTENSIONS, qcow2Extension(0x0537be77, '\0'.repeat(16))]]),
-    says: 'is encrypted: no instance could boot it',
-    hint: 'Decrypt it',
+    says: 'is encrypted: instances cannot boot it',
+    hint: 'Decrypt the disk',
   },
   'exactly.qcow2': {
     make: (path) => makePatched(path, 'qcow2', [[24, u64be(2n ** 64n - 511n)]]),
-    says: 'holds a disk of 18446744073709551105 bytes, more than 70368744177664',
+    says: 'has a virtual size of 18446744073709551105 bytes, over the limit of 70368744177664',
     hint: 'Allow more with --max-size',
   },
   'exactly-behind.qcow2': {
@@ -287,11 +287,11 @@ const ACCEPTED: Record<string, { make: (path: string) => unknown; warning?: stri
   },
   'torn.vhdx': {
     make: vhdx([HEADER_1 + 8, u64le(2n ** 63n)], [HEADER_1 + 48, 'a log']),
-    warning: 'has one damaged header of two: the other one is valid and counts',
+    warning: 'has a damaged header: its other header is valid and is used',
   },
   'second-regions.vhdx': {
     make: vhdx([REGIONS_2 + 3000, 'x']),
-    warning: 'has a damaged second region table; the first one is valid and counts',
+    warning: 'has a damaged second region table: the first one is valid and is used',
   },
 }
 

@@ -43,8 +43,8 @@ describe('partition tables', () => {
     const command = `truncate -s ${8 * MIB} ${at(name)}`
     await expectRefused(database, add(name), {
       exit: 3,
-      message: `has partitions that end beyond the file: they need ${8 * MIB} bytes, and it has ${6 * MIB}`,
-      hint: `fetching it again changes nothing: make room with: ${command}`,
+      message: `has partitions that end beyond the file: they need ${8 * MIB} bytes, but it has ${6 * MIB}`,
+      hint: `fetching it again does not help. Extend it with: ${command}`,
     })
     await sh(command)
     expect(statSync(at(name)).size).toBe(8 * MIB)
@@ -73,8 +73,8 @@ describe('partition tables', () => {
     changed('gpt.img', name, change)
     await expectRefused(database, add(name), {
       exit: 3,
-      message: `is damaged: ${says}; its backup GPT, at the end, is intact`,
-      hint: `Repair it from that: sgdisk -e ${at(name)} (or gdisk ${at(name)}, then w)`,
+      message: `is damaged: ${says}; the backup GPT at its end is intact`,
+      hint: `Repair it from the backup: sgdisk -e ${at(name)} (or gdisk ${at(name)}, then w)`,
     })
     await sh(`sgdisk -e ${name}`)
     expect(readFileSync(at(name)).equals(readFileSync(at('gpt.img')))).toBe(true)
@@ -120,12 +120,12 @@ const APFS: Patch[] = [
 const KEYS: Patch = [1304, u64le(1)]
 const LUKS: Patch[] = [[0, 'LUKS\xba\xbe\0\x02']]
 
-const again = ', and make the image again'
+const again = ', then make the image again'
 const VOLUMES: [name: string, title: string, patches: Patch[], hint: string][] = [
-  ['bitlocker', 'BitLocker', BITLOCKER, `manage-bde -off${again}`],
-  ['to-go', 'BitLocker', TO_GO, `manage-bde -off${again}`],
-  ['core-storage', 'FileVault', CORE_STORAGE, `Turn FileVault off in the machine${again}`],
-  ['apfs', 'FileVault', [...APFS, KEYS], `Turn FileVault off in the machine${again}`],
+  ['bitlocker', 'BitLocker', BITLOCKER, `Decrypt it in the guest with manage-bde -off${again}`],
+  ['to-go', 'BitLocker', TO_GO, `Decrypt it in the guest with manage-bde -off${again}`],
+  ['core-storage', 'FileVault', CORE_STORAGE, `Turn off FileVault in the guest${again}`],
+  ['apfs', 'FileVault', [...APFS, KEYS], `Turn off FileVault in the guest${again}`],
   ['pgp', 'PGP Whole Disk Encryption', [[3, 'PGPGUARD']], 'pgpwde --decrypt'],
 ]
 
@@ -133,7 +133,7 @@ describe('encrypted volumes', () => {
   test.each(VOLUMES)('%s as a whole disk', async (name, title, patches, hint) => {
     writeFileSync(at(`${name}.raw`), Buffer.alloc(4 * MIB))
     patch(at(`${name}.raw`), ...patches)
-    const message = `is encrypted (${title}): no instance could boot it`
+    const message = `is encrypted (${title}): instances cannot boot it`
     await expectRefused(database, add(`${name}.raw`), { exit: 3, message, hint })
     await expectRefused(database, [...add(`${name}.raw`), '--file-format', 'raw'], { exit: 3, message })
   })
@@ -143,7 +143,7 @@ describe('encrypted volumes', () => {
     for (const disk of ['gpt.img', 'mbr.img']) {
       const moved = patches.map(([place, bytes]): Patch => [4 * MIB + place, bytes])
       changed(disk, `${name}-${disk}`, ...moved)
-      const message = `is encrypted (${title}, partition 2): no instance could boot it`
+      const message = `is encrypted (${title}, partition 2): instances cannot boot it`
       await expectRefused(database, add(`${name}-${disk}`), { exit: 3, message, hint })
     }
   })
@@ -161,7 +161,7 @@ describe('encrypted volumes', () => {
     patch(at('secret.dmg'), [place, text])
     await expectRefused(database, add('secret.dmg'), {
       exit: 3,
-      message: 'is encrypted (a disk image of macOS): no instance could boot it',
+      message: 'is encrypted (a macOS disk image): instances cannot boot it',
       hint: `hdiutil convert ${at('secret.dmg')} -format UDTO`,
     })
   })
@@ -170,37 +170,37 @@ describe('encrypted volumes', () => {
 const MACHINE = 'Register the disk image that the machine ran from'
 /** How files of other programs start, what they are called, and what makes a disk image of them. */
 const OTHERS: [title: string, start: string, hint: string][] = [
-  ['an EWF image of EnCase', 'EVF\x09\x0d\x0a\xff\x00\x01', 'ewfexport -f raw -t OUT'],
-  ['an EWF image of EnCase', 'EVF2\x0d\x0a\x81\x00', 'ewfexport'],
+  ['an EnCase image (EWF)', 'EVF\x09\x0d\x0a\xff\x00\x01', 'ewfexport -f raw -t OUT'],
+  ['an EnCase image (EWF)', 'EVF2\x0d\x0a\x81\x00', 'ewfexport'],
   ['an AFF image', 'AFF10\r\n\0', 'affconvert -r'],
-  ['a backup of Proxmox VE (VMA)', 'VMA\0\0\0\0\x01', 'vma extract'],
-  ['an index of Proxmox Backup Server', '\x2f\x7f\x41\xed\x91\xfd\x0f\xcd', 'proxmox-backup-client restore'],
-  ['an export of Ceph (rbd export --export-format 2)', 'rbd image v2\n', 'rbd import'],
-  ['an export of Ceph (rbd export --export-format 2)', 'rbd image v1\n', 'rbd import'],
-  ['a difference between two states of a Ceph image', 'rbd diff v1\n', 'rbd import-diff'],
-  ['a difference between two states of a Ceph image', 'rbd diff v2\n', 'rbd import-diff'],
-  ['a sparse image of macOS', 'sprs\0\0\0\x03', 'hdiutil convert'],
-  ['a sparse image of macOS (ASIF)', 'shdw\0\0\0\x01\0\0\x02\0', 'diskutil image create from --format RAW'],
+  ['a Proxmox VE backup (VMA)', 'VMA\0\0\0\0\x01', 'vma extract'],
+  ['a Proxmox Backup Server index', '\x2f\x7f\x41\xed\x91\xfd\x0f\xcd', 'proxmox-backup-client restore'],
+  ['a Ceph export (rbd export --export-format 2)', 'rbd image v2\n', 'rbd import'],
+  ['a Ceph export (rbd export --export-format 2)', 'rbd image v1\n', 'rbd import'],
+  ['a Ceph image diff (rbd export-diff)', 'rbd diff v1\n', 'rbd import-diff'],
+  ['a Ceph image diff (rbd export-diff)', 'rbd diff v2\n', 'rbd import-diff'],
+  ['a macOS sparse image', 'sprs\0\0\0\x03', 'hdiutil convert'],
+  ['a macOS sparse image (ASIF)', 'shdw\0\0\0\x01\0\0\x02\0', 'diskutil image create from --format RAW'],
   ['an Android sparse image', '\x3a\xff\x26\xed\x01\0\0\0', 'simg2img'],
-  ['an image of partclone', 'partclone-image0002', 'partclone.restore'],
-  ['an image of ntfsclone', '\0ntfsclone-image', 'ntfsclone --restore-image'],
-  ['an image of Partimage', 'PaRtImAgE-VoLuMe', 'partimage restore'],
-  ['an archive of FSArchiver', 'FsA0', 'fsarchiver restfs'],
-  ['an image of Ghost', '\xfe\xef\x01\x02', 'Ghost'],
-  ['a backup of Acronis', '\xce\x24\xb9\xa2\x20\0\0\0', 'Acronis'],
+  ['a partclone image', 'partclone-image0002', 'partclone.restore'],
+  ['an ntfsclone image', '\0ntfsclone-image', 'ntfsclone --restore-image'],
+  ['a Partimage image', 'PaRtImAgE-VoLuMe', 'partimage restore'],
+  ['an FSArchiver archive', 'FsA0', 'fsarchiver restfs'],
+  ['a Ghost image', '\xfe\xef\x01\x02', 'Ghost'],
+  ['an Acronis backup', '\xce\x24\xb9\xa2\x20\0\0\0', 'Acronis'],
   ['a compressed ISO image (CSO)', 'CISO\x18\0\0\0', 'maxcso --decompress'],
-  ['an image of MAME (CHD)', 'MComprHD\0\0\0\x7c', 'chdman extracthd'],
-  ['a stream of btrfs send', 'btrfs-stream\0\x01', 'btrfs receive'],
-  ['a stream of zfs send', '\0\0\0\0\0\0\0\0\xac\xcb\xba\xf5\x02\0\0\0', 'zfs receive'],
-  ['a dump of XFS', 'xFSdump0', 'xfsrestore'],
-  ['a saved machine of QEMU', 'QEVM\0\0\0\x03', MACHINE],
-  ['a saved machine of libvirt', 'LibvirtQemudSave', MACHINE],
-  ['a saved machine of libvirt', 'LibvirtQemudPart', MACHINE],
-  ['a suspended machine of VMware', '\xd2\xbe\xd2\xbe\x08\0\0\0', MACHINE],
-  ['a saved machine of VirtualBox', '\x7fVirtualBox SavedState V2.0\n', MACHINE],
-  ['the state of a machine of Hyper-V', '\x14\x20\x28\x01', MACHINE],
-  ['a saved machine of Xen', 'Xen saved domain, xl format\n', MACHINE],
-  ['the memory of a kernel that crashed', 'KDUMP   ', MACHINE],
+  ['a MAME hard disk file (CHD)', 'MComprHD\0\0\0\x7c', 'chdman extracthd'],
+  ['a btrfs send stream', 'btrfs-stream\0\x01', 'btrfs receive'],
+  ['a zfs send stream', '\0\0\0\0\0\0\0\0\xac\xcb\xba\xf5\x02\0\0\0', 'zfs receive'],
+  ['an XFS dump', 'xFSdump0', 'xfsrestore'],
+  ['a saved QEMU machine', 'QEVM\0\0\0\x03', MACHINE],
+  ['a saved libvirt machine', 'LibvirtQemudSave', MACHINE],
+  ['a saved libvirt machine', 'LibvirtQemudPart', MACHINE],
+  ['a suspended VMware machine', '\xd2\xbe\xd2\xbe\x08\0\0\0', MACHINE],
+  ['a saved VirtualBox machine', '\x7fVirtualBox SavedState V2.0\n', MACHINE],
+  ['a saved Hyper-V machine', '\x14\x20\x28\x01', MACHINE],
+  ['a saved Xen machine', 'Xen saved domain, xl format\n', MACHINE],
+  ['a kernel crash dump', 'KDUMP   ', MACHINE],
 ]
 
 describe('files of backup and machine programs', () => {
@@ -216,8 +216,8 @@ describe('files of backup and machine programs', () => {
     await sh('gzip packed.img')
     await expectRefused(database, add('packed.img.gz'), {
       exit: 3,
-      message: 'is an image of MAME (CHD), not a disk image',
-      hint: 'Unpack it, as DISK here. Extract it: chdman extracthd -i DISK -o OUT.raw',
+      message: 'is a MAME hard disk file (CHD), not a disk image',
+      hint: 'Unpack it to DISK first. Extract it: chdman extracthd -i DISK -o OUT.raw',
     })
   })
 
@@ -225,8 +225,8 @@ describe('files of backup and machine programs', () => {
     writeFileSync(at('sesparse.vmdk'), Buffer.concat([u64le(0xcafebabe), u64be(1), Buffer.alloc(MIB)]))
     await expectRefused(database, add('sesparse.vmdk'), {
       exit: 3,
-      message: 'refers to a VMDK descriptor in another file, being one extent of an image',
-      hint: 'Make one file of it',
+      message: 'refers to a VMDK descriptor in another file (it is one extent of an image)',
+      hint: 'Convert it to a single file',
     })
   })
 })

@@ -73,13 +73,13 @@ const ACCEPTED: Record<string, Accepted> = {
     make: (path) => writeFileSync(path, Buffer.alloc(MIB)),
     format: 'raw',
     virtual: MIB,
-    warning: 'holds no partition table and no filesystem that is known: it may not boot',
+    warning: 'has no known partition table or filesystem: it may not boot',
   },
   'fixed.vhd': {
     make: (path) => makeFull(path, 'vpc', ['-o', 'subformat=fixed,force_size=on']),
     format: 'raw',
     virtual: 3 * MIB + 512,
-    warning: 'is a fixed VHD image: a raw disk and a footer. --file-format vpc registers it as VHD',
+    warning: 'is a fixed VHD image, a raw disk with a footer. To register it as VHD, use --file-format vpc',
   },
   'declared-fixed.vhd': {
     make: (path) => makeFull(path, 'vpc', ['-o', 'subformat=fixed,force_size=on']),
@@ -203,7 +203,7 @@ const image =
   }
 const readOnly = (format: string, make: Refused['make']): Refused => ({
   make,
-  says: `is in the format ${format}, which instances cannot use`,
+  says: `is in ${format} format, which instances cannot use`,
   hint: `Convert it: qemu-img convert -f ${format} -O qcow2 ${folder.path}/`,
 })
 const foreign = (title: string, make: Refused['make']): Refused => ({
@@ -279,12 +279,12 @@ const REFUSED: Record<string, Refused> = {
   'twice.gz': {
     make: () => sh('gzip -c alone.raw | gzip -c > twice.gz'),
     says: 'is compressed with gzip, not a disk image',
-    hint: 'the agents unpack once',
+    hint: 'the agents unpack only once',
   },
   'tar.tar': {
     make: () => sh('tar -cf tar.tar two.tar'),
     says: 'is a tar archive, not a disk image',
-    hint: 'the agents unpack once',
+    hint: 'the agents unpack only once',
   },
   'xz.gz': { make: () => sh('gzip -c disk.raw.xz > xz.gz'), says: 'is compressed with xz' },
   'words.gz': { make: () => sh('gzip -c text.img > words.gz'), says: 'is a text file, not a disk image' },
@@ -298,7 +298,7 @@ const REFUSED: Record<string, Refused> = {
     make: () => sh('head -c 1000000 disk.qcow2 | gzip -c > cut-inside.qcow2.gz'),
     says: 'is damaged',
   },
-  'secret1.luks': { make: luks(1), says: 'is encrypted: no instance could boot it' },
+  'secret1.luks': { make: luks(1), says: 'is encrypted: instances cannot boot it' },
   'secret2.luks': { make: luks(2), says: 'is encrypted' },
   'aes.qcow2': {
     make: (path) =>
@@ -339,7 +339,7 @@ const REFUSED: Record<string, Refused> = {
       bootSector().copy(whole, 446, 446)
       writeFileSync(path, whole)
     },
-    says: /bears the signs of several formats: a qcow2 image and a disk with an MBR/,
+    says: /has the signatures of several formats: a qcow2 image and a disk with an MBR/,
   },
 }
 
@@ -387,7 +387,7 @@ describe('formats that are refused', () => {
 
   test.each(Object.keys(FOREIGN))('%s, unless the operator insists', async (name) => {
     const run = await vdcManage(add(name, '--file-format', 'raw'), { database })
-    expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('and is taken for a raw disk as declared') })
+    expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('but is treated as a raw disk as declared') })
   })
 
   test.each(['disk.raw.xz', 'disk.zip', 'secret1.luks', 'bochs.img', 'disk.qcow2'])(

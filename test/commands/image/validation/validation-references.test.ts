@@ -170,7 +170,7 @@ const IMAGES: Record<string, { make: (path: string) => unknown; says: string | R
   },
   'extent-of-esx.img': {
     make: (path) => writeFileSync(path, Buffer.concat([Buffer.from('COWD\x01\0\0\0'), Buffer.alloc(1024 * 1024)])),
-    says: 'refers to a VMDK descriptor in another file, being one extent of an image',
+    says: 'refers to a VMDK descriptor in another file (it is one extent of an image)',
   },
   'passwd.vmdk': { make: descriptor('RW 4 FLAT "/etc/passwd" 0'), says: 'refers to the FLAT extent /etc/passwd' },
   'secret.vmdk': { make: descriptor(`RW 32768 SPARSE "${SECRET}"`), says: `refers to the SPARSE extent ${SECRET}` },
@@ -183,7 +183,7 @@ const IMAGES: Record<string, { make: (path: string) => unknown; says: string | R
     make: (path) => writeFileSync(path, `\n\n# x\n\nversion=1\nRW 2048 FLAT "${SECRET}" 0\n`.padEnd(4096, '\n')),
     says: `refers to the FLAT extent ${SECRET}`,
   },
-  'no-extent.vmdk': { make: descriptor(), says: 'refers to other files, being a VMDK descriptor' },
+  'no-extent.vmdk': { make: descriptor(), says: 'refers to other files (it is a VMDK descriptor)' },
   'descriptor.raw': { make: descriptor(`RW 4 FLAT "${SECRET}" 0`), says: `refers to the FLAT extent ${SECRET}` },
   'parent-cid.vmdk': {
     make: (path) => makeVmdk(path, (text) => text.replace(/parentCID=\w+/, 'parentCID=12345678')),
@@ -264,7 +264,7 @@ const IMAGES: Record<string, { make: (path: string) => unknown; says: string | R
   },
   'create-type.vmdk': {
     make: (path) => makeVmdk(path, (text) => text.replace('monolithicSparse', 'vmfs')),
-    says: 'refers to other files, being of the type vmfs',
+    says: 'refers to other files (its type is vmfs)',
   },
   'child.vmdk': {
     make: (path) =>
@@ -275,11 +275,11 @@ const IMAGES: Record<string, { make: (path: string) => unknown; says: string | R
   },
   'differencing.vdi': {
     make: (path) => makePatched(path, 'vdi', [[0x4c, u32le(4)]]),
-    says: 'refers to a parent image, being differencing',
+    says: 'refers to a parent image (its type is differencing)',
   },
   'undo.vdi': {
     make: (path) => makePatched(path, 'vdi', [[0x4c, u32le(3)]]),
-    says: 'refers to a parent image, being undo',
+    says: 'refers to a parent image (its type is undo)',
   },
   'link.vdi': {
     make: (path) => makePatched(path, 'vdi', [[0x1a8, Buffer.from('00112233445566778899aabbccddeeff', 'hex')]]),
@@ -367,8 +367,8 @@ describe('an image that refers to anything outside itself', () => {
       exit: 3,
       message: says,
       hint: /\.(?:gz|tar)$/.test(name)
-        ? 'Unpack it, as DISK here. Make one file of it: qemu-img convert -f'
-        : 'Make one file of it: qemu-img convert -f',
+        ? 'Unpack it to DISK first. Convert it to a single file: qemu-img convert -f'
+        : 'Convert it to a single file: qemu-img convert -f',
     })
   })
 

@@ -9,13 +9,13 @@ import { encryptedWith, exact, isPowerOfTwo } from '../../shared.ts'
 
 const MAGIC_AT = 32
 
-/** How to get at a disk that FileVault encrypted. */
-export const FILEVAULT = 'Turn FileVault off in the machine, and make the image again'
+/** The hint for a disk that is encrypted with FileVault. */
+export const FILEVAULT = 'Turn off FileVault in the guest, then make the image again'
 
-/** Where the number of blocks of the container's bag of keys is, "nx_keylocker". */
+/** Offset of the number of blocks of the container's keybag, "nx_keylocker". */
 const KEYS_AT = 1304
 
-/** Says whether bytes are the start of a container with a bag of keys, which FileVault needs and nothing else. */
+/** Returns whether bytes are the start of a container with a keybag, which only FileVault uses. */
 export function isEncryptedApfs(superblock: Buffer): boolean {
   return isApfs(superblock) && superblock.length >= KEYS_AT + 8 && superblock.readBigUInt64LE(KEYS_AT) !== 0n
 }
@@ -25,7 +25,7 @@ function isApfs(superblock: Buffer): boolean {
   return isPowerOfTwo(superblock.readUInt32LE(36), 4096, 65536)
 }
 
-/** A raw disk that is one APFS container. */
+/** Recognises a raw disk that is a single APFS container. */
 export const apfs: Inspector = {
   name: 'apfs',
   kind: 'contents',

@@ -9,10 +9,10 @@ import { exact, isPowerOfTwo } from '../../shared.ts'
 
 const SUPERBLOCK = 64 * 1024
 const MAGIC = '_BHRfS_M'
-/** The item of this very device: its number, its bytes. */
+/** Offset of the size of this device, after its number. */
 const DEVICE_BYTES = 0xc9 + 8
 
-/** A raw disk that is one btrfs filesystem, or a part of one. */
+/** Recognises a raw disk that is a btrfs filesystem, or one of its devices. */
 export const btrfs: Inspector = {
   name: 'btrfs',
   kind: 'contents',
@@ -20,7 +20,7 @@ export const btrfs: Inspector = {
   async inspect(source) {
     const superblock = await source.read(SUPERBLOCK, 512)
     if (superblock.length < 512 || superblock.toString('latin1', 64, 72) !== MAGIC) return undefined
-    // It says itself where it lies; a copy elsewhere is not the first.
+    // The superblock contains its own offset; its copies have others.
     const isFirst = superblock.readBigUInt64LE(48) === BigInt(SUPERBLOCK)
     if (!isFirst || !isPowerOfTwo(superblock.readUInt32LE(144), 512, 65536)) return undefined
     const finding: Finding = { at: SUPERBLOCK + 64, end: exact(superblock.readBigUInt64LE(DEVICE_BYTES)) }

@@ -1,7 +1,7 @@
 import type { Inspector } from '../../../inspect/inspector.ts'
 
 /*
- * The superblock as the Linux kernel has it, and its documentation of the layout:
+ * The superblock, as defined in the Linux kernel, and the documentation of the layout:
  * https://github.com/torvalds/linux/blob/master/fs/erofs/erofs_fs.h
  * https://docs.kernel.org/filesystems/erofs.html
  * Numbers are little-endian.
@@ -10,7 +10,7 @@ import type { Inspector } from '../../../inspect/inspector.ts'
 const SUPERBLOCK = 1024
 const MAGIC = 0xe0f5e1e2
 
-/** A raw disk that is one EROFS filesystem. */
+/** Recognises a raw disk that is a single EROFS filesystem. */
 export const erofs: Inspector = {
   name: 'erofs',
   kind: 'contents',

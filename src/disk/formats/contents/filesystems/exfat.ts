@@ -9,7 +9,7 @@ import { exact } from '../../shared.ts'
 
 const NAME_AT = 3
 
-/** A raw disk that is one exFAT filesystem. */
+/** Recognises a raw disk that is a single exFAT filesystem. */
 export const exfat: Inspector = {
   name: 'exfat',
   kind: 'contents',

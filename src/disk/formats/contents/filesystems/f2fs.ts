@@ -2,7 +2,7 @@ import type { Inspector } from '../../../inspect/inspector.ts'
 import { exact } from '../../shared.ts'
 
 /*
- * The superblock as the Linux kernel has it, and its documentation of the layout:
+ * The superblock, as defined in the Linux kernel, and the documentation of the layout:
  * https://github.com/torvalds/linux/blob/master/include/linux/f2fs_fs.h
  * https://docs.kernel.org/filesystems/f2fs.html
  * Numbers are little-endian.
@@ -11,7 +11,7 @@ import { exact } from '../../shared.ts'
 const SUPERBLOCK = 1024
 const MAGIC = 0xf2f52010
 
-/** A raw disk that is one F2FS filesystem. */
+/** Recognises a raw disk that is a single F2FS filesystem. */
 export const f2fs: Inspector = {
   name: 'f2fs',
   kind: 'contents',

@@ -8,10 +8,10 @@ import { isPowerOfTwo, shorterThanClaimed } from '../../shared.ts'
  * Numbers are little-endian.
  */
 
-/** Bytes of the largest floppy disk: images of floppies are often no longer than what is on them. */
+/** Bytes of the largest floppy disk. Floppy images are often cut off after their data. */
 const FLOPPY = 2880 * 1024
 
-/** A raw disk that is one FAT filesystem, such as a floppy disk. */
+/** Recognises a raw disk that is a single FAT filesystem, such as a floppy disk. */
 export const fat: Inspector = {
   name: 'fat',
   kind: 'contents',
@@ -42,11 +42,12 @@ export const fat: Inspector = {
       isFat32 === (rootEntries === 0) &&
       clusters > 0
     if (!isPlausible) return undefined
-    // Floppies of old have no signature, but the table starts with the kind of media.
+    // Old floppies have no signature, but their table starts with the media type.
     const start = await source.read(reserved * sectorLength, 2)
     if (sector.readUInt16BE(510) !== 0x55aa && !(start[0] === media && start[1] === 0xff)) return undefined
 
-    const width = isFat32 ? 32 : clusters < 4085 ? 12 : 16
+    const fat16Or12 = clusters < 4085 ? 12 : 16
+    const width = isFat32 ? 32 : fat16Or12
     const needed = sectors * sectorLength
     const finding: Finding = { at: 0, title: `a FAT${width} filesystem` }
     if (needed <= source.size || needed > FLOPPY) return { ...finding, end: needed }
@@ -57,13 +58,13 @@ export const fat: Inspector = {
   },
 }
 
-/** Clusters of data up to the last one that is in use; the table counts them from 2. */
+/** Returns the number of clusters up to the last one in use. The table counts them from 2. */
 function lastUsed(table: Buffer, width: 12 | 16 | 32, clusters: number): number {
   for (let cluster = clusters + 1; cluster >= 2; cluster--) {
     const at = Math.floor((cluster * width) / 8)
     if (at + 4 > table.length) continue
     const entry = (table.readUInt32LE(at) >>> (width === 12 && cluster % 2 === 1 ? 4 : 0)) % 2 ** width
-    // Bad ones are marked as such, and hold nothing.
+    // Bad clusters contain no data.
     if (entry !== 0 && entry !== 2 ** width - 9) return cluster - 1
   }
   return 0

@@ -9,7 +9,7 @@ import { isPowerOfTwo } from '../../shared.ts'
 
 const HEADER = 1024
 
-/** A raw disk that is one HFS+ filesystem, or the case-sensitive HFSX. */
+/** Recognises a raw disk that is a single HFS+ or HFSX (case-sensitive) filesystem. */
 export const hfsplus: Inspector = {
   name: 'hfsplus',
   kind: 'contents',

@@ -5,23 +5,23 @@ import { isPowerOfTwo } from '../../shared.ts'
 /*
  * ECMA-119, "Volume Descriptors":
  * https://ecma-international.org/publications-and-standards/standards/ecma-119/
- * Numbers are there twice; the little-endian one comes first.
+ * Numbers are stored twice; the little-endian one comes first.
  */
 
 const SECTOR = 2048
 const FIRST_DESCRIPTOR = 16 * SECTOR
-/** Descriptors up to which the primary one is looked for; it ought to be the first. */
+/** Descriptors that are searched for the primary one, which should be the first. */
 const DESCRIPTOR_LIMIT = 16
 const IDENTIFIER = 'CD001'
 const PRIMARY = 1
 const TERMINATOR = 255
 const TYPES = [0, PRIMARY, 2, 3, TERMINATOR]
-/** The second is that of enhanced descriptors. */
+/** Versions of descriptors; 2 is for enhanced ones. */
 const VERSIONS = [1, 2]
 
 const AT = FIRST_DESCRIPTOR + 1
 
-/** A raw disk with a volume of ISO 9660, as CDs have. */
+/** Recognises a raw disk with an ISO 9660 volume, such as a CD image. */
 export const iso9660: Inspector = {
   name: 'iso9660',
   kind: 'contents',
@@ -35,8 +35,8 @@ export const iso9660: Inspector = {
 }
 
 /**
- * Byte behind the ISO 9660 volume, 0 where there is none. Partition tables of
- * hybrid images cover the volume, and may round it up to what never was there.
+ * Returns the offset after the ISO 9660 volume, or 0 if there is none. Partition tables of
+ * hybrid images cover the volume, and may round its size up beyond the file.
  */
 export async function endOfIso9660(source: Source): Promise<number> {
   const volume = await findVolume(source)

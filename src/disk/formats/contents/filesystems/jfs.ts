@@ -2,16 +2,16 @@ import type { Inspector } from '../../../inspect/inspector.ts'
 import { exact, isPowerOfTwo, largest } from '../../shared.ts'
 
 /*
- * The superblock as the Linux kernel has it:
+ * The superblock, as defined in the Linux kernel:
  * https://github.com/torvalds/linux/blob/master/fs/jfs/jfs_superblock.h
  * Numbers are little-endian.
  */
 
 const SUPERBLOCK = 32 * 1024
-/** The extent of the log, which the filesystem's size does not count: a length of 24 bits, an address of 40. */
+/** Offset of the extent of the log, which is not part of the size: 24 bits of length, 40 bits of address. */
 const LOG_EXTENT = 72
 
-/** A raw disk that is one JFS filesystem. */
+/** Recognises a raw disk that is a single JFS filesystem. */
 export const jfs: Inspector = {
   name: 'jfs',
   kind: 'contents',

@@ -2,17 +2,17 @@ import type { Inspector } from '../../../inspect/inspector.ts'
 import { isPowerOfTwo } from '../../shared.ts'
 
 /*
- * The superblock as the Linux kernel had it:
+ * The superblock, as last defined in the Linux kernel:
  * https://github.com/torvalds/linux/blob/v6.12/fs/reiserfs/reiserfs.h
  * Numbers are little-endian.
  */
 
-/** Where the superblock lies, before Linux 2.4 and since. */
+/** Offsets of the superblock before Linux 2.4, and since then. */
 const SUPERBLOCKS = [8 * 1024, 64 * 1024]
 const MAGICS = ['ReIsErFs', 'ReIsEr2Fs', 'ReIsEr3Fs']
 const MAGIC_AT = 52
 
-/** A raw disk that is one ReiserFS filesystem. */
+/** Recognises a raw disk that is a single ReiserFS filesystem. */
 export const reiserfs: Inspector = {
   name: 'reiserfs',
   kind: 'contents',

@@ -2,13 +2,13 @@ import type { Inspector } from '../../../inspect/inspector.ts'
 import { exact, isPowerOfTwo } from '../../shared.ts'
 
 /*
- * The superblock as the Linux kernel has it, and its documentation of the layout:
+ * The superblock, as defined in the Linux kernel, and the documentation of the layout:
  * https://github.com/torvalds/linux/blob/master/fs/squashfs/squashfs_fs.h
  * https://docs.kernel.org/filesystems/squashfs.html
  * Numbers are little-endian.
  */
 
-/** A raw disk that is one SquashFS filesystem of version 4. */
+/** Recognises a raw disk that is a single SquashFS filesystem of version 4. */
 export const squashfs: Inspector = {
   name: 'squashfs',
   kind: 'contents',

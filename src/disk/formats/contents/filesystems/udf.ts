@@ -8,19 +8,19 @@ import type { Inspector } from '../../../inspect/inspector.ts'
  */
 
 const RECOGNITION = 32 * 1024
-/** Bytes that a structure of the recognition sequence takes: a sector, at least 2048. */
+/** Bytes between the structures of the recognition sequence: a sector, at least 2048. */
 const STRIDES = [2048, 4096]
-/** Structures of the sequence that are looked at; those of ISO 9660 may come first. */
+/** Structures of the sequence that are read; ISO 9660 structures may come first. */
 const SEQUENCE_LIMIT = 16
-/** The anchor's sector; those of hard disks have 512 bytes, those of discs 2048. */
+/** Sector of the anchor. Sectors of hard disks have 512 bytes, those of optical discs 2048. */
 const ANCHOR = 256
 const SECTORS = [2048, 512, 4096, 1024]
-/** Descriptors of the volume that are looked at for its partitions. */
+/** Volume descriptors that are searched for partitions. */
 const DESCRIPTOR_LIMIT = 32
 
 const TAG = { anchor: 2, partition: 5, terminating: 8 }
 
-/** A raw disk with a UDF filesystem, as DVDs have. */
+/** Recognises a raw disk with a UDF filesystem, such as a DVD image. */
 export const udf: Inspector = {
   name: 'udf',
   kind: 'contents',
@@ -38,7 +38,7 @@ export const udf: Inspector = {
   },
 }
 
-/** Where NSR stands in the recognition sequence, which it shares with ISO 9660. */
+/** Returns the offset of NSR in the recognition sequence, which is shared with ISO 9660. */
 async function findRecognition(source: Source): Promise<number | undefined> {
   for (const stride of STRIDES) {
     for (let number = 0; number < SEQUENCE_LIMIT; number++) {
@@ -52,7 +52,7 @@ async function findRecognition(source: Source): Promise<number | undefined> {
   return undefined
 }
 
-/** Byte behind the last partition, by the main sequence of descriptors. */
+/** Returns the offset after the last partition, by the main sequence of descriptors. */
 async function endOfPartitions(source: Source, sector: number, first: number): Promise<number | undefined> {
   let end: number | undefined
   for (let number = 0; number < DESCRIPTOR_LIMIT; number++) {
@@ -64,7 +64,7 @@ async function endOfPartitions(source: Source, sector: number, first: number): P
   return end
 }
 
-/** Says whether bytes are a descriptor: its tag has a sum of itself, and says where it lies. */
+/** Returns whether bytes are a descriptor: its tag contains a checksum of itself, and its sector. */
 function isDescriptor(bytes: Buffer, tag: number, location: number): boolean {
   if (bytes.length < 512 || bytes.readUInt16LE(0) !== tag || bytes.readUInt32LE(12) !== location) return false
   const sum = bytes.subarray(0, 16).reduce((total, byte, at) => (at === 4 ? total : total + byte), 0)

@@ -2,21 +2,21 @@ import type { Inspector } from '../../../inspect/inspector.ts'
 import { exact, isPowerOfTwo } from '../../shared.ts'
 
 /*
- * The superblock as FreeBSD has it: https://github.com/freebsd/freebsd-src/blob/main/sys/ufs/ffs/fs.h
- * Numbers are as the machine had them that made it.
+ * The superblock, as defined in FreeBSD: https://github.com/freebsd/freebsd-src/blob/main/sys/ufs/ffs/fs.h
+ * Numbers have the byte order of the machine that made it.
  */
 
-/** The place of version 1, and that of version 2 on FreeBSD; makefs puts both versions at the first. */
+/** Offset of the superblock in version 1, and in version 2 on FreeBSD. makefs uses the first for both versions. */
 const SUPERBLOCKS = [8 * 1024, 64 * 1024]
 const MAGICS = [
   { version: 1, magic: 0x00011954 },
   { version: 2, magic: 0x19540119 },
 ]
 const MAGIC_AT = 1372
-/** Where the filesystem's fragments are counted: 32 bits in version 1, 64 in version 2. */
+/** Offsets of the number of fragments: 32 bits in version 1, 64 bits in version 2. */
 const SIZE_AT = { old: 36, new: 1080 }
 
-/** A raw disk that is one UFS filesystem of a BSD. */
+/** Recognises a raw disk that is a single UFS filesystem of a BSD. */
 export const ufs: Inspector = {
   name: 'ufs',
   kind: 'contents',

@@ -7,7 +7,7 @@ import { exact, isPowerOfTwo } from '../../shared.ts'
  * Numbers are big-endian.
  */
 
-/** A raw disk that is one XFS filesystem. */
+/** Recognises a raw disk that is a single XFS filesystem. */
 export const xfs: Inspector = {
   name: 'xfs',
   kind: 'contents',

@@ -5,17 +5,18 @@ import { piecesOfTable } from '../../../inspect/table-pieces.ts'
 import { exact, LEGACY, nameIn } from '../../shared.ts'
 
 /*
- * The first version of qcow: https://people.gnome.org/~markmc/qcow-image-format-version-1.html
+ * The qcow format, version 1: https://people.gnome.org/~markmc/qcow-image-format-version-1.html
  * Numbers are big-endian.
  */
 
 const MAGIC = Buffer.from('QFI\xfb', 'latin1')
 const HEADER = 48
-/** Bytes of a first-level table; nobody has disks that need more. */
+/** Most bytes of a first-level table: more than any real disk needs. */
 const TABLE_LIMIT = 32 * 1024 * 1024
-/** An entry of a second-level table with this bit, in its upper half, is a compressed cluster, whose length is in it too. */
+/** This bit in the upper half of a second-level entry marks a compressed cluster; the entry then contains its length too. */
 const COMPRESSED_HIGH = 0x80000000
 
+/** Recognises a qcow image of version 1. */
 export const qcow: Inspector = {
   name: 'qcow',
   kind: 'image',
@@ -27,7 +28,8 @@ export const qcow: Inspector = {
     const size = header.readBigUInt64BE(24)
     const backingAt = header.readBigUInt64BE(8)
     const backingLength = header.readUInt32BE(16)
-    const [clusterBits, tableBits] = [header.readUInt8(32), header.readUInt8(33)]
+    const clusterBits = header.readUInt8(32)
+    const tableBits = header.readUInt8(33)
     const finding: Finding = {
       version: 1,
       virtualSize: exact(size),
@@ -39,11 +41,13 @@ export const qcow: Inspector = {
       const name = await nameIn(source, Number(backingAt), Math.min(backingLength, 1023))
       finding.references?.push(`the backing file ${name}`)
     }
-    // The limits of QEMU: clusters and tables of 512 bytes to 64 KiB.
+    // QEMU's limits: clusters and tables of 512 bytes to 64 KiB.
     if (clusterBits < 9 || clusterBits > 16 || tableBits < 6 || tableBits > 13) {
       return {
         ...finding,
-        refusals: [{ why: `is damaged: clusters of 2^${clusterBits} bytes, tables of 2^${tableBits} entries` }],
+        refusals: [
+          { why: `is damaged: it has clusters of 2^${clusterBits} bytes and tables of 2^${tableBits} entries` },
+        ],
       }
     }
     const shape: Shape = {
@@ -55,7 +59,10 @@ export const qcow: Inspector = {
       tableEntries: Number((size + (1n << BigInt(clusterBits + tableBits)) - 1n) >> BigInt(clusterBits + tableBits)),
     }
     if (shape.tableEntries * 8 > TABLE_LIMIT) {
-      return { ...finding, refusals: [{ why: `is damaged: a first-level table of ${shape.tableEntries} entries` }] }
+      return {
+        ...finding,
+        refusals: [{ why: `is damaged: it has a first-level table of ${shape.tableEntries} entries` }],
+      }
     }
     return {
       ...finding,
@@ -66,11 +73,14 @@ export const qcow: Inspector = {
 }
 
 interface Shape {
+  /** In bytes. */
   virtualSize: number
+  /** Bytes of a cluster. */
   cluster: number
   clusterBits: number
   /** Entries of a second-level table. */
   entries: number
+  /** Offset of the first-level table. */
   tableAt: bigint
   /** Entries of the first-level table. */
   tableEntries: number
@@ -95,7 +105,7 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
   return layout
 }
 
-/** Adds the clusters of a second-level table, and of compressed ones those that the file's end cuts. */
+/** Adds the clusters of a second-level table to a layout. Of compressed clusters, only those beyond the end of the file. */
 function addClusters(layout: Layout, table: Buffer, bytesLeft: number, shape: Shape & { size: number }): void {
   let left = bytesLeft
   for (let at = 0; at < table.length; at += 8, left -= shape.cluster) {

@@ -6,37 +6,47 @@ import { isWholeDeflate, isWholeZstd } from '../whole-cluster.ts'
 import { requireOnce, sharedTable, type Table, TablesApart } from './qcow2-shared.ts'
 
 /*
- * How far the tables of a qcow2 image and what they refer to reach into its file:
+ * Finds the end of a qcow2 image: of its tables and everything that they refer to. See
  * https://www.qemu.org/docs/master/interop/qcow2.html, "Host cluster management",
- * "Cluster mapping", "Snapshots" and "Bitmaps extension". `qemu-img check` compares
- * the tables with each other, but takes a last cluster that is partly missing for whole.
+ * "Cluster mapping", "Snapshots" and "Bitmaps extension". `qemu-img check` compares the
+ * tables with each other, but does not notice if a part of the last cluster is missing.
  */
 
-/** Where an image says that its tables are. */
+/** The tables of an image, and how to read them. */
 export interface Qcow2Shape {
+  /** Logarithm of the bytes of a cluster. */
   clusterBits: number
+  /** In bytes. */
   virtualSize: number
-  /** Entries of second-level tables tell of 32 parts of each cluster ("Extended L2 Entries"). */
+  /** Whether second-level entries describe 32 parts of each cluster ("Extended L2 Entries"). */
   hasSubclusters: boolean
+  /** Whether clusters are compressed with zstd, not deflate. */
   isZstd: boolean
   /** The first-level table. */
   first: Table
+  /** The refcount table. */
   refcounts: Table
+  /** The snapshot table; its entries are snapshots of different lengths. */
   snapshots: Table
-  /** The bitmap directory; its entries count bitmaps. */
+  /** The bitmap directory; its entries are bitmaps of different lengths. */
   bitmaps: Table
 }
 
 const SECTOR = 512
-/** In the upper half of an entry: the bits of the offset, and that the cluster is compressed. */
-const [OFFSET_HIGH, COMPRESSED_HIGH] = [0x00ffffff, 0x40000000]
-/** In the lower half: the bits of the offset, and that the cluster reads as zeros whatever is there. */
-const [OFFSET_LOW, ZERO_LOW] = [0xfffffe00, 1]
+/** The bits of the offset in the upper and the lower half of an entry. */
+const OFFSET_HIGH = 0x00ffffff
+const OFFSET_LOW = 0xfffffe00
+/** The bit in the upper half that marks a compressed cluster. */
+const COMPRESSED_HIGH = 0x40000000
+/** The bit in the lower half that marks a cluster that reads as zeros, whatever its data. */
+const ZERO_LOW = 1
 
 /**
- * Byte behind the last one that an image refers to. It stops early at what lies beyond the file's end.
+ * Returns the offset after the last byte that an image refers to. Stops at the first
+ * reference beyond the end of the file.
  *
- * @throws VdcError FILE_REFUSED, without the file's name, for tables that are named more often than they can be.
+ * @throws VdcError FILE_REFUSED, without the name of the file, if the image refers to a
+ *   table more often than is valid.
  */
 export async function endOfQcow2(source: Source, shape: Qcow2Shape): Promise<number | bigint> {
   return new Walk(source, shape).findEnd()
@@ -46,11 +56,11 @@ class Walk {
   readonly #source: Source
   readonly #shape: Qcow2Shape
   readonly #cluster: number
-  /** By the place of each second-level table, the number of the first-level table that named it last. */
-  readonly #namedBy = new Map<number, number>()
+  /** For the offset of each second-level table, the number of the last first-level table that refers to it. */
+  readonly #referrers = new Map<number, number>()
   #firstTables = 0
   #end: number | bigint = 0
-  /** Bytes of tables that were read: if the file has fewer, tables lie over each other. */
+  /** Bytes of tables that were read; if the file is smaller, tables overlap. */
   #tableBytes = 0
   #tableCount = 0
   readonly #buffer: Buffer
@@ -81,11 +91,11 @@ class Walk {
   }
 
   get #isDone(): boolean {
-    // What has more tables than are read is left to qemu-img check.
+    // If there are more tables than this, qemu-img check has to find the damage.
     return this.#end > this.#source.size || this.#tableBytes > TABLE_BYTES_LIMIT || this.#tableCount > TABLE_LIMIT
   }
 
-  /** The entries of a table, as bytes. */
+  /** Reads the entries of a table, as bytes. */
   async *#piecesOf(at: number, length: number, buffer?: Buffer): AsyncGenerator<TablePiece> {
     this.#reach(at + length)
     this.#tableBytes += length
@@ -98,7 +108,7 @@ class Walk {
     }
   }
 
-  /** Goes through a table of offsets of clusters; those that are 0 mean none. `onOffset` gets the entry's number too. */
+  /** Follows a table of cluster offsets; 0 stands for no cluster. */
   async #reachClustersOf({ at, entries }: Table, onOffset?: (entry: number, offset: number) => void): Promise<void> {
     for await (const { from, bytes } of this.#piecesOf(at, entries * 8)) {
       for (let each = 0; each < bytes.length; each += 8) {
@@ -110,7 +120,7 @@ class Walk {
     }
   }
 
-  /** Follows a first-level table. Only snapshots share second-level tables, each from a first-level table of its own. */
+  /** Follows a first-level table. Second-level tables can be shared only by the first-level tables of snapshots. */
   async #followFirst(table: Table, diskSize: number): Promise<void> {
     const number = ++this.#firstTables
     const entryLength = this.#shape.hasSubclusters ? 16 : 8
@@ -119,10 +129,10 @@ class Walk {
       for (let each = 0; each < first.bytes.length && !this.#isDone; each += 8) {
         const at = offsetAt(first.bytes, each)
         if (at === 0) continue
-        const by = this.#namedBy.get(at)
-        if (by === number) throw sharedTable(`second-level table at ${at}`)
-        this.#namedBy.set(at, number)
-        if (by !== undefined) continue
+        const referrer = this.#referrers.get(at)
+        if (referrer === number) throw sharedTable(`second-level table at ${at}`)
+        this.#referrers.set(at, number)
+        if (referrer !== undefined) continue
         const guest = ((first.from + each) / 8) * entries * this.#cluster
         await this.#followSecond(at, entryLength, diskSize - guest)
       }
@@ -137,9 +147,10 @@ class Walk {
     }
   }
 
-  /** @param left bytes of the disk from this cluster on; what a snapshot keeps of a machine's memory lies behind it. */
+  /** @param left bytes of the disk from this cluster on; not positive in the saved memory of a machine, which follows the disk. */
   #followEntry(table: Buffer, at: number, left: number): void {
-    const [high, low] = [table.readUInt32BE(at), table.readUInt32BE(at + 4)]
+    const high = table.readUInt32BE(at)
+    const low = table.readUInt32BE(at + 4)
     if (high & COMPRESSED_HIGH) {
       const cluster = compressedAt(table.readBigUInt64BE(at), this.#shape.clusterBits)
       if (cluster.at > this.#lastCompressed.at) this.#lastCompressed = cluster
@@ -183,16 +194,17 @@ class Walk {
     }
   }
 
-  /** The table that an entry begins with, if it lies inside the file. */
+  /** Returns the table at the start of an entry, or undefined if it reaches beyond the end of the file. */
   #tableIn(head: Buffer): Table | undefined {
-    const [at, entries] = [head.readBigUInt64BE(0), head.readUInt32BE(8)]
+    const at = head.readBigUInt64BE(0)
+    const entries = head.readUInt32BE(8)
     this.#reach(at + BigInt(entries * 8))
     return this.#isDone ? undefined : { at: Number(at), entries }
   }
 
   /**
-   * Compressed clusters count whole sectors, the last of which the file need not
-   * have to its end: only the data tells whether it does.
+   * Returns whether the last compressed cluster is complete. Its length is in whole
+   * sectors, but the file can end within the last one: only the data shows whether it is complete.
    */
   async #isLastCompressedWhole(): Promise<boolean> {
     const { at, end } = this.#lastCompressed
@@ -208,7 +220,7 @@ function offsetAt(table: Buffer, at: number): number {
   return (table.readUInt32BE(at) & OFFSET_HIGH) * 2 ** 32 + ((table.readUInt32BE(at + 4) & OFFSET_LOW) >>> 0)
 }
 
-/** "Compressed Clusters Descriptor". */
+/** Returns the position of a compressed cluster, from its "Compressed Clusters Descriptor". */
 function compressedAt(entry: bigint, clusterBits: number): { at: number; end: number } {
   const offsetBits = BigInt(70 - clusterBits)
   const at = Number(entry & ((1n << offsetBits) - 1n))
@@ -216,6 +228,7 @@ function compressedAt(entry: bigint, clusterBits: number): { at: number; end: nu
   return { at, end: (Math.floor(at / SECTOR) + 1 + more) * SECTOR }
 }
 
+/** Returns the bytes of a cluster that the file must have: fewer at the end of the disk, and 1 after it. */
 function within(length: number, left: number): number {
   return left > 0 ? Math.min(length, left) : 1
 }

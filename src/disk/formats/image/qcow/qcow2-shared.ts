@@ -2,43 +2,52 @@ import { VdcError } from '../../../../core/errors.ts'
 import { FILE } from '../../../inspect/inspection.ts'
 
 /*
- * Tables of a qcow2 image that are named more often than a program would name
- * them. qemu-img check goes through each of them as often as it is named, so a
- * file of half a megabyte can take it minutes.
+ * Refuses qcow2 images that refer to a table more than once where no program would.
+ * qemu-img check reads a table each time that it is referred to, so a file of half a
+ * megabyte can keep it busy for minutes.
  */
 
-/** Byte at which a table starts, and how many entries it has. */
+/** A table of an image. */
 export interface Table {
+  /** Offset in bytes. */
   at: number
   entries: number
 }
 
-/** The refusal of a table that is named twice; `what` is which one. */
-export function sharedTable(what: string): VdcError {
-  return new VdcError('FILE_REFUSED', `is damaged: it names the ${what} more than once`, {
-    hint: `If you trust its maker, make a new one of it: qemu-img convert -f qcow2 -O qcow2 ${FILE} OUT.qcow2`,
+/**
+ * Returns the refusal of a table that is referred to twice.
+ *
+ * @param table its name and offset, for the message.
+ */
+export function sharedTable(table: string): VdcError {
+  return new VdcError('FILE_REFUSED', `is damaged: it refers to the ${table} more than once`, {
+    hint: `If you trust its source, make a clean copy: qemu-img convert -f qcow2 -O qcow2 ${FILE} OUT.qcow2`,
   })
 }
 
 /**
- * Makes sure that no block of reference counts is there twice; 0 stands for none.
+ * Requires that no refcount block is referred to twice.
  *
- * @param offsets are sorted.
- * @throws VdcError FILE_REFUSED, without the file's name.
+ * @param offsets of the refcount blocks; 0 stands for none. Sorted in place.
+ * @throws VdcError FILE_REFUSED, without the name of the file, if one is.
  */
 export function requireOnce(offsets: Float64Array): void {
   offsets.sort()
   for (let each = 1; each < offsets.length; each++) {
     const offset = offsets[each] as number
-    if (offset !== 0 && offset === offsets[each - 1]) throw sharedTable(`block of reference counts at ${offset}`)
+    if (offset !== 0 && offset === offsets[each - 1]) throw sharedTable(`refcount block at ${offset}`)
   }
 }
 
-/** First-level tables, of which there are at most a thousand and one; none lies over another. */
+/** Checks that first-level tables do not overlap. There are at most 1001: one of the disk, and one for each snapshot. */
 export class TablesApart {
   readonly #tables: { at: number; end: number }[] = []
 
-  /** Adds a table. Throws VdcError FILE_REFUSED, without the file's name, if it lies over one that was added before. */
+  /**
+   * Adds a table.
+   *
+   * @throws VdcError FILE_REFUSED, without the name of the file, if it overlaps an earlier one.
+   */
   add({ at, entries }: Table): void {
     const end = at + entries * 8
     if (this.#tables.some((other) => at < other.end && other.at < end)) throw sharedTable(`first-level table at ${at}`)

@@ -2,36 +2,38 @@ import type { Inspector } from '../../../inspect/inspector.ts'
 import { decodeName, hasSeparator } from './vmdk-encoding.ts'
 
 /*
- * VMware's "Virtual Disk Format 5.0", "The Descriptor File": text lines, be they a
- * file of their own or within the image: https://www.vmware.com/app/vmdk/?src=vmdk
- * They are looked at byte by byte, as QEMU does: an encoding could hide some.
+ * VMware's "Virtual Disk Format 5.0", "The Descriptor File": text in a file of its own or
+ * in the image: https://www.vmware.com/app/vmdk/?src=vmdk
+ * It is read as bytes, as QEMU does: decoding it could hide lines.
  */
 
+/** Most characters of a name in a message. */
 const SHOWN = 200
-/** Bytes of a descriptor in a file of its own that are looked at. */
+/** Bytes of a descriptor file that are read. */
 const LIMIT = 64 * 1024
-/** NULs that may stand before it. */
+/** Most NULs before the descriptor. */
 const LEADING_NULS = 512
 /**
- * Such a file begins, after blank lines and comments, with its version. Only a line
- * feed ends a comment for QEMU, but blank lines may end in any way.
+ * The start of a descriptor file: its version, after blank lines and comments. For QEMU,
+ * only a line feed ends a comment, but blank lines can end in any way.
  */
 const DESCRIPTOR = /^(?:[ \t\r\0]*(?:#[^\n]*)?\n)*[ \t\r\0]*(?:#\s*Disk DescriptorFile|version\s*=)/i
-/** How text may begin that is in UTF-8, or in UTF-16. */
+/** The byte order marks of UTF-8 and UTF-16. */
 const BYTE_ORDER_MARK = /^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)/
-/** Access, sectors, type, file: an extent is a piece of the disk. */
+/** A line of an extent, which is a part of the disk: access, sectors, type, file. */
 const EXTENT = /^[ \t]*(RW|RDONLY|NOACCESS)[ \t]+(\d+)[ \t]+(\w+)(?:[ \t]+"?([^"\r\n]*)"?)?/gim
-/** Extents and names of parents that are examined and reported: one is enough for a refusal. */
-const LOOKED_AT = 10
-/** The CID that means that an image has no parent. */
+/** Most extents and parents that are reported: one is enough for a refusal. */
+const REPORTED = 10
+/** The parent CID of an image without a parent. */
 const NO_PARENT = 0xffffffff
-/** The types whose one extent is the file itself. */
+/** The types of images with a single extent, which is the file itself. */
 const WHOLE = ['monolithicsparse', 'streamoptimized']
-/** QEMU looks for this anywhere in the text, and for a name after the two characters that follow, such as `="`. */
+/** QEMU searches the whole text for this key. The name follows after two more characters, such as `="`. */
 const PARENT_HINT = 'parentFileNameHint'
-/** Bytes of such a name; QEMU takes none that are longer. */
+/** Most bytes of such a name in QEMU. */
 const HINT_LIMIT = 4096
 
+/** Recognises a VMDK descriptor file, whose disk is in other files. */
 export const vmdkDescriptor: Inspector = {
   name: 'vmdk',
   kind: 'image',
@@ -41,11 +43,11 @@ export const vmdkDescriptor: Inspector = {
     if (!DESCRIPTOR.test(text)) return undefined
     const encoding = encodingOf(text) ?? ''
     const named = extentsIn(text).map((extent) => nameOf(extent, encoding))
-    return { references: named.length > 0 ? named : ['other files, being a VMDK descriptor'] }
+    return { references: named.length > 0 ? named : ['other files (it is a VMDK descriptor)'] }
   },
 }
 
-/** Text without its byte order mark and the NULs that stand before it, and in UTF-16 between its letters. */
+/** Removes the NULs before a text, its byte order mark, and the NULs between the letters of UTF-16. */
 function asAscii(text: string): string {
   const start = /^\0*/.exec(text.slice(0, LEADING_NULS))?.[0].length ?? 0
   const rest = text.slice(start).replace(BYTE_ORDER_MARK, '')
@@ -56,17 +58,17 @@ interface Extent {
   access: string
   sectors: string
   type: string
-  /** As it stands in the descriptor, a character for each byte. */
+  /** The name in the descriptor, one character per byte. */
   file: string
 }
 
 /**
- * Finds what the descriptor within an image names outside it. Several descriptors
- * may follow each other; each is looked at.
+ * Finds the references to other files in the descriptor of an image. All descriptors are
+ * checked if several follow each other.
  *
- * @param sectors of the disk, as the header has it.
+ * @param sectors of the disk, by the header.
  * @param grain sectors of a grain; some programs round the size in the header up to whole grains.
- * @returns for people; empty if the image is whole in itself.
+ * @returns the references for messages; empty if the image is self-contained.
  */
 export function referencesIn(bytes: Buffer, sectors: bigint, grain: bigint): string[] {
   const all = bytes.toString('latin1').replaceAll(/\0+/g, '\n')
@@ -77,10 +79,10 @@ export function referencesIn(bytes: Buffer, sectors: bigint, grain: bigint): str
 
 function typeIn(text: string): string[] {
   const types = valuesOf(text, 'createType')
-  if (types.length === 0) return ['other files, as it names no type']
+  if (types.length === 0) return ['other files (it has no type)']
   return types
     .filter((type) => !WHOLE.includes(type.toLowerCase()))
-    .map((type) => `other files, being of the type ${shown(type)}`)
+    .map((type) => `other files (its type is ${shown(type)})`)
 }
 
 function encodingOf(text: string): string | undefined {
@@ -100,16 +102,16 @@ function partsIn(text: string, encodingBefore: string | undefined, size: Size): 
   const hints = [...valuesOf(text, PARENT_HINT), ...hintsForQemu(text)].filter((name) => name !== '')
   const tracks = valuesOf(text, 'changeTrackPath').filter((name) => name !== '')
   const extents = extentsIn(text)
-  const strange = extents.find((extent, at) => at > 0 || !isItself(extent, encoding, size))
+  const otherFile = extents.find((extent, at) => at > 0 || !isItself(extent, encoding, size))
   return [
-    ...parents.slice(0, LOOKED_AT).map((id) => `the parent image with CID ${shown(id)}`),
-    ...hints.slice(0, LOOKED_AT).map((name) => `the file ${decoded(name)} (${PARENT_HINT})`),
-    ...tracks.slice(0, LOOKED_AT).map((name) => `the file ${decoded(name)} (changeTrackPath)`),
-    ...(strange ? [nameOf(strange, encoding)] : []),
+    ...parents.slice(0, REPORTED).map((id) => `the parent image with CID ${shown(id)}`),
+    ...hints.slice(0, REPORTED).map((name) => `the file ${decoded(name)} (${PARENT_HINT})`),
+    ...tracks.slice(0, REPORTED).map((name) => `the file ${decoded(name)} (changeTrackPath)`),
+    ...(otherFile ? [nameOf(otherFile, encoding)] : []),
   ]
 }
 
-/** A single sparse extent is the file itself, whatever its name is now, unless it names another folder. */
+/** Returns whether a single extent is the file itself: it is sparse, and not in another folder. The file may have been renamed. */
 function isItself({ access, sectors, type, file }: Extent, encoding: string, size: Size): boolean {
   const missing = size.sectors - BigInt(sectors)
   return (
@@ -122,7 +124,7 @@ function isItself({ access, sectors, type, file }: Extent, encoding: string, siz
 }
 
 function extentsIn(text: string): Extent[] {
-  const matches = [...text.matchAll(EXTENT)].slice(0, LOOKED_AT)
+  const matches = [...text.matchAll(EXTENT)].slice(0, REPORTED)
   return matches.map(([, access = '', sectors = '', type = '', file = '']) => ({ access, sectors, type, file }))
 }
 
@@ -130,9 +132,9 @@ function nameOf({ type, file }: Extent, encoding: string): string {
   return `the ${type.toUpperCase()} extent ${shown(decodeName(Buffer.from(file, 'latin1'), encoding))}`
 }
 
-/** The names that QEMU would take for the name of a parent (block/vmdk.c, vmdk_parent_open). */
+/** Returns the names that QEMU would use as the name of the parent (block/vmdk.c, vmdk_parent_open). */
 function hintsForQemu(text: string): string[] {
-  const matches = [...text.matchAll(new RegExp(PARENT_HINT, 'g'))].slice(0, LOOKED_AT)
+  const matches = [...text.matchAll(new RegExp(PARENT_HINT, 'g'))].slice(0, REPORTED)
   return matches.map(({ index }) => {
     const at = index + PARENT_HINT.length + 2
     const name = text.slice(at, at + HINT_LIMIT)
@@ -141,7 +143,7 @@ function hintsForQemu(text: string): string[] {
   })
 }
 
-/** The different values of all lines `key=value` or `key = "value"`. */
+/** Returns the distinct values of all lines `key=value` or `key = "value"`. */
 function valuesOf(text: string, key: string): string[] {
   const line = new RegExp(`^[ \\t]*(?:ddb\\.)?${key}[ \\t]*=[ \\t]*"?([^"\\r\\n]*)"?`, 'gim')
   return [...new Set([...text.matchAll(line)].map(([, value = '']) => value.trim()))]

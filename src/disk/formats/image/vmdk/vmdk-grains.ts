@@ -6,49 +6,62 @@ import type { Layout } from '../../../inspect/layout.ts'
 /*
  * Compressed grains of a VMDK: VMware's "Virtual Disk Format 5.0", "Stream-Optimized
  * Compressed Sparse Extents": https://www.vmware.com/app/vmdk/?src=vmdk
- * Each starts with a marker of 12 bytes: the sector of the disk, 8 bytes, and the
- * length of the data that follows, 4 bytes.
+ * Each starts with a marker of 12 bytes: the sector of the disk (8 bytes), and the length
+ * of the data after the marker (4 bytes).
  */
 
 const SECTOR = 512
 const MARKER = 12
-/** Where the halves of a number of 64 bits are in memory. */
-const [LOW, HIGH] = endianness() === 'LE' ? [0, 1] : [1, 0]
-/** Grains that are kept at once, 8 bytes each, and grains that are looked at: those of a tebibyte of data. */
-const [BATCH, LIMIT] = [4 * 1024 * 1024, 16 * 1024 * 1024]
+/** Indexes of the halves of a 64-bit number in memory. */
+const LOW = endianness() === 'LE' ? 0 : 1
+const HIGH = 1 - LOW
+/** Grains in a batch; each takes 8 bytes of memory. */
+const BATCH = 4 * 1024 * 1024
+/** Grains that are checked at most: those of 1 TiB of data. */
+const LIMIT = 16 * 1024 * 1024
 
 /**
- * Checks that each compressed grain lies inside the file, apart from all tables
- * and from each other, and is the grain that the table names. Grains are sorted
- * and their markers read from the start of the file to its end, a batch at a time.
+ * Checks that compressed grains are inside the file, overlap neither tables nor each
+ * other, and match their table entries. Works in batches: sorts the grains by offset, and
+ * reads their markers in that order.
  */
 export class CompressedGrains {
   readonly #source: Source
   readonly #layout: Layout
-  /** Bytes of a grain when it is unpacked. */
+  /** Bytes of an unpacked grain. */
   readonly #grain: number
   readonly #hasMarkers: boolean
-  /** The sector of the file in the upper half of each, the number of the grain in the lower one. */
+  /** For each grain, its sector of the file in the upper half, and its number in the lower half. */
   readonly #batch: BigUint64Array
+  /** The same memory as #batch. */
   readonly #halves: Uint32Array
+  /** Grains in the batch. */
   #length = 0
+  /** Grains in all batches. */
   #count = 0
 
   /**
-   * @param layout that has all tables already.
-   * @param hasMarkers whether grains start with markers; without, their lengths are unknown.
+   * @param layout with all tables added.
+   * @param grain bytes of an unpacked grain.
+   * @param hasMarkers whether grains start with markers; without them, their lengths are unknown.
    */
   constructor(source: Source, layout: Layout, grain: number, hasMarkers: boolean) {
     this.#source = source
     this.#layout = layout
     this.#grain = grain
     this.#hasMarkers = hasMarkers
-    // Each needs a sector of its own; memory that is never written to costs nothing.
+    // Each grain takes at least a sector of the file. Unused memory is never allocated by the system.
     this.#batch = new BigUint64Array(Math.min(BATCH, Math.ceil(source.size / SECTOR) + 1))
     this.#halves = new Uint32Array(this.#batch.buffer)
   }
 
-  /** Adds the grain with a number, which starts at a sector of the file. Returns true if `check` must be called now. */
+  /**
+   * Adds a grain.
+   *
+   * @param number of the grain on the disk.
+   * @param sector of the file where it starts.
+   * @returns true if the batch is full: call `check` before the next `add`.
+   */
   add(number: number, sector: number): boolean {
     if (this.#count >= LIMIT) return false
     this.#halves[this.#length * 2 + LOW] = number
@@ -60,8 +73,8 @@ export class CompressedGrains {
   /**
    * Checks the grains that were added since the last check.
    *
-   * @returns false if it is clear already that the file is damaged.
-   * @throws VdcError FILE_REFUSED, without the file's name.
+   * @returns false if the file is already known to be damaged.
+   * @throws VdcError FILE_REFUSED, without the name of the file, if a marker is wrong.
    */
   async check(): Promise<boolean> {
     const { length: count } = this.#batch.subarray(0, this.#length).sort()
@@ -72,22 +85,23 @@ export class CompressedGrains {
       const marker = read instanceof Promise ? await read : read
       const length = marker ? this.#lengthIn(marker, this.#halves[each * 2 + LOW] as number) : 1
       if (!this.#layout.piece('grain', at, typeof length === 'number' ? length : MARKER)) return false
-      // Where no grain can be there is no marker either: report the place instead.
+      // A wrong marker is reported only if the position is valid, which was checked above.
       if (typeof length === 'string')
         throw new VdcError('FILE_REFUSED', `is damaged: its grain at ${at} ${length}`, { hint: FETCH_AGAIN })
     }
     return true
   }
 
-  /** Bytes of a grain with its marker, or what is wrong with it. */
+  /** Returns the bytes of a grain with its marker, or what is wrong with the marker. */
   #lengthIn(marker: Buffer, number: number): number | string {
     if (marker.length < MARKER) return MARKER
     const sectors = this.#grain / SECTOR
-    const [sector, length] = [marker.readUInt32LE(0) + marker.readUInt32LE(4) * 2 ** 32, marker.readUInt32LE(8)]
-    // Of the number 32 bits are kept.
+    const sector = marker.readUInt32LE(0) + marker.readUInt32LE(4) * 2 ** 32
+    const length = marker.readUInt32LE(8)
+    // Only 32 bits of the number are kept.
     if (sector % (2 ** 32 * sectors) !== number * sectors)
-      return `is marked as sector ${marker.readBigUInt64LE(0)} of the disk, and its table has it at ${number * sectors}`
-    // QEMU reads twice the length of a grain at most (block/vmdk.c).
+      return `is marked as sector ${marker.readBigUInt64LE(0)} of the disk, but its table has it at ${number * sectors}`
+    // QEMU reads at most twice the length of a grain (block/vmdk.c).
     if (length === 0 || length > 2 * this.#grain) return `is marked as ${length} bytes long`
     return MARKER + length
   }

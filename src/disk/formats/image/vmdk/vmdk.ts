@@ -10,33 +10,39 @@ import { CompressedGrains } from './vmdk-grains.ts'
 /*
  * VMware's "Virtual Disk Format 5.0", "Hosted Sparse Extents" and "Stream-Optimized
  * Compressed Sparse Extents": https://www.vmware.com/app/vmdk/?src=vmdk
- * Numbers are little-endian and count sectors, where nothing else is said.
+ * Numbers are little-endian. Offsets and sizes are in sectors unless noted.
  */
 
 const MAGIC = 'KDMV'
-/** What names an extent that does not describe itself. */
-const DESCRIPTOR_ELSEWHERE = 'a VMDK descriptor in another file, being one extent of an image'
+/** The reference of an extent without its own descriptor. */
+const DESCRIPTOR_ELSEWHERE = 'a VMDK descriptor in another file (it is one extent of an image)'
 const SECTOR = 512
-/** A directory that lies at the file's end is found through a copy of the header there. */
+/** The directory offset if the directory is at the end of the file: a copy of the header there has the real one. */
 const AT_END = 0xffffffffffffffffn
-/** Bytes from the file's end: that copy's marker, the copy, the marker of the end. */
+/** Bytes of the footer at the end of the file: a marker, the copy of the header, the end marker. */
 const FOOTER = 3 * SECTOR
 const DESCRIPTOR_LIMIT = 256 * 1024
-/** How long QEMU takes the descriptor for at least, and where. */
-const [DESCRIPTOR_LEAST, DESCRIPTOR_AT] = [20 * SECTOR, SECTOR]
-/** Entries of a grain table, of which no program makes others. */
+/** Bytes that QEMU reads of the descriptor at least. */
+const DESCRIPTOR_LEAST = 20 * SECTOR
+/** Where QEMU expects the descriptor. */
+const DESCRIPTOR_AT = SECTOR
+/** Entries of a grain table: the only number that programs use. */
 const ENTRIES = 512
-/** Entries of a grain directory that QEMU takes. */
+/** Most entries of a grain directory in QEMU. */
 const DIRECTORY_LIMIT = 32 * 1024 * 1024
+/** "flags". */
 const HAS_REDUNDANT = 1 << 1
-const [HAS_COMPRESSED, HAS_MARKERS] = [1 << 16, 1 << 17]
+const HAS_COMPRESSED = 1 << 16
+const HAS_MARKERS = 1 << 17
 /** "compressAlgorithm". */
 const DEFLATE = 1
 const ZEROED_GRAINS = 1 << 2
-/** The entry of a grain that is all zeros, where those are marked. */
+/** The table entry of a grain of zeros, if ZEROED_GRAINS is set. */
 const ZERO_GRAIN = 1
+/** The newest version of the format. */
 const NEWEST = 3
 
+/** Recognises a VMDK image with its own descriptor (monolithicSparse, streamOptimized), or an extent without one. */
 export const vmdk: Inspector = {
   name: 'vmdk',
   kind: 'image',
@@ -44,7 +50,7 @@ export const vmdk: Inspector = {
   async inspect(source) {
     if ((await source.read(0, MAGIC.length)).toString('latin1') !== MAGIC) return undefined
     const first = await readWhole(source, 0, SECTOR)
-    // What the header at the end says is what counts.
+    // The header at the end replaces the first one.
     const [header, footerAt] =
       first.readBigUInt64LE(56) === AT_END ? await readFooter(source) : ([first, undefined] as const)
     const version = header.readUInt32LE(4)
@@ -57,7 +63,8 @@ export const vmdk: Inspector = {
       refusals: [],
       warnings: first.readUInt8(72) === 0 ? [] : ['was not closed cleanly'],
     }
-    if (version < 1 || version > NEWEST) finding.refusals?.push(needsNewerQemu(`is of version ${version} of VMDK`))
+    if (version < 1 || version > NEWEST)
+      finding.refusals?.push(needsNewerQemu(`has version ${version} of the VMDK format`))
     const descriptorAt = exact(first.readBigUInt64LE(28) * BigInt(SECTOR))
     const descriptorLength = exact(first.readBigUInt64LE(36) * BigInt(SECTOR))
     if (descriptorAt === 0 || first.readBigUInt64LE(12) === 0n) {
@@ -66,7 +73,7 @@ export const vmdk: Inspector = {
     }
     if (descriptorAt !== DESCRIPTOR_AT) {
       finding.refusals?.push({
-        why: `is damaged: its descriptor is at ${descriptorAt}, and must be at ${DESCRIPTOR_AT}`,
+        why: `is damaged: its descriptor is at ${descriptorAt}, not at ${DESCRIPTOR_AT}`,
       })
       return finding
     }
@@ -88,51 +95,54 @@ export const vmdk: Inspector = {
   },
 }
 
+/** Reads the copy of the header at the end of the file, and returns it with the offset of the footer. */
 async function readFooter(source: Source): Promise<[Buffer, number]> {
   const at = source.size - FOOTER
   const footer = await source.read(at + SECTOR, SECTOR)
   if (footer.length < SECTOR || footer.subarray(0, 4).toString('latin1') !== MAGIC) {
-    throw new VdcError('FILE_REFUSED', 'is damaged or truncated: the footer is missing at its end')
+    throw new VdcError('FILE_REFUSED', 'is damaged or truncated: the footer at its end is missing')
   }
   return [footer, at]
 }
 
+/** Offsets and sizes in bytes. */
 interface Shape {
   virtualSize: number
-  /** Bytes of a grain, the block of data of this format. */
+  /** Bytes of a grain, the data block of this format. */
   grain: number
   isCompressed: boolean
   /** Whether compressed grains start with their sector and length. */
   hasMarkers: boolean
+  /** Whether entries can mark grains of zeros. */
   marksZeros: boolean
   descriptorAt: number
   descriptorLength: number
   directoryAt: bigint
   directoryLength: number
-  /** Of the second directory, where there is one. */
+  /** Offset of the second directory; 0 if there is none. */
   redundantAt: bigint
   /** Bytes of a grain table. */
   tableLength: number
   footerAt: number | undefined
 }
 
+/** Returns the shape of an image, or what is wrong with its header. */
 function shapeOf(
   header: Buffer,
   known: Pick<Shape, 'isCompressed' | 'descriptorAt' | 'descriptorLength' | 'footerAt'>,
 ): Shape | string {
   const flags = header.readUInt32LE(8)
-  const told = header.readBigUInt64LE(20) * BigInt(SECTOR)
-  const grain = Number(told)
+  const exactGrain = header.readBigUInt64LE(20) * BigInt(SECTOR)
+  const grain = Number(exactGrain)
   const entries = header.readUInt32LE(44)
   const virtualSize = Number(header.readBigUInt64LE(12)) * SECTOR
-  if (known.isCompressed !== ((flags & HAS_COMPRESSED) !== 0))
-    return 'its header contradicts itself in whether it is compressed'
-  // QEMU takes at most 64 MiB.
+  if (known.isCompressed !== ((flags & HAS_COMPRESSED) !== 0)) return 'its header contradicts itself about compression'
+  // QEMU supports at most 64 MiB.
   if (!isPowerOfTwo(grain, SECTOR, 64 * 1024 * 1024) || entries !== ENTRIES)
-    return `grains of ${told} bytes, tables of ${entries} entries`
-  const perTable = told * BigInt(entries)
+    return `it has grains of ${exactGrain} bytes and tables of ${entries} entries`
+  const perTable = exactGrain * BigInt(entries)
   const directoryEntries = Number((header.readBigUInt64LE(12) * BigInt(SECTOR) + perTable - 1n) / perTable)
-  if (directoryEntries > DIRECTORY_LIMIT) return `a grain directory of ${directoryEntries} entries`
+  if (directoryEntries > DIRECTORY_LIMIT) return `it has a grain directory of ${directoryEntries} entries`
   return {
     ...known,
     virtualSize,
@@ -155,7 +165,7 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
   if (shape.footerAt !== undefined) layout.table('footer', shape.footerAt, FOOTER)
   if (layout.refusal()) return layout
   const buffer = Buffer.allocUnsafe(shape.tableLength)
-  // All tables are known once this has gone through, and only then can compressed grains be compared with them.
+  // Compressed grains can be compared with the tables only when all tables are known.
   for await (const { at, table, left } of grainTables(source, shape, buffer)) {
     if (!layout.table('grain table', at, shape.tableLength)) return layout
     if (!shape.isCompressed) addGrains(layout, await table(), left, shape)
@@ -164,7 +174,7 @@ async function readLayout(source: Source, shape: Shape): Promise<Layout> {
   return layout
 }
 
-/** The grain tables in the order of the directory. */
+/** Yields the grain tables in the order of the directory. */
 async function* grainTables(source: Source, shape: Shape, buffer: Buffer) {
   for await (const { from, bytes } of piecesOfTable(source, Number(shape.directoryAt), shape.directoryLength)) {
     for (let each = 0; each < bytes.length; each += 4) {
@@ -183,7 +193,7 @@ async function* grainTables(source: Source, shape: Shape, buffer: Buffer) {
   }
 }
 
-/** Says whether an entry of a grain table names a grain. */
+/** Returns whether an entry of a grain table refers to a grain. */
 function isGrain(entry: number, { marksZeros }: Shape): boolean {
   return entry !== 0 && !(entry === ZERO_GRAIN && marksZeros)
 }
@@ -197,7 +207,7 @@ function addGrains(layout: Layout, table: Buffer, bytesLeft: number, shape: Shap
 }
 
 async function checkCompressed(source: Source, layout: Layout, shape: Shape, buffer: Buffer): Promise<void> {
-  // Tables over each other would be read again and again.
+  // Overlapping tables would be read many times.
   if (layout.refusal()) return
   const grains = new CompressedGrains(source, layout, shape.grain, shape.hasMarkers)
   for await (const { firstGrain, table } of grainTables(source, shape, buffer)) {
