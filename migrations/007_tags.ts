@@ -4,7 +4,7 @@ import { createTable, idColumn, timeColumn, uuidColumn } from './columns.ts'
 export const tables = ['tags', 'tag_mappings']
 
 export async function up(knex: Knex): Promise<void> {
-  // MySQL commits after each table, so a run that was killed may have left the first alone.
+  // MySQL commits after each table, so a run that was killed may have created only the first one.
   if (!(await knex.schema.hasTable('tags'))) {
     await createTable(knex, 'tags', (table) => {
       idColumn(knex, table)

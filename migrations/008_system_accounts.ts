@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 
-/** The accounts that every data centre has (dcmgr.md, "System accounts"). */
+/** The accounts that exist in every data centre (dcmgr.md, "System accounts"). */
 const SYSTEM_ACCOUNTS = [
   { id: 100, uuid: '00000000', description: 'datacenter system account' },
   { id: 101, uuid: 'shpoolxx', description: 'system account for shared resources' },
@@ -8,7 +8,7 @@ const SYSTEM_ACCOUNTS = [
 
 export const tables = []
 
-/** Says whether the accounts are there; a database that Wakame-vdc created has its own say in them. */
+/** Returns true if the accounts exist, or if Wakame-vdc created the database and so decides about them. */
 export async function isInPlace(knex: Knex): Promise<boolean> {
   if (await knex.schema.hasTable('schema_info')) return true
   if (!(await knex.schema.hasTable('accounts'))) return false

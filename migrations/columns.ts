@@ -1,28 +1,28 @@
 import type { Knex } from 'knex'
 
 /*
- * The column types on which MySQL and SQLite differ, so that a migration is
- * written once. What stands here is as append-only as the migrations.
+ * Column types that differ between MySQL and SQLite, so that each migration is
+ * written once. Like the migrations, this file is append-only.
  */
 
-/** Says whether this is MySQL or MariaDB; else it is SQLite. */
+/** Returns true for MySQL and MariaDB, false for SQLite. */
 export function isMysql(knex: Knex): boolean {
   return knex.client.dialect === 'mysql'
 }
 
-/** `id`: int, auto-increment, primary key. (knex's own `increments` would be unsigned on MySQL.) */
+/** Adds `id`: int, auto-increment, primary key. (knex's `increments` would be unsigned on MySQL.) */
 export function idColumn(knex: Knex, table: Knex.CreateTableBuilder): void {
   if (isMysql(knex)) table.specificType('id', 'int not null auto_increment primary key')
   else table.increments('id')
 }
 
-/** `uuid`: on both engines a unique index that ignores case, as on every MySQL of the cloud. */
+/** Adds `uuid`, whose indexes ignore case on both engines. */
 export function uuidColumn(knex: Knex, table: Knex.CreateTableBuilder): void {
   if (isMysql(knex)) table.string('uuid').notNullable()
   else table.specificType('uuid', 'varchar(255) collate nocase not null')
 }
 
-/** A flag of one byte. */
+/** Adds a one-byte flag, 0 by default. */
 export function flagColumn(knex: Knex, table: Knex.CreateTableBuilder, name: string): void {
   table
     .specificType(name, isMysql(knex) ? 'tinyint(1)' : 'tinyint')
@@ -30,12 +30,12 @@ export function flagColumn(knex: Knex, table: Knex.CreateTableBuilder, name: str
     .defaultTo(0)
 }
 
-/** A date and time in UTC, without a fraction. */
+/** Adds a date and time in UTC, without fractions of a second. */
 export function timeColumn(table: Knex.CreateTableBuilder, name: string): Knex.ColumnBuilder {
   return table.datetime(name)
 }
 
-/** Creates a table as InnoDB and utf8mb4, with a collation that MySQL and MariaDB both know. */
+/** Creates a table; on MySQL with InnoDB and utf8mb4, and a collation that both MySQL and MariaDB have. */
 export async function createTable(
   knex: Knex,
   name: string,

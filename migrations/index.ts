@@ -10,19 +10,19 @@ import * as systemAccounts from './008_system_accounts.ts'
 import * as purgedIds from './009_purged_ids.ts'
 
 /**
- * One step of the schema. It runs where it is not recorded; `tables` and
- * `isInPlace` tell what it provides, so that a database which has that already,
- * because Wakame-vdc created it or a run was killed half-way, is left as it is.
+ * A migration. It runs if it is not recorded as done and the database lacks what it
+ * provides (`tables` and `isInPlace`). Wakame-vdc, or a run that was killed, may have
+ * created that already.
  */
 export interface Migration {
-  /** The tables that it creates. */
+  /** The tables that must exist after it. */
   tables: readonly string[]
   up(knex: Knex): Promise<void>
-  /** For what is more than tables: says whether it is there. */
+  /** Returns true if the database has what the migration provides besides tables. */
   isInPlace?(knex: Knex): Promise<boolean>
 }
 
-/** All migrations in their order. Append only: a name, once released, stays. */
+/** All migrations in the order in which they run. Append-only: released names never change. */
 export const migrations: ReadonlyMap<string, Migration> = new Map<string, Migration>([
   ['001_accounts', accounts],
   ['002_images', images],
