@@ -1,6 +1,6 @@
 import type { Database } from '../database.ts'
 
-/** The character sets of a table's text columns by column, in lower case; empty on SQLite, which stores any text. */
+/** Returns the character set of each text column of a table, in lower case; empty on SQLite, which stores any text. */
 export async function charsetsOf({ knex, engine }: Database, table: string): Promise<Map<string, string>> {
   if (engine === 'sqlite') return new Map()
   const rows: { name: string; charset: string }[] = await knex('information_schema.columns')

@@ -4,7 +4,7 @@ import { type Fault, refused, unreachable, unusable } from '../faults/fault.ts'
 import { SERVER_FAULTS } from '../faults/server.ts'
 import { SQLITE_FAULTS } from '../faults/sqlite.ts'
 
-/** What the drivers' errors carry: mysql2's code, errno and message; libsql's code. */
+/** An error of a driver: mysql2 sets a code, errno and message; libsql a code. */
 interface DriverError extends Error {
   code?: string
   errno?: number
@@ -15,18 +15,18 @@ interface DriverError extends Error {
 const FAULTS: readonly Fault[] = [...SQLITE_FAULTS, ...SERVER_FAULTS, ...CONNECTION_FAULTS]
 
 /**
- * Makes a VdcError of what a driver threw, with the driver's error as cause
- * (src/db/faults). Its code says what may be done: DATABASE_BUSY and DUPLICATE_KEY
- * are worth another try of the whole unit of work, the rest is final.
+ * Turns an error of a driver into a VdcError with the driver's error as its cause
+ * (src/db/faults). After DATABASE_BUSY or DUPLICATE_KEY, the unit of work can be
+ * tried again as a whole; all other codes are final.
  *
- * @param place the database, as people know it, without its password.
- * @param options.connected false while connecting: a connection that breaks then was never had.
+ * @param place the database, for messages; without its password.
+ * @param options.connected false while connecting. A connection that breaks then was never established.
  */
 export function translateDriverError(error: unknown, place: string, { connected = true } = {}): VdcError {
   if (error instanceof VdcError) return error
   const driverError = error as DriverError
   const code = codeOf(driverError)
-  // A host with several addresses fails with an AggregateError, whose own message is empty.
+  // A host with several addresses fails with an AggregateError, whose message is empty.
   const text = firstLine(driverError.sqlMessage ?? driverError.message) || code
   const fail = ({ code, says, hint }: Omit<Fault, 'is'>) =>
     new VdcError(code, says(place, text), { hint, cause: error })
@@ -41,7 +41,7 @@ export function translateDriverError(error: unknown, place: string, { connected 
   if (/denied/i.test(text)) return fail({ code: 'DATABASE_REFUSED', says: refused })
   if (code.startsWith('HANDSHAKE_')) return fail({ code: 'DATABASE_UNREACHABLE', says: unreachable })
   if (code.startsWith('SQLITE_')) return fail({ code: 'DATABASE_UNREACHABLE', says: unusable })
-  // A connection that broke in a way no list foresees is still a broken connection.
+  // Any other fatal error also means that the connection broke.
   if (driverError.fatal) {
     const broken = connected ? 'DATABASE_CONNECTION_LOST' : 'DATABASE_UNREACHABLE'
     return fail({ code: broken, says: () => `The connection to ${place} broke: ${text}` })
@@ -49,10 +49,10 @@ export function translateDriverError(error: unknown, place: string, { connected 
   return fail({ code: 'INTERNAL_ERROR', says: () => `The database ${place} reported: ${text}` })
 }
 
-/** The driver's code; that of the fault it stands for, where the driver gives none. */
+/** Returns the driver's code, or an equivalent code if the driver sets none. */
 function codeOf(error: DriverError): string {
   if (error.name === 'KnexTimeoutError') return 'ETIMEDOUT'
-  // What mysql2 says of every statement after the one during which the connection broke.
+  // mysql2 reports this for every statement that follows the one during which the connection broke.
   if (error.code === undefined && /in closed state$/.test(error.message)) return 'PROTOCOL_CONNECTION_LOST'
   return error.code ?? ''
 }
@@ -65,5 +65,5 @@ function firstLine(text: string): string {
   return text.split('\n', 1)[0] as string
 }
 
-/** A logger for knex: what it would print is thrown as well, and stderr is the operator's. */
+/** A logger for knex that prints nothing: knex also throws these messages, and stderr is for the user. */
 export const SILENT = { warn() {}, error() {}, debug() {}, deprecate() {} }

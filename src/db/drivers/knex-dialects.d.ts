@@ -1,5 +1,5 @@
-// knex ships no types for its dialects, which its documentation names as the
-// classes to extend. Only what this folder overrides is declared.
+// knex has no types for its dialects, although its documentation says to extend
+// them. Only the members that src/db overrides or calls are declared.
 declare module 'knex/lib/dialects/mysql2/index.js' {
   import { Knex } from 'knex'
   export default class MysqlClient extends Knex.Client {
@@ -12,7 +12,7 @@ declare module 'knex/lib/dialects/mysql2/index.js' {
 declare module 'knex/lib/dialects/better-sqlite3/index.js' {
   import { Knex } from 'knex'
   export default class SqliteClient extends Knex.Client {
-    /** `uri` and `busyTimeout` are our own. */
+    /** knex doesn't know `uri` and `busyTimeout`; src/db/sqlite sets and reads them. */
     connectionSettings: { filename: string; uri?: string; busyTimeout?: number }
     _query(connection: unknown, query: unknown): Promise<unknown>
     query(connection: unknown, query: unknown): Promise<unknown>

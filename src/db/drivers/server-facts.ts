@@ -1,18 +1,18 @@
 import type { Database } from '../database.ts'
 
-/** What a database server says of itself; on SQLite its version is all that there is. */
+/** Facts about a database server; on SQLite only the version is defined. */
 export interface ServerFacts {
-  /** Such as `MariaDB 10.11.6` or `SQLite 3.45.1`. */
+  /** For example `MariaDB 10.11.6` or `SQLite 3.45.1`. */
   version: string
-  /** What connections get that don't set their own, as ours do. */
+  /** The server's default, for connections that don't set their own mode as ours do. */
   sqlMode: string | undefined
-  /** The version of TLS that this connection uses, such as `TLSv1.3`; undefined if it is not encrypted. */
+  /** The TLS version of this connection, for example `TLSv1.3`; undefined if it is not encrypted. */
   tls: string | undefined
-  /** Undefined where it is no node of a Galera cluster. */
+  /** Undefined if the server is not a node of a Galera cluster. */
   cluster: { size: number; status: string; state: string; ready: boolean } | undefined
 }
 
-/** Asks the server what it is. Writes nothing. */
+/** Reads facts about the server. Writes nothing. */
 export async function serverFacts({ knex, engine }: Database): Promise<ServerFacts> {
   if (engine === 'sqlite') {
     const [row] = await knex.raw('SELECT sqlite_version() AS version')
@@ -33,7 +33,7 @@ export async function serverFacts({ knex, engine }: Database): Promise<ServerFac
       size: Number(status.get('wsrep_cluster_size')),
       status: status.get('wsrep_cluster_status') ?? 'unknown',
       state: status.get('wsrep_local_state_comment') ?? 'unknown',
-      // A node that rejects queries (wsrep_reject_queries) calls itself ready, and still answers SELECT without a table.
+      // A node with wsrep_reject_queries reports that it is ready, and still answers a SELECT without a table.
       ready: status.get('wsrep_ready') === 'ON' && (await succeeds(knex.raw('DO 0'))),
     },
   }
@@ -58,7 +58,7 @@ export interface TableFacts {
   charsets: string[]
 }
 
-/** Which of some tables are there, and how they are made; empty on SQLite, where there is one way only. */
+/** Returns facts about those of the tables that exist; empty on SQLite, where all tables are stored alike. */
 export async function tableFacts({ knex, engine }: Database, tables: readonly string[]): Promise<TableFacts[]> {
   if (engine === 'sqlite') return []
   const rows: { table: string; engine: string; charset: string | null }[] = await knex('information_schema.tables as t')

@@ -1,15 +1,15 @@
 import { type Fault, SETTINGS, unreachable } from './fault.ts'
 
-const WHETHER_IT_RUNS = `Check that it runs and that ${SETTINGS} names it rightly`
-const TRY_AGAIN = 'Check that the server runs, then try again'
+const WHETHER_IT_RUNS = `Check that the server is running and that ${SETTINGS} names the right one`
+const TRY_AGAIN = 'Check that the server is running, then try again'
 
-/** What becomes of connections to a server; the first that fits counts. */
+/** Failures of connections to a server. The first that matches applies. */
 export const CONNECTION_FAULTS: readonly Fault[] = [
   {
     is: ['ER_CON_COUNT_ERROR', 'ER_TOO_MANY_USER_CONNECTIONS', 'ER_USER_LIMIT_REACHED'],
     code: 'DATABASE_UNREACHABLE',
     says: unreachable,
-    hint: 'Try again when others have ended, or raise max_connections on the server',
+    hint: 'Try again when other connections have closed, or raise max_connections on the server',
   },
   {
     is: ['ER_HOST_IS_BLOCKED'],

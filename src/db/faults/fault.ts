@@ -1,18 +1,18 @@
 import type { ErrorCode } from '../../core/errors.ts'
 
-/** One kind of failure: how the drivers report it, and what people are told. */
+/** A kind of failure: how the drivers report it, and the error that the user gets. */
 export interface Fault {
   /**
-   * The codes of the drivers, and the server's number where mysql2 has no name
-   * for it. A code of SQLite stands for its extended codes as well.
+   * The codes of the drivers, or the server's error number if mysql2 has no name
+   * for it. A code of SQLite includes its extended codes.
    */
   is: readonly (string | number)[]
-  /** What the driver's text must match as well, where the code alone says too little. */
+  /** If set, the driver's message must match as well. */
   text?: RegExp
-  /** Where set: the fault is meant only after connecting (true), or only while connecting (false). */
+  /** If set, the fault occurs only after connecting (true), or only while connecting (false). */
   connected?: boolean
   code: ErrorCode
-  /** The message: what is wrong with the database `place`, of which the driver says `text`. */
+  /** Returns the message about the database `place`, for which the driver reported `text`. */
   says: (place: string, text: string) => string
   hint?: string
 }

@@ -3,18 +3,18 @@ import { busy, damaged, type Fault, full, refused, SETTINGS } from './fault.ts'
 const STORAGE_FULL = /Errcode: 28\b|errno: 28\b|error 28\b|No space left/i
 
 const notReady = (place: string, text: string) =>
-  `The database ${place} is not ready: this node of the cluster does not take queries now (it is joining, or has lost the others): ${text}`
-const NOT_READY = 'Wait until the node is back (wsrep_ready is ON), or name another node of the cluster'
+  `The database ${place} is not ready: this node of the cluster does not accept queries now (it is joining, or has lost the other nodes): ${text}`
+const NOT_READY = 'Wait until the node is ready again (wsrep_ready is ON), or name another node of the cluster'
 
 const readOnly = (place: string, text: string) => `The database ${place} is read-only: ${text}`
 
-/** The message of a statement that is longer than the server takes. */
+/** Returns the message for a statement that is longer than the server accepts. */
 export const packetLimit = (place: string, text: string) =>
-  `The database ${place} does not take a statement of this length: ${text}`
-/** The way out of that. */
-export const RAISE_PACKET_LIMIT = 'Raise max_allowed_packet on the server (16M is usual), or give shorter texts'
+  `The database ${place} does not accept a statement of this length: ${text}`
+/** The hint for a statement that is longer than the server accepts. */
+export const RAISE_PACKET_LIMIT = 'Raise max_allowed_packet on the server (16M is usual), or use shorter texts'
 
-/** What MySQL and MariaDB answer to a statement; the first that fits counts. */
+/** Failures that MySQL and MariaDB report for a statement. The first that matches applies. */
 export const SERVER_FAULTS: readonly Fault[] = [
   {
     is: ['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT'],
@@ -25,7 +25,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
   {
     is: ['ER_DUP_ENTRY'],
     code: 'DUPLICATE_KEY',
-    says: (place, text) => `The database ${place} holds such a row already: ${text}`,
+    says: (place, text) => `The database ${place} already has a row with the same key: ${text}`,
   },
   {
     is: ['ER_NO_SUCH_TABLE', 'ER_BAD_FIELD_ERROR'],
@@ -38,7 +38,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     code: 'VALUE_REFUSED',
     says: (place, text) => `The database ${place} cannot store a value: ${text}`,
   },
-  // Galera: what a node that joins or has lost the others answers to everything, and 1180 to a COMMIT that it began before.
+  // Galera: a node that is joining or has lost the others fails all statements with 1047, and an earlier COMMIT with 1180.
   { is: ['ER_UNKNOWN_COM_ERROR'], text: /wsrep/i, code: 'DATABASE_NOT_READY', says: notReady, hint: NOT_READY },
   {
     is: ['ER_ERROR_DURING_COMMIT'],
@@ -51,15 +51,15 @@ export const SERVER_FAULTS: readonly Fault[] = [
     is: ['ER_RECORD_FILE_FULL'],
     code: 'DATABASE_FULL',
     says: full,
-    hint: 'Make space on the server: on its disk, or in the tablespace that holds the table',
+    hint: 'Free space on the server: on its disk, or in the tablespace of the table',
   },
-  { is: ['ER_DISK_FULL'], code: 'DATABASE_FULL', says: full, hint: "Make space on the server's disk" },
+  { is: ['ER_DISK_FULL'], code: 'DATABASE_FULL', says: full, hint: "Free space on the server's disk" },
   {
     is: ['EE_WRITE', 'ER_ERROR_ON_WRITE', 'ER_GET_ERRNO', 'ER_CANT_CREATE_TABLE', 'ER_ERROR_DURING_COMMIT'],
     text: STORAGE_FULL,
     code: 'DATABASE_FULL',
     says: full,
-    hint: "Make space on the server's disk",
+    hint: "Free space on the server's disk",
   },
   { is: ['ER_NET_PACKET_TOO_LARGE'], code: 'DATABASE_PACKET_LIMIT', says: packetLimit, hint: RAISE_PACKET_LIMIT },
   {
@@ -67,13 +67,13 @@ export const SERVER_FAULTS: readonly Fault[] = [
     text: /read.?only/i,
     code: 'DATABASE_READ_ONLY',
     says: readOnly,
-    hint: 'Name the server that takes writes, or set read_only to OFF on this one',
+    hint: 'Name the server that accepts writes, or set read_only to OFF on this one',
   },
   {
     is: ['ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION', 'ER_READ_ONLY_MODE', 'ER_INNODB_READ_ONLY', 'ER_OPEN_AS_READONLY'],
     code: 'DATABASE_READ_ONLY',
     says: readOnly,
-    hint: 'Name the server that takes writes, or let this one take them (transaction_read_only, innodb_read_only)',
+    hint: 'Name the server that accepts writes, or allow writes on this one (transaction_read_only, innodb_read_only)',
   },
   {
     is: ['ER_ACCESS_DENIED_ERROR', 'ER_ACCESS_DENIED_NO_PASSWORD_ERROR'],
@@ -113,10 +113,10 @@ export const SERVER_FAULTS: readonly Fault[] = [
     hint: 'Check how the server is configured',
   },
   {
-    // 1932: a table whose tablespace is gone.
+    // 1932: the tablespace of the table is missing.
     is: ['ER_NOT_KEYFILE', 'ER_CRASHED_ON_USAGE', 'ER_CRASHED_ON_REPAIR', 'ER_INDEX_CORRUPT', 'ER_TABLE_CORRUPT', 1932],
     code: 'DATABASE_DAMAGED',
     says: damaged,
-    hint: 'Look at the table with CHECK TABLE, and restore it from a backup',
+    hint: 'Check the table with CHECK TABLE, and restore it from a backup',
   },
 ]

@@ -1,29 +1,29 @@
 import { busy, damaged, type Fault, full, SETTINGS, unusable } from './fault.ts'
 
-/** The way out of a damaged file. */
+/** The hint for a damaged file. */
 export const RESTORE_FILE =
   'Restore the file from a backup, or save what is still readable with: vdc-manage registry export'
 
-/** What SQLite reports; the first that fits counts. */
+/** Failures that SQLite reports. The first that matches applies. */
 export const SQLITE_FAULTS: readonly Fault[] = [
   { is: ['SQLITE_BUSY', 'SQLITE_LOCKED'], code: 'DATABASE_BUSY', says: busy, hint: 'Try again in a moment' },
   {
     is: ['SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY'],
     code: 'DUPLICATE_KEY',
-    says: (place, text) => `The database ${place} holds such a row already: ${text}`,
+    says: (place, text) => `The database ${place} already has a row with the same key: ${text}`,
   },
   {
     is: ['SQLITE_READONLY'],
     code: 'DATABASE_READ_ONLY',
     says: (place, text) => `The database ${place} cannot be written to: ${text}`,
-    hint: 'The file and its folder must be writable',
+    hint: 'Make the file and its folder writable',
   },
   {
     // The index of the write-ahead log can't grow where the disk is full.
     is: ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'],
     code: 'DATABASE_FULL',
     says: full,
-    hint: 'Make space on the disk that holds the file',
+    hint: 'Free space on the disk that holds the file',
   },
   {
     is: ['SQLITE_CORRUPT'],

@@ -3,30 +3,30 @@ import { VdcError } from '../../core/errors.ts'
 import type { DriverConnection } from './driver.ts'
 
 /*
- * What a server may send. The driver believes whatever comes: it keeps rows,
- * columns and packets without end, and answers a request for a local file. So
- * every packet is looked at before the driver sees it.
+ * Limits what a server may send. The driver trusts the server: it stores any number of
+ * rows, columns and packets, and would send a local file on request. So each packet is
+ * checked before the driver reads it.
  */
 
 const MIB = 1024 * 1024
-/** Bytes of one packet, such as a row; the longest row of the registry's tables has 1.4 MiB. */
+/** Bytes of the longest packet, for example a row. The longest row of the registry's tables has 1.4 MiB. */
 const LARGEST_PACKET = 8 * MIB
-/** Bytes of all that a server may say until it lets us in. */
+/** Bytes that a server may send until the login succeeds. */
 const LONGEST_GREETING = 64 * 1024
-/** Columns of a result; MySQL has no more. */
+/** Columns of a result; the limit of MySQL. */
 const MOST_COLUMNS = 4096
-/** Bytes of an answer that is kept as a whole. Lists are streamed, and have no limit. */
+/** Bytes of an answer that is kept as a whole. Lists are streamed and have no limit. */
 const LARGEST_ANSWER = 128 * MIB
-/** Bytes that a packet takes in memory beside its own. */
+/** Bytes of memory that each packet needs besides its content. */
 const PER_PACKET = 64
 
-/** What comes next: of a greeting, of an answer (header, columns, their end, rows), or nothing. */
+/** The next packet: a part of the login, a part of an answer, or none. */
 type Phase = 'greeting' | 'login' | 'header' | 'columns' | 'columns-end' | 'rows' | 'idle'
 
 /**
- * Puts itself before the driver's parser. A server that sends what nobody asked
- * for, or more than there is room for, is cut off: the statement that runs fails
- * with DATABASE_CONNECTION_LOST, a greeting with DATABASE_UNREACHABLE.
+ * Checks all packets of a connection before the driver parses them. Disconnects from a
+ * server that sends unexpected packets, or more than the limits: the current statement
+ * fails with DATABASE_CONNECTION_LOST, a login with DATABASE_UNREACHABLE.
  *
  * @param place the database, for messages.
  */
@@ -50,9 +50,12 @@ export function limitAnswers(connection: DriverConnection, place: string): Arriv
   return arrivals
 }
 
-/** Follows the packets of a connection: 3 bytes of length, a number, and the payload, whose first byte says what it is. */
+/**
+ * Tracks the packets of a connection. A packet has a length of 3 bytes, a number of 1 byte,
+ * and a payload whose first byte is its type.
+ */
 export class Arrivals {
-  /** When something came, as `monotonicTime()`. */
+  /** The time of the latest data, as `monotonicTime()`. */
   latest = monotonicTime()
   readonly #place: string
   #phase: Phase = 'greeting'
@@ -61,7 +64,7 @@ export class Arrivals {
   #columns = 0
   #number = 0
   #header = new Uint8Array(4)
-  #headed = 0
+  #headerBytes = 0
   #length = 0
   #start = new Uint8Array(9)
   #received = 0
@@ -70,7 +73,7 @@ export class Arrivals {
     this.#place = place
   }
 
-  /** Notes that something was sent, to which packets from this number on are the answer. */
+  /** Call after sending a packet: the packets of the answer are numbered from `number`. */
   expect(number: number, isKept: boolean, isStatement: boolean): void {
     this.#number = number
     if (!isStatement) return
@@ -79,13 +82,13 @@ export class Arrivals {
     this.#size = 0
   }
 
-  /** Says why the connection ends with this chunk, if it does. */
+  /** Checks received data. Returns an error if the connection must be closed. */
   take(chunk: Uint8Array): VdcError | undefined {
     this.latest = monotonicTime()
     for (let at = 0; at < chunk.length; ) {
-      if (this.#headed < 4) {
-        this.#header[this.#headed++] = chunk[at++] as number
-        if (this.#headed < 4) continue
+      if (this.#headerBytes < 4) {
+        this.#header[this.#headerBytes++] = chunk[at++] as number
+        if (this.#headerBytes < 4) continue
         const [low = 0, middle = 0, high = 0, number = 0] = this.#header
         this.#length = low | (middle << 8) | (high << 16)
         this.#received = 0
@@ -99,8 +102,8 @@ export class Arrivals {
         this.#received += taken
         at += taken
       }
-      if (this.#headed < 4 || this.#received < this.#length) continue
-      this.#headed = 0
+      if (this.#headerBytes < 4 || this.#received < this.#length) continue
+      this.#headerBytes = 0
       const refusal = this.#end(at < chunk.length)
       if (refusal !== undefined) return refusal
     }
@@ -126,7 +129,7 @@ export class Arrivals {
     const isLast = first === 0xff || (first === 0xfe && this.#length < 9)
     switch (this.#phase) {
       case 'greeting':
-        // What comes behind a greeting before we said anything would be taken for a part of the encrypted rest.
+        // Data that follows the greeting unasked would later be treated as if it had arrived encrypted.
         if (isMoreThere) return this.#refuse('more than a greeting')
         this.#phase = 'login'
         return undefined
@@ -153,23 +156,23 @@ export class Arrivals {
         if (isLast) this.#phase = 'idle'
         return undefined
       case 'idle':
-        // A server that shuts down says so unasked.
+        // A server that shuts down sends an error unasked.
         return first === 0xff ? undefined : this.#refuse('more than was asked for')
     }
   }
 
   #refuse(what: string): VdcError {
     const isGreeting = this.#phase === 'greeting' || this.#phase === 'login'
-    const happened = isGreeting ? 'cannot be reached' : 'was disconnected'
+    const failure = isGreeting ? 'cannot be reached' : 'was disconnected'
     return new VdcError(
       isGreeting ? 'DATABASE_UNREACHABLE' : 'DATABASE_CONNECTION_LOST',
-      `The database ${this.#place} ${happened}: the server sent ${what}`,
+      `The database ${this.#place} ${failure}: the server sent ${what}`,
       { hint: 'Check that VDC_MANAGE_DATABASE_URI or dcmgr.conf names your MySQL or MariaDB server' },
     )
   }
 }
 
-/** Reads a number as MySQL writes it: one byte, or a mark and 2, 3 or 8 bytes. */
+/** Decodes a length-encoded integer of MySQL: one byte, or a marker and 2, 3 or 8 bytes. */
 function lengthCoded(bytes: Uint8Array): number {
   const [mark = 0] = bytes
   const size = { 252: 2, 253: 3, 254: 8 }[mark] ?? 0

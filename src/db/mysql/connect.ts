@@ -8,31 +8,31 @@ import type { DriverConnection } from './driver.ts'
 import { isPrivateSocket, LoginRefused, loginPlugins, unsupportedPlugin } from './login.ts'
 import { readTlsFiles, tlsFailure, useTls } from './tls.ts'
 
-/** Milliseconds until a server that does not answer counts as down. */
+/** Milliseconds after which a server that does not answer is considered down. */
 const CONNECT_TIMEOUT = 5000
-/** Milliseconds of silence after which the kernel asks whether the server's host is still there. */
+/** Milliseconds of silence after which the kernel sends keep-alive probes. */
 const KEEP_ALIVE = 10_000
 
-/** An open connection, and what arrives on it. */
+/** An open connection and the tracker of its packets. */
 export interface Connected {
   connection: DriverConnection
   arrivals: Arrivals
-  /** The settings with the host that answered as the only one. */
+  /** The settings, with the host that answered as the only host. */
   settings: MysqlSettings
 }
 
-/** Milliseconds that connecting may take, all hosts together. */
+/** Returns the milliseconds that connecting may take, for all hosts together. */
 export function connectPatience({ hosts }: MysqlSettings): number {
   return 3000 + (hosts.length === 1 ? CONNECT_TIMEOUT : hosts.length * 2 * CONNECT_TIMEOUT)
 }
 
 /**
- * Connects to the first host that takes statements. The next one is tried after
- * one that refuses connections, does not answer in time or is not ready; not after
- * one that refuses the account, or whose certificate is not trusted.
+ * Connects to the first host that accepts statements. Tries the next host if one
+ * refuses connections, does not answer in time or is not ready; not if one refuses
+ * the login, or its certificate is not trusted.
  *
- * @throws VdcError of the only host; DATABASE_NOT_READY or DATABASE_UNREACHABLE
- *   with the reason of each of several.
+ * @throws VdcError the failure of the only host; of several hosts, DATABASE_NOT_READY or
+ *   DATABASE_UNREACHABLE with the reason for each.
  */
 export async function connectToFirst(settings: MysqlSettings): Promise<Connected> {
   const [first, ...others] = settings.hosts
@@ -44,11 +44,11 @@ export async function connectToFirst(settings: MysqlSettings): Promise<Connected
       await requireReady(connected)
       return connected
     } catch (error) {
-      if (!isReasonToGoOn(error)) throw asRefusal(error, { ...settings, hosts: [host] })
+      if (!mayTryNextHost(error)) throw asVdcError(error, { ...settings, hosts: [host] })
       failures.push({ host, error })
     }
   }
-  throw noneAnswers(settings, failures)
+  throw allHostsFailed(settings, failures)
 }
 
 async function connectTo(settings: MysqlSettings, host: MysqlHost): Promise<Connected> {
@@ -66,14 +66,14 @@ async function connectTo(settings: MysqlSettings, host: MysqlHost): Promise<Conn
         },
       )
     }
-    throw asRefusal(error, own)
+    throw asVdcError(error, own)
   }
 }
 
 /**
  * Opens a connection and logs in.
  *
- * @throws VdcError CONFIG_REFUSED about a file of the settings; else what the driver throws.
+ * @throws VdcError CONFIG_REFUSED if a file in the settings cannot be used; errors of the driver.
  */
 async function open(settings: MysqlSettings, { host, port }: MysqlHost): Promise<Connected> {
   const { socketPath, user, password, database, tls } = settings
@@ -89,12 +89,12 @@ async function open(settings: MysqlSettings, { host, port }: MysqlHost): Promise
     keepAliveInitialDelay: KEEP_ALIVE,
     dateStrings: true,
     supportBigNumbers: true,
-    // No files of this host for the server, and one result for one statement.
+    // Send the server no local files, and accept one result per statement.
     flags: ['-LOCAL_FILES', '-MULTI_RESULTS'],
     authPlugins: loginPlugins(settings, await isPrivateSocket(socketPath), place),
   }) as DriverConnection
-  // The driver decodes the text of an update's answer by the server's own character set, which it may not know; it is
-  // always ours.
+  // The driver decodes texts in answers to updates with the server's character set, which it may not know, but
+  // they are always in the connection's character set.
   Object.defineProperty(connection, 'serverEncoding', { get: () => 'utf8', set: () => {} })
   const arrivals = limitAnswers(connection, describeMysql(settings))
   if (contextOf !== undefined)
@@ -111,12 +111,12 @@ async function open(settings: MysqlSettings, { host, port }: MysqlHost): Promise
   return { connection, arrivals, settings }
 }
 
-/** As for MySQL's clients, a Unix socket is encrypted only if that is asked for. */
+/** Returns true if the connection may use TLS. As in MySQL's clients, a Unix socket uses it only on request. */
 function usesTls({ tls, socketPath }: MysqlSettings): boolean {
   return tls.mode !== 'DISABLED' && !(tls.mode === 'PREFERRED' && socketPath !== undefined)
 }
 
-/** Makes sure that a node of a cluster takes statements: one that has lost the others lets people in, and refuses each. */
+/** Checks that the server accepts statements: a cluster node that has lost the others accepts logins only. */
 async function requireReady({ connection }: Connected): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     connection.query({ sql: 'DO 0', timeout: CONNECT_TIMEOUT }, (error) => (error ? reject(error) : resolve()))
@@ -130,21 +130,21 @@ interface DriverError extends Error {
   code?: string
   errno?: number
   sqlMessage?: string
-  /** Ours: whether TLS was there when it came. */
+  /** Set by `open`: true if the connection used TLS when the error occurred. */
   isEncrypted?: boolean
 }
 
 const WITHOUT_DISABLED = 'Remove ssl-mode=DISABLED from the database URI'
 
-/** ER_UNKNOWN_COM_ERROR, by which a node of Galera says that it takes no statements. */
+/** ER_UNKNOWN_COM_ERROR: a Galera node that does not accept statements. */
 const NOT_READY = 1047
 const ACCESS_DENIED = 1045
-/** ER_SECURE_TRANSPORT_REQUIRED of MySQL, and of MariaDB. */
+/** ER_SECURE_TRANSPORT_REQUIRED of MySQL and of MariaDB. */
 const TLS_REQUIRED = [3159, 4031]
-/** ER_NOT_SUPPORTED_AUTH_MODE, ER_SERVER_IS_IN_SECURE_AUTH_MODE. */
+/** ER_NOT_SUPPORTED_AUTH_MODE and ER_SERVER_IS_IN_SECURE_AUTH_MODE. */
 const OLD_LOGIN = [1251, 1275]
 
-function isReasonToGoOn(error: unknown): boolean {
+function mayTryNextHost(error: unknown): boolean {
   if (isNotReady(error)) return true
   return isOfHost(translateDriverError(error, '', { connected: false }).code)
 }
@@ -155,8 +155,8 @@ function isNotReady(error: unknown): boolean {
 }
 
 /**
- * Says whether an account that was refused without TLS is let in with it: the server
- * does not tell that from a wrong password.
+ * Returns true if a login that was refused without TLS succeeds with it. The server's
+ * error is the same as for a wrong password.
  */
 async function needsTls(settings: MysqlSettings, host: MysqlHost, error: unknown): Promise<boolean> {
   if (usesTls(settings) || (error as DriverError).errno !== ACCESS_DENIED) return false
@@ -169,11 +169,12 @@ async function needsTls(settings: MysqlSettings, host: MysqlHost, error: unknown
   )
 }
 
-/** Makes a VdcError of whatever kept us from connecting. */
-function asRefusal(error: unknown, settings: MysqlSettings): VdcError {
+/** Turns any error while connecting into a VdcError. */
+function asVdcError(error: unknown, settings: MysqlSettings): VdcError {
   if (error instanceof LoginRefused) return error.refusal
   const { code, errno = 0, message, cause, isEncrypted } = error as DriverError
-  const [place, { tls }] = [placeOf(settings), settings]
+  const place = placeOf(settings)
+  const { tls } = settings
   if (code === 'HANDSHAKE_SSL_ERROR') return tlsFailure(cause as Error, place, tls)
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
     return new VdcError(
@@ -203,12 +204,12 @@ function asRefusal(error: unknown, settings: MysqlSettings): VdcError {
   })
 }
 
-function noneAnswers(settings: MysqlSettings, failures: { host: MysqlHost; error: unknown }[]): VdcError {
+function allHostsFailed(settings: MysqlSettings, failures: { host: MysqlHost; error: unknown }[]): VdcError {
   const reasons = failures.map(({ host, error }) => `${describeHost(host)}: ${reasonOf(error)}`)
   return new VdcError(
     failures.some(({ error }) => isNotReady(error)) ? 'DATABASE_NOT_READY' : 'DATABASE_UNREACHABLE',
-    `No host of the database ${describeMysql(settings)} takes statements: ${reasons.join('; ')}`,
-    { hint: 'Check each with: vdc-manage doctor', cause: failures[0]?.error },
+    `No host of the database ${describeMysql(settings)} accepts statements: ${reasons.join('; ')}`,
+    { hint: 'Check each host with: vdc-manage doctor', cause: failures[0]?.error },
   )
 }
 
@@ -217,11 +218,11 @@ function reasonOf(error: unknown): string {
   if (errno === NOT_READY) return 'not ready'
   if (error instanceof VdcError && cause !== undefined) return reasonOf(cause)
   if (code === 'ETIMEDOUT' || code === 'PROTOCOL_SEQUENCE_TIMEOUT') return 'no answer in time'
-  // A host with several addresses fails with an AggregateError, whose own message is empty.
+  // A host with several addresses fails with an AggregateError, whose message is empty.
   return ((sqlMessage ?? message) || code || 'unknown error').split('\n', 1)[0] as string
 }
 
-/** The server, for messages. */
+/** Returns the server's socket or host, for messages. */
 function placeOf({ socketPath, hosts }: MysqlSettings): string {
   return socketPath ?? describeHost(hosts[0] as MysqlHost)
 }

@@ -2,25 +2,25 @@ import type { Socket } from 'node:net'
 import type mysql2 from 'mysql2'
 
 /**
- * A connection of mysql2, with the parts inside it that are replaced here because
- * it has no settings for what we need: TLS only where the server has it, whom
- * to trust, and limits of what a server sends. test/db/mysql/untrusted-server.test.ts
- * fails when a later mysql2 does without them.
+ * A connection of mysql2, with internal members that this folder replaces, because
+ * mysql2 has no settings for TLS only if the server offers it, for the checks of
+ * certificates, and for limits on what a server sends. If a later mysql2 lacks these
+ * members, test/db/mysql/untrusted-server.test.ts fails.
  */
 export interface DriverConnection extends mysql2.Connection {
-  /** The socket, or TLS over it. */
+  /** The socket, or the TLS connection over it. */
   stream: Socket
-  /** Reads what arrives, and hands the packets on. */
+  /** Splits received data into packets and passes them on. */
   packetParser: { execute(chunk: Buffer): void }
   writePacket(packet: unknown): void
   /** The number of the next packet of a statement. */
   sequenceId: number
-  /** The statement that runs; with a callback if its rows are kept. */
+  /** The current statement; it has a callback if its rows are kept. */
   _command: { onResult?: unknown } | undefined
-  /** What the server said in its greeting that it can. */
+  /** The capabilities that the server declared in its greeting. */
   serverCapabilityFlags: number
-  /** Begins TLS, and calls back when it stands, or failed. */
+  /** Starts TLS; calls back when it is established or has failed. */
   startTLS(onSecure: (error?: Error) => void): void
-  /** knex: why the connection must not be used again. */
+  /** Read by knex: if set, the connection must not be used again. */
   __knex__disposed?: unknown
 }

@@ -7,19 +7,20 @@ import { VdcError } from '../../core/errors.ts'
 import { foreignOn } from '../../core/foreign-path.ts'
 
 /*
- * How a password gets to a server: by a challenge, which reveals nothing to the
- * server; or in clear text, and only to a server that has proved who it is (decision 15).
+ * Authentication. Most methods answer a challenge, which doesn't reveal the password.
+ * The others send the password in clear text, so only to a server that has proved
+ * its identity (decision 15).
  */
 
 type LoginPlugin = NonNullable<mysql2.ConnectionOptions['authPlugins']>[string]
 
-/** A challenge of caching_sha2_password that the server could not check by what it remembers: it wants the password itself. */
+/** The request of caching_sha2_password for the password itself, if the server has not cached the account. */
 const WANTS_PASSWORD = Buffer.from([4])
 
-/** The bits of a folder's mode by which its group, or all, may write to it. */
+/** The mode bits of a folder that let its group or all users write to it. */
 const WRITABLE_BY_OTHERS = 0o022
 
-/** The error that a plugin throws; the driver writes a code of its own into it. */
+/** The error that a plugin throws. The driver overwrites its code, so the VdcError is inside it. */
 export class LoginRefused extends Error {
   readonly refusal: VdcError
 
@@ -30,16 +31,16 @@ export class LoginRefused extends Error {
 }
 
 /**
- * The ways to log in, by the names that servers have for them, beside
- * mysql_native_password, which the driver knows and which is a challenge.
+ * Returns the authentication plugins by name, except mysql_native_password, which
+ * answers a challenge and is built into the driver.
  *
- * @param isPrivate as `isPrivateSocket` says.
+ * @param isPrivate the result of `isPrivateSocket`.
  * @param place the server, for messages.
  */
 export function loginPlugins(settings: MysqlSettings, isPrivate: boolean, place: string): Record<string, LoginPlugin> {
   const isTrusted = (stream: unknown) =>
     isPrivate || (settings.tls.ca !== undefined && stream instanceof TLSSocket && stream.authorized)
-  const asItIs = (name: string, stream: unknown): Buffer => {
+  const clearText = (name: string, stream: unknown): Buffer => {
     if (settings.password && !isTrusted(stream)) throw new LoginRefused(notInClear(name, place))
     return Buffer.from(`${settings.password ?? ''}\0`)
   }
@@ -47,15 +48,15 @@ export function loginPlugins(settings: MysqlSettings, isPrivate: boolean, place:
     (name: string): LoginPlugin =>
     ({ connection }) =>
     () =>
-      asItIs(name, streamOf(connection))
+      clearText(name, streamOf(connection))
   return {
     mysql_clear_password: inClear('mysql_clear_password'),
     sha256_password: inClear('sha256_password'),
     caching_sha2_password: ({ connection, command }) => {
-      // Without a key of the server's, this is the challenge alone.
+      // With overrideIsSecure and no server key, the driver's plugin only answers the challenge.
       const challenge = mysql2.authPlugins.caching_sha2_password({ overrideIsSecure: true })({ connection, command })
       return (data) =>
-        WANTS_PASSWORD.equals(data) ? asItIs('caching_sha2_password', streamOf(connection)) : challenge(data)
+        WANTS_PASSWORD.equals(data) ? clearText('caching_sha2_password', streamOf(connection)) : challenge(data)
     },
   }
 }
@@ -65,9 +66,9 @@ function streamOf(connection: unknown): unknown {
 }
 
 /**
- * Says whether nobody but the owner of its folder, root and we ourselves can put
- * another socket in the place of this one. In a folder such as /tmp anybody can,
- * while the server is down; so can the owner of a link or of a folder above.
+ * Returns true if only root, this user and the owner of its folder can replace a Unix
+ * socket. While the server is down, anybody can replace it in a folder such as /tmp, and
+ * so can the owner of a link or a parent folder in its path.
  */
 export async function isPrivateSocket(path: string | undefined): Promise<boolean> {
   if (path === undefined) return false
@@ -76,12 +77,11 @@ export async function isPrivateSocket(path: string | undefined): Promise<boolean
     const folder = dirname(socket)
     if (await isOpenToOthers(folder)) return false
     const own = process.geteuid?.()
-    // The folder of a server belongs to its user. Where anybody can make folders, that may be anybody.
+    // The server's user owns the folder, unless other users could have created it.
     const isOfServer = (at: string) => at === folder || at === socket
-    const isAnybodys = await isOpenToOthers(dirname(folder))
-    return (
-      foreignOn(resolve(path), (uid, at) => uid === 0 || uid === own || (isOfServer(at) && !isAnybodys)) === undefined
-    )
+    const mayBeAnybodys = await isOpenToOthers(dirname(folder))
+    const isTrusted = (uid: number, at: string) => uid === 0 || uid === own || (isOfServer(at) && !mayBeAnybodys)
+    return foreignOn(resolve(path), isTrusted) === undefined
   } catch {
     return false
   }
@@ -94,22 +94,22 @@ async function isOpenToOthers(folder: string): Promise<boolean> {
 function notInClear(plugin: string, place: string): VdcError {
   return new VdcError(
     'DATABASE_TLS_REQUIRED',
-    `The server ${place} asks for the password itself (${plugin}), and has not proved that it is the right one`,
+    `The server ${place} asks for the password in clear text (${plugin}), but has not proved its identity`,
     {
-      hint: "Add ssl-mode=VERIFY_IDENTITY&ssl-ca=/path/of/ca.pem to the database URI, connect through the server's Unix socket, or give the account mysql_native_password",
+      hint: "Add ssl-mode=VERIFY_IDENTITY&ssl-ca=/path/of/ca.pem to the database URI, connect through the server's Unix socket, or let the account use mysql_native_password",
     },
   )
 }
 
-/** Says that an account needs a plugin that is not there. */
+/** Returns the error for an account whose authentication plugin is not supported. */
 export function unsupportedPlugin(plugin: string, place: string, cause: unknown): VdcError {
-  // The name is the server's.
+  // The server chooses the name, so it may contain anything.
   const name = /^[\w-]{1,64}$/.test(plugin) ? plugin : 'of an unknown name'
   return new VdcError(
     'DATABASE_AUTH_UNSUPPORTED',
-    `The server ${place} asks for the authentication plugin ${name}, which vdc-manage does not have`,
+    `The server ${place} asks for the authentication plugin ${name}, which vdc-manage does not support`,
     {
-      hint: 'Give the account mysql_native_password or caching_sha2_password, such as: ALTER USER … IDENTIFIED VIA mysql_native_password USING PASSWORD(…)',
+      hint: 'Let the account use mysql_native_password or caching_sha2_password, for example: ALTER USER … IDENTIFIED VIA mysql_native_password USING PASSWORD(…)',
       cause,
     },
   )

@@ -16,31 +16,31 @@ import { explainLoss } from './packet-limit.ts'
 import { writeBatches } from './row-batches.ts'
 import { setUpSession } from './session.ts'
 
-/** Milliseconds until a server that does not answer a statement counts as down; longer than any wait for a lock. */
+/** Milliseconds after which a server that does not answer a statement is considered down; longer than any wait for a lock. */
 const STATEMENT_TIMEOUT = 30_000
 /** Milliseconds that a rollback may take. */
 const ROLLBACK_TIMEOUT = 4000
-/** Milliseconds that saying goodbye to the server may take. */
+/** Milliseconds that closing the connection may take. */
 const CLOSE_TIMEOUT = 1000
-/** Milliseconds between two looks at whether a list goes on. */
-const LOOK = 1000
+/** Milliseconds between two checks whether rows of a list still arrive. */
+const CHECK_INTERVAL = 1000
 /** The driver's code for a statement that was not answered in time; its answer may still come. */
 const TIMED_OUT = 'PROTOCOL_SEQUENCE_TIMEOUT'
 
-/** A statement as knex, or `src/db/statement.ts`, hands it over. */
+/** A statement from knex or `src/db/statement.ts`. */
 interface Statement {
   sql: string
   bindings?: unknown[]
-  /** Its text never changes. */
+  /** Set by `src/db/statement.ts`: knex did not build the statement. */
   isFixed?: boolean
-  /** What is sent in place of `sql` and `bindings` (`writeText`). */
+  /** Sent instead of `sql` and `bindings` (`writeText`). */
   text?: string | undefined
   response?: unknown
 }
 
-/** Opens a pool of one connection, which connects at the first query. */
+/** Opens a pool of one connection, which connects on the first query. */
 export async function openMysql(settings: MysqlSettings, interruption: Interruption): Promise<Database> {
-  // Errors name the host that was connected to last.
+  // Errors name the host of the last connection.
   let used = settings
   const arrivalsOf = new WeakMap<object, Arrivals>()
   const translate = (error: unknown) => translateDriverError(error, describeDatabase(used))
@@ -75,14 +75,14 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
       } catch (thrown) {
         const error = thrown as DriverError
         if (isUnreadable(error)) lose(connection, error)
-        // Its transaction may still be open, and would be committed with whatever comes next.
+        // Otherwise the open transaction could be committed together with the next one.
         if (isRollback || error.code === TIMED_OUT) discard(connection)
         // knex puts the statement, with its values, in front of the message.
         error.sqlMessage ??= error.message
         throw error
       }
     }
-    /** The driver tells that a connection is lost to the connection alone, and a stream of rows would wait for ever. */
+    /** The driver reports a lost connection only on the connection itself, so a stream of rows would wait forever. */
     override async _stream(
       connection: DriverConnection,
       query: { sql: string; bindings: unknown[] },
@@ -90,14 +90,14 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
     ): Promise<unknown> {
       const end = (error: Error) => void stream.destroy(error)
       connection.once('error', end)
-      const looking = watchSilence(connection, arrivalsOf.get(connection))
+      const timer = watchSilence(connection, arrivalsOf.get(connection))
       return writeBatches(connection, query, stream)
         .catch((error: DriverError) => {
           if (isUnreadable(error)) lose(connection, error)
           throw error
         })
         .finally(() => {
-          clearInterval(looking)
+          clearInterval(timer)
           connection.off('error', end)
         })
     }
@@ -106,7 +106,7 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
       interruption.throwBefore(statement.sql)
       try {
         if (!statement.isFixed) return await super.query(connection, query)
-        // What else knex does before and after a statement is for those that it builds.
+        // The rest of knex's `query` is only for statements that knex built.
         this.emit('query', statement)
         return await this._query(connection, statement)
       } catch (error) {
@@ -120,11 +120,11 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
   let isCluster = false
   const db = knex({
     client: Client,
-    // Spares the query for the version, which matters only to features that are not used here.
+    // Saves the query for the version, which only features that are not used here depend on.
     version: 'latest',
     log: SILENT,
     acquireConnectionTimeout: connectPatience(settings),
-    // The client above knows the rest.
+    // `acquireRawConnection` uses the other settings.
     connection: { database: settings.database },
     pool: {
       min: 0,
@@ -154,8 +154,9 @@ export async function openMysql(settings: MysqlSettings, interruption: Interrupt
 }
 
 /**
- * Ends a connection on which a list has stopped, as the driver does for other
- * statements only. While its reader pauses, as in a pager, nothing is due.
+ * Closes a connection on which no rows of a list have arrived for too long; the driver
+ * has time-outs for other statements only. Time in which the reader pauses, for example
+ * in a pager, does not count.
  */
 function watchSilence(connection: DriverConnection, arrivals: Arrivals | undefined): NodeJS.Timeout {
   let since = monotonicTime()
@@ -164,7 +165,7 @@ function watchSilence(connection: DriverConnection, arrivals: Arrivals | undefin
     if (monotonicTime() - Math.max(since, arrivals?.latest ?? 0) < STATEMENT_TIMEOUT) return
     const error = Object.assign(new Error('no answer in time'), { code: TIMED_OUT })
     connection.stream.destroy(error)
-  }, LOOK)
+  }, CHECK_INTERVAL)
 }
 
 interface DriverError extends Error {
@@ -174,24 +175,24 @@ interface DriverError extends Error {
   sqlMessage?: string
 }
 
-/** Says whether the driver failed at reading an answer, of which it tells by an error without a code. */
+/** Returns true if the driver failed to read an answer: it then throws an error without a code. */
 function isUnreadable({ code, errno, fatal }: DriverError): boolean {
   return code === undefined && errno === undefined && fatal !== true
 }
 
-/** Ends a connection on which an answer can't be read: where the next one begins, nobody knows. */
+/** Closes a connection after an answer that cannot be read: the start of the next answer is unknown. */
 function lose(connection: DriverConnection, error: DriverError): void {
   error.fatal = true
   discard(connection)
 }
 
-/** Cuts a connection: the server rolls back what is open on it, and the pool makes a new one. */
+/** Closes a connection: the server rolls back its open transaction, and the pool opens a new connection. */
 function discard(connection: DriverConnection): void {
   connection.destroy()
   connection.stream.destroy()
 }
 
-/** The version of Wakame-vdc's schema, read past knex, within whatever transaction the connection is in. */
+/** Reads the version of Wakame-vdc's schema without knex, so that it also works within a transaction. */
 async function readVersion(connection: DriverConnection): Promise<number | undefined> {
   const [rows] = await connection.promise().query('SELECT version FROM schema_info')
   return (rows as { version: number | null }[])[0]?.version ?? undefined

@@ -2,10 +2,10 @@ import mysql2 from 'mysql2'
 import { VdcError } from '../../core/errors.ts'
 import { packetLimit, RAISE_PACKET_LIMIT } from '../faults/server.ts'
 
-/** Bytes of the smallest limit that a server has; a shorter statement never broke a connection. */
+/** Bytes of the smallest possible limit; a shorter statement cannot exceed it. */
 const LEAST_LIMIT = 16_384
 
-/** A statement as knex hands it to the driver. */
+/** A statement as knex passes it to the driver. */
 interface Statement {
   sql: string
   bindings?: unknown[]
@@ -13,11 +13,11 @@ interface Statement {
 }
 
 /**
- * Finds out whether a connection broke because its statement was longer than the
- * server takes: some servers, and proxies between, then answer nothing.
+ * Finds out whether a connection broke because the statement was longer than the
+ * server accepts: some servers and proxies then close the connection without an answer.
  *
- * @param connect makes another connection to the same server.
- * @returns the error that says so; the one that was given, where that is not the reason.
+ * @param connect opens another connection to the same server.
+ * @returns DATABASE_PACKET_LIMIT if that is the reason, or else the given error.
  */
 export async function explainLoss(
   error: VdcError,

@@ -3,11 +3,11 @@ import type { Writable } from 'node:stream'
 import type { DriverConnection } from './driver.ts'
 
 /**
- * Runs a query and writes its rows into a stream in batches: the rows of one read from the
- * socket, so that no row waits for the next read. While the stream is full, the server waits.
+ * Runs a query and writes its rows to a stream in batches. A batch has the rows of one read
+ * from the socket, so that no row waits for the next read. While the stream is full, reading
+ * pauses. Resolves when the stream has ended or its reader has closed it.
  *
- * @returns when the stream has ended, or its reader has left.
- * @throws what the driver throws.
+ * @throws errors of the driver.
  */
 export function writeBatches(
   connection: DriverConnection,
@@ -22,13 +22,13 @@ export function writeBatches(
       batch = []
       if (!stream.write(rows)) connection.pause()
     }
-    // If the reader leaves, the rest is read and dropped before the next statement.
+    // If the reader closes the stream, the remaining rows are read and dropped before the next statement.
     const resume = () => connection.resume()
     stream.on('drain', resume).on('close', resume).on('close', resolve).on('error', reject)
     const running = connection.query(sql, bindings) as EventEmitter
     running.on('result', (row: object) => {
       if (stream.destroyed) return
-      // The driver parses everything that was read before microtasks run.
+      // The driver parses everything that it has read before microtasks run.
       if (batch.push(row) === 1) queueMicrotask(flush)
     })
     running.on('error', (error: Error) => stream.destroy(error))

@@ -7,20 +7,20 @@ import type { TlsSettings } from '../../config/config.ts'
 import { VdcError } from '../../core/errors.ts'
 import type { DriverConnection } from './driver.ts'
 
-/** Bytes of a file of certificates; the list of all public CAs has 200 KiB. */
+/** Bytes of the largest PEM file; the list of all public CAs has 200 KiB. */
 const LARGEST = 1024 * 1024
-/** The bit of a server's greeting that offers TLS. */
+/** The capability bit of a server that offers TLS. */
 const OFFERS_TLS = 0x800
 
 /**
- * Reads the PEM files that TLS settings name.
+ * Reads the PEM files of the TLS settings.
  *
- * @returns a function that makes the context of a connection. Node takes long to load TLS,
- *   and a server may not offer it.
- * @throws VdcError CONFIG_REFUSED with the file's name, never its contents.
+ * @returns a function that creates the context of a connection. Without files it does so only
+ *   when called, because loading TLS is slow and the server may not offer it.
+ * @throws VdcError CONFIG_REFUSED with the name of the file, never its contents.
  */
 export async function readTlsFiles({ ca, cert, key }: TlsSettings): Promise<() => SecureContext> {
-  // Nothing is verified without a CA; the empty list keeps Node from reading all public ones.
+  // Without a CA nothing is verified. The empty list keeps Node from loading all public CAs.
   if ([ca, cert, key].every((path) => path === undefined)) return () => createSecureContext({ ca: [] })
   const [authority, certificate, secret] = await Promise.all([
     readPem('ssl-ca', ca, (pem) => new X509Certificate(pem)),
@@ -29,7 +29,7 @@ export async function readTlsFiles({ ca, cert, key }: TlsSettings): Promise<() =
   ])
   if (certificate && secret && !new X509Certificate(certificate).checkPrivateKey(createPrivateKey(secret))) {
     throw new VdcError('CONFIG_REFUSED', `The key ${key} does not belong to the certificate ${cert}`, {
-      hint: 'Name a certificate and its own key in the database URI: ssl-cert and ssl-key',
+      hint: 'Set ssl-cert and ssl-key in the database URI to a certificate and its key',
     })
   }
   try {
@@ -62,8 +62,8 @@ async function readPem(
     if (!pem.includes('-----BEGIN ')) throw new Error('no PEM')
     parse(pem)
   } catch {
-    // What OpenSSL says is of no use to people, and no part of a key is to be shown.
-    throw refuse(`holds no ${name === 'ssl-key' ? 'private key' : 'certificate'} in PEM format`)
+    // OpenSSL's message doesn't help users, and it must not reveal a part of a key.
+    throw refuse(`does not contain a ${name === 'ssl-key' ? 'private key' : 'certificate'} in PEM format`)
   }
   return pem
 }
@@ -79,18 +79,17 @@ async function readSmallFile(path: string): Promise<string | undefined> {
 }
 
 /**
- * Has a connection use TLS as its settings say. The driver itself knows no
- * PREFERRED, and compares the name of a certificate with `localhost` where the
- * server is given by its address.
+ * Makes a connection use TLS according to its settings. The driver lacks the mode PREFERRED,
+ * and for a server given by its address it compares the certificate's name with `localhost`.
  *
- * @param host the name or address that a certificate must be for under VERIFY_IDENTITY.
+ * @param host the name or address that the certificate must be for in the mode VERIFY_IDENTITY.
  */
 export function useTls(
   connection: DriverConnection,
   contextOf: () => SecureContext,
   { tls, host }: { tls: TlsSettings; host: string },
 ): void {
-  // Asked for when the greeting is there.
+  // The driver reads this after it has received the greeting.
   Object.defineProperty(connection.config, 'ssl', {
     get: () => tls.mode !== 'PREFERRED' || (connection.serverCapabilityFlags & OFFERS_TLS) !== 0,
   })
@@ -110,7 +109,7 @@ export function useTls(
       isSecure = true
       onSecure()
     })
-    // The driver gives the error of a failed beginning a code of its own.
+    // The driver overwrites the code of an error passed to `onSecure`, so the original is its cause.
     secure.on('error', (error) => (isSecure ? plain.destroy(error) : onSecure(new Error('TLS', { cause: error }))))
     secure.on('data', (chunk) => connection.packetParser.execute(chunk))
     connection.stream = secure
@@ -126,7 +125,7 @@ const OF_ANOTHER_CA = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ])
 
-/** Says why TLS with a server could not begin. */
+/** Returns the error for a TLS handshake that failed. */
 export function tlsFailure(error: Error & { code?: string; reason?: string }, place: string, tls: TlsSettings) {
   const { code = '' } = error
   const fail = (why: string, hint: string) =>
@@ -134,10 +133,11 @@ export function tlsFailure(error: Error & { code?: string; reason?: string }, pl
   if (OF_ANOTHER_CA.has(code)) {
     return fail(
       `its certificate is not signed by the CA in ${tls.ca}`,
-      'Set ssl-ca to the CA of this server; if it is right, another server is answering in its place',
+      'Set ssl-ca to the CA of this server. If it is correct, another server is answering in its place',
     )
   }
-  if (code === 'CERT_HAS_EXPIRED') return fail('its certificate, or the CA in ssl-ca, has expired', 'Renew it')
+  if (code === 'CERT_HAS_EXPIRED')
+    return fail('its certificate, or the CA in ssl-ca, has expired', 'Renew the expired certificate')
   if (code === 'CERT_NOT_YET_VALID') return fail('its certificate is not valid yet', 'Check the clocks of both hosts')
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return fail(
@@ -149,6 +149,6 @@ export function tlsFailure(error: Error & { code?: string; reason?: string }, pl
     (error.message || code).split('\n', 1)[0] as string,
     tls.mode === 'PREFERRED'
       ? 'If the server is too old for TLS 1.2, connect without TLS: ssl-mode=DISABLED'
-      : 'Check the TLS settings of the server, and that it has TLS 1.2 or later',
+      : 'Check the TLS settings of the server, and that it supports TLS 1.2 or later',
   )
 }

@@ -73,7 +73,8 @@ async function expectFaultAt(
 const WSREP = { errno: 1047, message: 'WSREP has not yet prepared node for application use' }
 const NOT_READY = {
   code: 'DATABASE_NOT_READY',
-  message: /is not ready: this node of the cluster does not take queries now \(it is joining, or has lost the others\)/,
+  message:
+    /is not ready: this node of the cluster does not accept queries now \(it is joining, or has lost the other nodes\)/,
   hint: /wsrep_ready.*another node/,
 }
 
@@ -103,7 +104,7 @@ test('a node that loses the others while it commits', async () => {
 })
 
 test('a server that is read-only, and one whose transactions are', async () => {
-  const readOnly = { code: 'DATABASE_READ_ONLY', hint: /^Name the server that takes writes, or / }
+  const readOnly = { code: 'DATABASE_READ_ONLY', hint: /^Name the server that accepts writes, or / }
   await database.query('SET GLOBAL read_only = ON')
   await expectFault(ADD, { ...readOnly, message: /is read-only: .*--read-only option/ })
   await database.query('SET GLOBAL read_only = OFF')
@@ -124,7 +125,7 @@ test('a statement longer than the server takes, in each command that has long te
   await database.query('SET GLOBAL max_allowed_packet = 16384')
   const tooLong = {
     code: 'DATABASE_PACKET_LIMIT',
-    message: /does not take a statement of this length: .*max_allowed_packet/,
+    message: /does not accept a statement of this length: .*max_allowed_packet/,
     hint: /^Raise max_allowed_packet on the server/,
   }
   for (const args of [
@@ -148,7 +149,7 @@ test('a connection that ends in the middle: cut, or killed', async () => {
   const lost = {
     code: 'DATABASE_CONNECTION_LOST',
     message: /^The database mysql:\/\/\S+ went away: /,
-    hint: /^Check that the server runs, then try again$/,
+    hint: /^Check that the server is running, then try again$/,
   }
   await expectFaultAt((_, sql) => (isInsert(sql) ? 'cut' : 'pass'), lost)
   const kill: OnStatement = async (_, sql) => {
@@ -201,7 +202,7 @@ test('a tablespace that is full', async () => {
   const run = await vdcManage(['-e'], { database: { uri }, input: `${line}\n`.repeat(200) })
   expect(run.code).toBe(6)
   expect(run.stderr).toMatch(
-    /^Error: The database \S+ has no space left: The table '\w+' is full\nHint: Make space on the server/,
+    /^Error: The database \S+ has no space left: The table '\w+' is full\nHint: Free space on the server/,
   )
   const added = run.stdout.split('\n').slice(0, -1)
   expect(added.length).toBeGreaterThan(10)

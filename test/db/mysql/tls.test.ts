@@ -184,8 +184,8 @@ test('files that are no good are named, and the way out', async () => {
   for (const [query, message] of [
     [`?ssl-ca=${file('none.pem')}`, /none\.pem does not exist$/],
     [`?ssl-ca=${locked}`, /folder is not a regular file of at most 1 MiB$/],
-    [`?ssl-ca=${bad}`, /bad\.pem holds no certificate in PEM format$/],
-    [`?ssl-cert=${client.cert}&ssl-key=${bad}`, /bad\.pem holds no private key in PEM format$/],
+    [`?ssl-ca=${bad}`, /bad\.pem does not contain a certificate in PEM format$/],
+    [`?ssl-cert=${client.cert}&ssl-key=${bad}`, /bad\.pem does not contain a private key in PEM format$/],
     [
       `?ssl-cert=${client.cert}&ssl-key=${file('server-key.pem')}`,
       /server-key\.pem does not belong to the certificate/,

@@ -376,7 +376,7 @@ test('the program says so in two lines, with exit 6', async () => {
     const run = await vdcManage(['image', 'list'], { env: { VDC_MANAGE_DATABASE_URI: uri } })
     expect(run).toMatchObject({ code: 6, stdout: '' })
     expect(run.stderr).toMatch(
-      /^Error: The server 127\.0\.0\.1:\d+ asks for the password itself \(mysql_clear_password\), .*\nHint: Add ssl-mode=VERIFY_IDENTITY&ssl-ca=.*\n$/,
+      /^Error: The server 127\.0\.0\.1:\d+ asks for the password in clear text \(mysql_clear_password\), .*\nHint: Add ssl-mode=VERIFY_IDENTITY&ssl-ca=.*\n$/,
     )
     expectNoPassword(server)
   })
