@@ -131,7 +131,7 @@ describe('which database', () => {
     ['sqlite://relative/path', /does not contain an absolute path/],
     [
       'sqlite:///no/such/folder/x.sqlite',
-      /x.sqlite cannot be made: \/no\/such\/folder does not exist.*\nHint: Make the folder/,
+      /x.sqlite cannot be created: \/no\/such\/folder does not exist.*\nHint: Create the folder/,
     ],
   ])('a URI that is no good: %s', async (uri, says) => {
     const run = await list({ VDC_MANAGE_DATABASE_URI: uri })

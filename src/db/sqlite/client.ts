@@ -9,7 +9,7 @@ import { compile, keptStatement } from './kept-statements.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
 const BUSY_TIMEOUT = 10_000
-/** Rows of a list that are passed on together. */
+/** Rows of a list in one batch. */
 const BATCH = 100
 
 type Row = Record<string, unknown>
@@ -17,15 +17,15 @@ type Row = Record<string, unknown>
 interface Query {
   sql: string
   bindings?: readonly unknown[]
-  /** It is of `statement.ts`, and comes again. */
+  /** Set by `src/db/statement.ts`: the statement will run again, so it is kept compiled. */
   isFixed?: boolean
   response?: Row[] | object
   context?: Row
 }
 
 /**
- * A row whose integers are numbers where these are exact, else decimal text, as
- * mysql2 gives them. libsql's own numbers are rounded beyond 2^53.
+ * Converts the integers of a row, in place: to numbers if these are exact, or else to
+ * decimal text, as in mysql2. libsql's numbers are rounded beyond 2^53.
  */
 function exactNumbers(row: Row): Row {
   for (const column in row) {
@@ -39,7 +39,7 @@ function isSafe(value: bigint): boolean {
   return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER
 }
 
-/** The rows of a statement in batches, exact (`exactNumbers`). */
+/** Yields the rows of a statement in batches, with exact integers. */
 function* batchesOf(rows: Iterable<Row>): Generator<Row[]> {
   let batch: Row[] = []
   for (const row of rows) {
@@ -50,7 +50,7 @@ function* batchesOf(rows: Iterable<Row>): Generator<Row[]> {
   if (batch.length > 0) yield batch
 }
 
-/** knex's dialect for better-sqlite3, on libsql, which has the same interface. */
+/** knex's dialect for better-sqlite3 with libsql, which has the same interface. */
 class LibsqlClient extends SqliteDialect {
   _driver() {
     return Libsql
@@ -68,9 +68,8 @@ class LibsqlClient extends SqliteDialect {
   }
 
   /**
-   * libsql leaves all that was written in the write-ahead log, so that a copy of
-   * the file alone would lack it: what this process wrote is moved over, as far
-   * as nobody else is in the way.
+   * Moves the writes of this process from the write-ahead log to the file, as far as other
+   * processes allow. libsql does not, so a copy of the file alone would lack them.
    */
   override async destroyRawConnection(connection: Libsql.Database): Promise<void> {
     if (!connection.open) return
@@ -91,7 +90,7 @@ class LibsqlClient extends SqliteDialect {
       }
       return query
     } catch (error) {
-      // knex puts the statement in front of the message; mysql2 keeps the bare one under this name.
+      // knex puts the statement in front of the message. Keep the original where mysql2 has it.
       const failure = error as Error & { sqlMessage?: string }
       failure.sqlMessage = failure.message
       throw failure
@@ -100,9 +99,9 @@ class LibsqlClient extends SqliteDialect {
 
   override async query(connection: Libsql.Database, query: { sql: string } | string): Promise<unknown> {
     return super.query(connection, query).catch((error: unknown) => {
-      // Its transaction may still be open, and would be committed with whatever comes next.
+      // Otherwise the open transaction could be committed together with the next one.
       const isRollback = /^\s*rollback\b/i.test(typeof query === 'string' ? query : query.sql)
-      // libsql does not reset a statement that waited in vain, and beside that one no COMMIT succeeds.
+      // libsql does not reset a statement that failed with SQLITE_BUSY, and then every COMMIT fails.
       if (isRollback || (error as { code?: string }).code?.startsWith('SQLITE_BUSY')) connection.close()
       throw this.translate(error)
     })
@@ -112,7 +111,7 @@ class LibsqlClient extends SqliteDialect {
     return connection.open
   }
 
-  /** Writes the rows in batches; knex's own collects all of them first. */
+  /** Writes the rows in batches; knex's method would collect all of them first. */
   async _stream(
     connection: Libsql.Database,
     query: { sql: string; bindings: unknown[] },
@@ -127,15 +126,15 @@ class LibsqlClient extends SqliteDialect {
   }
 }
 
-/** The error for a file that can't be opened or made. */
+/** Returns the error for a database file that cannot be opened or created. */
 export function notOpened(path: string, cause: unknown): VdcError {
   return new VdcError('DATABASE_UNREACHABLE', `The database sqlite://${path} cannot be opened`, {
-    hint: 'Its folder must exist, and both must be readable and writable',
+    hint: 'Check that its folder exists, and that both are readable and writable',
     cause,
   })
 }
 
-/** The dialect's class, whose statements an interruption keeps from running. */
+/** Returns the dialect as a class whose statements fail when an interruption is requested. */
 export function libsqlClient(interruption: Interruption): typeof LibsqlClient {
   return class extends LibsqlClient {
     override async query(connection: Libsql.Database, query: { sql: string } | string): Promise<unknown> {

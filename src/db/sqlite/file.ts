@@ -6,13 +6,13 @@ import { VdcError } from '../../core/errors.ts'
 import { notOpened } from './client.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
-/** A registry is for its owner alone. SQLite gives the files beside it (-wal, -shm, -journal) the mode of the database file. */
+/** Only the owner can read a registry. SQLite creates -wal, -shm and -journal files with the mode of the database file. */
 const MODE = 0o600
 
 /**
- * Says whether a database file is there.
+ * Returns true if a database file exists.
  *
- * @throws VdcError DATABASE_UNREACHABLE for anything but a file: a pipe would be waited for.
+ * @throws VdcError DATABASE_UNREACHABLE if it is not a regular file: opening a pipe would block.
  */
 export function isFileThere(path: string): boolean {
   try {
@@ -20,7 +20,7 @@ export function isFileThere(path: string): boolean {
     if (stats.isFile()) return true
     throw new VdcError(
       'DATABASE_UNREACHABLE',
-      `The database sqlite://${path} is ${stats.isDirectory() ? 'a folder' : 'no file'}`,
+      `The database sqlite://${path} is ${stats.isDirectory() ? 'a folder' : 'not a regular file'}`,
       { hint: 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///absolute/path/registry.sqlite' },
     )
   } catch (error) {
@@ -30,18 +30,18 @@ export function isFileThere(path: string): boolean {
 }
 
 /**
- * The URI by which SQLite opens a file otherwise than to read and write (https://sqlite.org/uri.html).
+ * Returns the URI with which SQLite opens a file read-only (https://sqlite.org/uri.html).
  *
- * @param how `mode=ro` to read; `immutable=1` to read a file that nobody else writes to, past all locks and logs.
+ * @param how `mode=ro`, or `immutable=1` for a file that no process writes to: ignores locks and logs.
  */
 export function sqliteUri(path: string, how: 'mode=ro' | 'immutable=1'): string {
   return `file:${path.split('/').map(encodeURIComponent).join('/')}?${how}`
 }
 
 /**
- * Makes an empty file, which is a valid SQLite database, for this user alone;
- * for the embedded registry its folder as well. That another process makes it at
- * the same time is no error.
+ * Creates an empty file, which is a valid SQLite database, readable only by this user;
+ * for the embedded registry also its folder. Another process may create it at the
+ * same time.
  *
  * @throws VdcError DATABASE_UNREACHABLE, CONFIG_REFUSED.
  */
@@ -52,7 +52,7 @@ export function createFile(settings: SqliteSettings): void {
   try {
     const descriptor = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, MODE)
     try {
-      // The umask may have taken away even what the owner needs.
+      // The umask may have removed permissions of the owner.
       fchmodSync(descriptor, MODE)
     } finally {
       closeSync(descriptor)
@@ -64,8 +64,7 @@ export function createFile(settings: SqliteSettings): void {
 }
 
 /**
- * Makes sure that a file which is not there could be made; for the embedded
- * registry its folders too.
+ * Checks that a missing file can be created; for the embedded registry also its folders.
  *
  * @throws VdcError DATABASE_UNREACHABLE.
  */
@@ -73,15 +72,15 @@ export function requireCreatable({ path, embedded }: SqliteSettings): void {
   let folder = dirname(path)
   while (embedded && !existsSync(folder)) folder = dirname(folder)
   try {
-    // With the slash, a file in its place is an error.
+    // With the slash, it is an error if this is a file.
     accessSync(`${folder}/`, constants.W_OK | constants.X_OK)
   } catch (error) {
     if (embedded) throw notCreated(dirname(path), error as Error)
     throw new VdcError(
       'DATABASE_UNREACHABLE',
-      `The database sqlite://${path} cannot be made: ${folder} does not exist or is not writable`,
+      `The database sqlite://${path} cannot be created: ${folder} does not exist or is not writable`,
       {
-        hint: 'Make the folder and give this user the right to write to it, or set VDC_MANAGE_DATABASE_URI',
+        hint: 'Create the folder and make it writable for this user, or set VDC_MANAGE_DATABASE_URI',
         cause: error,
       },
     )
@@ -102,7 +101,7 @@ function notCreated(folder: string, cause: Error): VdcError {
     'DATABASE_UNREACHABLE',
     `The folder ${folder} of the embedded registry cannot be created: ${cause.message}`,
     {
-      hint: 'Set HOME to a folder of yours that is writable, or VDC_MANAGE_DATABASE_URI to a database elsewhere',
+      hint: 'Set HOME to a folder that you own and can write to, or VDC_MANAGE_DATABASE_URI to another database',
       cause,
     },
   )
@@ -110,6 +109,6 @@ function notCreated(folder: string, cause: Error): VdcError {
 
 function danglingLink(path: string): VdcError {
   return new VdcError('DATABASE_UNREACHABLE', `The database sqlite://${path} is a link to a file that does not exist`, {
-    hint: 'Remove the link, or name the file that it leads to',
+    hint: 'Remove the link, or name the file that it points to',
   })
 }

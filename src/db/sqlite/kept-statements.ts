@@ -1,20 +1,20 @@
 import type Libsql from 'libsql'
 
-/** Statements that a connection keeps. */
+/** Statements that a connection keeps compiled. */
 const MOST = 100
 /** Characters of the longest statement that is kept. */
 const LONGEST = 64 * 1024
 
 const kept = new WeakMap<Libsql.Database, Map<string, Libsql.Statement>>()
 
-/** Compiles a statement; it returns integers as bigint. */
+/** Compiles a statement that returns integers as bigint. */
 export function compile(connection: Libsql.Database, sql: string): Libsql.Statement {
   return connection.prepare(sql).safeIntegers(true)
 }
 
 /**
- * As `compile`, for a statement that will run again: compiling a short one takes longer than
- * running it. A kept statement locks nothing. It cannot run again while its rows are read.
+ * Compiles a statement and keeps it for later runs: compiling a short one takes longer than
+ * running it. A kept statement holds no locks. It cannot run again while its rows are being read.
  */
 export function keptStatement(connection: Libsql.Database, sql: string): Libsql.Statement {
   const statements = kept.get(connection) ?? new Map<string, Libsql.Statement>()

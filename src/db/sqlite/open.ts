@@ -11,18 +11,16 @@ import { createFile, isFileThere, requireCreatable, sqliteUri } from './file.ts'
 import { ownVersion, refuseForeignFile } from './owner.ts'
 
 /**
- * The number of migrations that the file holds is kept in its header
- * (`PRAGMA user_version`), so that a file that is up to date costs one read at
- * start, and the code of the migrations isn't even loaded.
+ * The number of migrations in an up-to-date file. The file's header stores it
+ * (`PRAGMA user_version`), so that one read shows whether the migrations must be loaded.
  */
 export const SQLITE_SCHEMA_VERSION = 9
 
 /**
- * Opens an SQLite file, and creates and migrates it when that is due. The
- * folder of the embedded default is created; a folder that somebody named and
- * mistyped is not.
+ * Opens an SQLite file. Creates and migrates it if needed. Only the folder of the
+ * embedded registry is created: a folder that the user named may be a typo.
  *
- * @param file whether that is done, or what instead.
+ * @param file how to open a file that is missing or lacks migrations.
  * @throws VdcError DATABASE_UNREACHABLE, DATABASE_REFUSED, SCHEMA_NEWER, SCHEMA_MISSING.
  */
 export async function openSqlite(
@@ -40,7 +38,7 @@ export async function openSqlite(
     connection: { filename: inMemory ? ':memory:' : settings.path },
     useNullAsDefault: true,
     log: SILENT,
-    // What is in memory is gone with its connection.
+    // A database in memory lives only as long as its connection.
     pool: { min: inMemory ? 1 : 0, max: 1 },
   })
   try {
@@ -57,11 +55,10 @@ export async function openSqlite(
 }
 
 /**
- * Opens an SQLite file for somebody who only looks: it is not created, migrated
- * or written to.
+ * Opens an SQLite file for reading. It is not created, migrated or written to.
  *
- * @param patience milliseconds to wait for another process's lock; nothing else runs meanwhile.
- * @returns undefined where there is no such file yet, and it could be made, or no migration was done in it.
+ * @param patience milliseconds to wait for another process's lock. This blocks the process.
+ * @returns undefined if the file does not exist but can be created, or has no schema yet.
  * @throws VdcError DATABASE_UNREACHABLE, DATABASE_REFUSED, SCHEMA_NEWER.
  */
 export async function openSqliteToRead(
@@ -111,12 +108,12 @@ function refuseNewer(version: number, path: string): void {
   if (version <= SQLITE_SCHEMA_VERSION) return
   throw new VdcError(
     'SCHEMA_NEWER',
-    `The database sqlite://${path} was made by a later vdc-manage (schema ${version}, known is ${SQLITE_SCHEMA_VERSION})`,
-    { hint: 'Use that release, or a later one' },
+    `The database sqlite://${path} was created by a later vdc-manage (schema ${version}; this release supports ${SQLITE_SCHEMA_VERSION})`,
+    { hint: 'Upgrade vdc-manage to that release or a later one' },
   )
 }
 
-/** @returns true when this call created the schema. */
+/** Migrates the database if needed. Returns true if this call created the schema. */
 async function bringUpToDate(db: Knex, path: string, file: SqliteFile): Promise<boolean> {
   const version = await ownVersion(db, path)
   refuseNewer(version, path)
@@ -124,7 +121,7 @@ async function bringUpToDate(db: Knex, path: string, file: SqliteFile): Promise<
   if (file === 'imitate') {
     throw new VdcError(
       'SCHEMA_MISSING',
-      `The database sqlite://${path} is to be migrated first (schema ${version}, needed is ${SQLITE_SCHEMA_VERSION}), which a dry run does not do`,
+      `The database sqlite://${path} must be migrated from schema ${version} to ${SQLITE_SCHEMA_VERSION}, which a dry run does not do`,
       { hint: 'Run: vdc-manage db migrate' },
     )
   }
@@ -132,7 +129,7 @@ async function bringUpToDate(db: Knex, path: string, file: SqliteFile): Promise<
   await useWriteAheadLog(db)
   const { migrateAll } = await import('../schema/migrate.ts')
   return transaction(db, async (trx) => {
-    // Another process may have been faster while this one waited for the lock.
+    // Another process may have migrated it while this one waited for the lock.
     const before = await ownVersion(trx, path)
     if (before >= SQLITE_SCHEMA_VERSION) return false
     await migrateAll(trx)
@@ -141,7 +138,7 @@ async function bringUpToDate(db: Knex, path: string, file: SqliteFile): Promise<
   })
 }
 
-/** Switching a file to WAL needs it alone for a moment, and SQLite doesn't always wait for that. */
+/** Switches the file to WAL. That needs exclusive access for a moment, and SQLite doesn't always wait for it. */
 async function useWriteAheadLog(db: Knex): Promise<void> {
   const deadline = Date.now() + 10_000
   for (;;) {

@@ -4,12 +4,15 @@ import Libsql from 'libsql'
 import { VdcError } from '../../core/errors.ts'
 import { sqliteUri } from './file.ts'
 
-/** What an SQLite file says of itself, of which the last two count its tables and the like, and the table that is always ours. */
+/** Facts about an SQLite file that show whether vdc-manage created it. */
 interface Owner {
-  /** `PRAGMA user_version`: the migrations that it holds, where it is ours. */
+  /** `PRAGMA user_version`: in our files, the number of migrations. */
   version: number
+  /** `PRAGMA application_id`: 0 in our files. */
   application: number
+  /** The number of tables, indexes, views and triggers. */
   objects: number
+  /** 1 if the file has the table that all our files have. */
   ours: number
 }
 
@@ -20,13 +23,13 @@ const OWNER = `
   FROM pragma_user_version`
 
 /**
- * Refuses a file that another program made before it is opened as a database:
- * even to read one with a write-ahead log makes files beside it.
+ * Refuses a file of another program. Call this before the file is opened as a database:
+ * even reading a file with a write-ahead log creates files beside it.
  *
  * @throws VdcError DATABASE_REFUSED.
  */
 export function refuseForeignFile(path: string): void {
-  // Where there is a log, it is in use, and may hold what the file does not: `ownVersion` looks through both.
+  // A file with a log is in use, and the log may have newer data. `ownVersion` reads both.
   if (statSync(path).size === 0 || existsSync(`${path}-wal`)) return
   let owner: Owner
   try {
@@ -37,16 +40,16 @@ export function refuseForeignFile(path: string): void {
       connection.close()
     }
   } catch {
-    // What is wrong with it is told when it is opened.
+    // The error is reported when the file is opened.
     return
   }
   requireOwn(owner, path)
 }
 
 /**
- * The number of migrations that a file of ours holds; 0 for an empty one.
+ * Returns the number of migrations in a file; 0 for an empty one.
  *
- * @throws VdcError DATABASE_REFUSED where another program made it.
+ * @throws VdcError DATABASE_REFUSED if another program created it.
  */
 export async function ownVersion(db: Pick<Knex, 'raw'>, path: string): Promise<number> {
   const [owner]: Owner[] = await db.raw(OWNER)

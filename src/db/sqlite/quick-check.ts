@@ -4,17 +4,17 @@ import type { Interruption } from '../../core/interruption.ts'
 import { translateDriverError } from '../drivers/errors.ts'
 import { sqliteUri } from './file.ts'
 
-/** Milliseconds that the look may take, where nothing else is said; less than what `doctor` waits for any one thing. */
+/** Milliseconds that the check may take by default; less than `doctor` waits for any of its checks. */
 export const QUICK_CHECK_TIMEOUT = 8000
-/** Milliseconds that it waits for another process's lock. */
-const LOCKED = 2000
+/** Milliseconds to wait for another process's lock. */
+const BUSY_TIMEOUT = 2000
 
-/** What runs in the other process, with the path of the driver and the file's URI. */
+/** The program of the child process. Its arguments are the path of the driver and the URI of the file. */
 const PROGRAM = `
 const [driver, uri] = process.argv.slice(1)
 try {
   const database = new (require(driver))(uri)
-  database.exec('PRAGMA busy_timeout = ${LOCKED}')
+  database.exec('PRAGMA busy_timeout = ${BUSY_TIMEOUT}')
   const [row] = database.prepare('PRAGMA quick_check(1)').all()
   process.stdout.write(JSON.stringify({ found: Object.values(row)[0] }))
 } catch ({ code, message }) {
@@ -23,14 +23,14 @@ try {
 `
 
 /**
- * Has SQLite look through the whole file for damage, up to the first that it
- * finds (https://sqlite.org/pragma.html#pragma_quick_check). It runs in a process
- * of its own, as nothing else in this one could end it. Writes nothing.
+ * Checks a whole SQLite file for damage, up to the first fault
+ * (https://sqlite.org/pragma.html#pragma_quick_check). Runs in a child process, because
+ * within this process the check could not be ended. Writes nothing.
  *
- * @param timeout milliseconds that the look may take.
- * @returns `ok`; what is wrong with the file; undefined where there was not enough time.
- * @throws VdcError DATABASE_DAMAGED where the file is too damaged to look through, DATABASE_BUSY;
- *   what the interruption asks for.
+ * @param timeout milliseconds that the check may take.
+ * @returns `ok`, or the first fault; undefined if the time was not enough.
+ * @throws VdcError DATABASE_DAMAGED if the file is too damaged to check; DATABASE_BUSY;
+ *   INTERRUPTED or TERMINATED.
  */
 export async function quickCheck(
   path: string,

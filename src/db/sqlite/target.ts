@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 
-/** Suffixes of binaries' names, except for Linux. */
+/** Suffixes of the names of binaries, except for Linux. */
 const KIND: Readonly<Record<string, string>> = { win32: '-msvc' }
 
 /**
- * Names libsql's binary for this process, such as `linux-x64-gnu`. The build puts it in place
- * of @neon-rs/load, which makes Node report on the whole process to learn the C library:
- * 3 to 11 ms at every start.
+ * Returns the name of libsql's binary for this process, for example `linux-x64-gnu`. The build
+ * replaces @neon-rs/load with this function, because that needs 3 to 11 ms at every start: it
+ * creates Node's report about the whole process to find out the C library.
  */
 export function currentTarget(): string {
   const { arch, platform } = process
@@ -15,7 +15,7 @@ export function currentTarget(): string {
   return `linux-${arch}-${library}${arch === 'arm' ? 'eabihf' : ''}`
 }
 
-/** Says whether the C library that this process has loaded is musl. */
+/** Returns true if this process uses the C library musl. */
 function usesMusl(): boolean {
   try {
     return readFileSync('/proc/self/maps', 'latin1').includes('/ld-musl-')

@@ -57,7 +57,7 @@ test('a disk that is full: what was printed is stored, and the rest is not', asy
     const run = await vdcManage(['-e'], { database, input: add.repeat(300), process: true })
     expect(run.code).toBe(6)
     expect(run.stderr).toMatch(
-      /^Error: The database sqlite:\S+ has no space left: .*\nHint: Make space on the disk that holds the file\n/,
+      /^Error: The database sqlite:\S+ has no space left: .*\nHint: Free space on the disk that holds the file\n/,
     )
     const added = run.stdout.split('\n').slice(0, -1)
     expect(added.length).toBeGreaterThan(3)

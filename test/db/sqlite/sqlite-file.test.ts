@@ -88,7 +88,7 @@ test('a link to a file that is not there is refused, and nothing is made', async
     expect(await vdcManage(words, { env })).toMatchObject({
       code: 6,
       stdout: '',
-      stderr: `Error: The database sqlite://${path} is a link to a file that does not exist\nHint: Remove the link, or name the file that it leads to\n`,
+      stderr: `Error: The database sqlite://${path} is a link to a file that does not exist\nHint: Remove the link, or name the file that it points to\n`,
     })
   }
   expect(readdirSync(home)).toEqual(['link.sqlite'])

@@ -51,7 +51,7 @@ test('a file that may only be read can be listed, not added to', async () => {
     })
     const refused = await asNobody(['account', 'add'])
     expect(refused).toMatchObject({ exitCode: 6, stdout: '' })
-    expect(refused.stderr).toMatch(/cannot be written to.*\nHint: The file and its folder must be writable$/)
+    expect(refused.stderr).toMatch(/cannot be written to.*\nHint: Make the file and its folder writable$/)
   }
   await database.remove()
 })
@@ -61,9 +61,9 @@ test('what is no file, or cannot be made, is refused in one way by whoever opens
   await execa('mkfifo', [join(path, 'pipe')])
   for (const [name, says, hint] of [
     ['', 'is a folder', 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///'],
-    ['pipe', 'is no file', 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///'],
-    ['none/x', `cannot be made: ${path}/none does not exist or is not writable`, 'Make the folder'],
-    ['pipe/x', `cannot be made: ${path}/pipe does not exist or is not writable`, 'Make the folder'],
+    ['pipe', 'is not a regular file', 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///'],
+    ['none/x', `cannot be created: ${path}/none does not exist or is not writable`, 'Create the folder'],
+    ['pipe/x', `cannot be created: ${path}/pipe does not exist or is not writable`, 'Create the folder'],
   ] as const) {
     const file = join(path, name)
     const settings = parseDatabaseUri(`sqlite://${file}`, 'the test')
