@@ -2,25 +2,25 @@ import type { DatabaseSettings } from '../config/config.ts'
 import { Interruption } from '../core/interruption.ts'
 import type { Database, SqliteFile } from './database.ts'
 
-/** Told of every statement that runs, without its values. */
+/** Called with the text of each statement, without its values. */
 export type SqlTrace = (sql: string) => void
 
-/** How a database is opened. */
+/** Options for opening a database. */
 export interface OpenOptions {
   trace?: SqlTrace | undefined
-  /** What ends the statements of this database; one of its own where none is given. */
+  /** Makes the statements of this database fail when requested. Default: a new one. */
   interruption?: Interruption | undefined
   /** Default: `make`. */
   sqliteFile?: SqliteFile
 }
 
 /**
- * Opens the database. MySQL connects at the first query and is never migrated
- * here; SQLite is created and migrated when it has to be.
+ * Opens the database. MySQL connects on the first query and is never migrated here. An
+ * SQLite file is created and migrated if needed, unless `sqliteFile` says otherwise.
  *
- * @throws VdcError DATABASE_UNREACHABLE or DATABASE_REFUSED when an SQLite file
- *   can't be opened, SCHEMA_NEWER when a later release made it, SCHEMA_MISSING
- *   when it lacks migrations and is only imitated.
+ * @throws VdcError DATABASE_UNREACHABLE or DATABASE_REFUSED if an SQLite file cannot be
+ *   opened; SCHEMA_NEWER if a later release created it; SCHEMA_MISSING if it lacks
+ *   migrations and `sqliteFile` is `imitate`.
  */
 export async function openDatabase(
   settings: DatabaseSettings,
@@ -35,11 +35,11 @@ export async function openDatabase(
 }
 
 /**
- * Opens the database for somebody who only looks: an SQLite file is neither
- * created nor migrated nor written to. MySQL connects at the first query.
+ * Opens the database for reading: an SQLite file is not created, migrated or written
+ * to. MySQL connects on the first query.
  *
  * @param options.patience milliseconds to wait for another process's lock on an SQLite file.
- * @returns undefined where an SQLite file is not there yet, and could be made, or no migration was done in it.
+ * @returns undefined if an SQLite file does not exist but can be created, or has no schema yet.
  * @throws VdcError as `openDatabase`.
  */
 export async function openDatabaseToRead(

@@ -1,10 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 /**
- * Does work on one item after the other, and while the database has one, prepares the next. Two
- * never run at once: after a deadlock, the second would be committed by itself.
+ * Processes items one after the other. While the database works on one, `items` produces the
+ * next. Two items are never processed at once: after a deadlock of the first, the second would
+ * be committed alone.
  *
- * @throws what `items` and `work` throw.
+ * @throws errors of `items` and `work`.
  */
 export async function overlapped<T>(
   items: AsyncIterable<T> | Iterable<T>,
@@ -15,9 +16,9 @@ export async function overlapped<T>(
     for await (const item of items) {
       await running
       running = work(item)
-      // What it throws is thrown where it is waited for.
+      // Errors are thrown by the next `await running`.
       running.catch(() => {})
-      // By then its statement is sent.
+      // Lets `work` send its statement first.
       await nextTurn()
     }
   } finally {

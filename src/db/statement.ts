@@ -3,23 +3,23 @@ import { isSqlite } from './sql/exact-text.ts'
 import type { Lock } from './transactions/locks.ts'
 
 /*
- * Statements whose text never changes; SQLite keeps them compiled. knex builds the text of a
- * query each time, which takes longer than running a short one, so it is for queries whose
+ * Runs statements with a fixed text, which SQLite keeps compiled. knex builds the text of each
+ * query anew, which takes longer than running a short one, so knex is only for queries whose
  * text depends on the request, such as lists.
  */
 
 /** A value of a column. */
 type Value = string | number | null
 
-/** What locks rows on MySQL (`Lock`). */
+/** The clauses that lock rows on MySQL. */
 const LOCKS: Readonly<Record<Lock, string>> = { share: ' LOCK IN SHARE MODE', update: ' FOR UPDATE' }
 
 /**
  * Finds rows.
  *
  * @param sql with a `?` for each value.
- * @param lock keeps others from changing the rows until the transaction ends (`locked`).
- * @throws VdcError what the database refuses.
+ * @param lock keeps other processes from changing the rows until the transaction ends (`locked`).
+ * @throws VdcError if the database refuses the statement.
  */
 export async function select<R extends object>(
   db: Queryable,
@@ -35,8 +35,8 @@ export async function select<R extends object>(
  * Writes rows.
  *
  * @param sql with a `?` for each value.
- * @returns the integer id of a row that was inserted.
- * @throws VdcError what the database refuses.
+ * @returns the integer ID of an inserted row.
+ * @throws VdcError if the database refuses the statement.
  */
 export async function write(db: Queryable, sql: string, values: readonly Value[]): Promise<number> {
   const { response, context } = await run(db, sql, values)
@@ -46,9 +46,9 @@ export async function write(db: Queryable, sql: string, values: readonly Value[]
 /**
  * Inserts rows with one statement.
  *
- * @param rows one or several, by their columns; all have those of the first.
- * @returns the integer id of the first one.
- * @throws VdcError what the database refuses.
+ * @param rows at least one. All have the columns of the first one.
+ * @returns the integer ID of the first row.
+ * @throws VdcError if the database refuses the statement.
  */
 export async function insert(db: Queryable, table: string, rows: readonly object[]): Promise<number> {
   const columns = Object.keys(rows[0] as object)
@@ -58,11 +58,11 @@ export async function insert(db: Queryable, table: string, rows: readonly object
 }
 
 /**
- * Inserts a row unless a query finds something, with one statement.
+ * Inserts a row unless a query finds a row, with one statement.
  *
  * @param query with a `?` for each of `values`.
- * @returns the integer id of the row; undefined if the query found something.
- * @throws VdcError what the database refuses.
+ * @returns the integer ID of the inserted row; undefined if the query found a row.
+ * @throws VdcError if the database refuses the statement.
  */
 export async function insertUnless(
   db: Queryable,
@@ -82,16 +82,16 @@ export async function insertUnless(
 }
 
 /**
- * Writes rows whose values are in the text of the statement, which MySQL alone takes.
+ * Runs a statement whose text includes its values. MySQL only.
  *
- * @param sql the statement without them, for `--debug`.
- * @throws VdcError what the database refuses.
+ * @param sql the statement without the values, for `--debug`.
+ * @throws VdcError if the database refuses the statement.
  */
 export async function writeText(db: Queryable, sql: string, text: string): Promise<void> {
   await run(db, sql, [], text)
 }
 
-/** A `?` for each value, in parentheses. */
+/** Returns a `?` for each value, in parentheses. */
 export function marks(values: readonly unknown[]): string {
   return `(${values.map(() => '?').join(', ')})`
 }

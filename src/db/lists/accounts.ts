@@ -3,7 +3,7 @@ import { type Listing, listing } from './listing.ts'
 import { number, text, time } from './order.ts'
 import { LIVING_ACCOUNTS, type Selection, whereSelected } from './selection.ts'
 
-/** Which accounts a list holds. */
+/** Selects the accounts of a list. */
 export interface AccountSelection extends Selection<'description'> {
   isEnabled?: boolean | undefined
 }
@@ -17,7 +17,7 @@ const COLUMNS = {
   deleted_at: time('a.deleted_at'),
 }
 
-/** The list of accounts. */
+/** Lists accounts. */
 export const ACCOUNTS: Listing<AccountRow, AccountSelection, keyof typeof COLUMNS> = listing({
   table: 'accounts',
   alias: 'a',

@@ -4,16 +4,16 @@ import { number, text, time } from './order.ts'
 import { LIVING_OBJECTS, type Selection, shownState, whereSelected } from './selection.ts'
 import { type ChecksumChoice, whereChecksum } from './with-label.ts'
 
-/** Which backup objects a list holds. */
+/** Selects the backup objects of a list. */
 export interface ObjectSelection
   extends Selection<'account_id' | 'container_format' | 'service_type' | 'display_name'> {
-  /** Only objects that lie in one of these storages, given by their integer ids. */
+  /** Only objects in one of these storages, given by integer ID. */
   storageKeys?: readonly number[] | undefined
-  /** Only objects that have one of these checksums. */
+  /** Only objects with one of these checksums. */
   checksums?: ChecksumChoice | undefined
 }
 
-/** A line of a list: an object and the uuid and base URI of its storage, which may be gone. */
+/** A row of the list: an object, and the uuid and base URI of its storage, null if that does not exist. */
 export type ObjectListRow = BackupObjectRow & { storage_uuid: string | null; base_uri: string | null }
 
 const COLUMNS = {
@@ -32,7 +32,7 @@ const COLUMNS = {
   deleted_at: time('o.deleted_at'),
 }
 
-/** The list of backup objects. */
+/** Lists backup objects. */
 export const OBJECTS: Listing<ObjectListRow, ObjectSelection, keyof typeof COLUMNS> = listing({
   table: 'backup_objects',
   alias: 'o',

@@ -3,7 +3,7 @@ import { type Listing, listing } from './listing.ts'
 import { text, time } from './order.ts'
 import { LIVING_STORAGES, type Selection, whereSelected } from './selection.ts'
 
-/** Which backup storages a list holds. */
+/** Selects the backup storages of a list. */
 export type StorageSelection = Selection<'display_name' | 'storage_type' | 'node_id'>
 
 const COLUMNS = {
@@ -17,7 +17,7 @@ const COLUMNS = {
   deleted_at: time('s.deleted_at'),
 }
 
-/** The list of backup storages. */
+/** Lists backup storages. */
 export const STORAGES: Listing<BackupStorageRow, StorageSelection, keyof typeof COLUMNS> = listing({
   table: 'backup_storages',
   alias: 's',

@@ -14,7 +14,7 @@ import {
   whereLabelled,
 } from './with-label.ts'
 
-/** Which images a list holds. Ids are canonical, checksums hex in lower case. */
+/** Selects the images of a list. IDs are canonical, checksums hex in lower case. */
 export interface ImageSelection
   extends Selection<
     | 'account_id'
@@ -32,7 +32,7 @@ export interface ImageSelection
   ownedByOrPublic?: readonly string[] | undefined
   isPublic?: boolean | undefined
   isProtected?: boolean | undefined
-  /** Only images whose object lies in one of these storages, given by their integer ids. */
+  /** Only images whose object is in one of these storages, given by integer ID. */
   storageKeys?: readonly number[] | undefined
   /** Only images whose object has one of these checksums. */
   checksums?: ChecksumChoice | undefined
@@ -40,7 +40,7 @@ export interface ImageSelection
   labels?: readonly LabelChoice[] | undefined
 }
 
-/** A line of a list: an image and what its backup object and that one's storage tell, null where these are not there. */
+/** A row of the list: an image, and fields of its backup object and the object's storage, null if these do not exist. */
 export type ImageListRow = Omit<ImageRow, 'boot_dev_type' | 'instance_model_name'> & {
   /** Bytes of the disk image after unpacking. */
   size: Int64 | null
@@ -48,16 +48,16 @@ export type ImageListRow = Omit<ImageRow, 'boot_dev_type' | 'instance_model_name
   /** MD5, hex. */
   checksum: string | null
   storage_uuid: string | null
-  /** The label with the virtual size in bytes, as decimal text. */
+  /** The value of the label for the virtual size: bytes as decimal text. */
   virtual_size: string | null
   /** 1 or 0. */
   is_protected: number
 }
 
-/** Ids that one query names. */
+/** IDs in one query at most. */
 const MOST_IDS = 500
 
-/** By which labels name an image. */
+/** Prefix and uuid column of the ID by which labels refer to an image. */
 const IMAGE_ID = ['wmi-', 'i.uuid'] as const
 
 const COLUMNS = {
@@ -83,21 +83,22 @@ const COLUMNS = {
   deleted_at: time('i.deleted_at'),
 }
 
-/** Names of labels that the list of images knows. */
+/** Names of the labels that the list of images uses. */
 export interface ImageLabels {
-  /** Of a backup object: holds the virtual size, and the MD5 that it was measured with. */
+  /** The virtual size of a backup object. */
   virtualSize: string
+  /** The MD5 of the backup object at the time when its virtual size was measured. */
   md5: string
-  /** Of an image: it is protected. */
+  /** Marks an image as protected. */
   protection: string
 }
 
-/** The list of images. */
+/** Lists images. */
 export function imageListing(
   labels: ImageLabels,
 ): Listing<ImageListRow, ImageSelection, keyof typeof COLUMNS | 'protected'> {
   const protection = (database: Database) => labelOf(database, IMAGE_ID, labels.protection)
-  // Most registries protect no image, or few: the first look, which is one for the whole list, spares one per image.
+  // Most registries have no protected image: the first EXISTS, evaluated once per list, then saves one per image.
   const isProtected = {
     of: (database: Database) =>
       database.knex.raw('(EXISTS ? AND EXISTS ?)', [
@@ -141,11 +142,12 @@ export function imageListing(
 }
 
 /**
- * What an account, given by its canonical id, has: its images that aren't deleted,
- * and the bytes of the files of their objects that aren't, each object once.
+ * Counts the images of an account that are not deleted, and sums the file sizes of
+ * their backup objects that are not deleted, each object once.
  *
- * @param volumes canonical ids of the objects that volumes of these images are made of.
- * @returns the bytes as a number or decimal text, which may exceed 2^63.
+ * @param accountId canonical.
+ * @param volumes canonical IDs of the objects that the volumes of these images are created from.
+ * @returns the bytes as decimal text; they may exceed 2^63.
  */
 export async function sumOfImages(
   database: Database,
@@ -163,7 +165,7 @@ export async function sumOfImages(
     whereSelected(database, query, LIVING_OBJECTS, { life: 'alive' })
     return query
   }
-  // In two halves, as SQLite has no more than 64 bits for a sum.
+  // In two halves, because sums in SQLite have 64 bits.
   const sum: { high: Int64 | null; low: Int64 | null } | undefined = await database.knex
     .from(files('o.id', 'o.allocation_size').as('files'))
     .first(
@@ -183,10 +185,11 @@ export async function sumOfImages(
   return { images: await countRows(own()), bytes: String(bytes) }
 }
 
-/** Joins a label of an image's object. The index ignores case, the exact conditions do not. */
+/** Joins a label of an image's object. The index ignores case; the exact conditions do not. */
 function joinObjectLabel(database: Database, query: Knex.QueryBuilder, alias: 'v' | 'm', name: string): void {
   const raw = database.knex.raw.bind(database.knex)
-  const [resource, column] = [`${alias}.resource_uuid`, `${alias}.name`]
+  const resource = `${alias}.resource_uuid`
+  const column = `${alias}.name`
   query.leftJoin(`resource_labels as ${alias}`, (join) =>
     join
       .on(resource, 'i.backup_object_id')
@@ -196,9 +199,9 @@ function joinObjectLabel(database: Database, query: Knex.QueryBuilder, alias: 'v
   )
 }
 
-/** Joins an image's object as `o`. The index on its uuid ignores case, the second condition does not. */
+/** Joins an image's object as `o`. The index on its uuid ignores case; the second condition does not. */
 function joinObject(database: Database, query: Knex.QueryBuilder): void {
-  // backup_object_id is canonical, backup_objects.uuid is trimmed of its `bo-`.
+  // backup_object_id is canonical; backup_objects.uuid lacks the prefix `bo-`.
   query.leftJoin('backup_objects as o', (join) =>
     join
       .on('o.uuid', database.knex.raw('SUBSTR(??, 4)', ['i.backup_object_id']))
@@ -221,13 +224,13 @@ function whereChosen(database: Database, query: Knex.QueryBuilder, selection: Im
   for (const label of selection.labels ?? []) whereLabelled(database, query, IMAGE_ID, label)
 }
 
-/** The index on account_id ignores case, the second condition does not. */
+/** Restricts a query to the images of accounts. The index on account_id ignores case; the second condition does not. */
 function whereOwnedBy(database: Database, query: Knex.QueryBuilder, ids: readonly string[]): void {
   query.whereIn('i.account_id', ids)
   whereOneOf(database, query, 'i.account_id', ids)
 }
 
-/** What the label with the virtual size says, as text; NULL where it doesn't count (`isStaleBeside`). */
+/** Returns an expression for the label with the virtual size, as text; NULL if the label is stale. */
 function measuredSize(database: Database): Knex.Raw {
   return database.knex.raw('CASE WHEN ? THEN NULL ELSE ?? END', [
     isStaleBeside(database, 'v', 'm', 'i.backup_object_id'),
@@ -236,8 +239,8 @@ function measuredSize(database: Database): Knex.Raw {
 }
 
 /**
- * The size of the disk that an image holds, as an expression: what its object's
- * label says, where that is a number of up to 18 digits; else that of a raw one.
+ * Returns an expression for the virtual size of an image: the label of its object, if
+ * that is current and a number of up to 18 digits; for other raw images the object's size.
  */
 function virtualSize(database: Database): Knex.Raw {
   const { knex, engine } = database

@@ -5,47 +5,46 @@ import { completeRows } from '../schema/wakame-schema.ts'
 import { streamRows } from '../stream.ts'
 import { findPosition, type OrderBy, type Ordered, type Page, type Position, type Value, whereOnPage } from './order.ts'
 
-/** The rows `R` of a table as a list has them: which there are says a selection `S`, their order the keys `K`. */
+/** Lists rows `R` of a table, selected by `S` and sorted by the keys `K`. */
 export interface Listing<R, S, K extends string> {
-  /** What the rows can be ordered by. */
+  /** The sort keys. */
   readonly keys: readonly K[]
-  /** Streams rows in batches as the database delivers them, with these fields only; without an order, oldest first. */
+  /** Streams rows with the given fields, in batches as the database delivers them; without an order, oldest first. */
   stream<F extends keyof R & string>(
     database: Database,
     selection: S,
     page: Page<K>,
     fields: readonly F[],
   ): AsyncGenerator<Pick<R, F>[]>
-  /** How many rows a selection holds. */
+  /** Counts the rows of a selection. */
   count(database: Database, selection: S): Promise<number>
-  /** Where an order places a row, chosen or not; undefined where there is none with exactly this uuid. */
+  /** Returns the position of a row, selected or not, in an order; undefined if no row has exactly this uuid. */
   positionOf(database: Database, order: readonly OrderBy<K>[], uuid: string): Promise<Position | undefined>
 }
 
-/** A table that may be joined, with at most one row per listed row. */
+/** A table to join if needed, with at most one row per listed row. */
 interface Join {
   /** Its name within the query. */
   alias: string
-  /** Names of the tables that the condition of the join needs, joined before. */
+  /** Aliases of earlier joins that the condition of this one refers to. */
   needs?: readonly string[]
   join(database: Database, query: Knex.QueryBuilder): void
 }
 
-/** What a listing is made from. */
+/** Describes a listing. */
 export interface ListingSource<S, K extends string> extends Ordered<K> {
-  /** Whose rows they are. */
   table: string
-  /** Fields of a row that are no columns of the table. */
+  /** Fields of a row that are not columns of the table. */
   others?: Readonly<Record<string, Value>>
   /** The tables that `others`, `columns` and `choose` may need, in the order in which they are joined. */
   joins?: readonly Join[]
-  /** Names of those that a selection needs. */
+  /** Returns the aliases of the joins that a selection needs. */
   joinsOf?(selection: S): readonly string[]
-  /** Keeps the rows of a selection. */
+  /** Restricts a query to the rows of a selection. */
   choose(database: Database, query: Knex.QueryBuilder, selection: S): void
 }
 
-/** Makes a listing. Its queries read only the columns and join only the tables that are needed. */
+/** Creates a listing. Its queries read only the columns and join only the tables that they need. */
 export function listing<R extends object, S, K extends string>(source: ListingSource<S, K>): Listing<R, S, K> {
   const { table, alias, columns } = source
   const others = source.others ?? {}
@@ -56,7 +55,7 @@ export function listing<R extends object, S, K extends string>(source: ListingSo
     for (const { join } of withNeeds(source.joins ?? [], needed)) join(database, query)
     return query
   }
-  /** @param fields their names; `*` for all columns of the table itself. */
+  /** @param fields names of the fields; `*` for all columns of the table itself. */
   const selected = (database: Database, selection: S, page: Page<K>, fields: readonly string[]) => {
     const reads = fields.map((field) => others[field] ?? `${alias}.${field}`)
     const query = rows(database, [...reads.flatMap(joinsOf), ...orderJoins(page.order), ...chosenJoins(selection)])
@@ -76,7 +75,7 @@ export function listing<R extends object, S, K extends string>(source: ListingSo
       try {
         return yield* streamRows<Pick<R, F>>(database, selected(database, selection, page, fields))
       } catch (error) {
-        // This is thrown before the first row. Read the columns that an older schema has.
+        // This is thrown before the first row. Read only the columns that an older schema has.
         if (!(error instanceof VdcError) || error.code !== 'SCHEMA_OLDER') throw error
       }
       const there = ['*', ...fields.filter((field) => field in others)]
@@ -93,18 +92,18 @@ export function listing<R extends object, S, K extends string>(source: ListingSo
   }
 }
 
-/** How many rows a query finds. */
+/** Counts the rows of a query. */
 export async function countRows(query: Knex.QueryBuilder): Promise<number> {
   const row: { n: number } | undefined = await query.count({ n: '*' }).first()
   return Number(row?.n)
 }
 
-/** Names of the tables that a value comes from. */
+/** Returns the aliases of the tables that a value comes from. */
 function joinsOf(value: Value): readonly string[] {
   return typeof value === 'string' ? [value.slice(0, value.indexOf('.'))] : (value.joins ?? [])
 }
 
-/** The joins that are needed, and those that they need themselves. */
+/** Returns the joins with these aliases, and the joins that they depend on. */
 function withNeeds(joins: readonly Join[], needed: readonly string[]): Join[] {
   const names = new Set(needed)
   for (const { alias, needs } of joins.toReversed())

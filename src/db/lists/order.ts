@@ -2,42 +2,45 @@ import type { Knex } from 'knex'
 import type { Database } from '../database.ts'
 import { exact } from '../sql/exact-text.ts'
 
-/** A value of a row in a list: a column, with its table's name within the query, or an expression made for the engine. */
+/** A value of a row in a list: a column with the alias of its table, or an expression that depends on the engine. */
 export type Value = string | Expression
 
 interface Expression {
   of: (database: Database) => Knex.Raw
-  /** The tables within the query that it needs, beside that of the rows. */
+  /** Aliases of the joined tables that it refers to. */
   joins?: readonly string[]
 }
 
-/** What a list can be ordered by, and what that holds. */
+/** A value to sort a list by, and its type. */
 export interface OrderColumn {
   of: Value
   type: 'text' | 'number' | 'time'
 }
 
+/** Sorts by a text. */
 export const text = (of: Value): OrderColumn => ({ of, type: 'text' })
+/** Sorts by a number. */
 export const number = (of: Value): OrderColumn => ({ of, type: 'number' })
+/** Sorts by a time. */
 export const time = (of: Value): OrderColumn => ({ of, type: 'time' })
 
-/** How the rows of a list are named and what they can be ordered by. */
+/** The alias of a listed table, and the columns to sort it by. */
 export interface Ordered<K extends string> {
   /** The table's name within the query. */
   alias: string
   columns: Readonly<Record<K, OrderColumn>>
 }
 
-/** One key of an order. */
+/** A sort key and its direction. */
 export interface OrderBy<K extends string = string> {
   key: K
   descending: boolean
 }
 
-/** The values of a row by which an order places it. */
+/** The position of a row in an order: its values for the sort keys and its integer ID. */
 export type Position = readonly unknown[]
 
-/** Which part of an ordered list is wanted: at most `limit` rows, those behind a position. */
+/** A part of a sorted list: at most `limit` rows, starting after a position. */
 export interface Page<K extends string = string> {
   order: readonly OrderBy<K>[]
   after?: Position | undefined
@@ -51,9 +54,9 @@ interface Step {
 }
 
 /**
- * Puts the rows of a query in order and keeps those of a page. Texts are ordered
- * by the bytes of UTF-8; NULL comes first, and last where the order descends.
- * What is equal comes oldest first, by the integer id.
+ * Sorts the rows of a query and restricts it to a page. Texts are sorted by their
+ * UTF-8 bytes. NULL comes first, or last in descending order. Rows with equal values
+ * are sorted by integer ID, oldest first.
  */
 export function whereOnPage<K extends string>(
   database: Database,
@@ -63,16 +66,16 @@ export function whereOnPage<K extends string>(
 ): void {
   const steps = stepsOf(database, ordered, order)
   for (const { value, descending } of steps) query.orderBy(value as never, descending ? 'desc' : 'asc')
-  if (after !== undefined) query.where((clause) => whereBehind(database, clause, steps, after))
+  if (after !== undefined) query.where((clause) => whereAfter(database, clause, steps, after))
   if (limit !== undefined) query.limit(limit)
 }
 
 /**
- * Finds where an order places a row.
+ * Finds the position of a row in an order.
  *
- * @param query the rows of the list and what the order's expressions need; without any choice.
- * @param uuid exact. Where several rows have it, the last of them counts, so that going on always gets further.
- * @returns undefined where there is no such row.
+ * @param query all rows of the table, with the joins that the order needs.
+ * @param uuid exact. If several rows have it, the last one counts, so that paging always advances.
+ * @returns undefined if there is no such row.
  */
 export async function findPosition<K extends string>(
   database: Database,
@@ -103,8 +106,8 @@ function stepsOf<K extends string>(
   return [...steps, { value: database.knex.raw('??', [`${alias}.id`]), type: 'number', descending: false }]
 }
 
-/** `a` behind, or `a` the same and `b` behind, and so on. */
-function whereBehind(
+/** Restricts a query to rows after a position: the first value is after it, or is equal and the second is after it, and so on. */
+function whereAfter(
   database: Database,
   clause: Knex.QueryBuilder,
   [step, ...rest]: readonly Step[],
@@ -119,7 +122,7 @@ function whereBehind(
     // NULL is the first in an ascending order and the last in a descending one.
     if (!descending) clause.whereNotNull(value as never)
     clause.orWhere((same) => {
-      same.whereNull(value as never).where((next) => whereBehind(database, next, rest, places))
+      same.whereNull(value as never).where((next) => whereAfter(database, next, rest, places))
     })
     return
   }
@@ -128,11 +131,11 @@ function whereBehind(
   if (descending) clause.orWhereNull(value as never)
   if (rest.length === 0) return
   clause.orWhere((same) => {
-    same.whereRaw('? = ?', [value, bound]).where((next) => whereBehind(database, next, rest, places))
+    same.whereRaw('? = ?', [value, bound]).where((next) => whereAfter(database, next, rest, places))
   })
 }
 
-/** Numbers beyond 2^53 come as text, which would not be compared as a number everywhere. */
+/** Binds a value of a position. Numbers beyond 2^53 are text, which the engines would not always compare as numbers. */
 function boundTo({ knex, engine }: Database, { type }: Step, place: unknown): Knex.Value {
   if (type !== 'number') return place as Knex.Value
   return knex.raw(engine === 'mysql' ? 'CAST(? AS SIGNED)' : 'CAST(? AS INTEGER)', [String(place)])

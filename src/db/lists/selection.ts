@@ -3,29 +3,29 @@ import type { Database } from '../database.ts'
 import { exact } from '../sql/exact-text.ts'
 import { type Glob, whereGlob } from '../sql/glob.ts'
 
-/** Which rows of a table with soft deletion: those that aren't deleted, those that are, or both. */
+/** Selects rows by deletion: rows that are not deleted, rows that are, or both. */
 export type Life = 'alive' | 'deleted' | 'all'
 
-/** What the lists have in common: which rows one holds. */
+/** Selects rows of any list. */
 export interface Selection<C extends string = string> {
   life: Life
-  /** Rows whose column holds exactly one of these values. */
+  /** Only rows whose column is exactly one of these values. */
   oneOf?: Readonly<Partial<Record<C, readonly string[] | undefined>>>
-  /** Rows whose column matches. */
+  /** Only rows whose column matches. */
   matching?: Readonly<Partial<Record<C, Glob | undefined>>>
-  /** Rows made at this time or later; `YYYY-MM-DD HH:MM:SS`. */
+  /** Only rows created at this time or later; `YYYY-MM-DD HH:MM:SS`. */
   createdFrom?: string | undefined
-  /** Rows made before this time. */
+  /** Only rows created before this time; `YYYY-MM-DD HH:MM:SS`. */
   createdBefore?: string | undefined
-  /** Rows that show one of these states (`shownState`); for tables that have states. */
+  /** Only rows with one of these states, as `shownState` returns them; for tables with states. */
   states?: readonly string[] | undefined
 }
 
-/** How a table tells what is deleted. */
+/** How a table marks deleted rows. */
 export interface Living {
-  /** Its name within the query. */
+  /** The alias of the table within the query. */
   alias: string
-  /** States that say so as well as `deleted_at`; empty where it has no states. */
+  /** States of rows that are deleted even without `deleted_at`; empty if the table has no states. */
   deletedStates: readonly string[]
 }
 
@@ -34,7 +34,7 @@ export const LIVING_IMAGES: Living = { alias: 'i', deletedStates: ['deleted'] }
 export const LIVING_OBJECTS: Living = { alias: 'o', deletedStates: ['deleted', 'purged'] }
 export const LIVING_STORAGES: Living = { alias: 's', deletedStates: [] }
 
-/** Keeps the rows of a query that a list holds. */
+/** Restricts a query to the rows of a selection. */
 export function whereSelected<C extends string>(
   database: Database,
   query: Knex.QueryBuilder,
@@ -54,7 +54,7 @@ export function whereSelected<C extends string>(
   if (selection.states !== undefined) query.whereIn(shownState(database, living) as never, selection.states)
 }
 
-/** The state that is shown of a row, as an expression: a row with a time of deletion is deleted, whatever its state says. */
+/** Returns an expression for the state to show: `deleted` for a row with `deleted_at`, unless its own state means that. */
 export function shownState(database: Database, { alias, deletedStates }: Living): Knex.Raw {
   const state = exact(database, `${alias}.state`)
   return database.knex.raw(
@@ -63,7 +63,7 @@ export function shownState(database: Database, { alias, deletedStates }: Living)
   )
 }
 
-/** Keeps the rows of which a column holds exactly one of some values. */
+/** Restricts a query to rows whose column is exactly one of the values. */
 export function whereOneOf(
   database: Database,
   query: Knex.QueryBuilder,
@@ -73,7 +73,7 @@ export function whereOneOf(
   query.whereIn(exact(database, column) as never, values)
 }
 
-/** Says whether some row of a table, deleted or not, holds exactly this value. */
+/** Returns true if any row of a table, deleted or not, has exactly this value. */
 export async function isValueInUse(
   database: Database,
   table: 'images' | 'backup_objects' | 'backup_storages',

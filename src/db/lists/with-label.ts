@@ -2,26 +2,26 @@ import type { Knex } from 'knex'
 import type { Database } from '../database.ts'
 import { canonical, exact, sameText } from '../sql/exact-text.ts'
 
-/** A label that things are chosen by; without a value, whatever theirs is. */
+/** Selects rows with a label, and with this value if one is given. */
 export interface LabelChoice {
   name: string
   value?: string | undefined
 }
 
-/** Checksums that objects are chosen by, hex in lower case. */
+/** Selects objects by checksum, hex in lower case. */
 export interface ChecksumChoice {
   md5: readonly string[]
   sha256: readonly string[]
   /** The name of the label that holds an object's SHA-256. */
   sha256Label: string
-  /** And of that which holds the MD5 that it was computed with. */
+  /** The name of the label that holds the MD5 which the object had when its SHA-256 was computed. */
   md5Label: string
 }
 
 /**
- * Keeps the rows of a query that have a label.
+ * Restricts a query to rows that have a label.
  *
- * @param prefix and uuid column of the canonical id that labels name the row by.
+ * @param prefix, uuid the prefix and uuid column of the canonical ID by which labels refer to a row.
  */
 export function whereLabelled(
   database: Database,
@@ -34,14 +34,14 @@ export function whereLabelled(
   query.whereExists(label)
 }
 
-/** A query for the label of a row, within one of the row; as for `whereLabelled`. */
+/** Returns a subquery for the label of a row; parameters as for `whereLabelled`. */
 export function labelOf(
   database: Database,
   [prefix, uuid]: readonly [prefix: string, uuid: string],
   name: string,
 ): Knex.QueryBuilder {
   const resource = canonical(database, prefix, uuid)
-  // The index ignores case, the exact conditions do not.
+  // The index ignores case; the exact conditions do not.
   return database
     .knex('resource_labels as l')
     .select('l.id')
@@ -51,7 +51,7 @@ export function labelOf(
     .where(sameText(database, 'l.resource_uuid', resource) as never)
 }
 
-/** Keeps the rows of a query of which the backup object, there as `o`, has one of some checksums, in whatever case it is stored. */
+/** Restricts a query to rows whose backup object, aliased `o`, has one of the checksums. Ignores the stored case. */
 export function whereChecksum(
   database: Database,
   query: Knex.QueryBuilder,
@@ -68,31 +68,31 @@ export function whereChecksum(
 }
 
 /**
- * A condition: labels that were computed from the bytes of the object in the query, `o`, do
- * not count, as they had another MD5 then than the object's row has now.
+ * Returns a condition that is true if labels computed from the file of the backup object `o`
+ * are stale: its MD5 then was not the one that its row has now.
  *
- * @param objectId column that holds the canonical id of the object.
- * @param md5Label name of the label that holds that MD5; without one, the object's history
- *   tells whether its row ever had another.
+ * @param objectId column that holds the canonical ID of the object.
+ * @param md5Label name of the label that holds the MD5 of that time. If the object has no such
+ *   label, its labels are stale if its history has another MD5.
  */
 function isStale(database: Database, objectId: string, md5Label: string): Knex.Raw {
   const { knex } = database
-  const noted = () =>
+  const recorded = () =>
     knex('resource_labels as m')
       .select('m.id')
       .where('m.resource_uuid', knex.raw('??', [objectId]))
       .where(sameText(database, 'm.resource_uuid', objectId) as never)
       .where('m.name', md5Label)
       .where(exact(database, 'm.name') as never, md5Label)
-  const differs = noted().whereNot('m.string_value', lowerCase(database, 'o.checksum'))
-  return knex.raw('(EXISTS ? OR (NOT EXISTS ? AND EXISTS ?))', [differs, noted(), toldAnother(database, objectId)])
+  const differs = recorded().whereNot('m.string_value', lowerCase(database, 'o.checksum'))
+  return knex.raw('(EXISTS ? OR (NOT EXISTS ? AND EXISTS ?))', [differs, recorded(), otherMd5s(database, objectId)])
 }
 
 /**
- * The same for a label that is joined, where that with the MD5 is joined too: each row is
- * looked up once.
+ * Returns the condition of `isStale` for a label that the query joins, as it does the label
+ * with the MD5. So each label is looked up once.
  *
- * @param label and `md5`: names of these within the query.
+ * @param label, md5 aliases of the two labels within the query.
  */
 export function isStaleBeside(database: Database, label: string, md5: string, objectId: string): Knex.Raw {
   const { knex } = database
@@ -101,12 +101,12 @@ export function isStaleBeside(database: Database, label: string, md5: string, ob
     lowerCase(database, 'o.checksum'),
     `${md5}.id`,
     `${label}.id`,
-    toldAnother(database, objectId),
+    otherMd5s(database, objectId),
   ])
 }
 
-/** History rows of the object in the query, `o`, that tell another MD5 than its row has. */
-function toldAnother(database: Database, objectId: string): Knex.QueryBuilder {
+/** Returns a subquery for history rows of the backup object `o` with another MD5 than its row has. */
+function otherMd5s(database: Database, objectId: string): Knex.QueryBuilder {
   const { knex } = database
   return knex('histories as h')
     .select('h.id')

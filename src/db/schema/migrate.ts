@@ -12,20 +12,23 @@ import { type Migration, migrations } from '../../../migrations/index.ts'
 import { VdcError } from '../../core/errors.ts'
 import type { Queryable } from '../database.ts'
 
-/** Milliseconds that a migration waits for another one, which takes less than a second. */
+/** Milliseconds to wait for another migration, which takes less than a second. */
 const PATIENCE = 5000
 
-/** applied: run and recorded here; present: what it makes is there, made by another; pending: to be run. */
+/**
+ * The state of a migration. `applied`: recorded as done; `present`: another program created
+ * what it provides; `pending`: still to be run.
+ */
 type MigrationState = 'applied' | 'present' | 'pending'
 
-/** What a database has of the schema. */
+/** The state of a database's schema. */
 export interface SchemaStatus {
-  /** The version in Wakame-vdc's own `schema_info`; null where there is no such table. */
+  /** The version in Wakame-vdc's table `schema_info`; null if there is no such table. */
   wakame_schema: number | null
   migrations: { name: string; state: MigrationState }[]
 }
 
-/** Migrations are written for knex, of which they use no more than a handle has. */
+/** Returns a handle as the type that migrations expect. They use only what a handle has. */
 function forMigrations(db: Queryable): Knex {
   return db as Knex
 }
@@ -35,32 +38,35 @@ async function isInPlace(knex: Knex, migration: Migration): Promise<boolean> {
   return migration.isInPlace?.(knex) ?? true
 }
 
-/** Reads what the database has of the schema. Writes nothing. */
+/** Reads the state of the schema. Writes nothing. */
 export async function schemaStatus(db: Queryable): Promise<SchemaStatus> {
   const knex = forMigrations(db)
   const recorded = await recordedMigrations(knex)
   const wakame = (await knex.schema.hasTable('schema_info')) ? await knex('schema_info').first('version') : undefined
   const status: SchemaStatus = { wakame_schema: wakame?.version ?? null, migrations: [] }
   for (const [name, migration] of migrations) {
-    const state = recorded.has(name) ? 'applied' : (await isInPlace(knex, migration)) ? 'present' : 'pending'
-    status.migrations.push({ name, state })
+    status.migrations.push({ name, state: recorded.has(name) ? 'applied' : await unrecordedState(knex, migration) })
   }
   return status
 }
 
+async function unrecordedState(knex: Knex, migration: Migration): Promise<MigrationState> {
+  return (await isInPlace(knex, migration)) ? 'present' : 'pending'
+}
+
 /**
- * Runs what is pending, in order, and records it. Of several processes one does
- * so while the others wait for it.
+ * Runs and records the pending migrations in order. If several processes call this, one
+ * runs them and the others wait.
  *
  * @returns the names of the migrations that it ran or recorded.
- * @throws VdcError MIGRATION_LOCKED when another one runs for long, or one was killed.
+ * @throws VdcError MIGRATION_LOCKED if another migration does not end in time, or was killed.
  */
 export async function migrateAll(db: Queryable): Promise<string[]> {
   const knex = forMigrations(db)
   await makeBookkeeping(knex)
   if (!(await waitForLock(knex))) return []
   try {
-    // Whoever had the lock until now may have run some.
+    // The previous owner of the lock may have run some.
     const recorded = await recordedMigrations(knex)
     const pending = [...migrations].filter(([name]) => !recorded.has(name))
     const record = await newBatch(knex)
@@ -77,14 +83,14 @@ export async function migrateAll(db: Queryable): Promise<string[]> {
 }
 
 /**
- * Waits for the lock.
+ * Takes the lock, waiting for it if needed.
  *
- * @returns false when whoever has it ran all migrations meanwhile.
+ * @returns false if another process has run all migrations in the meantime.
  * @throws VdcError MIGRATION_LOCKED.
  */
 async function waitForLock(knex: Knex): Promise<boolean> {
   const deadline = Date.now() + PATIENCE
-  while (!(await takeLock(knex).catch(tookAnother))) {
+  while (!(await takeLock(knex).catch(lostToOtherNode))) {
     if ((await recordedMigrations(knex)).size >= migrations.size) return false
     if (Date.now() > deadline) throw migrationLocked()
     await sleep(100 + Math.random() * 100)
@@ -92,14 +98,14 @@ async function waitForLock(knex: Knex): Promise<boolean> {
   return true
 }
 
-/** On another node of the cluster somebody took the lock at the same moment. */
-function tookAnother(error: unknown): boolean {
+/** Returns false if a process took the lock on another node of the cluster at the same moment. Rethrows other errors. */
+function lostToOtherNode(error: unknown): boolean {
   if (error instanceof VdcError && error.code === 'DATABASE_BUSY') return false
   throw error
 }
 
 /**
- * Makes sure that no other migration is running, as far as the lock tells.
+ * Checks that no other migration holds the lock.
  *
  * @throws VdcError MIGRATION_LOCKED.
  */
@@ -109,11 +115,11 @@ export async function requireUnlocked(db: Queryable): Promise<void> {
 
 function migrationLocked(): VdcError {
   return new VdcError('MIGRATION_LOCKED', 'Another migration of this database is running, or one was killed', {
-    hint: 'If none is running: vdc-manage db migrate --unlock',
+    hint: 'If none is running, remove the lock with: vdc-manage db migrate --unlock',
   })
 }
 
-/** Frees the lock that a killed migration left. */
+/** Frees the lock of a migration that was killed. */
 export async function unlockMigrations(db: Queryable): Promise<void> {
   await freeLock(forMigrations(db))
 }

@@ -1,10 +1,10 @@
 import type { Queryable } from '../database.ts'
 import { isSqlite } from '../sql/exact-text.ts'
 
-/** Answers of `isOfWakame`, by the configuration that all handles of a database share. */
+/** Results of `isOfWakame`. The key is the configuration that all handles of a database share. */
 const known = new WeakMap<object, boolean>()
 
-/** Says whether Wakame-vdc created the database, so that its own programs use it too. Queries the database once. */
+/** Returns true if Wakame-vdc created the database, so that its programs use it too. Queries the database once. */
 export async function isOfWakame(db: Queryable): Promise<boolean> {
   const { config } = db.client
   const isIt = known.get(config) ?? (!isSqlite(db) && (await db.schema.hasTable('schema_info')))

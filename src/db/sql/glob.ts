@@ -4,24 +4,24 @@ import type { Database } from '../database.ts'
 /** A range of code points, both ends included. */
 export type CodeRange = readonly [from: number, to: number]
 
-/** A piece of a pattern: text as it stands; any text; one character; one character of a set, or not of it. */
+/** A part of a pattern: literal text; any text or any character; one character that is, or is not, in a set. */
 export type GlobPart =
   | { literal: string }
   | { any: 'text' | 'character' }
   | { set: readonly CodeRange[]; negated: boolean }
 
-/** A pattern for a whole text, by characters, in which case and blanks count. */
+/** A pattern that a whole text must match. Case and spaces count. */
 export type Glob = readonly GlobPart[]
 
-/** Keeps the rows of a query of which a column matches. */
+/** Restricts a query to rows whose column matches a pattern. */
 export function whereGlob(database: Database, query: Knex.QueryBuilder, column: string, glob: Glob): void {
   if (database.engine === 'sqlite') {
     query.whereRaw('?? GLOB ?', [column, sqliteGlob(glob)])
     return
   }
-  // The column's own collation ignores case, and its character set may be narrower than the pattern's.
+  // The collation of the column ignores case, and its character set may lack characters of the pattern.
   const text = 'CONVERT(?? USING utf8mb4) COLLATE utf8mb4_bin'
-  // LIKE needs no other engine and knows no sets.
+  // LIKE is cheaper, but has no sets.
   if (glob.some((part) => 'set' in part)) query.whereRaw(`${text} REGEXP ?`, [column, regexp(glob)])
   else query.whereRaw(`${text} LIKE ? ESCAPE '|'`, [column, like(glob)])
 }
@@ -35,7 +35,7 @@ function like(glob: Glob): string {
     .join('')
 }
 
-/** For PCRE (MariaDB) and ICU (MySQL): what could mean something there is written as a code point. */
+/** Returns a regular expression for PCRE (MariaDB) and ICU (MySQL). All but letters and digits are written as code points. */
 function regexp(glob: Glob): string {
   const parts = glob.map((part) => {
     if ('any' in part) return part.any === 'text' ? '.*' : '.'
@@ -51,7 +51,7 @@ function code(point: number): string {
   return /[A-Za-z0-9]/.test(character) ? character : `\\x{${point.toString(16)}}`
 }
 
-/** SQLite's GLOB knows no escapes: what is special stands in a set of its own. */
+/** Returns a pattern for SQLite's GLOB. It has no escapes, so each special character is put into a set. */
 function sqliteGlob(glob: Glob): string {
   return glob
     .map((part) => {
@@ -62,14 +62,14 @@ function sqliteGlob(glob: Glob): string {
     .join('')
 }
 
-/** In a set `]` can only be the first, `-` the last, and `^` anything but the first character. */
+/** Returns a set for GLOB. In a set, `]` must come first, `-` last, and `^` must not come first. */
 function sqliteSet(set: readonly CodeRange[], negated: boolean): string {
   const has = (special: string) => includes(set, special.charCodeAt(0))
   const ranges = [']', '^', '-'].reduce((left, special) => without(left, special.charCodeAt(0)), set)
   const inside = ranges.map(([from, to]) => `${String.fromCodePoint(from)}-${String.fromCodePoint(to)}`).join('')
   const start = (negated ? '^' : '') + (has(']') ? ']' : '') + inside
   if (!has('^')) return `[${start}${has('-') ? '-' : ''}]`
-  // A `-` that follows nothing stands for itself.
+  // A `-` at the start is literal.
   if (start === '') return has('-') ? '[-^]' : '^'
   return `[${start}^${has('-') ? '-' : ''}]`
 }

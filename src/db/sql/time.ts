@@ -1,9 +1,9 @@
-/** The time as the tables hold it: `YYYY-MM-DD HH:MM:SS`, UTC whatever the time zone, no fraction. */
+/** Returns a time as it is stored in tables: `YYYY-MM-DD HH:MM:SS` in UTC, without fractions of a second. */
 export function sqlTime(time: Date): string {
   return time.toISOString().slice(0, 19).replace('T', ' ')
 }
 
-/** A time of the tables as ISO 8601 with its zone, `YYYY-MM-DDTHH:MM:SSZ`. */
+/** Returns a time from a table as ISO 8601 with the time zone, `YYYY-MM-DDTHH:MM:SSZ`. */
 export function isoTime(sqlTime: string): string
 export function isoTime(sqlTime: string | null): string | null
 export function isoTime(sqlTime: string | null): string | null {

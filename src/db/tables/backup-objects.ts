@@ -5,32 +5,32 @@ import type { Lock } from '../transactions/locks.ts'
 import type { BackupObjectRow, NewRow } from './rows.ts'
 import { insertRow, updateRow, updateRows } from './writes.ts'
 
-/** Values in one query: SQLite allows 32,766. */
+/** Values in one query at most; SQLite allows 32,766. */
 const MOST_KEYS = 10_000
 
-/** Finds an object, deleted or not, by its exact uuid. */
+/** Finds an object, deleted or not, by its exact uuid. Returns undefined if there is none. */
 export async function findBackupObject(
   db: Queryable,
   uuid: string,
   options: { lock?: Lock } = {},
 ): Promise<BackupObjectRow | undefined> {
   const rows = await select<BackupObjectRow>(db, 'SELECT * FROM backup_objects WHERE uuid = ?', [uuid], options.lock)
-  // The collation ignores case and trailing blanks.
+  // The collation ignores case and trailing spaces.
   const row = rows.find((row) => row.uuid === uuid)
   return row && completeRow('backup_objects', row)
 }
 
-/** The uuids that are longer than so many characters. */
+/** Returns the uuids of objects that have more than `longerThan` characters. */
 export async function selectLongUuids(db: Queryable, longerThan: number): Promise<string[]> {
   return db<BackupObjectRow>('backup_objects').whereRaw('LENGTH(uuid) > ?', [longerThan]).pluck('uuid')
 }
 
-/** Says whether some row has this uuid, deleted or not, whatever its case. */
+/** Returns true if an object, deleted or not, has this uuid, ignoring case. */
 export async function isBackupObjectUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
   return (await select(db, 'SELECT id FROM backup_objects WHERE uuid = ?', [uuid])).length > 0
 }
 
-/** The objects that aren't deleted and lie in the storage under exactly this key, oldest first. */
+/** Returns the objects that are not deleted and have exactly this object key in a storage, oldest first. */
 export async function selectObjectsAt(
   db: Queryable,
   storageKey: number,
@@ -45,8 +45,8 @@ export async function selectObjectsAt(
 }
 
 /**
- * The objects of some storages, given by their integer ids, that lie under one of
- * these keys and whose file was not removed: deleted ones too.
+ * Returns the objects, deleted or not, that have one of these object keys in one of the
+ * storages, given by integer ID. Objects whose file was purged are left out.
  */
 export async function selectObjectsUnder(
   db: Queryable,
@@ -66,7 +66,7 @@ export async function selectObjectsUnder(
   return rows.filter((row) => exact.has(row.object_key))
 }
 
-/** The first `limit` objects of a storage whose integer id is above `after` and that aren't deleted. */
+/** Returns the first `limit` objects of a storage that are not deleted and have an integer ID above `after`. */
 export async function selectAliveIn(
   db: Queryable,
   storageKey: number,
@@ -82,7 +82,7 @@ export async function selectAliveIn(
     .limit(limit)
 }
 
-/** The uuids of the first `limit` objects that lie in a storage and aren't deleted. */
+/** Returns the uuids of the first `limit` objects of a storage that are not deleted. */
 export async function selectUuidsInStorage(db: Queryable, storageKey: number, limit: number): Promise<string[]> {
   return db('backup_objects')
     .where({ backup_storage_id: storageKey })
@@ -93,21 +93,23 @@ export async function selectUuidsInStorage(db: Queryable, storageKey: number, li
     .pluck('uuid')
 }
 
-/** Keeps an object as it is until the transaction ends; false when it was deleted meanwhile. */
+/** Keeps an object from being changed until the transaction ends. Returns false if it is deleted. */
 export async function holdBackupObject(db: Queryable, id: number): Promise<boolean> {
   const alive = 'SELECT id FROM backup_objects WHERE id = ? AND deleted_at IS NULL'
   return (await select(db, alive, [id], 'share')).length > 0
 }
 
+/** Inserts an object. */
 export async function insertBackupObject(db: Queryable, row: NewRow<BackupObjectRow>): Promise<void> {
   await insertRow(db, 'backup_objects', row)
 }
 
+/** Changes columns of an object, given by integer ID. */
 export async function updateBackupObject(db: Queryable, id: number, changes: Partial<BackupObjectRow>): Promise<void> {
   await updateRow(db, 'backup_objects', id, changes)
 }
 
-/** Changes columns of objects, given by their integer ids. */
+/** Changes columns of objects, given by integer ID. */
 export async function updateBackupObjects(
   db: Queryable,
   changes: ReadonlyMap<number, Partial<BackupObjectRow>>,

@@ -4,23 +4,23 @@ import { marks, select } from '../statement.ts'
 import type { HistoryRow, NewRow } from './rows.ts'
 import { insertRows } from './writes.ts'
 
+/** Inserts history rows. */
 export async function insertHistories(db: Queryable, rows: readonly NewRow<HistoryRow>[]): Promise<void> {
   await insertRows(db, 'histories', rows)
 }
 
 /**
- * Those of some things, given by their canonical ids, that have a history. Their
- * case may differ from what is asked for: of all on MySQL, on SQLite of images
- * that were purged.
+ * Returns those of the canonical IDs that have a history. IDs that differ only in case
+ * are included: on MySQL all, on SQLite those of purged images.
  */
 export async function selectIdsWithHistory(db: Queryable, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return []
   const exact = await distinctTexts(db, db('histories').whereIn('uuid', ids), 'uuid')
-  // On MySQL, these are among them already.
+  // On MySQL, the purged IDs are already included.
   return isSqlite(db) ? [...new Set([...exact, ...(await selectPurgedIds(db, ids))])] : exact
 }
 
-/** The first `limit` marks of purged images above an integer id: the rows that a purge leaves in their histories. */
+/** Returns the first `limit` history rows with an integer ID above `after` that record the purge of an image. */
 export async function selectPurgesAfter(db: Queryable, after: number, limit: number): Promise<HistoryRow[]> {
   return db<HistoryRow>('histories')
     .where('id', '>', after)
@@ -30,27 +30,27 @@ export async function selectPurgesAfter(db: Queryable, after: number, limit: num
     .limit(limit)
 }
 
-/** Those of some images, given by their canonical ids, that were purged; their case may differ from what is asked for. */
+/** Returns those of the canonical image IDs that were purged. IDs that differ only in case are included. */
 export async function selectPurgedIds(db: Queryable, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return []
   const query = db('histories').whereRaw("attr = 'purged_at'")
-  // On SQLite the column tells case apart; an index that does not has these rows alone.
+  // On SQLite, case counts in the column, but an index of just these rows ignores it.
   if (isSqlite(db)) query.whereRaw(`uuid COLLATE NOCASE IN (${ids.map(() => '?').join(', ')})`, [...ids])
   else query.whereIn('uuid', ids)
   return distinctTexts(db, query, 'uuid')
 }
 
 /**
- * All history rows of a thing, given by its canonical id, in the order of their
- * integer ids: `created_at` is the clock of whichever host wrote a row.
+ * Returns all history rows of a thing, given by canonical ID, sorted by integer ID: the
+ * clocks of the hosts that set `created_at` may differ.
  */
 export async function selectHistories(db: Queryable, id: string): Promise<HistoryRow[]> {
   const rows: HistoryRow[] = await db<HistoryRow>('histories').where({ uuid: id }).orderBy('id')
-  // The collation ignores case and trailing blanks.
+  // The collation ignores case and trailing spaces.
   return rows.filter((row) => row.uuid === id)
 }
 
-/** All values that the histories of some things, given by their canonical ids, tell of a column. */
+/** Returns all values of a column in the histories of the canonical IDs. */
 export async function selectValuesTold(
   db: Queryable,
   ids: readonly string[],
@@ -61,7 +61,7 @@ export async function selectValuesTold(
   return select(db, told, [...ids, attr])
 }
 
-/** The last state that the histories of some images, given by their canonical ids, tell and that is not `deleted`. */
+/** Returns the last state other than `deleted` in the histories of images, by canonical ID. */
 export async function selectStatesBeforeDeletion(db: Queryable, ids: readonly string[]): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map()
   const rows: { uuid: string; state: string }[] = await db('histories')

@@ -7,24 +7,24 @@ import type { Lock } from '../transactions/locks.ts'
 import type { ImageRow, NewRow } from './rows.ts'
 import { insertRow, insertRowUnless, updateRows } from './writes.ts'
 
-/** Finds an image, deleted or not, by its exact uuid. */
+/** Finds an image, deleted or not, by its exact uuid. Returns undefined if there is none. */
 export async function findImage(
   db: Queryable,
   uuid: string,
   options: { lock?: Lock } = {},
 ): Promise<ImageRow | undefined> {
   const rows = await select<ImageRow>(db, 'SELECT * FROM images WHERE uuid = ?', [uuid], options.lock)
-  // The collation ignores case and trailing blanks.
+  // The collation ignores case and trailing spaces.
   const row = rows.find((row) => row.uuid === uuid)
   return row && completeRow('images', row)
 }
 
 const IMAGE_WITH_UUID = 'SELECT 1 FROM images WHERE uuid = ?'
 const HISTORY_OF_ID = 'SELECT 1 FROM histories WHERE uuid = ?'
-/** SQLite compares `histories.uuid` with case; only purged images have an index that ignores it. */
+/** On SQLite, case counts in `histories.uuid`; an index that ignores it has only the rows of purged images. */
 const PURGED_WITH_ID = "SELECT 1 FROM histories WHERE uuid COLLATE NOCASE = ? AND attr = 'purged_at'"
 
-/** Finds something if a new image can't have a uuid. */
+/** Returns a query that finds a row if a new image cannot have a uuid. */
 function takenUuid(db: Queryable, uuid: string) {
   const id = `wmi-${uuid}`
   const queries = [IMAGE_WITH_UUID, HISTORY_OF_ID, ...(isSqlite(db) ? [PURGED_WITH_ID] : [])]
@@ -33,15 +33,16 @@ function takenUuid(db: Queryable, uuid: string) {
 }
 
 /**
- * Says whether a new image can't have this uuid: the unique index ignores case,
- * deleted images keep theirs, and so do those that were purged, by their history.
+ * Returns true if a new image cannot have this uuid. The unique index ignores case. The
+ * uuids of deleted images stay reserved, and so do those of purged images, through their
+ * histories.
  */
 export async function isImageUuidTaken(db: Queryable, uuid: string): Promise<boolean> {
   const { query, values } = takenUuid(db, uuid)
   return (await select(db, `${query} LIMIT 1`, values)).length > 0
 }
 
-/** Says whether an account, given by its canonical id, owns an image, deleted or not. */
+/** Returns true if an account, given by canonical ID, owns an image, deleted or not. */
 export async function ownsImages(database: Database, accountId: string): Promise<boolean> {
   const query = database
     .knex('images')
@@ -50,7 +51,7 @@ export async function ownsImages(database: Database, accountId: string): Promise
   return (await query.first('id')) !== undefined
 }
 
-/** The uuids of the first `limit` images that aren't deleted and whose `column` holds exactly this canonical id. */
+/** Returns the uuids of the first `limit` images that are not deleted and have exactly this canonical ID in `column`. */
 export async function selectAliveUuidsBy(
   db: Queryable,
   column: 'account_id' | 'backup_object_id',
@@ -58,7 +59,7 @@ export async function selectAliveUuidsBy(
   limit: number,
 ): Promise<string[]> {
   const uuids: string[] = []
-  // The collation ignores case, so some of what is found may be another's.
+  // The collation ignores case, so some rows may have another ID.
   for (let offset = 0; uuids.length < limit; offset += limit) {
     const rows: ImageRow[] = await db<ImageRow>('images')
       .where(column, id)
@@ -73,7 +74,7 @@ export async function selectAliveUuidsBy(
   return uuids.slice(0, limit)
 }
 
-/** Those of some values of a column, which are canonical ids, that an image which isn't deleted holds. */
+/** Returns those of the canonical IDs that occur in a column of an image that is not deleted. */
 export async function selectValuesAlive(
   db: Queryable,
   column: 'account_id' | 'backup_object_id',
@@ -84,7 +85,7 @@ export async function selectValuesAlive(
   return new Set(await distinctTexts(db, query, column))
 }
 
-/** The images that boot from one of these backup objects, given by their canonical ids; deleted ones only with `deleted`. */
+/** Returns the images that boot from one of the backup objects, given by canonical ID; deleted images only with `deleted`. */
 export async function selectImagesOf(
   db: Queryable,
   objectIds: readonly string[],
@@ -98,29 +99,29 @@ export async function selectImagesOf(
   return rows.filter((row) => wanted.has(row.backup_object_id ?? ''))
 }
 
-/** Rows that are looked at for the first one whose id is the same to the letter, as nearly every row is. */
-const SOME = 10
+/** Rows read at a time to find the first one with exactly the wanted ID, which nearly every row has. */
+const BATCH = 10
 
 /**
- * The file format of the first image that boots from a backup object, given by its
- * canonical id; of one that is deleted only where no other does.
+ * Returns the file format of the first image that boots from a backup object, given by
+ * canonical ID. A deleted image counts only if there is no other.
  */
 export async function selectFirstFormatOf(db: Queryable, objectId: string): Promise<string | undefined> {
   const images = 'SELECT backup_object_id, file_format FROM images WHERE backup_object_id = ?'
   for (const which of ["AND deleted_at IS NULL AND state <> 'deleted'", '']) {
-    for (let offset = 0, isEnd = false; !isEnd; offset += SOME) {
-      const some = `${images} ${which} ORDER BY id LIMIT ${SOME} OFFSET ${offset}`
+    for (let offset = 0, isEnd = false; !isEnd; offset += BATCH) {
+      const some = `${images} ${which} ORDER BY id LIMIT ${BATCH} OFFSET ${offset}`
       const rows = await select<Pick<ImageRow, 'backup_object_id' | 'file_format'>>(db, some, [objectId])
       // The collation ignores case.
       const first = rows.find((row) => row.backup_object_id === objectId)
       if (first !== undefined) return first.file_format
-      isEnd = rows.length < SOME
+      isEnd = rows.length < BATCH
     }
   }
   return undefined
 }
 
-/** As `selectFirstFormatOf`, of many objects; of one that no image boots from there is nothing. */
+/** Returns the results of `selectFirstFormatOf` for many objects. Objects without images have no entry. */
 export async function selectFirstFormatsOf(
   database: Database,
   objectIds: readonly string[],
@@ -145,10 +146,14 @@ export async function selectFirstFormatsOf(
   return formats
 }
 
-/** Texts of `images.volumes` that name no volume, as most do. */
+/** Values of `images.volumes` without a volume, which most images have. */
 const NO_VOLUMES = ['', '--- []\n']
 
-/** The images that have volumes besides what they boot from; deleted ones only with `deleted`. */
+/**
+ * Returns the images that have volumes besides the boot volume; deleted images only with `deleted`.
+ *
+ * @param options.accountId only images of this account, given by canonical ID.
+ */
 export async function selectImagesWithVolumes(
   db: Queryable,
   options: { deleted: boolean; accountId?: string },
@@ -160,7 +165,7 @@ export async function selectImagesWithVolumes(
   const rows: Pick<ImageRow, 'uuid' | 'volumes' | 'account_id'>[] = await query
     .select('uuid', 'volumes', 'account_id')
     .catch((error: unknown) => {
-      // Where the schema has no such column, no image has volumes.
+      // In a schema without the column, no image has volumes.
       if (error instanceof VdcError && error.code === 'SCHEMA_OLDER') return []
       throw error
     })
@@ -168,17 +173,18 @@ export async function selectImagesWithVolumes(
   return accountId === undefined ? rows : rows.filter((row) => row.account_id === accountId)
 }
 
+/** Inserts an image. */
 export async function insertImage(db: Queryable, row: NewRow<ImageRow>): Promise<void> {
   await insertRow(db, 'images', row)
 }
 
-/** Inserts an image with a uuid that may be taken; returns false if it is. */
+/** Inserts an image. Returns false if its uuid is taken. */
 export async function insertImageIfFree(db: Queryable, row: NewRow<ImageRow>): Promise<boolean> {
   const { query, values } = takenUuid(db, row.uuid)
   return (await insertRowUnless(db, 'images', row, query, values)) !== undefined
 }
 
-/** Changes columns of images, given by their integer ids. */
+/** Changes columns of images, given by integer ID. */
 export async function updateImages(db: Queryable, changes: ReadonlyMap<number, Partial<ImageRow>>): Promise<void> {
   await updateRows(db, 'images', changes)
 }

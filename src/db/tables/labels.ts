@@ -4,7 +4,7 @@ import type { Lock } from '../transactions/locks.ts'
 import type { LabelRow, NewRow } from './rows.ts'
 import { deleteRows, insertRows, updateRows } from './writes.ts'
 
-/** All labels of some resources, given by their canonical ids. */
+/** Returns all labels of resources, given by canonical ID. */
 export async function selectLabels(
   db: Queryable,
   resourceIds: readonly string[],
@@ -17,13 +17,13 @@ export async function selectLabels(
   return rows.filter((row) => wanted.has(row.resource_uuid))
 }
 
-/** The name that the database takes for the same as this one, as its collation does; undefined where the name is free. */
+/** Returns the name of a resource's label that is equal to `name` in the database's collation; undefined if there is none. */
 export async function findLabelNamed(db: Queryable, resourceId: string, name: string): Promise<string | undefined> {
   const [label] = await selectLabelsNamed(db, [resourceId], name)
   return label?.name
 }
 
-/** The labels of some resources, given by their canonical ids, whose name the database takes for the same as this one, as its collation does. */
+/** Returns the labels of resources, given by canonical ID, whose name is equal to `name` in the database's collation. */
 export async function selectLabelsNamed(
   db: Queryable,
   resourceIds: readonly string[],
@@ -34,15 +34,17 @@ export async function selectLabelsNamed(
   return select(db, named, [...resourceIds, name])
 }
 
+/** Inserts labels. */
 export async function insertLabels(db: Queryable, rows: readonly NewRow<LabelRow>[]): Promise<void> {
   await insertRows(db, 'resource_labels', rows)
 }
 
-/** Gives labels, by their integer ids, the same values. */
+/** Makes the same changes to labels, given by integer ID. */
 export async function updateLabels(db: Queryable, ids: readonly number[], changes: Partial<LabelRow>): Promise<void> {
   await updateRows(db, 'resource_labels', new Map(ids.map((id) => [id, changes])))
 }
 
+/** Deletes labels, given by integer ID. */
 export async function deleteLabels(db: Queryable, ids: readonly number[]): Promise<void> {
   await deleteRows(db, 'resource_labels', ids)
 }

@@ -6,21 +6,21 @@ import { insertHistories } from './histories.ts'
 import type { HistoryRow, NewRow } from './rows.ts'
 import { notesOf } from './writes.ts'
 
-/** Rows of one thing's history with the same time. */
+/** History rows of one thing with the same time. */
 export type Entries = readonly NewRow<HistoryRow>[]
 
-/** Things whose entries one statement writes. */
+/** Things whose entries one statement writes at most. */
 const MOST_THINGS = 20
 
 const COLUMNS = 'uuid, attr, vchar_value, blob_value, created_at'
 
-/** Characters of one statement on MySQL. Each is up to three bytes, and old servers accept 1 MiB. */
+/** Characters of one statement on MySQL at most. Each has up to three bytes, and old servers accept 1 MiB. */
 const MOST_TEXT = 256 * 1024
 
 /**
- * Writes entries of the histories of many things, which takes most of the time of an import. So each
- * value that entries share is bound once on SQLite, and quoted once on MySQL: the uuid of a thing,
- * and the names of columns of things that have the same ones.
+ * Inserts history entries of many things. This takes most of the time of an import, so values
+ * that entries share (uuids, and the column names of similar things) are bound once on SQLite, and
+ * quoted once on MySQL.
  */
 export async function insertManyHistories(db: Queryable, histories: Iterable<Entries>): Promise<void> {
   if (notesOf(db) !== undefined) return insertHistories(db, [...histories].flat())
@@ -36,7 +36,7 @@ export async function insertManyHistories(db: Queryable, histories: Iterable<Ent
   }
 }
 
-/** The rows of histories as statements of MySQL have them, as many together as one takes. */
+/** Yields the rows of histories as SQL text for MySQL, as many at a time as fit into one statement. */
 function* textsOf(histories: Iterable<Entries>, quote: (value: string | null) => string): Generator<string> {
   const names = new Map<string, string>()
   const nameOf = (attr: string) => {
@@ -47,9 +47,10 @@ function* textsOf(histories: Iterable<Entries>, quote: (value: string | null) =>
   let text = ''
   for (const entries of histories) {
     const { uuid = '', created_at = '' } = entries[0] ?? {}
-    const [id, end] = [`(${quote(uuid)}, `, `, ${quote(created_at)})`]
+    const start = `(${quote(uuid)}, `
+    const end = `, ${quote(created_at)})`
     for (const { attr, vchar_value, blob_value } of entries) {
-      const row = `${id}${nameOf(attr)}, ${quote(vchar_value)}, ${quote(blob_value)}${end}`
+      const row = `${start}${nameOf(attr)}, ${quote(vchar_value)}, ${quote(blob_value)}${end}`
       if (text !== '' && text.length + row.length > MOST_TEXT) {
         yield text
         text = ''
@@ -60,7 +61,7 @@ function* textsOf(histories: Iterable<Entries>, quote: (value: string | null) =>
   if (text !== '') yield text
 }
 
-/** The histories from a place on that are like the first one there, as many as one statement takes. */
+/** Returns the histories from `start` on that have the same columns and time as the first, as many as fit into one statement. */
 function alikeFrom(histories: readonly Entries[], start: number): readonly Entries[] {
   const first = histories[start] as Entries
   let end = start + 1

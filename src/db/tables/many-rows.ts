@@ -4,7 +4,7 @@ import { marks, select } from '../statement.ts'
 import type { Lock } from '../transactions/locks.ts'
 import type { Tables } from './rows.ts'
 
-/** The tables that hold the registry itself. */
+/** The tables that a registry consists of, without histories. */
 export type RegistryTables = Pick<
   Tables,
   'accounts' | 'backup_storages' | 'backup_objects' | 'images' | 'resource_labels'
@@ -12,10 +12,10 @@ export type RegistryTables = Pick<
 
 type WithUuid = Exclude<keyof RegistryTables, 'resource_labels'>
 
-/** Values that one statement takes at most: SQLite allows 32,766. */
+/** Values in one statement at most; SQLite allows 32,766. */
 const MOST_VALUES = 10_000
 
-/** The first `limit` rows of a table whose integer id is above `after`, in the order of that. */
+/** Returns the first `limit` rows of a table with an integer ID above `after`, sorted by integer ID. */
 export async function selectRowsAfter<T extends keyof RegistryTables>(
   db: Queryable,
   table: T,
@@ -26,7 +26,7 @@ export async function selectRowsAfter<T extends keyof RegistryTables>(
   return completeRows(table, rows)
 }
 
-/** The rows, deleted or not, that have one of these uuids, whatever its case; oldest first. */
+/** Returns the rows, deleted or not, that have one of the uuids, ignoring case; oldest first. */
 export async function selectRowsByUuid<T extends WithUuid>(
   db: Queryable,
   table: T,
@@ -38,7 +38,7 @@ export async function selectRowsByUuid<T extends WithUuid>(
   return completeRows(table, await select<Tables[T]>(db, sql, uuids, options.lock))
 }
 
-/** As `selectRowsByUuid`, of any number of uuids, and nothing but the uuids that are there. */
+/** Returns the uuids of the rows, deleted or not, that have one of the uuids, ignoring case. Takes any number of uuids. */
 export async function selectUuidsThere(db: Queryable, table: WithUuid, uuids: readonly string[]): Promise<string[]> {
   const there: string[] = []
   for (let start = 0; start < uuids.length; start += MOST_VALUES) {

@@ -3,14 +3,18 @@ import { type Lock, locked } from '../transactions/locks.ts'
 import type { BackupObjectRow, ImageRow } from './rows.ts'
 import { deleteRows } from './writes.ts'
 
-/** Which deleted images or objects: those with one of these uuids, or all. */
+/** Selects deleted images or objects. */
 export interface DeletedSelection {
-  /** As the tables hold it: deleted before that. */
+  /** Only rows deleted before this time; `YYYY-MM-DD HH:MM:SS`. */
   before: string
+  /** Only rows with one of these uuids; default: all. */
   uuids?: readonly string[] | undefined
 }
 
-/** The first `limit` images above an integer id that were deleted before a time. Where only the state says so, the last change counts. */
+/**
+ * Returns the first `limit` images with an integer ID above `after` that were deleted before a
+ * time. For images without `deleted_at`, the time of the last change counts.
+ */
 export async function selectDeletedImages(
   db: Queryable,
   { before, uuids }: DeletedSelection,
@@ -29,7 +33,7 @@ export async function selectDeletedImages(
   return uuids === undefined ? rows : rows.filter((row) => uuids.includes(row.uuid))
 }
 
-/** The same images as they are now, kept from others until the transaction ends; those that weren't deleted before that are left out. */
+/** Locks images, given by integer ID, until the transaction ends, and returns those that were deleted before a time. */
 export async function holdDeletedImages(db: Queryable, ids: readonly number[], before: string): Promise<ImageRow[]> {
   const query = db<ImageRow>('images')
     .whereIn('id', ids)
@@ -39,7 +43,7 @@ export async function holdDeletedImages(db: Queryable, ids: readonly number[], b
   return locked(query, 'update')
 }
 
-/** Removes the rows of images, given by integer and canonical ids, with their labels and tags. */
+/** Deletes the rows of images, given by integer and canonical IDs, with their labels and tags. */
 export async function removeImages(db: Queryable, images: ReadonlyMap<number, string>): Promise<void> {
   const ids = [...images.values()]
   for (const [table, column] of [
@@ -55,7 +59,7 @@ export async function removeImages(db: Queryable, images: ReadonlyMap<number, st
   await deleteRows(db, 'images', [...images.keys()])
 }
 
-/** The canonical ids that images which aren't deleted name as their parents. */
+/** Returns the canonical IDs of the parents of all images that are not deleted. */
 export async function selectParents(db: Queryable): Promise<string[]> {
   return db('images')
     .whereNotNull('parent_image_id')
@@ -66,8 +70,8 @@ export async function selectParents(db: Queryable): Promise<string[]> {
 }
 
 /**
- * The integer ids of the images that Wakame-vdc's instances were made of, running
- * or not: its table `instances` has them as `image_id`. None where there is no such table.
+ * Returns the integer IDs of the images that Wakame-vdc's instances, running or not, were
+ * created from (`instances.image_id`). Empty if there is no such table.
  */
 export async function selectImagesOfInstances({ knex }: Database): Promise<number[]> {
   const { schema } = knex
@@ -76,8 +80,8 @@ export async function selectImagesOfInstances({ knex }: Database): Promise<numbe
 }
 
 /**
- * The first `limit` objects above an integer id that were deleted before a time,
- * are not purged, and lie in local storages that are not deleted.
+ * Returns the first `limit` objects with an integer ID above `after` that were deleted before
+ * a time, are not purged, and are in local storages that are not deleted.
  */
 export async function selectDeletedLocalObjects(
   db: Queryable,
@@ -101,7 +105,7 @@ export async function selectDeletedLocalObjects(
   return uuids === undefined ? rows : rows.filter((row) => uuids.includes(row.uuid))
 }
 
-/** An object by its integer id, as it is now. */
+/** Finds an object, deleted or not, by its integer ID, and locks it. Returns undefined if there is none. */
 export async function findObjectByKey(
   db: Queryable,
   id: number,
@@ -111,7 +115,7 @@ export async function findObjectByKey(
   return rows[0]
 }
 
-/** The entries of histories that tell of some things, by their canonical ids, when they were deleted or last changed, the last one last. */
+/** Returns the history entries of things, given by canonical ID, with the times of their deletion and changes; latest last. */
 export async function selectTimesTold(
   db: Queryable,
   ids: readonly string[],
@@ -125,12 +129,13 @@ export async function selectTimesTold(
     .select('uuid', 'attr', 'vchar_value as time', 'created_at')
 }
 
-/** How far the tables were written: what is stored later has higher integer ids. */
+/** The highest integer IDs of two tables. Rows that are stored later have higher ones. */
 export interface Marks {
   objects: number
   histories: number
 }
 
+/** Returns the highest integer IDs of backup objects and histories; 0 for an empty table. */
 export async function readMarks(db: Queryable): Promise<Marks> {
   const highest = async (table: string): Promise<number> => {
     const [row] = await db(table).max<{ highest: number | null }[]>('id as highest')
@@ -139,7 +144,7 @@ export async function readMarks(db: Queryable): Promise<Marks> {
   return { objects: await highest('backup_objects'), histories: await highest('histories') }
 }
 
-/** The first `limit` objects of some storages above an integer id that are not purged, deleted ones too. */
+/** Returns the first `limit` objects of the storages, deleted or not, with an integer ID above `after` that are not purged. */
 export async function selectObjectsAbove(
   db: Queryable,
   storageKeys: readonly number[],
@@ -154,7 +159,7 @@ export async function selectObjectsAbove(
     .limit(limit)
 }
 
-/** The first `limit` entries above an integer id that say of something, by its canonical id, that it lies elsewhere. */
+/** Returns the first `limit` history entries with an integer ID above `after` that record a new location of a file. */
 export async function selectMoves(
   db: Queryable,
   after: number,
@@ -168,7 +173,7 @@ export async function selectMoves(
     .select('id', 'uuid')
 }
 
-/** Those of some objects, by their integer ids or their uuids, that are not purged. */
+/** Returns those of the objects, given by integer ID or uuid, that are not purged. */
 export async function selectUnpurged(
   db: Queryable,
   column: 'id' | 'uuid',

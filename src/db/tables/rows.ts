@@ -1,11 +1,10 @@
 /*
- * The rows of the dcmgr database as they lie in the tables (dcmgr.md, "Tables
- * the image registry needs"). Times are text, `YYYY-MM-DD HH:MM:SS` in UTC.
- * Every uuid here is the trimmed form, without its prefix; every `*_id` of
- * type string is the canonical form, with it.
+ * The rows of the dcmgr database as they are stored (dcmgr.md, "Tables the image
+ * registry needs"). Times are text, `YYYY-MM-DD HH:MM:SS` in UTC. A `uuid` has no
+ * prefix, unless noted; an `*_id` of type string is canonical, with the prefix.
  */
 
-/** A value of a bigint column: a number where that is exact, else decimal text, up to 2^63-1. */
+/** A value of a bigint column, up to 2^63-1: a number if that is exact, or else decimal text. */
 export type Int64 = number | string
 
 export interface AccountRow {
@@ -25,13 +24,13 @@ export interface ImageRow {
   uuid: string
   created_at: string
   updated_at: string
-  /** 1 volume, 2 local. */
+  /** 1: volume; 2: local. */
   boot_dev_type: number
   arch: string
   description: string | null
   is_public: number
   state: string
-  /** YAML with symbol keys; NULL and '' count as empty. */
+  /** YAML with symbol keys; NULL and '' mean no features. */
   features: string | null
   file_format: string
   root_device: string | null
@@ -54,15 +53,15 @@ export interface BackupObjectRow {
   display_name: string
   service_type: string
   backup_storage_id: number
-  /** Bytes of the disk image after its container is unpacked. */
+  /** Bytes of the disk image after unpacking. */
   size: Int64
-  /** Bytes of the file as it lies in the storage. */
+  /** Bytes of the file in the storage. */
   allocation_size: Int64
   container_format: string
   status: number
   state: string
   object_key: string
-  /** MD5 in hex of the file as it lies in the storage. */
+  /** MD5 of the file in the storage, hex. */
   checksum: string
   description: string | null
   /** Percent. */
@@ -89,7 +88,7 @@ export interface BackupStorageRow {
 
 export interface HistoryRow {
   id: number
-  /** The canonical id of what changed. */
+  /** The canonical ID of the thing that changed. */
   uuid: string
   attr: string
   vchar_value: string | null
@@ -101,7 +100,7 @@ export interface LabelRow {
   id: number
   resource_uuid: string
   name: string
-  /** 1: `string_value` holds it, 2: `blob_value`. */
+  /** The column with the value; 1: `string_value`, 2: `blob_value`. */
   value_type: number
   string_value: string | null
   blob_value: string | null
@@ -112,15 +111,15 @@ export interface LabelRow {
 export interface TagMappingRow {
   id: number
   tag_id: number
-  /** The canonical id of what has the tag. */
+  /** The canonical ID of the thing that has the tag. */
   uuid: string
   sort_index: number
 }
 
-/** A row about to be inserted: the database gives it its integer id. */
+/** A row to be inserted. The database assigns its integer ID. */
 export type NewRow<T extends { id: number }> = Omit<T, 'id'>
 
-/** The tables that rows are written to, and their rows. */
+/** The tables that vdc-manage writes to, and their rows. */
 export interface Tables {
   accounts: AccountRow
   images: ImageRow
@@ -131,14 +130,14 @@ export interface Tables {
   tag_mappings: TagMappingRow
 }
 
-/** What was done to one row, as a dry run notes it. */
+/** A change of a row, as a dry run records it. */
 export type WrittenRow = {
   [T in keyof Tables]: {
     table: T
     action: 'insert' | 'update' | 'delete'
-    /** The whole row as the table has it after an insert or an update, and had it before it was deleted. */
+    /** The whole row after an insert or update, or before a delete. */
     row: Tables[T]
-    /** Of an update the columns that changed, as they were; else null. */
+    /** The old values of the columns that an update changed; null for an insert or delete. */
     old: Partial<Tables[T]> | null
   }
 }[keyof Tables]

@@ -3,7 +3,7 @@ import { marks, select } from '../statement.ts'
 import type { TagMappingRow } from './rows.ts'
 import { deleteRows } from './writes.ts'
 
-/** Takes every tag off some resources, given by their canonical ids. */
+/** Removes all tags from resources, given by canonical ID. */
 export async function deleteTagMappings(db: Queryable, resourceIds: readonly string[]): Promise<void> {
   if (resourceIds.length === 0) return
   const all = `SELECT * FROM tag_mappings WHERE uuid IN ${marks(resourceIds)}`

@@ -8,7 +8,7 @@ import {
   whereSelected,
 } from '../lists/selection.ts'
 
-/** The tables of things that have ids, what is deleted there, and the column that says to people what a thing is. */
+/** The tables of things with IDs: how they mark deleted rows, and the column with a name for people. */
 const TABLES = {
   accounts: { living: LIVING_ACCOUNTS, name: 'description' },
   images: { living: LIVING_IMAGES, name: 'display_name' },
@@ -16,16 +16,18 @@ const TABLES = {
   backup_storages: { living: LIVING_STORAGES, name: 'display_name' },
 } as const
 
-/** An uuid without its prefix, and what its thing is called. */
+/** A uuid without its prefix, and the name of its thing. */
 interface NamedUuid {
   uuid: string
   name: string | null
 }
 
 /**
- * The uuids of a table's rows that begin with exactly `start`, in their order:
- * those that are deleted, or those that aren't. Of more than `limit` it is the
- * first ones and the last one, so that what all of them begin with can be told.
+ * Returns the uuids of a table that begin with exactly `start`, sorted. If there are more
+ * than `limit`, returns the first ones and the last one, so that the caller can find their
+ * common prefix.
+ *
+ * @param life only rows that are not deleted, only rows that are, or all.
  */
 export async function selectUuidsStartingWith(
   database: Database,

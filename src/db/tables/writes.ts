@@ -4,37 +4,37 @@ import { transaction } from '../transactions/transaction.ts'
 import type { NewRow, Tables, WrittenRow } from './rows.ts'
 
 /*
- * The only place that writes rows, so that a dry run (`dryRun` in
- * unit-of-work.ts) can tell all of what is written.
+ * All writes of rows go through this file, so that a dry run (`dryRun` in
+ * unit-of-work.ts) can report them.
  */
 
 type Table = keyof Tables
 
-/** Rows that one INSERT takes: SQLite allows 32,766 values. */
-const INSERTED = 1000
-/** Characters that one INSERT takes. Each is up to three bytes, or two when escaped, and old servers accept 1 MiB. */
-const INSERTED_TEXT = 256 * 1024
+/** Rows of one INSERT at most; SQLite allows 32,766 values. */
+const MOST_ROWS = 1000
+/** Characters of one INSERT at most. Each has up to three bytes, or two when escaped, and old servers accept 1 MiB. */
+const MOST_TEXT = 256 * 1024
 
 const notes = new WeakMap<Queryable, WrittenRow[]>()
 
-/** Has all that is written through a handle be noted in `written`, in its order. */
+/** Makes all writes through a handle be recorded in `written`, in their order. */
 export function noteWrites(db: Queryable, written: WrittenRow[]): void {
   notes.set(db, written)
 }
 
-/** Where what is written through a handle is noted; undefined where it isn't. */
+/** Returns the list in which writes through a handle are recorded; undefined if they are not. */
 export function notesOf(db: Queryable): WrittenRow[] | undefined {
   return notes.get(db)
 }
 
-/** @returns the integer id of the new row. */
+/** Inserts a row. Returns its integer ID. */
 export async function insertRow<T extends Table>(db: Queryable, table: T, row: NewRow<Tables[T]>): Promise<number> {
   const id = await insert(db, table, [row])
   await noteRow(db, table, 'insert', id)
   return id
 }
 
-/** As `insertRow`, unless a query finds something (`insertUnless`). */
+/** Inserts a row unless a query finds a row (`insertUnless`). Returns its integer ID, or undefined. */
 export async function insertRowUnless<T extends Table>(
   db: Queryable,
   table: T,
@@ -47,7 +47,10 @@ export async function insertRowUnless<T extends Table>(
   return id
 }
 
-/** Inserts rows, many with one statement; where they are noted, one by one, as their ids must be known, and all or none as well. */
+/**
+ * Inserts rows, many with one statement. If writes are recorded, inserts them one by one within
+ * a transaction, because their IDs must be known.
+ */
 export async function insertRows<T extends Table>(
   db: Queryable,
   table: T,
@@ -73,7 +76,7 @@ function* byStatement<T extends object>(rows: readonly T[]): Generator<readonly 
   for (const [index, row] of rows.entries()) {
     let own = 0
     for (const value of Object.values(row)) if (typeof value === 'string') own += value.length
-    if (index > start && (index - start === INSERTED || text + own > INSERTED_TEXT)) {
+    if (index > start && (index - start === MOST_ROWS || text + own > MOST_TEXT)) {
       yield rows.slice(start, index)
       start = index
       text = 0
@@ -83,7 +86,7 @@ function* byStatement<T extends object>(rows: readonly T[]): Generator<readonly 
   if (rows.length > start) yield rows.slice(start)
 }
 
-/** Changes columns of one row, given by its integer id. */
+/** Changes columns of a row, given by integer ID. */
 export async function updateRow<T extends Table>(
   db: Queryable,
   table: T,
@@ -96,8 +99,8 @@ export async function updateRow<T extends Table>(
 }
 
 /**
- * Changes columns of rows, given by their integer ids. Rows that get the same values share a
- * statement, unless writes are noted for a dry run (`noteWrites`).
+ * Changes columns of rows, given by integer ID. Rows with the same new values share a
+ * statement, unless writes are recorded for a dry run (`noteWrites`).
  */
 export async function updateRows<T extends Table>(
   db: Queryable,
@@ -125,13 +128,13 @@ async function update(db: Queryable, table: Table, ids: readonly number[], chang
   await write(db, `UPDATE ${table} SET ${set.join(', ')} WHERE id IN ${marks(ids)}`, [...values, ...ids])
 }
 
-/** Deletes rows, given by their integer ids. */
+/** Deletes rows, given by integer ID. */
 export async function deleteRows(db: Queryable, table: Table, ids: readonly number[]): Promise<void> {
   for (const id of notes.has(db) ? ids : []) await noteRow(db, table, 'delete', id)
   if (ids.length > 0) await write(db, `DELETE FROM ${table} WHERE id IN ${marks(ids)}`, ids)
 }
 
-/** Notes a row as the table has it now: so a value is told in the form in which it is stored. */
+/** Records a row as it is in the table, so that values have the form in which they are stored. */
 async function noteRow(
   db: Queryable,
   table: Table,

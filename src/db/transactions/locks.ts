@@ -1,9 +1,12 @@
 import type { Knex } from 'knex'
 
-/** How rows are kept until the transaction ends: `share`, as they are; `update`, for this transaction to change. */
+/**
+ * A row lock until the transaction ends: with `share`, no transaction can change the rows;
+ * with `update`, only this one can.
+ */
 export type Lock = 'share' | 'update'
 
-/** A query that locks what it finds. SQLite has no such locks: there, a transaction that writes is alone. */
+/** Makes a query lock the rows that it finds. SQLite has no row locks: there, only one transaction at a time can write. */
 export function locked<T extends Knex.QueryBuilder>(query: T, lock: Lock | undefined): T {
   if (lock === 'share') query.forShare()
   if (lock === 'update') query.forUpdate()

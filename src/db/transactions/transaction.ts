@@ -10,18 +10,18 @@ interface Open {
   isOver: boolean
 }
 
-/** By the handle that queries run on. */
+/** Open transactions and savepoints, by the handle that queries run on. */
 const transactions = new WeakMap<Queryable, Open>()
 
 /**
- * Runs `work` in a transaction, which is committed when `work` returns and rolled back when
- * it throws. Within another transaction it is a savepoint, and is rolled back alone.
+ * Runs `work` in a transaction that is committed when `work` returns, and rolled back when
+ * it throws. Within another transaction it is a savepoint, which is rolled back alone.
  *
- * knex's own transactions create all of its functions again each time, run `work` even if
- * BEGIN failed, and stay open if COMMIT failed (docs/decisions/0018).
+ * knex's transactions are slow, because each creates all of knex's functions anew. They run
+ * `work` even if BEGIN failed, and stay open if COMMIT failed (docs/decisions/0018).
  *
  * @param options.snapshot `work` only reads, and sees the database as of its first query.
- * @throws what `work` throws; VdcError what the database refuses.
+ * @throws errors of `work`; VdcError if the database refuses a statement.
  */
 export async function transaction<T>(
   db: Queryable,
@@ -54,8 +54,9 @@ export async function transaction<T>(
 }
 
 /**
- * The statements that begin a transaction. On SQLite, one that may write takes the write lock
- * at once: taking it later fails without waiting if another process wrote since the first read.
+ * Returns the statements that begin a transaction. On SQLite, a transaction that may write takes
+ * the write lock at once: later that would fail, without waiting, if another process had written
+ * since the first read.
  */
 function beginnings(db: Queryable, { snapshot }: { snapshot?: boolean }): string[] {
   if (isSqlite(db)) return [snapshot ? 'BEGIN' : 'BEGIN IMMEDIATE']
@@ -75,7 +76,7 @@ async function run<T>(
     if (statements.commit !== undefined) await send(statements.commit)
     return result
   } catch (error) {
-    // If that fails too, the connection is given up (`_query` of the two dialects).
+    // If that fails too, the dialect has closed the connection (`_query`, `query`).
     await send(statements.rollback).catch(() => {})
     throw error
   } finally {
@@ -87,7 +88,7 @@ function ended(): Error {
   return new Error('The transaction has ended')
 }
 
-/** Makes the handle whose queries run in a transaction, on its connection. */
+/** Creates a handle whose queries run in a transaction, on its connection. */
 function handleOf(db: Queryable, open: Open): Queryable {
   const client: Knex.Client = Object.assign(Object.create(db.client), {
     async acquireConnection() {

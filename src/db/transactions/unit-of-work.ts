@@ -6,43 +6,45 @@ import { notesOf, noteWrites } from '../tables/writes.ts'
 import { enableClaims } from './claims.ts'
 import { transaction } from './transaction.ts'
 
-/** Milliseconds after which a unit of work that keeps colliding is given up; of several together, which take longer. */
+/** Milliseconds after which a unit of work that keeps colliding fails. */
 const PATIENCE = 30_000
+/** The same for several units that are committed together, which take longer. */
 const PATIENCE_TOGETHER = 300_000
-/** Milliseconds of the shortest and the longest pause before another try. */
+/** Milliseconds of the pause before the second attempt at most; doubled with each attempt. */
 const SHORTEST_PAUSE = 10
+/** Milliseconds of the longest pause between attempts. */
 const LONGEST_PAUSE = 5_000
-/** How often a key may be taken by another: who looks again sees it, unless it is one that nobody looks for. */
+/** Attempts after DUPLICATE_KEY. The next attempt sees the other process's row, unless `work` does not look for that key. */
 const MOST_DUPLICATES = 10
 
 /**
- * Runs `work` in one transaction: all of it is committed, or none. Where the
- * database commits with an outer transaction, `work` is undone alone when it
- * fails; where it commits by the statement, nothing is.
+ * Runs `work` in one transaction: all of it is committed, or nothing. If the database
+ * commits with an outer transaction, only `work` is rolled back when it fails; if it
+ * commits each statement, nothing is rolled back.
  *
- * It is run again from its start, in a new transaction, when the database
- * reports a deadlock, a lock that wasn't had in time or a failed Galera
- * certification (DATABASE_BUSY), or a unique key that another process took
- * first (DUPLICATE_KEY): the second time `work` sees what that process did.
- * So `work` must look before it inserts and have no effect but on `trx`.
+ * `work` is run again from its start, in a new transaction, if the database reports a
+ * deadlock, a lock time-out or a failed Galera certification (DATABASE_BUSY), or a unique
+ * key that another process used first (DUPLICATE_KEY): the next attempt sees the changes
+ * of that process. So `work` must look before it inserts, and must have no effects
+ * except on `trx`.
  *
- * In a dry run (`dryRun`) it is all done, and then undone.
+ * In a dry run (`dryRun`), everything is done and then rolled back.
  *
- * @param options.once run it once only, where what `work` does can't be done again.
- * @param options.patience milliseconds after which one that keeps colliding is given up.
- * @throws VdcError what `work` threw; DUPLICATE_KEY or DATABASE_BUSY when the
- *   collision lasted; COMMIT_UNCERTAIN when the connection broke while the
- *   database was committing, so that nobody knows whether it did.
+ * @param options.once run `work` once only, because it cannot be repeated.
+ * @param options.patience milliseconds after which a unit that keeps colliding fails.
+ * @throws errors of `work`; VdcError DUPLICATE_KEY or DATABASE_BUSY if the collisions did
+ *   not end; COMMIT_UNCERTAIN if the connection broke during the commit, so that it is
+ *   unknown whether the changes are stored.
  */
 export async function inTransaction<T>(
   database: Database,
   work: (trx: Queryable) => Promise<T>,
   options: { once?: boolean; patience?: number } = {},
 ): Promise<T> {
-  // What is stored already would be stored twice by another try.
+  // Another attempt would store rows twice.
   if (database.commits === 'statement') return work(database.knex)
   const deadline = Date.now() + (options.patience ?? PATIENCE)
-  // A unit within another one is a part of its try.
+  // A nested unit belongs to the attempt of its outer unit.
   const onTry = database.commits === 'unit' ? database.onTry : undefined
   for (let attempt = 1; ; attempt++) {
     const started = Date.now()
@@ -62,11 +64,11 @@ export async function inTransaction<T>(
 }
 
 /**
- * Waits before another try, at random, longer each time up to several times what a try
- * takes, so that of several that keep colliding one has the time to get through. Much
- * longer pauses would only mean fewer tries where others never stop.
+ * Waits before another attempt. The pause is random, and its maximum grows with each attempt
+ * to several times the duration of an attempt, so that one of several colliding processes
+ * gets the time to finish. Longer pauses would only reduce the number of attempts.
  *
- * @param took milliseconds of the last try.
+ * @param took milliseconds of the last attempt.
  * @throws VdcError INTERRUPTED, TERMINATED.
  */
 async function pause(database: Database, attempt: number, took: number): Promise<void> {
@@ -77,8 +79,8 @@ async function pause(database: Database, attempt: number, took: number): Promise
 }
 
 /**
- * Runs `work` on a database whose units of work are all committed together at
- * its end, or none of them; as a unit of work it may be run again, unless `once`.
+ * Runs `work` on a database whose units of work are committed together when `work` ends, or
+ * not at all. Like a unit of work, it may be run again, unless `once` is set.
  *
  * @throws VdcError as `inTransaction`.
  */
@@ -87,7 +89,7 @@ export async function allTogether<T>(
   work: (together: Database) => Promise<T>,
   options: { once: boolean },
 ): Promise<T> {
-  // In a dry run all is undone at the end, so that what is done first is there for what comes next.
+  // In a dry run, everything is rolled back at the end only, so that later units see earlier changes.
   const together = { ...database, commits: 'outer' as const, dryRun: undefined }
   return inTransaction(database, (trx) => work({ ...together, knex: trx }), {
     ...options,
@@ -95,28 +97,28 @@ export async function allTogether<T>(
   })
 }
 
-/** The same database, on which every statement is committed by itself. */
+/** Returns the database with each statement committed by itself. */
 export function byStatement(database: Database): Database {
   // A dry run commits nothing.
   return database.dryRun ? database : { ...database, commits: 'statement' }
 }
 
-/** The same database, on which a unit of work is committed as a whole also where others commit by the statement. */
+/** Returns the database with units of work committed as a whole, even if it commits each statement otherwise. */
 export function byUnit(database: Database): Database {
   return database.commits === 'statement' ? { ...database, commits: 'unit' } : database
 }
 
 /**
- * The same database, on which every unit of work is undone at its end: in a
- * transaction of its own, or where all is committed together, to a savepoint.
+ * Returns the database for a dry run, in which each unit of work is rolled back at its end:
+ * its own transaction, or its savepoint if units are committed together.
  *
- * @param onWritten told what a unit that didn't fail had written.
+ * @param onWritten called with the rows that a successful unit wrote.
  */
 export function dryRun(database: Database, onWritten: (written: readonly WrittenRow[]) => void): Database {
   return { ...database, commits: database.commits === 'outer' ? 'outer' : 'unit', dryRun: onWritten }
 }
 
-/** Ends a transaction in which all went well, and nothing is to stay. */
+/** Thrown to roll back a successful transaction of a dry run. */
 class Undo extends Error {
   readonly result: unknown
 
@@ -153,7 +155,7 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
         'COMMIT_UNCERTAIN',
         `${error.message}, while it was committing: the change may or may not be stored`,
         {
-          hint: 'Look before you try again: vdc-manage image list',
+          hint: 'Before you try again, check what is stored with: vdc-manage image list',
           cause: error,
         },
       )
@@ -165,20 +167,22 @@ async function once<T>(database: Database, work: (trx: Queryable) => Promise<T>)
 }
 
 /**
- * Says whether a COMMIT that failed may have committed anyway: where the server
- * did not answer, or says that it failed on the way, as a node of a cluster does that
- * loses the others meanwhile. One that refuses to begin (1047) did not.
+ * Returns true if a COMMIT that failed may have stored the changes: if the server did not
+ * answer, or reports an error during the commit, for example a cluster node that loses the
+ * others. A node that refuses the statement (1047) has stored nothing.
  */
 function isUncertain({ engine }: Database, { code, cause }: VdcError): boolean {
-  const isOnTheWay = (cause as { code?: string } | undefined)?.code === 'ER_ERROR_DURING_COMMIT'
+  const failedDuringCommit = (cause as { code?: string } | undefined)?.code === 'ER_ERROR_DURING_COMMIT'
   const isUnanswered = ['DATABASE_UNREACHABLE', 'DATABASE_CONNECTION_LOST', 'INTERNAL_ERROR'].includes(code)
-  return engine === 'mysql' && (isOnTheWay || isUnanswered)
+  return engine === 'mysql' && (failedDuringCommit || isUnanswered)
 }
 
 /**
- * For a unit of work that finds, between two of its queries, that another
- * process has just stored what it was about to store itself: thrown, it makes
- * the unit run again. (READ COMMITTED shows what was committed meanwhile.)
+ * Returns the error to throw when a unit of work finds that another process has just
+ * stored what it was about to store. The unit is then run again. (READ COMMITTED makes
+ * other commits visible between two queries.)
+ *
+ * @param what the thing that is stored, for the message.
  */
 export function lostRace(what: string): VdcError {
   return new VdcError('DATABASE_BUSY', `Another process is storing ${what} at the same moment`, { hint: 'Try again' })
@@ -187,6 +191,6 @@ export function lostRace(what: string): VdcError {
 function isWorthAnotherTry(database: Database, error: unknown, attempt: number): boolean {
   if (!(error instanceof VdcError)) return false
   if (error.code === 'DUPLICATE_KEY') return attempt < MOST_DUPLICATES
-  // A deadlock undoes the whole outer transaction, so that is what has to be run again.
+  // A deadlock rolls back the whole outer transaction, so that must be run again.
   return error.code === 'DATABASE_BUSY' && database.commits === 'unit'
 }
