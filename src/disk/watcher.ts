@@ -1,24 +1,25 @@
-/** Somebody's wish to end what takes long. */
+/** A request to end long work early. */
 export interface Cancellation {
-  /** Throws where that was asked for. */
+  /** Throws an error if cancellation was requested. */
   throwIfRequested(): void
-  /** Aborted when that is asked for. */
+  /** Aborted when cancellation is requested. */
   readonly signal: AbortSignal
 }
 
-/** Is told how far long work is. */
+/** Shows the progress of long work. */
 export interface Progress {
   /**
-   * Work begins.
+   * Starts to show the progress of a task.
    *
-   * @param title what it is, for people, such as `Hashing`.
-   * @param total bytes that it has in all.
-   * @returns told of the bytes that are done since the last time, and at last of the end, however that is.
+   * @param title of the task for people, for example `Hashing`.
+   * @param total bytes of the whole task.
+   * @returns functions to call with the bytes done since the last call, and once when the task
+   *   ends, also if it fails.
    */
   begin(title: string, total: number): { advance(bytes: number): void; end(): void }
 }
 
-/** Who watches long work: may end it, and is told how far it is. */
+/** Cancels long work and shows its progress. */
 export interface Watcher {
   cancellation: Cancellation
   progress: Progress

@@ -5,21 +5,22 @@ import type { Cancellation, Watcher } from '../watcher.ts'
 import type { Checksums, Hashed } from './hashed.ts'
 
 const CHUNK = 1024 * 1024
-/** Bytes below which a file is hashed sooner than workers would have started. */
+/** Bytes below which hashing a file takes less time than starting workers. */
 const SMALL = 32 * CHUNK
 
-/** How a file is hashed. */
+/** Options for hashing a file. */
 export interface HashOptions {
-  /** Of a big file: with 2, the default, it takes as long as MD5 alone; 1 is for several files side by side. */
+  /** Threads for a large file. With 2, the default, hashing takes as long as MD5 alone. Use 1 to hash several files at once. */
   threads?: 1 | 2
 }
 
 /**
- * Hashes a whole file in one reading; memory does not grow with it.
+ * Hashes a whole file, reading it once. Memory use does not depend on its size. After a
+ * cancellation, no thread reads the file.
  *
- * @param watcher may end it, then no thread reads the file any more; is told of `Hashing`.
- * @throws VdcError FILE_REFUSED when the file changed meanwhile, or can't be
- *   read; what the cancellation throws.
+ * @param watcher shows the progress as `Hashing`.
+ * @throws VdcError FILE_REFUSED if the file changed meanwhile or cannot be read; the error of
+ *   the cancellation.
  */
 export async function hashImageFile(file: ImageFile, watcher: Watcher, options: HashOptions = {}): Promise<Checksums> {
   watcher.cancellation.throwIfRequested()
@@ -54,7 +55,7 @@ async function hashHere(
   const sha256 = createHash('sha256')
   const buffer = Buffer.allocUnsafe(CHUNK)
   let position = 0
-  // What grows without end is not read without end.
+  // A file that keeps growing is not read forever.
   while (position <= file.size) {
     cancellation.throwIfRequested()
     const { bytesRead } = await file.handle.read(buffer, 0, CHUNK, position).catch((error: Error) => {

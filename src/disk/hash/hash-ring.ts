@@ -1,21 +1,26 @@
-/** Bytes of a slot: a piece of the file. */
+/** Bytes of a slot, which has one piece of the file. */
 const SLOT = 1024 * 1024
 const SLOTS = 8
 
-/** Where the counters are; after them comes how many bytes each slot holds. */
+/** Indexes of the two counters in `control`. */
 const FILLED = 0
 const EMPTIED = 1
+/** Index of the number of bytes in the first slot; those of the other slots follow. */
 const LENGTHS = 2
 
-/** The memory of a ring, which threads share. */
+/** The memory of a ring, shared between threads. */
 export interface RingMemory {
   slots: SharedArrayBuffer
   control: SharedArrayBuffer
-  /** Bytes that are hashed, a BigInt64. */
+  /** Bytes hashed so far, a BigInt64. */
   hashed: SharedArrayBuffer
 }
 
-/** @param followed whether a second thread takes what the first one fills; then there are slots to wait for each other. */
+/**
+ * Allocates the memory of a ring.
+ *
+ * @param followed true if a second thread follows; otherwise the ring has only one slot.
+ */
 export function newRingMemory(followed: boolean): RingMemory {
   const slots = followed ? SLOTS : 1
   return {
@@ -26,18 +31,17 @@ export function newRingMemory(followed: boolean): RingMemory {
 }
 
 /**
- * Pieces of a file on their way from the thread that reads them to one that
- * follows: both hash the very same bytes.
+ * Passes pieces of a file from the thread that reads them (the leader) to another one (the
+ * follower), so that both hash the same bytes.
  *
- * Why no piece is lost or seen twice, whenever a notification arrives: FILLED is
- * written by the leader alone and EMPTIED by the follower alone, each goes up by
- * one (past the end of its 32 bits, too), and a slot is stored before its counter.
- * The follower reads slot n only after it has seen FILLED move beyond n, the leader
- * fills it again only after it has seen EMPTIED within SLOTS of its own count. Both
- * look at the counter itself before and after each wait, so a notification that
- * comes late, or wakes the wrong wait, costs one more look and decides nothing.
- * Neither waits endlessly: a wait begins only while the counter still has the value
- * that was seen, which the kernel checks, and every change of it is notified.
+ * No piece is lost or read twice, regardless of when notifications arrive: only the leader
+ * writes FILLED and only the follower writes EMPTIED. Each counter goes up by one at a time
+ * (it may wrap around after 32 bits), after the slot was stored. The follower reads slot n
+ * only after it has seen FILLED above n. The leader fills the slot again only after it has
+ * seen EMPTIED within SLOTS of its own count. Both read the counter before and after each
+ * wait, so a late or misdirected notification only causes one more read. No thread waits
+ * forever: a wait begins only if the counter still has the value that was read, which the
+ * kernel checks, and each change of a counter is notified.
  */
 export class Ring {
   readonly #slots: Uint8Array[]
@@ -50,10 +54,10 @@ export class Ring {
   }
 
   /**
-   * Yields the pieces that `fill` makes, the last of them empty; a slot is filled
-   * again when the follower is done with it, where there is one.
+   * Yields the pieces that `fill` produces; the last one is empty. If there is a follower, a
+   * slot is filled again only when the follower is done with it.
    *
-   * @param fill returns how many bytes it wrote; with 0 it is over.
+   * @param fill writes a piece and returns its bytes; 0 ends the sequence.
    */
   *lead(fill: (slot: Uint8Array) => number, followed: boolean): Generator<Uint8Array> {
     for (let filled = 0, length = -1; length !== 0; filled = (filled + 1) | 0) {
@@ -67,7 +71,7 @@ export class Ring {
     }
   }
 
-  /** Yields the same pieces in the thread that follows. */
+  /** Yields the same pieces in the follower's thread. */
   *follow(): Generator<Uint8Array> {
     for (let emptied = 0, length = -1; length !== 0; emptied = (emptied + 1) | 0) {
       this.#awaitPiece(emptied)
@@ -91,7 +95,7 @@ export class Ring {
   }
 
   #indexOf(count: number): number {
-    // The number of slots is a power of two, so this holds over the end of the counters as well.
+    // The number of slots is a power of two, so this also works when the counters wrap around.
     return count & (this.#slots.length - 1)
   }
 

@@ -3,18 +3,18 @@ import { readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Ring, type RingMemory } from './hash-ring.ts'
 
-/** What a thread of `hashInWorkers` is to do. */
+/** The task of a thread of `hashInWorkers`. */
 export interface HashTask {
   memory: RingMemory
   algorithms: ('md5' | 'sha256')[]
-  /** The thread that reads the file has this; without it, one takes what the other reads. */
+  /** Set for the thread that reads the file; the other thread follows it. */
   read?: { fd: number; size: number; followed: boolean }
 }
 
-/** What it answers: hex by algorithm and the bytes that were hashed, or why the file can't be read. */
+/** The result of a thread: checksums in hex and the number of bytes, or the reason why the file cannot be read. */
 export type HashOutcome = { sums: { md5?: string; sha256?: string }; bytes: number } | { unreadable: string }
 
-/** Why the file can't be read. */
+/** Thrown if the file cannot be read; the message is the system's. */
 class Unreadable extends Error {}
 
 function hash({ memory, algorithms, read }: HashTask): HashOutcome {
@@ -26,13 +26,13 @@ function hash({ memory, algorithms, read }: HashTask): HashOutcome {
   for (const piece of pieces) {
     for (const each of hashes) each.update(piece)
     bytes += piece.length
-    // The one that comes last tells how far it is.
+    // The thread that comes last reports the progress.
     if (read?.followed !== true) Atomics.store(hashed, 0, BigInt(bytes))
   }
   return { sums: Object.fromEntries(algorithms.map((name, at) => [name, hashes[at]?.digest('hex')])), bytes }
 }
 
-/** Reads piece after piece, until the end or past the size, as what grows without end is not read without end. */
+/** Returns a function that reads the next piece. It stops past `size`, so a file that keeps growing is not read forever. */
 function reader({ fd, size }: { fd: number; size: number }): (slot: Uint8Array) => number {
   let position = 0
   return (slot) => {

@@ -6,17 +6,17 @@ import { newRingMemory, type RingMemory } from './hash-ring.ts'
 import type { HashOutcome, HashTask } from './hash-worker.ts'
 import type { Hashed } from './hashed.ts'
 
-/** Milliseconds between two looks at how far the threads are. */
+/** Milliseconds between two updates of the progress. */
 const INTERVAL = 100
 
 /**
- * Hashes an open file in one thread, or in two of which one reads and takes
- * SHA-256, and the other MD5 of the same bytes. None of them is left when it ends,
- * however that is.
+ * Hashes an open file in one thread, or in two: one reads the file and computes SHA-256, the
+ * other computes MD5 of the same bytes. All threads have ended when the promise settles.
  *
- * @param advance told of the bytes that are hashed since the last time.
- * @returns the checksums, and how many bytes each thread counted.
- * @throws VdcError FILE_REFUSED when it can't be read; what the cancellation throws; Error when the threads counted differently.
+ * @param advance called with the bytes hashed since the last call.
+ * @returns the checksums, and the number of bytes that each thread counted.
+ * @throws VdcError FILE_REFUSED if the file cannot be read; the error of the cancellation; Error if
+ *   the threads counted different numbers of bytes.
  */
 export async function hashInWorkers(
   file: ImageFile,
@@ -37,7 +37,7 @@ export async function hashInWorkers(
   const sums: Partial<Hashed> = {}
   for (const outcome of outcomes) {
     if ('unreadable' in outcome) throw unreadable(file, outcome.unreadable)
-    // Both were handed the same pieces: a byte that one of them missed is a fault of this program.
+    // Both threads get the same pieces, so a difference is a bug of this program.
     if (sums.bytes !== undefined && sums.bytes !== outcome.bytes)
       throw new Error(`One thread hashed ${sums.bytes} bytes of ${file.path}, the other ${outcome.bytes}`)
     Object.assign(sums, outcome.sums, { bytes: outcome.bytes })
@@ -45,21 +45,26 @@ export async function hashInWorkers(
   return sums as Hashed
 }
 
-/** @throws what the cancellation throws, when no thread runs any more. */
+/**
+ * Runs each task in a thread.
+ *
+ * @param onInterval called regularly to report the progress.
+ * @throws the error of the cancellation, after all threads have ended.
+ */
 async function runTasks(
   tasks: readonly HashTask[],
   cancellation: Cancellation,
-  tell: () => void,
+  onInterval: () => void,
 ): Promise<HashOutcome[]> {
-  // Found by the package's own name for it, as it lies elsewhere than what imports it, which is part of some bundle.
+  // Found through the imports of package.json: the importing code may be in any bundle, so relative paths differ.
   const path = createRequire(import.meta.url).resolve('#hash-worker')
   const workers = tasks.map((workerData) => new Worker(path, { workerData, execArgv: [] }))
-  const timer = setInterval(tell, INTERVAL)
+  const timer = setInterval(onInterval, INTERVAL)
   const done = new AbortController()
   try {
     const outcomes = await Promise.race([outcomesOf(workers), aborted(cancellation.signal, done.signal)])
     cancellation.throwIfRequested()
-    tell()
+    onInterval()
     return outcomes
   } finally {
     done.abort()
@@ -68,7 +73,7 @@ async function runTasks(
   }
 }
 
-/** What the threads answer; where the file can't be read, that alone, as the others wait for ever then. */
+/** Returns the results of the threads; if the file cannot be read, only that result, because the other thread then waits forever. */
 function outcomesOf(workers: readonly Worker[]): Promise<HashOutcome[]> {
   return new Promise((resolve, reject) => {
     const answered = new Map<Worker, HashOutcome>()
@@ -85,7 +90,7 @@ function outcomesOf(workers: readonly Worker[]): Promise<HashOutcome[]> {
   })
 }
 
-/** Ends, with nothing, when the first signal is aborted, unless the second one was before. */
+/** Resolves to an empty list when `signal` is aborted, unless `forget` was aborted before. */
 function aborted(signal: AbortSignal, forget: AbortSignal): Promise<HashOutcome[]> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve([])
@@ -93,13 +98,13 @@ function aborted(signal: AbortSignal, forget: AbortSignal): Promise<HashOutcome[
   })
 }
 
-/** Makes what tells `advance` of the bytes since the last time. */
+/** Returns a function that calls `advance` with the bytes hashed since its last call. */
 function watchHashed(memory: RingMemory, advance: (bytes: number) => void): () => void {
   const hashed = new BigInt64Array(memory.hashed)
-  let told = 0
+  let reported = 0
   return () => {
     const bytes = Number(Atomics.load(hashed, 0))
-    advance(bytes - told)
-    told = bytes
+    advance(bytes - reported)
+    reported = bytes
   }
 }

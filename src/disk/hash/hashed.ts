@@ -1,8 +1,8 @@
-/** Both checksums of a file, hex. */
+/** The checksums of a file, hex. */
 export interface Checksums {
   md5: string
   sha256: string
 }
 
-/** Checksums, and of how many bytes they are. */
+/** The checksums of a file and the number of bytes that were hashed. */
 export type Hashed = Checksums & { bytes: number }
