@@ -10,7 +10,7 @@ import { transaction } from './transaction.ts'
 const PATIENCE = 30_000
 /** The same for several units that are committed together, which take longer. */
 const PATIENCE_TOGETHER = 300_000
-/** Milliseconds of the pause before the second attempt at most; doubled with each attempt. */
+/** Milliseconds. Doubled with each attempt, they limit the pause after short attempts. */
 const SHORTEST_PAUSE = 10
 /** Milliseconds of the longest pause between attempts. */
 const LONGEST_PAUSE = 5_000

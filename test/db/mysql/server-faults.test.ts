@@ -99,7 +99,7 @@ test('a node that loses the others while it commits', async () => {
   await expectFaultAt((_, sql) => (/^COMMIT/.test(sql) ? { errno: 1180, message } : 'pass'), {
     code: 'COMMIT_UNCERTAIN',
     message: /is not ready.*may or may not be stored/,
-    hint: /Look before/,
+    hint: /^Before you try again, check /,
   })
 })
 
