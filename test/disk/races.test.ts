@@ -58,7 +58,7 @@ describe.runIf(IS_ROOT)('somebody else owns the folder', () => {
     expect(readdirSync(ours).sort()).toEqual(['source.raw', 'victim'])
     for (const refusal of refusals()) expect(refusal.code).toBe('FILE_NOT_WRITTEN')
     expect(refusals().map(({ message }) => message)).toContain(
-      `Nothing was written in ${theirs}: somebody else is changing this folder`,
+      `Nothing was written in ${theirs}: another user is changing this folder`,
     )
   })
 
@@ -191,7 +191,7 @@ describe.runIf(IS_ROOT && CAN_MAP)('somebody else can write to the source', () =
       async () => {
         expect(await convert(source, out)).toMatchObject({
           code: 'FILE_REFUSED',
-          message: `The file ${source} is in use: a running machine, or another program, has it open to write`,
+          message: `The file ${source} is in use: a running instance or another program has it open for writing`,
         })
         expectNoSecret(out)
       },

@@ -130,14 +130,14 @@ describe('a file that is to be removed', () => {
     const file = doomed(`changed${Math.random()}.raw`)
     const measured = await measureFileIn(file, folders, watcher)
     change(file.path)
-    expect(await remove(file, measured)).toEqual({ why: 'it changed while it was looked at' })
+    expect(await remove(file, measured)).toEqual({ why: 'it changed while it was being checked' })
     expect(existsSync(file.path)).toBe(true)
   })
 
   test('stays if it was not hashed', async () => {
     const file = doomed('unhashed.raw')
     expect(await remove(file, undefined)).toEqual({
-      why: 'another object shared it while files were being compared; purge again',
+      why: 'another object shared it while files were being compared; run the purge again',
     })
     expect(existsSync(file.path)).toBe(true)
   })

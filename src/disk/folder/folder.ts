@@ -1,25 +1,26 @@
 import { constants } from 'node:fs'
 import { access, readFile, realpath, stat, statfs } from 'node:fs/promises'
 
-/** A folder and what it lies on. */
+/** A folder and its filesystem. */
 export interface Folder {
-  /** With links resolved. */
+  /** Real path. */
   path: string
   isReadable: boolean
-  /** Whether files can be made in it, and the filesystem is not mounted to read only. */
+  /** True if files can be created in it. */
   isWritable: boolean
-  /** The type of the filesystem, such as ext4, and what it is mounted from; undefined where the kernel does not tell. */
+  /** The type of the filesystem, for example ext4, and its device; undefined if the kernel does not report them. */
   mount: { type: string; device: string } | undefined
-  /** Bytes that are free for this user, and those of the whole filesystem. */
+  /** Bytes available to this user. */
   free: bigint
+  /** Bytes of the whole filesystem. */
   total: bigint
 }
 
 /**
- * Looks at a folder, and writes nothing.
+ * Examines a folder. Writes nothing.
  *
- * @returns undefined where there is no such folder, or something that is none.
- * @throws Error of the system where it can't be looked at.
+ * @returns undefined if the path does not exist or is not a folder.
+ * @throws Error of the system if it cannot be examined.
  */
 export async function lookAtFolder(path: string): Promise<Folder | undefined> {
   const real = await realpath(path).catch((error) => {
@@ -45,7 +46,7 @@ function allows(path: string, mode: number): Promise<boolean> {
   )
 }
 
-/** What a path is mounted from: the last of the longest mount points that it is below (proc(5), mountinfo). */
+/** Finds the mount of a path: the last one with the longest mount point above the path (proc(5), mountinfo). */
 async function mountOf(path: string): Promise<Folder['mount']> {
   const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '')
   let found: { point: string; type: string; device: string } | undefined
@@ -59,7 +60,7 @@ async function mountOf(path: string): Promise<Folder['mount']> {
   return found && { type: found.type, device: found.device }
 }
 
-/** The kernel writes blanks and backslashes as octal numbers. */
+/** Decodes spaces and backslashes, which the kernel writes as octal numbers. */
 function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }

@@ -8,30 +8,30 @@ import { openStateFolder, requireOurs } from './state-folder.ts'
 import { systemFolderOf } from './system-folders.ts'
 
 /*
- * Which folders of this host hold images, as its operators said: a registry is no
- * authority for that, as its rows may come from anywhere (decision 14). A file in
- * the state folder has a line of JSON for each folder that was added or removed,
- * the last one counts. It is only ever appended to, so that processes need no lock.
+ * The list of this host's image folders. Users maintain it; the registry does not count,
+ * because its rows may come from anywhere (decision 14). The list is a file in the state
+ * folder with a line of JSON for each folder that was added or removed. The last line of
+ * a folder counts. Lines are only appended, so processes need no lock.
  */
 
 const NAME = 'image-folders'
-/** Bytes of the file that are read at most. */
+/** Bytes of the largest list that is read. */
 const LARGEST = 16 * 1024 * 1024
 
-/** A folder that holds images. */
+/** A folder that contains images. */
 export interface ImageFolder {
   /** Real path. */
   path: string
-  /** Whether files in folders below it count too. Otherwise those directly in it count, unless their names begin with a dot. */
+  /** True if it includes all files at any depth; false if only files directly in it whose names do not begin with a dot. */
   below: boolean
   /** ISO 8601 UTC. */
   addedAt: string
 }
 
-/** The folders of this host that hold images. */
+/** The image folders of this host. */
 export class ImageFolders {
   readonly #folders: ReadonlyMap<string, ImageFolder>
-  /** Why the list cannot be used, if it can't. */
+  /** The reason why the list cannot be used; undefined if it can. */
   readonly problem: string | undefined
 
   constructor(folders: ReadonlyMap<string, ImageFolder>, problem?: string) {
@@ -39,15 +39,16 @@ export class ImageFolders {
     this.problem = problem
   }
 
-  /** All of them, by their paths. */
+  /** All image folders, sorted by path. */
   get all(): ImageFolder[] {
     return [...this.#folders.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
   }
 
   /**
-   * Says whether a folder holds images: it is in the list, or lies below one that counts with all below it.
+   * Returns true if a folder is in the list, or is below a folder that includes all files at
+   * any depth.
    *
-   * @param options.below whether it must count with all below it itself.
+   * @param options.below true if the folder itself must include all files at any depth.
    */
   includes(folder: string, { below }: { below: boolean }): boolean {
     const own = this.#folders.get(folder)
@@ -56,10 +57,10 @@ export class ImageFolders {
   }
 
   /**
-   * Why a file must not be read or removed on behalf of a row.
+   * Returns the reason why a file must not be read or removed on behalf of a row; undefined
+   * if it is in an image folder.
    *
-   * @param real path of the file with its links resolved.
-   * @returns undefined if it lies in an image folder.
+   * @param real real path of the file.
    */
   whyNot(real: string): string | undefined {
     const folder = dirname(real)
@@ -69,13 +70,13 @@ export class ImageFolders {
     if (this.includes(folder, { below: isHidden })) return undefined
     const trust = `vdc-manage backupstorage trust ${shellWord(folder)}`
     const why = this.includes(folder, { below: false })
-      ? `${folder} is an image folder of this host for files whose names do not begin with a dot; to make it one for all: ${trust}`
-      : `${folder} is not an image folder of this host; to make it one: ${trust}`
+      ? `${folder} is an image folder of this host only for files whose names do not begin with a dot; to include all files: ${trust}`
+      : `${folder} is not an image folder of this host; to add it: ${trust}`
     return this.problem === undefined ? why : `${why} (the list of image folders cannot be used: ${this.problem})`
   }
 }
 
-/** Reads which folders of this host hold images. A list that cannot be read is empty, and says why. */
+/** Reads the list of this host's image folders. If it cannot be read, the result is empty and has a `problem`. */
 export async function readImageFolders(): Promise<ImageFolders> {
   const path = findStateFolder(process.env)
   if (path === undefined) return new ImageFolders(new Map())
@@ -91,10 +92,10 @@ export async function readImageFolders(): Promise<ImageFolders> {
 }
 
 /**
- * Notes that a folder of this host holds images, for good. One that does already changes nothing.
+ * Adds a folder to the image folders of this host. Does nothing if it is already included.
  *
- * @param path real.
- * @throws Error of the system, or one that says why the list cannot be written.
+ * @param path real path.
+ * @throws Error, of the system or with the reason why the list cannot be written.
  */
 export async function addImageFolder(path: string, { below }: { below: boolean }): Promise<void> {
   if ((await readImageFolders()).includes(path, { below })) return
@@ -102,9 +103,9 @@ export async function addImageFolder(path: string, { below }: { below: boolean }
 }
 
 /**
- * Notes that a folder of this host holds no images any more.
+ * Removes a folder from the image folders of this host.
  *
- * @param path as it is in the list.
+ * @param path as in the list.
  * @throws Error as `addImageFolder`.
  */
 export async function removeImageFolder(path: string): Promise<void> {
@@ -118,7 +119,7 @@ async function append(line: object): Promise<void> {
   await holding((await openStateFolder(path, { make: true })) as FileHandle, async (folder) =>
     holding(await openIn(folder, O_RDWR | O_APPEND | O_CREAT), async (file) => {
       await requireOurs(file, join(path, NAME))
-      // After a full disk, half a line may be there, which must not become the beginning of this one.
+      // If the disk was full, the list may end with half a line, which must not become part of this one.
       const bytes = Buffer.from(`${(await endsWithNewline(file)) ? '' : '\n'}${JSON.stringify(line)}\n`)
       const { bytesWritten } = await file.write(bytes)
       if (bytesWritten < bytes.length) throw new Error('no space is left')
@@ -146,17 +147,17 @@ async function readList(folder: FileHandle, path: string): Promise<string> {
     await requireOurs(file, join(path, NAME))
     const stats = await file.stat()
     if (!stats.isFile()) throw new Error(`${join(path, NAME)} is not a regular file`)
-    if (stats.size > LARGEST) throw new Error(`${join(path, NAME)} has more than ${LARGEST} bytes`)
+    if (stats.size > LARGEST) throw new Error(`${join(path, NAME)} is larger than ${LARGEST} bytes`)
     return file.readFile('utf8')
   })
 }
 
-/** Opens the list, and neither a link nor a pipe in its place. */
+/** Opens the list. Doesn't follow a link, and doesn't block on a pipe. */
 async function openIn(folder: FileHandle, flags: number): Promise<FileHandle> {
   return open(`${heldPath(folder)}/${NAME}`, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600)
 }
 
-/** Lines that cannot be read add nothing. */
+/** Parses the list. Ignores invalid lines. */
 function parse(text: string): Map<string, ImageFolder> {
   const folders = new Map<string, ImageFolder>()
   for (const line of text.split('\n')) {

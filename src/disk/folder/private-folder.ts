@@ -4,26 +4,25 @@ import { basename } from 'node:path'
 import { VdcError } from '../../core/errors.ts'
 import { FOLDER, heldPath, isOnlyOurs, isSameInode } from '../remove/held.ts'
 
-/** A folder that only we can change, held open. Its name may be changed by whoever owns the folder around it. */
+/** An open folder that only this user can change. The owner of the parent folder can rename it. */
 export interface PrivateFolder {
   handle: FileHandle
-  /** Its path for this process. */
+  /** Its path for this process, through the handle. */
   path: string
-  /** The name that it was made under. */
+  /** The name under which it was created. */
   name: string
 }
 
-/** Most entries that a folder of ours has; one with more is somebody else's. */
+/** Entries of a private folder at most. A folder with more belongs to somebody else. */
 const MOST_ENTRIES = 16
 
 /**
- * Makes a folder that only we can change. Whoever owns the folder around it may
- * put another in its place at any moment, so it is checked after it is opened.
+ * Creates a folder that only this user can change. The owner of the parent folder can
+ * replace it at any moment, so it is checked after it is opened.
  *
- * @param parent the folder around it.
- * @param prefix what its name begins with.
- * @param parentName what people call the folder around it.
- * @throws VdcError FILE_NOT_WRITTEN if somebody interferes; Error of the system.
+ * @param prefix of its name.
+ * @param parentName path of the parent folder, for messages.
+ * @throws VdcError FILE_NOT_WRITTEN if another user interferes; Error of the system.
  */
 export async function makePrivateFolder(
   parent: FileHandle,
@@ -45,18 +44,18 @@ export async function makePrivateFolder(
   }
 }
 
-/** Says whether a folder is as we make it: ours, closed to others, and no mount point. */
+/** Returns true if a folder belongs to this user, is closed to other users, and is not a mount point. */
 export function isPrivate(stats: BigIntStats, around: BigIntStats): boolean {
   if (stats.uid !== BigInt(process.geteuid?.() ?? -1) || stats.dev !== around.dev) return false
-  // FAT and the like have one mode for all folders: there, nobody else can have put another in its place either.
+  // On filesystems such as FAT, all folders have the same mode. If that excludes other users, they cannot have replaced it.
   return (stats.mode & 0o777n) === 0o700n || (isOnlyOurs(around) && isOnlyOurs(stats))
 }
 
 /**
- * Removes a folder of ours with the files in it, unless it was renamed. Nothing
- * below it is touched, and nothing if it has more entries than we make.
+ * Removes a private folder and the files in it. Doesn't remove the folder if it was renamed or
+ * has subfolders, and removes nothing if it has more entries than a private folder can have.
  *
- * @param last name of the file in it that goes last.
+ * @param last name of the file to remove last.
  */
 export async function removePrivateFolder(parent: FileHandle, folder: PrivateFolder, last?: string): Promise<void> {
   const names = await namesIn(folder.path, MOST_ENTRIES + 1)
@@ -68,11 +67,11 @@ export async function removePrivateFolder(parent: FileHandle, folder: PrivateFol
     statOf(folder.handle),
     open(place, FOLDER).then(statAndClose, () => undefined),
   ])
-  // An empty folder that is put there at this very moment is the loss of whoever did so.
+  // If another user replaces it with an empty folder at this moment, only that folder is lost.
   if (isSameInode(ours, there)) await rmdir(place).catch(() => {})
 }
 
-/** The first `limit` names in a folder; none if it cannot be read. */
+/** Returns the first `limit` names in a folder; none if it cannot be read. */
 async function namesIn(path: string, limit: number): Promise<string[]> {
   const names: string[] = []
   try {
@@ -80,7 +79,7 @@ async function namesIn(path: string, limit: number): Promise<string[]> {
       if (names.push(entry.name) >= limit) break
     }
   } catch {
-    // It is gone.
+    // The folder was removed.
   }
   return names
 }
@@ -100,7 +99,7 @@ async function statAndClose(handle: FileHandle): Promise<BigIntStats> {
 function interference(parentName: string, cause?: unknown): VdcError {
   return new VdcError(
     'FILE_NOT_WRITTEN',
-    `Nothing was written in ${parentName}: somebody else is changing this folder`,
-    { hint: 'Use a folder that only you can change; on NFS, one that does not squash root', cause },
+    `Nothing was written in ${parentName}: another user is changing this folder`,
+    { hint: 'Use a folder that only you can change; on NFS, one without root squashing', cause },
   )
 }

@@ -2,15 +2,16 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { makeOwnFolder } from '../../core/data-folder.ts'
 import { FOLDER } from '../remove/held.ts'
 
-/** Bits that let others change what is in a file or folder. */
+/** Mode bits that let other users write to a file or folder. */
 const WRITABLE_BY_OTHERS = 0o022
 
 /**
- * Opens the state folder (`findStateFolder`), which must be ours and writable by nobody else.
+ * Opens the state folder (`findStateFolder`). It must belong to this user, and no other user
+ * may be able to write to it.
  *
- * @param options.make creates it, 0700, if it does not exist.
+ * @param options.make create it with mode 0700 if it does not exist.
  * @returns undefined if it does not exist.
- * @throws Error of the system, or one that says what is wrong with the folder.
+ * @throws Error, of the system or with the reason why the folder is refused.
  */
 export async function openStateFolder(path: string, options: { make: boolean }): Promise<FileHandle | undefined> {
   if (options.make) makeOwnFolder(path)
@@ -31,9 +32,9 @@ export async function openStateFolder(path: string, options: { make: boolean }):
 }
 
 /**
- * Makes sure that an open file or folder belongs to this user and that nobody else can write to it.
+ * Checks that an open file or folder belongs to this user and that no other user can write to it.
  *
- * @throws Error that says why not.
+ * @throws Error with the reason if not.
  */
 export async function requireOurs(handle: FileHandle, path: string): Promise<void> {
   const { uid, mode } = await handle.stat()

@@ -1,4 +1,4 @@
-/** Folders of the operating system: they and everything below them never hold images. */
+/** Folders of the operating system. They and all folders below them never contain images. */
 const TREES = [
   '/bin',
   '/boot',
@@ -18,17 +18,17 @@ const TREES = [
   '/var/spool',
 ]
 
-/** Where releases of Wakame-vdc keep images, though it is in a system folder. */
+/** The image folder of Wakame-vdc's releases, an exception within a system folder. */
 const WAKAME_IMAGES = '/usr/share/axsh/wakame-vdc/images'
 
-/** Folders that hold much more than images could: folders below them may be image storage, they themselves may not. */
+/** Folders with too many other files to be image folders. Folders below them can be. */
 const CROSSROADS = ['/', '/home', '/root', '/var', '/var/lib']
 
 /**
- * The system folder that a folder is or lies in, such as `/etc` for `/etc/ssl`.
+ * Returns the system folder that a folder is or is in, for example `/etc` for `/etc/ssl`;
+ * undefined if the folder may contain images.
  *
  * @param path absolute, without `.`, `..` and double slashes.
- * @returns undefined if images may lie there.
  */
 export function systemFolderOf(path: string): string | undefined {
   const folder = path.length > 1 ? path.replace(/\/+$/, '') || '/' : path

@@ -5,20 +5,19 @@ import { isWorkFolder } from './work-folder.ts'
 
 /** A regular file that was found. */
 export interface FoundFile {
-  /** With U+FFFD for what is no UTF-8. */
+  /** Bytes that are not UTF-8 are replaced with U+FFFD. */
   path: string
-  /** False where the path is no UTF-8, so that no text can name it. */
+  /** False if the path is not UTF-8, so that no text can name the file. */
   isText: boolean
-  /** Its path as the system has it. */
+  /** The path as bytes. */
   bytes: Buffer
 }
 
 /**
- * Finds the regular files in a folder and below, as they come; memory does not
- * grow with their number. Links are not followed, and what this program works
- * in is left out.
+ * Finds the regular files in a folder and below. Memory use does not depend on their
+ * number. Doesn't follow links, and skips the work folders of this program.
  *
- * @param onUnreadable told of a folder that can't be read, and why.
+ * @param onUnreadable called with the path of a folder that cannot be read, and the error code.
  */
 export async function* walkFiles(
   folder: string,
@@ -27,7 +26,7 @@ export async function* walkFiles(
   yield* walk({ at: Buffer.from(folder), path: Buffer.from(folder) }, onUnreadable)
 }
 
-/** A folder, by its path for people, and by where it is: below one that is held open, so that no link leads elsewhere. */
+/** A folder: `path` is for messages; `at` goes through the open parent folder, so that no link can lead elsewhere. */
 interface Place {
   at: Buffer
   path: Buffer
@@ -51,7 +50,7 @@ async function* walk(folder: Place, onUnreadable: (path: string, why: string) =>
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException
     if (syscall === undefined) throw error
-    // Somebody removed it since it was seen, or put something else there.
+    // It may have been removed or replaced since it was found.
     if (!['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code ?? '')) onUnreadable(folder.path.toString(), String(code))
   } finally {
     await held?.close()
@@ -62,7 +61,7 @@ function joined(folder: Buffer, name: Buffer): Buffer {
   return Buffer.concat([folder, Buffer.from('/'), name])
 }
 
-/** The bytes that a file holds; null where it is gone. */
+/** Returns the size of a file in bytes; null if it no longer exists. */
 export async function sizeOfFile(file: FoundFile): Promise<number | null> {
   return lstat(file.bytes).then(
     (stats) => stats.size,

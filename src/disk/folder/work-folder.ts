@@ -8,26 +8,26 @@ import type { OutputPlace } from '../make/output-place.ts'
 import { FOLDER, heldPath, holding, NEW_FILE } from '../remove/held.ts'
 import { isPrivate, makePrivateFolder, type PrivateFolder, removePrivateFolder } from './private-folder.ts'
 
-/** Begins the name of every work folder; what follows names the process that works in it. */
+/** The start of the name of each work folder. The rest identifies the process that uses it. */
 const PREFIX = '.vdc-manage-work'
 /**
- * The first file in every work folder. It is made with O_EXCL, so that two
- * processes never share a folder whose name somebody swapped. It also tells a
- * left-over of ours from another folder of root's that somebody renamed: its text
- * says who made it.
+ * The first file in each work folder. It is created with O_EXCL, so that two processes never
+ * share a folder, even if another user swaps folders. Its text identifies the process that
+ * created the folder, so that another folder of root, renamed by another user, is not taken
+ * for a left-over.
  */
 const MARK = '.vdc-manage-work'
-/** Entries of a folder that are looked at for left-overs: the folder may be a stranger's, with millions. */
+/** Entries of a folder that are searched for left-overs at most: another user's folder may have millions. */
 const MOST_ENTRIES = 100_000
 /** Bytes of a mark that are read. */
 const MARK_LIMIT = 1024
 
 /**
- * Makes a folder for `work` beside a result, so on the same filesystem, and
- * removes it whatever happens. Folders that a killed process left are removed as
- * well. It holds plain files only.
+ * Creates a work folder in the folder of the result, so on the same filesystem, runs `work`,
+ * and removes the work folder in any case. Also removes work folders that killed processes
+ * left. `work` may create only regular files in it.
  *
- * @throws VdcError FILE_NOT_WRITTEN; what `work` throws.
+ * @throws VdcError FILE_NOT_WRITTEN; errors of `work`.
  */
 export async function withWorkFolder<T>(place: OutputPlace, work: (folder: PrivateFolder) => Promise<T>): Promise<T> {
   await removeLeftOvers(place.folder)
@@ -45,7 +45,7 @@ export async function withWorkFolder<T>(place: OutputPlace, work: (folder: Priva
   })
 }
 
-/** Returns whether a name belongs to a work folder. */
+/** Returns true if a name is the name of a work folder. */
 export function isWorkFolder(name: string): boolean {
   return name.startsWith(`${PREFIX}.`)
 }
@@ -58,7 +58,7 @@ async function attempt<T>({ path }: OutputPlace, work: () => Promise<T>): Promis
   }
 }
 
-/** The host, the namespace of its processes, and the process. */
+/** Returns the host name, the PID namespace and the PID of this process. */
 function ourName(): [host: string, namespace: string, pid: string] {
   const namespace = /[0-9]+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'
   return [hostname().replaceAll(/[^\w-]/g, '_'), namespace, String(process.pid)]
@@ -68,7 +68,7 @@ async function writeMark(folder: PrivateFolder, maker: readonly string[]): Promi
   await holding(await open(`${folder.path}/${MARK}`, NEW_FILE, 0o600), (mark) => mark.writeFile(maker.join(' ')))
 }
 
-/** The maker of a folder, by its mark: empty if it was killed before it wrote that, undefined if there is no mark. */
+/** Reads from its mark which process created a folder: empty if it was killed before it wrote the mark, undefined without a mark. */
 async function readMark(folder: PrivateFolder): Promise<string[] | undefined> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
   const mark = await open(`${folder.path}/${MARK}`, flags).catch(() => undefined)
@@ -88,17 +88,17 @@ async function removeLeftOvers(parent: FileHandle): Promise<void> {
         await removeLeftOver(parent, name)
     }
   } catch {
-    // Another conversion reports what is wrong with the folder, if anything is.
+    // The conversion itself reports errors of the folder.
   }
 }
 
-/** Whether a process of this host that made something is gone. */
+/** Returns true if a folder was created by a process of this host that no longer exists. */
 function isLeftOver([madeOn, madeIn, pid]: readonly string[] = []): boolean {
   const [host, namespace] = ourName()
   return madeOn === host && madeIn === namespace && !isAlive(Number(pid))
 }
 
-/** Removes a folder with the name of a left-over, if it is one. */
+/** Removes a folder that has the name of a left-over, if it is one. */
 async function removeLeftOver(parent: FileHandle, name: string): Promise<void> {
   const handle = await open(`${heldPath(parent)}/${name}`, FOLDER).catch(() => undefined)
   if (handle === undefined) return
@@ -107,7 +107,7 @@ async function removeLeftOver(parent: FileHandle, name: string): Promise<void> {
     if (!isPrivate(stats, around)) return
     const folder = { handle, name, path: heldPath(handle) }
     const maker = await readMark(folder)
-    // Without a mark it goes only if it is empty.
+    // Without a mark, the folder is removed only if it is empty.
     if (maker === undefined) await rmdir(`${heldPath(parent)}/${name}`).catch(() => {})
     else if (maker.length === 0 || isLeftOver(maker)) await removePrivateFolder(parent, folder, MARK)
   })

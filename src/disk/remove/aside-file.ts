@@ -4,42 +4,43 @@ import { type FileHandle, link, lstat, rename, unlink } from 'node:fs/promises'
 import { stateOf } from './doomed-file.ts'
 import { heldPath, isSameInode } from './held.ts'
 
-/** The names of files that are set aside: hidden ones, so that no agent takes one for a disk. */
+/** The start of the names of files that are set aside. They are hidden, so that no agent takes one for a disk. */
 const PREFIX = '.vdc-manage-purge-'
 const NAME = new RegExp(`^\\${PREFIX}-?[A-Za-z0-9_]+$`)
 
 /** Bytes of the longest name of a file. */
 const NAME_MAX = 255
-/** The longest uuid that is a part of such a name; a longer one has its hash there. */
+/** Characters of the longest uuid in such a name. A longer one is replaced by its hash. */
 export const LONGEST_IN_NAME = NAME_MAX - PREFIX.length
 
-/** The name under which the file of something is set aside, by its uuid. */
+/** Returns the name under which the file of a backup object is set aside, from the object's uuid. */
 export function asideName(uuid: string): string {
   if (uuid.length <= LONGEST_IN_NAME) return PREFIX + uuid
   return `${PREFIX}-${createHash('sha256').update(uuid).digest('hex')}`
 }
 
-/** Whether a file of this name is one that was set aside. */
+/** Returns true if a name is the name of a file that was set aside. */
 export function isAsideName(name: string): boolean {
   return NAME.test(name)
 }
 
-/** The uuid in the name of a file that is set aside; undefined where that has only its hash. */
+/** Returns the uuid in the name of a file that was set aside; undefined if the name has only its hash. */
 export function uuidInAsideName(name: string): string | undefined {
   const uuid = name.slice(PREFIX.length)
   return uuid.startsWith('-') ? undefined : uuid
 }
 
-/** A folder that is held open, and a name in it. */
+/** An open folder and a name in it. */
 export interface HeldName {
   folder: FileHandle
   name: string
 }
 
 /**
- * A file that has another name until it is known whether it is to go: it can be
- * put back, where a file that is removed cannot. Names are those of open folders,
- * and only the inode that was set aside is ever removed. Owns its two folders.
+ * A file that was renamed until it is known whether it must be removed. Unlike a removed file,
+ * it can be put back. Names are relative to open folders, and only the inode that was set
+ * aside is ever removed. Owns the handles of its two folders: each method that ends it
+ * (`remove`, `putBack`, `leave`) closes them.
  */
 export class AsideFile {
   readonly #from: HeldName
@@ -53,11 +54,11 @@ export class AsideFile {
   }
 
   /**
-   * Takes over a file that is set aside already.
+   * Takes over a file that another process set aside.
    *
-   * @param from where it belongs.
+   * @param from its original place.
    * @param root the folder that it is in.
-   * @throws Error of the system; the folders are closed.
+   * @throws Error of the system; the folders are then closed.
    */
   static async leftOver(from: HeldName, root: FileHandle, uuid: string): Promise<AsideFile> {
     const at = { folder: root, name: asideName(uuid) }
@@ -68,10 +69,10 @@ export class AsideFile {
   /**
    * Sets a file aside.
    *
-   * @param root the folder to put it in, of the same filesystem.
-   * @param inode which file it must be.
-   * @returns undefined if another one had the name by then, which has it again.
-   * @throws Error of the system; the folders are closed.
+   * @param root the folder to move it to, on the same filesystem.
+   * @param inode the expected file.
+   * @returns undefined if another file had the name. That file is put back.
+   * @throws Error of the system; the folders are then closed.
    */
   static async of(from: HeldName, root: FileHandle, uuid: string, inode: BigIntStats): Promise<AsideFile | undefined> {
     const at = { folder: root, name: asideName(uuid) }
@@ -84,14 +85,15 @@ export class AsideFile {
     })
   }
 
-  /** Which state of the file was set aside (`stateOf`). */
+  /** The state of the file when it was set aside (`stateOf`). */
   get state(): string {
     return stateOf(this.#inode)
   }
 
   /**
-   * Removes the file for good, unless somebody else did, as another purge that
-   * settles it; false if it has its own name again, or another file is in its place.
+   * Removes the file for good. Another purge may have removed it already.
+   *
+   * @returns false if the file has its original name again, or another file has its name.
    */
   async remove(): Promise<boolean> {
     return this.#end(async () => {
@@ -104,27 +106,28 @@ export class AsideFile {
   }
 
   /**
-   * Gives the file its name back.
+   * Gives the file its original name back.
    *
-   * @returns false if another file has that by now, and this one stays aside; else its
-   *   state now, undefined if somebody else changed it, or put it back, meanwhile.
+   * @returns false if another file has the name, so that this one stays aside. Otherwise its new
+   *   state, undefined if another process changed it or put it back in the meantime.
    */
   async putBack(): Promise<{ state: string | undefined } | false> {
     return this.#end(async () => {
-      const [from, at] = [pathOf(this.#from), pathOf(this.#at)]
+      const from = pathOf(this.#from)
+      const at = pathOf(this.#at)
       const before = await look(this.#at)
       try {
-        // Unlike a renaming, a link never replaces anything.
+        // Unlike rename, link never replaces a file.
         await link(at, from)
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
         const there = await look(this.#from)
         if (there !== undefined && !isSameInode(there, this.#inode)) return false
         if (code === 'ENOENT') return there !== undefined && { state: undefined }
-        // Some filesystems have no hard links.
+        // The filesystem may have no hard links.
         if (there === undefined) await rename(at, from)
       }
-      // It is there still after a link, one of a purge that was killed before it came here, too.
+      // After a link, the other name still exists, also if a purge was killed between link and unlink.
       if (isSameInode(await look(this.#at), this.#inode)) await unlink(at)
       const after = await look(this.#from)
       const isUntouched = before !== undefined && stateOf(before) === this.state && isSameInode(after, this.#inode)
@@ -150,13 +153,13 @@ function pathOf({ folder, name }: HeldName): string {
   return `${heldPath(folder)}/${name}`
 }
 
-/** The file that has a name; undefined if there is none, or it cannot be seen. */
+/** Returns the file that has a name; undefined if there is none or it cannot be examined. */
 async function look(name: HeldName): Promise<BigIntStats | undefined> {
   return lstat(pathOf(name), { bigint: true }).catch(() => undefined)
 }
 
 async function close(...names: HeldName[]): Promise<void> {
-  // Both may be of one folder.
+  // Both names may be in the same folder.
   for (const folder of new Set(names.map(({ folder }) => folder))) await folder.close().catch(() => {})
 }
 

@@ -12,14 +12,14 @@ import { FOLDER, heldPath, holding } from './held.ts'
 
 const FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
-/** Milliseconds in which two changes of a file may have the same time: kernels before 6.13 count times in ticks. */
+/** Milliseconds within which two changes of a file may have the same time: kernels before 6.13 count times in ticks. */
 const TICK = 20
 
-/** A file that is to be removed, as a row describes it. */
+/** A file to be removed, as a row describes it. */
 export interface DoomedFile {
-  /** Folder of its storage. One that does not exist may only be not mounted, so nothing in it counts as gone. */
+  /** Folder of its storage. If it is missing, it may just not be mounted, so files in it do not count as removed. */
   base: string
-  /** Below `base` as it is written. */
+  /** Path of the file, which begins with `base`. Links are not resolved. */
   path: string
   /** Bytes. */
   size: bigint
@@ -27,13 +27,13 @@ export interface DoomedFile {
   md5: string
 }
 
-/** The MD5 of a file before it is removed, and which state of which inode has it; or why it cannot be read. */
+/** The MD5 of a file and the state of the file that has it (`stateOf`), or the reason why it cannot be read. */
 export type Measured = { state: string; md5: string } | { why: string }
 
 /**
- * Hashes a file that is to be removed, if its size is the right one and it lies in an image folder.
+ * Hashes a file to be removed, if its size is right and it is in an image folder.
  *
- * @returns undefined if there is nothing to hash: `setFileAside` tells why.
+ * @returns undefined if there is nothing to hash; `setFileAside` then returns the reason.
  * @throws VdcError INTERRUPTED, TERMINATED.
  */
 export async function measureFileIn(
@@ -60,25 +60,28 @@ export async function measureFileIn(
   })
 }
 
-/** A name of a file and the folder that it lies in, which is held open. */
+/** A name in an open folder. */
 export interface Place {
-  /** Real path of the file, of its folder, and of the storage's. */
+  /** Real path of the file. */
   real: string
+  /** Real path of its folder. */
   parent: string
+  /** Real path of the storage's folder. */
   root: string
-  /** Path of the file by the open folder. */
+  /** Path of the file through the open folder. */
   held: string
 }
 
-/** A file that is there. */
+/** A file that exists. */
 export interface FoundFile extends Place {
   stats: BigIntStats
 }
 
 /**
- * Looks at a doomed file in its folder, which is held open and is where it seems to be.
+ * Finds a doomed file in its folder, which is open and whose path was checked, and runs `work`.
  *
- * @returns undefined if there is no such file; else what `work` returns, or why it isn't done.
+ * @returns undefined if there is no such file; otherwise the result of `work`, or the reason
+ *   why it was not run.
  */
 export async function withDoomedFile<T>(
   doomed: DoomedFile,
@@ -91,23 +94,24 @@ export async function withDoomedFile<T>(
 }
 
 /**
- * Holds the folder of a doomed file open.
+ * Opens the folder of a doomed file, checks its path, and runs `work`.
  *
- * @returns undefined if it, or what `work` looks for, is not there; else what `work` returns, or why it isn't done.
+ * @returns undefined if the folder, or the file that `work` needs, does not exist; otherwise
+ *   the result of `work`, or the reason why it was not run.
  */
 export async function inFolderOf<T>(
   { base, path }: DoomedFile,
   folders: ImageFolders,
   work: (place: Place) => Promise<T>,
 ): Promise<T | { why: string } | undefined> {
-  if (path.split('/').includes('..')) return { why: "its path holds '..'" }
+  if (path.split('/').includes('..')) return { why: "its path contains '..'" }
   const folder = await realFolder(base)
   if ('why' in folder) return { why: `the folder ${base} ${folder.why}` }
   const root = folder.real
   try {
     const parent = await realPathOf(dirname(path))
     const real = join(parent, basename(path))
-    if (!isWithin(parent, root)) return { why: `it leads out of ${root} by a link` }
+    if (!isWithin(parent, root)) return { why: `a link in its path leads out of ${root}` }
     const why = folders.whyNot(real)
     if (why !== undefined) return { why }
     if ((await realpath(dirname(path))) !== parent) return { why: MOVED }
@@ -122,30 +126,30 @@ export async function inFolderOf<T>(
   }
 }
 
-/** Why a file stays that is not what it was a moment ago. */
-export const CHANGED = 'it changed while it was looked at'
-/** Why a file stays whose folder is not where it was. */
+/** The reason for keeping a file that changed during the removal. */
+export const CHANGED = 'it changed while it was being checked'
+/** The reason for keeping a file whose folder was moved. */
 export const MOVED = 'its folder was moved at the same time'
 
-/** Why a file stays that could not be hashed before, and can be now. */
-export const NOT_MEASURED = 'another object shared it while files were being compared; purge again'
+/** The reason for keeping a file that was not hashed before, but could be now. */
+export const NOT_MEASURED = 'another object shared it while files were being compared; run the purge again'
 
-/** Why a file is not the one that its row describes; undefined if it is. */
+/** Returns the reason why a file is not the one that its row describes; undefined if it is. */
 export function whyAnother(stats: BigIntStats, doomed: DoomedFile, measured: Measured | undefined): string | undefined {
-  if (stats.size !== doomed.size) return `it has ${stats.size} bytes, and its row says ${doomed.size}`
+  if (stats.size !== doomed.size) return `it has ${stats.size} bytes, but its row says ${doomed.size}`
   if (doomed.md5 === '') return 'its row has no checksum to compare it with'
   if (measured === undefined) return NOT_MEASURED
   if ('why' in measured) return measured.why
   if (measured.state !== stateOf(stats)) return CHANGED
-  return measured.md5 === doomed.md5 ? undefined : `its MD5 is ${measured.md5}, and its row says ${doomed.md5}`
+  return measured.md5 === doomed.md5 ? undefined : `its MD5 is ${measured.md5}, but its row says ${doomed.md5}`
 }
 
-/** Tells a file and what it holds from any other: the time of its last change cannot be set back. */
+/** Returns a text that identifies a file and its contents: the time of the last change (ctime) cannot be set back. */
 export function stateOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
 }
 
-/** Waits until another change of a file would give it another time; a change before that is part of what is read next. */
+/** Waits until a further change of a file would change its time. Earlier changes are seen when the file is read next. */
 async function outlast({ ctimeMs }: BigIntStats): Promise<void> {
   if (Date.now() - Number(ctimeMs) < TICK) await sleep(TICK)
 }

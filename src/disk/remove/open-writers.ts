@@ -2,25 +2,25 @@ import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import type { ImageFile } from '../file/image-file.ts'
 
 /*
- * Finds processes that have a file open or mapped to write: proc(5), /proc/PID/fd,
- * fdinfo, maps and map_files. An existing mapping can be written without any trace in the file's
- * times; whoever maps it later leaves one, on most filesystems. A file is known by
- * its device and inode, as it may be open under another name.
+ * Finds processes that have a file open or mapped for writing: proc(5), /proc/PID/fd,
+ * fdinfo, maps and map_files. Writes through an existing mapping don't change the file's times;
+ * on most filesystems, a new mapping does. Files are identified by device and inode, because
+ * they may be open under another name.
  */
 
 const WRITE_MODES = 0o3
-/** Of a link in map_files: the file was opened to write. */
+/** The mode bit of a link in map_files whose file was opened for writing. */
 const OPENED_TO_WRITE = 0o200
 const PID = /^[0-9]+$/
 
-/** Says whether somebody other than root or us may write to a file, by its owner and its mode. */
+/** Returns true if users other than root and this one may write to a file, judging by owner and mode. */
 export function isWritableByOthers({ opened: { uid, mode } }: ImageFile): boolean {
   return (mode & 0o022n) !== 0n || (uid !== 0n && uid !== BigInt(process.geteuid?.() ?? -1))
 }
 
 /**
- * Says whether another process of this host can write to a file right now, as
- * far as we may see: root sees all of them.
+ * Returns true if another process of this host has a file open for writing. Only root can
+ * see all processes.
  */
 export function hasWriters(file: ImageFile): boolean {
   const pids = (attempt(() => readdirSync('/proc')) ?? []).filter((name) => PID.test(name))
@@ -31,13 +31,13 @@ export function hasWriters(file: ImageFile): boolean {
   })
 }
 
-/** The folder of a process in /proc, and its mappings. */
+/** The folder of a process or thread in /proc, and its mappings. */
 interface Seen {
   path: string
   maps: string
 }
 
-/** A process whose first thread has ended shows nothing of itself, so another of its threads is looked at. */
+/** Returns a thread of a process that is alive: if the first thread has ended, /proc/PID shows no details. */
 function livingThread(pid: string): Seen {
   const look = (path: string): Seen => ({ path, maps: attempt(() => readFileSync(`${path}/maps`, 'utf8')) ?? '' })
   const first = look(`/proc/${pid}`)
@@ -62,13 +62,13 @@ function holdsOpen({ path }: Seen, { opened }: ImageFile): boolean {
 }
 
 function holdsMapped({ path, maps }: Seen, { opened }: ImageFile): boolean {
-  // Address, permissions, offset, device, inode, name. A shared mapping without `w` may get that again.
+  // Fields: address, permissions, offset, device, inode, name. A shared mapping without `w` may become writable again.
   return maps.split('\n').some((line) => {
     const [, range = '', inode = ''] = /^(\S+) ..[-x]s \S+ \S+ ([1-9][0-9]*)/.exec(line) ?? []
     if (range === '') return false
     const link = `${path}/map_files/${range.replaceAll(/(?<=^|-)0+(?=[0-9a-f])/g, '')}`
     const stats = attempt(() => statSync(link, { bigint: true }))
-    // The device in `maps` is another one than stat's on some filesystems.
+    // On some filesystems, the device in `maps` differs from that of stat(2).
     if (stats === undefined) return inode === String(opened.ino)
     if (stats.ino !== opened.ino || stats.dev !== opened.dev) return false
     const mode = attempt(() => lstatSync(link).mode)
@@ -76,7 +76,7 @@ function holdsMapped({ path, maps }: Seen, { opened }: ImageFile): boolean {
   })
 }
 
-/** What goes away while it is looked at, or isn't ours to see, is not there. */
+/** Returns undefined if a process has ended in the meantime, or this user may not see it. */
 function attempt<T>(look: () => T): T | undefined {
   try {
     return look()

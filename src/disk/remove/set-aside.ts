@@ -20,25 +20,26 @@ import {
 import { FOLDER, heldPath } from './held.ts'
 
 /**
- * The outcome of a removal: the real path of the file and the bytes that it held, null if there was none; or why
- * it stays. One that was set aside is to be removed for good, or put back.
+ * The result of a removal: the real path and the size of the file (null if there was no file), or
+ * the reason why the file is kept. The caller must remove a file that was set aside, or put it back.
  */
 export type Removal = { real: string; bytes: number | null; aside?: AsideFile } | { why: string }
 
-/** Why a file stays that another purge has set aside, which is not settled yet. */
+/** The reason for keeping a file that another purge has set aside. */
 export const ASIDE = 'another purge has set it aside'
 
 /**
- * Sets a regular file aside that lies in a folder or below it, if it is what its row
- * says: hidden in the storage's folder, until its caller knows whether it is to go.
- * Nothing outside is ever touched, whatever links there are and whoever
- * renames what: the folder of the file is held open, and is where it seems to be.
+ * Sets a regular file aside if it matches its row: hides it in the storage's folder until the
+ * caller knows whether it must be removed. Never touches a file outside the storage's folder,
+ * even if there are links or another user renames folders: the folder of the file is open, and
+ * its path was checked.
  *
- * @param measured of this very file, before.
- * @param options.uuid of the backup object, by which the file is found again after a SIGKILL.
- * @param options.isTrial look whether it could be, and leave it.
- * @param options.filled folders that held something, so that they are mounted though this emptied them; is added to. An empty
- *   folder is most often not mounted: what lies there does not count as gone. Of the folders above a missing file the nearest counts.
+ * @param measured the MD5 of the same file, measured before.
+ * @param options.uuid of the backup object, to find the file again after a SIGKILL.
+ * @param options.isTrial only check whether the file could be set aside.
+ * @param options.filled folders that were not empty, so they are mounted even if removals emptied
+ *   them. This function adds to them. An empty folder may not be mounted, so files that are missing
+ *   there do not count as removed. For a missing file, the nearest existing folder counts.
  */
 export async function setFileAside(
   doomed: DoomedFile,
@@ -63,7 +64,7 @@ export async function setFileAside(
   return (await isAside(doomed, folders, options.uuid)) ? { why: ASIDE } : goneFrom(doomed, options.filled)
 }
 
-/** In the folder of its storage; where that can't be, in its own. */
+/** Moves a file aside into the storage's folder, or into its own folder if that is not possible. */
 async function moveAside(file: FoundFile, uuid: string): Promise<AsideFile | undefined> {
   try {
     return await AsideFile.of(...(await openFolders(file, file.root)), uuid, file.stats)
@@ -74,7 +75,7 @@ async function moveAside(file: FoundFile, uuid: string): Promise<AsideFile | und
   }
 }
 
-/** Whether a purge has this file aside, in the folder of its storage or in its own. */
+/** Returns true if a purge has set this file aside, in the storage's folder or in its own. */
 async function isAside(doomed: DoomedFile, folders: ImageFolders, uuid: string): Promise<boolean> {
   const found = await inFolderOf(doomed, folders, async ({ root, parent }) => {
     for (const folder of [root, parent])
@@ -85,12 +86,12 @@ async function isAside(doomed: DoomedFile, folders: ImageFolders, uuid: string):
 }
 
 /**
- * Gives a file its name back that a purge set aside which was killed before it knew
- * whether the file was to go; or removes it, if its object was purged.
+ * Settles a file that was set aside by a purge that was then killed: removes it if its object
+ * was purged, or else puts it back.
  *
- * @param left the uuid of its backup object, and the state that it was found in: in
- *   any other it was set aside anew, by a purge that runs and settles it itself.
- * @returns why it stays aside; undefined if it does not.
+ * @param left the uuid of the backup object, and the state in which the file was found. If the
+ *   state differs now, a running purge has set the file aside, and settles it itself.
+ * @returns the reason why the file stays aside; undefined if it does not.
  */
 export async function settleAside(
   doomed: DoomedFile,
@@ -110,7 +111,7 @@ export async function settleAside(
   return settled !== undefined && 'why' in settled ? settled.why : undefined
 }
 
-/** The files that are set aside in a storage's folder, by their names, and their states (`stateOf`); none if it cannot be read. */
+/** Returns the names and states (`stateOf`) of the files that are set aside in a storage's folder; none if it cannot be read. */
 export async function asidesIn(base: string): Promise<{ name: string; state: string }[]> {
   const asides: { name: string; state: string }[] = []
   try {
@@ -119,12 +120,12 @@ export async function asidesIn(base: string): Promise<{ name: string; state: str
       if (stats) asides.push({ name, state: stateOf(stats) })
     }
   } catch {
-    // That it cannot be read is told of each file that is to go.
+    // The error is reported for each file that is to be removed.
   }
   return asides
 }
 
-/** Opens the folder of a file, and another one of its storage, for somebody who closes them. */
+/** Opens the folder of a file and another folder of its storage. The caller must close them. */
 async function openFolders(place: Place, other: string): Promise<[{ folder: FileHandle; name: string }, FileHandle]> {
   const folder = await open(`${dirname(place.held)}/.`, constants.O_RDONLY | constants.O_DIRECTORY)
   if (other === place.parent) return [{ folder, name: basename(place.real) }, folder]
@@ -150,14 +151,14 @@ async function goneFrom({ base, path }: DoomedFile, filled: ReadonlySet<string>)
   }
 }
 
-/** The first folder from `folder` up to `base` that exists or cannot be examined; a dangling link counts as one. */
+/** Returns the first folder from `folder` up to `base` that exists or cannot be examined. A dangling link counts as existing. */
 async function nearestFolder(folder: string, base: string): Promise<string> {
   if (folder.length <= base.length) return base
   const error = await lstat(folder).catch((error: NodeJS.ErrnoException) => error)
   return 'code' in error && error.code === 'ENOENT' ? nearestFolder(dirname(folder), base) : folder
 }
 
-/** Identifies a folder: another one is at the same path while it is not mounted. */
+/** Returns a text that identifies a folder. A mount point has another identity while nothing is mounted there. */
 async function idOfFolder(path: string): Promise<string> {
   const { dev, ino } = await stat(path, { bigint: true })
   return `${dev} ${ino}`

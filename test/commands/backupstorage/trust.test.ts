@@ -124,9 +124,9 @@ describe('an image folder', () => {
 
   test('is no folder for hidden files until it is named, which verify says', async () => {
     const id = (await run(register(await makeImage(at('images', '.disk.qcow2'))))).stdout.trim()
-    const why = `${at('images')} is an image folder of this host for files whose names do not begin with a dot`
+    const why = `${at('images')} is an image folder of this host only for files whose names do not begin with a dot`
     expect((await run(['image', 'verify', id])).stdout).toContain(
-      `${why}; to make it one for all: vdc-manage backupstorage trust ${at('images')}`,
+      `${why}; to include all files: vdc-manage backupstorage trust ${at('images')}`,
     )
     await trust(at('images'))
     expect((await run(['image', 'verify', id])).stdout).toBe(`${id}: ok\n`)

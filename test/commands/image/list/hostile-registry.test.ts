@@ -164,22 +164,22 @@ describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
       const purge = await run(...PURGE, '--older-than', '0d', ...more)
       expect(purge).toMatchObject({ code: 9, stderr: expect.stringContaining('Error: 15 files could not be removed') })
       const trust = (name: string) =>
-        `was not removed: ${at(name)} is not an image folder of this host; to make it one: vdc-manage backupstorage trust ${at(name)}`
+        `was not removed: ${at(name)} is not an image folder of this host; to add it: vdc-manage backupstorage trust ${at(name)}`
       const expected: Record<string, string> = {
         root: trust('outside'),
         etc: 'was not removed: /etc is a system folder, which never holds images',
         system: 'was not removed: /run is a system folder, which never holds images',
-        dots: "was not removed: its path holds '..'",
-        up: "was not removed: its path holds '..'",
+        dots: "was not removed: its path contains '..'",
+        up: "was not removed: its path contains '..'",
         outside: trust('outside'),
         evil: trust('srv/images-evil'),
         prefix: trust('srv/images-evil'),
-        way: `was not removed: it leads out of ${at('srv/images')} by a link`,
+        way: `was not removed: a link in its path leads out of ${at('srv/images')}`,
         link: 'was not removed: it is a link',
         below: trust('srv/images/below'),
-        hidden: `was not removed: ${at('srv/images')} is an image folder of this host for files whose names do not begin with a dot; to make it one for all: vdc-manage backupstorage trust ${at('srv/images')}`,
-        md5: `was not removed: its MD5 is ${hashOf(at('srv/images/other.raw'), 'md5')}, and its row says ${'0'.repeat(32)}`,
-        size: `was not removed: it has ${bytes.length} bytes, and its row says ${bytes.length + 1}`,
+        hidden: `was not removed: ${at('srv/images')} is an image folder of this host only for files whose names do not begin with a dot; to include all files: vdc-manage backupstorage trust ${at('srv/images')}`,
+        md5: `was not removed: its MD5 is ${hashOf(at('srv/images/other.raw'), 'md5')}, but its row says ${'0'.repeat(32)}`,
+        size: `was not removed: it has ${bytes.length} bytes, but its row says ${bytes.length + 1}`,
         none: 'was not removed: its row has no checksum to compare it with',
       }
       const told = warnings(purge)
@@ -195,10 +195,10 @@ describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
     expect(verify).toMatchObject({ code: 9, stderr: '6 images: 1 ok, 0 differ, 5 not checked\n' })
     const lines = verify.stdout.split('\n').sort()
     const trust = (name: string) =>
-      `was not read: ${at(name)} is not an image folder of this host; to make it one: vdc-manage backupstorage trust ${at(name)}`
+      `was not read: ${at(name)} is not an image folder of this host; to add it: vdc-manage backupstorage trust ${at(name)}`
     expect(lines.slice(1)).toEqual([
       `wmi-absent: not checked: The file ${at('outside/absent')} ${trust('outside')}`,
-      `wmi-climb: not checked: The file ${at('srv/images')}/../../outside/read was not read: its path holds '..'`,
+      `wmi-climb: not checked: The file ${at('srv/images')}/../../outside/read was not read: its path contains '..'`,
       'wmi-conf: not checked: The file /etc/passwd was not read: /etc is a system folder, which never holds images',
       `wmi-follow: not checked: The file ${at('srv/images/read.raw')} ${trust('outside')}`,
       'wmi-mine: ok',
