@@ -289,7 +289,7 @@ test('the host: no qemu-img, no folder to unpack in, storages that are gone or f
     'qemu-img': {
       result: 'failure',
       message: 'qemu-img is not installed',
-      hint: 'Install it: apt-get install qemu-utils',
+      hint: 'Install it with: apt-get install qemu-utils',
     },
     unpacking: { result: 'failure', message: 'Folder /nonexistent does not exist' },
     'bkst-gone': { result: 'failure', message: 'Folder /nonexistent/images/ does not exist' },
@@ -301,7 +301,7 @@ test('the host: no qemu-img, no folder to unpack in, storages that are gone or f
     'bkst-foreign': {
       result: 'warning',
       message: expect.stringMatching(/ free; image verify and image purge skip its files$/),
-      hint: `${path} is not an image folder of this host; to make it one: vdc-manage backupstorage trust ${path}`,
+      hint: `${path} is not an image folder of this host; to add it: vdc-manage backupstorage trust ${path}`,
     },
     'bkst-fine': { result: 'ok' },
   })

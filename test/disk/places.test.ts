@@ -135,7 +135,7 @@ describe.runIf(IS_ROOT)('links on the way to a result', () => {
     const run = await convert(source, join(theirs, name, 'result.raw'))
     expect(run).toMatchObject({ code: 6, stdout: '' })
     expect(run.stderr).toMatch(
-      /^Error: .*result\.raw cannot be written: .*\/theirs\/(?:link|b) is a link that somebody else can change\nHint: Name the folder that it leads to\n$/,
+      /^Error: .*result\.raw cannot be written: .*\/theirs\/(?:link|b) is a link that another user can change\nHint: Name the folder that it points to\n$/,
     )
     expect(readdirSync(ours)).toEqual([])
   })
@@ -152,7 +152,10 @@ describe.runIf(IS_ROOT)('links on the way to a result', () => {
     })
     symlinkSync('circle', join(ours, 'circle'))
     const run = await convert(source, join(ours, 'circle/result.raw'))
-    expect(run).toMatchObject({ code: 6, stderr: expect.stringMatching(/its links lead round in a circle\n/) })
+    expect(run).toMatchObject({
+      code: 6,
+      stderr: expect.stringMatching(/the symbolic links in its path form a loop\n/),
+    })
   })
 })
 
@@ -347,7 +350,7 @@ test('qemu-img check is not run on an image whose header was changed after qemu-
   })
   expect(run).toMatchObject({
     code: 3,
-    stderr: `Error: The file ${path} changed while it was being registered\nHint: Try again when nothing writes to it\n`,
+    stderr: `Error: The file ${path} changed while it was being registered\nHint: Try again when no program is writing to it\n`,
   })
   expect(readFileSync(join(place, 'runs'), 'utf8')).toBe('info ')
 })

@@ -2,19 +2,19 @@ import { isZero } from './zeros.ts'
 
 /** Reads pieces of given lengths from a stream of chunks. */
 export class ByteReader {
-  /** Bytes that were read so far. */
+  /** Bytes read so far. */
   position = 0
   readonly #chunks: AsyncIterator<Buffer>
   readonly #onCut: () => Error
   #rest: Buffer = Buffer.alloc(0)
 
-  /** @param onCut makes the error for a stream that ends within a piece. */
+  /** @param onCut returns the error for a stream that ends within a piece. */
   constructor(bytes: AsyncIterable<Buffer>, onCut: () => Error) {
     this.#chunks = bytes[Symbol.asyncIterator]()
     this.#onCut = onCut
   }
 
-  /** The next `length` bytes; undefined at the end. */
+  /** Returns the next `length` bytes; undefined at the end of the stream. */
   async next(length: number): Promise<Buffer | undefined> {
     const parts: Buffer[] = []
     let missing = length
@@ -28,14 +28,14 @@ export class ByteReader {
     return Buffer.concat(parts)
   }
 
-  /** As `next`, where the end is none. */
+  /** Returns the next `length` bytes. Throws the error of `onCut` at the end of the stream. */
   async require(length: number): Promise<Buffer> {
     const bytes = await this.next(length)
     if (bytes === undefined) throw this.#onCut()
     return bytes
   }
 
-  /** Hands the next `length` bytes on as they come. */
+  /** Passes the next `length` bytes to `take` as they arrive. */
   async pass(length: number, take: (bytes: Buffer) => Promise<void> | void): Promise<void> {
     for (let missing = length; missing > 0; ) {
       if (!(await this.#fill())) throw this.#onCut()
@@ -45,7 +45,7 @@ export class ByteReader {
     }
   }
 
-  /** Reads what is left, to the end, so that damage there is found; returns whether it is only zeros. */
+  /** Reads to the end of the stream, so that damage there is found. Returns true if the rest has only zeros. */
   async hasOnlyZeros(): Promise<boolean> {
     let isClean = true
     while (await this.#fill()) isClean = isZero(this.#take(this.#rest.length)) && isClean

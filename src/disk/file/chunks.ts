@@ -4,11 +4,11 @@ import type { ImageFile } from './image-file.ts'
 const CHUNK = 1024 * 1024
 
 /**
- * Reads an open file from an offset to its end. Each chunk is a new buffer, as
+ * Reads an open file from an offset to its end. Each chunk is a new buffer, because
  * readers keep pieces of it.
  *
- * @param onRead is told of the bytes of each chunk.
- * @throws what the cancellation throws; Error of the file system.
+ * @param onRead called with the number of bytes of each chunk.
+ * @throws the error of the cancellation; Error of the file system.
  */
 export async function* chunksOf(
   file: ImageFile,

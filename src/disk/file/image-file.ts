@@ -4,22 +4,22 @@ import { type FileHandle, lstat, open, statfs } from 'node:fs/promises'
 import { VdcError } from '../../core/errors.ts'
 import { heldPath, holding, isSameInode, O_PATH, pathOfOpen, reopen } from '../remove/held.ts'
 
-/** A disk image file, opened once: what is inspected is what is hashed. */
+/** A disk image file. It is opened once, so that the same file is inspected and hashed. */
 export interface ImageFile {
   /** Absolute, links resolved. */
   path: string
   handle: FileHandle
   /** Bytes. */
   size: number
-  /** As it was when the file was opened. */
+  /** The file's stats when it was opened. */
   opened: BigIntStats
-  /** Where it lies until it is moved to `path`. */
+  /** The current path of a file that is still to be moved to `path`. */
   liesAt?: string
-  /** Whether it is a temporary file without a name, with bytes of what lies at `path`. */
+  /** True for a temporary file without a name, with the bytes of the file at `path`. */
   isNameless?: boolean
 }
 
-/** Filesystems whose files are no bytes on a disk, by their magic numbers: statfs(2), and linux/magic.h. */
+/** Filesystems whose files the kernel generates, by magic number: statfs(2) and linux/magic.h. */
 const KERNEL_FILESYSTEMS: Readonly<Record<number, string>> = {
   40864: '/proc',
   1650812274: '/sys',
@@ -35,31 +35,30 @@ const KERNEL_FILESYSTEMS: Readonly<Record<number, string>> = {
 }
 
 /**
- * Opens a disk image file to read, without ever blocking on it. The path is looked
- * up once: what is found there is checked, and then opened, whatever somebody puts
- * there meanwhile.
+ * Opens a disk image file for reading, without blocking. The path is resolved once: the
+ * file that is checked is the file that is opened, even if the path changes meanwhile.
  *
- * @param path as the operator gave it; links are followed.
- * @throws VdcError FILE_REFUSED for what is missing, can't be read, is no
- *   regular file or is empty.
+ * @param path as the user entered it; links are followed.
+ * @throws VdcError FILE_REFUSED if the file is missing, empty or not a regular file, or
+ *   cannot be read.
  */
 export async function openImageFile(path: string): Promise<ImageFile> {
   if (path === '') throw new VdcError('FILE_REFUSED', 'The path of the image file is empty')
   requireText(path)
-  // Opening a device may do things, so it is not opened before it is known to be a file.
+  // Opening a device may have effects, so O_PATH finds the file without opening it.
   return holding(await attempt(path, () => open(path, O_PATH)), async (found) => {
     const resolved = await pathOfOpen(found)
     requireText(resolved ?? path)
     requireRegular(resolved ?? path, await found.stat({ bigint: true }))
     if (resolved === undefined) {
-      // What was found is gone by now, and perhaps another file is there instead.
+      // The file was removed after it was found. Another one may have replaced it.
       const isReplaced = (await lstat(path).catch(() => undefined)) !== undefined
       if (isReplaced) throw refused(`The file ${path} ${CHANGED.why}`, CHANGED.hint)
       throw refused(`The file ${path} does not exist`)
     }
     const filesystem = KERNEL_FILESYSTEMS[(await attempt(path, () => statfs(heldPath(found)))).type]
     if (filesystem !== undefined)
-      throw refused(`${resolved} is no file of a disk: the kernel makes up what is in ${filesystem}`)
+      throw refused(`${resolved} is not a disk image: the kernel generates the files in ${filesystem}`)
     const handle = await attempt(path, () => reopen(found, constants.O_RDONLY | constants.O_NONBLOCK))
     try {
       return await imageFileOf(resolved, handle)
@@ -71,9 +70,9 @@ export async function openImageFile(path: string): Promise<ImageFile> {
 }
 
 /**
- * Makes an image file of one that is open.
+ * Returns the image file for a file that is open.
  *
- * @throws VdcError FILE_REFUSED for what is no regular file or is empty.
+ * @throws VdcError FILE_REFUSED if it is empty or not a regular file.
  */
 export async function imageFileOf(path: string, handle: FileHandle): Promise<ImageFile> {
   const opened = await handle.stat({ bigint: true })
@@ -82,40 +81,44 @@ export async function imageFileOf(path: string, handle: FileHandle): Promise<Ima
   return { path, handle, size: Number(opened.size), opened }
 }
 
+/** Closes an image file. */
 export async function closeImageFile(file: ImageFile): Promise<void> {
   await file.handle.close()
 }
 
 /**
- * Makes sure that the file, and what lies at its path, is still what was opened.
+ * Checks that the file is unchanged since it was opened, and that it is still at its path.
  *
- * @throws VdcError FILE_REFUSED when it changed meanwhile.
+ * @throws VdcError FILE_REFUSED if it is not.
  */
 export async function requireUnchanged(file: ImageFile): Promise<void> {
   if (!(await isUnchanged(file))) throw refused(`The file ${file.path} ${CHANGED.why}`, CHANGED.hint)
 }
 
 /**
- * Makes sure that a file still lies at its path, and nothing else.
+ * Checks that a file is still at its path. Ignores changes of its contents.
  *
- * @throws VdcError FILE_REFUSED.
+ * @throws VdcError FILE_REFUSED if it is not.
  */
 export async function requireThere(file: ImageFile): Promise<void> {
   const there = await attempt(file.path, () => lstat(file.path, { bigint: true }))
   if (!isSameInode(there, file.opened)) throw refused(`The file ${file.path} ${CHANGED.why}`, CHANGED.hint)
 }
 
-/** The refusal of a file that changed while it was looked at. */
-export const CHANGED = { why: 'changed while it was being registered', hint: 'Try again when nothing writes to it' }
+/** The refusal of a file that changed after it was opened. */
+export const CHANGED = {
+  why: 'changed while it was being registered',
+  hint: 'Try again when no program is writing to it',
+}
 
-/** Says whether the file, and what lies at its path, is still what was opened. */
+/** Returns true if the file is unchanged since it was opened and is still at its path. */
 export async function isUnchanged(file: ImageFile): Promise<boolean> {
   if (file.isNameless) return isUntouched(file)
   const atPath = await lstat(file.liesAt ?? file.path, { bigint: true }).catch(() => undefined)
   return isAsOpened(file, atPath) && isUntouched(file)
 }
 
-/** Says whether the bytes of the file are still those that were opened, as far as its times tell. */
+/** Returns true if the contents of the file are unchanged since it was opened, judging by its size and times. */
 export async function isUntouched(file: ImageFile): Promise<boolean> {
   return isAsOpened(file, await file.handle.stat({ bigint: true }))
 }
@@ -129,29 +132,27 @@ function isAsOpened({ opened }: ImageFile, now: BigIntStats | undefined): boolea
   )
 }
 
-/** The error for an open file that can't be read, as on a broken disk; `why` is the system's word for it. */
+/** Returns the error for an open file that cannot be read, for example on a broken disk; `why` is the system's message. */
 export function unreadable(file: ImageFile, why: string, cause?: unknown): VdcError {
   return refused(`The file ${file.path} cannot be read: ${why}`, undefined, cause)
 }
 
-/** Refuses a name that is no UTF-8: its bytes are lost before they come here, and no URI could hold it. */
+/** Refuses a path that is not UTF-8: Node has lost its bytes, and no URI could contain it. */
 function requireText(path: string): void {
   if (!path.includes('\ufffd')) return
   throw refused(`The path ${path} is not UTF-8`, 'Rename the file or its folder to letters, digits and -._~')
 }
 
 function requireRegular(path: string, stats: BigIntStats): void {
-  if (stats.isFile()) return
-  const kind = stats.isDirectory()
-    ? 'a directory'
-    : stats.isFIFO()
-      ? 'a FIFO'
-      : stats.isSocket()
-        ? 'a socket'
-        : stats.isBlockDevice() || stats.isCharacterDevice()
-          ? 'a device'
-          : 'something else'
-  throw refused(`${path} is not a regular file but ${kind}`)
+  if (!stats.isFile()) throw refused(`${path} is ${kindOf(stats)}, not a regular file`)
+}
+
+function kindOf(stats: BigIntStats): string {
+  if (stats.isDirectory()) return 'a folder'
+  if (stats.isFIFO()) return 'a FIFO'
+  if (stats.isSocket()) return 'a socket'
+  if (stats.isBlockDevice() || stats.isCharacterDevice()) return 'a device'
+  return 'something else'
 }
 
 async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
@@ -163,9 +164,9 @@ async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
       ENOENT: 'does not exist',
       EACCES: 'cannot be read: permission denied',
       EPERM: 'cannot be read: permission denied',
-      ELOOP: 'is a loop of links',
-      ENOTDIR: 'does not exist: a part of its path is no directory',
-      ENAMETOOLONG: 'has too long a name',
+      ELOOP: 'cannot be read: its symbolic links form a loop',
+      ENOTDIR: 'does not exist: a part of its path is not a folder',
+      ENAMETOOLONG: 'has a name that is too long',
       ERR_INVALID_ARG_VALUE: 'has a NUL byte in its name',
     }
     throw refused(

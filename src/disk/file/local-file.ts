@@ -1,12 +1,12 @@
 import { lstat, open, realpath, stat } from 'node:fs/promises'
 import { FOLDER } from '../remove/held.ts'
 
-/** What lies at a path: a file, at its real path; nothing, or no file; or nobody can tell. */
+/** The result of looking for a file: its real path; `gone` if there is no file; `unknown` if that cannot be found out. */
 export type FileState = { real: string } | 'gone' | 'unknown'
 
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
 
-/** Looks for a file as the hypervisor agents do, who follow links. */
+/** Looks for a file. Follows links, as the hypervisor agents do. */
 export async function lookForFile(path: string): Promise<FileState> {
   try {
     const real = await realpath(path)
@@ -16,13 +16,13 @@ export async function lookForFile(path: string): Promise<FileState> {
   }
 }
 
-/** Whether a regular file that belongs to us lies at a path; links are not followed. */
+/** Returns true if a path is a regular file that belongs to this user. Doesn't follow links. */
 export async function isOwnFile(path: string): Promise<boolean> {
   const stats = await lstat(path).catch(() => undefined)
   return stats?.isFile() === true && stats.uid === process.geteuid?.()
 }
 
-/** The real path of a folder that can be listed; else why it can't be. */
+/** Returns the real path of a folder, or the reason why it cannot be listed. */
 export async function realFolder(path: string): Promise<{ real: string } | { why: string }> {
   try {
     const real = await realpath(path)
@@ -34,20 +34,20 @@ export async function realFolder(path: string): Promise<{ real: string } | { why
   }
 }
 
-/** Says whether a real path is a folder or lies below it. */
+/** Returns true if a real path is the folder or is below it. */
 export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
 }
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist on this host',
-  ENOTDIR: 'is no folder',
+  ENOTDIR: 'is not a folder',
   EACCES: 'cannot be read: permission denied',
   EPERM: 'permission denied',
   EROFS: 'is on a read-only filesystem',
 }
 
-/** A system error about a file or folder, in words that follow its name. */
+/** Returns a text for a system error about a file or folder, to follow its name in a message. */
 export function reasonOf(error: unknown): string {
   const { code = '', message } = error as NodeJS.ErrnoException
   return REASONS[code] ?? message

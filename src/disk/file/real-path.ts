@@ -4,10 +4,11 @@ import { basename, dirname, join } from 'node:path'
 const MISSING = new Set(['ENOENT', 'ENOTDIR'])
 
 /**
- * The real path of what lies at a path, or would: the links of as much of it as exists are resolved.
+ * Returns the real path of a file or folder, which need not exist: resolves the links in
+ * the part of the path that exists.
  *
  * @param path absolute, without `..`.
- * @throws Error of the system if it cannot be told, such as EACCES or ELOOP.
+ * @throws Error of the system if the path cannot be resolved, for example EACCES or ELOOP.
  */
 export async function realPathOf(path: string): Promise<string> {
   try {

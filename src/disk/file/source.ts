@@ -4,53 +4,54 @@ import { setImmediate } from 'node:timers/promises'
 import { VdcError } from '../../core/errors.ts'
 import type { Cancellation } from '../watcher.ts'
 
-/** Bytes that can be read at any place: those of an open file, or what is kept of a stream. */
+/** Bytes with random access: an open file, or the parts of a stream that were kept. */
 export interface Source {
-  /** Bytes in all. */
+  /** Total bytes. */
   readonly size: number
   /**
-   * Reads `length` bytes at `at`; fewer where they end.
+   * Reads `length` bytes at the offset `at`; fewer at the end.
    *
-   * @param into may be used for them, so that many readings leave nothing behind.
+   * @param into a buffer that may be used for the result, to save memory if there are many reads.
    */
   read(at: number, length: number, into?: Buffer): Promise<Buffer>
-  /** As `read`, for a few bytes each at many places that lie apart. Use `readFew`. */
+  /** Reads a few bytes at one of many scattered offsets. Call it through `readFew`. */
   readFew?(at: number, length: number): Promise<Buffer> | Buffer
 }
 
 /**
- * Reads a few bytes at one of many places that lie apart. Of a file, no more is
- * read than 4 KiB from their sector on. They stay valid until the next call. Await
- * only a promise: a million of them take as long as the reading.
+ * Reads a few bytes at one of many scattered offsets. Reads at most 4 KiB of a file,
+ * from the start of their sector on. The result is valid until the next call. Await it
+ * only if it is a promise: awaiting a million results takes as long as reading them.
  */
 export function readFew(source: Source, at: number, length: number): Promise<Buffer> | Buffer {
   return source.readFew?.(at, length) ?? source.read(at, length)
 }
 
-/** What is thrown for bytes of a packed image that are neither at its start nor at its end. */
+/** Thrown on reading bytes of a packed image that are neither near its start nor near its end. */
 export class NotKept extends VdcError {
   constructor() {
-    super('FILE_REFUSED', 'has headers where a packed image can have none')
+    super('FILE_REFUSED', 'has headers at a place where a packed image cannot have them')
   }
 }
 
-/** Bytes that are read at once, so that small tables beside each other cost one reading. */
+/** Bytes that are read at once, so that small adjacent tables need one read. */
 const PAGE = 64 * 1024
-/** Pages that are kept. */
+/** Pages in the cache. */
 const PAGES = 16
-/** Bytes that are read for a few, from the start of their sector on: what the kernel reads at least. */
-const [FEW, SECTOR] = [4 * 1024, 512]
-/** Bytes above which a table is read by itself. */
+/** Bytes that `readFew` reads; the kernel does not read less. */
+const FEW = 4 * 1024
+const SECTOR = 512
+/** Bytes above which a read bypasses the cache. */
 const LARGE = 4 * PAGE
-/** Readings after which whatever else waits has its turn: those of pages that are kept would never let it. */
+/** Reads after which other tasks get a turn. Reads from the cache alone would never let them run. */
 const TURN = 256
 
 /**
- * The bytes of an open file.
+ * Returns a source for an open file.
  *
- * @param limit bytes that may be read in all; asking for more is refused as a
- *   fault of the file, whose headers lead there.
- * @param cancellation may end it.
+ * @param limit bytes that may be read in total. Reading more is refused as a fault of the
+ *   file, because its headers lead to these reads.
+ * @param cancellation ends reading when requested.
  */
 export function fileSource(
   file: { handle: FileHandle; size: number },
@@ -59,12 +60,13 @@ export function fileSource(
 ): Source {
   const pages = new Map<number, Buffer>()
   const few = Buffer.alloc(FEW)
-  let [fewAt, fewLength] = [-1, 0]
+  let fewAt = -1
+  let fewLength = 0
   let left = limit
-  let readings = 0
+  let reads = 0
 
   const isInside = (at: number, length: number) => Number.isSafeInteger(at) && at >= 0 && at < file.size && length > 0
-  const isTurn = () => ++readings % TURN === 0
+  const isTurn = () => ++reads % TURN === 0
 
   const readFresh = async (at: number, buffer: Buffer): Promise<Buffer> => {
     const { length } = buffer
@@ -79,7 +81,7 @@ export function fileSource(
     return buffer.subarray(0, filled)
   }
   const readPage = async (number: number): Promise<Buffer> => {
-    // The one that came first goes first; long tables would leave much behind that is to be collected.
+    // Reuse the oldest buffer: long tables would otherwise leave much garbage.
     const [oldest] = pages.size === PAGES ? pages : []
     if (oldest !== undefined) pages.delete(oldest[0])
     const page = oldest?.[1].length === PAGE ? oldest[1] : Buffer.allocUnsafe(PAGE)
@@ -101,7 +103,7 @@ export function fileSource(
         const place = at + filled
         const number = Math.floor(place / PAGE)
         const page = pages.get(number) ?? (await readPage(number))
-        // A copy, as pages are used again.
+        // Copy the bytes, because pages are reused.
         const copied = page.copy(bytes, filled, place % PAGE)
         if (copied === 0) break
         filled += copied
@@ -115,7 +117,7 @@ export function fileSource(
       if (at < fewAt || at + length > fewAt + fewLength) {
         if (FEW > left) throw tooLong()
         left -= FEW
-        // A thread for each would take ten times as long.
+        // An asynchronous read would take ten times as long.
         fewLength = readSync(file.handle.fd, few, 0, FEW, from)
         fewAt = from
       }
@@ -124,7 +126,7 @@ export function fileSource(
   }
 }
 
-/** A source of which only so many bytes may be asked for; more is refused as a fault of the file. */
+/** Returns a source of which `limit` bytes can be read in total. Reading more is refused as a fault of the file. */
 export function limitedSource(source: Source, limit: number): Source {
   let left = limit
   const take = (length: number) => {
@@ -149,11 +151,11 @@ function tooLong(): VdcError {
 }
 
 /**
- * Reads exactly so many bytes, where a format's structure must have them.
+ * Reads exactly `length` bytes of a structure that the file must contain.
  *
- * @param at a bigint where the file tells it in 64 bits.
- * @param into may be used for them.
- * @throws VdcError FILE_REFUSED, without the file's name, where the file ends before.
+ * @param at a bigint if it comes from a 64-bit field of the file.
+ * @param into a buffer that may be used for the result.
+ * @throws VdcError FILE_REFUSED, without the file's name, if the file is too short.
  */
 export async function readWhole(source: Source, at: number | bigint, length: number, into?: Buffer): Promise<Buffer> {
   if (typeof at === 'bigint') {
@@ -167,11 +169,11 @@ export async function readWhole(source: Source, at: number | bigint, length: num
   return bytes
 }
 
-/** The hint for a file that is damaged or cut off. */
+/** The hint for a file that is damaged or truncated. */
 export const FETCH_AGAIN = 'Fetch or copy it again'
 
-/** What is wrong with a file that is shorter than its own headers say; goes on after its name. */
+/** Returns the reason for refusing a file that is shorter than its headers say, to follow its name. */
 export function truncated(needed: number | bigint, size: number): string {
-  // A number above 2^53 is exact as a sum of whole sectors, but is not printed so.
+  // A sum of whole sectors above 2^53 is exact as a number, but only a bigint prints all of its digits.
   return `is damaged or truncated: it needs ${BigInt(needed)} bytes and has ${size}`
 }

@@ -5,15 +5,15 @@ import { openNameless, temporaryFolder } from './temporary-file.ts'
 
 const PIECE = 64 * 1024
 
-/** Bytes that come once, kept in a nameless file so that they can be read again. */
+/** Bytes of a stream, kept in a temporary file without a name so that they can be read again. */
 export class KeptBytes {
   #handle: FileHandle | undefined
   #reserve: Reserve | undefined
 
   /**
-   * Hands bytes on as they come, and keeps them.
+   * Yields bytes as they arrive, and keeps them.
    *
-   * @throws VdcError FILE_NOT_WRITTEN; and whatever `chunks` throw.
+   * @throws VdcError FILE_NOT_WRITTEN; errors of `chunks`.
    */
   async *keep(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of chunks) {
@@ -25,15 +25,15 @@ export class KeptBytes {
       } catch (error) {
         throw new VdcError(
           'FILE_NOT_WRITTEN',
-          `What comes cannot be kept in ${temporaryFolder()}: ${(error as Error).message}`,
-          { hint: 'Set TMPDIR to a folder that has the space', cause: error },
+          `The input cannot be stored in ${temporaryFolder()}: ${(error as Error).message}`,
+          { hint: 'Set TMPDIR to a folder with enough free space', cause: error },
         )
       }
       yield chunk
     }
   }
 
-  /** All that was kept, from the start; again with each call. */
+  /** Yields all kept bytes from the start. Can be called repeatedly. */
   async *read(): AsyncGenerator<Uint8Array> {
     for (let at = 0; this.#handle !== undefined; ) {
       const { bytesRead, buffer } = await this.#handle.read(Buffer.allocUnsafe(PIECE), 0, PIECE, at)

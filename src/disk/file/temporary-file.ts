@@ -3,28 +3,28 @@ import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { makePrivateFolder, removePrivateFolder } from '../folder/private-folder.ts'
 import { holding, NEW_FILE } from '../remove/held.ts'
 
-/** Makes a file without a name: open(2), O_TMPFILE. Node has no name for the flag. */
+/** Creates a file without a name: open(2), O_TMPFILE. Node has no constant for the flag. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
-/** Error codes of filesystems and old kernels that do not support it. */
+/** Error codes of filesystems and old kernels that do not support O_TMPFILE. */
 const UNSUPPORTED = new Set(['EOPNOTSUPP', 'ENOTSUP', 'EISDIR', 'EINVAL', 'ENOENT'])
 
-/** The folder of temporary files: what goes there may be large, and /tmp may be memory. */
+/** Returns the folder for temporary files. Not /tmp by default: the files may be large, and /tmp may be in memory. */
 export function temporaryFolder(): string {
   return process.env.TMPDIR || '/var/tmp'
 }
 
 /**
- * Makes a temporary file that has no name, so that nobody else can reach it, and
- * its space is free however this process ends. The folder may be a stranger's.
+ * Creates a temporary file without a name. No other user can open it, even if the folder
+ * belongs to one, and its space is freed however this process ends.
  *
- * @throws VdcError FILE_NOT_WRITTEN if somebody interferes; Error of the file system.
+ * @throws VdcError FILE_NOT_WRITTEN if another user interferes; Error of the file system.
  */
 export async function openNameless(): Promise<FileHandle> {
   return (await openUnnamed(temporaryFolder())) ?? openUnlinked(temporaryFolder())
 }
 
 /**
- * Makes a file without a name in a folder that only we can change.
+ * Creates a file without a name in a folder that only this user can change.
  *
  * @throws Error of the file system.
  */
@@ -32,7 +32,7 @@ export async function openNamelessIn(privateFolder: string): Promise<FileHandle>
   return (await openUnnamed(privateFolder)) ?? openAndUnlink(privateFolder)
 }
 
-/** A file that never had a name; undefined if the filesystem cannot do that. */
+/** Creates a file that never has a name. Returns undefined if the filesystem does not support that. */
 async function openUnnamed(folder: string): Promise<FileHandle | undefined> {
   try {
     return await open(folder, O_TMPFILE | constants.O_RDWR | constants.O_EXCL, 0o600)
@@ -43,7 +43,7 @@ async function openUnnamed(folder: string): Promise<FileHandle | undefined> {
 }
 
 /**
- * Makes a file that has lost its name already, in a folder that had only us in it.
+ * Creates a file in a private folder and removes its name and the folder.
  *
  * @throws as `openNameless`.
  */

@@ -5,14 +5,14 @@ import { VdcError } from '../../core/errors.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
-  ENOTDIR: 'does not exist: a part of its path is no directory',
-  ELOOP: 'cannot be read: its links lead round in a circle',
+  ENOTDIR: 'does not exist: a part of its path is not a folder',
+  ELOOP: 'cannot be read: its symbolic links form a loop',
   ENAMETOOLONG: 'does not exist: its name is too long',
-  EISDIR: 'is a directory',
+  EISDIR: 'is a folder',
   EACCES: 'cannot be read: permission denied',
 }
 
-/** Says whether a path is of something that gives its bytes only once and may keep its reader waiting, such as a pipe. */
+/** Returns true if a path can be read only once and reading it may block, for example a pipe. */
 export function isStream(path: string): boolean {
   try {
     const stats: Stats = statSync(path)
@@ -23,25 +23,25 @@ export function isStream(path: string): boolean {
 }
 
 /**
- * Reads a file, or whatever gives bytes at a path, as they come.
+ * Reads a file, pipe or device. Yields its bytes as they arrive.
  *
- * @param signal ends it; without an error, so that whoever aborts it tells why.
- * @throws VdcError FILE_REFUSED.
+ * @param signal ends reading when aborted, without an error: the caller that aborts it throws its own.
+ * @throws VdcError FILE_REFUSED if it cannot be read.
  */
 export async function* readText(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
     yield* isStream(path) ? readStream(path, signal) : createReadStream(path)
   } catch (error) {
     const { code = '', message, syscall } = error as NodeJS.ErrnoException
-    // What the reader throws comes through here as well.
+    // Errors that the consumer throws also pass through here.
     if (syscall === undefined) throw error
     throw refusal(path, REASONS[code] ?? `cannot be read: ${message}`, error)
   }
 }
 
-/** In a process of its own, as one who waits for a pipe in this one could not even be killed. */
+/** Reads a stream in a child process: waiting for a pipe within this process could not be ended, even by a signal. */
 async function* readStream(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  // /dev/stdin is this process's. Under nohup a hang-up must not end it, which would look like the end of the bytes.
+  // The child inherits stdin for /dev/stdin. SIGHUP under nohup must not end it, which would look like the end of the data.
   const reader = spawn('/bin/sh', ['-c', 'trap "" HUP; exec cat -- "$0"', path], {
     stdio: ['inherit', 'pipe', 'ignore'],
   })

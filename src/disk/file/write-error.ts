@@ -2,20 +2,20 @@ import { VdcError } from '../../core/errors.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'its folder does not exist',
-  ENOTDIR: 'a part of its path is no folder',
+  ENOTDIR: 'a part of its path is not a folder',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   EROFS: 'the filesystem is read-only',
   ENAMETOOLONG: 'its name is too long',
   ENOSPC: 'no space is left',
   EDQUOT: 'the quota is used up',
-  EFBIG: 'it would be larger than a file may be here',
+  EFBIG: 'it would exceed the maximum file size',
 }
 
 /**
- * The error for a file that can't be made.
+ * Returns the error FILE_NOT_WRITTEN for a file that cannot be written.
  *
- * @param error of Node, with the system's code for why.
+ * @param error of Node, with the error code of the system.
  */
 export function notWritten(path: string, error: unknown): VdcError {
   const { code = '', message } = error as NodeJS.ErrnoException

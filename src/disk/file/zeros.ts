@@ -1,6 +1,6 @@
 const ZEROS = Buffer.alloc(64 * 1024)
 
-/** Says whether all bytes are zero. */
+/** Returns true if all bytes are zero. */
 export function isZero(bytes: Buffer): boolean {
   for (let at = 0; at < bytes.length; at += ZEROS.length) {
     const part = bytes.subarray(at, at + ZEROS.length)

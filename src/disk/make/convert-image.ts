@@ -15,32 +15,31 @@ import { MadeImage } from './made-image.ts'
 import { exists, type OutputPlace, withOutputPlace } from './output-place.ts'
 import { requireNoWriters, withSafeSource } from './safe-source.ts'
 
-/** What QEMU must be told to keep the disk's size to the byte. */
-const EXACTLY: Partial<Record<TargetFormat, readonly string[]>> = { vpc: ['-o', 'force_size=on'] }
+/** Options with which qemu-img keeps the exact virtual size. */
+const EXACT_SIZE: Partial<Record<TargetFormat, readonly string[]>> = { vpc: ['-o', 'force_size=on'] }
 
-/** Those that can be written compressed, and how. */
+/** Options for compressed images, by the formats that support compression. */
 const COMPRESSED: Partial<Record<TargetFormat, readonly string[]>> = {
   qcow2: ['-c'],
   vmdk: ['-c', '-o', 'subformat=streamOptimized'],
 }
 
 const SECTOR = 512
-/** Seconds of processor time that are allowed whatever is stored: twice what 64 TiB of an empty VHDX take. */
+/** Seconds of processor time that any image may use: twice what an empty VHDX of 64 TiB takes. */
 const BASE_SECONDS = 3600
-const HINT = 'If you trust the image, convert it with qemu-img itself'
+const HINT = 'If you trust the image, convert it with qemu-img directly'
 
-/** How a file is to be converted. */
+/** The result that a conversion is to have. */
 export interface Conversion {
   to: TargetFormat
   compress: boolean
 }
 
 /**
- * Opens the place of a conversion's result for `work`, after making sure that the
- * conversion can end well.
+ * Checks whether a file can be created by a conversion, opens its folder and runs `work`.
  *
- * @param out path that the result is to have.
- * @throws VdcError FILE_EXISTS, VALUE_REFUSED, FILE_NOT_WRITTEN; what `work` throws.
+ * @param out path of the new file.
+ * @throws VdcError FILE_EXISTS, VALUE_REFUSED, FILE_NOT_WRITTEN; errors of `work`.
  */
 export async function withConvertible<T>(
   out: string,
@@ -48,35 +47,35 @@ export async function withConvertible<T>(
   work: (place: OutputPlace) => Promise<T>,
 ): Promise<T> {
   if (compress && COMPRESSED[to] === undefined) {
-    throw new VdcError('VALUE_REFUSED', `${to} cannot be compressed`, {
-      hint: `--compress goes with ${Object.keys(COMPRESSED).join(' and ')}`,
+    throw new VdcError('VALUE_REFUSED', `Images in the format ${to} cannot be compressed`, {
+      hint: `--compress supports ${Object.keys(COMPRESSED).join(' and ')}`,
     })
   }
   const named = endingOf(out)
   if (named !== undefined && !named.formats.includes(to))
-    throw new VdcError('VALUE_REFUSED', `${out} is called .${named.ending}, and would be ${to}`)
-  // Node has lost the bytes of such a name.
+    throw new VdcError('VALUE_REFUSED', `${out} ends in .${named.ending}, but its format would be ${to}`)
+  // Node has lost the bytes of a name that is not UTF-8.
   if (out.includes('\ufffd')) throw new VdcError('VALUE_REFUSED', `${out} is not UTF-8`)
   return withOutputPlace(out, async (place) => {
     const there = await lstat(`${heldPath(place.folder)}/${place.name}`).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT' || out.endsWith('/')) throw notWritten(out, error)
     })
     if (there?.isDirectory())
-      throw new VdcError('FILE_EXISTS', `${place.path} is a folder`, { hint: 'Name the file that is to be made in it' })
+      throw new VdcError('FILE_EXISTS', `${place.path} is a folder`, { hint: 'Name the file to create in it' })
     if (there !== undefined) throw exists(place.path)
     return work(place)
   })
 }
 
 /**
- * Converts an image that was inspected. The result is made in a folder of its own
- * beside its place and inspected. It is open from the moment it is made until `use`
- * ends, and goes away unless that puts it into place: no half of it is ever seen.
+ * Converts an inspected image. The result is created in a work folder beside its place, and
+ * inspected there. It stays open until `use` ends, and is removed unless `use` moves it into
+ * place, so an incomplete file is never visible there.
  *
- * @param requireContents looks at the bytes of the source that are converted.
- * @returns what `use` returns.
- * @throws VdcError FILE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN, QEMU_IMG_FAILED, what
- *   the cancellation throws, or what `use` or `requireContents` throws.
+ * @param requireContents checks the bytes of the source that are converted.
+ * @returns the result of `use`.
+ * @throws VdcError FILE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN or QEMU_IMG_FAILED; the error
+ *   of the cancellation; errors of `use` and `requireContents`.
  */
 export async function convertImage<T>(
   file: ImageFile,
@@ -89,7 +88,7 @@ export async function convertImage<T>(
 ): Promise<T> {
   return withWorkFolder(place, async (folder) => {
     const path = `${folder.path}/${place.name}`
-    // Made before qemu-img writes to it, so that there is one descriptor from the start.
+    // Created before qemu-img writes to it, so that one descriptor is used from the start.
     const handle = await open(path, NEW_FILE, 0o600).catch((error) => {
       throw notWritten(place.path, error)
     })
@@ -104,7 +103,7 @@ export async function convertImage<T>(
         if (!(error instanceof VdcError) && (error as NodeJS.ErrnoException).code !== undefined)
           throw notWritten(place.path, error)
         if (error instanceof VdcError && error.code === 'FILE_REFUSED')
-          throw namingIt(error, file, target.path, place.path)
+          throw withFileNames(error, file, target.path, place.path)
         throw error
       }
       await requireUnchanged(file)
@@ -116,10 +115,10 @@ export async function convertImage<T>(
 }
 
 /**
- * Makes sure, where an image is not to be converted after all, that it could be.
- * What only qemu-img finds, and whether there is room, is not known.
+ * Checks whether an image could be converted, for a dry run. Finds neither faults that only
+ * qemu-img detects nor a lack of disk space.
  *
- * @returns bytes of the disk that the result would have.
+ * @returns the virtual size of the result in bytes.
  * @throws VdcError FILE_REFUSED, FILE_NOT_WRITTEN.
  */
 export async function tryConversion(file: ImageFile, inspection: Inspection, place: OutputPlace): Promise<number> {
@@ -138,8 +137,8 @@ async function runConversion(
   { to, compress }: Conversion,
   watcher: Watcher,
 ): Promise<void> {
-  const options = compress ? COMPRESSED[to] : EXACTLY[to]
-  // An absolute path is never taken for a protocol or an option.
+  const options = compress ? COMPRESSED[to] : EXACT_SIZE[to]
+  // qemu-img never parses an absolute path as a protocol or an option.
   const args = ['convert', '-p', '-f', format, '-O', to, ...(options ?? []), HANDED_OVER, target.path]
   const { onOutput, end } = qemuProgress(watcher.progress, 'Converting', from.size)
   try {
@@ -150,12 +149,12 @@ async function runConversion(
   }
 }
 
-/** Bytes of the disk as every format can hold it. */
+/** Returns the virtual size in bytes, rounded up to whole sectors as all formats require. */
 function diskSize({ virtualSize }: Inspection): number {
   return Math.ceil((virtualSize as number) / SECTOR) * SECTOR
 }
 
-/** Looks at the result as at any other image, and returns what it is. */
+/** Inspects the result like any other image, and checks that its virtual size is right. */
 async function requireSameDisk(
   made: ImageFile,
   source: ImageFile,
@@ -169,18 +168,21 @@ async function requireSameDisk(
     result.refusals[0]?.why ??
     (result.virtualSize === expected ? undefined : `has a disk of ${result.virtualSize} bytes instead of ${expected}`)
   if (why === undefined) return result
-  throw new VdcError('FILE_REFUSED', `What qemu-img made of ${source.path} is thrown away, as it ${why}`)
+  throw new VdcError(
+    'FILE_REFUSED',
+    `The image that qemu-img created from ${source.path} was deleted because it ${why}`,
+  )
 }
 
-/** How qemu-img tells that there is no room, and the system's code for it. */
+/** Messages of qemu-img about a lack of space, and the system's error codes for them. */
 const NO_ROOM: Readonly<Record<string, string>> = {
   'No space left on device': 'ENOSPC',
   'Disk quota exceeded': 'EDQUOT',
   'File too large': 'EFBIG',
 }
 
-/** The error of qemu-img with what it is about: what can't be written is no fault of the image. */
-function namingIt(error: VdcError, file: ImageFile, made: string, out: string): VdcError {
+/** Adds the name of the file to an error of qemu-img: the result if that cannot be written, or else the image. */
+function withFileNames(error: VdcError, file: ImageFile, made: string, out: string): VdcError {
   if (error.message.startsWith(`The file ${file.path} `)) return error
   const full = Object.keys(NO_ROOM).find((text) => error.message.endsWith(text))
   const [, reason] = /error while writing at byte [0-9]+: (.*)$/.exec(error.message) ?? []

@@ -7,19 +7,19 @@ import type { Inspection } from '../inspect/inspection.ts'
 import { isSameInode } from '../remove/held.ts'
 import { moveIntoPlace, type OutputPlace, removeFromPlace } from './output-place.ts'
 
-/** The name in the work folder under which a file is looked at before it is removed. */
+/** The name in the work folder under which a file is checked before it is removed. */
 const ASIDE = '.vdc-manage-aside'
 
-/** The result of a conversion, open and inspected. It lies in the work folder until it is moved into place. */
+/** The result of a conversion, open and inspected. It is in the work folder until it is moved into place. */
 export class MadeImage {
-  /** Its path is the one that it is to have. */
+  /** Its path is the final one. */
   readonly file: ImageFile
   readonly inspection: Inspection
   readonly #place: OutputPlace
   readonly #folder: PrivateFolder
   readonly #mode: number
 
-  /** @param mode of the source: whoever can read that can read the result. */
+  /** @param mode of the source: users who can read the source can read the result. */
   constructor(file: ImageFile, inspection: Inspection, place: OutputPlace, folder: PrivateFolder, mode: number) {
     this.file = file
     this.inspection = inspection
@@ -29,15 +29,15 @@ export class MadeImage {
   }
 
   /**
-   * Puts it into place, never over another file.
+   * Moves the file into place. Never replaces another file.
    *
-   * @returns the file as it is there, with the same descriptor.
-   * @throws VdcError FILE_EXISTS, FILE_NOT_WRITTEN; then it is not there.
+   * @returns the file in its place, with the same descriptor.
+   * @throws VdcError FILE_EXISTS, FILE_NOT_WRITTEN. Then the file is not in its place.
    */
   async moveIntoPlace(): Promise<ImageFile> {
     const { handle, path } = this.file
     try {
-      // Others never get to write to it, as it may be registered.
+      // Other users may not write to it, because it may be registered.
       await handle.chmod(this.#mode & 0o644)
       await handle.sync()
       await moveIntoPlace(`${this.#folder.path}/${this.#place.name}`, this.#place)
@@ -48,7 +48,7 @@ export class MadeImage {
         if (isSameInode(there, made.opened)) return made
         throw new VdcError(
           'FILE_NOT_WRITTEN',
-          `${path} cannot be written: somebody else moved it, or its folder, at the same time`,
+          `${path} cannot be written: another program moved it or its folder at the same time`,
         )
       } catch (error) {
         await this.removeFromPlace()
@@ -59,7 +59,7 @@ export class MadeImage {
     }
   }
 
-  /** Removes it from its place, and nothing else that may lie there by now. */
+  /** Removes the file from its place. Doesn't remove another file that has replaced it. */
   async removeFromPlace(): Promise<void> {
     await removeFromPlace(this.file.handle, this.#place, `${this.#folder.path}/${ASIDE}`)
   }

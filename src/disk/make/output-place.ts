@@ -16,7 +16,7 @@ import {
   reopen,
 } from '../remove/held.ts'
 
-/** Where a new file is to go: a folder, held open, and a name in it. */
+/** The place of a new file: an open folder and a name in it. */
 export interface OutputPlace {
   folder: FileHandle
   name: string
@@ -24,15 +24,15 @@ export interface OutputPlace {
   path: string
 }
 
-/** Links that are followed on one path, as the kernel has it: path_resolution(7). */
+/** Links that are followed in one path; the kernel's limit: path_resolution(7). */
 const MOST_LINKS = 40
 
 /**
- * Opens the folder that a new file is to be made in, for `work`.
+ * Opens the folder of a new file and runs `work`.
  *
  * @param out path of the new file.
- * @throws VdcError FILE_NOT_WRITTEN if the folder is missing, cannot be opened or
- *   is reached by a link that somebody else can change.
+ * @throws VdcError FILE_NOT_WRITTEN if the folder is missing, cannot be opened, or is
+ *   reached through a link that another user can change; errors of `work`.
  */
 export async function withOutputPlace<T>(out: string, work: (place: OutputPlace) => Promise<T>): Promise<T> {
   const folder = await openFolder(dirname(out), out)
@@ -45,9 +45,9 @@ export async function withOutputPlace<T>(out: string, work: (place: OutputPlace)
 }
 
 /**
- * Opens a folder step by step, each from the one before. A link of somebody else
- * would have us write wherever they like, so only links of ours are followed, in
- * folders where nobody else can replace them.
+ * Opens a folder step by step, each one from its parent. A link of another user could make
+ * this program write anywhere, so only links of root and this user are followed, in folders
+ * where no other user can replace them.
  */
 async function openFolder(path: string, out: string): Promise<FileHandle> {
   let links = 0
@@ -67,8 +67,9 @@ async function openFolder(path: string, out: string): Promise<FileHandle> {
       await next.close()
       if (!stats.isSymbolicLink()) throw Object.assign(new Error(), { code: 'ENOTDIR' })
       if (!isTrusted(stats, await here.stat({ bigint: true })))
-        throw strangersLink(out, `${await pathOfOpen(here)}/${step}`)
-      if (++links > MOST_LINKS) throw Object.assign(new Error('its links lead round in a circle'), { code: 'ELOOP' })
+        throw untrustedLink(out, `${await pathOfOpen(here)}/${step}`)
+      if (++links > MOST_LINKS)
+        throw Object.assign(new Error('the symbolic links in its path form a loop'), { code: 'ELOOP' })
       const target = await readlink(place)
       steps.unshift(...target.split('/'))
       if (!target.startsWith('/')) continue
@@ -83,27 +84,27 @@ async function openFolder(path: string, out: string): Promise<FileHandle> {
   }
 }
 
-/** Whether a link was made by root or us, and nobody else can put another in its place. */
+/** Returns true if a link belongs to root or this user, and no other user can replace it. */
 function isTrusted(link: BigIntStats, around: BigIntStats): boolean {
   const isSticky = (around.mode & 0o1000n) !== 0n
   return isOurs(link) && (isOnlyOurs(around) || (isOurs(around) && isSticky))
 }
 
-function strangersLink(out: string, link: string): VdcError {
-  return new VdcError('FILE_NOT_WRITTEN', `${out} cannot be written: ${link} is a link that somebody else can change`, {
-    hint: 'Name the folder that it leads to',
+function untrustedLink(out: string, link: string): VdcError {
+  return new VdcError('FILE_NOT_WRITTEN', `${out} cannot be written: ${link} is a link that another user can change`, {
+    hint: 'Name the folder that it points to',
   })
 }
 
-/** The error for a name that is taken. */
+/** Returns the error for a name that is taken. */
 export function exists(path: string): VdcError {
   return new VdcError('FILE_EXISTS', `${path} exists already`, { hint: 'Choose another name, or remove it first' })
 }
 
 /**
- * Gives a file its place, unless something is there.
+ * Moves a file into place, unless something is there.
  *
- * @param made its path in a folder that only we can change; it is gone from there afterwards.
+ * @param made its current path, in a folder that only this user can change.
  * @throws VdcError FILE_EXISTS, FILE_NOT_WRITTEN; Error of the system.
  */
 export async function moveIntoPlace(made: string, { folder, name, path }: OutputPlace): Promise<void> {
@@ -120,9 +121,9 @@ export async function moveIntoPlace(made: string, { folder, name, path }: Output
 }
 
 /**
- * As `moveIntoPlace`, for filesystems without hard links, such as FAT. Renaming
- * replaces what is there, so the name is taken first; that helps only where nobody
- * else can change the folder.
+ * Does the same as `moveIntoPlace` on filesystems without hard links, such as FAT. Renaming
+ * would replace an existing file, so an empty file is created first. That is safe only if no
+ * other user can change the folder.
  *
  * @throws VdcError FILE_EXISTS, FILE_NOT_WRITTEN; Error of the system.
  */
@@ -131,7 +132,7 @@ export async function renameIntoPlace(made: string, { folder, name, path }: Outp
     throw new VdcError(
       'FILE_NOT_WRITTEN',
       `${path} cannot be written: its filesystem has no hard links, and other users can change its folder`,
-      { hint: 'Write into a folder that only you can change, or onto another filesystem' },
+      { hint: 'Write to a folder that only you can change, or to another filesystem' },
     )
   }
   const place = `${heldPath(folder)}/${name}`
@@ -143,12 +144,12 @@ export async function renameIntoPlace(made: string, { folder, name, path }: Outp
 }
 
 /**
- * Removes a file of ours from its place. Between a look and an unlink somebody
- * could put another file there, so whatever has the name is first moved to where
- * only we can change it, and moved back if it is not ours.
+ * Removes a file of this program from its place. Another user could replace the file
+ * between a check and the unlink. So it is first moved to a folder that only this user can
+ * change, and moved back if it is another file.
  *
- * @param file the file, held open.
- * @param aside a path in a folder that only we can change, on the same filesystem.
+ * @param file the open file.
+ * @param aside a path in a folder that only this user can change, on the same filesystem.
  */
 export async function removeFromPlace(file: FileHandle, { folder, name }: OutputPlace, aside: string): Promise<void> {
   const ours = await file.stat({ bigint: true })
@@ -165,13 +166,13 @@ export async function removeFromPlace(file: FileHandle, { folder, name }: Output
   await putBack(aside, place)
 }
 
-/** Puts a file that is not ours back under its name; if that is taken again, under a similar name. */
+/** Moves another user's file back to its name, or to a similar one if that is taken again. */
 async function putBack(aside: string, place: string): Promise<void> {
   const isFolder = (await lstat(aside)).isDirectory()
   for (let attempt = 0; attempt < 100; attempt++) {
     const free = attempt === 0 ? place : `${place}.${attempt}`
     try {
-      // A folder has no second link; renamed, it replaces an empty folder at most.
+      // A folder cannot be linked. Renaming it can replace only an empty folder.
       if (isFolder) return await rename(aside, free)
       await link(aside, free)
       return await unlink(aside)

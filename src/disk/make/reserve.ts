@@ -3,15 +3,14 @@ import { isZero } from '../file/zeros.ts'
 import { heldPath } from '../remove/held.ts'
 
 const MIB = 1024 ** 2
-/** Bytes after which the filesystem is looked at again; it may be filled by others meanwhile. */
+/** Bytes after which the free space is checked again, because other programs may use it up too. */
 const STEP = 16 * MIB
-/** The part of a filesystem that stays free: this share of it, and at least so many bytes. */
-const [SHARE, LEAST] = [0.05, 256 * MIB]
+/** The share of a filesystem that stays free. */
+const SHARE = 0.05
+/** Bytes that stay free at least. */
+const LEAST = 256 * MIB
 
-/**
- * Keeps what is written to a temporary file from filling its filesystem, on which
- * the whole host may depend.
- */
+/** Keeps a temporary file from filling its filesystem, on which the whole host may depend. */
 export class Reserve {
   readonly #handle: FileHandle
   #left = 0
@@ -22,15 +21,15 @@ export class Reserve {
   }
 
   /**
-   * Makes sure that there is room, before `bytes` are written.
+   * Checks the free space. Call this before `bytes` are written.
    *
-   * @throws Error with the code ENOSPC where too little would stay free.
+   * @throws Error with the code ENOSPC if too little would stay free.
    */
   async take(bytes: number): Promise<void> {
     this.#left -= bytes
     if (this.#left >= 0) return
     this.#left = STEP
-    // By the descriptor: the file has no name, and its folder may be another filesystem by now.
+    // Through the descriptor, because the file has no name, and its folder may be on another filesystem by now.
     const { bsize, blocks, bavail } = await statfs(heldPath(this.#handle))
     const reserve = Math.max(blocks * bsize * SHARE, LEAST)
     if (bavail * bsize - bytes - STEP >= reserve) return
@@ -41,9 +40,9 @@ export class Reserve {
   }
 
   /**
-   * Writes bytes at an offset, as `writeSparsely` does.
+   * Checks the free space and writes bytes at an offset with `writeSparsely`.
    *
-   * @throws Error of the system, also where too little would stay free.
+   * @throws Error of the system; ENOSPC if too little would stay free.
    */
   async write(bytes: Buffer, at: number): Promise<void> {
     if (isZero(bytes)) return
@@ -53,13 +52,13 @@ export class Reserve {
 }
 
 /**
- * Writes bytes at an offset. Zeros stay holes, as an image is mostly empty.
+ * Writes bytes at an offset. Skips bytes that are all zero, so that the file stays sparse.
  *
  * @throws Error of the system.
  */
 export async function writeSparsely(handle: FileHandle, bytes: Buffer, at: number): Promise<void> {
   if (isZero(bytes)) return
-  // A disk that fills up takes a part of them first.
+  // When the disk is nearly full, a write may store only a part of the bytes.
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, at + done)
     done += bytesWritten

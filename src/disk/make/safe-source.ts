@@ -14,16 +14,15 @@ import type { Watcher } from '../watcher.ts'
 import { writeSparsely } from './reserve.ts'
 
 /**
- * Hands an image to `work` for qemu-img to convert. If somebody else could change it, and
- * its headers could name other files or its contents were asked for, it is copied first,
- * into a file without a name that only we can change; what is packed is unpacked into one.
- * Its bytes are inspected there (docs/decisions/0011).
+ * Passes an image to `work`, to be converted by qemu-img. The image is copied first, into a file
+ * without a name that only this user can change, if another user could change it, and its headers
+ * could name other files or its contents are to be checked. A packed image is unpacked into such
+ * a file. The copy is inspected (docs/decisions/0011).
  *
- * @param inspection of the image.
- * @param folder where the copy is made.
- * @param requireContents looks at the bytes of the file that are used, packed as they are.
+ * @param folder folder for the copy.
+ * @param requireContents checks the bytes of the file that is used, still packed.
  * @throws VdcError FILE_REFUSED, without the file's name; FILE_NOT_WRITTEN; Error of the
- *   system if the copy cannot be written; what `requireContents` throws.
+ *   system if the copy cannot be written; errors of `requireContents` and `work`.
  */
 export async function withSafeSource(
   file: ImageFile,
@@ -34,7 +33,7 @@ export async function withSafeSource(
   requireContents?: (source: ImageFile) => Promise<void>,
 ): Promise<void> {
   const isPacked = inspection.containerFormat !== 'none'
-  // Nothing in a raw disk is looked at by qemu-img.
+  // qemu-img doesn't interpret the contents of a raw disk.
   const hasHeaders = !isPacked && inspection.fileFormat !== 'raw'
   const use = async (source: ImageFile) => {
     await requireContents?.(source)
@@ -51,7 +50,7 @@ export async function withSafeSource(
 }
 
 /**
- * Refuses an image that is being written to: a mapping leaves no trace in its times.
+ * Refuses an image that a process has open for writing: writes through a mapping don't change its times.
  *
  * @throws VdcError FILE_REFUSED.
  */
@@ -60,17 +59,17 @@ export function requireNoWriters(file: ImageFile): void {
 }
 
 /**
- * Copies a file, sharing its blocks if the filesystem can do that; holes stay holes. It takes
- * no more room than the file has, on the filesystem of the result: so no reserve is kept there.
+ * Copies a file, sharing its blocks if the filesystem supports that. Holes stay holes. The copy
+ * needs no more space than the file, on the filesystem of the result, so there is no `Reserve`.
  */
 async function copy(file: ImageFile, into: FileHandle, watcher: Watcher): Promise<void> {
   try {
     await copyFile(heldPath(file.handle), heldPath(into), constants.COPYFILE_FICLONE_FORCE)
-    // It has taken the mode over.
+    // The copy has the mode of the source.
     await into.chmod(0o600)
     return
   } catch {
-    // Most filesystems cannot.
+    // Most filesystems cannot share blocks.
   }
   const task = watcher.progress.begin('Copying', file.size)
   try {
@@ -79,7 +78,7 @@ async function copy(file: ImageFile, into: FileHandle, watcher: Watcher): Promis
       await writeSparsely(into, bytes, at)
       at += bytes.length
       task.advance(bytes.length)
-      // Somebody may add to it as fast as it is read; then it is refused.
+      // Another program may append to the file as fast as it is read. Such a file is refused later.
       if (at >= file.size) break
     }
     await into.truncate(file.size)

@@ -5,7 +5,7 @@ import { FILE } from '../inspect/inspection.ts'
 import type { Cancellation } from '../watcher.ts'
 import { HANDED_OVER, INFO_LIMITS, reasonIn, runQemuImg } from './qemu-img.ts'
 
-/** The keys of `qemu-img info --output=json` that are used; others, and those of later versions, are ignored. */
+/** The keys of `qemu-img info --output=json` that are used. All others are ignored. */
 const imageInfo = z.object({
   format: z.string(),
   'virtual-size': z.number(),
@@ -25,7 +25,7 @@ const imageInfo = z.object({
   ),
 })
 
-/** What qemu-img says of an image. */
+/** The result of `qemu-img info` for an image. */
 export type QemuImageInfo = z.output<typeof imageInfo>
 
 /** The keys of `qemu-img check --output=json` that are used. */
@@ -35,30 +35,30 @@ const checkResult = z.object({
   'check-errors': z.optional(z.number()),
 })
 
-/** What qemu-img finds wrong with an image. */
+/** The result of `qemu-img check` for an image. */
 export interface QemuCheck {
-  /** Tables that contradict each other, or point nowhere. */
+  /** Tables that contradict each other, or point to invalid offsets. */
   corruptions: number
-  /** Clusters that nothing uses: space, and no harm. */
+  /** Clusters that are not used. They waste space but are harmless. */
   leaks: number
 }
 
 /**
- * What a check may use, whatever the file says or holds. Measured: 1 s for the
- * tables of 1 TiB in clusters of 64 KiB, and as much for each snapshot of it.
+ * Limits of a check, regardless of the file. Measured: 1 s for the tables of 1 TiB in
+ * clusters of 64 KiB, and the same again for each of its snapshots.
  */
 const CHECK_LIMITS = { work: 'qemu-img check', cpu: 60, wall: 600 }
-/** Bytes of a disk above which a VMDK isn't checked: it goes through all of it, a grain at a time, and finds no more than our own look. */
+/** Bytes of the largest virtual size of a VMDK that is checked: the check reads every grain, and finds no more than our own. */
 const LARGEST_VMDK = 1024 ** 4
-/** Formats that `qemu-img check` knows. */
+/** Formats that `qemu-img check` supports. */
 const CHECKED: readonly string[] = ['qcow2', 'qed', 'vdi', 'vmdk', 'vhdx', 'parallels']
 
 /**
- * Asks `qemu-img info` what an open file is.
+ * Runs `qemu-img info` on an open file.
  *
- * @param format that it is taken for: qemu-img never guesses.
- * @throws VdcError QEMU_IMG_FAILED when it can't be run; FILE_REFUSED, without
- *   the file's name, when it can't make sense of the file within its limits.
+ * @param format of the file, so that qemu-img does not guess it.
+ * @throws VdcError QEMU_IMG_FAILED if qemu-img cannot be run; FILE_REFUSED, without the
+ *   file's name, if it cannot read the file within its limits.
  */
 export async function qemuImageInfo(
   file: ImageFile,
@@ -73,19 +73,19 @@ export async function qemuImageInfo(
   )
   const info = imageInfo.safeParse(parseJson(stdout))
   if (!info.success)
-    throw new VdcError('QEMU_IMG_FAILED', 'qemu-img gave an answer without format and virtual size', {
+    throw new VdcError('QEMU_IMG_FAILED', 'The output of qemu-img info lacks the format or the virtual size', {
       cause: info.error,
     })
   return info.data
 }
 
 /**
- * Has `qemu-img check` look whether an image is whole. It opens what the image
- * refers to, so that must be ruled out before.
+ * Checks an image for damage with `qemu-img check`. It opens files that the image refers to,
+ * so make sure first that there are none.
  *
  * @param virtualSize bytes of the disk.
- * @returns undefined for a format that it can't check.
- * @throws VdcError as `qemuImageInfo`; FILE_REFUSED also when it can't finish.
+ * @returns undefined for a format that qemu-img cannot check.
+ * @throws VdcError as `qemuImageInfo`; FILE_REFUSED also if the check cannot finish.
  */
 export async function qemuImageCheck(
   file: ImageFile,
@@ -96,11 +96,11 @@ export async function qemuImageCheck(
   if (!CHECKED.includes(format) || (format === 'vmdk' && virtualSize > LARGEST_VMDK)) return undefined
   const limits = { ...CHECK_LIMITS, hint: withLargerClusters(format) }
   const args = ['check', '--output=json', '-f', format, HANDED_OVER]
-  // 2 and 3: corruptions, leaks.
+  // Exit codes: 2 for corruptions, 3 for leaks.
   const { stdout, stderr } = await runQemuImg(file, args, limits, cancellation, { exits: [0, 2, 3] })
   const result = checkResult.safeParse(parseJson(stdout))
   if (!result.success)
-    throw new VdcError('QEMU_IMG_FAILED', 'qemu-img gave an answer that tells nothing of its check', {
+    throw new VdcError('QEMU_IMG_FAILED', 'The output of qemu-img check has no result', {
       cause: result.error,
     })
   const { corruptions = 0, leaks = 0, 'check-errors': errors = 0 } = result.data
@@ -108,15 +108,15 @@ export async function qemuImageCheck(
   return { corruptions, leaks }
 }
 
-/** The hint that makes an image with shorter tables. */
+/** Returns the hint how to convert an image to one with smaller tables. */
 function withLargerClusters(format: string): string {
-  return `Make an image with larger clusters of it: qemu-img convert -f ${format} -O qcow2 -o cluster_size=2M ${FILE} OUT.qcow2`
+  return `Convert it to an image with larger clusters: qemu-img convert -f ${format} -O qcow2 -o cluster_size=2M ${FILE} OUT.qcow2`
 }
 
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new VdcError('QEMU_IMG_FAILED', 'qemu-img gave an answer that is no JSON', { cause: error })
+    throw new VdcError('QEMU_IMG_FAILED', 'The output of qemu-img is not valid JSON', { cause: error })
   }
 }

@@ -9,12 +9,14 @@ import { HANDED_OVER, IN_USE } from './qemu-img.ts'
 import { isWrittenByQemu } from './qemu-locks.ts'
 
 const SECTOR = 512
-const REPAIR = `qemu-img check -r all may repair a copy of it: cp ${FILE} COPY`
+const REPAIR = `Try to repair a copy: cp ${FILE} COPY, then qemu-img check -r all COPY`
 
 /**
- * Refuses what qemu-img sees otherwise than the headers were read, or sees references in.
+ * Returns refusals if `qemu-img info` disagrees with our reading of the headers, or finds
+ * references to other files, encryption or damage.
  *
- * @param otherVirtualSize that some versions of QEMU go by; what ours goes by counts.
+ * @param otherVirtualSize the virtual size according to some versions of QEMU. If the
+ *   installed one reports it, `inspection` is changed to it.
  */
 export async function askQemu(
   inspection: Inspection,
@@ -35,17 +37,17 @@ export async function askQemu(
   if (info.format === format && [ours, otherVirtualSize].includes(info['virtual-size'])) return []
   return [
     {
-      why: `is unclear: by its header it is ${format} with a disk of ${ours} bytes, for qemu-img ${info.format} with ${info['virtual-size']}`,
+      why: `is unclear: its header describes ${format} with a disk of ${ours} bytes, but qemu-img reports ${info.format} with ${info['virtual-size']}`,
     },
   ]
 }
 
-/** Says whether somebody writes to an image, or could have qemu-img read something else than what was looked at. */
+/** Returns true if a process is writing to an image, or could change its headers before qemu-img reads them. */
 export async function isInUse(file: ImageFile, format: string): Promise<boolean> {
   return format === 'raw' ? isWrittenByQemu(file) : isWritableByOthers(file) && hasWriters(file)
 }
 
-/** Whatever the image names outside itself, for people. */
+/** Returns a description of a file that the image refers to; undefined if there is none. */
 function referenceIn(info: QemuImageInfo): string | undefined {
   const backing = info['backing-filename'] ?? info['full-backing-filename']
   if (backing !== undefined) return `the backing file ${backing}`
@@ -55,13 +57,13 @@ function referenceIn(info: QemuImageInfo): string | undefined {
   return extent && `the extent ${extent.filename}`
 }
 
-/** Refuses what `qemu-img check` finds damaged. */
+/** Returns refusals if `qemu-img check` finds damage. Adds warnings to `inspection`. */
 export async function checkWithQemu(
   inspection: Inspection,
   file: ImageFile,
   cancellation: Cancellation,
 ): Promise<Refusal[]> {
-  // It opens what the headers name now, which must still be what was read above.
+  // qemu-img opens files that the headers name, so the headers must be unchanged since they were inspected.
   if (!(await isUntouched(file))) return [CHANGED]
   const result = await qemuImageCheck(
     file,
@@ -76,6 +78,6 @@ export async function checkWithQemu(
       { why: `is damaged: qemu-img check finds ${corruptions} error${corruptions === 1 ? '' : 's'}`, hint: REPAIR },
     ]
   }
-  if (leaks > 0) inspection.warnings.push(`has ${leaks} cluster${leaks === 1 ? '' : 's'} that nothing uses`)
+  if (leaks > 0) inspection.warnings.push(`has ${leaks} unused cluster${leaks === 1 ? '' : 's'}`)
   return []
 }

@@ -4,64 +4,66 @@ import type { ImageFile } from '../file/image-file.ts'
 import type { Cancellation } from '../watcher.ts'
 import { runProgram } from './run-program.ts'
 
-/** What a run of qemu-img may use; each has its own message when it is too little. */
+/** Limits of a run of qemu-img. */
 export interface Limits {
-  /** The work that has these limits, for people. */
+  /** The limited work, for messages. */
   work: string
-  /** Seconds of processor time, of all threads together. */
+  /** Seconds of processor time of all threads together. */
   cpu: number
-  /** Seconds by the clock. */
+  /** Seconds of elapsed time. */
   wall: number
-  /** The way out if it needs more; FILE in it is the file. */
+  /** The hint if the work needs more. FILE in it stands for the file. */
   hint?: string
 }
 
 const MIB = 1024 ** 2
-/** Bytes of a file that qemu-img reads and decompresses in a second at the least. Measured: 40 to 100 MiB. */
-const BYTES_A_SECOND = 4 * MIB
-/** Seconds by the clock for each second of processor time: of a slow disk, or on a busy host. */
+/** Bytes of a file that qemu-img must read and decompress per second. Measured: 40 to 100 MiB. */
+const BYTES_PER_SECOND = 4 * MIB
+/** Seconds of elapsed time per second of processor time, for slow disks and busy hosts. */
 const PATIENCE = 10
-/** Seconds that a timer of Node can wait for: it takes 2^31 milliseconds at most, and more as none at all. */
+/** Seconds of the longest timer of Node: 2^31 milliseconds. Longer ones fire at once. */
 const LONGEST_WAIT = 2_147_000
 const SECTOR = 512
 
 /**
- * The limits of reading a whole disk: they grow with the bytes that the file has on
- * its filesystem, not with the size that it claims. Without this a cluster that is
- * compressed to a few bytes and named a million times would keep a processor for days.
+ * Returns the limits for reading a whole disk. They grow with the bytes that the file uses on
+ * its filesystem, not with the size that it claims. Otherwise a cluster compressed to a few bytes
+ * and referenced a million times could keep a processor busy for days.
  *
- * @param base seconds of processor time for what takes long though little is stored. Measured:
- *   25 s for each TiB of an empty VHDX and 6 s of an empty VMDK.
- * @param hint the way out, as in `Limits`.
+ * @param base seconds of processor time for images that take long although they store little.
+ *   Measured: 25 s per TiB of an empty VHDX, and 6 s per TiB of an empty VMDK.
+ * @param hint as in `Limits`.
  */
 export function wholeDiskLimits(file: ImageFile, work: string, base: number, hint: string): Limits {
-  const cpu = base + Math.ceil((Number(file.opened.blocks) * SECTOR) / BYTES_A_SECOND)
+  const cpu = base + Math.ceil((Number(file.opened.blocks) * SECTOR) / BYTES_PER_SECOND)
   return { work, cpu, wall: Math.min(PATIENCE * cpu, LONGEST_WAIT), hint }
 }
 
 /** Bytes of address space. */
 const MEMORY = 1024 * MIB
-/** validation.md, "The order of things". */
+/** Limits of `qemu-img info` (validation.md, "The order of things"). */
 export const INFO_LIMITS: Limits = { work: 'qemu-img', cpu: 2, wall: 10 }
 const OPEN_FILES = 64
 const OUTPUT_LIMIT = 4 * MIB
 
-/** The name under which qemu-img sees the file: the descriptor that is handed to it. */
+/** The path of the file for qemu-img: the descriptor that it is given. */
 export const HANDED_OVER = '/dev/fd/3'
-/** The name under which it sees the folder that it may write to. */
+/** The path of the target folder for qemu-img. */
 export const TARGET_FOLDER = '/dev/fd/4'
 
-/** Exit codes of the shell that runs qemu-img: it is not there, or can't be run. */
-const [NOT_FOUND, NOT_RUN] = [127, 126]
+/** Exit code of the shell if qemu-img is not found. */
+const NOT_FOUND = 127
+/** Exit code of the shell if qemu-img cannot be run. */
+const NOT_RUN = 126
 const CRASHES: readonly string[] = ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGTRAP', 'SIGSYS']
 
 /**
- * Asks qemu-img for its version, under the limits of every other question.
+ * Returns the version of qemu-img.
  *
- * @throws VdcError QEMU_IMG_FAILED when it can't be run, or what the cancellation throws.
+ * @throws VdcError QEMU_IMG_FAILED if it cannot be run; the error of the cancellation.
  */
 export async function qemuImgVersion(cancellation: Cancellation): Promise<string> {
-  // It is handed a file as always, and does not look at it.
+  // `runQemuImg` needs a file, which qemu-img ignores here.
   const handle = await open('/dev/null')
   try {
     const nothing: ImageFile = { path: '/dev/null', handle, size: 0, opened: await handle.stat({ bigint: true }) }
@@ -72,23 +74,24 @@ export async function qemuImgVersion(cancellation: Cancellation): Promise<string
   }
 }
 
-/** What some runs of qemu-img need. */
+/** Options for a run of qemu-img. */
 interface RunOptions {
-  /** Exit codes that are answers. */
+  /** Exit codes that mean success. Default: 0. */
   exits?: readonly number[]
   /** The folder that it writes to, as TARGET_FOLDER. */
   target?: FileHandle
-  /** Told of what it prints, as it comes. */
+  /** Called with its output as it arrives, instead of collecting it. */
   onOutput?: (text: string) => void
 }
 
 /**
- * Runs qemu-img on an open file. The descriptor is handed over, so that no name
- * is ever parsed as a protocol or an option, and what is looked at is what was
- * opened. It runs under limits, dies with us, and sees nothing of our environment.
+ * Runs qemu-img on an open file. The file is passed as a descriptor, so that its name cannot
+ * be parsed as a protocol or an option, and qemu-img reads the file that was opened. It runs
+ * under limits, is killed when this process ends, and gets only PATH of its environment.
  *
- * @param args of which HANDED_OVER is the file.
- * @throws VdcError QEMU_IMG_FAILED, FILE_REFUSED, or what the cancellation throws.
+ * @param args arguments; HANDED_OVER stands for the file.
+ * @throws VdcError QEMU_IMG_FAILED; FILE_REFUSED, without the file's name; the error of the
+ *   cancellation.
  */
 export async function runQemuImg(
   file: ImageFile,
@@ -101,7 +104,7 @@ export async function runQemuImg(
   const command = ['--pdeathsig', 'KILL', '/bin/sh', '-c', scriptWithin(limits), String(process.pid), ...args]
   const result = await runProgram('setpriv', command, {
     descriptors: [file.handle.fd, ...(target ? [target.fd] : [])],
-    // Each thread of its own would set aside 64 MiB of the address space and more, up to the limit on a busy machine.
+    // By default, each thread reserves at least 64 MiB of address space, which could exceed the limit on a busy host.
     env: { PATH: process.env.PATH ?? '', LC_ALL: 'C', MALLOC_ARENA_MAX: '1' },
     timeout: limits.wall * 1000,
     maxOutput: OUTPUT_LIMIT,
@@ -114,7 +117,7 @@ export async function runQemuImg(
   if (result.exitCode === NOT_FOUND) throw notInstalled('qemu-img', 'qemu-utils', result)
   if (result.exitCode === NOT_RUN) throw notRun(reasonIn(result.stderr, file), result)
   if (result.isKilledFor === 'time') throw exceeded(limits, `${limits.wall} s`)
-  if (result.isKilledFor === 'output') throw refused('qemu-img has more to say of it than can be right: over 4 MiB')
+  if (result.isKilledFor === 'output') throw refused(`qemu-img prints more than ${OUTPUT_LIMIT / MIB} MiB about it`)
   if (result.signal === 'SIGXCPU') throw exceeded(limits, `${limits.cpu} s of processor time`)
   if (/(?:can ?not|could not|failed to|unable to) allocate|out of memory/i.test(result.stderr)) {
     throw exceeded(limits, `${MEMORY / MIB} MiB of memory`)
@@ -122,7 +125,7 @@ export async function runQemuImg(
   if (/too many open files/i.test(result.stderr))
     throw refused(`qemu-img would open more than ${OPEN_FILES} files for it`)
   if (CRASHES.includes(result.signal ?? '')) throw refused(`qemu-img crashes on it (${result.signal})`)
-  if (result.signal !== undefined) throw refused(`qemu-img was killed while it looked at it (${result.signal})`)
+  if (result.signal !== undefined) throw refused(`qemu-img was killed while processing it (${result.signal})`)
   if (/Failed to get .*lock|Is another process using the image/i.test(result.stderr))
     throw new VdcError('FILE_REFUSED', IN_USE.why, { hint: IN_USE.hint })
   const { stdout, stderr, exitCode = 0 } = result
@@ -132,31 +135,31 @@ export async function runQemuImg(
 }
 
 /**
- * The script of the shell that qemu-img is run by: it sets the limits, and ends
- * where we died before the kernel was told to end it with us, as then nobody would.
- * Its words are all ours; those of qemu-img come as arguments.
+ * Returns the shell script that runs qemu-img. It sets the limits, and exits if this process
+ * died before setpriv asked the kernel for a signal on its death. The script contains no
+ * input; qemu-img's arguments are passed as arguments.
  */
 function scriptWithin({ cpu }: Limits): string {
   const within = [
     `ulimit -v ${MEMORY / 1024}`,
     `ulimit -n ${OPEN_FILES}`,
-    // With the hard limit at the same second, it would be killed without a word of why.
+    // At the hard limit it is killed by SIGKILL, at the soft limit by SIGXCPU, which shows the reason.
     `ulimit -t ${cpu + 1}`,
     `ulimit -S -t ${cpu}`,
   ]
-  // A terminal that is closed tells all of its processes: whether qemu-img ends then is ours to say, as under nohup it must not.
+  // Closing a terminal sends SIGHUP to all of its processes. This process decides whether qemu-img ends: under nohup it must not.
   return ['[ "$PPID" = "$0" ] || exit', 'trap "" HUP', 'ulimit -c 0', ...within, 'exec qemu-img "$@"'].join('; ')
 }
 
-/** The refusal of an image that a running machine writes to. */
+/** The refusal of an image that another process has open for writing. */
 export const IN_USE = {
-  why: 'is in use: a running machine, or another program, has it open to write',
-  hint: 'Stop that first, or register a copy',
+  why: 'is in use: a running instance or another program has it open for writing',
+  hint: 'Stop that program first, or register a copy',
 }
 
 function notInstalled(program: string, pack: string, cause: unknown): VdcError {
   return new VdcError('QEMU_IMG_FAILED', `${program} is not installed`, {
-    hint: `Install it: apt-get install ${pack}`,
+    hint: `Install it with: apt-get install ${pack}`,
     cause,
   })
 }
@@ -165,7 +168,7 @@ function notRun(why: string, cause: unknown): VdcError {
   return new VdcError('QEMU_IMG_FAILED', `qemu-img cannot be run: ${why}`, { cause })
 }
 
-/** Refuses a file that a run of qemu-img needs more for than it may have. */
+/** Returns the refusal of a file for which qemu-img exceeded a limit. */
 function exceeded({ work, hint }: Limits, limit: string): VdcError {
   return refused(`${work} needs more than ${limit}`, hint)
 }
@@ -174,7 +177,7 @@ function refused(why: string, hint?: string): VdcError {
   return new VdcError('FILE_REFUSED', `is refused: ${why}`, { hint })
 }
 
-/** What qemu-img complained of, without its own name and with the file's. */
+/** Returns the first error message of qemu-img, without the program's name and with the file's path. */
 export function reasonIn(stderr: string, file: ImageFile): string {
   const line = stderr.split('\n').find((each) => each.trim() !== '') ?? 'it gave no reason'
   return line.replace(/^(?:qemu-img|setpriv|\/bin\/sh: [0-9]+: exec): /, '').replaceAll(HANDED_OVER, () => file.path)

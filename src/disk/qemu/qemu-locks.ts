@@ -2,14 +2,13 @@ import { readFile } from 'node:fs/promises'
 import type { ImageFile } from '../file/image-file.ts'
 
 /*
- * A QEMU that writes to an image holds a lock on a byte of it: block/file-posix.c,
- * RAW_LOCK_PERM_BASE (100) and BLK_PERM_WRITE (2, so the second byte). For a raw
- * image `qemu-img info` does not look; the kernel tells of all locks in
- * /proc/locks (proc_locks(5)).
+ * A QEMU process that writes to an image locks a byte of it: block/file-posix.c,
+ * RAW_LOCK_PERM_BASE (100) and BLK_PERM_WRITE (2, so the second byte). `qemu-img info` ignores
+ * the lock of a raw image, but the kernel lists all locks in /proc/locks (proc_locks(5)).
  */
 const WRITE_LOCK = 101
 
-/** Says whether a QEMU of this host has a file open to write to it, as far as the kernel tells. */
+/** Returns true if a QEMU process of this host has a file open for writing, according to the kernel's locks. */
 export async function isWrittenByQemu(file: ImageFile): Promise<boolean> {
   const locks = await readFile('/proc/locks', 'latin1').catch(() => '')
   const places = [deviceOf(file.opened.dev), await mountedDevice(file)].map((device) => `${device}:${file.opened.ino}`)
@@ -20,13 +19,13 @@ export async function isWrittenByQemu(file: ImageFile): Promise<boolean> {
 }
 
 /**
- * The device that the kernel keeps a file's locks under. On btrfs, and partly on
- * overlayfs, stat(2) has another for it: each subvolume and layer has its own.
+ * Returns the device under which the kernel lists a file's locks. On btrfs, and sometimes on
+ * overlayfs, it differs from the device of stat(2): each subvolume and layer has its own.
  */
 async function mountedDevice({ handle }: ImageFile): Promise<string | undefined> {
   const read = (name: string) => readFile(`/proc/self/${name}`, 'latin1').catch(() => '')
   const mount = /^mnt_id:\s*([0-9]+)/m.exec(await read(`fdinfo/${handle.fd}`))?.[1]
-  // The mount, the one around it, its device: proc(5), mountinfo.
+  // The fields are mount ID, parent ID and device: proc(5), mountinfo.
   const line = new RegExp(`^${mount} [0-9]+ ([0-9]+):([0-9]+) `, 'm').exec(await read('mountinfo'))
   return line === null ? undefined : [line[1], line[2]].map((half) => hex(BigInt(half as string))).join(':')
 }
@@ -39,11 +38,12 @@ function hex(number: bigint): string {
   return number.toString(16).padStart(2, '0')
 }
 
-/** The two halves of a device's number: makedev(3). */
+/** Returns the major number of a device: makedev(3). */
 function majorOf(dev: bigint): bigint {
   return ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n)
 }
 
+/** Returns the minor number of a device: makedev(3). */
 function minorOf(dev: bigint): bigint {
   return (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n)
 }

@@ -1,11 +1,11 @@
 import type { Progress } from '../watcher.ts'
 
 /**
- * Tells of the progress that `qemu-img -p` prints.
+ * Shows the progress that `qemu-img -p` prints.
  *
- * @param title what it does, for people.
- * @param total bytes that count as all of it.
- * @returns what is to be told of its output, and at last of its end.
+ * @param title of the task, for people.
+ * @param total bytes that correspond to 100 %.
+ * @returns functions to call with the output of qemu-img, and at the end.
  */
 export function qemuProgress(
   progress: Progress,

@@ -1,35 +1,35 @@
 import { spawn } from 'node:child_process'
 
-/** How a program is run. */
+/** Options for running a program. */
 export interface RunOptions {
-  /** What it gets as its descriptors from the third on. */
+  /** Descriptors that the program gets as 3, 4 and so on. */
   descriptors: readonly number[]
   env: Record<string, string>
   /** Milliseconds after which it is killed. */
   timeout: number | undefined
-  /** Bytes above which it is killed, of stdout and of stderr. */
+  /** Characters of stdout or of stderr above which it is killed. */
   maxOutput: number
-  /** Has it killed when it is aborted. */
+  /** Kills it when aborted. */
   signal: AbortSignal
-  /** Told of stdout as it comes, in place of keeping it. */
+  /** Called with stdout as it arrives, instead of collecting it. */
   onOutput: ((text: string) => void) | undefined
 }
 
-/** How a program ended. */
+/** The result of running a program. */
 export interface Ended {
   stdout: string
   stderr: string
   exitCode: number | undefined
   signal: NodeJS.Signals | undefined
-  /** Why it was killed; undefined where it was not, or the signal was aborted. */
+  /** The limit for which it was killed; undefined if it was not killed, or the signal was aborted. */
   isKilledFor: 'time' | 'output' | undefined
-  /** Why it could not be started. */
+  /** The reason why it could not be started. */
   error: NodeJS.ErrnoException | undefined
 }
 
 /**
- * Runs a program and waits for its end, which is never an error. A library for
- * this takes longer to begin than qemu-img does for all of its work.
+ * Runs a program and waits until it ends. A failure is part of the result, not an error. Loading a
+ * library for this would take longer than a run of qemu-img.
  */
 export async function runProgram(program: string, args: readonly string[], options: RunOptions): Promise<Ended> {
   const running = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', ...options.descriptors], env: options.env })
@@ -38,7 +38,7 @@ export async function runProgram(program: string, args: readonly string[], optio
   const kill = (why: Ended['isKilledFor']) => {
     isKilledFor ??= why
     running.kill('SIGKILL')
-    // Whoever else may have them open is not waited for.
+    // Don't wait for other processes that may have the pipes open.
     running.stdout?.destroy()
     running.stderr?.destroy()
   }

@@ -171,8 +171,8 @@ describe.each(ENGINES)('many images on %s', (engine) => {
       'packed.raw.gz': /^differs: the file is (?:a )?damaged or truncated.*; the MD5/,
       'packed.tgz': /^differs: the file is (?:a )?damaged or truncated.*; the MD5/,
       'disk5.qcow2': /^differs: the size of the file is 262144, .*; the file is raw, not qcow2 as declared$/,
-      'disk60.raw': /^differs: \S+ is not a regular file but a directory$/,
-      'disk61.raw': /^differs: \S+ is not a regular file but a FIFO$/,
+      'disk60.raw': /^differs: \S+ is a folder, not a regular file$/,
+      'disk61.raw': /^differs: \S+ is a FIFO, not a regular file$/,
     }
     const differing = Object.keys(expected).length
     for (const jobs of engine === 'sqlite' ? ['1', '8'] : ['2']) {

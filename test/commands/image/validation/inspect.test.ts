@@ -137,8 +137,8 @@ describe('what a file is', () => {
 const REFUSED: [string, RegExp, object][] = [
   ['nosuch.qcow2', /^The file nosuch.qcow2 does not exist$/, { file_format: null, size: null }],
   ['', /^The path of the image file is empty$/, { path: '' }],
-  ['.', /is not a regular file but a directory$/, {}],
-  ['/dev/zero', /is not a regular file but a device$/, {}],
+  ['.', /is a folder, not a regular file$/, {}],
+  ['/dev/zero', /is a device, not a regular file$/, {}],
   ['nothing.raw', /nothing.raw is empty$/, {}],
   ['layer.qcow2', /refers to the backing file good.qcow2/, { file_format: 'qcow2', virtual_size: 64 * MIB, md5: null }],
   ['cut.qcow2', /is damaged or truncated/, { file_format: 'qcow2', allocation_size: 100000 }],
@@ -339,7 +339,7 @@ test('without qemu-img, or with one that does not answer', async () => {
   expect(await run('good.qcow2')).toMatchObject({
     code: 6,
     stdout: '',
-    stderr: 'Error: qemu-img is not installed\nHint: Install it: apt-get install qemu-utils\n',
+    stderr: 'Error: qemu-img is not installed\nHint: Install it with: apt-get install qemu-utils\n',
   })
   const says = async (script: string) => {
     writeFileSync(join(bin.path, 'qemu-img'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })

@@ -198,7 +198,7 @@ describe('qemu-img', () => {
     for (const name of ['small.qcow2', 'large.qcow2'])
       expect(await inspect(name, PATH)).toMatchObject({
         code: 3,
-        stderr: `Error: The file ${at(name)} is refused: qemu-img check needs more than 60 s of processor time\nHint: Make an image with larger clusters of it: qemu-img convert -f qcow2 -O qcow2 -o cluster_size=2M ${at(name)} OUT.qcow2\n`,
+        stderr: `Error: The file ${at(name)} is refused: qemu-img check needs more than 60 s of processor time\nHint: Convert it to an image with larger clusters: qemu-img convert -f qcow2 -O qcow2 -o cluster_size=2M ${at(name)} OUT.qcow2\n`,
       })
     const limit = pathWith('check', 'echo "qemu-img: $(ulimit -S -t)" >&2; exit 1')
     for (const name of ['small.qcow2', 'large.qcow2'])
@@ -227,7 +227,7 @@ describe('qemu-img', () => {
     expect((await convert('huge.qcow2', limit)).stderr).toContain('convert it: 3601\n')
     expect(await convert('huge.qcow2', pathWith('convert', 'kill -XCPU $$'))).toMatchObject({
       code: 3,
-      stderr: `Error: The file ${at('huge.qcow2')} is refused: converting it needs more than 3601 s of processor time\nHint: If you trust the image, convert it with qemu-img itself\n`,
+      stderr: `Error: The file ${at('huge.qcow2')} is refused: converting it needs more than 3601 s of processor time\nHint: If you trust the image, convert it with qemu-img directly\n`,
     })
     expect(existsSync(at('limited.raw'))).toBe(false)
   })

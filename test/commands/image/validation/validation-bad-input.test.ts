@@ -75,18 +75,18 @@ describe('paths that are no files', () => {
     ['a missing path', at('missing'), 'missing does not exist'],
     ['a missing folder', at('missing/x'), 'does not exist'],
     ['a dangling link', at('dangling'), 'does not exist'],
-    ['a loop of links', at('loop'), 'is a loop of links'],
-    ['a file taken for a folder', at('file/x'), 'a part of its path is no directory'],
-    ['a directory', at('directory'), 'is not a regular file but a directory'],
-    ['a FIFO', at('fifo'), 'is not a regular file but a FIFO'],
-    ['a socket', at('socket'), 'is not a regular file but a socket'],
-    ['a character device', '/dev/zero', 'is not a regular file but a device'],
-    ['a terminal', '/dev/tty', 'is not a regular file but a device'],
-    ['a file of /proc', '/proc/version', 'the kernel makes up what is in /proc'],
-    ['a file of /proc that never ends', '/proc/kmsg', 'the kernel makes up what is in /proc'],
-    ['a file of /sys', '/sys/kernel/uevent_seqnum', 'the kernel makes up what is in /sys'],
+    ['a loop of links', at('loop'), 'cannot be read: its symbolic links form a loop'],
+    ['a file taken for a folder', at('file/x'), 'a part of its path is not a folder'],
+    ['a directory', at('directory'), 'is a folder, not a regular file'],
+    ['a FIFO', at('fifo'), 'is a FIFO, not a regular file'],
+    ['a socket', at('socket'), 'is a socket, not a regular file'],
+    ['a character device', '/dev/zero', 'is a device, not a regular file'],
+    ['a terminal', '/dev/tty', 'is a device, not a regular file'],
+    ['a file of /proc', '/proc/version', 'the kernel generates the files in /proc'],
+    ['a file of /proc that never ends', '/proc/kmsg', 'the kernel generates the files in /proc'],
+    ['a file of /sys', '/sys/kernel/uevent_seqnum', 'the kernel generates the files in /sys'],
     ['no path', '', 'The path of the image file is empty'],
-    ['a name too long', at('n'.repeat(256)), 'has too long a name'],
+    ['a name too long', at('n'.repeat(256)), 'has a name that is too long'],
   ]
   test.each(PATHS)('%s', (_, path, says) => refuse(path, says))
 
@@ -469,7 +469,7 @@ describe('files that others write to', () => {
     try {
       machine.stdin.write('read 0 512\n')
       await new Promise((resolve) => machine.stdout.once('data', resolve))
-      await refuse(path, 'is in use: a running machine, or another program, has it open to write', [], {
+      await refuse(path, 'is in use: a running instance or another program has it open for writing', [], {
         hint: 'register a copy',
       })
     } finally {
@@ -499,7 +499,9 @@ describe('files that others write to', () => {
     let round = 0
     const changing = setInterval(() => change(path, ++round), 10)
     try {
-      await refuse(path, 'changed while it was being registered', [], { hint: 'Try again when nothing writes to it' })
+      await refuse(path, 'changed while it was being registered', [], {
+        hint: 'Try again when no program is writing to it',
+      })
     } finally {
       clearInterval(changing)
     }
@@ -532,8 +534,8 @@ describe('qemu-img', () => {
 
   test.each<[name: string, script: string | undefined, refusal: Refusal]>([
     ['missing', undefined, { exit: 6, message: 'qemu-img is not installed', hint: 'apt-get install qemu-utils' }],
-    ['killed', bash('kill -9 $$'), { exit: 3, message: 'qemu-img was killed while it looked at it (SIGKILL)' }],
-    ['terminated', bash('kill -TERM $$'), { exit: 3, message: 'qemu-img was killed while it looked at it (SIGTERM)' }],
+    ['killed', bash('kill -9 $$'), { exit: 3, message: 'qemu-img was killed while processing it (SIGKILL)' }],
+    ['terminated', bash('kill -TERM $$'), { exit: 3, message: 'qemu-img was killed while processing it (SIGTERM)' }],
     ['crashing', bash('kill -SEGV $$'), { exit: 3, message: 'qemu-img crashes on it (SIGSEGV)' }],
     ['aborting', bash('kill -ABRT $$'), { exit: 3, message: 'qemu-img crashes on it (SIGABRT)' }],
     [
@@ -552,23 +554,19 @@ describe('qemu-img', () => {
       perl('for (1..100) { open($f[$_], "<", "/dev/null") or die "$!\\n" }'),
       { exit: 3, message: 'qemu-img would open more than 64 files for it' },
     ],
-    [
-      'over its output',
-      bash('exec /usr/bin/yes'),
-      { exit: 3, message: 'qemu-img has more to say of it than can be right: over 4 MiB' },
-    ],
+    ['over its output', bash('exec /usr/bin/yes'), { exit: 3, message: 'qemu-img prints more than 4 MiB about it' }],
     ['over its time', bash('exec /bin/sleep 60'), { exit: 3, message: 'qemu-img needs more than 10 s' }],
-    ['answering nonsense', bash('echo hello'), { exit: 6, message: 'qemu-img gave an answer that is no JSON' }],
-    ['answering nothing', bash('exit 0'), { exit: 6, message: 'qemu-img gave an answer that is no JSON' }],
+    ['answering nonsense', bash('echo hello'), { exit: 6, message: 'The output of qemu-img is not valid JSON' }],
+    ['answering nothing', bash('exit 0'), { exit: 6, message: 'The output of qemu-img is not valid JSON' }],
     [
       'answering too little',
       bash('echo "{}"'),
-      { exit: 6, message: 'qemu-img gave an answer without format and virtual size' },
+      { exit: 6, message: 'The output of qemu-img info lacks the format or the virtual size' },
     ],
     [
       'answering another format',
       bash(`echo '{"format": "raw", "virtual-size": 1073741824}'`),
-      { exit: 3, message: 'is unclear: by its header it is qcow2' },
+      { exit: 3, message: 'is unclear: its header describes qcow2' },
     ],
     [
       'answering another size',
