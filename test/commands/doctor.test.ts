@@ -119,7 +119,7 @@ describe('configuration', () => {
       result: 'failure',
       message:
         'The database sqlite:///nonexistent/registry.sqlite cannot be created: /nonexistent does not exist or is not writable',
-      hint: expect.stringMatching(/^Make the folder/),
+      hint: expect.stringMatching(/^Create the folder/),
     })
   })
 })
@@ -152,7 +152,7 @@ describe('a database that fails', () => {
     without(run)
     without(await vdcManage(['doctor', '--debug'], { database: { uri } }))
     const lines = (await vdcManage(['doctor'], { database: { uri } })).stdout
-    expect(lines).toMatch(/^failure {2}database {7}The database .*\n {24}Hint: Check that it runs/m)
+    expect(lines).toMatch(/^failure {2}database {7}The database .*\n {24}Hint: Check that the server is running /m)
   })
 
   test('does not answer: it is given up after seconds', async () => {

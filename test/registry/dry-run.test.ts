@@ -443,7 +443,7 @@ describe('the schema', () => {
     const before = await contentsOfFile(database)
     await expect(openDry(settings)).rejects.toMatchObject({
       code: 'SCHEMA_MISSING',
-      message: expect.stringContaining(`(schema 6, needed is ${migrations.size})`),
+      message: expect.stringContaining(`must be migrated from schema 6 to ${migrations.size}, `),
       hint: 'Run: vdc-manage db migrate',
     })
     expect(await pendingIn(settings)).toEqual(['007_tags'])

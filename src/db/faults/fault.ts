@@ -20,9 +20,15 @@ export interface Fault {
 /** The settings that name the database, for hints. */
 export const SETTINGS = 'VDC_MANAGE_DATABASE_URI or dcmgr.conf'
 
+/** The server or file cannot be reached. */
 export const unreachable = (place: string, text: string) => `The database ${place} cannot be reached: ${text}`
+/** The server refused the login or a statement. */
 export const refused = (place: string, text: string) => `The database ${place} refused: ${text}`
+/** The file is not usable as a database. */
 export const unusable = (place: string, text: string) => `The database ${place} cannot be used: ${text}`
+/** Another transaction has locked what a statement needs. */
 export const busy = (place: string, text: string) => `The database ${place} is busy: ${text}`
+/** The disk of the database is full. */
 export const full = (place: string, text: string) => `The database ${place} has no space left: ${text}`
+/** The database is corrupt. */
 export const damaged = (place: string, text: string) => `The database ${place} is damaged: ${text}`

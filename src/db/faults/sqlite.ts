@@ -19,7 +19,7 @@ export const SQLITE_FAULTS: readonly Fault[] = [
     hint: 'Make the file and its folder writable',
   },
   {
-    // The index of the write-ahead log can't grow where the disk is full.
+    // On a full disk, the index of the write-ahead log cannot grow.
     is: ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'],
     code: 'DATABASE_FULL',
     says: full,

@@ -29,9 +29,13 @@ export interface Living {
   deletedStates: readonly string[]
 }
 
+/** How `accounts` marks deleted rows. */
 export const LIVING_ACCOUNTS: Living = { alias: 'a', deletedStates: [] }
+/** How `images` marks deleted rows. */
 export const LIVING_IMAGES: Living = { alias: 'i', deletedStates: ['deleted'] }
+/** How `backup_objects` marks deleted rows. */
 export const LIVING_OBJECTS: Living = { alias: 'o', deletedStates: ['deleted', 'purged'] }
+/** How `backup_storages` marks deleted rows. */
 export const LIVING_STORAGES: Living = { alias: 's', deletedStates: [] }
 
 /** Restricts a query to the rows of a selection. */

@@ -7,6 +7,7 @@
 /** A value of a bigint column, up to 2^63-1: a number if that is exact, or else decimal text. */
 export type Int64 = number | string
 
+/** A row of `accounts`. */
 export interface AccountRow {
   id: number
   uuid: string
@@ -18,6 +19,7 @@ export interface AccountRow {
   purged_at: string | null
 }
 
+/** A row of `images`. */
 export interface ImageRow {
   id: number
   account_id: string
@@ -46,6 +48,7 @@ export interface ImageRow {
   os_type: string
 }
 
+/** A row of `backup_objects`. */
 export interface BackupObjectRow {
   id: number
   account_id: string
@@ -73,6 +76,7 @@ export interface BackupObjectRow {
   source_volume_id: string
 }
 
+/** A row of `backup_storages`. */
 export interface BackupStorageRow {
   id: number
   uuid: string
@@ -86,6 +90,7 @@ export interface BackupStorageRow {
   node_id: string | null
 }
 
+/** A row of `histories`: the new value of a column of a thing. */
 export interface HistoryRow {
   id: number
   /** The canonical ID of the thing that changed. */
@@ -96,6 +101,7 @@ export interface HistoryRow {
   created_at: string
 }
 
+/** A row of `resource_labels`. */
 export interface LabelRow {
   id: number
   resource_uuid: string
@@ -108,6 +114,7 @@ export interface LabelRow {
   updated_at: string
 }
 
+/** A row of `tag_mappings`. */
 export interface TagMappingRow {
   id: number
   tag_id: number

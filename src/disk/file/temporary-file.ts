@@ -45,7 +45,7 @@ async function openUnnamed(folder: string): Promise<FileHandle | undefined> {
 /**
  * Creates a file in a private folder and removes its name and the folder.
  *
- * @throws as `openNameless`.
+ * @throws VdcError as `openNameless`.
  */
 export async function openUnlinked(folder: string): Promise<FileHandle> {
   return holding(await open(folder, constants.O_RDONLY | constants.O_DIRECTORY), async (parent) => {

@@ -571,7 +571,7 @@ describe('qemu-img', () => {
     [
       'answering another size',
       bash(`echo '{"format": "qcow2", "virtual-size": 512}'`),
-      { exit: 3, message: 'for qemu-img qcow2 with 512' },
+      { exit: 3, message: 'but qemu-img reports qcow2 with 512' },
     ],
     [
       'seeing a backing file',
