@@ -4,11 +4,11 @@ import { paint } from '../cli/terminal/color.ts'
 import { printable } from '../cli/terminal/escape.ts'
 import { type Check, examine } from '../registry/doctor/run.ts'
 
-/** Exit code when anything failed. */
-const NOT_WELL = 6
+/** Exit code if any check failed. */
+const FAILED = 6
 const COLORS = { ok: 'green', warning: 'yellow', failure: 'red' } as const
-/** Characters of the longest name. */
-const WIDTH = 13
+/** Characters of the longest name of a check. */
+const NAME_WIDTH = 13
 
 export default class Doctor extends BaseCommand {
   static override summary = 'Check settings, database, qemu-img, folders and free space.'
@@ -24,17 +24,17 @@ export default class Doctor extends BaseCommand {
   async run() {
     await this.parse(Doctor)
     const { env, versions } = process
-    const surroundings = { env, nodeVersion: versions.node }
+    const host = { env, nodeVersion: versions.node }
     const findings = await this.answer.openFindings(CHECK_COLUMNS, lineOf)
-    const examination = await this.interruptible((interruption) => examine(surroundings, interruption, findings.write))
+    const examination = await this.interruptible((interruption) => examine(host, interruption, findings.write))
     await findings.end()
-    if (!examination.ok) process.exitCode = NOT_WELL
+    if (!examination.ok) process.exitCode = FAILED
     return examination
   }
 }
 
 function lineOf({ name, result, message, hint }: Check): string {
-  const start = `${result.padEnd('warning'.length)}  ${name.padEnd(WIDTH)}  `
-  const way = hint === undefined ? '' : `\n${' '.repeat(start.length)}Hint: ${printable(hint)}`
-  return start.replace(result, paint(process.stdout, COLORS[result], result)) + printable(message) + way
+  const start = `${result.padEnd('warning'.length)}  ${name.padEnd(NAME_WIDTH)}  `
+  const hintLine = hint === undefined ? '' : `\n${' '.repeat(start.length)}Hint: ${printable(hint)}`
+  return start.replace(result, paint(process.stdout, COLORS[result], result)) + printable(message) + hintLine
 }

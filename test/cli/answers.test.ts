@@ -288,16 +288,28 @@ describe('columns', () => {
   })
 
   test.each([
-    [['-c', 'id,bogus'], 3, 'There is no column bogus\nHint: --columns help lists them: id, display_name, '],
-    [['-c', 'node_ids'], 3, 'There is no column node_ids\nHint: Did you mean node_id? --columns help lists them: id, '],
-    [['-c', 'nmae'], 3, 'There is no column nmae\nHint: Did you mean name? --columns help lists them: id, '],
+    [
+      ['-c', 'id,bogus'],
+      3,
+      'There is no column bogus\nHint: Columns (list all with --columns help): id, display_name, ',
+    ],
+    [
+      ['-c', 'node_ids'],
+      3,
+      'There is no column node_ids\nHint: Did you mean node_id? Columns (list all with --columns help): id, ',
+    ],
+    [
+      ['-c', 'nmae'],
+      3,
+      'There is no column nmae\nHint: Did you mean name? Columns (list all with --columns help): id, ',
+    ],
     [['-c', 'id,,node_id'], 3, 'must be names'],
     [['--format', 'xml'], 3, 'must be one of: table, json, ndjson, csv, yaml, value'],
-    [['--quiet', '--format', 'csv'], 2, '--quiet and --format exclude each other'],
-    [['--quiet', '-c', 'id'], 2, '--quiet and --columns exclude each other'],
+    [['--quiet', '--format', 'csv'], 2, '--quiet and --format cannot be used together'],
+    [['--quiet', '-c', 'id'], 2, '--quiet and --columns cannot be used together'],
     [['--name', 'a', '--display-name', 'b'], 2, 'Option --name (also written --display-name) is given more than once'],
-    [['--no-header', '--format', 'yaml'], 2, '--no-header and --format yaml exclude each other'],
-    [['--relative', '--format', 'csv'], 2, '--relative and --format csv exclude each other'],
+    [['--no-header', '--format', 'yaml'], 2, '--no-header and --format yaml cannot be used together'],
+    [['--relative', '--format', 'csv'], 2, '--relative and --format csv cannot be used together'],
   ])('%j is refused', async (args, code, message) => {
     const run = await vdcManage(['backupstorage', 'list', ...args], { database })
     expect(run).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(message) })
@@ -358,7 +370,7 @@ describe('on a terminal', () => {
     const at60 = await terminal.until(/exit 0/)
     expect(at60).toContain('ID            NAME                       TYPE   BASE URI')
     expect(at60).toContain('bkst-wide     日本語の名前')
-    expect(at60).toContain('No room in 60 columns for STATE, NODE; --columns chooses what is shown')
+    expect(at60).toContain('Not shown in 60 columns: STATE, NODE. Choose columns with --columns')
     expect(at60).toMatch(/bkst-hostile {2}a"b,c.*… {2}local {2}file:\/\/\/srv\//)
     await terminal.resize(40)
     await terminal.clear()
@@ -375,7 +387,7 @@ describe('on a terminal', () => {
     await terminal.press('Enter')
     const dry = await terminal.until(/exit 0/)
     expect(dry).toContain(`\nupdate backup_storages bkst-hostile\n  description: ${ESCAPED} -> `)
-    expect(dry).toMatch(/^ID +ACTION\nbkst-hostile +update\nNothing is written/m)
+    expect(dry).toMatch(/^ID +ACTION\nbkst-hostile +update\nDry run: nothing was written/m)
     expect(dry).toMatch(
       /^ACTION +WHAT +ID +VALUES\n(Nothing .*\n)?update +backup_storages +bkst-hostile +description: a/m,
     )
@@ -493,11 +505,11 @@ describe('ids on stdin', () => {
       expect(await shell(`vdc-manage image del - ${input}`, { database })).toMatchObject({
         code: 0,
         stdout: '',
-        stderr: 'There are no IDs on stdin: nothing is done\n',
+        stderr: 'No IDs on stdin: nothing to do\n',
       })
     }
     expect((await shell('vdc-manage image verify - </dev/null', { database })).stderr).toContain(
-      'There are no IDs on stdin: nothing is checked\n',
+      'No IDs on stdin: nothing to check\n',
     )
   })
 
@@ -506,11 +518,11 @@ describe('ids on stdin', () => {
     expect(refused).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: expect.stringContaining('- stands for IDs on stdin, and that is the script'),
+      stderr: expect.stringContaining('- cannot read IDs from stdin, because stdin is the script'),
     })
     expect(await vdcManage(['account', 'show', '-', '-'], { database, input: 'a-shpoolxx\n' })).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('is given twice'),
+      stderr: expect.stringContaining('- reads IDs from stdin and can be given only once'),
     })
   })
 })

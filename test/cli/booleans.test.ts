@@ -27,7 +27,7 @@ describe('a boolean that is switched off', () => {
     await vdcManage(['image', 'del', 'wmi-gone'], { database })
     await expectRefused(database, ['image', 'purge', '--older-than', '0s', ...written.split(' ')], {
       exit: 2,
-      message: /needs --yes/,
+      message: /Cannot ask for confirmation without a terminal/,
     })
   })
 

@@ -111,7 +111,7 @@ describe('help', () => {
     const formats = (await vdcManage(['help', 'formats'])).stdout
     for (const format of FILE_FORMATS) expect(formats).toMatch(new RegExp(`^  ${format} `, 'm'))
     expect((await vdcManage(['help', 'ouput'])).stderr).toBe(
-      "Error: There is no command or help topic 'ouput'\nHint: Did you mean output? vdc-manage --help lists the commands\n",
+      "Error: There is no command or help topic 'ouput'\nHint: Did you mean output? List the commands with: vdc-manage --help\n",
     )
     expect((await vdcManage(['output', '--help'])).stderr).toMatch(/^Error: There is no command 'output'$/m)
   })

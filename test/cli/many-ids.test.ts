@@ -93,7 +93,7 @@ describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
     const run = await shell("tr '\\0' x < /dev/zero | head -c 50M | vdc-manage image label - endless=1", { database })
     expect(run).toMatchObject({
       code: 3,
-      stderr: 'Error: A line on stdin has more than 65536 characters, and so is no ID\n',
+      stderr: 'Error: A line on stdin is longer than 65536 characters: not an ID\n',
     })
   })
 

@@ -196,15 +196,15 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
   test.each([
     ['--is-public=maybe', 3, "--is-public must be true or false; not 'maybe'"],
     ['--is-public=', 3, "--is-public must be true or false; not ''"],
-    ['--is_public no', 2, "'no' is not a value of --is-public: it takes true or false"],
-    ['--is-public False', 2, "'False' is not a value of --is-public: it takes true or false"],
+    ['--is_public no', 2, "--is-public must be true or false; not 'no'"],
+    ['--is-public False', 2, "--is-public must be true or false; not 'False'"],
     ...['0', '1', 'n', 'Y'].map((word): [string, number, string] => [
       `--is-public ${word}`,
       2,
-      `'${word}' is not a value of --is-public: it takes true or false`,
+      `--is-public must be true or false; not '${word}'`,
     ]),
-    ['--no-is-public true', 2, "--no-is-public takes no value, and 'true' follows it"],
-    ['--skip_is_public=false', 2, "--skip-is-public takes no value, and 'false' is given"],
+    ['--no-is-public true', 2, "--no-is-public takes no value, but is followed by 'true'"],
+    ['--skip_is_public=false', 2, "--skip-is-public takes no value, but has the value 'false'"],
   ])('image modify %s is refused', async (words, exit, message) => {
     const { line, id } = making('image modify')
     await run([line])
@@ -266,7 +266,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
       [['--md5sum', MD5], 3, `has the wrong MD5: expected ${MD5}, got ${md5}`],
       [['--md5sum', `sha256:${hashOf(path, 'sha256')}`], 3, '--md5sum must be an MD5 checksum: 32 hexadecimal digits'],
       [[`--md5sum=${hashOf(path, 'sha256')}`], 3, '--md5sum must be an MD5 checksum'],
-      [['--md5sum', md5, '--checksum', md5], 2, '--checksum and --md5sum exclude each other'],
+      [['--md5sum', md5, '--checksum', md5], 2, '--checksum and --md5sum cannot be used together'],
     ] as const)
       await expectRefused(database, [...add, ...words], { exit, message })
     await expectRefused(database, ['image', 'add', 'local', 'bo-first', ...add.slice(4), '--md5sum', md5], {

@@ -136,7 +136,7 @@ describe('without db migrate', () => {
     expect(await vdcManage(['doctor'], { database })).toMatchObject({ stderr: '' })
     for (const [words, code, told] of [
       [['image', 'orphans'], 0, ''],
-      [['image', 'purge', '--older-than', '1d', '--files', '--yes'], 0, 'There is nothing to purge\n'],
+      [['image', 'purge', '--older-than', '1d', '--files', '--yes'], 0, 'Nothing to purge\n'],
     ] as const) {
       expect(await vdcManage([...words], { database })).toMatchObject({ code, stderr: told })
     }
@@ -210,7 +210,7 @@ describe('what Ruby wrote', () => {
     }
 
     // Without an option nothing is mended either.
-    const said = /^Nothing is given that is to be changed\nWarning: The features of wmi-broken hold YAML .*\n$/
+    const said = /^Nothing to change: no new values are given\nWarning: The features of wmi-broken hold YAML .*\n$/
     expect(await changesOf(['image', 'features', 'wmi-broken'], said)).toEqual([])
 
     for (const id of ['wmi-broken', 'wmi-text']) {

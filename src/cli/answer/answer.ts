@@ -7,35 +7,35 @@ import { renderFields } from './fields.ts'
 import { type AnswerOptions, type Format, isStreamed } from './format.ts'
 import type { RowWriter } from './rows.ts'
 
-/** What became of one of several things, where it failed. */
+/** The error of one of several items. */
 export type Failure = { id: string } & ErrorJson
 
-/** How a command answers: in which format, with which columns; each answer begins anew. */
+/** The output of a command in the format and with the columns asked for. */
 export class Answer {
-  /** An id that is stored and must reach somebody, whatever happens to stdout. */
+  /** A stored ID that must reach the user, even if stdout is closed. */
   storedId: string | undefined
   readonly #options: AnswerOptions
-  /** The keys of what is answered, where nothing tells them, as of an empty list. */
+  /** Returns the keys of the rows, for an empty list, whose rows do not show them. */
   readonly #keys: () => Promise<readonly string[]>
-  /** Things of a JSON or YAML answer that are not rendered yet. */
+  /** Items of a JSON or YAML answer that are not rendered yet. */
   readonly #things: object[] = []
   #rows: RowWriter | undefined
   #whole: WholeList | undefined
   #isBegun = false
-  /** Whether a thing was shown to a person, from which the next stands apart. */
-  #isShown = false
+  /** True if an item was printed as text. The next one is separated by an empty line. */
+  #hasPrintedText = false
 
   constructor(options: AnswerOptions, keys: () => Promise<readonly string[]>) {
     this.#options = options
     this.#keys = keys
   }
 
-  /** Whether a format was asked for, so that also a command answers that else says nothing. */
+  /** True if a format or columns were asked for. Commands that print nothing by default then print an answer. */
   get isAskedFor(): boolean {
     return this.#options.format !== undefined || this.#options.columns !== undefined
   }
 
-  /** Whether anything was answered. */
+  /** True if any part of the answer was printed. */
   get isBegun(): boolean {
     return this.#isBegun
   }
@@ -44,20 +44,20 @@ export class Answer {
     return this.#options.format ?? 'table'
   }
 
-  /** Whether a person reads the answer at a terminal, who need not have a row in a line. */
+  /** True if the answer goes to a terminal in the default format, so a row may take several lines. */
   get mayWrap(): boolean {
     const { quiet, header } = this.#options
     return !this.isAskedFor && !quiet && header && process.stdout.isTTY === true
   }
 
-  /** Prints a text that stands for the whole answer where no format is asked for. */
+  /** Prints a text that is the whole answer in the default format. */
   async text(text: string): Promise<void> {
     this.#isBegun = true
     await this.#print(text)
   }
 
   /**
-   * The keys of its rows that a list needs; undefined for all.
+   * Returns the keys of rows that a list needs; undefined for all.
    *
    * @param columns the default columns of the list.
    */
@@ -68,7 +68,7 @@ export class Answer {
     return names?.map(keyOf)
   }
 
-  /** Prints a list. IDs, ndjson, csv and value are printed batch by batch; the other formats when all rows are there. */
+  /** Prints a list. IDs, ndjson, csv and value are printed batch by batch; other formats after the last row. */
   async list<T extends object>(
     batches: AsyncIterable<readonly T[]> | Iterable<readonly T[]>,
     columns: readonly Column<T>[],
@@ -78,7 +78,7 @@ export class Answer {
     await list.end()
   }
 
-  /** Begins a list whose rows come in batches. */
+  /** Starts a list whose rows arrive in batches. `write` returns false if no more rows are needed. */
   async openList<T extends object>(
     columns: readonly Column<T>[],
   ): Promise<{ write: (rows: readonly T[]) => Promise<boolean>; end: () => Promise<void> }> {
@@ -97,9 +97,9 @@ export class Answer {
   }
 
   /**
-   * Begins an answer of what is found one after the other, of which there is a
-   * summary at the end: as rows in formats of rows, else as lines for people;
-   * json and yaml tell the summary, where no columns are asked for.
+   * Starts an answer of findings that arrive one by one and have a summary at the end. The default
+   * format prints a line per finding; json and yaml print only the summary, unless columns are asked
+   * for; the others print a row per finding.
    */
   async openFindings<T extends object>(
     columns: readonly Column<T>[],
@@ -115,9 +115,9 @@ export class Answer {
   }
 
   /**
-   * Answers with one thing, or one of several.
+   * Adds an item to the answer.
    *
-   * @param text how a person reads it; its fields where that is not given.
+   * @param text the item as text; default: one line per field.
    */
   async thing(thing: object, text?: string): Promise<void> {
     this.#isBegun = true
@@ -125,21 +125,25 @@ export class Answer {
       if (!(await (await this.#rowWriter()).write([thing]))) this.#closed()
     } else if (this.format === 'table') {
       const shown = text !== undefined && this.#options.columns === undefined ? text : this.#fields(thing)
-      await this.#print(`${this.#isShown ? '\n' : ''}${shown}\n`)
-      this.#isShown = true
+      await this.#print(`${this.#hasPrintedText ? '\n' : ''}${shown}\n`)
+      this.#hasPrintedText = true
     } else {
       this.#things.push(this.#picked(thing))
     }
   }
 
-  /** Notes of one of several things that it failed, which those formats tell in which an error is JSON. */
+  /** Adds the error of one of several items to the answer, in the formats json, ndjson and yaml. */
   async failure(failure: Failure): Promise<void> {
     this.#isBegun = true
     if (this.format === 'ndjson') await (await this.#rowWriter()).write([failure])
     else if (this.format === 'json' || this.format === 'yaml') this.#things.push(failure)
   }
 
-  /** Ends an answer of things. @param isOne it is the one thing itself, not a list of it. */
+  /**
+   * Ends an answer of items.
+   *
+   * @param isOne print the only item itself, not a list with one item.
+   */
   async endThings(isOne: boolean): Promise<void> {
     this.#isBegun = true
     await this.#rows?.end()
@@ -171,12 +175,12 @@ export class Answer {
         const { pieces, leftOut } = table.end()
         await this.#printAll(pieces)
         if (leftOut.length === 0) return
-        await writeNote(`No room in ${width} columns for ${leftOut.join(', ')}; --columns chooses what is shown`)
+        await writeNote(`Not shown in ${width} columns: ${leftOut.join(', ')}. Choose columns with --columns`)
       },
     }
   }
 
-  /** The columns of a table: those asked for, else the default ones. */
+  /** Returns the columns of a table: those asked for, or the default columns. */
   #shown<T extends object>(columns: readonly Column<T>[]): readonly Column<T>[] {
     const { columns: names } = this.#options
     return names === undefined ? columns : columnsNamed(columns, names)
@@ -186,7 +190,7 @@ export class Answer {
     return renderFields(this.#picked(thing), this.#now)
   }
 
-  /** Renders the things of a JSON or YAML answer, so that only their text is kept. */
+  /** Renders the items of a JSON or YAML answer, so that only their text is kept in memory. */
   async #render(): Promise<WholeList> {
     if (this.#whole === undefined) {
       const { WholeList } = await import('./documents.ts')
@@ -220,13 +224,17 @@ export class Answer {
     }
   }
 
-  /** That nobody reads on is no error, unless it is of an id that would be lost. */
+  /**
+   * Handles a closed pipe, which is an error only if a stored ID would be lost.
+   *
+   * @throws VdcError OUTPUT_FAILED.
+   */
   #closed(): void {
     if (this.storedId !== undefined) throw outputClosed()
   }
 }
 
-/** Columns of the terminal that stdout is; undefined where it is none, or one that does not tell, as of `script` or a serial line. */
+/** Returns the width of the terminal; undefined if stdout is not a terminal or its width is unknown, as on a serial line. */
 function terminalWidth(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns || undefined : undefined
 }

@@ -1,21 +1,22 @@
 import prettyBytes from 'pretty-bytes'
 import { renderJson } from './json.ts'
 
-/** Keys of sizes in bytes, and of times, in every answer. */
+/** Matches the keys of sizes in bytes. */
 const SIZE = /(?:^|_)(?:size|bytes|space)$/
+/** Matches the keys of times. */
 const TIME = /_at$/
 
-/** A value as a script reads it in a cell: empty for null, JSON for what is nested, bytes, ISO 8601 UTC. */
+/** Formats a value as an exact cell for scripts: null is empty, nested values are JSON, sizes are in bytes, times in ISO 8601 UTC. */
 export function plainCell(value: unknown): string {
   if (value === null || value === undefined) return ''
   return typeof value === 'object' ? renderJson(value, 'line') : String(value)
 }
 
 /**
- * Makes a function that formats the values of a key for people; it returns null for an empty value.
+ * Returns a function that formats the values of a key for people. It returns null for an empty value.
  *
- * @param name the key; its name shows whether values are sizes or times.
- * @param now what times are relative to; undefined for ISO 8601 UTC.
+ * @param name the key, which determines whether values are sizes or times.
+ * @param now show times as ages at this time; undefined for ISO 8601 UTC.
  */
 export function valueReader(name: string, now?: Date): (value: unknown) => string | null {
   const isSize = SIZE.test(name)
@@ -30,7 +31,7 @@ export function valueReader(name: string, now?: Date): (value: unknown) => strin
   }
 }
 
-/** A size for people, in units of 1024. */
+/** Formats a size in bytes for people, in units of 1024, such as `8 GiB`. */
 export function humanSize(bytes: number | bigint): string {
   return prettyBytes(bytes, { binary: true })
 }
@@ -44,7 +45,7 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60],
 ]
 
-/** Makes a function that says how long ago an ISO 8601 time was, such as `3 days ago`; it returns other texts unchanged. */
+/** Returns a function that formats an ISO 8601 time as an age, such as `3 days ago`. It returns other texts unchanged. */
 function relativeTo(now: Date): (time: string) => string {
   const words = new Intl.RelativeTimeFormat('en')
   return (time) => {

@@ -1,14 +1,13 @@
 import { printable } from '../terminal/escape.ts'
 import { humanSize, valueReader } from './cells.ts'
 
-/** Bytes from which on a size has a unit. */
 const KIBIBYTE = 1024
 
 /**
- * Lays one thing out for people in lines `name: value`, the names of nested ones
- * joined by dots, in the order of its keys.
+ * Formats an object as lines `name: value`, in the order of its keys. The names of nested values
+ * are joined by dots.
  *
- * @param now what times are relative to; undefined for ISO 8601 UTC.
+ * @param now show times as ages at this time; undefined for ISO 8601 UTC.
  */
 export function renderFields(value: object, now?: Date): string {
   const fields = flatten(value, '', now)
@@ -28,7 +27,7 @@ function flatten(value: object, prefix: string, now: Date | undefined): [string,
   })
 }
 
-/** Whether a number is shown as a size of which the digits don't tell all bytes. */
+/** Returns true if `text` shows a size in a unit, so that the exact number of bytes must be added. */
 function isSized(field: unknown, text: string): boolean {
   return (typeof field === 'number' || typeof field === 'bigint') && field >= KIBIBYTE && text === humanSize(field)
 }

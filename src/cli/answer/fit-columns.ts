@@ -1,29 +1,29 @@
-/** What of a column decides how wide it gets. */
+/** The properties of a column that determine its width. */
 export interface Fitting {
-  /** Cells that its widest text takes. */
+  /** Terminal cells of its widest text. */
   width: number
-  /** When it goes: the highest first, 0 never. */
+  /** Columns with a higher rank are left out first; 0 is always shown. */
   rank: number
   isText: boolean
 }
 
-/** Cells that a text keeps as long as a column can go instead, as far as it has them. */
-const LEAST_TEXT = 20
-/** And when none can. */
-const SCANT_TEXT = 8
+/** Cells that a text column keeps while other columns can be left out. */
+const TEXT_WIDTH = 20
+/** Cells that a text column always keeps. */
+const MINIMUM_TEXT_WIDTH = 8
 
 /**
- * Fits the columns of a table into a terminal: the highest ranks go first, then
- * texts are cut, the widest most. What is no text is whole, also where the table is
- * wider than the terminal for it.
+ * Fits the columns of a table into the width of a terminal. First, columns with the highest ranks
+ * are left out. Then text columns are cut, the widest ones first. Other columns are never cut, even
+ * if the table is then wider than the terminal.
  *
- * @param width cells of the terminal; undefined where nothing is to be cut, as in a pipe.
+ * @param width cells of the terminal; undefined for no limit, as in a pipe.
  * @param gap cells between two columns.
- * @returns the width of each column; 0 for one that goes.
+ * @returns the width of each column; 0 for one that is left out.
  */
 export function fitColumns(columns: readonly Fitting[], width: number | undefined, gap: number): number[] {
   if (width === undefined) return columns.map((column) => column.width)
-  const widths = columns.map(({ width, isText }) => (isText ? Math.min(width, LEAST_TEXT) : width))
+  const widths = columns.map(({ width, isText }) => (isText ? Math.min(width, TEXT_WIDTH) : width))
   const room = () => width + gap - widths.reduce((sum, each) => sum + (each === 0 ? 0 : each + gap), 0)
   while (room() < 0) {
     const shown = columns.map(({ rank }, at) => (widths[at] === 0 ? 0 : rank))
@@ -34,7 +34,7 @@ export function fitColumns(columns: readonly Fitting[], width: number | undefine
   while (room() < 0) {
     const texts = columns.map(({ isText }, at) => (isText ? (widths[at] ?? 0) : 0))
     const widest = Math.max(...texts)
-    if (widest <= SCANT_TEXT) break
+    if (widest <= MINIMUM_TEXT_WIDTH) break
     widths[texts.lastIndexOf(widest)] = widest - 1
   }
   for (const [at, { width, isText }] of columns.entries()) {

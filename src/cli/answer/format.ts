@@ -4,17 +4,16 @@ import { COMMON } from '../help/groups.ts'
 import { wordsBefore } from '../start/argv.ts'
 import type { JsonForm } from './json.ts'
 
-/** The forms in which a command can answer. */
+/** Output formats. `value` prints only the cells, separated by tabs, one row per line. */
 const FORMATS = ['table', 'json', 'ndjson', 'csv', 'yaml', 'value'] as const
-/** `value` is what stands in the cells alone, apart by tabs, a row a line. */
 export type Format = (typeof FORMATS)[number]
 
-/** Formats that are written row by row, as the database delivers them. */
+/** Formats whose rows are printed as they arrive from the database. */
 const STREAMED: readonly Format[] = ['ndjson', 'csv', 'value']
-/** Formats in which errors are JSON as well, on stdout, and its form. */
+/** Formats whose errors are JSON on stdout too, and the form of that JSON. */
 const JSON_FORMS: Readonly<Partial<Record<Format, JsonForm>>> = { json: 'pretty', ndjson: 'line' }
 
-/** Flags of every command that answers something. */
+/** Flags of every command that prints an answer. */
 export const answerFlags = {
   format: Flags.string({
     options: [...FORMATS],
@@ -36,13 +35,13 @@ export const answerFlags = {
   relative: Flags.boolean({ helpGroup: COMMON, summary: 'Show times in tables as ages, such as "3 days ago".' }),
 }
 
-/** How an answer is to be given. */
+/** Format and columns of an answer. */
 export interface AnswerOptions {
-  /** undefined where none is named: then it is a table, or nothing of what only changes something. */
+  /** undefined if none was given: then lists are tables, and commands that only change something print nothing. */
   format: Format | undefined
-  /** Keys of the JSON, in their order; undefined for what is shown without being asked. */
+  /** JSON keys, in the order of output; undefined for the default columns. */
   columns: readonly string[] | undefined
-  /** Ids alone. */
+  /** Print IDs only. */
   quiet: boolean
   header: boolean
   relative: boolean
@@ -58,19 +57,20 @@ interface Given {
 }
 
 /**
- * Reads the flags of a command into how it answers.
+ * Derives the answer options from a command's flags.
  *
- * @throws VdcError USAGE for flags that do nothing together.
+ * @throws VdcError USAGE if flags contradict each other; VALUE_REFUSED if a column has no name.
  */
 export function answerOptions(given: Given): AnswerOptions {
   const format = (given.json ? 'json' : given.format) as Format | undefined
   const columns = given.columns?.flatMap((names) => names.split(',')).map((name) => name.trim())
-  if (given.quiet && (format !== undefined || columns !== undefined)) {
-    throw together('--quiet', given.json ? '--json' : format === undefined ? '--columns' : '--format')
-  }
-  if (given['no-header'] && ![undefined, 'table', 'csv'].includes(format)) throw together('--no-header', format)
-  if (given.relative && ![undefined, 'table'].includes(format)) throw together('--relative', format)
-  if (columns?.includes('')) throw new VdcError('VALUE_REFUSED', '--columns must be names, with commas between them')
+  if (given.quiet && given.json) throw contradiction('--quiet', '--json')
+  if (given.quiet && format !== undefined) throw contradiction('--quiet', '--format')
+  if (given.quiet && columns !== undefined) throw contradiction('--quiet', '--columns')
+  if (given['no-header'] && ![undefined, 'table', 'csv'].includes(format))
+    throw contradiction('--no-header', `--format ${format}`)
+  if (given.relative && ![undefined, 'table'].includes(format)) throw contradiction('--relative', `--format ${format}`)
+  if (columns?.includes('')) throw new VdcError('VALUE_REFUSED', '--columns must be names separated by commas')
   return {
     format,
     columns,
@@ -80,16 +80,19 @@ export function answerOptions(given: Given): AnswerOptions {
   }
 }
 
-function together(one: string, other: string | undefined): VdcError {
-  return new VdcError('USAGE', `${one} and ${other?.startsWith('--') ? other : `--format ${other}`} exclude each other`)
+function contradiction(one: string, other: string): VdcError {
+  return new VdcError('USAGE', `${one} and ${other} cannot be used together`)
 }
 
-/** Says whether rows are written one by one in a format. */
+/** Returns true if the rows of a format are printed as they arrive. */
 export function isStreamed(format: Format): boolean {
   return STREAMED.includes(format)
 }
 
-/** In which form words ask for JSON, so that errors are to be JSON too, also where they can't be parsed; undefined where they don't. */
+/**
+ * Returns the form of JSON that the words ask for; undefined if errors are not JSON. Works on
+ * unparsed words, because errors of parsing must be JSON too.
+ */
 export function jsonAskedFor(argv: readonly string[]): JsonForm | undefined {
   const words = wordsBefore(argv, '--')
   const formats = words.map((word, at) => {
@@ -100,7 +103,7 @@ export function jsonAskedFor(argv: readonly string[]): JsonForm | undefined {
   return format && JSON_FORMS[format]
 }
 
-/** Says whether words ask which columns there are. */
+/** Returns true if the words contain `--columns help`. */
 export function asksForColumns(argv: readonly string[]): boolean {
   const words = wordsBefore(argv, '--')
   return words.some(

@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { escapeUnsafe } from '../terminal/escape.ts'
 
-/** `pretty`, in several lines, or `line`, in one. */
+/** `pretty` has several lines, `line` has one. */
 export type JsonForm = 'pretty' | 'line'
 
 /**
- * Renders a value as JSON for people and scripts; a bigint becomes a number with
- * all of its digits, and characters that could upset a terminal are escaped,
- * which changes nothing of what the JSON says.
+ * Renders a value as JSON. A bigint becomes a number with all of its digits. Characters that could
+ * change the state of a terminal are escaped, which does not change the value.
  */
 export function renderJson(value: unknown, form: JsonForm = 'pretty'): string {
   const indent = form === 'pretty' ? 2 : undefined
   try {
-    // Raw line ends are those between the fields.
+    // Unescaped newlines are only between the fields.
     return escapeUnsafe(JSON.stringify(value, undefined, indent), '\n')
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
@@ -20,9 +19,9 @@ export function renderJson(value: unknown, form: JsonForm = 'pretty'): string {
   }
 }
 
-/** JSON.stringify can't write bigints, and asks about each value when it is told how, which takes several times as long. */
+/** Renders values with bigints. JSON.stringify needs a replacer for them, which makes it several times slower. */
 function withBigints(value: unknown, indent: number | undefined): string {
-  // Nothing that a stranger wrote holds this mark.
+  // No text in a registry contains a random mark.
   const mark = randomUUID()
   const text = JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? `${mark}${field}` : field), indent)
   return escapeUnsafe(text, '\n').replace(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1')

@@ -5,23 +5,23 @@ import { writeOut } from '../terminal/output.ts'
 
 type Schema = z.ZodMiniType
 
-/** Prints the keys that `--columns` takes, a line each. */
+/** Prints the keys that `--columns` takes, one per line. */
 export async function listKeys(command: string): Promise<void> {
   const lines = (await keysOf(command)).map(({ name, isOpen }) => `${isOpen ? `${name}.NAME` : name}\n`)
   await writeOut(lines.join(''))
 }
 
-/** The keys of what a command answers, those of nested ones with dots; without the names of labels. */
+/** Returns the keys of a command's answer. Nested keys have dots; the names of labels are not included. */
 export async function namesOf(command: string): Promise<string[]> {
   return (await keysOf(command)).map(({ name }) => name)
 }
 
-/** The keys of what a command answers, without those of nested ones. */
+/** Returns the top-level keys of a command's answer. */
 export async function topKeysOf(command: string): Promise<string[]> {
   return (await namesOf(command)).filter((name) => !name.includes('.'))
 }
 
-/** What `--sort` calls a key in short. */
+/** The short names of keys, as in `--sort`. */
 const SHORT: Readonly<Record<string, string>> = {
   name: 'display_name',
   account: 'account_id',
@@ -32,10 +32,9 @@ const SHORT: Readonly<Record<string, string>> = {
 }
 
 /**
- * Finds the keys that columns are named by: as they are, in another case, or in
- * short as `--sort` takes them.
+ * Finds the keys of columns. Names may be in another case or short, as for `--sort`.
  *
- * @throws VdcError VALUE_REFUSED that names those that the command answers with.
+ * @throws VdcError VALUE_REFUSED if there is no such column; its hint lists the columns.
  */
 export async function keysNamed(command: string, names: readonly string[]): Promise<string[]> {
   const keys = await keysOf(command)
@@ -48,18 +47,18 @@ export async function keysNamed(command: string, names: readonly string[]): Prom
     const known = keys.map((each) => each.name)
     const short = Object.keys(SHORT).filter((each) => isKnown(SHORT[each] as string))
     throw new VdcError('VALUE_REFUSED', `There is no column ${name}`, {
-      hint: `${wasMeant(lower, [...known, ...short])}--columns help lists them: ${known.filter((each) => !each.includes('.')).join(', ')}`,
+      hint: `${wasMeant(lower, [...known, ...short])}Columns (list all with --columns help): ${known.filter((each) => !each.includes('.')).join(', ')}`,
     })
   })
 }
 
-/** A key of an answer; `isOpen` where others may stand below it, such as the names of labels. */
+/** A key of an answer; `isOpen` if it can have any keys below it, such as the names of labels. */
 interface Key {
   name: string
   isOpen: boolean
 }
 
-/** The keys of what a command answers, those of nested ones with dots, in their order. */
+/** Returns the keys of a command's answer in order. Nested keys have dots. */
 async function keysOf(command: string): Promise<Key[]> {
   const { RESULTS } = await import('./results.ts')
   const result = RESULTS[command]
@@ -79,7 +78,7 @@ function shapeOf(schema: Schema): Record<string, Schema> | undefined {
   return def.type === 'object' ? (def as unknown as { shape: Record<string, Schema> }).shape : undefined
 }
 
-/** What a field is where it is there and not null; of several forms the first, which is the whole one. */
+/** Returns the schema of a field without `nullable` and `optional`; of a union, the first, which is the most complete. */
 function unwrapped(schema: Schema): Schema {
   const { def } = schema._zod as unknown as { def: { type: string; innerType?: Schema; options?: Schema[] } }
   if (def.innerType !== undefined && ['nullable', 'optional'].includes(def.type)) return unwrapped(def.innerType)

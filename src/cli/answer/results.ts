@@ -3,13 +3,13 @@ import type * as z from 'zod/mini'
 type Schema = z.ZodMiniType
 
 /**
- * What each command answers, loaded when it is asked for: a list of rows, or one
- * thing, of which several ids give a list.
+ * The form of a command's answer: a list of rows, or one item (several IDs give a list of items).
+ * Schemas are loaded on demand.
  */
 interface Result {
   kind: 'list' | 'thing'
   schema: () => Promise<Schema>
-  /** What json and yaml tell in place of the rows, where no columns are asked for. */
+  /** The summary that json and yaml print in place of the rows, unless columns are asked for. */
   whole?: () => Promise<Schema>
 }
 
@@ -22,7 +22,7 @@ const backupObject = async () => (await import('../../registry/results/backup-ob
 const image = async () => (await import('../../registry/results/image.ts')).image
 const file = async () => (await import('../../registry/results/file.ts')).fileReport
 
-/** Answers by the ids of the commands. */
+/** Answers by command ID, and those of `--count`, `--dry-run` and `image history --at`. */
 export const RESULTS: Readonly<Record<string, Result>> = {
   count: thing(async () => (await import('../../registry/results/common.ts')).count),
   'dry run': list(async () => (await import('../../registry/results/change.ts')).change),

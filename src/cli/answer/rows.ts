@@ -7,9 +7,9 @@ import { renderJson } from './json.ts'
 
 /** Writes rows batch by batch. */
 export interface RowWriter {
-  /** @returns false when nobody reads any more. */
+  /** @returns false if the reader has closed the pipe. */
   write(rows: readonly object[]): Promise<boolean>
-  /** To be called after the last row. */
+  /** Must be called after the last row. */
   end(): Promise<void>
 }
 
@@ -20,18 +20,18 @@ interface RowOptions {
   storedId: string | undefined
 }
 
-/** A writer of IDs only, one per line. */
+/** Returns a writer of IDs only, one per line. */
 export function idWriter(): RowWriter {
   const line = (row: { id?: unknown }) => `${printable(String(row.id))}\n`
   return { write: (rows) => writeOut(rows.map(line).join('')), end: async () => {} }
 }
 
 /**
- * A writer of rows in a format of lines.
+ * Returns a writer of ndjson, csv or value.
  *
- * @param options.names keys of the rows; undefined for all that there are.
- * @param options.keys tells those, where there is a schema of the rows; without one the first row does.
- * @param options.storedId of what is stored, where that is what the rows tell.
+ * @param options.names keys to print; undefined for all.
+ * @param options.keys returns all keys according to the schema; if empty, the keys of the first row are used.
+ * @param options.storedId the ID of a stored item that the rows report.
  */
 export function rowWriter(format: Format, options: RowOptions): RowWriter {
   if (format === 'ndjson') {
@@ -45,9 +45,9 @@ export function rowWriter(format: Format, options: RowOptions): RowWriter {
 }
 
 /**
- * A writer of cells, under a header if asked for.
+ * Returns a writer of cells, with a header if asked for.
  *
- * @param format makes the text of a cell.
+ * @param format formats a cell.
  */
 function cellWriter(
   format: (cell: unknown) => string,
@@ -82,15 +82,15 @@ function cellWriter(
 
 /** Matches a text that a spreadsheet would run as a formula (OWASP, "CSV Injection"), also in full-width forms. */
 const FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/
-/** Matches a text that needs quotes. Some spreadsheets take `;` and tabs for the end of a cell. */
+/** Matches a text that needs quotes. In some spreadsheets, `;` and tabs separate cells. */
 const NEEDS_QUOTES = /[",;\t\r\n]/
-/** Matches a text that is neither, and printable on a terminal: one look instead of three at most cells. */
+/** Matches a text that is neither, and is printable: one test instead of three for most cells. */
 const PLAIN = /^(?:[\w /.:][\w /.:+=@-]*)?$/
 
 /**
- * Makes a function that formats cells as RFC 4180 has them; on a terminal without what
- * could upset it. A text that a spreadsheet would run as a formula has a ' before it;
- * numbers have none, as -1 is one for a spreadsheet too.
+ * Returns a function that formats cells as in RFC 4180. On a terminal, unprintable characters are
+ * escaped. A text that a spreadsheet would run as a formula gets a leading '; numbers such as -1
+ * do not.
  */
 function csvCell(): (cell: unknown) => string {
   const isTerminal = process.stdout.isTTY
@@ -106,7 +106,7 @@ function csvCell(): (cell: unknown) => string {
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' }
 
-/** Makes a function that formats cells as mysql --batch does: what would break a line or a cell is escaped. */
+/** Returns a function that formats cells as `mysql --batch` does: newlines, tabs, NUL and backslashes are escaped. */
 function valueCell(): (cell: unknown) => string {
   const isTerminal = process.stdout.isTTY
   return (cell) => {

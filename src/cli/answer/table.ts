@@ -3,35 +3,34 @@ import { textWidth } from '../terminal/text-width.ts'
 import { type Column, cellReader, headerOf } from './columns.ts'
 import { fitColumns } from './fit-columns.ts'
 
-/** How a table is laid out. */
+/** Layout of a table. */
 export interface TableOptions {
   header: boolean
-  /** What times are relative to; undefined for ISO 8601 UTC. */
+  /** Show times as ages at this time; undefined for ISO 8601 UTC. */
   now: Date | undefined
-  /** Cells of the terminal; undefined where nothing is left out or cut. */
+  /** Cells of the terminal; undefined for no limit. */
   width: number | undefined
-  /** Makes the header stand out. */
+  /** Formats the header. */
   emphasize: (text: string) => string
 }
 
-/** Rows that cli-table3 lays out at once: its time grows with their square. */
+/** Rows that cli-table3 lays out at once. Its time is quadratic in the number of rows. */
 const BLOCK = 200
 const GAP = '  '
 /**
- * Characters of a cell: every row is padded to the longest cell of its column, and
- * a row may hold megabytes. All ids, names and URIs that MySQL stores are shorter.
+ * Characters of the longest cell. Every row is padded to the longest cell of its column, and a
+ * value can have megabytes. All IDs, names and URIs that MySQL stores are shorter.
  */
 const LONGEST_CELL = 512
-/** Separates kept cells; no cell holds it. */
+/** Separates kept cells; no cell contains it. */
 const CELL_END = '\t'
-/** Separates kept lines; no cell holds it. */
+/** Separates kept lines; no cell contains it. */
 const LINE_END = '\n'
 
 /**
- * Lays rows out as a table without borders; what strangers wrote is escaped, and
- * Japanese and emoji count as wide as a terminal shows them. Cells are cut after
- * LONGEST_CELL characters, also where the table is not for a terminal. Only the text of
- * the cells is kept.
+ * A table without borders. Unprintable characters are escaped, and widths are those of a terminal,
+ * also for Japanese and emoji. Cells are cut after LONGEST_CELL characters, even in a pipe. Only
+ * the text of the cells is kept in memory.
  */
 export class Table<T extends object> {
   readonly #columns: readonly Column<T>[]
@@ -64,9 +63,9 @@ export class Table<T extends object> {
   }
 
   /**
-   * Lays out the rows that were added.
+   * Lays out the added rows.
    *
-   * @returns the lines, each with its newline, in pieces, and the headers of columns for which there was no room.
+   * @returns the lines, each with its newline, in pieces, and the headers of columns that did not fit.
    */
   end(): { pieces: AsyncGenerator<string>; leftOut: string[] } {
     const fittings = this.#columns.map(({ rank = 0, isText = false }, at) => ({
@@ -98,9 +97,9 @@ export class Table<T extends object> {
 }
 
 /**
- * Lays out rows that are all known.
+ * Lays out a complete list of rows.
  *
- * @returns as `Table.end`, with the lines as one text without a newline at its end.
+ * @returns the lines as one text, without a newline at the end, and the headers of columns that did not fit.
  */
 export async function renderTable<T extends object>(
   columns: readonly Column<T>[],
@@ -117,7 +116,7 @@ export async function renderTable<T extends object>(
 
 type LayOut = (cells: readonly string[][], widths: readonly number[]) => string[]
 
-/** Lines in which each cell is padded to the width of its column. */
+/** Pads each cell to the width of its column. */
 const padded: LayOut = (cells, widths) =>
   cells.map((line) => line.map((cell, at) => pad(cell, widths[at] as number)).join(GAP))
 
@@ -125,7 +124,7 @@ function pad(cell: string, width: number): string {
   return cell + ' '.repeat(width - textWidth(cell))
 }
 
-/** Lines as cli-table3 has them at a terminal. */
+/** Returns the layout of cli-table3, for terminals. */
 async function atTerminal(): Promise<LayOut> {
   const { default: CliTable } = await import('cli-table3')
   const none = Object.fromEntries(BORDERS.map((name) => [name, '']))
@@ -144,15 +143,15 @@ async function atTerminal(): Promise<LayOut> {
   }
 }
 
-/** A text as it stands in a cell. */
+/** Escapes the text of a cell, and cuts it after LONGEST_CELL characters. */
 function cellOf(text: string): string {
   const shown = printable(text.slice(0, LONGEST_CELL + 1))
   if (shown.length <= LONGEST_CELL) return shown
-  // Not within a character of two units.
+  // Do not cut a surrogate pair in half.
   return `${shown.slice(0, LONGEST_CELL - 1).replace(/[\ud800-\udbff]$/, '')}…`
 }
 
-/** The beginning of a text that takes at most `width` cells, with a sign that it goes on. */
+/** Cuts a text to at most `width` cells, including an ellipsis. */
 function cut(text: string, width: number): string {
   if (textWidth(text) <= width) return text
   let start = ''

@@ -21,11 +21,11 @@ export const globalFlags = {
   debug: Flags.boolean({ helpGroup: COMMON, summary: 'Print debug output and stack traces to stderr.' }),
 }
 
-/** All flags of each command, with the global ones, by class. A shell runs the same commands again and again. */
+/** All flags of each command, including the global ones, by class. Cached because a shell runs the same commands many times. */
 const allFlags = new WeakMap<object, Interfaces.FlagInput>()
 
-/** Says whether a flag can make a difference where it is not given. */
-function countsUnasked({
+/** Returns true if a flag can have an effect even if it is not given. */
+function countsIfNotGiven({
   default: value,
   env,
   required,
@@ -35,26 +35,26 @@ function countsUnasked({
   return value !== undefined || env !== undefined || required === true || Boolean(exactlyOne ?? atLeastOne)
 }
 
-/** How a command answers, and what it says when it can't. */
+/** A command that prints an answer in the format asked for, and reports its errors. */
 export abstract class AnsweringCommand extends Command {
   static {
-    // oclif's Command, which is loaded by now, adds a listener that throws. Our writes handle their own errors.
+    // oclif's Command, which is loaded by now, adds a listener that throws. writeOut and writeNote handle write errors.
     process.stdout.removeAllListeners('error').on('error', () => {})
   }
 
   static override baseFlags: Interfaces.FlagInput = { ...answerFlags, ...globalFlags }
-  /** The exit codes that the command's help lists. */
+  /** Exit codes for the command's help. */
   static exits: readonly number[] = []
-  /** The arguments that help shows, if oclif's are not what people type. */
+  /** Arguments to show in help in place of oclif's. */
   static operands: readonly Item[] | undefined
 
   #answer: Answer | undefined
   #storedId: string | undefined
-  /** Nothing is written; what would be is told at the end. */
+  /** True if nothing is written; the changes are printed at the end. */
   protected isDryRun = false
   readonly #changes: Change[] = []
 
-  /** Runs the command with these arguments; oclif's own `run` would load a Config. */
+  /** Runs the command with these arguments. oclif's own `run` would load a Config. */
   static async runIn(
     this: new (
       argv: string[],
@@ -66,7 +66,7 @@ export abstract class AnsweringCommand extends Command {
     return new this([...argv], program.asConfig)._run()
   }
 
-  /** The program that runs it. */
+  /** The program that runs the command. */
   protected get program(): Program {
     return this.config as unknown as Program
   }
@@ -79,13 +79,17 @@ export abstract class AnsweringCommand extends Command {
     return jsonAskedFor(this.argv) !== undefined
   }
 
-  /** How the command answers, as its flags say; known when these are parsed. */
+  /**
+   * The answer to write to, in the format that the flags ask for.
+   *
+   * @throws Error if the flags are not parsed yet.
+   */
   protected get answer(): Answer {
     if (this.#answer === undefined) throw new Error('The flags are not parsed')
     return this.#answer
   }
 
-  /** Prints the id of what was just stored, alone on its line, after the commit; the whole thing where a format is asked for. */
+  /** Prints a new ID on a line of its own. Call it after the commit. Prints nothing if a format is asked for: then the whole item is printed. */
   protected async printId(id: string): Promise<void> {
     if (this.isDryRun) return
     this.#storedId = id
@@ -93,15 +97,15 @@ export abstract class AnsweringCommand extends Command {
     if (!this.answer.isAskedFor && !(await writeOut(`${id}\n`, id))) throw outputClosed()
   }
 
-  /** Answers with how many there are, alone on its line. */
+  /** Prints a count on a line of its own. */
   protected async printCount(count: number): Promise<{ count: number }> {
     return this.printThing({ count }, `${count}`)
   }
 
   /**
-   * Prints a list in whatever format is asked for, else as a table.
+   * Prints a list in the format asked for, by default as a table.
    *
-   * @param batchesOf returns the rows in batches, at least with the given keys; undefined for all keys.
+   * @param batchesOf returns the rows in batches, with at least the given keys; undefined for all keys.
    */
   protected async printList<T extends object>(
     batchesOf: (keys: readonly string[] | undefined) => AsyncIterable<readonly T[]>,
@@ -111,8 +115,8 @@ export abstract class AnsweringCommand extends Command {
   }
 
   /**
-   * As `printList`, of what is done on the way: where that ends with an error,
-   * what was done until then is told, but in formats of which it would be no whole.
+   * Prints rows of work that is done while they are read. If the work fails, the rows so far are
+   * still printed, except as JSON or YAML, where the output would be incomplete.
    */
   protected async printAsDone<T extends object>(rows: AsyncIterable<T>, columns: readonly Column<T>[]): Promise<void> {
     const list = await this.answer.openList(columns)
@@ -126,9 +130,9 @@ export abstract class AnsweringCommand extends Command {
   }
 
   /**
-   * Prints one thing in whatever format is asked for, else for people.
+   * Prints one item in the format asked for, by default as text.
    *
-   * @param text how these read it; its fields where that is not given.
+   * @param text the item as text; default: one line per field.
    */
   protected async printThing<T extends object>(thing: T, text?: string): Promise<T> {
     await this.answer.thing(thing, text)
@@ -136,76 +140,77 @@ export abstract class AnsweringCommand extends Command {
     return thing
   }
 
-  /** Says something to a person, on stderr. */
+  /** Prints a note to stderr. */
   protected async note(text: string): Promise<void> {
     await writeNote(text)
   }
 
-  /** Tells of what is done all the same, and should be known. */
+  /** Prints a warning to stderr. */
   protected async noteWarning(text: string): Promise<void> {
     await writeNote(warningText(text))
   }
 
-  /** An error with the command's options in the place of the registry's fields. */
+  /** Returns the error with the names of the command's options in place of the registry's fields. */
   protected inOptions<T>(error: T): T | VdcError {
     return error instanceof VdcError ? namingOption(error, this.ctor.flags) : error
   }
 
   /**
-   * Tells an error that comes with an answer, and ends with its exit code.
+   * Reports an error in addition to an answer, and sets its exit code.
    *
-   * @param options.isAnswered under `--json` the answer holds it, so that it is told there alone.
+   * @param options.isAnswered with `--json`, the answer contains the error, so it is not printed to stderr.
    */
   protected async noteError(error: VdcError, options = { isAnswered: true }): Promise<void> {
     process.exitCode = error.exit
     if (!options.isAnswered || !this.jsonEnabled() || isHoldingAll()) await writeNote(errorText(error))
   }
 
-  /** Notes in a dry run what would be done besides writing rows. */
+  /** Records a change that a dry run would make other than writing rows. */
   protected wouldDo(change: Change): void {
     this.#changes.push(change)
   }
 
-  async #tellChanges(): Promise<void> {
-    const { CHANGE_COLUMNS, changeText, toldChange } = await import('../answer/columns/change.ts')
-    // The history follows from the rest, and a person would not see that for it.
+  async #printChanges(): Promise<void> {
+    const { CHANGE_COLUMNS, changeText, fullChange } = await import('../answer/columns/change.ts')
+    // History rows follow from the other rows and would bury them in a table.
     const isHidden = (change: Change) =>
       this.answer.format === 'table' && 'table' in change && change.table === 'histories'
-    const shown = this.#changes.filter((change) => !isHidden(change)).map(toldChange)
+    const shown = this.#changes.filter((change) => !isHidden(change)).map(fullChange)
     const hidden = this.#changes.length - shown.length
     if (this.answer.mayWrap) {
       const bold = boldOn(process.stdout)
       await this.answer.text(shown.map((change) => changeText(change, bold)).join(''))
     } else await this.answer.list([shown], CHANGE_COLUMNS)
-    if (this.#changes.length === 0) return writeNote('Nothing would change: this is a dry run')
-    const history = hidden === 0 ? '' : `, nor ${hidden} row${hidden === 1 ? '' : 's'} of history`
-    await writeNote(`Nothing is written${history}: this is a dry run`)
+    if (this.#changes.length === 0) return writeNote('Dry run: nothing would change')
+    const history = hidden === 0 ? '' : ` (${hidden} more row${hidden === 1 ? '' : 's'} in histories)`
+    await writeNote(`Dry run: nothing was written${history}`)
   }
 
-  /** Of what results the answer is (`RESULTS`). */
+  /** Returns the key in `RESULTS` of what the command answers with these flags. */
   protected resultId(_given: object): string {
     return this.ctor.id
   }
 
-  /** Of what results the answer is with these flags, whatever their values. */
+  /** Returns the key in `RESULTS`, also for `--dry-run` and `--count`. The values of other flags do not matter. */
   #resultOf(given: object): string {
     const flags = given as { 'dry-run'?: unknown; count?: unknown }
-    return flags['dry-run'] ? 'dry run' : flags.count ? 'count' : this.resultId(given)
+    if (flags['dry-run']) return 'dry run'
+    return flags.count ? 'count' : this.resultId(given)
   }
 
-  /** All flags of the command, with the global ones. */
+  /** All flags of the command, including the global ones. */
   get #flags(): Interfaces.FlagInput {
     const flags = allFlags.get(this.ctor) ?? { ...this.ctor.baseFlags, ...this.ctor.flags }
     allFlags.set(this.ctor, flags)
     return flags
   }
 
-  /** Says whether the columns are asked for and not their contents, which goes without arguments. */
+  /** True for `--columns help`, which needs no arguments. */
   get #asksForColumns(): boolean {
     return 'columns' in (this.ctor.baseFlags ?? {}) && asksForColumns(this.argv)
   }
 
-  /** Lists the columns that there are with the flags among the words, whatever else these lack. */
+  /** Lists the columns of an answer with the given flags, even if required arguments or options are missing. */
   async #listColumns(): Promise<void> {
     const isGiven = ([name, { char }]: [string, { char?: string }]) =>
       this.argv.some((word) => word === `--${name}` || word.startsWith(`--${name}=`) || word === `-${char}`)
@@ -214,8 +219,9 @@ export abstract class AnsweringCommand extends Command {
   }
 
   /**
-   * Parses the words with the flags that they may spell and those that count unasked only, as oclif's parser works on
-   * each flag several times. What it refuses is parsed again with all flags, which the error tells of.
+   * Parses the words with only the flags that they may contain and those that count if not given,
+   * because oclif's parser visits each flag several times. If that fails, parses them again with
+   * all flags, so that the error message lists them.
    */
   async #parseQuickly<
     F extends Record<string, unknown>,
@@ -223,7 +229,7 @@ export abstract class AnsweringCommand extends Command {
     A extends Record<string, unknown>,
   >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
     const spelled = optionsSpelled(argv ?? this.argv, this.#flags)
-    const flags = Object.entries(this.#flags).filter(([name, flag]) => spelled.has(name) || countsUnasked(flag))
+    const flags = Object.entries(this.#flags).filter(([name, flag]) => spelled.has(name) || countsIfNotGiven(flag))
     const few = { ...(options ?? this.ctor), baseFlags: {}, flags: Object.fromEntries(flags) }
     try {
       return await super.parse(few as unknown as Interfaces.Input<F, B, A>, argv)
@@ -232,10 +238,10 @@ export abstract class AnsweringCommand extends Command {
     }
   }
 
-  /** No flag is deprecated, and oclif would merge all of them again to find out. */
+  /** Does nothing: no flag is deprecated, and oclif would merge all flags again to find out. */
   protected override warnIfFlagDeprecated(): void {}
 
-  /** Parses the words, and so knows how to answer. */
+  /** Parses the words and sets up the answer. */
   protected override async parse<
     F extends Record<string, unknown>,
     B extends Record<string, unknown>,
@@ -251,14 +257,14 @@ export abstract class AnsweringCommand extends Command {
     return parsed
   }
 
-  /** Runs the command; oclif's own way of this can't wait for stdout and has other exit codes for `--json`. */
+  /** Runs the command. oclif's own `_run` does not wait for stdout and uses other exit codes with `--json`. */
   protected override async _run<T>(): Promise<T> {
     let result: unknown
     try {
       this.argv = originalSpelling(this.argv, this.#flags)
       heedColorFlag(this.argv)
       result = this.#asksForColumns ? await this.#listColumns() : await this.run()
-      if (this.isDryRun) await this.#tellChanges()
+      if (this.isDryRun) await this.#printChanges()
       else if (result !== undefined && this.#answer?.isAskedFor && !this.#answer.isBegun)
         await this.printThing(result as object)
     } catch (error) {

@@ -13,31 +13,32 @@ import { idsOf, NO_IDS, STDIN } from './stdin-ids.ts'
 export { globalFlags } from './answering-command.ts'
 
 const NO_PROGRESS: Watcher['progress'] = { begin: () => ({ advance() {}, end() {} }) }
-/** Exit code of a command on several things of which some failed. */
+/** Exit code if some of several items failed. */
 const PARTLY_DONE = 9
-/** Errors after which what comes next would fail too, besides those of the database. */
+/** Errors, in addition to those of the database, after which the next items would fail too. */
 const FINAL: readonly ErrorCode[] = ['COMMIT_UNCERTAIN', 'SCHEMA_MISSING', 'SCHEMA_OLDER', 'INTERRUPTED', 'TERMINATED']
 
-/** Says whether words name one thing, not several or those on stdin. */
+/** Returns true if the words name exactly one item; `-` may stand for several. */
 function isOne(words: readonly string[]): boolean {
   return words.length === 1 && words[0] !== STDIN
 }
 
+/** Returns true if the next items would fail too after this error. */
 function isFinal(code: ErrorCode): boolean {
   return (
     FINAL.includes(code) || isOfDatabase(code) || (code === 'DATABASE_BUSY' && sharedRegistry()?.isTogether === true)
   )
 }
 
-/** What every command shares: the registry, and work on several things. */
+/** The base of all commands: access to the registry, and work on several items. */
 export abstract class BaseCommand extends AnsweringCommand {
   #interruption: Interruption | undefined
-  /** Whether outcomes are being printed, with which others may be committed that are not printed yet. */
-  #isTelling = false
-  /** Whether the command is about the schema itself, so that one that is not up to date is no error. */
+  /** True while outcomes are printed. Others may be committed but not printed yet. */
+  #isPrinting = false
+  /** True if the command also works on a schema that is not up to date. */
   protected readonly worksOnAnySchema: boolean = false
 
-  /** Opens the registry for `work`, and closes it whatever happens; in a shell it stays open. */
+  /** Runs `work` with an open registry, and closes it afterwards. A shell keeps it open. */
   protected async withRegistry<T>(work: (registry: Registry) => Promise<T>): Promise<T> {
     debugging.on = this.debugging
     const dryRun = this.isDryRun ? { onChange: (change: Change) => this.wouldDo(change) } : undefined
@@ -54,16 +55,16 @@ export abstract class BaseCommand extends AnsweringCommand {
     try {
       return await work(registry)
     } finally {
-      // What is committed stays so, however the goodbye goes.
+      // The work is committed; an error while closing does not change that.
       await registry.close().catch(() => {})
     }
   }
 
   /**
-   * Does long work that Ctrl-C, SIGINT, SIGTERM or SIGHUP ends with nothing half done,
-   * also what it does in the registry.
+   * Runs long work that Ctrl-C, SIGINT, SIGTERM and SIGHUP stop with nothing half done, also in
+   * the registry.
    *
-   * @throws VdcError INTERRUPTED, TERMINATED, and what `work` throws.
+   * @throws VdcError INTERRUPTED or TERMINATED, or the error of `work`.
    */
   protected interruptible<T>(work: (interruption: Interruption) => Promise<T>): Promise<T> {
     return untilInterrupted((interruption) => {
@@ -73,9 +74,9 @@ export abstract class BaseCommand extends AnsweringCommand {
   }
 
   /**
-   * As `interruptible`, and shows at a terminal how far the work is.
+   * Runs long work as `interruptible` does, with a progress bar at a terminal.
    *
-   * @param work passes its watcher to what takes long.
+   * @param work must pass its watcher to the functions that take long.
    */
   protected async watched<T>(work: (watcher: Watcher) => Promise<T>): Promise<T> {
     const progress = process.stderr.isTTY ? (await import('../progress/progress.ts')).terminalProgress() : NO_PROGRESS
@@ -83,11 +84,10 @@ export abstract class BaseCommand extends AnsweringCommand {
   }
 
   /**
-   * Shows things one after the other, or without ids runs the command that lists
-   * them, with the options of this one.
+   * Shows items one after the other. Without IDs, runs the list command with the same options.
    *
-   * @param list id and options of that command; beside ids its options are refused.
-   * @throws VdcError USAGE.
+   * @param list ID and options of the list command; its options are refused if IDs are given.
+   * @throws VdcError USAGE if IDs and an option of the list command are given.
    */
   protected async showOrList<T extends object>(
     ids: readonly string[] | undefined,
@@ -102,18 +102,18 @@ export abstract class BaseCommand extends AnsweringCommand {
     const isGiven = (option: string) => given[option as keyof typeof given] !== undefined
     const stray = Object.keys(list.options).find(isGiven)
     if (stray !== undefined) {
-      throw new VdcError('USAGE', `--${stray} chooses from a list, and ids are given`, {
-        hint: 'Leave one of them out',
+      throw new VdcError('USAGE', `--${stray} is for lists and cannot be used with IDs`, {
+        hint: `Remove the IDs or --${stray}`,
       })
     }
     return this.withRegistry((registry) => this.forEachId(ids, (some) => show(registry, some), { shows: true }))
   }
 
   /**
-   * Makes sure that options are given which only some uses of a command need.
+   * Requires options that only some forms of a command need.
    *
-   * @param names with `_`, as in `given`.
-   * @throws VdcError USAGE that names those that are missing.
+   * @param names keys of `given`, with `_`.
+   * @throws VdcError USAGE with the names of the missing options.
    */
   protected requireOptions<T extends object, K extends keyof T & string>(
     given: T,
@@ -126,24 +126,24 @@ export abstract class BaseCommand extends AnsweringCommand {
   }
 
   /**
-   * Says so where nothing is given that is to be changed: as in the original that
-   * is no error, but options that got lost on the way should not go unnoticed.
+   * Prints a note if no option with a new value is given. As in the original, this is not an
+   * error, but the user should notice that options were lost, for example by an empty variable.
    *
    * @param given the options of the command.
    */
   protected async noteNoChange(given: object): Promise<void> {
     const own = Object.keys(this.ctor.flags).filter((name) => name !== 'dry-run')
     if (Object.entries(given).some(([name, value]) => own.includes(name) && value !== undefined)) return
-    await writeNote('Nothing is given that is to be changed')
+    await writeNote('Nothing to change: no new values are given')
   }
 
   /**
-   * Does the same to each of several things; what comes of it is the answer with
-   * `shows`, else only where a format is asked for.
+   * Runs the same work on each of several items. Prints the results with `shows` or if a format is
+   * asked for.
    *
-   * @param words ids; `-` stands for those on stdin.
-   * @param work works on several ids (`oneByOne` makes it from work on one).
-   * @returns what comes of a single thing that is no answer.
+   * @param words IDs; `-` stands for the IDs on stdin.
+   * @param work works on several IDs (`oneByOne` makes it from work on one ID).
+   * @returns the last result if results are not printed.
    */
   protected async forEachId<T extends object>(
     words: readonly string[],
@@ -151,7 +151,7 @@ export abstract class BaseCommand extends AnsweringCommand {
     options: { shows?: boolean } = {},
   ): Promise<T | undefined> {
     const isAnswer = options.shows || (this.answer.isAskedFor && !this.isDryRun)
-    const isBusy = () => this.#isTelling || this.#interruption?.isCommitting === true
+    const isBusy = () => this.#isPrinting || this.#interruption?.isCommitting === true
     const release = isAnswer && !options.shows && sharedRegistry() === undefined ? delaySignals(isBusy) : undefined
     let last: T | undefined
     try {
@@ -167,12 +167,12 @@ export abstract class BaseCommand extends AnsweringCommand {
   }
 
   /**
-   * Does the same to each of several things and goes on past one that fails,
-   * of which the answer tells: then the exit code is 9. A single thing fails with
-   * its own exit code.
+   * Runs the same work on each of several items and yields the results. Reports items that fail
+   * and continues; the exit code is then 9. If there is only one item, its error is thrown.
    *
-   * @param words ids; `-` stands for those on stdin.
-   * @param work works on the ids that have arrived.
+   * @param words IDs; `-` stands for the IDs on stdin.
+   * @param work works on the IDs that have arrived.
+   * @throws VdcError the error of the only item, or one that the next items would have too.
    */
   protected async *eachOf<T>(
     words: readonly string[],
@@ -182,19 +182,19 @@ export abstract class BaseCommand extends AnsweringCommand {
     for await (const ids of idsOf(words)) {
       count += ids.length
       for await (const outcome of work(ids)) {
-        this.#isTelling = true
+        this.#isPrinting = true
         if ('result' in outcome) yield outcome.result
         else await this.#noteFailure(outcome, isOne(words))
-        this.#isTelling = false
+        this.#isPrinting = false
       }
     }
     if (count === 0) await writeNote(NO_IDS)
   }
 
   /**
-   * Reports a failure and goes on.
+   * Reports a failure, so that work on the other items can continue.
    *
-   * @throws VdcError the failure, if this is the only thing or the next ones would fail too.
+   * @throws VdcError the failure, if this is the only item or the next ones would fail too.
    */
   async #noteFailure({ id, error: thrown }: { id: string; error: VdcError }, isOnly: boolean): Promise<void> {
     const error = asVdcError(this.inOptions(thrown))

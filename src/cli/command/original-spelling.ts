@@ -1,6 +1,6 @@
 import { VdcError } from '../../core/errors.ts'
 
-/** What of an option its spelling depends on. */
+/** The properties of an option that determine how it can be written. */
 interface Option {
   type: 'boolean' | 'option'
   /** One letter. */
@@ -9,35 +9,33 @@ interface Option {
   aliases?: readonly string[] | undefined
 }
 
-/** An option that a word can spell. */
+/** One way to write an option. */
 interface Known {
-  /** Its own name, without dashes. */
+  /** The option's name, without dashes. */
   name: string
   option: Option
-  /** The word switches it off: `--no-X`, `--skip-X`. */
+  /** True for `--no-X` and `--skip-X`, which switch the option off. */
   isNegative: boolean
 }
 
-/** The words that thor takes for a boolean's value, after `=` or as the next word. */
+/** The words that thor accepts as the value of a boolean, after `=` or as the next word. */
 const VALUES: ReadonlyMap<string, boolean> = new Map([
   ...['true', 'TRUE', 't', 'T'].map((word) => [word, true] as const),
   ...['false', 'FALSE', 'f', 'F'].map((word) => [word, false] as const),
 ])
-/** What nobody means as an ID after an option that can be switched off, and what neither thor nor we take as its value. */
+/** Words after a boolean option that look like its value rather than an ID, including those that thor does not accept. */
 const MISLEADING = /^(?:true|false|yes|no|on|off|[yn01])$/i
 
 /**
- * Respells options as the original takes them (dcmgr.md, "How the original's
- * command line behaves") into oclif's way, before a `--`: `--account_id` is
- * `--account-id`, and `--is-public false`, `--is-public=false` and
- * `--skip-is-public` are `--no-is-public`. An option of ours that is off unless
- * given is dropped where it is switched off. Of several spellings of one boolean
- * the last counts. Only options of the command are touched; arguments and values
- * of other options stay as they are.
+ * Translates options from the syntax of the original (dcmgr.md, "How the original's command line
+ * behaves") to oclif's: `--account_id` becomes `--account-id`; `--is-public false`,
+ * `--is-public=false` and `--skip-is-public` become `--no-is-public`. An option without a `--no-`
+ * form is removed if it is switched off. If a boolean is given several times, the last one counts.
+ * Words after `--`, arguments and values of other options are left unchanged.
  *
- * @param options those of the command, by their names without dashes.
- * @throws VdcError VALUE_REFUSED for a boolean with a value that is none; USAGE
- *   for a value after `--no-X`, or a word after a boolean that looks like its value.
+ * @param options options of the command, by name without dashes.
+ * @throws VdcError VALUE_REFUSED if a boolean has an invalid value; USAGE if `--no-X` has a value,
+ *   or a word after a boolean looks like an invalid value.
  */
 export function originalSpelling(argv: readonly string[], options: Readonly<Record<string, Option>>): string[] {
   const known = knownSpellings(options)
@@ -50,7 +48,7 @@ export function originalSpelling(argv: readonly string[], options: Readonly<Reco
     }
     const [, first, others] = /^(-[A-Za-z])([A-Za-z].*)$/s.exec(word) ?? []
     if (first !== undefined && known.get(first)?.option.type === 'boolean') {
-      // Several letters in one word.
+      // Split words such as -qn.
       rest.unshift(first, `-${others}`)
       continue
     }
@@ -73,9 +71,9 @@ export function originalSpelling(argv: readonly string[], options: Readonly<Reco
 }
 
 /**
- * The names of the options that words may spell; a value that looks like an option counts as one.
+ * Returns the names of the options that words may contain. A value that looks like an option is included.
  *
- * @param argv as `originalSpelling` returns it: only the first letter after a single dash is an option.
+ * @param argv the result of `originalSpelling`: only the first letter after a single dash is an option.
  */
 export function optionsSpelled(argv: readonly string[], options: Readonly<Record<string, Option>>): Set<string> {
   const known = knownSpellings(options)
@@ -88,21 +86,21 @@ export function optionsSpelled(argv: readonly string[], options: Readonly<Record
   return names
 }
 
-/** What a word says as the value of a boolean; undefined if it is none. */
+/** Returns the boolean that a word stands for; undefined if it is not a boolean. */
 export function valueOfBoolean(word: string | undefined): boolean | undefined {
   return word === undefined ? undefined : VALUES.get(word)
 }
 
-/** Says whether a word after a boolean option, spelled without `=`, is its value and no argument. */
+/** Returns true if a word after a boolean option (without `=`) is its value, not an argument. */
 export function isValueOfBoolean(before: string, word: string, options: Readonly<Record<string, Option>>): boolean {
   const { value, found } = readOption(before, knownSpellings(options))
   return value === undefined && found?.option.type === 'boolean' && !found.isNegative && VALUES.has(word)
 }
 
-/** Results of `knownSpellings`, which a shell needs for every line. */
+/** Results of `knownSpellings`, cached because a shell needs them for every line. */
 const spellings = new WeakMap<object, ReadonlyMap<string, Known>>()
 
-/** All ways to write options; a name of its own goes before another's negation. */
+/** Returns all ways to write options. An option's own name takes precedence over the negation of another. */
 function knownSpellings(options: Readonly<Record<string, Option>>): ReadonlyMap<string, Known> {
   const known = spellings.get(options) ?? allSpellings(options)
   spellings.set(options, known)
@@ -125,14 +123,18 @@ function allSpellings(options: Readonly<Record<string, Option>>): ReadonlyMap<st
   return known
 }
 
-/** What option a word spells, if any; `written` is its name with dashes, `value` what stands behind its `=`. */
+/** Finds the option that a word contains, if any. `written` is its name with dashes, `value` the text after `=`. */
 function readOption(word: string, known: ReadonlyMap<string, Known>) {
   const [, name = '', value] = /^(-[A-Za-z]|--[A-Za-z][\w-]*)(?:=(.*))?$/s.exec(word) ?? []
   const written = name.replaceAll('_', '-')
   return { written, value, found: known.get(written) }
 }
 
-/** Whether a boolean option is on; takes its value from the words that follow, where it is there. */
+/**
+ * Returns true if a boolean option is switched on. If the next word is its value, removes it from `rest`.
+ *
+ * @throws VdcError USAGE, VALUE_REFUSED (`originalSpelling`).
+ */
 function isSwitchedOn(written: string, assigned: string | undefined, known: Known, rest: string[]): boolean {
   const { name, option, isNegative } = known
   const next = assigned === undefined ? rest[0] : undefined
@@ -140,15 +142,15 @@ function isSwitchedOn(written: string, assigned: string | undefined, known: Know
   if (isNegative && value !== undefined) {
     throw new VdcError(
       'USAGE',
-      `${written} takes no value, and '${value}' ${assigned === undefined ? 'follows it' : 'is given'}`,
+      `${written} takes no value, but ${assigned === undefined ? 'is followed by' : 'has the value'} '${value}'`,
       {
-        hint: `Write --${name} or --no-${name}; an ID such as '${value}' goes before the options`,
+        hint: `Write --${name} or --no-${name}; put an ID such as '${value}' before the options`,
       },
     )
   }
   if (value === undefined && next !== undefined && (option.allowNo || isNegative) && MISLEADING.test(next)) {
-    throw new VdcError('USAGE', `'${next}' is not a value of ${written}: it takes true or false`, {
-      hint: `Write --${name} or --no-${name}; an ID such as '${next}' goes before the options`,
+    throw new VdcError('USAGE', `${written} must be true or false; not '${next}'`, {
+      hint: `Write --${name} or --no-${name}; put an ID such as '${next}' before the options`,
     })
   }
   if (value === undefined) return !isNegative
@@ -158,10 +160,11 @@ function isSwitchedOn(written: string, assigned: string | undefined, known: Know
 }
 
 /**
- * Has a refusal of a value name the option that it was given by, where its message
- * begins with a field's name: `created_after 'x' is no time` is of `--created-after`.
+ * Replaces a field's name at the start of a VALUE_REFUSED message by the name of its option:
+ * `created_after 'x' is not a valid time` becomes `--created-after 'x' is not a valid time`.
+ * Returns other errors unchanged.
  *
- * @param options those of the command, by their names without dashes.
+ * @param options options of the command, by name without dashes.
  */
 export function namingOption(error: VdcError, options: Readonly<Record<string, unknown>>): VdcError {
   const [field, name] = /^([a-z][a-z0-9_]*)(?:\.\d+)? /.exec(error.message) ?? []

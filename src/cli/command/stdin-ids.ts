@@ -2,31 +2,34 @@ import { fstatSync } from 'node:fs'
 import { VdcError } from '../../core/errors.ts'
 import { sharedRegistry } from '../session/open-registry.ts'
 
-/** The word that stands for IDs on stdin. */
+/** The argument that stands for the IDs on stdin. */
 export const STDIN = '-'
-/** What is told where a command is to work on the IDs on stdin, and has none. */
-export const NO_IDS = 'There are no IDs on stdin: nothing is done'
-/** If a \r\n arrives in two pieces, it ends an empty line, too, which is no ID. */
+/** The note of a command that reads IDs from stdin and finds none. */
+export const NO_IDS = 'No IDs on stdin: nothing to do'
+/** If \r\n arrives in two pieces, there is an extra empty line; empty lines are ignored. */
 const LINE_END = /\r\n|[\n\r\u2028\u2029]/
-/** Characters of a line that may come in several pieces: nobody needs to keep a longer one. */
+/** The longest line in characters, so that input without newlines does not fill the memory. */
 const LONGEST_LINE = 65_536
 
 let reader: string | undefined
-/** Whether a command has read stdin, or begun to. */
+/** True if a command has started to read stdin. */
 let isRead = false
-/** The IDs read so far, for a script that is run again; undefined where nothing is run again. */
+/** The IDs read so far, for a script that may run again; undefined outside such a script. */
 let kept: string[] | undefined
 let source: AsyncIterator<string[]> | undefined
 
-/** Says who reads stdin, such as a shell its script, so that no command takes it from there. */
+/**
+ * Reserves stdin, for example for the script of a shell, so that commands cannot read IDs from it.
+ *
+ * @param by what stdin is, for the error message.
+ */
 export function claimStdin(by: string): void {
   reader = by
 }
 
 /**
- * Tells that a script begins that may be run again from its start: from now on
- * the IDs that are read are kept, and the first command that reads stdin gets
- * those of the runs before, too.
+ * Starts a script that may run again from its start. From now on, IDs read from stdin are kept,
+ * and the first command that reads stdin also gets those of earlier runs.
  */
 export function rewindStdin(): void {
   kept ??= []
@@ -34,16 +37,15 @@ export function rewindStdin(): void {
 }
 
 /**
- * The IDs that words stand for. For `-`, these are the lines of stdin, in batches of those
- * that have arrived. In a shell, an interruption ends the wait for more.
+ * Yields the IDs that words stand for. `-` stands for the lines of stdin, which are yielded in
+ * batches as they arrive. In a shell, an interruption ends the wait for more.
  *
- * @throws VdcError USAGE where something else reads stdin, `-` is given twice, or
- *   another command has read stdin; VALUE_REFUSED where stdin cannot be read;
- *   INTERRUPTED or TERMINATED.
+ * @throws VdcError USAGE if `-` is given twice, or stdin is reserved or was read by another
+ *   command; VALUE_REFUSED if stdin cannot be read; INTERRUPTED or TERMINATED.
  */
 export async function* idsOf(words: readonly string[]): AsyncGenerator<string[]> {
   const [first, ...others] = [...words.keys()].filter((index) => words[index] === STDIN)
-  if (others.length > 0) throw new VdcError('USAGE', '- stands for the IDs on stdin, and is given twice')
+  if (others.length > 0) throw new VdcError('USAGE', '- reads IDs from stdin and can be given only once')
   if (first === undefined) {
     yield [...words]
     return
@@ -56,13 +58,13 @@ export async function* idsOf(words: readonly string[]): AsyncGenerator<string[]>
 
 function takeStdin(): void {
   if (reader !== undefined) {
-    throw new VdcError('USAGE', `- stands for IDs on stdin, and that is ${reader}`, {
-      hint: 'Give the IDs themselves, or run the command outside of the shell',
+    throw new VdcError('USAGE', `- cannot read IDs from stdin, because stdin is ${reader}`, {
+      hint: 'Give the IDs as arguments, or run the command outside the shell',
     })
   }
   if (isRead) {
-    throw new VdcError('USAGE', '- stands for the IDs on stdin, and another command of this script has read them', {
-      hint: 'Give the IDs themselves, or use - in one command only',
+    throw new VdcError('USAGE', '- cannot read IDs from stdin, because another command of this script has read them', {
+      hint: 'Give the IDs as arguments, or use - in only one command',
     })
   }
   isRead = true
@@ -82,21 +84,21 @@ async function* linesOfStdin(): AsyncGenerator<string[]> {
       yield ids
     }
   } finally {
-    // Whoever writes into the pipe need not wait; but what is run again reads on.
+    // The writer of the pipe need not wait for us. A script that may run again reads on.
     if (kept === undefined) process.stdin.destroy()
   }
 }
 
-/** @throws VdcError VALUE_REFUSED for a directory, which Node takes for an empty file. */
+/** @throws VdcError VALUE_REFUSED for a directory, which Node reads as an empty file. */
 function openStdin(): AsyncIterator<string[]> {
   if (isDirectory(0)) throw new VdcError('VALUE_REFUSED', 'IDs cannot be read from stdin: it is a directory')
   return linesAsTheyCome(process.stdin.setEncoding('utf8'))
 }
 
 /**
- * The lines of a text that arrives in pieces: for each piece, the lines that end in it.
+ * Splits text that arrives in pieces into lines: for each piece, yields the lines that end in it.
  *
- * @throws VdcError VALUE_REFUSED for a line without an end.
+ * @throws VdcError VALUE_REFUSED if a line is longer than LONGEST_LINE.
  */
 async function* linesAsTheyCome(pieces: AsyncIterable<string>): AsyncGenerator<string[]> {
   let unended = ''
@@ -106,7 +108,7 @@ async function* linesAsTheyCome(pieces: AsyncIterable<string>): AsyncGenerator<s
     unended = lines.pop() as string
     if (lines.length > 0) yield lines
     if (unended.length > LONGEST_LINE)
-      throw new VdcError('VALUE_REFUSED', `A line on stdin has more than ${LONGEST_LINE} characters, and so is no ID`)
+      throw new VdcError('VALUE_REFUSED', `A line on stdin is longer than ${LONGEST_LINE} characters: not an ID`)
   }
   if (unended !== '') yield [unended]
 }
@@ -115,12 +117,12 @@ function isDirectory(descriptor: number): boolean {
   try {
     return fstatSync(descriptor).isDirectory()
   } catch {
-    // It is closed, and so has no lines.
+    // stdin is closed.
     return false
   }
 }
 
-/** What comes, as an array. */
+/** Collects items into an array. */
 export async function allOf<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
   for await (const item of items) all.push(item)

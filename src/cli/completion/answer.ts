@@ -6,24 +6,24 @@ import { usedParts } from '../start/used-parts.ts'
 import { printable } from '../terminal/escape.ts'
 import { type Candidate, candidatesFor, type FindIds } from './candidates.ts'
 
-/** Milliseconds from the start of the process after which it ends: the answer is to be there within 300. */
+/** Milliseconds since the start of the process after which it ends, to answer within 300. */
 const END = 270
-/** What the database is given in any case, in proportion to how long the processor took to load all. */
-const LEAST = 0.6
-/** Milliseconds to wait for another process's lock on an SQLite file, with nothing else done meanwhile. */
-const LOCKED = 80
-const GOODBYE = 20
+/** The least time for the database, as a share of the time it took to load the program. */
+const DATABASE_SHARE = 0.6
+/** Milliseconds to wait for another process's lock on an SQLite file. */
+const LOCK_TIMEOUT = 80
+/** Milliseconds to wait for the connection to close. */
+const CLOSE_TIMEOUT = 20
 
 /**
- * Answers the scripts of `vdc-manage completion`: prints `files` or `words`,
- * whether the shell shall offer files as well, and then a line a word that fits,
- * with what it is after a tab. Whatever goes wrong, it says nothing, and it
- * writes nothing. oclif is not loaded, which takes longer than all else here.
+ * Answers the scripts of `vdc-manage completion`. The first line is `files` if the shell should
+ * also offer files, or `words`. Then follow the matching words, one per line, each with its
+ * description after a tab. Errors print nothing. Nothing is written to the database. oclif is not
+ * loaded, because that takes longer than everything else here.
  *
- * @param argv the shell; `--`; for bash the characters at which it breaks words
- *   and the line up to the cursor, for the others the words up to the cursor
- *   without the program's.
- * @param root the folder of the package.
+ * @param argv the shell; `--`; for bash, the characters at which it breaks words, and the line up
+ *   to the cursor; for other shells, the words up to the cursor, without the program's name.
+ * @param root folder of the package.
  */
 export async function answerCompletion(argv: readonly string[], root: string): Promise<never> {
   usedParts.add('completion')
@@ -31,9 +31,9 @@ export async function answerCompletion(argv: readonly string[], root: string): P
   try {
     process.stdout.write(await answerTo(argv[0] ?? '', argv.slice(2), root))
   } catch {
-    // Somebody is typing: no place for an error.
+    // The user is typing, and an error would garble the line.
   }
-  // What a server still owes us is not waited for.
+  // Do not wait for answers of a server that are still pending.
   process.exit(0)
 }
 
@@ -53,8 +53,8 @@ function fromWords(words: readonly string[]) {
 }
 
 /**
- * Takes the line of a bash apart. What it has of a word behind one of the
- * characters at which it breaks words, such as `=`, is all that it replaces.
+ * Parses the line of bash. If a word contains a character at which bash breaks words, such as `=`,
+ * bash replaces only the part after it; `cut` is the length of the part before.
  */
 function fromLine([breaks = '', line = '']: readonly string[]) {
   const { words, open } = splitLine(line)
@@ -75,12 +75,12 @@ const findIds: FindIds = async (...wanted) => {
   ])
   const settings = loadDatabaseSettings(process.env)
   usedParts.add(settings.engine)
-  const registry = await openRegistryToRead(settings, { patience: LOCKED })
+  const registry = await openRegistryToRead(settings, { patience: LOCK_TIMEOUT })
   if (registry === undefined) return []
   const loaded = monotonicTime()
-  const patience = Math.max(END - loaded, LEAST * loaded)
+  const patience = Math.max(END - loaded, DATABASE_SHARE * loaded)
   const found = await Promise.race([suggestIds(registry, ...wanted), sleep(patience, [])])
-  // A server writes to its log who left without a goodbye; one that is slow is left all the same.
-  if (found.length > 0) await Promise.race([registry.close(), sleep(GOODBYE)])
+  // A server logs connections that are not closed; do not wait for a slow one.
+  if (found.length > 0) await Promise.race([registry.close(), sleep(CLOSE_TIMEOUT)])
   return found.map(({ id, name }): Candidate => ({ value: id, about: name ?? undefined }))
 }

@@ -6,57 +6,57 @@ import { type Commands, nextNames, wholeNames } from '../start/command-names.ts'
 import { knownValues } from './known-values.ts'
 
 /*
- * What a word may be completed to, for the shell of the program and for those
- * of the system. It knows the commands by their manifest, and loads next to nothing.
+ * Completion of words, for the program's own shell and for those of the system. Commands are read
+ * from the manifest, so almost nothing is loaded.
  */
 
-/** What runs where no command is named. */
+/** The command that runs if none is named. */
 const SHELL = 'shell'
-/** The kind of thing that a command of a topic names by its id. */
+/** The kind of item that commands of a topic take IDs of. */
 const KIND_OF_TOPIC: Readonly<Record<string, Kind>> = {
   account: 'account',
   image: 'image',
   backupobject: 'backupObject',
   backupstorage: 'backupStorage',
 }
-/** What the value of an option is, by its name in the help. */
+/** The kind of item that an option takes an ID of, by the name of its value in help. */
 const KIND_OF_VALUE: Readonly<Record<string, Kind>> = {
   'a-ID': 'account',
   'wmi-ID': 'image',
   'bo-ID': 'backupObject',
   'bkst-ID': 'backupStorage',
 }
-/** Commands that make what their option --uuid names, so that no known id fits. */
+/** The option of add commands that takes a new ID, so that existing IDs do not fit. */
 const NEW_ID = 'uuid'
-/** Commands for what is deleted. */
+/** Commands that take IDs of deleted items. */
 const OF_DELETED = ['image:undelete', 'image:purge']
-/** Options of which a word holds several names. */
+/** Options that take several names in one word. */
 const LISTS = ['columns', 'sort']
-/** What the path of a file is called, as an option's value in the help or as an argument. */
+/** Names of values and arguments that are paths of files. */
 const FILES = ['PATH', 'FILE', 'FOLDER', 'path', 'out', 'file', 'folder']
 
-/** A word that fits, and where there is something to say of it what it is. */
+/** A word that matches, and its description, if there is one. */
 export interface Candidate {
   value: string
   about?: string | undefined
 }
 
-/** What a word may be completed to. */
+/** The possible completions of a word. */
 export interface Candidates {
   words: readonly Candidate[]
-  /** Whether the path of a file is expected. */
+  /** True if the path of a file is expected. */
   files: boolean
 }
 
-/** Looks up the ids of a kind of thing that begin with what is typed. */
+/** Looks up the IDs of a kind of item that start with `typed`. */
 export type FindIds = (kind: Kind, life: 'alive' | 'deleted' | 'all', typed: string) => Promise<Candidate[]>
 
 /**
- * Says what a word may be completed to: commands, options, their values and ids.
+ * Returns the possible completions of a word: commands, options, their values and IDs.
  *
  * @param before the words before it, without the program's name.
  * @param typed the word so far.
- * @returns all that begins with `typed`, once each.
+ * @returns all candidates that start with `typed`, without duplicates.
  */
 export async function candidatesFor(
   commands: Commands,
@@ -70,7 +70,7 @@ export async function candidatesFor(
   return { words: [...byValue.values()], files }
 }
 
-/** An option as the one who types spells it: `--account_id` is `--account-id`. */
+/** Returns an option with `_` in place of `-` if the user types it so: `--account_id`. */
 function spelt(option: string, typed: string): string {
   const dashed = /^--[^=]*/.exec(option)?.[0]
   if (dashed === undefined || !/^--[^=]*_/.test(typed)) return option
@@ -113,7 +113,7 @@ async function expected(
   return { ...args, words: [...next, ...args.words] }
 }
 
-/** The words so far, with whole names; `help` comes first wherever it is asked for. */
+/** Returns the words with abbreviated names completed. If one of them is `help`, it is moved to the front. */
 function withWholeNames(commands: Commands, before: readonly string[]): readonly string[] {
   const end = before.findIndex((word) => word.startsWith('-'))
   const { names, isHelp } = wholeNames(commands, before.slice(0, end === -1 ? undefined : end))
@@ -124,7 +124,7 @@ function helpTopics(): Candidate[] {
   return Object.entries(HELP_TOPICS).map(([value, { summary }]) => ({ value, about: summary }))
 }
 
-/** The words with which the names of commands go on, and what these are. */
+/** Returns the words that can follow in the names of commands, with their descriptions. */
 function namesAfter(commands: Commands, names: readonly string[]): Candidate[] {
   return nextNames(commands, names).map((value) => {
     const id = [...names, value].join(':')
@@ -151,7 +151,7 @@ function optionNamed(command: Command.Loadable, word: string | undefined): Optio
   )
 }
 
-/** What stands in place of a command: the program's own options, and the shell's. */
+/** Returns the options that can be given without a command: those of the program and of the shell. */
 function optionsOfProgram(commands: Commands): Candidate[] {
   const shell = commands.findCommand(SHELL)
   return [{ value: '--version', about: 'Show the version.' }, ...(shell === undefined ? [] : optionsOf(shell, []))]
@@ -189,7 +189,7 @@ async function valuesOf(
   return words(await findIds(kind, 'alive', typed))
 }
 
-/** The values that an option takes; where it takes several in one word, those that go on after the ones typed, which may have a direction. */
+/** Completes the values of an option. If it takes several in one word, completes the last one; earlier ones may end in :asc or :desc. */
 function listed(options: readonly string[], delimiter: string | undefined, typed: string): Candidate[] {
   const start = delimiter === undefined ? '' : typed.slice(0, typed.lastIndexOf(delimiter) + 1)
   const before = delimiter === undefined ? [] : start.split(delimiter).map((word) => word.replace(/:(asc|desc)$/, ''))
@@ -207,7 +207,7 @@ function numberOfArguments(command: Command.Loadable, before: readonly string[])
   return given - command.id.split(':').length
 }
 
-/** @param given how many arguments stand before. */
+/** @param given the number of arguments before. */
 async function argumentsOf(
   findIds: FindIds,
   command: Command.Loadable,
@@ -221,7 +221,7 @@ async function argumentsOf(
   if (argument.options !== undefined) return words(argument.options.map((value) => ({ value })))
   const topic = command.id.split(':')[0] as string
   if (FILES.includes(argument.name)) {
-    // An id may stand there too; but whoever types nothing yet wants to see files.
+    // IDs are accepted too, but are offered only after their prefix is typed.
     const takesId = command.id.startsWith('image:add') && typed.startsWith('bo-')
     return { words: takesId ? await findIds('backupObject', 'alive', typed) : [], files: true }
   }
@@ -229,7 +229,7 @@ async function argumentsOf(
   const kind = KIND_OF_TOPIC[topic]
   if (argument.name !== 'id' || kind === undefined) return NOTHING
   if (command.id === 'image:history') {
-    // What became of a thing is asked of those that are gone, too.
+    // Deleted items have a history too.
     return words([...(await findIds(kind, 'all', typed)), ...(await findIds('backupObject', 'all', typed))])
   }
   return words(await findIds(kind, OF_DELETED.includes(command.id) ? 'deleted' : 'alive', typed))

@@ -1,11 +1,11 @@
 /*
- * What is known of values that a command does not insist on: the manifest has
- * them in sentences only.
+ * Known values of options that also accept others. The manifest has them only in the text of
+ * summaries.
  */
 
 type Values = readonly string[]
 
-/** How the lists are sorted, by the ids of their commands. */
+/** The sort keys of lists, by command ID. */
 const SORT_KEYS: Readonly<Record<string, () => Promise<ReadonlyMap<string, unknown>>>> = {
   'account:list': async () => (await import('../../registry/account/list.ts')).ACCOUNT_SORT_KEYS,
   'backupobject:list': async () => (await import('../../registry/backup-object/list.ts')).OBJECT_SORT_KEYS,
@@ -13,7 +13,7 @@ const SORT_KEYS: Readonly<Record<string, () => Promise<ReadonlyMap<string, unkno
   'image:list': async () => (await import('../../registry/image/list-request.ts')).IMAGE_SORT_KEYS,
 }
 
-/** The values that the lists' filters know. */
+/** Returns the known values of the lists' filters, by command ID and option. */
 async function filterValues(): Promise<Readonly<Record<string, Readonly<Record<string, Values>>>>> {
   const values = await import('../../registry/rules/values.ts')
   return {
@@ -28,7 +28,7 @@ async function filterValues(): Promise<Readonly<Record<string, Readonly<Record<s
   }
 }
 
-/** The names that an option of a command takes; undefined where nobody can know them. */
+/** Returns the known values of an option; undefined if there are none. */
 export async function knownValues(command: string, option: string): Promise<Values | undefined> {
   if (option === 'columns') {
     const { namesOf } = await import('../answer/keys.ts')

@@ -1,6 +1,6 @@
 /*
- * Completion scripts, which ask `vdc-manage complete` for words. Quoting and the
- * completion of files are left to the shells.
+ * Completion scripts, which run `vdc-manage complete` to get words. Quoting and the completion of
+ * files are left to the shells.
  */
 
 const BASH = `# Completion of vdc-manage for bash 4 and later: source <(vdc-manage completion bash)

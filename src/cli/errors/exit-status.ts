@@ -1,4 +1,4 @@
-/** What each exit code means, for every command's help and README.md. */
+/** The meanings of the exit codes, for help, manual pages and docs. */
 export const EXIT_STATUS: Readonly<Record<number, string>> = {
   0: 'success',
   1: 'internal error, or stdout could not be written',

@@ -6,31 +6,31 @@ import { paint } from '../terminal/color.ts'
 import { printable } from '../terminal/escape.ts'
 import { isHoldingAll, writeNote, writeOut } from '../terminal/output.ts'
 
-/** How errors are told. */
+/** How to report an error. */
 export interface ReportOptions {
-  /** In which form as JSON on stdout instead of as text on stderr; but not where stdout is kept back, as an error has it dropped. */
+  /** Form of JSON on stdout, instead of text on stderr. Ignored while output is held back, because an error discards it. */
   json?: JsonForm | undefined
-  /** With stack and causes, on stderr. */
+  /** Print the stack and the causes to stderr. */
   debug: boolean
-  /** The words of the command, for the hint of a usage error. */
+  /** The command as it is typed, for the hint of a usage error. */
   command?: string
-  /** Its options by their names, of which a usage error tells the other names. */
+  /** The command's options by name; usage errors mention their aliases. */
   flags?: Flags
-  /** Its arguments, if their names are not those of oclif's. */
+  /** The command's arguments, if they differ from oclif's. */
   operands?: readonly Item[] | undefined
 }
 
-/** What of options is told. */
+/** The properties of options that errors mention. */
 type Flags = Readonly<Record<string, { hidden?: boolean; allowNo?: boolean; aliases?: string[] }>>
 
 let interceptor: ((error: VdcError) => boolean) | undefined
 
-/** Has errors shown to `take` first: those that it takes, by returning true, are not told. */
+/** Passes errors to `take` before they are reported. Errors for which it returns true are not reported. */
 export function interceptErrors(take: ((error: VdcError) => boolean) | undefined): void {
   interceptor = take
 }
 
-/** Tells an error and sets the process's exit code to its own. */
+/** Reports an error and sets the process's exit code to the error's. */
 export async function reportError(thrown: unknown, options: ReportOptions): Promise<void> {
   const error = thrown instanceof Errors.CLIError ? await usageError(thrown, options) : asVdcError(thrown)
   if (interceptor?.(error)) return
@@ -41,18 +41,18 @@ export async function reportError(thrown: unknown, options: ReportOptions): Prom
   if (!answered) await writeNote(errorText(error))
 }
 
-/** The lines that tell an error: what went wrong and, where there is one, the way out. */
+/** Returns the lines that report an error: what went wrong and, if there is one, the hint. */
 export function errorText(error: VdcError): string {
   const text =
     error.exit === 1 && error.code === 'INTERNAL_ERROR'
-      ? `${error.message} (a fault of vdc-manage; --debug shows more)`
+      ? `${error.message} (a bug in vdc-manage; for details, use --debug)`
       : error.message
   const title = paint(process.stderr, 'red', 'Error:')
   const way = error.hint === undefined ? '' : `\n${paint(process.stderr, 'cyan', 'Hint:')} ${printable(error.hint)}`
   return `${title} ${printable(text)}${way}`
 }
 
-/** The line that tells of what is done all the same, and should be known. */
+/** Returns the line of a warning. */
 export function warningText(text: string): string {
   return `${paint(process.stderr, 'yellow', 'Warning:')} ${printable(text)}`
 }
@@ -64,18 +64,18 @@ function describeStack(error: Error): string {
   return lines.join('\n').split('\n').map(printable).join('\n')
 }
 
-/** What of oclif's errors is used. */
+/** The properties of oclif's errors that are used. */
 interface ParseError extends Errors.CLIError {
   args?: { name: string }[] | string[]
   flags?: string[]
-  /** The options of the command by their names. */
+  /** The command's options by name. */
   parse?: { input?: { flags?: Flags } }
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what oclif writes where stderr has colours
+// biome-ignore lint/suspicious/noControlCharactersInRegex: oclif writes these if stderr has colours
 const DIMMED = /\u001b\[22?m/g
 
-/** What oclif's parser complains of, in one line and our words; a value outside its options is refused, not a usage error. */
+/** Turns an error of oclif's parser into one of ours, in one line. An invalid value is VALUE_REFUSED, not USAGE. */
 async function usageError(error: ParseError, { command, flags = {}, operands }: ReportOptions): Promise<VdcError> {
   const lines = error.message
     .replace(DIMMED, '')
@@ -83,25 +83,11 @@ async function usageError(error: ParseError, { command, flags = {}, operands }: 
     .map((line) => line.trim())
     .filter((line) => line !== '' && !/^See more help|^The following errors? occurred:$/.test(line))
   const message = lines.join('; ')
-  const option = /^Expected (--\S+?)=(.*) to be one of: (.*)$/s.exec(message)
-  if (option) {
-    const [, name, value = '', values = ''] = option
-    const hint = didYouMean([await nearestOf(value, values.split(', '))])
-    return new VdcError('VALUE_REFUSED', `${name} must be one of: ${values}; not '${value}'`, { hint, cause: error })
-  }
-  const argument = /^Expected (.*) to be one of: (.*)$/s.exec(message)
-  if (argument) {
-    const [, value = '', values = ''] = argument
-    const hint = didYouMean([await nearestOf(value, values.split(', '))])
-    return new VdcError('VALUE_REFUSED', `'${value}' must be one of: ${values}`, { hint, cause: error })
-  }
-  const number = /^Parsing (--\S+); Expected an integer but received: (.*)$/s.exec(message)
-  if (number)
-    return new VdcError('VALUE_REFUSED', `${number[1]} must be a whole number; not '${number[2]}'`, { cause: error })
-
+  const invalid = await invalidValue(message, error)
+  if (invalid !== undefined) return invalid
   const names = (error.args ?? []).map((arg) => (typeof arg === 'string' ? arg : arg.name.toUpperCase())).join(', ')
   const usage = (text: string, meant?: string) => {
-    const hint = `vdc-manage ${command ? `${command} ` : ''}--help shows how`
+    const hint = `See: vdc-manage ${command ? `${command} ` : ''}--help`
     return new VdcError('USAGE', text, { hint: meant === undefined ? hint : `${meant} ${hint}`, cause: error })
   }
   if (message.startsWith('Missing') && names !== '')
@@ -112,12 +98,11 @@ async function usageError(error: ParseError, { command, flags = {}, operands }: 
     return usage(`Unknown option: ${unknown.join(', ')}`, await optionsMeant(unknown, error))
   }
   const exclusive = /^(--[\w-]+)=\S+ cannot also be provided when using (--[\w-]+)/.exec(message)
-  if (exclusive) return usage(`${exclusive[1]} and ${exclusive[2]} exclude each other`)
+  if (exclusive) return usage(`${exclusive[1]} and ${exclusive[2]} cannot be used together`)
   const needed = /^All of the following must be provided when using (--[\w-]+): (.*)$/.exec(message)
-  if (needed) return usage(`${needed[1]} needs ${needed[2]}`)
+  if (needed) return usage(`${needed[1]} requires ${needed[2]}`)
   const twice = /^Flag --(\S+) can only be specified once/.exec(message)?.[1]
   if (twice !== undefined) {
-    // It may be given once by each of its names.
     const others = (flags[twice]?.aliases ?? []).map((name) => `--${name}`).join(', ')
     const also = others === '' ? '' : ` (also written ${others})`
     return usage(`Option --${twice}${also} is given more than once`)
@@ -125,7 +110,28 @@ async function usageError(error: ParseError, { command, flags = {}, operands }: 
   return usage(message.replaceAll('Missing required flag ', 'Missing option --').replace(/^Flag --/, 'Option --'))
 }
 
-/** What neighbours of this program call options: those that are meant, where a command has them. */
+/** Returns the error for a value that an option or argument does not accept; undefined for other messages. */
+async function invalidValue(message: string, cause: ParseError): Promise<VdcError | undefined> {
+  const refusal = async (text: string, value: string, values: string) => {
+    const hint = didYouMean([await nearestOf(value, values.split(', '))])
+    return new VdcError('VALUE_REFUSED', text, { hint, cause })
+  }
+  const option = /^Expected (--\S+?)=(.*) to be one of: (.*)$/s.exec(message)
+  if (option) {
+    const [, name, value = '', values = ''] = option
+    return refusal(`${name} must be one of: ${values}; not '${value}'`, value, values)
+  }
+  const argument = /^Expected (.*) to be one of: (.*)$/s.exec(message)
+  if (argument) {
+    const [, value = '', values = ''] = argument
+    return refusal(`'${value}' must be one of: ${values}`, value, values)
+  }
+  const number = /^Parsing (--\S+); Expected an integer but received: (.*)$/s.exec(message)
+  if (number === null) return undefined
+  return new VdcError('VALUE_REFUSED', `${number[1]} must be a whole number; not '${number[2]}'`, { cause })
+}
+
+/** The names of options in similar programs, and the options that may be meant. */
 const OTHER_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   o: ['format'],
   output: ['format'],
@@ -133,23 +139,24 @@ const OTHER_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   j: ['json'],
   filter: ['name', 'label'],
 }
-/** Options that answer a question. */
-const ANSWERS = ['y', 'yes']
+/** Options that confirm a prompt. */
+const CONFIRMATIONS = ['y', 'yes']
 
-/** Asks whether the options were meant that are nearest to unknown ones; undefined where none is near. */
+/** Suggests the options that unknown ones may stand for; undefined if none is similar. */
 async function optionsMeant(unknown: readonly string[], { parse }: ParseError): Promise<string | undefined> {
   const own = Object.entries(parse?.input?.flags ?? {}).flatMap(([name, { hidden, allowNo, aliases = [] }]) =>
     hidden ? [] : [name, ...aliases, ...(allowNo ? [`no-${name}`] : [])],
   )
   const names = unknown.map((word) => word.replace(/^-+|=.*$/gs, '').replaceAll('_', '-'))
-  if (names.every((name) => ANSWERS.includes(name))) return `Leave ${unknown.join(', ')} out, nothing is asked here.`
+  if (names.every((name) => CONFIRMATIONS.includes(name)))
+    return `Leave out ${unknown.join(', ')}: this command asks for no confirmation.`
   const near = await Promise.all(names.map((name) => optionsNear(name, [...own, 'help', 'version'])))
-  // The version is the program's, not a command's.
+  // --version is an option of the program, not of a command.
   const spelt = (name: string) => (name === 'version' ? 'vdc-manage --version' : `--${name}`)
   return didYouMean(near.map((each) => (each.length === 0 ? undefined : each.map(spelt).join(' or '))))
 }
 
-/** The options that one may be meant for: those a neighbour calls so, else the nearest, else those that it is the first word of. */
+/** Returns the options that `typed` may stand for: by its name in similar programs, by similarity, or as their first word. */
 async function optionsNear(typed: string, known: readonly string[]): Promise<readonly string[]> {
   const others = OTHER_OPTIONS[typed]?.filter((name) => known.includes(name)) ?? []
   if (others.length > 0 || typed.length === 1) return others
@@ -157,7 +164,7 @@ async function optionsNear(typed: string, known: readonly string[]): Promise<rea
   return near === undefined ? known.filter((name) => typed !== 'no' && name.startsWith(`${typed}-`)) : [near]
 }
 
-/** The nearest option: rather no opposite, else the only one that has one word before it, as `display-name` has for `name`. */
+/** Finds the most similar option, preferably not a negation; else the only one with another word before it, such as `display-name` for `name`. */
 async function nearestOption(typed: string, known: readonly string[]): Promise<string | undefined> {
   const { nearest } = await import('../../core/nearest.ts')
   const isNegative = (name: string) => name.startsWith('no-')

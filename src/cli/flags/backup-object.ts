@@ -12,7 +12,7 @@ const GROUPS = {
   OUTPUT: ['dry-run'],
 }
 
-/** Flags that are not needed with a file, which tells them. */
+/** Flags that are not needed with `--from-file`. */
 const contents = {
   size: bytes('Size of the unpacked disk image. Required without --from-file.'),
   'allocation-size': bytes('File size in the storage. Default: same as --size.'),

@@ -8,15 +8,15 @@ import type { HelpGroup } from '../help/groups.ts'
 
 type Snake<S extends string> = S extends `${infer Head}-${infer Rest}` ? `${Head}_${Snake<Rest>}` : S
 
-/** Returns flags by the names of their columns: `display_name` for `display-name`. */
+/** Returns flags with the names of columns: `display_name` for `display-name`. */
 export function byColumn<T extends object>(flags: T): { [K in keyof T as Snake<K & string>]: T[K] } {
   return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name.replaceAll('-', '_'), value])) as never
 }
 
 /**
- * Sets the headings under which help lists options.
+ * Returns flags with the headings under which help lists them.
  *
- * @param groups the names of options by heading; those of options that are not in `flags` are ignored.
+ * @param groups the names of options by heading; names that are not in `flags` are ignored.
  * @param rest the heading of the others.
  */
 export function grouped<T extends object>(

@@ -3,7 +3,7 @@ import * as values from '../../registry/rules/values.ts'
 import * as flags from './common.ts'
 import * as list from './list.ts'
 
-/** Headings of the options of an image. */
+/** The options of an image, by heading. */
 export const IMAGE_GROUPS = {
   IDENTITY: [
     'account-id',
@@ -20,13 +20,13 @@ export const IMAGE_GROUPS = {
   STORAGE: ['backup-object-id', 'file-format', 'storage-id', 'convert'],
   OUTPUT: ['dry-run'],
 }
-/** Headings of the options of an image whose file is checked. */
+/** The options of an image whose file is checked, by heading. */
 export const LOCAL_IMAGE_GROUPS = {
   'FILE CHECKS': ['file-format', 'checksum', 'md5sum', 'thorough', 'max-size'],
   ...IMAGE_GROUPS,
 }
 
-/** Attributes of an image that can be set when it is added, and changed. */
+/** Flags for attributes that can be set when an image is added, and changed later. */
 const attributes = {
   'display-name': flags.displayName(),
   description: flags.description(),
@@ -40,7 +40,7 @@ const isCacheable = Flags.boolean({ allowNo: true, summary: 'Let hypervisors kee
 /**
  * Flags of a new image, with their defaults.
  *
- * @param fileFormat summary of `--file-format`.
+ * @param fileFormat the summary of `--file-format`.
  */
 export const newImage = (fileFormat: string) => ({
   'account-id': flags.owner(),

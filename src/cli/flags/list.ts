@@ -3,18 +3,18 @@ import * as flags from './common.ts'
 
 /*
  * Flags that lists share: filters, sorting and paging. The registry checks their values.
- * Values that are not known are allowed, because the Ruby programs may have stored some.
+ * Filters accept unknown values, because the Ruby programs may have stored some.
  */
 
-/** A repeatable flag that matches any of its values. */
+/** A repeatable filter that matches any of its values. */
 export const anyOf = (helpValue: string, summary: string) =>
   Flags.string({ helpValue, multiple: true, multipleNonGreedy: true, summary })
 
-/** As `anyOf`; the summary lists the known values. */
+/** A repeatable filter that matches any of its values; its summary lists the known ones. */
 export const anyKnown = (helpValue: string, known: readonly string[], summary: string) =>
   anyOf(helpValue, `${summary}: ${known.join(', ')}.`)
 
-/** A glob for a text. */
+/** A filter with a glob. */
 export const pattern = (what: string, aliases: string[] = []) =>
   Flags.string({
     helpValue: 'PATTERN',
@@ -22,18 +22,20 @@ export const pattern = (what: string, aliases: string[] = []) =>
     summary: `With ${what} matching this glob: *, ?, [a-z].`,
   })
 
-/** A checksum of a backup object. */
+/** A filter for checksums of backup objects. */
 export const checksum = (summary: string) => anyOf('HEX', summary)
 
 const GROUPS = { 'SORTING AND PAGING': ['sort', 'limit', 'after'], OUTPUT: ['quiet', 'count'] }
 
-/** Sets the headings of a list's options; those that are not in GROUPS are filters. */
+/** Returns a list's flags with their headings in help; flags that are not in GROUPS are filters. */
 export const inGroups = <T extends object>(options: T): T => flags.grouped(GROUPS, options, 'FILTERS')
 
 /**
- * The flags of every list: which rows it holds, and which part of them.
+ * Returns the flags that all lists have.
  *
+ * @param what the rows, in the plural.
  * @param id form of an ID.
+ * @param shortKeys short names of keys that `--sort` takes.
  */
 export const common = (what: string, id: string, shortKeys: readonly string[]) => ({
   'created-after': flags.text('TIME', 'Created since 2026-11-24, "2026-11-24 09:30", 7d.'),

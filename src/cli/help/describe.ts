@@ -2,14 +2,14 @@ import type { Command } from '@oclif/core'
 import { COMMON, HELP_GROUPS } from './groups.ts'
 
 /*
- * Commands as their help, manual pages and docs/commands describe them. All texts come
- * from the manifest.
+ * Descriptions of commands for help, manual pages and docs/commands. All texts come from the
+ * manifest.
  */
 
 /** A term and its explanation. */
 export type Item = readonly [term: string, text: string]
 
-/** An option as it is listed. */
+/** An option in a list of options. */
 interface Option {
   /** Such as `-q, --quiet`. */
   spelling: string
@@ -38,14 +38,14 @@ export interface Description {
   aliases: readonly string[]
 }
 
-/** What the manifest holds of our own commands besides what oclif knows. */
-interface Own {
+/** Properties of our commands in the manifest that oclif does not know. */
+interface OwnProperties {
   exits?: readonly number[]
   operands?: readonly Item[]
 }
 
 /** Describes a command of the program named `bin`. */
-export function describe(command: Command.Loadable & Own, bin: string): Description {
+export function describe(command: Command.Loadable & OwnProperties, bin: string): Description {
   const name = spaced(command.id)
   const flags = Object.values(command.flags).filter(({ hidden }) => !hidden)
   const args = Object.values(command.args).filter(({ hidden }) => !hidden)
@@ -71,7 +71,7 @@ export function describe(command: Command.Loadable & Own, bin: string): Descript
   }
 }
 
-/** The name of a command or topic as it is typed. */
+/** Returns the name of a command or topic as it is typed. */
 export function spaced(id: string): string {
   return id.replaceAll(':', ' ')
 }

@@ -7,7 +7,7 @@ import { describe, type Item, spaced } from './describe.ts'
 import { Layout } from './layout.ts'
 import { findHelpTopic, HELP_TOPICS, type HelpTopic } from './topics.ts'
 
-/** The common options of commands that print an answer; `vdc-manage help output` explains them. */
+/** The common options of commands that print an answer. `vdc-manage help output` explains them. */
 const COMMON_OPTIONS: readonly Item[] = [
   ['--format FORMAT, --json', 'One of table, json, ndjson, csv, yaml, value.'],
   ['-c, --columns NAME,...', 'Print these columns; "help" lists them.'],
@@ -41,7 +41,7 @@ async function print(lines: readonly string[]): Promise<void> {
   await writeOut(`${lines.join('\n')}\n`)
 }
 
-/** The command of an ID or alias, under its own name. */
+/** Finds the command of an ID or alias. */
 function commandOf(program: Program, id: string): Command.Loadable | undefined {
   const found = program.findCommand(id)
   if (!found?.aliases.includes(id)) return found
@@ -92,7 +92,7 @@ function groupHelp(layout: Layout, program: Program, id: string): string[] {
   ]
 }
 
-/** The commands of a group, also those of groups in it. */
+/** Returns the commands of a group and of the groups in it. */
 function commandsIn(program: Program, id: string): Item[] {
   return program.commands
     .filter((command) => !command.hidden && !command.aliases.includes(command.id) && command.id.startsWith(`${id}:`))

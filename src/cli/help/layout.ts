@@ -3,18 +3,18 @@ import type { Block } from './blocks.ts'
 import type { Item } from './describe.ts'
 
 const PIPE_WIDTH = 80
-const LEAST_WIDTH = 40
+const MINIMUM_WIDTH = 40
 
 /** Lays text out in lines of limited width. */
 export class Layout {
   readonly #width: number
-  /** Characters of the longest term that has its text beside it. */
+  /** Characters of the longest term with its text beside it; the text of longer ones is below. */
   readonly #longestTerm: number
-  /** Makes a heading or term stand out. */
+  /** Formats headings and terms. */
   readonly bold: (text: string) => string
 
   constructor(stream: NodeJS.WriteStream, bold: (text: string) => string) {
-    this.#width = stream.isTTY && stream.columns > 0 ? Math.max(stream.columns, LEAST_WIDTH) : PIPE_WIDTH
+    this.#width = stream.isTTY && stream.columns > 0 ? Math.max(stream.columns, MINIMUM_WIDTH) : PIPE_WIDTH
     this.#longestTerm = Math.min(Math.floor(this.#width / 2) - 8, 32)
     this.bold = bold
   }
@@ -32,12 +32,12 @@ export class Layout {
     return [...lines, line].map((each) => ' '.repeat(indent) + each)
   }
 
-  /** The usual width of the terms of lists, so that their texts begin in the same column. */
+  /** Returns the width of the longest term with its text beside it. Texts begin in the same column. */
   termWidth(items: readonly Item[]): number {
     return Math.max(0, ...items.map(([term]) => term.length).filter((length) => length <= this.#longestTerm))
   }
 
-  /** Lays out terms with their texts beside them, or below those that are too long. */
+  /** Lays out terms with their texts beside them, or below terms that are too long. */
   list(items: readonly Item[], termWidth = this.termWidth(items)): string[] {
     const indent = termWidth + 4
     return items.flatMap(([term, text]) => {
@@ -48,7 +48,7 @@ export class Layout {
     })
   }
 
-  /** A heading and the lines below it; nothing if there are none. */
+  /** Returns a heading and the lines below it; nothing if there are no lines. */
   section(title: string, lines: readonly string[]): string[] {
     return lines.length === 0 ? [] : ['', this.bold(title), ...lines]
   }

@@ -1,12 +1,12 @@
 import type { Block } from './blocks.ts'
 
-/** A help topic: what it is about, and its text, which is loaded only to be shown. */
+/** A help topic. Its text is loaded on demand. */
 export interface HelpTopic {
   summary: string
   load(): Promise<readonly Block[]>
 }
 
-/** The topics of `vdc-manage help TOPIC`, by name. The one about the shell is part of the help of that command. */
+/** The topics of `vdc-manage help TOPIC`, by name. The topic `shell` is part of the help of the command `shell`. */
 export const HELP_TOPICS: Readonly<Record<string, HelpTopic>> = {
   output: {
     summary: 'Output formats, columns and common options.',
@@ -34,7 +34,7 @@ export const HELP_TOPICS: Readonly<Record<string, HelpTopic>> = {
   },
 }
 
-/** The help topic of a name; undefined if there is none. */
+/** Finds a help topic by name; undefined if there is none. */
 export function findHelpTopic(name: string | undefined): HelpTopic | undefined {
   return name !== undefined && Object.hasOwn(HELP_TOPICS, name) ? HELP_TOPICS[name] : undefined
 }

@@ -1,24 +1,25 @@
 import prettyBytes from 'pretty-bytes'
 
-/** How far some work is. */
+/** The progress of some work. */
 export interface Position {
   title: string
   /** Bytes. */
   done: number
+  /** Bytes. */
   total: number
-  /** Bytes a second; 0 where nobody knows yet. */
+  /** Bytes per second; 0 if not known yet. */
   rate: number
 }
 
-/** Columns that the bar itself has at most, in the long form at least, and in the short form at least. */
+/** Columns of the bar: the most, and the fewest in the long and the short form of the line. */
 const BAR = { most: 40, long: 10, short: 3 }
 
 /**
- * One line that tells how far work is: title, bar, percent, bytes, rate and time
- * left; where that is too wide, without the bytes, and at last without the bar.
+ * Formats progress as one line with title, bar, percentage, bytes, rate and time left. If that is
+ * too wide, leaves out the bytes, then the bar.
  *
- * @param width columns that it may take.
- * @param drawBar draws a bar of some columns.
+ * @param width the most columns of the line.
+ * @param drawBar draws a bar with this number of columns.
  */
 export function progressLine(
   position: Position,
@@ -41,15 +42,17 @@ export function progressLine(
   return `${title} ${forms[1]?.rest}`.slice(0, Math.max(0, width))
 }
 
-/** Bytes in units of 1024, always as wide. */
+/** Formats bytes in units of 1024, with a fixed width. */
 function binary(bytes: number): string {
   return prettyBytes(bytes, { binary: true }).padStart('1023 MiB'.length)
 }
 
-/** Seconds as m:ss, or h:mm:ss. */
+/** Formats seconds as m:ss or h:mm:ss. */
 function clock(seconds: number): string {
   const whole = Math.ceil(seconds)
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
+  const hours = Math.floor(whole / 3600)
+  const minutes = Math.floor(whole / 60) % 60
+  const rest = whole % 60
   const two = (number: number) => String(number).padStart(2, '0')
   return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`
 }

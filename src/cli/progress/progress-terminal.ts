@@ -2,9 +2,9 @@ import { clearLine, clearScreenDown, cursorTo, moveCursor } from 'node:readline'
 import type { WriteStream } from 'node:tty'
 
 /**
- * The terminal that cli-progress draws on, instead of its own: that one puts the
- * cursor back to where it was at the start, though lines may have been written
- * since, and turns wrapping off, which a killed process would leave so.
+ * The terminal for cli-progress, in place of its own, which moves the cursor back to where it was
+ * at the start, although other lines may have been written since. It also turns off line wrapping,
+ * and a killed process would not turn it on again.
  */
 export class ProgressTerminal {
   readonly #stream: WriteStream
@@ -17,7 +17,7 @@ export class ProgressTerminal {
     stream.on('resize', this.#onResize)
   }
 
-  /** Ends watching the terminal's size. */
+  /** Stops watching the terminal's size. */
   release(): void {
     this.#stream.off('resize', this.#onResize)
   }
@@ -43,14 +43,14 @@ export class ProgressTerminal {
     clearLine(this.#stream, 1)
   }
 
-  /** Clears the whole line, and what is written next is at its start. */
+  /** Clears the line and moves the cursor to its start. */
   clearLine(): void {
     cursorTo(this.#stream, 0)
     clearLine(this.#stream, 0)
     this.#drawn = 0
   }
 
-  /** A terminal that became narrower has put the line onto several. */
+  /** Clears the lines into which the terminal has wrapped the bar because it became narrower. */
   #clearWrapped(): void {
     const above = Math.ceil(this.#drawn / this.getWidth()) - 1
     if (above > 0) moveCursor(this.#stream, 0, -above)

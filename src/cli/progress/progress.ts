@@ -5,20 +5,20 @@ import { beforeText } from '../terminal/output.ts'
 import { progressLine } from './progress-line.ts'
 import { ProgressTerminal } from './progress-terminal.ts'
 
-/** Milliseconds before which nothing is shown, so that short work shows nothing. */
+/** Milliseconds until the bar appears, so that short work shows none. */
 const DELAY = 300
-/** How often it is drawn, a second. */
+/** Frames per second. */
 const FPS = 5
-/** Milliseconds of which the rate is told. */
+/** Milliseconds over which the rate is measured. */
 const WINDOW = 3000
-/** Columns that stay free, so that the terminal's own ^C doesn't begin another line. */
+/** Columns that are left free for the terminal's ^C, so that it does not start another line. */
 const SPARE = 3
 
 type Work = ReturnType<Progress['begin']>
 
 /**
- * A progress bar on stderr where that is a terminal that can move its cursor,
- * else nothing. Of work that is done side by side, what began first is shown.
+ * Returns a progress bar on stderr if that is a terminal that can move its cursor; otherwise
+ * nothing is shown. Of concurrent work, only the first is shown.
  */
 export function terminalProgress(): Progress {
   const shows = process.stderr.isTTY && process.env.TERM !== 'dumb'
@@ -73,7 +73,7 @@ class Bar implements Work {
     const options = {
       terminal,
       fps: FPS,
-      // Something else may have been written over it.
+      // Other text may have overwritten the bar.
       forceRedraw: true,
       clearOnComplete: true,
       barCompleteChar: '#',
@@ -94,11 +94,11 @@ class Bar implements Work {
   }
 }
 
-/** How fast work was in the last seconds. */
+/** Measures the speed of work over the last seconds. */
 class Pace {
   readonly #samples = [{ time: monotonicTime(), done: 0 }]
 
-  /** Bytes a second, of the bytes that are done by now. */
+  /** Adds a measurement of the total bytes so far, and returns the bytes per second. */
   rate(done: number): number {
     const now = monotonicTime()
     this.#samples.push({ time: now, done })

@@ -4,16 +4,16 @@ import { Interruption } from '../../core/interruption.ts'
 import { sharedRegistry } from './open-registry.ts'
 import { catchSignals } from './signals.ts'
 
-/** Milliseconds that work may take to end when it is interrupted, as a statement that runs is waited for. */
+/** Milliseconds that interrupted work has to end, for example to finish a running statement. */
 export const PATIENCE = 3000
 
 /**
- * Does long work that ends, with nothing half done, when it is interrupted: in a
- * shell by its Ctrl-C or what it makes of signals, else by SIGINT, SIGTERM or SIGHUP. A second signal, or work that
- * doesn't end, ends the process as signals do by default.
+ * Runs long work that ends with nothing half done when it is interrupted by SIGINT, SIGTERM or
+ * SIGHUP; in a shell, by the shell's own interruption. A second signal ends the process at once.
+ * Work that does not end in time is abandoned.
  *
- * @param work ends soon after its interruption is requested, by throwing what that throws.
- * @throws VdcError INTERRUPTED or TERMINATED, and what `work` throws.
+ * @param work must throw the error of its interruption soon after that is requested.
+ * @throws VdcError INTERRUPTED or TERMINATED, or the error of `work`.
  */
 export async function untilInterrupted<T>(work: (interruption: Interruption) => Promise<T>): Promise<T> {
   const shared = sharedRegistry()
@@ -31,16 +31,16 @@ async function endedBy<T>(interruption: Interruption, work: (interruption: Inter
   try {
     return await work(interruption)
   } catch (error) {
-    // What a signal ended too, such as a process of ours, may have failed first.
+    // The signal may also have ended a child process, whose failure came first.
     if (!(error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN')) interruption.throwIfRequested()
     throw error
   }
 }
 
-/** Fails some time after the interruption was requested, but not during a commit; until then, and without one, it is pending. */
+/** Rejects PATIENCE after the interruption is requested, but not during a commit. Never resolves. */
 async function lostPatience(interruption: Interruption): Promise<never> {
   await new Promise((resolve) => interruption.signal.addEventListener('abort', resolve, { once: true }))
-  // What is committed meanwhile is to be told.
+  // The result of a commit must be reported.
   do await sleep(PATIENCE, undefined, { ref: false })
   while (interruption.isCommitting)
   interruption.throwIfRequested()

@@ -5,14 +5,15 @@ import { warningText } from '../errors/report-error.ts'
 import { usedParts } from '../start/used-parts.ts'
 import { writeNote } from '../terminal/output.ts'
 
-/** Whether SQL and the like is told on stderr; a command sets it for itself. */
+/** Whether to print debug output, such as SQL, to stderr. Each command sets it. */
 export const debugging = { on: false }
 
 /**
  * Opens the registry that the environment names.
  *
- * @param interruption what ends the statements that run there, if anything does.
- * @param dryRun given, nothing is written.
+ * @param interruption interrupts running statements.
+ * @param dryRun if given, nothing is written.
+ * @throws VdcError CONFIG_REFUSED, DATABASE_…, SCHEMA_….
  */
 export async function openConfigured(interruption?: Interruption, dryRun?: DryRunOptions): Promise<Registry> {
   const { describeDatabase, loadDatabaseSettings, loadServiceTypes } = await import('../../config/config.ts')
@@ -41,80 +42,80 @@ export async function openConfigured(interruption?: Interruption, dryRun?: DryRu
   })
 }
 
-/** Milliseconds that somebody who only looks waits for another process's lock on an SQLite file. */
-const LOCKED = 80
+/** Milliseconds that completion waits for another process's lock on an SQLite file. */
+const LOCK_TIMEOUT = 80
 
-/** The registry that all commands of a shell share: opened by the first that needs it, over one connection. */
+/** The registry that all commands of a shell share over one connection. The first command that needs it opens it. */
 export class SharedRegistry {
-  /** Ends what a command does, in the database or elsewhere, with nothing half done; reset before the next one. */
+  /** Interrupts a command, in the database or elsewhere, with nothing half done. Reset before the next command. */
   readonly interruption = new Interruption()
   #opening: Promise<Registry> | undefined
-  #looking: Registry | undefined
-  #instead: Registry | undefined
+  #readOnly: Registry | undefined
+  #replacement: Registry | undefined
 
-  /** The registry as the commands are to see it. */
+  /** Returns the registry for commands. */
   async get(): Promise<Registry> {
-    return this.#instead ?? (await this.open())
+    return this.#replacement ?? (await this.open())
   }
 
   /**
-   * The registry for somebody who only looks, as one who presses Tab: an SQLite
-   * file that no command has opened yet is neither made nor brought up to date for it.
+   * Returns the registry for reading only, for completion. An SQLite file that no command has opened
+   * yet is neither created nor migrated.
    *
-   * @returns undefined where that is not there.
+   * @returns undefined if the SQLite file does not exist or has no tables yet.
    */
-  async getToLook(): Promise<Registry | undefined> {
+  async getToRead(): Promise<Registry | undefined> {
     if (this.#opening !== undefined) return this.get()
     const { loadDatabaseSettings } = await import('../../config/config.ts')
     const settings = loadDatabaseSettings(process.env)
     if (settings.engine !== 'sqlite') return this.get()
     const { openRegistryToRead } = await import('../../registry/open.ts')
-    this.#looking ??= await openRegistryToRead(settings, { patience: LOCKED, interruption: this.interruption })
-    return this.#looking
+    this.#readOnly ??= await openRegistryToRead(settings, { patience: LOCK_TIMEOUT, interruption: this.interruption })
+    return this.#readOnly
   }
 
-  /** The registry itself. */
+  /** Opens the registry, unless it is open. */
   open(): Promise<Registry> {
     const opening = this.#opening ?? openConfigured(this.interruption)
     this.#opening = opening
-    // What failed to open may open for the next command.
+    // The next command tries again.
     opening.catch(() => {
       this.#opening = undefined
     })
     return opening
   }
 
-  /** Has the commands see another registry, such as one whose changes are committed together. */
-  show(registry: Registry | undefined): void {
-    this.#instead = registry
+  /** Gives commands another registry, such as one whose changes are committed together; undefined ends that. */
+  replace(registry: Registry | undefined): void {
+    this.#replacement = registry
   }
 
-  /** Has the commands see a registry on which every statement is committed by itself. */
-  async showWithoutTransactions(): Promise<void> {
+  /** Gives commands a registry that commits every statement by itself. */
+  async replaceWithoutTransactions(): Promise<void> {
     const { withoutTransactions } = await import('../../registry/registry.ts')
-    this.show(withoutTransactions(await this.open()))
+    this.replace(withoutTransactions(await this.open()))
   }
 
-  /** True where all changes are committed together, so that an error of the transaction undoes them all. */
+  /** True if all changes are committed together, so that an error of the transaction undoes all of them. */
   get isTogether(): boolean {
-    return this.#instead?.database.commits === 'outer'
+    return this.#replacement?.database.commits === 'outer'
   }
 
   async close(): Promise<void> {
     const registry = await this.#opening?.catch(() => undefined)
     await registry?.close().catch(() => {})
-    await this.#looking?.close().catch(() => {})
+    await this.#readOnly?.close().catch(() => {})
   }
 }
 
 let shared: SharedRegistry | undefined
 
-/** Makes the commands of this process share a registry; undefined ends that. */
+/** Makes all commands of this process share a registry; undefined ends that. */
 export function shareRegistry(registry: SharedRegistry | undefined): void {
   shared = registry
 }
 
-/** The registry that the commands share; undefined outside a shell. */
+/** Returns the registry that commands share; undefined outside a shell. */
 export function sharedRegistry(): SharedRegistry | undefined {
   return shared
 }

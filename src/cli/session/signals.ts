@@ -1,30 +1,31 @@
 import { monotonicTime } from '../../core/clock.ts'
 import type { Interruption, InterruptionCode } from '../../core/interruption.ts'
 
-/** Exit codes of a process that a signal ends, and what it requests. */
+/** The exit code of a process that a signal ends, and the code of the interruption it requests. */
 const SIGNALS = {
   SIGINT: { exit: 130, code: 'INTERRUPTED' },
   SIGTERM: { exit: 143, code: 'TERMINATED' },
 } as const satisfies Record<string, { exit: number; code: InterruptionCode }>
 const NAMES = Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]
-/** Milliseconds within which a second signal is the first once more, as `timeout` sends it to the process and to its group. */
+/** Milliseconds within which a second signal counts as the first: `timeout` signals both the process and its group. */
 const SAME = 100
 
-/** Signals that are waited for. */
+/** Signals that are caught. */
 export interface CaughtSignals {
-  /** The exit code of the one that came. */
+  /** The exit code of the signal that arrived. */
   readonly caught: number | undefined
-  /** Aborted when one came. */
+  /** Aborted when a signal arrives. */
   readonly signal: AbortSignal
   /** Lets signals end the process again, as they do by default. */
   release(): void
 }
 
 /**
- * Has a signal request `interruption`, so that what runs ends with nothing half done; a second one ends the process at once.
+ * Makes a signal request `interruption`, so that running work ends with nothing half done. A second
+ * signal ends the process at once.
  *
- * @param patience milliseconds after which the first one ends it too; undefined for never.
- * @param lastWords the line that is written to stderr then.
+ * @param patience milliseconds after which the first signal ends the process too; undefined for never.
+ * @param lastWords the line to print to stderr in that case.
  */
 export function catchSignals(interruption: Interruption, patience?: number, lastWords?: string): CaughtSignals {
   let timer: NodeJS.Timeout | undefined
@@ -32,7 +33,7 @@ export function catchSignals(interruption: Interruption, patience?: number, last
   let caughtAt = 0
   const controller = new AbortController()
   const end = (exit: number) => {
-    // Nobody would know whether it is stored; and once it is, its ID is to be printed.
+    // Wait for the commit, so that its outcome is known and the new ID is printed.
     if (interruption.isCommitting) {
       timer = setTimeout(() => end(exit), patience)
       return
@@ -82,7 +83,7 @@ export function delaySignals(isBusy: () => boolean): () => void {
   }
   const end = (signal: keyof typeof SIGNALS) => {
     release()
-    // A hang-up comes as SIGTERM, and Node must not end by that (`heedHangUp`).
+    // SIGHUP is passed on as SIGTERM, and a signal must not end Node then (`heedHangUp`).
     if (signal === 'SIGTERM') process.exit(SIGNALS.SIGTERM.exit)
     process.kill(process.pid, signal)
   }

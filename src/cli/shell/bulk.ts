@@ -14,12 +14,12 @@ import { madeFiles, rewindMadeFiles } from './made-files.ts'
 import { failureNote, PARTLY_DONE, runScript } from './script.ts'
 import type { Script } from './script-file.ts'
 
-/** Signals, after which no other line may run. */
+/** Errors of signals, after which no other line may run. */
 const SIGNALS: readonly ErrorCode[] = ['INTERRUPTED', 'TERMINATED']
 
 const NOTHING_STORED = 'Nothing was stored'
 
-/** Some line failed, which undoes all of them; the shell ends with its exit code. */
+/** Thrown to roll back all lines after one has failed; the shell ends with `exit`. */
 class Undone extends Error {
   readonly exit: number
 
@@ -30,16 +30,15 @@ class Undone extends Error {
 }
 
 /**
- * Runs a script, or what is typed, in one transaction: after the last line all
- * is committed, after any error nothing; also when the process is interrupted
- * or the connection is lost. What tells that something is stored is printed
+ * Runs a script, or the lines typed at a terminal, in one transaction. It is committed after the
+ * last line. Any error, an interruption or a lost connection rolls it back. New IDs are printed
  * after the commit. Sets the process's exit code.
  *
- * A script is read whole before it begins, so that it can be run again from its
- * start when the database reports a deadlock; until the end it prints nothing.
+ * A script is read as a whole before it starts, so that it can run again from its start after a
+ * deadlock; it prints nothing until its end.
  *
  * @param script undefined for a terminal.
- * @throws VdcError OUTPUT_FAILED when it is stored and can't be told.
+ * @throws VdcError OUTPUT_FAILED if the changes are stored, but the output cannot be printed.
  */
 export async function runTogether(
   program: Program,
@@ -65,7 +64,7 @@ export async function runTogether(
   try {
     const { withAllTogether } = await import('../../registry/registry.ts')
     const run = async (together: Registry) => {
-      shared.show(together)
+      shared.replace(together)
       if (script !== undefined) {
         rewindStdin()
         rewindMadeFiles()
@@ -74,16 +73,16 @@ export async function runTogether(
       const exit = await (script === undefined
         ? runInteractively(program, shared, { ...lineOptions, onFailure: giveUp, signal: signals.signal })
         : runScript(program, { ...script, lines }, lineOptions).catch((error: VdcError) => {
-            // It is lost anyway, so it needs no other try.
+            // A line has failed before, so all lines are rolled back: do not try again.
             throw hasFailed && error.code === 'DATABASE_BUSY' ? new Undone(PARTLY_DONE) : error
           }))
       if (exit !== 0) throw new Undone(exit)
     }
-    // What somebody typed can't be run again behind their back.
+    // Lines typed at a terminal must not run a second time.
     await withAllTogether(await shared.open(), run, { once: script === undefined })
   } catch (error) {
     const isUncertain = error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN'
-    // A signal may also have ended a process that the last line ran, which then failed by itself.
+    // The signal may also have ended a child process of the last line, which then failed.
     if (signals.caught !== undefined && !isUncertain) process.exitCode = signals.caught
     else if (error instanceof Undone) process.exitCode = error.exit
     else {
@@ -92,17 +91,18 @@ export async function runTogether(
     }
     if (isUncertain) await doubtOutput()
     else await writeNote(NOTHING_STORED)
-    for (const path of madeFiles()) await writeNote(printable(`The file ${path} was made, and is kept`))
+    for (const path of madeFiles()) await writeNote(printable(`The new file ${path} is kept`))
     dropOutput()
     return
   } finally {
-    shared.show(undefined)
+    shared.replace(undefined)
     signals.release()
   }
   await releaseOutput()
 }
 
-/** Says at a terminal that what is typed from now on is in vain. */
+/** Prints a note, once, that nothing of the session will be stored. */
 async function giveUp(): Promise<void> {
-  if (giveUpOutput()) await writeNote('After this error nothing of this session will be stored: exit, and begin again')
+  if (giveUpOutput())
+    await writeNote('Because of this error, nothing of this session will be stored. Leave with exit and start again')
 }

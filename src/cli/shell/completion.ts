@@ -9,16 +9,15 @@ import { printable } from '../terminal/escape.ts'
 import { withoutProgram } from './run-line.ts'
 import { splitLine } from './words.ts'
 
-/** Milliseconds after which nobody waits for candidates, as from a database that does not answer. */
+/** Milliseconds to wait for candidates, for example from a database that does not respond. */
 const PATIENCE = 1500
 
 /**
- * Completes what is typed in the shell: commands, options, their values, ids
- * from the database and files.
+ * Completes a line of the shell: commands, options, their values, IDs from the database, and files.
  *
- * @param line up to the cursor, with the lines before it that it goes on from.
- * @returns candidates, and the end of the line that they take the place of, as
- *   Node's readline wants it. Never fails: what can't be looked up has no candidates.
+ * @param line the line up to the cursor, including the lines that it continues.
+ * @returns candidates, and the end of the line that they replace, in the form that Node's readline
+ *   expects. Never fails: if a lookup fails, there are no candidates.
  */
 export async function completeLine(
   program: Program,
@@ -26,14 +25,14 @@ export async function completeLine(
   line: string,
 ): Promise<[string[], string]> {
   const { words, open } = splitLine(line)
-  // What follows a blank begins another word, unless the blank is escaped.
+  // After a space, a new word starts, unless the space is escaped.
   const isBetween = splitLine(`${line}x`).words.length > words.length
   const last = isBetween ? undefined : words.at(-1)
   const typed = last?.value ?? ''
   const written = last === undefined ? '' : line.slice(last.start)
   const ended = (isBetween ? words : words.slice(0, -1)).map(({ value }) => value)
   const before = withoutProgram(program, ended)
-  // A word with quotes stands otherwise in the line than what it means.
+  // Words with quotes are not completed, because their text in the line differs from their value.
   if (open !== undefined || ![typed, escaped(typed)].includes(written)) return [[], written]
   const fitting = await Promise.race([
     fittingWords(program, shared, before, typed).catch(() => []),
@@ -44,29 +43,29 @@ export async function completeLine(
   return [fitting.map((each) => `${written}${escaped(each.slice(typed.length))}${isWhole ? ' ' : ''}`), written]
 }
 
-/** A part of a word as it is written without quotes. */
+/** Escapes a part of a word that is not in quotes. */
 function escaped(text: string): string {
   return text.replace(/[ \t'"\\#]/g, '\\$&')
 }
 
-/** The words that fit, in their order. */
+/** Returns the matching words, sorted. */
 async function fittingWords(program: Program, shared: SharedRegistry, before: string[], typed: string) {
   const { words, files } = await candidatesFor(program, (...wanted) => idsFor(shared, ...wanted), before, typed)
   const values = words.map(({ value }) => value)
   if (files) values.push(...filesFor(typed))
   if (before.length > 0) return [...new Set(values)].sort()
-  // The shell is this one, and its options are behind us.
+  // This is the shell already, and its options come before the prompt.
   const here = values.filter((value) => value !== SHELL && !value.startsWith('-'))
   return [...here, ...ENDS.filter((end) => end.startsWith(typed))].sort()
 }
 
 async function idsFor(shared: SharedRegistry, ...wanted: Parameters<FindIds>): Promise<Candidate[]> {
   const { suggestIds } = await import('../../registry/suggest-ids.ts')
-  const registry = await shared.getToLook()
+  const registry = await shared.getToRead()
   return registry === undefined ? [] : (await suggestIds(registry, ...wanted)).map(({ id }) => ({ value: id }))
 }
 
-/** Files whose paths begin so; of `--option=path` the option stays in front. */
+/** Returns the files whose paths start with `typed`, which may be `--option=path`. */
 function filesFor(typed: string): string[] {
   const option = /^--[^=]+=/.exec(typed)?.[0] ?? ''
   const path = typed.slice(option.length)
@@ -77,7 +76,7 @@ function filesFor(typed: string): string[] {
   return (
     entries
       .filter(({ name }) => name.startsWith(start) && (start.startsWith('.') || !name.startsWith('.')))
-      // A line can't hold a newline or the like.
+      // A line cannot contain newlines and other control characters.
       .filter(({ name }) => printable(name) === name)
       .map((entry) => prefix + entry.name + (entry.isDirectory() ? '/' : ''))
   )

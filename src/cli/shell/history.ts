@@ -12,31 +12,31 @@ import {
 import { join } from 'node:path'
 import { makeOwnFolder } from '../../core/data-folder.ts'
 
-/** Lines that are kept. */
+/** The most lines that are kept. */
 const SIZE = 1000
-/** Bytes at the end of the file that are read; what comes before them is not kept. */
+/** The most bytes that are read, from the end of the file. Earlier bytes are dropped. */
 const LIMIT = 1024 ** 2
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 const MODE = 0o600
 
 /**
- * The lines typed at the prompt, across sessions: a file with one command per
- * line, for its owner alone. Each command is added as it is run, so that sessions
- * side by side keep each other's. Where the file cannot be read or written, or is
- * not a regular file of this user, there is no history, and nobody is bothered.
+ * The history of the shell: a file with one command per line that only its owner can read. Each
+ * command is appended when it runs, so that concurrent sessions keep each other's. If the file
+ * cannot be read or written, or is not a regular file of this user, there is no history, and no
+ * error is reported.
  */
 export class ShellHistory {
   readonly size = SIZE
   readonly #folder: string | undefined
   #last: string | undefined
 
-  /** @param folder where this program keeps its data; undefined where there is none. */
+  /** @param folder the program's data folder; undefined if there is none. */
   constructor(folder: string | undefined) {
     this.#folder = folder
   }
 
-  /** The lines, the newest first, as Node's readline wants them. */
+  /** Returns the lines, newest first, as Node's readline expects them. */
   read(): string[] {
     let end = { text: '', isCut: false }
     this.#attempt((path) => {
@@ -48,7 +48,7 @@ export class ShellHistory {
     return [...new Set(lines.slice(-SIZE).reverse())]
   }
 
-  /** Adds a line; not one that begins with a space, and not the last one again. */
+  /** Adds a line, unless it starts with a space or repeats the last one. */
   add(line: string): void {
     const text = line.trimEnd()
     if (/^\s/.test(text) || text === this.#last) return
@@ -59,7 +59,7 @@ export class ShellHistory {
     })
   }
 
-  /** By way of a file with a fixed name, so that the next run replaces what a killed one left. */
+  /** Replaces the file by way of a draft with a fixed name, so that the next run removes the draft of a killed one. */
   #shorten(lines: readonly string[]): void {
     const text = lines.map((line) => `${line}\n`).join('')
     this.#attempt((path) => {
@@ -74,19 +74,19 @@ export class ShellHistory {
     try {
       work(join(this.#folder, 'shell_history'), this.#folder)
     } catch {
-      // Then there is no history.
+      // No history, then.
     }
   }
 }
 
 /**
- * Runs `work` on a file, opened as itself: links are not followed, and neither a
- * device, a pipe nor another name (hard link) of another file is accepted.
+ * Runs `work` on an open file. Symbolic links are not followed; devices, pipes and files with
+ * several hard links are refused.
  *
- * @throws Error of the file system, or where the file is not ours.
+ * @throws Error of the file system, or if the file is not ours.
  */
 function withOwnFile<T>(path: string, flags: number, work: (descriptor: number) => T): T {
-  // O_NONBLOCK: opening a pipe would wait for its other end.
+  // O_NONBLOCK, because opening a pipe would wait for its other end.
   const descriptor = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, MODE)
   try {
     const stats = fstatSync(descriptor)
@@ -99,7 +99,7 @@ function withOwnFile<T>(path: string, flags: number, work: (descriptor: number) 
   }
 }
 
-/** The end of a file, from the start of a line. */
+/** Reads the last LIMIT bytes of a file, from the start of a line. */
 function readEnd(descriptor: number): { text: string; isCut: boolean } {
   const { size } = fstatSync(descriptor)
   const bytes = Buffer.alloc(Math.min(size, LIMIT))

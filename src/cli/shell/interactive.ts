@@ -17,13 +17,14 @@ const PROMPT = 'vdc-manage>> '
 const CONTINUED = '> '
 
 /**
- * Runs what is typed at a terminal, with a prompt, line editing, completion and
- * a history. Ctrl-C at the prompt drops the line, and while a command runs ends
- * that; a second one ends the shell.
+ * Runs the lines typed at a terminal, with a prompt, line editing, completion and a history. Ctrl-C
+ * at the prompt discards the line. While a command runs, it interrupts the command; a second Ctrl-C
+ * ends the shell.
  *
- * @param options.signal ends it as the end of input does; `onFailure` is told of each command that failed.
+ * @param options.signal ends the shell as the end of input does.
+ * @param options.onFailure called after each command that failed.
  * @returns the exit code: that of the first command that failed with `exitOnError`, else 9 if any failed.
- * @throws VdcError what `isFinal` says that is final; TERMINATED where the terminal is closed.
+ * @throws VdcError an error for which `isFinal` returns true; TERMINATED if the terminal is closed.
  */
 export async function runInteractively(
   program: Program,
@@ -34,8 +35,8 @@ export async function runInteractively(
   const joiner = new LineJoiner()
   let running = false
   let interrupted = false
-  let goesOn = false
-  // A reader of stdout wants the answers alone.
+  let isContinued = false
+  // Keep the prompt out of stdout if that is piped or redirected.
   const screen = process.stdout.isTTY ? process.stdout : process.stderr
   const keys = keysOf(process.stdin)
   const terminal = createInterface({
@@ -56,38 +57,38 @@ export async function runInteractively(
   })
   terminal.on('SIGINT', () => {
     if (!running) {
-      goesOn = false
+      isContinued = false
       return dropLine(terminal, joiner)
     }
     if (interrupted) process.exit(130)
     interrupted = true
-    void writeNote('Interrupting; Ctrl-C again ends vdc-manage')
+    void writeNote('Interrupting. Press Ctrl-C again to end vdc-manage')
     shared.interruption.request()
   })
-  // Readline stops listening when Ctrl-Z does, and forgets the terminal's mode.
+  // After Ctrl-Z, readline has paused its input and lost the terminal's mode.
   terminal.on('SIGCONT', () => {
     if (running) terminal.resume()
     else terminal.prompt(true)
   })
-  // What went on over lines comes back as the one line that it means.
+  // A command over several lines becomes one line of the history.
   terminal.on('history', (lines: string[]) => {
     const [line = '', before = ''] = lines
-    if (goesOn) lines.splice(0, 2, before.slice(0, -1) + line)
-    goesOn = splitLine(line).open === '\\'
+    if (isContinued) lines.splice(0, 2, before.slice(0, -1) + line)
+    isContinued = splitLine(line).open === '\\'
   })
-  await writeNote(`vdc-manage ${program.version}: help lists the commands, exit or Ctrl-D ends`)
+  await writeNote(`vdc-manage ${program.version}. Type help for a list of commands; leave with exit or Ctrl-D`)
   let exit = 0
   let isAtPrompt = true
   try {
     terminal.prompt()
     for await (const typed of terminal) {
       const line = joiner.add(typed)
-      goesOn = joiner.isOpen
+      isContinued = joiner.isOpen
       if (line !== undefined) {
         isAtPrompt = false
         history.add(line.text)
         running = true
-        // A line that is not finished yet, as after a paste, is not to be written over.
+        // Clear an unfinished line, for example after a paste, so that output does not mix with it.
         if (terminal.line !== '') {
           cursorTo(screen, 0)
           clearLine(screen, 0)
@@ -105,9 +106,9 @@ export async function runInteractively(
       terminal.prompt(true)
       isAtPrompt = true
     }
-    // The end of the input is no Ctrl-D then, with which --tx bulk would commit; SIGHUP may come a moment later.
+    // The input ended because the terminal was closed, not with Ctrl-D, after which --tx bulk commits. SIGHUP may arrive later.
     if (!isatty(process.stdin.fd)) throw new VdcError('TERMINATED', 'Terminated')
-    // What is shown next shall not stand behind the prompt.
+    // Do not print the next text after the prompt.
     if (isAtPrompt) screen.write('\n')
   } finally {
     terminal.close()
@@ -117,7 +118,7 @@ export async function runInteractively(
   return exit
 }
 
-/** Where the history is; undefined where no setting names a folder that can be used: commands may do without one. */
+/** Returns the folder of the history; undefined if the settings name no usable data folder, which commands may not need. */
 function historyFolder(): string | undefined {
   try {
     return findDataFolder(process.env).path

@@ -2,9 +2,9 @@ import { isUtf8 } from 'node:buffer'
 import { VdcError } from '../../core/errors.ts'
 import { splitLine } from './words.ts'
 
-/** A command of a script: its words, or what keeps it from being read. */
+/** A command of a script: its words, or the problem that prevents it from running. */
 export interface ScriptLine {
-  /** Of its first line, from 1. */
+  /** Number of its first line, from 1. */
   number: number
   text: string
   words: string[]
@@ -12,18 +12,17 @@ export interface ScriptLine {
 }
 
 /**
- * What sh would take for an operator, wherever it stands in a word that is not
- * quoted. A single & between other characters passes, as in http://x/?a=1&b=2:
- * the original, which knows no operators, takes it, and nobody means a job by it.
+ * Matches the operators of sh anywhere in an unquoted word. A single & between other characters, as
+ * in http://x/?a=1&b=2, is allowed: the original accepts it, and it is hardly meant as an operator.
  */
 const OPERATOR = /[|;<>]|&&|^&|&$/
 const NEWLINE = 0x0a
 const BYTE_ORDER_MARK = /^\ufeff/
 
 /**
- * Reads the commands of a script, one by one: memory does not grow with it. A
- * backslash at the end of a line joins it to the next, as in sh. Lines end with
- * LF or CRLF. Lines without words are passed over.
+ * Reads the commands of a script one by one, in constant memory. A backslash at the end of a line
+ * continues it on the next line, as in sh. Lines end with LF or CRLF. Lines without words are
+ * skipped.
  */
 export async function* readScript(bytes: AsyncIterable<Buffer>): AsyncGenerator<ScriptLine> {
   const joiner = new LineJoiner()
@@ -35,25 +34,25 @@ export async function* readScript(bytes: AsyncIterable<Buffer>): AsyncGenerator<
   if (last !== undefined) yield last
 }
 
-/** Joins lines that go on, and takes commands apart. */
+/** Joins continued lines, and splits commands into words. */
 export class LineJoiner {
   #number = 0
   #started = 0
   #pending: string | undefined
-  /** What is wrong with the lines so far. */
+  /** The first problem in the lines so far. */
   #problem: string | undefined
 
-  /** True between a line that goes on and its end. */
+  /** True if the last line is to be continued. */
   get isOpen(): boolean {
     return this.#pending !== undefined
   }
 
-  /** The text of the lines so far that go on. */
+  /** The joined text of the lines to be continued. */
   get pending(): string {
     return this.#pending ?? ''
   }
 
-  /** Takes a line, without its end; returns the command that it completes, if it has any words. */
+  /** Adds a line, without its newline. Returns the command that it completes, if that has any words. */
   add(line: Buffer | string): ScriptLine | undefined {
     this.#number++
     const text = line.toString().replace(this.#number === 1 ? BYTE_ORDER_MARK : '', '')
@@ -67,12 +66,12 @@ export class LineJoiner {
     return this.#command(joined)
   }
 
-  /** Ends the input: what goes on and has no next line is a command as it is. */
+  /** Ends the input. Returns the command of a line that should have been continued, if there is one. */
   end(): ScriptLine | undefined {
     return this.#pending === undefined ? undefined : this.#command(this.#pending)
   }
 
-  /** Forgets lines that go on. */
+  /** Forgets the lines to be continued. */
   reset(): void {
     this.#pending = undefined
     this.#problem = undefined
@@ -83,7 +82,7 @@ export class LineJoiner {
     this.reset()
     const line = { number: this.#started, text, words: [] }
     const { words, open } = splitLine(text)
-    // Whatever a comment holds, nobody reads it.
+    // Ignore problems in lines that have only a comment.
     if (words.length === 0 && open === undefined) return undefined
     if (problem !== undefined) return { ...line, problem: new VdcError('VALUE_REFUSED', `The line ${problem}`) }
     if (open !== undefined) return { ...line, problem: unmatched(open, text) }
@@ -93,22 +92,23 @@ export class LineJoiner {
   }
 }
 
+/** Returns the problem of a line, as the end of a sentence that starts with `The line`. */
 function problemOf(line: Buffer | string): string | undefined {
   if (typeof line !== 'string' && !isUtf8(line)) return 'is not valid UTF-8'
-  return line.includes('\0') ? 'holds a NUL byte' : undefined
+  return line.includes('\0') ? 'contains a NUL byte' : undefined
 }
 
 function unmatched(quote: string, text: string): VdcError {
   const near = text.slice(text.indexOf(quote), text.indexOf(quote) + 20)
-  return new VdcError('USAGE', `The line has a ${quote} without its match, near ${near}`, {
-    hint: `A quote ends in its line; ${quote} itself is written \\${quote}`,
+  return new VdcError('USAGE', `Unmatched ${quote} near ${near}`, {
+    hint: `Close quotes in the same line, or write \\${quote} for the character itself`,
   })
 }
 
-/** Why a line does not run with a word that would be an operator in sh: without the word it would mean something else. */
+/** Returns the error for a word with an operator of sh: without operators, the line would do something else. */
 function noOperator({ value }: { value: string }): VdcError {
-  return new VdcError('USAGE', `'${value}' is only a word here, so the line is not run`, {
-    hint: "Pipes, redirections and several commands on a line belong to the system's shell; quote it where the word is meant",
+  return new VdcError('USAGE', `The line was not run: '${value}' contains an operator of the system's shell`, {
+    hint: "For pipes, redirections and several commands on a line, use the system's shell; if you mean the word itself, quote it",
   })
 }
 

@@ -1,32 +1,32 @@
-/** A file that a line of a script has made, by what was asked for. */
+/** A file that a line of a script has created; `key` is the line's request. */
 interface Made<T = unknown> {
   key: string
   path: string
   result: T
 }
 
-/** The files of a script that may be run again from its start; undefined where nothing is run again. */
+/** The files that a script has created, if it may run again from its start; undefined otherwise. */
 let made: Made[] | undefined
-/** How many of them the lines of this run have reached. */
+/** The number of these files that the lines of this run have reached. */
 let reached = 0
 
-/** Tells that a script begins that may be run again from its start: the files that it makes are made once. */
+/** Starts a script that may run again from its start; `makeOnce` creates its files only once. */
 export function rewindMadeFiles(): void {
   made ??= []
   reached = 0
 }
 
-/** The paths of the files that the script has made, which stay there when its changes are undone. */
+/** Returns the paths of the files that the script has created. They are kept when its changes are rolled back. */
 export function madeFiles(): string[] {
   return (made ?? []).map(({ path }) => path)
 }
 
 /**
- * Makes a file, unless an earlier run of the same script made it for the same
- * line: no rollback removes it, so that to make it again would find it there.
+ * Creates a file, unless an earlier run of the same script created it for the same line. A rollback
+ * does not remove files, so creating it again would fail.
  *
- * @param request what the file is made from, and how.
- * @returns what `make` returned, now or then.
+ * @param request identifies the line's request.
+ * @returns the result of `make`, from now or from the earlier run.
  */
 export async function makeOnce<T extends { path: string }>(request: object, make: () => Promise<T>): Promise<T> {
   const key = JSON.stringify(request)

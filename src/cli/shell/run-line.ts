@@ -10,21 +10,21 @@ import { dispatch, ENDS } from '../start/dispatch.ts'
 import type { Program } from '../start/program.ts'
 import type { ScriptLine } from './lines.ts'
 
-/** How lines are run. */
+/** How to run lines. */
 export interface LineOptions {
   exitOnError: boolean
-  /** Errors after which no other line may run: they are thrown, and not told. */
+  /** Returns true for errors after which no other line may run. They are thrown, not reported. */
   isFinal?: (error: VdcError) => boolean
-  /** Requested by signals while a line runs; undefined if they are caught for all lines together. */
+  /** The interruption that signals request while a line runs; undefined if signals are caught for all lines together. */
   interruption?: Interruption
 }
 
 /**
- * Runs one line of a shell; what goes wrong is told as always.
+ * Runs one line of a shell, and reports its errors.
  *
- * @returns its exit code, or `end` where it ends the shell.
- * @throws VdcError what `isFinal` says that is final; INTERRUPTED or TERMINATED
- *   after a signal, whatever became of the line.
+ * @returns the line's exit code, or `end` if it leaves the shell.
+ * @throws VdcError an error for which `isFinal` returns true; INTERRUPTED or TERMINATED after a
+ *   signal, even if the line succeeded.
  */
 export async function runLine(program: Program, line: ScriptLine, options: LineOptions): Promise<number | 'end'> {
   const { problem } = line
@@ -35,7 +35,7 @@ export async function runLine(program: Program, line: ScriptLine, options: LineO
   const isFinal = (error: VdcError) => options.isFinal?.(error) === true || isOfSignal(error, signals?.caught)
   interceptErrors((error) => isFinal(error) && final.push(error) > 0)
   process.exitCode = 0
-  // SQLite answers without ever waiting, and while nothing waits no signal is noticed.
+  // SQLite never yields to the event loop, and without that no signal would be noticed.
   await nextTurn()
   try {
     if (problem !== undefined) throw problem
@@ -48,19 +48,19 @@ export async function runLine(program: Program, line: ScriptLine, options: LineO
     signals?.release()
   }
   if (final[0] !== undefined) throw final[0]
-  // It may have come too late for this line, but not for the next.
+  // The signal may have arrived too late to stop this line, but must stop the next.
   if (signals?.caught !== undefined) options.interruption?.throwIfRequested()
   const code = Number(process.exitCode)
   process.exitCode = 0
   return code
 }
 
-/** Says whether an error is what a signal that was caught ends a line with. */
+/** Returns true if an error is due to a signal that was caught. */
 function isOfSignal(error: VdcError, caught: number | undefined): boolean {
   return caught !== undefined && (error.code === 'INTERRUPTED' || error.code === 'TERMINATED')
 }
 
-/** The words of a line without the program's name before them, with which help and hints show commands. */
+/** Returns the words of a line without the program's name, with which help and hints show commands. */
 export function withoutProgram(program: Program, words: readonly string[]): string[] {
   return words.slice(words[0] === program.bin ? 1 : 0)
 }

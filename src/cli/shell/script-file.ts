@@ -3,9 +3,9 @@ import { stat } from 'node:fs/promises'
 import { VdcError } from '../../core/errors.ts'
 import { readScript, type ScriptLine } from './lines.ts'
 
-/** An open script: its name for messages, and its commands. */
+/** An open script. */
 export interface Script {
-  /** undefined for stdin. */
+  /** Name for messages; undefined for stdin. */
   name: string | undefined
   lines: AsyncIterable<ScriptLine> | Iterable<ScriptLine>
 }
@@ -13,8 +13,8 @@ export interface Script {
 /**
  * Opens a script.
  *
- * @param path undefined and `-` are stdin.
- * @throws VdcError VALUE_REFUSED when it can't be read.
+ * @param path path of the script; undefined and `-` are stdin.
+ * @throws VdcError VALUE_REFUSED if it cannot be read.
  */
 export async function openScript(path: string | undefined): Promise<Script> {
   const isStdin = path === undefined || path === '-'
@@ -22,7 +22,7 @@ export async function openScript(path: string | undefined): Promise<Script> {
     new VdcError('VALUE_REFUSED', `The script ${isStdin ? 'on stdin' : path} ${why}`, { cause })
   const unreadable = (error: Error) => refuse(`cannot be read: ${error.message}`, error)
   if (isStdin) {
-    // Node takes a directory for an empty file.
+    // Node reads a directory as an empty file.
     if (fstatSync(0).isDirectory()) throw refuse('is a directory')
     return { name: undefined, lines: readScript(translated(process.stdin, unreadable)) }
   }

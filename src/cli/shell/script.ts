@@ -5,15 +5,16 @@ import type { ScriptLine } from './lines.ts'
 import { type LineOptions, runLine } from './run-line.ts'
 import type { Script } from './script-file.ts'
 
-/** Exit code when some lines failed and the others ran. */
+/** Exit code if some lines failed. */
 export const PARTLY_DONE = 9
-/** Characters of a line that a message shows. */
+/** The most characters of a line that a message shows. */
 const SHOWN = 100
 
 /**
- * Runs a script line by line, and tells on stderr which lines failed.
+ * Runs a script line by line, and prints to stderr which lines failed.
  *
- * @param options.onLine told of each line before it runs; `onFailure` after one that failed.
+ * @param options.onLine called before each line.
+ * @param options.onFailure called after each line that failed.
  * @returns the exit code: that of the first line that failed with `exitOnError`, else 9 if any failed.
  */
 export async function runScript(
@@ -35,7 +36,7 @@ export async function runScript(
   return exit
 }
 
-/** Says which line it was that failed. */
+/** Returns the note that names a line that failed. */
 export function failureNote(script: Script, line: ScriptLine): string {
   const place = script.name === undefined ? 'Line' : `${printable(script.name)}, line`
   const text = line.text.length > SHOWN ? `${line.text.slice(0, SHOWN)}…` : line.text

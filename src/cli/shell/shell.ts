@@ -7,31 +7,30 @@ import { runInteractively } from './interactive.ts'
 import { runScript } from './script.ts'
 import { openScript } from './script-file.ts'
 
-/** How a shell runs. */
+/** Options of a shell. */
 export interface ShellOptions {
-  /** Path of a script; `-` is stdin. */
+  /** Path of a script; `-` is stdin; undefined for the terminal, or stdin if that is not a terminal. */
   file: string | undefined
   exitOnError: boolean
   tx: 'each' | 'bulk' | 'none'
 }
 
 /**
- * Runs commands from a script or a terminal, over one connection, and sets the
- * process's exit code.
+ * Runs commands from a script or a terminal over one connection, and sets the process's exit code.
  *
- * @throws VdcError VALUE_REFUSED when there is no such script; USAGE within a shell.
+ * @throws VdcError VALUE_REFUSED if the script cannot be read; USAGE in a shell.
  */
 export async function runShell(program: Program, options: ShellOptions): Promise<void> {
-  if (sharedRegistry() !== undefined) throw new VdcError('USAGE', 'This is the shell already')
+  if (sharedRegistry() !== undefined) throw new VdcError('USAGE', 'The shell cannot be started in the shell')
   const shared = new SharedRegistry()
   const isInteractive = options.file === undefined && process.stdin.isTTY
-  if (isInteractive) claimStdin('where commands are typed')
+  if (isInteractive) claimStdin('the terminal where commands are typed')
   else if (options.file === undefined || options.file === '-') claimStdin('the script')
   const input = isInteractive ? undefined : await openScript(options.file)
   shareRegistry(shared)
   const eachLine = { exitOnError: options.exitOnError, interruption: shared.interruption }
   try {
-    if (options.tx === 'none') await shared.showWithoutTransactions()
+    if (options.tx === 'none') await shared.replaceWithoutTransactions()
     if (options.tx === 'bulk') await runTogether(program, shared, input, options)
     else if (input === undefined) process.exitCode = await runInteractively(program, shared, eachLine)
     else process.exitCode = await runScript(program, input, eachLine)

@@ -2,10 +2,10 @@ import { Transform } from 'node:stream'
 import type { ReadStream } from 'node:tty'
 
 /**
- * What is typed at a terminal, for Node's readline: it completes only at a Tab
- * that is the last of what comes at once, and takes all before that for pasted.
- * A Tab pressed twice over a slow line comes at once, too, so that the Tabs at
- * an end are handed on one by one. Where one is waited for, the next is held.
+ * Returns a terminal's input for Node's readline, with Tabs one by one. Readline completes only at a
+ * Tab that is the last character of a chunk, and takes the characters before it as pasted. Over a
+ * slow connection, Tab pressed twice arrives in one chunk, so the Tabs at the end of a chunk are
+ * passed on separately.
  */
 export function keysOf(terminal: ReadStream): Transform {
   const keys = new Transform({
@@ -17,12 +17,12 @@ export function keysOf(terminal: ReadStream): Transform {
       done()
     },
   })
-  // One that is closed may fail to be read instead of being at its end.
+  // A closed terminal may fail with an error instead of ending.
   terminal.once('error', () => keys.end())
   return Object.assign(terminal.pipe(keys), { setRawMode: (on: boolean) => setRawMode(terminal, on) })
 }
 
-/** A terminal that was closed has no mode any more, and readline sets it once more when its input ends. */
+/** Sets the mode of a terminal. Ignores EIO: readline resets the mode at the end of input, when the terminal may be closed. */
 function setRawMode(terminal: ReadStream, on: boolean): void {
   try {
     terminal.setRawMode(on)

@@ -1,24 +1,26 @@
-/** A word of a line: what it means, and where it stands. */
+/** A word of a line. */
 interface Word {
+  /** The word without quotes and escapes. */
   value: string
+  /** Index of its first character in the line. */
   start: number
   /** The value with `\0` for each character that is quoted or escaped. */
   bare: string
 }
 
-/** A line taken apart. */
+/** A line split into words. */
 export interface Line {
   words: Word[]
-  /** What the line leaves open: a quote, or a backslash at its very end that goes on in the next line. */
+  /** A quote that is not closed, or a backslash at the end of the line, which continues it on the next one. */
   open: "'" | '"' | '\\' | undefined
 }
 
 const BLANK = /[ \t]/
 
 /**
- * Takes a line apart as sh does (POSIX.1-2017, Shell Command Language, sections
- * 2.2 "Quoting" and 2.3 "Token Recognition"), but without any expansion: `$`,
- * `*`, `;` and the like mean themselves. `#` at the start of a word begins a comment.
+ * Splits a line into words as sh does (POSIX.1-2017, Shell Command Language, sections 2.2 "Quoting"
+ * and 2.3 "Token Recognition"), but without expansion: characters such as `$`, `*` and `;` are
+ * literal. `#` at the start of a word starts a comment.
  */
 export function splitLine(line: string): Line {
   const words: Word[] = []
@@ -39,7 +41,7 @@ export function splitLine(line: string): Line {
     else if (character === '\\') {
       const next = line[at + 1]
       if (next === undefined) return { words, open: '\\' }
-      // Within double quotes a backslash only escapes what is special there.
+      // In double quotes, a backslash escapes only special characters.
       const escapes = quote === undefined || '$`"\\\n'.includes(next)
       if (next !== '\n') add(at, escapes ? next : character + next)
       at++

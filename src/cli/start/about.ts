@@ -1,4 +1,4 @@
-/* What the help of the program and its manual pages say about its surroundings. */
+/* Texts of the program's help and manual pages about environment variables, the shell and files. */
 
 /** Environment variables. */
 export const ENVIRONMENT: [string, string][] = [

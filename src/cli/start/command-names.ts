@@ -1,17 +1,17 @@
 import type { Command } from '@oclif/core'
 import { VdcError } from '../../core/errors.ts'
 
-/** The commands of the program; oclif's Config is one. */
+/** The commands and topics of the program. */
 export interface Commands {
   readonly commands: readonly Command.Loadable[]
   findCommand(id: string): Command.Loadable | undefined
-  /** What topics are, by their names with colons. */
+  /** Topics; their names have colons. */
   readonly topics: readonly { name: string; description?: string | undefined }[]
 }
 
-/** What shows help, in place of a command. */
+/** The word that shows help, in place of a command. */
 const HELP = 'help'
-/** What the original's vdc-manage also has commands for, in one release or another. */
+/** Topics that only the original's vdc-manage has, in one release or another. */
 export const FOREIGN_NOUNS: readonly string[] = [
   'group',
   'host',
@@ -29,25 +29,24 @@ export const FOREIGN_NOUNS: readonly string[] = [
   'user',
   'vlan',
 ]
-/** Commands that run by their whole name only: the original has none like them, and nothing brings back what they change. */
+/** Commands that cannot be abbreviated: the original does not have them, and their changes cannot be undone. */
 const IN_FULL: readonly string[] = ['image purge', 'db migrate']
 
-/** The names that words begin with. */
+/** The names of commands and topics at the start of the typed words. */
 export interface Names {
-  /** Whole, as far as they are known; the others as they were typed. */
+  /** Full names as far as they are known, then the other words as they were typed. */
   names: string[]
-  /** Help is asked for: `help image add`, `image help add`. */
+  /** True if help is asked for: `help image add`, `image help add`. */
   isHelp: boolean
-  /** The names that the first one which is not known may stand for, where these are several; or one that runs in full only. */
+  /** The names that the first unknown word may stand for, if there are several; or the one that cannot be abbreviated. */
   candidates: string[]
 }
 
 /**
- * Completes names that are shortened, as thor takes them: any beginning that
- * only one command or topic has. A whole name is taken before a longer one, and
- * aliases only as a whole.
+ * Completes abbreviated names as thor does: any beginning that is unique among commands and topics.
+ * A full name takes precedence over longer ones. Aliases cannot be abbreviated.
  *
- * @param typed the words before the first option; those behind a command are its arguments.
+ * @param typed the words before the first option; words after a command are its arguments.
  */
 export function wholeNames(commands: Commands, typed: readonly string[]): Names {
   const known: string[] = []
@@ -75,10 +74,10 @@ export function wholeNames(commands: Commands, typed: readonly string[]): Names 
   return { names: known, isHelp, candidates: [] }
 }
 
-/** Results of `nextNames`, which a shell needs for every line. */
+/** Results of `nextNames`, cached because a shell needs them for every line. */
 const knownNext = new WeakMap<Commands, Map<string, readonly string[]>>()
 
-/** The names with which those of commands go on, once each. */
+/** Returns the words that can follow `names` in the names of commands, without duplicates. */
 export function nextNames(commands: Commands, names: readonly string[]): readonly string[] {
   const known = knownNext.get(commands) ?? new Map<string, readonly string[]>()
   knownNext.set(commands, known)
@@ -97,32 +96,33 @@ function findNext(commands: Commands, names: readonly string[]): string[] {
 }
 
 /**
- * The refusal of a name that is shortened too much, or may not be.
+ * Returns the USAGE error for an abbreviation that is ambiguous, or of a command that cannot be abbreviated.
  *
  * @param known the names before it.
- * @param word as it was typed.
+ * @param word the abbreviation.
+ * @param candidates the names that it may stand for.
  */
 export function notWhole(known: readonly string[], word: string, candidates: readonly string[]): VdcError {
   const typed = [...known, word].join(' ')
   const [only = '', ...more] = candidates.map((name) => [...known, name].join(' '))
   if (more.length === 0) {
-    return new VdcError('USAGE', `'${typed}' is short for ${only}, which runs only by its full name`, {
+    return new VdcError('USAGE', `'${typed}' is short for ${only}, which must be written in full`, {
       hint: `Write: vdc-manage ${only}`,
     })
   }
-  return new VdcError('USAGE', `'${typed}' may be short for several commands`, {
+  return new VdcError('USAGE', `'${typed}' is short for more than one command`, {
     hint: `Write one of: ${[only, ...more].join(', ')}`,
   })
 }
 
 /**
- * The refusal of a noun that the original's vdc-manage has commands for, and this one has not.
+ * Returns the USAGE error for a topic that only the original's vdc-manage has.
  *
- * @param meant the noun of this program that it may be meant for, if any.
+ * @param meant the topic of this program that may be meant, if any.
  */
 export function foreignNoun(noun: string, meant: string | undefined): VdcError {
   const other = meant === undefined ? '' : ` Did you mean ${meant}?`
-  return new VdcError('USAGE', `'${noun}' belongs to Wakame-vdc's own vdc-manage`, {
-    hint: `Run it there; this one manages accounts, images, backup objects and backup storages.${other}`,
+  return new VdcError('USAGE', `'${noun}' is a command of Wakame-vdc's own vdc-manage`, {
+    hint: `Use that program; this one manages accounts, images, backup objects and backup storages.${other}`,
   })
 }

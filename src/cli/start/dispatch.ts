@@ -8,17 +8,17 @@ import { FOREIGN_NOUNS, foreignNoun, notWhole, wholeNames } from './command-name
 import type { Program } from './program.ts'
 import { usedParts } from './used-parts.ts'
 
-/** What runs where no command is named. */
+/** The command that runs if none is named. */
 export const SHELL = 'shell'
-/** What ends a shell. */
+/** The words that leave a shell. */
 export const ENDS = ['exit', 'quit']
 
 /**
- * Runs the command that the words name, or shows help.
+ * Runs the command that the words name, or shows help. Commands report their own errors and set the
+ * process's exit code.
  *
  * @param typed the words after the program's name, or of a line of the shell.
- * @throws VdcError USAGE when there is no such command. What goes wrong in a
- *   command it tells itself, and sets the process's exit code.
+ * @throws VdcError USAGE if there is no such command.
  */
 export async function dispatch(typed: readonly string[], program: Program): Promise<void> {
   if (typed[0] === '--version' || typed[0] === '-v') {
@@ -30,7 +30,7 @@ export async function dispatch(typed: readonly string[], program: Program): Prom
     await program.runCommand(SHELL, [...typed])
     return
   }
-  const { words, isHelp } = await whole(program, typed)
+  const { words, isHelp } = await withFullNames(program, typed)
   if (isHelp || asksForHelp(program, words)) return showHelp(program, words, isHelp)
   const names = leadingNames(words)
   const command = findCommand(program, names)
@@ -44,11 +44,14 @@ export async function dispatch(typed: readonly string[], program: Program): Prom
 }
 
 /**
- * The words with the whole names of what they begin with.
+ * Completes the abbreviated names at the start of the words.
  *
- * @throws VdcError USAGE for a name that is short for several, or of the original's vdc-manage.
+ * @throws VdcError USAGE if a name is ambiguous, or of the original's vdc-manage.
  */
-async function whole(program: Program, typed: readonly string[]): Promise<{ words: string[]; isHelp: boolean }> {
+async function withFullNames(
+  program: Program,
+  typed: readonly string[],
+): Promise<{ words: string[]; isHelp: boolean }> {
   const leading = leadingNames(typed)
   const { names, isHelp, candidates } = wholeNames(program, leading)
   const noun = names[0] as string
@@ -59,16 +62,16 @@ async function whole(program: Program, typed: readonly string[]): Promise<{ word
   }
   const known = names.findIndex((_, at) => !isTopic(program, names.slice(0, at + 1)))
   const [word = '', next = ''] = names.slice(known)
-  // `backup object` is no short name, but a whole one with a space in it.
+  // `backup object` is not an abbreviation, but a full name with a space in it.
   if (candidates.length > 0 && !candidates.includes(word + next))
     throw notWhole(names.slice(0, known), word, candidates)
   return { words: [...names, ...typed.slice(leading.length)], isHelp }
 }
 
-/** Says whether there is no command, at most options of the shell: then the shell it is. */
+/** Returns true if there is no command, only options of the shell. */
 function beginsShell(program: Program, typed: readonly string[]): boolean {
   if (typed[0]?.startsWith('-') === false) return false
-  // A boolean may have its value behind it, which is no command.
+  // The word after a boolean option may be its value, not a command.
   const words = originalSpelling(typed, program.findCommand(SHELL)?.flags ?? {})
   return words.every(
     (word, at) =>
@@ -76,7 +79,7 @@ function beginsShell(program: Program, typed: readonly string[]): boolean {
   )
 }
 
-/** Says whether `--help` or `-h` is among the words, and not as the value of an option. */
+/** Returns true if `--help` or `-h` is among the words, other than as the value of an option. */
 function asksForHelp(program: Program, words: readonly string[]): boolean {
   if (!hasFlag(words, '--help') && !hasFlag(words, '-h')) return false
   const command = findCommand(program, leadingNames(words))?.id ?? SHELL
@@ -86,15 +89,15 @@ function asksForHelp(program: Program, words: readonly string[]): boolean {
     .some((word, at) => (word === '--help' || word === '-h') && !isValue(program, command, words, at))
 }
 
-/** Says whether a word is the value of the option before it. */
+/** Returns true if a word is the value of the option before it. */
 function isValue(program: Program, command: string, words: readonly string[], at: number): boolean {
   const before = words[at - 1]
   return before !== undefined && !before.includes('=') && optionOf(program, command, before)?.type === 'option'
 }
 
-/** The option of a command that a word spells, with or without its value. */
+/** Finds the option of a command in a word; the word may contain the option's value. */
 function optionOf(program: Program, command: string, word: string) {
-  // Of several in one word, such as -ef, the last may take a value.
+  // In a word such as -ef, the last letter may take a value.
   const short = /^-[A-Za-z]*([A-Za-z])$/.exec(word)?.[1]
   const spelt = short === undefined ? word.replace(/=.*$/s, '').replaceAll('_', '-') : `-${short}`
   return Object.values(program.findCommand(command)?.flags ?? {}).find(({ name, char, aliases = [] }) =>
@@ -105,8 +108,8 @@ function optionOf(program: Program, command: string, word: string) {
 /**
  * Shows the help of the command or group of commands that the words name, or of the program.
  *
- * @param isHelp they follow the word `help`, and may name a help topic.
- * @throws VdcError USAGE if they name nothing.
+ * @param isHelp the words follow `help` and may name a help topic.
+ * @throws VdcError USAGE if there is no such command, group or topic.
  */
 async function showHelp(program: Program, words: readonly string[], isHelp: boolean): Promise<void> {
   const names = leadingNames(words)
@@ -121,13 +124,13 @@ async function showHelp(program: Program, words: readonly string[], isHelp: bool
   else await help.showHelp(program, name === undefined ? undefined : (command ?? names.join(':')))
 }
 
-/** The words before the first option. */
+/** Returns the words before the first option. */
 function leadingNames(words: readonly string[]): string[] {
   const end = words.findIndex((word) => word.startsWith('-'))
   return words.slice(0, end === -1 ? undefined : end)
 }
 
-/** The command with the longest name that the words begin with; `length` is the number of words in it. */
+/** Finds the command with the longest name at the start of the words; `length` is the number of words in its name. */
 function findCommand(program: Program, names: readonly string[]): { id: string; length: number } | undefined {
   for (let length = names.length; length > 0; length--) {
     const id = names.slice(0, length).join(':')
@@ -140,7 +143,7 @@ function isTopic(program: Program, names: readonly string[]): boolean {
   return program.findTopic(names.join(':')) !== undefined
 }
 
-/** The refusal of words that name no command; the command that they may be meant for is its hint. */
+/** Returns the USAGE error for an unknown command; its hint suggests a similar one. */
 async function unknownCommand(
   program: Program,
   names: readonly string[],
@@ -150,12 +153,12 @@ async function unknownCommand(
   let known = names.length
   while (known > 0 && !isTopic(program, names.slice(0, known))) known--
   const topic = names.slice(0, known).map((name) => `${name} `)
-  const hint = `vdc-manage ${topic.join('')}--help lists the commands`
-  if (known === names.length) return optionBefore(program, known, words, hint)
+  const hint = `List the commands with: vdc-manage ${topic.join('')}--help`
+  if (known === names.length) return misplacedOption(program, known, words, hint)
   const { commandOfFile, nearestCommand } = await import('../suggest/nearest-command.ts')
   const ofFile = commandOfFile(program, names, known)
   if (ofFile !== undefined) {
-    return new VdcError('USAGE', `There is no command '${typed(names, known, undefined)}'`, {
+    return new VdcError('USAGE', `There is no command '${unknownWords(names, known, undefined)}'`, {
       hint: `Did you mean ${ofFile}? ${hint}`,
     })
   }
@@ -163,21 +166,27 @@ async function unknownCommand(
   const near = nearestCommand(program, names, known, others)
   const meant = near === 'version' ? '--version' : near
   const what = helpTopics.length > 0 && names.length === 1 ? 'command or help topic' : 'command'
-  return new VdcError('USAGE', `There is no ${what} '${typed(names, known, meant)}'`, {
+  return new VdcError('USAGE', `There is no ${what} '${unknownWords(names, known, meant)}'`, {
     hint: meant === undefined ? hint : `Did you mean ${meant}? ${hint}`,
   })
 }
 
-/** The words that name no command: those that a command was found for, else those up to the first unknown one. */
-function typed(names: readonly string[], known: number, meant: string | undefined): string {
+/** Returns the words that the error quotes: as many as the suggestion has, but at least up to the first unknown one. */
+function unknownWords(names: readonly string[], known: number, meant: string | undefined): string {
   const length = Math.max(known + 1, meant?.split(' ').length ?? 0)
   return names.slice(0, length).join(' ')
 }
 
-async function optionBefore(program: Program, at: number, words: readonly string[], hint: string): Promise<VdcError> {
+/** Returns the USAGE error for an option in place of a command. */
+async function misplacedOption(
+  program: Program,
+  at: number,
+  words: readonly string[],
+  hint: string,
+): Promise<VdcError> {
   const option = words[at] as string
   const { nearest } = await import('../../core/nearest.ts')
-  // Where it is all that there is, it is one of the program's own.
+  // As the first word, it may be a misspelt option of the program or the shell.
   const ofShell = Object.values(program.findCommand(SHELL)?.flags ?? {})
   const own = ['help', 'version', ...ofShell.flatMap(({ name, aliases = [] }) => [name, ...aliases])].map(
     (name) => `--${name}`,
@@ -186,7 +195,7 @@ async function optionBefore(program: Program, at: number, words: readonly string
   if (meant !== undefined && !own.includes(option)) {
     return new VdcError('USAGE', `Unknown option: ${option}`, { hint: `Did you mean ${meant}? ${hint}` })
   }
-  return new VdcError('USAGE', `The option ${option} stands before the command`, {
-    hint: `Options go after the command; ${hint}`,
+  return new VdcError('USAGE', `Option ${option} comes before the command`, {
+    hint: `Put options after the command. ${hint}`,
   })
 }

@@ -7,19 +7,18 @@ import { dispatch } from './dispatch.ts'
 import { type CommandLoaders, Program } from './program.ts'
 
 /**
- * Runs the program: finds the command that the words name, runs it, and ends
- * the process with its exit code.
+ * Runs the command that the words name, and ends the process with its exit code.
  *
  * @param argv the words after the program's name.
- * @param root the folder of the package.
- * @param loaders what loads the commands.
+ * @param root folder of the package.
+ * @param loaders functions that load the commands.
  */
 export async function main(argv: readonly string[], root: string, loaders: CommandLoaders): Promise<void> {
   const words = [...argv]
   heedProcessColorFlag(words)
   heedHangUp()
   const report = (error: unknown) => reportError(error, { json: jsonAskedFor(words), debug: isDebugging(words) })
-  // Every write waits for its own outcome; without a listener a closed pipe would end the process in the middle.
+  // Every write handles its own errors. Without a listener, a closed pipe would end the process half done.
   for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => {})
   process.on('uncaughtException', (error) => void report(error).finally(() => process.exit()))
   try {
@@ -27,6 +26,6 @@ export async function main(argv: readonly string[], root: string, loaders: Comma
   } catch (error) {
     await report(error)
   }
-  // All answers are written by now, and a server that hangs must not keep us.
+  // All output is written by now. Do not wait for a server that hangs.
   process.exit()
 }

@@ -4,7 +4,7 @@ import type { Command, Config, Interfaces } from '@oclif/core'
 import type { Commands } from './command-names.ts'
 import { usedParts } from './used-parts.ts'
 
-/** A command's class, as it is run. */
+/** The class of a command. */
 interface Runnable {
   id: string
   runIn(program: Program, argv: readonly string[]): Promise<unknown>
@@ -16,9 +16,9 @@ export type CommandLoaders = Readonly<Record<string, () => Promise<{ default: Ru
 type Topics = Record<string, { description?: string }>
 
 /**
- * The program, its commands and topics: what oclif's commands and help need of a Config.
- * It reads only package.json and the manifest of the build. oclif's own Config looks for
- * plugins, hooks, themes and settings, none of which we have.
+ * The program's commands and topics, with the parts of oclif's Config that oclif's Command uses. It
+ * reads only package.json and the manifest. oclif's own Config looks for plugins, hooks, themes and
+ * settings, none of which we have.
  */
 export class Program implements Commands {
   readonly bin: string
@@ -44,12 +44,12 @@ export class Program implements Commands {
     this.userAgent = `${name}/${version} ${process.platform}-${process.arch} node-${process.version}`
   }
 
-  /** This as oclif's Config, of which oclif uses nothing else. */
+  /** This object as oclif's Config. oclif uses only the properties that it has. */
   get asConfig(): Config {
     return this as unknown as Config
   }
 
-  /** All commands; one with aliases once for each name. */
+  /** All commands. A command with aliases appears once for each name. */
   get commands(): Command.Loadable[] {
     return [...this.#commands.values()]
   }
@@ -70,7 +70,11 @@ export class Program implements Commands {
     return this.#allTopics.get(name)
   }
 
-  /** Runs a command, which reports its own errors and sets the process's exit code. */
+  /**
+   * Runs a command, which reports its own errors and sets the process's exit code.
+   *
+   * @throws Error if there is no such command.
+   */
   async runCommand(id: string, argv: readonly string[]): Promise<void> {
     const command = (await this.findCommand(id)?.load()) as Runnable | undefined
     if (command === undefined) throw new Error(`There is no command ${id}`)
@@ -94,7 +98,7 @@ export class Program implements Commands {
     return this.#byId
   }
 
-  /** The topics of package.json, and each command as one, as its name may go on. */
+  /** The topics of package.json, and all commands, because a command's name can be the start of another's. */
   get #allTopics(): Map<string, Interfaces.Topic> {
     if (this.#topics !== undefined) return this.#topics
     const described = Object.entries(this.pjson.oclif.topics as Topics)

@@ -1,6 +1,5 @@
 /**
  * The parts of the program that this run has used: IDs of commands, database engines, output
- * formats. They tell bin/code-cache.js whether its kept code has everything that such a run
- * needs.
+ * formats. From them, bin/code-cache.js decides whether its kept code covers such a run.
  */
 export const usedParts = new Set<string>()

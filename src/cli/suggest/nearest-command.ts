@@ -2,7 +2,7 @@ import { countTypos, mostTypos } from '../../core/nearest.ts'
 import { shellWord } from '../../core/shell-word.ts'
 import type { Program } from '../start/program.ts'
 
-/** What neighbours of this program, and people, call what it calls otherwise. */
+/** Other names of commands and topics, from similar programs and common usage. */
 const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   add: ['create', 'new', 'register', 'insert', 'import', 'upload'],
   del: ['delete', 'remove', 'rm', 'destroy', 'unregister'],
@@ -26,20 +26,21 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   shell: ['console', 'repl', 'interactive'],
   help: ['usage', 'man'],
 }
-/** What a word that is not the one, but means it, counts beside slips. */
-const MEANT = 0.5
+/*
+ * Costs of differences other than typos; a typo costs 1 per character.
+ */
+const OTHER_NAME = 0.5
 const OTHER_ORDER = 0.6
 const WITHOUT_TOPIC = 2
 
 /**
- * Finds the command or topic that mistyped words stand for: with slips in them,
- * in another order, written as one, in the plural, with a neighbour's names, or
- * without the topic. A topic that is right stays.
+ * Finds the command or topic that mistyped words may stand for: with typos, in another order, as one
+ * word, in the plural, with the names of similar programs, or without the topic.
  *
- * @param names the words before the first option; those behind the command's may be its arguments.
- * @param known how many of them are right, as the topic that they name.
- * @param others single words that are known as well.
- * @returns its words; undefined where none is near.
+ * @param names the words before the first option; the last ones may be arguments.
+ * @param known the number of words at the start that are a correct topic, which is kept.
+ * @param others other known words.
+ * @returns the words of the command or topic; undefined if none is similar.
  */
 export function nearestCommand(
   program: Program,
@@ -57,17 +58,17 @@ export function nearestCommand(
     .filter((words) => words.length > known && (known === 0 || words[0] === names[0]))
     .map((words) => ({ words, cost: Math.min(costOf(names, words), costWithoutTopic(names, words, ids)) }))
     .filter(({ cost }) => cost < Number.POSITIVE_INFINITY)
-    // A command before the topic that it is in.
+    // Prefer a command to the topic that it is in.
     .sort((a, b) => b.words.length - a.words.length || a.cost - b.cost)
   return scored[0]?.words.join(' ')
 }
 
 /**
- * Finds the command that is left out before a file, or the id of a backup object:
- * the only one of its topic that takes a file.
+ * Finds the command that is missing before a file or the ID of a backup object: the only command of
+ * the topic that takes a file.
  *
- * @param known how many of the names are right, as the topic.
- * @returns its words and the file, as shells take it; undefined where there is none, or several.
+ * @param known the number of words at the start that are a topic.
+ * @returns the words of the command and the file, quoted for sh; undefined if there is no such command, or several.
  */
 export function commandOfFile(program: Program, names: readonly string[], known: number): string | undefined {
   const file = names[known] as string
@@ -79,7 +80,7 @@ export function commandOfFile(program: Program, names: readonly string[], known:
   return only === undefined || more.length > 0 ? undefined : `${only.id.replaceAll(':', ' ')} ${shellWord(file)}`
 }
 
-/** How far the words that were typed are from those of a command; infinite where they are no slip of it. */
+/** Returns how much the typed words differ from those of a command; infinite if they are not similar. */
 function costOf(names: readonly string[], words: readonly string[]): number {
   const costs = [costAsOne(names, words)]
   if (names.length >= words.length) {
@@ -91,14 +92,14 @@ function costOf(names: readonly string[], words: readonly string[]): number {
   return Math.min(...costs)
 }
 
-/** The same where blanks are missing or too many: `imagelist`, `backup-object list`. */
+/** The cost if spaces are missing or added: `imagelist`, `backup-object list`. */
 function costAsOne(names: readonly string[], words: readonly string[]): number {
   const whole = words.join('')
   const starts = names.map((_, at) => bare(names.slice(0, at + 1).join('')))
-  return starts.includes(whole) ? MEANT : Number.POSITIVE_INFINITY
+  return starts.includes(whole) ? OTHER_NAME : Number.POSITIVE_INFINITY
 }
 
-/** The same where only the last word of a command is there, and no other command ends in it: `export`. */
+/** The cost if only the last word of a command is given, and no other command ends with it: `export`. */
 function costWithoutTopic(names: readonly string[], words: readonly string[], ids: readonly string[]): number {
   const ending = `:${names[0]}`
   const [only, ...more] = ids.filter((id) => id.endsWith(ending))
@@ -107,15 +108,15 @@ function costWithoutTopic(names: readonly string[], words: readonly string[], id
 
 function costOfWord(typed: string, word: string): number {
   if (typed === word) return 0
-  // What is the name of another is no slip of this one's.
+  // The name of another command is not a typo of this one.
   const maySlip = !Object.hasOwn(OTHER_NAMES, typed)
   const forms = [bare(typed), bare(typed).replace(/s$/, '')]
   const costs = [word, ...(OTHER_NAMES[word] ?? [])].flatMap((name) =>
     forms.map((form) => {
       const slips = countTypos(form, name)
-      // Of a name of two or three letters, one that slipped leaves too little.
+      // With a typo, too little is left of a name of two or three letters.
       const isNear = slips === 0 || (maySlip && slips <= mostTypos(name) && (name === word || name.length > 3))
-      return isNear ? slips + (name === word && slips > 0 ? 0 : MEANT) : Number.POSITIVE_INFINITY
+      return isNear ? slips + (name === word && slips > 0 ? 0 : OTHER_NAME) : Number.POSITIVE_INFINITY
     }),
   )
   return Math.min(...costs)

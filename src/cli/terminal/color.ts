@@ -4,12 +4,12 @@ import { wordsBefore } from '../start/argv.ts'
 
 const forbidden = { process: false, command: false }
 
-/** Looks whether the words of the process forbid colours (`--no-color`), for all of its commands. */
+/** Applies `--no-color` in the words of the process to all of its commands. */
 export function heedProcessColorFlag(argv: readonly string[]): void {
   forbidden.process = forbidsColors(argv)
 }
 
-/** Looks whether the words of a command forbid colours, for this one. */
+/** Applies `--no-color` in the words of a command to that command. */
 export function heedColorFlag(argv: readonly string[]): void {
   forbidden.command = forbidsColors(argv)
 }
@@ -23,9 +23,9 @@ function forbidsColors(argv: readonly string[]): boolean {
 }
 
 /**
- * Says whether a stream gets colours: `--no-color` and NO_COLOR forbid them,
- * CLICOLOR_FORCE wants them also in a pipe, else a terminal has them that is not
- * TERM=dumb (https://no-color.org, https://bixense.com/clicolors).
+ * Returns true if a stream gets colours. `--no-color` and NO_COLOR turn them off, CLICOLOR_FORCE
+ * turns them on, even in a pipe. Otherwise, terminals have colours, except with TERM=dumb
+ * (https://no-color.org, https://bixense.com/clicolors).
  */
 function hasColors(stream: NodeJS.WriteStream): boolean {
   const { NO_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM } = process.env
@@ -34,12 +34,12 @@ function hasColors(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && TERM !== 'dumb' && CLICOLOR !== '0'
 }
 
-/** Makes text bold where the stream has colours. */
+/** Returns a function that makes text bold if the stream has colours. */
 export function boldOn(stream: NodeJS.WriteStream): (text: string) => string {
   return pico.createColors(hasColors(stream)).bold
 }
 
-/** Paints text in a colour, bold, where the stream has colours. */
+/** Makes text coloured and bold if the stream has colours. */
 export function paint(stream: NodeJS.WriteStream, color: 'red' | 'yellow' | 'green' | 'cyan', text: string): string {
   const colors = pico.createColors(hasColors(stream))
   return colors.bold(colors[color](text))

@@ -5,26 +5,27 @@ import { printable } from './escape.ts'
 import { writeNote } from './output.ts'
 
 /**
- * Asks a person whether something shall be removed that can't be brought back. Only at a
- * terminal: in a pipe or a shell's script nobody would see the question.
+ * Asks for confirmation before a removal that cannot be undone. Prompts only at a terminal, not in a
+ * pipe or in the shell.
  *
- * @param question without its mark, such as `Remove 3 images for good`.
- * @param options.yes it is answered already.
- * @param options.about lines that are shown before the question, such as what would go.
- * @throws VdcError USAGE where nobody can be asked; INTERRUPTED after any answer but yes.
+ * @param question without a question mark, such as `Remove 3 images for good`.
+ * @param options.yes do not ask.
+ * @param options.about lines to print before the question.
+ * @throws VdcError USAGE without a terminal or in the shell; INTERRUPTED after any answer other than yes.
  */
 export async function confirmed(question: string, options: { yes: boolean; about: readonly string[] }): Promise<void> {
   if (options.yes) return
   const isShell = sharedRegistry() !== undefined
   if (isShell || !process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new VdcError('USAGE', `'${question}?' needs --yes ${isShell ? 'in the shell' : 'where nobody can be asked'}`)
+    const place = isShell ? 'in the shell' : 'without a terminal'
+    throw new VdcError('USAGE', `Cannot ask for confirmation ${place}: ${question}?`, { hint: 'To confirm, add --yes' })
   }
   for (const line of options.about) await writeNote(printable(line))
   const answer = await ask(`${question}? [y/N] `)
   if (!/^y(es)?$/i.test(answer.trim())) throw new VdcError('INTERRUPTED', 'Not confirmed: nothing was removed')
 }
 
-/** Ctrl-C and the end of the input are an answer, too: none. */
+/** Prints a question and reads the answer. Ctrl-C and the end of input give an empty answer. */
 function ask(question: string): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   return new Promise((resolve) => {

@@ -1,44 +1,45 @@
 import { VdcError } from '../../core/errors.ts'
 
-/** What waits to be written until something is committed; `id` is what it tells of, where it tells that something is stored. */
+/** Output that is held back until the commit. */
 interface Held {
   text: string
+  /** The new ID in the text, if it reports that something was stored. */
   id: string | undefined
 }
-/** Told by bin/run.js, as Node takes /dev/null for a stdout that is closed. */
+/** Set by bin/run.js, because Node replaces a closed stdout by /dev/null. */
 const isClosed = process.env.VDC_MANAGE_STDOUT === 'closed'
 
 let held: { what: 'all' | 'ids'; texts: Held[]; isLost?: boolean } | undefined
 
-/** From now on keeps back what is written to stdout: all of it, or what tells that something is stored. */
+/** Starts to hold back output: all of stdout, or only the IDs of stored items. */
 export function holdOutput(what: 'all' | 'ids'): void {
   held = { what, texts: [] }
 }
 
-/** Says whether all output is kept back, so that what goes wrong must be told elsewhere. */
+/** Returns true if all output is held back, so that errors must go to stderr. */
 export function isHoldingAll(): boolean {
   return held?.what === 'all'
 }
 
-/** Forgets what was kept back, as it did not come true. */
+/** Discards the output that was held back, after a rollback. */
 export function dropOutput(): void {
   held = undefined
 }
 
-/** From now on nothing is promised of what is kept back, as it will not come true; returns whether that is news. */
+/** Stops announcing IDs, because they will not be stored. Returns true on the first call. */
 export function giveUpOutput(): boolean {
-  const isNews = held !== undefined && !held.isLost
-  if (held !== undefined) held.isLost = true
-  return isNews
+  if (held === undefined || held.isLost) return false
+  held.isLost = true
+  return true
 }
 
-/** Tells on stderr of what is kept back that it may be stored, or not, as nobody knows. */
+/** Prints to stderr the IDs that may or may not be stored, after a commit with an unknown outcome. */
 export async function doubtOutput(): Promise<void> {
-  for (const { id } of held?.texts ?? []) if (id !== undefined) await writeNote(`Perhaps stored: ${id}`)
+  for (const { id } of held?.texts ?? []) if (id !== undefined) await writeNote(`Possibly stored: ${id}`)
 }
 
 /**
- * Writes what was kept back. What is stored and can't be told on stdout is told on stderr.
+ * Prints the output that was held back. If stdout fails, prints the stored IDs to stderr.
  *
  * @throws VdcError OUTPUT_FAILED.
  */
@@ -53,44 +54,42 @@ export async function releaseOutput(): Promise<void> {
   }
 }
 
-/** The error for an answer that somebody must get and nobody reads. */
+/** Returns the error for output that must be read, when the reader has closed stdout. */
 export function outputClosed(): VdcError {
-  return new VdcError('OUTPUT_FAILED', 'Nobody reads the answer: stdout is closed')
+  return new VdcError('OUTPUT_FAILED', 'Cannot write to stdout: its reader has closed it')
 }
 
 /**
  * Writes to stdout and waits until it is written.
  *
- * @param id of what is stored, where that is what the text tells.
- * @returns false when nobody reads any more (`… | head -1`), which is no error.
- * @throws VdcError OUTPUT_FAILED when it can't be written, as on a full disk.
+ * @param id the ID of a stored item, if the text reports it.
+ * @returns false if the reader has closed the pipe (`… | head -1`), which is not an error.
+ * @throws VdcError OUTPUT_FAILED if the text cannot be written, for example because the disk is full.
  */
 export async function writeOut(text: string, id?: string): Promise<boolean> {
   if (held?.what === 'all' || (held?.what === 'ids' && id !== undefined)) {
     held.texts.push({ text, id })
-    if (held.what === 'ids' && !held.isLost) await writeNote(`Stored when this session ends: ${id}`)
+    if (held.what === 'ids' && !held.isLost) await writeNote(`Will be stored at the end of this session: ${id}`)
     return true
   }
-  if (isClosed) throw new VdcError('OUTPUT_FAILED', 'The answer cannot be written: stdout is closed')
+  if (isClosed) throw new VdcError('OUTPUT_FAILED', 'Cannot write to stdout: it is closed')
   try {
     await write(process.stdout, text)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return false
-    throw new VdcError('OUTPUT_FAILED', `The answer cannot be written to stdout: ${(error as Error).message}`, {
-      cause: error,
-    })
+    throw new VdcError('OUTPUT_FAILED', `Cannot write to stdout: ${(error as Error).message}`, { cause: error })
   }
 }
 
-/** Writes a line for people to stderr; where that is closed, nobody minds. */
+/** Writes a line to stderr. Ignores errors, for example if stderr is closed. */
 export async function writeNote(text: string): Promise<void> {
   await write(process.stderr, `${text}\n`).catch(() => {})
 }
 
 let clear: (() => void) | undefined
 
-/** Has `work` run before anything is written, such as what clears a progress bar; undefined ends that. */
+/** Runs `work` before each write, for example to clear a progress bar; undefined ends that. */
 export function beforeText(work: (() => void) | undefined): void {
   clear = work
 }

@@ -4,7 +4,7 @@ import * as flags from '../../cli/flags/common.ts'
 import { addObject } from '../../registry/backup-object/add.ts'
 import { addFileObject } from '../../registry/backup-object/add-file.ts'
 
-/** What nobody can tell without a file. */
+/** Options that are required without `--from-file`. */
 const REQUIRED = ['object_key', 'size', 'checksum'] as const
 
 export default class BackupObjectAdd extends BaseCommand {
@@ -24,7 +24,10 @@ export default class BackupObjectAdd extends BaseCommand {
     const { from_file: path, ...request } = flags.byColumn(given)
     const object = await (path === undefined
       ? this.withRegistry((registry) =>
-          addObject(registry, this.requireOptions(request, REQUIRED, 'Or give --from-file, which tells most of it')),
+          addObject(
+            registry,
+            this.requireOptions(request, REQUIRED, 'To read the values from a file, use --from-file'),
+          ),
         )
       : this.watched((watcher) =>
           this.withRegistry((registry) => addFileObject(registry, { ...request, path }, watcher)),

@@ -25,7 +25,7 @@ export default class BackupStorageTrust extends BaseCommand {
     const { listImageFolders, trustFolder, untrustFolder } = await import('../../registry/image-folders.ts')
     if (args.folder !== undefined)
       return this.forEachId(args.folder, oneByOne(given.remove ? untrustFolder : trustFolder))
-    if (given.remove) throw new VdcError('USAGE', 'No folder is given', { hint: 'Name the folders to remove' })
+    if (given.remove) throw new VdcError('USAGE', 'No folder is given', { hint: 'Give the folders to remove' })
     await this.answer.list([await listImageFolders()], IMAGE_FOLDER_COLUMNS)
   }
 }

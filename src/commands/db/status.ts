@@ -2,7 +2,7 @@ import { renderStatus } from '../../cli/answer/views/database.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { databaseStatus, schemaLack } from '../../registry/schema.ts'
 
-/** Exit code when something is pending. */
+/** Exit code if migrations are pending or columns are missing. */
 const MUST_BE_MIGRATED = 7
 
 export default class DbStatus extends BaseCommand {

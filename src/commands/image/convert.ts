@@ -42,7 +42,7 @@ export default class ImageConvert extends BaseCommand {
       return
     }
     const report = await makeOnce(request, () => this.watched((watcher) => convertFile(request, watcher, warn)))
-    // As ls does it: a name goes into a pipe as it is, and may not write upon a terminal.
+    // Like ls: exact in a pipe, with control characters escaped on a terminal.
     if (!this.answer.isAskedFor)
       await this.answer.text(`${process.stdout.isTTY ? printable(report.path) : report.path}\n`)
     return report

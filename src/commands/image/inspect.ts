@@ -49,5 +49,5 @@ function errorOf({ code, message, hint }: NonNullable<FileReport['error']>): Vdc
 }
 
 function oneChecksum(): VdcError {
-  return new VdcError('USAGE', 'A checksum is that of one file, and several are given')
+  return new VdcError('USAGE', '--checksum can be used with only one file')
 }

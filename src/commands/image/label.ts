@@ -6,7 +6,8 @@ import type { Outcome } from '../../registry/batch/batches.ts'
 import { labelImages } from '../../registry/image/change/label.ts'
 import { isUuid, prefixOf } from '../../registry/rules/identifiers.ts'
 
-const HINT = 'vdc-manage image label wmi-ID name=value; name= sets a label without a value, name- removes one'
+const HINT =
+  'Usage: vdc-manage image label wmi-ID name=value (name= sets a label without a value, name- removes a label)'
 
 export default class ImageLabel extends BaseCommand {
   static override summary = 'Set and remove labels of images.'
@@ -34,11 +35,12 @@ export default class ImageLabel extends BaseCommand {
     const { args, flags: given } = await this.parse(ImageLabel)
     const isChange = (word: string) => word !== STDIN && (word.includes('=') || word.endsWith('-'))
     const first = args.words.findIndex(isChange)
-    if (first === 0) throw new VdcError('USAGE', 'No image is named', { hint: HINT })
+    if (first === 0) throw new VdcError('USAGE', 'No image is given', { hint: HINT })
     if (first === -1) {
       const last = args.words.length > 1 ? args.words.at(-1) : undefined
-      const hint = last !== undefined && mayBeLabel(last) ? `${withoutValue(last)}, name=value one with it` : HINT
-      throw new VdcError('USAGE', 'No label is named', { hint })
+      const hint =
+        last !== undefined && mayBeLabel(last) ? `${withoutValue(last)}, ${last}=value sets a label with a value` : HINT
+      throw new VdcError('USAGE', 'No label is given', { hint })
     }
     const ids = args.words.slice(0, first)
     const changes = args.words.slice(first)
@@ -48,7 +50,7 @@ export default class ImageLabel extends BaseCommand {
   }
 }
 
-/** Adds to the refusals of words that are no images the way to set labels of these names. */
+/** If a word is not an image, adds to its error a hint on how to set a label of this name. */
 async function* withLabelHints<T>(outcomes: AsyncIterable<Outcome<T>>, words: readonly string[]) {
   for await (const outcome of outcomes) {
     const { id } = outcome
@@ -57,11 +59,12 @@ async function* withLabelHints<T>(outcomes: AsyncIterable<Outcome<T>>, words: re
   }
 }
 
-/** Says whether a word in place of an id may be meant for the name of a label. */
+/** Returns true if a word in place of an ID may be the name of a label. */
 function mayBeLabel(word: string): boolean {
   return word !== STDIN && !word.startsWith(prefixOf('image'))
 }
 
+/** Returns the hint on how to set a label without a value. */
 function withoutValue(name: string): string {
   return `${name}= sets a label without a value`
 }

@@ -24,12 +24,12 @@ export default class ImageOrphans extends BaseCommand {
       ),
     )
     if (search.notRead > 0) {
-      await this.noteError(new VdcError('PARTLY_DONE', 'Not everything could be looked at'), { isAnswered: false })
+      await this.noteError(new VdcError('PARTLY_DONE', 'Some folders could not be searched'), { isAnswered: false })
     }
   }
 }
 
-/** Makes a batch of each thing, so that it is printed at once: the next may take long to find. */
-async function* singly<T>(things: AsyncIterable<T>): AsyncGenerator<T[]> {
-  for await (const thing of things) yield [thing]
+/** Makes a batch of each item, so that it is printed at once: finding the next one may take long. */
+async function* singly<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
+  for await (const item of items) yield [item]
 }

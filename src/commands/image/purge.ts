@@ -41,8 +41,8 @@ export default class ImagePurge extends BaseCommand {
     const plan = await this.withRegistry((registry) => planPurge(registry, request))
     const what = wordsFor(plan)
     if (what === '') {
-      if (ids?.length !== 0) await this.note('There is nothing to purge')
-      // A purge that was killed after its last commit leaves a file and nothing to purge.
+      if (ids?.length !== 0) await this.note('Nothing to purge')
+      // A purge that was killed after its last commit may leave a file although nothing is left to purge.
       if (given.files && ids?.length !== 0 && !this.isDryRun)
         await this.withRegistry((registry) => settleLeftOvers(registry))
       if (!this.answer.isAskedFor) return
@@ -53,7 +53,7 @@ export default class ImagePurge extends BaseCommand {
     await this.watched((watcher) =>
       this.withRegistry(async (registry) => {
         const purged = purge(registry, plan, outcome, watcher)
-        // What would be removed a dry run tells itself.
+        // A dry run prints the changes itself.
         if (this.isDryRun) await allOf(purged)
         else await this.printAsDone(purged, PURGED_COLUMNS)
       }),
@@ -69,7 +69,7 @@ function wordsFor({ going: { images, files } }: PurgePlan): string {
   return [countOf(images.count, 'image'), countOf(files.count, 'file')].filter((words) => words !== '').join(' and ')
 }
 
-/** What would go, for the question: the first of each kind, a line each, and how many more. */
+/** Returns the lines before the prompt: the first items of each kind, one per line, and the number of others. */
 function goingLines({ images, files }: PurgePlan['going']): string[] {
   return [...linesOf(images, 'more image'), ...linesOf(files, 'more file')]
 }
@@ -81,7 +81,7 @@ function linesOf({ count, first }: PurgePlan['going']['images'], more: string): 
   return [...shown, ...(rest === '' ? [] : [`  … and ${rest}`])]
 }
 
-/** `3 images`; nothing for none. */
+/** Returns a count such as `3 images`; an empty text for 0. */
 function countOf(number: number, name: string): string {
   return number === 0 ? '' : `${number} ${name}${number === 1 ? '' : 's'}`
 }

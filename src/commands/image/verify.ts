@@ -42,7 +42,7 @@ export default class ImageVerify extends BaseCommand {
       thorough: given.thorough,
       jobs: given.jobs ?? availableParallelism(),
     }
-    if (request.ids?.length === 0) await this.note('There are no IDs on stdin: nothing is checked')
+    if (request.ids?.length === 0) await this.note('No IDs on stdin: nothing to check')
     const findings = await this.answer.openFindings(VERIFICATION_COLUMNS, lineOf)
     let interruption: VdcError | undefined
     const summary = await this.watched((watcher) =>
@@ -60,15 +60,15 @@ export default class ImageVerify extends BaseCommand {
     return { ...summary, ...error?.toJSON() }
   }
 
+  /** @throws VdcError USAGE unless either IDs or an option that selects images is given. */
   private requireChoice(
     ids: readonly string[] | undefined,
     given: { 'account-id'?: string | undefined; all?: boolean },
   ) {
     const many = given['account-id'] !== undefined || given.all === true
     if ((ids !== undefined) === many) {
-      throw new VdcError('USAGE', many ? 'Ids are given, and a choice of many' : 'Nothing is chosen', {
-        hint: 'Give ids, --account-id or --all',
-      })
+      const problem = many ? 'IDs cannot be used with --account-id or --all' : 'No images are given'
+      throw new VdcError('USAGE', problem, { hint: 'Give IDs, --account-id or --all' })
     }
   }
 }
@@ -84,10 +84,10 @@ function sentenceOf({ images, ok, differs, not_checked: notChecked, unknown }: V
   return `${total} image${total === 1 ? '' : 's'}: ${parts.join(', ')}${unknown > 0 ? `, ${unknown} unknown` : ''}`
 }
 
-/** The error that the exit code is of. */
+/** Returns the error that determines the exit code, if there is one. */
 function errorIn({ images, differs }: VerifySummary): VdcError | undefined {
   if (differs > 0) {
-    return new VdcError('VERIFY_DIFFERS', `${differs} of ${images.length} images differ from what is registered`)
+    return new VdcError('VERIFY_DIFFERS', `${differs} of ${images.length} images differ from the registry`)
   }
   const failed = images.filter((image) => image.failed).length
   return failed > 0

@@ -19,7 +19,7 @@ export default class RegistryExport extends BaseCommand {
     await this.interruptible(() =>
       this.withRegistry((registry) =>
         exportRegistry(registry, async (lines) => {
-          // Which changes nothing of what the JSON says.
+          // Escapes do not change the values of the JSON.
           if (!(await writeOut(escapeUnsafe(lines, '\n')))) throw outputClosed()
         }),
       ),

@@ -38,7 +38,7 @@ export default class RegistryImport extends BaseCommand {
       if (!this.jsonEnabled() || this.isDryRun) for (const conflict of conflicts) await this.note(lineOf(conflict))
       if (this.isDryRun) throw error
       await this.noteError(error)
-      // As cells it would be a row of nothing.
+      // csv and value would print an empty row.
       return ['csv', 'value'].includes(this.answer.format) ? undefined : { conflicts, ...error.toJSON() }
     }
     if (!this.isDryRun) await this.note(sentenceOf(outcome))
@@ -46,12 +46,16 @@ export default class RegistryImport extends BaseCommand {
   }
 }
 
-/** @throws VdcError USAGE where stdin holds no registry: a terminal, or in a shell, which may run a command again. */
+/**
+ * Returns stdin to read a registry from.
+ *
+ * @throws VdcError USAGE if stdin is a terminal, or in a shell, which may run a command twice.
+ */
 function stdin(): NodeJS.ReadStream {
   if (sharedRegistry() === undefined && !process.stdin.isTTY) return process.stdin
-  const why = sharedRegistry() === undefined ? 'stdin is a terminal' : 'in the shell, registry import reads a file only'
-  throw new VdcError('USAGE', `No file is named, and ${why}`, {
-    hint: 'Name the file: vdc-manage registry import FILE',
+  const why = sharedRegistry() === undefined ? 'stdin is a terminal' : 'registry import cannot read stdin in the shell'
+  throw new VdcError('USAGE', `No file is given, and ${why}`, {
+    hint: 'Give a file: vdc-manage registry import FILE',
   })
 }
 

@@ -162,7 +162,7 @@ describe('at a terminal', () => {
     if (line.endsWith('bulk')) {
       await terminal.type('account add')
       await terminal.press('Enter')
-      await terminal.until(/^Stored when this session ends: a-/m)
+      await terminal.until(/^Will be stored at the end of this session: a-/m)
       await terminal.untilLine('vdc-manage>> ')
     }
     process.kill(await terminal.pid(), 'SIGHUP')

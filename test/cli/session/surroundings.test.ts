@@ -43,7 +43,7 @@ describe('stdout closed', () => {
     const run = await shell(`${add(more)} >&-`, { database })
     expect(await count()).toBe(before + 1)
     expect(run.code).toBe(1)
-    expect(run.stderr).toBe(`Stored: wmi-${await newest()}\nError: The answer cannot be written: stdout is closed\n`)
+    expect(run.stderr).toBe(`Stored: wmi-${await newest()}\nError: Cannot write to stdout: it is closed\n`)
   })
 
   test.each([
@@ -59,9 +59,7 @@ describe('stdout closed', () => {
   ])('is told of by what only reads: %s', async (line) => {
     expect(await shell(`vdc-manage ${line} >&-`, { database })).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(
-        /^Error: (?:The answer cannot be written|Nobody reads the answer): stdout is closed\n$/,
-      ),
+      stderr: expect.stringMatching(/^Error: Cannot write to stdout: (?:it is closed|its reader has closed it)\n$/),
     })
   })
 
@@ -95,7 +93,7 @@ describe('stdout full', () => {
       for (const line of [`image list --format ${format}`, `image show wmi-s1 --format ${format}`]) {
         expect(await shell(`vdc-manage ${line} >/dev/full`, { database })).toMatchObject({
           code: 1,
-          stderr: expect.stringContaining('Error: The answer cannot be written to stdout: ENOSPC'),
+          stderr: expect.stringContaining('Error: Cannot write to stdout: ENOSPC'),
         })
       }
     },
@@ -161,7 +159,7 @@ test.each([[40], [80]])(
       for (const row of rows) expect(cells(row.slice(0, row.search(/(?<=🚀 +)\S/)))).toBe(at)
     }
     for (const line of [header, ...rows]) expect(cells(line)).toBeLessThanOrEqual(width)
-    expect(lines.join(' ')).toMatch(new RegExp(`No room in ${width} columns for .*; --columns chooses what is shown`))
+    expect(lines.join(' ')).toMatch(new RegExp(`Not shown in ${width} columns: .*\\. Choose columns with --columns`))
     expect(lines.at(-2)).toBe('exit 0')
 
     // A dry run has a line a value there, whole, and the times are behind what was asked for.
@@ -172,7 +170,9 @@ test.each([[40], [80]])(
     const dry = await terminal.until(/exit \d/)
     const shown = `update images wmi-s2\n  description: - -> ${LONG}\n  is_public: 0 -> 1\n`
     expect(dry.slice(dry.indexOf('\nupdate ') + 1)).toMatch(
-      new RegExp(`^${shown}(  updated_at: .* -> .*\n)?Nothing is written, nor \\d rows of history: .*\nexit 0\n`),
+      new RegExp(
+        `^${shown}(  updated_at: .* -> .*\n)?Dry run: nothing was written \\(\\d more rows in histories\\)\nexit 0\n`,
+      ),
     )
     expect(await database.query('SELECT * FROM images')).toEqual(before)
 
@@ -186,7 +186,7 @@ test.each([[40], [80]])(
     const orphans = await terminal.until(/exit \d/)
     expect(orphans).toContain(`\nKIND          PATH\n`)
     expect(orphans).toContain(`\nunknown_file  ${stray}\n`)
-    expect(orphans).toContain(`No room in ${width} columns for ID, SIZE, IMAGES;`)
+    expect(orphans).toContain(`Not shown in ${width} columns: ID, SIZE, IMAGES.`)
     await terminal.close()
   },
 )

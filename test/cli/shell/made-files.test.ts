@@ -50,7 +50,7 @@ test('a script that fails says which file it leaves; a second line for the same 
   expect(run).toMatchObject({ code: 5, stdout: '' })
   expect(run.stderr).toMatch(
     new RegExp(
-      `^Error: ${out} exists already(?:.*\n)+Line 3 failed: .*\nNothing was stored\nThe file ${out} was made, and is kept\n$`,
+      `^Error: ${out} exists already(?:.*\n)+Line 3 failed: .*\nNothing was stored\nThe new file ${out} is kept\n$`,
     ),
   )
   expect(existsSync(out)).toBe(true)

@@ -166,14 +166,14 @@ image add local bo-ubuntu14043ple \\
       expect(ids).toHaveLength(20)
       expect(run.code).toBe(1)
       expect(run.stderr).toBe(
-        `${ids.map((id) => `Stored: ${id}\n`).join('')}Error: Nobody reads the answer: stdout is closed\n`,
+        `${ids.map((id) => `Stored: ${id}\n`).join('')}Error: Cannot write to stdout: its reader has closed it\n`,
       )
       const full = await shell(`printf '%s\\n' '${ADD}' '${ADD}' | vdc-manage --tx bulk > /dev/full`, { database })
       const more = await newImages()
       expect(more).toHaveLength(2)
       expect(full.code).toBe(1)
       expect(full.stderr).toMatch(
-        new RegExp(`^Stored: ${more[0]}\nStored: ${more[1]}\nError: The answer cannot be written to stdout: ENOSPC`),
+        new RegExp(`^Stored: ${more[0]}\nStored: ${more[1]}\nError: Cannot write to stdout: ENOSPC`),
       )
     })
 
@@ -299,7 +299,7 @@ describe('on any engine', () => {
       async (line) => {
         const run = await runScript(database, [ADD, line, ADD], ['-e'])
         expect(run.code).toBe(2)
-        expect(run.stderr).toBe(`Error: This is the shell already\nLine 2 failed: ${line}\n`)
+        expect(run.stderr).toBe(`Error: The shell cannot be started in the shell\nLine 2 failed: ${line}\n`)
         expect(await newImages()).toEqual(linesOf(run.stdout))
         expect(linesOf(run.stdout)).toHaveLength(1)
       },
@@ -317,8 +317,8 @@ describe('on any engine', () => {
       ['image show wmi-none', 4, 'Error: Image wmi-none does not exist'],
       ['account add --uuid shpoolxx', 5, 'Error: '],
       [`backupobject del ${OBJECT}`, 5, 'Error: '],
-      [`${ADD} --description "one`, 2, 'Error: The line has a " without its match, near "one'],
-      [`${ADD} --description it's`, 2, "Error: The line has a ' without its match, near 's"],
+      [`${ADD} --description "one`, 2, 'Error: Unmatched " near "one'],
+      [`${ADD} --description it's`, 2, "Error: Unmatched ' near 's"],
     ] as const
 
     test.each(FAILING)('%s: with -e the last, exit %i, and the line is named', async (line, code, says) => {
@@ -393,8 +393,8 @@ describe('on any engine', () => {
       const told = run.stderr.split(/(?<=^Line \d+ failed: .*\n)/m)
       for (const [at, [word, line]] of refused.entries()) {
         expect(told[at]).toBe(
-          `Error: '${word}' is only a word here, so the line is not run\n` +
-            "Hint: Pipes, redirections and several commands on a line belong to the system's shell; quote it where the word is meant\n" +
+          `Error: The line was not run: '${word}' contains an operator of the system's shell\n` +
+            "Hint: For pipes, redirections and several commands on a line, use the system's shell; if you mean the word itself, quote it\n" +
             `Line ${at + 1} failed: ${line}\n`,
         )
       }
@@ -426,7 +426,7 @@ describe('on any engine', () => {
     test('a line that cannot be read is refused with all that it goes on to', async () => {
       const broken = (what: string) => Buffer.from(what, 'latin1')
       for (const [bytes, says] of [
-        ['\0', 'The line holds a NUL byte'],
+        ['\0', 'The line contains a NUL byte'],
         ['\xff', 'The line is not valid UTF-8'],
       ] as const) {
         const line = broken(`${ADD} --description "a${bytes}b" \\\n--arch x86_64\n`)

@@ -52,7 +52,8 @@ describe.each(ENGINES)('a second command that reads stdin, on %s', (engine) => {
     'account modify - --description second',
     'account add --uuid new',
   ]
-  const REFUSAL = /^Error: - stands for the IDs on stdin, and another command of this script has read them\nHint: .*\n/
+  const REFUSAL =
+    /^Error: - cannot read IDs from stdin, because another command of this script has read them\nHint: .*\n/
 
   test('is told that stdin is used up; the others run', async () => {
     const run = await ended(vdcManage(script(LINES), { database, input: 'a-one\na-two\n' }))
@@ -87,7 +88,7 @@ describe.each(ENGINES)('a second command that reads stdin, on %s', (engine) => {
     })
     const before = await allRows(database)
     const purged = await shell('vdc-manage image purge --older-than 0d --files --yes - < /dev/null', { database })
-    expect(purged).toMatchObject({ code: 0, stdout: '', stderr: 'There are no IDs on stdin: nothing is done\n' })
+    expect(purged).toMatchObject({ code: 0, stdout: '', stderr: 'No IDs on stdin: nothing to do\n' })
     expect(await allRows(database)).toEqual(before)
   })
 })

@@ -69,14 +69,14 @@ async function command(terminal: Terminal, line: string): Promise<string> {
 test('the prompt, answers, errors, and the end', async () => {
   const terminal = await prompted()
   expect(await terminal.screen()).toMatch(
-    /^vdc-manage \d\S*: help lists the commands, exit or Ctrl-D ends\nvdc-manage>>$/,
+    /^vdc-manage \d\S*\. Type help for a list of commands; leave with exit or Ctrl-D\nvdc-manage>>$/,
   )
   expect(await command(terminal, 'account list --quiet')).toMatch(/a-00000000\na-shpoolxx\nvdc-manage>>$/)
   expect(await command(terminal, 'image bogus')).toMatch(
     /Error: There is no command 'image bogus'\nHint: .*\nvdc-manage>>$/,
   )
   expect(await command(terminal, 'account add --description "open')).toMatch(
-    /Error: The line has a " without its match, near "open\nHint: .*\nvdc-manage>>$/,
+    /Error: Unmatched " near "open\nHint: .*\nvdc-manage>>$/,
   )
   expect(await command(terminal, '')).toMatch(/vdc-manage>>$/)
   expect(await command(terminal, '# only a comment')).toMatch(/vdc-manage>>$/)
@@ -590,7 +590,7 @@ describe('--tx bulk', () => {
     const before = await imageIds(database)
     const terminal = await prompted('vdc-manage --tx bulk')
     const shown = await command(terminal, ADD)
-    const id = /^Stored when this session ends: (wmi-\w{8})\nvdc-manage>>$/m.exec(shown)?.[1] as string
+    const id = /^Will be stored at the end of this session: (wmi-\w{8})\nvdc-manage>>$/m.exec(shown)?.[1] as string
     expect(await imageIds(database)).toEqual(before)
     expect(await command(terminal, `image show ${id}`)).toMatch(new RegExp(`^id: +${id}$`, 'm'))
     await terminal.clear()
@@ -604,7 +604,7 @@ describe('--tx bulk', () => {
     const before = await imageIds(database)
     const terminal = await prompted('vdc-manage --tx bulk')
     await command(terminal, ADD)
-    const gaveUp = /After this error nothing of this session will be stored/
+    const gaveUp = /Because of this error, nothing of this session will be stored/
     expect(await command(terminal, 'image show wmi-none')).toMatch(gaveUp)
     // Nothing is promised any more, and this is said once.
     expect(await command(terminal, ADD)).not.toMatch(/Stored when|wmi-/)

@@ -333,7 +333,7 @@ describe('on MariaDB alone', () => {
         () => (_, sql) => (/^COMMIT/i.test(sql) ? 'cut' : 'pass'),
       )
       expect(run).toMatchObject({ code: 6, stdout: '' })
-      expect(run.stderr).toMatch(/^Error: .*may or may not be stored\nHint: .*\n(?:Perhaps stored: wmi-\w+\n){5}$/)
+      expect(run.stderr).toMatch(/^Error: .*may or may not be stored\nHint: .*\n(?:Possibly stored: wmi-\w+\n){5}$/)
       expect(await imageIds(database)).toEqual(before)
     })
   })

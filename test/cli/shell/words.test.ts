@@ -33,9 +33,7 @@ describe('words, as bash takes them apart', () => {
     const script = texts.flatMap((text) => [`image show --json -- _ _ ${text}`, 'account show a-shpoolxx --json'])
     const run = await runScript(database, script)
     const refused = new Map<number, string>()
-    for (const [, line, words] of run.stderr.matchAll(
-      /without its match, near .*\n(?:Hint: .*\n)?Line (\d+) failed: (.*)/g,
-    ))
+    for (const [, line, words] of run.stderr.matchAll(/Unmatched . near .*\n(?:Hint: .*\n)?Line (\d+) failed: (.*)/g))
       refused.set(Number(line), words as string)
     const documents = run.stdout.split(/(?<=^[}\]]\n)/m).map((document) => JSON.parse(document))
     let number = 1

@@ -56,7 +56,7 @@ describe('a beginning of a name', () => {
       code: 2,
       signal: undefined,
       stdout: '',
-      stderr: `Error: '${slip}' may be short for several commands\nHint: Write one of: ${candidates}\n`,
+      stderr: `Error: '${slip}' is short for more than one command\nHint: Write one of: ${candidates}\n`,
     })
   })
 
@@ -68,7 +68,7 @@ describe('a beginning of a name', () => {
     expect(await vdcManage(typed.split(' '))).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: `Error: '${slip}' is short for ${command}, which runs only by its full name\nHint: Write: vdc-manage ${command}\n`,
+      stderr: `Error: '${slip}' is short for ${command}, which must be written in full\nHint: Write: vdc-manage ${command}\n`,
     })
   })
 
@@ -139,7 +139,7 @@ test('commands of other nouns are told to be the original’s', async () => {
   expect(told).toEqual(
     NOUNS.flatMap((noun) =>
       Array(2).fill(
-        `Error: '${noun}' belongs to Wakame-vdc's own vdc-manage\nHint: Run it there; this one manages accounts, images, backup objects and backup storages.${meant[noun] ?? ''}\n`,
+        `Error: '${noun}' is a command of Wakame-vdc's own vdc-manage\nHint: Use that program; this one manages accounts, images, backup objects and backup storages.${meant[noun] ?? ''}\n`,
       ),
     ),
   )
@@ -165,7 +165,9 @@ describe.each(
   test('with -e ends at the first line that is the original’s', async () => {
     const run = await vdcManage(['-e'], { database, input: script })
     expect(run).toMatchObject({ code: 2, stdout: '' })
-    expect(run.stderr).toMatch(/^Error: 'host' belongs to Wakame-vdc's own vdc-manage\n.*\nLine 1 failed: +host add /)
+    expect(run.stderr).toMatch(
+      /^Error: 'host' is a command of Wakame-vdc's own vdc-manage\n.*\nLine 1 failed: +host add /,
+    )
     expect((await allRows(database)).backup_storages).toEqual([])
   })
 

@@ -78,8 +78,8 @@ const OPTIONS: [typed: string, slip: string, meant: string | undefined][] = [
   ['image list --no', '--no', undefined],
   ['image list --hlep', '--hlep', '--help'],
   ['image list --version', '--version', 'vdc-manage --version'],
-  ['image del wmi-x --yes', '--yes', 'Leave --yes out, nothing is asked here.'],
-  ['image del wmi-x -y', '-y', 'Leave -y out, nothing is asked here.'],
+  ['image del wmi-x --yes', '--yes', 'Leave out --yes: this command asks for no confirmation.'],
+  ['image del wmi-x -y', '-y', 'Leave out -y: this command asks for no confirmation.'],
   ['image list --colour', '--colour', undefined],
   ['image list -z', '-z', undefined],
 ]
@@ -99,13 +99,13 @@ describe('in one shell', () => {
       ...COMMANDS.map(([, slip, meant]) =>
         expect.stringMatching(
           new RegExp(
-            `^Error: There is no command '${slip}'\nHint: ${hint(meant).replace('?', '\\?')}vdc-manage (?:\\w+ )*--help lists the commands\n$`,
+            `^Error: There is no command '${slip}'\nHint: ${hint(meant).replace('?', '\\?')}List the commands with: vdc-manage (?:\\w+ )*--help\n$`,
           ),
         ),
       ),
       ...OPTIONS.map(
         ([typed, slip, meant]) =>
-          `Error: Unknown option: ${slip}\nHint: ${hint(meant)}vdc-manage ${shows(typed)} --help shows how\n`,
+          `Error: Unknown option: ${slip}\nHint: ${hint(meant)}See: vdc-manage ${shows(typed)} --help\n`,
       ),
     ])
     await database.remove()
@@ -121,11 +121,12 @@ describe('in a process', () => {
       signal: undefined,
       stdout: '',
       stderr:
-        "Error: There is no command 'imgae lst'\nHint: Did you mean image list? vdc-manage --help lists the commands\n",
+        "Error: There is no command 'imgae lst'\nHint: Did you mean image list? List the commands with: vdc-manage --help\n",
     })
     expect(await vdcManage(['--vesion'])).toMatchObject({
       code: 2,
-      stderr: 'Error: Unknown option: --vesion\nHint: Did you mean --version? vdc-manage --help lists the commands\n',
+      stderr:
+        'Error: Unknown option: --vesion\nHint: Did you mean --version? List the commands with: vdc-manage --help\n',
     })
   })
 
@@ -135,7 +136,7 @@ describe('in a process', () => {
     expect(JSON.parse(run.stdout).error).toEqual({
       code: 'USAGE',
       message: 'Unknown option: --acount-id',
-      hint: 'Did you mean --account-id? vdc-manage image list --help shows how',
+      hint: 'Did you mean --account-id? See: vdc-manage image list --help',
       exit: 2,
     })
   })

@@ -27,7 +27,7 @@ describe('stdout, stderr and exit codes', () => {
       const run = await shell(line, { database })
       expect(run.code).toBe(1)
       expect(run.stderr).toContain(`Stored: ${(await images()).at(-1)}`)
-      expect(run.stderr).toMatch(/Error: The answer cannot be written to stdout: ENOSPC/)
+      expect(run.stderr).toMatch(/Error: Cannot write to stdout: ENOSPC/)
     },
   )
 
@@ -100,11 +100,11 @@ describe('stdout, stderr and exit codes', () => {
     [['image', 'bogus'], "There is no command 'image bogus'"],
     [['image', 'add', 'bogus', 'x'], "There is no command 'image add bogus'"],
     [['image', 'bogus', '--help'], "There is no command 'image bogus'"],
-    [['--bogus'], 'The option --bogus stands before the command'],
-    [['--debug', 'image', 'list'], 'The option --debug stands before the command'],
-    [['image', '--debug', 'list'], 'The option --debug stands before the command'],
+    [['--bogus'], 'Option --bogus comes before the command'],
+    [['--debug', 'image', 'list'], 'Option --debug comes before the command'],
+    [['image', '--debug', 'list'], 'Option --debug comes before the command'],
     [['help', 'bogus'], "There is no command or help topic 'bogus'"],
-    [['image', 'list', '--owned'], '--owned needs --account-id'],
+    [['image', 'list', '--owned'], '--owned requires --account-id'],
     [['image', 'list', 'extra'], 'Unexpected argument: extra'],
     [['image', 'list', '--account-id'], 'Option --account-id expects a value'],
   ])('a usage error is exit 2, in text and in JSON: %j', async (args, says) => {

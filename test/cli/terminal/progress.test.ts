@@ -124,7 +124,9 @@ describe('Ctrl-C', () => {
     await terminal.until(LONG)
     await terminal.press('C-c')
     const screen = await terminal.until(/^vdc-manage>>$(?![\s\S])/m)
-    expect(screen).toMatch(/raw\nInterrupting; Ctrl-C again ends vdc-manage\nError: Interrupted\nvdc-manage>>$/)
+    expect(screen).toMatch(
+      /raw\nInterrupting\. Press Ctrl-C again to end vdc-manage\nError: Interrupted\nvdc-manage>>$/,
+    )
   })
 })
 

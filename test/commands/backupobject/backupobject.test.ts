@@ -262,7 +262,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
       { exit: 5, message: 'The backup object ID bo-KEPT is already taken' },
     ],
     ['a wrong prefix', [...KNOWN, '--uuid', 'wmi-x'], { exit: 3, message: "'wmi-x' is not a valid backup object ID" }],
-    ['sizes and a file', [...KNOWN, '--from-file', '/x'], { exit: 2, message: '--from-file exclude each other' }],
+    ['sizes and a file', [...KNOWN, '--from-file', '/x'], { exit: 2, message: '--from-file cannot be used together' }],
   ]
   test.each(refused)('add refuses %s', async (_, options, refusal) => {
     await expectRefused(database, ['backupobject', 'add', ...options], refusal)
@@ -284,7 +284,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     }
     await expectRefused(database, ['backupobject', 'show', 'bo-kept', '--all'], {
       exit: 2,
-      message: '--all chooses from a list',
+      message: '--all is for lists and cannot be used with IDs',
     })
   })
 

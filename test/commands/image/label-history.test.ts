@@ -87,15 +87,19 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
 
   const refused: [name: string, words: string[], refusal: Refusal][] = [
-    ['no word', [], { exit: 2, message: 'No label is named', hint: 'name=value' }],
+    ['no word', [], { exit: 2, message: 'No label is given', hint: 'name=value' }],
     [
       'a word that is none',
       ['lucid'],
-      { exit: 2, message: 'No label is named', hint: 'lucid= sets a label without a value, name=value one with it' },
+      {
+        exit: 2,
+        message: 'No label is given',
+        hint: 'lucid= sets a label without a value, lucid=value sets a label with a value',
+      },
     ],
-    ['a second id', ['wmi-b'], { exit: 2, message: 'No label is named', hint: /^vdc-manage image label/ }],
+    ['a second id', ['wmi-b'], { exit: 2, message: 'No label is given', hint: /^Usage: vdc-manage image label/ }],
     ['an empty name', ['=x'], { exit: 3, message: 'The name of a label must not be empty' }],
-    ['ids on stdin alone', ['-'], { exit: 2, message: 'No label is named', hint: 'name=value' }],
+    ['ids on stdin alone', ['-'], { exit: 2, message: 'No label is given', hint: 'name=value' }],
     ['a long name', [`${'n'.repeat(256)}=x`], { exit: 3, message: 'must not be longer than 255' }],
     ['an escape code', ['a=\u001b[1m'], { exit: 3, message: 'The label a must not contain control characters' }],
     [

@@ -99,7 +99,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
         code: 0,
         signal: undefined,
         stdout: '',
-        stderr: 'Nothing is given that is to be changed\n',
+        stderr: 'Nothing to change: no new values are given\n',
       })
     }
     expect(await allRows(database)).toEqual(before)

@@ -155,7 +155,7 @@ describe.each(ENGINES)('image orphans on %s', (engine) => {
     expect(run.code).toBe(9)
     expect(run.stdout).not.toContain('bo-there')
     expect(run.stderr).toBe(
-      `Warning: Storage bkst-gone was not checked: its folder file://${gone}/ does not exist on this host\nError: Not everything could be looked at\n`,
+      `Warning: Storage bkst-gone was not checked: its folder file://${gone}/ does not exist on this host\nError: Some folders could not be searched\n`,
     )
     const all = await vdcManage(['image', 'orphans'], { database })
     expect(all.code).toBe(9)
@@ -199,7 +199,7 @@ test('image orphans on a database of Wakame-vdc: base URIs without a slash at th
   await insert(database, 'backup_objects', { id: 1, uuid: 'known', backup_storage_id: 2, object_key: 'known.raw' })
   const run = await vdcManage(['image', 'orphans', '--json'], { database })
   expect(run).toMatchObject({ code: 9, stderr: expect.stringContaining('bkst-odd was not checked') })
-  expect(run.stderr).toMatch(/\nError: Not everything could be looked at\n$/)
+  expect(run.stderr).toMatch(/\nError: Some folders could not be searched\n$/)
   expect(JSON.parse(run.stdout)).toEqual([
     { kind: 'unknown_file', id: 'bkst-local', path: join(folder.path, 'img-stray.raw'), size: 1, images: [] },
   ])

@@ -113,7 +113,7 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
 
   test('--force alone changes nothing, and is told so', async () => {
     const run = await vdcManage(['image', 'modify', 'wmi-kept', '--force'], { database })
-    expect(run).toMatchObject({ code: 0, stderr: 'Nothing is given that is to be changed\n' })
+    expect(run).toMatchObject({ code: 0, stderr: 'Nothing to change: no new values are given\n' })
   })
 
   test.each([

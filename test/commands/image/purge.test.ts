@@ -22,7 +22,7 @@ import { expectRefused, type Refusal } from '../../support/refusals.ts'
 const BYTES = 'x'.repeat(100)
 const MD5 = createHash('md5').update(BYTES).digest('hex')
 const ALL = ['image', 'purge', '--yes']
-const DRY = 'Nothing is written: this is a dry run\n'
+const DRY = 'Dry run: nothing was written\n'
 
 const storageLine = (id: string, folder: string) =>
   `backupstorage add --uuid bkst-${id} --display-name ${id} --base-uri file://${folder} --storage-type local`
@@ -121,11 +121,13 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     const run = await vdcManage(['image', 'purge'], { database })
     expect(run).toMatchObject({ code: 2, stdout: '' })
     expect(run.stderr).toMatch(
-      /^(?:Warning: .*\n)*Error: 'Remove 3 images for good\?' needs --yes where nobody can be asked\n$/,
+      /^(?:Warning: .*\n)*Error: Cannot ask for confirmation without a terminal: Remove 3 images for good\?\nHint: To confirm, add --yes\n$/,
     )
     const script = await vdcManage(['-e'], { database, input: 'image purge\n' })
     expect(script).toMatchObject({ code: 2, stdout: '' })
-    expect(script.stderr).toContain('needs --yes in the shell\n')
+    expect(script.stderr).toContain(
+      'Cannot ask for confirmation in the shell: Remove 3 images for good?\nHint: To confirm, add --yes\n',
+    )
     expect(await allRows(database)).toEqual(before)
   })
 
@@ -226,11 +228,11 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
   test('run again it finds nothing, and one that is named is purged already', async () => {
     const before = await allRows(database)
     const again = await vdcManage(ALL, { database })
-    expect(again).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('There is nothing to purge\n') })
+    expect(again).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('Nothing to purge\n') })
     expect(await vdcManage([...ALL, 'wmi-older', '--json'], { database })).toMatchObject({
       code: 0,
       stdout: '[]\n',
-      stderr: 'Warning: wmi-older is already purged\nThere is nothing to purge\n',
+      stderr: 'Warning: wmi-older is already purged\nNothing to purge\n',
     })
     expect(await allRows(database)).toEqual(before)
   })
@@ -243,7 +245,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     await database.query("UPDATE images SET deleted_at = '2026-01-01 12:00:00' WHERE uuid IN ('x', 'y')")
     const purged = await vdcManageJson([...ALL, 'wmi-x', 'guarded', '--older-than', '1h'], { database })
     expect(purged).toEqual(['wmi-guarded', 'wmi-x'].map((id) => ({ id, kind: 'image', path: null, bytes: null })))
-    expect((await vdcManage([...ALL, '--older-than', '2026-01-01'], { database })).stderr).toContain('nothing to purge')
+    expect((await vdcManage([...ALL, '--older-than', '2026-01-01'], { database })).stderr).toContain('Nothing to purge')
     expect((await vdcManage([...ALL, '--older-than', '2026-01-02'], { database })).stdout).toContain('wmi-y')
   })
 
@@ -602,7 +604,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     const error = (count: string) => `Error: ${count} could not be removed\n`
     expect((await purge('--dry-run')).run).toMatchObject({
       code: 9,
-      stderr: stderr + error('5 files') + 'Nothing would change: this is a dry run\n',
+      stderr: stderr + error('5 files') + 'Dry run: nothing would change\n',
     })
     expect(await purge()).toMatchObject({ run: { code: 9, stderr: stderr + error('5 files') }, files: [] })
     expect(existsSync(at('srv/kept.raw'))).toBe(true)

@@ -245,10 +245,10 @@ describe.each(ENGINES)('what is chosen, on %s', (engine) => {
   })
 
   test.each<[string[], number, RegExp]>([
-    [[], 2, /Nothing is chosen\nHint: Give ids, --account-id or --all/],
-    [['--all', 'wmi-x'], 2, /Ids are given, and a choice of many/],
-    [['--account-id', 'a-x', 'wmi-x'], 2, /Ids are given, and a choice of many/],
-    [['--all', '--account-id', 'a-other'], 2, /exclude each other/],
+    [[], 2, /No images are given\nHint: Give IDs, --account-id or --all/],
+    [['--all', 'wmi-x'], 2, /IDs cannot be used with --account-id or --all/],
+    [['--account-id', 'a-x', 'wmi-x'], 2, /IDs cannot be used with --account-id or --all/],
+    [['--all', '--account-id', 'a-other'], 2, /cannot be used together/],
     [['wmi-nosuchxx'], 4, /Image wmi-nosuchxx does not exist/],
     [['--account-id', 'a-nosuchxx'], 4, /Account a-nosuchxx does not exist/],
     [['bo-x'], 3, /'bo-x' is not a valid image ID/],
@@ -437,7 +437,7 @@ describe('what reads it', () => {
     const full = await shell('vdc-manage image verify --all > /dev/full', { database })
     expect(full).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^Error: The answer cannot be written to stdout: ENOSPC/),
+      stderr: expect.stringMatching(/^Error: Cannot write to stdout: ENOSPC/),
     })
     expect(await shell('vdc-manage image verify --all > /dev/null 2>&-', { database })).toMatchObject({ code: 0 })
   })

@@ -457,7 +457,10 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     await expectRefused('', { code: 3, message: 'a part of its path is not a folder' }, [join(file, 'x')])
     await expectRefused('', { code: 3, message: 'its name is too long' }, [join(folder.path, 'x'.repeat(300))])
     const run = await vdcManage(['-e'], { database, input: 'registry import\n' })
-    expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining('No file is named, and in the shell') })
+    expect(run).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('No file is given, and registry import cannot read stdin in the shell'),
+    })
   })
 
   test('from a named pipe it waits for who writes, ends at Ctrl-C, and is not taken where it may have to be read twice', async () => {

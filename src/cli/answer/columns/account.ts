@@ -1,7 +1,7 @@
 import type { Account } from '../../../registry/account/details.ts'
 import type { Column } from '../columns.ts'
 
-/** What a list of accounts shows. */
+/** The columns of a list of accounts. */
 export const ACCOUNT_COLUMNS: Column<Account>[] = [
   { name: 'id' },
   {

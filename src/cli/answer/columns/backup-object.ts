@@ -1,7 +1,7 @@
 import type { ObjectSummary } from '../../../registry/backup-object/list.ts'
 import type { Column } from '../columns.ts'
 
-/** What a list of backup objects shows. */
+/** The columns of a list of backup objects. */
 export const OBJECT_COLUMNS: Column<ObjectSummary>[] = [
   { name: 'id' },
   { name: 'display_name', header: 'NAME', isText: true, rank: 1 },

@@ -1,7 +1,7 @@
 import type { StorageDetails } from '../../../registry/backup-storage/details.ts'
 import type { Column } from '../columns.ts'
 
-/** What a list of backup storages shows. */
+/** The columns of a list of backup storages. */
 export const STORAGE_COLUMNS: Column<StorageDetails>[] = [
   { name: 'id' },
   { name: 'display_name', header: 'NAME', isText: true, rank: 1 },

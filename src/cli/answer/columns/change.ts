@@ -4,46 +4,48 @@ import type { change } from '../../../registry/results/change.ts'
 import { printable } from '../../terminal/escape.ts'
 import type { Column } from '../columns.ts'
 
-type Told = z.output<typeof change>
+type FullChange = z.output<typeof change>
 
-/** Columns of a row that a person looks for last: what changes with every write, and what nobody chose. */
-const LEAST = /^id$|_at$/
+/** Columns of a row that interest a reader least: numeric IDs and times. */
+const SHOWN_LAST = /^id$|_at$/
 
-/** What a dry run shows in a table. */
-export const CHANGE_COLUMNS: Column<Told>[] = [
+/** The columns of a dry run. */
+export const CHANGE_COLUMNS: Column<FullChange>[] = [
   { name: 'action' },
   { name: 'table', header: 'WHAT', cell: whatOf },
   { name: 'id', cell: ({ id, path }) => id ?? path, isText: true },
-  { name: 'row', header: 'VALUES', cell: (told) => valuesOf(told).join(', ') || null, isText: true },
+  { name: 'row', header: 'VALUES', cell: (change) => valuesOf(change).join(', ') || null, isText: true },
 ]
 
-/** A change with all keys that a change may have. */
-export function toldChange(change: Change): Told {
+/** Returns a change with all keys that changes can have. */
+export function fullChange(change: Change): FullChange {
   const unset = { table: null, id: null, row: null, old: null, path: null, file_format: null }
   const { action, ...rest } = change
   return { action, ...unset, ...rest }
 }
 
 /**
- * A change as a person reads it at a terminal, which wraps what is long: a line that
- * says what would be done, and below it a line a value.
+ * Formats a change for a terminal, which wraps long lines: a line that names the change, and
+ * below it one line per value.
  *
- * @param emphasize makes the first line stand out.
- * @returns lines with their ends.
+ * @param emphasize formats the first line.
+ * @returns lines, each with its newline.
  */
-export function changeText(told: Told, emphasize: (text: string) => string): string {
-  const title = printable([told.action, whatOf(told), told.id ?? told.path].join(' '))
-  return [emphasize(title), ...valuesOf(told).map((value) => `  ${printable(value)}`)]
+export function changeText(change: FullChange, emphasize: (text: string) => string): string {
+  const title = printable([change.action, whatOf(change), change.id ?? change.path].join(' '))
+  return [emphasize(title), ...valuesOf(change).map((value) => `  ${printable(value)}`)]
     .map((line) => `${line}\n`)
     .join('')
 }
 
-function whatOf({ table, path }: Told): string {
-  return table ?? (path === null ? 'migration' : 'file')
+/** Returns the table of a change, or `migration` or `file`. */
+function whatOf({ table, path }: FullChange): string {
+  if (table !== null) return table
+  return path === null ? 'migration' : 'file'
 }
 
-/** The columns of a new row that hold something; of a changed one what they were and become. */
-function valuesOf({ row, old, file_format: format }: Told): string[] {
+/** Returns the columns of a new row that are not empty, or the old and new values of a changed row. */
+function valuesOf({ row, old, file_format: format }: FullChange): string[] {
   if (row === null) return format === null ? [] : [format]
   if (old !== null) {
     return inOrder(old).map(([name, value]) => `${name}: ${value ?? '-'} -> ${row[name] ?? '-'}`)
@@ -53,6 +55,6 @@ function valuesOf({ row, old, file_format: format }: Told): string[] {
 }
 
 function inOrder<T>(columns: Record<string, T>): [string, T][] {
-  const rank = ([name]: [string, T]) => Number(LEAST.test(name))
+  const rank = ([name]: [string, T]) => Number(SHOWN_LAST.test(name))
   return Object.entries(columns).sort((a, b) => rank(a) - rank(b))
 }

@@ -1,7 +1,7 @@
 import type { Check } from '../../../registry/doctor/run.ts'
 import type { Column } from '../columns.ts'
 
-/** What the checks of doctor show, as a table. */
+/** The columns of the checks of `doctor`. */
 export const CHECK_COLUMNS: Column<Check>[] = [
   { name: 'result' },
   { name: 'name' },

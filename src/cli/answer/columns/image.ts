@@ -1,7 +1,7 @@
 import type { ImageSummary } from '../../../registry/image/list.ts'
 import type { Column } from '../columns.ts'
 
-/** What a list of images shows. */
+/** The columns of a list of images. */
 export const IMAGE_COLUMNS: Column<ImageSummary>[] = [
   { name: 'id' },
   { name: 'display_name', header: 'NAME', isText: true, rank: 1 },
@@ -14,5 +14,5 @@ export const IMAGE_COLUMNS: Column<ImageSummary>[] = [
   { name: 'created_at', header: 'CREATED', rank: 8 },
 ]
 
-/** And of those that an account can use, why it can. */
+/** The columns of a list of the images that an account can use, with the reason why it can. */
 export const USABLE_IMAGE_COLUMNS: Column<ImageSummary>[] = [...IMAGE_COLUMNS, { name: 'access', rank: 2 }]

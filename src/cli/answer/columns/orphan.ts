@@ -1,7 +1,7 @@
 import type { Orphan } from '../../../registry/image/check/orphans.ts'
 import type { Column } from '../columns.ts'
 
-/** What a list of files and objects shows that have lost each other. */
+/** The columns of a list of files without objects and objects without files. */
 export const ORPHAN_COLUMNS: Column<Orphan>[] = [
   { name: 'kind' },
   { name: 'id', rank: 1 },

@@ -1,7 +1,7 @@
 import type { Purged } from '../../../registry/purge/outcome.ts'
 import type { Column } from '../columns.ts'
 
-/** What a list shows of what was removed for good; nothing else tells which files these were. */
+/** The columns of a list of purged images and files. Only this list names the removed files. */
 export const PURGED_COLUMNS: Column<Purged>[] = [
   { name: 'id' },
   { name: 'kind', rank: 1 },

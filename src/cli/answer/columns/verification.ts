@@ -1,7 +1,7 @@
 import type { Verification } from '../../../registry/image/check/verify.ts'
 import type { Column } from '../columns.ts'
 
-/** What the check of images shows, as a table. */
+/** The columns of the results of `image verify`. */
 export const VERIFICATION_COLUMNS: Column<Verification>[] = [
   { name: 'id' },
   { name: 'result', cell: ({ result }) => result.replace('_', ' ') },

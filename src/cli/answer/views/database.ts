@@ -9,7 +9,7 @@ const COLUMNS: Column<DatabaseStatus['migrations'][number]>[] = [
   { name: 'state' },
 ]
 
-/** Lays out for people what a database has of the schema. */
+/** Formats the status of the database schema for people. */
 export async function renderStatus({ migrations, ...summary }: DatabaseStatus): Promise<string> {
   const options = { header: true, now: undefined, width: undefined, emphasize: boldOn(process.stdout) }
   return `${renderFields(summary)}\n${(await renderTable(COLUMNS, migrations, options)).text}`

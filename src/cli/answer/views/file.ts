@@ -3,9 +3,9 @@ import { humanSize } from '../cells.ts'
 import { renderFields } from '../fields.ts'
 
 /**
- * Lays out for people what a file is, and why it is refused.
+ * Formats the report of a file for people.
  *
- * @param isErrorBeside they read the report's error right below, so that it need not be told here.
+ * @param isErrorBeside the report's error is printed right below, so it is left out here.
  */
 export function renderReport(report: FileReport, isErrorBeside: boolean): string {
   const { path, acceptable, virtual_size, size, allocation_size, warnings, refusals, error, ...rest } = report
@@ -28,13 +28,13 @@ export function renderReport(report: FileReport, isErrorBeside: boolean): string
     sha256: rest.sha256,
     ...numbered('warning', warnings),
   }
-  // Of what is refused little is known, and the rest would be a column of blanks.
+  // Most fields of a refused file are unknown, so empty ones are left out.
   return renderFields(
     acceptable ? fields : Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
   )
 }
 
-/** A field for each text, with numbers where there are several. */
+/** Returns a field for each text, numbered if there are several. */
 function numbered(name: string, texts: readonly string[]): Record<string, string> {
   return Object.fromEntries(texts.map((text, at) => [texts.length === 1 ? name : `${name} ${at + 1}`, text]))
 }

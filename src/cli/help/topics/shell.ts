@@ -1,6 +1,6 @@
 import type { Block } from '../blocks.ts'
 
-/** What the help of `vdc-manage shell` adds to its options. */
+/** The part of `vdc-manage shell --help` after the options. */
 export const SHELL_TOPIC: readonly Block[] = [
   { heading: 'SYNTAX' },
   {

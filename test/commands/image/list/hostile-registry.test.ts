@@ -154,7 +154,7 @@ describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
 
   test('a purge finds nothing that was deleted long ago, as all of it came just now', async () => {
     const before = precious()
-    expect(await run(...PURGE)).toMatchObject({ code: 0, stdout: '', stderr: 'There is nothing to purge\n' })
+    expect(await run(...PURGE)).toMatchObject({ code: 0, stdout: '', stderr: 'Nothing to purge\n' })
     expect(precious()).toEqual(before)
   })
 

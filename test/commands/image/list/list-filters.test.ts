@@ -127,7 +127,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
     for (const option of ['--sort=name', '--limit=1', '--after=wmi-lucid', '--quiet']) {
       const run = await count(option)
       expect(run).toMatchObject({ code: 2, stdout: '' })
-      expect(run.stderr).toMatch(/^Error: --\w+ and --\w+ exclude each other$/m)
+      expect(run.stderr).toMatch(/^Error: --\w+ and --\w+ cannot be used together$/m)
     }
     expect(await vdcManage(['image', 'list', '--all', '--deleted'], { database })).toMatchObject({
       code: 2,
@@ -293,7 +293,7 @@ describe.each(ENGINES)('the other lists on %s', (engine) => {
       ['backupstorage list --storage-type nfs', "--storage-type 'nfs' is not known, and no backup storage has it"],
       ['backupstorage list --after none', 'Backup storage bkst-none does not exist'],
       ['account list --after none', 'Account a-none does not exist'],
-      ['account show a-team --limit 1', '--limit chooses from a list, and ids are given'],
+      ['account show a-team --limit 1', '--limit is for lists and cannot be used with IDs'],
     ])
   })
 })

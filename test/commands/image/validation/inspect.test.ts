@@ -217,9 +217,9 @@ describe('what is refused', () => {
     [
       ['--no-checksum', '--checksum', '0'.repeat(32), 'x'],
       2,
-      'Error: --checksum and --no-checksum exclude each other\n',
+      'Error: --checksum and --no-checksum cannot be used together\n',
     ],
-    [['--checksum', '0'.repeat(32), 'x', 'y'], 2, 'Error: A checksum is that of one file, and several are given\n'],
+    [['--checksum', '0'.repeat(32), 'x', 'y'], 2, 'Error: --checksum can be used with only one file\n'],
     [['--checksum', 'md5:12', 'x'], 3, 'Error: --checksum must be sha256: and 64 hexadecimal digits, or md5: and 32\n'],
     [['--max-size', '1X', 'x'], 3, 'Error: --max-size must be a number of bytes, such as 1073741824, 10G or 64TiB\n'],
     [['--file-format', 'iso', 'x'], 3, 'Error: --file-format must be one of: raw, qcow2,'],
@@ -297,7 +297,7 @@ test('pipes that close, disks that are full', async () => {
   for (const json of ['', '--json']) {
     const full = await run(`vdc-manage image inspect ${json} good.qcow2 > /dev/full`)
     expect(full.code).toBe(1)
-    expect(full.stderr).toMatch(/^Error: The answer cannot be written to stdout: ENOSPC/)
+    expect(full.stderr).toMatch(/^Error: Cannot write to stdout: ENOSPC/)
   }
 })
 
