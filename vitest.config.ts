@@ -5,13 +5,13 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/process/setup.ts', 'test/support/process/warm-setup.ts'],
-    // A busy or slow machine takes its time.
+    // Allow for slow or busy machines.
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
-    // Two cores, and some that wait: for a server to start, or to be given up.
+    // More than the two cores, because some tests wait, for example for a server to start.
     maxWorkers: 4,
-    // A process for each of 140 files would load the same modules each time.
+    // Separate processes for 140 files would load the same modules each time.
     isolate: false,
     sequence: { sequencer: LongestFirst },
   },

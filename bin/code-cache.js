@@ -1,9 +1,8 @@
 /*
- * Keeps V8's compiled code between runs, because compiling takes longer than everything
- * else that most commands do: one file per command, build of the program, its path, release
- * of Node and Node's options, in a folder that only this user can write to
- * (docs/decisions/0001-bundle.md). Without such a folder or a valid file, the program runs
- * without kept code.
+ * Keeps V8's compiled code between runs, because compiling takes longer than everything else that
+ * most commands do. There is one file per command, build and path of the program, version of Node and
+ * Node's options, in a folder that only this user can write to (docs/decisions/0001-bundle.md).
+ * Without such a folder or a valid file, the program runs without kept code.
  */
 const fs = require('node:fs')
 const { dirname, isAbsolute, join } = require('node:path')
@@ -13,27 +12,27 @@ const { crc32 } = require('node:zlib')
 
 /** Bytes before the code in a file: JSON with the file's name, the parts in the code and a checksum, padded with spaces. */
 const HEADER = 4096
-/** Bytes of the largest file; a file with the code of all commands would take a sixth of this. */
+/** Bytes of the largest file. The code of all commands would take a sixth of this. */
 const LARGEST = 16 * 2 ** 20
 /** Milliseconds after which files of other builds are removed. */
 const OTHERS_STAY = 3_600_000
-/** The most files: as many as there are commands. A script may give Node other options each time. */
+/** The most files: one per command. A script may give Node different options each time. */
 const MOST_FILES = 40
 /** Milliseconds after which a run is long. */
 const LONG = 500
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
 
 /**
- * Loads a CommonJS module with the compiled code that is kept for it. If the process
- * succeeds and has used parts that are not in the kept code, the code is written again at
- * its end, with what this run has compiled, unless less is left of it than was kept.
+ * Loads a CommonJS module with the code that is kept for it. If the process succeeds and has used
+ * parts that are not in the kept code, the code is written again at its end, including what this run
+ * has compiled, unless it is smaller than before.
  *
  * @param path of a module that begins with a comment with its SHA-256 (rolldown.config.ts)
  *   and exports `usedParts`, the set of the parts that a run has used.
  */
 exports.loadWithCode = (path) => {
   const source = fs.readFileSync(path, 'latin1')
-  // Code takes time to load, even that which is not run, so each command has its own.
+  // Loading code takes time even if it does not run, so each command has its own file.
   const words = process.argv.slice(2, 4).filter((word) => /^[a-z]+$/.test(word))
   // V8 accepts only code that was compiled with the same options, and the code names the path in stack traces.
   const setting = crc32?.(JSON.stringify([path, process.execArgv, process.env.NODE_OPTIONS, words])).toString(16)
@@ -48,7 +47,7 @@ exports.loadWithCode = (path) => {
   const valid = script.cachedDataRejected ? undefined : kept
   const known = new Set(valid?.parts)
   const partsByNow = () => new Set([...known, ...module.exports.usedParts])
-  // In a long run V8 drops the code of functions that it does not use any more, such as those of the start.
+  // In a long run, V8 drops the code of functions that it no longer uses, such as those of the start.
   let early
   const takeEarly = () => {
     if (partsByNow().size > known.size) early = script.createCachedData()
@@ -118,14 +117,14 @@ function readCode(of) {
   }
 }
 
-/** Replaces the file atomically, and removes files that nobody needs any more. */
+/** Replaces the file atomically, and removes files that are no longer needed. */
 function writeCode(of, parts, code) {
   let draft
   try {
     const folder = ownFolder({ make: true })
     const header = Buffer.from(JSON.stringify({ of, sum: sumOf(of, parts, code), parts }).padEnd(HEADER))
     if (header.length > HEADER || header.length + code.length > LARGEST) return
-    // In a container every run may have the id of one that was killed.
+    // In a container, a run may have the process ID of one that was killed.
     const path = join(folder, `${process.pid}.${Date.now()}.${of}`)
     const file = fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
     draft = path
@@ -138,7 +137,7 @@ function writeCode(of, parts, code) {
     draft = undefined
     removeOthers(folder, of)
   } catch {
-    // For example a full disk, or another process that did the same. The next run tries again.
+    // For example, the disk is full, or another process did the same. The next run tries again.
     if (draft !== undefined) fs.rmSync(draft, { force: true })
   }
 }

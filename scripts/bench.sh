@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the benchmarks of test/bench, after its own set-up: npm run bench
+# Installs what the benchmarks in test/bench need, and runs them: npm run bench
 source "$(dirname "$0")/setup.sh"
 need_packages qemu-img=qemu-utils mariadbd=mariadb-server-core my_print_defaults=mariadb-client-core
 need_modules

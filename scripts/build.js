@@ -1,6 +1,6 @@
 /*
- * Builds the program: bundles it into dist/, and then, as they are made from the
- * built commands, writes oclif.manifest.json and the manual.
+ * Builds the program: bundles it into dist/, then generates oclif.manifest.json and the manual
+ * from the built commands.
  */
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
@@ -11,6 +11,6 @@ import { loadConfig } from 'rolldown/config'
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 rmSync('dist', { recursive: true, force: true })
 await build(await loadConfig('rolldown.config.ts'))
-// In processes of their own, which load what was built.
+// In separate processes, which load the new build.
 for (const script of ['manifest', 'manual'])
   execFileSync(process.execPath, [`scripts/${script}.js`], { stdio: 'inherit' })

@@ -1,7 +1,7 @@
 /*
- * Prints what `npm run test:changed` hands to vitest, one path a line: the files
- * that changed since the branch left main, or since the commit that is named, and
- * the test files that run what changed as a process, which no import shows.
+ * Prints the paths that `npm run test:changed` passes to vitest, one per line: the files that have
+ * changed since the branch left main, or since the given commit, and the test files that run changed
+ * code in a process, which imports do not show.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ const tests = readdirSync('test', { recursive: true })
   .filter((name) => name.endsWith('.test.ts'))
   .map((name) => join('test', name))
 
-/** Of a command the tests that name it, of another module those in the folder of its name below test/. */
+/** Returns the tests of a file: for a command, those that name it; for others, those in the same folder of test/. */
 function testsOf(path) {
   const [top, ...rest] = path.replace(/\.ts$/, '').split('/')
   if (top !== 'src') return []
@@ -28,7 +28,7 @@ function testsOf(path) {
   }
   let folder = dirname(join('test', ...rest))
   while (!existsSync(folder)) folder = dirname(folder)
-  // Directly below src/, a module's tests have its name.
+  // The tests of a module directly in src/ start with its name.
   if (folder === 'test') return tests.filter((test) => basename(test).startsWith(rest.at(-1)))
   return tests.filter((test) => test.startsWith(`${folder}/`))
 }

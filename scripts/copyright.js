@@ -12,9 +12,9 @@ import { loadConfig } from 'rolldown/config'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
-/** Debian's names of licences, where they are not those of npm. */
+/** Debian's names of licences that differ from npm's. */
 const NAMES = { MIT: 'Expat' }
-/** Licences whose text is part of every Debian system, and is not to be repeated. */
+/** Licences whose text is part of every Debian system and must not be repeated. */
 const COMMON = { 'Apache-2.0': 'On Debian systems, the text is in /usr/share/common-licenses/Apache-2.0.' }
 
 const [binary] = process.argv.slice(2)
@@ -38,7 +38,7 @@ console.log(
     License: lines(['Expat', ...ours.split('\n')]),
   }),
 )
-// Sorted, as the last paragraph that matches a path counts.
+// Sorted, because the last paragraph that matches a path counts.
 for (const folder of [...(await bundledPackages()), binary].sort()) {
   const { license, author } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'))
   const text = COMMON[license] ?? readLicence(folder)
@@ -52,7 +52,7 @@ for (const folder of [...(await bundledPackages()), binary].sort()) {
   )
 }
 
-/** The folders of the packages that have code in the bundle. */
+/** Returns the folders of the packages with code in the bundle. */
 async function bundledPackages() {
   const bundles = await build((await loadConfig('rolldown.config.ts')).map((bundle) => ({ ...bundle, write: false })))
   const modules = bundles.flatMap(({ output }) => output.flatMap(({ moduleIds }) => moduleIds))
@@ -60,7 +60,7 @@ async function bundledPackages() {
   return new Set(folders.map((folder) => relative('', folder)))
 }
 
-/** The licence of a package. The binary's package has no file of it; it is built from libsql's repository. */
+/** Reads the licence of a package. The binary's package has no licence file; it is built from libsql's repository. */
 function readLicence(folder) {
   const owner = folder === binary ? 'node_modules/libsql' : folder
   const name = readdirSync(owner).find((file) => /^licen[cs]e/i.test(file))
@@ -68,12 +68,12 @@ function readLicence(folder) {
   return readFileSync(`${owner}/${name}`, 'utf8').replaceAll('\r', '').trim()
 }
 
-/** Lines of a field: those after the first begin with a space, and empty ones are a dot. */
+/** Formats the lines of a field: all but the first start with a space, and empty ones are a dot. */
 function lines([first, ...others]) {
   return [first, ...others.map((line) => ` ${line.trim() === '' ? '.' : line.trim()}`)].join('\n')
 }
 
-/** A paragraph of fields, with an empty line after it. */
+/** Formats a paragraph of fields, followed by an empty line. */
 function paragraph(fields) {
   return Object.entries(fields)
     .map(([name, value]) => `${name}: ${value}\n`)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Shows the program at work on a throw-away registry: npm run demo [-- PATH]
-# With PATH that disk image is registered, else one is made.
-# npm runs scripts in the project's folder; INIT_CWD is where it was typed.
+# Demonstrates the program on a temporary registry: npm run demo [-- PATH]
+# Registers the disk image PATH; without PATH, a new one.
+# npm runs scripts in the project's folder; INIT_CWD is the folder of the user.
 given=
 if [ $# -gt 0 ]; then given=$(cd "${INIT_CWD:-.}" && realpath -e -- "$1") || exit; fi
 source "$(dirname "$0")/setup.sh"
@@ -13,16 +13,16 @@ fi
 
 demo=$(mktemp -d)
 trap 'rm -rf "$demo"' EXIT
-# The embedded default, in a folder that goes away, whatever this host has configured.
+# An SQLite registry in the temporary folder, regardless of this host's settings.
 unset VDC_MANAGE_DATABASE_URI CONF_PATH
 export VDC_MANAGE_DATABASE_URI="sqlite://$demo/registry.sqlite"
-# Nor does the demo's folder stay in this host's list of image folders.
+# Keep the temporary folder out of this host's list of image folders.
 export XDG_STATE_HOME="$demo/state"
 mkdir "$demo/bin"
 ln -s "$PWD/bin/run.js" "$demo/bin/vdc-manage"
 PATH="$demo/bin:$PATH"
 
-# run COMMAND ...: shows a command as it would be typed, and runs it.
+# run COMMAND ...: prints a command as a user would type it, and runs it.
 run() {
   local word line=''
   for word in "$@"; do

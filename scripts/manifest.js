@@ -1,6 +1,6 @@
 /*
- * Writes oclif.manifest.json from the built commands: with it, the program knows all
- * commands and flags at start without loading any. `--stdout` prints it instead.
+ * Generates oclif.manifest.json from the built commands. It describes all commands and flags, so
+ * that the program can start without loading them. `--stdout` prints it instead of writing the file.
  */
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,7 @@ import { COMMANDS } from '../dist/program.cjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** The package with the commands of the bundle, where oclif would look for a file of each. */
+/** The package, with commands from the bundle. oclif would look for one file per command. */
 class Built extends Plugin {
   async getCommandIDs() {
     return Object.keys(COMMANDS)
@@ -22,7 +22,7 @@ class Built extends Plugin {
 
 const plugin = new Built({ root, isRoot: true, ignoreManifest: true, errorOnManifestCreate: true })
 await plugin.load()
-// In an order of its own, not in that of the folders of this machine.
+// Sorted, because the order of folders differs between machines.
 const commands = Object.fromEntries(Object.entries(plugin.manifest.commands).sort(([a], [b]) => (a < b ? -1 : 1)))
 const manifest = `${JSON.stringify({ ...plugin.manifest, commands }, null, 2)}\n`
 if (process.argv.includes('--stdout')) process.stdout.write(manifest)

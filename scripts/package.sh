@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds what users install, in dist-packages/: the npm tarball, and a Debian package for this
-# machine's architecture. The same commit and tools give the same bytes
+# Builds the packages for users in dist-packages/: the npm tarball, and a Debian package for this
+# machine's architecture. Builds are reproducible: the same commit and tools give the same bytes
 # (docs/decisions/0022-packages.md).
 source "$(dirname "$0")/setup.sh"
 need_packages dpkg-deb=dpkg gzip=gzip git=git
@@ -21,17 +21,17 @@ chmod 755 "$tree"
 
 say "Building the program and the npm tarball: npm pack"
 npm pack --silent --pack-destination "$packed" >&2
-# npm keeps the files' modes, which depend on the umask of the checkout.
+# npm keeps the modes of files, which depend on the umask at checkout.
 tar -xzf "$packed"/*.tgz -C "$packed"
 chmod -R u=rwX,go=rX "$packed/package"
 npm pack --silent --ignore-scripts --pack-destination "$packages" "$packed/package" >/dev/null
 
 say "Building the Debian package: dpkg-deb"
 
-# put FILE PATH: puts a file into the package.
+# put FILE PATH: adds a file to the package as PATH.
 put() { install -D -m 644 "$1" "$tree/$2"; }
 
-# What a run loads: the bundle, what it reads, and libsql's binary for the C library of Debian.
+# Files for running the program: the bundle, the files that it reads, and libsql's binary for glibc.
 libsql=$(echo node_modules/@libsql/linux-*-gnu*)
 for path in bin/* dist/* package.json oclif.manifest.json "$libsql"/{package.json,index.node}; do
   put "$path" "usr/lib/vdc-manage/$path"

@@ -1,6 +1,6 @@
 /*
- * Makes docs/terminal.svg: what a terminal of 100 columns shows of the commands
- * below, which are run there. Usage: npm run picture, which needs script(1) and qemu-img.
+ * Draws docs/terminal.svg: the commands below and their output in a terminal of 100 columns.
+ * Usage: npm run picture; requires script(1) and qemu-img.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -19,8 +19,8 @@ const COMMANDS = [
   "vdc-manage image list --json | jq -r '.[].checksum'",
   'vdc-manage image lits',
 ]
-/** What makes text bold or coloured. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it begins with
+/** Matches escape sequences for bold and colours. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences start with ESC
 const ESCAPE = /(\u001b\[\d+m)/
 const BEFORE = [
   'mkdir incoming',
@@ -52,7 +52,7 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** @param {string} text with the escapes for bold and colours that the program uses. */
+/** Draws text as SVG. @param {string} text may contain the program's escape sequences for bold and colours. */
 function picture(text) {
   const lines = text.split('\n').flatMap(wrapped)
   const [cell, line, edge] = [8.4, 19, 16]
@@ -70,7 +70,7 @@ function picture(text) {
   ].join('\n')
 }
 
-/** A line as a terminal wraps it. @param {string} line @returns {string[]} */
+/** Wraps a line as a terminal does. @param {string} line @returns {string[]} */
 function wrapped(line) {
   let room = COLUMNS
   return line
@@ -86,7 +86,7 @@ function wrapped(line) {
     .split('\n')
 }
 
-/** @param {string} line @returns {string} */
+/** Turns escape sequences into elements of SVG. @param {string} line @returns {string} */
 function spans(line) {
   const colors = { 31: '#f47067', 32: '#6cc070', 33: '#e5c07b', 36: '#56b6c2' }
   let bold = false

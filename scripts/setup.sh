@@ -1,5 +1,5 @@
-# Set-up shared by the project's scripts, to be sourced. It needs bash and Node,
-# works on Debian and Ubuntu, and says what it does, on stderr.
+# Set-up for the project's scripts, to be sourced. Requires bash and Node on Debian or Ubuntu. Prints
+# what it does to stderr.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,16 +15,16 @@ need_packages() {
   [ ${#missing[@]} -gt 0 ] || return 0
   local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || { say "These packages are missing, and neither root nor sudo is there: ${missing[*]}"; exit 1; }
+    command -v sudo >/dev/null || { say "Install these packages as root (sudo is not available): ${missing[*]}"; exit 1; }
     as_root=(sudo)
   fi
-  say "Installing packages of the system: ${missing[*]}"
+  say "Installing system packages: ${missing[*]}"
   "${as_root[@]}" apt-get update -qq >&2
-  # Nothing that is installed may go for it, such as another database server.
+  # --no-remove keeps installed packages, such as another database server.
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends --no-remove "${missing[@]}" >&2
 }
 
-# need_modules: installs the npm packages, when they are missing or not those of the lock file.
+# need_modules: installs the npm packages if they are missing or older than the lock file.
 need_modules() {
   if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
     say "Installing npm packages: npm ci"
@@ -32,7 +32,7 @@ need_modules() {
   fi
 }
 
-# need_build: builds the program from its sources.
+# need_build: builds the program.
 need_build() {
   say "Building: npm run build"
   npm run --silent build >&2

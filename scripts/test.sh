@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs tests, after its own set-up: all of them, or those that what changed concerns.
+# Installs what the tests need, and runs all of them, or those that recent changes may affect.
 #   npm test [-- ARGUMENTS OF vitest]
 #   npm run test:changed [-- SINCE]
 source "$(dirname "$0")/setup.sh"
@@ -15,5 +15,5 @@ want_galera
 need_build
 [ "${1-}" = changed ] || exec npx --no-install vitest run "$@"
 mapfile -t changed < <(node scripts/changed.js "${@:2}")
-[ ${#changed[@]} -gt 0 ] || { say "Nothing changed that a test could concern"; exit; }
+[ ${#changed[@]} -gt 0 ] || { say "No changes that tests cover"; exit; }
 exec npx --no-install vitest related --run "${changed[@]}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs tests of the built program on other releases of Node: those of the process on the
-# oldest one (unless it is this machine's, as npm test has run them), and the main job and
-# start-up on the newer ones. Their binaries come from npm.
+# Runs tests of the built program on other major versions of Node: tests of the process on the oldest
+# one (unless this machine has it, because npm test has run them), and of the demo and of starting
+# on the newer ones. The binaries of Node come from npm.
 source "$(dirname "$0")/setup.sh"
 need_modules
 nodes=$(mktemp -d)

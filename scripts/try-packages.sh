@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tries what npm run package has built: checks the Debian package with lintian, then installs
-# each package into an empty folder, uses it, removes it, and looks for files that it left.
-# This machine stays as it is.
+# Tests the packages that npm run package has built: checks the Debian package with lintian, then
+# installs each package into an empty folder, uses it, removes it, and looks for files left behind.
+# Nothing is installed on this machine.
 source "$(dirname "$0")/setup.sh"
 need_packages dpkg=dpkg fakeroot=fakeroot fish=fish lintian=lintian man=man-db qemu-img=qemu-utils zsh=zsh
 set -E
@@ -13,7 +13,7 @@ tarball=$(realpath -e dist-packages/vdc-manage-*.tgz)
 deb=$(realpath -e dist-packages/vdc-manage_*.deb)
 cd "$trial"
 mkdir home
-# npm has settings in this user's HOME.
+# npm has its settings in the user's HOME.
 npm=(env HOME="$HOME" npm --silent --global --prefix "$trial/npm")
 unset CONF_PATH
 export HOME=$trial/home XDG_STATE_HOME=$trial/state VDC_MANAGE_DATABASE_URI=sqlite://$trial/registry.sqlite
@@ -36,7 +36,7 @@ try() {
   grep -x a-shpoolxx typed.txt
 }
 
-# check_empty FOLDER: there are no files in FOLDER.
+# check_empty FOLDER: fails if there are files in FOLDER.
 check_empty() {
   local left
   left=$(find "$1" ! -type d)
@@ -56,7 +56,7 @@ check_empty npm
 
 say "The Debian package"
 lintian --fail-on error,warning "$deb"
-# A system of its own, whose packages are those that it depends on. Node may be installed in other ways.
+# A root folder in which the packages that it depends on count as installed. Node may be installed in other ways.
 mkdir -p root/var/lib/dpkg/{info,triggers,updates}
 needed=(libc6 libgcc-s1 qemu-utils)
 {
@@ -74,4 +74,4 @@ fish -n root/usr/share/fish/vendor_completions.d/vdc-manage.fish
 "${dpkg[@]}" --purge vdc-manage
 rm -r root/var/lib/dpkg
 check_empty root
-say "Both packages work, and leave nothing behind"
+say "Both packages work and leave nothing behind"
