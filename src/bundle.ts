@@ -1,13 +1,13 @@
 import type { CommandLoaders } from './cli/start/program.ts'
 
 /*
- * The entry point of dist/program.cjs, which holds the whole program except its hashing
- * threads. It only defines functions; each loads its part of the program when it is called.
+ * The entry point of dist/program.cjs, which contains the whole program except its hashing threads.
+ * It only defines functions; each loads its part of the program when it is called.
  */
 
 export { usedParts } from './cli/start/used-parts.ts'
 
-/** The commands by their ids, as the manifest names them. */
+/** Functions that load the commands, by ID as in the manifest. */
 export const COMMANDS: CommandLoaders = {
   'account:add': () => import('./commands/account/add.ts'),
   'account:del': () => import('./commands/account/del.ts'),
@@ -51,26 +51,27 @@ export const COMMANDS: CommandLoaders = {
   shell: () => import('./commands/shell.ts'),
 }
 
-/** Runs the program: src/cli/start/main.ts. */
+/** Runs the program (src/cli/start/main.ts). */
 export async function main(argv: readonly string[], root: string): Promise<void> {
   const { main } = await import('./cli/start/main.ts')
   await main(argv, root, COMMANDS)
 }
 
-/** Completes a word for the user's shell: src/cli/completion/answer.ts. */
+/** Completes a word for the user's shell (src/cli/completion/answer.ts). */
 export async function answerCompletion(argv: readonly string[], root: string): Promise<never> {
   const { answerCompletion } = await import('./cli/completion/answer.ts')
   return answerCompletion(argv, root)
 }
 
-/** What scripts/manual.js makes the manual from. */
+/** Loads the texts and functions from which scripts/manual.js makes the manual. */
 export async function loadManual() {
-  const [about, { EXIT_STATUS }, { describe, spaced }, { HELP_TOPICS }, { Program }] = await Promise.all([
+  const [about, { ERRORS }, { EXIT_STATUS }, { describe, spaced }, { HELP_TOPICS }, { Program }] = await Promise.all([
     import('./cli/start/about.ts'),
+    import('./core/errors.ts'),
     import('./cli/errors/exit-status.ts'),
     import('./cli/help/describe.ts'),
     import('./cli/help/topics.ts'),
     import('./cli/start/program.ts'),
   ])
-  return { ...about, EXIT_STATUS, describe, spaced, HELP_TOPICS, Program }
+  return { ...about, ERRORS, EXIT_STATUS, describe, spaced, HELP_TOPICS, Program }
 }

@@ -1,10 +1,10 @@
-/* Renders the manual as pages of Markdown, for docs/commands. */
+/* Renders the manual as pages of Markdown, for docs/commands, and docs/errors.md. */
 
-/** The file that a folder is shown by. */
+/** The file that GitHub shows for a folder. */
 const INDEX = 'README.md'
 
 /**
- * Renders all pages.
+ * Renders the pages of the commands and help topics.
  *
  * @param {import('./model.js').Manual} manual
  * @returns {Map<string, string>} the pages by the names of their files.
@@ -13,6 +13,29 @@ export function renderMarkdown(manual) {
   const pages = manual.commands.map((command) => [`${command.file}.md`, commandPage(manual, command)])
   const topics = manual.topics.map((topic) => [topicFile(topic), topicPage(manual, topic)])
   return new Map([[INDEX, indexPage(manual)], ...pages, ...topics])
+}
+
+/**
+ * Renders docs/errors.md: all error codes, by exit code.
+ *
+ * @param {import('./model.js').Manual} manual
+ */
+export function renderErrors({ errors, exits }) {
+  const blocks = [
+    '# Error codes',
+    'With `--json` or `--format ndjson`, an error has a `code`, which does not change between releases. Each code has one [exit code](exit-codes.md).',
+    ...exits
+      .filter(({ code: exit }) => exit !== 0)
+      .flatMap(({ code: exit, text }) => [
+        `## Exit code ${exit}`,
+        `${marked(text.replace(/^./, (letter) => letter.toUpperCase()))}.`,
+        table(
+          ['code', 'meaning'],
+          errors.filter((error) => error.exit === exit).map((error) => [code(error.code), marked(error.text)]),
+        ),
+      ]),
+  ]
+  return page(blocks, 'src/core/errors.ts')
 }
 
 const topicFile = ({ name }) => `help-${name}.md`
@@ -29,7 +52,7 @@ function indexPage({ program, commands, groups, topics, exits, environment, file
         .map((command) => [`[${program} ${command.name}](${command.file}.md)`, marked(command.summary)]),
     ),
   ])
-  // Commands without a group are first in the order of names, and last here.
+  // Commands without a group are sorted first, but come last.
   if (names[0] === '') sections.push(...sections.splice(0, 1))
   return page([
     '# Commands',
@@ -80,7 +103,7 @@ function rendered({ heading, text, list: items, code: lines }) {
   return lines === undefined ? marked(text) : fence(lines.join('\n'))
 }
 
-/** A heading of the help in lower case, except for its first letter, options and acronyms. */
+/** Returns a heading of the help in lower case, except for its first letter, options and acronyms. */
 function sentence(heading) {
   return heading
     .replace(/(?<!-)\b[A-Z]{2,}\b/g, (word) => (ACRONYMS.includes(word) ? word : word.toLowerCase()))
@@ -89,8 +112,8 @@ function sentence(heading) {
 
 const ACRONYMS = ['JSON']
 
-const page = (blocks) =>
-  `${['<!-- Made by npm run build from the commands. Do not edit. -->', ...blocks].join('\n\n')}\n`
+const page = (blocks, source = 'the commands') =>
+  `${[`<!-- Made by npm run build from ${source}. Do not edit. -->`, ...blocks].join('\n\n')}\n`
 const fence = (text) => `\`\`\`sh\n${text}\n\`\`\``
 const code = (text) => `\`${text}\``
 const list = (items) => items.map(([term, text]) => `- ${term}: ${marked(text)}`).join('\n')
@@ -111,7 +134,7 @@ function table(header, rows) {
   return [cells(header), cells(header.map(() => '---')), ...rows.map(cells)].join('\n')
 }
 
-/** Escapes what Markdown would take for something else. */
+/** Escapes special characters of Markdown. */
 function marked(text) {
   return text.replace(/[\\*<[\]`]/g, '\\$&').replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '\\_')
 }

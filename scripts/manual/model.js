@@ -1,6 +1,5 @@
 /*
- * What a manual says about the program: read from the manifest that the build has
- * just made, and from what the program's own help is made of.
+ * The contents of the manual, from the manifest of the build and the texts of the program's help.
  */
 import { createRequire } from 'node:module'
 
@@ -11,8 +10,8 @@ import { createRequire } from 'node:module'
  * @property {string} [value]
  * @property {string} summary
  *
- * @typedef {object} Command as src/cli/help/describe.ts describes it, and:
- * @property {string} name as it is typed, without the program's.
+ * @typedef {object} Command as in src/cli/help/describe.ts, and:
+ * @property {string} name as it is typed, without the program's name.
  * @property {string} file name of its page, without an extension.
  * @property {string[]} topic the words before its last one.
  * @property {string} summary
@@ -43,21 +42,21 @@ import { createRequire } from 'node:module'
  * @property {Group[]} groups
  * @property {HelpTopic[]} topics help topics that are not the names of commands.
  * @property {{code: number, text: string}[]} exits
- * @property {[string, string][]} shell how the program runs without a command.
+ * @property {{code: string, exit: number, text: string}[]} errors
+ * @property {[string, string][]} shell forms of the program without a command.
  * @property {[string, string][]} environment
  * @property {[string, string][]} files
  */
 
 /**
- * Reads the manual of a built package, in the order of the names. Hidden commands and
- * options are left out.
+ * Reads the manual of a built package, sorted by name. Hidden commands and options are left out.
  *
  * @param {string} root folder of the package.
  * @returns {Promise<Manual>}
  */
 export async function readManual(root) {
   const { loadManual } = createRequire(import.meta.url)(`${root}/dist/program.cjs`)
-  const { describe, spaced, ENVIRONMENT, EXIT_STATUS, FILES, HELP_TOPICS, Program, SHELL } = await loadManual()
+  const { describe, spaced, ENVIRONMENT, ERRORS, EXIT_STATUS, FILES, HELP_TOPICS, Program, SHELL } = await loadManual()
   const program = new Program(root, {})
   const exitsOf = (codes) => codes.map((code) => ({ code: Number(code), text: EXIT_STATUS[code] }))
   const helpTopics = await Promise.all(
@@ -87,6 +86,7 @@ export async function readManual(root) {
       .map(({ name, description }) => ({ name: spaced(name), file: name.replaceAll(':', '-'), summary: description })),
     topics: helpTopics.filter(({ name }) => program.findCommand(name) === undefined),
     exits: exitsOf(Object.keys(EXIT_STATUS)),
+    errors: Object.entries(ERRORS).map(([code, { exit, meaning }]) => ({ code, exit, text: meaning })),
     shell: SHELL,
     environment: ENVIRONMENT,
     files: FILES,

@@ -1,4 +1,4 @@
-/* Renders the manual as man pages, in the macros of man(7). */
+/* Renders the manual as man pages, with the macros of man(7). */
 
 /**
  * Renders all pages.
@@ -84,7 +84,7 @@ function rendered({ heading, text, list, code }, at, blocks) {
 }
 
 const topicNames = ({ program, topics }) => topics.map(({ name }) => `${program}-${name}`)
-/** The summary of a page, as whatis shows it. */
+/** Returns the summary of a page, as whatis(1) shows it. */
 const title = (summary) => roffed(summary.replace(/\.$/, ''))
 
 function commandPage(manual, command) {
@@ -118,7 +118,7 @@ function commandPage(manual, command) {
   ])
 }
 
-/** The description, after the summary. */
+/** Returns the paragraphs of the description: the summary, the description and the aliases. */
 function paragraphs({ program }, { summary, description, aliases }) {
   const called = aliases.map((alias) => `${program} ${alias}`)
   const also = called.length === 0 ? [] : [`Aliases: ${called.join(', ')}.`]
@@ -160,7 +160,7 @@ const seeAlso = (pages, topics = []) =>
   ])
 const sentence = (heading) => roffed(heading.toLowerCase().replace(/^./, (letter) => letter.toUpperCase()))
 
-/** The date is left to the version, so that the same sources make the same page. */
+/** Returns a page. It has no date, so that the same sources give the same page. */
 function page({ program, version }, name, lines, volume = 1) {
   const title = `.TH ${name.toUpperCase()} ${volume} "" "${program} ${version}" "${program}"`
   return `${[`.\\" Made by scripts/manual.js from the commands. Do not edit.`, title, ...lines].join('\n')}\n`
@@ -171,10 +171,10 @@ const item = (term, text) => ['.TP', term, line(text)]
 const bold = (text) => `\\fB${roffed(text)}\\fR`
 const italic = (text) => `\\fI${roffed(text)}\\fR`
 
-/** A line of text, never a request. */
+/** Returns a line of text, which roff does not take for a request. */
 const line = (text) => roffed(text).replace(/^(?=[.'])/, '\\&')
 
-/** Escapes of what roff would take for something else (groff_man_style(7), "Portability"). */
+/** Escapes of roff's special characters (groff_man_style(7), "Portability"). */
 const ESCAPES = { '\\': '\\e', '-': '\\-', "'": '\\(aq', '`': '\\(ga', '^': '\\(ha', '~': '\\(ti', '"': '\\(dq' }
 
 function roffed(text) {

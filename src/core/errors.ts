@@ -1,61 +1,64 @@
-/** The exit code of each error code (docs/exit-codes.md). */
-const EXIT_OF_CODE = {
-  INTERNAL_ERROR: 1,
-  OUTPUT_FAILED: 1,
-  USAGE: 2,
-  CONFIG_REFUSED: 3,
-  FILE_REFUSED: 3,
-  VALUE_REFUSED: 3,
-  ACCOUNT_NOT_FOUND: 4,
-  HISTORY_UNKNOWN: 4,
-  IMAGE_NOT_FOUND: 4,
-  OBJECT_NOT_FOUND: 4,
-  STORAGE_NOT_FOUND: 4,
-  ACCOUNT_DELETED: 5,
-  ACCOUNT_DISABLED: 5,
-  DUPLICATE_KEY: 5,
-  FILE_CHANGED: 5,
-  FILE_EXISTS: 5,
-  ID_TAKEN: 5,
-  IMAGE_DELETED: 5,
-  IMAGE_NOT_DELETED: 5,
-  IMAGE_PROTECTED: 5,
-  IMPORT_CONFLICT: 5,
-  IN_USE: 5,
-  MIGRATION_LOCKED: 5,
-  OBJECT_CONFLICT: 5,
-  OBJECT_DELETED: 5,
-  STATE_UNKNOWN: 5,
-  STORAGE_DELETED: 5,
-  SYSTEM_ACCOUNT: 5,
-  COMMIT_UNCERTAIN: 6,
-  DATABASE_BUSY: 6,
-  DATABASE_AUTH_UNSUPPORTED: 6,
-  DATABASE_CONNECTION_LOST: 6,
-  DATABASE_DAMAGED: 6,
-  DATABASE_FULL: 6,
-  DATABASE_NOT_READY: 6,
-  DATABASE_PACKET_LIMIT: 6,
-  DATABASE_READ_ONLY: 6,
-  DATABASE_REFUSED: 6,
-  DATABASE_TLS_FAILED: 6,
-  DATABASE_TLS_REQUIRED: 6,
-  DATABASE_UNREACHABLE: 6,
-  FILE_NOT_WRITTEN: 6,
-  QEMU_IMG_FAILED: 6,
-  SCHEMA_MISSING: 7,
-  SCHEMA_NEWER: 7,
-  SCHEMA_OLDER: 7,
-  VERIFY_DIFFERS: 8,
-  PARTLY_DONE: 9,
-  INTERRUPTED: 130,
-  TERMINATED: 143,
-} as const
+/** All error codes, with their exit codes and meanings. docs/errors.md is generated from this table. */
+export const ERRORS = {
+  INTERNAL_ERROR: { exit: 1, meaning: 'A bug in vdc-manage.' },
+  OUTPUT_FAILED: { exit: 1, meaning: 'Output could not be written to stdout. New IDs are then printed to stderr.' },
+  USAGE: { exit: 2, meaning: 'The command, an option or an argument is unknown, missing or not allowed here.' },
+  CONFIG_REFUSED: { exit: 3, meaning: 'A setting or a configuration file is invalid or unsafe.' },
+  FILE_REFUSED: { exit: 3, meaning: 'A file cannot be registered, converted or read.' },
+  VALUE_REFUSED: { exit: 3, meaning: 'The value of an option or argument, or a line of input, is invalid.' },
+  ACCOUNT_NOT_FOUND: { exit: 4, meaning: 'There is no such account.' },
+  HISTORY_UNKNOWN: { exit: 4, meaning: 'The history does not go back to the given time, or is incomplete.' },
+  IMAGE_NOT_FOUND: { exit: 4, meaning: 'There is no such image, or it was purged.' },
+  OBJECT_NOT_FOUND: { exit: 4, meaning: 'There is no such backup object.' },
+  STORAGE_NOT_FOUND: { exit: 4, meaning: 'There is no such backup storage.' },
+  ACCOUNT_DELETED: { exit: 5, meaning: 'The account is deleted.' },
+  ACCOUNT_DISABLED: { exit: 5, meaning: 'The account is disabled and cannot own anything new.' },
+  DUPLICATE_KEY: { exit: 5, meaning: 'The database already has a row with this key.' },
+  FILE_CHANGED: { exit: 5, meaning: 'A registered file no longer has the size or checksum of its backup object.' },
+  FILE_EXISTS: { exit: 5, meaning: 'The file to be created already exists.' },
+  ID_TAKEN: { exit: 5, meaning: 'The ID is in use, or was in use before.' },
+  IMAGE_DELETED: { exit: 5, meaning: 'The image is deleted.' },
+  IMAGE_NOT_DELETED: { exit: 5, meaning: 'The image is not deleted, or not for long enough, so it cannot be purged.' },
+  IMAGE_PROTECTED: { exit: 5, meaning: 'The image is protected.' },
+  IMPORT_CONFLICT: { exit: 5, meaning: 'Records to be imported differ from existing ones. Nothing was imported.' },
+  IN_USE: { exit: 5, meaning: 'Something else uses the item, so it cannot be deleted or purged.' },
+  MIGRATION_LOCKED: { exit: 5, meaning: 'Another migration of the database is running, or was killed.' },
+  OBJECT_CONFLICT: { exit: 5, meaning: 'The backup object is not available, is gone, or already exists for the file.' },
+  OBJECT_DELETED: { exit: 5, meaning: 'The backup object is deleted.' },
+  STATE_UNKNOWN: { exit: 5, meaning: 'No history records the state that a deleted image had before.' },
+  STORAGE_DELETED: { exit: 5, meaning: 'The backup storage is deleted.' },
+  SYSTEM_ACCOUNT: { exit: 5, meaning: 'A system account cannot be deleted or disabled.' },
+  COMMIT_UNCERTAIN: { exit: 6, meaning: 'The connection broke during a commit. The change may or may not be stored.' },
+  DATABASE_BUSY: { exit: 6, meaning: 'Another process held a lock for too long.' },
+  DATABASE_AUTH_UNSUPPORTED: {
+    exit: 6,
+    meaning: 'The database account needs an authentication plugin that is not supported.',
+  },
+  DATABASE_CONNECTION_LOST: { exit: 6, meaning: 'The connection was lost while a command ran.' },
+  DATABASE_DAMAGED: { exit: 6, meaning: 'The database file or a table is damaged.' },
+  DATABASE_FULL: { exit: 6, meaning: 'The disk or the tablespace is full.' },
+  DATABASE_NOT_READY: { exit: 6, meaning: 'This node of a Galera cluster does not accept queries now.' },
+  DATABASE_PACKET_LIMIT: { exit: 6, meaning: "A statement exceeds the server's max_allowed_packet." },
+  DATABASE_READ_ONLY: { exit: 6, meaning: 'The server, its transactions or the database file are read-only.' },
+  DATABASE_REFUSED: { exit: 6, meaning: 'The server refused the user, the database or the statement.' },
+  DATABASE_TLS_FAILED: { exit: 6, meaning: 'The encrypted connection failed, for example because of a certificate.' },
+  DATABASE_TLS_REQUIRED: { exit: 6, meaning: 'The database account or a setting requires TLS, which is not in use.' },
+  DATABASE_UNREACHABLE: { exit: 6, meaning: 'No connection could be made, or no response came in time.' },
+  FILE_NOT_WRITTEN: { exit: 6, meaning: 'A file or folder cannot be written.' },
+  QEMU_IMG_FAILED: { exit: 6, meaning: 'qemu-img or another required program is missing, or failed.' },
+  SCHEMA_MISSING: { exit: 7, meaning: 'The database lacks tables or columns. Run: vdc-manage db migrate' },
+  SCHEMA_NEWER: { exit: 7, meaning: 'The schema is of a later version of vdc-manage.' },
+  SCHEMA_OLDER: { exit: 7, meaning: 'The schema is of an older Wakame-vdc, which lacks columns for this command.' },
+  VERIFY_DIFFERS: { exit: 8, meaning: 'Files of images differ from the registry.' },
+  PARTLY_DONE: { exit: 9, meaning: 'Some of several items failed.' },
+  INTERRUPTED: { exit: 130, meaning: 'Interrupted by Ctrl-C or SIGINT, or not confirmed.' },
+  TERMINATED: { exit: 143, meaning: 'Terminated by SIGTERM or SIGHUP, or the terminal was closed.' },
+} as const satisfies Record<string, { exit: number; meaning: string }>
 
 /** The stable name of an error. It never changes between releases, so scripts may rely on it. */
-export type ErrorCode = keyof typeof EXIT_OF_CODE
+export type ErrorCode = keyof typeof ERRORS
 /** All error codes. */
-export const ERROR_CODES = Object.keys(EXIT_OF_CODE) as ErrorCode[]
+export const ERROR_CODES = Object.keys(ERRORS) as ErrorCode[]
 
 /** Returns whether an error concerns the database itself, so the next command would fail too. */
 export function isOfDatabase(code: ErrorCode): boolean {
@@ -95,7 +98,7 @@ export class VdcError extends Error {
 
   /** The exit code of the process for this error. */
   get exit(): number {
-    return EXIT_OF_CODE[this.code]
+    return ERRORS[this.code].exit
   }
 
   /** Returns the error as `--json` prints it. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, describe, expect, test } from 'vitest'
 import { HELP_TOPICS } from '../../src/cli/help/topics.ts'
+import { ERRORS } from '../../src/core/errors.ts'
 import { newFolder } from '../support/files/images.ts'
 import { ROOT } from '../support/process/cli.ts'
 
@@ -52,8 +53,22 @@ describe('the manual', () => {
     const made = await makeManual('made')
     expect(textsIn(join(made, 'docs/commands'))).toEqual(textsIn(join(ROOT, 'docs/commands')))
     expect(textsIn(join(made, 'man'))).toEqual(textsIn(join(ROOT, 'man')))
+    expect(readFileSync(join(made, 'docs/errors.md'), 'utf8')).toBe(readFileSync(join(ROOT, 'docs/errors.md'), 'utf8'))
     expect(readJson(join(made, 'package.json'))).toEqual(readJson(join(ROOT, 'package.json')))
     expect(readFileSync(join(made, 'package.json'), 'utf8')).toBe(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  })
+
+  test('lists every error code once, under its exit code', () => {
+    const sections = readFileSync(join(ROOT, 'docs/errors.md'), 'utf8')
+      .split(/^## Exit code /m)
+      .slice(1)
+    const listed = sections.flatMap((section) =>
+      [...section.matchAll(/^\| `([A-Z_]+)` \| (.+) \|$/gm)].map(([, code, meaning]) => [
+        code,
+        { exit: Number.parseInt(section, 10), meaning: meaning?.replaceAll('\\', '') },
+      ]),
+    )
+    expect(listed).toEqual(Object.entries(ERRORS))
   })
 
   test('has a page of each command, with all of its options, and no other', () => {
