@@ -40,34 +40,55 @@ const MISLEADING = /^(?:true|false|yes|no|on|off|[yn01])$/i
 export function originalSpelling(argv: readonly string[], options: Readonly<Record<string, Option>>): string[] {
   const known = knownSpellings(options)
   const rest = [...argv]
-  const spelt: { word: string; boolean?: string }[] = []
+  let spelt: Spelt[] = []
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word === '--') {
       spelt.push({ word }, ...rest.map((each) => ({ word: each })))
       break
     }
-    const [, first, others] = /^(-[A-Za-z])([A-Za-z].*)$/s.exec(word) ?? []
-    if (first !== undefined && known.get(first)?.option.type === 'boolean') {
-      // Split words such as -qn.
-      rest.unshift(first, `-${others}`)
+    const letters = splitLetters(word, known)
+    if (letters !== undefined) {
+      rest.unshift(...letters)
       continue
     }
     const { written, value, found } = readOption(word, known)
     if (found === undefined) spelt.push({ word })
-    else if (found.option.type === 'option') {
-      spelt.push({ word: value === undefined ? written : `${written}=${value}` })
-      const next = rest[0]
-      if (value === undefined && next !== undefined && next !== '--' && !known.has(next.replaceAll('_', '-')))
-        spelt.push({ word: rest.shift() as string })
-    } else {
-      const { name, option } = found
+    else if (found.option.type === 'option') spelt.push(...withValue(written, value, rest, known))
+    else {
       const isOn = isSwitchedOn(written, value, found, rest)
-      for (let at = spelt.length - 1; at >= 0; at--) if (spelt[at]?.boolean === name) spelt.splice(at, 1)
+      const { name, option } = found
+      spelt = spelt.filter(({ boolean }) => boolean !== name)
       if (isOn) spelt.push({ word: written, boolean: name })
       else if (option.allowNo) spelt.push({ word: `--no-${name}`, boolean: name })
     }
   }
   return spelt.map(({ word }) => word)
+}
+
+/** A translated word; `boolean` is the name of the boolean option that it sets. */
+interface Spelt {
+  word: string
+  boolean?: string
+}
+
+/** Splits off the first letter of words such as -qn if it is a boolean option. */
+function splitLetters(word: string, known: ReadonlyMap<string, Known>): [string, string] | undefined {
+  const [, first, others] = /^(-[A-Za-z])([A-Za-z].*)$/s.exec(word) ?? []
+  return first !== undefined && known.get(first)?.option.type === 'boolean' ? [first, `-${others}`] : undefined
+}
+
+/** Returns an option that takes a value, with its value; removes that from `rest` if it is the next word. */
+function withValue(
+  written: string,
+  value: string | undefined,
+  rest: string[],
+  known: ReadonlyMap<string, Known>,
+): Spelt[] {
+  if (value !== undefined) return [{ word: `${written}=${value}` }]
+  const [next] = rest
+  if (next === undefined || next === '--' || known.has(next.replaceAll('_', '-'))) return [{ word: written }]
+  rest.shift()
+  return [{ word: written }, { word: next }]
 }
 
 /**
