@@ -6,6 +6,7 @@ import type { JsonForm } from './json.ts'
 
 /** Output formats. `value` prints only the cells, separated by tabs, one row per line. */
 const FORMATS = ['table', 'json', 'ndjson', 'csv', 'yaml', 'value'] as const
+/** An output format. */
 export type Format = (typeof FORMATS)[number]
 
 /** Formats whose rows are printed as they arrive from the database. */

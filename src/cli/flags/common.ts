@@ -30,6 +30,7 @@ export function grouped<T extends object>(
   ) as T
 }
 
+/** A flag that takes any text. */
 export const text = (helpValue: string, summary: string) => Flags.string({ helpValue, summary })
 
 /**
@@ -55,32 +56,46 @@ const nameForPeople = { helpValue: 'TEXT', summary: 'Display name.', aliases: ['
 /** A display name, as `--display-name` or, like the filter of lists, `--name`. */
 export const displayName = (summary = nameForPeople.summary) => Flags.string({ ...nameForPeople, summary })
 
+/** A display name that must be given. */
 export const requiredDisplayName = () => Flags.string({ ...nameForPeople, required: true })
 
+/** An option that takes an account. */
 export const accountId = (summary: string) => text('a-ID', summary)
 
+/** The owner of a new item, which must be given. */
 export const owner = () =>
   Flags.string({
     helpValue: 'a-ID',
     required: true,
     summary: 'Owner; a-shpoolxx is the shared pool.',
   })
+/** `--create-account` */
 export const createAccount = () => Flags.boolean({ summary: 'Create the account if it does not exist.' })
+/** The ID of a new item; its prefix, such as `wmi-`, is optional. */
 export const uuid = (prefix: string) => text(`${prefix}ID`, 'Use this ID, not a generated one; prefix optional.')
+/** `--uuid` of a change, as in the original: only the current ID is accepted. */
 export const sameUuid = (prefix: string) => text(`${prefix}ID`, 'Must be the current ID; an ID cannot be changed.')
+/** `--description` */
 export const description = () => text('TEXT', 'Description.')
+/** `--all` of lists. */
 export const deleted = (what: string) => Flags.boolean({ summary: `Include deleted ${what}.` })
+/** `--quiet` of lists. */
 export const quiet = () => Flags.boolean({ char: 'q', summary: 'Print IDs only, one per line.' })
 
+/** `--at` of histories. */
 export const at = () =>
   text(
     'TIME',
     'Show the state at a second, or at the end of a minute or day: 2026-11-24, "2026-11-24 09:30" or ISO 8601, in UTC without a zone; or an age such as 90s, 30min, 12h, 7d or 2w.',
   )
+/** `--dry-run` */
 export const dryRun = () => Flags.boolean({ char: 'n', summary: 'Print the rows to write, but write nothing.' })
+/** `--force`; what it allows differs between commands. */
 export const force = (summary: string) => Flags.boolean({ summary })
+/** `--ignore-missing` */
 export const ignoreMissing = (what: string) =>
   Flags.boolean({ summary: `Ignore ${what} that are deleted or never existed.` })
+/** `--label` of lists. */
 export const label = () =>
   Flags.string({
     helpValue: 'NAME[=VALUE]',

@@ -11,6 +11,7 @@ export const HELP_GROUPS = [
   'OUTPUT',
   'COMMON OPTIONS',
 ] as const
+/** A heading under which help lists options. */
 export type HelpGroup = (typeof HELP_GROUPS)[number]
 
 /** Options that every command has; help names them in one short block. */
