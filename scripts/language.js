@@ -1,73 +1,84 @@
 /*
- * Checks the few rules of plain English that a program can check, in everything that
- * people read: documents, the help of all commands, and the texts in src. Part of
- * `npm run check`. Prints each fault with its place, and then exits with 1.
+ * Checks rules of plain English that a program can check, in the documents, the texts in src and
+ * bin, and the summaries of commands. Part of `npm run check`. Prints one line per fault with its
+ * place, and exits with 1 if there are any.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Phrases that must not come back, and what to write instead. */
+/** Phrases that are not plain English, and what to write instead. */
 const PHRASES = [
   [/\bcan not\b/i, 'cannot'],
   [/\ba line (?:an|a|each)\b/i, 'one per line'],
-  [/\bgoes? on (?:behind|past)\b/i, 'continue after'],
-  [/\bgo on behind\b/i, 'start after'],
+  [/\bgo(?:es)? on (?:behind|past)\b/i, 'start after, or continue after'],
   [/\bin whatever state\b/i, 'in any state'],
-  [/\bno longer, or\b|, or no longer\b/i, 'set or clear'],
-  [/\ball the same\b/i, 'anyway'],
+  [/, or no longer\b|\bno longer, or\b/i, 'set or clear'],
+  // Not: all the same size.
+  [/\ball the same(?=[^\w\s-]|\s*$)/i, 'anyway'],
   [/\bthose there are\b/i, 'all …, or how to list them'],
-  [/\bwhat (?:asks|is mistyped|strangers wrote|nobody knows)\b/i, 'name the actor'],
+  [/\bwhat (?:asks|is mistyped|strangers wrote|nobody knows)\b/i, 'who does it'],
   [/\b(?:is|are) others each time\b/i, 'differ on every run'],
-  [/\bby such\b|\bsuch as have\b/i, 'those with'],
-  [/\bis no (?:time|number|size|id|name|file|folder|boolean|label|checksum|state)\b/i, 'is not a valid …'],
-  [/\bnot any more\b|\bany more\b/i, 'no longer'],
+  // Not: by such a name.
+  [/\bby such\b(?! an? )/i, 'by these'],
+  [/\bsuch as have\b/i, 'those with'],
+  // Not: there is no file.
+  [
+    /(?<!\bthere )\bis no (?:boolean|checksum|file|folder|id|label|name|number|size|state|time)\b/i,
+    'is not a …, or is not a valid …',
+  ],
+  // Not: if there are any more.
+  [/\b(?:no(?! longer)|nobody|none|not|nothing|\w+n't)\b.*\bany more\b/i, 'no longer'],
   [/\bmend(?:s|ed|ing)?\b/i, 'fix'],
-  [/\bthat (?:is|was) given\b.*\bgoes with\b/i, 'requires'],
+  [/; goes with\b/i, 'requires'],
   [/\bform of the answer\b/i, 'output format'],
 ]
 
-/** American spellings; the project writes British English. Names in code keep theirs. */
-const AMERICAN = /\b(?:honor|behavior|recogniz|normaliz|canceled|canceling|neighbor|catalog(?!ue)|colored|colors\b)\w*/i
+/** American spellings; the project uses British ones. Names in code, such as NO_COLOR, are not matched. */
+const AMERICAN =
+  /\b(?:analyz|behavior|cancel(?:ed|ing)|catalog(?!ue)|color(?:ed|s)|honor|neighbor|normaliz|organiz|recogniz|synchroniz)\w*/i
 
-/** Characters of the longest summary of a command. */
+/** The most characters of a command's summary. */
 const LONGEST_SUMMARY = 72
+/** Matches first words that are not verbs in the imperative: third persons, participles, and words that start other sentences. */
+const NOT_IMPERATIVE = /^(?:.*[^A-Zs]s|.*ing|.*ed|An?|How|The|Wh(?:at|en|ere|ether|ich|o))$/
+/** Verbs that NOT_IMPERATIVE takes for participles. */
+const VERBS = ['Bring', 'Embed']
 
 /**
- * Finds the faults in a text.
+ * Finds phrases that are not plain English, and American spellings.
  *
- * @param text what people read.
- * @returns a line for each fault.
+ * @param {string} text
+ * @returns {string[]} one line per fault.
  */
 export function faultsOf(text) {
-  const phrases = PHRASES.flatMap(([phrase, instead]) => {
+  const faults = PHRASES.flatMap(([phrase, better]) => {
     const [found] = phrase.exec(text) ?? []
-    return found === undefined ? [] : [`"${found}": write ${instead}`]
+    return found === undefined ? [] : [`"${found}": write ${better}`]
   })
   const [american] = AMERICAN.exec(text) ?? []
-  return american === undefined ? phrases : [...phrases, `"${american}": use British spelling`]
+  return american === undefined ? faults : [...faults, `"${american}": use British spelling`]
 }
 
 /**
- * Finds the faults in the one-line summary of a command, beside those of any text.
+ * Finds faults in the form of a command's summary: it must be one short sentence in the imperative.
  *
- * @param summary of a command.
- * @returns a line for each fault.
+ * @param {string} summary
+ * @returns {string[]} one line per fault.
  */
 export function faultsOfSummary(summary) {
   const [first = ''] = summary.split(/[ :,]/)
+  const isImperative = /^[A-Z][a-z]+$/.test(first) && (VERBS.includes(first) || !NOT_IMPERATIVE.test(first))
   return [
     ...(summary.length > LONGEST_SUMMARY ? [`longer than ${LONGEST_SUMMARY} characters`] : []),
     ...(summary.includes('\n') ? ['more than one line'] : []),
-    ...(/^[A-Z]\S*[^.]$|[^.]$/.test(summary) ? ['no full stop at its end'] : []),
-    ...(/^[A-Z][a-z]+$/.test(first) && (first === 'Bring' || !/(?:[^s]s|ing|ed)$/.test(first))
-      ? []
-      : [`"${first}" is no imperative`]),
+    ...(summary.endsWith('.') ? [] : ['no full stop at the end']),
+    ...(isImperative ? [] : [`"${first}" is not an imperative`]),
   ]
 }
 
-/** Texts in a source file: literals that hold at least two words. */
+/** Yields the string literals of a source file that contain a space, with their line numbers. Skips lines of comments. */
 function* textsIn(source) {
   let number = 0
   for (const line of source.split('\n')) {
@@ -78,6 +89,7 @@ function* textsIn(source) {
   }
 }
 
+/** Yields the faults of all files below `root` that git tracks, with their places. */
 function* allFaults(root) {
   const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' }).split('\0').filter(Boolean)
   for (const file of files) {
