@@ -88,7 +88,10 @@ describe.each(ENGINES)('on %s', (engine) => {
     [['modify', 'a-gone', '--enable'], { exit: 5, message: 'Account a-gone was deleted at ' }],
     [['del', 'a-nobody'], { exit: 4, message: 'Account a-nobody does not exist' }],
     [['modify', 'a-KEPT', '--enable'], { exit: 4, message: 'Account a-KEPT does not exist' }],
-    [['modify', 'a-kept', '--enable', '--disable'], { exit: 2, message: '--disable and --enable cannot be used together' }],
+    [
+      ['modify', 'a-kept', '--enable', '--disable'],
+      { exit: 2, message: '--disable and --enable cannot be used together' },
+    ],
     [['modify', 'a-kept', '--description', 'x'.repeat(256)], { exit: 3, message: 'description must not be longer' }],
     [
       ['modify', 'a-kept', '--description', 'a\nb'],

@@ -125,7 +125,10 @@ describe.each(ENGINES)('on %s', (engine) => {
 
   test.each([
     ['golden', { exit: 4, message: 'Image wmi-golden does not exist', hint: 'golden= sets a label without a value; ' }],
-    ['my-tag', { exit: 3, message: "'my-tag' is not a valid image ID", hint: 'my-tag= sets a label without a value; ' }],
+    [
+      'my-tag',
+      { exit: 3, message: "'my-tag' is not a valid image ID", hint: 'my-tag= sets a label without a value; ' },
+    ],
     [
       'wmi-golden',
       {

@@ -165,13 +165,21 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
       ['--backup-object-id', 'bo-nope'],
       { exit: 4, message: 'Backup object bo-nope does not exist' },
     ],
-    ['a deleted object', ['--backup-object-id', 'bo-gone'], { exit: 5, message: 'Backup object bo-gone was deleted at' }],
+    [
+      'a deleted object',
+      ['--backup-object-id', 'bo-gone'],
+      { exit: 5, message: 'Backup object bo-gone was deleted at' },
+    ],
     [
       'an object that isn’t there yet',
       ['--backup-object-id', 'bo-pending'],
       { exit: 5, message: 'bo-pending is in state pending, not available', hint: 'backupobject modify bo-pending' },
     ],
-    ['an object of another kind', ['--backup-object-id', 'wmi-x'], { exit: 3, message: "'wmi-x' is not a valid backup object ID" }],
+    [
+      'an object of another kind',
+      ['--backup-object-id', 'wmi-x'],
+      { exit: 3, message: "'wmi-x' is not a valid backup object ID" },
+    ],
     ['an unknown parent', ['--parent-image-id', 'wmi-nope'], { exit: 3, message: 'Parent image wmi-nope does not' }],
     ['a deleted parent', ['--parent-image-id', 'wmi-gone'], { exit: 3, message: 'Parent image wmi-gone is deleted' }],
     ['another id', ['--uuid', 'wmi-new'], { exit: 3, message: 'The ID of wmi-child cannot be changed to wmi-new' }],

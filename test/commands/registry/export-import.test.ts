@@ -187,7 +187,10 @@ test('an export and an import meet in a pipe, and a reader that goes away is an 
   expect(await shell(line, { database: from })).toMatchObject(NOTHING)
   expect(await exported(to)).toEqual(await exported(from))
   const cut = await shell('vdc-manage registry export | false; echo $PIPESTATUS', { database: from })
-  expect(cut).toMatchObject({ stdout: '1\n', stderr: expect.stringContaining('Cannot write to stdout: its reader has closed it') })
+  expect(cut).toMatchObject({
+    stdout: '1\n',
+    stderr: expect.stringContaining('Cannot write to stdout: its reader has closed it'),
+  })
   await from.remove()
   await to.remove()
 })

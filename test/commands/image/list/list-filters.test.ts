@@ -199,7 +199,10 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
         "--file-format 'iso' is not known, and no image has it\nHint: Known values: raw",
       ],
       ['image list --checksum abc', '--checksum must be sha256: and 64 hexadecimal digits, or md5: and 32'],
-      ['image list --created-after 7m', "--created-after '7m' is not a valid time\nHint: Use a time such as 2026-11-24"],
+      [
+        'image list --created-after 7m',
+        "--created-after '7m' is not a valid time\nHint: Use a time such as 2026-11-24",
+      ],
       [
         'image list --sort colour',
         "Cannot sort the list by 'colour'\nHint: Separate keys with commas, each with an optional :asc or :desc",
