@@ -19,6 +19,16 @@ const MOST_COLUMNS = 4096
 const LARGEST_ANSWER = 128 * MIB
 /** Bytes of memory that each packet needs besides its content. */
 const PER_PACKET = 64
+/** Bytes of a packet's header. */
+const HEADER = 4
+
+/** First bytes of packets: success, a request for a local file, the end of columns or rows, an error. */
+const OK = 0x00
+const LOCAL_FILE = 0xfb
+const EOF = 0xfe
+const ERR = 0xff
+/** Bytes of the shortest row that begins with the same byte as EOF. */
+const LONGER_THAN_EOF = 9
 
 /** The next packet: a part of the login, a part of an answer, or none. */
 type Phase = 'greeting' | 'login' | 'header' | 'columns' | 'columns-end' | 'rows' | 'idle'
@@ -63,7 +73,7 @@ export class Arrivals {
   #size = 0
   #columns = 0
   #number = 0
-  #header = new Uint8Array(4)
+  #header = new Uint8Array(HEADER)
   #headerBytes = 0
   #length = 0
   #start = new Uint8Array(9)
@@ -86,28 +96,37 @@ export class Arrivals {
   take(chunk: Uint8Array): VdcError | undefined {
     this.latest = monotonicTime()
     for (let at = 0; at < chunk.length; ) {
-      if (this.#headerBytes < 4) {
-        this.#header[this.#headerBytes++] = chunk[at++] as number
-        if (this.#headerBytes < 4) continue
-        const [low = 0, middle = 0, high = 0, number = 0] = this.#header
-        this.#length = low | (middle << 8) | (high << 16)
-        this.#received = 0
-        const refusal = this.#begin(number)
+      if (this.#headerBytes < HEADER) {
+        const refusal = this.#takeHeaderByte(chunk[at++] as number)
         if (refusal !== undefined) return refusal
       } else {
-        const taken = Math.min(chunk.length - at, this.#length - this.#received)
-        for (let i = 0; i < taken && this.#received + i < this.#start.length; i++) {
-          this.#start[this.#received + i] = chunk[at + i] as number
-        }
-        this.#received += taken
-        at += taken
+        at += this.#takePayload(chunk, at)
       }
-      if (this.#headerBytes < 4 || this.#received < this.#length) continue
+      if (this.#headerBytes < HEADER || this.#received < this.#length) continue
       this.#headerBytes = 0
       const refusal = this.#end(at < chunk.length)
       if (refusal !== undefined) return refusal
     }
     return undefined
+  }
+
+  #takeHeaderByte(byte: number): VdcError | undefined {
+    this.#header[this.#headerBytes++] = byte
+    if (this.#headerBytes < HEADER) return undefined
+    const [low = 0, middle = 0, high = 0, number = 0] = this.#header
+    this.#length = low | (middle << 8) | (high << 16)
+    this.#received = 0
+    return this.#begin(number)
+  }
+
+  /** Takes the payload's bytes from a chunk. Returns their number. */
+  #takePayload(chunk: Uint8Array, at: number): number {
+    const taken = Math.min(chunk.length - at, this.#length - this.#received)
+    for (let i = 0; i < taken && this.#received + i < this.#start.length; i++) {
+      this.#start[this.#received + i] = chunk[at + i] as number
+    }
+    this.#received += taken
+    return taken
   }
 
   #begin(number: number): VdcError | undefined {
@@ -124,9 +143,8 @@ export class Arrivals {
   }
 
   #end(isMoreThere: boolean): VdcError | undefined {
-    const first = this.#length === 0 ? -1 : (this.#start[0] as number)
-    if (first === -1) return this.#refuse('an empty packet')
-    const isLast = first === 0xff || (first === 0xfe && this.#length < 9)
+    if (this.#length === 0) return this.#refuse('an empty packet')
+    const type = this.#start[0] as number
     switch (this.#phase) {
       case 'greeting':
         // Data that follows the greeting unasked would later be treated as if it had arrived encrypted.
@@ -134,31 +152,43 @@ export class Arrivals {
         this.#phase = 'login'
         return undefined
       case 'login':
-        if (first === 0 || first === 0xff) this.#phase = 'idle'
+        if (type === OK || type === ERR) this.#phase = 'idle'
         return undefined
       case 'header':
-        if (first === 0xfb) return this.#refuse('a request for a file of this host')
-        this.#columns = lengthCoded(this.#start)
-        if (first !== 0xff && this.#columns > MOST_COLUMNS) {
-          return this.#refuse(`a result of more than ${MOST_COLUMNS} columns`)
-        }
-        this.#phase = first === 0 || first === 0xff ? 'idle' : 'columns'
-        return undefined
+        return this.#endHeader(type)
       case 'columns':
-        if (first === 0xff) this.#phase = 'idle'
-        else if (--this.#columns === 0) this.#phase = 'columns-end'
-        return undefined
+        return this.#endColumn(type)
       case 'columns-end':
-        if (!isLast) return this.#refuse('columns without an end')
-        this.#phase = first === 0xff ? 'idle' : 'rows'
+        if (!this.#isLast(type)) return this.#refuse('columns without an end')
+        this.#phase = type === ERR ? 'idle' : 'rows'
         return undefined
       case 'rows':
-        if (isLast) this.#phase = 'idle'
+        if (this.#isLast(type)) this.#phase = 'idle'
         return undefined
       case 'idle':
         // A server that shuts down sends an error unasked.
-        return first === 0xff ? undefined : this.#refuse('more than was asked for')
+        return type === ERR ? undefined : this.#refuse('more than was asked for')
     }
+  }
+
+  #endHeader(type: number): VdcError | undefined {
+    if (type === LOCAL_FILE) return this.#refuse('a request for a file of this host')
+    this.#columns = lengthCoded(this.#start)
+    if (type !== ERR && this.#columns > MOST_COLUMNS) {
+      return this.#refuse(`a result of more than ${MOST_COLUMNS} columns`)
+    }
+    this.#phase = type === OK || type === ERR ? 'idle' : 'columns'
+    return undefined
+  }
+
+  #endColumn(type: number): undefined {
+    if (type === ERR) this.#phase = 'idle'
+    else if (--this.#columns === 0) this.#phase = 'columns-end'
+  }
+
+  /** Returns true if a packet ends columns or rows. */
+  #isLast(type: number): boolean {
+    return type === ERR || (type === EOF && this.#length < LONGER_THAN_EOF)
   }
 
   #refuse(what: string): VdcError {
