@@ -97,15 +97,9 @@ export async function convertImage<T>(
       const convert = (from: ImageFile) =>
         runConversion(from, inspection.fileFormat as string, target, conversion, watcher)
       if (inspection.containerFormat === 'none') requireNoWriters(file)
-      try {
-        await withSafeSource(file, inspection, folder, watcher, convert, requireContents)
-      } catch (error) {
-        if (!(error instanceof VdcError) && (error as NodeJS.ErrnoException).code !== undefined)
-          throw notWritten(place.path, error)
-        if (error instanceof VdcError && error.code === 'FILE_REFUSED')
-          throw withFileNames(error, file, target.path, place.path)
-        throw error
-      }
+      await withSafeSource(file, inspection, folder, watcher, convert, requireContents).catch((error: unknown) => {
+        throw asConversionError(error, file, target.path, place.path)
+      })
       await requireUnchanged(file)
       const made = { ...(await imageFileOf(place.path, handle)), liesAt: path }
       const result = await requireSameDisk(made, file, inspection, conversion, watcher)
@@ -179,6 +173,17 @@ const NO_ROOM: Readonly<Record<string, string>> = {
   'No space left on device': 'ENOSPC',
   'Disk quota exceeded': 'EDQUOT',
   'File too large': 'EFBIG',
+}
+
+/**
+ * Returns the error to report for an error during a conversion.
+ *
+ * @param made path of the result for qemu-img.
+ * @param out path of the result for people.
+ */
+function asConversionError(error: unknown, file: ImageFile, made: string, out: string): unknown {
+  if (error instanceof VdcError) return error.code === 'FILE_REFUSED' ? withFileNames(error, file, made, out) : error
+  return (error as NodeJS.ErrnoException).code === undefined ? error : notWritten(out, error)
 }
 
 /** Adds the name of the file to an error of qemu-img: the result if that cannot be written, or else the image. */

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { VdcError } from '../../core/errors.ts'
 import type { ImageFile } from '../file/image-file.ts'
 import type { Cancellation } from '../watcher.ts'
-import { runProgram } from './run-program.ts'
+import { type Ended, runProgram } from './run-program.ts'
 
 /** Limits of a run of qemu-img. */
 export interface Limits {
@@ -112,26 +112,36 @@ export async function runQemuImg(
     onOutput,
   })
   cancellation.throwIfRequested()
-  if (result.error?.code === 'ENOENT') throw notInstalled('setpriv', 'util-linux', result)
-  if (result.error !== undefined) throw notRun(result.error.message, result.error)
-  if (result.exitCode === NOT_FOUND) throw notInstalled('qemu-img', 'qemu-utils', result)
-  if (result.exitCode === NOT_RUN) throw notRun(reasonIn(result.stderr, file), result)
-  if (result.isKilledFor === 'time') throw exceeded(limits, `${limits.wall} s`)
-  if (result.isKilledFor === 'output') throw refused(`qemu-img prints more than ${OUTPUT_LIMIT / MIB} MiB about it`)
-  if (result.signal === 'SIGXCPU') throw exceeded(limits, `${limits.cpu} s of processor time`)
-  if (/(?:can ?not|could not|failed to|unable to) allocate|out of memory/i.test(result.stderr)) {
-    throw exceeded(limits, `${MEMORY / MIB} MiB of memory`)
-  }
-  if (/too many open files/i.test(result.stderr))
-    throw refused(`qemu-img would open more than ${OPEN_FILES} files for it`)
-  if (CRASHES.includes(result.signal ?? '')) throw refused(`qemu-img crashes on it (${result.signal})`)
-  if (result.signal !== undefined) throw refused(`qemu-img was killed while processing it (${result.signal})`)
-  if (/Failed to get .*lock|Is another process using the image/i.test(result.stderr))
-    throw new VdcError('FILE_REFUSED', IN_USE.why, { hint: IN_USE.hint })
+  const failure = failureToRun(result, file) ?? failureOnFile(result, limits)
+  if (failure !== undefined) throw failure
   const { stdout, stderr, exitCode = 0 } = result
   if (!exits.includes(exitCode))
     throw refused(`qemu-img cannot ${args[0] === 'convert' ? 'convert' : 'read'} it: ${reasonIn(stderr, file)}`)
   return { stdout, stderr, exitCode }
+}
+
+/** Returns the error if qemu-img could not be started. */
+function failureToRun(result: Ended, file: ImageFile): VdcError | undefined {
+  if (result.error?.code === 'ENOENT') return notInstalled('setpriv', 'util-linux', result)
+  if (result.error !== undefined) return notRun(result.error.message, result.error)
+  if (result.exitCode === NOT_FOUND) return notInstalled('qemu-img', 'qemu-utils', result)
+  if (result.exitCode === NOT_RUN) return notRun(reasonIn(result.stderr, file), result)
+  return undefined
+}
+
+/** Returns the refusal of a file for which qemu-img exceeded a limit or was killed, or that is in use. */
+function failureOnFile({ isKilledFor, signal, stderr }: Ended, limits: Limits): VdcError | undefined {
+  if (isKilledFor === 'time') return exceeded(limits, `${limits.wall} s`)
+  if (isKilledFor === 'output') return refused(`qemu-img prints more than ${OUTPUT_LIMIT / MIB} MiB about it`)
+  if (signal === 'SIGXCPU') return exceeded(limits, `${limits.cpu} s of processor time`)
+  if (/(?:can ?not|could not|failed to|unable to) allocate|out of memory/i.test(stderr))
+    return exceeded(limits, `${MEMORY / MIB} MiB of memory`)
+  if (/too many open files/i.test(stderr)) return refused(`qemu-img would open more than ${OPEN_FILES} files for it`)
+  if (CRASHES.includes(signal ?? '')) return refused(`qemu-img crashes on it (${signal})`)
+  if (signal !== undefined) return refused(`qemu-img was killed while processing it (${signal})`)
+  if (/Failed to get .*lock|Is another process using the image/i.test(stderr))
+    return new VdcError('FILE_REFUSED', IN_USE.why, { hint: IN_USE.hint })
+  return undefined
 }
 
 /**
