@@ -87,7 +87,7 @@ describe('backupstorage trust', () => {
       '/home': '/home is a system folder, which never holds images',
       [at('etc')]: '/etc is a system folder, which never holds images',
       '/nonexistent': 'The folder /nonexistent does not exist on this host',
-      [at('images', 'disk.qcow2')]: `The folder ${at('images', 'disk.qcow2')} is no folder`,
+      [at('images', 'disk.qcow2')]: `The folder ${at('images', 'disk.qcow2')} is not a folder`,
     }
     const all = await trust(...Object.keys(messages))
     expect(all).toMatchObject({ code: 9, stdout: '' })
