@@ -77,7 +77,7 @@ async function refusalOf(args: string[]): Promise<string | undefined> {
 
 describe.each(Object.entries(COMMANDS))('%s', (command, { needs = {}, words = [] }) => {
   const takesText = ([, flag]: [string, Flag]) =>
-    flag.type === 'option' && flag.options === undefined && flag.helpGroup === undefined
+    flag.type === 'option' && flag.options === undefined && flag.helpGroup !== 'COMMON OPTIONS'
   const texts = flagsOf(command).filter(takesText)
   const dryRun = flagsOf(command).some(([name]) => name === 'dry-run') ? ['-n'] : []
 
