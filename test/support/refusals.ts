@@ -25,7 +25,7 @@ export async function expectRefused(database: TestDatabase, args: string[], refu
   if (refusal.hint instanceof RegExp) expect(printable(error.hint)).toMatch(refusal.hint)
   else if (refusal.hint !== undefined) expect(printable(error.hint)).toContain(refusal.hint)
   expect(rest).toEqual({})
-  const notes = run.stderr.split('\n').filter((line) => !/^(?:|Warning: .*|Nothing is given.*)$/.test(line))
+  const notes = run.stderr.split('\n').filter((line) => !/^(?:|Warning: .*|Nothing to change: .*)$/.test(line))
   expect(notes).toEqual([])
   expect(await allRows(database)).toEqual(before)
 }

@@ -464,7 +464,7 @@ describe('on any engine', () => {
       [['--tx_mode=bogus'], 3, "Error: --tx must be one of: each, bulk, none; not 'bogus'\n"],
       [['--tx'], 2, 'Error: Option --tx expects '],
       [['-f'], 2, 'Error: Option --file expects a value\n'],
-      [['-e', '--bogus'], 2, 'Error: The option '],
+      [['-e', '--bogus'], 2, 'Error: Option -e comes before the command\n'],
     ])('%j is refused, and nothing is read', async (args, code, says) => {
       const run = await runScript(database, [ADD], args)
       expect(run).toMatchObject({ code, stdout: '' })

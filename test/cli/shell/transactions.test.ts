@@ -111,7 +111,11 @@ describe.each(ENGINES)('on %s', (engine) => {
     const run = await runScript(database, ['help image', ADD, 'account show a-shpoolxx --json'], ['--tx', 'bulk'])
     const [id] = await newImages()
     expect(run).toMatchObject({ code: 0, stderr: '' })
-    expect(run.stdout).toMatch(new RegExp(`^Machine images\\n[\\s\\S]*\\n${id}\\n\\{\\n  "id": "a-shpoolxx"`))
+    expect(run.stdout).toMatch(
+      new RegExp(
+        `^Register, list, change, verify and delete images\\.\\n[\\s\\S]*\\n${id}\\n\\{\\n  "id": "a-shpoolxx"`,
+      ),
+    )
   })
 
   test('bulk: a script that fails shows no help either', async () => {
