@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { inject } from 'vitest'
@@ -51,40 +53,31 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
   const folder = mkdtempSync(join(inject('folder'), 'tmux-'))
   symlinkSync(PROGRAM, join(folder, 'vdc-manage'))
   const env = environment({ database: options.database, env: { HOME: options.home, ...options.env } })
-  const tmux = (args: string[]) =>
-    execa('tmux', ['-u', '-L', 'test', '-f', '/dev/null', ...args], {
-      env: { ...env, PATH: `${folder}:${env.PATH}`, LC_ALL: 'C.UTF-8', TMUX_TMPDIR: folder, TERM: 'xterm' },
-      extendEnv: false,
-      cwd: options.cwd ?? folder,
-    })
+  const TMUX = ['-u', '-L', 'test', '-f', '/dev/null']
+  const inTmux = {
+    env: { ...env, PATH: `${folder}:${env.PATH}`, LC_ALL: 'C.UTF-8', TMUX_TMPDIR: folder, TERM: 'xterm' },
+    cwd: options.cwd ?? folder,
+  }
   // TERM is tmux's own in a terminal of it.
   const term = options.env?.TERM === undefined ? '' : `TERM=${options.env.TERM} `
-  await tmux([
-    'new-session',
-    '-d',
-    '-x',
-    String(options.width ?? 120),
-    '-y',
-    '40',
-    // Ctrl-C reaches this sh as well.
-    `trap : INT; ${term}sh -c '${line}'; echo "exit code $?"; exec sleep 600`,
-  ])
+  // Ctrl-C reaches this sh as well.
+  const inPane = `trap : INT; ${term}sh -c '${line}'; echo "exit code $?"; exec sleep 600`
+  const size = ['-x', String(options.width ?? 120), '-y', '40']
+  await execa('tmux', [...TMUX, 'new-session', '-d', ...size, inPane], { ...inTmux, extendEnv: false })
+  const tmux = controlMode([...TMUX, '-C', 'attach', '-f', 'no-output,ignore-size'], inTmux)
 
-  const screen = async () => (await tmux(['capture-pane', '-p', '-J', '-S', '-'])).stdout.replace(/[ \n]+$/gm, '')
+  const screen = async () => (await tmux('capture-pane', '-p', '-J', '-S', '-')).replace(/[ \n]+$/gm, '')
   const untilTrue = async (isThere: () => Promise<boolean>, what: string, patience = PATIENCE) => {
     const deadline = Date.now() + patience
-    // Each look is a process of tmux: less often, the longer it takes.
-    for (let pause = 20; !(await isThere()); pause = Math.min(1.5 * pause, 100)) {
+    for (; !(await isThere()); await sleep(20))
       if (Date.now() > deadline) throw new Error(`The terminal does not show ${what}:\n${await screen()}`)
-      await sleep(pause)
-    }
   }
   const terminal: Terminal = {
     async type(text) {
-      await tmux(['send-keys', '-l', '--', text])
+      await tmux('send-keys', '-l', '--', text)
     },
     async press(...keys) {
-      for (const key of keys) await tmux(['send-keys', key])
+      for (const key of keys) await tmux('send-keys', key)
     },
     screen,
     async until(shown, patience) {
@@ -102,25 +95,28 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
     async untilLine(line, patience) {
       await untilTrue(
         async () => {
-          const { stdout } = await tmux(['display-message', '-p', '#{cursor_x} #{cursor_y}', ';', 'capture-pane', '-p'])
-          const [cursor = '', ...lines] = stdout.split('\n')
+          // Sent together, so that nothing is printed in between.
+          const [cursor, shown] = await Promise.all([
+            tmux('display-message', '-p', '#{cursor_x} #{cursor_y}'),
+            tmux('capture-pane', '-p'),
+          ])
           const [x, y] = cursor.split(' ').map(Number) as [number, number]
-          return x === line.length && (lines[y] ?? '').trimEnd() === line.trimEnd()
+          return x === line.length && (shown.split('\n')[y] ?? '').trimEnd() === line.trimEnd()
         },
         `the line '${line}'`,
         patience,
       )
     },
     async resize(width) {
-      await tmux(['resize-window', '-x', String(width)])
+      await tmux('resize-window', '-x', String(width))
     },
     async clear() {
-      await tmux(['send-keys', '-R', ';', 'clear-history'])
+      await tmux('send-keys', '-R')
+      await tmux('clear-history')
     },
     async pid() {
-      const { stdout } = await tmux(['display-message', '-p', '#{pane_pid}'])
       // The pane's sh may have another with the line, and the program may have qemu-img.
-      let pid = Number(stdout)
+      let pid = Number(await tmux('display-message', '-p', '#{pane_pid}'))
       while (basename(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] as string) !== 'node')
         pid = Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'), 10)
       return pid
@@ -130,9 +126,52 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
       return Number(/^exit code (\d+)$/m.exec(text)?.[1])
     },
     async close() {
-      await tmux(['kill-server'])
+      await execa('tmux', [...TMUX, 'kill-server'], { ...inTmux, extendEnv: false })
       rmSync(folder, { recursive: true, force: true })
     },
   }
   return terminal
+}
+
+/**
+ * Starts a tmux client that stays attached, so that a look at the terminal starts no process.
+ *
+ * @returns a function that runs a tmux command and returns its output. It throws an Error if the command fails.
+ */
+function controlMode(args: string[], options: { env: Record<string, string>; cwd: string }) {
+  const client = spawn('tmux', args, { ...options, stdio: ['pipe', 'pipe', 'ignore'] })
+  const waiting: { resolve(output: string): void; reject(error: Error): void }[] = []
+  const answer = () => new Promise<string>((resolve, reject) => waiting.push({ resolve, reject }))
+  // tmux answers the attach as well.
+  const attached = answer()
+  let block: { tag: string; lines: string[] } | undefined
+  createInterface({ input: client.stdout }).on('line', (line) => {
+    const [, what, tag = ''] = /^%(begin|end|error) (\d+ \d+) \d+$/.exec(line) ?? []
+    if (block === undefined) block = what === 'begin' ? { tag, lines: [] } : undefined
+    else if (tag !== block.tag) block.lines.push(line)
+    else {
+      const output = block.lines.join('\n')
+      block = undefined
+      if (what === 'end') waiting.shift()?.resolve(output)
+      else waiting.shift()?.reject(new Error(`tmux: ${output}`))
+    }
+  })
+  let isOver = false
+  client.stdin.on('error', () => {})
+  client.once('close', () => {
+    isOver = true
+    for (const { reject } of waiting.splice(0)) reject(new Error('tmux has ended'))
+  })
+  return async (...words: string[]): Promise<string> => {
+    await attached
+    if (isOver) throw new Error('tmux has ended')
+    client.stdin.write(`${words.map(quoted).join(' ')}\n`)
+    return answer()
+  }
+}
+
+/** Quotes a word of a tmux command line. */
+function quoted(word: string): string {
+  const octal = (character: string) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`
+  return `"${word.replaceAll(/[\p{Cc}"$\\~]/gu, octal)}"`
 }
