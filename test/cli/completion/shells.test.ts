@@ -71,6 +71,8 @@ async function prompted(name: Shell, database: { uri: string }): Promise<Termina
   const { file, lines, run } = SHELLS[name]
   mkdirSync(join(home, file, '..'), { recursive: true })
   writeFileSync(join(home, file), `${lines.join('\n')}\n`)
+  // Where this is missing, fish reads all man pages of the host in the background, which takes 18 s of processor time.
+  mkdirSync(join(home, '.local/share/fish/generated_completions'), { recursive: true })
   const terminal = await startTerminal(run(home), { database, home, cwd: tabs, env: { ZDOTDIR: home } })
   open.push(terminal)
   await terminal.untilLine(PROMPT)
