@@ -74,13 +74,17 @@ const optionsOf = (options: string) => (options === '' ? [] : ['-o', options])
 /** Bytes of disks: whole clusters, a sector, and one that fills no cluster of any size. */
 const SIZES = [8 * MIB, 512, 3 * MIB + 300 * KIB + 3 * 512]
 
-test.each(CASES)('an empty disk as %s %s', async (format, options) => {
-  for (const size of SIZES) {
-    const path = pathOf(`empty-${size}-${options}.${format}`)
-    await execa('qemu-img', ['create', '-f', format, ...optionsOf(options), path, `${size}`])
-    await expectAccepted(path, format)
-  }
-})
+test.each(CASES.map(([format, options], number) => ({ format, options, number })))(
+  'an empty disk as $format $options',
+  async ({ format, options, number }) => {
+    for (const [each, size] of SIZES.entries()) {
+      if (!IS_THOROUGH && (each + number) % SIZES.length === 0) continue
+      const path = pathOf(`empty-${size}-${options}.${format}`)
+      await execa('qemu-img', ['create', '-f', format, ...optionsOf(options), path, `${size}`])
+      await expectAccepted(path, format)
+    }
+  },
+)
 
 describe('with content', () => {
   /** Disks, and how they are made. */

@@ -9,7 +9,7 @@ import { type PrivateServer, startServer } from '../support/databases/mariadb.ts
 import { type MysqlProxy, type OnStatement, startProxy, type Verdict } from '../support/databases/mysql-proxy.ts'
 import { makeImage, newFolder } from '../support/files/images.ts'
 import { environment, PROGRAM, runLines, vdcManage } from '../support/process/cli.ts'
-import { IS_THOROUGH } from '../support/thorough.ts'
+import { IS_THOROUGH, some } from '../support/thorough.ts'
 
 /*
  * Whatever fails and whenever it is killed, an add leaves all rows or none, and
@@ -18,7 +18,7 @@ import { IS_THOROUGH } from '../support/thorough.ts'
  */
 
 /** At how many moments of its time an add is killed. */
-const MOMENTS = IS_THOROUGH ? 30 : 10
+const MOMENTS = some(30, 5)
 
 const folder = newFolder()
 afterAll(() => folder.remove())
@@ -101,7 +101,7 @@ describe('on MariaDB', () => {
   }
 
   // After a statement is before the next one, but for the COMMIT.
-  test('killed with SIGKILL before every statement, and after the COMMIT', async () => {
+  test(`killed with SIGKILL before every ${IS_THOROUGH ? '' : 'second '}statement, and after the COMMIT`, async () => {
     const statements = await countStatements()
     expect(statements).toBeGreaterThan(15)
     const paths: string[] = []
@@ -120,7 +120,8 @@ describe('on MariaDB', () => {
       await untilNobodyIsConnected(database)
       expect(await expectWhole(database)).toBe(before + (verdict === 'pass' ? 1 : 0))
     }
-    for (let moment = 1; moment <= statements; moment++) await killAt((number) => number === moment, 'swallow')
+    for (let moment = 1; moment <= statements; moment += IS_THOROUGH ? 1 : 2)
+      await killAt((number) => number === moment, 'swallow')
     await killAt((_, sql) => /^COMMIT/i.test(sql), 'pass')
     console.log(`killed at ${paths.length} moments of ${statements} statements`)
     await addAll(paths, database)
@@ -271,7 +272,7 @@ describe('on SQLite', () => {
   })
 
   test('killed with SIGKILL while the file is made and migrated', async () => {
-    for (let moment = 1, lived = false; !lived; moment += 5) {
+    for (let moment = 1, lived = false; !lived; moment += IS_THOROUGH ? 5 : 15) {
       const database = newSqlite()
       lived = await killedAtWrite(['account', 'list'], database, moment)
       expect(await vdcManage(addArgs(await newImage()), { database })).toMatchObject({ code: 0, stderr: '' })

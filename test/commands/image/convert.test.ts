@@ -28,7 +28,7 @@ import {
 import { type Around, fakeQemuImg } from '../../support/process/fake-qemu-img.ts'
 import { startTerminal } from '../../support/process/tmux.ts'
 import { newWatcher } from '../../support/process/watcher.ts'
-import { IS_THOROUGH } from '../../support/thorough.ts'
+import { IS_THOROUGH, some } from '../../support/thorough.ts'
 
 const MIB = 2 ** 20
 const TARGETS = ['qcow2', 'raw', 'vmdk', 'vdi', 'vpc', 'vhdx']
@@ -49,7 +49,8 @@ async function makeDisk(name: string, size: number, bytes = 64 * 1024): Promise<
 beforeAll(async () => {
   await makeDisk('disk.raw', DISK)
   await makeDisk('big.raw', 96 * MIB, 80 * MIB)
-  await makeDisk('half.raw', 48 * MIB, 32 * MIB)
+  // Longer than the program takes to start, so that a signal meets the conversion.
+  await makeDisk('half.raw', 48 * MIB, IS_THOROUGH ? 32 * MIB : 20 * MIB)
   for (const format of ['qcow2', 'vmdk', 'vdi', 'vhdx', 'parallels', 'qed', 'qcow'])
     await execa('qemu-img', ['convert', '-O', format, at('disk.raw'), at(`disk.${format}`)])
   await execa('qemu-img', ['convert', '-O', 'vpc', '-o', 'force_size=on', at('disk.raw'), at('disk.vhd')])
@@ -102,9 +103,11 @@ describe('what comes out is the same disk', () => {
     'disk.qcow',
   ]
   const packed = ['disk.raw.gz', 'disk.qcow2.gz', 'disk.tar', 'disk.tgz']
-  test.each([...sources, ...packed])('of %s, in every format', async (source) => {
+  const all = [...sources, ...packed]
+  test.each(all)(`of %s, in every ${IS_THOROUGH ? '' : 'second '}format`, async (source) => {
     const out = newOut()
-    for (const to of TARGETS) {
+    const targets = TARGETS.filter((_, number) => IS_THOROUGH || (number + all.indexOf(source)) % 2 === 0)
+    for (const to of targets) {
       const result = join(out, `result.${to}`)
       const report = await convertFile({ path: at(source), out: result, to }, newWatcher(), () => {})
       expect(report).toMatchObject({ path: result, acceptable: true, file_format: to, virtual_size: DISK })
@@ -112,7 +115,7 @@ describe('what comes out is the same disk', () => {
       const info = await execa('qemu-img', ['info', '--output=json', '-f', to, result])
       expect(JSON.parse(info.stdout)['virtual-size']).toBe(DISK)
     }
-    expect(readdirSync(out).sort()).toEqual(TARGETS.map((to) => `result.${to}`).sort())
+    expect(readdirSync(out).sort()).toEqual(targets.map((to) => `result.${to}`).sort())
   })
 
   test.each(TARGETS)('to %s, by a process of the program', async (to) => {
@@ -510,7 +513,7 @@ describe('killed at any moment', () => {
 
   test('SIGKILL while qemu-img starts: it ends all the same', async () => {
     const out = newOut()
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < some(40, 5); round++) {
       const running = execa(
         PROGRAM,
         ['image', 'convert', source, join(out, 'no.qcow2'), '--to', 'qcow2', '--compress'],

@@ -1,6 +1,7 @@
 import {
   chownSync,
   closeSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -48,9 +49,14 @@ function newHome(): string {
 }
 
 /** Makes files that look like disks, each with other bytes, by the names that they are given. */
-async function makeDisks(home: string, names: readonly string[], size = '256K'): Promise<void> {
-  const script = `for name in ${names.join(' ')}; do truncate -s ${size} $name; printf '\\125\\252' | dd of=$name bs=1 seek=510 conv=notrunc status=none; echo $name | dd of=$name bs=1 seek=100000 conv=notrunc status=none; done`
-  await shell(script, { cwd: home })
+function makeDisks(home: string, names: readonly string[], size = 256 * KIB): void {
+  for (const name of names) {
+    const file = openSync(join(home, name), 'w')
+    writeSync(file, Buffer.of(0x55, 0xaa), 0, 2, 510)
+    writeSync(file, `${name}\n`, 100_000)
+    ftruncateSync(file, size)
+    closeSync(file)
+  }
 }
 
 /** Registers files in one process; returns their ids in the same order. */
@@ -112,7 +118,7 @@ describe.each(ENGINES)('many images on %s', (engine) => {
 
   beforeAll(async () => {
     database = await newRegistry(engine)
-    await makeDisks(home, [...names.filter((name) => /^disk.*raw$/.test(name)), 'packed.raw'])
+    makeDisks(home, [...names.filter((name) => /^disk.*raw$/.test(name)), 'packed.raw'])
     for (const name of names.filter((each) => each.endsWith('.qcow2'))) await makeImage(join(home, name))
     await shell(
       'gzip -k packed.raw; gzip -c disk0.qcow2 > packed.qcow2.gz; tar czf packed.tgz packed.raw; tar cf packed.tar packed.raw',
@@ -206,7 +212,7 @@ describe.each(ENGINES)('what is chosen, on %s', (engine) => {
   let ids: string[]
   beforeAll(async () => {
     database = await newRegistry(engine)
-    await makeDisks(home, ['one.raw', 'two.raw', 'public.raw'])
+    makeDisks(home, ['one.raw', 'two.raw', 'public.raw'])
     await runLines(['account add --uuid a-other'], { database })
     ids = await register(database, [join(home, 'one.raw'), join(home, 'two.raw')])
     const line = `image add local ${home}/public.raw --account-id a-other --is-public\nimage add local ${home}/one.raw --account-id a-other\n`
@@ -294,7 +300,7 @@ describe.each(ENGINES)('what cannot be compared, on %s', (engine) => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newRegistry(engine)
-    await makeDisks(home, ['ruby.raw', 'here.raw'])
+    makeDisks(home, ['ruby.raw', 'here.raw'])
     await shell('gzip -k ruby.raw', { cwd: home })
     await runLines(
       [
@@ -390,7 +396,7 @@ describe('a file that may not be read', () => {
   test.runIf(process.getuid?.() === 0)('is not checked: 9', async () => {
     const home = newHome()
     const database = await newRegistry()
-    await makeDisks(home, ['secret.raw', 'open.raw'])
+    makeDisks(home, ['secret.raw', 'open.raw'])
     const [secret = '', visible = ''] = await register(database, [join(home, 'secret.raw'), join(home, 'open.raw')])
     const sqlite = database.uri.slice('sqlite://'.length)
     await shell(`chmod 0 ${home}/secret.raw; chmod 755 ${folder.path} ${home} ; chmod -R a+rwX ${join(sqlite, '..')}`)
@@ -421,7 +427,7 @@ describe('what reads it', () => {
   let ids: string[]
   beforeAll(async () => {
     database = await newRegistry()
-    await makeDisks(home, ['a.raw', 'b.raw', 'c.raw'])
+    makeDisks(home, ['a.raw', 'b.raw', 'c.raw'])
     ids = await register(
       database,
       ['a', 'b', 'c'].map((name) => join(home, `${name}.raw`)),
@@ -463,11 +469,11 @@ describe('at a terminal, and interrupted', () => {
   let sparse: string[]
   beforeAll(async () => {
     database = await newRegistry()
-    await makeDisks(
+    makeDisks(
       home,
       Array.from({ length: 6 }, (_, n) => `small${n}.raw`),
     )
-    await makeDisks(home, ['big0.raw', 'big1.raw'], '1G')
+    makeDisks(home, ['big0.raw', 'big1.raw'], GIB)
     small = await register(
       database,
       Array.from({ length: 6 }, (_, n) => join(home, `small${n}.raw`)),
