@@ -25,7 +25,7 @@ export default class Completion extends BaseCommand {
     }),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args } = await this.parse(Completion)
     await this.answer.text(COMPLETION_SCRIPTS[args.shell as keyof typeof COMPLETION_SCRIPTS])
   }

@@ -21,15 +21,15 @@ export default class Doctor extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 6, 130, 143]
 
-  async run() {
+  async run(): Promise<void> {
     await this.parse(Doctor)
     const { env, versions } = process
     const host = { env, nodeVersion: versions.node }
     const findings = await this.answer.openFindings(CHECK_COLUMNS, lineOf)
-    const examination = await this.interruptible((interruption) => examine(host, interruption, findings.write))
+    const examination = await this.session.interruptible((interruption) => examine(host, interruption, findings.write))
     await findings.end()
     if (!examination.ok) process.exitCode = FAILED
-    return examination
+    await this.answer.summary(examination)
   }
 }
 

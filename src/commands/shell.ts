@@ -27,7 +27,7 @@ export default class Shell extends BaseCommand {
     }),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { flags } = await this.parse(Shell)
     const { runShell } = await import('../cli/shell/shell.ts')
     await runShell(this.program, {

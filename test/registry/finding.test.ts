@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { allOf } from '../../src/cli/command/stdin-ids.ts'
+import { allOf } from '../../src/cli/session/stdin-ids.ts'
 import { parseDatabaseUri } from '../../src/config/config.ts'
 import { showAccount } from '../../src/registry/account/details.ts'
 import { countAccounts, listAccounts } from '../../src/registry/account/list.ts'

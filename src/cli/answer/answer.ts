@@ -1,240 +1,256 @@
-import type { ErrorJson } from '../../core/errors.ts'
+import { asVdcError, type ErrorCode, isOfDatabase, type VdcError } from '../../core/errors.ts'
+import type { Outcome } from '../../registry/batch/batches.ts'
+import type { Change } from '../../registry/change.ts'
+import { errorText, warningText } from '../errors/report-error.ts'
+import type { Session } from '../session/session.ts'
+import { NO_IDS, STDIN } from '../session/stdin-ids.ts'
 import { boldOn } from '../terminal/color.ts'
-import { outputClosed, writeNote, writeOut } from '../terminal/output.ts'
-import { type Column, columnsNamed, keyOf, pickOrFailure } from './columns.ts'
-import type { WholeList } from './documents.ts'
-import { renderFields } from './fields.ts'
-import { type AnswerOptions, type Format, isStreamed } from './format.ts'
-import type { RowWriter } from './rows.ts'
+import { isHoldingAll, writeNote } from '../terminal/output.ts'
+import type { Column } from './columns.ts'
+import { isJson, isStreamed } from './format.ts'
+import type { Printer } from './printer.ts'
 
-/** The error of one of several items. */
-export type Failure = { id: string } & ErrorJson
+/** Exit code of a command on several things of which some failed. */
+const PARTLY_DONE = 9
+/** Errors after which what comes next would fail too, besides those of the database. */
+const FINAL: readonly ErrorCode[] = ['COMMIT_UNCERTAIN', 'SCHEMA_MISSING', 'SCHEMA_OLDER', 'INTERRUPTED', 'TERMINATED']
 
-/** The output of a command in the format and with the columns asked for. */
+/** Works on several things; `oneByOne` makes it from work on one. */
+type Work<T> = (ids: readonly string[]) => AsyncIterable<Outcome<T>>
+
+/** Says whether words name one thing, not several or those on stdin. */
+function isOne(words: readonly string[]): boolean {
+  return words.length === 1 && words[0] !== STDIN
+}
+
+/** What a command prints: its answer on stdout, and what a person should know on stderr. */
 export class Answer {
-  /** A stored ID that must reach the user, even if stdout is closed. */
-  storedId: string | undefined
-  readonly #options: AnswerOptions
-  /** Returns the keys of the rows, for an empty list, whose rows do not show them. */
-  readonly #keys: () => Promise<readonly string[]>
-  /** Items of a JSON or YAML answer that are not rendered yet. */
-  readonly #things: object[] = []
-  #rows: RowWriter | undefined
-  #whole: WholeList | undefined
-  #isBegun = false
-  /** True if an item was printed as text. The next one is separated by an empty line. */
-  #hasPrintedText = false
+  readonly #printer: Printer
+  readonly #session: Session
+  readonly #inOptions: (error: unknown) => unknown
+  /** Whether results are being printed, with which others may be committed that are not printed yet. */
+  #isTelling = false
 
-  constructor(options: AnswerOptions, keys: () => Promise<readonly string[]>) {
-    this.#options = options
-    this.#keys = keys
+  /** @param inOptions puts the command's options in the place of the registry's fields in an error. */
+  constructor(printer: Printer, session: Session, inOptions: (error: unknown) => unknown) {
+    this.#printer = printer
+    this.#session = session
+    this.#inOptions = inOptions
   }
 
-  /** True if a format or columns were asked for. Commands that print nothing by default then print an answer. */
+  /** Whether a format was asked for, so that also a command answers that else says nothing. */
   get isAskedFor(): boolean {
-    return this.#options.format !== undefined || this.#options.columns !== undefined
+    return this.#printer.isAskedFor
   }
 
-  /** True if any part of the answer was printed. */
-  get isBegun(): boolean {
-    return this.#isBegun
+  /** Whether the answer is JSON, and holds errors, too. */
+  get isJson(): boolean {
+    return isJson(this.#printer.format)
   }
 
-  get format(): Format {
-    return this.#options.format ?? 'table'
+  /** Whether the answer is rows of cells, which only things of one kind can be. */
+  get isCells(): boolean {
+    return this.#printer.format === 'csv' || this.#printer.format === 'value'
   }
 
-  /** True if the answer goes to a terminal in the default format, so a row may take several lines. */
-  get mayWrap(): boolean {
-    const { quiet, header } = this.#options
-    return !this.isAskedFor && !quiet && header && process.stdout.isTTY === true
-  }
-
-  /** Prints a text that is the whole answer in the default format. */
-  async text(text: string): Promise<void> {
-    this.#isBegun = true
-    await this.#print(text)
+  /** An ID that is stored and must reach somebody. */
+  get storedId(): string | undefined {
+    return this.#printer.storedId
   }
 
   /**
-   * Returns the keys of rows that a list needs; undefined for all.
+   * Prints a list in whatever format is asked for, else as a table.
    *
-   * @param columns the default columns of the list.
+   * @param batchesOf returns the rows in batches, at least with the given keys; undefined for all keys.
    */
-  keysOf<T extends object>(columns: readonly Column<T>[]): readonly string[] | undefined {
-    const { quiet, columns: names } = this.#options
-    if (quiet) return ['id']
-    if (this.format === 'table') return this.#shown(columns).flatMap(({ name, needs = [] }) => [keyOf(name), ...needs])
-    return names?.map(keyOf)
-  }
-
-  /** Prints a list. IDs, ndjson, csv and value are printed batch by batch; other formats after the last row. */
   async list<T extends object>(
-    batches: AsyncIterable<readonly T[]> | Iterable<readonly T[]>,
+    batchesOf: (keys: readonly string[] | undefined) => AsyncIterable<readonly T[]> | Iterable<readonly T[]>,
     columns: readonly Column<T>[],
   ): Promise<void> {
-    const list = await this.openList(columns)
-    for await (const rows of batches) if (!(await list.write(rows))) break
+    await this.#printer.list(batchesOf(this.#printer.keysOf(columns)), columns)
+  }
+
+  /**
+   * As `list`, of what is done on the way: where that ends with an error,
+   * what was done until then is told, but in formats of which it would be no whole.
+   */
+  async listAsDone<T extends object>(rows: AsyncIterable<T>, columns: readonly Column<T>[]): Promise<void> {
+    const list = await this.#printer.openList(columns)
+    try {
+      for await (const row of rows) await list.write([row])
+    } catch (error) {
+      if (!this.#printer.isWhole) await list.end()
+      throw error
+    }
     await list.end()
   }
 
-  /** Starts a list whose rows arrive in batches. `write` returns false if no more rows are needed. */
-  async openList<T extends object>(
-    columns: readonly Column<T>[],
-  ): Promise<{ write: (rows: readonly T[]) => Promise<boolean>; end: () => Promise<void> }> {
-    this.#isBegun = true
-    if (this.#options.quiet) return (await import('./rows.ts')).idWriter()
-    if (isStreamed(this.format)) return this.#rowWriter()
-    if (this.format === 'table') return this.#tableWriter(columns)
-    return {
-      write: async (rows) => {
-        for (const row of rows) this.#things.push(this.#picked(row))
-        await this.#render()
-        return true
-      },
-      end: () => this.#endWhole(),
-    }
-  }
-
   /**
-   * Starts an answer of findings that arrive one by one and have a summary at the end. The default
-   * format prints a line per finding; json and yaml print only the summary, unless columns are asked
-   * for; the others print a row per finding.
+   * Begins an answer of what is found one after the other: as rows where a format is asked for,
+   * else as lines for people. Where `summary` is to be told instead, it is nothing.
    */
   async openFindings<T extends object>(
     columns: readonly Column<T>[],
     lineOf: (finding: T) => string,
   ): Promise<{ write: (finding: T) => Promise<unknown>; end: () => Promise<void> }> {
-    const isSummary = !isStreamed(this.format) && this.format !== 'table' && this.#options.columns === undefined
-    if (isSummary) return { write: async () => {}, end: async () => {} }
+    if (this.#isSummary) return { write: async () => {}, end: async () => {} }
     if (this.isAskedFor) {
-      const list = await this.openList(columns)
+      const list = await this.#printer.openList(columns)
       return { write: (finding) => list.write([finding]), end: list.end }
     }
     return { write: (finding) => this.text(`${lineOf(finding)}\n`), end: async () => {} }
   }
 
+  /** Prints the summary of findings in json and yaml, where no columns are asked for. */
+  async summary(summary: object): Promise<void> {
+    if (this.#isSummary) await this.thing(summary)
+  }
+
+  get #isSummary(): boolean {
+    const { format, hasColumns } = this.#printer
+    return !isStreamed(format) && format !== 'table' && !hasColumns
+  }
+
+  /** Prints how many there are, alone on its line. */
+  async count(count: number): Promise<void> {
+    await this.thing({ count }, `${count}`)
+  }
+
+  /** Prints the ID of what was just stored, alone on its line, after the commit; the whole thing where a format is asked for. */
+  async id(stored: { id: string }): Promise<void> {
+    if (this.#session.isDryRun) return
+    this.#printer.storedId = stored.id
+    if (this.isAskedFor) await this.thing(stored)
+    else await this.text(`${stored.id}\n`)
+  }
+
+  /** Prints a text as it is. */
+  async text(text: string): Promise<void> {
+    await this.#printer.text(text)
+  }
+
   /**
-   * Adds an item to the answer.
+   * Prints one thing in whatever format is asked for, else for people.
    *
-   * @param text the item as text; default: one line per field.
+   * @param text how these read it; its fields where that is not given.
    */
   async thing(thing: object, text?: string): Promise<void> {
-    this.#isBegun = true
-    if (isStreamed(this.format)) {
-      if (!(await (await this.#rowWriter()).write([thing]))) this.#closed()
-    } else if (this.format === 'table') {
-      const shown = text !== undefined && this.#options.columns === undefined ? text : this.#fields(thing)
-      await this.#print(`${this.#hasPrintedText ? '\n' : ''}${shown}\n`)
-      this.#hasPrintedText = true
-    } else {
-      this.#things.push(this.#picked(thing))
-    }
+    await this.#printer.thing(thing, text)
+    await this.#printer.endThings(true)
   }
 
-  /** Adds the error of one of several items to the answer, in the formats json, ndjson and yaml. */
-  async failure(failure: Failure): Promise<void> {
-    this.#isBegun = true
-    if (this.format === 'ndjson') await (await this.#rowWriter()).write([failure])
-    else if (this.format === 'json' || this.format === 'yaml') this.#things.push(failure)
+  /** Prints what a change resulted in, only where a format is asked for. */
+  async result(thing: object): Promise<void> {
+    if (this.isAskedFor && !this.#session.isDryRun) await this.thing(thing)
   }
 
   /**
-   * Ends an answer of items.
+   * Prints things one by one.
    *
-   * @param isOne print the only item itself, not a list with one item.
+   * @param isSingle it is the one thing itself, not a list of it.
+   * @param textOf how people read one; its fields where that is not given.
    */
-  async endThings(isOne: boolean): Promise<void> {
-    this.#isBegun = true
-    await this.#rows?.end()
-    if (this.format !== 'json' && this.format !== 'yaml') return
-    if (!isOne) return this.#endWhole()
-    const { renderWhole } = await import('./documents.ts')
-    await this.#print(await renderWhole(this.format, this.#things[0]))
+  async things<T extends object>(
+    things: AsyncIterable<T>,
+    isSingle: boolean,
+    textOf?: (thing: T) => string,
+  ): Promise<void> {
+    for await (const thing of things) await this.#printer.thing(thing, textOf?.(thing))
+    await this.#printer.endThings(isSingle)
   }
 
-  async #rowWriter(): Promise<RowWriter> {
-    if (this.#rows !== undefined) return this.#rows
-    const { rowWriter } = await import('./rows.ts')
-    const { header, columns: names } = this.#options
-    this.#rows = rowWriter(this.format, { names, header, storedId: this.storedId, keys: this.#keys })
-    return this.#rows
+  /** Works on each of several things as `results` does, and prints them. */
+  async showEach<T extends object>(words: readonly string[], work: Work<T>): Promise<void> {
+    await this.things(this.results(words, work), isOne(words))
   }
 
-  async #tableWriter<T extends object>(columns: readonly Column<T>[]) {
-    const { Table } = await import('./table.ts')
-    const { columns: names, header } = this.#options
-    const width = names === undefined ? terminalWidth() : undefined
-    const table = new Table(this.#shown(columns), { header, now: this.#now, width, emphasize: boldOn(process.stdout) })
-    return {
-      write: async (rows: readonly T[]) => {
-        table.add(rows)
-        return true
-      },
-      end: async () => {
-        const { pieces, leftOut } = table.end()
-        await this.#printAll(pieces)
-        if (leftOut.length === 0) return
-        await writeNote(`Not shown in ${width} columns: ${leftOut.join(', ')}. Choose columns with --columns`)
-      },
+  /** Changes each of several things as `results` does; prints what comes of it only where a format is asked for. */
+  async each<T extends object>(words: readonly string[], work: Work<T>): Promise<void> {
+    if (!this.isAskedFor || this.#session.isDryRun) {
+      for await (const _ of this.results(words, work));
+      return
     }
-  }
-
-  /** Returns the columns of a table: those asked for, or the default columns. */
-  #shown<T extends object>(columns: readonly Column<T>[]): readonly Column<T>[] {
-    const { columns: names } = this.#options
-    return names === undefined ? columns : columnsNamed(columns, names)
-  }
-
-  #fields(thing: object): string {
-    return renderFields(this.#picked(thing), this.#now)
-  }
-
-  /** Renders the items of a JSON or YAML answer, so that only their text is kept in memory. */
-  async #render(): Promise<WholeList> {
-    if (this.#whole === undefined) {
-      const { WholeList } = await import('./documents.ts')
-      this.#whole = new WholeList(this.format as 'json' | 'yaml')
-    }
-    await this.#whole.add(this.#things.splice(0))
-    return this.#whole
-  }
-
-  async #endWhole(): Promise<void> {
-    await this.#printAll((await this.#render()).text())
-  }
-
-  #picked(row: object): object {
-    return pickOrFailure(row, this.#options.columns)
-  }
-
-  get #now(): Date | undefined {
-    return this.#options.relative ? new Date() : undefined
-  }
-
-  async #print(text: string): Promise<void> {
-    if (!(await writeOut(text, this.storedId))) this.#closed()
-  }
-
-  async #printAll(pieces: AsyncIterable<string>): Promise<void> {
-    for await (const piece of pieces) {
-      if (await writeOut(piece, this.storedId)) continue
-      this.#closed()
-      break
+    const release = this.#session.delaySignals(() => this.#isTelling)
+    try {
+      await this.showEach(words, work)
+    } finally {
+      release()
     }
   }
 
   /**
-   * Handles a closed pipe, which is an error only if a stored ID would be lost.
+   * Does the same to each of several things and goes on past one that fails,
+   * of which the answer tells: then the exit code is 9. A single thing fails with
+   * its own exit code.
    *
-   * @throws VdcError OUTPUT_FAILED.
+   * @param words IDs; `-` stands for those on stdin.
+   * @param work works on the IDs that have arrived.
    */
-  #closed(): void {
-    if (this.storedId !== undefined) throw outputClosed()
+  async *results<T>(words: readonly string[], work: Work<T>): AsyncGenerator<T> {
+    let count = 0
+    for await (const ids of this.#session.ids(words)) {
+      count += ids.length
+      for await (const outcome of work(ids)) {
+        this.#isTelling = true
+        if ('result' in outcome) yield outcome.result
+        else await this.#failure(outcome, isOne(words))
+        this.#isTelling = false
+      }
+    }
+    if (count === 0) await writeNote(NO_IDS)
   }
-}
 
-/** Returns the width of the terminal; undefined if stdout is not a terminal or its width is unknown, as on a serial line. */
-function terminalWidth(): number | undefined {
-  return process.stdout.isTTY ? process.stdout.columns || undefined : undefined
+  /**
+   * Reports a failure and goes on.
+   *
+   * @throws VdcError the failure, if this is the only thing or the next ones would fail too.
+   */
+  async #failure({ id, error: thrown }: { id: string; error: VdcError }, isOnly: boolean): Promise<void> {
+    const error = asVdcError(this.#inOptions(thrown))
+    if (isOnly || this.#isFinal(error.code)) throw error
+    await this.error(error)
+    process.exitCode = PARTLY_DONE
+    await this.#printer.failure({ id, ...error.toJSON() })
+  }
+
+  #isFinal(code: ErrorCode): boolean {
+    return FINAL.includes(code) || isOfDatabase(code) || (code === 'DATABASE_BUSY' && this.#session.isTogether)
+  }
+
+  /** Prints what a dry run would have done. */
+  async changes(changes: readonly Change[]): Promise<void> {
+    const { CHANGE_COLUMNS, changeText, fullChange } = await import('./columns/change.ts')
+    // History rows follow from the other rows and would bury them in a table.
+    const isHidden = (change: Change) =>
+      this.#printer.format === 'table' && 'table' in change && change.table === 'histories'
+    const shown = changes.filter((change) => !isHidden(change)).map(fullChange)
+    const hidden = changes.length - shown.length
+    if (this.#printer.mayWrap) {
+      const bold = boldOn(process.stdout)
+      await this.text(shown.map((change) => changeText(change, bold)).join(''))
+    } else await this.#printer.list([shown], CHANGE_COLUMNS)
+    if (changes.length === 0) return writeNote('Dry run: nothing would change')
+    const history = hidden === 0 ? '' : ` (${hidden} more row${hidden === 1 ? '' : 's'} in histories)`
+    await writeNote(`Dry run: nothing was written${history}`)
+  }
+
+  /** Says something to a person, on stderr. */
+  async note(text: string): Promise<void> {
+    await writeNote(text)
+  }
+
+  /** Tells of what is done all the same, and should be known. */
+  async warning(text: string): Promise<void> {
+    await writeNote(warningText(text))
+  }
+
+  /**
+   * Tells an error that comes with an answer, and ends with its exit code.
+   *
+   * @param options.isAnswered in JSON the answer holds it, so that it is told there alone.
+   */
+  async error(error: VdcError, options = { isAnswered: true }): Promise<void> {
+    process.exitCode = error.exit
+    if (!options.isAnswered || !this.isJson || isHoldingAll()) await writeNote(errorText(error))
+  }
 }

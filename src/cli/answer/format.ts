@@ -90,6 +90,11 @@ export function isStreamed(format: Format): boolean {
   return STREAMED.includes(format)
 }
 
+/** Returns true if errors are JSON too in a format. */
+export function isJson(format: Format): boolean {
+  return JSON_FORMS[format] !== undefined
+}
+
 /**
  * Returns the form of JSON that the words ask for; undefined if errors are not JSON. Works on
  * unparsed words, because errors of parsing must be JSON too.

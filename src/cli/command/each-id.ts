@@ -1,7 +1,7 @@
 import { asVdcError } from '../../core/errors.ts'
 import type { Outcome } from '../../registry/batch/batches.ts'
 
-/** Turns work on one item into work on several items, one after the other (for `BaseCommand.forEachId`). */
+/** Turns work on one item into work on several items, one after the other (for `Answer.each`). */
 export function oneByOne<T>(work: (id: string) => Promise<T>): (ids: readonly string[]) => AsyncGenerator<Outcome<T>> {
   return async function* (ids) {
     for (const id of ids) yield await outcomeOf(id, work)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { VdcError } from '../../core/errors.ts'
 import { Interruption } from '../../core/interruption.ts'
-import { sharedRegistry } from './open-registry.ts'
+import type { SharedSession } from './shared-session.ts'
 import { catchSignals } from './signals.ts'
 
 /** Milliseconds that interrupted work has to end, for example to finish a running statement. */
@@ -12,11 +12,14 @@ export const PATIENCE = 3000
  * SIGHUP; in a shell, by the shell's own interruption. A second signal ends the process at once.
  * Work that does not end in time is abandoned.
  *
+ * @param shared undefined outside a shell.
  * @param work must throw the error of its interruption soon after that is requested.
  * @throws VdcError INTERRUPTED or TERMINATED, or the error of `work`.
  */
-export async function untilInterrupted<T>(work: (interruption: Interruption) => Promise<T>): Promise<T> {
-  const shared = sharedRegistry()
+export async function untilInterrupted<T>(
+  shared: SharedSession | undefined,
+  work: (interruption: Interruption) => Promise<T>,
+): Promise<T> {
   if (shared !== undefined) return endedBy(shared.interruption, work)
   const interruption = new Interruption()
   const signals = catchSignals(interruption)

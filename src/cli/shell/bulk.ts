@@ -1,16 +1,14 @@
 import { type ErrorCode, endsTransaction, VdcError } from '../../core/errors.ts'
 import type { Registry } from '../../registry/registry.ts'
-import { rewindStdin } from '../command/stdin-ids.ts'
 import { reportError } from '../errors/report-error.ts'
 import { PATIENCE } from '../session/interruptible.ts'
-import { debugging, type SharedRegistry } from '../session/open-registry.ts'
+import type { SharedSession } from '../session/shared-session.ts'
 import { catchSignals } from '../session/signals.ts'
 import type { Program } from '../start/program.ts'
 import { printable } from '../terminal/escape.ts'
 import { doubtOutput, dropOutput, giveUpOutput, holdOutput, releaseOutput, writeNote } from '../terminal/output.ts'
 import { runInteractively } from './interactive.ts'
 import type { ScriptLine } from './lines.ts'
-import { madeFiles, rewindMadeFiles } from './made-files.ts'
 import { failureNote, PARTLY_DONE, runScript } from './script.ts'
 import type { Script } from './script-file.ts'
 
@@ -42,7 +40,7 @@ class Undone extends Error {
  */
 export async function runTogether(
   program: Program,
-  shared: SharedRegistry,
+  shared: SharedSession,
   script: Script | undefined,
   options: { exitOnError: boolean },
 ): Promise<void> {
@@ -66,8 +64,8 @@ export async function runTogether(
     const run = async (together: Registry) => {
       shared.replace(together)
       if (script !== undefined) {
-        rewindStdin()
-        rewindMadeFiles()
+        shared.stdin.rewind()
+        shared.madeFiles.rewind()
       }
       holdOutput(script === undefined ? 'ids' : 'all')
       const exit = await (script === undefined
@@ -86,12 +84,12 @@ export async function runTogether(
     if (signals.caught !== undefined && !isUncertain) process.exitCode = signals.caught
     else if (error instanceof Undone) process.exitCode = error.exit
     else {
-      await reportError(error, { debug: debugging.on })
+      await reportError(error, { debug: shared.isDebugging })
       if (script !== undefined && last !== undefined && !isUncertain) await writeNote(failureNote(script, last))
     }
     if (isUncertain) await doubtOutput()
     else await writeNote(NOTHING_STORED)
-    for (const path of madeFiles()) await writeNote(printable(`The new file ${path} is kept`))
+    for (const path of shared.madeFiles.paths) await writeNote(printable(`The new file ${path} is kept`))
     dropOutput()
     return
   } finally {

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Candidate, candidatesFor, type FindIds } from '../completion/candidates.ts'
-import type { SharedRegistry } from '../session/open-registry.ts'
+import type { SharedSession } from '../session/shared-session.ts'
 import { ENDS, SHELL } from '../start/dispatch.ts'
 import type { Program } from '../start/program.ts'
 import { printable } from '../terminal/escape.ts'
@@ -19,11 +19,7 @@ const PATIENCE = 1500
  * @returns candidates, and the end of the line that they replace, in the form that Node's readline
  *   expects. Never fails: if a lookup fails, there are no candidates.
  */
-export async function completeLine(
-  program: Program,
-  shared: SharedRegistry,
-  line: string,
-): Promise<[string[], string]> {
+export async function completeLine(program: Program, shared: SharedSession, line: string): Promise<[string[], string]> {
   const { words, open } = splitLine(line)
   // After a space, a new word starts, unless the space is escaped.
   const isBetween = splitLine(`${line}x`).words.length > words.length
@@ -49,7 +45,7 @@ function escaped(text: string): string {
 }
 
 /** Returns the matching words, sorted. */
-async function fittingWords(program: Program, shared: SharedRegistry, before: string[], typed: string) {
+async function fittingWords(program: Program, shared: SharedSession, before: string[], typed: string) {
   const { words, files } = await candidatesFor(program, (...wanted) => idsFor(shared, ...wanted), before, typed)
   const values = words.map(({ value }) => value)
   if (files) values.push(...filesFor(typed))
@@ -59,7 +55,7 @@ async function fittingWords(program: Program, shared: SharedRegistry, before: st
   return [...here, ...ENDS.filter((end) => end.startsWith(typed))].sort()
 }
 
-async function idsFor(shared: SharedRegistry, ...wanted: Parameters<FindIds>): Promise<Candidate[]> {
+async function idsFor(shared: SharedSession, ...wanted: Parameters<FindIds>): Promise<Candidate[]> {
   const { suggestIds } = await import('../../registry/suggest-ids.ts')
   const registry = await shared.getToRead()
   return registry === undefined ? [] : (await suggestIds(registry, ...wanted)).map(({ id }) => ({ value: id }))

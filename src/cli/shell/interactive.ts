@@ -2,7 +2,7 @@ import { clearLine, createInterface, cursorTo, type Interface } from 'node:readl
 import { isatty } from 'node:tty'
 import { findDataFolder } from '../../core/data-folder.ts'
 import { VdcError } from '../../core/errors.ts'
-import type { SharedRegistry } from '../session/open-registry.ts'
+import type { SharedSession } from '../session/shared-session.ts'
 import type { Program } from '../start/program.ts'
 import { writeNote } from '../terminal/output.ts'
 import { completeLine } from './completion.ts'
@@ -28,7 +28,7 @@ const CONTINUED = '> '
  */
 export async function runInteractively(
   program: Program,
-  shared: SharedRegistry,
+  shared: SharedSession,
   options: LineOptions & { signal?: AbortSignal; onFailure?: () => void | Promise<void> },
 ): Promise<number> {
   const history = new ShellHistory(historyFolder())

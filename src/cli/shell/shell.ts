@@ -1,6 +1,5 @@
 import { VdcError } from '../../core/errors.ts'
-import { claimStdin } from '../command/stdin-ids.ts'
-import { SharedRegistry, sharedRegistry, shareRegistry } from '../session/open-registry.ts'
+import { SharedSession } from '../session/shared-session.ts'
 import type { Program } from '../start/program.ts'
 import { runTogether } from './bulk.ts'
 import { runInteractively } from './interactive.ts'
@@ -21,13 +20,13 @@ export interface ShellOptions {
  * @throws VdcError VALUE_REFUSED if the script cannot be read; USAGE in a shell.
  */
 export async function runShell(program: Program, options: ShellOptions): Promise<void> {
-  if (sharedRegistry() !== undefined) throw new VdcError('USAGE', 'The shell cannot be started in the shell')
-  const shared = new SharedRegistry()
+  if (program.shared !== undefined) throw new VdcError('USAGE', 'The shell cannot be started in the shell')
+  const shared = new SharedSession()
   const isInteractive = options.file === undefined && process.stdin.isTTY
-  if (isInteractive) claimStdin('the terminal where commands are typed')
-  else if (options.file === undefined || options.file === '-') claimStdin('the script')
+  if (isInteractive) shared.stdin.claim('the terminal where commands are typed')
+  else if (options.file === undefined || options.file === '-') shared.stdin.claim('the script')
   const input = isInteractive ? undefined : await openScript(options.file)
-  shareRegistry(shared)
+  program.shared = shared
   const eachLine = { exitOnError: options.exitOnError, interruption: shared.interruption }
   try {
     if (options.tx === 'none') await shared.replaceWithoutTransactions()
@@ -36,6 +35,6 @@ export async function runShell(program: Program, options: ShellOptions): Promise
     else process.exitCode = await runScript(program, input, eachLine)
   } finally {
     await shared.close()
-    shareRegistry(undefined)
+    program.shared = undefined
   }
 }

@@ -1,7 +1,6 @@
 import { VdcError } from '../../core/errors.ts'
 import { originalSpelling } from '../command/original-spelling.ts'
 import { findHelpTopic, HELP_TOPICS } from '../help/topics.ts'
-import { sharedRegistry } from '../session/open-registry.ts'
 import { writeOut } from '../terminal/output.ts'
 import { hasFlag } from './argv.ts'
 import { FOREIGN_NOUNS, foreignNoun, notWhole, wholeNames } from './command-names.ts'
@@ -162,7 +161,7 @@ async function unknownCommand(
       hint: `Did you mean ${ofFile}? ${hint}`,
     })
   }
-  const others = ['help', 'version', ...helpTopics, ...(sharedRegistry() === undefined ? [] : ENDS)]
+  const others = ['help', 'version', ...helpTopics, ...(program.shared === undefined ? [] : ENDS)]
   const near = nearestCommand(program, names, known, others)
   const meant = near === 'version' ? '--version' : near
   const what = helpTopics.length > 0 && names.length === 1 ? 'command or help topic' : 'command'

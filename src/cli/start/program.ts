@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command, Config, Interfaces } from '@oclif/core'
+import type { SharedSession } from '../session/shared-session.ts'
 import type { Commands } from './command-names.ts'
 import { usedParts } from './used-parts.ts'
 
@@ -28,6 +29,8 @@ export class Program implements Commands {
   readonly topicSeparator = ' '
   readonly platform = process.platform
   readonly plugins = new Map<string, never>()
+  /** What commands share in a shell; undefined outside one. */
+  shared: SharedSession | undefined
   readonly #root: string
   readonly #loaders: CommandLoaders
   #byId: Map<string, Command.Loadable> | undefined

@@ -1,6 +1,5 @@
 import { createInterface } from 'node:readline'
 import { VdcError } from '../../core/errors.ts'
-import { sharedRegistry } from '../session/open-registry.ts'
 import { printable } from './escape.ts'
 import { writeNote } from './output.ts'
 
@@ -9,13 +8,17 @@ import { writeNote } from './output.ts'
  * pipe or in the shell.
  *
  * @param question without a question mark, such as `Remove 3 images for good`.
+ * @param options.isShell in a shell, where nothing is asked.
  * @param options.yes do not ask.
  * @param options.about lines to print before the question.
  * @throws VdcError USAGE without a terminal or in the shell; INTERRUPTED after any answer other than yes.
  */
-export async function confirmed(question: string, options: { yes: boolean; about: readonly string[] }): Promise<void> {
+export async function confirmed(
+  question: string,
+  options: { isShell: boolean; yes: boolean; about: readonly string[] },
+): Promise<void> {
+  const { isShell } = options
   if (options.yes) return
-  const isShell = sharedRegistry() !== undefined
   if (isShell || !process.stdin.isTTY || !process.stderr.isTTY) {
     const place = isShell ? 'in the shell' : 'without a terminal'
     throw new VdcError('USAGE', `Cannot ask for confirmation ${place}: ${question}?`, { hint: 'To confirm, add --yes' })

@@ -11,10 +11,9 @@ export default class AccountAdd extends BaseCommand {
   static override exits = [0, 1, 2, 3, 5, 6, 7]
   static override flags = { uuid: flags.uuid('a-'), description: flags.description(), 'dry-run': flags.dryRun() }
 
-  async run() {
+  async run(): Promise<void> {
     const { flags: given } = await this.parse(AccountAdd)
-    const account = await this.withRegistry((registry) => addAccount(registry, flags.byColumn(given)))
-    await this.printId(account.id)
-    return account
+    const account = await this.session.withRegistry((registry) => addAccount(registry, flags.byColumn(given)))
+    await this.answer.id(account)
   }
 }

@@ -14,13 +14,13 @@ export default class AccountList extends BaseCommand {
   static override exits = [0, 1, 2, 3, 4, 6, 7]
   static override flags = accountList
 
-  async run() {
+  async run(): Promise<void> {
     const { flags: given } = await this.parse(AccountList)
     const request = byColumn(given)
-    return this.withRegistry(async (registry) =>
+    await this.session.withRegistry(async (registry) =>
       given.count
-        ? this.printCount(await countAccounts(registry, request))
-        : this.printList((keys) => listAccounts(registry, request, keys), ACCOUNT_COLUMNS),
+        ? this.answer.count(await countAccounts(registry, request))
+        : this.answer.list((keys) => listAccounts(registry, request, keys), ACCOUNT_COLUMNS),
     )
   }
 }

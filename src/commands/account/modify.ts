@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
+import { noteNoChange } from '../../cli/flags/given.ts'
 import { modifyAccounts } from '../../registry/account/modify.ts'
 
 export default class AccountModify extends BaseCommand {
@@ -20,12 +21,12 @@ export default class AccountModify extends BaseCommand {
     'dry-run': flags.dryRun(),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(AccountModify)
-    await this.noteNoChange(given)
+    await noteNoChange(given, AccountModify.flags)
     const enabled = given.enable ? true : given.disable ? false : undefined
-    return this.withRegistry((registry) =>
-      this.forEachId(args.id, (ids) => modifyAccounts(registry, ids, { description: given.description, enabled })),
+    await this.session.withRegistry((registry) =>
+      this.answer.each(args.id, (ids) => modifyAccounts(registry, ids, { description: given.description, enabled })),
     )
   }
 }

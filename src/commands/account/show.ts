@@ -2,6 +2,7 @@ import { BaseCommand } from '../../cli/command/base-command.ts'
 import { oneByOne } from '../../cli/command/each-id.ts'
 import { accountList } from '../../cli/flags/account.ts'
 import * as flags from '../../cli/flags/common.ts'
+import { refuseListOptions } from '../../cli/flags/given.ts'
 import { showAccount } from '../../registry/account/details.ts'
 
 export default class AccountShow extends BaseCommand {
@@ -16,10 +17,16 @@ export default class AccountShow extends BaseCommand {
   static override args = { id: flags.anyIds('Accounts; the prefix a- is optional. - reads IDs from stdin.') }
   static override flags = accountList
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(AccountShow)
-    return this.showOrList(args.id, given, { id: 'account:list', options: accountList }, (registry, ids) =>
-      oneByOne((id) => showAccount(registry, id))(ids),
+    const { id } = args
+    if (id === undefined) return this.program.runCommand('account:list', this.argv)
+    refuseListOptions(given, accountList)
+    await this.session.withRegistry((registry) =>
+      this.answer.showEach(
+        id,
+        oneByOne((each) => showAccount(registry, each)),
+      ),
     )
   }
 }

@@ -1,6 +1,7 @@
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { newObject } from '../../cli/flags/backup-object.ts'
 import * as flags from '../../cli/flags/common.ts'
+import { requireOptions } from '../../cli/flags/given.ts'
 import { addObject } from '../../registry/backup-object/add.ts'
 import { addFileObject } from '../../registry/backup-object/add-file.ts'
 
@@ -19,20 +20,16 @@ export default class BackupObjectAdd extends BaseCommand {
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
   static override flags = newObject
 
-  async run() {
+  async run(): Promise<void> {
     const { flags: given } = await this.parse(BackupObjectAdd)
     const { from_file: path, ...request } = flags.byColumn(given)
     const object = await (path === undefined
-      ? this.withRegistry((registry) =>
-          addObject(
-            registry,
-            this.requireOptions(request, REQUIRED, 'To read the values from a file, use --from-file'),
-          ),
+      ? this.session.withRegistry((registry) =>
+          addObject(registry, requireOptions(request, REQUIRED, 'To read the values from a file, use --from-file')),
         )
-      : this.watched((watcher) =>
-          this.withRegistry((registry) => addFileObject(registry, { ...request, path }, watcher)),
+      : this.session.watched((watcher) =>
+          this.session.withRegistry((registry) => addFileObject(registry, { ...request, path }, watcher)),
         ))
-    await this.printId(object.id)
-    return object
+    await this.answer.id(object)
   }
 }

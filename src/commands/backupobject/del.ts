@@ -18,10 +18,10 @@ export default class BackupObjectDel extends BaseCommand {
     'dry-run': flags.dryRun(),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(BackupObjectDel)
-    return this.withRegistry((registry) =>
-      this.forEachId(args.id, (ids) => deleteObjects(registry, ids, { force: given.force })),
+    await this.session.withRegistry((registry) =>
+      this.answer.each(args.id, (ids) => deleteObjects(registry, ids, { force: given.force })),
     )
   }
 }

@@ -16,13 +16,13 @@ export default class BackupObjectList extends BaseCommand {
   static override exits = [0, 1, 2, 3, 4, 6, 7]
   static override flags = objectList
 
-  async run() {
+  async run(): Promise<void> {
     const { flags: given } = await this.parse(BackupObjectList)
     const request = byColumn(given)
-    return this.withRegistry(async (registry) =>
+    await this.session.withRegistry(async (registry) =>
       given.count
-        ? this.printCount(await countObjects(registry, request))
-        : this.printList((keys) => listObjects(registry, request, keys), OBJECT_COLUMNS),
+        ? this.answer.count(await countObjects(registry, request))
+        : this.answer.list((keys) => listObjects(registry, request, keys), OBJECT_COLUMNS),
     )
   }
 }

@@ -1,6 +1,7 @@
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { objectChanges } from '../../cli/flags/backup-object.ts'
 import * as flags from '../../cli/flags/common.ts'
+import { noteNoChange } from '../../cli/flags/given.ts'
 import { modifyObjects } from '../../registry/backup-object/modify.ts'
 
 export default class BackupObjectModify extends BaseCommand {
@@ -15,11 +16,11 @@ export default class BackupObjectModify extends BaseCommand {
   static override args = { id: flags.someIds('Backup objects; the prefix bo- is optional. - reads IDs from stdin.') }
   static override flags = objectChanges
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(BackupObjectModify)
-    await this.noteNoChange(given)
-    return this.withRegistry((registry) =>
-      this.forEachId(args.id, (ids) => modifyObjects(registry, ids, flags.byColumn(given))),
+    await noteNoChange(given, BackupObjectModify.flags)
+    await this.session.withRegistry((registry) =>
+      this.answer.each(args.id, (ids) => modifyObjects(registry, ids, flags.byColumn(given))),
     )
   }
 }

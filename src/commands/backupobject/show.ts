@@ -1,6 +1,7 @@
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { objectList } from '../../cli/flags/backup-object.ts'
 import * as flags from '../../cli/flags/common.ts'
+import { refuseListOptions } from '../../cli/flags/given.ts'
 import { showObjects } from '../../registry/backup-object/details.ts'
 
 export default class BackupObjectShow extends BaseCommand {
@@ -15,8 +16,11 @@ export default class BackupObjectShow extends BaseCommand {
   static override args = { id: flags.anyIds('Backup objects; the prefix bo- is optional. - reads IDs from stdin.') }
   static override flags = objectList
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(BackupObjectShow)
-    return this.showOrList(args.id, given, { id: 'backupobject:list', options: objectList }, showObjects)
+    const { id } = args
+    if (id === undefined) return this.program.runCommand('backupobject:list', this.argv)
+    refuseListOptions(given, objectList)
+    await this.session.withRegistry((registry) => this.answer.showEach(id, (ids) => showObjects(registry, ids)))
   }
 }

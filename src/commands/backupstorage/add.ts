@@ -13,10 +13,9 @@ export default class BackupStorageAdd extends BaseCommand {
   static override exits = [0, 1, 2, 3, 5, 6, 7]
   static override flags = { ...newStorage, 'dry-run': flags.dryRun() }
 
-  async run() {
+  async run(): Promise<void> {
     const { flags: given } = await this.parse(BackupStorageAdd)
-    const storage = await this.withRegistry((registry) => addStorage(registry, flags.byColumn(given)))
-    await this.printId(storage.id)
-    return storage
+    const storage = await this.session.withRegistry((registry) => addStorage(registry, flags.byColumn(given)))
+    await this.answer.id(storage)
   }
 }

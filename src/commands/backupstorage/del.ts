@@ -19,10 +19,10 @@ export default class BackupStorageDel extends BaseCommand {
     'dry-run': flags.dryRun(),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(BackupStorageDel)
-    return this.withRegistry((registry) =>
-      this.forEachId(
+    await this.session.withRegistry((registry) =>
+      this.answer.each(
         args.id,
         oneByOne((id) => deleteStorage(registry, id, { force: given.force })),
       ),

@@ -15,13 +15,13 @@ export default class BackupStorageList extends BaseCommand {
   static override exits = [0, 1, 2, 3, 4, 6, 7]
   static override flags = storageList
 
-  async run() {
+  async run(): Promise<void> {
     const { flags: given } = await this.parse(BackupStorageList)
     const request = byColumn(given)
-    return this.withRegistry(async (registry) =>
+    await this.session.withRegistry(async (registry) =>
       given.count
-        ? this.printCount(await countStorages(registry, request))
-        : this.printList((keys) => listStorages(registry, request, keys), STORAGE_COLUMNS),
+        ? this.answer.count(await countStorages(registry, request))
+        : this.answer.list((keys) => listStorages(registry, request, keys), STORAGE_COLUMNS),
     )
   }
 }

@@ -2,6 +2,7 @@ import { BaseCommand } from '../../cli/command/base-command.ts'
 import { oneByOne } from '../../cli/command/each-id.ts'
 import { storageChanges } from '../../cli/flags/backup-storage.ts'
 import * as flags from '../../cli/flags/common.ts'
+import { noteNoChange } from '../../cli/flags/given.ts'
 import { modifyStorage } from '../../registry/backup-storage/modify.ts'
 
 export default class BackupStorageModify extends BaseCommand {
@@ -15,11 +16,11 @@ export default class BackupStorageModify extends BaseCommand {
   static override args = { id: flags.someIds('Backup storages; the prefix bkst- is optional. - reads IDs from stdin.') }
   static override flags = { ...storageChanges, 'dry-run': flags.dryRun() }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(BackupStorageModify)
-    await this.noteNoChange(given)
-    return this.withRegistry((registry) =>
-      this.forEachId(
+    await noteNoChange(given, BackupStorageModify.flags)
+    await this.session.withRegistry((registry) =>
+      this.answer.each(
         args.id,
         oneByOne((id) => modifyStorage(registry, id, flags.byColumn(given))),
       ),

@@ -2,6 +2,7 @@ import { BaseCommand } from '../../cli/command/base-command.ts'
 import { oneByOne } from '../../cli/command/each-id.ts'
 import { storageList } from '../../cli/flags/backup-storage.ts'
 import * as flags from '../../cli/flags/common.ts'
+import { refuseListOptions } from '../../cli/flags/given.ts'
 import { showStorage } from '../../registry/backup-storage/details.ts'
 
 export default class BackupStorageShow extends BaseCommand {
@@ -16,10 +17,16 @@ export default class BackupStorageShow extends BaseCommand {
   static override args = { id: flags.anyIds('Backup storages; the prefix bkst- is optional. - reads IDs from stdin.') }
   static override flags = storageList
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(BackupStorageShow)
-    return this.showOrList(args.id, given, { id: 'backupstorage:list', options: storageList }, (registry, ids) =>
-      oneByOne((id) => showStorage(registry, id))(ids),
+    const { id } = args
+    if (id === undefined) return this.program.runCommand('backupstorage:list', this.argv)
+    refuseListOptions(given, storageList)
+    await this.session.withRegistry((registry) =>
+      this.answer.showEach(
+        id,
+        oneByOne((each) => showStorage(registry, each)),
+      ),
     )
   }
 }

@@ -20,12 +20,13 @@ export default class BackupStorageTrust extends BaseCommand {
     remove: Flags.boolean({ summary: 'Remove the folders from the list; their files are kept.' }),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(BackupStorageTrust)
     const { listImageFolders, trustFolder, untrustFolder } = await import('../../registry/image-folders.ts')
     if (args.folder !== undefined)
-      return this.forEachId(args.folder, oneByOne(given.remove ? untrustFolder : trustFolder))
+      return this.answer.each(args.folder, oneByOne(given.remove ? untrustFolder : trustFolder))
     if (given.remove) throw new VdcError('USAGE', 'No folder is given', { hint: 'Give the folders to remove' })
-    await this.answer.list([await listImageFolders()], IMAGE_FOLDER_COLUMNS)
+    const folders = await listImageFolders()
+    await this.answer.list(() => [folders], IMAGE_FOLDER_COLUMNS)
   }
 }

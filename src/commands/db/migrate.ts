@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
+import type { Registry } from '../../registry/registry.ts'
 import { migrateDatabase } from '../../registry/schema.ts'
 
 export default class DbMigrate extends BaseCommand {
@@ -17,16 +18,15 @@ export default class DbMigrate extends BaseCommand {
     'dry-run': flags.dryRun(),
   }
 
-  protected override readonly worksOnAnySchema = true
-
-  async run() {
+  async run(): Promise<void> {
     const { flags: given } = await this.parse(DbMigrate)
-    const applied = await this.withRegistry((registry) => migrateDatabase(registry, { unlock: given.unlock }))
-    if (this.isDryRun) {
-      for (const id of applied) this.wouldDo({ action: 'migrate', id })
+    const migrate = (registry: Registry) => migrateDatabase(registry, { unlock: given.unlock })
+    const applied = await this.session.withRegistry(migrate, { anySchema: true })
+    if (this.session.isDryRun) {
+      for (const id of applied) this.session.wouldDo({ action: 'migrate', id })
       return
     }
-    await this.note(applied.length === 0 ? 'Nothing to migrate' : `Migrated: ${applied.join(', ')}`)
-    return { applied }
+    await this.answer.note(applied.length === 0 ? 'Nothing to migrate' : `Migrated: ${applied.join(', ')}`)
+    await this.answer.result({ applied })
   }
 }

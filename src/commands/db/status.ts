@@ -15,12 +15,12 @@ export default class DbStatus extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 6, 7]
 
-  async run() {
+  async run(): Promise<void> {
     await this.parse(DbStatus)
-    const status = await this.withRegistry((registry) => databaseStatus(registry))
+    const status = await this.session.withRegistry((registry) => databaseStatus(registry))
     const lack = schemaLack(status)
     if (status.pending > 0 || lack !== undefined) process.exitCode = MUST_BE_MIGRATED
-    if (lack !== undefined) await this.noteWarning(lack)
-    return this.printThing(status, await renderStatus(status))
+    if (lack !== undefined) await this.answer.warning(lack)
+    await this.answer.thing(status, await renderStatus(status))
   }
 }

@@ -2,7 +2,6 @@ import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { fileExpectations } from '../../cli/flags/image.ts'
-import { makeOnce } from '../../cli/shell/made-files.ts'
 import { printable } from '../../cli/terminal/escape.ts'
 import { convertFile, tryConvertFile } from '../../registry/image/register/convert-file.ts'
 import { FILE_FORMATS, TARGET_FORMATS } from '../../registry/rules/values.ts'
@@ -33,18 +32,19 @@ export default class ImageConvert extends BaseCommand {
     'dry-run': flags.dryRun(),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageConvert)
     const request = { ...args, ...flags.byColumn(given) }
-    const warn = (text: string) => void this.noteWarning(text)
-    if (this.isDryRun) {
-      this.wouldDo(await this.watched((watcher) => tryConvertFile(request, watcher, warn)))
+    const warn = (text: string) => void this.answer.warning(text)
+    if (this.session.isDryRun) {
+      this.session.wouldDo(await this.session.watched((watcher) => tryConvertFile(request, watcher, warn)))
       return
     }
-    const report = await makeOnce(request, () => this.watched((watcher) => convertFile(request, watcher, warn)))
+    const report = await this.session.makeOnce(request, () =>
+      this.session.watched((watcher) => convertFile(request, watcher, warn)),
+    )
+    if (this.answer.isAskedFor) return this.answer.thing(report)
     // Like ls: exact in a pipe, with control characters escaped on a terminal.
-    if (!this.answer.isAskedFor)
-      await this.answer.text(`${process.stdout.isTTY ? printable(report.path) : report.path}\n`)
-    return report
+    await this.answer.text(`${process.stdout.isTTY ? printable(report.path) : report.path}\n`)
   }
 }

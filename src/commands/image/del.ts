@@ -19,11 +19,11 @@ export default class ImageDel extends BaseCommand {
     'dry-run': flags.dryRun(),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageDel)
-    return this.withRegistry((registry) => {
-      const options = { ignoreMissing: given['ignore-missing'], force: given.force }
-      return this.forEachId(args.id, (ids) => deleteImages(registry, ids, options))
-    })
+    const options = { ignoreMissing: given['ignore-missing'], force: given.force }
+    await this.session.withRegistry((registry) =>
+      this.answer.each(args.id, (ids) => deleteImages(registry, ids, options)),
+    )
   }
 }

@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
+import { noteNoChange } from '../../cli/flags/given.ts'
 import { setFeatures } from '../../registry/image/change/features.ts'
 
 export default class ImageFeatures extends BaseCommand {
@@ -18,12 +19,12 @@ export default class ImageFeatures extends BaseCommand {
     'dry-run': flags.dryRun(),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageFeatures)
     const { force, ...features } = given
-    await this.noteNoChange(features)
-    return this.withRegistry((registry) =>
-      this.forEachId(args.id, (ids) => setFeatures(registry, ids, features, { force })),
+    await noteNoChange(features, ImageFeatures.flags)
+    await this.session.withRegistry((registry) =>
+      this.answer.each(args.id, (ids) => setFeatures(registry, ids, features, { force })),
     )
   }
 }

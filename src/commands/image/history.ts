@@ -17,19 +17,19 @@ export default class ImageHistory extends BaseCommand {
   static override args = { id: flags.someIds('Images, or backup objects with the prefix bo-. - reads IDs from stdin.') }
   static override flags = { at: flags.at() }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageHistory)
     const { at } = given
-    return this.withRegistry(async (registry) => {
+    await this.session.withRegistry(async (registry) => {
       if (at !== undefined) {
         const work = oneByOne((id) => historyAt(registry, id, at))
-        return this.forEachId(args.id, work, { shows: true })
+        return this.answer.showEach(args.id, work)
       }
-      const histories = this.eachOf(
+      const histories = this.answer.results(
         args.id,
         oneByOne((id) => historyOf(registry, id)),
       )
-      return this.printList(() => histories, args.id.length === 1 ? HISTORY_COLUMNS : HISTORIES_COLUMNS)
+      return this.answer.list(() => histories, args.id.length === 1 ? HISTORY_COLUMNS : HISTORIES_COLUMNS)
     })
   }
 

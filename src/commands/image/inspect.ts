@@ -28,19 +28,25 @@ export default class ImageInspect extends BaseCommand {
     ...fileExpectations,
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageInspect)
     const { no_checksum, ...expected } = flags.byColumn(given)
     if (args.path.length > 1 && given.checksum !== undefined) throw oneChecksum()
     const isErrorBeside = process.stdout.isTTY === true && process.stderr.isTTY === true
-    return this.watched(async (watcher) => {
-      for (const path of args.path) {
-        const report = await inspectFile({ ...expected, path, hash: !no_checksum }, watcher)
-        await this.answer.thing(report, renderReport(report, isErrorBeside))
-        if (report.error !== undefined) await this.noteError(errorOf(report.error))
-      }
-      await this.answer.endThings(args.path.length === 1)
+    await this.session.watched((watcher) => {
+      const requests = args.path.map((path) => ({ ...expected, path, hash: !no_checksum }))
+      const textOf = (report: FileReport) => renderReport(report, isErrorBeside)
+      return this.answer.things(this.#inspect(requests, watcher), requests.length === 1, textOf)
     })
+  }
+
+  /** Inspects files one after the other; the error of each is told after its report. */
+  async *#inspect(requests: Parameters<typeof inspectFile>[0][], watcher: Parameters<typeof inspectFile>[1]) {
+    for (const request of requests) {
+      const report = await inspectFile(request, watcher)
+      yield report
+      if (report.error !== undefined) await this.answer.error(errorOf(report.error))
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../cli/command/base-command.ts'
-import { STDIN } from '../../cli/command/stdin-ids.ts'
+import { STDIN } from '../../cli/session/stdin-ids.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { VdcError } from '../../core/errors.ts'
 import type { Outcome } from '../../registry/batch/batches.ts'
@@ -31,7 +31,7 @@ export default class ImageLabel extends BaseCommand {
     'dry-run': flags.dryRun(),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageLabel)
     const isChange = (word: string) => word !== STDIN && (word.includes('=') || word.endsWith('-'))
     const first = args.words.findIndex(isChange)
@@ -44,8 +44,8 @@ export default class ImageLabel extends BaseCommand {
     }
     const ids = args.words.slice(0, first)
     const changes = args.words.slice(first)
-    return this.withRegistry((registry) =>
-      this.forEachId(ids, (some) => withLabelHints(labelImages(registry, some, changes, given), ids)),
+    await this.session.withRegistry((registry) =>
+      this.answer.each(ids, (some) => withLabelHints(labelImages(registry, some, changes, given), ids)),
     )
   }
 }

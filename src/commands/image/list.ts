@@ -17,14 +17,14 @@ export default class ImageList extends BaseCommand {
   static override exits = [0, 1, 2, 3, 4, 6, 7]
   static override flags = imageList
 
-  async run() {
+  async run(): Promise<void> {
     const { flags: given } = await this.parse(ImageList)
     const columns = given['account-id'] === undefined ? IMAGE_COLUMNS : USABLE_IMAGE_COLUMNS
     const request = byColumn(given)
-    return this.withRegistry(async (registry) =>
+    await this.session.withRegistry(async (registry) =>
       given.count
-        ? this.printCount(await countImages(registry, request))
-        : this.printList((keys) => listImages(registry, request, keys), columns),
+        ? this.answer.count(await countImages(registry, request))
+        : this.answer.list((keys) => listImages(registry, request, keys), columns),
     )
   }
 }

@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
+import { noteNoChange } from '../../cli/flags/given.ts'
 import { IMAGE_GROUPS, imageChanges } from '../../cli/flags/image.ts'
 import { modifyImages } from '../../registry/image/change/modify.ts'
 
@@ -19,12 +20,12 @@ export default class ImageModify extends BaseCommand {
     'dry-run': flags.dryRun(),
   })
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageModify)
     const { force, ...changes } = given
-    await this.noteNoChange(changes)
-    return this.withRegistry((registry) =>
-      this.forEachId(args.id, (ids) => modifyImages(registry, ids, flags.byColumn(changes), { force })),
+    await noteNoChange(changes, ImageModify.flags)
+    await this.session.withRegistry((registry) =>
+      this.answer.each(args.id, (ids) => modifyImages(registry, ids, flags.byColumn(changes), { force })),
     )
   }
 }

@@ -15,16 +15,16 @@ export default class ImageOrphans extends BaseCommand {
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9, 130, 143]
   static override flags = { 'storage-id': flags.text('bkst-ID', 'Search only this backup storage.') }
 
-  async run() {
+  async run(): Promise<void> {
     const { flags: given } = await this.parse(ImageOrphans)
     const search = { notRead: 0 }
-    await this.interruptible(() =>
-      this.withRegistry((registry) =>
-        this.printList(() => singly(findOrphans(registry, given['storage-id'], search)), ORPHAN_COLUMNS),
+    await this.session.interruptible(() =>
+      this.session.withRegistry((registry) =>
+        this.answer.list(() => singly(findOrphans(registry, given['storage-id'], search)), ORPHAN_COLUMNS),
       ),
     )
     if (search.notRead > 0) {
-      await this.noteError(new VdcError('PARTLY_DONE', 'Some folders could not be searched'), { isAnswered: false })
+      await this.answer.error(new VdcError('PARTLY_DONE', 'Some folders could not be searched'), { isAnswered: false })
     }
   }
 }

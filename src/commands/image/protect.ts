@@ -14,8 +14,8 @@ export default class ImageProtect extends BaseCommand {
   static override args = { id: flags.someIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
   static override flags = { 'dry-run': flags.dryRun() }
 
-  async run() {
+  async run(): Promise<void> {
     const { args } = await this.parse(ImageProtect)
-    return this.withRegistry((registry) => this.forEachId(args.id, (ids) => protectImages(registry, ids)))
+    await this.session.withRegistry((registry) => this.answer.each(args.id, (ids) => protectImages(registry, ids)))
   }
 }

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core'
 import { PURGED_COLUMNS } from '../../cli/answer/columns/purged.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
-import { allOf, idsOf, NO_IDS } from '../../cli/command/stdin-ids.ts'
+import { allOf, NO_IDS } from '../../cli/session/stdin-ids.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { confirmed } from '../../cli/terminal/confirm.ts'
 import { VdcError } from '../../core/errors.ts'
@@ -30,37 +30,41 @@ export default class ImagePurge extends BaseCommand {
     'dry-run': flags.dryRun(),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImagePurge)
-    const ids = args.id && (await allOf(idsOf(args.id))).flat()
+    const ids = args.id && (await allOf(this.session.ids(args.id))).flat()
     if (ids?.length === 0) {
-      await this.note(NO_IDS)
+      await this.answer.note(NO_IDS)
       if (!this.answer.isAskedFor) return
     }
     const request = { ids, older_than: given['older-than'], files: given.files }
-    const plan = await this.withRegistry((registry) => planPurge(registry, request))
+    const plan = await this.session.withRegistry((registry) => planPurge(registry, request))
     const what = wordsFor(plan)
     if (what === '') {
-      if (ids?.length !== 0) await this.note('Nothing to purge')
+      if (ids?.length !== 0) await this.answer.note('Nothing to purge')
       // A purge that was killed after its last commit may leave a file although nothing is left to purge.
-      if (given.files && ids?.length !== 0 && !this.isDryRun)
-        await this.withRegistry((registry) => settleLeftOvers(registry))
+      if (given.files && ids?.length !== 0 && !this.session.isDryRun)
+        await this.session.withRegistry((registry) => settleLeftOvers(registry))
       if (!this.answer.isAskedFor) return
-    } else if (!this.isDryRun) {
-      await confirmed(`Remove ${what} for good`, { yes: given.yes, about: goingLines(plan.going) })
+    } else if (!this.session.isDryRun) {
+      await confirmed(`Remove ${what} for good`, {
+        isShell: this.session.isShell,
+        yes: given.yes,
+        about: goingLines(plan.going),
+      })
     }
     const outcome = { notRemoved: 0 }
-    await this.watched((watcher) =>
-      this.withRegistry(async (registry) => {
+    await this.session.watched((watcher) =>
+      this.session.withRegistry(async (registry) => {
         const purged = purge(registry, plan, outcome, watcher)
         // A dry run prints the changes itself.
-        if (this.isDryRun) await allOf(purged)
-        else await this.printAsDone(purged, PURGED_COLUMNS)
+        if (this.session.isDryRun) await allOf(purged)
+        else await this.answer.listAsDone(purged, PURGED_COLUMNS)
       }),
     )
     if (outcome.notRemoved > 0) {
       const error = new VdcError('PARTLY_DONE', `${countOf(outcome.notRemoved, 'file')} could not be removed`)
-      await this.noteError(error, { isAnswered: false })
+      await this.answer.error(error, { isAnswered: false })
     }
   }
 }

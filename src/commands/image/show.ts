@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
+import { refuseListOptions } from '../../cli/flags/given.ts'
 import { imageList } from '../../cli/flags/image.ts'
 import { showImages } from '../../registry/image/details.ts'
 
@@ -15,8 +16,11 @@ export default class ImageShow extends BaseCommand {
   static override args = { id: flags.anyIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
   static override flags = imageList
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageShow)
-    return this.showOrList(args.id, given, { id: 'image:list', options: imageList }, showImages)
+    const { id } = args
+    if (id === undefined) return this.program.runCommand('image:list', this.argv)
+    refuseListOptions(given, imageList)
+    await this.session.withRegistry((registry) => this.answer.showEach(id, (ids) => showImages(registry, ids)))
   }
 }

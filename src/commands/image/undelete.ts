@@ -20,8 +20,10 @@ export default class ImageUndelete extends BaseCommand {
     'dry-run': flags.dryRun(),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageUndelete)
-    return this.withRegistry((registry) => this.forEachId(args.id, (ids) => undeleteImages(registry, ids, given)))
+    await this.session.withRegistry((registry) =>
+      this.answer.each(args.id, (ids) => undeleteImages(registry, ids, given)),
+    )
   }
 }

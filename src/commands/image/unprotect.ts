@@ -13,8 +13,8 @@ export default class ImageUnprotect extends BaseCommand {
   static override args = { id: flags.someIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
   static override flags = { 'dry-run': flags.dryRun() }
 
-  async run() {
+  async run(): Promise<void> {
     const { args } = await this.parse(ImageUnprotect)
-    return this.withRegistry((registry) => this.forEachId(args.id, (ids) => unprotectImages(registry, ids)))
+    await this.session.withRegistry((registry) => this.answer.each(args.id, (ids) => unprotectImages(registry, ids)))
   }
 }

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { Flags } from '@oclif/core'
 import { VERIFICATION_COLUMNS } from '../../cli/answer/columns/verification.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
-import { allOf, idsOf } from '../../cli/command/stdin-ids.ts'
+import { allOf } from '../../cli/session/stdin-ids.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { thorough } from '../../cli/flags/image.ts'
 import { printable } from '../../cli/terminal/escape.ts'
@@ -32,32 +32,32 @@ export default class ImageVerify extends BaseCommand {
     }),
   }
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageVerify)
     this.requireChoice(args.id, given)
     const request = {
-      ids: args.id && (await allOf(idsOf(args.id))).flat(),
+      ids: args.id && (await allOf(this.session.ids(args.id))).flat(),
       account_id: given['account-id'],
       quick: given.quick,
       thorough: given.thorough,
       jobs: given.jobs ?? availableParallelism(),
     }
-    if (request.ids?.length === 0) await this.note('No IDs on stdin: nothing to check')
+    if (request.ids?.length === 0) await this.answer.note('No IDs on stdin: nothing to check')
     const findings = await this.answer.openFindings(VERIFICATION_COLUMNS, lineOf)
     let interruption: VdcError | undefined
-    const summary = await this.watched((watcher) =>
-      this.withRegistry((registry) =>
+    const summary = await this.session.watched((watcher) =>
+      this.session.withRegistry((registry) =>
         verifyImages(registry, request, watcher, findings.write, (error) => {
           interruption = error
         }),
       ),
     )
     await findings.end()
-    await this.note(sentenceOf(summary))
+    await this.answer.note(sentenceOf(summary))
     const error = interruption ?? errorIn(summary)
-    if (interruption !== undefined) await this.noteError(interruption)
+    if (interruption !== undefined) await this.answer.error(interruption)
     else if (error !== undefined) process.exitCode = error.exit
-    return { ...summary, ...error?.toJSON() }
+    await this.answer.summary({ ...summary, ...error?.toJSON() })
   }
 
   /** @throws VdcError USAGE unless either IDs or an option that selects images is given. */

@@ -14,10 +14,10 @@ export default class RegistryExport extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 6, 7, 130, 143]
 
-  async run() {
+  async run(): Promise<void> {
     await this.parse(RegistryExport)
-    await this.interruptible(() =>
-      this.withRegistry((registry) =>
+    await this.session.interruptible(() =>
+      this.session.withRegistry((registry) =>
         exportRegistry(registry, async (lines) => {
           // Escapes do not change the values of the JSON.
           if (!(await writeOut(escapeUnsafe(lines, '\n')))) throw outputClosed()

@@ -2,7 +2,6 @@ import { addAbortSignal } from 'node:stream'
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
-import { sharedRegistry } from '../../cli/session/open-registry.ts'
 import { printable } from '../../cli/terminal/escape.ts'
 import { VdcError } from '../../core/errors.ts'
 import { type ImportSummary, importRegistry } from '../../registry/transfer/import.ts'
@@ -27,22 +26,24 @@ export default class RegistryImport extends BaseCommand {
 
   static override flags = { 'dry-run': flags.dryRun() }
 
-  async run() {
+  async run(): Promise<void> {
     const { args } = await this.parse(RegistryImport)
-    const outcome = await this.interruptible(({ signal }) => {
-      const source = args.file === '-' ? addAbortSignal(signal, stdin()) : args.file
-      return this.withRegistry((registry) => importRegistry(registry, source))
+    const outcome = await this.session.interruptible(({ signal }) => {
+      const source = args.file === '-' ? addAbortSignal(signal, stdin(this.session.isShell)) : args.file
+      return this.session.withRegistry((registry) => importRegistry(registry, source))
     })
     if ('conflicts' in outcome) {
       const { conflicts, error } = outcome
-      if (!this.jsonEnabled() || this.isDryRun) for (const conflict of conflicts) await this.note(lineOf(conflict))
-      if (this.isDryRun) throw error
-      await this.noteError(error)
+      if (!this.answer.isJson || this.session.isDryRun)
+        for (const conflict of conflicts) await this.answer.note(lineOf(conflict))
+      if (this.session.isDryRun) throw error
+      await this.answer.error(error)
       // csv and value would print an empty row.
-      return ['csv', 'value'].includes(this.answer.format) ? undefined : { conflicts, ...error.toJSON() }
+      if (!this.answer.isCells) await this.answer.result({ conflicts, ...error.toJSON() })
+      return
     }
-    if (!this.isDryRun) await this.note(sentenceOf(outcome))
-    return outcome
+    if (!this.session.isDryRun) await this.answer.note(sentenceOf(outcome))
+    await this.answer.result(outcome)
   }
 }
 
@@ -51,9 +52,9 @@ export default class RegistryImport extends BaseCommand {
  *
  * @throws VdcError USAGE if stdin is a terminal, or in a shell, which may run a command twice.
  */
-function stdin(): NodeJS.ReadStream {
-  if (sharedRegistry() === undefined && !process.stdin.isTTY) return process.stdin
-  const why = sharedRegistry() === undefined ? 'stdin is a terminal' : 'registry import cannot read stdin in the shell'
+function stdin(isShell: boolean): NodeJS.ReadStream {
+  if (!isShell && !process.stdin.isTTY) return process.stdin
+  const why = isShell ? 'registry import cannot read stdin in the shell' : 'stdin is a terminal'
   throw new VdcError('USAGE', `No file is given, and ${why}`, {
     hint: 'Give a file: vdc-manage registry import FILE',
   })

@@ -40,13 +40,14 @@ export default class ImageAddLocal extends BaseCommand {
     'dry-run': flags.dryRun(),
   })
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageAddLocal)
     const details = this.answer.isAskedFor
-    const image = await this.watched((watcher) =>
-      this.withRegistry((registry) => registerLocal(registry, args.path, flags.byColumn(given), watcher, { details })),
+    const image = await this.session.watched((watcher) =>
+      this.session.withRegistry((registry) =>
+        registerLocal(registry, args.path, flags.byColumn(given), watcher, { details }),
+      ),
     )
-    await this.printId(image.id)
-    return image
+    await this.answer.id(image)
   }
 }

@@ -20,12 +20,13 @@ export default class ImageAddVolume extends BaseCommand {
     'dry-run': flags.dryRun(),
   })
 
-  async run() {
+  async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageAddVolume)
     const request = { ...args, ...flags.byColumn(given) }
     const details = this.answer.isAskedFor
-    const image = await this.withRegistry((registry) => registerObject(registry, 'volume', request, { details }))
-    await this.printId(image.id)
-    return image
+    const image = await this.session.withRegistry((registry) =>
+      registerObject(registry, 'volume', request, { details }),
+    )
+    await this.answer.id(image)
   }
 }
