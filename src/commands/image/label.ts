@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../cli/command/base-command.ts'
-import { STDIN } from '../../cli/session/stdin-ids.ts'
 import * as flags from '../../cli/flags/common.ts'
+import { STDIN } from '../../cli/session/stdin-ids.ts'
 import { VdcError } from '../../core/errors.ts'
 import type { Outcome } from '../../registry/batch/batches.ts'
 import { labelImages } from '../../registry/image/change/label.ts'
