@@ -63,7 +63,8 @@ export function wholeNames(commands: Commands, typed: readonly string[]): Names 
     const others = [...(isHelp ? [] : [HELP]), ...(known.length === 0 ? FOREIGN_NOUNS : [])]
     const isWhole = others.includes(word) || commands.findCommand([...known, word].join(':')) !== undefined
     const candidates = isWhole || word === '' ? [] : [...next, ...others].filter((name) => name.startsWith(word))
-    const found = isWhole ? word : candidates.length === 1 ? candidates[0] : undefined
+    const only = candidates.length === 1 ? candidates[0] : undefined
+    const found = isWhole ? word : only
     const id = [...known, found].join(' ')
     if (found === undefined || (!isWhole && !isHelp && IN_FULL.includes(id))) {
       return { names: [...known, ...rest], isHelp, candidates }

@@ -24,7 +24,7 @@ export default class AccountModify extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags: given } = await this.parse(AccountModify)
     await noteNoChange(given, AccountModify.flags)
-    const enabled = given.enable ? true : given.disable ? false : undefined
+    const enabled = given.enable || given.disable ? given.enable === true : undefined
     await this.session.withRegistry((registry) =>
       this.answer.each(args.id, (ids) => modifyAccounts(registry, ids, { description: given.description, enabled })),
     )

@@ -8,9 +8,14 @@ export const ACCOUNT_COLUMNS: Column<Account>[] = [
     name: 'enabled',
     header: 'STATE',
     needs: ['deleted_at'],
-    cell: (account) => (account.deleted_at ? 'deleted' : account.enabled ? 'enabled' : 'disabled'),
+    cell: stateOf,
     rank: 1,
   },
   { name: 'created_at', header: 'CREATED', rank: 2 },
   { name: 'description', isText: true },
 ]
+
+function stateOf(account: Account): string {
+  if (account.deleted_at) return 'deleted'
+  return account.enabled ? 'enabled' : 'disabled'
+}
