@@ -389,7 +389,7 @@ describe('on a terminal', () => {
     expect(dry).toContain(`\nupdate backup_storages bkst-hostile\n  description: ${ESCAPED} -> `)
     expect(dry).toMatch(/^ID +ACTION\nbkst-hostile +update\nDry run: nothing was written/m)
     expect(dry).toMatch(
-      /^ACTION +WHAT +ID +VALUES\n(Nothing .*\n)?update +backup_storages +bkst-hostile +description: a/m,
+      /^ACTION +WHAT +ID +VALUES\n(Dry run: .*\n)?update +backup_storages +bkst-hostile +description: a/m,
     )
     await terminal.clear()
     await terminal.type(`${modify} --no-header; ${modify} --format table; echo "exit $?"`)

@@ -263,7 +263,7 @@ describe('what is refused', () => {
       3,
       'is qcow2, not vdi as declared',
     ],
-    ['too large a disk', ['disk.qcow2', target, '--to', 'raw', '--max-size', '1M'], 3, 'more than 1048576'],
+    ['too large a disk', ['disk.qcow2', target, '--to', 'raw', '--max-size', '1M'], 3, 'over the limit of 1048576'],
     [
       'what is there',
       ['disk.raw', `${out}/mine.raw`, '--to', 'raw'],
@@ -651,7 +651,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     const owner = ['--account-id', 'a-shpoolxx']
     await refused(['--account-id', 'a-nosuchxx'], 4, /Account a-nosuchxx does not exist/)
     await refused([...owner, '--checksum', '0'.repeat(32)], 3, /has the wrong MD5: expected 0{32}/)
-    await refused([...owner, '--max-size', '1M'], 3, /more than 1048576/)
+    await refused([...owner, '--max-size', '1M'], 3, /over the limit of 1048576/)
     await refused([...owner, '--convert', 'iso'], 2, /given more than once|only be specified once/)
     await refused([...owner, '--storage-id', 'bkst-none'], 3, /bkst-none/)
     // Only when it is converted already.
