@@ -5,10 +5,10 @@ export default class Shell extends BaseCommand {
   static override baseFlags = globalFlags
   static override summary = 'Run commands from a script or a terminal.'
   static override description =
-    'Runs all commands over one connection. It is what vdc-manage does without a command. At a terminal, it has a prompt, line editing, a history and completion; from a pipe or a file, it prints only what the commands print.'
+    'Runs all commands over one connection. vdc-manage without a command does the same. At a terminal, it has a prompt, line editing, a history and completion; from a pipe or a file, it prints only what the commands print.'
   static override examples = [
     '<%= config.bin %>',
-    "grep -v '\\s*#' images.txt | <%= config.bin %> -e",
+    '<%= config.bin %> -e < images.txt',
     '<%= config.bin %> -f images.txt --tx bulk',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130, 143]

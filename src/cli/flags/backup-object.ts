@@ -35,7 +35,7 @@ export const newObject = flags.grouped(GROUPS, {
   'display-name': flags.displayName('Display name. Default: the file name without endings such as .raw.gz.'),
   'storage-id': flags.text(
     'bkst-ID',
-    'Backup storage. Default: that of the service type in dcmgr.conf; with --from-file, else the closest one to the file, or a new one for its folder.',
+    'Backup storage. Default: the one of the service type in dcmgr.conf; with --from-file, else the closest one to the file, or a new one for its folder.',
   ),
   'object-key': flags.text('KEY', 'Path in the storage, appended to its base URI. Required without --from-file.'),
   ...contents,
@@ -43,7 +43,7 @@ export const newObject = flags.grouped(GROUPS, {
     more: 'Default: none.',
   }),
   state: flags.choice('STATE', values.STATES, 'State', { value: values.DEFAULT_STATE }),
-  progress: flags.text('PERCENT', 'How much of the file is there; 100 for available objects.'),
+  progress: flags.text('PERCENT', 'Percentage of the file that is stored; 100 if available.'),
   description: flags.description(),
   'service-type': Flags.string({ helpValue: 'NAME', default: values.DEFAULT_SERVICE_TYPE, summary: 'Service type.' }),
   'dry-run': flags.dryRun(),

@@ -13,7 +13,8 @@ export function requireOptions<T extends object, K extends keyof T & string>(
   hint: string,
 ): T & { [P in K]: NonNullable<T[P]> } {
   const missing = names.filter((name) => given[name] === undefined).map((name) => `--${name.replaceAll('_', '-')}`)
-  if (missing.length > 0) throw new VdcError('USAGE', `Missing option ${missing.join(', ')}`, { hint })
+  if (missing.length > 0)
+    throw new VdcError('USAGE', `Missing option${missing.length > 1 ? 's' : ''} ${missing.join(', ')}`, { hint })
   return given as T & { [P in K]: NonNullable<T[P]> }
 }
 

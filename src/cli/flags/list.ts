@@ -38,7 +38,7 @@ export const inGroups = <T extends object>(options: T): T => flags.grouped(GROUP
  * @param shortKeys short names of keys that `--sort` takes.
  */
 export const common = (what: string, id: string, shortKeys: readonly string[]) => ({
-  'created-after': flags.text('TIME', 'Created since 2026-11-24, "2026-11-24 09:30", 7d.'),
+  'created-after': flags.text('TIME', 'Created at or after 2026-11-24; ages such as 7d.'),
   'created-before': flags.text('TIME', 'Created before; ages: 90s, 30min, 12h, 7d, 2w.'),
   all: flags.deleted(what),
   deleted: Flags.boolean({ exclusive: ['all'], summary: `Deleted ${what} only.` }),
@@ -47,7 +47,7 @@ export const common = (what: string, id: string, shortKeys: readonly string[]) =
     `Sort by JSON keys or ${shortKeys.join(', ')}; such as created:desc,id. Default: oldest first.`,
   ),
   limit: flags.text('NUMBER', 'Print at most this many.'),
-  after: flags.text(id, 'Start after this one (for paging).'),
+  after: flags.text(id, 'Start after this ID (for paging).'),
   count: Flags.boolean({
     exclusive: ['quiet', 'sort', 'limit', 'after'],
     summary: 'Print only the number of matches.',

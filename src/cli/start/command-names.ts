@@ -111,8 +111,8 @@ export function notWhole(known: readonly string[], word: string, candidates: rea
       hint: `Write: vdc-manage ${only}`,
     })
   }
-  return new VdcError('USAGE', `'${typed}' is short for more than one command`, {
-    hint: `Write one of: ${[only, ...more].join(', ')}`,
+  return new VdcError('USAGE', `'${typed}' is ambiguous`, {
+    hint: `Use one of: ${[only, ...more].join(', ')}`,
   })
 }
 

@@ -14,7 +14,7 @@ export default class AccountDel extends BaseCommand {
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Accounts; the prefix a- is optional. - reads IDs from stdin.') }
   static override flags = {
-    force: flags.force('Delete it even if it owns images, which are kept.'),
+    force: flags.force('Delete accounts even if they own images, which are kept.'),
     'dry-run': flags.dryRun(),
   }
 

@@ -14,7 +14,7 @@ export default class BackupObjectDel extends BaseCommand {
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Backup objects; the prefix bo- is optional. - reads IDs from stdin.') }
   static override flags = {
-    force: flags.force('Delete it even if images use it, which then cannot boot.'),
+    force: flags.force('Delete even those that images use, which then cannot boot.'),
     'dry-run': flags.dryRun(),
   }
 

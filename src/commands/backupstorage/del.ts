@@ -15,7 +15,7 @@ export default class BackupStorageDel extends BaseCommand {
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Backup storages; the prefix bkst- is optional. - reads IDs from stdin.') }
   static override flags = {
-    force: flags.force('Delete it even if it holds backup objects, which become unreachable.'),
+    force: flags.force('Delete even those with backup objects, which become unreachable.'),
     'dry-run': flags.dryRun(),
   }
 

@@ -8,7 +8,7 @@ export default class ImageList extends BaseCommand {
   static override aliases = ['image:ls']
   static override summary = 'List images.'
   static override description =
-    'Lists all images that are not deleted. With --account-id, lists the available images that an account can use: its own, public ones and those of the shared pool; the ACCESS column says which. Repeat an option marked with ... to match any of its values.'
+    'Lists all images that are not deleted. With --account-id, lists the available images that an account can use: its own, public ones and those of the shared pool; the ACCESS column says which. Repeat an option marked with ... to match any of its values (--label: all of them).'
   static override examples = [
     '<%= config.bin %> image list --account-id a-k3x9q0bz --owned',
     "<%= config.bin %> image list --name 'ubuntu-*' --sort created:desc --limit 20",

@@ -5,7 +5,7 @@ import { VdcError } from '../../core/errors.ts'
 import { findOrphans } from '../../registry/image/check/orphans.ts'
 
 export default class ImageOrphans extends BaseCommand {
-  static override summary = 'Find files without objects, and objects without files.'
+  static override summary = 'Find files without backup objects, and the reverse.'
   static override description =
     'Searches the folders of local backup storages on this host; links are not followed, and nothing is changed. unknown_file: a file that no backup object in any storage refers to; ID is its storage. missing_file: an available object whose file is gone; IMAGES lists the images that use it. A folder that cannot be read causes a warning and exit code 9.'
   static override examples = [

@@ -5,7 +5,7 @@ import { imageList } from '../../cli/flags/image.ts'
 import { showImages } from '../../registry/image/details.ts'
 
 export default class ImageShow extends BaseCommand {
-  static override summary = 'Show images: storage, object, URI, sizes, checksums, labels.'
+  static override summary = 'Show images with their backup objects, sizes and labels.'
   static override description =
     'Without an ID, same as: vdc-manage image list. With --json, one ID prints an object, several print an array.'
   static override examples = [

@@ -170,7 +170,7 @@ export async function readWhole(source: Source, at: number | bigint, length: num
 }
 
 /** The hint for a file that is damaged or truncated. */
-export const FETCH_AGAIN = 'Fetch or copy it again'
+export const FETCH_AGAIN = 'Download or copy the file again'
 
 /** Returns the reason for refusing a file that is shorter than its headers say, to follow its name. */
 export function truncated(needed: number | bigint, size: number): string {

@@ -65,6 +65,6 @@ function damage(stderr: string, file: ImageFile): Refusal {
   if (first === undefined) return { why: `is refused: qemu-img cannot read it: ${reasonIn(stderr, file)}` }
   return {
     why: `is damaged: its disk cannot be read at byte ${first.at} (${first.reason})`,
-    hint: 'Fetch or copy it again',
+    hint: 'Download or copy the file again',
   }
 }

@@ -56,7 +56,7 @@ describe('a beginning of a name', () => {
       code: 2,
       signal: undefined,
       stdout: '',
-      stderr: `Error: '${slip}' is short for more than one command\nHint: Write one of: ${candidates}\n`,
+      stderr: `Error: '${slip}' is ambiguous\nHint: Use one of: ${candidates}\n`,
     })
   })
 

@@ -186,7 +186,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
   })
 
   const refused: [name: string, options: string[], refusal: Refusal][] = [
-    ['nothing given', [], { exit: 2, message: 'Missing option --object-key, --size, --checksum' }],
+    ['nothing given', [], { exit: 2, message: 'Missing options --object-key, --size, --checksum' }],
     ['an empty name', withOption('--display-name', ''), { exit: 3, message: '--display-name must not be empty' }],
     [
       'an unknown storage',

@@ -159,7 +159,7 @@ describe('what a raw disk is recognised by', () => {
     await handle.write('changed', 570)
     await handle.close()
     expect((await answersOnFile(path)).flatMap(({ refusals }) => refusals ?? [])).toEqual([
-      { why: 'is damaged: the checksum of its GPT header is wrong', hint: 'Fetch or copy it again' },
+      { why: 'is damaged: the checksum of its GPT header is wrong', hint: 'Download or copy the file again' },
     ])
   })
 

@@ -36,6 +36,6 @@ export const FORMATS_TOPIC: readonly Block[] = [
   { list: CONTAINER_FORMATS.map((format): Item => [format, CONTAINER_FORMAT_TEXTS[format]]) },
   { heading: 'REFUSED FILES' },
   {
-    text: "Files that refer to other files (backing and data files, parents, VMDK descriptors and extents); that are encrypted, damaged, truncated or in use; that match two formats; that are no disk images (--file-format raw overrides this) or archives that agents cannot unpack; and files whose path agents cannot read: only letters, digits and -._~!$&'()*+,;=:@ are allowed.",
+    text: "Files that refer to other files (backing and data files, parents, VMDK descriptors and extents); that are encrypted, damaged, truncated or in use; that match two formats; that are not disk images (--file-format raw overrides this) or archives that agents cannot unpack; and files whose path agents cannot read: only letters, digits and -._~!$&'()*+,;=:@ are allowed.",
   },
 ]

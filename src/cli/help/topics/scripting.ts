@@ -18,7 +18,7 @@ export const SCRIPTING: readonly Block[] = [
   },
   { heading: 'DRY RUNS AND CONFIRMATION' },
   {
-    text: 'With --dry-run, a command that writes does all its checks, prints the rows it would write, and writes nothing. Generated IDs differ on every run.',
+    text: 'With --dry-run, a command that writes does all its checks, prints the rows it would write, and writes nothing. Generated IDs of images and accounts differ on every run.',
   },
   {
     text: 'Prompts appear only at a terminal and show what will be affected. In a pipe and in the shell, give --yes instead.',

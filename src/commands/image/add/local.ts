@@ -15,7 +15,7 @@ import { FILE_FORMATS, TARGET_FORMATS } from '../../../registry/rules/values.ts'
 export default class ImageAddLocal extends BaseCommand {
   static override summary = 'Register an image that boots from a local copy.'
   static override description =
-    'Checks and hashes the file, optionally packed with gzip or tar, and prints the ID of the new image. Image, backup object and, for a new folder, backup storage are stored in one transaction. A registered, unchanged file shares its backup object. --convert registers a converted copy in the same folder.'
+    'Checks and hashes the file, which can be packed with gzip or tar, and prints the ID of the new image. Image, backup object and, for a new folder, backup storage are stored in one transaction. A registered, unchanged file shares its backup object. --convert registers a converted copy in the same folder.'
   static override examples = [
     '<%= config.bin %> image add local /srv/images/lucid.qcow2 --account-id a-shpoolxx',
     '<%= config.bin %> image add local lucid.vmdk --account-id a-shpoolxx --convert qcow2',
@@ -30,7 +30,7 @@ export default class ImageAddLocal extends BaseCommand {
     ...newLocalImage,
     'storage-id': flags.text(
       'bkst-ID',
-      'Backup storage of the file. Default: that of the service type, else the closest, else a new one.',
+      'Backup storage of the file. Default: the one of the service type, else the closest or a new one.',
     ),
     checksum: checksum(),
     md5sum: md5sum(),

@@ -148,7 +148,7 @@ describe('a damaged image', () => {
     expect(await vdcManage(args, { database })).toMatchObject({
       code: 3,
       stdout: '',
-      stderr: `Error: The file ${path} ${found}\nHint: Fetch or copy it again\n`,
+      stderr: `Error: The file ${path} ${found}\nHint: Download or copy the file again\n`,
     })
     expect(await allRows(database)).toEqual(before)
   })
@@ -158,7 +158,7 @@ describe('a damaged image', () => {
     expect((await vdcManage(args, { database })).code).toBe(3)
     expect(await vdcManage([...args, '--dry-run'], { database })).toMatchObject({
       code: 3,
-      stderr: `Error: The file ${path} ${found}\nHint: Fetch or copy it again\n`,
+      stderr: `Error: The file ${path} ${found}\nHint: Download or copy the file again\n`,
     })
   })
 

@@ -31,7 +31,7 @@ const at = (name: string) => join(folder.path, name)
 afterAll(() => folder.remove())
 
 const KIB = 1024
-const FETCH = 'Fetch or copy it again'
+const FETCH = 'Download or copy the file again'
 
 interface Refused {
   make: (path: string) => unknown

@@ -86,7 +86,7 @@ describe('partition tables', () => {
     await expectRefused(database, add('both.img'), {
       exit: 3,
       message: /is damaged: the checksum of its GPT header is wrong$/,
-      hint: 'Fetch or copy it again',
+      hint: 'Download or copy the file again',
     })
   })
 
