@@ -61,7 +61,10 @@ export async function setFileAside(
     return aside === undefined ? found : { ...found, aside }
   })
   if (removal !== undefined) return removal
-  return (await isAside(doomed, folders, options.uuid)) ? { why: ASIDE } : goneFrom(doomed, options.filled)
+  // Another purge may put the file back between the two looks, which then both miss it.
+  const isBack = async () => (await withDoomedFile(doomed, folders, async () => true)) !== undefined
+  if ((await isAside(doomed, folders, options.uuid)) || (await isBack())) return { why: ASIDE }
+  return goneFrom(doomed, options.filled)
 }
 
 /** Moves a file aside into the storage's folder, or into its own folder if that is not possible. */
