@@ -103,7 +103,12 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
           return shells[node].run(['image', 'purge', '--files', '--older-than', '0d', '--yes'])
         }),
       )
-      expect(runs).toMatchObject([{ code: 0 }, { code: 0 }])
+      // On a busy machine a purge may give up on a file that the other one moves: it says so, and the next one removes it.
+      for (const { code, stderr } of runs) if (code !== 0) expect(stderr).toMatch(/^Error: /m)
+      if (paths.some((path) => existsSync(path))) {
+        expect(runs.some(({ code }) => code !== 0)).toBe(true)
+        await ok(0, 'image purge --files --older-than 0d --yes')
+      }
       expect(paths.filter((path) => existsSync(path))).toEqual([])
       for (const object of objects) {
         const { state } = JSON.parse((await shells[2].run(['backupobject', 'show', object, '--json'])).stdout)
