@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Expectation, Inspection } from '../../src/disk/inspect/inspection.ts'
 import { newFolder } from '../support/files/images.ts'
 import { inspectFile } from '../support/files/inspecting-files.ts'
+import { inTime } from '../support/in-time.ts'
 import { IS_THOROUGH } from '../support/thorough.ts'
 import { noise } from './formats/inspecting.ts'
 
@@ -241,12 +242,12 @@ function expectationOf({ format }: Damaged): Expectation {
 async function inspectWithin(path: string, image: Damaged, what: string): Promise<Inspection> {
   writeFileSync(memoryLog, '')
   const memory = process.memoryUsage.rss()
-  const start = performance.now()
   const expected = expectationOf(image)
-  const inspection = await inspectFile(path, expected).catch((error) => {
-    throw new Error(`${what}: ${error.message}`, { cause: error })
-  })
-  expect(performance.now() - start, `ms for ${what}`).toBeLessThan(TIME_LIMIT)
+  const inspection = await inTime(TIME_LIMIT, what, () =>
+    inspectFile(path, expected).catch((error) => {
+      throw new Error(`${what}: ${error.message}`, { cause: error })
+    }),
+  )
   expect(process.memoryUsage.rss() - memory, `bytes more for ${what}`).toBeLessThan(MEMORY_LIMIT)
   const taken = readFileSync(memoryLog, 'utf8').trim().split('\n').map(Number)
   expect(Math.max(...taken) * KIB, `bytes of qemu-img for ${what}`).toBeLessThan(MEMORY_LIMIT)

@@ -100,6 +100,24 @@ describe('a file that is to be removed', () => {
     expect(await removal.aside?.remove()).toBe(true)
   })
 
+  test('that another purge puts back between two looks is not gone', async () => {
+    const file = doomed('back.raw')
+    const aside = at('srv', '.vdc-manage-purge-back')
+    renameSync(file.path, aside)
+    let looks = 0
+    class PutBackAtSecondLook extends ImageFolders {
+      override whyNot(real: string) {
+        if (++looks === 2) renameSync(aside, file.path)
+        return super.whyNot(real)
+      }
+    }
+    const slow = new PutBackAtSecondLook(new Map([[at('srv'), { path: at('srv'), below: true, addedAt: '' }]]))
+    const options = { uuid: 'back', isTrial: false, filled: new Set<string>() }
+    expect(await setFileAside(file, slow, undefined, options)).toEqual({ why: 'another purge has set it aside' })
+    expect(looks).toBe(3)
+    expect(existsSync(file.path)).toBe(true)
+  })
+
   test('stays aside where another file has its name by now', async () => {
     const file = doomed('taken.raw')
     const measured = await measureFileIn(file, folders, watcher)

@@ -13,8 +13,8 @@ import { IS_THOROUGH } from '../support/thorough.ts'
 const [SHOWN, PURGED, PURGED_TWICE, LABELLED] = IS_THOROUGH ? [500, 100, 20, 100] : [60, 12, 3, 12]
 /** Lines of each process at work while a node is killed. */
 const LINES = IS_THOROUGH ? 100 : 50
-/** Bulk scripts at once, and changes of others before which all of them must get through. */
-const [SCRIPTS, CHANGES] = [IS_THOROUGH ? 8 : 4, 10_000]
+/** Bulk scripts at once. */
+const SCRIPTS = IS_THOROUGH ? 8 : 4
 
 requireGaleraInCi()
 
@@ -103,12 +103,7 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
           return shells[node].run(['image', 'purge', '--files', '--older-than', '0d', '--yes'])
         }),
       )
-      // On a busy machine a purge may give up on a file that the other one moves: it says so, and the next one removes it.
-      for (const { code, stderr } of runs) if (code !== 0) expect(stderr).toMatch(/^Error: /m)
-      if (paths.some((path) => existsSync(path))) {
-        expect(runs.some(({ code }) => code !== 0)).toBe(true)
-        await ok(0, 'image purge --files --older-than 0d --yes')
-      }
+      expect(runs).toMatchObject([{ code: 0 }, { code: 0 }])
       expect(paths.filter((path) => existsSync(path))).toEqual([])
       for (const object of objects) {
         const { state } = JSON.parse((await shells[2].run(['backupobject', 'show', object, '--json'])).stdout)
@@ -148,17 +143,14 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
       const id = ids[Math.floor(Math.random() * ids.length)] as string
       expect(await shell.run(['image', 'modify', id, '--description', `${Math.random()}`])).toMatchObject({ code: 0 })
     }
-    const started = Date.now()
-    for (let n = 0; n < 10; n++) await change(shells[n % 3] as Session)
-    // On a busy machine all of them are slower.
-    const pace = (Date.now() - started) / 10
-    // Others go on changing these rows meanwhile.
+    // Others go on changing these rows meanwhile, at the pace that the machine has at the moment.
     let isOver = false
     let changes = 0
     const others = shells.map(async (shell) => {
-      for (; !isOver && changes < CHANGES; changes++) {
+      for (; !isOver; changes++) {
+        const started = Date.now()
         await change(shell)
-        await sleep(Math.random() * 4 * pace)
+        await sleep(Math.random() * 20 * (Date.now() - started))
       }
     })
     const runs = await Promise.all(
@@ -170,7 +162,7 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
     await Promise.all(others)
     for (const run of runs) expect(run).toMatchObject({ code: 0, stderr: '' })
     console.log(`${SCRIPTS} bulk scripts of 12 lines on 4 images got through ${changes} changes`)
-    expect(changes).toBeLessThan(CHANGES)
+    expect(changes).toBeGreaterThan(0)
   })
 
   test('a node is killed under the load of 12 processes and joins again: nothing is lost, and nothing double', async () => {

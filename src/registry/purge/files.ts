@@ -8,7 +8,7 @@ import { claimEnd } from '../../db/transactions/claims.ts'
 import { byUnit, inTransaction, lostRace } from '../../db/transactions/unit-of-work.ts'
 import { type ImageFolders, readImageFolders } from '../../disk/folder/image-folders.ts'
 import type { AsideFile } from '../../disk/remove/aside-file.ts'
-import { type Measured, measureFileIn, NOT_MEASURED } from '../../disk/remove/doomed-file.ts'
+import { CHANGED, type Measured, measureFileIn, NOT_MEASURED } from '../../disk/remove/doomed-file.ts'
 import { ASIDE, type Removal, setFileAside } from '../../disk/remove/set-aside.ts'
 import { isDeleted } from '../backup-object/find.ts'
 import { type LocalPlace, localPlaces } from '../backup-storage/local-folders.ts'
@@ -27,7 +27,7 @@ import { isShared } from './shared.ts'
 
 /** The number of objects read at once. */
 const PAGE = 500
-/** How often to try to hash a file that another purge has set aside each time. */
+/** How often to try to remove a file that another purge moves each time. */
 const MOST_TRIES = 5
 
 /**
@@ -145,12 +145,13 @@ async function purgeFileOf(
     const result = await removing(registry, measured, (trx, measured, keep) =>
       purgeFile(trx, object, measured, options, keep),
     )
-    if (tries === MOST_TRIES || !isUnmeasured(result)) return result
+    if (tries === MOST_TRIES || !isMovedByAnother(result)) return result
   }
 }
 
-function isUnmeasured(result: Purging | undefined): boolean {
-  return result !== undefined && 'why' in result && result.why === NOT_MEASURED
+/** Returns true if a file was kept for a reason that another purge may have caused, which sets the file aside and puts it back. */
+function isMovedByAnother(result: Purging | undefined): boolean {
+  return result !== undefined && 'why' in result && [NOT_MEASURED, CHANGED].includes(result.why)
 }
 
 interface PurgeOptions {

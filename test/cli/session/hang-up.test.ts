@@ -195,6 +195,8 @@ describe('at a terminal', () => {
     await terminal.type(when === 'while a line runs' ? convert().join(' ') : 'account show a-shpoolxx')
     if (line.endsWith('bulk')) {
       await terminal.press('Enter')
+      await terminal.until(/^id: .*a-shpoolxx$/m)
+      await terminal.untilLine('vdc-manage>> ')
       await terminal.type('account add')
     }
     await terminal.press('Enter')

@@ -112,7 +112,7 @@ describe('a progress bar', () => {
   })
 
   test('is not for what is done at once', async () => {
-    const path = newSparse(16 * 2 ** 20)
+    const path = newSparse(2 ** 20)
     const terminal = await run(`${ADD} ${path} 2> ${path}.err; script -qec "${ADD} ${path}" ${path}.log > ${path}.out`)
     expect(await terminal.exitCode()).toBe(0)
     const seen = await shell(`cat ${path}.err ${path}.log ${path}.out`)

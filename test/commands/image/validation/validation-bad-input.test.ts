@@ -91,14 +91,18 @@ describe('paths that are no files', () => {
   test.each(PATHS)('%s', (_, path, says) => refuse(path, says))
 
   test.each(PATHS)('%s is refused at once', async (_, path) => {
-    // A busy machine disturbs some of them.
-    let least = Number.POSITIVE_INFINITY
-    for (let round = 0; round < 10 && least > 200; round++) {
+    const timed = async (args: string[]) => {
       const start = performance.now()
-      await vdcManage(add(path), { database })
-      least = Math.min(least, performance.now() - start)
+      await vdcManage(args, { database })
+      return performance.now() - start
     }
-    expect(least).toBeLessThan(200)
+    // A busy machine disturbs some of them, and slows down what only starts.
+    let [least, start] = [Number.POSITIVE_INFINITY, 0]
+    for (let round = 0; round < 10 && least > Math.max(200, 2 * start); round++) {
+      least = Math.min(least, await timed(add(path)))
+      start = round === 0 ? await timed(['--version']) : Math.min(start, await timed(['--version']))
+    }
+    expect(least).toBeLessThan(Math.max(200, 2 * start))
   })
 
   test('no permission, for the file or its folder', async () => {
