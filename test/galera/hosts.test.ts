@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Cluster, hasGalera, type Node, requireGaleraInCi, startCluster } from '../support/databases/galera.ts'
+import { freePort } from '../support/databases/mariadb.ts'
 import { startProxy, type Verdict } from '../support/databases/mysql-proxy.ts'
 import { vdcManage } from '../support/process/cli.ts'
 
@@ -80,21 +81,19 @@ describe.skipIf(!hasGalera)('a database URI that names all nodes of a cluster', 
   test('two of three are gone, in each order', async () => {
     // With two of three gone the last one would take no queries: what is left must be a cluster of its own.
     for (const alive of [0, 1, 2]) {
-      const ports = await Promise.all(
-        nodes.map(async (node, number) => (number === alive ? node.port : (await gone()).port)),
-      )
+      const ports = await Promise.all(nodes.map((node, number) => (number === alive ? node.port : freePort())))
       const run = await vdcManage(['account', 'add', '--description', `only ${alive}`], {
         database: { uri: uriOf(ports) },
       })
       expect(run).toMatchObject({ code: 0, stderr: '' })
       expect(await countOf(nodes[0], `only ${alive}`)).toBe(1)
     }
-    const dead = await Promise.all([gone(), gone(), gone()])
+    const dead = await Promise.all([freePort(), freePort(), freePort()])
     const run = await vdcManage(['account', 'add', '--json'], {
-      database: { uri: uriOf(dead.map(({ port }) => port)) },
+      database: { uri: uriOf(dead) },
     })
     expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'DATABASE_UNREACHABLE', exit: 6 } })
-    for (const { port } of dead) expect(run.stdout).toContain(`127.0.0.1:${port}`)
+    for (const port of dead) expect(run.stdout).toContain(`127.0.0.1:${port}`)
   })
 
   test('the two that lost a third one go on, and one alone does not', async () => {
@@ -107,11 +106,4 @@ describe.skipIf(!hasGalera)('a database URI that names all nodes of a cluster', 
       error: { exit: 6, code: expect.stringMatching(/NOT_READY|UNREACHABLE|COMMIT_UNCERTAIN|CONNECTION_LOST/) },
     })
   })
-
-  /** A port at which nobody answers. */
-  async function gone(): Promise<{ port: number }> {
-    const proxy = await startProxy(1, () => 'pass')
-    await proxy.close()
-    return proxy
-  }
 })

@@ -105,14 +105,21 @@ async function untilReady(port: number, child: ChildProcess, log: string): Promi
   throw new Error(`mariadbd did not start, see ${log}`)
 }
 
-/** A port of the loopback that nobody uses at this moment. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** The ports that the system gives to nobody who does not ask for them: it gives those from 32768 on. */
+const [FIRST_PORT, PORTS] = [10_000, 22_000]
+
+/** Returns a port of the loopback that nobody uses, and that nobody gets who takes any port. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS)
+    if (await isFree(port)) return port
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number }
-      probe.close(() => resolve(port))
-    })
+    probe.once('error', () => resolve(false))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
   })
 }
