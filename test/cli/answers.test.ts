@@ -13,7 +13,7 @@ import { makeImage, newFolder } from '../support/files/images.ts'
 import { ROOT, runLines, shell, vdcManage, vdcManageJson } from '../support/process/cli.ts'
 import { startTerminal } from '../support/process/tmux.ts'
 
-/** What a stranger may write: it clears a screen, turns text around, and breaks lines, cells and quotes. */
+/** Hostile input: clears the screen, reverses the text direction, and breaks lines, cells and quotes. */
 const HOSTILE = 'a"b,c\t\u001b[2J\u202Edesrever\u2066\u009b31m\\\nnext; yes'
 const ESCAPED = 'a"b,c\\t\\u001b[2J\\u202edesrever\\u2066\\u009b31m\\\\nnext; yes'
 const WIDE = '日本語の名前'
@@ -37,7 +37,7 @@ afterAll(() => database.remove())
 const list = (...args: string[]) => vdcManage(['backupstorage', 'list', ...args], { database, reject: true })
 
 describe('formats', () => {
-  test('json and ndjson hold the same, and nothing in them can upset a terminal', async () => {
+  test('json and ndjson hold the same values, without control characters', async () => {
     const rows = JSON.parse((await list('--json')).stdout)
     expect(rows).toMatchObject([
       { id: 'bkst-hostile', display_name: HOSTILE, description: HOSTILE, node_id: null },
@@ -52,21 +52,21 @@ describe('formats', () => {
         .slice(0, -1)
         .map((line) => JSON.parse(line)),
     ).toEqual(rows)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for them
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
   })
 
-  test('yaml holds the same, also for readers of YAML 1.1', async () => {
+  test('yaml holds the same values, also for YAML 1.1 parsers', async () => {
     const rows = JSON.parse((await list('--json')).stdout)
     const { stdout } = await list('--format', 'yaml')
     expect(parseYaml(stdout)).toEqual(rows)
     expect(parseYaml(stdout, { version: '1.1' })).toEqual(rows)
     expect(stdout).toContain('description: "yes"')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for them
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
   })
 
-  test('yaml quotes the texts that YAML 1.1 has types for', async () => {
+  test('yaml quotes strings that YAML 1.1 gives a type', async () => {
     const id = (await shell("vdc-manage account add --description '='", { database })).stdout.trim()
     const show = async () => (await vdcManage(['account', 'show', id, '--format', 'yaml'], { database })).stdout
     expect(await show()).toContain('description: "="\n')
@@ -74,7 +74,7 @@ describe('formats', () => {
     expect(await show()).toContain('description: "<<"\n')
   })
 
-  test('csv quotes as RFC 4180 says, and is otherwise exact, byte for byte', async () => {
+  test('csv quotes as in RFC 4180 and is otherwise byte-exact', async () => {
     const { stdout } = await list('--format', 'csv', '-c', 'id,display_name,description')
     expect(stdout).toBe(
       [
@@ -89,7 +89,7 @@ describe('formats', () => {
     )
   })
 
-  test('csv has a quote before what a spreadsheet would run, and value and json are exact', async () => {
+  test('csv prefixes cells that a spreadsheet would run with a quote; value and json do not', async () => {
     const own = await newDatabase('sqlite')
     const texts = [
       '=1+1',
@@ -144,7 +144,7 @@ describe('formats', () => {
       "'-",
       'a-1',
     ]
-    // Numbers are no formulas, also where they are negative.
+    // Negative numbers are not formulas.
     expect(await answer('csv')).toBe(`display_name,size\n${cells.map((cell) => `${cell},-5\n`).join('')}`)
     expect(JSON.parse(await answer('json')).map((row: { display_name: string }) => row.display_name)).toEqual(texts)
     const values = texts.map((text) => text.replace('\t', '\\t').replace('\r', '\\r'))
@@ -152,13 +152,13 @@ describe('formats', () => {
     await own.remove()
   })
 
-  test('value is a row a line and cells apart by tabs, whatever they hold', async () => {
+  test('value prints one row per line with tab-separated cells, whatever they hold', async () => {
     const { stdout } = await list('--format', 'value', '--columns', 'id,description,node_id')
     const escaped = HOSTILE.replace('\\', '\\\\').replace('\n', '\\n').replace('\t', '\\t')
     expect(stdout).toBe(`bkst-hostile\t${escaped}\t\nbkst-wide\tyes\t\nbkst-emoji\t\t\n`)
   })
 
-  test('a table escapes what could upset a terminal, and is neither cut nor coloured in a pipe', async () => {
+  test('table escapes control characters, and is neither truncated nor coloured in a pipe', async () => {
     const { stdout, stderr } = await list()
     const [header = '', ...rows] = stdout.split('\n')
     expect(header.split(/ {2,}/)).toEqual(['ID', 'NAME', 'TYPE', 'STATE', 'NODE', 'BASE URI'])
@@ -169,14 +169,14 @@ describe('formats', () => {
     expect(bare[0]).toMatch(/^bkst-hostile /)
   })
 
-  test('a terminal that does not tell its width gets the whole table', async () => {
+  test('table is printed in full to a terminal of unknown width', async () => {
     const { stdout } = await shell('script -qec "vdc-manage backupstorage list --no-color" /dev/null < /dev/null', {
       database,
     })
     expect(stdout.replaceAll('\r', '')).toBe((await list()).stdout)
   })
 
-  test('an empty list is an empty list in each format', async () => {
+  test('an empty list is valid in every format', async () => {
     const empty = await newDatabase('sqlite')
     const stdout = async (...args: string[]) =>
       (await vdcManage(['backupobject', 'list', ...args], { database: empty, reject: true })).stdout
@@ -190,7 +190,7 @@ describe('formats', () => {
     await empty.remove()
   })
 
-  test('a number of 19 digits keeps all of them in each', async () => {
+  test('all formats keep all digits of a 19-digit number', async () => {
     const largest = '9223372036854775807'
     const args = `--display-name big --object-key big.raw --size ${largest} --checksum ${'0'.repeat(32)} --storage-id bkst-wide`
     const id = (await shell(`vdc-manage backupobject add ${args}`, { database })).stdout.trim()
@@ -206,7 +206,7 @@ describe('formats', () => {
     }
   })
 
-  test('of what is made, changed or deleted a format shows the whole thing, and without one stdout is as ever', async () => {
+  test('add, modify and del print the whole object with --format, and the usual output without', async () => {
     const run = (...args: string[]) => vdcManage(['account', ...args], { database, reject: true })
     const made = JSON.parse((await run('add', '--description', 'x', '--format', 'ndjson')).stdout)
     expect(made).toMatchObject({ id: expect.stringMatching(/^a-[a-z0-9]{8}$/), description: 'x' })
@@ -219,7 +219,7 @@ describe('formats', () => {
 })
 
 describe('columns', () => {
-  test('are shown in the order in which they are asked for, also nested ones', async () => {
+  test('are printed in the order given, including nested ones', async () => {
     expect((await list('-c', 'storage_type,id')).stdout.split('\n')[0]).toMatch(/^TYPE +ID$/)
     expect(JSON.parse((await list('--json', '-c', 'storage_type,id')).stdout)[1]).toEqual({
       storage_type: 'local',
@@ -248,7 +248,7 @@ describe('columns', () => {
     folder.remove()
   })
 
-  test('help lists them: the keys of the JSON', async () => {
+  test('--columns help lists the keys of the JSON output', async () => {
     const { stdout } = await list('--columns', 'help')
     expect(stdout.split('\n').slice(0, -1)).toEqual(
       Object.keys((await vdcManageJson(['backupstorage', 'list'], { database }))[0]),
@@ -261,12 +261,12 @@ describe('columns', () => {
     })
   })
 
-  test('may be named as --sort and the heads of a table do, in several words', async () => {
+  test('can also be named as in --sort or by their table header', async () => {
     const { stdout } = await list('-c', 'ID,Name', '--columns=created', '--format', 'csv')
     expect(stdout.split('\n')[0]).toBe('id,display_name,created_at')
   })
 
-  test('help is there for every command that answers something, also one without options of its own', async () => {
+  test('--columns help works for every command with output, also those without options of their own', async () => {
     const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'))
     const ids = Object.keys(commands).filter((id) => 'columns' in commands[id].flags && id !== 'shell')
     const lines = ids.flatMap((id) => [`${id.replaceAll(':', ' ')} -c help`, 'image list --count'])
@@ -280,7 +280,7 @@ describe('columns', () => {
     [['image', 'list', '--count'], 0, /^count\n$/],
     [['image', 'history', 'wmi-x', '--at', '2026-11-24'], 0, /^id\ndisplay_name\n/],
     [['registry', 'export'], 2, /^$/],
-  ])('help of %j lists those that it answers with', async (words, code, stdout) => {
+  ])('%j -c help lists the columns of its output', async (words, code, stdout) => {
     expect(await vdcManage([...words, '-c', 'help'], { database })).toMatchObject({
       code,
       stdout: expect.stringMatching(stdout),
@@ -310,7 +310,7 @@ describe('columns', () => {
     [['--name', 'a', '--display-name', 'b'], 2, 'Option --name (also written --display-name) is given more than once'],
     [['--no-header', '--format', 'yaml'], 2, '--no-header and --format yaml cannot be used together'],
     [['--relative', '--format', 'csv'], 2, '--relative and --format csv cannot be used together'],
-  ])('%j is refused', async (args, code, message) => {
+  ])('refuses %j', async (args, code, message) => {
     const run = await vdcManage(['backupstorage', 'list', ...args], { database })
     expect(run).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(message) })
   })
@@ -318,7 +318,7 @@ describe('columns', () => {
 
 describe('errors', () => {
   test.each([['--json'], ['--format=json'], ['--format=ndjson']])(
-    'are JSON under %s, also those of usage',
+    'are JSON with %s, including usage errors',
     async (flag) => {
       const unknown = await vdcManage(['image', 'show', 'wmi-nothere', flag], { database })
       expect(unknown).toMatchObject({ code: 4, stderr: '' })
@@ -326,12 +326,12 @@ describe('errors', () => {
       const usage = await vdcManage(['image', 'show', '--bogus', ...flag.split('=')], { database })
       expect(usage).toMatchObject({ code: 2, stderr: '' })
       expect(JSON.parse(usage.stdout).error).toMatchObject({ code: 'USAGE', exit: 2 })
-      // A line each is what readers of ndjson rely on.
+      // ndjson readers expect one object per line.
       if (flag.includes('ndjson')) for (const { stdout } of [unknown, usage]) expect(stdout).toMatch(/^.*\n$/)
     },
   )
 
-  test('of one of several things stand among the answers', async () => {
+  test('are printed among the results if one of several IDs fails', async () => {
     const args = ['account', 'show', 'a-shpoolxx', 'a-nothere']
     const json = await vdcManage([...args, '--json'], { database })
     expect(json).toMatchObject({ code: 9, stderr: '' })
@@ -347,7 +347,7 @@ describe('errors', () => {
     ).toMatchObject([{ id: 'a-shpoolxx' }, failure])
     const some = await vdcManage([...args, '--format', 'ndjson', '-c', 'enabled'], { database })
     expect(some.stdout).toMatch(/^\{"enabled":true\}\n\{"id":"a-nothere","error":\{.*\}\}\n$/)
-    // An empty line stands between those that are shown, and nowhere else.
+    // An empty line separates the results, and appears nowhere else.
     const fields = await vdcManage(['account', 'show', 'a-no', 'a-shpoolxx', 'a-nor', 'a-00000000', '-c', 'id'], {
       database,
     })
@@ -362,7 +362,7 @@ describe('errors', () => {
 })
 
 describe('on a terminal', () => {
-  test('a table fits: the least important columns go, texts are cut, and it says so', async () => {
+  test('a table fits: drops the least important columns, truncates text, and says so', async () => {
     const folder = newFolder()
     const terminal = await startTerminal('sh', { database, home: folder.path, width: 60 })
     await terminal.type('vdc-manage backupstorage list; echo "exit $?"')
@@ -380,7 +380,7 @@ describe('on a terminal', () => {
     for (const line of at40.split('\n').filter((line) => line.startsWith('bkst-')))
       expect(line.length).toBeLessThanOrEqual(40)
 
-    // A dry run has a line a value, whole, there; in a pipe and with columns a line a row.
+    // At a terminal, a dry run prints each value in full on its own line; in a pipe or with columns, one row per line.
     const modify = 'vdc-manage backupstorage modify bkst-hostile --description "" -n'
     await terminal.clear()
     await terminal.type(`${modify}; ${modify} -c id,action; ${modify} --format table | cat; echo "exit $?"`)
@@ -405,7 +405,7 @@ describe('on a terminal', () => {
   })
 })
 
-describe('the last columns that a narrow terminal keeps', () => {
+describe('columns kept in a narrow terminal', () => {
   const path = '/srv/wakame/pool/2026/lucid-server-cloudimg.raw'
   const time = '2026-11-24T09:30:00Z'
   const orphan = { kind: 'unknown_file', id: 'bkst-k3x9q0bz', path, size: 1536, images: [] }
@@ -425,7 +425,7 @@ describe('the last columns that a narrow terminal keeps', () => {
       { ...account, description: 'Research in Osaka and Kyoto' },
       'ID          DESCRIPTION\na-k3x9q0bz  Research in Osaka and Kyoto',
     ],
-  ])('%d columns: %j', async (width, columns, row, shown) => {
+  ])('width %d: %j', async (width, columns, row, shown) => {
     const layout = { header: true, now: undefined, width, emphasize: (text: string) => text }
     expect((await renderTable(columns as Column<object>[], [row], layout)).text).toBe(shown)
   })
@@ -440,7 +440,7 @@ describe('colours', () => {
     [{ CLICOLOR_FORCE: '1', NO_COLOR: '1' }, [], false],
     [{ CLICOLOR_FORCE: '1', NO_COLOR: '' }, [], true],
     [{ CLICOLOR_FORCE: '1' }, ['--no-color'], false],
-  ])('of a pipe: %j %j', async (env, args, isColoured) => {
+  ])('in a pipe: %j %j', async (env, args, isColoured) => {
     for (const words of [
       ['account', 'list'],
       ['account', 'list', '--help'],
@@ -456,7 +456,7 @@ describe('colours', () => {
     ['export NO_COLOR=1; ', false],
     ['export TERM=dumb; ', false],
     ['export CLICOLOR=0; ', false],
-  ])('of a terminal: %s', async (set, isColoured) => {
+  ])('at a terminal: %s', async (set, isColoured) => {
     const run = await shell(`script -qec '${set}vdc-manage account list; vdc-manage account show a-no' /dev/null`, {
       database,
       env: { TERM: 'xterm' },
@@ -467,7 +467,7 @@ describe('colours', () => {
 })
 
 describe('times', () => {
-  test('are ISO 8601 UTC, and in tables how long ago on request', async () => {
+  test('are ISO 8601 in UTC, or relative in tables with --relative', async () => {
     expect((await list('-c', 'created_at', '--no-header')).stdout).toContain('2026-11-24T09:30:00Z')
     expect((await list('-c', 'created_at', '--no-header', '--relative')).stdout).toMatch(
       /^(?:\d+ (?:second|minute|hour|day|week|month|year)s? ago\n)+$/,
@@ -475,8 +475,8 @@ describe('times', () => {
   })
 })
 
-describe('ids on stdin', () => {
-  test('- takes them from there, as they come, and what one command prints another takes', async () => {
+describe('IDs on stdin', () => {
+  test('- reads IDs as they arrive, so that commands can be piped into each other', async () => {
     const own = await newDatabase('sqlite')
     const line = (text: string) => shell(`set -o pipefail; ${text}`, { database: own })
     expect(
@@ -493,14 +493,14 @@ describe('ids on stdin', () => {
       stderr: expect.stringContaining('Account a-nothere does not exist'),
     })
     expect((await line('vdc-manage account list -q')).stdout).toBe('a-00000000\na-shpoolxx\na-t3\n')
-    // One on stdin is still a list for a script.
+    // Scripts get a list also for a single ID on stdin.
     expect(JSON.parse((await line('echo a-t3 | vdc-manage account show - --json')).stdout)).toMatchObject([
       { id: 'a-t3' },
     ])
     await own.remove()
   })
 
-  test('none is no error, and changes nothing', async () => {
+  test('no IDs is not an error and changes nothing', async () => {
     for (const input of ['</dev/null', '<&-']) {
       expect(await shell(`vdc-manage image del - ${input}`, { database })).toMatchObject({
         code: 0,
@@ -513,7 +513,7 @@ describe('ids on stdin', () => {
     )
   })
 
-  test('where stdin is the script of a shell, or taken twice, it is refused', async () => {
+  test('refuses - if stdin is the script, or if it is given twice', async () => {
     const refused = await vdcManage(['-e'], { database, input: 'image show -\na-shpoolxx\n' })
     expect(refused).toMatchObject({
       code: 2,

@@ -4,9 +4,9 @@ import { vdcManage, vdcManageJson } from '../support/process/cli.ts'
 import { ADD, newDatabaseWithObject, runScript } from '../support/process/scripts.ts'
 import { expectRefused } from '../support/refusals.ts'
 
-/* Options of our own that are off unless given take values as the original's do: switched off, they do nothing. */
+/* Our own boolean options take values, as those of the original do. Switched off, they do nothing. */
 
-describe('a boolean that is switched off', () => {
+describe('boolean options', () => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabaseWithObject('sqlite')
@@ -44,7 +44,7 @@ describe('a boolean that is switched off', () => {
     expect((await allRows(database)).accounts.length - before).toBe(added)
   })
 
-  test('answers are as without it', async () => {
+  test('switched off, do not change the output', async () => {
     const plain = await vdcManage(['account', 'list'], { database })
     for (const written of [
       '--quiet false',
@@ -62,7 +62,7 @@ describe('a boolean that is switched off', () => {
     expect(quiet.stdout).toMatch(/^(?:a-\w+\n)+$/)
   })
 
-  test('the shell’s own option takes a value too', async () => {
+  test('-e of the shell takes a value too', async () => {
     const input = 'image show wmi-none\naccount list --quiet\n'
     expect(await vdcManage(['-e', 'true'], { database, input })).toMatchObject({ code: 4, stdout: '' })
     expect(await vdcManage(['--exit-on-error=false'], { database, input })).toMatchObject({ code: 9 })
@@ -70,7 +70,7 @@ describe('a boolean that is switched off', () => {
   })
 })
 
-test('true and false in a text are a text', async () => {
+test('true and false are text as the value of a text option', async () => {
   const database = await newDatabase('sqlite')
   const add = async (...words: string[]) =>
     (await vdcManageJson(['account', 'add', '--description', ...words], { database })).description

@@ -24,22 +24,22 @@ const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf
 const { oclif } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   oclif: { topics: Record<string, { description: string }> }
 }
-/** What a summary may begin with. */
+/** First words and form of a summary. */
 const VERBS =
   /^(?:Bring|Change|Check|Compare|Convert|Create|Delete|Export|Find|Import|List|Manage|Print|Protect|Purge|Register|Remove|Restore|Run|Set|Show|Trust),? [^A-Z\n].*\.$/
-/** Commands whose help must fit on a page. */
+/** Commands whose help must fit on one page. */
 const ON_A_PAGE = ['image list', 'image add local']
 const LINES_OF_A_PAGE = 60
 const WIDTH = 80
 
-/** A text on one line, so that it shows no breaks but those inside words. */
+/** Joins the lines of a text, so that only breaks inside words show. */
 const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ').trim()
 const longestLine = (text: string) => Math.max(...text.split('\n').map((line) => line.length))
 const commands = Object.keys(manifest.commands).map((id) => id.split(':'))
 
 describe('help', () => {
   test.each(commands.map((words) => [words.join(' '), words] as const))(
-    'of %s: summary, usage, examples and exit status',
+    'of %s has a summary, usage, examples and exit status',
     async (name, words) => {
       const run = await vdcManage([...words, '--help'], { env: { COLUMNS: '80' }, process: true })
       expect(run).toMatchObject({ code: 0, stderr: '' })
@@ -51,13 +51,13 @@ describe('help', () => {
       await expect(run.stdout.replaceAll(/vdc-manage\/\S+ \S+ \S+/g, 'VERSION')).toMatchFileSnapshot(
         `../golden/help/${words.join('-')}.txt`,
       )
-      // Asked for in another way it is the same.
+      // `help COMMAND` and `-h` print the same.
       expect((await vdcManage(['help', ...words])).stdout).toBe(run.stdout)
       expect((await vdcManage([...words, '-h'])).stdout).toBe(run.stdout)
 
       expect(longestLine(run.stdout)).toBeLessThanOrEqual(WIDTH)
       if (ON_A_PAGE.includes(name)) expect(run.stdout.split('\n').length - 1).toBeLessThanOrEqual(LINES_OF_A_PAGE)
-      // Nothing is left out, and no word is broken.
+      // Nothing is missing, and no word is broken.
       const text = oneLine(run.stdout)
       for (const paragraph of (command.description ?? '').split('\n\n')) expect(text).toContain(oneLine(paragraph))
       for (const { description } of command.operands ? [] : Object.values(command.args))
@@ -71,7 +71,7 @@ describe('help', () => {
     },
   )
 
-  test('has summaries that are short and imperative, each on one line of its list', async () => {
+  test('has short imperative summaries, each on one line of its list', async () => {
     const summaries = Object.entries(manifest.commands).map(([id, { summary }]) => [id, summary])
     const topics = Object.entries(oclif.topics).map(([id, { description }]) => [id, description])
     for (const [id = '', summary = ''] of [...summaries, ...topics]) {
@@ -84,7 +84,7 @@ describe('help', () => {
     }
   })
 
-  test('of the program lists the help topics, and each is shown', async () => {
+  test('of the program lists the help topics, and shows each', async () => {
     const names = Object.keys(HELP_TOPICS)
     expect(names.sort()).toEqual(['environment', 'exit-codes', 'formats', 'output', 'scripting', 'shell'])
     const all = (await vdcManage(['--help'])).stdout
@@ -116,18 +116,18 @@ describe('help', () => {
     expect((await vdcManage(['output', '--help'])).stderr).toMatch(/^Error: There is no command 'output'$/m)
   })
 
-  test('is wrapped at words at the width of the terminal', () => {
+  test('wraps at words to the width of the terminal', () => {
     const layout = new Layout({ isTTY: true, columns: 50 } as NodeJS.WriteStream, (text) => text)
     const text = Array.from({ length: 40 }, (_, at) => 'x'.repeat(1 + (at % 9))).join(' ')
     const lines = layout.list([['--option', text]])
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(50)
     expect(lines.length).toBeGreaterThan(2)
     expect(oneLine(lines.join('\n'))).toBe(`--option ${text}`)
-    // A path is never broken, so that it can be copied.
+    // Paths are never broken, so that they can be copied.
     expect(layout.wrap(`see /${'x'.repeat(60)} here`)).toEqual(['see', `/${'x'.repeat(60)}`, 'here'])
   })
 
-  test('has examples with jq that answer', async () => {
+  test('has jq examples that produce output', async () => {
     const database = await newDatabase('sqlite')
     const folder = newFolder()
     await shell('truncate -s 1M lucid.raw && gzip lucid.raw', { cwd: folder.path })
@@ -161,7 +161,7 @@ describe('help', () => {
     expect(stderr).toMatch(/^Error: Missing argument: ID\.\.\., NAME=VALUE\.\.\.\n/)
   })
 
-  test('is not what the value of an option asks for', async () => {
+  test('is not printed if -h or --help is the value of an option', async () => {
     const database = newSqlite()
     for (const value of ['-h', '--help']) {
       const run = await vdcManage(['account', 'add', '--description', value], { database })
@@ -172,7 +172,7 @@ describe('help', () => {
     await database.remove()
   })
 
-  test('of the program and of a topic lists what there is', async () => {
+  test('of the program and of a topic lists its commands', async () => {
     const all = await vdcManage(['--help'])
     expect(all).toMatchObject({ code: 0, stderr: '' })
     for (const topic of ['account', 'backupobject', 'backupstorage', 'db', 'image', 'shell'])

@@ -6,7 +6,7 @@ import { ENGINES, newDatabase, type TestDatabase } from '../support/databases/da
 import { startProxy, type Verdict } from '../support/databases/mysql-proxy.ts'
 import { environment, PROGRAM, runLines, shell, vdcManage } from '../support/process/cli.ts'
 
-/** More than one unit of work takes. */
+/** More than fit into one unit of work. */
 const IMAGES = 450
 
 /** Adds images `wmi-1` and so on, as copies of the first. */
@@ -32,7 +32,7 @@ const IDS = Array.from({ length: IMAGES }, (_, index) => `wmi-${index + 1}`)
 const INPUT = IDS.map((id) => `${id}\n`).join('')
 const linesOf = (text: string) => text.split('\n').slice(0, -1)
 
-describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
+describe.each(ENGINES)('many IDs on stdin on %s', (engine) => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabase(engine)
@@ -42,7 +42,7 @@ describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
   const labels = (name: string) =>
     database.query('SELECT resource_uuid FROM resource_labels WHERE name = ? ORDER BY id', [name])
 
-  test('are worked on as they come, a line that has not ended excepted', async () => {
+  test('are processed as they arrive, except for an incomplete line', async () => {
     const running = execa(PROGRAM, ['image', 'label', '-', 'slow=1', '--format', 'value', '-c', 'id'], {
       env: environment({ database }),
       extendEnv: false,
@@ -58,7 +58,7 @@ describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
     expect((await running).exitCode).toBe(0)
   })
 
-  test('all are answered in their order, one that fails in its place', async () => {
+  test('are answered in order, including one that fails', async () => {
     const ids = [...IDS.slice(0, 230), 'wmi-nowhere', ...IDS.slice(230), 'wmi-1']
     const run = await shell(
       `printf '${ids.map((id) => `${id}\\n`).join('')}' | vdc-manage image label - all=1 --format value -c id 2>&1`,
@@ -70,7 +70,7 @@ describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
     expect(await labels('all')).toEqual(IDS.map((id) => ({ resource_uuid: id })))
   })
 
-  test('texts that are long for one statement are written with several', async () => {
+  test('split long values over several statements', async () => {
     const value = 'x'.repeat(60_000)
     await vdcManage(['image', 'label', '-', `long=${value}`], { database, input: INPUT, reject: true })
     const [sum] = await database.query(
@@ -79,7 +79,7 @@ describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
     expect(sum).toEqual({ n: IMAGES })
   })
 
-  test('what is done and cannot be printed is named on stderr', async () => {
+  test('changes that cannot be printed are named on stderr', async () => {
     const three = 'wmi-1 wmi-2 wmi-3'
     const run = await shell(`vdc-manage image label ${three} full=1 --format ndjson > /dev/full`, { database })
     expect(run).toMatchObject({
@@ -89,7 +89,7 @@ describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
     expect(await labels('full')).toEqual(three.split(' ').map((id) => ({ resource_uuid: id })))
   })
 
-  test('a line without an end is refused, however much follows', async () => {
+  test('a line without an end is refused', async () => {
     const run = await shell("tr '\\0' x < /dev/zero | head -c 50M | vdc-manage image label - endless=1", { database })
     expect(run).toMatchObject({
       code: 3,
@@ -97,14 +97,14 @@ describe.each(ENGINES)('many ids on stdin on %s', (engine) => {
     })
   })
 
-  test('deleted and asked for again in the same run, the second time is an error', async () => {
+  test('an ID that the same run has already deleted is an error', async () => {
     const run = await vdcManage(['image', 'del', '-', '--json'], { database, input: `wmi-7\nwmi-8\n7\nwmi-9\n` })
     const codes = JSON.parse(run.stdout).map((answer: { error?: { code: string } }) => answer.error?.code)
     expect({ code: run.code, codes }).toEqual({ code: 9, codes: [undefined, undefined, 'IMAGE_DELETED', undefined] })
   })
 })
 
-test('a signal waits until what is committed is told, and nothing more is done', async () => {
+test('a signal lets the committed batch be printed, and stops the rest', async () => {
   const database = await newDatabase('mariadb')
   await addImages(database)
   let interrupt = () => {}

@@ -9,12 +9,12 @@ import { newFolder } from '../../support/files/images.ts'
 import { environment, PROGRAM, type Run, type RunOptions, runLines, vdcManage } from '../../support/process/cli.ts'
 import { ADD, newDatabaseWithObject } from '../../support/process/scripts.ts'
 
-/* What the shells' scripts get from `vdc-manage complete`. */
+/* What the shells' completion scripts get from `vdc-manage complete`. */
 
 const BREAKS = ' \t\n"\'@><=;|&(:'
-/** Images in the databases that it is measured on. */
+/** Number of images in the measured databases. */
 const MANY = 10_000
-/** Milliseconds in which somebody who presses Tab wants to see something. */
+/** Most milliseconds that a completion may take. */
 const LIMIT = 300
 
 const folder = newFolder()
@@ -23,7 +23,7 @@ afterAll(() => folder.remove())
 const answer = (words: string[], options?: RunOptions) => vdcManage(['complete', 'zsh', '--', ...words], options)
 const wordsOf = (run: Run) => run.stdout.split('\n').slice(1, -1)
 
-/** Runs a program; tells the milliseconds that passed, and those that the processor worked for it. */
+/** Runs a program. Returns the elapsed and CPU time in milliseconds. */
 async function timed(
   [program = '', ...args]: string[],
   database: TestDatabase,
@@ -87,7 +87,7 @@ describe('without a database', () => {
     else expect(wordsOf(run).map((each) => each.replace(/\.$/, ''))).toContain(word)
   })
 
-  test('for bash it takes the line apart, and leaves out what bash has already', async () => {
+  test('splits the line for bash, and omits what bash already has', async () => {
     for (const [line, words] of [
       ['vdc-manage image add local x --arch=x86_', ['x86_64']],
       ['vdc-manage image add local x --arch x86_', ['x86_64']],
@@ -101,7 +101,7 @@ describe('without a database', () => {
     }
   })
 
-  test('the hidden command is in no help, and mistyped it is what was meant', async () => {
+  test('the hidden command is not in help, and a typo suggests completion instead', async () => {
     expect((await vdcManage(['--help'])).stdout).not.toMatch(/^ +complete\b/m)
     expect(await vdcManage(['complete', 'bash'])).toMatchObject({
       code: 2,
@@ -128,7 +128,7 @@ describe.each(ENGINES)('on %s with many images', (engine) => {
     expect(await database.query('SELECT COUNT(*) AS n FROM images')).toEqual([{ n: MANY + 1 }])
   })
 
-  test(`the answer is there within ${LIMIT} ms`, async () => {
+  test(`answers within ${LIMIT} ms`, async () => {
     const least: number[] = []
     for (let attempt = 0; attempt < 3; attempt++) {
       const times: { wall: number; cpu: number }[] = []
@@ -136,22 +136,22 @@ describe.each(ENGINES)('on %s with many images', (engine) => {
         times.push(await timed([PROGRAM, 'complete', 'zsh', '--', 'image', 'show', 'wmi-m9'], database))
       }
       const [wall, cpu] = [medianOf(times.map((time) => time.wall)), medianOf(times.map((time) => time.cpu))]
-      console.log(`an id on ${engine}: ${Math.round(wall)} ms, of which the processor works ${cpu}`)
+      console.log(`an ID on ${engine}: ${Math.round(wall)} ms, of which CPU ${cpu} ms`)
       if (wall < LIMIT) return
       least.push(...times.map((time) => time.cpu))
     }
-    // Other processes had the processor; what this one needs of it is best seen where they disturbed it least.
+    // Elapsed time depends on other processes, so fall back to the least CPU time.
     expect(Math.min(...least)).toBeLessThan(LIMIT)
   })
 
-  test('of more than are shown, what all of them begin with is what those shown begin with', async () => {
+  test('a truncated list has the same common prefix as the full one', async () => {
     const values = wordsOf(await answer(['image', 'show', 'wmi-'], { database })).map((line) => line.split('\t')[0])
     expect(values).toHaveLength(200)
     expect(values[0]).toBe('wmi-first')
     expect(values.at(-1)).toBe('wmi-m9999')
   })
 
-  test('ids come with what they are called, deleted ones only where those are wanted', async () => {
+  test('IDs come with their names; deleted ones only where a command takes them', async () => {
     expect(wordsOf(await answer(['image', 'show', 'wmi-f'], { database }))).toEqual(['wmi-first\tA: name'])
     expect(wordsOf(await answer(['image', 'show', 'wmi-F'], { database }))).toEqual([])
     await database.query("UPDATE images SET deleted_at = created_at WHERE uuid = 'm1234'")
@@ -164,7 +164,7 @@ describe.each(ENGINES)('on %s with many images', (engine) => {
     expect(wordsOf(await answer(['account', 'show', 'a-sh'], { database }))).toEqual(['a-shpoolxx\ta\\tb\\nc\\u202e'])
   })
 
-  test('an id that a shell would run is not offered, and in a list of ids it is one line', async () => {
+  test('offers no ID that a shell would run; a list of IDs prints it on one line', async () => {
     const values = "'2026-01-01 00:00:00', '2026-01-01 00:00:00'"
     for (const uuid of ['z$(id)', 'z\nz']) {
       await database.query(`INSERT INTO accounts (uuid, enabled, created_at, updated_at) VALUES (?, 1, ${values})`, [
@@ -177,7 +177,7 @@ describe.each(ENGINES)('on %s with many images', (engine) => {
   })
 })
 
-describe('whatever is wrong with the database, it is silent, quick and writes nothing', () => {
+describe('is silent, quick and writes nothing', () => {
   const home = join(folder.path, 'home')
   const silent: { server: Server; port: number } = {} as never
   beforeAll(async () => {
@@ -188,16 +188,16 @@ describe('whatever is wrong with the database, it is silent, quick and writes no
   })
   afterAll(() => silent.server.close())
 
-  /** Asks for ids, of which there are none to be had. */
+  /** Completes IDs and expects none. */
   async function nothingFrom(env: Record<string, string>): Promise<void> {
     const started = performance.now()
     const run = await answer(['image', 'show', 'wmi-'], { env: { HOME: home, ...env } })
     expect(run).toEqual({ code: 0, signal: undefined, stdout: 'words\n', stderr: '' })
-    // On a processor with much else to do, loading takes longer; a server that is down is given seconds elsewhere.
+    // Loading takes longer on a busy machine. A server that is down gets seconds elsewhere.
     expect(performance.now() - started).toBeLessThan(5 * LIMIT)
   }
 
-  test('refused, silent, no setting, a broken one, and no such file', async () => {
+  test('with a refused connection, a silent server, an empty or invalid setting, or a missing file', async () => {
     await nothingFrom({ VDC_MANAGE_DATABASE_URI: 'mysql://root@127.0.0.1:1/none' })
     await nothingFrom({ VDC_MANAGE_DATABASE_URI: `mysql://root@127.0.0.1:${silent.port}/none` })
     await nothingFrom({ VDC_MANAGE_DATABASE_URI: '' })
@@ -208,7 +208,7 @@ describe('whatever is wrong with the database, it is silent, quick and writes no
     expect(existsSync(path)).toBe(false)
   })
 
-  test('an embedded registry is not made, and used where it is', async () => {
+  test('without creating an embedded registry; it uses an existing one', async () => {
     await nothingFrom({ CONF_PATH: '' })
     const env = { HOME: home, XDG_DATA_HOME: join(home, 'data') }
     expect((await answer(['account', 'show', ''], { env })).stdout).toBe('words\n')
@@ -217,7 +217,7 @@ describe('whatever is wrong with the database, it is silent, quick and writes no
     expect(wordsOf(await answer(['account', 'show', 'a-sh'], { env }))).toHaveLength(1)
   })
 
-  test('a file of a later or an earlier release, one that is none, and one that another process holds', async () => {
+  test('with a file of a newer or older schema, a file that is not a database, and a locked one', async () => {
     const database = await newDatabaseWithObject('sqlite')
     const path = database.uri.slice('sqlite://'.length)
     const connection = new Libsql(path)

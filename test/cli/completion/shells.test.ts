@@ -7,7 +7,7 @@ import { runLines, vdcManage } from '../../support/process/cli.ts'
 import { ADD, newDatabaseWithObject } from '../../support/process/scripts.ts'
 import { startTerminal, type Terminal } from '../../support/process/tmux.ts'
 
-/* Completion in the real shells, as somebody sees it who types and presses Tab. */
+/* Completion in real shells: types a line and presses Tab. */
 
 const PROMPT = '>> '
 const folder = newFolder()
@@ -65,13 +65,13 @@ type Shell = keyof typeof SHELLS
 const ALL = Object.keys(SHELLS) as Shell[]
 
 let homes = 0
-/** Opens a terminal with a shell that completes, and waits for its prompt. */
+/** Opens a terminal with a shell with completion, and waits for its prompt. */
 async function prompted(name: Shell, database: { uri: string }): Promise<Terminal> {
   const home = join(folder.path, `home${++homes}`)
   const { file, lines, run } = SHELLS[name]
   mkdirSync(join(home, file, '..'), { recursive: true })
   writeFileSync(join(home, file), `${lines.join('\n')}\n`)
-  // Where this is missing, fish reads all man pages of the host in the background, which takes 18 s of processor time.
+  // Without this folder, fish parses all man pages in the background, which takes 18 s of CPU.
   mkdirSync(join(home, '.local/share/fish/generated_completions'), { recursive: true })
   const terminal = await startTerminal(run(home), { database, home, cwd: tabs, env: { ZDOTDIR: home } })
   open.push(terminal)
@@ -79,25 +79,25 @@ async function prompted(name: Shell, database: { uri: string }): Promise<Termina
   return terminal
 }
 
-/** What is typed, and the line that it is after Tab; without blanks at its end where nothing is to be added. */
+/** What is typed, and the line after Tab; without trailing space if nothing is to be added. */
 const COMPLETED: [typed: string, completed: string][] = [
   // Commands.
   ['vdc-manage imag', 'vdc-manage image '],
   ['vdc-manage image add lo', 'vdc-manage image add local '],
   ['vdc-manage help image feat', 'vdc-manage help image features '],
   ['vdc-manage completion fi', 'vdc-manage completion fish '],
-  // Options, also after ids.
+  // Options, also after IDs.
   ['vdc-manage image list --own', 'vdc-manage image list --owned '],
   ['vdc-manage image modify wmi-another --no-is-c', 'vdc-manage image modify wmi-another --no-is-cacheable '],
   ['vdc-manage image show --acc', 'vdc-manage image show --account-id '],
   ['vdc-manage image list --account_i', 'vdc-manage image list --account_id '],
-  // Their values.
+  // Values of options.
   ['vdc-manage image add local x --arch x86_', 'vdc-manage image add local x --arch x86_64 '],
   ['vdc-manage image add local x --os-type=win', 'vdc-manage image add local x --os-type=windows '],
   ['vdc-manage image list --account-id a-cu', 'vdc-manage image list --account-id a-customer '],
   ['vdc-manage image list --account_id=a-cu', 'vdc-manage image list --account_id=a-customer '],
   ['vdc-manage backupobject add --storage-id bkst-', 'vdc-manage backupobject add --storage-id bkst-one '],
-  // Ids, of several each, and where something stands before the command.
+  // IDs, the second of several IDs, and a command after a pipe.
   ['vdc-manage image show wmi-an', 'vdc-manage image show wmi-another '],
   ['vdc-manage image del wmi-another wmi-tabt', 'vdc-manage image del wmi-another wmi-tabtwo '],
   ['vdc-manage image show wmi-t', 'vdc-manage image show wmi-tab'],
@@ -112,23 +112,23 @@ const COMPLETED: [typed: string, completed: string][] = [
   ['vdc-manage image add local wi', 'vdc-manage image add local with\\ blank.raw '],
   ['vdc-manage backupobject add --from-file luc', 'vdc-manage backupobject add --from-file lucid.raw '],
   ['vdc-manage backupobject add --from-file=luc', 'vdc-manage backupobject add --from-file=lucid.raw '],
-  // Nothing fits.
+  // No match.
   ['vdc-manage image show wmi-zzz', 'vdc-manage image show wmi-zzz'],
   ['vdc-manage image list --description a', 'vdc-manage image list --description a'],
   ['vdc-manage bogus', 'vdc-manage bogus'],
 ]
 
-/** Types, presses Tab so many times, and waits for what is shown; then empties the line. */
+/** Types, presses Tab `times` times, waits for `shown`, and clears the line. */
 async function tab(terminal: Terminal, typed: string, shown: string | RegExp, times = 1): Promise<void> {
   const press = async (patience: number) => {
     await terminal.type(typed)
     for (let time = 0; time < times; time++) await terminal.press('Tab')
-    // What is typed next is taken when the completion has ended, with whatever it found.
+    // The next character appears only after the completion has ended, whatever it found.
     if (typed === shown) await terminal.type('_')
     if (shown instanceof RegExp) await terminal.until(shown, patience)
     else await terminal.untilLine(PROMPT + (typed === shown ? `${shown}_` : shown), patience)
   }
-  // On a busy machine the program may have found nothing in its time.
+  // On a busy machine the program may time out before it finds anything.
   for (let tries = 1; ; tries++) {
     try {
       await press(5000)
@@ -148,12 +148,12 @@ async function tab(terminal: Terminal, typed: string, shown: string | RegExp, ti
 }
 
 describe.each(ALL)('%s', (shell) => {
-  test('completes commands, options, their values, ids and files', async () => {
+  test('completes commands, options, values, IDs and files', async () => {
     const terminal = await prompted(shell, databases[shell === 'zsh' ? 'mariadb' : 'sqlite'])
     for (const [typed, completed] of COMPLETED) await tab(terminal, typed, completed)
   })
 
-  test('shows those that fit, and what they are where the shell does so', async () => {
+  test('lists matches, with descriptions where the shell supports them', async () => {
     const terminal = await prompted(shell, databases[shell === 'zsh' ? 'sqlite' : 'mariadb'])
     const about = (word: string, text: string) => (shell === 'bash' ? word : `${word}[ -]+\\(?${text}`)
     await tab(terminal, 'vdc-manage image show wmi-tab', new RegExp(`${about('wmi-tabone', 'Ubuntu: 10\\.04')}`), 2)
@@ -163,7 +163,7 @@ describe.each(ALL)('%s', (shell) => {
     await tab(terminal, 'vdc-manage image add local ', /lucid\.raw/, 2)
   })
 
-  test('completes what is quoted, and a command within another', async () => {
+  test('completes quoted words, and commands within another', async () => {
     const terminal = await prompted(shell, databases.sqlite)
     await tab(terminal, 'vdc-manage image show "wmi-an', 'vdc-manage image show "wmi-another" ')
     await tab(terminal, "vdc-manage image show 'wmi-an", "vdc-manage image show 'wmi-another' ")
@@ -174,18 +174,18 @@ describe.each(ALL)('%s', (shell) => {
       'vdc-manage image show $(touch made) wmi-an',
       'vdc-manage image show $(touch made) wmi-another ',
     )
-    // What is typed is never run.
+    // Nothing that is typed is run.
     expect(existsSync(join(tabs, 'made'))).toBe(false)
   })
 
-  test('without a database it completes all else, and shows no error', async () => {
+  test('without a database, completes everything but IDs and shows no error', async () => {
     const terminal = await prompted(shell, { uri: 'mysql://root@127.0.0.1:1/none' })
     await tab(terminal, 'vdc-manage image show wmi-', 'vdc-manage image show wmi-')
     await tab(terminal, 'vdc-manage image li', 'vdc-manage image list ')
   })
 })
 
-test('zsh takes the script from a folder of fpath as well', async () => {
+test('zsh loads the script from a folder in fpath', async () => {
   const home = join(folder.path, 'fpath')
   mkdirSync(home)
   const { stdout } = await vdcManage(['completion', 'zsh'])

@@ -8,9 +8,9 @@ import { environment, PROGRAM } from '../../support/process/cli.ts'
 import { fakeQemuImg } from '../../support/process/fake-qemu-img.ts'
 import { startTerminal, type Terminal } from '../../support/process/tmux.ts'
 
-/* SIGHUP, as from a terminal that is closed, in the middle of work, compared with the other signals. */
+/* SIGHUP, as from a closed terminal, during work, compared with the other signals. */
 
-/** The command that the qemu-img of these tests becomes, to find it among all processes. */
+/** The command that qemu-img becomes in these tests, to find it among all processes. */
 const SLEEP = `sleep 61.${process.pid}`
 
 let database: TestDatabase
@@ -38,7 +38,7 @@ afterEach(async () => {
   for (const terminal of terminals.splice(0)) await terminal.close().catch(() => {})
 })
 
-/** The processes that qemu-img became. */
+/** Returns the process IDs of the fake qemu-img. */
 function sleepers(): string[] {
   return readdirSync('/proc').filter((name) => {
     try {
@@ -52,7 +52,7 @@ function sleepers(): string[] {
 const convert = () => ['image', 'convert', disk, join(out, 'disk.qcow2'), '--to', 'qcow2']
 const accounts = async () => (await database.query('SELECT COUNT(*) AS n FROM accounts'))[0]?.n
 
-/** Starts the program in a process group of its own. */
+/** Starts the program in its own process group. */
 function start(args: string[], options: { input?: string; env?: Record<string, string>; program?: string } = {}) {
   const { program = PROGRAM, input, env = { PATH } } = options
   return execa(program, args, {
@@ -69,7 +69,7 @@ describe.each([
   ['SIGTERM', 143, 'Error: Terminated'],
   ['SIGINT', 130, 'Error: Interrupted'],
 ] as const)('%s', (signal, exitCode, stderr) => {
-  test('ends a conversion and qemu-img, and nothing is left over', async () => {
+  test('ends a conversion and qemu-img, and leaves no file', async () => {
     const running = start(convert())
     await expect.poll(() => sleepers().length).toBe(1)
     process.kill(running.pid as number, signal)
@@ -78,7 +78,7 @@ describe.each([
     expect(sleepers()).toEqual([])
   })
 
-  test('ends a script with the line that runs', async () => {
+  test('ends a script during a line', async () => {
     const before = await accounts()
     const running = start([], { input: `${convert().join(' ')}\naccount add\n` })
     await expect.poll(() => sleepers().length).toBe(1)
@@ -90,7 +90,7 @@ describe.each([
   })
 })
 
-test('several at once, as from a shell and from the kernel, are one', async () => {
+test('several SIGHUPs at once, as from a shell and the kernel, count as one', async () => {
   const running = start(convert())
   await expect.poll(() => sleepers().length).toBe(1)
   for (let sent = 0; sent < 20 && running.exitCode === null; sent++) {
@@ -105,11 +105,11 @@ test('several at once, as from a shell and from the kernel, are one', async () =
   expect(readdirSync(out)).toEqual([])
 })
 
-test('SIGHUP ends a command without long work as SIGTERM does', async () => {
+test('SIGHUP ends an idle command as SIGTERM does', async () => {
   for (const signal of ['SIGHUP', 'SIGTERM'] as const) {
     const script = join(out, 'fifo')
     if (!existsSync(script)) await execa('mkfifo', [script])
-    // It waits for ids on a stdin that nobody writes to.
+    // Waits for IDs on a stdin that nobody writes to.
     const waiting = execa('sh', ['-c', `exec ${PROGRAM} account show - 3<>${script} <&3`], {
       env: environment({ database }),
       extendEnv: false,
@@ -124,13 +124,13 @@ test('SIGHUP ends a command without long work as SIGTERM does', async () => {
   }
 })
 
-/** The numbers of the signals for which a process has a handler. */
+/** Returns the numbers of the signals that a process handles. */
 function caught(pid: number): number[] {
   const mask = BigInt(`0x${/^SigCgt:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]}`)
   return Array.from({ length: 31 }, (_, at) => at + 1).filter((number) => (mask >> BigInt(number - 1)) & 1n)
 }
 
-test('under nohup it is ignored, by qemu-img too', async () => {
+test('SIGHUP is ignored under nohup, also by qemu-img', async () => {
   const wait = join(out, 'wait')
   const fake = fakeQemuImg({ before: `touch ${wait}; while [ -e ${wait} ]; do sleep 0.1; done` })
   for (const line of [
@@ -156,7 +156,7 @@ describe('at a terminal', () => {
     return terminal
   }
 
-  test.each([['vdc-manage'], ['vdc-manage --tx bulk']])('it ends the prompt: %s', async (line) => {
+  test.each([['vdc-manage'], ['vdc-manage --tx bulk']])('SIGHUP ends the shell at its prompt: %s', async (line) => {
     const before = await accounts()
     const terminal = await open(line)
     if (line.endsWith('bulk')) {
@@ -173,7 +173,7 @@ describe('at a terminal', () => {
     }
   })
 
-  test('it ends the line that runs, and the shell', async () => {
+  test('SIGHUP ends the running line and the shell', async () => {
     const terminal = await open('vdc-manage')
     await terminal.type(convert().join(' '))
     await terminal.press('Enter')
@@ -188,9 +188,9 @@ describe('at a terminal', () => {
     ['at the prompt', 'vdc-manage'],
     ['while a line runs', 'vdc-manage'],
     ['at the prompt, and commits nothing', 'vdc-manage --tx bulk'],
-  ])('one that is closed ends the shell, without a core dump: %s', async (when, line) => {
+  ])('closing the terminal ends the shell without a core dump: %s', async (when, line) => {
     const before = await accounts()
-    // sh gets it too, and must go on to write the exit code.
+    // sh gets SIGHUP too, and must continue to write the exit code.
     const terminal = await open(`trap : HUP; ${line}; echo $? > ${out}/code`)
     await terminal.type(when === 'while a line runs' ? convert().join(' ') : 'account show a-shpoolxx')
     if (line.endsWith('bulk')) {

@@ -35,7 +35,7 @@ describe.each([
   ['SIGTERM', 143, 'TERMINATED'],
   ['SIGHUP', 143, 'TERMINATED'],
 ] as const)('%s outside a terminal', (signal, exit, code) => {
-  test('while a file is hashed: its exit code, one line or JSON, nothing stored', async () => {
+  test('while a file is hashed: exits with its exit code, prints one line or JSON, and stores nothing', async () => {
     const before = await countRows(database)
     const interrupted = async (words: string) => {
       const running = execa(PROGRAM, words.split(' '), {
@@ -62,13 +62,13 @@ describe.each([
   })
 })
 
-/** Says whether a process has a file in a folder open. */
+/** Returns whether a process has a file in a folder open. */
 function hasOpen(pid: number, folder: string): boolean {
   try {
     const open = readdirSync(`/proc/${pid}/fd`).map((descriptor) => readlinkSync(`/proc/${pid}/fd/${descriptor}`))
     return open.some((path) => path.startsWith(`${folder}/`))
   } catch {
-    // One that was listed is closed by now.
+    // A listed descriptor was closed in the meantime.
     return false
   }
 }
@@ -84,7 +84,10 @@ describe('while the database does not answer', () => {
     expect(await database.query('SELECT * FROM backup_objects')).toEqual([])
   })
 
-  /** Sends a signal to the program as it waits, and others some milliseconds after one another; returns how long it lived after the last one. */
+  /**
+   * Sends SIGINT to the waiting program, then once more after each pause in milliseconds. Returns how long it lived
+   * after the last one.
+   */
   async function interrupted(
     ...pauses: number[]
   ): Promise<{ code?: number | undefined; stderr: string; took: number }> {
@@ -106,15 +109,16 @@ describe('while the database does not answer', () => {
     return { code: exitCode, stderr, took: performance.now() - sent }
   }
 
-  test('a signal is waited for some seconds', async () => {
+  test('a signal waits some seconds for it', async () => {
     const run = await interrupted()
     expect(run).toMatchObject({ code: 130, stderr: 'Error: Interrupted' })
-    // The server would have it wait for 20 s.
+    // The server would make it wait for 20 s.
     expect(run.took).toBeLessThan(15_000)
   })
 
-  test('a second one ends it at once, but not one that is the first once more', async () => {
-    // With one alone it would live for 2 s more. On a busy machine both may come at once, or the other too late.
+  test('a second signal ends it at once, but not if it is a repetition of the first', async () => {
+    // After a single signal it would live for 2 s more. On a busy machine both may arrive at once, or the second too
+    // late.
     await expect.poll(async () => (await interrupted(1000)).took).toBeLessThan(1500)
     const isSame = async () => {
       const { code, stderr, took } = await interrupted(20)

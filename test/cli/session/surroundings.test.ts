@@ -8,11 +8,10 @@ import { NOBODY } from '../../support/process/root-home.ts'
 import { startTerminal } from '../../support/process/tmux.ts'
 
 /*
- * What stdin, stdout and the terminal may be: no wrong exit code, no lost id, no
- * broken table.
+ * Unusual stdin, stdout and terminals: no wrong exit code, no lost ID, no broken table.
  */
 
-/** A text that no terminal of the tests has room for. */
+/** Too long for any terminal of the tests. */
 const LONG = 'Ubuntu 10.04 64bit '.repeat(6).trim()
 
 let database: TestDatabase
@@ -37,8 +36,8 @@ const add = (more = '') => `vdc-manage image add local ${path} --account-id a-sh
 const newest = async () => (await database.query('SELECT uuid FROM images ORDER BY id DESC LIMIT 1'))[0]?.uuid
 const count = async () => Number((await database.query('SELECT COUNT(*) AS n FROM images'))[0]?.n)
 
-describe('stdout closed', () => {
-  test.each([[''], ['--json'], ['--format csv']])('loses no id of what is stored: %s', async (more) => {
+describe('closed stdout', () => {
+  test.each([[''], ['--json'], ['--format csv']])('still names the ID of the stored image: %s', async (more) => {
     const before = await count()
     const run = await shell(`${add(more)} >&-`, { database })
     expect(await count()).toBe(before + 1)
@@ -56,14 +55,14 @@ describe('stdout closed', () => {
     ['--version'],
     ['completion bash'],
     ['registry export'],
-  ])('is told of by what only reads: %s', async (line) => {
+  ])('is an error for commands that only read: %s', async (line) => {
     expect(await shell(`vdc-manage ${line} >&-`, { database })).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^Error: Cannot write to stdout: (?:it is closed|its reader has closed it)\n$/),
     })
   })
 
-  test('is nothing to what answers nothing, nor is /dev/null to anybody', async () => {
+  test('does not matter to commands without output, and /dev/null to none', async () => {
     expect(await shell('vdc-manage image modify wmi-s1 --description x >&-', { database })).toMatchObject({
       code: 0,
       stderr: '',
@@ -72,23 +71,23 @@ describe('stdout closed', () => {
     expect(await shell('vdc-manage image list <>/dev/null >&0', { database })).toMatchObject({ code: 0, stderr: '' })
   })
 
-  test.runIf(process.geteuid?.() === 0)('is not what a /dev/null means that only root may write to', async () => {
+  test.runIf(process.geteuid?.() === 0)('is not confused with a /dev/null that only root may write to', async () => {
     const device = join(folder.path, 'null')
     writeFileSync(device, '', { mode: 0o644 })
     const line = `mount --bind ${device} /dev/null; setpriv --reuid ${NOBODY} --clear-groups ${PROGRAM} --version`
     expect(await shell(`unshare -m sh -c '${line}'`)).toMatchObject({ code: 0, stderr: '' })
   })
 
-  test('together with the others, the exit code still tells', async () => {
+  test('together with closed stdin and stderr keeps the exit code', async () => {
     expect(await shell(`${add()} <&- >&- 2>&-`, { database })).toMatchObject({ code: 1 })
     expect(await shell('vdc-manage image show wmi-none <&- >&- 2>&-', { database })).toMatchObject({ code: 4 })
     expect(await shell('vdc-manage image list 2>&-', { database })).toMatchObject({ code: 0 })
   })
 })
 
-describe('stdout full', () => {
+describe('full stdout', () => {
   test.each([['table'], ['json'], ['ndjson'], ['csv'], ['yaml'], ['value']])(
-    'fails a list and an answer as %s',
+    'is an error for a list and for a single object as %s',
     async (format) => {
       for (const line of [`image list --format ${format}`, `image show wmi-s1 --format ${format}`]) {
         expect(await shell(`vdc-manage ${line} >/dev/full`, { database })).toMatchObject({
@@ -99,7 +98,7 @@ describe('stdout full', () => {
     },
   )
 
-  test('loses no id of what is stored, in any format', async () => {
+  test('still names the ID of the stored image, in any format', async () => {
     for (const more of ['', '--json', '--format ndjson', '--format csv', '-c id']) {
       const run = await shell(`${add(more)} >/dev/full`, { database })
       expect(run.code).toBe(1)
@@ -108,7 +107,7 @@ describe('stdout full', () => {
   })
 })
 
-test('stdin closed changes nothing', async () => {
+test('closed stdin changes nothing', async () => {
   const before = await count()
   const run = await shell(`id=$(${add()} <&-) && vdc-manage image show "$id" -c id --format value <&-`, { database })
   expect(run).toEqual({ code: 0, signal: undefined, stdout: `wmi-${await newest()}\n`, stderr: '' })
@@ -119,7 +118,7 @@ test('stdin closed changes nothing', async () => {
   })
 })
 
-test('without a terminal nothing is asked for, and nothing is coloured or cut', async () => {
+test('without a terminal, nothing is prompted for, coloured or truncated', async () => {
   const run = await shell('setsid -w vdc-manage image list --sort name --limit 3', { database, env: { COLUMNS: '40' } })
   expect(run).toMatchObject({ code: 0, stderr: '' })
   expect(run.stdout.split('\n')[0]).toMatch(/^ID +NAME +ACCOUNT +ARCH +FORMAT +SIZE +STATE +VISIBILITY +CREATED$/)
@@ -129,7 +128,7 @@ test('without a terminal nothing is asked for, and nothing is coloured or cut', 
 })
 
 test.each([[{ LANG: 'C', LC_ALL: 'C' }], [{ TERM: 'dumb' }], [{ LANG: 'C', LC_ALL: 'C', TERM: 'dumb' }]])(
-  'under %j the bytes are the same',
+  '%j does not change the output',
   async (env) => {
     const usual = await vdcManage(['image', 'list'], { database })
     expect(await vdcManage(['image', 'list'], { database, env })).toEqual(usual)
@@ -140,7 +139,7 @@ test.each([[{ LANG: 'C', LC_ALL: 'C' }], [{ TERM: 'dumb' }], [{ LANG: 'C', LC_AL
 )
 
 test.each([[40], [80]])(
-  'in a terminal of %d columns no line of a table is wider, and an id is whole',
+  'at %d columns, no line of a table is wider than the terminal, and IDs are complete',
   async (width) => {
     const terminal = await startTerminal('sh', { database, home: folder.path, width, env: { PS1: '$ ' } })
     await terminal.type('vdc-manage image list --limit 3; echo "exit $?"')
@@ -149,7 +148,7 @@ test.each([[40], [80]])(
     const rows = lines.filter((line) => line.startsWith('wmi-'))
     expect(rows).toHaveLength(3)
     for (const [at, row] of rows.entries()) expect(row).toMatch(new RegExp(`^wmi-s${at + 1} +日本語 ${at + 1} 🚀`))
-    // Japanese and emoji are two cells each: what comes next begins where its header does.
+    // Japanese characters and emoji take two cells each, so the next column starts below its header.
     const cells = (text: string) =>
       [...text].reduce((sum, character) => sum + ((character.codePointAt(0) as number) > 0xff ? 2 : 1), 0)
     const header = lines.find((line) => line.startsWith('ID ')) as string
@@ -162,7 +161,7 @@ test.each([[40], [80]])(
     expect(lines.join(' ')).toMatch(new RegExp(`Not shown in ${width} columns: .*\\. Choose columns with --columns`))
     expect(lines.at(-2)).toBe('exit 0')
 
-    // A dry run has a line a value there, whole, and the times are behind what was asked for.
+    // At a terminal, a dry run prints each value in full on its own line, and the times after the given values.
     const before = await database.query('SELECT * FROM images')
     await terminal.clear()
     await terminal.type(`vdc-manage image modify wmi-s2 --description "${LONG}" --is-public -n; echo "exit $?"`)
@@ -176,7 +175,7 @@ test.each([[40], [80]])(
     )
     expect(await database.query('SELECT * FROM images')).toEqual(before)
 
-    // A path is whole, whatever else goes for it.
+    // Paths are printed in full, even if other columns are dropped.
     const stray = join(folder.path, 'incoming', `${'stray-'.repeat(10)}.raw`)
     mkdirSync(dirname(stray), { recursive: true })
     writeFileSync(stray, '')

@@ -19,7 +19,7 @@ import { ShellHistory } from '../../../src/cli/shell/history.ts'
 import { newFolder } from '../../support/files/images.ts'
 import { NOBODY } from '../../support/process/root-home.ts'
 
-/* The file of the history, which a link must not lead elsewhere; what it is for is in terminal.test.ts. */
+/* The history file, which must not follow links; terminal.test.ts tests how it is used. */
 
 const all = newFolder()
 afterAll(() => all.remove())
@@ -36,7 +36,7 @@ beforeEach(() => {
   chmodSync(victim, 0o644)
 })
 
-/** Has a session read the history and add a line; returns what it read. */
+/** Reads the history and adds a line, as a session does. Returns what it read. */
 function session(line = 'image list'): string[] {
   const history = new ShellHistory(folder)
   const lines = history.read()
@@ -44,15 +44,15 @@ function session(line = 'image list'): string[] {
   return lines
 }
 
-describe.runIf(process.getuid?.() === 0)('is neither read nor written', () => {
+describe.runIf(process.getuid?.() === 0)('the history is neither read nor written', () => {
   test.each<[string, () => unknown]>([
     ['a link', () => symlinkSync(victim, file)],
-    ['another name of a file', () => linkSync(victim, file)],
+    ['a hard link', () => linkSync(victim, file)],
     ['a folder', () => mkdirSync(file)],
-    ['a pipe, which nobody waits for', () => execa('mkfifo', [file])],
+    ['a pipe', () => execa('mkfifo', [file])],
     ['a device', () => execa('mknod', [file, 'c', '1', '3'])],
-    ['a file of somebody else', () => [writeFileSync(file, 'theirs\n'), chownSync(file, NOBODY, NOBODY)]],
-  ])('where it is %s', async (_, make) => {
+    ['a file owned by another user', () => [writeFileSync(file, 'theirs\n'), chownSync(file, NOBODY, NOBODY)]],
+  ])('if its file is %s', async (_, make) => {
     await make()
     const before = statSync(file)
     expect(session()).toEqual([])
@@ -61,14 +61,14 @@ describe.runIf(process.getuid?.() === 0)('is neither read nor written', () => {
     expect(statSync(file)).toMatchObject({ size: before.size, mode: before.mode, uid: before.uid, ino: before.ino })
   })
 
-  test('where there is no folder for it', () => {
+  test('if there is no folder for it', () => {
     const history = new ShellHistory(undefined)
     expect(history.read()).toEqual([])
     expect(() => history.add('image list')).not.toThrow()
   })
 })
 
-test('a file that others may read is made private', () => {
+test('a file that others can read is made private', () => {
   writeFileSync(file, 'image list\n')
   chmodSync(file, 0o644)
   expect(session('account list')).toEqual(['image list'])
@@ -76,7 +76,7 @@ test('a file that others may read is made private', () => {
   expect(readFileSync(file, 'utf8')).toBe('image list\naccount list\n')
 })
 
-test('of a file of gigabytes the end is read, and kept', () => {
+test('only the end of a huge file is read and kept', () => {
   writeFileSync(file, '')
   truncateSync(file, 8 * 2 ** 30)
   appendFileSync(file, '\nimage list\naccount list\n')
@@ -85,7 +85,7 @@ test('of a file of gigabytes the end is read, and kept', () => {
   expect(session('x').slice(0, 3)).toEqual(['image show', 'account list', 'image list'])
 })
 
-test('it is shortened by way of a new file, whatever was left in its place', () => {
+test('trimming goes through a new file and replaces any leftover one', () => {
   const lines = Array.from({ length: 2500 }, (_, at) => `image show wmi-${at}`)
   writeFileSync(file, lines.map((line) => `${line}\n`).join(''), { mode: 0o600 })
   symlinkSync(victim, `${file}.new`)

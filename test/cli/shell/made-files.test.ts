@@ -6,7 +6,7 @@ import { allRows, type TestDatabase } from '../../support/databases/databases.ts
 import { newFolder, rawDisk } from '../../support/files/images.ts'
 import { ADD, newDatabaseWithObject, runScript } from '../../support/process/scripts.ts'
 
-/* `image convert` in a bulk script that is run again: its file is no part of what is undone. */
+/* `image convert` in a bulk script that is retried: its file is not rolled back. */
 
 const folder = newFolder()
 const source = join(folder.path, 'disk.raw')
@@ -25,7 +25,7 @@ afterAll(async () => {
   folder.remove()
 })
 
-test('after a deadlock the file is made once, and told once', async () => {
+test('after a deadlock the file is created once and printed once', async () => {
   const [one, two] = ['one.qcow2', 'two.qcow2'].map((name) => join(folder.path, name)) as [string, string]
   const run = await runScript(
     database,
@@ -42,7 +42,7 @@ test('after a deadlock the file is made once, and told once', async () => {
   await execa('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', source, one])
 })
 
-test('a script that fails says which file it leaves; a second line for the same file is refused', async () => {
+test('a failing script names the file it leaves; a second line for the same file is refused', async () => {
   const out = join(folder.path, 'kept.qcow2')
   const line = `image convert ${source} ${out} --to qcow2`
   const before = await allRows(database)

@@ -17,9 +17,8 @@ import {
 } from '../../support/process/scripts.ts'
 
 /*
- * The shell as a script's interpreter: what it prints, where its lines end and
- * what becomes of errors. How words are taken apart, transactions and the
- * terminal have tests of their own.
+ * The shell as a script interpreter: output, line ends and errors. Word splitting, transactions and the terminal have
+ * their own tests.
  */
 
 const folder = newFolder()
@@ -41,7 +40,7 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
   afterAll(() => database.remove())
 
-  test("the installation guide's script, as it stands", async () => {
+  test('runs the script of the installation guide', async () => {
     const own = await newDatabase(engine)
     const path = newFile(`# Register the image of the installation guide
 backupstorage add \\
@@ -92,7 +91,7 @@ image add local bo-ubuntu14043ple \\
     await own.remove()
   })
 
-  test('names and descriptions come back as they were given', async () => {
+  test('stores names and descriptions exactly', async () => {
     const texts = [
       '日本語の説明 – 東京',
       '😀 👩‍👩‍👧',
@@ -123,7 +122,7 @@ image add local bo-ubuntu14043ple \\
     expect(await newImages()).toEqual([])
   })
 
-  test('a size of 2^53+1 is kept to the byte, through the shell too', async () => {
+  test('keeps a size of 2^53+1 exactly', async () => {
     const size = '9007199254740993'
     const add = 'backupobject add --display-name big --storage-id bkst-one --object-key big.raw --container-format none'
     const run = await runScript(
@@ -137,8 +136,8 @@ image add local bo-ubuntu14043ple \\
     await runScript(database, [`backupobject del ${run.stdout.trim()}`])
   })
 
-  describe('a stdout that nobody reads to its end', () => {
-    test.each(['each', 'none'])('--tx %s: no id is lost: those not read are on stderr', async (tx) => {
+  describe('if stdout closes early', () => {
+    test.each(['each', 'none'])('--tx %s: IDs that were not read are printed on stderr', async (tx) => {
       await newImages()
       const feed = `{ echo '${ADD}'; sleep 1; for i in {2..20}; do echo '${ADD}'; done; }`
       const run = await shell(`${feed} | vdc-manage --tx ${tx} | head -1; exit "\${PIPESTATUS[1]}"`, { database })
@@ -149,7 +148,7 @@ image add local bo-ubuntu14043ple \\
       expect(run.stderr.match(/^Line \d+ failed: /gm)).toHaveLength(19)
     })
 
-    test('-e: the script ends where its first id is lost', async () => {
+    test('-e: the script ends at the first lost ID', async () => {
       const feed = `{ echo '${ADD}'; sleep 1; echo '${ADD}'; echo '${ADD}'; }`
       const run = await shell(`${feed} | vdc-manage -e | head -1; exit "\${PIPESTATUS[1]}"`, { database })
       const [first, second, ...others] = await newImages()
@@ -159,7 +158,7 @@ image add local bo-ubuntu14043ple \\
       expect(run.stderr).toContain('Line 2 failed: ')
     })
 
-    test('--tx bulk: the same, after the commit', async () => {
+    test('--tx bulk: IDs that were not read are printed on stderr after the commit', async () => {
       const feed = `{ sleep 0.3; for i in {1..20}; do echo '${ADD}'; done; }`
       const run = await shell(`${feed} | vdc-manage --tx bulk | true; exit "\${PIPESTATUS[1]}"`, { database })
       const ids = await newImages()
@@ -177,7 +176,7 @@ image add local bo-ubuntu14043ple \\
       )
     })
 
-    test('lists cut short are no errors, and what comes behind them runs', async () => {
+    test('a list cut short is not an error, and later lines run', async () => {
       expect(await runScript(database, Array(200).fill(ADD), ['--tx', 'bulk'])).toMatchObject({ code: 0 })
       const all = await imageIds(database)
       await newImages()
@@ -195,7 +194,7 @@ image add local bo-ubuntu14043ple \\
   })
 })
 
-describe('on any engine', () => {
+describe('on SQLite', () => {
   let database: TestDatabase
   const newImages = watchImages(() => database)
   beforeAll(async () => {
@@ -203,11 +202,11 @@ describe('on any engine', () => {
   })
   afterAll(() => database.remove())
 
-  describe('what it prints', () => {
+  describe('output', () => {
     const script = `${ADD}\nimage list --quiet --label none=such\n${ADD}\n`
 
     test.each(['stdin', '-f -', '--file=-', '-f FILE', '--file FILE'])(
-      'the output of the commands alone: %s',
+      'is only that of the commands: %s',
       async (way) => {
         const run = way.includes('FILE')
           ? await vdcManage(way.replace('FILE', newFile(script)).split(' '), { database })
@@ -218,35 +217,38 @@ describe('on any engine', () => {
       },
     )
 
-    test.each(['exit', 'quit', '  exit  ', "'quit'", 'exit # the rest is for later'])('%s ends it', async (end) => {
-      const run = await runScript(database, [ADD, end, ADD, 'image del wmi-none'])
-      const ids = await newImages()
-      expect(ids).toHaveLength(1)
-      expect(run).toMatchObject({ code: 0, stdout: `${ids[0]}\n`, stderr: '' })
-    })
+    test.each(['exit', 'quit', '  exit  ', "'quit'", 'exit # the rest is for later'])(
+      '%s ends the script',
+      async (end) => {
+        const run = await runScript(database, [ADD, end, ADD, 'image del wmi-none'])
+        const ids = await newImages()
+        expect(ids).toHaveLength(1)
+        expect(run).toMatchObject({ code: 0, stdout: `${ids[0]}\n`, stderr: '' })
+      },
+    )
 
     test.each([
-      ['no last newline', ADD, 1],
-      ['a last line that goes on', `${ADD} \\`, 1],
-      ['a last line that goes on, with its newline', `${ADD} \\\n`, 1],
-      ['nothing', '', 0],
+      ['no trailing newline', ADD, 1],
+      ['a trailing backslash on the last line', `${ADD} \\`, 1],
+      ['a trailing backslash and newline on the last line', `${ADD} \\\n`, 1],
+      ['empty input', '', 0],
       ['a newline', '\n', 0],
-      ['blanks', ' \t \n   ', 0],
+      ['whitespace', ' \t \n   ', 0],
       ['comments', '# one\n  #two\n\t# three \\\n#four', 0],
-      ['a comment that does not go on', `# one \\\n${ADD}\n`, 1],
-      ['a comment behind a command', `${ADD} # --bogus\n${ADD}\t#'\n`, 2],
+      ['a comment ending in a backslash', `# one \\\n${ADD}\n`, 1],
+      ['a comment after a command', `${ADD} # --bogus\n${ADD}\t#'\n`, 2],
       ['CRLF', `# one\r\n\r\n${ADD}\r\n${ADD} \\\r\n --arch x86_64\r\nexit\r\n`, 2],
-      ['CRLF, without a last LF', `${ADD} --arch x86_64\r`, 1],
+      ['CRLF, without the last LF', `${ADD} --arch x86_64\r`, 1],
       ['a byte order mark', `\ufeff${ADD}\n`, 1],
-      ['a byte order mark, before a comment', `\ufeff# one\n${ADD}\n`, 1],
-    ])('from: %s', async (_, input, count) => {
+      ['a byte order mark before a comment', `\ufeff# one\n${ADD}\n`, 1],
+    ])('%s', async (_, input, count) => {
       const run = await runScript(database, input, ['-e'])
       const ids = await newImages()
       expect(ids).toHaveLength(count)
       expect(run).toMatchObject({ code: 0, stdout: ids.map((id) => `${id}\n`).join(''), stderr: '' })
     })
 
-    test('a line runs as soon as it is there', async () => {
+    test('a line runs as soon as it is read', async () => {
       const running = startScript(database, undefined)
       const first = new Promise<string>((resolve) =>
         running.process.stdout?.once('data', (data) => resolve(String(data))),
@@ -259,7 +261,7 @@ describe('on any engine', () => {
       expect(await newImages()).toHaveLength(1)
     })
 
-    test('--json belongs to its line, also for an error', async () => {
+    test('--json applies to its own line, also for errors', async () => {
       const run = await runScript(database, [`${ADD} --json`, 'image show wmi-none --json', ADD, 'image show wmi-none'])
       const [first, second] = await newImages()
       expect(run.code).toBe(9)
@@ -272,7 +274,7 @@ describe('on any engine', () => {
       )
     })
 
-    test('help and versions in a script', async () => {
+    test('help and --version work in scripts', async () => {
       const run = await runScript(database, ['help', 'image --help', 'help image add local', 'image', '--version', ADD])
       expect(run).toMatchObject({ code: 0, stderr: '' })
       const args = [[], ['image'], ['image', 'add', 'local'], ['image']]
@@ -283,7 +285,7 @@ describe('on any engine', () => {
       expect(run.stdout).toBe([...helps, version].map(({ stdout }) => stdout).join('') + `${id}\n`)
     })
 
-    test('a line may begin with vdc-manage, as examples and hints do', async () => {
+    test('a line may start with vdc-manage, as in examples and hints', async () => {
       const lines = ['account list --quiet', 'help image', 'image show wmi-none --json', '--version']
       const pasted = lines.map((line) => `vdc-manage ${line}`)
       const run = await runScript(database, [...pasted, "'vdc-manage' account list -q", 'vdc-manage exit', ADD])
@@ -295,7 +297,7 @@ describe('on any engine', () => {
     })
 
     test.each(['shell', 'vdc-manage', 'shell -e', '-e', '-f /dev/null', '--tx bulk', 'shell --tx=none'])(
-      'a shell within the shell is refused: %s',
+      'refuses a shell within the shell: %s',
       async (line) => {
         const run = await runScript(database, [ADD, line, ADD], ['-e'])
         expect(run.code).toBe(2)
@@ -321,7 +323,7 @@ describe('on any engine', () => {
       [`${ADD} --description it's`, 2, "Error: Unmatched ' near 's"],
     ] as const
 
-    test.each(FAILING)('%s: with -e the last, exit %i, and the line is named', async (line, code, says) => {
+    test.each(FAILING)('%s: -e stops with exit code %i and names the line', async (line, code, says) => {
       await runScript(database, [ADD])
       await newImages()
       const all = await database.query('SELECT * FROM accounts')
@@ -343,7 +345,7 @@ describe('on any engine', () => {
       }
     })
 
-    test('without -e the others run, and the exit code is 9', async () => {
+    test('without -e, other lines run and the exit code is 9', async () => {
       const script = FAILING.flatMap(([line]) => [ADD, line])
       const run = await runScript(database, [...script, ADD])
       const ids = await newImages()
@@ -357,7 +359,7 @@ describe('on any engine', () => {
       expect(await imagesNotWhole(database)).toEqual([])
     })
 
-    test('a line with a word that would be an operator in sh does not run, unless it is quoted', async () => {
+    test('refuses unquoted shell operators', async () => {
       await newImages()
       const [one, two] = linesOf((await runScript(database, [ADD, ADD])).stdout)
       const deleted = await database.query('SELECT id FROM images WHERE deleted_at IS NOT NULL')
@@ -405,7 +407,7 @@ describe('on any engine', () => {
       expect(await newImages()).toEqual([one, two])
     })
 
-    test('a line of several things of which some fail is a line that failed', async () => {
+    test('a line fails if one of its IDs fails', async () => {
       const [id] = linesOf((await runScript(database, [ADD])).stdout)
       const run = await runScript(database, [`image show wmi-none ${id}`, ADD], ['-e'])
       expect(run).toMatchObject({ code: 9, stdout: expect.stringContaining(id as string) })
@@ -413,7 +415,7 @@ describe('on any engine', () => {
       expect(await newImages()).toEqual([id])
     })
 
-    test('the line is where the command begins, and is shortened where it is long', async () => {
+    test('names the line where the command starts, and truncates long commands', async () => {
       const run = await runScript(
         database,
         `# one\n\nimage show \\\n  wmi-none \\\n  --json\nimage show wmi-${'x'.repeat(5000)}\n`,
@@ -423,14 +425,14 @@ describe('on any engine', () => {
       expect(run.stderr.split('\n').every((line) => line.length < 6000)).toBe(true)
     })
 
-    test('a line that cannot be read is refused with all that it goes on to', async () => {
+    test('refuses an unreadable line together with its continuation', async () => {
       const broken = (what: string) => Buffer.from(what, 'latin1')
       for (const [bytes, says] of [
         ['\0', 'The line contains a NUL byte'],
         ['\xff', 'The line is not valid UTF-8'],
       ] as const) {
         const line = broken(`${ADD} --description "a${bytes}b" \\\n--arch x86_64\n`)
-        // Were the rest a line of its own, it would end the script here.
+        // Run on its own, the continuation would end the script here.
         const worse = broken(`${ADD} --description a${bytes} \\\nexit\n`)
         const script = Buffer.concat([broken(`${ADD}\n`), line, worse, broken(ADD)])
         const stop = await vdcManage(['-e'], { database, input: script })
@@ -447,7 +449,7 @@ describe('on any engine', () => {
       }
     })
 
-    test('what a comment holds is nobody’s business', async () => {
+    test('comments may contain any bytes', async () => {
       const bytes = Buffer.from(`# \xdcbersicht\n  # \0\n${ADD}\n`, 'latin1')
       const run = await vdcManage(['-e'], { database, input: bytes })
       expect(run).toMatchObject({ code: 0, stderr: '' })
@@ -465,14 +467,14 @@ describe('on any engine', () => {
       [['--tx'], 2, 'Error: Option --tx expects '],
       [['-f'], 2, 'Error: Option --file expects a value\n'],
       [['-e', '--bogus'], 2, 'Error: Option -e comes before the command\n'],
-    ])('%j is refused, and nothing is read', async (args, code, says) => {
+    ])('refuses %j without reading stdin', async (args, code, says) => {
       const run = await runScript(database, [ADD], args)
       expect(run).toMatchObject({ code, stdout: '' })
       expect(run.stderr.startsWith(says)).toBe(true)
       expect(await newImages()).toEqual([])
     })
 
-    test('a directory for stdin is refused, and no stdin at all is an empty one', async () => {
+    test('refuses a directory as stdin, and treats closed stdin as empty', async () => {
       expect(await shell('vdc-manage < /', { database })).toMatchObject({
         code: 3,
         stdout: '',
@@ -487,7 +489,7 @@ describe('on any engine', () => {
       ['--tx-mode=bulk'],
       ['--tx=bulk'],
       ['--exit_on_error --tx bulk'],
-    ])('%s is accepted', async (args) => {
+    ])('accepts %s', async (args) => {
       const failed = await runScript(database, [ADD, 'image show wmi-none'], args.split(' '))
       expect(failed).toMatchObject({ code: args.startsWith('--exit') ? 4 : 9, stdout: '' })
       expect(await newImages()).toEqual([])
@@ -498,7 +500,7 @@ describe('on any engine', () => {
   })
 })
 
-test('an emoji on a database of utf8 is refused, and the others run', async () => {
+test('refuses an emoji on a utf8mb3 database, and runs the other lines', async () => {
   const own = await newMariadb(undefined, 'utf8mb3')
   await vdcManage(['db', 'migrate'], { database: own, reject: true })
   await own.query('ALTER TABLE accounts CONVERT TO CHARACTER SET utf8mb3')

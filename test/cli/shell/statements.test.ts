@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TestDatabase } from '../../support/databases/databases.ts'
 import { ADD, newDatabaseWithObject, runThroughProxy } from '../../support/process/scripts.ts'
 
-/* What a line of the shell asks the database: the statements that it needs, and nothing else. */
+/* The statements that a line of the shell sends to the database, and no others. */
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.remove())
 
-/** The statements of the last of three lines, without their values. */
+/** Returns the statements of the last of three equal lines, without their values. */
 async function statementsOfLine(line: string, tx: 'each' | 'bulk', first: RegExp): Promise<string[]> {
   const statements: string[] = []
   const { run } = await runThroughProxy(database, [line, line, line], ['-e', '--tx', tx], () => (_, sql) => {
@@ -22,7 +22,7 @@ async function statementsOfLine(line: string, tx: 'each' | 'bulk', first: RegExp
   return last.map((sql) => sql.replace(/ (?:WHERE|\() ?.*$/s, ''))
 }
 
-/** What is looked at and written for an image of a known object. */
+/** Statements that add an image of an existing object. */
 const ADDING = [
   'SELECT * FROM accounts',
   'SELECT * FROM backup_objects',
@@ -32,15 +32,15 @@ const ADDING = [
   'INSERT INTO histories',
 ]
 
-test('an image of a known object: a transaction of six statements', async () => {
+test('adds an image of an existing object in a transaction of six statements', async () => {
   expect(await statementsOfLine(ADD, 'each', /^BEGIN/)).toEqual(['BEGIN', ...ADDING, 'COMMIT'])
 })
 
-test('with --tx bulk: a savepoint in place of the transaction', async () => {
+test('uses a savepoint instead of a transaction with --tx bulk', async () => {
   expect(await statementsOfLine(ADD, 'bulk', /^SAVEPOINT/)).toEqual(['SAVEPOINT part_1', ...ADDING, 'COMMIT'])
 })
 
-test('the image itself and what belongs to it are read back only where they are printed', async () => {
+test('reads the image and its related rows back only to print them', async () => {
   const statements = await statementsOfLine(`${ADD} --json`, 'each', /^BEGIN/)
   expect(statements.slice(0, 7)).toEqual(['BEGIN', ...ADDING])
   expect(statements.slice(7)).toEqual([

@@ -15,22 +15,22 @@ import { type Run, shell, vdcManage } from '../../support/process/cli.ts'
 import { ADD, linesOf, newDatabaseWithObject, runScript, startScript } from '../../support/process/scripts.ts'
 import { startTerminal } from '../../support/process/tmux.ts'
 
-/* IDs on stdin, for commands of a script that comes from a file: who reads them, how often, and what ends the waiting. */
+/* IDs on stdin for the commands of a script file: who reads them, how often, and what ends the wait. */
 
 const folder = newFolder()
 afterAll(() => folder.remove())
 let scripts = 0
-/** Options that run lines as a script from a file. */
+/** Writes lines to a script file. Returns the options that run it. */
 function script(lines: readonly string[], ...options: string[]): string[] {
   const path = join(folder.path, `script-${++scripts}`)
   writeFileSync(path, lines.map((line) => `${line}\n`).join(''))
   return ['-f', path, ...options]
 }
 
-/** A run that must end: what waits for stdin, which stays open, waits for ever. */
+/** Fails if a run does not end. Waiting for an open stdin would never end. */
 async function ended(running: Promise<Run>): Promise<Run> {
   const late = sleep(120_000, undefined, { ref: false }).then(() => {
-    throw new Error('It waits for ever')
+    throw new Error('The run does not end')
   })
   return Promise.race([running, late])
 }
@@ -38,7 +38,7 @@ async function ended(running: Promise<Run>): Promise<Run> {
 const descriptions = async (database: TestDatabase) =>
   (await allRows(database)).accounts.slice(2).map(({ description }) => description)
 
-describe.each(ENGINES)('a second command that reads stdin, on %s', (engine) => {
+describe.each(ENGINES)('a second command that reads stdin on %s', (engine) => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabaseWithObject(engine)
@@ -55,13 +55,13 @@ describe.each(ENGINES)('a second command that reads stdin, on %s', (engine) => {
   const REFUSAL =
     /^Error: - cannot read IDs from stdin, because another command of this script has read them\nHint: .*\n/
 
-  test('is told that stdin is used up; the others run', async () => {
+  test('is refused, and other lines run', async () => {
     const run = await ended(vdcManage(script(LINES), { database, input: 'a-one\na-two\n' }))
     expect(run).toMatchObject({ code: 9, stdout: 'a-new\n', stderr: expect.stringMatching(REFUSAL) })
     expect(await descriptions(database)).toEqual(['first', 'first', null])
   })
 
-  test('with -e ends the script with exit 2, and an ID beside its - is left alone', async () => {
+  test('ends the script with exit code 2 with -e, even with another ID next to -', async () => {
     const lines = [
       'account modify - --description third',
       'account modify a-one - --description fourth',
@@ -72,7 +72,7 @@ describe.each(ENGINES)('a second command that reads stdin, on %s', (engine) => {
     expect(await descriptions(database)).toEqual(['first', 'third', null])
   })
 
-  test('in bulk undoes all', async () => {
+  test('rolls everything back with --tx bulk', async () => {
     const before = await allRows(database)
     const run = await ended(vdcManage(script(LINES, '--tx', 'bulk'), { database, input: 'a-one\na-two\n' }))
     expect(run).toMatchObject({ code: 9, stdout: '', stderr: expect.stringMatching(REFUSAL) })
@@ -80,7 +80,7 @@ describe.each(ENGINES)('a second command that reads stdin, on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('a directory is no list of IDs, and nothing is removed of none', async () => {
+  test('refuses a directory as stdin, and purges nothing without IDs', async () => {
     expect(await shell('vdc-manage account del - < /', { database })).toMatchObject({
       code: 3,
       stdout: '',
@@ -93,7 +93,7 @@ describe.each(ENGINES)('a second command that reads stdin, on %s', (engine) => {
   })
 })
 
-describe('a bulk script that is run again after a deadlock', () => {
+describe('a bulk script that is retried after a deadlock', () => {
   let database: TestDatabase
   const name = () => database.uri.split('/').at(-1)
   beforeAll(async () => {
@@ -112,8 +112,8 @@ describe('a bulk script that is run again after a deadlock', () => {
 
   test.each([
     ['all at once', 0],
-    ['while it is run', 100],
-  ])('gets the IDs again that came %s', async (_, pause) => {
+    ['one by one', 100],
+  ])('gets the IDs again that arrived %s', async (_, pause) => {
     await database.query('DELETE FROM attempts')
     await database.query('UPDATE accounts SET description = NULL')
     const lines = ['account add', 'account modify - --description deadlock']
@@ -132,7 +132,7 @@ describe('a bulk script that is run again after a deadlock', () => {
   })
 })
 
-describe.each(ENGINES)('SIGTERM while a script waits for IDs on stdin, on %s', (engine) => {
+describe.each(ENGINES)('SIGTERM while a script waits for IDs on stdin on %s', (engine) => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabaseWithObject(engine)
@@ -143,7 +143,7 @@ describe.each(ENGINES)('SIGTERM while a script waits for IDs on stdin, on %s', (
     ['each', ''],
     ['bulk', 'Nothing was stored\n'],
     ['none', ''],
-  ] as const)('--tx %s: ends it at once, and its locks are free', async (tx, says) => {
+  ] as const)('--tx %s: ends it at once and releases its locks', async (tx, says) => {
     const before = await allRows(database)
     const lines = [ADD, 'account modify - --description waits']
     const options = script(lines, '--tx', tx)
@@ -153,7 +153,7 @@ describe.each(ENGINES)('SIGTERM while a script waits for IDs on stdin, on %s', (
       ['SIGHUP', 143, 'Terminated'],
     ] as const) {
       const running = startScript(database, undefined, options)
-      // Once an ID is worked on, it waits for the next.
+      // Having processed an ID, it waits for the next.
       running.process.stdin?.write('a-nothere\n')
       await expect.poll(() => running.process.exitCode ?? stderrOf(running)).toMatch(/a-nothere/)
       running.kill(signal)
@@ -163,7 +163,7 @@ describe.each(ENGINES)('SIGTERM while a script waits for IDs on stdin, on %s', (
         stderr: expect.stringMatching(new RegExp(`(?:^|\n)${tx === 'bulk' ? '' : `Error: ${said}\n`}${says}$`)),
       })
     }
-    // Nobody holds a lock any more.
+    // No lock is left.
     expect(
       await runScript(
         database,
@@ -175,7 +175,7 @@ describe.each(ENGINES)('SIGTERM while a script waits for IDs on stdin, on %s', (
   })
 })
 
-test('SIGTERM ends a bulk script that waits for a lock of another', async () => {
+test('SIGTERM ends a bulk script that waits for a lock', async () => {
   const database = await newDatabaseWithObject('mariadb')
   await database.query('BEGIN')
   await database.query("UPDATE accounts SET description = 'held' WHERE uuid = 'shpoolxx'")
@@ -189,7 +189,7 @@ test('SIGTERM ends a bulk script that waits for a lock of another', async () => 
   await database.remove()
 })
 
-/** What a running process has written to stderr so far. */
+/** Returns what a process has written to stderr so far. */
 function stderrOf({ process }: ReturnType<typeof startScript>): string {
   return String(chunks.get(process) ?? listen(process))
 }
@@ -200,7 +200,7 @@ function listen(process: ReturnType<typeof startScript>['process']): string {
   return ''
 }
 
-test('SIGTERM ends commands that read stdin, outside scripts, in which nothing is stored', async () => {
+test('SIGTERM ends single commands that read stdin, and nothing is stored', async () => {
   const database = await newDatabase('sqlite')
   for (const args of [
     ['image', 'verify', '-'],
@@ -219,7 +219,7 @@ test('SIGTERM ends commands that read stdin, outside scripts, in which nothing i
   await database.remove()
 })
 
-test('SIGTERM ends a prompt, and the terminal is as before', async () => {
+test('SIGTERM ends a prompt and restores the terminal', async () => {
   const database = await newDatabaseWithObject('sqlite')
   await runScript(database, [`${ADD} --uuid gone`, 'image del wmi-gone'], ['-e'])
   const line = 'vdc-manage image purge --older-than 0d; echo "exit $?"; stty -a | grep -o -- "-*icanon"'

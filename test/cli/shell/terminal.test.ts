@@ -18,7 +18,7 @@ import { NOBODY } from '../../support/process/root-home.ts'
 import { ADD, imageIds, imagesNotWhole, newDatabaseWithObject, runScript } from '../../support/process/scripts.ts'
 import { startTerminal, type Terminal, type TerminalOptions } from '../../support/process/tmux.ts'
 
-/* The shell at a real terminal, as somebody sees it. */
+/* The shell at a real terminal. */
 
 const PROMPT = 'vdc-manage>> '
 
@@ -44,21 +44,21 @@ function newHome(): string {
   return home
 }
 
-/** Opens a terminal in which the program runs, without waiting for it. */
+/** Runs the program in a terminal, without waiting for it. */
 async function run(line = 'vdc-manage', options: Partial<TerminalOptions> = {}): Promise<Terminal> {
   const terminal = await startTerminal(line, { database, home: newHome(), cwd: folder.path, ...options })
   open.push(terminal)
   return terminal
 }
 
-/** The same, and waits for the prompt. */
+/** Runs the program in a terminal, and waits for its prompt. */
 async function prompted(line?: string, options?: Partial<TerminalOptions>): Promise<Terminal> {
   const terminal = await run(line, options)
   await terminal.untilLine(PROMPT)
   return terminal
 }
 
-/** Types a line, and waits for the prompt behind what it prints. */
+/** Types a line, and waits for the next prompt. */
 async function command(terminal: Terminal, line: string): Promise<string> {
   await terminal.clear()
   await terminal.type(line)
@@ -66,7 +66,7 @@ async function command(terminal: Terminal, line: string): Promise<string> {
   return terminal.until(/^vdc-manage>>$(?![\s\S])/m)
 }
 
-test('the prompt, answers, errors, and the end', async () => {
+test('shows a prompt, output and errors, and ends', async () => {
   const terminal = await prompted()
   expect(await terminal.screen()).toMatch(
     /^vdc-manage \d\S*\. Type help for a list of commands; leave with exit or Ctrl-D\nvdc-manage>>$/,
@@ -89,7 +89,7 @@ test.each([
   ['exit', 'exit'],
   ['quit', 'quit'],
   ['Ctrl-D', ''],
-])('%s ends it with exit code 0, and leaves a line of its own for what follows', async (_, typed) => {
+])('%s ends it with exit code 0 on a new line', async (_, typed) => {
   const terminal = await prompted()
   if (typed === '') await terminal.press('C-d')
   else {
@@ -100,7 +100,7 @@ test.each([
   expect(await terminal.screen()).toMatch(new RegExp(`^vdc-manage>> ?${typed}\nexit code 0$`, 'm'))
 })
 
-test('-e ends it at the first error, with that exit code', async () => {
+test('-e ends it at the first error with its exit code', async () => {
   const terminal = await prompted('vdc-manage -e')
   await command(terminal, 'account show a-shpoolxx')
   await terminal.type('account show a-none')
@@ -108,7 +108,7 @@ test('-e ends it at the first error, with that exit code', async () => {
   expect(await terminal.exitCode()).toBe(4)
 })
 
-test('a line that goes on has a prompt of its own', async () => {
+test('a continued line has its own prompt', async () => {
   const terminal = await prompted()
   await terminal.type('account \\')
   await terminal.press('Enter')
@@ -120,7 +120,7 @@ test('a line that goes on has a prompt of its own', async () => {
   expect(await command(terminal, 'account show a-shpoolxx')).toMatch(/^id: +a-shpoolxx$/m)
 })
 
-test('lines that are pasted together run one after the other', async () => {
+test('pasted lines run one after the other', async () => {
   const terminal = await prompted()
   await terminal.type('account list --quiet\naccount show a-none\naccount \\\nlist --quiet\n')
   const shown = await terminal.until(
@@ -129,7 +129,7 @@ test('lines that are pasted together run one after the other', async () => {
   expect(shown.match(/^a-shpoolxx$/gm)).toHaveLength(2)
 })
 
-test('what is typed ahead of a command that runs comes after it, Ctrl-D too', async () => {
+test('input typed while a command runs is taken afterwards, including Ctrl-D', async () => {
   const before = await imageIds(database)
   const terminal = await prompted()
   await terminal.type(`${ADD}\n${ADD}\n`)
@@ -142,7 +142,7 @@ test('what is typed ahead of a command that runs comes after it, Ctrl-D too', as
   expect(shown).not.toMatch(/Error/)
 })
 
-test('the prompt is not part of the answers: a reader of stdout gets those alone', async () => {
+test('the prompt does not appear on stdout', async () => {
   const path = join(folder.path, 'answers')
   const terminal = await prompted(`vdc-manage > ${path}`)
   await terminal.type('account list --quiet')
@@ -153,7 +153,7 @@ test('the prompt is not part of the answers: a reader of stdout gets those alone
   expect(readFileSync(path, 'utf8')).toBe('a-00000000\na-shpoolxx\n')
 })
 
-test('on a terminal that can do nothing it still works', async () => {
+test('works on a dumb terminal', async () => {
   const terminal = await run('vdc-manage', { env: { TERM: 'dumb' } })
   await terminal.until(/^vdc-manage>>$/m)
   expect(await command(terminal, 'account list --quiet')).toMatch(/a-00000000\na-shpoolxx\nvdc-manage>>$/)
@@ -162,7 +162,7 @@ test('on a terminal that can do nothing it still works', async () => {
 })
 
 describe('completion with Tab', () => {
-  // Of its own, so that only the ids below fit.
+  // Its own database, so that only the IDs below match.
   let own: TestDatabase
   afterAll(() => own.remove())
   beforeAll(async () => {
@@ -175,7 +175,7 @@ describe('completion with Tab', () => {
     writeFileSync(join(folder.path, 'tabs', '.hidden'), '')
   })
 
-  test('completes commands, subcommands, options, values, ids and files', async () => {
+  test('completes commands, subcommands, options, values, IDs and files', async () => {
     const terminal = await prompted('vdc-manage', { database: own })
     const path = join(folder.path, 'tabs')
     for (const [typed, completed] of [
@@ -211,7 +211,7 @@ describe('completion with Tab', () => {
       ['image add local tabs/wi', `image add local tabs/with\\ blank\\ &\\ \\'quotes\\".raw `],
       [String.raw`image add local tabs/with\ bl`, String.raw`image add local tabs/with\ blank\ &\ \'quotes\".raw `],
       [String.raw`image add local tabs/with\ `, String.raw`image add local tabs/with\ blank\ &\ \'quotes\".raw `],
-      // Nothing fits, and nothing is changed.
+      // No match, so nothing changes.
       ['bogus', 'bogus'],
       ['sh', 'sh'],
       ['image show wmi-zzz', 'image show wmi-zzz'],
@@ -227,7 +227,7 @@ describe('completion with Tab', () => {
     }
   })
 
-  test('several that fit are shown with a second Tab', async () => {
+  test('lists several matches at the second Tab', async () => {
     const terminal = await prompted('vdc-manage', { database: own })
     await terminal.type('image show wmi-tab')
     await terminal.untilLine(`${PROMPT}image show wmi-tab`)
@@ -242,7 +242,7 @@ describe('completion with Tab', () => {
       expect(shown).toMatch(new RegExp(`\\b${name}\\b`))
   })
 
-  test('Tabs that come at once, as over a slow line, are each a Tab', async () => {
+  test('counts Tabs that arrive together one by one', async () => {
     const terminal = await prompted('vdc-manage', { database: own })
     await terminal.type('image show wmi-t\t\t')
     await terminal.until(/^wmi-tabone +wmi-tabtwo\nvdc-manage>> image show wmi-tab$/m)
@@ -254,7 +254,7 @@ describe('completion with Tab', () => {
     await terminal.untilLine(`${PROMPT}image show wmi-another wmi-tabtwo`)
   })
 
-  test('Tab leaves an empty SQLite file as it is', async () => {
+  test('leaves an empty SQLite file unchanged', async () => {
     const empty = newSqlite()
     const path = empty.uri.slice('sqlite://'.length)
     writeFileSync(path, '')
@@ -268,7 +268,7 @@ describe('completion with Tab', () => {
     await empty.remove()
   })
 
-  test('Tab makes no embedded registry, and says nothing of it', async () => {
+  test('does not create an embedded registry, and prints nothing about it', async () => {
     const terminal = await prompted('unset VDC_MANAGE_DATABASE_URI; vdc-manage', { database: own })
     await terminal.type('image show wmi')
     await terminal.press('Tab')
@@ -280,7 +280,7 @@ describe('completion with Tab', () => {
     await terminal.until(/exit code 0/)
   })
 
-  test('what was completed runs, and a file with an odd name is the one that is meant', async () => {
+  test('runs completed lines, and quotes odd file names correctly', async () => {
     const terminal = await prompted('vdc-manage', { database: own })
     await terminal.type('account show a-sh')
     await terminal.press('Tab')
@@ -295,7 +295,7 @@ describe('completion with Tab', () => {
     )
   })
 
-  test('works in a line that goes on, and after help', async () => {
+  test('works in a continued line, and after help', async () => {
     const terminal = await prompted('vdc-manage', { database: own })
     await command(terminal, 'help')
     await command(terminal, 'help image add local')
@@ -313,7 +313,7 @@ describe('completion with Tab', () => {
     await terminal.until(/^id: +a-shpoolxx$/m)
   })
 
-  test('without a database there are no ids, and nothing is broken', async () => {
+  test('offers no IDs without a database, and breaks nothing', async () => {
     const terminal = await prompted('vdc-manage', { database: { uri: 'mysql://root@127.0.0.1:1/none' } })
     await terminal.type('image show wmi-')
     await terminal.press('Tab')
@@ -325,10 +325,10 @@ describe('completion with Tab', () => {
   })
 })
 
-describe('the history', () => {
+describe('history', () => {
   const fileOf = (home: string) => join(home, '.local/share/vdc-manage/shell_history')
 
-  test('is there in the next session, for its owner alone', async () => {
+  test('is kept for the next session, readable only by its owner', async () => {
     const home = newHome()
     const first = await prompted('vdc-manage', { home })
     await command(first, 'vdc-manage account list --quiet')
@@ -355,7 +355,7 @@ describe('the history', () => {
     )
   })
 
-  test('holds a command that went on over lines as a whole, in this session and the next', async () => {
+  test('keeps a continued command as one line, in this session and the next', async () => {
     const home = newHome()
     const first = await prompted('vdc-manage', { home })
     await command(first, 'account show a-00000000')
@@ -374,7 +374,7 @@ describe('the history', () => {
     await second.untilLine(`${PROMPT}account list --quiet`)
   })
 
-  test('keeps a line that was dropped out of the next command', async () => {
+  test('keeps a dropped line out of the next command', async () => {
     const terminal = await prompted()
     await terminal.type('account add \\')
     await terminal.press('Enter')
@@ -394,7 +394,7 @@ describe('the history', () => {
     await terminal.untilLine(`${PROMPT}account show a-shpoolxx`)
   })
 
-  test('is kept where the shell is killed, and by sessions side by side', async () => {
+  test('survives SIGKILL, and is shared by parallel sessions', async () => {
     const home = newHome()
     const one = await prompted('vdc-manage', { home })
     const two = await prompted('vdc-manage', { home })
@@ -407,7 +407,7 @@ describe('the history', () => {
     expect(readFileSync(fileOf(home), 'utf8')).toBe('account list --quiet\naccount show a-shpoolxx\n')
   })
 
-  test('follows no link that somebody else put there', async () => {
+  test('does not follow symlinks owned by another user', async () => {
     const home = newHome()
     mkdirSync(dirname(fileOf(home)), { recursive: true })
     const victim = join(home, 'victim')
@@ -422,14 +422,14 @@ describe('the history', () => {
     expect(readFileSync(victim, 'utf8')).toBe('precious\n')
   })
 
-  test('does without a home that can be written to', async () => {
+  test('is skipped without a writable home directory', async () => {
     const terminal = await prompted('vdc-manage', { home: '/dev/null' })
     expect(await command(terminal, 'account list --quiet')).toMatch(/^a-shpoolxx\nvdc-manage>>$/m)
     await terminal.press('C-d')
     expect(await terminal.exitCode()).toBe(0)
   })
 
-  test('a script leaves none', async () => {
+  test('is not written by scripts', async () => {
     const home = newHome()
     const terminal = await run('echo account list --quiet | vdc-manage', { home })
     expect(await terminal.exitCode()).toBe(0)
@@ -445,7 +445,7 @@ describe('Ctrl-C', () => {
     truncateSync(big, 200 * 2 ** 30)
   })
 
-  /** Waits until the program reads the big file, which takes it minutes. */
+  /** Waits until the program reads the big file, which takes minutes. */
   async function untilHashing(terminal: Terminal): Promise<void> {
     const fds = `/proc/${await terminal.pid()}/fd`
     for (let attempt = 0; attempt < 3000; attempt++) {
@@ -459,10 +459,10 @@ describe('Ctrl-C', () => {
       if (files.includes(big)) return
       await sleep(20)
     }
-    throw new Error('The file is not read')
+    throw new Error('The program does not read the file')
   }
 
-  test('at the prompt drops the line', async () => {
+  test('drops the line at the prompt', async () => {
     const before = await database.query('SELECT * FROM accounts')
     const terminal = await prompted()
     await terminal.type('account add')
@@ -477,7 +477,7 @@ describe('Ctrl-C', () => {
     await terminal.press('C-c')
     await terminal.untilLine(PROMPT)
     expect(await command(terminal, 'account list --quiet')).toMatch(/--quiet\na-00000000\na-shpoolxx\nvdc-manage>>$/)
-    // In the middle of a line too.
+    // Also in the middle of a line.
     await terminal.type('account add')
     await terminal.press('Left', 'Left', 'Left', 'C-c')
     await terminal.untilLine(PROMPT)
@@ -486,7 +486,7 @@ describe('Ctrl-C', () => {
     expect(await database.query('SELECT * FROM accounts')).toEqual(before)
   })
 
-  test('while a command runs ends it with nothing stored, and the prompt comes back', async () => {
+  test('interrupts a running command, stores nothing, and returns to the prompt', async () => {
     const before = await imageIds(database)
     const terminal = await prompted()
     for (let time = 0; time < 2; time++) {
@@ -507,7 +507,7 @@ describe('Ctrl-C', () => {
     expect(await terminal.exitCode()).toBe(9)
   })
 
-  test('with -e it ends the shell as well: exit 130', async () => {
+  test('ends the shell with exit code 130 with -e', async () => {
     const terminal = await prompted('vdc-manage -e')
     await terminal.type(`image add local ${big} --account-id a-shpoolxx`)
     await terminal.press('Enter')
@@ -516,7 +516,7 @@ describe('Ctrl-C', () => {
     expect(await terminal.exitCode()).toBe(130)
   })
 
-  test('a second time ends the shell where the command cannot end', async () => {
+  test('ends the shell when pressed twice if the command cannot be interrupted', async () => {
     const own = await newDatabaseWithObject('mariadb')
     const terminal = await prompted('vdc-manage', { database: own })
     await command(terminal, 'account list --quiet')
@@ -534,7 +534,7 @@ describe('Ctrl-C', () => {
     await own.remove()
   })
 
-  test('with --tx bulk it undoes what was typed before: exit 130', async () => {
+  test('rolls the session back with --tx bulk, with exit code 130', async () => {
     const before = await imageIds(database)
     const terminal = await prompted('vdc-manage --tx bulk')
     await command(terminal, ADD)
@@ -548,8 +548,8 @@ describe('Ctrl-C', () => {
   })
 })
 
-test('after Ctrl-Z and fg it goes on, with what was typed', async () => {
-  // Only a shell with job control stops what it runs.
+test('continues after Ctrl-Z and fg, and keeps the typed line', async () => {
+  // Stopping a program requires a shell with job control.
   const terminal = await run('PS1="sh: " bash --norc --noprofile -i')
   await terminal.until(/^sh:/m)
   await terminal.type('vdc-manage')
@@ -572,13 +572,13 @@ test('after Ctrl-Z and fg it goes on, with what was typed', async () => {
   }
 })
 
-test('several lines that are pasted run one by one, and what they print is legible', async () => {
+test('pasted lines run one by one, and their output is readable', async () => {
   const terminal = await prompted('vdc-manage')
   const lines = [1, 2, 3].map((n) => `account add --uuid paste${n} --description "some longer text for ${n}"`)
   await terminal.type(`${lines.join('\n')}\naccount show a-paste2 --js`)
   const text = await terminal.until(/^a-paste3$/m)
   for (const n of [1, 2, 3]) expect(text).toMatch(new RegExp(`^a-paste${n}$`, 'm'))
-  // The last line is there to be finished.
+  // The last line is not submitted yet.
   await terminal.untilLine(`${PROMPT}account show a-paste2 --js`)
   await terminal.type('on')
   await terminal.press('Enter')
@@ -586,7 +586,7 @@ test('several lines that are pasted run one by one, and what they print is legib
 })
 
 describe('--tx bulk', () => {
-  test('tells the ids at once, and prints them when all is stored', async () => {
+  test('announces IDs at once, and prints them after the commit', async () => {
     const before = await imageIds(database)
     const terminal = await prompted('vdc-manage --tx bulk')
     const shown = await command(terminal, ADD)
@@ -606,7 +606,7 @@ describe('--tx bulk', () => {
     await command(terminal, ADD)
     const gaveUp = /Because of this error, nothing of this session will be stored/
     expect(await command(terminal, 'image show wmi-none')).toMatch(gaveUp)
-    // Nothing is promised any more, and this is said once.
+    // No more IDs are announced, and the warning is printed only once.
     expect(await command(terminal, ADD)).not.toMatch(/Will be stored|wmi-/)
     expect(await command(terminal, 'image show wmi-none')).not.toMatch(gaveUp)
     await terminal.press('C-d')
@@ -615,7 +615,7 @@ describe('--tx bulk', () => {
     expect(await imageIds(database)).toEqual(before)
   })
 
-  test('ends when it is terminated at the prompt: exit 143, nothing stored', async () => {
+  test('stores nothing if terminated at the prompt, with exit code 143', async () => {
     const before = await imageIds(database)
     const terminal = await prompted('vdc-manage --tx bulk')
     await command(terminal, ADD)
@@ -625,7 +625,7 @@ describe('--tx bulk', () => {
     expect(await imageIds(database)).toEqual(before)
   })
 
-  test('a deadlock undoes what was typed, and says so', async () => {
+  test('a deadlock rolls the session back, and is reported', async () => {
     const own = await newDatabaseWithObject('mariadb')
     const name = own.uri.split('/').at(-1)
     await own.query(

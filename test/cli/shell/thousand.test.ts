@@ -14,7 +14,7 @@ import {
 } from '../../support/process/scripts.ts'
 import { IS_THOROUGH, some } from '../../support/thorough.ts'
 
-/* A thousand images by one script, by default half as many: all there, or after SIGKILL what its way of committing promises. */
+/* Adds a thousand images in one script, by default half as many. After SIGKILL, what is stored depends on --tx. */
 
 const COUNT = some(1000, 2)
 const LINES = Array<string>(COUNT).fill(ADD)
@@ -30,7 +30,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     await newImages()
   })
 
-  test.each(['each', 'bulk'])('--tx %s: every id is printed, and all rows are there', async (tx) => {
+  test.each(['each', 'bulk'])('--tx %s: prints every ID and stores all rows', async (tx) => {
     const run = await runScript(database, LINES, ['-e', '--tx', tx])
     expect(run).toMatchObject({ code: 0, stderr: '' })
     const ids = await newImages()
@@ -43,9 +43,9 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(rows?.n).toBe((await imageIds(database)).length)
   })
 
-  // Its ids say how far it is.
+  // Its printed IDs show its progress.
   test.each(IS_THOROUGH ? [1, 40, 250, 777] : [40, 250])(
-    '--tx each, killed after %i ids: what was printed is stored',
+    '--tx each: all printed IDs are stored after SIGKILL at ID %i',
     async (moment) => {
       const running = startScript(database, LINES)
       let seen = ''
@@ -60,18 +60,18 @@ describe.each(ENGINES)('on %s', (engine) => {
       const stored = await newImages()
       expect(printed.length).toBeGreaterThanOrEqual(moment)
       expect(printed.length).toBeLessThan(COUNT)
-      // The one in flight may be committed and not printed.
+      // The last image may be committed but not printed.
       expect(stored.slice(0, printed.length)).toEqual(printed)
       expect(stored.length).toBeLessThanOrEqual(printed.length + 1)
       expect(await imagesNotWhole(database)).toEqual([])
     },
   )
 
-  // Only its end prints anything, so that the lines that tell of their statements say how far it is.
+  // It prints only at the end, so the debug output of one line shows its progress.
   test.each(IS_THOROUGH ? [1, 300, 999] : [150, 499])(
-    '--tx bulk, killed at line %i: nothing is stored',
+    '--tx bulk: nothing is stored after SIGKILL at line %i',
     async (moment) => {
-      // Many more lines, as the signal takes its time.
+      // Many more lines, because the signal takes a while.
       const script = [...LINES.slice(1, moment), `${ADD} --debug`, ...LINES]
       const running = startScript(database, script, ['--tx', 'bulk'])
       running.process.stderr?.once('data', () => running.kill('SIGKILL'))
@@ -83,13 +83,13 @@ describe.each(ENGINES)('on %s', (engine) => {
     },
   )
 
-  test('after all that, the next script finds nothing locked', async () => {
+  test('leaves no locks for the next script', async () => {
     const run = await runScript(database, [ADD, ADD], ['--tx', 'bulk'])
     expect(run).toMatchObject({ code: 0, stderr: '' })
     expect(await newImages()).toEqual(linesOf(run.stdout))
   })
 
-  /** Waits until the server has noticed that a client is gone, and undone what it had begun. */
+  /** Waits until the server has noticed lost clients and rolled them back. */
   async function untilRolledBack(): Promise<void> {
     if (engine === 'sqlite') return
     const name = database.uri.split('/').at(-1) as string
@@ -101,10 +101,10 @@ describe.each(ENGINES)('on %s', (engine) => {
       if (row?.n === 0) return
       await sleep(20)
     }
-    throw new Error('a connection of a killed process stayed')
+    throw new Error('The connection of a killed process is still open')
   }
 
-  if (engine === 'mariadb') test('--tx bulk, killed as it commits: all or nothing', killedAtCommit)
+  if (engine === 'mariadb') test('--tx bulk: all or nothing is stored after SIGKILL during the commit', killedAtCommit)
 
   async function killedAtCommit(): Promise<void> {
     for (const verdict of ['swallow', 'pass'] as const) {

@@ -18,7 +18,7 @@ import {
   watchImages,
 } from '../../support/process/scripts.ts'
 
-/* What is stored of a script, and when: --tx each, bulk and none; over one connection. */
+/* What a script stores, and when, with --tx each, bulk and none, over one connection. */
 
 const MODES = ['each', 'bulk', 'none'] as const
 
@@ -30,7 +30,7 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
   afterAll(() => database.remove())
 
-  test('each: what came before an error stays, with or without -e', async () => {
+  test('each: lines before an error are stored, with or without -e', async () => {
     await newImages()
     for (const args of [[], ['--tx', 'each'], ['--tx', 'each', '-e']]) {
       const run = await runScript(database, [ADD, ADD, 'image show wmi-none', ADD], args)
@@ -40,7 +40,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     }
   })
 
-  test('bulk: all ids, in their order, after the commit', async () => {
+  test('bulk: IDs are printed in order after the commit', async () => {
     const run = await runScript(database, Array(20).fill(ADD), ['--tx', 'bulk'])
     const ids = await newImages()
     expect(ids).toHaveLength(20)
@@ -48,7 +48,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(await imagesNotWhole(database)).toEqual([])
   })
 
-  test('bulk: exit commits what came before it', async () => {
+  test('bulk: exit commits the lines before it', async () => {
     const run = await runScript(database, [ADD, 'exit', 'image show wmi-none'], ['--tx', 'bulk', '-e'])
     expect(run).toMatchObject({ code: 0, stderr: '' })
     expect(await newImages()).toEqual(linesOf(run.stdout))
@@ -63,7 +63,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     ['account add --uuid shpoolxx', 5],
     [`${ADD} --uuid bulktwin`, 5],
     ['image del wmi-none wmi-none', 9],
-  ])('bulk: %s: nothing of any line is stored, and nothing printed', async (line, code) => {
+  ])('bulk: %s: stores and prints nothing', async (line, code) => {
     const rows = async () => [
       await database.query('SELECT * FROM images'),
       await database.query('SELECT * FROM histories'),
@@ -95,7 +95,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     }
   })
 
-  test('bulk: an error is told on stderr where its line asks for --json too', async () => {
+  test('bulk: errors go to stderr even with --json', async () => {
     const run = await runScript(database, [`${ADD} --json`, 'image show wmi-none --json'], ['--tx', 'bulk', '-e'])
     expect(run).toMatchObject({ code: 4, stdout: '' })
     expect(run.stderr).toBe(
@@ -107,7 +107,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(await newImages()).toEqual([])
   })
 
-  test('bulk: what is printed keeps its order', async () => {
+  test('bulk: output keeps its order', async () => {
     const run = await runScript(database, ['help image', ADD, 'account show a-shpoolxx --json'], ['--tx', 'bulk'])
     const [id] = await newImages()
     expect(run).toMatchObject({ code: 0, stderr: '' })
@@ -118,12 +118,12 @@ describe.each(ENGINES)('on %s', (engine) => {
     )
   })
 
-  test('bulk: a script that fails shows no help either', async () => {
+  test('bulk: a failing script prints no help either', async () => {
     const run = await runScript(database, ['help', 'image show wmi-none'], ['--tx', 'bulk'])
     expect(run).toMatchObject({ code: 9, stdout: '' })
   })
 
-  test('bulk: lines see what the lines before them wrote', async () => {
+  test('bulk: lines see what earlier lines wrote', async () => {
     const run = await runScript(
       database,
       [
@@ -146,13 +146,13 @@ describe.each(ENGINES)('on %s', (engine) => {
       state: 'available',
     })
     expect(await database.query("SELECT state FROM images WHERE uuid = 'bulkone'")).toEqual([{ state: 'deleted' }])
-    // Its history is longer than that of the others.
+    // Its history is longer than that of other images.
     await database.query("DELETE FROM images WHERE uuid = 'bulkone'")
     await database.query("DELETE FROM histories WHERE uuid = 'wmi-bulkone'")
     await newImages()
   })
 
-  test('bulk: db migrate is refused', async () => {
+  test('bulk: refuses db migrate', async () => {
     for (const args of [[], ['-e']]) {
       const run = await runScript(database, [ADD, 'db migrate', ADD], ['--tx', 'bulk', ...args])
       expect(run).toMatchObject({ code: args.length === 0 ? 9 : 2, stdout: '' })
@@ -166,10 +166,10 @@ describe.each(ENGINES)('on %s', (engine) => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 143],
-  ] as const)('bulk: %s in the middle: exit %i, nothing stored and nothing printed', async (signal, code) => {
+  ] as const)('bulk: %s exits with %i, and nothing is stored or printed', async (signal, code) => {
     await newImages()
     const half = Array(150).fill(ADD)
-    // The one line that tells of its statements says when half is done.
+    // The debug output of this one line shows that half is done.
     const running = startScript(database, [...half, `${ADD} --debug`, ...half], ['--tx', 'bulk'])
     running.process.stderr?.once('data', () => running.kill(signal))
     const run = await running.ended
@@ -178,12 +178,12 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(run.stderr).not.toMatch(/ at .*:\d+|failed/)
     expect(await newImages()).toEqual([])
     expect(await imagesNotWhole(database)).toEqual([])
-    // Nothing is left locked.
+    // No lock is left.
     expect(await runScript(database, [ADD])).toMatchObject({ code: 0, stderr: '' })
     await newImages()
   })
 
-  test('bulk: a signal that also ended what the last line ran: exit 130, and nothing stored', async () => {
+  test('bulk: a signal that also ended qemu-img exits with 130 and stores nothing', async () => {
     const folder = newFolder()
     const bin = folder.path
     writeFileSync(join(bin, 'qemu-img'), '#!/bin/sh\nkill -INT $PPID; sleep 0.3; exit 1\n', { mode: 0o755 })
@@ -198,7 +198,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     folder.remove()
   })
 
-  test('none: a line that fails half-way leaves what its statements wrote, and later lines run', async () => {
+  test('none: a failing line keeps the rows it has written, and later lines run', async () => {
     const trigger =
       engine === 'mariadb'
         ? `CREATE TRIGGER ${database.uri.split('/').at(-1)}.refuse BEFORE INSERT ON histories FOR EACH ROW BEGIN IF NEW.vchar_value = 'half' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no half things'; END IF; END`
@@ -237,7 +237,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     await newImages()
   })
 
-  test.each(MODES)('%s: the same script stores the same', async (tx) => {
+  test.each(MODES)('%s: stores the same rows for the same script', async (tx) => {
     await newImages()
     const script = [`${ADD} --description one`, ADD, `image add volume ${OBJECT} --account-id a-shpoolxx`]
     const run = await runScript(database, script, ['--tx', tx])
@@ -248,7 +248,7 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
 })
 
-describe('on MariaDB alone', () => {
+describe('on MariaDB', () => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabaseWithObject('mariadb')
@@ -257,7 +257,7 @@ describe('on MariaDB alone', () => {
   const name = () => database.uri.split('/').at(-1)
   const isInsert = (sql: string) => /^insert into images/i.test(sql)
 
-  test.each(MODES)('--tx %s: 50 lines over one connection', async (tx) => {
+  test.each(MODES)('--tx %s: runs 50 lines over one connection', async (tx) => {
     const { run, proxy } = await runThroughProxy(
       database,
       [...Array(48).fill(ADD), 'image list --quiet', 'account show a-shpoolxx'],
@@ -268,7 +268,7 @@ describe('on MariaDB alone', () => {
     expect(proxy.statements()).toBeGreaterThan(200)
   })
 
-  test('errors in between leave the connection as it is', async () => {
+  test('errors keep the connection open', async () => {
     const { run, proxy } = await runThroughProxy(
       database,
       Array(10)
@@ -281,14 +281,14 @@ describe('on MariaDB alone', () => {
     expect(proxy.connections()).toBe(1)
   })
 
-  test('a script without commands for the database makes no connection', async () => {
+  test('a script without database commands opens no connection', async () => {
     const { run, proxy } = await runThroughProxy(database, ['# one', 'help image', '', '--version', 'exit'], [])
     expect(run).toMatchObject({ code: 0, stderr: '' })
     expect(proxy.connections()).toBe(0)
   })
 
-  describe.each([[[]], [['-e']]])('a connection lost in the middle, with options %j', (args) => {
-    test('bulk: exit 6, nothing stored, nothing printed, no other line runs', async () => {
+  describe.each([[[]], [['-e']]])('a lost connection, with options %j', (args) => {
+    test('bulk: exits with 6, stores and prints nothing, and runs no other line', async () => {
       const before = await imageIds(database)
       let inserts = 0
       let after = 0
@@ -311,7 +311,7 @@ describe('on MariaDB alone', () => {
       expect(await imagesNotWhole(database)).toEqual([])
     })
 
-    test('each: that line fails, and what came before it stays', async () => {
+    test('each: fails that line, and earlier lines stay stored', async () => {
       const before = await imageIds(database)
       let inserts = 0
       const { run, proxy } = await runThroughProxy(
@@ -328,7 +328,7 @@ describe('on MariaDB alone', () => {
       expect(await imagesNotWhole(database)).toEqual([])
     })
 
-    test('bulk: while it commits: exit 6, and it is said that nobody knows', async () => {
+    test('bulk: during the commit, exits with 6 and says that the outcome is unknown', async () => {
       const before = await imageIds(database)
       const { run } = await runThroughProxy(
         database,
@@ -342,7 +342,7 @@ describe('on MariaDB alone', () => {
     })
   })
 
-  test('bulk: one transaction, committed once, and killed with SIGKILL nothing of it', async () => {
+  test('bulk: commits one transaction once, and stores nothing after SIGKILL', async () => {
     const before = await imageIds(database)
     const statements: string[] = []
     const { run } = await runThroughProxy(database, Array(3).fill(ADD), ['--tx', 'bulk'], () => (_, sql) => {
@@ -367,7 +367,7 @@ describe('on MariaDB alone', () => {
     expect(await imageIds(database)).toHaveLength(before.length + 3)
   })
 
-  test('signals in the middle of --tx each end it: what was printed stays', async () => {
+  test('each: signals end the script, and printed IDs stay stored', async () => {
     for (const [signal, code, says] of [
       ['SIGINT', 130, 'Interrupted'],
       ['SIGTERM', 143, 'Terminated'],
@@ -391,7 +391,7 @@ describe('on MariaDB alone', () => {
   describe('a deadlock', () => {
     beforeAll(async () => {
       await database.query('CREATE TABLE attempts (id int NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=MyISAM')
-      // Two attempts at the second of these images fail as a deadlock's victim would.
+      // The first two attempts to insert this image fail as if by a deadlock.
       await database.query(
         `CREATE TRIGGER ${name()}.fail_twice BEFORE INSERT ON images FOR EACH ROW BEGIN IF NEW.display_name = 'deadlock' THEN INSERT INTO attempts VALUES (NULL); IF (SELECT COUNT(*) FROM attempts) <= 2 THEN SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock found'; END IF; END IF; END`,
       )
@@ -404,7 +404,7 @@ describe('on MariaDB alone', () => {
     test.each([
       ['bulk', 3],
       ['each', 1],
-    ] as const)('%s: what it undid is run again', async (tx, times) => {
+    ] as const)('%s: retries what was rolled back', async (tx, times) => {
       await database.query('DELETE FROM attempts')
       const before = await imageIds(database)
       const script = [ADD, 'image list --quiet', ADD, `${ADD} --display-name deadlock`, ADD]
@@ -424,7 +424,7 @@ describe('on MariaDB alone', () => {
     })
   })
 
-  test('a server that is not there: exit 6, with or without -e', async () => {
+  test('an unreachable server exits with 6, or 9 for --tx each and none without -e', async () => {
     const nowhere = { uri: 'mysql://root@127.0.0.1:1/none' }
     for (const tx of MODES) {
       expect(await runScript(nowhere, [ADD, ADD], ['-e', '--tx', tx])).toMatchObject({ code: 6, stdout: '' })

@@ -5,14 +5,14 @@ import { splitLine } from '../../../src/cli/shell/words.ts'
 import { newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
 import { runScript } from '../../support/process/scripts.ts'
 
-describe('words, as bash takes them apart', () => {
+describe('words are split as in bash', () => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabase('sqlite')
   })
   afterAll(() => database.remove())
 
-  /** The words that bash makes of texts, each in a bash of its own; undefined where a quote is unmatched. */
+  /** Splits each text with its own bash. Returns undefined for an unmatched quote. */
   async function wordsOfBash(texts: readonly string[]): Promise<(string[] | undefined)[]> {
     const each = `for text; do
       error=$(bash -c "printf '%s\\0' _ $text" 2>&1 >&3); printf '\\1%s %s\\0\\2' "$?" "$error" >&3
@@ -28,7 +28,7 @@ describe('words, as bash takes them apart', () => {
     })
   }
 
-  /** What the program makes of texts, each a line of a script: every word comes back as an id that isn't there. */
+  /** Splits each text with the program, as a line of a script: each word comes back as the ID of a missing image. */
   async function wordsOfProgram(texts: string[]): Promise<(string[] | undefined)[]> {
     const script = texts.flatMap((text) => [`image show --json -- _ _ ${text}`, 'account show a-shpoolxx --json'])
     const run = await runScript(database, script)
@@ -41,7 +41,7 @@ describe('words, as bash takes them apart', () => {
       const started = number
       number += text.split('\n').length + 1
       const answer = refused.has(started) ? undefined : (documents.shift() as { id: string }[])
-      // A line that is refused must not take the next one with it.
+      // A refused line must not swallow the next one.
       expect(documents.shift()).toMatchObject({ id: 'a-shpoolxx' })
       return answer?.slice(2).map(({ id }) => id)
     })
@@ -101,17 +101,17 @@ describe('words, as bash takes them apart', () => {
     '"a\\\n',
   ]
 
-  test('tricky ones', async () => {
+  test('in tricky cases', async () => {
     const own = await wordsOfProgram(TRICKY)
     const right = await wordsOfBash(TRICKY)
     for (const [at, text] of TRICKY.entries()) expect([text, own[at]]).toEqual([text, right[at]])
     expect(own.filter((words) => words === undefined).length).toBeGreaterThanOrEqual(5)
   })
 
-  test('400 made of quotes, backslashes, blanks, hashes and letters', async () => {
+  test('in 400 random texts of quotes, backslashes, whitespace, hashes and letters', async () => {
     const texts: string[] = []
     let seed = 3
-    // A generator of our own, so that a text that fails is there again tomorrow (Park and Miller's).
+    // A seeded generator (Park and Miller), so that failures can be reproduced.
     const next = (below: number) => {
       seed = (seed * 48271) % 2147483647
       return seed % below
@@ -120,7 +120,7 @@ describe('words, as bash takes them apart', () => {
       const pieces = ['a', 'b', ' ', '\t', "'", '"', '\\', '\\', '#', '\\"', "'a'", '"b"', '日']
       let text = ''
       for (let length = 1 + next(12); length > 0; length--) text += pieces[next(pieces.length)]
-      // A backslash at the end would go on in the next line.
+      // A trailing backslash would continue the line.
       if (!text.endsWith('\\')) texts.push(text)
     }
     const own = await wordsOfProgram(texts)
@@ -129,7 +129,7 @@ describe('words, as bash takes them apart', () => {
     expect(own.filter((words) => words !== undefined).length).toBeGreaterThan(100)
   })
 
-  test('300 with operators run only where bash takes them for words too', async () => {
+  test('in 300 random texts with operators, which run only if bash sees no operator', async () => {
     const texts: string[] = []
     let seed = 7
     const next = (below: number) => {
@@ -142,7 +142,7 @@ describe('words, as bash takes them apart', () => {
       for (let length = 1 + next(7); length > 0; length--) text += pieces[next(pieces.length)]
       if (splitLine(text).open === undefined) texts.push(text)
     }
-    // Each in a folder of its own, where a redirection leaves a file, and without any program to run.
+    // Each in its own folder, where a redirection would leave a file, and without programs to run.
     const each = `for text; do
       cd "$(/bin/mktemp -d)"; error=$(PATH=/nonexistent /bin/bash -c "printf '%s\\0' $text" 2>&1 >&3); printf '\\1%s %s\\0\\2' "$?" "$error$(echo *)" >&3
     done 3>&1`
@@ -162,7 +162,7 @@ describe('words, as bash takes them apart', () => {
     expect(ofBash.filter((isWord) => !isWord).length).toBeGreaterThan(50)
   })
 
-  test('a value that is given with its quotes comes back', async () => {
+  test('in quoted values, which are stored without their quotes', async () => {
     const texts = ["'# a'", '"a \\"b\\" c"', 'a\\ b\\#', "a'#'b", '"a \\\nb"', "''\\'\\'"]
     const values = (await wordsOfBash(texts)).map((words) => words?.[0])
     const lines = texts.flatMap((text) => [

@@ -21,7 +21,7 @@ import { newFolder } from '../../support/files/images.ts'
 import { environment, PROGRAM } from '../../support/process/cli.ts'
 import { NOBODY } from '../../support/process/root-home.ts'
 
-/* V8's compiled code, which bin/code-cache.js keeps. What lies there is executed, so where it lies matters. */
+/* The V8 code cache of bin/code-cache.js. Its contents are executed, so its place must be safe. */
 
 const HEADER = 4096
 
@@ -41,14 +41,14 @@ beforeEach(() => {
 
 interface Options {
   user?: number
-  /** A line of sh that is run before the program, as root. */
+  /** A shell command that runs before the program, as root. */
   before?: string
-  /** And one after it. */
+  /** A shell command that runs after the program, as root. */
   after?: string
   env?: Record<string, string>
 }
 
-/** Runs the program as nobody, in a mount namespace. */
+/** Runs the program as an unprivileged user in a mount namespace. */
 async function run(args: string[], { user = NOBODY, before = ':', after = ':', env = {} }: Options = {}) {
   const as = `setpriv --reuid ${user} --clear-groups ${PROGRAM} "$@"`
   const result = await execa(
@@ -63,14 +63,14 @@ async function run(args: string[], { user = NOBODY, before = ':', after = ':', e
   return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr }
 }
 
-/** Runs what works without a database, which must succeed without a word on stderr. */
+/** Runs a command that needs no database. It must succeed with an empty stderr. Returns its stdout. */
 async function runWell(args: string[], options: Options = {}): Promise<string> {
   const { code, stdout, stderr } = await run(args, options)
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   return stdout
 }
 
-/** The file of this release of Node, as it is now. */
+/** Returns the state of the cache file of this Node.js release. */
 function kept(): { path: string; inode: number; parts: string[] } {
   const [name, ...others] = readdirSync(folder)
   expect(others).toEqual([])
@@ -79,7 +79,7 @@ function kept(): { path: string; inode: number; parts: string[] } {
   return { path, inode: statSync(path).ino, parts }
 }
 
-/** Writes to a file as its owner would have done. */
+/** Writes a file as its owner would. */
 function put(path: string, contents: string | Buffer): void {
   writeFileSync(path, contents)
   chownSync(path, NOBODY, NOBODY)
@@ -95,8 +95,8 @@ function flip(path: string, at: number): void {
 
 const VERSION = /^vdc-manage\//
 
-describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
-  test('by the first run that needs it, for all that come after', async () => {
+describe.runIf(process.getuid?.() === 0)('the code cache', () => {
+  test('is written by the first run that needs it, and used by later runs', async () => {
     await runWell(['--version'])
     const first = kept()
     expect(first.parts).toEqual(['version'])
@@ -111,19 +111,19 @@ describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
     expect(kept()).toEqual(second)
   })
 
-  test('but not of a run that fails', async () => {
+  test('is not written by a failing run', async () => {
     expect(await run(['image', 'show', 'wmi-1'])).toMatchObject({ code: 6 })
     expect(existsSync(join(home, '.cache'))).toBe(false)
   })
 
-  test('in a folder for its user alone, whatever the umask', async () => {
+  test('is private to its user, whatever the umask', async () => {
     await runWell(['--version'], { before: 'umask 000' })
     expect([kept().path, folder, join(home, '.cache')].map((path) => statSync(path).mode & 0o777)).toEqual([
       0o600, 0o700, 0o700,
     ])
   })
 
-  test('for root in /var/cache, whatever HOME is', async () => {
+  test('of root is in /var/cache, whatever HOME is', async () => {
     const mount = 'mount -t tmpfs -o mode=755 none /var/cache; umask 000'
     const list = async (before: string) => {
       const [, ...names] = (
@@ -143,14 +143,14 @@ describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
   })
 
   test.each<[string, () => string | undefined]>([
-    ['HOME belongs to somebody else', () => void chownSync(home, 0, 0)],
+    ['HOME belongs to another user', () => void chownSync(home, 0, 0)],
     ['others can write to HOME', () => void chmodSync(home, 0o777)],
-    ['somebody else made the folder', () => void mkdirSync(folder, { recursive: true, mode: 0o777 })],
-    ['the folder is a link', () => void symlinkSync(all.path, join(home, '.cache'))],
+    ['another user created the folder', () => void mkdirSync(folder, { recursive: true, mode: 0o777 })],
+    ['the folder is a symlink', () => void symlinkSync(all.path, join(home, '.cache'))],
     ['HOME is empty', () => ''],
     ['HOME is relative', () => '.'],
     ['HOME is /proc', () => '/proc'],
-  ])('nowhere where %s', async (_, make) => {
+  ])('is not written if %s', async (_, make) => {
     const before = readdirSync(all.path)
     const env = { HOME: make() ?? home }
     expect(await runWell(['--version'], { env })).toMatch(VERSION)
@@ -160,33 +160,33 @@ describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
 
   test.each<[string, (path: string) => void]>([
     ['is empty', (path) => put(path, '')],
-    ['holds something else', (path) => put(path, 'x'.repeat(2 * HEADER))],
-    ['holds JSON of something else', (path) => put(path, 'null'.padEnd(2 * HEADER))],
-    ['lost its end', (path) => truncateSync(path, statSync(path).size - 1000)],
+    ['has other contents', (path) => put(path, 'x'.repeat(2 * HEADER))],
+    ['has unrelated JSON', (path) => put(path, 'null'.padEnd(2 * HEADER))],
+    ['is truncated', (path) => truncateSync(path, statSync(path).size - 1000)],
     [
-      'has zeros where its end was',
+      'ends in zeros',
       (path) => {
         const { size } = statSync(path)
         truncateSync(path, size - 5000)
         truncateSync(path, size)
       },
     ],
-    ['has another byte in its code', (path) => flip(path, HEADER + 50_000)],
-    ['tells of other parts', (path) => flip(path, readFileSync(path).indexOf('help'))],
+    ['has a changed byte in its code', (path) => flip(path, HEADER + 50_000)],
+    ['names other parts', (path) => flip(path, readFileSync(path).indexOf('help'))],
     [
-      'is of another build',
+      'belongs to another build',
       (path) => put(path, readFileSync(path, 'latin1').replace(/"of":"[0-9a-f]{64}/, `"of":"${'0'.repeat(64)}`)),
     ],
     [
-      'is a link',
+      'is a symlink',
       (path) => {
         renameSync(path, `${home}/elsewhere`)
         symlinkSync(`${home}/elsewhere`, path)
       },
     ],
-    ['belongs to somebody else', (path) => chownSync(path, 0, 0)],
-    ['can be written by others', (path) => chmodSync(path, 0o666)],
-  ])('anew where the file %s', async (_, spoil) => {
+    ['belongs to another user', (path) => chownSync(path, 0, 0)],
+    ['is writable by others', (path) => chmodSync(path, 0o666)],
+  ])('is rewritten if the file %s', async (_, spoil) => {
     await runWell(['--help'])
     const { path } = kept()
     spoil(path)
@@ -196,7 +196,7 @@ describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
     expect(lstatSync(path).isFile()).toBe(true)
   })
 
-  test('anew where the file is a pipe that nobody writes to', async () => {
+  test('is rewritten if the file is a FIFO without a writer', async () => {
     await runWell(['--version'])
     const { path } = kept()
     await execa('sh', ['-c', `rm ${path} && mkfifo ${path} && chown ${NOBODY} ${path}`])
@@ -204,7 +204,7 @@ describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
     expect(lstatSync(path).isFile()).toBe(true)
   })
 
-  test('anew where V8 does not take it', async () => {
+  test('is rewritten if V8 rejects it', async () => {
     await runWell(['--help'])
     const { path, parts } = kept()
     const code = readFileSync(path).subarray(HEADER)
@@ -222,10 +222,10 @@ describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
       [[['--version']], [['completion', 'bash']], [['image', 'add', '--help']], [['image', 'list', '--help']]],
     ],
     [
-      'set of options that Node is given',
+      'set of Node.js options',
       [[['--version']], [['--version'], { env: { NODE_OPTIONS: '--max-old-space-size=512' } }]],
     ],
-  ])('apart for each %s', async (_, runs) => {
+  ])('has a file for each %s', async (_, runs) => {
     const runAll = async () => {
       for (const [args, options] of runs) await runWell(args, options)
       return readdirSync(folder).map((name) => `${name} ${statSync(join(folder, name)).ino}`)
@@ -235,13 +235,13 @@ describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
     expect(await runAll()).toEqual(first)
   })
 
-  test('in one file for a command, whatever options and IDs it is given', async () => {
+  test('has one file per command, whatever its options and IDs', async () => {
     for (const args of [['wmi-1', '--help'], ['--help'], ['--help', '--json']])
       await runWell(['image', 'show', ...args])
     kept()
   })
 
-  test('whole, when many run for the first time at once', async () => {
+  test('is complete after several first runs at once', async () => {
     const runs = await Promise.all(Array.from({ length: 6 }, () => run(['--version'])))
     for (const { code, stdout, stderr } of runs)
       expect([code, stdout, stderr]).toEqual([0, expect.stringMatching(VERSION), ''])
@@ -250,7 +250,7 @@ describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
     expect(kept().inode).toBe(inode)
   })
 
-  test('without those of other builds and releases, and what a process left that was killed', async () => {
+  test('drops files of other builds and releases, and leftovers of killed processes', async () => {
     await runWell(['--version'])
     const { path } = kept()
     const old = new Date(Date.now() - 2 * 3_600_000)
@@ -266,7 +266,7 @@ describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
     expect(names).toEqual(expect.arrayContaining(['2222-v22.0.0-x64', basename(path)]))
   })
 
-  test('without those from a time to come and the oldest of many, also beside a folder', async () => {
+  test('drops files from the future and the oldest of many, but no folder', async () => {
     mkdirSync(join(folder, '0'), { recursive: true })
     for (const path of [folder, join(home, '.cache')]) chownSync(path, NOBODY, NOBODY)
     const now = Date.now() / 1000
@@ -282,7 +282,7 @@ describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
     expect(names).toEqual(expect.arrayContaining(['0', '1000-v22.0.0-x64', '1037-v22.0.0-x64']))
   })
 
-  test('with that of the start, where a long run has V8 drop it', async () => {
+  test('keeps the code of the start if V8 drops it during a long run', async () => {
     const module = join(home, 'module.cjs')
     const functions = Array.from({ length: 300 }, (_, at) => `function f${at}(a) { return [a, ${at}].map(String) }`)
     const calls = functions.map((_, at) => `f${at}(1)`)
@@ -309,11 +309,11 @@ describe.runIf(process.getuid?.() === 0)('compiled code is kept', () => {
     expect(whole).toBeGreaterThan(HEADER + 300 * 200)
     expect(await sizeAfter('2', 2000)).toBeGreaterThanOrEqual(whole)
     expect(kept().parts).toEqual(['1', '2'])
-    // One whose code was dropped before it could be taken leaves what is there.
+    // A run whose code was dropped too early leaves the file unchanged.
     expect(await sizeAfter('3', 0)).toBeGreaterThanOrEqual(whole)
   })
 
-  test('nowhere, without a word, where nothing can be written', async () => {
+  test('is skipped silently if nothing can be written', async () => {
     mkdirSync(folder, { recursive: true })
     for (const path of [folder, join(home, '.cache')]) chownSync(path, NOBODY, NOBODY)
     chmodSync(folder, 0o500)

@@ -6,9 +6,9 @@ import { newWakame } from '../../support/databases/wakame.ts'
 import { ROOT, vdcManage } from '../../support/process/cli.ts'
 import { ADD, newDatabaseWithObject, runScript } from '../../support/process/scripts.ts'
 
-/* Names of commands as the original takes them: shortened, with help behind them, and of things that only it manages. */
+/* Command names as the original accepts them: abbreviated, with help after them, and commands of the original alone. */
 
-/** What is typed, and the command that it is. */
+/** What is typed, and the command that it runs. */
 const SHORT: [typed: string, command: string][] = [
   ['image sh', 'image show'],
   ['ima show', 'image show'],
@@ -26,7 +26,7 @@ const SHORT: [typed: string, command: string][] = [
   ['do', 'doctor'],
   ['com', 'completion'],
 ]
-/** What is typed, the name that is too short, and what it may be short for. */
+/** What is typed, the ambiguous name, and its candidates. */
 const AMBIGUOUS: [typed: string, slip: string, candidates: string][] = [
   ['im l', 'im l', 'label, list'],
   ['image p wmi-x', 'image p', 'protect, purge'],
@@ -41,8 +41,8 @@ const AMBIGUOUS: [typed: string, slip: string, candidates: string][] = [
   return [typed, slip.replace('im ', 'image '), names.replace(/\w+/g, (name) => topic + name)]
 })
 
-describe('a beginning of a name', () => {
-  test.each(SHORT)('%s is %s', async (typed, command) => {
+describe('an abbreviated command', () => {
+  test.each(SHORT)('%s runs %s', async (typed, command) => {
     const whole = await vdcManage([...command.split(' '), '--help'])
     expect(whole.code).toBe(0)
     expect(await vdcManage([...typed.split(' '), '--help'])).toEqual(whole)
@@ -51,7 +51,7 @@ describe('a beginning of a name', () => {
     if (before.length > 0) expect(await vdcManage([...before.reverse(), 'help', last])).toEqual(whole)
   })
 
-  test.each(AMBIGUOUS)('%s is refused with all that it may stand for', async (typed, slip, candidates) => {
+  test.each(AMBIGUOUS)('%s is refused with its candidates', async (typed, slip, candidates) => {
     expect(await vdcManage(typed.split(' '))).toEqual({
       code: 2,
       signal: undefined,
@@ -72,7 +72,7 @@ describe('a beginning of a name', () => {
     })
   })
 
-  test('of an alias is no command, and an empty word none either', async () => {
+  test('cannot abbreviate an alias or be empty', async () => {
     for (const typed of [
       ['image', 'r', 'wmi-x'],
       ['image', 'dele', 'wmi-x'],
@@ -85,7 +85,7 @@ describe('a beginning of a name', () => {
       })
   })
 
-  test('runs in the shell, and arguments stay as they are', async () => {
+  test('runs in the shell, and leaves arguments unchanged', async () => {
     const database = await newDatabaseWithObject('sqlite')
     const lines = [
       `im a l ${ADD.split(' ').slice(3).join(' ')} --uuid li`,
@@ -100,20 +100,20 @@ describe('a beginning of a name', () => {
     await database.remove()
   })
 
-  test('is completed behind', async () => {
+  test('can be followed by completion', async () => {
     const complete = async (...words: string[]) => (await vdcManage(['complete', 'zsh', '--', ...words])).stdout
     expect(await complete('im', 'fea')).toMatch(/^words\nfeatures\t/)
     expect(await complete('im', 'a', 'loc')).toMatch(/^words\nlocal\t/)
     expect(await complete('im', 'mod', 'x', '--is-p')).toMatch(/^words\n--is-public\t/)
     expect(await complete('image', 'help', 'feat')).toMatch(/^words\nfeatures\t/)
     expect(await complete('image', 'p', '')).toBe('words\n')
-    // The value of a boolean is no argument.
+    // The value of a boolean is not an argument.
     expect(await complete('image', 'convert', '--compress', 'false', '')).toBe('files\n')
     expect(await complete('image', 'convert', '--compress', 'false', 'a', 'b', '')).toBe('words\n')
   })
 })
 
-test('help of a topic', async () => {
+test('help of a topic is the same in every spelling', async () => {
   const topic = await vdcManage(['image', '--help'])
   expect(topic).toMatchObject({ code: 0, stderr: '' })
   expect(await vdcManage(['image', 'help'])).toEqual(topic)
@@ -128,7 +128,7 @@ const NOUNS = [
   ...['securitygroup', 'spec', 'storage', 'tag', 'user', 'vlan'],
 ]
 
-test('commands of other nouns are told to be the original’s', async () => {
+test('commands of the original are named as such', async () => {
   const run = await runScript(
     await newDatabase('sqlite'),
     NOUNS.flatMap((noun) => [`${noun} add x --force`, `help ${noun}`]),
@@ -151,7 +151,7 @@ describe.each(
     SQLite: () => newDatabase('sqlite'),
     'MariaDB with a database of Wakame-vdc': () => newWakame(inject('mariadb').port),
   }),
-)('a script that sets up an installation, on %s', (_, create) => {
+)('a script that sets up an installation on %s', (_, create) => {
   const script = readFileSync(join(ROOT, 'test/support/installation.txt'), 'utf8')
     .split('\n')
     .filter((line) => !/\s*#/.test(line))
@@ -162,7 +162,7 @@ describe.each(
   })
   afterAll(() => database.remove())
 
-  test('with -e ends at the first line that is the original’s', async () => {
+  test('with -e stops at the first command of the original', async () => {
     const run = await vdcManage(['-e'], { database, input: script })
     expect(run).toMatchObject({ code: 2, stdout: '' })
     expect(run.stderr).toMatch(
@@ -171,7 +171,7 @@ describe.each(
     expect((await allRows(database)).backup_storages).toEqual([])
   })
 
-  test('without -e prints our three IDs, and ends with 9', async () => {
+  test('without -e prints our three IDs and exits with 9', async () => {
     const run = await vdcManage([], { database, input: script })
     expect(run).toMatchObject({ code: 9, stdout: 'bkst-local\nbo-lucid5d\nwmi-lucid5d\n' })
     const failed = [...run.stderr.matchAll(/^Line \d+ failed: +(\w+)/gm)].map(([, noun]) => noun)

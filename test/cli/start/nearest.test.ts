@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { newSqlite } from '../../support/databases/databases.ts'
 import { vdcManage } from '../../support/process/cli.ts'
 
-/* What is mistyped is answered with what was most likely meant, and never asked about. */
+/* Typos get a suggestion; they are never corrected or asked about. */
 
-/** Lines of the shell, what the error calls the slip, and what it asks for, or a sentence; undefined for nothing. */
+/** What is typed, the name in the error, and the suggestion; undefined if there is none. */
 const COMMANDS: [typed: string, slip: string, meant: string | undefined][] = [
   ['imgae lst', 'imgae lst', 'image list'],
   ['imgae', 'imgae', 'image'],
@@ -84,8 +84,8 @@ const OPTIONS: [typed: string, slip: string, meant: string | undefined][] = [
   ['image list -z', '-z', undefined],
 ]
 
-describe('in one shell', () => {
-  test('each mistyped command and option is answered with the nearest one', async () => {
+describe('in the shell', () => {
+  test('suggests the nearest command or option for each typo', async () => {
     const database = newSqlite()
     const lines = [...COMMANDS, ...OPTIONS].map(([typed]) => typed)
     const run = await vdcManage([], { database, input: `${lines.join('\n')}\n` })
@@ -115,7 +115,7 @@ describe('in one shell', () => {
 describe('in a process', () => {
   const database = newSqlite()
 
-  test('the exit code is 2, nothing is on stdout, and nothing is stored', async () => {
+  test('exits with 2, prints nothing on stdout, and stores nothing', async () => {
     expect(await vdcManage(['imgae', 'lst'], { database })).toEqual({
       code: 2,
       signal: undefined,
@@ -130,7 +130,7 @@ describe('in a process', () => {
     })
   })
 
-  test('--json has the hint in the JSON', async () => {
+  test('prints the suggestion in the JSON error with --json', async () => {
     const run = await vdcManage(['image', 'list', '--acount-id', 'a-x', '--json'], { database })
     expect(run).toMatchObject({ code: 2, stderr: '' })
     expect(JSON.parse(run.stdout).error).toEqual({
@@ -141,7 +141,7 @@ describe('in a process', () => {
     })
   })
 
-  test('a value near to one of those that an option takes: exit 3', async () => {
+  test('suggests a similar value of an option, and exits with 3', async () => {
     const args = ['image', 'add', 'local', 'x', '--account-id', 'a-x', '--arch', 'x86-64']
     expect(await vdcManage(args, { database })).toMatchObject({
       code: 3,

@@ -6,10 +6,10 @@ import { newDatabase } from '../../support/databases/databases.ts'
 import { hashOf, newFolder } from '../../support/files/images.ts'
 import { environment, PROGRAM, ROOT, vdcManage } from '../../support/process/cli.ts'
 
-/** Which of the heavy libraries a run loads, found by what a module of theirs alone holds. */
+/** The heavy libraries, each with a string that occurs only in one of its modules. */
 const MARKS = { knex: 'Unable to acquire a connection', mysql2: 'sha256_password', libsql: 'databaseOpenWithSync' }
 
-/** What V8 tells of a function: where it is, and how often it ran. */
+/** Coverage of a function by V8: its ranges, and how often each ran. */
 interface Covered {
   ranges: { startOffset: number; endOffset: number; count: number }[]
 }
@@ -26,13 +26,13 @@ async function loadedLibraries(args: string[], database?: { uri: string }): Prom
     const { functions } = result.find(({ url }) => url === `file://${bundle}`) as { functions: Covered[] }
     const source = readFileSync(bundle, 'utf8')
     return Object.entries(MARKS).flatMap(([name, mark]) => {
-      // Within the whole and the function around it each module of a library is a function, which runs when it is loaded.
+      // Each module of a library is a function inside two others of the bundle, and runs when it is loaded.
       const at = source.indexOf(mark)
       const [, , module] = functions
         .map(({ ranges }) => ranges[0] as Covered['ranges'][0])
         .filter(({ startOffset, endOffset }) => startOffset <= at && at < endOffset)
         .sort((one, other) => other.endOffset - other.startOffset - (one.endOffset - one.startOffset))
-      if (module === undefined) throw new Error(`No module holds '${mark}'`)
+      if (module === undefined) throw new Error(`No module contains '${mark}'`)
       return module.count > 0 ? [name] : []
     })
   } finally {
@@ -41,14 +41,14 @@ async function loadedLibraries(args: string[], database?: { uri: string }): Prom
 }
 
 describe('start-up', () => {
-  test('--version, --help and a refused command load no database library', async () => {
+  test('--version, --help and completion load no database library', async () => {
     expect(await loadedLibraries(['--version'])).toEqual([])
     expect(await loadedLibraries(['--help'])).toEqual([])
     expect(await loadedLibraries(['image', 'add', 'local', '--help'])).toEqual([])
     expect(await loadedLibraries(['complete', 'zsh', '--', 'image', 'sh'])).toEqual([])
   })
 
-  test('a command loads its own driver, and only that', async () => {
+  test('a command loads only the driver of its database', async () => {
     for (const [engine, driver] of [
       ['mariadb', 'mysql2'],
       ['sqlite', 'libsql'],
@@ -59,12 +59,12 @@ describe('start-up', () => {
     }
   })
 
-  test('--version is the package’s', async () => {
+  test('--version prints the version of the package', async () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
     expect((await vdcManage(['--version'])).stdout).toMatch(new RegExp(`^vdc-manage/${version} linux-`))
   })
 
-  test('--version and --help load no expensive module of Node', async () => {
+  test('--version and --help load no expensive Node.js module', async () => {
     const folder = newFolder()
     const path = join(folder.path, 'modules')
     const tell = `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(path)}, process.moduleLoadList.join('\\n')))`
@@ -86,7 +86,7 @@ describe('start-up', () => {
     folder.remove()
   })
 
-  test('the manifest is what the commands say, and not what a stale one says', async () => {
+  test('the manifest matches the commands, even if a stale one exists', async () => {
     const folder = newFolder()
     for (const name of ['package.json', 'dist']) cpSync(join(ROOT, name), join(folder.path, name), { recursive: true })
     symlinkSync(join(ROOT, 'node_modules'), join(folder.path, 'node_modules'))
@@ -103,7 +103,7 @@ describe('start-up', () => {
     folder.remove()
   })
 
-  test('an installed copy has all that it needs, its threads too', async () => {
+  test('an installed package is complete, including its worker threads', async () => {
     const folder = newFolder()
     await execa('npm', ['pack', '--ignore-scripts', '--pack-destination', folder.path], { cwd: ROOT })
     const archive = readdirSync(folder.path).find((name) => name.endsWith('.tgz')) as string
@@ -122,7 +122,7 @@ describe('start-up', () => {
     folder.remove()
   })
 
-  test('the program runs from anywhere, through a link', async () => {
+  test('the program runs from any directory through a symlink', async () => {
     const folder = newFolder()
     await execa('ln', ['-s', PROGRAM, join(folder.path, 'vdc-manage')])
     const result = await execa(join(folder.path, 'vdc-manage'), ['--version'], { cwd: '/' })

@@ -21,7 +21,7 @@ describe('stdout, stderr and exit codes', () => {
     (await database.query('SELECT uuid FROM images ORDER BY id')).map((row) => `wmi-${row.uuid}`)
 
   test.each([[[]], [['--json']]])(
-    'a full disk under stdout: the registration stands, its id is on stderr, the exit code is not 0 %j',
+    'a full disk keeps the image, prints its ID on stderr, and exits with 1: %j',
     async (more) => {
       const line = `vdc-manage image add local ${path} --account-id a-shpoolxx ${more.join(' ')} > /dev/full`
       const run = await shell(line, { database })
@@ -31,7 +31,7 @@ describe('stdout, stderr and exit codes', () => {
     },
   )
 
-  test('a broken pipe under stdout: the same', async () => {
+  test('a broken pipe keeps the image, prints its ID on stderr, and exits with 1', async () => {
     const before = await images()
     const run = await shell(
       `set -o pipefail; { sleep 0.1; vdc-manage image add local ${path} --account-id a-shpoolxx; } | true`,
@@ -43,7 +43,7 @@ describe('stdout, stderr and exit codes', () => {
     expect(run.stderr).toContain(`Stored: ${after.at(-1)}`)
   })
 
-  test('a reader that closes a list early is no error; a full disk under a list is', async () => {
+  test('a reader that closes a list early is not an error; a full disk is', async () => {
     for (const list of ['image list', 'image list --quiet', 'image list --json', `image show ${(await images())[0]}`]) {
       expect(await shell(`set -o pipefail; vdc-manage ${list} | true`, { database })).toMatchObject({
         code: 0,
@@ -60,7 +60,7 @@ describe('stdout, stderr and exit codes', () => {
     })
   })
 
-  test('stdin is never read: a loop keeps its lines', async () => {
+  test('commands in a loop do not read its stdin', async () => {
     const run = await shell(
       'printf "a-00000000\\na-shpoolxx\\n" | while read -r id; do vdc-manage account show "$id" --json >/dev/null; vdc-manage image show >/dev/null; vdc-manage account show >/dev/null 2>&1; echo "$id"; done',
       { database },
@@ -68,7 +68,7 @@ describe('stdout, stderr and exit codes', () => {
     expect(run).toMatchObject({ code: 0, stdout: 'a-00000000\na-shpoolxx\n' })
   })
 
-  test('stdin and stderr closed', async () => {
+  test('works with closed stdin and stderr', async () => {
     expect(await shell('vdc-manage account list --quiet <&- 2>&-', { database })).toMatchObject({
       code: 0,
       stdout: 'a-00000000\na-shpoolxx\n',
@@ -76,14 +76,14 @@ describe('stdout, stderr and exit codes', () => {
     expect(await shell('vdc-manage image show wmi-none 2>&-', { database })).toMatchObject({ code: 4, stdout: '' })
   })
 
-  test('what changes something prints nothing; with --json the object', async () => {
+  test('a change prints nothing, or the object with --json', async () => {
     const [id] = await images()
     const run = await vdcManage(['image', 'del', id as string, '--json'], { database })
     expect(run).toMatchObject({ code: 0, stderr: '' })
     expect(JSON.parse(run.stdout)).toMatchObject({ id, state: 'deleted' })
   })
 
-  test('no path, no stack and no SQL in an error, unless --debug asks', async () => {
+  test('errors contain no path, stack or SQL without --debug', async () => {
     const plain = await vdcManage(['image', 'show', 'wmi-none'], { database })
     expect(plain.stderr).toBe(
       'Error: Image wmi-none does not exist\nHint: List all images with: vdc-manage image list --all\n',
@@ -107,11 +107,11 @@ describe('stdout, stderr and exit codes', () => {
     [['image', 'list', '--owned'], '--owned requires --account-id'],
     [['image', 'list', 'extra'], 'Unexpected argument: extra'],
     [['image', 'list', '--account-id'], 'Option --account-id expects a value'],
-  ])('a usage error is exit 2, in text and in JSON: %j', async (args, says) => {
+  ])('usage errors exit with 2 as text and as JSON: %j', async (args, says) => {
     const text = await vdcManage(args, { database })
     expect(text).toMatchObject({ code: 2, stdout: '' })
     expect(text.stderr).toMatch(new RegExp(`^Error: ${says}\nHint: .*\n$`))
-    // Where there are colours, as at a terminal, the words are the same.
+    // With colours, as at a terminal, the text is the same.
     const json = await vdcManage([...args, '--json'], { database, env: { FORCE_COLOR: '1' } })
     expect(json).toMatchObject({ code: 2, stderr: '' })
     expect(JSON.parse(json.stdout)).toEqual({
@@ -119,7 +119,7 @@ describe('stdout, stderr and exit codes', () => {
     })
   })
 
-  test('help that cannot be written is exit 1', async () => {
+  test('help that cannot be written exits with 1', async () => {
     for (const words of ['--help', 'image list --help', '--version']) {
       expect(await shell(`vdc-manage ${words} > /dev/full`, { database })).toMatchObject({
         code: 1,
@@ -128,11 +128,11 @@ describe('stdout, stderr and exit codes', () => {
     }
   })
 
-  test('an id that begins with a dash is an argument after --', async () => {
+  test('an ID that starts with a dash can follow --', async () => {
     expect(await vdcManage(['image', 'show', '--', '--json'], { database })).toMatchObject({ code: 3, stdout: '' })
   })
 
-  test('SIGTERM and SIGINT while a file is hashed: 143 and 130, nothing stored', async () => {
+  test('SIGTERM and SIGINT while a file is hashed exit with 143 and 130, and store nothing', async () => {
     const big = await makeImage(join(folder.path, 'big.raw'), { format: 'raw', size: '4G' })
     const before = await images()
     for (const [signal, code] of [

@@ -10,7 +10,7 @@ import { startTerminal, type Terminal, type TerminalOptions } from '../../suppor
 
 const GIB = 2 ** 30
 const ADD = 'vdc-manage image add local --account-id a-shpoolxx'
-/** The bar in its two forms. */
+/** The long and the short form of the bar. */
 const LONG = /^Hashing \[#*\.*\] +\d+% +[\d.]+ [KMG]iB\/\d+ GiB +[\d.]+ [KMG]iB\/s +\d+:\d\d left$/m
 const SHORT = /^Hashing \[#*\.*\] +\d+% +[\d.]+ [KMG]iB\/s +\d+:\d\d$/m
 
@@ -37,7 +37,7 @@ async function run(line: string, options: Partial<TerminalOptions> = {}): Promis
 }
 
 let files = 0
-/** Makes a raw image that takes no room, and two seconds a GiB to hash. */
+/** Creates a sparse raw image, which takes two seconds per GiB to hash. */
 function newSparse(size: number): string {
   const path = join(folder.path, `disk${++files}.raw`)
   writeFileSync(path, bootSector())
@@ -45,7 +45,10 @@ function newSparse(size: number): string {
   return path
 }
 
-/** Returns a GiB of a disk packed with gzip. Its zeros are packed once and repeated, as packing all of them takes 6 s. */
+/**
+ * Returns a disk of 1 GiB, compressed with gzip. Its zeros are compressed once and repeated, because compressing all
+ * takes 6 s.
+ */
 function packedGib(): Buffer {
   const zeros = Buffer.alloc(2 ** 20)
   const start = Buffer.concat([bootSector(), zeros.subarray(512)])
@@ -61,11 +64,11 @@ function packedGib(): Buffer {
   return Buffer.concat([header, first, ...Array<Buffer>(1023).fill(next), end])
 }
 
-describe('a progress bar', () => {
+describe('the progress bar', () => {
   test.each([
     [80, LONG],
     [40, SHORT],
-  ])('at a terminal of %i columns tells rate and time left, and is gone at the end', async (width, shown) => {
+  ])('at %i columns shows rate and time left, and disappears at the end', async (width, shown) => {
     const terminal = await run(`${ADD} ${newSparse(GIB)}`, { width })
     const line = shown.exec(await terminal.until(shown))?.[0] as string
     expect(line.length).toBeLessThan(width)
@@ -74,12 +77,12 @@ describe('a progress bar', () => {
   })
 
   test('follows the width of the terminal, and leaves nothing behind', async () => {
-    // Lines above, as what a terminal has put above its first line is out of reach.
+    // Lines above, because a terminal cannot restore what has scrolled off its top.
     const terminal = await run(`seq 5; ${ADD} ${newSparse(2 * GIB)}`, { width: 100 })
     await terminal.until(LONG)
     await terminal.resize(40)
     await terminal.until(SHORT)
-    // The longer line is gone, though the terminal had put it onto several.
+    // The longer line is gone, although the terminal had wrapped it.
     await expect.poll(() => terminal.screen()).not.toMatch(/left|GiB\/2/)
     await terminal.resize(100)
     await terminal.until(LONG)
@@ -87,14 +90,14 @@ describe('a progress bar', () => {
     expect(await terminal.screen()).toMatch(/^1\n2\n3\n4\n5\nwmi-\w{8}\nexit code 0$/)
   })
 
-  test('of what is unpacked', async () => {
+  test('is shown while unpacking', async () => {
     const terminal = await run(`vdc-manage backupobject add --from-file ${packed}`)
     await terminal.until(/^Unpacking \[#*\.*\] +\d+% +[\d.]+ [KM]iB\/[\d.]+ MiB +[\d.]+ [KM]iB\/s +\d+:\d\d left$/m)
     expect(await terminal.exitCode()).toBe(0)
     expect(await terminal.screen()).toMatch(/^bo-\w{8}\nexit code 0$/)
   })
 
-  test('is not where the terminal cannot move its cursor, or there is none', async () => {
+  test('is not shown on a dumb terminal, or without a terminal', async () => {
     const dumb = await run(`${ADD} ${newSparse(GIB / 2)}`, { env: { TERM: 'dumb' } })
     expect(await dumb.exitCode()).toBe(0)
     expect(await dumb.screen()).toMatch(/^wmi-\w{8}\nexit code 0$/)
@@ -105,13 +108,13 @@ describe('a progress bar', () => {
       stderr: '',
       stdout: expect.stringMatching(/^wmi-\w{8}\n$/),
     })
-    // Only stderr counts.
+    // Only stderr matters.
     const piped = await run(`${ADD} ${newSparse(GIB)} | cat`)
     await piped.until(LONG)
     expect(await piped.exitCode()).toBe(0)
   })
 
-  test('is not for what is done at once', async () => {
+  test('is not shown for quick work', async () => {
     const path = newSparse(2 ** 20)
     const terminal = await run(`${ADD} ${path} 2> ${path}.err; script -qec "${ADD} ${path}" ${path}.log > ${path}.out`)
     expect(await terminal.exitCode()).toBe(0)
@@ -121,19 +124,22 @@ describe('a progress bar', () => {
 })
 
 describe('Ctrl-C', () => {
-  test.each([80, 40])('while a bar of %i columns is shown: exit 130, one line, no rows', async (width) => {
-    const before = await countRows(database)
-    const terminal = await run(`${ADD} ${newSparse(200 * GIB)}`, { width })
-    await terminal.until(/^Hashing/m)
-    const pressed = Date.now()
-    await terminal.press('C-c')
-    expect(await terminal.exitCode()).toBe(130)
-    expect(Date.now() - pressed).toBeLessThan(60_000)
-    expect(await terminal.screen()).toMatch(/^Error: Interrupted\nexit code 130$/)
-    expect(await countRows(database)).toEqual(before)
-  })
+  test.each([80, 40])(
+    'while a bar of %i columns is shown exits with 130, prints one line, and stores nothing',
+    async (width) => {
+      const before = await countRows(database)
+      const terminal = await run(`${ADD} ${newSparse(200 * GIB)}`, { width })
+      await terminal.until(/^Hashing/m)
+      const pressed = Date.now()
+      await terminal.press('C-c')
+      expect(await terminal.exitCode()).toBe(130)
+      expect(Date.now() - pressed).toBeLessThan(60_000)
+      expect(await terminal.screen()).toMatch(/^Error: Interrupted\nexit code 130$/)
+      expect(await countRows(database)).toEqual(before)
+    },
+  )
 
-  test('in the shell, before a database is open too: the prompt comes back below what is said', async () => {
+  test('in the shell returns to the prompt below the message, even before a database is open', async () => {
     const terminal = await run('vdc-manage')
     await terminal.untilLine('vdc-manage>> ')
     await terminal.type(`${ADD.replace('vdc-manage ', '')} ${newSparse(200 * GIB)}`)
@@ -147,7 +153,7 @@ describe('Ctrl-C', () => {
   })
 })
 
-test('a line tells what it can in the columns that it has', () => {
+test('a progress line shows what fits into its width', () => {
   const position = { title: 'Hashing', done: 1.5 * GIB, total: 64 * 1024 * GIB, rate: 600 * 2 ** 20 }
   const bar = (share: number, columns: number) => '#'.repeat(Math.round(share * columns)).padEnd(columns, '.')
   const line = (width: number, more: object = {}) => progressLine({ ...position, ...more }, width, bar)

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { textWidth } from '../../../src/cli/terminal/text-width.ts'
 
 const ROUNDS = 20_000
-/** The last character of the plane in which all lie that are measured without string-width. */
+/** Last character of the plane that is measured without string-width. */
 const LAST = 0xffff
-/** First and last of characters that texts of several are made of: plain ones, and those that join or change what is before them. */
+/** Ranges of characters for random texts: plain ones, and those that join or change the character before. */
 const MIXED = [
   [0x20, 0x7e],
   [0xa1, 0x377],
@@ -23,7 +23,7 @@ const MIXED = [
   [0x1f3fb, 0x1f3ff],
 ] as const
 
-/** Texts that are measured otherwise than by string-width. */
+/** Returns the texts whose width differs from that of string-width. */
 function wrong(texts: Iterable<string>): string[] {
   return [...texts].filter((text) => textWidth(text) !== stringWidth(text)).map((text) => JSON.stringify(text))
 }
@@ -43,16 +43,16 @@ function* mixtures() {
   }
 }
 
-test('every character is as wide as string-width says', () => {
+test('every character is as wide as in string-width', () => {
   expect(wrong(everyCharacter())).toEqual([])
 })
 
-test('texts of several are, too', () => {
+test('texts of several characters are as wide as in string-width', () => {
   expect(wrong(['', 'plain', 'サーバー 日本語', 'e\u0301', '👨‍👩‍👧‍👦 🇯🇵 ❤️ 1️⃣', '\u001b[1mbold\u001b[0m'])).toEqual([])
   expect(wrong(mixtures())).toEqual([])
 })
 
-test('tables know what is narrow, wide, joined and combined', () => {
+test('narrow, wide, joined and combined characters have the right width', () => {
   const widths = { plain: 5, Größe: 5, Жук: 3, 日本: 4, ｱ: 1, Ａ: 2, 한글: 4, 'e\u0301': 1, '👨‍👩‍👧‍👦': 2, '🇯🇵': 2 }
   expect(Object.fromEntries(Object.keys(widths).map((text) => [text, textWidth(text)]))).toEqual(widths)
 })
