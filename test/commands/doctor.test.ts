@@ -22,7 +22,7 @@ const storage = join(folder.path, 'storage')
 mkdirSync(storage)
 afterAll(() => folder.remove())
 
-/** What the program says of itself, by the names of the checks. */
+/** Runs doctor. Returns its checks by name. */
 async function examined(options: RunOptions): Promise<{ run: Run; ok: boolean; checks: Record<string, Check> }> {
   const run = await vdcManage(['doctor', '--json'], options)
   const { ok, checks } = JSON.parse(run.stdout) as { ok: boolean; checks: Check[] }
@@ -35,7 +35,7 @@ async function examined(options: RunOptions): Promise<{ run: Run; ok: boolean; c
 }
 
 describe.each(ENGINES)('on %s', (engine) => {
-  test('all is well, a line each, and nothing is written', async () => {
+  test('prints one line per check if all is well, and writes nothing', async () => {
     const database = await newDatabase(engine)
     const storages = ['one', 'two'].map(
       (uuid) =>
@@ -46,7 +46,7 @@ describe.each(ENGINES)('on %s', (engine) => {
       'backupstorage add --uuid gone --display-name g --storage-type local --base-uri file:///gone/',
       'backupstorage del bkst-gone',
     ]
-    // That a base URI ends without a slash is warned of.
+    // A base URI without a trailing slash prints a warning.
     await vdcManage(['-e'], { database, input: `${[...storages, ...others].join('\n')}\n`, reject: true })
     const before = await allRows(database)
     const run = await vdcManage(['doctor'], { database })
@@ -58,7 +58,7 @@ describe.each(ENGINES)('on %s', (engine) => {
         (name) => ['ok', name],
       ),
     )
-    // The messages stand one below the other.
+    // Messages are aligned.
     expect(new Set(lines.map((line) => /^\S+ +\S+ +/.exec(line)?.[0].length))).toEqual(new Set([24]))
     expect(run.stdout).toMatch(/configuration +(?:mysql|sqlite):\/\/\S+, set in VDC_MANAGE_DATABASE_URI\n/)
     expect(run.stdout).toMatch(/database +(?:MariaDB|SQLite) [\d.]+ answers in \d+ ms/)
@@ -76,12 +76,12 @@ describe.each(ENGINES)('on %s', (engine) => {
 })
 
 describe('configuration', () => {
-  test('none: the embedded registry is not made, and told of once it is there', async () => {
+  test('an embedded registry is not created, and is named once it exists', async () => {
     const home = join(folder.path, 'home')
     mkdirSync(home)
     const env = { HOME: home, XDG_DATA_HOME: join(home, 'data') }
     const path = join(home, 'data/vdc-manage/registry.sqlite')
-    // Without a setting, and on a host that has none.
+    // The host must have no configuration.
     expect(existsSync('/etc/wakame-vdc/dcmgr.conf')).toBe(false)
     const fresh = await examined({ env })
     expect(fresh.checks).toMatchObject({
@@ -99,7 +99,7 @@ describe('configuration', () => {
     })
   })
 
-  test('dcmgr.conf, a broken setting, and an SQLite file that cannot be made', async () => {
+  test('dcmgr.conf, an invalid setting, and an SQLite file that cannot be created', async () => {
     const conf = join(folder.path, 'dcmgr.conf')
     writeFileSync(conf, "database_uri 'mysql2://root:secret@127.0.0.1:1/none'\n")
     expect((await examined({ env: { CONF_PATH: conf } })).checks.configuration).toEqual({
@@ -124,7 +124,7 @@ describe('configuration', () => {
   })
 })
 
-describe('a database that fails', () => {
+describe('a failing database', () => {
   const password = 's3cret&pass'
   const silent: { server: Server; uri: string } = {} as never
   beforeAll(async () => {
@@ -141,7 +141,7 @@ describe('a database that fails', () => {
     expect(checks).toMatchObject({ 'qemu-img': { result: 'ok' }, unpacking: { result: 'ok' } })
   }
 
-  test('refuses connections: the rest is checked, and the password is not shown', async () => {
+  test('refuses connections: other checks run, and the password is not shown', async () => {
     const uri = `mysql://root:${encodeURIComponent(password)}@127.0.0.1:1/none`
     const { run, checks } = await examined({ database: { uri } })
     othersAreChecked(checks)
@@ -155,7 +155,7 @@ describe('a database that fails', () => {
     expect(lines).toMatch(/^failure {2}database {7}The database .*\n {24}Hint: Check that the server is running /m)
   })
 
-  test('does not answer: it is given up after seconds', async () => {
+  test('does not answer: gives up after some seconds', async () => {
     const started = performance.now()
     const { run, checks } = await examined({ database: silent })
     expect(performance.now() - started).toBeLessThan(25_000)
@@ -164,7 +164,7 @@ describe('a database that fails', () => {
     without(run)
   })
 
-  test('does not answer, and somebody presses Ctrl-C: exit 130 at once', async () => {
+  test('does not answer: Ctrl-C exits with 130 at once', async () => {
     const running = execa(PROGRAM, ['doctor'], {
       env: environment({ database: silent }),
       extendEnv: false,
@@ -181,7 +181,7 @@ describe('a database that fails', () => {
     expect(performance.now() - pressed).toBeLessThan(4500)
   })
 
-  test('is no database at all, or one that nobody may open', async () => {
+  test('is not a database, or refuses the login', async () => {
     const { checks } = await examined({ database: { uri: 'sqlite:///etc/passwd' } })
     othersAreChecked(checks)
     expect(checks.database).toMatchObject({
@@ -204,8 +204,8 @@ describe('a database that fails', () => {
   })
 })
 
-describe('a schema', () => {
-  test('that is missing: what is pending, and the way out, which helps', async () => {
+describe('the schema', () => {
+  test('is missing: names pending migrations and a hint that works', async () => {
     const database = await newMariadb()
     const { checks } = await examined({ database })
     expect(checks.schema).toMatchObject({
@@ -219,7 +219,7 @@ describe('a schema', () => {
     await database.remove()
   })
 
-  test('of Wakame-vdc: its version, and what its character set means', async () => {
+  test('is that of Wakame-vdc: shows its version and the limits of its character set', async () => {
     const database = await newWakame(inject('mariadb').port)
     const { ok, checks } = await examined({ database })
     expect(ok).toBe(true)
@@ -238,7 +238,7 @@ describe('a schema', () => {
     await database.remove()
   })
 
-  test('of an SQLite file that holds nothing, lacks a table, or is of a later release', async () => {
+  test('is empty, lacks a table, or is of a newer release, on SQLite', async () => {
     const database = newSqlite()
     writeFileSync(database.uri.slice('sqlite://'.length), '')
     expect(await examined({ database })).toMatchObject({
@@ -260,7 +260,7 @@ describe('a schema', () => {
   })
 })
 
-test('the host: no qemu-img, no folder to unpack in, storages that are gone or full', async () => {
+test('reports a missing qemu-img, no folder to unpack in, and missing or full storages', async () => {
   const database = await newDatabase('sqlite')
   const add = (uuid: string, path: string, more = '') =>
     `backupstorage add --uuid ${uuid} --display-name s --storage-type local --base-uri file://${path} ${more}`
@@ -276,7 +276,7 @@ test('the host: no qemu-img, no folder to unpack in, storages that are gone or f
   )
   const path = join(folder.path, 'bin')
   mkdirSync(path)
-  // As an import or the Ruby programs leave them.
+  // As left by an import or the Ruby programs.
   const move = 'UPDATE backup_storages SET base_uri = ? WHERE uuid = ?'
   await database.query(move, ['file:///proc/', 'full'])
   await database.query(move, [`file://${path}/`, 'foreign'])
@@ -308,7 +308,7 @@ test('the host: no qemu-img, no folder to unpack in, storages that are gone or f
   await database.remove()
 })
 
-test('a damaged SQLite file: what is wrong with it, and the way out; the rest is checked, and nothing written', async () => {
+test('reports a damaged SQLite file with a hint, runs other checks, and writes nothing', async () => {
   const database = await newLargeRegistry()
   damage(database)
   const path = database.uri.slice('sqlite://'.length)
@@ -329,7 +329,7 @@ test('a damaged SQLite file: what is wrong with it, and the way out; the rest is
   await database.remove()
 })
 
-test('in the shell it says the same, and the session goes on', async () => {
+test('prints the same in the shell, and the session continues', async () => {
   const database = await newDatabase('sqlite')
   const lines = await runLines(['account list --quiet', 'doctor', 'account list --quiet'], { database })
   expect(lines.slice(0, 2)).toEqual(lines.slice(-2))
@@ -340,8 +340,8 @@ test('in the shell it says the same, and the session goes on', async () => {
 test.each([
   ['no cluster', undefined, 'ok'],
   ['a node of three', { size: 3, status: 'Primary', state: 'Synced', ready: true }, 'ok'],
-  ['one that catches up', { size: 3, status: 'Primary', state: 'Joined', ready: true }, 'warning'],
-  ['one that was cut off', { size: 1, status: 'non-Primary', state: 'Initialized', ready: false }, 'failure'],
-])('of Galera: %s', (_, cluster, result) => {
+  ['a node that catches up', { size: 3, status: 'Primary', state: 'Joined', ready: true }, 'warning'],
+  ['a node cut off from the others', { size: 1, status: 'non-Primary', state: 'Initialized', ready: false }, 'failure'],
+])('Galera: %s', (_, cluster, result) => {
   expect(checkCluster(cluster)).toMatchObject({ result })
 })

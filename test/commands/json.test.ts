@@ -9,19 +9,22 @@ import { ROOT, runLines, vdcManage } from '../support/process/cli.ts'
 const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8')) as {
   commands: Record<string, { flags: object }>
 }
-/** Every command that answers in JSON, as it is typed. */
+/** Every command with --json, as typed. */
 const COMMANDS = Object.entries(manifest.commands)
   .filter(([, { flags }]) => 'json' in flags)
   .map(([id]) => id.replaceAll(':', ' '))
 
-/** Arguments with which a command succeeds, is refused, and names what is not there; DISK is a file, OUT none yet. */
+/**
+ * Arguments with which a command succeeds, is refused, or names something missing. DISK is a file; OUT does not exist
+ * yet.
+ */
 interface Cases {
   done: string
-  /** More that succeeds, and the schema that it answers with where that is another. */
+  /** More arguments that succeed, and their schema if it is another. */
   also?: [string, string?][]
   refused?: string
   notFound?: string
-  /** It asks no database. */
+  /** Needs no database. */
   isOffline?: true
 }
 const MD5 = '0'.repeat(32)
@@ -195,7 +198,7 @@ function expectValid(name: string, answer: unknown) {
   expect(validate(answer) ? [] : validate.errors).toEqual([])
 }
 
-/** The answers of lines that one shell runs, all of which fail; each is one JSON text. */
+/** Runs failing lines in one shell. Returns their JSON errors. */
 async function errorsOf(lines: readonly string[], uri: { uri: string }) {
   const { stdout } = await vdcManage([], { database: uri, input: `${lines.join('\n')}\n` })
   return stdout
@@ -204,26 +207,26 @@ async function errorsOf(lines: readonly string[], uri: { uri: string }) {
     .map((text) => JSON.parse(text))
 }
 
-describe('every command with --json answers as its schema says', () => {
-  test('there are cases for each', () => {
+describe('--json output of every command matches its schema', () => {
+  test('for all commands', () => {
     expect(Object.keys(CASES).sort()).toEqual([...COMMANDS].sort())
   })
 
-  test.each(Object.entries(CASES))('%s, done', async (command, { done, also = [] }) => {
+  test.each(Object.entries(CASES))('%s, on success', async (command, { done, also = [] }) => {
     if (command === 'registry import') await exportIt()
     for (const [args, schema = command] of [[done] as [string, string?], ...also]) {
       const words = `${command} ${filled(args)} --json`.split(' ').filter((word) => word !== '')
-      // Each command once with a process of its own.
+      // Each command once in its own process.
       const run = await vdcManage(words, { database, input: 'a-team\n', process: args === done })
       const answer = JSON.parse(run.stdout)
       expectValid(schema, answer)
-      // Of several, some of these are there to fail.
+      // Some of several IDs are meant to fail.
       const fails = args.includes('wmi-none ') || args === 'wmi-one wmi-none' ? 9 : args.startsWith('/dev/null') ? 3 : 0
       expect({ args, code: run.code }).toEqual({ args, code: args.includes('--ignore-missing') ? 0 : fails })
     }
   })
 
-  test('registry import, where something is there and differs', async () => {
+  test('registry import, on conflicts', async () => {
     await vdcManage(['account', 'modify', 'a-team', '--description', 'other'], { database, reject: true })
     const run = await vdcManage(['registry', 'import', filled('EXPORT'), '--json'], { database })
     expect(run.code).toBe(5)
@@ -234,7 +237,7 @@ describe('every command with --json answers as its schema says', () => {
   test.each([
     ['refused', [3, 5]],
     ['notFound', [4]],
-  ] as const)('what is %s', async (key, exits) => {
+  ] as const)('on %s errors', async (key, exits) => {
     const lines = Object.entries(CASES).flatMap(([command, cases]) =>
       cases[key] === undefined ? [] : [`${command} ${filled(cases[key])} --json`],
     )
@@ -242,7 +245,7 @@ describe('every command with --json answers as its schema says', () => {
     expect(errors).toHaveLength(lines.length)
     for (const [at, answer] of errors.entries()) {
       const command = Object.keys(CASES).find((name) => lines[at]?.startsWith(`${name} `)) as string
-      // What is refused of a file stands in its report.
+      // A refused file has a report.
       if (!('path' in answer)) expectValid('error', answer)
       else expectValid(command, answer)
       const as = exits.includes(answer.error.exit as never) ? 'expected' : answer.error
@@ -250,7 +253,7 @@ describe('every command with --json answers as its schema says', () => {
     }
   })
 
-  test('a usage error', async () => {
+  test('on usage errors', async () => {
     const lines = COMMANDS.map((command) => `${command} --bogus --json`)
     const errors = await errorsOf(lines, database)
     expect(errors).toHaveLength(lines.length)
@@ -260,7 +263,7 @@ describe('every command with --json answers as its schema says', () => {
     }
   })
 
-  test('the database down', async () => {
+  test('if the database is down', async () => {
     const lines = Object.entries(CASES).flatMap(([command, { done, isOffline }]) =>
       isOffline || command === 'doctor' ? [] : [`${command} ${filled(done)} --json`],
     )

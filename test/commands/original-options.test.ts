@@ -8,7 +8,7 @@ import { ROOT, runLines, vdcManage, vdcManageJson } from '../support/process/cli
 import { expectRefused } from '../support/refusals.ts'
 import { IS_THOROUGH } from '../support/thorough.ts'
 
-/** The original's commands and options, read from their table. */
+/** Commands and options of the original, from their table. */
 const ORIGINAL = readFileSync(join(ROOT, 'test/support/original-options.txt'), 'utf8')
   .split('\n')
   .filter((line) => line !== '' && !line.startsWith('#'))
@@ -19,7 +19,7 @@ const ORIGINAL = readFileSync(join(ROOT, 'test/support/original-options.txt'), '
 
 const MD5 = '0123456789abcdef0123456789abcdef'
 
-/** A value for each option other than what a thing has without it, and how `show` has it. */
+/** A value for each option that differs from the default, and how `show` prints it. */
 const VALUES: Record<string, { value: string; shown?: unknown; key?: string; also?: string }> = {
   account_id: { value: 'a-00000000' },
   arch: { value: 'x86' },
@@ -45,7 +45,7 @@ const VALUES: Record<string, { value: string; shown?: unknown; key?: string; als
   storage_type: { value: 'webdav' },
 }
 
-/** What a command needs besides the option that is tried. */
+/** What a command needs besides the tested option. */
 const NEEDS: Record<string, Record<string, string>> = {
   'image add local': { account_id: 'a-shpoolxx' },
   'image add volume': { account_id: 'a-shpoolxx' },
@@ -60,12 +60,14 @@ const NEEDS: Record<string, Record<string, string>> = {
 }
 const PREFIXES: Record<string, string> = { image: 'wmi-', backupobject: 'bo-', backupstorage: 'bkst-' }
 
-/** Every way to write an option and its value. */
+/** Returns every way to write an option and its value. */
 function spellings(option: string, value: string): string[] {
   return [option, option.replaceAll('_', '-')].flatMap((name) => [`--${name} '${value}'`, `--${name}='${value}'`])
 }
 
-/** Every way to write a boolean, and whether that switches it on: `NAME` stands for its name with `_`, `DASHED` for it with `-`. */
+/**
+ * Every way to write a boolean, and whether it switches it on. `NAME` stands for its name with `_`, `DASHED` with `-`.
+ */
 const BOOLEANS: readonly [written: string, on: boolean][] = [
   ['--NAME', true],
   ['--DASHED', true],
@@ -86,7 +88,7 @@ const BOOLEANS: readonly [written: string, on: boolean][] = [
     [`--${not}_NAME`, false],
     [`--${not}-DASHED`, false],
   ]),
-  // The last one counts.
+  // The last one wins.
   ['--no-DASHED --DASHED', true],
   ['--DASHED false --NAME true', true],
   ['--DASHED --NAME false', false],
@@ -100,8 +102,8 @@ const DATABASES: Record<string, () => Promise<TestDatabase>> = {
 const folder = newFolder()
 afterAll(() => folder.remove())
 
-// The last one alone is what scripts of the original meet.
-describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the original’s options on %s', (_, create) => {
+// Scripts of the original run only on the last one.
+describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('options of the original on %s', (_, create) => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await create()
@@ -118,7 +120,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
   const run = (lines: string[]) => runLines(lines, { database })
 
   let made = 0
-  /** The line that makes a thing, without an option that is about to be tried, and its id. */
+  /** Returns the line that adds an object without the tested option, and its ID. */
   function making(command: string, without = ''): { line: string; id: string } {
     const noun = command.split(' ')[0] as string
     const adding = command.includes(' add') ? command : noun === 'image' ? 'image add local' : `${noun} add`
@@ -128,7 +130,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
     return { line: `${adding} ${noun === 'image' ? 'bo-first ' : ''}${words}`, id }
   }
 
-  /** Shows several things of one kind. */
+  /** Shows several objects of one kind. */
   async function show(command: string, ids: string[]): Promise<Record<string, unknown>[]> {
     return vdcManageJson([command.split(' ')[0] as string, 'show', ...ids], { database })
   }
@@ -148,7 +150,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
 
   const cases = ORIGINAL.flatMap(([command, options]) => options.map((option) => [command, option] as const))
   test.each(cases.filter(([, option]) => !option.endsWith('?') && option !== 'uuid'))(
-    '%s --%s, spelt in every way, takes effect',
+    '%s --%s works in every spelling',
     async (command, option) => {
       const { value, shown = value, key = option, also = '' } = VALUES[option] as (typeof VALUES)[string]
       const lines: string[] = []
@@ -164,12 +166,12 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
     },
   )
 
-  /** Whether a boolean is on in what `show` answers. */
+  /** Returns whether a boolean is on in the output of `show`. */
   const isOn = (thing: Record<string, unknown>, option: string) =>
     thing[option] ?? (thing.features as Record<string, boolean>)[option] ?? false
 
   test.each(cases.filter(([, option]) => option.endsWith('?')))(
-    '%s --%s, spelt and switched off in every way, takes effect',
+    '%s --%s works in every spelling, on and off',
     async (command, marked) => {
       const option = marked.slice(0, -1)
       const lines: string[] = []
@@ -179,7 +181,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
         const spelt = written.replaceAll('NAME', option).replaceAll('DASHED', option.replaceAll('_', '-'))
         if (command.includes(' add')) lines.push(`${line} ${spelt}`)
         else {
-          // What is to be switched off is on before; every other line has its ID behind the option.
+          // Switched on first if it is to be switched off. Every other line has its ID after the option.
           lines.push(line, ...(on ? [] : [`${command} ${id} --${option}`]))
           lines.push(at % 2 === 0 ? `${command} ${id} ${spelt}` : `${command} ${spelt} ${id}`)
         }
@@ -212,7 +214,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
       await expectRefused(database, ['image', 'modify', ...args.split(' ')], { exit, message })
   })
 
-  test('an image that is called true is an ID before options and behind --', async () => {
+  test('an image named true is an ID before options and after --', async () => {
     const id = 'wmi-true'
     await run([`${making('image modify').line.replace(/--uuid '[^']*'/, '')} --uuid true`])
     const isPublic = async () => isOn(await vdcManageJson(['image', 'show', id], { database }), 'is_public')
@@ -227,7 +229,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
   })
 
   test.each(['image', 'backupobject', 'backupstorage'])(
-    '%s show without an ID is the list, and both work shortened',
+    '%s show without an ID prints the list, and both can be abbreviated',
     async (noun) => {
       const { line, id } = making(`${noun} modify`)
       await run([line])
@@ -244,7 +246,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
     },
   )
 
-  test('backupobject add without --display-name, as older releases take it, has the name of its file', async () => {
+  test('backupobject add without --display-name uses the file name, as in older releases', async () => {
     const needs = Object.entries({
       ...NEEDS['backupobject add'],
       object_key: 'old/lucid-5.raw.gz',
@@ -258,7 +260,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
     })
   })
 
-  test('image add local --md5sum, of release 11.12, is the MD5 that the file must have', async () => {
+  test('image add local --md5sum of release 11.12 is the expected MD5 of the file', async () => {
     const path = await makeImage(join(folder.path, `md5-${made++}.qcow2`))
     const md5 = hashOf(path, 'md5')
     const add = ['image', 'add', 'local', path, '--account_id', 'a-shpoolxx']
@@ -280,7 +282,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
   })
 
   test.each(cases.filter(([, option]) => option === 'uuid'))(
-    '%s --%s is its id, with and without prefix',
+    '%s --%s is the ID, with or without prefix',
     async (command) => {
       const noun = command.split(' ')[0] as string
       const ids = [`${PREFIXES[noun]}u${++made}`, `${PREFIXES[noun]}u${++made}`] as const
@@ -290,7 +292,7 @@ describe.each(Object.entries(DATABASES).slice(IS_THOROUGH ? 0 : -1))('the origin
       )
       expect(await run(lines)).toEqual([...ids])
       if (command.includes(' add')) return
-      // What exists keeps its id: its own is taken, another is refused.
+      // Objects keep their ID: their own is accepted, another is refused.
       await run(ids.map((id) => `${command} ${id} --uuid ${id}`))
       const refused = await vdcManage([...command.split(' '), ids[0], '--uuid', 'another'], { database })
       expect(refused).toMatchObject({ code: 3, stdout: '' })

@@ -11,7 +11,7 @@ describe.each(ENGINES)('accounts on %s', (engine) => {
   })
   afterAll(() => database.remove())
 
-  test('the accounts of the system are seeded', async () => {
+  test('system accounts are seeded', async () => {
     expect(await database.query('SELECT id, uuid, description, enabled, deleted_at FROM accounts ORDER BY id')).toEqual(
       [
         { id: 100, uuid: '00000000', description: 'datacenter system account', enabled: 1, deleted_at: null },
@@ -20,7 +20,7 @@ describe.each(ENGINES)('accounts on %s', (engine) => {
     )
   })
 
-  test('add prints the id, list and show show it', async () => {
+  test('add prints the ID, and list and show find it', async () => {
     const run = await vdcManage(['account', 'add', '--description', 'Team lucid'], { database })
     expect(run).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^a-[a-z0-9]{8}\n$/) })
     const id = run.stdout.trim()
@@ -43,7 +43,7 @@ describe.each(ENGINES)('accounts on %s', (engine) => {
     expect(await database.query('SELECT COUNT(*) AS n FROM histories')).toEqual([{ n: 0 }])
   })
 
-  test('a given id, with or without prefix; once used it stays taken', async () => {
+  test('--uuid works with or without prefix, and an ID stays taken', async () => {
     expect((await vdcManage(['account', 'add', '--uuid', 'a-given'], { database })).stdout).toBe('a-given\n')
     const before = await countRows(database)
     for (const uuid of ['given', 'a-given', 'a-GIVEN', 'a-shpoolxx']) {
@@ -53,18 +53,18 @@ describe.each(ENGINES)('accounts on %s', (engine) => {
     expect(await countRows(database)).toEqual(before)
   })
 
-  test('what is not there is exit 4', async () => {
+  test('show exits with 4 for a missing account', async () => {
     expect(await vdcManage(['account', 'show', 'a-none'], { database })).toMatchObject({ code: 4, stdout: '' })
     expect(await vdcManage(['account', 'show', 'a-GIVEN'], { database })).toMatchObject({ code: 4, stdout: '' })
   })
 
-  test('a deleted account is in the list with --all only', async () => {
+  test('list shows deleted accounts only with --all', async () => {
     await database.query("UPDATE accounts SET deleted_at = '2020-01-01 00:00:00' WHERE uuid = 'given'")
     expect((await vdcManage(['account', 'list', '--quiet'], { database })).stdout).not.toContain('a-given')
     expect((await vdcManage(['account', 'list', '--all'], { database })).stdout).toMatch(/^a-given +deleted /m)
   })
 
-  test('image add local --create-account makes the account with the image, or neither', async () => {
+  test('image add local --create-account creates the account with the image, or neither', async () => {
     const folder = newFolder()
     const path = await makeImage(join(folder.path, 'disk.qcow2'))
     const args = ['image', 'add', 'local', path, '--account-id', 'a-fresh', '--create-account']

@@ -26,7 +26,7 @@ describe.each(ENGINES)('on %s', (engine) => {
   const modify = (...words: string[]) => vdcManage(['account', 'modify', ...words], { database })
   const silent = { code: 0, signal: undefined, stdout: '', stderr: '' }
 
-  test('account modify changes only what is given, and leaves no history', async () => {
+  test('account modify changes only what is given, and records no history', async () => {
     const before = await show('a-kept')
     const { histories } = await allRows(database)
     expect(await modify('a-kept', '--description', 'new')).toEqual(silent)
@@ -45,12 +45,12 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(await allRows(database)).toEqual(rows)
   })
 
-  test('the description of a system account may change', async () => {
+  test('account modify changes the description of a system account', async () => {
     expect(await modify('a-shpoolxx', '--description', 'the pool', '--enable')).toEqual(silent)
     expect((await show('a-shpoolxx')).description).toBe('the pool')
   })
 
-  test('account del: one that owns images is kept unless forced, and what it owns stays', async () => {
+  test('account del keeps an account that owns images without --force, and leaves its images', async () => {
     await expectRefused(database, ['account', 'del', 'a-rich'], {
       exit: 5,
       message: 'Account a-rich owns images: wmi-1, wmi-2',
@@ -68,7 +68,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect((await vdcManage(['account', 'list', '--quiet'], { database })).stdout).not.toContain('a-rich')
   })
 
-  test('several are deleted, and one that fails does not keep the others', async () => {
+  test('account del deletes the others if one of several accounts fails', async () => {
     await runLines(['account add --uuid a-x', 'account add --uuid a-y'], { database })
     const run = await vdcManage(['account', 'del', 'a-x', 'a-shpoolxx', 'a-y'], { database })
     expect(run).toMatchObject({

@@ -20,7 +20,7 @@ const KNOWN = [
   '--checksum',
   MD5,
 ]
-/** The same with one value replaced, or with options more. */
+/** Returns the options with one value replaced, or one option added. */
 const withOption = (name: string, value: string) =>
   KNOWN.includes(name) ? KNOWN.map((word, at) => (KNOWN[at - 1] === name ? value : word)) : [...KNOWN, name, value]
 
@@ -56,7 +56,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     return run.stdout.trim()
   }
 
-  test('add takes the original’s defaults', async () => {
+  test('add uses the defaults of the original', async () => {
     const id = await add(...KNOWN)
     expect(id).toMatch(/^bo-[a-z0-9]{8}$/)
     expect(await show(id)).toMatchObject({
@@ -92,7 +92,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     }
   })
 
-  test('what is available is complete, whatever is asked for', async () => {
+  test('an available object has progress 100, whatever is given', async () => {
     const run = await vdcManage(['backupobject', 'add', '--uuid', 'bo-prog', ...KNOWN, '--progress', '40'], {
       database,
     })
@@ -110,7 +110,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     expect((await show(none)).progress).toBe(0)
   })
 
-  test('modify changes only what is given, with its history', async () => {
+  test('modify changes only what is given, and records it in the history', async () => {
     const id = await add(...KNOWN, '--description', 'old', '--account-id', 'a-00000000')
     const before = await show(id)
     const run = await vdcManage(['backupobject', 'modify', id, '--description', '', '--size', '9007199254740993'], {
@@ -118,7 +118,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     })
     expect(run).toEqual({ code: 0, signal: undefined, stdout: '', stderr: '' })
     const after = await show(id)
-    // Read by JavaScript, the number is rounded; what is stored is not.
+    // JavaScript rounds the number when it parses it; the stored one is exact.
     expect(after).toEqual({
       ...before,
       description: null,
@@ -139,7 +139,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     expect(await allRows(database)).toEqual(rows)
   })
 
-  test('del and list: a used one is kept unless forced, and what is deleted is hidden', async () => {
+  test('del keeps a used object without --force, and list hides deleted ones', async () => {
     const id = await add(...KNOWN)
     const images = await runLines(
       [1, 2].map(() => `image add local ${id} --account-id a-shpoolxx`),
@@ -158,7 +158,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
       stderr: '',
     })
     expect((await show(id)).state).toBe('deleted')
-    // The image is still there, and says where its bytes were.
+    // The image still exists, and still has the URI of its file.
     expect(await vdcManageJson(['image', 'show', images[1] as string], { database })).toMatchObject({
       backup_object_id: id,
       backup_object: { state: 'deleted' },
@@ -186,7 +186,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
   })
 
   const refused: [name: string, options: string[], refusal: Refusal][] = [
-    ['nothing given', [], { exit: 2, message: 'Missing options --object-key, --size, --checksum' }],
+    ['missing options', [], { exit: 2, message: 'Missing options --object-key, --size, --checksum' }],
     ['an empty name', withOption('--display-name', ''), { exit: 3, message: '--display-name must not be empty' }],
     [
       'an unknown storage',
@@ -203,9 +203,9 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
       KNOWN.filter((_, at) => at !== 2 && at !== 3),
       { exit: 3, message: '--storage-id is missing', hint: '--storage-id' },
     ],
-    ['a blank in its key', withOption('--object-key', 'a b'), { exit: 3, message: '--object-key contains a space' }],
+    ['a space in the key', withOption('--object-key', 'a b'), { exit: 3, message: '--object-key contains a space' }],
     [
-      'a key to be escaped',
+      'a key that would need escaping',
       withOption('--object-key', 'a%20b'),
       { exit: 3, message: "--object-key contains the character '%'" },
     ],
@@ -225,12 +225,12 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
       { exit: 3, message: '--size must be a whole number of bytes, from 0 to 9223372036854775807' },
     ]),
     [
-      'an allocation size',
+      'an invalid allocation size',
       [...KNOWN, '--allocation-size', 'x'],
       { exit: 3, message: '--allocation-size must be a whole' },
     ],
     [
-      'another checksum',
+      'a checksum other than MD5',
       withOption('--checksum', 'a'.repeat(64)),
       { exit: 3, message: '--checksum must be an MD5 checksum' },
     ],
@@ -241,7 +241,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     ],
     ['the state deleted', [...KNOWN, '--state', 'deleted'], { exit: 3, message: '--state must be one of' }],
     [
-      'more than all',
+      'a progress above 100',
       [...KNOWN, '--state', 'creating', '--progress', '101'],
       { exit: 3, message: '--progress must be a number from 0 to 100' },
     ],
@@ -252,29 +252,33 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     ],
     ['a disabled account', [...KNOWN, '--account-id', 'a-idle'], { exit: 5, message: 'Account a-idle is disabled' }],
     [
-      'a taken id',
+      'a taken ID',
       [...KNOWN, '--uuid', 'bo-kept'],
       { exit: 5, message: 'The backup object ID bo-kept is already taken' },
     ],
     [
-      'a taken id in another case',
+      'a taken ID in another case',
       [...KNOWN, '--uuid', 'KEPT'],
       { exit: 5, message: 'The backup object ID bo-KEPT is already taken' },
     ],
     ['a wrong prefix', [...KNOWN, '--uuid', 'wmi-x'], { exit: 3, message: "'wmi-x' is not a valid backup object ID" }],
-    ['sizes and a file', [...KNOWN, '--from-file', '/x'], { exit: 2, message: '--from-file cannot be used together' }],
+    [
+      'sizes together with a file',
+      [...KNOWN, '--from-file', '/x'],
+      { exit: 2, message: '--from-file cannot be used together' },
+    ],
   ]
   test.each(refused)('add refuses %s', async (_, options, refusal) => {
     await expectRefused(database, ['backupobject', 'add', ...options], refusal)
   })
   test.each(refused.filter(([, options]) => options.length === KNOWN.length && !options.includes('bo-kept')))(
-    'modify refuses %s as strictly',
+    'modify refuses %s too',
     async (_, options, refusal) => {
-      // Each differs from what is known in one value.
+      // Each differs from the known options in one value.
       await expectRefused(database, ['backupobject', 'modify', 'bo-kept', ...options], refusal)
     },
   )
-  test('show, modify and del of what is not there', async () => {
+  test('show, modify and del exit with 4 for a missing object', async () => {
     for (const args of [['show'], ['modify', '--size', '1'], ['del']]) {
       const [verb = '', ...rest] = args
       await expectRefused(database, ['backupobject', verb, 'bo-nope', ...rest], {
@@ -321,7 +325,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
       })
     })
 
-    test('shares its object with image add local, and keeps the given id, key and storage', async () => {
+    test('uses the same object as image add local, and keeps the given ID, key and storage', async () => {
       await pack('cp disk.raw shared.raw')
       const id = await add('--from-file', path('shared.raw'), '--uuid', 'bo-shared', '--display-name', 'named')
       expect(id).toBe('bo-shared')
@@ -329,7 +333,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
         database,
       })
       expect(image.backup_object).toMatchObject({ id: 'bo-shared', display_name: 'named' })
-      // A copy of what lies in another storage.
+      // A copy in another storage.
       const copy = await add('--from-file', path('shared.raw'), '--storage-id', 'bkst-s', '--object-key', 'there.raw')
       expect(await show(copy)).toMatchObject({
         uri: 'file:///srv/s/there.raw',
@@ -337,7 +341,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
       })
     })
 
-    test('an image made of it has the format that was found, unless another is given', async () => {
+    test('images of the object get the detected file format, unless another is given', async () => {
       await pack('qemu-img create -q -f qcow2 format.qcow2 8G && cp disk.raw format.raw')
       for (const [file, format] of [
         ['format.qcow2', 'qcow2'],
@@ -371,19 +375,19 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
         { exit: 3, message: 'holds more than a disk image' },
       ],
       [
-        'a cut off archive',
+        'a truncated archive',
         'cut.tar',
         'tar -cf whole.tar disk.raw && head -c 1M whole.tar > cut.tar',
         { exit: 3, message: 'cut.tar is a damaged or truncated tar archive' },
       ],
       [
-        'a cut off gzip',
+        'a truncated gzip file',
         'cut.gz',
         'gzip -kc disk.raw | head -c 2000 > cut.gz',
         { exit: 3, message: 'cut.gz is damaged or truncated' },
       ],
       [
-        'a broken header',
+        'a damaged header',
         'sum.tar',
         'tar -cf sum.tar disk.raw && printf X | dd of=sum.tar bs=1 seek=20 conv=notrunc status=none',
         { exit: 3, message: 'damaged' },
@@ -397,7 +401,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
       ],
       ['an unsafe path', 'a b.raw', 'cp disk.raw "a b.raw"', { exit: 3, message: 'contains a space' }],
       ['a FIFO', 'fifo', 'mkfifo fifo', { exit: 3, message: 'a FIFO' }],
-      ['nothing there', 'nope.raw', 'true', { exit: 3, message: 'does not exist' }],
+      ['a missing file', 'nope.raw', 'true', { exit: 3, message: 'does not exist' }],
     ]
     test.each(broken)('refuses %s', async (_, file, make, refusal) => {
       await pack(make)
@@ -405,7 +409,7 @@ describe.each(ENGINES)('backup objects on %s', (engine) => {
     })
   })
 
-  test('many processes that add one id at once: one succeeds', async () => {
+  test('one of many processes that add the same ID at once succeeds', async () => {
     const runs = await Promise.all(
       Array.from({ length: 10 }, () =>
         vdcManage(['backupobject', 'add', '--uuid', 'bo-race', ...KNOWN], { database, process: true }),

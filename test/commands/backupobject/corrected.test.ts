@@ -6,13 +6,12 @@ import { hashOf, makeImage, newFolder } from '../../support/files/images.ts'
 import { vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 
 /*
- * A row that is corrected, by us or by programs that know nothing of our labels,
- * makes stale what was computed from the bytes before.
+ * Correcting a row, by us or by programs that do not know our labels, makes stale what was computed from the old bytes.
  */
 
 const DERIVED = ['vdc-manage.md5', 'vdc-manage.sha256', 'vdc-manage.virtual-size']
 
-describe.each(ENGINES)('a backup object that is corrected on %s', (engine) => {
+describe.each(ENGINES)('correcting a backup object on %s', (engine) => {
   const folder = newFolder()
   let database: TestDatabase
   let path: string
@@ -33,7 +32,7 @@ describe.each(ENGINES)('a backup object that is corrected on %s', (engine) => {
       ({ name }) => name,
     )
 
-  test('by its new MD5 in the row alone: what was computed before does not count', async () => {
+  test('a new MD5 in the row alone makes computed values stale', async () => {
     path = await makeImage(join(folder.path, 'disk.qcow2'))
     old = { md5: hashOf(path, 'md5'), sha256: hashOf(path, 'sha256'), size: 1024 ** 3 }
     await vdcManage(['backupobject', 'add', '--from-file', path, '--uuid', 'disk'], { database })
@@ -41,7 +40,7 @@ describe.each(ENGINES)('a backup object that is corrected on %s', (engine) => {
     expect(await object()).toMatchObject({ sha256: old.sha256, labels: { 'vdc-manage.md5': old.md5 } })
     expect(await labels()).toEqual(['vdc-manage.file-format', ...DERIVED])
 
-    // Another image comes to lie there, and a program of the cloud says so.
+    // Another image replaces the file, and another program updates the row.
     await makeImage(path, { size: '2G' })
     writeFileSync(path, Buffer.alloc(512), { flag: 'a' })
     const { size } = statSync(path)
@@ -69,7 +68,7 @@ describe.each(ENGINES)('a backup object that is corrected on %s', (engine) => {
     expect((await vdcManageJson(['image', 'show', 'wmi-again'], { database })).backup_object_id).toBe('bo-disk')
   })
 
-  test('back to what it was: it counts again', async () => {
+  test('restoring the old MD5 makes computed values valid again', async () => {
     await database.query(`UPDATE backup_objects SET checksum = ? WHERE uuid = 'disk'`, [old.md5])
     expect(await object()).toMatchObject({ sha256: old.sha256 })
     expect(await listed('--checksum', old.sha256)).toMatchObject([
@@ -78,14 +77,14 @@ describe.each(ENGINES)('a backup object that is corrected on %s', (engine) => {
     ])
   })
 
-  test('labels of a release that noted no MD5 count unless the history tells of another one', async () => {
+  test('labels without a recorded MD5 are valid unless the history has another one', async () => {
     await database.query("DELETE FROM resource_labels WHERE name = 'vdc-manage.md5'")
     expect(await object()).toMatchObject({ sha256: old.sha256 })
     expect(await listed('--checksum', old.sha256)).toMatchObject([
       { virtual_size: old.size },
       { virtual_size: old.size },
     ])
-    // Corrected by a program that records it, and by one that does not.
+    // Corrected by a program that records it in the history, and by one that does not.
     for (const record of [true, false]) {
       const other = (record ? '1' : '2').repeat(32)
       await database.query("UPDATE backup_objects SET checksum = ? WHERE uuid = 'disk'", [other])
@@ -100,13 +99,13 @@ describe.each(ENGINES)('a backup object that is corrected on %s', (engine) => {
       expect(await listed('--checksum', old.sha256)).toEqual([])
       expect(await listed('--sort', 'size')).toMatchObject([{ virtual_size: null }, { virtual_size: null }])
     }
-    // An import begins a new history, which could not tell it.
+    // An import starts a new history, which could not tell.
     const run = await vdcManage(['registry', 'export'], { database, reject: true })
     expect(run.stdout).toContain('"uuid":"bo-disk"')
     expect(run.stdout).not.toContain('"resource_uuid":"bo-disk"')
   })
 
-  test('with backupobject modify: another checksum removes them, the same one or a size does not', async () => {
+  test('backupobject modify removes computed values for another checksum, not for the same one or a size', async () => {
     await database.query("UPDATE backup_objects SET checksum = ? WHERE uuid = 'disk'", ['0'.repeat(32)])
     const modify = (...args: string[]) => vdcManage(['backupobject', 'modify', 'bo-disk', ...args], { database })
     expect(await modify('--checksum', '0'.repeat(32), '--allocation-size', '7')).toMatchObject({ code: 0, stderr: '' })

@@ -16,7 +16,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
   afterAll(() => database.remove())
   const show = (id: string) => vdcManageJson(['backupstorage', 'show', id], { database })
 
-  test('add, modify, list, del', async () => {
+  test('add, modify, list and del work', async () => {
     const run = await vdcManage(['backupstorage', 'add', ...KNOWN, '--node-id', 'n', '--description', 'd'], {
       database,
     })
@@ -68,11 +68,11 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
       exit: 5,
       message: `The backup storage ID ${id} is already taken`,
     })
-    // A storage leaves no history.
+    // Storages have no history.
     expect((await allRows(database)).histories).toEqual([])
   })
 
-  test('one that holds objects is not deleted, unless forced', async () => {
+  test('del keeps a storage that contains objects without --force', async () => {
     await runLines(
       [
         `backupstorage add --uuid bkst-full ${KNOWN.join(' ')}`,
@@ -97,7 +97,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     })
   })
 
-  test('a base URI without a slash at its end is a warning, in add and modify', async () => {
+  test('add and modify warn about a base URI without a trailing slash', async () => {
     const warning =
       'Warning: The base URI file:///srv/y does not end with a slash: object keys are appended without one\n'
     const add = ['backupstorage', 'add', '--uuid', 'bkst-slash', ...withValue('--base-uri', 'file:///srv/y')]
@@ -107,7 +107,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
   })
 
   test.each(['http://user@dav.example:8080/images/', 'http://[2001:db8::1]/images/', 'ifs://share/images/'])(
-    'a storage of another kind is at %s',
+    'add accepts a storage at %s',
     async (uri) => {
       const type = uri.startsWith('ifs') ? 'ifs' : 'webdav'
       const args = ['backupstorage', 'add', '--display-name', 'x', '--base-uri', uri, '--storage-type', type]
@@ -130,12 +130,12 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
       { exit: 3, message: "--base-uri must be the URI of a folder, not '/srv/x/'", hint: 'file:///var/lib' },
     ],
     [
-      'two slashes',
+      'a URI with two slashes',
       withValue('--base-uri', 'file://srv/x/'),
       { exit: 3, message: '--base-uri must be the URI of a folder' },
     ],
     [
-      'a blank in its URI',
+      'a space in the URI',
       withValue('--base-uri', 'file:///srv/my images/'),
       { exit: 3, message: '--base-uri contains a space' },
     ],
@@ -150,7 +150,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
       { exit: 3, message: '--base-uri must not be longer than 255' },
     ],
     [
-      'a taken id in another case',
+      'a taken ID in another case',
       [...KNOWN, '--uuid', 'bkst-KEPT'],
       { exit: 5, message: 'The backup storage ID bkst-KEPT is already taken' },
     ],
@@ -159,12 +159,12 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     await expectRefused(database, ['backupstorage', 'add', ...options], refusal)
   })
   test.each(refused.filter(([, options]) => options.length === KNOWN.length))(
-    'modify refuses %s as strictly',
+    'modify refuses %s too',
     async (_, options, refusal) => {
       await expectRefused(database, ['backupstorage', 'modify', 'bkst-kept', ...options], refusal)
     },
   )
-  test('add refuses what is missing; show, modify and del what is not there', async () => {
+  test('add refuses missing options, and show, modify and del a missing storage', async () => {
     await expectRefused(database, ['backupstorage', 'add'], { exit: 2, message: /Missing option --.*base-uri/ })
     for (const [verb = '', ...rest] of [['show'], ['modify', '--node-id', 'x'], ['del']]) {
       await expectRefused(database, ['backupstorage', verb, 'bkst-nope', ...rest], {
@@ -174,7 +174,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     }
   })
 
-  test('many processes that add one id at once: one succeeds, and there is one row', async () => {
+  test('one of many processes that add the same ID at once succeeds, with one row', async () => {
     const runs = await Promise.all(
       Array.from({ length: CROWD }, () =>
         vdcManage(['backupstorage', 'add', '--uuid', 'bkst-race', ...KNOWN], { database, process: true }),

@@ -17,8 +17,7 @@ import { type RunOptions, vdcManage } from '../../support/process/cli.ts'
 import { expectRefused } from '../../support/refusals.ts'
 
 /*
- * The list of image folders is this host's own, whatever the registry says, so
- * the engine has no part in it.
+ * The list of image folders belongs to this host, not to the registry, so one engine is enough.
  */
 
 const isRoot = process.getuid?.() === 0
@@ -62,13 +61,13 @@ const storage = (uri: string, type = 'local') => [
 const register = (path: string) => ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx']
 
 describe('backupstorage trust', () => {
-  test('adds folders with their links resolved, lists them and removes them', async () => {
+  test('adds folders with symlinks resolved, lists them and removes them', async () => {
     expect(await trusted()).toEqual([])
     expect(existsSync(join(state, 'vdc-manage'))).toBe(false)
     expect(await trust(at('link'))).toMatchObject({ code: 0, stdout: '', stderr: '' })
     expect(statSync(join(state, 'vdc-manage')).mode & 0o777).toBe(0o700)
     expect(statSync(list()).mode & 0o777).toBe(0o600)
-    // A folder below one that is in the list is in it too.
+    // A folder below a trusted one is trusted too.
     const again = await trust(at('images', 'below'), '--json')
     expect(JSON.parse(again.stdout)).toMatchObject({ path: at('images'), below: true })
     expect(await trusted()).toEqual([`${at('images')}\ttrue`])
@@ -79,7 +78,7 @@ describe('backupstorage trust', () => {
     expect(await trusted()).toEqual([`${at('images')}\ttrue`])
   })
 
-  test('refuses system folders, links to them, and what is no folder', async () => {
+  test('refuses system folders, symlinks to them, and paths that are not folders', async () => {
     const messages = {
       '/': '/ is a system folder, which never holds images',
       '/etc': '/etc is a system folder, which never holds images',
@@ -100,7 +99,7 @@ describe('backupstorage trust', () => {
     expect(existsSync(list())).toBe(false)
   })
 
-  test('refuses to remove what is not in the list, or nothing', async () => {
+  test('refuses to remove a folder that is not in the list, or none', async () => {
     expect(await trust('--remove', at('images'))).toMatchObject({
       code: 3,
       stderr: `Error: ${at('images')} is not in the list of image folders\nHint: List the image folders with: vdc-manage backupstorage trust\n`,
@@ -109,20 +108,20 @@ describe('backupstorage trust', () => {
   })
 })
 
-describe('an image folder', () => {
-  test('is the folder of a file that is registered, for the files in it', async () => {
+describe('image folders', () => {
+  test('include the folder of a registered file, for the files directly in it', async () => {
     expect((await run([...register(at('link', 'disk.qcow2'))])).stderr).toBe('')
     expect(await trusted()).toEqual([`${at('images')}\tfalse`])
     expect(
       (await run(['backupobject', 'add', '--from-file', await makeImage(at('images', 'below', 'b.qcow2'))])).code,
     ).toBe(0)
     expect(await trusted()).toEqual([`${at('images')}\tfalse`, `${at('images', 'below')}\tfalse`])
-    // Naming it makes those below count.
+    // Trusting a folder includes those below it.
     await trust(at('images'))
     expect(await trusted()).toEqual([`${at('images')}\ttrue`, `${at('images', 'below')}\tfalse`])
   })
 
-  test('is no folder for hidden files until it is named, which verify says', async () => {
+  test('do not cover hidden files until trusted by name, as verify says', async () => {
     const id = (await run(register(await makeImage(at('images', '.disk.qcow2'))))).stdout.trim()
     const why = `${at('images')} is an image folder of this host only for files whose names do not begin with a dot`
     expect((await run(['image', 'verify', id])).stdout).toContain(
@@ -132,7 +131,7 @@ describe('an image folder', () => {
     expect((await run(['image', 'verify', id])).stdout).toBe(`${id}: ok\n`)
   })
 
-  test('is the folder of a storage that is added or changed, and of a prefix for the files in it', async () => {
+  test('include the folder of an added or changed storage, and of a prefix for its files', async () => {
     const added = await run(storage(`file://${at('link')}/`))
     expect(added).toMatchObject({ code: 0, stderr: '' })
     expect(await trusted()).toEqual([`${at('images')}\ttrue`])
@@ -143,7 +142,7 @@ describe('an image folder', () => {
     expect(await trusted()).toEqual([`${at('images')}\ttrue`, `${at('to-come', 'below')}\ttrue`])
   })
 
-  test('is none that came of a registration that failed, was dry or was undone', async () => {
+  test('are not added by a failed, dry or undone registration', async () => {
     expect((await run([...register(at('images', 'disk.qcow2')), '--uuid', 'wmi-bad id'])).code).toBe(3)
     expect((await run([...register(at('images', 'disk.qcow2')), '--dry-run'])).code).toBe(0)
     expect((await run([...storage(`file://${at('images')}/`), '--dry-run'])).code).toBe(0)
@@ -163,14 +162,14 @@ describe('an image folder', () => {
     ['file:///home/./', 'system folder /home,'],
     ['file:///srv/../etc/', "must not contain '..'"],
     ['LINK', 'system folder /etc,'],
-  ])('is refused as the base URI %s of a new or changed storage', async (uri, message) => {
+  ])('the base URI %s is refused for a new or changed storage', async (uri, message) => {
     const given = uri.replace('LINK', `file://${at('etc')}/`)
     const words = message.replace('base_uri', '--base-uri')
     await expectRefused(database, storage(given), { exit: 3, message: words })
     await expectRefused(database, ['backupstorage', 'modify', 'srv', '--base-uri', given], { exit: 3, message: words })
   })
 
-  test('is warned of if it is a system folder, and the registration stands', async () => {
+  test('never include a system folder; registering a file there prints a warning', async () => {
     const system = `/var/log/vdc-manage-test-${process.pid}`
     if (!isRoot) return
     mkdirSync(system)
@@ -191,8 +190,8 @@ describe('an image folder', () => {
   })
 })
 
-describe('the list', () => {
-  test('ignores a line that a full disk cut off, also when another one follows', async () => {
+describe('the list of image folders', () => {
+  test('ignores an incomplete line, even if another follows', async () => {
     mkdirSync(join(state, 'vdc-manage'), { mode: 0o700 })
     writeFileSync(list(), `{"add":"${at('images')}","below":true,"at":"2026-01-01T00:00:00Z"}\n{"add":"/s`, {
       mode: 0o600,
@@ -203,7 +202,7 @@ describe('the list', () => {
     expect(await trusted()).toEqual([`${at('images', 'below')}\ttrue`])
   })
 
-  test('is not used if others can write to it, and nothing is registered in vain', async () => {
+  test('is not used if others can write to it, and nothing is registered', async () => {
     mkdirSync(join(state, 'vdc-manage'))
     chmodSync(join(state, 'vdc-manage'), 0o777)
     writeFileSync(list(), `{"add":"${at('images')}","below":true}\n`)
@@ -230,7 +229,7 @@ describe('the list', () => {
     )
   })
 
-  test.runIf(isRoot)('is not used if it belongs to somebody else, or is a link', async () => {
+  test.runIf(isRoot)('is not used if it belongs to another user or is a symlink', async () => {
     mkdirSync(join(state, 'vdc-manage'), { mode: 0o700 })
     writeFileSync(at('planted'), `{"add":"${at('images')}","below":true}\n`, { mode: 0o600 })
     symlinkSync(at('planted'), list())
@@ -239,14 +238,14 @@ describe('the list', () => {
     writeFileSync(list(), readFileSync(at('planted')), { mode: 0o600 })
     chownSync(list(), 65534, 65534)
     expect((await trust()).stderr).toContain(`${list()} belongs to another user`)
-    // Root does not even look where XDG_STATE_HOME is another's.
+    // Root ignores an XDG_STATE_HOME that belongs to another user.
     const system = existsSync('/var/lib/vdc-manage')
     chownSync(list(), 0, 0)
     chownSync(state, 65534, 65534)
     if (!system) expect((await trust()).stdout).not.toContain(at('images'))
   })
 
-  test.runIf(isRoot)('cannot be kept for a user without a home, and a registration warns of that', async () => {
+  test.runIf(isRoot)('cannot be kept for a user without a home, so registering prints a warning', async () => {
     const { execa } = await import('execa')
     const { environment, PROGRAM } = await import('../../support/process/cli.ts')
     const home = at('nobody')
@@ -266,7 +265,7 @@ describe('the list', () => {
     expect(existsSync(join(home, '.local/state/vdc-manage/image-folders'))).toBe(true)
   })
 
-  test('cannot be made in /proc, where Node would try for ever', async () => {
+  test('cannot be created in /proc, where Node.js would retry forever', async () => {
     const disk = await makeImage(join(at('images'), 'anywhere.qcow2'))
     const { code, stderr } = await run(register(disk), { env: { XDG_STATE_HOME: '/proc/self/state' } })
     expect([code, stderr]).toEqual([0, expect.stringMatching(/^Warning: \S+ could not be added to the image folders/)])

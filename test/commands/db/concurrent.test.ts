@@ -20,7 +20,7 @@ const bookkeeping = async (database: TestDatabase) => ({
   names: (await database.query('SELECT name FROM vdc_manage_migrations ORDER BY name, id')).map(({ name }) => name),
 })
 
-/** Runs `db migrate` in many processes at once, each of which waits for the others at statements about the lock. */
+/** Runs one `db migrate` per delay at once. Each waits at the statements that match its delay. */
 async function migrateAtOnce(database: TestDatabase, delays: readonly RegExp[]) {
   const { port } = inject('mariadb')
   const proxies: MysqlProxy[] = []
@@ -45,15 +45,15 @@ async function migrateAtOnce(database: TestDatabase, delays: readonly RegExp[]) 
   return runs
 }
 
-describe('several migrations at once', () => {
+describe('concurrent migrations', () => {
   test.each([
-    ['as they come', Array(8).fill(/^never/)],
-    ['each slow when it makes the lock', Array(6).fill(/^insert .*_lock/i)],
-    ['each slow when it looks for the lock', Array(6).fill(/^select .*_lock/i)],
-    ['each slow when it makes a table', Array(6).fill(/^create table/i)],
-    ['each slow when it takes the lock', Array(6).fill(/^update .*_lock/i)],
-    ['slow at different moments', [/^create table/i, /^insert .*_lock/i, /^select .*_lock/i, /^update .*_lock/i]],
-  ])('on a new database, %s: one migrates, the others wait for it', async (_, delays) => {
+    ['without delays', Array(8).fill(/^never/)],
+    ['all slow to create the lock', Array(6).fill(/^insert .*_lock/i)],
+    ['all slow to look for the lock', Array(6).fill(/^select .*_lock/i)],
+    ['all slow to create tables', Array(6).fill(/^create table/i)],
+    ['all slow to take the lock', Array(6).fill(/^update .*_lock/i)],
+    ['slow at different statements', [/^create table/i, /^insert .*_lock/i, /^select .*_lock/i, /^update .*_lock/i]],
+  ])('one migrates a new database, and the others wait for it: %s', async (_, delays) => {
     const database = keep(await newMariadb())
     const runs = await migrateAtOnce(database, delays)
     expect(runs.map(({ code, stdout, stderr }) => [code, stdout, code === 0 ? '' : stderr])).toEqual(
@@ -70,7 +70,7 @@ describe('several migrations at once', () => {
   })
 })
 
-/** Makes a migration pending, with the rows of a lock that earlier releases left. */
+/** Creates a database with a pending migration and the lock rows that older releases could leave. */
 async function withLocks(locks: readonly number[]): Promise<TestDatabase> {
   const database = keep(await newDatabase('mariadb'))
   await database.query('DROP TABLE tag_mappings')
@@ -80,12 +80,12 @@ async function withLocks(locks: readonly number[]): Promise<TestDatabase> {
   return database
 }
 
-describe('a lock table as earlier releases left it', () => {
+describe('a lock table of an older release', () => {
   test.each([
     ['no row', []],
     ['two rows', [0, 0]],
     ['three rows', [0, 0, 0]],
-  ])('%s: the next migration gets past it, and leaves one', async (_, locks) => {
+  ])('%s: migrates, and leaves one row', async (_, locks) => {
     const database = await withLocks(locks)
     expect(await vdcManage(['db', 'migrate'], { database })).toMatchObject({ code: 0, stderr: 'Migrated: 007_tags\n' })
     expect((await bookkeeping(database)).lock).toEqual([{ is_locked: 0 }])
@@ -94,8 +94,8 @@ describe('a lock table as earlier releases left it', () => {
   test.each([
     ['one row', [1]],
     ['two rows', [1, 1]],
-    ['two rows of which one is locked', [0, 1]],
-  ])('locked in %s: it is told, nothing is done, and --unlock heals it', async (_, locks) => {
+    ['two rows, one of them locked', [0, 1]],
+  ])('locked in %s: refuses to migrate, and --unlock repairs it', async (_, locks) => {
     const database = await withLocks(locks)
     const locked = await vdcManage(['db', 'migrate'], { database })
     expect(locked).toMatchObject({ code: 5, stdout: '' })
@@ -107,7 +107,7 @@ describe('a lock table as earlier releases left it', () => {
   })
 })
 
-test('on SQLite, many processes that make the file at once make it once', async () => {
+test('concurrent processes create an SQLite file once', async () => {
   const database = keep(newSqlite())
   const runs = await Promise.all(
     Array.from({ length: 8 }, () => vdcManage(['db', 'migrate'], { database, process: true })),

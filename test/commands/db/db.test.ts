@@ -25,7 +25,7 @@ const MIGRATIONS = [
 ]
 
 describe('db on MariaDB', () => {
-  test('nothing is migrated unasked: status says what is pending, a command says what to run', async () => {
+  test('does not migrate by itself: status lists pending migrations, and commands name db migrate', async () => {
     const database = keep(await newMariadb())
     const status = await vdcManage(['db', 'status'], { database })
     expect(status.code).toBe(7)
@@ -61,13 +61,13 @@ describe('db on MariaDB', () => {
     expect(await vdcManage(['image', 'list', '--quiet'], { database })).toMatchObject({ code: 0, stdout: '' })
   })
 
-  test('the schema is that of dcmgr.md', async () => {
+  test('creates the schema of dcmgr.md', async () => {
     const database = keep(await newMariadb())
     await vdcManage(['db', 'migrate'], { database, reject: true })
     await expect(await schemaOf(database)).toMatchFileSnapshot('../../golden/schema.mariadb.txt')
   })
 
-  test('a migration that was killed half-way is gone on with', async () => {
+  test('continues a migration that was killed', async () => {
     const database = keep(await newDatabase('mariadb'))
     await database.query('DROP TABLE tag_mappings')
     await database.query("DELETE FROM vdc_manage_migrations WHERE name IN ('007_tags', '008_system_accounts')")
@@ -87,9 +87,9 @@ describe('db on MariaDB', () => {
     expect(await database.query("SHOW TABLES LIKE 'tag_mappings'")).toHaveLength(1)
   })
 
-  test('on a database that Wakame-vdc created, migrating makes and changes nothing, and all works without it', async () => {
+  test('works with a database of Wakame-vdc without migrating, and migrating changes nothing', async () => {
     const database = keep(await newMariadb(undefined, 'utf8mb3'))
-    // Its own tables, and one of the many that are not ours.
+    // Its own tables, and one of many that are not ours.
     const ours = keep(await newDatabase('mariadb'))
     const name = (uri: string) => uri.split('/').at(-1)
     for (const table of [
@@ -123,7 +123,7 @@ describe('db on MariaDB', () => {
 
     expect(await vdcManage(['image', 'list'], { database })).toMatchObject({ code: 0 })
 
-    // Where a table of the list is missing, only that one is made.
+    // Only the missing table is created.
     await database.query('DROP TABLE resource_labels')
     expect(await vdcManage(['db', 'status'], { database })).toMatchObject({ code: 7 })
     expect(await vdcManage(['db', 'migrate'], { database })).toMatchObject({ code: 0 })
@@ -133,14 +133,14 @@ describe('db on MariaDB', () => {
 })
 
 describe('db on SQLite', () => {
-  test('the file is made and migrated on first use, and has the schema of dcmgr.md', async () => {
+  test('creates and migrates the file on first use, with the schema of dcmgr.md', async () => {
     const database = keep(newSqlite())
     expect(await vdcManage(['image', 'list'], { database })).toMatchObject({ code: 0, stderr: '' })
     expect(await vdcManageJson(['db', 'status'], { database })).toMatchObject({ engine: 'sqlite', pending: 0 })
     await expect(await schemaOf(database)).toMatchFileSnapshot('../../golden/schema.sqlite.txt')
   })
 
-  test('a file that a later release made is left alone', async () => {
+  test('leaves a file of a newer release unchanged', async () => {
     const database = keep(await newDatabase('sqlite'))
     await database.query('PRAGMA user_version = 9999')
     expect(await vdcManage(['image', 'list'], { database })).toMatchObject({

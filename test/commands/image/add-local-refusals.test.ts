@@ -8,7 +8,7 @@ const folder = newFolder()
 const at = (name: string) => join(folder.path, name)
 afterAll(() => folder.remove())
 
-/** A refusal: what is typed after `image add local`, and what comes of it. */
+/** Arguments after `image add local`, and how they are refused. */
 interface Refusal {
   args: string[]
   code: number
@@ -38,7 +38,7 @@ const VALUES: Record<string, (good: string) => Refusal> = {
     code: 5,
     says: /a-disabled is disabled/,
   }),
-  'no account': (good) => ({ args: [good], code: 2, says: /--account-id/ }),
+  'a missing account': (good) => ({ args: [good], code: 2, says: /--account-id/ }),
   'an account in another case with --create-account': (good) => ({
     args: [good, '--account-id', 'a-SHPOOLXX', '--create-account'],
     code: 5,
@@ -49,7 +49,7 @@ const VALUES: Record<string, (good: string) => Refusal> = {
     code: 3,
     says: /Backup storage bkst-none does not exist\nHint: .*bkst-elsewhere/,
   }),
-  'a storage elsewhere': (good) => ({
+  'a storage with another base URI': (good) => ({
     args: [good, ...owner, '--storage-id', 'bkst-elsewhere'],
     code: 3,
     says: /is not in .*bkst-elsewhere.*file:\/\/\/elsewhere\//,
@@ -64,7 +64,7 @@ const VALUES: Record<string, (good: string) => Refusal> = {
     code: 3,
     says: /wmi-gone is deleted/,
   }),
-  'an unknown arch': (good) => ({
+  'an unknown architecture': (good) => ({
     args: [good, ...owner, '--arch', 'sparc'],
     code: 3,
     says: /x86, x86_64; not 'sparc'/,
@@ -74,39 +74,43 @@ const VALUES: Record<string, (good: string) => Refusal> = {
     code: 3,
     says: /available, creating, pending/,
   }),
-  'an unknown os type': (good) => ({ args: [good, ...owner, '--os-type', 'plan9'], code: 3, says: /linux, windows/ }),
-  'another format': (good) => ({ args: [good, ...owner, '--file-format', 'raw'], code: 3, says: /is qcow2, not raw/ }),
-  'a taken id': (good) => ({
+  'an unknown OS type': (good) => ({ args: [good, ...owner, '--os-type', 'plan9'], code: 3, says: /linux, windows/ }),
+  'a wrong file format': (good) => ({
+    args: [good, ...owner, '--file-format', 'raw'],
+    code: 3,
+    says: /is qcow2, not raw/,
+  }),
+  'a taken ID': (good) => ({
     args: [good, ...owner, '--uuid', 'wmi-taken'],
     code: 5,
     says: /wmi-taken is already taken/,
   }),
-  'a taken id in another case': (good) => ({
+  'a taken ID in another case': (good) => ({
     args: [good, ...owner, '--uuid', 'TAKEN'],
     code: 5,
     says: /wmi-TAKEN is already taken/,
   }),
-  'the id of a deleted image': (good) => ({
+  'the ID of a deleted image': (good) => ({
     args: [good, ...owner, '--uuid', 'gone'],
     code: 5,
     says: /wmi-gone is already taken/,
   }),
-  'an id with a wrong prefix': (good) => ({
+  'an ID with a wrong prefix': (good) => ({
     args: [good, ...owner, '--uuid', 'bo-abc'],
     code: 3,
     says: /'bo-abc' is not a valid image ID/,
   }),
-  'an id with a newline': (good) => ({
+  'an ID with a newline': (good) => ({
     args: [good, ...owner, '--uuid', 'wmi-abc\n'],
     code: 3,
     says: /is not a valid image ID/,
   }),
-  'an id too long': (good) => ({
+  'an ID that is too long': (good) => ({
     args: [good, ...owner, '--uuid', 'x'.repeat(252)],
     code: 3,
     says: /256 characters, at most 255 are allowed/,
   }),
-  'a name too long': (good) => ({
+  'a name that is too long': (good) => ({
     args: [good, ...owner, '--display-name', 'é'.repeat(256)],
     code: 3,
     says: /--display-name must not be longer than 255/,
@@ -116,12 +120,12 @@ const VALUES: Record<string, (good: string) => Refusal> = {
     code: 3,
     says: /--display-name must not be empty/,
   }),
-  'a description too long': (good) => ({
+  'a description that is too long': (good) => ({
     args: [good, ...owner, '--description', 'x'.repeat(65536)],
     code: 3,
     says: /description must not be longer than 65535 bytes/,
   }),
-  'an escape code': (good) => ({
+  'an escape sequence': (good) => ({
     args: [good, ...owner, '--description', 'a\x1b[2Jb'],
     code: 3,
     says: /description must not contain control characters/,
@@ -132,11 +136,11 @@ const VALUES: Record<string, (good: string) => Refusal> = {
     says: /--arch is given more than once/,
   }),
   'an unknown option': (good) => ({ args: [good, ...owner, '--bogus'], code: 2, says: /Unknown option: --bogus/ }),
-  'no path': () => ({ args: owner, code: 2, says: /Missing argument: PATH/ }),
+  'a missing path': () => ({ args: owner, code: 2, says: /Missing argument: PATH/ }),
   'two paths': (good) => ({ args: [good, good, ...owner], code: 2, says: /Unexpected argument/ }),
 }
 
-describe.each(ENGINES)('image add local on %s refuses, and writes nothing', (engine) => {
+describe.each(ENGINES)('image add local on %s refuses and writes nothing for', (engine) => {
   let database: TestDatabase
   let good: string
   beforeAll(async () => {
@@ -170,7 +174,7 @@ describe.each(ENGINES)('image add local on %s refuses, and writes nothing', (eng
     expect(run).toMatchObject({ code, stdout: '' })
     expect(run.stderr.trim().split('\n').length).toBeLessThanOrEqual(2)
     expect(await countRows(database)).toEqual(before)
-    // A refusal is the same in JSON, on stdout.
+    // With --json, the refusal goes to stdout.
     const json = await vdcManage(['image', 'add', 'local', ...args, '--json'], { database })
     expect(json).toMatchObject({ code, stderr: '' })
     expect(JSON.parse(json.stdout)).toEqual({
@@ -185,7 +189,7 @@ describe.each(ENGINES)('image add local on %s refuses, and writes nothing', (eng
 
   test.each(Object.keys(VALUES))('%s', (name) => expectRefusal((VALUES[name] as (good: string) => Refusal)(good)))
 
-  test('an emoji, where the table is utf8 of three bytes', async () => {
+  test('an emoji if the table is utf8mb3', async () => {
     if (engine === 'sqlite') {
       const run = await vdcManage(['image', 'add', 'local', good, ...owner, '--display-name', '🐧'], { database })
       expect(run.code).toBe(0)

@@ -5,7 +5,7 @@ import { ENGINES, newDatabase, type TestDatabase } from '../../support/databases
 import { hashOf, makeImage, newFolder } from '../../support/files/images.ts'
 import { shell, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 
-/** `--description` of the first image: longer than a history's vchar_value. */
+/** `--description` of the first image; too long for vchar_value of a history. */
 const LONG = 'Ubuntu 10.04 64bit. '.repeat(20)
 
 describe.each(ENGINES)('image add local on %s', (engine) => {
@@ -21,7 +21,7 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
     folder.remove()
   })
 
-  test('the command as an operator types it prints one id and nothing else, and its rows are those of dcmgr.md', async () => {
+  test('prints only the ID, and writes the rows of dcmgr.md', async () => {
     const before = Date.now()
     const line = `vdc-manage image add local ${path} --arch x86_64 --account-id a-shpoolxx --description "Ubuntu 10.04 64bit"`
     const run = await shell(line, { database, env: { TZ: 'Asia/Tokyo' } })
@@ -32,7 +32,7 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
 
     const [image] = await database.query('SELECT * FROM images')
     const now = String(image?.created_at)
-    // UTC, though the program ran in Tokyo; a second's fraction is cut off.
+    // UTC, although the program ran in Tokyo. Fractions of a second are truncated.
     expect(Date.parse(`${now.replace(' ', 'T')}Z`)).toBeGreaterThanOrEqual(before - 1000)
     expect(Date.parse(`${now.replace(' ', 'T')}Z`)).toBeLessThanOrEqual(Date.now())
     const [storage] = await database.query('SELECT * FROM backup_storages')
@@ -101,7 +101,7 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
     }
     expect(image).toEqual(imageRow)
 
-    // A history row a column, in the table's order; `id` is there as NULL.
+    // One history row per column, in the order of the table; `id` is NULL.
     const histories = await database.query('SELECT * FROM histories ORDER BY id')
     const expected = [
       ...Object.keys(objectRow).map((attr) => historyRow(`bo-${object?.uuid}`, attr, object?.[attr])),
@@ -128,7 +128,7 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
     ])
   })
 
-  test('id=$(…) feeds the next command', async () => {
+  test('prints an ID that the next command can take as id=$(…)', async () => {
     const run = await shell(
       `id=$(vdc-manage image add local ${path} --account-id a-shpoolxx) && vdc-manage image show "$id"`,
       { database },
@@ -140,7 +140,7 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
     expect(run.stdout).toContain(hashOf(path, 'sha256'))
   })
 
-  test('every attribute is stored as given, under options with _ as with -', async () => {
+  test('stores every attribute as given, with options in - or _ spelling', async () => {
     const parent = (
       await vdcManage(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
     ).stdout.trim()
@@ -192,7 +192,7 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
     expect(history).toEqual({ vchar_value: null, blob_value: LONG })
   })
 
-  test('an unchanged file shares its backup object; a changed one is a conflict that names it', async () => {
+  test('reuses the backup object of an unchanged file; a changed file is a conflict', async () => {
     const other = await makeImage(join(folder.path, 'other.raw'), { format: 'raw', size: '1M' })
     const first = await vdcManageJson(['image', 'add', 'local', other, '--account-id', 'a-shpoolxx'], { database })
     const second = await vdcManageJson(['image', 'add', 'local', other, '--account-id', 'a-00000000'], { database })
@@ -207,7 +207,7 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
     expect(await database.query('SELECT COUNT(*) AS n FROM images')).toEqual(images)
   })
 
-  test('names that mean something to qemu-img or to a shell are names of files', async () => {
+  test('accepts file names that are special to qemu-img or a shell', async () => {
     for (const name of ['a:b.raw', 'nbd:x.raw', 'fat:rw.raw', '-x.raw', "it's;$(x)&.raw"]) {
       await makeImage(join(folder.path, 'plain.raw'), { format: 'raw', size: '1M' })
       renameSync(join(folder.path, 'plain.raw'), join(folder.path, name))
@@ -218,12 +218,12 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
     }
   })
 
-  test('a value that looks like an option with _ stays as it is', async () => {
+  test('keeps a value that looks like an option with _', async () => {
     const args = ['image', 'add', 'local', path, '--account_id', 'a-shpoolxx', '--display-name', '--my_name']
     expect(await vdcManageJson(args, { database })).toMatchObject({ display_name: '--my_name' })
   })
 
-  test('a sql_mode without backslash escapes neither breaks the YAML nor the quotes', async () => {
+  test('writes correct YAML and quotes with sql_mode NO_BACKSLASH_ESCAPES', async () => {
     if (engine === 'sqlite') return
     const [before] = await database.query('SELECT @@GLOBAL.sql_mode AS mode')
     await database.query("SET GLOBAL sql_mode = 'NO_BACKSLASH_ESCAPES,STRICT_TRANS_TABLES'")
@@ -248,14 +248,14 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
     expect(row).toEqual({ features: '--- {}\n', volumes: '--- []\n', description: `it's \\ "so"` })
   })
 
-  test('a link is followed: what it points to is registered', async () => {
+  test('follows a symlink and registers its target', async () => {
     const link = join(folder.path, 'link.qcow2')
     symlinkSync('ubuntu10.04-amd64.qcow2', link)
     const image = await vdcManageJson(['image', 'add', 'local', link, '--account-id', 'a-shpoolxx'], { database })
     expect(image).toMatchObject({ display_name: 'ubuntu10.04-amd64', backup_object: { uri: `file://${path}` } })
   })
 
-  test('the storage is the one whose base_uri is the longest prefix of the file’s URI', async () => {
+  test('chooses the storage whose base URI is the longest prefix of the file URI', async () => {
     const now = '2020-01-01 00:00:00'
     const add = (uuid: string, baseUri: string, type = 'local', deletedAt: string | null = null) =>
       database.query(

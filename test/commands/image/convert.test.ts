@@ -32,13 +32,13 @@ import { IS_THOROUGH, some } from '../../support/thorough.ts'
 
 const MIB = 2 ** 20
 const TARGETS = ['qcow2', 'raw', 'vmdk', 'vdi', 'vpc', 'vhdx']
-/** Bytes of the disk of most images here: no multiple of the cylinders and blocks that formats like to count in. */
+/** Disk size of most images here, in bytes. Not a multiple of the cylinders or blocks of the formats. */
 const DISK = 8 * MIB + 512
 
 const folder = newFolder()
 const at = (name: string) => join(folder.path, name)
 
-/** Makes a disk that says what it is, and has something at its start, in its middle and at its end. */
+/** Creates a disk with a partition table, and data at its start, in its middle and at its end. */
 async function makeDisk(name: string, size: number, bytes = 64 * 1024): Promise<void> {
   await shell(
     `truncate -s ${size} ${name} && printf 'label: dos\\n2048,,83\\n' | sfdisk -q ${name} && head -c ${bytes} /dev/urandom | dd of=${name} bs=512 seek=4096 conv=notrunc status=none && printf end | dd of=${name} bs=1 seek=${size - 3} conv=notrunc status=none`,
@@ -49,7 +49,7 @@ async function makeDisk(name: string, size: number, bytes = 64 * 1024): Promise<
 beforeAll(async () => {
   await makeDisk('disk.raw', DISK)
   await makeDisk('big.raw', 96 * MIB, 80 * MIB)
-  // Longer than the program takes to start, so that a signal meets the conversion.
+  // Takes longer than the program needs to start, so that signals arrive during the conversion.
   await makeDisk('half.raw', 48 * MIB, IS_THOROUGH ? 32 * MIB : 20 * MIB)
   for (const format of ['qcow2', 'vmdk', 'vdi', 'vhdx', 'parallels', 'qed', 'qcow'])
     await execa('qemu-img', ['convert', '-O', format, at('disk.raw'), at(`disk.${format}`)])
@@ -72,14 +72,14 @@ beforeAll(async () => {
 afterAll(() => folder.remove())
 
 let outs = 0
-/** A folder for results of its own. */
+/** Creates a new folder for results. */
 function newOut(): string {
   const out = at(`out${++outs}`)
   mkdirSync(out)
   return out
 }
 
-/** Runs the command where a database would be an error. */
+/** Runs image convert with an invalid database, which it must not use. */
 function convert(args: string[], options: RunOptions = {}): Promise<Run> {
   const database = { uri: 'bogus://nowhere' }
   return vdcManage(['image', 'convert', ...args], { cwd: folder.path, database, ...options })
@@ -89,7 +89,7 @@ async function expectSameDisk(source: string, result: string, format: string): P
   await execa('qemu-img', ['compare', '-f', 'raw', '-F', format, source, result])
 }
 
-describe('what comes out is the same disk', () => {
+describe('image convert creates the same disk', () => {
   const sources = [
     'disk.raw',
     'disk.qcow2',
@@ -104,7 +104,7 @@ describe('what comes out is the same disk', () => {
   ]
   const packed = ['disk.raw.gz', 'disk.qcow2.gz', 'disk.tar', 'disk.tgz']
   const all = [...sources, ...packed]
-  test.each(all)(`of %s, in every ${IS_THOROUGH ? '' : 'second '}format`, async (source) => {
+  test.each(all)(`from %s to every ${IS_THOROUGH ? '' : 'second '}format`, async (source) => {
     const out = newOut()
     const targets = TARGETS.filter((_, number) => IS_THOROUGH || (number + all.indexOf(source)) % 2 === 0)
     for (const to of targets) {
@@ -118,14 +118,14 @@ describe('what comes out is the same disk', () => {
     expect(readdirSync(out).sort()).toEqual(targets.map((to) => `result.${to}`).sort())
   })
 
-  test.each(TARGETS)('to %s, by a process of the program', async (to) => {
+  test.each(TARGETS)('to %s, with the program in a process', async (to) => {
     const result = join(newOut(), `result.${to}`)
     const run = await convert(['disk.vmdk', result, '--to', to])
     expect(run).toMatchObject({ code: 0, stdout: `${result}\n`, stderr: '' })
     await expectSameDisk(at('disk.raw'), result, to)
   })
 
-  test('compressed where the format can be, and not where it cannot', async () => {
+  test('compressed if the format supports it, refused if not', async () => {
     const out = newOut()
     const zeros = at('text.raw')
     await shell(`cp disk.raw text.raw; yes text | head -c 4M | dd of=text.raw bs=1M seek=3 conv=notrunc status=none`, {
@@ -149,7 +149,7 @@ describe('what comes out is the same disk', () => {
     expect(existsSync(join(out, 'no'))).toBe(false)
   })
 
-  test('readable by whom the source was, whatever the mask', async () => {
+  test('with the permissions of the source, whatever the umask', async () => {
     const out = newOut()
     await shell('install -m 640 disk.raw private.raw; install -m 755 disk.raw odd.raw', { cwd: folder.path })
     for (const [source, mode] of [
@@ -163,7 +163,7 @@ describe('what comes out is the same disk', () => {
     }
   })
 
-  test('the path is printed with its links resolved, under --json with what the file is', async () => {
+  test('and prints its path with symlinks resolved, or a report with --json', async () => {
     const out = newOut()
     symlinkSync(out, at('link'))
     expect(await convert(['disk.raw', 'link/a.qcow2', '--to', 'qcow2'])).toMatchObject({ stdout: `${out}/a.qcow2\n` })
@@ -183,7 +183,7 @@ describe('what comes out is the same disk', () => {
     expect(await vdcManageJson(['image', 'inspect', '--no-checksum', `${out}/b.vmdk`])).toEqual(report)
   })
 
-  test('odd names are taken as they are', async () => {
+  test('for odd names', async () => {
     const out = newOut()
     for (const name of [
       'line\nfeed\u001b[31m.raw',
@@ -200,7 +200,7 @@ describe('what comes out is the same disk', () => {
     }
   })
 
-  test('also in the shell, and for what calls it in $( )', async () => {
+  test('in the shell, and in $( )', async () => {
     const out = newOut()
     const run = await convert([], { input: '' })
     expect(run.code).toBe(2)
@@ -215,7 +215,7 @@ describe('what comes out is the same disk', () => {
   })
 })
 
-describe('what is refused', () => {
+describe('refuses', () => {
   const out = at('refused')
   beforeAll(() => {
     mkdirSync(out)
@@ -226,27 +226,27 @@ describe('what is refused', () => {
   const long = `${'x'.repeat(252)}.raw`
 
   test.each<[string, string[], number, string]>([
-    ['no format', ['disk.raw', target], 2, 'Missing option --to\nHint: '],
-    ['no result', ['disk.raw', '--to', 'raw'], 2, 'Missing argument: OUT'],
+    ['a missing --to', ['disk.raw', target], 2, 'Missing option --to\nHint: '],
+    ['no result path', ['disk.raw', '--to', 'raw'], 2, 'Missing argument: OUT'],
     [
-      'a format that is none',
+      'an unknown format',
       ['disk.raw', target, '--to', 'qed'],
       3,
       "--to must be one of: qcow2, raw, vmdk, vdi, vpc, vhdx; not 'qed'",
     ],
     [
-      'a name that speaks of another format',
+      'a result name for another format',
       ['disk.raw', `${out}/no.vmdk`, '--to', 'qcow2'],
       3,
       `${out}/no.vmdk ends in .vmdk, but its format would be qcow2`,
     ],
     [
-      'a name that speaks of a packed one',
+      'a result name for a compressed format',
       ['disk.raw', `${out}/no.raw.gz`, '--to', 'raw'],
       3,
       'no.raw.gz ends in .gz, but its format would be raw',
     ],
-    ['no name', ['disk.raw', '', '--to', 'raw'], 3, 'out must not be empty'],
+    ['an empty name', ['disk.raw', '', '--to', 'raw'], 3, 'out must not be empty'],
     ['a name that is not UTF-8', ['disk.raw', `${out}/\ufffd.raw`, '--to', 'raw'], 3, 'is not UTF-8'],
     [
       'a name that is too long',
@@ -254,38 +254,48 @@ describe('what is refused', () => {
       6,
       'cannot be written: its name is too long',
     ],
-    ['no source', ['nosuch.raw', target, '--to', 'raw'], 3, 'The file nosuch.raw does not exist'],
-    ['no disk image', ['page.txt', target, '--to', 'raw'], 3, 'page.txt is a text file, not a disk image'],
-    ['a reference', ['layer.qcow2', target, '--to', 'raw'], 3, 'refers to the backing file disk.qcow2'],
+    ['a missing source', ['nosuch.raw', target, '--to', 'raw'], 3, 'The file nosuch.raw does not exist'],
     [
-      'another format',
+      'a file that is not a disk image',
+      ['page.txt', target, '--to', 'raw'],
+      3,
+      'page.txt is a text file, not a disk image',
+    ],
+    [
+      'an image with a backing file',
+      ['layer.qcow2', target, '--to', 'raw'],
+      3,
+      'refers to the backing file disk.qcow2',
+    ],
+    [
+      'a wrong file format',
       ['disk.qcow2', target, '--to', 'raw', '--file-format', 'vdi'],
       3,
       'is qcow2, not vdi as declared',
     ],
-    ['too large a disk', ['disk.qcow2', target, '--to', 'raw', '--max-size', '1M'], 3, 'over the limit of 1048576'],
     [
-      'what is there',
+      'a disk over the size limit',
+      ['disk.qcow2', target, '--to', 'raw', '--max-size', '1M'],
+      3,
+      'over the limit of 1048576',
+    ],
+    [
+      'an existing file',
       ['disk.raw', `${out}/mine.raw`, '--to', 'raw'],
       5,
       'mine.raw exists already\nHint: Choose another name',
     ],
-    ['itself', ['disk.raw', 'disk.raw', '--to', 'raw'], 5, 'disk.raw exists already'],
-    ['a dangling link', ['disk.raw', `${out}/dangling.raw`, '--to', 'raw'], 5, 'dangling.raw exists already'],
+    ['the source as the result', ['disk.raw', 'disk.raw', '--to', 'raw'], 5, 'disk.raw exists already'],
+    ['a dangling symlink', ['disk.raw', `${out}/dangling.raw`, '--to', 'raw'], 5, 'dangling.raw exists already'],
     ['a folder', ['disk.raw', out, '--to', 'raw'], 5, `${out} is a folder\nHint: Name the file`],
     [
-      'a folder that is missing',
+      'a result in a missing folder',
       ['disk.raw', `${out}/no/no.raw`, '--to', 'raw'],
       6,
       'no.raw cannot be written: its folder does not exist',
     ],
-    [
-      'itself a folder that is missing',
-      ['disk.raw', `${out}/no/`, '--to', 'raw'],
-      6,
-      'cannot be written: its folder does not exist',
-    ],
-    ['a file for a folder', ['disk.raw', 'page.txt/no.raw', '--to', 'raw'], 6, 'a part of its path is not a folder'],
+    ['a missing folder', ['disk.raw', `${out}/no/`, '--to', 'raw'], 6, 'cannot be written: its folder does not exist'],
+    ['a file as a folder', ['disk.raw', 'page.txt/no.raw', '--to', 'raw'], 6, 'a part of its path is not a folder'],
     [
       'a folder of the kernel',
       ['disk.raw', '/sys/no.raw', '--to', 'raw'],
@@ -301,7 +311,7 @@ describe('what is refused', () => {
     expect(readFileSync(join(out, 'mine.raw'), 'utf8')).toBe('mine')
   })
 
-  test('a folder in which one may not write', async () => {
+  test('a folder without write permission', async () => {
     const locked = newOut()
     chmodSync(locked, 0o555)
     chmodSync(folder.path, 0o755)
@@ -317,7 +327,7 @@ describe('what is refused', () => {
     expect(readdirSync(locked)).toEqual([])
   })
 
-  test('more than the format can hold', async () => {
+  test('a disk that is too large for the format', async () => {
     await shell('truncate -s 3T huge.raw', { cwd: folder.path })
     const run = await convert(['huge.raw', join(out, 'no'), '--to', 'vpc', '--file-format', 'raw'])
     expect(run).toMatchObject({ code: 3, stdout: '' })
@@ -329,8 +339,8 @@ describe('what is refused', () => {
   })
 })
 
-describe('nothing half written stays', () => {
-  test.each(TARGETS)('where files may not become as large, of %s', async (to) => {
+describe('leaves no partial file', () => {
+  test.each(TARGETS)('if it exceeds the maximum file size, for %s', async (to) => {
     const out = newOut()
     const run = await shell(`ulimit -f 8192; vdc-manage image convert big.raw ${out}/no.${to} --to ${to}`, {
       cwd: folder.path,
@@ -340,7 +350,7 @@ describe('nothing half written stays', () => {
     expect(readdirSync(out)).toEqual([])
   })
 
-  test.runIf(process.getuid?.() === 0)('where the disk is full', async () => {
+  test.runIf(process.getuid?.() === 0)('if the disk is full', async () => {
     const out = newOut()
     const inside = (line: string) =>
       shell(
@@ -357,25 +367,25 @@ describe('nothing half written stays', () => {
         stderr: `Error: ${out}/no.${to} cannot be written: no space is left\n`,
       })
     }
-    // Where it is unpacked, too.
+    // Also while unpacking.
     const run = await inside(`TMPDIR=${out} vdc-manage image convert big.raw.gz ${at('no.raw')} --to raw`)
     expect(run).toMatchObject({ code: 6, stdout: '' })
     expect(run.stderr).toMatch(/^Error: The image cannot be unpacked in .*out\d+: ENOSPC.*\nHint: Set TMPDIR .*\n$/)
     expect(readdirSync(folder.path).filter((name) => name.startsWith('.vdc-manage') || name === 'no.raw')).toEqual([])
   })
 
-  /** Converts with something happening in the middle. */
+  /** Converts with a fake qemu-img that runs commands before or after the real one. */
   function convertWith(around: Around, source: string, result: string): Promise<Run> {
     return convert([source, result, '--to', 'qcow2'], { env: { PATH: fakeQemuImg(around) } })
   }
 
   test.each<[string, (source: string) => string]>([
     ['written to', (source) => `printf x | dd of=${source} bs=1 seek=5000000 conv=notrunc status=none`],
-    ['longer', (source) => `truncate -s +512 ${source}`],
+    ['enlarged', (source) => `truncate -s +512 ${source}`],
     ['touched', (source) => `touch ${source}`],
     ['replaced', (source) => `cp ${source} ${source}.new; mv ${source}.new ${source}`],
-    ['gone', (source) => `rm ${source}`],
-  ])('where the source is %s meanwhile', async (_, change) => {
+    ['removed', (source) => `rm ${source}`],
+  ])('if the source is %s during the conversion', async (_, change) => {
     const out = newOut()
     const source = join(out, 'source.raw')
     await execa('cp', [at('disk.raw'), source])
@@ -388,7 +398,7 @@ describe('nothing half written stays', () => {
     expect(readdirSync(out).filter((name) => name !== 'source.raw')).toEqual([])
   })
 
-  test('where somebody makes the file meanwhile: it stays theirs', async () => {
+  test('if the result file appears during the conversion, which is kept', async () => {
     const out = newOut()
     const result = join(out, 'theirs.qcow2')
     const run = await convertWith({ after: `echo theirs > ${result}` }, at('disk.raw'), result)
@@ -398,20 +408,20 @@ describe('nothing half written stays', () => {
   })
 
   test.each<[string, string, RegExp]>([
-    ['cut', 'truncate -s 70000 "$OUT"', / was deleted because it is damaged or truncated/],
+    ['truncated', 'truncate -s 70000 "$OUT"', / was deleted because it is damaged or truncated/],
     [
-      'of another size',
+      'of the wrong size',
       'qemu-img resize -q "$OUT" +1M',
       / was deleted because it has a disk of 9437696 bytes instead of 8389120/,
     ],
-  ])('where the result is %s', async (_, after, says) => {
+  ])('if the result is %s', async (_, after, says) => {
     const out = newOut()
     const run = await convertWith({ after }, at('disk.raw'), join(out, 'no.qcow2'))
     expect(run).toMatchObject({ code: 3, stdout: '', stderr: expect.stringMatching(says) })
     expect(readdirSync(out)).toEqual([])
   })
 
-  test('where the folder goes away meanwhile', async () => {
+  test('if the folder disappears during the conversion', async () => {
     const out = newOut()
     const run = await convertWith({ after: `rm -r ${out}` }, at('disk.raw'), join(out, 'no.qcow2'))
     const says = `Error: ${out}/no.qcow2 cannot be written: its folder does not exist\n`
@@ -420,7 +430,7 @@ describe('nothing half written stays', () => {
   })
 })
 
-/** Command lines of all processes that name a folder. */
+/** Returns the command lines of all processes that contain a path. */
 function processesIn(path: string): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -446,7 +456,7 @@ describe('killed at any moment', () => {
   const COUNT = IS_THOROUGH ? 12 : 5
   const MOMENTS = Array.from({ length: COUNT }, (_, moment) => (moment + 0.5) / COUNT)
 
-  /** Starts a conversion, ends it with a signal after a part of its time, and returns how it ended. */
+  /** Starts a conversion, sends a signal after a fraction of its duration, and returns how it ended. */
   async function kill(signal: NodeJS.Signals, part: number, result: string, from = source) {
     const args = ['image', 'convert', from, result, '--to', 'qcow2', '--compress']
     const running = execa(PROGRAM, args, { env: environment(), extendEnv: false, reject: false, stdin: 'ignore' })
@@ -473,7 +483,7 @@ describe('killed at any moment', () => {
     }
   })
 
-  test('SIGTERM while it is unpacked', async () => {
+  test('SIGTERM while unpacking', async () => {
     const out = newOut()
     for (const part of [0.3, 0.5, 0.7]) {
       const run = await kill('SIGTERM', part, join(out, 'no.qcow2'), at('big.raw.gz'))
@@ -482,13 +492,13 @@ describe('killed at any moment', () => {
     }
   })
 
-  test('SIGKILL: what is left over is removed by the next conversion in that folder', async () => {
+  test('SIGKILL: the next conversion in the folder removes what was left', async () => {
     const out = newOut()
     const result = join(out, 'result.qcow2')
     let left = 0
     for (const part of MOMENTS) {
       await kill('SIGKILL', part, result)
-      // The kernel ends qemu-img, if it runs, a moment later.
+      // The kernel ends a running qemu-img a moment later.
       await expect.poll(() => processesIn(out)).toEqual([])
       const names = readdirSync(out)
       if (names.includes('result.qcow2')) {
@@ -501,7 +511,7 @@ describe('killed at any moment', () => {
       left += folders.length
     }
     expect(left).toBeGreaterThan(COUNT / 4)
-    // One that works there now, and one of another host, stay.
+    // A running one and one of another host are kept.
     const others = [
       `.vdc-manage-work.elsewhere.1.abcdef`,
       `.vdc-manage-work.${hostname().replaceAll(/[^\w-]/g, '_')}.${process.pid}.abcdef`,
@@ -511,7 +521,7 @@ describe('killed at any moment', () => {
     expect(readdirSync(out).sort()).toEqual([...others, 'next.qcow2'].sort())
   })
 
-  test('SIGKILL while qemu-img starts: it ends all the same', async () => {
+  test('SIGKILL while qemu-img starts: qemu-img ends too', async () => {
     const out = newOut()
     for (let round = 0; round < some(40, 5); round++) {
       const running = execa(
@@ -524,7 +534,7 @@ describe('killed at any moment', () => {
           stdin: 'ignore',
         },
       )
-      // As soon as the work folder is there, its qemu-img is started.
+      // qemu-img is started as soon as the work folder exists.
       while (
         readdirSync(out).length === (round === 0 ? 0 : 1) &&
         readdirSync(out)[0]?.includes(`.${running.pid}.`) !== true
@@ -554,7 +564,7 @@ describe('at a terminal', () => {
     return terminal
   }
 
-  test.each([80, 40])('of %i columns qemu-img tells how far it is, and leaves nothing behind', async (width) => {
+  test.each([80, 40])('of %i columns shows the progress of qemu-img, and leaves nothing behind', async (width) => {
     const out = newOut()
     const terminal = await start(
       `vdc-manage image convert big.raw ${basename(out)}/a.qcow2 --to qcow2 --compress`,
@@ -566,7 +576,7 @@ describe('at a terminal', () => {
     expect((await terminal.screen()).replaceAll('\n', '')).toBe(`${out}/a.qcow2exit code 0`)
   })
 
-  test('Ctrl-C ends it with one line, and nothing stays', async () => {
+  test('Ctrl-C ends it with one line and leaves no file', async () => {
     const out = newOut()
     const terminal = await start(`vdc-manage image convert big.raw ${basename(out)}/a.qcow2 --to qcow2 --compress`)
     await terminal.until(/^Converting/m)
@@ -577,7 +587,7 @@ describe('at a terminal', () => {
     expect(processesIn(out)).toEqual([])
   })
 
-  test('a name cannot write upon it', async () => {
+  test('escapes control characters in names', async () => {
     const out = newOut()
     const terminal = await start(
       `vdc-manage image convert disk.raw "$(printf "${basename(out)}/\\033[31mred.raw")" --to raw`,
@@ -595,7 +605,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
   })
   afterAll(() => database.remove())
 
-  /** A folder with an image in it. */
+  /** Creates a folder with an image in it. */
   async function newHome(source = 'disk.raw'): Promise<string> {
     home = newOut()
     await execa('cp', [at(source), home])
@@ -604,7 +614,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
   const add = (path: string, ...args: string[]) =>
     vdcManage(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx', ...args], { database })
 
-  test('makes the file beside it, and registers that', async () => {
+  test('creates a file next to the source and registers it', async () => {
     for (const [source, to, name] of [
       ['disk.raw', 'qcow2', 'disk.qcow2'],
       ['disk.qcow2.gz', 'vpc', 'disk.vhd'],
@@ -627,7 +637,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     }
   })
 
-  test('what has the format already is registered as it is, and told so', async () => {
+  test('registers a file that already has the format unchanged, with a warning', async () => {
     const path = await newHome('disk.qcow2')
     const run = await add(path, '--convert', 'qcow2')
     expect(run).toMatchObject({
@@ -637,7 +647,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     expect(readdirSync(home)).toEqual(['disk.qcow2'])
   })
 
-  test('what is refused leaves neither rows nor a file', async () => {
+  test('leaves no rows and no file if it is refused', async () => {
     const path = await newHome()
     const before = await allRows(database)
     const refused = async (args: string[], code: number, says: RegExp, env: Record<string, string> = {}) => {
@@ -654,7 +664,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     await refused([...owner, '--max-size', '1M'], 3, /over the limit of 1048576/)
     await refused([...owner, '--convert', 'iso'], 2, /given more than once|only be specified once/)
     await refused([...owner, '--storage-id', 'bkst-none'], 3, /bkst-none/)
-    // Only when it is converted already.
+    // Known only after the conversion.
     const PATH = fakeQemuImg({ after: `mkdir ${home}/disk.vdi` })
     const run = await vdcManage(['image', 'add', 'local', path, '--convert', 'vdi', ...owner], {
       database,
@@ -664,10 +674,10 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('when it cannot be registered any more, the result is removed', async () => {
+  test('removes the result if it can no longer be registered', async () => {
     const path = await newHome()
     await execa('cp', [at('disk.qcow2'), at(`taken-${engine}.qcow2`)])
-    // Another one takes the id while it is converted.
+    // Another process takes the ID during the conversion.
     const { XDG_STATE_HOME } = environment({ database })
     const env = `env VDC_MANAGE_DATABASE_URI='${database.uri}' PATH='${process.env.PATH}' XDG_STATE_HOME='${XDG_STATE_HOME}'`
     const other = `image add local ${at(`taken-${engine}.qcow2`)} --account-id a-shpoolxx --uuid wmi-wanted`
@@ -691,7 +701,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     expect(image.backup_object.uri).toBe(`file://${at(`taken-${engine}.qcow2`)}`)
   })
 
-  test('killed while it converts: neither rows nor a file', async () => {
+  test('leaves no rows and no file if killed during the conversion', async () => {
     const path = await newHome('big.raw')
     const before = await allRows(database)
     for (const [signal, code] of [
@@ -714,7 +724,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     }
   })
 
-  test('not for a backup object, nor where all of a script is undone together', async () => {
+  test('is refused for a backup object, and with --tx bulk', async () => {
     const path = await newHome()
     const line = `image add local ${path} --account-id a-shpoolxx --convert qcow2\n`
     const bulk = await vdcManage(['--tx', 'bulk'], { database, input: line })

@@ -4,11 +4,11 @@ import { runLines, vdcManage, vdcManageJson } from '../../support/process/cli.ts
 import { expectRefused } from '../../support/refusals.ts'
 
 /*
- * What a history tells: from its beginning on, which may be later than that of the
- * thing, and in the order of its rows, as hosts' clocks differ.
+ * What a history knows: from its start, which may be later than the creation of the image, and in the order of its
+ * rows, because clocks of hosts differ.
  */
 
-describe.each(ENGINES)('a history on %s', (engine) => {
+describe.each(ENGINES)('image history on %s', (engine) => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabase(engine)
@@ -31,7 +31,7 @@ describe.each(ENGINES)('a history on %s', (engine) => {
   afterAll(() => database.remove())
 
   const at = (id: string, time: string) => vdcManageJson(['image', 'history', id, '--at', time], { database })
-  /** Replaces the history of a thing; the rows get their integer ids in this order. */
+  /** Replaces the history of an image or object. The rows get ascending integer ids. */
   const tell = async (id: string, entries: [at: string, attr: string, value: string | null][]) => {
     await database.query('DELETE FROM histories WHERE uuid = ?', [id])
     for (const [time, attr, value] of entries) {
@@ -45,7 +45,7 @@ describe.each(ENGINES)('a history on %s', (engine) => {
   }
 
   test.each(['wmi-later', 'bo-later'])(
-    '%s: one that begins later, as after an import, tells so, and nothing of before',
+    '%s: a history that starts later, as after an import, knows nothing of earlier times',
     async (id) => {
       await database.query("UPDATE histories SET created_at = '2022-02-02 02:02:02' WHERE uuid = ?", [id])
       for (const time of ['2020-01-01', '2022-02-02 02:01']) {
@@ -65,7 +65,7 @@ describe.each(ENGINES)('a history on %s', (engine) => {
     },
   )
 
-  test('one without a creation, as older releases of the Ruby programs left it, tells from when it is complete', async () => {
+  test('a history without creation, as left by older Ruby programs, is known once it is complete', async () => {
     await tell('wmi-parts', [
       ['2021-01-01 00:00:00', 'description', 'first'],
       ['2021-01-01 00:00:00', 'updated_at', '2021-01-01 00:00:00'],
@@ -87,7 +87,7 @@ describe.each(ENGINES)('a history on %s', (engine) => {
     })
   })
 
-  test('without any, only what it has been since its last change is known', async () => {
+  test('without a history, only the values since the last change are known', async () => {
     await tell('wmi-none', [])
     await expectRefused(database, ['image', 'history', 'wmi-none', '--at', '2023-06-01'], {
       exit: 4,
@@ -96,11 +96,11 @@ describe.each(ENGINES)('a history on %s', (engine) => {
     expect(await at('wmi-none', '2024-01-01')).toMatchObject({ id: 'wmi-none', is_public: true })
   })
 
-  test('of rows from hosts whose clocks differ, the integer id tells which is the last', async () => {
+  test('if clocks differ, the integer id of a row decides which is last', async () => {
     const creation = (time: string, values: Record<string, string | null>) =>
       Object.entries(values).map(([attr, value]) => [time, attr, value] as [string, string, string | null])
     const made = { state: 'available', description: null, display_name: 'one', updated_at: null, deleted_at: null }
-    // The host that made it is ahead, and the one that changed it is behind.
+    // The clock of the creating host is ahead, that of the changing one behind.
     await tell('wmi-skewed', [
       ...creation('2022-01-01 00:00:09', made),
       ['2022-01-01 00:00:04', 'state', 'pending'],
@@ -120,7 +120,7 @@ describe.each(ENGINES)('a history on %s', (engine) => {
       '2022-01-01 00:00:05',
       'deleted',
     ])
-    // What comes before a row had happened by its time, whatever its own time is.
+    // Rows before this one happened by its time, whatever their own time is.
     expect(await at('wmi-skewed', '2022-01-01T00:00:04Z')).toMatchObject({ state: 'pending', description: null })
     expect(await at('wmi-skewed', '2022-01-01T00:00:05Z')).toMatchObject({ state: 'deleted', description: 'third' })
     expect(await at('wmi-skewed', '2100-01-01')).toMatchObject({ state: 'deleted', description: 'third' })
@@ -128,7 +128,7 @@ describe.each(ENGINES)('a history on %s', (engine) => {
     expect(await vdcManageJson(['image', 'show', 'wmi-skewed'], { database })).toMatchObject({ state: 'pending' })
   })
 
-  test('a change by a host that is ahead does not hide those that came after it', async () => {
+  test('a change by a host whose clock is ahead does not hide later ones', async () => {
     await database.query("UPDATE histories SET created_at = '2021-01-01 00:00:00' WHERE uuid = 'wmi-ahead'")
     for (const [time, value] of [
       ['2199-01-01 00:00:00', 'ahead'],

@@ -28,7 +28,7 @@ describe.each(ENGINES)('on %s', (engine) => {
       .split('\n')
       .slice(0, -1)
 
-  test('image label sets, changes and removes labels, and leaves no history', async () => {
+  test('image label sets, changes and removes labels, and records no history', async () => {
     const { histories } = await allRows(database)
     expect(await label('wmi-a', 'os=lucid', 'empty=', 'a=b=c', 'note=zwei\nZeilen', '日本=東京')).toMatchObject({
       code: 0,
@@ -41,7 +41,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect((await allRows(database)).histories).toEqual(histories)
   })
 
-  test('a long value goes into blob_value, and back', async () => {
+  test('image label stores a long value in blob_value', async () => {
     const long = 'ü'.repeat(200)
     await label('wmi-b', `long=${long}`, `fits=${'x'.repeat(255)}`)
     const rows = () =>
@@ -58,7 +58,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(await rows()).toEqual([{ name: 'long', value_type: 1, string_value: 'short', blob_value: null }])
   })
 
-  test('what is so already is not written, and one that is not there is a warning', async () => {
+  test('image label does not write unchanged labels, and warns about missing ones', async () => {
     await label('wmi-c', 'os=lucid')
     const before = await allRows(database)
     expect(await label('wmi-c', 'os=lucid', 'nothing-')).toMatchObject({
@@ -69,14 +69,14 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('image list and image show find images by labels', async () => {
+  test('image list and image show find images by label', async () => {
     await label('wmi-a', 'tier=gold', 'size=10')
     await label('wmi-b', 'tier=gold')
     await label('wmi-c', 'tier=silver', 'Size=10')
     expect(await found('tier')).toEqual(['wmi-a', 'wmi-b', 'wmi-c'])
     expect(await found('tier=gold')).toEqual(['wmi-a', 'wmi-b'])
     expect(await found('tier=gold', 'size')).toEqual(['wmi-a'])
-    // Names and values are told apart by case and trailing blanks, whatever the collation.
+    // Names and values are compared exactly in case and trailing spaces, whatever the collation.
     expect(await found('Tier')).toEqual([])
     expect(await found('tier=GOLD')).toEqual([])
     expect(await found('tier=gold ')).toEqual([])
@@ -87,9 +87,9 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
 
   const refused: [name: string, words: string[], refusal: Refusal][] = [
-    ['no word', [], { exit: 2, message: 'No label is given', hint: 'name=value' }],
+    ['a missing label', [], { exit: 2, message: 'No label is given', hint: 'name=value' }],
     [
-      'a word that is none',
+      'a word that is not a change',
       ['lucid'],
       {
         exit: 2,
@@ -97,20 +97,16 @@ describe.each(ENGINES)('on %s', (engine) => {
         hint: 'lucid= sets a label without a value, lucid=value sets a label with a value',
       },
     ],
-    ['a second id', ['wmi-b'], { exit: 2, message: 'No label is given', hint: /^Usage: vdc-manage image label/ }],
+    ['a second ID', ['wmi-b'], { exit: 2, message: 'No label is given', hint: /^Usage: vdc-manage image label/ }],
     ['an empty name', ['=x'], { exit: 3, message: 'The name of a label must not be empty' }],
-    ['ids on stdin alone', ['-'], { exit: 2, message: 'No label is given', hint: 'name=value' }],
+    ['only IDs on stdin', ['-'], { exit: 2, message: 'No label is given', hint: 'name=value' }],
     ['a long name', [`${'n'.repeat(256)}=x`], { exit: 3, message: 'must not be longer than 255' }],
     ['an escape code', ['a=\u001b[1m'], { exit: 3, message: 'The label a must not contain control characters' }],
+    ['a reserved name', ['vdc-manage.x=1'], { exit: 3, message: 'The label vdc-manage.x is reserved for vdc-manage' }],
+    ['removing a reserved label', ['vdc-manage.sha256-'], { exit: 3, message: 'is reserved for vdc-manage' }],
+    ['a name given twice', ['a=1', 'a-'], { exit: 3, message: 'The label a is given twice' }],
     [
-      'a name of the program’s own',
-      ['vdc-manage.x=1'],
-      { exit: 3, message: 'The label vdc-manage.x is reserved for vdc-manage' },
-    ],
-    ['the removal of one', ['vdc-manage.sha256-'], { exit: 3, message: 'is reserved for vdc-manage' }],
-    ['a name twice', ['a=1', 'a-'], { exit: 3, message: 'The label a is given twice' }],
-    [
-      'one good word and a bad one',
+      'a good change and a bad one',
       ['good=1', 'bad'],
       {
         exit: 3,
@@ -138,13 +134,13 @@ describe.each(ENGINES)('on %s', (engine) => {
       },
     ],
   ] as [string, Refusal][])(
-    'image label refuses %s for an image, and tells how to set such a label',
+    'image label refuses %s as an image, and hints at how to set such a label',
     async (word, refusal) => {
       await expectRefused(database, ['image', 'label', word, 'os=lucid'], refusal)
     },
   )
 
-  test('among images, a word that is none is told of alone', async () => {
+  test('image label among images reports only the word that is not an image', async () => {
     await label('wmi-c', 'os=lucid')
     const before = await allRows(database)
     expect(await label('wmi-c', 'golden', 'os=lucid')).toMatchObject({
@@ -157,7 +153,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('a name that differs only in case is refused, and can take the place of the other', async () => {
+  test('image label refuses a name that differs only in case, and can replace the other', async () => {
     await label('wmi-h', 'Case=1')
     await expectRefused(database, ['image', 'label', 'wmi-h', 'case=2'], {
       exit: 3,
@@ -179,7 +175,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     ['ｶﾀｶﾅ', 'かたかな'],
     ['soft\u00adhyphen', 'softhyphen'],
     ['🚀', '🛸'],
-  ])('on both engines %j is the same name as %j', async (name, twin) => {
+  ])('image label treats %j as the same name as %j on both engines', async (name, twin) => {
     await label('wmi-c', ...['cafe', 'blank', 'straße', 'かたかな', 'softhyphen', '🛸'].map((each) => `${each}=1`))
     await expectRefused(database, ['image', 'label', 'wmi-c', `${name}=2`], {
       exit: 3,
@@ -193,7 +189,7 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
 
   test.each(['vdc-mänage.protected', 'VDC-manage.x', 'ｖｄｃ-manage.x', 'vdc-man\u200dage.x'])(
-    'a name that a database takes for one of our own is refused: %j',
+    'image label refuses a name that a database equates with a reserved one: %j',
     async (name) => {
       await expectRefused(database, ['image', 'label', 'wmi-b', `${name}=1`], {
         exit: 3,
@@ -202,13 +198,13 @@ describe.each(ENGINES)('on %s', (engine) => {
     },
   )
 
-  test('names that differ by more than case and accents are several', async () => {
+  test('image label accepts names that differ by more than case and accents', async () => {
     const names = ['東京', '京都', 'a_b', 'a-b', 'a b', 'ab', 'я', 'e']
     expect(await label('wmi-h', ...names.map((name) => `${name}=1`))).toMatchObject({ code: 0, stderr: '' })
     expect(await labelsOf('wmi-h')).toMatchObject(Object.fromEntries(names.map((name) => [name, '1'])))
   })
 
-  test('image history tells what became of an image and of an object, newest last', async () => {
+  test('image history lists changes of images and objects, newest last', async () => {
     await runLines(['image modify wmi-h --description one', 'image features wmi-h --virtio', 'image del wmi-h'], {
       database,
     })
@@ -232,7 +228,7 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
 
   test('image history --at shows an image and an object as they were', async () => {
-    // A history over several years, as years would leave it.
+    // A history over several years.
     const years = [
       [
         '2020-01-01 00:00:00',
@@ -271,7 +267,7 @@ describe.each(ENGINES)('on %s', (engine) => {
       state: 'available',
       progress: 100,
     })
-    // What the history never speaks of did not change.
+    // Attributes missing in the history did not change.
     expect(JSON.parse(await at('2020-12-31'))).toMatchObject({ container_format: 'none', object_key: 'o.raw' })
 
     const image = await vdcManageJson(['image', 'history', 'wmi-h', '--at', '2100-01-01'], { database })
@@ -292,12 +288,12 @@ describe.each(ENGINES)('on %s', (engine) => {
 
   test.each([
     [
-      'before it was made',
+      'a time before the creation',
       ['wmi-a', '--at', '2019-12-31'],
       { exit: 4, message: 'wmi-a did not exist at 2019-12-31T23:59:59Z' },
     ],
     [
-      'at no time',
+      'an invalid time',
       ['wmi-a', '--at', '90'],
       {
         exit: 3,
@@ -305,11 +301,11 @@ describe.each(ENGINES)('on %s', (engine) => {
         hint: /^For 90 days ago, write 90d\. Use a time such as .* 7d or 2w$/,
       },
     ],
-    ['on 30 February', ['wmi-a', '--at', '2026-02-30'], { exit: 3, message: "'2026-02-30' is not a valid time" }],
-    ['in month 13', ['wmi-a', '--at', '2026-13-01'], { exit: 3, message: 'is not a valid time' }],
-    ['of an unknown image', ['wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
-    ['of an unknown object', ['bo-nope'], { exit: 4, message: 'Backup object bo-nope does not exist' }],
-    ['of an account', ['a-shpoolxx'], { exit: 3, message: "'a-shpoolxx' is not a valid image ID" }],
+    ['30 February', ['wmi-a', '--at', '2026-02-30'], { exit: 3, message: "'2026-02-30' is not a valid time" }],
+    ['month 13', ['wmi-a', '--at', '2026-13-01'], { exit: 3, message: 'is not a valid time' }],
+    ['an unknown image', ['wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
+    ['an unknown object', ['bo-nope'], { exit: 4, message: 'Backup object bo-nope does not exist' }],
+    ['an account', ['a-shpoolxx'], { exit: 3, message: "'a-shpoolxx' is not a valid image ID" }],
   ] as [string, string[], Refusal][])('image history refuses %s', async (_, words, refusal) => {
     await expectRefused(database, ['image', 'history', ...words], refusal)
   })

@@ -46,7 +46,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
     return rows.slice(23).map((row) => [row.attr as string, row.vchar_value])
   }
 
-  test('changes only what is given, and says nothing', async () => {
+  test('changes only what is given, and prints nothing', async () => {
     const id = await newImage('--os-type windows --description old --root-device label:root --is-public')
     const before = await vdcManageJson(['image', 'show', id], { database })
     const run = await vdcManage(['image', 'modify', id, '--description', 'new', '--no-is-public'], { database })
@@ -66,7 +66,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
     ])
   })
 
-  test('takes the words of the lists too', async () => {
+  test('takes the option names of image list too', async () => {
     const id = await newImage('--name old --public')
     expect(await vdcManageJson(['image', 'show', id], { database })).toMatchObject({
       display_name: 'old',
@@ -79,7 +79,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
     })
   })
 
-  test('with what is so already writes nothing at all', async () => {
+  test('writes nothing for unchanged values', async () => {
     const id = await newImage('--description same')
     const before = await allRows(database)
     for (const options of [
@@ -91,7 +91,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('with no option it changes nothing, and says so', async () => {
+  test('without options changes nothing, and says so', async () => {
     const id = await newImage('--description same')
     const before = await allRows(database)
     for (const verb of ['modify', 'features']) {
@@ -109,7 +109,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
     })
   })
 
-  test('an empty text clears what may be NULL', async () => {
+  test('an empty text clears nullable values', async () => {
     const id = await newImage('--description d --root-device label:r --parent-image-id wmi-parent')
     const empty = ['description', 'root-device', 'parent-image-id', 'backup-object-id']
     const args = ['image', 'modify', id, ...empty.flatMap((name) => [`--${name}`, '']), '--instance-model-name', '']
@@ -131,19 +131,23 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
     ])
   })
 
-  test('--json shows the image as it is now', async () => {
+  test('--json prints the changed image', async () => {
     const id = await newImage()
     const shown = await vdcManageJson(['image', 'modify', id, '--backup-object-id', 'other'], { database })
     expect(shown).toMatchObject({ id, backup_object_id: 'bo-other', backup_object: { object_key: 'bo-other.raw' } })
   })
 
   const refused: [name: string, options: string[], refusal: Refusal][] = [
-    ['a state that there isn’t', ['--state', 'bogus'], { exit: 3, message: '--state must be one of' }],
-    ['the state of what is deleted', ['--state', 'deleted'], { exit: 3, message: '--state must be one of' }],
+    ['an unknown state', ['--state', 'bogus'], { exit: 3, message: '--state must be one of' }],
+    ['the state deleted', ['--state', 'deleted'], { exit: 3, message: '--state must be one of' }],
     ['an unknown arch', ['--arch', 'arm'], { exit: 3, message: '--arch must be one of' }],
-    ['an unknown format', ['--file-format', 'dmg'], { exit: 3, message: '--file-format must be one of' }],
+    ['an unknown file format', ['--file-format', 'dmg'], { exit: 3, message: '--file-format must be one of' }],
     ['an empty name', ['--display-name', ''], { exit: 3, message: '--display-name must not be empty' }],
-    ['an escape code', ['--description', '\u001b[31m'], { exit: 3, message: 'description must not contain control' }],
+    [
+      'an escape sequence',
+      ['--description', '\u001b[31m'],
+      { exit: 3, message: 'description must not contain control' },
+    ],
     [
       'a long root device',
       ['--root-device', 'r'.repeat(256)],
@@ -171,27 +175,31 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
       { exit: 5, message: 'Backup object bo-gone was deleted at' },
     ],
     [
-      'an object that isn’t there yet',
+      'an object that is not available yet',
       ['--backup-object-id', 'bo-pending'],
       { exit: 5, message: 'bo-pending is in state pending, not available', hint: 'backupobject modify bo-pending' },
     ],
     [
-      'an object of another kind',
+      'an ID that is not of an object',
       ['--backup-object-id', 'wmi-x'],
       { exit: 3, message: "'wmi-x' is not a valid backup object ID" },
     ],
     ['an unknown parent', ['--parent-image-id', 'wmi-nope'], { exit: 3, message: 'Parent image wmi-nope does not' }],
     ['a deleted parent', ['--parent-image-id', 'wmi-gone'], { exit: 3, message: 'Parent image wmi-gone is deleted' }],
-    ['another id', ['--uuid', 'wmi-new'], { exit: 3, message: 'The ID of wmi-child cannot be changed to wmi-new' }],
+    ['a new ID', ['--uuid', 'wmi-new'], { exit: 3, message: 'The ID of wmi-child cannot be changed to wmi-new' }],
     ['itself as parent', ['--parent-image-id', 'wmi-child'], { exit: 3, message: 'it would descend from itself' }],
-    ['an option twice', ['--arch', 'x86', '--arch', 'x86'], { exit: 2, message: '--arch is given more than once' }],
+    [
+      'an option given twice',
+      ['--arch', 'x86', '--arch', 'x86'],
+      { exit: 2, message: '--arch is given more than once' },
+    ],
     ['an unknown option', ['--colour', 'red'], { exit: 2, message: 'Unknown option: --colour' }],
   ]
   test.each(refused)('refuses %s', async (_, options, refusal) => {
     await expectRefused(database, ['image', 'modify', 'wmi-child', ...options], refusal)
   })
 
-  test('refuses a child as parent', async () => {
+  test('refuses a child as the parent', async () => {
     await expectRefused(database, ['image', 'modify', 'wmi-parent', '--parent-image-id', 'wmi-child'], {
       exit: 3,
       message: 'Image wmi-parent cannot have the parent wmi-child: it would descend from itself',
@@ -199,7 +207,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
   })
 
   test.each(['modify --arch x86', 'features --virtio', 'label a=b'])(
-    'image %s refuses a deleted image, and one that is not there',
+    'image %s refuses a deleted and a missing image',
     async (line) => {
       const [verb, ...options] = line.split(' ') as [string, ...string[]]
       await expectRefused(database, ['image', verb, 'wmi-gone', ...options], {

@@ -6,7 +6,7 @@ import { makeImage, newFolder } from '../../support/files/images.ts'
 import { runLines, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 
 /*
- * What an image gets from its object, and what an operator is told of it.
+ * The file format that an image gets from its backup object, and the warnings about it.
  */
 
 const OWNER = ['--account-id', 'a-one']
@@ -15,7 +15,7 @@ const object = (id: string, more = '') =>
   `backupobject add --uuid ${id} --display-name ${id} --storage-id bkst-s --object-key ${id} --size 512 --checksum ${'0'.repeat(32)} ${more}`
 const STORAGE = 'backupstorage add --uuid bkst-s --display-name s --base-uri file:///srv/s/ --storage-type local'
 
-describe.each(ENGINES)('the format of an object on %s', (engine) => {
+describe.each(ENGINES)('the file format of a backup object on %s', (engine) => {
   let database: TestDatabase
   let path: string
   const folder = newFolder()
@@ -39,7 +39,7 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
     folder.remove()
   })
 
-  /** Adds an image, and tells its format and what was said. */
+  /** Adds an image. Returns its file format and the warning. */
   const add = async (boot: 'local' | 'volume', id: string, ...more: string[]) => {
     const run = await vdcManage(['image', 'add', boot, id, ...OWNER, ...more], { database, reject: true })
     const { file_format } = await vdcManageJson(['image', 'show', run.stdout.trim()], { database })
@@ -48,18 +48,18 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
   const VOLUME = (id: string, what: string) =>
     `Warning: Backup object ${id} is not raw (${what}): a volume made from it would hold these bytes unchanged, and only raw volumes boot\n`
 
-  test('what its first image says is what the second one gets', async () => {
+  test('is that of its first image', async () => {
     expect(await add('local', 'bo-hand', '--file-format', 'qcow2', '--uuid', 'first')).toEqual(['qcow2', ''])
     expect(await add('local', 'bo-hand', '--uuid', 'second')).toEqual(['qcow2', ''])
     expect(await add('volume', 'bo-hand', '--uuid', 'third')).toEqual(['qcow2', VOLUME('bo-hand', 'qcow2')])
-    // Also when that is deleted, and no other is there.
+    // Also after they are all deleted.
     await runLines(['image del wmi-first wmi-second wmi-third'], { database })
     expect(await add('local', 'bo-hand')).toEqual(['qcow2', ''])
-    // A format that is given counts; nobody looked at the bytes.
+    // A given format wins; nobody has looked at the bytes.
     expect(await add('local', 'bo-hand', '--file-format', 'raw')).toEqual(['raw', ''])
   })
 
-  test('of a file that was registered, the object has its format', async () => {
+  test('is known from a registered file', async () => {
     const registered = join(folder.path, 'registered.qcow2')
     await makeImage(registered)
     const words = ['image', 'add', 'local', registered, ...OWNER, '--uuid', 'file']
@@ -69,7 +69,7 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
     expect(await add('volume', id)).toEqual(['qcow2', VOLUME(id, 'qcow2')])
   })
 
-  test('an object that nobody said anything of is raw; a packed one makes no volume', async () => {
+  test('is raw if nothing is known, and compressed objects warn about volumes', async () => {
     expect(await add('local', 'bo-none')).toEqual(['raw', ''])
     expect(await add('volume', 'bo-none')).toEqual(['raw', ''])
     expect(await add('local', 'bo-packed')).toEqual(['raw', ''])
@@ -80,7 +80,7 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
     ])
   })
 
-  test('a format that is not the one that was found is told of, also with image modify', async () => {
+  test('prints a warning if another one is given, also with image modify', async () => {
     expect(await add('local', 'bo-found', '--uuid', 'right')).toEqual(['qcow2', ''])
     const told = 'Warning: Backup object bo-found contains qcow2, not raw: the image may not boot\n'
     expect(await add('local', 'bo-found', '--file-format', 'raw', '--uuid', 'wrong')).toEqual(['raw', told])
@@ -92,7 +92,7 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
     expect(await modify('wmi-moved', '--backup-object-id', 'bo-found')).toMatchObject({ code: 0, stderr: told })
   })
 
-  test('of corrected bytes, the format is a guess where no image says it', async () => {
+  test('is assumed unchanged, with a warning, if the bytes were corrected and no image tells', async () => {
     await vdcManage(
       ['backupobject', 'add', '--from-file', await makeImage(join(folder.path, 'b.qcow2')), '--uuid', 'b'],
       {
@@ -110,7 +110,7 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
   })
 
   test.each(['/dev/sda1', 'root', 'uuid:', 'LABEL:root', 'UUID=1234'])(
-    'a root device %j is told of when it is given, and taken',
+    'root device %j prints a warning, and is stored',
     async (device) => {
       const told = `Warning: The root device '${device}' is neither uuid:… nor label:…; Wakame-vdc finds the root filesystem by one of these\n`
       const run = await vdcManage(['image', 'add', 'local', 'bo-none', ...OWNER, '--root-device', device], { database })
@@ -123,20 +123,20 @@ describe.each(ENGINES)('the format of an object on %s', (engine) => {
   )
 
   test.each(['uuid:148bc5df-3fc5-4e93-8a16-7328907cb1c0', 'label:root', ''])(
-    'a root device %j is not',
+    'root device %j prints no warning',
     async (device) => {
       const run = await vdcManage(['image', 'add', 'local', 'bo-none', ...OWNER, '--root-device', device], { database })
       expect(run).toMatchObject({ code: 0, stderr: '' })
     },
   )
 
-  test('the pool’s images are told of on a database of Wakame-vdc’s only', async () => {
+  test('images of the shared pool print a warning only on a database of Wakame-vdc', async () => {
     const run = await vdcManage(['image', 'add', 'local', 'bo-none', '--account-id', 'a-shpoolxx'], { database })
     expect(run).toMatchObject({ code: 0, stderr: '' })
   })
 })
 
-test('on a database of Wakame-vdc’s, that the web API does not list an image of the pool is told once', async () => {
+test('on a database of Wakame-vdc, an image of the shared pool that is not public prints one warning', async () => {
   const database = await newWakame(inject('mariadb').port)
   await insert(database, 'backup_storages', { id: 1, uuid: 's' })
   await insert(database, 'backup_objects', { id: 1, uuid: 'o', container_format: 'none' })
@@ -155,7 +155,7 @@ test('on a database of Wakame-vdc’s, that the web API does not list an image o
     code: 0,
     stderr: expect.stringContaining(told),
   })
-  // Once in a shell, whatever commits.
+  // Once per shell, whatever --tx is.
   const before = await allRows(database)
   for (const tx of [[], ['--tx', 'bulk']]) {
     const input = 'image add local bo-o --account-id a-shpoolxx\n'.repeat(3)

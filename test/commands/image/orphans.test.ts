@@ -55,7 +55,7 @@ describe.each(ENGINES)('image orphans on %s', (engine) => {
         object('known', 'outer', 'known.raw'),
         object('inner', 'inner', 'known.raw'),
         object('nested', 'outer', 'a/through-outer.raw'),
-        // Its file lies in another storage, and is reached by a link.
+        // Its file is in another storage, reached through a symlink.
         object('linked', 'outer', 'into-far/own.raw'),
         object('deleted', 'outer', 'deleted.raw'),
         object('purged', 'outer', 'purged.raw'),
@@ -106,7 +106,7 @@ describe.each(ENGINES)('image orphans on %s', (engine) => {
   })
   const sorted = (rows: Row[]) => [...rows].sort((a, b) => (a.id + a.path < b.id + b.path ? -1 : 1))
 
-  test('what no object knows, each once, and objects whose file is gone', async () => {
+  test('lists files without an object, each once, and objects without a file', async () => {
     const before = await allRows(database)
     expect(sorted(await orphans())).toEqual(
       sorted([
@@ -126,7 +126,7 @@ describe.each(ENGINES)('image orphans on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('of one storage alone, what is known through another is still known', async () => {
+  test('with --storage-id still knows the files of other storages', async () => {
     expect(sorted(await orphans('--storage-id', 'bkst-inner'))).toEqual(
       sorted([
         unknown('bkst-inner', 'a/deep/strange.raw', 22),
@@ -138,7 +138,7 @@ describe.each(ENGINES)('image orphans on %s', (engine) => {
     expect(await orphans('--storage-id', 'far')).toEqual([])
   })
 
-  test('the table composes in a pipe, and a name writes nothing upon it', async () => {
+  test('prints a table that can be piped, with control characters escaped', async () => {
     const run = await shell('vdc-manage image orphans | grep ^missing_file | wc -l', { database })
     expect(run).toMatchObject({ code: 0, stdout: '5\n', stderr: '' })
     const { stdout } = await vdcManage(['image', 'orphans'], { database })
@@ -147,7 +147,7 @@ describe.each(ENGINES)('image orphans on %s', (engine) => {
     expect(stdout).toContain('esc\\u001b[2J.raw')
   })
 
-  test('of a folder that is not there nothing is said but a warning', async () => {
+  test('skips a missing folder with a warning', async () => {
     const gone = mkdtempSync(join(folder.path, 'gone-'))
     await runLines([storage('gone', `file://${gone}/`), object('there', 'gone', 'there.raw')], { database })
     rmSync(gone, { recursive: true })
@@ -163,7 +163,7 @@ describe.each(ENGINES)('image orphans on %s', (engine) => {
     await runLines(['backupobject del bo-there', 'backupstorage del bkst-gone'], { database })
   })
 
-  test('refuses an unknown storage, and says of one elsewhere that it is no folder', async () => {
+  test('refuses an unknown storage, and warns about one that is not local', async () => {
     await expectRefused(database, ['image', 'orphans', '--storage-id', 'bkst-nope'], {
       exit: 4,
       message: 'Backup storage bkst-nope does not exist',
@@ -176,7 +176,7 @@ describe.each(ENGINES)('image orphans on %s', (engine) => {
   })
 })
 
-test('an SQLite registry that lies in a storage is no file that nobody knows', async () => {
+test('image orphans does not list an SQLite registry in a storage folder', async () => {
   const database = newSqlite()
   const folder = dirname(database.uri.slice('sqlite://'.length))
   writeFileSync(join(folder, 'stray.raw'), 'x')
@@ -189,7 +189,7 @@ test('an SQLite registry that lies in a storage is no file that nobody knows', a
   await database.remove()
 })
 
-test('image orphans on a database of Wakame-vdc: base URIs without a slash at their end, and two rows of one storage', async () => {
+test('image orphans handles base URIs without a trailing slash, and duplicate storage rows, on a database of Wakame-vdc', async () => {
   const database = await newWakame(inject('mariadb').port)
   const folder = newFolder()
   for (const name of ['img-known.raw', 'img-stray.raw', 'other.raw']) writeFileSync(join(folder.path, name), 'x')

@@ -24,7 +24,7 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
   })
   afterAll(() => database.remove())
 
-  test('a label says since when, image show says that, and no history does', async () => {
+  test('a label records when, image show prints it, and the history does not', async () => {
     const { histories } = await allRows(database)
     expect(await vdcManage(['image', 'protect', 'wmi-a', 'b'], { database })).toMatchObject({
       code: 0,
@@ -55,7 +55,7 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
     expect((await allRows(database)).histories).toEqual(histories)
   })
 
-  test('what is so already stays so, and is told', async () => {
+  test('unchanged protection prints a warning', async () => {
     const before = await allRows(database)
     const again = await vdcManage(['image', 'protect', 'wmi-kept'], { database })
     expect(again).toMatchObject({ code: 0, stdout: '' })
@@ -68,14 +68,14 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  const deeds: string[][] = [
+  const changes: string[][] = [
     ['del', 'wmi-kept'],
     ['del', '--ignore-missing', 'wmi-kept'],
     ['modify', 'wmi-kept', '--description', 'other'],
     ['features', 'wmi-kept', '--virtio'],
     ['label', 'wmi-kept', 'os=lucid'],
   ]
-  test.each(deeds)('image %s does not touch a protected image', async (...words) => {
+  test.each(changes)('image %s refuses a protected image', async (...words) => {
     await expectRefused(database, ['image', ...words], {
       exit: 5,
       message: /^Error: Image wmi-kept is protected \(since \d{4}-\S+Z\)$/,
@@ -89,7 +89,7 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
     expect(JSON.parse(run.stdout)).toMatchObject({ error: { code: 'IMAGE_PROTECTED', exit: 5 } })
   })
 
-  test('--force does all that, and the label stays', async () => {
+  test('--force overrides protection, and keeps the label', async () => {
     const run = await shell(
       [
         'vdc-manage image modify wmi-forced --description other --force',
@@ -107,28 +107,32 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
       protected: true,
       labels: { os: 'lucid', [LABEL]: expect.any(String) },
     })
-    // What is deleted all the same can be given free.
+    // A deleted image can be unprotected.
     expect(await vdcManage(['image', 'unprotect', 'wmi-forced'], { database })).toMatchObject({ code: 0, stderr: '' })
   })
 
-  test('--force alone changes nothing, and is told so', async () => {
+  test('--force alone changes nothing, and says so', async () => {
     const run = await vdcManage(['image', 'modify', 'wmi-kept', '--force'], { database })
     expect(run).toMatchObject({ code: 0, stderr: 'Nothing to change: no new values are given\n' })
   })
 
   test.each([
     ['an unknown image', ['protect', 'wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
-    ['the end of that', ['unprotect', 'wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
+    ['unprotecting an unknown image', ['unprotect', 'wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
     ['a deleted image', ['protect', 'wmi-gone'], { exit: 5, message: 'Image wmi-gone is deleted' }],
-    ['no id', ['protect'], { exit: 2, message: 'Missing argument: ID' }],
-    ['its own label by hand', ['label', 'wmi-free', `${LABEL}=x`], { exit: 3, message: 'is reserved for vdc-manage' }],
+    ['a missing ID', ['protect'], { exit: 2, message: 'Missing argument: ID' }],
     [
-      'that in another case',
+      'setting the reserved label',
+      ['label', 'wmi-free', `${LABEL}=x`],
+      { exit: 3, message: 'is reserved for vdc-manage' },
+    ],
+    [
+      'setting the reserved label in another case',
       ['label', 'wmi-free', 'VDC-Manage.protected=x'],
       { exit: 3, message: 'is reserved for vdc-manage' },
     ],
     [
-      'its removal by hand',
+      'removing the reserved label',
       ['label', 'wmi-kept', `${LABEL}-`, '--force'],
       { exit: 3, message: 'is reserved for vdc-manage' },
     ],
@@ -136,7 +140,7 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
     await expectRefused(database, ['image', ...words], refusal)
   })
 
-  test('of several, one that fails does not keep the others from it', async () => {
+  test('several IDs: one that fails does not stop the others', async () => {
     const run = await vdcManage(['image', 'protect', 'wmi-nope', 'wmi-b'], { database })
     expect(run).toMatchObject({ code: 9, stdout: '' })
     expect(await vdcManageJson(['image', 'show', 'wmi-b'], { database })).toMatchObject({ protected: true })

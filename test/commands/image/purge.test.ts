@@ -18,7 +18,7 @@ import { startTerminal } from '../../support/process/tmux.ts'
 import { newWatcher } from '../../support/process/watcher.ts'
 import { expectRefused, type Refusal } from '../../support/refusals.ts'
 
-/** The contents of each file of the tests, and their MD5. */
+/** Contents of every test file, and their MD5. */
 const BYTES = 'x'.repeat(100)
 const MD5 = createHash('md5').update(BYTES).digest('hex')
 const ALL = ['image', 'purge', '--yes']
@@ -31,7 +31,7 @@ const objectLine = (id: string, storage = 's', key = `${id}.raw`) =>
 const imageLine = (id: string, object = 'o', more = '') =>
   `image add local bo-${object} --uuid wmi-${id} --account-id a-shpoolxx ${more}`
 
-/** Has everything that is deleted have been deleted long ago. */
+/** Moves all deletions to a time long ago. */
 async function longAgo(database: TestDatabase): Promise<void> {
   for (const table of ['images', 'backup_objects']) {
     await database.query(`UPDATE ${table} SET deleted_at = '${LONG_AGO}' WHERE deleted_at IS NOT NULL`)
@@ -73,31 +73,35 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
 
   test.each([
     [
-      'an alive image',
+      'an image that is not deleted',
       ['wmi-alive'],
       { exit: 5, message: 'Image wmi-alive is not deleted', hint: 'image del wmi-alive' },
     ],
     [
-      'one deleted of late',
+      'a recently deleted image',
       ['wmi-recent'],
       { exit: 5, message: /^Error: Image wmi-recent was deleted at \S+, which is not before \S+$/ },
     ],
     [
-      'a protected one',
+      'a protected image',
       ['wmi-guarded'],
       { exit: 5, message: 'wmi-guarded cannot be purged: it is protected', hint: 'unprotect wmi-guarded' },
     ],
-    ['a parent', ['wmi-parent'], { exit: 5, message: 'it is the parent of an image that is not deleted' }],
-    ['an unknown image', ['wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
-    ['several, of which one cannot go', ['wmi-old', 'wmi-alive'], { exit: 5, message: 'wmi-alive is not deleted' }],
     [
-      'no age',
+      'the parent of an image',
+      ['wmi-parent'],
+      { exit: 5, message: 'it is the parent of an image that is not deleted' },
+    ],
+    ['an unknown image', ['wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
+    ['several IDs if one cannot be purged', ['wmi-old', 'wmi-alive'], { exit: 5, message: 'wmi-alive is not deleted' }],
+    [
+      'an invalid age',
       ['--older-than', 'yesterday'],
       { exit: 3, message: "--older-than 'yesterday' is not a valid time", hint: /^Use a time such as .* 7d or 2w$/ },
     ],
-    ['more weeks than there were', ['--older-than', '999999w'], { exit: 3, message: "'999999w' is not a valid time" }],
+    ['an age before all time', ['--older-than', '999999w'], { exit: 3, message: "'999999w' is not a valid time" }],
     [
-      'a time to come',
+      'a time in the future',
       ['--older-than', '2199-01-01'],
       { exit: 3, message: '--older-than 2199-01-01 is in the future', hint: '0d' },
     ],
@@ -106,7 +110,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     await expectRefused(database, [...ALL, ...words], refusal)
   })
 
-  test('takes more ids than the database takes values in a statement', async () => {
+  test('takes more IDs than a statement can have values', async () => {
     const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
     const uuids = [...Array.from({ length: 70_000 }, (_, n) => `none${n}`), 'old', 'alive']
     expect(await findGoingImages(registry, { before: '2026-01-01 00:00:00', uuids })).toMatchObject({
@@ -116,7 +120,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     await registry.close()
   })
 
-  test('needs --yes where nobody can be asked', async () => {
+  test('requires --yes without a terminal', async () => {
     const before = await allRows(database)
     const run = await vdcManage(['image', 'purge'], { database })
     expect(run).toMatchObject({ code: 2, stdout: '' })
@@ -131,7 +135,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('at a terminal it shows what would go and asks, and any answer but yes is no', async () => {
+  test('lists what it would remove at a terminal and asks; any answer but yes is no', async () => {
     const deleted = { state: 'deleted', deleted_at: LONG_AGO }
     for (let n = 1; n <= 21; n++) {
       const name = n === 1 ? '日本\u001b[2J' : 'many'
@@ -166,7 +170,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     await database.query("DELETE FROM backup_objects WHERE uuid = 'file'")
   })
 
-  test('removes images with their labels and tags, and keeps the history and the ids', async () => {
+  test('removes images with their labels and tags, and keeps history and IDs', async () => {
     const before = await allRows(database)
     const run = await vdcManage(ALL, { database })
     expect(run.code).toBe(0)
@@ -225,7 +229,7 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     })
   })
 
-  test('run again it finds nothing, and one that is named is purged already', async () => {
+  test('finds nothing when run again, and warns about a given ID that is purged', async () => {
     const before = await allRows(database)
     const again = await vdcManage(ALL, { database })
     expect(again).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('Nothing to purge\n') })
@@ -237,11 +241,11 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('named ones alone, of whatever age, and a protection that ended', async () => {
+  test('removes only the given IDs of the given age, also after unprotecting them', async () => {
     await runLines([imageLine('x'), imageLine('y'), 'image del wmi-x wmi-y', 'image unprotect wmi-guarded'], {
       database,
     })
-    // Of the very second nothing was deleted before.
+    // Noon is not before 2026-01-01, but before 2026-01-02.
     await database.query("UPDATE images SET deleted_at = '2026-01-01 12:00:00' WHERE uuid IN ('x', 'y')")
     const purged = await vdcManageJson([...ALL, 'wmi-x', 'guarded', '--older-than', '1h'], { database })
     expect(purged).toEqual(['wmi-guarded', 'wmi-x'].map((id) => ({ id, kind: 'image', path: null, bytes: null })))
@@ -249,12 +253,12 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
     expect((await vdcManage([...ALL, '--older-than', '2026-01-02'], { database })).stdout).toContain('wmi-y')
   })
 
-  test('what was deleted in this very second is older than 0d', async () => {
+  test('--older-than 0d includes images deleted in the same second', async () => {
     const lines = [imageLine('z'), 'image del wmi-z', 'image purge wmi-z --older-than 0d --yes']
     expect((await runLines(lines, { database })).join('\n')).toMatch(/^wmi-z +image/m)
   })
 
-  test('killed at any moment, an image is there whole or not at all', async () => {
+  test('removes images completely or not at all if killed', async () => {
     const target = await newDatabase(engine)
     const ids = Array.from({ length: 1500 }, (_, n) => `k${n}`)
     const at = `'${LONG_AGO}', '${LONG_AGO}', '${LONG_AGO}'`
@@ -319,7 +323,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     }
   }
 
-  test('removes what nothing uses, and the object says so in its history', async () => {
+  test('removes unused files, and records it in the history of the object', async () => {
     for (const name of ['gone.raw', 'used.raw', 'alive.raw', 'recent.raw', 'in/only.raw']) put('srv', name)
     const objects = ['gone', 'used', 'alive', 'recent', 'lost']
     await runLines(
@@ -339,8 +343,8 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     const asked = await vdcManage(['image', 'purge', '--files'], { database })
     expect(asked.stderr).toContain('Remove 1 image and 4 files for good?')
     const before = await allRows(database)
-    // What is gone already is only purged: so goes on a purge that was killed after its file. No folder is taken
-    // for one that is not mounted because its last file went just now.
+    // Missing files only mark their object as purged, so that a killed purge can continue. A folder does not count as
+    // unmounted after its last file was removed just now.
     const stderr = [
       `Warning: The file ${at('srv/lost.raw')} of bo-lost is already gone\n`,
       `Warning: The file ${at('srv/in/lost2.raw')} of bo-lost2 is already gone\n`,
@@ -370,13 +374,13 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
       { attr: 'updated_at', vchar_value: now },
     ])
     expect((await purge()).files).toEqual([])
-    // The image that is purged last lets its file go.
+    // The last purged image releases its file.
     await runLines(['image del wmi-user'], { database })
     await longAgo(database)
     expect((await purge('wmi-user')).files).toEqual([{ id: 'bo-used', path: at('srv/used.raw'), bytes: 100 }])
   })
 
-  test('leaves a file that another object uses, through whichever storage or link', async () => {
+  test('keeps a file that another object uses, through any storage or symlink', async () => {
     const deleted = ['same', 'outer', 'inner', 'linked', 'alias']
     for (const name of ['same.raw', 'in/outer.raw', 'in/inner.raw', 'linked.raw', 'in/alias.raw']) put('srv', name)
     symlinkSync(at('srv/linked.raw'), at('srv/link.raw'))
@@ -404,7 +408,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(files).toEqual([])
     expect(readdirSync(at('srv'))).toHaveLength(4)
     expect(readdirSync(at('srv/in')).sort()).toEqual(['alias.raw', 'inner.raw', 'outer.raw'])
-    // Without those that use them they go, each once.
+    // Without the objects that use them, they are removed, once each.
     await runLines([`backupobject del ${deleted.map((id) => `bo-${id}2`).join(' ')}`], { database })
     await longAgo(database)
     const second = await purge()
@@ -412,7 +416,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(readdirSync(at('srv/in'))).toEqual([])
   })
 
-  test('leaves a file that another object reaches by itself, where this one needs a link to its folder', async () => {
+  test('keeps a file that another object reaches directly, and this one through a symlinked folder', async () => {
     put('srv/in/file.raw')
     symlinkSync(at('srv/in'), at('srv/by-link'))
     await runLines(
@@ -425,7 +429,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(existsSync(at('srv/in/file.raw'))).toBe(true)
   })
 
-  test('leaves a file of which another object was deleted of late, or is needed, or lies in a storage of another type', async () => {
+  test('keeps a file of another object that was deleted recently, is in use, or is in a storage of another type', async () => {
     const ids = ['late', 'forced', 'ifs']
     for (const id of ids) put('srv', `${id}.raw`)
     await runLines(
@@ -445,7 +449,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     await runLines(['backupobject del bo-late2'], { database })
     expect(await purge()).toMatchObject({ run: { code: 0 }, files: [] })
     expect(readdirSync(at('srv')).sort()).toEqual(['forced.raw', 'ifs.raw', 'in', 'late.raw'])
-    // Once nothing keeps them, they go: with the first of two objects, and the other is purged as well.
+    // Once nothing keeps them, they are removed with the first of two objects, and both are purged.
     await runLines(['image del wmi-user'], { database })
     await longAgo(database)
     const { run, files } = await purge()
@@ -458,7 +462,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(purged.map(({ uuid }) => uuid)).toEqual(['late', 'forced', 'late2', 'forced2'])
   })
 
-  test('leaves a file that is reached by ./ or a link, by whoever needs it or was deleted of late', async () => {
+  test('keeps a file that is reached through ./ or a symlink by an object in use or recently deleted', async () => {
     const ids = ['dot', 'late', 'both']
     for (const id of ids) put('srv', `${id}.raw`)
     symlinkSync(at('srv/late.raw'), at('srv/in/link.raw'))
@@ -476,7 +480,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     )
     await longAgo(database)
     await runLines(['backupobject del bo-late2'], { database })
-    // The file that nothing needs goes, and is told once.
+    // The unused file is removed, and printed once.
     const { run, files } = await purge()
     expect(run).toMatchObject({ code: 0, stderr: '' })
     expect(files).toEqual([{ id: 'bo-both', path: at('srv/both.raw'), bytes: 100 }])
@@ -485,7 +489,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(states.map(({ uuid }) => uuid)).toEqual(['both', 'both2'])
   })
 
-  test('leaves a file that an object comes to reach by a link or ./ while it runs', async () => {
+  test('keeps a file that an object starts to reach through a symlink or ./ meanwhile', async () => {
     const ids = ['first', 'added', 'modified', 'storage', 'last']
     for (const id of ids) put('srv', `${id}.raw`)
     symlinkSync(at('srv/added.raw'), at('srv/link.raw'))
@@ -515,7 +519,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
         ],
         { database },
       )
-      // Who writes rows past this program may leave no history.
+      // Other programs may write rows without history.
       await database.query("DELETE FROM histories WHERE uuid = 'bo-added2'")
     }
     await registry.close()
@@ -523,7 +527,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(readdirSync(at('srv')).sort()).toEqual(['added.raw', 'in', 'link.raw', 'modified.raw', 'storage.raw'])
   })
 
-  test('takes what was deleted in this very second, where it need not be long ago', async () => {
+  test('--older-than 0d includes objects deleted in the same second', async () => {
     put('srv/now.raw')
     const lines = [
       objectLine('now'),
@@ -536,7 +540,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(printed.slice(2)).toEqual(['wmi-now\timage\t\t', `bo-now\tfile\t${at('srv/now.raw')}\t100`])
   })
 
-  test('touches nothing outside of the folder, and no link or folder in it', async () => {
+  test('does not touch anything outside the folder, or symlinks and folders in it', async () => {
     put('out', 'precious.raw')
     put('precious.raw')
     symlinkSync(at('out'), at('srv/way-out'))
@@ -571,7 +575,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('of a folder that is not there or not mounted nothing counts as gone, and a deleted storage keeps its files', async () => {
+  test('does not count files of a missing or unmounted folder as gone, and keeps files of a deleted storage', async () => {
     for (const name of ['away', 'mount', 'srv/below']) mkdirSync(at(name))
     put('srv/kept.raw')
     symlinkSync(at('nowhere'), at('srv/lead'))
@@ -609,7 +613,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(await purge()).toMatchObject({ run: { code: 9, stderr: stderr + error('5 files') }, files: [] })
     expect(existsSync(at('srv/kept.raw'))).toBe(true)
     expect(await allRows(database)).toEqual(before)
-    // Once it is mounted the file goes.
+    // Once mounted, the file is removed.
     put('mount/mount.raw')
     put('srv/below/below.raw')
     rmSync(at('srv/lead'))
@@ -626,7 +630,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     })
   })
 
-  test('killed at any moment and run again, all files are gone and all rows say so', async () => {
+  test('removes all files and marks all objects when killed and run again', async () => {
     const ids = Array.from({ length: 60 }, (_, n) => `f${n}`)
     put('first')
     for (const id of ids) linkSync(at('first'), at('srv', `${id}.raw`))
@@ -658,7 +662,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     expect(Number(row?.n)).toBe(ids.length)
   })
 
-  test('cannot be a part of what is undone', async () => {
+  test('is refused with --tx bulk', async () => {
     const run = await vdcManage(['--tx', 'bulk', '-e'], { database, input: 'image purge --files --yes\n' })
     expect(run).toMatchObject({
       code: 2,
@@ -669,7 +673,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
   })
 })
 
-describe('a file that is registered anew while it is purged, on MariaDB', () => {
+describe('a file that is registered again during a purge, on MariaDB', () => {
   let database: TestDatabase
   const folder = newFolder()
   beforeAll(async () => {
@@ -681,7 +685,7 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
   })
   const add = (path: string) => vdcManage(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
 
-  test('stays where that comes first', async () => {
+  test('is kept if the registration comes first', async () => {
     writeFileSync(join(folder.path, 'before.raw'), BYTES)
     await runLines([storageLine('f', `${folder.path}/`), objectLine('before', 'f')], { database })
     const path = await makeImage(join(folder.path, 'first.qcow2'))
@@ -707,7 +711,7 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
     expect(existsSync(path)).toBe(true)
   })
 
-  test('stays where an import comes first', async () => {
+  test('is kept if an import comes first', async () => {
     const path = await makeImage(join(folder.path, 'import.qcow2'))
     const id = (await add(path)).stdout.trim()
     const { backup_object_id: object } = await vdcManageJson(['image', 'show', id], { database })
@@ -721,7 +725,7 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
       )
       .map((line) => `${line.replaceAll(id, 'wmi-import').replaceAll(object, 'bo-import')}\n`)
     const counts = { account: 0, backup_storage: 0, backup_object: 1, image: 1, label: 0 }
-    // It waits for the id of its image, when its object is there already.
+    // It waits for the ID of its image, after writing its object.
     await database.query('START TRANSACTION')
     const others = (await database.query('SHOW COLUMNS FROM images'))
       .map(({ Field }) => String(Field))
@@ -744,7 +748,7 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
     ['did', 'UPDATE backup_objects SET state = ?, purged_at = NOW() WHERE uuid = ?', 'purged'],
     ['did not', 'UPDATE backup_objects SET state = ? WHERE uuid = ?', 'deleted'],
   ])(
-    'is set aside where nobody knows whether the server committed, and gone after the next purge, if it %s',
+    'is set aside after an unknown commit and removed by the next purge, if the server %s commit',
     async (outcome, sql, state) => {
       const path = await makeImage(join(folder.path, `uncertain ${outcome}.qcow2`.replaceAll(' ', '-')))
       const id = (await add(path)).stdout.trim()
@@ -774,7 +778,7 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
     },
   )
 
-  test('is not registered where it is gone by then', async () => {
+  test('is not registered if it was removed first', async () => {
     const path = await makeImage(join(folder.path, 'second.qcow2'))
     await database.query('START TRANSACTION')
     await database.query('SELECT id FROM backup_storages FOR UPDATE')
@@ -787,7 +791,7 @@ describe('a file that is registered anew while it is purged, on MariaDB', () => 
   })
 })
 
-test('image purge on a database of Wakame-vdc: what instances were made of stays, and nothing else of it is touched', async () => {
+test('image purge on a database of Wakame-vdc keeps images of instances, and changes nothing else', async () => {
   const database = await newWakame(inject('mariadb').port)
   await database.query(
     'CREATE TABLE instances (id int NOT NULL AUTO_INCREMENT PRIMARY KEY, uuid varchar(255) NOT NULL, image_id int NOT NULL, terminated_at datetime) ENGINE=InnoDB CHARACTER SET utf8',

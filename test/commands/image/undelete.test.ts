@@ -38,7 +38,7 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
   })
   afterAll(() => database.remove())
 
-  test('the image is back as it was, with a history of that', async () => {
+  test('restores an image as it was, and records it in the history', async () => {
     const before = await allRows(database)
     const run = await vdcManage(['image', 'undelete', 'wmi-a', 'p'], { database })
     expect(run).toMatchObject({ code: 0, stdout: '', stderr: '' })
@@ -67,12 +67,12 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
     expect(images).toHaveLength(before.images.length)
   })
 
-  test('deleted and brought back twice, it still has its state', async () => {
+  test('restores the state after two deletions', async () => {
     await runLines(['image del wmi-p', 'image undelete wmi-p', 'image del wmi-p', 'image undelete wmi-p'], { database })
     expect(await vdcManageJson(['image', 'show', 'wmi-p'], { database })).toMatchObject({ state: 'pending' })
   })
 
-  test('one that is not deleted stays as it is, and that is told', async () => {
+  test('warns about an image that is not deleted', async () => {
     const before = await allRows(database)
     expect(await vdcManage(['image', 'undelete', 'wmi-alive'], { database })).toMatchObject({
       code: 0,
@@ -82,7 +82,7 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('one whose parent is deleted or purged is back, and that is told', async () => {
+  test('restores an image whose parent is deleted or purged, with a warning', async () => {
     const undelete = () => vdcManage(['image', 'undelete', 'wmi-ofalive', 'wmi-ofo', 'wmi-ofold'], { database })
     expect(await undelete()).toMatchObject({
       code: 0,
@@ -91,7 +91,7 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
         'Warning: The parent wmi-old of wmi-ofold was purged\n',
       ].join(''),
     })
-    // Neither Wakame-vdc nor who writes rows by hand asks whether there is such an image.
+    // Neither Wakame-vdc nor manual changes check that the image exists.
     await database.query(`UPDATE images SET parent_image_id = 'none', deleted_at = '${LONG_AGO}' WHERE uuid = 'ofold'`)
     expect((await undelete()).stderr).toContain('Warning: The parent none of wmi-ofold does not exist\n')
     const rows = await database.query(
@@ -112,7 +112,7 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
       { exit: 5, message: /^Error: Backup object bo-gone was deleted at \S+Z, so image wmi-o could not boot$/ },
     ],
     [
-      'an image whose object is gone',
+      'an image whose object does not exist',
       ['wmi-l'],
       { exit: 5, message: 'Image wmi-l could not boot: its backup object bo-lost does not exist' },
     ],
@@ -122,7 +122,7 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
     await expectRefused(database, ['image', 'undelete', ...words], refusal)
   })
 
-  test('who tries to change what is deleted is told of it', async () => {
+  test('a refused change of a deleted image hints at undelete', async () => {
     await expectRefused(database, ['image', 'modify', 'wmi-o', '--description', 'x'], {
       exit: 5,
       message: 'Image wmi-o is deleted',
@@ -131,7 +131,7 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
   })
 })
 
-test('image undelete on a database of Wakame-vdc: rows without a history, and tags that stay away', async () => {
+test('image undelete on a database of Wakame-vdc needs --state without history, and restores no tags', async () => {
   const database = await newWakame(inject('mariadb').port)
   await insert(database, 'backup_storages', { id: 1, uuid: 'local' })
   await insert(database, 'backup_objects', { id: 1, uuid: 'lucid' })

@@ -15,13 +15,13 @@ import { newFolder } from '../../support/files/images.ts'
 import { vdcManage } from '../../support/process/cli.ts'
 import { newWatcher } from '../../support/process/watcher.ts'
 
-/** More than one batch, and a part of another. */
+/** More than one batch, plus a part of another. */
 const MANY = 450
 
 const folder = newFolder()
 afterAll(() => folder.remove())
 
-/** Images whose files are gone, of which some have volumes, some lack their object, and some say nothing that can be read. */
+/** Images whose files are missing. Some have volumes, some have no object, and one has invalid YAML. */
 function* registry(): Generator<Line> {
   for (const line of wholeRegistry(MANY, `file://${folder.path}/`)) {
     if (line.uuid === imageId(3)) yield { ...line, backup_object_id: 'bo-nowhere' }
@@ -49,7 +49,7 @@ describe.each(ENGINES)('image verify of many images on %s', (engine) => {
   })
   afterAll(() => database.remove())
 
-  test('each is told as if it were the only one', async () => {
+  test('reports each image as if it were the only one', async () => {
     const ids = [
       imageId(8),
       ...Array.from({ length: 20 }, (_, n) => imageId(n)),
@@ -70,7 +70,7 @@ describe.each(ENGINES)('image verify of many images on %s', (engine) => {
     expect(many.stderr).toContain(`Warning: The volumes of ${imageId(8)} hold YAML that cannot be read`)
   })
 
-  test('those that are not there or no IDs are told among the others', async () => {
+  test('reports missing and invalid IDs among the others', async () => {
     const ids = Array.from({ length: MANY }, (_, n) => (n === 230 ? 'wmi-nowhere' : n === 231 ? 'no-id' : imageId(n)))
     const run = await vdcManage(['image', 'verify', '--quick', '-'], { database, input: `${ids.join('\n')}\n` })
     expect(run.code).toBe(8)
@@ -83,7 +83,7 @@ describe.each(ENGINES)('image verify of many images on %s', (engine) => {
     expect(run.stdout).toMatch(/^no-id: not checked: 'no-id' is not a valid image ID$/m)
   })
 
-  test('takes a few statements for some hundred images', async () => {
+  test('needs few statements for some hundred images', async () => {
     let statements = 0
     const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'), { trace: () => statements++ })
     const request = { quick: true, jobs: 1 }

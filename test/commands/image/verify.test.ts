@@ -48,7 +48,7 @@ function newHome(): string {
   return home
 }
 
-/** Makes files that look like disks, each with other bytes, by the names that they are given. */
+/** Creates files that look like disks, each with different bytes. */
 function makeDisks(home: string, names: readonly string[], size = 256 * KIB): void {
   for (const name of names) {
     const file = openSync(join(home, name), 'w')
@@ -59,7 +59,7 @@ function makeDisks(home: string, names: readonly string[], size = 256 * KIB): vo
   }
 }
 
-/** Registers files in one process; returns their ids in the same order. */
+/** Registers files in one process. Returns their IDs in the same order. */
 async function register(database: TestDatabase, paths: readonly string[], more = ''): Promise<string[]> {
   const input = paths.map((path) => `image add local ${path} ${OWNER} ${more}\n`).join('')
   const run = await vdcManage(['-e'], { database, input, reject: true })
@@ -69,18 +69,18 @@ async function register(database: TestDatabase, paths: readonly string[], more =
 const verify = (database: TestDatabase, ...args: string[]): Promise<Run> =>
   vdcManage(['image', 'verify', ...args], { database })
 
-/** What is said of each image, by its id. */
+/** Returns the result of each image by its ID. */
 function linesById({ stdout }: Run): Record<string, string> {
   const lines = stdout.split('\n').slice(0, -1)
   return Object.fromEntries(lines.map((line) => /^(\S+): (.*)$/.exec(line)?.slice(1) as [string, string]))
 }
 
-/** Waits until a process has read all of its disks but one, and reads that. */
+/** Waits until a process has read all disks but one, and reads that. */
 async function untilOnlyReads(pid: number, path: string): Promise<void> {
   for (let isAlone = 0; isAlone < 10; await sleep(50)) {
     const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlink(`/proc/${pid}/fd/${fd}`))
     const disks = open.filter((name) => name.startsWith(folder.path))
-    // A few times, as one is opened after the other.
+    // Several times, because files are opened one after another.
     isAlone = disks.length > 0 && disks.every((name) => name === path) ? isAlone + 1 : 0
   }
 }
@@ -89,7 +89,7 @@ function readlink(path: string): string {
   try {
     return readlinkSync(path)
   } catch {
-    // It is closed meanwhile.
+    // It was closed in the meantime.
     return ''
   }
 }
@@ -106,7 +106,7 @@ describe.each(ENGINES)('many images on %s', (engine) => {
   let database: TestDatabase
   let ids: string[]
   const names = [
-    // What is done side by side is the same for each engine.
+    // Concurrency does not depend on the engine.
     ...Array.from({ length: engine === 'sqlite' && IS_THOROUGH ? 180 : 70 }, (_, n) => `disk${n}.raw`),
     ...Array.from({ length: 16 }, (_, n) => `disk${n}.qcow2`),
     'packed.raw.gz',
@@ -130,22 +130,19 @@ describe.each(ENGINES)('many images on %s', (engine) => {
     )
   })
 
-  // The database has no part in how many are looked at side by side.
-  test.each(engine === 'sqlite' ? ['1', '8'] : [undefined])(
-    'are all as they were registered: --jobs %s',
-    async (jobs) => {
-      const before = await allRows(database)
-      const run = await verify(database, '--all', ...(jobs ? ['--jobs', jobs] : []))
-      expect(run).toMatchObject({
-        code: 0,
-        stderr: `${names.length} images: ${names.length} ok, 0 differ, 0 not checked\n`,
-      })
-      expect(linesById(run)).toEqual(Object.fromEntries(ids.map((id) => [id, 'ok'])))
-      expect(await allRows(database)).toEqual(before)
-    },
-  )
+  // The database does not affect how many images are checked at once.
+  test.each(engine === 'sqlite' ? ['1', '8'] : [undefined])('all match with --jobs %s', async (jobs) => {
+    const before = await allRows(database)
+    const run = await verify(database, '--all', ...(jobs ? ['--jobs', jobs] : []))
+    expect(run).toMatchObject({
+      code: 0,
+      stderr: `${names.length} images: ${names.length} ok, 0 differ, 0 not checked\n`,
+    })
+    expect(linesById(run)).toEqual(Object.fromEntries(ids.map((id) => [id, 'ok'])))
+    expect(await allRows(database)).toEqual(before)
+  })
 
-  test('and those that are not are told, each with what differs, and no others', async () => {
+  test('each difference is reported, and no other image', async () => {
     flipByte(join(home, 'disk7.raw'), 200 * KIB)
     truncateSync(join(home, 'disk20.raw'), 128 * KIB)
     rmSync(join(home, 'disk33.raw'))
@@ -196,7 +193,7 @@ describe.each(ENGINES)('many images on %s', (engine) => {
 
     const quick = await verify(database, '--all', '--quick')
     expect(quick.code).toBe(8)
-    // What only its bytes tell is not seen then.
+    // --quick does not see changes that only the contents reveal.
     const unseen = ['disk7.raw', 'disk50.raw', 'disk51.raw']
     for (const [id, line] of Object.entries(linesById(quick))) {
       const name = names[ids.indexOf(id)] as string
@@ -206,7 +203,7 @@ describe.each(ENGINES)('many images on %s', (engine) => {
   })
 })
 
-describe.each(ENGINES)('what is chosen, on %s', (engine) => {
+describe.each(ENGINES)('selected images on %s', (engine) => {
   const home = newHome()
   let database: TestDatabase
   let ids: string[]
@@ -219,7 +216,7 @@ describe.each(ENGINES)('what is chosen, on %s', (engine) => {
     ids.push(...(await vdcManage(['-e'], { database, input: line, reject: true })).stdout.trim().split('\n'))
   })
 
-  test('ids, with and without prefix', async () => {
+  test('IDs with and without prefix', async () => {
     const [one = '', two = ''] = ids
     expect(await verify(database, one, two.slice('wmi-'.length))).toMatchObject({
       code: 0,
@@ -229,7 +226,7 @@ describe.each(ENGINES)('what is chosen, on %s', (engine) => {
     expect(await verify(database, one)).toMatchObject({ stderr: '1 image: 1 ok, 0 differ, 0 not checked\n' })
   })
 
-  test('what an account can use, and all', async () => {
+  test('images that an account can use, and all images', async () => {
     const chosen = async (...args: string[]) => Object.keys(linesById(await verify(database, ...args))).sort()
     expect(await chosen('--account-id', 'a-other')).toEqual(
       (await vdcManage(['image', 'list', '-q', '--account-id', 'a-other'], { database })).stdout
@@ -240,7 +237,7 @@ describe.each(ENGINES)('what is chosen, on %s', (engine) => {
     expect(await chosen('--all')).toEqual([...ids].sort())
   })
 
-  test('a file that images share is read once, and told for each', async () => {
+  test('a file shared by images is read once, and reported for each', async () => {
     const run = await vdcManage(['image', 'verify', '--all', '--json'], { database, reject: true })
     const { images } = JSON.parse(run.stdout)
     const shared = images.filter(({ path }: { path: string }) => path === join(home, 'one.raw'))
@@ -263,13 +260,13 @@ describe.each(ENGINES)('what is chosen, on %s', (engine) => {
     [['--all', '--jobs', '-1'], 3, /jobs must be 1 or more/],
     [['--all', '--jobs', 'many'], 3, /--jobs must be a whole number; not 'many'/],
     [['--all', '--jobs', '1.5'], 3, /--jobs must be a whole number; not '1.5'/],
-  ])('%j is refused', async (args, code, says) => {
+  ])('refuses %j', async (args, code, says) => {
     const run = await verify(database, ...args)
     expect(run).toMatchObject({ code, stdout: '' })
     expect(run.stderr).toMatch(says)
   })
 
-  test('nothing at all is fine', async () => {
+  test('no image is not an error', async () => {
     const empty = await newRegistry(engine)
     expect(await verify(empty, '--all')).toMatchObject({
       code: 0,
@@ -285,7 +282,7 @@ describe.each(ENGINES)('what is chosen, on %s', (engine) => {
     })
   })
 
-  test('one of several that is not there: 9, and the others are told', async () => {
+  test('a missing one of several exits with 9, and the others are reported', async () => {
     const run = await verify(database, ids[0] as string, 'wmi-nosuchxx', 'bo-x')
     expect(run).toMatchObject({ code: 9, stderr: '3 images: 1 ok, 0 differ, 2 not checked\n' })
     expect(linesById(run)).toMatchObject({
@@ -295,7 +292,7 @@ describe.each(ENGINES)('what is chosen, on %s', (engine) => {
   })
 })
 
-describe.each(ENGINES)('what cannot be compared, on %s', (engine) => {
+describe.each(ENGINES)('images that cannot be checked on %s', (engine) => {
   const home = newHome()
   let database: TestDatabase
   beforeAll(async () => {
@@ -306,7 +303,7 @@ describe.each(ENGINES)('what cannot be compared, on %s', (engine) => {
       [
         `backupstorage add --uuid bkst-here --display-name here --base-uri file://${home}/ --storage-type local`,
         'backupstorage add --uuid bkst-dav --display-name dav --base-uri http://dav.example/images/ --storage-type webdav',
-        // As dcmgr's tools write it: MD5 and sizes, and no labels.
+        // As dcmgr's tools write it: MD5 and sizes, but no labels.
         `backupobject add --uuid bo-ruby --display-name ruby --storage-id bkst-here --object-key ruby.raw --container-format none --size 262144 --allocation-size 262144 --checksum ${hashOf(join(home, 'ruby.raw'), 'md5').toUpperCase()}`,
         `backupobject add --uuid bo-packed --display-name packed --storage-id bkst-here --object-key ruby.raw.gz --container-format gz --size 262144 --allocation-size ${readFileSync(join(home, 'ruby.raw.gz')).length} --checksum ${hashOf(join(home, 'ruby.raw.gz'), 'md5')}`,
         `backupobject add --uuid bo-dav --display-name dav --storage-id bkst-dav --object-key a.raw --container-format none --size 262144 --allocation-size 262144 --checksum ${'0'.repeat(32)}`,
@@ -321,7 +318,7 @@ describe.each(ENGINES)('what cannot be compared, on %s', (engine) => {
     await vdcManage(['image', 'del', 'wmi-gone'], { database, reject: true })
   })
 
-  test('rows that hold only an MD5 are compared with that', async () => {
+  test('rows with only an MD5 are compared with it', async () => {
     expect(await verify(database, 'wmi-ruby', 'wmi-packed')).toMatchObject({
       code: 0,
       stderr: '2 images: 2 ok, 0 differ, 0 not checked\n',
@@ -335,7 +332,7 @@ describe.each(ENGINES)('what cannot be compared, on %s', (engine) => {
     flipByte(join(home, 'ruby.raw'), 200000)
   })
 
-  test('what lies elsewhere, or is deleted, is not checked: no failure among all of them, but where it was named', async () => {
+  test('remote and deleted images are not checked, which is an error only if given by ID', async () => {
     const all = await verify(database, '--all')
     expect(all).toMatchObject({ code: 0, stderr: '3 images: 2 ok, 0 differ, 1 not checked\n' })
     expect(linesById(all)).toEqual({
@@ -348,7 +345,7 @@ describe.each(ENGINES)('what cannot be compared, on %s', (engine) => {
     expect(linesById(named)['wmi-gone']).toBe('not checked: it is deleted')
   })
 
-  test('under --json, with the error that the exit code is of', async () => {
+  test('--json includes the error of the exit code', async () => {
     const run = await vdcManage(['image', 'verify', 'wmi-ruby', 'wmi-dav', '--json'], { database })
     expect(run.code).toBe(9)
     expect(run.stderr).toBe('2 images: 1 ok, 0 differ, 1 not checked\n')
@@ -372,7 +369,7 @@ describe.each(ENGINES)('what cannot be compared, on %s', (engine) => {
     ])
   })
 
-  test('an object that is gone, a storage that is gone', async () => {
+  test('a missing object or storage is a difference', async () => {
     await database.query("UPDATE images SET backup_object_id = 'bo-nosuch' WHERE uuid = 'dav'")
     expect(await verify(database, 'wmi-dav')).toMatchObject({
       code: 8,
@@ -392,8 +389,8 @@ describe.each(ENGINES)('what cannot be compared, on %s', (engine) => {
   })
 })
 
-describe('a file that may not be read', () => {
-  test.runIf(process.getuid?.() === 0)('is not checked: 9', async () => {
+describe('an unreadable file', () => {
+  test.runIf(process.getuid?.() === 0)('is not checked, and exits with 9', async () => {
     const home = newHome()
     const database = await newRegistry()
     makeDisks(home, ['secret.raw', 'open.raw'])
@@ -421,7 +418,7 @@ describe('a file that may not be read', () => {
   })
 })
 
-describe('what reads it', () => {
+describe('output', () => {
   const home = newHome()
   let database: TestDatabase
   let ids: string[]
@@ -434,7 +431,7 @@ describe('what reads it', () => {
     )
   })
 
-  test('may stop early, or have no room', async () => {
+  test('can be closed early, or be full', async () => {
     const closed = await shell('vdc-manage image verify --all -j 1 | head -1; echo $PIPESTATUS', { database })
     expect(closed).toMatchObject({
       stdout: expect.stringMatching(/^wmi-\w+: ok\n0\n$/),
@@ -448,7 +445,7 @@ describe('what reads it', () => {
     expect(await shell('vdc-manage image verify --all > /dev/null 2>&-', { database })).toMatchObject({ code: 0 })
   })
 
-  test('may be a shell', async () => {
+  test('is the same in the shell', async () => {
     rmSync(join(home, 'b.raw'))
     const input = `image verify ${ids[0]}\nimage verify --all --quick\nimage verify ${ids[2]} --json\n`
     const run = await vdcManage([], { database, input })
@@ -478,7 +475,7 @@ describe('at a terminal, and interrupted', () => {
       database,
       Array.from({ length: 6 }, (_, n) => join(home, `small${n}.raw`)),
     )
-    // Nobody hashes so many bytes here: they are registered by hand.
+    // Registered by hand, because hashing so many bytes would take too long.
     await runLines(
       [
         `backupstorage add --uuid bkst-big --display-name big --base-uri file://${home}/ --storage-type local`,
@@ -505,7 +502,7 @@ describe('at a terminal, and interrupted', () => {
   test.each([
     [80, /^Verifying \[#*\.*\] +\d+% +[\d.]+ [KMG]iB\/2 GiB +[\d.]+ [KMG]iB\/s +\d+:\d\d left$/m],
     [40, /^Verifying (?:\[#*\.*\])? *\d+% +[\d.]+ [KMG]iB\/s +\d+:\d\d$/m],
-  ])('of %i columns a bar tells how far all bytes are, and no line is garbled by it', async (width, shown) => {
+  ])('at %i columns a bar shows the progress of all bytes, and no line is garbled', async (width, shown) => {
     const terminal = await start(
       `vdc-manage image verify -j 1 ${[small[0], sparse[0], ...small.slice(1), sparse[1]].join(' ')}`,
       width,
@@ -513,7 +510,7 @@ describe('at a terminal, and interrupted', () => {
     const seen = await terminal.until(shown)
     const [bar = ''] = shown.exec(seen) ?? []
     expect(bar.length).toBeLessThan(width)
-    // One line above the bar, as it was when the bar came; the others come while it is shown.
+    // One line was printed before the bar came; the others are printed while it is shown.
     await terminal.until(new RegExp(`^${small[5]}: ok$`, 'm'))
     expect(await terminal.exitCode()).toBe(8)
     const lines = (await terminal.screen()).split('\n')
@@ -527,30 +524,33 @@ describe('at a terminal, and interrupted', () => {
     expect(lines).toHaveLength(10)
   })
 
-  test.each([80, 40])('of %i columns Ctrl-C: the lines so far, a summary and 130', async (width) => {
-    const terminal = await start(`vdc-manage image verify -j 2 ${small.join(' ')} wmi-huge`, width)
-    await terminal.until(/^Verifying/m)
-    await terminal.until(new RegExp(`^${small[5]}: ok$`, 'm'))
-    const pressed = Date.now()
-    await terminal.press('C-c')
-    expect(await terminal.exitCode()).toBe(130)
-    // To read the file to its end takes minutes.
-    expect(Date.now() - pressed).toBeLessThan(60_000)
-    expect((await terminal.screen()).split('\n').sort()).toEqual(
-      [
-        ...small.map((id) => `${id}: ok`),
-        '7 images: 6 ok, 0 differ, 0 not checked, 1 unknown',
-        'Error: Interrupted',
-        'exit code 130',
-      ].sort(),
-    )
-  })
+  test.each([80, 40])(
+    'at %i columns, Ctrl-C prints the lines so far and a summary, and exits with 130',
+    async (width) => {
+      const terminal = await start(`vdc-manage image verify -j 2 ${small.join(' ')} wmi-huge`, width)
+      await terminal.until(/^Verifying/m)
+      await terminal.until(new RegExp(`^${small[5]}: ok$`, 'm'))
+      const pressed = Date.now()
+      await terminal.press('C-c')
+      expect(await terminal.exitCode()).toBe(130)
+      // Reading the whole file would take minutes.
+      expect(Date.now() - pressed).toBeLessThan(60_000)
+      expect((await terminal.screen()).split('\n').sort()).toEqual(
+        [
+          ...small.map((id) => `${id}: ok`),
+          '7 images: 6 ok, 0 differ, 0 not checked, 1 unknown',
+          'Error: Interrupted',
+          'exit code 130',
+        ].sort(),
+      )
+    },
+  )
 
   test.each([
     ['INT', 130, 'INTERRUPTED', 'Interrupted'],
     ['TERM', 143, 'TERMINATED', 'Terminated'],
-  ] as const)('SIG%s without one, and under --json an object with what is known', async (signal, code, name, says) => {
-    /** Runs it until all but the last one are looked at, and then has it get the signal. */
+  ] as const)('SIG%s without a terminal prints what is known, also as JSON', async (signal, code, name, says) => {
+    /** Runs image verify until only the last image is left, and sends the signal. */
     const interrupted = async (...more: string[]): Promise<Run> => {
       const running = execa(PROGRAM, ['image', 'verify', '-j', '2', ...small, 'wmi-huge', ...more], {
         env: environment({ database }),
@@ -580,7 +580,7 @@ describe('at a terminal, and interrupted', () => {
     expect(images.map(({ id }: { id: string }) => id).sort()).toEqual([...small].sort())
   })
 
-  test('in the shell Ctrl-C ends it as well, and the shell goes on', async () => {
+  test('Ctrl-C in the shell interrupts it, and the shell continues', async () => {
     const terminal = await start('vdc-manage', 80)
     await terminal.untilLine('vdc-manage>> ')
     await terminal.type(`image verify ${small[0]} wmi-huge`)

@@ -8,12 +8,12 @@ import { newFolder, rawDisk } from '../../support/files/images.ts'
 import { runLines, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 import { expectRefused } from '../../support/refusals.ts'
 
-/** As the web API writes it (dcmgr.md, "What else refers to backup objects"). */
+/** As the web API writes volumes (dcmgr.md, "What else refers to backup objects"). */
 const volumesOf = (...ids: string[]) => `---\n${ids.map((id) => `- :backup_object_id: ${id}\n`).join('')}`
-/** No YAML, as a flow that never ends. */
+/** Invalid YAML: a flow sequence without an end. */
 const BROKEN = '--- [{:backup_object_id: bo-torn'
 
-describe('the objects that volumes name', () => {
+describe('backup objects in volumes', () => {
   test.each<[string, string[]]>([
     [volumesOf('bo-x', 'bo-y', 'bo-x'), ['bo-x', 'bo-y']],
     ['--- []\n', []],
@@ -66,7 +66,7 @@ describe.each(ENGINES)('an image with volumes on %s', (engine) => {
   test.each([
     ['data', 'wmi-disks'],
     ['torn', 'wmi-torn'],
-  ])('keeps bo-%s from being deleted', async (object, image) => {
+  ])('prevents the deletion of bo-%s', async (object, image) => {
     await expectRefused(database, ['backupobject', 'del', `bo-${object}`], {
       exit: 5,
       message: `Backup object bo-${object} is used by images: ${image}`,
@@ -74,21 +74,21 @@ describe.each(ENGINES)('an image with volumes on %s', (engine) => {
     })
   })
 
-  test('names each image once that uses an object in both ways', async () => {
+  test('is named once if it uses an object in two ways', async () => {
     await expectRefused(database, ['backupobject', 'del', 'bo-boot'], {
       exit: 5,
       message: /is used by images: wmi-disks, wmi-torn, wmi-plain$/,
     })
   })
 
-  test('counts the files of its volumes for its account, each once', async () => {
+  test('counts the files of its volumes for its account, once each', async () => {
     expect(await vdcManageJson(['account', 'show', 'a-one'], { database })).toMatchObject({
       image_count: 3,
       image_bytes: 4 * 66_048,
     })
   })
 
-  test('is verified with the files of its volumes, and of each one it is told what differs', async () => {
+  test('is verified with the files of its volumes, and each difference names its volume', async () => {
     const verify = async () => (await vdcManage(['image', 'verify', '--all'], { database })).stdout
     expect((await verify()).split('\n').sort().slice(1)).toEqual(['wmi-disks: ok', 'wmi-plain: ok', 'wmi-torn: ok'])
     rmSync(at('more.raw'))
@@ -111,14 +111,14 @@ describe.each(ENGINES)('an image with volumes on %s', (engine) => {
     await database.query("UPDATE images SET volumes = ? WHERE uuid = 'plain'", ['--- []\n'])
   })
 
-  test('is told of by orphans where the file of a volume is gone', async () => {
+  test('is listed by orphans if the file of a volume is missing', async () => {
     const orphans = await vdcManageJson(['image', 'orphans'], { database })
     expect(orphans).toMatchObject([{ kind: 'missing_file', id: 'bo-more', images: ['wmi-disks'] }])
     writeFileSync(at('more.raw'), Buffer.concat([rawDisk(65_536), Buffer.alloc(512, 2)]))
     writeFileSync(at('torn.raw'), Buffer.concat([rawDisk(65_536), Buffer.alloc(512, 3)]))
   })
 
-  test('keeps its files from a purge, also while it is deleted and can come back', async () => {
+  test('keeps the files of its volumes from a purge, even while it is deleted', async () => {
     for (const id of ids.filter((id) => id !== 'boot')) await run(`backupobject del bo-${id} --force`)
     await run('image del wmi-disks wmi-torn')
     await database.query(`UPDATE backup_objects SET deleted_at = '${LONG_AGO}' WHERE deleted_at IS NOT NULL`)
@@ -132,13 +132,13 @@ describe.each(ENGINES)('an image with volumes on %s', (engine) => {
       message: `Backup object bo-data was deleted at ${LONG_AGO.replace(' ', 'T')}Z, so image wmi-disks could not boot`,
     })
     await database.query(`UPDATE images SET deleted_at = '${LONG_AGO}' WHERE deleted_at IS NOT NULL`)
-    // Named, it goes with its volumes' files; what another image needs stays.
+    // A purge by ID removes the files of its volumes, but keeps those that other images need.
     expect(await purge('wmi-disks')).toEqual(['wmi-disks', 'bo-data', 'bo-more'])
     expect(await purge()).toEqual(['wmi-torn', 'bo-torn'])
     expect(ids.filter((id) => existsSync(at(`${id}.raw`)))).toEqual(['boot'])
   })
 
-  test('is warned of by an import that lacks what its volumes name', async () => {
+  test('prints a warning if an import lacks the objects of its volumes', async () => {
     await database.query("UPDATE images SET volumes = ? WHERE uuid = 'plain'", [volumesOf('bo-lacking')])
     const { stdout } = await vdcManage(['registry', 'export'], { database })
     const other = await newDatabase(engine)

@@ -16,11 +16,11 @@ import { environment, PROGRAM, runLines, shell, vdcManage } from '../../support/
 import { expectRefused as expectCommandRefused } from '../../support/refusals.ts'
 
 const LONG = 'Ubuntu 10.04 64bit. '.repeat(15)
-/** For a terminal: C1 controls and a bidirectional one, which JSON does not escape. */
+/** Harmful to a terminal: C1 and bidirectional controls, which JSON does not escape. */
 const UPSETTING = 'red \u009b31m, turned \u202eround'
 const DEPTH = '{"a":'.repeat(1000)
 
-/** Makes a registry that holds something of every type, in every state. */
+/** Fills a registry with objects of every type, in every state. */
 async function fill(database: TestDatabase): Promise<void> {
   const object = (id: string, more = '') =>
     `backupobject add --uuid ${id} --display-name ${id} --storage-id bkst-s --object-key ${id}.raw --size 512 --checksum ${'0'.repeat(32)} ${more}`
@@ -53,7 +53,7 @@ async function fill(database: TestDatabase): Promise<void> {
   await database.query("UPDATE images SET description = ? WHERE uuid = 'child'", [UPSETTING])
 }
 
-/** An export without what differs from moment to moment and from data centre to data centre. */
+/** Returns an export with its variable times replaced. */
 async function exported(database: TestDatabase): Promise<string[]> {
   const run = await vdcManage(['registry', 'export'], { database, reject: true })
   expect(run.stderr).toBe('')
@@ -72,7 +72,7 @@ async function importInto(database: TestDatabase, input: string, args: string[] 
 
 const NOTHING = { code: 0, stdout: '' }
 
-/** Waits until a process waits for somebody to write into its named pipe; a while, where the kernel does not tell. */
+/** Waits until a process waits for a writer of its named pipe, or some seconds if the kernel does not tell. */
 async function untilWaitsForWriter(pid: number): Promise<void> {
   const isWaiting = () =>
     readdirSync(`/proc/${pid}/task`).some(
@@ -81,7 +81,7 @@ async function untilWaitsForWriter(pid: number): Promise<void> {
   for (const deadline = Date.now() + 10_000; !isWaiting() && Date.now() < deadline; ) await sleep(50)
 }
 
-test('SQLite to MariaDB and back: nothing is lost, and twice is once', async () => {
+test('exports from SQLite to MariaDB and back lose nothing, and a second import changes nothing', async () => {
   const databases = await Promise.all((['sqlite', 'mariadb', 'sqlite'] as Engine[]).map(newDatabase))
   const [first, second, third] = databases as [TestDatabase, TestDatabase, TestDatabase]
   await fill(first)
@@ -105,12 +105,12 @@ test('SQLite to MariaDB and back: nothing is lost, and twice is once', async () 
     expect(await exported(to)).toEqual(original)
     const before = await allRows(to)
     const begun = before.histories.filter((row) => row.uuid !== 'wmi-purged')
-    // Of the deleted image, its creation and then its deletion.
+    // For the deleted image, its creation and then its deletion.
     expect(begun).toHaveLength(3 * 23 + 3 + 4 * 20)
     expect(new Set(begun.map((row) => row.created_at)).size).toBe(1)
     expect(before.histories).toHaveLength(begun.length + 1)
     expect(await purgedAt(to)).toEqual(await purgedAt(first))
-    // A claim on each storage's id, which is what keeps it from being made twice.
+    // A claim on the ID of each storage, which prevents duplicates.
     expect(before.resource_labels.filter((row) => row.name === 'vdc-manage.claim')).toHaveLength(2)
 
     const again = await importInto(to, stdout, ['--json', '-'])
@@ -125,7 +125,7 @@ test('SQLite to MariaDB and back: nothing is lost, and twice is once', async () 
   await Promise.all(databases.map((database) => database.remove()))
 })
 
-test('what state a deleted image had moves with it; without it, undelete refuses to guess', async () => {
+test('the state before a deletion is exported; without it, undelete refuses to guess', async () => {
   const databases = await Promise.all((['sqlite', 'mariadb', 'sqlite'] as Engine[]).map(newDatabase))
   const [first, second, third] = databases as [TestDatabase, TestDatabase, TestDatabase]
   await fill(first)
@@ -137,7 +137,7 @@ test('what state a deleted image had moves with it; without it, undelete refuses
     ],
     { database: first },
   )
-  // The Ruby programs can set one of the two alone.
+  // The Ruby programs can set only one of the two.
   await first.query("UPDATE images SET state = 'creating' WHERE uuid = 'odd'")
   const state = async (database: TestDatabase, id: string) =>
     (await database.query('SELECT state FROM images WHERE uuid = ?', [id.slice(4)]))[0]?.state
@@ -179,7 +179,7 @@ test('what state a deleted image had moves with it; without it, undelete refuses
   await Promise.all(databases.map((database) => database.remove()))
 })
 
-test('an export and an import meet in a pipe, and a reader that goes away is an error', async () => {
+test('an export can be piped into an import, and a lost reader is an error', async () => {
   const from = await newDatabase('sqlite')
   const to = await newDatabase('mariadb')
   await fill(from)
@@ -225,7 +225,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   }
 
-  /** Another registry's file, with a line of it changed; the ids are new, so that nothing of it is there. */
+  /** Returns the file of another registry with one line changed. All IDs are new. */
   const other = (change: (value: Record<string, unknown>) => object | string, number: number) =>
     whole
       .map((line) => line.replaceAll(/"(bkst|bo|wmi|a)-(?!00000000|shpoolxx)(\w+)"/g, '"$1-other_$2"'))
@@ -237,7 +237,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       .join('\n')
   const lineOf = (type: string) => whole.findIndex((line) => line.startsWith(`{"type":"${type}"`)) + 1
 
-  test('the id of an image that was purged elsewhere stays taken here', async () => {
+  test('keeps the ID of an image that was purged elsewhere taken', async () => {
     await expectCommandRefused(
       database,
       ['image', 'add', 'local', 'bo-o', '--uuid', 'wmi-purged', '--account-id', 'a-one'],
@@ -247,7 +247,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     expect(run).toMatchObject({ code: 0, stdout: 'purged_at\n' })
   })
 
-  test('conflicts: all are listed, and nothing is imported', async () => {
+  test('lists all conflicts, and imports nothing', async () => {
     const lines = whole.map((line) => JSON.parse(line))
     for (const line of lines) {
       if (line.uuid === 'a-one') line.description = 'other'
@@ -290,13 +290,13 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       ],
       error: { code: 'IMPORT_CONFLICT', exit: 5 },
     })
-    // Columns of what an import did leave no error out, and cells have no row for it.
+    // --columns and cell formats do not hide the error.
     expect(await importInto(database, input, ['--json', '-c', 'image'])).toEqual(json)
     expect(await importInto(database, input, ['--format', 'csv'])).toEqual(run)
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('a file that is cut off anywhere is refused', async () => {
+  test('refuses a file that is truncated anywhere', async () => {
     const text = `${other((value) => value, 1)}\n`
     const bytes = Buffer.from(text)
     await expectRefused('', { code: 3, message: 'Error: The registry file is empty' })
@@ -325,30 +325,30 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       'has registry version 2; only version 1 is supported',
     ],
     ['no header', 'registry', () => whole[1] as string, 'Line 1 is not a registry header'],
-    ['no JSON', 'image', () => '{"type":"image"', 'is not a JSON object'],
+    ['invalid JSON', 'image', () => '{"type":"image"', 'is not a JSON object'],
     ['an array', 'image', () => '[]', 'is not a JSON object'],
     ['an empty line', 'image', () => '', 'is not a JSON object'],
-    ['a deep one', 'image', () => `{"type":"image","uuid":${DEPTH}0${'}'.repeat(1000)}}`, 'must be an ID'],
+    ['deep nesting', 'image', () => `{"type":"image","uuid":${DEPTH}0${'}'.repeat(1000)}}`, 'must be an ID'],
     [
       'a purge of an object',
       'purged_image',
       (value) => ({ ...value, uuid: 'bo-x' }),
       'uuid must be an ID such as wmi-',
     ],
-    ['a purge at no time', 'purged_image', (value) => ({ ...value, purged_at: null }), 'purged_at must be a time'],
+    ['a purge without a time', 'purged_image', (value) => ({ ...value, purged_at: null }), 'purged_at must be a time'],
     ['an unknown type', 'image', (value) => ({ ...value, type: 'history' }), 'has an unknown type'],
-    ['the types out of order', 'label', () => whole[1] as string, 'must come before the lines of type image'],
-    ['a column too many', 'image', (value) => ({ ...value, id: 1 }), 'is refused: it has unknown keys: id'],
+    ['types out of order', 'label', () => whole[1] as string, 'must come before the lines of type image'],
+    ['an extra column', 'image', (value) => ({ ...value, id: 1 }), 'is refused: it has unknown keys: id'],
     [
       'a prototype',
       'image',
       (value) => JSON.stringify(value).replace('{', '{"__proto__":{"x":1},'),
       'has unknown keys: __proto__',
     ],
-    ['a column too few', 'image', ({ display_name: _, ...value }) => value, 'display_name must be text'],
-    ['no id', 'image', (value) => ({ ...value, uuid: 'wmi-a; DROP' }), 'uuid must be an ID such as wmi-'],
-    ['the id of another kind', 'image', (value) => ({ ...value, uuid: 'bo-x' }), 'uuid must be an ID such as wmi-'],
-    ['a long id', 'image', (value) => ({ ...value, uuid: `wmi-${'a'.repeat(252)}` }), 'uuid must be an ID'],
+    ['a missing column', 'image', ({ display_name: _, ...value }) => value, 'display_name must be text'],
+    ['an invalid ID', 'image', (value) => ({ ...value, uuid: 'wmi-a; DROP' }), 'uuid must be an ID such as wmi-'],
+    ['an ID of another kind', 'image', (value) => ({ ...value, uuid: 'bo-x' }), 'uuid must be an ID such as wmi-'],
+    ['a long ID', 'image', (value) => ({ ...value, uuid: `wmi-${'a'.repeat(252)}` }), 'uuid must be an ID'],
     [
       'a long name',
       'image',
@@ -363,20 +363,20 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     ],
     ['a NUL', 'image', (value) => ({ ...value, display_name: 'a\u0000b' }), 'display_name must be valid Unicode text'],
     [
-      'half a character',
+      'half a surrogate pair',
       'image',
       (value) => JSON.stringify(value).replace('"linux"', '"\\ud800"'),
       'os_type must be valid Unicode text',
     ],
-    ['no time', 'image', (value) => ({ ...value, created_at: '2026-02-30T00:00:00Z' }), 'created_at must be a time'],
     [
-      'YAML that cannot be read',
+      'an invalid time',
       'image',
-      (value) => ({ ...value, features: '--- [\n' }),
-      'features hold YAML that cannot be read',
+      (value) => ({ ...value, created_at: '2026-02-30T00:00:00Z' }),
+      'created_at must be a time',
     ],
+    ['invalid YAML', 'image', (value) => ({ ...value, features: '--- [\n' }), 'features hold YAML that cannot be read'],
     [
-      'a number that is rounded',
+      'a rounded number',
       'backup_object',
       (value) => JSON.stringify(value).replace(':512', ':9007199254740993'),
       'size must be a whole number',
@@ -387,14 +387,14 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       (value) => ({ ...value, size: '9223372036854775808' }),
       'size must be a whole number',
     ],
-    ['a negative one', 'backup_object', (value) => ({ ...value, size: -1 }), 'size must be a whole number'],
+    ['a negative number', 'backup_object', (value) => ({ ...value, size: -1 }), 'size must be a whole number'],
     [
-      'a state before a deletion that is none',
+      'an invalid state before the deletion',
       'image',
       (value) => ({ ...value, state_before_deletion: null }),
       'state_before_deletion must be text',
     ],
-    ['no flag', 'image', (value) => ({ ...value, is_public: 2 }), 'is_public must be 0 or 1'],
+    ['an invalid flag', 'image', (value) => ({ ...value, is_public: 2 }), 'is_public must be 0 or 1'],
     [
       'an unknown storage',
       'backup_object',
@@ -409,7 +409,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       'resource_uuid must be an ID that begins with',
     ],
   ]
-  test('hostile lines are refused, each by its number, and nothing is written', async () => {
+  test('refuses hostile lines by their number, and writes nothing', async () => {
     const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
     const before = await allRows(database)
     for (const [name, type, change, message] of hostile) {
@@ -431,11 +431,11 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
 
   test.each([
     ['a byte order mark', (text: string) => `\ufeff${text}`],
-    ['empty lines at the end', (text: string) => `${text}\n\n  \n`],
-    ['lines that end with CR LF', (text: string) => text.replaceAll('\n', '\r\n')],
+    ['trailing empty lines', (text: string) => `${text}\n\n  \n`],
+    ['CRLF line endings', (text: string) => text.replaceAll('\n', '\r\n')],
     ['all of these', (text: string) => `\ufeff${text.replaceAll('\n', '\r\n')}\r\n\r\n`],
-    ['no newline at the end', (text: string) => text.trimEnd()],
-  ])('takes a file that an editor gave %s', async (_, edit) => {
+    ['no trailing newline', (text: string) => text.trimEnd()],
+  ])('accepts a file with %s', async (_, edit) => {
     const before = await allRows(database)
     const run = await importInto(database, edit(`${whole.join('\n')}\n`), ['--json'])
     expect(run).toMatchObject({ code: 0, stderr: expect.stringMatching(/^Imported: /) })
@@ -443,14 +443,14 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('refuses a byte order mark elsewhere, and what is no UTF-8, with a way out', async () => {
+  test('refuses a byte order mark elsewhere, and text that is not UTF-8, with a hint', async () => {
     const text = `${other((value) => value, 1)}\n`
     await expectRefused(text.replace('\n', '\n\ufeff'), { code: 3, message: 'Line 2 is not a JSON object' })
     const hint = /Line 1 is not UTF-8\nHint: The file is UTF-16\. Convert it with: iconv -f UTF-16 -t UTF-8\n/
     await expectRefused(Buffer.from(`\ufeff${text}`, 'utf16le'), { code: 3, message: hint })
   })
 
-  test('refuses what is no file of lines', async () => {
+  test('refuses files without lines, missing files, and stdin in the shell', async () => {
     await expectRefused('x'.repeat(5 * 1024 * 1024), { code: 3, message: 'Line 1 is too long' })
     await expectRefused(Buffer.from([0xff, 0xfe, 0x0a]), { code: 3, message: 'Line 1 is not UTF-8' })
     await expectRefused('', { code: 3, message: 'does not exist' }, [join(folder.path, 'none')])
@@ -466,7 +466,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     })
   })
 
-  test('from a named pipe it waits for who writes, ends at Ctrl-C, and is not taken where it may have to be read twice', async () => {
+  test('waits for the writer of a named pipe, ends at Ctrl-C, and refuses a pipe with --tx bulk', async () => {
     const pipe = join(folder.path, 'pipe')
     await execa('mkfifo', [pipe])
     const waiting = vdcManage(['registry', 'import', pipe], { database })
@@ -488,7 +488,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     })
   })
 
-  test('refers to what is not there, as it may in Wakame-vdc, and says so', async () => {
+  test('accepts references to missing objects, as Wakame-vdc does, with a warning', async () => {
     const path = join(folder.path, 'missing.ndjson')
     const image = lineOf('image')
     writeFileSync(
@@ -503,7 +503,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     ])
   })
 
-  test('labels that MySQL takes for one are a conflict, and it says of which', async () => {
+  test('names the conflict of labels that MySQL treats as the same', async () => {
     const lines = whole
       .map((line) => JSON.parse(line))
       .filter(({ type }) => ['registry', 'label', 'end'].includes(type))
@@ -533,10 +533,10 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     }
   })
 
-  test('one that waits for bytes keeps nobody out, and two at once are as one after the other', async () => {
+  test('does not block others while it waits for input, and two at once behave as one after the other', async () => {
     const target = await newDatabase(engine)
     const file = join(folder.path, 'whole.ndjson')
-    // MySQL makes 100 of it.
+    // MySQL rounds it to 100.
     writeFileSync(file, `${whole.join('\n')}\n`.replace('"progress":12.5', '"progress":99.99999999999999'))
     const run = await shell(
       `{ head -n 3 ${file}; until [ -e ${folder.path}/added ]; do sleep 0.05; done; tail -n +4 ${file}; } | vdc-manage registry import &
@@ -556,7 +556,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     await other.remove()
   })
 
-  test('killed at any moment it leaves nothing, and run again it is whole', async () => {
+  test('leaves nothing if killed, and is complete when run again', async () => {
     const target = await newDatabase(engine)
     const images = Array.from({ length: 3000 }, (_, n) => ({
       ...JSON.parse(whole[lineOf('image') - 1] as string),
@@ -588,7 +588,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       running.kill(signal)
       const { exitCode, signal: ended } = await running
       if (exitCode === 0) break
-      // Where it is only being loaded, the signal itself ends it.
+      // During start-up, the signal itself ends the process.
       if (signal === 'SIGTERM') expect([143, 'SIGTERM']).toContain(exitCode ?? ended)
       if (signal === 'SIGINT') expect([130, 'SIGINT']).toContain(exitCode ?? ended)
       expect(await allRows(target)).toEqual(before)
@@ -606,7 +606,7 @@ describe('on a database of Wakame-vdc', () => {
   })
   afterAll(() => database.remove())
 
-  test('its rows go out and in as they are, and nothing else of it is touched', async () => {
+  test('exports and imports its rows unchanged, and touches nothing else', async () => {
     await insert(database, 'accounts', { id: 102, uuid: 'team' })
     await insert(database, 'backup_storages', { id: 7, uuid: 'local' })
     await insert(database, 'backup_objects', { id: 1, uuid: 'lucid', backup_storage_id: 7 })
@@ -620,7 +620,7 @@ describe('on a database of Wakame-vdc', () => {
     })
     await insert(database, 'resource_labels', { resource_uuid: 'i-demo', name: 'of an instance', string_value: 'x' })
     await insert(database, 'resource_labels', { resource_uuid: 'wmi-lucid', name: 'os', string_value: 'lucid' })
-    // One that was purged, one whose id Ruby used again, and an object, whose row stays.
+    // A purged image, an image whose ID Ruby used again, and an object whose row stays.
     for (const uuid of ['wmi-purged', 'wmi-LUCID', 'bo-stray']) {
       await insert(database, 'histories', { uuid, attr: 'purged_at', vchar_value: LONG_AGO })
     }
@@ -637,7 +637,7 @@ describe('on a database of Wakame-vdc', () => {
     expect(await importInto(copy, stdout)).toMatchObject(NOTHING)
     expect(await exported(copy)).toEqual(original)
     expect((await contentsOf(copy)).untouchable).toEqual(before.untouchable)
-    // And both say of themselves that all of it is there.
+    // Both report all rows as unchanged.
     for (const again of [database, copy]) {
       expect(await importInto(again, stdout)).toMatchObject({
         code: 0,
@@ -647,7 +647,7 @@ describe('on a database of Wakame-vdc', () => {
     await copy.remove()
   })
 
-  test('an emoji is refused by name, and nothing is written', async () => {
+  test('refuses an emoji by name, and writes nothing', async () => {
     const source = await newDatabase('sqlite')
     await runLines(['account add --uuid a-emoji --description "🐧 linux"'], { database: source })
     const { stdout } = await vdcManage(['registry', 'export'], { database: source })
@@ -659,7 +659,7 @@ describe('on a database of Wakame-vdc', () => {
     await source.remove()
   })
 
-  test('a database without labels is refused', async () => {
+  test('refuses a database without labels', async () => {
     const bare = await newWakame(inject('mariadb').port)
     await bare.query('DROP TABLE resource_labels')
     const { stdout } = await vdcManage(['registry', 'export'], { database })

@@ -26,7 +26,7 @@ import {
 import { newFolder } from '../../support/files/images.ts'
 import { vdcManage } from '../../support/process/cli.ts'
 
-/** More than one batch, and a part of another. */
+/** More than one batch, plus a part of another. */
 const MANY = 450
 
 const folder = newFolder()
@@ -42,7 +42,7 @@ async function importLines(database: TestDatabase, lines: Iterable<Line>, ...arg
   return vdcManage(['registry', 'import', fileOf(lines), ...args], { database })
 }
 
-/** Images with an object of their own each, and what else a registry has that needs care. */
+/** Images with their own objects, and values that need care. */
 function nasty(): Line[] {
   const lines = [...wholeRegistry(MANY)]
   const change = (id: string, changes: Line) => Object.assign(lines.find((line) => line.uuid === id) as Line, changes)
@@ -57,7 +57,7 @@ function nasty(): Line[] {
   return lines
 }
 
-/** The rows of a table by what they are of, without their integer ids. */
+/** Returns the rows of a table by object, without their integer ids. */
 function byThing(rows: readonly Row[]): Record<string, Row[]> {
   const things: Record<string, Row[]> = {}
   for (const { id: _, ...row } of rows) {
@@ -68,7 +68,7 @@ function byThing(rows: readonly Row[]): Record<string, Row[]> {
   return things
 }
 
-test('many things have the same histories on both engines, each column once and in its order', async () => {
+test('histories are the same on both engines, each column once and in order', async () => {
   const databases = await Promise.all(ENGINES.map(newDatabase))
   const histories: Record<string, Row[]>[] = []
   for (const database of databases) {
@@ -95,7 +95,7 @@ test('many things have the same histories on both engines, each column once and 
   expect(of(imageId(204), 'description')).toMatchObject([{ vchar_value: null, blob_value: '😀'.repeat(256) }])
   expect(of(objectId(3), 'size')).toMatchObject([{ vchar_value: '9223372036854775807' }])
   expect(of(objectId(7), 'progress')).toMatchObject([{ vchar_value: String(100 / 3) }])
-  // Of one that is deleted the state before, and then the deletion.
+  // For a deleted image, the previous state and then the deletion.
   expect(of(imageId(49), 'state').map((row) => row.vchar_value)).toEqual(['pending', 'deleted'])
   expect(of(imageId(49), 'deleted_at').map((row) => row.vchar_value === null)).toEqual([true, false])
   expect(of(imageId(99), 'state').map((row) => row.vchar_value)).toEqual(['pending', 'deleted'])
@@ -110,7 +110,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
   })
   afterAll(() => database.remove())
 
-  /** Says that a file is refused, and nothing is written; a dry run says the same. */
+  /** Expects a file to be refused without writing, and a dry run to say the same. */
   async function expectConflicts(lines: readonly Line[], conflicts: string[]): Promise<void> {
     const before = await allRows(database)
     const run = await importLines(database, lines)
@@ -120,7 +120,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   }
 
-  test('again it is unchanged, and what is new gets a history beside the old ones', async () => {
+  test('imports again without changes, and adds a history for new lines only', async () => {
     const before = await allRows(database)
     const again = await importLines(database, wholeRegistry(MANY), '--json')
     expect(JSON.parse(again.stdout)).toMatchObject({
@@ -148,7 +148,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
     expect(Object.keys(added)).toHaveLength(6)
   })
 
-  test('conflicts amid batches are all told, in the order of the lines', async () => {
+  test('reports conflicts across batches in the order of the lines', async () => {
     const lines = [...wholeRegistry(MANY)]
     const find = (id: string) => lines.find((line) => line.uuid === id) as Line
     find(objectId(0)).state = 'pending'
@@ -175,7 +175,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
     ])
   })
 
-  test('what is named twice in one batch is compared with itself', async () => {
+  test('compares duplicates in one batch with each other', async () => {
     const fresh = (n: number): Line => ({
       ...imageLine(n + 1000),
       backup_object_id: objectId(0),
@@ -209,7 +209,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
     expect(histories).toHaveLength(before.histories.length + 2 * 23)
   })
 
-  test('the database refuses a line amid a batch, and it is told before what is wrong with a later one', async () => {
+  test('reports a line that the database refuses before an invalid later line', async () => {
     const before = await allRows(database)
     const objects = Array.from({ length: 300 }, (_, n): Line => objectLine(n + 2000))
     ;(objects[120] as Line).backup_storage_id = 'bkst-nowhere'
@@ -220,7 +220,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('what others register meanwhile has one history, its own', async () => {
+  test('gives images that others register meanwhile only their own history', async () => {
     const lines = Array.from(
       { length: 3000 },
       (_, n): Line => ({ ...imageLine(n + 5000), backup_object_id: objectId(0) }),
@@ -242,7 +242,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
       expect([id, counts.get(id)]).toEqual([id, 1])
   })
 
-  test('what others insert meanwhile without a history gets none, and an old history does not stand in for a new one', async () => {
+  test('adds no history for rows that others insert meanwhile, and is not confused by old histories', async () => {
     const lines = [
       ...Array.from({ length: 300 }, (_, n): Line => objectLine(n + 9000)),
       ...Array.from({ length: 3000 }, (_, n): Line => ({ ...imageLine(n + 9000), backup_object_id: objectId(0) })),
@@ -270,7 +270,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
     for (const { uuid } of lines) expect([uuid, counts.get(String(uuid))]).toEqual([uuid, 1])
   })
 
-  test('all together with other commands, it is a part of what they do', async () => {
+  test('is rolled back with the other commands in --tx bulk', async () => {
     const own = await newDatabase(engine)
     const path = fileOf(wholeRegistry(MANY))
     const lines = (end: string) => `account add --uuid a-first\nregistry import ${path}\n${end}\n`
@@ -280,17 +280,17 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
     expect(await allRows(own)).toEqual(before)
     expect(await bulk(lines('account add --uuid a-last'))).toMatchObject({ code: 0 })
     const { histories } = await allRows(own)
-    // Nine images are deleted, and their states before that are known.
+    // Nine images are deleted, with known previous states.
     expect(histories).toHaveLength(MANY * (23 + 20) + (MANY / 50) * 3)
     await own.remove()
   })
 })
 
-test('long texts fit what a server takes in one statement', async () => {
+test('long texts are split into statements that the server accepts', async () => {
   const server = await startServer(['--max-allowed-packet=1M'])
   const database = await newMariadb(server.port)
   await vdcManage(['db', 'migrate'], { database })
-  // Each becomes two characters within a statement.
+  // Each becomes two characters in a statement.
   const text = "'".repeat(60_000)
   const images = Array.from({ length: 60 }, (_, n): Line => ({ ...imageLine(n), description: text }))
   const run = await importLines(database, [accountLine(0), storageLine(), objectLine(0), ...images])

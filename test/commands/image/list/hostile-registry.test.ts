@@ -7,16 +7,15 @@ import { hashOf, makeImage, newFolder } from '../../../support/files/images.ts'
 import { type Run, vdcManage } from '../../../support/process/cli.ts'
 
 /*
- * A registry from strangers is imported: its rows name files of this host, with
- * their right size and MD5, and say that they were deleted long ago. No file is
- * removed or read for it but what an operator of this host called image storage.
+ * Imports a hostile registry: its rows name files of this host with their right size and MD5, as deleted long ago. No
+ * file may be removed or read outside the image folders that an operator of this host has trusted.
  */
 
 const AT = `${LONG_AGO.replace(' ', 'T')}Z`
 const TIMES = { created_at: AT, updated_at: AT }
 const PURGE = ['image', 'purge', '--files', '--yes']
 
-/** A registry file of some storages, objects and images. */
+/** Returns a registry file with some rows. */
 function registryOf(rows: readonly { type: string }[]): string {
   const types = ['account', 'backup_storage', 'backup_object', 'image', 'label']
   const counts = Object.fromEntries(types.map((type) => [type, rows.filter((row) => row.type === type).length]))
@@ -48,10 +47,10 @@ const labelRow = (resource_uuid: string, name: string, string_value: string) => 
   ...{ type: 'label', resource_uuid, name, value_type: 1, string_value, blob_value: null, ...TIMES },
 })
 
-describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
+describe.each(ENGINES)('an imported hostile registry on %s', (engine) => {
   const folder = newFolder()
   const at = (...names: string[]) => join(folder.path, ...names)
-  /** In a system folder; made by root only. */
+  /** In a system folder; created by root only. */
   const inSystem = `/run/vdc-manage-test-${engine}-${process.pid}`
   const isRoot = process.getuid?.() === 0
   const env = { XDG_STATE_HOME: at('state') }
@@ -118,7 +117,7 @@ describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
       objectRow('bo-md5', 'bkst-images', 'other.raw', size, '0'.repeat(32)),
       objectRow('bo-size', 'bkst-images', './other.raw', size + 1, md5),
       objectRow('bo-none', 'bkst-images', './/other.raw', size, ''),
-      // It is in use here.
+      // Used by an image of this host.
       objectRow('bo-mine', 'bkst-images', 'mine.qcow2', size, md5),
     ]
     const alive = { state: 'available', deleted_at: null }
@@ -152,13 +151,13 @@ describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
     rmSync(inSystem, { force: true })
   })
 
-  test('a purge finds nothing that was deleted long ago, as all of it came just now', async () => {
+  test('a purge finds nothing, because all rows were imported just now', async () => {
     const before = precious()
     expect(await run(...PURGE)).toMatchObject({ code: 0, stdout: '', stderr: 'Nothing to purge\n' })
     expect(precious()).toEqual(before)
   })
 
-  test('a purge of what was deleted at any time removes nothing and says why, file by file', async () => {
+  test('a purge of any age removes nothing, and says why for each file', async () => {
     const before = { files: precious(), rows: await allRows(database) }
     for (const more of [['--dry-run'], []]) {
       const purge = await run(...PURGE, '--older-than', '0d', ...more)
@@ -190,7 +189,7 @@ describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
     }
   })
 
-  test('verify reads none of these files, and tells nothing of what they hold or whether they exist', async () => {
+  test('verify reads none of the files, and does not reveal whether they exist', async () => {
     const verify = await run('image', 'verify', '--all')
     expect(verify).toMatchObject({ code: 9, stderr: '6 images: 1 ok, 0 differ, 5 not checked\n' })
     const lines = verify.stdout.split('\n').sort()
@@ -206,7 +205,7 @@ describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
     ])
   })
 
-  test('orphans walks no system folder for it', async () => {
+  test('orphans does not search a system folder', async () => {
     const orphans = await run('image', 'orphans', '--storage-id', 'bkst-root')
     expect(orphans).toMatchObject({
       code: 9,
@@ -215,7 +214,7 @@ describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
     expect(orphans.stdout).not.toContain('unknown_file')
   })
 
-  test('what this host registered is purged, and no more', async () => {
+  test('a purge removes only what this host registered', async () => {
     const object = (await database.query("SELECT backup_object_id AS id FROM images WHERE uuid = 'mine'"))[0]?.id
     await run('image', 'del', 'wmi-mine')
     await run('backupobject', 'del', String(object))
@@ -225,7 +224,7 @@ describe.each(ENGINES)('an imported registry of strangers on %s', (engine) => {
     expect(precious()).toEqual({ ...before, images: before.images.filter((name) => name !== 'mine.qcow2') })
   })
 
-  test('what an operator of this host names is purged as well', async () => {
+  test('a purge removes files in a folder that an operator trusts', async () => {
     expect(await run('backupstorage', 'trust', at('outside'))).toMatchObject({ code: 0, stdout: '', stderr: '' })
     const purge = await run(...PURGE, '--older-than', '0d')
     expect(purge.stdout).toContain(at('outside/secret'))

@@ -26,10 +26,10 @@ afterAll(async () => {
 const set = (column: string, value: string) =>
   database.query(`UPDATE images SET ${column} = ? WHERE uuid = ?`, [value, (ids[0] as string).slice('wmi-'.length)])
 
-describe('YAML that nests without end', () => {
+describe('deeply nested YAML', () => {
   const DEEP = '- '.repeat(3000)
 
-  test.each(['features', 'volumes', 'vifs'])('in %s: the row is shown, with what is wrong with it', async (column) => {
+  test.each(['features', 'volumes', 'vifs'])('in %s: prints the row with a warning', async (column) => {
     await set(column, DEEP)
     const warning = `Warning: The ${column} of ${ids[0]} hold YAML that cannot be read: it is nested too deeply\n`
     const list = await vdcManage(['image', 'list', '--quiet'], { database })
@@ -40,7 +40,7 @@ describe('YAML that nests without end', () => {
     await set(column, column === 'features' ? '--- {}\n' : '--- []\n')
   })
 
-  test('features are written anew', async () => {
+  test('in features: can be replaced', async () => {
     await set('features', DEEP)
     const run = await vdcManage(['image', 'features', ids[0] as string, '--virtio'], { database })
     expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('could not be read, and are replaced') })
@@ -48,20 +48,20 @@ describe('YAML that nests without end', () => {
   })
 })
 
-describe('a name of megabytes', () => {
+describe('a name of several megabytes', () => {
   beforeAll(() => set('display_name', NAME))
 
-  test('is cut in a table', async () => {
+  test('is truncated in a table', async () => {
     const { code, stdout } = await vdcManage(['image', 'list'], { database })
     expect(code).toBe(0)
     expect(stdout).toMatch(/start x+… /)
-    // Each row is padded to the longest name.
+    // Every row is padded to the longest name.
     expect(stdout.length).toBeLessThan((ids.length + 1) * 1000)
     const named = await vdcManage(['image', 'list', '-c', 'id,display_name'], { database })
     expect(named.stdout.length).toBeLessThan((ids.length + 1) * 1000)
   })
 
-  test.each(['json', 'ndjson', 'csv', 'value', 'yaml'])('is whole as %s', async (format) => {
+  test.each(['json', 'ndjson', 'csv', 'value', 'yaml'])('is complete as %s', async (format) => {
     const args = ['image', 'list', '-c', 'display_name', '--format', format]
     const { stdout } = await vdcManage(args, { database })
     expect(stdout.includes(NAME)).toBe(true)

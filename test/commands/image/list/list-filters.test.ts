@@ -7,7 +7,7 @@ import { expectRefused } from '../../../support/refusals.ts'
 const SHA256 = 'ab'.repeat(32)
 const MD5 = '0123456789abcdef0123456789abcdef'
 
-/** Runs lines in one shell, each of which must be refused with its message, and write nothing. */
+/** Runs lines in one shell. Each must be refused with its message and write nothing. */
 async function expectAllRefused(database: TestDatabase, lines: readonly [line: string, message: string][]) {
   const before = await allRows(database)
   const input = lines.map(([line]) => `${line}\n`).join('')
@@ -19,7 +19,7 @@ async function expectAllRefused(database: TestDatabase, lines: readonly [line: s
   expect(await allRows(database)).toEqual(before)
 }
 
-describe.each(ENGINES)('image list on %s finds', (engine) => {
+describe.each(ENGINES)('image list on %s', (engine) => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabase(engine)
@@ -72,7 +72,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
   })
   afterAll(() => database.remove())
 
-  test('what each option asks for', async () => {
+  test('finds images for each option', async () => {
     const asked: [string, string[]][] = [
       ["--name 'ubuntu-*'", ['lucid', 'precise']],
       ["--name 'ubuntu-*' --all", ['lucid', 'precise', 'gone']],
@@ -110,7 +110,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
       ['--account-id a-team --deleted', ['gone']],
     ]
     for (const command of ['list', 'show']) {
-      // The number of accounts stands between the answers.
+      // The number of accounts separates the results.
       const lines = asked.flatMap(([options]) => [`image ${command} --quiet ${options}`, 'account list --count'])
       const answers = `\n${(await runLines(lines, { database })).join('\n')}`.split('\n3')
       expect(answers.length).toBe(asked.length + 1)
@@ -119,7 +119,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
     }
   })
 
-  test('how many there are', async () => {
+  test('counts images', async () => {
     const count = (...options: string[]) => vdcManage(['image', 'list', '--count', ...options], { database })
     expect(await count()).toMatchObject({ code: 0, stdout: '4\n', stderr: '' })
     expect(await count('--name', 'none')).toMatchObject({ code: 0, stdout: '0\n', stderr: '' })
@@ -135,7 +135,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
     })
   })
 
-  test('all that a row tells', async () => {
+  test('prints all values of a row', async () => {
     expect(await vdcManageJson(['image', 'list', '--name', 'ubuntu-10.04'], { database })).toEqual([
       {
         id: 'wmi-lucid',
@@ -167,7 +167,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
     expect(odd).toMatchObject({ allocation_size: null, checksum: null, backup_storage_id: null })
   })
 
-  test('page after page, in a shell', async () => {
+  test('lists one page after another in a shell loop', async () => {
     const run = await shell(
       'last=; while page=$(vdc-manage image list --quiet --sort name:desc --limit 3 $last) && [ "$page" ]; do echo "$page"; last="--after $(echo "$page" | tail -1)"; done',
       { database },
@@ -175,7 +175,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
     expect(run).toMatchObject({ code: 0, stderr: '', stdout: 'wmi-precise\nwmi-lucid\nwmi-odd\nwmi-win\n' })
   })
 
-  test('what is refused, and why', async () => {
+  test('refuses invalid options with a hint', async () => {
     await expectRefused(database, ['image', 'list', '--state', 'availible'], {
       exit: 3,
       message: "--state 'availible' is not known, and no image has it",
@@ -222,7 +222,7 @@ describe.each(ENGINES)('image list on %s finds', (engine) => {
   })
 })
 
-describe.each(ENGINES)('the other lists on %s', (engine) => {
+describe.each(ENGINES)('other lists on %s', (engine) => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabase(engine)
@@ -242,7 +242,7 @@ describe.each(ENGINES)('the other lists on %s', (engine) => {
   })
   afterAll(() => database.remove())
 
-  test('what each option asks for', async () => {
+  test('find rows for each option', async () => {
     const asked: [string, string[]][] = [
       ['backupobject list --sort size:desc', ['bo-b', 'bo-a']],
       ['backupobject list --all --sort size:desc --limit 1 --after b', ['bo-c']],
@@ -275,16 +275,16 @@ describe.each(ENGINES)('the other lists on %s', (engine) => {
     }
   })
 
-  test('what an account has: images alive, and each file once', async () => {
+  test('count the images of an account that are not deleted, and each file once', async () => {
     const [team, off] = await vdcManageJson(['account', 'show', 'a-team', 'off'], { database })
-    // Two files of 2^63-1 bytes; what is purged takes none.
+    // Two files of 2^63-1 bytes; purged ones take no space.
     expect(team).toMatchObject({ id: 'a-team', image_count: 5 })
     expect(off).toMatchObject({ id: 'a-off', image_count: 0, image_bytes: 0 })
     const run = await vdcManage(['account', 'show', 'a-team', '--json'], { database })
     expect(run.stdout).toContain('"image_bytes": 18446744073709551614')
   })
 
-  test('what is refused, and why', async () => {
+  test('refuse invalid options', async () => {
     await expectAllRefused(database, [
       [
         'backupobject list --container-format zip',

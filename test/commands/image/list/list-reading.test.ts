@@ -4,7 +4,7 @@ import { renderTable } from '../../../../src/cli/answer/table.ts'
 import { ENGINES, newDatabase, type TestDatabase } from '../../../support/databases/databases.ts'
 import { vdcManage } from '../../../support/process/cli.ts'
 
-/** More than one batch of either engine. */
+/** More than one batch on either engine. */
 const ACCOUNTS = 2500
 
 describe.each(ENGINES)('on %s', (engine) => {
@@ -18,14 +18,14 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
   afterAll(() => database.remove())
 
-  /** The query of a list of images. */
+  /** Returns the query of an image list. */
   async function queryOf(...words: string[]): Promise<string> {
     const { code, stderr } = await vdcManage(['image', 'list', '--debug', ...words], { database })
     expect(code).toBe(0)
     return stderr.split('\n').findLast((line) => /^sql: .* from `images` as `i`/.test(line)) as string
   }
 
-  test('a list reads what it shows, and joins the tables that this, its order and its filters need', async () => {
+  test('a list reads only what it prints, and joins only the tables that it needs', async () => {
     const joined = async (...words: string[]) =>
       [...(await queryOf(...words)).matchAll(/left join `(\w+)` as `(\w)`/g)].map(([, table, as]) => `${table} ${as}`)
     const [object, storage] = ['backup_objects o', 'backup_storages s']
@@ -43,7 +43,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(await joined('--format', 'ndjson')).toEqual([object, storage, ...labels])
   })
 
-  test('a list of several batches is whole in each format, and in its order', async () => {
+  test('a list of several batches is complete and in order in each format', async () => {
     const list = async (...words: string[]) => {
       const run = await vdcManage(['account', 'list', '--sort', 'id:desc', ...words], { database })
       expect(run).toMatchObject({ code: 0, stderr: '' })
@@ -73,7 +73,7 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
 })
 
-test('a table in a pipe is laid out as cli-table3 does at a terminal', async () => {
+test('a table in a pipe has the layout of cli-table3 at a terminal', async () => {
   const texts = [
     '',
     'plain',

@@ -40,12 +40,12 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     folder.remove()
   })
 
-  test('all alive images, newest last', async () => {
+  test('lists all images that are not deleted, newest last', async () => {
     expect(await ids()).toBe(lines(pool, own, pending, secret, open))
     expect(await ids('--all')).toBe(lines(pool, own, pending, secret, open, gone))
   })
 
-  test('an account’s list: its own, the pool’s and the public ones that are available, each with the reason', async () => {
+  test('lists the images of an account, available ones of the pool and public ones, each with its access', async () => {
     const images = await vdcManageJson(['image', 'list', '--account-id', 'a-other'], { database })
     expect(images.map((image: { id: string; access: string }) => [image.id, image.access])).toEqual([
       [pool, 'shared pool'],
@@ -60,13 +60,13 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     expect(await ids('--account-id', 'a-other', '--all')).toBe(lines(pool, own, open, gone))
   })
 
-  test('--owned: only its own, in whatever state', async () => {
+  test('--owned lists only images owned by the account, in any state', async () => {
     expect(await ids('--account-id', 'a-other', '--owned')).toBe(lines(own, pending))
     expect(await ids('--account-id', 'a-other', '--owned', '--all')).toBe(lines(own, pending, gone))
     expect(await vdcManage(['image', 'list', '--owned'], { database })).toMatchObject({ code: 2, stdout: '' })
   })
 
-  test('an unknown account is not an empty list, unless it owns something', async () => {
+  test('an unknown account is an error, unless it owns something', async () => {
     expect(await vdcManage(['image', 'list', '--account-id', 'a-nobody'], { database })).toMatchObject({
       code: 4,
       stdout: '',
@@ -74,7 +74,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     })
   })
 
-  test('another case is another account, and another object', async () => {
+  test('accounts and objects are case-sensitive', async () => {
     const [row] = await database.query('SELECT * FROM images WHERE uuid = ?', [own.slice(4)])
     const { id: _, ...copy }: Record<string, string | number | null> = {
       ...row,
@@ -104,7 +104,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     }
   })
 
-  test('the table has its columns, and marks what is deleted', async () => {
+  test('the table has its columns, and marks deleted images', async () => {
     const { stdout } = await vdcManage(['image', 'list', '--all'], { database })
     const [head, first] = stdout.split('\n')
     expect(head?.split(/ {2,}/)).toEqual([
@@ -133,7 +133,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     expect(stdout).toMatch(new RegExp(`^${open} .* available +public `, 'm'))
   })
 
-  test('--json is the rows, also where there are none', async () => {
+  test('--json prints the rows, also an empty list', async () => {
     const [image] = await vdcManageJson(['image', 'list'], { database })
     expect(image).toEqual({
       id: pool,
@@ -165,14 +165,14 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     expect(await vdcManage(['image', 'list', '--json', '--quiet'], { database })).toMatchObject({ code: 2 })
   })
 
-  test('image show without an id is the list', async () => {
+  test('image show without an ID prints the list', async () => {
     expect((await vdcManage(['image', 'show'], { database })).stdout).toBe(
       (await vdcManage(['image', 'list'], { database })).stdout,
     )
     expect(await vdcManageJson(['image', 'show'], { database })).toHaveLength(5)
   })
 
-  test('image show of several: those that are there, and exit 9', async () => {
+  test('image show of several IDs prints those it finds, and exits with 9', async () => {
     const run = await vdcManage(['image', 'show', own, 'wmi-none', secret.slice('wmi-'.length)], { database })
     expect(run.code).toBe(9)
     expect(run.stdout.match(/^id: .*$/gm)).toEqual(
@@ -187,7 +187,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     ])
   })
 
-  test('what is not there: exit 4; what is no id: exit 3; another case is another id', async () => {
+  test('a missing image exits with 4, an invalid ID with 3; IDs are case-sensitive', async () => {
     expect(await vdcManage(['image', 'show', 'wmi-none'], { database })).toMatchObject({ code: 4, stdout: '' })
     expect(await vdcManage(['image', 'show', 'bo-none'], { database })).toMatchObject({ code: 3, stdout: '' })
     expect(await vdcManage(['image', 'show', own.toUpperCase().replace('WMI', 'wmi')], { database })).toMatchObject({
@@ -195,7 +195,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     })
   })
 
-  test('what a stranger wrote is shown escaped', async () => {
+  test('hostile text is escaped', async () => {
     await database.query('UPDATE images SET description = ?, display_name = ? WHERE uuid = ?', [
       'a\u001b[2J\u202eb',
       'x\u0007y',
@@ -207,7 +207,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     expect(list.stdout).toContain('x\\u0007y')
   })
 
-  test('features are read in every form that Ruby wrote, and a broken one spoils nothing', async () => {
+  test('reads features in every form that Ruby has written, and tolerates a broken one', async () => {
     const features: Record<string, unknown> = {
       '---\n:virtio: true\n:acpi: true\n': { virtio: true, acpi: true },
       '--- \n:virtio: true\n': { virtio: true },
@@ -223,7 +223,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     expect((await vdcManageJson(['image', 'show', own], { database })).features).toEqual({})
   })
 
-  test('image del: the rows and the history of dcmgr.md, tags gone, labels and the object kept', async () => {
+  test('image del writes the rows and history of dcmgr.md, removes tags, and keeps labels and object', async () => {
     const id = await add('a-other')
     const now = '2020-01-01 00:00:00'
     for (const uuid of [id, own]) await database.query('INSERT INTO tag_mappings (tag_id, uuid) VALUES (1, ?)', [uuid])
@@ -266,7 +266,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     expect(await ids()).not.toContain(id)
   })
 
-  test('image del of several goes on past one that fails; twice is a conflict', async () => {
+  test('image del continues after a failing ID; deleting twice is a conflict', async () => {
     const first = await add('a-other')
     const second = await add('a-other')
     const run = await vdcManage(['image', 'rm', first, 'wmi-none', gone, second], { database })
@@ -288,7 +288,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     expect(await vdcManage(['image', 'del'], { database })).toMatchObject({ code: 2, stdout: '' })
   })
 
-  test('a long table is laid out in one piece', async () => {
+  test('a long table has one layout', async () => {
     const before = (await ids()).split('\n').length - 1
     await database.query(
       `INSERT INTO images (account_id, uuid, created_at, updated_at, arch, file_format, instance_model_name, service_type, display_name, state, volumes, vifs) VALUES ${Array.from({ length: 3000 }, (_, n) => `('a-many', 'many${n}', '2020-01-01 00:00:00', '2020-01-01 00:00:00', 'x86', 'raw', '', 'std', '名前${'x'.repeat(n % 7)}', 'available', '', '')`).join()}`,
@@ -299,7 +299,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     await database.query("DELETE FROM images WHERE account_id = 'a-many'")
   })
 
-  test('ids compose in a pipe', async () => {
+  test('IDs can be piped into other commands', async () => {
     await add('a-third', '--display-name', 'to go')
     const run = await shell('vdc-manage image list --account-id a-third --owned --quiet | xargs vdc-manage image del', {
       database,

@@ -7,9 +7,9 @@ import { newDatabase, type TestDatabase } from '../../../support/databases/datab
 import { environment, PROGRAM, shell } from '../../../support/process/cli.ts'
 import { IS_THOROUGH } from '../../../support/thorough.ts'
 
-/** More than fit into the memory that a list may take. */
+/** More than fit into the memory limit of a list. */
 const IMAGES = IS_THOROUGH ? 1_000_000 : 300_000
-/** What a list may take at its most, whatever its length. */
+/** Memory limit of a list of any length. */
 const MEBIBYTES = 150
 
 let database: TestDatabase
@@ -25,14 +25,14 @@ beforeAll(async () => {
 })
 afterAll(() => database.remove())
 
-/** Runs a line in bash; `$MEASURE` before a command has its peak of memory, in kibibytes, written into a file. */
+/** Runs a line in bash. `$MEASURE` before a command records its peak memory, in KiB. */
 async function measured(line: string) {
   const log = join(inject('folder'), 'memory')
   const run = await shell(line, { database, env: { MEASURE: `/usr/bin/time -q -o ${log} -f %M` } })
   return { ...run, peak: Number(readFileSync(log, 'utf8')) / 1024 }
 }
 
-test(`${IMAGES} images as ndjson take no more memory than ${MEBIBYTES} MiB`, async () => {
+test(`listing ${IMAGES} images as ndjson takes less than ${MEBIBYTES} MiB`, async () => {
   const { code, stdout, peak } = await measured(
     `set -o pipefail; $MEASURE vdc-manage image list --format ndjson | awk 'NR == 1; END { print; print NR }'`,
   )
@@ -42,7 +42,7 @@ test(`${IMAGES} images as ndjson take no more memory than ${MEBIBYTES} MiB`, asy
   expect(peak).toBeLessThan(MEBIBYTES)
 })
 
-test('a connection that is lost in their midst is an error, and no end without one', async () => {
+test('a connection lost during a list is an error', async () => {
   const child = execa(PROGRAM, ['image', 'list', '--format', 'ndjson'], {
     env: environment({ database }),
     extendEnv: false,
@@ -67,7 +67,7 @@ test('a connection that is lost in their midst is an error, and no end without o
   expect(read).toBeLessThan(IMAGES)
 })
 
-test('who reads slowly gets all of them, however soon the server gives up on others', async () => {
+test('a slow reader gets all rows despite a short server timeout', async () => {
   await database.query('SET GLOBAL net_write_timeout = 1')
   try {
     const { code, stdout, stderr } = await measured(
@@ -79,7 +79,7 @@ test('who reads slowly gets all of them, however soon the server gives up on oth
   }
 })
 
-test('who reads only the first line of them gets it at once, and it is no error', async () => {
+test('a reader of only the first line gets it at once, without an error', async () => {
   const start = Date.now()
   const { code, stdout, stderr } = await measured(
     'set -o pipefail; $MEASURE vdc-manage image list --format ndjson | head -n 1 | jq -r .id',

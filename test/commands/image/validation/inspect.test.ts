@@ -29,7 +29,7 @@ beforeAll(async () => {
 })
 afterAll(() => folder.remove())
 
-/** Runs the command in the folder of the images, where a database would be an error. */
+/** Runs image inspect in the folder of the images, with a database that it must not use. */
 function inspect(args: string[], options: RunOptions = {}): Promise<Run> {
   return vdcManage(['image', 'inspect', ...args], {
     cwd: folder.path,
@@ -45,7 +45,7 @@ async function inspectJson(args: string[]) {
 
 const checksumsOf = (path: string) => ({ md5: hashOf(path, 'md5'), sha256: hashOf(path, 'sha256') })
 
-/** What a script finds in the report of a file, whatever it is. */
+/** Keys of a report, in order. */
 const KEYS = [
   'path',
   'acceptable',
@@ -64,8 +64,8 @@ const KEYS = [
   'refusals',
 ]
 
-describe('what a file is', () => {
-  test('for people', async () => {
+describe('image inspect prints a report', () => {
+  test('as text', async () => {
     const { md5, sha256 } = checksumsOf(at('good.qcow2'))
     expect(await inspect(['good.qcow2'])).toEqual({
       code: 0,
@@ -106,7 +106,7 @@ describe('what a file is', () => {
     ],
     ['good.qcow2.gz', { file_format: 'qcow2', container_format: 'gz', size: 196616, virtual_size: 64 * MIB }],
     ['linux.tgz', { file_format: 'raw', container_format: 'tgz', contents: ['ext'], size: 8 * MIB }],
-  ])('for scripts: %s', async (name, expected) => {
+  ])('as JSON: %s', async (name, expected) => {
     const { code, stderr, answer } = await inspectJson([name])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const bytes = readFileSync(at(name)).length
@@ -133,7 +133,7 @@ describe('what a file is', () => {
   })
 })
 
-/** Files, and what is said of those that are refused. */
+/** Files, the message of their refusal, and what is known anyway. */
 const REFUSED: [string, RegExp, object][] = [
   ['nosuch.qcow2', /^The file nosuch.qcow2 does not exist$/, { file_format: null, size: null }],
   ['', /^The path of the image file is empty$/, { path: '' }],
@@ -146,14 +146,14 @@ const REFUSED: [string, RegExp, object][] = [
   ['two.tar', /more than one/, { container_format: 'none' }],
 ]
 
-describe('what is refused', () => {
+describe('image inspect refuses', () => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabase('sqlite')
   })
   afterAll(() => database.remove())
 
-  test.each(REFUSED)('%j, with what is known of it and the error of image add local', async (name, message, known) => {
+  test.each(REFUSED)('%j with what is known, and the error of image add local', async (name, message, known) => {
     const { code, stderr, answer } = await inspectJson([name])
     expect({ code, stderr }).toEqual({ code: 3, stderr: '' })
     expect(Object.keys(answer)).toEqual([...KEYS, 'error'])
@@ -173,8 +173,8 @@ describe('what is refused', () => {
     expect(await countRows(database)).toMatchObject({ images: 0, backup_objects: 0, histories: 0 })
   })
 
-  test('each reason is in the answer, and at a terminal none is told twice', async () => {
-    // qemu-img makes the data file where it runs.
+  test('a file for several reasons, each printed once at a terminal', async () => {
+    // qemu-img creates the data file in its working directory.
     const layer = 'qemu-img create -q -f qcow2 -F qcow2 -b good.qcow2 -o data_file=apart.raw both.qcow2 64M'
     expect(await shell(layer, { cwd: folder.path })).toMatchObject({ code: 0 })
     const backing = `The file ${at('both.qcow2')} refers to the backing file good.qcow2`
@@ -197,13 +197,13 @@ describe('what is refused', () => {
     [['--max-size', '63M'], /has a virtual size of 67108864 bytes, over the limit of 66060288\nHint: .*--max-size/],
     [['--checksum', `md5:${'0'.repeat(32)}`], /has the wrong MD5: expected 0{32}, got [0-9a-f]{32}\n/],
     [['--checksum', 'f'.repeat(64)], /has the wrong SHA-256: expected f{64}, got [0-9a-f]{64}\n/],
-  ])('what is not as expected: %j', async (args, says) => {
+  ])('a file that is not as expected: %j', async (args, says) => {
     const run = await inspect([...args, 'good.qcow2'])
     expect(run).toMatchObject({ code: 3, stdout: expect.stringMatching(/^acceptable: +no\nrefusal: /m) })
     expect(run.stderr).toMatch(says)
   })
 
-  test('but not what is as expected, in any way of writing it', async () => {
+  test('no file that is as expected, in any spelling', async () => {
     const { md5, sha256 } = checksumsOf(at('good.qcow2'))
     for (const checksum of [md5, sha256.toUpperCase(), `md5:${md5}`, `SHA256:${sha256}`]) {
       const args = ['--file-format', 'qcow2', '--max-size', '64MiB', '--checksum', checksum, 'good.qcow2']
@@ -224,14 +224,14 @@ describe('what is refused', () => {
     [['--max-size', '1X', 'x'], 3, 'Error: --max-size must be a number of bytes, such as 1073741824, 10G or 64TiB\n'],
     [['--file-format', 'iso', 'x'], 3, 'Error: --file-format must be one of: raw, qcow2,'],
     [['--arch', 'arm', 'x'], 3, "Error: --arch must be one of: x86, x86_64; not 'arm'\n"],
-  ])('and words that say nothing: %j', async (args, code, says) => {
+  ])('invalid arguments: %j', async (args, code, says) => {
     const run = await inspect(args)
     expect(run).toMatchObject({ code, stdout: '' })
     expect(run.stderr.startsWith(says)).toBe(true)
   })
 })
 
-test('several files are told one after the other, whatever is refused between them', async () => {
+test('several files are reported one after another, even if some are refused', async () => {
   const run = await inspect(['--no-checksum', 'good.qcow2', 'layer.qcow2', 'nosuch', 'linux.raw'])
   expect(run.code).toBe(3)
   expect(run.stdout.split('\n\n').map((report) => report.split('\n').slice(0, 2))).toEqual([
@@ -246,10 +246,10 @@ test('several files are told one after the other, whatever is refused between th
   expect(answer.map(({ acceptable }: { acceptable: boolean }) => acceptable)).toEqual([false, true])
 })
 
-test('no database is opened, nor a socket', async () => {
+test('opens no database and no network connection', async () => {
   const log = at('strace.log')
   const args = ['-f', '-qq', '-e', 'trace=connect,open,openat,creat,mkdir,unlink,rename', '-o', log]
-  // Neither a URI that can't be used nor the embedded database of a user without one.
+  // Neither an unreachable database nor a new embedded registry.
   for (const env of [
     environment({ database: { uri: 'mysql://root@127.0.0.1:1/none' } }),
     { ...environment({ env: { CONF_PATH: '/nonexistent' } }), HOME: folder.path },
@@ -259,15 +259,15 @@ test('no database is opened, nor a socket', async () => {
       extendEnv: false,
     })
     expect(run.stderr).toBe('')
-    // A first run keeps its compiled code.
+    // The first run writes the code cache.
     const calls = readFileSync(log, 'utf8').replaceAll(/.*"\/var\/cache(?:\/vdc-manage.*)?", .*\n/g, '')
     expect(calls).toContain(at('good.qcow2'))
-    // The C library asks a daemon for the names of users.
+    // The C library asks a daemon for user names.
     expect(calls.match(/.*(?:AF_INET|sun_path=(?!"\/var\/run\/nscd)|sqlite|libsql|O_CREAT|mkdir\().*/g)).toBeNull()
   }
 })
 
-test('odd names are shown escaped, and taken as they are', async () => {
+test('accepts odd names, and escapes them', async () => {
   for (const [name, refused] of [
     ['line\nfeed\u001b[31m.qcow2', 'the character U+000A'],
     ["it's $HOME.qcow2", 'a space'],
@@ -277,7 +277,7 @@ test('odd names are shown escaped, and taken as they are', async () => {
   ] as const) {
     await execa('cp', ['--', 'good.qcow2', `./${name}`], { cwd: folder.path })
     const run = await inspect(['--no-checksum', '--', name])
-    // What add local would refuse for its path alone is told all the same.
+    // Names that add local would refuse are refused here too.
     expect(run.code).toBe(refused === undefined ? 0 : 3)
     if (refused === undefined) expect(run.stderr).toBe('')
     else expect(run.stderr).toContain(` contains ${refused}, which a URI must escape: `)
@@ -290,7 +290,7 @@ test('odd names are shown escaped, and taken as they are', async () => {
   expect(missing).toMatchObject({ code: 3, stderr: 'Error: The file no\\u001b[2Jsuch does not exist\n' })
 })
 
-test('pipes that close, disks that are full', async () => {
+test('handles closed pipes and full disks', async () => {
   const run = (line: string) => shell(line, { cwd: folder.path, database: { uri: 'bogus://nowhere' } })
   const closed = await run('vdc-manage image inspect good.qcow2 linux.raw | head -1; echo $PIPESTATUS')
   expect(closed).toMatchObject({ stderr: '', stdout: `path:             ${at('good.qcow2')}\n0\n` })
@@ -301,7 +301,7 @@ test('pipes that close, disks that are full', async () => {
   }
 })
 
-test('in the shell, without a database', async () => {
+test('works in the shell without a database', async () => {
   const run = await vdcManage([], {
     cwd: folder.path,
     database: { uri: 'bogus://nowhere' },
@@ -317,21 +317,21 @@ test('in the shell, without a database', async () => {
 test.each([
   ['SIGINT', 130, 'Interrupted'],
   ['SIGTERM', 143, 'Terminated'],
-] as const)('%s ends it: what is known so far, one line, its exit code', async (signal, exitCode, says) => {
+] as const)('%s prints the reports so far and one line, and sets the exit code', async (signal, exitCode, says) => {
   const running = execa(PROGRAM, ['image', 'inspect', 'linux.raw', 'big.raw'], {
     env: environment({ database: { uri: 'bogus://nowhere' } }),
     extendEnv: false,
     reject: false,
     cwd: folder.path,
   })
-  // The first one is told of, and the second is not.
+  // The first file is reported, the second is not.
   running.stdout.once('data', () => running.kill(signal))
   const run = await running
   expect(run).toMatchObject({ exitCode, stderr: `Error: ${says}` })
   expect(run.stdout).toMatch(/^path: .*linux.raw\nacceptable: +yes\n/)
 })
 
-test('without qemu-img, or with one that does not answer', async () => {
+test('reports a missing or failing qemu-img', async () => {
   const bin = newFolder()
   for (const program of ['env', 'setpriv']) symlinkSync(`/usr/bin/${program}`, join(bin.path, program))
   symlinkSync(process.execPath, join(bin.path, 'node'))
@@ -352,7 +352,7 @@ test('without qemu-img, or with one that does not answer', async () => {
     code: 3,
     stderr: expect.stringMatching(/more than 4 MiB/),
   })
-  // Ahead of others, where that is allowed, so that its time does not end first.
+  // High priority, if allowed, so that the CPU limit is reached before the time limit.
   expect(await says('exec /usr/bin/nice -n -15 /bin/sh -c "while :; do :; done"')).toMatchObject({
     code: 3,
     stderr: expect.stringMatching(/more than 2 s of processor time/),

@@ -34,7 +34,7 @@ afterAll(async () => {
   folder.remove()
 })
 
-/** Inspects files in one process; returns the first refusal of each, undefined where it is acceptable. */
+/** Inspects files in one process. Returns the first refusal of each, or undefined if it is acceptable. */
 async function refusalsOf(paths: readonly string[], ...options: string[]): Promise<(string | undefined)[]> {
   const args = ['image', 'inspect', '--no-checksum', '--format', 'ndjson', ...options, ...paths]
   const run = await vdcManage(args, { cwd: folder.path })
@@ -53,7 +53,10 @@ function flipped(path: string, name: string, place: number, bits: number): strin
   return patch(at(name), [place, Buffer.from([(readFileSync(path)[place] as number) ^ bits])])
 }
 
-/** The first byte from the middle of a cluster on that can't be another: its deflate data has no checksum, and many can. */
+/**
+ * Returns the offset of the first byte, from the middle of a cluster, whose change breaks it. Deflate data has no
+ * checksum, so many changes do not.
+ */
 function fragileByte(file: Buffer, { at: start, length }: Compressed): number {
   for (let place = start + Math.floor(length / 2); place < start + length; place++) {
     const bytes = Buffer.from(file.subarray(start, start + length))
@@ -64,20 +67,20 @@ function fragileByte(file: Buffer, { at: start, length }: Compressed): number {
       return place
     }
   }
-  throw new Error('No byte is fragile')
+  throw new Error('No byte whose change breaks the cluster')
 }
 
-describe('a flipped byte is found, and by the byte of the disk where it begins', () => {
+describe('--thorough finds a flipped byte, and names the offset in the disk', () => {
   const damaged = (path: string, { diskOffset }: Compressed) =>
     expect.stringMatching(
       new RegExp(`^The file ${path} is damaged: its disk cannot be read at byte ${diskOffset} \\(.+\\)$`),
     )
 
   test.each<[string, string, (path: string) => Compressed[], (file: Buffer, place: Compressed, n: number) => number]>([
-    ['a cluster of zlib', 'zlib.qcow2', compressedClusters, fragileByte],
-    // The signature of its frame: of what follows, many bytes can be others here, too.
-    ['a cluster of zstd', 'zstd.qcow2', compressedClusters, (_, place, n) => place.at + (n % 4)],
-    ['a grain', 'stream.vmdk', compressedGrains, (_, { at, length }, n) => at + ((n * 977) % length)],
+    ['a zlib cluster', 'zlib.qcow2', compressedClusters, fragileByte],
+    // The magic number of its frame, because many later bytes can change undetected, too.
+    ['a zstd cluster', 'zstd.qcow2', compressedClusters, (_, place, n) => place.at + (n % 4)],
+    ['a VMDK grain', 'stream.vmdk', compressedGrains, (_, { at, length }, n) => at + ((n * 977) % length)],
   ])('in %s: 20 of 20 places', async (_, name, placesIn, byteIn) => {
     const file = readFileSync(at(name))
     const places = placesIn(at(name))
@@ -87,7 +90,7 @@ describe('a flipped byte is found, and by the byte of the disk where it begins',
     expect(await refusalsOf(paths, '--thorough')).toEqual(places.map((place, n) => damaged(paths[n] as string, place)))
   })
 
-  test('of several, the first', async () => {
+  test('the first of several', async () => {
     const file = readFileSync(at('zlib.qcow2'))
     const places = compressedClusters(at('zlib.qcow2'))
     const path = at('several.qcow2')
@@ -97,7 +100,7 @@ describe('a flipped byte is found, and by the byte of the disk where it begins',
   })
 })
 
-test('images without damage are accepted, whatever their format, and nothing is written', async () => {
+test('accepts undamaged images of all formats, and writes nothing', async () => {
   const formats = ['qcow2', 'vmdk', 'vdi', 'vpc', 'vhdx', 'parallels', 'qed', 'qcow', 'raw']
   for (const format of formats) await makeCompressed(at(`plain.${format}`), format, 3, [])
   await makeCompressed(at('fixed.vpc'), 'vpc', 3, ['-o', 'subformat=fixed,force_size=on'])
@@ -121,7 +124,7 @@ test('images without damage are accepted, whatever their format, and nothing is 
   expect(names.map((name) => statSync(at(name), { bigint: true }).mtimeNs)).toEqual(times)
 })
 
-test('holes cost nothing: a disk of 64 TiB is read at once', async () => {
+test('reads a sparse disk of 64 TiB at once', async () => {
   await shell('qemu-img create -q -f qcow2 huge.qcow2 64T && gzip -k huge.qcow2', { cwd: folder.path })
   expect(await refusalsOf(['huge.qcow2', 'huge.qcow2.gz'], '--thorough')).toEqual([undefined, undefined])
 })
@@ -136,7 +139,7 @@ describe('a damaged image', () => {
     expect(first.diskOffset).toBe(0)
   })
 
-  test('that is packed is found as well', async () => {
+  test('is found if it is compressed', async () => {
     await shell('gzip -k damaged.vmdk', { cwd: folder.path })
     expect(await refusalsOf(['damaged.vmdk.gz'])).toEqual([undefined])
     expect(await refusalsOf(['damaged.vmdk.gz'], '--thorough')).toEqual([`The file ${path}.gz ${found}`])
@@ -162,7 +165,7 @@ describe('a damaged image', () => {
     })
   })
 
-  test('that is registered differs, and only it', async () => {
+  test('is the only one that differs in image verify', async () => {
     const add = (file: string) => vdcManage(['image', 'add', 'local', file, '--account-id', 'a-shpoolxx'], { database })
     const [good, bad] = [(await add(at('zlib.qcow2'))).stdout.trim(), (await add(path)).stdout.trim()]
     expect((await vdcManage(['image', 'verify', '--all'], { database })).code).toBe(0)
@@ -173,7 +176,7 @@ describe('a damaged image', () => {
     }
   })
 
-  test('in a backup object: --thorough needs a file', async () => {
+  test('--thorough is refused for a backup object', async () => {
     const args = ['image', 'add', 'local', 'bo-none', '--account-id', 'a-shpoolxx', '--thorough']
     const run = await vdcManage(args, { database })
     expect(run).toMatchObject({ code: 3, stderr: expect.stringContaining('thorough applies only to files') })
@@ -181,7 +184,7 @@ describe('a damaged image', () => {
 })
 
 describe('qemu-img', () => {
-  /** A path on which qemu-img is the real one but for some verbs, which do something else. */
+  /** Returns a PATH on which qemu-img runs a script for one subcommand. */
   function pathWith(verb: string, script: string): string {
     const bin = mkdtempSync(join(inject('folder'), 'fake-'))
     const text = `#!/bin/bash\nif [ "$1" = ${verb} ]; then ${script}; fi\nPATH=\${PATH#*:} exec qemu-img "$@"\n`
@@ -191,7 +194,7 @@ describe('qemu-img', () => {
   const inspect = (name: string, PATH: string, ...more: string[]) =>
     vdcManage(['image', 'inspect', '--no-checksum', at(name), ...more], { env: { PATH } })
 
-  test('has a processor for a check as long, whatever the file has', async () => {
+  test('has a fixed CPU limit for a check', async () => {
     await shell('qemu-img create -q -f qcow2 small.qcow2 1G', { cwd: folder.path })
     await makeCompressed(at('large.qcow2'), 'qcow2', 800, [])
     const PATH = pathWith('check', 'ulimit -S -t >&2; kill -XCPU $$')
@@ -205,9 +208,9 @@ describe('qemu-img', () => {
       expect((await inspect(name, limit)).stderr).toContain('cannot read it: 60\n')
   })
 
-  test('has a processor for the whole disk as long as what is stored needs', async () => {
+  test('has a CPU limit for reading the disk that depends on stored bytes', async () => {
     const limit = pathWith('convert', 'echo "qemu-img: $(ulimit -S -t)" >&2; exit 1')
-    // The size that the file claims, here 64 TiB, does not count.
+    // The virtual size, here 64 TiB, does not count.
     expect((await inspect('huge.qcow2', limit, '--thorough')).stderr).toContain('cannot read it: 121\n')
     const stored = statSync(at('large.qcow2')).blocks * 512
     const seconds = 120 + Math.ceil(stored / (4 * 1024 * 1024))
@@ -220,7 +223,7 @@ describe('qemu-img', () => {
     })
   })
 
-  test('has a processor for a conversion as long as what is stored needs, and an hour', async () => {
+  test('has a CPU limit for a conversion that depends on stored bytes, plus an hour', async () => {
     const convert = (path: string, PATH: string) =>
       vdcManage(['image', 'convert', at(path), at('limited.raw'), '--to', 'raw'], { env: { PATH } })
     const limit = pathWith('convert', 'echo "qemu-img: $(ulimit -S -t)" >&2; exit 1')
@@ -232,7 +235,7 @@ describe('qemu-img', () => {
     expect(existsSync(at('limited.raw'))).toBe(false)
   })
 
-  test('is not asked to read the disk if a cheaper check refuses it', async () => {
+  test('does not read the disk if a cheaper check refuses it', async () => {
     const PATH = pathWith('convert', `touch ${at('read')}`)
     const args = ['image', 'add', 'local', at('zlib.qcow2'), '--account-id', 'a-nobody', '--thorough']
     expect(await vdcManage(args, { database, env: { PATH } })).toMatchObject({ code: 4 })
@@ -242,7 +245,7 @@ describe('qemu-img', () => {
   const SLOW = `printf '    (25.00/100%%)\\r'; echo $$ > ${at('pid')}; exec sleep 60`
   const isAlive = (pid: string) => readdirSync('/proc').includes(pid)
 
-  test('ends with us, when we are interrupted', async () => {
+  test('ends if the program is interrupted', async () => {
     const PATH = pathWith('convert', SLOW)
     const args = ['image', 'inspect', '--thorough', at('zlib.qcow2')]
     const running = spawn(PROGRAM, args, { env: environment({ env: { PATH } }), stdio: 'ignore' })
@@ -254,7 +257,7 @@ describe('qemu-img', () => {
     while (isAlive(pid)) await sleep(20)
   })
 
-  test('shows its progress at a terminal, until Ctrl-C', async () => {
+  test('shows its progress at a terminal until Ctrl-C', async () => {
     const terminal = await startTerminal(`vdc-manage image inspect --thorough ${at('zlib.qcow2')}`, {
       database,
       home: folder.path,

@@ -24,7 +24,7 @@ const inspect = (name: string) => vdcManage(['image', 'inspect', '--no-checksum'
 const messageIn = ({ stdout }: Run) => JSON.parse(stdout).error?.message
 
 describe('an image in a container', () => {
-  test('may not be larger than its own header allows', async () => {
+  test('must not be larger than its header allows', async () => {
     // 64 MiB of disk, and 5 GiB of file.
     await shell('qemu-img create -q -f qcow2 long.qcow2 64M && truncate -s 5G long.qcow2 && echo >> long.qcow2', {
       cwd: folder.path,
@@ -37,7 +37,7 @@ describe('an image in a container', () => {
     )
   })
 
-  test('is as large as a header allows that comes late', async () => {
+  test('may be as large as its header allows, even if the header comes late', async () => {
     await shell('qemu-img create -q -f vhdx -o subformat=fixed large.vhdx 5G && tar -S -cf large.tar large.vhdx', {
       cwd: folder.path,
     })
@@ -48,7 +48,7 @@ describe('an image in a container', () => {
 })
 
 describe.runIf(process.getuid?.() === 0)('a reserve of the filesystem stays free', () => {
-  /** Runs a line with TMPDIR on a filesystem of so many MiB. */
+  /** Runs a line with TMPDIR on a filesystem of the given size. */
   const onFilesystemOf = (mebibytes: number, line: string) => {
     const mount = `mount -t tmpfs -o size=${mebibytes}m none ${at('small')}`
     return shell(`mkdir -p small && unshare -m sh -c '${mount} && TMPDIR=${at('small')} ${line}'`, {
@@ -57,7 +57,7 @@ describe.runIf(process.getuid?.() === 0)('a reserve of the filesystem stays free
     })
   }
 
-  test('when an image is unpacked', async () => {
+  test('while an image is unpacked', async () => {
     await makeFull(at('full.qcow2'), 'qcow2')
     await shell('gzip -k full.qcow2', { cwd: folder.path })
     const line = 'vdc-manage image inspect --no-checksum full.qcow2.gz'
@@ -73,7 +73,7 @@ describe.runIf(process.getuid?.() === 0)('a reserve of the filesystem stays free
     expect(readdirSync(folder.path)).not.toContain('no.raw')
   })
 
-  test('when a registry comes through a pipe', async () => {
+  test('while a registry is read from a pipe', async () => {
     await shell('vdc-manage registry export > registry.ndjson', { cwd: folder.path, database })
     const run = await onFilesystemOf(100, 'vdc-manage registry import - < registry.ndjson')
     expect(run.code).toBe(6)
@@ -81,7 +81,7 @@ describe.runIf(process.getuid?.() === 0)('a reserve of the filesystem stays free
   })
 })
 
-test('verify unpacks no more than is registered', async () => {
+test('image verify unpacks at most the registered size', async () => {
   writeFileSync(at('disk.raw'), rawDisk(MIB))
   await shell('gzip disk.raw', { cwd: folder.path })
   const args = ['image', 'add', 'local', at('disk.raw.gz'), '--account-id', 'a-shpoolxx']

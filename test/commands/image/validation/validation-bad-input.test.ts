@@ -52,14 +52,14 @@ afterAll(() => database.remove())
 
 const refuse = (path: string, says: string | RegExp, options: string[] = [], more: Partial<Refusal> = {}) =>
   expectRefused(database, add(path, ...options), { exit: 3, message: says, ...more })
-/** Adds a file that must be taken, and returns what was stored and what was said. */
+/** Adds a file that must be accepted. Returns the image and stderr. */
 async function take(path: string, ...options: string[]) {
   const run = await vdcManage(add(path, ...options, '--json'), { database })
   expect(run).toMatchObject({ code: 0 })
   return { image: JSON.parse(run.stdout), stderr: run.stderr }
 }
 
-describe('paths that are no files', () => {
+describe('paths that are not regular files', () => {
   let server: Server
   beforeAll(() => {
     symlinkSync(at('nowhere'), at('dangling'))
@@ -74,29 +74,29 @@ describe('paths that are no files', () => {
   const PATHS: [name: string, path: string, says: string | RegExp][] = [
     ['a missing path', at('missing'), 'missing does not exist'],
     ['a missing folder', at('missing/x'), 'does not exist'],
-    ['a dangling link', at('dangling'), 'does not exist'],
-    ['a loop of links', at('loop'), 'cannot be read: its symbolic links form a loop'],
-    ['a file taken for a folder', at('file/x'), 'a part of its path is not a folder'],
+    ['a dangling symlink', at('dangling'), 'does not exist'],
+    ['a symlink loop', at('loop'), 'cannot be read: its symbolic links form a loop'],
+    ['a file as a folder', at('file/x'), 'a part of its path is not a folder'],
     ['a directory', at('directory'), 'is a folder, not a regular file'],
     ['a FIFO', at('fifo'), 'is a FIFO, not a regular file'],
     ['a socket', at('socket'), 'is a socket, not a regular file'],
     ['a character device', '/dev/zero', 'is a device, not a regular file'],
     ['a terminal', '/dev/tty', 'is a device, not a regular file'],
-    ['a file of /proc', '/proc/version', 'the kernel generates the files in /proc'],
-    ['a file of /proc that never ends', '/proc/kmsg', 'the kernel generates the files in /proc'],
-    ['a file of /sys', '/sys/kernel/uevent_seqnum', 'the kernel generates the files in /sys'],
-    ['no path', '', 'The path of the image file is empty'],
-    ['a name too long', at('n'.repeat(256)), 'has a name that is too long'],
+    ['a file in /proc', '/proc/version', 'the kernel generates the files in /proc'],
+    ['an endless file in /proc', '/proc/kmsg', 'the kernel generates the files in /proc'],
+    ['a file in /sys', '/sys/kernel/uevent_seqnum', 'the kernel generates the files in /sys'],
+    ['an empty path', '', 'The path of the image file is empty'],
+    ['a name that is too long', at('n'.repeat(256)), 'has a name that is too long'],
   ]
-  test.each(PATHS)('%s', (_, path, says) => refuse(path, says))
+  test.each(PATHS)('refuses %s', (_, path, says) => refuse(path, says))
 
-  test.each(PATHS)('%s is refused at once', async (_, path) => {
+  test.each(PATHS)('refuses %s at once', async (_, path) => {
     const timed = async (args: string[]) => {
       const start = performance.now()
       await vdcManage(args, { database })
       return performance.now() - start
     }
-    // A busy machine disturbs some of them, and slows down what only starts.
+    // A busy machine delays some runs, and slows down start-up too.
     let [least, start] = [Number.POSITIVE_INFINITY, 0]
     for (let round = 0; round < 10 && least > Math.max(200, 2 * start); round++) {
       least = Math.min(least, await timed(add(path)))
@@ -105,7 +105,7 @@ describe('paths that are no files', () => {
     expect(least).toBeLessThan(Math.max(200, 2 * start))
   })
 
-  test('no permission, for the file or its folder', async () => {
+  test('refuses a file or folder without read permission', async () => {
     const open = newFolder()
     chmodSync(dirname(open.path), 0o755)
     chmodSync(open.path, 0o777)
@@ -128,7 +128,7 @@ describe('paths that are no files', () => {
     open.remove()
   })
 
-  test('a link to a good image: what it points to is registered', async () => {
+  test('registers the target of a symlink', async () => {
     await makeImage(at('good.qcow2'))
     mkdirSync(at('links'))
     symlinkSync('../good.qcow2', at('links/first.vmdk'))
@@ -140,7 +140,7 @@ describe('paths that are no files', () => {
 })
 
 describe('sizes and names', () => {
-  test('empty, too short, not whole sectors', async () => {
+  test('refuses empty and too short files, and warns about partial sectors', async () => {
     writeFileSync(at('empty.raw'), '')
     await refuse(at('empty.raw'), 'is empty')
     writeFileSync(at('short.raw'), Buffer.alloc(511))
@@ -156,7 +156,7 @@ describe('sizes and names', () => {
     ['really.raw', 'qcow2'],
     ['really.iso', 'vdi'],
     ['really.vhdx', 'vpc'],
-  ])('%s that is %s: a warning', async (name, format) => {
+  ])('warns about %s that is %s', async (name, format) => {
     await makeImage(at(name), { format, size: '16M' })
     const { image, stderr } = await take(at(name))
     expect(stderr).toContain(`is named .${name.split('.')[1]} but is ${format}\n`)
@@ -164,7 +164,7 @@ describe('sizes and names', () => {
   })
 
   test.each(['qcow2', 'QCOW2', 'vmdk', 'vdi', 'vhd', 'vhdx', 'hdd', 'qed', 'gz', 'tar', 'tgz', 'xz', 'ova'])(
-    'zeros called .%s are a broken download, unless declared raw',
+    'refuses zeros named .%s as a failed download, unless declared raw',
     async (ending) => {
       const path = at(`broken-${ending}.${ending}`)
       writeFileSync(path, Buffer.alloc(MIB))
@@ -183,14 +183,14 @@ describe('sizes and names', () => {
   )
 
   test.each(['img', 'bin', 'dsk', 'no-ending', 'backup.2024'])(
-    'an ending that speaks of no format: %s',
+    'accepts a file extension without a format: %s',
     async (ending) => {
       const path = await makeImage(at(`name.${ending}`))
       expect((await take(path)).stderr).toBe('')
     },
   )
 
-  test('names that mean something elsewhere are names of files', async () => {
+  test('accepts names with a meaning elsewhere', async () => {
     for (const name of ['-x', '--help', 'a:b', 'nbd:localhost:1', 'fat:rw:x', "it's;$(touch)&", '~', '*', '..raw']) {
       await makeImage(at('plain'), { format: 'raw', size: '1M' })
       renameSync(at('plain'), at(name))
@@ -215,8 +215,8 @@ describe('sizes and names', () => {
     ['ümlaut', 'contains the character U+00FC'],
     ['what?', `contains the character '?'`],
     ['画像', 'contains the character U+753B'],
-  ])('a name that no URI can hold, refused before the file is read: %j', async (name, says) => {
-    // It would take minutes to hash.
+  ])('refuses a name that a URI cannot contain before reading the file: %j', async (name, says) => {
+    // Hashing it would take minutes.
     writeFileSync(at('huge'), rawDisk(512))
     truncateSync(at('huge'), 64 * 1024 * MIB)
     renameSync(at('huge'), at(name))
@@ -224,7 +224,7 @@ describe('sizes and names', () => {
     rmSync(at(name))
   })
 
-  test('a name that is no UTF-8', async () => {
+  test('refuses a name that is not UTF-8', async () => {
     writeFileSync(at('good.raw'), rawDisk(MIB))
     await sh("cp good.raw $'bad\\xff.raw'; mkdir $'bad\\xff' && cp good.raw $'bad\\xff/fine.raw'")
     const before = await allRows(database)
@@ -240,21 +240,21 @@ describe('sizes and names', () => {
     expect(await allRows(database)).toEqual(before)
   })
 
-  test('a folder that no base URI can hold', async () => {
+  test('refuses a folder that is too long for a base URI', async () => {
     const deep = at(['d'.repeat(120), 'e'.repeat(120)].join('/'))
     mkdirSync(deep, { recursive: true })
     await refuse(await makeImage(join(deep, 'disk.raw'), { format: 'raw', size: '1M' }), 'is too long for a base URI')
   })
 })
 
-describe('what is declared and what is found', () => {
+describe('declared and detected values', () => {
   test.each([
     ['qcow2', 'raw'],
     ['qcow2', 'vmdk'],
     ['vdi', 'qcow2'],
     ['vpc', 'vhdx'],
     ['raw', 'qcow2'],
-  ])('%s declared %s', async (format, declared) => {
+  ])('refuses %s declared as %s', async (format, declared) => {
     await refuse(
       await makeImage(at(`declared-${format}-${declared}.img`), { format, size: '16M' }),
       `is ${format}, not ${declared} as declared`,
@@ -262,13 +262,13 @@ describe('what is declared and what is found', () => {
     )
   })
 
-  /** Types of root partitions, by the Discoverable Partitions Specification. */
+  /** Types of root partitions in the Discoverable Partitions Specification. */
   const ROOTS = {
     x86: '44479540-f297-41b2-9af7-d131d5f0458a',
     x86_64: '4f68bce3-e8cd-4db1-96e7-fbcaf984b709',
     arm64: 'b921b045-1df0-41c3-af44-4c6f280d3fae',
   }
-  test('the architecture is the one of the root partition', async () => {
+  test('takes the architecture from the root partition', async () => {
     for (const [arch, type] of Object.entries(ROOTS)) {
       await sh(`truncate -s 8M ${arch}.raw && printf 'label: gpt\\nsize=1M, type=${type}\\n' | sfdisk -q ${arch}.raw`)
     }
@@ -279,7 +279,7 @@ describe('what is declared and what is found', () => {
     expect((await take(at('x86_64.raw'), '--arch', 'x86_64')).image.arch).toBe('x86_64')
   })
 
-  test('a checksum', async () => {
+  test('compares the checksum', async () => {
     const path = at('checked.raw')
     writeFileSync(path, rawDisk(MIB))
     const [md5, sha256] = [hashOf(path, 'md5'), hashOf(path, 'sha256')]
@@ -311,14 +311,14 @@ describe('what is declared and what is found', () => {
       await refuse(path, 'must be sha256: and 64 hexadecimal digits, or md5: and 32', ['--checksum', malformed])
   })
 
-  test('a checksum of what is packed is the file’s', async () => {
+  test('compares the checksum of a compressed file itself', async () => {
     await sh('gzip -c checked.raw > checked.raw.gz')
     await take(at('checked.raw.gz'), '--checksum', hashOf(at('checked.raw.gz'), 'sha256'))
     await refuse(at('checked.raw.gz'), 'has the wrong SHA-256', ['--checksum', hashOf(at('checked.raw'), 'sha256')])
   })
 })
 
-describe('what a header claims', () => {
+describe('invalid headers', () => {
   const seal = (path: string) => sealVpc(path, 0, 512, 64)
   const CLAIMS: [
     name: string,
@@ -327,11 +327,11 @@ describe('what a header claims', () => {
     says: string | RegExp,
     after?: (path: string) => string,
   ][] = [
-    ['a feature that is unknown', 'qcow2', [[72, u64be(32)]], 'needs unknown qcow2 features: bits 0x20'],
+    ['an unknown feature', 'qcow2', [[72, u64be(32)]], 'needs unknown qcow2 features: bits 0x20'],
     ['the highest feature', 'qcow2', [[72, Buffer.from('8000000000000000', 'hex')]], 'needs unknown qcow2 features'],
-    ['a version that is unknown', 'qcow2', [[4, u32be(4)]], 'has version 4 of the qcow2 format'],
+    ['an unknown version', 'qcow2', [[4, u32be(4)]], 'has version 4 of the qcow2 format'],
     [
-      'a compression that is unknown',
+      'an unknown compression type',
       'qcow2',
       [
         [72, u64be(8)],
@@ -339,12 +339,12 @@ describe('what a header claims', () => {
       ],
       'has an unknown compression type',
     ],
-    ['a feature that is unknown', 'qed', [[16, u64le(8)]], 'needs unknown QED features'],
-    ['a version that is unknown', 'vdi', [[0x44, u32le(0x20001)]], 'has version 2.1 of the VDI format'],
-    ['a version that is unknown', 'vmdk', [[4, u32le(4)]], 'has version 4 of the VMDK format'],
-    ['a version that is unknown', 'vpc', [[12, u16be(2)]], 'has version 2 of the VHD format', seal],
+    ['an unknown feature', 'qed', [[16, u64le(8)]], 'needs unknown QED features'],
+    ['an unknown version', 'vdi', [[0x44, u32le(0x20001)]], 'has version 2.1 of the VDI format'],
+    ['an unknown version', 'vmdk', [[4, u32le(4)]], 'has version 4 of the VMDK format'],
+    ['an unknown version', 'vpc', [[12, u16be(2)]], 'has version 2 of the VHD format', seal],
     [
-      'a version that is unknown',
+      'an unknown version',
       'vhdx',
       [
         [64 * 1024 + 66, Buffer.from([2, 0])],
@@ -353,11 +353,11 @@ describe('what a header claims', () => {
       'has version 2 of the VHDX format',
       (path) => sealVhdx(sealVhdx(path, 64 * 1024, 4096), 128 * 1024, 4096),
     ],
-    ['a version that is unknown', 'parallels', [[16, u32le(3)]], 'has version 3 of the Parallels format'],
-    ['the mark of damage', 'qcow2', [[72, u64be(2)]], 'is marked as corrupt'],
+    ['an unknown version', 'parallels', [[16, u32le(3)]], 'has version 3 of the Parallels format'],
+    ['the corrupt flag', 'qcow2', [[72, u64be(2)]], 'is marked as corrupt'],
     ['too many snapshots', 'qcow2', [[60, u32be(1001)]], 'has 1001 internal snapshots, more than 1000'],
     [
-      'very many snapshots',
+      'far too many snapshots',
       'qcow2',
       [
         [60, u32be(65535)],
@@ -367,7 +367,7 @@ describe('what a header claims', () => {
     ],
     ['a disk of 0 bytes', 'qcow2', [[24, u64be(0)]], 'has a virtual size of 0 bytes'],
     [
-      'a disk of exabytes',
+      'a disk of 1 EiB',
       'qcow2',
       [[24, u64be(2 ** 60)]],
       'has a virtual size of 1152921504606846976 bytes, over the limit of 70368744177664',
@@ -385,10 +385,10 @@ describe('what a header claims', () => {
       [[48, u64be(2 ** 40)]],
       /is damaged or truncated: it needs \d+ bytes and has \d+/,
     ],
-    ['a table over the header', 'qcow2', [[40, u64be(0)]], 'is damaged'],
+    ['a table overlapping the header', 'qcow2', [[40, u64be(0)]], 'is damaged'],
     ['a table beyond the end', 'qed', [[40, u64le(2 ** 40)]], /is damaged or truncated: it needs \d+ bytes/],
     ['a table beyond the end', 'vdi', [[0x154, u32le(0x7ffffe00)]], /is damaged or truncated: it needs \d+ bytes/],
-    ['a table over the header', 'vdi', [[0x154, u32le(0)]], 'its header and its block map overlap'],
+    ['a table overlapping the header', 'vdi', [[0x154, u32le(0)]], 'its header and its block map overlap'],
     ['a table beyond the end', 'vmdk', [[56, u64le(2 ** 30)]], /is damaged or truncated: it needs \d+ bytes/],
     [
       'a table beyond the end',
@@ -400,7 +400,7 @@ describe('what a header claims', () => {
     ['a table beyond the end', 'parallels', [[32, u32le(0x10000000)]], /is damaged/],
     ['a table beyond the end', 'qcow', [[40, u64be(2 ** 40)]], /is damaged or truncated: it needs \d+ bytes/],
   ]
-  test.each(CLAIMS)('%s, in %s', async (name, format, patches, says, after = (path) => path) => {
+  test.each(CLAIMS)('refuses %s in %s', async (name, format, patches, says, after = (path) => path) => {
     const path = at(`${name.replaceAll(' ', '-')}.${format}.img`)
     await refuse(after(await makePatched(path, format, patches)), says)
   })
@@ -415,7 +415,7 @@ describe('what a header claims', () => {
     ['vpc', []],
     ['vhdx', []],
     ['parallels', []],
-  ])('%s %j that is cut off', async (format, options) => {
+  ])('refuses a truncated %s %j', async (format, options) => {
     const path = await makeFull(at(`cut-${options.length}.${format}.img`), format, options)
     for (const share of [0.9, 0.6]) {
       truncateSync(path, Math.floor((statSync(path).size * share) / 512) * 512)
@@ -423,7 +423,7 @@ describe('what a header claims', () => {
     }
   })
 
-  test('a raw disk that is shorter than its partitions or its filesystem', async () => {
+  test('refuses a raw disk that is shorter than its partitions or filesystem', async () => {
     await sh(`truncate -s 16M cut.raw && printf 'label: gpt\\n,,\\n' | sfdisk -q cut.raw && truncate -s 8M cut.raw`)
     await refuse(
       at('cut.raw'),
@@ -433,7 +433,7 @@ describe('what a header claims', () => {
     await refuse(at('ext.img'), `is damaged or truncated: it needs ${16 * MIB} bytes and has ${9 * MIB}`)
   })
 
-  test('--max-size is the limit, to the byte', async () => {
+  test('--max-size limits the size exactly', async () => {
     const path = await makeImage(at('ten.qcow2'), { size: '10G' })
     await refuse(
       path,
@@ -449,25 +449,25 @@ describe('what a header claims', () => {
     await refuse(large, `has a virtual size of ${65 * 1024 ** 4} bytes, over the limit of ${64 * 1024 ** 4}`)
     await take(large, '--max-size', '65TiB')
     await refuse(path, 'must be a number of bytes', ['--max-size', 'much'])
-    // What is packed may not become larger either.
+    // It also limits the size of unpacked images.
     await sh('truncate -s 64M zeros && gzip -c zeros > bomb.gz')
     await refuse(at('bomb.gz'), 'unpacks to more than 1048576 bytes', ['--max-size', '1M'])
   })
 
-  test('a few snapshots are told', async () => {
+  test('warns about a few snapshots', async () => {
     const path = await makeImage(at('snapshots.qcow2'))
     await sh('qemu-img snapshot -c one snapshots.qcow2 && qemu-img snapshot -c two snapshots.qcow2')
     expect((await take(path)).stderr).toBe(`Warning: The file ${path} has 2 internal snapshots\n`)
   })
 
-  test('not closed cleanly: a warning', async () => {
+  test('warns about an image that was not closed cleanly', async () => {
     const path = await makePatched(at('dirty.qcow2'), 'qcow2', [[72, u64be(1)]], ['-o', 'lazy_refcounts=on'])
     expect((await take(path)).stderr).toContain('was not closed cleanly')
   })
 })
 
-describe('files that others write to', () => {
-  test.each(['qcow2', 'raw'])('%s that a running machine has open', async (format) => {
+describe('files that other programs write to', () => {
+  test.each(['qcow2', 'raw'])('refuses %s that a running instance has open', async (format) => {
     const path = await makeImage(at(`running.${format}`), { format, size: '16M' })
     const machine = spawn('qemu-io', ['-f', format, path], { stdio: ['pipe', 'pipe', 'ignore'] })
     try {
@@ -485,9 +485,9 @@ describe('files that others write to', () => {
 
   const CHANGES: [name: string, change: (path: string, round: number) => void][] = [
     ['grows', (path, round) => truncateSync(path, (512 + round) * MIB)],
-    ['is cut', (path, round) => truncateSync(path, 512 * MIB - round * 512)],
+    ['is truncated', (path, round) => truncateSync(path, 512 * MIB - round * 512)],
     ['is written to', (path, round) => patch(path, [400 * MIB, `${round}`])],
-    ['is written to, and its times put back', (path) => utimesSync(patch(path, [MIB, 'x']), 1e9, 1e9)],
+    ['is written to with its times reset', (path) => utimesSync(patch(path, [MIB, 'x']), 1e9, 1e9)],
     [
       'is replaced',
       (path) => {
@@ -496,7 +496,7 @@ describe('files that others write to', () => {
       },
     ],
   ]
-  test.each(CHANGES)('a file that %s while it is read', async (name, change) => {
+  test.each(CHANGES)('refuses a file that %s while it is read', async (name, change) => {
     const path = at(`${name.replaceAll(/\W/g, '-')}.raw`)
     writeFileSync(path, rawDisk(512))
     truncateSync(path, 512 * MIB)
@@ -521,7 +521,7 @@ describe('qemu-img', () => {
     symlinkSync(process.execPath, tool('node'))
   })
   afterAll(() => bin.remove())
-  /** Has a path with these programs alone, and a script in place of qemu-img. */
+  /** Registers an image with only the given programs and a script as qemu-img, and expects a refusal. */
   async function expectOfQemu(script: string | undefined, refusal: Refusal, programs = ['env', 'setpriv']) {
     for (const name of ['env', 'setpriv', 'qemu-img']) rmSync(tool(name), { force: true })
     for (const name of programs) symlinkSync(`/usr/bin/${name}`, tool(name))
@@ -537,72 +537,72 @@ describe('qemu-img', () => {
   const perl = (text: string) => `#!/usr/bin/perl\n${text}\n`
 
   test.each<[name: string, script: string | undefined, refusal: Refusal]>([
-    ['missing', undefined, { exit: 6, message: 'qemu-img is not installed', hint: 'apt-get install qemu-utils' }],
-    ['killed', bash('kill -9 $$'), { exit: 3, message: 'qemu-img was killed while processing it (SIGKILL)' }],
-    ['terminated', bash('kill -TERM $$'), { exit: 3, message: 'qemu-img was killed while processing it (SIGTERM)' }],
-    ['crashing', bash('kill -SEGV $$'), { exit: 3, message: 'qemu-img crashes on it (SIGSEGV)' }],
-    ['aborting', bash('kill -ABRT $$'), { exit: 3, message: 'qemu-img crashes on it (SIGABRT)' }],
+    ['is missing', undefined, { exit: 6, message: 'qemu-img is not installed', hint: 'apt-get install qemu-utils' }],
+    ['is killed', bash('kill -9 $$'), { exit: 3, message: 'qemu-img was killed while processing it (SIGKILL)' }],
+    ['is terminated', bash('kill -TERM $$'), { exit: 3, message: 'qemu-img was killed while processing it (SIGTERM)' }],
+    ['crashes', bash('kill -SEGV $$'), { exit: 3, message: 'qemu-img crashes on it (SIGSEGV)' }],
+    ['aborts', bash('kill -ABRT $$'), { exit: 3, message: 'qemu-img crashes on it (SIGABRT)' }],
     [
-      'over its processor time',
-      // Ahead of others, where that is allowed, so that its time does not end first.
+      'exceeds its CPU time',
+      // High priority, if allowed, so that the CPU limit is reached before the time limit.
       bash('exec /usr/bin/nice -n -15 /bin/bash -c "while :; do :; done" 2> /dev/null'),
       { exit: 3, message: 'qemu-img needs more than 2 s of processor time' },
     ],
     [
-      'over its memory',
+      'exceeds its memory',
       perl('my $x = "x" x (2 * 1024 ** 3); print length $x;'),
       { exit: 3, message: 'qemu-img needs more than 1024 MiB of memory' },
     ],
     [
-      'over its open files',
+      'exceeds its open files',
       perl('for (1..100) { open($f[$_], "<", "/dev/null") or die "$!\\n" }'),
       { exit: 3, message: 'qemu-img would open more than 64 files for it' },
     ],
-    ['over its output', bash('exec /usr/bin/yes'), { exit: 3, message: 'qemu-img prints more than 4 MiB about it' }],
-    ['over its time', bash('exec /bin/sleep 60'), { exit: 3, message: 'qemu-img needs more than 10 s' }],
-    ['answering nonsense', bash('echo hello'), { exit: 6, message: 'The output of qemu-img is not valid JSON' }],
-    ['answering nothing', bash('exit 0'), { exit: 6, message: 'The output of qemu-img is not valid JSON' }],
+    ['exceeds its output', bash('exec /usr/bin/yes'), { exit: 3, message: 'qemu-img prints more than 4 MiB about it' }],
+    ['exceeds its time', bash('exec /bin/sleep 60'), { exit: 3, message: 'qemu-img needs more than 10 s' }],
+    ['prints nonsense', bash('echo hello'), { exit: 6, message: 'The output of qemu-img is not valid JSON' }],
+    ['prints nothing', bash('exit 0'), { exit: 6, message: 'The output of qemu-img is not valid JSON' }],
     [
-      'answering too little',
+      'prints too little',
       bash('echo "{}"'),
       { exit: 6, message: 'The output of qemu-img info lacks the format or the virtual size' },
     ],
     [
-      'answering another format',
+      'reports another format',
       bash(`echo '{"format": "raw", "virtual-size": 1073741824}'`),
       { exit: 3, message: 'is unclear: its header describes qcow2' },
     ],
     [
-      'answering another size',
+      'reports another size',
       bash(`echo '{"format": "qcow2", "virtual-size": 512}'`),
       { exit: 3, message: 'but qemu-img reports qcow2 with 512' },
     ],
     [
-      'seeing a backing file',
+      'reports a backing file',
       bash(`echo '{"format": "qcow2", "virtual-size": 1073741824, "backing-filename": "/x"}'`),
       { exit: 3, message: 'refers to the backing file /x' },
     ],
     [
-      'seeing a data file',
+      'reports a data file',
       bash(
         `echo '{"format": "qcow2", "virtual-size": 1073741824, "format-specific": {"type": "qcow2", "data": {"data-file": "/x"}}}'`,
       ),
       { exit: 3, message: 'refers to the external data file /x' },
     ],
     [
-      'seeing encryption',
+      'reports encryption',
       bash(`echo '{"format": "qcow2", "virtual-size": 1073741824, "encrypted": true}'`),
       { exit: 3, message: 'is encrypted' },
     ],
     [
-      'failing',
+      'fails',
       bash('echo "qemu-img: Could not open: no luck" >&2; exit 1'),
       { exit: 3, message: 'qemu-img cannot read it: Could not open: no luck' },
     ],
-    ['failing without a word', bash('exit 1'), { exit: 3, message: 'qemu-img cannot read it: it gave no reason' }],
+    ['fails without a message', bash('exit 1'), { exit: 3, message: 'qemu-img cannot read it: it gave no reason' }],
   ])('%s', (_, script, refusal) => expectOfQemu(script, refusal))
 
-  test('one that may not be run', async () => {
+  test('is not executable', async () => {
     const refusal = { exit: 6, message: 'qemu-img cannot be run: ' }
     await expectOfQemu(undefined, { exit: 6, message: 'qemu-img is not installed' })
     writeFileSync(tool('qemu-img'), 'x', { mode: 0o644 })
@@ -610,7 +610,7 @@ describe('qemu-img', () => {
     expect(run).toMatchObject({ code: refusal.exit, stdout: '', stderr: expect.stringContaining(refusal.message) })
   })
 
-  test.each(['setpriv'])('%s, in which it runs, missing', async (missing) => {
+  test.each(['setpriv'])('needs %s, which is missing', async (missing) => {
     await expectOfQemu(
       bash('exit 0'),
       { exit: 6, message: `${missing} is not installed`, hint: 'apt-get install util-linux' },
@@ -618,7 +618,7 @@ describe('qemu-img', () => {
     )
   })
 
-  test('one of a later version, with more to say and a warning', async () => {
+  test('may be a newer version with more output and a warning', async () => {
     const answer =
       '{"format": "qcow2", "virtual-size": 1073741824, "children": [], "dirty-flag": false, "new": {"a": 1}}'
     await expectOfQemu(bash('exit 0'), { exit: 6, message: '' })
@@ -634,24 +634,28 @@ describe('qemu-img', () => {
   })
 })
 
-describe.each(ENGINES)('values that %s cannot store are refused before the file is hashed', (engine) => {
+describe.each(ENGINES)('values that %s cannot store are refused before hashing', (engine) => {
   let other: TestDatabase
   const huge = at(`huge-${engine}.raw`)
   beforeAll(async () => {
     other = await newDatabase(engine)
     if (engine === 'mariadb') await other.query('ALTER TABLE images CONVERT TO CHARACTER SET utf8mb3')
     writeFileSync(huge, rawDisk(512))
-    // More than a minute of hashing.
+    // Takes more than a minute to hash.
     truncateSync(huge, 128 * 1024 * MIB)
   })
   afterAll(() => other.remove())
 
   test.each<[name: string, options: string[], message: string | RegExp]>([
-    ['a name too long', ['--display-name', 'x'.repeat(256)], '--display-name must not be longer than 255'],
-    ['a description too long', ['--description', 'x'.repeat(65536)], 'description must not be longer than 65535 bytes'],
+    ['a name that is too long', ['--display-name', 'x'.repeat(256)], '--display-name must not be longer than 255'],
+    [
+      'a description that is too long',
+      ['--description', 'x'.repeat(65536)],
+      'description must not be longer than 65535 bytes',
+    ],
     ['control characters', ['--display-name', 'a\u001b[2Jb'], '--display-name must not contain control characters'],
     [
-      'a root device too long',
+      'a root device that is too long',
       ['--root-device', `label:${'x'.repeat(255)}`],
       '--root-device must not be longer than 255',
     ],
@@ -667,7 +671,7 @@ describe.each(ENGINES)('values that %s cannot store are refused before the file 
     })
   })
 
-  test('an unknown account, a taken id', async () => {
+  test('an unknown account and a taken ID', async () => {
     const small = await makeImage(at(`small-${engine}.qcow2`))
     await vdcManageJson(add(small, '--uuid', 'wmi-taken'), { database: other })
     await expectRefused(other, add(huge, '--uuid', 'wmi-taken'), { exit: 5, message: 'wmi-taken is already taken' })
@@ -678,7 +682,7 @@ describe.each(ENGINES)('values that %s cannot store are refused before the file 
   })
 })
 
-test('what is damaged by noise in its middle is no worse than refused', async () => {
+test('refuses an image with random damage, without changing it', async () => {
   const path = await makeFull(at('noisy.qcow2'), 'qcow2')
   const size = statSync(path).size
   patch(path, [Math.floor(size / 4), noise(65536, 7)], [65536, noise(512, 8)])

@@ -24,7 +24,7 @@ import { makeImage, newFolder } from '../../../support/files/images.ts'
 import { vdcManage } from '../../../support/process/cli.ts'
 import { expectRefused } from '../../../support/refusals.ts'
 
-/* validation.md, "Details that public reports taught": images that qemu-img makes, changed byte by byte. */
+/* validation.md, "Details that public reports taught": images of qemu-img, changed byte by byte. */
 
 const folder = newFolder()
 const at = (name: string) => join(folder.path, name)
@@ -39,7 +39,7 @@ interface Refused {
   hint: string
 }
 
-/** Makes a streamOptimized VMDK and changes it. */
+/** Creates a streamOptimized VMDK and changes it. */
 const stream = (change: (grains: Grain[]) => Patch[]) => async (path: string) => {
   await makeFull(path, 'vmdk', ['-o', 'subformat=streamOptimized'])
   patch(path, ...change(grainsOf(path)))
@@ -94,7 +94,7 @@ const GRAINS: Record<string, Refused> = {
   },
 }
 
-/** Copies the footer of a dynamic VHD, whose copy is at the start, with changes. */
+/** Creates a dynamic VHD and changes its footer, but not the copy at its start. */
 const footers =
   (...patches: Patch[]) =>
   async (path: string) => {
@@ -230,7 +230,7 @@ const QCOW2: Record<string, Refused> = {
   },
 }
 
-/** A qcow2 image whose first-level entries all name the same second-level table, with counts that agree. */
+/** Writes a qcow2 image whose first-level entries all refer to one second-level table, with matching refcounts. */
 function writeSharing(path: string, entries: number): void {
   const cluster = 64 * KIB
   const second = 3 + (entries * 8) / cluster
@@ -251,7 +251,7 @@ function writeSharing(path: string, entries: number): void {
   writeFileSync(path, bytes)
 }
 
-/** Where the first two snapshots of a qcow2 image are in its snapshot table. */
+/** Returns the offsets of the first two snapshots in the snapshot table of a qcow2 image. */
 function snapshotsAt(bytes: Buffer): [number, number] {
   const first = Number(bytes.readBigUInt64BE(64))
   const length = 40 + bytes.readUInt32BE(first + 36) + bytes.readUInt16BE(first + 12) + bytes.readUInt16BE(first + 14)
@@ -260,7 +260,7 @@ function snapshotsAt(bytes: Buffer): [number, number] {
 
 const REFUSED = { ...GRAINS, ...VHD, ...VHDX, ...QCOW2 }
 
-/** The one extent of a VMDK that qemu-img makes, with another name. */
+/** Creates a VMDK with one extent under another name. */
 const named = (name: string, encoding: string) => (path: string) =>
   makeVmdk(path, (text) =>
     text.replace(/SPARSE ".*"/, `SPARSE "${name}"`).replace('CID=', () => `encoding="${encoding}"\nCID=`),
@@ -282,7 +282,7 @@ const ACCEPTED: Record<string, { make: (path: string) => unknown; warning?: stri
   'mark.vmdk': { make: text((all) => `\xef\xbb\xbf${all}`) },
   'twice.vmdk': { make: text((all) => `${all}\0\0${all}`) },
   'changed-later.vhd': {
-    // When it was written, and by whom: a program that only knows the end wrote it.
+    // Timestamp, creator and saved state, as a program changes that only knows the footer.
     make: footers([24, u32be(1234)], [28, 'vbox'], [84, Buffer.of(1)]),
   },
   'torn.vhdx': {
@@ -317,7 +317,7 @@ describe('details that public reports taught', () => {
   })
 })
 
-test('a refusal is told once, whichever steps have it', async () => {
+test('a refusal is reported once, even if several steps find it', async () => {
   const database = await newDatabase('sqlite')
   const line = 'RW 4 FLAT "the-same" 0\n'
   writeFileSync(at('twice-the-same.vmdk'), `# Disk DescriptorFile\nversion=1\n${line}${line}${line}`)

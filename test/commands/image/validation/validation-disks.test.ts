@@ -9,7 +9,7 @@ import { newFolder } from '../../../support/files/images.ts'
 import { vdcManage } from '../../../support/process/cli.ts'
 import { expectRefused } from '../../../support/refusals.ts'
 
-/* Raw disks: partition tables that need repair, encrypted volumes, and files of other programs in place of a disk. */
+/* Raw disks: partition tables that need repair, encrypted volumes, and files of other programs. */
 
 const folder = newFolder()
 const at = (name: string) => join(folder.path, name)
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => database.remove())
 const add = (name: string) => ['image', 'add', 'local', at(name), '--account-id', 'a-shpoolxx']
 
-/** Copies a file and changes its bytes. */
+/** Copies a file and changes bytes of the copy. */
 function changed(source: string, name: string, ...patches: Patch[]): string {
   copyFileSync(at(source), at(name))
   patch(at(name), ...patches)
@@ -36,20 +36,23 @@ function changed(source: string, name: string, ...patches: Patch[]): string {
 }
 
 describe('partition tables', () => {
-  test.each(['gpt.img', 'mbr.img'])('%s that ends beyond the file: truncate makes room', async (source) => {
-    const name = `short-${source}`
-    copyFileSync(at(source), at(name))
-    truncateSync(at(name), 6 * MIB)
-    const command = `truncate -s ${8 * MIB} ${at(name)}`
-    await expectRefused(database, add(name), {
-      exit: 3,
-      message: `has partitions that end beyond the file: they need ${8 * MIB} bytes, but it has ${6 * MIB}`,
-      hint: `fetching it again does not help. Extend it with: ${command}`,
-    })
-    await sh(command)
-    expect(statSync(at(name)).size).toBe(8 * MIB)
-    expect(await vdcManage(add(name), { database })).toMatchObject({ code: 0 })
-  })
+  test.each(['gpt.img', 'mbr.img'])(
+    '%s beyond the end of the file is refused with a truncate command that fixes it',
+    async (source) => {
+      const name = `short-${source}`
+      copyFileSync(at(source), at(name))
+      truncateSync(at(name), 6 * MIB)
+      const command = `truncate -s ${8 * MIB} ${at(name)}`
+      await expectRefused(database, add(name), {
+        exit: 3,
+        message: `has partitions that end beyond the file: they need ${8 * MIB} bytes, but it has ${6 * MIB}`,
+        hint: `fetching it again does not help. Extend it with: ${command}`,
+      })
+      await sh(command)
+      expect(statSync(at(name)).size).toBe(8 * MIB)
+      expect(await vdcManage(add(name), { database })).toMatchObject({ code: 0 })
+    },
+  )
 
   test('a partition beyond the largest possible file is reported exactly', async () => {
     const bytes = readFileSync(at('gpt.img'))
@@ -69,19 +72,22 @@ describe('partition tables', () => {
     ['sum.img', [600, '\xff'], 'the checksum of its GPT header is wrong'],
     ['gone.img', [512, Buffer.alloc(512)], 'its GPT header is missing'],
     ['entries.img', [1030, 'XXXX'], 'the checksum of its GPT entries is wrong'],
-  ])('a damaged GPT with a good second one is repaired by sgdisk: %s', async (name, change, says) => {
-    changed('gpt.img', name, change)
-    await expectRefused(database, add(name), {
-      exit: 3,
-      message: `is damaged: ${says}; the backup GPT at its end is intact`,
-      hint: `Repair it from the backup: sgdisk -e ${at(name)} (or gdisk ${at(name)}, then w)`,
-    })
-    await sh(`sgdisk -e ${name}`)
-    expect(readFileSync(at(name)).equals(readFileSync(at('gpt.img')))).toBe(true)
-    expect(await vdcManage(add(name), { database })).toMatchObject({ code: 0 })
-  })
+  ])(
+    'a damaged GPT with an intact backup is refused with an sgdisk command that repairs it: %s',
+    async (name, change, says) => {
+      changed('gpt.img', name, change)
+      await expectRefused(database, add(name), {
+        exit: 3,
+        message: `is damaged: ${says}; the backup GPT at its end is intact`,
+        hint: `Repair it from the backup: sgdisk -e ${at(name)} (or gdisk ${at(name)}, then w)`,
+      })
+      await sh(`sgdisk -e ${name}`)
+      expect(readFileSync(at(name)).equals(readFileSync(at('gpt.img')))).toBe(true)
+      expect(await vdcManage(add(name), { database })).toMatchObject({ code: 0 })
+    },
+  )
 
-  test('a GPT with two damaged copies gets no hint to repair it', async () => {
+  test('a GPT with two damaged copies gets no repair hint', async () => {
     changed('gpt.img', 'both.img', [600, '\xff'], [8 * MIB - 512 + 88, '\xff\xff'])
     await expectRefused(database, add('both.img'), {
       exit: 3,
@@ -90,7 +96,7 @@ describe('partition tables', () => {
     })
   })
 
-  test('an old GPT at the end of a disk with an MBR is ignored', async () => {
+  test('an old GPT at the end of an MBR disk is ignored', async () => {
     const bytes = readFileSync(at('mbr.img'))
     readFileSync(at('gpt.img')).copy(bytes, 8 * MIB - 33 * 512, 8 * MIB - 33 * 512)
     writeFileSync(at('stale.img'), bytes)
@@ -130,7 +136,7 @@ const VOLUMES: [name: string, title: string, patches: Patch[], hint: string][] =
 ]
 
 describe('encrypted volumes', () => {
-  test.each(VOLUMES)('%s as a whole disk', async (name, title, patches, hint) => {
+  test.each(VOLUMES)('%s as a whole disk is refused', async (name, title, patches, hint) => {
     writeFileSync(at(`${name}.raw`), Buffer.alloc(4 * MIB))
     patch(at(`${name}.raw`), ...patches)
     const message = `is encrypted (${title}): instances cannot boot it`
@@ -139,7 +145,7 @@ describe('encrypted volumes', () => {
   })
 
   const luks: (typeof VOLUMES)[number] = ['luks', 'LUKS', LUKS, 'cryptsetup open']
-  test.each([luks, ...VOLUMES])('%s as the second partition', async (name, title, patches, hint) => {
+  test.each([luks, ...VOLUMES])('%s as the second partition is refused', async (name, title, patches, hint) => {
     for (const disk of ['gpt.img', 'mbr.img']) {
       const moved = patches.map(([place, bytes]): Patch => [4 * MIB + place, bytes])
       changed(disk, `${name}-${disk}`, ...moved)
@@ -148,7 +154,7 @@ describe('encrypted volumes', () => {
     }
   })
 
-  test('APFS without a bag of keys is not', async () => {
+  test('APFS without a keybag is accepted', async () => {
     changed('gpt.img', 'plain-apfs.img', ...APFS.map(([place, bytes]): Patch => [4 * MIB + place, bytes]))
     expect(await vdcManage(add('plain-apfs.img'), { database })).toMatchObject({ code: 0, stderr: '' })
   })
@@ -156,7 +162,7 @@ describe('encrypted volumes', () => {
   test.each([
     ['of version 2', 0, 'encrcdsa'],
     ['of version 1', MIB - 8, 'cdsaencr'],
-  ])('an encrypted disk image of macOS %s', async (_, place, text) => {
+  ])('an encrypted macOS disk image %s is refused', async (_, place, text) => {
     writeFileSync(at('secret.dmg'), Buffer.alloc(MIB))
     patch(at('secret.dmg'), [place, text])
     await expectRefused(database, add('secret.dmg'), {
@@ -168,7 +174,7 @@ describe('encrypted volumes', () => {
 })
 
 const MACHINE = 'Register the disk image that the machine ran from'
-/** How files of other programs start, what they are called, and what makes a disk image of them. */
+/** Names of other file formats, how their files start, and how to get a disk image from them. */
 const OTHERS: [title: string, start: string, hint: string][] = [
   ['an EnCase image (EWF)', 'EVF\x09\x0d\x0a\xff\x00\x01', 'ewfexport -f raw -t OUT'],
   ['an EnCase image (EWF)', 'EVF2\x0d\x0a\x81\x00', 'ewfexport'],
@@ -203,15 +209,15 @@ const OTHERS: [title: string, start: string, hint: string][] = [
   ['a kernel crash dump', 'KDUMP   ', MACHINE],
 ]
 
-describe('files of backup and machine programs', () => {
-  test.each(OTHERS)('%s %#', async (title, start, hint) => {
+describe('files of backup and virtualisation programs', () => {
+  test.each(OTHERS)('%s is refused (%#)', async (title, start, hint) => {
     writeFileSync(at('file.img'), Buffer.concat([Buffer.from(start, 'latin1'), Buffer.alloc(MIB, 'data')]))
     const message = `is ${title}, not a disk image`
     await expectRefused(database, add('file.img'), { exit: 3, message, hint })
     await expectRefused(database, [...add('file.img'), '--file-format', 'raw'], { exit: 3, message })
   })
 
-  test('a hint names the file inside what is packed as DISK', async () => {
+  test('a hint calls the file inside a container DISK', async () => {
     writeFileSync(at('packed.img'), Buffer.concat([Buffer.from('MComprHD'), Buffer.alloc(MIB)]))
     await sh('gzip packed.img')
     await expectRefused(database, add('packed.img.gz'), {
@@ -221,7 +227,7 @@ describe('files of backup and machine programs', () => {
     })
   })
 
-  test('an extent of later versions of ESX', async () => {
+  test('an extent of newer ESX versions is refused', async () => {
     writeFileSync(at('sesparse.vmdk'), Buffer.concat([u64le(0xcafebabe), u64be(1), Buffer.alloc(MIB)]))
     await expectRefused(database, add('sesparse.vmdk'), {
       exit: 3,

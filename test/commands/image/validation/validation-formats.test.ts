@@ -9,7 +9,7 @@ import { bootSector, hashOf, makeImage, newFolder, rawDisk } from '../../../supp
 import { vdcManage } from '../../../support/process/cli.ts'
 import { expectRefused } from '../../../support/refusals.ts'
 
-/* The rows of the table of formats: what is accepted, how it is stored, and what is refused with a way out. */
+/* The rows of the table of formats: what is accepted and how it is stored, and what is refused with which hint. */
 
 const folder = newFolder()
 const at = (name: string) => join(folder.path, name)
@@ -25,7 +25,7 @@ interface Accepted {
   make: (path: string) => unknown
   format: string
   container?: string
-  /** Bytes of the disk; of the unpacked file, where that is not what is stored. */
+  /** Virtual size in bytes; of the unpacked file if it differs from the stored size. */
   virtual?: number
   size?: number
   warning?: string
@@ -135,7 +135,7 @@ const ACCEPTED: Record<string, Accepted> = {
     virtual: 3 * MIB,
   },
 }
-/** The files inside of what is packed, whose size is stored. */
+/** Files in containers whose size is stored. */
 const INNER: Record<string, string> = {
   'q.qcow2.gz': 'q.qcow2',
   'v.vmdk.gz': 'v.vmdk',
@@ -147,7 +147,7 @@ beforeAll(async () => {
   for (const [name, { make }] of Object.entries(ACCEPTED)) await make(at(name))
 })
 
-describe.each(ENGINES)('formats that are accepted, on %s', (engine) => {
+describe.each(ENGINES)('accepted formats on %s', (engine) => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabase(engine)
@@ -212,7 +212,7 @@ const foreign = (title: string, make: Refused['make']): Refused => ({
   hint: INSIST,
 })
 
-/** What is no disk image; an operator may insist that it is a raw disk. */
+/** Not disk images, but accepted as raw disks with --file-format raw. */
 const FOREIGN: Record<string, Refused> = {
   'text.img': foreign('a text file', bytes('Some words, and no more.\n'.repeat(50))),
   'page.img': foreign('an HTML page', bytes('<!DOCTYPE html><html><body>404 Not Found</body></html>\n'.repeat(20))),
@@ -332,7 +332,7 @@ const REFUSED: Record<string, Refused> = {
   },
   'secret.raw.gz': { make: () => sh('gzip -c secret1.luks > secret.raw.gz'), says: 'is encrypted' },
   'both.img': {
-    // A qcow2 to one program, and the disk of its partition table to another.
+    // A qcow2 image to one program, and an MBR disk to another.
     make: async (path) => {
       await makeFull(path, 'qcow2')
       const whole = readFileSync(path)
@@ -343,7 +343,7 @@ const REFUSED: Record<string, Refused> = {
   },
 }
 
-/** Makes an image with LUKS; QEMU measures the processor for that, and gives up where the measure is too coarse. */
+/** Creates an image with LUKS. QEMU measures CPU time for it, and gives up if the clock is too coarse. */
 async function makeEncrypted(path: string, options: Parameters<typeof makeImage>[1]): Promise<unknown> {
   for (let left = 30; ; left--) {
     try {
@@ -354,7 +354,7 @@ async function makeEncrypted(path: string, options: Parameters<typeof makeImage>
   }
 }
 
-/** A header of LUKS: its magic, its version, where what it encrypts begins. */
+/** Returns a function that writes a LUKS header: magic number, version, payload offset. */
 function luks(version: number): (path: string) => void {
   return bytes(
     `LUKS\xba\xbe\0${String.fromCharCode(version)}`,
@@ -364,7 +364,7 @@ function luks(version: number): (path: string) => void {
   )
 }
 
-describe('formats that are refused', () => {
+describe('refused formats', () => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabase('sqlite')
@@ -385,19 +385,19 @@ describe('formats that are refused', () => {
     expectRefused(database, add(name), { exit: 3, message: says, ...(hint !== undefined && { hint }) }),
   )
 
-  test.each(Object.keys(FOREIGN))('%s, unless the operator insists', async (name) => {
+  test.each(Object.keys(FOREIGN))('%s, unless declared raw', async (name) => {
     const run = await vdcManage(add(name, '--file-format', 'raw'), { database })
     expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('but is treated as a raw disk as declared') })
   })
 
   test.each(['disk.raw.xz', 'disk.zip', 'secret1.luks', 'bochs.img', 'disk.qcow2'])(
-    '%s, whatever is insisted on',
+    '%s, even if declared raw',
     async (name) => {
       await expectRefused(database, add(name, '--file-format', 'raw'), { exit: 3, message: at(name) })
     },
   )
 
-  test('a packed image that says nothing new by its name is not looked for outside', async () => {
+  test('a compressed image without a file extension is accepted', async () => {
     writeFileSync(
       at('gzip-by-content'),
       (await execa('gzip', ['-c'], { input: rawDisk(MIB), encoding: 'buffer' })).stdout,

@@ -19,21 +19,21 @@ import { environment, PROGRAM } from '../../../support/process/cli.ts'
 import { expectRefused } from '../../../support/refusals.ts'
 
 /*
- * Every way in which a format can name something outside its file: refused with
- * the name, and nothing of that is opened, not even looked at.
+ * Every way in which a format can refer to something outside its file. Each is refused by name, and the target is never
+ * opened or inspected.
  */
 
 const folder = newFolder()
 const at = (name: string) => join(folder.path, name)
 afterAll(() => folder.remove())
 
-/** What the images name; its name occurs nowhere else. */
+/** What the images refer to. Its name occurs nowhere else. */
 const SECRET = at('the-secret')
 const FIFO = at('the-secret.fifo')
 
 const BACKING_FORMAT = 0xe2792aca
 const DATA_FILE = 0x44415441
-/** Where the extensions of a qcow2 header begin, as qemu-img 7.2 writes it. */
+/** Offset of the header extensions in a qcow2 image of qemu-img 7.2. */
 const EXTENSIONS = 112
 
 const backed = (format: string, name: string) => (path: string) =>
@@ -54,7 +54,7 @@ const descriptor =
       ].join('\n'),
     )
 
-/** A VMDK descriptor in a file of its own, as bytes. */
+/** Writes a VMDK descriptor file, with its bytes changed. */
 const descriptorAs =
   (change: (text: string) => string | Buffer, ...lines: string[]) =>
   (path: string) => {
@@ -62,7 +62,7 @@ const descriptorAs =
     const text = change(readFileSync(path, 'latin1'))
     writeFileSync(path, typeof text === 'string' ? Buffer.from(text, 'latin1') : text)
   }
-/** A sparse VMDK whose own descriptor has one more line. */
+/** Creates a sparse VMDK with one more line in its embedded descriptor. */
 const withLine = (line: string) => (path: string) =>
   makeVmdk(path, (text) => text.replace('createType', () => `${line}\ncreateType`))
 
@@ -227,7 +227,7 @@ const IMAGES: Record<string, { make: (path: string) => unknown; says: string | R
     says: `(parentFileNameHint)`,
   },
   'hint-of-two-bytes.vmdk': {
-    // In the encoding that it names, all of this is letters; for QEMU it is the name of a parent.
+    // All letters in the declared encoding, but a parent name to QEMU.
     make: withLine(`encoding="ISO-2022-JP"\n\x1b$BparentFileNameHint="${SECRET}"\x1b(B`),
     says: `(parentFileNameHint)`,
   },
@@ -241,7 +241,7 @@ const IMAGES: Record<string, { make: (path: string) => unknown; says: string | R
     says: 'refers to the SPARSE extent other-size.vmdk',
   },
   'half-width.vmdk': {
-    // A letter of one byte, and a backslash.
+    // A one-byte letter and a backslash.
     make: (path) =>
       makeVmdk(path, (text) => `encoding="Shift_JIS"\n${text.replace(/SPARSE ".*"/, 'SPARSE "\xb1\\the-secret"')}`),
     says: 'refers to the SPARSE extent ｱ\\the-secret',
@@ -340,9 +340,9 @@ const IMAGES: Record<string, { make: (path: string) => unknown; says: string | R
   },
 }
 
-describe('an image that refers to anything outside itself', () => {
+describe('an image that refers to something outside its file', () => {
   let database: TestDatabase
-  /** System calls of a shell of the program that was asked to add each of them, one by one. */
+  /** System calls of a shell that was asked to add each image. */
   let calls: string[]
   beforeAll(async () => {
     database = await newDatabase('sqlite')
@@ -362,7 +362,7 @@ describe('an image that refers to anything outside itself', () => {
   })
   afterAll(() => database.remove())
 
-  test.each(Object.entries(IMAGES))('%s is refused by name', async (name, { says }) => {
+  test.each(Object.entries(IMAGES))('%s is refused, naming the target', async (name, { says }) => {
     await expectRefused(database, ['image', 'add', 'local', at(name), '--account-id', 'a-shpoolxx'], {
       exit: 3,
       message: says,
@@ -372,17 +372,17 @@ describe('an image that refers to anything outside itself', () => {
     })
   })
 
-  test('nothing that they name was opened or looked at, and nobody was called', () => {
-    // The trace saw what it ought to: each image was opened.
+  test('no target is opened or inspected, and no connection is made', () => {
+    // The trace works: each image was opened.
     for (const name of Object.keys(IMAGES)) {
       expect(calls.filter((call) => call.includes(`openat(AT_FDCWD, "${at(name)}"`))).not.toEqual([])
     }
     expect(calls.filter((call) => /the-secret|-flat\.vmdk|-[fs]\d+\.vmdk|10809/.test(call))).toEqual([])
-    // The C library looks for its cache of names, whoever runs.
+    // The C library always looks for its name cache.
     expect(calls.filter((call) => call.includes('connect(') && !call.includes('/nscd/'))).toEqual([])
   })
 
-  test('--file-format raw does not lead around it', async () => {
+  test('--file-format raw does not bypass the refusal', async () => {
     for (const name of ['backed.qcow2', 'secret.vmdk', 'differencing.vdi']) {
       const args = ['image', 'add', 'local', at(name), '--account-id', 'a-shpoolxx', '--file-format', 'raw']
       await expectRefused(database, args, { exit: 3, message: 'refers to' })
