@@ -5,18 +5,18 @@ import { join } from 'node:path'
 import { inject } from 'vitest'
 import { some } from './thorough.ts'
 
-/** Whether a test can run somebody else's process: only root can start one. */
+/** Whether a test can start a process of another user. Only root can. */
 export const IS_ROOT = process.getuid?.() === 0
 /** The user `nobody`. */
 const NOBODY = 65534
 
-/** Numbers of the system calls that Perl has no function for: asm/unistd.h. */
+/** Numbers of the system calls that Perl has no function for, from asm/unistd.h. */
 const CALLS: Readonly<Record<string, { mmap: number; munmap: number; mprotect: number; read: number; write: number }>> =
   {
     x64: { mmap: 9, munmap: 11, mprotect: 10, read: 0, write: 1 },
     arm64: { mmap: 222, munmap: 215, mprotect: 226, read: 63, write: 64 },
   }
-/** Whether the attackers that map files can run here. */
+/** Whether attackers that map files can run on this architecture. */
 export const CAN_MAP = process.arch in CALLS
 
 /** Functions that the scripts may use. */
@@ -25,7 +25,7 @@ use strict; use warnings; use Fcntl; no warnings 'once'; $| = 1;
 my %call = qw(${Object.entries(CALLS[process.arch] ?? {})
   .flat()
   .join(' ')});
-# Maps the start of a file, shared and writable, and reads it: in memory, a page that was read is written without any trace.
+# Maps the start of a file, shared and writable, and reads it. Writes to a page that was read before leave no trace.
 sub map_file { my ($path, $length) = @_;
   sysopen(my $file, $path, O_RDWR) or return 0;
   my $at = syscall($call{mmap}, 0, $length, 3, 1, fileno($file), 0); close $file;
@@ -34,25 +34,25 @@ sub map_file { my ($path, $length) = @_;
 sub poke { my ($at, $bytes) = @_; pipe(my $out, my $in); syswrite($in, $bytes);
   syscall($call{read}, fileno($out), $at, length $bytes); close $out; close $in; }
 sub slurp { open(my $file, '<', $_[0]) or return ''; binmode $file; local $/; my $bytes = <$file>; return defined $bytes ? $bytes : ''; }
-# Whether a conversion into a file of this name begins, or runs.
+# Whether a conversion to a file with this name is running.
 sub is_converting { my ($name) = @_; opendir(my $proc, '/proc') or return 0;
   for my $pid (readdir $proc) { next unless $pid =~ /^[0-9]+$/;
     return 1 if slurp("/proc/$pid/cmdline") =~ m{\\0convert\\0.*/\\Q$name\\E\\0}; } return 0; }
 `
 
-/** A process of another user that does its worst until it is stopped. */
+/** A process of another user that interferes until it is stopped. */
 export interface Attacker {
-  /** How often it got as far as it could. */
+  /** Returns how often it has interfered. */
   interfered(): number
   /** Ends it. */
   stop(): Promise<void>
 }
 
 /**
- * Starts a Perl script as the user nobody. It prints `ready` before it begins, and
- * a line each time that it interfered.
+ * Starts a Perl script as the user nobody. The script prints `ready` before it begins, and
+ * `interfered` each time that it has interfered.
  *
- * @param args what it finds in `@ARGV`.
+ * @param args the script's `@ARGV`.
  */
 export async function startAttacker(script: string, args: readonly string[]): Promise<Attacker> {
   const running = spawn('perl', ['-e', `${PRELUDE}\n${script}`, ...args], {
@@ -80,17 +80,16 @@ function died(): never {
   throw new Error('The attacker ended by itself')
 }
 
-/** Milliseconds that each attacker has. */
+/** Milliseconds for which each attacker runs. */
 const TIME = some(1500, 3)
-/** Milliseconds after which one that never got anywhere is given up. */
+/** Milliseconds after which `under` gives up. */
 const PATIENCE = 60_000
 
 /**
- * Runs `work` again and again while an attacker interferes, for a while and until
- * that has happened.
+ * Runs `work` repeatedly while an attacker interferes, for at least `TIME` and until
+ * `isEnough` returns true.
  *
- * @param isEnough asked whether it has, with how often the attacker did.
- * @returns how often each of the two did.
+ * @returns how often `work` ran, and how often the attacker interfered.
  */
 export async function under(
   script: string,
@@ -110,19 +109,19 @@ export async function under(
   }
 }
 
-/** Makes a folder that the attacker owns, and one that only root can change, on the filesystem of a folder. */
+/** Creates a folder that the attacker owns, and one that only root can change, below a folder. */
 export function newGround(within = inject('folder')): { theirs: string; ours: string } {
   const ground = mkdtempSync(join(within, 'ground-'))
   const [theirs, ours] = [join(ground, 'theirs'), join(ground, 'ours')]
   mkdirSync(theirs)
   mkdirSync(ours, { mode: 0o755 })
   giveAway(theirs)
-  // The ground itself is ours, and open to all.
+  // The parent of both belongs to root, and everyone can enter it.
   chmodSync(ground, 0o755)
   return { theirs, ours }
 }
 
-/** Makes a file or folder the attacker's. */
+/** Makes the attacker the owner of a file or folder. */
 export function giveAway(path: string): void {
   chownSync(path, NOBODY, NOBODY)
 }

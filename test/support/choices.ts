@@ -1,6 +1,6 @@
 import type { Random } from './finding/finding.ts'
 
-/** Ways to choose at random. */
+/** Returns functions that make random choices. */
 export function choices(random: Random) {
   const below = (limit: number) => Math.floor(random() * limit)
   const pick = <T>(list: readonly T[]) => list[below(list.length)] as T
@@ -8,7 +8,7 @@ export function choices(random: Random) {
   return { below, pick, chance }
 }
 
-/** Bytes without zeros, of a pattern that is another one each time. */
+/** Returns bytes of a random pattern without zeros. */
 export function bytesOf(random: Random, length: number): Buffer {
   const pattern = Buffer.from(Array.from({ length: 61 }, () => 1 + Math.floor(random() * 255)))
   return Buffer.alloc(length, pattern)

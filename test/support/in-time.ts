@@ -1,13 +1,13 @@
 import { expect } from 'vitest'
 
-/** How often something may take too long because the machine is busy. */
+/** Attempts before a slow result counts as a failure, because the machine may be busy. */
 const ATTEMPTS = 5
 
 /**
  * Runs `work` until it takes less than `limit` milliseconds, and returns its last result. Fails if
  * it takes longer each time.
  *
- * @param what what takes its time, for the message.
+ * @param what names the work in the message.
  */
 export async function inTime<T>(limit: number, what: string, work: () => Promise<T>): Promise<T> {
   let least = Number.POSITIVE_INFINITY

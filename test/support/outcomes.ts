@@ -1,9 +1,9 @@
 import type { Outcome } from '../../src/registry/batch/batches.ts'
 
 /**
- * What came of the only thing that something was done to.
+ * Returns the result of an operation on a single ID.
  *
- * @throws VdcError where it failed.
+ * @throws VdcError if the operation failed.
  */
 export async function onlyOne<T>(outcomes: AsyncIterable<Outcome<T>>): Promise<T> {
   const all: Outcome<T>[] = []

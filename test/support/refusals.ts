@@ -3,7 +3,7 @@ import { printable } from '../../src/cli/terminal/escape.ts'
 import { allRows, type TestDatabase } from './databases/databases.ts'
 import { vdcManage } from './process/cli.ts'
 
-/** What a command that is refused says, and how it ends. */
+/** The error and exit code of a refused command. */
 export interface Refusal {
   exit: number
   message: string | RegExp
@@ -11,8 +11,8 @@ export interface Refusal {
 }
 
 /**
- * Runs a command that must be refused: with one message and its exit code, nothing
- * else on stdout and no row written.
+ * Runs a command that must fail with this error and exit code, print nothing else to stdout,
+ * and write no rows.
  */
 export async function expectRefused(database: TestDatabase, args: string[], refusal: Refusal): Promise<void> {
   const before = await allRows(database)

@@ -6,9 +6,9 @@ import { error, failure } from '../../src/registry/results/error.ts'
 export type JsonSchema = Record<string, unknown>
 
 /**
- * The JSON schemas (draft 2020-12) of what each command answers, by its id with
- * blanks: a list is an array of rows; of things, one id gives an object and
- * several an array, which may hold what failed.
+ * Returns the JSON schemas (draft 2020-12) of the results of all commands, by command name.
+ * A list is an array of rows. Other commands return an object for one ID, and for several an
+ * array that may contain errors.
  */
 export async function resultSchemas(): Promise<Map<string, JsonSchema>> {
   const schemas = new Map([['error', toJsonSchema(error)]])
@@ -26,7 +26,7 @@ function toJsonSchema(schema: z.ZodMiniType): JsonSchema {
   return z.toJSONSchema(schema, {
     io: 'output',
     unrepresentable: 'any',
-    // JSON has whole numbers of any length.
+    // JSON integers have no limits.
     override: ({ zodSchema, jsonSchema }) => {
       if (zodSchema._zod.def.type === 'bigint') jsonSchema.type = 'integer'
       if (jsonSchema.type === 'integer') {

@@ -2,10 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 
-/** A CA, and what it signed; paths of PEM files. */
+/** A CA. Certificates and keys are paths of PEM files. */
 export interface Authority {
   ca: string
-  /** Makes a certificate for names such as `DNS:db.example` or `IP:127.0.0.1`. */
+  /** Creates a certificate for names such as `DNS:db.example` or `IP:127.0.0.1`. */
   sign(name: string, options?: { names?: string[]; days?: [from: string, to: string] }): Promise<Pair>
 }
 
@@ -15,7 +15,7 @@ export interface Pair {
   key: string
 }
 
-/** Makes a CA of its own in a folder, with the openssl command. */
+/** Creates a CA in a folder with the openssl command. */
 export async function newAuthority(folder: string, name: string): Promise<Authority> {
   const path = (file: string) => join(folder, `${name}-${file}`)
   const [ca, caKey] = [path('ca.pem'), path('ca-key.pem')]
@@ -49,7 +49,7 @@ export async function newAuthority(folder: string, name: string): Promise<Author
         await execa('openssl', [...sign, '-extfile', extensions, '-out', pair.cert])
         return pair
       }
-      // Only `openssl ca` signs for a time that is over.
+      // Only `openssl ca` can sign for a past period.
       const config = path('ca.cnf')
       writeFileSync(path('index.txt'), '')
       writeFileSync(

@@ -2,8 +2,8 @@ import { expect } from 'vitest'
 import { countRows, type TestDatabase } from './databases.ts'
 
 /**
- * Checks that nothing is half done: no image without its object and no object
- * without its image and storage, each with all of its history and labels.
+ * Checks that nothing is half written: each image has its backup object, each backup object its
+ * image and storage, each storage a backup object, and all have their history and labels.
  *
  * @returns the number of images.
  */

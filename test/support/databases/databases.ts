@@ -6,14 +6,14 @@ import Libsql from 'libsql'
 import mysql from 'mysql2/promise'
 import { inject } from 'vitest'
 
-/** A row as the driver gives it: times are text. */
+/** A row as the driver returns it, with times as text. */
 export type Row = Record<string, string | number | null>
 
-/** A database that a test has for itself. */
+/** A database for one test. */
 export interface TestDatabase {
   engine: Engine
   uri: string
-  /** Runs SQL past the program, to see what it wrote or to make what it shall find. */
+  /** Runs SQL directly, to check or prepare rows. */
   query(sql: string, values?: (string | number | null)[]): Promise<Row[]>
   remove(): Promise<void>
 }
@@ -23,7 +23,7 @@ export type Engine = 'mariadb' | 'sqlite'
 /** The engines that every registry test runs on. */
 export const ENGINES: Engine[] = ['mariadb', 'sqlite']
 
-/** Makes an empty database with the schema of our migrations, as a copy of one that is kept for that. */
+/** Creates a database with the schema of our migrations, as a copy of the template. */
 export async function newDatabase(engine: Engine): Promise<TestDatabase> {
   const { mariadb: template, sqlite } = inject('templates')
   if (engine === 'sqlite') {
@@ -40,7 +40,7 @@ export async function newDatabase(engine: Engine): Promise<TestDatabase> {
   return database
 }
 
-/** Makes an empty database on the server of all tests, or on another; without any table. */
+/** Creates a database without tables, on the server of all tests or another one. */
 export async function newMariadb(port = inject('mariadb').port, charset = 'utf8mb4'): Promise<TestDatabase> {
   const name = `t_${randomBytes(6).toString('hex')}`
   const settings = { host: '127.0.0.1', port, user: 'root', dateStrings: true, supportBigNumbers: true }
@@ -62,7 +62,7 @@ export async function newMariadb(port = inject('mariadb').port, charset = 'utf8m
   }
 }
 
-/** Names an SQLite file that isn't there yet. */
+/** Returns a database in an SQLite file that does not exist yet. */
 export function newSqlite(): TestDatabase {
   const folder = mkdtempSync(join(inject('folder'), 'sqlite-'))
   const path = join(folder, 'registry.sqlite')
@@ -99,14 +99,14 @@ const TABLES = [
   'tag_mappings',
 ] as const
 
-/** All rows of all tables that the registry writes to, oldest first. */
+/** Returns all rows of the tables that the registry writes to, oldest first. */
 export async function allRows(database: TestDatabase): Promise<Record<(typeof TABLES)[number], Row[]>> {
   const rows: [string, Row[]][] = []
   for (const table of TABLES) rows.push([table, await database.query(`SELECT * FROM ${table} ORDER BY id`)])
   return Object.fromEntries(rows) as never
 }
 
-/** How many rows each table has that registering writes to. */
+/** Returns the number of rows in each table that the registry writes to. */
 export async function countRows(database: TestDatabase): Promise<Record<string, number>> {
   const counts: Record<string, number> = {}
   for (const table of TABLES) {
@@ -117,8 +117,8 @@ export async function countRows(database: TestDatabase): Promise<Record<string, 
 }
 
 /**
- * How many transactions wait for a lock in a MariaDB database; not those of others on its server. The server looks
- * anew only where nobody has asked for 100 ms.
+ * Returns the number of transactions that wait for a lock in a MariaDB database. The server caches the
+ * result until nobody has asked for 100 ms.
  */
 export async function countWaiting(database: TestDatabase): Promise<number> {
   const [row] = await database.query(
@@ -127,12 +127,12 @@ export async function countWaiting(database: TestDatabase): Promise<number> {
   return Number(row?.n)
 }
 
-/** Waits until so many transactions wait for a lock in a MariaDB database. */
+/** Waits until this number of transactions wait for a lock in a MariaDB database. */
 export async function untilWaiting(database: TestDatabase, transactions = 1): Promise<void> {
   while ((await countWaiting(database)) < transactions) await sleep(200)
 }
 
-/** The clients that wait for tables which another has locked, those too that are gone without the server having noticed. */
+/** Returns the IDs of clients that wait for locked tables, including clients whose end the server has not noticed. */
 export async function waitingForTables(database: TestDatabase): Promise<unknown[]> {
   const rows = await database.query(
     "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND state LIKE 'Waiting for table%'",

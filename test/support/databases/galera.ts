@@ -13,9 +13,9 @@ import type { Row } from './databases.ts'
 import { freePort } from './mariadb.ts'
 
 /*
- * Three real nodes of a Galera cluster on loopback, with data folders, ports and
- * sockets of their own. The second and the third begin as copies of the first, so
- * that they only fetch what is new.
+ * A Galera cluster of three real nodes on loopback, each with its own data folder, ports and
+ * socket. The second and third node start with a copy of the first one's data, so that they
+ * fetch only later changes.
  */
 
 const PROVIDER = '/usr/lib/galera/libgalera_smm.so'
@@ -27,14 +27,14 @@ function isThere(): boolean {
   return existsSync(PROVIDER) && has('wsrep_sst_rsync') && has('rsync') && has('mariadbd')
 }
 
-/** Whether Galera is installed here. Where it is not, its tests are skipped and say so; in CI that is a failure. */
+/** Whether Galera is installed. If not, its tests are skipped, or fail in CI. */
 export const hasGalera = isThere()
 
-/** Fails where Galera must be there and isn't (`GALERA=required`); for each file of tests that need it. */
+/** Adds a test that fails if `GALERA=required` and Galera is missing. For each test file that needs Galera. */
 export function requireGaleraInCi(): void {
-  test('Galera is there, or may be missing', ({ skip }) => {
+  test('Galera is installed, or not required', ({ skip }) => {
     if (!hasGalera && process.env.GALERA !== 'required')
-      skip('galera-4 is not installed: tests of a cluster are skipped')
+      skip('galera-4 is not installed: skipping the tests of a cluster')
     expect(hasGalera).toBe(true)
   })
 }
@@ -44,22 +44,22 @@ export interface Node {
   name: string
   port: number
   socket: string
-  /** Ends it at once. */
+  /** Kills it. */
   kill(): Promise<void>
   /** Starts it again, and waits until it has caught up. */
   rejoin(): Promise<void>
-  /** Runs SQL on it, past the program; the tables are those of `registry`. */
+  /** Runs SQL on it directly, in the database `registry`. */
   query(sql: string, values?: (string | number | null)[]): Promise<Row[]>
   /** Waits until it takes queries and has caught up. */
   untilReady(): Promise<void>
-  /** Has it answer everything with 1047 while `isRejecting`, over the connections that are there too. */
+  /** Makes it refuse all queries with error 1047 while `isRejecting`, also on open connections. */
   reject(isRejecting: boolean): Promise<void>
 }
 
 /** A cluster, and a database on it with the schema of our migrations. */
 export interface Cluster {
   nodes: Node[]
-  /** The URI of its database by one node. */
+  /** Returns the URI of the database on a node. */
   uri(node: number, user?: string): string
   remove(): Promise<void>
 }
@@ -91,12 +91,12 @@ export async function startCluster(): Promise<Cluster> {
     cpSync(first.data, data, { recursive: true })
     const state = join(data, 'grastate.dat')
     writeFileSync(state, readFileSync(state, 'utf8').replace('safe_to_bootstrap: 1', 'safe_to_bootstrap: 0'))
-    // rsync's daemon writes as nobody where it is started by root.
+    // The rsync daemon writes as nobody if root starts it.
     chmodSync(data, 0o777)
   }
   chmodSync(first.data, 0o777)
   await first.start(['--wsrep-new-cluster'])
-  // One after the other: two that join at once may lose each other on a busy host.
+  // Two nodes that join at the same time may lose each other on a busy host.
   await second.start()
   await third.start()
   return {
@@ -138,7 +138,7 @@ function makeNode(folder: string, number: number, ports: readonly number[]): Mak
     '--innodb-buffer-pool-size=64M',
     '--innodb-log-file-size=32M',
     '--max-connections=200',
-    // What it writes need not outlive this host: nothing waits for a disk.
+    // Data need not survive a crash of this host, so nothing waits for the disk.
     '--innodb-flush-log-at-trx-commit=2',
     '--innodb-doublewrite=0',
     '--binlog-format=ROW',
@@ -167,13 +167,13 @@ function makeNode(folder: string, number: number, ports: readonly number[]): Mak
         if (row?.Value === 'Synced') return await use()
         await connection.end()
       } catch {
-        // It is not that far yet.
+        // It is still starting.
       }
     }
     throw new Error(`${name} did not start:\n${readFileSync(log, 'utf8').slice(-4000)}`)
   }
 
-  /** Has statements be about the database of the tests, once that is there. */
+  /** Selects the database of the tests, if it exists. */
   async function use(): Promise<void> {
     await connection?.query('USE registry').catch(() => {})
   }

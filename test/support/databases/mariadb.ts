@@ -8,9 +8,8 @@ import { execa } from 'execa'
 import mysql from 'mysql2/promise'
 
 /*
- * A MariaDB server of our own: its own data directory, socket and loopback
- * port, whatever else runs on this host. Started for all tests, or by a test
- * that wants to stop one.
+ * A private MariaDB server with its own data folder, socket and loopback port. One is started
+ * for all tests. Tests that stop or configure a server start another.
  */
 
 /** A private server. */
@@ -18,11 +17,11 @@ export interface PrivateServer {
   port: number
   socket: string
   process: ChildProcess
-  /** Starts it again on the same data and port, after `stop`. */
+  /** Starts it again after `stop`, with the same data and port. */
   start(): Promise<void>
-  /** Ends it, by default in an orderly way, and waits until it has ended. */
+  /** Stops it, by default cleanly, and waits for its end. */
   stop(signal?: NodeJS.Signals): Promise<void>
-  /** Ends it and removes its data. */
+  /** Kills it and removes its data. */
   remove(): Promise<void>
 }
 
@@ -33,7 +32,7 @@ export async function startServer(options: string[] = []): Promise<PrivateServer
   chmodSync(folder, 0o755)
   const data = join(folder, 'data')
   const socket = join(folder, 'mysqld.sock')
-  // A server that starts removes what it takes for left over in its temporary folder, also what is another's.
+  // A starting server removes leftovers from its temporary folder, including files of other servers.
   const temporary = `--tmpdir=${join(folder, 'tmp')}`
   mkdirSync(join(folder, 'tmp'))
   const port = await freePort()
@@ -67,7 +66,7 @@ export async function startServer(options: string[] = []): Promise<PrivateServer
         `--log-error=${log}`,
         '--innodb-buffer-pool-size=64M',
         '--max-connections=200',
-        // What it writes must outlive it, and not this host: nothing waits for a disk.
+        // Data must survive a crash of the server, but not of this host, so nothing waits for the disk.
         '--innodb-flush-log-at-trx-commit=2',
         '--innodb-doublewrite=0',
         '--loose-debug-no-sync',
@@ -105,10 +104,10 @@ async function untilReady(port: number, child: ChildProcess, log: string): Promi
   throw new Error(`mariadbd did not start, see ${log}`)
 }
 
-/** The ports that the system gives to nobody who does not ask for them: it gives those from 32768 on. */
+/** Ports below those that the system gives to programs that ask for any free port (32768 and above). */
 const [FIRST_PORT, PORTS] = [10_000, 22_000]
 
-/** Returns a port of the loopback that nobody uses, and that nobody gets who takes any port. */
+/** Returns a free loopback port that the system does not give to programs that ask for any free port. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST_PORT + Math.floor(Math.random() * PORTS)

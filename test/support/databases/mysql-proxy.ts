@@ -1,25 +1,25 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
-/** A TCP proxy before a MySQL server that counts the statements which pass, and can act at any of them. */
+/** A TCP proxy in front of a MySQL server. It counts statements, and can act at any of them. */
 export interface MysqlProxy {
   port: number
-  /** Statements since the proxy was made. */
+  /** Returns the number of statements so far. */
   statements(): number
-  /** Connections since the proxy was made. */
+  /** Returns the number of connections so far. */
   connections(): number
   close(): Promise<void>
 }
 
-/** What happens at a statement: it is passed on, swallowed, the connection is cut, or the server's error is answered in its place. */
+/** What to do with a statement: pass it on, swallow it, cut the connection, or return this error of the server. */
 export type Verdict = 'pass' | 'swallow' | 'cut' | { errno: number; message: string }
 
-/** Asked at every statement, with its number from 1 and its text. */
+/** Called for each statement, with its number from 1 and its text. */
 export type OnStatement = (number: number, sql: string) => Verdict | Promise<Verdict>
 
 const COM_QUERY = 3
 const COM_STMT_PREPARE = 22
 
-/** Makes a proxy on a loopback port of its own. The client's packets are read by the protocol's framing: u24 length, sequence number, payload. */
+/** Starts a proxy on a free loopback port. Packets of the protocol are: u24 length, sequence number, payload. */
 export async function startProxy(serverPort: number, onStatement: OnStatement): Promise<MysqlProxy> {
   let count = 0
   let connections = 0
@@ -68,7 +68,7 @@ export async function startProxy(serverPort: number, onStatement: OnStatement): 
   }
 }
 
-/** A server's error packet, as the answer to a statement. */
+/** Returns the error packet of a server in reply to a statement. */
 function errorPacket({ errno, message }: { errno: number; message: string }): Buffer {
   const head = Buffer.from([0, 0, 0, 1, 0xff, errno & 0xff, errno >> 8])
   const packet = Buffer.concat([head, Buffer.from(`#HY000${message}`)])

@@ -1,11 +1,11 @@
 import { pick, type Random } from '../finding/finding.ts'
 
 /*
- * Registry files and values at the edges of what databases tell apart: case,
- * accents, blanks, widths, signs without weight, numbers and times that round.
+ * Registry files and values that databases may confuse: case, accents, spaces, widths,
+ * characters without collation weight, and numbers and times that could be rounded.
  */
 
-/** Pieces of names; several are the same to some collation. */
+/** Pieces of names. Some collations take several for equal. */
 const PIECES = [
   ...['a', 'A', 'á', 'a\u0301', 'å', 'ａ', 'ª', 'e', 'é', 'É', 'ß', 'ẞ', 's', 'ss', 'ſ', 'i', 'İ', 'ı', 'K', 'Å', 'ﬁ'],
   ...[
@@ -56,7 +56,7 @@ const PIECES = [
     ':x',
   ],
 ]
-/** What no command takes, and rows may hold. */
+/** Characters that commands refuse, but rows may contain. */
 const CONTROLS = ['\t', '\n', '\r', '\u0001', '\u001b[1m', '\u007f', '\u0085']
 
 const TIMES = [
@@ -90,13 +90,13 @@ const VOLUMES = [
 const FEATURES = ['--- {}\n', null, '', '---\n:virtio: true\n:acpi: true\n', '--- \n:virtio: true\n', '--- {}\n\n']
 const STATES = ['available', 'pending', 'creating', 'deleted', 'purged', 'Available', 'odd ', 'é', 'init']
 
-/** A text of a few pieces. */
+/** Returns a random text of a few pieces. */
 export function nastyText(random: Random, options: { controls: boolean } = { controls: false }): string {
   const pieces = options.controls ? [...PIECES, ...CONTROLS] : PIECES
   return Array.from({ length: Math.floor(random() * 4) + 1 }, () => pick(random, pieces)).join('')
 }
 
-/** Another way to write a name, which a database may take for the same. */
+/** Returns a variant of a name that a database may take for equal. */
 export function twinOf(random: Random, name: string): string {
   return pick<(text: string) => string>(random, [
     (text) => text.toUpperCase(),
@@ -114,13 +114,13 @@ export function twinOf(random: Random, name: string): string {
   ])(name)
 }
 
-/** An ID, which may be another's in another case. */
+/** Returns a random ID. It may differ from others only in case. */
 export function nastyId(random: Random, prefix: string): string {
   const uuid = `${pick(random, ['o', 'x', '_', 'Z'])}${Math.floor(random() * 6)}`
   return `${prefix}${random() < 0.25 ? uuid.toUpperCase() : uuid}`
 }
 
-/** The lines of a registry file; most of them can be imported together. */
+/** Returns a random registry file. Most can be imported. */
 export function nastyFile(random: Random): string {
   const text = () => nastyText(random, { controls: true })
   const time = () => pick(random, TIMES)
@@ -132,10 +132,10 @@ export function nastyFile(random: Random): string {
     const digits = pick(random, SIZES)
     return Number.isSafeInteger(Number(digits)) ? Number(digits) : digits
   }
-  /** An ID twice is left out now and then only, so that most files can be imported. */
+  /** Removes duplicate IDs, mostly, so that most files can be imported. */
   const unique = <T extends { uuid: string }>(rows: T[]) =>
     random() < 0.15 ? rows : [...new Map(rows.map((row) => [row.uuid.toLowerCase(), row])).values()]
-  /** Most files have no labels that are the same, so that they can be imported. */
+  /** Whether some label names may be equal. Such files usually cannot be imported. */
   const areTwins = random() < 0.5
   const accounts = unique(
     many(4, () => ({

@@ -10,7 +10,7 @@ const TYPES = ['account', 'backup_storage', 'backup_object', 'image', 'label', '
 const ACCOUNTS = 200
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
-/** An uuid as programs make them, in no order, and the same each time. */
+/** Returns a UUID that looks random, and is the same on every run. */
 function uuidOf(kind: string, n: number): string {
   const bytes = createHash('sha256').update(`${kind}${n}`).digest()
   return Array.from(bytes.subarray(0, 8), (byte) => ALPHABET[byte % ALPHABET.length]).join('')
@@ -21,7 +21,7 @@ export const objectId = (n: number) => `bo-${uuidOf('o', n)}`
 const accountId = (n: number) => `a-${uuidOf('a', n % ACCOUNTS)}`
 const hex = (algorithm: string, n: number) => createHash(algorithm).update(String(n)).digest('hex')
 const timeOf = (n: number) => `${new Date(Date.UTC(2020, 0, 1) + n * 60_000).toISOString().slice(0, 19)}Z`
-/** One of fifty is deleted. */
+/** One in fifty is deleted. */
 const isDeleted = (n: number) => n % 50 === 49
 
 export function accountLine(n: number): Line {
@@ -52,7 +52,7 @@ export function objectLine(n: number): Line {
   }
 }
 
-/** An image that boots from the object of its number. */
+/** Returns an image with the backup object of the same number. */
 export function imageLine(n: number): Line {
   const at = timeOf(n)
   return {
@@ -76,7 +76,7 @@ export function labelLine(resourceId: string, name: string, value: string): Line
   }
 }
 
-/** What `registry import` takes, of lines in the order of their types. */
+/** Yields a file for `registry import`. Lines must be in the order of `TYPES`. */
 export function* registryFile(lines: Iterable<Line>): Generator<string> {
   const counts: Record<string, number> = Object.fromEntries(TYPES.map((type) => [type, 0]))
   yield `${JSON.stringify({ type: 'registry', version: 1, exported_at: timeOf(0) })}\n`
@@ -87,7 +87,7 @@ export function* registryFile(lines: Iterable<Line>): Generator<string> {
   yield `${JSON.stringify({ type: 'end', counts })}\n`
 }
 
-/** Images that boot from one object, in 200 accounts; one of two has features, one of fifty is deleted. */
+/** Yields images with the same backup object in 200 accounts. One in two has features, one in fifty is deleted. */
 export function* imagesOfOneObject(images: number): Generator<Line> {
   for (let n = 0; n < ACCOUNTS; n++) yield accountLine(n)
   yield storageLine()
@@ -95,7 +95,7 @@ export function* imagesOfOneObject(images: number): Generator<Line> {
   for (let n = 0; n < images; n++) yield { ...imageLine(n), backup_object_id: objectId(0) }
 }
 
-/** The same, each of an object of its own with the four labels of one that was registered from a file; one of five images has a label. */
+/** Like `imagesOfOneObject`, but each image has its own backup object, with the labels of a registered file. One in five images has a label. */
 export function* wholeRegistry(images: number, baseUri?: string): Generator<Line> {
   for (let n = 0; n < ACCOUNTS; n++) yield accountLine(n)
   yield storageLine(baseUri)

@@ -1,6 +1,6 @@
 import { type Contents, REGISTRY_TABLES, type Row } from './wakame.ts'
 
-/** What became of the rows of one table. */
+/** The changes to the rows of one table. */
 export interface TableChanges {
   table: string
   added: Row[]
@@ -8,7 +8,7 @@ export interface TableChanges {
   changed: { id: number; old: Row; new: Row }[]
 }
 
-/** The rows that differ between two looks at a database, by table; only tables in which some do. */
+/** Returns the rows that differ between two states of a database, by table. Leaves out tables without differences. */
 export function changesBetween(before: Contents, after: Contents): TableChanges[] {
   return REGISTRY_TABLES.map((table) =>
     changesOfTable(table, before.rows[table] ?? [], after.rows[table] ?? []),
@@ -34,7 +34,7 @@ function pick(row: Row, columns: string[]): Row {
   return Object.fromEntries(columns.map((column) => [column, row[column] ?? null]))
 }
 
-/** Every time that was written, in a column or as a value in the history. */
+/** Returns all times that were written, in columns or as values in the history. */
 export function timesIn(changes: readonly TableChanges[]): string[] {
   return changes.flatMap(({ table, added, changed }) =>
     [...added, ...changed.map((change) => change.new)].flatMap((row) => {
@@ -46,10 +46,10 @@ export function timesIn(changes: readonly TableChanges[]): string[] {
 }
 
 /**
- * Renders changes as text, a line a row: `+` added, `-` removed, `~` changed with
- * the old and the new values of the columns that changed.
+ * Renders changes as text, one line per row: `+` added, `-` removed, `~` changed with the old
+ * and new values of changed columns.
  *
- * @param placeholder what stands for a value that differs from run to run.
+ * @param placeholder replaces values that differ between runs.
  */
 export function renderChanges(
   changes: readonly TableChanges[],

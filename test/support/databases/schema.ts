@@ -1,6 +1,6 @@
 import type { TestDatabase } from './databases.ts'
 
-/** The tables, columns and indexes of a database as text, a line each, our own bookkeeping left out. */
+/** Returns the tables, columns and indexes of a database as text, without the tables of migrations. */
 export async function schemaOf(database: TestDatabase): Promise<string> {
   if (database.engine === 'sqlite') {
     const rows = await database.query(

@@ -3,8 +3,8 @@ import { createServer, type Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
 
 /*
- * A server that speaks MySQL's protocol as far as a test wants it to, and keeps
- * all that the client sends. It can offer TLS with a certificate of its own.
+ * A server that speaks the MySQL protocol as far as a test needs it, and records everything that
+ * the client sends. It can offer TLS with its own certificate.
  */
 
 const CAPABILITIES = {
@@ -14,47 +14,47 @@ const CAPABILITIES = {
   factors: 0x1000_0000,
 }
 
-/** One client's visit. */
+/** A connection of a client. */
 export interface Visit {
-  /** The 20 bytes of the challenge in the greeting. */
+  /** The challenge of 20 bytes in the greeting. */
   scramble: Buffer
-  /** Sends a packet; its number is the next one, or `number`. */
+  /** Sends a packet with the next sequence number, or `number`. */
   send(payload: Buffer | string, number?: number): void
-  /** Sends bytes that are no packet. */
+  /** Sends bytes without a packet header. */
   sendRaw(bytes: Buffer): void
-  /** The next packet of the client; rejects when it has hung up. */
+  /** Returns the next packet of the client. Rejects if the client has hung up. */
   receive(): Promise<Buffer>
-  /** Sends the greeting and takes the login, after TLS if the client wants that. */
+  /** Sends the greeting and returns the login, after TLS if the client asks for it. */
   greet(): Promise<Buffer>
   socket(): Socket
 }
 
-/** What a server is like. */
+/** The behaviour of a server. */
 export interface Manners {
-  /** The plugin that the greeting names. */
+  /** The authentication plugin in the greeting. */
   plugin?: string
   /** A Unix socket to listen on instead of a port. */
   path?: string
   tls?: { cert: string; key: string }
   hasFactors?: boolean
-  /** The number of the server's character set. */
+  /** The number of the character set in the greeting. */
   charset?: number
   visit(visit: Visit): Promise<unknown>
 }
 
-/** A server that is not to be trusted. */
+/** A server that clients must not trust. */
 export interface UntrustedServer {
   port: number
-  /** All packets of all clients, decrypted. */
+  /** The packets of all clients, decrypted. */
   packets: Buffer[]
-  /** All bytes of all clients, as they crossed. */
+  /** Returns the bytes of all clients, as transferred. */
   bytes(): Buffer
-  /** The challenges that were sent in greetings. */
+  /** The challenges sent in greetings. */
   scrambles: Buffer[]
   close(): Promise<void>
 }
 
-/** Starts a server on a loopback port of its own. */
+/** Starts a server on a free loopback port. */
 export async function startUntrustedServer(manners: Manners): Promise<UntrustedServer> {
   const packets: Buffer[] = []
   const crossed: Buffer[] = []
@@ -141,11 +141,11 @@ function receiveFrom(plain: Socket, manners: Manners, packets: Buffer[], crossed
     async greet() {
       visit.send(greeting(scramble, manners), 0)
       const packet = await visit.receive()
-      // A request for TLS is a login that ends after 32 bytes.
+      // A request for TLS is a login cut off after 32 bytes.
       if (packet.length !== 32 || manners.tls === undefined) return packet
       plain.removeAllListeners('data')
       plain.pause()
-      // The client may have begun TLS already.
+      // The client may have started TLS already.
       if (buffered.length > 0) plain.unshift(buffered)
       buffered = Buffer.alloc(0)
       const secure = new TLSSocket(plain, { isServer: true, secureContext: createSecureContext(manners.tls) })
@@ -179,41 +179,41 @@ function greeting(
   ])
 }
 
-/** A request to log in by another plugin, with its challenge. */
+/** Returns a request to log in with another plugin, with its challenge. */
 export function switchTo(plugin: string, data: Buffer | string = ''): Buffer {
   return Buffer.concat([Buffer.from([0xfe]), Buffer.from(`${plugin}\0`), Buffer.from(data), Buffer.from([0])])
 }
 
-/** More for the plugin that is in use. */
+/** Returns a packet with more data for the current plugin. */
 export function more(data: Buffer | string): Buffer {
   return Buffer.concat([Buffer.from([1]), Buffer.from(data)])
 }
 
-/** Yes. */
+/** The packet that reports success. */
 export const OK = Buffer.from([0, 0, 0, 2, 0, 0, 0])
-/** The end of columns, and of rows. */
+/** The packet after columns and after rows. */
 export const EOF = Buffer.from([0xfe, 0, 0, 2, 0])
 
-/** No, for a reason. */
+/** Returns an error packet. */
 export function failing(errno: number, text: string): Buffer {
   const head = Buffer.from([0xff, 0, 0])
   head.writeUInt16LE(errno, 1)
   return Buffer.concat([head, Buffer.from(`#HY000${text}`)])
 }
 
-/** A column of text. */
+/** Returns the definition of a text column. */
 export function column(name: string): Buffer {
   const text = (of: string) => Buffer.concat([Buffer.from([of.length]), Buffer.from(of)])
   const rest = Buffer.from([0x0c, 45, 0, 255, 0, 0, 0, 0xfd, 0, 0, 0, 0, 0])
   return Buffer.concat([text('def'), text(''), text(''), text(''), text(name), text(name), rest])
 }
 
-/** A row of one short text. */
+/** Returns a row with one short text. */
 export function row(value: string): Buffer {
   return Buffer.concat([Buffer.from([value.length]), Buffer.from(value)])
 }
 
-/** Answers what a session begins with: settings, and a question about the cluster; false for any other statement. */
+/** Answers the first statements of a session: settings, and a query of cluster variables. Returns false for others. */
 export function answerSession(client: Visit, statement: Buffer): boolean {
   const sql = statement.toString('latin1').slice(1)
   if (/^\W*SET /.test(sql)) client.send(OK)

@@ -1,11 +1,10 @@
 import { newMariadb, type TestDatabase } from './databases.ts'
 
 /*
- * A database as Wakame-vdc 16.1 creates it, made from what dcmgr.md says of it:
- * not by our migrations, which it knows nothing of.
+ * A database as Wakame-vdc 16.1 creates it, according to dcmgr.md, without our migrations.
  */
 
-/** The tables that dcmgr.md describes, their columns in its order. Names of indexes are the server's own. */
+/** The tables that dcmgr.md describes, with columns in the same order. The server names the indexes. */
 const DESCRIBED: Readonly<Record<string, string>> = {
   accounts: `
     uuid varchar(255) NOT NULL, description varchar(255), enabled int NOT NULL DEFAULT 1,
@@ -51,20 +50,20 @@ const DESCRIBED: Readonly<Record<string, string>> = {
     INDEX (tag_id), INDEX (uuid)`,
 }
 
-/** The tables that the registry reads and writes, in the order of their names. */
+/** The tables that the registry reads and writes, sorted by name. */
 export const REGISTRY_TABLES: readonly string[] = Object.keys(DESCRIBED).sort()
 
-/** Tables of an installation beside `schema_info`. */
+/** The number of tables of an installation, without `schema_info`. */
 const TABLES = 51
 const STAND_INS = Array.from({ length: TABLES - REGISTRY_TABLES.length }, (_, index) => `other_${index + 1}`)
 
 /** A time long before any test. */
 export const LONG_AGO = '2015-03-04 05:06:07'
 
-/** A row as the driver gives it: times are text. */
+/** A row as the driver returns it, with times as text. */
 export type Row = Record<string, string | number | null>
 
-/** The columns that are not as old as the rest, and the version of the schema that brought each. */
+/** Columns that later schemas added, with the version of each. */
 const LATER: readonly [version: number, table: string, column: string][] = [
   [15, 'images', 'volumes'],
   [15, 'images', 'vifs'],
@@ -72,7 +71,7 @@ const LATER: readonly [version: number, table: string, column: string][] = [
   [20, 'images', 'os_type'],
 ]
 
-/** Makes a database of Wakame-vdc have an older schema, from 7 on: rows stay, later columns go. */
+/** Changes a database of Wakame-vdc to an older schema (7 or later). Drops later columns and keeps rows. */
 export async function takeBack(database: TestDatabase, version: number): Promise<void> {
   for (const [since, table, column] of LATER) {
     if (version < since) await database.query(`ALTER TABLE ${table} DROP COLUMN ${column}`)
@@ -81,7 +80,7 @@ export async function takeBack(database: TestDatabase, version: number): Promise
   await database.query(`UPDATE schema_info SET version = ${version}`)
 }
 
-/** Makes a database as Wakame-vdc 16.1 leaves it when it is installed, on a server of the test's own. */
+/** Creates a database as after an installation of Wakame-vdc 16.1. */
 export async function newWakame(port: number): Promise<TestDatabase> {
   const database = await newMariadb(port, 'utf8')
   const create = (table: string, columns: string) =>
@@ -101,7 +100,7 @@ export async function newWakame(port: number): Promise<TestDatabase> {
   return database
 }
 
-/** Has the registry be as it was installed: takes away all of its rows but the system accounts, and counts ids from 1. */
+/** Resets the registry: deletes all rows but the system accounts, and restarts integer IDs at 1. */
 export async function beginAnew(database: TestDatabase): Promise<void> {
   for (const table of REGISTRY_TABLES) {
     await database.query(database.engine === 'mariadb' ? `TRUNCATE ${table}` : `DELETE FROM ${table}`)
@@ -120,7 +119,7 @@ async function insertSystemAccounts(database: TestDatabase): Promise<void> {
   }
 }
 
-/** What a row of each table holds where a test does not say otherwise, as the Ruby programs write it. */
+/** The default values of inserted rows, as the Ruby programs write them. */
 const USUAL: Readonly<Record<string, Row>> = {
   accounts: { enabled: 1 },
   images: {
@@ -157,7 +156,7 @@ const USUAL: Readonly<Record<string, Row>> = {
   tag_mappings: {},
 }
 
-/** Inserts a row past the program, as one that Ruby wrote long ago. */
+/** Inserts a row directly into the database, like one that the Ruby programs wrote long ago. */
 export async function insert(database: TestDatabase, table: string, given: Row): Promise<void> {
   const times =
     table === 'tag_mappings'
@@ -173,14 +172,14 @@ export async function insert(database: TestDatabase, table: string, given: Row):
   )
 }
 
-/** All that a database holds: the rows of the registry's tables, and what no command may touch. */
+/** The contents of a database: the rows of the registry's tables, and everything that no command may change. */
 export interface Contents {
   rows: Record<string, Row[]>
-  /** How all tables are made, and what the tables of others hold. */
+  /** The definitions of all tables, and the contents of other tables. */
   untouchable: { schema: Record<string, string>; others: unknown }
 }
 
-/** Reads all that a database holds. */
+/** Reads the contents of a database. */
 export async function contentsOf(database: TestDatabase): Promise<Contents> {
   const rows: Contents['rows'] = {}
   for (const table of REGISTRY_TABLES) rows[table] = await database.query(`SELECT * FROM ${table} ORDER BY id`)
@@ -192,7 +191,7 @@ async function ofMariadb(database: TestDatabase): Promise<Contents['untouchable'
   const created = await Promise.all(tables.map((table) => database.query(`SHOW CREATE TABLE ${table}`)))
   const schema = created.map(([row], index): [string, string] => {
     const [table, sql] = [tables[index] as string, String(row?.['Create Table'])]
-    // The next id is no part of how a table is made, where rows may be added.
+    // The next integer ID may change in tables to which commands add rows.
     return [table, REGISTRY_TABLES.includes(table) ? sql.replace(/ AUTO_INCREMENT=\d+/, '') : sql]
   })
   const others = tables.filter((table) => !REGISTRY_TABLES.includes(table))

@@ -6,18 +6,18 @@ import { newDraft, SIZES } from './tar-drafts.ts'
 import { MUTATIONS } from './tar-mutations.ts'
 
 /*
- * Archives of a grammar: one that programs write, with some things changed that
- * they do not write. About a third is left as it should be.
+ * Random archives as programs write them, with changes that no program makes. About a third
+ * have no changes.
  */
 
-/** An archive, and what was done to it. */
+/** An archive, and a description of its changes. */
 export interface MadeArchive {
   kind: 'tar' | 'tgz' | 'gz'
   bytes: Buffer
   story: string
 }
 
-/** Makes one archive. */
+/** Makes a random archive. */
 export function makeArchive(random: Random): MadeArchive {
   const { below, pick, chance } = choices(random)
   const story: string[] = []
@@ -39,8 +39,8 @@ export function makeArchive(random: Random): MadeArchive {
 }
 
 /**
- * Changes some bytes of an archive's headers, and makes the checksums right again,
- * so that GNU tar looks at the rest.
+ * Changes some bytes in an archive's headers and corrects the checksums, so that GNU tar
+ * reads the other fields.
  */
 export function flipped(random: Random, bytes: Buffer, story: string[]): Buffer {
   const { below, pick } = choices(random)

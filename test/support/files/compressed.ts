@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { execa } from 'execa'
 import { bootSector } from './images.ts'
 
-/** Compressed data in an image file: where it lies, and the byte of the disk where it begins. */
+/** Compressed data in an image file: its offset in the file and on the disk. */
 export interface Compressed {
   at: number
   length: number
@@ -11,7 +11,7 @@ export interface Compressed {
 
 export const CLUSTER = 64 * 1024
 
-/** Makes an image of `clusters` clusters, each of text of its own, which compresses well and never to the same. */
+/** Creates an image of `clusters` clusters. Each has different text, which compresses well. */
 export async function makeCompressed(
   path: string,
   format: string,
@@ -28,7 +28,7 @@ export async function makeCompressed(
   return path
 }
 
-/** The compressed clusters of a qcow2 file (docs/interop/qcow2.txt of QEMU, "Cluster mapping"), in their order in the file. */
+/** Returns the compressed clusters of a qcow2 file, in file order (docs/interop/qcow2.txt of QEMU, "Cluster mapping"). */
 export function compressedClusters(path: string): Compressed[] {
   const file = readFileSync(path)
   const [bits, count, l1] = [file.readUInt32BE(20), file.readUInt32BE(36), Number(file.readBigUInt64BE(40))]
@@ -44,12 +44,12 @@ export function compressedClusters(path: string): Compressed[] {
     }
   }
   found.sort((a, b) => a.at - b.at)
-  // They follow each other to the byte; the last one has what is left.
+  // There are no gaps between them, and the last one reaches to the end of the file.
   for (const [number, each] of found.entries()) each.length = (found[number + 1]?.at ?? file.length) - each.at
   return found
 }
 
-/** The grains of a streamOptimized VMDK file, by the markers before them (VMware's Virtual Disk Format 1.1, "Grain marker"). */
+/** Returns the grains of a streamOptimized VMDK file, found by their markers (VMware's Virtual Disk Format 1.1, "Grain marker"). */
 export function compressedGrains(path: string): Compressed[] {
   const file = readFileSync(path)
   const found: Compressed[] = []
@@ -57,7 +57,7 @@ export function compressedGrains(path: string): Compressed[] {
     const at = sector * 512
     const [value, length] = [Number(file.readBigUInt64LE(at)), file.readUInt32LE(at + 8)]
     if (length > 0) found.push({ at: at + 12, length, diskOffset: value * 512 })
-    // A marker of metadata has its length in sectors behind itself.
+    // A metadata marker has the length in sectors of the metadata after it.
     sector += length > 0 ? Math.ceil((12 + length) / 512) : 1 + value
   }
   return found

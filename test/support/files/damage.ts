@@ -2,20 +2,20 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { newDatabase, type TestDatabase } from '../databases/databases.ts'
 import { vdcManage } from '../process/cli.ts'
 
-/** Commands that make an object to make images of, and what it needs. */
+/** Commands that create a backup object for images, with its account and storage. */
 export const THINGS = [
   'account add --uuid t',
   'backupstorage add --uuid s --display-name s --storage-type local --base-uri file:///srv/images/',
   `backupobject add --uuid o --display-name o --storage-id bkst-s --object-key k --size 1 --allocation-size 1 --container-format none --checksum ${'0'.repeat(32)} --account-id a-t`,
 ]
-/** A command that makes an image of that object. */
+/** A command that adds an image with that backup object. */
 export const ADD_IMAGE = ['image', 'add', 'volume', 'bo-o', '--account-id', 'a-t']
 
-/** A registry in an SQLite file of hundreds of pages. */
+/** Creates a registry in an SQLite file of hundreds of pages. */
 export async function newLargeRegistry(): Promise<TestDatabase> {
   const database = await newDatabase('sqlite')
   const add = `${ADD_IMAGE.join(' ')} --description ${'x'.repeat(20_000)}`
-  // A process that stays might keep the file open.
+  // The warm process could keep the file open.
   await vdcManage(['-e'], {
     database,
     input: [...THINGS, ...Array(50).fill(add)].join('\n'),

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { choices } from '../choices.ts'
 import type { Random } from '../finding/finding.ts'
 
-/** Packs bytes with gzip, as `gzip` does or in ways of its own. */
+/** Compresses bytes as `gzip` does, or in unusual ways. */
 export function gzipOf(random: Random, bytes: Buffer, story: string[]): Buffer {
   const { below, pick, chance } = choices(random)
   const level = pick([0, 1, 6, 9])
@@ -20,16 +20,16 @@ export function gzipOf(random: Random, bytes: Buffer, story: string[]): Buffer {
   let packed: Buffer = Buffer.concat(parts)
   if (chance(0.25)) {
     const [what, tail] = pick<[string, Buffer]>([
-      ['zeros behind', Buffer.alloc(pick([1, 2, 100, 5000]))],
-      ['zeros and junk behind', Buffer.concat([Buffer.alloc(pick([1, 2, 3, 100])), Buffer.from('junk')])],
-      ['junk behind', Buffer.from(pick(['x', 'xy', '\x1f', '\n', 'junk']))],
-      ['half a header behind', gzipSync('x').subarray(0, 1 + below(12))],
-      ['half a member behind', gzipSync(Buffer.alloc(1000)).subarray(0, 12 + below(10))],
-      ['another magic behind', Buffer.from('1f9e0800000000000003', 'hex')],
-      ['LZW behind', Buffer.from('1f9d90', 'hex')],
-      ['pack behind', Buffer.from('1f1e00000000', 'hex')],
-      ['a wrong method behind', Buffer.from('1f8b0900000000000003', 'hex')],
-      ['zeros and a member behind', Buffer.concat([Buffer.alloc(pick([1, 8])), gzipSync('x')])],
+      ['zeros at the end', Buffer.alloc(pick([1, 2, 100, 5000]))],
+      ['zeros and junk at the end', Buffer.concat([Buffer.alloc(pick([1, 2, 3, 100])), Buffer.from('junk')])],
+      ['junk at the end', Buffer.from(pick(['x', 'xy', '\x1f', '\n', 'junk']))],
+      ['half a header at the end', gzipSync('x').subarray(0, 1 + below(12))],
+      ['half a member at the end', gzipSync(Buffer.alloc(1000)).subarray(0, 12 + below(10))],
+      ['another magic number at the end', Buffer.from('1f9e0800000000000003', 'hex')],
+      ['LZW at the end', Buffer.from('1f9d90', 'hex')],
+      ['pack at the end', Buffer.from('1f1e00000000', 'hex')],
+      ['a wrong method at the end', Buffer.from('1f8b0900000000000003', 'hex')],
+      ['zeros and a member at the end', Buffer.concat([Buffer.alloc(pick([1, 8])), gzipSync('x')])],
     ])
     packed = Buffer.concat([packed, tail])
     story.push(what)
@@ -46,7 +46,7 @@ export function gzipOf(random: Random, bytes: Buffer, story: string[]): Buffer {
   return packed
 }
 
-/** A member of gzip with other fields in its header; some are not what they should be. */
+/** Returns a gzip member with other header fields, some of them invalid. */
 function withHeader(random: Random, member: Buffer, story: string[]): Buffer {
   const { pick, chance } = choices(random)
   const flags = pick([0x01, 0x02, 0x04, 0x08, 0x10, 0x1f, 0x0c, 0x20, 0x40, 0x80])
@@ -61,7 +61,7 @@ function withHeader(random: Random, member: Buffer, story: string[]): Buffer {
   return Buffer.concat([...parts, member.subarray(10)])
 }
 
-/** The checksum of a header, which is half of the CRC-32 that gzip puts behind the same bytes. */
+/** Returns the checksum of a header: half of the CRC-32 that gzip writes after the same bytes. */
 function crc16(bytes: Buffer, isWrong: boolean): Buffer {
   const packed = gzipSync(bytes)
   const crc = Buffer.from(packed.subarray(packed.length - 8, packed.length - 6))

@@ -5,11 +5,11 @@ import { noise } from '../../disk/formats/inspecting.ts'
 import { bootSector, makeImage } from './images.ts'
 
 /*
- * Images as no program writes them, made of real ones byte by byte: where things
- * are, the inspectors in src/disk/formats say, with the specifications.
+ * Images that no program writes, made by changing bytes of real ones. For the offsets, see the
+ * inspectors in src/disk/formats, which name the specifications.
  */
 
-/** Bytes to be written at an offset. */
+/** Bytes to write at an offset. */
 export type Patch = readonly [at: number, bytes: Buffer | string]
 
 export const u16be = (value: number) => numberOf(2, (bytes) => bytes.writeUInt16BE(value))
@@ -33,7 +33,7 @@ export function patch(path: string, ...patches: Patch[]): string {
   return path
 }
 
-/** Makes an image with qemu-img and writes bytes into it. */
+/** Creates an image with qemu-img and writes bytes into it. */
 export async function makePatched(
   path: string,
   format: string,
@@ -43,7 +43,7 @@ export async function makePatched(
   return patch(await makeImage(path, { format, size: '16M', more }), ...patches)
 }
 
-/** Makes an image that holds data: a boot sector, and noise up to its third mebibyte. */
+/** Creates an image of 3 MiB with a boot sector and noise. */
 export async function makeFull(path: string, format: string, more: string[] = []): Promise<string> {
   const raw = `${path}.source`
   writeFileSync(raw, Buffer.concat([bootSector(), noise(3 * 1024 * 1024 - 512, 9)]))
@@ -51,7 +51,7 @@ export async function makeFull(path: string, format: string, more: string[] = []
   return path
 }
 
-/** A header extension of qcow2. */
+/** Returns a header extension of qcow2. */
 export function qcow2Extension(type: number, text: string): Buffer {
   return Buffer.concat([
     u32be(type),
@@ -60,14 +60,14 @@ export function qcow2Extension(type: number, text: string): Buffer {
   ])
 }
 
-/** Sets the checksum of a VHD footer, or of the header of a dynamic disk, anew. */
+/** Updates the checksum of a VHD footer, or of the header of a dynamic disk. */
 export function sealVpc(path: string, at: number, length: number, checksumAt: number): string {
   const bytes = Buffer.from(readFileSync(path).subarray(at, at + length))
   bytes.writeUInt32BE(0, checksumAt)
   return patch(path, [at + checksumAt, u32be(~bytes.reduce((sum, byte) => sum + byte, 0) >>> 0)])
 }
 
-/** Replaces the descriptor within a sparse VMDK. */
+/** Creates a sparse VMDK and changes its descriptor. */
 export async function makeVmdk(path: string, change: (descriptor: string) => string): Promise<string> {
   await makeImage(path, { format: 'vmdk', size: '16M' })
   const bytes = readFileSync(path)
@@ -85,12 +85,12 @@ export async function makeVmdk(path: string, change: (descriptor: string) => str
 export interface Grain {
   entryAt: number
   at: number
-  /** Bytes of the data behind the marker of 12 bytes. */
+  /** Bytes of data after the marker of 12 bytes. */
   length: number
   sector: number
 }
 
-/** The grains of a streamOptimized VMDK that qemu-img made, in the order of the disk. */
+/** Returns the grains of a streamOptimized VMDK created by qemu-img, in the order of the disk. */
 export function grainsOf(path: string): Grain[] {
   const bytes = readFileSync(path)
   const directory = Number(bytes.readBigUInt64LE(56)) * 512
@@ -105,7 +105,7 @@ export function grainsOf(path: string): Grain[] {
   return grains
 }
 
-/** Sets the CRC-32C of a header or region table of a VHDX anew. */
+/** Updates the CRC-32C of a header or region table of a VHDX. */
 export function sealVhdx(path: string, at: number, length: number): string {
   const bytes = Buffer.from(readFileSync(path).subarray(at, at + length))
   bytes.writeUInt32LE(0, 4)
@@ -115,7 +115,7 @@ export function sealVhdx(path: string, at: number, length: number): string {
 const FILE_PARAMETERS = Buffer.from('3767a1ca36fa434db3b633f0aa44e76b', 'hex')
 const PARENT_LOCATOR = Buffer.from('2d5fd3a80bb34d45abf7d3d84834ab0c', 'hex')
 
-/** Makes a VHDX with the flag of a parent, with the locator of one, or both. */
+/** Creates a VHDX with the flag of a parent, the locator of a parent, or both. */
 export async function makeVhdxChild(
   path: string,
   { flag, parent }: { flag?: boolean; parent?: string },

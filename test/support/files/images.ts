@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { inject } from 'vitest'
 
-/** A folder for image files that a test has for itself; its name is one that a URI can hold. */
+/** Creates a folder for image files, for one test. Its name can be part of a URI without escapes. */
 export function newFolder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(inject('folder'), 'images-'))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-/** The first sector of a disk that looks as if it boots: an MBR with one active partition, right behind it. */
+/** Returns the first sector of a disk that looks bootable: an MBR with one active partition, directly after it. */
 export function bootSector(): Buffer {
   const sector = Buffer.alloc(512)
   sector.write('80000000830000000100000001000000', 446, 'hex')
@@ -18,15 +18,15 @@ export function bootSector(): Buffer {
   return sector
 }
 
-/** The bytes of a raw disk that looks as if it boots. */
+/** Returns the bytes of a raw disk that looks bootable. */
 export function rawDisk(size: number): Buffer {
   return Buffer.concat([bootSector(), Buffer.alloc(size - 512)])
 }
 
-/** What qemu-img made of plain qcow2 images, by their size: it makes the same bytes each time. */
+/** A cache of plain qcow2 images by size. qemu-img always creates the same bytes. */
 const plain = new Map<string, Buffer>()
 
-/** Makes a disk image with qemu-img; a raw one looks as if it boots, so that nothing warns of it. */
+/** Creates a disk image with qemu-img. Raw images look bootable, so that they cause no warning. */
 export async function makeImage(
   path: string,
   { format = 'qcow2', size = '1G', more = [] }: { format?: string; size?: string; more?: string[] } = {},
@@ -40,7 +40,7 @@ export async function makeImage(
   return path
 }
 
-/** The hash of a file, hex. */
+/** Returns the hash of a file in hexadecimal. */
 export function hashOf(path: string, algorithm: 'md5' | 'sha256'): string {
   return createHash(algorithm).update(readFileSync(path)).digest('hex')
 }

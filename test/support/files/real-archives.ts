@@ -4,10 +4,10 @@ import { execa } from 'execa'
 import { pick, type Random } from '../finding/finding.ts'
 import type { MadeArchive } from './archives.ts'
 
-/* Archives of one disk image that GNU tar writes, with all options that change how it writes them. */
+/* Archives of one disk image, written by GNU tar with all options that change its output. */
 
 const NAMES = ['disk.raw', 'a disk (1).img', 'Ubuntu 10.04 – Lucid.raw', `${'long'.repeat(30)}.raw`, 'x'.repeat(255)]
-/** Sizes and the places of data in them; what is between is holes. */
+/** Sizes of disks, and the offset and length of their data. The rest is holes. */
 const DISKS: [size: number, data: [at: number, length: number][]][] = [
   [512, [[0, 512]]],
   [70_000, [[0, 70_000]]],
@@ -42,9 +42,9 @@ const OPTIONS = [
 ]
 
 /**
- * Has GNU tar write archives of one disk image each.
+ * Creates archives of one disk image each with GNU tar.
  *
- * @param folder empty; it is empty again afterwards.
+ * @param folder an empty folder. It is empty again afterwards.
  */
 export async function realArchives(folder: string, random: Random, count: number): Promise<MadeArchive[]> {
   const script: string[] = []
@@ -56,7 +56,7 @@ export async function realArchives(folder: string, random: Random, count: number
   for (let each = 0; each < count; each++) {
     const options = OPTIONS.map((some) => pick(random, some)).filter((option) => option !== '')
     const index = Math.floor(random() * DISKS.length)
-    // Without -S, gigabytes of holes are gigabytes.
+    // Without -S, tar would write gigabytes of zeros.
     if (index === DISKS.length - 1) options.push('-S', '--format=gnu', '--hole-detection=seek')
     const name = pick(random, NAMES)
     const member = pick(random, [name, name, `./${name}`])
@@ -71,7 +71,7 @@ export async function realArchives(folder: string, random: Random, count: number
     try {
       return [{ kind, story, bytes: readFileSync(join(folder, `${each}`)) }]
     } catch {
-      // Not every format can hold a name or a size.
+      // Some formats cannot store some names or sizes.
       return []
     }
   })

@@ -1,12 +1,12 @@
 /*
- * Tar archives byte by byte, also such as no program writes: POSIX.1-2017, pax,
- * "ustar Interchange Format", and GNU tar's manual, "Basic Tar Format".
+ * Tar archives byte by byte, including ones that no program writes. Sources: POSIX.1-2017, pax,
+ * "ustar Interchange Format", and the GNU tar manual, "Basic Tar Format".
  */
 
-/** Bytes of a header. */
+/** The size of a header in bytes. */
 export const BLOCK = 512
 
-/** Where the fields of a header are: offset and length. */
+/** The offset and length of each header field. */
 export const FIELDS = {
   name: [0, 100],
   mode: [100, 8],
@@ -28,26 +28,26 @@ export type Field = keyof typeof FIELDS
 
 export const MAGICS = { posix: 'ustar\u000000', gnu: 'ustar  \0', v7: '' }
 
-/** A header, the bytes behind it, and what is wrong with either. */
+/** A header and the bytes after it, with their deviations. */
 export interface Entry {
-  /** The contents of the fields, one character per byte; a size that is missing is that of the body. */
+  /** The contents of the fields, one character per byte. The size defaults to that of the body. */
   fields: Partial<Record<Field, string>>
   body: Buffer
-  /** Other bytes of the header, by their offsets. */
+  /** Bytes to write into the header, by offset. */
   patches: [at: number, bytes: string][]
-  /** How the checksum is written. */
+  /** How to write the checksum. */
   checksum: 'right' | 'signed' | 'spaces' | 'short' | 'wrong'
-  /** The bytes that fill the last block of the body. */
+  /** The byte that fills the last block of the body. */
   fill: number
 }
 
-/** An entry as programs write it, for a regular file. */
+/** Returns an entry for a regular file, as programs write it. */
 export function newEntry(name: string, body: Buffer, fields: Entry['fields'] = {}): Entry {
   const usual = { name, mode: '0000644\0', uid: '0000000\0', gid: '0000000\0', mtime: '14700000000\0', type: '0' }
   return { fields: { ...usual, magic: MAGICS.posix, ...fields }, body, patches: [], checksum: 'right', fill: 0 }
 }
 
-/** The bytes of an entry. */
+/** Returns the bytes of an entry. */
 export function entryBytes({ fields, body, patches, checksum, fill }: Entry): Buffer {
   const header = Buffer.alloc(BLOCK)
   const put = (field: Field, text: string) => {
@@ -61,7 +61,7 @@ export function entryBytes({ fields, body, patches, checksum, fill }: Entry): Bu
   return Buffer.concat([header, body, Buffer.alloc((BLOCK - (body.length % BLOCK)) % BLOCK, fill)])
 }
 
-/** The field that holds the sum of a header's bytes. */
+/** Returns the checksum field of a header. */
 export function checksumOf(header: Buffer, way: Entry['checksum'] = 'right'): string {
   const [at, length] = FIELDS.checksum
   const others = Buffer.concat([header.subarray(0, at), Buffer.alloc(length, ' '), header.subarray(at + length)])
@@ -72,7 +72,7 @@ export function checksumOf(header: Buffer, way: Entry['checksum'] = 'right'): st
   return `${digits.padStart(6, '0')}\0 `
 }
 
-/** A record of a pax header, `length key=value\n`; the length counts itself. */
+/** Returns a pax record, `length key=value\n`. The length includes its own digits. */
 export function paxRecord(key: string, value: string): string {
   const rest = ` ${key}=${value}\n`
   let length = rest.length
@@ -80,22 +80,22 @@ export function paxRecord(key: string, value: string): string {
   return `${length}${rest}`
 }
 
-/** A pax header; `type` g is for all members. */
+/** Returns a pax header. With `type` g, it is valid for all members. */
 export function paxEntry(records: string, type = 'x'): Entry {
   return newEntry('./PaxHeaders/disk.raw', Buffer.from(records, 'latin1'), { type })
 }
 
-/** A header of GNU tar with a long name. */
+/** Returns a GNU tar header with a long name. */
 export function longName(name: string, type = 'L'): Entry {
   return newEntry('././@LongLink', Buffer.from(`${name}\0`, 'latin1'), { type, magic: MAGICS.gnu })
 }
 
-/** A number of a header as octal digits and a NUL. */
+/** Returns a number as octal digits and a NUL. */
 export function octal(value: number, length = 12): string {
   return `${value.toString(8).padStart(length - 1, '0')}\0`
 }
 
-/** A number of a header in binary, as GNU tar writes what octal digits cannot hold. */
+/** Returns a number in binary, as GNU tar writes numbers too large for octal digits. */
 export function binary(value: bigint, length = 12): string {
   const bits = BigInt.asUintN(8 * length, value)
   const bytes = Buffer.from(bits.toString(16).padStart(2 * length, '0'), 'hex')

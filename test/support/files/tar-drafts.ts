@@ -2,29 +2,29 @@ import { bytesOf, choices } from '../choices.ts'
 import type { Random } from '../finding/finding.ts'
 import { BLOCK, binary, type Entry, longName, MAGICS, newEntry, octal, paxEntry, paxRecord } from './tar-bytes.ts'
 
-/* Archives as programs write them, in every format; some sparse files are wrong. */
+/* Archives as programs write them, in every format. Some sparse files have invalid maps. */
 
 type Stretch = [at: number, length: number]
 
-/** A sparse file: its bytes when it is unpacked, and the stretches that are not holes. */
+/** A sparse file: its unpacked size in bytes, and the stretches with data. */
 interface SparseFile {
   size: number
   stretches: Stretch[]
 }
 
-/** An archive before it becomes bytes. */
+/** An archive before it is converted to bytes. */
 export interface Draft {
   entries: Entry[]
-  /** Which entry is the disk. */
+  /** The index of the entry with the disk. */
   disk: number
   tail: Buffer
   story: string[]
 }
 
-/** Bytes of a disk. */
+/** Sizes of disks in bytes. */
 export const SIZES = [0, 1, 511, 512, 513, 1024, 1536, 3072, 10_240, 20_000]
 
-/** An archive as a program writes it. */
+/** Returns a random archive as a program writes it. */
 export function newDraft(random: Random): Draft {
   const { pick, chance } = choices(random)
   const style = pick(Object.keys(STYLES))
@@ -76,7 +76,7 @@ function bodyOf(random: Random): Buffer {
   return bytesOf(random, pick(SIZES))
 }
 
-/** Stretches of a sparse file, mostly as GNU tar makes them. */
+/** Returns the map of a sparse file, mostly as GNU tar writes it. */
 function mapFor(random: Random): SparseFile {
   const { below, pick, chance } = choices(random)
   const stretches: Stretch[] = []
@@ -125,7 +125,7 @@ function spoil(random: Random, map: SparseFile): void {
 
 const sumOf = (stretches: Stretch[]) => stretches.reduce((sum, [, length]) => sum + Math.max(0, length), 0)
 
-/** The data of stretches, each in blocks of its own. */
+/** Returns the data of stretches, each padded to whole blocks. */
 function dataOf(random: Random, stretches: Stretch[]): Buffer {
   return Buffer.concat(
     stretches.map(([, length]) => {

@@ -14,11 +14,11 @@ import {
 import type { Draft } from './tar-drafts.ts'
 import { KEYS, NAMES, NUMBERS, TYPES } from './tar-values.ts'
 
-/* Mutations that no program writes in archives: odd numbers, names, types, records, members and ends. */
+/* Mutations of archives that no program writes: odd numbers, names, types, records, members and ends. */
 
 type Mutation = (draft: Draft, random: Random) => void
 
-/** The entry of the disk, mostly; or any other. */
+/** Returns mostly the entry of the disk, otherwise any entry. */
 function someEntry(draft: Draft, random: Random): Entry {
   const { pick, chance } = choices(random)
   return (chance(0.6) ? draft.entries[draft.disk] : pick(draft.entries)) as Entry
@@ -38,7 +38,7 @@ const addEntry = (draft: Draft, random: Random, entry: Entry, story: string) => 
   draft.story.push(`${story} at ${at}`)
 }
 
-/** The records of the pax header of the disk, with the header made if there is none. */
+/** Returns the pax header of the disk. Adds one if there is none. */
 function paxOf(draft: Draft): Entry {
   const before = draft.entries[draft.disk - 1]
   if (before?.fields.type === 'x') return before
@@ -48,7 +48,7 @@ function paxOf(draft: Draft): Entry {
   return made
 }
 
-/** Each changes one thing, and says what. */
+/** Functions that change one thing each, and add it to the story. */
 export const MUTATIONS: Mutation[] = [
   (draft, random) => setField(draft, random, 'name', NAMES),
   (draft, random) => setField(draft, random, 'name', NAMES),
@@ -128,11 +128,11 @@ export const MUTATIONS: Mutation[] = [
       ['no end mark', Buffer.alloc(0)],
       ['one zero block', Buffer.alloc(BLOCK)],
       ['an unaligned end', Buffer.alloc(1300)],
-      ['junk behind one zero block', Buffer.concat([Buffer.alloc(BLOCK), Buffer.alloc(BLOCK, 'x')])],
-      ['junk behind the end', Buffer.concat([end, Buffer.from('x')])],
-      ['another archive behind', Buffer.concat([end, ...draft.entries.map(entryBytes), end])],
-      ['a member behind one zero block', Buffer.concat([Buffer.alloc(BLOCK), ...draft.entries.map(entryBytes), end])],
-      ['junk far behind the end', Buffer.concat([Buffer.alloc(30 * BLOCK), Buffer.alloc(BLOCK, 'x')])],
+      ['junk after one zero block', Buffer.concat([Buffer.alloc(BLOCK), Buffer.alloc(BLOCK, 'x')])],
+      ['junk after the end', Buffer.concat([end, Buffer.from('x')])],
+      ['another archive after the end', Buffer.concat([end, ...draft.entries.map(entryBytes), end])],
+      ['a member after one zero block', Buffer.concat([Buffer.alloc(BLOCK), ...draft.entries.map(entryBytes), end])],
+      ['junk long after the end', Buffer.concat([Buffer.alloc(30 * BLOCK), Buffer.alloc(BLOCK, 'x')])],
       ['part of a header', Buffer.alloc(100, 'x')],
     ])
     draft.tail = tail
@@ -145,7 +145,7 @@ export const MUTATIONS: Mutation[] = [
       ...structuredClone(draft.entries).map((entry) => ({ ...entry, body: Buffer.from(entry.body) })),
     )
     draft.disk += draft.entries.length / 2
-    draft.story.push('all twice')
+    draft.story.push('everything twice')
   },
   (draft) => {
     draft.entries.splice(draft.disk, 1)
@@ -174,7 +174,7 @@ function breakRecords(draft: Draft, random: Random): void {
   const some = pick(records.length > 0 ? records : [paxRecord('path', 'y')])
   const [what, changed] = pick<[string, string]>([
     ['a record twice', text + some],
-    ['a record in front again', some + text],
+    ['a record repeated in front', some + text],
     ['records reversed', [...records].reverse().join('')],
     ['a record missing', text.replace(some, '')],
     ['a leading zero', `0${text}`],

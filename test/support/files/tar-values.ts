@@ -1,6 +1,6 @@
 import { binary } from './tar-bytes.ts'
 
-/* Values for the fields of headers and for pax records: usual ones, and such as programs read differently. */
+/* Values for header fields and pax records: usual ones, and ones that programs interpret differently. */
 
 export const NAMES = [
   'disk.raw',
@@ -44,7 +44,7 @@ export const NAMES = [
   'x'.repeat(256),
 ]
 export const TYPES = '0\0' + '71234567SxgLKMVDNXAZ\x01'
-/** Of a field of so many bytes. */
+/** Returns number fields of `length` bytes. */
 export const NUMBERS = (length: number): string[] => [
   '',
   '\0'.repeat(length),

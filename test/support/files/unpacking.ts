@@ -18,14 +18,14 @@ import { newWatcher } from '../process/watcher.ts'
 import type { MadeArchive } from './archives.ts'
 
 /*
- * Archives unpacked as the agents do it (dcmgr.md, "Where an image's bytes are"),
- * and as we read them.
+ * Unpacks archives as the agents do (dcmgr.md, "Where an image's bytes are"), and as
+ * vdc-manage does.
  */
 
 /** The result of our own unpacking. */
 interface Ours {
   packing?: Packing
-  /** The bytes that were taken, in order. */
+  /** The unpacked bytes, in order. */
   pieces: { at: number; bytes: Buffer }[]
   refusal?: string
 }
@@ -33,13 +33,13 @@ interface Ours {
 /** The results for the archives of a batch. */
 export interface Compared {
   accepted: number
-  /** Refused archives, and why. */
+  /** Refused archives, with reasons. */
   refused: string[]
-  /** Archives that we accepted and the programs unpack differently, and how. */
+  /** Accepted archives that the programs unpack differently, with the difference. */
   differences: string[]
 }
 
-/** Half of the archives are named, and half are standard input, which GNU tar opens in another way. */
+/** Half of the archives are given by name, and half on stdin, which GNU tar opens differently. */
 const COMMANDS = {
   tar: ['tar -xf F -C D', 'tar -xf - -C D < F'],
   tgz: ['tar -xzf F -C D', 'tar -xzf - -C D < F'],
@@ -47,10 +47,11 @@ const COMMANDS = {
 } as const
 
 /**
- * Unpacks archives with the real programs and with ours, and compares: whatever we
- * accept, the programs end with 0, and the one visible entry is the file that we read.
+ * Unpacks archives with the real programs and with vdc-manage, and compares the results. For
+ * each accepted archive, the programs must exit with 0, and the only visible entry must be the
+ * file that vdc-manage reads.
  *
- * @param folder empty; it is empty again afterwards.
+ * @param folder an empty folder. It is empty again afterwards.
  */
 export async function compareUnpacking(folder: string, archives: readonly MadeArchive[]): Promise<Compared> {
   const result: Compared = { accepted: 0, refused: [], differences: [] }
@@ -78,7 +79,7 @@ export async function compareUnpacking(folder: string, archives: readonly MadeAr
   return result
 }
 
-/** Unpacks what we accepted, each in a folder of its own; returns the exit codes. */
+/** Unpacks each accepted archive in its own folder. Returns the exit codes. */
 async function unpackForReal(
   folder: string,
   containers: readonly (Packing['containerFormat'] | undefined)[],
@@ -114,14 +115,15 @@ interface Real {
 }
 
 function differenceOf({ pieces }: Ours, packing: Packing, real: Real): string | undefined {
-  if (real.status !== 0) return `the real program ends with ${real.status}`
-  // Not by name, as a name may be no UTF-8.
+  if (real.status !== 0) return `the real program exits with ${real.status}`
+  // A name may be invalid UTF-8, so names are compared as bytes.
   const visible = readdirSync(real.folder, { encoding: 'buffer' }).filter((name) => name[0] !== 0x2e)
   if (visible.length !== 1) return `there are ${visible.length} visible entries`
   const path = Buffer.concat([Buffer.from(`${real.folder}/`), visible[0] as Buffer])
   const stats = statSync(path)
-  if (!stats.isFile()) return 'the first visible entry is no file'
-  if (stats.size !== packing.unpackedSize) return `the file has ${stats.size} bytes, and we say ${packing.unpackedSize}`
+  if (!stats.isFile()) return 'the visible entry is not a regular file'
+  if (stats.size !== packing.unpackedSize)
+    return `the file has ${stats.size} bytes, but vdc-manage reports ${packing.unpackedSize}`
   return hasSameBytes(path, pieces, stats) ? undefined : 'the bytes differ'
 }
 
@@ -137,7 +139,7 @@ function hasSameBytes(
     for (const { at, bytes } of pieces) bytes.copy(expected, at)
     return readFileSync(path).equals(expected)
   }
-  // Too large to be read as a whole: what is not written is a hole.
+  // Too large to read: checks the pieces, and that the rest is holes.
   const handle = openSync(path, 'r')
   try {
     const written = pieces.reduce((sum, { bytes }) => sum + bytes.length + 2 * 4096, 0)

@@ -2,17 +2,17 @@ import type { Row } from '../databases/databases.ts'
 import type { Findable } from './finding.ts'
 
 /*
- * What the lists must hold, worked out over the same rows in plain JavaScript:
- * one row at a time, without a database and without the program.
+ * The expected contents of lists, computed from the same rows in plain JavaScript, without a
+ * database and without the program.
  */
 
-/** A row as a list shows it, and what else it is chosen by. */
+/** A row as a list shows it, with further values that filters use. */
 export type Shown = Record<string, string | number | bigint | boolean | null | undefined>
 
-/** Whether a row is wanted. */
+/** Returns whether a row belongs in the list. */
 export type Wanted = (row: Shown) => boolean
 
-/** A key of an order: a JSON key of the list. */
+/** A sort key: a JSON key of the list. */
 export interface Key {
   key: string
   descending: boolean
@@ -29,7 +29,7 @@ export interface Lists {
 const iso = (time: Row[string] | undefined) => (time == null ? null : `${String(time).replace(' ', 'T')}Z`)
 const integer = (value: Row[string] | undefined) => (value == null ? null : BigInt(value))
 
-/** The rows as the lists show them, by the ids as they stand. */
+/** Returns the rows as lists show them. References match IDs exactly. */
 export function listsOf(all: Findable): Lists {
   const labels = new Map<string, Map<string, string>>()
   for (const { resource_uuid, name, string_value, blob_value } of all.resource_labels) {
@@ -129,7 +129,7 @@ export function listsOf(all: Findable): Lists {
   }
 }
 
-/** The ids that a list must hold, in their order. */
+/** Returns the IDs that a list must have, in order. */
 export function expectedIds(rows: readonly Shown[], wanted: readonly Wanted[], order: readonly Key[]): string[] {
   const chosen = rows.filter((row) => wanted.every((isWanted) => isWanted(row)))
   chosen.sort((a, b) => {
@@ -142,7 +142,7 @@ export function expectedIds(rows: readonly Shown[], wanted: readonly Wanted[], o
   return chosen.map(({ id }) => String(id))
 }
 
-/** Texts by their bytes, numbers by their size, null before all. */
+/** Compares texts by bytes and numbers by value. null comes first. */
 function compare(a: Exclude<Shown[string], undefined>, b: Exclude<Shown[string], undefined>): number {
   if (a === null || b === null) return Number(a !== null) - Number(b !== null)
   if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b))

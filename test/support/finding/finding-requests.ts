@@ -1,19 +1,19 @@
 import { pick, type Random, STATES, TIMES } from './finding.ts'
 import type { Key, Lists, Shown, Wanted } from './finding-reference.ts'
 
-/** The lists that things are found in. */
+/** The lists that can be requested. */
 export type List = keyof Lists
 
-/** A request, and what it means, said without the program. */
+/** A request, and the filters and order that it means, independent of the program. */
 export interface Asked {
   request: Record<string, string | string[] | boolean>
-  /** The words of `--sort`. */
+  /** The value of `--sort`. */
   sort: string | undefined
   wanted: Wanted[]
   order: Key[]
 }
 
-/** One way to choose: what the request says, and what that means. */
+/** A filter: its part of the request, and what that means. */
 type Filter = (random: Random, lists: Lists) => { given: Asked['request']; wanted: Wanted }
 
 const oneOf =
@@ -27,7 +27,7 @@ const SPECIAL = /[*?[\]\\!^-]/g
 const escapeRegExp = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 const escapeInSet = (text: string) => escapeRegExp(text).replaceAll('-', '\\-')
 
-/** A pattern and the regular expression that means the same, made piece by piece from a text. */
+/** Returns a random pattern made from a text, and the equivalent regular expression. */
 function patternFor(random: Random, text: string): { pattern: string; regExp: RegExp } {
   let pattern = ''
   let source = ''
@@ -67,7 +67,7 @@ function patternFor(random: Random, text: string): { pattern: string; regExp: Re
   return { pattern, regExp: new RegExp(`^(?:${source})$`, 'su') }
 }
 
-/** The ends of a range, of which no character but the dash is special. */
+/** Escapes the ends of a range. */
 function escapeSet(range: string): string {
   const [from, , to] = [...range] as [string, string, string]
   return `${from.replace(SPECIAL, '\\$&')}-${to.replace(SPECIAL, '\\$&')}`
@@ -305,7 +305,7 @@ function asked(list: List, chosen: ReturnType<Filter>[], words: string[]): Asked
   }
 }
 
-/** Asks for something of a list: some filters, mostly few, and some keys. */
+/** Returns a random request with some filters, mostly few, and some sort keys. */
 export function askFor(random: Random, list: List, lists: Lists): Asked {
   const part = random() * 0.35
   const chosen = FILTERS[list].filter(() => random() < part).map((filter) => filter(random, lists))
@@ -314,7 +314,7 @@ export function askFor(random: Random, list: List, lists: Lists): Asked {
   return asked(list, chosen, words)
 }
 
-/** Each filter by itself, several times, and each key in both directions. */
+/** Returns requests for each filter alone, several times, and for each sort key in both directions. */
 askFor.each = (random: Random, list: List, lists: Lists): Asked[] => [
   ...FILTERS[list].flatMap((filter) => Array.from({ length: 4 }, () => asked(list, [filter(random, lists)], []))),
   ...KEYS[list].flatMap((key) => [asked(list, [], [key]), asked(list, [], [`${key}:desc`])]),

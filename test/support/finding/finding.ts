@@ -1,12 +1,12 @@
 import type { Row, TestDatabase } from '../databases/databases.ts'
 
 /*
- * Rows to be found: names that patterns, cases, blanks and quotes could be
- * mistaken in, references that differ from an id in case alone, and times and
- * values that many rows share.
+ * Rows for tests of lists: names with special characters, spaces and quotes, or that differ
+ * only in case; references that differ from an ID only in case; and times and values that
+ * many rows share.
  */
 
-/** A generator of numbers in [0, 1) that are the same for the same seed (mulberry32). */
+/** Generates numbers in [0, 1), the same for the same seed (mulberry32). */
 export type Random = () => number
 
 export function randomFrom(seed: number): Random {
@@ -89,7 +89,7 @@ const LABEL_VALUES = ['lucid', 'Lucid', 'lucid ', '', '日本語', 'x'.repeat(30
 const SHA256 = 'vdc-manage.sha256'
 const VIRTUAL_SIZE = 'vdc-manage.virtual-size'
 
-/** All that there is to be found, as the database holds it. */
+/** All rows, as stored. */
 export interface Findable {
   accounts: Row[]
   images: Row[]
@@ -98,14 +98,14 @@ export interface Findable {
   resource_labels: Row[]
 }
 
-/** How many rows there are of each kind, but for labels. */
+/** The number of rows per table, except labels. */
 export type Numbers = Record<Exclude<keyof Findable, 'resource_labels'>, number>
 
 const hex = (random: Random, digits: number) =>
   Array.from({ length: digits }, () => Math.floor(random() * 16).toString(16)).join('')
 const maybe = (random: Random, part: number, value: () => string) => (random() < part ? value() : null)
 
-/** Makes rows; `wide` with characters beyond U+FFFF, which Wakame-vdc's own tables can't hold. */
+/** Makes rows. With `wide`, some have characters beyond U+FFFF, which tables of Wakame-vdc cannot store. */
 export function makeRows(random: Random, numbers: Numbers, wide: boolean): Findable {
   const names = wide ? [...NAMES, ...WIDE_NAMES] : NAMES
   const name = () => (random() < 0.5 ? pick(random, names) : `${pick(random, names)}${pick(random, names)}`)
@@ -113,7 +113,7 @@ export function makeRows(random: Random, numbers: Numbers, wide: boolean): Finda
   const times = () => ({ created_at: pick(random, TIMES), updated_at: pick(random, TIMES) })
   const deleted = () => ({ deleted_at: maybe(random, 0.15, () => pick(random, TIMES)) })
   const many = <T>(number: number, make: (index: number) => T) => Array.from({ length: number }, (_, i) => make(i))
-  // Ids of accounts, images and objects are unique whatever their case.
+  // IDs of accounts, images and backup objects are unique regardless of case.
   const uuid = (index: number) =>
     `${index.toString(36)}${pick(random, ['a', 'A', 'z', 'Z'])}_${pick(random, ['x', 'X'])}`
   const unique = <T extends { uuid: string }>(rows: T[]) => [
@@ -149,7 +149,7 @@ export function makeRows(random: Random, numbers: Numbers, wide: boolean): Finda
       uuid: uuid(index),
       display_name: name(),
       service_type: pick(random, ['std', 'lb', 'Std']),
-      // Some lie in a storage that is gone.
+      // Some have a storage that does not exist.
       backup_storage_id: 1 + Math.floor(random() ** 3 * (numbers.backup_storages + 5)),
       size: pick(random, ['0', '512', '9007199254740993', '9007199254740992', '9223372036854775807']),
       allocation_size: pick(random, ['1', '511', '9007199254740993', '9223372036854775807']),
@@ -191,7 +191,7 @@ export function makeRows(random: Random, numbers: Numbers, wide: boolean): Finda
       ...deleted(),
     })),
   )
-  // What only differs in case or a blank at the end is one label of a resource to MySQL.
+  // To MySQL, label names that differ only in case or trailing spaces are equal.
   const labels = new Map<string, Row>()
   const label = (resource_uuid: string, labelName: string, value: string) => {
     const isShort = Buffer.byteLength(value) <= 255
@@ -216,7 +216,7 @@ export function makeRows(random: Random, numbers: Numbers, wide: boolean): Finda
   return { accounts, images, backup_objects, backup_storages, resource_labels: [...labels.values()] }
 }
 
-/** Inserts rows past the program, many at once. */
+/** Inserts rows directly into the database, many at once. */
 export async function insertRows(database: TestDatabase, all: Findable): Promise<void> {
   for (const [table, rows] of Object.entries(all)) {
     const columns = Object.keys(rows[0] as Row)

@@ -8,10 +8,10 @@ import { runWarm } from './warm.ts'
 /** The folder of the project. */
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** The program, as it is built. */
+/** The built program. */
 export const PROGRAM = join(ROOT, 'bin/run.js')
 
-/** What a run of the program left. */
+/** The result of a run of the program. */
 export interface Run {
   code: number | undefined
   signal: string | undefined
@@ -24,17 +24,19 @@ export interface RunOptions {
   env?: Record<string, string>
   cwd?: string
   input?: string | Uint8Array
-  /** Run it in a process of its own, where the process is what is tested. */
+  /** Run it in its own process, for tests of the process itself. */
   process?: boolean
-  /** Throw when the exit code isn't 0. */
+  /** Throw if the exit code is not 0. */
   reject?: boolean
 }
 
-/** The environment that the program gets in a test: nothing of this host's settings. */
+/** Returns the environment of the program in a test, without the settings of this host. */
 export function environment(options: RunOptions = {}): Record<string, string> {
   const named = options.database ?? options.env?.VDC_MANAGE_DATABASE_URI ?? options.env?.CONF_PATH
   if (named === undefined && existsSync('/etc/wakame-vdc/dcmgr.conf')) {
-    throw new Error('This host has a dcmgr.conf: a test without a database would write to that of the installation')
+    throw new Error(
+      'This host has a dcmgr.conf, so a test without a database would write to the database of its installation',
+    )
   }
   return {
     PATH: process.env.PATH ?? '',
@@ -46,8 +48,8 @@ export function environment(options: RunOptions = {}): Record<string, string> {
 }
 
 /**
- * Runs the program and waits for its end: in the warm process of the worker where
- * that makes no difference, else in a process of its own.
+ * Runs the program to its end: in the warm process of the worker if that makes no
+ * difference, otherwise in its own process.
  */
 export async function vdcManage(args: string[], options: RunOptions = {}): Promise<Run> {
   const run = (await inWarmProcess(args, options)) ?? (await inProcess(args, options))
@@ -59,19 +61,19 @@ function failed(args: string[], { code, stderr }: Run): Error {
   return new Error(`vdc-manage ${args.join(' ')}: exit ${code}\n${stderr}`)
 }
 
-/** Settings that the program reads when it runs, and not while it loads. */
+/** Environment variables that the program reads for each command, not while its modules load. */
 const READ_EACH_TIME = /^(?:VDC_MANAGE_(?:DATABASE_URI|SERVICE_TYPES)|CONF_PATH|HOME|PATH|TMPDIR|TZ|XDG_\w+)$/
 
-/** Runs a command in the warm process; undefined where that would not be what a process of its own does. */
+/** Runs a command in the warm process. Returns undefined if the command could behave differently there. */
 async function inWarmProcess(args: string[], options: RunOptions): Promise<Run | undefined> {
   const isSame =
-    // What answers a shell has so many milliseconds from the start of its process.
+    // The time limit of completions counts from the start of the process.
     args[0] !== 'complete' &&
-    // IDs are read from stdin but once, and a script that is a file leaves stdin to them.
+    // stdin can be read for IDs only once per process, and a script in a file leaves stdin to them.
     !args.some((arg) => ['-', '-f', '--file'].includes(arg)) &&
-    // A script that may be run again keeps the files that it made and the IDs that it read.
+    // A script that may be retried keeps the files that it created and the IDs that it read.
     !args.some((arg) => arg.endsWith('bulk')) &&
-    // Without a script the shell looks for a terminal.
+    // Without a script, the shell looks for a terminal.
     (options.input !== undefined || !isShell(args)) &&
     Object.keys(options.env ?? {}).every((name) => READ_EACH_TIME.test(name))
   if (options.process || !isSame || !inject('hasWarmPrograms')) return undefined
@@ -96,15 +98,15 @@ async function inProcess(args: string[], options: RunOptions): Promise<Run> {
   return { code: result.exitCode, signal: result.signal, stdout: result.stdout, stderr: result.stderr }
 }
 
-/** Runs the program, which must succeed, and reads the JSON that it answers. */
-// biome-ignore lint/suspicious/noExplicitAny: the test that reads it says what it must hold
+/** Runs the program with --json. It must succeed. Returns the parsed output. */
+// biome-ignore lint/suspicious/noExplicitAny: the test checks the contents
 export async function vdcManageJson(args: string[], options: RunOptions = {}): Promise<any> {
   return JSON.parse((await vdcManage([...args, '--json'], { ...options, reject: true })).stdout)
 }
 
 /**
- * Runs lines in one shell of the program, over one connection; all must succeed
- * without a word but warnings.
+ * Runs lines in one shell of the program, over one connection. All must succeed and
+ * print nothing but warnings to stderr.
  *
  * @returns the lines of stdout.
  */
@@ -116,7 +118,7 @@ export async function runLines(lines: readonly string[], options: RunOptions): P
   return result.stdout.split('\n').slice(0, -1)
 }
 
-/** Runs a line in sh, in which `vdc-manage` is the program. */
+/** Runs a line in bash, with the program on the PATH as `vdc-manage`. */
 export async function shell(line: string, options: RunOptions = {}): Promise<Run> {
   const bin = mkdtempSync(join(inject('folder'), 'bin-'))
   try {

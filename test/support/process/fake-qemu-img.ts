@@ -2,17 +2,17 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inject } from 'vitest'
 
-/** Scripts of sh that run around each `qemu-img convert`; `$OUT` is the file that it writes. */
+/** Shell scripts to run before and after each `qemu-img convert`. `$OUT` is its output file. */
 export interface Around {
   before?: string
   after?: string
 }
 
 /**
- * Makes a `qemu-img` that is the real one, and does something more around a
- * conversion, so that a test may have things happen in the middle of it.
+ * Creates a `qemu-img` that runs the real one, and scripts before and after each conversion,
+ * so that tests can interfere with it.
  *
- * @returns the PATH on which it is found first.
+ * @returns a PATH that finds it first.
  */
 export function fakeQemuImg({ before = ':', after = ':' }: Around): string {
   const folder = mkdtempSync(join(inject('folder'), 'fake-'))

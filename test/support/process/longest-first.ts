@@ -1,9 +1,9 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /*
- * The order of test files. vitest runs those first that took long the last time,
- * which a new clone does not know; it goes by their size instead. These take long for
- * their size, some of them because they wait for servers.
+ * The order of test files. vitest runs the slowest of the last run first. A new clone has
+ * no last run, so vitest sorts by file size instead. The files below are slow for their
+ * size, some because they wait for servers.
  */
 
 const LONGEST = [
@@ -33,7 +33,7 @@ const LONGEST = [
   'cli/shell/script',
 ]
 
-/** Runs the longest test files first, so that no worker is alone with one at the end. */
+/** Runs the slowest test files first, so that no worker is left alone with one at the end. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {

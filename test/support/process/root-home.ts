@@ -1,16 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The user of those tests that need a second one: nobody. */
+/** The UID of nobody, for tests that need a second user. */
 export const NOBODY = 65534
 
 /**
- * Writes a program that runs another one where the password database names
- * another home folder for root, and nowhere else: in a mount namespace.
+ * Writes a script that runs its arguments as a command in a mount namespace whose password
+ * database has another home folder for root.
  *
- * @param folder where it is written.
- * @param home of root.
- * @returns its path; the program and its arguments are its arguments.
+ * @param folder where the script is written.
+ * @param home the home folder of root.
+ * @returns the path of the script.
  */
 export function withRootHome(folder: string, home: string): string {
   const passwords = join(folder, 'passwd')

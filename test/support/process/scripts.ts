@@ -4,32 +4,32 @@ import { type Engine, newDatabase, type TestDatabase } from '../databases/databa
 import { type MysqlProxy, type OnStatement, startProxy } from '../databases/mysql-proxy.ts'
 import { environment, PROGRAM, type Run, vdcManage } from './cli.ts'
 
-/** Id of the backup object that `newDatabaseWithObject` makes. */
+/** The ID of the backup object that `newDatabaseWithObject` creates. */
 export const OBJECT = 'bo-one'
 
-/** A line of a script that adds an image of that object. */
+/** A script line that adds an image with that backup object. */
 export const ADD = `image add local ${OBJECT} --account-id a-shpoolxx`
 
-/** Makes a database that holds a backup object to add images of, and nothing else. */
+/** Creates a database with only a storage and a backup object for images. */
 export async function newDatabaseWithObject(engine: Engine): Promise<TestDatabase> {
   const database = await newDatabase(engine)
   const script = [
     'backupstorage add --uuid bkst-one --display-name one --base-uri file:///srv/images/ --storage-type local',
     `backupobject add --uuid ${OBJECT} --display-name one --storage-id bkst-one --object-key one.raw --container-format none --size=1024 --allocation-size=1024 --checksum=81bb27d621f2d1e90ce24625a1dcb311`,
   ]
-  // A process that stays might keep the file open, which a test locks.
+  // The warm process could keep the file open, and a test locks it.
   await vdcManage(['-e'], { database, input: script.join('\n'), reject: true, process: engine === 'sqlite' })
   return database
 }
 
-/** Runs lines as a script that comes by stdin. */
+/** Runs lines as a script on stdin. */
 export function runScript(database: { uri: string }, script: string | string[], args: string[] = []): Promise<Run> {
   return vdcManage(args, { database, input: typeof script === 'string' ? script : `${script.join('\n')}\n` })
 }
 
 /**
- * Starts a script that comes by stdin; where it is not given, stdin stays open
- * for the test to write to. `process` shows the output as it comes.
+ * Starts a script on stdin. Without a script, stdin stays open, so that the test can write to
+ * it. `process` streams the output.
  */
 export function startScript(database: { uri: string }, script: string[] | undefined, args: string[] = []) {
   const running = execa(PROGRAM, args, {
@@ -53,7 +53,7 @@ export function startScript(database: { uri: string }, script: string[] | undefi
   }
 }
 
-/** Runs a script on a MariaDB database through a proxy, which acts at statements as `act` says. */
+/** Runs a script on a MariaDB database through a proxy. `act` decides what the proxy does at each statement. */
 export async function runThroughProxy(
   database: TestDatabase,
   script: string[],
@@ -69,12 +69,12 @@ export async function runThroughProxy(
   return { run, proxy }
 }
 
-/** The ids of all images, in the order in which they were stored. */
+/** Returns the IDs of all images, in the order in which they were stored. */
 export async function imageIds(database: TestDatabase): Promise<string[]> {
   return (await database.query('SELECT uuid FROM images ORDER BY id')).map((row) => `wmi-${row.uuid}`)
 }
 
-/** The ids of images of which not all 23 rows of history are there, and of histories without their image. */
+/** Returns the IDs of images that lack some of their 23 history rows, and of history rows without an image. */
 export async function imagesNotWhole(database: TestDatabase): Promise<string[]> {
   const rows = await database.query(
     "SELECT uuid AS id, COUNT(*) AS n FROM histories WHERE uuid LIKE 'wmi-%' GROUP BY uuid",
@@ -85,12 +85,12 @@ export async function imagesNotWhole(database: TestDatabase): Promise<string[]> 
   return [...ids].filter((id) => !known.has(id) || counts.get(id) !== 23)
 }
 
-/** Lines of text, without the empty one at its end. */
+/** Returns the lines of a text, without an empty one at the end. */
 export function linesOf(text: string): string[] {
   return text === '' ? [] : text.replace(/\n$/, '').split('\n')
 }
 
-/** Makes a function that tells the ids of the images which came about since its last call. */
+/** Returns a function that returns the IDs of the images added since its last call. */
 export function watchImages(database: () => TestDatabase): () => Promise<string[]> {
   let before: string[] = []
   return async () => {

@@ -3,22 +3,22 @@ import { execa } from 'execa'
 import { environment, PROGRAM, type Run } from './cli.ts'
 
 /*
- * A shell of the program that stays open, for tests of what its commands do over the
- * one connection that it keeps, and of several shells side by side.
+ * A shell of the program that stays open, for tests of commands over one connection, and of
+ * several shells at the same time.
  */
 
-/** A shell that runs one command after the other on a database. */
+/** A shell that runs commands one at a time on a database. */
 export interface Session {
   /**
-   * Runs a command, whose words hold no line feeds, and waits for its end. Its
-   * exit code is known where it succeeds, and of `--json` from the error; else it is undefined.
+   * Runs a command to its end. Its words must not contain newlines. The exit code of a
+   * failure comes from the error of `--json`; without `--json` it is undefined.
    */
   run(args: readonly string[]): Promise<Run>
-  /** Ends the shell, and waits for its end. */
+  /** Closes stdin of the shell, and waits for its end. */
   close(): Promise<void>
 }
 
-/** Opens a shell; its process starts with the first command. */
+/** Opens a shell. Its process starts with the first command. */
 export function openSession(database: { uri: string }, env: Record<string, string> = {}): Session {
   let shell: ReturnType<typeof start> | undefined
   let turn: Promise<unknown> = Promise.resolve()
@@ -59,7 +59,7 @@ function start(database: { uri: string }, env: Record<string, string>) {
   let commands = 0
   const ended = once(child.stdout, 'close')
 
-  /** Waits until both outputs hold what their patterns say. */
+  /** Waits until both outputs match their patterns. */
   async function until(onStdout: RegExp, onStderr: RegExp): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       onOutput = () => onStdout.test(stdout) && onStderr.test(stderr) && resolve()
@@ -72,7 +72,7 @@ function start(database: { uri: string }, env: Record<string, string>) {
     async run(args: readonly string[]): Promise<Run> {
       stdout = ''
       stderr = ''
-      // A command that isn't there tells on both outputs that all before it is told.
+      // The errors of an unknown command mark the end of the output on stdout and stderr.
       const mark = `end-of-command-${++commands}`
       child.stdin.write(`${args.map(quoted).join(' ')}\n${mark} --json\n`)
       const endOfStdout = new RegExp(`\\{\\s*"error": \\{[^}]*${mark}[^}]*\\}\\s*\\}\\n$`)

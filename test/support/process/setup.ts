@@ -8,14 +8,14 @@ import { openRegistry } from '../../../src/registry/open.ts'
 import { migrateDatabase } from '../../../src/registry/schema.ts'
 import { startServer } from '../databases/mariadb.ts'
 
-/* What all test files share. */
+/* The server, folder and databases that all test files share. */
 
 declare module 'vitest' {
   interface ProvidedContext {
     mariadb: { port: number; socket: string }
-    /** Where tests put their files; it goes away with the run, whatever became of them. */
+    /** The folder for files of tests. It is removed at the end of the run, even after failures. */
     folder: string
-    /** Databases with the schema and nothing else, for copies: a name on the server, and a path. */
+    /** Databases with only the schema, to be copied: a name on the server, and a path. */
     templates: { mariadb: string; sqlite: string }
   }
 }
@@ -33,14 +33,14 @@ async function makeTemplates(port: number, folder: string) {
   return names
 }
 
-/** vitest's global set-up: one server and one folder for all test files. */
+/** The global set-up of vitest: one server and one folder for all test files. */
 export default async function setup({ provide }: TestProject) {
   const server = await startServer()
   const folder = mkdtempSync(join(tmpdir(), 'vdc-manage-test-'))
   chmodSync(folder, 0o755)
   provide('mariadb', { port: server.port, socket: server.socket })
   provide('folder', realpathSync(folder))
-  // Tests have a list of image folders of their own, and leave that of the host alone.
+  // The list of image folders of this host must not change.
   process.env.XDG_STATE_HOME = join(realpathSync(folder), 'state')
   provide('templates', await makeTemplates(server.port, folder))
   return async () => {

@@ -7,47 +7,47 @@ import { execa } from 'execa'
 import { inject } from 'vitest'
 import { environment, PROGRAM } from './cli.ts'
 
-/** Milliseconds that something may take to appear on the screen. */
+/** Milliseconds to wait for text on the screen. */
 const PATIENCE = 60_000
 
-/** A real terminal, of a tmux server of its own, in which the program runs. */
+/** A terminal that runs the program, in its own tmux server. */
 export interface Terminal {
-  /** Types text, as it stands. */
+  /** Types text literally. */
   type(text: string): Promise<void>
-  /** Presses keys by tmux's names: Enter, Tab, Up, C-c. Each comes alone, as Node takes what comes together for pasted. */
+  /** Presses keys, named as in tmux: Enter, Tab, Up, C-c. Sends them one by one, because Node takes keys sent together as pasted. */
   press(...keys: string[]): Promise<void>
-  /** What it shows, scrolled-off lines included; without blanks at the ends of lines. */
+  /** Returns the text of the screen and its scrollback, without trailing spaces. */
   screen(): Promise<string>
-  /** Waits until the screen holds what is asked for, some milliseconds at most, and returns it. */
+  /** Waits until the screen matches, at most `patience` milliseconds. Returns its text. */
   until(shown: RegExp, patience?: number): Promise<string>
-  /** Waits until the line with the cursor is this, its last blanks included, some milliseconds at most. */
+  /** Waits until the cursor is at the end of this line, including trailing spaces, at most `patience` milliseconds. */
   untilLine(line: string, patience?: number): Promise<void>
-  /** Makes the terminal so many columns wide. */
+  /** Sets the width of the terminal in columns. */
   resize(width: number): Promise<void>
-  /** Forgets what was shown so far. */
+  /** Clears the screen and its scrollback. */
   clear(): Promise<void>
-  /** The process id of the program. */
+  /** Returns the process ID of the program. */
   pid(): Promise<number>
-  /** The exit code of the program, which must end. */
+  /** Waits for the program to end. Returns its exit code. */
   exitCode(): Promise<number>
-  /** Ends the terminal and whatever runs in it. */
+  /** Ends the terminal and everything that runs in it. */
   close(): Promise<void>
 }
 
-/** How a terminal is started. */
+/** Settings of a terminal. */
 export interface TerminalOptions {
   database: { uri: string }
-  /** The home folder, where the history is. */
+  /** The home folder, which contains the history. */
   home: string
   cwd?: string
   env?: Record<string, string>
-  /** Columns; without it 120. */
+  /** Columns. Default: 120. */
   width?: number
 }
 
 /**
- * Starts a line of sh in a terminal, in which `vdc-manage` is the program; what
- * it exits with is shown behind it.
+ * Runs a line of sh in a terminal, with the program on the PATH as `vdc-manage`. The terminal
+ * then shows its exit code.
  */
 export async function startTerminal(line: string, options: TerminalOptions): Promise<Terminal> {
   const folder = mkdtempSync(join(inject('folder'), 'tmux-'))
@@ -58,9 +58,9 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
     env: { ...env, PATH: `${folder}:${env.PATH}`, LC_ALL: 'C.UTF-8', TMUX_TMPDIR: folder, TERM: 'xterm' },
     cwd: options.cwd ?? folder,
   }
-  // TERM is tmux's own in a terminal of it.
+  // tmux sets TERM in its terminals, so another value must be set inside.
   const term = options.env?.TERM === undefined ? '' : `TERM=${options.env.TERM} `
-  // Ctrl-C reaches this sh as well.
+  // Ctrl-C reaches this shell too.
   const inPane = `trap : INT; ${term}sh -c '${line}'; echo "exit code $?"; exec sleep 600`
   const size = ['-x', String(options.width ?? 120), '-y', '40']
   await execa('tmux', [...TMUX, 'new-session', '-d', ...size, inPane], { ...inTmux, extendEnv: false })
@@ -115,7 +115,7 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
       await tmux('clear-history')
     },
     async pid() {
-      // The pane's sh may have another with the line, and the program may have qemu-img.
+      // Between the pane's shell and the program there may be another shell, and qemu-img below it.
       let pid = Number(await tmux('display-message', '-p', '#{pane_pid}'))
       while (basename(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] as string) !== 'node')
         pid = Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'), 10)
@@ -134,7 +134,7 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
 }
 
 /**
- * Starts a tmux client that stays attached, so that a look at the terminal starts no process.
+ * Starts a tmux client that stays attached, so that commands start no process.
  *
  * @returns a function that runs a tmux command and returns its output. It throws an Error if the command fails.
  */
@@ -142,7 +142,7 @@ function controlMode(args: string[], options: { env: Record<string, string>; cwd
   const client = spawn('tmux', args, { ...options, stdio: ['pipe', 'pipe', 'ignore'] })
   const waiting: { resolve(output: string): void; reject(error: Error): void }[] = []
   const answer = () => new Promise<string>((resolve, reject) => waiting.push({ resolve, reject }))
-  // tmux answers the attach as well.
+  // tmux answers the attach command too.
   const attached = answer()
   let block: { tag: string; lines: string[] } | undefined
   createInterface({ input: client.stdout }).on('line', (line) => {

@@ -6,11 +6,11 @@ import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 
 /*
- * The program, loaded once, for many commands: node warm-program.js ROOT SOCKET.
- * Each request, a line of JSON with args, env, cwd and input, runs the program as
- * bin/run.js does, and is answered with its exit code, stdout and stderr. Only what a
- * process gets but once stays: modules, file descriptors, and what was read from the
- * environment while modules were loaded (test/support/process/cli.ts says what needs a process).
+ * Loads the program once, and runs many commands: node warm-program.js ROOT SOCKET.
+ * Each request is a line of JSON with args, env, cwd and input. It runs the program as
+ * bin/run.js does, and returns its exit code, stdout and stderr. What a process sets up only
+ * once is kept: modules, file descriptors, and values read from the environment while modules
+ * load. test/support/process/cli.ts decides which commands need their own process.
  */
 
 const [root, socket] = process.argv.slice(2)
@@ -18,10 +18,10 @@ const { main } = createRequire(import.meta.url)(join(root, 'dist/program.cjs'))
 const home = process.cwd()
 const { exit } = process
 const STREAMS = ['stdout', 'stderr']
-/** What the program listens to for as long as its process lives. */
+/** The events that the program listens to until its process ends. */
 const LISTENED = ['SIGHUP', 'SIGINT', 'SIGTERM', 'uncaughtException', 'exit']
 
-/** Thrown where a process would end, so that nothing comes after. */
+/** Thrown instead of ending the process, so that no more code runs. */
 class Exit extends Error {}
 
 let ended = () => {}
@@ -29,13 +29,13 @@ process.exit = (code = process.exitCode ?? 0) => {
   ended(code)
   throw new Exit()
 }
-// Whoever started it is gone.
+// The parent process has ended.
 process.on('disconnect', () => exit())
 process.on('unhandledRejection', (error) => {
   if (!(error instanceof Exit)) throw error
 })
 
-/** Runs one command, as a process of its own would. */
+/** Runs one command as a new process would. */
 async function run({ args, env, cwd, input = '' }) {
   for (const name of Object.keys(process.env)) delete process.env[name]
   Object.assign(process.env, env)
@@ -68,12 +68,12 @@ async function run({ args, env, cwd, input = '' }) {
   }
 }
 
-// One that ended may have left it.
+// An earlier process may have left its socket behind.
 rmSync(socket, { force: true })
 createServer((connection) => {
   let isRunning = false
   connection.on('error', () => {})
-  // What was left in the middle of a command is of no use to the next.
+  // A process interrupted in a command is in an unknown state.
   connection.on('close', () => isRunning && exit(1))
   createInterface({ input: connection }).on('line', async (line) => {
     isRunning = true

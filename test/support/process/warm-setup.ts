@@ -4,12 +4,12 @@ import { startWarmPrograms } from './warm.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Whether there are warm processes; benchmarks have none, and start one for each command. */
+    /** Whether there are warm processes. Benchmarks have none, and start a process for each command. */
     hasWarmPrograms?: true
   }
 }
 
-/** vitest's global set-up for tests: a warm process for each worker. */
+/** The global set-up of vitest for tests: a warm process for each worker. */
 export default function setup(project: TestProject) {
   project.provide('hasWarmPrograms', true)
   return startWarmPrograms(ROOT, project.getProvidedContext().folder, project.config.maxWorkers)

@@ -8,20 +8,20 @@ import { fileURLToPath } from 'node:url'
 import { inject } from 'vitest'
 
 /*
- * Processes that have the program loaded, one for each of vitest's workers, and
- * run one command after the other: to start a process takes twenty times as long.
+ * Processes with the program loaded, one per worker of vitest. They run one command at a time.
+ * Starting a process for each command would take twenty times as long.
  */
 
 const SCRIPT = fileURLToPath(new URL('warm-program.js', import.meta.url))
 
-/** What a command left. */
+/** The result of a command. */
 interface Answer {
   code: number
   stdout: string
   stderr: string
 }
 
-/** Starts the processes, for the program that is built below `root`; their sockets are in a folder. Returns what ends them. */
+/** Starts the processes for the program built in `root`, with their sockets in `folder`. Returns a function that ends them. */
 export function startWarmPrograms(root: string, folder: string, count: number): () => void {
   const running = new Map<number, ChildProcess>()
   let isOver = false
@@ -50,19 +50,19 @@ interface Waiting {
 }
 
 let opening: Promise<Socket> | undefined
-/** The command that runs; one at a time. */
+/** The running command, if any. */
 let waiting: Waiting | undefined
 
 /**
  * Runs a command in the warm process of this worker.
  *
- * @returns undefined while another one runs there: two at once are two processes.
+ * @returns undefined if another command is running there.
  */
 export async function runWarm(request: {
   args: string[]
   env: Record<string, string>
   cwd: string | undefined
-  /** What stdin holds, base64. */
+  /** The contents of stdin, in base64. */
   input: string | undefined
 }): Promise<Answer | undefined> {
   if (waiting !== undefined) return undefined
@@ -84,7 +84,7 @@ async function open(): Promise<Socket> {
   createInterface({ input: socket }).on('line', (line) => end().resolve(JSON.parse(line)))
   socket.once('close', () => {
     opening = undefined
-    if (waiting !== undefined) end().reject(new Error('The warm process ended in the middle of a command'))
+    if (waiting !== undefined) end().reject(new Error('The warm process ended during a command'))
   })
   return socket.unref()
 }
@@ -96,7 +96,7 @@ async function connected(path: string): Promise<Socket> {
       await once(socket, 'connect')
       return socket
     } catch (error) {
-      // It is about to start.
+      // The process may still be starting.
       if (Date.now() > deadline) throw error
     }
   }

@@ -1,7 +1,7 @@
 import { Interruption } from '../../../src/core/interruption.ts'
 import type { Watcher } from '../../../src/disk/watcher.ts'
 
-/** What a watcher of a test was told of one piece of work. */
+/** The progress of one piece of work, as reported to a watcher. */
 export interface Told {
   title: string
   total: number
@@ -9,7 +9,7 @@ export interface Told {
   ended: boolean
 }
 
-/** A watcher that keeps what it is told, and whose interruption a test may request. */
+/** Returns a watcher that records progress, and can be interrupted by the test. */
 export function newWatcher(): Watcher & { cancellation: Interruption; told: Told[] } {
   const told: Told[] = []
   return {

@@ -1,7 +1,7 @@
 /*
- * Loaded into a thread before its own code: notifications come late now and then,
- * as on a busy machine, where a thread may stand still between storing a value and
- * telling of it. `?chance=0.1&milliseconds=2` of its URL says how often and how late, at most.
+ * Loaded into a thread before its own code. Delays some notifications, as on a busy machine,
+ * where a thread may pause between storing a value and notifying others. The URL sets the
+ * probability and the longest delay: `?chance=0.1&milliseconds=2`.
  */
 const { searchParams } = new URL(import.meta.url)
 const chance = Number(searchParams.get('chance'))
@@ -13,7 +13,7 @@ Atomics.notify = (...args) => {
   return notify(...args)
 }
 
-/** Spins, as a sleep would be far longer. */
+/** Spins, because a sleep would last much longer. */
 function standStill(milliseconds) {
   const end = performance.now() + milliseconds
   while (performance.now() < end);

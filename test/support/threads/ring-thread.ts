@@ -3,23 +3,23 @@ import { readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Ring, type RingMemory } from '../../../src/disk/hash/hash-ring.ts'
 
-/** A series of runs for the two threads of a ring; each run has a ring of its own. */
+/** A series of runs for the two threads of a ring. Each run has its own ring. */
 export interface RingRuns {
   memories: RingMemory[]
-  /** Bytes of the file. */
+  /** The size of the file in bytes. */
   size: number
-  /** The most bytes in a piece: a read may always bring fewer than were asked for. */
+  /** The largest piece in bytes. Reads return fewer bytes at random, as they may on any system. */
   piece: number
 }
 
-/** The file, in the thread that reads it. */
+/** The descriptor of the file, in the thread that reads it. */
 const fd: number | undefined = workerData
 
 parentPort?.on('message', ({ memories, size, piece }: RingRuns) => {
   parentPort?.postMessage(memories.map((memory) => hash(new Ring(memory), size, piece)))
 })
 
-/** Takes all pieces of a ring, and returns their MD5 and their number of bytes. */
+/** Reads all pieces of a ring. Returns their MD5 and their size in bytes. */
 function hash(ring: Ring, size: number, piece: number): string {
   const md5 = createHash('md5')
   let position = 0
