@@ -6,8 +6,8 @@ import { ROOT } from './support/process/cli.ts'
 import { resultSchemas } from './support/result-schemas.ts'
 
 /*
- * What scripts hold on to: a change of it is a change of its golden file, to be
- * made with `npx vitest run test/contract.test.ts -u` and told in CHANGELOG.md.
+ * What scripts rely on. After a change here, update the golden files with
+ * `npx vitest run test/contract.test.ts -u`, and describe it in CHANGELOG.md.
  */
 
 interface Words {
@@ -42,8 +42,8 @@ function some(words: Words, keys: readonly string[]): Words {
   )
 }
 
-describe('the contract', () => {
-  test('holds every command, its arguments, flags, aliases and exit codes', async () => {
+describe('contract', () => {
+  test('covers the arguments, flags, aliases and exit codes of every command', async () => {
     const commands = Object.entries(manifest.commands).map(([id, command]) => [
       id.replaceAll(':', ' '),
       {
@@ -56,14 +56,14 @@ describe('the contract', () => {
     await expect(`${JSON.stringify(Object.fromEntries(commands), null, 2)}\n`).toMatchFileSnapshot('golden/flags.json')
   })
 
-  test('has a schema of what each command answers that answers in JSON', () => {
+  test('has a schema for every command with --json', () => {
     const answering = Object.keys(manifest.commands).filter((id) => 'json' in (manifest.commands[id]?.flags ?? {}))
-    // Behind a blank stands what an option makes of the answer; a count and a dry run have their own.
+    // After a space comes the option that changes the result. Counts and dry runs have their own schemas.
     const known = Object.keys(RESULTS).map((id) => id.replace(/ .*/, ''))
     expect([...new Set(known)].filter((id) => !['count', 'dry'].includes(id)).sort()).toEqual(answering.sort())
   })
 
-  test('holds the JSON schema of each answer and of errors', async () => {
+  test('covers the JSON schemas of all results and of errors', async () => {
     const schemas = await resultSchemas()
     for (const [name, schema] of schemas) {
       const path = `golden/results/${fileName(name)}`

@@ -4,11 +4,11 @@ import { expect, test } from 'vitest'
 import { makeImage, newFolder } from './support/files/images.ts'
 import { ROOT } from './support/process/cli.ts'
 
-/** The demo's own steps, without its set-up, which the test run has done. */
+/** Runs the demo without its set-up, which the test run has already done. */
 const demo = (args: string[], cwd: string) =>
   execa('bash', [join(ROOT, 'scripts/demo.sh'), ...args], { cwd, env: { VDC_MANAGE_DEMO_READY: '1', INIT_CWD: cwd } })
 
-test('npm run demo registers, lists, shows and deletes, each command as it is typed', async () => {
+test('npm run demo registers, lists, shows and deletes an image, and prints each command', async () => {
   const { stdout } = await demo([], '/')
   const commands = stdout.split('\n').filter((line) => line.startsWith('$ '))
   expect(commands.map((line) => line.replace(/wmi-\w{8}/, 'ID'))).toEqual([
@@ -23,7 +23,7 @@ test('npm run demo registers, lists, shows and deletes, each command as it is ty
   expect(stdout).toMatch(/^wmi-\w{8} +ubuntu10\.04-amd64 .* deleted /m)
 })
 
-test('npm run demo -- PATH takes a disk image, relative to where it is typed', async () => {
+test('npm run demo -- PATH resolves a disk image against the current folder', async () => {
   const folder = newFolder()
   await makeImage(join(folder.path, 'mine.raw'), { format: 'raw', size: '3M' })
   const { stdout } = await demo(['mine.raw'], folder.path)

@@ -41,7 +41,7 @@ afterAll(async () => {
   folder.remove()
 })
 
-/** What each recipe must come to, in its order: each finds what those before it left. */
+/** Checks the outcome of each recipe. They run in this order, on one database. */
 const OUTCOMES: Record<string, (run: Run) => Promise<void> | void> = {
   'Register an image and use its ID': ({ stdout }) => expect(stdout).toMatch(/^id: +wmi-\w{8}\ndisplay_name: +lucid$/m),
   'Register all images in a folder, after checking which ones would be refused': ({ stdout }) => {
@@ -87,7 +87,7 @@ const OUTCOMES: Record<string, (run: Run) => Promise<void> | void> = {
 }
 
 describe('docs/recipes.md', () => {
-  test('has the recipes that are tested here', () => {
+  test('has exactly the recipes tested here', () => {
     expect(RECIPES.map(([title]) => title)).toEqual(Object.keys(OUTCOMES))
     expect(text('docs/recipes.md').match(/```sh/g)).toHaveLength(RECIPES.length)
   })
@@ -109,9 +109,12 @@ describe('docs/recipes.md', () => {
   })
 })
 
-test('docs/exit-codes.md has the exit codes of the help', () => {
-  const told = [...text('docs/exit-codes.md').matchAll(/^\| (\d+) +\| (.*?) +\|$/gm)].map(([, code, of]) => [code, of])
-  expect(told).toEqual(Object.entries(EXIT_STATUS))
+test('docs/exit-codes.md lists the exit codes of the help', () => {
+  const listed = [...text('docs/exit-codes.md').matchAll(/^\| (\d+) +\| (.*?) +\|$/gm)].map(([, code, of]) => [
+    code,
+    of,
+  ])
+  expect(listed).toEqual(Object.entries(EXIT_STATUS))
 })
 
 describe('README.md', () => {

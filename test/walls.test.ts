@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { newFolder } from './support/files/images.ts'
 import { ROOT } from './support/process/cli.ts'
 
-/** Imports that cross a wall of docs/architecture.md: the file, and what it must not import. */
+/** Imports that docs/architecture.md forbids: the file, and what it must not import. */
 const CROSSINGS: [file: string, source: string][] = [
   ['src/commands/image/x.ts', '../../db/images.ts'],
   ['src/commands/image/x.ts', '../../disk/qemu/qemu-img.ts'],
@@ -28,7 +28,7 @@ const CROSSINGS: [file: string, source: string][] = [
   ['src/config/x.ts', '../db/tables/images.ts'],
   ['migrations/999_x.ts', '../src/core/errors.ts'],
 ]
-/** Imports that are as they should be. */
+/** Imports that are allowed. */
 const ALLOWED: [file: string, source: string][] = [
   ['src/commands/image/x.ts', '../../registry/image/list.ts'],
   ['src/commands/image/add/x.ts', '../../../cli/flags/common.ts'],
@@ -39,7 +39,7 @@ const ALLOWED: [file: string, source: string][] = [
   ['src/disk/qemu/x.ts', '../../core/errors.ts'],
 ]
 
-/** Lints a file for each case, in a folder of its own with the project's rules; returns how often each was refused. */
+/** Lints a file for each case in a new folder, with the project's rules. Returns the number of refusals per case. */
 async function refusals(cases: [file: string, source: string][]): Promise<number[]> {
   const folder = newFolder()
   try {
@@ -63,22 +63,22 @@ async function refusals(cases: [file: string, source: string][]): Promise<number
   }
 }
 
-test('an import that crosses a wall is refused, static or dynamic', async () => {
+test('refuses forbidden imports, static and dynamic', async () => {
   const found = await refusals(CROSSINGS)
   expect(CROSSINGS.map((crossing, number) => [...crossing, found[number]])).toEqual(
     CROSSINGS.map((crossing) => [...crossing, 2]),
   )
 })
 
-test('an import along the way is not', async () => {
+test('allows the other imports', async () => {
   expect(await refusals(ALLOWED)).toEqual(ALLOWED.map(() => 0))
 })
 
-test('rows are written in one place, so that a dry run tells all of them', () => {
+test('rows are written in one place, so that dry runs report all of them', () => {
   const files = readdirSync(join(ROOT, 'src/db'), { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.ts'),
   )
-  // Of knex, but not of the map of kept statements; in the text of a statement; by what runs one.
+  // Methods of knex (but not of the map of cached statements), SQL text, and imports of functions that run SQL.
   const ways = [
     /(?<!\bstatements)\.(insert|update|delete|del|upsert|truncate|increment|decrement)\(/,
     /\b(INSERT( INTO)?|UPDATE|DELETE( FROM)?|REPLACE( INTO)?) ([a-z?]|\$\{)/,
@@ -88,8 +88,8 @@ test('rows are written in one place, so that a dry run tells all of them', () =>
     const code = readFileSync(join(ROOT, 'src/db', file), 'utf8')
     return ways.some((way) => way.test(code))
   })
-  // What claims write is gone by the end of the transaction; many histories go through writes.ts where they are
-  // noted; and what statement.ts runs is up to who calls it.
+  // Rows of claims are gone by the end of the transaction, many-histories.ts leaves rows to be noted to writes.ts,
+  // and statement.ts only runs what its callers pass.
   expect(writing.sort()).toEqual([
     'statement.ts',
     'tables/many-histories.ts',

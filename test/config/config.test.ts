@@ -27,7 +27,7 @@ function fifo(): string {
   return path
 }
 
-describe('which database', () => {
+describe('the database', () => {
   let database: TestDatabase
   const name = () => database.uri.split('/').at(-1) as string
   beforeAll(async () => {
@@ -44,7 +44,7 @@ describe('which database', () => {
   const accounts = { code: 0, stdout: 'a-00000000\na-shpoolxx\n', stderr: '' }
   const list = (env: Record<string, string>) => vdcManage(['account', 'list', '--quiet'], { env })
 
-  test('every form of the URI', async () => {
+  test('can be given as each form of URI', async () => {
     const { port, socket } = inject('mariadb')
     const password = encodeURIComponent(`${SECRET}@/`)
     for (const uri of [
@@ -60,7 +60,7 @@ describe('which database', () => {
     }
   })
 
-  test('database_uri of the file that CONF_PATH names; the environment wins over it', async () => {
+  test('is taken from database_uri in the file of CONF_PATH, unless the environment sets one', async () => {
     const uri = `mysql2://127.0.0.1:${inject('mariadb').port}/${name()}?user=root`
     for (const text of [
       `database_uri '${uri}'\n`,
@@ -75,29 +75,29 @@ describe('which database', () => {
   })
 
   test.each([
-    ['missing', () => join(folder.path, 'missing.conf'), /missing.conf does not exist/],
-    ['a folder', () => folder.path, /images-\w+ is a folder, not a regular file/],
-    ['a device', () => '/dev/zero', /\/dev\/zero is a device, not a regular file/],
-    ['a FIFO', () => fifo(), /fifo\d+ is a FIFO, not a regular file/],
-    ['longer than 1 MiB', () => conf(`database_uri 'mysql2://h/x'${' '.repeat(MIB)}`), /is larger than 1 MiB/],
-    ['without one', () => conf('# database_uri "x"\n'), /has no readable database_uri/],
+    ['that is missing', () => join(folder.path, 'missing.conf'), /missing.conf does not exist/],
+    ['that is a folder', () => folder.path, /images-\w+ is a folder, not a regular file/],
+    ['that is a device', () => '/dev/zero', /\/dev\/zero is a device, not a regular file/],
+    ['that is a FIFO', () => fifo(), /fifo\d+ is a FIFO, not a regular file/],
+    ['larger than 1 MiB', () => conf(`database_uri 'mysql2://h/x'${' '.repeat(MIB)}`), /is larger than 1 MiB/],
+    ['without a database_uri', () => conf('# database_uri "x"\n'), /has no readable database_uri/],
     [
-      'with one that only Ruby can read',
+      'with a database_uri that only Ruby can evaluate',
       () => conf('database_uri "mysql2://#{host}/x"\n'),
       /has no readable database_uri/,
     ],
     [
-      'with one that only Ruby can read after a plain one',
+      'with a database_uri that only Ruby can evaluate after a plain one',
       () => conf("database_uri 'mysql2://h/x'\ndatabase_uri ENV['X']\n"),
       /has no readable database_uri/,
     ],
     [
-      'with one that is commented out',
+      'with a database_uri that is commented out',
       () => conf("=begin\ndatabase_uri 'mysql2://h/x'\n=end\n__END__\ndatabase_uri 'mysql2://h/x'\n"),
       /has no readable database_uri/,
     ],
     ['with an unknown scheme', () => conf("database_uri 'postgres://h/x'\n"), /unknown scheme 'postgres:'/],
-  ])('a conf file that is %s is an error, never a fall-back', async (_, path, says) => {
+  ])('a conf file %s is an error, not a reason to use the embedded registry', async (_, path, says) => {
     const data = newFolder()
     const run = await list({ CONF_PATH: path(), XDG_DATA_HOME: data.path })
     expect(run).toMatchObject({ code: 3, stdout: '' })
@@ -107,7 +107,7 @@ describe('which database', () => {
   })
 
   test.each(['VDC_MANAGE_DATABASE_URI', 'CONF_PATH'])(
-    'an empty %s is an error, never a fall-back',
+    'an empty %s is an error, not a reason to use the embedded registry',
     async (variable) => {
       const data = newFolder()
       const run = await list({ [variable]: '', XDG_DATA_HOME: data.path })
@@ -133,7 +133,7 @@ describe('which database', () => {
       'sqlite:///no/such/folder/x.sqlite',
       /x.sqlite cannot be created: \/no\/such\/folder does not exist.*\nHint: Create the folder/,
     ],
-  ])('a URI that is no good: %s', async (uri, says) => {
+  ])('refuses the invalid URI %s', async (uri, says) => {
     const run = await list({ VDC_MANAGE_DATABASE_URI: uri })
     expect(run.stdout).toBe('')
     expect([3, 6]).toContain(run.code)
@@ -147,14 +147,14 @@ describe('which database', () => {
     [`mysql://u:p@ss#${SECRET}@host/x`, 'contains an @ after the host'],
     ['mysql://host/x/y', 'does not name a database'],
     [`mysql://host?user=u&password=p@${SECRET}&socket=/run/x`, 'does not name a database'],
-  ])('what is cut off by a special character is not shown: %s', (uri, says) => {
+  ])('errors do not show a password cut off by a special character: %s', (uri, says) => {
     const message = new RegExp(`^The database URI in the test ${says}(?!.*${SECRET})`)
     expect(() => parseDatabaseUri(uri, 'the test')).toThrow(
       expect.objectContaining({ exit: 3, message: expect.stringMatching(message) }),
     )
   })
 
-  test('a password shows nowhere: messages, --debug, DEBUG, arguments of processes', async () => {
+  test('a password appears in no message, debug output or process argument', async () => {
     const { port } = inject('mariadb')
     const good = encodeURIComponent(`${SECRET}@/`)
     for (const uri of [
@@ -198,14 +198,14 @@ describe('which database', () => {
     )
     images.remove()
     expect(strace.stderr).toMatch(/execve\("[^"]*qemu-img", \["qemu-img", "info"/)
-    // With -v the environments are shown too; ours holds the URI, the child's must not.
+    // With -v, strace shows the environments too. Ours contains the URI, that of the child must not.
     const child = strace.stderr.split('\n').filter((line) => line.includes('["qemu-img", "info"'))
     expect(child.join()).toContain('LC_ALL=C')
     expect(child.join()).not.toContain(SECRET)
     expect(child.join()).not.toContain('VDC_MANAGE')
   })
 
-  test('what the database itself refuses is exit 6, in two lines', async () => {
+  test('an error of the database itself exits with 6, and prints one error and one hint', async () => {
     const { port } = inject('mariadb')
     const run = await list({ VDC_MANAGE_DATABASE_URI: `mysql://root@127.0.0.1:${port}/no_such_db` })
     expect(run).toMatchObject({
@@ -226,8 +226,8 @@ describe('which database', () => {
   })
 })
 
-describe('the embedded default', () => {
-  test('is made on first use in the data directory, with one line on stderr that says where and how to leave it', async () => {
+describe('the embedded registry', () => {
+  test('is created on first use in the data folder, and the note on stderr says where and how to use MySQL', async () => {
     const data = newFolder()
     const env = { XDG_DATA_HOME: join(data.path, 'share') }
     const first = await vdcManage(['account', 'add'], { env })
@@ -246,7 +246,7 @@ describe('the embedded default', () => {
     data.remove()
   })
 
-  test('where it cannot be made: exit 6', async () => {
+  test('exits with 6 if it cannot be created', async () => {
     const data = newFolder()
     writeFileSync(join(data.path, 'file'), '')
     expect(await vdcManage(['account', 'list'], { env: { XDG_DATA_HOME: join(data.path, 'file') } })).toMatchObject({
@@ -263,7 +263,7 @@ describe('the embedded default', () => {
   })
 })
 
-describe('the database down: one line and its hint, exit 6, within 10 s, no stack', () => {
+describe('an unreachable database causes one error with a hint and exit code 6 within 10 s', () => {
   async function expectDown(uri: string, says: RegExp) {
     const started = Date.now()
     for (const args of [
@@ -280,26 +280,26 @@ describe('the database down: one line and its hint, exit 6, within 10 s, no stac
     }
   }
 
-  test('nobody listens', async () => {
+  test('if nothing listens', async () => {
     await expectDown(`mysql://root@127.0.0.1:${await freePort()}/x`, /ECONNREFUSED/)
     await expectDown('mysql://root@localhost/x?socket=/nowhere.sock', /ENOENT/)
     await expectDown('mysql://root@no-such-host.invalid/x', /ENOTFOUND|EAI_AGAIN/)
   })
 
-  test('something accepts and says nothing', async () => {
+  test('if the server accepts the connection and sends nothing', async () => {
     const server = createServer(() => {}).listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))
     await expectDown(`mysql://root@127.0.0.1:${(server.address() as { port: number }).port}/x`, /no answer in time/)
     server.close()
   })
 
-  test('it says hello and then freezes', async () => {
+  test('if the server freezes after its greeting', async () => {
     const database = await newDatabase('mariadb')
     const frozenAt = (statement: number) =>
       startProxy(inject('mariadb').port, (number) => (number >= statement ? 'swallow' : 'pass'))
     const proxied = (port: number) => database.uri.replace(/:\d+\//, `:${port}/`)
     const [first, later] = [await frozenAt(1), await frozenAt(5)]
-    // In the middle of its work a server may take its time, but not for ever.
+    // Later statements have a longer limit.
     const running = vdcManage(['account', 'add'], {
       env: { VDC_MANAGE_DATABASE_URI: proxied(later.port) },
       process: true,
@@ -312,7 +312,7 @@ describe('the database down: one line and its hint, exit 6, within 10 s, no stac
     await database.remove()
   })
 
-  test('something accepts and hangs up, or talks another language', async () => {
+  test('if the server hangs up, or uses another protocol', async () => {
     for (const greeting of ['', 'HTTP/1.1 400 Bad Request\r\n\r\n']) {
       const server = createServer((socket) => socket.on('error', () => {}).end(greeting)).listen(0, '127.0.0.1')
       await new Promise((resolve) => server.once('listening', resolve))

@@ -35,17 +35,17 @@ describe('hosts', () => {
         ['db', 3306],
       ],
     ],
-  ])('%s', (uri, expected) => {
+  ])('are read from %s', (uri, expected) => {
     expect(places(uri)).toEqual(expected)
     expect(parse(uri).socketPath).toBeUndefined()
   })
 
-  test('are shown with their ports, the password never', () => {
+  test('are shown with their ports and without the password', () => {
     const settings = parse(`mysql2://u:${SECRET}@db1,[::1]:3308/w?ssl-mode=required`)
     expect(describeMysql(settings)).toBe('mysql://u@db1:3306,[::1]:3308/w')
   })
 
-  test('are shown without a password whose colon is escaped', () => {
+  test('are shown without the password after an escaped colon', () => {
     expect(describeMysql(parse(`mysql://u%3A${SECRET}@db/w`))).toBe('mysql://u@db:3306/w')
     expect(describeMysql(parse(`mysql:///w?user=u:${SECRET}&socket=/run/x`))).toBe(
       'mysql://u@localhost/w?socket=/run/x',
@@ -53,7 +53,7 @@ describe('hosts', () => {
   })
 })
 
-test('parameters of Ruby programs that change nothing are left alone', () => {
+test('parameters that only Ruby programs use are ignored', () => {
   const uri = 'mysql2://db/w?user=u&password=a%26b+c&encoding=utf8&charset=utf8&reconnect=true&max_connections=4'
   expect(parse(uri)).toMatchObject({ user: 'u', password: 'a&b+c', tls: { mode: 'PREFERRED' } })
 })
@@ -66,12 +66,12 @@ describe('TLS', () => {
     ['ssl-ca=/ca.pem', { mode: 'VERIFY_CA', ca: '/ca.pem' }],
     ['ssl-mode=PREFERRED&ssl-ca=/ca.pem', { mode: 'PREFERRED', ca: '/ca.pem' }],
     ['ssl-cert=/c.pem&ssl-key=/k.pem', { mode: 'REQUIRED', cert: '/c.pem', key: '/k.pem' }],
-  ])('%s', (query, tls) => {
+  ])('settings of %j', (query, tls) => {
     expect(parse(`mysql://db/w?${query}`).tls).toEqual({ ca: undefined, cert: undefined, key: undefined, ...tls })
   })
 })
 
-describe('refused, with the way out and without a value', () => {
+describe('an invalid URI is refused with a hint and without its values', () => {
   test.each([
     ['mysql:db/w', /^cannot be parsed/, /must look like/],
     ['mysql://a,,b/w', /invalid host or port/, /must look like/],

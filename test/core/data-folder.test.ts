@@ -19,14 +19,14 @@ import { environment, PROGRAM, vdcManage } from '../support/process/cli.ts'
 import { NOBODY, withRootHome } from '../support/process/root-home.ts'
 import { startTerminal } from '../support/process/tmux.ts'
 
-/* Where the embedded registry and the history of the shell are, and where they must not be. */
+/* Which folders the embedded registry and the shell history may be in. */
 
 const ACCOUNTS = 'a-00000000\na-shpoolxx\n'
 const IN_HOME = '.local/share/vdc-manage'
 const all = newFolder()
 afterAll(() => all.remove())
 
-/** Names, owners, modes, sizes and times of all that is in a folder. */
+/** Returns the names, owners, modes, sizes and times of everything in a folder. */
 function contents(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .sort()
@@ -36,7 +36,7 @@ function contents(folder: string): string[] {
     })
 }
 
-describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', () => {
+describe.runIf(process.getuid?.() === 0)('root with a home folder of another user', () => {
   let count = 0
   let folder: string
   let rootHome: string
@@ -52,7 +52,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
     inside = withRootHome(folder, rootHome)
   })
 
-  /** Runs the program as root, whose own home is `rootHome`. */
+  /** Runs the program as root with the home `rootHome`. */
   async function asRoot(args: string[], env: Record<string, string>) {
     const { exitCode, stdout, stderr } = await execa(inside, [PROGRAM, ...args], {
       env: environment({ env }),
@@ -66,7 +66,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
 
   const warningOf = (why: string) => `Warning: ${why}; using the embedded registry ${registry()}\n`
 
-  /** Has `account list` say that it makes a registry in root's home, and why. */
+  /** Expects `account list` to create a registry in root's own home, and to say why. */
   async function expectRootsOwn(env: Record<string, string>, why: string) {
     const run = await asRoot(['account', 'list', '--quiet'], env)
     expect(run).toMatchObject({ code: 0, stdout: ACCOUNTS })
@@ -75,7 +75,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
     )
   }
 
-  test('uses the registry in its own home, and reads and writes nothing in the other', async () => {
+  test('uses the registry in its own home, and neither reads nor writes the other one', async () => {
     const data = join(eve, IN_HOME)
     const victim = join(folder, 'victim')
     const marker = join(folder, 'marker')
@@ -83,7 +83,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
     mkdirSync(join(data, 'plugin/commands'), { recursive: true })
     mkdirSync(join(eve, '.config/vdc-manage'), { recursive: true })
     for (const name of ['registry.sqlite', 'shell_history']) symlinkSync(victim, join(data, name))
-    // oclif would run this code, and wait for this pipe.
+    // oclif would run this plugin, and wait for the FIFO below.
     const plugin = { name: 'x', type: 'link', root: join(data, 'plugin') }
     writeFileSync(join(data, 'package.json'), JSON.stringify({ name: 'x', oclif: { plugins: [plugin] } }))
     writeFileSync(
@@ -137,14 +137,14 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
 
   test.each<[string, (path: (name: string) => string) => { env: Record<string, string>; why: string }]>([
     [
-      'XDG_DATA_HOME',
+      'XDG_DATA_HOME if it belongs to another user',
       (path) => ({
         env: { HOME: path('root'), XDG_DATA_HOME: path('eve') },
         why: `XDG_DATA_HOME is ignored, because ${path('eve')} belongs to uid ${NOBODY}, not to root`,
       }),
     ],
     [
-      'a folder on the way',
+      'HOME if a folder on its path belongs to another user',
       (path) => {
         mkdirSync(path('home/.local/share/vdc-manage'), { recursive: true })
         chownSync(path('home/.local'), NOBODY, NOBODY)
@@ -155,7 +155,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
       },
     ],
     [
-      'a link on the way',
+      'HOME if a link on its path belongs to another user',
       (path) => {
         mkdirSync(path('home'))
         symlinkSync(path('root'), path('home/.local'))
@@ -167,7 +167,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
       },
     ],
     [
-      'a folder on the way of a link of root',
+      'HOME if a link of root leads through a folder of another user',
       (path) => {
         mkdirSync(path('eve/of-root'))
         symlinkSync('eve/of-root', path('link'))
@@ -178,7 +178,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
       },
     ],
     [
-      'a folder that anybody may write to',
+      'HOME if everyone can write to it',
       (path) => {
         mkdirSync(path('home'))
         chmodSync(path('home'), 0o777)
@@ -194,7 +194,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
     expect(readdirSync(eve).filter((name) => name !== 'of-root')).toEqual([])
   })
 
-  test('follows links of root, and folders in one like /tmp', async () => {
+  test('follows links of root, and uses its own folders in one like /tmp', async () => {
     const open = join(folder, 'open')
     mkdirSync(join(open, 'home'), { recursive: true })
     chmodSync(open, 0o1777)
@@ -204,7 +204,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
     expect(existsSync(join(open, 'home', IN_HOME, 'registry.sqlite'))).toBe(true)
   })
 
-  test('is refused where its own home is somebody else’s too', async () => {
+  test('fails if its own home belongs to another user too', async () => {
     chownSync(rootHome, NOBODY, NOBODY)
     expect(await asRoot(['account', 'list'], { HOME: eve })).toEqual({
       code: 3,
@@ -214,7 +214,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
     expect([...readdirSync(rootHome), ...readdirSync(eve)]).toEqual([])
   })
 
-  test('another user keeps a home that somebody else made for it', async () => {
+  test('other users may use such a home', async () => {
     chmodSync(all.path, 0o755)
     chmodSync(eve, 0o777)
     chownSync(eve, 0, 0)
@@ -230,7 +230,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
     expect(lstatSync(join(eve, IN_HOME)).uid).toBe(NOBODY)
   })
 
-  test('a user whom the password database does not know needs no HOME and no SHELL', async () => {
+  test('users missing from the password database need neither HOME nor SHELL', async () => {
     const run = (...args: string[]) =>
       execa('setpriv', ['--reuid', '54321', '--clear-groups', PROGRAM, ...args], {
         env: { PATH: process.env.PATH ?? '' },
@@ -245,7 +245,7 @@ describe.runIf(process.getuid?.() === 0)('root with a folder of somebody else', 
   })
 })
 
-describe('a HOME that leads nowhere', () => {
+describe('an unusable HOME', () => {
   const HINT = 'Hint: Set HOME to your home folder, or set VDC_MANAGE_DATABASE_URI\n'
   const NOWHERE = join(all.path, 'nowhere')
   const disk = join(all.path, 'disk.raw')
@@ -257,7 +257,7 @@ describe('a HOME that leads nowhere', () => {
     ['/etc/passwd', 'HOME is /etc/passwd, which is not a folder'],
     ['/etc/passwd/x', 'HOME is /etc/passwd/x, which does not exist'],
     [NOWHERE, `HOME is ${NOWHERE}, which does not exist`],
-  ])('is named where it is needed: %j', async (home, says) => {
+  ])('is named in the error if it is needed: %j', async (home, says) => {
     expect(await list({ HOME: home })).toEqual({
       code: 3,
       signal: undefined,
@@ -266,7 +266,7 @@ describe('a HOME that leads nowhere', () => {
     })
   })
 
-  test.each([['/proc'], ['/sys']])('is named where nothing can be made in it: %s', async (home) => {
+  test.each([['/proc'], ['/sys']])('is named in the error if nothing can be created in it: %s', async (home) => {
     const run = await list({ HOME: home })
     expect(run).toMatchObject({ code: 6, stdout: '' })
     expect(run.stderr).toMatch(
@@ -279,7 +279,7 @@ describe('a HOME that leads nowhere', () => {
     )
   })
 
-  test('does not matter if a database is named, or none is needed', async () => {
+  test('does not matter if a database is set, or none is needed', async () => {
     writeFileSync(disk, rawDisk(2 ** 20))
     const database = newSqlite()
     for (const HOME of ['', '/proc']) {
@@ -298,7 +298,7 @@ describe('a HOME that leads nowhere', () => {
     await database.remove()
   })
 
-  test('does not matter at the prompt, which has no history then', async () => {
+  test('only disables the history at the prompt', async () => {
     const database = newSqlite()
     const terminal = await startTerminal('vdc-manage', { database, home: '/proc' })
     await terminal.type('account list --quiet')
@@ -310,7 +310,7 @@ describe('a HOME that leads nowhere', () => {
     await database.remove()
   })
 
-  test('does not matter if XDG_DATA_HOME names a folder, which must be absolute', async () => {
+  test('does not matter if XDG_DATA_HOME is an absolute path', async () => {
     const data = join(all.path, 'data')
     expect(await list({ HOME: 'home', XDG_DATA_HOME: data })).toMatchObject({ code: 0, stdout: ACCOUNTS })
     expect(await list({ HOME: NOWHERE, XDG_DATA_HOME: 'data' })).toMatchObject({

@@ -12,12 +12,12 @@ import { environment, PROGRAM, runLines, vdcManage } from '../support/process/cl
 import { IS_THOROUGH, some } from '../support/thorough.ts'
 
 /*
- * Whatever fails and whenever it is killed, an add leaves all rows or none, and
- * the same command afterwards succeeds. Every add here is the first of its
- * folder, so that it has to make a storage, an object and an image.
+ * An add that fails or is killed leaves all rows or none, and succeeds when it is
+ * run again. Every add here is the first in its folder, so it creates a storage,
+ * a backup object and an image.
  */
 
-/** At how many moments of its time an add is killed. */
+/** The number of moments at which an add is killed. */
 const MOMENTS = some(30, 5)
 
 const folder = newFolder()
@@ -30,7 +30,7 @@ async function newImage(): Promise<string> {
 }
 const addArgs = (path: string) => ['image', 'add', 'local', path, '--account-id', 'a-atomic', '--create-account']
 
-/** Adds files, one command after the other in one process, which must succeed without a word. */
+/** Adds files one after the other in one process, which must succeed without warnings. */
 async function addAll(paths: readonly string[], database: TestDatabase): Promise<void> {
   const ids = await runLines(
     paths.map((path) => addArgs(path).join(' ')),
@@ -39,7 +39,7 @@ async function addAll(paths: readonly string[], database: TestDatabase): Promise
   expect(new Set(ids).size).toBe(paths.length)
 }
 
-/** Starts an add; `kill` ends it with SIGKILL. */
+/** Starts an add. `kill` ends it with SIGKILL. */
 function startAdd(path: string, uri: string) {
   const adding = execa(PROGRAM, addArgs(path), {
     env: environment({ database: { uri } }),
@@ -50,7 +50,7 @@ function startAdd(path: string, uri: string) {
   return { kill: () => adding.kill('SIGKILL'), ended: adding }
 }
 
-/** A killed client's transaction ends when the server notices. */
+/** Waits until the server has noticed that the killed client is gone, and ended its transaction. */
 async function untilNobodyIsConnected(database: TestDatabase): Promise<void> {
   const name = database.uri.split('/').at(-1) as string
   for (let attempt = 0; attempt < 3000; attempt++) {
@@ -61,7 +61,7 @@ async function untilNobodyIsConnected(database: TestDatabase): Promise<void> {
     if (row?.n === 0) return
     await sleep(20)
   }
-  throw new Error('a connection of a killed process stayed')
+  throw new Error('the connection of a killed process is still open')
 }
 
 describe('on MariaDB', () => {
@@ -72,7 +72,7 @@ describe('on MariaDB', () => {
   })
   afterAll(() => database.remove())
 
-  /** Runs an add through a proxy that acts at a statement; returns what came of it, and how many statements there were. */
+  /** Runs an add through a proxy that acts at a statement. Returns the result of the process. */
   async function addThroughProxy(path: string, act: (add: { kill: () => void }) => OnStatement) {
     let add: ReturnType<typeof startAdd> | undefined
     const proxy = await startProxy(inject('mariadb').port, (number, sql) =>
@@ -86,7 +86,7 @@ describe('on MariaDB', () => {
 
   const through = (proxy: MysqlProxy) => database.uri.replace(/:\d+\//, `:${proxy.port}/`)
 
-  /** As `addThroughProxy`, of an add that is not killed; returns how many statements there were, too. */
+  /** Like `addThroughProxy`, for an add that is not killed. Returns the number of statements too. */
   async function addToItsEnd(path: string, onStatement: OnStatement) {
     const proxy = await startProxy(inject('mariadb').port, onStatement)
     const run = await vdcManage(addArgs(path), { database: { uri: through(proxy) } })
@@ -100,12 +100,12 @@ describe('on MariaDB', () => {
     return statements
   }
 
-  // After a statement is before the next one, but for the COMMIT.
-  test(`killed with SIGKILL before every ${IS_THOROUGH ? '' : 'second '}statement, and after the COMMIT`, async () => {
+  // Only the COMMIT needs a kill after it: after any other statement is before the next one.
+  test(`an add leaves all rows or none if killed before every ${IS_THOROUGH ? '' : 'second '}statement or after the COMMIT`, async () => {
     const statements = await countStatements()
     expect(statements).toBeGreaterThan(15)
     const paths: string[] = []
-    /** Kills an add at one of its statements, which the server then gets or does not. */
+    /** Kills an add at one of its statements, which the server gets if the verdict is 'pass'. */
     const killAt = async (isMoment: (number: number, sql: string) => boolean, verdict: 'swallow' | 'pass') => {
       const path = await newImage()
       paths.push(path)
@@ -128,7 +128,7 @@ describe('on MariaDB', () => {
     await expectWhole(database)
   })
 
-  test(`killed with SIGKILL at ${MOMENTS} moments in time`, async () => {
+  test(`an add leaves all rows or none if killed at ${MOMENTS} moments`, async () => {
     const started = Date.now()
     expect(await vdcManage(addArgs(await newImage()), { database, process: true })).toMatchObject({ code: 0 })
     const whole = Date.now() - started
@@ -149,7 +149,7 @@ describe('on MariaDB', () => {
     await expectWhole(database)
   })
 
-  test('the connection lost at every statement: exit 6, one line, no rows but where it was committing', async () => {
+  test('an add exits with 6 and writes no rows if the connection is lost at any statement', async () => {
     const statements = await countStatements()
     for (let moment = 1; moment <= statements; moment++) {
       const path = await newImage()
@@ -162,18 +162,17 @@ describe('on MariaDB', () => {
       })
       expect(run).toMatchObject({ code: 6, stdout: '' })
       expect(run.stderr).toMatch(atCommit ? /may or may not be stored/ : /^Error: .*connection was lost.*\n/)
-      // It ends with its line.
       expect(run.stderr.split('\n').length).toBeLessThanOrEqual(3)
       await untilNobodyIsConnected(database)
       expect(await expectWhole(database)).toBe(before)
     }
   })
 
-  test('a deadlock is tried again, as a whole', async () => {
+  test('the whole add is retried after a deadlock', async () => {
     const path = await newImage()
     const before = await expectWhole(database)
     const name = database.uri.split('/').at(-1)
-    // Each image insert fails twice as a deadlock victim would.
+    // The insert of the image fails twice as it would for the victim of a deadlock.
     await database.query(
       `CREATE TABLE IF NOT EXISTS attempts (id int NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=MyISAM`,
     )
@@ -187,7 +186,7 @@ describe('on MariaDB', () => {
   })
 })
 
-describe('on a MariaDB that is stopped in the middle', () => {
+describe('an add leaves all rows or none if MariaDB is stopped', () => {
   let server: PrivateServer
   beforeAll(async () => {
     server = await startServer()
@@ -223,7 +222,7 @@ describe('on a MariaDB that is stopped in the middle', () => {
     await database.remove()
   })
 
-  /** The same database over a new connection, as the old one died with the server. */
+  /** Opens a new connection to the database, because the old one ended with the server. */
   async function reconnected(old: TestDatabase): Promise<TestDatabase> {
     const fresh = await newMariadb(server.port)
     await fresh.query(`USE ${old.uri.split('/').at(-1)}`)
@@ -232,7 +231,7 @@ describe('on a MariaDB that is stopped in the middle', () => {
 })
 
 describe('on SQLite', () => {
-  /** Runs the program so that it is killed with its Nth write to a file; returns whether it lived to its end. */
+  /** Runs the program and kills it at its Nth write to a file. Returns true if it finished before. */
   async function killedAtWrite(args: string[], database: TestDatabase, nth: number): Promise<boolean> {
     const inject = `inject=pwrite64:signal=SIGKILL:when=${nth}`
     const result = await execa(
@@ -247,12 +246,12 @@ describe('on SQLite', () => {
     )
     if (result.exitCode === 0) return true
     expect(result.signal).toBe('SIGKILL')
-    // What changes something answers last of all, when all is written.
+    // Commands that change rows print their result after everything is written.
     if (args[1] === 'add') expect(result.stdout).toBe('')
     return false
   }
 
-  test(`killed with SIGKILL at every ${IS_THOROUGH ? '' : 'third '}write to the database`, async () => {
+  test(`an add leaves all rows or none if killed at every ${IS_THOROUGH ? '' : 'third '}write to the database`, async () => {
     const database = await newDatabase('sqlite')
     const paths: string[] = []
     for (let moment = 1, lived = false; !lived; moment += IS_THOROUGH ? 1 : 3) {
@@ -271,7 +270,7 @@ describe('on SQLite', () => {
     await database.remove()
   })
 
-  test('killed with SIGKILL while the file is made and migrated', async () => {
+  test('a database is usable after a kill while its file was created and migrated', async () => {
     for (let moment = 1, lived = false; !lived; moment += IS_THOROUGH ? 5 : 15) {
       const database = newSqlite()
       lived = await killedAtWrite(['account', 'list'], database, moment)

@@ -26,75 +26,77 @@ import {
 import { runLines } from '../support/process/cli.ts'
 
 /*
- * Many things in one unit of work get the same answers, the same warnings and the
- * same rows as one after the other.
+ * A batch of IDs in one transaction gives the same results, warnings and rows as
+ * one command per ID.
  */
 
 const IMAGES = 70
 const MD5 = '0123456789abcdef0123456789abcdef'
 
-type Deed = (registry: Registry, ids: readonly string[]) => AsyncIterable<Outcome<object>>
+type Operation = (registry: Registry, ids: readonly string[]) => AsyncIterable<Outcome<object>>
 
 const forced = { force: true }
 const unforced = { force: false }
 
-/** What is done to all ids, one deed after the other: each finds what those before it left. */
-const DEEDS: Readonly<Record<string, Deed>> = {
+/** Operations on all image IDs. They run in this order, on one database. */
+const OPERATIONS: Readonly<Record<string, Operation>> = {
   show: (r, ids) => showImages(r, ids),
   label: (r, ids) => labelImages(r, ids, ['a=b', 'long='.padEnd(400, 'x')], unforced),
   'label, changed and removed': (r, ids) => labelImages(r, ids, ['a=c', 'long-', 'none-'], unforced),
-  'label, of a name that some have in another case': (r, ids) => labelImages(r, ids, ['OWNER=1', 'new=2'], unforced),
-  'label, with a name that is refused': (r, ids) => labelImages(r, ids, ['vdc-manage.x=1'], unforced),
+  'label, a name that some images have in another case': (r, ids) =>
+    labelImages(r, ids, ['OWNER=1', 'new=2'], unforced),
+  'label, a reserved name': (r, ids) => labelImages(r, ids, ['vdc-manage.x=1'], unforced),
   features: (r, ids) => setFeatures(r, ids, { virtio: true, acpi: false }, unforced),
-  'features, of none': (r, ids) => setFeatures(r, ids, {}, unforced),
+  'features, none given': (r, ids) => setFeatures(r, ids, {}, unforced),
   protect: (r, ids) => protectImages(r, ids.slice(0, 40)),
-  'modify, of which some are protected': (r, ids) => modifyImages(r, ids, { description: 'patched' }, unforced),
-  'modify, a format that some objects do not have': (r, ids) =>
+  'modify, some images protected': (r, ids) => modifyImages(r, ids, { description: 'patched' }, unforced),
+  'modify, a format that some backup objects do not have': (r, ids) =>
     modifyImages(r, ids, { file_format: 'qcow2', root_device: 'sda', is_public: true }, forced),
   'modify, another owner': (r, ids) => modifyImages(r, ids, { account_id: 'a-team', is_public: false }, forced),
-  'modify, an owner who is disabled': (r, ids) => modifyImages(r, ids, { account_id: 'a-off' }, forced),
-  'modify, an owner that is not there': (r, ids) => modifyImages(r, ids, { account_id: 'nobody' }, forced),
-  'modify, a parent that descends from some': (r, ids) => modifyImages(r, ids, { parent_image_id: 'i7' }, forced),
-  'modify, an object that is not there': (r, ids) => modifyImages(r, ids, { backup_object_id: 'bo-none' }, forced),
-  'modify, another object': (r, ids) => modifyImages(r, ids, { backup_object_id: 'bo-old' }, forced),
-  'modify, the id': (r, ids) => modifyImages(r, ids, { uuid: 'i1' }, forced),
-  'modify, a value that is refused': (r, ids) => modifyImages(r, ids, { display_name: '' }, forced),
+  'modify, a disabled owner': (r, ids) => modifyImages(r, ids, { account_id: 'a-off' }, forced),
+  'modify, a missing owner': (r, ids) => modifyImages(r, ids, { account_id: 'nobody' }, forced),
+  'modify, a parent that descends from some of the images': (r, ids) =>
+    modifyImages(r, ids, { parent_image_id: 'i7' }, forced),
+  'modify, a missing backup object': (r, ids) => modifyImages(r, ids, { backup_object_id: 'bo-none' }, forced),
+  'modify, another backup object': (r, ids) => modifyImages(r, ids, { backup_object_id: 'bo-old' }, forced),
+  'modify, the ID': (r, ids) => modifyImages(r, ids, { uuid: 'i1' }, forced),
+  'modify, an invalid value': (r, ids) => modifyImages(r, ids, { display_name: '' }, forced),
   delete: (r, ids) => deleteImages(r, ids, { ignoreMissing: false, force: false }),
-  'delete, with what is missing': (r, ids) => deleteImages(r, ids, { ignoreMissing: true, force: true }),
+  'delete, with --ignore-missing and --force': (r, ids) => deleteImages(r, ids, { ignoreMissing: true, force: true }),
   undelete: (r, ids) => undeleteImages(r, ids, {}),
-  'undelete, in a state': (r, ids) => undeleteImages(r, ids, { state: 'pending' }),
+  'undelete, with a state': (r, ids) => undeleteImages(r, ids, { state: 'pending' }),
   unprotect: (r, ids) => unprotectImages(r, ids),
   'show again': (r, ids) => showImages(r, ids),
 }
 
-/** What is done to all backup objects, and to words that are none, after all that. */
-const OBJECT_DEEDS: Readonly<Record<string, Deed>> = {
+/** Operations on `OBJECTS`, after those on images. */
+const OBJECT_OPERATIONS: Readonly<Record<string, Operation>> = {
   show: (r, ids) => showObjects(r, ids),
   modify: (r, ids) => modifyObjects(r, ids, { description: 'all', progress: '50', service_type: 'other' }),
-  'modify, where they lie': (r, ids) => modifyObjects(r, ids, { object_key: 'elsewhere', storage_id: 'bkst-s' }),
-  'modify, a storage that is not there': (r, ids) => modifyObjects(r, ids, { storage_id: 'bkst-none' }),
-  'modify, an owner who is disabled': (r, ids) => modifyObjects(r, ids, { account_id: 'a-off' }),
+  'modify, key and storage': (r, ids) => modifyObjects(r, ids, { object_key: 'elsewhere', storage_id: 'bkst-s' }),
+  'modify, a missing storage': (r, ids) => modifyObjects(r, ids, { storage_id: 'bkst-none' }),
+  'modify, a disabled owner': (r, ids) => modifyObjects(r, ids, { account_id: 'a-off' }),
   'modify, checksum and key': (r, ids) => modifyObjects(r, ids, { checksum: 'f'.repeat(32), object_key: 'here' }),
   'modify, state': (r, ids) => modifyObjects(r, ids, { state: 'pending' }),
-  'modify, a value that is refused': (r, ids) => modifyObjects(r, ids, { checksum: 'x' }),
+  'modify, an invalid value': (r, ids) => modifyObjects(r, ids, { checksum: 'x' }),
   delete: (r, ids) => deleteObjects(r, ids, unforced),
-  'delete, also what is used': (r, ids) => deleteObjects(r, ids, forced),
+  'delete, with --force': (r, ids) => deleteObjects(r, ids, forced),
 }
 const OBJECTS = ['bo-old', 'new', 'bo-none', 'bo-gone', 'no id', 'bo-raw', 'bo-OLD', 'bo-idle', 'bo-lone', 'bo-idle']
 
-const ACCOUNT_DEEDS: Readonly<Record<string, Deed>> = {
+const ACCOUNT_OPERATIONS: Readonly<Record<string, Operation>> = {
   modify: (r, ids) => modifyAccounts(r, ids, { description: 'all' }),
   'modify, disabled': (r, ids) => modifyAccounts(r, ids, { enabled: false }),
   'modify, enabled again': (r, ids) => modifyAccounts(r, ids, { enabled: true, description: 'all' }),
   delete: (r, ids) => deleteAccounts(r, ids, unforced),
-  'delete, also who owns images': (r, ids) => deleteAccounts(r, ids, forced),
+  'delete, with --force': (r, ids) => deleteAccounts(r, ids, forced),
 }
 const ACCOUNTS = ['a-team', 'off', 'a-gone', 'a-none', 'no id', 'a-shpoolxx', 'a-TEAM', 'a-idle', 'a-team']
 
-/** Ids of all kinds: of images that are there in all states, twice, in another case, and of none. */
+/** Returns IDs of images in all states, duplicates, IDs in another case, and IDs that are missing or invalid. */
 function idsToTry(): string[] {
   const ids = Array.from({ length: IMAGES }, (_, index) => (index % 3 === 0 ? `i${index}` : `wmi-i${index}`))
-  // In no order of the tables.
+  // An order that differs from that of the tables.
   ids.sort((a, b) => (a.at(-1) as string).localeCompare(b.at(-1) as string) || a.length - b.length)
   ids.splice(20, 0, 'wmi-nowhere', 'not an id', 'wmi-I5', 'bo-old', 'wmi-purged', '', 'wmi-i20', 'x'.repeat(300))
   ids.splice(50, 0, ids[3] as string, 'not an id', ids[49] as string, 'wmi-nowhere')
@@ -129,7 +131,7 @@ async function fill(database: TestDatabase): Promise<void> {
   ]
   await runLines(lines, { database })
   const statements = [
-    // YAML that cannot be read, or that others wrote.
+    // Unreadable YAML, and YAML with other keys.
     "UPDATE images SET features = '--- {' WHERE uuid IN ('i8', 'i41')",
     "UPDATE images SET features = '--- \\n:virtio: true\\n:other: 1\\n' WHERE uuid IN ('i9', 'i42')".replaceAll(
       '\\n',
@@ -142,7 +144,7 @@ async function fill(database: TestDatabase): Promise<void> {
     "UPDATE images SET backup_object_id = 'BO-old' WHERE uuid IN ('i17', 'i47')",
     "UPDATE images SET parent_image_id = 'wmi-nowhere' WHERE uuid IN ('i18', 'i48')",
     "UPDATE images SET parent_image_id = 'wmi-purged' WHERE uuid IN ('i19', 'i49')",
-    // As the original can make it: only one of both says so.
+    // The original can delete with only one of these columns set.
     "UPDATE images SET state = 'deleted' WHERE uuid IN ('i22', 'i50')",
     "UPDATE images SET deleted_at = '2020-01-01 00:00:00' WHERE uuid IN ('i23', 'i51')",
     "DELETE FROM histories WHERE uuid IN ('wmi-i22', 'wmi-i24')",
@@ -158,29 +160,28 @@ async function fill(database: TestDatabase): Promise<void> {
 }
 
 const TIME = /\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\dZ?/g
-/** All that is told, without the times that it happened at. */
+/** Replaces the times in a value. */
 const timeless = (value: unknown) => JSON.parse(JSON.stringify(value).replace(TIME, 'TIME'))
 
-/** Does a deed, and notes all that is told of it, in its order. */
-async function told(registry: Registry, deed: (registry: Registry) => AsyncIterable<Outcome<object>>) {
+/** Runs an operation. Returns its results, errors and warnings, in order. */
+async function resultsOf(registry: Registry, operation: (registry: Registry) => AsyncIterable<Outcome<object>>) {
   const all: unknown[] = []
   const telling = { ...registry, warn: (text: string) => void all.push({ warning: text }) }
-  for await (const outcome of deed(telling))
+  for await (const outcome of operation(telling))
     all.push('error' in outcome ? { id: outcome.id, ...outcome.error.toJSON() } : outcome)
   return timeless(all)
 }
 
-/** Does a deed to each id by itself. */
-function oneByOne(deed: Deed, ids: readonly string[]): Deed {
+/** Makes an operation run on one ID at a time. */
+function oneByOne(operation: Operation, ids: readonly string[]): Operation {
   return async function* (registry) {
-    // What a deed has only for a part of the ids, it has by their place.
-    for (const id of ids) yield* deed(registry, [id])
+    for (const id of ids) yield* operation(registry, [id])
   }
 }
 
 /**
- * All rows but for times and for the integer ids of rows that are only added, which are
- * compared in the order of these; labels by what has them.
+ * Returns all rows without times. Leaves out the integer IDs of histories and labels, and sorts
+ * labels by resource.
  */
 async function rowsOf(database: TestDatabase): Promise<Record<string, Row[]>> {
   const rows = await allRows(database)
@@ -214,31 +215,37 @@ describe.each(ENGINES)('on %s', (engine) => {
     for (const database of two.databases) await database.remove()
   })
 
-  test.each(Object.entries(DEEDS))('%s: the same is told and written as one by one', async (name, deed) => {
-    const ids = name === 'protect' ? idsToTry().slice(0, 40) : idsToTry()
-    const [batched, single] = two.registries
-    const expected = await told(single, (registry) => oneByOne(deed, ids)(registry, ids))
-    expect(await told(batched, (registry) => deed(registry, ids))).toEqual(expected)
-    expect(expected.filter((line: object) => 'id' in line)).toHaveLength(ids.length)
-    const [rows, expectedRows] = await Promise.all(two.databases.map(rowsOf))
-    expect(rows).toEqual(expectedRows)
-  })
+  test.each(Object.entries(OPERATIONS))(
+    'image %s: a batch gives the same results and rows as single IDs',
+    async (name, operation) => {
+      const ids = name === 'protect' ? idsToTry().slice(0, 40) : idsToTry()
+      const [batched, single] = two.registries
+      const expected = await resultsOf(single, (registry) => oneByOne(operation, ids)(registry, ids))
+      expect(await resultsOf(batched, (registry) => operation(registry, ids))).toEqual(expected)
+      expect(expected.filter((line: object) => 'id' in line)).toHaveLength(ids.length)
+      const [rows, expectedRows] = await Promise.all(two.databases.map(rowsOf))
+      expect(rows).toEqual(expectedRows)
+    },
+  )
 
-  const OTHERS: [what: string, deeds: Readonly<Record<string, Deed>>, ids: readonly string[]][] = [
-    ['objects', OBJECT_DEEDS, OBJECTS],
-    ['accounts', ACCOUNT_DEEDS, ACCOUNTS],
+  const OTHERS: [what: string, operations: Readonly<Record<string, Operation>>, ids: readonly string[]][] = [
+    ['backup objects', OBJECT_OPERATIONS, OBJECTS],
+    ['accounts', ACCOUNT_OPERATIONS, ACCOUNTS],
   ]
-  test.each(OTHERS)('%s: the same is told and written as one by one', async (_, deeds, ids) => {
+  test.each(OTHERS)('%s: a batch gives the same results and rows as single IDs', async (_, operations, ids) => {
     const [batched, single] = two.registries
-    for (const [name, deed] of Object.entries(deeds)) {
-      const expected = await told(single, (registry) => oneByOne(deed, ids)(registry, ids))
-      expect({ name, told: await told(batched, (registry) => deed(registry, ids)) }).toEqual({ name, told: expected })
+    for (const [name, operation] of Object.entries(operations)) {
+      const expected = await resultsOf(single, (registry) => oneByOne(operation, ids)(registry, ids))
+      expect({ name, results: await resultsOf(batched, (registry) => operation(registry, ids)) }).toEqual({
+        name,
+        results: expected,
+      })
       const [rows, expectedRows] = await Promise.all(two.databases.map(rowsOf))
       expect({ name, rows }).toEqual({ name, rows: expectedRows })
     }
   })
 
-  test('what is used is refused, also where others refer to it in another case', async () => {
+  test('deletions are refused for IDs in use, and ignore references in another case', async () => {
     const own = await newDatabase(engine)
     const lines = [
       'account add --uuid a-abc',
@@ -250,24 +257,28 @@ describe.each(ENGINES)('on %s', (engine) => {
     await runLines(lines, { database: own })
     await own.query("UPDATE images SET account_id = 'a-ABC', backup_object_id = 'bo-XYZ' WHERE uuid = 'first'")
     const registry = await openRegistry(parseDatabaseUri(own.uri, 'the test'))
-    expect(await told(registry, (registry) => deleteAccounts(registry, ['a-abc'], unforced))).toMatchObject([
+    expect(await resultsOf(registry, (registry) => deleteAccounts(registry, ['a-abc'], unforced))).toMatchObject([
       { id: 'a-abc', error: { code: 'IN_USE', message: 'Account a-abc owns images: wmi-second' } },
     ])
-    expect(await told(registry, (registry) => deleteObjects(registry, ['bo-xyz'], unforced))).toMatchObject([
+    expect(await resultsOf(registry, (registry) => deleteObjects(registry, ['bo-xyz'], unforced))).toMatchObject([
       { id: 'bo-xyz', error: { code: 'IN_USE', message: 'Backup object bo-xyz is used by images: wmi-second' } },
     ])
     await registry.close()
     await own.remove()
   })
 
-  test('all together, or committed by the statement, it is the same, too', async () => {
+  test('one transaction for everything gives the same results and rows as no transactions', async () => {
     const ids = idsToTry()
     const [batched, single] = two.registries
-    const deed: Deed = (registry, some) => labelImages(registry, some, ['together=1'], forced)
-    const inBulk = await withAllTogether(batched, (together) => told(together, (registry) => deed(registry, ids)), {
-      once: true,
-    })
-    expect(inBulk).toEqual(await told(withoutTransactions(single), (registry) => deed(registry, ids)))
+    const operation: Operation = (registry, some) => labelImages(registry, some, ['together=1'], forced)
+    const inBulk = await withAllTogether(
+      batched,
+      (together) => resultsOf(together, (registry) => operation(registry, ids)),
+      {
+        once: true,
+      },
+    )
+    expect(inBulk).toEqual(await resultsOf(withoutTransactions(single), (registry) => operation(registry, ids)))
     const [rows, expectedRows] = await Promise.all(two.databases.map(rowsOf))
     expect(rows).toEqual(expectedRows)
   })

@@ -22,7 +22,7 @@ import { CROWD, IS_THOROUGH } from '../support/thorough.ts'
 
 const NUMBERS = Array.from({ length: CROWD }, (_, number) => number)
 
-describe.each(ENGINES)('many at once on %s', (engine) => {
+describe.each(ENGINES)('concurrent commands on %s', (engine) => {
   let database: TestDatabase
   const folder = newFolder()
   beforeAll(async () => {
@@ -44,7 +44,7 @@ describe.each(ENGINES)('many at once on %s', (engine) => {
     expect(new Set(runs.map((run) => run.stdout)).size).toBe(runs.length)
   }
 
-  test('many files of one new folder: an image and an object each, one storage, one account', async () => {
+  test('adding many files of a new folder creates one storage and one account', async () => {
     const paths = await Promise.all(NUMBERS.map((number) => makeImage(join(folder.path, `disk${number}.qcow2`))))
     await expectAll(await Promise.all(paths.map(add)))
     expect(await countRows(database)).toMatchObject({
@@ -56,7 +56,7 @@ describe.each(ENGINES)('many at once on %s', (engine) => {
     await expectWhole(database)
   })
 
-  test('many times one file of another new folder: an image each, one object, one storage', async () => {
+  test('adding one file many times creates many images, one backup object and one storage', async () => {
     const other = newFolder()
     const path = await makeImage(join(other.path, 'one.qcow2'))
     await expectAll(await Promise.all(NUMBERS.map(() => add(path))))
@@ -69,7 +69,7 @@ describe.each(ENGINES)('many at once on %s', (engine) => {
     other.remove()
   })
 
-  test('many deletions of one image: one succeeds', async () => {
+  test('of many deletions of one image, only one succeeds', async () => {
     const path = await makeImage(join(folder.path, 'gone.qcow2'))
     const id = (await add(path)).stdout.trim()
     const [before] = await database.query('SELECT COUNT(*) AS n FROM histories')
@@ -79,7 +79,7 @@ describe.each(ENGINES)('many at once on %s', (engine) => {
     expect(Number(after?.n)).toBe(Number(before?.n) + 3)
   })
 
-  test('a generated id that is taken is replaced by another', async () => {
+  test('a generated ID that is taken is replaced by another', async () => {
     const path = await makeImage(join(folder.path, 'collision.qcow2'))
     const taken = (await add(path)).stdout.trim().slice('wmi-'.length)
     const generated: string[] = []
@@ -115,13 +115,12 @@ describe.each(ENGINES)('many at once on %s', (engine) => {
   })
 })
 
-test('an add that another add of the same file overtakes at any statement shares its storage and object', async () => {
+test('an add overtaken at any statement by another add of the same file shares its storage and backup object', async () => {
   const database = await newDatabase('mariadb')
   await vdcManage(['account', 'add', '--uuid', 'crowd'], { database, reject: true })
   const addArgs = (path: string) => ['image', 'add', 'local', path, '--account-id', 'a-crowd']
   let overtaken = true
   let statement = 1
-  // By default at every third one.
   for (; overtaken; statement += IS_THOROUGH ? 1 : 3) {
     const folder = newFolder()
     const path = await makeImage(join(folder.path, 'disk.qcow2'))
@@ -130,7 +129,7 @@ test('an add that another add of the same file overtakes at any statement shares
     const proxy = await startProxy(inject('mariadb').port, async (number): Promise<Verdict> => {
       if (number === statement) {
         overtaken = true
-        // It waits for a lock of the overtaken one at most until that goes on.
+        // The other add may wait for a lock of this one, so this one continues after a while.
         const other = vdcManage(addArgs(path), { database, reject: true })
         await Promise.race([other, sleep(1500)])
         others.push(other)
@@ -155,7 +154,7 @@ test('an add that another add of the same file overtakes at any statement shares
   await database.remove()
 })
 
-test('many first uses of one SQLite file: it is made once, and all succeed', async () => {
+test('many concurrent first uses of an SQLite file create it once, and all succeed', async () => {
   const database = newSqlite()
   const runs = await Promise.all(NUMBERS.map(() => vdcManage(['account', 'add'], { database, process: true })))
   for (const run of runs) expect(run).toMatchObject({ code: 0, stderr: '' })
@@ -163,7 +162,7 @@ test('many first uses of one SQLite file: it is made once, and all succeed', asy
   await database.remove()
 })
 
-describe('a storage that is deleted while something is put into it, on MariaDB', () => {
+describe('a storage that is being deleted on MariaDB', () => {
   let database: TestDatabase
   const folder = newFolder()
   beforeAll(async () => {
@@ -179,7 +178,7 @@ describe('a storage that is deleted while something is put into it, on MariaDB',
     ['backupobject', 'add', '--from-file', 'FILE'],
     ['backupobject', 'add', '--from-file', 'FILE', '--object-key', 'k'],
     ['backupobject', 'add', '--display-name', 'x', '--object-key', 'k', '--size', '1', '--checksum', '0'.repeat(32)],
-  ])('%s %s %s … does not', async (...words) => {
+  ])('gets no new backup object from: %s %s %s …', async (...words) => {
     const args = words.filter((word): word is string => word !== undefined)
     const path = await makeImage(join(folder.path, `${Date.now()}.qcow2`))
     const id = (

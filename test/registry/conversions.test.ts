@@ -15,7 +15,7 @@ import { environment, PROGRAM, vdcManage, vdcManageJson } from '../support/proce
 import { newWatcher } from '../support/process/watcher.ts'
 
 /*
- * `image add local --convert` between the moment that its result is in place and
+ * `image add local --convert`, interrupted after its result is in place and before
  * the commit.
  */
 
@@ -58,14 +58,14 @@ async function expectLeftOver(): Promise<void> {
   })
   expect(await allRows(database)).toEqual(before)
   await execa('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', source(), result()])
-  // The hint helps.
+  // Following the hint works.
   const added = await vdcManage(['image', 'add', 'local', result(), ...OWNER], { database })
   expect(added).toMatchObject({ code: 0, stderr: '' })
   const plain = await vdcManage(args(), { database })
   expect(plain.stderr).toBe(`Error: ${result()} exists already\nHint: Choose another name, or remove it first\n`)
 }
 
-test('killed while it waits for SQLite: the next run says what to do with the file', async () => {
+test('after a kill while it waits for SQLite, the next run says what to do with the file', async () => {
   database = await newDatabase('sqlite')
   const other = new Libsql(database.uri.slice('sqlite://'.length))
   other.exec('BEGIN IMMEDIATE')
@@ -79,7 +79,7 @@ test('killed while it waits for SQLite: the next run says what to do with the fi
   await expectLeftOver()
 })
 
-test('killed at the commit of MariaDB: the next run says what to do with the file', async () => {
+test('after a kill at the commit on MariaDB, the next run says what to do with the file', async () => {
   database = await newDatabase('mariadb')
   let running: ReturnType<typeof start> | undefined
   const proxy = await startProxy(inject('mariadb').port, (_, sql) => {
@@ -94,7 +94,7 @@ test('killed at the commit of MariaDB: the next run says what to do with the fil
   await expectLeftOver()
 })
 
-test('the file stays where nobody knows whether it is registered', async () => {
+test('the file is kept if it is unknown whether the commit succeeded', async () => {
   database = await newDatabase('mariadb')
   const proxy = await startProxy(inject('mariadb').port, (_, sql) => (/^COMMIT/i.test(sql) ? 'cut' : 'pass'))
   const run = await start(database.uri.replace(/:\d+\//, `:${proxy.port}/`))
@@ -104,7 +104,7 @@ test('the file stays where nobody knows whether it is registered', async () => {
   expect(readdirSorted(home)).toEqual(['disk.qcow2', 'disk.raw'])
 })
 
-test('interrupted while its rows are written: neither rows nor a file', async () => {
+test('an interruption while its rows are written leaves neither rows nor a file', async () => {
   database = await newDatabase('mariadb')
   let wasThere = false
   let running: ReturnType<typeof start> | undefined
@@ -123,8 +123,8 @@ test('interrupted while its rows are written: neither rows nor a file', async ()
   expect(readdirSorted(home)).toEqual(['disk.raw'])
 })
 
-describe.each(ENGINES)("a file that is somebody else's, or registered, on %s", (engine) => {
-  test('is not said to be left over', async () => {
+describe.each(ENGINES)('a file of another user or of a backup object on %s', (engine) => {
+  test('is not called a leftover', async () => {
     database = await newDatabase(engine)
     writeFileSync(result(), 'theirs')
     const plain = `Error: ${result()} exists already\nHint: Choose another name, or remove it first\n`
@@ -133,7 +133,7 @@ describe.each(ENGINES)("a file that is somebody else's, or registered, on %s", (
       expect((await vdcManage(args(), { database })).stderr).toBe(plain)
     }
     rmSync(result())
-    // A deleted object is still this file until it is purged.
+    // A deleted backup object keeps its file until it is purged.
     await makeImage(result())
     await vdcManage(['image', 'add', 'local', result(), ...OWNER], { database, reject: true })
     const [object] = await vdcManageJson(['backupobject', 'list'], { database })
@@ -145,7 +145,7 @@ describe.each(ENGINES)("a file that is somebody else's, or registered, on %s", (
 })
 
 test.runIf(IS_ROOT)(
-  'somebody else replaces its folder with a link: no other file is registered or removed',
+  'no other file is registered or removed if another user replaces its folder with a link',
   async () => {
     database = await newDatabase('sqlite')
     const { theirs, ours } = newGround(folder.path)
@@ -155,7 +155,7 @@ test.runIf(IS_ROOT)(
     writeFileSync(join(at, 'disk.raw'), rawDisk(MIB))
     const victim = join(ours, 'disk.qcow2')
     await makeImage(victim)
-    // An object of another file has the place, so that the result is made, and cannot be registered.
+    // A backup object already has this path with other contents, so the result is written, but cannot be registered.
     copyFileSync(victim, join(at, 'disk.qcow2'))
     await vdcManage(['image', 'add', 'local', join(at, 'disk.qcow2'), ...OWNER], { database, reject: true })
     rmSync(join(at, 'disk.qcow2'))

@@ -35,8 +35,8 @@ import { onlyOne } from '../support/outcomes.ts'
 import { newWatcher } from '../support/process/watcher.ts'
 
 /*
- * A dry run tells the very rows that the same deed then writes, and leaves the
- * database and the files as they are.
+ * A dry run reports exactly the rows that the same operation then writes, and
+ * changes neither the database nor files.
  */
 
 const watcher = newWatcher()
@@ -45,13 +45,13 @@ afterAll(() => folder.remove())
 const at = (...names: string[]) => join(folder.path, ...names)
 const LONG = 'Ubuntu 10.04 64bit. '.repeat(15)
 
-/** What writes to the registry, one after the other: each finds what those before it left. */
-const DEEDS: Readonly<Record<string, (registry: Registry) => Promise<unknown>>> = {
+/** Operations that write to the registry. They run in this order, on one database. */
+const OPERATIONS: Readonly<Record<string, (registry: Registry) => Promise<unknown>>> = {
   'account add': (r) => addAccount(r, { uuid: 'team', description: 'Team 日本語' }),
-  'account add, with an id made': (r) => addAccount(r, {}),
+  'account add, with a generated ID': (r) => addAccount(r, {}),
   'account modify': (r) => onlyOne(modifyAccounts(r, ['a-team'], { description: null, enabled: false })),
   'account modify, nothing': (r) => onlyOne(modifyAccounts(r, ['a-team'], { enabled: false })),
-  'account modify, back': (r) => onlyOne(modifyAccounts(r, ['a-team'], { enabled: true })),
+  'account modify, enabled again': (r) => onlyOne(modifyAccounts(r, ['a-team'], { enabled: true })),
   'backupstorage add': (r) =>
     addStorage(r, { uuid: 'dav', display_name: 'dav', base_uri: 'http://dav.example/', storage_type: 'webdav' }),
   'backupstorage modify': (r) => modifyStorage(r, 'bkst-dav', { node_id: 'n1', description: LONG }),
@@ -70,7 +70,7 @@ const DEEDS: Readonly<Record<string, (registry: Registry) => Promise<unknown>>> 
       { account_id: 'a-new', create_account: true, uuid: 'disk', description: LONG },
       watcher,
     ),
-  'image add local, of a file that is known': (r) =>
+  'image add local, of a registered file': (r) =>
     registerLocal(r, at('images', 'disk.qcow2'), { account_id: 'a-team', parent_image_id: 'disk' }, watcher),
   'image add volume': (r) => registerObject(r, 'volume', { account_id: 'a-team', backup_object_id: 'bo-lucid' }),
   'image modify': (r) =>
@@ -84,14 +84,14 @@ const DEEDS: Readonly<Record<string, (registry: Registry) => Promise<unknown>>> 
     ),
   'image features': (r) => onlyOne(setFeatures(r, ['wmi-disk'], { virtio: true }, { force: false })),
   'image label': (r) => onlyOne(labelImages(r, ['wmi-lucid'], [`owner=${LONG}`, 'new=1'], { force: false })),
-  'image label, away': (r) => onlyOne(labelImages(r, ['wmi-lucid'], ['owner-', 'new=2'], { force: false })),
+  'image label, removed': (r) => onlyOne(labelImages(r, ['wmi-lucid'], ['owner-', 'new=2'], { force: false })),
   'image del': (r) => onlyOne(deleteImages(r, ['wmi-lucid'], { ignoreMissing: false, force: false })),
   'image del, of none': (r) => onlyOne(deleteImages(r, ['wmi-none'], { ignoreMissing: true, force: false })),
   'backupstorage del': (r) => deleteStorage(r, 'bkst-dav', { force: false }),
   'account del': (r) => onlyOne(deleteAccounts(r, ['a-team'], { force: true })),
 }
 
-/** What is there before. */
+/** The rows before the first operation. */
 const BEFORE: readonly [table: string, row: Row][] = [
   ['backup_storages', { id: 1, uuid: 'local' }],
   ['backup_objects', { id: 1, uuid: 'lucid', display_name: 'lucid' }],
@@ -103,13 +103,13 @@ const BEFORE: readonly [table: string, row: Row][] = [
   ['tag_mappings', { id: 3, tag_id: 1, uuid: 'a-team' }],
 ]
 
-/** Opens the registry so that ids are made as in each other one. */
+/** Opens a registry that generates the same IDs as any other opened with this function. */
 function open(uri: string): Promise<Registry> {
   let made = 0
   return openRegistry(parseDatabaseUri(uri, 'the test'), { generateUuid: () => `made${++made}` })
 }
 
-/** Runs `work` dry, and returns what it would do. */
+/** Runs `work` as a dry run. Returns the changes that it would make. */
 async function changesOf(registry: Registry, work: (registry: Registry) => Promise<unknown>): Promise<Change[]> {
   const changes: Change[] = []
   await work(withDryRun(registry, (change) => changes.push(change)))
@@ -119,7 +119,7 @@ async function changesOf(registry: Registry, work: (registry: Registry) => Promi
 const inserted = (changes: readonly Change[], table: string) =>
   changes.flatMap((change) => (change.action === 'insert' && change.table === table ? [change.row] : []))
 
-/** Every file below a folder, its size and when it was changed. */
+/** Returns all files below a folder, with their sizes and times of change. */
 function filesBelow(path: string): string[] {
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .map((entry) => join(entry.parentPath, entry.name))
@@ -127,7 +127,7 @@ function filesBelow(path: string): string[] {
     .sort()
 }
 
-/** A row that was told or written, in one form. */
+/** A change that was reported or made, in a common form. */
 interface Written {
   action: string
   table: string
@@ -136,8 +136,8 @@ interface Written {
 }
 
 /**
- * A line a row, in the same order whatever the order of rows is. What differs
- * from run to run is left out: the integer ids of new rows, and that of a storage that is new.
+ * Returns one line per row, sorted. Leaves out what differs between runs: the integer IDs of new
+ * rows and of new storages.
  */
 function lines(rows: readonly Written[], knownStorages: readonly string[]): string[] {
   const text = (row: object | null) =>
@@ -156,7 +156,7 @@ function lines(rows: readonly Written[], knownStorages: readonly string[]): stri
     .sort()
 }
 
-/** What was written between two looks at a database. */
+/** Returns what was written between two states of a database. */
 function writtenBetween(before: Contents, after: Contents): Written[] {
   return changesBetween(before, after).flatMap(({ table, added, removed, changed }) => [
     ...added.map((row) => ({ action: 'insert', table, row, old: null })),
@@ -168,7 +168,7 @@ function writtenBetween(before: Contents, after: Contents): Written[] {
   ])
 }
 
-/** A row without what nobody knows of a file that isn't made. */
+/** Returns a row with null for values that are unknown until its file exists. */
 function asBeforeItIsMade(row: object): object {
   const unknown = ['size', 'allocation_size', 'checksum', 'vdc-manage.md5', 'vdc-manage.sha256']
   const { attr, name } = row as Row
@@ -189,7 +189,7 @@ beforeAll(async () => {
     await makeImage(at(name, 'disk.qcow2'), { size: '4M' })
   }
 })
-// What is told and what is then made happen in one second.
+// The dry run and the real one must have the same time.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-01-02T03:04:05Z') }))
 afterEach(() => void vi.useRealTimers())
 
@@ -206,18 +206,18 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
     await database.remove()
   })
 
-  test.each(Object.keys(DEEDS))('%s: tells the rows, and writes none', async (name) => {
-    const deed = DEEDS[name] as (typeof DEEDS)[string]
+  test.each(Object.keys(OPERATIONS))('%s: reports its rows, and writes none', async (name) => {
+    const operation = OPERATIONS[name] as (typeof OPERATIONS)[string]
     const before = await contentsOf(database)
     const files = filesBelow(folder.path)
     const dry = await open(database.uri)
-    const changes = (await changesOf(dry, deed)) as RowChange[]
+    const changes = (await changesOf(dry, operation)) as RowChange[]
     await dry.close()
     expect(await contentsOf(database)).toEqual(before)
     expect(filesBelow(folder.path)).toEqual(files)
 
     const real = await open(database.uri)
-    await deed(real)
+    await operation(real)
     await real.close()
     const after = await contentsOf(database)
     const storages = (before.rows.backup_storages ?? []).map(({ id }) => String(id))
@@ -226,7 +226,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
     expect(changes.length === 0).toBe(/nothing|of none/.test(name))
   })
 
-  test('the changes are those of people: whole rows, the columns that change, ids', async () => {
+  test('reports whole rows, the old values of changed columns, and IDs instead of integers', async () => {
     const [update, ...more] = await changesOf(registry, (dry) =>
       onlyOne(modifyImages(dry, ['wmi-disk'], { arch: 'x86' }, { force: false })),
     )
@@ -257,7 +257,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
     expect(object).toMatchObject({ size: 9223372036854775807n, allocation_size: 9223372036854775807n, progress: 100 })
   })
 
-  test('what is refused is refused, and nothing told', async () => {
+  test('fails like the real run, and then reports nothing', async () => {
     const before = await contentsOf(database)
     const changes: Change[] = []
     const dry = withDryRun(registry, (change) => changes.push(change))
@@ -271,7 +271,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
     expect(await contentsOf(database)).toEqual(before)
   })
 
-  test('an interruption leaves nothing, and tells nothing', async () => {
+  test('writes and reports nothing when interrupted', async () => {
     const before = await contentsOf(database)
     const { knex, interruption } = registry.database
     const request = ({ sql }: { sql: string }) => /^insert/i.test(sql) && interruption.request()
@@ -285,7 +285,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
     await addAccount(registry, { uuid: `after${engine}` })
   })
 
-  test('among lines that are committed together it sees those before it, and undoes itself alone', async () => {
+  test('within a larger transaction, sees earlier changes and rolls back only its own', async () => {
     const changes: Change[] = []
     await withAllTogether(
       registry,
@@ -309,7 +309,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
     ])
   })
 
-  test('of lines that are committed together, each sees those before it; what failed is not told', async () => {
+  test('of several operations in one transaction, lets each see earlier changes, and reports no failed one', async () => {
     const before = await contentsOf(database)
     const changes = await changesOf(registry, (dry) =>
       withAllTogether(
@@ -329,7 +329,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
     expect(await contentsOf(database)).toEqual(before)
   })
 
-  test('where every statement is committed by itself it writes nothing either', async () => {
+  test('writes nothing either if each statement is committed separately', async () => {
     const before = await contentsOf(database)
     const add = (dry: Registry) => addAccount(dry, { uuid: 'never' })
     expect(await changesOf(withoutTransactions(registry), add)).toHaveLength(1)
@@ -337,7 +337,7 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
     expect(await contentsOf(database)).toEqual(before)
   })
 
-  test('of an image that is to be converted: the file is told and not made, what it would hold is null', async () => {
+  test('with a conversion, reports the file without creating it, and null for values that depend on it', async () => {
     const before = await contentsOf(database)
     const files = filesBelow(folder.path)
     const add = (r: Registry) =>
@@ -356,12 +356,12 @@ describe.each(ENGINES)('a dry run on %s', (engine) => {
     const storages = (before.rows.backup_storages ?? []).map(({ id }) => String(id))
     const made = writtenBetween(before, after).map((written) => ({ ...written, row: asBeforeItIsMade(written.row) }))
     expect(lines(rows as RowChange[], storages)).toEqual(lines(made, storages))
-    // Again, a file stands in its way.
+    // The file now exists.
     await expect(changesOf(registry, add)).rejects.toMatchObject({ code: 'FILE_EXISTS' })
   })
 })
 
-test('a deadlock is tried again, and told once', async () => {
+test('a dry run is retried after a deadlock, and reports its rows once', async () => {
   const database = await newDatabase('mariadb')
   await database.query('CREATE TABLE attempts (id int NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=MyISAM')
   await database.query(
@@ -380,7 +380,7 @@ test('a deadlock is tried again, and told once', async () => {
   await database.remove()
 })
 
-describe('the schema', () => {
+describe('a dry run that opens', () => {
   const openDry = (settings: DatabaseSettings, anySchema = false) =>
     openRegistry(settings, {
       dryRun: { onChange: () => {}, anySchema },
@@ -392,7 +392,7 @@ describe('the schema', () => {
   }
   const settingsOf = ({ uri }: TestDatabase) => parseDatabaseUri(uri, 'the test')
 
-  test('of MariaDB: what is pending is told, nothing run, a lock neither taken nor freed', async () => {
+  test('MariaDB reports pending migrations, runs none, and neither takes nor releases the lock', async () => {
     const database = await newMariadb()
     const settings = settingsOf(database)
     expect(await pendingIn(settings)).toHaveLength(migrations.size)
@@ -413,7 +413,7 @@ describe('the schema', () => {
     await database.remove()
   })
 
-  test('of an SQLite file that is not there: it is not made', async () => {
+  test('a missing SQLite file does not create it', async () => {
     const path = at('none', 'deep', 'registry.sqlite')
     const settings: DatabaseSettings = { engine: 'sqlite', path, embedded: true }
     const registry = await openDry(settings)
@@ -424,7 +424,7 @@ describe('the schema', () => {
     await registry.close()
     expect(await pendingIn(settings)).toHaveLength(migrations.size)
     expect(readdirSync(folder.path)).not.toContain('none')
-    // What could not be made is refused as ever.
+    // Files that could not be created are refused as in a real run.
     await expect(openDry({ ...settings, embedded: false })).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' })
     const below = join(at('images', 'disk.qcow2'), 'registry.sqlite')
     for (const embedded of [true, false])
@@ -433,7 +433,7 @@ describe('the schema', () => {
       })
   })
 
-  test('of an SQLite file of an older release: it is left, and refused', async () => {
+  test('an SQLite file of an older release fails, and does not migrate it', async () => {
     const database = newSqlite()
     const settings = settingsOf(database)
     await (await openRegistry(settings)).close()
@@ -458,7 +458,7 @@ describe('the schema', () => {
   ]
 })
 
-test('of a conversion: the file is told and not made; what would be refused is', async () => {
+test('a dry run of a conversion reports the file without creating it, and fails like the real run', async () => {
   const path = at('convert', 'disk.qcow2')
   const out = at('convert', 'out.vdi')
   const files = filesBelow(folder.path)

@@ -13,9 +13,9 @@ import { pick, type Random, randomFrom } from '../support/finding/finding.ts'
 import { runLines, vdcManage } from '../support/process/cli.ts'
 
 /*
- * What SQLite takes, MariaDB takes, also after an export and an import, and the
- * other way round; what one refuses, the other refuses with the same words.
- * Another run of them: ENGINES_SEED=7 ENGINES_ROUNDS=500 npm test -- test/registry/engines-alike.test.ts
+ * SQLite and MariaDB accept the same values, also after an export and an import
+ * in both directions, and refuse the others with the same errors. To repeat or
+ * lengthen a run: ENGINES_SEED=7 ENGINES_ROUNDS=500 npm test -- test/registry/engines-alike.test.ts
  */
 
 const SEED = Number(process.env.ENGINES_SEED ?? Math.floor(Math.random() * 2 ** 31))
@@ -40,7 +40,7 @@ afterAll(async () => {
   for (const database of databases) await database.remove()
 })
 
-/** Takes all rows away but the system accounts. */
+/** Deletes all rows but the system accounts. */
 async function empty(database: TestDatabase): Promise<void> {
   for (const table of REGISTRY_TABLES)
     await database.query(
@@ -48,7 +48,7 @@ async function empty(database: TestDatabase): Promise<void> {
     )
 }
 
-/** What became of an import: what it did, what was in conflict, or why it was refused. */
+/** Imports a file. Returns the summary, the conflicts, or the error. */
 async function imported(registry: Registry, file: string): Promise<unknown> {
   try {
     const outcome = await importRegistry(registry, Readable.from([Buffer.from(file)]))
@@ -61,7 +61,7 @@ async function imported(registry: Registry, file: string): Promise<unknown> {
 
 const isDone = (outcome: unknown) => outcome !== null && typeof outcome === 'object' && 'summary' in outcome
 
-/** What a registry holds, without what differs from moment to moment; digits of `progress` are the database's own. */
+/** Returns the exported rows without times of system accounts. `progress` is rounded, because engines store different digits. */
 async function exported(registry: Registry): Promise<string[]> {
   return (await rawExport(registry))
     .split('\n')
@@ -81,7 +81,7 @@ async function rawExport(registry: Registry): Promise<string> {
 }
 
 test(
-  `registry files, from the seed ${SEED}`,
+  `engines agree on registry files (seed ${SEED})`,
   async () => {
     let taken = 0
     for (let round = 0; round < ROUNDS; round++) {
@@ -104,7 +104,7 @@ test(
       expect({ ...what, rows: await exported(mariadb) }).toEqual({ ...what, rows })
       if (!isDone(outcome)) continue
       taken++
-      // There and back: what one exports, the other takes, and has the same then.
+      // Each engine imports the export of the other, and then has the same rows.
       for (const [from, to] of [
         [sqlite, otherMariadb],
         [mariadb, otherSqlite],
@@ -112,26 +112,26 @@ test(
         const moved = await rawExport(from)
         expect({ ...what, outcome: await imported(to, moved) }).toMatchObject({ ...what, outcome: { summary: {} } })
         expect({ ...what, rows: await exported(to) }).toEqual({ ...what, rows })
-        // And where it is already, nothing is added.
+        // Importing it again adds nothing.
         expect(JSON.stringify(await imported(to, moved))).not.toMatch(/"added":[1-9]/)
       }
     }
-    // Else the files are too nasty to show anything.
+    // With fewer accepted files, the test would show little.
     expect(taken).toBeGreaterThan(ROUNDS / 5)
   },
   60_000 + ROUNDS * 2000,
 )
 
 /**
- * The words of a command.
+ * Returns the words of a random command.
  *
- * @param names of labels, which grow.
+ * @param names the label names used so far. New ones are added.
  */
 function nastyCommand(random: Random, names: string[]): string[] {
   const text = () => nastyText(random)
   const image = () => nastyId(random, 'wmi-')
   const value = (option: string, value = text()) => `--${option}=${value}`
-  // What begins with a dash is an option.
+  // A leading dash would make it an option.
   const labelName = () => {
     const name = random() < 0.7 && names.length > 0 ? twinOf(random, pick(random, names)) : text()
     names.push(name)
@@ -166,7 +166,7 @@ function nastyCommand(random: Random, names: string[]): string[] {
   ])()
 }
 
-test(`commands, from the seed ${SEED}`, async () => {
+test(`engines agree on commands (seed ${SEED})`, async () => {
   const [sqlite, mariadb, otherSqlite, otherMariadb] = registries as [Registry, Registry, Registry, Registry]
   await Promise.all(databases.map(empty))
   const two = databases.slice(0, 2) as [TestDatabase, TestDatabase]

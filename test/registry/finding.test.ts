@@ -18,9 +18,9 @@ import { some } from '../support/thorough.ts'
 
 const MANY = { accounts: 600, images: some(10_000, 3), backup_objects: some(10_000, 3), backup_storages: 1000 }
 const FEW = { accounts: 200, images: 1500, backup_objects: 1500, backup_storages: 200 }
-/** A database of our migrations on each engine, and one as Wakame-vdc makes it: utf8 of three bytes. */
+/** Databases with our own migrations, and one as Wakame-vdc creates it, with utf8 of three bytes. */
 const KINDS = [...ENGINES, 'wakame'] as const
-/** Another one each time; a failure names it, and here it can be put in its place. */
+/** Differs on every run. To repeat a failure, set FINDING_SEED to the seed in its message. */
 const SEED = Number(process.env.FINDING_SEED ?? Math.floor(Math.random() * 2 ** 32))
 const ROUNDS = {
   images: some(120, 3),
@@ -29,7 +29,7 @@ const ROUNDS = {
   accounts: some(30, 3),
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what is generated fits the list that it is for
+// biome-ignore lint/suspicious/noExplicitAny: each generated request fits its list
 type AnyRequest = any
 
 const LIST: Record<List, (registry: Registry, request: AnyRequest) => AsyncIterable<{ id: string }[]>> = {
@@ -49,7 +49,7 @@ async function idsOf(batches: AsyncIterable<{ id: string }[]>): Promise<string[]
   return (await allOf(batches)).flat().map(({ id }) => id)
 }
 
-describe.each(KINDS)('finding on %s', (kind) => {
+describe.each(KINDS)('lists on %s', (kind) => {
   const isWakame = kind === 'wakame'
   let database: TestDatabase
   let registry: Registry
@@ -60,7 +60,7 @@ describe.each(KINDS)('finding on %s', (kind) => {
   beforeAll(async () => {
     random = randomFrom(SEED)
     database = await (isWakame ? newWakame(inject('mariadb').port) : newDatabase(kind))
-    // The two accounts that every database has are found like the others.
+    // The two system accounts are listed like the others.
     const system = await database.query('SELECT * FROM accounts ORDER BY id')
     rows = makeRows(random, isWakame ? FEW : MANY, !isWakame)
     await insertRows(database, rows)
@@ -76,8 +76,8 @@ describe.each(KINDS)('finding on %s', (kind) => {
   const found = (list: List, request: AnyRequest) => idsOf(LIST[list](registry, request))
   const expected = (list: List, { wanted, order }: Pick<Asked, 'wanted' | 'order'>) =>
     expectedIds(lists[list], wanted, order)
-  /** Makes a failure tell what was asked, and how to ask it again. */
-  const told = async (list: List, request: object, check: () => Promise<void>) => {
+  /** Adds the seed and the request to a failure. */
+  const explained = async (list: List, request: object, check: () => Promise<void>) => {
     try {
       await check()
     } catch (error) {
@@ -85,13 +85,13 @@ describe.each(KINDS)('finding on %s', (kind) => {
     }
   }
 
-  test.each(Object.keys(LIST) as List[])('%s: what is asked for, in the order that is asked for', async (list) => {
+  test.each(Object.keys(LIST) as List[])('%s: match the filters, in the requested order', async (list) => {
     let most = 0
     for (let round = 0; round < ROUNDS[list]; round++) {
       const asked = askFor(random, list, lists)
       const ids = expected(list, asked)
       most = Math.max(most, ids.length)
-      await told(list, asked.request, async () => {
+      await explained(list, asked.request, async () => {
         expect(await found(list, { ...asked.request, sort: asked.sort })).toEqual(ids)
         expect(await COUNT[list](registry, asked.request)).toBe(ids.length)
       })
@@ -99,12 +99,12 @@ describe.each(KINDS)('finding on %s', (kind) => {
     expect(most).toBeGreaterThan(50)
   })
 
-  test.each(Object.keys(LIST) as List[])('%s: page after page it is the whole list', async (list) => {
+  test.each(Object.keys(LIST) as List[])('%s: pages add up to the whole list', async (list) => {
     for (let round = 0; round < some(12, 2); round++) {
       const asked = askFor(random, list, lists)
       const ids = expected(list, asked)
       const limit = Math.max(1, Math.ceil(ids.length / (1 + Math.floor(random() * 6))) - 1)
-      await told(list, { ...asked, limit }, async () => {
+      await explained(list, { ...asked, limit }, async () => {
         const pages: string[] = []
         for (let after: string | undefined; pages.length <= ids.length; after = pages.at(-1)) {
           const page = await found(list, { ...asked.request, sort: asked.sort, limit: String(limit), after })
@@ -116,10 +116,10 @@ describe.each(KINDS)('finding on %s', (kind) => {
     }
   })
 
-  test.each(Object.keys(LIST) as List[])('%s: each way to choose, each key to sort by, alone', async (list) => {
+  test.each(Object.keys(LIST) as List[])('%s: each filter and each sort key works alone', async (list) => {
     for (const asked of askFor.each(random, list, lists)) {
       const ids = expected(list, asked)
-      await told(list, { ...asked.request, sort: asked.sort }, async () => {
+      await explained(list, { ...asked.request, sort: asked.sort }, async () => {
         const limit = asked.sort === undefined ? undefined : '200'
         expect(await found(list, { ...asked.request, sort: asked.sort, limit })).toEqual(
           limit === undefined ? ids : ids.slice(0, 200),
@@ -157,13 +157,13 @@ describe.each(KINDS)('finding on %s', (kind) => {
     ["*'*", /^.*'.*$/su],
     ['*\n', /^.*\n$/su],
     ['', /^$/su],
-  ])('names like %j', async (name, regExp) => {
+  ])('image names match the pattern %j', async (name, regExp) => {
     const ids = expectedIds(lists.images, [(row) => regExp.test(String(row.display_name))], [])
     expect(await found('images', { name, all: true })).toEqual(ids)
     if (!isWakame && !['[-a]*', ''].includes(name)) expect(ids.length).toBeGreaterThan(0)
   })
 
-  test('the list goes on behind an image that it does not hold', async () => {
+  test('a page can start after an image that the list leaves out', async () => {
     const dead = lists.images.filter((image) => image.dead).map(({ id }) => String(id))
     const all = expectedIds(lists.images, [], [{ key: 'display_name', descending: true }])
     for (const after of [dead[0], dead.at(-1)] as string[]) {
@@ -172,7 +172,7 @@ describe.each(KINDS)('finding on %s', (kind) => {
     }
   })
 
-  test('an id in another case is another id', async () => {
+  test('IDs are case-sensitive', async () => {
     const inOtherCase = (id: unknown) =>
       String(id)
         .replace(/[a-z](_.)$/i, (end) => end.toUpperCase())
@@ -182,7 +182,7 @@ describe.each(KINDS)('finding on %s', (kind) => {
     await expect(found('images', { after })).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' })
   })
 
-  test('the rows hold what belongs to them, exactly', async () => {
+  test('listed images have exactly the stored values', async () => {
     const byId = new Map(lists.images.map((image) => [image.id, image]))
     let number = 0
     for (const image of (await allOf(listImages(registry, { all: true }))).flat()) {
@@ -201,7 +201,7 @@ describe.each(KINDS)('finding on %s', (kind) => {
     expect(number).toBe(lists.images.length)
   })
 
-  test('an account shows how many images it has, and their bytes, each file once', async () => {
+  test('an account shows the number of its images and their bytes, counting each file once', async () => {
     const owners = [...new Set(lists.images.map((image) => String(image.account_id)))]
     const known = lists.accounts.map(({ id }) => String(id))
     for (const owner of [...owners.filter((id) => known.includes(id)), known.at(-1) as string]) {
@@ -220,28 +220,28 @@ describe.each(KINDS)('finding on %s', (kind) => {
   })
 
   test.each<[string, ImageListRequest, string]>([
-    ['a set without an end', { name: 'a[b' }, 'VALUE_REFUSED'],
+    ['an unclosed set', { name: 'a[b' }, 'VALUE_REFUSED'],
     ['an empty set', { name: '[!]' }, 'VALUE_REFUSED'],
-    ['a backslash at the end', { name: 'a\\' }, 'VALUE_REFUSED'],
-    ['a range that runs backwards', { name: '[z-a]' }, 'VALUE_REFUSED'],
+    ['a trailing backslash', { name: 'a\\' }, 'VALUE_REFUSED'],
+    ['a reversed range', { name: '[z-a]' }, 'VALUE_REFUSED'],
     ['a very long pattern', { name: 'x'.repeat(1001) }, 'VALUE_REFUSED'],
     ['an unknown state', { state: ['available', 'availible'] }, 'VALUE_REFUSED'],
     ['an unknown architecture', { arch: ['arm64'] }, 'VALUE_REFUSED'],
-    ['a checksum of another length', { checksum: ['abc'] }, 'VALUE_REFUSED'],
-    ['a SHA-256 called MD5', { checksum: [`md5:${'a'.repeat(64)}`] }, 'VALUE_REFUSED'],
-    ['no time', { created_after: 'yesterday' }, 'VALUE_REFUSED'],
-    ['a time before all times', { created_after: '999999999w' }, 'VALUE_REFUSED'],
-    ['an unknown key', { sort: 'created,colour' }, 'VALUE_REFUSED'],
-    ['an unknown direction', { sort: 'created:down' }, 'VALUE_REFUSED'],
-    ['no key', { sort: '' }, 'VALUE_REFUSED'],
-    ['no rows at all', { limit: '0' }, 'VALUE_REFUSED'],
-    ['a limit that is no number', { limit: '1e3' }, 'VALUE_REFUSED'],
+    ['a checksum of the wrong length', { checksum: ['abc'] }, 'VALUE_REFUSED'],
+    ['a SHA-256 marked as MD5', { checksum: [`md5:${'a'.repeat(64)}`] }, 'VALUE_REFUSED'],
+    ['an invalid time', { created_after: 'yesterday' }, 'VALUE_REFUSED'],
+    ['a time out of range', { created_after: '999999999w' }, 'VALUE_REFUSED'],
+    ['an unknown sort key', { sort: 'created,colour' }, 'VALUE_REFUSED'],
+    ['an unknown sort direction', { sort: 'created:down' }, 'VALUE_REFUSED'],
+    ['an empty sort key', { sort: '' }, 'VALUE_REFUSED'],
+    ['a limit of 0', { limit: '0' }, 'VALUE_REFUSED'],
+    ['a limit that is not a whole number', { limit: '1e3' }, 'VALUE_REFUSED'],
     ['an unknown account', { account_id: 'a-nobody' }, 'ACCOUNT_NOT_FOUND'],
     ['an unknown parent', { parent: ['wmi-nobody'] }, 'IMAGE_NOT_FOUND'],
-    ['an unknown object', { backup_object_id: ['bo-nobody'] }, 'OBJECT_NOT_FOUND'],
-    ['an unknown storage', { storage_id: ['bkst-nobody'] }, 'STORAGE_NOT_FOUND'],
-    ['an unknown image to go on behind', { after: 'wmi-nobody' }, 'IMAGE_NOT_FOUND'],
-  ])('%s is refused', async (_, request, code) => {
+    ['an unknown backup object', { backup_object_id: ['bo-nobody'] }, 'OBJECT_NOT_FOUND'],
+    ['an unknown backup storage', { storage_id: ['bkst-nobody'] }, 'STORAGE_NOT_FOUND'],
+    ['an unknown image to start after', { after: 'wmi-nobody' }, 'IMAGE_NOT_FOUND'],
+  ])('refuses %s', async (_, request, code) => {
     await expect(found('images', request)).rejects.toMatchObject({ code })
   })
 })

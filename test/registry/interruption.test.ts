@@ -12,7 +12,7 @@ import { beginAnew } from '../support/databases/wakame.ts'
 import { makeImage, newFolder } from '../support/files/images.ts'
 import { environment, PROGRAM, vdcManage } from '../support/process/cli.ts'
 
-/** Runs `work` so that it is interrupted before or after each statement that fits. */
+/** Runs `work`, and interrupts it before or after each matching statement. */
 async function interruptedAt(
   registry: Registry,
   when: 'before' | 'after',
@@ -51,7 +51,7 @@ describe.each(ENGINES)('an interruption on %s', (engine) => {
   const ids = async () =>
     (await database.query("SELECT uuid FROM accounts WHERE uuid LIKE 'i%' ORDER BY uuid")).map((row) => row.uuid)
 
-  test('before, after and at any statement leaves nothing, and nothing for what comes next to commit', async () => {
+  test('before or after any statement leaves no rows, and none that the next command would commit', async () => {
     let next = 0
     for (const when of ['before', 'after'] as const) {
       for (const statement of [/^BEGIN/i, /^select/i, /^insert/i]) {
@@ -69,14 +69,14 @@ describe.each(ENGINES)('an interruption on %s', (engine) => {
     }
   })
 
-  test('at COMMIT comes too late: what is done is done, and said', async () => {
+  test('at COMMIT comes too late: the rows are stored, and the command succeeds', async () => {
     const outcome = await interruptedAt(registry, 'before', /^COMMIT/i, () => addAccount(registry, { uuid: 'ilate' }))
     expect(outcome).toMatchObject({ id: 'a-ilate' })
     expect(await ids()).toContain('ilate')
   })
 })
 
-test('a signal during a COMMIT that takes long waits for its outcome', async () => {
+test('a signal during a slow COMMIT waits for its outcome', async () => {
   const database = await newDatabase('mariadb')
   const folder = newFolder()
   const path = await makeImage(join(folder.path, 'late.qcow2'))
@@ -84,7 +84,7 @@ test('a signal during a COMMIT that takes long waits for its outcome', async () 
   const proxy = await startProxy(inject('mariadb').port, async (_, sql): Promise<Verdict> => {
     if (/^commit/i.test(sql)) {
       terminate()
-      // Longer than a signal waits for anything else.
+      // Longer than a signal waits for other statements.
       await sleep(5000)
     }
     return 'pass'
@@ -102,7 +102,7 @@ test('a signal during a COMMIT that takes long waits for its outcome', async () 
     const { exitCode, stdout } = await running
     return { exitCode, stdout }
   }
-  // A script ends after the line during which the signal came.
+  // The script ends after the interrupted line.
   expect(await ended([], `image add local ${path} --account-id a-shpoolxx\naccount list\n`)).toEqual({
     exitCode: 143,
     stdout: expect.stringMatching(/^wmi-\w{8}$/),

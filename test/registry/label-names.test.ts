@@ -6,7 +6,7 @@ import { pick, randomFrom } from '../support/finding/finding.ts'
 
 /*
  * The rule is at least as strict as each collation of the server that ignores case
- * and accents: whatever one of these takes for the same is the same.
+ * and accents: names that a collation takes for equal are treated as equal.
  */
 
 const SEED = Number(process.env.NAMES_SEED ?? 1)
@@ -22,7 +22,7 @@ const CHARACTERS = Array.from({ length: 0x20000 - 0x20 }, (_, index) => index + 
   .filter((code) => !(code >= 0xd800 && code < 0xe000) && !(code >= 0x7f && code < 0xa0))
   .map((code) => String.fromCodePoint(code))
 
-describe('names of labels', () => {
+describe('label names', () => {
   let database: TestDatabase
   let known: Set<string>
   beforeAll(async () => {
@@ -36,14 +36,14 @@ describe('names of labels', () => {
     }
   })
   afterAll(() => database.remove())
-  // uca1400 came with MariaDB 10.10.
+  // uca1400 needs MariaDB 10.10.
   const isKnown = (collation: string) => known.has(`utf8mb4_${collation}`) || known.has(collation)
 
-  test('some collations are there to be compared with', () => {
+  test('the server has enough of the collations', () => {
     expect(COLLATIONS.filter(isKnown).length).toBeGreaterThan(3)
   })
 
-  test.each(COLLATIONS)('every character that %s takes for another is the same', async (collation) => {
+  test.each(COLLATIONS)('characters that are equal in %s are treated as equal', async (collation) => {
     if (!isKnown(collation)) return
     const rows = await database.query(
       `SELECT c, HEX(WEIGHT_STRING(c COLLATE utf8mb4_${collation})) AS weight FROM characters`,
@@ -57,7 +57,7 @@ describe('names of labels', () => {
       if (weight === '') noWeight.push(String(c))
       const [first] = characters
       if (first === undefined) continue
-      // Spaces count for nothing at the end only.
+      // Only trailing spaces are ignored.
       const [one, other] = first === '' ? ['a', `a${c}`] : [`a${first}b`, `a${c}b`]
       if (!isSameName(one, other)) wrong.push([one, other])
     }
@@ -65,28 +65,25 @@ describe('names of labels', () => {
       for (const name of [`a${sign}b`, `ab${sign}`, `ab ${sign}`, `${sign}ab`])
         if (!isSameName('ab', name)) wrong.push(['ab', name])
     expect(wrong).toEqual([])
-    // All that is given is compared.
+    // Guards against a comparison that finds no equal characters.
     expect(byWeight.size).toBeLessThan(rows.length)
   })
 
-  test.each(COLLATIONS)(
-    `every name that %s takes for another is the same, from the seed ${SEED}`,
-    async (collation) => {
-      if (!isKnown(collation)) return
-      const random = randomFrom(SEED)
-      const names = Array.from({ length: 300 }, () => nastyText(random))
-      for (const name of names.slice(0, 250)) {
-        names.push(twinOf(random, name), twinOf(random, twinOf(random, pick(random, names))))
-      }
-      await database.query('CREATE OR REPLACE TABLE names (n varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin)')
-      await database.query(`INSERT INTO names VALUES ${names.map(() => '(?)').join(', ')}`, names)
-      const pairs = await database.query(
-        `SELECT a.n AS one, b.n AS other FROM names a JOIN names b ON a.n COLLATE utf8mb4_${collation} = b.n AND a.n < b.n`,
-      )
-      expect(pairs.length).toBeGreaterThan(20)
-      expect(pairs.filter(({ one, other }) => !isSameName(String(one), String(other)))).toEqual([])
-    },
-  )
+  test.each(COLLATIONS)(`names that are equal in %s are treated as equal (seed ${SEED})`, async (collation) => {
+    if (!isKnown(collation)) return
+    const random = randomFrom(SEED)
+    const names = Array.from({ length: 300 }, () => nastyText(random))
+    for (const name of names.slice(0, 250)) {
+      names.push(twinOf(random, name), twinOf(random, twinOf(random, pick(random, names))))
+    }
+    await database.query('CREATE OR REPLACE TABLE names (n varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin)')
+    await database.query(`INSERT INTO names VALUES ${names.map(() => '(?)').join(', ')}`, names)
+    const pairs = await database.query(
+      `SELECT a.n AS one, b.n AS other FROM names a JOIN names b ON a.n COLLATE utf8mb4_${collation} = b.n AND a.n < b.n`,
+    )
+    expect(pairs.length).toBeGreaterThan(20)
+    expect(pairs.filter(({ one, other }) => !isSameName(String(one), String(other)))).toEqual([])
+  })
 })
 
 test.each([
@@ -96,11 +93,11 @@ test.each([
   ['東京', '京都'],
   ['は', 'へ'],
   ['', 'a'],
-])('%j and %j are two', (one, other) => {
+])('label names %j and %j differ', (one, other) => {
   expect(isSameName(one, other)).toBe(false)
 })
 
-test('what begins as ours does, however it is written, is ours', () => {
+test('the prefix vdc-manage. is reserved regardless of case, accents and width', () => {
   for (const name of [
     'vdc-manage.',
     'vdc-manage.x',

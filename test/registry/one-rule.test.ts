@@ -3,7 +3,7 @@ import { allRows, ENGINES, newDatabase, type TestDatabase } from '../support/dat
 import { runLines, vdcManage } from '../support/process/cli.ts'
 import { expectRefused } from '../support/refusals.ts'
 
-describe.each(ENGINES)('an id that is taken in another case on %s', (engine) => {
+describe.each(ENGINES)('an ID that differs only in case on %s', (engine) => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await newDatabase(engine)
@@ -26,17 +26,17 @@ describe.each(ENGINES)('an id that is taken in another case on %s', (engine) => 
   afterAll(() => database.remove())
 
   test.each([
-    ['of a purged image', ['image', 'add', 'local', 'bo-O', '--account-id', 'a-ONE', '--uuid', 'abc'], 'wmi-abc'],
+    ['from a purged image', ['image', 'add', 'local', 'bo-O', '--account-id', 'a-ONE', '--uuid', 'abc'], 'wmi-abc'],
     [
-      'of one in small letters',
+      'from a purged image in lower case',
       ['image', 'add', 'volume', 'bo-O', '--account-id', 'a-ONE', '--uuid', 'LOW'],
       'wmi-LOW',
     ],
-    ['of an image', ['image', 'add', 'local', 'bo-O', '--account-id', 'a-ONE', '--uuid', 'hERE'], 'wmi-hERE'],
-    ['of an account', ['account', 'add', '--uuid', 'one'], 'a-one'],
-    ['of a deleted account', ['account', 'add', '--uuid', 'GONE'], 'a-GONE'],
+    ['from an image', ['image', 'add', 'local', 'bo-O', '--account-id', 'a-ONE', '--uuid', 'hERE'], 'wmi-hERE'],
+    ['from an account', ['account', 'add', '--uuid', 'one'], 'a-one'],
+    ['from a deleted account', ['account', 'add', '--uuid', 'GONE'], 'a-GONE'],
     [
-      'of a storage',
+      'from a backup storage',
       [
         'backupstorage',
         'add',
@@ -52,18 +52,18 @@ describe.each(ENGINES)('an id that is taken in another case on %s', (engine) => 
       'bkst-s',
     ],
     [
-      'of an object',
+      'from a backup object',
       [
         ...['backupobject', 'add', '--uuid', 'o', '--display-name', 'o', '--storage-id', 'bkst-S', '--object-key', 'x'],
         ...['--size', '1', '--checksum', '0'.repeat(32)],
       ],
       'bo-o',
     ],
-  ])('%s stays taken', async (_, words, id) => {
+  ])('%s is already taken', async (_, words, id) => {
     await expectRefused(database, words, { exit: 5, message: `${id} is already taken`, hint: 'IDs are never reused' })
   })
 
-  test('an import finds it taken as well', async () => {
+  test('conflicts in an import', async () => {
     const { stdout } = await vdcManage(['registry', 'export'], { database, reject: true })
     const input = stdout
       .replace('"uuid":"wmi-Here"', '"uuid":"wmi-aBC"')
@@ -77,7 +77,7 @@ describe.each(ENGINES)('an id that is taken in another case on %s', (engine) => 
   })
 })
 
-test('an SQLite registry of before gets the index for that when it is opened', async () => {
+test('an older SQLite registry gets the index of purged IDs when it is opened', async () => {
   const database = await newDatabase('sqlite')
   await database.query(
     "INSERT INTO histories (uuid, attr, vchar_value, created_at) VALUES ('wmi-ABC', 'purged_at', '2026-01-01 00:00:00', '2026-01-01 00:00:00')",

@@ -5,10 +5,10 @@ import { runLines, vdcManage } from '../support/process/cli.ts'
 
 const DEADLOCK = { errno: 1213, message: 'Deadlock found when trying to get lock; try restarting transaction' }
 
-describe('a unit of work that is run again warns once', () => {
+describe('a retried transaction prints each warning once', () => {
   let database: TestDatabase
   let proxy: MysqlProxy
-  /** Commits that are yet to fail. */
+  /** The number of commits that will still fail. */
   let failing = 0
   let failed = 0
   beforeAll(async () => {
@@ -35,7 +35,7 @@ describe('a unit of work that is run again warns once', () => {
   const run = (args: string[], input = '') =>
     vdcManage(args, { database: { uri: database.uri.replace(/:\d+\//, `:${proxy.port}/`) }, input })
 
-  test('of one command', async () => {
+  test('for a single command', async () => {
     await database.query("UPDATE images SET features = '--- {' WHERE uuid = 'a'")
     ;[failing, failed] = [2, 0]
     expect(await run(['image', 'features', 'wmi-a', '--virtio'])).toMatchObject({
@@ -45,7 +45,7 @@ describe('a unit of work that is run again warns once', () => {
     expect(failed).toBe(2)
   })
 
-  test('of all lines together, each as often as it is due', async () => {
+  test('per line, if all lines are one transaction', async () => {
     ;[failing, failed] = [2, 0]
     const line = 'image unprotect wmi-a\n'
     expect(await run(['--tx', 'bulk'], line + line)).toMatchObject({

@@ -3,12 +3,12 @@ import { parseBoundary, parseTime } from '../../src/registry/rules/times.ts'
 
 const NOW = new Date('2026-11-24T09:30:15.250Z')
 
-describe('a time from which things were made', () => {
+describe('times', () => {
   test.each([
     ['2026-11-24', '2026-11-24 00:00:00'],
     ['2026-11-24 09:30', '2026-11-24 09:30:00'],
     ['2026-11-24T09:30:15Z', '2026-11-24 09:30:15'],
-    // What was made in that second was made before it.
+    // Stored times have whole seconds, so fractions are rounded up.
     ['2026-11-24T09:30:15.001Z', '2026-11-24 09:30:16'],
     ['2026-11-24T00:30+09:00', '2026-11-23 15:30:00'],
     ['90s', '2026-11-24 09:28:46'],
@@ -17,7 +17,7 @@ describe('a time from which things were made', () => {
     ['7d', '2026-11-17 09:30:16'],
     ['2W', '2026-11-10 09:30:16'],
     ['0s', '2026-11-24 09:30:16'],
-  ])('%s is %s', (text, time) => {
+  ])('--created-after %s means %s', (text, time) => {
     expect(parseBoundary('created_after', text, NOW)).toBe(time)
   })
 
@@ -34,14 +34,14 @@ describe('a time from which things were made', () => {
     'yesterday',
     '999999999w',
     '9999-12-31T23:59:59.5Z',
-  ])("'%s' is not a valid time", (text) => {
+  ])("--created-after refuses '%s'", (text) => {
     const message = `created_after '${text}' is not a valid time`
     expect(() => parseBoundary('created_after', text, NOW)).toThrow(
       expect.objectContaining({ code: 'VALUE_REFUSED', message }),
     )
   })
 
-  test('a day and a minute are meant at their end where something is shown as it was', () => {
+  test('--at takes a day or minute as its end', () => {
     expect(parseTime('at', '2026-11-24', NOW)).toBe('2026-11-24T23:59:59Z')
     expect(parseTime('at', '2026-11-24 09:30', NOW)).toBe('2026-11-24T09:30:59Z')
     expect(parseTime('at', '1h', NOW)).toBe('2026-11-24T08:30:15Z')

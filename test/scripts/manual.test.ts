@@ -7,7 +7,7 @@ import { ERRORS } from '../../src/core/errors.ts'
 import { newFolder } from '../support/files/images.ts'
 import { ROOT } from '../support/process/cli.ts'
 
-/* The manual that the build makes: man pages, and docs/commands. */
+/* The manual that the build generates: man pages and docs/commands. */
 
 const folder = newFolder()
 afterAll(() => folder.remove())
@@ -24,7 +24,7 @@ const groups = Object.keys(readJson(join(ROOT, 'package.json')).oclif.topics).ma
 const helpTopics = Object.keys(HELP_TOPICS).filter((name) => manifest.commands[name] === undefined)
 const shown = Object.values(manifest.commands).filter(({ hidden }) => hidden !== true)
 
-/** Makes the manual of a package in another folder. */
+/** Generates the manual of a package in another folder. Returns its path. */
 async function makeManual(name: string, root = ROOT): Promise<string> {
   const target = join(folder.path, name)
   mkdirSync(target)
@@ -32,24 +32,24 @@ async function makeManual(name: string, root = ROOT): Promise<string> {
   return target
 }
 
-/** The texts of all files of a folder by their names. */
+/** Returns the texts of all files in a folder, by name. */
 function textsIn(path: string): Record<string, string> {
   return Object.fromEntries(readdirSync(path).map((name) => [name, readFileSync(join(path, name), 'utf8')]))
 }
 
-/** What groff and mandoc have to say against pages. */
+/** Returns the warnings of groff and mandoc about the pages in a folder. */
 async function complaintsOf(path: string): Promise<string[]> {
   const pages = readdirSync(path).map((name) => join(path, name))
   const groff = await execa('groff', ['-man', '-ww', '-Tutf8', '-z', ...pages], { reject: false })
   const mandoc = await execa('mandoc', ['-T', 'lint', '-W', 'warning', ...pages], { reject: false })
-  // A date would make another page of the same commands every day.
+  // Pages have no date, so that the same commands always give the same pages.
   return `${groff.stderr}\n${mandoc.stdout}`
     .split('\n')
     .filter((line) => line !== '' && !line.includes('WARNING: missing date'))
 }
 
 describe('the manual', () => {
-  test('is what the commands say, and the same each time', async () => {
+  test('is up to date, and the same on every run', async () => {
     const made = await makeManual('made')
     expect(textsIn(join(made, 'docs/commands'))).toEqual(textsIn(join(ROOT, 'docs/commands')))
     expect(textsIn(join(made, 'man'))).toEqual(textsIn(join(ROOT, 'man')))
@@ -71,7 +71,7 @@ describe('the manual', () => {
     expect(listed).toEqual(Object.entries(ERRORS))
   })
 
-  test('has a page of each command, with all of its options, and no other', () => {
+  test('has exactly one page per command, with all of its options', () => {
     const files = shown.map(({ id }) => id.replaceAll(':', '-'))
     const docs = textsIn(join(ROOT, 'docs/commands'))
     const man = textsIn(join(ROOT, 'man'))
@@ -110,7 +110,7 @@ describe('the manual', () => {
     }
   })
 
-  test('has a man page of each group with its commands, and of each help topic', () => {
+  test('has a man page for each group, with its commands, and for each help topic', () => {
     const man = textsIn(join(ROOT, 'man'))
     for (const group of groups) {
       const page = man[`vdc-manage-${group}.1`]?.replaceAll('\\-', '-')
@@ -126,18 +126,18 @@ describe('the manual', () => {
     }
   })
 
-  test('has links that lead somewhere', () => {
+  test('has no broken links', () => {
     for (const text of Object.values(textsIn(join(ROOT, 'docs/commands')))) {
       for (const [, link = ''] of text.matchAll(/\]\(([^)]+)\)/g))
         expect(existsSync(join(ROOT, 'docs/commands', link))).toBe(true)
     }
   })
 
-  test('neither groff nor mandoc has anything to say against the man pages', async () => {
+  test('passes groff and mandoc without warnings', async () => {
     expect(await complaintsOf(join(ROOT, 'man'))).toEqual([])
   })
 
-  test('leaves out what is hidden, and shows odd texts as they are', async () => {
+  test('leaves out hidden commands and options, and escapes special characters', async () => {
     const root = join(folder.path, 'odd')
     for (const name of ['package.json', 'dist', 'scripts', 'man'])
       cpSync(join(ROOT, name), join(root, name), { recursive: true })
@@ -157,7 +157,7 @@ describe('the manual', () => {
     expect(Object.keys({ ...docs, ...man }).filter((name) => name.includes('label'))).toEqual([])
     for (const text of Object.values({ ...docs, ...man })) expect(text).not.toMatch(/image[ -]label/)
     expect(docs['image-show.md']).not.toContain('`--json`')
-    // Pages that were there and are no part of it any more are gone from the package as well.
+    // Pages of removed commands are removed from the package too.
     await execa('node', [join(root, 'scripts/manual.js')])
     expect(existsSync(join(root, 'man/vdc-manage-image-label.1'))).toBe(false)
     expect(readJson(join(root, 'package.json')).man).not.toContain('man/vdc-manage-image-label.1')
@@ -165,7 +165,7 @@ describe('the manual', () => {
     expect(await complaintsOf(join(made, 'man'))).toEqual([])
     const page = join(made, 'man/vdc-manage-image-show.1')
     const { stdout } = await execa('groff', ['-man', '-Tutf8', '-P-c', '-rLL=500n', page])
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: bold letters are typed over
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: bold letters are overstruck
     const plain = stdout.replace(/.\u0008/g, '')
     expect(plain.split(odd)).toHaveLength(1 + 1 + 1 + 3 + 2 + 1)
   })
@@ -176,14 +176,14 @@ test('man finds the pages of the installed package', async () => {
   await execa('npm', ['pack', '--ignore-scripts', '--pack-destination', folder.path], { cwd: ROOT })
   const archive = readdirSync(folder.path).find((name) => name.endsWith('.tgz')) as string
   await execa('tar', ['-xzf', archive], { cwd: folder.path })
-  // What the program itself needs would have to be fetched.
+  // Dependencies would have to be downloaded.
   const path = join(folder.path, 'package/package.json')
   writeFileSync(path, JSON.stringify({ ...readJson(path), dependencies: {}, scripts: {} }))
   await execa('npm', ['pack', '--pack-destination', folder.path], { cwd: join(folder.path, 'package') })
   await execa('npm', ['install', '--global', '--offline', '--prefix', root, join(folder.path, archive)])
   const env = { MANPATH: join(root, 'share/man'), MANWIDTH: '200', LC_ALL: 'C.UTF-8' }
   const found = await execa('man', ['-w', 'vdc-manage-image-add-local'], { env })
-  // It follows the link that npm made.
+  // man follows the link that npm created.
   expect(found.stdout).toBe(join(root, 'lib/node_modules/vdc-manage/man/vdc-manage-image-add-local.1'))
   const { stdout, stderr } = await execa('man', ['--warnings=w', 'vdc-manage-image-add-local'], { env })
   expect(stderr).toBe('')

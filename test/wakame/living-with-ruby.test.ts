@@ -10,8 +10,8 @@ import { ROOT, type Run, type RunOptions, vdcManage, vdcManageJson } from '../su
 import { CROWD } from '../support/thorough.ts'
 
 /*
- * A database that Wakame-vdc 16.1 created and its Ruby programs write to, used
- * as it is: nothing is migrated, and nothing of theirs is in the way.
+ * Tests on a database that Wakame-vdc 16.1 created and its Ruby programs write to.
+ * It works without a migration, and with all rows that those programs leave.
  */
 
 let server: PrivateServer
@@ -30,10 +30,10 @@ function run(words: string[], options: RunOptions): Promise<Run> {
   return vdcManage(words, { database, ...options })
 }
 
-/** Told of the pool's images. */
+/** The warning about images of the shared pool. */
 const OF_POOL = /^Warning: Every account can start images of the shared pool, but .*\n/m
 
-/** Runs a command that must succeed and, but for an answer and what is told of the pool, say nothing. */
+/** Runs a command that must succeed and print nothing to stderr but the warning about the shared pool. Returns stdout. */
 async function quietly(words: string[], options: RunOptions = {}): Promise<string> {
   const all = await run(words, options)
   const ran = { ...all, stderr: all.stderr.replace(OF_POOL, '') }
@@ -41,7 +41,7 @@ async function quietly(words: string[], options: RunOptions = {}): Promise<strin
   return ran.stdout
 }
 
-/** Runs a command that must be refused, and write nothing. */
+/** Runs a command that must fail without writing anything. */
 async function refused(words: string[], code: number, message: string | RegExp, options: RunOptions = {}) {
   const before = await contentsOf(database)
   const ran = await run(words, options)
@@ -50,7 +50,7 @@ async function refused(words: string[], code: number, message: string | RegExp, 
   expect(await contentsOf(database)).toEqual(before)
 }
 
-/** What a command changes in the rows, which must succeed. */
+/** Runs a command that must succeed. Returns the rows that it changed. */
 async function changesOf(words: string[], stderr: string | RegExp = /^$/) {
   const before = await contentsOf(database)
   const ran = await run(words, {})
@@ -66,7 +66,7 @@ const storage = (row: Row = {}) => insert(database, 'backup_storages', { uuid: '
 const object = (row: Row = {}) => insert(database, 'backup_objects', { uuid: 'lucid', ...row })
 
 describe('without db migrate', () => {
-  test('db status says that all is there, and db migrate has nothing to do', async () => {
+  test('db status reports nothing pending, and db migrate changes nothing', async () => {
     const before = await contentsOf(database)
     const status = await vdcManageJson(['db', 'status'], { database })
     expect(status).toMatchObject({ engine: 'mysql', wakame_schema: 23, pending: 0 })
@@ -82,7 +82,7 @@ describe('without db migrate', () => {
     expect(await contentsOf(database)).toEqual(before)
   })
 
-  test('every command works, and no table of theirs is touched', async () => {
+  test('every command works, and no table of the Ruby programs changes', async () => {
     const { untouchable } = await contentsOf(database)
     const object = ['--display-name', 'lucid', '--object-key', 'lucid.raw', '--size', '1', '--checksum', '0'.repeat(32)]
     const lines = [
@@ -130,15 +130,15 @@ describe('without db migrate', () => {
     ]
     for (const words of lines)
       expect({ words, ...(await vdcManage(words, { database })) }).toMatchObject({ words, code: 0, stderr: '' })
-    // It tells of each image, and where that can't be looked at, so exits.
+    // Exits with 9 where the file of an image cannot be read.
     const verified = await vdcManage(['image', 'verify', '--all'], { database })
     expect(verified).toMatchObject({ code: expect.toSatisfy((code) => [0, 9].includes(code)) })
     expect(await vdcManage(['doctor'], { database })).toMatchObject({ stderr: '' })
-    for (const [words, code, told] of [
+    for (const [words, code, stderr] of [
       [['image', 'orphans'], 0, ''],
       [['image', 'purge', '--older-than', '1d', '--files', '--yes'], 0, 'Nothing to purge\n'],
     ] as const) {
-      expect(await vdcManage([...words], { database })).toMatchObject({ code, stderr: told })
+      expect(await vdcManage([...words], { database })).toMatchObject({ code, stderr })
     }
     expect(await quietly([], { input: 'image show wmi-x --json\n' })).toContain('"deleted_at": "')
     expect((await contentsOf(database)).untouchable).toEqual(untouchable)
@@ -146,7 +146,7 @@ describe('without db migrate', () => {
     const manifest = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'))
     const run = (id: string) => lines.some((words) => words.join(':').startsWith(id))
     expect(Object.keys(manifest.commands).filter((id) => !run(id))).toEqual([
-      // Of a database this knows as little as image convert and image inspect.
+      // Does not use the database, like image convert and image inspect.
       'backupstorage:trust',
       'completion',
       'db:migrate',
@@ -162,8 +162,8 @@ describe('without db migrate', () => {
   })
 })
 
-describe('what Ruby wrote', () => {
-  test('YAML of older releases, NULL and no text at all are read', async () => {
+describe('rows written by the Ruby programs', () => {
+  test('YAML of older releases, NULL and empty text are read', async () => {
     const forms: [uuid: string, features: string | null, read: object][] = [
       ['older', '--- \n:virtio: true\n', { virtio: true }],
       ['empty', '--- {}\n\n', {}],
@@ -176,7 +176,7 @@ describe('what Ruby wrote', () => {
       const words = ['image', 'show', uuid, '--json']
       expect(JSON.parse(await quietly(words))).toMatchObject({ id: `wmi-${uuid}`, features })
     }
-    // What is so already is not written anew in another form.
+    // Values that are already set are not rewritten in another form.
     for (const words of [
       ['older', '--virtio'],
       ['empty', '--no-virtio'],
@@ -187,7 +187,7 @@ describe('what Ruby wrote', () => {
     }
   })
 
-  test('YAML that cannot be read is warned of, and mended by image features', async () => {
+  test('unreadable YAML causes a warning, and image features replaces it', async () => {
     await image({ uuid: 'broken', features: '--- {:virtio: true\n', display_name: 'a broken one' })
     await image({ uuid: 'text', features: '--- virtio\n' })
     await image({ uuid: 'disks', volumes: '---\n- :size: [\n' })
@@ -209,9 +209,9 @@ describe('what Ruby wrote', () => {
       expect((await vdcManageJson(['image', 'show', id], { database }))[column]).toBe(null)
     }
 
-    // Without an option nothing is mended either.
-    const said = /^Nothing to change: no new values are given\nWarning: The features of wmi-broken hold YAML .*\n$/
-    expect(await changesOf(['image', 'features', 'wmi-broken'], said)).toEqual([])
+    // Without an option, the YAML stays.
+    const warning = /^Nothing to change: no new values are given\nWarning: The features of wmi-broken hold YAML .*\n$/
+    expect(await changesOf(['image', 'features', 'wmi-broken'], warning)).toEqual([])
 
     for (const id of ['wmi-broken', 'wmi-text']) {
       const changes = await changesOf(['image', 'features', id, '--virtio'], new RegExp(`^Warning: .*${id}.*\n$`))
@@ -221,7 +221,7 @@ describe('what Ruby wrote', () => {
       ])
       expect(JSON.parse(await quietly(['image', 'show', id, '--json']))).toMatchObject({ features: { virtio: true } })
     }
-    // Mended also where all is to go.
+    // Replaced even if no feature is left.
     await image({ uuid: 'worse', features: '--- {:acpi\n' })
     expect(await changesOf(['image', 'features', 'worse', '--no-acpi'], /^Warning: .*wmi-worse/)).toMatchObject([
       { table: 'histories' },
@@ -229,7 +229,7 @@ describe('what Ruby wrote', () => {
     ])
   })
 
-  test('what others wrote among the features stays as it is written', async () => {
+  test('image features keeps other keys as they are written', async () => {
     const others = 'plain: "q: #"\n:list: [ 1, 2.50, 010 ]\n:yes: yes\n'
     await image({ uuid: 'rich', features: `---\n${others}:acpi: false\n` })
     expect(await changesOf(['image', 'features', 'rich', '--virtio'])).toMatchObject([
@@ -243,7 +243,7 @@ describe('what Ruby wrote', () => {
     })
   })
 
-  test('one image that cannot be read does not keep others from being shown or changed', async () => {
+  test('an image with unreadable YAML can be changed, and shown along with others', async () => {
     await image({ uuid: 'broken', features: '--- {:virtio: true\n' })
     await image({ uuid: 'good' })
     const shown = await vdcManage(['image', 'show', 'wmi-broken', 'wmi-good', '--json'], { database })
@@ -259,7 +259,7 @@ describe('what Ruby wrote', () => {
     ])
   })
 
-  test('what is deleted is shown as such, in whatever way it was deleted, and cannot be changed', async () => {
+  test('deleted images are shown as deleted, however they were deleted, and cannot be changed', async () => {
     await storage()
     await object()
     const backup_object_id = 'bo-lucid'
@@ -291,14 +291,14 @@ describe('what Ruby wrote', () => {
     await refused(taken, 5, /The image ID wmi-deleted is already taken/)
     await refused(['image', 'del', 'wmi-deleted'], 5, /Image wmi-deleted is already deleted/)
     await refused(['image', 'del', 'wmi-timeonly'], 5, /Image wmi-timeonly is already deleted/)
-    // The original sets the state alone with `modify --state deleted`: that is finished here.
+    // The original's `modify --state deleted` sets only the state. image del sets the rest.
     expect(await changesOf(['image', 'del', 'wmi-stateonly'])).toMatchObject([
       { table: 'histories', added: [{ attr: 'deleted_at' }, { attr: 'state' }, { attr: 'updated_at' }] },
       { table: 'images', changed: [{ old: { deleted_at: null } }] },
     ])
   })
 
-  test('an object that is deleted or not available cannot be used', async () => {
+  test('backup objects that are deleted or not available cannot be used', async () => {
     await storage()
     await object({ uuid: 'deleted', state: 'deleted', deleted_at: LONG_AGO })
     await object({ uuid: 'purged', state: 'purged', purged_at: LONG_AGO })
@@ -320,7 +320,7 @@ describe('what Ruby wrote', () => {
     await refused(['backupobject', 'modify', 'bo-deleted', '--size', '1'], 5, /bo-deleted was deleted at/)
   })
 
-  test('ids are told apart by case and blanks, and may be long', async () => {
+  test('IDs that differ in case or trailing spaces are different, and IDs may be long', async () => {
     await storage({ uuid: 'LOCAL' })
     await object({ uuid: 'LUCID' })
     const long = 'Ubuntu_14_04_3_ple_'.repeat(14).slice(0, 255 - 'wmi-'.length)
@@ -349,7 +349,7 @@ describe('what Ruby wrote', () => {
       await refused(['image', 'show', id], 4, new RegExp(`Image ${id} does not exist\n`))
       await refused(['image', 'modify', id, '--description', 'x'], 4, new RegExp(`Image ${id} does not exist\n`))
     }
-    // Of an image that was purged the history alone is there.
+    // The history of a purged image remains.
     expect(await quietly(['image', 'history', 'abc', '--no-header'])).toContain('from another time')
     for (const verb of [['features', '--virtio'], ['label', 'os=lucid'], ['del']]) {
       const words = ['image', verb[0] as string, 'abc', ...verb.slice(1)]
@@ -378,7 +378,7 @@ describe('what Ruby wrote', () => {
     expect(changes.map(({ table }) => table)).toEqual(['histories', 'images'])
   })
 
-  test('an image whose object, storage or owner is gone is shown', async () => {
+  test('images whose backup object, storage or owner is gone are shown', async () => {
     await object({ uuid: 'nowhere', backup_storage_id: 77 })
     await image({ uuid: 'noobject', backup_object_id: 'bo-gone' })
     await image({ uuid: 'null', backup_object_id: null })
@@ -411,7 +411,7 @@ describe('what Ruby wrote', () => {
     expect(await quietly(['image', 'list', '--quiet', '--account-id', 'a-ghost', '--owned'])).toBe('wmi-nostorage\n')
   })
 
-  test('two storages of one uuid are both listed; the older one that is alive is meant', async () => {
+  test('two storages with the same UUID are both listed, and the oldest one not deleted is used', async () => {
     await storage({ id: 1, uuid: 'twice', base_uri: 'file:///deleted/', deleted_at: LONG_AGO })
     await storage({ id: 2, uuid: 'twice', base_uri: 'file:///second/' })
     await storage({ id: 3, uuid: 'twice', base_uri: 'file:///third/' })
@@ -448,7 +448,7 @@ describe('what Ruby wrote', () => {
     ])
   })
 
-  test('only what is given changes: the system stays windows, and a feature can be taken away', async () => {
+  test('only the given values change: os_type stays windows, and one feature can be cleared', async () => {
     await image({ uuid: 'win', os_type: 'windows', features: '--- \n:virtio: true\n:acpi: true\n' })
     const changes = await changesOf(['image', 'modify', 'wmi-win', '--display-name', 'Windows'])
     expect(changes).toMatchObject([{ table: 'histories' }, { table: 'images' }])
@@ -459,7 +459,7 @@ describe('what Ruby wrote', () => {
     ])
   })
 
-  test('what the original stored blindly is refused', async () => {
+  test('refuses invalid values that the original stored unchecked', async () => {
     await storage()
     await object()
     await image({ uuid: 'lucid' })
@@ -486,8 +486,8 @@ describe('what Ruby wrote', () => {
   })
 })
 
-describe('what is in use', () => {
-  test('is not deleted without --force, and the message names what uses it', async () => {
+describe('rows in use', () => {
+  test('are not deleted without --force, and the error names what uses them', async () => {
     await storage()
     await object()
     await insert(database, 'accounts', { uuid: 'team' })
@@ -507,7 +507,7 @@ describe('dcmgr.conf', () => {
   const folder = newFolder()
   afterAll(() => folder.remove())
 
-  /** A run of which only CONF_PATH says which database it is, as on a host of the data centre. */
+  /** Options of a run that finds its database only through CONF_PATH, as on a host of the data centre. */
   function conf(): RunOptions {
     const path = join(folder.path, 'dcmgr.conf')
     const { port, pathname } = new URL(database.uri)
@@ -544,7 +544,7 @@ service_type("plain", "StdServiceType") {
   const object = ['backupobject', 'add', '--display-name', 'x', '--object-key', 'x', '--size', '1', '--checksum']
   object.push('0'.repeat(32))
 
-  test('an unknown service type is warned of and stored, a known one is silent', async () => {
+  test('an unknown service type is stored with a warning, a known one without', async () => {
     const options = conf()
     await storage()
     await insert(database, 'backup_objects', { uuid: 'lucid' })
@@ -570,11 +570,11 @@ service_type("plain", "StdServiceType") {
       add.map((word) => (word === 'wmi-x' ? 'wmi-y' : word)),
       options,
     )
-    // Nobody knows the service types where there is no dcmgr.conf.
+    // Without dcmgr.conf, service types are not checked.
     await quietly(['image', 'modify', 'wmi-y', '--service-type', 'gone'])
   })
 
-  test('new objects go to the storage of their service type', async () => {
+  test('new backup objects go to the storage of their service type', async () => {
     const options = conf()
     await storage()
     await storage({ uuid: 'lb' })
@@ -597,7 +597,7 @@ service_type("plain", "StdServiceType") {
     await refused(object, 3, /Backup storage bkst-local does not exist/, options)
   })
 
-  test('a file that lies under that storage goes there, though another is closer', async () => {
+  test('a file under the storage of its service type goes there, even if another storage is closer', async () => {
     const options = conf()
     const deep = join(folder.path, 'deep')
     mkdirSync(deep, { recursive: true })
@@ -617,13 +617,13 @@ service_type("plain", "StdServiceType") {
       object_key: 'deep/three.raw',
     })
 
-    // One that does not lie there goes where it lies.
+    // A file elsewhere goes to the storage that contains it.
     await database.query("UPDATE backup_storages SET base_uri = 'file:///elsewhere/' WHERE uuid = 'local'")
     expect(await add('four.raw', options)).toEqual({ storage: 'bkst-deep', object_key: 'four.raw' })
   })
 })
 
-describe('values at the edges', () => {
+describe('boundary values', () => {
   const JAPANESE = '日本語のイメージ'
   const object = ['backupobject', 'add', '--storage-id', 'local', '--object-key', 'x', '--checksum', '0'.repeat(32)]
   beforeEach(async () => {
@@ -632,7 +632,7 @@ describe('values at the edges', () => {
     await image({ uuid: 'lucid', backup_object_id: 'bo-lucid' })
   })
 
-  test('an emoji is refused by name where the columns are utf8', async () => {
+  test('an emoji is refused if the columns are utf8, and the error names the option and the emoji', async () => {
     const says = (name: string) =>
       new RegExp(`Error: ${name} contains 🐧, which the database cannot store: its character set is utf8`)
     const add = ['image', 'add', 'local', 'bo-lucid', '--account-id', 'a-shpoolxx']
@@ -657,11 +657,11 @@ describe('values at the edges', () => {
     await refused(words, 3, says('--display-name'))
     await refused(['backupstorage', 'modify', 'local', '--node-id', '🐧'], 3, says('--node-id'))
     await refused(['account', 'add', '--description', '🐧'], 3, says('--description'))
-    // To look for one is no error.
+    // Filtering by one is allowed.
     expect(await quietly(['image', 'list', '--quiet', '--label', 'os=🐧'])).toBe('')
   })
 
-  test('Japanese is stored and shown as it is', async () => {
+  test('Japanese text is stored and shown unchanged', async () => {
     const add = ['image', 'add', 'local', 'bo-lucid', '--account-id', 'a-shpoolxx', '--uuid', 'jp', '--display-name']
     await quietly([...add, JAPANESE])
     expect(
@@ -673,7 +673,7 @@ describe('values at the edges', () => {
     expect(await quietly(['image', 'list', '--quiet', '--label', '名前=日本'])).toBe('')
   })
 
-  test('a description of 60,000 characters is stored, and is whole in the history', async () => {
+  test('a description of 60,000 characters is stored, and its history has the full text', async () => {
     const long = 'Ubuntu 10.04 64bit. '.repeat(3000)
     expect(long).toHaveLength(60_000)
     const history = (id: string) =>
@@ -733,7 +733,7 @@ describe('values at the edges', () => {
         `bo-${uuid}`,
       ])
       expect(past).toEqual([{ v: size }])
-      // Read as text: JSON.parse would round it itself.
+      // Compared as text, because JSON.parse would round the number.
       expect(await quietly(['backupobject', 'show', `bo-${uuid}`, '--json'])).toMatch(
         new RegExp(`"size": ${size},$`, 'm'),
       )
@@ -753,7 +753,7 @@ describe('values at the edges', () => {
     await refused(add('no', '--size', '-1'), 3, /--size must be a whole number of bytes/)
   })
 
-  test('a size of the past is shown exactly too', async () => {
+  test('past sizes are not rounded either', async () => {
     const size = '9007199254740993'
     const created = '2020-01-01 00:00:00'
     await insert(database, 'backup_objects', { uuid: 'past', size: 5 })
@@ -766,7 +766,7 @@ describe('values at the edges', () => {
     })
     const then = await quietly(['image', 'history', 'bo-past', '--at', '2020-06-01', '--json'])
     expect(then).toMatch(new RegExp(`"size": ${size},$`, 'm'))
-    // Who speaks of it only later does not say what it was.
+    // A history that starts later does not tell the size at an earlier time.
     await refused(
       ['image', 'history', 'bo-past', '--at', '2019-06-01'],
       4,
@@ -775,7 +775,7 @@ describe('values at the edges', () => {
   })
 })
 
-test('of many processes that add one storage id at once, one succeeds', async () => {
+test('of many processes that add the same storage ID at once, only one succeeds', async () => {
   const words = ['backupstorage', 'add', '--uuid', 'bkst-x', '--display-name', 'x', '--base-uri', 'file:///x/']
   words.push('--storage-type', 'local')
   const { untouchable } = await contentsOf(database)

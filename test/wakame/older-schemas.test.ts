@@ -7,15 +7,15 @@ import { makeImage, newFolder } from '../support/files/images.ts'
 import { vdcManage } from '../support/process/cli.ts'
 
 /*
- * What each command does on the schemas of older releases of Wakame-vdc: what
- * their columns suffice for works, and the rest is refused with nothing written.
+ * Commands on the schemas of older releases of Wakame-vdc. A command works if
+ * the schema has all columns that it needs. Otherwise it fails and writes nothing.
  */
 
 const folder = newFolder()
 mkdirSync(join(folder.path, 'images'))
 afterAll(() => folder.remove())
 
-/** A registry as Ruby programs of that release leave it: a storage with an object, and images of it. */
+/** Returns a database with the schema of an older release, a storage, two backup objects, and images. */
 async function newOlder(version: number): Promise<TestDatabase> {
   const database = await newWakame(inject('mariadb').port)
   await insert(database, 'accounts', { uuid: 'team' })
@@ -27,7 +27,7 @@ async function newOlder(version: number): Promise<TestDatabase> {
   return database
 }
 
-/** The first version on which a command works; 8 for all that is tested. */
+/** The first schema version on which a command works. 8 is the oldest one tested. */
 type Since = 8 | 15 | 20
 const image = '--account-id a-team'
 const object = `${image} --storage-id bkst-local --size 1 --allocation-size 1 --checksum ${'0'.repeat(32)} --display-name o`
@@ -98,7 +98,7 @@ describe.each(RELEASES)('on schema %d, release %s', (version, release) => {
   })
   afterAll(() => database.remove())
 
-  test('db status and doctor say the same, and db migrate does nothing', async () => {
+  test('db status and doctor report the same, and db migrate does nothing', async () => {
     const before = await contentsOf(database)
     const status = await vdcManage(['db', 'status', '--json'], { database })
     expect(JSON.parse(status.stdout)).toMatchObject({ wakame_schema: version, wakame_release: release, pending: 0 })
@@ -126,7 +126,7 @@ describe.each(RELEASES)('on schema %d, release %s', (version, release) => {
     expect(await contentsOf(database)).toEqual(before)
   })
 
-  test('an export goes to an up-to-date registry, with what the missing columns mean', async () => {
+  test('an export can be imported into a current registry, with defaults for missing columns', async () => {
     const target = await newDatabase('sqlite')
     const { stdout: input } = await vdcManage(['registry', 'export'], { database, reject: true })
     await vdcManage(['registry', 'import', '-'], { database: target, input, reject: true })
@@ -135,7 +135,7 @@ describe.each(RELEASES)('on schema %d, release %s', (version, release) => {
     await target.remove()
   })
 
-  test('what its columns suffice for works, the rest names the release and rake db:up', async () => {
+  test('commands work if their columns exist, and otherwise name the release and rake db:up', async () => {
     const files = join(folder.path, `files-${version}`)
     mkdirSync(files)
     const file = await makeImage(join(files, 'disk.qcow2'), { size: '1M' })
@@ -151,7 +151,7 @@ describe.each(RELEASES)('on schema %d, release %s', (version, release) => {
       const before = await contentsOf(database)
       const run = await vdcManage([...words, '--json'], { database })
       if (version >= since) {
-        // Nobody can look at files of a folder that this host does not know.
+        // PARTLY_DONE is fine: this host does not have the files of all images.
         const failed = /"code": "(?!PARTLY_DONE)/.test(run.stdout) ? run.stdout : ''
         expect([line, failed]).toEqual([line, ''])
         continue
@@ -171,14 +171,14 @@ describe.each(RELEASES)('on schema %d, release %s', (version, release) => {
         },
       ])
       expect(await contentsOf(database)).toEqual(before)
-      // Nor is a file left, such as that of a conversion.
+      // No file is left either, for example from a conversion.
       expect(readdirSync(files)).toHaveLength(left)
     }
     expect((await contentsOf(database)).untouchable).toEqual(untouchable)
   })
 })
 
-test('a schema that lacks a whole table is not migrated by us: Wakame-vdc makes that itself', async () => {
+test('db migrate refuses a schema that lacks a table of Wakame-vdc', async () => {
   const database = await newWakame(inject('mariadb').port)
   await takeBack(database, 7)
   const tables = await database.query('SHOW TABLES')

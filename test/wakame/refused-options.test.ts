@@ -7,13 +7,13 @@ import { makeImage, newFolder } from '../support/files/images.ts'
 import { ROOT, vdcManage } from '../support/process/cli.ts'
 
 /*
- * A value that is refused is told by its option, never by the column that it
- * would go to: each option with a text, of each command that stores or looks for
- * something, on a database whose text is utf8 of three bytes.
+ * Errors about a value name its option, never the column that stores it. Tests
+ * all options that take text, of all commands that store or look up something,
+ * on a database with utf8 of three bytes.
  */
 
 const MD5 = '0123456789abcdef0123456789abcdef'
-/** Each command, what it needs besides the option that is tried, and what its other words are. */
+/** Each command with its required options and arguments. */
 const COMMANDS: Record<string, { needs?: Record<string, string>; words?: string[] }> = {
   'account add': {},
   'account modify': { words: ['a-team'] },
@@ -34,7 +34,7 @@ const COMMANDS: Record<string, { needs?: Record<string, string>; words?: string[
   'image purge': {},
 }
 const BAD = ['a😀b', 'a\u0001b', 'x'.repeat(70_000), '']
-/** What a refusal says of a value that is named itself: an ID, or what a list is sorted by. */
+/** Matches errors that name the value instead of the option, such as IDs and sort keys. */
 const BY_VALUE =
   /^'.*' is not a valid [a-z ]+ ID$|^The ID '.*' is too long|^Cannot sort the list by '|^There is no |^(?:Parent image|Image) |^The name of a label |--from-file cannot be used together$/s
 
@@ -51,7 +51,7 @@ const flagsOf = (command: string) => Object.entries(commands[command.replaceAll(
 const folder = newFolder()
 let database: TestDatabase
 let file: string
-/** The names of all columns of more than one word. */
+/** Matches the names of columns with more than one word. */
 let columns: RegExp
 beforeAll(async () => {
   file = await makeImage(join(folder.path, 'lucid.qcow2'))
@@ -69,7 +69,7 @@ afterAll(async () => {
   folder.remove()
 })
 
-/** Runs a command whose answer would be JSON; returns what it is refused with, if it is. */
+/** Runs a command with --json. Returns its error message, or undefined if it succeeded. */
 async function refusalOf(args: string[]): Promise<string | undefined> {
   const { stdout } = await vdcManage([...args, '--json'], { database })
   return stdout === '' ? undefined : JSON.parse(stdout).error?.message
@@ -81,7 +81,7 @@ describe.each(Object.entries(COMMANDS))('%s', (command, { needs = {}, words = []
   const texts = flagsOf(command).filter(takesText)
   const dryRun = flagsOf(command).some(([name]) => name === 'dry-run') ? ['-n'] : []
 
-  test.each(texts.map(([name]) => name))('a value of --%s that is refused is told by its option', async (name) => {
+  test.each(texts.map(([name]) => name))('errors about a value of --%s name the option', async (name) => {
     const before = await contentsOf(database)
     for (const value of BAD) {
       const others = Object.entries(needs).flatMap(([option, given]) =>
@@ -105,7 +105,7 @@ test.each([
     ['image', 'label', 'wmi-lucid', `${'x'.repeat(300)}=1`],
     'The name of a label must not be longer than 255 characters',
   ],
-])('image label: %j', async (args, says) => {
+])('image label: errors name the label: %j', async (args, says) => {
   const before = await contentsOf(database)
   const message = await refusalOf(args)
   expect(message).toContain(says)
@@ -113,7 +113,7 @@ test.each([
   expect(await contentsOf(database)).toEqual(before)
 })
 
-test('a name that the file gives is told to be the file’s', async () => {
+test('an error about a display name taken from a file names the file', async () => {
   const path = await makeImage(join(folder.path, 'a😀.qcow2'))
   const message = await refusalOf([
     'backupobject',

@@ -10,9 +10,9 @@ import { hashOf, makeImage, newFolder, rawDisk } from '../support/files/images.t
 import { vdcManage } from '../support/process/cli.ts'
 
 /*
- * What each verb leaves in the tables, by a golden file a verb: the rows that
- * were added, removed and changed, all of their columns. The same file holds on
- * a database of Wakame-vdc, in strict SQL mode and out of it, and on SQLite.
+ * The rows that each command adds, removes and changes, with all columns. Each
+ * case has one golden file, which is the same on a database of Wakame-vdc (with
+ * and without strict SQL mode) and on SQLite.
  */
 
 const GOLDEN = new URL('../golden/rows/', import.meta.url)
@@ -27,17 +27,17 @@ const ENGINES: Record<string, (() => Promise<PrivateServer>) | undefined> = {
 
 /** Longer than a `vchar_value`. */
 const LONG = 'Ubuntu 10.04 64bit. '.repeat(15)
-/** As long as a label's `string_value` can be; and as few characters, but more bytes. */
+/** FULL is as long as a label's `string_value` can be. OVER has fewer characters, but more bytes. */
 const FULL = 'x'.repeat(255)
 const OVER = '日'.repeat(86)
-/** What golden files call texts that are too long to be read. */
+/** Placeholders for long texts in golden files. */
 const NAMED_TEXTS = [
   [LONG, '<LONG: 300 characters>'],
   [FULL, '<FULL: 255 bytes>'],
   [OVER, '<OVER: 258 bytes>'],
 ] as const
 
-/** What is there before each verb: rows as Ruby wrote them. */
+/** The rows before each case, as the Ruby programs write them. */
 const BEFORE: readonly [table: string, row: Row][] = [
   ['accounts', { id: 102, uuid: 'team', description: 'Team lucid' }],
   ['accounts', { id: 103, uuid: 'other' }],
@@ -74,19 +74,19 @@ const BEFORE: readonly [table: string, row: Row][] = [
   ['tag_mappings', { id: 5, tag_id: 1, uuid: 'a-other' }],
 ]
 
-/** A command, its words; and what it must print and say, where that is something. */
+/** The words of a command, and what it must print to stdout and stderr. */
 interface Step {
   words: string[]
-  prints?: string
-  says?: string
+  stdout?: string
+  stderr?: string
 }
 
 interface Verb {
-  /** Commands one after the other; `FOLDER` stands for the folder of `files`. */
+  /** Commands to run in order. `FOLDER` stands for the folder of `files`. */
   steps: Step[]
-  /** Makes files, and tells what of them stands in rows: the value and its placeholder. */
+  /** Makes files. Returns the values of them that appear in rows, with their placeholders. */
   files?: (folder: string) => Promise<Map<string, string>>
-  /** Rows that are there beside the usual ones. */
+  /** Rows to add to `BEFORE`. */
   rows?: (folder: string) => [table: string, row: Row][]
 }
 
@@ -105,7 +105,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
           ...['--root-device', 'label:root', '--display-name', 'Ubuntu 10.04', '--description', LONG],
           ...['--os-type', 'windows', '--arch', 'x86', '--is-public', '--is-cacheable'],
         ],
-        prints: 'wmi-new\n',
+        stdout: 'wmi-new\n',
       },
     ],
   },
@@ -117,7 +117,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
     steps: [
       {
         words: ['image', 'add', 'local', 'FOLDER/lucid.qcow2', '--account_id=team', '--uuid', 'new'],
-        prints: 'wmi-new\n',
+        stdout: 'wmi-new\n',
       },
     ],
   },
@@ -128,8 +128,9 @@ const VERBS: Readonly<Record<string, Verb>> = {
           ...['image', 'add', 'volume', 'bo-lucid', '--account-id', 'a-team', '--uuid', 'wmi-new'],
           ...['--parent-image-id', 'lucid', '--file-format', 'qcow2', '--state', 'pending'],
         ],
-        prints: 'wmi-new\n',
-        says: 'Warning: Backup object bo-lucid is not raw (qcow2, packed as gz): a volume made from it would hold these bytes unchanged, and only raw volumes boot\n',
+        stdout: 'wmi-new\n',
+        stderr:
+          'Warning: Backup object bo-lucid is not raw (qcow2, packed as gz): a volume made from it would hold these bytes unchanged, and only raw volumes boot\n',
       },
     ],
   },
@@ -176,7 +177,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   'image-features': {
     steps: [
       { words: ['image', 'features', 'wmi-lucid', '--virtio', '--acpi'] },
-      // What Wakame-vdc wrote in an older form is kept.
+      // Its features are YAML of an older release.
       { words: ['image', 'features', 'wmi-neighbour', '--acpi'] },
     ],
   },
@@ -206,7 +207,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
           ...['--container-format', 'tgz', '--size=312530432', '--allocation-size=312530604'],
           ...['--checksum=81bb27d621f2d1e90ce24625a1dcb311'],
         ],
-        prints: 'bo-ubuntu14043ple\n',
+        stdout: 'bo-ubuntu14043ple\n',
       },
       {
         words: [
@@ -215,7 +216,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
           ...['--checksum', 'D41D8CD98F00B204E9800998ECF8427E', '--state', 'creating', '--progress', '12.5'],
           ...['--account-id', 'team', '--service-type', 'lb'],
         ],
-        prints: 'bo-coming\n',
+        stdout: 'bo-coming\n',
       },
     ],
   },
@@ -224,18 +225,18 @@ const VERBS: Readonly<Record<string, Verb>> = {
       const raw = await makeImage(join(folder, 'disk.raw'), { format: 'raw', size: '1M' })
       const gz = join(folder, 'packed.raw.gz')
       writeFileSync(gz, gzipSync(rawDisk(3 * 1024 * 1024)))
-      // The size of the raw file is a known one, and is to be seen.
+      // The size of the raw file is fixed, so it needs no placeholder.
       return new Map([...file(gz, 'packed.raw.gz'), ...file(raw, 'disk.raw').slice(1)])
     },
     rows: (folder) => [['backup_storages', { id: 3, uuid: 'files', base_uri: `file://${folder}/` }]],
     steps: [
       {
         words: ['backupobject', 'add', '--from-file', 'FOLDER/disk.raw', '--uuid', 'bo-raw'],
-        prints: 'bo-raw\n',
+        stdout: 'bo-raw\n',
       },
       {
         words: ['backupobject', 'add', '--from-file', 'FOLDER/packed.raw.gz', '--uuid', 'bo-gz'],
-        prints: 'bo-gz\n',
+        stdout: 'bo-gz\n',
       },
     ],
   },
@@ -260,14 +261,14 @@ const VERBS: Readonly<Record<string, Verb>> = {
           ...['backupstorage', 'add', '--uuid', 'bkst-new', '--display-name', 'new', '--base-uri', 'file:///srv/new/'],
           ...['--storage-type', 'local'],
         ],
-        prints: 'bkst-new\n',
+        stdout: 'bkst-new\n',
       },
       {
         words: [
           ...['backupstorage', 'add', '--uuid', 'dav', '--display-name', 'dav', '--base-uri', 'http://dav:80/v/'],
           ...['--storage-type', 'webdav', '--description', LONG, '--node-id', 'bksta.demo1'],
         ],
-        prints: 'bkst-dav\n',
+        stdout: 'bkst-dav\n',
       },
     ],
   },
@@ -284,8 +285,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
   'backupstorage-del': { steps: [{ words: ['backupstorage', 'del', 'bkst-empty'] }] },
   'account-add': {
     steps: [
-      { words: ['account', 'add', '--uuid', 'a-new', '--description', 'Team natty'], prints: 'a-new\n' },
-      { words: ['account', 'add', '--uuid', 'plain'], prints: 'a-plain\n' },
+      { words: ['account', 'add', '--uuid', 'a-new', '--description', 'Team natty'], stdout: 'a-new\n' },
+      { words: ['account', 'add', '--uuid', 'plain'], stdout: 'a-plain\n' },
     ],
   },
   'account-modify': {
@@ -297,7 +298,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   'account-del': { steps: [{ words: ['account', 'del', 'a-other'] }] },
 }
 
-test('every golden file belongs to a verb', () => {
+test('each case has a golden file, and each golden file a case', () => {
   expect(GOLDEN_BEFORE.sort()).toEqual(
     Object.keys(VERBS)
       .map((verb) => `${verb}.txt`)
@@ -305,7 +306,7 @@ test('every golden file belongs to a verb', () => {
   )
 })
 
-describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engine) => {
+describe.each(Object.keys(ENGINES))('rows that commands write, with %s', (engine) => {
   let server: PrivateServer | undefined
   let database: TestDatabase
   beforeAll(async () => {
@@ -317,7 +318,7 @@ describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engin
     await server?.remove()
   })
 
-  test('the database is what the name of these tests says', async () => {
+  test('the database has the expected engine, SQL mode and schema', async () => {
     const { untouchable } = await contentsOf(database)
     if (server === undefined) return expect(database.engine).toBe('sqlite')
     expect(await database.query('SELECT @@GLOBAL.sql_mode AS mode')).toEqual([{ mode: engine }])
@@ -335,7 +336,7 @@ describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engin
       const placeholders = (await verb.files?.(folder.path)) ?? new Map<string, string>()
       for (const [table, row] of [...BEFORE, ...(verb.rows?.(folder.path) ?? [])]) await insert(database, table, row)
       const texts: string[] = []
-      for (const { words, prints = '', says = '' } of verb.steps) {
+      for (const { words, stdout = '', stderr = '' } of verb.steps) {
         await age(database)
         const before = await contentsOf(database)
         const began = Date.now()
@@ -344,7 +345,7 @@ describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engin
           { database, env: { TZ: 'Asia/Tokyo' } },
         )
         const ended = Date.now()
-        expect(run).toEqual({ code: 0, signal: undefined, stdout: prints, stderr: says })
+        expect(run).toEqual({ code: 0, signal: undefined, stdout, stderr })
         const after = await contentsOf(database)
         expect(after.untouchable).toEqual(before.untouchable)
         const changes = changesBetween(before, after)
@@ -359,7 +360,7 @@ describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engin
           return text
         }
         texts.push(
-          `$ ${words.map((word) => quoted(replace(word))).join(' ')}\n${prints}${renderChanges(changes, replace)}`.trimEnd(),
+          `$ ${words.map((word) => quoted(replace(word))).join(' ')}\n${stdout}${renderChanges(changes, replace)}`.trimEnd(),
         )
       }
       await expect(`${texts.join('\n\n')}\n`).toMatchFileSnapshot(new URL(`${name}.txt`, GOLDEN).pathname)
@@ -369,27 +370,27 @@ describe.each(Object.keys(ENGINES))('the rows that a verb leaves, on %s', (engin
   })
 })
 
-/** Makes all rows long ago, so that a step's own time differs from that of the step before. */
+/** Sets the times of all rows to a past time, so that times written by the next step can be told apart. */
 async function age(database: TestDatabase): Promise<void> {
   for (const table of ['accounts', 'images', 'backup_objects', 'backup_storages', 'resource_labels']) {
     await database.query(`UPDATE ${table} SET created_at = ?, updated_at = ?`, [LONG_AGO, LONG_AGO])
   }
 }
 
-/** The one time that all rows of a run have: that of the run, in UTC; undefined where it wrote none. */
+/** Returns the time that a run wrote, in UTC. All its rows must have the same. Returns undefined if it wrote none. */
 function oneTimeOf(changes: TableChanges[], began: number, ended: number): string | undefined {
   const times = [...new Set(timesIn(changes))]
   expect(times).toHaveLength(changes.some(({ added, changed }) => added.length + changed.length > 0) ? 1 : 0)
   const [now] = times
   if (now === undefined) return undefined
   const written = Date.parse(`${now.replace(' ', 'T')}Z`)
-  // A second's fraction is cut off.
+  // Times are stored without fractions of a second.
   expect(written).toBeGreaterThan(began - 1000)
   expect(written).toBeLessThanOrEqual(ended)
   return now
 }
 
-/** The uuids that were made for a run which could not name them: those of a file's storage and object. */
+/** Returns the generated UUIDs of a file's storage and backup object, with their placeholders. */
 function generatedIn(changes: TableChanges[], words: string[]): [string, string][] {
   return changes.flatMap(({ table, added }): [string, string][] => {
     const word = { backup_storages: '<storage>', backup_objects: '<object>' }[table]
