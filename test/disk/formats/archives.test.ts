@@ -15,7 +15,7 @@ beforeAll(() => {
 })
 afterAll(() => folder.remove())
 
-/** Archives made by their own tools, and what unpacks them; nothing for those that the agents unpack. */
+/** Archives made by their own tools, and the command that unpacks them if the agents do not. */
 const REAL: [title: string, command: string, unpack: string | undefined][] = [
   ['compressed with gzip', 'gzip -k disk.raw', undefined],
   ['a tar archive', 'tar -cf OUT disk.raw', undefined],
@@ -32,7 +32,7 @@ const REAL: [title: string, command: string, unpack: string | undefined][] = [
   ['an ar archive', 'ar rc OUT disk.ovf', 'ar x'],
 ]
 
-test.each(REAL)('%s by %s', async (title, command, unpack) => {
+test.each(REAL)('%s, made by: %s', async (title, command, unpack) => {
   const [program, ...args] = command.split(' ').map((word) => (word === 'OUT' ? 'out' : word)) as [string, ...string[]]
   const isFilter = args.includes('-k')
   const result = await execa(program, isFilter ? [...args, '-c'] : args, { cwd: folder.path, encoding: 'buffer' })
@@ -43,21 +43,21 @@ test.each(REAL)('%s by %s', async (title, command, unpack) => {
   expect(answers).toMatchObject([{ title, kind: 'packed' }])
   const hints = answers.flatMap(({ refusals }) => refusals ?? []).map(({ hint }) => hint)
   expect(hints).toEqual(unpack === undefined ? [] : [expect.stringMatching(new RegExp(`: ${unpack}$`))])
-  // Most of it missing makes no other thing of it.
+  // The start of the disk alone is not recognised as anything.
   expect(await answersOnFile(path.replace(/out.*/, 'disk.raw'), 512)).toEqual([])
 })
 
 test.each([
   ['[Content_Types].xml', 'an office document'],
   ['mimetype', 'an e-book'],
-])('a zip archive that starts with %s is %s', async (member, title) => {
+])('recognises a zip archive that starts with %s as %s', async (member, title) => {
   const path = join(folder.path, 'document.zip')
   await execa('zip', ['-q', '-0', '-nw', path, member, 'disk.raw'], { cwd: folder.path })
   expect(await answersOnFile(path)).toMatchObject([{ title, kind: 'foreign' }])
   rmSync(path)
 })
 
-/** How archives start whose tools are large, by their specifications. */
+/** First bytes of archives whose tools are too large to install, from the specifications. */
 const MADE: [title: string, start: string][] = [
   ['a 7z archive', '7z\xbc\xaf\x27\x1c\0\x04'],
   ['a zip archive', 'PK\x05\x06' + '\0'.repeat(18)],
@@ -76,7 +76,7 @@ const MADE: [title: string, start: string][] = [
   ['an ntfsclone image', '\0ntfsclone-image'],
 ]
 
-test.each(MADE)('%s by its first bytes', async (title, start) => {
+test.each(MADE)('%s, by its first bytes', async (title, start) => {
   const answers = await answersOnBytes(start, noise(4096, 3))
   expect(answers).toMatchObject([{ title, kind: 'packed', refusals: [{ why: expect.stringContaining(title) }] }])
 })

@@ -10,15 +10,15 @@ const MIB = 1024 * 1024
 
 interface RealFile {
   title: string
-  /** MiB that the file has before the command. */
+  /** Size of the file before the command, in MiB. */
   size?: number
-  /** What makes it; IMAGE stands for the file, SOURCE for a folder with files. */
+  /** Command that makes it. IMAGE stands for the file, SOURCE for a folder with files. */
   command: string
-  /** What the command reads. */
+  /** Standard input of the command. */
   input?: string
-  /** What else it is. */
+  /** Other titles that are recognised. */
   also?: string[]
-  /** Bytes that are not part of it, at most. */
+  /** The most bytes at the end that are not part of it. */
   slack?: number
 }
 
@@ -28,7 +28,7 @@ const FILES: Record<string, RealFile> = {
   ext3: { title: 'an ext3 filesystem', size: 8, command: 'mkfs.ext3 -q IMAGE' },
   ext4: { title: 'an ext4 filesystem', size: 8, command: 'mkfs.ext4 -q IMAGE' },
   'ext4 with small blocks': { title: 'an ext4 filesystem', size: 8, command: 'mkfs.ext4 -q -b 1024 -O ^64bit IMAGE' },
-  'ext4 in clusters': { title: 'an ext4 filesystem', size: 64, command: 'mkfs.ext4 -q -O bigalloc -C 65536 IMAGE' },
+  'ext4 with clusters': { title: 'an ext4 filesystem', size: 64, command: 'mkfs.ext4 -q -O bigalloc -C 65536 IMAGE' },
   xfs: { title: 'an XFS filesystem', size: 320, command: 'mkfs.xfs -q IMAGE' },
   btrfs: { title: 'a btrfs filesystem', size: 128, command: 'mkfs.btrfs -q IMAGE' },
   fat12: { title: 'a FAT12 filesystem', size: 8, command: 'mkfs.vfat -F 12 IMAGE', slack: 32768 },
@@ -50,16 +50,16 @@ const FILES: Record<string, RealFile> = {
   erofs: { title: 'an EROFS filesystem', command: 'mkfs.erofs IMAGE SOURCE' },
   ufs1: { title: 'a UFS1 filesystem', command: 'makefs -t ffs -o version=1 IMAGE SOURCE' },
   ufs2: { title: 'a UFS2 filesystem', command: 'makefs -t ffs -o version=2 IMAGE SOURCE' },
-  'ufs2 of another byte order': {
+  'big-endian ufs2': {
     title: 'a UFS2 filesystem',
     command: 'makefs -B be -t ffs -o version=2 IMAGE SOURCE',
   },
   udf: { title: 'a UDF image', size: 16, command: 'mkudffs IMAGE', slack: MIB },
-  'udf of a disc': { title: 'a UDF image', size: 16, command: 'mkudffs -b 2048 --media-type=dvd IMAGE', slack: MIB },
+  'udf of a DVD': { title: 'a UDF image', size: 16, command: 'mkudffs -b 2048 --media-type=dvd IMAGE', slack: MIB },
   swap: { title: 'swap space', size: 1, command: 'mkswap -q IMAGE' },
-  'swap of large pages': { title: 'swap space', size: 1, command: 'mkswap -q -p 65536 IMAGE' },
+  'swap with large pages': { title: 'swap space', size: 1, command: 'mkswap -q -p 65536 IMAGE' },
   iso: { title: 'an ISO 9660 image', command: 'xorriso -as mkisofs -quiet -o IMAGE SOURCE' },
-  'iso with nothing behind it': {
+  'iso without padding': {
     title: 'an ISO 9660 image',
     command: 'xorriso -as mkisofs -quiet -no-pad -o IMAGE SOURCE',
   },
@@ -76,7 +76,7 @@ const FILES: Record<string, RealFile> = {
     input: 'label: gpt\n,,L',
     also: ['a disk with an MBR'],
   },
-  'gpt of many entries': {
+  'gpt with many entries': {
     title: 'a disk with a GPT',
     size: 8,
     command: 'sfdisk -q IMAGE',
@@ -85,7 +85,7 @@ const FILES: Record<string, RealFile> = {
   },
 }
 
-describe('what a raw disk is recognised by', () => {
+describe('contents of a raw disk', () => {
   const folder = newFolder()
   const source = join(folder.path, 'source')
   const pathOf = (name: string) => join(folder.path, name.replaceAll(' ', '-'))
@@ -109,7 +109,7 @@ describe('what a raw disk is recognised by', () => {
     return path
   }
 
-  test.each(Object.entries(FILES))('%s: recognised, and refused when it is cut', async (name, file) => {
+  test.each(Object.entries(FILES))('recognises %s, and refuses it when truncated', async (name, file) => {
     const path = await make(name, file)
     const { size } = statSync(path)
     const answers = await answersOnFile(path)
@@ -120,13 +120,13 @@ describe('what a raw disk is recognised by', () => {
     expect(size - end).toBeLessThanOrEqual(file.slack ?? 0)
     expect(isRefused(await answersOnFile(path, Math.floor(size / 2)), Math.floor(size / 2))).toBe(true)
     expect(isRefused(await answersOnFile(path, end - 512), end - 512)).toBe(true)
-    // Cut in its headers, it is refused or not recognised, and nothing goes wrong.
+    // Truncated in its headers, it is refused or not recognised, but nothing else is thrown.
     for (const length of [0, 1, 5, 511, 512, 600, 1025, 1100, 2048, 8200, 32770, 33000, 65600, 66000]) {
       if (length < size / 2) await answersOnFile(path, length)
     }
   })
 
-  test('the architecture is that of root and /usr partitions, unless they differ', async () => {
+  test('takes the architecture from root and /usr partitions, unless they differ', async () => {
     const archOf = async (...types: string[]) => {
       const input = `label: gpt\n${types.map((type) => `,1M,${type}\n`).join('')}`
       const path = await make('arch', { title: '', size: 8, command: 'sfdisk -q IMAGE', input })
@@ -145,7 +145,7 @@ describe('what a raw disk is recognised by', () => {
     expect(await archOf(longRoot, armRoot)).toBeUndefined()
   })
 
-  test('a GPT on a disk that grew is fine; one with a broken header or lost backup is not', async () => {
+  test('accepts a GPT on a disk that grew, warns of a lost backup, and refuses a damaged header', async () => {
     const file = FILES.gpt as RealFile
     const path = await make('gpt-grown', file)
     truncateSync(path, 32 * MIB)
@@ -163,13 +163,13 @@ describe('what a raw disk is recognised by', () => {
     ])
   })
 
-  test('a GPT of a disk with sectors of 4096 bytes', async () => {
+  test('recognises a GPT with sectors of 4096 bytes', async () => {
     const small = readFileSync(await make('small-sectors', { ...(FILES.gpt as RealFile), size: 2 }))
-    // Tables count sectors, so that the same ones hold for larger sectors.
+    // The tables count in sectors, so they are valid for larger sectors too.
     const large = Buffer.alloc(small.length * 8)
     for (let number = 0; number < small.length / 512; number++) {
       const sector = small.subarray(number * 512, (number + 1) * 512)
-      // Entries follow each other, whatever the sectors.
+      // Entries are contiguous, regardless of the sector size.
       if (number < 2 || number === small.length / 512 - 1) sector.copy(large, number * 4096)
       else if (number < 34) sector.copy(large, 2 * 4096 + (number - 2) * 512)
     }
@@ -180,14 +180,14 @@ describe('what a raw disk is recognised by', () => {
     })
   })
 
-  test('a hybrid ISO image: its padding may be missing, and nothing that lies behind its volume', async () => {
+  test('accepts a hybrid ISO truncated in its backup GPT, but not in its partitions', async () => {
     const appended = await make('appended', FILES.fat12 as RealFile)
     const options = `-append_partition 2 0xef ${appended} -appended_part_as_gpt`
     const command = `xorriso -as mkisofs -quiet -o IMAGE ${options} SOURCE`
     const path = await make('hybrid-gpt', { title: '', command })
     const { size } = statSync(path)
     expect(isRefused(await answersOnFile(path), size)).toBe(false)
-    // The backup of the GPT is all that is missing.
+    // Ends with the backup GPT.
     const partition = (await answersOnFile(path)).find(({ name }) => name === 'gpt')?.end as number
     expect(partition).toBe(size)
     const withoutBackup = size - 34 * 512
@@ -196,7 +196,7 @@ describe('what a raw disk is recognised by', () => {
   })
 })
 
-/** A boot sector with partitions. */
+/** Returns a boot sector with partitions. */
 function bootSector(...partitions: { status?: number; type: number; start: number; length: number }[]): Buffer {
   const sector = Buffer.alloc(512)
   partitions.forEach(({ status = 0, type, start, length }, number) => {
@@ -216,20 +216,24 @@ const warningOf = (needed: number, size: number) => [`claims to have ${needed} b
 test.each([
   ['one partition', [{ type: LINUX, start: 1, length: 7 }], { end: 4096 }],
   [
-    'a protective MBR only',
+    'a protective MBR without a GPT',
     [{ type: 0xee, start: 1, length: 0xffffffff }],
     { warnings: ['has a protective MBR but no GPT'], end: 1024 },
   ],
   [
-    'a protective MBR of a disk that was cut before its GPT',
+    'a protective MBR of a disk truncated before its GPT',
     [{ type: 0xee, start: 1, length: 16383 }],
     { warnings: ['has a protective MBR but no GPT'], end: 16384 * 512 },
   ],
-  ['a small disk, cut', [{ type: LINUX, start: 1, length: 4095 }], { end: 4096 * 512 }],
-  ['a partition of the whole disk, cut', [{ status: 0x80, type: LINUX, start: 0, length: 4096 }], { end: 4096 * 512 }],
-  ['cut', [{ type: LINUX, start: 2048, length: 1000000 }], { end: 1002048 * 512 }],
+  ['a truncated small disk', [{ type: LINUX, start: 1, length: 4095 }], { end: 4096 * 512 }],
   [
-    "iPXE's stick, which is shorter than its partitions",
+    'a truncated partition of the whole disk',
+    [{ status: 0x80, type: LINUX, start: 0, length: 4096 }],
+    { end: 4096 * 512 },
+  ],
+  ['a truncated disk', [{ type: LINUX, start: 2048, length: 1000000 }], { end: 1002048 * 512 }],
+  [
+    'the USB image of iPXE, which is shorter than its partitions',
     [
       { type: 0xe0, start: 32, length: 2016 },
       { status: 0x80, type: 0xeb, start: 2048, length: 4096 },
@@ -237,13 +241,13 @@ test.each([
     { warnings: warningOf(6144 * 512, 4096) },
   ],
   [
-    'a BSD that has the whole disk',
+    'a BSD on the whole disk',
     [{ status: 0x80, type: 0xa5, start: 0, length: 50000 }],
     { warnings: warningOf(50000 * 512, 4096) },
   ],
   ['no partition', [], undefined],
-  ['a partition without a length', [{ type: LINUX, start: 1, length: 0 }], undefined],
-  ['code where the table would be', [{ status: 0x7f, type: LINUX, start: 1, length: 1 }], undefined],
+  ['a partition of length 0', [{ type: LINUX, start: 1, length: 0 }], undefined],
+  ['boot code instead of a table', [{ status: 0x7f, type: LINUX, start: 1, length: 1 }], undefined],
 ])('MBR: %s', async (_, partitions, expected) => {
   const [answer] = await answersOnBytes(bootSector(...partitions), Buffer.alloc(4096 - 512))
   if (expected === undefined) expect(answer).toBeUndefined()
@@ -253,7 +257,7 @@ test.each([
   }
 })
 
-/** Bytes with numbers and texts at places; numbers are big-endian. */
+/** Returns bytes with texts and big-endian numbers at the given offsets. */
 function bytesWith(size: number, parts: [at: number, value: string | number | bigint][]): Buffer {
   const bytes = Buffer.alloc(size)
   for (const [at, value] of parts) {
@@ -264,7 +268,7 @@ function bytesWith(size: number, parts: [at: number, value: string | number | bi
   return bytes
 }
 
-/** What none of our systems makes, byte by byte from the specifications; the disk ends at 1 MiB. */
+/** Filesystems that no tool on our systems makes, written from the specifications. Each ends at 1 MiB. */
 const MADE: [title: string, bytes: Buffer][] = [
   [
     'an HFS+ filesystem',
@@ -293,11 +297,11 @@ const MADE: [title: string, bytes: Buffer][] = [
   ],
 ]
 
-test.each(MADE)('%s, made byte by byte', async (title, bytes) => {
+test.each(MADE)('recognises %s by the bytes of its specification', async (title, bytes) => {
   expect(await answersOnBytes(bytes)).toMatchObject([{ title, kind: 'contents', end: MIB }])
 })
 
-test('a floppy image may be shorter than its filesystem, but not than its files; a larger disk may not', async () => {
+test('accepts a truncated floppy image if its files are complete, but no truncated larger disk', async () => {
   const folder = newFolder()
   try {
     for (const [size, isAllowed] of [

@@ -5,7 +5,7 @@ import { answersOnBytes, answersOnFile, isRefused, noise } from './inspecting.ts
 const NULS = Buffer.alloc(8192)
 const utf16 = (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le')
 
-describe('texts', () => {
+describe('text files', () => {
   test.each<[title: string, start: string | Buffer]>([
     ['a text file', 'Some words, and no more.\n'],
     ['a text file', Buffer.from('Käse für 5 €, 한국어.\n'.repeat(500))],
@@ -25,11 +25,11 @@ describe('texts', () => {
     ['a Git LFS pointer without the file itself', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n'],
     ['a list of checksums', `${'0'.repeat(64)}  disk.raw\n`],
     ['an RTF document', '{\\rtf1\\ansi Text}'],
-  ])('%s %#', async (title, start) => {
+  ])('recognises %s (%#)', async (title, start) => {
     expect(await answersOnBytes(start)).toMatchObject([{ title, kind: 'foreign' }])
   })
 
-  test('NULs behind it: a web page in place of a disk counts, other text is what a disk may start with', async () => {
+  test('recognises HTML and JSON before NULs, but not other text, which may be the start of a disk', async () => {
     expect(await answersOnBytes('<!doctype html><title>x</title>', NULS)).toMatchObject([{ title: 'an HTML page' }])
     expect(await answersOnBytes('{"error": "not found"}', NULS)).toMatchObject([{ title: 'a JSON file' }])
     expect(await answersOnBytes('Some words', NULS)).toEqual([])
@@ -37,13 +37,13 @@ describe('texts', () => {
     expect(await answersOnBytes(Buffer.alloc(8192, 0xff))).toEqual([])
   })
 
-  test('a VMDK descriptor is not for this one to name', async () => {
+  test('leaves VMDK descriptors to the VMDK inspector', async () => {
     const answers = await answersOnBytes('# Disk DescriptorFile\nversion=1\nRW 2048 FLAT "x" 0\n')
     expect(answers.filter(({ name }) => name === 'text')).toEqual([])
   })
 })
 
-/** An ELF header, a PE file, a kernel: the fields that tell. */
+/** Returns an ELF header with the fields that the inspector reads. */
 function elfFile(width: number, order: number, machine: number): Buffer {
   const bytes = Buffer.from(`\x7fELF${String.fromCharCode(width, order, 1)}`.padEnd(64, '\0'), 'latin1')
   if (order === 1) bytes.writeUInt16LE(machine, 18)
@@ -67,7 +67,7 @@ function bytesAt(size: number, ...parts: [at: number, text: string][]): Buffer {
   return bytes
 }
 
-/** The header of a kernel for ARM64 that mkimage made. */
+/** The header of an ARM64 kernel made by mkimage. */
 const UIMAGE = '27051956c48032ed6b057c93000000030000000000000000ed6f7a7a05160200'
 
 test.each<[title: string, arch: string | undefined, bytes: Buffer]>([
@@ -105,7 +105,7 @@ test.each<[title: string, arch: string | undefined, bytes: Buffer]>([
   ['a macOS program', undefined, Buffer.from('cafebabe0000000201000007', 'hex')],
   ['a WebAssembly module', undefined, Buffer.from('\0asm\x01\0\0\0')],
   ['a Windows shortcut', undefined, Buffer.from('4c0000000114020000000000c000000000000046', 'hex')],
-])('%s by its first bytes', async (title, arch, start) => {
+])('recognises %s by its first bytes', async (title, arch, start) => {
   const answers = await answersOnBytes(start, Buffer.alloc(512), noise(4096, 4))
   expect(answers.find((answer) => answer.title === title)).toMatchObject({ kind: 'foreign' })
   expect(answers[0]?.arch).toBe(arch)
@@ -113,7 +113,7 @@ test.each<[title: string, arch: string | undefined, bytes: Buffer]>([
 })
 
 const SIZE = 8192
-/** Images that QEMU only reads, and encrypted ones. */
+/** Images that QEMU can only read. */
 test.each<[name: string, bytes: Buffer, expected: object]>([
   [
     'bochs',
@@ -135,7 +135,7 @@ test.each<[name: string, bytes: Buffer, expected: object]>([
     bytesAt(SIZE, [SIZE - 512, 'koly\0\0\0\x04\0\0\x02\0'], [SIZE - 512 + 499, '\x09']),
     { virtualSize: 9 * 512, at: SIZE - 512 },
   ],
-])('%s: refused with the command that converts it', async (name, bytes, expected) => {
+])('refuses %s and names the command that converts it', async (name, bytes, expected) => {
   const why = `is in ${name} format, which instances cannot use`
   const hint = `Convert it: qemu-img convert -f ${name} -O qcow2 {file} OUT.qcow2`
   expect(await answersOnBytes(bytes)).toMatchObject([{ name, kind: 'image', refusals: [{ why, hint }], ...expected }])
@@ -144,11 +144,11 @@ test.each<[name: string, bytes: Buffer, expected: object]>([
 test.each([
   [1, bytesAt(SIZE, [0, 'LUKS\xba\xbe\0\x01'], [106, '\x10\0']), 4096 * 512],
   [2, bytesAt(SIZE, [0, 'LUKS\xba\xbe\0\x02'], [13, '\x40\0']), 2 * 16384 * 256],
-])('LUKS%i is encrypted', async (version, bytes, end) => {
+])('reports LUKS%i as encrypted', async (version, bytes, end) => {
   expect(await answersOnBytes(bytes)).toMatchObject([{ name: 'luks', version, isEncrypted: true, end }])
 })
 
-/** Debian's boot media and kernels, each with what it is; those of packages that are not installed are left out. */
+/** Boot media and kernels of Debian packages, and their titles. Missing packages are skipped. */
 const BOOT: [path: string, titles: string[]][] = [
   ['/usr/lib/grub-rescue/grub-rescue-cdrom.iso', ['a disk with an MBR', 'an ISO 9660 image']],
   ['/usr/lib/grub-rescue/grub-rescue-floppy.img', ['a disk with an MBR', 'an ISO 9660 image']],
@@ -162,7 +162,7 @@ const BOOT: [path: string, titles: string[]][] = [
   ['/usr/lib/ipxe/ipxe.efi', ['an EFI program for x86-64']],
 ]
 
-test.each(BOOT.filter(([path]) => existsSync(path)))('%s', async (path, titles) => {
+test.each(BOOT.filter(([path]) => existsSync(path)))('recognises %s', async (path, titles) => {
   const { length } = readFileSync(path)
   const answers = await answersOnFile(path)
   expect(answers.map(({ title }) => title).sort()).toEqual(titles)
@@ -170,12 +170,12 @@ test.each(BOOT.filter(([path]) => existsSync(path)))('%s', async (path, titles) 
   expect(answers.flatMap(({ warnings }) => warnings ?? [])).toEqual([])
 })
 
-test('zeros and noise are nothing', async () => {
+test('recognises nothing in zeros and noise', async () => {
   expect(await answersOnBytes(Buffer.alloc(2 * 1024 * 1024))).toEqual([])
   for (let seed = 1; seed <= 32; seed++) expect(await answersOnBytes(noise(512 * 1024, seed))).toEqual([])
 })
 
-test('signatures in noise are too little for a filesystem', async () => {
+test('does not take a signature in noise for a filesystem', async () => {
   const signatures: [at: number, bytes: string][] = [
     [1080, '\x53\xef'],
     [510, '\x55\xaa'],
@@ -204,7 +204,7 @@ test('signatures in noise are too little for a filesystem', async () => {
   }
 })
 
-test('headers with bytes changed make nothing go wrong but a refusal', async () => {
+test('throws nothing but refusals for changed headers', async () => {
   for (const path of ['/usr/lib/grub-rescue/grub-rescue-floppy.img', '/usr/lib/ipxe/ipxe.iso']) {
     const original = readFileSync(path).subarray(0, 256 * 1024)
     const places = noise(4096, 5)

@@ -8,19 +8,19 @@ import type { Finding, Inspector } from '../../../src/disk/inspect/inspector.ts'
 /** Bytes that one inspector may read. */
 const READ_LIMIT = 1024 * 1024
 
-/** What an inspector said: its kind, the title, and all that it found or refused. */
+/** What an inspector found or refused. */
 export interface Answer extends Finding {
   name: string
   kind: Inspector['kind']
   title: string
-  /** What was thrown in place of a finding. */
+  /** Message of the refusal, if one was thrown. */
   refused?: string
 }
 
 /**
- * Asks every inspector. Whatever they throw besides a refusal fails the test.
+ * Runs every inspector. Errors other than refusals fail the test.
  *
- * @param newSource gives the bytes; each inspector has what it may read for itself.
+ * @param newSource returns the bytes. Each inspector gets a source of its own, because its reads are limited.
  */
 async function ask(newSource: () => Source): Promise<Answer[]> {
   const answers: Answer[] = []
@@ -36,7 +36,7 @@ async function ask(newSource: () => Source): Promise<Answer[]> {
   return answers
 }
 
-/** Asks every inspector about a file, or about as much of its start as `size` says. */
+/** Runs every inspector on a file, or on its first `size` bytes. */
 export async function answersOnFile(path: string, size = statSync(path).size): Promise<Answer[]> {
   const handle = await open(path)
   try {
@@ -49,23 +49,23 @@ export async function answersOnFile(path: string, size = statSync(path).size): P
   }
 }
 
-/** Asks every inspector about bytes that a test made. */
+/** Runs every inspector on the given bytes. */
 export function answersOnBytes(...parts: (Buffer | string)[]): Promise<Answer[]> {
   const bytes = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)))
-  // As a file has it: nothing at places that there can't be.
+  // Like a file: no bytes at invalid offsets.
   const read = async (at: number, length: number) =>
     Number.isSafeInteger(at) && at >= 0 && length > 0 ? bytes.subarray(at, at + length) : Buffer.alloc(0)
   return ask(() => ({ size: bytes.length, read }))
 }
 
-/** Whether a file with these answers would be refused. */
+/** Returns true if a file with these answers would be refused. */
 export function isRefused(answers: Answer[], size: number): boolean {
   return answers.some(
     ({ refused, refusals, end }) => refused !== undefined || (refusals?.length ?? 0) > 0 || (end ?? 0) > size,
   )
 }
 
-/** Bytes that look random and are the same each time: a xorshift generator. */
+/** Returns pseudo-random bytes of a xorshift generator, the same ones for the same seed. */
 export function noise(length: number, seed: number): Buffer {
   const bytes = Buffer.alloc(length)
   let state = seed >>> 0 || 1

@@ -11,7 +11,7 @@ import { type Grain, grainsOf } from '../../support/files/image-bytes.ts'
 import { newFolder } from '../../support/files/images.ts'
 import { noise } from './inspecting.ts'
 
-/* Compressed grains: whichever of them is damaged is found, and nothing that qemu-img makes is refused. */
+/* Compressed grains: every damaged grain is found, and no image that qemu-img makes is refused. */
 
 const folder = newFolder()
 const at = (name: string) => join(folder.path, name)
@@ -27,7 +27,7 @@ function sourceOf(bytes: Buffer): Source {
   }
 }
 
-/** The refusal of our own look at the tables of an image. */
+/** Returns the refusal by our own inspection of the tables of an image, which does not run qemu-img. */
 async function refusalOf(bytes: Buffer): Promise<Refusal | undefined> {
   const source = sourceOf(bytes)
   try {
@@ -38,26 +38,26 @@ async function refusalOf(bytes: Buffer): Promise<Refusal | undefined> {
   }
 }
 
-/** A change to a grain, and its refusal. */
+/** Changes to a grain, and the expected refusals. */
 const DAMAGE: [title: string, change: (bytes: Buffer, grain: Grain) => unknown, why: RegExp][] = [
   [
-    'one sector too far',
+    'is marked as the next sector',
     (bytes, { at: start, sector }) => bytes.writeUInt32LE(sector + 1, start),
     /is marked as sector/,
   ],
   [
-    'of the next grain',
+    'is marked as the sector of the next grain',
     (bytes, { at: start, sector }) => bytes.writeUInt32LE(sector + 128, start),
     /is marked as sector/,
   ],
-  ['without a length', (bytes, { at: start }) => bytes.writeUInt32LE(0, start + 8), /is marked as 0 bytes long/],
+  ['has length 0', (bytes, { at: start }) => bytes.writeUInt32LE(0, start + 8), /is marked as 0 bytes long/],
   [
-    'that reaches into what follows',
+    'reaches into the data after it',
     (bytes, { at: start }) => bytes.writeUInt32LE(2 * GRAIN, start + 8),
     /\boverlap\b|it needs/,
   ],
-  ['at the header', (bytes, { entryAt }) => bytes.writeUInt32LE(1, entryAt), /overlaps its/],
-  ['behind the end', (bytes, { entryAt }) => bytes.writeUInt32LE(0x7fffffff, entryAt), /it needs/],
+  ['lies in the header', (bytes, { entryAt }) => bytes.writeUInt32LE(1, entryAt), /overlaps its/],
+  ['lies beyond the end', (bytes, { entryAt }) => bytes.writeUInt32LE(0x7fffffff, entryAt), /it needs/],
 ]
 
 describe('a streamOptimized VMDK', () => {
@@ -76,7 +76,7 @@ describe('a streamOptimized VMDK', () => {
     expect(await refusalOf(original)).toBeUndefined()
   })
 
-  test.each(DAMAGE)('any grain %s', async (_, change, why) => {
+  test.each(DAMAGE)('is refused if any grain %s', async (_, change, why) => {
     for (const grain of grains) {
       const bytes = Buffer.from(original)
       change(bytes, grain)
@@ -84,7 +84,7 @@ describe('a streamOptimized VMDK', () => {
     }
   })
 
-  test('without the flag of markers, only the places of grains are known', async () => {
+  test('without the flag for markers, is checked only for the places of grains', async () => {
     const bytes = Buffer.from(original)
     bytes.writeUInt32LE(bytes.readUInt32LE(8) & ~(1 << 17), 8)
     const [first, second] = grains as [Grain, Grain]
@@ -94,7 +94,7 @@ describe('a streamOptimized VMDK', () => {
     expect(await refusalOf(bytes)).toMatchObject({ why: expect.stringMatching(/\boverlap\b/) })
   })
 
-  test('grains in another order than those of the disk are fine', async () => {
+  test('may have grains in another order than the disk', async () => {
     await execa('qemu-img', ['create', '-q', '-f', 'vmdk', '-o', 'subformat=streamOptimized', at('order.vmdk'), '4M'])
     const writes = [9, 3, 60, 0, 7].flatMap((grain) => ['-c', `write -P ${grain + 1} ${grain * 64}k 64k`])
     await execa('qemu-io', ['-f', 'vmdk', ...writes, at('order.vmdk')])
@@ -104,14 +104,14 @@ describe('a streamOptimized VMDK', () => {
   })
 })
 
-describe('pieces of a layout', () => {
+describe('the layout of a file', () => {
   const layoutOf = (...tables: [at: number, length: number][]) => {
     const layout = new Layout(100_000, 4096)
     for (const [start, length] of tables) layout.table(`table at ${start}`, start, length)
     return layout
   }
 
-  test('lie apart, also from tables that were added in any order', () => {
+  test('accepts pieces that lie apart, also from tables that are added in any order', () => {
     const layout = layoutOf([5000, 100], [0, 512])
     for (const [start, length] of [
       [512, 4488],
@@ -148,13 +148,13 @@ describe('pieces of a layout', () => {
       'its grain at 500 overlaps its table at 0',
     ],
     [[[99_999, 2]], 'it needs 100001 bytes'],
-  ])('%j', (pieces, why) => {
+  ])('refuses the pieces %j', (pieces, why) => {
     const layout = layoutOf([5000, 100], [0, 512])
     expect(pieces.map(([start, length]) => layout.piece('grain', start, length)).at(-1)).toBe(false)
     expect(layout.refusal()).toMatchObject({ why: expect.stringContaining(why) })
   })
 
-  test('numbers that a double cannot hold are reported exactly', () => {
+  test('reports numbers exactly that a double cannot hold', () => {
     const layout = layoutOf()
     expect(layout.table('table', 2n ** 63n + 1n, 8)).toBe(false)
     expect(layout.refusal()).toMatchObject({ why: expect.stringContaining('it needs 9223372036854775817 bytes') })
