@@ -8,9 +8,9 @@ import { type Random, randomFrom } from '../support/finding/finding.ts'
 import { some } from '../support/thorough.ts'
 
 /*
- * GNU tar and gunzip against our reader: whatever we accept, they end with 0, and
- * the one visible entry is byte for byte the file that we read. The archives are
- * the same in each run. For others, and more of them, with the numbers printed:
+ * Compares our reader with GNU tar and gunzip: they unpack every archive that we accept, exit with 0,
+ * and leave one visible file, byte for byte the one that we read. The archives are the same in each
+ * run. For more and other archives, with the numbers printed:
  * ARCHIVES_SEED=2 ARCHIVES=20000 npm test -- test/disk/archives-unpacked.test.ts
  */
 
@@ -21,7 +21,7 @@ const BATCH = 250
 const folder = newFolder()
 afterAll(() => folder.remove())
 
-/** Makes archives in batches, and compares what becomes of each. */
+/** Makes archives in batches, and compares how each is read and unpacked. */
 async function compareAll(
   title: string,
   count: number,
@@ -40,18 +40,18 @@ async function compareAll(
   return total
 }
 
-test('what we accept of made archives is what the agents unpack', { timeout: 60 * COUNT + 300_000 }, async () => {
+test('agents unpack generated archives to the file that was read', { timeout: 60 * COUNT + 300_000 }, async () => {
   const random = randomFrom(SEED)
-  const { accepted, refused, differences } = await compareAll('made', COUNT, (count) =>
+  const { accepted, refused, differences } = await compareAll('generated', COUNT, (count) =>
     Array.from({ length: count }, () => makeArchive(random)),
   )
   expect(differences).toEqual([])
-  // Both happen often, or the test shows nothing.
+  // Unless both happen often, the test shows nothing.
   expect(accepted).toBeGreaterThan(COUNT / 5)
   expect(refused.length).toBeGreaterThan(COUNT / 5)
 })
 
-test('no archive that GNU tar makes of one disk image is refused', { timeout: 60 * COUNT + 300_000 }, async () => {
+test('accepts every archive that GNU tar makes of one disk image', { timeout: 60 * COUNT + 300_000 }, async () => {
   const random = randomFrom(SEED)
   const { accepted, refused, differences } = await compareAll('by GNU tar', COUNT / 10, (count) =>
     realArchives(folder.path, random, count),
@@ -60,7 +60,7 @@ test('no archive that GNU tar makes of one disk image is refused', { timeout: 60
   expect(accepted).toBeGreaterThan(COUNT / 20)
 })
 
-test('nor is what we accept of these with bytes changed unpacked differently', {
+test('agents unpack archives with changed bytes to the file that was read, if they are accepted', {
   timeout: 60 * COUNT + 300_000,
 }, async () => {
   const random = randomFrom(SEED)
@@ -75,14 +75,14 @@ function changed(random: Random, { kind, story, bytes }: MadeArchive): MadeArchi
   return kind === 'tar' ? [{ kind, bytes: flipped(random, bytes, stories), story: stories.join('; ') }] : []
 }
 
-test('a map that fills its blocks is read to its end, and no further', async () => {
+test('reads a sparse map that fills its blocks to its end, and no further', async () => {
   const archives = Array.from({ length: 12 }, (_, digits) => withMap(10 ** digits)).flat()
   const { accepted, differences } = await compareUnpacking(folder.path, archives)
   expect({ accepted, differences }).toEqual({ accepted: archives.length, differences: [] })
   expect(archives.length).toBeGreaterThan(0)
 })
 
-/** A sparse file with a hole of so many sectors at its end; nothing where its map does not fill its blocks. */
+/** Returns sparse archives with a hole of this many sectors at the end, only those whose map fills its blocks. */
 function withMap(sectors: number): MadeArchive[] {
   return Array.from({ length: 60 }, (_, count) => {
     const data = Array.from({ length: count }, (_, each) => each * 1024)

@@ -12,7 +12,7 @@ import { expectRefused } from '../support/refusals.ts'
 const DISK = rawDisk(100_000)
 const HALF = DISK.length / 2
 const PACKED = gzipSync(DISK)
-/** More than what is read at once, so that what follows is read by itself. */
+/** Larger than one read, so that the data after it is read separately. */
 const LARGE = gzipSync(
   Buffer.concat([rawDisk(512), Buffer.from(Array.from({ length: 3_000_000 }, (_, at) => at * at))]),
   { level: 0 },
@@ -37,7 +37,7 @@ describe('image add local of a gzip file', () => {
     )
     return path
   }
-  /** The exit code of the agents' command. */
+  /** Returns the exit code of the command that the agents run. */
   async function gunzipOf(path: string): Promise<number | undefined> {
     return (await execa('bash', ['-o', 'pipefail', '-c', `cat ${path} | gunzip -c > /dev/null`], { reject: false }))
       .exitCode
@@ -50,15 +50,15 @@ describe('image add local of a gzip file', () => {
     ['zeros and another member', Buffer.concat([Buffer.alloc(3), PACKED]), 3 + PACKED.length],
     ['many zeros and a byte', Buffer.concat([Buffer.alloc(3_000_000), Buffer.from('x')]), 3_000_001],
     ['the start of a header', '\x1f', 1],
-    ['what compress makes', '\x1f\x9d\x90', 3],
-    ['a header of another method', '\x1f\x8b\x09\0\0\0\0\0\0\x03', 10],
+    ['data of compress', '\x1f\x9d\x90', 3],
+    ['a header with another method', '\x1f\x8b\x09\0\0\0\0\0\0\x03', 10],
     ['a header with unknown flags', '\x1f\x8b\x08\x80\0\0\0\0\0\x03', 10],
-  ])('refuses %s after the gzip data, and says how many bytes', async (_, behind, bytes) => {
+  ])('refuses %s after the gzip data and says how many bytes', async (_, behind, bytes) => {
     for (const members of [[PACKED], [gzipSync(DISK.subarray(0, HALF)), gzipSync(DISK.subarray(HALF))], [LARGE]]) {
-      // Of what zlib reads as the start of another member, gunzip says no more than that the file ends.
+      // zlib takes one byte after several members for the start of another one, and reports a truncated file.
       if (members.length > 1 && bytes === 1) continue
       const path = file('raw.gz', ...members, behind)
-      // Two formats that gunzip knows as well: what it makes of both together is not what we could inspect.
+      // gunzip also unpacks data of compress, which we could not inspect, and may exit with 0.
       if (!behind.toString('latin1').startsWith('\x1f\x9d')) expect(await gunzipOf(path)).not.toBe(0)
       await expectRefused(database, ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], {
         exit: 3,
@@ -68,7 +68,7 @@ describe('image add local of a gzip file', () => {
     }
   })
 
-  test('does not count what follows a thousand members', async () => {
+  test('does not count the bytes after a thousand members', async () => {
     const path = file('raw.gz', ...Array.from({ length: 1000 }, () => gzipSync(rawDisk(512))), 'text')
     await expectRefused(database, ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], {
       exit: 3,
@@ -87,7 +87,7 @@ describe('image add local of a gzip file', () => {
   })
 
   test.each([
-    ['nothing', [gzipSync('')], 'is empty after unpacking'],
+    ['an empty member', [gzipSync('')], 'is empty after unpacking'],
     [
       'a wrong CRC',
       [PACKED.subarray(0, -8), '\0\0\0\0', PACKED.subarray(-4)],
@@ -96,7 +96,7 @@ describe('image add local of a gzip file', () => {
     ['a wrong length', [PACKED.subarray(0, -4), '\0\0\0\0'], 'is damaged or truncated: incorrect length check'],
     ['half of a second member', [PACKED, PACKED.subarray(0, 50)], 'is damaged or truncated: unexpected end of file'],
     ['half of a trailer', [PACKED.subarray(0, -3)], 'is damaged or truncated: unexpected end of file'],
-    ['a wrong checksum of the header', [header(0x02), '\0\0', PACKED.subarray(10)], 'header crc mismatch'],
+    ['a wrong header checksum', [header(0x02), '\0\0', PACKED.subarray(10)], 'header crc mismatch'],
     ['an encrypted member', [header(0x20), PACKED.subarray(10)], 'unknown header flags set'],
   ])('refuses %s', async (_, parts, message) => {
     const args = ['image', 'add', 'local', file('raw.gz', ...parts), '--account-id', 'a-shpoolxx']
@@ -104,27 +104,27 @@ describe('image add local of a gzip file', () => {
   })
 
   test.each([
-    ['zeros to the end', [PACKED, Buffer.alloc(3_000_000)]],
+    ['zeros after the gzip data', [PACKED, Buffer.alloc(3_000_000)]],
     ['several members', [gzipSync(DISK.subarray(0, HALF)), gzipSync(''), gzipSync(DISK.subarray(HALF))]],
     [
       'a name, a comment and an extra field',
       [header(0x1c), '\x04\0AB\0\0', 'name\0', 'a comment\0', PACKED.subarray(10)],
     ],
-  ])('takes %s', async (_, parts) => {
+  ])('accepts %s', async (_, parts) => {
     const path = file('raw.gz', ...parts)
     expect(await gunzipOf(path)).toBe(0)
     const image = await vdcManageJson(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
     expect(image).toMatchObject({ file_format: 'raw', backup_object: { container_format: 'gz', size: DISK.length } })
   })
 
-  test('image inspect says how many bytes are too many', async () => {
+  test('image inspect says how many bytes follow the gzip data', async () => {
     const run = await vdcManage(['image', 'inspect', '--no-checksum', file('raw.gz', PACKED, 'text')])
     expect(run).toMatchObject({ code: 3, stdout: expect.stringContaining('has 4 bytes after its gzip data') })
     expect(run.stderr).toContain('gunzip -c FILE > DISK')
   })
 })
 
-/** The fixed part of a header, with other flags. */
+/** Returns the fixed part of a header with these flags. */
 function header(flags: number): Buffer {
   const bytes = Buffer.from(PACKED.subarray(0, 10))
   bytes[3] = flags

@@ -11,8 +11,8 @@ import { inTime } from '../support/in-time.ts'
 import { noise } from './formats/inspecting.ts'
 
 /*
- * Files made to cost time or memory, or to be one thing for us and another for
- * QEMU or tar, byte by byte. Each is refused soon and in little memory.
+ * Files that are made, byte by byte, to cost time or memory, or to be read differently by QEMU or
+ * tar. Each is refused soon and in little memory.
  */
 
 const [TIME_LIMIT, MEMORY_LIMIT] = [3000, 64 * 1024 * 1024]
@@ -26,7 +26,7 @@ function newPath(): string {
   return join(folder.path, `${++files}.img`)
 }
 
-/** A file that is all holes but for these bytes. */
+/** Makes a sparse file that has only these bytes. */
 function sparse(size: number, ...patches: Patch[]): string {
   const path = newPath()
   const file = openSync(path, 'w')
@@ -53,7 +53,7 @@ async function expectRefused(path: string, why: RegExp): Promise<void> {
   expect((await inspectWithin(path)).refusals).toEqual([expect.objectContaining({ why: expect.stringMatching(why) })])
 }
 
-/** A descriptor of ISO 9660, which may be data of an image where it lies. */
+/** An ISO 9660 descriptor, at a place where an image may have data. */
 const ISO: Patch = [32 * KIB, '\x01CD001\x01']
 
 function vdi({ block = MIB, blocks = 1, size = MIB }: { block?: number; blocks?: number; size?: number }): Patch[] {
@@ -77,7 +77,7 @@ function qcow2({ first = 1, refcountClusters = 1 }: { first?: number; refcountCl
   ]
 }
 
-/** Of clusters of 512 bytes and tables of 64 entries. */
+/** Returns a qcow header with clusters of 512 bytes and tables of 64 entries. */
 function qcow(entries: number): Patch {
   const size = entries * 64 * SECTOR
   return [
@@ -136,54 +136,90 @@ function vmdk(of: Vmdk): Patch[] {
   ]
 }
 
-/** A VMDK whose header counts no more: a footer does. */
+/** Makes a VMDK whose footer replaces its header. */
 function vmdkWithFooter(of: Vmdk): string {
   const marker = Buffer.concat([u64le(1), u32le(0), u32le(3)])
   return sparse(203 * SECTOR, ...vmdk({ directoryAt: -1 }), [200 * SECTOR, marker], [201 * SECTOR, vmdkHeader(of)])
 }
 
-/** A directory of 32 Mi entries, all of which are one table. */
+/** Makes a VMDK with a directory of 32 Mi entries that all point to one table. */
 function vmdkOfOneTable(): string {
   const directory = Buffer.alloc(8 * MIB, u32le(400_000))
   const at = Array.from({ length: 16 }, (_, each): Patch => [60 * SECTOR + each * directory.length, directory])
   return sparse(300 * MIB, ...vmdk({ sectors: 32 * MIB * SECTOR, grain: 1 }), ...at)
 }
 
-describe('costs little to refuse', () => {
+describe('files that are expensive to inspect', () => {
   test.each<[string, () => string, RegExp]>([
     [
-      'VDI with blocks of a byte',
+      'a VDI with blocks of one byte that is also an ISO',
       () => sparse(20 * GIB, ...vdi({ block: 1, blocks: 0xffffffff }), ISO),
       /several formats/,
     ],
-    ['such a VDI alone', () => sparse(20 * GIB, ...vdi({ block: 1, blocks: 0xffffffff })), /only blocks of 1 MiB/],
     [
-      'VDI with a map of gigabytes',
+      'a VDI with blocks of one byte',
+      () => sparse(20 * GIB, ...vdi({ block: 1, blocks: 0xffffffff })),
+      /only blocks of 1 MiB/,
+    ],
+    [
+      'a VDI with a map of gigabytes',
       () => sparse(20 * GIB, ...vdi({ blocks: 0x10000000 })),
       /tables take more than|qemu-img/,
     ],
-    ['qcow2 with a first table of gigabytes', () => sparse(40 * GIB, qcow2({ first: 0xffffffff }), ISO), /several/],
-    ['such a qcow2 alone', () => sparse(40 * GIB, qcow2({ first: 0xffffffff })), /tables of 34359738360/],
-    ['qcow2 with refcounts of gigabytes', () => sparse(40 * GIB, qcow2({ refcountClusters: 0xffff }), ISO), /several/],
-    ['such a qcow2 alone', () => sparse(40 * GIB, qcow2({ refcountClusters: 0xffff })), /tables of 8 and 4294901760/],
-    ['qcow with a first table of gigabytes', () => sparse(20 * GIB, qcow(2_000_000_000), ISO), /several/],
-    ['qcow with a first table of 500 MiB', () => sparse(600 * MIB, qcow(65_536_000)), /table of 65536000 entries/],
-    ['QED with tables of gigabytes', () => sparse(2 * GIB, qed(GIB, 2), [MIB, u64le(4096)], ISO), /several/],
-    ['such a QED alone', () => sparse(2 * GIB, qed(GIB, 2), [MIB, u64le(4096)]), /clusters of 1073741824 bytes/],
-    ['VMDK with tables of one entry', () => sparse(200 * MIB, ...vmdk({ entries: 1 })), /tables of 1 entries/],
     [
-      'VMDK with a directory of gigabytes',
+      'a qcow2 with an L1 table of gigabytes that is also an ISO',
+      () => sparse(40 * GIB, qcow2({ first: 0xffffffff }), ISO),
+      /several/,
+    ],
+    [
+      'a qcow2 with an L1 table of gigabytes',
+      () => sparse(40 * GIB, qcow2({ first: 0xffffffff })),
+      /tables of 34359738360/,
+    ],
+    [
+      'a qcow2 with refcounts of gigabytes that is also an ISO',
+      () => sparse(40 * GIB, qcow2({ refcountClusters: 0xffff }), ISO),
+      /several/,
+    ],
+    [
+      'a qcow2 with refcounts of gigabytes',
+      () => sparse(40 * GIB, qcow2({ refcountClusters: 0xffff })),
+      /tables of 8 and 4294901760/,
+    ],
+    [
+      'a qcow with an L1 table of gigabytes that is also an ISO',
+      () => sparse(20 * GIB, qcow(2_000_000_000), ISO),
+      /several/,
+    ],
+    ['a qcow with an L1 table of 500 MiB', () => sparse(600 * MIB, qcow(65_536_000)), /table of 65536000 entries/],
+    [
+      'a QED with tables of gigabytes that is also an ISO',
+      () => sparse(2 * GIB, qed(GIB, 2), [MIB, u64le(4096)], ISO),
+      /several/,
+    ],
+    [
+      'a QED with tables of gigabytes',
+      () => sparse(2 * GIB, qed(GIB, 2), [MIB, u64le(4096)]),
+      /clusters of 1073741824 bytes/,
+    ],
+    ['a VMDK with tables of one entry', () => sparse(200 * MIB, ...vmdk({ entries: 1 })), /tables of 1 entries/],
+    [
+      'a VMDK with a directory of gigabytes',
       () => sparse(20 * GIB, ...vmdk({ sectors: 2 ** 40, grain: 1 })),
       /directory/,
     ],
-    ['VMDK with one table all over', vmdkOfOneTable, /its grain table and its grain table overlap\b/],
-  ])('%s', async (_, make, why) => expectRefused(make(), why))
+    [
+      'a VMDK whose directory has one table many times',
+      vmdkOfOneTable,
+      /its grain table and its grain table overlap\b/,
+    ],
+  ])('refuses %s', async (_, make, why) => expectRefused(make(), why))
 })
 
-describe('is for us what it is for QEMU', () => {
+describe('files that QEMU may read differently', () => {
   test.each<[string, () => string, RegExp]>([
     [
-      'VMDK descriptor behind a comment in the boot sector',
+      'a VMDK descriptor after a comment in the boot sector',
       () => {
         const text = Buffer.from(`#\x01\rx\nversion=1\ncreateType="monolithicFlat"\nRW 1 FLAT "/etc/passwd" 0\n`)
         const sector = bootSector()
@@ -193,34 +229,38 @@ describe('is for us what it is for QEMU', () => {
       /several formats: a VMDK descriptor and/,
     ],
     [
-      'VMDK descriptor behind the carriage return of a comment',
+      'a VMDK descriptor after a carriage return in a comment',
       () => written(Buffer.from('#\r\x01\nversion=1\nRW 1 FLAT "/etc/passwd" 0\n'), Buffer.alloc(MIB)),
       /refers to the FLAT extent \/etc\/passwd/,
     ],
-    ['VMDK extent of ESX', () => sparse(MIB, [0, 'COWD\x01\0\0\0']), /refers to a VMDK descriptor in another file/],
-    ['VMDK with its descriptor elsewhere', () => sparse(MIB, ...vmdk({ descriptorAt: 80 })), /its descriptor is at/],
+    ['a VMDK extent of ESX', () => sparse(MIB, [0, 'COWD\x01\0\0\0']), /refers to a VMDK descriptor in another file/],
+    ['a VMDK with its descriptor elsewhere', () => sparse(MIB, ...vmdk({ descriptorAt: 80 })), /its descriptor is at/],
     [
-      'VMDK whose flags alone tell of compression',
+      'a VMDK with the flag for compression but no method',
       () => sparse(MIB, ...vmdk({ flags: 0x10001 })),
       /contradicts itself/,
     ],
-    ['VMDK whose flags tell of none', () => sparse(MIB, ...vmdk({ compression: 1 })), /contradicts itself/],
-    ['VMDK whose footer contradicts itself', () => vmdkWithFooter({ compression: 1 }), /contradicts itself/],
-    ['VMDK whose footer is of another version', () => vmdkWithFooter({ version: 9 }), /version 9/],
-  ])('%s', async (_, make, why) => expectRefused(make(), why))
+    [
+      'a VMDK with a compression method but no flag',
+      () => sparse(MIB, ...vmdk({ compression: 1 })),
+      /contradicts itself/,
+    ],
+    ['a VMDK whose footer contradicts itself', () => vmdkWithFooter({ compression: 1 }), /contradicts itself/],
+    ['a VMDK whose footer has another version', () => vmdkWithFooter({ version: 9 }), /version 9/],
+  ])('refuses %s', async (_, make, why) => expectRefused(make(), why))
 
-  test('a VMDK with a footer is taken', async () => {
+  test('accepts a VMDK with a footer', async () => {
     expect((await inspectWithin(vmdkWithFooter({}))).refusals).toEqual([])
   })
 
-  test('an image whose signature comes with the last of the head is unpacked as a whole', async () => {
+  test('unpacks a whole image whose signature comes at the end of the first read', async () => {
     const [raw, image] = [newPath(), newPath()]
     writeFileSync(raw, noise(3 * MIB, 1))
     await execa('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', raw, image])
     const bytes = readFileSync(image)
-    // Only qemu-img sees that a cluster is not counted.
+    // A wrong reference count, which only qemu-img finds.
     bytes.writeUInt16BE(0, Number(bytes.readBigUInt64BE(Number(bytes.readBigUInt64BE(48)))) + 20)
-    // Of its first piece, a mebibyte of the file, a comment leaves room for the start of the image only.
+    // A comment fills the first MiB of the file, except for room for the start of the image.
     const header = gzipSync(Buffer.alloc(0)).subarray(0, 10)
     header[3] = 0x10
     const blocks: Buffer[] = []
@@ -239,7 +279,7 @@ describe('is for us what it is for QEMU', () => {
   })
 })
 
-/** A member of a tar archive: its header and its body. */
+/** Returns a tar member: its header and its body. */
 function member(type: string, size: number, body: Buffer, patches: Patch[] = []): Buffer {
   const header = Buffer.alloc(SECTOR)
   header.write('disk.raw')
@@ -253,7 +293,7 @@ function member(type: string, size: number, body: Buffer, patches: Patch[] = [])
   return Buffer.concat([header, body, Buffer.alloc((SECTOR - (body.length % SECTOR)) % SECTOR)])
 }
 
-/** A pax header. */
+/** Returns a pax header. */
 function pax(...records: string[]): Buffer {
   const lines = records.map((record) => {
     const rest = ` ${record}\n`
@@ -264,7 +304,7 @@ function pax(...records: string[]): Buffer {
   return member('x', body.length, body)
 }
 
-/** A sparse member of version 1.0. */
+/** Returns a sparse member of version 1.0. */
 function withMap(lines: Buffer | string, data: Buffer, size: number): Buffer[] {
   const text = Buffer.from(lines)
   const map = Buffer.concat([text, Buffer.alloc((SECTOR - (text.length % SECTOR)) % SECTOR)])
@@ -278,9 +318,9 @@ function packed(...parts: Buffer[]): string {
 
 const DISK = rawDisk(4 * SECTOR)
 const JUNK = Buffer.from('5 a=\n'.repeat(MIB / 5))
-const UNTOLD = /damaged or truncated tar archive|tar archive that programs unpack differently/
+const TAR_REFUSED = /damaged or truncated tar archive|tar archive that programs unpack differently/
 
-/** The old form: a header with a chain of blocks behind it, for two stretches more than we take. */
+/** Returns an old GNU sparse header and a chain of blocks, with more data segments than we accept. */
 function oldChain(): Buffer[] {
   const pair = (index: number) => [index * 1024, 512].map((each) => `${each.toString(8).padStart(11, '0')}\0`).join('')
   const pairs = (from: number, count: number) => Array.from({ length: count }, (_, each) => pair(from + each)).join('')
@@ -298,40 +338,48 @@ function oldChain(): Buffer[] {
 
 describe('tar archives', () => {
   test.each<[string, () => string, RegExp]>([
-    ['a stretch within a block', () => packed(...withMap('1\n100\n512\n', DISK.subarray(0, 512), 2048)), UNTOLD],
     [
-      'a stretch that ends within a block, before another',
+      'a data segment that starts within a block',
+      () => packed(...withMap('1\n100\n512\n', DISK.subarray(0, 512), 2048)),
+      TAR_REFUSED,
+    ],
+    [
+      'a data segment that ends within a block, before another one',
       () => packed(...withMap('2\n0\n100\n512\n512\n', DISK.subarray(0, 612), 2048)),
-      UNTOLD,
+      TAR_REFUSED,
     ],
     [
-      'stretches of a byte',
+      'data segments of one byte',
       () => packed(...withMap(`400000\n${'0\n1\n'.repeat(400_000)}`, Buffer.alloc(400_000), MIB)),
-      UNTOLD,
+      TAR_REFUSED,
     ],
     [
-      'stretches of nothing',
+      'empty data segments',
       () => packed(...withMap(`4194304\n${'0\n0\n'.repeat(4 * MIB)}`, DISK, MIB)),
       /data segments/,
     ],
-    ['the old form for ever', () => packed(...oldChain()), /more than 1048576 data segments/],
+    ['an endless old GNU sparse header', () => packed(...oldChain()), /more than 1048576 data segments/],
     [
-      'pax headers for ever',
+      'endless pax headers',
       () => packed(...Array.from({ length: 100 }, () => member('x', JUNK.length, JUNK)), member('0', 2048, DISK)),
-      UNTOLD,
+      TAR_REFUSED,
     ],
-    ['two pax headers', () => packed(pax('a=b'), pax('size=1024'), member('0', 2048, DISK)), UNTOLD],
+    ['two pax headers', () => packed(pax('a=b'), pax('size=1024'), member('0', 2048, DISK)), TAR_REFUSED],
     [
-      'long names for ever',
+      'an endless long name',
       () => packed(member('L', 70 * KIB, Buffer.alloc(70 * KIB)), member('0', 2048, DISK)),
-      UNTOLD,
+      TAR_REFUSED,
     ],
-    ['a size for all', () => packed(member('g', 12, Buffer.from('12 size=512\n')), member('0', 2048, DISK)), UNTOLD],
     [
-      'lengths before offsets',
+      'a size in a global pax header',
+      () => packed(member('g', 12, Buffer.from('12 size=512\n')), member('0', 2048, DISK)),
+      TAR_REFUSED,
+    ],
+    [
+      'a sparse length before its offset',
       () =>
         packed(pax('GNU.sparse.size=2048', 'GNU.sparse.numbytes=2048', 'GNU.sparse.offset=0'), member('0', 2048, DISK)),
-      UNTOLD,
+      TAR_REFUSED,
     ],
   ])('refuses %s', async (_, make, why) => expectRefused(make(), why))
 
@@ -340,9 +388,9 @@ describe('tar archives', () => {
       'pax records before a long name',
       [pax('size=2048'), member('L', 9, Buffer.from('disk.raw\0')), member('0', 0, DISK)],
     ],
-    ['a last stretch that ends within a block', withMap('2\n0\n512\n1024\n100\n', DISK.subarray(0, 612), 1124)],
-    ['an end in a hole within a block', withMap('2\n0\n512\n1124\n0\n', DISK.subarray(0, 512), 1124)],
-  ])('takes %s', async (_, parts) => {
+    ['a last data segment that ends within a block', withMap('2\n0\n512\n1024\n100\n', DISK.subarray(0, 612), 1124)],
+    ['a hole that ends within a block', withMap('2\n0\n512\n1124\n0\n', DISK.subarray(0, 512), 1124)],
+  ])('accepts %s', async (_, parts) => {
     expect(await inspectWithin(packed(...parts))).toMatchObject({
       refusals: [],
       containerFormat: 'tgz',
@@ -351,7 +399,7 @@ describe('tar archives', () => {
   })
 })
 
-test('a GPT disk that was enlarged before it was packed is taken', async () => {
+test('accepts a GPT disk that was enlarged before it was packed', async () => {
   const path = newPath()
   const command = `truncate -s 64M ${path} && echo '1M,2M,L' | sfdisk -q -X gpt ${path} && truncate -s 100M ${path}`
   await execa(`${command} && gzip -1 ${path}`, { shell: true, env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` } })
@@ -365,7 +413,7 @@ test('a GPT disk that was enlarged before it was packed is taken', async () => {
 test.each([
   ['compressed', ['-c'], [512, 4096, 40_000, 65_000]],
   ['plain', [], [60_000]],
-])('a qcow2 that is %s is refused when cut', async (_, options, cuts) => {
+])('refuses a truncated %s qcow2', async (_, options, cuts) => {
   const [raw, image] = [newPath(), newPath()]
   writeFileSync(raw, noise(3_000_000, 5))
   await execa('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', ...options, raw, image])
