@@ -20,7 +20,7 @@ import { newWatcher } from '../support/process/watcher.ts'
 import { some } from '../support/thorough.ts'
 
 const MIB = 2 ** 20
-/** Bytes from which on a file is hashed in threads of its own, and those of the memory that these share. */
+/** Bytes from which a file is hashed in worker threads, and bytes of the memory that they share. */
 const [BIG, RING] = [32 * MIB, 8 * MIB]
 
 const folder = newFolder()
@@ -34,7 +34,7 @@ function newFile(size: number): string {
   return path
 }
 
-/** Makes a file of zeros that takes no room. */
+/** Makes a sparse file of zeros. */
 function newSparse(size: number): string {
   const path = newFile(0)
   truncateSync(path, size)
@@ -50,12 +50,12 @@ async function opened<T>(path: string, work: (file: ImageFile) => Promise<T>): P
   }
 }
 
-/** How many threads this process has. */
+/** Returns the number of threads of this process. */
 function threads(): number {
   return readdirSync('/proc/self/task').length
 }
 
-/** A watcher that runs `work` when the first bytes are hashed. */
+/** Returns a watcher that runs `work` when the first bytes are hashed. */
 function watcherThat(work: () => void): Watcher & { told: unknown[] } {
   const watcher = newWatcher()
   let hasRun = false
@@ -78,7 +78,7 @@ function watcherThat(work: () => void): Watcher & { told: unknown[] } {
   }
 }
 
-describe.each([1, 2] as const)('in %i threads', (threads) => {
+describe.each([1, 2] as const)('hashing in %i threads', (threads) => {
   test.each([
     1,
     511,
@@ -92,7 +92,7 @@ describe.each([1, 2] as const)('in %i threads', (threads) => {
     BIG + RING + 1,
     BIG + 3 * RING,
     100 * MIB + 12345,
-  ])('%i bytes', async (size) => {
+  ])('returns the checksums of %i bytes', async (size) => {
     const path = newFile(size)
     const watcher = newWatcher()
     const checksums = await opened(path, (file) => hashImageFile(file, watcher, { threads }))
@@ -105,11 +105,11 @@ describe.each([1, 2] as const)('in %i threads', (threads) => {
 describe.each([
   ['a small file', 20 * MIB],
   ['a big file', 100 * MIB],
-])('%s that changes while it is hashed is refused', (_, size) => {
+])('%s that changes while it is hashed', (_, size) => {
   test.each<[string, (path: string) => void]>([
     ['grows', (path) => appendFileSync(path, 'x')],
     ['shrinks', (path) => truncateSync(path, size - MIB)],
-    ['is cut to nothing', (path) => truncateSync(path, 0)],
+    ['is truncated to nothing', (path) => truncateSync(path, 0)],
     [
       'is written to',
       (path) => {
@@ -119,7 +119,7 @@ describe.each([
       },
     ],
     ['is touched', (path) => utimesSync(path, 1, 1)],
-  ])('%s', async (_, change) => {
+  ])('is refused if it %s', async (_, change) => {
     const path = newSparse(size)
     const watcher = watcherThat(() => change(path))
     await expect(opened(path, (file) => hashImageFile(file, watcher))).rejects.toMatchObject({
@@ -130,7 +130,7 @@ describe.each([
   })
 })
 
-test('what changed since it was opened is refused before anything is hashed', async () => {
+test('refuses a file that changed since it was opened before hashing it', async () => {
   const path = newSparse(100 * MIB)
   const watcher = newWatcher()
   const hashing = opened(path, (file) => {
@@ -142,7 +142,7 @@ test('what changed since it was opened is refused before anything is hashed', as
 })
 
 describe('a cancellation', () => {
-  test.each([1, 2] as const)('in the middle ends %i threads at once', async (number) => {
+  test.each([1, 2] as const)('ends %i threads in the middle of a file', async (number) => {
     const path = newSparse(100 * 1024 * MIB)
     const before = threads()
     await opened(path, async (file) => {
@@ -154,11 +154,11 @@ describe('a cancellation', () => {
       const requested = performance.now()
       watcher.cancellation.request()
       await expect(hashing).rejects.toMatchObject({ code: 'INTERRUPTED' })
-      // To its end it would take a minute.
+      // Hashing the whole file would take a minute.
       expect(performance.now() - requested).toBeLessThan(60_000)
       expect(watcher.told).toMatchObject([{ ended: true }])
       expect(threads()).toBeLessThanOrEqual(before)
-      // It can be closed, as nobody reads it, and hashed again.
+      // The threads do not read the file any longer, so it can be hashed again and closed.
       watcher.cancellation.reset()
       const again = hashImageFile(file, watcher, { threads: number })
       watcher.cancellation.request('TERMINATED')
@@ -166,7 +166,7 @@ describe('a cancellation', () => {
     })
   })
 
-  test('before it begins, and of a small file', async () => {
+  test('ends hashing before it begins, and in a small file', async () => {
     const watcher = newWatcher()
     watcher.cancellation.request()
     for (const size of [1, BIG]) {
@@ -184,8 +184,8 @@ describe('a cancellation', () => {
   })
 })
 
-test.each([1, 2] as const)('what cannot be read is told, in %i threads', async (number) => {
-  // Nothing is mapped at its start, so that the system can't read it.
+test.each([1, 2] as const)('reports a read error in %i threads', async (number) => {
+  // Nothing is mapped at the start of the address space, so reading it fails.
   await opened(newSparse(1), async (file) => {
     const { open } = await import('node:fs/promises')
     const handle = await open('/proc/self/mem')
@@ -203,12 +203,12 @@ test.each([1, 2] as const)('what cannot be read is told, in %i threads', async (
   })
 })
 
-/** The handle of a file, as which another one is read. */
+/** Returns a handle with the metadata of one file that reads another one. */
 function unreadableHandle(handle: ImageFile['handle'], fd: number, read: unknown): ImageFile['handle'] {
   return { fd, read, stat: handle.stat.bind(handle) } as never
 }
 
-test('memory does not grow with the file, and the process goes on meanwhile', async () => {
+test('memory does not grow with the file, and the event loop is not blocked', async () => {
   const path = newSparse(some(1024, 2) * MIB)
   await opened(newSparse(BIG), (file) => hashImageFile(file, newWatcher()))
   const before = process.memoryUsage.rss()

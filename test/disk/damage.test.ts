@@ -22,15 +22,14 @@ import { IS_THOROUGH } from '../support/thorough.ts'
 import { noise } from './formats/inspecting.ts'
 
 /*
- * Whatever is cut off a file or changed in its headers, looking at it ends soon,
- * in little memory, and never in accepting what QEMU calls broken or what lacks
- * bytes of its disk. The places are random, and the same in each run; another
- * run of them: DAMAGE_SEED=2 npm test -- test/disk/damage.test.ts
+ * Files that are truncated or have changed headers: inspecting them ends soon, takes little memory,
+ * and never accepts what QEMU calls broken or what lacks bytes of its disk. The damage is random,
+ * but the same in each run. For other damage: DAMAGE_SEED=2 npm test -- test/disk/damage.test.ts
  */
 
 const SEED = Number(process.env.DAMAGE_SEED ?? 1)
 const [CUTS, FLIPS] = IS_THOROUGH ? [16, 24] : [11, 12]
-/** What a file may take: this process and qemu-img, and the time of both. */
+/** Limits for one file: bytes of memory of this process and of qemu-img each, and milliseconds for both. */
 const MEMORY_LIMIT = 64 * 1024 * 1024
 const TIME_LIMIT = 3000
 
@@ -39,11 +38,11 @@ const MIB = 1024 * KIB
 const SECTOR = 512
 
 interface Damaged {
-  /** QEMU's name of the format; of what is packed, that of the container. */
+  /** QEMU's name of the format, or the container format if it is packed. */
   format: string
-  /** How it is made of DISK, as IMAGE. */
+  /** Shell command that makes IMAGE from DISK. */
   command: string
-  /** Where its headers and tables are: those that the damage is for. */
+  /** Ranges of its headers and tables, which get the damage. */
   headers: [from: number, to: number][]
   isPacked?: boolean
 }
@@ -53,8 +52,9 @@ const convert = (format: string, options = '', more = '') =>
 const CLUSTERS: [number, number][] = [0, 1, 2, 3, 4].map((each) => [each * 64 * KIB, each * 64 * KIB + 200])
 const REGIONS: [number, number][] = [0, 64, 128, 192, 256, 2048, 2112, 3072].map((at) => [at * KIB, at * KIB + 120])
 
-/** What is damaged; the disk is DISK_SIZE long, and its last byte is none of zero. */
+/** Bytes of DISK. The last one is not zero. */
 const DISK_SIZE = 2 * MIB + 3 * SECTOR
+/** Images to damage. Their names seed the damage. */
 const IMAGES: Record<string, Damaged> = {
   qcow2: { format: 'qcow2', command: convert('qcow2'), headers: CLUSTERS },
   'qcow2 of version 2': { format: 'qcow2', command: convert('qcow2', 'compat=0.10'), headers: CLUSTERS },
@@ -205,12 +205,12 @@ const memoryLog = join(folder.path, 'memory')
 
 beforeAll(() => {
   const disk = noise(DISK_SIZE, 7)
-  // Holes, and pieces that compress.
+  // Holes, and text that compresses.
   disk.fill(0, 100 * KIB, 700 * KIB)
   disk.fill('text ', 900 * KIB, 1700 * KIB)
   disk[DISK_SIZE - 1] = 1
   writeFileSync(join(folder.path, 'DISK'), disk)
-  // In place of qemu-img, one that tells how much memory it took.
+  // Wraps qemu-img to log how much memory it takes.
   const real = execFileSync('which', ['qemu-img'], { encoding: 'utf8' }).trim()
   mkdirSync(join(folder.path, 'bin'))
   const script = `#!/bin/sh\nexec /usr/bin/time -q -a -o ${memoryLog} -f %M ${real} "$@"\n`
@@ -222,7 +222,7 @@ afterAll(() => {
   folder.remove()
 })
 
-/** Numbers from 0 to 1 that look random, and are the same for the same seed and name. */
+/** Returns a generator of pseudo-random numbers from 0 to 1, the same ones for the same seed and name. */
 function randomFor(name: string): () => number {
   const seed = [...name].reduce((sum, character) => sum * 31 + character.charCodeAt(0), SEED) >>> 0
   const bytes = noise(16 * KIB, seed)
@@ -233,12 +233,12 @@ function randomFor(name: string): () => number {
   }
 }
 
-/** A fixed VHD without its footer is a raw disk, where nobody says what it was. */
+/** Expects a VHD to be one: without its footer, a fixed VHD passes as a raw disk. */
 function expectationOf({ format }: Damaged): Expectation {
   return format === 'vpc' ? { format } : {}
 }
 
-/** Inspects a file, within the limits; `what` tells what was done to it. */
+/** Inspects a file within the limits. `what` describes the damage in messages. */
 async function inspectWithin(path: string, image: Damaged, what: string): Promise<Inspection> {
   writeFileSync(memoryLog, '')
   const memory = process.memoryUsage.rss()
@@ -248,19 +248,19 @@ async function inspectWithin(path: string, image: Damaged, what: string): Promis
       throw new Error(`${what}: ${error.message}`, { cause: error })
     }),
   )
-  expect(process.memoryUsage.rss() - memory, `bytes more for ${what}`).toBeLessThan(MEMORY_LIMIT)
+  expect(process.memoryUsage.rss() - memory, `bytes of memory for ${what}`).toBeLessThan(MEMORY_LIMIT)
   const taken = readFileSync(memoryLog, 'utf8').trim().split('\n').map(Number)
-  expect(Math.max(...taken) * KIB, `bytes of qemu-img for ${what}`).toBeLessThan(MEMORY_LIMIT)
+  expect(Math.max(...taken) * KIB, `bytes of memory of qemu-img for ${what}`).toBeLessThan(MEMORY_LIMIT)
   return inspection
 }
 
 async function requireSound(path: string, format: string, what: string): Promise<void> {
   const { exitCode, stderr } = await execa('qemu-img', ['check', '-f', format, path], { reject: false })
-  // It checks clean, leaks, or can't be checked.
-  expect([0, 3, 63], `exit of qemu-img check for ${what}: ${stderr}`).toContain(exitCode)
+  // No errors, leaked clusters, or a format that cannot be checked.
+  expect([0, 3, 63], `exit code of qemu-img check for ${what}: ${stderr}`).toContain(exitCode)
 }
 
-/** Makes sure that no data of the disk would lie beyond the file's end. */
+/** Requires that no data of the disk lies beyond the end of the file. */
 async function requireWithinFile(path: string, format: string, what: string): Promise<void> {
   const { stdout } = await execa('qemu-img', ['map', '--output=json', '-f', format, path])
   const extents: { data: boolean; offset?: number; length: number }[] = JSON.parse(stdout)
@@ -268,7 +268,7 @@ async function requireWithinFile(path: string, format: string, what: string): Pr
   expect(end, `end of the data for ${what}`).toBeLessThanOrEqual(Math.ceil(statSync(path).size / SECTOR) * SECTOR)
 }
 
-/** Lengths that a file is cut to, the longest first. */
+/** Returns the lengths to which a file is truncated, longest first. */
 function cutsOf(size: number, random: () => number): number[] {
   const cuts = new Set([1, SECTOR, 513, size >> 1, size - SECTOR, size - 1])
   while (cuts.size < CUTS) {
@@ -278,7 +278,7 @@ function cutsOf(size: number, random: () => number): number[] {
   return [...cuts].filter((cut) => cut > 0).sort((a, b) => b - a)
 }
 
-/** Changes bytes in a file's headers, and returns how to change them back and what was done. */
+/** Changes bytes in the headers of a file. Returns a function that undoes it, and a description. */
 function flip(path: string, { headers }: Damaged, random: () => number): { undo(): void; done: string } {
   const below = (limit: number) => Math.floor(random() * limit)
   const [from, to] = headers[below(headers.length)] as [number, number]
@@ -312,14 +312,14 @@ describe.each(Object.entries(IMAGES))('%s', (name, image) => {
     expect((await inspectFile(path, expectationOf(image))).refusals).toEqual([])
   })
 
-  test('cut', async () => {
+  test('is accepted when truncated only if nothing is missing', async () => {
     const { size } = statSync(path)
     for (const cut of cutsOf(size, randomFor(`${name} cut`))) {
       truncateSync(damaged, cut)
-      const what = `${name} cut to ${cut} of ${size} bytes, seed ${SEED}`
+      const what = `${name} truncated to ${cut} of ${size} bytes, seed ${SEED}`
       const { refusals, fileFormat } = await inspectWithin(damaged, image, what)
       if (refusals.length > 0) continue
-      // What is left of a raw disk may show nothing any more; and the zeros that end an archive are not needed.
+      // The start of a raw disk may not show what it was, and a tar archive does not need the zeros at its end.
       if (image.format === 'raw') expect(cut, `accepted: ${what}`).toBeLessThan(33 * KIB)
       else if (image.isPacked)
         expect([image.format, size - cut <= 2 * SECTOR], `accepted: ${what}`).toEqual(['tar', true])
@@ -332,7 +332,7 @@ describe.each(Object.entries(IMAGES))('%s', (name, image) => {
     }
   })
 
-  test('changed', async () => {
+  test('is accepted with changed headers only if QEMU finds it sound', async () => {
     copyFileSync(path, damaged)
     const random = randomFor(`${name} changed`)
     for (let each = 0; each < FLIPS; each++) {
@@ -348,16 +348,16 @@ describe.each(Object.entries(IMAGES))('%s', (name, image) => {
   })
 })
 
-/** Damage that was once accepted, or refused for a wrong reason; `change` gets the file's bytes. */
+/** Damage that was once accepted, or refused for a wrong reason. `change` gets the bytes of the file. */
 const ONCE: [title: string, command: string, change: (bytes: Buffer) => Buffer, message: RegExp | undefined][] = [
   [
-    'NTFS cut in the copy of its boot sector',
+    'NTFS truncated in its backup boot sector',
     'truncate -s 8M IMAGE && mkfs.ntfs -q -F IMAGE',
     (bytes) => bytes.subarray(0, bytes.length - 1),
     /truncated/,
   ],
   [
-    'NTFS without the copy of its boot sector',
+    'NTFS without its backup boot sector',
     'truncate -s 8M IMAGE && mkfs.ntfs -q -F IMAGE',
     (bytes) => bytes.subarray(0, bytes.length - SECTOR),
     undefined,
@@ -369,20 +369,20 @@ const ONCE: [title: string, command: string, change: (bytes: Buffer) => Buffer, 
     /grains of 327680 bytes/,
   ],
   [
-    'VHD that lost its last byte',
+    'VHD without its last byte',
     convert('vpc', 'force_size=on'),
     (bytes) => bytes.subarray(0, bytes.length - 1),
     /footer at its end is incomplete/,
   ],
   [
-    'qcow2 that lost its last byte',
+    'qcow2 without its last byte',
     'head -c 1M DISK > IMAGE.raw && tail -c 1M DISK >> IMAGE.raw && qemu-img convert -f raw -O qcow2 IMAGE.raw IMAGE',
     (bytes) => bytes.subarray(0, bytes.length - 1),
     /truncated/,
   ],
 ]
 
-test.each(ONCE)('%s', async (title, command, change, message) => {
+test.each(ONCE)('finds the damage: %s', async (title, command, change, message) => {
   const path = join(folder.path, title.replaceAll(' ', '-'))
   const env = { PATH: `${originalPath}:/usr/sbin:/sbin` }
   await execa(command.replaceAll('IMAGE', path), { cwd: folder.path, shell: true, env })

@@ -8,8 +8,8 @@ import { IS_THOROUGH } from '../support/thorough.ts'
 import { noise } from './formats/inspecting.ts'
 
 /*
- * No good file is refused: whatever qemu-img can make as one self-contained file
- * is accepted, with the virtual size that qemu-img tells.
+ * No good file is refused: everything that qemu-img can make as one self-contained file is accepted,
+ * with the virtual size that qemu-img reports.
  */
 
 const KIB = 1024
@@ -19,7 +19,7 @@ const folder = newFolder()
 const pathOf = (name: string) => join(folder.path, name.replaceAll(/[^\w.-]+/g, '_'))
 afterAll(() => folder.remove())
 
-/** Runs commands, one a line; IMAGE stands for a path, and a word with blanks in it is quoted. */
+/** Runs commands, one per line. IMAGE stands for the path. Words with spaces are in double quotes. */
 async function run(commands: string, image: string): Promise<void> {
   for (const line of commands.split('\n').filter((each) => each.trim() !== '')) {
     const words = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? (word as string))
@@ -38,7 +38,7 @@ async function expectAccepted(path: string, format: string): Promise<void> {
   })
 }
 
-/** Options of each format that change how its files are laid out. */
+/** Options of each format that change the layout of its files. */
 const OPTIONS: Record<string, string[]> = {
   qcow2: [
     ...['512', '1k', '4k', '32k', '64k', '256k', '2M'].map((size) => `cluster_size=${size}`),
@@ -71,11 +71,11 @@ const OPTIONS: Record<string, string[]> = {
 const CASES = Object.entries(OPTIONS).flatMap(([format, all]) => all.map((options) => [format, options] as const))
 const optionsOf = (options: string) => (options === '' ? [] : ['-o', options])
 
-/** Bytes of disks: whole clusters, a sector, and one that fills no cluster of any size. */
+/** Bytes of disks: whole clusters, one sector, and a size that ends within a cluster of any size. */
 const SIZES = [8 * MIB, 512, 3 * MIB + 300 * KIB + 3 * 512]
 
 test.each(CASES.map(([format, options], number) => ({ format, options, number })))(
-  'an empty disk as $format $options',
+  'accepts an empty disk as $format $options',
   async ({ format, options, number }) => {
     for (const [each, size] of SIZES.entries()) {
       if (!IS_THOROUGH && (each + number) % SIZES.length === 0) continue
@@ -86,8 +86,8 @@ test.each(CASES.map(([format, options], number) => ({ format, options, number })
   },
 )
 
-describe('with content', () => {
-  /** Disks, and how they are made. */
+describe('a disk with content', () => {
+  /** Disks, and the commands that make them. */
   const DISKS: Record<string, string> = {
     'grub-rescue-cdrom.iso': 'cp /usr/lib/grub-rescue/grub-rescue-cdrom.iso IMAGE',
     'ipxe.iso': 'cp /usr/lib/ipxe/ipxe.iso IMAGE',
@@ -102,14 +102,14 @@ describe('with content', () => {
     writeFileSync(pathOf('random'), noise(3 * MIB + 5 * 512, 20))
   })
 
-  // How references are counted does not move the data.
+  // These options do not move the data.
   const cases = CASES.filter(([, options]) => !/refcount|compat=1|adapter|compression/.test(options))
   test.each(cases.map(([format, options], number) => ({ format, options, number })))(
-    'as $format $options',
+    'is accepted as $format $options',
     async ({ format, options, number }) => {
       for (const [disk, name] of Object.keys(DISKS).entries()) {
         if (!IS_THOROUGH && (disk + number) % 2 === 0) continue
-        // Where nothing stays a hole, the larger ones take long and show nothing more.
+        // Large disks without holes take long and show nothing more.
         if (/full|falloc|static|fixed|metadata/.test(options) && statSync(pathOf(name)).size > 16 * MIB) continue
         const path = pathOf(`${name}-${options}.${format}`)
         await execa('qemu-img', ['convert', '-f', 'raw', '-O', format, ...optionsOf(options), pathOf(name), path])
@@ -120,7 +120,7 @@ describe('with content', () => {
   )
 
   test.each(['compression_type=zlib', 'compression_type=zstd,cluster_size=4k', 'extended_l2=on'])(
-    'as compressed qcow2 %s',
+    'is accepted as compressed qcow2 with %s',
     async (options) => {
       for (const name of Object.keys(DISKS)) {
         const path = pathOf(`${name}-${options}-compressed.qcow2`)
@@ -131,7 +131,7 @@ describe('with content', () => {
   )
 })
 
-/** What is done to images after they were made. */
+/** Images that are changed after they are made. */
 const LIVES: [title: string, format: string, commands: string][] = [
   [
     'internal snapshots',
@@ -157,21 +157,21 @@ const LIVES: [title: string, format: string, commands: string][] = [
      qemu-img bitmap --disable IMAGE one`,
   ],
   [
-    'a size that grew from within a cluster',
+    'a disk that grew from within a cluster',
     'qcow2',
     `qemu-img create -f qcow2 IMAGE 100k
      qemu-io -c "write -P 1 0 100k" IMAGE
      qemu-img resize IMAGE 10M`,
   ],
   [
-    'a size that shrank',
+    'a disk that shrank',
     'qcow2',
     `qemu-img create -f qcow2 IMAGE 10M
      qemu-io -c "write -P 1 0 10M" IMAGE
      qemu-img resize --shrink IMAGE 4100k`,
   ],
   [
-    'a backing file that was merged',
+    'a merged backing file',
     'qcow2',
     `qemu-img create -f raw IMAGE.base 3M
      qemu-io -f raw -c "write -P 1 0 1M" IMAGE.base
@@ -180,7 +180,7 @@ const LIVES: [title: string, format: string, commands: string][] = [
      qemu-img rebase -b "" IMAGE`,
   ],
   [
-    'what was committed to it',
+    'a committed overlay',
     'qcow2',
     `qemu-img create -f qcow2 IMAGE 3M
      qemu-img create -f qcow2 -F qcow2 -b IMAGE IMAGE.top 4M
@@ -188,21 +188,21 @@ const LIVES: [title: string, format: string, commands: string][] = [
      qemu-img commit IMAGE.top`,
   ],
   [
-    'an older version',
+    'a change to an older version',
     'qcow2',
     `qemu-img create -f qcow2 -o lazy_refcounts=on IMAGE 3M
      qemu-io -c "write -P 2 0 1M" -c "write -z 2M 100k" IMAGE
      qemu-img amend -o compat=0.10,lazy_refcounts=off IMAGE`,
   ],
   [
-    'other reference counts',
+    'a change of the refcount width',
     'qcow2',
     `qemu-img create -f qcow2 -o cluster_size=512 IMAGE 3M
      qemu-io -c "write -P 2 0 1M" IMAGE
      qemu-img amend -o refcount_bits=1 IMAGE`,
   ],
   [
-    'a part of a cluster with subclusters',
+    'a partly written cluster with subclusters',
     'qcow2',
     `qemu-img create -f qcow2 -o extended_l2=on IMAGE 3M
      qemu-io -c "write -P 2 64k 4k" -c "write -z 1M 6k" IMAGE`,
@@ -214,7 +214,7 @@ const LIVES: [title: string, format: string, commands: string][] = [
      qemu-io -c "write -c -P 2 64k 64k" IMAGE`,
   ],
   [
-    'a compressed cluster of zstd that ends within a sector',
+    'a zstd cluster that ends within a sector',
     'qcow2',
     `qemu-img create -f qcow2 -o compression_type=zstd IMAGE 3M
      qemu-io -c "write -c -P 2 64k 64k" IMAGE`,
@@ -226,20 +226,20 @@ const LIVES: [title: string, format: string, commands: string][] = [
      qemu-io -f qcow -c "write -c -P 2 64k 4k" -c "write -P 3 1M 5k" -c "write -c -P 4 2M 4k" IMAGE`,
   ],
   [
-    'a cluster that is written in part',
+    'a partly written cluster',
     'qcow',
     `qemu-img create -f qcow IMAGE 99k
      qemu-io -f qcow -c "write -P 2 98k 512" IMAGE`,
   ],
   [
-    'a size that grew',
+    'a disk that grew',
     'qed',
     `qemu-img create -f qed IMAGE 100k
      qemu-io -f qed -c "write -P 2 64k 36k" -c "write -z 0 64k" IMAGE
      qemu-img resize -f qed IMAGE 10M`,
   ],
   [
-    'a size that grew',
+    'a partly written block',
     'vdi',
     `qemu-img create -f vdi IMAGE 1000k
      qemu-io -f vdi -c "write -P 2 64k 36k" IMAGE`,
@@ -251,32 +251,32 @@ const LIVES: [title: string, format: string, commands: string][] = [
      qemu-io -f vmdk -c "write -P 2 65k 512" -c "write -z 128k 64k" IMAGE`,
   ],
   [
-    'a block that is written in part',
+    'a partly written block',
     'vpc',
     `qemu-img create -f vpc IMAGE 10M
      qemu-io -f vpc -c "write -P 2 65k 512" IMAGE`,
   ],
   [
-    'a block that is written in part',
+    'a partly written block',
     'parallels',
     `qemu-img create -f parallels IMAGE 10M
      qemu-io -f parallels -c "write -P 2 65k 512" IMAGE`,
   ],
   [
-    'a block that is written in part',
+    'a partly written block',
     'vhdx',
     `qemu-img create -f vhdx IMAGE 10M
      qemu-io -f vhdx -c "write -P 2 65k 512" IMAGE`,
   ],
 ]
 
-test.each(LIVES)('%s: %s', async (title, format, commands) => {
+test.each(LIVES)('accepts %s in %s', async (title, format, commands) => {
   const path = pathOf(`${title}.${format}`)
   await run(commands, path)
   await expectAccepted(path, format)
 })
 
-/** Large disks by the limits of their formats. */
+/** Large disks, up to the limits of their formats. */
 const LARGE: [format: string, options: string, size: string][] = [
   ['qcow2', '', '64T'],
   ['qcow2', 'cluster_size=512', '20G'],
@@ -295,7 +295,7 @@ const LARGE: [format: string, options: string, size: string][] = [
   ['raw', '', '8T'],
 ]
 
-test.each(LARGE)('a large disk: %s %s of %s', async (format, options, size) => {
+test.each(LARGE)('accepts a large disk: %s %s, %s', async (format, options, size) => {
   const path = pathOf(`large-${options}-${size}.${format}`)
   await execa('qemu-img', ['create', '-f', format, ...optionsOf(options), path, size])
   await expectAccepted(path, format)

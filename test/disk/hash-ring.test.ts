@@ -15,17 +15,17 @@ import { some } from '../support/thorough.ts'
 import type { RingRuns } from '../support/threads/ring-thread.ts'
 
 const MIB = 2 ** 20
-/** Node options that make notifications of a thread late: with what chance, and by how many milliseconds at most. */
+/** How notifications of threads are delayed: with what chance, and by how many milliseconds at most. */
 let late: [chance: number, milliseconds: number] = [0, 0]
 
-// Test files share their modules (vitest.config.ts): those here are this file's own.
+// Test files share their modules (vitest.config.ts), but the mocked ones must not be shared.
 vi.hoisted(() => vi.resetModules())
 afterAll(() => {
   vi.doUnmock('node:worker_threads')
   vi.resetModules()
 })
 
-// The threads of the program, which are told late of each other.
+// The threads of the program, with delayed notifications.
 vi.mock('node:worker_threads', async (original) => {
   const real = await original<typeof import('node:worker_threads')>()
   return {
@@ -50,10 +50,10 @@ function newFile(size: number): string {
   return path
 }
 
-/** Batches of a hundred files. */
+/** Number of batches of a hundred files. */
 const BATCHES = some(100, 5)
 
-test(`two threads take the same bytes of a small file ${BATCHES * 100} times, told late`, async () => {
+test(`two threads read the same bytes of a small file ${BATCHES * 100} times, with delayed notifications`, async () => {
   late = [0.2, 0.06]
   const size = 800
   const path = newFile(size)
@@ -71,7 +71,7 @@ test(`two threads take the same bytes of a small file ${BATCHES * 100} times, to
   const threads = [fd, undefined].map((workerData) => new Worker(script, { workerData }))
   try {
     const outcomes: string[] = []
-    // Nothing makes V8 collect shared memory soon, so all batches use the same.
+    // V8 does not collect shared memory soon, so all batches use the same.
     const memories = Array.from({ length: 100 }, () => newRingMemory(true))
     for (let batch = 0; batch < BATCHES; batch++) {
       for (const { control } of memories) new Int32Array(control).fill(0)
@@ -90,7 +90,7 @@ test(`two threads take the same bytes of a small file ${BATCHES * 100} times, to
 
 const RUNS = some(100, 5)
 
-test(`a large file is hashed right ${RUNS} times, told late`, async () => {
+test(`hashes a large file correctly ${RUNS} times, with delayed notifications`, async () => {
   late = [0.1, 3]
   const size = 33 * MIB + 1
   const path = newFile(size)

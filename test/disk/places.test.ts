@@ -52,31 +52,37 @@ function newPlace(): string {
   return path
 }
 
-/** Runs the command where a database would be an error. */
+/** Runs image convert with a database URI that would fail if it were used. */
 const convert = (...args: string[]) =>
   vdcManage(['image', 'convert', ...args, '--to', 'raw'], { database: { uri: 'bogus://nowhere' } })
 
-describe('left-overs of a process that was killed', () => {
+describe('a work folder that a killed process left', () => {
   const namespace = /[0-9]+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]
   const host = hostname().replaceAll(/[^\w-]/g, '_')
-  /** No process has this. */
+  /** A PID above the limit of Linux, so no process has it. */
   const gone = 2 ** 22 + 1
   const nameBy = (pid: number) => `.vdc-manage-work.${host}.${namespace}.${pid}.abcdef`
   const markBy = (pid: number) => `${host} ${namespace} ${pid}`
 
   test.each<[string, (left: string) => void, boolean]>([
-    ['with its mark and files', (left) => mark(left, markBy(gone), ['result.raw', 'more']), true],
-    ['killed before it wrote its mark', (left) => mark(left, ''), true],
-    ['killed before it made one', () => {}, true],
-    ['that is a folder of ours with other files, renamed', (left) => writeFileSync(join(left, 'book'), 'mine'), false],
-    ['of a process that lives, renamed', (left) => mark(left, markBy(process.pid), ['result.raw']), false],
-    ['of another host, renamed', (left) => mark(left, `elsewhere ${namespace} ${gone}`), false],
-    ['with more files than one has', (left) => mark(left, markBy(gone), [...'abcdefghijklmnop']), false],
-    ['open to others', (left) => chmodSync(mark(left, markBy(gone)), 0o755), false],
-    ...(IS_ROOT ? [['of somebody else', (left: string) => giveAway(mark(left, markBy(gone))), false] as never] : []),
-  ])('one %s', async (_, fill, isRemoved) => {
+    ['is removed with its mark and files', (left) => mark(left, markBy(gone), ['result.raw', 'more']), true],
+    ['is removed with an empty mark', (left) => mark(left, ''), true],
+    ['is removed without a mark', () => {}, true],
+    ['stays if it has other files', (left) => writeFileSync(join(left, 'book'), 'mine'), false],
+    ['stays if its mark names a running process', (left) => mark(left, markBy(process.pid), ['result.raw']), false],
+    ['stays if its mark names another host', (left) => mark(left, `elsewhere ${namespace} ${gone}`), false],
+    [
+      'stays if it has more files than a work folder',
+      (left) => mark(left, markBy(gone), [...'abcdefghijklmnop']),
+      false,
+    ],
+    ['stays if other users can open it', (left) => chmodSync(mark(left, markBy(gone)), 0o755), false],
+    ...(IS_ROOT
+      ? [['stays if another user owns it', (left: string) => giveAway(mark(left, markBy(gone))), false] as never]
+      : []),
+  ])('%s', async (_, fill, isRemoved) => {
     const place = newPlace()
-    // Of the one folder that is open to others, the folder around is too, as on FAT it would be a left-over.
+    // Not 0755, because on FAT a private folder has the mode of the folder that contains it.
     chmodSync(place, 0o777)
     const left = join(place, nameBy(gone))
     mkdirSync(left, { mode: 0o700 })
@@ -93,7 +99,7 @@ describe('left-overs of a process that was killed', () => {
     return left
   }
 
-  test.runIf(IS_ROOT)('one that something is mounted on stays', async () => {
+  test.runIf(IS_ROOT)('stays if something is mounted on it', async () => {
     const place = newPlace()
     const left = join(place, nameBy(gone))
     mkdirSync(left, { mode: 0o700 })
@@ -103,10 +109,10 @@ describe('left-overs of a process that was killed', () => {
   })
 })
 
-describe.runIf(IS_ROOT)('links on the way to a result', () => {
+describe.runIf(IS_ROOT)('links in the path of a result', () => {
   test.each<[string, (theirs: string, ours: string) => string]>([
     [
-      'that somebody else made',
+      'that another user made',
       (theirs, ours) => {
         symlinkSync(ours, join(theirs, 'link'))
         lchownSync(join(theirs, 'link'), 65534, 65534)
@@ -114,14 +120,14 @@ describe.runIf(IS_ROOT)('links on the way to a result', () => {
       },
     ],
     [
-      'of ours that somebody else can replace',
+      'of ours that another user can replace',
       (theirs, ours) => {
         symlinkSync(ours, join(theirs, 'link'))
         return 'link'
       },
     ],
     [
-      'that another leads to',
+      'of another user behind one of ours',
       (theirs, ours) => {
         symlinkSync(ours, join(theirs, 'b'))
         lchownSync(join(theirs, 'b'), 65534, 65534)
@@ -129,7 +135,7 @@ describe.runIf(IS_ROOT)('links on the way to a result', () => {
         return '../first'
       },
     ],
-  ])('one %s is not followed', async (_, make) => {
+  ])('are not followed: one %s', async (_, make) => {
     const { theirs, ours } = newGround(folder.path)
     const name = make(theirs, ours)
     const run = await convert(source, join(theirs, name, 'result.raw'))
@@ -140,7 +146,7 @@ describe.runIf(IS_ROOT)('links on the way to a result', () => {
     expect(readdirSync(ours)).toEqual([])
   })
 
-  test('those of ours are followed, and those in a folder where nobody replaces what is not theirs', async () => {
+  test('are followed if they are ours, also in a sticky folder, but not in a loop', async () => {
     const { theirs, ours } = newGround(folder.path)
     chmodSync(ours, 0o1777)
     mkdirSync(join(ours, 'real'))
@@ -159,8 +165,8 @@ describe.runIf(IS_ROOT)('links on the way to a result', () => {
   })
 })
 
-describe('a result in its place', () => {
-  /** Makes a file, opens its place, and hands both on. */
+describe('a result', () => {
+  /** Runs `work` with a new file and its opened place. */
   async function withMade(work: (made: FileHandle, place: OutputPlace, aside: string) => Promise<void>): Promise<void> {
     const path = join(newPlace(), 'result')
     writeFileSync(path, 'ours')
@@ -178,7 +184,7 @@ describe('a result in its place', () => {
       expect([existsSync(place.path), existsSync(aside)]).toEqual([false, false])
     }))
 
-  test('is left alone where it is another by now', () =>
+  test('is not removed if another file has replaced it', () =>
     withMade(async (made, place, aside) => {
       renameSync(place.path, `${place.path}.ours`)
       writeFileSync(place.path, 'theirs')
@@ -187,7 +193,7 @@ describe('a result in its place', () => {
     }))
 
   test.each(['a file', 'a link', 'a folder'])(
-    'is removed, and not %s that takes its place at that moment',
+    'is removed, but not %s that takes its place at that moment',
     async (kind) => {
       let moved = 0
       for (let round = 0; round < 150; round++) {
@@ -204,7 +210,7 @@ describe('a result in its place', () => {
             renameSync(theirs, place.path)
             moved++
           } catch {
-            // It was removed before.
+            // It has been removed already.
           }
           await removed
           const left = readdirSync(join(place.path, '..')).filter((name) => !name.endsWith('.ours'))
@@ -218,7 +224,7 @@ describe('a result in its place', () => {
     },
   )
 
-  test('on a filesystem without hard links, a folder of ours is needed', async () => {
+  test('needs a folder of ours on a filesystem without hard links', async () => {
     const place = newPlace()
     const made = join(folder.path, `made${grounds}`)
     writeFileSync(made, 'made')
@@ -238,7 +244,7 @@ describe('a result in its place', () => {
     })
   })
 
-  test('can be written by us alone, whoever can write to the source', async () => {
+  test('can be written only by us, whoever can write to the source', async () => {
     const place = newPlace()
     const open = join(place, 'open.raw')
     writeFileSync(open, rawDisk(MIB))
@@ -253,13 +259,13 @@ const MAPPER = `my ($path, $how) = @ARGV; sysopen(my $file, $path, $how eq 'read
   if ($how eq 'waits') { syscall($call{mprotect}, $at, 4096, 1) == 0 or die 'not protected'; }
   print "ready\\n"; sleep 1 while 1;`
 
-describe.runIf(IS_ROOT && CAN_MAP)('a file that is mapped', () => {
+describe.runIf(IS_ROOT && CAN_MAP)('a mapped file', () => {
   test.each<[string, string, (path: string) => string, boolean]>([
-    ['under its name', 'writes', (path) => path, true],
-    ['under another', 'writes', linked, true],
-    ['to write, but not right now', 'waits', (path) => path, true],
-    ['to read', 'reads', (path) => path, false],
-    ['and is another with the same name', 'writes', replaced, false],
+    ['is in use if it is mapped under its name', 'writes', (path) => path, true],
+    ['is in use if it is mapped under another name', 'writes', linked, true],
+    ['is in use if its mapping can become writable', 'waits', (path) => path, true],
+    ['is not in use if it is mapped to read', 'reads', (path) => path, false],
+    ['is not in use if another file with the same name is mapped', 'writes', replaced, false],
   ])('%s', async (_, how, nameOf, isInUse) => {
     const { theirs } = newGround(folder.path)
     const path = join(theirs, 'a.raw')
@@ -287,7 +293,7 @@ describe.runIf(IS_ROOT && CAN_MAP)('a file that is mapped', () => {
     return path
   }
 
-  test('in a mount of another namespace', async () => {
+  test('is in use if it is mapped in another mount namespace', async () => {
     const path = join(newPlace(), 'a.raw')
     writeFileSync(path, rawDisk(MIB))
     mkdirSync(`${path}.d`)
@@ -314,7 +320,7 @@ describe.runIf(IS_ROOT && CAN_MAP)('a file that is mapped', () => {
 })
 
 test.runIf(IS_ROOT && existsSync('/usr/bin/gcc'))(
-  'a file is in use by a process whose first thread has ended',
+  'a file is in use if the main thread of the process that maps it has ended',
   async () => {
     const path = join(newPlace(), 'a.raw')
     writeFileSync(path, rawDisk(MIB))
@@ -337,7 +343,7 @@ test.runIf(IS_ROOT && existsSync('/usr/bin/gcc'))(
   },
 )
 
-test('qemu-img check is not run on an image whose header was changed after qemu-img info', async () => {
+test('does not run qemu-img check if the header changes after qemu-img info', async () => {
   const place = newPlace()
   const path = join(place, 'a.qcow2')
   await makeImage(path)
@@ -355,7 +361,7 @@ test('qemu-img check is not run on an image whose header was changed after qemu-
   expect(readFileSync(join(place, 'runs'), 'utf8')).toBe('info ')
 })
 
-/** Whether a btrfs can be mounted here, whose files have two devices. */
+/** Whether btrfs, which has two device numbers for a file, can be mounted here. */
 const hasBtrfs =
   IS_ROOT && readFileSync('/proc/filesystems', 'utf8').includes('btrfs') && existsSync('/usr/sbin/mkfs.btrfs')
 
@@ -373,7 +379,7 @@ describe.runIf(hasBtrfs)('on btrfs', () => {
   })
   afterAll(() => execFileSync('umount', [mounted]))
 
-  test('a disk of a running machine is in use, as is one that somebody has mapped', async () => {
+  test('a disk is in use if an instance runs from it or another user has mapped it', async () => {
     const path = at('running.raw')
     writeFileSync(path, rawDisk(MIB))
     const file = await openImageFile(path)
@@ -391,7 +397,7 @@ describe.runIf(hasBtrfs)('on btrfs', () => {
     await file.handle.close()
   })
 
-  test("somebody else's image is converted from a copy that takes no space", async () => {
+  test("converts another user's image from a copy that takes no space", async () => {
     const path = at('theirs.qcow2')
     await makeImage(path, { size: '16M' })
     await execa('qemu-io', ['-c', 'write -P 7 0 8M', path])
@@ -407,7 +413,7 @@ describe.runIf(hasBtrfs)('on btrfs', () => {
   })
 })
 
-test.runIf(IS_ROOT)("somebody else's image is converted from a copy, its holes kept", async () => {
+test.runIf(IS_ROOT)("converts another user's image from a copy with its holes", async () => {
   const place = newPlace()
   const path = join(place, 'theirs.qcow2')
   await makeImage(path, { size: '100M', more: ['-o', 'preallocation=metadata'] })

@@ -20,7 +20,7 @@ import { newWatcher } from '../support/process/watcher.ts'
 
 const MIB = 2 ** 20
 
-/** Converts a file; what is refused is an answer as well. */
+/** Converts a file. Returns the error if it is refused. */
 async function convert(path: string, out: string): Promise<'made' | VdcError> {
   try {
     await convertFile({ path, out, to: 'raw' }, newWatcher(), () => {})
@@ -31,8 +31,8 @@ async function convert(path: string, out: string): Promise<'made' | VdcError> {
   }
 }
 
-describe.runIf(IS_ROOT)('somebody else owns the folder', () => {
-  test('of a result, and replaces the work folder: nothing is written elsewhere', async () => {
+describe.runIf(IS_ROOT)('in a folder of another user', () => {
+  test('writes nothing elsewhere if the work folder is replaced', async () => {
     const { theirs, ours } = newGround()
     writeFileSync(join(ours, 'source.raw'), rawDisk(MIB))
     writeFileSync(join(ours, 'victim'), 'precious', { mode: 0o600 })
@@ -62,7 +62,7 @@ describe.runIf(IS_ROOT)('somebody else owns the folder', () => {
     )
   })
 
-  test('around that of a result, and replaces it with a link: nothing is written elsewhere', async () => {
+  test('writes nothing elsewhere if the folder of the result is replaced with a link', async () => {
     const { theirs, ours } = newGround()
     writeFileSync(join(ours, 'source.raw'), rawDisk(MIB))
     const script = `my ($dir, $victim) = @ARGV; chdir $dir or die; mkdir 'a'; print "ready\\n";
@@ -78,7 +78,7 @@ describe.runIf(IS_ROOT)('somebody else owns the folder', () => {
     expect(readdirSync(ours)).toEqual(['source.raw'])
   })
 
-  test('of a result, and replaces it right away: what is reported is what was made', async () => {
+  test('reports the result that was made, even if it is replaced at once', async () => {
     const { theirs, ours } = newGround()
     writeFileSync(join(ours, 'source.raw'), rawDisk(MIB))
     const secret = await makeImage(join(ours, 'secret.raw'), { format: 'raw', size: '3M' })
@@ -95,7 +95,7 @@ describe.runIf(IS_ROOT)('somebody else owns the folder', () => {
     expect(readdirSync(ours).sort()).toEqual(['secret.raw', 'source.raw'])
   })
 
-  test('of temporary files, and replaces ours: no file is made elsewhere', async () => {
+  test('makes no temporary file elsewhere if our temporary folder is replaced', async () => {
     const { theirs, ours } = newGround()
     const script = `my ($dir, $victim) = @ARGV; chdir $dir or die; my $n = 0; print "ready\\n";
       while (1) { opendir(my $here, '.') or next;
@@ -124,7 +124,7 @@ describe.runIf(IS_ROOT)('somebody else owns the folder', () => {
     expect(readdirSync(ours)).toEqual([])
   })
 
-  test('of a source, and replaces it with a link: a path is that of the file that is read', async () => {
+  test('reports the path of the file that is read if the source is replaced with a link', async () => {
     const { theirs, ours } = newGround()
     const secret = join(ours, 'secret.raw')
     writeFileSync(secret, rawDisk(MIB), { mode: 0o600 })
@@ -140,7 +140,7 @@ describe.runIf(IS_ROOT)('somebody else owns the folder', () => {
     expect([interfered > 0, tries > 10]).toEqual([true, true])
   })
 
-  test('below a storage, and replaces it with a link: nothing elsewhere is found', async () => {
+  test('finds no files elsewhere if a folder of a storage is replaced with a link', async () => {
     const { theirs, ours } = newGround()
     mkdirSync(join(ours, 'deep'))
     for (const name of ['secret', 'deep/secret']) writeFileSync(join(ours, name), 'x')
@@ -156,10 +156,10 @@ describe.runIf(IS_ROOT)('somebody else owns the folder', () => {
   })
 })
 
-describe.runIf(IS_ROOT && CAN_MAP)('somebody else can write to the source', () => {
+describe.runIf(IS_ROOT && CAN_MAP)('a source that another user can write to', () => {
   const SECRET = 'only root may read this'
 
-  /** An image without a reference, and the same with one to a file of root's, of which only the first cluster differs. */
+  /** Makes an image, and the start of one that differs only by a reference to a file of root. */
   async function makeSource(within?: string): Promise<{ theirs: string; source: string; out: string }> {
     const { theirs, ours } = newGround(within)
     const [source, secret] = [join(theirs, 'source.qcow2'), join(ours, 'secret.raw')]
@@ -179,7 +179,7 @@ describe.runIf(IS_ROOT && CAN_MAP)('somebody else can write to the source', () =
     rmSync(out, { force: true })
   }
 
-  test('and has it mapped under another name: it is in use', async () => {
+  test('is in use if it is mapped under another name', async () => {
     const { theirs, source, out } = await makeSource()
     linkSync(source, join(theirs, 'other\nname'))
     const script = `my ($dir, $name) = @ARGV; chdir $dir or die; my $good = substr(slurp('source.qcow2'), 0, 4096); my $bad = slurp('bad');
@@ -205,9 +205,9 @@ describe.runIf(IS_ROOT && CAN_MAP)('somebody else can write to the source', () =
       select(undef, undef, undef, 0.2); poke($at, $good); syscall($call{munmap}, $at, 4096); }`
 
   test.each([
-    ['a disk', undefined],
-    ['memory, where that leaves no trace', '/dev/shm'],
-  ])('and maps it while it is converted, on %s: what only root may read stays so', async (_, within) => {
+    ['on a disk', undefined],
+    ['in memory, where that leaves no trace', '/dev/shm'],
+  ])('leaks no file of root if it is mapped while it is converted, %s', async (_, within) => {
     const { theirs, source, out } = await makeSource(within)
     try {
       const { interfered } = await under(later, [theirs, basename(out)], async () => {
@@ -221,8 +221,8 @@ describe.runIf(IS_ROOT && CAN_MAP)('somebody else can write to the source', () =
   })
 })
 
-describe('the source is replaced after it was inspected', () => {
-  /** An image without a reference, and the same bytes with one to a FIFO, which qemu-img would wait for. */
+describe('a source that is replaced after its inspection', () => {
+  /** Makes an image, and a copy with a reference to a FIFO, for which qemu-img would wait. */
   async function makePair(): Promise<{ folder: string; good: Buffer; bad: Buffer }> {
     const { path: folder } = newFolder()
     const fifo = join(folder, 'fifo')
@@ -235,7 +235,7 @@ describe('the source is replaced after it was inspected', () => {
     return { folder, good, bad }
   }
 
-  test('and it is packed: what is unpacked for the conversion is inspected as well', async () => {
+  test('is inspected again when it is unpacked for the conversion', async () => {
     const { folder, good, bad } = await makePair()
     const [source, out] = [join(folder, 'source.qcow2.gz'), join(folder, 'out.raw')]
     writeFileSync(source, gzipSync(good))
@@ -254,7 +254,7 @@ describe('the source is replaced after it was inspected', () => {
     expect(existsSync(out)).toBe(false)
   })
 
-  test.runIf(IS_ROOT)('and its checksum was asked for: what has it is what is converted', async () => {
+  test.runIf(IS_ROOT)('gets the checksum of the bytes that are converted, and is refused', async () => {
     const { theirs, ours } = newGround()
     const [source, out, good] = [join(theirs, 'source.raw'), join(ours, 'out.qcow2'), rawDisk(MIB)]
     writeFileSync(source, good)
@@ -274,7 +274,7 @@ describe('the source is replaced after it was inspected', () => {
           watcher,
           async () => 'made',
           async (used) => {
-            // As somebody does who has it mapped, without a trace.
+            // Like a user who has it mapped, which leaves no trace.
             writeFileSync(source, rawDisk(MIB).fill('x', 4096))
             asked.push((await hashImageFile(used, watcher)).md5 === createHash('md5').update(good).digest('hex'))
           },
@@ -288,9 +288,9 @@ describe('the source is replaced after it was inspected', () => {
   })
 
   test.each([
-    ['as it is', 'source.qcow2', (bytes: Buffer) => bytes],
+    ['not packed', 'source.qcow2', (bytes: Buffer) => bytes],
     ['packed', 'source.qcow2.gz', gzipSync],
-  ])('and is read as a whole, %s: qemu-img does not see it', async (_, name, pack) => {
+  ])('is not passed to qemu-img to be read as a whole (%s)', async (_, name, pack) => {
     const { folder, good, bad } = await makePair()
     const path = join(folder, name)
     writeFileSync(path, pack(good))

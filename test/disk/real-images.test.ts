@@ -6,14 +6,14 @@ import { ENGINES, newDatabase, type TestDatabase } from '../support/databases/da
 import { hashOf, makeImage, newFolder } from '../support/files/images.ts'
 import { vdcManageJson } from '../support/process/cli.ts'
 
-/** Debian's boot media: a BIOS ISO, a floppy, a hybrid ISO for CD and USB stick. */
+/** Boot media of Debian packages: a BIOS ISO, a floppy, and a hybrid ISO for CDs and USB sticks. */
 const BOOT_IMAGES = [
   '/usr/lib/grub-rescue/grub-rescue-cdrom.iso',
   '/usr/lib/grub-rescue/grub-rescue-floppy.img',
   '/usr/lib/ipxe/ipxe.iso',
 ]
 
-/** Every format that qemu-img writes and that may be registered, with its options that change the layout. */
+/** Every format that qemu-img writes and that can be registered, with options that change the layout. */
 const FORMATS: [format: string, options: string[]][] = [
   ['raw', []],
   ['qcow2', []],
@@ -32,7 +32,7 @@ const FORMATS: [format: string, options: string[]][] = [
   ['parallels', []],
 ]
 
-describe.each(ENGINES)('real disk images on %s', (engine) => {
+describe.each(ENGINES)('image add local of real disk images on %s', (engine) => {
   let database: TestDatabase
   const folder = newFolder()
   beforeAll(async () => {
@@ -45,7 +45,7 @@ describe.each(ENGINES)('real disk images on %s', (engine) => {
   const add = (path: string) =>
     vdcManageJson(['image', 'add', 'local', path, '--account-id', 'a-shpoolxx'], { database })
 
-  test.each(BOOT_IMAGES)('%s as it is', async (source) => {
+  test.each(BOOT_IMAGES)('registers %s', async (source) => {
     const path = join(folder.path, source.split('/').at(-1) as string)
     copyFileSync(source, path)
     expect(await add(path)).toMatchObject({
@@ -55,7 +55,7 @@ describe.each(ENGINES)('real disk images on %s', (engine) => {
     })
   })
 
-  test.each(FORMATS)('a boot image as %s %j', async (format, options) => {
+  test.each(FORMATS)('registers boot media as %s with options %j', async (format, options) => {
     for (const source of BOOT_IMAGES) {
       const path = join(
         folder.path,
@@ -72,13 +72,13 @@ describe.each(ENGINES)('real disk images on %s', (engine) => {
           allocation_size: statSync(path).size,
         },
       })
-      // VHDX and Parallels disks are whole numbers of their blocks.
+      // VHDX and Parallels round the size up to whole blocks.
       expect(image.virtual_size).toBeGreaterThanOrEqual(sectors)
       expect(image.virtual_size).toBeLessThan(sectors + 2 * 1024 * 1024)
     }
   })
 
-  test('an empty disk of 1 TiB in every format: the virtual size is kept', async () => {
+  test('records the virtual size of an empty 1 TiB disk in every format', async () => {
     for (const format of ['qcow2', 'qcow', 'qed', 'vdi', 'vmdk', 'vhdx', 'parallels']) {
       const image = await add(await makeImage(join(folder.path, `large.${format}`), { format, size: '1T' }))
       expect(image).toMatchObject({ file_format: format, virtual_size: 1024 ** 4 })

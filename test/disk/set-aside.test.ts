@@ -17,7 +17,7 @@ const folders = new ImageFolders(new Map([[at('srv'), { path: at('srv'), below: 
 const watcher = newWatcher()
 mkdirSync(at('srv'))
 
-/** Seconds that the other process tries. */
+/** Seconds for which the attacker runs. */
 const SECONDS = some(2, 2)
 
 function doomed(name: string, bytes = 'doomed'): DoomedFile {
@@ -34,26 +34,26 @@ async function remove(file: DoomedFile, measured: Awaited<ReturnType<typeof meas
   return found
 }
 
-describe('a file that is to be removed', () => {
-  test('goes if it still is what was hashed', async () => {
+describe('setting files aside', () => {
+  test('removes a file that is unchanged since it was hashed', async () => {
     const file = doomed('same.raw')
     expect(await remove(file, await measureFileIn(file, folders, watcher))).toEqual({ real: file.path, bytes: 6 })
     expect(existsSync(file.path)).toBe(false)
   })
 
-  test('goes if it is empty, as its row says', async () => {
+  test('removes an empty file if its row has size 0', async () => {
     const file = doomed('empty.raw', '')
     expect(await remove(file, await measureFileIn(file, folders, watcher))).toEqual({ real: file.path, bytes: 0 })
   })
 
-  test('has another name in the folder of its storage until that is settled', async () => {
+  test('moves a file to the folder of its storage until the purge is settled', async () => {
     mkdirSync(at('srv', 'deep'))
     const file = doomed('deep/aside.raw')
     const options = { isTrial: false, filled: new Set<string>() }
     for (const uuid of ['back', 'left', 'purged']) {
       const measured = await measureFileIn(file, folders, watcher)
       const removal = await setFileAside(file, folders, measured, { ...options, uuid })
-      if (!('aside' in removal)) throw new Error('it is not set aside')
+      if (!('aside' in removal)) throw new Error('The file was not set aside')
       expect(existsSync(file.path)).toBe(false)
       const [left, ...others] = await asidesIn(file.base)
       expect({ left, others }).toMatchObject({ left: { name: `.vdc-manage-purge-${uuid}` }, others: [] })
@@ -68,19 +68,19 @@ describe('a file that is to be removed', () => {
     }
   })
 
-  test('is set aside and settled where its uuid is too long for a name', async () => {
+  test('sets aside and settles a file whose UUID is too long for a file name', async () => {
     const uuid = 'u'.repeat(252)
     const file = doomed('long.raw')
     const measured = await measureFileIn(file, folders, watcher)
     const removal = await setFileAside(file, folders, measured, { uuid, isTrial: false, filled: new Set() })
-    if (!('aside' in removal)) throw new Error('it is not set aside')
+    if (!('aside' in removal)) throw new Error('The file was not set aside')
     await removal.aside?.leave()
     const [left] = await asidesIn(file.base)
     expect(await settleAside(file, folders, { uuid, state: left?.state as string }, true)).toBeUndefined()
     expect(await asidesIn(file.base)).toEqual([])
   })
 
-  test('has one name only after a purge was killed that had just put it back', async () => {
+  test('removes the second name of a file after a purge was killed while putting it back', async () => {
     const file = doomed('linked.raw')
     linkSync(file.path, at('srv', '.vdc-manage-purge-linked'))
     const [left] = await asidesIn(file.base)
@@ -89,18 +89,18 @@ describe('a file that is to be removed', () => {
     expect(readFileSync(file.path, 'utf8')).toBe('doomed')
   })
 
-  test('that is aside for another purge is neither gone nor settled by its old state', async () => {
+  test('leaves a file alone that another purge has set aside', async () => {
     const file = doomed('other.raw')
     const options = { uuid: 'other', isTrial: false, filled: new Set<string>() }
     const removal = await setFileAside(file, folders, await measureFileIn(file, folders, watcher), options)
-    if (!('aside' in removal)) throw new Error('it is not set aside')
+    if (!('aside' in removal)) throw new Error('The file was not set aside')
     expect(await setFileAside(file, folders, undefined, options)).toEqual({ why: 'another purge has set it aside' })
     expect(await settleAside(file, folders, { uuid: 'other', state: 'before' }, false)).toBeUndefined()
     expect(existsSync(file.path)).toBe(false)
     expect(await removal.aside?.remove()).toBe(true)
   })
 
-  test('that another purge puts back between two looks is not gone', async () => {
+  test('does not report a file as gone if another purge puts it back between two checks', async () => {
     const file = doomed('back.raw')
     const aside = at('srv', '.vdc-manage-purge-back')
     renameSync(file.path, aside)
@@ -118,11 +118,11 @@ describe('a file that is to be removed', () => {
     expect(existsSync(file.path)).toBe(true)
   })
 
-  test('stays aside where another file has its name by now', async () => {
+  test('keeps a file aside if another file has taken its name', async () => {
     const file = doomed('taken.raw')
     const measured = await measureFileIn(file, folders, watcher)
     const removal = await setFileAside(file, folders, measured, { uuid: 'taken', isTrial: false, filled: new Set() })
-    if (!('aside' in removal)) throw new Error('it is not set aside')
+    if (!('aside' in removal)) throw new Error('The file was not set aside')
     writeFileSync(file.path, 'another')
     expect(await removal.aside?.putBack()).toBe(false)
     const [left] = await asidesIn(file.base)
@@ -135,16 +135,16 @@ describe('a file that is to be removed', () => {
 
   test.each<[string, (path: string) => void]>([
     [
-      'another file with the same bytes',
+      'is replaced by another one with the same bytes',
       (path) => {
         writeFileSync(`${path}.new`, readFileSync(path))
         renameSync(`${path}.new`, path)
       },
     ],
-    ['the same inode with other bytes of the same length', (path) => writeFileSync(path, 'DOOMED')],
-    ['the same bytes, written again', (path) => writeFileSync(path, readFileSync(path))],
-    ['the same file with another name', (path) => linkSync(path, `${path}.other`)],
-  ])('stays if there is, since it was hashed, %s', async (_, change) => {
+    ['gets other bytes of the same length', (path) => writeFileSync(path, 'DOOMED')],
+    ['is rewritten with the same bytes', (path) => writeFileSync(path, readFileSync(path))],
+    ['gets a second name', (path) => linkSync(path, `${path}.other`)],
+  ])('keeps a file that %s after it was hashed', async (_, change) => {
     const file = doomed(`changed${Math.random()}.raw`)
     const measured = await measureFileIn(file, folders, watcher)
     change(file.path)
@@ -152,7 +152,7 @@ describe('a file that is to be removed', () => {
     expect(existsSync(file.path)).toBe(true)
   })
 
-  test('stays if it was not hashed', async () => {
+  test('keeps a file that was not hashed', async () => {
     const file = doomed('unhashed.raw')
     expect(await remove(file, undefined)).toEqual({
       why: 'another object shared it while files were being compared; run the purge again',
@@ -161,9 +161,9 @@ describe('a file that is to be removed', () => {
   })
 
   test.runIf(process.getuid?.() === 0)(
-    'is the only one to go, while its folder and its name are swapped by somebody else',
+    'removes no other file while another user swaps its folder and its name',
     async () => {
-      // The folder is another user's, who swaps it and the file in it for links to files of root, and for other files.
+      // Another user owns the folder, and keeps replacing it and its file with other files and links to files of root.
       chmodSync(folder.path, 0o755)
       const own = at('srv', 'own')
       mkdirSync(join(own, 'd'), { recursive: true })

@@ -12,7 +12,7 @@ test.each([
   ['/root', '/root'],
   ['/home', '/home'],
   ['/var/lib', '/var/lib'],
-])('%s is a system folder', (path, folder) => {
+])('%s is in the system folder %s', (path, folder) => {
   expect(systemFolderOf(path)).toBe(folder)
 })
 
@@ -25,6 +25,6 @@ test.each([
   '/home/alice',
   '/root/images',
   '/libvirt',
-])('%s is none', (path) => {
+])('%s is not a system folder', (path) => {
   expect(systemFolderOf(path)).toBeUndefined()
 })
