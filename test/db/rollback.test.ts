@@ -9,8 +9,8 @@ import { newFolder } from '../support/files/images.ts'
 import { vdcManage } from '../support/process/cli.ts'
 import { openSession } from '../support/process/session.ts'
 
-describe('a connection whose ROLLBACK failed runs nothing again', () => {
-  // The answer never comes, or the connection breaks.
+describe('a connection whose ROLLBACK failed is not used again', () => {
+  // The answer never arrives, or the connection breaks.
   test.each<Verdict>(['swallow', 'cut'])('on MariaDB (%s)', async (verdict) => {
     const database = await newDatabase('mariadb')
     const proxy = await startProxy(inject('mariadb').port, (_, sql) => (/^rollback/i.test(sql) ? verdict : 'pass'))
@@ -37,7 +37,7 @@ describe('a connection whose ROLLBACK failed runs nothing again', () => {
       pool: { min: 0, max: 1 },
       log: { warn() {} },
     })
-    // Belongs to the connection.
+    // A setting of this connection.
     await db.raw('PRAGMA cache_size = 77')
     expect(await db.raw('PRAGMA cache_size')).toEqual([{ cache_size: 77 }])
     await expect(db.raw('ROLLBACK')).rejects.toThrow(/no transaction is active/)
@@ -50,7 +50,7 @@ describe('a connection whose ROLLBACK failed runs nothing again', () => {
 test.each<[string, Verdict]>([
   ['is refused', { errno: 1047, message: 'WSREP has not yet prepared node for application use' }],
   ['is cut off', 'cut'],
-])('nothing of a script runs whose BEGIN %s, and it says so', async (_, verdict) => {
+])('a script whose BEGIN %s runs no statements, and says that nothing was stored', async (_, verdict) => {
   const database = await newDatabase('mariadb')
   const after: string[] = []
   let isBegun = false

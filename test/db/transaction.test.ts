@@ -6,7 +6,7 @@ import { select } from '../../src/db/statement.ts'
 import { transaction } from '../../src/db/transactions/transaction.ts'
 import { newDatabase } from '../support/databases/databases.ts'
 
-test('a transaction that has ended takes neither statements nor parts', async () => {
+test('a transaction that has ended refuses statements and nested transactions', async () => {
   const own = await newDatabase('sqlite')
   const { knex, close } = await openDatabase(parseDatabaseUri(own.uri, 'the test'))
   const over = await transaction(knex, async (trx): Promise<{ trx: Queryable }> => ({ trx }))

@@ -18,19 +18,19 @@ const COMMANDS = [
   ['doctor'],
 ]
 
-/** Files of other programs: how they are made, with versions of ours and others. */
+/** Databases of other programs: what they have, and the SQL that makes them. */
 const FOREIGN: readonly [name: string, sql: string[]][] = [
   ['tables of its own', ['CREATE TABLE places (a)', 'INSERT INTO places VALUES (1)']],
-  ['tables that are called as ours', ['CREATE TABLE images (a)', 'CREATE TABLE accounts (uuid, enabled)']],
-  ['a version of ours', ['CREATE TABLE places (a)', 'PRAGMA user_version = 8']],
-  ['a small version', ['CREATE TABLE places (a)', 'PRAGMA user_version = 1']],
-  ['a large version', ['CREATE TABLE places (a)', 'PRAGMA user_version = 77']],
-  ['a version and no tables', ['PRAGMA user_version = 3']],
+  ['tables with names of ours', ['CREATE TABLE images (a)', 'CREATE TABLE accounts (uuid, enabled)']],
+  ['a schema version of ours', ['CREATE TABLE places (a)', 'PRAGMA user_version = 8']],
+  ['a low schema version', ['CREATE TABLE places (a)', 'PRAGMA user_version = 1']],
+  ['a high schema version', ['CREATE TABLE places (a)', 'PRAGMA user_version = 77']],
+  ['a schema version and no tables', ['PRAGMA user_version = 3']],
   ['an application ID and no tables', ['PRAGMA application_id = 252006675']],
 ]
 
 test.each(FOREIGN.flatMap(([name, sql]) => (['DELETE', 'WAL'] as const).map((mode) => [name, mode, sql] as const)))(
-  'a database of another program, with %s and journal mode %s, is refused, and not a byte of it changes',
+  'refuses a database of another program with %s and journal mode %s, and leaves it unchanged',
   async (_, mode, sql) => {
     const folder = newFolder()
     const path = join(folder.path, 'other.sqlite')
@@ -39,7 +39,7 @@ test.each(FOREIGN.flatMap(([name, sql]) => (['DELETE', 'WAL'] as const).map((mod
     for (const each of sql) made.exec(each)
     if (mode === 'WAL') made.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     made.close()
-    // As other programs leave them, whose SQLite removes what it no longer needs.
+    // Other programs leave it without these files, because SQLite removes them when they close it.
     for (const end of ['-wal', '-shm']) rmSync(path + end, { force: true })
     const before = readFileSync(path)
     const database = { uri: `sqlite://${path}` }
@@ -56,7 +56,7 @@ test.each(FOREIGN.flatMap(([name, sql]) => (['DELETE', 'WAL'] as const).map((mod
   },
 )
 
-test('one that another program has open, with all of its tables in its log', async () => {
+test('refuses a database that another program has open, with all of its tables in the WAL', async () => {
   const folder = newFolder()
   const path = join(folder.path, 'other.sqlite')
   const open = new Libsql(path)
@@ -64,7 +64,7 @@ test('one that another program has open, with all of its tables in its log', asy
   open.exec('CREATE TABLE places (a)')
   const names = readdirSync(folder.path)
   const before = names.filter((name) => !name.endsWith('-shm')).map((name) => readFileSync(join(folder.path, name)))
-  // Reading the files took our own locks away, so whoever else closes one would take its log for left over.
+  // Reading the files dropped the locks of this process: whoever closes the database would remove its WAL.
   for (const args of COMMANDS) {
     const run = await vdcManage(args, { database: { uri: `sqlite://${path}` }, process: true })
     expect([args, run.code]).toEqual([args, 6])
@@ -77,7 +77,7 @@ test('one that another program has open, with all of its tables in its log', asy
   folder.remove()
 })
 
-test('one of ours is none of these, also without its log and when it is empty', async () => {
+test('accepts our own database, also without its WAL, and an empty one', async () => {
   const database = await newDatabase('sqlite')
   expect(await vdcManage(['account', 'list'], { database })).toMatchObject({ code: 0 })
   await database.remove()

@@ -10,7 +10,7 @@ import { newSqlite } from '../../support/databases/databases.ts'
 const database = newSqlite()
 afterAll(() => database.remove())
 
-test('after another process held the lock for too long, transactions succeed again', async () => {
+test('transactions succeed again after another process held the lock for too long', async () => {
   const path = database.uri.slice('sqlite://'.length)
   const other = new Libsql(path)
   other.exec('PRAGMA journal_mode = WAL; CREATE TABLE t (v INT)')

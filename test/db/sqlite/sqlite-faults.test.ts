@@ -9,7 +9,7 @@ import { ADD_IMAGE, damage, newLargeRegistry, THINGS } from '../../support/files
 import { newFolder } from '../../support/files/images.ts'
 import { vdcManage } from '../../support/process/cli.ts'
 
-test('a file whose pages are overwritten', async () => {
+test('reports a file with overwritten pages as damaged', async () => {
   const database = await newLargeRegistry()
   damage(database)
   const run = await vdcManage(['image', 'list', '--json'], { database })
@@ -25,12 +25,12 @@ test('a file whose pages are overwritten', async () => {
   await database.remove()
 })
 
-test('a look for damage that takes too long is ended, and says nothing', async () => {
+test('ends a check for damage that takes too long, without a result', async () => {
   const database = await newLargeRegistry()
   const path = database.uri.slice('sqlite://'.length)
   expect(await quickCheck(path, new Interruption(), 1)).toBeUndefined()
   expect(await quickCheck(path, new Interruption(), 120_000)).toBe('ok')
-  // One that has the file for itself is no damage.
+  // An exclusive lock is not damage.
   await database.query('PRAGMA journal_mode = DELETE')
   const other = new Libsql(path)
   other.exec('BEGIN EXCLUSIVE')
@@ -40,7 +40,7 @@ test('a look for damage that takes too long is ended, and says nothing', async (
   await database.remove()
 })
 
-test('a disk that is full: what was printed is stored, and the rest is not', async (context) => {
+test('reports a full disk, and stores only what was printed', async (context) => {
   const folder = newFolder()
   const disk = join(folder.path, 'disk')
   mkdirSync(disk)
@@ -50,7 +50,7 @@ test('a disk that is full: what was printed is stored, and the rest is not', asy
     return context.skip('only root can mount a small disk')
   }
   try {
-    // A process that stays might keep a file of it open.
+    // A process that keeps running might keep a file on the disk open.
     const database = { uri: `sqlite://${disk}/registry.sqlite` }
     await vdcManage(['-e'], { database, input: THINGS.join('\n'), reject: true, process: true })
     const add = `${ADD_IMAGE.join(' ')} --description ${'x'.repeat(20_000)}\n`

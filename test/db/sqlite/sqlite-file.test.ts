@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { newFolder } from '../../support/files/images.ts'
 import { shell, vdcManage } from '../../support/process/cli.ts'
 
-/* The modes of a registry that we make. */
+/* File modes of a new registry. */
 
 const folder = newFolder()
 afterAll(() => folder.remove())
@@ -18,7 +18,7 @@ function newHome(): string {
 
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
-/** The modes of a database file and of the files beside it, by what is behind its name. */
+/** Returns the modes of a database file and of the files beside it, by the suffix of their names. */
 function modes(path: string): Record<string, string> {
   const names = readdirSync(dirname(path)).filter((name) => name.startsWith(basename(path)))
   return Object.fromEntries(names.map((name) => [name.slice(basename(path).length), modeOf(join(dirname(path), name))]))
@@ -27,7 +27,7 @@ function modes(path: string): Record<string, string> {
 const OURS = { '': '600', '-wal': '600', '-shm': '600' }
 
 describe.each(['000', '022'])('with umask %s', (umask) => {
-  test('the embedded registry and its folders are for their owner alone', async () => {
+  test('only the owner can access the embedded registry and its folders', async () => {
     const home = newHome()
     const run = await shell(`umask ${umask}; vdc-manage account list --quiet`, { env: { HOME: home } })
     expect(run).toMatchObject({ code: 0, stdout: 'a-00000000\na-shpoolxx\n' })
@@ -36,7 +36,7 @@ describe.each(['000', '022'])('with umask %s', (umask) => {
     expect(modes(join(data, 'registry.sqlite'))).toEqual(OURS)
   })
 
-  test('a file that a URI names is for its owner alone', async () => {
+  test('only the owner can access a file that a URI names', async () => {
     const path = join(newHome(), 'named.sqlite')
     const run = await shell(`umask ${umask}; vdc-manage account list --quiet`, {
       env: { VDC_MANAGE_DATABASE_URI: `sqlite://${path}` },
@@ -46,7 +46,7 @@ describe.each(['000', '022'])('with umask %s', (umask) => {
   })
 })
 
-test('what is there keeps its mode', async () => {
+test('existing files and folders keep their modes', async () => {
   const home = newHome()
   const data = join(home, '.local/share/vdc-manage')
   mkdirSync(data, { recursive: true, mode: 0o755 })
@@ -58,7 +58,7 @@ test('what is there keeps its mode', async () => {
   expect(modes(path)).toEqual({ '': '644', '-wal': '644', '-shm': '644' })
 })
 
-test('an empty file that a killed process left is used, also by several processes at once', async () => {
+test('several processes can create a registry at once, and use an empty file that a killed process left', async () => {
   const path = join(newHome(), 'registry.sqlite')
   const line = 'vdc-manage account add'
   const run = await shell(`for i in 1 2 3 4 5 6 7 8; do ${line} & done; wait`, {
@@ -75,7 +75,7 @@ test('an empty file that a killed process left is used, also by several processe
   expect(list).toMatchObject({ code: 0, stdout: 'a-00000000\na-shpoolxx\n' })
 })
 
-test('a link to a file that is not there is refused, and nothing is made', async () => {
+test('refuses a link to a file that does not exist, and creates nothing', async () => {
   const home = newHome()
   const path = join(home, 'link.sqlite')
   symlinkSync(join(home, 'target.sqlite'), path)
@@ -92,7 +92,7 @@ test('a link to a file that is not there is refused, and nothing is made', async
     })
   }
   expect(readdirSync(home)).toEqual(['link.sqlite'])
-  // One that is there can be a link, as its owner wants it.
+  // A link to an existing file is accepted.
   writeFileSync(join(home, 'target.sqlite'), '')
   expect(await vdcManage(['account', 'list'], { env })).toMatchObject({ code: 0 })
   expect(existsSync(join(home, 'target.sqlite-wal'))).toBe(true)

@@ -7,29 +7,29 @@ import { vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 const folder = newFolder()
 afterAll(() => folder.remove())
 const at = (name: string) => join(folder.path, name)
-/** All files but SQLite's own beside a database, which go when the last process has closed it. */
+/** Lists all files but the -wal and -shm files, which SQLite removes when the last process closes the database. */
 const files = () => readdirSync(folder.path, { recursive: true }).filter((name) => !/-(?:wal|shm)$/.test(String(name)))
 mkdirSync(at('real/deep'), { recursive: true })
 mkdirSync(at('dir'))
 symlinkSync(at('real/deep'), at('link'))
 
 const SPELLINGS: readonly (readonly [name: string, spelt: string, meant: string])[] = [
-  ['as it is', '/dir/plain.sqlite', 'dir/plain.sqlite'],
+  ['a plain path', '/dir/plain.sqlite', 'dir/plain.sqlite'],
   ['two slashes', '//dir//two.sqlite', 'dir/two.sqlite'],
   ['dots', '/./dir/./dot.sqlite', 'dir/dot.sqlite'],
-  ['up', '/dir/../dir/up.sqlite', 'dir/up.sqlite'],
-  ['up from a link', '/link/../up.sqlite', 'real/up.sqlite'],
+  ['..', '/dir/../dir/up.sqlite', 'dir/up.sqlite'],
+  ['.. after a link', '/link/../up.sqlite', 'real/up.sqlite'],
   ['a link', '/link/own.sqlite', 'link/own.sqlite'],
   ['escapes', '/dir/%61%20%3f%23.sqlite', 'dir/a ?#.sqlite'],
 ]
 
 test.each([...SPELLINGS, ['four slashes', '', 'dir/four.sqlite'] as const])(
-  'all commands mean the same file: %s',
+  'all commands use the same file: %s',
   async (name, spelt, meant) => {
     const path = at(meant)
     const uri = name === 'four slashes' ? `sqlite:///${path}` : `sqlite://${folder.path}${spelt}`
     const database = { uri }
-    // Neither a dry run nor doctor makes it.
+    // Neither a dry run nor doctor creates it.
     const before = files()
     const add = ['account', 'add', '--uuid', 'new']
     expect(await vdcManage([...add, '--dry-run'], { database })).toMatchObject({ code: 0 })
@@ -65,14 +65,14 @@ test.each([...SPELLINGS, ['four slashes', '', 'dir/four.sqlite'] as const])(
 )
 
 test.each([
-  ['a slash at its end', '/x.sqlite/', /names a folder, not a file/],
-  ['a dot at its end', '/x.sqlite/.', /names a folder, not a file/],
-  ['two dots at its end', '/x.sqlite/..', /names a folder, not a file/],
+  ['a trailing slash', '/x.sqlite/', /names a folder, not a file/],
+  ['a trailing dot', '/x.sqlite/.', /names a folder, not a file/],
+  ['two trailing dots', '/x.sqlite/..', /names a folder, not a file/],
   ['a query', '/x.sqlite?mode=ro', /contains '\?', but .*%3F/],
   ['a fragment', '/x.sqlite#main', /contains '#', but .*%23/],
   ['a zero byte', '/x%00.sqlite', /null byte/],
   ['a broken escape', '/x%zz.sqlite', /invalid %-escape/],
-])('a URI with %s is refused by all commands, and nothing is made', async (_, spelt, says) => {
+])('all commands refuse a URI with %s, and create nothing', async (_, spelt, says) => {
   writeFileSync(at('x.sqlite'), '')
   const before = files()
   const database = { uri: `sqlite://${folder.path}${spelt}` }

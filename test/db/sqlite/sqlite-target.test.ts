@@ -16,7 +16,7 @@ test.each([
   ['darwin', 'arm64'],
   ['darwin', 'x64'],
   ['win32', 'x64'],
-])('the binary of libsql on %s, %s is the one that its own loader finds', (platform, arch) => {
+])('finds the same binary of libsql as its own loader on %s, %s', (platform, arch) => {
   Object.defineProperties(process, { arch: { value: arch }, platform: { value: platform } })
   expect(currentTarget()).toBe(theirs())
 })

@@ -10,17 +10,17 @@ import { newSqlite } from '../../support/databases/databases.ts'
 import { newFolder } from '../../support/files/images.ts'
 import { environment, PROGRAM, vdcManage } from '../../support/process/cli.ts'
 
-test('the version that a file is checked for is the number of the migrations', () => {
+test('the schema version of a file is the number of migrations', () => {
   expect(SQLITE_SCHEMA_VERSION).toBe(migrations.size)
 })
 
-test('the names of the migrations are numbered without a gap', () => {
+test('migrations are numbered without gaps', () => {
   expect([...migrations.keys()].map((name) => Number(name.slice(0, 3)))).toEqual(
     [...migrations.keys()].map((_, i) => i + 1),
   )
 })
 
-test('a copy of the file alone holds what was stored', async () => {
+test('a copy of the file alone has everything that was stored', async () => {
   const database = newSqlite()
   const copy = newSqlite()
   await vdcManage(['account', 'add', '--uuid', 'kept'], { database, reject: true })
@@ -30,7 +30,7 @@ test('a copy of the file alone holds what was stored', async () => {
   await copy.remove()
 })
 
-test('a file that may only be read can be listed, not added to', async () => {
+test('a read-only file can be listed, but not changed', async () => {
   const database = newSqlite()
   await vdcManage(['account', 'list'], { database, reject: true })
   const path = database.uri.slice('sqlite://'.length)
@@ -42,7 +42,7 @@ test('a file that may only be read can be listed, not added to', async () => {
       extendEnv: false,
       reject: false,
     })
-  // Without root there is nobody else to be.
+  // Only root can run the program as another user.
   if (process.getuid?.() === 0) {
     expect(await asNobody(['account', 'list', '--quiet'])).toMatchObject({
       exitCode: 0,
@@ -56,7 +56,7 @@ test('a file that may only be read can be listed, not added to', async () => {
   await database.remove()
 })
 
-test('what is no file, or cannot be made, is refused in one way by whoever opens it', async () => {
+test('every way to open a database refuses what is not a file or cannot be created', async () => {
   const { path, remove } = newFolder()
   await execa('mkfifo', [join(path, 'pipe')])
   for (const [name, says, hint] of [
@@ -84,7 +84,7 @@ test('what is no file, or cannot be made, is refused in one way by whoever opens
   remove()
 })
 
-test('a file that an older release made is brought up to date, and keeps its rows', async () => {
+test('migrates a file of an older release, and keeps its rows', async () => {
   const database = newSqlite()
   await vdcManage(['account', 'add', '--uuid', 'old'], { database, reject: true })
   await database.query('DROP TABLE tag_mappings')
