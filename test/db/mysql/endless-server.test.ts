@@ -15,7 +15,7 @@ import {
   type Visit,
 } from '../../support/databases/untrusted-server.ts'
 
-/* A server that never ends: it is left after a limit, and takes no memory that others need. */
+/* Servers that never stop sending: the client disconnects at a limit, and uses little memory. */
 
 const MIB = 1024 * 1024
 
@@ -28,7 +28,7 @@ async function serve<T>(manners: Manners, use: (server: UntrustedServer) => Prom
   }
 }
 
-/** Answers what a session begins with, and the statement itself otherwise. */
+/** Answers the statements that set up a session, and calls `answer` for all others. */
 const answering = (answer: (client: Visit) => Promise<unknown>): Manners => ({
   async visit(client) {
     await client.greet()
@@ -39,7 +39,7 @@ const answering = (answer: (client: Visit) => Promise<unknown>): Manners => ({
   },
 })
 
-/** Sends for ever, as fast as it is taken, until the client goes. */
+/** Sends as fast as the client reads, until it disconnects. */
 async function forever(client: Visit, next: () => void): Promise<void> {
   const socket = client.socket()
   for (let sent = 0; !socket.destroyed; sent++) {
@@ -56,7 +56,7 @@ async function forever(client: Visit, next: () => void): Promise<void> {
   }
 }
 
-/** Sends 256 rows at once, behind a header: after so many, numbers begin anew. */
+/** Returns a function that sends 256 rows after a header. After 256 packets, their numbers start again. */
 function manyRows(client: Visit, of: Buffer): () => void {
   const packets = Array.from({ length: 256 }, (_, index) =>
     Buffer.concat([Buffer.from([of.length, 0, 0, (index + 4) % 256]), of]),
@@ -98,7 +98,7 @@ const streamed: Ask = async (server) => {
   }
 }
 
-/** Runs `work` and says by how much memory grew meanwhile, at most. */
+/** Runs `work`. Returns its result, and by how much memory grew at most. */
 async function growth<T>(work: () => Promise<T>): Promise<[T, MiB: number]> {
   const before = process.memoryUsage.rss()
   let most = before
@@ -110,26 +110,31 @@ async function growth<T>(work: () => Promise<T>): Promise<[T, MiB: number]> {
   return [result, (most - before) / MIB]
 }
 
-describe('an answer that is none', () => {
+describe('a malformed answer', () => {
   test.each([
-    ['nothing for a header', whole, [Buffer.alloc(0)], /an empty packet$/],
-    ['nothing for a column', whole, [Buffer.from([1]), Buffer.alloc(0)], /an empty packet$/],
-    ['no end of the columns', whole, [Buffer.from([1]), column('n'), row('x')], /columns without an end$/],
-    ['nothing for the end of the columns', whole, [Buffer.from([1]), column('n'), Buffer.alloc(0)], /an empty packet$/],
-    ['nothing for a row', whole, [Buffer.from([1]), column('n'), EOF, Buffer.alloc(0), EOF], /an empty packet$/],
+    ['an empty packet as a header', whole, [Buffer.alloc(0)], /an empty packet$/],
+    ['an empty packet as a column', whole, [Buffer.from([1]), Buffer.alloc(0)], /an empty packet$/],
+    ['columns without an end', whole, [Buffer.from([1]), column('n'), row('x')], /columns without an end$/],
     [
-      'a row of no text',
+      'an empty packet at the end of the columns',
+      whole,
+      [Buffer.from([1]), column('n'), Buffer.alloc(0)],
+      /an empty packet$/,
+    ],
+    ['an empty packet as a row', whole, [Buffer.from([1]), column('n'), EOF, Buffer.alloc(0), EOF], /an empty packet$/],
+    [
+      'a malformed row of a stream',
       streamed,
       [Buffer.from([2]), column('n'), column('m'), EOF, Buffer.from([1, 97, 255]), EOF],
       /broke/,
     ],
     [
-      'a row of no text, for one',
+      'a malformed row',
       whole,
       [Buffer.from([2]), column('n'), column('m'), EOF, Buffer.from([1, 97, 255]), EOF],
       /broke/,
     ],
-  ] as const)('%s', async (_, ask, packets, says) => {
+  ] as const)('is an error: %s', async (_, ask, packets, says) => {
     const answer = async (client: Visit) => {
       for (const packet of packets) client.send(packet)
     }
@@ -142,10 +147,10 @@ describe('an answer that is none', () => {
   })
 })
 
-describe('an answer without end', () => {
+describe('an endless answer', () => {
   test.each([
     [
-      'rows for one',
+      'rows',
       whole,
       /an answer of more than 128 MiB$/,
       (client: Visit) => {
@@ -154,7 +159,7 @@ describe('an answer without end', () => {
       },
     ],
     [
-      'empty rows for one',
+      'empty rows',
       whole,
       /an answer of more than 128 MiB$/,
       (client: Visit) => {
@@ -172,7 +177,7 @@ describe('an answer without end', () => {
       },
     ],
     [
-      'columns of a list',
+      'columns of a stream',
       streamed,
       /a result of more than 4096 columns$/,
       (client: Visit) => {
@@ -181,7 +186,7 @@ describe('an answer without end', () => {
       },
     ],
     [
-      'columns of 7 MiB for a list',
+      'columns of 7 MiB in a stream',
       streamed,
       /an answer of more than 128 MiB$/,
       (client: Visit) => {
@@ -190,11 +195,11 @@ describe('an answer without end', () => {
       },
     ],
     [
-      'results of a list',
+      'results of a stream',
       streamed,
       /more than was asked for$/,
       (client: Visit) => {
-        // "More results exist."
+        // The status SERVER_MORE_RESULTS_EXISTS.
         return forever(client, () => client.send(Buffer.from([0, 0, 0, 8, 0, 0, 0])))
       },
     ],
@@ -205,7 +210,7 @@ describe('an answer without end', () => {
       (client: Visit) => forever(client, () => client.send(Buffer.from([0, 0, 0, 8, 0, 0, 0]))),
     ],
     [
-      'one packet of parts of 16 MiB',
+      'a packet in parts of 16 MiB',
       streamed,
       /a packet of more than 8 MiB$/,
       (client: Visit) => {
@@ -222,16 +227,16 @@ describe('an answer without end', () => {
         return Promise.resolve()
       },
     ],
-  ] as const)('%s', async (_, ask, says, answer) => {
+  ] as const)('is cut off: %s', async (_, ask, says, answer) => {
     await serve(answering(answer), async (server) => {
       const [error, grown] = await growth(() => ask(server))
       expect(error).toMatchObject({ code: 'DATABASE_CONNECTION_LOST', exit: 6, message: expect.stringMatching(says) })
-      // Of 128 MiB with their rows, and the server's own part.
+      // 128 MiB and their rows, and the memory of the test's server.
       expect(grown).toBeLessThan(1500)
     })
   })
 
-  test('of a list is not kept: 200 MiB of rows are read in little memory', async () => {
+  test('is streamed: 200 MiB of rows are read in little memory', async () => {
     const manners = answering(async (client) => {
       header(client)
       const long = Buffer.concat([Buffer.from([0xfc, 0, 16]), full(0x61, 4096)])
@@ -249,20 +254,20 @@ describe('an answer without end', () => {
   })
 })
 
-describe('a greeting without end', () => {
+describe('an endless greeting', () => {
   test.each([
     [
-      'of one packet',
+      'one packet',
       (client: Visit) => client.sendRaw(Buffer.concat([Buffer.from([0xff, 0xff, 0x0f, 0, 10]), full(0x61, MIB)])),
     ],
     [
-      'and a login of many',
+      'many packets after the login',
       async (client: Visit) => {
         await client.greet()
         await forever(client, () => client.send(Buffer.concat([Buffer.from([1]), full(0, 100)])))
       },
     ],
-  ] as const)('%s', async (_, greet) => {
+  ] as const)('is cut off: %s', async (_, greet) => {
     await serve({ visit: async (client) => greet(client) }, async (server) => {
       const started = Date.now()
       expect(await whole(server)).toMatchObject({ exit: 6, code: expect.stringMatching(/^DATABASE_/) })
@@ -271,7 +276,7 @@ describe('a greeting without end', () => {
   })
 })
 
-test.concurrent('a list that stops in the middle ends after 30 s, with exit 6', async () => {
+test.concurrent('ends a list that stops in the middle after 30 s, with exit code 6', async () => {
   const manners = answering(async (client) => {
     header(client)
     client.send(row('a'))
@@ -285,7 +290,7 @@ test.concurrent('a list that stops in the middle ends after 30 s, with exit 6', 
   })
 })
 
-test.concurrent('a list whose reader pauses for longer goes on', async () => {
+test.concurrent('continues a list whose reader pauses for longer', async () => {
   const manners = answering(async (client) => {
     header(client)
     for (let sent = 0; sent < 20_000; sent++) client.send(row('x'.repeat(200)))

@@ -8,7 +8,7 @@ import { answerSession, OK, startUntrustedServer } from '../../support/databases
 import { vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 import { IS_THOROUGH } from '../../support/thorough.ts'
 
-/* Servers of old and Japanese installations, whose own character set is not UTF-8; they may also talk Japanese. */
+/* Servers of old and Japanese installations, whose character set is not UTF-8 and whose messages may be Japanese. */
 
 describe.each(['ujis', 'cp932', 'gbk'])('a server with character_set_server=%s', (charset) => {
   let server: PrivateServer
@@ -22,14 +22,14 @@ describe.each(['ujis', 'cp932', 'gbk'])('a server with character_set_server=%s',
     await server?.remove()
   })
 
-  test('takes what is written, gives it back, and says in its words what is wrong', async () => {
+  test('stores and returns Japanese text, and reports errors in Japanese', async () => {
     const env = { VDC_MANAGE_DATABASE_URI: database.uri }
     const run = (...args: string[]) => vdcManage(args, { env })
     await vdcManage(['db', 'migrate'], { env, reject: true })
     const added = await run('account', 'add', '--description', '日本語のアカウント ～−')
     expect(added).toMatchObject({ code: 0, stderr: '' })
     const id = added.stdout.trim()
-    // An update answers with a text: "一致数(Rows matched): 1 …".
+    // The answer to an update has a text: "一致数(Rows matched): 1 …".
     expect(await run('account', 'modify', id, '--description', '別の説明')).toMatchObject({ code: 0, stderr: '' })
     expect(await vdcManageJson(['account', 'show', id], { env })).toMatchObject({ description: '別の説明' })
     const list = await run('account', 'list', '--format', 'csv', '-c', 'description')
@@ -57,7 +57,7 @@ describe.each(['ujis', 'cp932', 'gbk'])('a server with character_set_server=%s',
   })
 })
 
-test('whatever number of a character set a greeting has', async () => {
+test('decodes messages for every character set number in the greeting', async () => {
   for (let charset = 0; charset < 256; charset += IS_THOROUGH ? 1 : 5) {
     const server = await startUntrustedServer({
       charset,

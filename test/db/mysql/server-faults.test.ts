@@ -11,14 +11,14 @@ import { newFolder } from '../../support/files/images.ts'
 import { vdcManage } from '../../support/process/cli.ts'
 
 /*
- * What can be wrong with a server, each on a real one: its code, its exit code,
- * a hint that helps, and nothing stored. Where only a cluster says a thing, a
- * proxy answers with its error packet.
+ * Faults of a real server: each has its error code, its exit code and a useful hint, and nothing is
+ * stored. Where only a cluster reports a fault, a proxy answers with its error packet.
  */
 
 let server: PrivateServer
-/** As root, to whom no limit applies, and as a user of the data centre. */
+/** The registry as root, to whom no limits apply. */
 let database: TestDatabase
+/** The URI of the same registry for an ordinary user. */
 let uri: string
 const folder = newFolder()
 
@@ -41,7 +41,7 @@ afterAll(async () => {
 
 const ADD = ADD_IMAGE
 
-/** Runs a command that fails because of the server: exit 6, one message with its hint, nothing stored. */
+/** Runs a command, and expects exit code 6, this error and its hint, and nothing stored. */
 async function expectFault(
   args: string[],
   expected: { code: string; message: RegExp; hint: RegExp },
@@ -60,7 +60,7 @@ async function expectFault(
   expect(await allRows(database)).toEqual(before)
 }
 
-/** As `expectFault`, through a proxy that asks what is to happen at each statement. */
+/** Like `expectFault`, through a proxy that calls `onStatement` for each statement. */
 async function expectFaultAt(
   onStatement: OnStatement,
   expected: Parameters<typeof expectFault>[1],
@@ -80,20 +80,20 @@ const NOT_READY = {
 
 test.each([
   ['the first statement', () => true],
-  ['a row is inserted', (sql: string) => /^insert into images/i.test(sql)],
-  ['it commits', (sql: string) => /^COMMIT/.test(sql)],
-] as const)('a node that is not ready when %s', async (_when, isIt) => {
+  ['an INSERT', (sql: string) => /^insert into images/i.test(sql)],
+  ['COMMIT', (sql: string) => /^COMMIT/.test(sql)],
+] as const)('reports a node that is not ready at %s', async (_when, isIt) => {
   let refusing = false
-  // From then on to everything, a ROLLBACK as well.
+  // From then on it refuses everything, also ROLLBACK.
   const onStatement: OnStatement = (_number, sql) => {
     refusing ||= isIt(sql)
     return refusing ? WSREP : 'pass'
   }
-  // A COMMIT that is answered so was not run.
+  // A COMMIT with this answer was not run.
   await expectFaultAt(onStatement, NOT_READY)
 })
 
-test('a node that loses the others while it commits', async () => {
+test('reports an uncertain commit if a node loses the others while it commits', async () => {
   const message =
     'Error while appending streaming replication fragment(provider status: Not connected to Primary Component)'
   await expectFaultAt((_, sql) => (/^COMMIT/.test(sql) ? { errno: 1180, message } : 'pass'), {
@@ -103,7 +103,7 @@ test('a node that loses the others while it commits', async () => {
   })
 })
 
-test('a server that is read-only, and one whose transactions are', async () => {
+test('reports a read-only server and read-only transactions', async () => {
   const readOnly = { code: 'DATABASE_READ_ONLY', hint: /^Name the server that accepts writes, or / }
   await database.query('SET GLOBAL read_only = ON')
   await expectFault(ADD, { ...readOnly, message: /is read-only: .*--read-only option/ })
@@ -113,7 +113,7 @@ test('a server that is read-only, and one whose transactions are', async () => {
   await database.query('SET GLOBAL tx_read_only = OFF')
 })
 
-test('a statement longer than the server takes, in each command that has long texts', async () => {
+test('reports a statement longer than the server accepts, in each command with long texts', async () => {
   const file = join(folder.path, 'export.ndjson')
   const long = 'x'.repeat(20_000)
   const source = await newDatabase('sqlite')
@@ -137,14 +137,14 @@ test('a statement longer than the server takes, in each command that has long te
   ]) {
     await expectFault(args, tooLong)
   }
-  // Other servers, and what lies between, cut the connection instead of answering.
+  // Other servers and proxies cut the connection instead of answering.
   await expectFaultAt((_, sql) => (sql.length > 16384 ? 'cut' : 'pass'), tooLong, [...ADD, '--description', long])
   await database.query('SET GLOBAL max_allowed_packet = DEFAULT')
   const lost = { code: 'DATABASE_CONNECTION_LOST', message: /went away/, hint: /try again/ }
   await expectFaultAt((_, sql) => (sql.length > 16384 ? 'cut' : 'pass'), lost, [...ADD, '--description', long])
 })
 
-test('a connection that ends in the middle: cut, or killed', async () => {
+test('reports a connection that is cut or killed in a unit of work', async () => {
   const isInsert = (sql: string) => /^insert into images/i.test(sql)
   const lost = {
     code: 'DATABASE_CONNECTION_LOST',
@@ -160,11 +160,11 @@ test('a connection that ends in the middle: cut, or killed', async () => {
   await expectFaultAt(kill, lost)
 })
 
-test('a statement on a connection that the driver knows to be closed', async () => {
+test('reports a statement on a closed connection as a lost connection', async () => {
   const connection = await mysql.createConnection({ uri: database.uri })
   connection.on('error', () => {})
   await database.query(`KILL CONNECTION ${connection.threadId}`)
-  // The first tells that it is lost, each after it only that it is closed.
+  // The first error says that the connection is lost, later ones only that it is closed.
   for (const text of [/lost|closed|killed|ended by the other party/i, /in closed state/]) {
     const error = await connection.query('SELECT 1').catch((thrown: Error) => thrown)
     expect((error as Error).message).toMatch(text)
@@ -176,7 +176,7 @@ test('a statement on a connection that the driver knows to be closed', async () 
   }
 })
 
-test('hints about user and password come only where these are the cause', async () => {
+test('hints at user and password only if these are the cause', async () => {
   const name = database.uri.split('/').at(-1) as string
   await database.query(`CREATE USER reader@'%' IDENTIFIED BY 's3cret'`)
   await database.query(`GRANT SELECT ON ${name}.* TO reader@'%'`)
@@ -197,7 +197,7 @@ test('hints about user and password come only where these are the cause', async 
   })
 })
 
-test('a tablespace that is full', async () => {
+test('reports a full tablespace, and stores only what was printed', async () => {
   const line = `${ADD.join(' ')} --description ${'x'.repeat(60_000)}`
   const run = await vdcManage(['-e'], { database: { uri }, input: `${line}\n`.repeat(200) })
   expect(run.code).toBe(6)

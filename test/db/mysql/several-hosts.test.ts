@@ -6,7 +6,7 @@ import { type MysqlProxy, startProxy } from '../../support/databases/mysql-proxy
 import { failing, OK, startUntrustedServer, type UntrustedServer } from '../../support/databases/untrusted-server.ts'
 import { vdcManage } from '../../support/process/cli.ts'
 
-/* Several hosts in one setting: the first that takes statements is used. */
+/* Several hosts in one database URI: the first one that accepts statements is used. */
 
 let database: TestDatabase
 let silent: Server
@@ -59,7 +59,7 @@ const uri = (...kinds: (string | number)[]) =>
 const run = (args: string[], ...kinds: (string | number)[]) =>
   vdcManage(args, { env: { VDC_MANAGE_DATABASE_URI: uri(...kinds) } })
 
-describe('two of three down', () => {
+describe('with two of three hosts down', () => {
   test.each([
     [['good', 'down', 'notReady']],
     [['down', 'good', 'notReady']],
@@ -70,7 +70,7 @@ describe('two of three down', () => {
     [['down', 'silent', 'good']],
     [['notReady', 'silent', 'good']],
     [['silent', 'good', 'refusing']],
-  ])('%s: writes and reads', async (kinds) => {
+  ])('writes and reads with %s', async (kinds) => {
     const started = Date.now()
     const added = await run(['account', 'add'], ...kinds)
     expect(added).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^a-\w{8}\n$/) })
@@ -81,14 +81,14 @@ describe('two of three down', () => {
     expect(row?.n).toBe(1)
   })
 
-  test('localhost and names are hosts as well, by TCP', async () => {
+  test('connects to localhost by TCP', async () => {
     const list = `localhost:${ports.down},localhost:${ports.good}`
     const env = { VDC_MANAGE_DATABASE_URI: `mysql://root@${list}/${name()}` }
     expect(await vdcManage(['account', 'list', '--quiet'], { env })).toMatchObject({ code: 0, stderr: '' })
   })
 })
 
-test('none takes statements: one error that names each and why, and nothing else', async () => {
+test('prints one error with the reason of each host if none accepts statements', async () => {
   const { code, stdout, stderr } = await run(['image', 'list'], 'down', 'silent', 'notReady')
   expect({ code, stdout }).toEqual({ code: 6, stdout: '' })
   const [down, quiet, waiting] = ['down', 'silent', 'notReady'].map((kind) => `127.0.0.1:${ports[kind]}`)
@@ -101,7 +101,7 @@ test('none takes statements: one error that names each and why, and nothing else
   expect(unreachable.error).toMatchObject({ code: 'DATABASE_UNREACHABLE', exit: 6 })
 })
 
-test('an account that is refused is refused: no other host is asked', async () => {
+test('does not try other hosts if the account is refused', async () => {
   let statements = 0
   const proxy = await startProxy(inject('mariadb').port, () => {
     statements++
@@ -122,9 +122,9 @@ describe('in the middle of a unit of work', () => {
   afterAll(() => other.close())
 
   test.each([/^BEGIN/i, /^insert/i, /^COMMIT/i])(
-    'a host that is lost at %s: the unit does not go on elsewhere',
+    'does not continue on another host if one is lost at %s',
     async (lost) => {
-      // The first connection is cut for good; whatever comes to the other host is counted.
+      // The connection to the first host is cut, and connections to the other one are counted.
       const cutting = await startProxy(inject('mariadb').port, (_, sql) =>
         lost.test(sql.replace(/^[^a-z]+/i, '')) ? 'cut' : 'pass',
       )
@@ -140,7 +140,7 @@ describe('in the middle of a unit of work', () => {
   )
 })
 
-test('a shell goes on with the next host after its own was lost between two lines', async () => {
+test('a shell continues with the next host after losing its own between two lines', async () => {
   let isLost = false
   const cutting = await startProxy(inject('mariadb').port, () => (isLost ? 'cut' : 'pass'))
   const { code, stdout, stderr } = await vdcManage([], {
@@ -154,12 +154,12 @@ test('a shell goes on with the next host after its own was lost between two line
     env: { VDC_MANAGE_DATABASE_URI: uri(cutting.port, 'good') },
     input: 'account list --quiet\naccount list --quiet\n',
   })
-  // The proxy lets a login pass and cuts at the first statement, which asks whether the node is ready.
+  // The proxy passes the login and cuts the connection at the first statement, which asks whether the node is ready.
   expect(again).toMatchObject({ code: 0, stderr: '' })
   await cutting.close()
 })
 
-test('doctor looks at each host', async () => {
+test('doctor checks each host', async () => {
   const { code, stdout } = await run(['doctor', '--json'], 'down', 'good', 'notReady')
   const { checks } = JSON.parse(stdout) as { checks: { name: string; result: string; message: string }[] }
   const by = Object.fromEntries(checks.map((check) => [check.name, check]))
@@ -181,6 +181,6 @@ test('doctor looks at each host', async () => {
   })
   expect(by[`127.0.0.1:${ports.notReady}`]).toMatchObject({ result: 'warning' })
   expect(by.database).toMatchObject({ result: 'ok' })
-  // What a single registry needs is there.
+  // One working host is enough.
   expect(code).toBe(0)
 })

@@ -7,7 +7,7 @@ import { type PrivateServer, startServer } from '../../support/databases/mariadb
 import { newFolder } from '../../support/files/images.ts'
 import { vdcManage } from '../../support/process/cli.ts'
 
-/* TLS with a real MariaDB and certificates of our own making. */
+/* TLS with a real MariaDB server and certificates that the test makes. */
 
 const folder = newFolder()
 const file = (name: string) => join(folder.path, name)
@@ -17,7 +17,7 @@ let client: Pair
 let server: PrivateServer
 let root: mysql.Connection
 
-/** Has the server use a certificate from now on. */
+/** Makes the server use a certificate. */
 async function present(pair: Pair): Promise<void> {
   copyFileSync(pair.cert, file('server.pem'))
   copyFileSync(pair.key, file('server-key.pem'))
@@ -52,7 +52,7 @@ afterAll(async () => {
   folder.remove()
 })
 
-/** What `db status` says to a user of the server. */
+/** Returns the code and exit code of `db status` as a user of the server. */
 async function status(user: string, query: string, host = 'localhost') {
   const uri = `mysql://${user}:secret@${host}:${server.port}/w${query}`
   const run = await vdcManage(['db', 'status', '--json'], { env: { VDC_MANAGE_DATABASE_URI: uri } })
@@ -67,7 +67,7 @@ const right = (): Authority => ours
 const wrong = (): Authority => foreign
 
 describe.each([
-  ['nothing said', (): string => '', 'ok', 'ok', 'DATABASE_REFUSED'],
+  ['not set', (): string => '', 'ok', 'ok', 'DATABASE_REFUSED'],
   ['DISABLED', (): string => '?ssl-mode=DISABLED', 'ok', 'DATABASE_TLS_REQUIRED', 'DATABASE_REFUSED'],
   ['PREFERRED', (): string => '?ssl-mode=preferred', 'ok', 'ok', 'DATABASE_REFUSED'],
   ['REQUIRED', (): string => '?ssl-mode=REQUIRED', 'ok', 'ok', 'DATABASE_REFUSED'],
@@ -84,17 +84,17 @@ describe.each([
         'DATABASE_TLS_FAILED',
       ] as const,
   ),
-] as const)('%s', (_, query, plain, tls, x509) => {
+] as const)('ssl-mode %s', (_, query, plain, tls, x509) => {
   test.each([
     ['plain', plain],
     ['tls', tls],
     ['x509', x509],
-  ])('an account that needs %s', async (user, code) => {
+  ])('account %s: %s', async (user, code) => {
     expect(await status(user, query())).toMatchObject({ code, exit: code === 'ok' ? 0 : 6 })
   })
 })
 
-test('a client certificate lets in an account that requires one; the hint tells of it', async () => {
+test('a client certificate admits an account that requires one, and the hint names its parameters', async () => {
   const pair = `ssl-cert=${client.cert}&ssl-key=${client.key}`
   for (const query of [`?${pair}`, `?ssl-mode=VERIFY_IDENTITY&ssl-ca=${ours.ca}&${pair}`]) {
     expect(await status('x509', query)).toEqual(OK)
@@ -106,7 +106,7 @@ test('a client certificate lets in an account that requires one; the hint tells 
   })
 })
 
-test('a wrong name is refused by VERIFY_IDENTITY only, for addresses too', async () => {
+test('only VERIFY_IDENTITY refuses a certificate for another name or address', async () => {
   const ca = `ssl-ca=${ours.ca}`
   expect(await status('plain', `?ssl-mode=VERIFY_CA&${ca}`, '127.0.0.1')).toEqual(OK)
   expect(await status('plain', `?ssl-mode=VERIFY_IDENTITY&${ca}`, '127.0.0.1')).toMatchObject({
@@ -119,7 +119,7 @@ test('a wrong name is refused by VERIFY_IDENTITY only, for addresses too', async
   expect(await status('plain', `?ssl-mode=VERIFY_IDENTITY&${ca}`)).toMatchObject({ code: 'DATABASE_TLS_FAILED' })
 })
 
-test('an expired certificate is refused where the CA is checked', async () => {
+test('refuses an expired certificate if the CA is checked', async () => {
   const days: [string, string] = ['20200101000000Z', '20200201000000Z']
   await present(await ours.sign('old', { names: ['DNS:localhost'], days }))
   expect(await status('plain', '?ssl-mode=REQUIRED')).toEqual(OK)
@@ -130,7 +130,7 @@ test('an expired certificate is refused where the CA is checked', async () => {
   await present(await ours.sign('server', { names: ['DNS:localhost'] }))
 })
 
-test('doctor says whether the connection is encrypted', async () => {
+test('doctor reports whether the connection is encrypted', async () => {
   for (const [query, says] of [
     ['', /^MariaDB [\d.]+ answers in \d+ ms, over TLSv1\.[23]$/],
     ['?ssl-mode=DISABLED', /, without TLS$/],
@@ -142,7 +142,7 @@ test('doctor says whether the connection is encrypted', async () => {
   }
 })
 
-test('the URI of a dcmgr.conf has the same parameters', async () => {
+test('the URI of dcmgr.conf accepts the same parameters', async () => {
   const conf = file('dcmgr.conf')
   const uri = `mysql2://localhost:${server.port}/w?user=tls&password=secret&encoding=utf8`
   const list = (query: string) => {
@@ -156,7 +156,7 @@ test('the URI of a dcmgr.conf has the same parameters', async () => {
   expect(refused.stderr).toMatch(/dcmgr\.conf has the unknown parameter 'sslca'\nHint: Did you mean ssl-ca\?/)
 })
 
-test('an account that requires TLS, by the Unix socket', async () => {
+test('an account that requires TLS needs ssl-mode=REQUIRED on a Unix socket', async () => {
   const at = `&socket=${server.socket}`
   expect(await status('plain', `?${at}`)).toEqual(OK)
   expect(await status('tls', `?${at}`)).toMatchObject({
@@ -166,7 +166,7 @@ test('an account that requires TLS, by the Unix socket', async () => {
   expect(await status('tls', `?ssl-mode=REQUIRED${at}`)).toEqual(OK)
 })
 
-test('a server that wants TLS for all', async () => {
+test('a server that requires TLS refuses ssl-mode=DISABLED', async () => {
   await root.query('SET GLOBAL require_secure_transport = ON')
   expect(await status('plain', '?ssl-mode=DISABLED')).toMatchObject({
     code: 'DATABASE_TLS_REQUIRED',
@@ -176,7 +176,7 @@ test('a server that wants TLS for all', async () => {
   await root.query('SET GLOBAL require_secure_transport = OFF')
 })
 
-test('files that are no good are named, and the way out', async () => {
+test('names unusable certificate files and the parameter of each', async () => {
   const bad = file('bad.pem')
   const locked = file('folder')
   mkdirSync(locked)

@@ -20,8 +20,8 @@ import { newFolder } from '../../support/files/images.ts'
 import { vdcManage } from '../../support/process/cli.ts'
 
 /*
- * A server that asks for the password in every way that the protocol has. It may
- * learn answers to challenges, and nothing else.
+ * A server that asks for the password in every way that the protocol has. It must learn nothing but
+ * answers to challenges.
  */
 
 const PASSWORD = 'Tr0ub4dor&3-horse'
@@ -39,7 +39,7 @@ beforeAll(async () => {
 })
 afterAll(() => folder.remove())
 
-/** Connects to a server and asks it something; what comes of that. */
+/** Connects to a server and runs a statement. Returns the error, if any. */
 async function visit(server: UntrustedServer, query = ''): Promise<VdcError | undefined> {
   const host = query.includes('socket=') ? 'localhost' : `127.0.0.1:${server.port}`
   const uri = `mysql://op:${encodeURIComponent(PASSWORD)}@${host}/w${query}`
@@ -67,7 +67,7 @@ const hash = (algorithm: string, ...parts: (Buffer | string)[]) =>
   parts.reduce((h, part) => h.update(part), createHash(algorithm)).digest()
 const xor = (a: Buffer, b: Buffer) => Buffer.from(a.map((byte, index) => byte ^ (b[index % b.length] as number)))
 
-/** What a client may answer to a challenge: neither tells the password. */
+/** Returns the answers that a client may give to a challenge. Neither reveals the password. */
 function challenged(scramble: Buffer): Buffer[] {
   const [sha1, sha256] = [hash('sha1', PASSWORD), hash('sha256', PASSWORD)]
   return [
@@ -76,7 +76,7 @@ function challenged(scramble: Buffer): Buffer[] {
   ]
 }
 
-/** Makes sure that a server has got nothing but answers to its challenges. */
+/** Expects that a server received nothing but answers to its challenges. */
 function expectNoPassword(server: UntrustedServer): void {
   const scrambles = [...server.scrambles, CHALLENGE]
   for (const bytes of [server.bytes(), ...server.packets]) {
@@ -94,7 +94,7 @@ function expectNoPassword(server: UntrustedServer): void {
   for (const packet of server.packets) {
     const isLogin = packet.includes('op\0')
     const isAnswer = scrambles.some((scramble) => challenged(scramble).some((answer) => answer.equals(packet)))
-    // Whatever else there is must be too short for a secret: a request for TLS, or a statement after the login.
+    // All other packets must be a request for TLS, a statement after the login, or empty.
     if (!isLogin && !isAnswer) expect(packet.length === 32 || packet[0] === 3 || packet.length === 0).toBe(true)
     for (let at = 0; at + 256 <= packet.length; at++) {
       expect(() => privateDecrypt({ key: rsa.privateKey, oaepHash: 'sha1' }, packet.subarray(at, at + 256))).toThrow()
@@ -105,21 +105,26 @@ function expectNoPassword(server: UntrustedServer): void {
 const CHALLENGE = Buffer.from('0123456789abcdefghij')
 const KEY = () => rsa.publicKey
 
-/** How to ask for a password: what the greeting names, and what is said after the login. */
+/** Ways to ask for a password: the expected error, what the greeting names, and the packets after the login. */
 const WAYS: readonly [string, code: string, Omit<Manners, 'visit'>, says: () => (Buffer | string)[]][] = [
-  ['the challenge of old', 'DATABASE_REFUSED', {}, () => []],
-  ['as before 4.1', 'DATABASE_AUTH_UNSUPPORTED', {}, () => [Buffer.from([0xfe])]],
+  ['the challenge of the greeting', 'DATABASE_REFUSED', {}, () => []],
+  ['the protocol before 4.1', 'DATABASE_AUTH_UNSUPPORTED', {}, () => [Buffer.from([0xfe])]],
   ['mysql_old_password', 'DATABASE_AUTH_UNSUPPORTED', {}, () => [switchTo('mysql_old_password', '12345678')]],
-  ['in clear text', 'DATABASE_TLS_REQUIRED', {}, () => [switchTo('mysql_clear_password')]],
+  ['clear text', 'DATABASE_TLS_REQUIRED', {}, () => [switchTo('mysql_clear_password')]],
   [
-    'in clear text, at once',
+    'clear text in the greeting',
     'DATABASE_TLS_REQUIRED',
     { plugin: 'mysql_clear_password' },
     () => [switchTo('mysql_clear_password')],
   ],
   ['sha256_password', 'DATABASE_TLS_REQUIRED', {}, () => [switchTo('sha256_password', CHALLENGE), more(KEY())]],
-  ['sha256_password, at once', 'DATABASE_AUTH_UNSUPPORTED', { plugin: 'sha256_password' }, () => [more(KEY())]],
-  ['caching_sha2_password by its memory', 'DATABASE_REFUSED', {}, () => [switchTo('caching_sha2_password', CHALLENGE)]],
+  ['sha256_password in the greeting', 'DATABASE_AUTH_UNSUPPORTED', { plugin: 'sha256_password' }, () => [more(KEY())]],
+  [
+    'caching_sha2_password from its cache',
+    'DATABASE_REFUSED',
+    {},
+    () => [switchTo('caching_sha2_password', CHALLENGE)],
+  ],
   [
     'caching_sha2_password in full',
     'DATABASE_TLS_REQUIRED',
@@ -127,22 +132,32 @@ const WAYS: readonly [string, code: string, Omit<Manners, 'visit'>, says: () => 
     () => [switchTo('caching_sha2_password', CHALLENGE), more('\x04'), more(KEY())],
   ],
   [
-    'caching_sha2_password in full, at once',
+    'caching_sha2_password in full in the greeting',
     'DATABASE_TLS_REQUIRED',
     { plugin: 'caching_sha2_password' },
     () => [switchTo('caching_sha2_password', CHALLENGE), more('\x04'), more(KEY())],
   ],
   [
-    'caching_sha2_password with a key that nobody asked for',
+    'caching_sha2_password with a key that was not requested',
     'DATABASE_AUTH_UNSUPPORTED',
     {},
     () => [switchTo('caching_sha2_password', CHALLENGE), more(KEY())],
   ],
-  ['more of nothing', 'DATABASE_AUTH_UNSUPPORTED', {}, () => [more('\x04')]],
+  ['more data without a plugin', 'DATABASE_AUTH_UNSUPPORTED', {}, () => [more('\x04')]],
   ['a dialog', 'DATABASE_AUTH_UNSUPPORTED', {}, () => [switchTo('dialog', '\x04Password: ')]],
   ['ed25519', 'DATABASE_AUTH_UNSUPPORTED', {}, () => [switchTo('client_ed25519', CHALLENGE)]],
-  ['a name that every object has', 'DATABASE_AUTH_UNSUPPORTED', {}, () => [switchTo('__proto__', CHALLENGE)]],
-  ['a name that every function has', 'DATABASE_AUTH_UNSUPPORTED', {}, () => [switchTo('constructor', CHALLENGE)]],
+  [
+    'a plugin with the name of a property of every object',
+    'DATABASE_AUTH_UNSUPPORTED',
+    {},
+    () => [switchTo('__proto__', CHALLENGE)],
+  ],
+  [
+    'a plugin with the name of a property of every function',
+    'DATABASE_AUTH_UNSUPPORTED',
+    {},
+    () => [switchTo('constructor', CHALLENGE)],
+  ],
   [
     'a second factor',
     'DATABASE_TLS_REQUIRED',
@@ -150,7 +165,7 @@ const WAYS: readonly [string, code: string, Omit<Manners, 'visit'>, says: () => 
     () => [Buffer.concat([Buffer.from([2]), switchTo('mysql_clear_password').subarray(1)])],
   ],
   [
-    'one plugin after the other',
+    'several plugins in turn',
     'DATABASE_TLS_REQUIRED',
     {},
     () => [
@@ -162,19 +177,19 @@ const WAYS: readonly [string, code: string, Omit<Manners, 'visit'>, says: () => 
 ]
 
 describe.each(['', '?ssl-mode=DISABLED', '?ssl-mode=PREFERRED', '?ssl-mode=REQUIRED'])(
-  'a server that asks for the password%s',
+  'a server that asks for the password, with URI parameters "%s"',
   (query) => {
-    test.each(WAYS)('%s', async (_, code, manners, says) => {
+    test.each(WAYS)('does not get it by %s', async (_, code, manners, says) => {
       const tls = { cert: readFileSync(foreignPair.cert, 'utf8'), key: readFileSync(foreignPair.key, 'utf8') }
       const all: Manners = {
         ...manners,
-        // With TLS, by a certificate that anybody can make.
+        // TLS with a certificate that anybody can make.
         ...(/REQUIRED|PREFERRED/.test(query) ? { tls } : {}),
         async visit(client) {
           await client.greet()
           for (const packet of says()) {
             client.send(packet)
-            // A client that is silent is asked on.
+            // Goes on if the client stays silent.
             await Promise.race([client.receive(), new Promise((resolve) => setTimeout(resolve, 2000))])
           }
           client.send(failing(1045, "Access denied for user 'op'"))
@@ -192,22 +207,25 @@ describe.each(['', '?ssl-mode=DISABLED', '?ssl-mode=PREFERRED', '?ssl-mode=REQUI
 )
 
 describe('a certificate that our CA did not sign', () => {
-  test.each(['VERIFY_CA', 'VERIFY_IDENTITY', 'PREFERRED', 'REQUIRED'])('ssl-mode=%s with ssl-ca', async (mode) => {
-    const tls = { cert: readFileSync(foreignPair.cert, 'utf8'), key: readFileSync(foreignPair.key, 'utf8') }
-    await serve({ tls, visit: (client) => client.greet() }, async (server) => {
-      const error = await visit(server, `?ssl-mode=${mode}&ssl-ca=${ours.ca}`)
-      expect(error).toMatchObject({
-        code: 'DATABASE_TLS_FAILED',
-        message: `TLS with 127.0.0.1:${server.port} failed: its certificate is not signed by the CA in ${ours.ca}`,
-        hint: expect.stringMatching(/ssl-ca/),
+  test.each(['VERIFY_CA', 'VERIFY_IDENTITY', 'PREFERRED', 'REQUIRED'])(
+    'is refused by ssl-mode=%s with ssl-ca',
+    async (mode) => {
+      const tls = { cert: readFileSync(foreignPair.cert, 'utf8'), key: readFileSync(foreignPair.key, 'utf8') }
+      await serve({ tls, visit: (client) => client.greet() }, async (server) => {
+        const error = await visit(server, `?ssl-mode=${mode}&ssl-ca=${ours.ca}`)
+        expect(error).toMatchObject({
+          code: 'DATABASE_TLS_FAILED',
+          message: `TLS with 127.0.0.1:${server.port} failed: its certificate is not signed by the CA in ${ours.ca}`,
+          hint: expect.stringMatching(/ssl-ca/),
+        })
+        // A request for TLS, but no login.
+        expect(server.packets.map(({ length }) => length)).toEqual([32])
+        expectNoPassword(server)
       })
-      // A request for TLS, and no login.
-      expect(server.packets.map(({ length }) => length)).toEqual([32])
-      expectNoPassword(server)
-    })
-  })
+    },
+  )
 
-  test('words before TLS that pretend to come after it', async () => {
+  test('packets before TLS that pretend to come within it are refused', async () => {
     const tls = { cert: readFileSync(foreignPair.cert, 'utf8'), key: readFileSync(foreignPair.key, 'utf8') }
     const manners: Manners = {
       tls,
@@ -228,7 +246,7 @@ describe('a certificate that our CA did not sign', () => {
     })
   })
 
-  test('no TLS at all, where it is wanted', async () => {
+  test('a server without TLS is refused if TLS is required', async () => {
     await serve({ visit: (client) => client.greet() }, async (server) => {
       for (const query of ['?ssl-mode=REQUIRED', `?ssl-ca=${ours.ca}`]) {
         expect(await visit(server, query)).toMatchObject({ code: 'DATABASE_TLS_REQUIRED', exit: 6 })
@@ -238,12 +256,12 @@ describe('a certificate that our CA did not sign', () => {
   })
 })
 
-describe('a server that has proved who it is', () => {
+describe('a server with a verified identity', () => {
   test.each([
     ['mysql_clear_password', [switchTo('mysql_clear_password')]],
     ['sha256_password', [switchTo('sha256_password', CHALLENGE)]],
     ['caching_sha2_password', [switchTo('caching_sha2_password', CHALLENGE), more('\x04')]],
-  ])('gets the password by %s, inside TLS only', async (_, says) => {
+  ])('gets the password by %s, only within TLS', async (_, says) => {
     const pair = await ours.sign('localhost', { names: ['IP:127.0.0.1'] })
     const manners: Manners = {
       tls: { cert: readFileSync(pair.cert, 'utf8'), key: readFileSync(pair.key, 'utf8') },
@@ -284,11 +302,11 @@ describe('a Unix socket', () => {
   }
 
   test.each([
-    ['where others can put theirs', 0o755, 0o1777, 'DATABASE_TLS_REQUIRED'],
-    ['where a group can put theirs', 0o755, 0o775, 'DATABASE_TLS_REQUIRED'],
+    ['where others can create sockets', 0o755, 0o1777, 'DATABASE_TLS_REQUIRED'],
+    ['where a group can create sockets', 0o755, 0o775, 'DATABASE_TLS_REQUIRED'],
     ['that others can replace', 0o777, 0o755, 'DATABASE_TLS_REQUIRED'],
-    ['that its owner keeps', 0o755, 0o755, 'DATABASE_REFUSED'],
-    ['that its owner keeps in a folder such as /tmp', 0o1777, 0o755, 'DATABASE_REFUSED'],
+    ['that only its owner can change', 0o755, 0o755, 'DATABASE_REFUSED'],
+    ['that only its owner can change, in a folder such as /tmp', 0o1777, 0o755, 'DATABASE_REFUSED'],
   ])('in a folder %s', async (_, above, mode, code) => {
     const place = makeFolder(makeFolder(join(folder.path, `above-${above}-${mode}`), above) + '/sockets', mode)
     const manners = asking(join(place, 'mysqld.sock'))
@@ -299,7 +317,7 @@ describe('a Unix socket', () => {
     })
   })
 
-  test.runIf(process.getuid?.() === 0)('of somebody else, behind a link in a folder such as /tmp', async () => {
+  test.runIf(process.getuid?.() === 0)('of another user, through a link in a folder such as /tmp', async () => {
     const theirs = makeFolder(join(folder.path, 'theirs'), 0o755)
     const manners = asking(join(theirs, 'own.sock'))
     const link = join(makeFolder(join(folder.path, 'tmp'), 0o1777), 'mysql.sock')
@@ -313,10 +331,10 @@ describe('a Unix socket', () => {
 })
 
 test.runIf(IS_ROOT).each([
-  ['a folder that somebody else made in /tmp or the like', 'theirs/mysqld.sock', 'theirs/mysqld.sock'],
-  ["somebody else's link there to a server's own socket", 'link.sock', 'ours/mysqld.sock'],
-  ["somebody else's link there to the folder of a server", 'linked/mysqld.sock', 'ours/mysqld.sock'],
-])('a Unix socket by %s', async (_, named, path) => {
+  ['a folder of another user in a folder such as /tmp', 'theirs/mysqld.sock', 'theirs/mysqld.sock'],
+  ["another user's link there to the socket of a server", 'link.sock', 'ours/mysqld.sock'],
+  ["another user's link there to the folder of a server", 'linked/mysqld.sock', 'ours/mysqld.sock'],
+])('does not send the password to a Unix socket through %s', async (_, named, path) => {
   const open = mkdtempSync(join(folder.path, 'open-'))
   chmodSync(open, 0o1777)
   for (const name of ['theirs', 'ours']) mkdirSync(join(open, name), { mode: 0o755 })
@@ -341,7 +359,7 @@ test.runIf(IS_ROOT).each([
   })
 })
 
-test('a request for a file of this host gets no answer at all', async () => {
+test('does not answer a request for a file of this host', async () => {
   const asking: Manners = {
     async visit(client) {
       await client.greet()
@@ -363,7 +381,7 @@ test('a request for a file of this host gets no answer at all', async () => {
   })
 })
 
-test('the program says so in two lines, with exit 6', async () => {
+test('the program prints an error and a hint, with exit code 6', async () => {
   const manners: Manners = {
     async visit(client) {
       await client.greet()
