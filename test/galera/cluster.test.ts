@@ -9,11 +9,11 @@ import { environment, PROGRAM, vdcManage } from '../support/process/cli.ts'
 import { openSession, type Session } from '../support/process/session.ts'
 import { IS_THOROUGH } from '../support/thorough.ts'
 
-/** How often the tests repeat what they do. */
+/** How often each test repeats its work. */
 const [SHOWN, PURGED, PURGED_TWICE, LABELLED] = IS_THOROUGH ? [500, 100, 20, 100] : [60, 12, 3, 12]
-/** Lines of each process at work while a node is killed. */
+/** Lines that each process runs while a node is killed. */
 const LINES = IS_THOROUGH ? 100 : 50
-/** Bulk scripts at once. */
+/** Bulk scripts that run at once. */
 const SCRIPTS = IS_THOROUGH ? 8 : 4
 
 requireGaleraInCi()
@@ -48,7 +48,7 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
     return run.stdout.trim()
   }
 
-  test(`${SHOWN} IDs printed on one node are found on another at once`, async () => {
+  test(`finds ${SHOWN} IDs on another node as soon as they are printed`, async () => {
     for (let n = 0; n < SHOWN; n++) {
       const id = await ok(0, 'image add local bo-main --account-id a-shpoolxx')
       const shown = await shells[1].run(['image', 'show', id, '-c', 'id', '--format', 'csv'])
@@ -56,7 +56,7 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
     }
   })
 
-  test(`a file is purged on one node and registered on another, ${PURGED} times: it stays, or it is not registered`, async () => {
+  test(`keeps a file that is purged on one node and registered on another, or does not register it, ${PURGED} times`, async () => {
     const files = await makeImage(join(folder.path, 'first.qcow2'))
     await ok(1, `image add local ${files} --account-id a-shpoolxx`)
     const outcomes = { registered: 0, purged: 0 }
@@ -83,7 +83,7 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
     if (IS_THOROUGH) expect(Math.min(outcomes.registered, outcomes.purged), JSON.stringify(outcomes)).toBeGreaterThan(0)
   })
 
-  test(`the same files are purged on two nodes, ${PURGED_TWICE} times: all are gone, and none is left aside`, async () => {
+  test(`purges the same files on two nodes at once and leaves none aside, ${PURGED_TWICE} times`, async () => {
     for (let n = 0; n < PURGED_TWICE; n++) {
       const paths: string[] = []
       const objects: string[] = []
@@ -113,7 +113,7 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
     expect(readdirSync(folder.path).filter((name) => name.startsWith('.vdc-manage'))).toEqual([])
   })
 
-  test('two settings of a label at once: both are taken, and one of them counts', async () => {
+  test('accepts two values of a label at once, and keeps one of them', async () => {
     const id = await ok(0, 'image add local bo-main --account-id a-shpoolxx')
     for (let n = 0; n < LABELLED; n++) {
       const runs = await Promise.all(
@@ -128,7 +128,7 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
     }
   })
 
-  test(`bulk scripts of 12 lines on the same rows, ${SCRIPTS} at once: all get through`, {
+  test(`completes ${SCRIPTS} bulk scripts of 12 lines on the same rows at once`, {
     timeout: 900_000,
   }, async () => {
     const ids = await Promise.all(
@@ -143,7 +143,7 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
       const id = ids[Math.floor(Math.random() * ids.length)] as string
       expect(await shell.run(['image', 'modify', id, '--description', `${Math.random()}`])).toMatchObject({ code: 0 })
     }
-    // Others go on changing these rows meanwhile, at the pace that the machine has at the moment.
+    // Meanwhile others keep changing these rows, at a pace that depends on the load of the machine.
     let isOver = false
     let changes = 0
     const others = shells.map(async (shell) => {
@@ -161,11 +161,11 @@ describe.skipIf(!hasGalera)('a cluster of three nodes', () => {
     isOver = true
     await Promise.all(others)
     for (const run of runs) expect(run).toMatchObject({ code: 0, stderr: '' })
-    console.log(`${SCRIPTS} bulk scripts of 12 lines on 4 images got through ${changes} changes`)
+    console.log(`${SCRIPTS} bulk scripts of 12 lines on 4 images succeeded during ${changes} other changes`)
     expect(changes).toBeGreaterThan(0)
   })
 
-  test('a node is killed under the load of 12 processes and joins again: nothing is lost, and nothing double', async () => {
+  test('loses and duplicates nothing if a node is killed under the load of 12 processes and rejoins', async () => {
     const processes = Array.from({ length: 12 }, (_, n) => {
       const lines = Array.from(
         { length: LINES },

@@ -10,7 +10,7 @@ import { makeImage, newFolder } from '../support/files/images.ts'
 import { vdcManage } from '../support/process/cli.ts'
 import { openSession } from '../support/process/session.ts'
 
-/** How often each kind of work is hit by a node that takes no queries any more. */
+/** How often the node stops accepting queries in each kind of work. */
 const OUTAGES = 20
 
 requireGaleraInCi()
@@ -34,8 +34,8 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
   const database = { engine: 'mariadb', query: (sql: string) => node.query(sql) } as unknown as TestDatabase
 
   /**
-   * Opens a shell behind a proxy; at the given statement of a command the node
-   * begins to refuse all queries. Later commands use the same connection, if they may.
+   * Opens a shell behind a proxy. At the given statement of a command, the node starts to refuse
+   * all queries. Later commands use the same connection if it is still usable.
    */
   async function openShell() {
     let at = Number.POSITIVE_INFINITY
@@ -62,7 +62,7 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
     }
   }
 
-  test(`import: nothing half and nothing late, ${OUTAGES} times`, async () => {
+  test(`import stores nothing, not even later, in ${OUTAGES} outages`, async () => {
     const rows = 3000
     const fileOf = (n: number) => {
       const accounts = Array.from({ length: rows }, (_, row) => ({
@@ -88,12 +88,12 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
     const stored = async (n: number) =>
       Number((await node.query(`SELECT COUNT(*) AS n FROM accounts WHERE uuid LIKE 'imp${n}x%'`))[0]?.n)
     const shell = await openShell()
-    // The first one sets the connection up, too.
+    // The first import also sets up the connection.
     await shell.run(['registry', 'import', fileOf(0)])
     const { statements } = await shell.run(['registry', 'import', fileOf(OUTAGES + 1)])
     expect(await stored(OUTAGES + 1)).toBe(rows)
     for (let n = 1; n <= OUTAGES; n++) {
-      // Spread over the whole import; the last ones are its COMMIT.
+      // Spread over the whole import, up to its COMMIT.
       const run = await shell.run(
         ['registry', 'import', fileOf(n)],
         Math.max(2, Math.round((statements * n) / OUTAGES)),
@@ -106,10 +106,10 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
     for (let n = 1; n <= OUTAGES; n++) expect(await stored(n)).toBe(0)
   })
 
-  test(`add: nothing half and nothing late, at each of its statements`, async () => {
+  test('add stores nothing, not even later, in an outage at any of its statements', async () => {
     const shell = await openShell()
     const add = (path: string) => ['image', 'add', 'local', path, '--account-id', 'a-shpoolxx']
-    // The first one makes the storage, too.
+    // The first command also creates the storage.
     await shell.run(add(await makeImage(join(folder.path, 'first.qcow2'))))
     const { statements } = await shell.run(add(await makeImage(join(folder.path, 'second.qcow2'))))
     expect(statements).toBeGreaterThanOrEqual(OUTAGES)
@@ -126,7 +126,7 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
     await shell.close()
   })
 
-  test(`a shell that stores all lines or none, ${OUTAGES} times`, async () => {
+  test(`a shell that stores all lines or none stores none in ${OUTAGES} outages`, async () => {
     let at = 0
     let seen = 0
     const proxy = await startProxy(node.port, async (): Promise<Verdict> => {
@@ -153,7 +153,7 @@ describe.skipIf(!hasGalera)('a node that answers 1047 in the middle of a unit of
 })
 
 describe.skipIf(!hasGalera)('a node that loses the others while it commits', () => {
-  test('says that nobody knows, and it is not stored twice', async () => {
+  test('reports an uncertain commit, and stores nothing twice', async () => {
     const isolate = (isAlone: 0 | 1) =>
       nodes[0].query(`SET GLOBAL wsrep_provider_options = 'gmcast.isolate=${isAlone}'`)
     const proxy = await startProxy(nodes[0].port, async (_, sql): Promise<Verdict> => {

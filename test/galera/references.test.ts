@@ -6,9 +6,9 @@ import { IS_THOROUGH } from '../support/thorough.ts'
 
 /** How often each pair of commands races, on two nodes. */
 const RACES = IS_THOROUGH ? 200 : 20
-/** Images that are changed with one command: several units of work. */
+/** Images that one command changes, in several units of work. */
 const MANY = 230
-/** Milliseconds by which one of a pair is ahead of the other at most. */
+/** The most milliseconds by which one command of a pair starts before the other. */
 const AHEAD = 20
 
 requireGaleraInCi()
@@ -33,7 +33,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
     const run = await shells[node].run(line.split(' '))
     expect(run, line).toMatchObject({ code: 0 })
   }
-  /** Runs a line on one node and another on a second, one of them up to 20 ms later. */
+  /** Runs one line on each node, one of them up to AHEAD milliseconds later. */
   async function race(one: string, other: string) {
     const ahead = (Math.random() * 2 - 1) * AHEAD
     const [first, second] = await Promise.all([
@@ -47,7 +47,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
   const image = (id: string, objectId: string, more = '') =>
     `image add local bo-${objectId} --uuid wmi-${id} --account-id a-shpoolxx${more}`
 
-  /** Pairs of commands of which one ends what the other refers to; `before` makes what they need. */
+  /** Pairs of commands that must not both succeed. `before` makes what they need. */
   const PAIRS: [
     name: string,
     before: (n: number) => string[],
@@ -81,7 +81,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
       (n) => `image modify wmi-i${n} --parent-image-id wmi-h${n}`,
     ],
     [
-      'a circle closes over a third image',
+      'two images become ancestors of each other through a third',
       (n) => [
         object(`j${n}`),
         image(`j${n}`, `j${n}`),
@@ -98,7 +98,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
       (n) => `image protect wmi-m${n}`,
     ],
     [
-      'an object is deleted and an image of it comes back',
+      'an object is deleted and its image is undeleted',
       (n) => [object(`q${n}`), image(`q${n}`, `q${n}`), `image del wmi-q${n}`],
       (n) => `backupobject del bo-q${n}`,
       (n) => `image undelete wmi-q${n}`,
@@ -115,11 +115,11 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
       if (outcomes.neither > 0) expect({ first, second }).toBe('one that succeeds')
     }
     expect(outcomes).toMatchObject({ both: 0, neither: 0 })
-    // Else the two do not meet.
+    // Otherwise the two did not overlap.
     if (IS_THOROUGH) expect(Math.min(outcomes.one, outcomes.other)).toBeGreaterThan(0)
   })
 
-  /** Pairs of which both may succeed, if what ends comes second; then its history does, too. */
+  /** Pairs that may both succeed if the command that ends the use comes second, also in the history. */
   const ORDERED: [
     name: string,
     before: (n: number) => string[],
@@ -137,7 +137,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
       (n) => `wmi-g${n}`,
     ],
     [
-      'an object becomes pending and an image',
+      'an object becomes pending and gets an image',
       (n) => [object(`p${n}`)],
       (n) => `backupobject modify bo-p${n} --state pending`,
       (n) => image(`p${n}`, `p${n}`),
@@ -147,7 +147,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
   ]
 
   test.each(ORDERED)(
-    `%s: the user comes first or is refused, in ${RACES} races`,
+    `%s: the new use comes first or is refused, in ${RACES} races`,
     async (_, before, ending, using, ended, user) => {
       let refused = 0
       for (let n = 0; n < RACES; n++) {
@@ -167,7 +167,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
     },
   )
 
-  /** Images of one object, on all nodes, whose ids begin with `start`. */
+  /** Makes images of one object whose IDs begin with `start`. Returns their IDs. */
   async function manyImages(start: string): Promise<string[]> {
     await ok(0, object(start))
     await ok(0, image(`${start}0`, start))
@@ -183,7 +183,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
     return uuids.map((uuid) => `wmi-${uuid}`)
   }
 
-  test('many images, deleted on both nodes in opposite orders: each once', async () => {
+  test('deletes each of many images once, on both nodes in opposite orders', async () => {
     const ids = await manyImages('x')
     const del = (some: string[]) => `image del ${some.join(' ')} --format ndjson`
     const { first, second } = await race(del(ids), del(ids.toReversed()))
@@ -204,7 +204,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
     expect(told?.map(({ uuid }) => uuid)).toEqual(ids.toSorted())
   })
 
-  test('one image that keeps changing on another node keeps no other back', async () => {
+  test('an image that keeps changing on another node does not hold back others', async () => {
     const ids = await manyImages('y')
     let isOver = false
     const change = async () => {
@@ -219,7 +219,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
     expect(count).toEqual({ n: MANY })
   })
 
-  test('nothing of a claim is left', async () => {
+  test('leaves no claims', async () => {
     expect(await cluster.nodes[0]?.query("SELECT * FROM resource_labels WHERE name LIKE 'vdc-manage.use%'")).toEqual([])
   })
 })
