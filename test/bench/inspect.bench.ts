@@ -6,16 +6,16 @@ import { record } from './support/goals.ts'
 import { median, type Times, timesOf } from './support/times.ts'
 
 const ROUNDS = 41
-/** Milliseconds that looking at an image may take, beside a command that does nothing. */
+/** The most milliseconds that inspecting an image may take in addition to a command that does nothing. */
 const ALLOWED = 60
 
-test('image inspect --no-checksum of a qcow2, beside a command that does nothing', async () => {
+test('image inspect --no-checksum of a qcow2, compared with a command that does nothing', async () => {
   const folder = newFolder()
   const path = await makeImage(join(folder.path, 'disk.qcow2'))
   const inspect = [PROGRAM, 'image', 'inspect', '--no-checksum', path]
   const nothing = [PROGRAM, '--version']
   const env = environment()
-  // The first of each reads the program from the disk.
+  // The first run of each reads the program from the disk.
   for (const command of [nothing, inspect]) await timesOf(command, env)
   const rounds: { empty: Times; inspecting: Times }[] = []
   for (let round = 0; round < ROUNDS; round++)
@@ -29,14 +29,14 @@ test('image inspect --no-checksum of a qcow2, beside a command that does nothing
       median(rounds.map((round) => round[what][kind])).toFixed(0),
     )
     console.log(
-      `  ${kind.padEnd(9)}  --version ${empty} ms, inspect ${inspecting} ms, of a round ${more.toFixed(0)} ms more`,
+      `  ${kind.padEnd(9)}  --version ${empty} ms, inspect ${inspecting} ms, ${more.toFixed(0)} ms more per round`,
     )
     return more
   })
   const least = Math.min(...differences)
   record({
     part: 'inspect',
-    what: 'image inspect --no-checksum of a qcow2, beside --version',
+    what: 'image inspect --no-checksum of a qcow2, compared with --version',
     figure: `${least.toFixed(0)} ms more`,
     goal: `< ${ALLOWED} ms more`,
     isMet: least < ALLOWED,

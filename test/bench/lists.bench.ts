@@ -13,7 +13,7 @@ const MANY = 1_000_000
 const ROUNDS = 5
 const MIB = 1024
 
-/** Each way to list, and what it may take: times of `mariadb -B`, and MiB. */
+/** Output formats and their limits: wall time as a multiple of `mariadb -B`, and MiB. */
 const WAYS = [
   { name: 'ids', words: ['--quiet'], times: 1.5, mebibytes: 100 },
   { name: 'csv', words: ['--format', 'csv'], times: 4, mebibytes: 100 },
@@ -21,7 +21,7 @@ const WAYS = [
   { name: 'table', words: [], times: 6, mebibytes: 200 },
 ]
 
-/** Images as `image add local` leaves them: each with an object, its labels and its history. */
+/** Inserts images as `image add local` does: each with an object, its labels and its history. */
 async function fill({ engine, query }: TestDatabase, count: number): Promise<void> {
   const isSqlite = engine === 'sqlite'
   const text = (...parts: string[]) => (isSqlite ? parts.join(' || ') : `CONCAT(${parts.join(', ')})`)
@@ -92,7 +92,7 @@ afterAll(async () => {
   for (const engine of ENGINES) await databases[engine].remove()
 })
 
-/** Peak of a list's memory in MiB. */
+/** Returns the peak of a list's memory in MiB. */
 async function peakOf(words: readonly string[], env: Record<string, string>): Promise<number> {
   const log = join(inject('folder'), 'memory')
   const command = ['/usr/bin/time', '-q', '-o', log, '-f', '%M', PROGRAM, 'image', 'list', ...words]
@@ -134,7 +134,7 @@ test(`lists of ${IMAGES} images`, async () => {
   }
 })
 
-/** Milliseconds until a list's first line is there. */
+/** Returns the milliseconds until a list prints its first line. */
 async function firstLine(words: readonly string[], env: Record<string, string>): Promise<number> {
   const begun = performance.now()
   const child = spawn(PROGRAM, ['image', 'list', ...words], { env, stdio: ['ignore', 'pipe', 'ignore'] })
@@ -147,7 +147,7 @@ async function firstLine(words: readonly string[], env: Record<string, string>):
   return took
 }
 
-test(`the first line of ${MANY} images, and their memory`, async () => {
+test(`first line and memory of lists of ${MANY} images`, async () => {
   const env = environment({ database: databases.mariadb })
   const streamed = WAYS.slice(0, 3)
   const few = new Map<string, number>()
@@ -166,8 +166,8 @@ test(`the first line of ${MANY} images, and their memory`, async () => {
     const before = few.get(name) as number
     record({
       part: 'lists',
-      what: `${MANY} images as ${name}: first line; memory beside ${IMAGES}`,
-      figure: `${wait.toFixed(0)} ms; ${peak.toFixed(0)} MiB beside ${before.toFixed(0)}`,
+      what: `${MANY} images as ${name}: first line; memory compared with ${IMAGES}`,
+      figure: `${wait.toFixed(0)} ms; ${peak.toFixed(0)} MiB compared with ${before.toFixed(0)}`,
       goal: '≤ 500 ms; ≤ 1.1 ×',
       isMet: wait <= 500 && peak <= before * 1.1,
     })

@@ -11,19 +11,19 @@ import { type Times, timesOf } from './support/times.ts'
 const LINES = 1000
 const ROUNDS = 5
 
-/** Milliseconds of processor time that a line may take on MariaDB, start-up included, by how lines are committed. */
+/** The most milliseconds of processor time per line on MariaDB, including start-up, by --tx mode. */
 const GOALS = { each: 3, bulk: 2 }
 const MODES = Object.keys(GOALS) as (keyof typeof GOALS)[]
-/** Statements of a line in release 1.0. */
+/** Statements per line in release 1.0. */
 const BEFORE = 15
 const WHAT = `${LINES} × image add local bo-…`
 
-/** The times of the run that took the least processor time: whatever else the machine does only adds to it. */
+/** Returns the times of the run with the least processor time, because other load only adds to it. */
 function least(all: readonly Times[]): Times {
   return all.reduce((best, times) => (times.processor < best.processor ? times : best))
 }
 
-test('image add local bo-… through the shell: processor time of a line', async () => {
+test('processor time per line of image add local bo-… in the shell', async () => {
   const folder = newFolder()
   const script = join(folder.path, 'script')
   writeFileSync(script, `${ADD}\n`.repeat(LINES))
@@ -36,9 +36,9 @@ test('image add local bo-… through the shell: processor time of a line', async
     await database.remove()
     for (const tx of MODES) {
       const { processor, wall } = least(all[tx])
-      const figure = `${(processor / LINES).toFixed(2)} ms a line`
+      const figure = `${(processor / LINES).toFixed(2)} ms per line`
       console.log(
-        `${WHAT} on ${engine}, --tx ${tx}: ${figure} of processor time, ${(wall / LINES).toFixed(2)} ms in all`,
+        `${WHAT} on ${engine}, --tx ${tx}: ${figure} of processor time, ${(wall / LINES).toFixed(2)} ms of wall time`,
       )
       if (engine !== 'mariadb') continue
       const goal = GOALS[tx]
@@ -54,7 +54,7 @@ test('image add local bo-… through the shell: processor time of a line', async
   folder.remove()
 })
 
-test('image add local bo-… through the shell: statements of a line', async () => {
+test('statements per line of image add local bo-… in the shell', async () => {
   const database = await newDatabaseWithObject('mariadb')
   for (const tx of MODES) {
     const count = async (lines: number) => {
@@ -64,7 +64,7 @@ test('image add local bo-… through the shell: statements of a line', async () 
     const statements = ((await count(30)) - (await count(20))) / 10
     record({
       part: 'scripts',
-      what: `image add local bo-…, --tx ${tx}, statements a line`,
+      what: `image add local bo-…, --tx ${tx}, statements per line`,
       figure: `${statements}`,
       goal: `< ${BEFORE}, as before`,
       isMet: statements < BEFORE,

@@ -10,28 +10,28 @@ import { record } from './support/goals.ts'
 import { median, timesOf } from './support/times.ts'
 
 /*
- * Processor time of commands that do next to nothing, beside an empty node. BENCH_NODES
- * names a folder with more releases of Node to measure: each in a folder of its own.
+ * Processor time of commands that do almost nothing, compared with an empty node. BENCH_NODES names
+ * a folder with more releases of Node to measure, each in a folder of its own.
  */
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 21)
-/** How many times an empty node commands may take: on all releases, and what needs no database on Node 20. */
+/** Goals as multiples of an empty node: for all releases, and for commands without a database on Node 20. */
 const GOAL = 3.5
 const LIGHT_GOAL = 3
-/** What `image show` took on each release without compiled code before this bundle, and may take where none is kept. */
+/** Multiples that `image show` took before there was a bundle: the goals if no compiled code is kept. */
 const BEFORE: Readonly<Record<string, number>> = { v20: 8.5, v22: 9, v24: 5.7, v26: 6.3 }
 
-/** Root keeps code in /var/cache, so as root all is run as nobody, whose HOME says where. */
+/** Root keeps compiled code in /var/cache, so root runs everything as nobody, who keeps it in HOME. */
 const AS_NOBODY = process.geteuid?.() === 0 ? ['setpriv', `--reuid=${NOBODY}`, '--clear-groups'] : []
 
-/** A folder that the program, run as said above, may write to. */
+/** Makes a folder that the program may write to, also as nobody. */
 function ownFolder(path: string): string {
   mkdirSync(path, { mode: 0o700 })
   if (AS_NOBODY.length > 0) chownSync(path, NOBODY, NOBODY)
   return path
 }
 
-/** The folders of all releases of Node to measure, by their versions. */
+/** Returns the versions and folders of all releases of Node to measure. */
 async function releases(): Promise<[version: string, folder: string][]> {
   const more = process.env.BENCH_NODES
   const folders =
@@ -44,11 +44,11 @@ interface Measured {
   what: string
   command: string[]
   env: Record<string, string>
-  /** Times an empty node. */
+  /** A multiple of an empty node. */
   goal: number | undefined
 }
 
-test('start-up, in processor time of an empty node', async () => {
+test('processor time of start-up, compared with an empty node', async () => {
   const folder = newFolder()
   chmodSync(folder.path, 0o755)
   const path = await makeImage(join(folder.path, 'disk.qcow2'))
@@ -88,7 +88,7 @@ test('start-up, in processor time of an empty node', async () => {
       program('--version', ['--version'], light),
       program('--help', ['--help'], light),
       program('image add --help', ['image', 'add', '--help'], light),
-      program('completion of an id', ['complete', 'zsh', '--', 'image', 'show', 'wmi-'], light),
+      program('completion of an ID', ['complete', 'zsh', '--', 'image', 'show', 'wmi-'], light),
       program(
         'image show on sqlite, first run',
         ['image', 'show', id],
@@ -96,13 +96,13 @@ test('start-up, in processor time of an empty node', async () => {
         env(round < 0 ? home : newHome(), embedded),
       ),
       program(
-        'image show on sqlite, nothing kept',
+        'image show on sqlite, no code kept',
         ['image', 'show', id],
         BEFORE[version.slice(0, 3)],
         env('/nonexistent', embedded),
       ),
     ]
-    // The first of each reads the program from the disk, and has its code kept.
+    // The first run of each reads the program from the disk and keeps its compiled code.
     for (const { command, env } of measured(-1)) await timesOf(command, env)
     const rounds: number[][] = []
     for (let round = 0; round < ROUNDS; round++) {
@@ -110,7 +110,7 @@ test('start-up, in processor time of an empty node', async () => {
       for (const { command, env } of measured(round)) times.push((await timesOf(command, env)).processor)
       rounds.push(times)
     }
-    console.log(`\nProcessor time, least and median of ${ROUNDS} rounds side by side, ${version}`)
+    console.log(`\nProcessor time, minimum and median of ${ROUNDS} rounds side by side, ${version}`)
     for (const [at, { what, goal }] of measured(-1).entries()) {
       const all = rounds.map((times) => times[at] as number)
       const ratio = Math.min(...all) / Math.min(...rounds.map((times) => times[0] as number))

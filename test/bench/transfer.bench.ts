@@ -9,15 +9,15 @@ import { record } from './support/goals.ts'
 import { type Times, timesOf } from './support/times.ts'
 
 const IMAGES = 100_000
-/** How many times as many take no more memory. */
+/** How many times as many images must take no more memory. */
 const MORE = 3
 
-/** Images a second. */
+/** Images per second. */
 const GOALS = { import: { sqlite: 8_000, mariadb: 4_000 }, export: 20_000 }
-/** Times the memory that `IMAGES` take. */
+/** How many times the memory of `IMAGES` the larger number may take. */
 const FLAT = 1.25
 
-/** What is in a registry file, by what says so. */
+/** Contents of registry files, by their descriptions. */
 const CONTENTS: Record<string, (images: number) => Iterable<Line>> = {
   'images of one object': imagesOfOneObject,
   'images of an object with four labels each': wholeRegistry,
@@ -25,7 +25,7 @@ const CONTENTS: Record<string, (images: number) => Iterable<Line>> = {
 
 const folder = newFolder()
 
-/** Runs a command of the program; `< file` gives it stdin. Its peak of memory is in MiB. */
+/** Runs a command of the program in bash, so that `< file` is its stdin. The peak of memory is in MiB. */
 async function measured(database: TestDatabase, words: string): Promise<Times & { peak: number }> {
   const log = join(folder.path, 'memory')
   const line = `/usr/bin/time -q -o ${log} -f %M ${PROGRAM} ${words}`
@@ -82,7 +82,7 @@ test('memory does not grow with the number of images', { timeout: 1_800_000 }, a
   }
   for (const [verb, [few = 0, many = 0]] of Object.entries(peaks)) {
     record({
-      ...{ part: 'transfer', what: `memory of an ${verb} of ${MORE * IMAGES} images, of that of ${IMAGES}` },
+      ...{ part: 'transfer', what: `memory of an ${verb} of ${MORE * IMAGES} images, compared with ${IMAGES}` },
       ...{
         figure: `${(many / few).toFixed(2)} × ${few.toFixed(0)} MiB`,
         goal: `≤ ${FLAT} ×`,

@@ -8,10 +8,10 @@ import { record } from './support/goals.ts'
 
 const FEW = 1_000
 const MANY = 10_000
-/** Objects of which one statement asks, at least: what a batch has, less what the beginning and the end need. */
-const A_STATEMENT = 25
+/** The fewest objects per statement: those of a batch, less what the statements before and after need. */
+const OBJECTS_PER_STATEMENT = 25
 
-/** The statements that a command sends to the server, by the server's general log. */
+/** Returns the number of statements that a command sends to the server, from its general log. */
 async function statementsOf(database: TestDatabase, command: string[], exits: number[]): Promise<number> {
   await database.query("SET GLOBAL log_output = 'TABLE'")
   await database.query('TRUNCATE mysql.general_log')
@@ -42,7 +42,7 @@ test(`statements of verify and orphans for ${MANY} objects`, async () => {
     record({
       ...{ part: 'verify', what: `image ${command}: statements for ${MANY} objects` },
       ...{ figure: `${many} (${few} for ${FEW}): one for ${more.toFixed(0)} objects` },
-      ...{ goal: `one for ≥ ${A_STATEMENT} objects`, isMet: more >= A_STATEMENT },
+      ...{ goal: `one for ≥ ${OBJECTS_PER_STATEMENT} objects`, isMet: more >= OBJECTS_PER_STATEMENT },
     })
   }
   folder.remove()

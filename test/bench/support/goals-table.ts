@@ -7,12 +7,12 @@ import type { GoalRecord } from './goals.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The file of the results of this run, a line each. */
+    /** Path of the file with the results of this run, one per line. */
     goals: string
   }
 }
 
-/** vitest's global set-up for benchmarks: prints the results of all of them in one table at the end. */
+/** Global set-up for benchmarks: prints all results in one table at the end. */
 export default function setup({ provide }: TestProject) {
   const folder = mkdtempSync(join(tmpdir(), 'vdc-manage-bench-'))
   const path = join(folder, 'goals')

@@ -1,16 +1,16 @@
 import { execa } from 'execa'
 
-/** What a command took, in milliseconds. */
+/** Times of a command, in milliseconds. */
 export interface Times {
   wall: number
-  /** User and system time, of its children too. */
+  /** User and system time, including children. */
   processor: number
 }
 
 /**
- * Runs a command and measures it, as bash's `time` does; its stdout goes nowhere.
+ * Runs a command and measures it with bash's `time`. Discards its stdout.
  *
- * @throws when its exit code is not 0.
+ * @throws if its exit code is not 0.
  */
 export async function timesOf(command: readonly string[], env: Record<string, string>): Promise<Times> {
   const script = 'TIMEFORMAT=$\'\\n%3R %3U %3S\'; time "$@" > /dev/null'
@@ -19,14 +19,14 @@ export async function timesOf(command: readonly string[], env: Record<string, st
   return { wall: wall as number, processor: (user as number) + (system as number) }
 }
 
-/** Milliseconds of the wall clock that some work takes. */
+/** Returns the wall time of `work` in milliseconds. */
 export async function wallTime(work: () => Promise<unknown>): Promise<number> {
   const begun = performance.now()
   await work()
   return performance.now() - begun
 }
 
-/** The middle one of some figures. */
+/** Returns the median. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
 }
