@@ -49,8 +49,20 @@ export function translateDriverError(error: unknown, place: string, { connected 
   return fail({ code: 'INTERNAL_ERROR', says: () => `The database ${place} reported: ${text}` })
 }
 
+/** SQLite's primary result codes (https://sqlite.org/rescode.html) for which libsql may not know the extended code. */
+const SQLITE_CODES: Readonly<Record<number, string>> = {
+  5: 'SQLITE_BUSY',
+  6: 'SQLITE_LOCKED',
+  8: 'SQLITE_READONLY',
+  10: 'SQLITE_IOERR',
+  11: 'SQLITE_CORRUPT',
+  14: 'SQLITE_CANTOPEN',
+}
+
 /** Returns the driver's code, or an equivalent code if the driver sets none. */
 function codeOf(error: DriverError): string {
+  const [, extended] = /^UNKNOWN_SQLITE_ERROR_(\d+)$/.exec(error.code ?? '') ?? []
+  if (extended !== undefined) return SQLITE_CODES[Number(extended) & 0xff] ?? 'SQLITE_ERROR'
   if (error.name === 'KnexTimeoutError') return 'ETIMEDOUT'
   // mysql2 reports this for every statement that follows the one during which the connection broke.
   if (error.code === undefined && /in closed state$/.test(error.message)) return 'PROTOCOL_CONNECTION_LOST'

@@ -39,6 +39,21 @@ export function sqliteUri(path: string, how: 'mode=ro' | 'immutable=1'): string 
 }
 
 /**
+ * Returns true if SQLite can open a file only as immutable: another user's file, to whose folder
+ * this user cannot add the write-ahead log that SQLite wants even for reading. Without a log, no
+ * process has the file open now; one that opens it later may change it while it is read.
+ */
+export function needsImmutable(path: string): boolean {
+  if (existsSync(`${path}-shm`) || existsSync(`${path}-wal`)) return false
+  try {
+    accessSync(dirname(path), constants.W_OK)
+    return false
+  } catch {
+    return isFileThere(path)
+  }
+}
+
+/**
  * Creates an empty file, which is a valid SQLite database, readable only by this user;
  * for the embedded registry also its folder. Another process may create it at the
  * same time.

@@ -7,7 +7,7 @@ import type { Database, SqliteFile } from '../database.ts'
 import { SILENT, translateDriverError } from '../drivers/errors.ts'
 import { transaction } from '../transactions/transaction.ts'
 import { libsqlClient } from './client.ts'
-import { createFile, isFileThere, requireCreatable, sqliteUri } from './file.ts'
+import { createFile, isFileThere, needsImmutable, requireCreatable, sqliteUri } from './file.ts'
 import { ownVersion, refuseForeignFile } from './owner.ts'
 
 /**
@@ -35,7 +35,9 @@ export async function openSqlite(
   else refuseForeignFile(settings.path)
   const db = knex({
     client: libsqlClient(interruption),
-    connection: { filename: inMemory ? ':memory:' : settings.path },
+    connection: inMemory
+      ? { filename: ':memory:' }
+      : ({ filename: settings.path, uri: immutableUri(settings.path) } as object),
     useNullAsDefault: true,
     log: SILENT,
     // A database in memory lives only as long as its connection.
@@ -73,7 +75,11 @@ export async function openSqliteToRead(
   refuseForeignFile(settings.path)
   const db = knex({
     client: libsqlClient(interruption),
-    connection: { filename: settings.path, uri: sqliteUri(settings.path, 'mode=ro'), busyTimeout: patience } as object,
+    connection: {
+      filename: settings.path,
+      uri: immutableUri(settings.path) ?? sqliteUri(settings.path, 'mode=ro'),
+      busyTimeout: patience,
+    } as object,
     useNullAsDefault: true,
     log: SILENT,
     pool: { min: 0, max: 1 },
@@ -88,6 +94,10 @@ export async function openSqliteToRead(
     await db.destroy()
     throw error
   }
+}
+
+function immutableUri(path: string): string | undefined {
+  return needsImmutable(path) ? sqliteUri(path, 'immutable=1') : undefined
 }
 
 function opened(db: Knex, settings: SqliteSettings, interruption: Interruption, created: boolean): Database {
