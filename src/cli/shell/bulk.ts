@@ -79,16 +79,15 @@ export async function runTogether(
     // Lines typed at a terminal must not run a second time.
     await withAllTogether(await shared.open(), run, { once: script === undefined })
   } catch (error) {
-    const isUncertain = error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN'
-    // The signal may also have ended a child process of the last line, which then failed.
-    if (signals.caught !== undefined && !isUncertain) process.exitCode = signals.caught
-    else if (error instanceof Undone) process.exitCode = error.exit
-    else {
+    if (error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN') {
       await reportError(error, { debug: shared.isDebugging })
-      if (script !== undefined && last !== undefined && !isUncertain) await writeNote(failureNote(script, last))
+      await doubtOutput()
+    } else {
+      // The signal may also have ended a child process of the last line, which then failed.
+      if (signals.caught !== undefined) process.exitCode = signals.caught
+      else await reportRollback(error, shared, script && last && failureNote(script, last))
+      await writeNote(NOTHING_STORED)
     }
-    if (isUncertain) await doubtOutput()
-    else await writeNote(NOTHING_STORED)
     for (const path of shared.madeFiles.paths) await writeNote(printable(`The new file ${path} is kept`))
     dropOutput()
     return
@@ -97,6 +96,20 @@ export async function runTogether(
     signals.release()
   }
   await releaseOutput()
+}
+
+/**
+ * Sets the exit code for an error that rolled all lines back, and reports it. A line that fails has reported its own error.
+ *
+ * @param lineNote names the last line of a script.
+ */
+async function reportRollback(error: unknown, shared: SharedSession, lineNote: string | undefined): Promise<void> {
+  if (error instanceof Undone) {
+    process.exitCode = error.exit
+    return
+  }
+  await reportError(error, { debug: shared.isDebugging })
+  if (lineNote !== undefined) await writeNote(lineNote)
 }
 
 /** Prints a note, once, that nothing of the session will be stored. */

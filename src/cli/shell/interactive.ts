@@ -7,7 +7,7 @@ import type { Program } from '../start/program.ts'
 import { writeNote } from '../terminal/output.ts'
 import { completeLine } from './completion.ts'
 import { ShellHistory } from './history.ts'
-import { LineJoiner } from './lines.ts'
+import { LineJoiner, type ScriptLine } from './lines.ts'
 import { type LineOptions, runLine } from './run-line.ts'
 import { PARTLY_DONE } from './script.ts'
 import { keysOf } from './tab-splitter.ts'
@@ -29,93 +29,141 @@ const CONTINUED = '> '
 export async function runInteractively(
   program: Program,
   shared: SharedSession,
-  options: LineOptions & { signal?: AbortSignal; onFailure?: () => void | Promise<void> },
+  options: InteractiveOptions,
 ): Promise<number> {
-  const history = new ShellHistory(historyFolder())
-  const joiner = new LineJoiner()
-  let running = false
-  let interrupted = false
-  let isContinued = false
-  // Keep the prompt out of stdout if that is piped or redirected.
-  const screen = process.stdout.isTTY ? process.stdout : process.stderr
-  const keys = keysOf(process.stdin)
-  const terminal = createInterface({
-    input: keys,
-    output: screen,
-    prompt: PROMPT,
-    terminal: process.env.TERM !== 'dumb',
-    history: history.read(),
-    historySize: history.size,
-    removeHistoryDuplicates: true,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
-      const completing = running
-        ? Promise.resolve<[string[], string]>([[], line])
-        : completeLine(program, shared, joiner.pending + line)
-      void completing.then((result) => done(null, result))
-    },
-  })
-  terminal.on('SIGINT', () => {
-    if (!running) {
-      isContinued = false
-      return dropLine(terminal, joiner)
-    }
-    if (interrupted) process.exit(130)
-    interrupted = true
-    void writeNote('Interrupting. Press Ctrl-C again to end vdc-manage')
-    shared.interruption.request()
-  })
-  // After Ctrl-Z, readline has paused its input and lost the terminal's mode.
-  terminal.on('SIGCONT', () => {
-    if (running) terminal.resume()
-    else terminal.prompt(true)
-  })
-  // A command over several lines becomes one line of the history.
-  terminal.on('history', (lines: string[]) => {
-    const [line = '', before = ''] = lines
-    if (isContinued) lines.splice(0, 2, before.slice(0, -1) + line)
-    isContinued = splitLine(line).open === '\\'
-  })
-  await writeNote(`vdc-manage ${program.version}. Type help for a list of commands; leave with exit or Ctrl-D`)
-  let exit = 0
-  let isAtPrompt = true
-  try {
-    terminal.prompt()
-    for await (const typed of terminal) {
-      const line = joiner.add(typed)
-      isContinued = joiner.isOpen
-      if (line !== undefined) {
-        isAtPrompt = false
-        history.add(line.text)
-        running = true
-        // Clear an unfinished line, for example after a paste, so that output does not mix with it.
-        if (terminal.line !== '') {
-          cursorTo(screen, 0)
-          clearLine(screen, 0)
-        }
-        const code = await runLine(program, line, options)
-        running = false
-        shared.interruption.reset()
-        interrupted = false
-        if (code === 'end') break
-        if (code !== 0) exit = options.exitOnError ? code : PARTLY_DONE
-        if (code !== 0 && options.exitOnError) break
-        if (code !== 0) await options.onFailure?.()
-      }
-      terminal.setPrompt(joiner.isOpen ? CONTINUED : PROMPT)
-      terminal.prompt(true)
-      isAtPrompt = true
-    }
-    // The input ended because the terminal was closed, not with Ctrl-D, after which --tx bulk commits. SIGHUP may arrive later.
-    if (!isatty(process.stdin.fd)) throw new VdcError('TERMINATED', 'Terminated')
-    // Do not print the next text after the prompt.
-    if (isAtPrompt) screen.write('\n')
-  } finally {
-    terminal.close()
-    process.stdin.unpipe(keys)
-    process.stdin.pause()
+  return new InteractiveShell(program, shared, options).run()
+}
+
+type InteractiveOptions = LineOptions & { signal?: AbortSignal; onFailure?: () => void | Promise<void> }
+
+/** A shell at a terminal. It can run once. */
+class InteractiveShell {
+  readonly #program: Program
+  readonly #shared: SharedSession
+  readonly #options: InteractiveOptions
+  readonly #history = new ShellHistory(historyFolder())
+  readonly #joiner = new LineJoiner()
+  /** Where the prompt is shown: kept out of stdout if that is piped or redirected. */
+  readonly #screen = process.stdout.isTTY ? process.stdout : process.stderr
+  readonly #keys = keysOf(process.stdin)
+  readonly #terminal: Interface
+  /** What the shell is doing: reading a line, or running a command, which may have been told to stop. */
+  #state: 'reading' | 'running' | 'interrupted' = 'reading'
+  /** True if the next line of the history continues the one before. */
+  #isContinued = false
+
+  constructor(program: Program, shared: SharedSession, options: InteractiveOptions) {
+    this.#program = program
+    this.#shared = shared
+    this.#options = options
+    this.#terminal = createInterface({
+      input: this.#keys,
+      output: this.#screen,
+      prompt: PROMPT,
+      terminal: process.env.TERM !== 'dumb',
+      history: this.#history.read(),
+      historySize: this.#history.size,
+      removeHistoryDuplicates: true,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
+        void this.#complete(line).then((result) => done(null, result))
+      },
+    })
+    this.#terminal.on('SIGINT', () => this.#interrupt())
+    this.#terminal.on('SIGCONT', () => this.#continue())
+    this.#terminal.on('history', (lines: string[]) => this.#joinHistory(lines))
   }
-  return exit
+
+  /** Runs all lines (`runInteractively`). */
+  async run(): Promise<number> {
+    await writeNote(`vdc-manage ${this.#program.version}. Type help for a list of commands; leave with exit or Ctrl-D`)
+    try {
+      const { exit, isAtPrompt } = await this.#runLines()
+      // The input ended because the terminal was closed, not with Ctrl-D, after which --tx bulk commits. SIGHUP may arrive later.
+      if (!isatty(process.stdin.fd)) throw new VdcError('TERMINATED', 'Terminated')
+      // Do not print the next text after the prompt.
+      if (isAtPrompt) this.#screen.write('\n')
+      return exit
+    } finally {
+      this.#terminal.close()
+      process.stdin.unpipe(this.#keys)
+      process.stdin.pause()
+    }
+  }
+
+  async #runLines(): Promise<{ exit: number; isAtPrompt: boolean }> {
+    let exit = 0
+    this.#terminal.prompt()
+    for await (const typed of this.#terminal) {
+      const line = this.#joiner.add(typed)
+      this.#isContinued = this.#joiner.isOpen
+      const code = line === undefined ? 0 : await this.#runLine(line)
+      if (code === 'end') return { exit, isAtPrompt: false }
+      if (code !== 0 && this.#options.exitOnError) return { exit: code, isAtPrompt: false }
+      if (code !== 0) {
+        exit = PARTLY_DONE
+        await this.#options.onFailure?.()
+      }
+      this.#terminal.setPrompt(this.#joiner.isOpen ? CONTINUED : PROMPT)
+      this.#terminal.prompt(true)
+    }
+    return { exit, isAtPrompt: true }
+  }
+
+  async #runLine(line: ScriptLine): Promise<number | 'end'> {
+    this.#history.add(line.text)
+    this.#state = 'running'
+    // Clear an unfinished line, for example after a paste, so that output does not mix with it.
+    if (this.#terminal.line !== '') {
+      cursorTo(this.#screen, 0)
+      clearLine(this.#screen, 0)
+    }
+    const code = await runLine(this.#program, line, this.#options)
+    this.#state = 'reading'
+    this.#shared.interruption.reset()
+    return code
+  }
+
+  /** Returns the completions of a line, for readline; none while a command runs. */
+  async #complete(line: string): Promise<[string[], string]> {
+    if (this.#state !== 'reading') return [[], line]
+    return completeLine(this.#program, this.#shared, this.#joiner.pending + line)
+  }
+
+  /** Acts on Ctrl-C. */
+  #interrupt(): void {
+    if (this.#state === 'interrupted') process.exit(130)
+    if (this.#state === 'reading') {
+      this.#dropLine()
+      return
+    }
+    this.#state = 'interrupted'
+    void writeNote('Interrupting. Press Ctrl-C again to end vdc-manage')
+    this.#shared.interruption.request()
+  }
+
+  /** Discards the line that is being typed, and the lines that it continues. */
+  #dropLine(): void {
+    this.#isContinued = false
+    this.#joiner.reset()
+    this.#terminal.write(null, { ctrl: true, name: 'e' })
+    this.#terminal.write(null, { ctrl: true, name: 'u' })
+    this.#terminal.setPrompt(PROMPT)
+    this.#terminal.prompt()
+  }
+
+  /** Returns from Ctrl-Z, for which readline has paused its input and lost the terminal's mode. */
+  #continue(): void {
+    if (this.#state === 'reading') this.#terminal.prompt(true)
+    else this.#terminal.resume()
+  }
+
+  /** Makes a command over several lines one line of the history. */
+  #joinHistory(lines: string[]): void {
+    const [line = '', before = ''] = lines
+    if (this.#isContinued) lines.splice(0, 2, before.slice(0, -1) + line)
+    this.#isContinued = splitLine(line).open === '\\'
+  }
 }
 
 /** Returns the folder of the history; undefined if the settings name no usable data folder, which commands may not need. */
@@ -125,12 +173,4 @@ function historyFolder(): string | undefined {
   } catch {
     return undefined
   }
-}
-
-function dropLine(terminal: Interface, joiner: LineJoiner): void {
-  joiner.reset()
-  terminal.write(null, { ctrl: true, name: 'e' })
-  terminal.write(null, { ctrl: true, name: 'u' })
-  terminal.setPrompt(PROMPT)
-  terminal.prompt()
 }
