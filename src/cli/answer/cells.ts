@@ -25,10 +25,15 @@ export function valueReader(name: string, now?: Date): (value: unknown) => strin
     if (value === null || value === undefined || value === '') return null
     if (typeof value === 'string') return ago === undefined ? value : ago(value)
     if (isSize && (typeof value === 'number' || typeof value === 'bigint')) return humanSize(value)
-    if (typeof value === 'boolean') return value ? 'yes' : 'no'
-    if (Array.isArray(value) && value.every((each) => typeof each !== 'object')) return value.join(', ') || null
-    return typeof value === 'object' ? renderJson(value, 'line') : String(value)
+    return readableValue(value)
   }
+}
+
+/** Formats a value that is neither a text nor a size for people. Returns null for an empty list. */
+function readableValue(value: unknown): string | null {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no'
+  if (Array.isArray(value) && value.every((each) => typeof each !== 'object')) return value.join(', ') || null
+  return plainCell(value)
 }
 
 /** Formats a size in bytes for people, in units of 1024, such as `8 GiB`. */

@@ -56,10 +56,7 @@ export function originalSpelling(argv: readonly string[], options: Readonly<Reco
     else if (found.option.type === 'option') spelt.push(...withValue(written, value, rest, known))
     else {
       const isOn = isSwitchedOn(written, value, found, rest)
-      const { name, option } = found
-      spelt = spelt.filter(({ boolean }) => boolean !== name)
-      if (isOn) spelt.push({ word: written, boolean: name })
-      else if (option.allowNo) spelt.push({ word: `--no-${name}`, boolean: name })
+      spelt = withBoolean(spelt, written, found, isOn)
     }
   }
   return spelt.map(({ word }) => word)
@@ -89,6 +86,13 @@ function withValue(
   if (next === undefined || next === '--' || known.has(next.replaceAll('_', '-'))) return [{ word: written }]
   rest.shift()
   return [{ word: written }, { word: next }]
+}
+
+/** Adds a boolean option, in place of earlier ones of the same name. */
+function withBoolean(spelt: readonly Spelt[], written: string, { name, option }: Known, isOn: boolean): Spelt[] {
+  const others = spelt.filter(({ boolean }) => boolean !== name)
+  if (isOn) return [...others, { word: written, boolean: name }]
+  return option.allowNo ? [...others, { word: `--no-${name}`, boolean: name }] : others
 }
 
 /**

@@ -97,20 +97,27 @@ async function expected(
     if (before.length > 0) return words(next)
     return words(typed.startsWith('-') ? optionsOfProgram(commands) : [...next, HELP])
   }
-
-  const isAfterOptions = before.includes('--')
-  const option = isAfterOptions ? undefined : optionNamed(command, before.at(-1))
-  if (option?.type === 'option') return valuesOf(findIds, command, option, typed)
-  const assigned = isAfterOptions ? null : /^(--[^=]+=)(.*)$/s.exec(typed)
-  if (assigned !== null) {
-    const [, start = '', value = ''] = assigned
-    const assignee = optionNamed(command, start.slice(0, -1))
-    const values = assignee === undefined ? NOTHING : await valuesOf(findIds, command, assignee, value)
-    return { ...values, words: values.words.map((word) => ({ ...word, value: start + word.value })) }
-  }
-  if (typed.startsWith('-') && !isAfterOptions) return words(optionsOf(command, before))
+  const ofOptions = before.includes('--') ? undefined : await expectedOption(findIds, command, before, typed)
+  if (ofOptions !== undefined) return ofOptions
   const args = await argumentsOf(findIds, command, numberOfArguments(command, before), typed)
   return { ...args, words: [...next, ...args.words] }
+}
+
+/** Returns the options that can be given, or the values of the one before the word or in it; undefined if it is an argument. */
+async function expectedOption(
+  findIds: FindIds,
+  command: Command.Loadable,
+  before: readonly string[],
+  typed: string,
+): Promise<Candidates | undefined> {
+  const option = optionNamed(command, before.at(-1))
+  if (option?.type === 'option') return valuesOf(findIds, command, option, typed)
+  const assigned = /^(--[^=]+=)(.*)$/s.exec(typed)
+  if (assigned === null) return typed.startsWith('-') ? words(optionsOf(command, before)) : undefined
+  const [, start = '', value = ''] = assigned
+  const assignee = optionNamed(command, start.slice(0, -1))
+  const values = assignee === undefined ? NOTHING : await valuesOf(findIds, command, assignee, value)
+  return { ...values, words: values.words.map((word) => ({ ...word, value: start + word.value })) }
 }
 
 /** Returns the words with abbreviated names completed. If one of them is `help`, it is moved to the front. */

@@ -55,24 +55,30 @@ export function wholeNames(commands: Commands, typed: readonly string[]): Names 
     const rest = typed.slice(at)
     if (commands.findCommand(known.join(':')) !== undefined)
       return { names: [...known, ...rest], isHelp, candidates: [] }
-    const next = nextNames(commands, known)
-    if (next.includes(word)) {
-      known.push(word)
-      continue
-    }
-    const others = [...(isHelp ? [] : [HELP]), ...(known.length === 0 ? FOREIGN_NOUNS : [])]
-    const isWhole = others.includes(word) || commands.findCommand([...known, word].join(':')) !== undefined
-    const candidates = isWhole || word === '' ? [] : [...next, ...others].filter((name) => name.startsWith(word))
-    const only = candidates.length === 1 ? candidates[0] : undefined
-    const found = isWhole ? word : only
-    const id = [...known, found].join(' ')
-    if (found === undefined || (!isWhole && !isHelp && IN_FULL.includes(id))) {
-      return { names: [...known, ...rest], isHelp, candidates }
-    }
-    if (found === HELP) isHelp = true
-    else known.push(found)
+    const { name, candidates } = wholeName(commands, known, word, isHelp)
+    if (name === undefined) return { names: [...known, ...rest], isHelp, candidates }
+    if (name === HELP) isHelp = true
+    else known.push(name)
   }
   return { names: known, isHelp, candidates: [] }
+}
+
+/** Returns the name that a word after `known` stands for; or undefined and the candidates (`Names`). */
+function wholeName(
+  commands: Commands,
+  known: readonly string[],
+  word: string,
+  isHelp: boolean,
+): { name: string | undefined; candidates: string[] } {
+  const next = nextNames(commands, known)
+  const others = [...(isHelp ? [] : [HELP]), ...(known.length === 0 ? FOREIGN_NOUNS : [])]
+  const isWhole =
+    next.includes(word) || others.includes(word) || commands.findCommand([...known, word].join(':')) !== undefined
+  if (isWhole) return { name: word, candidates: [] }
+  const candidates = word === '' ? [] : [...next, ...others].filter((name) => name.startsWith(word))
+  const [only = ''] = candidates
+  const isUnique = candidates.length === 1 && (isHelp || !IN_FULL.includes([...known, only].join(' ')))
+  return { name: isUnique ? only : undefined, candidates }
 }
 
 /** Results of `nextNames`, cached because a shell needs them for every line. */
