@@ -53,28 +53,19 @@ async function openFolder(path: string, out: string): Promise<FileHandle> {
   let links = 0
   let here = await open('/', O_PATH | constants.O_DIRECTORY)
   try {
-    const steps = (path.startsWith('/') ? path : `${process.cwd()}/${path}`).split('/')
+    const steps = stepsOf(path.startsWith('/') ? path : `${process.cwd()}/${path}`)
     for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
-      if (step === '' || step === '.') continue
-      const place = `${heldPath(here)}/${step}`
-      const next = await open(place, O_PATH | constants.O_NOFOLLOW)
-      const stats = await next.stat({ bigint: true })
-      if (stats.isDirectory()) {
-        await here.close()
-        here = next
-        continue
+      let next = await openStep(here, step)
+      if ('link' in next) {
+        const target = await targetOf(here, step, next.link, out)
+        if (++links > MOST_LINKS)
+          throw Object.assign(new Error('the symbolic links in its path form a loop'), { code: 'ELOOP' })
+        steps.unshift(...stepsOf(target))
+        if (!target.startsWith('/')) continue
+        next = { folder: await open('/', O_PATH | constants.O_DIRECTORY) }
       }
-      await next.close()
-      if (!stats.isSymbolicLink()) throw Object.assign(new Error(), { code: 'ENOTDIR' })
-      if (!isTrusted(stats, await here.stat({ bigint: true })))
-        throw untrustedLink(out, `${await pathOfOpen(here)}/${step}`)
-      if (++links > MOST_LINKS)
-        throw Object.assign(new Error('the symbolic links in its path form a loop'), { code: 'ELOOP' })
-      const target = await readlink(place)
-      steps.unshift(...target.split('/'))
-      if (!target.startsWith('/')) continue
       await here.close()
-      here = await open('/', O_PATH | constants.O_DIRECTORY)
+      here = next.folder
     }
     return await reopen(here, FOLDER & ~constants.O_NOFOLLOW)
   } catch (error) {
@@ -82,6 +73,35 @@ async function openFolder(path: string, out: string): Promise<FileHandle> {
   } finally {
     await here.close()
   }
+}
+
+/** Splits a path into names, without those that stay in the same folder. */
+function stepsOf(path: string): string[] {
+  return path.split('/').filter((step) => step !== '' && step !== '.')
+}
+
+/**
+ * Opens a folder in another one. Does not follow a link, but returns what it is.
+ *
+ * @throws Error of the system; ENOTDIR if it is neither.
+ */
+async function openStep(here: FileHandle, step: string): Promise<{ folder: FileHandle } | { link: BigIntStats }> {
+  const next = await open(`${heldPath(here)}/${step}`, O_PATH | constants.O_NOFOLLOW)
+  const stats = await next.stat({ bigint: true })
+  if (stats.isDirectory()) return { folder: next }
+  await next.close()
+  if (stats.isSymbolicLink()) return { link: stats }
+  throw Object.assign(new Error(), { code: 'ENOTDIR' })
+}
+
+/**
+ * Returns the target of a link.
+ *
+ * @throws VdcError FILE_NOT_WRITTEN if another user can change the link; Error of the system.
+ */
+async function targetOf(here: FileHandle, step: string, link: BigIntStats, out: string): Promise<string> {
+  if (!isTrusted(link, await here.stat({ bigint: true }))) throw untrustedLink(out, `${await pathOfOpen(here)}/${step}`)
+  return readlink(`${heldPath(here)}/${step}`)
 }
 
 /** Returns true if a link belongs to root or this user, and no other user can replace it. */

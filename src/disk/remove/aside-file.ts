@@ -113,26 +113,34 @@ export class AsideFile {
    */
   async putBack(): Promise<{ state: string | undefined } | false> {
     return this.#end(async () => {
-      const from = pathOf(this.#from)
-      const at = pathOf(this.#at)
       const before = await look(this.#at)
-      try {
-        // Unlike rename, link never replaces a file.
-        await link(at, from)
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        const there = await look(this.#from)
-        if (there !== undefined && !isSameInode(there, this.#inode)) return false
-        if (code === 'ENOENT') return there !== undefined && { state: undefined }
-        // The filesystem may have no hard links.
-        if (there === undefined) await rename(at, from)
-      }
+      const outcome = await this.#restoreName()
+      if (outcome === 'taken') return false
+      if (outcome === 'restored by another') return { state: undefined }
       // After a link, the other name still exists, also if a purge was killed between link and unlink.
-      if (isSameInode(await look(this.#at), this.#inode)) await unlink(at)
+      if (isSameInode(await look(this.#at), this.#inode)) await unlink(pathOf(this.#at))
       const after = await look(this.#from)
       const isUntouched = before !== undefined && stateOf(before) === this.state && isSameInode(after, this.#inode)
       return { state: isUntouched && after !== undefined ? stateOf(after) : undefined }
     })
+  }
+
+  /** Gives the file its original name. It may keep the other name as well. */
+  async #restoreName(): Promise<'restored' | 'restored by another' | 'taken'> {
+    const from = pathOf(this.#from)
+    const at = pathOf(this.#at)
+    try {
+      // Unlike rename, link never replaces a file.
+      await link(at, from)
+    } catch (error) {
+      const there = await look(this.#from)
+      if (there !== undefined && !isSameInode(there, this.#inode)) return 'taken'
+      const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT'
+      if (isGone) return there === undefined ? 'taken' : 'restored by another'
+      // The filesystem may have no hard links.
+      if (there === undefined) await rename(at, from)
+    }
+    return 'restored'
   }
 
   /** Leaves the file where it is, for a later purge to settle. */

@@ -48,23 +48,36 @@ export async function setFileAside(
   options: { uuid: string; isTrial: boolean; filled: Set<string> },
 ): Promise<Removal> {
   const removal = await withDoomedFile(doomed, folders, async (file): Promise<Removal> => {
-    const { real, held, parent, root, stats } = file
-    if (!stats.isFile()) return { why: stats.isSymbolicLink() ? 'it is a link' : 'it is not a regular file' }
-    const why = whyAnother(stats, doomed, measured)
-    if (why !== undefined) return { why }
-    const filled = [await idOfFolder(root), await idOfFolder(parent)]
-    if (stateOf(await lstat(held, { bigint: true })) !== stateOf(stats)) return { why: CHANGED }
-    const found = { real, bytes: Number(stats.size) }
-    const aside = options.isTrial ? undefined : await moveAside(file, options.uuid)
-    if (!options.isTrial && aside === undefined) return { why: CHANGED }
-    for (const id of filled) options.filled.add(id)
-    return aside === undefined ? found : { ...found, aside }
+    const why = whyKept(file, doomed, measured)
+    return why === undefined ? setFoundAside(file, options) : { why }
   })
   if (removal !== undefined) return removal
   // Another purge may put the file back between the two looks, which then both miss it.
   const isBack = async () => (await withDoomedFile(doomed, folders, async () => true)) !== undefined
   if ((await isAside(doomed, folders, options.uuid)) || (await isBack())) return { why: ASIDE }
   return goneFrom(doomed, options.filled)
+}
+
+/** Returns the reason for keeping a file that is not a regular file, or does not match its row; undefined if there is none. */
+function whyKept({ stats }: FoundFile, doomed: DoomedFile, measured: Measured | undefined): string | undefined {
+  if (stats.isSymbolicLink()) return 'it is a link'
+  if (!stats.isFile()) return 'it is not a regular file'
+  return whyAnother(stats, doomed, measured)
+}
+
+/** Sets a file aside (`setFileAside`), unless it has changed since it was found. */
+async function setFoundAside(
+  file: FoundFile,
+  options: { uuid: string; isTrial: boolean; filled: Set<string> },
+): Promise<Removal> {
+  const { real, held, parent, root, stats } = file
+  const filled = [await idOfFolder(root), await idOfFolder(parent)]
+  if (stateOf(await lstat(held, { bigint: true })) !== stateOf(stats)) return { why: CHANGED }
+  const aside = options.isTrial ? undefined : await moveAside(file, options.uuid)
+  if (!options.isTrial && aside === undefined) return { why: CHANGED }
+  for (const id of filled) options.filled.add(id)
+  const found = { real, bytes: Number(stats.size) }
+  return aside === undefined ? found : { ...found, aside }
 }
 
 /** Moves a file aside into the storage's folder, or into its own folder if that is not possible. */

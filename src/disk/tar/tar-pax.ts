@@ -20,6 +20,17 @@ const OTHERS = ['SCHILY.realsize', 'SUN.holesdata', 'linkpath']
 /** Keys that can only describe a single member. */
 const OF_ONE = ['path', 'size']
 
+/** The checks of values on which GNU tar fails if they are malformed, by key. */
+const VALID: ReadonlyMap<string, (value: string) => boolean> = new Map([
+  ['path', isName],
+  ['size', isSize],
+  ['uid', isId],
+  ['gid', isId],
+  ['atime', isTime],
+  ['ctime', isTime],
+  ['mtime', isTime],
+])
+
 /** The records of pax headers that are used for a member. */
 export interface PaxRecords {
   /** Name, one character per byte. */
@@ -40,38 +51,41 @@ export interface PaxRecords {
 export function parsePax(bytes: Buffer, isForAll: boolean): PaxRecords {
   const records: PaxRecords = { sparse: [] }
   const seen = new Set<string>()
-  for (let at = 0, length = 0; at < bytes.length; at += length) {
-    const digits = /^[1-9][0-9]*(?= )/.exec(bytes.toString('latin1', at, at + LENGTH_DIGITS))?.[0] ?? ''
-    length = Number(digits)
-    const record = bytes.subarray(at + digits.length + 1, at + length)
-    const equals = record.indexOf(EQUALS)
-    if (at + length > bytes.length || equals < 1 || record.at(-1) !== NEWLINE)
-      throw damagedTar('a pax record is malformed')
-    const key = record.toString('latin1', 0, equals)
-    if (/[\0\n]|^[ \t]/.test(key)) throw damagedTar('the key of a pax record is malformed')
+  for (let at = 0; at < bytes.length; ) {
+    const { key, value, length } = recordAt(bytes, at)
+    at += length
     if (seen.has(key) && !REPEATED.includes(key)) throw ambiguousTar(`the pax record ${shownName(key)} is repeated`)
     seen.add(key)
     if (isForAll && OF_ONE.includes(key)) throw ambiguousTar(`the pax record ${shownName(key)} is global`)
-    takeRecord(records, key, record.subarray(equals + 1, -1), isForAll)
+    takeRecord(records, key, value, isForAll)
   }
   return records
 }
 
+/** Reads the record at an offset. `length` is that of the whole record, in bytes. */
+function recordAt(bytes: Buffer, at: number): { key: string; value: Buffer; length: number } {
+  const digits = /^[1-9][0-9]*(?= )/.exec(bytes.toString('latin1', at, at + LENGTH_DIGITS))?.[0] ?? ''
+  const length = Number(digits)
+  const record = bytes.subarray(at + digits.length + 1, at + length)
+  const equals = record.indexOf(EQUALS)
+  if (at + length > bytes.length || equals < 1 || record.at(-1) !== NEWLINE)
+    throw damagedTar('a pax record is malformed')
+  const key = record.toString('latin1', 0, equals)
+  if (/[\0\n]|^[ \t]/.test(key)) throw damagedTar('the key of a pax record is malformed')
+  return { key, value: record.subarray(equals + 1, -1), length }
+}
+
+/** Uses a record, ignores it, or refuses it. */
 function takeRecord(records: PaxRecords, key: string, bytes: Buffer, isForAll: boolean): void {
-  const value = () => bytes.toString('latin1')
-  const malformed = () => damagedTar(`the pax record ${shownName(`${key}=${value()}`)} is malformed`)
-  if (key === 'path') {
-    records.path = value()
-    if (records.path === '' || records.path.includes('\0')) throw malformed()
-  } else if (key === 'size') {
-    const size = decimal(value())
-    if (size === undefined) throw malformed()
-    records.size = size
-  } else if (['uid', 'gid'].includes(key)) {
-    if ((decimal(value()) ?? Number.POSITIVE_INFINITY) > MAX_ID) throw malformed()
-  } else if (['atime', 'ctime', 'mtime'].includes(key)) {
-    if (!/^-?[0-9]{1,15}(?:\.[0-9]{1,30})?$/.test(value())) throw malformed()
-  } else if (key.startsWith(SPARSE) && !isForAll) records.sparse.push([key.slice(SPARSE.length), value()])
+  const isValid = VALID.get(key)
+  if (isValid !== undefined) {
+    const value = bytes.toString('latin1')
+    if (!isValid(value)) throw damagedTar(`the pax record ${shownName(`${key}=${value}`)} is malformed`)
+    if (key === 'path') records.path = value
+    if (key === 'size') records.size = Number(value)
+    return
+  }
+  if (key.startsWith(SPARSE) && !isForAll) records.sparse.push([key.slice(SPARSE.length), bytes.toString('latin1')])
   else if (key.startsWith('GNU.') || OTHERS.includes(key))
     throw ambiguousTar(`only some programs know the pax record ${shownName(key)}`)
 }
@@ -81,4 +95,20 @@ export function decimal(text: string): number | undefined {
   if (!/^(?:0|[1-9][0-9]{0,15})$/.test(text)) return undefined
   const value = Number(text)
   return Number.isSafeInteger(value) ? value : undefined
+}
+
+function isName(value: string): boolean {
+  return value !== '' && !value.includes('\0')
+}
+
+function isSize(value: string): boolean {
+  return decimal(value) !== undefined
+}
+
+function isId(value: string): boolean {
+  return (decimal(value) ?? Number.POSITIVE_INFINITY) <= MAX_ID
+}
+
+function isTime(value: string): boolean {
+  return /^-?[0-9]{1,15}(?:\.[0-9]{1,30})?$/.test(value)
 }

@@ -152,39 +152,51 @@ export async function readPaxMap(records: PaxRecords['sparse'], reader: ByteRead
 
 /** Reads version 1.0: the number of segments, then the offset and length of each, one decimal number per line. */
 async function readMapBeforeData(map: SparseMap, reader: ByteReader): Promise<number> {
+  const numbers = new MapNumbers(map)
   let taken = 0
   let rest = ''
-  let at: number | undefined
-  let left: number | undefined
-  while (left !== 0) {
+  while (numbers.left !== 0) {
     // No number is as long as a block.
     if (rest.length > BLOCK) throw invalidMap()
     const lines = (rest + (await reader.require(BLOCK)).toString('latin1')).split('\n')
     taken += BLOCK
-    rest = lines.pop() as string
-    for (const [index, line] of lines.entries()) {
-      if (left === 0) {
-        rest = [...lines.slice(index), rest].join('\n')
-        break
-      }
-      const number = numberOf(line)
-      if (left === undefined) {
-        if (number > LIMIT) throw tooMany()
-        left = number * 2
-        continue
-      }
-      left--
-      if (at === undefined) at = number
-      else {
-        map.add(at, number)
-        at = undefined
-      }
-    }
+    // The last line is incomplete.
+    let used = 0
+    for (; numbers.left !== 0 && used < lines.length - 1; used++) numbers.take(numberOf(lines[used] as string))
+    rest = lines.slice(used).join('\n')
   }
   // NULs fill the last block.
   if (/[^\0]/.test(rest)) throw invalidMap()
   map.requireWhole()
   return taken
+}
+
+/** Adds segments to a map from the numbers of version 1.0. */
+class MapNumbers {
+  readonly #map: SparseMap
+  /** The offset of a segment whose length is the next number. */
+  #at: number | undefined
+  /** How many numbers follow; undefined before the first, which says it. */
+  left: number | undefined
+
+  constructor(map: SparseMap) {
+    this.#map = map
+  }
+
+  take(number: number): void {
+    if (this.left === undefined) {
+      if (number > LIMIT) throw tooMany()
+      this.left = number * 2
+      return
+    }
+    this.left--
+    if (this.#at === undefined) {
+      this.#at = number
+      return
+    }
+    this.#map.add(this.#at, number)
+    this.#at = undefined
+  }
 }
 
 function numberOf(word: string): number {

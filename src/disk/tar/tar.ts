@@ -36,7 +36,7 @@ export type TakeBytes = (at: number, bytes: Buffer) => Promise<void>
 export async function readOnlyMember(bytes: AsyncIterable<Buffer>, take: TakeBytes): Promise<number> {
   let reading: string | undefined
   const reader = new ByteReader(bytes, () => damagedTar(reading && `it ends within ${shownName(reading)}`))
-  let disk: { name: string; size: number } | undefined
+  let disk: Disk | undefined
   let hasFolder = false
   let before = NOTHING
   for (let block = await reader.next(BLOCK); block !== undefined; block = await reader.next(BLOCK)) {
@@ -66,6 +66,11 @@ export async function readOnlyMember(bytes: AsyncIterable<Buffer>, take: TakeByt
     reading = member.name
     disk = { name: member.name, size: await readMember(reader, member, take) }
   }
+  return sizeAtEnd(reader, disk, before)
+}
+
+/** Reads an archive to its end after the last member, and returns the size of its file (`readOnlyMember`). */
+async function sizeAtEnd(reader: ByteReader, disk: Disk | undefined, before: Before): Promise<number> {
   const isClean = await reader.hasOnlyZeros()
   if (disk === undefined) throw refusedTar('holds no file')
   if (before.types !== '') throw damagedTar(`a header after ${shownName(disk.name)} belongs to no member`)
@@ -73,6 +78,14 @@ export async function readOnlyMember(bytes: AsyncIterable<Buffer>, take: TakeByt
   if (reader.position % BLOCK !== 0) throw damagedTar('its last block is incomplete')
   if (disk.size === 0) throw refusedTar('holds an empty file')
   return disk.size
+}
+
+/** The file of an archive. */
+interface Disk {
+  /** One character per byte. */
+  name: string
+  /** Bytes of the unpacked file. */
+  size: number
 }
 
 /** The headers since the last member: their types, and what they say about the next one. */

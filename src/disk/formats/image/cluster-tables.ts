@@ -41,11 +41,23 @@ export async function isInCluster(source: Source, offset: number, tables: Cluste
       const secondAt = offsetIn(tables, first.bytes, each)
       if (seen.has(secondAt)) continue
       seen.add(secondAt)
-      for await (const { bytes } of piecesOfTable(source, secondAt, tables.secondLength, buffer)) {
-        for (let at = 0; at < bytes.length; at += tables.entryLength)
-          if (offsetIn(tables, bytes, at) === wanted) return true
-      }
+      if (await refersTo(source, secondAt, tables, wanted, buffer)) return true
     }
+  }
+  return false
+}
+
+/** Returns whether a second-level table has an entry with this offset. */
+async function refersTo(
+  source: Source,
+  secondAt: number,
+  tables: ClusterTables,
+  wanted: number,
+  buffer: Buffer,
+): Promise<boolean> {
+  for await (const { bytes } of piecesOfTable(source, secondAt, tables.secondLength, buffer)) {
+    for (let at = 0; at < bytes.length; at += tables.entryLength)
+      if (offsetIn(tables, bytes, at) === wanted) return true
   }
   return false
 }
@@ -79,13 +91,32 @@ export async function endOfClusters(
       // Tables with more bytes than the file must overlap.
       if (end > source.size || --tablesLeft < 0) return end
       const firstGuest = (((first.from + each) / 8) * secondLength * cluster) / entryLength
-      for await (const { from, bytes } of piecesOfTable(source, secondAt, secondLength, buffer)) {
-        let left = virtualSize - firstGuest - (from / entryLength) * cluster
-        for (let at = 0; at < bytes.length; at += entryLength, left -= cluster) {
-          const offset = offsetIn(tables, bytes, at)
-          if (offset > zeros) end = Math.max(end, offset + Math.min(cluster, Math.max(left, 0)))
-        }
-      }
+      end = Math.max(end, await endOfSecond(source, secondAt, tables, virtualSize - firstGuest, zeros, buffer))
+    }
+  }
+  return end
+}
+
+/**
+ * Returns the offset after the last byte that a second-level table refers to; 0 if there is none.
+ *
+ * @param length bytes of the disk from the first cluster of the table.
+ */
+async function endOfSecond(
+  source: Source,
+  secondAt: number,
+  tables: ClusterTables,
+  length: number,
+  zeros: number,
+  buffer: Buffer,
+): Promise<number> {
+  const { cluster, secondLength, entryLength } = tables
+  let end = 0
+  for await (const { from, bytes } of piecesOfTable(source, secondAt, secondLength, buffer)) {
+    let left = length - (from / entryLength) * cluster
+    for (let at = 0; at < bytes.length; at += entryLength, left -= cluster) {
+      const offset = offsetIn(tables, bytes, at)
+      if (offset > zeros) end = Math.max(end, offset + Math.min(cluster, Math.max(left, 0)))
     }
   }
   return end

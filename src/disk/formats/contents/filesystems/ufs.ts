@@ -1,4 +1,4 @@
-import type { Inspector } from '../../../inspect/inspector.ts'
+import type { Finding, Inspector } from '../../../inspect/inspector.ts'
 import { exact, isPowerOfTwo } from '../../shared.ts'
 
 /*
@@ -28,21 +28,21 @@ export const ufs: Inspector = {
       for (const { version, magic } of MAGICS) {
         const isLittle = superblock.readUInt32LE(MAGIC_AT) === magic
         if (!isLittle && superblock.readUInt32BE(MAGIC_AT) !== magic) continue
-        const number = (offset: number) =>
-          isLittle ? superblock.readUInt32LE(offset) : superblock.readUInt32BE(offset)
-        const large = (offset: number) =>
-          isLittle ? superblock.readBigUInt64LE(offset) : superblock.readBigUInt64BE(offset)
-        const fragment = number(52)
-        if (!isPowerOfTwo(number(48), 4096, 65536) || !isPowerOfTwo(fragment, 512, 65536)) continue
-        const fragments = version === 1 ? BigInt(number(SIZE_AT.old)) : large(SIZE_AT.new)
-        return {
-          at: at + MAGIC_AT,
-          title: `a UFS${version} filesystem`,
-          version,
-          end: exact(fragments * BigInt(fragment)),
-        }
+        const end = endOf(superblock, version, isLittle)
+        if (end !== undefined) return { at: at + MAGIC_AT, title: `a UFS${version} filesystem`, version, end }
       }
     }
     return undefined
   },
+}
+
+/** Returns the offset after the filesystem; undefined if the sizes of its blocks and fragments are not possible. */
+function endOf(superblock: Buffer, version: number, isLittle: boolean): Finding['end'] {
+  const number = (offset: number) => (isLittle ? superblock.readUInt32LE(offset) : superblock.readUInt32BE(offset))
+  const large = (offset: number) => (isLittle ? superblock.readBigUInt64LE(offset) : superblock.readBigUInt64BE(offset))
+  const block = number(48)
+  const fragment = number(52)
+  if (!isPowerOfTwo(block, 4096, 65536) || !isPowerOfTwo(fragment, 512, 65536)) return undefined
+  const fragments = version === 1 ? BigInt(number(SIZE_AT.old)) : large(SIZE_AT.new)
+  return exact(fragments * BigInt(fragment))
 }
