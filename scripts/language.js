@@ -78,11 +78,15 @@ export function faultsOfSummary(summary) {
   ]
 }
 
+/** Yields the lines of a file, with their numbers. */
+function* linesOf(content) {
+  let number = 0
+  for (const line of content.split('\n')) yield [++number, line]
+}
+
 /** Yields the string literals of a source file that contain a space, with their line numbers. Skips lines of comments. */
 function* textsIn(source) {
-  let number = 0
-  for (const line of source.split('\n')) {
-    number++
+  for (const [number, line] of linesOf(source)) {
     if (/^\s*(?:\/\/|\/?\*)/.test(line)) continue
     for (const [, , text] of line.matchAll(/(['"`])((?:(?!\1)[^\\]|\\.)*)\1/g))
       if (text.includes(' ')) yield [number, text]
@@ -93,14 +97,11 @@ function* textsIn(source) {
 function* allFaults(root) {
   const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' }).split('\0').filter(Boolean)
   for (const file of files) {
-    if (/^(?:src|bin)\/.*\.[jt]s$/.test(file)) {
-      for (const [number, text] of textsIn(readFileSync(join(root, file), 'utf8')))
-        for (const fault of faultsOf(text)) yield `${file}:${number}: ${fault}`
-    }
-    if (/\.md$/.test(file)) {
-      const lines = readFileSync(join(root, file), 'utf8').split('\n')
-      for (const [at, line] of lines.entries()) for (const fault of faultsOf(line)) yield `${file}:${at + 1}: ${fault}`
-    }
+    const isSource = /^(?:src|bin)\/.*\.[jt]s$/.test(file)
+    if (!isSource && !file.endsWith('.md')) continue
+    const content = readFileSync(join(root, file), 'utf8')
+    for (const [number, text] of isSource ? textsIn(content) : linesOf(content))
+      for (const fault of faultsOf(text)) yield `${file}:${number}: ${fault}`
   }
   const { commands } = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8'))
   for (const [id, { summary }] of Object.entries(commands))

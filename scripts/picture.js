@@ -22,6 +22,8 @@ const COMMANDS = [
 /** Matches escape sequences for bold and colours. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences start with ESC
 const ESCAPE = /(\u001b\[\d+m)/
+/** Colours, by their codes in escape sequences. */
+const COLORS = { 31: '#f47067', 32: '#6cc070', 33: '#e5c07b', 36: '#56b6c2' }
 const BEFORE = [
   'mkdir incoming',
   'qemu-img create -q -f qcow2 lucid.qcow2 8G',
@@ -88,21 +90,23 @@ function wrapped(line) {
 
 /** Turns escape sequences into elements of SVG. @param {string} line @returns {string} */
 function spans(line) {
-  const colors = { 31: '#f47067', 32: '#6cc070', 33: '#e5c07b', 36: '#56b6c2' }
   let bold = false
   let color
   return line
     .split(ESCAPE)
     .map((part) => {
-      const code = ESCAPE.test(part) ? part.slice(2, -1) : undefined
-      if (code === undefined) {
-        const text = part.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-        const style = `${bold ? ' font-weight="bold"' : ''}${color ? ` fill="${color}"` : ''}`
-        return text === '' || style === '' ? text : `<tspan${style}>${text}</tspan>`
-      }
+      if (!ESCAPE.test(part)) return span(part, bold, color)
+      const code = part.slice(2, -1)
       if (code === '1' || code === '22') bold = code === '1'
-      else color = colors[code]
+      else color = COLORS[code]
       return ''
     })
     .join('')
+}
+
+/** Returns a text in a style. @param {string} text @param {boolean} bold @param {string | undefined} color @returns {string} */
+function span(text, bold, color) {
+  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+  const style = `${bold ? ' font-weight="bold"' : ''}${color ? ` fill="${color}"` : ''}`
+  return escaped === '' || style === '' ? escaped : `<tspan${style}>${escaped}</tspan>`
 }

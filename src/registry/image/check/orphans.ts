@@ -57,27 +57,31 @@ export async function* findOrphans(
   const known = new Set(await filesOfDatabase(registry))
   if (chosen !== undefined && !places.some(isChosen))
     warn(`${canonicalId('backupStorage', chosen.uuid)} is not a local storage`)
-  for (const place of places.filter(isChosen)) {
-    if (place.realBase === undefined)
-      warn(`Storage ${place.id} was not checked: its folder ${place.storage.base_uri} ${place.why}`)
-  }
+  for (const { id, storage, why } of places.filter((place) => isChosen(place) && !isReadable(place)))
+    warn(`Storage ${id} was not checked: its folder ${storage.base_uri} ${why}`)
+  const readable = places.filter(isReadable)
   // A link may lead into any storage, so look at all objects.
-  for (const place of places) {
-    if (place.realBase === undefined) continue
+  for (const place of readable)
     for await (const orphan of missingFiles(registry, place, known, warn)) if (isChosen(place)) yield orphan
-  }
-  const readable = places.filter((place) => place.realBase !== undefined)
-  const walkable = readable.filter(isChosen).filter(({ id, realBase }) => {
-    const folder = folderOf(realBase as string)
-    const isSystem = systemFolderOf(folder) !== undefined
-    if (isSystem) warn(`The folder ${folder} of storage ${id} was not checked: it is a system folder`)
-    return !isSystem
-  })
   const chosenPlaces = readable.filter(isChosen)
   const isCandidate = (file: FoundFile) => !known.has(file.path) && chosenPlaces.some((place) => isIn(file, place))
-  for (const root of outermost(walkable))
+  for (const root of outermost(withoutSystemFolders(chosenPlaces, warn)))
     for await (const files of filesBelow(root, isCandidate, warn, interruption))
       yield* unknownFiles(registry, readable, isChosen, files)
+}
+
+function isReadable({ realBase }: LocalPlace): boolean {
+  return realBase !== undefined
+}
+
+/** Returns the places whose folder may contain images, and warns about the others. */
+function withoutSystemFolders(places: readonly LocalPlace[], warn: (text: string) => void): LocalPlace[] {
+  return places.filter(({ id, realBase }) => {
+    const folder = folderOf(realBase as string)
+    if (systemFolderOf(folder) === undefined) return true
+    warn(`The folder ${folder} of storage ${id} was not checked: it is a system folder`)
+    return false
+  })
 }
 
 /** Walks a storage's folder and yields the files that pass a filter, in batches. */
