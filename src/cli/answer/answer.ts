@@ -10,58 +10,60 @@ import type { Column } from './columns.ts'
 import { isJson, isStreamed } from './format.ts'
 import type { Printer } from './printer.ts'
 
-/** Exit code of a command on several things of which some failed. */
+/** Exit code of a command if some of its items failed. */
 const PARTLY_DONE = 9
-/** Errors after which what comes next would fail too, besides those of the database. */
+/** Errors after which the next items would fail too, in addition to errors of the database. */
 const FINAL: readonly ErrorCode[] = ['COMMIT_UNCERTAIN', 'SCHEMA_MISSING', 'SCHEMA_OLDER', 'INTERRUPTED', 'TERMINATED']
 
-/** Works on several things; `oneByOne` makes it from work on one. */
+/** Works on several items. `oneByOne` makes it from work on one item. */
 type Work<T> = (ids: readonly string[]) => AsyncIterable<Outcome<T>>
 
-/** Says whether words name one thing, not several or those on stdin. */
+/** Returns true if the words name a single item. IDs on stdin count as several. */
 function isOne(words: readonly string[]): boolean {
   return words.length === 1 && words[0] !== STDIN
 }
 
-/** What a command prints: its answer on stdout, and what a person should know on stderr. */
+/** Prints the answer of a command to stdout, and notes, warnings and errors to stderr. */
 export class Answer {
   readonly #printer: Printer
   readonly #session: Session
   readonly #inOptions: (error: unknown) => unknown
-  /** Whether results are being printed, with which others may be committed that are not printed yet. */
-  #isTelling = false
+  /** True while results are printed. Other results may be committed, but not printed yet. */
+  #isPrinting = false
 
-  /** @param inOptions puts the command's options in the place of the registry's fields in an error. */
+  /** @param inOptions replaces the registry's fields in an error by the command's options. */
   constructor(printer: Printer, session: Session, inOptions: (error: unknown) => unknown) {
     this.#printer = printer
     this.#session = session
     this.#inOptions = inOptions
   }
 
-  /** Whether a format was asked for, so that also a command answers that else says nothing. */
+  /** True if a format or columns were asked for. Commands that print nothing by default then print an answer. */
   get isAskedFor(): boolean {
     return this.#printer.isAskedFor
   }
 
-  /** Whether the answer is JSON, and holds errors, too. */
+  /** True if the answer is JSON, which contains errors too. */
   get isJson(): boolean {
     return isJson(this.#printer.format)
   }
 
-  /** Whether the answer is rows of cells, which only things of one kind can be. */
+  /** True if the answer is rows of cells, so that all of its items must be of the same kind. */
   get isCells(): boolean {
     return this.#printer.format === 'csv' || this.#printer.format === 'value'
   }
 
-  /** An ID that is stored and must reach somebody. */
+  /** A stored ID that must reach the user, even if stdout is closed. */
   get storedId(): string | undefined {
     return this.#printer.storedId
   }
 
   /**
-   * Prints a list in whatever format is asked for, else as a table.
+   * Prints a list, by default as a table.
    *
-   * @param batchesOf returns the rows in batches, at least with the given keys; undefined for all keys.
+   * @param batchesOf returns the rows in batches. They must have the given keys; undefined for all keys.
+   * @param columns the default columns.
+   * @throws VdcError OUTPUT_FAILED; errors of the rows.
    */
   async list<T extends object>(
     batchesOf: (keys: readonly string[] | undefined) => AsyncIterable<readonly T[]> | Iterable<readonly T[]>,
@@ -71,8 +73,11 @@ export class Answer {
   }
 
   /**
-   * As `list`, of what is done on the way: where that ends with an error,
-   * what was done until then is told, but in formats of which it would be no whole.
+   * Prints a list of changes as they are made. After an error, prints the changes before it, except
+   * in JSON and YAML, where the document would be incomplete.
+   *
+   * @param columns the default columns.
+   * @throws VdcError OUTPUT_FAILED; errors of the rows.
    */
   async listAsDone<T extends object>(rows: AsyncIterable<T>, columns: readonly Column<T>[]): Promise<void> {
     const list = await this.#printer.openList(columns)
@@ -86,8 +91,10 @@ export class Answer {
   }
 
   /**
-   * Begins an answer of what is found one after the other: as rows where a format is asked for,
-   * else as lines for people. Where `summary` is to be told instead, it is nothing.
+   * Starts an answer of findings, which are printed as they are found: as rows if a format or columns
+   * were asked for, otherwise as text. Prints nothing if `summary` prints the answer.
+   *
+   * @param lineOf returns a finding as text, without its last newline.
    */
   async openFindings<T extends object>(
     columns: readonly Column<T>[],
@@ -101,7 +108,7 @@ export class Answer {
     return { write: (finding) => this.text(`${lineOf(finding)}\n`), end: async () => {} }
   }
 
-  /** Prints the summary of findings in json and yaml, where no columns are asked for. */
+  /** Prints the summary of findings, in JSON and YAML without `--columns`. Otherwise prints nothing. */
   async summary(summary: object): Promise<void> {
     if (this.#isSummary) await this.thing(summary)
   }
@@ -111,12 +118,16 @@ export class Answer {
     return !isStreamed(format) && format !== 'table' && !hasColumns
   }
 
-  /** Prints how many there are, alone on its line. */
+  /** Prints a number of items, by default alone on a line. */
   async count(count: number): Promise<void> {
     await this.thing({ count }, `${count}`)
   }
 
-  /** Prints the ID of what was just stored, alone on its line, after the commit; the whole thing where a format is asked for. */
+  /**
+   * Prints a new item after its commit: by default its ID alone on a line. Prints nothing in a dry run.
+   *
+   * @throws VdcError OUTPUT_FAILED if stdout cannot be written. The item stays stored.
+   */
   async id(stored: { id: string }): Promise<void> {
     if (this.#session.isDryRun) return
     this.#printer.storedId = stored.id
@@ -124,31 +135,31 @@ export class Answer {
     else await this.text(`${stored.id}\n`)
   }
 
-  /** Prints a text as it is. */
+  /** Prints text unchanged. */
   async text(text: string): Promise<void> {
     await this.#printer.text(text)
   }
 
   /**
-   * Prints one thing in whatever format is asked for, else for people.
+   * Prints a single item, by default as text.
    *
-   * @param text how these read it; its fields where that is not given.
+   * @param text the item as text; default: one line per field.
    */
   async thing(thing: object, text?: string): Promise<void> {
     await this.#printer.thing(thing, text)
     await this.#printer.endThings(true)
   }
 
-  /** Prints what a change resulted in, only where a format is asked for. */
+  /** Prints the result of a change, if a format or columns were asked for. Prints nothing in a dry run. */
   async result(thing: object): Promise<void> {
     if (this.isAskedFor && !this.#session.isDryRun) await this.thing(thing)
   }
 
   /**
-   * Prints things one by one.
+   * Prints items, by default as text.
    *
-   * @param isSingle it is the one thing itself, not a list of it.
-   * @param textOf how people read one; its fields where that is not given.
+   * @param isSingle print the only item itself, not a list with one item.
+   * @param textOf returns an item as text; default: one line per field.
    */
   async things<T extends object>(
     things: AsyncIterable<T>,
@@ -159,18 +170,26 @@ export class Answer {
     await this.#printer.endThings(isSingle)
   }
 
-  /** Works on each of several things as `results` does, and prints them. */
+  /**
+   * Works on items, and prints the results.
+   *
+   * @throws VdcError as `results`.
+   */
   async showEach<T extends object>(words: readonly string[], work: Work<T>): Promise<void> {
     await this.things(this.results(words, work), isOne(words))
   }
 
-  /** Changes each of several things as `results` does; prints what comes of it only where a format is asked for. */
+  /**
+   * Changes items, and prints the results if a format or columns were asked for.
+   *
+   * @throws VdcError as `results`.
+   */
   async each<T extends object>(words: readonly string[], work: Work<T>): Promise<void> {
     if (!this.isAskedFor || this.#session.isDryRun) {
       for await (const _ of this.results(words, work));
       return
     }
-    const release = this.#session.delaySignals(() => this.#isTelling)
+    const release = this.#session.delaySignals(() => this.#isPrinting)
     try {
       await this.showEach(words, work)
     } finally {
@@ -179,31 +198,32 @@ export class Answer {
   }
 
   /**
-   * Does the same to each of several things and goes on past one that fails,
-   * of which the answer tells: then the exit code is 9. A single thing fails with
-   * its own exit code.
+   * Works on items, and yields the results. If one of several items fails, reports it, continues with
+   * the next one, and sets the exit code to 9.
    *
    * @param words IDs; `-` stands for those on stdin.
-   * @param work works on the IDs that have arrived.
+   * @param work is called with each batch of IDs as it arrives.
+   * @throws VdcError the error of a single item, or one after which the next items would fail too;
+   *   as `StdinIds.of`.
    */
   async *results<T>(words: readonly string[], work: Work<T>): AsyncGenerator<T> {
     let count = 0
     for await (const ids of this.#session.ids(words)) {
       count += ids.length
       for await (const outcome of work(ids)) {
-        this.#isTelling = true
+        this.#isPrinting = true
         if ('result' in outcome) yield outcome.result
         else await this.#failure(outcome, isOne(words))
-        this.#isTelling = false
+        this.#isPrinting = false
       }
     }
     if (count === 0) await writeNote(NO_IDS)
   }
 
   /**
-   * Reports a failure and goes on.
+   * Reports the failure of an item, and sets the exit code.
    *
-   * @throws VdcError the failure, if this is the only thing or the next ones would fail too.
+   * @throws VdcError the failure, if it is the only item, or the next ones would fail too.
    */
   async #failure({ id, error: thrown }: { id: string; error: VdcError }, isOnly: boolean): Promise<void> {
     const error = asVdcError(this.#inOptions(thrown))
@@ -217,7 +237,7 @@ export class Answer {
     return FINAL.includes(code) || isOfDatabase(code) || (code === 'DATABASE_BUSY' && this.#session.isTogether)
   }
 
-  /** Prints what a dry run would have done. */
+  /** Prints the changes that a dry run would make, by default as text, and a note that nothing was written. */
   async changes(changes: readonly Change[]): Promise<void> {
     const { CHANGE_COLUMNS, changeText, fullChange } = await import('./columns/change.ts')
     // History rows follow from the other rows and would bury them in a table.
@@ -234,20 +254,21 @@ export class Answer {
     await writeNote(`Dry run: nothing was written${history}`)
   }
 
-  /** Says something to a person, on stderr. */
+  /** Prints a note to stderr. */
   async note(text: string): Promise<void> {
     await writeNote(text)
   }
 
-  /** Tells of what is done all the same, and should be known. */
+  /** Prints a warning to stderr. */
   async warning(text: string): Promise<void> {
     await writeNote(warningText(text))
   }
 
   /**
-   * Tells an error that comes with an answer, and ends with its exit code.
+   * Reports an error to stderr in addition to the answer, and sets the exit code to the error's.
    *
-   * @param options.isAnswered in JSON the answer holds it, so that it is told there alone.
+   * @param options.isAnswered the answer contains the error if it is JSON, and it is then not repeated
+   *   on stderr.
    */
   async error(error: VdcError, options = { isAnswered: true }): Promise<void> {
     process.exitCode = error.exit

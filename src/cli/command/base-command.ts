@@ -36,8 +36,8 @@ function countsIfNotGiven({
 }
 
 /**
- * What every command shares: how its words are parsed, and what it says when it fails. It works with
- * `session` and prints with `answer`; nothing is printed because `run` returns.
+ * The base of all commands. Parses the arguments, runs the command, and reports its errors. A command
+ * works with `session` and prints with `answer`; what `run` returns is not printed.
  */
 export abstract class BaseCommand extends Command {
   static {
@@ -72,12 +72,20 @@ export abstract class BaseCommand extends Command {
     return this.config as unknown as Program
   }
 
-  /** The registry and what else the command works with; known when its flags are parsed. */
+  /**
+   * The registry, the IDs on stdin and interruptions.
+   *
+   * @throws Error before the flags are parsed.
+   */
   protected get session(): Session {
     return this.#known.session
   }
 
-  /** What the command prints, and how; known when its flags are parsed. */
+  /**
+   * Prints what the command answers.
+   *
+   * @throws Error before the flags are parsed.
+   */
   protected get answer(): Answer {
     return this.#known.answer
   }
@@ -87,12 +95,12 @@ export abstract class BaseCommand extends Command {
     return this.#parsed
   }
 
-  /** An error with the command's options in the place of the registry's fields. */
+  /** Returns an error that names the command's options in place of the registry's fields. */
   #inOptions(error: unknown): unknown {
     return error instanceof VdcError ? namingOption(error, this.ctor.flags) : error
   }
 
-  /** Returns the key in `RESULTS` of what the command answers with these flags. */
+  /** Returns the key in `RESULTS` of the command's answer with these flags. */
   protected resultId(_given: object): string {
     return this.ctor.id
   }
@@ -147,7 +155,7 @@ export abstract class BaseCommand extends Command {
   /** Does nothing: no flag is deprecated, and oclif would merge all flags again to find out. */
   protected override warnIfFlagDeprecated(): void {}
 
-  /** Parses the words, and so knows how to work and to answer. */
+  /** Parses the words, and prepares `session` and `answer`. */
   protected override async parse<
     F extends Record<string, unknown>,
     B extends Record<string, unknown>,

@@ -2,10 +2,12 @@ import { VdcError } from '../../core/errors.ts'
 import { writeNote } from '../terminal/output.ts'
 
 /**
- * Makes sure that options are given which only some uses of a command need.
+ * Requires options that only some forms of a command need.
  *
- * @param names with `_`, as in `given`.
- * @throws VdcError USAGE that names those that are missing.
+ * @param given the values of options, by name with `_`.
+ * @param names the required options, with `_`.
+ * @returns `given`, with the type of the required options narrowed.
+ * @throws VdcError USAGE, with the missing options, if any are missing.
  */
 export function requireOptions<T extends object, K extends keyof T & string>(
   given: T,
@@ -19,10 +21,11 @@ export function requireOptions<T extends object, K extends keyof T & string>(
 }
 
 /**
- * Refuses the options of a list beside IDs.
+ * Refuses the options of a list, for a command that was given IDs.
  *
- * @param options those of the list.
- * @throws VdcError USAGE.
+ * @param given the values of options, by name.
+ * @param options the options of the list, by name.
+ * @throws VdcError USAGE, with the first option of the list, if any was given.
  */
 export function refuseListOptions(given: object, options: object): void {
   const isGiven = (option: string) => given[option as keyof typeof given] !== undefined
@@ -34,10 +37,11 @@ export function refuseListOptions(given: object, options: object): void {
 }
 
 /**
- * Says so where nothing is given that is to be changed: as in the original that
- * is no error, but options that got lost on the way should not go unnoticed.
+ * Prints a note if no new values are given. That is not an error, as in the original, but the
+ * options may have been lost by mistake.
  *
- * @param options those of the command.
+ * @param given the values of options, by name.
+ * @param options the options of the command, by name.
  */
 export async function noteNoChange(given: object, options: object): Promise<void> {
   const own = Object.keys(options).filter((name) => name !== 'dry-run')

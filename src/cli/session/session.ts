@@ -9,14 +9,15 @@ import { StdinIds } from './stdin-ids.ts'
 
 const NO_PROGRESS: Watcher['progress'] = { begin: () => ({ advance() {}, end() {} }) }
 
-/** What one command works with: the registry, IDs on stdin, interruptions; in a shell, what its commands share. */
+/** Gives one command the registry, the IDs on stdin and interruptions. In a shell, its commands share them. */
 export class Session {
-  /** Nothing is written; what would be is told at the end. */
+  /** True for --dry-run: nothing is written, and the changes are printed at the end. */
   readonly isDryRun: boolean
   readonly #isDebugging: boolean
   readonly #shared: SharedSession | undefined
   readonly #stdin: StdinIds
   readonly #changes: Change[] = []
+  /** Interrupts statements of the registry; undefined before it is needed. */
   #interruption: Interruption | undefined
 
   /** @param shared undefined outside a shell. */
@@ -27,35 +28,40 @@ export class Session {
     this.#stdin = shared?.stdin ?? new StdinIds()
   }
 
-  /** Whether the command runs in a shell. */
+  /** True if the command runs in a shell. */
   get isShell(): boolean {
     return this.#shared !== undefined
   }
 
-  /** Whether all changes of a shell are committed together, so that an error of the transaction undoes them all. */
+  /** True if all changes of a shell are committed together, so an error of the transaction undoes them all. */
   get isTogether(): boolean {
     return this.#shared?.isTogether === true
   }
 
-  /** What a dry run would have done. */
+  /** The changes that a dry run would make. */
   get changes(): readonly Change[] {
     return this.#changes
   }
 
-  /** Notes in a dry run what would be done besides writing rows. */
+  /** Adds a change other than a row to those of a dry run. */
   wouldDo(change: Change): void {
     this.#changes.push(change)
   }
 
-  /** The IDs that words stand for, of which `-` means those on stdin (`StdinIds.of`). */
+  /**
+   * Yields the IDs that words stand for, in batches. `-` stands for the IDs on stdin.
+   *
+   * @throws VdcError as `StdinIds.of`.
+   */
   ids(words: readonly string[]): AsyncGenerator<string[]> {
     return this.#stdin.of(words)
   }
 
   /**
-   * Opens the registry for `work`, and closes it whatever happens; in a shell it stays open.
+   * Opens the registry, runs `work`, and closes the registry. In a shell, it stays open.
    *
-   * @param options.anySchema the work is about the schema itself, so that one that is not up to date is no error.
+   * @param options.anySchema in a dry run, also open an SQLite file that lacks migrations.
+   * @throws VdcError as `openConfigured`; errors of `work`.
    */
   async withRegistry<T>(
     work: (registry: Registry) => Promise<T>,
@@ -78,16 +84,16 @@ export class Session {
     try {
       return await work(registry)
     } finally {
-      // What is committed stays so, however the goodbye goes.
+      // The work is done: a connection that does not close properly is not an error.
       await registry.close().catch(() => {})
     }
   }
 
   /**
-   * Does long work that Ctrl-C, SIGINT, SIGTERM or SIGHUP ends with nothing half done,
-   * also what it does in the registry.
+   * Runs long work, including its work in the registry, that ends with nothing half done after
+   * SIGINT (Ctrl-C), SIGTERM or SIGHUP.
    *
-   * @throws VdcError INTERRUPTED, TERMINATED, and what `work` throws.
+   * @throws VdcError INTERRUPTED or TERMINATED, or the error of `work`.
    */
   interruptible<T>(work: (interruption: Interruption) => Promise<T>): Promise<T> {
     return untilInterrupted(this.#shared, (interruption) => {
@@ -97,9 +103,10 @@ export class Session {
   }
 
   /**
-   * As `interruptible`, and shows at a terminal how far the work is.
+   * Runs long work as `interruptible` does. If stderr is a terminal, shows progress.
    *
-   * @param work passes its watcher to what takes long.
+   * @param work must pass its watcher to the functions that report progress.
+   * @throws VdcError INTERRUPTED or TERMINATED, or the error of `work`.
    */
   async watched<T>(work: (watcher: Watcher) => Promise<T>): Promise<T> {
     const progress = process.stderr.isTTY ? (await import('../progress/progress.ts')).terminalProgress() : NO_PROGRESS
@@ -107,16 +114,23 @@ export class Session {
   }
 
   /**
-   * Delays signals while something is committed or `isTelling` of it; a shell does so itself.
+   * Delays signals during a commit, and while its results are printed. Does nothing in a shell, which
+   * handles signals itself.
    *
+   * @param isPrinting returns true while results are printed.
    * @returns a function that stops delaying signals.
    */
-  delaySignals(isTelling: () => boolean): () => void {
+  delaySignals(isPrinting: () => boolean): () => void {
     if (this.isShell) return () => {}
-    return delaySignals(() => isTelling() || this.#interruption?.isCommitting === true)
+    return delaySignals(() => isPrinting() || this.#interruption?.isCommitting === true)
   }
 
-  /** Makes a file; a script of a shell that is run again from its start gets the one made before (`MadeFiles`). */
+  /**
+   * Creates a file. If a shell runs a script again from its start, returns the result of the earlier
+   * run instead (`MadeFiles`).
+   *
+   * @param request identifies the file within the script.
+   */
   makeOnce<T extends { path: string }>(request: object, make: () => Promise<T>): Promise<T> {
     return this.#shared?.madeFiles.makeOnce(request, make) ?? make()
   }

@@ -7,9 +7,9 @@ import { StdinIds } from './stdin-ids.ts'
 /** Milliseconds that completion waits for another process's lock on an SQLite file. */
 const LOCK_TIMEOUT = 80
 
-/** What all commands of a shell share, above all the registry over one connection. The first command that needs it opens it. */
+/** The objects that all commands of a shell share. The registry has one connection, which the first command that needs it opens. */
 export class SharedSession {
-  /** Interrupts a command, in the database or elsewhere, with nothing half done. Reset before the next command. */
+  /** Interrupts a command, in the database or elsewhere, with nothing half done. The shell resets it before the next command. */
   readonly interruption = new Interruption()
   readonly stdin = new StdinIds(this.interruption)
   readonly madeFiles = new MadeFiles()
@@ -68,6 +68,7 @@ export class SharedSession {
     return this.#replacement?.database.commits === 'outer'
   }
 
+  /** Closes the registry. Ignores errors. */
   async close(): Promise<void> {
     const registry = await this.#opening?.catch(() => undefined)
     await registry?.close().catch(() => {})

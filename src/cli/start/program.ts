@@ -18,8 +18,8 @@ type Topics = Record<string, { description?: string }>
 
 /**
  * The program's commands and topics, with the parts of oclif's Config that oclif's Command uses. It
- * reads only package.json and the manifest. oclif's own Config looks for plugins, hooks, themes and
- * settings, none of which we have.
+ * reads only package.json and the manifest. oclif's own Config also looks for plugins, hooks, themes
+ * and settings, which this program does not have.
  */
 export class Program implements Commands {
   readonly bin: string
@@ -29,7 +29,7 @@ export class Program implements Commands {
   readonly topicSeparator = ' '
   readonly platform = process.platform
   readonly plugins = new Map<string, never>()
-  /** What commands share in a shell; undefined outside one. */
+  /** The objects that the commands of a shell share; undefined outside a shell. */
   shared: SharedSession | undefined
   readonly #root: string
   readonly #loaders: CommandLoaders

@@ -40,7 +40,7 @@ export default class ImageInspect extends BaseCommand {
     })
   }
 
-  /** Inspects files one after the other; the error of each is told after its report. */
+  /** Inspects files one after the other, and reports the error of each after its report. */
   async *#inspect(requests: Parameters<typeof inspectFile>[0][], watcher: Parameters<typeof inspectFile>[1]) {
     for (const request of requests) {
       const report = await inspectFile(request, watcher)
