@@ -16,7 +16,8 @@ export interface SqliteSettings {
   ignored?: string | undefined
 }
 
-export { describeHost, describeMysql, type MysqlHost, type MysqlSettings, type TlsSettings } from './mysql-uri.ts'
+export type { TlsSettings } from './mysql-tls.ts'
+export { describeHost, describeMysql, type MysqlHost, type MysqlSettings } from './mysql-uri.ts'
 
 /** The parsed and validated settings of the registry's database. */
 export type DatabaseSettings = MysqlSettings | SqliteSettings
