@@ -2,9 +2,9 @@ import type { Knex } from 'knex'
 import type { Database } from '../database.ts'
 import { canonical, exact, sameText } from '../sql/exact-text.ts'
 import type { ImageRow, Int64 } from '../tables/rows.ts'
-import { countRows, type Listing, listing } from './listing.ts'
+import { type Listing, listing } from './listing.ts'
 import { number, text, time } from './order.ts'
-import { LIVING_IMAGES, LIVING_OBJECTS, type Selection, shownState, whereOneOf, whereSelected } from './selection.ts'
+import { LIVING_IMAGES, type Selection, shownState, whereOneOf, whereSelected } from './selection.ts'
 import {
   type ChecksumChoice,
   isStaleBeside,
@@ -53,9 +53,6 @@ export type ImageListRow = Omit<ImageRow, 'boot_dev_type' | 'instance_model_name
   /** 1 or 0. */
   is_protected: number
 }
-
-/** IDs in one query at most. */
-const MOST_IDS = 500
 
 /** Prefix and uuid column of the ID by which labels refer to an image. */
 const IMAGE_ID = ['wmi-', 'i.uuid'] as const
@@ -141,50 +138,6 @@ export function imageListing(
   })
 }
 
-/**
- * Counts the images of an account that are not deleted, and sums the file sizes of
- * their backup objects that are not deleted, each object once.
- *
- * @param accountId canonical.
- * @param volumes canonical IDs of the objects that the volumes of these images are created from.
- * @returns the bytes as decimal text; they may exceed 2^63.
- */
-export async function sumOfImages(
-  database: Database,
-  accountId: string,
-  volumes: readonly string[],
-): Promise<{ images: number; bytes: Int64 }> {
-  const own = () => {
-    const query = database.knex('images as i')
-    whereChosen(database, query, { life: 'alive', ownedBy: accountId })
-    return query
-  }
-  const files = (...columns: string[]) => {
-    const query = own().distinct(columns)
-    joinObject(database, query)
-    whereSelected(database, query, LIVING_OBJECTS, { life: 'alive' })
-    return query
-  }
-  // In two halves, because sums in SQLite have 64 bits.
-  const sum: { high: Int64 | null; low: Int64 | null } | undefined = await database.knex
-    .from(files('o.id', 'o.allocation_size').as('files'))
-    .first(
-      database.knex.raw('SUM(allocation_size >> 32) AS ??', ['high']),
-      database.knex.raw('SUM(allocation_size & 4294967295) AS ??', ['low']),
-    )
-  let bytes = (BigInt(sum?.high ?? 0) << 32n) + BigInt(sum?.low ?? 0)
-  for (let start = 0; start < volumes.length; start += MOST_IDS) {
-    const uuids = volumes.slice(start, start + MOST_IDS).map((id) => id.slice('bo-'.length))
-    const more = database.knex('backup_objects as o').whereIn('o.uuid', uuids)
-    whereSelected(database, more, LIVING_OBJECTS, { life: 'alive' })
-    more.whereNotIn('o.id', files('o.id'))
-    const rows: { uuid: string; allocation_size: Int64 }[] = await more.select('o.uuid', 'o.allocation_size')
-    // The collation ignores case.
-    for (const row of rows) if (uuids.includes(row.uuid)) bytes += BigInt(row.allocation_size)
-  }
-  return { images: await countRows(own()), bytes: String(bytes) }
-}
-
 /** Joins a label of an image's object. The index ignores case; the exact conditions do not. */
 function joinObjectLabel(database: Database, query: Knex.QueryBuilder, alias: 'v' | 'm', name: string): void {
   const raw = database.knex.raw.bind(database.knex)
@@ -200,7 +153,7 @@ function joinObjectLabel(database: Database, query: Knex.QueryBuilder, alias: 'v
 }
 
 /** Joins an image's object as `o`. The index on its uuid ignores case; the second condition does not. */
-function joinObject(database: Database, query: Knex.QueryBuilder): void {
+export function joinObject(database: Database, query: Knex.QueryBuilder): void {
   // backup_object_id is canonical; backup_objects.uuid lacks the prefix `bo-`.
   query.leftJoin('backup_objects as o', (join) =>
     join
@@ -209,7 +162,8 @@ function joinObject(database: Database, query: Knex.QueryBuilder): void {
   )
 }
 
-function whereChosen(database: Database, query: Knex.QueryBuilder, selection: ImageSelection): void {
+/** Restricts a query to the images of a selection. For `storageKeys` and `checksums`, it must join the object. */
+export function whereChosen(database: Database, query: Knex.QueryBuilder, selection: ImageSelection): void {
   whereSelected(database, query, LIVING_IMAGES, selection)
   const { ownedBy, ownedByOrPublic, isPublic, storageKeys, checksums } = selection
   if (ownedBy !== undefined) whereOwnedBy(database, query, [ownedBy])

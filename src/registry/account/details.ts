@@ -1,6 +1,6 @@
 import type * as z from 'zod/mini'
 import type { Database } from '../../db/database.ts'
-import { sumOfImages } from '../../db/lists/images.ts'
+import { sumOfImages } from '../../db/lists/image-sum.ts'
 import { isoTime } from '../../db/sql/time.ts'
 import { findAccount } from '../../db/tables/accounts.ts'
 import { selectImagesWithVolumes } from '../../db/tables/images.ts'
