@@ -4,7 +4,6 @@ import type { Change } from '../../registry/change.ts'
 import { errorText, warningText } from '../errors/report-error.ts'
 import type { Session } from '../session/session.ts'
 import { NO_IDS, STDIN } from '../session/stdin-ids.ts'
-import { boldOn } from '../terminal/color.ts'
 import { isHoldingAll, writeNote } from '../terminal/output.ts'
 import type { Column } from './columns.ts'
 import { isJson, isStreamed } from './format.ts'
@@ -239,19 +238,8 @@ export class Answer {
 
   /** Prints the changes that a dry run would make, by default as text, and a note that nothing was written. */
   async changes(changes: readonly Change[]): Promise<void> {
-    const { CHANGE_COLUMNS, changeText, fullChange } = await import('./columns/change.ts')
-    // History rows follow from the other rows and would bury them in a table.
-    const isHidden = (change: Change) =>
-      this.#printer.format === 'table' && 'table' in change && change.table === 'histories'
-    const shown = changes.filter((change) => !isHidden(change)).map(fullChange)
-    const hidden = changes.length - shown.length
-    if (this.#printer.mayWrap) {
-      const bold = boldOn(process.stdout)
-      await this.text(shown.map((change) => changeText(change, bold)).join(''))
-    } else await this.#printer.list([shown], CHANGE_COLUMNS)
-    if (changes.length === 0) return writeNote('Dry run: nothing would change')
-    const history = hidden === 0 ? '' : ` (${hidden} more row${hidden === 1 ? '' : 's'} in histories)`
-    await writeNote(`Dry run: nothing was written${history}`)
+    const { printChanges } = await import('./dry-run.ts')
+    await printChanges(this.#printer, changes)
   }
 
   /** Prints a note to stderr. */
