@@ -11,6 +11,8 @@ import { usedParts } from './used-parts.ts'
 export const SHELL = 'shell'
 /** The words that leave a shell. */
 export const ENDS = ['exit', 'quit']
+/** Options of every command, which may also come before the command. */
+const LEADING_OPTIONS = ['--debug', '--no-color']
 
 /**
  * Runs the command that the words name, or shows help. Commands report their own errors and set the
@@ -29,12 +31,13 @@ export async function dispatch(typed: readonly string[], program: Program): Prom
     await program.runCommand(SHELL, [...typed])
     return
   }
-  const { words, isHelp } = await withFullNames(program, typed)
+  const leading = typed.findIndex((word) => !LEADING_OPTIONS.includes(word))
+  const { words, isHelp } = await withFullNames(program, typed.slice(leading))
   if (isHelp || asksForHelp(program, words)) return showHelp(program, words, isHelp)
   const names = leadingNames(words)
   const command = findCommand(program, names)
   if (command !== undefined) {
-    await program.runCommand(command.id, words.slice(command.length))
+    await program.runCommand(command.id, [...typed.slice(0, leading), ...words.slice(command.length)])
     return
   }
   if (names.length > 0 && isTopic(program, names) && names.length === words.length)
@@ -114,7 +117,9 @@ async function showHelp(program: Program, words: readonly string[], isHelp: bool
   const names = leadingNames(words)
   const [name] = names
   const command = findCommand(program, names)?.id
-  const topic = isHelp && names.length === 1 && command === undefined ? findHelpTopic(name) : undefined
+  const topic = isHelp && command === undefined ? findHelpTopic(name) : undefined
+  if (topic !== undefined && names[1] !== undefined)
+    throw new VdcError('USAGE', `Unexpected argument: ${names[1]}`, { hint: `See: vdc-manage help ${name}` })
   if (name !== undefined && command === undefined && topic === undefined && !isTopic(program, names))
     throw await unknownCommand(program, names, words, isHelp ? Object.keys(HELP_TOPICS) : [])
   usedParts.add('help')
@@ -184,13 +189,21 @@ async function misplacedOption(
   hint: string,
 ): Promise<VdcError> {
   const option = words[at] as string
+  const isOfShell = at === 0 && optionOf(program, SHELL, option) !== undefined
+  if (isOfShell && words.some((word) => isTopic(program, [word]))) {
+    return new VdcError('USAGE', `Option ${option} is for the shell and cannot be used with a command`, {
+      hint: 'Write the commands to a file, and run it with: vdc-manage -f FILE',
+    })
+  }
   const { nearest } = await import('../../core/nearest.ts')
   // As the first word, it may be a misspelt option of the program or the shell.
-  const ofShell = Object.values(program.findCommand(SHELL)?.flags ?? {})
-  const own = ['help', 'version', ...ofShell.flatMap(({ name, aliases = [] }) => [name, ...aliases])].map(
-    (name) => `--${name}`,
-  )
-  const meant = at === 0 ? nearest(option.replace(/=.*$/s, ''), own) : undefined
+  const ofShell = at === 0 ? Object.values(program.findCommand(SHELL)?.flags ?? {}) : []
+  const own = [
+    'help',
+    ...(at === 0 ? ['version'] : []),
+    ...ofShell.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
+  ].map((name) => `--${name}`)
+  const meant = nearest(option.replace(/=.*$/s, ''), own)
   if (meant !== undefined && !own.includes(option)) {
     return new VdcError('USAGE', `Unknown option: ${option}`, { hint: `Did you mean ${meant}? ${hint}` })
   }

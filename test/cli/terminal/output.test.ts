@@ -101,7 +101,10 @@ describe('stdout, stderr and exit codes', () => {
     [['image', 'add', 'bogus', 'x'], "There is no command 'image add bogus'"],
     [['image', 'bogus', '--help'], "There is no command 'image bogus'"],
     [['--bogus'], 'Option --bogus comes before the command'],
-    [['--debug', 'image', 'list'], 'Option --debug comes before the command'],
+    [['-e', 'image', 'list'], 'Option -e is for the shell and cannot be used with a command'],
+    [['--json', 'image', 'list'], 'Option --json comes before the command'],
+    [['image', '--hlep'], 'Unknown option: --hlep'],
+    [['help', 'output', 'extra'], 'Unexpected argument: extra'],
     [['image', '--debug', 'list'], 'Option --debug comes before the command'],
     [['help', 'bogus'], "There is no command or help topic 'bogus'"],
     [['image', 'list', '--owned'], '--owned requires --account-id'],
@@ -117,6 +120,11 @@ describe('stdout, stderr and exit codes', () => {
     expect(JSON.parse(json.stdout)).toEqual({
       error: { code: 'USAGE', message: says, hint: expect.any(String), exit: 2 },
     })
+  })
+
+  test('--debug and --no-color are accepted before the command too', async () => {
+    const run = await vdcManage(['--no-color', '--debug', 'image', 'list'], { database })
+    expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('sql: SELECT') })
   })
 
   test('help that cannot be written exits with 1', async () => {
