@@ -62,7 +62,9 @@ async function expectLeftOver(): Promise<void> {
   const added = await vdcManage(['image', 'add', 'local', result(), ...OWNER], { database })
   expect(added).toMatchObject({ code: 0, stderr: '' })
   const plain = await vdcManage(args(), { database })
-  expect(plain.stderr).toBe(`Error: ${result()} exists already\nHint: Choose another name, or remove it first\n`)
+  expect(plain.stderr).toBe(
+    `Error: ${result()} exists already\nHint: Remove it, or convert to another name with vdc-manage image convert, and register the result\n`,
+  )
 }
 
 test('after a kill while it waits for SQLite, the next run says what to do with the file', async () => {
@@ -127,7 +129,7 @@ describe.each(ENGINES)('a file of another user or of a backup object on %s', (en
   test('is not called a leftover', async () => {
     database = await newDatabase(engine)
     writeFileSync(result(), 'theirs')
-    const plain = `Error: ${result()} exists already\nHint: Choose another name, or remove it first\n`
+    const plain = `Error: ${result()} exists already\nHint: Remove it, or convert to another name with vdc-manage image convert, and register the result\n`
     if (IS_ROOT) {
       giveAway(result())
       expect((await vdcManage(args(), { database })).stderr).toBe(plain)

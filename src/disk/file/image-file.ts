@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, statfs } from 'node:fs/promises'
 import { VdcError } from '../../core/errors.ts'
 import { heldPath, holding, isSameInode, O_PATH, pathOfOpen, reopen } from '../remove/held.ts'
+import { FETCH_AGAIN } from './source.ts'
 
 /** A disk image file. It is opened once, so that the same file is inspected and hashed. */
 export interface ImageFile {
@@ -77,7 +78,7 @@ export async function openImageFile(path: string): Promise<ImageFile> {
 export async function imageFileOf(path: string, handle: FileHandle): Promise<ImageFile> {
   const opened = await handle.stat({ bigint: true })
   requireRegular(path, opened)
-  if (opened.size === 0n) throw refused(`The file ${path} is empty`)
+  if (opened.size === 0n) throw refused(`The file ${path} is empty`, FETCH_AGAIN)
   return { path, handle, size: Number(opened.size), opened }
 }
 
@@ -104,6 +105,9 @@ export async function requireThere(file: ImageFile): Promise<void> {
   const there = await attempt(file.path, () => lstat(file.path, { bigint: true }))
   if (!isSameInode(there, file.opened)) throw refused(`The file ${file.path} ${CHANGED.why}`, CHANGED.hint)
 }
+
+/** The hint for a path that leads to no file. */
+const CHECK_PATH = 'Check the path; relative paths start at the current folder'
 
 /** The refusal of a file that changed after it was opened. */
 export const CHANGED = {
@@ -171,7 +175,7 @@ async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
     }
     throw refused(
       `The file ${path} ${reasons[code ?? ''] ?? `cannot be read: ${(error as Error).message}`}`,
-      undefined,
+      ['ENOENT', 'ENOTDIR'].includes(code ?? '') ? CHECK_PATH : undefined,
       error,
     )
   }

@@ -12,7 +12,7 @@ import type { Refusal } from './refusal.ts'
 
 /** Bytes of the smallest disk image. */
 const SECTOR = 512
-const INSIST = 'If it is a raw disk anyway, register it with --file-format raw'
+const INSIST = 'If it is a raw disk anyway, use --file-format raw'
 
 /** Fills in an inspection with what the headers of the file claim. */
 export function describe(inspection: Inspection, identity: Identity, expected: Expectation): void {
@@ -50,7 +50,9 @@ export function checkKind(inspection: Inspection, identity: Identity, { format }
   if (own.length > 0) return own
   const why = `is ${titleOf(nonDisk)}, not a disk image`
   // A packed file gets here only from inside another packed file.
-  return [packed ? { why, hint: 'Unpack it too: the agents unpack only once' } : { why, hint: INSIST }]
+  if (packed) return [{ why, hint: 'Unpack it too: the agents unpack only once' }]
+  // A shorter file is refused even if it is declared raw.
+  return [{ why, hint: inspection.size < SECTOR ? 'Check that the path names a disk image' : INSIST }]
 }
 
 /**
@@ -69,7 +71,7 @@ export function checkSigns(inspection: Inspection, identity: Identity, expected:
   if (!FILE_FORMATS.some((each) => each === format))
     return [{ why: `is in ${format} format, which instances cannot use` }]
   if (expected.format !== undefined && expected.format !== format)
-    return [{ why: `is ${format}, not ${expected.format} as declared` }]
+    return [{ why: `is ${format}, not ${expected.format} as declared`, hint: 'Correct or omit --file-format' }]
   if (identity.image && format === 'raw')
     inspection.warnings.push(
       'is a fixed VHD image, a raw disk with a footer. To register it as VHD, use --file-format vpc',
@@ -102,7 +104,8 @@ export function checkEnding(
 /** Refuses disks that are empty, too small, or larger than allowed. */
 export function checkSize(inspection: Inspection, identity: Identity, expected: Expectation): Refusal[] {
   const { maxSize = DEFAULT_MAX_SIZE } = expected
-  if (inspection.size < SECTOR) return [{ why: `is too short for a disk image: ${inspection.size} bytes` }]
+  if (inspection.size < SECTOR)
+    return [{ why: `is too short for a disk image: ${inspection.size} bytes`, hint: FETCH_AGAIN }]
   const size = inspection.virtualSize ?? imageIn(identity, expected)?.finding.virtualSize ?? 0
   if (size === 0) return [{ why: 'has a virtual size of 0 bytes' }]
   // Larger sizes are reported exactly, but cannot be used in calculations.

@@ -1,6 +1,7 @@
 import { VdcError } from '../../core/errors.ts'
 import { chunksOf } from '../file/chunks.ts'
 import type { ImageFile } from '../file/image-file.ts'
+import { FETCH_AGAIN } from '../file/source.ts'
 import { isGzip } from '../formats/packed/gzip.ts'
 import { readOnlyMember, type TakeBytes } from '../tar/tar.ts'
 import { isTar, looksCompressed } from '../tar/tar-header.ts'
@@ -50,12 +51,13 @@ export async function unpack(file: ImageFile, take: TakeBytes, watcher: Watcher)
       await take(unpackedSize, chunk)
       unpackedSize += chunk.length
     }
-    if (unpackedSize === 0) throw new VdcError('FILE_REFUSED', 'is empty after unpacking')
+    if (unpackedSize === 0) throw new VdcError('FILE_REFUSED', 'is empty after unpacking', { hint: FETCH_AGAIN })
     return { containerFormat: 'gz', unpackedSize }
   } catch (error) {
     if (error instanceof VdcError) throw error
     // zlib's error for damaged data.
-    throw new VdcError('FILE_REFUSED', `is damaged or truncated: ${(error as Error).message}`, { cause: error })
+    const why = `is damaged or truncated: ${(error as Error).message}`
+    throw new VdcError('FILE_REFUSED', why, { hint: FETCH_AGAIN, cause: error })
   } finally {
     // Stops reading the file, also after an error.
     await chunks?.return(undefined)

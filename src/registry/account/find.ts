@@ -8,6 +8,8 @@ import { decide } from '../batch/decide.ts'
 import { canonicalId } from '../rules/identifiers.ts'
 import { SYSTEM_ACCOUNTS } from '../rules/values.ts'
 
+const LIST_HINT = 'List all accounts with: vdc-manage account list'
+
 /**
  * Finds the accounts to change and locks them until the unit of work ends.
  *
@@ -35,6 +37,7 @@ export function requireAlive(account: AccountRow): void {
   throw new VdcError(
     'ACCOUNT_DELETED',
     `Account ${canonicalId('account', account.uuid)} was deleted at ${isoTime(account.deleted_at)}`,
+    { hint: LIST_HINT },
   )
 }
 
@@ -50,6 +53,6 @@ export function requireOrdinary(uuid: string, action: string): void {
 }
 
 /** Returns the error for an account that does not exist. */
-export function accountNotFound(uuid: string, hint = 'List all accounts with: vdc-manage account list'): VdcError {
+export function accountNotFound(uuid: string, hint = LIST_HINT): VdcError {
   return new VdcError('ACCOUNT_NOT_FOUND', `Account ${canonicalId('account', uuid)} does not exist`, { hint })
 }

@@ -85,7 +85,10 @@ describe.each(ENGINES)('on %s', (engine) => {
     [['del', '00000000'], { exit: 5, message: 'System account a-00000000 cannot be deleted' }],
     [['modify', 'a-shpoolxx', '--disable'], { exit: 5, message: 'System account a-shpoolxx cannot be disabled' }],
     [['del', 'a-gone'], { exit: 5, message: 'Account a-gone was deleted at ' }],
-    [['modify', 'a-gone', '--enable'], { exit: 5, message: 'Account a-gone was deleted at ' }],
+    [
+      ['modify', 'a-gone', '--enable'],
+      { exit: 5, message: 'Account a-gone was deleted at ', hint: 'List all accounts with: ' },
+    ],
     [['del', 'a-nobody'], { exit: 4, message: 'Account a-nobody does not exist' }],
     [['modify', 'a-KEPT', '--enable'], { exit: 4, message: 'Account a-KEPT does not exist' }],
     [

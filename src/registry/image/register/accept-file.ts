@@ -47,7 +47,9 @@ export function archOf(inspection: Inspection, declared: string | undefined, pat
   const { arch: found } = inspection
   if (found === undefined) return declared ?? DEFAULT_ARCH
   if (declared !== undefined && declared !== found)
-    throw new VdcError('FILE_REFUSED', `The file ${path} is made for ${found}, not ${declared} as declared`)
+    throw new VdcError('FILE_REFUSED', `The file ${path} is made for ${found}, not ${declared} as declared`, {
+      hint: 'Correct or omit --arch',
+    })
   if (!(ARCHES as readonly string[]).includes(found))
     throw new VdcError(
       'FILE_REFUSED',

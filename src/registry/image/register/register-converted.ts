@@ -102,7 +102,11 @@ async function registerMade(
 /** Adds a hint to FILE_EXISTS if the existing file may be left over from a conversion that was killed before the registration. */
 async function perhapsLeftOver(registry: Registry, path: string, error: unknown): Promise<unknown> {
   if (!(error instanceof VdcError) || error.code !== 'FILE_EXISTS') return error
-  if (!(await isOwnFile(path)) || (await isKnown(registry, localUri(path)).catch(() => true))) return error
+  if (!(await isOwnFile(path)) || (await isKnown(registry, localUri(path)).catch(() => true))) {
+    // The name of the result follows from the name of the file.
+    const hint = 'Remove it, or convert to another name with vdc-manage image convert, and register the result'
+    return new VdcError('FILE_EXISTS', error.message, { hint, cause: error })
+  }
   const again = `vdc-manage image add local ${shellWord(path)} --account-id …`
   return new VdcError('FILE_EXISTS', `${error.message}, and no backup object refers to it`, {
     hint: `If an interrupted --convert left it behind, it is complete. Remove it, or register it as it is with: ${again}`,

@@ -259,6 +259,7 @@ describe('declared and detected values', () => {
       await makeImage(at(`declared-${format}-${declared}.img`), { format, size: '16M' }),
       `is ${format}, not ${declared} as declared`,
       ['--file-format', declared],
+      { hint: 'Correct or omit --file-format' },
     )
   })
 

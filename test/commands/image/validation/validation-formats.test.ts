@@ -288,12 +288,23 @@ const REFUSED: Record<string, Refused> = {
   },
   'xz.gz': { make: () => sh('gzip -c disk.raw.xz > xz.gz'), says: 'is compressed with xz' },
   'words.gz': { make: () => sh('gzip -c text.img > words.gz'), says: 'is a text file, not a disk image' },
+  // The hint of larger files would not help.
+  'tiny.img': {
+    make: bytes('Some words.\n'),
+    says: 'is a text file, not a disk image',
+    hint: 'Check that the path names a disk image',
+  },
   'short.gz': {
     make: () => sh('head -c 100 disk.raw | gzip -c > short.gz'),
     says: 'is too short for a disk image: 100 bytes',
+    hint: 'Download or copy the file again',
   },
   'nothing.gz': { make: () => sh('gzip -c < /dev/null > nothing.gz'), says: 'is empty after unpacking' },
-  'cut.gz': { make: () => sh('gzip -c disk.raw | head -c 100000 > cut.gz'), says: 'is damaged or truncated' },
+  'cut.gz': {
+    make: () => sh('gzip -c disk.raw | head -c 100000 > cut.gz'),
+    says: 'is damaged or truncated',
+    hint: 'Download or copy the file again',
+  },
   'cut-inside.qcow2.gz': {
     make: () => sh('head -c 1000000 disk.qcow2 | gzip -c > cut-inside.qcow2.gz'),
     says: 'is damaged',
