@@ -118,7 +118,7 @@ describe('configuration', () => {
     expect(nowhere.checks.database).toMatchObject({
       result: 'failure',
       message:
-        'The database sqlite:///nonexistent/registry.sqlite cannot be created: /nonexistent does not exist or is not writable',
+        'The database sqlite:///nonexistent/registry.sqlite cannot be created: /nonexistent does not exist',
       hint: expect.stringMatching(/^Create the folder/),
     })
   })

@@ -35,11 +35,12 @@ export async function openConfigured({ interruption, isDebugging, dryRun }: Open
     serviceTypes: loadServiceTypes(process.env),
     onWarning: (text) => void writeNote(warningText(text)),
     onCreated: (path) => {
-      if (settings.engine === 'sqlite' && settings.embedded) {
-        void writeNote(
-          `Created the embedded registry ${path}; to use MySQL, set VDC_MANAGE_DATABASE_URI=mysql://user@host/wakame_dcmgr`,
-        )
-      }
+      void writeNote(
+        settings.engine === 'sqlite' && settings.embedded
+          ? `Created the embedded registry ${path}; to use MySQL, set VDC_MANAGE_DATABASE_URI=mysql://user@host/wakame_dcmgr`
+          : // The path may be a typo.
+            `Created a new registry: ${path}`,
+      )
     },
     trace: (sql) => {
       if (isDebugging()) void writeNote(`sql: ${sql}`)

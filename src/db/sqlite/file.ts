@@ -91,14 +91,12 @@ export function requireCreatable({ path, embedded }: SqliteSettings): void {
     accessSync(`${folder}/`, constants.W_OK | constants.X_OK)
   } catch (error) {
     if (embedded) throw notCreated(dirname(path), error as Error)
-    throw new VdcError(
-      'DATABASE_UNREACHABLE',
-      `The database sqlite://${path} cannot be created: ${folder} does not exist or is not writable`,
-      {
-        hint: 'Create the folder and make it writable for this user, or set VDC_MANAGE_DATABASE_URI',
-        cause: error,
-      },
-    )
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    const why = `${folder} ${isMissing ? 'does not exist' : 'is not a writable folder'}`
+    throw new VdcError('DATABASE_UNREACHABLE', `The database sqlite://${path} cannot be created: ${why}`, {
+      hint: `${isMissing ? 'Create the folder' : 'Make it writable for this user'}, or correct VDC_MANAGE_DATABASE_URI`,
+      cause: error,
+    })
   }
   if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw danglingLink(path)
 }

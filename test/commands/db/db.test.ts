@@ -135,6 +135,11 @@ describe('db on MariaDB', () => {
 describe('db on SQLite', () => {
   test('creates and migrates the file on first use, with the schema of dcmgr.md', async () => {
     const database = keep(newSqlite())
+    const first = await vdcManage(['image', 'list'], { database })
+    expect(first).toMatchObject({
+      code: 0,
+      stderr: `Created a new registry: ${database.uri.slice('sqlite://'.length)}\n`,
+    })
     expect(await vdcManage(['image', 'list'], { database })).toMatchObject({ code: 0, stderr: '' })
     expect(await vdcManageJson(['db', 'status'], { database })).toMatchObject({ engine: 'sqlite', pending: 0 })
     await expect(await schemaOf(database)).toMatchFileSnapshot('../../golden/schema.sqlite.txt')

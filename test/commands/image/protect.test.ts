@@ -111,8 +111,12 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
     expect(await vdcManage(['image', 'unprotect', 'wmi-forced'], { database })).toMatchObject({ code: 0, stderr: '' })
   })
 
-  test('--force alone changes nothing, and says so', async () => {
-    const run = await vdcManage(['image', 'modify', 'wmi-kept', '--force'], { database })
+  test.each([
+    ['modify', 'wmi-kept', '--force'],
+    ['modify', 'wmi-kept'],
+    ['features', 'wmi-kept'],
+  ])('image %s %s %s changes nothing, says so, and is not refused', async (...words) => {
+    const run = await vdcManage(['image', ...words.filter((word) => word !== undefined)], { database })
     expect(run).toMatchObject({ code: 0, stderr: 'Nothing to change: no new values are given\n' })
   })
 

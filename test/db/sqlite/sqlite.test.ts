@@ -71,8 +71,8 @@ test('every way to open a database refuses what is not a file or cannot be creat
   for (const [name, says, hint] of [
     ['', 'is a folder', 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///'],
     ['pipe', 'is not a regular file', 'Name a file: VDC_MANAGE_DATABASE_URI=sqlite:///'],
-    ['none/x', `cannot be created: ${path}/none does not exist or is not writable`, 'Create the folder'],
-    ['pipe/x', `cannot be created: ${path}/pipe does not exist or is not writable`, 'Create the folder'],
+    ['none/x', `cannot be created: ${path}/none does not exist`, 'Create the folder, or correct'],
+    ['pipe/x', `cannot be created: ${path}/pipe is not a writable folder`, 'Make it writable'],
   ] as const) {
     const file = join(path, name)
     const settings = parseDatabaseUri(`sqlite://${file}`, 'the test')

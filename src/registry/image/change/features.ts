@@ -31,7 +31,8 @@ export function setFeatures(
   const changed = askedOnce((features: string | null) => changeFlags(features, FEATURES, request))
   return inBatches<ImageDetails>(registry, 'image', ids, {
     work: async (trx, items) => {
-      const images = await imagesToChange(trx, items, options)
+      // Protection is against changes, and without features nothing changes.
+      const images = await imagesToChange(trx, items, { force: options.force || named.length === 0 })
       const changes = await decide(images.keys(), async (item) => {
         if (named.length === 0) return undefined
         const features = images.get(item)?.features ?? null

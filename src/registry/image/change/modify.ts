@@ -52,6 +52,7 @@ export function modifyImages(
   request: ImageChanges,
   options: { force: boolean },
 ): AsyncGenerator<Outcome<ImageDetails>> {
+  const isEmpty = Object.values(request).every((value) => value === undefined)
   return inBatches<ImageDetails, Given>(registry, 'image', ids, {
     prepare: async (registry, uuid) => {
       const given = validate(imageChanges, request)
@@ -60,7 +61,8 @@ export function modifyImages(
       return { ...given, owner: given.account_id === undefined ? undefined : parseId('account', given.account_id) }
     },
     work: async (trx, items) => {
-      const images = await imagesToChange(trx, items, options)
+      // Protection is against changes, and an empty request changes nothing.
+      const images = await imagesToChange(trx, items, { force: options.force || isEmpty })
       await claimEnd(trx, ...idsOf([...images.keys()].filter(({ given }) => typeof given.parent_image_id === 'string')))
       const columnsOf = requiringAll(trx)
       const changes = await decide(images.keys(), async (item) => {
