@@ -1,6 +1,7 @@
 import { fstatSync } from 'node:fs'
 import { VdcError } from '../../core/errors.ts'
-import type { Interruption } from '../../core/interruption.ts'
+import { Interruption } from '../../core/interruption.ts'
+import { catchSignals } from './signals.ts'
 
 /** The argument that stands for the IDs on stdin. */
 export const STDIN = '-'
@@ -87,8 +88,7 @@ export class StdinIds {
     this.#source ??= openStdin()
     try {
       for (;;) {
-        const next = this.#source.next()
-        const { value, done } = await (this.#interruption?.before(next) ?? next)
+        const { value, done } = await this.#untilInterrupted(this.#source.next())
         if (done) return
         const ids = value.map((line) => line.trim()).filter((id) => id !== '')
         if (ids.length === 0) continue
@@ -98,6 +98,24 @@ export class StdinIds {
     } finally {
       // The writer of the pipe need not wait for us. A script that may run again reads on.
       if (this.#kept === undefined) process.stdin.destroy()
+    }
+  }
+
+  /**
+   * Waits for the next IDs. At a terminal, Ctrl-C ends the wait with an error; in a pipe, signals
+   * end the process.
+   *
+   * @throws VdcError INTERRUPTED or TERMINATED.
+   */
+  async #untilInterrupted<T>(next: Promise<T>): Promise<T> {
+    if (this.#interruption !== undefined) return this.#interruption.before(next)
+    if (!process.stdin.isTTY) return next
+    const interruption = new Interruption()
+    const signals = catchSignals(interruption)
+    try {
+      return await interruption.before(next)
+    } finally {
+      signals.release()
     }
   }
 }

@@ -31,8 +31,11 @@ export async function runShell(program: Program, options: ShellOptions): Promise
   try {
     if (options.tx === 'none') await shared.replaceWithoutTransactions()
     if (options.tx === 'bulk') await runTogether(program, shared, input, options)
-    else if (input === undefined) process.exitCode = await runInteractively(program, shared, eachLine)
-    else process.exitCode = await runScript(program, input, eachLine)
+    else if (input === undefined) {
+      const exit = await runInteractively(program, shared, eachLine)
+      // Errors were seen at the terminal; a later typo of a person is no failure of the session.
+      process.exitCode = options.exitOnError ? exit : 0
+    } else process.exitCode = await runScript(program, input, eachLine)
   } finally {
     await shared.close()
     program.shared = undefined
