@@ -100,7 +100,10 @@ describe('docs/recipes.md', () => {
     })
     expect({
       code: run.code,
-      stderr: run.stderr.replaceAll(/^(?:Dry run: nothing was written|Imported|\d+ images?: ).*\n/gm, ''),
+      stderr: run.stderr.replaceAll(
+        /^(?:Created a new registry: |Dry run: nothing was written|Imported|\d+ images?: ).*\n/gm,
+        '',
+      ),
     }).toEqual({
       code: 0,
       stderr: '',

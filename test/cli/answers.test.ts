@@ -34,6 +34,14 @@ beforeAll(async () => {
 })
 afterAll(() => database.remove())
 
+test('a field without a value is shown in one way, whether it is NULL or empty', async () => {
+  await database.query("UPDATE backup_storages SET node_id = '' WHERE uuid = 'emoji'")
+  const { stdout } = await vdcManage(['backupstorage', 'show', 'bkst-emoji'], { database, reject: true })
+  expect(stdout).toMatch(/^description: +-$/m)
+  expect(stdout).toMatch(/^node_id: +-$/m)
+  await database.query("UPDATE backup_storages SET node_id = NULL WHERE uuid = 'emoji'")
+})
+
 const list = (...args: string[]) => vdcManage(['backupstorage', 'list', ...args], { database, reject: true })
 
 describe('formats', () => {

@@ -117,8 +117,7 @@ describe('configuration', () => {
     const nowhere = await examined({ database: { uri: 'sqlite:///nonexistent/registry.sqlite' } })
     expect(nowhere.checks.database).toMatchObject({
       result: 'failure',
-      message:
-        'The database sqlite:///nonexistent/registry.sqlite cannot be created: /nonexistent does not exist',
+      message: 'The database sqlite:///nonexistent/registry.sqlite cannot be created: /nonexistent does not exist',
       hint: expect.stringMatching(/^Create the folder/),
     })
   })

@@ -47,9 +47,9 @@ export class Answer {
     return isJson(this.#printer.format)
   }
 
-  /** True if the answer is rows of cells, so that all of its items must be of the same kind. */
-  get isCells(): boolean {
-    return this.#printer.format === 'csv' || this.#printer.format === 'value'
+  /** True if the format can hold things of several kinds. */
+  get isNested(): boolean {
+    return this.#printer.isWhole || this.#printer.format === 'ndjson'
   }
 
   /** A stored ID that must reach the user, even if stdout is closed. */

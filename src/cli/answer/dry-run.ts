@@ -19,6 +19,6 @@ export async function printChanges(printer: Printer, changes: readonly Change[])
     await printer.text(shown.map((change) => changeText(change, bold)).join(''))
   } else await printer.list([shown], CHANGE_COLUMNS)
   if (changes.length === 0) return writeNote('Dry run: nothing would change')
-  const history = hidden === 0 ? '' : ` (${hidden} more row${hidden === 1 ? '' : 's'} in histories)`
+  const history = hidden === 0 ? '' : `; ${hidden} history row${hidden === 1 ? ' is' : 's are'} not shown`
   await writeNote(`Dry run: nothing was written${history}`)
 }

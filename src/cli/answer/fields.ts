@@ -18,11 +18,10 @@ export function renderFields(value: object, now?: Date): string {
 function flatten(value: object, prefix: string, now: Date | undefined): [string, string][] {
   return Object.entries(value).flatMap(([key, field]): [string, string][] => {
     const name = prefix + printable(key)
-    if (field === null || field === undefined) return [[name, '-']]
-    if (typeof field === 'object')
-      return Object.keys(field).length === 0 ? [[name, '-']] : flatten(field, `${name}.`, now)
-    const text = valueReader(key, now)(field)
-    if (text === null) return [[name, '']]
+    if (typeof field === 'object' && field !== null && Object.keys(field).length > 0)
+      return flatten(field, `${name}.`, now)
+    const text = typeof field === 'object' ? null : valueReader(key, now)(field)
+    if (text === null) return [[name, '-']]
     return [[name, printable(isSized(field, text) ? `${text} (${field} B)` : text)]]
   })
 }

@@ -124,7 +124,7 @@ async function invalidValue(message: string, cause: ParseError): Promise<VdcErro
   const argument = /^Expected (.*) to be one of: (.*)$/s.exec(message)
   if (argument) {
     const [, value = '', values = ''] = argument
-    return refusal(`'${value}' must be one of: ${values}`, value, values)
+    return refusal(`The argument must be one of: ${values}; not '${value}'`, value, values)
   }
   const number = /^Parsing (--\S+); Expected an integer but received: (.*)$/s.exec(message)
   if (number === null) return undefined

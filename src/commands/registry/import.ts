@@ -38,8 +38,8 @@ export default class RegistryImport extends BaseCommand {
         for (const conflict of conflicts) await this.answer.note(lineOf(conflict))
       if (this.session.isDryRun) throw error
       await this.answer.error(error)
-      // csv and value would print an empty row.
-      if (!this.answer.isCells) await this.answer.result({ conflicts, ...error.toJSON() })
+      // The lines on stderr read better than a table; csv and value would print an empty row.
+      if (this.answer.isNested) await this.answer.result({ conflicts, ...error.toJSON() })
       return
     }
     if (!this.session.isDryRun) await this.answer.note(sentenceOf(outcome))
@@ -65,7 +65,10 @@ function lineOf({ id, fields, why }: ImportConflict): string {
 }
 
 function sentenceOf(summary: ImportSummary): string {
-  return `Imported: ${Object.entries(summary)
-    .map(([type, { added, unchanged }]) => `${type.replace('_', ' ')} ${added} added, ${unchanged} unchanged`)
-    .join('; ')}`
+  const added = Object.entries(summary).flatMap(([type, { added }]) =>
+    added === 0 ? [] : [`${added} ${type.replace('_', ' ')}${added === 1 ? '' : 's'}`],
+  )
+  const unchanged = Object.values(summary).reduce((sum, counts) => sum + counts.unchanged, 0)
+  const entries = unchanged === 1 ? '1 entry was' : `${unchanged} entries were`
+  return `Imported: ${added.join(', ') || 'nothing new'}; ${entries} there already`
 }

@@ -1,4 +1,5 @@
 import { VdcError } from '../../core/errors.ts'
+import { systemError } from '../../core/system-error.ts'
 import { CONNECTION_FAULTS } from '../faults/connection.ts'
 import { type Fault, refused, unreachable, unusable } from '../faults/fault.ts'
 import { SERVER_FAULTS } from '../faults/server.ts'
@@ -26,8 +27,7 @@ export function translateDriverError(error: unknown, place: string, { connected 
   if (error instanceof VdcError) return error
   const driverError = error as DriverError
   const code = codeOf(driverError)
-  // A host with several addresses fails with an AggregateError, whose message is empty.
-  const text = firstLine(driverError.sqlMessage ?? driverError.message) || code
+  const text = firstLine(driverError.sqlMessage ?? inWords(driverError)) || code
   const fail = ({ code, says, hint }: Omit<Fault, 'is'>) =>
     new VdcError(code, says(place, text), { hint, cause: error })
 
@@ -71,6 +71,16 @@ function codeOf(error: DriverError): string {
 
 function isOfSqlite(code: string | number): boolean {
   return typeof code === 'string' && code.startsWith('SQLITE_')
+}
+
+/**
+ * Returns the message of an error, but for the system's codes the words before them: Node's message
+ * is only `connect ECONNREFUSED 127.0.0.1:3306`, and that of a host with several addresses is empty.
+ */
+export function inWords({ code, message }: DriverError): string {
+  if (code === undefined) return message
+  const words = systemError(code)
+  return words === code ? message : words.replace(`(${code})`, `(${message || code})`)
 }
 
 function firstLine(text: string): string {

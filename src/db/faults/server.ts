@@ -97,7 +97,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
     is: ['ER_BAD_DB_ERROR'],
     code: 'DATABASE_REFUSED',
     says: refused,
-    hint: `Create the database, or correct its name in ${SETTINGS}`,
+    hint: `Create it on the server with CREATE DATABASE, then run vdc-manage db migrate; or correct its name in ${SETTINGS}`,
   },
   {
     // 1969: MariaDB's max_statement_time.

@@ -2,7 +2,7 @@ import { TLSSocket } from 'node:tls'
 import mysql2 from 'mysql2'
 import { describeHost, describeMysql, type MysqlHost, type MysqlSettings } from '../../config/config.ts'
 import { isOfHost, VdcError } from '../../core/errors.ts'
-import { translateDriverError } from '../drivers/errors.ts'
+import { inWords, translateDriverError } from '../drivers/errors.ts'
 import { type Arrivals, limitAnswers } from './answers.ts'
 import type { DriverConnection } from './driver.ts'
 import { isPrivateSocket, LoginRefused, loginPlugins, unsupportedPlugin } from './login.ts'
@@ -214,12 +214,11 @@ function allHostsFailed(settings: MysqlSettings, failures: { host: MysqlHost; er
 }
 
 function reasonOf(error: unknown): string {
-  const { errno, code, message, sqlMessage, cause } = error as DriverError
+  const { errno, code, sqlMessage, cause } = error as DriverError
   if (errno === NOT_READY) return 'not ready'
   if (error instanceof VdcError && cause !== undefined) return reasonOf(cause)
   if (code === 'ETIMEDOUT' || code === 'PROTOCOL_SEQUENCE_TIMEOUT') return 'no answer in time'
-  // A host with several addresses fails with an AggregateError, whose message is empty.
-  return ((sqlMessage ?? message) || code || 'unknown error').split('\n', 1)[0] as string
+  return ((sqlMessage ?? inWords(error as DriverError)) || code || 'unknown error').split('\n', 1)[0] as string
 }
 
 /** Returns the server's socket or host, for messages. */

@@ -1,4 +1,5 @@
 import { VdcError } from '../../core/errors.ts'
+import { systemError } from '../../core/system-error.ts'
 import { FILE } from './inspection.ts'
 import type { Refusal } from './refusal.ts'
 
@@ -15,7 +16,7 @@ export function refusalIn(error: unknown): Refusal {
   }
   if (error instanceof RangeError) return { why: 'is damaged: its headers are invalid' }
   const { syscall, code } = error as NodeJS.ErrnoException
-  if (syscall === 'read') return { why: `cannot be read: ${code}` }
+  if (syscall === 'read') return { why: `cannot be read: ${systemError(code)}` }
   throw error
 }
 

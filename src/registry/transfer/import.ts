@@ -48,7 +48,10 @@ export async function importRegistry(
 ): Promise<ImportSummary | ImportRefusal> {
   const { interruption, commits } = registry.database
   const open = typeof source === 'string' ? () => readText(source, interruption.signal) : () => source
-  if (typeof source === 'string' && !isStream(source)) return importAgain(registry, open)
+  if (typeof source === 'string' && !isStream(source))
+    return importAgain(registry, open).catch((error: unknown) => {
+      throw namingSource(error, source)
+    })
   if (commits === 'outer') {
     throw new VdcError('USAGE', 'A pipe cannot be imported with --tx bulk, which may have to read it twice', {
       hint: 'Import from a file, or run the import on its own',
@@ -147,10 +150,17 @@ function nameOf({ record }: ReadRecord): string {
   return (record.type === 'label' ? `${record.resource_uuid}\n${record.name}` : uuidOf(record.uuid)).toLowerCase()
 }
 
+/** Adds the path of the file to an error about one of its lines. */
+function namingSource(error: unknown, path: string): unknown {
+  if (!(error instanceof VdcError) || !/^(?:Line \d|The registry file )/.test(error.message)) return error
+  const message = `${path}: ${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`
+  return new VdcError(error.code, message, { hint: error.hint, cause: error })
+}
+
 function conflictError(conflicts: number): VdcError {
   const differ = conflicts === 1 ? '1 entry differs' : `${conflicts} entries differ`
   return new VdcError('IMPORT_CONFLICT', `Nothing was imported: ${differ} from this registry`, {
-    hint: 'An ID must mean the same thing in both registries. Correct the wrong entries on either side, then try again',
+    hint: 'Correct the entries on either side. To keep those of this registry, remove their lines from the export, and lower the counts in its last line',
   })
 }
 

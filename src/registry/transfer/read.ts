@@ -53,9 +53,12 @@ class Reader {
       if (this.#place === 'after' && line.text.trim() === '') continue
       if (this.#place === 'after') throw refusal(line, 'comes after the end of the registry')
       const value = parse(line.text)
+      if (this.#place === 'header') {
+        this.#readHeader(value ?? {}, line)
+        continue
+      }
       if (value === undefined) throw refusal(line, 'is not a JSON object')
-      if (this.#place === 'header') this.#readHeader(value, line)
-      else if (value.type === 'end') this.#readEnd(value, line)
+      if (value.type === 'end') this.#readEnd(value, line)
       else yield { record: this.#readRecord(value, line), line: line.number, bytes: line.bytes }
     }
   }

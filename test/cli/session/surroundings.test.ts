@@ -121,7 +121,9 @@ test('closed stdin changes nothing', async () => {
 test('without a terminal, nothing is prompted for, coloured or truncated', async () => {
   const run = await shell('setsid -w vdc-manage image list --sort name --limit 3', { database, env: { COLUMNS: '40' } })
   expect(run).toMatchObject({ code: 0, stderr: '' })
-  expect(run.stdout.split('\n')[0]).toMatch(/^ID +NAME +ACCOUNT +ARCH +FORMAT +SIZE +STATE +VISIBILITY +CREATED$/)
+  expect(run.stdout.split('\n')[0]).toMatch(
+    /^ID +NAME +ACCOUNT +ARCH +FORMAT +VIRTUAL SIZE +STATE +VISIBILITY +CREATED$/,
+  )
   await shell(`vdc-manage image del "$(${add()})"`, { database })
   const purge = await shell('setsid -w vdc-manage image purge --older-than 0s </dev/null', { database })
   expect(purge).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('--yes') })
@@ -170,7 +172,7 @@ test.each([[40], [80]])(
     const shown = `update images wmi-s2\n  description: - -> ${LONG}\n  is_public: 0 -> 1\n`
     expect(dry.slice(dry.indexOf('\nupdate ') + 1)).toMatch(
       new RegExp(
-        `^${shown}(  updated_at: .* -> .*\n)?Dry run: nothing was written \\(\\d more rows in histories\\)\nexit 0\n`,
+        `^${shown}(  updated_at: .* -> .*\n)?Dry run: nothing was written; \\d history rows are not shown\nexit 0\n`,
       ),
     )
     expect(await database.query('SELECT * FROM images')).toEqual(before)

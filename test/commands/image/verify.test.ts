@@ -165,7 +165,7 @@ describe.each(ENGINES)('many images on %s', (engine) => {
     const expected: Record<string, RegExp> = {
       'disk7.raw': other(''),
       'disk20.raw': /^differs: the size of the file is 131072, but 262144 is registered(?:;|$)/,
-      'disk33.raw': /^differs: The file \S+\/disk33.raw does not exist$/,
+      'disk33.raw': /^differs: the file \S+\/disk33.raw does not exist$/,
       'disk50.raw': other(''),
       'disk51.raw': other(''),
       'disk3.qcow2':
@@ -412,7 +412,7 @@ describe('an unreadable file', () => {
     const run = { code: exitCode, signal: undefined, stdout, stderr }
     expect(run).toMatchObject({ code: 9, stderr: '2 images: 1 ok, 0 differ, 1 not checked\n' })
     expect(linesById(run)).toEqual({
-      [secret]: `not checked: The file ${home}/secret.raw cannot be read: permission denied`,
+      [secret]: `not checked: the file ${home}/secret.raw cannot be read: permission denied`,
       [visible]: 'ok',
     })
   })

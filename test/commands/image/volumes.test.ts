@@ -95,7 +95,7 @@ describe.each(ENGINES)('an image with volumes on %s', (engine) => {
     writeFileSync(at('torn.raw'), 'other')
     const lines = (await verify()).split('\n').sort().slice(1)
     expect(lines).toEqual([
-      `wmi-disks: differs: its volume bo-more: The file ${at('more.raw')} does not exist`,
+      `wmi-disks: differs: its volume bo-more: the file ${at('more.raw')} does not exist`,
       'wmi-plain: ok',
       expect.stringMatching(
         /^wmi-torn: differs: its volume bo-torn: the size of the file is 5, but 66048 is registered; its volume/,

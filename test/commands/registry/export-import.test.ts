@@ -100,7 +100,7 @@ test('exports from SQLite to MariaDB and back lose nothing, and a second import 
     expect(run).toMatchObject({
       ...NOTHING,
       stderr:
-        'Imported: account 2 added, 2 unchanged; backup storage 2 added, 0 unchanged; backup object 4 added, 0 unchanged; image 3 added, 0 unchanged; label 4 added, 0 unchanged; purged image 1 added, 0 unchanged\n',
+        'Imported: 2 accounts, 2 backup storages, 4 backup objects, 3 images, 4 labels, 1 purged image; 2 entries were there already\n',
     })
     expect(await exported(to)).toEqual(original)
     const before = await allRows(to)
@@ -292,8 +292,23 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     })
     // --columns and cell formats do not hide the error.
     expect(await importInto(database, input, ['--json', '-c', 'image'])).toEqual(json)
-    expect(await importInto(database, input, ['--format', 'csv'])).toEqual(run)
+    for (const format of ['csv', 'table']) expect(await importInto(database, input, ['--format', format])).toEqual(run)
     expect(await allRows(database)).toEqual(before)
+  })
+
+  test('names a file that is not a registry file', async () => {
+    const { path, remove } = newFolder()
+    const file = join(path, 'note.txt')
+    for (const [text, says] of [
+      ['hello\n', 'line 1 is not a registry header\nHint: Create a registry file with: vdc-manage registry export\n'],
+      ['', 'the registry file is empty\nHint: '],
+    ] as const) {
+      writeFileSync(file, text)
+      const run = await vdcManage(['registry', 'import', file], { database })
+      expect(run).toMatchObject({ code: 3, stdout: '' })
+      expect(run.stderr.startsWith(`Error: ${file}: ${says}`)).toBe(true)
+    }
+    remove()
   })
 
   test('refuses a file that is truncated anywhere', async () => {
@@ -472,7 +487,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     const waiting = vdcManage(['registry', 'import', pipe], { database })
     await sleep(500)
     await writeFile(pipe, `${whole.join('\n')}\n`)
-    expect(await waiting).toMatchObject({ ...NOTHING, stderr: expect.stringContaining('image 0 added, 3 unchanged') })
+    expect(await waiting).toMatchObject({ ...NOTHING, stderr: expect.stringContaining('Imported: nothing new; ') })
     const interrupted = execa(PROGRAM, ['registry', 'import', pipe], {
       env: environment({ database }),
       extendEnv: false,
@@ -641,7 +656,7 @@ describe('on a database of Wakame-vdc', () => {
     for (const again of [database, copy]) {
       expect(await importInto(again, stdout)).toMatchObject({
         code: 0,
-        stderr: expect.stringMatching(/image 0 added, 1 unchanged/),
+        stderr: expect.stringMatching(/^Imported: nothing new; /),
       })
     }
     await copy.remove()

@@ -185,7 +185,11 @@ test('hints at user and password only if these are the cause', async () => {
   await expectFault(ADD, refusedAs(/denied/, /^Check the name of the database/), uri.replace(name, 'mysql'))
   await expectFault(ADD, refusedAs(/command denied/, /^Grant the user SELECT, INSERT/), uri.replace('app:', 'reader:'))
   const root = database.uri
-  await expectFault(ADD, refusedAs(/Unknown database/, /^Create the database, or correct/), root.replace(name, 'none'))
+  await expectFault(
+    ADD,
+    refusedAs(/Unknown database/, /^Create it on the server .*; or correct/),
+    root.replace(name, 'none'),
+  )
   await database.query('SET GLOBAL max_statement_time = 0.000001')
   await expectFault(ADD, refusedAs(/max_statement_time/, /^Try again; /), uri).finally(() =>
     database.query('SET GLOBAL max_statement_time = 0'),

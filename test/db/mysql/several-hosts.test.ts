@@ -93,7 +93,7 @@ test('prints one error with the reason of each host if none accepts statements',
   expect({ code, stdout }).toEqual({ code: 6, stdout: '' })
   const [down, quiet, waiting] = ['down', 'silent', 'notReady'].map((kind) => `127.0.0.1:${ports[kind]}`)
   expect(stderr).toBe(
-    `Error: No host of the database mysql://root@${down},${quiet},${waiting}/${name()} accepts statements: ${down}: connect ECONNREFUSED ${down}; ${quiet}: no answer in time; ${waiting}: not ready\nHint: Check each host with: vdc-manage doctor\n`,
+    `Error: No host of the database mysql://root@${down},${quiet},${waiting}/${name()} accepts statements: ${down}: connection refused (connect ECONNREFUSED ${down}); ${quiet}: no answer in time; ${waiting}: not ready\nHint: Check each host with: vdc-manage doctor\n`,
   )
   const answer = JSON.parse((await run(['image', 'list', '--json'], 'down', 'notReady')).stdout)
   expect(answer.error).toMatchObject({ code: 'DATABASE_NOT_READY', exit: 6 })

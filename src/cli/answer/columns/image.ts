@@ -8,7 +8,7 @@ export const IMAGE_COLUMNS: Column<ImageSummary>[] = [
   { name: 'account_id', header: 'ACCOUNT', rank: 4 },
   { name: 'arch', rank: 6 },
   { name: 'file_format', header: 'FORMAT', rank: 7 },
-  { name: 'virtual_size', header: 'SIZE', rank: 5 },
+  { name: 'virtual_size', header: 'VIRTUAL SIZE', rank: 5 },
   { name: 'state', rank: 3 },
   { name: 'visibility', rank: 9 },
   { name: 'created_at', header: 'CREATED', rank: 8 },

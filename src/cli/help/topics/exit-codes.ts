@@ -16,7 +16,7 @@ export const EXIT_CODES: readonly Block[] = [
       ['image verify', '8 if any image differs, else 9 if a named image could not be checked.'],
       ['db status', '7 if migrations are pending or columns are missing.'],
       ['doctor', '6 if any check failed; warnings are not failures.'],
-      ['shell', 'With -e, the code of the first line that failed; without it, 9 if any line failed.'],
+      ['shell', 'With -e, the code of the first line that failed; without it, 9 if any line failed; at a terminal, 0.'],
     ],
   },
   { heading: 'ERRORS AS JSON' },

@@ -61,7 +61,7 @@ export async function verifyFile(
     return differences
   } catch (error) {
     if (!(error instanceof VdcError) || error.code !== 'FILE_REFUSED') throw error
-    return [{ text: error.message, isUnreadable: isUnreadable(error) }]
+    return [{ text: error.message.replace(/^The file /, 'the file '), isUnreadable: isUnreadable(error) }]
   } finally {
     await file?.handle.close()
     task.advance(left)

@@ -113,7 +113,7 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
       'ACCOUNT',
       'ARCH',
       'FORMAT',
-      'SIZE',
+      'VIRTUAL SIZE',
       'STATE',
       'VISIBILITY',
       'CREATED',
