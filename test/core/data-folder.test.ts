@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { newSqlite } from '../support/databases/databases.ts'
+import { newDatabase, newSqlite } from '../support/databases/databases.ts'
 import { newFolder, rawDisk } from '../support/files/images.ts'
 import { environment, PROGRAM, vdcManage } from '../support/process/cli.ts'
 import { NOBODY, withRootHome } from '../support/process/root-home.ts'
@@ -281,7 +281,7 @@ describe('an unusable HOME', () => {
 
   test('does not matter if a database is set, or none is needed', async () => {
     writeFileSync(disk, rawDisk(2 ** 20))
-    const database = newSqlite()
+    const database = await newDatabase('sqlite')
     for (const HOME of ['', '/proc']) {
       const env = { HOME }
       expect(await vdcManage(['--version'], { env })).toMatchObject({ code: 0, stderr: '' })

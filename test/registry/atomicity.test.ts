@@ -274,7 +274,10 @@ describe('on SQLite', () => {
     for (let moment = 1, lived = false; !lived; moment += IS_THOROUGH ? 5 : 15) {
       const database = newSqlite()
       lived = await killedAtWrite(['account', 'list'], database, moment)
-      expect(await vdcManage(addArgs(await newImage()), { database })).toMatchObject({ code: 0, stderr: '' })
+      expect(await vdcManage(addArgs(await newImage()), { database })).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(/^(?:Created a new registry: .*\n)?$/),
+      })
       expect(await expectWhole(database)).toBe(1)
       expect(await database.query('SELECT COUNT(*) AS n FROM accounts')).toEqual([{ n: 3 }])
       await database.remove()
