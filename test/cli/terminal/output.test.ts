@@ -121,6 +121,13 @@ describe('stdout, stderr and exit codes', () => {
     })
   })
 
+  test('an argument that must be one of several is refused with all of them', async () => {
+    expect(await vdcManage(['completion', 'tcsh'])).toMatchObject({
+      code: 3,
+      stderr: "Error: The argument must be one of: bash, zsh, fish; not 'tcsh'\n",
+    })
+  })
+
   test('--debug and --no-color are accepted before the command too', async () => {
     const run = await vdcManage(['--no-color', '--debug', 'image', 'list'], { database })
     expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('sql: select') })

@@ -259,7 +259,7 @@ describe('the list of image folders', () => {
     chownSync(disk, 65534, 65534)
     const { exitCode, stderr } = await execa('setpriv', [...nobody, ...register(disk)], { env, extendEnv: false })
     expect(exitCode).toBe(0)
-    expect(stderr).toMatch(/^Warning: \S+\/nobody could not be added to the image folders of this host: .*/)
+    expect(stderr).toMatch(/^Warning: \S+\/nobody could not be added to the image folders of this host: .*/m)
     const kept = { ...env, HOME: home }
     await execa('setpriv', [...nobody, 'backupstorage', 'trust', home], { env: kept, extendEnv: false })
     expect(existsSync(join(home, '.local/state/vdc-manage/image-folders'))).toBe(true)
