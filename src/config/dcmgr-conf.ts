@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { VdcError } from '../core/errors.ts'
+import { systemError } from '../core/system-error.ts'
 
 /** Configuration file of Wakame-vdc's Ruby programs (dcmgr.md, "Configuration of an installation"). */
 export const DCMGR_CONF = '/etc/wakame-vdc/dcmgr.conf'
@@ -155,7 +156,10 @@ function readText(path: string, role: string): string {
     // Sockets cannot be opened.
     if (code === 'ENXIO') throw refuse('is a socket or a device, not a regular file', error)
     if (code === 'ENOENT') throw refuse('does not exist', error)
-    throw refuse(code === 'EACCES' ? 'cannot be read: permission denied' : `cannot be read (${code})`, error)
+    throw refuse(
+      code === 'EACCES' ? 'cannot be read: permission denied' : `cannot be read: ${systemError(code)}`,
+      error,
+    )
   } finally {
     if (descriptor !== undefined) closeSync(descriptor)
   }

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { VdcError } from './errors.ts'
 import { foreignOn } from './foreign-path.ts'
+import { systemError } from './system-error.ts'
 
 /** The folder of the embedded registry and of the shell's history. */
 export interface DataFolder {
@@ -120,7 +121,7 @@ function requireHome(named: Named): void {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') throw refused(describe(named, 'does not exist'), error)
     // A lack of permissions is reported when the folder is used.
-    if (code !== 'EACCES') throw refused(describe(named, `cannot be examined (${code})`), error)
+    if (code !== 'EACCES') throw refused(describe(named, `cannot be examined: ${systemError(code)}`), error)
   }
 }
 

@@ -1,5 +1,6 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { systemError } from './system-error.ts'
 
 /** Most symbolic links followed in one path, as in the kernel (path_resolution(7)). */
 const MOST_LINKS = 40
@@ -68,7 +69,7 @@ function examine(
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     // For example, a FUSE mount, which only its owner may access.
-    return { why: `${path} cannot be examined: ${code ?? message}` }
+    return { why: `${path} cannot be examined: ${code === undefined ? message : systemError(code)}` }
   }
 }
 

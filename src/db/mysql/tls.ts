@@ -5,6 +5,7 @@ import { isIP } from 'node:net'
 import { checkServerIdentity, connect, createSecureContext, type SecureContext } from 'node:tls'
 import type { TlsSettings } from '../../config/config.ts'
 import { VdcError } from '../../core/errors.ts'
+import { systemError } from '../../core/system-error.ts'
 import type { DriverConnection } from './driver.ts'
 
 /** Bytes of the largest PEM file; the list of all public CAs has 200 KiB. */
@@ -54,7 +55,9 @@ async function readPem(
     new VdcError('CONFIG_REFUSED', `The file ${path} ${why}`, { hint: `Correct ${name} in the database URI` })
   const pem = await readSmallFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') throw refuse('does not exist')
-    throw refuse(error.code === 'EACCES' ? 'cannot be read: permission denied' : `cannot be read (${error.code})`)
+    throw refuse(
+      error.code === 'EACCES' ? 'cannot be read: permission denied' : `cannot be read: ${systemError(error.code)}`,
+    )
   })
   if (pem === undefined) throw refuse('is not a regular file of at most 1 MiB')
   if (/^-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(pem)) throw refuse('is protected by a passphrase')
