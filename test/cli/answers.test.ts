@@ -378,7 +378,7 @@ describe('on a terminal', () => {
     const at60 = await terminal.until(/exit 0/)
     expect(at60).toContain('ID            NAME                       TYPE   BASE URI')
     expect(at60).toContain('bkst-wide     日本語の名前')
-    expect(at60).toContain('Not shown in 60 columns: STATE, NODE. Choose columns with --columns')
+    expect(at60).toContain('Not shown in 60 columns: STATE, NODE. Choose columns with\n--columns')
     expect(at60).toMatch(/bkst-hostile {2}a"b,c.*… {2}local {2}file:\/\/\/srv\//)
     await terminal.resize(40)
     await terminal.clear()

@@ -4,7 +4,7 @@ import { type JsonForm, renderJson } from '../answer/json.ts'
 import type { Item } from '../help/describe.ts'
 import { paint } from '../terminal/color.ts'
 import { printable } from '../terminal/escape.ts'
-import { isHoldingAll, writeNote, writeOut } from '../terminal/output.ts'
+import { isHoldingAll, writeErr, writeNote, writeOut } from '../terminal/output.ts'
 
 /** How to report an error. */
 export interface ReportOptions {
@@ -35,7 +35,7 @@ export async function reportError(thrown: unknown, options: ReportOptions): Prom
   const error = thrown instanceof Errors.CLIError ? await usageError(thrown, options) : asVdcError(thrown)
   if (interceptor?.(error)) return
   process.exitCode = error.exit
-  if (options.debug && error.code !== 'USAGE') await writeNote(describeStack(error))
+  if (options.debug && error.code !== 'USAGE') await writeErr(describeStack(error))
   const answered =
     options.json && !isHoldingAll() && (await writeOut(`${renderJson(error, options.json)}\n`).catch(() => false))
   if (!answered) await writeNote(errorText(error))

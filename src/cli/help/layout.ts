@@ -1,4 +1,4 @@
-import { textWidth } from '../terminal/text-width.ts'
+import { fill } from '../terminal/wrap.ts'
 import type { Block } from './blocks.ts'
 import type { Item } from './describe.ts'
 
@@ -21,15 +21,7 @@ export class Layout {
 
   /** Wraps text at spaces. A word that is longer than a line stays whole. */
   wrap(text: string, indent = 0): string[] {
-    const lines: string[] = []
-    let line = ''
-    for (const word of text.split(' ')) {
-      if (line !== '' && textWidth(line) + 1 + textWidth(word) > this.#width - indent) {
-        lines.push(line)
-        line = word
-      } else line = line === '' ? word : `${line} ${word}`
-    }
-    return [...lines, line].map((each) => ' '.repeat(indent) + each)
+    return fill(text.split(' '), this.#width - indent).map((line) => ' '.repeat(indent) + line)
   }
 
   /** Returns the width of the longest term with its text beside it. Texts begin in the same column. */

@@ -3,7 +3,7 @@ import type { DryRunOptions } from '../../registry/open.ts'
 import type { Registry } from '../../registry/registry.ts'
 import { warningText } from '../errors/report-error.ts'
 import { usedParts } from '../start/used-parts.ts'
-import { writeNote } from '../terminal/output.ts'
+import { writeErr, writeNote } from '../terminal/output.ts'
 
 /** How to open the registry. */
 interface OpenOptions {
@@ -43,7 +43,7 @@ export async function openConfigured({ interruption, isDebugging, dryRun }: Open
       )
     },
     trace: (sql) => {
-      if (isDebugging()) void writeNote(`sql: ${sql}`)
+      if (isDebugging()) void writeErr(`sql: ${sql}`)
     },
   })
 }

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import { VdcError } from '../../core/errors.ts'
 import { printable } from './escape.ts'
-import { writeNote } from './output.ts'
+import { writeErr } from './output.ts'
 
 /**
  * Asks for confirmation before a removal that cannot be undone. Prompts only at a terminal, not in a
@@ -23,7 +23,7 @@ export async function confirmed(
     const place = isShell ? 'in the shell' : 'without a terminal'
     throw new VdcError('USAGE', `Cannot ask for confirmation ${place}: ${question}?`, { hint: 'To confirm, add --yes' })
   }
-  for (const line of options.about) await writeNote(printable(line))
+  for (const line of options.about) await writeErr(printable(line))
   const answer = await ask(`${question}? [y/N] `)
   if (!/^y(es)?$/i.test(answer.trim())) throw new VdcError('INTERRUPTED', 'Not confirmed: nothing was removed')
 }

@@ -1,4 +1,5 @@
 import { VdcError } from '../../core/errors.ts'
+import { wrapMessage } from './wrap.ts'
 
 /** Output that is held back until the commit. */
 interface Held {
@@ -82,8 +83,17 @@ export async function writeOut(text: string, id?: string): Promise<boolean> {
   }
 }
 
-/** Writes a line to stderr. Ignores errors, for example if stderr is closed. */
+/**
+ * Writes a message to stderr: an error, a hint, a warning or a note. At a terminal, it is wrapped at
+ * words. Ignores errors, for example if stderr is closed.
+ */
 export async function writeNote(text: string): Promise<void> {
+  const { isTTY, columns } = process.stderr
+  await writeErr(isTTY && columns > 0 ? wrapMessage(text, columns) : text)
+}
+
+/** Writes lines to stderr as they are. Ignores errors. */
+export async function writeErr(text: string): Promise<void> {
   await write(process.stderr, `${text}\n`).catch(() => {})
 }
 

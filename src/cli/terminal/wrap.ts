@@ -1,0 +1,75 @@
+import { stripVTControlCharacters } from 'node:util'
+import { textWidth } from './text-width.ts'
+
+/** The programs that hints tell the reader to run. */
+const PROGRAMS = [
+  'affconvert',
+  'apt-get',
+  'chdman',
+  'diskutil',
+  'ewfexport',
+  'gunzip',
+  'hdiutil',
+  'iconv',
+  'maxcso',
+  'mysqladmin',
+  'ntfsclone',
+  'partclone.restore',
+  'proxmox-backup-client',
+  'qemu-img',
+  'rbd',
+  'sgdisk',
+  'simg2img',
+  'tar',
+  'truncate',
+  'vdc-manage',
+  'vma',
+]
+/** What lines are not broken in: commands, up to punctuation or the end; and texts in quotes. */
+const UNBROKEN = new RegExp(
+  `(?<=^|[:,] |with |mean )(?:${PROGRAMS.join('|')}) (?:'[^']*'|[^,;?(']|[,;?(](?! ))*(?<! )|(?<= )'[^']*'`,
+  'g',
+)
+
+/**
+ * Puts units, such as words, on lines with a space between them. A unit that is longer than a line
+ * has a line of its own.
+ *
+ * @param width the most cells of a line.
+ */
+export function fill(units: readonly string[], width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const unit of units) {
+    if (line !== '' && shownWidth(line) + 1 + shownWidth(unit) > width) {
+      lines.push(line)
+      line = unit
+    } else line = line === '' ? unit : `${line} ${unit}`
+  }
+  return [...lines, line]
+}
+
+/**
+ * Wraps the lines of a message that are too long for a terminal. Lines break at spaces, but not
+ * within a command or a text in quotes, so that it can be copied.
+ *
+ * @param width the most cells of a line.
+ */
+export function wrapMessage(message: string, width: number): string {
+  return message
+    .split('\n')
+    .flatMap((line) => (shownWidth(line) <= width ? [line] : fill(unitsOf(line), width)))
+    .join('\n')
+}
+
+function unitsOf(line: string): string[] {
+  return line
+    .replace(UNBROKEN, (text) => text.replaceAll(' ', '\n'))
+    .split(' ')
+    .map((unit) => unit.replaceAll('\n', ' '))
+}
+
+/** Returns the cells that a text takes, without its colours. */
+function shownWidth(text: string): number {
+  return textWidth(text.includes('\u001b') ? stripVTControlCharacters(text) : text)
+}

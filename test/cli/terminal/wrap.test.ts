@@ -1,0 +1,88 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { wrapMessage } from '../../../src/cli/terminal/wrap.ts'
+import { newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { vdcManage } from '../../support/process/cli.ts'
+import { startTerminal } from '../../support/process/tmux.ts'
+
+describe('messages are wrapped', () => {
+  test.each([
+    ['a message that fits', 'Error: Image wmi-x does not exist', ['Error: Image wmi-x does not exist']],
+    [
+      'at words, and a longer word stays whole',
+      'Error: The file /srv/images/a-folder-with-a-long-name/lucid.qcow2 is damaged: its grain at 4096 is not in it',
+      [
+        'Error: The file',
+        '/srv/images/a-folder-with-a-long-name/lucid.qcow2',
+        'is damaged: its grain at 4096 is not in',
+        'it',
+      ],
+    ],
+    [
+      'each line by itself',
+      'Error: Account a-nobody does not exist\nHint: Create it with --create-account, or list accounts with: vdc-manage account list',
+      [
+        'Error: Account a-nobody does not exist',
+        'Hint: Create it with --create-account,',
+        'or list accounts with:',
+        'vdc-manage account list',
+      ],
+    ],
+    [
+      'not within a command',
+      "Hint: Convert it to a single file: qemu-img convert -f vmdk -O qcow2 '/srv/my images/a, b.vmdk' OUT.qcow2",
+      ['Hint: Convert it to a single file:', "qemu-img convert -f vmdk -O qcow2 '/srv/my images/a, b.vmdk' OUT.qcow2"],
+    ],
+    [
+      'between two commands',
+      'Hint: Repair it from the backup: sgdisk -e disk.raw (or gdisk disk.raw, then w)',
+      ['Hint: Repair it from the backup:', 'sgdisk -e disk.raw (or gdisk disk.raw,', 'then w)'],
+    ],
+    [
+      'not within quotes',
+      "Error: The labels 'tested by somebody' and 'Tested by somebody' count as the same label",
+      ["Error: The labels 'tested by somebody'", "and 'Tested by somebody' count as the", 'same label'],
+    ],
+    [
+      'without counting colours',
+      '\u001b[1m\u001b[31mError:\u001b[39m\u001b[22m Account a-k3x9q0bz does not exist',
+      ['\u001b[1m\u001b[31mError:\u001b[39m\u001b[22m Account a-k3x9q0bz does not exist'],
+    ],
+  ])('%s', (_, message, lines) => {
+    expect(wrapMessage(message, 40).split('\n')).toEqual(lines)
+  })
+})
+
+describe('errors and hints', () => {
+  let database: TestDatabase
+  const folder = newFolder()
+  const path = join(folder.path, 'disk.raw')
+  beforeAll(async () => {
+    database = await newDatabase('sqlite')
+  })
+  afterAll(async () => {
+    await database.remove()
+    folder.remove()
+  })
+
+  test('at a terminal they are wrapped, in a pipe they have one line each', async () => {
+    const line = 'vdc-manage image protect wmi-k3x9q0bz'
+    const terminal = await startTerminal(line, { database, home: folder.path, width: 30 })
+    try {
+      await terminal.exitCode()
+      expect(await terminal.screen()).toContain(
+        [
+          'Error: Image wmi-k3x9q0bz does',
+          'not exist',
+          'Hint: List all images with:',
+          'vdc-manage image list --all',
+        ].join('\n'),
+      )
+    } finally {
+      await terminal.close()
+    }
+    const piped = await vdcManage(['image', 'inspect', path], { database })
+    expect(piped.stderr).toBe(`Error: The file ${path} does not exist\n`)
+  })
+})
