@@ -142,7 +142,7 @@ function socketOf(hosts: readonly Place[], query: ReadonlyMap<string, string>, r
   const socket = query.get('socket')
   // MySQL's clients, including Ruby's, would use the host.
   if (socket && !isHere)
-    throw refuse('names both a socket and a host', 'Leave out one of them, or use localhost as the host')
+    throw refuse('names both a socket and a host', 'Omit one of them, or use localhost as the host')
   return socket || (isHere && hosts[0]?.port === undefined ? defaultSocket() : undefined)
 }
 

@@ -25,11 +25,11 @@ interface Named {
 const NAME = 'vdc-manage'
 const IN_HOME = join('.local/share', NAME)
 const SYSTEM_STATE = '/var/lib'
-const HINT = 'Set HOME to your home folder, or set VDC_MANAGE_DATABASE_URI'
+const HINT = 'Set HOME to your home directory, or set VDC_MANAGE_DATABASE_URI'
 
 /**
  * Finds the folder for this program's data: `VDC_MANAGE_DATA_DIR`, else `vdc-manage` in
- * `XDG_DATA_HOME`, else `.local/share/vdc-manage` in `HOME`, or in the home folder from
+ * `XDG_DATA_HOME`, else `.local/share/vdc-manage` in `HOME`, or in the home directory from
  * the password database if HOME is not set. The folder may not exist yet.
  *
  * Root does not use a folder that other users can change or replace, for example if
@@ -105,7 +105,7 @@ function namedFolder({ VDC_MANAGE_DATA_DIR: own, XDG_DATA_HOME: xdg, HOME: home 
 function ownFolder(): Named {
   try {
     const folder = userInfo().homedir
-    return { setting: 'The home folder of this user', folder, path: join(folder, IN_HOME) }
+    return { setting: 'The home directory of this user', folder, path: join(folder, IN_HOME) }
   } catch (error) {
     throw refused('HOME cannot be used, and the password database has no entry for this user', error)
   }

@@ -246,7 +246,7 @@ describe.runIf(process.getuid?.() === 0)('root with a home folder of another use
 })
 
 describe('an unusable HOME', () => {
-  const HINT = 'Hint: Set HOME to your home folder, or set VDC_MANAGE_DATABASE_URI\n'
+  const HINT = 'Hint: Set HOME to your home directory, or set VDC_MANAGE_DATABASE_URI\n'
   const NOWHERE = join(all.path, 'nowhere')
   const disk = join(all.path, 'disk.raw')
   const list = (env: Record<string, string>) => vdcManage(['account', 'list', '--quiet'], { env })

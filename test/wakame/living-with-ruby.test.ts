@@ -210,7 +210,7 @@ describe('rows written by the Ruby programs', () => {
     }
 
     // Without an option, the YAML stays.
-    const warning = /^Nothing to change: no new values are given\nWarning: The features of wmi-broken hold YAML .*\n$/
+    const warning = /^Nothing to change: no new values were given\nWarning: The features of wmi-broken hold YAML .*\n$/
     expect(await changesOf(['image', 'features', 'wmi-broken'], warning)).toEqual([])
 
     for (const id of ['wmi-broken', 'wmi-text']) {

@@ -149,7 +149,7 @@ async function optionsMeant(unknown: readonly string[], { parse }: ParseError): 
   )
   const names = unknown.map((word) => word.replace(/^-+|=.*$/gs, '').replaceAll('_', '-'))
   if (names.every((name) => CONFIRMATIONS.includes(name)))
-    return `Leave out ${unknown.join(', ')}: this command asks for no confirmation.`
+    return `Omit ${unknown.join(', ')}: this command does not ask for confirmation.`
   const near = await Promise.all(names.map((name) => optionsNear(name, [...own, 'help', 'version'])))
   // --version is an option of the program, not of a command.
   const spelt = (name: string) => (name === 'version' ? 'vdc-manage --version' : `--${name}`)

@@ -6,6 +6,6 @@ import * as list from './list.ts'
 export const accountList = list.inGroups({
   quiet: flags.quiet(),
   description: list.pattern('a description'),
-  enabled: Flags.boolean({ allowNo: true, summary: 'Enabled (or disabled) ones.' }),
+  enabled: Flags.boolean({ allowNo: true, summary: 'Enabled (or disabled) accounts.' }),
   ...list.common('accounts', 'a-ID', ['created', 'updated', 'deleted']),
 })

@@ -35,7 +35,7 @@ export const newObject = flags.grouped(GROUPS, {
   'display-name': flags.displayName('Display name. Default: the file name without endings such as .raw.gz.'),
   'storage-id': flags.text(
     'bkst-ID',
-    'Backup storage. Default: the one of the service type in dcmgr.conf; with --from-file, else the closest one to the file, or a new one for its folder.',
+    'Backup storage. Default: that of the service type in dcmgr.conf; with --from-file, otherwise the closest one, or a new one for the folder of the file.',
   ),
   'object-key': flags.text('KEY', 'Path in the storage, appended to its base URI. Required without --from-file.'),
   ...contents,

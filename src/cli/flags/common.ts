@@ -72,7 +72,7 @@ export const owner = () =>
 /** `--create-account` */
 export const createAccount = () => Flags.boolean({ summary: 'Create the account if it does not exist.' })
 /** The ID of a new item; its prefix, such as `wmi-`, is optional. */
-export const uuid = (prefix: string) => text(`${prefix}ID`, 'Use this ID, not a generated one; prefix optional.')
+export const uuid = (prefix: string) => text(`${prefix}ID`, `Use this ID; the prefix ${prefix} is optional.`)
 /** `--uuid` of a change, as in the original: only the current ID is accepted. */
 export const sameUuid = (prefix: string) => text(`${prefix}ID`, 'Must be the current ID; an ID cannot be changed.')
 /** `--description` */
@@ -86,10 +86,10 @@ export const quiet = () => Flags.boolean({ char: 'q', summary: 'Print IDs only, 
 export const at = () =>
   text(
     'TIME',
-    'Show the state at a second, or at the end of a minute or day: 2026-11-24, "2026-11-24 09:30" or ISO 8601, in UTC without a zone; or an age such as 90s, 30min, 12h, 7d or 2w.',
+    'Show the values at this time, or at the end of this minute or day: 2026-11-24, "2026-11-24 09:30" or ISO 8601, in UTC unless it has a zone; or an age such as 90s, 30min, 12h, 7d or 2w.',
   )
 /** `--dry-run` */
-export const dryRun = () => Flags.boolean({ char: 'n', summary: 'Print the rows to write, but write nothing.' })
+export const dryRun = () => Flags.boolean({ char: 'n', summary: 'Print what would be written; write nothing.' })
 /** `--force`; what it allows differs between commands. */
 export const force = (summary: string) => Flags.boolean({ summary })
 /** `--ignore-missing` */

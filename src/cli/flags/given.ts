@@ -46,5 +46,5 @@ export function refuseListOptions(given: object, options: object): void {
 export async function noteNoChange(given: object, options: object): Promise<void> {
   const own = Object.keys(options).filter((name) => name !== 'dry-run')
   if (Object.entries(given).some(([name, value]) => own.includes(name) && value !== undefined)) return
-  await writeNote('Nothing to change: no new values are given')
+  await writeNote('Nothing to change: no new values were given')
 }

@@ -31,11 +31,11 @@ const attributes = {
   'display-name': flags.displayName(),
   description: flags.description(),
   'root-device': flags.text('DEVICE', 'Root filesystem, such as label:root.'),
-  'instance-model-name': flags.text('NAME', 'Instance model to boot on.'),
+  'instance-model-name': flags.text('NAME', 'Instance model that the image boots on.'),
   'parent-image-id': flags.text('wmi-ID', 'Image that this one was made from.'),
   'is-public': Flags.boolean({ allowNo: true, aliases: ['public'], summary: 'Let every account use the image.' }),
 }
-const isCacheable = Flags.boolean({ allowNo: true, summary: 'Let hypervisors keep a copy.' })
+const isCacheable = Flags.boolean({ allowNo: true, summary: 'Let hypervisors cache the image.' })
 
 /**
  * Flags of a new image, with their defaults.
@@ -48,7 +48,7 @@ export const newImage = (fileFormat: string) => ({
   uuid: flags.uuid('wmi-'),
   ...attributes,
   arch: flags.choice('ARCH', values.ARCHES, 'Architecture', {
-    more: `Default: from the file, else ${values.DEFAULT_ARCH}.`,
+    more: `Default: from the file, otherwise ${values.DEFAULT_ARCH}.`,
   }),
   'os-type': flags.choice('OS', values.OS_TYPES, 'Operating system', { value: values.DEFAULT_OS_TYPE }),
   state: flags.choice('STATE', values.STATES, 'State', { value: values.DEFAULT_STATE }),
@@ -65,17 +65,17 @@ export const newLocalImage = { 'is-cacheable': isCacheable }
 
 /** Limits of a disk image file. */
 export const fileExpectations = {
-  'max-size': flags.text('SIZE', 'Refuse larger disks, such as 100G. Default: 64T.'),
+  'max-size': flags.text('SIZE', 'Largest disk to allow, such as 100G. Default: 64T.'),
 }
 
 /** `--thorough`: read the whole disk. */
 export const thorough = () =>
   Flags.boolean({
-    summary: 'Read the whole disk, also compressed data (slow).',
+    summary: 'Read the whole disk, even compressed data (slow).',
   })
 
 /** `--checksum`: the checksum that a file must have. */
-export const checksum = () => flags.text('sha256:HEX', 'Require this checksum; also md5:HEX.')
+export const checksum = () => flags.text('sha256:HEX', 'Require this checksum, or md5:HEX.')
 
 /** `--md5sum`: the same, as in Wakame-vdc 11.12. */
 export const md5sum = () =>

@@ -19,7 +19,7 @@ export const pattern = (what: string, aliases: string[] = []) =>
   Flags.string({
     helpValue: 'PATTERN',
     aliases,
-    summary: `With ${what} matching this glob: *, ?, [a-z].`,
+    summary: `With ${what} that matches this glob: *, ?, [a-z].`,
   })
 
 /** A filter for checksums of backup objects. */
@@ -38,13 +38,13 @@ export const inGroups = <T extends object>(options: T): T => flags.grouped(GROUP
  * @param shortKeys short names of keys that `--sort` takes.
  */
 export const common = (what: string, id: string, shortKeys: readonly string[]) => ({
-  'created-after': flags.text('TIME', 'Created at or after 2026-11-24; ages such as 7d.'),
-  'created-before': flags.text('TIME', 'Created before; ages: 90s, 30min, 12h, 7d, 2w.'),
+  'created-after': flags.text('TIME', 'Created at or after this time, such as 2026-11-24, or 7d for 7 days ago.'),
+  'created-before': flags.text('TIME', 'Created before this time. Ages: 90s, 30min, 12h, 7d, 2w.'),
   all: flags.deleted(what),
   deleted: Flags.boolean({ exclusive: ['all'], summary: `Deleted ${what} only.` }),
   sort: flags.text(
     'KEYS',
-    `Sort by JSON keys or ${shortKeys.join(', ')}; such as created:desc,id. Default: oldest first.`,
+    `Sort by JSON keys or ${shortKeys.join(', ')}, for example created:desc,id. Default: oldest first.`,
   ),
   limit: flags.text('NUMBER', 'Print at most this many.'),
   after: flags.text(id, 'Start after this ID (for paging).'),

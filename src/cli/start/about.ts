@@ -4,7 +4,7 @@
 export const ENVIRONMENT: [string, string][] = [
   [
     'VDC_MANAGE_DATABASE_URI',
-    'Database: mysql://user@host:3306/wakame_dcmgr or sqlite:///absolute/path. Default: database_uri of dcmgr.conf, else an SQLite file in your home folder.',
+    'Database: mysql://user@host:3306/wakame_dcmgr or sqlite:///absolute/path. Default: database_uri of dcmgr.conf, otherwise an SQLite file in your home directory.',
   ],
   ['CONF_PATH', 'Path of dcmgr.conf. Default: /etc/wakame-vdc/dcmgr.conf.'],
 ]

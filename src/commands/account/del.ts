@@ -9,10 +9,10 @@ export default class AccountDel extends BaseCommand {
     'Deleted accounts stay in the registry, so their IDs are never reused. System accounts and, without --force, accounts that own images cannot be deleted.'
   static override examples = [
     '<%= config.bin %> account del a-k3x9q0bz',
-    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet |\n  xargs -r <%= config.bin %> image del\n<%= config.bin %> account del a-k3x9q0bz',
+    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet |\n  <%= config.bin %> image del -\n<%= config.bin %> account del a-k3x9q0bz',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Accounts; the prefix a- is optional. - reads IDs from stdin.') }
+  static override args = { id: flags.someIds('Accounts; the prefix a- is optional. Use - for IDs on stdin.') }
   static override flags = {
     force: flags.force('Delete accounts even if they own images, which are kept.'),
     'dry-run': flags.dryRun(),

@@ -10,10 +10,10 @@ export default class AccountModify extends BaseCommand {
     'A disabled account keeps what it owns, but cannot own anything new. An empty value clears the description.'
   static override examples = [
     '<%= config.bin %> account modify a-k3x9q0bz --disable',
-    "<%= config.bin %> account list --quiet | grep '^a-test' |\n  xargs -rn1 <%= config.bin %> account modify --disable",
+    "<%= config.bin %> account list --quiet | grep '^a-test' |\n  <%= config.bin %> account modify - --disable",
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Accounts; the prefix a- is optional. - reads IDs from stdin.') }
+  static override args = { id: flags.someIds('Accounts; the prefix a- is optional. Use - for IDs on stdin.') }
   static override flags = {
     description: flags.description(),
     enable: Flags.boolean({ summary: 'Let the account own new images again.', exclusive: ['disable'] }),

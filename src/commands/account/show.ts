@@ -14,7 +14,7 @@ export default class AccountShow extends BaseCommand {
     '<%= config.bin %> account show a-shpoolxx --json | jq -r .enabled',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.anyIds('Accounts; the prefix a- is optional. - reads IDs from stdin.') }
+  static override args = { id: flags.anyIds('Accounts; the prefix a- is optional. Use - for IDs on stdin.') }
   static override flags = accountList
 
   async run(): Promise<void> {

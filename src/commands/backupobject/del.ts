@@ -12,7 +12,9 @@ export default class BackupObjectDel extends BaseCommand {
     '<%= config.bin %> image del wmi-k3x9q0bz && <%= config.bin %> backupobject del bo-k3x9q0bz',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Backup objects; the prefix bo- is optional. - reads IDs from stdin.') }
+  static override args = {
+    id: flags.someIds('Backup objects; the prefix bo- is optional. Use - for IDs on stdin.'),
+  }
   static override flags = {
     force: flags.force('Delete even those that images use, which then cannot boot.'),
     'dry-run': flags.dryRun(),

@@ -12,7 +12,7 @@ export default class BackupObjectList extends BaseCommand {
     '<%= config.bin %> backupobject list --storage-id bkst-local --sort size:desc',
     '<%= config.bin %> backupobject list --json | jq -r \'.[] | "\\(.checksum)  \\(.uri)"\'',
   ]
-  static override description = 'An option that is marked with ... can be repeated to match any of its values.'
+  static override description = 'Repeat an option marked with ... to match any of its values.'
   static override exits = [0, 1, 2, 3, 4, 6, 7]
   static override flags = objectList
 

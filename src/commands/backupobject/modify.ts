@@ -13,7 +13,9 @@ export default class BackupObjectModify extends BaseCommand {
     '<%= config.bin %> backupobject modify bo-k3x9q0bz \\\n  --checksum "$(md5sum <lucid.raw.gz | cut -d" " -f1)"',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Backup objects; the prefix bo- is optional. - reads IDs from stdin.') }
+  static override args = {
+    id: flags.someIds('Backup objects; the prefix bo- is optional. Use - for IDs on stdin.'),
+  }
   static override flags = objectChanges
 
   async run(): Promise<void> {

@@ -13,7 +13,9 @@ export default class BackupObjectShow extends BaseCommand {
     '<%= config.bin %> backupobject show bo-k3x9q0bz --json | jq -r .uri',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.anyIds('Backup objects; the prefix bo- is optional. - reads IDs from stdin.') }
+  static override args = {
+    id: flags.anyIds('Backup objects; the prefix bo- is optional. Use - for IDs on stdin.'),
+  }
   static override flags = objectList
 
   async run(): Promise<void> {

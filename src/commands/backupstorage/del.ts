@@ -13,7 +13,9 @@ export default class BackupStorageDel extends BaseCommand {
     '<%= config.bin %> backupobject del bo-k3x9q0bz &&\n  <%= config.bin %> backupstorage del bkst-k3x9q0bz',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Backup storages; the prefix bkst- is optional. - reads IDs from stdin.') }
+  static override args = {
+    id: flags.someIds('Backup storages; the prefix bkst- is optional. Use - for IDs on stdin.'),
+  }
   static override flags = {
     force: flags.force('Delete even those with backup objects, which become unreachable.'),
     'dry-run': flags.dryRun(),

@@ -11,7 +11,7 @@ export default class BackupStorageList extends BaseCommand {
     '<%= config.bin %> backupstorage list',
     '<%= config.bin %> backupstorage list --json | jq -r \'.[] | "\\(.id) \\(.base_uri)"\'',
   ]
-  static override description = 'An option that is marked with ... can be repeated to match any of its values.'
+  static override description = 'Repeat an option marked with ... to match any of its values.'
   static override exits = [0, 1, 2, 3, 4, 6, 7]
   static override flags = storageList
 

@@ -10,10 +10,12 @@ export default class BackupStorageModify extends BaseCommand {
   static override description = 'An empty value clears a description or node ID. Deleted storages cannot be changed.'
   static override examples = [
     '<%= config.bin %> backupstorage modify bkst-local --display-name "local storage"',
-    '<%= config.bin %> backupstorage list --quiet |\n  xargs -rn1 <%= config.bin %> backupstorage modify --node-id ""',
+    '<%= config.bin %> backupstorage list --quiet |\n  <%= config.bin %> backupstorage modify - --node-id ""',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Backup storages; the prefix bkst- is optional. - reads IDs from stdin.') }
+  static override args = {
+    id: flags.someIds('Backup storages; the prefix bkst- is optional. Use - for IDs on stdin.'),
+  }
   static override flags = { ...storageChanges, 'dry-run': flags.dryRun() }
 
   async run(): Promise<void> {

@@ -14,7 +14,9 @@ export default class BackupStorageShow extends BaseCommand {
     '<%= config.bin %> backupstorage show bkst-local --json | jq -r .base_uri',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.anyIds('Backup storages; the prefix bkst- is optional. - reads IDs from stdin.') }
+  static override args = {
+    id: flags.anyIds('Backup storages; the prefix bkst- is optional. Use - for IDs on stdin.'),
+  }
   static override flags = storageList
 
   async run(): Promise<void> {

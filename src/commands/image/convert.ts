@@ -9,7 +9,7 @@ import { FILE_FORMATS, TARGET_FORMATS } from '../../registry/rules/values.ts'
 export default class ImageConvert extends BaseCommand {
   static override summary = 'Convert a disk image to a new file and print its path.'
   static override description =
-    'Checks the source as image inspect does, and then the result. The new file appears only when it is complete; existing files are never overwritten. In the shell, it is kept even if --tx bulk stores nothing. No database is needed.'
+    'Checks the source as image inspect does, and then the result. The new file appears only when it is complete, and existing files are never overwritten. In the shell, the new file is kept even if --tx bulk stores nothing. No database is needed.'
   static override examples = [
     '<%= config.bin %> image convert appliance.vmdk appliance.qcow2 --to qcow2 --compress',
     'file=$(<%= config.bin %> image convert lucid.raw.gz lucid.qcow2 --to qcow2)\n<%= config.bin %> image add local "$file" --account-id a-shpoolxx',

@@ -9,10 +9,10 @@ export default class ImageDel extends BaseCommand {
     'Deleted images stay in the registry, so their IDs are never reused; image show and image list --all still show them. An error with one image does not stop the others from being deleted.'
   static override examples = [
     '<%= config.bin %> image del wmi-k3x9q0bz',
-    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet |\n  xargs -r <%= config.bin %> image del',
+    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet |\n  <%= config.bin %> image del -',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
+  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
   static override flags = {
     'ignore-missing': flags.ignoreMissing('images'),
     force: flags.force('Delete protected images too.'),

@@ -8,10 +8,10 @@ export default class ImageFeatures extends BaseCommand {
   static override summary = 'Set or clear the guest features of images.'
   static override examples = [
     '<%= config.bin %> image features wmi-k3x9q0bz --virtio --no-acpi',
-    '<%= config.bin %> image list --label os=lucid --quiet |\n  xargs -rn1 <%= config.bin %> image features --virtio',
+    '<%= config.bin %> image list --label os=lucid --quiet |\n  <%= config.bin %> image features - --virtio',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
+  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
   static override flags = {
     virtio: Flags.boolean({ allowNo: true, summary: 'Has drivers for paravirtual disks and networks.' }),
     acpi: Flags.boolean({ allowNo: true, summary: 'Shuts down when the power button is pressed.' }),

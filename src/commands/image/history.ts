@@ -14,7 +14,7 @@ export default class ImageHistory extends BaseCommand {
     '<%= config.bin %> image history wmi-k3x9q0bz --json |\n  jq -r \'.[] | select(.attr == "state") | .value\'',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.someIds('Images, or backup objects with the prefix bo-. - reads IDs from stdin.') }
+  static override args = { id: flags.someIds('Images, or backup objects (bo-...). Use - for IDs on stdin.') }
   static override flags = { at: flags.at() }
 
   async run(): Promise<void> {

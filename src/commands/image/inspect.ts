@@ -24,7 +24,7 @@ export default class ImageInspect extends BaseCommand {
     arch: flags.choice('ARCH', ARCHES, 'Require this architecture, if it can be detected'),
     checksum: checksum(),
     thorough: thorough(),
-    'no-checksum': Flags.boolean({ exclusive: ['checksum'], summary: 'Skip the checksums, which take long.' }),
+    'no-checksum': Flags.boolean({ exclusive: ['checksum'], summary: 'Skip the checksums, which are slow.' }),
     ...fileExpectations,
   }
 

@@ -10,10 +10,10 @@ export default class ImageModify extends BaseCommand {
     'An empty value clears a description, root device, parent or backup object. Changes are recorded (see: vdc-manage image history). Deleted images cannot be changed.'
   static override examples = [
     '<%= config.bin %> image modify wmi-k3x9q0bz --description "Ubuntu 10.04" --is-public',
-    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet |\n  xargs -rn1 <%= config.bin %> image modify --account-id a-shpoolxx',
+    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet |\n  <%= config.bin %> image modify - --account-id a-shpoolxx',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
+  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
   static override flags = flags.grouped(IMAGE_GROUPS, {
     ...imageChanges,
     force: flags.force('Change protected images too.'),

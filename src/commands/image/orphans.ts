@@ -5,9 +5,9 @@ import { VdcError } from '../../core/errors.ts'
 import { findOrphans } from '../../registry/image/check/orphans.ts'
 
 export default class ImageOrphans extends BaseCommand {
-  static override summary = 'Find files without backup objects, and the reverse.'
+  static override summary = 'Find unregistered files and missing files.'
   static override description =
-    'Searches the folders of local backup storages on this host; links are not followed, and nothing is changed. unknown_file: a file that no backup object in any storage refers to; ID is its storage. missing_file: an available object whose file is gone; IMAGES lists the images that use it. A folder that cannot be read causes a warning and exit code 9.'
+    'Searches the folders of local backup storages on this host; links are not followed, and nothing is changed. unknown_file: a file that no backup object in any storage refers to; ID is its storage. missing_file: an available backup object whose file is gone; IMAGES lists the images that use it. A folder that cannot be read causes a warning and exit code 9.'
   static override examples = [
     '<%= config.bin %> image orphans',
     '<%= config.bin %> image orphans --storage-id bkst-k3x9q0bz | grep ^missing_file',

@@ -8,10 +8,10 @@ export default class ImageProtect extends BaseCommand {
     'Only the image itself is protected, not its backup object, storage or owner, and only in vdc-manage: other programs of the cloud ignore the protection. image list --protected lists protected images; the label vdc-manage.protected holds the time.'
   static override examples = [
     '<%= config.bin %> image protect wmi-k3x9q0bz',
-    '<%= config.bin %> image list --label golden --quiet |\n  xargs -r <%= config.bin %> image protect',
+    '<%= config.bin %> image list --label golden --quiet |\n  <%= config.bin %> image protect -',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
+  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
   static override flags = { 'dry-run': flags.dryRun() }
 
   async run(): Promise<void> {

@@ -9,16 +9,16 @@ import { settleLeftOvers } from '../../registry/purge/left-over.ts'
 import { DEFAULT_AGE, type PurgePlan, planPurge, purge } from '../../registry/purge/purge.ts'
 
 export default class ImagePurge extends BaseCommand {
-  static override summary = 'Purge images that were deleted long ago, for good.'
+  static override summary = 'Remove long-deleted images permanently.'
   static override description =
-    'Removes the rows of deleted images, with their labels and tags, and lists them. Their history is kept, and their IDs are never reused. Images are kept if they are protected, if they are the parent of an image that is not deleted, or if an instance was created from them.\n\n--files also removes files in local storages if their backup object was deleted as long ago and nothing else uses them; the object is kept in the state purged, also if its file was already gone. A file is removed only if it is in an image folder of this host (see: vdc-manage backupstorage trust) and still has the size and MD5 of its object. If its folder is empty, the file does not count as gone, because the folder may not be mounted.\n\nImported images and objects age from their import. Asks for confirmation and shows what will be removed; in a pipe, give --yes.'
+    'Removes the rows of deleted images, with their labels and tags, and lists these images. Their history is kept, and their IDs are never reused. Images are kept if they are protected, if they are the parent of an image that is not deleted, or if an instance was created from them.\n\n--files also removes files in local storages if their backup object was deleted as long ago and nothing else uses them; the object is kept in the state purged, even if its file was already gone. A file is removed only if it is in an image folder of this host (see: vdc-manage backupstorage trust) and still has the size and MD5 of its object. If its folder is empty, the file does not count as gone, because the folder may not be mounted.\n\nThe age of imported images and objects counts from their import. At a terminal, the command shows what it will remove and asks for confirmation; elsewhere, it requires --yes.'
   static override examples = [
     '<%= config.bin %> image purge',
     '<%= config.bin %> image purge wmi-k3x9q0bz --older-than 0d',
     '<%= config.bin %> image purge --older-than 2w --files --yes | grep file',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130, 143]
-  static override args = { id: flags.anyIds('Purge only these images. - reads IDs from stdin.') }
+  static override args = { id: flags.anyIds('Purge only these images. Use - for IDs on stdin.') }
   static override flags = {
     'older-than': Flags.string({
       helpValue: 'AGE',

@@ -13,7 +13,7 @@ export default class ImageShow extends BaseCommand {
     '<%= config.bin %> image show wmi-k3x9q0bz --json | jq -r .backup_object.uri',
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.anyIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
+  static override args = { id: flags.anyIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
   static override flags = imageList
 
   async run(): Promise<void> {

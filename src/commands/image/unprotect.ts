@@ -4,13 +4,13 @@ import { unprotectImages } from '../../registry/image/change/protect.ts'
 
 export default class ImageUnprotect extends BaseCommand {
   static override summary = 'Remove the protection of images.'
-  static override description = 'They can be changed and deleted without --force again.'
+  static override description = 'They can then be changed and deleted without --force.'
   static override examples = [
     '<%= config.bin %> image unprotect wmi-k3x9q0bz',
-    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --protected --quiet |\n  xargs -r <%= config.bin %> image unprotect',
+    '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --protected --quiet |\n  <%= config.bin %> image unprotect -',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
+  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
   static override flags = { 'dry-run': flags.dryRun() }
 
   async run(): Promise<void> {

@@ -12,18 +12,18 @@ import { type Verification, type VerifySummary, verifyImages } from '../../regis
 export default class ImageVerify extends BaseCommand {
   static override summary = 'Compare images with their files.'
   static override description =
-    'Checks that each file exists, has the recorded size, checksums and format, and still refers to no other file. Prints one line per image: ok, differs, or not checked, for example because the file is on another host. Several files are read at once; a file that images share is read once. Exit code 8: differences found.'
+    'Checks that each file exists, has the recorded size, checksums and format, and still refers to no other file. Prints one line per image: ok, differs, or not checked, for example because the file is on another host. Several files are read at once; a file that images share is read once. The exit code is 8 if any image differs.'
   static override examples = [
     '<%= config.bin %> image verify wmi-k3x9q0bz',
     '<%= config.bin %> image verify --all --quick',
     "<%= config.bin %> image verify --account-id a-k3x9q0bz | grep -v ': ok$'",
   ]
   static override exits = [0, 1, 2, 3, 4, 6, 7, 8, 9, 130, 143]
-  static override args = { id: flags.anyIds('Images; the prefix wmi- is optional. - reads IDs from stdin.') }
+  static override args = { id: flags.anyIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
   static override flags = {
     'account-id': flags.accountId('Verify all images that this account can use.'),
     all: Flags.boolean({ exclusive: ['account-id'], summary: 'Verify all images that are not deleted.' }),
-    quick: Flags.boolean({ summary: 'Skip the checksums, which take long.' }),
+    quick: Flags.boolean({ summary: 'Skip the checksums, which are slow.' }),
     thorough: thorough(),
     jobs: Flags.integer({
       char: 'j',

@@ -7,7 +7,7 @@ export default class RegistryExport extends BaseCommand {
   static override baseFlags = globalFlags
   static override summary = 'Export the whole registry to stdout.'
   static override description =
-    'Exports accounts, backup storages, backup objects, images and labels, deleted ones too, from one consistent snapshot: one JSON object per line, between a header and a last line with their number. IDs of purged images are included, so that they stay taken. Histories and files are not.'
+    'Exports accounts, backup storages, backup objects, images and labels, including deleted ones, from one consistent snapshot: one JSON object per line, between a header and a last line with the counts. IDs of purged images are included, so that they stay taken. Histories and files are not exported.'
   static override examples = [
     '<%= config.bin %> registry export > registry.ndjson',
     '<%= config.bin %> registry export |\n  VDC_MANAGE_DATABASE_URI=mysql://root@db.example/wakame_dcmgr \\\n  <%= config.bin %> registry import',

@@ -33,7 +33,7 @@ export async function storagesOf(
       'VALUE_REFUSED',
       `File ${uri} is not in backup storage ${canonicalId('backupStorage', storage.uuid)}, whose base URI is ${storage.base_uri}`,
       {
-        hint: 'Move the file there, or leave out --storage-id',
+        hint: 'Move the file there, or omit --storage-id',
       },
     )
   }

@@ -115,7 +115,7 @@ export async function requireFreeUuid(
   const { name } = KINDS[kind]
   if (await isTaken(uuid)) {
     throw new VdcError('ID_TAKEN', `The ${name} ID ${canonicalId(kind, uuid)} is already taken`, {
-      hint: `IDs are never reused, even after the ${name} is deleted. Leave out --uuid to get a new ID`,
+      hint: `IDs are never reused, even after the ${name} is deleted. Omit --uuid to get a new ID`,
     })
   }
   return uuid
@@ -130,6 +130,6 @@ export async function requireFreeUuid(
 export function requireSameUuid(kind: Kind, uuid: string, given: string | undefined): void {
   if (given === undefined || parseId(kind, given) === uuid) return
   throw new VdcError('VALUE_REFUSED', `The ID of ${canonicalId(kind, uuid)} cannot be changed to ${given}`, {
-    hint: 'Leave out --uuid: instances, images and the history refer to IDs',
+    hint: 'Omit --uuid: instances, images and the history refer to IDs',
   })
 }

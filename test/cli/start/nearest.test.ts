@@ -78,8 +78,8 @@ const OPTIONS: [typed: string, slip: string, meant: string | undefined][] = [
   ['image list --no', '--no', undefined],
   ['image list --hlep', '--hlep', '--help'],
   ['image list --version', '--version', 'vdc-manage --version'],
-  ['image del wmi-x --yes', '--yes', 'Leave out --yes: this command asks for no confirmation.'],
-  ['image del wmi-x -y', '-y', 'Leave out -y: this command asks for no confirmation.'],
+  ['image del wmi-x --yes', '--yes', 'Omit --yes: this command does not ask for confirmation.'],
+  ['image del wmi-x -y', '-y', 'Omit -y: this command does not ask for confirmation.'],
   ['image list --colour', '--colour', undefined],
   ['image list -z', '-z', undefined],
 ]

@@ -99,7 +99,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
         code: 0,
         signal: undefined,
         stdout: '',
-        stderr: 'Nothing to change: no new values are given\n',
+        stderr: 'Nothing to change: no new values were given\n',
       })
     }
     expect(await allRows(database)).toEqual(before)

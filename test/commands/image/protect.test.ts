@@ -117,7 +117,7 @@ describe.each(ENGINES)('image protect and unprotect on %s', (engine) => {
     ['features', 'wmi-kept'],
   ])('image %s %s %s changes nothing, says so, and is not refused', async (...words) => {
     const run = await vdcManage(['image', ...words.filter((word) => word !== undefined)], { database })
-    expect(run).toMatchObject({ code: 0, stderr: 'Nothing to change: no new values are given\n' })
+    expect(run).toMatchObject({ code: 0, stderr: 'Nothing to change: no new values were given\n' })
   })
 
   test.each([

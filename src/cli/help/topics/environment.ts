@@ -7,12 +7,12 @@ export const ENVIRONMENT_TOPIC: readonly Block[] = [
   {
     list: [
       ...ENVIRONMENT,
-      ['VDC_MANAGE_DATA_DIR', 'Folder of the embedded registry. Default: vdc-manage in XDG_DATA_HOME.'],
+      ['VDC_MANAGE_DATA_DIR', 'Folder of the embedded registry. Default: $XDG_DATA_HOME/vdc-manage.'],
       ['XDG_DATA_HOME', 'Folder for data. Default: ~/.local/share.'],
       ['XDG_STATE_HOME', 'Folder for the list of image folders. Default: ~/.local/state; for root, /var/lib.'],
       ['TMPDIR', 'Folder for temporary files, such as unpacked images. Default: /var/tmp.'],
       ['NO_COLOR', 'Print without colours.'],
-      ['CLICOLOR_FORCE', 'Print colours in a pipe too.'],
+      ['CLICOLOR_FORCE', 'Print colours even in a pipe.'],
     ],
   },
   {
@@ -30,6 +30,6 @@ export const ENVIRONMENT_TOPIC: readonly Block[] = [
     ],
   },
   {
-    text: 'Of several hosts, the first one that accepts statements is used. %-escape special characters in the user, password and database. Check the settings with: vdc-manage doctor',
+    text: 'If a URI names several hosts, the first one that accepts statements is used. %-escape special characters in the user, password and database. Check the settings with: vdc-manage doctor',
   },
 ]

@@ -13,7 +13,7 @@ export const EXIT_CODES: readonly Block[] = [
   {
     list: [
       ['image inspect', '3 if any file would be refused.'],
-      ['image verify', '8 if any image differs, else 9 if a named image could not be checked.'],
+      ['image verify', '8 if any image differs, otherwise 9 if a named image could not be checked.'],
       ['db status', '7 if migrations are pending or columns are missing.'],
       ['doctor', '6 if any check failed; warnings are not failures.'],
       ['shell', 'With -e, the code of the first line that failed; without it, 9 if any line failed; at a terminal, 0.'],

@@ -29,13 +29,13 @@ export const FORMATS_TOPIC: readonly Block[] = [
   { heading: 'DISK IMAGE FORMATS (--file-format)' },
   { list: FILE_FORMATS.map((format): Item => [format, FILE_FORMAT_TEXTS[format]]) },
   {
-    text: 'Without --file-format, an image has the format found in its file. For a backup object, it is the format found when the object was added from a file, else that of its first image, else raw.',
+    text: 'Without --file-format, an image has the format found in its file. For a backup object, it is the format found when the object was added from a file, otherwise that of its first image, otherwise raw.',
   },
   { text: `Files can be converted (--convert, image convert --to) to ${TARGET_FORMATS.join(', ')}.` },
   { heading: 'CONTAINER FORMATS (--container-format)' },
   { list: CONTAINER_FORMATS.map((format): Item => [format, CONTAINER_FORMAT_TEXTS[format]]) },
   { heading: 'REFUSED FILES' },
   {
-    text: "Files that refer to other files (backing and data files, parents, VMDK descriptors and extents); that are encrypted, damaged, truncated or in use; that match two formats; that are not disk images (--file-format raw overrides this) or archives that agents cannot unpack; and files whose path agents cannot read: only letters, digits and -._~!$&'()*+,;=:@ are allowed.",
+    text: "Files that refer to other files (backing and data files, parents, VMDK descriptors and extents), that are encrypted, damaged, truncated or in use, or that match two formats. Files that are not disk images, unless you give --file-format raw. Archives that the hypervisor agents cannot unpack, and paths that they cannot read: only letters, digits, / and -._~!$&'()*+,;=:@ are allowed.",
   },
 ]

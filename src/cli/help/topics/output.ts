@@ -3,13 +3,13 @@ import type { Block } from '../blocks.ts'
 /** `vdc-manage help output` */
 export const OUTPUT: readonly Block[] = [
   {
-    text: 'Commands print their answer to stdout, and errors, hints and notes to stderr. Commands that create something print its ID once it is stored. Commands that change or delete print nothing unless you ask for a format.',
+    text: 'Commands print their result to stdout, and errors, hints, warnings and notes to stderr. Commands that create something print its ID once it is stored. Commands that change or delete print nothing unless you ask for a format.',
   },
   { heading: 'FORMATS' },
   {
     list: [
       ['--format table', 'Default. Fits the terminal; complete and plain in a pipe.'],
-      ['--format json, --json', 'One JSON text: an object, or an array for several items. Errors are JSON too.'],
+      ['--format json, --json', 'One JSON document: an object, or an array for several items. Errors are JSON too.'],
       ['--format ndjson', 'One JSON object per line, as rows arrive. Errors are JSON too.'],
       ['--format csv', "RFC 4180, for spreadsheets. Text that they would run as a formula gets a leading '."],
       ['--format yaml', 'YAML.'],

@@ -4,7 +4,7 @@ import type { Block } from '../blocks.ts'
 export const SCRIPTING: readonly Block[] = [
   { heading: 'IDS' },
   {
-    text: 'Commands that create something print the new ID. Commands that show, change or delete take several IDs; - reads them from stdin, one per line. The prefix of an ID, such as wmi-, is optional.',
+    text: 'Commands that create something print the new ID. Commands that show, change or delete something take several IDs. Use - to read them from stdin, one per line. The prefix of an ID, such as wmi-, is optional.',
   },
   {
     code: [
@@ -18,10 +18,10 @@ export const SCRIPTING: readonly Block[] = [
   },
   { heading: 'DRY RUNS AND CONFIRMATION' },
   {
-    text: 'With --dry-run, a command that writes does all its checks, prints the rows it would write, and writes nothing. Generated IDs of images and accounts differ on every run.',
+    text: 'With --dry-run, a command runs all its checks, prints the rows that it would write, and writes nothing. Generated IDs of images and accounts differ on every run.',
   },
   {
-    text: 'Prompts appear only at a terminal and show what will be affected. In a pipe and in the shell, give --yes instead.',
+    text: 'Prompts appear only at a terminal and show what will be affected. In a pipe and in the shell, use --yes instead.',
   },
   { heading: 'OUTPUT' },
   {
@@ -35,7 +35,7 @@ export const SCRIPTING: readonly Block[] = [
   },
   { heading: 'MANY COMMANDS' },
   {
-    text: 'The shell runs a script over one connection, if you like in one transaction (see: vdc-manage help shell).',
+    text: 'The shell runs a script over one connection, optionally in one transaction (see: vdc-manage help shell).',
   },
   { code: ['vdc-manage -f images.txt --tx bulk'] },
   { heading: 'SPELLINGS' },

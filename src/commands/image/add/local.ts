@@ -30,7 +30,7 @@ export default class ImageAddLocal extends BaseCommand {
     ...newLocalImage,
     'storage-id': flags.text(
       'bkst-ID',
-      'Backup storage of the file. Default: the one of the service type, else the closest or a new one.',
+      'Backup storage. Default: that of the service type, otherwise the closest or a new one.',
     ),
     checksum: checksum(),
     md5sum: md5sum(),

@@ -15,7 +15,7 @@ export default class ImageAddVolume extends BaseCommand {
   static override args = { backup_object_id: flags.oneId('Backup object; the prefix bo- is optional.') }
   static override flags = flags.grouped(IMAGE_GROUPS, {
     ...newImage(
-      `Disk format: ${FILE_FORMATS.join(', ')}. Default: the format found when the object was added from a file, else that of its first image, else raw.`,
+      `Disk format: ${FILE_FORMATS.join(', ')}. Default: the format found when the object was added from a file, otherwise that of its first image, otherwise raw.`,
     ),
     'dry-run': flags.dryRun(),
   })
