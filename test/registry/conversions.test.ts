@@ -54,7 +54,7 @@ async function expectLeftOver(): Promise<void> {
   expect(run).toMatchObject({
     code: 5,
     stdout: '',
-    stderr: `Error: ${result()} exists already, and no backup object refers to it\nHint: If an interrupted --convert left it behind, it is complete. Remove it, or register it as it is with: vdc-manage image add local ${result()} --account-id …\n`,
+    stderr: `Error: ${result()} already exists, and no backup object refers to it\nHint: If an interrupted --convert left it behind, it is complete. Remove it, or register it as it is with: vdc-manage image add local ${result()} --account-id …\n`,
   })
   expect(await allRows(database)).toEqual(before)
   await execa('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', source(), result()])
@@ -63,7 +63,7 @@ async function expectLeftOver(): Promise<void> {
   expect(added).toMatchObject({ code: 0, stderr: '' })
   const plain = await vdcManage(args(), { database })
   expect(plain.stderr).toBe(
-    `Error: ${result()} exists already\nHint: Remove it, or convert to another name with vdc-manage image convert, and register the result\n`,
+    `Error: ${result()} already exists\nHint: Remove it, or convert to another name with vdc-manage image convert, and register the result\n`,
   )
 }
 
@@ -129,7 +129,7 @@ describe.each(ENGINES)('a file of another user or of a backup object on %s', (en
   test('is not called a leftover', async () => {
     database = await newDatabase(engine)
     writeFileSync(result(), 'theirs')
-    const plain = `Error: ${result()} exists already\nHint: Remove it, or convert to another name with vdc-manage image convert, and register the result\n`
+    const plain = `Error: ${result()} already exists\nHint: Remove it, or convert to another name with vdc-manage image convert, and register the result\n`
     if (IS_ROOT) {
       giveAway(result())
       expect((await vdcManage(args(), { database })).stderr).toBe(plain)

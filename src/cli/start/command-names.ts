@@ -114,7 +114,7 @@ export function notWhole(known: readonly string[], word: string, candidates: rea
   const [only = '', ...more] = candidates.map((name) => [...known, name].join(' '))
   if (more.length === 0) {
     return new VdcError('USAGE', `'${typed}' is short for ${only}, which must be written in full`, {
-      hint: `Write: vdc-manage ${only}`,
+      hint: `Run: vdc-manage ${only}`,
     })
   }
   return new VdcError('USAGE', `'${typed}' is ambiguous`, {

@@ -25,7 +25,7 @@ export default class BackupStorageTrust extends BaseCommand {
     const { listImageFolders, trustFolder, untrustFolder } = await import('../../registry/image-folders.ts')
     if (args.folder !== undefined)
       return this.answer.each(args.folder, oneByOne(given.remove ? untrustFolder : trustFolder))
-    if (given.remove) throw new VdcError('USAGE', 'No folder is given', { hint: 'Give the folders to remove' })
+    if (given.remove) throw new VdcError('USAGE', 'No folder given', { hint: 'Give the folders to remove' })
     const folders = await listImageFolders()
     await this.answer.list(() => [folders], IMAGE_FOLDER_COLUMNS)
   }

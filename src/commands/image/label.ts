@@ -35,12 +35,12 @@ export default class ImageLabel extends BaseCommand {
     const { args, flags: given } = await this.parse(ImageLabel)
     const isChange = (word: string) => word !== STDIN && (word.includes('=') || word.endsWith('-'))
     const first = args.words.findIndex(isChange)
-    if (first === 0) throw new VdcError('USAGE', 'No image is given', { hint: HINT })
+    if (first === 0) throw new VdcError('USAGE', 'No image given', { hint: HINT })
     if (first === -1) {
       const last = args.words.length > 1 ? args.words.at(-1) : undefined
       const hint =
         last !== undefined && mayBeLabel(last) ? `${withoutValue(last)}, ${last}=value sets a label with a value` : HINT
-      throw new VdcError('USAGE', 'No label is given', { hint })
+      throw new VdcError('USAGE', 'No label given', { hint })
     }
     const ids = args.words.slice(0, first)
     const changes = args.words.slice(first)

@@ -67,7 +67,7 @@ export default class ImageVerify extends BaseCommand {
   ) {
     const many = given['account-id'] !== undefined || given.all === true
     if ((ids !== undefined) === many) {
-      const problem = many ? 'IDs cannot be used with --account-id or --all' : 'No images are given'
+      const problem = many ? 'IDs cannot be used with --account-id or --all' : 'No images given'
       throw new VdcError('USAGE', problem, { hint: 'Give IDs, --account-id or --all' })
     }
   }

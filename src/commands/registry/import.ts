@@ -55,7 +55,7 @@ export default class RegistryImport extends BaseCommand {
 function stdin(isShell: boolean): NodeJS.ReadStream {
   if (!isShell && !process.stdin.isTTY) return process.stdin
   const why = isShell ? 'registry import cannot read stdin in the shell' : 'stdin is a terminal'
-  throw new VdcError('USAGE', `No file is given, and ${why}`, {
+  throw new VdcError('USAGE', `No file given, and ${why}`, {
     hint: 'Give a file: vdc-manage registry import FILE',
   })
 }

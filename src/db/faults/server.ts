@@ -30,7 +30,7 @@ export const SERVER_FAULTS: readonly Fault[] = [
   {
     is: ['ER_NO_SUCH_TABLE', 'ER_BAD_FIELD_ERROR'],
     code: 'SCHEMA_MISSING',
-    says: (place, text) => `The database ${place} lacks a part of the schema: ${text}`,
+    says: (place, text) => `The database ${place} lacks part of the schema: ${text}`,
     hint: 'Run: vdc-manage db migrate',
   },
   {

@@ -118,7 +118,7 @@ function untrustedLink(out: string, link: string): VdcError {
 
 /** Returns the error for a name that is taken. */
 export function exists(path: string): VdcError {
-  return new VdcError('FILE_EXISTS', `${path} exists already`, { hint: 'Choose another name, or remove it first' })
+  return new VdcError('FILE_EXISTS', `${path} already exists`, { hint: 'Choose another name, or remove it first' })
 }
 
 /**

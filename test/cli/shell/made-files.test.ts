@@ -50,7 +50,7 @@ test('a failing script names the file it leaves; a second line for the same file
   expect(run).toMatchObject({ code: 5, stdout: '' })
   expect(run.stderr).toMatch(
     new RegExp(
-      `^Error: ${out} exists already(?:.*\n)+Line 3 failed: .*\nNothing was stored\nThe new file ${out} is kept\n$`,
+      `^Error: ${out} already exists(?:.*\n)+Line 3 failed: .*\nNothing was stored\nThe new file ${out} is kept\n$`,
     ),
   )
   expect(existsSync(out)).toBe(true)

@@ -68,7 +68,7 @@ describe('an abbreviated command', () => {
     expect(await vdcManage(typed.split(' '))).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: `Error: '${slip}' is short for ${command}, which must be written in full\nHint: Write: vdc-manage ${command}\n`,
+      stderr: `Error: '${slip}' is short for ${command}, which must be written in full\nHint: Run: vdc-manage ${command}\n`,
     })
   })
 

@@ -104,7 +104,7 @@ describe('backupstorage trust', () => {
       code: 3,
       stderr: `Error: ${at('images')} is not in the list of image folders\nHint: List the image folders with: vdc-manage backupstorage trust\n`,
     })
-    expect(await trust('--remove')).toMatchObject({ code: 2, stderr: expect.stringContaining('No folder is given') })
+    expect(await trust('--remove')).toMatchObject({ code: 2, stderr: expect.stringContaining('No folder given') })
   })
 })
 

@@ -283,10 +283,10 @@ describe('refuses', () => {
       'an existing file',
       ['disk.raw', `${out}/mine.raw`, '--to', 'raw'],
       5,
-      'mine.raw exists already\nHint: Choose another name',
+      'mine.raw already exists\nHint: Choose another name',
     ],
-    ['the source as the result', ['disk.raw', 'disk.raw', '--to', 'raw'], 5, 'disk.raw exists already'],
-    ['a dangling symlink', ['disk.raw', `${out}/dangling.raw`, '--to', 'raw'], 5, 'dangling.raw exists already'],
+    ['the source as the result', ['disk.raw', 'disk.raw', '--to', 'raw'], 5, 'disk.raw already exists'],
+    ['a dangling symlink', ['disk.raw', `${out}/dangling.raw`, '--to', 'raw'], 5, 'dangling.raw already exists'],
     ['a folder', ['disk.raw', out, '--to', 'raw'], 5, `${out} is a folder\nHint: Name the file`],
     [
       'a result in a missing folder',
@@ -402,7 +402,7 @@ describe('leaves no partial file', () => {
     const out = newOut()
     const result = join(out, 'theirs.qcow2')
     const run = await convertWith({ after: `echo theirs > ${result}` }, at('disk.raw'), result)
-    expect(run).toMatchObject({ code: 5, stdout: '', stderr: expect.stringMatching(/theirs.qcow2 exists already\n/) })
+    expect(run).toMatchObject({ code: 5, stdout: '', stderr: expect.stringMatching(/theirs.qcow2 already exists\n/) })
     expect(readdirSync(out)).toEqual(['theirs.qcow2'])
     expect(readFileSync(result, 'utf8')).toBe('theirs\n')
   })
@@ -670,7 +670,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
       database,
       env: { PATH },
     })
-    expect(run).toMatchObject({ code: 5, stdout: '', stderr: expect.stringMatching(/disk.vdi exists already/) })
+    expect(run).toMatchObject({ code: 5, stdout: '', stderr: expect.stringMatching(/disk.vdi already exists/) })
     expect(await allRows(database)).toEqual(before)
   })
 

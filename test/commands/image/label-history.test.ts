@@ -87,19 +87,19 @@ describe.each(ENGINES)('on %s', (engine) => {
   })
 
   const refused: [name: string, words: string[], refusal: Refusal][] = [
-    ['a missing label', [], { exit: 2, message: 'No label is given', hint: 'name=value' }],
+    ['a missing label', [], { exit: 2, message: 'No label given', hint: 'name=value' }],
     [
       'a word that is not a change',
       ['lucid'],
       {
         exit: 2,
-        message: 'No label is given',
+        message: 'No label given',
         hint: 'lucid= sets a label without a value, lucid=value sets a label with a value',
       },
     ],
-    ['a second ID', ['wmi-b'], { exit: 2, message: 'No label is given', hint: /^Usage: vdc-manage image label/ }],
+    ['a second ID', ['wmi-b'], { exit: 2, message: 'No label given', hint: /^Usage: vdc-manage image label/ }],
     ['an empty name', ['=x'], { exit: 3, message: 'The name of a label must not be empty' }],
-    ['only IDs on stdin', ['-'], { exit: 2, message: 'No label is given', hint: 'name=value' }],
+    ['only IDs on stdin', ['-'], { exit: 2, message: 'No label given', hint: 'name=value' }],
     ['a long name', [`${'n'.repeat(256)}=x`], { exit: 3, message: 'must not be longer than 255' }],
     ['an escape code', ['a=\u001b[1m'], { exit: 3, message: 'The label a must not contain control characters' }],
     ['a reserved name', ['vdc-manage.x=1'], { exit: 3, message: 'The label vdc-manage.x is reserved for vdc-manage' }],

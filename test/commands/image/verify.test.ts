@@ -248,7 +248,7 @@ describe.each(ENGINES)('selected images on %s', (engine) => {
   })
 
   test.each<[string[], number, RegExp]>([
-    [[], 2, /No images are given\nHint: Give IDs, --account-id or --all/],
+    [[], 2, /No images given\nHint: Give IDs, --account-id or --all/],
     [['--all', 'wmi-x'], 2, /IDs cannot be used with --account-id or --all/],
     [['--account-id', 'a-x', 'wmi-x'], 2, /IDs cannot be used with --account-id or --all/],
     [['--all', '--account-id', 'a-other'], 2, /cannot be used together/],

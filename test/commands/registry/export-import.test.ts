@@ -484,7 +484,7 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
     const run = await vdcManage(['-e'], { database, input: 'registry import\n' })
     expect(run).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('No file is given, and registry import cannot read stdin in the shell'),
+      stderr: expect.stringContaining('No file given, and registry import cannot read stdin in the shell'),
     })
   })
 

@@ -3,7 +3,7 @@ import type { Block } from '../blocks.ts'
 import type { Item } from '../describe.ts'
 
 const FILE_FORMAT_TEXTS: Readonly<Record<(typeof FILE_FORMATS)[number], string>> = {
-  raw: 'The bytes of the disk, such as those of .img and .iso files.',
+  raw: 'A plain copy of the disk, such as .img and .iso files.',
   qcow2: 'QEMU copy-on-write, version 2 or 3.',
   vmdk: 'VMware, in a single file.',
   vdi: 'VirtualBox.',
