@@ -7,7 +7,7 @@ const SHOWN = 200
 
 /** Returns the refusal of an unknown version or feature: the file is newer than QEMU here, or damaged. */
 export function needsNewerQemu(why: string): Refusal {
-  return { why, hint: 'It is damaged, or a newer QEMU made it: convert it to plain qcow2 with that QEMU' }
+  return { why, hint: 'It is damaged, or made by a newer QEMU: convert it to plain qcow2 with that QEMU' }
 }
 
 /** Reads a name in a file for a message: up to its NUL, and shortened. */

@@ -1,9 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { wrapMessage } from '../../../src/cli/terminal/wrap.ts'
 import { newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
 import { newFolder } from '../../support/files/images.ts'
-import { vdcManage } from '../../support/process/cli.ts'
+import { ROOT, vdcManage } from '../../support/process/cli.ts'
 import { startTerminal } from '../../support/process/tmux.ts'
 
 describe('messages are wrapped', () => {
@@ -51,6 +52,20 @@ describe('messages are wrapped', () => {
     ],
   ])('%s', (_, message, lines) => {
     expect(wrapMessage(message, 40).split('\n')).toEqual(lines)
+  })
+
+  test('not within the commands of the hints in src', () => {
+    const paths = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((path) =>
+      path.endsWith('.ts'),
+    )
+    const sources = paths.map((path) => readFileSync(join(ROOT, 'src', path), 'utf8'))
+    const hints = sources.flatMap((source) => source.match(/hint: .*/gi) ?? [])
+    const programs = hints.flatMap(
+      (hint) => /['"`].*(?:with|it|own|macOS|[Rr]un): ([a-z][\w.-]*) /.exec(hint)?.[1] ?? [],
+    )
+    expect(programs.length).toBeGreaterThan(30)
+    for (const program of programs)
+      expect(wrapMessage(`Run it with: ${program} some words`, 5)).toMatch(`\n${program} some words`)
   })
 })
 
