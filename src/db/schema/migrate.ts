@@ -12,7 +12,7 @@ import { type Migration, migrations } from '../../../migrations/index.ts'
 import { VdcError } from '../../core/errors.ts'
 import type { Queryable } from '../database.ts'
 
-/** Milliseconds to wait for another migration, which takes less than a second. */
+/** Milliseconds to wait for the next step of another migration, which takes less than a second unless the server is busy. */
 const PATIENCE = 5000
 
 /**
@@ -83,15 +83,20 @@ export async function migrateAll(db: Queryable): Promise<string[]> {
 }
 
 /**
- * Takes the lock, waiting for it if needed.
+ * Takes the lock, waiting for it as long as another migration makes progress.
  *
  * @returns false if another process has run all migrations in the meantime.
  * @throws VdcError MIGRATION_LOCKED.
  */
 async function waitForLock(knex: Knex): Promise<boolean> {
-  const deadline = Date.now() + PATIENCE
+  let deadline = Date.now() + PATIENCE
+  let done = 0
   while (!(await takeLock(knex).catch(lostToOtherNode))) {
-    if ((await recordedMigrations(knex)).size >= migrations.size) return false
+    const { size } = await recordedMigrations(knex)
+    if (size >= migrations.size) return false
+    // A migration that records its steps is not one that was killed.
+    if (size > done) deadline = Date.now() + PATIENCE
+    done = size
     if (Date.now() > deadline) throw migrationLocked()
     await sleep(100 + Math.random() * 100)
   }

@@ -98,6 +98,7 @@ describe('errors and hints', () => {
       await terminal.close()
     }
     const piped = await vdcManage(['image', 'inspect', path], { database })
-    expect(piped.stderr).toBe(`Error: The file ${path} does not exist\n`)
+    const hint = 'Check the path; relative paths start at the current folder'
+    expect(piped.stderr).toBe(`Error: The file ${path} does not exist\nHint: ${hint}\n`)
   })
 })
