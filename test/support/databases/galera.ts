@@ -71,9 +71,13 @@ export async function startCluster(): Promise<Cluster> {
   const ports = await Promise.all(Array.from({ length: 15 }, freePort))
   const [first, second, third] = [0, 1, 2].map((number) => makeNode(folder, number, ports)) as [Maker, Maker, Maker]
   const user = process.getuid?.() === 0 ? ['--user=root'] : []
+  // A starting server removes leftovers from its temporary folder, including files of other servers.
+  const temporary = join(folder, 'install.tmp')
+  mkdirSync(temporary)
   const install = [
     '--no-defaults',
     `--datadir=${first.data}`,
+    `--tmpdir=${temporary}`,
     '--auth-root-authentication-method=normal',
     '--skip-test-db',
   ]
