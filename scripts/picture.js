@@ -37,6 +37,7 @@ try {
   const env = {
     PATH: `${folder}:${process.env.PATH}`,
     HOME: folder,
+    XDG_STATE_HOME: join(folder, 'state'),
     TERM: 'xterm',
     VDC_MANAGE_DATABASE_URI: `sqlite://${folder}/registry.sqlite`,
   }
