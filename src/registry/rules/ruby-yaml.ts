@@ -1,6 +1,6 @@
 import type { Document } from 'yaml'
+import { excessIn, withKeys } from '../../core/yaml-limits.ts'
 import { EMPTY_YAML_LIST, EMPTY_YAML_MAP } from './values.ts'
-import { excessIn, withKeys } from './yaml-limits.ts'
 
 /*
  * The YAML columns (dcmgr.md, "YAML columns") contain YAML 1.1 with Ruby's symbol
