@@ -1,0 +1,48 @@
+import type { GuestFiles } from '../tree/guest-files.ts'
+import type { GuestPath } from '../tree/guest-path.ts'
+import { yamlEntries } from './yaml.ts'
+
+const MAIN: GuestPath = '/etc/cloud/cloud.cfg'
+const FOLDER: GuestPath = '/etc/cloud/cloud.cfg.d'
+const IDENTIFY: GuestPath = '/etc/cloud/ds-identify.cfg'
+
+/** What the configuration of cloud-init says of data sources. */
+export interface DataSources {
+  /** The effective datasource_list; undefined if none is set. */
+  list: { names: readonly string[]; path: GuestPath; line: number } | undefined
+  /** True if cloud-init looks for the Ec2 source although the host does not claim to be Amazon's. */
+  isForced: boolean
+}
+
+/** Returns true if cloud-init is installed. */
+export async function hasCloudInit(files: GuestFiles): Promise<boolean> {
+  return files.exists('/usr/bin/cloud-init')
+}
+
+/**
+ * Reads which data sources cloud-init uses: cloud.cfg, then the files in cloud.cfg.d by name, of which
+ * the last counts, and ds-identify.cfg, which decides at boot whether cloud-init runs at all.
+ */
+export async function dataSources(files: GuestFiles): Promise<DataSources> {
+  const sources: DataSources = { list: undefined, isForced: await isNamed(files) }
+  for (const path of [MAIN, ...(await files.matching(FOLDER, /\.cfg$/))]) {
+    const text = (await files.text(path)) ?? ''
+    // Most of the files do not mention it, and need not be valid for us.
+    if (!/datasource/.test(text)) continue
+    for (const { keys, value, line } of await yamlEntries(path, text)) {
+      const key = keys.join('.')
+      if (key === 'datasource_list' && Array.isArray(value)) sources.list = { names: value.map(String), path, line }
+      if (key === 'datasource.Ec2.strict_id' && value === false) sources.isForced = true
+    }
+  }
+  const others = sources.list?.names.filter((name) => !['Ec2', 'None'].includes(name)) ?? []
+  // A list with only one source is taken as it is.
+  if (sources.list?.names.includes('Ec2') && others.length === 0) sources.isForced = true
+  return sources
+}
+
+/** Returns true if ds-identify.cfg names the source, or turns the search off. */
+async function isNamed(files: GuestFiles): Promise<boolean> {
+  const text = (await files.text(IDENTIFY)) ?? ''
+  return /^\s*datasource:\s*Ec2\b/m.test(text) || /^\s*policy:\s*enabled\b/m.test(text)
+}
