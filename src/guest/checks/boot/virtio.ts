@@ -1,0 +1,74 @@
+import type { Guest } from '../../guest.ts'
+import { type Assigned, assignmentsIn } from '../../parsers/assignments.ts'
+import { driverOf, type KernelRelease, kernelReleases } from '../../parsers/kernels.ts'
+import { linesOf } from '../../parsers/lines.ts'
+import { Undecided } from '../../tree/undecided.ts'
+import type { Finding, GuestCheck } from '../check.ts'
+
+export const virtio: GuestCheck = {
+  id: 'boot.virtio',
+  severity: 'error',
+  requirement: 'The kernel finds virtio disks and network cards at boot.',
+  looksAt:
+    '`modules.builtin` and `modules.dep` in `/lib/modules`, `/boot/config-*`, the configuration of initramfs-tools, dracut and mkinitrd',
+  remedy: 'Add virtio_pci, virtio_blk and virtio_net to the initramfs, and build it anew.',
+
+  async *run(guest) {
+    const releases = await kernelReleases(guest.files)
+    if (releases.length === 0) throw new Undecided('there is no folder of kernel modules in /lib/modules')
+    for (const release of releases) yield* findingsOf(guest, release)
+  },
+}
+
+async function* findingsOf({ files }: Guest, release: KernelRelease): AsyncGenerator<Finding> {
+  const block = await driverOf(files, release, 'CONFIG_VIRTIO_BLK', 'virtio_blk')
+  const net = await driverOf(files, release, 'CONFIG_VIRTIO_NET', 'virtio_net')
+  const path = release.modules
+  if (block === undefined) yield { message: `kernel ${release.release} has no driver for virtio disks`, path }
+  if (net === undefined) yield { message: `kernel ${release.release} has no driver for virtio network cards`, path }
+  if (block === 'unknown' || net === 'unknown')
+    yield { result: 'unknown', message: `nothing tells whether kernel ${release.release} has virtio drivers`, path }
+  if (block !== 'module') return
+  if (release.initramfs === undefined) {
+    yield { message: `kernel ${release.release} has virtio_blk as a module, but no initramfs`, path }
+  } else if (!(await isInInitramfs({ files }))) {
+    const message = `kernel ${release.release} has virtio_blk as a module, which its initramfs may lack`
+    yield { result: 'unknown', message, path: release.initramfs }
+  }
+}
+
+/** Returns true if the initramfs is configured to hold virtio drivers on any host. Its contents are not unpacked. */
+async function isInInitramfs({ files }: Pick<Guest, 'files'>): Promise<boolean> {
+  // initramfs.conf(5): "most" has all drivers of disks; "dep" only those of the host that made it.
+  const modules = await settings(files, '/etc/initramfs-tools/initramfs.conf', '/etc/initramfs-tools/conf.d', /./)
+  if (/^most$/.test(modules.get('MODULES')?.value ?? '')) return true
+  const listed = linesOf((await files.text('/etc/initramfs-tools/modules')) ?? '')
+  if (listed.some(({ text }) => /^virtio_blk\b/.test(text))) return true
+  // dracut.conf(5); the package dracut-config-generic sets hostonly to no.
+  for (const folder of ['/etc/dracut.conf.d', '/usr/lib/dracut/dracut.conf.d']) {
+    for (const [name, { value }] of await settings(files, '/etc/dracut.conf', folder, /\.conf$/))
+      if (name === 'hostonly' && value === 'no') return true
+    for (const path of ['/etc/dracut.conf', ...(await files.matching(folder, /\.conf$/))])
+      if (
+        linesOf((await files.text(path)) ?? '').some(({ text }) =>
+          /^(?:add_|force_)?drivers\+?=.*\bvirtio_blk\b/.test(text),
+        )
+      )
+        return true
+  }
+  // mkinitrd of CentOS 5 takes the modules that modprobe.conf names; mkinitfs.conf of Alpine has a feature.
+  if (/^alias\s+scsi_hostadapter\d*\s+virtio_blk\b/m.test((await files.text('/etc/modprobe.conf')) ?? '')) return true
+  return /\bvirtio\b/.test((await files.text('/etc/mkinitfs/mkinitfs.conf')) ?? '')
+}
+
+async function settings(
+  files: Guest['files'],
+  path: string,
+  folder: string,
+  name: RegExp,
+): Promise<Map<string, Assigned>> {
+  const found = new Map<string, Assigned>()
+  for (const each of [path, ...(await files.matching(folder, name))])
+    for (const [key, value] of assignmentsIn((await files.text(each)) ?? '')) found.set(key, value)
+  return found
+}

@@ -1,0 +1,15 @@
+import { leftOver } from './left-over.ts'
+
+export const spoolCrash = leftOver({
+  id: 'spool.crash',
+  what: 'crash data is left',
+  folders: [
+    ['/var/crash'],
+    ['/var/lib/systemd/coredump'],
+    ['/var/spool/abrt'],
+    ['/var/tmp/abrt'],
+    ['/var/lib/apport/coredump'],
+  ],
+  requirement: 'There is no crash data.',
+  remedy: 'Delete the files.',
+})

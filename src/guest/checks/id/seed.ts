@@ -1,0 +1,33 @@
+import type { GuestCheck } from '../check.ts'
+
+/** Seeds and secrets that each instance must have for itself (https://systemd.io/BUILDING_IMAGES). */
+const SECRETS = [
+  '/var/lib/systemd/random-seed',
+  '/var/lib/systemd/credential.secret',
+  '/var/lib/urandom/random-seed',
+  '/var/lib/random-seed',
+  '/var/lib/misc/random-seed',
+  '/var/lib/seedrng/seed.credit',
+  '/var/lib/seedrng/seed.no-credit',
+  '/boot/efi/loader/random-seed',
+  '/efi/loader/random-seed',
+  '/boot/loader/random-seed',
+  '/var/lib/NetworkManager/secret_key',
+  '/etc/hostid',
+]
+
+export const seed: GuestCheck = {
+  id: 'id.seed',
+  severity: 'warning',
+  requirement: 'There is no random seed or secret that instances would share.',
+  looksAt: SECRETS.map((path) => `\`${path}\``).join(', '),
+  remedy: 'Delete the file; it is made anew.',
+
+  async *run({ files }) {
+    for (const path of SECRETS) {
+      const found = await files.find(path)
+      if (found?.stat.kind === 'file' && found.stat.size > 0)
+        yield { message: 'a random seed or secret of the builder is left', path }
+    }
+  },
+}

@@ -1,0 +1,33 @@
+import type { GuestCheck } from '../check.ts'
+import { homeFiles } from './home-files.ts'
+
+const NAMES = [
+  '.ash_history',
+  '.bash_history',
+  '.history',
+  '.ksh_history',
+  '.lesshst',
+  '.local/share/fish/fish_history',
+  '.mysql_history',
+  '.node_repl_history',
+  '.psql_history',
+  '.python_history',
+  '.rediscli_history',
+  '.sh_history',
+  '.sqlite_history',
+  '.viminfo',
+  '.wget-hsts',
+  '.zsh_history',
+]
+
+export const history: GuestCheck = {
+  id: 'secret.history',
+  severity: 'warning',
+  requirement: 'There are no histories of shells and other programs.',
+  looksAt: `in the home folders of all accounts: ${NAMES.map((name) => `\`${name}\``).join(', ')}`,
+  remedy: 'Delete the file.',
+
+  async *run({ files }) {
+    for await (const { path } of homeFiles(files, NAMES)) yield { message: 'histories are left', path }
+  },
+}

@@ -1,0 +1,59 @@
+import { entriesOf, sectionsIn } from '../../parsers/sections.ts'
+import { codeOf, type StartScript, startScripts } from '../../parsers/start-scripts.ts'
+import { findUnit } from '../../parsers/systemd.ts'
+import type { GuestFiles } from '../../tree/guest-files.ts'
+import type { GuestPath } from '../../tree/guest-path.ts'
+import type { GuestCheck } from '../check.ts'
+import { sshServer } from './installed.ts'
+
+/** Units of distributions that make host keys before sshd starts. */
+const MAKERS = ['sshd-keygen.service', 'sshd-keygen.target', 'sshd-keygen@.service', 'sshdgenkeys.service']
+
+export const hostKeys: GuestCheck = {
+  id: 'ssh.hostkeys',
+  severity: 'error',
+  requirement: 'There are no SSH host keys, and each instance makes its own before sshd starts.',
+  looksAt: '`/etc/ssh/ssh_host_*`, `/etc/dropbear`, units and scripts that run ssh-keygen, cloud-init',
+  remedy: 'Delete the keys, and have a unit make new ones before sshd starts.',
+
+  async *run({ files, system }) {
+    const keys = await keysOf(files)
+    for (const path of keys) yield { message: 'SSH host keys are left', path }
+    if (keys.length > 0 || (await sshServer(files)) === undefined) return
+    const maker = await makerOf(files)
+    if (maker === 'none') yield { message: 'nothing makes host keys at the first boot, so sshd will not start' }
+    else if (maker === 'late' && system.init === 'systemd')
+      yield { result: 'warning', message: 'host keys are made at boot, but sshd may start before' }
+  },
+}
+
+async function keysOf(files: GuestFiles): Promise<GuestPath[]> {
+  const found = [
+    ...(await files.matching('/etc/ssh', /^ssh_host_.*key$|^ssh_host_key$/)),
+    ...(await files.matching('/etc/dropbear', /^dropbear_.*key$/)),
+  ]
+  const keys: GuestPath[] = []
+  for (const path of found) if ((await files.findLink(path))?.stat.size !== 0) keys.push(path)
+  return keys
+}
+
+/** Finds out whether something makes host keys: before sshd, only in rc.local, or not at all. */
+async function makerOf(files: GuestFiles): Promise<'early' | 'late' | 'none'> {
+  if (await files.exists('/usr/bin/cloud-init')) return 'early'
+  for (const unit of MAKERS) if ((await findUnit(files, unit)) !== undefined) return 'early'
+  // The init scripts of CentOS and Alpine make them; dropbear makes them itself with -R.
+  const allScripts = await startScripts(files)
+  const scripts = allScripts.filter((script) =>
+    /\bssh-keygen\b|\bdropbearkey\b|\bdropbear\b.* -\w*R|dpkg-reconfigure\b.*\bopenssh-server\b/.test(codeOf(script)),
+  )
+  if (scripts.length === 0) return 'none'
+  return scripts.some((script) => isEarly(script, allScripts)) ? 'early' : 'late'
+}
+
+/** Returns true for init scripts, for units that are ordered before sshd, and for what these call. */
+function isEarly({ from }: StartScript, scripts: readonly StartScript[]): boolean {
+  if (/\/rc\.local$/.test(from)) return false
+  if (!/\.service$/.test(from) || /\/(?:sshd?|dropbear)\.service$/.test(from)) return true
+  const unit = scripts.find(({ path }) => path === from)?.text ?? ''
+  return entriesOf(sectionsIn(unit), 'unit', 'before').some(({ value }) => /\bsshd?\.(?:service|socket)\b/.test(value))
+}
