@@ -31,6 +31,7 @@ export const COMMANDS: CommandLoaders = {
   doctor: () => import('./commands/doctor.ts'),
   'image:add:local': () => import('./commands/image/add/local.ts'),
   'image:add:volume': () => import('./commands/image/add/volume.ts'),
+  'image:check': () => import('./commands/image/check.ts'),
   'image:convert': () => import('./commands/image/convert.ts'),
   'image:del': () => import('./commands/image/del.ts'),
   'image:features': () => import('./commands/image/features.ts'),

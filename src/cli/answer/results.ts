@@ -50,6 +50,10 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   },
   'image:add:local': thing(image),
   'image:add:volume': thing(image),
+  'image:check': {
+    ...list(async () => (await import('../../registry/results/guest.ts')).checkReport),
+    whole: async () => (await import('../../registry/results/guest.ts')).checkSummary,
+  },
   'image:convert': thing(file),
   'image:del': thing(async () => (await import('../../registry/results/image.ts')).deletedImage),
   'image:features': thing(image),

@@ -28,6 +28,11 @@ async function filterValues(): Promise<Readonly<Record<string, Readonly<Record<s
   }
 }
 
+/** Returns the IDs and groups of the checks of guests. */
+async function checkNames(): Promise<Values> {
+  return (await import('../../registry/image/check/check-guests.ts')).CHECK_NAMES
+}
+
 /** Returns the known values of an option; undefined if there are none. */
 export async function knownValues(command: string, option: string): Promise<Values | undefined> {
   if (option === 'columns') {
@@ -35,5 +40,6 @@ export async function knownValues(command: string, option: string): Promise<Valu
     return namesOf(command)
   }
   if (option === 'sort') return [...((await SORT_KEYS[command]?.())?.keys() ?? [])]
+  if (command === 'image:check' && ['only', 'skip'].includes(option)) return checkNames()
   return (await filterValues())[command]?.[option]
 }

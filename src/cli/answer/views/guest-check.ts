@@ -1,0 +1,40 @@
+import type { CheckReport } from '../../../registry/image/check/check-guests.ts'
+import { paint } from '../../terminal/color.ts'
+import { printable } from '../../terminal/escape.ts'
+
+type Evidence = CheckReport['evidence'][number]
+
+const COLORS = { ok: 'green', warning: 'yellow', error: 'red' } as const
+const RESULT_WIDTH = 'not applicable'.length
+/** Characters of the longest ID of a check. */
+const ID_WIDTH = 'secret.passwords'.length
+
+/** Formats the result of a check for people: a line, the evidence below it, and the remedy. */
+export function renderCheck({ check, result, message, evidence, more, remedy }: CheckReport): string {
+  const word = result.replace('_', ' ').padEnd(RESULT_WIDTH)
+  const color = COLORS[result as keyof typeof COLORS]
+  const painted = color === undefined ? word : paint(process.stdout, color, word)
+  const indent = ' '.repeat(RESULT_WIDTH + ID_WIDTH + 4)
+  const known = result === 'unknown' ? evidence.filter(({ path }) => path !== null) : evidence
+  const lines = known.map((each) => textOf(each, message)).filter((line) => line !== '')
+  return [
+    `${painted}  ${check.padEnd(ID_WIDTH)}  ${printable(message)}`,
+    ...lines.map((line) => indent + printable(line)),
+    ...(more === 0 ? [] : [`${indent}and ${more} more`]),
+    ...(remedy === null ? [] : [`${indent}Remedy: ${printable(remedy)}`]),
+  ].join('\n')
+}
+
+/** Formats evidence on one line: where it is, and what is written there. */
+export function evidenceLine({ path, line, value, message }: Evidence): string {
+  const place = [path, line].filter((part) => part !== null).join(':')
+  return [place, value ?? (place === '' ? message : null)].filter((part) => part !== null && part !== '').join(': ')
+}
+
+/** Adds what was found, if the line of the check does not say only that. */
+function textOf(evidence: Evidence, message: string): string {
+  const { path, result, message: found } = evidence
+  if (found === message) return path === null ? '' : evidenceLine(evidence)
+  const about = result === 'unknown' ? `unknown: ${found}` : found
+  return path === null ? about : `${evidenceLine(evidence)} (${about})`
+}

@@ -1,0 +1,13 @@
+import { Flags } from '@oclif/core'
+
+/** `--root`: a guest that is unpacked in a folder. */
+export const root = () =>
+  Flags.string({
+    helpValue: 'DIR',
+    required: true,
+    summary: 'Check the guest that is unpacked or mounted in this folder.',
+  })
+
+/** A flag that takes checks of guests, by ID or group, several of them separated by commas. */
+export const checkNames = (summary: string) =>
+  Flags.string({ helpValue: 'ID,...', multiple: true, multipleNonGreedy: true, delimiter: ',', summary })

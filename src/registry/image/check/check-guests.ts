@@ -1,0 +1,112 @@
+import * as z from 'zod/mini'
+import { VdcError } from '../../../core/errors.ts'
+import { wasMeant } from '../../../core/nearest.ts'
+import type { GuestCheck } from '../../../guest/checks/check.ts'
+import { CHECK_NAMES, CHECKS, groupOf } from '../../../guest/checks/index.ts'
+import { type GuestSource, runChecks } from '../../../guest/run-checks.ts'
+import { FolderTree } from '../../../guest/tree/folder-tree.ts'
+import type { Watcher } from '../../registry.ts'
+import type { checkReport, checkSummary, guestReport } from '../../results/guest.ts'
+import { validate } from '../../rules/validate.ts'
+
+export { CHECK_NAMES } from '../../../guest/checks/index.ts'
+
+const checkRequest = z.object({
+  root: z.string(),
+  only: z.optional(z.array(z.string())),
+  skip: z.optional(z.array(z.string())),
+  strict: z.prefault(z.boolean(), false),
+})
+
+/** The request of `checkGuests`: a folder, the checks to run by ID or group, and whether warnings count. */
+export type CheckRequest = z.input<typeof checkRequest>
+/** The result of one check of a guest. */
+export type CheckReport = z.output<typeof checkReport>
+/** All checks of one guest. */
+export type GuestReport = z.output<typeof guestReport>
+/** The results of all guests. */
+export type CheckSummary = z.output<typeof checkSummary>
+
+/**
+ * Checks whether guests are ready for the cloud. Writes nothing.
+ *
+ * @param tell called after each check.
+ * @throws VdcError VALUE_REFUSED, FILE_REFUSED, INTERRUPTED, TERMINATED.
+ */
+export async function checkGuests(
+  request: CheckRequest,
+  watcher: Watcher,
+  tell: (report: CheckReport) => Promise<unknown>,
+): Promise<CheckSummary> {
+  const { root, only, skip, strict } = validate(checkRequest, request)
+  const checks = chosenChecks(only, skip)
+  const tree = await FolderTree.open(root)
+  try {
+    const report = await checkGuest(root, { tree, disk: undefined }, { checks, strict }, watcher, tell)
+    return { ready: report.ready, guests: [report] }
+  } finally {
+    await tree.close()
+  }
+}
+
+/**
+ * Checks one guest.
+ *
+ * @param guest what it is called in the report.
+ */
+async function checkGuest(
+  guest: string,
+  source: GuestSource,
+  { checks, strict }: { checks: readonly GuestCheck[]; strict: boolean },
+  { cancellation }: Watcher,
+  tell: (report: CheckReport) => Promise<unknown>,
+): Promise<GuestReport> {
+  const reports: CheckReport[] = []
+  const system = await runChecks(source, checks, cancellation, async (report) => {
+    const named = { guest, ...report }
+    reports.push(named)
+    await tell(named)
+  })
+  const count = (result: CheckReport['result']) => reports.filter((report) => report.result === result).length
+  const [errors, warnings, notes, unknown] = [count('error'), count('warning'), count('note'), count('unknown')]
+  const isKnown = system !== undefined && system.kind !== 'windows'
+  return {
+    guest,
+    ready: isKnown && errors === 0 && (!strict || warnings === 0),
+    errors,
+    warnings,
+    notes,
+    unknown,
+    system: system === undefined ? null : withoutFolders(system),
+    checks: reports,
+  }
+}
+
+function withoutFolders({
+  folders: _,
+  ...system
+}: NonNullable<GuestReport['system']> & { folders: unknown }): GuestReport['system'] {
+  return system
+}
+
+/**
+ * Returns the checks with the given IDs or of the given groups, in the order of reports.
+ *
+ * @param only undefined for all.
+ * @throws VdcError VALUE_REFUSED if there is no such check, or no check is left.
+ */
+function chosenChecks(only: readonly string[] | undefined, skip: readonly string[] = []): readonly GuestCheck[] {
+  for (const [field, names] of Object.entries({ only, skip })) for (const name of names ?? []) requireCheck(field, name)
+  const isNamed = ({ id }: GuestCheck, names: readonly string[]) => names.includes(id) || names.includes(groupOf(id))
+  const checks = CHECKS.filter((check) => (only === undefined || isNamed(check, only)) && !isNamed(check, skip))
+  if (checks.length === 0) throw new VdcError('VALUE_REFUSED', 'skip leaves no check to run')
+  return checks
+}
+
+function requireCheck(field: string, name: string): void {
+  if (CHECK_NAMES.includes(name)) return
+  const groups = CHECK_NAMES.filter((each) => !each.includes('.'))
+  throw new VdcError('VALUE_REFUSED', `${field} '${name}' is neither a check nor a group of checks`, {
+    hint: `${wasMeant(name, CHECK_NAMES)}Groups: ${groups.join(', ')}; checks: ${CHECKS.map(({ id }) => id).join(', ')}`,
+  })
+}
