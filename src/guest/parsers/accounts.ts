@@ -28,19 +28,31 @@ export async function passwordEntries(files: GuestFiles): Promise<PasswordEntry[
   return entries.filter(({ path, password }) => path === '/etc/shadow' || password !== 'x')
 }
 
+/** Home folders of a guest. */
+export interface Homes {
+  paths: GuestPath[]
+  /** Reasons why others are unknown. */
+  unknown: string[]
+}
+
 /**
  * Returns the home folders of all accounts, without links, each once: those in /etc/passwd, /root,
  * and those in /home whose accounts are gone.
  */
-export async function homesOf(files: GuestFiles): Promise<GuestPath[]> {
+export async function homesOf(files: GuestFiles): Promise<Homes> {
   const named = linesOf((await files.text('/etc/passwd')) ?? '').flatMap(({ text }) => text.split(':')[5] ?? [])
   const left = (await files.names('/home')).map((name) => join('/home', name))
   const homes = new Set<GuestPath>()
+  const unknown = new Set<string>()
   for (const path of ['/root', ...named, ...left]) {
-    const found = path.startsWith('/') ? await files.find(path) : undefined
-    if (found?.stat.kind !== 'folder' || found.path === '/') continue
-    homes.add(found.path)
-    if (homes.size > MOST_HOMES) throw new Undecided(`there are more than ${MOST_HOMES} home folders`)
+    try {
+      const found = path.startsWith('/') ? await files.find(path) : undefined
+      if (found?.stat.kind === 'folder' && found.path !== '/') homes.add(found.path)
+    } catch (error) {
+      if (!(error instanceof Undecided)) throw error
+      unknown.add(error.message)
+    }
+    if (homes.size + unknown.size > MOST_HOMES) throw new Undecided(`there are more than ${MOST_HOMES} home folders`)
   }
-  return [...homes]
+  return { paths: [...homes], unknown: [...unknown] }
 }

@@ -2,6 +2,11 @@ import { excessIn } from '../../core/yaml-limits.ts'
 import { shown } from '../tree/guest-path.ts'
 import { Undecided } from '../tree/undecided.ts'
 
+/** Keys in a file, with those that aliases repeat. */
+const MOST_ENTRIES = 10_000
+const DEEPEST = 32
+const MOST_ALIASES = 100
+
 /** A value in a YAML file, with the keys that lead to it. */
 export interface YamlEntry {
   keys: readonly string[]
@@ -19,7 +24,7 @@ export interface YamlEntry {
 export async function yamlEntries(path: string, text: string): Promise<YamlEntry[]> {
   const excess = excessIn(text)
   if (excess !== undefined) throw new Undecided(`${shown(path)} cannot be read: ${excess}`)
-  const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml')
+  const { isAlias, isMap, isScalar, LineCounter, parseDocument } = await import('yaml')
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, logLevel: 'silent', merge: false })
   if (document.errors.length > 0) throw new Undecided(`${shown(path)} is not valid YAML`)
@@ -27,19 +32,31 @@ export async function yamlEntries(path: string, text: string): Promise<YamlEntry
   const visit = (node: unknown, keys: readonly string[]) => {
     if (!isMap(node)) return
     for (const { key, value } of node.items) {
-      const name = String(isScalar(key) ? key.value : key)
-      const inner = [...keys, name]
+      const name = [...keys, String(isScalar(key) ? key.value : key)]
+      // Aliases can refer to what contains them, and multiply what they refer to.
+      if (entries.length >= MOST_ENTRIES || name.length > DEEPEST) throw new Undecided(`${shown(path)} is too large`)
+      const target = isAlias(value) ? value.resolve(document) : value
       const start = (key as { range?: [number, number, number] | null } | null)?.range?.[0] ?? 0
-      const plain = isMap(value) ? undefined : plainOf(value)
-      entries.push({ keys: inner, value: plain, line: counter.linePos(start).line })
-      visit(value, inner)
+      entries.push({
+        keys: name,
+        value: isMap(target) ? undefined : plainOf(target),
+        line: counter.linePos(start).line,
+      })
+      visit(target, name)
+    }
+  }
+  const plainOf = (node: unknown): unknown => {
+    try {
+      return (node as Partial<Plain> | null)?.toJS?.(document, { maxAliasCount: MOST_ALIASES }) ?? null
+    } catch {
+      throw new Undecided(`${shown(path)} has too many aliases`)
     }
   }
   visit(document.contents, [])
   return entries
+}
 
-  function plainOf(node: unknown): unknown {
-    const json = (node as { toJS?: (document: unknown, options?: object) => unknown } | null)?.toJS
-    return json === undefined ? node : json.call(node, document, { maxAliasCount: 100 })
-  }
+/** What the nodes of a YAML document have in common. */
+interface Plain {
+  toJS(document: unknown, options: { maxAliasCount: number }): unknown
 }

@@ -1,6 +1,7 @@
-import { nameOf } from '../../tree/guest-path.ts'
+import { type GuestPath, nameOf } from '../../tree/guest-path.ts'
 import { walk } from '../../tree/walk.ts'
 import type { Finding, GuestCheck } from '../check.ts'
+import { each } from '../each.ts'
 
 /** What one of the checks of left-over files looks for. */
 interface LeftOver {
@@ -24,12 +25,12 @@ export function leftOver({ id, what, folders, requirement, remedy }: LeftOver): 
     looksAt: folders.map(([folder]) => `\`${folder}\``).join(', '),
     remedy,
 
-    async *run({ files }) {
-      const seen = new Set<string>()
-      for (const [folder, name = /./s] of folders) {
+    run({ files }) {
+      const seen = new Set<GuestPath>()
+      return each(folders, async function* ([folder, name = /./s]) {
         const path = await files.leadsTo(folder)
         // /var/spool/mail is often a link to /var/mail.
-        if (seen.has(path)) continue
+        if (seen.has(path)) return
         seen.add(path)
         let count = 0
         let bytes = 0
@@ -39,7 +40,7 @@ export function leftOver({ id, what, folders, requirement, remedy }: LeftOver): 
           bytes += found.stat.size
         }
         if (count > 0) yield findingOf(what, folder, count, bytes)
-      }
+      })
     },
   }
 }

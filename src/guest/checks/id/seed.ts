@@ -1,4 +1,5 @@
 import type { GuestCheck } from '../check.ts'
+import { each } from '../each.ts'
 
 /** Seeds and secrets that each instance must have for itself (https://systemd.io/BUILDING_IMAGES). */
 const SECRETS = [
@@ -23,11 +24,11 @@ export const seed: GuestCheck = {
   looksAt: SECRETS.map((path) => `\`${path}\``).join(', '),
   remedy: 'Delete the file; it is made anew.',
 
-  async *run({ files }) {
-    for (const path of SECRETS) {
+  run({ files }) {
+    return each(SECRETS, async function* (path) {
       const found = await files.find(path)
       if (found?.stat.kind === 'file' && found.stat.size > 0)
         yield { message: 'a random seed or secret of the builder is left', path }
-    }
+    })
   },
 }

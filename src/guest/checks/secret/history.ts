@@ -1,5 +1,5 @@
 import type { GuestCheck } from '../check.ts'
-import { homeFiles } from './home-files.ts'
+import { filledFile, inHomes } from './home-files.ts'
 
 const NAMES = [
   '.ash_history',
@@ -27,7 +27,12 @@ export const history: GuestCheck = {
   looksAt: `in the home folders of all accounts: ${NAMES.map((name) => `\`${name}\``).join(', ')}`,
   remedy: 'Delete the file.',
 
-  async *run({ files }) {
-    for await (const { path } of homeFiles(files, NAMES)) yield { message: 'histories are left', path }
+  run({ files }) {
+    return inHomes({ files }, async function* (home) {
+      for (const name of NAMES) {
+        const found = await filledFile(files, home, name)
+        if (found !== undefined) yield { message: 'histories are left', path: found.path }
+      }
+    })
   },
 }

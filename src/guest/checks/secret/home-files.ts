@@ -1,11 +1,22 @@
+import type { Guest } from '../../guest.ts'
 import { homesOf } from '../../parsers/accounts.ts'
 import { type FoundFile, type GuestFiles, join } from '../../tree/guest-files.ts'
+import type { GuestPath } from '../../tree/guest-path.ts'
+import type { Finding } from '../check.ts'
+import { each } from '../each.ts'
 
-/** Yields the files that exist and are not empty, among those with the given names in all home folders. */
-export async function* homeFiles(files: GuestFiles, names: readonly string[]): AsyncGenerator<FoundFile> {
-  for (const home of await homesOf(files))
-    for (const name of names) {
-      const found = await files.find(join(home, name))
-      if (found?.stat.kind === 'file' && found.stat.size > 0) yield found
-    }
+/** Looks into the home folder of each account; one that cannot be looked into is unknown. */
+export async function* inHomes(
+  { files }: Pick<Guest, 'files'>,
+  look: (home: GuestPath) => AsyncIterable<Finding>,
+): AsyncGenerator<Finding> {
+  const { paths, unknown } = await homesOf(files)
+  yield* each(paths, look)
+  for (const message of unknown) yield { result: 'unknown', message }
+}
+
+/** Returns a file in a folder if it is a regular file and not empty, or leads to one. */
+export async function filledFile(files: GuestFiles, folder: GuestPath, name: string): Promise<FoundFile | undefined> {
+  const found = await files.find(join(folder, name))
+  return found?.stat.kind === 'file' && found.stat.size > 0 ? found : undefined
 }

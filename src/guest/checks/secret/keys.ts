@@ -1,7 +1,8 @@
-import { homesOf } from '../../parsers/accounts.ts'
 import { linesOf } from '../../parsers/lines.ts'
 import { type FoundFile, type GuestFiles, join } from '../../tree/guest-files.ts'
 import type { Finding, GuestCheck } from '../check.ts'
+import { each } from '../each.ts'
+import { filledFile, inHomes } from './home-files.ts'
 
 /** Bytes at the start of a file that show whether it is a private key. */
 const HEAD = 256
@@ -17,18 +18,20 @@ export const keys: GuestCheck = {
   remedy: 'Delete the keys.',
 
   async *run({ files }) {
-    for (const home of await homesOf(files)) {
-      for (const name of await files.names(join(home, '.ssh'))) {
-        const found = await files.find(join(join(home, '.ssh'), name))
-        if (found?.stat.kind === 'file' && found.stat.size > 0) yield* findingsOf(files, name, found)
-      }
-    }
-    for (const folder of SERVER_KEYS)
+    yield* inHomes({ files }, async function* (home) {
+      const folder = join(home, '.ssh')
       for (const name of await files.names(folder)) {
-        const found = await files.find(join(folder, name))
-        if (found?.stat.kind === 'file' && (await isPrivateKey(files, found)))
+        const found = await filledFile(files, folder, name)
+        if (found !== undefined) yield* findingsOf(files, name, found)
+      }
+    })
+    yield* each(SERVER_KEYS, async function* (folder) {
+      for (const name of await files.names(folder)) {
+        const found = await filledFile(files, folder, name)
+        if (found !== undefined && (await isPrivateKey(files, found)))
           yield { result: 'warning', message: 'a private key that instances would share is left', path: found.path }
       }
+    })
   },
 }
 

@@ -1,8 +1,8 @@
-import { homesOf } from '../../parsers/accounts.ts'
-import type { GuestFiles } from '../../tree/guest-files.ts'
 import { join } from '../../tree/guest-files.ts'
-import type { GuestCheck } from '../check.ts'
-import { homeFiles } from './home-files.ts'
+import type { GuestPath } from '../../tree/guest-path.ts'
+import type { Finding, GuestCheck } from '../check.ts'
+import { each } from '../each.ts'
+import { filledFile, inHomes } from './home-files.ts'
 
 /** Files in home folders that hold credentials, and of what. */
 const KINDS: Readonly<Record<string, string>> = {
@@ -46,26 +46,25 @@ export const tokens: GuestCheck = {
   remedy: 'Delete the file, and revoke the credentials.',
 
   async *run({ files }) {
-    for (const home of await homesOf(files)) {
+    yield* inHomes({ files }, async function* (home) {
       for (const [name, kind] of Object.entries(KINDS)) {
-        const found = await files.find(join(home, name))
-        if (found?.stat.kind === 'file' && found.stat.size > 0)
-          yield { message: `credentials are left (${kind})`, path: found.path }
+        const found = await filledFile(files, home, name)
+        if (found !== undefined) yield left(kind, found.path)
       }
+      for (const [name, pattern, kind] of CONTENTS)
+        if (pattern.test((await files.text(join(home, name))) ?? '')) yield left(kind, join(home, name))
       for (const path of await files.matching(join(home, '.gnupg/private-keys-v1.d'), /\.key$/))
-        yield { message: 'credentials are left (GnuPG)', path }
-    }
-    for (const [name, pattern, kind] of CONTENTS)
-      for await (const { path } of homeFiles(files, [name]))
-        if (pattern.test((await files.text(path)) ?? '')) yield { message: `credentials are left (${kind})`, path }
-    for (const [folder, name, kind] of SYSTEM)
-      for (const path of await filled(files, folder, name)) yield { message: `credentials are left (${kind})`, path }
+        yield left('GnuPG', path)
+    })
+    yield* each(SYSTEM, async function* ([folder, pattern, kind]) {
+      for (const name of await files.names(folder)) {
+        const found = pattern.test(name) ? await filledFile(files, folder, name) : undefined
+        if (found !== undefined) yield left(kind, found.path)
+      }
+    })
   },
 }
 
-async function filled(files: GuestFiles, folder: string, name: RegExp): Promise<string[]> {
-  const paths: string[] = []
-  for (const path of await files.matching(folder, name))
-    if (((await files.find(path))?.stat.size ?? 0) > 0) paths.push(path)
-  return paths
+function left(kind: string, path: GuestPath): Finding {
+  return { message: `credentials are left (${kind})`, path }
 }

@@ -1,0 +1,127 @@
+import { describeCheck, link, program, SYSVINIT, script } from '../../support/guests/guests.ts'
+
+const SSHD = { '/usr/sbin/sshd': program }
+const UNIT = { '/usr/lib/systemd/system/ssh.service': '[Service]\nExecStart=/usr/sbin/sshd -D\n' }
+const ENABLED = { '/etc/systemd/system/multi-user.target.wants/ssh.service': link('/lib/systemd/system/ssh.service') }
+
+/** A unit of an image that makes host keys, by a script. */
+const keysUnit = (before: string) => ({
+  '/etc/systemd/system/keys.service': `[Unit]\n${before}\n[Service]\nType=oneshot\nExecStart=-/bin/sh /usr/local/lib/keys.sh\n`,
+  '/etc/systemd/system/multi-user.target.wants/keys.service': link('../keys.service'),
+  '/usr/local/lib/keys.sh': '[ -f /etc/ssh/ssh_host_rsa_key ] || ssh-keygen -A\n',
+})
+
+describeCheck('ssh.hostkeys', {
+  ok: [
+    { title: 'no SSH server', guest: {} },
+    { title: 'a unit before sshd', guest: { ...SSHD, ...keysUnit('Before=ssh.service sshd.service ssh.socket') } },
+    { title: 'cloud-init', guest: { ...SSHD, '/usr/bin/cloud-init': program } },
+    { title: 'CentOS 7', guest: { ...SSHD, '/usr/lib/systemd/system/sshd-keygen.service': '[Service]\n' } },
+    {
+      title: 'an init script of CentOS 5',
+      base: SYSVINIT,
+      guest: {
+        ...SSHD,
+        '/etc/init.d/sshd': script('ssh-keygen -q -t rsa1'),
+        '/etc/rc.d/rc3.d/S55sshd': link('../init.d/sshd'),
+      },
+    },
+    { title: 'rc.local without systemd', base: SYSVINIT, guest: { ...SSHD, '/etc/rc.local': script('ssh-keygen -A') } },
+  ],
+  bad: [
+    {
+      title: 'keys',
+      guest: {
+        ...SSHD,
+        '/etc/ssh/ssh_host_rsa_key': 'PRIVATE',
+        '/etc/ssh/ssh_host_rsa_key.pub': 'ssh-rsa',
+        '/etc/ssh/ssh_host_ed25519_key': '',
+        '/etc/dropbear/dropbear_rsa_host_key': 'x',
+      },
+      evidence: ['error /etc/ssh/ssh_host_rsa_key', 'error /etc/dropbear/dropbear_rsa_host_key'],
+    },
+    {
+      title: 'nothing that makes keys',
+      guest: { ...SSHD, ...UNIT, '/etc/rc.local': { text: '#!/bin/sh\nssh-keygen -A\n', mode: 0o644 } },
+      evidence: ['error nothing makes host keys at the first boot, so sshd will not start'],
+    },
+    {
+      title: 'keys by rc.local, which runs after sshd',
+      guest: {
+        ...SSHD,
+        '/etc/rc.local': script('/usr/local/bin/first-boot'),
+        '/usr/local/bin/first-boot': script('dpkg-reconfigure -f noninteractive openssh-server'),
+      },
+      evidence: ['warning host keys are made at boot, but sshd may start before'],
+    },
+    {
+      title: 'a unit without an order',
+      guest: { ...SSHD, ...keysUnit('After=network.target') },
+      evidence: ['warning host keys are made at boot, but sshd may start before'],
+    },
+  ],
+  unknown: [{ title: 'a loop of links', guest: { '/etc/ssh': link('../etc/ssh') }, message: /loop of links/ }],
+})
+
+describeCheck('ssh.server', {
+  ok: [
+    { title: 'systemd', guest: { ...SSHD, ...UNIT, ...ENABLED } },
+    {
+      title: 'systemd, by a socket',
+      guest: {
+        ...SSHD,
+        '/usr/lib/systemd/system/ssh.socket': '[Socket]\n',
+        '/etc/systemd/system/sockets.target.wants/ssh.socket': link('/lib/systemd/system/ssh.socket'),
+      },
+    },
+    { title: 'sysvinit', base: SYSVINIT, guest: { ...SSHD, '/etc/rc.d/rc3.d/S55sshd': link('../init.d/sshd') } },
+    {
+      title: 'upstart',
+      base: SYSVINIT,
+      guest: { ...SSHD, '/etc/init/ssh.conf': 'exec /usr/sbin/sshd -D\n', '/sbin/initctl': program },
+    },
+    { title: 'OpenRC', base: SYSVINIT, guest: { ...SSHD, '/etc/runlevels/default/sshd': link('/etc/init.d/sshd') } },
+    {
+      title: 'busybox',
+      base: SYSVINIT,
+      guest: {
+        '/usr/sbin/dropbear': link('../bin/dropbearmulti'),
+        '/usr/bin/dropbearmulti': program,
+        '/etc/inittab': '::respawn:/usr/sbin/dropbear -F\n',
+      },
+    },
+  ],
+  bad: [
+    { title: 'none', guest: {}, evidence: ['warning no SSH server'] },
+    { title: 'not enabled', guest: { ...SSHD, ...UNIT }, evidence: ['warning /usr/sbin/sshd'] },
+    {
+      title: 'masked, although an init script would start it',
+      guest: {
+        ...SSHD,
+        ...UNIT,
+        ...ENABLED,
+        '/etc/systemd/system/ssh.service': link('/dev/null'),
+        '/etc/rc3.d/S55ssh': link('../init.d/ssh'),
+      },
+      evidence: ['warning /usr/sbin/sshd'],
+    },
+    {
+      title: 'stopped by a file',
+      guest: { ...SSHD, ...UNIT, ...ENABLED, '/etc/ssh/sshd_not_to_be_run': '' },
+      evidence: ['warning /etc/ssh/sshd_not_to_be_run'],
+    },
+    {
+      title: 'upstart, by hand only',
+      base: SYSVINIT,
+      guest: { ...SSHD, '/etc/init/ssh.conf': '# starts it\n', '/etc/init/ssh.override': 'manual\n' },
+      evidence: ['warning /usr/sbin/sshd'],
+    },
+  ],
+  unknown: [
+    {
+      title: 'a unit that is a folder',
+      guest: { ...SSHD, '/usr/lib/systemd/system/ssh.service/x': '' },
+      message: /ssh\.service is a folder, not a file$/,
+    },
+  ],
+})
