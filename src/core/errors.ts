@@ -5,7 +5,7 @@ export const ERRORS = {
   USAGE: { exit: 2, meaning: 'The command, an option or an argument is unknown, missing or not allowed here.' },
   CONFIG_REFUSED: { exit: 3, meaning: 'A setting or a configuration file is invalid or unsafe.' },
   FILE_REFUSED: { exit: 3, meaning: 'A file cannot be registered, converted or read.' },
-  GUEST_NOT_READY: { exit: 3, meaning: 'A check found an error in a guest, or cannot tell what the guest is.' },
+  GUEST_NOT_READY: { exit: 3, meaning: 'A check found an error in a guest, or the guest is not a Linux system.' },
   VALUE_REFUSED: { exit: 3, meaning: 'The value of an option or argument, or a line of input, is invalid.' },
   ACCOUNT_NOT_FOUND: { exit: 4, meaning: 'There is no such account.' },
   HISTORY_UNKNOWN: { exit: 4, meaning: 'The history does not go back to the given time, or is incomplete.' },

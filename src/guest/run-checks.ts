@@ -1,6 +1,7 @@
 import { VdcError } from '../core/errors.ts'
 import type { Cancellation } from '../disk/watcher.ts'
 import type { Finding, GuestCheck, Severity } from './checks/check.ts'
+import { unknownBy } from './checks/each.ts'
 import type { Guest, GuestDisk } from './guest.ts'
 import { type GuestSystem, identify } from './system.ts'
 import { GuestFiles, type GuestLimits } from './tree/guest-files.ts'
@@ -33,6 +34,8 @@ export interface CheckReport {
   more: number
   /** How to fix it; null if there is nothing to fix. */
   remedy: string | null
+  /** True if the check is for errors, and a part of the guest that it needs could not be read. */
+  isBlocked: boolean
 }
 
 /** What is known of a guest before its checks. */
@@ -56,7 +59,7 @@ const FOR_ANY_GUEST = ['boot.system', 'boot.loader']
  * Runs checks on a guest, one after the other. A check that fails is `unknown`; the others run.
  *
  * @param onReport called after each check.
- * @returns what the guest is.
+ * @returns what the guest is; undefined if that is unknown.
  * @throws what `cancellation` throws.
  */
 export async function runChecks(
@@ -67,28 +70,25 @@ export async function runChecks(
   limits: Partial<GuestLimits> = {},
 ): Promise<GuestSystem | undefined> {
   const files = new GuestFiles(tree, cancellation, limits)
-  let system: GuestSystem | undefined
-  let whyUnknown = ''
-  try {
-    system = await identify(files)
-  } catch (error) {
-    whyUnknown = reasonOf(error)
-  }
+  const system = await identify(files).catch(findingOf)
   for (const check of checks) {
     cancellation.throwIfRequested()
-    await onReport(await reportOn(check, files, disk, system, whyUnknown))
+    await onReport(await reportOn(check, files, disk, system))
   }
-  return system
+  return isKnown(system) ? system : undefined
+}
+
+function isKnown(system: GuestSystem | Finding): system is GuestSystem {
+  return 'kind' in system
 }
 
 async function reportOn(
   check: GuestCheck,
   files: GuestFiles,
   disk: GuestDisk | undefined,
-  system: GuestSystem | undefined,
-  whyUnknown: string,
+  system: GuestSystem | Finding,
 ): Promise<CheckReport> {
-  if (system === undefined) return unknown(check, whyUnknown)
+  if (!isKnown(system)) return reportOf(check, [system])
   if (system.kind !== 'linux' && !FOR_ANY_GUEST.includes(check.id)) return notApplicable(check, WHY_NOT[system.kind])
   const findings: Finding[] = []
   try {
@@ -97,7 +97,7 @@ async function reportOn(
     if (reason !== undefined) return notApplicable(check, reason)
     for await (const finding of check.run(guest)) if (findings.push(finding) >= MOST_FINDINGS) break
   } catch (error) {
-    findings.push({ result: 'unknown', message: reasonOf(error) })
+    findings.push(findingOf(error))
   }
   return reportOf(check, findings)
 }
@@ -123,6 +123,7 @@ function reportOf(check: GuestCheck, findings: readonly Finding[]): CheckReport 
     evidence: sorted.slice(0, MOST_EVIDENCE),
     more: Math.max(0, sorted.length - MOST_EVIDENCE),
     remedy: ['ok', 'unknown'].includes(result) ? null : remedy,
+    isBlocked: check.severity === 'error' && findings.some(({ isUnreadable }) => isUnreadable === true),
   }
 }
 
@@ -140,20 +141,21 @@ function evidenceOf({ message, result, path, line, value }: Finding, severity: S
   }
 }
 
-function unknown({ id }: GuestCheck, reason: string): CheckReport {
-  const evidence: Evidence = { result: 'unknown', message: reason, path: null, line: null, value: null }
-  return { check: id, result: 'unknown', message: reason, evidence: [evidence], more: 0, remedy: null }
-}
-
 function notApplicable({ id }: GuestCheck, reason: string): CheckReport {
-  return { check: id, result: 'not_applicable', message: reason, evidence: [], more: 0, remedy: null }
+  return { check: id, result: 'not_applicable', message: reason, evidence: [], more: 0, remedy: null, isBlocked: false }
 }
 
-/** Returns why something is unknown. An error that nobody expected is a bug, but it must not hide the other checks. */
-function reasonOf(error: unknown): string {
-  if (error instanceof Undecided) return error.message
-  if (error instanceof VdcError && error.code !== 'INTERNAL_ERROR') throw error
-  return `the check failed: ${error instanceof Error ? error.message : String(error)}`
+/**
+ * Returns the finding that something is unknown. An error that nobody expected is a bug, but it must not hide
+ * the other checks.
+ *
+ * @throws VdcError as it is, such as an interruption.
+ */
+function findingOf(error: unknown): Finding {
+  if (error instanceof Undecided) return unknownBy(error)
+  if (error instanceof VdcError) throw error
+  const message = error instanceof Error ? error.message : String(error)
+  return { result: 'unknown', message: `the check failed: ${message}`, isUnreadable: true }
 }
 
 function cut(text: string): string {

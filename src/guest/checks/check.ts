@@ -15,6 +15,8 @@ export interface Finding {
   line?: number
   /** The text that shows it, one character per byte. Never a secret: no keys, hashes or tokens. */
   value?: string
+  /** True if a part of the guest could not be read, so that the guest is not ready. */
+  isUnreadable?: boolean
   /** Default: the remedy of the check. */
   remedy?: string
 }

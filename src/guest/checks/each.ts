@@ -1,4 +1,4 @@
-import { Undecided } from '../tree/undecided.ts'
+import { Undecided, Unreadable } from '../tree/undecided.ts'
 import type { Finding } from './check.ts'
 
 /** Looks at one thing after the other. What is undecided of one does not hide the findings of the others. */
@@ -11,7 +11,12 @@ export async function* each<T>(
       yield* look(thing)
     } catch (error) {
       if (!(error instanceof Undecided)) throw error
-      yield { result: 'unknown', message: error.message }
+      yield unknownBy(error)
     }
   }
+}
+
+/** Returns the finding that something is unknown. */
+export function unknownBy(error: Undecided): Finding {
+  return { result: 'unknown', message: error.message, isUnreadable: error instanceof Unreadable }
 }

@@ -1,7 +1,7 @@
 import type { GuestFiles } from '../tree/guest-files.ts'
 import { join } from '../tree/guest-files.ts'
 import type { GuestPath } from '../tree/guest-path.ts'
-import { Undecided } from '../tree/undecided.ts'
+import { Undecided, Unreadable } from '../tree/undecided.ts'
 import { linesOf } from './lines.ts'
 
 /** An account in passwd(5) or shadow(5). */
@@ -31,8 +31,8 @@ export async function passwordEntries(files: GuestFiles): Promise<PasswordEntry[
 /** Home folders of a guest. */
 export interface Homes {
   paths: GuestPath[]
-  /** Reasons why others are unknown. */
-  unknown: string[]
+  /** Why others are unknown. */
+  unknown: Undecided[]
 }
 
 /**
@@ -43,16 +43,16 @@ export async function homesOf(files: GuestFiles): Promise<Homes> {
   const named = linesOf((await files.text('/etc/passwd')) ?? '').flatMap(({ text }) => text.split(':')[5] ?? [])
   const left = (await files.names('/home')).map((name) => join('/home', name))
   const homes = new Set<GuestPath>()
-  const unknown = new Set<string>()
+  const unknown: Undecided[] = []
   for (const path of ['/root', ...named, ...left]) {
     try {
       const found = path.startsWith('/') ? await files.find(path) : undefined
       if (found?.stat.kind === 'folder' && found.path !== '/') homes.add(found.path)
     } catch (error) {
       if (!(error instanceof Undecided)) throw error
-      unknown.add(error.message)
+      unknown.push(error)
     }
-    if (homes.size + unknown.size > MOST_HOMES) throw new Undecided(`there are more than ${MOST_HOMES} home folders`)
+    if (homes.size + unknown.length > MOST_HOMES) throw new Unreadable(`there are more than ${MOST_HOMES} home folders`)
   }
-  return { paths: [...homes], unknown: [...unknown] }
+  return { paths: [...homes], unknown }
 }

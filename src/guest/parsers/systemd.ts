@@ -1,6 +1,6 @@
 import { type GuestFiles, join } from '../tree/guest-files.ts'
 import { type GuestPath, shown } from '../tree/guest-path.ts'
-import { Undecided } from '../tree/undecided.ts'
+import { Unreadable } from '../tree/undecided.ts'
 
 /** Folders of units, in the order in which systemd searches them (systemd.unit(5)). */
 const FOLDERS: readonly GuestPath[] = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system']
@@ -31,7 +31,7 @@ export async function enabledUnits(files: GuestFiles): Promise<Set<string>> {
         // A link may give the unit another name, such as sshd.service for ssh.service.
         const link = await files.findLink(join(wants, name))
         if (link?.stat.kind === 'link') units.add((await files.leadsTo(link.path)).replace(/^.*\//, ''))
-        if (units.size > MOST_UNITS) throw new Undecided(`more than ${MOST_UNITS} units are enabled`)
+        if (units.size > MOST_UNITS) throw new Unreadable(`more than ${MOST_UNITS} units are enabled`)
       }
   return units
 }
@@ -62,7 +62,7 @@ async function isMasked(files: GuestFiles, unit: GuestPath): Promise<boolean> {
   if (real === '/dev/null') return true
   const found = await files.find(real)
   if (found !== undefined && found.stat.kind !== 'file') {
-    throw new Undecided(`${shown(real)} is a ${found.stat.kind}, not a file`)
+    throw new Unreadable(`${shown(real)} is a ${found.stat.kind}, not a file`)
   }
   return found?.stat.size === 0
 }

@@ -1,6 +1,6 @@
 import { excessIn } from '../../core/yaml-limits.ts'
 import { shown } from '../tree/guest-path.ts'
-import { Undecided } from '../tree/undecided.ts'
+import { Unreadable } from '../tree/undecided.ts'
 
 /** Keys in a file, with those that aliases repeat. */
 const MOST_ENTRIES = 10_000
@@ -19,22 +19,22 @@ export interface YamlEntry {
  *
  * @param path the file, for messages.
  * @returns all keys of all maps, the outer ones first. Values of lists and maps are plain values.
- * @throws Undecided if it is not valid YAML, or exceeds the limits.
+ * @throws Unreadable if it is not valid YAML, or exceeds the limits.
  */
 export async function yamlEntries(path: string, text: string): Promise<YamlEntry[]> {
   const excess = excessIn(text)
-  if (excess !== undefined) throw new Undecided(`${shown(path)} cannot be read: ${excess}`)
+  if (excess !== undefined) throw new Unreadable(`${shown(path)} cannot be read: ${excess}`)
   const { isAlias, isMap, isScalar, LineCounter, parseDocument } = await import('yaml')
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, logLevel: 'silent', merge: false })
-  if (document.errors.length > 0) throw new Undecided(`${shown(path)} is not valid YAML`)
+  if (document.errors.length > 0) throw new Unreadable(`${shown(path)} is not valid YAML`)
   const entries: YamlEntry[] = []
   const visit = (node: unknown, keys: readonly string[]) => {
     if (!isMap(node)) return
     for (const { key, value } of node.items) {
       const name = [...keys, String(isScalar(key) ? key.value : key)]
       // Aliases can refer to what contains them, and multiply what they refer to.
-      if (entries.length >= MOST_ENTRIES || name.length > DEEPEST) throw new Undecided(`${shown(path)} is too large`)
+      if (entries.length >= MOST_ENTRIES || name.length > DEEPEST) throw new Unreadable(`${shown(path)} is too large`)
       const target = isAlias(value) ? value.resolve(document) : value
       const start = (key as { range?: [number, number, number] | null } | null)?.range?.[0] ?? 0
       entries.push({
@@ -49,7 +49,7 @@ export async function yamlEntries(path: string, text: string): Promise<YamlEntry
     try {
       return (node as Partial<Plain> | null)?.toJS?.(document, { maxAliasCount: MOST_ALIASES }) ?? null
     } catch {
-      throw new Undecided(`${shown(path)} has too many aliases`)
+      throw new Unreadable(`${shown(path)} has too many aliases`)
     }
   }
   visit(document.contents, [])

@@ -4,7 +4,7 @@ import { VdcError } from '../../core/errors.ts'
 import { FOLDER, heldPath, holding, O_PATH, reopen } from '../../disk/remove/held.ts'
 import { bytesOf, type GuestPath, shown } from './guest-path.ts'
 import type { GuestKind, GuestStat, GuestTree } from './guest-tree.ts'
-import { Undecided } from './undecided.ts'
+import { Unreadable } from './undecided.ts'
 
 /** Flags that find a file or folder without opening it, and without following a link. */
 const FOUND = O_PATH | constants.O_NOFOLLOW
@@ -65,11 +65,11 @@ export class FolderTree implements GuestTree {
     const bytes = await this.#at(path, async (at) =>
       holding(await open(at, FOUND), async (found) => {
         const { kind } = statOf(await found.stat())
-        if (kind !== 'file') throw new Undecided(`${shown(path)} is a ${kind}, not a file`)
+        if (kind !== 'file') throw new Unreadable(`${shown(path)} is a ${kind}, not a file`)
         return holding(await reopen(found, READ), (file) => readStart(file, limit))
       }),
     )
-    if (bytes === undefined) throw new Undecided(`${shown(path)} disappeared`)
+    if (bytes === undefined) throw new Unreadable(`${shown(path)} disappeared`)
     return bytes
   }
 
@@ -78,7 +78,7 @@ export class FolderTree implements GuestTree {
       const bytes: unknown = await readlink(at, { encoding: 'buffer' as BufferEncoding })
       return (bytes as Buffer).toString('latin1')
     })
-    if (target === undefined) throw new Undecided(`${shown(path)} disappeared`)
+    if (target === undefined) throw new Unreadable(`${shown(path)} disappeared`)
     return target
   }
 
@@ -86,7 +86,7 @@ export class FolderTree implements GuestTree {
    * Calls `work` with a path that leads through the open folder to the last name of `path`.
    *
    * @returns undefined if the file or folder does not exist.
-   * @throws Undecided if the system refuses it.
+   * @throws Unreadable if the system refuses it.
    */
   async #at<T>(path: GuestPath, work: (at: Buffer) => Promise<T>): Promise<T | undefined> {
     const names = path.split('/').filter((name) => name !== '')
@@ -104,7 +104,7 @@ export class FolderTree implements GuestTree {
       const { code, syscall } = error as NodeJS.ErrnoException
       if (syscall === undefined) throw error
       if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-      throw new Undecided(`${shown(path)} cannot be read: ${REASONS[code ?? ''] ?? code}`)
+      throw new Unreadable(`${shown(path)} cannot be read: ${REASONS[code ?? ''] ?? code}`)
     } finally {
       if (folder !== this.#root) await folder.close()
     }

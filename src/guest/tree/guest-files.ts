@@ -1,7 +1,7 @@
 import type { Cancellation } from '../../disk/watcher.ts'
 import { folderOf, type GuestPath, nameOf, shown } from './guest-path.ts'
 import type { GuestStat, GuestTree } from './guest-tree.ts'
-import { Undecided } from './undecided.ts'
+import { Unreadable } from './undecided.ts'
 
 /** Limits on what is read of a guest, none of which depends on what the guest claims. */
 export interface GuestLimits {
@@ -39,7 +39,7 @@ interface Place {
  * guest. An absolute link starts at the root of the guest, and `..` in the root leads to the root.
  * Answers are kept, because many checks ask the same.
  *
- * All functions throw Undecided if the answer is unknown: a loop of links, a limit, an error of the source.
+ * All functions throw Unreadable if the answer is unknown: a loop of links, a limit, an error of the source.
  */
 export class GuestFiles {
   readonly #tree: GuestTree
@@ -100,13 +100,13 @@ export class GuestFiles {
     const { path: real, stat } = await this.#follow(path)
     if (real === '/dev/null') return ''
     if (stat === undefined) return undefined
-    if (stat.kind !== 'file') throw new Undecided(`${shown(path)} is a ${stat.kind}, not a file`)
+    if (stat.kind !== 'file') throw new Unreadable(`${shown(path)} is a ${stat.kind}, not a file`)
     return kept(this.#texts, real, () => this.#read(real))
   }
 
   /** Returns the start of a file, one character per byte, at most `limit` bytes. */
   async start(found: FoundFile, limit: number): Promise<string> {
-    if (found.stat.kind !== 'file') throw new Undecided(`${shown(found.path)} is a ${found.stat.kind}, not a file`)
+    if (found.stat.kind !== 'file') throw new Unreadable(`${shown(found.path)} is a ${found.stat.kind}, not a file`)
     this.#step()
     return (await this.#tree.read(found.path, limit)).subarray(0, limit).toString('latin1')
   }
@@ -127,9 +127,9 @@ export class GuestFiles {
     const { text: most, texts } = this.#limits
     this.#step()
     const bytes = await this.#tree.read(path, most + 1)
-    if (bytes.length > most) throw new Undecided(`${shown(path)} is longer than ${most} bytes`)
+    if (bytes.length > most) throw new Unreadable(`${shown(path)} is longer than ${most} bytes`)
     this.#bytes += bytes.length
-    if (this.#bytes > texts) throw new Undecided(`the configuration files are longer than ${texts} bytes together`)
+    if (this.#bytes > texts) throw new Unreadable(`the configuration files are longer than ${texts} bytes together`)
     return bytes.toString('latin1')
   }
 
@@ -137,7 +137,7 @@ export class GuestFiles {
     const most = this.#limits.names
     this.#step()
     const names = (await this.#tree.list(path, most + 1)) ?? []
-    if (names.length > most) throw new Undecided(`${shown(path)} has more than ${most} names`)
+    if (names.length > most) throw new Unreadable(`${shown(path)} has more than ${most} names`)
     return names.filter((name) => !/^\.{0,2}$|[/\0]/.test(name)).sort()
   }
 
@@ -173,7 +173,7 @@ export class GuestFiles {
         at = next
         continue
       }
-      if (++links > this.#limits.links) throw new Undecided(`${shown(path)} leads through a loop of links`)
+      if (++links > this.#limits.links) throw new Unreadable(`${shown(path)} leads through a loop of links`)
       const target = await this.#readlink(next.path)
       rest.unshift(...target.split('/'))
       if (target.startsWith('/')) at = await this.#place('/')
@@ -182,20 +182,20 @@ export class GuestFiles {
   }
 
   async #place(path: GuestPath): Promise<Place> {
-    if (path.length > LONGEST_PATH) throw new Undecided(`a path is longer than ${LONGEST_PATH} bytes`)
+    if (path.length > LONGEST_PATH) throw new Unreadable(`a path is longer than ${LONGEST_PATH} bytes`)
     return { path, stat: await this.#lstat(path) }
   }
 
   async #readlink(path: GuestPath): Promise<string> {
     this.#step()
     const target = await this.#tree.readlink(path)
-    if (target.length > LONGEST_PATH || target.includes('\0')) throw new Undecided(`${shown(path)} is damaged`)
+    if (target.length > LONGEST_PATH || target.includes('\0')) throw new Unreadable(`${shown(path)} is damaged`)
     return target
   }
 
   #step(): void {
     this.#cancellation?.throwIfRequested()
-    if (++this.#steps > this.#limits.steps) throw new Undecided('the guest has too many files to look at')
+    if (++this.#steps > this.#limits.steps) throw new Unreadable('the guest has too many files to look at')
   }
 }
 

@@ -21,7 +21,7 @@ export interface GuestStat {
  * reads the disk. A source is given paths without `.`, `..` and links, as GuestFiles resolves them,
  * and never follows a link. Its answers are untrusted.
  *
- * All functions throw Undecided if the source cannot tell, for example because access is denied or
+ * All functions throw Unreadable if the source cannot tell, for example because access is denied or
  * the filesystem is damaged.
  */
 export interface GuestTree {

@@ -1,7 +1,7 @@
 import { type FoundFile, type GuestFiles, join } from './guest-files.ts'
 import type { GuestPath } from './guest-path.ts'
 import { shown } from './guest-path.ts'
-import { Undecided } from './undecided.ts'
+import { Unreadable } from './undecided.ts'
 
 /** Folders below a start folder. */
 const DEEPEST = 8
@@ -11,7 +11,7 @@ const MOST = 20_000
 /**
  * Yields the files below a folder, without following links.
  *
- * @throws Undecided if there are too many of them, or a folder cannot be read.
+ * @throws Unreadable if there are too many of them, or a folder cannot be read.
  */
 export async function* walk(files: GuestFiles, start: GuestPath): AsyncGenerator<FoundFile> {
   const found = await files.find(start)
@@ -20,9 +20,9 @@ export async function* walk(files: GuestFiles, start: GuestPath): AsyncGenerator
   const folders: [path: GuestPath, depth: number][] = [[found.path, 0]]
   while (folders.length > 0) {
     const [folder, depth] = folders.pop() as [GuestPath, number]
-    if (depth > DEEPEST) throw new Undecided(`${shown(folder)} has folders that are nested too deeply`)
+    if (depth > DEEPEST) throw new Unreadable(`${shown(folder)} has folders that are nested too deeply`)
     for (const name of await files.names(folder)) {
-      if (--left < 0) throw new Undecided(`${shown(start)} has more than ${MOST} files`)
+      if (--left < 0) throw new Unreadable(`${shown(start)} has more than ${MOST} files`)
       const inside = await files.findLink(join(folder, name))
       if (inside?.stat.kind === 'folder') folders.push([inside.path, depth + 1])
       else if (inside?.stat.kind === 'file') yield inside

@@ -43,7 +43,7 @@ const system = z.object({
 /** All checks of one guest. */
 export const guestReport = z.object({
   guest: z.string(),
-  /** False if a check found an error, with --strict a warning, or if it is unknown what the guest is. */
+  /** False if a check found an error, with --strict a warning, or could not read what it needs, or if the guest is not a single Linux system. */
   ready: z.boolean(),
   errors: z.int(),
   warnings: z.int(),

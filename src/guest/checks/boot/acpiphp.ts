@@ -10,7 +10,8 @@ export const acpiphp: GuestCheck = {
   requirement: 'The kernel can attach volumes while it runs: acpiphp is built in or loaded at boot.',
   looksAt:
     '`/boot/config-*`, `modules.builtin` and `modules.dep` in `/lib/modules`, `/etc/modules`, `/etc/modules-load.d`, `/etc/rc.modules`, `/etc/sysconfig/modules`',
-  remedy: 'Add a line acpiphp to /etc/modules, or to a file in /etc/modules-load.d.',
+  remedy:
+    'Load acpiphp at boot: name it in /etc/modules or a file in /etc/modules-load.d, or load it in /etc/rc.modules.',
 
   async *run({ files }) {
     const releases = await kernelReleases(files)

@@ -3,6 +3,7 @@ import { codeOf, startScripts } from '../../parsers/start-scripts.ts'
 import { unitState } from '../../parsers/systemd.ts'
 import type { GuestFiles } from '../../tree/guest-files.ts'
 import type { GuestCheck } from '../check.ts'
+import { unknownBy } from '../each.ts'
 
 /** Programs that ask for an address on their own, if nothing is configured. */
 const CLIENTS = /\b(?:udhcpc|dhclient|dhcpcd|dhcp6c)\b/
@@ -39,7 +40,7 @@ export const dhcp: GuestCheck = {
           value,
           remedy: 'Have the interface start at boot.',
         }
-    for (const message of unknown) yield { result: 'unknown', message }
+    for (const error of unknown) yield unknownBy(error)
     if (settings.length === 0 && unknown.length === 0 && !isRunning)
       yield { result: 'unknown', message: 'no network configuration was found' }
   },

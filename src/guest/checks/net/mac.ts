@@ -2,6 +2,7 @@ import { linesOf } from '../../parsers/lines.ts'
 import { networkConfig } from '../../parsers/network/index.ts'
 import type { GuestFiles } from '../../tree/guest-files.ts'
 import type { Finding, GuestCheck } from '../check.ts'
+import { unknownBy } from '../each.ts'
 
 const RULES = '/etc/udev/rules.d/70-persistent-net.rules'
 const GENERATOR = '75-persistent-net-generator.rules'
@@ -24,7 +25,7 @@ export const mac: GuestCheck = {
           line,
           value,
         }
-    for (const message of unknown) yield { result: 'unknown', message }
+    for (const error of unknown) yield unknownBy(error)
     yield* udevFindings(files)
   },
 }

@@ -3,7 +3,7 @@ import { homesOf } from '../../parsers/accounts.ts'
 import { type FoundFile, type GuestFiles, join } from '../../tree/guest-files.ts'
 import type { GuestPath } from '../../tree/guest-path.ts'
 import type { Finding } from '../check.ts'
-import { each } from '../each.ts'
+import { each, unknownBy } from '../each.ts'
 
 /** Looks into the home folder of each account; one that cannot be looked into is unknown. */
 export async function* inHomes(
@@ -12,7 +12,7 @@ export async function* inHomes(
 ): AsyncGenerator<Finding> {
   const { paths, unknown } = await homesOf(files)
   yield* each(paths, look)
-  for (const message of unknown) yield { result: 'unknown', message }
+  for (const error of unknown) yield unknownBy(error)
 }
 
 /** Returns a file in a folder if it is a regular file and not empty, or leads to one. */

@@ -13,8 +13,8 @@ const READERS = [interfacesSettings, ifcfgSettings, netplanSettings, networkMana
 /** All settings of a guest's network, and why some are unknown. */
 export interface NetworkConfig {
   settings: NetworkSetting[]
-  /** Reasons why a kind of configuration could not be read. */
-  unknown: string[]
+  /** Why a kind of configuration could not be read. */
+  unknown: Undecided[]
 }
 
 /** Reads all network configuration of a guest, whichever of it is in use. */
@@ -25,7 +25,7 @@ export async function networkConfig(files: GuestFiles): Promise<NetworkConfig> {
       config.settings.push(...(await read(files)))
     } catch (error) {
       if (!(error instanceof Undecided)) throw error
-      config.unknown.push(error.message)
+      config.unknown.push(error)
     }
   }
   return config

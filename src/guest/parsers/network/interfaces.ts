@@ -1,6 +1,6 @@
 import { type GuestFiles, join } from '../../tree/guest-files.ts'
 import { folderOf, type GuestPath, nameOf, shown } from '../../tree/guest-path.ts'
-import { Undecided } from '../../tree/undecided.ts'
+import { Undecided, Unreadable } from '../../tree/undecided.ts'
 import { matchesGlob } from '../glob.ts'
 import { wordsOf } from '../lines.ts'
 import type { NetworkSetting } from './settings.ts'
@@ -30,7 +30,7 @@ export async function interfacesSettings(files: GuestFiles): Promise<NetworkSett
   for (const path of queue) {
     if (read.has(path)) continue
     read.add(path)
-    if (read.size > MOST_FILES) throw new Undecided(`${START} includes more than ${MOST_FILES} files`)
+    if (read.size > MOST_FILES) throw new Unreadable(`${START} includes more than ${MOST_FILES} files`)
     for (const { line, words } of logicalLines((await files.text(path)) ?? '')) {
       const [keyword = '', ...rest] = words
       if (keyword === 'iface') stanzas.push(stanzaOf(path, line, rest))

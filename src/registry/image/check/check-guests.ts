@@ -62,17 +62,18 @@ async function checkGuest(
   tell: (report: CheckReport) => Promise<unknown>,
 ): Promise<GuestReport> {
   const reports: CheckReport[] = []
-  const system = await runChecks(source, checks, cancellation, async (report) => {
+  let isBlocked = false
+  const system = await runChecks(source, checks, cancellation, async ({ isBlocked: blocks, ...report }) => {
     const named = { guest, ...report }
+    isBlocked ||= blocks
     reports.push(named)
     await tell(named)
   })
   const count = (result: CheckReport['result']) => reports.filter((report) => report.result === result).length
   const [errors, warnings, notes, unknown] = [count('error'), count('warning'), count('note'), count('unknown')]
-  const isKnown = system !== undefined && system.kind !== 'windows'
   return {
     guest,
-    ready: isKnown && errors === 0 && (!strict || warnings === 0),
+    ready: system?.kind === 'linux' && !isBlocked && errors === 0 && (!strict || warnings === 0),
     errors,
     warnings,
     notes,
