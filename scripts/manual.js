@@ -1,6 +1,6 @@
 /*
  * Generates the manual of the built commands: man pages in man/, Markdown pages in docs/commands/,
- * docs/errors.md, and the list of man pages in package.json, which npm needs to install them.
+ * docs/errors.md, docs/image-checks.md, and the list of man pages in package.json, which npm needs to install them.
  * Removes other files from man/ and docs/commands/.
  *
  *     node scripts/manual.js [FOLDER]: writes to FOLDER instead of the project.
@@ -8,7 +8,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { renderErrors, renderMarkdown } from './manual/markdown.js'
+import { renderChecks, renderErrors, renderMarkdown } from './manual/markdown.js'
 import { readManual } from './manual/model.js'
 import { renderManPages } from './manual/roff.js'
 
@@ -20,6 +20,7 @@ const manPages = renderManPages(manual)
 writePages(join(target, 'man'), manPages)
 writePages(join(target, 'docs/commands'), renderMarkdown(manual))
 writeFileSync(join(target, 'docs/errors.md'), renderErrors(manual))
+writeFileSync(join(target, 'docs/image-checks.md'), renderChecks(manual))
 
 const description = readFileSync(join(root, 'package.json'), 'utf8')
 const listed = { ...JSON.parse(description), man: [...manPages.keys()].map((name) => `man/${name}`) }

@@ -66,13 +66,15 @@ export async function answerCompletion(argv: readonly string[], root: string): P
 
 /** Loads the texts and functions from which scripts/manual.js makes the manual. */
 export async function loadManual() {
-  const [about, { ERRORS }, { EXIT_STATUS }, { describe, spaced }, { HELP_TOPICS }, { Program }] = await Promise.all([
-    import('./cli/start/about.ts'),
-    import('./core/errors.ts'),
-    import('./cli/errors/exit-status.ts'),
-    import('./cli/help/describe.ts'),
-    import('./cli/help/topics.ts'),
-    import('./cli/start/program.ts'),
-  ])
-  return { ...about, ERRORS, EXIT_STATUS, describe, spaced, HELP_TOPICS, Program }
+  const [about, { ERRORS }, { EXIT_STATUS }, { describe, spaced }, { HELP_TOPICS }, { Program }, { CHECKS }] =
+    await Promise.all([
+      import('./cli/start/about.ts'),
+      import('./core/errors.ts'),
+      import('./cli/errors/exit-status.ts'),
+      import('./cli/help/describe.ts'),
+      import('./cli/help/topics.ts'),
+      import('./cli/start/program.ts'),
+      import('./guest/checks/index.ts'),
+    ])
+  return { ...about, CHECKS, ERRORS, EXIT_STATUS, describe, spaced, HELP_TOPICS, Program }
 }

@@ -1,4 +1,4 @@
-/* Renders the manual as pages of Markdown, for docs/commands, and docs/errors.md. */
+/* Renders the manual as pages of Markdown: docs/commands, docs/errors.md and docs/image-checks.md. */
 
 /** The file that GitHub shows for a folder. */
 const INDEX = 'README.md'
@@ -36,6 +36,72 @@ export function renderErrors({ errors, exits }) {
       ]),
   ]
   return page(blocks, 'src/core/errors.ts')
+}
+
+/** Headings of the groups of checks. */
+const CHECK_GROUPS = {
+  boot: 'Boot',
+  net: 'Network',
+  ssh: 'SSH',
+  id: 'Identity',
+  init: 'Metadata',
+  mod: 'Kernel modules',
+  secret: 'Secrets',
+  log: 'Log files',
+  pkg: 'Package cache',
+  dhcp: 'DHCP leases',
+  spool: 'Spools',
+  disk: 'Disk',
+}
+
+/**
+ * Renders docs/image-checks.md: all checks of guests, by group.
+ *
+ * @param {import('./model.js').Manual} manual
+ */
+export function renderChecks({ checks }) {
+  const groupOf = ({ id }) => id.split('.')[0]
+  const groups = [...new Set(checks.map(groupOf))]
+  const blocks = [
+    '# Checks of guests',
+    'A guest is what is inside an image. [`image check`](commands/image-check.md) runs the checks below. `--only` and `--skip` take their IDs, or their groups, such as `net`.',
+    table(
+      ['result', 'meaning'],
+      [
+        ['ok', 'The requirement is met.'],
+        ['error', 'Instances cannot work, or a secret is left. The guest is not ready.'],
+        [
+          'warning',
+          'Instances work badly, or something of the builder is left. With `--strict`, the guest is not ready.',
+        ],
+        ['note', 'Worth knowing, but no fault.'],
+        [
+          'unknown',
+          'The check could not be decided, for the reason given; this is never `ok`. If a part of the guest cannot be read that a check for errors needs, the guest is not ready.',
+        ],
+        ['not applicable', 'The guest has nothing that could be checked.'],
+      ],
+    ),
+    'Checks apply to Linux. A folder without a system, with several, or with Windows is reported as such, and is not ready.',
+    'Nothing in the guest is run, and nothing is written. Links are followed inside the guest only. Devices and FIFOs are not opened. A check stops at its limits: 1 MiB per file, 10,000 names per folder, 40 links per path. Keys, password hashes, tokens and IDs are not shown.',
+    ...groups.flatMap((group) => [
+      `## ${CHECK_GROUPS[group]}`,
+      table(
+        ['check', 'worst result', 'requirement', 'looks at', 'remedy'],
+        checks
+          .filter((check) => groupOf(check) === group)
+          .map(({ id, severity, requirement, looksAt, remedy }) => [
+            code(id),
+            severity,
+            marked(requirement),
+            // It is Markdown.
+            looksAt,
+            marked(remedy),
+          ]),
+      ),
+    ]),
+  ]
+  return page(blocks, 'src/guest/checks')
 }
 
 const topicFile = ({ name }) => `help-${name}.md`

@@ -43,6 +43,7 @@ import { createRequire } from 'node:module'
  * @property {HelpTopic[]} topics help topics that are not the names of commands.
  * @property {{code: number, text: string}[]} exits
  * @property {{code: string, exit: number, text: string}[]} errors
+ * @property {{id: string, severity: string, requirement: string, looksAt: string, remedy: string}[]} checks of guests.
  * @property {[string, string][]} shell forms of the program without a command.
  * @property {[string, string][]} environment
  * @property {[string, string][]} files
@@ -56,7 +57,8 @@ import { createRequire } from 'node:module'
  */
 export async function readManual(root) {
   const { loadManual } = createRequire(import.meta.url)(`${root}/dist/program.cjs`)
-  const { describe, spaced, ENVIRONMENT, ERRORS, EXIT_STATUS, FILES, HELP_TOPICS, Program, SHELL } = await loadManual()
+  const { describe, spaced, CHECKS, ENVIRONMENT, ERRORS, EXIT_STATUS, FILES, HELP_TOPICS, Program, SHELL } =
+    await loadManual()
   const program = new Program(root, {})
   const exitsOf = (codes) => codes.map((code) => ({ code: Number(code), text: EXIT_STATUS[code] }))
   const helpTopics = await Promise.all(
@@ -87,6 +89,7 @@ export async function readManual(root) {
     topics: helpTopics.filter(({ name }) => program.findCommand(name) === undefined),
     exits: exitsOf(Object.keys(EXIT_STATUS)),
     errors: Object.entries(ERRORS).map(([code, { exit, meaning }]) => ({ code, exit, text: meaning })),
+    checks: CHECKS,
     shell: SHELL,
     environment: ENVIRONMENT,
     files: FILES,

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -90,6 +90,11 @@ const CASES: Record<string, Cases> = {
     refused: 'bo-one --account-id a-team --arch x',
     notFound: 'bo-none --account-id a-team',
   },
+  'image check': {
+    done: '--root FOLDER/guest --only net.resolv',
+    refused: '--root FOLDER/guest --only bogus',
+    isOffline: true,
+  },
   'image convert': {
     done: 'DISK OUT --to raw',
     also: [['DISK OUT.2 --to raw -n', 'dry run']],
@@ -177,6 +182,8 @@ beforeAll(async () => {
     ],
     { database },
   )
+  mkdirSync(join(folder.path, 'guest/etc'), { recursive: true })
+  writeFileSync(join(folder.path, 'guest/etc/os-release'), 'ID=debian\n')
   await exportIt()
 })
 afterAll(async () => {

@@ -151,6 +151,7 @@ describe('without db migrate', () => {
       'completion',
       'db:migrate',
       'doctor',
+      'image:check',
       'image:convert',
       'image:inspect',
       'image:orphans',

@@ -3,7 +3,7 @@ import { Flags } from '@oclif/core'
 /** `--root`: a guest that is unpacked in a folder. */
 export const root = () =>
   Flags.string({
-    helpValue: 'DIR',
+    helpValue: 'FOLDER',
     required: true,
     summary: 'Check the guest that is unpacked or mounted in this folder.',
   })
