@@ -10,10 +10,10 @@ import type { GuestTree } from './tree/guest-tree.ts'
 import { Undecided } from './tree/undecided.ts'
 
 /** What a check came to. `note` is worth knowing, but no fault. */
-export type CheckResult = 'ok' | Severity | 'unknown' | 'not_applicable'
+type CheckResult = 'ok' | Severity | 'unknown' | 'not_applicable'
 
 /** Where a finding was made. All texts are for people. */
-export interface Evidence {
+interface Evidence {
   result: Severity | 'unknown'
   message: string
   path: string | null

@@ -3,7 +3,7 @@ import { type GuestFiles, join } from './tree/guest-files.ts'
 import { shown } from './tree/guest-path.ts'
 
 /** The first process of a guest. */
-export type Init = 'systemd' | 'upstart' | 'sysvinit' | 'openrc' | 'busybox'
+type Init = 'systemd' | 'upstart' | 'sysvinit' | 'openrc' | 'busybox'
 
 /** What a guest is. */
 export interface GuestSystem {

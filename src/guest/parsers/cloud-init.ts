@@ -1,5 +1,6 @@
 import type { GuestFiles } from '../tree/guest-files.ts'
 import type { GuestPath } from '../tree/guest-path.ts'
+import { linesOf } from './lines.ts'
 import { yamlEntries } from './yaml.ts'
 
 const MAIN: GuestPath = '/etc/cloud/cloud.cfg'
@@ -44,5 +45,5 @@ export async function dataSources(files: GuestFiles): Promise<DataSources> {
 /** Returns true if ds-identify.cfg names the source, or turns the search off. */
 async function isNamed(files: GuestFiles): Promise<boolean> {
   const text = (await files.text(IDENTIFY)) ?? ''
-  return /^\s*datasource:\s*Ec2\b/m.test(text) || /^\s*policy:\s*enabled\b/m.test(text)
+  return linesOf(text).some((line) => /^(?:datasource:[ \t]*Ec2|policy:[ \t]*enabled)\b/.test(line.text))
 }

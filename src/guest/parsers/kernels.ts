@@ -1,11 +1,13 @@
 import { type GuestFiles, join } from '../tree/guest-files.ts'
-import type { GuestPath } from '../tree/guest-path.ts'
+import { type GuestPath, shown } from '../tree/guest-path.ts'
 import { fstabIn } from './fstab.ts'
 import { linesOf } from './lines.ts'
 
 /** A kernel release of a guest, such as 6.1.0-18-amd64, with its modules. */
 export interface KernelRelease {
   release: string
+  /** The release as text for people. */
+  name: string
   /** Folder of its modules. */
   modules: GuestPath
   /** Its initramfs; undefined if there is none. */
@@ -33,7 +35,12 @@ export async function kernelReleases(files: GuestFiles): Promise<KernelRelease[]
       const found = await files.find(modules)
       const release = modules.replace(/^.*\//, '')
       if (found?.stat.kind !== 'folder' || releases.some((each) => each.release === release)) continue
-      releases.push({ release, modules: found.path, initramfs: await initramfsOf(files, release) })
+      releases.push({
+        release,
+        name: shown(release),
+        modules: found.path,
+        initramfs: await initramfsOf(files, release),
+      })
     }
   }
   return releases

@@ -12,15 +12,17 @@ export interface Section {
  */
 export function sectionsIn(text: string): Section[] {
   const sections: Section[] = []
-  let continued: Section['entries'][number] | undefined
+  let continued: { entry: Section['entries'][number]; pieces: string[] } | undefined
   for (const [at, raw] of text.split('\n').entries()) {
     const line = raw.trim()
     if (/^[#;]/.test(line)) continue
     const isContinued = line.endsWith('\\')
     const content = isContinued ? line.slice(0, -1) : line
     if (continued !== undefined) {
-      continued.value = `${continued.value} ${content.trim()}`.trim()
-      if (!isContinued) continued = undefined
+      continued.pieces.push(content.trim())
+      if (isContinued) continue
+      continued.entry.value = continued.pieces.join(' ')
+      continued = undefined
       continue
     }
     if (content.startsWith('[')) {
@@ -33,7 +35,7 @@ export function sectionsIn(text: string): Section[] {
     const key = content.slice(0, equals).trim().toLowerCase()
     const entry = { key, value: content.slice(equals + 1).trim(), line: at + 1 }
     section.entries.push(entry)
-    if (isContinued) continued = entry
+    if (isContinued) continued = { entry, pieces: [entry.value] }
   }
   return sections
 }

@@ -25,11 +25,20 @@ const RC_LOCALS = [
 const LONGEST = 256 * 1024
 const EXECUTABLE = 0o111
 
+/** The scripts of guests that were asked for. */
+const known = new WeakMap<GuestFiles, Promise<StartScript[]>>()
+
 /**
  * Returns what runs at boot and is a text: rc.local, init scripts, enabled services, and the scripts
  * that these call by an absolute path. Comments are left in.
  */
-export async function startScripts(files: GuestFiles): Promise<StartScript[]> {
+export function startScripts(files: GuestFiles): Promise<StartScript[]> {
+  const scripts = known.get(files) ?? findScripts(files)
+  known.set(files, scripts)
+  return scripts
+}
+
+async function findScripts(files: GuestFiles): Promise<StartScript[]> {
   const scripts = new Map<GuestPath, StartScript>()
   const add = async (path: GuestPath, isRun: (found: FoundFile) => boolean | Promise<boolean>, from = path) => {
     const found = await files.find(path)

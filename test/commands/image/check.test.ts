@@ -4,7 +4,7 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CHECKS } from '../../../src/guest/checks/index.ts'
 import { newFolder } from '../../support/files/images.ts'
-import { type Entries, link, newGuest, SYSTEMD } from '../../support/guests/guests.ts'
+import { type Entries, link, newGuest, SYSTEMD, script } from '../../support/guests/guests.ts'
 import { FAULTS, READY } from '../../support/guests/guide.ts'
 import { inTime } from '../../support/in-time.ts'
 import { environment, PROGRAM, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
@@ -226,6 +226,13 @@ describe('a hostile guest', () => {
       '/etc/systemd/system/a.service': `[Service]\nExecStart=${'/etc/x '.repeat(100_000)}\n`,
       '/etc/systemd/system/multi-user.target.wants/a.service': link('../a.service'),
       '/var/log': link('log'),
+      // Texts that would take a careless expression or a loop hours.
+      '/etc/rc.local': script('dropbear '.repeat(20_000)),
+      '/usr/bin/cloud-init': script(''),
+      '/etc/cloud/ds-identify.cfg': '\n'.repeat(1_000_000),
+      '/etc/systemd/network/a.network': `[Network]\nAddress=${'\\\n'.repeat(300_000)}`,
+      '/etc/udev/rules.d/70-persistent-net.rules': 'ATTR{address}=='.repeat(60_000),
+      '/boot/grub/grub.cfg': `linux ${'console '.repeat(100_000)}\n${'linux'.repeat(10_000)}`,
     })
     mkdirSync(join(guest.path, 'etc/ssh'), { recursive: true })
     for (let at = 0; at < 10_001; at++) symlinkSync('x', join(guest.path, `etc/ssh/${at}`))

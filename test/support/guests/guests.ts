@@ -70,7 +70,7 @@ interface Options {
 }
 
 /** Runs checks on a folder. */
-export async function checkFolder(path: string, { disk, limits, only }: Options = {}): Promise<CheckReport[]> {
+async function checkFolder(path: string, { disk, limits, only }: Options = {}): Promise<CheckReport[]> {
   const reports: CheckReport[] = []
   const tree = await FolderTree.open(path)
   const checks = CHECKS.filter(({ id }) => only === undefined || only.includes(id))
@@ -95,7 +95,7 @@ export async function check(id: string, entries: Entries, options: Options = {})
 }
 
 /** Formats evidence on one line, as short as a test can read it. */
-export function evidenceOf({ evidence }: CheckReport): string[] {
+function evidenceOf({ evidence }: CheckReport): string[] {
   return evidence.map(({ result, path, line, value, message }) =>
     [result, [path, line].filter((part) => part !== null).join(':') || message, value]
       .filter((part) => part !== null)

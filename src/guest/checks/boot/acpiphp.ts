@@ -21,12 +21,12 @@ export const acpiphp: GuestCheck = {
       const driver = await driverOf(files, release, 'CONFIG_HOTPLUG_PCI_ACPI', 'acpiphp')
       const path = release.modules
       if (driver === 'module' && !isLoaded)
-        yield { message: `kernel ${release.release} does not load acpiphp at boot`, path }
+        yield { message: `kernel ${release.name} does not load acpiphp at boot`, path }
       // Kernels of today list nothing in modules.builtin for it; only their configuration tells.
       const isUntold = driver === undefined && !(await files.exists(`/boot/config-${release.release}`))
       if (driver === 'unknown' || isUntold)
-        yield { result: 'unknown', message: `nothing tells whether kernel ${release.release} has acpiphp`, path }
-      else if (driver === undefined) yield { message: `kernel ${release.release} has no acpiphp`, path }
+        yield { result: 'unknown', message: `nothing tells whether kernel ${release.name} has acpiphp`, path }
+      else if (driver === undefined) yield { message: `kernel ${release.name} has no acpiphp`, path }
     }
   },
 }

@@ -24,15 +24,15 @@ async function* findingsOf({ files }: Guest, release: KernelRelease): AsyncGener
   const block = await driverOf(files, release, 'CONFIG_VIRTIO_BLK', 'virtio_blk')
   const net = await driverOf(files, release, 'CONFIG_VIRTIO_NET', 'virtio_net')
   const path = release.modules
-  if (block === undefined) yield { message: `kernel ${release.release} has no driver for virtio disks`, path }
-  if (net === undefined) yield { message: `kernel ${release.release} has no driver for virtio network cards`, path }
+  if (block === undefined) yield { message: `kernel ${release.name} has no driver for virtio disks`, path }
+  if (net === undefined) yield { message: `kernel ${release.name} has no driver for virtio network cards`, path }
   if (block === 'unknown' || net === 'unknown')
-    yield { result: 'unknown', message: `nothing tells whether kernel ${release.release} has virtio drivers`, path }
+    yield { result: 'unknown', message: `nothing tells whether kernel ${release.name} has virtio drivers`, path }
   if (block !== 'module') return
   if (release.initramfs === undefined) {
-    yield { message: `kernel ${release.release} has virtio_blk as a module, but no initramfs`, path }
+    yield { message: `kernel ${release.name} has virtio_blk as a module, but no initramfs`, path }
   } else if (!(await isInInitramfs({ files }))) {
-    const message = `kernel ${release.release} has virtio_blk as a module, which its initramfs may lack`
+    const message = `kernel ${release.name} has virtio_blk as a module, which its initramfs may lack`
     yield { result: 'unknown', message, path: release.initramfs }
   }
 }
