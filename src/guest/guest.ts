@@ -14,6 +14,8 @@ export interface GuestDisk {
   isRootLast: boolean | undefined
   /** Names of all root filesystems that were found, such as /dev/sda1. */
   roots: readonly string[]
+  /** Names of encrypted partitions and volumes, which may hold a root filesystem. */
+  encrypted: readonly string[]
   /** What the filesystems and partitions of the disk can be called in /etc/fstab. */
   filesystems: readonly GuestFilesystem[]
 }

@@ -89,6 +89,8 @@ async function reportOn(
   system: GuestSystem | Finding,
 ): Promise<CheckReport> {
   if (!isKnown(system)) return reportOf(check, [system])
+  if (system.kind === 'none' && (disk?.encrypted.length ?? 0) > 0 && !FOR_ANY_GUEST.includes(check.id))
+    return reportOf(check, [{ result: 'unknown', message: 'the disk is encrypted', isUnreadable: true }])
   if (system.kind !== 'linux' && !FOR_ANY_GUEST.includes(check.id)) return notApplicable(check, WHY_NOT[system.kind])
   const findings: Finding[] = []
   try {

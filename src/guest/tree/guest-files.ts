@@ -106,9 +106,14 @@ export class GuestFiles {
 
   /** Returns the start of a file, one character per byte, at most `limit` bytes. */
   async start(found: FoundFile, limit: number): Promise<string> {
+    return (await this.bytes(found, limit)).toString('latin1')
+  }
+
+  /** Returns the start of a file, at most `limit` bytes. They are not kept. */
+  async bytes(found: FoundFile, limit: number): Promise<Buffer> {
     if (found.stat.kind !== 'file') throw new Unreadable(`${shown(found.path)} is a ${found.stat.kind}, not a file`)
     this.#step()
-    return (await this.#tree.read(found.path, limit)).subarray(0, limit).toString('latin1')
+    return (await this.#tree.read(found.path, limit)).subarray(0, limit)
   }
 
   /** Returns the names in a folder, sorted; none if there is no such folder. */

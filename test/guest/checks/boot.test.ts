@@ -1,13 +1,19 @@
+import { gzipSync } from 'node:zlib'
 import type { GuestDisk } from '../../../src/guest/guest.ts'
+import { cpio } from '../../support/guests/cpio.ts'
 import { describeCheck, link, program, SYSVINIT } from '../../support/guests/guests.ts'
 
 const DISK: GuestDisk = {
   hasBootCode: true,
   hasEfiLoader: false,
   isRootLast: true,
+  encrypted: [],
   roots: ['/dev/sda1'],
   filesystems: [{ uuid: '6a1b-C0DE', label: 'root', partUuid: 'beef-01' }],
 }
+const AS_MODULES = 'kernel/drivers/block/virtio_blk.ko: x\nkernel/drivers/net/virtio_net.ko: x\n'
+const VIRTIO_BLK = 'lib/modules/6.1.0-18-amd64/kernel/drivers/block/virtio_blk.ko.xz'
+
 const MODULES = '/usr/lib/modules/6.1.0-18-amd64'
 
 describeCheck('boot.system', {
@@ -41,6 +47,13 @@ describeCheck('boot.system', {
   unknown: [
     { title: 'Windows', base: {}, guest: { '/WINDOWS/system32/x': '' }, message: /^Windows is not checked$/ },
     { title: 'a loop of links', base: {}, guest: { '/etc': link('etc') }, message: /loop of links/ },
+    {
+      title: 'an encrypted root',
+      base: {},
+      guest: { '/vmlinuz': '' },
+      disk: { ...DISK, encrypted: ['/dev/sda2'] },
+      message: /^encrypted: \/dev\/sda2$/,
+    },
   ],
 })
 
@@ -108,6 +121,19 @@ describeCheck('boot.virtio', {
       },
     },
     {
+      title: 'in an initramfs behind microcode',
+      guest: {
+        [`${MODULES}/modules.dep`]: AS_MODULES,
+        '/boot/initrd.img-6.1.0-18-amd64': {
+          bytes: Buffer.concat([
+            cpio(['kernel/x86/microcode.bin']),
+            Buffer.alloc(512),
+            gzipSync(cpio(['init', VIRTIO_BLK])),
+          ]),
+        },
+      },
+    },
+    {
       title: 'in an initrd of mkinitrd',
       base: SYSVINIT,
       guest: {
@@ -136,6 +162,14 @@ describeCheck('boot.virtio', {
       evidence: [`error ${MODULES}`, `error ${MODULES}`],
     },
     {
+      title: 'an initramfs without the module',
+      guest: {
+        [`${MODULES}/modules.dep`]: AS_MODULES,
+        '/boot/initrd.img-6.1.0-18-amd64': { bytes: gzipSync(cpio(['init', 'kernel/drivers/ata/ata_piix.ko'])) },
+      },
+      evidence: ['error /boot/initrd.img-6.1.0-18-amd64'],
+    },
+    {
       title: 'a module without an initramfs',
       guest: {
         [`${MODULES}/modules.dep`]: 'kernel/drivers/block/virtio_blk.ko: x\nkernel/drivers/net/virtio_net.ko: x\n',
@@ -152,8 +186,18 @@ describeCheck('boot.virtio', {
         '/boot/initrd.img-6.1.0-18-amd64': 'x',
         '/etc/initramfs-tools/initramfs.conf': 'MODULES=dep\n',
       },
-      message: /initramfs may lack/,
+      message: /^nothing tells whether the initramfs/,
     },
+    ...[
+      cpio(['init']).subarray(0, -200),
+      gzipSync(cpio(['init'])).subarray(0, -20),
+      gzipSync('no archive'),
+      Buffer.from('\xfd7zXZ\0'),
+    ].map((bytes, number) => ({
+      title: `an initramfs that is damaged or packed in another way, ${number + 1}`,
+      guest: { [`${MODULES}/modules.dep`]: AS_MODULES, '/boot/initrd.img-6.1.0-18-amd64': { bytes } },
+      message: /^nothing tells whether the initramfs/,
+    })),
     { title: 'modules without lists', guest: { [`${MODULES}/kernel/x`]: '' }, message: /nothing tells whether kernel/ },
   ],
 })
@@ -320,7 +364,14 @@ describeCheck('disk.grow', {
     {
       title: 'LVM',
       guest: { '/usr/bin/growpart': program },
-      disk: { filesystems: [], hasBootCode: true, hasEfiLoader: false, isRootLast: undefined, roots: [] },
+      disk: {
+        filesystems: [],
+        hasBootCode: true,
+        hasEfiLoader: false,
+        isRootLast: undefined,
+        encrypted: [],
+        roots: [],
+      },
       message: /not on a partition/,
     },
   ],

@@ -12,6 +12,7 @@ import type { GuestLimits } from '../../../src/guest/tree/guest-files.ts'
 export type Entry =
   | string
   | { text: string; mode?: number }
+  | { bytes: Buffer }
   | { link: string }
   | { size: number }
   | { folder: true }
@@ -51,6 +52,7 @@ export function newGuest(entries: Entries): { path: string; remove(): void } {
 function make(path: string, entry: Entry): void {
   mkdirSync(dirname(path), { recursive: true })
   if (typeof entry === 'string') writeFileSync(path, entry)
+  else if ('bytes' in entry) writeFileSync(path, entry.bytes)
   else if ('text' in entry) {
     writeFileSync(path, entry.text)
     chmodSync(path, entry.mode ?? 0o644)

@@ -8,8 +8,10 @@ export const system: GuestCheck = {
   remedy: 'Use an image with one Linux system.',
 
   async *run({ system: { kind, folders }, disk }) {
-    const roots = disk?.roots ?? []
+    const { roots = [], encrypted = [] } = disk ?? {}
     if (kind === 'windows') yield { result: 'unknown', message: 'Windows is not checked' }
+    else if (kind === 'none' && encrypted.length > 0)
+      yield { result: 'unknown', message: `encrypted: ${encrypted.join(', ')}` }
     else if (kind === 'none' && folders.length > 0) {
       yield {
         message: `no operating system in the root, but one in ${folders[0]}`,

@@ -1,5 +1,6 @@
 import type { Guest } from '../../guest.ts'
 import { type Assigned, assignmentsIn } from '../../parsers/assignments.ts'
+import { initramfsHas } from '../../parsers/initramfs.ts'
 import { driverOf, type KernelRelease, kernelReleases } from '../../parsers/kernels.ts'
 import { linesOf } from '../../parsers/lines.ts'
 import { Undecided } from '../../tree/undecided.ts'
@@ -10,7 +11,7 @@ export const virtio: GuestCheck = {
   severity: 'error',
   requirement: 'The kernel finds virtio disks and network cards at boot.',
   looksAt:
-    '`modules.builtin` and `modules.dep` in `/lib/modules`, `/boot/config-*`, the configuration of initramfs-tools, dracut and mkinitrd',
+    '`modules.builtin` and `modules.dep` in `/lib/modules`, `/boot/config-*`, the configuration of initramfs-tools, dracut and mkinitrd, an initramfs that is packed with gzip',
   remedy: 'Add virtio_pci, virtio_blk and virtio_net to the initramfs, and build it anew.',
 
   async *run(guest) {
@@ -31,14 +32,22 @@ async function* findingsOf({ files }: Guest, release: KernelRelease): AsyncGener
   if (block !== 'module') return
   if (release.initramfs === undefined) {
     yield { message: `kernel ${release.name} has virtio_blk as a module, but no initramfs`, path }
-  } else if (!(await isInInitramfs({ files }))) {
-    const message = `kernel ${release.name} has virtio_blk as a module, which its initramfs may lack`
-    yield { result: 'unknown', message, path: release.initramfs }
+    return
   }
+  if (await isConfigured({ files })) return
+  const isThere = await initramfsHas(files, release.initramfs, /\/virtio[_-]blk\.ko(?:\.\w+)?$/)
+  const of = { path: release.initramfs }
+  if (isThere === false) yield { message: `the initramfs of kernel ${release.name} lacks virtio_blk`, ...of }
+  else if (isThere === undefined)
+    yield {
+      result: 'unknown',
+      message: `nothing tells whether the initramfs of kernel ${release.name} has virtio_blk`,
+      ...of,
+    }
 }
 
-/** Returns true if the initramfs is configured to hold virtio drivers on any host. Its contents are not unpacked. */
-async function isInInitramfs({ files }: Pick<Guest, 'files'>): Promise<boolean> {
+/** Returns true if the initramfs is configured to hold virtio drivers on any host, so that it need not be unpacked. */
+async function isConfigured({ files }: Pick<Guest, 'files'>): Promise<boolean> {
   // initramfs.conf(5): "most" has all drivers of disks; "dep" only those of the host that made it.
   const modules = await settings(files, '/etc/initramfs-tools/initramfs.conf', '/etc/initramfs-tools/conf.d', /./)
   if (/^most$/.test(modules.get('MODULES')?.value ?? '')) return true
