@@ -2,14 +2,14 @@ import { excessIn } from '../../core/yaml-limits.ts'
 import { shown } from '../tree/guest-path.ts'
 import { Unreadable } from '../tree/undecided.ts'
 
-/** Keys in a file, with those that aliases repeat. */
-const MOST_ENTRIES = 10_000
+/** Keys and items of lists in a file, with those that aliases repeat. */
+const MOST_VALUES = 5000
 const DEEPEST = 32
-const MOST_ALIASES = 100
 
 /** A value in a YAML file, with the keys that lead to it. */
 export interface YamlEntry {
   keys: readonly string[]
+  /** A scalar; for a list, its scalars, and of maps in it the first key; undefined for a map. */
   value: unknown
   line: number
 }
@@ -18,24 +18,26 @@ export interface YamlEntry {
  * Reads a YAML file of a guest within limits, because the parser recurses.
  *
  * @param path the file, for messages.
- * @returns all keys of all maps, the outer ones first. Values of lists and maps are plain values.
+ * @returns all keys of nested maps, the outer ones first.
  * @throws Unreadable if it is not valid YAML, or exceeds the limits.
  */
 export async function yamlEntries(path: string, text: string): Promise<YamlEntry[]> {
   const excess = excessIn(text)
   if (excess !== undefined) throw new Unreadable(`${shown(path)} cannot be read: ${excess}`)
-  const { isAlias, isMap, isScalar, LineCounter, parseDocument } = await import('yaml')
+  const { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } = await import('yaml')
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, logLevel: 'silent', merge: false })
   if (document.errors.length > 0) throw new Unreadable(`${shown(path)} is not valid YAML`)
   const entries: YamlEntry[] = []
+  let left = MOST_VALUES
   const visit = (node: unknown, keys: readonly string[]) => {
     if (!isMap(node)) return
     for (const { key, value } of node.items) {
       const name = [...keys, String(isScalar(key) ? key.value : key)]
       // Aliases can refer to what contains them, and multiply what they refer to.
-      if (entries.length >= MOST_ENTRIES || name.length > DEEPEST) throw new Unreadable(`${shown(path)} is too large`)
-      const target = isAlias(value) ? value.resolve(document) : value
+      const target = resolved(value)
+      left -= isSeq(target) ? 1 + target.items.length : 1
+      if (left < 0 || name.length > DEEPEST) throw new Unreadable(`${shown(path)} is too large`)
       const start = (key as { range?: [number, number, number] | null } | null)?.range?.[0] ?? 0
       entries.push({
         keys: name,
@@ -45,18 +47,10 @@ export async function yamlEntries(path: string, text: string): Promise<YamlEntry
       visit(target, name)
     }
   }
-  const plainOf = (node: unknown): unknown => {
-    try {
-      return (node as Partial<Plain> | null)?.toJS?.(document, { maxAliasCount: MOST_ALIASES }) ?? null
-    } catch {
-      throw new Unreadable(`${shown(path)} has too many aliases`)
-    }
-  }
+  const resolved = (node: unknown) => (isAlias(node) ? node.resolve(document) : node)
+  const scalarOf = (node: unknown) => (isScalar(node) ? node.value : null)
+  const itemOf = (node: unknown) => scalarOf(isMap(node) ? node.items[0]?.key : node)
+  const plainOf = (node: unknown) => (isSeq(node) ? node.items.map((item) => itemOf(resolved(item))) : scalarOf(node))
   visit(document.contents, [])
   return entries
-}
-
-/** What the nodes of a YAML document have in common. */
-interface Plain {
-  toJS(document: unknown, options: { maxAliasCount: number }): unknown
 }

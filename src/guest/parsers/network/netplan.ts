@@ -34,9 +34,5 @@ function isFixedMac(value: unknown): boolean {
 }
 
 function flat(value: unknown): string {
-  if (!Array.isArray(value)) return String(value)
-  // An address with options is a map of one key.
-  return value
-    .map((each) => (typeof each === 'object' && each !== null ? Object.keys(each)[0] : String(each)))
-    .join(', ')
+  return Array.isArray(value) ? value.join(', ') : String(value)
 }
