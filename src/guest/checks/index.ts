@@ -24,6 +24,7 @@ import { history } from './secret/history.ts'
 import { keys } from './secret/keys.ts'
 import { passwords } from './secret/passwords.ts'
 import { tokens } from './secret/tokens.ts'
+import { firewall } from './ssh/firewall.ts'
 import { hostKeys } from './ssh/hostkeys.ts'
 import { server } from './ssh/server.ts'
 
@@ -40,6 +41,7 @@ export const CHECKS: readonly GuestCheck[] = [
   resolv,
   hostKeys,
   server,
+  firewall,
   machineId,
   seed,
   metadata,

@@ -109,8 +109,13 @@ describe('options', () => {
   test('--only and --skip take IDs and groups', async () => {
     const ids = async (...args: string[]) =>
       (await check(ready.path, ...args, '--format', 'value', '-c', 'check')).stdout.split('\n').slice(0, -1)
-    expect(await ids('--only', 'ssh', '--only', 'id.seed')).toEqual(['ssh.hostkeys', 'ssh.server', 'id.seed'])
-    expect(await ids('--only', 'net,ssh', '--skip', 'ssh.server,net.mac')).toEqual([
+    expect(await ids('--only', 'ssh', '--only', 'id.seed')).toEqual([
+      'ssh.hostkeys',
+      'ssh.server',
+      'ssh.firewall',
+      'id.seed',
+    ])
+    expect(await ids('--only', 'net,ssh', '--skip', 'ssh.server,ssh.firewall,net.mac')).toEqual([
       'net.dhcp',
       'net.resolv',
       'ssh.hostkeys',
@@ -232,6 +237,9 @@ describe('a hostile guest', () => {
       '/etc/cloud/ds-identify.cfg': '\n'.repeat(1_000_000),
       '/etc/systemd/network/a.network': `[Network]\nAddress=${'\\\n'.repeat(300_000)}`,
       '/etc/udev/rules.d/70-persistent-net.rules': 'ATTR{address}=='.repeat(60_000),
+      '/usr/sbin/sshd': script(''),
+      '/etc/ufw/ufw.conf': 'ENABLED=yes\n',
+      '/etc/ufw/user.rules': `${'dport { '.repeat(100_000)}\n`,
       '/boot/grub/grub.cfg': `linux ${'console '.repeat(100_000)}\n${'linux'.repeat(10_000)}`,
     })
     mkdirSync(join(guest.path, 'etc/ssh'), { recursive: true })

@@ -125,3 +125,88 @@ describeCheck('ssh.server', {
     },
   ],
 })
+
+/** Links that start a service. */
+const enabled = (name: string) => ({
+  [`/usr/lib/systemd/system/${name}.service`]: '[Service]\n',
+  [`/etc/systemd/system/multi-user.target.wants/${name}.service`]: link(`/lib/systemd/system/${name}.service`),
+})
+const IPTABLES =
+  '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -i lo -j ACCEPT\n-A INPUT -j REJECT --reject-with icmp-host-prohibited\nCOMMIT\n'
+
+describeCheck('ssh.firewall', {
+  ok: [
+    { title: 'none', guest: SSHD },
+    {
+      title: 'ufw with SSH',
+      guest: {
+        ...SSHD,
+        '/etc/ufw/ufw.conf': 'ENABLED=yes\n',
+        '/etc/ufw/user.rules': '-A ufw-user-input -p tcp --dport 22 -j ACCEPT\n',
+      },
+    },
+    {
+      title: 'firewalld with its own zone',
+      guest: {
+        ...SSHD,
+        ...enabled('firewalld'),
+        '/usr/lib/firewalld/zones/public.xml': '<zone>\n  <service name="ssh"/>\n</zone>\n',
+      },
+    },
+    {
+      title: 'iptables of CentOS 6',
+      base: SYSVINIT,
+      guest: {
+        ...SSHD,
+        '/etc/rc.d/rc3.d/S08iptables': link('../init.d/iptables'),
+        '/etc/sysconfig/iptables': IPTABLES.replace(
+          '-A INPUT -j',
+          '-A INPUT -m state --state NEW -m tcp -p tcp --dport 22 -j ACCEPT\n-A INPUT -j',
+        ),
+      },
+    },
+    {
+      title: 'rules that are not loaded',
+      guest: { ...SSHD, '/etc/sysconfig/iptables': IPTABLES, '/etc/ufw/ufw.conf': 'ENABLED=no\n' },
+    },
+    {
+      title: 'nftables with SSH',
+      guest: {
+        ...SSHD,
+        ...enabled('nftables'),
+        '/etc/nftables.conf':
+          'table inet filter {\n chain input {\n type filter hook input priority 0; policy drop;\n tcp dport { 80, ssh } accept\n }\n}\n',
+      },
+    },
+  ],
+  bad: [
+    { title: 'ufw', guest: { ...SSHD, '/etc/ufw/ufw.conf': 'ENABLED=yes\n' }, evidence: ['warning /etc/ufw/ufw.conf'] },
+    {
+      title: 'firewalld with another zone',
+      guest: {
+        ...SSHD,
+        ...enabled('firewalld'),
+        '/etc/firewalld/firewalld.conf': '# comment\nDefaultZone=drop\n',
+        '/usr/lib/firewalld/zones/drop.xml': '<zone target="DROP">\n</zone>\n',
+      },
+      evidence: ['warning /usr/lib/firewalld/zones/drop.xml'],
+    },
+    {
+      title: 'iptables',
+      guest: { ...SSHD, ...enabled('iptables'), '/etc/sysconfig/iptables': IPTABLES },
+      evidence: ['warning /etc/sysconfig/iptables:4 -A INPUT -j REJECT --reject-with icmp-host-prohibited'],
+    },
+  ],
+  unknown: [
+    {
+      title: 'nftables',
+      guest: {
+        ...SSHD,
+        ...enabled('nftables'),
+        '/etc/nftables.conf': 'type filter hook input priority 0; policy drop;\n',
+      },
+      message: /^whether the rules of nftables let SSH in$/,
+    },
+  ],
+  notApplicable: [{ title: 'no SSH server', guest: {}, message: /^there is no SSH server$/ }],
+})

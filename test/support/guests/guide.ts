@@ -27,6 +27,8 @@ export const FAULTS: Entries = {
   '/lib/udev/rules.d/75-persistent-net-generator.rules': 'ACTION!="add", GOTO="persistent_net_generator_end"\n',
   '/etc/resolv.conf': 'search builder.example\nnameserver 192.168.0.1\n',
   '/usr/sbin/sshd': program,
+  '/etc/rc.d/rc3.d/S08iptables': link('../init.d/iptables'),
+  '/etc/sysconfig/iptables': '*filter\n:INPUT DROP [0:0]\nCOMMIT\n',
   '/etc/ssh/ssh_host_key': KEY,
   '/etc/ssh/ssh_host_rsa_key': KEY,
   '/etc/ssh/ssh_host_rsa_key.pub': 'ssh-rsa AAAA\n',
