@@ -30,16 +30,19 @@ export async function dataSources(files: GuestFiles): Promise<DataSources> {
     const text = (await files.text(path)) ?? ''
     // Most of the files do not mention it, and need not be valid for us.
     if (!/datasource/.test(text)) continue
-    for (const { keys, value, line } of await yamlEntries(path, text)) {
-      const key = keys.join('.')
-      if (key === 'datasource_list' && Array.isArray(value)) sources.list = { names: value.map(String), path, line }
-      if (key === 'datasource.Ec2.strict_id' && value === false) sources.isForced = true
-    }
+    const entries = await yamlEntries(path, text)
+    const lists = entries.filter(({ keys, value }) => keys.join('.') === 'datasource_list' && Array.isArray(value))
+    for (const { value, line } of lists) sources.list = { names: (value as unknown[]).map(String), path, line }
+    sources.isForced ||= entries.some(
+      ({ keys, value }) => keys.join('.') === 'datasource.Ec2.strict_id' && value === false,
+    )
   }
-  const others = sources.list?.names.filter((name) => !['Ec2', 'None'].includes(name)) ?? []
-  // A list with only one source is taken as it is.
-  if (sources.list?.names.includes('Ec2') && others.length === 0) sources.isForced = true
-  return sources
+  return { ...sources, isForced: sources.isForced || isOnlyEc2(sources.list?.names ?? []) }
+}
+
+/** Returns true for a list with only one source, which is taken as it is. */
+function isOnlyEc2(names: readonly string[]): boolean {
+  return names.includes('Ec2') && names.every((name) => name === 'Ec2' || name === 'None')
 }
 
 /** Returns true if ds-identify.cfg names the source, or turns the search off. */

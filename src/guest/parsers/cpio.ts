@@ -27,38 +27,48 @@ export class CpioNames {
    */
   read(chunk: Buffer): { names: string[]; used: number } {
     const names: string[] = []
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     const before = this.#rest.length
-    let at = 0
-    while (!this.isOther) {
-      const skipped = Math.min(this.#skip, bytes.length - at)
-      at += skipped
-      this.#skip -= skipped
-      // Between archives, and never within one.
-      while (this.#skip === 0 && bytes[at] === 0) at++
-      if (this.#skip > 0 || bytes.length - at < HEADER) break
+    const bytes = before === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    let at = this.#afterData(bytes, 0)
+    while (this.#skip === 0 && bytes.length - at >= HEADER) {
       const entry = entryAt(bytes, at)
-      if (entry === undefined) this.isOther = true
-      else if (bytes.length - at < entry.header) break
-      else {
-        const name = bytes.toString('latin1', at + HEADER, at + HEADER + entry.nameSize - 1)
-        this.isAtEnd = name === TRAILER
-        if (!this.isAtEnd) names.push(name)
-        at += entry.header
-        this.#skip = padded(entry.size)
-      }
+      this.isOther = entry === undefined
+      if (entry === undefined || bytes.length - at < entry.header) break
+      this.isAtEnd = entry.name === TRAILER
+      if (!this.isAtEnd) names.push(entry.name)
+      this.#skip = padded(entry.size)
+      at = this.#afterData(bytes, at + entry.header)
     }
     this.#rest = this.isOther ? Buffer.alloc(0) : bytes.subarray(at)
     return { names, used: this.isOther ? at - before : chunk.length }
   }
+
+  /** Returns where the data of a file ends, and the zeros after an archive. */
+  #afterData(bytes: Buffer, from: number): number {
+    const skipped = Math.min(this.#skip, bytes.length - from)
+    this.#skip -= skipped
+    let at = from + skipped
+    if (this.#skip === 0) while (bytes[at] === 0) at++
+    return at
+  }
 }
 
-function entryAt(bytes: Buffer, at: number): { nameSize: number; header: number; size: number } | undefined {
+interface Entry {
+  name: string
+  /** Bytes of the header and the name, with padding. */
+  header: number
+  /** Bytes of the data, without padding. */
+  size: number
+}
+
+/** Returns the entry at a place; undefined if there is none. The name is cut off if the bytes end in it. */
+function entryAt(bytes: Buffer, at: number): Entry | undefined {
   if (!MAGIC.test(bytes.toString('latin1', at, at + 6))) return undefined
   const number = (from: number) => Number.parseInt(bytes.toString('latin1', at + from, at + from + 8), 16)
   const [nameSize, size] = [number(NAME_SIZE_AT), number(FILE_SIZE_AT)]
   if (!(nameSize > 0 && nameSize <= LONGEST_NAME && size >= 0)) return undefined
-  return { nameSize, header: padded(HEADER + nameSize), size }
+  const name = bytes.toString('latin1', at + HEADER, at + HEADER + nameSize - 1)
+  return { name, header: padded(HEADER + nameSize), size }
 }
 
 function padded(size: number): number {

@@ -12,32 +12,33 @@ export interface Section {
  */
 export function sectionsIn(text: string): Section[] {
   const sections: Section[] = []
-  let continued: { entry: Section['entries'][number]; pieces: string[] } | undefined
+  for (const { line, content } of logicalLines(text)) {
+    const equals = content.indexOf('=')
+    if (content.startsWith('[')) {
+      sections.push({ name: content.slice(1).replace(/\].*$/, '').toLowerCase(), entries: [] })
+    } else if (equals !== -1) {
+      const key = content.slice(0, equals).trim().toLowerCase()
+      sections.at(-1)?.entries.push({ key, value: content.slice(equals + 1).trim(), line })
+    }
+  }
+  return sections
+}
+
+/** Yields the lines that are no comments, with those that continue them, and their numbers. */
+function* logicalLines(text: string): Generator<{ line: number; content: string }> {
+  let pieces: string[] = []
+  let start = 0
   for (const [at, raw] of text.split('\n').entries()) {
     const line = raw.trim()
     if (/^[#;]/.test(line)) continue
+    if (pieces.length === 0) start = at + 1
     const isContinued = line.endsWith('\\')
-    const content = isContinued ? line.slice(0, -1) : line
-    if (continued !== undefined) {
-      continued.pieces.push(content.trim())
-      if (isContinued) continue
-      continued.entry.value = continued.pieces.join(' ')
-      continued = undefined
-      continue
-    }
-    if (content.startsWith('[')) {
-      sections.push({ name: content.slice(1).replace(/\].*$/, '').toLowerCase(), entries: [] })
-      continue
-    }
-    const equals = content.indexOf('=')
-    const section = sections.at(-1)
-    if (equals === -1 || section === undefined) continue
-    const key = content.slice(0, equals).trim().toLowerCase()
-    const entry = { key, value: content.slice(equals + 1).trim(), line: at + 1 }
-    section.entries.push(entry)
-    if (isContinued) continued = { entry, pieces: [entry.value] }
+    pieces.push(isContinued ? line.slice(0, -1).trim() : line)
+    if (isContinued) continue
+    yield { line: start, content: pieces.join(' ') }
+    pieces = []
   }
-  return sections
+  yield { line: start, content: pieces.join(' ') }
 }
 
 /** Returns the entries with this key in sections of this name, both in lower case. */

@@ -33,24 +33,27 @@ export async function yamlEntries(path: string, text: string): Promise<YamlEntry
   const visit = (node: unknown, keys: readonly string[]) => {
     if (!isMap(node)) return
     for (const { key, value } of node.items) {
-      const name = [...keys, String(isScalar(key) ? key.value : key)]
+      const name = [...keys, String(scalarOf(key))]
       // Aliases can refer to what contains them, and multiply what they refer to.
       const target = resolved(value)
       left -= isSeq(target) ? 1 + target.items.length : 1
       if (left < 0 || name.length > DEEPEST) throw new Unreadable(`${shown(path)} is too large`)
-      const start = (key as { range?: [number, number, number] | null } | null)?.range?.[0] ?? 0
-      entries.push({
-        keys: name,
-        value: isMap(target) ? undefined : plainOf(target),
-        line: counter.linePos(start).line,
-      })
+      entries.push({ keys: name, value: plainOf(target), line: counter.linePos(startOf(key)).line })
       visit(target, name)
     }
   }
   const resolved = (node: unknown) => (isAlias(node) ? node.resolve(document) : node)
   const scalarOf = (node: unknown) => (isScalar(node) ? node.value : null)
   const itemOf = (node: unknown) => scalarOf(isMap(node) ? node.items[0]?.key : node)
-  const plainOf = (node: unknown) => (isSeq(node) ? node.items.map((item) => itemOf(resolved(item))) : scalarOf(node))
+  const plainOf = (node: unknown) => {
+    if (isMap(node)) return undefined
+    return isSeq(node) ? node.items.map((item) => itemOf(resolved(item))) : scalarOf(node)
+  }
   visit(document.contents, [])
   return entries
+}
+
+/** Returns where a node starts. */
+function startOf(node: unknown): number {
+  return (node as { range?: readonly number[] | null } | null)?.range?.[0] ?? 0
 }

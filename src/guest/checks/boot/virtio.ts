@@ -1,8 +1,10 @@
 import type { Guest } from '../../guest.ts'
-import { type Assigned, assignmentsIn } from '../../parsers/assignments.ts'
+import { assignmentsIn } from '../../parsers/assignments.ts'
 import { initramfsHas } from '../../parsers/initramfs.ts'
 import { driverOf, type KernelRelease, kernelReleases } from '../../parsers/kernels.ts'
 import { linesOf } from '../../parsers/lines.ts'
+import type { GuestFiles } from '../../tree/guest-files.ts'
+import type { GuestPath } from '../../tree/guest-path.ts'
 import { Undecided } from '../../tree/undecided.ts'
 import type { Finding, GuestCheck } from '../check.ts'
 
@@ -34,7 +36,7 @@ async function* findingsOf({ files }: Guest, release: KernelRelease): AsyncGener
     yield { message: `kernel ${release.name} has virtio_blk as a module, but no initramfs`, path }
     return
   }
-  if (await isConfigured({ files })) return
+  if (await isConfigured(files)) return
   const isThere = await initramfsHas(files, release.initramfs, /\/virtio[_-]blk\.ko(?:\.\w+)?$/)
   const of = { path: release.initramfs }
   if (isThere === false) yield { message: `the initramfs of kernel ${release.name} lacks virtio_blk`, ...of }
@@ -47,37 +49,35 @@ async function* findingsOf({ files }: Guest, release: KernelRelease): AsyncGener
 }
 
 /** Returns true if the initramfs is configured to hold virtio drivers on any host, so that it need not be unpacked. */
-async function isConfigured({ files }: Pick<Guest, 'files'>): Promise<boolean> {
-  // initramfs.conf(5): "most" has all drivers of disks; "dep" only those of the host that made it.
-  const modules = await settings(files, '/etc/initramfs-tools/initramfs.conf', '/etc/initramfs-tools/conf.d', /./)
-  if (/^most$/.test(modules.get('MODULES')?.value ?? '')) return true
-  const listed = linesOf((await files.text('/etc/initramfs-tools/modules')) ?? '')
-  if (listed.some(({ text }) => /^virtio_blk\b/.test(text))) return true
-  // dracut.conf(5); the package dracut-config-generic sets hostonly to no.
-  for (const folder of ['/etc/dracut.conf.d', '/usr/lib/dracut/dracut.conf.d']) {
-    for (const [name, { value }] of await settings(files, '/etc/dracut.conf', folder, /\.conf$/))
-      if (name === 'hostonly' && value === 'no') return true
-    for (const path of ['/etc/dracut.conf', ...(await files.matching(folder, /\.conf$/))])
-      if (
-        linesOf((await files.text(path)) ?? '').some(({ text }) =>
-          /^(?:add_|force_)?drivers\+?=.*\bvirtio_blk\b/.test(text),
-        )
-      )
-        return true
-  }
+async function isConfigured(files: GuestFiles): Promise<boolean> {
+  if ((await hasMostModules(files)) || (await isForAnyHost(files))) return true
   // mkinitrd of CentOS 5 takes the modules that modprobe.conf names; mkinitfs.conf of Alpine has a feature.
-  if (/^alias\s+scsi_hostadapter\d*\s+virtio_blk\b/m.test((await files.text('/etc/modprobe.conf')) ?? '')) return true
-  return /\bvirtio\b/.test((await files.text('/etc/mkinitfs/mkinitfs.conf')) ?? '')
+  if (await hasLine(files, ['/etc/modprobe.conf'], /^alias\s+scsi_hostadapter\d*\s+virtio_blk\b/)) return true
+  return hasLine(files, ['/etc/mkinitfs/mkinitfs.conf'], /\bvirtio\b/)
 }
 
-async function settings(
-  files: Guest['files'],
-  path: string,
-  folder: string,
-  name: RegExp,
-): Promise<Map<string, Assigned>> {
-  const found = new Map<string, Assigned>()
-  for (const each of [path, ...(await files.matching(folder, name))])
-    for (const [key, value] of assignmentsIn((await files.text(each)) ?? '')) found.set(key, value)
-  return found
+/** Reads initramfs.conf(5): "most" has all drivers of disks, "dep" only those of the host that made it. */
+async function hasMostModules(files: GuestFiles): Promise<boolean> {
+  let modules = ''
+  for (const path of [
+    '/etc/initramfs-tools/initramfs.conf',
+    ...(await files.matching('/etc/initramfs-tools/conf.d', /./)),
+  ])
+    modules = assignmentsIn((await files.text(path)) ?? '').get('MODULES')?.value ?? modules
+  return modules === 'most' || hasLine(files, ['/etc/initramfs-tools/modules'], /^virtio_blk\b/)
+}
+
+/** Reads dracut.conf(5); the package dracut-config-generic sets hostonly to no. */
+async function isForAnyHost(files: GuestFiles): Promise<boolean> {
+  const paths = ['/etc/dracut.conf']
+  for (const folder of ['/etc/dracut.conf.d', '/usr/lib/dracut/dracut.conf.d'])
+    paths.push(...(await files.matching(folder, /\.conf$/)))
+  return hasLine(files, paths, /^hostonly=["']?no\b|^(?:add_|force_)?drivers\+?=.*\bvirtio_blk\b/)
+}
+
+/** Returns true if a line of one of these files matches, and is not a comment. */
+async function hasLine(files: GuestFiles, paths: readonly GuestPath[], pattern: RegExp): Promise<boolean> {
+  for (const path of paths)
+    if (linesOf((await files.text(path)) ?? '').some(({ text }) => pattern.test(text))) return true
+  return false
 }

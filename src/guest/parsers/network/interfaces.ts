@@ -11,6 +11,15 @@ const MOST_FILES = 200
 /** Names that `source-directory` reads. */
 const SOURCED_NAME = /^[\w-]+$/
 
+/** Keywords that start a stanza, and matter to nobody here. */
+const OTHER_KEYWORDS = ['mapping', 'no-auto-down', 'no-scripts', 'template']
+
+/** A line, with its words. */
+interface LogicalLine {
+  line: number
+  words: string[]
+}
+
 /** An `iface` stanza. */
 interface Stanza {
   name: string
@@ -21,27 +30,37 @@ interface Stanza {
   options: { key: string; value: string; line: number }[]
 }
 
+/** What the files say together. */
+interface Interfaces {
+  stanzas: Stanza[]
+  /** Names of interfaces that start at boot. */
+  started: Set<string>
+  /** Files to read, of which more are found on the way. */
+  queue: GuestPath[]
+}
+
 /** Reads interfaces(5), with the files that it includes by `source` and `source-directory`. */
 export async function interfacesSettings(files: GuestFiles): Promise<NetworkSetting[]> {
-  const stanzas: Stanza[] = []
-  const started = new Set<string>()
-  const queue: GuestPath[] = [START]
+  const all: Interfaces = { stanzas: [], started: new Set(), queue: [START] }
   const read = new Set<GuestPath>()
-  for (const path of queue) {
+  for (const path of all.queue) {
     if (read.has(path)) continue
     read.add(path)
     if (read.size > MOST_FILES) throw new Unreadable(`${START} includes more than ${MOST_FILES} files`)
-    for (const { line, words } of logicalLines((await files.text(path)) ?? '')) {
-      const [keyword = '', ...rest] = words
-      if (keyword === 'iface') stanzas.push(stanzaOf(path, line, rest))
-      else if (keyword === 'auto' || keyword.startsWith('allow-')) for (const name of rest) started.add(name)
-      else if (keyword === 'source') queue.push(...(await sourced(files, path, rest)))
-      else if (keyword === 'source-directory') queue.push(...(await sourcedFolder(files, path, rest)))
-      else if (!['mapping', 'no-auto-down', 'no-scripts', 'template'].includes(keyword))
-        stanzas.at(-1)?.options.push({ key: keyword, value: rest.join(' '), line })
-    }
+    for (const line of logicalLines((await files.text(path)) ?? '')) await readLine(files, path, line, all)
   }
-  return stanzas.filter(({ name }) => !/^lo\d*(?::|$)/.test(name)).flatMap((stanza) => settingsOf(stanza, started))
+  const cards = all.stanzas.filter(({ name }) => !/^lo\d*(?::|$)/.test(name))
+  return cards.flatMap((stanza) => settingsOf(stanza, all.started))
+}
+
+async function readLine(files: GuestFiles, path: GuestPath, { line, words }: LogicalLine, all: Interfaces) {
+  const [keyword = '', ...rest] = words
+  if (keyword === 'iface') all.stanzas.push(stanzaOf(path, line, rest))
+  else if (keyword === 'auto' || keyword.startsWith('allow-')) for (const name of rest) all.started.add(name)
+  else if (keyword === 'source') all.queue.push(...(await sourced(files, path, rest)))
+  else if (keyword === 'source-directory') all.queue.push(...(await sourcedFolder(files, path, rest)))
+  else if (!OTHER_KEYWORDS.includes(keyword))
+    all.stanzas.at(-1)?.options.push({ key: keyword, value: rest.join(' '), line })
 }
 
 function stanzaOf(path: GuestPath, line: number, [name = '', family = '', method = '']: string[]): Stanza {
@@ -69,9 +88,9 @@ function settingsOf({ name, family, method, path, line, options }: Stanza, start
 }
 
 /** Returns the lines with their words; a `\` at the end continues a line. */
-function logicalLines(text: string): { line: number; words: string[] }[] {
-  const lines: { line: number; words: string[] }[] = []
-  let open: { line: number; words: string[] } | undefined
+function logicalLines(text: string): LogicalLine[] {
+  const lines: LogicalLine[] = []
+  let open: LogicalLine | undefined
   for (const [at, raw] of text.split('\n').entries()) {
     const trimmed = raw.trim()
     if (open === undefined && (trimmed === '' || trimmed.startsWith('#'))) continue

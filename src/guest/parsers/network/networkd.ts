@@ -1,5 +1,7 @@
 import type { GuestFiles } from '../../tree/guest-files.ts'
+import { nameOf } from '../../tree/guest-path.ts'
 import { entriesOf, type Section, sectionsIn } from '../sections.ts'
+import { type ConfigFile, configFiles } from './config-files.ts'
 import type { NetworkSetting } from './settings.ts'
 
 /** Folders in the order of precedence: a file hides those of the same name in later folders. */
@@ -18,21 +20,25 @@ const FIXED: readonly [section: string, key: string, kind: NetworkSetting['kind'
 export async function networkdSettings(files: GuestFiles): Promise<NetworkSetting[]> {
   const settings: NetworkSetting[] = []
   const seen = new Set<string>()
-  for (const folder of FOLDERS)
-    for (const path of await files.matching(folder, /\.(?:network|link)$/)) {
-      const name = path.replace(/^.*\//, '')
-      if (seen.has(name)) continue
-      seen.add(name)
-      const sections = sectionsIn((await files.text(path)) ?? '')
-      if (isForOthers(sections)) continue
-      for (const [section, key, kind] of FIXED)
-        for (const { value, line } of entriesOf(sections, section, key))
-          if (value !== '') settings.push({ kind, path, line, value: `${spelled(key)}=${value}` })
-      for (const { value, line } of entriesOf(sections, 'network', 'dhcp'))
-        if (/^(?:yes|true|on|1|both|ipv4|v4)$/i.test(value))
-          settings.push({ kind: 'dhcp', path, line, value: `DHCP=${value}` })
-    }
+  for await (const file of configFiles(files, FOLDERS, /\.(?:network|link)$/)) {
+    if (!seen.has(nameOf(file.path))) settings.push(...settingsIn(file))
+    seen.add(nameOf(file.path))
+  }
   return settings
+}
+
+function settingsIn({ path, text }: ConfigFile): NetworkSetting[] {
+  const sections = sectionsIn(text)
+  if (isForOthers(sections)) return []
+  const fixed = FIXED.flatMap(([section, key, kind]) =>
+    entriesOf(sections, section, key)
+      .filter(({ value }) => value !== '')
+      .map(({ value, line }) => ({ kind, path, line, value: `${spelled(key)}=${value}` })),
+  )
+  const dhcp = entriesOf(sections, 'network', 'dhcp')
+    .filter(({ value }) => /^(?:yes|true|on|1|both|ipv4|v4)$/i.test(value))
+    .map(({ value, line }) => ({ kind: 'dhcp' as const, path, line, value: `DHCP=${value}` }))
+  return [...fixed, ...dhcp]
 }
 
 /** Returns true for files that systemd ships for containers, virtual links and the loopback, none of which is a card of this guest. */
