@@ -9,7 +9,7 @@ import { type CheckSummary, checkGuests, type GuestReport } from '../../registry
 export default class ImageCheck extends BaseCommand {
   static override summary = 'Check whether guests are ready for the cloud.'
   static override description =
-    'Looks at the files of a guest: boot loader, network, SSH, metadata script, secrets and files that are left over. Prints the result of each check with its evidence and its remedy: ok, error, warning, note, unknown or not applicable. Exit code 3: not ready, because a check found an error. docs/image-checks.md describes all checks.'
+    'Looks at the files of a guest: boot loader, network, SSH, metadata script, secrets and files that are left over. Prints the result of each check with its evidence and its remedy: ok, error, warning, note, unknown or not applicable. Exit code 3: not ready, because a check found an error or could not read what it needs. docs/image-checks.md describes all checks.'
   static override examples = [
     '<%= config.bin %> image check --root /srv/guests/lucid',
     '<%= config.bin %> image check --root /srv/guests/lucid --skip log,pkg --strict',
