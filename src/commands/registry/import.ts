@@ -69,6 +69,7 @@ function sentenceOf(summary: ImportSummary): string {
     added === 0 ? [] : [`${added} ${type.replace('_', ' ')}${added === 1 ? '' : 's'}`],
   )
   const unchanged = Object.values(summary).reduce((sum, counts) => sum + counts.unchanged, 0)
-  const entries = unchanged === 1 ? '1 entry was' : `${unchanged} entries were`
-  return `Imported: ${added.join(', ') || 'nothing new'}; ${entries} there already`
+  const imported = `Imported: ${added.join(', ') || 'nothing new'}`
+  if (unchanged === 0) return imported
+  return `${imported}; ${unchanged} ${unchanged === 1 ? 'entry was' : 'entries were'} already there`
 }

@@ -100,7 +100,7 @@ test('exports from SQLite to MariaDB and back lose nothing, and a second import 
     expect(run).toMatchObject({
       ...NOTHING,
       stderr:
-        'Imported: 2 accounts, 2 backup storages, 4 backup objects, 3 images, 4 labels, 1 purged image; 2 entries were there already\n',
+        'Imported: 2 accounts, 2 backup storages, 4 backup objects, 3 images, 4 labels, 1 purged image; 2 entries were already there\n',
     })
     expect(await exported(to)).toEqual(original)
     const before = await allRows(to)

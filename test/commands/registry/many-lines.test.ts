@@ -216,7 +216,7 @@ describe.each(ENGINES)('registry import of many lines on %s', (engine) => {
     const late = [...objects.slice(0, -1), { ...(objects.at(-1) as Line), size: -1 }]
     const run = await importLines(database, late)
     expect(run).toMatchObject({ code: 3, stdout: '' })
-    expect(run.stderr).toContain(`Line 122 (${objectId(2120)}) is refused: its backup storage bkst-nowhere`)
+    expect(run.stderr).toContain(`line 122 (${objectId(2120)}) is refused: its backup storage bkst-nowhere`)
     expect(await allRows(database)).toEqual(before)
   })
 
@@ -294,7 +294,7 @@ test('long texts are split into statements that the server accepts', async () =>
   const text = "'".repeat(60_000)
   const images = Array.from({ length: 60 }, (_, n): Line => ({ ...imageLine(n), description: text }))
   const run = await importLines(database, [accountLine(0), storageLine(), objectLine(0), ...images])
-  expect(run).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('image 60 added') })
+  expect(run).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('1 backup object, 60 images') })
   const [row] = await database.query('SELECT COUNT(*) AS n FROM histories WHERE blob_value = ?', [text])
   expect(row?.n).toBe(60)
   await database.remove()

@@ -122,7 +122,9 @@ describe('paths that are not regular files', () => {
       expect(run).toMatchObject({
         exitCode: 3,
         stdout: '',
-        stderr: `Error: The file ${each} cannot be read: permission denied`,
+        stderr: expect.stringMatching(
+          new RegExp(`^(?:Created a new registry: .*\\n)?Error: The file ${each} cannot be read: permission denied$`),
+        ),
       })
     }
     open.remove()
