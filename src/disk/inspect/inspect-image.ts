@@ -75,8 +75,10 @@ async function inspectPacked(
   }
   const unpacked = new Unpacked(file, expected.unpackedSize ?? expected.maxSize ?? DEFAULT_MAX_SIZE, fileLimit)
   try {
-    const packing = await unpack(file, (at, bytes) => unpacked.take(at, bytes), watcher)
-    inspection.containerFormat = packing.containerFormat
+    const onFormat = (format: typeof inspection.containerFormat) => {
+      inspection.containerFormat = format
+    }
+    const packing = await unpack(file, (at, bytes) => unpacked.take(at, bytes), watcher, onFormat)
     inspection.size = packing.unpackedSize
     const { source, file: inner } = await unpacked.finish(packing.unpackedSize)
     const misnamed = checkEnding(inspection, file.path, [packing.containerFormat], undefined)

@@ -26,11 +26,18 @@ export interface Packing {
  * not grow with its size.
  *
  * @param take is called with increasing offsets; an error that it throws ends the reading.
+ * @param onFormat is called with the container format as soon as it is known, even if the rest is
+ *   damaged; for `tgz` it is called with `gz` first.
  * @throws VdcError FILE_REFUSED, without the name of the file, if it is damaged, is an
  *   archive of anything but one file, or would be unpacked differently by the agents; the
  *   errors of `take` and of the cancellation.
  */
-export async function unpack(file: ImageFile, take: TakeBytes, watcher: Watcher): Promise<Packing> {
+export async function unpack(
+  file: ImageFile,
+  take: TakeBytes,
+  watcher: Watcher,
+  onFormat: (format: Packing['containerFormat']) => void = () => {},
+): Promise<Packing> {
   const task = watcher.progress.begin('Unpacking', file.size)
   const onRead = (bytes: number) => task.advance(bytes)
   let chunks: AsyncGenerator<Buffer> | undefined
@@ -40,12 +47,17 @@ export async function unpack(file: ImageFile, take: TakeBytes, watcher: Watcher)
     if (!isGzip(start)) {
       if (looksCompressed(start, file.path))
         throw ambiguousTar('it has no signature, and GNU tar treats it as compressed')
+      onFormat('tar')
       chunks = chunksOf(file, watcher, onRead)
       return { containerFormat: 'tar', unpackedSize: await readOnlyMember(chunks, take) }
     }
+    onFormat('gz')
     chunks = gunzip(file, watcher, onRead)
     const [inner, unpacked] = await beginningOf(chunks)
-    if (isTar(inner)) return { containerFormat: 'tgz', unpackedSize: await readOnlyMember(unpacked, take) }
+    if (isTar(inner)) {
+      onFormat('tgz')
+      return { containerFormat: 'tgz', unpackedSize: await readOnlyMember(unpacked, take) }
+    }
     let unpackedSize = 0
     for await (const chunk of unpacked) {
       await take(unpackedSize, chunk)

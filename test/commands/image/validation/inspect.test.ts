@@ -18,7 +18,7 @@ beforeAll(async () => {
   await makeImage(at('empty.raw'), { format: 'raw', size: '1M' })
   await makeImage(at('layer.qcow2'), { more: ['-F', 'qcow2', '-b', 'good.qcow2'], size: '64M' })
   await shell(
-    'mkfs.ext4 -q linux.raw 8M; gzip -k good.qcow2; tar czf linux.tgz linux.raw; tar cf two.tar linux.raw empty.raw; head -c 100000 good.qcow2 > cut.qcow2',
+    'mkfs.ext4 -q linux.raw 8M; gzip -k good.qcow2; tar czf linux.tgz linux.raw; tar cf two.tar linux.raw empty.raw; head -c 100000 good.qcow2 > cut.qcow2; head -c 100 good.qcow2.gz > cut.gz; head -c 900 linux.tgz > cut.tgz',
     { cwd: folder.path },
   )
   writeFileSync(at('page.html'), `<!DOCTYPE html>${' '.repeat(1000)}`)
@@ -143,7 +143,9 @@ const REFUSED: [string, RegExp, object][] = [
   ['layer.qcow2', /refers to the backing file good.qcow2/, { file_format: 'qcow2', virtual_size: 64 * MIB, md5: null }],
   ['cut.qcow2', /is damaged or truncated/, { file_format: 'qcow2', allocation_size: 100000 }],
   ['page.html', /is an HTML page, not a disk image$/, { file_format: null, container_format: 'none' }],
-  ['two.tar', /more than one/, { container_format: 'none' }],
+  ['cut.gz', /is damaged or truncated/, { container_format: 'gz' }],
+  ['cut.tgz', /is damaged or truncated/, { container_format: 'tgz' }],
+  ['two.tar', /more than one/, { container_format: 'tar' }],
 ]
 
 describe('image inspect refuses', () => {
