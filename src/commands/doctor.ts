@@ -2,6 +2,7 @@ import { CHECK_COLUMNS } from '../cli/answer/columns/check.ts'
 import { BaseCommand } from '../cli/command/base-command.ts'
 import { paint } from '../cli/terminal/color.ts'
 import { printable } from '../cli/terminal/escape.ts'
+import { wrapMessage } from '../cli/terminal/wrap.ts'
 import { type Check, examine } from '../registry/doctor/run.ts'
 
 /** Exit code if any check failed. */
@@ -9,6 +10,8 @@ const FAILED = 6
 const COLORS = { ok: 'green', warning: 'yellow', failure: 'red' } as const
 /** Characters of the longest name of a check. */
 const NAME_WIDTH = 13
+/** Cells for messages that a terminal must have beside the names for messages to be wrapped. */
+const NARROWEST = 30
 
 export default class Doctor extends BaseCommand {
   static override summary = 'Check settings, database, qemu-img, folders and free space.'
@@ -35,6 +38,14 @@ export default class Doctor extends BaseCommand {
 
 function lineOf({ name, result, message, hint }: Check): string {
   const start = `${result.padEnd('warning'.length)}  ${name.padEnd(NAME_WIDTH)}  `
-  const hintLine = hint === undefined ? '' : `\n${' '.repeat(start.length)}Hint: ${printable(hint)}`
-  return start.replace(result, paint(process.stdout, COLORS[result], result)) + printable(message) + hintLine
+  const texts = [printable(message), ...(hint === undefined ? [] : [`Hint: ${printable(hint)}`])]
+  const lines = texts.flatMap((text) => wrapped(text, start.length)).join(`\n${' '.repeat(start.length)}`)
+  return start.replace(result, paint(process.stdout, COLORS[result], result)) + lines
+}
+
+/** Returns a text as lines that fit a terminal beside `indent` cells; as one line in a pipe or a narrow terminal. */
+function wrapped(text: string, indent: number): string[] {
+  const { isTTY, columns } = process.stdout
+  const width = columns - indent
+  return isTTY && width >= NARROWEST ? wrapMessage(text, width).split('\n') : [text]
 }

@@ -16,6 +16,8 @@ const COMMON_OPTIONS: readonly Item[] = [
 /** The common options of all commands. */
 const GENERAL_OPTIONS: readonly Item[] = [['--no-color, --debug, -h, --help', 'See: vdc-manage help output']]
 
+/** The starts of the paragraphs that a heading shares with its text. */
+const EXIT_STATUS = 'EXIT STATUS'
 const USAGE = 'Usage: '
 
 /** Shows the help of the program, or of the command or group of commands that an ID names. */
@@ -77,7 +79,9 @@ async function commandHelp(layout: Layout, program: Program, command: Command.Lo
       examples.flatMap((example) => example.split('\n').map((line) => `  ${line}`)),
     ),
     '',
-    `${layout.bold('EXIT STATUS')}  ${exits.join(' ')} (see: ${program.bin} help exit-codes)`,
+    ...layout
+      .wrap(`${exits.join(' ')} (see: ${program.bin} help exit-codes)`, EXIT_STATUS.length + 2)
+      .map((line, at) => (at === 0 ? line.replace(/^ +/, `${layout.bold(EXIT_STATUS)}  `) : line)),
   ]
 }
 
