@@ -101,7 +101,7 @@ describe('docs/recipes.md', () => {
     expect({
       code: run.code,
       stderr: run.stderr.replaceAll(
-        /^(?:Created a new registry: |Dry run: nothing was written|Imported|\d+ images?: ).*\n/gm,
+        /^(?:Created a new registry: |Dry run: nothing was written|Nothing to migrate|Imported|\d+ images?: ).*\n/gm,
         '',
       ),
     }).toEqual({

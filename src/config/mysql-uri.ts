@@ -26,6 +26,7 @@ const MYSQL_SOCKETS = ['/run/mysqld/mysqld.sock', '/var/lib/mysql/mysql.sock', '
 
 const ESCAPING = 'special characters in the user, password and database must be %-escaped'
 const EXAMPLE = 'It must look like mysql://user@host:3306/wakame_dcmgr or sqlite:///absolute/path'
+const ESCAPES = `${EXAMPLE}; write %40 for @, %2F for /, %3A for :, %3F for ?, %23 for # and %25 for %`
 
 /** The supported parameters. */
 const PARAMETERS = ['user', 'password', 'socket', 'host', 'port', 'ssl-mode', 'ssl-ca', 'ssl-cert', 'ssl-key']
@@ -71,7 +72,7 @@ export function parseMysqlUri(uri: string, source: string): MysqlSettings {
   const [, authority = '', path = '', search = '', hash = ''] = shape
   const decode = (text: string) => decodeOr(text, () => refuse('contains an invalid %-escape'))
   // An unescaped / in a password ends the host, and messages would show the rest as the database.
-  const cut = () => refuse(`contains an @ after the host; ${ESCAPING}`)
+  const cut = () => refuse(`contains an @ after the host; ${ESCAPING}`, ESCAPES)
   if (path.includes('@')) throw cut()
   // An unescaped ? or # has the same effect.
   const isCut = /@[^&]*\//.test(search + hash)
@@ -85,7 +86,7 @@ export function parseMysqlUri(uri: string, source: string): MysqlSettings {
   const database = decode(path)
   if (!databaseName.safeParse(database).success) throw isCut ? cut() : refuse('does not name a database')
   if (isCut) throw cut()
-  if (hash !== '') throw refuse(`contains a #; ${ESCAPING}`)
+  if (hash !== '') throw refuse(`contains a #; ${ESCAPING}`, ESCAPES)
   const query = readQuery(search, decode, refuse)
   const hosts = hostsOf(authority.slice(at + 1), query, refuse)
   return {

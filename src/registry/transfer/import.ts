@@ -160,7 +160,7 @@ function namingSource(error: unknown, path: string): unknown {
 function conflictError(conflicts: number): VdcError {
   const differ = conflicts === 1 ? '1 entry differs' : `${conflicts} entries differ`
   return new VdcError('IMPORT_CONFLICT', `Nothing was imported: ${differ} from this registry`, {
-    hint: 'Correct the entries on either side. To keep those of this registry, remove their lines from the export, and lower the counts in its last line',
+    hint: 'Import into an empty database, or correct the entries on either side. To keep those of this registry, remove their lines from the export, and lower the counts in its last line',
   })
 }
 
