@@ -136,7 +136,7 @@ describe('without db migrate', () => {
     expect(await vdcManage(['doctor'], { database })).toMatchObject({ stderr: '' })
     for (const [words, code, stderr] of [
       [['image', 'orphans'], 0, ''],
-      [['image', 'purge', '--older-than', '1d', '--files', '--yes'], 0, 'Nothing to purge\n'],
+      [['image', 'purge', '--older-than', '1d', '--files', '--yes'], 0, 'Nothing to purge with --older-than 1d\n'],
     ] as const) {
       expect(await vdcManage([...words], { database })).toMatchObject({ code, stderr })
     }

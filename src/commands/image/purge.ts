@@ -41,7 +41,7 @@ export default class ImagePurge extends BaseCommand {
     const plan = await this.session.withRegistry((registry) => planPurge(registry, request))
     const what = wordsFor(plan)
     if (what === '') {
-      if (ids?.length !== 0) await this.answer.note('Nothing to purge')
+      if (ids?.length !== 0) await this.answer.note(nothingToPurge(ids, given['older-than']))
       // A purge that was killed after its last commit may leave a file although nothing is left to purge.
       if (given.files && ids?.length !== 0 && !this.session.isDryRun)
         await this.session.withRegistry((registry) => settleLeftOvers(registry))
@@ -67,6 +67,11 @@ export default class ImagePurge extends BaseCommand {
       await this.answer.error(error, { isAnswered: false })
     }
   }
+}
+
+/** Returns the note that nothing is purged. Names the age unless IDs were given, as images that are too young are then errors. */
+function nothingToPurge(ids: readonly string[] | undefined, age: string): string {
+  return ids === undefined ? `Nothing to purge with --older-than ${age}` : 'Nothing to purge'
 }
 
 function wordsFor({ going: { images, files } }: PurgePlan): string {
