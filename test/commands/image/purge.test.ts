@@ -232,7 +232,11 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
   test('finds nothing when run again, and warns about a given ID that is purged', async () => {
     const before = await allRows(database)
     const again = await vdcManage(ALL, { database })
-    expect(again).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('Nothing to purge\n') })
+    expect(again).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: expect.stringContaining('Nothing to purge with --older-than '),
+    })
     expect(await vdcManage([...ALL, 'wmi-older', '--json'], { database })).toMatchObject({
       code: 0,
       stdout: '[]\n',
