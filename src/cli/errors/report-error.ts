@@ -92,7 +92,8 @@ async function usageError(error: ParseError, { command, flags = {}, operands }: 
   }
   if (message.startsWith('Missing') && names !== '')
     return usage(`Missing argument: ${operands?.map(([term]) => term).join(', ') ?? names}`)
-  if (message.startsWith('Unexpected argument')) return usage(`Unexpected argument: ${names}`)
+  if (message.startsWith('Unexpected argument'))
+    return usage(`Unexpected argument: ${names}`, accountMeant(names, flags))
   if (message.startsWith('Nonexistent flag')) {
     const unknown = [...new Set(error.flags ?? [])]
     return usage(`Unknown option: ${unknown.join(', ')}`, await optionsMeant(unknown, error))
@@ -108,6 +109,12 @@ async function usageError(error: ParseError, { command, flags = {}, operands }: 
     return usage(`Option --${twice}${also} is given more than once`)
   }
   return usage(message.replaceAll('Missing required flag ', 'Missing option --').replace(/^Flag --/, 'Option --'))
+}
+
+/** Returns the question whether an unexpected argument is meant as --account-id; undefined if it cannot be. */
+function accountMeant(argument: string, flags: Flags): string | undefined {
+  const isAccount = flags['account-id'] !== undefined && /^a-\w+$/.test(argument)
+  return isAccount ? `Did you mean --account-id ${argument}?` : undefined
 }
 
 /** Returns the error for a value that an option or argument does not accept; undefined for other messages. */

@@ -121,6 +121,15 @@ describe('stdout, stderr and exit codes', () => {
     })
   })
 
+  test('an account as an argument of a command with --account-id gets the option as a hint', async () => {
+    expect(await vdcManage(['image', 'list', 'a-shpoolxx'], { database })).toMatchObject({
+      code: 2,
+      stderr:
+        'Error: Unexpected argument: a-shpoolxx\n' +
+        'Hint: Did you mean --account-id a-shpoolxx? See: vdc-manage image list --help\n',
+    })
+  })
+
   test('an argument that must be one of several is refused with all of them', async () => {
     expect(await vdcManage(['completion', 'tcsh'])).toMatchObject({
       code: 3,
