@@ -107,7 +107,8 @@ function unmatched(quote: string, text: string): VdcError {
 
 /** Returns the error for a word with an operator of sh: without operators, the line would do something else. */
 function noOperator({ value }: { value: string }): VdcError {
-  return new VdcError('USAGE', `The line was not run: '${value}' contains an operator of the system's shell`, {
+  const verb = /^[;|&<>]+$/.test(value) ? 'is' : 'contains'
+  return new VdcError('USAGE', `The line was not run: '${value}' ${verb} an operator of the system's shell`, {
     hint: "For pipes, redirections and several commands on a line, use the system's shell; if you mean the word itself, quote it",
   })
 }

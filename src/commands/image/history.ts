@@ -7,7 +7,7 @@ import { historyAt, historyOf } from '../../registry/history/history-of.ts'
 export default class ImageHistory extends BaseCommand {
   static override summary = 'Show the changes of images or backup objects, oldest first.'
   static override description =
-    'A history starts when the image or backup object is added, or imported from another registry; --at refuses earlier times. Changes are in the order in which they were stored, with the clock times of the hosts that made them.'
+    'A history starts when the image or backup object is added, or imported from another registry; --at refuses earlier times. Changes are in the order in which they were stored, with the clock times of the hosts that made them. Labels and protection have no history.'
   static override examples = [
     '<%= config.bin %> image history wmi-k3x9q0bz',
     '<%= config.bin %> image history wmi-k3x9q0bz --at "2026-11-24 09:30"',

@@ -148,7 +148,9 @@ function requireText(path: string): void {
 }
 
 function requireRegular(path: string, stats: BigIntStats): void {
-  if (!stats.isFile()) throw refused(`${path} is ${kindOf(stats)}, not a regular file`)
+  if (stats.isFile()) return
+  const hint = stats.isDirectory() ? 'Give the path of a disk image file in the folder' : undefined
+  throw refused(`${path} is ${kindOf(stats)}, not a regular file`, hint)
 }
 
 function kindOf(stats: BigIntStats): string {

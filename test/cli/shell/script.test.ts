@@ -395,7 +395,7 @@ describe('on SQLite', () => {
       const told = run.stderr.split(/(?<=^Line \d+ failed: .*\n)/m)
       for (const [at, [word, line]] of refused.entries()) {
         expect(told[at]).toBe(
-          `Error: The line was not run: '${word}' contains an operator of the system's shell\n` +
+          `Error: The line was not run: '${word}' ${/^\W+$/.test(word as string) ? 'is' : 'contains'} an operator of the system's shell\n` +
             "Hint: For pipes, redirections and several commands on a line, use the system's shell; if you mean the word itself, quote it\n" +
             `Line ${at + 1} failed: ${line}\n`,
         )
