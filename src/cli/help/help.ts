@@ -16,7 +16,7 @@ const COMMON_OPTIONS: readonly Item[] = [
 /** The common options of all commands. */
 const GENERAL_OPTIONS: readonly Item[] = [['--no-color, --debug, -h, --help', 'See: vdc-manage help output']]
 
-/** The starts of the paragraphs that a heading shares with its text. */
+/** Headings that have their text on the same line. */
 const EXIT_STATUS = 'EXIT STATUS'
 const USAGE = 'Usage: '
 
