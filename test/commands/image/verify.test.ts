@@ -587,6 +587,7 @@ describe('at a terminal, and interrupted', () => {
     await terminal.untilLine('vdc-manage>> ')
     await terminal.type(`image verify ${small[0]} wmi-huge`)
     await terminal.press('Enter')
+    await terminal.until(new RegExp(`^${small[0]}: ok$`, 'm'))
     await terminal.until(/^Verifying/m)
     await terminal.press('C-c')
     const screen = await terminal.until(/^vdc-manage>>$(?![\s\S])/m)
