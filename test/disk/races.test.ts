@@ -147,9 +147,15 @@ describe.runIf(IS_ROOT)('in a folder of another user', () => {
     const script = `my ($dir, $victim) = @ARGV; chdir $dir or die; mkdir 'a'; open(my $file, '>', 'a/mine'); close $file; symlink $victim, 'link'; print "ready\\n";
       while (1) { rename 'a', 'b'; rename 'link', 'a'; print "interfered\\n"; rename 'a', 'link'; rename 'b', 'a'; }`
     const found = new Set<string>()
-    const { interfered } = await under(script, [theirs, ours], async () => {
+    const walk = async () => {
       for await (const { path } of walkFiles(theirs, () => {})) found.add(path)
-    })
+    }
+    const { interfered } = await under(
+      script,
+      [theirs, ours],
+      walk,
+      (interfered) => interfered > 0 && found.has(join(theirs, 'a/mine')),
+    )
     expect(interfered).toBeGreaterThan(0)
     expect([...found].filter((path) => path.includes('secret'))).toEqual([])
     expect(found.has(join(theirs, 'a/mine'))).toBe(true)

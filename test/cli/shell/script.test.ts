@@ -137,10 +137,14 @@ image add local bo-ubuntu14043ple \\
   })
 
   describe('if stdout closes early', () => {
+    /** A shell that feeds the program a line, and the other lines after a reader has taken the first ID and gone. */
+    const untilGone = (command: string, others: string) =>
+      `gone=$(mktemp -u); { echo '${ADD}'; until [ -e $gone ]; do sleep 0.05; done; ${others}; } | ${command} | (head -1; exec <&-; touch $gone); code=\${PIPESTATUS[1]}; rm $gone; exit $code`
+
     test.each(['each', 'none'])('--tx %s: IDs that were not read are printed on stderr', async (tx) => {
       await newImages()
-      const feed = `{ echo '${ADD}'; sleep 1; for i in {2..20}; do echo '${ADD}'; done; }`
-      const run = await shell(`${feed} | vdc-manage --tx ${tx} | head -1; exit "\${PIPESTATUS[1]}"`, { database })
+      const nineteen = `for i in {2..20}; do echo '${ADD}'; done`
+      const run = await shell(untilGone(`vdc-manage --tx ${tx}`, nineteen), { database })
       const [first, ...others] = await newImages()
       expect(others).toHaveLength(19)
       expect(run).toMatchObject({ code: 9, stdout: `${first}\n` })
@@ -149,8 +153,7 @@ image add local bo-ubuntu14043ple \\
     })
 
     test('-e: the script ends at the first lost ID', async () => {
-      const feed = `{ echo '${ADD}'; sleep 1; echo '${ADD}'; echo '${ADD}'; }`
-      const run = await shell(`${feed} | vdc-manage -e | head -1; exit "\${PIPESTATUS[1]}"`, { database })
+      const run = await shell(untilGone('vdc-manage -e', `echo '${ADD}'; echo '${ADD}'`), { database })
       const [first, second, ...others] = await newImages()
       expect(others).toEqual([])
       expect(run).toMatchObject({ code: 1, stdout: `${first}\n` })

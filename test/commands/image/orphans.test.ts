@@ -180,6 +180,7 @@ test('image orphans does not list an SQLite registry in a storage folder', async
   const database = newSqlite()
   const folder = dirname(database.uri.slice('sqlite://'.length))
   writeFileSync(join(folder, 'stray.raw'), 'x')
+  await vdcManage(['account', 'list'], { database, reject: true })
   await runLines(
     [`backupstorage add --uuid bkst-x --display-name x --base-uri file://${folder}/ --storage-type local`],
     { database },
