@@ -5,7 +5,7 @@
 // error. And Node resets ignored signals when it starts, so that nohup would have no effect: the
 // line sends itself SIGHUP, which a shell cannot trap if it was started with SIGHUP ignored.
 // With 8 MiB for new objects instead of 16, lists of any length fit into 100 MiB and are as fast
-// (docs/decisions/0017-lists-read-what-they-show.md). With all of it from the start, most commands
+// (docs/decisions/0017-list-columns.md). With all of it from the start, most commands
 // end before the first garbage collection.
 
 // At once, because loading takes a while.
