@@ -1,4 +1,4 @@
-import { asVdcError, type ErrorCode, isOfDatabase, type VdcError } from '../../core/errors.ts'
+import { asVdcError, ERRORS, type ErrorCode, isOfDatabase, type VdcError } from '../../core/errors.ts'
 import type { Outcome } from '../../registry/batch/batches.ts'
 import type { Change } from '../../registry/change.ts'
 import { errorText, warningText } from '../errors/report-error.ts'
@@ -9,8 +9,6 @@ import type { Column } from './columns.ts'
 import { isJson, isStreamed } from './format.ts'
 import type { Printer } from './printer.ts'
 
-/** Exit code of a command if some of its items failed. */
-const PARTLY_DONE = 9
 /** Errors after which the next items would fail too, in addition to errors of the database. */
 const FINAL: readonly ErrorCode[] = ['COMMIT_UNCERTAIN', 'SCHEMA_MISSING', 'SCHEMA_OLDER', 'INTERRUPTED', 'TERMINATED']
 
@@ -228,7 +226,7 @@ export class Answer {
     const error = asVdcError(this.#inOptions(thrown))
     if (isOnly || this.#isFinal(error.code)) throw error
     await this.error(error)
-    process.exitCode = PARTLY_DONE
+    process.exitCode = ERRORS.PARTLY_DONE.exit
     await this.#printer.failure({ id, ...error.toJSON() })
   }
 

@@ -1,3 +1,4 @@
+import { ERRORS } from '../../core/errors.ts'
 import type { Program } from '../start/program.ts'
 import { printable } from '../terminal/escape.ts'
 import { writeNote } from '../terminal/output.ts'
@@ -6,7 +7,7 @@ import { type LineOptions, runLine } from './run-line.ts'
 import type { Script } from './script-file.ts'
 
 /** Exit code if some lines failed. */
-export const PARTLY_DONE = 9
+export const PARTLY_DONE = ERRORS.PARTLY_DONE.exit
 /** The most characters of a line that a message shows. */
 const SHOWN = 100
 
