@@ -41,7 +41,8 @@ export async function identify(files: GuestFiles): Promise<GuestSystem> {
   return { ...NOTHING, kind: folders.length > 1 ? 'several' : 'none', folders }
 }
 
-async function hasLinux(files: GuestFiles, root: string): Promise<boolean> {
+/** Returns true if a folder of a guest holds a Linux system. */
+export async function hasLinux(files: GuestFiles, root: string): Promise<boolean> {
   if ((await files.find(join(root, 'etc')))?.stat.kind !== 'folder') return false
   // In a folder below, absolute links would lead astray.
   if (root !== '/') return (await files.findLink(join(root, 'etc/os-release'))) !== undefined
@@ -49,7 +50,8 @@ async function hasLinux(files: GuestFiles, root: string): Promise<boolean> {
   return files.exists('/etc/os-release')
 }
 
-async function hasWindows(files: GuestFiles): Promise<boolean> {
+/** Returns true if the root of a guest holds Windows. */
+export async function hasWindows(files: GuestFiles): Promise<boolean> {
   for (const windows of await files.matching('/', /^windows$/i))
     if ((await files.matching(windows, /^system32$/i)).length > 0) return true
   return false

@@ -4,7 +4,6 @@ import { Flags } from '@oclif/core'
 export const root = () =>
   Flags.string({
     helpValue: 'FOLDER',
-    required: true,
     summary: 'Check the guest that is unpacked or mounted in this folder.',
   })
 

@@ -1,27 +1,47 @@
 import * as z from 'zod/mini'
 import { VdcError } from '../../../core/errors.ts'
 import { wasMeant } from '../../../core/nearest.ts'
+import { shellWord } from '../../../core/shell-word.ts'
+import type { ImageFile } from '../../../disk/file/image-file.ts'
+import { inspectImage } from '../../../disk/inspect/inspect-image.ts'
+import { requireAcceptable } from '../../../disk/inspect/inspection.ts'
+import { ACCELERATIONS, type Acceleration, withGuest } from '../../../guest/appliance/appliance.ts'
 import type { GuestCheck } from '../../../guest/checks/check.ts'
 import { CHECK_NAMES, CHECKS, groupOf } from '../../../guest/checks/index.ts'
 import { type GuestSource, runChecks } from '../../../guest/run-checks.ts'
 import { FolderTree } from '../../../guest/tree/folder-tree.ts'
 import type { Watcher } from '../../registry.ts'
 import type { checkReport, checkSummary, guestReport } from '../../results/guest.ts'
+import { oneOf } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
+import { withImageFile } from '../register/accept-file.ts'
 
+export { ACCELERATIONS } from '../../../guest/appliance/appliance.ts'
 export { CHECK_NAMES } from '../../../guest/checks/index.ts'
 
 const checkRequest = z.object({
-  root: z.string(),
+  paths: z.prefault(z.array(z.string()), []),
+  root: z.optional(z.string()),
+  accel: z.prefault(oneOf(ACCELERATIONS), 'auto'),
   only: z.optional(z.array(z.string())),
   skip: z.optional(z.array(z.string())),
   strict: z.prefault(z.boolean(), false),
 })
 
-/** The request of `checkGuests`: a folder, the checks to run by ID or group, and whether warnings count. */
+/**
+ * The request of `checkGuests`: disk images or a folder, the checks to run by ID or group, and whether
+ * warnings count.
+ */
 export type CheckRequest = z.input<typeof checkRequest>
 /** The result of one check of a guest. */
 export type CheckReport = z.output<typeof checkReport>
+/** What is checked, and how. */
+interface Checking {
+  checks: readonly GuestCheck[]
+  strict: boolean
+  watcher: Watcher
+  tell: (report: CheckReport) => Promise<unknown>
+}
 /** All checks of one guest. */
 export type GuestReport = z.output<typeof guestReport>
 /** The results of all guests. */
@@ -31,22 +51,47 @@ export type CheckSummary = z.output<typeof checkSummary>
  * Checks whether guests are ready for the cloud. Writes nothing.
  *
  * @param tell called after each check.
- * @throws VdcError VALUE_REFUSED, FILE_REFUSED, INTERRUPTED, TERMINATED.
+ * @throws VdcError VALUE_REFUSED, FILE_REFUSED, QEMU_IMG_FAILED, APPLIANCE_FAILED, INTERRUPTED, TERMINATED.
  */
 export async function checkGuests(
   request: CheckRequest,
   watcher: Watcher,
   tell: (report: CheckReport) => Promise<unknown>,
 ): Promise<CheckSummary> {
-  const { root, only, skip, strict } = validate(checkRequest, request)
-  const checks = chosenChecks(only, skip)
+  const { paths, root, accel, only, skip, strict } = validate(checkRequest, request)
+  const checking = { checks: chosenChecks(only, skip), strict, watcher, tell }
+  const guests: GuestReport[] = []
+  if (root !== undefined) guests.push(await checkFolder(root, checking))
+  for (const path of paths)
+    guests.push(await withImageFile(path, (file) => checkDisk(file, accel as Acceleration, checking)))
+  return { ready: guests.every(({ ready }) => ready), guests }
+}
+
+async function checkFolder(root: string, checking: Checking): Promise<GuestReport> {
   const tree = await FolderTree.open(root)
   try {
-    const report = await checkGuest(root, { tree, disk: undefined }, { checks, strict }, watcher, tell)
-    return { ready: report.ready, guests: [report] }
+    return await checkGuest(root, { tree, disk: undefined }, checking)
   } finally {
     await tree.close()
   }
+}
+
+async function checkDisk(file: ImageFile, accel: Acceleration, checking: Checking): Promise<GuestReport> {
+  const { watcher } = checking
+  const inspection = await inspectImage(file, {}, watcher)
+  requireAcceptable(inspection, file.path)
+  const { containerFormat, fileFormat } = inspection
+  if (containerFormat !== 'none' || fileFormat === undefined) {
+    throw new VdcError(
+      'FILE_REFUSED',
+      `The file ${file.path} is packed (${containerFormat}), so nobody can look into it`,
+      {
+        hint: `Unpack it with: vdc-manage image convert ${shellWord(file.path)} OUT.qcow2`,
+      },
+    )
+  }
+  const image = { fd: file.handle.fd, format: fileFormat }
+  return withGuest(image, accel, watcher.cancellation, (source) => checkGuest(file.path, source, checking))
 }
 
 /**
@@ -57,13 +102,11 @@ export async function checkGuests(
 async function checkGuest(
   guest: string,
   source: GuestSource,
-  { checks, strict }: { checks: readonly GuestCheck[]; strict: boolean },
-  { cancellation }: Watcher,
-  tell: (report: CheckReport) => Promise<unknown>,
+  { checks, strict, watcher, tell }: Checking,
 ): Promise<GuestReport> {
   const reports: CheckReport[] = []
   let isBlocked = false
-  const system = await runChecks(source, checks, cancellation, async ({ isBlocked: blocks, ...report }) => {
+  const system = await runChecks(source, checks, watcher.cancellation, async ({ isBlocked: blocks, ...report }) => {
     const named = { guest, ...report }
     isBlocked ||= blocks
     reports.push(named)

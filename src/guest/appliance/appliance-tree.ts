@@ -1,0 +1,92 @@
+import { type GuestPath, shown } from '../tree/guest-path.ts'
+import type { GuestKind, GuestStat, GuestTree } from '../tree/guest-tree.ts'
+import { Unreadable } from '../tree/undecided.ts'
+import { CommandFailed, type Guestfish, OUTPUT } from './guestfish.ts'
+
+/** Bytes of a folder above which its names are not read: guestfish would store all of them first. */
+const LARGEST_FOLDER = 4 << 20
+
+/** File types in st_mode: inode(7). */
+const KINDS: ReadonlyMap<number, GuestKind> = new Map([
+  [0o010000, 'FIFO'],
+  [0o040000, 'folder'],
+  [0o100000, 'file'],
+  [0o120000, 'link'],
+  [0o140000, 'socket'],
+])
+
+/** The files of a guest whose filesystems a virtual machine has mounted. */
+export class ApplianceTree implements GuestTree {
+  readonly #guestfish: Guestfish
+
+  constructor(guestfish: Guestfish) {
+    this.#guestfish = guestfish
+  }
+
+  async list(path: GuestPath, limit: number): Promise<string[] | undefined> {
+    const stat = await this.lstat(path)
+    if (stat?.kind !== 'folder') return undefined
+    if (stat.size > LARGEST_FOLDER) throw new Unreadable(`${shown(path)} has too many names`)
+    // Names have at most 255 bytes, and each ends with NUL.
+    const names = await this.#ask(path, () => this.#guestfish.download(limit * 256, 'ls0', path, OUTPUT))
+    return names?.toString('latin1').split('\0').slice(0, -1).slice(0, limit)
+  }
+
+  async lstat(path: GuestPath): Promise<GuestStat | undefined> {
+    const answer = await this.#ask(path, () => this.#guestfish.run('lstatns', path))
+    return answer === undefined ? undefined : statIn(answer)
+  }
+
+  async read(path: GuestPath, limit: number): Promise<Buffer> {
+    const stat = await this.lstat(path)
+    if (stat?.kind !== 'file') throw new Unreadable(`${shown(path)} is not a file`)
+    const size = Math.min(stat.size, limit)
+    if (size === 0) return Buffer.alloc(0)
+    const bytes = await this.#ask(path, () =>
+      this.#guestfish.download(limit, 'download-offset', path, OUTPUT, '0', String(size)),
+    )
+    if (bytes === undefined) throw new Unreadable(`${shown(path)} disappeared`)
+    return bytes
+  }
+
+  async readlink(path: GuestPath): Promise<string> {
+    const target = await this.#ask(path, () => this.#guestfish.run('readlink', path))
+    if (target === undefined) throw new Unreadable(`${shown(path)} disappeared`)
+    return target.replace(/\n$/, '')
+  }
+
+  /** Asks guestfish about a path; returns undefined if it does not exist. */
+  async #ask<T>(path: GuestPath, question: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await question()
+    } catch (error) {
+      if (!(error instanceof CommandFailed)) throw error
+      if (/: (?:No such file or directory|Not a directory)$/.test(error.message)) return undefined
+      throw new Unreadable(`${shown(path)} cannot be read: ${shown(reasonIn(error.message))}`)
+    }
+  }
+}
+
+/** Returns what follows the last colon of a message of libguestfs, which is the reason. */
+function reasonIn(message: string): string {
+  return message.slice(message.lastIndexOf(': ') + 1).trim()
+}
+
+function statIn(answer: string): GuestStat {
+  const numbers = new Map<string, number>()
+  for (const [, name, number] of answer.matchAll(/^st_(\w+): (-?\d+)$/gm)) numbers.set(name as string, Number(number))
+  const number = (name: string) => {
+    const found = numbers.get(name)
+    if (found === undefined) throw new Unreadable('guestfish does not report the properties of a file')
+    return found
+  }
+  const mode = number('mode')
+  return {
+    kind: KINDS.get(mode & 0o170000) ?? 'device',
+    mode: mode & 0o7777,
+    uid: number('uid'),
+    gid: number('gid'),
+    size: number('size'),
+    mtime: number('mtime_sec'),
+  }
+}

@@ -1,0 +1,182 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { bytesOf } from '../tree/guest-path.ts'
+
+/** How guestfish is started. */
+export interface GuestfishOptions {
+  /** A folder of this process alone, for temporary files of guestfish. */
+  folder: string
+  env: Record<string, string>
+  /** Kills it when aborted. */
+  signal: AbortSignal
+}
+
+/** Characters of the output of one command above which guestfish is killed. */
+const MOST_OUTPUT = 4 << 20
+/** The longest error message that is read, in bytes. */
+const LONGEST_ERROR = 4096
+/** Stands for the file that a command writes to, as an argument. */
+export const OUTPUT = Symbol('output')
+
+/** A command of guestfish failed; the message is guestfish's, without prefixes. */
+export class CommandFailed extends Error {
+  override name = 'CommandFailed'
+}
+
+/**
+ * A session of guestfish(1), to which commands are written one by one. What it prints is untrusted,
+ * because it may come from the guest: each command ends with a random mark, errors arrive in a file of their
+ * own, and bytes of the guest in another one. guestfish and the virtual machine that it starts end with
+ * this process.
+ */
+export class Guestfish {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>
+  readonly #errors: FileHandle
+  readonly #output: FileHandle
+  readonly #ended: Promise<void>
+  #onData = () => {}
+  #turn: Promise<unknown> = Promise.resolve()
+  #stdout = ''
+  #hasEnded = false
+  #errorsRead = 0
+
+  private constructor(child: ChildProcessByStdio<Writable, Readable, null>, errors: FileHandle, output: FileHandle) {
+    this.#child = child
+    this.#errors = errors
+    this.#output = output
+    this.#ended = new Promise((resolve) => {
+      const end = () => {
+        this.#hasEnded = true
+        this.#onData()
+        resolve()
+      }
+      child.once('close', end)
+      child.once('error', end)
+    })
+    child.stdin.on('error', () => {})
+    child.stdout.setEncoding('latin1').on('data', (text: string) => {
+      this.#stdout += text
+      if (this.#stdout.length > MOST_OUTPUT) this.kill()
+      this.#onData()
+    })
+  }
+
+  /** Starts guestfish; the virtual machine starts with the command `launch`. It must be closed. */
+  static async start({ folder, env, signal }: GuestfishOptions): Promise<Guestfish> {
+    const errors = await nameless(join(folder, 'errors'), constants.O_APPEND)
+    const output = await nameless(join(folder, 'output'), 0)
+    // In a process group of its own, so that it can be killed together with the virtual machine.
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'guestfish', '--no-progress-bars'], {
+      stdio: ['pipe', 'pipe', errors.fd, output.fd],
+      env,
+      detached: true,
+    }) as unknown as ChildProcessByStdio<Writable, Readable, null>
+    const guestfish = new Guestfish(child, errors, output)
+    signal.addEventListener('abort', () => guestfish.kill(), { once: true })
+    if (signal.aborted) guestfish.kill()
+    return guestfish
+  }
+
+  /**
+   * Runs a command. Commands run one after the other.
+   *
+   * @param args one character per byte.
+   * @returns what it prints, one character per byte.
+   * @throws CommandFailed if it fails, or guestfish has ended.
+   */
+  run(command: string, ...args: string[]): Promise<string> {
+    return this.#inTurn(() => this.#run(command, args))
+  }
+
+  /**
+   * Runs a command that writes to a file.
+   *
+   * @param args OUTPUT stands for the file.
+   * @returns the first bytes of the file.
+   * @throws CommandFailed if it fails, or guestfish has ended.
+   */
+  download(limit: number, command: string, ...args: (string | typeof OUTPUT)[]): Promise<Buffer> {
+    return this.#inTurn(async () => {
+      await this.#output.truncate(0)
+      await this.#run(command, args)
+      const { size } = await this.#output.stat()
+      const bytes = Buffer.alloc(Math.min(size, limit))
+      const { bytesRead } = await this.#output.read(bytes, 0, bytes.length, 0)
+      return bytes.subarray(0, bytesRead)
+    })
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work)
+    this.#turn = mine.catch(() => {})
+    return mine
+  }
+
+  async #run(command: string, args: readonly (string | typeof OUTPUT)[]): Promise<string> {
+    const mark = randomBytes(16).toString('hex')
+    const words = args.map((arg) => (arg === OUTPUT ? '/dev/fd/3' : quoted(arg)))
+    this.#stdout = ''
+    // With the hyphen, guestfish continues after an error.
+    this.#child.stdin.write(Buffer.from(`-${[command, ...words].join(' ')}\necho ${mark}\n`, 'latin1'))
+    const end = `${mark}\n`
+    await new Promise<void>((resolve) => {
+      this.#onData = () => (this.#hasEnded || this.#stdout.endsWith(end)) && resolve()
+      this.#onData()
+    })
+    const error = await this.#newErrors()
+    if (error !== '') throw new CommandFailed(error)
+    if (this.#hasEnded) throw new CommandFailed('guestfish ended unexpectedly')
+    return this.#stdout.slice(0, -end.length)
+  }
+
+  /** Kills guestfish and the virtual machine. */
+  kill(): void {
+    const { pid } = this.#child
+    if (pid === undefined || this.#hasEnded) return
+    try {
+      process.kill(-pid, 'SIGKILL')
+    } catch {
+      // It has just ended.
+    }
+  }
+
+  /** Ends guestfish and waits for its end. */
+  async close(): Promise<void> {
+    this.kill()
+    await this.#ended
+    await this.#errors.close()
+    await this.#output.close()
+  }
+
+  /** Returns the error messages since the last call, without prefixes; empty if there are none. */
+  async #newErrors(): Promise<string> {
+    const { size } = await this.#errors.stat()
+    const bytes = Buffer.alloc(Math.min(size - this.#errorsRead, LONGEST_ERROR))
+    const { bytesRead } = await this.#errors.read(bytes, 0, bytes.length, this.#errorsRead)
+    this.#errorsRead = size
+    const text = bytes.toString('latin1', 0, bytesRead)
+    const [, message] = /^(?:\*stdin\*:\d+: )?(?:libguestfs: error|guestfish): (.*)$/m.exec(text) ?? []
+    return message ?? ''
+  }
+}
+
+/** Creates a file that has no name, for the process that gets its descriptor. */
+async function nameless(path: string, flags: number): Promise<FileHandle> {
+  const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | flags, 0o600)
+  await unlink(path)
+  return handle
+}
+
+/** Quotes an argument for guestfish(1), "Escape sequences in double quoted arguments". */
+function quoted(text: string): string {
+  const escaped = [...bytesOf(text)].map((byte) =>
+    byte === 0x22 || byte === 0x5c || byte < 0x20 || byte > 0x7e
+      ? `\\x${byte.toString(16).padStart(2, '0')}`
+      : String.fromCharCode(byte),
+  )
+  return `"${escaped.join('')}"`
+}

@@ -1,0 +1,97 @@
+import { fstabIn } from '../parsers/fstab.ts'
+import { hasLinux, hasWindows } from '../system.ts'
+import { GuestFiles } from '../tree/guest-files.ts'
+import { ApplianceTree } from './appliance-tree.ts'
+import type { Volume } from './disk-facts.ts'
+import { CommandFailed, type Guestfish } from './guestfish.ts'
+
+/** Filesystems that can hold a system. */
+const OF_SYSTEMS = /^(?:ext[234]|xfs|btrfs|reiserfs|jfs|f2fs|ntfs|ufs)$/
+/** Filesystems that are also mounted if fstab says so. */
+const MOUNTABLE = /^(?:ext[234]|xfs|btrfs|reiserfs|jfs|f2fs|vfat)$/
+/** Names that installers give to the btrfs subvolume of the root: openSUSE and Ubuntu, Debian, Fedora. */
+const ROOT_SUBVOLUMES = ['@', '@rootfs', 'root']
+const MOST_MOUNTS = 32
+
+/** A root filesystem. */
+export interface Root {
+  volume: Volume
+  /** A btrfs subvolume; undefined for the default one. */
+  subvolume: string | undefined
+}
+
+/** Finds the filesystems that hold an operating system. Nothing is mounted afterwards. */
+export async function findRoots(guestfish: Guestfish, volumes: readonly Volume[]): Promise<Root[]> {
+  const roots: Root[] = []
+  for (const volume of volumes) {
+    if (!OF_SYSTEMS.test(volume.type)) continue
+    for (const subvolume of [undefined, ...(volume.type === 'btrfs' ? ROOT_SUBVOLUMES : [])]) {
+      if (!(await mount(guestfish, volume, '/', subvolume))) continue
+      const files = new GuestFiles(new ApplianceTree(guestfish))
+      const isRoot = await Promise.all([hasLinux(files, '/'), hasWindows(files)]).catch(() => [false])
+      await guestfish.run('umount-all')
+      if (!isRoot.includes(true)) continue
+      roots.push({ volume, subvolume })
+      break
+    }
+  }
+  return roots
+}
+
+/** Mounts a root filesystem and what its fstab mounts below, all read-only. */
+export async function mountGuest(guestfish: Guestfish, root: Root, volumes: readonly Volume[]): Promise<void> {
+  if (!(await mount(guestfish, root.volume, '/', root.subvolume))) return
+  const files = new GuestFiles(new ApplianceTree(guestfish))
+  const fstab = fstabIn((await files.text('/etc/fstab').catch(() => undefined)) ?? '')
+  const below = fstab.filter(({ mountPoint }) => /^\/[^/]/.test(mountPoint)).slice(0, MOST_MOUNTS)
+  below.sort((one, other) => one.mountPoint.split('/').length - other.mountPoint.split('/').length)
+  for (const { device, mountPoint, options } of below) {
+    const volume = volumes.find((each) => isNamed(each, device))
+    if (volume === undefined || !MOUNTABLE.test(volume.type)) continue
+    // Links in the path lead elsewhere in the guest.
+    const place = await files.find(mountPoint).catch(() => undefined)
+    if (place?.stat.kind !== 'folder') continue
+    const subvolume = options.find((option) => option.startsWith('subvol='))?.slice('subvol='.length)
+    await mount(guestfish, volume, place.path, subvolume)
+  }
+}
+
+/** Mounts a filesystem read-only. Returns false if that fails, as the checks then find nothing there. */
+async function mount(
+  guestfish: Guestfish,
+  { device }: Volume,
+  place: string,
+  subvolume: string | undefined,
+): Promise<boolean> {
+  try {
+    if (subvolume === undefined) await guestfish.run('mount-ro', device, place)
+    else if (!/^[\w@./-]+$/.test(subvolume)) return false
+    else await guestfish.run('mount-options', `ro,subvol=${subvolume}`, device, place)
+    return true
+  } catch (error) {
+    if (error instanceof CommandFailed) return false
+    throw error
+  }
+}
+
+/** Returns true if a device in fstab(5) is a volume. Disks are called sdX, vdX, hdX and so on, by their drivers. */
+function isNamed({ device, uuid, label, partUuid, partLabel }: Volume, name: string): boolean {
+  const [, key, value = ''] = /^(UUID|LABEL|PARTUUID|PARTLABEL)=(.*)$/.exec(name) ?? []
+  if (key === 'UUID') return uuid?.toLowerCase() === value.toLowerCase()
+  if (key === 'LABEL') return label === value
+  if (key === 'PARTUUID') return partUuid?.toLowerCase() === value.toLowerCase()
+  if (key === 'PARTLABEL') return partLabel === value
+  const [, by, tag] = /^\/dev\/disk\/by-(uuid|label|partuuid|partlabel)\/(.+)$/.exec(name) ?? []
+  if (by !== undefined)
+    return isNamed({ device, type: '', ...strip({ uuid, label, partUuid, partLabel }) }, `${by.toUpperCase()}=${tag}`)
+  const mapped = /^\/dev\/mapper\/(.+)$/.exec(name)?.[1]
+  // device-mapper doubles the hyphens of names: vg--a-root is root in vg-a.
+  if (mapped !== undefined) return device === `/dev/${mapped.replace(/(?<!-)-(?!-)/, '/').replaceAll('--', '-')}`
+  return device === name || device === name.replace(/^\/dev\/(?:[hsv]|xv)da(?=\d|$)/, '/dev/sda')
+}
+
+function strip<T extends object>(tags: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(tags).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}

@@ -1,0 +1,150 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeImage, newFolder } from '../../support/files/images.ts'
+import { makeExt4Disk, makeXfsOnLvm } from '../../support/guests/disks.ts'
+import { newGuest } from '../../support/guests/guests.ts'
+import { FAULTS } from '../../support/guests/guide.ts'
+import { environment, PROGRAM, type Run, vdcManage } from '../../support/process/cli.ts'
+
+/*
+ * libguestfs takes about 30 s under emulation, so few tests start it, with several questions each.
+ */
+
+const folder = newFolder()
+const at = (name: string) => join(folder.path, name)
+const temporary = at('tmp')
+mkdirSync(temporary)
+const env = { TMPDIR: temporary }
+let guest: ReturnType<typeof newGuest>
+beforeAll(async () => {
+  guest = newGuest(FAULTS)
+  await makeExt4Disk(at('faults.raw'), guest.path)
+})
+afterAll(() => {
+  guest.remove()
+  folder.remove()
+})
+
+interface Report {
+  guest: string
+  check: string
+  result: string
+}
+const resultsOf = (reports: readonly Report[]) => reports.map(({ check, result }) => `${check}: ${result}`)
+
+/** Checks of the disk, which a folder does not have. */
+const OF_DISKS = ['boot.loader', 'boot.fstab', 'disk.grow']
+const ofFiles = (reports: readonly Report[]) => reports.filter(({ check }) => !OF_DISKS.includes(check))
+
+/** Returns the processes whose command line holds a text. */
+function processesWith(text: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(text)
+    } catch {
+      return false
+    }
+  })
+}
+
+async function reportsOf(path: string): Promise<Report[]> {
+  return reportsIn(await vdcManage(['image', 'check', path, '--accel', 'tcg', '--json'], { env }))
+}
+
+function reportsIn(run: Run): Report[] {
+  expect(run).toMatchObject({ code: 3, stderr: expect.stringMatching(/^\S+(?: \(.*\))?: not ready: .*\n$/) })
+  return JSON.parse(run.stdout).guests[0].checks
+}
+
+describe('image check of a disk', () => {
+  test('reports what it reports of the same guest in a folder, and the disk', async () => {
+    const inFolder = reportsIn(await vdcManage(['image', 'check', '--root', guest.path, '--json']))
+    const reports = await reportsOf(at('faults.raw'))
+    expect(ofFiles(reports)).toEqual(ofFiles(inFolder.map((report) => ({ ...report, guest: at('faults.raw') }))))
+    expect(resultsOf(reports)).toEqual(expect.arrayContaining(['boot.loader: ok', 'boot.fstab: error']))
+    expect(readdirSync(temporary)).toEqual([])
+  })
+
+  test('finds a system on XFS in a logical volume of a VMDK', async () => {
+    await makeXfsOnLvm(at('lvm.vmdk'), guest.path)
+    const reports = await reportsOf(at('lvm.vmdk'))
+    expect(resultsOf(reports)).toEqual(
+      expect.arrayContaining(['boot.system: ok', 'net.mac: error', 'ssh.hostkeys: error']),
+    )
+    expect(readdirSync(temporary)).toEqual([])
+  })
+
+  test('finds nothing on a disk without a system', async () => {
+    const empty = newGuest({ '/readme': 'no system' })
+    await makeExt4Disk(at('empty.raw'), empty.path, { boots: false })
+    empty.remove()
+    const reports = await reportsOf(at('empty.raw'))
+    expect(resultsOf(reports.filter(({ result }) => result !== 'not_applicable'))).toEqual([
+      'boot.system: error',
+      'boot.loader: error',
+    ])
+  })
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('%s ends the virtual machine, too', async (signal) => {
+    const disk = at('faults.raw')
+    const running = spawn(PROGRAM, ['image', 'check', disk, '--accel', 'tcg'], {
+      env: environment({ env }),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let stderr = ''
+    running.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text
+    })
+    await expect.poll(() => processesWith(temporary).length).toBeGreaterThan(0)
+    const ended = once(running, 'close')
+    running.kill(signal)
+    const [code, by] = await ended
+    if (signal === 'SIGKILL') expect(by).toBe('SIGKILL')
+    else expect({ code, stderr }).toMatchObject({ code: signal === 'SIGINT' ? 130 : 143 })
+    await expect.poll(() => processesWith(temporary)).toEqual([])
+    if (signal !== 'SIGKILL') expect(readdirSync(temporary)).toEqual([])
+  })
+
+  test('removes the temporary folders of killed processes', async () => {
+    mkdirSync(join(temporary, 'vdc-manage-guest-4194305-abcdef'), { recursive: true })
+    await vdcManage(['image', 'check', at('none.raw'), at('faults.raw')], { env: { ...env, PATH: '/nonexistent' } })
+    await vdcManage(['image', 'check', at('faults.raw')], { env: { ...env, PATH: pathWithout().path } })
+    expect(readdirSync(temporary)).toEqual([])
+  })
+
+  test('without libguestfs says how to install it, and exits with 6', async () => {
+    const run = await vdcManage(['image', 'check', at('faults.raw')], { env: { ...env, PATH: pathWithout().path } })
+    expect(run).toMatchObject({ code: 6, stdout: '' })
+    expect(run.stderr).toMatch(
+      /^Error: libguestfs, which looks into images, is not installed\nHint: Install it with: apt-get install .*libguestfs-tools .*\n$/,
+    )
+  })
+
+  test('refuses what is no disk image, a packed one, and a folder beside disks', async () => {
+    const packed = at('packed.raw.gz')
+    await execa('sh', ['-c', `gzip -c ${await makeImage(at('plain.raw'))} > ${packed}`])
+    expect(await vdcManage(['image', 'check', packed], { env })).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/is packed \(gz\).*\nHint: Unpack it with: vdc-manage image convert /),
+    })
+    expect(await vdcManage(['image', 'check', at('none.raw')], { env })).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/none\.raw does not exist/),
+    })
+    expect(await vdcManage(['image', 'check', packed, '--root', folder.path], { env })).toMatchObject({ code: 2 })
+    expect(await vdcManage(['image', 'check'], { env })).toMatchObject({ code: 2 })
+  })
+})
+
+/** Makes a folder with the programs that an inspection needs, but not guestfish. */
+function pathWithout(): { path: string } {
+  const path = at(`bin-${Math.random()}`)
+  mkdirSync(path)
+  for (const name of ['env', 'setpriv', 'qemu-img', 'sh', 'node'])
+    symlinkSync(name === 'node' ? process.execPath : `/usr/bin/${name}`, join(path, name))
+  return { path }
+}
