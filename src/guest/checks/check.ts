@@ -1,4 +1,5 @@
 import type { Guest } from '../guest.ts'
+import type { Edit, PrepareOptions } from '../prepare/edit.ts'
 import type { GuestPath } from '../tree/guest-path.ts'
 
 /** How bad a finding is: `error` if instances cannot work or leak a secret, `warning` if they work badly, `note` if it is worth knowing. */
@@ -41,4 +42,9 @@ export interface GuestCheck {
   /** Returns why the check does not apply to a guest; undefined if it does. */
   notApplicable?(guest: Guest): Promise<string | undefined>
   run(guest: Guest): AsyncIterable<Finding>
+  /**
+   * Yields the edits that remedy what `run` finds, and none if all is well. Missing if only people can.
+   * Throws Undecided if it cannot tell; the edits until then are done.
+   */
+  prepare?(guest: Guest, options: PrepareOptions): AsyncIterable<Edit>
 }
