@@ -19,8 +19,14 @@ export interface GuestfishOptions {
 const MOST_OUTPUT = 4 << 20
 /** The longest error message that is read, in bytes. */
 const LONGEST_ERROR = 4096
+/** Bytes of the longest line that guestfish reads as one command; what follows would be a command of its own. */
+const LONGEST_LINE = 8000
 /** Stands for the file that a command writes to, as an argument. */
 export const OUTPUT = Symbol('output')
+/** Stands for the file that a command reads, as an argument. */
+export const INPUT = Symbol('input')
+/** An argument of a command. Texts have one character per byte. */
+type Argument = string | typeof OUTPUT | typeof INPUT
 
 /** A command of guestfish failed; the message is guestfish's, without prefixes. */
 export class CommandFailed extends Error {
@@ -37,6 +43,7 @@ export class Guestfish {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>
   readonly #errors: FileHandle
   readonly #output: FileHandle
+  readonly #input: FileHandle
   readonly #ended: Promise<void>
   #onData = () => {}
   #turn: Promise<unknown> = Promise.resolve()
@@ -44,10 +51,14 @@ export class Guestfish {
   #hasEnded = false
   #errorsRead = 0
 
-  private constructor(child: ChildProcessByStdio<Writable, Readable, null>, errors: FileHandle, output: FileHandle) {
+  private constructor(
+    child: ChildProcessByStdio<Writable, Readable, null>,
+    [errors, output, input]: readonly [FileHandle, FileHandle, FileHandle],
+  ) {
     this.#child = child
     this.#errors = errors
     this.#output = output
+    this.#input = input
     this.#ended = new Promise((resolve) => {
       const end = () => {
         this.#hasEnded = true
@@ -69,13 +80,14 @@ export class Guestfish {
   static async start({ folder, env, signal }: GuestfishOptions): Promise<Guestfish> {
     const errors = await nameless(join(folder, 'errors'), constants.O_APPEND)
     const output = await nameless(join(folder, 'output'), 0)
+    const input = await nameless(join(folder, 'input'), 0)
     // In a process group of its own, so that it can be killed together with the virtual machine.
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'guestfish', '--no-progress-bars'], {
-      stdio: ['pipe', 'pipe', errors.fd, output.fd],
+      stdio: ['pipe', 'pipe', errors.fd, output.fd, input.fd],
       env,
       detached: true,
     }) as unknown as ChildProcessByStdio<Writable, Readable, null>
-    const guestfish = new Guestfish(child, errors, output)
+    const guestfish = new Guestfish(child, [errors, output, input])
     signal.addEventListener('abort', () => guestfish.kill(), { once: true })
     if (signal.aborted) guestfish.kill()
     return guestfish
@@ -99,7 +111,7 @@ export class Guestfish {
    * @returns the first bytes of the file.
    * @throws CommandFailed if it fails, or guestfish has ended.
    */
-  download(limit: number, command: string, ...args: (string | typeof OUTPUT)[]): Promise<Buffer> {
+  download(limit: number, command: string, ...args: Argument[]): Promise<Buffer> {
     return this.#inTurn(async () => {
       await this.#output.truncate(0)
       await this.#run(command, args)
@@ -110,18 +122,33 @@ export class Guestfish {
     })
   }
 
+  /**
+   * Runs a command that reads a file.
+   *
+   * @param args INPUT stands for the file.
+   * @throws CommandFailed if it fails, or guestfish has ended.
+   */
+  upload(bytes: Buffer, command: string, ...args: Argument[]): Promise<string> {
+    return this.#inTurn(async () => {
+      await this.#input.truncate(0)
+      await this.#input.write(bytes, 0, bytes.length, 0)
+      return this.#run(command, args)
+    })
+  }
+
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#turn.then(work)
     this.#turn = mine.catch(() => {})
     return mine
   }
 
-  async #run(command: string, args: readonly (string | typeof OUTPUT)[]): Promise<string> {
+  async #run(command: string, args: readonly Argument[]): Promise<string> {
     const mark = randomBytes(16).toString('hex')
-    const words = args.map((arg) => (arg === OUTPUT ? '/dev/fd/3' : quoted(arg)))
-    this.#stdout = ''
     // With the hyphen, guestfish continues after an error.
-    this.#child.stdin.write(Buffer.from(`-${[command, ...words].join(' ')}\necho ${mark}\n`, 'latin1'))
+    const line = `-${[command, ...args.map(wordOf)].join(' ')}`
+    if (line.length > LONGEST_LINE) throw new CommandFailed(`${command}: File name too long`)
+    this.#stdout = ''
+    this.#child.stdin.write(Buffer.from(`${line}\necho ${mark}\n`, 'latin1'))
     const end = `${mark}\n`
     await new Promise<void>((resolve) => {
       this.#onData = () => (this.#hasEnded || this.#stdout.endsWith(end)) && resolve()
@@ -150,6 +177,7 @@ export class Guestfish {
     await this.#ended
     await this.#errors.close()
     await this.#output.close()
+    await this.#input.close()
   }
 
   /** Returns the error messages since the last call, without prefixes; empty if there are none. */
@@ -169,6 +197,11 @@ async function nameless(path: string, flags: number): Promise<FileHandle> {
   const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | flags, 0o600)
   await unlink(path)
   return handle
+}
+
+function wordOf(argument: Argument): string {
+  if (argument === OUTPUT) return '/dev/fd/3'
+  return argument === INPUT ? '/dev/fd/4' : quoted(argument)
 }
 
 /** Quotes an argument for guestfish(1), "Escape sequences in double quoted arguments". */
