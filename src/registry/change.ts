@@ -36,5 +36,16 @@ interface MigrationChange {
   id: string
 }
 
+/** A file in a guest that would be changed. */
+export interface GuestChange {
+  action: 'remove' | 'write' | 'link'
+  /** In the guest, for people. */
+  path: string
+  /** The check that asks for it. */
+  check: string
+  /** What is done, if the path does not say so. */
+  what: string | null
+}
+
 /** One change that a dry run would make. */
-export type Change = RowChange | FileChange | FileRemoval | MigrationChange
+export type Change = RowChange | FileChange | FileRemoval | MigrationChange | GuestChange

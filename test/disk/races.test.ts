@@ -272,19 +272,14 @@ describe('a source that is replaced after its inspection', () => {
       const conversion = { to: 'raw', compress: false } as const
       const asked: boolean[] = []
       const converting = withOutputPlace(out, (place) =>
-        convertImage(
-          file,
-          inspection,
-          place,
-          conversion,
-          watcher,
-          async () => 'made',
-          async (used) => {
+        convertImage(file, inspection, place, conversion, watcher, {
+          use: async () => 'made',
+          requireContents: async (used) => {
             // Like a user who has it mapped, which leaves no trace.
             writeFileSync(source, rawDisk(MIB).fill('x', 4096))
             asked.push((await hashImageFile(used, watcher)).md5 === createHash('md5').update(good).digest('hex'))
           },
-        ),
+        }),
       )
       await expect(converting).rejects.toMatchObject({ code: 'FILE_REFUSED' })
       expect(asked).toEqual([true])

@@ -1,16 +1,11 @@
 import { Flags } from '@oclif/core'
 import { GUEST_CHECK_COLUMNS } from '../../cli/answer/columns/guest-check.ts'
-import { renderCheck } from '../../cli/answer/views/guest-check.ts'
+import { guestSentence, renderCheck } from '../../cli/answer/views/guest-check.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { checkNames, root } from '../../cli/flags/guest.ts'
 import { VdcError } from '../../core/errors.ts'
-import {
-  ACCELERATIONS,
-  type CheckSummary,
-  checkGuests,
-  type GuestReport,
-} from '../../registry/image/check/check-guests.ts'
+import { ACCELERATIONS, type CheckSummary, checkGuests } from '../../registry/image/check/check-guests.ts'
 
 export default class ImageCheck extends BaseCommand {
   static override summary = 'Check whether guests are ready for the cloud.'
@@ -49,21 +44,11 @@ export default class ImageCheck extends BaseCommand {
       checkGuests({ paths, root, accel, only, skip, strict }, watcher, findings.write),
     )
     await findings.end()
-    for (const guest of summary.guests) await this.answer.note(sentenceOf(guest))
+    for (const guest of summary.guests) await this.answer.note(guestSentence(guest))
     const error = errorIn(summary)
     if (error !== undefined) process.exitCode = error.exit
     await this.answer.summary({ ...summary, ...error?.toJSON() })
   }
-}
-
-function sentenceOf({ guest, ready, system, errors, warnings, notes, unknown }: GuestReport): string {
-  const counts = [plural(errors, 'error'), plural(warnings, 'warning'), plural(notes, 'note'), `${unknown} unknown`]
-  const name = system?.name == null ? '' : ` (${system.name})`
-  return `${guest}${name}: ${ready ? 'ready' : 'not ready'}: ${counts.join(', ')}`
-}
-
-function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`
 }
 
 /** Returns the error that determines the exit code, if there is one. */

@@ -35,6 +35,16 @@ export interface Conversion {
   compress: boolean
 }
 
+/** What is done within a conversion, beside the conversion. */
+export interface ConversionSteps<T> {
+  /** Checks the bytes of the source that are converted. */
+  requireContents?: ((source: ImageFile) => Promise<void>) | undefined
+  /** Changes the result before it is inspected. Its virtual size must stay. */
+  change?: (made: ImageFile) => Promise<void>
+  /** Uses the result, which is removed unless this moves it into place. */
+  use(made: MadeImage): Promise<T>
+}
+
 /**
  * Checks whether a file can be created by a conversion, opens its folder and runs `work`.
  *
@@ -72,10 +82,9 @@ export async function withConvertible<T>(
  * inspected there. It stays open until `use` ends, and is removed unless `use` moves it into
  * place, so an incomplete file is never visible there.
  *
- * @param requireContents checks the bytes of the source that are converted.
  * @returns the result of `use`.
  * @throws VdcError FILE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN or QEMU_IMG_FAILED; the error
- *   of the cancellation; errors of `use` and `requireContents`.
+ *   of the cancellation; errors of the steps.
  */
 export async function convertImage<T>(
   file: ImageFile,
@@ -83,8 +92,7 @@ export async function convertImage<T>(
   place: OutputPlace,
   conversion: Conversion,
   watcher: Watcher,
-  use: (made: MadeImage) => Promise<T>,
-  requireContents?: (source: ImageFile) => Promise<void>,
+  { requireContents, change, use }: ConversionSteps<T>,
 ): Promise<T> {
   return withWorkFolder(place, async (folder) => {
     const path = `${folder.path}/${place.name}`
@@ -101,6 +109,7 @@ export async function convertImage<T>(
         throw asConversionError(error, file, target.path, place.path)
       })
       await requireUnchanged(file)
+      await change?.({ ...(await imageFileOf(place.path, handle)), liesAt: path })
       const made = { ...(await imageFileOf(place.path, handle)), liesAt: path }
       const result = await requireSameDisk(made, file, inspection, conversion, watcher)
       return use(new MadeImage(made, result, place, folder, Number(file.opened.mode)))

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { VdcError } from '../../core/errors.ts'
 import type { Cancellation } from '../../disk/watcher.ts'
 import type { GuestDisk } from '../guest.ts'
+import type { Edit } from '../prepare/edit.ts'
 import type { GuestSource } from '../run-checks.ts'
 import { EMPTY_TREE } from '../tree/empty-tree.ts'
 import { GuestFiles } from '../tree/guest-files.ts'
@@ -13,6 +14,7 @@ import { efiPartitions, hasBootCode, isLastPartition, type Volume, volumesOf } f
 import { CommandFailed, Guestfish } from './guestfish.ts'
 import { doesKvmWork } from './kvm.ts'
 import { findRoots, mountGuest } from './mount-guest.ts'
+import { writeEdits } from './write-edits.ts'
 
 /** A disk whose guest is looked at. */
 export interface GuestImage {
@@ -20,6 +22,21 @@ export interface GuestImage {
   fd: number
   /** As qemu names it. */
   format: string
+  /** Whether the disk may be changed. */
+  isWritable: boolean
+}
+
+/** A running virtual machine that has the disk of a guest. */
+export interface Appliance {
+  /** Mounts the guest read-only, and returns its files and what is known of the disk. */
+  look(): Promise<GuestSource>
+  /**
+   * Changes files of the guest, and returns when all is on the disk. What is deleted is discarded, so that it
+   * cannot be found on the disk.
+   *
+   * @throws VdcError FILE_NOT_WRITTEN, for example if a filesystem is full or damaged.
+   */
+  edit(edits: readonly Edit[]): Promise<void>
 }
 
 /** How the virtual machine runs: with KVM, emulated, or whichever works. */
@@ -31,6 +48,8 @@ export type Acceleration = (typeof ACCELERATIONS)[number]
 const START_LIMIT = 300
 /** Seconds that it may run. */
 const RUN_LIMIT = 900
+/** A new disk that is worthless if the host crashes, and on which deleted data must not stay. */
+const WRITABLE = ['cachemode:unsafe', 'discard:besteffort']
 /** MiB of memory of the virtual machine. */
 const MEMORY = 768
 /** The variables that tell libguestfs where its appliance, its kernel and its cache are. */
@@ -39,18 +58,18 @@ const INSTALL =
   'Install it with: apt-get install --no-install-recommends libguestfs-tools qemu-system-x86 linux-image-cloud-amd64'
 
 /**
- * Starts a virtual machine of libguestfs that has a disk, mounts its guest read-only, and runs `work`. The
- * disk is not written to: what the guest's filesystems would change goes to a temporary overlay. The host
- * does not interpret anything of the guest.
+ * Starts a virtual machine of libguestfs that has a disk, and runs `work`. A disk that is not writable is not
+ * written to: what its filesystems would change goes to a temporary overlay. The host does not interpret
+ * anything of the guest.
  *
  * @param acceleration `auto` finds out whether KVM works, which takes up to three seconds where it hangs.
- * @throws VdcError APPLIANCE_FAILED if libguestfs cannot run; the error of the cancellation.
+ * @throws VdcError APPLIANCE_FAILED if libguestfs cannot run; the error of the cancellation; errors of `work`.
  */
-export async function withGuest<T>(
+export async function withAppliance<T>(
   image: GuestImage,
   acceleration: Acceleration,
   cancellation: Cancellation,
-  work: (source: GuestSource) => Promise<T>,
+  work: (appliance: Appliance) => Promise<T>,
 ): Promise<T> {
   return withFolder(async (folder) => {
     const isEmulated = acceleration === 'tcg' || (acceleration === 'auto' && !(await doesKvmWork(folder, cancellation)))
@@ -59,7 +78,10 @@ export async function withGuest<T>(
     const guestfish = await Guestfish.start({ folder, env: environment(folder, isEmulated), signal })
     try {
       await launch(guestfish, image, cancellation)
-      return await work(await sourceOf(guestfish))
+      const result = await work(await applianceOf(guestfish))
+      // Without it, the last bytes may still be in QEMU.
+      if (image.isWritable) await guestfish.run('shutdown')
+      return result
     } finally {
       await guestfish.close()
       cancellation.throwIfRequested()
@@ -67,12 +89,17 @@ export async function withGuest<T>(
   })
 }
 
-async function launch(guestfish: Guestfish, { fd, format }: GuestImage, cancellation: Cancellation): Promise<void> {
+async function launch(
+  guestfish: Guestfish,
+  { fd, format, isWritable }: GuestImage,
+  cancellation: Cancellation,
+): Promise<void> {
   const timer = setTimeout(() => guestfish.kill(), START_LIMIT * 1000)
   try {
     await guestfish.run('set-memsize', String(MEMORY))
     // Of this process, because guestfish passes no descriptors on to QEMU.
-    await guestfish.run('add-drive', `/proc/${process.pid}/fd/${fd}`, 'readonly:true', `format:${format}`)
+    const access = isWritable ? WRITABLE : ['readonly:true']
+    await guestfish.run('add-drive', `/proc/${process.pid}/fd/${fd}`, `format:${format}`, ...access)
     await guestfish.run('launch')
   } catch (error) {
     cancellation.throwIfRequested()
@@ -82,7 +109,7 @@ async function launch(guestfish: Guestfish, { fd, format }: GuestImage, cancella
   }
 }
 
-async function sourceOf(guestfish: Guestfish): Promise<GuestSource> {
+async function applianceOf(guestfish: Guestfish): Promise<Appliance> {
   const volumes = await volumesOf(guestfish)
   const roots = await findRoots(guestfish, volumes)
   const [root] = roots
@@ -97,9 +124,19 @@ async function sourceOf(guestfish: Guestfish): Promise<GuestSource> {
     encrypted: volumes.filter(({ type }) => /crypt|luks/i.test(type)).map(({ device }) => shown(device)),
     filesystems: volumes,
   }
-  if (root === undefined) return { tree: EMPTY_TREE, disk }
-  await mountGuest(guestfish, root, volumes)
-  return { tree: new ApplianceTree(guestfish), disk }
+  return {
+    async look() {
+      if (root === undefined) return { tree: EMPTY_TREE, disk }
+      // A root that was found and cannot be mounted now is damaged; then no file can be read.
+      await mountGuest(guestfish, root, volumes, 'ro')
+      return { tree: new ApplianceTree(guestfish), disk }
+    },
+    async edit(edits) {
+      if (root === undefined) throw new Error('there is no system to change')
+      await mountGuest(guestfish, root, volumes, 'rw')
+      await writeEdits(guestfish, edits)
+    },
+  }
 }
 
 /** Returns true if a file of an EFI system partition is a boot loader: /EFI/NAME/NAME.efi. */

@@ -26,7 +26,7 @@ export async function findRoots(guestfish: Guestfish, volumes: readonly Volume[]
   for (const volume of volumes) {
     if (!OF_SYSTEMS.test(volume.type)) continue
     for (const subvolume of [undefined, ...(volume.type === 'btrfs' ? ROOT_SUBVOLUMES : [])]) {
-      if (!(await mount(guestfish, volume, '/', subvolume))) continue
+      if (!(await mount(guestfish, volume, '/', subvolume, 'ro'))) continue
       const files = new GuestFiles(new ApplianceTree(guestfish))
       const isRoot = await Promise.all([hasLinux(files, '/'), hasWindows(files)]).catch(() => [false])
       await guestfish.run('umount-all')
@@ -38,9 +38,19 @@ export async function findRoots(guestfish: Guestfish, volumes: readonly Volume[]
   return roots
 }
 
-/** Mounts a root filesystem and what its fstab mounts below, all read-only. */
-export async function mountGuest(guestfish: Guestfish, root: Root, volumes: readonly Volume[]): Promise<void> {
-  if (!(await mount(guestfish, root.volume, '/', root.subvolume))) return
+/**
+ * Mounts a root filesystem and what its fstab mounts below.
+ *
+ * @throws CommandFailed if the root cannot be mounted.
+ */
+export async function mountGuest(
+  guestfish: Guestfish,
+  root: Root,
+  volumes: readonly Volume[],
+  access: 'ro' | 'rw',
+): Promise<void> {
+  await guestfish.run('umount-all')
+  await requireMounted(guestfish, root.volume, '/', root.subvolume, access)
   const files = new GuestFiles(new ApplianceTree(guestfish))
   const fstab = fstabIn((await files.text('/etc/fstab').catch(() => undefined)) ?? '')
   const below = fstab.filter(({ mountPoint }) => /^\/[^/]/.test(mountPoint)).slice(0, MOST_MOUNTS)
@@ -52,26 +62,32 @@ export async function mountGuest(guestfish: Guestfish, root: Root, volumes: read
     const place = await files.find(mountPoint).catch(() => undefined)
     if (place?.stat.kind !== 'folder') continue
     const subvolume = options.find((option) => option.startsWith('subvol='))?.slice('subvol='.length)
-    await mount(guestfish, volume, place.path, subvolume)
+    await mount(guestfish, volume, place.path, subvolume, access)
   }
 }
 
-/** Mounts a filesystem read-only. Returns false if that fails, as the checks then find nothing there. */
-async function mount(
-  guestfish: Guestfish,
-  { device }: Volume,
-  place: string,
-  subvolume: string | undefined,
-): Promise<boolean> {
+/** Mounts a filesystem. Returns false if that fails, as the checks then find nothing there. */
+async function mount(...mounting: Parameters<typeof requireMounted>): Promise<boolean> {
   try {
-    if (subvolume === undefined) await guestfish.run('mount-ro', device, place)
-    else if (!/^[\w@./-]+$/.test(subvolume)) return false
-    else await guestfish.run('mount-options', `ro,subvol=${subvolume}`, device, place)
+    await requireMounted(...mounting)
     return true
   } catch (error) {
     if (error instanceof CommandFailed) return false
     throw error
   }
+}
+
+async function requireMounted(
+  guestfish: Guestfish,
+  { device }: Volume,
+  place: string,
+  subvolume: string | undefined,
+  access: 'ro' | 'rw',
+): Promise<void> {
+  if (subvolume !== undefined && !/^[\w@./-]+$/.test(subvolume))
+    throw new CommandFailed(`the subvolume ${subvolume} has an unusual name`)
+  const options = subvolume === undefined ? access : `${access},subvol=${subvolume}`
+  await guestfish.run('mount-options', options, device, place)
 }
 
 /** Returns true if a device in fstab(5) is a volume. Disks are called sdX, vdX, hdX and so on, by their drivers. */

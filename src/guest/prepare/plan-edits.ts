@@ -1,7 +1,9 @@
+import { VdcError } from '../../core/errors.ts'
 import type { Cancellation } from '../../disk/watcher.ts'
 import type { GuestCheck } from '../checks/check.ts'
+import { hasCloudInit } from '../parsers/cloud-init.ts'
 import type { GuestSource } from '../run-checks.ts'
-import { identify } from '../system.ts'
+import { type GuestSystem, identify } from '../system.ts'
 import { GuestFiles } from '../tree/guest-files.ts'
 import { Undecided } from '../tree/undecided.ts'
 import type { Edit, PrepareOptions } from './edit.ts'
@@ -10,27 +12,33 @@ import { EditedTree } from './edited-tree.ts'
 /** An edit, and the check that it is for. */
 export type PlannedEdit = Edit & { check: string }
 
+/** The edits of a guest in the order in which they must be made, and its files as they will be then. */
+export interface EditPlan {
+  edits: PlannedEdit[]
+  edited: GuestSource
+}
+
 /**
  * Plans the edits that remedy what checks find in a guest. Writes nothing.
  *
- * @returns the edits in the order in which they must be made, and the files as they will be then.
- * @throws what `cancellation` throws.
+ * @throws VdcError GUEST_NOT_READY if the guest is not a single Linux system; VALUE_REFUSED if an option does
+ *   not fit the guest; what `cancellation` throws.
  */
 export async function planEdits(
   { tree, disk }: GuestSource,
   checks: readonly GuestCheck[],
   options: PrepareOptions,
   cancellation: Pick<Cancellation, 'throwIfRequested'>,
-): Promise<{ edits: PlannedEdit[]; edited: GuestSource }> {
+): Promise<EditPlan> {
   const edited = new EditedTree(tree)
   const edits: PlannedEdit[] = []
+  await requirePreparable({ tree, disk }, options, cancellation)
   for (const check of checks) {
     if (check.prepare === undefined) continue
     // Edits of other checks have changed the answers that were kept.
     const files = new GuestFiles(edited, cancellation)
     try {
       const system = await identify(files)
-      if (system.kind !== 'linux') break
       for await (const edit of check.prepare({ files, system, disk }, options)) {
         await edited.apply(edit)
         edits.push({ ...edit, check: check.id })
@@ -41,4 +49,29 @@ export async function planEdits(
     }
   }
   return { edits, edited: { tree: edited, disk } }
+}
+
+/** Why a guest cannot be prepared, by what it is. */
+const WHY_NOT: Readonly<Record<Exclude<GuestSystem['kind'], 'linux'>, string>> = {
+  windows: 'is Windows',
+  none: 'has no operating system that can be read',
+  several: 'has several operating systems',
+}
+
+async function requirePreparable(
+  { tree, disk }: GuestSource,
+  { init }: PrepareOptions,
+  cancellation: Pick<Cancellation, 'throwIfRequested'>,
+): Promise<void> {
+  const files = new GuestFiles(tree, cancellation)
+  const { kind } = await identify(files)
+  const isSeveral = (disk?.roots.length ?? 0) > 1
+  if (kind !== 'linux' || isSeveral)
+    throw new VdcError('GUEST_NOT_READY', `The guest ${WHY_NOT[isSeveral || kind === 'linux' ? 'several' : kind]}`, {
+      hint: 'Only an image with a single Linux system can be prepared',
+    })
+  if (init === 'cloud-init' && !(await hasCloudInit(files)))
+    throw new VdcError('VALUE_REFUSED', 'init is cloud-init, which is not installed in the guest', {
+      hint: 'Choose script, or install cloud-init in the guest first',
+    })
 }

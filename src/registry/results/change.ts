@@ -5,7 +5,7 @@ const columns = z.nullable(z.record(z.string(), z.nullable(z.union([z.string(), 
 
 /** A change that a dry run reports. Fields that do not apply are null. */
 export const change = z.object({
-  action: z.enum(['insert', 'update', 'delete', 'create', 'remove', 'migrate']),
+  action: z.enum(['insert', 'update', 'delete', 'create', 'remove', 'migrate', 'write', 'link']),
   /** Table of the row. */
   table: z.nullable(z.string()),
   /** Canonical ID of the thing to which the row belongs, or name of a migration; null for a file. */
@@ -14,8 +14,12 @@ export const change = z.object({
   row: columns,
   /** For an update, the current values of the columns to change. */
   old: columns,
-  /** Path of the file. */
+  /** Path of the file; for a change within a guest, of its file there. */
   path: z.nullable(z.string()),
   /** Format of the file. */
   file_format: z.nullable(z.string()),
+  /** For a change within a guest, the check that asks for it. */
+  check: z.nullable(z.string()),
+  /** What a change within a guest does, if its path does not say so. */
+  what: z.nullable(z.string()),
 })

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { error } from './error.ts'
+import { guestReport } from './guest.ts'
 
 /** The inspection of a file. Keys have the names of the corresponding columns. */
 export const fileReport = z.object({
@@ -28,6 +29,20 @@ export const fileReport = z.object({
   /** The first refusal, in the usual form of errors. */
   error: z.optional(error.shape.error),
 })
+
+/** An edit that was made in a guest. */
+const guestEdit = z.object({
+  action: z.enum(['remove', 'write', 'link']),
+  /** Path in the guest. */
+  path: z.string(),
+  /** The check that asked for it. */
+  check: z.string(),
+  /** What was done, if the path does not say so. */
+  what: z.nullable(z.string()),
+})
+
+/** A prepared image: its file, what was changed in the guest, and the check after that. */
+export const preparedReport = z.extend(fileReport, { edits: z.array(guestEdit), guest: guestReport })
 
 /** The verification of one image. */
 export const verification = z.object({

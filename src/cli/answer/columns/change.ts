@@ -19,7 +19,7 @@ export const CHANGE_COLUMNS: Column<FullChange>[] = [
 
 /** Returns a change with all keys that changes can have. */
 export function fullChange(change: Change): FullChange {
-  const unset = { table: null, id: null, row: null, old: null, path: null, file_format: null }
+  const unset = { table: null, id: null, row: null, old: null, path: null, file_format: null, check: null, what: null }
   const { action, ...rest } = change
   return { action, ...unset, ...rest }
 }
@@ -38,15 +38,16 @@ export function changeText(change: FullChange, emphasize: (text: string) => stri
     .join('')
 }
 
-/** Returns the table of a change, or `migration` or `file`. */
-function whatOf({ table, path }: FullChange): string {
+/** Returns the table of a change, the check that asks for it, or `migration` or `file`. */
+function whatOf({ table, path, check }: FullChange): string {
   if (table !== null) return table
+  if (check !== null) return check
   return path === null ? 'migration' : 'file'
 }
 
 /** Returns the columns of a new row that are not empty, or the old and new values of a changed row. */
-function valuesOf({ row, old, file_format: format }: FullChange): string[] {
-  if (row === null) return format === null ? [] : [format]
+function valuesOf({ row, old, file_format: format, what }: FullChange): string[] {
+  if (row === null) return [format, what].filter((value) => value !== null)
   if (old !== null) {
     return inOrder(old).map(([name, value]) => `${name}: ${value ?? '-'} -> ${row[name] ?? '-'}`)
   }

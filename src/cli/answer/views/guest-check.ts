@@ -1,4 +1,4 @@
-import type { CheckReport } from '../../../registry/image/check/check-guests.ts'
+import type { CheckReport, GuestReport } from '../../../registry/image/check/check-guests.ts'
 import { paint } from '../../terminal/color.ts'
 import { printable } from '../../terminal/escape.ts'
 
@@ -37,4 +37,15 @@ function textOf(evidence: Evidence, message: string): string {
   if (found === message) return path === null ? '' : evidenceLine(evidence)
   const about = result === 'unknown' ? `unknown: ${found}` : found
   return path === null ? about : `${evidenceLine(evidence)} (${about})`
+}
+
+/** Formats the result of all checks of a guest on one line. */
+export function guestSentence({ guest, ready, system, errors, warnings, notes, unknown }: GuestReport): string {
+  const counts = [plural(errors, 'error'), plural(warnings, 'warning'), plural(notes, 'note'), `${unknown} unknown`]
+  const name = system?.name == null ? '' : ` (${system.name})`
+  return `${guest}${name}: ${ready ? 'ready' : 'not ready'}: ${counts.join(', ')}`
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`
 }

@@ -5,7 +5,7 @@ import { shellWord } from '../../../core/shell-word.ts'
 import type { ImageFile } from '../../../disk/file/image-file.ts'
 import { inspectImage } from '../../../disk/inspect/inspect-image.ts'
 import { requireAcceptable } from '../../../disk/inspect/inspection.ts'
-import { ACCELERATIONS, type Acceleration, withGuest } from '../../../guest/appliance/appliance.ts'
+import { ACCELERATIONS, type Acceleration, withAppliance } from '../../../guest/appliance/appliance.ts'
 import type { GuestCheck } from '../../../guest/checks/check.ts'
 import { CHECK_NAMES, CHECKS, groupOf } from '../../../guest/checks/index.ts'
 import { type GuestSource, runChecks } from '../../../guest/run-checks.ts'
@@ -36,7 +36,7 @@ export type CheckRequest = z.input<typeof checkRequest>
 /** The result of one check of a guest. */
 export type CheckReport = z.output<typeof checkReport>
 /** What is checked, and how. */
-interface Checking {
+export interface Checking {
   checks: readonly GuestCheck[]
   strict: boolean
   watcher: Watcher
@@ -90,8 +90,10 @@ async function checkDisk(file: ImageFile, accel: Acceleration, checking: Checkin
       },
     )
   }
-  const image = { fd: file.handle.fd, format: fileFormat }
-  return withGuest(image, accel, watcher.cancellation, (source) => checkGuest(file.path, source, checking))
+  const image = { fd: file.handle.fd, format: fileFormat, isWritable: false }
+  return withAppliance(image, accel, watcher.cancellation, async (appliance) =>
+    checkGuest(file.path, await appliance.look(), checking),
+  )
 }
 
 /**
@@ -99,7 +101,7 @@ async function checkDisk(file: ImageFile, accel: Acceleration, checking: Checkin
  *
  * @param guest what it is called in the report.
  */
-async function checkGuest(
+export async function checkGuest(
   guest: string,
   source: GuestSource,
   { checks, strict, watcher, tell }: Checking,
@@ -139,7 +141,7 @@ function withoutFolders({
  * @param only undefined for all.
  * @throws VdcError VALUE_REFUSED if there is no such check, or no check is left.
  */
-function chosenChecks(only: readonly string[] | undefined, skip: readonly string[] = []): readonly GuestCheck[] {
+export function chosenChecks(only: readonly string[] | undefined, skip: readonly string[] = []): readonly GuestCheck[] {
   for (const [field, names] of Object.entries({ only, skip })) for (const name of names ?? []) requireCheck(field, name)
   const isNamed = ({ id }: GuestCheck, names: readonly string[]) => names.includes(id) || names.includes(groupOf(id))
   const checks = CHECKS.filter((check) => (only === undefined || isNamed(check, only)) && !isNamed(check, skip))

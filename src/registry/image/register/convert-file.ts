@@ -35,9 +35,9 @@ export async function convertFile(
   warn: (text: string) => void,
 ): Promise<FileReport> {
   return withAcceptedFile(request, watcher, warn, ({ file, image, place, conversion }) =>
-    convertImage(file, image, place, conversion, watcher, async (made) =>
-      reportOf(await made.moveIntoPlace(), made.inspection),
-    ),
+    convertImage(file, image, place, conversion, watcher, {
+      use: async (made) => reportOf(await made.moveIntoPlace(), made.inspection),
+    }),
   )
 }
 

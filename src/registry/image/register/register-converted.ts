@@ -68,7 +68,10 @@ export async function registerConverted(
         return storeFileImage(withUnknowns(registry), request, request.convert, unmade)
       }
       const use = (made: MadeImage) => registerMade(registry, request, made, source.arch, watcher)
-      return convertImage(file, image, place, conversion, watcher, use, request.checksum && requireContents)
+      return convertImage(file, image, place, conversion, watcher, {
+        use,
+        ...(request.checksum !== undefined && { requireContents }),
+      })
     })
   } catch (error) {
     throw await perhapsLeftOver(registry, beside, error)
