@@ -41,6 +41,7 @@ export const COMMANDS: CommandLoaders = {
   'image:list': () => import('./commands/image/list.ts'),
   'image:modify': () => import('./commands/image/modify.ts'),
   'image:orphans': () => import('./commands/image/orphans.ts'),
+  'image:prepare': () => import('./commands/image/prepare.ts'),
   'image:protect': () => import('./commands/image/protect.ts'),
   'image:purge': () => import('./commands/image/purge.ts'),
   'image:show': () => import('./commands/image/show.ts'),
