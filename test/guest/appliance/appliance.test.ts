@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -9,6 +9,7 @@ import { makeExt4Disk, makeXfsOnLvm } from '../../support/guests/disks.ts'
 import { newGuest } from '../../support/guests/guests.ts'
 import { FAULTS } from '../../support/guests/guide.ts'
 import { environment, PROGRAM, type Run, vdcManage } from '../../support/process/cli.ts'
+import { processesWith } from '../../support/process/processes.ts'
 
 /*
  * libguestfs takes about 30 s under emulation, so few tests start it, with several questions each.
@@ -39,17 +40,6 @@ const resultsOf = (reports: readonly Report[]) => reports.map(({ check, result }
 /** Checks of the disk, which a folder does not have. */
 const OF_DISKS = ['boot.loader', 'boot.fstab', 'disk.grow']
 const ofFiles = (reports: readonly Report[]) => reports.filter(({ check }) => !OF_DISKS.includes(check))
-
-/** Returns the processes whose command line holds a text. */
-function processesWith(text: string): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(text)
-    } catch {
-      return false
-    }
-  })
-}
 
 async function reportsOf(path: string): Promise<Report[]> {
   return reportsIn(await vdcManage(['image', 'check', path, '--accel', 'tcg', '--json'], { env }))
