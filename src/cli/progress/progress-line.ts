@@ -5,10 +5,12 @@ export interface Position {
   title: string
   /** Bytes. */
   done: number
-  /** Bytes. */
-  total: number
+  /** Bytes; undefined if the work is not about bytes. */
+  total: number | undefined
   /** Bytes per second; 0 if not known yet. */
   rate: number
+  /** Seconds since it began. */
+  elapsed: number
 }
 
 /** Columns of the bar: the most, and the fewest in the long and the short form of the line. */
@@ -16,7 +18,7 @@ const BAR = { most: 40, long: 10, short: 3 }
 
 /**
  * Formats progress as one line with title, bar, percentage, bytes, rate and time left. If that is
- * too wide, leaves out the bytes, then the bar.
+ * too wide, leaves out the bytes, then the bar. Work that is not about bytes has only its title and time.
  *
  * @param width the most columns of the line.
  * @param drawBar draws a bar with this number of columns.
@@ -26,7 +28,8 @@ export function progressLine(
   width: number,
   drawBar: (share: number, columns: number) => string,
 ): string {
-  const { title, done, total, rate } = position
+  const { title, done, total, rate, elapsed } = position
+  if (total === undefined) return `${title} ${clock(elapsed)}`.slice(0, Math.max(0, width))
   const share = total === 0 ? 1 : Math.min(1, done / total)
   const percent = `${Math.floor(share * 100)}%`.padStart(4)
   const left = rate === 0 ? '-:--' : clock((total - Math.min(done, total)) / rate)

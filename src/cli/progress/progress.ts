@@ -41,14 +41,15 @@ export function terminalProgress(): Progress {
 
 class Bar implements Work {
   readonly #title: string
-  readonly #total: number
+  readonly #total: number | undefined
+  readonly #begun = monotonicTime()
   readonly #pace = new Pace()
   readonly #timer = setTimeout(() => void this.#show(), DELAY)
   #done = 0
   #isOver = false
   #drawn: { bar: SingleBar; terminal: ProgressTerminal } | undefined
 
-  constructor(title: string, total: number) {
+  constructor(title: string, total: number | undefined) {
     this.#title = title
     this.#total = total
   }
@@ -83,14 +84,20 @@ class Bar implements Work {
       ...options,
       format: (derived) =>
         progressLine(
-          { title: this.#title, total: this.#total, done: this.#done, rate: this.#pace.rate(this.#done) },
+          {
+            title: this.#title,
+            total: this.#total,
+            done: this.#done,
+            rate: this.#pace.rate(this.#done),
+            elapsed: (monotonicTime() - this.#begun) / 1000,
+          },
           terminal.getWidth() - SPARE,
           (share, barsize) => Format.BarFormat(share, { ...derived, barsize }),
         ),
     })
     this.#drawn = { bar, terminal }
     beforeText(() => terminal.clearLine())
-    bar.start(this.#total, 0)
+    bar.start(this.#total ?? 1, 0)
   }
 }
 

@@ -2,7 +2,7 @@ import { access, constants, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { VdcError } from '../../core/errors.ts'
-import type { Cancellation } from '../../disk/watcher.ts'
+import type { Cancellation, Watcher } from '../../disk/watcher.ts'
 import type { GuestDisk } from '../guest.ts'
 import type { Edit } from '../prepare/edit.ts'
 import type { GuestSource } from '../run-checks.ts'
@@ -68,25 +68,38 @@ const INSTALL =
 export async function withAppliance<T>(
   image: GuestImage,
   acceleration: Acceleration,
-  cancellation: Cancellation,
+  watcher: Watcher,
   work: (appliance: Appliance) => Promise<T>,
 ): Promise<T> {
+  const { cancellation } = watcher
   return withFolder(async (folder) => {
     const isEmulated = acceleration === 'tcg' || (acceleration === 'auto' && !(await doesKvmWork(folder, cancellation)))
     const limit = AbortSignal.timeout(RUN_LIMIT * 1000)
     const signal = AbortSignal.any([cancellation.signal, limit])
     const guestfish = await Guestfish.start({ folder, env: environment(folder, isEmulated), signal })
     try {
-      await launch(guestfish, image, cancellation)
-      const result = await work(await applianceOf(guestfish))
-      // Without it, the last bytes may still be in QEMU.
-      if (image.isWritable) await guestfish.run('shutdown')
-      return result
+      await during(watcher, 'Starting a virtual machine', () => launch(guestfish, image, cancellation))
+      return await during(watcher, 'Looking inside', async () => {
+        const result = await work(await applianceOf(guestfish))
+        // Without it, the last bytes may still be in QEMU.
+        if (image.isWritable) await guestfish.run('shutdown')
+        return result
+      })
     } finally {
       await guestfish.close()
       cancellation.throwIfRequested()
     }
   })
+}
+
+/** Shows work that takes long. */
+async function during<T>({ progress }: Watcher, title: string, work: () => Promise<T>): Promise<T> {
+  const task = progress.begin(title, undefined)
+  try {
+    return await work()
+  } finally {
+    task.end()
+  }
 }
 
 async function launch(

@@ -154,7 +154,7 @@ describe('Ctrl-C', () => {
 })
 
 test('a progress line shows what fits into its width', () => {
-  const position = { title: 'Hashing', done: 1.5 * GIB, total: 64 * 1024 * GIB, rate: 600 * 2 ** 20 }
+  const position = { title: 'Hashing', done: 1.5 * GIB, total: 64 * 1024 * GIB, rate: 600 * 2 ** 20, elapsed: 61 }
   const bar = (share: number, columns: number) => '#'.repeat(Math.round(share * columns)).padEnd(columns, '.')
   const line = (width: number, more: object = {}) => progressLine({ ...position, ...more }, width, bar)
   expect(line(77)).toBe('Hashing [.....................]   0%  1.5 GiB/64 TiB  600 MiB/s 31:04:06 left')
@@ -164,5 +164,7 @@ test('a progress line shows what fits into its width', () => {
   expect(line(30)).toBe('Hashing   0%  600 MiB/s 31:04:')
   expect(line(77, { rate: 0 })).toMatch(/ -:-- left$/)
   expect(line(200, { done: 9, total: 8 })).toMatch(/^Hashing \[#{40}\] 100% .* 0:00 left$/)
+  expect(line(77, { title: 'Looking inside', total: undefined })).toBe('Looking inside 1:01')
+  expect(line(16, { title: 'Looking inside', total: undefined })).toBe('Looking inside 1')
   for (const width of [0, 1, 10, 20, 37, 50, 60, 77, 117]) expect(line(width).length).toBeLessThanOrEqual(width)
 })

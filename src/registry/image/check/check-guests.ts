@@ -91,7 +91,7 @@ async function checkDisk(file: ImageFile, accel: Acceleration, checking: Checkin
     )
   }
   const image = { fd: file.handle.fd, format: fileFormat, isWritable: false }
-  return withAppliance(image, accel, watcher.cancellation, async (appliance) =>
+  return withAppliance(image, accel, watcher, async (appliance) =>
     checkGuest(file.path, await appliance.look(), checking),
   )
 }

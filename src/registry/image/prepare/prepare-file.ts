@@ -65,7 +65,7 @@ export async function prepareFile(
       return convertImage(file, image, place, conversion, watcher, {
         change: async (made) => {
           const disk = { fd: made.handle.fd, format: conversion.to, isWritable: true }
-          prepared = await withAppliance(disk, accel, watcher.cancellation, (appliance) =>
+          prepared = await withAppliance(disk, accel, watcher, (appliance) =>
             prepareGuest(appliance, place.path, checking, options),
           )
         },
@@ -96,7 +96,7 @@ export async function tryPrepareFile(
       requireUnpacked(image, file.path)
       await tryConversion(file, image, place)
       const disk = { fd: file.handle.fd, format: image.fileFormat, isWritable: false }
-      const edits = await withAppliance(disk, accel, watcher.cancellation, (appliance) =>
+      const edits = await withAppliance(disk, accel, watcher, (appliance) =>
         tryPrepareGuest(appliance, checking, options),
       )
       return [{ action: 'create', path: place.path, file_format: conversion.to }, ...edits]
