@@ -1,6 +1,7 @@
-import { folderOf, type GuestPath, nameOf } from '../tree/guest-path.ts'
+import { join } from '../tree/guest-files.ts'
+import { folderOf, type GuestPath, nameOf, shown } from '../tree/guest-path.ts'
 import type { GuestStat, GuestTree } from '../tree/guest-tree.ts'
-import { Unreadable } from '../tree/undecided.ts'
+import { Undecided, Unreadable } from '../tree/undecided.ts'
 import type { Edit } from './edit.ts'
 
 /** What an edit makes of a path; undefined if it removes it. */
@@ -16,40 +17,53 @@ const OWNED_BY_ROOT = { uid: 0, gid: 0, mtime: 0 }
 export class EditedTree implements GuestTree {
   readonly #tree: GuestTree
   readonly #made = new Map<GuestPath, Made>()
+  /** The names in folders at which, or below which, something was made or removed. */
+  readonly #touched = new Map<GuestPath, Set<string>>()
 
   constructor(tree: GuestTree) {
     this.#tree = tree
   }
 
-  /** Adds an edit. */
-  async apply(edit: Edit): Promise<void> {
+  /**
+   * Adds an edit.
+   *
+   * @returns false if it removes what an earlier edit has removed.
+   * @throws Undecided if it would make something in what is no folder, or in the place of a folder.
+   */
+  async apply(edit: Edit): Promise<boolean> {
     const { path } = edit
     if (edit.action === 'remove') {
-      for (const below of this.#made.keys()) if (isBelow(below, path)) this.#made.delete(below)
-      this.#made.set(path, undefined)
-      return
+      if (this.#isGone(path)) return false
+      this.#forget(path)
+      this.#set(path, undefined)
+      return true
     }
     await this.#makeFolders(folderOf(path))
     const before = await this.lstat(path)
+    if (before?.kind === 'folder') throw new Undecided(`${shown(path)} is a folder, not a file`)
     if (edit.action === 'link') {
       const stat = { ...OWNED_BY_ROOT, kind: 'link', mode: 0o777, size: edit.target.length } as const
-      this.#made.set(path, { stat, content: edit.target })
-      return
+      this.#set(path, { stat, content: edit.target })
+      return true
     }
     const mode = edit.mode ?? (before?.kind === 'file' ? before.mode : 0o644)
     const owner = before?.kind === 'file' ? { uid: before.uid, gid: before.gid } : {}
     const stat = { ...OWNED_BY_ROOT, ...owner, kind: 'file', mode, size: edit.text.length } as const
-    this.#made.set(path, { stat, content: edit.text })
+    this.#set(path, { stat, content: edit.text })
+    return true
   }
 
   async list(path: GuestPath, limit: number): Promise<string[] | undefined> {
     if (this.#isGone(path)) return undefined
+    const touched = [...(this.#touched.get(path) ?? [])].filter((name) => this.#made.has(join(path, name)))
+    const isThere = (name: string) => this.#made.get(join(path, name)) !== undefined
+    const removed = touched.filter((name) => !isThere(name))
     const isMade = this.#made.get(path) !== undefined
-    const names = new Set((isMade ? undefined : await this.#tree.list(path, limit)) ?? [])
-    if (!isMade && names.size === 0 && (await this.lstat(path))?.kind !== 'folder') return undefined
-    for (const [each, made] of this.#made)
-      if (each !== '/' && folderOf(each) === path)
-        made === undefined ? names.delete(nameOf(each)) : names.add(nameOf(each))
+    // Names that were removed must not stand for others that the limit would cut off.
+    const before = isMade ? undefined : await this.#tree.list(path, limit + removed.length)
+    if (before === undefined && (await this.lstat(path))?.kind !== 'folder') return undefined
+    const names = new Set([...(before ?? []), ...touched.filter(isThere)])
+    for (const name of removed) names.delete(name)
     return [...names].slice(0, limit)
   }
 
@@ -62,21 +76,40 @@ export class EditedTree implements GuestTree {
   async read(path: GuestPath, limit: number): Promise<Buffer> {
     const made = this.#made.get(path)
     if (made !== undefined) return Buffer.from(made.content.slice(0, limit), 'latin1')
-    if (this.#isGone(path)) throw new Unreadable('the file does not exist')
+    if (this.#isGone(path)) throw new Unreadable(`${shown(path)} does not exist`)
     return this.#tree.read(path, limit)
   }
 
   async readlink(path: GuestPath): Promise<string> {
     const made = this.#made.get(path)
     if (made !== undefined) return made.content
-    if (this.#isGone(path)) throw new Unreadable('the link does not exist')
+    if (this.#isGone(path)) throw new Unreadable(`${shown(path)} does not exist`)
     return this.#tree.readlink(path)
   }
 
   async #makeFolders(path: GuestPath): Promise<void> {
-    if ((await this.lstat(path)) !== undefined) return
+    const before = await this.lstat(path)
+    if (before?.kind === 'folder') return
+    if (before !== undefined) throw new Undecided(`${shown(path)} is a ${before.kind}, not a folder`)
     if (path !== '/') await this.#makeFolders(folderOf(path))
-    this.#made.set(path, { stat: { ...OWNED_BY_ROOT, kind: 'folder', mode: 0o755, size: 0 }, content: '' })
+    this.#set(path, { stat: { ...OWNED_BY_ROOT, kind: 'folder', mode: 0o755, size: 0 }, content: '' })
+  }
+
+  #set(path: GuestPath, made: Made): void {
+    this.#made.set(path, made)
+    for (let at = path; at !== '/'; at = folderOf(at)) {
+      const names = this.#touched.get(folderOf(at)) ?? new Set()
+      this.#touched.set(folderOf(at), names)
+      if (names.has(nameOf(at))) break
+      names.add(nameOf(at))
+    }
+  }
+
+  /** Drops what was made and removed at a path and below it. */
+  #forget(path: GuestPath): void {
+    for (const name of this.#touched.get(path) ?? []) this.#forget(join(path, name))
+    this.#touched.delete(path)
+    this.#made.delete(path)
   }
 
   /** Returns true if a path, or a folder that it is in, was removed and not made again. */
@@ -87,8 +120,4 @@ export class EditedTree implements GuestTree {
     }
     return false
   }
-}
-
-function isBelow(path: GuestPath, folder: GuestPath): boolean {
-  return path.startsWith(`${folder}/`)
 }
