@@ -12,6 +12,19 @@ export interface YamlEntry {
   /** A scalar; for a list, its scalars, and of maps in it the first key; undefined for a map. */
   value: unknown
   line: number
+  place: YamlPlace
+}
+
+/** Where a key with its value is in a text, as offsets. */
+export interface YamlPlace {
+  start: number
+  end: number
+  /** Where the one before it in its map ends; undefined if it is the first one. */
+  previousEnd: number | undefined
+  /** Where the next one starts; undefined if it is the last one. */
+  nextStart: number | undefined
+  /** Whether the map is in braces. */
+  isFlow: boolean
 }
 
 /**
@@ -32,13 +45,18 @@ export async function yamlEntries(path: string, text: string): Promise<YamlEntry
   let left = MOST_VALUES
   const visit = (node: unknown, keys: readonly string[]) => {
     if (!isMap(node)) return
-    for (const { key, value } of node.items) {
+    for (const [at, { key, value }] of node.items.entries()) {
       const name = [...keys, String(scalarOf(key))]
       // Aliases can refer to what contains them, and multiply what they refer to.
       const target = resolved(value)
       left -= isSeq(target) ? 1 + target.items.length : 1
       if (left < 0 || name.length > DEEPEST) throw new Unreadable(`${shown(path)} is too large`)
-      entries.push({ keys: name, value: plainOf(target), line: counter.linePos(startOf(key)).line })
+      entries.push({
+        keys: name,
+        value: plainOf(target),
+        line: counter.linePos(startOf(key)).line,
+        place: placeOf(node, at),
+      })
       visit(target, name)
     }
   }
@@ -53,7 +71,33 @@ export async function yamlEntries(path: string, text: string): Promise<YamlEntry
   return entries
 }
 
+/** A map of the library, as far as it is used here. */
+interface YamlMap {
+  flow?: boolean
+  items: readonly { key: unknown; value: unknown }[]
+}
+
+function placeOf({ flow, items }: YamlMap, at: number): YamlPlace {
+  const [pair, previous, next] = [items[at], items[at - 1], items[at + 1]]
+  return {
+    start: startOf(pair?.key),
+    end: endOf(pair),
+    previousEnd: previous && endOf(previous),
+    nextStart: next && startOf(next.key),
+    isFlow: flow === true,
+  }
+}
+
 /** Returns where a node starts. */
 function startOf(node: unknown): number {
-  return (node as { range?: readonly number[] | null } | null)?.range?.[0] ?? 0
+  return rangeOf(node)?.[0] ?? 0
+}
+
+/** Returns where a pair ends, without spaces and comments after it. */
+function endOf(pair: YamlMap['items'][number] | undefined): number {
+  return Math.max(rangeOf(pair?.key)?.[1] ?? 0, rangeOf(pair?.value)?.[1] ?? 0)
+}
+
+function rangeOf(node: unknown): readonly number[] | null | undefined {
+  return (node as { range?: readonly number[] | null } | null)?.range
 }

@@ -1,7 +1,7 @@
 import type { Cancellation } from '../../disk/watcher.ts'
 import { folderOf, type GuestPath, nameOf, shown } from './guest-path.ts'
 import type { GuestStat, GuestTree } from './guest-tree.ts'
-import { Unreadable } from './undecided.ts'
+import { Undecided, Unreadable } from './undecided.ts'
 
 /** Limits on what is read of a guest, none of which depends on what the guest claims. */
 export interface GuestLimits {
@@ -80,6 +80,26 @@ export class GuestFiles {
   /** Returns the path without links that a path leads to, even if nothing is there. */
   async leadsTo(path: GuestPath): Promise<GuestPath> {
     return (await this.#follow(path)).path
+  }
+
+  /**
+   * Returns a path whose folders have no links, even if nothing is there. Its last name may be a link: whoever
+   * makes a file there replaces it.
+   */
+  async placeFor(path: GuestPath): Promise<GuestPath> {
+    return join(await this.leadsTo(folderOf(path)), nameOf(path))
+  }
+
+  /**
+   * Returns the path without links of the file that a path leads to, or of the one that can be made there.
+   *
+   * @throws Undecided if the path leads to anything else, such as /dev/null.
+   */
+  async fileFor(path: GuestPath): Promise<GuestPath> {
+    const { path: real, stat } = await this.#follow(path)
+    const kind = real === '/dev/null' ? 'device' : stat?.kind
+    if (kind !== undefined && kind !== 'file') throw new Undecided(`${shown(path)} is a ${kind}, not a file`)
+    return real
   }
 
   /** Returns true if a path leads to a file, folder or anything else. */

@@ -56,7 +56,7 @@ test('patterns of names', () => {
 })
 
 test('keys of YAML, with their lines', async () => {
-  expect(await yamlEntries('/x', 'a:\n  b: [1, {c: d}]\n  ? e\n  : yes\nf: &x {g: null}\nh: *x\n')).toEqual([
+  expect(await yamlEntries('/x', 'a:\n  b: [1, {c: d}]\n  ? e\n  : yes\nf: &x {g: null}\nh: *x\n')).toMatchObject([
     { keys: ['a'], value: undefined, line: 1 },
     { keys: ['a', 'b'], value: [1, 'c'], line: 2 },
     { keys: ['a', 'e'], value: 'yes', line: 3 },
@@ -67,7 +67,7 @@ test('keys of YAML, with their lines', async () => {
   ])
   expect(await yamlEntries('/x', '')).toEqual([])
   // A list that contains itself.
-  expect(await yamlEntries('/x', 'a: &a [*a, x]')).toEqual([{ keys: ['a'], value: [null, 'x'], line: 1 }])
+  expect(await yamlEntries('/x', 'a: &a [*a, x]')).toMatchObject([{ keys: ['a'], value: [null, 'x'], line: 1 }])
   for (const text of ['a: [', 'a: 1\na: 2', '\t\t\tx: {', 'a: &a\n  b: *a'])
     await expect(yamlEntries('/x', text), text).rejects.toThrow(/^\/x /)
 })

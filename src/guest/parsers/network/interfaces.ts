@@ -27,7 +27,7 @@ interface Stanza {
   method: string
   path: GuestPath
   line: number
-  options: { key: string; value: string; line: number }[]
+  options: { key: string; value: string; path: GuestPath; line: number }[]
 }
 
 /** What the files say together. */
@@ -60,7 +60,7 @@ async function readLine(files: GuestFiles, path: GuestPath, { line, words }: Log
   else if (keyword === 'source') all.queue.push(...(await sourced(files, path, rest)))
   else if (keyword === 'source-directory') all.queue.push(...(await sourcedFolder(files, path, rest)))
   else if (!OTHER_KEYWORDS.includes(keyword))
-    all.stanzas.at(-1)?.options.push({ key: keyword, value: rest.join(' '), line })
+    all.stanzas.at(-1)?.options.push({ key: keyword, value: rest.join(' '), path, line })
 }
 
 function stanzaOf(path: GuestPath, line: number, [name = '', family = '', method = '']: string[]): Stanza {
@@ -74,7 +74,7 @@ function settingsOf({ name, family, method, path, line, options }: Stanza, start
   if (method === 'static') {
     const [address] = option('address')
     if (address === undefined) settings.push({ kind: 'address', path, line, value })
-    else settings.push({ kind: 'address', path, line: address.line, value: `address ${address.value}` })
+    else settings.push({ kind: 'address', path: address.path, line: address.line, value: `address ${address.value}` })
   }
   // Other protocols, such as IPv6 by router advertisement, do not replace DHCP.
   if (method === 'dhcp' && family === 'inet') settings.push({ kind: 'dhcp', path, line, value })
@@ -83,7 +83,7 @@ function settingsOf({ name, family, method, path, line, options }: Stanza, start
   // "random" is made anew each time.
   for (const each of option('hwaddress'))
     if (!/\brandom\b/.test(each.value))
-      settings.push({ kind: 'mac', path, line: each.line, value: `hwaddress ${each.value}` })
+      settings.push({ kind: 'mac', path: each.path, line: each.line, value: `hwaddress ${each.value}` })
   return settings
 }
 

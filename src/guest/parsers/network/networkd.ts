@@ -1,5 +1,6 @@
 import type { GuestFiles } from '../../tree/guest-files.ts'
 import { nameOf } from '../../tree/guest-path.ts'
+import { withContinuations, withoutLines } from '../lines.ts'
 import { entriesOf, type Section, sectionsIn } from '../sections.ts'
 import { type ConfigFile, configFiles } from './config-files.ts'
 import type { NetworkSetting } from './settings.ts'
@@ -54,4 +55,17 @@ function isForOthers(sections: readonly Section[]): boolean {
 
 function spelled(key: string): string {
   return { address: 'Address', macaddress: 'MACAddress', permanentmacaddress: 'PermanentMACAddress' }[key] ?? key
+}
+
+/**
+ * Returns the text of a network or link file without the lines of MAC addresses. A file that would match any
+ * interface then, even the loopback, matches network cards.
+ */
+export function networkdWithoutMac({ text }: ConfigFile, lines: ReadonlySet<number>): string {
+  const matches = sectionsIn(text).filter(({ name }) => name === 'match')
+  const entries = matches.flatMap((section) => section.entries)
+  const first = entries.find(({ line }) => lines.has(line))
+  const isEmptied = entries.every(({ line, value }) => lines.has(line) || value === '')
+  const replacements = new Map(first !== undefined && isEmptied ? [[first.line, 'Type=ether']] : [])
+  return withoutLines(text, withContinuations(text, lines), replacements)
 }
