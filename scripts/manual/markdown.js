@@ -84,19 +84,22 @@ export function renderChecks({ checks }) {
     ),
     'Checks apply to Linux. A folder without a system, with several, or with Windows is reported as such, and is not ready.',
     'Nothing in the guest is run, and nothing is written. Links are followed inside the guest only. Devices and FIFOs are not opened. A check stops at its limits: 1 MiB per file, 10,000 names per folder, 40 links per path. Keys, password hashes, tokens and IDs are not shown.',
+    'The last column says how preparing an image remedies what the check finds; a dash means that only you can.',
     ...groups.flatMap((group) => [
       `## ${CHECK_GROUPS[group]}`,
       table(
-        ['check', 'worst result', 'requirement', 'looks at', 'remedy'],
+        ['check', 'worst result', 'requirement', 'looks at', 'remedy', 'prepare'],
         checks
           .filter((check) => groupOf(check) === group)
-          .map(({ id, severity, requirement, looksAt, remedy }) => [
+          .map(({ id, severity, requirement, looksAt, remedy, prepares = '–' }) => [
             code(id),
             severity,
             marked(requirement),
             // It is Markdown.
             looksAt,
             marked(remedy),
+            // As is this.
+            prepares,
           ]),
       ),
     ]),

@@ -43,7 +43,7 @@ import { createRequire } from 'node:module'
  * @property {HelpTopic[]} topics help topics that are not the names of commands.
  * @property {{code: number, text: string}[]} exits
  * @property {{code: string, exit: number, text: string}[]} errors
- * @property {{id: string, severity: string, requirement: string, looksAt: string, remedy: string}[]} checks of guests.
+ * @property {{id: string, severity: string, requirement: string, looksAt: string, remedy: string, prepares?: string}[]} checks of guests.
  * @property {[string, string][]} shell forms of the program without a command.
  * @property {[string, string][]} environment
  * @property {[string, string][]} files

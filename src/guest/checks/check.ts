@@ -39,6 +39,8 @@ export interface GuestCheck {
   looksAt: string
   /** How to fix it, in one sentence. */
   remedy: string
+  /** What `prepare` does, in sentences, for the documentation. */
+  prepares?: string
   /** Returns why the check does not apply to a guest; undefined if it does. */
   notApplicable?(guest: Guest): Promise<string | undefined>
   run(guest: Guest): AsyncIterable<Finding>

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import type { GuestDisk } from '../../../src/guest/guest.ts'
 import { cpio } from '../../support/guests/cpio.ts'
-import { describeCheck, link, program, SYSVINIT } from '../../support/guests/guests.ts'
+import { describeCheck, link, program, SYSVINIT, script } from '../../support/guests/guests.ts'
 
 const DISK: GuestDisk = {
   hasBootCode: true,
@@ -316,7 +316,7 @@ describeCheck('mod.acpiphp', {
       title: 'loaded by a script of CentOS 5',
       guest: {
         [`${MODULES}/modules.dep`]: 'kernel/drivers/pci/hotplug/acpiphp.ko: x\n',
-        '/etc/sysconfig/modules/hotplug.modules': '/sbin/modprobe acpiphp\n',
+        '/etc/sysconfig/modules/hotplug.modules': script('/sbin/modprobe acpiphp'),
       },
     },
   ],

@@ -10,11 +10,12 @@ test('each check has its cases, an ID of its own, and texts that are sentences',
   const tested = tests.flatMap((text) => [...text.matchAll(/^describeCheck\('([^']+)'/gm)].map(([, id]) => id))
   expect(tested.sort()).toEqual(CHECKS.map(({ id }) => id).sort())
   expect(new Set(CHECK_NAMES).size).toBe(CHECK_NAMES.length)
-  for (const { id, requirement, remedy } of CHECKS) {
+  for (const { id, requirement, remedy, prepare, prepares } of CHECKS) {
     expect(id).toMatch(/^[a-z]+\.[a-z-]+$/)
     expect(CHECK_NAMES).toContain(groupOf(id))
     expect(requirement).toMatch(/^(?:[A-Z]|cloud-init).*\.$/)
     expect(remedy).toMatch(/^[A-Z].*\.$/)
+    expect(prepares ?? '').toMatch(prepare === undefined ? /^$/ : /^[A-Z].*\.$/)
   }
 })
 

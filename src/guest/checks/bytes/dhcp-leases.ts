@@ -1,4 +1,4 @@
-import { leftOver } from './left-over.ts'
+import { emptied, leftOver, removed } from './left-over.ts'
 
 export const dhcpLeases = leftOver({
   id: 'dhcp.leases',
@@ -12,4 +12,7 @@ export const dhcpLeases = leftOver({
   ],
   requirement: 'There are no DHCP leases of the builder.',
   remedy: 'Delete the files.',
+  prepares: 'Deletes the files, and empties those of a DHCP server.',
+  // dhcpd does not start without its file.
+  editOf: (left) => (/(?:^|\/)dhcpd6?\.leases$/.test(left.below) ? emptied(left) : removed(left)),
 })

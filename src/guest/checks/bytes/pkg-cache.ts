@@ -15,4 +15,5 @@ export const pkgCache = leftOver({
   ],
   requirement: 'The caches of package managers are empty.',
   remedy: 'Run apt-get clean, dnf clean all, or the same of the package manager.',
+  prepares: 'Deletes the files.',
 })

@@ -1,4 +1,4 @@
-import { leftOver } from './left-over.ts'
+import { leftOver, removedWhole } from './left-over.ts'
 
 export const spoolCrash = leftOver({
   id: 'spool.crash',
@@ -12,4 +12,6 @@ export const spoolCrash = leftOver({
   ],
   requirement: 'There is no crash data.',
   remedy: 'Delete the files.',
+  prepares: 'Deletes the files, and the folders that they are in.',
+  editOf: removedWhole,
 })

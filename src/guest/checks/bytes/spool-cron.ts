@@ -10,4 +10,5 @@ export const spoolCron = leftOver({
   ],
   requirement: 'There are no cron and at jobs of accounts.',
   remedy: 'Delete the jobs that instances should not run.',
+  prepares: 'Deletes the jobs.',
 })

@@ -1,4 +1,4 @@
-import { leftOver } from './left-over.ts'
+import { emptied, leftOver, removed } from './left-over.ts'
 
 export const spoolMail = leftOver({
   id: 'spool.mail',
@@ -14,4 +14,8 @@ export const spoolMail = leftOver({
   ],
   requirement: 'There is no mail.',
   remedy: 'Delete the files.',
+  prepares: 'Empties mailboxes, and deletes other mail.',
+  // A mailbox is a file of its owner's name, whom the mail server cannot give it to again.
+  editOf: (left) =>
+    /^\/var(?:\/spool)?\/mail$/.test(left.folder) && !left.below.includes('/') ? emptied(left) : removed(left),
 })

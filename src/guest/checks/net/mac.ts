@@ -1,5 +1,5 @@
 import { linesOf } from '../../parsers/lines.ts'
-import { networkConfig } from '../../parsers/network/index.ts'
+import { networkConfig, withoutMacs } from '../../parsers/network/index.ts'
 import type { GuestFiles } from '../../tree/guest-files.ts'
 import type { Finding, GuestCheck } from '../check.ts'
 import { unknownBy } from '../each.ts'
@@ -13,6 +13,7 @@ export const mac: GuestCheck = {
   requirement: 'No network configuration depends on the MAC address of one card.',
   looksAt: `ifcfg files, \`/etc/network/interfaces\`, netplan, NetworkManager, systemd-networkd, \`${RULES}\`, \`${GENERATOR}\``,
   remedy: `Remove the address, and link ${RULES} to /dev/null.`,
+  prepares: `Removes the addresses from the files, and links \`${RULES}\` to /dev/null.`,
 
   async *run({ files }) {
     const { settings, unknown } = await networkConfig(files)
@@ -27,6 +28,16 @@ export const mac: GuestCheck = {
         }
     for (const error of unknown) yield unknownBy(error)
     yield* udevFindings(files)
+  },
+
+  async *prepare({ files }) {
+    for await (const { path, text } of withoutMacs(files))
+      yield { action: 'write', path, text, what: 'without the MAC address' }
+    // A link to /dev/null also keeps the generator from writing rules.
+    for await (const _ of udevFindings(files)) {
+      yield { action: 'link', path: await files.placeFor(RULES), target: '/dev/null' }
+      return
+    }
   },
 }
 

@@ -1,7 +1,8 @@
-import { join } from '../../tree/guest-files.ts'
+import { removalsOf } from '../../prepare/removals.ts'
+import { type GuestFiles, join } from '../../tree/guest-files.ts'
 import type { GuestPath } from '../../tree/guest-path.ts'
-import type { Finding, GuestCheck } from '../check.ts'
-import { each } from '../each.ts'
+import type { GuestCheck } from '../check.ts'
+import { each, editsOf, type Found, findingsOf } from '../each.ts'
 import { filledFile, inHomes } from './home-files.ts'
 
 /** Files in home folders that hold credentials, and of what. */
@@ -44,27 +45,37 @@ export const tokens: GuestCheck = {
   requirement: 'There are no credentials of clouds, repositories and databases.',
   looksAt: `in the home folders of all accounts: ${[...Object.keys(KINDS), ...CONTENTS.map(([name]) => name), '.gnupg/private-keys-v1.d'].map((name) => `\`${name}\``).join(', ')}; \`/etc/apt/auth.conf\`, \`/etc/pki/entitlement\``,
   remedy: 'Delete the file, and revoke the credentials.',
+  prepares: 'Deletes the files.',
 
-  async *run({ files }) {
-    yield* inHomes({ files }, async function* (home) {
-      for (const [name, kind] of Object.entries(KINDS)) {
-        const found = await filledFile(files, home, name)
-        if (found !== undefined) yield left(kind, found.path)
-      }
-      for (const [name, pattern, kind] of CONTENTS)
-        if (pattern.test((await files.text(join(home, name))) ?? '')) yield left(kind, join(home, name))
-      for (const path of await files.matching(join(home, '.gnupg/private-keys-v1.d'), /\.key$/))
-        yield left('GnuPG', path)
-    })
-    yield* each(SYSTEM, async function* ([folder, pattern, kind]) {
-      for (const name of await files.names(folder)) {
-        const found = pattern.test(name) ? await filledFile(files, folder, name) : undefined
-        if (found !== undefined) yield left(kind, found.path)
-      }
-    })
+  run({ files }) {
+    return findingsOf(credentials(files), ({ kind, path }) => ({ message: `credentials are left (${kind})`, path }))
+  },
+
+  prepare({ files }) {
+    return editsOf(credentials(files), ({ path, within }) => removalsOf(files, path, within))
   },
 }
 
-function left(kind: string, path: GuestPath): Finding {
-  return { message: `credentials are left (${kind})`, path }
+/** A file with credentials. */
+interface Credentials {
+  kind: string
+  path: GuestPath
+  /** The home folder or the folder of the system in which it was found. */
+  within: GuestPath
+}
+
+async function* credentials(files: GuestFiles): AsyncGenerator<Found<Credentials>> {
+  yield* inHomes({ files }, async function* (home): AsyncGenerator<Credentials> {
+    for (const [name, kind] of Object.entries(KINDS))
+      if ((await filledFile(files, home, name)) !== undefined) yield { kind, path: join(home, name), within: home }
+    for (const [name, pattern, kind] of CONTENTS)
+      if (pattern.test((await files.text(join(home, name))) ?? '')) yield { kind, path: join(home, name), within: home }
+    for (const path of await files.matching(join(home, '.gnupg/private-keys-v1.d'), /\.key$/))
+      yield { kind: 'GnuPG', path, within: home }
+  })
+  yield* each(SYSTEM, async function* ([folder, pattern, kind]): AsyncGenerator<Credentials> {
+    for (const name of await files.names(folder))
+      if (pattern.test(name) && (await filledFile(files, folder, name)) !== undefined)
+        yield { kind, path: join(folder, name), within: folder }
+  })
 }

@@ -5,7 +5,7 @@ import { startedScripts } from '../../parsers/sysv.ts'
 import type { GuestFiles } from '../../tree/guest-files.ts'
 import { Undecided } from '../../tree/undecided.ts'
 import type { Finding, GuestCheck } from '../check.ts'
-import { each } from '../each.ts'
+import { each, findingsOf } from '../each.ts'
 import { sshServer } from './installed.ts'
 
 const UFW = '/etc/ufw/ufw.conf'
@@ -28,7 +28,8 @@ export const firewall: GuestCheck = {
   },
 
   run({ files }) {
-    return each([ufw, firewalld, iptables, nftables], (look) => look(files))
+    const found = each([ufw, firewalld, iptables, nftables], (look) => look(files))
+    return findingsOf(found, (finding) => finding)
   },
 }
 
