@@ -8,6 +8,8 @@ export interface PrepareOptions {
   init: 'auto' | 'script' | 'cloud-init' | 'none'
   /** Whether the keys with which people log in, in authorized_keys, stay. */
   keepKeys: boolean
+  /** Name of a time zone, such as Europe/Berlin; undefined to leave the one that is set. */
+  timezone: string | undefined
 }
 
 /**
@@ -16,7 +18,7 @@ export interface PrepareOptions {
  */
 export type Edit = {
   path: GuestPath
-  /** What it is for, as a phrase such as `the MAC address of a card`, if the path does not say it. */
+  /** What the edit does, as a phrase such as `without the MAC address`, if the action and path do not say it. */
   what?: string
 } & (
   | {

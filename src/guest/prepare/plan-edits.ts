@@ -1,6 +1,7 @@
 import { VdcError } from '../../core/errors.ts'
 import type { Cancellation } from '../../disk/watcher.ts'
 import type { GuestCheck } from '../checks/check.ts'
+import type { Guest } from '../guest.ts'
 import { hasCloudInit } from '../parsers/cloud-init.ts'
 import type { GuestSource } from '../run-checks.ts'
 import { type GuestSystem, identify } from '../system.ts'
@@ -8,8 +9,10 @@ import { GuestFiles } from '../tree/guest-files.ts'
 import { Undecided } from '../tree/undecided.ts'
 import type { Edit, PrepareOptions } from './edit.ts'
 import { EditedTree } from './edited-tree.ts'
+import { relabelEdits } from './selinux.ts'
+import { timezoneEdits } from './timezone.ts'
 
-/** An edit, and the check that it is for. */
+/** An edit, and what it is for: the ID of a check, or `timezone` or `selinux`. */
 export type PlannedEdit = Edit & { check: string }
 
 /** The edits of a guest in the order in which they must be made, and its files as they will be then. */
@@ -19,7 +22,7 @@ export interface EditPlan {
 }
 
 /**
- * Plans the edits that remedy what checks find in a guest. Writes nothing.
+ * Plans the edits that remedy what checks find in a guest, and those that options ask for. Writes nothing.
  *
  * @throws VdcError GUEST_NOT_READY if the guest is not a single Linux system; VALUE_REFUSED if an option does
  *   not fit the guest; what `cancellation` throws.
@@ -32,23 +35,41 @@ export async function planEdits(
 ): Promise<EditPlan> {
   const edited = new EditedTree(tree)
   const edits: PlannedEdit[] = []
-  await requirePreparable({ tree, disk }, options, cancellation)
-  for (const check of checks) {
-    if (check.prepare === undefined) continue
-    // Edits of other checks have changed the answers that were kept.
-    const files = new GuestFiles(edited, cancellation)
+  let guest: Guest | undefined = await preparableGuest({ tree, disk }, options, cancellation)
+  const plan = async (check: string, editsFor: (guest: Guest) => AsyncIterable<Edit>) => {
+    const before = edits.length
+    guest ??= await guestOf({ tree: edited, disk }, cancellation)
     try {
-      const system = await identify(files)
-      for await (const edit of check.prepare({ files, system, disk }, options)) {
-        await edited.apply(edit)
-        edits.push({ ...edit, check: check.id })
-      }
-    } catch (error) {
-      // The check says what is unknown.
-      if (!(error instanceof Undecided)) throw error
+      for await (const edit of editsFor(guest)) if (await edited.apply(edit)) edits.push({ ...edit, check })
+    } finally {
+      // Edits have changed answers that were kept.
+      if (edits.length > before) guest = undefined
     }
   }
+  for (const check of checks)
+    if (check.prepare !== undefined)
+      await plan(check.id, (each) => check.prepare?.(each, options) as AsyncIterable<Edit>).catch(ignoreUndecided)
+  await plan('timezone', (each) => timezoneEdits(each, options)).catch(refuseUndecided)
+  await plan('selinux', ({ files }) => relabelEdits(files, edits)).catch(ignoreUndecided)
   return { edits, edited: { tree: edited, disk } }
+}
+
+async function guestOf(
+  { tree, disk }: GuestSource,
+  cancellation: Pick<Cancellation, 'throwIfRequested'>,
+): Promise<Guest> {
+  const files = new GuestFiles(tree, cancellation)
+  return { files, system: await identify(files), disk }
+}
+
+/** The check says what is unknown. */
+function ignoreUndecided(error: unknown): void {
+  if (!(error instanceof Undecided)) throw error
+}
+
+function refuseUndecided(error: unknown): never {
+  if (!(error instanceof Undecided)) throw error
+  throw new VdcError('VALUE_REFUSED', `The time zone cannot be set: ${error.message}`, { cause: error })
 }
 
 /** Why a guest cannot be prepared, by what it is. */
@@ -58,13 +79,14 @@ const WHY_NOT: Readonly<Record<Exclude<GuestSystem['kind'], 'linux'>, string>> =
   several: 'has several operating systems',
 }
 
-async function requirePreparable(
-  { tree, disk }: GuestSource,
+async function preparableGuest(
+  source: GuestSource,
   { init }: PrepareOptions,
   cancellation: Pick<Cancellation, 'throwIfRequested'>,
-): Promise<void> {
-  const files = new GuestFiles(tree, cancellation)
-  const { kind } = await identify(files)
+): Promise<Guest> {
+  const guest = await guestOf(source, cancellation).catch(refuseUnreadable)
+  const { disk, files } = guest
+  const { kind } = guest.system
   const isSeveral = (disk?.roots.length ?? 0) > 1
   if (kind !== 'linux' || isSeveral)
     throw new VdcError('GUEST_NOT_READY', `The guest ${WHY_NOT[isSeveral || kind === 'linux' ? 'several' : kind]}`, {
@@ -74,4 +96,10 @@ async function requirePreparable(
     throw new VdcError('VALUE_REFUSED', 'init is cloud-init, which is not installed in the guest', {
       hint: 'Choose script, or install cloud-init in the guest first',
     })
+  return guest
+}
+
+function refuseUnreadable(error: unknown): never {
+  if (!(error instanceof Undecided)) throw error
+  throw new VdcError('GUEST_NOT_READY', `The guest cannot be read: ${error.message}`, { cause: error })
 }

@@ -127,6 +127,7 @@ async function withPreparable<T>(
     nameservers: valid.nameserver,
     init: valid.init as PrepareOptions['init'],
     keepKeys: valid.keep_keys,
+    timezone: undefined,
   }
   const conversion = { to: valid.to as Conversion['to'], compress: false }
   const expected = { format: valid.file_format, maxSize: valid.max_size, prefersVhd: true }
