@@ -49,7 +49,8 @@ export async function planEdits(
   for (const check of checks)
     if (check.prepare !== undefined)
       await plan(check.id, (each) => check.prepare?.(each, options) as AsyncIterable<Edit>).catch(ignoreUndecided)
-  await plan('timezone', (each) => timezoneEdits(each, options)).catch(refuseUndecided)
+  if (options.timezone !== undefined)
+    await plan('timezone', (each) => timezoneEdits(each, options)).catch(refuseUndecided)
   await plan('selinux', ({ files }) => relabelEdits(files, edits)).catch(ignoreUndecided)
   return { edits, edited: { tree: edited, disk } }
 }

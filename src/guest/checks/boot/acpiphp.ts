@@ -10,9 +10,9 @@ const MODULE = 'acpiphp'
 const OPTION = 'CONFIG_HOTPLUG_PCI_ACPI'
 const MODULES = '/etc/modules'
 const RC_MODULES = '/etc/rc.modules'
-/** The script of Red Hat's kin that loads modules at boot, before systemd. */
-const SYSINIT = '/etc/rc.d/rc.sysinit'
 const DEBIANS = ['debian', 'ubuntu']
+/** Without systemd, their rc.sysinit runs these scripts. */
+const RED_HATS = ['centos', 'rhel', 'fedora']
 const EXECUTABLE = 0o755
 
 export const acpiphp: GuestCheck = {
@@ -63,7 +63,7 @@ async function loadingEdit(files: GuestFiles, { init, distribution }: GuestSyste
   const list = await files.text(MODULES)
   if (list !== undefined || DEBIANS.includes(distribution ?? ''))
     return { action: 'write', path: await files.fileFor(MODULES), text: withLine(list ?? '', MODULE), what }
-  if (!(await files.isFile(SYSINIT))) throw new Undecided('nothing is known that loads kernel modules at boot')
+  if (!RED_HATS.includes(distribution ?? '')) throw new Undecided('nothing is known that loads kernel modules at boot')
   // Another script may end early, or not be meant to run.
   const script = (await files.exists(RC_MODULES)) ? `/etc/sysconfig/modules/${MODULE}.modules` : RC_MODULES
   const text = `#!/bin/sh\n/sbin/modprobe ${MODULE}\n`
