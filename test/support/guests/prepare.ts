@@ -15,6 +15,8 @@ export const NOTHING_ASKED: PrepareOptions = { nameservers: [], init: 'none', ke
 interface Options extends Partial<PrepareOptions> {
   /** IDs of the checks to prepare for. Default: all. */
   only?: readonly string[]
+  /** What the guest has beside its entries. Default: SYSTEMD. */
+  base?: Entries
   /** Called with the folder of the guest before anything is planned. */
   before?: (folder: string) => void
 }
@@ -35,8 +37,11 @@ interface Prepared {
 }
 
 /** Plans the edits of a guest, makes them, and checks it as planned and as made. */
-export async function prepare(entries: Entries, { only, before, ...chosen }: Options = {}): Promise<Prepared> {
-  const guest = newGuest({ ...SYSTEMD, ...entries })
+export async function prepare(
+  entries: Entries,
+  { only, base = SYSTEMD, before, ...chosen }: Options = {},
+): Promise<Prepared> {
+  const guest = newGuest({ ...base, ...entries })
   before?.(guest.path)
   const checks = CHECKS.filter(({ id }) => only?.includes(id) ?? true)
   const options = { ...NOTHING_ASKED, ...chosen }

@@ -15,7 +15,7 @@ export const spoolMail = leftOver({
   requirement: 'There is no mail.',
   remedy: 'Delete the files.',
   prepares: 'Empties mailboxes, and deletes other mail.',
-  // A mailbox is a file of its owner's name, whom the mail server cannot give it to again.
+  // A mailbox belongs to its account, and the mail server may not be able to make it again.
   editOf: (left) =>
     /^\/var(?:\/spool)?\/mail$/.test(left.folder) && !left.below.includes('/') ? emptied(left) : removed(left),
 })

@@ -36,8 +36,9 @@ export const machineId: GuestCheck = {
     // Asked before the file changes.
     const hasOther = await hasOtherId(files)
     const isMade = id === undefined && system.init === 'systemd'
-    if (isSet(id)) yield { action: 'write', path: await files.fileFor(MACHINE_ID), text: '' }
-    if (isMade) yield { action: 'write', path: await files.placeFor(MACHINE_ID), text: '', mode: READABLE }
+    if (isSet(id)) yield { action: 'write', path: await files.fileFor(MACHINE_ID), text: '', what: 'empty' }
+    if (isMade)
+      yield { action: 'write', path: await files.placeFor(MACHINE_ID), text: '', mode: READABLE, what: 'empty' }
     if (!hasOther) return
     const path = await files.placeFor(DBUS_ID)
     yield id === undefined && !isMade ? { action: 'remove', path } : { action: 'link', path, target: MACHINE_ID }
