@@ -34,6 +34,8 @@ export interface Guest {
   system: GuestSystem
   /** undefined if only files are known. */
   disk: GuestDisk | undefined
+  /** True if keys with which people log in are meant to be there. */
+  keepsKeys?: boolean
 }
 
 /** Why a check that needs the disk is unknown. */

@@ -43,6 +43,8 @@ export interface GuestSource {
   tree: GuestTree
   /** undefined if there are only files. */
   disk: GuestDisk | undefined
+  /** True if keys with which people log in are meant to be there. */
+  keepsKeys?: boolean
 }
 
 /** Findings that a check reports. A file can have any number of them. */
@@ -63,7 +65,7 @@ const FOR_ANY_GUEST = ['boot.system', 'boot.loader']
  * @throws what `cancellation` throws.
  */
 export async function runChecks(
-  { tree, disk }: GuestSource,
+  { tree, disk, keepsKeys = false }: GuestSource,
   checks: readonly GuestCheck[],
   cancellation: Pick<Cancellation, 'throwIfRequested'>,
   onReport: (report: CheckReport) => Promise<unknown>,
@@ -73,7 +75,7 @@ export async function runChecks(
   const system = await identify(files).catch(findingOf)
   for (const check of checks) {
     cancellation.throwIfRequested()
-    await onReport(await reportOn(check, files, disk, system))
+    await onReport(await reportOn(check, system, { files, disk, keepsKeys }))
   }
   return isKnown(system) ? system : undefined
 }
@@ -84,17 +86,17 @@ function isKnown(system: GuestSystem | Finding): system is GuestSystem {
 
 async function reportOn(
   check: GuestCheck,
-  files: GuestFiles,
-  disk: GuestDisk | undefined,
   system: GuestSystem | Finding,
+  known: Omit<Guest, 'system'>,
 ): Promise<CheckReport> {
+  const { disk } = known
   if (!isKnown(system)) return reportOf(check, [system])
   if (system.kind === 'none' && (disk?.encrypted.length ?? 0) > 0 && !FOR_ANY_GUEST.includes(check.id))
     return reportOf(check, [{ result: 'unknown', message: 'the disk is encrypted', isUnreadable: true }])
   if (system.kind !== 'linux' && !FOR_ANY_GUEST.includes(check.id)) return notApplicable(check, WHY_NOT[system.kind])
   const findings: Finding[] = []
   try {
-    const guest: Guest = { files, system, disk }
+    const guest: Guest = { ...known, system }
     const reason = await check.notApplicable?.(guest)
     if (reason !== undefined) return notApplicable(check, reason)
     for await (const finding of check.run(guest)) if (findings.push(finding) >= MOST_FINDINGS) break

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
-import { check, describeCheck, link, SYSTEMD } from '../../support/guests/guests.ts'
+import { CHECKS } from '../../../src/guest/checks/index.ts'
+import { FolderTree } from '../../../src/guest/tree/folder-tree.ts'
+import { check, describeCheck, link, newGuest, SYSTEMD } from '../../support/guests/guests.ts'
+import { reportsOn } from '../../support/guests/prepare.ts'
 
 const KEY = '-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----\n'
 
@@ -140,4 +143,15 @@ test('no secret is in a report', async () => {
     expect(report.result).toMatch(/^(?:error|warning)$/)
     expect(JSON.stringify(report)).not.toMatch(/secret(?!\.)/)
   }
+})
+
+test('keys to log in with are a note if they are meant to be there, and private keys are not', async () => {
+  const guest = newGuest({ ...SYSTEMD, '/root/.ssh/authorized_keys': 'ssh-ed25519 AAAA\n', '/root/.ssh/id_rsa': KEY })
+  const tree = await FolderTree.open(guest.path)
+  const checks = CHECKS.filter(({ id }) => id === 'secret.keys')
+  const [report] = await reportsOn({ tree, disk: undefined, keepsKeys: true }, checks)
+  await tree.close()
+  guest.remove()
+  const lines = report?.evidence.map(({ result, path }) => `${result} ${path}`)
+  expect(lines).toEqual(['error /root/.ssh/id_rsa', 'note /root/.ssh/authorized_keys'])
 })

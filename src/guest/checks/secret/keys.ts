@@ -33,8 +33,11 @@ export const keys: GuestCheck = {
   remedy: 'Delete the keys.',
   prepares: 'Deletes the SSH keys. Keys of other servers stay, because the servers would not start without them.',
 
-  run({ files }) {
-    return findingsOf(keyFiles(files), findingOf)
+  run({ files, keepsKeys }) {
+    return findingsOf(keyFiles(files), (key) => ({
+      ...findingOf(key),
+      ...(keepsKeys && key.kind === 'authorized' && { result: 'note' as const }),
+    }))
   },
 
   prepare({ files }, { keepKeys }) {

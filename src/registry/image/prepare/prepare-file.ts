@@ -33,6 +33,7 @@ const prepareRequest = z.object({
   strict: z.prefault(z.boolean(), false),
   nameserver: z.prefault(z.array(z.union([z.ipv4(), z.ipv6()], { error: 'must be an IP address' })), []),
   init: z.prefault(oneOf(INITS), 'auto'),
+  timezone: z.optional(z.string()),
   keep_keys: z.prefault(z.boolean(), false),
   accel: z.prefault(oneOf(ACCELERATIONS), 'auto'),
   file_format: expectations.file_format,
@@ -127,7 +128,7 @@ async function withPreparable<T>(
     nameservers: valid.nameserver,
     init: valid.init as PrepareOptions['init'],
     keepKeys: valid.keep_keys,
-    timezone: undefined,
+    timezone: valid.timezone,
   }
   const conversion = { to: valid.to as Conversion['to'], compress: false }
   const expected = { format: valid.file_format, maxSize: valid.max_size, prefersVhd: true }

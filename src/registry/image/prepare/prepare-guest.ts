@@ -27,7 +27,8 @@ export async function prepareGuest(
   const source = await appliance.look()
   const { edits } = await planEdits(source, checking.checks, options, checking.watcher.cancellation)
   if (edits.length > 0) await appliance.edit(edits)
-  const guest = await checkGuest(name, edits.length > 0 ? await appliance.look() : source, checking)
+  const result = { ...(edits.length > 0 ? await appliance.look() : source), keepsKeys: options.keepKeys }
+  const guest = await checkGuest(name, result, checking)
   return { edits: edits.map(changeOf), guest }
 }
 
