@@ -9,7 +9,8 @@ need_packages qemu-img=qemu-utils mariadbd=mariadb-server-core my_print_defaults
   mkfs.ext4=e2fsprogs mkfs.xfs=xfsprogs mkfs.btrfs=btrfs-progs mkfs.vfat=dosfstools mkfs.ntfs=ntfs-3g mkfs.exfat=exfatprogs \
   mkfs.f2fs=f2fs-tools mkfs.jfs=jfsutils mkfs.reiserfs=reiserfsprogs mksquashfs=squashfs-tools mkfs.erofs=erofs-utils \
   mkudffs=udftools makefs=makefs mkswap=util-linux sfdisk=fdisk xorriso=xorriso \
-  mcopy=mtools genisoimage=genisoimage sgdisk=gdisk /usr/bin/time=time xz=xz-utils bzip2=bzip2 zstd=zstd zip=zip ar=binutils
+  mcopy=mtools genisoimage=genisoimage sgdisk=gdisk /usr/bin/time=time xz=xz-utils bzip2=bzip2 zstd=zstd zip=zip ar=binutils \
+  busybox=busybox-static dash=dash curl=curl wget=wget ssh-keygen=openssh-client shellcheck=shellcheck systemd-analyze=systemd
 need_modules
 want_galera
 need_build

@@ -45,11 +45,12 @@ export const SYSVINIT: Entries = {
 /** Makes a guest in a folder of its own. */
 export function newGuest(entries: Entries): { path: string; remove(): void } {
   const path = mkdtempSync(join(inject('folder'), 'guest-'))
-  for (const [name, entry] of Object.entries(entries)) make(join(path, name), entry)
+  for (const [name, entry] of Object.entries(entries)) makeEntry(join(path, name), entry)
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-function make(path: string, entry: Entry): void {
+/** Makes an entry of a guest at a path of this host. */
+export function makeEntry(path: string, entry: Entry): void {
   mkdirSync(dirname(path), { recursive: true })
   if (typeof entry === 'string') writeFileSync(path, entry)
   else if ('bytes' in entry) writeFileSync(path, entry.bytes)
