@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { createRequire, isBuiltin } from 'node:module'
+import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin, type RolldownOptions } from 'rolldown'
 
@@ -117,6 +119,18 @@ function asJson(path: string): string {
   return `module.exports = JSON.parse(${JSON.stringify(table)})`
 }
 
+/** Bundles files that are imported as `PATH?raw` as texts. vitest does so by itself. */
+function rawTexts(): Plugin {
+  const RAW = '?raw'
+  return {
+    name: 'raw-texts',
+    resolveId: (source, importer) =>
+      source.endsWith(RAW) && importer !== undefined ? resolve(dirname(importer), source) : undefined,
+    load: (id) =>
+      id.endsWith(RAW) ? `export default ${JSON.stringify(readFileSync(id.slice(0, -RAW.length), 'utf8'))}` : undefined,
+  }
+}
+
 /** Bundles a module into one CommonJS file. Dynamically imported modules are included and run when they are imported. */
 function oneFile(name: string, source: string): RolldownOptions {
   return {
@@ -131,6 +145,7 @@ function oneFile(name: string, source: string): RolldownOptions {
         load: (id) => UNREACHABLE.find(({ path }) => path.test(id))?.code,
       },
       loadWhenUsed(),
+      rawTexts(),
       {
         name: 'measure-widths-in-one-place',
         resolveId: (source, importer) =>

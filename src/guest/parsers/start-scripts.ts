@@ -21,6 +21,8 @@ const RC_LOCALS = [
   '/etc/rc.d/rc.sysinit',
   '/etc/init.d/rcS',
 ]
+/** On CentOS, the first is a link to the second. */
+const INIT_SCRIPTS = ['/etc/init.d', '/etc/rc.d/init.d']
 /** Programs that are not scripts are left out by their size. */
 const LONGEST = 256 * 1024
 const EXECUTABLE = 0o111
@@ -46,7 +48,8 @@ async function findScripts(files: GuestFiles): Promise<StartScript[]> {
     if (await isRun(found)) scripts.set(found.path, { path, text: (await files.text(path)) ?? '', from })
   }
   for (const path of RC_LOCALS) await add(path, isExecutable)
-  for (const name of await startedScripts(files)) await add(join('/etc/init.d', name), isExecutable)
+  for (const name of await startedScripts(files))
+    for (const folder of INIT_SCRIPTS) await add(join(folder, name), isExecutable)
   for (const path of await files.matching('/etc/init', /\.conf$/)) await add(path, () => true)
   for (const path of await files.matching('/etc/local.d', /\.start$/)) await add(path, isExecutable)
   for (const path of await servicesOf(files)) await add(path, () => true)

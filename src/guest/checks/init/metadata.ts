@@ -1,11 +1,13 @@
 import { dataSources, hasCloudInit } from '../../parsers/cloud-init.ts'
 import { codeOf, startScripts } from '../../parsers/start-scripts.ts'
+import { CLOUD_INIT_DISABLED, enablingCloudInit } from '../../scripts/cloud-init.ts'
+import { installing } from '../../scripts/install.ts'
+import { METADATA_SCRIPT } from '../../scripts/services.ts'
 import type { GuestFiles } from '../../tree/guest-files.ts'
 import type { Finding, GuestCheck } from '../check.ts'
 
 /** What a script that gets metadata must contain: the address of the metadata server, or the name of Wakame-vdc's own script. */
 const METADATA = /169\.254\.169\.254|\bwakame-init\b/
-const DISABLED = '/etc/cloud/cloud-init.disabled'
 
 export const metadata: GuestCheck = {
   id: 'init.metadata',
@@ -13,28 +15,43 @@ export const metadata: GuestCheck = {
   requirement: 'A script or cloud-init gets the metadata at boot, and sets the host name and SSH keys.',
   looksAt:
     'cloud-init and its data sources, `/etc/rc.local`, init scripts, enabled services, and the scripts that they call',
-  remedy: 'Install a metadata script, or set datasource_list: [ Ec2, None ] in a file in /etc/cloud/cloud.cfg.d.',
+  remedy:
+    'Install the script that vdc-manage guest script prints, or set datasource_list: [ Ec2, None ] in a file in /etc/cloud/cloud.cfg.d.',
 
   async *run({ files }) {
-    const scripts = await startScripts(files)
-    if (scripts.some((script) => METADATA.test(codeOf(script)))) return
-    if (!(await hasCloudInit(files))) {
-      yield await withoutCloudInit(files)
-      return
-    }
-    if (await files.exists(DISABLED)) {
-      yield { message: 'cloud-init is disabled', path: DISABLED }
-      return
-    }
-    const { list, isForced } = await dataSources(files)
-    const evidence = list && { path: list.path, line: list.line, value: `datasource_list: ${list.names.join(', ')}` }
-    if (list !== undefined && !list.names.includes('Ec2'))
-      yield { message: 'cloud-init does not use the Ec2 data source', ...evidence }
-    else if (!isForced) {
-      const message = 'cloud-init uses the Ec2 data source only on hosts that claim to be Amazon EC2'
-      yield { message, ...evidence }
-    }
+    if (await hasScript(files)) return
+    const finding = (await hasCloudInit(files)) ? await faultOfCloudInit(files) : await withoutCloudInit(files)
+    if (finding !== undefined) yield finding
   },
+
+  async *prepare(guest, { init }) {
+    const { files } = guest
+    if (init === 'none') return
+    // Whoever asks for our script gets it, also beside others.
+    if (init === 'script') {
+      yield* installing(guest, METADATA_SCRIPT)
+      return
+    }
+    if (init === 'auto' && (await hasScript(files))) return
+    if (!(await hasCloudInit(files))) {
+      if (init === 'auto') yield* installing(guest, METADATA_SCRIPT)
+    } else if ((await faultOfCloudInit(files)) !== undefined) yield* enablingCloudInit(files)
+  },
+}
+
+async function hasScript(files: GuestFiles): Promise<boolean> {
+  return (await startScripts(files)).some((script) => METADATA.test(codeOf(script)))
+}
+
+/** Returns why cloud-init does not get the metadata; undefined if it does. */
+async function faultOfCloudInit(files: GuestFiles): Promise<Finding | undefined> {
+  if (await files.exists(CLOUD_INIT_DISABLED)) return { message: 'cloud-init is disabled', path: CLOUD_INIT_DISABLED }
+  const { list, isForced } = await dataSources(files)
+  const evidence = list && { path: list.path, line: list.line, value: `datasource_list: ${list.names.join(', ')}` }
+  if (list !== undefined && !list.names.includes('Ec2'))
+    return { message: 'cloud-init does not use the Ec2 data source', ...evidence }
+  if (isForced) return undefined
+  return { message: 'cloud-init uses the Ec2 data source only on hosts that claim to be Amazon EC2', ...evidence }
 }
 
 /** Tells apart a script that is there but does not run. */

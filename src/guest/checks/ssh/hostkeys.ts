@@ -1,9 +1,12 @@
+import type { Guest } from '../../guest.ts'
 import { entriesOf, sectionsIn } from '../../parsers/sections.ts'
 import { codeOf, type StartScript, startScripts } from '../../parsers/start-scripts.ts'
 import { findUnit } from '../../parsers/systemd.ts'
+import { installing } from '../../scripts/install.ts'
+import { HOST_KEYS_SCRIPT } from '../../scripts/services.ts'
 import type { GuestFiles } from '../../tree/guest-files.ts'
 import type { GuestPath } from '../../tree/guest-path.ts'
-import type { GuestCheck } from '../check.ts'
+import type { Finding, GuestCheck } from '../check.ts'
 import { sshServer } from './installed.ts'
 
 /** Units of distributions that make host keys before sshd starts. */
@@ -16,15 +19,34 @@ export const hostKeys: GuestCheck = {
   looksAt: '`/etc/ssh/ssh_host_*`, `/etc/dropbear`, units and scripts that run ssh-keygen, cloud-init',
   remedy: 'Delete the keys, and have a unit make new ones before sshd starts.',
 
-  async *run({ files, system }) {
-    const keys = await keysOf(files)
+  async *run(guest) {
+    const keys = await keysOf(guest.files)
     for (const path of keys) yield { message: 'SSH host keys are left', path }
-    if (keys.length > 0 || (await sshServer(files)) === undefined) return
-    const maker = await makerOf(files)
-    if (maker === 'none') yield { message: 'nothing makes host keys at the first boot, so sshd will not start' }
-    else if (maker === 'late' && system.init === 'systemd')
-      yield { result: 'warning', message: 'host keys are made at boot, but sshd may start before' }
+    if (keys.length > 0) return
+    const finding = await faultOfMaker(guest)
+    if (finding !== undefined) yield finding
   },
+
+  async *prepare(guest) {
+    const { files } = guest
+    for (const key of await keysOf(files))
+      for (const path of [key, `${key}.pub`, `${key}-cert.pub`]) {
+        const found = await files.findLink(path)
+        if (found !== undefined) yield { action: 'remove', path: found.path }
+      }
+    // Even if nothing gets the metadata, because without keys nobody could log in.
+    if ((await faultOfMaker(guest)) !== undefined) yield* installing(guest, HOST_KEYS_SCRIPT)
+  },
+}
+
+/** Returns what is wrong with what makes host keys; undefined if nothing is, or there is no SSH server. */
+async function faultOfMaker({ files, system }: Guest): Promise<Finding | undefined> {
+  if ((await sshServer(files)) === undefined) return undefined
+  const maker = await makerOf(files)
+  if (maker === 'none') return { message: 'nothing makes host keys at the first boot, so sshd will not start' }
+  if (maker === 'late' && system.init === 'systemd')
+    return { result: 'warning', message: 'host keys are made at boot, but sshd may start before' }
+  return undefined
 }
 
 async function keysOf(files: GuestFiles): Promise<GuestPath[]> {

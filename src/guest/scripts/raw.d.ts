@@ -1,0 +1,5 @@
+/** The text of a file, which is part of the bundle. */
+declare module '*?raw' {
+  const text: string
+  export default text
+}
