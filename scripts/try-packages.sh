@@ -29,6 +29,7 @@ try() {
   [ "$(vdc-manage image list --quiet)" = "$id" ]
   vdc-manage image show "$id" >image.txt
   grep '^display_name: *disk$' image.txt
+  vdc-manage guest script --for debian | sh -n
   man -M "$1/share/man" -P cat vdc-manage-image-add-local >page.txt
   grep -A 1 '^NAME' page.txt
   printf 'vdc-manage account li\t--quiet\nexit\n' | bash --noprofile --rcfile "$2" -i >typed.txt 2>&1

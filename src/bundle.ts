@@ -29,6 +29,7 @@ export const COMMANDS: CommandLoaders = {
   'db:migrate': () => import('./commands/db/migrate.ts'),
   'db:status': () => import('./commands/db/status.ts'),
   doctor: () => import('./commands/doctor.ts'),
+  'guest:script': () => import('./commands/guest/script.ts'),
   'image:add:local': () => import('./commands/image/add/local.ts'),
   'image:add:volume': () => import('./commands/image/add/volume.ts'),
   'image:check': () => import('./commands/image/check.ts'),

@@ -86,7 +86,7 @@ describe('help', () => {
 
   test('of the program lists the help topics, and shows each', async () => {
     const names = Object.keys(HELP_TOPICS)
-    expect(names.sort()).toEqual(['environment', 'exit-codes', 'formats', 'output', 'scripting', 'shell'])
+    expect(names.sort()).toEqual(['environment', 'exit-codes', 'formats', 'metadata', 'output', 'scripting', 'shell'])
     const all = (await vdcManage(['--help'])).stdout
     const listed = all.split('\nHELP TOPICS (vdc-manage help TOPIC)\n')[1]?.split('\n\n')[0] ?? ''
     for (const name of names) {

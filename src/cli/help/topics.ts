@@ -28,6 +28,10 @@ export const HELP_TOPICS: Readonly<Record<string, HelpTopic>> = {
     summary: 'IDs, errors, dry runs and confirmation in scripts.',
     load: async () => (await import('./topics/scripting.ts')).SCRIPTING,
   },
+  metadata: {
+    summary: 'How instances get host name, SSH keys and user-data.',
+    load: async () => (await import('./topics/metadata.ts')).METADATA_TOPIC,
+  },
   formats: {
     summary: 'Disk image and container formats that can be registered.',
     load: async () => (await import('./topics/formats.ts')).FORMATS_TOPIC,

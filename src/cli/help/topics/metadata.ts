@@ -1,0 +1,44 @@
+import { SCRIPT_SYSTEMS } from '../../../registry/image/guest-script.ts'
+import type { Block } from '../blocks.ts'
+
+/** `vdc-manage help metadata` */
+export const METADATA_TOPIC: readonly Block[] = [
+  {
+    text: 'Instances of one image differ only by their metadata, which a server at http://169.254.169.254 has for each of them. Something in the guest must get it at boot: cloud-init, or the script that guest script prints. The check init.metadata of image check looks for them.',
+  },
+  { heading: 'THE SCRIPT' },
+  {
+    text: 'It asks the server up to ten times, three seconds apart, with curl, wget or busybox. It runs with any POSIX shell. What it does once per instance, which it knows by the instance ID:',
+  },
+  {
+    list: [
+      ['host name', 'Sets it, also in /etc/hostname or /etc/sysconfig/network, and in /etc/hosts.'],
+      [
+        'SSH keys',
+        'Adds the public keys to authorized_keys of the first ordinary user that has a home folder and a shell, or of root if there is none.',
+      ],
+      ['user-data', 'Runs it as root, if it starts with #!. It is kept in /var/lib/vdc-metadata.'],
+    ],
+  },
+  {
+    text: 'At every boot, it grows the root partition and its filesystem if growpart is installed. An image that is made of an instance needs no preparation: its instances have other IDs.',
+  },
+  {
+    text: 'The script writes to the console and to /var/log/vdc-metadata.log. The output of the user-data is only in the log file, which only root can read. If the server fails, the next boot tries again.',
+  },
+  { heading: 'SSH HOST KEYS' },
+  {
+    text: 'Each instance needs host keys of its own, before sshd starts. On Debian and Ubuntu, nothing makes them at boot. The script that guest script --host-keys prints does, and runs before sshd. On CentOS and Alpine, sshd makes them itself.',
+  },
+  { heading: 'SYSTEMS (--for)' },
+  { list: SCRIPT_SYSTEMS.map(([name, systems]) => [name, `${systems}.`] as const) },
+  { heading: 'CLOUD-INIT' },
+  {
+    text: 'On hosts that do not claim to be Amazon EC2, cloud-init asks the server only if a file in /etc/cloud/cloud.cfg.d says so:',
+  },
+  { code: ['  datasource_list: [ Ec2, None ]'] },
+  { heading: 'SETTINGS' },
+  {
+    text: 'The script takes these from its environment, such as Environment= in its unit: VDC_METADATA_URL (the server), VDC_METADATA_TRIES and VDC_METADATA_PAUSE (seconds).',
+  },
+]
