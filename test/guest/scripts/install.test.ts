@@ -154,6 +154,15 @@ const GUESTS: [title: string, guest: Entries, edits: string[]][] = [
   ],
   ['a guest that is ready', READY, []],
   [
+    'a guest whose own script is not executable',
+    {
+      ...SYSVINIT,
+      '/etc/rc.local': link('rc.d/rc.local'),
+      '/etc/rc.d/rc.local': { text: '#!/bin/sh\nwget http://169.254.169.254/\n', mode: 0o644 },
+    },
+    ['write /etc/rc.d/rc.local 755'],
+  ],
+  [
     'folders that are links, and a unit that is masked',
     {
       ...SYSTEMD,

@@ -33,9 +33,14 @@ export const metadata: GuestCheck = {
       return
     }
     if (init === 'auto' && (await hasScript(files))) return
-    if (!(await hasCloudInit(files))) {
-      if (init === 'auto') yield* installing(guest, METADATA_SCRIPT)
-    } else if ((await faultOfCloudInit(files)) !== undefined) yield* enablingCloudInit(files)
+    if (await hasCloudInit(files)) {
+      if ((await faultOfCloudInit(files)) !== undefined) yield* enablingCloudInit(files)
+    } else if (init === 'auto') {
+      const idle = await idleScript(files)
+      if (idle === undefined) yield* installing(guest, METADATA_SCRIPT)
+      else
+        yield { action: 'write', path: idle.real, text: idle.text, mode: idle.mode | 0o111, what: 'the right to run' }
+    }
   },
 }
 
@@ -54,15 +59,20 @@ async function faultOfCloudInit(files: GuestFiles): Promise<Finding | undefined>
   return { message: 'cloud-init uses the Ec2 data source only on hosts that claim to be Amazon EC2', ...evidence }
 }
 
-/** Tells apart a script that is there but does not run. */
 async function withoutCloudInit(files: GuestFiles): Promise<Finding> {
+  const path = (await idleScript(files))?.path
+  if (path === undefined) return { message: 'nothing gets the metadata' }
+  return { message: 'the script that gets metadata is not executable', path, remedy: `Run chmod +x ${path}.` }
+}
+
+/** Returns the script that gets the metadata but does not run; undefined if there is none. `real` has no links. */
+async function idleScript(files: GuestFiles) {
   for (const path of ['/etc/rc.local', '/etc/rc.d/rc.local']) {
     const found = await files.find(path)
     if (found?.stat.kind !== 'file') continue
     const text = (await files.text(path)) ?? ''
-    const isRun = (found.stat.mode & 0o111) !== 0
-    if (METADATA.test(codeOf({ text })) && !isRun)
-      return { message: 'the script that gets metadata is not executable', path, remedy: `Run chmod +x ${path}.` }
+    const { mode } = found.stat
+    if (METADATA.test(codeOf({ text })) && (mode & 0o111) === 0) return { path, real: found.path, text, mode }
   }
-  return { message: 'nothing gets the metadata' }
+  return undefined
 }
