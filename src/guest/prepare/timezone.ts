@@ -29,7 +29,7 @@ export async function* timezoneEdits(
   const zone = join(ZONES, timezone)
   if (!(NAME.test(timezone) && (await isZone(files, zone))))
     throw new VdcError('VALUE_REFUSED', `The guest has no time zone ${timezone}`, {
-      hint: `The names of its time zones are the files in its ${ZONES}, for example Europe/Berlin.`,
+      hint: `The names of its time zones are the files in its ${ZONES}, for example Europe/Berlin`,
     })
   const what = `time zone ${timezone}`
   const local = await files.findLink(LOCAL)
