@@ -156,12 +156,12 @@ export class Answer {
    * Prints items, by default as text.
    *
    * @param isSingle print the only item itself, not a list with one item.
-   * @param textOf returns an item as text; default: one line per field.
+   * @param textOf returns an item as text, or the fields to print, one per line; default: those of the item.
    */
   async things<T extends object>(
     things: AsyncIterable<T>,
     isSingle: boolean,
-    textOf?: (thing: T) => string,
+    textOf?: (thing: T) => string | object,
   ): Promise<void> {
     for await (const thing of things) await this.#printer.thing(thing, textOf?.(thing))
     await this.#printer.endThings(isSingle)
@@ -170,10 +170,15 @@ export class Answer {
   /**
    * Works on items, and prints the results.
    *
+   * @param textOf as in `things`.
    * @throws VdcError as `results`.
    */
-  async showEach<T extends object>(words: readonly string[], work: Work<T>): Promise<void> {
-    await this.things(this.results(words, work), isOne(words))
+  async showEach<T extends object>(
+    words: readonly string[],
+    work: Work<T>,
+    textOf?: (thing: T) => string | object,
+  ): Promise<void> {
+    await this.things(this.results(words, work), isOne(words), textOf)
   }
 
   /**

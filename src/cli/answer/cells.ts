@@ -41,6 +41,11 @@ export function humanSize(bytes: number | bigint): string {
   return prettyBytes(bytes, { binary: true })
 }
 
+/** Formats a number of things, such as `2 errors`. */
+export function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`
+}
+
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['year', 365 * 86_400],
   ['month', 30 * 86_400],

@@ -101,13 +101,13 @@ export class Printer {
   /**
    * Adds an item to the answer.
    *
-   * @param text the item as text; default: one line per field.
+   * @param text the item as text, or the fields to print, one per line; default: those of the item.
    */
-  async thing(thing: object, text?: string): Promise<void> {
+  async thing(thing: object, text: string | object = thing): Promise<void> {
     if (isStreamed(this.format)) {
       if (!(await (await this.#rowWriter()).write([thing]))) this.#closed()
     } else if (this.format === 'table') {
-      const shown = text !== undefined && this.#options.columns === undefined ? text : this.#fields(thing)
+      const shown = this.#options.columns === undefined ? this.#shownAs(text) : this.#fields(thing)
       await this.text(`${this.#hasPrintedText ? '\n' : ''}${shown}\n`)
       this.#hasPrintedText = true
     } else {
@@ -165,6 +165,10 @@ export class Printer {
   #shown<T extends object>(columns: readonly Column<T>[]): readonly Column<T>[] {
     const { columns: names } = this.#options
     return names === undefined ? columns : columnsNamed(columns, names)
+  }
+
+  #shownAs(text: string | object): string {
+    return typeof text === 'string' ? text : renderFields(text, this.#now)
   }
 
   #fields(thing: object): string {

@@ -30,6 +30,11 @@ const KIND_OF_VALUE: Readonly<Record<string, Kind>> = {
 const NEW_ID = 'uuid'
 /** Commands that take IDs of deleted items. */
 const OF_DELETED = ['image:undelete', 'image:purge']
+/** Commands that take IDs in place of files: the start of their names, and of the IDs. */
+const KIND_BESIDE_FILES = [
+  { start: 'image:add', prefix: 'bo-', kind: 'backupObject' },
+  { start: 'image:check', prefix: 'wmi-', kind: 'image' },
+] as const
 /** Options that take several names in one word. */
 const LISTS = ['columns', 'sort']
 /** Names of values and arguments that are paths of files. */
@@ -229,8 +234,10 @@ async function argumentsOf(
   const topic = command.id.split(':')[0] as string
   if (FILES.includes(argument.name)) {
     // IDs are accepted too, but are offered only after their prefix is typed.
-    const takesId = command.id.startsWith('image:add') && typed.startsWith('bo-')
-    return { words: takesId ? await findIds('backupObject', 'alive', typed) : [], files: true }
+    const taken = KIND_BESIDE_FILES.find(
+      ({ start, prefix }) => command.id.startsWith(start) && typed.startsWith(prefix),
+    )
+    return { words: taken === undefined ? [] : await findIds(taken.kind, 'alive', typed), files: true }
   }
   if (argument.name === 'backup_object_id') return words(await findIds('backupObject', 'alive', typed))
   const kind = KIND_OF_TOPIC[topic]

@@ -22,7 +22,7 @@ export const IMAGE_GROUPS = {
 }
 /** The options of an image whose file is checked, by heading. */
 export const LOCAL_IMAGE_GROUPS = {
-  'FILE CHECKS': ['file-format', 'checksum', 'md5sum', 'thorough', 'max-size'],
+  'FILE CHECKS': ['file-format', 'checksum', 'md5sum', 'thorough', 'max-size', 'check'],
   ...IMAGE_GROUPS,
 }
 
@@ -73,6 +73,10 @@ export const thorough = () =>
   Flags.boolean({
     summary: 'Read the whole disk, even compressed data (slow).',
   })
+
+/** `--check`: look into the guest. */
+export const checkGuest = () =>
+  Flags.boolean({ summary: 'Require a guest that is ready for the cloud, as image check finds it.' })
 
 /** `--checksum`: the checksum that a file must have. */
 export const checksum = () => flags.text('sha256:HEX', 'Require this checksum, or md5:HEX.')

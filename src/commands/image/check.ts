@@ -1,47 +1,53 @@
 import { Flags } from '@oclif/core'
 import { GUEST_CHECK_COLUMNS } from '../../cli/answer/columns/guest-check.ts'
-import { guestSentence, renderCheck } from '../../cli/answer/views/guest-check.ts'
+import { checkRenderer, guestSentence } from '../../cli/answer/views/guest-check.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { checkNames, root } from '../../cli/flags/guest.ts'
+import { allOf } from '../../cli/session/stdin-ids.ts'
 import { VdcError } from '../../core/errors.ts'
 import { ACCELERATIONS, type CheckSummary, checkGuests } from '../../registry/image/check/check-guests.ts'
 
 export default class ImageCheck extends BaseCommand {
   static override summary = 'Check whether guests are ready for the cloud.'
   static override description =
-    'Looks at the files of a guest: boot loader, network, SSH, metadata script, secrets and files that are left over. Prints the result of each check with its evidence and its remedy: ok, error, warning, note, unknown or not applicable. Exit code 3: not ready, because a check found an error or could not read what it needs. docs/image-checks.md describes all checks.'
+    'Looks at the files of a guest: boot loader, network, SSH, metadata script, secrets and files that are left over. Prints the result of each check with its evidence and its remedy: ok, error, warning, note, unknown or not applicable. A word that begins with wmi- is the ID of an image unless a file has this name; the file that the image boots from is checked, if it is in an image folder of this host. A guest that cannot be checked does not stop the others. Exit code 3: a guest is not ready, because a check found an error or could not read what it needs; otherwise 9: one of several could not be checked. docs/image-checks.md describes all checks.'
   static override examples = [
     '<%= config.bin %> image check lucid.qcow2',
-    '<%= config.bin %> image check --root /srv/guests/lucid',
+    '<%= config.bin %> image check wmi-k3x9q0bz --save',
+    '<%= config.bin %> image list --label vdc-manage.check.result=not-ready',
     '<%= config.bin %> image check --root /srv/guests/lucid --skip log,pkg --strict',
     '<%= config.bin %> image check --root /srv/guests/lucid --json |\n  jq -r \'.guests[].checks[] | select(.result == "error").check\'',
   ]
-  static override exits = [0, 1, 2, 3, 6, 130, 143]
-  static override args = { path: flags.anyIds('Disk image files.') }
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130, 143]
+  static override args = {
+    path: flags.anyIds('Disk image files, or IDs of images (wmi-...). Use - for those on stdin.'),
+  }
   static override flags = {
     root: root(),
     accel: flags.choice('HOW', ACCELERATIONS, 'Run the virtual machine that looks into images with this'),
     only: checkNames('Run only these checks; IDs or groups, such as net.dhcp,ssh.'),
     skip: checkNames('Skip these checks; IDs or groups.'),
     strict: Flags.boolean({ summary: 'Not ready if there are warnings, too.' }),
+    save: Flags.boolean({
+      summary: 'Store date, result and counts with the images, as labels vdc-manage.check.*.',
+    }),
+    force: Flags.boolean({ dependsOn: ['save'], summary: 'Save for protected images too.' }),
   }
 
   async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageCheck)
-    const { root, accel, only, skip, strict } = given
-    const { path: paths } = args
-    if ((paths === undefined) === (root === undefined))
-      throw new VdcError(
-        'USAGE',
-        paths === undefined ? 'No disk image is named' : 'Disk images cannot be checked together with --root',
-        {
-          hint: 'Name disk image files, or a folder with --root',
-        },
-      )
-    const findings = await this.answer.openFindings(GUEST_CHECK_COLUMNS, renderCheck)
+    const { root, accel, only, skip, strict, save, force } = given
+    requireOneKind(args.path, { root, only, skip, save })
+    const guests = args.path && (await allOf(this.session.ids(args.path))).flat()
+    if (guests?.length === 0) await this.answer.note('No IDs on stdin: nothing to check')
+    const findings = await this.answer.openFindings(GUEST_CHECK_COLUMNS, checkRenderer((guests?.length ?? 1) > 1))
     const summary = await this.session.watched((watcher) =>
-      checkGuests({ paths, root, accel, only, skip, strict }, watcher, findings.write),
+      checkGuests({ guests, root, accel, only, skip, strict, save, force }, watcher, {
+        withRegistry: (work) => this.session.withRegistry(work),
+        tell: findings.write,
+        fail: (error) => this.answer.error(error, { isAnswered: false }),
+      }),
     )
     await findings.end()
     for (const guest of summary.guests) await this.answer.note(guestSentence(guest))
@@ -51,9 +57,38 @@ export default class ImageCheck extends BaseCommand {
   }
 }
 
+/** @throws VdcError USAGE unless there are either images or a folder, and --save is given only for whole checks of images. */
+function requireOneKind(
+  paths: readonly string[] | undefined,
+  {
+    root,
+    only,
+    skip,
+    save,
+  }: { root: string | undefined; only: string[] | undefined; skip: string[] | undefined; save: boolean },
+): void {
+  const refuse = (message: string, hint: string) => new VdcError('USAGE', message, { hint })
+  if ((paths === undefined) === (root === undefined))
+    throw refuse(
+      paths === undefined ? 'No disk image is named' : 'Disk images cannot be checked together with --root',
+      'Name disk image files or IDs of images, or a folder with --root',
+    )
+  if (!save) return
+  if (root !== undefined)
+    throw refuse('The result can be saved only with an image, and --root names a folder', 'Omit --save or --root')
+  if (only !== undefined || skip !== undefined)
+    throw refuse(
+      `--save cannot be used with --${only === undefined ? 'skip' : 'only'}: a partial check must not be saved as a whole one`,
+      'Omit one of them',
+    )
+}
+
 /** Returns the error that determines the exit code, if there is one. */
-function errorIn({ ready, guests }: CheckSummary): VdcError | undefined {
-  if (ready) return undefined
-  const names = guests.filter((guest) => !guest.ready).map(({ guest }) => guest)
-  return new VdcError('GUEST_NOT_READY', `Not ready for the cloud: ${names.join(', ')}`)
+function errorIn({ guests, failures }: CheckSummary): VdcError | undefined {
+  const names = guests.filter(({ ready }) => !ready).map(({ guest }) => guest)
+  if (names.length > 0) return new VdcError('GUEST_NOT_READY', `Not ready for the cloud: ${names.join(', ')}`)
+  const total = guests.length + failures.length
+  return failures.length === 0
+    ? undefined
+    : new VdcError('PARTLY_DONE', `${failures.length} of ${total} guests could not be checked`)
 }

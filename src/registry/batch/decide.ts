@@ -34,7 +34,7 @@ export async function decide<I extends Item, V>(
 }
 
 /** Returns the canonical IDs of items. */
-export function idsOf(items: Iterable<Item>): string[] {
+export function idsOf(items: Iterable<Pick<Item, 'id'>>): string[] {
   return Array.from(items, ({ id }) => id)
 }
 

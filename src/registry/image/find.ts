@@ -87,7 +87,7 @@ export function requireUnprotected(id: string, protections: ReadonlyMap<string, 
 }
 
 /** Returns the times since when images are protected, by canonical ID; only for images that are. */
-export async function protectedSince(db: Queryable, items: Iterable<Item>): Promise<Map<string, string>> {
+export async function protectedSince(db: Queryable, items: Iterable<Pick<Item, 'id'>>): Promise<Map<string, string>> {
   const rows = await selectLabels(db, idsOf(items))
   const protections = rows.filter((row) => row.name === PROTECTED_LABEL)
   return new Map(protections.map((row) => [row.resource_uuid, row.string_value ?? row.blob_value ?? '']))
@@ -107,7 +107,12 @@ function notFound(id: string, hasHistory: boolean): VdcError {
   })
 }
 
-function imageDeleted(id: string, image: ImageRow): VdcError {
+/**
+ * Returns the error for a deleted image.
+ *
+ * @param image the time of its deletion, as in tables or in results.
+ */
+export function imageDeleted(id: string, image: Pick<ImageRow, 'deleted_at'>): VdcError {
   const since = image.deleted_at === null ? '' : ` (since ${isoTime(image.deleted_at)})`
   return new VdcError('IMAGE_DELETED', `Image ${id} is deleted${since}`, {
     hint: `Restore it with: vdc-manage image undelete ${id}`,

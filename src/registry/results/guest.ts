@@ -17,7 +17,7 @@ const evidence = z.object({
 
 /** The result of one check of a guest. */
 export const checkReport = z.object({
-  /** The folder that was checked. */
+  /** The folder, the file or the image that was checked, as it was named. */
   guest: z.string(),
   /** ID of the check, such as `net.dhcp`. */
   check: z.string(),
@@ -56,8 +56,10 @@ export const guestReport = z.object({
 
 /** The result of `image check`. */
 export const checkSummary = z.object({
-  /** Whether all guests are ready. */
+  /** Whether all guests could be checked, and are ready. */
   ready: z.boolean(),
   guests: z.array(guestReport),
+  /** The errors of those of several guests that could not be checked, or whose result could not be saved. */
+  failures: z.array(z.object({ guest: z.string(), error: error.shape.error })),
   error: z.optional(error.shape.error),
 })

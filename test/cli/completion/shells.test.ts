@@ -104,6 +104,7 @@ const COMPLETED: [typed: string, completed: string][] = [
   ['vdc-manage account show a-cu', 'vdc-manage account show a-customer '],
   ['vdc-manage image add volume bo-', 'vdc-manage image add volume bo-one '],
   ['vdc-manage image add local bo-o', 'vdc-manage image add local bo-one '],
+  ['vdc-manage image check wmi-an', 'vdc-manage image check wmi-another '],
   ['echo a | vdc-manage image show wmi-an', 'echo a | vdc-manage image show wmi-another '],
   ['vdc-manage image label wmi-another "a b" --j', 'vdc-manage image label wmi-another "a b" --json '],
   // Files.

@@ -2,6 +2,7 @@ import type { CheckReport, GuestReport } from '../../../registry/image/check/che
 import { paint } from '../../terminal/color.ts'
 import { printable } from '../../terminal/escape.ts'
 import { wrapMessage } from '../../terminal/wrap.ts'
+import { counted } from '../cells.ts'
 
 type Evidence = CheckReport['evidence'][number]
 
@@ -12,6 +13,21 @@ const NARROW_INDENT = 4
 const RESULT_WIDTH = 'not applicable'.length
 /** Characters of the longest ID of a check. */
 const ID_WIDTH = 'secret.passwords'.length
+
+/**
+ * Returns a function that formats the results of checks for people, one guest after the other.
+ *
+ * @param isHeaded name each guest above its results, because there are several.
+ */
+export function checkRenderer(isHeaded: boolean): (report: CheckReport) => string {
+  let last: string | undefined
+  return (report) => {
+    const heading =
+      isHeaded && report.guest !== last ? `${last === undefined ? '' : '\n'}${printable(report.guest)}:\n` : ''
+    last = report.guest
+    return heading + renderCheck(report)
+  }
+}
 
 /**
  * Formats the result of a check for people: a line, the evidence below it, and the remedy. Wraps the lines for
@@ -58,11 +74,7 @@ function textOf(evidence: Evidence, message: string): string {
 
 /** Formats the result of all checks of a guest on one line. */
 export function guestSentence({ guest, ready, system, errors, warnings, notes, unknown }: GuestReport): string {
-  const counts = [plural(errors, 'error'), plural(warnings, 'warning'), plural(notes, 'note'), `${unknown} unknown`]
+  const counts = [counted(errors, 'error'), counted(warnings, 'warning'), counted(notes, 'note'), `${unknown} unknown`]
   const name = system?.name == null ? '' : ` (${system.name})`
   return `${guest}${name}: ${ready ? 'ready' : 'not ready'}: ${counts.join(', ')}`
-}
-
-function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`
 }

@@ -1,6 +1,7 @@
 import { BaseCommand } from '../../../cli/command/base-command.ts'
 import * as flags from '../../../cli/flags/common.ts'
 import {
+  checkGuest,
   checksum,
   fileExpectations,
   LOCAL_IMAGE_GROUPS,
@@ -35,6 +36,7 @@ export default class ImageAddLocal extends BaseCommand {
     checksum: checksum(),
     md5sum: md5sum(),
     thorough: thorough(),
+    check: checkGuest(),
     ...fileExpectations,
     convert: flags.choice('FORMAT', TARGET_FORMATS, 'Convert to'),
     'dry-run': flags.dryRun(),

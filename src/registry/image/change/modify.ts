@@ -16,6 +16,7 @@ import { clearable } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
 import { warnOfUnlisted } from '../access.ts'
 import { checkImageAttributes, imageAttributes } from '../attributes.ts'
+import { forgetChecks } from '../check/save-check.ts'
 import { describeImages, type ImageDetails } from '../details.ts'
 import { imagesToChange } from '../find.ts'
 import { requireNewParent, requireNoCycle } from '../parent.ts'
@@ -69,10 +70,16 @@ export function modifyImages(
         const image = images.get(item) as ImageRow
         return changesOf(image, await columnsOf(item, image))
       })
-      await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()))
+      const now = sqlTime(new Date())
+      await writeChanges(trx, updateImages, images, changes, now)
       const modified = Array.from(changes, ([item, changed]): Modified => {
         return { item, image: { ...(images.get(item) as ImageRow), ...changed }, changed }
       })
+      await forgetChecks(
+        trx,
+        modified.filter(bootsFromElse).map(({ item }) => item),
+        now,
+      )
       const moved = modified.filter(
         ({ changed }) => changed.account_id !== undefined || changed.is_public !== undefined,
       )
@@ -92,6 +99,11 @@ interface Modified {
   item: Item<Given>
   image: ImageRow
   changed: Partial<ImageRow>
+}
+
+/** Returns whether the saved check of an image is no longer about what it boots from. */
+function bootsFromElse({ changed }: Modified): boolean {
+  return changed.backup_object_id !== undefined || changed.file_format !== undefined
 }
 
 /** Warns about images that may not boot with their new format or backup object. */

@@ -1,158 +1,137 @@
 import * as z from 'zod/mini'
 import { VdcError } from '../../../core/errors.ts'
-import { wasMeant } from '../../../core/nearest.ts'
-import { shellWord } from '../../../core/shell-word.ts'
-import type { ImageFile } from '../../../disk/file/image-file.ts'
 import { inspectImage } from '../../../disk/inspect/inspect-image.ts'
 import { requireAcceptable } from '../../../disk/inspect/inspection.ts'
-import { ACCELERATIONS, type Acceleration, withAppliance } from '../../../guest/appliance/appliance.ts'
-import type { GuestCheck } from '../../../guest/checks/check.ts'
-import { CHECK_NAMES, CHECKS, groupOf } from '../../../guest/checks/index.ts'
-import { type GuestSource, runChecks } from '../../../guest/run-checks.ts'
-import { FolderTree } from '../../../guest/tree/folder-tree.ts'
-import type { Watcher } from '../../registry.ts'
-import type { checkReport, checkSummary, guestReport } from '../../results/guest.ts'
+import { ACCELERATIONS, type Acceleration } from '../../../guest/appliance/appliance.ts'
+import type { Registry, Watcher } from '../../registry.ts'
+import type { checkSummary } from '../../results/guest.ts'
+import { isIdNotFile } from '../../rules/id-or-path.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
 import { withImageFile } from '../register/accept-file.ts'
+import { chosenChecks } from './chosen-checks.ts'
+import { type Checking, type CheckReport, type GuestReport, lookIntoFolder, lookIntoImage } from './look-into-guest.ts'
+import { imageOnHost, withFileOfImage } from './registered-guest.ts'
+import { requireSavable, saveCheck } from './save-check.ts'
 
 export { ACCELERATIONS } from '../../../guest/appliance/appliance.ts'
 export { CHECK_NAMES } from '../../../guest/checks/index.ts'
+export type { CheckReport, GuestReport } from './look-into-guest.ts'
 
 const checkRequest = z.object({
-  paths: z.prefault(z.array(z.string()), []),
+  guests: z.prefault(z.array(z.string()), []),
   root: z.optional(z.string()),
   accel: z.prefault(oneOf(ACCELERATIONS), 'auto'),
   only: z.optional(z.array(z.string())),
   skip: z.optional(z.array(z.string())),
   strict: z.prefault(z.boolean(), false),
+  save: z.prefault(z.boolean(), false),
+  force: z.prefault(z.boolean(), false),
 })
 
 /**
- * The request of `checkGuests`: disk images or a folder, the checks to run by ID or group, and whether
- * warnings count.
+ * The request of `checkGuests`: disk image files and images by ID, or a folder; the checks to run by ID or
+ * group; whether warnings count; whether to store the results with the images, even protected ones.
  */
 export type CheckRequest = z.input<typeof checkRequest>
-/** The result of one check of a guest. */
-export type CheckReport = z.output<typeof checkReport>
-/** What is checked, and how. */
-export interface Checking {
-  checks: readonly GuestCheck[]
-  strict: boolean
-  watcher: Watcher
-  tell: (report: CheckReport) => Promise<unknown>
-}
-/** All checks of one guest. */
-export type GuestReport = z.output<typeof guestReport>
 /** The results of all guests. */
 export type CheckSummary = z.output<typeof checkSummary>
 
+/** How `checkGuests` opens the registry, and reports. */
+interface Surroundings {
+  /** Called only if a guest is an image of the registry. */
+  withRegistry: <T>(work: (registry: Registry) => Promise<T>) => Promise<T>
+  /** Called after each check. */
+  tell: (report: CheckReport) => Promise<unknown>
+  /** Called for each of several guests that cannot be checked. */
+  fail: (error: VdcError) => Promise<unknown>
+}
+
+/** A guest as it is named, by ID or path. */
+interface Named {
+  guest: string
+  isId: boolean
+}
+
+/** Exit codes of errors about a single guest: refused, not found, or a conflict with its state. */
+const ABOUT_ONE: readonly number[] = [3, 4, 5]
+
 /**
- * Checks whether guests are ready for the cloud. Writes nothing.
+ * Checks whether guests are ready for the cloud. Writes only labels of images, and only if asked to.
  *
- * @param tell called after each check.
- * @throws VdcError VALUE_REFUSED, FILE_REFUSED, QEMU_IMG_FAILED, APPLIANCE_FAILED, INTERRUPTED, TERMINATED.
+ * @returns the reports, and the errors of those of several guests that could not be checked or saved.
+ * @throws VdcError USAGE, VALUE_REFUSED; the error of a single guest; APPLIANCE_FAILED, QEMU_IMG_FAILED and
+ *   errors of the database, which concern all guests; INTERRUPTED, TERMINATED.
  */
 export async function checkGuests(
   request: CheckRequest,
   watcher: Watcher,
-  tell: (report: CheckReport) => Promise<unknown>,
+  { withRegistry, tell, fail }: Surroundings,
 ): Promise<CheckSummary> {
-  const { paths, root, accel, only, skip, strict } = validate(checkRequest, request)
+  const { guests, root, only, skip, strict, ...options } = validate(checkRequest, request)
   const checking = { checks: chosenChecks(only, skip), strict, watcher, tell }
-  const guests: GuestReport[] = []
-  if (root !== undefined) guests.push(await checkFolder(root, checking))
-  for (const path of paths)
-    guests.push(await withImageFile(path, (file) => checkDisk(file, accel as Acceleration, checking)))
-  return { ready: guests.every(({ ready }) => ready), guests }
-}
-
-async function checkFolder(root: string, checking: Checking): Promise<GuestReport> {
-  const tree = await FolderTree.open(root)
-  try {
-    return await checkGuest(root, { tree, disk: undefined }, checking)
-  } finally {
-    await tree.close()
+  const accel = options.accel as Acceleration
+  if (root !== undefined) return summaryOf([await lookIntoFolder(root, checking)], [])
+  const named = [...new Set(guests)].map((guest) => ({ guest, isId: isIdNotFile('image', guest) }))
+  if (options.save) requireIds(named)
+  const checkAll = async (registry?: Registry) => {
+    const reports: GuestReport[] = []
+    const failures: CheckSummary['failures'] = []
+    for (const { guest, isId } of named) {
+      try {
+        const report = isId
+          ? checkImage(registry as Registry, guest, accel, checking, options)
+          : checkFile(guest, accel, checking)
+        reports.push(await report)
+      } catch (error) {
+        if (named.length === 1 || !(error instanceof VdcError) || !ABOUT_ONE.includes(error.exit)) throw error
+        failures.push({ guest, ...error.toJSON() })
+        await fail(error)
+      }
+    }
+    return summaryOf(reports, failures)
   }
+  return named.some(({ isId }) => isId) ? withRegistry(checkAll) : checkAll()
 }
 
-async function checkDisk(file: ImageFile, accel: Acceleration, checking: Checking): Promise<GuestReport> {
-  const { watcher } = checking
-  const inspection = await inspectImage(file, {}, watcher)
-  requireAcceptable(inspection, file.path)
-  const { containerFormat, fileFormat } = inspection
-  if (containerFormat !== 'none' || fileFormat === undefined) {
-    throw new VdcError(
-      'FILE_REFUSED',
-      `The file ${file.path} is packed (${containerFormat}), so nobody can look into it`,
-      {
-        hint: `Unpack it with: vdc-manage image convert ${shellWord(file.path)} OUT.qcow2`,
-      },
-    )
-  }
-  const image = { fd: file.handle.fd, format: fileFormat, isWritable: false }
-  return withAppliance(image, accel, watcher, async (appliance) =>
-    checkGuest(file.path, await appliance.look(), checking),
-  )
-}
-
-/**
- * Checks one guest.
- *
- * @param guest what it is called in the report.
- */
-export async function checkGuest(
-  guest: string,
-  source: GuestSource,
-  { checks, strict, watcher, tell }: Checking,
-): Promise<GuestReport> {
-  const reports: CheckReport[] = []
-  let isBlocked = false
-  const system = await runChecks(source, checks, watcher.cancellation, async ({ isBlocked: blocks, ...report }) => {
-    const named = { guest, ...report }
-    isBlocked ||= blocks
-    reports.push(named)
-    await tell(named)
+/** @throws VdcError USAGE if a guest is no image of the registry. */
+function requireIds(named: readonly Named[]): void {
+  const file = named.find(({ isId }) => !isId)
+  if (file === undefined) return
+  throw new VdcError('USAGE', `The result can be saved only with an image, and ${file.guest} is a file`, {
+    hint: 'Name images by ID (wmi-...), or omit --save',
   })
-  const count = (result: CheckReport['result']) => reports.filter((report) => report.result === result).length
-  const [errors, warnings, notes, unknown] = [count('error'), count('warning'), count('note'), count('unknown')]
-  return {
-    guest,
-    ready: system?.kind === 'linux' && !isBlocked && errors === 0 && (!strict || warnings === 0),
-    errors,
-    warnings,
-    notes,
-    unknown,
-    system: system === undefined ? null : withoutFolders(system),
-    checks: reports,
-  }
 }
 
-function withoutFolders({
-  folders: _,
-  ...system
-}: NonNullable<GuestReport['system']> & { folders: unknown }): GuestReport['system'] {
-  return system
+function summaryOf(guests: GuestReport[], failures: CheckSummary['failures']): CheckSummary {
+  return { ready: failures.length === 0 && guests.every(({ ready }) => ready), guests, failures }
 }
 
-/**
- * Returns the checks with the given IDs or of the given groups, in the order of reports.
- *
- * @param only undefined for all.
- * @throws VdcError VALUE_REFUSED if there is no such check, or no check is left.
- */
-export function chosenChecks(only: readonly string[] | undefined, skip: readonly string[] = []): readonly GuestCheck[] {
-  for (const [field, names] of Object.entries({ only, skip })) for (const name of names ?? []) requireCheck(field, name)
-  const isNamed = ({ id }: GuestCheck, names: readonly string[]) => names.includes(id) || names.includes(groupOf(id))
-  const checks = CHECKS.filter((check) => (only === undefined || isNamed(check, only)) && !isNamed(check, skip))
-  if (checks.length === 0) throw new VdcError('VALUE_REFUSED', 'skip leaves no check to run')
-  return checks
+async function checkFile(path: string, accel: Acceleration, checking: Checking): Promise<GuestReport> {
+  return withImageFile(path, async (file) => {
+    const inspection = await inspectImage(file, {}, checking.watcher)
+    requireAcceptable(inspection, file.path)
+    return lookIntoImage(path, file, inspection, accel, checking)
+  })
 }
 
-function requireCheck(field: string, name: string): void {
-  if (CHECK_NAMES.includes(name)) return
-  const groups = CHECK_NAMES.filter((each) => !each.includes('.'))
-  throw new VdcError('VALUE_REFUSED', `${field} '${name}' is neither a check nor a group of checks`, {
-    hint: `${wasMeant(name, CHECK_NAMES)}Groups: ${groups.join(', ')}; checks: ${CHECKS.map(({ id }) => id).join(', ')}`,
+/** @param id as given, which names the guest in the report. */
+async function checkImage(
+  registry: Registry,
+  id: string,
+  accel: Acceleration,
+  checking: Checking,
+  options: { save: boolean; force: boolean },
+): Promise<GuestReport> {
+  const image = await imageOnHost(registry, id)
+  if (options.save) await requireSavable(registry, image, options)
+  return withFileOfImage(image, async (file) => {
+    // What is registered is known to be no larger than what was allowed then.
+    const expected = { format: image.file_format, maxSize: Number.MAX_SAFE_INTEGER }
+    const inspection = await inspectImage(file, expected, checking.watcher)
+    requireAcceptable(inspection, file.path)
+    const report = await lookIntoImage(id, file, inspection, accel, checking)
+    if (options.save) await saveCheck(registry, image, file, report, options)
+    return report
   })
 }

@@ -3,7 +3,7 @@ import type { PrepareOptions } from '../../../guest/prepare/edit.ts'
 import { type PlannedEdit, planEdits } from '../../../guest/prepare/plan-edits.ts'
 import { shown } from '../../../guest/tree/guest-path.ts'
 import type { GuestChange } from '../../change.ts'
-import { type Checking, checkGuest, type GuestReport } from '../check/check-guests.ts'
+import { type Checking, checkGuest, type GuestReport } from '../check/look-into-guest.ts'
 
 /** What was changed in a guest, and the check after that. */
 export interface PreparedGuest {

@@ -2,13 +2,18 @@ import { dirname } from 'node:path'
 import * as z from 'zod/mini'
 import type { Queryable } from '../../../db/database.ts'
 import { requireColumns } from '../../../db/schema/wakame-schema.ts'
+import { isoTime, sqlTime } from '../../../db/sql/time.ts'
+import { insertLabels } from '../../../db/tables/labels.ts'
 import { inTransaction } from '../../../db/transactions/unit-of-work.ts'
 import { TARGET_FORMATS } from '../../../disk/inspect/file-formats.ts'
 import { createObject, findObjectOf } from '../../backup-object/find-by-file.ts'
 import type { StoredFile } from '../../backup-object/stored-file.ts'
 import { createLocalStorage, storagesOf } from '../../backup-storage/find-by-file.ts'
+import { newLabel } from '../../labels.ts'
 import type { Registry } from '../../registry.ts'
+import { type CheckCounts, labelsOfCheck } from '../../rules/check-labels.ts'
 import { md5 } from '../../rules/checksum.ts'
+import { canonicalId } from '../../rules/identifiers.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { BOOT_FROM_LOCAL } from '../../rules/values.ts'
 import { checkImageAttributes, imageAttributes, newImageAttributes } from '../attributes.ts'
@@ -28,6 +33,7 @@ export const fileImageRequest = z.object({
   storage_id: z.optional(z.string()),
   convert: z.optional(oneOf(TARGET_FORMATS)),
   thorough: z.optional(z.boolean()),
+  check: z.optional(z.boolean()),
 })
 
 /** A validated request with the architecture of the file. */
@@ -49,6 +55,7 @@ export async function checkDatabase(registry: Registry, request: FileImage, uri:
 /**
  * Writes the image of a file, its backup object and its storage in one unit of work.
  *
+ * @param check the result of the check of the guest in the file, to store in labels.
  * @returns the stored image, after the commit.
  * @throws VdcError for any value that is refused and any conflict; COMMIT_UNCERTAIN.
  */
@@ -57,6 +64,7 @@ export async function storeFileImage(
   request: FileImage,
   fileFormat: string,
   file: StoredFile,
+  check?: CheckCounts,
 ): Promise<ImageDetails> {
   const image = await inTransaction(registry.database, async (trx) => {
     const uuid = await writeImage(registry, trx, request, async (ownerId, now) => ({
@@ -65,10 +73,20 @@ export async function storeFileImage(
       displayName: nameOfFile(file.path),
       backupObjectId: await objectOf(registry, trx, request, file, ownerId, now),
     }))
+    if (check !== undefined) await labelChecked(trx, canonicalId('image', uuid), check)
     return describeImage(registry, uuid, trx)
   })
   await registry.noteImageFolder(dirname(file.path), { below: false })
   return image
+}
+
+async function labelChecked(db: Queryable, id: string, check: CheckCounts): Promise<void> {
+  const now = sqlTime(new Date())
+  const labels = [...labelsOfCheck(check, isoTime(now))]
+  await insertLabels(
+    db,
+    labels.map(([name, value]) => newLabel(id, name, value, now)),
+  )
 }
 
 /** Finds or creates the backup object of the file and its storage; returns the object's canonical ID. */

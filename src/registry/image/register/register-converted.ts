@@ -11,12 +11,15 @@ import type { MadeImage } from '../../../disk/make/made-image.ts'
 import { storagesOf } from '../../backup-storage/find-by-file.ts'
 import { isKeyable, localUri, objectKeyIn } from '../../backup-storage/local-uri.ts'
 import type { Registry, Watcher } from '../../registry.ts'
+import type { CheckCounts } from '../../rules/check-labels.ts'
+import { DEFAULT_CONTAINER_FORMAT } from '../../rules/values.ts'
 import type { ImageDetails } from '../details.ts'
 import { type AcceptedImage, accept, archOf, storedFile } from './accept-file.ts'
 import { unmadeFile, withUnknowns } from './dry-run-file.ts'
 import { requireChecksum } from './expectations.ts'
 import { checkDatabase, type FileImage, storeFileImage } from './file-image.ts'
 import { nameOfFile } from './file-name.ts'
+import { requireReadyGuest } from './ready-guest.ts'
 
 type Request = FileImage & { convert: TargetFormat }
 
@@ -65,9 +68,10 @@ export async function registerConverted(
         const virtualSize = await tryConversion(file, image, place)
         registry.onChange({ action: 'create', path: place.path, file_format: request.convert })
         const unmade = unmadeFile(place.path, uri, virtualSize)
-        return storeFileImage(withUnknowns(registry), request, request.convert, unmade)
+        const check = request.check ? await checkUnconverted(registry, source, watcher) : undefined
+        return storeFileImage(withUnknowns(registry), request, request.convert, unmade, check)
       }
-      const use = (made: MadeImage) => registerMade(registry, request, made, source.arch, watcher)
+      const use = (made: MadeImage) => registerMade(registry, request, made, source, watcher)
       return convertImage(file, image, place, conversion, watcher, {
         use,
         ...(request.checksum !== undefined && { requireContents }),
@@ -78,20 +82,32 @@ export async function registerConverted(
   }
 }
 
+/** In a dry run, checks the source, whose guest the new file would have. A packed one can be looked into only when it is converted. */
+async function checkUnconverted(
+  registry: Registry,
+  { file, image }: SourceFile,
+  watcher: Watcher,
+): Promise<CheckCounts | undefined> {
+  if (image.containerFormat === DEFAULT_CONTAINER_FORMAT) return requireReadyGuest(file, image, file.path, watcher)
+  registry.warn(`The file ${file.path} is packed, so its guest is checked only when it is converted`)
+  return undefined
+}
+
 async function registerMade(
   registry: Registry,
   request: Request,
   made: MadeImage,
-  declaredArch: string | undefined,
+  source: SourceFile,
   watcher: Watcher,
 ): Promise<ImageDetails> {
   const { path } = made.file
   const image = accept(made.inspection, path, registry.warn)
-  const arch = archOf(image, declaredArch, path)
+  const arch = archOf(image, source.arch, path)
   const hashes = await hashImageFile(made.file, watcher)
+  const check = request.check ? await requireReadyGuest(made.file, image, source.file.path, watcher) : undefined
   const stored = storedFile(await made.moveIntoPlace(), localUri(path), image, hashes)
   try {
-    return await storeFileImage(registry, { ...request, arch }, request.convert, stored)
+    return await storeFileImage(registry, { ...request, arch }, request.convert, stored, check)
   } catch (error) {
     // The image may have been registered, so keep the file.
     if (error instanceof VdcError && error.code === 'COMMIT_UNCERTAIN') throw error

@@ -9,6 +9,7 @@ import type { ImageDetails } from '../details.ts'
 import { acceptFile, archOf, storedFile, withImageFile } from './accept-file.ts'
 import { requireChecksum } from './expectations.ts'
 import { checkDatabase, fileImageRequest, storeFileImage } from './file-image.ts'
+import { requireReadyGuest, requireUnpacked } from './ready-guest.ts'
 import { registerConverted } from './register-converted.ts'
 
 /** The request of `registerFile`: image columns, expectations of the file and other options. IDs with or without prefix. */
@@ -18,7 +19,8 @@ export type FileImageRequest = z.input<typeof fileImageRequest>
  * Registers a disk image on this host: checks and hashes the file, and writes the image,
  * backup object, storage, labels and history in one transaction (dcmgr.md). With
  * `convert`, registers a new file in that format in the same folder instead. With
- * `thorough`, reads the whole disk, too.
+ * `thorough`, reads the whole disk, too. With `check`, looks into the guest, which must be
+ * ready for the cloud, and stores the result in labels.
  *
  * @param watcher receives the progress and can cancel the work.
  * @returns the stored image, after the commit.
@@ -44,10 +46,12 @@ export async function registerFile(
         return registerConverted(registry, { ...valid, arch, convert }, { file, image, arch: valid.arch }, watcher)
       registry.warn(`The file ${file.path} is already ${convert}, and is registered as it is`)
     }
+    if (valid.check) requireUnpacked(image, file.path)
     await checkDatabase(registry, { ...valid, arch }, uri)
     if (valid.thorough) await (await import('../../../disk/inspect/thorough.ts')).readWholeDisk(file, image, watcher)
     const hashes = await hashImageFile(file, watcher)
     requireChecksum(file.path, hashes, valid.checksum)
-    return storeFileImage(registry, { ...valid, arch }, image.fileFormat, storedFile(file, uri, image, hashes))
+    const check = valid.check ? await requireReadyGuest(file, image, file.path, watcher) : undefined
+    return storeFileImage(registry, { ...valid, arch }, image.fileFormat, storedFile(file, uri, image, hashes), check)
   })
 }

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs'
 import { VdcError } from '../../../core/errors.ts'
 import type { Registry, Watcher } from '../../registry.ts'
-import { prefixOf } from '../../rules/identifiers.ts'
+import { isIdNotFile } from '../../rules/id-or-path.ts'
 import type { ImageDetails } from '../details.ts'
 import { type FileImageRequest, registerFile } from './register-file.ts'
 import { type ImageId, registerObject } from './register-object.ts'
@@ -24,11 +23,11 @@ export async function registerLocal(
   watcher: Watcher,
   options: { details: boolean } = { details: true },
 ): Promise<ImageDetails | ImageId> {
-  if (!source.startsWith(prefixOf('backupObject')) || existsSync(source)) {
+  if (!isIdNotFile('backupObject', source)) {
     return registerFile(registry, { ...request, path: source }, watcher)
   }
-  const { storage_id, checksum, md5sum, max_size, convert, thorough, ...rest } = request
-  const stray = Object.entries({ storage_id, checksum, md5sum, max_size, convert, thorough }).find(
+  const { storage_id, checksum, md5sum, max_size, convert, thorough, check, ...rest } = request
+  const stray = Object.entries({ storage_id, checksum, md5sum, max_size, convert, thorough, check }).find(
     ([, value]) => value !== undefined,
   )
   if (stray !== undefined) {

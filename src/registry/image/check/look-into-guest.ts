@@ -1,0 +1,109 @@
+import type * as z from 'zod/mini'
+import { VdcError } from '../../../core/errors.ts'
+import { shellWord } from '../../../core/shell-word.ts'
+import type { ImageFile } from '../../../disk/file/image-file.ts'
+import type { Inspection } from '../../../disk/inspect/inspection.ts'
+import { type Acceleration, withAppliance } from '../../../guest/appliance/appliance.ts'
+import type { GuestCheck } from '../../../guest/checks/check.ts'
+import { type GuestSource, runChecks } from '../../../guest/run-checks.ts'
+import { FolderTree } from '../../../guest/tree/folder-tree.ts'
+import type { Watcher } from '../../registry.ts'
+import type { checkReport, guestReport } from '../../results/guest.ts'
+
+/** The result of one check of a guest. */
+export type CheckReport = z.output<typeof checkReport>
+/** All checks of one guest. */
+export type GuestReport = z.output<typeof guestReport>
+
+/** What is checked, and how. */
+export interface Checking {
+  checks: readonly GuestCheck[]
+  /** Warnings count, too. */
+  strict: boolean
+  watcher: Watcher
+  /** Called after each check. */
+  tell: (report: CheckReport) => Promise<unknown>
+}
+
+/**
+ * Checks the guest that is unpacked in a folder.
+ *
+ * @throws VdcError VALUE_REFUSED if it is no folder; INTERRUPTED, TERMINATED.
+ */
+export async function lookIntoFolder(root: string, checking: Checking): Promise<GuestReport> {
+  const tree = await FolderTree.open(root)
+  try {
+    return await checkGuest(root, { tree, disk: undefined }, checking)
+  } finally {
+    await tree.close()
+  }
+}
+
+/**
+ * Checks the guest in an open disk image.
+ *
+ * @param guest what it is called in the report.
+ * @param inspection of the file, which must be acceptable.
+ * @throws VdcError FILE_REFUSED if it is packed; APPLIANCE_FAILED, INTERRUPTED, TERMINATED.
+ */
+export async function lookIntoImage(
+  guest: string,
+  file: ImageFile,
+  inspection: Inspection,
+  accel: Acceleration,
+  checking: Checking,
+): Promise<GuestReport> {
+  const { containerFormat, fileFormat } = inspection
+  if (containerFormat !== 'none' || fileFormat === undefined) {
+    throw new VdcError(
+      'FILE_REFUSED',
+      `The file ${file.path} is packed (${containerFormat}), so nobody can look into it`,
+      {
+        hint: `Unpack it with: vdc-manage image convert ${shellWord(file.path)} OUT.qcow2`,
+      },
+    )
+  }
+  const image = { fd: file.handle.fd, format: fileFormat, isWritable: false }
+  return withAppliance(image, accel, checking.watcher, async (appliance) =>
+    checkGuest(guest, await appliance.look(), checking),
+  )
+}
+
+/**
+ * Checks one guest.
+ *
+ * @param guest what it is called in the report.
+ */
+export async function checkGuest(
+  guest: string,
+  source: GuestSource,
+  { checks, strict, watcher, tell }: Checking,
+): Promise<GuestReport> {
+  const reports: CheckReport[] = []
+  let isBlocked = false
+  const system = await runChecks(source, checks, watcher.cancellation, async ({ isBlocked: blocks, ...report }) => {
+    const named = { guest, ...report }
+    isBlocked ||= blocks
+    reports.push(named)
+    await tell(named)
+  })
+  const count = (result: CheckReport['result']) => reports.filter((report) => report.result === result).length
+  const [errors, warnings, notes, unknown] = [count('error'), count('warning'), count('note'), count('unknown')]
+  return {
+    guest,
+    ready: system?.kind === 'linux' && !isBlocked && errors === 0 && (!strict || warnings === 0),
+    errors,
+    warnings,
+    notes,
+    unknown,
+    system: system === undefined ? null : withoutFolders(system),
+    checks: reports,
+  }
+}
+
+function withoutFolders({
+  folders: _,
+  ...system
+}: NonNullable<GuestReport['system']> & { folders: unknown }): GuestReport['system'] {
+  return system
+}

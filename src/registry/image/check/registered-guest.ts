@@ -1,0 +1,76 @@
+import { VdcError } from '../../../core/errors.ts'
+import { shellWord } from '../../../core/shell-word.ts'
+import { closeImageFile, type ImageFile } from '../../../disk/file/image-file.ts'
+import { readImageFolders } from '../../../disk/folder/image-folders.ts'
+import { openInImageFolder } from '../../../disk/folder/open-in-image-folder.ts'
+import type { ObjectDetails } from '../../backup-object/details.ts'
+import type { Registry } from '../../registry.ts'
+import { parseId } from '../../rules/identifiers.ts'
+import { describeImage, type ImageDetails } from '../details.ts'
+import { imageDeleted } from '../find.ts'
+
+/** An image whose boot file is available on this host. */
+export type ImageOnHost = ImageDetails & { backup_object: ObjectDetails & { uri: string } }
+
+/**
+ * Finds an image whose boot file is on this host.
+ *
+ * @param id with or without prefix.
+ * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND; IMAGE_DELETED; OBJECT_… or STORAGE_NOT_FOUND if its boot
+ *   file is not available; FILE_REFUSED if the file is not on this host.
+ */
+export async function imageOnHost(registry: Registry, id: string): Promise<ImageOnHost> {
+  const image = await describeImage(registry, parseId('image', id), registry.database.knex)
+  if (image.state === 'deleted') throw imageDeleted(image.id, image)
+  const object = requireObject(image)
+  if (object.uri === null)
+    throw new VdcError(
+      'STORAGE_NOT_FOUND',
+      `The storage of backup object ${object.id} of image ${image.id} is not registered`,
+    )
+  if (object.uri.startsWith('file:///')) return { ...image, backup_object: { ...object, uri: object.uri } }
+  throw new VdcError('FILE_REFUSED', `The file of image ${image.id} is not on this host: ${object.uri}`, {
+    hint: 'Copy the file to this host, and check the copy with: vdc-manage image check PATH',
+  })
+}
+
+/** Returns the backup object that an image boots from, which must be available. */
+function requireObject({ id, backup_object: object, backup_object_id: objectId }: ImageDetails): ObjectDetails {
+  const hint = `Let the image boot from another one: vdc-manage image modify ${id} --backup-object-id bo-ID`
+  if (object === null) {
+    const what =
+      objectId === null ? `Image ${id} has no backup object` : `Backup object ${objectId} of image ${id} does not exist`
+    throw new VdcError('OBJECT_NOT_FOUND', what, { hint })
+  }
+  if (object.state === 'deleted' || object.state === 'purged')
+    throw new VdcError('OBJECT_DELETED', `Backup object ${object.id} of image ${id} is ${object.state}`, { hint })
+  if (object.state === 'available') return object
+  throw new VdcError('OBJECT_CONFLICT', `Backup object ${object.id} of image ${id} is in state ${object.state}`, {
+    hint: `Once its file is in place, run: vdc-manage backupobject modify ${object.id} --state available`,
+  })
+}
+
+/**
+ * Opens the boot file of an image for `work`, if it is in an image folder of this host, and always closes it.
+ *
+ * @throws VdcError FILE_REFUSED if it cannot be opened or is elsewhere; FILE_CHANGED if it has another size
+ *   than registered.
+ */
+export async function withFileOfImage<T>(
+  { id, backup_object: object }: ImageOnHost,
+  work: (file: ImageFile) => Promise<T>,
+): Promise<T> {
+  const file = await openInImageFolder(object.uri.slice('file://'.length), await readImageFolders())
+  try {
+    if (BigInt(file.size) !== BigInt(object.allocation_size)) {
+      throw new VdcError(
+        'FILE_CHANGED',
+        `The file ${file.path} of image ${id} has ${file.size} bytes, but ${object.allocation_size} are registered`,
+        { hint: `To check it anyway, name the file: vdc-manage image check ${shellWord(file.path)}` },
+      )
+    }
+    return await work(file)
+  } finally {
+    await closeImageFile(file)
+  }
+}
