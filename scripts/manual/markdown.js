@@ -83,6 +83,7 @@ export function renderChecks({ checks }) {
       ],
     ),
     'Checks apply to Linux. A folder without a system, with several, or with Windows is reported as such, and is not ready.',
+    '`image check wmi-ID --save` and `image add local --check` store the result with the image, in the labels `vdc-manage.check.date`, `vdc-manage.check.result` (`ready` or `not-ready`), `vdc-manage.check.errors` and `vdc-manage.check.warnings`. `image list --label vdc-manage.check.result=not-ready` finds by them, and `image show` prints them on one line. Nothing is stored if the image or its file changes during the check. `image modify` removes the labels if the image then boots from another backup object or has another format.',
     'Nothing in the guest is run, and nothing is written. Links are followed inside the guest only. Devices and FIFOs are not opened. A check stops at its limits: 1 MiB per file, 10,000 names per folder, 40 links per path. Keys, password hashes, tokens and IDs are not shown.',
     'The last column says how preparing an image remedies what the check finds; a dash means that only you can.',
     ...groups.flatMap((group) => [

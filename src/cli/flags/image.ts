@@ -75,8 +75,7 @@ export const thorough = () =>
   })
 
 /** `--check`: look into the guest. */
-export const checkGuest = () =>
-  Flags.boolean({ summary: 'Require a guest that is ready for the cloud, as image check finds it.' })
+export const checkGuest = () => Flags.boolean({ summary: 'Require a guest that is ready (see image check).' })
 
 /** `--checksum`: the checksum that a file must have. */
 export const checksum = () => flags.text('sha256:HEX', 'Require this checksum, or md5:HEX.')

@@ -29,10 +29,7 @@ export default class ImageAddLocal extends BaseCommand {
   static override flags = flags.grouped(LOCAL_IMAGE_GROUPS, {
     ...newImage(`Require this format: ${FILE_FORMATS.join(', ')}.`),
     ...newLocalImage,
-    'storage-id': flags.text(
-      'bkst-ID',
-      'Backup storage. Default: that of the service type, otherwise the closest or a new one.',
-    ),
+    'storage-id': flags.text('bkst-ID', 'Backup storage. Default: by service type or path.'),
     checksum: checksum(),
     md5sum: md5sum(),
     thorough: thorough(),
