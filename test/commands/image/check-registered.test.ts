@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { checkRenderer } from '../../../src/cli/answer/views/guest-check.ts'
 import { allRows, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
 import { makeImage, newFolder } from '../../support/files/images.ts'
 import { makeExt4Disk } from '../../support/guests/disks.ts'
@@ -70,6 +71,13 @@ const labelsOf = async (id: string) => {
   const { labels } = (await vdcManageJson(['image', 'show', id], { database })) as { labels: Record<string, string> }
   return labels
 }
+
+test('several guests are named above their results', () => {
+  const render = checkRenderer(true)
+  const report = { check: 'net.dhcp', result: 'ok', message: 'm', evidence: [], more: 0, remedy: null } as const
+  const lines = ['wmi-a', 'wmi-a', 'b\u001b'].map((guest) => render({ guest, ...report, evidence: [] }).split('\n'))
+  expect(lines.map((all) => all.slice(0, -1))).toEqual([['wmi-a:'], [], ['', 'b\\u001b:']])
+})
 
 describe('image check of a registered image', () => {
   const refusals: [string, string[], Refusal][] = [

@@ -59,7 +59,7 @@ export async function lookIntoImage(
       'FILE_REFUSED',
       `The file ${file.path} is packed (${containerFormat}), so nobody can look into it`,
       {
-        hint: `Unpack it with: vdc-manage image convert ${shellWord(file.path)} OUT.qcow2`,
+        hint: `Unpack it with: vdc-manage image convert ${shellWord(file.path)} OUT.qcow2 --to qcow2`,
       },
     )
   }
