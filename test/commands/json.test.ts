@@ -19,7 +19,8 @@ const COMMANDS = Object.entries(manifest.commands)
  * yet.
  */
 interface Cases {
-  done: string
+  /** Missing if that starts a virtual machine, which other tests do. */
+  done?: string
   /** More arguments that succeed, and their schema if it is another. */
   also?: [string, string?][]
   refused?: string
@@ -101,6 +102,7 @@ const CASES: Record<string, Cases> = {
     refused: '/dev/null OUT.3 --to raw',
     isOffline: true,
   },
+  'image prepare': { refused: '/dev/null OUT.qcow2', isOffline: true },
   'image list': {
     done: '--account-id a-team',
     also: [['--all --label x'], ['--count', 'count'], ['--sort name --after wmi-one']],
@@ -221,7 +223,7 @@ describe('--json output of every command matches its schema', () => {
 
   test.each(Object.entries(CASES))('%s, on success', async (command, { done, also = [] }) => {
     if (command === 'registry import') await exportIt()
-    for (const [args, schema = command] of [[done] as [string, string?], ...also]) {
+    for (const [args, schema = command] of [...(done === undefined ? [] : [[done] as [string, string?]]), ...also]) {
       const words = `${command} ${filled(args)} --json`.split(' ').filter((word) => word !== '')
       // Each command once in its own process.
       const run = await vdcManage(words, { database, input: 'a-team\n', process: args === done })
@@ -272,7 +274,7 @@ describe('--json output of every command matches its schema', () => {
 
   test('if the database is down', async () => {
     const lines = Object.entries(CASES).flatMap(([command, { done, isOffline }]) =>
-      isOffline || command === 'doctor' ? [] : [`${command} ${filled(done)} --json`],
+      isOffline || done === undefined || command === 'doctor' ? [] : [`${command} ${filled(done)} --json`],
     )
     const errors = await errorsOf(lines, down)
     expect(errors).toHaveLength(lines.length)

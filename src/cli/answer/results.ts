@@ -64,6 +64,7 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   'image:list': list(async () => (await import('../../registry/results/image.ts')).imageSummary),
   'image:modify': thing(image),
   'image:orphans': list(async () => (await import('../../registry/results/orphan.ts')).orphan),
+  'image:prepare': thing(async () => (await import('../../registry/results/file.ts')).preparedReport),
   'image:protect': thing(image),
   'image:purge': list(async () => (await import('../../registry/results/purged.ts')).purged),
   'image:show': thing(image),

@@ -17,7 +17,7 @@ import {
 import { FILE_FORMATS } from '../../registry/rules/values.ts'
 
 export default class ImagePrepare extends BaseCommand {
-  static override summary = 'Make a copy of a disk image that is ready for the cloud, and print its path.'
+  static override summary = 'Prepare a copy of a disk image and print its path.'
   static override description =
     'Removes from the copy what must not be in an image, such as host keys, MAC addresses, histories and logs, and installs a script that gets the metadata, unless cloud-init is there. docs/image-checks.md says what is done. The source is not written to. The new file appears when it is complete and was checked again, and existing files are never overwritten. What only people can fix is reported, and the exit code is then 3, although the file is there.'
   static override examples = [

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { preparedReport } from '../../../src/registry/results/file.ts'
 import { hashOf, makeImage, newFolder } from '../../support/files/images.ts'
 import { makeExt4Disk } from '../../support/guests/disks.ts'
 import { newGuest } from '../../support/guests/guests.ts'
@@ -52,7 +53,7 @@ describe('image prepare', () => {
     const before = hashOf(source, 'sha256')
     const run = await prepare(source, first, '--accel', 'tcg', '--json')
     expect(run).toMatchObject({ code: 3, stderr: '' })
-    const { path, edits, guest, error } = JSON.parse(run.stdout)
+    const { path, edits, guest, error } = preparedReport.parse(JSON.parse(run.stdout))
     expect(path).toBe(first)
     expect(edits.length).toBeGreaterThan(20)
     expect(error).toMatchObject({ code: 'GUEST_NOT_READY', message: expect.stringContaining(first) })

@@ -6,11 +6,6 @@ import { type Entries, link, newGuest, SYSTEMD, SYSVINIT } from '../../support/g
 import { FAULTS, READY } from '../../support/guests/guide.ts'
 import { prepare, reportsOn } from '../../support/guests/prepare.ts'
 
-/** Checks whose remedies install our scripts, and have tests of their own. */
-const WITH_SCRIPTS = ['ssh.hostkeys', 'init.metadata']
-const others = CHECKS.filter(({ id }) => !WITH_SCRIPTS.includes(id))
-const ids = others.map(({ id }) => id)
-
 /** Formats what is wrong in reports, one line per finding. */
 function faultsIn(reports: readonly CheckReport[]): string[] {
   return reports
@@ -46,6 +41,9 @@ const REMEDIED = [
   'net.mac error: a udev rule names the MAC address of a card /etc/udev/rules.d/70-persistent-net.rules:2',
   'net.mac warning: udev will record the MAC address of the first instance /lib/udev/rules.d/75-persistent-net-generator.rules',
   'net.resolv warning: a name server of a private network is left /etc/resolv.conf:2',
+  'ssh.hostkeys error: SSH host keys are left /etc/ssh/ssh_host_key',
+  'ssh.hostkeys error: SSH host keys are left /etc/ssh/ssh_host_rsa_key',
+  'init.metadata error: nothing gets the metadata',
   'id.machine-id error: the machine ID of D-Bus is not empty /var/lib/dbus/machine-id:1',
   'id.seed warning: a random seed or secret of the builder is left /var/lib/random-seed',
   'init.cloud-state warning: state of an earlier instance /var/lib/cloud/instances/i-1',
@@ -62,13 +60,19 @@ const REMEDIED = [
   'spool.crash note: crash data is left /var/crash',
 ]
 
+const scriptEdits = (name: string, order: string) => [
+  `write /usr/local/sbin/${name} 755`,
+  `write /etc/rc.d/init.d/${name} 755`,
+  ...[2, 3, 4, 5].map((level) => `link /etc/rc.d/rc${level}.d/${order}${name} ../init.d/${name}`),
+]
+
 test("the guide's guest has all faults before, and after it only those that are left to people", async () => {
   const guest = newGuest(FAULTS)
   const tree = await FolderTree.open(guest.path)
-  const before = faultsIn(await reportsOn({ tree, disk: undefined }, others))
+  const before = faultsIn(await reportsOn({ tree, disk: undefined }, CHECKS))
   await tree.close()
   guest.remove()
-  const { lines, texts, again, reports, made } = await prepare(FAULTS, { base: {}, only: ids })
+  const { lines, texts, again, reports, made } = await prepare(FAULTS, { base: {}, init: 'auto' })
   // The line without the MAC address moves others up.
   expect(before.sort()).toEqual(
     [...LEFT, ...REMEDIED].map((fault) => fault.replace(/(static address .*):4$/, '$1:5')).sort(),
@@ -80,8 +84,13 @@ test("the guide's guest has all faults before, and after it only those that are 
     'write /etc/sysconfig/network-scripts/ifcfg-eth0',
     'link /etc/udev/rules.d/70-persistent-net.rules /dev/null',
     'empty /etc/resolv.conf',
+    'remove /etc/ssh/ssh_host_key',
+    'remove /etc/ssh/ssh_host_rsa_key',
+    'remove /etc/ssh/ssh_host_rsa_key.pub',
+    ...scriptEdits('vdc-hostkeys', 'S12'),
     'remove /var/lib/dbus/machine-id',
     'remove /var/lib/random-seed',
+    ...scriptEdits('vdc-metadata', 'S99'),
     'remove /var/lib/cloud/instances',
     'write /etc/rc.modules 755',
     'remove /root/.ssh/authorized_keys',
@@ -102,7 +111,7 @@ test("the guide's guest has all faults before, and after it only those that are 
 })
 
 test('a guest that is ready is not changed', async () => {
-  expect((await prepare(READY, { base: {}, only: ids })).lines).toEqual([])
+  expect((await prepare(READY, { base: {}, init: 'auto' })).lines).toEqual([])
 })
 
 /** Entries that are drawn for guests, beside those of the guide. */
@@ -157,13 +166,13 @@ test.each(Array.from({ length: 12 }, (_, seed) => seed + 1))(
       nameservers: random() < 0.5 ? ['9.9.9.9', '2620:fe::fe'] : [],
       timezone: '/usr/share/zoneinfo/UTC' in drawn ? 'UTC' : undefined,
     }
-    const { lines, again, reports, made } = await prepare(drawn, { base, only: ids, ...options })
+    const { lines, again, reports, made } = await prepare(drawn, { base, init: 'auto', ...options })
     expect(lines.length).toBeGreaterThan(10)
     expect(again).toEqual([])
     expect(made).toEqual(reports)
-    const remedied = others
-      .filter(({ id, prepare }) => prepare !== undefined && id !== 'mod.acpiphp')
-      .map(({ id }) => id)
+    const remedied = CHECKS.filter(({ id, prepare }) => prepare !== undefined && id !== 'mod.acpiphp').map(
+      ({ id }) => id,
+    )
     for (const { check, result, message } of reports.filter((report) => remedied.includes(report.check)))
       if (!(check === 'secret.keys' && options.keepKeys))
         expect([check, message, result]).toEqual([

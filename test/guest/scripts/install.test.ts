@@ -219,8 +219,6 @@ describe('--init', () => {
     ['auto', OWN, []],
     ['script', OWN, SYSTEMD_EDITS('vdc-metadata')],
     ['script', CLOUD, SYSTEMD_EDITS('vdc-metadata')],
-    ['cloud-init', SYSTEMD, []],
-    ['cloud-init', OWN, []],
     ['cloud-init', { ...OWN, ...CLOUD }, [CONFIG]],
     ['cloud-init', { ...CLOUD, '/etc/cloud/cloud.cfg': 'datasource_list: [Ec2]\n' }, []],
   ] as const)('%s', async (init, guest, expected) => {

@@ -18,6 +18,7 @@ export const hostKeys: GuestCheck = {
   requirement: 'There are no SSH host keys, and each instance makes its own before sshd starts.',
   looksAt: '`/etc/ssh/ssh_host_*`, `/etc/dropbear`, units and scripts that run ssh-keygen, cloud-init',
   remedy: 'Delete the keys, and have a unit make new ones before sshd starts.',
+  prepares: 'Deletes the keys, and installs a script that makes new ones, if nothing else does.',
 
   async *run(guest) {
     const keys = await keysOf(guest.files)
