@@ -1,10 +1,14 @@
-import { type GuestPath, shown } from '../tree/guest-path.ts'
+import { bytesOf, folderOf, type GuestPath, nameOf, shown } from '../tree/guest-path.ts'
 import type { GuestKind, GuestStat, GuestTree } from '../tree/guest-tree.ts'
 import { Unreadable } from '../tree/undecided.ts'
 import { CommandFailed, type Guestfish, OUTPUT } from './guestfish.ts'
 
 /** Bytes of a folder above which its names are not read: guestfish would store all of them first. */
 const LARGEST_FOLDER = 4 << 20
+/** Bytes that guestfish prints in one answer. More is downloaded, which starts processes in the virtual machine. */
+const LARGEST_ANSWER = 1 << 20
+/** Names that guestfish takes as one word of a list. */
+const PLAIN_NAME = /^[\w.@+-]+$/
 
 /** File types in st_mode: inode(7). */
 const KINDS: ReadonlyMap<number, GuestKind> = new Map([
@@ -42,6 +46,10 @@ export class ApplianceTree implements GuestTree {
     if (stat?.kind !== 'file') throw new Unreadable(`${shown(path)} is not a file`)
     const size = Math.min(stat.size, limit)
     if (size === 0) return Buffer.alloc(0)
+    if (size <= LARGEST_ANSWER) {
+      const answer = await this.#ask(path, () => this.#guestfish.run('pread', path, String(size), '0'))
+      if (answer?.length === size) return bytesOf(answer)
+    }
     const bytes = await this.#ask(path, () =>
       this.#guestfish.download(limit, 'download-offset', path, OUTPUT, '0', String(size)),
     )
@@ -50,6 +58,12 @@ export class ApplianceTree implements GuestTree {
   }
 
   async readlink(path: GuestPath): Promise<string> {
+    const name = nameOf(path)
+    // It prints nothing for an error. Emulated, it takes a tenth of the time of `readlink`.
+    if (PLAIN_NAME.test(name)) {
+      const target = await this.#ask(path, () => this.#guestfish.run('readlinklist', folderOf(path), name))
+      if (target !== undefined && target !== '\n') return target.replace(/\n$/, '')
+    }
     const target = await this.#ask(path, () => this.#guestfish.run('readlink', path))
     if (target === undefined) throw new Unreadable(`${shown(path)} disappeared`)
     return target.replace(/\n$/, '')

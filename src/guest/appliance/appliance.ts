@@ -52,8 +52,10 @@ const RUN_LIMIT = 900
 const WRITABLE = ['cachemode:unsafe', 'discard:besteffort']
 /** MiB of memory of the virtual machine. */
 const MEMORY = 768
-/** The variables that tell libguestfs where its appliance, its kernel and its cache are. */
-const PASSED_ON = ['PATH', 'LIBGUESTFS_PATH', 'LIBGUESTFS_CACHEDIR', 'SUPERMIN_KERNEL', 'SUPERMIN_MODULES']
+/** Where libguestfs keeps its appliance, by default: 370 MB per user. */
+const CACHE = '/var/tmp'
+/** The variables that tell libguestfs where its appliance and its kernel are. */
+const PASSED_ON = ['PATH', 'LIBGUESTFS_PATH', 'SUPERMIN_KERNEL', 'SUPERMIN_MODULES']
 const INSTALL =
   'Install it with: apt-get install --no-install-recommends libguestfs-tools qemu-system-x86 linux-image-cloud-amd64'
 
@@ -126,11 +128,10 @@ async function applianceOf(guestfish: Guestfish): Promise<Appliance> {
   const volumes = await volumesOf(guestfish)
   const roots = await findRoots(guestfish, volumes)
   const [root] = roots
-  const efi = await efiPartitions(guestfish, volumes)
   const disk: GuestDisk = {
     hasBootCode: await hasBootCode(guestfish),
-    hasEfiLoader: await hasEfiLoader(guestfish, efi),
-    isRootLast: root && (await isLastPartition(guestfish, root.volume.device)),
+    hasEfiLoader: await hasEfiLoader(guestfish, efiPartitions(volumes)),
+    isRootLast: root && isLastPartition(volumes, root.volume.device),
     roots: roots.map(({ volume, subvolume }) =>
       shown(volume.device + (subvolume === undefined ? '' : `/${subvolume}`)),
     ),
@@ -220,6 +221,8 @@ function environment(folder: string, isEmulated: boolean): Record<string, string
     // Without settings of this user's home.
     HOME: folder,
     TMPDIR: folder,
+    // Otherwise in TMPDIR, so that each run would build the appliance anew.
+    LIBGUESTFS_CACHEDIR: process.env.LIBGUESTFS_CACHEDIR || CACHE,
     LIBGUESTFS_BACKEND: 'direct',
     ...(isEmulated && { LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg' }),
   }

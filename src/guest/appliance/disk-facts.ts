@@ -11,6 +11,16 @@ export interface Volume {
   label?: string
   partUuid?: string
   partLabel?: string
+  /** Its entry in the partition table; undefined if it is no partition. */
+  entry?: PartitionEntry
+}
+
+/** An entry of a partition table. */
+interface PartitionEntry {
+  /** Such as 0xef in an MBR, or a UUID in a GPT. */
+  type: string
+  /** The first sector. */
+  start: number
 }
 
 /** Volumes that are looked at; a disk with more is not a system's. */
@@ -25,7 +35,13 @@ const EFI_TYPES = ['0xef', 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b']
 /** Returns the partitions and logical volumes of the disk, or the disk itself if it has none. */
 export async function volumesOf(guestfish: Guestfish): Promise<Volume[]> {
   const partitions = await linesOf(guestfish, 'list-partitions')
-  const devices = [...(partitions.length > 0 ? partitions : [DISK]), ...(await linesOf(guestfish, 'lvs'))]
+  const volumes = await volumesNamed(guestfish, partitions.length > 0 ? partitions : [DISK])
+  // Emulated, `lvs` takes a second.
+  if (!volumes.some(({ type }) => type === 'LVM2_member')) return volumes
+  return [...volumes, ...(await volumesNamed(guestfish, await linesOf(guestfish, 'lvs')))]
+}
+
+async function volumesNamed(guestfish: Guestfish, devices: readonly string[]): Promise<Volume[]> {
   const volumes: Volume[] = []
   for (const device of devices.slice(0, MOST_VOLUMES)) volumes.push(await volumeOf(guestfish, device))
   return volumes
@@ -41,6 +57,7 @@ async function volumeOf(guestfish: Guestfish, device: string): Promise<Volume> {
     const value = tags.get(name)
     return value === undefined ? {} : { [key]: value }
   }
+  const [type, start] = [tags.get('PART_ENTRY_TYPE'), Number(tags.get('PART_ENTRY_OFFSET') ?? Number.NaN)]
   return {
     device,
     type: tags.get('TYPE') ?? '',
@@ -48,6 +65,7 @@ async function volumeOf(guestfish: Guestfish, device: string): Promise<Volume> {
     ...tag('label', 'LABEL'),
     ...tag('partUuid', 'PART_ENTRY_UUID'),
     ...tag('partLabel', 'PART_ENTRY_NAME'),
+    ...(type !== undefined && Number.isSafeInteger(start) && { entry: { type: type.toLowerCase(), start } }),
   }
 }
 
@@ -59,37 +77,21 @@ export async function hasBootCode(guestfish: Guestfish): Promise<boolean> {
 }
 
 /** Returns the EFI system partitions. */
-export async function efiPartitions(guestfish: Guestfish, volumes: readonly Volume[]): Promise<Volume[]> {
-  const found: Volume[] = []
-  for (const volume of volumes) {
-    const number = partitionNumber(volume.device)
-    if (volume.type !== 'vfat' || number === undefined) continue
-    const types = [
-      ...(await linesOf(guestfish, 'part-get-mbr-id', DISK, number)),
-      ...(await linesOf(guestfish, 'part-get-gpt-type', DISK, number)),
-    ]
-    if (types.some((type) => EFI_TYPES.includes(type.toLowerCase()))) found.push(volume)
-  }
-  return found
+export function efiPartitions(volumes: readonly Volume[]): Volume[] {
+  return volumes.filter(({ type, entry }) => type === 'vfat' && entry !== undefined && EFI_TYPES.includes(entry.type))
 }
 
-/** Returns true if no partition lies behind that of a device; undefined if the device is not a partition. */
-export async function isLastPartition(guestfish: Guestfish, device: string): Promise<boolean | undefined> {
-  const own = partitionNumber(device)
-  if (own === undefined) return device === DISK ? true : undefined
-  const starts = new Map<string, number>()
-  let number = ''
-  for (const line of await linesOf(guestfish, 'part-list', DISK)) {
-    const [, name, value] = /^\s*(part_\w+): (\d+)$/.exec(line) ?? []
-    if (name === 'part_num') number = value as string
-    if (name === 'part_start') starts.set(number, Number(value))
-  }
-  const start = starts.get(own)
-  return start === undefined ? undefined : [...starts.values()].every((each) => each <= start)
+/** Returns true if no partition lies behind that of a device; undefined if that is unknown, as with LVM. */
+export function isLastPartition(volumes: readonly Volume[], device: string): boolean | undefined {
+  if (device === DISK) return true
+  const start = volumes.find((volume) => volume.device === device)?.entry?.start
+  const others = volumes.filter(isPartition).map(({ entry }) => entry?.start)
+  if (start === undefined || others.length >= MOST_VOLUMES || others.includes(undefined)) return undefined
+  return others.every((other) => (other as number) <= start)
 }
 
-function partitionNumber(device: string): string | undefined {
-  return /^\/dev\/sda(\d+)$/.exec(device)?.[1]
+function isPartition({ device }: Volume): boolean {
+  return /^\/dev\/sda\d+$/.test(device)
 }
 
 /** Returns the lines that a command prints; none if it fails. */
