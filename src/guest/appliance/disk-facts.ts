@@ -23,8 +23,8 @@ interface PartitionEntry {
   start: number
 }
 
-/** Volumes that are looked at; a disk with more is not a system's. */
-const MOST_VOLUMES = 64
+/** Partitions of a GPT as it is usually made, and logical volumes. */
+const MOST_VOLUMES = 128
 /** The virtual machine has one disk. */
 export const DISK = '/dev/sda'
 /** Bytes of boot code in the first sector: what follows is the disk signature and the partition table. */
@@ -32,7 +32,11 @@ const BOOT_CODE = 440
 /** Type of an EFI system partition: in an MBR, and in a GPT. */
 const EFI_TYPES = ['0xef', 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b']
 
-/** Returns the partitions and logical volumes of the disk, or the disk itself if it has none. */
+/**
+ * Returns the partitions and logical volumes of the disk, or the disk itself if it has none.
+ *
+ * @throws CommandFailed if there are too many.
+ */
 export async function volumesOf(guestfish: Guestfish): Promise<Volume[]> {
   const partitions = await linesOf(guestfish, 'list-partitions')
   const volumes = await volumesNamed(guestfish, partitions.length > 0 ? partitions : [DISK])
@@ -42,8 +46,9 @@ export async function volumesOf(guestfish: Guestfish): Promise<Volume[]> {
 }
 
 async function volumesNamed(guestfish: Guestfish, devices: readonly string[]): Promise<Volume[]> {
+  if (devices.length > MOST_VOLUMES) throw new CommandFailed(`the disk has more than ${MOST_VOLUMES} volumes`)
   const volumes: Volume[] = []
-  for (const device of devices.slice(0, MOST_VOLUMES)) volumes.push(await volumeOf(guestfish, device))
+  for (const device of devices) volumes.push(await volumeOf(guestfish, device))
   return volumes
 }
 
@@ -86,7 +91,7 @@ export function isLastPartition(volumes: readonly Volume[], device: string): boo
   if (device === DISK) return true
   const start = volumes.find((volume) => volume.device === device)?.entry?.start
   const others = volumes.filter(isPartition).map(({ entry }) => entry?.start)
-  if (start === undefined || others.length >= MOST_VOLUMES || others.includes(undefined)) return undefined
+  if (start === undefined || others.includes(undefined)) return undefined
   return others.every((other) => (other as number) <= start)
 }
 

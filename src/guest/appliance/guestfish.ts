@@ -5,12 +5,16 @@ import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { bytesOf } from '../tree/guest-path.ts'
+import { guestfishCommand } from './limits.ts'
+import { removeSocketFolders, socketFolders } from './socket-folders.ts'
 
 /** How guestfish is started. */
 export interface GuestfishOptions {
   /** A folder of this process alone, for temporary files of guestfish. */
   folder: string
   env: Record<string, string>
+  /** Whether the virtual machine writes to a disk. */
+  isWritable: boolean
   /** Kills it when aborted. */
   signal: AbortSignal
 }
@@ -49,6 +53,8 @@ export class Guestfish {
   #turn: Promise<unknown> = Promise.resolve()
   #stdout = ''
   #hasEnded = false
+  readonly #socketFolders = new Set<string>()
+  #killedBecause: string | undefined
   #errorsRead = 0
 
   private constructor(
@@ -71,18 +77,19 @@ export class Guestfish {
     child.stdin.on('error', () => {})
     child.stdout.setEncoding('latin1').on('data', (text: string) => {
       this.#stdout += text
-      if (this.#stdout.length > MOST_OUTPUT) this.kill()
+      if (this.#stdout.length > MOST_OUTPUT) this.kill(`guestfish prints more than ${MOST_OUTPUT} bytes`)
       this.#onData()
     })
   }
 
   /** Starts guestfish; the virtual machine starts with the command `launch`. It must be closed. */
-  static async start({ folder, env, signal }: GuestfishOptions): Promise<Guestfish> {
+  static async start({ folder, env, isWritable, signal }: GuestfishOptions): Promise<Guestfish> {
     const errors = await nameless(join(folder, 'errors'), constants.O_APPEND)
     const output = await nameless(join(folder, 'output'), 0)
     const input = await nameless(join(folder, 'input'), 0)
     // In a process group of its own, so that it can be killed together with the virtual machine.
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'guestfish', '--no-progress-bars'], {
+    const [program, ...args] = guestfishCommand(isWritable)
+    const child = spawn(program, args, {
       stdio: ['pipe', 'pipe', errors.fd, output.fd, input.fd],
       env,
       detached: true,
@@ -156,14 +163,25 @@ export class Guestfish {
     })
     const error = await this.#newErrors()
     if (error !== '') throw new CommandFailed(error)
-    if (this.#hasEnded) throw new CommandFailed('guestfish ended unexpectedly')
+    if (this.#hasEnded) throw new CommandFailed(this.#killedBecause ?? 'guestfish ended unexpectedly')
     return this.#stdout.slice(0, -end.length)
   }
 
-  /** Kills guestfish and the virtual machine. */
-  kill(): void {
+  /** The process ID; 0 if it did not start. */
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  /**
+   * Kills guestfish and the virtual machine.
+   *
+   * @param because the message of the errors that commands throw then.
+   */
+  kill(because?: string): void {
+    this.#killedBecause ??= because
     const { pid } = this.#child
     if (pid === undefined || this.#hasEnded) return
+    for (const folder of socketFolders(pid)) this.#socketFolders.add(folder)
     try {
       process.kill(-pid, 'SIGKILL')
     } catch {
@@ -175,6 +193,7 @@ export class Guestfish {
   async close(): Promise<void> {
     this.kill()
     await this.#ended
+    removeSocketFolders(this.#socketFolders)
     await this.#errors.close()
     await this.#output.close()
     await this.#input.close()

@@ -1,6 +1,7 @@
 import { fstabIn } from '../parsers/fstab.ts'
 import { hasLinux, hasWindows } from '../system.ts'
 import { GuestFiles } from '../tree/guest-files.ts'
+import { Undecided } from '../tree/undecided.ts'
 import { ApplianceTree } from './appliance-tree.ts'
 import type { Volume } from './disk-facts.ts'
 import { CommandFailed, type Guestfish } from './guestfish.ts'
@@ -20,22 +21,46 @@ export interface Root {
   subvolume: string | undefined
 }
 
-/** Finds the filesystems that hold an operating system. Nothing is mounted afterwards. */
+/**
+ * Finds the filesystems that hold an operating system. Nothing is mounted afterwards.
+ *
+ * @throws CommandFailed if none was found, and a filesystem that may hold one cannot be read.
+ */
 export async function findRoots(guestfish: Guestfish, volumes: readonly Volume[]): Promise<Root[]> {
   const roots: Root[] = []
+  const problems: string[] = []
   for (const volume of volumes) {
     if (!OF_SYSTEMS.test(volume.type)) continue
     for (const subvolume of [undefined, ...(volume.type === 'btrfs' ? ROOT_SUBVOLUMES : [])]) {
-      if (!(await mount(guestfish, volume, '/', subvolume, 'ro'))) continue
-      const files = new GuestFiles(new ApplianceTree(guestfish))
-      const isRoot = await Promise.all([hasLinux(files, '/'), hasWindows(files)]).catch(() => [false])
-      await guestfish.run('umount-all')
-      if (!isRoot.includes(true)) continue
-      roots.push({ volume, subvolume })
+      const root = { volume, subvolume }
+      const isRoot = await holdsSystem(guestfish, root).catch((error: unknown) => {
+        // Only some guests have these subvolumes.
+        if (subvolume === undefined) problems.push(`${volume.device} cannot be read: ${reasonOf(error)}`)
+        return false
+      })
+      if (!isRoot) continue
+      roots.push(root)
       break
     }
   }
+  if (roots.length === 0 && problems.length > 0) throw new CommandFailed(problems.join('; '))
   return roots
+}
+
+async function holdsSystem(guestfish: Guestfish, { volume, subvolume }: Root): Promise<boolean> {
+  await requireMounted(guestfish, volume, '/', subvolume, 'ro')
+  try {
+    const files = new GuestFiles(new ApplianceTree(guestfish))
+    return (await hasLinux(files, '/')) || (await hasWindows(files))
+  } finally {
+    await guestfish.run('umount-all')
+  }
+}
+
+/** Returns the message of an error that a guest or its virtual machine causes. Throws any other error. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof CommandFailed || error instanceof Undecided) return error.message
+  throw error
 }
 
 /**

@@ -16,3 +16,11 @@ export const EMPTY_TREE: GuestTree = {
     throw new Unreadable('there are no files')
   },
 }
+
+/** Returns the files of a disk of which nothing can be read, so that nothing is known of them. */
+export function unreadableTree(reason: string): GuestTree {
+  const refuse = async () => {
+    throw new Unreadable(reason)
+  }
+  return { list: refuse, lstat: refuse, read: refuse, readlink: refuse }
+}

@@ -9,7 +9,12 @@ afterAll(() => folder.remove())
 
 async function withGuestfish<T>(work: (guestfish: Guestfish) => Promise<T>): Promise<T> {
   const env = { PATH: process.env.PATH as string, LC_ALL: 'C', HOME: folder.path }
-  const guestfish = await Guestfish.start({ folder: folder.path, env, signal: new AbortController().signal })
+  const guestfish = await Guestfish.start({
+    folder: folder.path,
+    env,
+    isWritable: false,
+    signal: new AbortController().signal,
+  })
   try {
     return await work(guestfish)
   } finally {

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { VdcError } from '../../../core/errors.ts'
 import { inspectImage } from '../../../disk/inspect/inspect-image.ts'
 import { requireAcceptable } from '../../../disk/inspect/inspection.ts'
-import { ACCELERATIONS, type Acceleration } from '../../../guest/appliance/appliance.ts'
+import { ACCELERATIONS, type Acceleration } from '../../../guest/appliance/session.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import type { checkSummary } from '../../results/guest.ts'
 import { isIdNotFile } from '../../rules/id-or-path.ts'
@@ -14,7 +14,7 @@ import { type Checking, type CheckReport, type GuestReport, lookIntoFolder, look
 import { imageOnHost, withFileOfImage } from './registered-guest.ts'
 import { requireSavable, saveCheck } from './save-check.ts'
 
-export { ACCELERATIONS } from '../../../guest/appliance/appliance.ts'
+export { ACCELERATIONS } from '../../../guest/appliance/session.ts'
 export { CHECK_NAMES } from '../../../guest/checks/index.ts'
 export type { CheckReport, GuestReport } from './look-into-guest.ts'
 

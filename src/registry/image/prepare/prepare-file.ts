@@ -4,7 +4,8 @@ import { shellWord } from '../../../core/shell-word.ts'
 import type { ImageFile } from '../../../disk/file/image-file.ts'
 import { type Conversion, convertImage, tryConversion, withConvertible } from '../../../disk/make/convert-image.ts'
 import type { OutputPlace } from '../../../disk/make/output-place.ts'
-import { ACCELERATIONS, type Acceleration, withAppliance } from '../../../guest/appliance/appliance.ts'
+import { withAppliance } from '../../../guest/appliance/appliance.ts'
+import { ACCELERATIONS, type Acceleration } from '../../../guest/appliance/session.ts'
 import type { PrepareOptions } from '../../../guest/prepare/edit.ts'
 import type { Change } from '../../change.ts'
 import type { Watcher } from '../../registry.ts'
@@ -18,7 +19,7 @@ import { type AcceptedImage, acceptFile, withImageFile } from '../register/accep
 import { expectations } from '../register/expectations.ts'
 import { type PreparedGuest, prepareGuest, tryPrepareGuest } from './prepare-guest.ts'
 
-export { ACCELERATIONS } from '../../../guest/appliance/appliance.ts'
+export { ACCELERATIONS } from '../../../guest/appliance/session.ts'
 
 /** Formats in which deleted data can be discarded. */
 export const PREPARED_FORMATS = ['qcow2', 'raw'] as const
