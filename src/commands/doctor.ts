@@ -1,3 +1,4 @@
+import { Flags } from '@oclif/core'
 import { CHECK_COLUMNS } from '../cli/answer/columns/check.ts'
 import { BaseCommand } from '../cli/command/base-command.ts'
 import { paint } from '../cli/terminal/color.ts'
@@ -14,20 +15,27 @@ const NAME_WIDTH = 13
 const NARROWEST = 30
 
 export default class Doctor extends BaseCommand {
-  static override summary = 'Check settings, database, qemu-img, folders and free space.'
+  static override summary = 'Check settings, database, qemu-img, libguestfs, folders and free space.'
   static override description =
-    'Prints one line per check: ok, warning or failure, with a hint on how to fix it. All checks run, also after a failure; the exit code is 6 if any failed. Nothing is created, migrated or written. --json prints "ok" and the checks; with --columns, only the checks.'
+    'Prints one line per check: ok, warning or failure, with a hint on how to fix it. All checks run, also after a failure; the exit code is 6 if any failed. Nothing is created, migrated or written. libguestfs is only needed to look inside images (image check, image prepare), so what it lacks is a warning. --json prints "ok" and the checks; with --columns, only the checks.'
   static override examples = [
     '<%= config.bin %> doctor',
+    '<%= config.bin %> doctor --deep',
     "<%= config.bin %> doctor | grep -A 1 -E '^(warning|failure)'",
     '<%= config.bin %> doctor --json | jq -r \'.checks[] | .name + ": " + .result\'',
   ]
   static override exits = [0, 1, 2, 6, 130, 143]
 
+  static override flags = {
+    deep: Flags.boolean({
+      summary: 'Also start virtual machines: with KVM, and that of libguestfs. Takes up to a minute.',
+    }),
+  }
+
   async run(): Promise<void> {
-    await this.parse(Doctor)
+    const { flags } = await this.parse(Doctor)
     const { env, versions } = process
-    const host = { env, nodeVersion: versions.node }
+    const host = { env, nodeVersion: versions.node, deep: flags.deep }
     const findings = await this.answer.openFindings(CHECK_COLUMNS, lineOf)
     const examination = await this.session.interruptible((interruption) => examine(host, interruption, findings.write))
     await findings.end()

@@ -22,9 +22,12 @@ const KINDS: ReadonlyMap<number, GuestKind> = new Map([
 /** The files of a guest whose filesystems a virtual machine has mounted. */
 export class ApplianceTree implements GuestTree {
   readonly #guestfish: Guestfish
+  readonly #problems: ReadonlyMap<GuestPath, string>
 
-  constructor(guestfish: Guestfish) {
+  /** @param problems why places cannot be read, because their filesystem is not mounted. */
+  constructor(guestfish: Guestfish, problems: ReadonlyMap<GuestPath, string> = new Map()) {
     this.#guestfish = guestfish
+    this.#problems = problems
   }
 
   async list(path: GuestPath, limit: number): Promise<string[] | undefined> {
@@ -71,6 +74,8 @@ export class ApplianceTree implements GuestTree {
 
   /** Asks guestfish about a path; returns undefined if it does not exist. */
   async #ask<T>(path: GuestPath, question: () => Promise<T>): Promise<T | undefined> {
+    for (const [place, problem] of this.#problems)
+      if (path === place || path.startsWith(`${place}/`)) throw new Unreadable(shown(problem))
     try {
       return await question()
     } catch (error) {

@@ -73,8 +73,9 @@ async function applianceOf(guestfish: Guestfish): Promise<Appliance> {
       const { root, volumes, disk } = found
       if (root === undefined) return { tree: EMPTY_TREE, disk }
       // A root that was found and cannot be mounted now is damaged.
-      const reason = await mountGuest(guestfish, root, volumes, 'ro').catch(reasonOf)
-      return reason === undefined ? { tree: new ApplianceTree(guestfish), disk } : unreadable(reason)
+      const problems = await mountGuest(guestfish, root, volumes, 'ro').catch(reasonOf)
+      if (typeof problems === 'string') return unreadable(problems)
+      return { tree: new ApplianceTree(guestfish, problems), disk }
     },
     async edit(edits) {
       if (typeof found === 'string' || found.root === undefined) throw new Error('there is no system to change')

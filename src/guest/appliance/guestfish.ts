@@ -25,6 +25,8 @@ const MOST_OUTPUT = 4 << 20
 const LONGEST_ERROR = 4096
 /** Bytes of the longest line that guestfish reads as one command; what follows would be a command of its own. */
 const LONGEST_LINE = 8000
+/** Messages of libguestfs if the virtual machine is gone: of the command that it interrupted, and of all others. */
+const MACHINE_ENDED = /^(?:appliance closed the connection|\w*:? ?call launch before)/
 /** Stands for the file that a command writes to, as an argument. */
 export const OUTPUT = Symbol('output')
 /** Stands for the file that a command reads, as an argument. */
@@ -207,7 +209,9 @@ export class Guestfish {
     this.#errorsRead = size
     const text = bytes.toString('latin1', 0, bytesRead)
     const [, message] = /^(?:\*stdin\*:\d+: )?(?:libguestfs: error|guestfish): (.*)$/m.exec(text) ?? []
-    return message ?? ''
+    return message === undefined || !MACHINE_ENDED.test(message)
+      ? (message ?? '')
+      : 'the virtual machine ended unexpectedly'
   }
 }
 

@@ -1,6 +1,7 @@
 import { fstabIn } from '../parsers/fstab.ts'
 import { hasLinux, hasWindows } from '../system.ts'
 import { GuestFiles } from '../tree/guest-files.ts'
+import type { GuestPath } from '../tree/guest-path.ts'
 import { Undecided } from '../tree/undecided.ts'
 import { ApplianceTree } from './appliance-tree.ts'
 import type { Volume } from './disk-facts.ts'
@@ -35,7 +36,7 @@ export async function findRoots(guestfish: Guestfish, volumes: readonly Volume[]
       const root = { volume, subvolume }
       const isRoot = await holdsSystem(guestfish, root).catch((error: unknown) => {
         // Only some guests have these subvolumes.
-        if (subvolume === undefined) problems.push(`${volume.device} cannot be read: ${reasonOf(error)}`)
+        if (subvolume === undefined) problems.push(problemWith(volume, error))
         return false
       })
       if (!isRoot) continue
@@ -57,6 +58,16 @@ async function holdsSystem(guestfish: Guestfish, { volume, subvolume }: Root): P
   }
 }
 
+function problemWith({ device, type }: Volume, error: unknown): string {
+  const reason = reasonOf(error)
+  if (/unknown filesystem type/.test(reason)) {
+    const hint = type === 'xfs' ? '; install libguestfs-xfs' : ''
+    return `libguestfs cannot read ${type} on ${device}${hint}`
+  }
+  // What mount(8) prints is as long as vague.
+  return `${device} (${type}) cannot be read: ${/^mount/.test(reason) ? 'it may be damaged' : reason}`
+}
+
 /** Returns the message of an error that a guest or its virtual machine causes. Throws any other error. */
 export function reasonOf(error: unknown): string {
   if (error instanceof CommandFailed || error instanceof Undecided) return error.message
@@ -66,6 +77,7 @@ export function reasonOf(error: unknown): string {
 /**
  * Mounts a root filesystem and what its fstab mounts below.
  *
+ * @returns why filesystems of the disk could not be mounted, by the places where they belong.
  * @throws CommandFailed if the root cannot be mounted.
  */
 export async function mountGuest(
@@ -73,7 +85,8 @@ export async function mountGuest(
   root: Root,
   volumes: readonly Volume[],
   access: 'ro' | 'rw',
-): Promise<void> {
+): Promise<Map<GuestPath, string>> {
+  const problems = new Map<GuestPath, string>()
   await guestfish.run('umount-all')
   await requireMounted(guestfish, root.volume, '/', root.subvolume, access)
   const files = new GuestFiles(new ApplianceTree(guestfish))
@@ -87,19 +100,11 @@ export async function mountGuest(
     const place = await files.find(mountPoint).catch(() => undefined)
     if (place?.stat.kind !== 'folder') continue
     const subvolume = options.find((option) => option.startsWith('subvol='))?.slice('subvol='.length)
-    await mount(guestfish, volume, place.path, subvolume, access)
+    await requireMounted(guestfish, volume, place.path, subvolume, access).catch((error: unknown) => {
+      problems.set(place.path, problemWith(volume, error))
+    })
   }
-}
-
-/** Mounts a filesystem. Returns false if that fails, as the checks then find nothing there. */
-async function mount(...mounting: Parameters<typeof requireMounted>): Promise<boolean> {
-  try {
-    await requireMounted(...mounting)
-    return true
-  } catch (error) {
-    if (error instanceof CommandFailed) return false
-    throw error
-  }
+  return problems
 }
 
 async function requireMounted(

@@ -121,7 +121,7 @@ function environment(folder: string, isEmulated: boolean): Record<string, string
 const PREFIX = 'vdc-manage-guest-'
 
 /** Runs `work` with a temporary folder, and removes it and those of killed processes. */
-async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+export async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   for (const name of await readdir(tmpdir())) {
     const pid = Number(/^vdc-manage-guest-(\d+)-\w+$/.exec(name)?.[1])
     // Those of other users cannot be removed.

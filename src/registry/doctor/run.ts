@@ -4,6 +4,7 @@ import { monotonicTime } from '../../core/clock.ts'
 import { asVdcError } from '../../core/errors.ts'
 import type { Interruption } from '../../core/interruption.ts'
 import { serverFacts, tableFacts } from '../../db/drivers/server-facts.ts'
+import { tryKvm } from '../../guest/appliance/empty-run.ts'
 import { openRegistryToRead } from '../open.ts'
 import type { Registry } from '../registry.ts'
 import type { examination } from '../results/examination.ts'
@@ -19,6 +20,7 @@ import {
   REGISTRY_TABLES,
 } from './database.ts'
 import { checkHost, describeAnswer } from './database-host.ts'
+import { checkEmptyRun, checkKvm, checkLibguestfs } from './guests.ts'
 import { checkNode, checkQemuImg, checkUnpacking } from './host.ts'
 import { withTimeout } from './with-timeout.ts'
 
@@ -42,6 +44,8 @@ export type Examination = z.output<typeof examination>
 export interface Surroundings {
   env: NodeJS.ProcessEnv
   nodeVersion: string
+  /** Whether virtual machines are started, which takes up to a minute. */
+  deep: boolean
 }
 
 /**
@@ -57,13 +61,13 @@ export async function examine(
   onCheck: (check: Check) => Promise<unknown>,
 ): Promise<Examination> {
   const checks: Check[] = []
-  const check = async (name: string, look: () => Outcome | Promise<Outcome>) => {
-    const outcome = await withTimeout(interruption, async () => look()).catch((error) => asFailure(error, name))
+  const check: CheckNamed = async (name, look, limit = withTimeout) => {
+    const outcome = await limit(interruption, async () => look()).catch((error) => asFailure(error, name))
     checks.push({ name, ...outcome })
     await onCheck({ name, ...outcome })
     return outcome.result !== 'failure'
   }
-  const { env, nodeVersion } = surroundings
+  const { env, nodeVersion, deep } = surroundings
   await check('node', () => checkNode(nodeVersion))
   let settings: DatabaseSettings | undefined
   await check('configuration', () => {
@@ -73,11 +77,16 @@ export async function examine(
   if (settings !== undefined) await examineDatabase(settings, interruption, check)
   await check('qemu-img', () => checkQemuImg(env.PATH ?? '', interruption))
   await check('unpacking', () => checkUnpacking(env))
+  await examineGuests(env, deep, interruption, check)
   return { ok: checks.every(({ result }) => result !== 'failure'), checks }
 }
 
-/** Runs a check and reports it. Returns false if it fails. */
-type CheckNamed = (name: string, look: () => Outcome | Promise<Outcome>) => Promise<boolean>
+/** Runs a check and reports it. Returns false if it fails. `limit` ends it if it takes too long; by default, ten seconds. */
+type CheckNamed = (
+  name: string,
+  look: () => Outcome | Promise<Outcome>,
+  limit?: (interruption: Interruption, work: () => Promise<Outcome>) => Promise<Outcome>,
+) => Promise<boolean>
 
 async function examineDatabase(all: DatabaseSettings, interruption: Interruption, check: CheckNamed) {
   const settings = await examineHosts(all, interruption, check)
@@ -135,6 +144,25 @@ async function examineHosts(
     })
   }
   return answering.length === 0 ? settings : { ...settings, hosts: answering }
+}
+
+async function examineGuests(env: NodeJS.ProcessEnv, deep: boolean, interruption: Interruption, check: CheckNamed) {
+  let canRun = false
+  await check('libguestfs', async () => {
+    const outcome = await checkLibguestfs(env, interruption)
+    canRun = outcome.result === 'ok'
+    return outcome
+  })
+  if (!canRun) return
+  const kvm = deep && (await tryKvm(interruption))
+  await check('kvm', () => checkKvm(deep ? kvm : undefined))
+  // It limits itself, and must clean up.
+  if (deep)
+    await check(
+      'empty_run',
+      () => checkEmptyRun(kvm, interruption),
+      (_, work) => work(),
+    )
 }
 
 async function examineStorages(registry: Registry, check: CheckNamed): Promise<void> {

@@ -11,6 +11,8 @@ export const ENVIRONMENT_TOPIC: readonly Block[] = [
       ['XDG_DATA_HOME', 'Folder for data. Default: ~/.local/share.'],
       ['XDG_STATE_HOME', 'Folder for the list of image folders. Default: ~/.local/state; for root, /var/lib.'],
       ['TMPDIR', 'Folder for temporary files, such as unpacked images. Default: /var/tmp.'],
+      ['VDC_MANAGE_GUEST_TIMEOUT', 'Seconds that looking inside one image may take. Default: 900.'],
+      ['LIBGUESTFS_CACHEDIR', 'Folder of the virtual machine that looks inside images, 370 MB. Default: /var/tmp.'],
       ['NO_COLOR', 'Print without colours.'],
       ['CLICOLOR_FORCE', 'Print colours even in a pipe.'],
     ],
