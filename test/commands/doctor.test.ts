@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -16,6 +16,9 @@ interface Check {
   message: string
   hint?: string
 }
+
+/** The checks of what looks inside images. */
+const GUESTS = ['libguestfs', 'kvm']
 
 const folder = newFolder()
 const storage = join(folder.path, 'storage')
@@ -54,9 +57,19 @@ describe.each(ENGINES)('on %s', (engine) => {
     const lines = run.stdout.split('\n').slice(0, -1)
     const names = engine === 'mariadb' ? ['engine', 'character_set', 'sql_mode', 'cluster'] : ['integrity']
     expect(lines.map((line) => line.split(/ +/).slice(0, 2))).toEqual(
-      ['node', 'configuration', 'database', 'schema', ...names, 'bkst-one', 'bkst-two', 'qemu-img', 'unpacking'].map(
-        (name) => ['ok', name],
-      ),
+      [
+        'node',
+        'configuration',
+        'database',
+        'schema',
+        ...names,
+        'bkst-one',
+        'bkst-two',
+        'qemu-img',
+        'unpacking',
+        'libguestfs',
+        'kvm',
+      ].map((name) => ['ok', name]),
     )
     // Messages are aligned.
     expect(new Set(lines.map((line) => /^\S+ +\S+ +/.exec(line)?.[0].length))).toEqual(new Set([24]))
@@ -136,7 +149,7 @@ describe('a failing database', () => {
 
   const without = (run: Run) => expect(`${run.stdout}${run.stderr}`).not.toMatch(/s3cret/)
   const othersAreChecked = (checks: Record<string, Check>) => {
-    expect(Object.keys(checks)).toEqual(['node', 'configuration', 'database', 'qemu-img', 'unpacking'])
+    expect(Object.keys(checks)).toEqual([...['node', 'configuration', 'database', 'qemu-img', 'unpacking'], ...GUESTS])
     expect(checks).toMatchObject({ 'qemu-img': { result: 'ok' }, unpacking: { result: 'ok' } })
   }
 
@@ -291,6 +304,11 @@ test('reports a missing qemu-img, no folder to unpack in, and missing or full st
       hint: 'Install it with: apt-get install qemu-utils',
     },
     unpacking: { result: 'failure', message: 'Folder /nonexistent does not exist' },
+    libguestfs: {
+      result: 'warning',
+      message: 'libguestfs is not installed; only image check and image prepare need it',
+      hint: expect.stringMatching(/^Install it with: apt-get install .*libguestfs-tools/),
+    },
     'bkst-gone': { result: 'failure', message: 'Folder /nonexistent/images/ does not exist' },
     'bkst-agent': { result: 'warning', message: expect.stringMatching(/on this host; agent sta-x serves it$/) },
     'bkst-full': {
@@ -305,6 +323,34 @@ test('reports a missing qemu-img, no folder to unpack in, and missing or full st
     'bkst-fine': { result: 'ok' },
   })
   await database.remove()
+})
+
+describe('libguestfs', () => {
+  test('is ready: names its parts, and says how to test KVM', async () => {
+    const { checks } = await examined({})
+    expect(checks).toMatchObject({
+      libguestfs: { message: expect.stringMatching(/^guestfish [\d.]+, QEMU [\d.]+, kernel \/boot\/vmlinuz-\S+$/) },
+      kvm: { message: expect.stringMatching(/^(?:\/dev\/kvm can be opened; .*--deep|there is no \/dev\/kvm, .*)$/) },
+    })
+  })
+
+  test.each([
+    ['kernel', ['guestfish', 'qemu-system-x86_64'], 'SUPERMIN_KERNEL', /^needs the kernel \S+, which does not exist; only/],
+    ['QEMU', ['guestfish'], undefined, /^needs QEMU, which is not installed/],
+  ])('lacks a %s: a warning with a hint', async (_, programs, variable, lack) => {
+    const path = mkdtempSync(join(folder.path, 'bin-'))
+    for (const program of ['node', 'env', 'setpriv', 'qemu-img', ...programs])
+      symlinkSync((await shell(`command -v ${program}`)).stdout.trim(), join(path, program))
+    const kernel = variable === undefined ? {} : { [variable]: join(path, 'no-kernel') }
+    const { ok, checks } = await examined({ database: newSqlite(), env: { PATH: path, ...kernel } })
+    expect(ok).toBe(true)
+    expect(checks.libguestfs).toMatchObject({
+      result: 'warning',
+      hint: expect.stringMatching(/^(?:Correct or unset SUPERMIN_KERNEL|Install it with: apt-get .*)$/),
+    })
+    expect(checks.libguestfs?.message.replace(/^libguestfs /, '')).toMatch(lack)
+    expect(checks.kvm).toBeUndefined()
+  })
 })
 
 test('reports a damaged SQLite file with a hint, runs other checks, and writes nothing', async () => {

@@ -1,5 +1,6 @@
 import { access, constants, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { shellWord } from '../../core/shell-word.ts'
 
 /** Why libguestfs cannot run here. */
 export interface Lack {
@@ -45,9 +46,11 @@ async function lackOf(found: Omit<Requirements, 'lack'>, isOwn: boolean): Promis
   if (isOwn) return undefined
   if (kernel === undefined) return { why: 'needs a kernel, and /boot has none with modules', hint: INSTALL }
   if (await allows(kernel, constants.R_OK)) return undefined
+  if (!(await allows(kernel, constants.F_OK)))
+    return { why: `needs the kernel ${kernel}, which does not exist`, hint: 'Correct or unset SUPERMIN_KERNEL' }
   return {
     why: `needs a kernel that it may read, and ${kernel} is readable only by root`,
-    hint: `Run: sudo dpkg-statoverride --update --add root root 0644 ${kernel}`,
+    hint: `Run: sudo dpkg-statoverride --update --add root root 0644 ${shellWord(kernel)}; or run vdc-manage with sudo`,
   }
 }
 
