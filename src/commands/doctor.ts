@@ -15,7 +15,7 @@ const NAME_WIDTH = 13
 const NARROWEST = 30
 
 export default class Doctor extends BaseCommand {
-  static override summary = 'Check settings, database, qemu-img, libguestfs, folders and free space.'
+  static override summary = 'Check settings, database, programs, folders and free space.'
   static override description =
     'Prints one line per check: ok, warning or failure, with a hint on how to fix it. All checks run, also after a failure; the exit code is 6 if any failed. Nothing is created, migrated or written. libguestfs is only needed to look inside images (image check, image prepare), so what it lacks is a warning. --json prints "ok" and the checks; with --columns, only the checks.'
   static override examples = [

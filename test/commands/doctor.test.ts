@@ -335,7 +335,12 @@ describe('libguestfs', () => {
   })
 
   test.each([
-    ['kernel', ['guestfish', 'qemu-system-x86_64'], 'SUPERMIN_KERNEL', /^needs the kernel \S+, which does not exist; only/],
+    [
+      'kernel',
+      ['guestfish', 'qemu-system-x86_64'],
+      'SUPERMIN_KERNEL',
+      /^needs the kernel \S+, which does not exist; only/,
+    ],
     ['QEMU', ['guestfish'], undefined, /^needs QEMU, which is not installed/],
   ])('lacks a %s: a warning with a hint', async (_, programs, variable, lack) => {
     const path = mkdtempSync(join(folder.path, 'bin-'))

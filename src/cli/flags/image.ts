@@ -17,7 +17,7 @@ export const IMAGE_GROUPS = {
     'service-type',
   ],
   BOOT: ['root-device', 'instance-model-name', 'arch', 'os-type', 'is-cacheable'],
-  STORAGE: ['backup-object-id', 'file-format', 'storage-id', 'convert'],
+  STORAGE: ['backup-object-id', 'file-format', 'storage-id', 'convert', 'prepare'],
   OUTPUT: ['dry-run'],
 }
 /** The options of an image whose file is checked, by heading. */
@@ -76,6 +76,9 @@ export const thorough = () =>
 
 /** `--check`: look into the guest. */
 export const checkGuest = () => Flags.boolean({ summary: 'Require a guest that is ready (see image check).' })
+
+/** `--prepare`: register a copy in which the guest is ready. */
+export const prepareGuest = () => Flags.boolean({ summary: 'Prepare a copy (see image prepare).' })
 
 /** `--checksum`: the checksum that a file must have. */
 export const checksum = () => flags.text('sha256:HEX', 'Require this checksum, or md5:HEX.')

@@ -5,16 +5,12 @@ import * as flags from '../../cli/flags/common.ts'
 import { checkNames } from '../../cli/flags/guest.ts'
 import { fileExpectations } from '../../cli/flags/image.ts'
 import { printable } from '../../cli/terminal/escape.ts'
-import { VdcError } from '../../core/errors.ts'
-import {
-  ACCELERATIONS,
-  INITS,
-  PREPARED_FORMATS,
-  type PreparedReport,
-  prepareFile,
-  tryPrepareFile,
-} from '../../registry/image/prepare/prepare-file.ts'
-import { FILE_FORMATS } from '../../registry/rules/values.ts'
+import { ERRORS, VdcError } from '../../core/errors.ts'
+import type { GuestReport } from '../../registry/image/check/look-into-guest.ts'
+import { ACCELERATIONS, INITS, prepareFile, tryPrepareFile } from '../../registry/image/prepare/prepare-file.ts'
+import { FILE_FORMATS, PREPARED_FORMATS } from '../../registry/rules/values.ts'
+
+const NOT_READY = ERRORS.GUEST_NOT_READY.exit
 
 export default class ImagePrepare extends BaseCommand {
   static override summary = 'Prepare a copy of a disk image and print its path.'
@@ -58,30 +54,29 @@ export default class ImagePrepare extends BaseCommand {
     const request = { ...args, ...flags.byColumn(given) }
     const warn = (text: string) => void this.answer.warning(text)
     if (this.session.isDryRun) {
-      const changes = await this.session.watched((watcher) => tryPrepareFile(request, watcher, warn))
-      for (const change of changes) this.session.wouldDo(change)
-      return
+      const tried = await this.session.watched((watcher) => tryPrepareFile(request, watcher, warn))
+      for (const change of tried.changes) this.session.wouldDo(change)
+      if (!tried.guest.ready) process.exitCode = NOT_READY
+      return this.#explain(tried.guest)
     }
     const report = await this.session.makeOnce(request, () =>
       this.session.watched((watcher) => prepareFile(request, watcher, warn)),
     )
-    const error = errorIn(report)
-    if (error !== undefined) process.exitCode = error.exit
-    if (this.answer.isAskedFor) return this.answer.thing({ ...report, ...error?.toJSON() })
+    const { path, edits, guest } = report
+    if (!guest.ready) process.exitCode = NOT_READY
+    if (this.answer.isAskedFor) {
+      const error = guest.ready ? {} : new VdcError('GUEST_NOT_READY', `${path} is not ready for the cloud`).toJSON()
+      return this.answer.thing({ ...report, ...error })
+    }
     // Like ls: exact in a pipe, with control characters escaped on a terminal.
-    await this.answer.text(`${process.stdout.isTTY ? printable(report.path) : report.path}\n`)
-    for (const check of report.guest.checks) if (check.result === 'error') await this.answer.note(renderCheck(check))
-    await this.answer.note(sentenceOf(report))
+    await this.answer.text(`${process.stdout.isTTY ? printable(path) : path}\n`)
+    await this.#explain(guest, edits.length)
   }
-}
 
-function sentenceOf({ edits, guest }: PreparedReport): string {
-  const done = edits.length === 0 ? 'nothing to do' : `${edits.length} change${edits.length === 1 ? '' : 's'}`
-  return `${guestSentence(guest)} (${done})`
-}
-
-/** Returns the error that determines the exit code, if there is one. */
-function errorIn({ path, guest }: PreparedReport): VdcError | undefined {
-  if (guest.ready) return undefined
-  return new VdcError('GUEST_NOT_READY', `${path} is made, but not ready for the cloud`)
+  /** Says on stderr what is left to people. */
+  async #explain(guest: GuestReport, changes?: number): Promise<void> {
+    for (const check of guest.checks) if (check.result === 'error') await this.answer.note(renderCheck(check))
+    const done = changes === 0 ? 'nothing to do' : `${changes} change${changes === 1 ? '' : 's'}`
+    await this.answer.note(`${guestSentence(guest)}${changes === undefined ? '' : ` (${done})`}`)
+  }
 }

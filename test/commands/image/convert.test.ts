@@ -730,7 +730,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
     const bulk = await vdcManage(['--tx', 'bulk'], { database, input: line })
     expect(bulk.code).toBe(9)
     expect(bulk.stderr).toMatch(
-      /Error: Cannot convert files within --tx bulk, .*\nHint: Convert the file first with: vdc-manage image convert\n/,
+      /Error: Cannot make files within --tx bulk, .*\nHint: Make the file first, with vdc-manage image convert or image prepare\n/,
     )
     expect(readdirSync(home)).toEqual(['disk.raw'])
     expect(await vdcManage([], { database, input: line })).toMatchObject({

@@ -8,6 +8,7 @@ import {
   md5sum,
   newImage,
   newLocalImage,
+  prepareGuest,
   thorough,
 } from '../../../cli/flags/image.ts'
 import { registerLocal } from '../../../registry/image/register/register-local.ts'
@@ -16,7 +17,7 @@ import { FILE_FORMATS, TARGET_FORMATS } from '../../../registry/rules/values.ts'
 export default class ImageAddLocal extends BaseCommand {
   static override summary = 'Register an image that boots from a local copy.'
   static override description =
-    'Checks and hashes the file, which can be packed with gzip or tar, and prints the ID of the new image. Image, backup object and, for a new folder, backup storage are stored in one transaction. A registered, unchanged file shares its backup object. --convert registers a converted copy in the same folder.'
+    'Checks and hashes the file, which can be packed with gzip or tar, and prints the ID of the new image. Registers all or nothing; a registered file shares its backup object. --convert and --prepare register a copy beside it.'
   static override examples = [
     '<%= config.bin %> image add local /srv/images/lucid.qcow2 --account-id a-shpoolxx',
     '<%= config.bin %> image add local lucid.vmdk --account-id a-shpoolxx --convert qcow2',
@@ -36,6 +37,7 @@ export default class ImageAddLocal extends BaseCommand {
     check: checkGuest(),
     ...fileExpectations,
     convert: flags.choice('FORMAT', TARGET_FORMATS, 'Convert to'),
+    prepare: prepareGuest(),
     'dry-run': flags.dryRun(),
   })
 

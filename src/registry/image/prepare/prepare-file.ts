@@ -1,10 +1,7 @@
 import * as z from 'zod/mini'
-import { VdcError } from '../../../core/errors.ts'
-import { shellWord } from '../../../core/shell-word.ts'
 import type { ImageFile } from '../../../disk/file/image-file.ts'
 import { type Conversion, convertImage, tryConversion, withConvertible } from '../../../disk/make/convert-image.ts'
 import type { OutputPlace } from '../../../disk/make/output-place.ts'
-import { withAppliance } from '../../../guest/appliance/appliance.ts'
 import { ACCELERATIONS, type Acceleration } from '../../../guest/appliance/session.ts'
 import type { PrepareOptions } from '../../../guest/prepare/edit.ts'
 import type { Change } from '../../change.ts'
@@ -12,17 +9,16 @@ import type { Watcher } from '../../registry.ts'
 import type { preparedReport } from '../../results/file.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
+import { PREPARED_FORMATS } from '../../rules/values.ts'
 import { chosenChecks } from '../check/chosen-checks.ts'
 import { reportOf } from '../check/inspect-file.ts'
-import type { Checking } from '../check/look-into-guest.ts'
+import type { GuestReport } from '../check/look-into-guest.ts'
 import { type AcceptedImage, acceptFile, withImageFile } from '../register/accept-file.ts'
 import { expectations } from '../register/expectations.ts'
-import { type PreparedGuest, prepareGuest, tryPrepareGuest } from './prepare-guest.ts'
+import { type PreparedGuest, type Preparing, prepareGuest, tryPrepareGuest } from './prepare-guest.ts'
 
 export { ACCELERATIONS } from '../../../guest/appliance/session.ts'
 
-/** Formats in which deleted data can be discarded. */
-export const PREPARED_FORMATS = ['qcow2', 'raw'] as const
 /** What can get the metadata in a prepared guest. */
 export const INITS = ['auto', 'script', 'cloud-init', 'none'] as const
 
@@ -47,6 +43,12 @@ export type PrepareRequest = z.input<typeof prepareRequest>
 /** The prepared file, what was changed in the guest, and the check after that. */
 export type PreparedReport = z.output<typeof preparedReport>
 
+/** What a dry run of `prepareFile` found: the changes that it would make, and the check after that. */
+export interface TriedPreparation {
+  changes: Change[]
+  guest: GuestReport
+}
+
 /**
  * Makes a copy of a disk image in which what checks find is remedied. The source is not written to, and may be
  * packed. The copy appears when it is complete and was checked again.
@@ -59,26 +61,18 @@ export async function prepareFile(
   watcher: Watcher,
   warn: (text: string) => void,
 ): Promise<PreparedReport> {
-  return withPreparable(
-    request,
-    watcher,
-    warn,
-    async ({ file, image, place, conversion, accel, checking, options }) => {
-      let prepared: PreparedGuest | undefined
-      return convertImage(file, image, place, conversion, watcher, {
-        change: async (made) => {
-          const disk = { fd: made.handle.fd, format: conversion.to, isWritable: true }
-          prepared = await withAppliance(disk, accel, watcher, (appliance) =>
-            prepareGuest(appliance, place.path, checking, options),
-          )
-        },
-        use: async (made) => ({
-          ...(await reportOf(await made.moveIntoPlace(), made.inspection)),
-          ...(prepared as PreparedGuest),
-        }),
-      })
-    },
-  )
+  return withPreparable(request, watcher, warn, async ({ file, image, place, conversion, preparing }) => {
+    let prepared: PreparedGuest | undefined
+    return convertImage(file, image, place, conversion, watcher, {
+      change: async (made) => {
+        prepared = await prepareGuest(made, conversion.to, place.path, preparing)
+      },
+      use: async (made) => ({
+        ...(await reportOf(await made.moveIntoPlace(), made.inspection)),
+        ...(prepared as PreparedGuest),
+      }),
+    })
+  })
 }
 
 /**
@@ -90,21 +84,12 @@ export async function tryPrepareFile(
   request: PrepareRequest,
   watcher: Watcher,
   warn: (text: string) => void,
-): Promise<Change[]> {
-  return withPreparable(
-    request,
-    watcher,
-    warn,
-    async ({ file, image, place, conversion, accel, checking, options }) => {
-      requireUnpacked(image, file.path)
-      await tryConversion(file, image, place)
-      const disk = { fd: file.handle.fd, format: image.fileFormat, isWritable: false }
-      const edits = await withAppliance(disk, accel, watcher, (appliance) =>
-        tryPrepareGuest(appliance, checking, options),
-      )
-      return [{ action: 'create', path: place.path, file_format: conversion.to }, ...edits]
-    },
-  )
+): Promise<TriedPreparation> {
+  return withPreparable(request, watcher, warn, async ({ file, image, place, conversion, preparing }) => {
+    await tryConversion(file, image, place)
+    const { edits, guest } = await tryPrepareGuest(file, image, place.path, preparing)
+    return { changes: [{ action: 'create', path: place.path, file_format: conversion.to }, ...edits], guest }
+  })
 }
 
 interface Preparation {
@@ -112,9 +97,7 @@ interface Preparation {
   image: AcceptedImage
   place: OutputPlace
   conversion: Conversion
-  accel: Acceleration
-  checking: Checking
-  options: PrepareOptions
+  preparing: Preparing
 }
 
 async function withPreparable<T>(
@@ -124,27 +107,25 @@ async function withPreparable<T>(
   work: (preparation: Preparation) => Promise<T>,
 ): Promise<T> {
   const valid = validate(prepareRequest, request)
-  const checks = chosenChecks(valid.only, valid.skip)
-  const checking = { checks, strict: valid.strict, watcher, tell: async () => {} }
-  const options = {
-    nameservers: valid.nameserver,
-    init: valid.init as PrepareOptions['init'],
-    keepKeys: valid.keep_keys,
-    timezone: valid.timezone,
+  const preparing = {
+    checks: chosenChecks(valid.only, valid.skip),
+    strict: valid.strict,
+    watcher,
+    tell: async () => {},
+    accel: valid.accel as Acceleration,
+    options: {
+      nameservers: valid.nameserver,
+      init: valid.init as PrepareOptions['init'],
+      keepKeys: valid.keep_keys,
+      timezone: valid.timezone,
+    },
   }
   const conversion = { to: valid.to as Conversion['to'], compress: false }
   const expected = { format: valid.file_format, maxSize: valid.max_size, prefersVhd: true }
   return withConvertible(valid.out, conversion, (place) =>
     withImageFile(valid.path, async (file) => {
       const image = await acceptFile(file, expected, watcher, warn)
-      return work({ file, image, place, conversion, accel: valid.accel as Acceleration, checking, options })
+      return work({ file, image, place, conversion, preparing })
     }),
   )
-}
-
-function requireUnpacked({ containerFormat }: AcceptedImage, path: string): void {
-  if (containerFormat === 'none') return
-  throw new VdcError('FILE_REFUSED', `The file ${path} is packed (${containerFormat}), so nobody can look into it`, {
-    hint: `Unpack it with: vdc-manage image convert ${shellWord(path)} OUT.qcow2 --to qcow2`,
-  })
 }

@@ -1,9 +1,20 @@
-import type { Appliance } from '../../../guest/appliance/appliance.ts'
+import { VdcError } from '../../../core/errors.ts'
+import { shellWord } from '../../../core/shell-word.ts'
+import type { ImageFile } from '../../../disk/file/image-file.ts'
+import type { Inspection } from '../../../disk/inspect/inspection.ts'
+import { withAppliance } from '../../../guest/appliance/appliance.ts'
+import type { Acceleration } from '../../../guest/appliance/session.ts'
 import type { PrepareOptions } from '../../../guest/prepare/edit.ts'
 import { type PlannedEdit, planEdits } from '../../../guest/prepare/plan-edits.ts'
 import { shown } from '../../../guest/tree/guest-path.ts'
 import type { GuestChange } from '../../change.ts'
 import { type Checking, checkGuest, type GuestReport } from '../check/look-into-guest.ts'
+
+/** How a guest is prepared. */
+export interface Preparing extends Checking {
+  accel: Acceleration
+  options: PrepareOptions
+}
 
 /** What was changed in a guest, and the check after that. */
 export interface PreparedGuest {
@@ -12,38 +23,53 @@ export interface PreparedGuest {
 }
 
 /**
- * Remedies what checks find in the guest of a running virtual machine, and checks it again. Writes nothing if
- * there is nothing to do.
+ * Remedies what checks find in the guest of a disk image, and checks it again. Writes nothing if there is
+ * nothing to do.
  *
+ * @param made a new disk image, which is open for writing.
  * @param name what the guest is called in the report.
- * @throws VdcError GUEST_NOT_READY, VALUE_REFUSED, FILE_NOT_WRITTEN; the error of the cancellation.
+ * @throws VdcError GUEST_NOT_READY if it is not a single Linux system, VALUE_REFUSED, FILE_NOT_WRITTEN,
+ *   APPLIANCE_FAILED, INTERRUPTED, TERMINATED.
  */
 export async function prepareGuest(
-  appliance: Appliance,
+  made: ImageFile,
+  format: string,
   name: string,
-  checking: Checking,
-  options: PrepareOptions,
+  { accel, options, ...checking }: Preparing,
 ): Promise<PreparedGuest> {
-  const source = await appliance.look()
-  const { edits } = await planEdits(source, checking.checks, options, checking.watcher.cancellation)
-  if (edits.length > 0) await appliance.edit(edits)
-  const result = { ...(edits.length > 0 ? await appliance.look() : source), keepsKeys: options.keepKeys }
-  const guest = await checkGuest(name, result, checking)
-  return { edits: edits.map(changeOf), guest }
+  const { watcher, checks } = checking
+  const disk = { fd: made.handle.fd, format, isWritable: true }
+  return withAppliance(disk, accel, watcher, async (appliance) => {
+    const source = await appliance.look()
+    const { edits } = await planEdits(source, checks, options, watcher.cancellation)
+    if (edits.length > 0) await appliance.edit(edits)
+    const result = { ...(edits.length > 0 ? await appliance.look() : source), keepsKeys: options.keepKeys }
+    return { edits: edits.map(changeOf), guest: await checkGuest(name, result, checking) }
+  })
 }
 
 /**
- * Returns what `prepareGuest` would change.
+ * Returns what `prepareGuest` would change in a copy of a file, and what the check would say after that.
  *
- * @throws VdcError as `prepareGuest`.
+ * @throws VdcError as `prepareGuest`; FILE_REFUSED if the file is packed.
  */
 export async function tryPrepareGuest(
-  appliance: Appliance,
-  { checks, watcher }: Checking,
-  options: PrepareOptions,
-): Promise<GuestChange[]> {
-  const { edits } = await planEdits(await appliance.look(), checks, options, watcher.cancellation)
-  return edits.map(changeOf)
+  file: ImageFile,
+  { containerFormat, fileFormat }: Inspection,
+  name: string,
+  { accel, options, ...checking }: Preparing,
+): Promise<PreparedGuest> {
+  if (containerFormat !== 'none')
+    throw new VdcError('FILE_REFUSED', `The file ${file.path} is packed, so a dry run cannot look into it`, {
+      hint: `Unpack it with: vdc-manage image convert ${shellWord(file.path)} OUT.qcow2 --to qcow2`,
+    })
+  const disk = { fd: file.handle.fd, format: fileFormat as string, isWritable: false }
+  return withAppliance(disk, accel, checking.watcher, async (appliance) => {
+    const source = await appliance.look()
+    const { edits, edited } = await planEdits(source, checking.checks, options, checking.watcher.cancellation)
+    const result = { ...edited, keepsKeys: options.keepKeys }
+    return { edits: edits.map(changeOf), guest: await checkGuest(name, result, checking) }
+  })
 }
 
 function changeOf({ action, path, check, what }: PlannedEdit): GuestChange {

@@ -34,6 +34,7 @@ export const fileImageRequest = z.object({
   convert: z.optional(oneOf(TARGET_FORMATS)),
   thorough: z.optional(z.boolean()),
   check: z.optional(z.boolean()),
+  prepare: z.optional(z.boolean()),
 })
 
 /** A validated request with the architecture of the file. */

@@ -1,11 +1,14 @@
 import { VdcError } from '../../../core/errors.ts'
 import { shellWord } from '../../../core/shell-word.ts'
 import { type ImageFile, requireUnchanged } from '../../../disk/file/image-file.ts'
+import type { TargetFormat } from '../../../disk/inspect/file-formats.ts'
 import type { Inspection } from '../../../disk/inspect/inspection.ts'
+import type { Change } from '../../change.ts'
 import type { Watcher } from '../../registry.ts'
 import type { CheckCounts } from '../../rules/check-labels.ts'
-import { DEFAULT_CONTAINER_FORMAT } from '../../rules/values.ts'
+import { DEFAULT_CONTAINER_FORMAT, PREPARED_FORMATS } from '../../rules/values.ts'
 import type { GuestReport } from '../check/look-into-guest.ts'
+import type { Preparing } from '../prepare/prepare-guest.ts'
 import type { AcceptedImage } from './accept-file.ts'
 
 /**
@@ -22,6 +25,66 @@ export function requireUnpacked({ containerFormat }: Inspection, path: string): 
       hint: 'Register an unpacked copy with --convert qcow2, or omit --check',
     },
   )
+}
+
+/**
+ * Returns the format of a prepared copy.
+ *
+ * @param convert the format that is asked for; undefined for the usual one.
+ * @throws VdcError VALUE_REFUSED.
+ */
+export function preparedFormat(convert: string | undefined): TargetFormat {
+  const format = PREPARED_FORMATS.find((each) => each === (convert ?? 'qcow2'))
+  if (format !== undefined) return format
+  throw new VdcError('VALUE_REFUSED', `A prepared image cannot be ${convert}`, {
+    hint: `Convert to one of: ${PREPARED_FORMATS.join(', ')}`,
+  })
+}
+
+/**
+ * Prepares the guest in a new file that is to be registered.
+ *
+ * @param source path of the file that it was made from.
+ * @returns the summary of the check after that.
+ * @throws VdcError GUEST_NOT_READY if it is still not ready; the errors of `prepareGuest`.
+ */
+export async function prepareNewGuest(
+  made: ImageFile,
+  format: string,
+  source: string,
+  watcher: Watcher,
+): Promise<CheckCounts> {
+  const { prepareGuest } = await import('../prepare/prepare-guest.ts')
+  const { guest } = await prepareGuest(made, format, source, await preparing(watcher))
+  return requireReady(guest, source)
+}
+
+/**
+ * Finds out what `prepareNewGuest` would change in a copy of a file, for a dry run.
+ *
+ * @throws VdcError as `prepareNewGuest`; FILE_REFUSED if the file is packed.
+ */
+export async function tryPrepareNewGuest(
+  file: ImageFile,
+  image: AcceptedImage,
+  watcher: Watcher,
+): Promise<{ edits: readonly Change[]; check: CheckCounts }> {
+  const { tryPrepareGuest } = await import('../prepare/prepare-guest.ts')
+  const { edits, guest } = await tryPrepareGuest(file, image, file.path, await preparing(watcher))
+  return { edits, check: requireReady(guest, file.path) }
+}
+
+async function preparing(watcher: Watcher): Promise<Preparing> {
+  const { chosenChecks } = await import('../check/chosen-checks.ts')
+  const options = { nameservers: [], init: 'auto', keepKeys: false, timezone: undefined } as const
+  return { checks: chosenChecks(undefined), strict: false, watcher, tell: async () => {}, accel: 'auto', options }
+}
+
+function requireReady(report: GuestReport, source: string): CheckCounts {
+  if (report.ready) return report
+  throw new VdcError('GUEST_NOT_READY', `The guest in ${source} is not ready when prepared: ${whyNotReady(report)}`, {
+    hint: `List what is left to do with: vdc-manage image prepare ${shellWord(source)} OUT.qcow2 --dry-run`,
+  })
 }
 
 /**

@@ -19,7 +19,7 @@ import { unmadeFile, withUnknowns } from './dry-run-file.ts'
 import { requireChecksum } from './expectations.ts'
 import { checkDatabase, type FileImage, storeFileImage } from './file-image.ts'
 import { nameOfFile } from './file-name.ts'
-import { requireReadyGuest } from './ready-guest.ts'
+import { prepareNewGuest, requireReadyGuest, tryPrepareNewGuest } from './ready-guest.ts'
 
 type Request = FileImage & { convert: TargetFormat }
 
@@ -31,7 +31,7 @@ interface SourceFile {
 }
 
 /**
- * Converts a file into a new one in the same folder and registers the new file. Moves it
+ * Converts a file, and prepares it if asked to, into a new one in the same folder and registers the new file. Moves it
  * into place just before writing the rows, and removes it if they cannot be written. A
  * dry run creates no file and reports the rows as far as they are known.
  *
@@ -45,13 +45,13 @@ export async function registerConverted(
   watcher: Watcher,
 ): Promise<ImageDetails> {
   if (registry.database.commits === 'outer') {
-    throw new VdcError('USAGE', 'Cannot convert files within --tx bulk, because a conversion cannot be rolled back', {
-      hint: 'Convert the file first with: vdc-manage image convert',
+    throw new VdcError('USAGE', 'Cannot make files within --tx bulk, because they cannot be rolled back', {
+      hint: 'Make the file first, with vdc-manage image convert or image prepare',
     })
   }
   const { file, image } = source
   const conversion = { to: request.convert, compress: false }
-  const beside = join(dirname(file.path), `${nameOfFile(file.path)}.${endingFor(request.convert)}`)
+  const beside = join(dirname(file.path), nameOfCopy(file.path, request))
   try {
     return await withConvertible(beside, conversion, async (place) => {
       const uri = localUri(place.path)
@@ -68,18 +68,40 @@ export async function registerConverted(
         const virtualSize = await tryConversion(file, image, place)
         registry.onChange({ action: 'create', path: place.path, file_format: request.convert })
         const unmade = unmadeFile(place.path, uri, virtualSize)
-        const check = request.check ? await checkUnconverted(registry, source, watcher) : undefined
+        const check = await tryCheck(registry, request, source, watcher)
         return storeFileImage(withUnknowns(registry), request, request.convert, unmade, check)
       }
-      const use = (made: MadeImage) => registerMade(registry, request, made, source, watcher)
+      let check: CheckCounts | undefined
+      const change = async (made: ImageFile) => {
+        check = await prepareNewGuest(made, request.convert, file.path, watcher)
+      }
       return convertImage(file, image, place, conversion, watcher, {
-        use,
         ...(request.checksum !== undefined && { requireContents }),
+        ...(request.prepare && { change }),
+        use: (made) => registerMade(registry, request, made, source, watcher, check),
       })
     })
   } catch (error) {
     throw await perhapsLeftOver(registry, beside, error)
   }
+}
+
+/** Returns the name of the copy. A prepared one is told apart, because it may have the format of its source. */
+function nameOfCopy(path: string, { convert, prepare }: Request): string {
+  return `${nameOfFile(path)}${prepare ? '.prepared' : ''}.${endingFor(convert)}`
+}
+
+/** In a dry run, checks the source, and reports how its guest would be prepared. */
+async function tryCheck(
+  registry: Registry,
+  request: Request,
+  source: SourceFile,
+  watcher: Watcher,
+): Promise<CheckCounts | undefined> {
+  if (!request.prepare) return request.check ? checkUnconverted(registry, source, watcher) : undefined
+  const { edits, check } = await tryPrepareNewGuest(source.file, source.image, watcher)
+  for (const edit of edits) registry.onChange?.(edit)
+  return check
 }
 
 /** In a dry run, checks the source, whose guest the new file would have. A packed one can be looked into only when it is converted. */
@@ -99,12 +121,15 @@ async function registerMade(
   made: MadeImage,
   source: SourceFile,
   watcher: Watcher,
+  prepared: CheckCounts | undefined,
 ): Promise<ImageDetails> {
   const { path } = made.file
   const image = accept(made.inspection, path, registry.warn)
   const arch = archOf(image, source.arch, path)
   const hashes = await hashImageFile(made.file, watcher)
-  const check = request.check ? await requireReadyGuest(made.file, image, source.file.path, watcher) : undefined
+  // Preparing checked it.
+  const isUnchecked = request.check && prepared === undefined
+  const check = isUnchecked ? await requireReadyGuest(made.file, image, source.file.path, watcher) : prepared
   const stored = storedFile(await made.moveIntoPlace(), localUri(path), image, hashes)
   try {
     return await storeFileImage(registry, { ...request, arch }, request.convert, stored, check)
@@ -128,7 +153,7 @@ async function perhapsLeftOver(registry: Registry, path: string, error: unknown)
   }
   const again = `vdc-manage image add local ${shellWord(path)} --account-id …`
   return new VdcError('FILE_EXISTS', `${error.message}, and no backup object refers to it`, {
-    hint: `If an interrupted --convert left it behind, it is complete. Remove it, or register it as it is with: ${again}`,
+    hint: `If an interrupted --convert or --prepare left it behind, it is complete. Remove it, or register it as it is with: ${again}`,
     cause: error,
   })
 }

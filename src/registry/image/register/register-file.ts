@@ -9,7 +9,7 @@ import type { ImageDetails } from '../details.ts'
 import { acceptFile, archOf, storedFile, withImageFile } from './accept-file.ts'
 import { requireChecksum } from './expectations.ts'
 import { checkDatabase, fileImageRequest, storeFileImage } from './file-image.ts'
-import { requireReadyGuest, requireUnpacked } from './ready-guest.ts'
+import { preparedFormat, requireReadyGuest, requireUnpacked } from './ready-guest.ts'
 import { registerConverted } from './register-converted.ts'
 
 /** The request of `registerFile`: image columns, expectations of the file and other options. IDs with or without prefix. */
@@ -20,7 +20,8 @@ export type FileImageRequest = z.input<typeof fileImageRequest>
  * backup object, storage, labels and history in one transaction (dcmgr.md). With
  * `convert`, registers a new file in that format in the same folder instead. With
  * `thorough`, reads the whole disk, too. With `check`, looks into the guest, which must be
- * ready for the cloud, and stores the result in labels.
+ * ready for the cloud, and stores the result in labels. With `prepare`, makes a copy in the same
+ * folder in which the guest is ready, and registers that.
  *
  * @param watcher receives the progress and can cancel the work.
  * @returns the stored image, after the commit.
@@ -35,11 +36,19 @@ export async function registerFile(
   const { md5sum, ...given } = validate(fileImageRequest, request)
   const valid = md5sum === undefined ? given : { ...given, checksum: { md5: md5sum } }
   return withImageFile(valid.path, async (file) => {
-    const expected = { format: valid.file_format, maxSize: valid.max_size, prefersVhd: valid.convert !== undefined }
+    const expected = {
+      format: valid.file_format,
+      maxSize: valid.max_size,
+      prefersVhd: valid.convert !== undefined || valid.prepare === true,
+    }
     const uri = localUri(file.path)
     folderUri(uri)
     const image = await acceptFile(file, expected, watcher, registry.warn)
     const arch = archOf(image, valid.arch, file.path)
+    if (valid.prepare) {
+      const convert = preparedFormat(valid.convert)
+      return registerConverted(registry, { ...valid, arch, convert }, { file, image, arch: valid.arch }, watcher)
+    }
     if (valid.convert !== undefined) {
       const convert = valid.convert as TargetFormat
       if (image.fileFormat !== convert || image.containerFormat !== DEFAULT_CONTAINER_FORMAT)

@@ -26,8 +26,8 @@ export async function registerLocal(
   if (!isIdNotFile('backupObject', source)) {
     return registerFile(registry, { ...request, path: source }, watcher)
   }
-  const { storage_id, checksum, md5sum, max_size, convert, thorough, check, ...rest } = request
-  const stray = Object.entries({ storage_id, checksum, md5sum, max_size, convert, thorough, check }).find(
+  const { storage_id, checksum, md5sum, max_size, convert, thorough, check, prepare, ...rest } = request
+  const stray = Object.entries({ storage_id, checksum, md5sum, max_size, convert, thorough, check, prepare }).find(
     ([, value]) => value !== undefined,
   )
   if (stray !== undefined) {
