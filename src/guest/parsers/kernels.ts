@@ -47,7 +47,9 @@ export async function kernelReleases(files: GuestFiles): Promise<KernelRelease[]
 }
 
 async function initramfsOf(files: GuestFiles, release: string): Promise<GuestPath | undefined> {
-  const names = [`initrd.img-${release}`, `initramfs-${release}.img`, `initrd-${release}.img`, `initramfs-${release}`]
+  const stems = ['initrd', 'initramfs'].map((stem) => `${stem}-${release}`)
+  // openSUSE has no ending.
+  const names = [`initrd.img-${release}`, ...stems.flatMap((stem) => [`${stem}.img`, stem])]
   for (const name of names) if (await files.isFile(join('/boot', name))) return join('/boot', name)
   // Alpine names it by its flavour: initramfs-lts for 6.1.70-0-lts.
   const flavour = `/boot/initramfs-${release.replace(/^.*-/, '')}`

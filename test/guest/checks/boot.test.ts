@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import type { GuestDisk } from '../../../src/guest/guest.ts'
 import { cpio } from '../../support/guests/cpio.ts'
-import { describeCheck, link, program, SYSVINIT, script } from '../../support/guests/guests.ts'
+import { describeCheck, folder, link, program, SYSVINIT, script } from '../../support/guests/guests.ts'
 
 const DISK: GuestDisk = {
   hasBootCode: true,
@@ -131,6 +131,13 @@ describeCheck('boot.virtio', {
             gzipSync(cpio(['init', VIRTIO_BLK])),
           ]),
         },
+      },
+    },
+    {
+      title: 'in an initrd of openSUSE, whose name has no ending',
+      guest: {
+        [`${MODULES}/modules.dep`]: AS_MODULES,
+        '/boot/initrd-6.1.0-18-amd64': { bytes: gzipSync(cpio(['init', 'kernel/drivers/block/virtio_blk.ko'])) },
       },
     },
     {
@@ -349,7 +356,14 @@ describeCheck('mod.acpiphp', {
 })
 
 describeCheck('disk.grow', {
-  ok: [{ title: 'growpart and a last partition', guest: { '/usr/bin/growpart': program }, disk: DISK }],
+  ok: [
+    { title: 'growpart and a last partition', guest: { '/usr/bin/growpart': program }, disk: DISK },
+    {
+      title: 'systemd-repart with a definition',
+      guest: { '/usr/bin/systemd-repart': program, '/etc/repart.d/root.conf': '[Partition]\nType=root\n' },
+      disk: DISK,
+    },
+  ],
   bad: [
     {
       title: 'swap after the root',
@@ -358,6 +372,12 @@ describeCheck('disk.grow', {
       evidence: ['note the root partition is not the last one'],
     },
     { title: 'no growpart', guest: {}, disk: DISK, evidence: ['note no program that grows a partition'] },
+    {
+      title: 'systemd-repart without definitions, as Debian has it',
+      guest: { '/usr/bin/systemd-repart': program, '/etc/repart.d': folder },
+      disk: DISK,
+      evidence: ['note no program that grows a partition'],
+    },
   ],
   unknown: [
     { title: 'a folder', guest: { '/usr/bin/growpart': program }, message: /a folder has no disk$/ },
