@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeImage, newFolder } from '../../support/files/images.ts'
-import { makeExt4Disk, makeXfsOnLvm } from '../../support/guests/disks.ts'
+import { makeExt4Disk } from '../../support/guests/disks.ts'
 import { newGuest } from '../../support/guests/guests.ts'
 import { FAULTS } from '../../support/guests/guide.ts'
 import { environment, PROGRAM, type Run, vdcManage } from '../../support/process/cli.ts'
@@ -57,26 +57,6 @@ describe('image check of a disk', () => {
     expect(ofFiles(reports)).toEqual(ofFiles(inFolder.map((report) => ({ ...report, guest: at('faults.raw') }))))
     expect(resultsOf(reports)).toEqual(expect.arrayContaining(['boot.loader: ok', 'boot.fstab: error']))
     expect(readdirSync(temporary)).toEqual([])
-  })
-
-  test('finds a system on XFS in a logical volume of a VMDK', async () => {
-    await makeXfsOnLvm(at('lvm.vmdk'), guest.path)
-    const reports = await reportsOf(at('lvm.vmdk'))
-    expect(resultsOf(reports)).toEqual(
-      expect.arrayContaining(['boot.system: ok', 'net.mac: error', 'ssh.hostkeys: error']),
-    )
-    expect(readdirSync(temporary)).toEqual([])
-  })
-
-  test('finds nothing on a disk without a system', async () => {
-    const empty = newGuest({ '/readme': 'no system' })
-    await makeExt4Disk(at('empty.raw'), empty.path, { boots: false })
-    empty.remove()
-    const reports = await reportsOf(at('empty.raw'))
-    expect(resultsOf(reports.filter(({ result }) => result !== 'not_applicable'))).toEqual([
-      'boot.system: error',
-      'boot.loader: error',
-    ])
   })
 
   test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('%s ends the virtual machine, too', async (signal) => {

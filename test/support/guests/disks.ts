@@ -1,44 +1,46 @@
-import { closeSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { execa } from 'execa'
-
-const MIB = 2 ** 20
-/** Where the partition starts, in bytes. */
-const START = MIB
-/** jmp to itself: enough of a boot loader for a check, which does not run it. */
-const BOOT_CODE = Buffer.from([0xeb, 0xfe])
+import { makeExt, makeXfs } from './disks/filesystems.ts'
+import { makePhysicalVolume } from './disks/lvm.ts'
+import { makeDisk } from './disks/partitions.ts'
 
 /**
  * Makes a raw disk with one ext4 partition that holds a folder, without mounting anything. The first
  * sector has boot code unless `boots` is false.
  */
 export async function makeExt4Disk(path: string, folder: string, { boots = true } = {}): Promise<void> {
-  writeFileSync(path, '')
-  truncateSync(path, 64 * MIB)
-  await execa('sfdisk', ['-q', path], { input: 'label: dos\n2048,,83,*\n' })
-  await execa('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', folder, '-E', `offset=${START}`, path, '60M'])
-  if (!boots) return
-  const disk = openSync(path, 'r+')
-  writeSync(disk, BOOT_CODE, 0, BOOT_CODE.length, 0)
-  closeSync(disk)
+  await makeFromParts(path, 'raw', async (part) => {
+    await makeExt(part('root'), folder)
+    return { table: 'dos', partitions: [{ content: part('root'), type: '83' }], boots }
+  })
 }
 
-/** Makes a VMDK with XFS on a logical volume that holds a folder, with libguestfs. */
-export async function makeXfsOnLvm(path: string, folder: string): Promise<void> {
-  const tar = `${path}.tar`
-  await execa('tar', ['-C', folder, '-cf', tar, '.'])
-  await execa('qemu-img', ['create', '-q', '-f', 'vmdk', path, '600M'])
-  const commands = [
-    'run',
-    'part-disk /dev/sda mbr',
-    'pvcreate /dev/sda1',
-    'vgcreate vg-a /dev/sda1',
-    'lvcreate-free root vg-a 90',
-    'mkfs xfs /dev/vg-a/root',
-    'mount /dev/vg-a/root /',
-    `tar-in ${tar} /`,
-  ]
-  await execa('guestfish', ['--format=vmdk', '-a', path], {
-    input: `${commands.join('\n')}\n`,
-    env: { LIBGUESTFS_BACKEND: 'direct', LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg' },
+/** Makes a VMDK with XFS on the logical volume root of the volume group vg-a, which holds a folder. */
+export async function makeXfsOnLvm(path: string, folder: string, { boots = true } = {}): Promise<void> {
+  await makeFromParts(path, 'vmdk', async (part) => {
+    await makeXfs(part('root'), folder)
+    makePhysicalVolume(part('volume'), part('root'), 'vg-a', 'root')
+    return { table: 'dos', partitions: [{ content: part('volume'), type: '8e' }], boots }
   })
+}
+
+/**
+ * Makes a disk in a format of qemu-img.
+ *
+ * @param makeParts makes the files of the partitions in a temporary folder, in which `part` names files.
+ */
+export async function makeFromParts(
+  path: string,
+  format: string,
+  makeParts: (part: (name: string) => string) => Promise<Parameters<typeof makeDisk>[1]>,
+): Promise<void> {
+  const folder = mkdtempSync(join(dirname(path), 'parts-'))
+  const raw = join(folder, 'disk')
+  try {
+    await makeDisk(raw, await makeParts((name) => join(folder, name)))
+    await execa('qemu-img', ['convert', '-f', 'raw', '-O', format, raw, path])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }

@@ -45,8 +45,13 @@ export const SYSVINIT: Entries = {
 /** Makes a guest in a folder of its own. */
 export function newGuest(entries: Entries): { path: string; remove(): void } {
   const path = mkdtempSync(join(inject('folder'), 'guest-'))
-  for (const [name, entry] of Object.entries(entries)) makeEntry(join(path, name), entry)
+  fill(path, entries)
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** Adds files to a folder that holds a guest, and replaces those that are there. */
+export function fill(folder: string, entries: Entries): void {
+  for (const [name, entry] of Object.entries(entries)) makeEntry(join(folder, name), entry)
 }
 
 /** Makes an entry of a guest at a path of this host. */

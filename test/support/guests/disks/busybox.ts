@@ -1,0 +1,103 @@
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { execa } from 'execa'
+import { makeFromParts } from '../disks.ts'
+import { type Entries, fill, link, script } from '../guests.ts'
+import { makeExt } from './filesystems.ts'
+import { grubSectors } from './grub.ts'
+
+const BUSYBOX = '/bin/busybox'
+/** What the kernel needs to mount the root filesystem and to use the network. */
+const MODULES = ['virtio_pci', 'virtio_blk', 'virtio_net', 'ext4', 'crc32c_generic']
+
+/**
+ * Makes a raw disk with busybox and the kernel of this host, which boots with GRUB to a login prompt on the
+ * serial console, and asks for an address by DHCP.
+ */
+export async function makeBusyboxDisk(path: string): Promise<void> {
+  const root = mkdtempSync(join(dirname(path), 'busybox-'))
+  try {
+    const release = releaseOfHost()
+    fill(root, filesOf(release))
+    copyFileSync(BUSYBOX, join(root, 'bin/busybox'))
+    copyFileSync(`/boot/vmlinuz-${release}`, join(root, `boot/vmlinuz-${release}`))
+    copyFileSync(`/boot/config-${release}`, join(root, `boot/config-${release}`))
+    const modules = await addModules(root, release)
+    await makeInitramfs(root, join(root, `boot/initrd.img-${release}`), modules)
+    await makeFromParts(path, 'raw', async (part) => {
+      await makeExt(part('root'), root)
+      return {
+        table: 'dos',
+        partitions: [{ content: part('root'), type: '83' }],
+        boots: await grubSectors(part('core')),
+      }
+    })
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+}
+
+function releaseOfHost(): string {
+  const release = readdirSync('/lib/modules').find((name) => existsSync(`/boot/vmlinuz-${name}`))
+  if (release === undefined) throw new Error('This host has no kernel: install linux-image-cloud-amd64')
+  return release
+}
+
+const APPLETS = ['cat', 'getty', 'hostname', 'ifconfig', 'login', 'mount', 'mkdir', 'route', 'sh', 'udhcpc']
+
+const filesOf = (release: string): Entries => ({
+  ...Object.fromEntries(APPLETS.map((name) => [`/bin/${name}`, link('busybox')])),
+  '/sbin/init': link('../bin/busybox'),
+  '/sbin/getty': link('../bin/busybox'),
+  '/etc/inittab': '::sysinit:/etc/init.d/rcS\nttyS0::respawn:/sbin/getty -L ttyS0 115200 vt100\n',
+  '/etc/init.d/rcS': script(
+    'mount -t proc proc /proc\nmount -t sysfs sysfs /sys\nhostname -F /etc/hostname\nudhcpc -b -i eth0 -s /etc/udhcpc.script',
+  ),
+  '/etc/udhcpc.script': script(
+    'case $1 in\ndeconfig) ifconfig "$interface" 0.0.0.0 up;;\nbound) ifconfig "$interface" "$ip" netmask "$subnet";;\nesac',
+  ),
+  '/etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n',
+  '/etc/shadow': 'root:*:19000:0:99999:7:::\n',
+  '/etc/hostname': 'micro\n',
+  '/dev': { folder: true },
+  '/proc': { folder: true },
+  '/sys': { folder: true },
+  '/root': { folder: true },
+  '/boot/grub/grub.cfg': `linux /boot/vmlinuz-${release} root=/dev/vda1 ro console=ttyS0\ninitrd /boot/initrd.img-${release}\nboot\n`,
+})
+
+/** Copies the modules, in the order in which they are loaded. Returns their paths. */
+async function addModules(root: string, release: string): Promise<string[]> {
+  const { stdout } = await execa('modprobe', ['-S', release, '--show-depends', '--all', ...MODULES])
+  const modules = [...new Set([...stdout.matchAll(/^insmod (\S+)/gm)].map(([, path]) => path as string))]
+  const lists = ['modules.builtin', 'modules.order'].map((name) => `/lib/modules/${release}/${name}`)
+  for (const path of [...modules, ...lists]) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    copyFileSync(path, join(root, path))
+  }
+  await execa('depmod', ['-b', root, release])
+  return modules
+}
+
+/** Makes an initramfs that loads the modules and mounts the root filesystem. */
+async function makeInitramfs(root: string, path: string, modules: readonly string[]): Promise<void> {
+  const folder = mkdtempSync(`${root}-initramfs-`)
+  const load = modules.map((each) => `insmod ${each}`).join('\n')
+  const applets = ['insmod', 'mount', 'sh', 'sleep', 'switch_root']
+  fill(folder, {
+    ...Object.fromEntries(applets.map((name) => [`/bin/${name}`, link('busybox')])),
+    '/dev': { folder: true },
+    '/new': { folder: true },
+    '/init': script(
+      `export PATH=/bin\nmount -t devtmpfs dev /dev\n${load}\nuntil [ -b /dev/vda1 ]; do sleep 1; done\nmount -t ext4 -o ro /dev/vda1 /new\nmount -o move /dev /new/dev\nexec switch_root /new /sbin/init`,
+    ),
+  })
+  copyFileSync(BUSYBOX, join(folder, 'bin/busybox'))
+  for (const each of modules) {
+    mkdirSync(dirname(join(folder, each)), { recursive: true })
+    copyFileSync(join(root, each), join(folder, each))
+  }
+  const pack = `cd "$1" && find . | ${basename(BUSYBOX)} cpio -o -H newc 2>/dev/null | gzip -c >"$2"`
+  await execa('sh', ['-c', pack, 'sh', folder, path])
+  rmSync(folder, { recursive: true, force: true })
+}

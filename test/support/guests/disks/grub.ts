@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+
+const FOLDER = '/usr/lib/grub/i386-pc'
+const MODULES = ['biosdisk', 'part_msdos', 'ext2', 'normal', 'linux', 'configfile']
+
+/**
+ * Returns GRUB for the start of a disk: its boot sector, and what that loads from the next sectors. It reads
+ * /boot/grub/grub.cfg on the first partition.
+ *
+ * @param temporary a path for a file, which is left.
+ */
+export async function grubSectors(temporary: string): Promise<Buffer> {
+  const prefix = '(hd0,msdos1)/boot/grub'
+  await execa('grub-mkimage', ['-d', FOLDER, '-O', 'i386-pc', '-p', prefix, '-o', temporary, ...MODULES])
+  return Buffer.concat([readFileSync(join(FOLDER, 'boot.img')), readFileSync(temporary)])
+}
