@@ -1,5 +1,5 @@
+import { VdcError } from '../../core/errors.ts'
 import type { Watcher } from '../../disk/watcher.ts'
-
 import type { GuestDisk } from '../guest.ts'
 import type { Edit } from '../prepare/edit.ts'
 import type { GuestSource } from '../run-checks.ts'
@@ -79,7 +79,13 @@ async function applianceOf(guestfish: Guestfish): Promise<Appliance> {
     },
     async edit(edits) {
       if (typeof found === 'string' || found.root === undefined) throw new Error('there is no system to change')
-      await mountGuest(guestfish, found.root, found.volumes, 'rw')
+      const problems = await mountGuest(guestfish, found.root, found.volumes, 'rw').catch(reasonOf)
+      // What could be read of a filesystem that cannot be written to would be written in its place.
+      const [problem] = typeof problems === 'string' ? [problems] : problems.values()
+      if (problem !== undefined)
+        throw new VdcError('FILE_NOT_WRITTEN', `The guest cannot be changed: ${shown(problem)}`, {
+          hint: 'Check its filesystems, for example by starting it with another image',
+        })
       await writeEdits(guestfish, edits)
     },
   }

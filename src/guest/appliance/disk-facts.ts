@@ -26,7 +26,7 @@ interface PartitionEntry {
 /** Partitions of a GPT as it is usually made, and logical volumes. */
 const MOST_VOLUMES = 128
 /** The virtual machine has one disk. */
-export const DISK = '/dev/sda'
+const DISK = '/dev/sda'
 /** Bytes of boot code in the first sector: what follows is the disk signature and the partition table. */
 const BOOT_CODE = 440
 /** Type of an EFI system partition: in an MBR, and in a GPT. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { shellWord } from '../../core/shell-word.ts'
 
 /** Why libguestfs cannot run here. */
-export interface Lack {
+interface Lack {
   /** Continues a sentence that starts with `libguestfs`. */
   why: string
   hint: string
