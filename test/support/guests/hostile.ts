@@ -68,8 +68,9 @@ export async function makeManyNames(path: string, count: number): Promise<void> 
     'mkdir -p "$1/etc/network/interfaces.d" && cd "$1/etc/network/interfaces.d" && seq "$2" | xargs touch && cd "$1" && tar -cf "$3" .'
   await execa('sh', ['-c', script, 'sh', guest.path, String(count), tar])
   guest.remove()
-  await execa('qemu-img', ['create', '-q', '-f', 'raw', path, '600M'])
-  const commands = ['run', 'part-disk /dev/sda mbr', 'mkfs ext4 /dev/sda1', 'mount /dev/sda1 /', `tar-in ${tar} /`]
+  writeFileSync(path, '')
+  await makeExt4(path, 0, '600M', ['-N', String(count + 1000)])
+  const commands = ['run', 'mount /dev/sda /', `tar-in ${tar} /`]
   await execa('guestfish', ['--format=raw', '-a', path], {
     input: `${commands.join('\n')}\n`,
     env: { LIBGUESTFS_BACKEND: 'direct', LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg' },
