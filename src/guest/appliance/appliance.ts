@@ -84,7 +84,7 @@ async function applianceOf(guestfish: Guestfish): Promise<Appliance> {
       const [problem] = typeof problems === 'string' ? [problems] : problems.values()
       if (problem !== undefined)
         throw new VdcError('FILE_NOT_WRITTEN', `The guest cannot be changed: ${shown(problem)}`, {
-          hint: 'Check its filesystems, for example by starting it with another image',
+          hint: 'Repair its filesystems first, with fsck in the guest',
         })
       await writeEdits(guestfish, edits)
     },
