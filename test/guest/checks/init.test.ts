@@ -84,6 +84,11 @@ describeCheck('init.cloud-state', {
       guest: { '/var/lib/cloud/instance': link('instances/i-1'), '/var/lib/cloud/instances/i-1/x': '' },
       evidence: ['warning /var/lib/cloud/instance', 'warning /var/lib/cloud/instances/i-1'],
     },
+    {
+      title: 'an instance that our script has set up',
+      guest: { '/var/lib/vdc-metadata/instance-id': 'i-1\n' },
+      evidence: ['warning /var/lib/vdc-metadata'],
+    },
   ],
   unknown: [{ title: 'a loop of links', guest: { '/var/lib/cloud': link('cloud') }, message: /loop of links/ }],
   notApplicable: [{ title: 'no cloud-init', guest: {}, message: /^cloud-init is not installed$/ }],

@@ -84,6 +84,7 @@ describePrepare('init.cloud-state', [
     { '/var/lib/cloud': link('/srv/cloud'), '/srv/cloud/instance': link('/etc'), '/srv/cloud/instances': link('/etc') },
     ['remove /srv/cloud/instance', 'remove /srv/cloud/instances'],
   ],
+  ['of our script', { '/var/lib/vdc-metadata/user-data': 'x' }, ['remove /var/lib/vdc-metadata']],
   ['none', { '/var/lib/cloud/scripts/per-boot/ours': program, '/var/lib/cloud/sem/x': '' }, []],
 ])
 
