@@ -32,7 +32,7 @@ export default class ImagePrepare extends BaseCommand {
     skip: checkNames('Do not do what these checks ask for; IDs or groups.'),
     init: flags.choice('WHAT', INITS, 'What gets the metadata', { value: 'auto' }),
     nameserver: Flags.string({
-      helpValue: 'IP',
+      helpValue: 'IP,...',
       multiple: true,
       multipleNonGreedy: true,
       delimiter: ',',

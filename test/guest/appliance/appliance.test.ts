@@ -10,6 +10,7 @@ import { newGuest } from '../../support/guests/guests.ts'
 import { FAULTS } from '../../support/guests/guide.ts'
 import { environment, PROGRAM, type Run, vdcManage } from '../../support/process/cli.ts'
 import { processesWith } from '../../support/process/processes.ts'
+import { IS_THOROUGH } from '../../support/thorough.ts'
 
 /*
  * libguestfs takes about 30 s under emulation, so few tests start it, with several questions each.
@@ -51,7 +52,7 @@ function reportsIn(run: Run): Report[] {
 }
 
 describe('image check of a disk', () => {
-  test('reports what it reports of the same guest in a folder, and the disk', async () => {
+  test.runIf(IS_THOROUGH)('reports what it reports of the same guest in a folder, and the disk', async () => {
     const inFolder = reportsIn(await vdcManage(['image', 'check', '--root', guest.path, '--json']))
     const reports = await reportsOf(at('faults.raw'))
     expect(ofFiles(reports)).toEqual(ofFiles(inFolder.map((report) => ({ ...report, guest: at('faults.raw') }))))
