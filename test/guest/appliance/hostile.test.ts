@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -204,7 +213,8 @@ describe.runIf(IS_THOROUGH)('a disk', () => {
     const guest = newGuest(READY)
     await makeExt4Disk(at('one.raw'), guest.path)
     guest.remove()
-    await execa('truncate', ['-s', '256M', disk])
+    writeFileSync(disk, '')
+    truncateSync(disk, 256 * 2 ** 20)
     const empty = 'size=1MiB\n'.repeat(127)
     await execa('sfdisk', ['-q', disk], { input: `label: gpt\n${empty}size=60MiB\n` })
     const { stdout: start } = await execa('sh', [
