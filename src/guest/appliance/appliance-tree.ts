@@ -1,28 +1,28 @@
 import { bytesOf, folderOf, type GuestPath, nameOf, shown } from '../tree/guest-path.ts'
-import type { GuestKind, GuestStat, GuestTree } from '../tree/guest-tree.ts'
+import type { GuestStat, GuestTree } from '../tree/guest-tree.ts'
 import { Unreadable } from '../tree/undecided.ts'
+import { type FolderContents, isPlain, readFolder, readLinks } from './folder-contents.ts'
 import { CommandFailed, type Guestfish, OUTPUT } from './guestfish.ts'
+import { statIn } from './stat-answers.ts'
 
 /** Bytes of a folder above which its names are not read: guestfish would store all of them first. */
 const LARGEST_FOLDER = 4 << 20
 /** Bytes that guestfish prints in one answer. More is downloaded, which starts processes in the virtual machine. */
 const LARGEST_ANSWER = 1 << 20
-/** Names that guestfish takes as one word of a list. */
-const PLAIN_NAME = /^[\w.@+-]+$/
+/** Questions about names in a folder after which the whole folder is read. */
+const FEW_QUESTIONS = 2
 
-/** File types in st_mode: inode(7). */
-const KINDS: ReadonlyMap<number, GuestKind> = new Map([
-  [0o010000, 'FIFO'],
-  [0o040000, 'folder'],
-  [0o100000, 'file'],
-  [0o120000, 'link'],
-  [0o140000, 'socket'],
-])
-
-/** The files of a guest whose filesystems a virtual machine has mounted. */
+/**
+ * The files of a guest whose filesystems a virtual machine has mounted, and which do not change. Each command
+ * takes milliseconds, so folders that are asked about often are read at once.
+ */
 export class ApplianceTree implements GuestTree {
   readonly #guestfish: Guestfish
   readonly #problems: ReadonlyMap<GuestPath, string>
+  readonly #questions = new Map<GuestPath, number>()
+  /** What folders contain; undefined for those that are not read at once. */
+  readonly #contents = new Map<GuestPath, Promise<FolderContents | undefined>>()
+  readonly #links = new Map<GuestPath, Promise<Map<string, string> | undefined>>()
 
   /** @param problems why places cannot be read, because their filesystem is not mounted. */
   constructor(guestfish: Guestfish, problems: ReadonlyMap<GuestPath, string> = new Map()) {
@@ -34,12 +34,18 @@ export class ApplianceTree implements GuestTree {
     const stat = await this.lstat(path)
     if (stat?.kind !== 'folder') return undefined
     if (stat.size > LARGEST_FOLDER) throw new Unreadable(`${shown(path)} has too many names`)
+    const contents = await this.#contentsOf(path, stat.size)
+    if (contents?.isComplete) return [...contents.stats.keys()].slice(0, limit)
     // Names have at most 255 bytes, and each ends with NUL.
     const names = await this.#ask(path, () => this.#guestfish.download(limit * 256, 'ls0', path, OUTPUT))
     return names?.toString('latin1').split('\0').slice(0, -1).slice(0, limit)
   }
 
   async lstat(path: GuestPath): Promise<GuestStat | undefined> {
+    this.#requireMounted(path)
+    const contents = isPlain(nameOf(path)) ? await this.#contentsAround(folderOf(path)) : undefined
+    const isAlone = contents?.stats.has(nameOf(path)) && contents.stats.get(nameOf(path)) === undefined
+    if (contents !== undefined && !isAlone) return contents.stats.get(nameOf(path))
     const answer = await this.#ask(path, () => this.#guestfish.run('lstatns', path))
     return answer === undefined ? undefined : statIn(answer)
   }
@@ -61,21 +67,49 @@ export class ApplianceTree implements GuestTree {
   }
 
   async readlink(path: GuestPath): Promise<string> {
-    const name = nameOf(path)
-    // It prints nothing for an error. Emulated, it takes a tenth of the time of `readlink`.
-    if (PLAIN_NAME.test(name)) {
-      const target = await this.#ask(path, () => this.#guestfish.run('readlinklist', folderOf(path), name))
-      if (target !== undefined && target !== '\n') return target.replace(/\n$/, '')
-    }
+    // Emulated, it takes a tenth of the time of `readlink`.
+    const targets = await this.#ask(path, () => this.#targetsBeside(path))
+    const known = targets?.get(nameOf(path))
+    if (known !== undefined) return known
     const target = await this.#ask(path, () => this.#guestfish.run('readlink', path))
     if (target === undefined) throw new Unreadable(`${shown(path)} disappeared`)
     return target.replace(/\n$/, '')
   }
 
+  /** Returns what a folder contains, if it has been asked about often; undefined if it was not read. */
+  async #contentsAround(folder: GuestPath): Promise<FolderContents | undefined> {
+    const questions = (this.#questions.get(folder) ?? 0) + 1
+    this.#questions.set(folder, questions)
+    if (this.#contents.has(folder)) return this.#contents.get(folder)
+    if (questions <= FEW_QUESTIONS) return undefined
+    const stat = await this.lstat(folder)
+    return stat?.kind === 'folder' ? this.#contentsOf(folder, stat.size) : undefined
+  }
+
+  #contentsOf(folder: GuestPath, size: number): Promise<FolderContents | undefined> {
+    const contents = this.#contents.get(folder) ?? this.#ask(folder, () => readFolder(this.#guestfish, folder, size))
+    this.#contents.set(folder, contents)
+    return contents
+  }
+
+  /** Returns the targets of a link and of those in its folder that are known. */
+  #targetsBeside(path: GuestPath): Promise<Map<string, string> | undefined> {
+    const folder = folderOf(path)
+    const read = async () => {
+      const contents = await this.#contents.get(folder)
+      const links = [...(contents?.stats ?? [])].filter(([, stat]) => stat?.kind === 'link').map(([name]) => name)
+      if (contents === undefined && isPlain(nameOf(path))) links.push(nameOf(path))
+      return links.length === 0 ? undefined : readLinks(this.#guestfish, folder, links)
+    }
+    const isWhole = this.#contents.has(folder)
+    const targets = this.#links.get(folder) ?? read()
+    if (isWhole) this.#links.set(folder, targets)
+    return targets
+  }
+
   /** Asks guestfish about a path; returns undefined if it does not exist. */
   async #ask<T>(path: GuestPath, question: () => Promise<T>): Promise<T | undefined> {
-    for (const [place, problem] of this.#problems)
-      if (path === place || path.startsWith(`${place}/`)) throw new Unreadable(shown(problem))
+    this.#requireMounted(path)
     try {
       return await question()
     } catch (error) {
@@ -84,28 +118,14 @@ export class ApplianceTree implements GuestTree {
       throw new Unreadable(`${shown(path)} cannot be read: ${shown(reasonIn(error.message))}`)
     }
   }
+
+  #requireMounted(path: GuestPath): void {
+    for (const [place, problem] of this.#problems)
+      if (path === place || path.startsWith(`${place}/`)) throw new Unreadable(shown(problem))
+  }
 }
 
 /** Returns what follows the last colon of a message of libguestfs, which is the reason. */
 function reasonIn(message: string): string {
   return message.slice(message.lastIndexOf(': ') + 1).trim()
-}
-
-function statIn(answer: string): GuestStat {
-  const numbers = new Map<string, number>()
-  for (const [, name, number] of answer.matchAll(/^st_(\w+): (-?\d+)$/gm)) numbers.set(name as string, Number(number))
-  const number = (name: string) => {
-    const found = numbers.get(name)
-    if (found === undefined) throw new Unreadable('guestfish does not report the properties of a file')
-    return found
-  }
-  const mode = number('mode')
-  return {
-    kind: KINDS.get(mode & 0o170000) ?? 'device',
-    mode: mode & 0o7777,
-    uid: number('uid'),
-    gid: number('gid'),
-    size: number('size'),
-    mtime: number('mtime_sec'),
-  }
 }
