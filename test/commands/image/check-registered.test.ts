@@ -194,7 +194,7 @@ describe('image add local --check', () => {
   test('refuses what it cannot look into', async () => {
     await expectRefused(database, add(at('packed.qcow2.gz')), {
       exit: 3,
-      message: 'is packed (gz), so its guest cannot be checked',
+      message: /packed\.qcow2\.gz is packed \(gz\), and must be unpacked to look inside$/,
       hint: '--convert qcow2',
     })
     await expectRefused(database, add('bo-far'), { exit: 3, message: '--check applies only to files', hint: '--check' })

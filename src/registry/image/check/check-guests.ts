@@ -1,14 +1,12 @@
 import * as z from 'zod/mini'
 import { VdcError } from '../../../core/errors.ts'
-import { inspectImage } from '../../../disk/inspect/inspect-image.ts'
-import { requireAcceptable } from '../../../disk/inspect/inspection.ts'
 import { ACCELERATIONS, type Acceleration } from '../../../guest/appliance/session.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import type { checkSummary } from '../../results/guest.ts'
 import { isIdNotFile } from '../../rules/id-or-path.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
-import { withImageFile } from '../register/accept-file.ts'
+import { acceptFile, withImageFile } from '../register/accept-file.ts'
 import { chosenChecks } from './chosen-checks.ts'
 import { type Checking, type CheckReport, type GuestReport, lookIntoFolder, lookIntoImage } from './look-into-guest.ts'
 import { imageOnHost, withFileOfImage } from './registered-guest.ts'
@@ -109,9 +107,8 @@ function summaryOf(guests: GuestReport[], failures: CheckSummary['failures']): C
 
 async function checkFile(path: string, accel: Acceleration, checking: Checking): Promise<GuestReport> {
   return withImageFile(path, async (file) => {
-    const inspection = await inspectImage(file, {}, checking.watcher)
-    requireAcceptable(inspection, file.path)
-    return lookIntoImage(path, file, inspection, accel, checking)
+    const image = await acceptFile(file, {}, checking.watcher, () => {})
+    return lookIntoImage(path, file, image, accel, checking)
   })
 }
 
@@ -128,9 +125,8 @@ async function checkImage(
   return withFileOfImage(image, async (file) => {
     // What is registered is known to be no larger than what was allowed then.
     const expected = { format: image.file_format, maxSize: Number.MAX_SAFE_INTEGER }
-    const inspection = await inspectImage(file, expected, checking.watcher)
-    requireAcceptable(inspection, file.path)
-    const report = await lookIntoImage(id, file, inspection, accel, checking)
+    const accepted = await acceptFile(file, expected, checking.watcher, () => {})
+    const report = await lookIntoImage(id, file, accepted, accel, checking)
     if (options.save) await saveCheck(registry, image, file, report, options)
     return report
   })

@@ -1,8 +1,5 @@
 import type * as z from 'zod/mini'
-import { VdcError } from '../../../core/errors.ts'
-import { shellWord } from '../../../core/shell-word.ts'
 import type { ImageFile } from '../../../disk/file/image-file.ts'
-import type { Inspection } from '../../../disk/inspect/inspection.ts'
 import { withAppliance } from '../../../guest/appliance/appliance.ts'
 import type { Acceleration } from '../../../guest/appliance/session.ts'
 import type { GuestCheck } from '../../../guest/checks/check.ts'
@@ -10,6 +7,8 @@ import { type GuestSource, runChecks } from '../../../guest/run-checks.ts'
 import { FolderTree } from '../../../guest/tree/folder-tree.ts'
 import type { Watcher } from '../../registry.ts'
 import type { checkReport, guestReport } from '../../results/guest.ts'
+import type { AcceptedImage } from '../register/accept-file.ts'
+import { requireUnpacked } from './require-unpacked.ts'
 
 /** The result of one check of a guest. */
 export type CheckReport = z.output<typeof checkReport>
@@ -44,28 +43,18 @@ export async function lookIntoFolder(root: string, checking: Checking): Promise<
  * Checks the guest in an open disk image.
  *
  * @param guest what it is called in the report.
- * @param inspection of the file, which must be acceptable.
  * @throws VdcError FILE_REFUSED if it is packed; APPLIANCE_FAILED, INTERRUPTED, TERMINATED.
  */
 export async function lookIntoImage(
   guest: string,
   file: ImageFile,
-  inspection: Inspection,
+  image: AcceptedImage,
   accel: Acceleration,
   checking: Checking,
 ): Promise<GuestReport> {
-  const { containerFormat, fileFormat } = inspection
-  if (containerFormat !== 'none' || fileFormat === undefined) {
-    throw new VdcError(
-      'FILE_REFUSED',
-      `The file ${file.path} is packed (${containerFormat}), so nobody can look into it`,
-      {
-        hint: `Unpack it with: vdc-manage image convert ${shellWord(file.path)} OUT.qcow2 --to qcow2`,
-      },
-    )
-  }
-  const image = { fd: file.handle.fd, format: fileFormat, isWritable: false }
-  return withAppliance(image, accel, checking.watcher, async (appliance) =>
+  requireUnpacked(image, file.path)
+  const disk = { fd: file.handle.fd, format: image.fileFormat, isWritable: false }
+  return withAppliance(disk, accel, checking.watcher, async (appliance) =>
     checkGuest(guest, await appliance.look(), checking),
   )
 }

@@ -1,7 +1,4 @@
-import { VdcError } from '../../../core/errors.ts'
-import { shellWord } from '../../../core/shell-word.ts'
 import type { ImageFile } from '../../../disk/file/image-file.ts'
-import type { Inspection } from '../../../disk/inspect/inspection.ts'
 import { withAppliance } from '../../../guest/appliance/appliance.ts'
 import type { Acceleration } from '../../../guest/appliance/session.ts'
 import type { PrepareOptions } from '../../../guest/prepare/edit.ts'
@@ -9,6 +6,8 @@ import { type PlannedEdit, planEdits } from '../../../guest/prepare/plan-edits.t
 import { shown } from '../../../guest/tree/guest-path.ts'
 import type { GuestChange } from '../../change.ts'
 import { type Checking, checkGuest, type GuestReport } from '../check/look-into-guest.ts'
+import { requireUnpacked } from '../check/require-unpacked.ts'
+import type { AcceptedImage } from '../register/accept-file.ts'
 
 /** How a guest is prepared. */
 export interface Preparing extends Checking {
@@ -55,15 +54,12 @@ export async function prepareGuest(
  */
 export async function tryPrepareGuest(
   file: ImageFile,
-  { containerFormat, fileFormat }: Inspection,
+  image: AcceptedImage,
   name: string,
   { accel, options, ...checking }: Preparing,
 ): Promise<PreparedGuest> {
-  if (containerFormat !== 'none')
-    throw new VdcError('FILE_REFUSED', `The file ${file.path} is packed, so a dry run cannot look into it`, {
-      hint: `Unpack it with: vdc-manage image convert ${shellWord(file.path)} OUT.qcow2 --to qcow2`,
-    })
-  const disk = { fd: file.handle.fd, format: fileFormat as string, isWritable: false }
+  requireUnpacked(image, file.path)
+  const disk = { fd: file.handle.fd, format: image.fileFormat, isWritable: false }
   return withAppliance(disk, accel, checking.watcher, async (appliance) => {
     const source = await appliance.look()
     const { edits, edited } = await planEdits(source, checking.checks, options, checking.watcher.cancellation)

@@ -2,30 +2,13 @@ import { VdcError } from '../../../core/errors.ts'
 import { shellWord } from '../../../core/shell-word.ts'
 import { type ImageFile, requireUnchanged } from '../../../disk/file/image-file.ts'
 import type { TargetFormat } from '../../../disk/inspect/file-formats.ts'
-import type { Inspection } from '../../../disk/inspect/inspection.ts'
 import type { Change } from '../../change.ts'
 import type { Watcher } from '../../registry.ts'
 import type { CheckCounts } from '../../rules/check-labels.ts'
-import { DEFAULT_CONTAINER_FORMAT, PREPARED_FORMATS } from '../../rules/values.ts'
+import { PREPARED_FORMATS } from '../../rules/values.ts'
 import type { GuestReport } from '../check/look-into-guest.ts'
 import type { Preparing } from '../prepare/prepare-guest.ts'
 import type { AcceptedImage } from './accept-file.ts'
-
-/**
- * Refuses a packed file, whose guest cannot be checked, before any work is done.
- *
- * @throws VdcError FILE_REFUSED.
- */
-export function requireUnpacked({ containerFormat }: Inspection, path: string): void {
-  if (containerFormat === DEFAULT_CONTAINER_FORMAT) return
-  throw new VdcError(
-    'FILE_REFUSED',
-    `The file ${path} is packed (${containerFormat}), so its guest cannot be checked`,
-    {
-      hint: 'Register an unpacked copy with --convert qcow2, or omit --check',
-    },
-  )
-}
 
 /**
  * Returns the format of a prepared copy.

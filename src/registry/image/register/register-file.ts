@@ -5,11 +5,12 @@ import { folderUri, localUri } from '../../backup-storage/local-uri.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import { validate } from '../../rules/validate.ts'
 import { DEFAULT_CONTAINER_FORMAT } from '../../rules/values.ts'
+import { requireUnpacked } from '../check/require-unpacked.ts'
 import type { ImageDetails } from '../details.ts'
 import { acceptFile, archOf, storedFile, withImageFile } from './accept-file.ts'
 import { requireChecksum } from './expectations.ts'
 import { checkDatabase, fileImageRequest, storeFileImage } from './file-image.ts'
-import { preparedFormat, requireReadyGuest, requireUnpacked } from './ready-guest.ts'
+import { preparedFormat, requireReadyGuest } from './ready-guest.ts'
 import { registerConverted } from './register-converted.ts'
 
 /** The request of `registerFile`: image columns, expectations of the file and other options. IDs with or without prefix. */
@@ -55,7 +56,8 @@ export async function registerFile(
         return registerConverted(registry, { ...valid, arch, convert }, { file, image, arch: valid.arch }, watcher)
       registry.warn(`The file ${file.path} is already ${convert}, and is registered as it is`)
     }
-    if (valid.check) requireUnpacked(image, file.path)
+    if (valid.check)
+      requireUnpacked(image, file.path, 'Register an unpacked copy with --convert qcow2, or omit --check')
     await checkDatabase(registry, { ...valid, arch }, uri)
     if (valid.thorough) await (await import('../../../disk/inspect/thorough.ts')).readWholeDisk(file, image, watcher)
     const hashes = await hashImageFile(file, watcher)
