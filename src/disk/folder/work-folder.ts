@@ -3,6 +3,7 @@ import { type FileHandle, open, opendir, rmdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { VdcError } from '../../core/errors.ts'
+import { isAlive } from '../../core/is-alive.ts'
 import { notWritten } from '../file/write-error.ts'
 import type { OutputPlace } from '../make/output-place.ts'
 import { FOLDER, heldPath, holding, NEW_FILE } from '../remove/held.ts'
@@ -111,13 +112,4 @@ async function removeLeftOver(parent: FileHandle, name: string): Promise<void> {
     if (maker === undefined) await rmdir(`${heldPath(parent)}/${name}`).catch(() => {})
     else if (maker.length === 0 || isLeftOver(maker)) await removePrivateFolder(parent, folder, MARK)
   })
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
 }

@@ -1,8 +1,9 @@
 import { bytesOf, folderOf, type GuestPath, nameOf, shown } from '../tree/guest-path.ts'
 import type { GuestStat, GuestTree } from '../tree/guest-tree.ts'
 import { Unreadable } from '../tree/undecided.ts'
+import { OUTPUT } from './command-line.ts'
 import { type FolderContents, isPlain, readFolder, readLinks } from './folder-contents.ts'
-import { CommandFailed, type Guestfish, OUTPUT } from './guestfish.ts'
+import { CommandFailed, type Guestfish } from './guestfish.ts'
 import { statIn } from './stat-answers.ts'
 
 /** Bytes of a folder above which its names are not read: guestfish would store all of them first. */

@@ -1,14 +1,15 @@
 import { monotonicTime } from '../../core/clock.ts'
 import type { Cancellation } from '../../disk/watcher.ts'
+import { withGuestFolder } from './guest-folder.ts'
 import { doesKvmWork } from './kvm.ts'
-import { withFolder, withSession } from './session.ts'
+import { withSession } from './session.ts'
 
 /** A disk without content, for which libguestfs makes one of its own. */
 const EMPTY = { path: '/dev/null', options: ['format:raw', 'readonly:true'], isWritable: false }
 
 /** Finds out whether KVM runs virtual machines, by starting one. It takes three seconds where KVM hangs. */
 export function tryKvm(cancellation: Cancellation): Promise<boolean> {
-  return withFolder((folder) => doesKvmWork(folder, cancellation))
+  return withGuestFolder((folder) => doesKvmWork(folder, cancellation))
 }
 
 /**

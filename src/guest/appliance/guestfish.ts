@@ -1,10 +1,9 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { type FileHandle, open, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import type { FileHandle } from 'node:fs/promises'
 import type { Readable, Writable } from 'node:stream'
-import { bytesOf } from '../tree/guest-path.ts'
+import { openNamelessIn } from '../../disk/file/temporary-file.ts'
+import { type Argument, commandLine } from './command-line.ts'
 import { guestfishCommand } from './limits.ts'
 import { removeSocketFolders, socketFolders } from './socket-folders.ts'
 
@@ -23,16 +22,8 @@ export interface GuestfishOptions {
 const MOST_OUTPUT = 4 << 20
 /** The longest error message that is read, in bytes. */
 const LONGEST_ERROR = 4096
-/** Bytes of the longest line that guestfish reads as one command; what follows would be a command of its own. */
-const LONGEST_LINE = 8000
 /** Messages of libguestfs if the virtual machine is gone: of the command that it interrupted, and of all others. */
 const MACHINE_ENDED = /^(?:appliance closed the connection|\w*:? ?call launch before)/
-/** Stands for the file that a command writes to, as an argument. */
-export const OUTPUT = Symbol('output')
-/** Stands for the file that a command reads, as an argument. */
-export const INPUT = Symbol('input')
-/** An argument of a command. Texts have one character per byte. */
-type Argument = string | typeof OUTPUT | typeof INPUT
 
 /** A command of guestfish failed; the message is guestfish's, without prefixes. */
 export class CommandFailed extends Error {
@@ -86,9 +77,9 @@ export class Guestfish {
 
   /** Starts guestfish; the virtual machine starts with the command `launch`. It must be closed. */
   static async start({ folder, env, isWritable, signal }: GuestfishOptions): Promise<Guestfish> {
-    const errors = await nameless(join(folder, 'errors'), constants.O_APPEND)
-    const output = await nameless(join(folder, 'output'), 0)
-    const input = await nameless(join(folder, 'input'), 0)
+    const errors = await openNamelessIn(folder)
+    const output = await openNamelessIn(folder)
+    const input = await openNamelessIn(folder)
     // In a process group of its own, so that it can be killed together with the virtual machine.
     const [program, ...args] = guestfishCommand(isWritable)
     const child = spawn(program, args, {
@@ -153,9 +144,8 @@ export class Guestfish {
 
   async #run(command: string, args: readonly Argument[]): Promise<string> {
     const mark = randomBytes(16).toString('hex')
-    // With the hyphen, guestfish continues after an error.
-    const line = `-${[command, ...args.map(wordOf)].join(' ')}`
-    if (line.length > LONGEST_LINE) throw new CommandFailed(`${command}: File name too long`)
+    const line = commandLine(command, args)
+    if (line === undefined) throw new CommandFailed(`${command}: File name too long`)
     this.#stdout = ''
     this.#child.stdin.write(Buffer.from(`${line}\necho ${mark}\n`, 'latin1'))
     const end = `${mark}\n`
@@ -213,26 +203,4 @@ export class Guestfish {
       ? (message ?? '')
       : 'the virtual machine ended unexpectedly'
   }
-}
-
-/** Creates a file that has no name, for the process that gets its descriptor. */
-async function nameless(path: string, flags: number): Promise<FileHandle> {
-  const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | flags, 0o600)
-  await unlink(path)
-  return handle
-}
-
-function wordOf(argument: Argument): string {
-  if (argument === OUTPUT) return '/dev/fd/3'
-  return argument === INPUT ? '/dev/fd/4' : quoted(argument)
-}
-
-/** Quotes an argument for guestfish(1), "Escape sequences in double quoted arguments". */
-function quoted(text: string): string {
-  const escaped = [...bytesOf(text)].map((byte) =>
-    byte === 0x22 || byte === 0x5c || byte < 0x20 || byte > 0x7e
-      ? `\\x${byte.toString(16).padStart(2, '0')}`
-      : String.fromCharCode(byte),
-  )
-  return `"${escaped.join('')}"`
 }

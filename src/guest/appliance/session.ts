@@ -1,9 +1,7 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { VdcError } from '../../core/errors.ts'
 import type { Cancellation, Watcher } from '../../disk/watcher.ts'
 import { shown } from '../tree/guest-path.ts'
+import { withGuestFolder } from './guest-folder.ts'
 import { CommandFailed, Guestfish } from './guestfish.ts'
 import { doesKvmWork } from './kvm.ts'
 import { limitDownloads, MEMORY, type TimeLimits, timeLimits } from './limits.ts'
@@ -44,7 +42,7 @@ export async function withSession<T>(
 ): Promise<T> {
   const { cancellation } = watcher
   const limits = timeLimits(process.env)
-  return withFolder(async (folder) => {
+  return withGuestFolder(async (folder) => {
     const isEmulated = acceleration === 'tcg' || (acceleration === 'auto' && !(await doesKvmWork(folder, cancellation)))
     const guestfish = await Guestfish.start({
       ...{ folder, env: environment(folder, isEmulated), isWritable: drive.isWritable },
@@ -114,32 +112,5 @@ function environment(folder: string, isEmulated: boolean): Record<string, string
     LIBGUESTFS_CACHEDIR: process.env.LIBGUESTFS_CACHEDIR || CACHE,
     LIBGUESTFS_BACKEND: 'direct',
     ...(isEmulated && { LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg' }),
-  }
-}
-
-/** The start of the names of our folders in the folder for temporary files. What follows is the process ID. */
-const PREFIX = 'vdc-manage-guest-'
-
-/** Runs `work` with a temporary folder, and removes it and those of killed processes. */
-export async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  for (const name of await readdir(tmpdir())) {
-    const pid = Number(/^vdc-manage-guest-(\d+)-\w+$/.exec(name)?.[1])
-    // Those of other users cannot be removed.
-    if (pid > 0 && !isAlive(pid)) await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {})
-  }
-  const folder = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`))
-  try {
-    return await work(folder)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
   }
 }

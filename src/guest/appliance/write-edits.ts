@@ -1,7 +1,8 @@
 import { VdcError } from '../../core/errors.ts'
 import type { Edit } from '../prepare/edit.ts'
 import { bytesOf, folderOf, shown } from '../tree/guest-path.ts'
-import { CommandFailed, type Guestfish, INPUT } from './guestfish.ts'
+import { INPUT } from './command-line.ts'
+import { CommandFailed, type Guestfish } from './guestfish.ts'
 
 /**
  * Makes edits in a guest whose filesystems are mounted for writing, and writes them to the disk. Blocks of

@@ -1,15 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { chownSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { IS_ROOT } from '../../support/attacker.ts'
 import { makeImage, newFolder } from '../../support/files/images.ts'
 import { makeExt4Disk } from '../../support/guests/disks.ts'
 import { newGuest } from '../../support/guests/guests.ts'
 import { FAULTS } from '../../support/guests/guide.ts'
 import { environment, PROGRAM, type Run, vdcManage } from '../../support/process/cli.ts'
 import { processesWith } from '../../support/process/processes.ts'
+import { newProgramFolder } from '../../support/process/programs.ts'
 import { IS_THOROUGH } from '../../support/thorough.ts'
 
 /*
@@ -21,6 +23,7 @@ const at = (name: string) => join(folder.path, name)
 const temporary = at('tmp')
 mkdirSync(temporary)
 const env = { TMPDIR: temporary }
+const withoutLibguestfs = newProgramFolder(at('bin'))
 let guest: ReturnType<typeof newGuest>
 beforeAll(async () => {
   guest = newGuest(FAULTS)
@@ -81,14 +84,28 @@ describe('image check of a disk', () => {
   })
 
   test('removes the temporary folders of killed processes', async () => {
-    mkdirSync(join(temporary, 'vdc-manage-guest-4194305-abcdef'), { recursive: true })
-    await vdcManage(['image', 'check', at('none.raw'), at('faults.raw')], { env: { ...env, PATH: '/nonexistent' } })
-    await vdcManage(['image', 'check', at('faults.raw')], { env: { ...env, PATH: pathWithout().path } })
-    expect(readdirSync(temporary)).toEqual([])
+    const [ours, theirs] = ['vdc-manage-guest-4194305-ours', 'vdc-manage-guest-4194305-theirs']
+    for (const name of [ours, theirs]) mkdirSync(join(temporary, name))
+    writeFileSync(join(temporary, ours, 'overlay'), '')
+    if (IS_ROOT) chownSync(join(temporary, theirs), 65534, 65534)
+    symlinkSync(theirs, join(temporary, 'vdc-manage-guest-4194305-link'))
+    await vdcManage(['image', 'check', at('faults.raw')], { env: { ...env, PATH: withoutLibguestfs } })
+    // Another user could make a folder of this name, and change what is in it while it is being removed.
+    const kept = ['vdc-manage-guest-4194305-link', ...(IS_ROOT ? [theirs] : [])]
+    expect(readdirSync(temporary).sort()).toEqual(kept)
+    for (const name of kept) rmSync(join(temporary, name), { recursive: true })
+  })
+
+  test('needs a folder for temporary files', async () => {
+    const run = await vdcManage(['image', 'check', at('faults.raw')], { env: { TMPDIR: at('none') } })
+    expect(run).toMatchObject({ code: 6, stdout: '' })
+    expect(run.stderr).toBe(
+      `Error: No temporary folder can be created in ${at('none')}: no such file or directory (ENOENT)\nHint: Set TMPDIR to a folder with enough space\n`,
+    )
   })
 
   test('without libguestfs says how to install it, and exits with 6', async () => {
-    const run = await vdcManage(['image', 'check', at('faults.raw')], { env: { ...env, PATH: pathWithout().path } })
+    const run = await vdcManage(['image', 'check', at('faults.raw')], { env: { ...env, PATH: withoutLibguestfs } })
     expect(run).toMatchObject({ code: 6, stdout: '' })
     expect(run.stderr).toMatch(
       /^Error: libguestfs, which looks into images, is not installed\nHint: Install it with: apt-get install .*libguestfs-tools .*\n$/,
@@ -106,16 +123,13 @@ describe('image check of a disk', () => {
       code: 3,
       stderr: expect.stringMatching(/none\.raw does not exist/),
     })
-    expect(await vdcManage(['image', 'check', packed, '--root', folder.path], { env })).toMatchObject({ code: 2 })
-    expect(await vdcManage(['image', 'check'], { env })).toMatchObject({ code: 2 })
+    expect(await vdcManage(['image', 'check', packed, '--root', folder.path], { env })).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^Error: Disk images cannot be checked together with --root\nHint: /),
+    })
+    expect(await vdcManage(['image', 'check'], { env })).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^Error: No disk image is named\nHint: /),
+    })
   })
 })
-
-/** Makes a folder with the programs that an inspection needs, but not guestfish. */
-function pathWithout(): { path: string } {
-  const path = at(`bin-${Math.random()}`)
-  mkdirSync(path)
-  for (const name of ['env', 'setpriv', 'qemu-img', 'sh', 'node'])
-    symlinkSync(name === 'node' ? process.execPath : `/usr/bin/${name}`, join(path, name))
-  return { path }
-}

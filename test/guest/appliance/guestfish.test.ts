@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from 'vitest'
-import { CommandFailed, Guestfish, INPUT, OUTPUT } from '../../../src/guest/appliance/guestfish.ts'
+import { INPUT, OUTPUT } from '../../../src/guest/appliance/command-line.ts'
+import { CommandFailed, Guestfish } from '../../../src/guest/appliance/guestfish.ts'
 import { newFolder } from '../../support/files/images.ts'
 
 /* guestfish alone, without the virtual machine, which takes long to start. */
@@ -44,8 +45,9 @@ test('a command is refused if guestfish would take its end for another command',
 test('texts of any length go in and out through files', async () => {
   const text = Buffer.from(`"\\\n\0!echo ${'x'.repeat(1 << 20)}`)
   await withGuestfish(async (guestfish) => {
-    await guestfish.upload(text, 'copy-in', INPUT, '/').catch(() => {})
-    expect(await guestfish.run('!cat /dev/fd/4 >/dev/fd/3; echo copied')).toBe('copied\n')
+    await guestfish.upload(text, '!: #', INPUT)
+    const copy = await guestfish.download(text.length + 1, '!cat /dev/fd/4 >/dev/fd/3 #', OUTPUT)
+    expect(copy.equals(text)).toBe(true)
     expect(await guestfish.download(10, '!printf abcdefghijkl >/dev/fd/3 #', OUTPUT)).toEqual(Buffer.from('abcdefghij'))
   })
 })
