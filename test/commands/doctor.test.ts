@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -9,6 +9,7 @@ import { newWakame } from '../support/databases/wakame.ts'
 import { damage, newLargeRegistry } from '../support/files/damage.ts'
 import { newFolder } from '../support/files/images.ts'
 import { environment, PROGRAM, type Run, type RunOptions, runLines, shell, vdcManage } from '../support/process/cli.ts'
+import { newProgramFolder } from '../support/process/programs.ts'
 
 interface Check {
   name: string
@@ -342,10 +343,8 @@ describe('libguestfs', () => {
       /^needs the kernel \S+, which does not exist; only/,
     ],
     ['QEMU', ['guestfish'], undefined, /^needs QEMU, which is not installed/],
-  ])('lacks a %s: a warning with a hint', async (_, programs, variable, lack) => {
-    const path = mkdtempSync(join(folder.path, 'bin-'))
-    for (const program of ['node', 'env', 'setpriv', 'qemu-img', ...programs])
-      symlinkSync((await shell(`command -v ${program}`)).stdout.trim(), join(path, program))
+  ])('lacks a %s: a warning with a hint', async (lacking, programs, variable, lack) => {
+    const path = newProgramFolder(join(folder.path, `bin-${lacking}`), programs)
     const kernel = variable === undefined ? {} : { [variable]: join(path, 'no-kernel') }
     const { ok, checks } = await examined({ database: newSqlite(), env: { PATH: path, ...kernel } })
     expect(ok).toBe(true)

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -9,6 +9,7 @@ import { makeExt4Disk } from '../../support/guests/disks.ts'
 import { newGuest } from '../../support/guests/guests.ts'
 import { FAULTS, READY } from '../../support/guests/guide.ts'
 import { runLines, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
+import { newProgramFolder } from '../../support/process/programs.ts'
 import { expectRefused, type Refusal } from '../../support/refusals.ts'
 import { IS_THOROUGH } from '../../support/thorough.ts'
 
@@ -21,14 +22,10 @@ const thorough = test.skipIf(!IS_THOROUGH)
 const folder = newFolder()
 const at = (name: string) => join(folder.path, name)
 let database: TestDatabase
-/** A PATH with what an inspection needs, but without libguestfs. */
-const withoutLibguestfs = at('bin')
+const withoutLibguestfs = newProgramFolder(at('bin'))
 
 beforeAll(async () => {
   database = await newDatabase('sqlite')
-  mkdirSync(withoutLibguestfs)
-  for (const name of ['env', 'setpriv', 'qemu-img', 'sh', 'node'])
-    symlinkSync(name === 'node' ? process.execPath : `/usr/bin/${name}`, join(withoutLibguestfs, name))
   for (const [name, entries] of Object.entries({ faults: FAULTS, ready: READY })) {
     const guest = newGuest(entries)
     await makeExt4Disk(at(`${name}.raw`), guest.path)

@@ -19,6 +19,7 @@ import { newGuest } from '../../support/guests/guests.ts'
 import { READY } from '../../support/guests/guide.ts'
 import { damageInodes, makeExt4, makeHostileDisk, makeManyNames } from '../../support/guests/hostile.ts'
 import { environment, PROGRAM, vdcManage } from '../../support/process/cli.ts'
+import { processesWith } from '../../support/process/processes.ts'
 import { IS_THOROUGH } from '../../support/thorough.ts'
 
 /* Guests that harm who looks at them, and virtual machines that fail. One of these tests starts libguestfs by default. */
@@ -44,19 +45,7 @@ function reportsIn(stdout: string): Record<string, string> {
 }
 
 /** Returns the processes of QEMU that have files in the temporary folder. */
-function machines(): number[] {
-  return readdirSync('/proc')
-    .filter((pid) => /^\d+$/.test(pid))
-    .filter((pid) => {
-      try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1')
-        return command.includes('qemu-system') && command.includes(temporary)
-      } catch {
-        return false
-      }
-    })
-    .map(Number)
-}
+const machines = () => processesWith('qemu-system', temporary)
 
 /** Returns the folders of libguestfs in /tmp that processes with our temporary folder may have left there. */
 function leftBehind(before: readonly string[]): string[] {
