@@ -6,7 +6,7 @@ export const EXIT_STATUS: Readonly<Record<number, string>> = {
   3: 'a value, a file or a setting was refused, or the file is missing',
   4: 'there is no such image, account, backup object, backup storage or history',
   5: 'conflict: already exists, in use, protected, changed, disabled or deleted',
-  6: 'the database or qemu-img cannot be reached or run, or a file cannot be written',
+  6: 'the database, qemu-img or libguestfs cannot be reached or run, or a file cannot be written',
   7: 'the schema is missing or must be migrated',
   8: 'verification found differences',
   9: 'one or more of several items failed',

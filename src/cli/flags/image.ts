@@ -78,7 +78,7 @@ export const thorough = () =>
 export const checkGuest = () => Flags.boolean({ summary: 'Require a guest that is ready (see image check).' })
 
 /** `--prepare`: register a copy in which the guest is ready. */
-export const prepareGuest = () => Flags.boolean({ summary: 'Prepare a copy (see image prepare).' })
+export const prepareGuest = () => Flags.boolean({ summary: 'Register a prepared copy (see image prepare).' })
 
 /** `--checksum`: the checksum that a file must have. */
 export const checksum = () => flags.text('sha256:HEX', 'Require this checksum, or md5:HEX.')

@@ -7,7 +7,7 @@ export default class GuestScript extends BaseCommand {
   static override baseFlags = globalFlags
   static override summary = 'Print a metadata script for guests.'
   static override description =
-    'A guest runs the script at boot. It gets the metadata of the instance, and sets the host name and SSH keys, grows the root filesystem, and runs user-data. Comments at its start say how to install it. Images with cloud-init need no script.\n\nFor Rocky, Alma, RHEL and Fedora, take centos. See: vdc-manage help metadata'
+    'A guest runs the script at boot. It gets the metadata of the instance, and sets the host name and SSH keys, grows the root filesystem, and runs user-data. Comments at its start say how to install it. Images with cloud-init need no script.\n\nFor Rocky, Alma, RHEL and Fedora, use centos. See: vdc-manage help metadata'
   static override examples = [
     '<%= config.bin %> guest script --for debian > vdc-metadata',
     '<%= config.bin %> guest script --for debian --host-keys > vdc-hostkeys',

@@ -3,7 +3,7 @@ import { GUEST_CHECK_COLUMNS } from '../../cli/answer/columns/guest-check.ts'
 import { checkRenderer, guestSentence } from '../../cli/answer/views/guest-check.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
-import { checkNames, root } from '../../cli/flags/guest.ts'
+import { accel, checkNames, root, strict } from '../../cli/flags/guest.ts'
 import { allOf } from '../../cli/session/stdin-ids.ts'
 import { VdcError } from '../../core/errors.ts'
 import { ACCELERATIONS, type CheckSummary, checkGuests } from '../../registry/image/check/check-guests.ts'
@@ -25,10 +25,10 @@ export default class ImageCheck extends BaseCommand {
   }
   static override flags = {
     root: root(),
-    accel: flags.choice('HOW', ACCELERATIONS, 'Run the virtual machine that looks into images with this'),
+    accel: accel(ACCELERATIONS),
     only: checkNames('Run only these checks; IDs or groups, such as net.dhcp,ssh.'),
     skip: checkNames('Skip these checks; IDs or groups.'),
-    strict: Flags.boolean({ summary: 'Not ready if there are warnings, too.' }),
+    strict: strict(),
     save: Flags.boolean({
       summary: 'Store date, result and counts with the images, as labels vdc-manage.check.*.',
     }),
@@ -37,13 +37,12 @@ export default class ImageCheck extends BaseCommand {
 
   async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageCheck)
-    const { root, accel, only, skip, strict, save, force } = given
-    requireOneKind(args.path, { root, only, skip, save })
+    requireOneKind(args.path, given)
     const guests = args.path && (await allOf(this.session.ids(args.path))).flat()
     if (guests?.length === 0) await this.answer.note('No IDs on stdin: nothing to check')
     const findings = await this.answer.openFindings(GUEST_CHECK_COLUMNS, checkRenderer((guests?.length ?? 1) > 1))
     const summary = await this.session.watched((watcher) =>
-      checkGuests({ guests, root, accel, only, skip, strict, save, force }, watcher, {
+      checkGuests({ guests, ...given }, watcher, {
         withRegistry: (work) => this.session.withRegistry(work),
         tell: findings.write,
         fail: (error) => this.answer.error(error, { isAnswered: false }),

@@ -1,8 +1,9 @@
 import { Flags } from '@oclif/core'
+import { counted } from '../../cli/answer/cells.ts'
 import { guestSentence, renderCheck } from '../../cli/answer/views/guest-check.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
-import { checkNames } from '../../cli/flags/guest.ts'
+import { accel, checkNames, strict } from '../../cli/flags/guest.ts'
 import { fileExpectations } from '../../cli/flags/image.ts'
 import { printable } from '../../cli/terminal/escape.ts'
 import { ERRORS, VdcError } from '../../core/errors.ts'
@@ -15,11 +16,11 @@ const NOT_READY = ERRORS.GUEST_NOT_READY.exit
 export default class ImagePrepare extends BaseCommand {
   static override summary = 'Prepare a copy of a disk image and print its path.'
   static override description =
-    'Removes from the copy what must not be in an image, such as host keys, MAC addresses, histories and logs, and installs a script that gets the metadata, unless cloud-init is there. docs/image-checks.md says what is done. The source is not written to. The new file appears when it is complete and was checked again, and existing files are never overwritten. What only people can fix is reported, and the exit code is then 3, although the file is there.'
+    'Removes from the copy what must not be in an image, such as host keys, MAC addresses, histories and logs, and installs a script that gets the metadata, unless cloud-init is installed. docs/image-checks.md lists all changes. The source is not written to. The new file appears once it is complete and was checked again; existing files are never overwritten. Problems that only you can fix are reported: the exit code is then 3, but the file is kept.'
   static override examples = [
     '<%= config.bin %> image prepare lucid.vmdk lucid.qcow2',
     '<%= config.bin %> image prepare lucid.raw lucid.qcow2 --dry-run',
-    'file=$(<%= config.bin %> image prepare bookworm.raw bookworm.qcow2) &&\n<%= config.bin %> image add local "$file" --account-id a-shpoolxx',
+    'file=$(<%= config.bin %> image prepare bookworm.raw bookworm.qcow2) &&\n  <%= config.bin %> image add local "$file" --account-id a-shpoolxx',
   ]
   static override exits = [0, 1, 2, 3, 5, 6, 130, 143]
   static override args = {
@@ -28,22 +29,20 @@ export default class ImagePrepare extends BaseCommand {
   }
   static override flags = {
     to: flags.choice('FORMAT', PREPARED_FORMATS, 'Format of the new file', { value: 'qcow2' }),
-    only: checkNames('Do only what these checks ask for; IDs or groups, such as net.mac,ssh.'),
-    skip: checkNames('Do not do what these checks ask for; IDs or groups.'),
-    init: flags.choice('WHAT', INITS, 'What gets the metadata', { value: 'auto' }),
+    only: checkNames('Apply only these checks and their fixes; IDs or groups, such as net.mac,ssh.'),
+    skip: checkNames('Skip these checks and their fixes; IDs or groups.'),
+    init: flags.choice('WHAT', INITS, 'Get the metadata with', { value: 'auto' }),
     nameserver: Flags.string({
       helpValue: 'IP,...',
       multiple: true,
       multipleNonGreedy: true,
       delimiter: ',',
-      summary: 'Name server for /etc/resolv.conf.',
+      summary: 'Name servers for /etc/resolv.conf.',
     }),
-    timezone: flags.text('ZONE', 'Time zone, such as Asia/Tokyo.'),
+    timezone: flags.text('ZONE', 'Set this time zone, such as Asia/Tokyo.'),
     'keep-keys': Flags.boolean({ summary: 'Keep the keys in authorized_keys.' }),
-    strict: Flags.boolean({ summary: 'Not ready if there are warnings, too.' }),
-    accel: flags.choice('HOW', ACCELERATIONS, 'Run the virtual machine that changes the copy with this', {
-      value: 'auto',
-    }),
+    strict: strict(),
+    accel: accel(ACCELERATIONS),
     'file-format': flags.choice('FORMAT', FILE_FORMATS, 'Require this source format'),
     ...fileExpectations,
     'dry-run': flags.dryRun(),
@@ -73,10 +72,10 @@ export default class ImagePrepare extends BaseCommand {
     await this.#explain(guest, edits.length)
   }
 
-  /** Says on stderr what is left to people. */
+  /** Prints the remaining errors and a summary to stderr. */
   async #explain(guest: GuestReport, changes?: number): Promise<void> {
     for (const check of guest.checks) if (check.result === 'error') await this.answer.note(renderCheck(check))
-    const done = changes === 0 ? 'nothing to do' : `${changes} change${changes === 1 ? '' : 's'}`
-    await this.answer.note(`${guestSentence(guest)}${changes === undefined ? '' : ` (${done})`}`)
+    const done = changes === 0 ? 'nothing to do' : counted(changes ?? 0, 'change')
+    await this.answer.note(changes === undefined ? guestSentence(guest) : `${guestSentence(guest)} (${done})`)
   }
 }

@@ -1,2 +1,2 @@
-/* The scripts that guests run at boot. They need no registry; commands take them from here, as they do all else. */
+/* The scripts that guests run at boot. They need no registry, but commands import only from it. */
 export { printedScript, SCRIPT_SYSTEMS, type ScriptSystemName } from '../../guest/scripts/printed.ts'

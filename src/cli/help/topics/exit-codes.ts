@@ -17,6 +17,7 @@ export const EXIT_CODES: readonly Block[] = [
         'image check',
         '3 if a guest is not ready; with --strict also for warnings; otherwise 9 if one of several could not be checked.',
       ],
+      ['image prepare', '3 if the guest in the new file is not ready; the file is kept, and its path is printed.'],
       ['image verify', '8 if any image differs, otherwise 9 if a named image could not be checked.'],
       ['db status', '7 if migrations are pending or columns are missing.'],
       ['doctor', '6 if any check failed; warnings are not failures.'],

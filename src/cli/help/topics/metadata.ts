@@ -4,11 +4,11 @@ import type { Block } from '../blocks.ts'
 /** `vdc-manage help metadata` */
 export const METADATA_TOPIC: readonly Block[] = [
   {
-    text: 'Instances of one image differ only by their metadata, which a server at http://169.254.169.254 has for each of them. Something in the guest must get it at boot: cloud-init, or the script that guest script prints. The check init.metadata of image check looks for them.',
+    text: 'Instances of an image differ only in their metadata, which they request from a server at http://169.254.169.254. A guest needs a program that gets it at boot: cloud-init, or the script that guest script prints. image check looks for either (init.metadata), and image prepare installs the script or sets up cloud-init.',
   },
   { heading: 'THE SCRIPT' },
   {
-    text: 'It asks the server up to ten times, three seconds apart, with curl, wget or busybox. It runs with any POSIX shell. What it does once per instance, which it knows by the instance ID:',
+    text: 'It asks the server up to ten times, three seconds apart, with curl, wget or busybox. It runs with any POSIX shell. For each new instance ID, it does the following once:',
   },
   {
     list: [
@@ -17,18 +17,18 @@ export const METADATA_TOPIC: readonly Block[] = [
         'SSH keys',
         'Adds the public keys to authorized_keys of the first ordinary user that has a home folder and a shell, or of root if there is none.',
       ],
-      ['user-data', 'Runs it as root, if it starts with #!. It is kept in /var/lib/vdc-metadata.'],
+      ['user-data', 'Runs it as root, if it starts with #!. A copy is kept in /var/lib/vdc-metadata.'],
     ],
   },
   {
-    text: 'At every boot, it grows the root partition and its filesystem if growpart is installed. An image that is made of an instance needs no preparation: its instances have other IDs.',
+    text: 'At every boot, it grows the root partition and its filesystem if growpart is installed. An image made of an instance needs no clean-up by hand for that, because its instances have other IDs.',
   },
   {
     text: 'The script writes to the console and to /var/log/vdc-metadata.log. The output of the user-data is only in the log file, which only root can read. If the server fails, the next boot tries again.',
   },
   { heading: 'SSH HOST KEYS' },
   {
-    text: 'Each instance needs host keys of its own, before sshd starts. On Debian and Ubuntu, nothing makes them at boot. The script that guest script --host-keys prints does, and runs before sshd. On CentOS and Alpine, sshd makes them itself.',
+    text: 'Each instance needs its own host keys before sshd starts. On CentOS and Alpine, sshd makes them. On Debian and Ubuntu, install the script that guest script --host-keys prints, which runs before sshd; image prepare does so.',
   },
   { heading: 'SYSTEMS (--for)' },
   { list: SCRIPT_SYSTEMS.map(([name, systems]) => [name, `${systems}.`] as const) },
@@ -39,6 +39,6 @@ export const METADATA_TOPIC: readonly Block[] = [
   { code: ['  datasource_list: [ Ec2, None ]'] },
   { heading: 'SETTINGS' },
   {
-    text: 'The script takes these from its environment, such as Environment= in its unit: VDC_METADATA_URL (the server), VDC_METADATA_TRIES and VDC_METADATA_PAUSE (seconds).',
+    text: 'The script reads these environment variables, which its unit can set with Environment=: VDC_METADATA_URL (the server), VDC_METADATA_TRIES and VDC_METADATA_PAUSE (seconds).',
   },
 ]

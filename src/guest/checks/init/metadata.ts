@@ -17,7 +17,7 @@ export const metadata: GuestCheck = {
     'cloud-init and its data sources, `/etc/rc.local`, init scripts, enabled services, and the scripts that they call',
   remedy:
     'Install the script that vdc-manage guest script prints, or set datasource_list: [ Ec2, None ] in a file in /etc/cloud/cloud.cfg.d.',
-  prepares: 'Installs our script, or has cloud-init use the Ec2 source where it is installed. `--init` says otherwise.',
+  prepares: 'Makes cloud-init use the Ec2 source if it is installed; otherwise, installs our script. `--init` chooses.',
 
   async *run({ files }) {
     if (await hasScript(files)) return
