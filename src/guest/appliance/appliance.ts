@@ -34,6 +34,11 @@ export interface Appliance {
    * @throws VdcError FILE_NOT_WRITTEN, for example if a filesystem is full or damaged.
    */
   edit(edits: readonly Edit[]): Promise<void>
+  /**
+   * Throws an error if the virtual machine has ended. What could not be read because of that is not what is
+   * wrong with the guest.
+   */
+  requireRunning(): Promise<void>
 }
 
 /** A new disk that is worthless if the host crashes, and on which deleted data must not stay. */
@@ -87,6 +92,9 @@ async function applianceOf(guestfish: Guestfish): Promise<Appliance> {
           hint: 'Repair its filesystems first, with fsck in the guest',
         })
       await writeEdits(guestfish, edits)
+    },
+    async requireRunning() {
+      await guestfish.run('ping-daemon')
     },
   }
 }

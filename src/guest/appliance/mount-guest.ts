@@ -48,8 +48,8 @@ export async function findRoots(guestfish: Guestfish, volumes: readonly Volume[]
   return roots
 }
 
-async function holdsSystem(guestfish: Guestfish, { volume, subvolume }: Root): Promise<boolean> {
-  await requireMounted(guestfish, volume, '/', subvolume, 'ro')
+async function holdsSystem(guestfish: Guestfish, root: Root): Promise<boolean> {
+  await requireMounted(guestfish, root.volume, '/', optionOf(root), 'ro')
   try {
     const files = new GuestFiles(new ApplianceTree(guestfish))
     return (await hasLinux(files, '/')) || (await hasWindows(files))
@@ -88,18 +88,23 @@ export async function mountGuest(
 ): Promise<Map<GuestPath, string>> {
   const problems = new Map<GuestPath, string>()
   await guestfish.run('umount-all')
-  await requireMounted(guestfish, root.volume, '/', root.subvolume, access)
+  await requireMounted(guestfish, root.volume, '/', optionOf(root), access)
   const files = new GuestFiles(new ApplianceTree(guestfish))
   const fstab = fstabIn((await files.text('/etc/fstab').catch(() => undefined)) ?? '')
   const below = fstab.filter(({ mountPoint }) => /^\/[^/]/.test(mountPoint)).slice(0, MOST_MOUNTS)
   below.sort((one, other) => one.mountPoint.split('/').length - other.mountPoint.split('/').length)
+  const mounted = new Set([mountedAs(root.volume, optionOf(root))])
   for (const { device, mountPoint, options } of below) {
     const volume = volumes.find((each) => isNamed(each, device))
     if (volume === undefined || !MOUNTABLE.test(volume.type)) continue
+    const subvolume = options.find((option) => /^subvol(?:id)?=/.test(option))
+    // A file that had two paths would be taken for two files. Removing it at one of them would remove both.
+    const mount = mountedAs(volume, subvolume)
+    if (mounted.has(mount)) continue
     // Links in the path lead elsewhere in the guest.
     const place = await files.find(mountPoint).catch(() => undefined)
-    if (place?.stat.kind !== 'folder') continue
-    const subvolume = options.find((option) => option.startsWith('subvol='))?.slice('subvol='.length)
+    if (place?.stat.kind !== 'folder' || place.path === '/') continue
+    mounted.add(mount)
     await requireMounted(guestfish, volume, place.path, subvolume, access).catch((error: unknown) => {
       problems.set(place.path, problemWith(volume, error))
     })
@@ -107,6 +112,15 @@ export async function mountGuest(
   return problems
 }
 
+function optionOf({ subvolume }: Root): string | undefined {
+  return subvolume && `subvol=${subvolume}`
+}
+
+function mountedAs({ device }: Volume, subvolume: string | undefined): string {
+  return `${device} ${subvolume?.replace(/^subvol=\//, 'subvol=')}`
+}
+
+/** @param subvolume as an option of mount(8). */
 async function requireMounted(
   guestfish: Guestfish,
   { device }: Volume,
@@ -114,9 +128,9 @@ async function requireMounted(
   subvolume: string | undefined,
   access: 'ro' | 'rw',
 ): Promise<void> {
-  if (subvolume !== undefined && !/^[\w@./-]+$/.test(subvolume))
-    throw new CommandFailed(`the subvolume ${subvolume} has an unusual name`)
-  const options = subvolume === undefined ? access : `${access},subvol=${subvolume}`
+  if (subvolume !== undefined && !/^subvol=[\w@./-]+$|^subvolid=\d+$/.test(subvolume))
+    throw new CommandFailed(`the option ${subvolume} is unusual`)
+  const options = subvolume === undefined ? access : `${access},${subvolume}`
   await guestfish.run('mount-options', options, device, place)
 }
 

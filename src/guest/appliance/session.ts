@@ -23,6 +23,11 @@ export interface Drive {
 
 /** Where libguestfs keeps its appliance, by default: 370 MB per user. */
 const CACHE = '/var/tmp'
+/**
+ * Settings of QEMU's disks: report it to the guest if the host has no space, instead of pausing the virtual machine; let
+ * it discard the smallest blocks of a filesystem, too.
+ */
+const DISK_SETTINGS = ['scsi-hd.werror=report', 'scsi-hd.discard_granularity=512']
 /** The variables that tell libguestfs where its appliance and its kernel are. */
 const PASSED_ON = ['PATH', 'LIBGUESTFS_PATH', 'SUPERMIN_KERNEL', 'SUPERMIN_MODULES']
 
@@ -77,6 +82,7 @@ async function launch(guestfish: Guestfish, drive: Drive, limits: TimeLimits, { 
   const timer = setTimeout(() => guestfish.kill(tooLong(limits.start)), limits.start * 1000)
   try {
     await guestfish.run('set-memsize', String(MEMORY))
+    for (const setting of DISK_SETTINGS) await guestfish.run('config', '-global', setting)
     await guestfish.run('add-drive', drive.path, ...drive.options)
     await guestfish.run('launch')
     await limitDownloads(guestfish.pid, signal)

@@ -13,11 +13,11 @@ const KINDS: ReadonlyMap<number, GuestKind> = new Map([
 const MISSING = -1
 
 /**
- * Returns the properties in an answer of guestfish to `lstatns`.
+ * Returns the properties in an answer of guestfish to `lstatns`; `links` is the number of names of a file.
  *
- * @throws Unreadable if it has none.
+ * @throws Unreadable if they are incomplete.
  */
-export function statIn(answer: string): GuestStat {
+export function statIn(answer: string): GuestStat & { links: number } {
   const numbers = new Map<string, number>()
   for (const [, name, number] of answer.matchAll(/^\s*st_(\w+): (-?\d+)$/gm))
     numbers.set(name as string, Number(number))
@@ -34,6 +34,7 @@ export function statIn(answer: string): GuestStat {
     gid: number('gid'),
     size: number('ino') === MISSING ? MISSING : number('size'),
     mtime: number('mtime_sec'),
+    links: number('nlink'),
   }
 }
 

@@ -1,7 +1,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  appendFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -24,6 +35,14 @@ const [MOMENTS, LAST_MOMENT] = IS_THOROUGH ? [20, 30_000] : [2, 8000]
 /** Faults of FAULTS that only people can fix. */
 const FOR_PEOPLE = ['boot.virtio', 'boot.fstab', 'net.dhcp', 'secret.passwords']
 
+/** Files that must stay as they are, and other names of them that edits empty and replace. */
+const OTHER_NAMES = [
+  ['etc/profile', 'var/log/profile.log'],
+  ['sbin/rescue', 'usr/local/sbin/vdc-hostkeys'],
+] as const
+/** Parts of files that edits remove or empty. The blocks beside them on the disk stay in use. */
+const SECRETS = ['BEGIN RSA PRIVATE KEY', 'operator@builder', 'aws_secret_access_key', 'From root', 'builder kernel']
+
 const folder = newFolder()
 const at = (name: string) => join(folder.path, name)
 const temporary = at('tmp')
@@ -31,6 +50,13 @@ mkdirSync(temporary)
 const env = { TMPDIR: temporary }
 beforeAll(async () => {
   const guest = newGuest(FAULTS)
+  // With the same filesystem in two places, what is removed in one would be removed in the other.
+  appendFileSync(join(guest.path, 'etc/fstab'), '/dev/sda1 /var/crash ext3 defaults 0 0\n')
+  for (const [name, other] of OTHER_NAMES) {
+    writeFileSync(join(guest.path, name), `kept ${name}\n`)
+    mkdirSync(dirname(join(guest.path, other)), { recursive: true })
+    linkSync(join(guest.path, name), join(guest.path, other))
+  }
   await makeExt4Disk(at('faults.raw'), guest.path)
   guest.remove()
 })
@@ -62,9 +88,16 @@ describe('image prepare', () => {
     expect(hashOf(source, 'sha256')).toBe(before)
     const bytes = await bytesOf(first)
     // Deleted files leave nothing on the disk.
-    expect((await bytesOf(source)).includes('BEGIN RSA PRIVATE KEY')).toBe(true)
-    expect(bytes.includes('BEGIN RSA PRIVATE KEY')).toBe(false)
-    await requireClean(bytes)
+    const inSource = await bytesOf(source)
+    expect(SECRETS.filter((secret) => !inSource.includes(secret))).toEqual([])
+    expect(SECRETS.filter((secret) => bytes.includes(secret))).toEqual([])
+    await withPartition(bytes, async (partition) => {
+      expect(await execa('e2fsck', ['-fn', partition], { reject: false })).toMatchObject({ exitCode: 0 })
+      for (const [name, other] of OTHER_NAMES) {
+        expect(await contentsOf(partition, name)).toBe(`kept ${name}`)
+        expect(await contentsOf(partition, other)).not.toContain('kept')
+      }
+    })
 
     const again = await prepare(first, second, '--accel', 'tcg')
     expect(again).toMatchObject({ code: 3, stdout: `${second}\n` })
@@ -102,6 +135,40 @@ describe('image prepare', () => {
     },
   )
 
+  test.runIf(IS_THOROUGH)('a virtual machine that dies after the edits leaves no file', async () => {
+    const ours = mkdtempSync(at('out-'))
+    const { running, ended, stderr } = start(at('faults.raw'), join(ours, 'killed.qcow2'))
+    const machine = await machineOf(running.pid as number)
+    const [work] = readdirSync(ours)
+    const made = join(ours, work as string, 'killed.qcow2')
+    const before = statSync(made).mtimeMs
+    // Nothing is written before the edits.
+    await expect.poll(() => statSync(made).mtimeMs, { timeout: 120_000 }).not.toBe(before)
+    await sleep(4000)
+    process.kill(machine, 'SIGKILL')
+    expect(await ended).toEqual([6, null])
+    expect(stderr()).toMatch(/^Error: .*the virtual machine ended unexpectedly\n/m)
+    expect(readdirSync(ours)).toEqual([])
+    expect(readdirSync(temporary)).toEqual([])
+  })
+
+  test.runIf(IS_THOROUGH)('a disk of the host that fills up during the edits is an error at once', async () => {
+    const small = at('small')
+    mkdirSync(small)
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', small])
+    try {
+      const { running, ended, stderr } = start(at('faults.raw'), join(small, 'full.qcow2'))
+      await machineOf(running.pid as number)
+      await execa('dd', ['if=/dev/zero', `of=${join(small, 'rest')}`, 'bs=1k'], { reject: false })
+      expect(await ended).toEqual([6, null])
+      expect(stderr()).toMatch(/^Error: .* (?:in the guest cannot be changed|cannot be written to its disk): .*\n/)
+      expect(readdirSync(small)).toEqual(['rest'])
+    } finally {
+      await execa('umount', [small])
+      rmSync(small, { recursive: true })
+    }
+  })
+
   test('refuses before it starts anything, and writes nothing', async () => {
     const [source, out] = [await makeImage(at('plain.raw')), at('out.qcow2')]
     const there = await makeImage(at('there.qcow2'))
@@ -125,11 +192,40 @@ describe('image prepare', () => {
   })
 })
 
-/** Requires that e2fsck finds nothing wrong in the partition of a disk. */
-async function requireClean(disk: Buffer): Promise<void> {
+/** Starts to prepare a disk. */
+function start(source: string, out: string) {
+  const running = spawn(PROGRAM, ['image', 'prepare', source, out, '--accel', 'tcg'], {
+    env: environment({ env }),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let text = ''
+  running.stderr.setEncoding('utf8').on('data', (part) => {
+    text += part
+  })
+  return { running, ended: once(running, 'close'), stderr: () => text }
+}
+
+/** Waits for the virtual machine of a process, and returns its process ID. */
+async function machineOf(pid: number): Promise<number> {
+  const find = async () => {
+    const { stdout } = await execa('ps', ['-eo', 'pid=,ppid=,comm='])
+    const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/))
+    const parents = rows.filter(([, parent]) => Number(parent) === pid).map(([each]) => each)
+    return Number(rows.find(([, parent, name]) => parents.includes(parent) && name?.startsWith('qemu'))?.[0] ?? 0)
+  }
+  await expect.poll(find, { timeout: 60_000 }).toBeGreaterThan(0)
+  return find()
+}
+
+/** Makes a file of the partition of a disk for `work`. */
+async function withPartition(disk: Buffer, work: (partition: string) => Promise<void>): Promise<void> {
   const partition = at('partition.raw')
   writeFileSync(partition, disk.subarray(2 ** 20))
-  const { exitCode, stdout } = await execa('e2fsck', ['-fn', partition], { reject: false })
-  expect({ exitCode, stdout }).toMatchObject({ exitCode: 0 })
+  await work(partition)
   rmSync(partition)
+}
+
+/** Returns the contents of a file of an ext filesystem, without the last newline. */
+async function contentsOf(partition: string, path: string): Promise<string> {
+  return (await execa('debugfs', ['-R', `cat "/${path}"`, partition])).stdout
 }

@@ -43,7 +43,9 @@ export async function prepareGuest(
     const { edits } = await planEdits(source, checks, options, watcher.cancellation)
     if (edits.length > 0) await appliance.edit(edits)
     const result = { ...(edits.length > 0 ? await appliance.look() : source), keepsKeys: options.keepKeys }
-    return { edits: edits.map(changeOf), guest: await checkGuest(name, result, checking) }
+    const guest = await checkGuest(name, result, checking)
+    await appliance.requireRunning()
+    return { edits: edits.map(changeOf), guest }
   })
 }
 
@@ -64,7 +66,9 @@ export async function tryPrepareGuest(
     const source = await appliance.look()
     const { edits, edited } = await planEdits(source, checking.checks, options, checking.watcher.cancellation)
     const result = { ...edited, keepsKeys: options.keepKeys }
-    return { edits: edits.map(changeOf), guest: await checkGuest(name, result, checking) }
+    const guest = await checkGuest(name, result, checking)
+    await appliance.requireRunning()
+    return { edits: edits.map(changeOf), guest }
   })
 }
 
