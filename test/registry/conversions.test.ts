@@ -54,7 +54,7 @@ async function expectLeftOver(): Promise<void> {
   expect(run).toMatchObject({
     code: 5,
     stdout: '',
-    stderr: `Error: ${result()} already exists, and no backup object refers to it\nHint: If an interrupted --convert left it behind, it is complete. Remove it, or register it as it is with: vdc-manage image add local ${result()} --account-id …\n`,
+    stderr: `Error: ${result()} already exists, and no backup object refers to it\nHint: If an interrupted --convert or --prepare left it behind, it is complete. Remove it, or register it as it is with: vdc-manage image add local ${result()} --account-id …\n`,
   })
   expect(await allRows(database)).toEqual(before)
   await execa('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', source(), result()])

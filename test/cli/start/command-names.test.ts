@@ -29,7 +29,7 @@ const SHORT: [typed: string, command: string][] = [
 /** What is typed, the ambiguous name, and its candidates. */
 const AMBIGUOUS: [typed: string, slip: string, candidates: string][] = [
   ['im l', 'im l', 'label, list'],
-  ['image p wmi-x', 'image p', 'protect, purge'],
+  ['image p wmi-x', 'image p', 'prepare, protect, purge'],
   ['image un wmi-x', 'image un', 'undelete, unprotect'],
   ['image h', 'image h', 'history, help'],
   ['i show', 'i', 'image, instance, instanceuser'],
