@@ -10,6 +10,7 @@ import type { ImageDetails } from '../details.ts'
 import { acceptFile, archOf, storedFile, withImageFile } from './accept-file.ts'
 import { requireChecksum } from './expectations.ts'
 import { checkDatabase, fileImageRequest, storeFileImage } from './file-image.ts'
+import { nameOfFile } from './file-name.ts'
 import { preparedFormat, requireReadyGuest } from './ready-guest.ts'
 import { registerConverted } from './register-converted.ts'
 
@@ -48,7 +49,10 @@ export async function registerFile(
     const arch = archOf(image, valid.arch, file.path)
     if (valid.prepare) {
       const convert = preparedFormat(valid.convert)
-      return registerConverted(registry, { ...valid, arch, convert }, { file, image, arch: valid.arch }, watcher)
+      // That of the copy says that it is prepared.
+      const display_name = valid.display_name ?? nameOfFile(file.path)
+      const prepared = { ...valid, arch, convert, display_name }
+      return registerConverted(registry, prepared, { file, image, arch: valid.arch }, watcher)
     }
     if (valid.convert !== undefined) {
       const convert = valid.convert as TargetFormat
