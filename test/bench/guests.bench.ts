@@ -1,8 +1,10 @@
-import { rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { test } from 'vitest'
 import { newFolder } from '../support/files/images.ts'
+import { makeExt } from '../support/guests/disks/filesystems.ts'
+import { makeFromParts } from '../support/guests/disks.ts'
 import { environment, PROGRAM } from '../support/process/cli.ts'
 import { record } from './support/goals.ts'
 import { timesOf } from './support/times.ts'
@@ -22,10 +24,10 @@ async function makeDebian(path: string, folder: string): Promise<void> {
     ...['-c', 'cd / && mkdir -p "$0/root" "$0/tmp" "$0/var/log" && cp -a --parents "$@" "$0"', folder],
     ...[...PARTS, ...LINKS],
   ])
-  writeFileSync(path, '')
-  truncateSync(path, SIZE * 2 ** 20)
-  await execa('sfdisk', ['-q', path], { input: 'label: dos\n2048,,83,*\n' })
-  await execa('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', folder, '-E', 'offset=1048576', path, `${SIZE - 1}M`])
+  await makeFromParts(path, 'raw', async (part) => {
+    await makeExt(part('root'), folder, { mib: SIZE })
+    return { table: 'dos', partitions: [{ content: part('root'), type: '83' }], boots: true }
+  })
 }
 
 test('image check and image prepare beside virt-inspector and virt-sysprep, emulated', async () => {

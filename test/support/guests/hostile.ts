@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { truncateSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { execa } from 'execa'
+import { runGuestfish } from './disks/guestfish.ts'
 import { type Entries, link, newGuest, SYSTEMD } from './guests.ts'
 
 const MIB = 2 ** 20
@@ -63,16 +64,11 @@ export async function damageInodes(path: string, offset: number): Promise<void> 
 export async function makeManyNames(path: string, count: number): Promise<void> {
   const guest = newGuest({ ...SYSTEMD, '/etc/network/interfaces': 'source /etc/network/interfaces.d/*\n' })
   const tar = `${path}.tar`
-
   const script =
     'mkdir -p "$1/etc/network/interfaces.d" && cd "$1/etc/network/interfaces.d" && seq "$2" | xargs touch && cd "$1" && tar -cf "$3" .'
   await execa('sh', ['-c', script, 'sh', guest.path, String(count), tar])
   guest.remove()
   writeFileSync(path, '')
   await makeExt4(path, 0, '600M', ['-N', String(count + 1000)])
-  const commands = ['run', 'mount /dev/sda /', `tar-in ${tar} /`]
-  await execa('guestfish', ['--format=raw', '-a', path], {
-    input: `${commands.join('\n')}\n`,
-    env: { LIBGUESTFS_BACKEND: 'direct', LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg' },
-  })
+  await runGuestfish(path, 'raw', ['mount /dev/sda /', `tar-in ${tar} /`])
 }

@@ -1,7 +1,5 @@
 import * as z from 'zod/mini'
-import type { ImageFile } from '../../../disk/file/image-file.ts'
-import { type Conversion, convertImage, tryConversion, withConvertible } from '../../../disk/make/convert-image.ts'
-import type { OutputPlace } from '../../../disk/make/output-place.ts'
+import { type Conversion, convertImage, tryConversion } from '../../../disk/make/convert-image.ts'
 import { ACCELERATIONS, type Acceleration } from '../../../guest/appliance/session.ts'
 import type { PrepareOptions } from '../../../guest/prepare/edit.ts'
 import type { Change } from '../../change.ts'
@@ -13,8 +11,7 @@ import { PREPARED_FORMATS } from '../../rules/values.ts'
 import { chosenChecks } from '../check/chosen-checks.ts'
 import { reportOf } from '../check/inspect-file.ts'
 import type { GuestReport } from '../check/look-into-guest.ts'
-import { type AcceptedImage, acceptFile, withImageFile } from '../register/accept-file.ts'
-import { expectations } from '../register/expectations.ts'
+import { type Convertible, convertiblePaths, withConvertibleFile } from '../register/convert-file.ts'
 import { type PreparedGuest, type Preparing, prepareGuest, tryPrepareGuest } from './prepare-guest.ts'
 
 export { ACCELERATIONS } from '../../../guest/appliance/session.ts'
@@ -23,8 +20,7 @@ export { ACCELERATIONS } from '../../../guest/appliance/session.ts'
 export const INITS = ['auto', 'script', 'cloud-init', 'none'] as const
 
 const prepareRequest = z.object({
-  path: z.string(),
-  out: z.string().check(z.refine((text) => text !== '', 'must not be empty')),
+  ...convertiblePaths,
   to: z.prefault(oneOf(PREPARED_FORMATS), 'qcow2'),
   only: z.optional(z.array(z.string())),
   skip: z.optional(z.array(z.string())),
@@ -34,8 +30,6 @@ const prepareRequest = z.object({
   timezone: z.optional(z.string()),
   keep_keys: z.prefault(z.boolean(), false),
   accel: z.prefault(oneOf(ACCELERATIONS), 'auto'),
-  file_format: expectations.file_format,
-  max_size: expectations.max_size,
 })
 
 /** The request of `prepareFile`: the two paths, and what to do. */
@@ -92,11 +86,7 @@ export async function tryPrepareFile(
   })
 }
 
-interface Preparation {
-  file: ImageFile
-  image: AcceptedImage
-  place: OutputPlace
-  conversion: Conversion
+interface Preparation extends Convertible {
   preparing: Preparing
 }
 
@@ -121,11 +111,5 @@ async function withPreparable<T>(
     },
   }
   const conversion = { to: valid.to as Conversion['to'], compress: false }
-  const expected = { format: valid.file_format, maxSize: valid.max_size, prefersVhd: true }
-  return withConvertible(valid.out, conversion, (place) =>
-    withImageFile(valid.path, async (file) => {
-      const image = await acceptFile(file, expected, watcher, warn)
-      return work({ file, image, place, conversion, preparing })
-    }),
-  )
+  return withConvertibleFile(valid, conversion, watcher, warn, (source) => work({ ...source, preparing }))
 }

@@ -11,14 +11,19 @@ import { type FileReport, reportOf } from '../check/inspect-file.ts'
 import { type AcceptedImage, acceptFile, withImageFile } from './accept-file.ts'
 import { expectations } from './expectations.ts'
 
-const convertRequest = z.object({
+/** The part of a request that names a source and a new file, and says what the source must be. */
+export const convertiblePaths = {
   path: z.string(),
   out: z.string().check(z.refine((text) => text !== '', 'must not be empty')),
-  to: oneOf(TARGET_FORMATS),
-  compress: z.prefault(z.boolean(), false),
   file_format: expectations.file_format,
   max_size: expectations.max_size,
+}
+const convertRequest = z.object({
+  ...convertiblePaths,
+  to: oneOf(TARGET_FORMATS),
+  compress: z.prefault(z.boolean(), false),
 })
+type ConvertiblePaths = Pick<z.output<typeof convertRequest>, keyof typeof convertiblePaths>
 
 /** The request of `convertFile`: the two paths, the target format and expectations of the source. */
 export type ConvertRequest = z.input<typeof convertRequest>
@@ -58,25 +63,39 @@ export async function tryConvertFile(
   })
 }
 
-/** A file that may be converted, and the target of the conversion. */
-interface Accepted {
+async function withAcceptedFile<T>(
+  request: ConvertRequest,
+  watcher: Watcher,
+  warn: (text: string) => void,
+  work: (accepted: Convertible) => Promise<T>,
+): Promise<T> {
+  const { to, compress, ...valid } = validate(convertRequest, request)
+  return withConvertibleFile(valid, { to: to as TargetFormat, compress }, watcher, warn, work)
+}
+
+/** An open file that may be converted, and the target of the conversion. */
+export interface Convertible {
   file: ImageFile
   image: AcceptedImage
   place: OutputPlace
   conversion: Conversion
 }
 
-async function withAcceptedFile<T>(
-  request: ConvertRequest,
+/**
+ * Opens a file that may be converted, and the folder of the new file, for `work`.
+ *
+ * @throws VdcError FILE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN, QEMU_IMG_FAILED; errors of `work`.
+ */
+export async function withConvertibleFile<T>(
+  { path, out, file_format, max_size }: ConvertiblePaths,
+  conversion: Conversion,
   watcher: Watcher,
   warn: (text: string) => void,
-  work: (accepted: Accepted) => Promise<T>,
+  work: (convertible: Convertible) => Promise<T>,
 ): Promise<T> {
-  const valid = validate(convertRequest, request)
-  const conversion = { to: valid.to as TargetFormat, compress: valid.compress }
-  const expected = { format: valid.file_format, maxSize: valid.max_size, prefersVhd: true }
-  return withConvertible(valid.out, conversion, (place) =>
-    withImageFile(valid.path, async (file) => {
+  const expected = { format: file_format, maxSize: max_size, prefersVhd: true }
+  return withConvertible(out, conversion, (place) =>
+    withImageFile(path, async (file) => {
       const image = await acceptFile(file, expected, watcher, warn)
       return work({ file, image, place, conversion })
     }),

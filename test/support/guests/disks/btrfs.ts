@@ -5,6 +5,7 @@ import { makeFromParts } from '../disks.ts'
 import { newGuest } from '../guests.ts'
 import { cached } from './cache.ts'
 import { makeBtrfs } from './filesystems.ts'
+import { runGuestfish } from './guestfish.ts'
 import { OPENSUSE, OPENSUSE_HOME, UUIDS } from './trees.ts'
 
 const TREES = join(import.meta.dirname, 'trees.ts')
@@ -20,14 +21,11 @@ async function make(path: string): Promise<void> {
     await makeBtrfs(part('root'), empty.path, { uuid: UUIDS.root })
     return { table: 'dos', partitions: [{ content: part('root'), type: '83' }], boots: true }
   })
-  const commands = ['run', 'mount /dev/sda1 /']
+  const commands = ['mount /dev/sda1 /']
   for (const [name, { path: folder }] of [['@', root] as const, ['@home', home] as const]) {
     await execa('tar', ['-C', folder, '-cf', `${folder}.tar`, '.'])
     commands.push(`btrfs-subvolume-create /${name}`, `tar-in ${folder}.tar /${name}`)
   }
-  await execa('guestfish', ['--format=qcow2', '-a', path], {
-    input: `${commands.join('\n')}\n`,
-    env: { LIBGUESTFS_BACKEND: 'direct', LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg' },
-  })
+  await runGuestfish(path, 'qcow2', commands)
   for (const guest of [empty, root, home]) guest.remove()
 }
