@@ -49,12 +49,31 @@ find_client() {
     esac
   elif has busybox; then
     client=busybox wget='busybox wget'
+  elif has bash; then
+    client=bash
   else
     return 1
   fi
   # wget -T of BusyBox 1.35 crashes. Before 1.30, its timeout takes the seconds with -t.
   if timeout 10 true; then limit='timeout 10'; elif timeout -t 10 true; then limit='timeout -t 10'; fi
 } 2>/dev/null
+
+# bash -c "$bash_request" NAME METHOD URL [HEADER]. With HTTP/1.0 the body is sent in one piece.
+# shellcheck disable=SC2016 # another shell expands it
+bash_request='
+  address=${2#http://}
+  path=/${address#*/} address=${address%%/*}
+  case $address in *:*) port=${address##*:} ;; *) port=80 ;; esac
+  exec 3<>"/dev/tcp/${address%:*}/$port" || exit
+  printf "%s\r\n" "$1 $path HTTP/1.0" "Host: $address" "${3:-Accept: */*}" "" >&3
+  read -r _ status <&3 || { echo "no answer" >&2; exit 1; }
+  while read -r header <&3 && [ "${header%?}" ]; do
+    case $header in [Cc]ontent-[Ll]ength:*) length=${header//[!0-9]/} ;; esac
+  done
+  case $status in 2*) ;; *) echo "error: ${status%?}" >&2; exit 1 ;; esac
+  cat <&3 >"$answer"
+  [ "$(wc -c <"$answer")" -eq "${length:-$(wc -c <"$answer")}" ] || { echo "the answer is not whole" >&2; exit 1; }
+  cat "$answer"'
 
 # Prints what the server answers to one request for a path.
 request() {
@@ -69,6 +88,11 @@ request() {
       [ -z "$token" ] || set -- "--header=$token_header: $token" "$@"
       wget -nv -T 10 -t 1 -O - "$@"
       ;;
+    bash)
+      [ -z "$token" ] || set -- "$@" "$token_header: $token"
+      # shellcheck disable=SC2086 # words of a command
+      answer=$state/answer $limit bash -c "$bash_request" bash GET "$@"
+      ;;
     *)
       # shellcheck disable=SC2086 # words of commands
       $limit $wget -q -O - "$@"
@@ -81,6 +105,10 @@ request_token() {
   case $client in
     curl) curl -sSf --max-time 10 -X PUT -H "$token_header-ttl-seconds: 600" "$server/latest/api/token" ;;
     wget) wget -nv -T 10 -t 1 -O - --method=PUT --header="$token_header-ttl-seconds: 600" "$server/latest/api/token" ;;
+    bash)
+      # shellcheck disable=SC2086 # words of a command
+      answer=$state/answer $limit bash -c "$bash_request" bash PUT "$server/latest/api/token" "$token_header-ttl-seconds: 600"
+      ;;
     *) return 1 ;;
   esac >"$state/token" || : >"$state/token"
   [ -s "$state/token" ]
@@ -248,10 +276,10 @@ mkdir -p "$state" && chmod 700 "$state" || exit
 (umask 077 && : >>"$log_file")
 exec </dev/null >>"$log_file" 2>&1
 rm -f "$state/token" "$state/failed"
-trap 'rm -f "$state/token" "$state/body" "$state/error" "$state/new"' 0
+trap 'rm -f "$state/token" "$state/body" "$state/answer" "$state/error" "$state/new"' 0
 
 if ! find_client; then
-  log 'curl, wget and busybox are missing, so there is no metadata'
+  log 'curl, wget, busybox and bash are missing, so there is no metadata'
   exit 1
 fi
 grow_root

@@ -47,7 +47,7 @@ describe.runIf(IS_ROOT)('the metadata script', () => {
     await server.close()
   })
   beforeEach(() => {
-    Object.assign(server, { metadata: METADATA, refusals: 0, token: undefined, requests: [] })
+    Object.assign(server, { metadata: METADATA, refusals: 0, token: undefined, cut: undefined, requests: [] })
     reset(instance)
   })
 
@@ -66,6 +66,7 @@ describe.runIf(IS_ROOT)('the metadata script', () => {
     { shell: 'bash', client: 'wget' },
     { shell: 'busybox', client: 'applet' },
     { shell: 'dash', client: 'busybox' },
+    { shell: 'bash', client: 'none' },
   ]
   test.each(PROGRAMS)('sets up an instance with $shell and $client, once', async (programs) => {
     const of = newInstance(programs)
@@ -271,7 +272,8 @@ describe.runIf(IS_ROOT)('the metadata script', () => {
   test.each([
     ['curl', 'bash'],
     ['wget', 'dash'],
-  ] as const)('asks for a token with %s if the server wants one', async (client, shell) => {
+    ['none', 'bash'],
+  ] as const)('asks for a token with %s and %s if the server wants one', async (client, shell) => {
     const of = newInstance({ shell, client })
     try {
       reset(of)
@@ -290,7 +292,20 @@ describe.runIf(IS_ROOT)('the metadata script', () => {
     try {
       reset(of)
       expect(await boot({}, of)).toEqual({ code: 1 })
-      expect(of.read('dev/console')).toContain('curl, wget and busybox are missing')
+      expect(of.read('dev/console')).toContain('curl, wget, busybox and bash are missing')
+    } finally {
+      of.remove()
+    }
+  })
+
+  test.each(PROGRAMS)('runs no user-data that is cut off, with $shell and $client', async (programs) => {
+    const of = newInstance(programs)
+    try {
+      reset(of)
+      server.cut = 'user-data'
+      expect(await boot({}, of)).toEqual({ code: 1 })
+      expect(of.has('root/ran')).toBe(false)
+      expect(of.read('var/log/vdc-metadata.log')).toContain('latest/user-data cannot be read')
     } finally {
       of.remove()
     }

@@ -18,7 +18,7 @@ import { type Entries, makeEntry } from './guests.ts'
 /** The shells and HTTP clients with which the scripts must run. */
 export interface Programs {
   shell: 'dash' | 'bash' | 'busybox'
-  /** `applet` is busybox as wget, and `busybox` is busybox alone. */
+  /** `applet` is busybox as wget, and `busybox` is busybox alone. bash needs no client. */
   client: 'curl' | 'wget' | 'applet' | 'busybox' | 'none'
 }
 

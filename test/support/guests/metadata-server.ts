@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What a server answers for a path: a body, or the code of an error. */
+/** What a server answers for a path without its version, such as meta-data/mac: a body, or the code of an error. */
 export type Metadata = Readonly<Record<string, string | number>>
 
 /** A metadata server on the loopback. */
@@ -13,6 +13,8 @@ export interface MetadataServer {
   refusals: number
   /** If set, requests without this token answer 401. */
   token: string | undefined
+  /** If set, the answer for this path ends before its last byte. */
+  cut: string | undefined
   /** The paths that were asked for. */
   requests: string[]
   close(): Promise<void>
@@ -40,9 +42,13 @@ export async function startMetadataServer(): Promise<MetadataServer> {
       response.writeHead(401).end()
       return
     }
-    const answer = server.metadata[path.replace('/latest/', '')] ?? 404
+    const name = path.replace(/^\/[^/]+\//, '')
+    const answer = server.metadata[name] ?? 404
     if (typeof answer === 'number') response.writeHead(answer).end(`Unknown metadata: ${path}`)
-    else response.end(answer)
+    else if (server.cut === name) {
+      response.writeHead(200, { 'content-length': answer.length })
+      response.write(answer.slice(0, -1), () => request.socket.destroy())
+    } else response.end(answer)
   })
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const server: MetadataServer = {
@@ -50,6 +56,7 @@ export async function startMetadataServer(): Promise<MetadataServer> {
     metadata: {},
     refusals: 0,
     token: undefined,
+    cut: undefined,
     requests: [],
     async close() {
       http.closeAllConnections()

@@ -8,7 +8,7 @@ export const METADATA_TOPIC: readonly Block[] = [
   },
   { heading: 'THE SCRIPT' },
   {
-    text: 'It asks the server up to ten times, three seconds apart, with curl, wget or busybox. It runs with any POSIX shell. For each new instance ID, it does the following once:',
+    text: 'It asks the server up to ten times, three seconds apart, with curl, wget, busybox or bash. It runs with any POSIX shell. For each new instance ID, it does the following once:',
   },
   {
     list: [
@@ -21,7 +21,7 @@ export const METADATA_TOPIC: readonly Block[] = [
     ],
   },
   {
-    text: 'At every boot, it grows the root partition and its filesystem if growpart is installed. An image made of an instance needs no clean-up by hand for that, because its instances have other IDs.',
+    text: 'At every boot, it grows the root partition and its filesystem if growpart is installed. An image that is made of an instance sets up its own instances, as they have other IDs. But they share the SSH host keys and the machine ID of that instance, unless image prepare removes them.',
   },
   {
     text: 'The script writes to the console and to /var/log/vdc-metadata.log. The output of the user-data is only in the log file, which only root can read. If the server fails, the next boot tries again.',
