@@ -1,7 +1,13 @@
-import { describeCheck, link, program, SYSVINIT, script } from '../../support/guests/guests.ts'
+import { describeCheck, folder, link, program, SYSVINIT, script } from '../../support/guests/guests.ts'
 
 const CLOUD_INIT = { '/usr/bin/cloud-init': program }
 const GET = 'curl http://169.254.169.254/latest/meta-data/local-hostname'
+/** Our script, as it is installed. */
+const OURS = {
+  '/usr/local/sbin/vdc-metadata': script('server=http://169.254.169.254'),
+  '/etc/systemd/system/vdc-metadata.service': '[Service]\nExecStart=/usr/local/sbin/vdc-metadata\n',
+  '/etc/systemd/system/multi-user.target.wants/vdc-metadata.service': link('/etc/systemd/system/vdc-metadata.service'),
+}
 
 describeCheck('init.metadata', {
   ok: [
@@ -21,6 +27,14 @@ describeCheck('init.metadata', {
       },
     },
     {
+      title: 'our script and bash',
+      guest: { ...OURS, '/usr/bin/bash': link('../lib/bash'), '/usr/lib/bash': program },
+    },
+    {
+      title: 'our script without a client, and another one',
+      guest: { ...OURS, '/bin/bash': folder, '/etc/rc.local': script(GET) },
+    },
+    {
       title: 'cloud-init with Ec2 alone',
       guest: {
         ...CLOUD_INIT,
@@ -38,6 +52,11 @@ describeCheck('init.metadata', {
   ],
   bad: [
     { title: 'nothing', guest: {}, evidence: ['error nothing gets the metadata'] },
+    {
+      title: 'our script without a client',
+      guest: { ...OURS, '/bin/bash': folder, '/usr/bin/wget': link('missing') },
+      evidence: ['error /usr/local/sbin/vdc-metadata'],
+    },
     {
       title: 'a comment',
       guest: { '/etc/rc.local': script(`# ${GET}`) },

@@ -26,7 +26,8 @@ function linesOfEdits(edits: readonly Edit[]): string[] {
   })
 }
 
-const SSHD = { '/usr/sbin/sshd': program }
+/** What an instance needs, beside the first process. */
+const SSHD = { '/usr/sbin/sshd': program, '/bin/bash': program }
 const BOTH = ['ssh.hostkeys', 'init.metadata']
 const SYSTEMD_EDITS = (name: string) => [
   `write /usr/local/sbin/${name} 755`,

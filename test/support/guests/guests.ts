@@ -29,6 +29,7 @@ export const folder: Entry = { folder: true }
 /** A guest with systemd, as small as a check takes it for one. */
 export const SYSTEMD: Entries = {
   '/etc/os-release': 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
+  '/bin/bash': program,
   '/usr/lib/systemd/systemd': program,
   '/lib': link('usr/lib'),
   '/sbin/init': link('/lib/systemd/systemd'),
@@ -37,6 +38,7 @@ export const SYSTEMD: Entries = {
 /** A guest of the time of the guide, with sysvinit and ifcfg files. */
 export const SYSVINIT: Entries = {
   '/etc/redhat-release': 'CentOS release 5.5 (Final)\n',
+  '/bin/bash': program,
   '/etc/inittab': 'id:3:initdefault:\n',
   '/sbin/init': program,
   '/etc/passwd': 'root:x:0:0:root:/root:/bin/bash\n',

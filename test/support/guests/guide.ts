@@ -10,6 +10,7 @@ export const FAULTS: Entries = {
   '/etc/redhat-release': 'CentOS release 5.5 (Final)\n',
   '/etc/inittab': 'id:3:initdefault:\nsi::sysinit:/etc/rc.d/rc.sysinit\n',
   '/sbin/init': program,
+  '/bin/bash': program,
   '/etc/passwd': 'root:x:0:0:root:/root:/bin/bash\noperator:x:500:500::/home/operator:/bin/bash\n',
   '/etc/shadow': 'root:$1$salt$hash:14000:0:99999:7:::\noperator::14000:0:99999:7:::\n',
   '/boot/vmlinuz-2.6.18-194.el5': 'kernel',

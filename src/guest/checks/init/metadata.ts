@@ -1,5 +1,5 @@
 import { dataSources, hasCloudInit } from '../../parsers/cloud-init.ts'
-import { codeOf, startScripts } from '../../parsers/start-scripts.ts'
+import { codeOf, type StartScript, startScripts } from '../../parsers/start-scripts.ts'
 import { CLOUD_INIT_DISABLED, enablingCloudInit } from '../../scripts/cloud-init.ts'
 import { installing } from '../../scripts/install.ts'
 import { METADATA_SCRIPT } from '../../scripts/services.ts'
@@ -8,19 +8,25 @@ import type { Finding, GuestCheck } from '../check.ts'
 
 /** What a script that gets metadata must contain: the address of the metadata server, or the name of Wakame-vdc's own script. */
 const METADATA = /169\.254\.169\.254|\bwakame-init\b/
+/** Programs with which our script sends requests. */
+const CLIENTS = ['curl', 'wget', 'busybox', 'bash']
 
 export const metadata: GuestCheck = {
   id: 'init.metadata',
   severity: 'error',
   requirement: 'A script or cloud-init gets the metadata at boot, and sets the host name and SSH keys.',
   looksAt:
-    'cloud-init and its data sources, `/etc/rc.local`, init scripts, enabled services, and the scripts that they call',
+    'cloud-init and its data sources, `/etc/rc.local`, init scripts, enabled services, the scripts that they call, and the HTTP client of our script',
   remedy:
     'Install the script that vdc-manage guest script prints, or set datasource_list: [ Ec2, None ] in a file in /etc/cloud/cloud.cfg.d.',
   prepares: 'Makes cloud-init use the Ec2 source if it is installed; otherwise, installs our script. `--init` chooses.',
 
   async *run({ files }) {
-    if (await hasScript(files)) return
+    const scripts = await metadataScripts(files)
+    if (scripts.length > 0) {
+      if (scripts.every(({ path }) => path === METADATA_SCRIPT.path) && !(await hasClient(files))) yield NO_CLIENT
+      return
+    }
     const finding = (await hasCloudInit(files)) ? await faultOfCloudInit(files) : await withoutCloudInit(files)
     if (finding !== undefined) yield finding
   },
@@ -46,7 +52,23 @@ export const metadata: GuestCheck = {
 }
 
 async function hasScript(files: GuestFiles): Promise<boolean> {
-  return (await startScripts(files)).some((script) => METADATA.test(codeOf(script)))
+  return (await metadataScripts(files)).length > 0
+}
+
+async function metadataScripts(files: GuestFiles): Promise<StartScript[]> {
+  return (await startScripts(files)).filter((script) => METADATA.test(codeOf(script)))
+}
+
+const NO_CLIENT: Finding = {
+  message: 'nothing can send requests for the metadata script',
+  path: METADATA_SCRIPT.path,
+  remedy: 'Install curl, wget, BusyBox or bash.',
+}
+
+async function hasClient(files: GuestFiles): Promise<boolean> {
+  for (const folder of ['/usr/local/bin', '/usr/bin', '/bin'])
+    for (const client of CLIENTS) if (await files.isFile(`${folder}/${client}`)) return true
+  return false
 }
 
 /** Returns why cloud-init does not get the metadata; undefined if it does. */
