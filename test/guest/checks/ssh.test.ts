@@ -1,6 +1,7 @@
 import { describeCheck, link, program, SYSVINIT, script } from '../../support/guests/guests.ts'
 
 const SSHD = { '/usr/sbin/sshd': program }
+const CLOUD_INIT = { '/usr/bin/cloud-init': program }
 const UNIT = { '/usr/lib/systemd/system/ssh.service': '[Service]\nExecStart=/usr/sbin/sshd -D\n' }
 const ENABLED = { '/etc/systemd/system/multi-user.target.wants/ssh.service': link('/lib/systemd/system/ssh.service') }
 
@@ -15,7 +16,7 @@ describeCheck('ssh.hostkeys', {
   ok: [
     { title: 'no SSH server', guest: {} },
     { title: 'a unit before sshd', guest: { ...SSHD, ...keysUnit('Before=ssh.service sshd.service ssh.socket') } },
-    { title: 'cloud-init', guest: { ...SSHD, '/usr/bin/cloud-init': program } },
+    { title: 'cloud-init', guest: { ...SSHD, ...CLOUD_INIT, '/etc/cloud/cloud.cfg': 'datasource_list: [Ec2]\n' } },
     { title: 'CentOS 7', guest: { ...SSHD, '/usr/lib/systemd/system/sshd-keygen.service': '[Service]\n' } },
     {
       title: 'an init script of CentOS 5',
@@ -43,6 +44,11 @@ describeCheck('ssh.hostkeys', {
     {
       title: 'nothing that makes keys',
       guest: { ...SSHD, ...UNIT, '/etc/rc.local': { text: '#!/bin/sh\nssh-keygen -A\n', mode: 0o644 } },
+      evidence: ['error nothing makes host keys at the first boot, so sshd will not start'],
+    },
+    {
+      title: 'cloud-init that finds no metadata, and so does not run',
+      guest: { ...SSHD, ...CLOUD_INIT, '/etc/cloud/cloud.cfg': 'datasource_list: [NoCloud, Ec2, None]\n' },
       evidence: ['error nothing makes host keys at the first boot, so sshd will not start'],
     },
     {

@@ -228,6 +228,23 @@ describe('--init', () => {
     expect(again).toEqual([])
   })
 
+  const HOST_KEYS = SYSTEMD_EDITS('vdc-hostkeys')
+  test.each([
+    ['auto', CLOUD, []],
+    ['cloud-init', CLOUD, []],
+    ['cloud-init', { ...OWN, ...CLOUD }, []],
+    ['none', { ...CLOUD, '/etc/cloud/cloud.cfg': 'datasource_list: [Ec2]\n' }, []],
+    // Here cloud-init stays off, and makes no keys.
+    ['none', CLOUD, HOST_KEYS],
+    ['script', CLOUD, HOST_KEYS],
+    ['auto', { ...OWN, ...CLOUD }, HOST_KEYS],
+  ] as const)('%s leaves no guest with cloud-init without SSH host keys', async (init, guest, expected) => {
+    const { edits, reports, again } = await prepare({ ...guest, ...SSHD }, BOTH, { init })
+    expect(linesOfEdits(edits).filter((line) => line.includes('hostkeys'))).toEqual(expected)
+    expect(reports[0]).toMatchObject({ check: 'ssh.hostkeys', result: 'ok' })
+    expect(again).toEqual([])
+  })
+
   test('none leaves no guest without SSH host keys', async () => {
     const { edits, reports } = await prepare({ ...SYSTEMD, ...SSHD, '/etc/ssh/ssh_host_rsa_key': 'x' }, BOTH, {
       init: 'none',

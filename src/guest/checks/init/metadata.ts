@@ -1,5 +1,6 @@
 import { dataSources, hasCloudInit } from '../../parsers/cloud-init.ts'
 import { codeOf, type StartScript, startScripts } from '../../parsers/start-scripts.ts'
+import type { PrepareOptions } from '../../prepare/edit.ts'
 import { CLOUD_INIT_DISABLED, enablingCloudInit } from '../../scripts/cloud-init.ts'
 import { installing } from '../../scripts/install.ts'
 import { METADATA_SCRIPT } from '../../scripts/services.ts'
@@ -49,6 +50,17 @@ export const metadata: GuestCheck = {
         yield { action: 'write', path: idle.real, text: idle.text, mode: idle.mode | 0o111, what: 'the right to run' }
     }
   },
+}
+
+/** Returns true if cloud-init is installed and gets the metadata, so that it runs at boot. */
+export async function runsCloudInit(files: GuestFiles): Promise<boolean> {
+  return (await hasCloudInit(files)) && (await faultOfCloudInit(files)) === undefined
+}
+
+/** Returns true if cloud-init will run at boot after `prepare` with an option `init`. */
+export async function willRunCloudInit(files: GuestFiles, init: PrepareOptions['init']): Promise<boolean> {
+  const isEnabled = init === 'cloud-init' || (init === 'auto' && !(await hasScript(files)))
+  return isEnabled ? hasCloudInit(files) : runsCloudInit(files)
 }
 
 async function hasScript(files: GuestFiles): Promise<boolean> {

@@ -7,6 +7,7 @@ import { HOST_KEYS_SCRIPT } from '../../scripts/services.ts'
 import type { GuestFiles } from '../../tree/guest-files.ts'
 import type { GuestPath } from '../../tree/guest-path.ts'
 import type { Finding, GuestCheck } from '../check.ts'
+import { runsCloudInit, willRunCloudInit } from '../init/metadata.ts'
 import { sshServer } from './installed.ts'
 
 /** Units of distributions that make host keys before sshd starts. */
@@ -24,11 +25,11 @@ export const hostKeys: GuestCheck = {
     const keys = await keysOf(guest.files)
     for (const path of keys) yield { message: 'SSH host keys are left', path }
     if (keys.length > 0) return
-    const finding = await faultOfMaker(guest)
+    const finding = await faultOfMaker(guest, runsCloudInit)
     if (finding !== undefined) yield finding
   },
 
-  async *prepare(guest) {
+  async *prepare(guest, { init }) {
     const { files } = guest
     for (const key of await keysOf(files))
       for (const path of [key, `${key}.pub`, `${key}-cert.pub`]) {
@@ -36,14 +37,18 @@ export const hostKeys: GuestCheck = {
         if (found !== undefined) yield { action: 'remove', path: found.path }
       }
     // Even if nothing gets the metadata, because without keys nobody could log in.
-    if ((await faultOfMaker(guest)) !== undefined) yield* installing(guest, HOST_KEYS_SCRIPT)
+    const fault = await faultOfMaker(guest, (each) => willRunCloudInit(each, init))
+    if (fault !== undefined) yield* installing(guest, HOST_KEYS_SCRIPT)
   },
 }
 
+/** Tells whether cloud-init runs at boot. */
+type CloudInitRuns = (files: GuestFiles) => Promise<boolean>
+
 /** Returns what is wrong with what makes host keys; undefined if nothing is, or there is no SSH server. */
-async function faultOfMaker({ files, system }: Guest): Promise<Finding | undefined> {
+async function faultOfMaker({ files, system }: Guest, cloudInitRuns: CloudInitRuns): Promise<Finding | undefined> {
   if ((await sshServer(files)) === undefined) return undefined
-  const maker = await makerOf(files)
+  const maker = await makerOf(files, cloudInitRuns)
   if (maker === 'none') return { message: 'nothing makes host keys at the first boot, so sshd will not start' }
   if (maker === 'late' && system.init === 'systemd')
     return { result: 'warning', message: 'host keys are made at boot, but sshd may start before' }
@@ -61,14 +66,15 @@ async function keysOf(files: GuestFiles): Promise<GuestPath[]> {
 }
 
 /** Finds out whether something makes host keys: before sshd, only in rc.local, or not at all. */
-async function makerOf(files: GuestFiles): Promise<'early' | 'late' | 'none'> {
-  if (await files.exists('/usr/bin/cloud-init')) return 'early'
+async function makerOf(files: GuestFiles, cloudInitRuns: CloudInitRuns): Promise<'early' | 'late' | 'none'> {
   for (const unit of MAKERS) if ((await findUnit(files, unit)) !== undefined) return 'early'
   // The init scripts of CentOS and Alpine make them; dropbear makes them itself with -R.
   const allScripts = await startScripts(files)
   const scripts = allScripts.filter((script) => codeOf(script).split('\n').some(makesKeys))
-  if (scripts.length === 0) return 'none'
-  return scripts.some((script) => isEarly(script, allScripts)) ? 'early' : 'late'
+  if (scripts.some((script) => isEarly(script, allScripts))) return 'early'
+  // Where it finds no data source, it stays off, and makes no keys.
+  if (await cloudInitRuns(files)) return 'early'
+  return scripts.length === 0 ? 'none' : 'late'
 }
 
 /** Returns true for init scripts, for units that are ordered before sshd, and for what these call. */
