@@ -40,10 +40,12 @@ interface SourceFile {
  */
 export async function registerConverted(
   registry: Registry,
-  request: Request,
+  given: Request,
   source: SourceFile,
   watcher: Watcher,
 ): Promise<ImageDetails> {
+  // A prepared file has another name than its source.
+  const request = given.prepare ? { display_name: nameOfFile(source.file.path), ...given } : given
   if (registry.database.commits === 'outer') {
     throw new VdcError('USAGE', 'Cannot make files within --tx bulk, because they cannot be rolled back', {
       hint: 'Make the file first, with vdc-manage image convert or image prepare',

@@ -7,10 +7,9 @@ import { validate } from '../../rules/validate.ts'
 import { DEFAULT_CONTAINER_FORMAT } from '../../rules/values.ts'
 import { requireUnpacked } from '../check/require-unpacked.ts'
 import type { ImageDetails } from '../details.ts'
-import { acceptFile, archOf, storedFile, withImageFile } from './accept-file.ts'
+import { type AcceptedImage, acceptFile, archOf, storedFile, withImageFile } from './accept-file.ts'
 import { requireChecksum } from './expectations.ts'
 import { checkDatabase, fileImageRequest, storeFileImage } from './file-image.ts'
-import { nameOfFile } from './file-name.ts'
 import { preparedFormat, requireReadyGuest } from './ready-guest.ts'
 import { registerConverted } from './register-converted.ts'
 
@@ -47,19 +46,9 @@ export async function registerFile(
     folderUri(uri)
     const image = await acceptFile(file, expected, watcher, registry.warn)
     const arch = archOf(image, valid.arch, file.path)
-    if (valid.prepare) {
-      const convert = preparedFormat(valid.convert)
-      // That of the copy says that it is prepared.
-      const display_name = valid.display_name ?? nameOfFile(file.path)
-      const prepared = { ...valid, arch, convert, display_name }
-      return registerConverted(registry, prepared, { file, image, arch: valid.arch }, watcher)
-    }
-    if (valid.convert !== undefined) {
-      const convert = valid.convert as TargetFormat
-      if (image.fileFormat !== convert || image.containerFormat !== DEFAULT_CONTAINER_FORMAT)
-        return registerConverted(registry, { ...valid, arch, convert }, { file, image, arch: valid.arch }, watcher)
-      registry.warn(`The file ${file.path} is already ${convert}, and is registered as it is`)
-    }
+    const convert = formatOfCopy(valid, image, file.path, registry.warn)
+    if (convert !== undefined)
+      return registerConverted(registry, { ...valid, arch, convert }, { file, image, arch: valid.arch }, watcher)
     if (valid.check)
       requireUnpacked(image, file.path, 'Register an unpacked copy with --convert qcow2, or omit --check')
     await checkDatabase(registry, { ...valid, arch }, uri)
@@ -69,4 +58,22 @@ export async function registerFile(
     const check = valid.check ? await requireReadyGuest(file, image, file.path, watcher) : undefined
     return storeFileImage(registry, { ...valid, arch }, image.fileFormat, storedFile(file, uri, image, hashes), check)
   })
+}
+
+/**
+ * Returns the format of the copy that is to be registered; undefined if the file itself is.
+ *
+ * @throws VdcError VALUE_REFUSED.
+ */
+function formatOfCopy(
+  { prepare, convert }: Pick<z.output<typeof fileImageRequest>, 'prepare' | 'convert'>,
+  { fileFormat, containerFormat }: AcceptedImage,
+  path: string,
+  warn: (text: string) => void,
+): TargetFormat | undefined {
+  if (prepare) return preparedFormat(convert)
+  if (convert === undefined || fileFormat !== convert || containerFormat !== DEFAULT_CONTAINER_FORMAT)
+    return convert as TargetFormat | undefined
+  warn(`The file ${path} is already ${convert}, and is registered as it is`)
+  return undefined
 }
