@@ -19,6 +19,8 @@ mkdirSync(at('srv'))
 
 /** Seconds for which the attacker runs. */
 const SECONDS = some(2, 2)
+/** Tries that a race must have. */
+const FEWEST = 10
 
 function doomed(name: string, bytes = 'doomed'): DoomedFile {
   writeFileSync(at('srv', name), bytes)
@@ -191,7 +193,8 @@ describe('setting files aside', () => {
       const end = Date.now() + SECONDS * 1000
       let [tries, removed] = [0, 0]
       try {
-        while (Date.now() < end) {
+        // On a busy machine, few tries fit into the time.
+        while (Date.now() < end || tries <= FEWEST) {
           const removal = await remove(file, await measureFileIn(file, folders, watcher))
           tries++
           if ('bytes' in removal && removal.bytes !== null) removed++
@@ -199,7 +202,6 @@ describe('setting files aside', () => {
       } finally {
         process.kill(-(swapper.pid as number), 'SIGKILL')
       }
-      expect(tries).toBeGreaterThan(10)
       expect(removed).toBeLessThan(tries)
       for (const name of ['a.raw', 'b.raw']) expect(readFileSync(at('precious', name), 'utf8')).toBe('doomed')
     },

@@ -198,7 +198,7 @@ describe('is silent, quick and writes nothing', () => {
   /** Completes IDs and expects none. */
   async function nothingFrom(env: Record<string, string>): Promise<void> {
     // Loading takes longer on a busy machine. A server that is down gets seconds elsewhere.
-    const run = await inTime(5 * LIMIT, 'completion', () =>
+    const run = await inTime(10 * LIMIT, 'completion', () =>
       answer(['image', 'show', 'wmi-'], { env: { HOME: home, ...env } }),
     )
     expect(run).toEqual({ code: 0, signal: undefined, stdout: 'words\n', stderr: '' })
