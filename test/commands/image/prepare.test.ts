@@ -18,7 +18,9 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { preparedReport } from '../../../src/registry/results/file.ts'
 import { hashOf, makeImage, newFolder } from '../../support/files/images.ts'
-import { makeExt4Disk } from '../../support/guests/disks.ts'
+import { makeBtrfsWithSubvolumes } from '../../support/guests/disks/btrfs.ts'
+import { runGuestfish } from '../../support/guests/disks/guestfish.ts'
+import { makeExt4Disk, makeXfsOnLvm } from '../../support/guests/disks.ts'
 import { newGuest } from '../../support/guests/guests.ts'
 import { FAULTS } from '../../support/guests/guide.ts'
 import { environment, PROGRAM, vdcManage } from '../../support/process/cli.ts'
@@ -105,6 +107,25 @@ describe('image prepare', () => {
     expect((await bytesOf(second)).equals(bytes)).toBe(true)
     expect(readdirSync(temporary)).toEqual([])
     expect(readdirSync(folder.path).sort()).toEqual(['faults.raw', 'first.qcow2', 'second.qcow2', 'tmp'])
+  })
+
+  const xfs = async (path: string) => {
+    const guest = newGuest(FAULTS)
+    await makeXfsOnLvm(path, guest.path)
+    guest.remove()
+  }
+  // xfs_repair answers with its exit code; btrfs check fails.
+  test.runIf(IS_THOROUGH).each([
+    ['XFS on LVM', 'disk.vmdk', xfs, 'xfs-repair /dev/vg-a/root nomodify:true', '0'],
+    ['btrfs with subvolumes', 'disk.qcow2', makeBtrfsWithSubvolumes, 'btrfs-fsck /dev/sda1', ''],
+  ] as const)('leaves %s without errors', async (_, name, make, command, answer) => {
+    const [source, out] = [at(name), at('checked.qcow2')]
+    await make(source)
+    const run = await prepare(source, out, '--accel', 'tcg', '--json')
+    expect(preparedReport.parse(JSON.parse(run.stdout)).edits).not.toEqual([])
+    expect(await runGuestfish(out, 'qcow2', [command])).toBe(answer)
+    rmSync(source)
+    rmSync(out)
   })
 
   test.each(['SIGINT', 'SIGKILL'] as const)(
