@@ -7,6 +7,12 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  */
 
 const LONGEST = [
+  'guest/appliance/real-guests',
+  'commands/image/prepare',
+  'guest/scripts/boot',
+  'guest/appliance/hostile',
+  'commands/image/check-registered',
+  'commands/image/add-local-prepare',
   'galera/cluster',
   'galera/hosts',
   'registry/atomicity',
