@@ -8,7 +8,6 @@ import { makeExt } from './filesystems.ts'
 import { grubSectors } from './grub.ts'
 
 const SUITE = 'bookworm'
-const MIRROR = 'http://deb.debian.org/debian'
 const PACKAGES = [
   'dbus',
   'ifupdown',
@@ -48,7 +47,7 @@ export function debianGuest(): Promise<string> {
 
 async function install(folder: string): Promise<void> {
   const tar = `${folder}.tar`
-  await execa('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${PACKAGES.join()}`, SUITE, tar, MIRROR])
+  await execa('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${PACKAGES.join()}`, SUITE, tar])
   // Devices need root, and udev makes them.
   await execa('tar', ['-C', folder, '--exclude=./dev/*', '-xf', tar])
   rmSync(tar)
