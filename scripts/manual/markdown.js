@@ -85,7 +85,7 @@ export function renderChecks({ checks }) {
     'Checks apply to Linux. A guest without an operating system, with several, or with Windows is reported as such, and is not ready.',
     '`image check wmi-ID --save` and `image add local --check` store the result with the image, in the labels `vdc-manage.check.date`, `vdc-manage.check.result` (`ready` or `not-ready`), `vdc-manage.check.errors` and `vdc-manage.check.warnings`. `image list --label vdc-manage.check.result=not-ready` finds images by them, and `image show` prints them on one line. Nothing is stored if the image or its file changes during the check. `image modify` removes the labels if the image then boots from another backup object or has another format.',
     'A check runs nothing in the guest, and writes nothing. Links are followed inside the guest only. Devices and FIFOs are not opened. A check stops at its limits: 1 MiB per file, 10,000 names per folder, 40 links per path. Keys, password hashes, tokens and IDs are not shown.',
-    '[`image prepare`](commands/image-prepare.md) does in a copy what the last column says; a dash means that only you can fix it. If SELinux is enabled and a file was written, it also creates `/.autorelabel`, so that the first boot labels the files. The blocks of deleted files are discarded. Preparing a prepared image changes nothing.',
+    '[`image prepare`](commands/image-prepare.md) does in a copy what the last column says; a dash means that only you can fix it. If SELinux is enabled and a file was written, it also creates `/.autorelabel`, so that the first boot labels the files. What was deleted is overwritten on the disk. Preparing a prepared image changes nothing.',
     ...groups.flatMap((group) => [
       `## ${CHECK_GROUPS[group]}`,
       table(

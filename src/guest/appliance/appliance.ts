@@ -28,8 +28,8 @@ export interface Appliance {
   /** Mounts the guest read-only, and returns its files and what is known of the disk. */
   look(): Promise<GuestSource>
   /**
-   * Changes files of the guest, and returns when all is on the disk. What is deleted is discarded, so that it
-   * cannot be found on the disk.
+   * Changes files of the guest, and returns when all is on the disk. What is deleted is overwritten with
+   * zeros, so that it cannot be found on the disk.
    *
    * @throws VdcError FILE_NOT_WRITTEN, for example if a filesystem is full or damaged.
    */

@@ -6,7 +6,7 @@
 /** CPU architectures of an image (`images.arch`). */
 export const ARCHES = ['x86', 'x86_64'] as const
 export { FILE_FORMATS, TARGET_FORMATS } from '../../disk/inspect/file-formats.ts'
-/** Formats of prepared images: those in which deleted data can be discarded. */
+/** Formats of prepared images: those in which deleted data is known to be overwritten. */
 export const PREPARED_FORMATS = ['qcow2', 'raw'] as const
 /** Operating systems of an image (`images.os_type`). */
 export const OS_TYPES = ['linux', 'windows'] as const

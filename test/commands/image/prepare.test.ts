@@ -109,6 +109,14 @@ describe('image prepare', () => {
     expect(readdirSync(folder.path).sort()).toEqual(['faults.raw', 'first.qcow2', 'second.qcow2', 'tmp'])
   })
 
+  test.runIf(IS_THOROUGH)('leaves no deleted file in a raw disk either', async () => {
+    const out = at('wiped.raw')
+    expect(await prepare(at('faults.raw'), out, '--accel', 'tcg', '--to', 'raw')).toMatchObject({ code: 3 })
+    const bytes = readFileSync(out)
+    expect(SECRETS.filter((secret) => bytes.includes(secret))).toEqual([])
+    rmSync(out)
+  })
+
   const xfs = async (path: string) => {
     const guest = newGuest(FAULTS)
     await makeXfsOnLvm(path, guest.path)
