@@ -194,7 +194,9 @@ describe('image prepare', () => {
       expect(stderr()).toMatch(/^Error: .* (?:in the guest cannot be changed|cannot be written to its disk): .*\n/)
       expect(readdirSync(small)).toEqual(['rest'])
     } finally {
-      await execa('umount', [small])
+      await expect
+        .poll(async () => (await execa('umount', [small], { reject: false })).stderr, { timeout: 60_000 })
+        .toBe('')
       rmSync(small, { recursive: true })
     }
   })

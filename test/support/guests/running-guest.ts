@@ -15,6 +15,8 @@ export interface RunningGuest {
   console(): string
   /** Waits until the console matches. Fails, with the end of the console, after some seconds or if QEMU ends first. */
   until(pattern: RegExp, seconds: number): Promise<void>
+  /** Waits until sshd answers. Fails, with the end of the console, after some seconds. */
+  answersSsh(seconds: number): Promise<void>
   /**
    * Runs commands as root over SSH, and returns their output. Fails if they do, or if the guest has another host key.
    *
@@ -69,6 +71,15 @@ export async function bootDisk(disk: string, console: string, metadata: Metadata
         if (pattern.test(text())) return
         if (hasEnded) throw failed(`QEMU ended before ${pattern}`)
         if (Date.now() > end) throw failed(`No ${pattern} within ${seconds} s`)
+        await setTimeout(500)
+      }
+    },
+    async answersSsh(seconds) {
+      const end = Date.now() + seconds * 1000
+      for (;;) {
+        const { stdout } = await execa('ssh-keyscan', ['-T', '20', '-p', String(port), '127.0.0.1'], { reject: false })
+        if (stdout !== '') return
+        if (!isRunning() || Date.now() > end) throw failed(`sshd does not answer within ${seconds} s`)
         await setTimeout(500)
       }
     },
