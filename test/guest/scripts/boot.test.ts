@@ -52,7 +52,8 @@ describe.runIf(IS_THOROUGH)('a prepared Debian 12', () => {
       // The messages of systemd on the console are not complete: a login prompt may take their place.
       await guest.answersSsh(BOOT)
       const log = guest.console()
-      expect(log).toContain('Welcome to GRUB!')
+      // The BIOS may move the cursor within what GRUB prints.
+      expect(log).toMatch(/GRUB/)
       expect(log).toMatch(/Linux version \d.*debian/)
       expect(log).toMatch(/vdc-metadata: setting up instance i-abc12345\r?\n/)
       expect(log).toContain(`user-data of ${HOST_NAME}`)
