@@ -13,10 +13,13 @@ const CONNECTOR = fileURLToPath(new URL('connector.js', import.meta.url))
 export interface RunningGuest {
   /** Returns what the guest has written to its serial console. */
   console(): string
-  /** Waits until the console matches. Fails, with the end of the console, after some seconds or if QEMU ends first. */
-  until(pattern: RegExp, seconds: number): Promise<void>
-  /** Waits until sshd answers. Fails, with the end of the console, after some seconds. */
-  answersSsh(seconds: number): Promise<void>
+  /**
+   * Waits until sshd answers, and returns its host key, as in the `.pub` file of the guest. Fails, with the end of the
+   * console, after some seconds.
+   */
+  hostKey(seconds: number): Promise<string>
+  /** Waits until the key of the metadata opens a session of root. Fails, with the end of the console, after some seconds. */
+  letsIn(key: string, hostKey: string, seconds: number): Promise<void>
   /**
    * Runs commands as root over SSH, and returns their output. Fails if they do, or if the guest has another host key.
    *
@@ -62,32 +65,31 @@ export async function bootDisk(disk: string, console: string, metadata: Metadata
   const text = () => (existsSync(console) ? readFileSync(console, 'latin1') : '')
   const isRunning = () => qemu.exitCode === null && qemu.signalCode === null
   const failed = (what: string) => new Error(`${what}\n${messages}${text().slice(-3000)}`)
+  const retry = async (seconds: number, what: string, attempt: () => Promise<string | undefined>) => {
+    const end = Date.now() + seconds * 1000
+    for (;;) {
+      const result = await attempt()
+      if (result !== undefined) return result
+      if (!isRunning() || Date.now() > end) throw failed(`No ${what} within ${seconds} s`)
+      await setTimeout(500)
+    }
+  }
+  const ssh: RunningGuest['ssh'] = async (key, hostKey, commands) => {
+    const known = `${console}.known-hosts`
+    writeFileSync(known, `guest ${hostKey}\n`)
+    return (await execa('ssh', [...sshOptions(key, known), '-p', String(port), 'root@127.0.0.1', commands])).stdout
+  }
   return {
     console: text,
-    async until(pattern, seconds) {
-      const end = Date.now() + seconds * 1000
-      for (;;) {
-        const hasEnded = !isRunning()
-        if (pattern.test(text())) return
-        if (hasEnded) throw failed(`QEMU ended before ${pattern}`)
-        if (Date.now() > end) throw failed(`No ${pattern} within ${seconds} s`)
-        await setTimeout(500)
-      }
+    async hostKey(seconds) {
+      const scan = ['-T', '20', '-t', 'ed25519', '-p', String(port), '127.0.0.1']
+      const keys = () => execa('ssh-keyscan', scan, { reject: false })
+      return retry(seconds, 'host key', async () => / (ssh-ed25519 \S+)/.exec((await keys()).stdout)?.[1])
     },
-    async answersSsh(seconds) {
-      const end = Date.now() + seconds * 1000
-      for (;;) {
-        const { stdout } = await execa('ssh-keyscan', ['-T', '20', '-p', String(port), '127.0.0.1'], { reject: false })
-        if (stdout !== '') return
-        if (!isRunning() || Date.now() > end) throw failed(`sshd does not answer within ${seconds} s`)
-        await setTimeout(500)
-      }
+    async letsIn(key, hostKey, seconds) {
+      await retry(seconds, 'session', () => ssh(key, hostKey, 'echo in').catch(() => undefined))
     },
-    async ssh(key, hostKey, commands) {
-      const known = `${console}.known-hosts`
-      writeFileSync(known, `guest ${hostKey}\n`)
-      return (await execa('ssh', [...sshOptions(key, known), '-p', String(port), 'root@127.0.0.1', commands])).stdout
-    },
+    ssh,
     async ended(seconds) {
       const end = Date.now() + seconds * 1000
       for (; isRunning(); await setTimeout(500)) if (Date.now() > end) throw failed(`Still running after ${seconds} s`)
