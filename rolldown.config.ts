@@ -68,6 +68,7 @@ const COSTLY = [
   'child_process',
   'crypto',
   'fs/promises',
+  'http',
   'net',
   'os',
   'readline',

@@ -14,6 +14,7 @@ export const ERRORS = {
   STORAGE_NOT_FOUND: { exit: 4, meaning: 'There is no such backup storage.' },
   ACCOUNT_DELETED: { exit: 5, meaning: 'The account is deleted.' },
   ACCOUNT_DISABLED: { exit: 5, meaning: 'The account is disabled and cannot own anything new.' },
+  ADDRESS_IN_USE: { exit: 5, meaning: 'Another process listens on the address, or a file has the path of the socket.' },
   DUPLICATE_KEY: { exit: 5, meaning: 'The database already has a row with this key.' },
   FILE_CHANGED: { exit: 5, meaning: 'A registered file no longer has the size or checksum of its backup object.' },
   FILE_EXISTS: { exit: 5, meaning: 'The file to be created already exists.' },

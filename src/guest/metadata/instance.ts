@@ -7,6 +7,9 @@ export interface Instance {
   hostName: string
   /** Its specification, such as `is-small`. */
   instanceType: string
+  cpuCores: number
+  /** Megabytes. */
+  memorySize: number
   /** Its state, such as `running`. */
   state: string
   availabilityZone: string
