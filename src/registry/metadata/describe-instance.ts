@@ -1,0 +1,84 @@
+import { VdcError } from '../../core/errors.ts'
+import { wasMeant } from '../../core/nearest.ts'
+import type { Instance } from '../../guest/metadata/instance.ts'
+import { type InstanceFields, instanceFields, instanceOf, keysAt } from './instance-fields.ts'
+import { readInstanceFile, readPublicKeys, readUserData } from './instance-file.ts'
+
+/** What an instance is described by. What is not given has a default. */
+export interface InstanceDescription {
+  /** Path of a YAML file. What follows replaces its values. */
+  instance?: string | undefined
+  instance_id?: string | undefined
+  image_id?: string | undefined
+  hostname?: string | undefined
+  /** Of the first interface. */
+  local_ipv4?: string | undefined
+  /** Of the first interface. */
+  public_ipv4?: string | undefined
+  /** Of the first interface. */
+  mac?: string | undefined
+  /** IDs, of the first interface. */
+  security_group?: readonly string[] | undefined
+  /** Path of a file with public keys, one per line. */
+  authorized_key?: string | undefined
+  /** Path of a file of which the bytes are the user-data. */
+  user_data?: string | undefined
+}
+
+/**
+ * Returns the instance that a file and options describe.
+ *
+ * @param signal ends reading when aborted.
+ * @throws VdcError FILE_REFUSED if a file cannot be read or is not valid; VALUE_REFUSED if an option is not.
+ */
+export async function describeInstance(given: InstanceDescription, signal: AbortSignal): Promise<Instance> {
+  const fields = given.instance === undefined ? {} : await readInstanceFile(given.instance, signal)
+  const described = given.instance === undefined ? instanceFields.parse({}) : checkFile(given.instance, fields)
+  const { instance_id = described.instance_id, image_id = described.image_id, hostname = described.hostname } = given
+  const [first = {}, ...rest] = described.interfaces
+  const changed = {
+    ...described,
+    instance_id,
+    image_id,
+    hostname,
+    public_keys:
+      given.authorized_key === undefined ? described.public_keys : await readPublicKeys(given.authorized_key, signal),
+    interfaces: [{ ...first, ...ofInterface(given) }, ...rest],
+  }
+  const instance = instanceOf(checkOptions(changed))
+  if (given.user_data === undefined) return instance
+  return { ...instance, userData: await readUserData(given.user_data, signal) }
+}
+
+/** Returns the options that describe an interface, as its fields. */
+function ofInterface({ local_ipv4, public_ipv4, mac, security_group }: InstanceDescription): object {
+  const fields = { local_ipv4, public_ipv4, mac, security_groups: security_group }
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+/** @throws VdcError VALUE_REFUSED that names the option. */
+function checkOptions(fields: InstanceFields): ReturnType<typeof instanceFields.parse> {
+  const result = instanceFields.safeParse(fields)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const names = issue?.path.filter((name) => typeof name === 'string') ?? []
+  const field = String(names.at(-1)).replace('security_groups', 'security_group')
+  throw new VdcError('VALUE_REFUSED', `${field} ${issue?.message}`)
+}
+
+/** @throws VdcError FILE_REFUSED that names the file and the key. */
+function checkFile(path: string, fields: unknown): ReturnType<typeof instanceFields.parse> {
+  const result = instanceFields.safeParse(fields)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const place = issue?.path.join('.') ?? ''
+  const isUnknown = issue?.code === 'unrecognized_keys'
+  const known = keysAt(issue?.path ?? [])
+  const [key = ''] = isUnknown ? issue.keys : []
+  const problem = isUnknown ? `the key ${key} is unknown` : `${issue?.message ?? 'is not valid'}`
+  throw new VdcError('FILE_REFUSED', `The file ${path}: ${place}${place && ': '}${problem}`, {
+    hint: isUnknown
+      ? `${wasMeant(key, known)}Known keys: ${known.join(', ')}`
+      : 'Print an example with: vdc-manage metadata example',
+  })
+}
