@@ -10,6 +10,7 @@ export const ERRORS = {
   ACCOUNT_NOT_FOUND: { exit: 4, meaning: 'There is no such account.' },
   HISTORY_UNKNOWN: { exit: 4, meaning: 'The history does not go back to the given time, or is incomplete.' },
   IMAGE_NOT_FOUND: { exit: 4, meaning: 'There is no such image, or it was purged.' },
+  INSTANCE_NOT_FOUND: { exit: 4, meaning: 'There is no such instance of Wakame-vdc, or it is terminated.' },
   OBJECT_NOT_FOUND: { exit: 4, meaning: 'There is no such backup object.' },
   STORAGE_NOT_FOUND: { exit: 4, meaning: 'There is no such backup storage.' },
   ACCOUNT_DELETED: { exit: 5, meaning: 'The account is deleted.' },

@@ -2,6 +2,7 @@
 export const HELP_GROUPS = [
   'FILTERS',
   'SORTING AND PAGING',
+  'INSTANCE',
   'IDENTITY',
   'CONTENTS',
   'BOOT',

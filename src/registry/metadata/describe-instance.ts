@@ -75,10 +75,23 @@ function checkFile(path: string, fields: unknown): ReturnType<typeof instanceFie
   const isUnknown = issue?.code === 'unrecognized_keys'
   const known = keysAt(issue?.path ?? [])
   const [key = ''] = isUnknown ? issue.keys : []
-  const problem = isUnknown ? `the key ${key} is unknown` : `${issue?.message ?? 'is not valid'}`
-  throw new VdcError('FILE_REFUSED', `The file ${path}: ${place}${place && ': '}${problem}`, {
+  const subject = place || (isUnknown ? 'it' : 'its contents')
+  const problem = isUnknown ? `has the unknown key ${key}` : problemOf(issue)
+  throw new VdcError('FILE_REFUSED', `The file ${path} is not valid: ${subject} ${problem}`, {
     hint: isUnknown
       ? `${wasMeant(key, known)}Known keys: ${known.join(', ')}`
       : 'Print an example with: vdc-manage metadata example',
   })
+}
+
+/** Values of YAML by the names of zod. */
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'text, in quotes if it looks like a number',
+  array: 'a list',
+  object: 'a map of keys and values',
+}
+
+function problemOf(issue: { code: string; expected?: unknown; message: string } | undefined): string {
+  const type = issue?.code === 'invalid_type' ? TYPES[String(issue.expected)] : undefined
+  return type === undefined ? `${issue?.message ?? 'is not valid'}` : `must be ${type}`
 }
