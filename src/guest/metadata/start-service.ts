@@ -57,7 +57,11 @@ export async function startMetadataService(endpoint: Endpoint, options: ServiceO
     )
     options.onRequest({ method: '', path: '', status, client: undefined, address, instanceId: undefined })
   })
-  const remove = await listen(server, endpoint)
+  const remove = await listen(server, endpoint).catch((error) => {
+    // It may listen on a socket that got no name.
+    server.close()
+    throw error
+  })
   return {
     endpoint: 'path' in endpoint ? endpoint : { ...endpoint, port: (server.address() as AddressInfo).port },
     async close() {
