@@ -18,9 +18,11 @@ export async function readInstanceFile(path: string, signal: AbortSignal): Promi
     throw new VdcError('FILE_REFUSED', `The file ${path} cannot be read: ${excess}`, {
       hint: 'Put large user-data into a file of its own, and name it with --user-data',
     })
-  const { parse } = await import('yaml')
+  const { parseDocument } = await import('yaml')
+  const document = parseDocument(text, { logLevel: 'error' })
   try {
-    return parse(text, { logLevel: 'silent' }) ?? {}
+    for (const error of document.errors) throw error
+    return document.toJS() ?? {}
   } catch (error) {
     const [problem] = (error as Error).message.split('\n', 1)
     throw new VdcError('FILE_REFUSED', `The file ${path} is not valid YAML: ${problem}`, { cause: error })
