@@ -159,6 +159,9 @@ describe('without db migrate', () => {
       'image:prepare',
       'image:purge',
       'image:verify',
+      'metadata:example',
+      // Runs until it is ended: test/wakame/metadata.test.ts.
+      'metadata:serve',
       'registry:import',
       'shell',
     ])

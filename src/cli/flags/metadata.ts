@@ -11,7 +11,7 @@ const where = (defaultListen: string) => ({
 })
 
 /** The options that describe an instance. */
-export const instanceOptions = {
+const instanceOptions = {
   instance: text('FILE', 'Serve the instance in this YAML file; options replace its values.'),
   'instance-id': text('i-ID', 'ID; without other options, act as this instance of the database.'),
   'image-id': text('wmi-ID', 'ID of its image.'),

@@ -62,25 +62,27 @@ export async function missingInstanceTable({ knex }: Database): Promise<string |
 }
 
 /**
- * Returns the integer IDs of the instances that have an address, each once; at most two.
+ * Returns the integer IDs of the instances that have some addresses, each once per address. The table has
+ * no index by address, so ask for several at once.
  *
- * @param address as a number.
+ * @param addresses as numbers.
  * @param states in which an instance counts.
  */
 export async function selectInstancesWith(
   { knex }: Database,
-  address: number,
+  addresses: readonly number[],
   states: readonly string[],
-): Promise<number[]> {
-  const rows = await select<{ id: number }>(
+): Promise<{ ipv4: number; id: number }[]> {
+  return select<{ ipv4: number; id: number }>(
     knex,
-    `SELECT DISTINCT i.id FROM network_vif_ip_leases AS l
+    // The first table can be read from the unique index alone, which lacks deleted_at.
+    `SELECT DISTINCT l.ipv4, i.id FROM network_vif_ip_leases AS x
+      JOIN network_vif_ip_leases AS l ON l.id = x.id AND l.deleted_at IS NULL
       JOIN network_vifs AS v ON v.id = l.network_vif_id AND v.deleted_at IS NULL
       JOIN instances AS i ON i.id = v.instance_id AND i.terminated_at IS NULL AND i.state IN ${marks(states)}
-      WHERE l.ipv4 = ? AND l.is_deleted = 0 AND l.deleted_at IS NULL LIMIT 2`,
-    [...states, address],
+      WHERE x.ipv4 IN ${marks(addresses)} AND x.is_deleted = 0`,
+    [...states, ...addresses],
   )
-  return rows.map(({ id }) => id)
 }
 
 /** Returns the integer ID of an instance that is not terminated, by its exact uuid. */
@@ -111,11 +113,14 @@ export async function findInstance({ knex }: Database, id: number): Promise<Inst
 export async function selectLeases({ knex }: Database, instanceId: number): Promise<LeaseRow[]> {
   return select<LeaseRow>(
     knex,
+    // The index of leases starts with the network, so they are looked up in each network.
     `SELECT v.id AS vif_id, v.mac_addr, l.ipv4, l.network_id = v.network_id AS is_local, n.uuid AS network_uuid,
       n.ipv4_network, n.ipv4_gw, n.prefix, n.metric FROM network_vifs AS v
       JOIN networks AS n ON n.id = v.network_id
-      JOIN network_vif_ip_leases AS l ON l.network_vif_id = v.id AND l.is_deleted = 0 AND l.deleted_at IS NULL
-      WHERE v.instance_id = ? AND v.deleted_at IS NULL ORDER BY v.device_index, v.id, l.id`,
+      STRAIGHT_JOIN networks AS o
+      STRAIGHT_JOIN network_vif_ip_leases AS l ON l.network_id = o.id AND l.network_vif_id = v.id
+      WHERE v.instance_id = ? AND v.deleted_at IS NULL AND l.is_deleted = 0 AND l.deleted_at IS NULL
+      ORDER BY v.device_index, v.id, l.id`,
     [instanceId],
   )
 }

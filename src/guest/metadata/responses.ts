@@ -1,7 +1,7 @@
 import { bodyOf, unknownText } from './answers.ts'
 import type { Instance } from './instance.ts'
 import type { ServiceOptions } from './service.ts'
-import { lifeOf, Tokens } from './tokens.ts'
+import { LONGEST_LIFE, lifeOf, Tokens } from './tokens.ts'
 
 /** What a client asks for. All of it is untrusted. */
 export interface Question {
@@ -73,7 +73,7 @@ export class Responder {
     // As on EC2: a proxy that forwards requests of others must not get tokens for them.
     if (headers['x-forwarded-for'] !== undefined) return { status: 403, body: 'Forwarded requests get no token' }
     const life = lifeOf(one(headers[TOKEN_LIFE]))
-    if (life === undefined) return { status: 400, body: `${TOKEN_LIFE} must be from 1 to 21600` }
+    if (life === undefined) return { status: 400, body: `${TOKEN_LIFE} must be from 1 to ${LONGEST_LIFE}` }
     return { status: 200, body: this.#tokens.issue(id, life), headers: { [TOKEN_LIFE]: String(life) } }
   }
 

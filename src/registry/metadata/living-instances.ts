@@ -11,7 +11,7 @@ import {
   selectInstancesWith,
   selectLeases,
 } from '../../db/tables/instances.ts'
-import type { Instance, NetworkInterface } from '../../guest/metadata/instance.ts'
+import type { Instance, NetworkInterface, PublicKey } from '../../guest/metadata/instance.ts'
 import type { Registry } from '../registry.ts'
 import { isUuid } from '../rules/identifiers.ts'
 import { asMap, readYaml } from '../rules/ruby-yaml.ts'
@@ -49,18 +49,20 @@ export async function requireInstances({ database, settings }: Registry): Promis
  * Finds the running instance that has an address. Returns undefined if there is none, or several: in two
  * networks, two instances can have the same address, and neither must see what the other is told.
  *
+ * @param lookUp of `batchedLookUp`.
  * @param tellSeveral is called if there are several.
  * @throws VdcError DATABASE_...
  */
 export async function findByAddress(
   registry: Registry,
+  lookUp: LookUp,
   address: string | undefined,
   tellSeveral: (address: string) => void,
 ): Promise<Instance | undefined> {
   const number = address === undefined ? undefined : parseIpv4(address)
   if (number === undefined) return undefined
   return inTime(async () => {
-    const [id, other] = await selectInstancesWith(registry.database, number, RUNNING)
+    const [id, other] = await lookUp(number)
     if (other !== undefined) tellSeveral(formatIpv4(number))
     return id === undefined || other !== undefined ? undefined : readInstance(registry, id)
   })
@@ -83,6 +85,35 @@ export async function findById(registry: Registry, id: string): Promise<Instance
   })
   if (instance !== undefined) return instance
   throw new VdcError('INSTANCE_NOT_FOUND', `Instance ${PREFIX}${uuid} does not exist, or is terminated`)
+}
+
+/** Returns the integer IDs of the running instances that have an address. */
+type LookUp = (address: number) => Promise<number[]>
+
+/**
+ * Returns a function that looks up addresses. Those that are asked for during a query are looked up together
+ * by the next one, as each query reads all leases.
+ */
+export function batchedLookUp({ database }: Registry): LookUp {
+  let running: Promise<unknown> = Promise.resolve()
+  let next: { addresses: Set<number>; found: Promise<{ ipv4: number; id: number }[]> } | undefined
+  const begin = () => {
+    const addresses = new Set<number>()
+    const found = running
+      .catch(() => {})
+      .then(() => {
+        next = undefined
+        return selectInstancesWith(database, [...addresses], RUNNING)
+      })
+    running = found
+    return { addresses, found }
+  }
+  return async (address) => {
+    next ??= begin()
+    next.addresses.add(address)
+    const rows = await next.found
+    return rows.filter(({ ipv4 }) => ipv4 === address).map(({ id }) => id)
+  }
 }
 
 /** Gives up waiting for a database that hangs, so that clients are told. */
@@ -134,7 +165,7 @@ async function typeOf({ request_params, instance_model_name }: InstanceRow): Pro
 }
 
 /** Returns the key, without the newline that ssh-keygen put at its end. */
-function keysOf({ key_uuid, public_key }: InstanceRow): Instance['publicKeys'] {
+function keysOf({ key_uuid, public_key }: InstanceRow): PublicKey[] {
   return key_uuid === null || public_key === null ? [] : [{ name: `ssh-${key_uuid}`, key: public_key.trimEnd() }]
 }
 

@@ -7,7 +7,7 @@ import { oneOf } from '../rules/texts.ts'
 import { validate } from '../rules/validate.ts'
 import { describeInstance, type InstanceDescription } from './describe-instance.ts'
 import { parseEndpoint, urlOf } from './listen.ts'
-import { findByAddress, findById, requireInstances } from './living-instances.ts'
+import { batchedLookUp, findByAddress, findById, requireInstances } from './living-instances.ts'
 
 export type { AnsweredRequest } from '../../guest/metadata/service.ts'
 export { IMDS_V2 } from '../../guest/metadata/service.ts'
@@ -98,11 +98,12 @@ function findInRegistry(
   id: string | undefined,
   warn: (text: string) => void,
 ): ServiceOptions['find'] {
+  const lookUp = batchedLookUp(registry)
   let trouble: string | undefined
   return async (address) => {
     try {
       const instance = await (id === undefined
-        ? findByAddress(registry, address, (several) =>
+        ? findByAddress(registry, lookUp, address, (several) =>
             warn(`Several running instances have the address ${several}: it gets no metadata`),
           )
         : findById(registry, id))

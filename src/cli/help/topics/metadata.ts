@@ -37,6 +37,32 @@ export const METADATA_TOPIC: readonly Block[] = [
     text: 'On hosts that do not claim to be Amazon EC2, cloud-init asks the server only if a file in /etc/cloud/cloud.cfg.d says so:',
   },
   { code: ['  datasource_list: [ Ec2, None ]'] },
+  { heading: 'A SERVER TO TRY WITH' },
+  {
+    text: 'metadata serve answers as Wakame-vdc does: of the instance that options or a file describe, or of the instances in the database. Below /latest/, or any other version, it has:',
+  },
+  {
+    list: [
+      [
+        'meta-data/NAME',
+        'The names of releases 11.06 and 16.1, such as instance-id, wmi-id, mac and local-ipv4. Bodies have no final newline; several values are one per line.',
+      ],
+      ['meta-data/', 'The list of release 16.1, with folders such as public-keys/ and network/.'],
+      ['user-data', 'Also meta-data/user-data. It is empty if there is none.'],
+      ['metadata.json', 'Also .yaml and .sh: the document of release 11.06.'],
+      [
+        'api/token',
+        'With --imdsv2 optional or required: tokens, as on EC2. Only cloud-init on hosts that claim to be EC2 needs them; Wakame-vdc has none.',
+      ],
+    ],
+  },
+  {
+    text: 'Forward the address 169.254.169.254 of a guest to the server, or set VDC_METADATA_URL for the script. With the database, the source address tells which running instance asks. Nothing is served if two running instances in different networks have the same address.',
+  },
+  { code: ['  vdc-manage metadata serve --hostname web1', '  curl http://127.0.0.1:8169/latest/meta-data/'] },
+  {
+    text: 'It serves until Ctrl-C or SIGTERM, and then ends with exit code 0. The URL on stdout means that it listens. Each request is a line on stderr: time, address, instance, status, request and client.',
+  },
   { heading: 'SETTINGS' },
   {
     text: 'The script reads these environment variables, which its unit can set with Environment=: VDC_METADATA_URL (the server), VDC_METADATA_TRIES and VDC_METADATA_PAUSE (seconds).',
