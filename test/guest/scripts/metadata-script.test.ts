@@ -1,9 +1,11 @@
 import { chownSync, lstatSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startMetadataService } from '../../../src/guest/metadata/start-service.ts'
 import { IS_ROOT } from '../../support/attacker.ts'
 import { type Entries, link, script } from '../../support/guests/guests.ts'
 import { type Instance, newInstance, type Programs } from '../../support/guests/instance.ts'
+import { FULL } from '../../support/guests/metadata-instance.ts'
 import { type Metadata, type MetadataServer, startMetadataServer } from '../../support/guests/metadata-server.ts'
 
 /** What Wakame-vdc 16.1 answers. */
@@ -109,6 +111,32 @@ describe.runIf(IS_ROOT)('the metadata script', () => {
       expect(of.read('etc/hosts')).toBe('127.0.0.1 localhost\n127.0.1.1 other\n')
       expect(of.read('root/ran')).toBe('web.shpoolxx.vdc.local\nother\n')
     } finally {
+      of.remove()
+    }
+  })
+
+  test.each(PROGRAMS)('gets everything from metadata serve with $shell and $client', async (programs) => {
+    const of = newInstance(programs)
+    const paths: string[] = []
+    const service = await startMetadataService(
+      { host: '127.0.0.1', port: 0 },
+      {
+        // BusyBox cannot ask for a token.
+        imdsV2: ['applet', 'busybox'].includes(programs.client) ? 'off' : 'required',
+        find: async () => ({ ...FULL, userData: Buffer.from(METADATA['user-data'] as string) }),
+        onRequest: ({ path, status }) => status === 200 && paths.push(path),
+      },
+    )
+    try {
+      reset(of)
+      const { port } = service.endpoint as { port: number }
+      expect(await boot({ VDC_METADATA_URL: `http://127.0.0.1:${port}` }, of)).toEqual({ code: 0 })
+      expect(of.read('etc/hostname')).toBe('web1\n')
+      expect(of.read(AUTHORIZED)).toBe(`${FULL.publicKeys.map(({ key }) => key).join('\n')}\n`)
+      expect(of.read('root/ran')).toBe('web1\n')
+      expect(paths).toContain('/latest/meta-data/instance-id')
+    } finally {
+      await service.close()
       of.remove()
     }
   })
