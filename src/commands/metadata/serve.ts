@@ -11,7 +11,7 @@ export default class MetadataServe extends BaseCommand {
   static override description =
     'Answers over HTTP with the names of releases 11.06 and 16.1. Serves one instance if options or a file describe it. Otherwise, it reads the database of Wakame-vdc: a caller is found by its source address among the running instances, and is told only about itself; others get 404. Nothing is written.\n\nPrints its URL to stdout once it listens, and a line per request to stderr. Ctrl-C or SIGTERM ends it with exit code 0. If the database fails, requests get 503 until it works again.\n\nSee: vdc-manage help metadata'
   static override examples = [
-    '<%= config.bin %> metadata serve --hostname web1 --authorized-key ~/.ssh/id_ed25519.pub',
+    '<%= config.bin %> metadata serve --hostname web1 --authorized-key key.pub',
     '<%= config.bin %> metadata example > web1.yaml\n<%= config.bin %> metadata serve --instance web1.yaml --listen unix:/tmp/web1.sock',
     '<%= config.bin %> metadata serve --instance-id i-k3x9q0bz',
     'sudo <%= config.bin %> metadata serve --listen 169.254.169.254:80 --allow-remote',
