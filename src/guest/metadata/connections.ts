@@ -5,7 +5,7 @@ const MOST = 512
 /** Connections of one address at most. A guest has a few. */
 const MOST_OF_ADDRESS = 64
 /** Requests that a connection may send before the first of them is answered. */
-const MOST_AT_ONCE = 16
+const MOST_AT_ONCE = 4
 
 /** A connection. */
 interface Connection {

@@ -152,7 +152,7 @@ describe('the metadata service', () => {
     })
     const userData = 'GET /latest/user-data HTTP/1.1\r\nHost: x\r\n\r\n'
     for (let i = 0; i < 20; i++) {
-      const socket = await open(url, userData.repeat(15))
+      const socket = await open(url, userData.repeat(4))
       socket.pause()
       sockets.push(socket, await open(url, userData.repeat(5000)))
       const half = await open(url, GET)
