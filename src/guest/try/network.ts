@@ -1,7 +1,7 @@
-import { dhcpOf } from './dhcp.ts'
 import type { ForeignAddressEvent, GuestEvent, Moment } from './event.ts'
-import { addressText, type Packet, packetOf } from './frames.ts'
-import { PcapReader } from './pcap.ts'
+import { dhcpOf } from './packets/dhcp.ts'
+import { addressText, type Packet, packetOf } from './packets/frames.ts'
+import { PcapReader } from './packets/pcap.ts'
 
 /** Events after which messages of DHCP, or foreign addresses, are not reported any more. */
 const [MOST_DHCP, MOST_FOREIGN] = [200, 8]

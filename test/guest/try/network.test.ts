@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { GuestEvent } from '../../../src/guest/try/event.ts'
 import { NetworkReader } from '../../../src/guest/try/network.ts'
-import { PcapReader } from '../../../src/guest/try/pcap.ts'
+import { PcapReader } from '../../../src/guest/try/packets/pcap.ts'
 import { chunks, mutated, randomNumbers } from '../../support/guests/try/mutations.ts'
 import { arp, dhcp, frame, GIVEN, ipv4, ipv6, pcap, RECEIVED, SENT } from '../../support/guests/try/packets.ts'
 import { some } from '../../support/thorough.ts'

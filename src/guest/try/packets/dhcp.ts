@@ -1,6 +1,6 @@
-import type { DhcpEvent } from './event.ts'
+import type { DhcpEvent } from '../event.ts'
+import { plainText } from '../plain-text.ts'
 import { addressText, type Datagram } from './frames.ts'
-import { plainText } from './plain-text.ts'
 
 const [SERVER, CLIENT] = [67, 68]
 const COOKIE = 0x63825363

@@ -1,0 +1,149 @@
+import type { GuestEvent, Moment, SshEvent } from './event.ts'
+import { type Facts, noFacts } from './judge/facts.ts'
+import { note } from './judge/note.ts'
+import * as verdicts from './judge/verdicts.ts'
+import { STEPS, type Step, type StepName } from './step.ts'
+
+/** What the judge of a guest must know. */
+export interface JudgeOptions extends verdicts.Expectations {
+  /** Milliseconds without activity after which nothing more is expected; a third of it after a login prompt. */
+  patience: number
+}
+
+/** What must differ between instances of an image. */
+export interface Identity {
+  /** Fingerprints by the type of the key; undefined if sshd did not answer. */
+  hostKeys: SshEvent['hostKeys'] | undefined
+  machineId: string | undefined
+}
+
+/** The steps of one boot. */
+type BootStep = Exclude<StepName, 'host-keys-differ' | 'machine-id-differs'>
+
+const VERDICTS: Readonly<Record<BootStep, (of: verdicts.Case) => verdicts.Verdict>> = {
+  loader: verdicts.loader,
+  kernel: verdicts.kernel,
+  system: verdicts.system,
+  dhcp: verdicts.dhcp,
+  address: verdicts.address,
+  metadata: verdicts.metadata,
+  'user-data': verdicts.userData,
+  'host-name': verdicts.hostName,
+  ssh: verdicts.ssh,
+  login: verdicts.login,
+  'power-off': verdicts.powerOff,
+}
+const BOOT_STEPS = STEPS.filter((step): step is BootStep => step in VERDICTS)
+
+/** Milliseconds in which a guest that has failed may write more, and in which one that has done all may go on. */
+const [AFTER_FAILURE, AFTER_ALL] = [1000, 3000]
+
+/** Judges the boot of one instance by what is seen of it. */
+export class Judge {
+  readonly #facts: Facts = noFacts()
+  readonly #options: JudgeOptions
+  #results = new Map<StepName, Step['result']>()
+
+  constructor(options: JudgeOptions) {
+    this.#options = options
+  }
+
+  /** Adds an event. Returns the steps that it has made ok or failed; a step that was ok can fail later. */
+  take(event: GuestEvent): Step[] {
+    if (!note(this.#facts, event)) return []
+    const steps = this.#judge(false)
+    const changed = steps.filter(({ step, result }) => result !== 'not-seen' && result !== this.#results.get(step))
+    this.#results = new Map(steps.map(({ step, result }) => [step, result]))
+    return changed
+  }
+
+  /** Returns the steps, in the order of STEPS, as they are if nothing more will be seen. */
+  steps(): Step[] {
+    return this.#judge(true)
+  }
+
+  /**
+   * Returns whether nothing more is to be expected, so that the guest can be asked to power off.
+   *
+   * @param now milliseconds since the virtual machine started.
+   */
+  isSettled(now: Moment): boolean {
+    const { console, end, lastActivity, foreign } = this.#facts
+    if (end !== undefined) return true
+    const since = (moment: Moment) => now - moment
+    const death = this.#death()
+    if (death !== undefined) return since(death) >= AFTER_FAILURE
+    const quiet = since(lastActivity)
+    // Without an address of its network, the guest gets no metadata.
+    const isAlone = foreign.length > 0 && console.prompt !== undefined && this.#results.get('dhcp') !== 'ok'
+    if ((isAlone || this.#isAllKnown()) && quiet >= AFTER_ALL) return true
+    return quiet >= this.#options.patience / (console.prompt === undefined ? 1 : 3)
+  }
+
+  /** Returns whether the guest booted, got its address, and got its metadata. */
+  get verdict(): { isBooted: boolean; hasAddress: boolean; hasMetadata: boolean } {
+    const results = new Map(this.steps().map(({ step, result }) => [step, result]))
+    const areOk = (...steps: BootStep[]) => steps.every((step) => results.get(step) === 'ok')
+    return {
+      isBooted: areOk('loader', 'kernel', 'system'),
+      hasAddress: areOk('dhcp', 'address'),
+      hasMetadata: areOk('metadata'),
+    }
+  }
+
+  /** Returns whether the guest became an instance. */
+  passes(): boolean {
+    return Object.values(this.verdict).every(Boolean)
+  }
+
+  /** What the guest was seen to have of its own. */
+  get identity(): Identity {
+    return { hostKeys: this.#facts.ssh?.hostKeys, machineId: this.#facts.login?.machineId }
+  }
+
+  /** The moment at which the guest stopped before it had booted. */
+  #death(): Moment | undefined {
+    const { panic, stuck, kernel, system, 'loader-failure': failure } = this.#facts.console
+    const dead = panic ?? stuck ?? (kernel === undefined && system === undefined ? failure : undefined)
+    return dead?.at
+  }
+
+  #isAllKnown(): boolean {
+    const isKnown = (step: BootStep) => (this.#results.get(step) ?? 'not-seen') !== 'not-seen'
+    const { ssh } = this.#options
+    const isLoginDone = !ssh || isKnown('login') || this.#results.get('ssh') === 'failed'
+    const isUserDataDone = isKnown('user-data') || isKnown('login')
+    return (['system', 'dhcp', 'metadata'] as const).every(isKnown) && isUserDataDone && isLoginDone
+  }
+
+  #judge(isOver: boolean): Step[] {
+    const of: verdicts.Case = { ...this.#options, facts: this.#facts, isOver }
+    return BOOT_STEPS.map((step) => ({ step, ...VERDICTS[step](of) }))
+  }
+}
+
+/** Returns the steps that compare two instances of an image. */
+export function compareIdentities(first: Identity, second: Identity): Step[] {
+  return [hostKeysDiffer(first, second), machineIdDiffers(first, second)].map((step) => ({ at: undefined, ...step }))
+}
+
+function hostKeysDiffer({ hostKeys: first }: Identity, { hostKeys: second }: Identity): Omit<Step, 'at'> {
+  const step = 'host-keys-differ'
+  if (first === undefined || second === undefined) {
+    return { step, result: 'not-seen', message: 'sshd did not answer in both instances' }
+  }
+  const common = Object.entries(first).find(([, fingerprint]) => Object.values(second).includes(fingerprint))
+  return common === undefined
+    ? { step, result: 'ok', message: 'no common host key' }
+    : { step, result: 'failed', message: `both instances have the host key ${common.join(' ')}` }
+}
+
+function machineIdDiffers({ machineId: first }: Identity, { machineId: second }: Identity): Omit<Step, 'at'> {
+  const step = 'machine-id-differs'
+  if (first === undefined || second === undefined) {
+    return { step, result: 'not-seen', message: 'not read in both instances' }
+  }
+  return first === second
+    ? { step, result: 'failed', message: `both instances have the machine-id ${first}` }
+    : { step, result: 'ok', message: `${first} and ${second}` }
+}
