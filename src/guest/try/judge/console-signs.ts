@@ -65,7 +65,7 @@ const ROWS: readonly Row[] = [
     'the system failed to start $1',
   ],
   ['metadata-complaint', / ([\w.-]{1,40})\[\d+\]: segfault at /, '$1 crashed'],
-  ['ssh-complaint', /\bsshd?\b.*\b(no hostkeys available\b.*)/i, 'sshd says: $1'],
+  ['ssh-complaint', /\b(no hostkeys available\b.*)/i, 'sshd says: $1'],
   ['ssh-complaint', /\bFailed to start (.*\b(?:sshd?|secure shell|dropbear)\b.*)/i, 'the system failed to start $1'],
   ['ssh-complaint', /^(?:\S*\/)?(sshd|dropbear)(?:\[\d+\])?: (.*)/, '$1 says: $2'],
 ]

@@ -58,12 +58,13 @@ export function kernel({ facts }: Case): Verdict {
 }
 
 /** Judges init and what it starts. */
-export function system({ facts }: Case): Verdict {
+export function system({ facts, isOver }: Case): Verdict {
   const { system: seen, stuck, panic } = facts.console
   if (stuck !== undefined) return failed(stuck.at, stuck.text)
   if (seen !== undefined) return ok(seen.at, seen.text)
   const packet = firstPacket(facts)
-  if (packet !== undefined && panic === undefined) return ok(packet, 'not on the console, but it uses the network')
+  const words = isOver ? 'not on the console, but it uses the network' : 'uses the network'
+  if (packet !== undefined && panic === undefined) return ok(packet, words)
   return notSeen('no sign of init or a login prompt')
 }
 

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { execa } from 'execa'
+import { execa, execaSync } from 'execa'
 import { makeFromParts } from '../disks.ts'
 import { type Entries, fill, link, script } from '../guests.ts'
 import { makeExt } from './filesystems.ts'
@@ -10,26 +10,47 @@ const BUSYBOX = '/bin/busybox'
 /** What the kernel needs to mount the root filesystem and to use the network. */
 const MODULES = ['virtio_pci', 'virtio_blk', 'virtio_net', 'ext4', 'crc32c_generic']
 
+/** What a guest has beside busybox and a kernel. */
+interface MicroSystem {
+  entries: Entries
+  /** Kernel modules that are loaded at boot, beside those for disks and the network. */
+  modules?: readonly string[]
+  /** Programs of this host, which are copied together with their libraries. */
+  programs?: readonly string[]
+  /** Whether the disk has a boot loader. Default: true. */
+  boots?: boolean
+}
+
 /**
  * Makes a raw disk with busybox and the kernel of this host, which boots with GRUB to a login prompt on the
  * serial console, and asks for an address by DHCP.
  */
 export async function makeBusyboxDisk(path: string): Promise<void> {
+  await makeMicroDisk(path, { entries: FILES })
+}
+
+/** Makes a raw disk with busybox and the kernel of this host, which boots with GRUB and runs /sbin/init. */
+export async function makeMicroDisk(
+  path: string,
+  { entries, modules: more = [], programs = [], boots = true }: MicroSystem,
+): Promise<void> {
   const root = mkdtempSync(join(dirname(path), 'busybox-'))
   try {
     const release = releaseOfHost()
-    fill(root, filesOf(release))
+    fill(root, { ...entries, ...bootFiles(release) })
+    mkdirSync(join(root, 'bin'), { recursive: true })
     copyFileSync(BUSYBOX, join(root, 'bin/busybox'))
+    for (const each of programs) copyWithLibraries(each, root)
     copyFileSync(`/boot/vmlinuz-${release}`, join(root, `boot/vmlinuz-${release}`))
     copyFileSync(`/boot/config-${release}`, join(root, `boot/config-${release}`))
-    const modules = await addModules(root, release)
+    const modules = await addModules(root, release, [...MODULES, ...more])
     await makeInitramfs(root, join(root, `boot/initrd.img-${release}`), modules)
     await makeFromParts(path, 'raw', async (part) => {
       await makeExt(part('root'), root)
       return {
         table: 'dos',
         partitions: [{ content: part('root'), type: '83' }],
-        boots: await grubSectors(part('core')),
+        boots: boots && (await grubSectors(part('core'))),
       }
     })
   } finally {
@@ -45,7 +66,7 @@ function releaseOfHost(): string {
 
 const APPLETS = ['cat', 'getty', 'hostname', 'ifconfig', 'login', 'mount', 'mkdir', 'route', 'sh', 'udhcpc']
 
-const filesOf = (release: string): Entries => ({
+const FILES: Entries = {
   ...Object.fromEntries(APPLETS.map((name) => [`/bin/${name}`, link('busybox')])),
   '/sbin/init': link('../bin/busybox'),
   '/sbin/getty': link('../bin/busybox'),
@@ -63,12 +84,15 @@ const filesOf = (release: string): Entries => ({
   '/proc': { folder: true },
   '/sys': { folder: true },
   '/root': { folder: true },
+}
+
+const bootFiles = (release: string): Entries => ({
   '/boot/grub/grub.cfg': `linux /boot/vmlinuz-${release} root=/dev/vda1 ro console=ttyS0\ninitrd /boot/initrd.img-${release}\nboot\n`,
 })
 
 /** Copies the modules, in the order in which they are loaded. Returns their paths. */
-async function addModules(root: string, release: string): Promise<string[]> {
-  const { stdout } = await execa('modprobe', ['-S', release, '--show-depends', '--all', ...MODULES])
+async function addModules(root: string, release: string, names: readonly string[]): Promise<string[]> {
+  const { stdout } = await execa('modprobe', ['-S', release, '--show-depends', '--all', ...names])
   const modules = [...new Set([...stdout.matchAll(/^insmod (\S+)/gm)].map(([, path]) => path as string))]
   const lists = ['modules.builtin', 'modules.order'].map((name) => `/lib/modules/${release}/${name}`)
   for (const path of [...modules, ...lists]) {
@@ -77,6 +101,15 @@ async function addModules(root: string, release: string): Promise<string[]> {
   }
   await execa('depmod', ['-b', root, release])
   return modules
+}
+
+/** Copies a program to its place in a folder, with the libraries that it is linked with. */
+function copyWithLibraries(program: string, root: string): void {
+  const { stdout } = execaSync('ldd', [program], { reject: false })
+  for (const path of [program, ...[...stdout.matchAll(/\/\S+/g)].map(([library]) => library)]) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    copyFileSync(path, join(root, path))
+  }
 }
 
 /** Makes an initramfs that loads the modules and mounts the root filesystem. */
