@@ -1,12 +1,18 @@
 import type { GuestEvent, Moment, SshEvent } from './event.ts'
+import * as boot from './judge/boot.ts'
 import { type Facts, noFacts } from './judge/facts.ts'
+import * as instance from './judge/instance.ts'
+import * as network from './judge/network.ts'
 import { note } from './judge/note.ts'
-import * as verdicts from './judge/verdicts.ts'
+import type { Case, Expectations, Verdict } from './judge/verdict.ts'
 import { STEPS, type Step, type StepName } from './step.ts'
 
 /** What the judge of a guest must know. */
-export interface JudgeOptions extends verdicts.Expectations {
-  /** Milliseconds without activity after which nothing more is expected; a third of it after a login prompt. */
+export interface JudgeOptions extends Expectations {
+  /**
+   * Milliseconds without activity after which nothing more is expected; a third of it if it shows a
+   * login prompt, or nothing at all.
+   */
   patience: number
 }
 
@@ -20,18 +26,18 @@ export interface Identity {
 /** The steps of one boot. */
 type BootStep = Exclude<StepName, 'host-keys-differ' | 'machine-id-differs'>
 
-const VERDICTS: Readonly<Record<BootStep, (of: verdicts.Case) => verdicts.Verdict>> = {
-  loader: verdicts.loader,
-  kernel: verdicts.kernel,
-  system: verdicts.system,
-  dhcp: verdicts.dhcp,
-  address: verdicts.address,
-  metadata: verdicts.metadata,
-  'user-data': verdicts.userData,
-  'host-name': verdicts.hostName,
-  ssh: verdicts.ssh,
-  login: verdicts.login,
-  'power-off': verdicts.powerOff,
+const VERDICTS: Readonly<Record<BootStep, (of: Case) => Verdict>> = {
+  loader: boot.loader,
+  kernel: boot.kernel,
+  system: boot.system,
+  dhcp: network.dhcp,
+  address: network.address,
+  metadata: network.metadata,
+  'user-data': network.userData,
+  'host-name': instance.hostName,
+  ssh: instance.ssh,
+  login: instance.login,
+  'power-off': boot.powerOff,
 }
 const BOOT_STEPS = STEPS.filter((step): step is BootStep => step in VERDICTS)
 
@@ -71,13 +77,19 @@ export class Judge {
     const { console, end, lastActivity, foreign } = this.#facts
     if (end !== undefined) return true
     const since = (moment: Moment) => now - moment
-    const death = this.#death()
+    const death = boot.death(this.#facts)
     if (death !== undefined) return since(death) >= AFTER_FAILURE
     const quiet = since(lastActivity)
     // Without an address of its network, the guest gets no metadata.
     const isAlone = foreign.length > 0 && console.prompt !== undefined && this.#results.get('dhcp') !== 'ok'
     if ((isAlone || this.#isAllKnown()) && quiet >= AFTER_ALL) return true
-    return quiet >= this.#options.patience / (console.prompt === undefined ? 1 : 3)
+    const isShort = console.prompt !== undefined || boot.isFirmwareLast(this.#facts)
+    return quiet >= this.#options.patience / (isShort ? 3 : 1)
+  }
+
+  /** Whether the guest stopped before it had booted, so that it will not power off on request. */
+  get isDead(): boolean {
+    return boot.death(this.#facts) !== undefined || boot.isFirmwareLast(this.#facts)
   }
 
   /** Returns whether the guest booted, got its address, and got its metadata. */
@@ -101,13 +113,6 @@ export class Judge {
     return { hostKeys: this.#facts.ssh?.hostKeys, machineId: this.#facts.login?.machineId }
   }
 
-  /** The moment at which the guest stopped before it had booted. */
-  #death(): Moment | undefined {
-    const { panic, stuck, kernel, system, 'loader-failure': failure } = this.#facts.console
-    const dead = panic ?? stuck ?? (kernel === undefined && system === undefined ? failure : undefined)
-    return dead?.at
-  }
-
   #isAllKnown(): boolean {
     const isKnown = (step: BootStep) => (this.#results.get(step) ?? 'not-seen') !== 'not-seen'
     const { ssh } = this.#options
@@ -117,7 +122,7 @@ export class Judge {
   }
 
   #judge(isOver: boolean): Step[] {
-    const of: verdicts.Case = { ...this.#options, facts: this.#facts, isOver }
+    const of: Case = { ...this.#options, facts: this.#facts, isOver }
     return BOOT_STEPS.map((step) => ({ step, ...VERDICTS[step](of) }))
   }
 }

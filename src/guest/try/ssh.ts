@@ -105,6 +105,8 @@ export async function logIn(target: SshTarget, key: string, found: FoundSsh): Pr
 function sshOptions(key: string, known: string): string[] {
   const options = [
     ...['BatchMode=yes', `ConnectTimeout=${SCAN_LIMIT}`, 'LogLevel=ERROR', 'RequestTTY=no', 'EscapeChar=none'],
+    // Servers before OpenSSH 7.2 know no other signatures of RSA keys.
+    ...['PubkeyAcceptedKeyTypes=+ssh-rsa', 'HostKeyAlgorithms=+ssh-rsa'],
     ...['IdentitiesOnly=yes', 'IdentityAgent=none', 'PreferredAuthentications=publickey'],
     ...['StrictHostKeyChecking=yes', `HostKeyAlias=${ALIAS}`, 'UpdateHostKeys=no', 'CheckHostIP=no'],
     ...[`UserKnownHostsFile=${known}`, 'GlobalKnownHostsFile=/dev/null'],
@@ -133,12 +135,12 @@ function run(program: string, args: readonly string[], limit: number, signal: Ab
 }
 
 /**
- * Makes a key pair in a folder. Returns the path of the private key, which is beside the public one (`.pub`);
+ * Makes a key pair in a folder. It is of RSA, because servers before OpenSSH 6.5 know no better. Returns the path of the private key, which is beside the public one (`.pub`);
  * undefined if ssh-keygen fails.
  */
 export async function makeLoginKey(folder: string, signal: AbortSignal): Promise<string | undefined> {
   const path = join(folder, 'login-key')
-  const args = ['-q', '-t', 'ed25519', '-N', '', '-C', 'vdc-manage', '-f', path]
+  const args = ['-q', '-t', 'rsa', '-b', '2048', '-N', '', '-C', 'vdc-manage', '-f', path]
   const { exitCode } = await run('ssh-keygen', args, SCAN_LIMIT, signal)
   return exitCode === 0 ? path : undefined
 }

@@ -41,8 +41,9 @@ const ROWS: readonly Row[] = [
   ['stuck', /^\(initramfs\)|^dracut:\/#/, 'the initramfs stopped at its prompt'],
   ['stuck', /\b(?:Give root password for|Press Enter for) maintenance\b/, 'the system stopped for maintenance'],
   ['stuck', /\bCannot open access to console, the root account is locked/, 'the system stopped for maintenance'],
-  ['prompt', /(?:^|\s)(\S{1,80}) login:$/, '$1'],
-  ['system', /(?:^|\s)(\S{1,80}) login:$/, 'login prompt of $1'],
+  // A message of the kernel may follow.
+  ['prompt', /(?:^|\s)(\S{1,80}) login:(?: ?\[|$)/, '$1'],
+  ['system', /(?:^|\s)(\S{1,80}) login:(?: ?\[|$)/, 'login prompt of $1'],
   ['system', /^Welcome to (?!GRUB)(.+)!$/, '$1'],
   ['system', /\bINIT: version (\S+) booting/, 'sysvinit $1'],
   ['system', /^init started: (BusyBox v\S+)/, '$1'],

@@ -12,6 +12,8 @@ export type ConsoleSign = Sign & { rank: number }
 /** What is known of a guest that runs or ran, from events. Its size has a limit. */
 export interface Facts {
   console: Partial<Record<ConsoleFact, ConsoleSign>>
+  /** The last line of the console. */
+  lastLine: string | undefined
   dhcp: {
     asked: Moment | undefined
     given: (Sign & { address: string }) | undefined
@@ -63,6 +65,7 @@ export interface MetadataFacts {
 export function noFacts(): Facts {
   return {
     console: {},
+    lastLine: undefined,
     dhcp: { asked: undefined, given: undefined, hostName: undefined, vendor: undefined },
     foreign: [],
     metadata: {

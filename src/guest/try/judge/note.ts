@@ -5,10 +5,10 @@ import { noteRequest } from './requests.ts'
 
 /** Adds what an event tells to facts. Returns whether that may change the result of a step. */
 export function note(facts: Facts, event: GuestEvent): boolean {
-  if (event.kind !== 'console' && event.kind !== 'metadata') facts.lastActivity = event.at
-  else if (facts.patience[event.kind]-- > 0) facts.lastActivity = event.at
+  if (isActivity(facts, event)) facts.lastActivity = event.at
   switch (event.kind) {
     case 'console':
+      facts.lastLine = event.line
       return noteLine(facts.console, event.line, event.at)
     case 'dhcp':
       noteDhcp(facts.dhcp, event)
@@ -29,6 +29,11 @@ export function note(facts: Facts, event: GuestEvent): boolean {
       facts.end = event
   }
   return true
+}
+
+function isActivity({ patience }: Facts, event: GuestEvent): boolean {
+  if (event.kind === 'console' || event.kind === 'metadata') return patience[event.kind]-- > 0
+  return event.kind !== 'login' || event.user !== undefined
 }
 
 function noteDhcp(dhcp: Facts['dhcp'], { message, address, hostName, vendor, at }: DhcpEvent & { at: Moment }): void {
