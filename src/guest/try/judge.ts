@@ -9,10 +9,7 @@ import { STEPS, type Step, type StepName } from './step.ts'
 
 /** What the judge of a guest must know. */
 export interface JudgeOptions extends Expectations {
-  /**
-   * Milliseconds without activity after which nothing more is expected; a third of it if it shows a
-   * login prompt, or nothing at all.
-   */
+  /** Milliseconds without activity after which nothing more is expected; a third of it after a login prompt. */
   patience: number
 }
 
@@ -41,8 +38,13 @@ const VERDICTS: Readonly<Record<BootStep, (of: Case) => Verdict>> = {
 }
 const BOOT_STEPS = STEPS.filter((step): step is BootStep => step in VERDICTS)
 
+/** The steps that make a guest an instance. */
+const REQUIRED: ReadonlySet<StepName> = new Set(['loader', 'kernel', 'system', 'dhcp', 'address', 'metadata'])
+
 /** Milliseconds in which a guest that has failed may write more, and in which one that has done all may go on. */
 const [AFTER_FAILURE, AFTER_ALL] = [1000, 3000]
+/** Milliseconds in which a boot loader must print something. */
+const AFTER_FIRMWARE = 15_000
 
 /** Judges the boot of one instance by what is seen of it. */
 export class Judge {
@@ -83,29 +85,18 @@ export class Judge {
     // Without an address of its network, the guest gets no metadata.
     const isAlone = foreign.length > 0 && console.prompt !== undefined && this.#results.get('dhcp') !== 'ok'
     if ((isAlone || this.#isAllKnown()) && quiet >= AFTER_ALL) return true
-    const isShort = console.prompt !== undefined || boot.isFirmwareLast(this.#facts)
-    return quiet >= this.#options.patience / (isShort ? 3 : 1)
+    if (boot.isFirmwareLast(this.#facts) && quiet >= AFTER_FIRMWARE) return true
+    return quiet >= this.#options.patience / (console.prompt === undefined ? 1 : 3)
   }
 
-  /** Whether the guest stopped before it had booted, so that it will not power off on request. */
+  /** Whether a guest of which nothing more is expected has stopped, so that it will not power off on request. */
   get isDead(): boolean {
     return boot.death(this.#facts) !== undefined || boot.isFirmwareLast(this.#facts)
   }
 
-  /** Returns whether the guest booted, got its address, and got its metadata. */
-  get verdict(): { isBooted: boolean; hasAddress: boolean; hasMetadata: boolean } {
-    const results = new Map(this.steps().map(({ step, result }) => [step, result]))
-    const areOk = (...steps: BootStep[]) => steps.every((step) => results.get(step) === 'ok')
-    return {
-      isBooted: areOk('loader', 'kernel', 'system'),
-      hasAddress: areOk('dhcp', 'address'),
-      hasMetadata: areOk('metadata'),
-    }
-  }
-
-  /** Returns whether the guest became an instance. */
+  /** Returns whether the guest became an instance: it booted, got its address, and got its metadata. */
   passes(): boolean {
-    return Object.values(this.verdict).every(Boolean)
+    return this.steps().every(({ step, result }) => result === 'ok' || !REQUIRED.has(step))
   }
 
   /** What the guest was seen to have of its own. */

@@ -73,7 +73,7 @@ function fingerprint(key: string): string {
 
 /** Prints the host name and the machine-id behind a mark, in any shell. */
 const COMMAND = 'echo vdc-manage; uname -n; cat /etc/machine-id'
-const ANSWER = /^vdc-manage\n(.+)\n([0-9a-f]{32})?\s*$/
+const ANSWER = /^vdc-manage\n(.+)\n([0-9a-f]{32}(?=\n|$))?/
 /** What cloud-init has root print. */
 const OTHER_USER = /Please login as the user "([a-z_][a-z0-9_-]{0,31})"/
 
