@@ -89,11 +89,6 @@ export class Judge {
     return quiet >= this.#options.patience / (console.prompt === undefined ? 1 : 3)
   }
 
-  /** Whether a guest of which nothing more is expected has stopped, so that it will not power off on request. */
-  get isDead(): boolean {
-    return boot.death(this.#facts) !== undefined || boot.isFirmwareLast(this.#facts)
-  }
-
   /** Returns whether the guest became an instance: it booted, got its address, and got its metadata. */
   passes(): boolean {
     return this.steps().every(({ step, result }) => result === 'ok' || !REQUIRED.has(step))

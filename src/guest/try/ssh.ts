@@ -16,18 +16,7 @@ export interface SshTarget {
 }
 
 /** Users whom images let in with a key of the metadata, in the order in which they are tried. */
-export const USERS = [
-  'root',
-  'admin',
-  'debian',
-  'ubuntu',
-  'centos',
-  'ec2-user',
-  'cloud-user',
-  'fedora',
-  'rocky',
-  'user',
-]
+const USERS = ['root', 'admin', 'debian', 'ubuntu', 'centos', 'ec2-user', 'cloud-user', 'fedora', 'rocky', 'user']
 
 /** Seconds that sshd may take to answer, and to open a session. An emulated guest takes several. */
 const [SCAN_LIMIT, LOGIN_LIMIT] = [20, 60]

@@ -59,10 +59,7 @@ export function system({ facts, isOver }: Case): Verdict {
   return notSeen(`no sign of init or a login prompt${isOver ? end : ''}`)
 }
 
-/**
- * Returns the moment at which a guest stopped before it had booted, so that it cannot power off; undefined if it
- * did not.
- */
+/** Returns the moment at which a guest stopped before it had booted; undefined if it did not. */
 export function death({
   console: { panic, stuck, kernel, system, 'loader-failure': failure },
 }: Facts): number | undefined {
@@ -71,9 +68,7 @@ export function death({
 }
 
 /** Judges how the virtual machine ended. */
-export function powerOff({ facts }: Case): Verdict {
-  const { end } = facts
-  if (end?.how === 'killed' && death(facts) !== undefined) return notSeen('not asked, because the guest had stopped')
+export function powerOff({ facts: { end } }: Case): Verdict {
   switch (end?.how) {
     case 'powered-off':
       return ok(end.at, 'on request')
@@ -84,6 +79,6 @@ export function powerOff({ facts }: Case): Verdict {
     case 'killed':
       return failed(end.at, 'the guest did not power off, and was stopped')
     default:
-      return notSeen('not asked')
+      return notSeen('not asked, because no running system was seen')
   }
 }

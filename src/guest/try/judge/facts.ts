@@ -7,7 +7,7 @@ export interface Sign {
 }
 
 /** A sign on the console. Of several, the one with the lowest rank counts, and the first of a rank. */
-export type ConsoleSign = Sign & { rank: number }
+type ConsoleSign = Sign & { rank: number }
 
 /** What is known of a guest that runs or ran, from events. Its size has a limit. */
 export interface Facts {
