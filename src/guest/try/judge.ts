@@ -103,7 +103,8 @@ export class Judge {
     const isKnown = (step: BootStep) => (this.#results.get(step) ?? 'not-seen') !== 'not-seen'
     const { ssh } = this.#options
     const isLoginDone = !ssh || isKnown('login') || this.#results.get('ssh') === 'failed'
-    const isUserDataDone = isKnown('user-data') || isKnown('login')
+    const { 'user-data-started': start, 'user-data-exit-code': end } = this.#facts.console
+    const isUserDataDone = start === undefined ? isKnown('user-data') || isKnown('login') : end !== undefined
     return (['system', 'dhcp', 'metadata'] as const).every(isKnown) && isUserDataDone && isLoginDone
   }
 

@@ -14,6 +14,8 @@ const instance = {
   instanceType: 'is-small',
   state: 'running',
   availabilityZone: 'default',
+  cpuCores: 1,
+  memorySize: 512,
   publicKeys: [],
   userData: undefined,
   interfaces: [],
@@ -279,6 +281,7 @@ describe('nothing more is expected', () => {
 
   test.each<[string, number, GuestEvent[]]>([
     ['after all is known', 3001, GOOD],
+    ['while user-data runs', 30_001, [...GOOD, line('vdc-metadata: running the user-data')]],
     ['after a panic', 1002, [...BOOT, line('Kernel panic - not syncing: x')]],
     ['without a loader', 1002, [line('No bootable device.')]],
     ['if nothing follows the firmware', 15_001, BOOT.slice(0, 1)],

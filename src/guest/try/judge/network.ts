@@ -51,7 +51,7 @@ export function userData({ facts: { metadata, console }, isOver }: Case): Verdic
   if (end !== undefined) {
     return end.text === '0' ? ok(end.at, 'ran, with exit code 0') : failed(end.at, `ended with exit code ${end.text}`)
   }
-  if (start !== undefined) return isOver ? ok(start.at, 'started; its end was not seen') : notSeen('running')
+  if (start !== undefined) return ok(start.at, isOver ? 'started; its end was not seen' : 'running')
   const { userData: asked } = metadata
   if (asked === undefined) return notSeen('the guest did not ask for user-data')
   if (asked.status === 404) return ok(asked.at, 'asked for; the instance has none')
