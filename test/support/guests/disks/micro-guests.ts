@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { ROOT } from '../../process/cli.ts'
-import { type Entries, folder, link, script } from '../guests.ts'
+import { type Entries, type Entry, folder, link, script } from '../guests.ts'
 import { makeMicroDisk } from './busybox.ts'
 import { cached } from './cache.ts'
 
@@ -65,39 +66,51 @@ function applets(): string[] {
   return names.filter((name) => name !== '' && name !== 'busybox')
 }
 
+/** Makes a host key. */
+function hostKey(): Entry {
+  const path = join(mkdtempSync(join(tmpdir(), 'vdc-manage-host-key-')), 'key')
+  try {
+    execFileSync('dropbearkey', ['-t', 'ed25519', '-f', path], { stdio: 'ignore' })
+    return { bytes: readFileSync(path) }
+  } finally {
+    rmSync(dirname(path), { recursive: true })
+  }
+}
+
 const modules = ['button', 'evdev', 'virtio_rng']
 const programs = DROPBEAR
 
 /** Small guests that boot within seconds, by what they show. */
-const GUESTS: Readonly<Record<MicroGuest, Parameters<typeof makeMicroDisk>[1]>> = {
-  good: { entries: entriesOf(MOUNT, IDENTITY, DHCP, METADATA, SSHD), modules, programs },
-  'no-loader': { entries: entriesOf(MOUNT), modules, boots: false },
-  'no-init': { entries: { ...entriesOf(MOUNT), '/sbin/init': folder }, modules },
-  'endless-start': {
+const GUESTS: Readonly<Record<MicroGuest, () => Parameters<typeof makeMicroDisk>[1]>> = {
+  good: () => ({ entries: entriesOf(MOUNT, IDENTITY, DHCP, METADATA, SSHD), modules, programs }),
+  'no-loader': () => ({ entries: entriesOf(MOUNT), modules, boots: false }),
+  'no-init': () => ({ entries: { ...entriesOf(MOUNT), '/sbin/init': folder }, modules }),
+  'endless-start': () => ({
     entries: entriesOf(MOUNT.slice(0, 1), ['echo "Starting the database ..."', 'sleep 100000']),
     modules,
-  },
-  'fixed-address': { entries: entriesOf(MOUNT, IDENTITY, FIXED, METADATA, SSHD), modules, programs },
-  'no-script': { entries: entriesOf(MOUNT, IDENTITY, DHCP, SSHD), modules, programs },
-  'dying-script': {
+  }),
+  'fixed-address': () => ({ entries: entriesOf(MOUNT, IDENTITY, FIXED, METADATA, SSHD), modules, programs }),
+  'no-script': () => ({ entries: entriesOf(MOUNT, IDENTITY, DHCP, SSHD), modules, programs }),
+  'dying-script': () => ({
     entries: {
       ...entriesOf(MOUNT, IDENTITY, DHCP, METADATA, SSHD),
       '/usr/local/sbin/vdc-metadata': script(DYING),
     },
     modules,
     programs,
-  },
+  }),
   // Nothing makes its host keys.
-  'no-sshd': { entries: entriesOf(MOUNT, DHCP, METADATA, ['dropbear -E']), modules, programs },
+  'no-sshd': () => ({ entries: entriesOf(MOUNT, DHCP, METADATA, ['dropbear -E']), modules, programs }),
   // All instances have the identity of the image.
-  'one-identity': {
+  'one-identity': () => ({
     entries: {
-      ...entriesOf(MOUNT, ['dropbearkey -t ed25519 -f /etc/dropbear/dropbear_ed25519_host_key'], DHCP, METADATA, SSHD),
+      ...entriesOf(MOUNT, DHCP, METADATA, SSHD),
+      '/etc/dropbear/dropbear_ed25519_host_key': hostKey(),
       '/etc/machine-id': '0123456789abcdef0123456789abcdef\n',
     },
     modules,
     programs,
-  },
+  }),
 }
 
 /** The names of small guests. */
@@ -115,5 +128,5 @@ export type MicroGuest =
 /** Returns the path of the raw disk of a small guest, which is kept for later runs. Must not be changed. */
 export function microGuest(name: MicroGuest): Promise<string> {
   const sources = [import.meta.filename, join(import.meta.dirname, 'busybox.ts'), METADATA_SCRIPT]
-  return cached(`micro-${name}.raw`, sources, (path) => makeMicroDisk(path, GUESTS[name]))
+  return cached(`micro-${name}.raw`, sources, (path) => makeMicroDisk(path, GUESTS[name]()))
 }
