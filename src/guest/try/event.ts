@@ -15,7 +15,7 @@ export type GuestEvent = { at: Moment } & (
 export type Moment = number
 
 /** A line of the serial console, or the beginning of one that has not ended, such as a prompt. */
-export interface ConsoleEvent {
+interface ConsoleEvent {
   kind: 'console'
   /** Without control characters and escape sequences. */
   line: string
@@ -40,7 +40,7 @@ export interface ForeignAddressEvent {
 }
 
 /** The metadata service answered. */
-export interface MetadataEvent {
+interface MetadataEvent {
   kind: 'metadata'
   request: AnsweredRequest
 }
