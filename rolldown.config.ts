@@ -177,4 +177,5 @@ function oneFile(name: string, source: string): RolldownOptions {
 export default defineConfig([
   oneFile('program', 'src/bundle.ts'),
   oneFile('hash-worker', 'src/disk/hash/hash-worker.ts'),
+  oneFile('metadata-connector', 'src/guest/machine/connector.ts'),
 ])

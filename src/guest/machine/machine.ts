@@ -1,0 +1,168 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { monotonicTime } from '../../core/clock.ts'
+import { VdcError } from '../../core/errors.ts'
+import type { Cancellation } from '../../disk/watcher.ts'
+import { type MachineHardware, machineArguments, QEMU } from './command-line.ts'
+import { type Fifo, readFifo } from './fifo.ts'
+import { forwardedPort, PACKETS, placeConnector } from './network.ts'
+import { type QemuProcess, startQemu } from './process.ts'
+import { Qmp } from './qmp.ts'
+import { vncAddress } from './vnc.ts'
+
+/** How a virtual machine is started. */
+export interface MachineOptions extends MachineHardware {
+  /** A folder that only this user can change, which QEMU works in. */
+  folder: string
+  cancellation: Cancellation
+  /** Called with bytes of the serial console. */
+  onConsole: (chunk: Buffer) => void
+}
+
+/** Why a virtual machine ended: it was shut down, it reset, or QEMU died. */
+export type MachineEnd = { how: 'shutdown' | 'reset' } | { how: 'died'; error: VdcError }
+
+/** A running virtual machine. */
+export interface Machine {
+  /** Of QEMU. */
+  pid: number
+  /** When QEMU was started, by the monotonic clock, in milliseconds. */
+  startedAt: number
+  /** Resolves when the guest has shut down or reset the machine, or QEMU has died. The last screen is kept. */
+  ended: Promise<MachineEnd>
+  /** The argument of vncviewer(1); undefined if the screen cannot be looked at. */
+  vnc: string | undefined
+  /** Returns the port of 127.0.0.1 that leads to port 22 of the guest; undefined in an open network. */
+  sshPort(): Promise<number | undefined>
+  /** Presses the power button. */
+  powerDown(): Promise<void>
+  /** Returns the screen as PNG. */
+  screenshot(): Promise<Buffer>
+}
+
+/** Characters of QEMU's messages that are kept. */
+const LONGEST_MESSAGE = 2000
+/** The exit code of a shell that finds no program. */
+const NOT_FOUND = 127
+const INSTALL = 'Install it with: apt-get install --no-install-recommends qemu-system-x86'
+/** The reasons of QEMU's event SHUTDOWN that come from the guest. */
+const REASONS: Readonly<Record<string, 'shutdown' | 'reset'>> = {
+  'guest-shutdown': 'shutdown',
+  'guest-reset': 'reset',
+}
+
+/**
+ * Starts a virtual machine, and runs `work`. The machine ends with `work`, and with this process, however that ends.
+ * QEMU runs in its sandbox, as this user, and within limits of memory and disk space.
+ *
+ * @throws VdcError QEMU_IMG_FAILED if QEMU is missing or does not start; the error of the cancellation; errors of `work`.
+ */
+export async function withMachine<T>(options: MachineOptions, work: (machine: Machine) => Promise<T>): Promise<T> {
+  const { folder, cancellation, disk, cd, memory } = options
+  cancellation.throwIfRequested()
+  const fifos = await prepareFolder(options)
+  const startedAt = monotonicTime()
+  const qemu = startQemu(QEMU, machineArguments(options), {
+    ...{ folder, memory, isWriting: disk.isWritable },
+    descriptors: cd === undefined ? [disk.fd] : [disk.fd, cd],
+  })
+  const exited = exitOf(qemu)
+  const kill = () => killGroup(qemu)
+  cancellation.signal.addEventListener('abort', kill, { once: true })
+  if (cancellation.signal.aborted) kill()
+  qemu.child.stdout.on('data', options.onConsole)
+  try {
+    const { qmp, ended } = await connect(qemu, exited)
+    // From now on, only QEMU writes to them.
+    for (const fifo of fifos) fifo.letEnd()
+    return await work({ ...machineOf(qmp, options), pid: qemu.child.pid as number, startedAt, ended })
+  } finally {
+    cancellation.signal.removeEventListener('abort', kill)
+    kill()
+    await exited
+    for (const fifo of fifos) await fifo.close()
+    cancellation.throwIfRequested()
+  }
+}
+
+/** Puts what QEMU needs into its folder. Returns the FIFOs of the packets. */
+async function prepareFolder({ folder, network, cancellation }: MachineOptions): Promise<Fifo[]> {
+  if (network.kind === 'open') return []
+  await placeConnector(folder)
+  return [
+    await readFifo(folder, PACKETS.rx, cancellation.signal, network.fromGuest),
+    await readFifo(folder, PACKETS.tx, cancellation.signal, network.toGuest),
+  ]
+}
+
+/** Resolves when QEMU and its pipes have ended, with the reason. */
+async function exitOf({ child }: QemuProcess): Promise<VdcError> {
+  let messages = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    messages = (messages + text).slice(0, LONGEST_MESSAGE)
+  })
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(failed(`cannot be run: ${error.message}`, undefined)))
+    child.once('close', (code, signal) => {
+      if (code === NOT_FOUND) return resolve(failed('is not installed', INSTALL))
+      // After the first line QEMU explains what follows from it.
+      const [why = ''] = messages.trim().replaceAll(`${QEMU}: `, '').split('\n')
+      resolve(failed(`ended unexpectedly: ${why || (signal ?? `exit code ${code}`)}`, undefined))
+    })
+  })
+}
+
+/** @throws VdcError QEMU_IMG_FAILED if QEMU does not start. */
+async function connect(
+  qemu: QemuProcess,
+  exited: Promise<VdcError>,
+): Promise<{ qmp: Qmp; ended: Promise<MachineEnd> }> {
+  let end: (end: MachineEnd) => void = () => {}
+  const ended = new Promise<MachineEnd>((resolve) => {
+    end = resolve
+  })
+  exited.then((error) => end({ how: 'died', error }))
+  const qmp = new Qmp(qemu.monitor, ({ event, data }) => {
+    const how = REASONS[String(data.reason)]
+    if (event === 'SHUTDOWN' && how !== undefined) end({ how })
+  })
+  try {
+    await qmp.run('qmp_capabilities')
+  } catch {
+    killGroup(qemu)
+    throw await exited
+  }
+  return { qmp, ended }
+}
+
+function machineOf(qmp: Qmp, { folder, network, vnc }: MachineOptions): Omit<Machine, 'pid' | 'startedAt' | 'ended'> {
+  return {
+    vnc: vnc && vncAddress(vnc, folder),
+    async sshPort() {
+      if (network.kind === 'open') return undefined
+      return forwardedPort(String(await qmp.run('human-monitor-command', { 'command-line': 'info usernet' })))
+    },
+    async powerDown() {
+      await qmp.run('system_powerdown')
+    },
+    async screenshot() {
+      // In QEMU's working folder.
+      const name = 'screenshot.png'
+      await qmp.run('screendump', { filename: name, format: 'png' })
+      return readFile(join(folder, name))
+    },
+  }
+}
+
+function killGroup({ child }: QemuProcess): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  try {
+    process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // It has just ended.
+  }
+}
+
+function failed(why: string, hint: string | undefined): VdcError {
+  return new VdcError('QEMU_IMG_FAILED', `QEMU, which runs virtual machines, ${why}`, { hint })
+}
