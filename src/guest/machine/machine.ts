@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { monotonicTime } from '../../core/clock.ts'
 import { VdcError } from '../../core/errors.ts'
 import type { Cancellation } from '../../disk/watcher.ts'
 import { type MachineHardware, machineArguments, QEMU } from './command-line.ts'
@@ -26,8 +25,6 @@ export type MachineEnd = { how: 'shutdown' | 'reset' } | { how: 'died'; error: V
 export interface Machine {
   /** Of QEMU. */
   pid: number
-  /** When QEMU was started, by the monotonic clock, in milliseconds. */
-  startedAt: number
   /** Resolves when the guest has shut down or reset the machine, or QEMU has died. The last screen is kept. */
   ended: Promise<MachineEnd>
   /** The argument of vncviewer(1); undefined if the screen cannot be looked at. */
@@ -42,6 +39,8 @@ export interface Machine {
 
 /** Characters of QEMU's messages that are kept. */
 const LONGEST_MESSAGE = 2000
+/** The name of a file in QEMU's folder. */
+const SCREENSHOT = 'screenshot.png'
 /** The exit code of a shell that finds no program. */
 const NOT_FOUND = 127
 const INSTALL = 'Install it with: apt-get install --no-install-recommends qemu-system-x86'
@@ -61,7 +60,6 @@ export async function withMachine<T>(options: MachineOptions, work: (machine: Ma
   const { folder, cancellation, disk, cd, memory } = options
   cancellation.throwIfRequested()
   const fifos = await prepareFolder(options)
-  const startedAt = monotonicTime()
   const qemu = startQemu(QEMU, machineArguments(options), {
     ...{ folder, memory, isWriting: disk.isWritable },
     descriptors: cd === undefined ? [disk.fd] : [disk.fd, cd],
@@ -75,7 +73,7 @@ export async function withMachine<T>(options: MachineOptions, work: (machine: Ma
     const { qmp, ended } = await connect(qemu, exited)
     // From now on, only QEMU writes to them.
     for (const fifo of fifos) fifo.letEnd()
-    return await work({ ...machineOf(qmp, options), pid: qemu.child.pid as number, startedAt, ended })
+    return await work({ ...machineOf(qmp, options), pid: qemu.child.pid as number, ended })
   } finally {
     cancellation.signal.removeEventListener('abort', kill)
     kill()
@@ -135,21 +133,23 @@ async function connect(
   return { qmp, ended }
 }
 
-function machineOf(qmp: Qmp, { folder, network, vnc }: MachineOptions): Omit<Machine, 'pid' | 'startedAt' | 'ended'> {
+function machineOf(qmp: Qmp, { folder, network, vnc }: MachineOptions): Omit<Machine, 'pid' | 'ended'> {
+  const ask = (command: string, args = {}, hint?: string) =>
+    qmp.run(command, args).catch((error: Error) => {
+      throw failed(`cannot do ${command}: ${error.message}`, hint)
+    })
   return {
     vnc: vnc && vncAddress(vnc, folder),
     async sshPort() {
       if (network.kind === 'open') return undefined
-      return forwardedPort(String(await qmp.run('human-monitor-command', { 'command-line': 'info usernet' })))
+      return forwardedPort(String(await ask('human-monitor-command', { 'command-line': 'info usernet' })))
     },
     async powerDown() {
-      await qmp.run('system_powerdown')
+      await ask('system_powerdown')
     },
     async screenshot() {
-      // In QEMU's working folder.
-      const name = 'screenshot.png'
-      await qmp.run('screendump', { filename: name, format: 'png' })
-      return readFile(join(folder, name))
+      await ask('screendump', { filename: SCREENSHOT, format: 'png' }, 'QEMU can do it from version 7.1 on')
+      return readFile(join(folder, SCREENSHOT))
     },
   }
 }

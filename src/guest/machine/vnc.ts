@@ -8,7 +8,7 @@ export type VncPlace =
   | { kind: 'tcp'; host: '127.0.0.1'; port: number }
 
 /** The name of the socket in the folder of the machine. */
-export const VNC_SOCKET = 'vnc'
+const VNC_SOCKET = 'vnc'
 /** The port of display 0. QEMU has no others below. */
 const FIRST_PORT = 5900
 const LAST_PORT = 65535

@@ -1,0 +1,111 @@
+import { monotonicTime } from '../../core/clock.ts'
+import { RESTRICTED } from '../machine/network.ts'
+import type { AnsweredRequest } from '../metadata/service.ts'
+import { ConsoleReader } from './console.ts'
+import type { EndEvent, GuestEvent, Moment } from './event.ts'
+import { Judge, type JudgeOptions } from './judge.ts'
+import { NetworkReader } from './network.ts'
+import type { Step, StepName } from './step.ts'
+
+/** Bytes of the console that are kept. */
+const LONGEST_CONSOLE = 8 << 20
+/** Steps of which only a running system is capable. */
+const SIGNS_OF_LIFE = ['system', 'dhcp', 'metadata', 'ssh'] as const
+
+/** Turns what a virtual machine sends into events, and tells which steps they decide. */
+export class Observer {
+  readonly judge: Judge
+  readonly #begun = monotonicTime()
+  readonly #console = new ConsoleReader()
+  readonly #network = new NetworkReader(RESTRICTED.guest)
+  readonly #tell: (step: Step) => Promise<unknown>
+  readonly #results = new Map<StepName, Step['result']>()
+  #telling: Promise<unknown> = Promise.resolve()
+  readonly #kept: Buffer[] = []
+  #keptLength = 0
+
+  /** @param tell called with each step once it is ok or failed, and with one that was ok once it fails. */
+  constructor(options: JudgeOptions, tell: (step: Step) => Promise<unknown>) {
+    this.judge = new Judge(options)
+    this.#tell = tell
+  }
+
+  /** Returns the milliseconds since the start. */
+  now(): Moment {
+    return Math.round(monotonicTime() - this.#begun)
+  }
+
+  /** Takes bytes of the serial console. */
+  readonly console = (chunk: Buffer): void => {
+    const kept = chunk.subarray(0, LONGEST_CONSOLE - this.#keptLength)
+    this.#keptLength += kept.length
+    if (kept.length > 0) this.#kept.push(kept)
+    this.take(this.#console.read(chunk, this.now()))
+  }
+
+  /** Takes bytes of pcap(5) of what the guest sends. */
+  readonly fromGuest = (chunk: Buffer): void => this.take(this.#network.fromGuest(chunk, this.now()))
+
+  /** Takes bytes of pcap(5) of what the guest is sent. */
+  readonly toGuest = (chunk: Buffer): void => this.take(this.#network.toGuest(chunk, this.now()))
+
+  /** Takes a request that the metadata service answered. */
+  readonly request = (request: AnsweredRequest): void => this.take([{ at: this.now(), kind: 'metadata', request }])
+
+  /** Takes events. */
+  take(events: readonly GuestEvent[]): void {
+    for (const event of events) for (const step of this.judge.take(event)) this.#report(step)
+  }
+
+  /**
+   * Takes what a pause on the console tells. To be called several times a second.
+   *
+   * @throws errors of `tell`.
+   */
+  async tick(): Promise<void> {
+    this.take(this.#console.tick(this.now()))
+    await this.#telling
+  }
+
+  /** Returns whether a step is ok so far. */
+  isOk(step: StepName): boolean {
+    return this.#results.get(step) === 'ok'
+  }
+
+  /** Whether the guest runs a system, which can power off. */
+  get isSystemRunning(): boolean {
+    const hasFailed = (['kernel', 'system'] as const).some((step) => this.#results.get(step) === 'failed')
+    return !hasFailed && SIGNS_OF_LIFE.some((step) => this.isOk(step))
+  }
+
+  /**
+   * Takes how the virtual machine ended, and tells all steps that were not told.
+   *
+   * @param end undefined if the guest was not asked to power off.
+   * @returns all steps, and the beginning of what the guest wrote to its serial console.
+   * @throws errors of `tell`.
+   */
+  async finish(end: (EndEvent & { at: Moment }) | undefined): Promise<{ steps: Step[]; console: Buffer }> {
+    // Powering off is the last step.
+    this.#reportChanges((step) => step !== 'power-off')
+    if (end !== undefined) this.take([end])
+    const steps = this.#reportChanges(() => true)
+    await this.#telling
+    return { steps, console: Buffer.concat(this.#kept) }
+  }
+
+  #reportChanges(isMeant: (step: StepName) => boolean): Step[] {
+    const steps = this.judge.steps()
+    for (const step of steps)
+      if (isMeant(step.step) && this.#results.get(step.step) !== step.result) this.#report(step)
+    return steps
+  }
+
+  #report(step: Step): void {
+    this.#results.set(step.step, step.result)
+    const told = this.#telling.then(() => this.#tell(step))
+    // Whoever waits for it next gets its error.
+    told.catch(() => {})
+    this.#telling = told
+  }
+}
