@@ -46,6 +46,7 @@ export const COMMANDS: CommandLoaders = {
   'image:protect': () => import('./commands/image/protect.ts'),
   'image:purge': () => import('./commands/image/purge.ts'),
   'image:show': () => import('./commands/image/show.ts'),
+  'image:try': () => import('./commands/image/try.ts'),
   'image:undelete': () => import('./commands/image/undelete.ts'),
   'image:unprotect': () => import('./commands/image/unprotect.ts'),
   'image:verify': () => import('./commands/image/verify.ts'),

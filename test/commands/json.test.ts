@@ -102,6 +102,7 @@ const CASES: Record<string, Cases> = {
     refused: '/dev/null OUT.3 --to raw',
     isOffline: true,
   },
+  'image try': { refused: '/dev/null', isOffline: true },
   'image prepare': { refused: '/dev/null OUT.qcow2', isOffline: true },
   'image list': {
     done: '--account-id a-team',

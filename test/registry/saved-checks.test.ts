@@ -4,9 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config/config.ts'
 import { closeImageFile, type ImageFile, openImageFile } from '../../src/disk/file/image-file.ts'
 import { type ImageOnHost, imageOnHost } from '../../src/registry/image/check/registered-guest.ts'
-import { saveCheck } from '../../src/registry/image/check/save-check.ts'
+import { saveResult } from '../../src/registry/image/check/save-result.ts'
 import { openRegistry } from '../../src/registry/open.ts'
 import type { Registry } from '../../src/registry/registry.ts'
+import { type CheckCounts, labelsOfCheck } from '../../src/registry/rules/check-labels.ts'
 import { allRows, ENGINES, newDatabase, type TestDatabase } from '../support/databases/databases.ts'
 import { makeImage, newFolder } from '../support/files/images.ts'
 import { runLines, vdcManage, vdcManageJson } from '../support/process/cli.ts'
@@ -15,6 +16,17 @@ import { runLines, vdcManage, vdcManageJson } from '../support/process/cli.ts'
 
 const READY = { ready: true, errors: 0, warnings: 2 }
 const unforced = { force: false }
+
+function saveCheck(
+  registry: Registry,
+  image: ImageOnHost,
+  file: ImageFile,
+  report: CheckCounts,
+  options: { force: boolean },
+): Promise<void> {
+  const labelsOf = (date: string) => labelsOfCheck(report, date)
+  return saveResult(registry, image, file, { ...options, work: 'check', labelsOf })
+}
 
 describe.each(ENGINES)('the result of a check on %s', (engine) => {
   const folder = newFolder()
@@ -35,7 +47,7 @@ describe.each(ENGINES)('the result of a check on %s', (engine) => {
   beforeEach(async () => {
     await file?.handle.close().catch(() => {})
     file = await openImageFile(path)
-    image = await imageOnHost(registry, 'wmi-a')
+    image = await imageOnHost(registry, 'wmi-a', 'check')
   })
   afterAll(async () => {
     await closeImageFile(file)
@@ -81,7 +93,7 @@ describe.each(ENGINES)('the result of a check on %s', (engine) => {
     await run('image', 'label', 'wmi-a', 'os=lucid')
     await run('image', 'modify', 'wmi-a', '--description', 'as before', '--file-format', 'qcow2')
     expect(Object.keys(await labels())).toHaveLength(5)
-    const other = await imageOnHost(registry, 'wmi-other')
+    const other = await imageOnHost(registry, 'wmi-other', 'check')
     const was = image.backup_object.id
     await run('image', 'modify', 'wmi-a', '--backup-object-id', other.backup_object.id)
     expect(await labels()).toEqual({ os: 'lucid' })
@@ -118,7 +130,7 @@ describe.each(ENGINES)('the result of a check on %s', (engine) => {
   })
 
   test('is shown as labels if another program wrote them', async () => {
-    const other = await imageOnHost(registry, 'wmi-b')
+    const other = await imageOnHost(registry, 'wmi-b', 'check')
     for (const [name, value] of [
       ['result', 'toString'],
       ['errors', '1e3'],

@@ -153,6 +153,7 @@ describe('without db migrate', () => {
       'doctor',
       'guest:script',
       'image:check',
+      'image:try',
       'image:convert',
       'image:inspect',
       'image:orphans',

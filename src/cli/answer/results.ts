@@ -68,6 +68,10 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   'image:protect': thing(image),
   'image:purge': list(async () => (await import('../../registry/results/purged.ts')).purged),
   'image:show': thing(image),
+  'image:try': {
+    ...list(async () => (await import('../../registry/results/try.ts')).triedStep),
+    whole: async () => (await import('../../registry/results/try.ts')).tryReport,
+  },
   'image:undelete': thing(image),
   'image:unprotect': thing(image),
   'registry:import': thing(async () => (await import('../../registry/results/import.ts')).imported),

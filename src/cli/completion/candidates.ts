@@ -34,6 +34,7 @@ const OF_DELETED = ['image:undelete', 'image:purge']
 const KIND_BESIDE_FILES = [
   { start: 'image:add', prefix: 'bo-', kind: 'backupObject' },
   { start: 'image:check', prefix: 'wmi-', kind: 'image' },
+  { start: 'image:try', prefix: 'wmi-', kind: 'image' },
 ] as const
 /** Options that take several names in one word. */
 const LISTS = ['columns', 'sort']

@@ -31,6 +31,7 @@ const PROGRAMS = [
   'truncate',
   'vdc-manage',
   'vma',
+  'vncviewer',
 ]
 /** What lines are not broken in: commands, up to punctuation or the end; and texts in quotes. */
 const UNBROKEN = new RegExp(

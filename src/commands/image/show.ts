@@ -1,4 +1,4 @@
-import { withCheck } from '../../cli/answer/views/image.ts'
+import { withResults } from '../../cli/answer/views/image.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { refuseListOptions } from '../../cli/flags/given.ts'
@@ -23,7 +23,7 @@ export default class ImageShow extends BaseCommand {
     if (id === undefined) return this.program.runCommand('image:list', this.argv)
     refuseListOptions(given, imageList)
     await this.session.withRegistry((registry) =>
-      this.answer.showEach(id, (ids) => showImages(registry, ids), withCheck),
+      this.answer.showEach(id, (ids) => showImages(registry, ids), withResults),
     )
   }
 }

@@ -16,7 +16,7 @@ import { clearable } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
 import { warnOfUnlisted } from '../access.ts'
 import { checkImageAttributes, imageAttributes } from '../attributes.ts'
-import { forgetChecks } from '../check/save-check.ts'
+import { forgetResults } from '../check/save-result.ts'
 import { describeImages, type ImageDetails } from '../details.ts'
 import { imagesToChange } from '../find.ts'
 import { requireNewParent, requireNoCycle } from '../parent.ts'
@@ -75,7 +75,7 @@ export function modifyImages(
       const modified = Array.from(changes, ([item, changed]): Modified => {
         return { item, image: { ...(images.get(item) as ImageRow), ...changed }, changed }
       })
-      await forgetChecks(
+      await forgetResults(
         trx,
         modified.filter(bootsFromElse).map(({ item }) => item),
         now,

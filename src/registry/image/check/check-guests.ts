@@ -3,6 +3,7 @@ import { VdcError } from '../../../core/errors.ts'
 import { ACCELERATIONS, type Acceleration } from '../../../guest/appliance/session.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import type { checkSummary } from '../../results/guest.ts'
+import { labelsOfCheck } from '../../rules/check-labels.ts'
 import { isIdNotFile } from '../../rules/id-or-path.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
@@ -10,7 +11,7 @@ import { acceptFile, withImageFile } from '../register/accept-file.ts'
 import { chosenChecks } from './chosen-checks.ts'
 import { type Checking, type CheckReport, type GuestReport, lookIntoFolder, lookIntoImage } from './look-into-guest.ts'
 import { imageOnHost, withFileOfImage } from './registered-guest.ts'
-import { requireSavable, saveCheck } from './save-check.ts'
+import { requireSavable, saveResult } from './save-result.ts'
 
 export { ACCELERATIONS } from '../../../guest/appliance/session.ts'
 export { CHECK_NAMES } from '../../../guest/checks/index.ts'
@@ -120,14 +121,19 @@ async function checkImage(
   checking: Checking,
   options: { save: boolean; force: boolean },
 ): Promise<GuestReport> {
-  const image = await imageOnHost(registry, id)
+  const image = await imageOnHost(registry, id, 'check')
   if (options.save) await requireSavable(registry, image, options)
-  return withFileOfImage(image, async (file) => {
+  return withFileOfImage(image, 'check', async (file) => {
     // What is registered is known to be no larger than what was allowed then.
     const expected = { format: image.file_format, maxSize: Number.MAX_SAFE_INTEGER }
     const accepted = await acceptFile(file, expected, checking.watcher, () => {})
     const report = await lookIntoImage(id, file, accepted, accel, checking)
-    if (options.save) await saveCheck(registry, image, file, report, options)
+    if (options.save)
+      await saveResult(registry, image, file, {
+        work: 'check',
+        force: options.force,
+        labelsOf: (date) => labelsOfCheck(report, date),
+      })
     return report
   })
 }

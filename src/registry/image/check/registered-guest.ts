@@ -12,14 +12,18 @@ import { imageDeleted } from '../find.ts'
 /** An image whose boot file is available on this host. */
 export type ImageOnHost = ImageDetails & { backup_object: ObjectDetails & { uri: string } }
 
+/** What is done with a guest, which is also the name of the command. */
+export type GuestWork = 'check' | 'try'
+
 /**
  * Finds an image whose boot file is on this host.
  *
  * @param id with or without prefix.
+ * @param work for hints.
  * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND; IMAGE_DELETED; OBJECT_… or STORAGE_NOT_FOUND if its boot
  *   file is not available; FILE_REFUSED if the file is not on this host.
  */
-export async function imageOnHost(registry: Registry, id: string): Promise<ImageOnHost> {
+export async function imageOnHost(registry: Registry, id: string, work: GuestWork): Promise<ImageOnHost> {
   const image = await describeImage(registry, parseId('image', id), registry.database.knex)
   if (image.state === 'deleted') throw imageDeleted(image.id, image)
   const object = requireObject(image)
@@ -30,7 +34,7 @@ export async function imageOnHost(registry: Registry, id: string): Promise<Image
     )
   if (object.uri.startsWith('file:///')) return { ...image, backup_object: { ...object, uri: object.uri } }
   throw new VdcError('FILE_REFUSED', `The file of image ${image.id} is not on this host: ${object.uri}`, {
-    hint: 'Copy the file to this host, and check the copy with: vdc-manage image check PATH',
+    hint: `Copy the file to this host, and ${work} the copy with: vdc-manage image ${work} PATH`,
   })
 }
 
@@ -53,11 +57,13 @@ function requireObject({ id, backup_object: object, backup_object_id: objectId }
 /**
  * Opens the boot file of an image for `work`, if it is in an image folder of this host, and always closes it.
  *
+ * @param command for hints.
  * @throws VdcError FILE_REFUSED if it cannot be opened or is elsewhere; FILE_CHANGED if it has another size
  *   than registered.
  */
 export async function withFileOfImage<T>(
   { id, backup_object: object }: ImageOnHost,
+  command: GuestWork,
   work: (file: ImageFile) => Promise<T>,
 ): Promise<T> {
   const file = await openInImageFolder(object.uri.slice('file://'.length), await readImageFolders())
@@ -66,7 +72,7 @@ export async function withFileOfImage<T>(
       throw new VdcError(
         'FILE_CHANGED',
         `The file ${file.path} of image ${id} has ${file.size} bytes, but ${object.allocation_size} are registered`,
-        { hint: `To check it anyway, name the file: vdc-manage image check ${shellWord(file.path)}` },
+        { hint: `To ${command} it anyway, name the file: vdc-manage image ${command} ${shellWord(file.path)}` },
       )
     }
     return await work(file)

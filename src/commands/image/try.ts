@@ -1,0 +1,68 @@
+import { Flags } from '@oclif/core'
+import { TRIED_STEP_COLUMNS } from '../../cli/answer/columns/tried-step.ts'
+import { stepRenderer, trySentence } from '../../cli/answer/views/tried-step.ts'
+import { BaseCommand } from '../../cli/command/base-command.ts'
+import * as flags from '../../cli/flags/common.ts'
+import { accel } from '../../cli/flags/guest.ts'
+import { VdcError } from '../../core/errors.ts'
+import { ACCELERATIONS, MACHINE_ARCHES, type TryReport, tryImage } from '../../registry/image/try/try-image.ts'
+
+export default class ImageTry extends BaseCommand {
+  static override summary = 'Boot an image as an instance, and report what it does.'
+  static override description =
+    'Starts a disk image in QEMU on a temporary snapshot, with DHCP and a metadata service and no other network. Prints each step with its moment: boot loader, kernel, system, address, metadata, user-data, host name, SSH, and power-off. A step is ok, failed, or not seen, for example because the guest prints nothing on a serial console. A word that begins with wmi- is the ID of an image unless a file has this name; the file that the image boots from is tried, if it is in an image folder of this host. The command ends when the guest has done all that it does. It needs no root. Exit code 3: the guest did not boot, or did not get its address or its metadata; with --twice also if its two instances have the same host key or machine-id. docs/trying-images.md describes all steps.'
+  static override examples = [
+    '<%= config.bin %> image try lucid.qcow2',
+    '<%= config.bin %> image try wmi-k3x9q0bz --twice --save',
+    '<%= config.bin %> image try lucid.qcow2 --user-data setup.sh --console lucid.log --screenshot lucid.png',
+    '<%= config.bin %> image try lucid.qcow2 --json |\n  jq -r \'.steps[] | select(.result == "failed") | .message\'',
+  ]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
+  static override args = {
+    image: flags.oneId('Disk image file, or ID of an image (wmi-...).'),
+  }
+  static override flags = flags.grouped(
+    {
+      BOOT: ['accel', 'arch', 'memory', 'timeout', 'twice'],
+      IDENTITY: ['instance', 'user-data'],
+    },
+    {
+      accel: accel(ACCELERATIONS),
+      arch: flags.choice('ARCH', MACHINE_ARCHES, 'Architecture', { more: 'Default: that of the image.' }),
+      memory: Flags.integer({ helpValue: 'MIB', default: 512, summary: 'Memory in MiB.' }),
+      timeout: Flags.integer({ helpValue: 'SECONDS', default: 600, summary: 'Stop a boot after this time.' }),
+      twice: Flags.boolean({ summary: 'Boot twice, and compare host keys and machine-id.' }),
+      instance: flags.text('FILE', 'Instance in YAML, as metadata example prints it.'),
+      'user-data': flags.text('FILE', 'User-data of the instance.'),
+      console: flags.text('FILE', 'Write the serial console to this new file.'),
+      screenshot: flags.text('FILE', 'Write the last screen to this new PNG file.'),
+      vnc: flags.text('WHERE', 'Show the screen with VNC: unix (a socket), or 127.0.0.1:PORT.'),
+      save: Flags.boolean({ summary: 'Store date and result with the image, as labels vdc-manage.try.*.' }),
+      force: Flags.boolean({ dependsOn: ['save'], summary: 'Save for a protected image too.' }),
+    },
+    'OUTPUT',
+  )
+
+  async run(): Promise<void> {
+    const { args, flags: given } = await this.parse(ImageTry)
+    const request = { ...args, ...flags.byColumn(given) }
+    const findings = await this.answer.openFindings(TRIED_STEP_COLUMNS, stepRenderer(given.twice))
+    const report = await this.session.watched((watcher) =>
+      tryImage(request, watcher, {
+        withRegistry: (work) => this.session.withRegistry(work),
+        tell: findings.write,
+        onVnc: (address) => this.answer.note(`Look at the screen with: vncviewer ${address}`),
+      }),
+    )
+    await findings.end()
+    await this.answer.note(trySentence(report))
+    const error = errorIn(report)
+    if (error !== undefined) process.exitCode = error.exit
+    await this.answer.summary({ ...report, ...error?.toJSON() })
+  }
+}
+
+/** Returns the error that determines the exit code, if there is one. */
+function errorIn({ guest, booted }: TryReport): VdcError | undefined {
+  return booted ? undefined : new VdcError('GUEST_NOT_BOOTED', `${guest} did not boot as an instance`)
+}

@@ -1,0 +1,172 @@
+import * as z from 'zod/mini'
+import { VdcError } from '../../../core/errors.ts'
+import type { ImageFile } from '../../../disk/file/image-file.ts'
+import { ACCELERATIONS, type Acceleration } from '../../../guest/appliance/session.ts'
+import { MACHINE_ARCHES, type MachineArch } from '../../../guest/machine/command-line.ts'
+import { type VncPlace, vncPlace } from '../../../guest/machine/vnc.ts'
+import type { Instance } from '../../../guest/metadata/instance.ts'
+import { type Trial, type TriedStep, tryGuest } from '../../../guest/try/try-guest.ts'
+import { describeInstance } from '../../metadata/describe-instance.ts'
+import type { Registry, Watcher } from '../../registry.ts'
+import type { triedStep, tryReport } from '../../results/try.ts'
+import { isIdNotFile } from '../../rules/id-or-path.ts'
+import { oneOf } from '../../rules/texts.ts'
+import { labelsOfTry } from '../../rules/try-labels.ts'
+import { validate } from '../../rules/validate.ts'
+import { imageOnHost, withFileOfImage } from '../check/registered-guest.ts'
+import { requireUnpacked } from '../check/require-unpacked.ts'
+import { requireSavable, saveResult } from '../check/save-result.ts'
+import { type AcceptedImage, acceptFile, archOf, withImageFile } from '../register/accept-file.ts'
+import { type TryFiles, withTryFiles } from './try-files.ts'
+
+export { ACCELERATIONS } from '../../../guest/appliance/session.ts'
+export { MACHINE_ARCHES } from '../../../guest/machine/command-line.ts'
+
+/** MiB of memory: QEMU's least for a PC, and more than hosts have. */
+const [LEAST_MEMORY, MOST_MEMORY] = [16, 1 << 20]
+/** Seconds: a day. */
+const MOST_TIME = 86_400
+
+const whole = (least: number, most: number) => {
+  const message = `must be a whole number from ${least} to ${most}`
+  return z
+    .number(message)
+    .check(z.refine((value) => Number.isInteger(value) && value >= least && value <= most, message))
+}
+
+const tryRequest = z.object({
+  image: z.string(),
+  accel: z.prefault(oneOf(ACCELERATIONS), 'auto'),
+  arch: z.optional(oneOf(MACHINE_ARCHES)),
+  memory: z.prefault(whole(LEAST_MEMORY, MOST_MEMORY), 512),
+  timeout: z.prefault(whole(1, MOST_TIME), 600),
+  twice: z.prefault(z.boolean(), false),
+  instance: z.optional(z.string()),
+  user_data: z.optional(z.string()),
+  console: z.optional(z.string()),
+  screenshot: z.optional(z.string()),
+  vnc: z.optional(z.string()),
+  save: z.prefault(z.boolean(), false),
+  force: z.prefault(z.boolean(), false),
+})
+
+/**
+ * The request of `tryImage`: a disk image file or the ID of an image; the virtual machine (MiB, seconds for each boot);
+ * files that describe the instance; new files; where to look on; and whether to store the result with the image, even
+ * a protected one.
+ */
+export type TryRequest = z.input<typeof tryRequest>
+/** A step of a boot. */
+export type StepReport = z.output<typeof triedStep>
+/** What the guest did. */
+export type TryReport = z.output<typeof tryReport>
+
+/** How `tryImage` opens the registry, and reports. */
+interface Surroundings {
+  /** Called only if an image of the registry is named. */
+  withRegistry: <T>(work: (registry: Registry) => Promise<T>) => Promise<T>
+  /** Called with each step once it is decided, and with one that was ok once it fails. */
+  tell: (step: StepReport) => Promise<unknown>
+  /** Called with the argument of vncviewer(1) once the screen can be looked at. */
+  onVnc: (address: string) => Promise<unknown>
+}
+
+/** A request whose files were read. */
+interface Prepared extends Pick<z.output<typeof tryRequest>, 'image' | 'memory' | 'timeout' | 'twice'> {
+  accel: Acceleration
+  arch: MachineArch | undefined
+  instance: Instance
+  vnc: VncPlace | undefined
+  files: TryFiles
+  watcher: Watcher
+  surroundings: Surroundings
+}
+
+/**
+ * Boots an image as an instance would, in a virtual machine without network, and reports what its guest does. Writes
+ * nothing to the image; with `save`, labels.
+ *
+ * @throws VdcError USAGE, VALUE_REFUSED; FILE_REFUSED, FILE_CHANGED and errors of the image's rows; FILE_EXISTS,
+ *   FILE_NOT_WRITTEN; QEMU_IMG_FAILED if QEMU cannot run; INTERRUPTED, TERMINATED.
+ */
+export async function tryImage(request: TryRequest, watcher: Watcher, surroundings: Surroundings): Promise<TryReport> {
+  const { instance, user_data, console, screenshot, vnc, save, force, ...valid } = validate(tryRequest, request)
+  const isId = isIdNotFile('image', valid.image)
+  if (save && !isId) throw notSavable(valid.image)
+  const place = vnc === undefined ? undefined : vncPlace(vnc)
+  const described = await describeInstance({ instance, user_data }, watcher.cancellation.signal)
+  watcher.cancellation.throwIfRequested()
+  return withTryFiles({ console, screenshot }, (files) => {
+    const prepared = {
+      ...valid,
+      accel: valid.accel as Acceleration,
+      arch: valid.arch as MachineArch | undefined,
+      instance: { ...described, cpuCores: 1, memorySize: valid.memory },
+      ...{ vnc: place, files, watcher, surroundings },
+    }
+    if (isId) return surroundings.withRegistry((registry) => tryRegistered(registry, prepared, { save, force }))
+    return withImageFile(valid.image, async (file) => {
+      const image = await acceptFile(file, {}, watcher, () => {})
+      return tryFile(file, image, undefined, prepared)
+    })
+  })
+}
+
+async function tryRegistered(
+  registry: Registry,
+  prepared: Prepared,
+  { save, force }: { save: boolean; force: boolean },
+): Promise<TryReport> {
+  const image = await imageOnHost(registry, prepared.image, 'try')
+  if (save) await requireSavable(registry, image, { force })
+  return withFileOfImage(image, 'try', async (file) => {
+    // What is registered is known to be no larger than what was allowed then.
+    const expected = { format: image.file_format, maxSize: Number.MAX_SAFE_INTEGER }
+    const accepted = await acceptFile(file, expected, prepared.watcher, () => {})
+    const instance = { ...prepared.instance, imageId: image.id }
+    const report = await tryFile(file, accepted, image.arch, { ...prepared, instance })
+    if (save)
+      await saveResult(registry, image, file, { work: 'try', force, labelsOf: (date) => labelsOfTry(report, date) })
+    return report
+  })
+}
+
+/** @param registered the architecture that is registered. */
+async function tryFile(
+  file: ImageFile,
+  image: AcceptedImage,
+  registered: string | undefined,
+  { image: guest, files, twice, surroundings, ...options }: Prepared,
+): Promise<TryReport> {
+  requireUnpacked(image, file.path, undefined, 'to boot')
+  const arch = archOf(image, options.arch ?? registered, file.path) as MachineArch
+  const trial = await tryGuest({
+    ...{ ...options, arch, isTwice: twice, isScreenKept: files.isScreenKept, onVnc: surroundings.onVnc },
+    disk: { fd: file.handle.fd, format: image.fileFormat, isWritable: false },
+    tell: (step) => surroundings.tell(reportOf(guest, step)),
+  })
+  await files.write(trial)
+  return summaryOf(guest, trial)
+}
+
+function summaryOf(guest: string, { passes, accel, steps }: Trial): TryReport {
+  const count = (result: TriedStep['result']) => steps.filter((step) => step.result === result).length
+  return {
+    ...{ guest, booted: passes, accel, failed: count('failed'), not_seen: count('not-seen') },
+    steps: steps.map((step) => reportOf(guest, step)),
+  }
+}
+
+function reportOf(guest: string, { boot, step, result, at, message }: TriedStep): StepReport {
+  return {
+    ...{ guest, boot, step, message },
+    result: result === 'not-seen' ? 'not_seen' : result,
+    seconds: at === undefined ? null : Math.round(at / 100) / 10,
+  }
+}
+
+function notSavable(path: string): VdcError {
+  return new VdcError('USAGE', `The result can be saved only with an image, and ${path} is a file`, {
+    hint: 'Name an image by its ID (wmi-...), or omit --save',
+  })
+}
