@@ -30,7 +30,7 @@ export default class ImageTry extends BaseCommand {
       accel: accel(ACCELERATIONS),
       arch: flags.choice('ARCH', MACHINE_ARCHES, 'Architecture', { more: 'Default: that of the image.' }),
       memory: Flags.integer({ helpValue: 'MIB', default: 512, summary: 'Memory in MiB.' }),
-      timeout: Flags.integer({ helpValue: 'SECONDS', default: 600, summary: 'Stop a boot after this time.' }),
+      timeout: Flags.integer({ helpValue: 'SECONDS', default: 600, summary: 'Wait no longer for a guest to boot.' }),
       twice: Flags.boolean({ summary: 'Boot twice, and compare host keys and machine-id.' }),
       instance: flags.text('FILE', 'Instance in YAML, as metadata example prints it.'),
       'user-data': flags.text('FILE', 'User-data of the instance.'),

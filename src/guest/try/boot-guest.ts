@@ -20,7 +20,7 @@ export interface BootOptions {
   accel: 'kvm' | 'tcg'
   /** MiB. */
   memory: number
-  /** Seconds that the boot may take, with powering off. */
+  /** Seconds that are waited for the guest to do all that it does, before it is asked to power off. */
   timeout: number
   instance: Instance
   /** The path of the private key of the instance's first public key; undefined if it is not tried to log in. */
@@ -117,7 +117,7 @@ async function runMachine(folder: string, options: BootOptions, observer: Observ
       await probing
     }
     const screen = options.isScreenKept ? await machine.screenshot() : undefined
-    const end = await powerOff(machine, observer, watch, Math.min(timeout * 1000, observer.now() + POWER_OFF[accel]))
+    const end = await powerOff(machine, observer, watch, observer.now() + POWER_OFF[accel])
     return { end, screen }
   })
 }

@@ -15,6 +15,8 @@ const SIGNS_OF_LIFE = ['system', 'dhcp', 'metadata', 'ssh'] as const
 /** Turns what a virtual machine sends into events, and tells which steps they decide. */
 export class Observer {
   readonly judge: Judge
+  /** When the guest last asked the metadata service; undefined if it has not. */
+  lastRequest: Moment | undefined
   readonly #begun = monotonicTime()
   readonly #console = new ConsoleReader()
   readonly #network = new NetworkReader(RESTRICTED.guest)
@@ -50,7 +52,10 @@ export class Observer {
   readonly toGuest = (chunk: Buffer): void => this.take(this.#network.toGuest(chunk, this.now()))
 
   /** Takes a request that the metadata service answered. */
-  readonly request = (request: AnsweredRequest): void => this.take([{ at: this.now(), kind: 'metadata', request }])
+  readonly request = (request: AnsweredRequest): void => {
+    this.lastRequest = this.now()
+    this.take([{ at: this.lastRequest, kind: 'metadata', request }])
+  }
 
   /** Takes events. */
   take(events: readonly GuestEvent[]): void {
@@ -96,12 +101,12 @@ export class Observer {
 
   #reportChanges(isMeant: (step: StepName) => boolean): Step[] {
     const steps = this.judge.steps()
-    for (const step of steps)
-      if (isMeant(step.step) && this.#results.get(step.step) !== step.result) this.#report(step)
+    for (const step of steps) if (isMeant(step.step)) this.#report(step)
     return steps
   }
 
   #report(step: Step): void {
+    if (this.#results.get(step.step) === step.result) return
     this.#results.set(step.step, step.result)
     const told = this.#telling.then(() => this.#tell(step))
     // Whoever waits for it next gets its error.
