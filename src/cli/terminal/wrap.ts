@@ -12,6 +12,7 @@ const PROGRAMS = [
   'gunzip',
   'hdiutil',
   'iconv',
+  'ip',
   'libguestfs-test-tool',
   'manage-bde',
   'maxcso',

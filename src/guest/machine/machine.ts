@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { VdcError } from '../../core/errors.ts'
 import type { Cancellation } from '../../disk/watcher.ts'
@@ -86,11 +87,18 @@ export async function withMachine<T>(options: MachineOptions, work: (machine: Ma
 /** Puts what QEMU needs into its folder. Returns the FIFOs of the packets. */
 async function prepareFolder({ folder, network, cancellation }: MachineOptions): Promise<Fifo[]> {
   if (network.kind === 'open') return []
+  requireLoopback()
   await placeConnector(folder)
   return [
     await readFifo(folder, PACKETS.rx, cancellation.signal, network.fromGuest),
     await readFifo(folder, PACKETS.tx, cancellation.signal, network.toGuest),
   ]
+}
+
+/** @throws VdcError QEMU_IMG_FAILED if the loopback is down, as in a new network namespace: QEMU's network needs it. */
+function requireLoopback(): void {
+  if (Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ internal }) => internal))) return
+  throw failed('needs the loopback interface, which is down', 'Bring it up with: ip link set lo up')
 }
 
 /** Resolves when QEMU and its pipes have ended, with the reason. */

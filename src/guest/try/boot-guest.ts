@@ -108,7 +108,7 @@ async function runMachine(folder: string, options: BootOptions, observer: Observ
     if (machine.vnc !== undefined) await options.onVnc(machine.vnc)
     const watch = new Watch(machine, observer, watcher)
     const over = new AbortController()
-    const target = { host: '127.0.0.1', port: (await machine.sshPort()) ?? 0, folder, signal: over.signal }
+    const target = { host: '127.0.0.1', port: (await machine.sshPort()) ?? 0, signal: over.signal }
     const probing = key === undefined ? Promise.resolve() : probeSsh(target, key, observer)
     try {
       await watch.until(timeout * 1000, (now) => observer.judge.isSettled(now))

@@ -9,7 +9,7 @@ import { STEPS, type Step, type StepName } from './step.ts'
 
 /** What the judge of a guest must know. */
 export interface JudgeOptions extends Expectations {
-  /** Milliseconds without activity after which nothing more is expected; a third of it after a login prompt. */
+  /** Milliseconds without activity after which nothing more is expected; a part of it after a login prompt. */
   patience: number
 }
 
@@ -86,7 +86,7 @@ export class Judge {
     const isAlone = foreign.length > 0 && console.prompt !== undefined && this.#results.get('dhcp') !== 'ok'
     if ((isAlone || this.#isAllKnown()) && quiet >= AFTER_ALL) return true
     if (boot.isFirmwareLast(this.#facts) && quiet >= AFTER_FIRMWARE) return true
-    return quiet >= this.#options.patience / (console.prompt === undefined ? 1 : 3)
+    return quiet >= this.#patience()
   }
 
   /** Returns whether the guest became an instance: it booted, got its address, and got its metadata. */
@@ -97,6 +97,16 @@ export class Judge {
   /** What the guest was seen to have of its own. */
   get identity(): Identity {
     return { hostKeys: this.#facts.ssh?.hostKeys, machineId: this.#facts.login?.machineId }
+  }
+
+  /** Returns the milliseconds without activity after which nothing more is expected. */
+  #patience(): number {
+    const { console, login } = this.#facts
+    const { patience } = this.#options
+    if (console.prompt === undefined) return patience
+    // It is tried to log in for a while.
+    const isRefused = login !== undefined && login.user === undefined
+    return isRefused ? patience / 6 : patience / 3
   }
 
   #isAllKnown(): boolean {

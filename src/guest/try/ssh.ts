@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { type Ended, runProgram } from '../../disk/qemu/run-program.ts'
 import type { LoginEvent, SshEvent } from './event.ts'
 import { plainText } from './plain-text.ts'
@@ -10,8 +10,6 @@ export interface SshTarget {
   /** An address of this host. */
   host: string
   port: number
-  /** A folder of this process alone. */
-  folder: string
   signal: AbortSignal
 }
 
@@ -25,6 +23,8 @@ const MOST_OUTPUT = 65536
 const LONGEST_BANNER = 100
 /** The name of the guest in its file of known host keys. */
 const ALIAS = 'guest'
+/** The name of that file, beside the private key. */
+const KNOWN_HOSTS = 'known-hosts'
 const TYPES = ['ed25519', 'ecdsa', 'rsa']
 const KEY = /^\S+ ((?:ssh|ecdsa)-[a-z0-9-]{1,40}) ([A-Za-z0-9+/]{20,4000}={0,2})$/gm
 const BANNER = /^# .*?(SSH-[\d.]{1,5}-.*)$/m
@@ -69,18 +69,18 @@ const OTHER_USER = /Please login as the user "([a-z_][a-z0-9_-]{0,31})"/
 /**
  * Logs in to a guest, and asks it for its names.
  *
- * @param key the path of a private key. Only its owner may read it.
+ * @param key the path of a private key, in a folder of this process alone.
  * @param found of the same guest; other host keys are refused.
  * @returns with the user who was let in; without one if none was.
  * @throws errors of the file system.
  */
 export async function logIn(target: SshTarget, key: string, found: FoundSsh): Promise<LoginEvent> {
-  const known = join(target.folder, 'known-hosts')
-  await writeFile(known, found.knownHosts, { mode: 0o600 })
+  const folder = dirname(key)
+  await writeFile(join(folder, KNOWN_HOSTS), found.knownHosts, { mode: 0o600 })
   const users = [...USERS]
   for (const user of users) {
-    const args = [...sshOptions(key, known), '-p', String(target.port), '-l', user, target.host, COMMAND]
-    const { stdout, stderr } = await run('ssh', args, LOGIN_LIMIT, target.signal)
+    const args = [...sshOptions(basename(key)), '-p', String(target.port), '-l', user, target.host, COMMAND]
+    const { stdout, stderr } = await run('ssh', args, LOGIN_LIMIT, target.signal, folder)
     const [, hostName, machineId] = ANSWER.exec(stdout) ?? []
     if (hostName !== undefined) return { kind: 'login', user, hostName: plainText(hostName, 80), machineId }
     const [, other] = OTHER_USER.exec(stdout + stderr) ?? []
@@ -90,15 +90,18 @@ export async function logIn(target: SshTarget, key: string, found: FoundSsh): Pr
   return { kind: 'login', user: undefined, hostName: undefined, machineId: undefined }
 }
 
-/** Nothing of the user's configuration, agent or keys is used, and nothing is forwarded to the guest. */
-function sshOptions(key: string, known: string): string[] {
+/**
+ * Nothing of the user's configuration, agent or keys is used, and nothing is forwarded to the guest. Files are named
+ * relative to their folder, because ssh takes apart paths with spaces, quotes or percent signs.
+ */
+function sshOptions(key: string): string[] {
   const options = [
     ...['BatchMode=yes', `ConnectTimeout=${SCAN_LIMIT}`, 'LogLevel=ERROR', 'RequestTTY=no', 'EscapeChar=none'],
     // Servers before OpenSSH 7.2 know no other signatures of RSA keys.
     ...['PubkeyAcceptedKeyTypes=+ssh-rsa', 'HostKeyAlgorithms=+ssh-rsa'],
     ...['IdentitiesOnly=yes', 'IdentityAgent=none', 'PreferredAuthentications=publickey'],
     ...['StrictHostKeyChecking=yes', `HostKeyAlias=${ALIAS}`, 'UpdateHostKeys=no', 'CheckHostIP=no'],
-    ...[`UserKnownHostsFile=${known}`, 'GlobalKnownHostsFile=/dev/null'],
+    ...[`UserKnownHostsFile=${KNOWN_HOSTS}`, 'GlobalKnownHostsFile=/dev/null'],
     ...['ClearAllForwardings=yes', 'ForwardAgent=no', 'ForwardX11=no', 'ControlPath=none', 'PermitLocalCommand=no'],
   ]
   return ['-F', 'none', '-i', key, ...options.flatMap((option) => ['-o', option])]
@@ -108,11 +111,18 @@ function sshOptions(key: string, known: string): string[] {
  * Runs a program that ends with this process.
  *
  * @param limit seconds after which it is killed.
+ * @param folder in which it works.
  */
-function run(program: string, args: readonly string[], limit: number, signal: AbortSignal): Promise<Ended> {
+function run(
+  program: string,
+  args: readonly string[],
+  limit: number,
+  signal: AbortSignal,
+  folder = '/',
+): Promise<Ended> {
   // This process may have died before setpriv asked the kernel for a signal on its death.
-  const script = '[ "$PPID" = "$0" ] || exit; exec "$@"'
-  const bound = ['--pdeathsig', 'KILL', '/bin/sh', '-c', script, String(process.pid), program, ...args]
+  const script = '[ "$PPID" = "$0" ] || exit; cd -- "$1" && shift && exec "$@"'
+  const bound = ['--pdeathsig', 'KILL', '/bin/sh', '-c', script, String(process.pid), folder, program, ...args]
   return runProgram('setpriv', bound, {
     descriptors: [],
     env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
@@ -124,8 +134,9 @@ function run(program: string, args: readonly string[], limit: number, signal: Ab
 }
 
 /**
- * Makes a key pair in a folder. It is of RSA, because servers before OpenSSH 6.5 know no better. Returns the path of the private key, which is beside the public one (`.pub`);
- * undefined if ssh-keygen fails.
+ * Makes a key pair in a folder. It is of RSA, because servers before OpenSSH 6.5 know no better.
+ *
+ * @returns the path of the private key, which is beside the public one (`.pub`); undefined if ssh-keygen fails.
  */
 export async function makeLoginKey(folder: string, signal: AbortSignal): Promise<string | undefined> {
   const path = join(folder, 'login-key')

@@ -18,7 +18,7 @@ const folder = newFolder()
 const guest = join(folder.path, 'guest')
 const never = new AbortController().signal
 const target = (port: number, signal = never): SshTarget => {
-  return { host: '127.0.0.1', port, folder: mkdtempSync(join(folder.path, 'ssh-')), signal }
+  return { host: '127.0.0.1', port, signal }
 }
 afterAll(() => folder.remove())
 
@@ -62,7 +62,7 @@ describe.runIf(IS_ROOT)('sshd of a guest', () => {
     for (const type of ['ed25519', 'ecdsa']) {
       await execa('dropbearkey', ['-t', type, '-f', join(guest, `etc/${type}`)])
     }
-    const path = await makeLoginKey(folder.path, never)
+    const path = await makeLoginKey(mkdtempSync(join(folder.path, `the 'keys' of %h "$x" -`)), never)
     if (path === undefined) throw new Error('no key')
     key = path
     port = await freePort()

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** Returns the IDs of the processes whose command line holds all of some texts. */
 export function processesWith(...texts: string[]): number[] {
@@ -7,6 +7,19 @@ export function processesWith(...texts: string[]): number[] {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1')
       return texts.every((text) => command.includes(text))
+    } catch {
+      // It has ended.
+      return false
+    }
+  })
+}
+
+/** Returns the IDs of the processes that work in a folder, or one below it, even if that was removed. */
+export function processesIn(folder: string): number[] {
+  const ids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return ids.map(Number).filter((pid) => {
+    try {
+      return `${readlinkSync(`/proc/${pid}/cwd`)}/`.startsWith(`${folder}/`)
     } catch {
       // It has ended.
       return false
