@@ -178,4 +178,5 @@ export default defineConfig([
   oneFile('program', 'src/bundle.ts'),
   oneFile('hash-worker', 'src/disk/hash/hash-worker.ts'),
   oneFile('metadata-connector', 'src/guest/machine/connector.ts'),
+  oneFile('tree-worker', 'src/guest/build/tree/tree-worker.ts'),
 ])

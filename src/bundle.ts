@@ -32,6 +32,7 @@ export const COMMANDS: CommandLoaders = {
   'guest:script': () => import('./commands/guest/script.ts'),
   'image:add:local': () => import('./commands/image/add/local.ts'),
   'image:add:volume': () => import('./commands/image/add/volume.ts'),
+  'image:build': () => import('./commands/image/build.ts'),
   'image:check': () => import('./commands/image/check.ts'),
   'image:convert': () => import('./commands/image/convert.ts'),
   'image:del': () => import('./commands/image/del.ts'),

@@ -33,6 +33,7 @@ export const ERRORS = {
   STORAGE_DELETED: { exit: 5, meaning: 'The backup storage is deleted.' },
   SYSTEM_ACCOUNT: { exit: 5, meaning: 'A system account cannot be deleted or disabled.' },
   APPLIANCE_FAILED: { exit: 6, meaning: 'libguestfs, which looks into images, is missing or cannot run.' },
+  BUILD_FAILED: { exit: 6, meaning: 'A program that builds images is missing, cannot run or failed.' },
   COMMIT_UNCERTAIN: { exit: 6, meaning: 'The connection broke during a commit. The change may or may not be stored.' },
   DATABASE_BUSY: { exit: 6, meaning: 'Another process held a lock for too long.' },
   DATABASE_AUTH_UNSUPPORTED: {

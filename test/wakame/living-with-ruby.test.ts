@@ -152,6 +152,7 @@ describe('without db migrate', () => {
       'db:migrate',
       'doctor',
       'guest:script',
+      'image:build',
       'image:check',
       'image:try',
       'image:convert',

@@ -50,6 +50,7 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   },
   'image:add:local': thing(image),
   'image:add:volume': thing(image),
+  'image:build': thing(async () => (await import('../../registry/results/file.ts')).builtReport),
   'image:check': {
     ...list(async () => (await import('../../registry/results/guest.ts')).checkReport),
     whole: async () => (await import('../../registry/results/guest.ts')).checkSummary,

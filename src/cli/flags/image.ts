@@ -26,6 +26,14 @@ export const LOCAL_IMAGE_GROUPS = {
   ...IMAGE_GROUPS,
 }
 
+/** The options of an image that is built, by heading. */
+export const BUILD_GROUPS = {
+  CONTENTS: ['suite', 'mirror', 'package', 'kernel', 'init', 'hostname', 'authorized-key', 'script'],
+  STORAGE: ['size', 'to', 'compress', 'timestamp', 'timeout'],
+  IDENTITY: ['register', ...IMAGE_GROUPS.IDENTITY],
+  OUTPUT: ['dry-run'],
+}
+
 /** Flags for attributes that can be set when an image is added, and changed later. */
 const attributes = {
   'display-name': flags.displayName(),
@@ -62,6 +70,16 @@ export const newImage = (fileFormat: string) => ({
 
 /** Flags of a new image that boots from a local copy. */
 export const newLocalImage = { 'is-cacheable': isCacheable }
+
+/** Flags of an image that is registered when it was built. */
+export const newBuiltImage = {
+  'account-id': flags.accountId('Owner of the registered image; a-shpoolxx is the shared pool.'),
+  'create-account': flags.createAccount(),
+  uuid: flags.uuid('wmi-'),
+  'display-name': attributes['display-name'],
+  description: attributes.description,
+  'is-public': attributes['is-public'],
+}
 
 /** Limits of a disk image file. */
 export const fileExpectations = {

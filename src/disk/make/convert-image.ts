@@ -125,12 +125,21 @@ export async function convertImage<T>(
  * @throws VdcError FILE_REFUSED, FILE_NOT_WRITTEN.
  */
 export async function tryConversion(file: ImageFile, inspection: Inspection, place: OutputPlace): Promise<number> {
-  await access(heldPath(place.folder), constants.W_OK | constants.X_OK).catch((error) => {
-    throw notWritten(place.path, error)
-  })
+  await requireWritableFolder(place)
   if (inspection.containerFormat === 'none') requireNoWriters(file)
   await requireUnchanged(file)
   return diskSize(inspection)
+}
+
+/**
+ * Checks whether a file can be created, for a dry run.
+ *
+ * @throws VdcError FILE_NOT_WRITTEN if this user may not write to its folder.
+ */
+export async function requireWritableFolder(place: OutputPlace): Promise<void> {
+  await access(heldPath(place.folder), constants.W_OK | constants.X_OK).catch((error) => {
+    throw notWritten(place.path, error)
+  })
 }
 
 async function runConversion(

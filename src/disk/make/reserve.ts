@@ -10,6 +10,22 @@ const SHARE = 0.05
 /** Bytes that stay free at least. */
 const LEAST = 256 * MIB
 
+/**
+ * Checks whether a filesystem has space for bytes beside what must stay free.
+ *
+ * @param path of a file or folder on the filesystem.
+ * @throws Error with the code ENOSPC if it has not; Error of the system.
+ */
+export async function requireSpace(path: string, bytes: number): Promise<void> {
+  const { bsize, blocks, bavail } = await statfs(path)
+  const reserve = Math.max(blocks * bsize * SHARE, LEAST)
+  if (bavail * bsize - bytes >= reserve) return
+  throw Object.assign(
+    new Error(`ENOSPC: less than ${Math.ceil(reserve / MIB)} MiB of its filesystem would stay free`),
+    { code: 'ENOSPC' },
+  )
+}
+
 /** Keeps a temporary file from filling its filesystem, on which the whole host may depend. */
 export class Reserve {
   readonly #handle: FileHandle
@@ -30,13 +46,7 @@ export class Reserve {
     if (this.#left >= 0) return
     this.#left = STEP
     // Through the descriptor, because the file has no name, and its folder may be on another filesystem by now.
-    const { bsize, blocks, bavail } = await statfs(heldPath(this.#handle))
-    const reserve = Math.max(blocks * bsize * SHARE, LEAST)
-    if (bavail * bsize - bytes - STEP >= reserve) return
-    throw Object.assign(
-      new Error(`ENOSPC: less than ${Math.ceil(reserve / MIB)} MiB of its filesystem would stay free`),
-      { code: 'ENOSPC' },
-    )
+    await requireSpace(heldPath(this.#handle), bytes + STEP)
   }
 
   /**

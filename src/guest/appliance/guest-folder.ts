@@ -7,9 +7,6 @@ import { temporaryFolder } from '../../disk/file/temporary-file.ts'
 import { isPrivate } from '../../disk/folder/private-folder.ts'
 import { isOnlyOurs } from '../../disk/remove/held.ts'
 
-/** The start of the names of our folders. What follows is the process ID. */
-const PREFIX = 'vdc-manage-guest-'
-const OURS = /^vdc-manage-guest-(\d+)-\w+$/
 /** With this bit of a folder's mode, only the owner of a file in it can rename or remove the file. */
 const STICKY = 0o1000n
 
@@ -19,19 +16,39 @@ const STICKY = 0o1000n
  * @throws VdcError FILE_NOT_WRITTEN if it cannot be created; errors of `work`.
  */
 export async function withGuestFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  return withFolderFor('guest', (folder) => rm(folder, { recursive: true, force: true }), work)
+}
+
+/**
+ * Runs `work` with a temporary folder as `withGuestFolder` does.
+ *
+ * @param purpose a word for its name.
+ * @param remove removes a folder with all that is in it.
+ * @throws VdcError FILE_NOT_WRITTEN if it cannot be created; errors of `work` and `remove`.
+ */
+export async function withFolderFor<T>(
+  purpose: string,
+  remove: (folder: string) => Promise<unknown>,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
   const parent = temporaryFolder()
-  const folder = await makeFolder(parent)
+  const folder = await makeFolder(parent, `vdc-manage-${purpose}-`, remove)
   try {
     return await work(folder)
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await remove(folder)
   }
 }
 
-async function makeFolder(parent: string): Promise<string> {
+/** @param prefix the start of the names of such folders. What follows is the process ID. */
+async function makeFolder(
+  parent: string,
+  prefix: string,
+  remove: (folder: string) => Promise<unknown>,
+): Promise<string> {
   try {
-    await removeLeftOvers(parent)
-    return await mkdtemp(join(parent, `${PREFIX}${process.pid}-`))
+    await removeLeftOvers(parent, prefix, remove)
+    return await mkdtemp(join(parent, `${prefix}${process.pid}-`))
   } catch (error) {
     const reason = systemError((error as NodeJS.ErrnoException).code)
     throw new VdcError('FILE_NOT_WRITTEN', `No temporary folder can be created in ${parent}: ${reason}`, {
@@ -41,11 +58,15 @@ async function makeFolder(parent: string): Promise<string> {
   }
 }
 
-async function removeLeftOvers(parent: string): Promise<void> {
+async function removeLeftOvers(
+  parent: string,
+  prefix: string,
+  remove: (folder: string) => Promise<unknown>,
+): Promise<void> {
   for (const name of await readdir(parent)) {
-    const pid = Number(OURS.exec(name)?.[1])
+    const pid = name.startsWith(prefix) ? Number(/^(\d+)-\w+$/.exec(name.slice(prefix.length))?.[1]) : 0
     const path = join(parent, name)
-    if (pid > 0 && !isAlive(pid) && (await isSafe(path, parent))) await rm(path, { recursive: true, force: true })
+    if (pid > 0 && !isAlive(pid) && (await isSafe(path, parent))) await remove(path)
   }
 }
 

@@ -1,5 +1,6 @@
-import { access, constants, readdir } from 'node:fs/promises'
+import { constants, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { allows, findProgram } from '../../core/find-program.ts'
 import { shellWord } from '../../core/shell-word.ts'
 
 /** Why libguestfs cannot run here. */
@@ -31,8 +32,8 @@ const MODULES = '/lib/modules'
 
 /** Finds out whether libguestfs can run here, as far as that can be known without running it. */
 export async function findRequirements(env: NodeJS.ProcessEnv): Promise<Requirements> {
-  const guestfish = await findInPath('guestfish', env.PATH)
-  const qemu = await findInPath('qemu-system-x86_64', env.PATH)
+  const guestfish = await findProgram('guestfish', env.PATH)
+  const qemu = await findProgram('qemu-system-x86_64', env.PATH)
   const isOwn = env.LIBGUESTFS_PATH !== undefined
   const kernel = isOwn ? undefined : (env.SUPERMIN_KERNEL ?? (await newestKernel()))
   const found = { guestfish, qemu, kernel, readsXfs: isOwn ? undefined : await readsXfs() }
@@ -73,19 +74,4 @@ async function readsXfs(): Promise<boolean | undefined> {
 
 function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => [])
-}
-
-async function findInPath(program: string, path = ''): Promise<string | undefined> {
-  for (const folder of path.split(':')) {
-    const file = join(folder, program)
-    if (folder.startsWith('/') && (await allows(file, constants.X_OK))) return file
-  }
-  return undefined
-}
-
-function allows(path: string, mode: number): Promise<boolean> {
-  return access(path, mode).then(
-    () => true,
-    () => false,
-  )
 }

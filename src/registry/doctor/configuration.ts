@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type DatabaseSettings, describeDatabase, settingsSource } from '../../config/config.ts'
+import { allows } from '../../core/find-program.ts'
 import type { Interruption } from '../../core/interruption.ts'
 import { shellWord } from '../../core/shell-word.ts'
 import { RESTORE_FILE } from '../../db/faults/sqlite.ts'
@@ -47,11 +47,4 @@ export async function checkIntegrity(path: string, interruption: Interruption): 
     )
   }
   return failure(`The file is damaged: ${found}`, RESTORE_FILE)
-}
-
-function allows(path: string, mode: number): Promise<boolean> {
-  return access(path, mode).then(
-    () => true,
-    () => false,
-  )
 }

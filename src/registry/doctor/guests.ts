@@ -1,10 +1,12 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { VdcError } from '../../core/errors.ts'
+import { findProgram } from '../../core/find-program.ts'
 import { runProgram } from '../../disk/qemu/run-program.ts'
 import type { Cancellation } from '../../disk/watcher.ts'
 import { tryAppliance } from '../../guest/appliance/empty-run.ts'
 import { findRequirements } from '../../guest/appliance/requirements.ts'
+import { findBuildLack } from '../../guest/build/requirements.ts'
 import { type Outcome, ok, warning } from './check.ts'
 
 const DEVICE = '/dev/kvm'
@@ -22,6 +24,24 @@ export async function checkLibguestfs(env: NodeJS.ProcessEnv, cancellation: Canc
   ].join(', ')
   if (readsXfs !== false) return ok(versions)
   return warning(`${versions}; it cannot read XFS`, 'Install it with: apt-get install libguestfs-xfs')
+}
+
+/** Checks whether QEMU is installed, in which guests boot. */
+export async function checkQemu(env: NodeJS.ProcessEnv, cancellation: Cancellation): Promise<Outcome> {
+  const path = await findProgram('qemu-system-x86_64', env.PATH)
+  if (path !== undefined) return ok(`version ${await versionOf('qemu-system-x86_64', env, cancellation)}, ${path}`)
+  return warning(
+    'QEMU is not installed; only image try and image install need it',
+    'Install it with: apt-get install --no-install-recommends qemu-system-x86',
+  )
+}
+
+/** Checks whether images can be built. */
+export async function checkBuilding(env: NodeJS.ProcessEnv, cancellation: Cancellation): Promise<Outcome> {
+  const lack = await findBuildLack(env, cancellation)
+  if (lack !== undefined) return warning(`${lack.why}; only image build needs this`, lack.hint)
+  const user = process.geteuid?.() === 0 ? 'as root' : 'as an ordinary user'
+  return ok(`mmdebstrap ${await versionOf('mmdebstrap', env, cancellation)}, ${user}`)
 }
 
 async function versionOf(program: string, env: NodeJS.ProcessEnv, { signal }: Cancellation): Promise<string> {

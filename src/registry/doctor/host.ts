@@ -1,6 +1,4 @@
-import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { findProgram } from '../../core/find-program.ts'
 import { qemuImgVersion } from '../../disk/qemu/qemu-img.ts'
 import type { Cancellation } from '../../disk/watcher.ts'
 import { failure, type Outcome, ok } from './check.ts'
@@ -28,20 +26,6 @@ export function checkNode(version: string): Outcome {
 export async function checkQemuImg(path: string, cancellation: Cancellation): Promise<Outcome> {
   const version = await qemuImgVersion(cancellation)
   return ok(`version ${version}, ${(await findProgram('qemu-img', path)) ?? 'found'}; runs within the resource limits`)
-}
-
-async function findProgram(name: string, path: string): Promise<string | undefined> {
-  for (const folder of path.split(delimiter)) {
-    const file = join(folder || '.', name)
-    if (
-      await access(file, constants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    )
-      return file
-  }
-  return undefined
 }
 
 /** Checks the folder for temporary files (src/disk/file/temporary-file.ts). */

@@ -20,7 +20,7 @@ import {
   REGISTRY_TABLES,
 } from './database.ts'
 import { checkHost, describeAnswer } from './database-host.ts'
-import { checkEmptyRun, checkKvm, checkLibguestfs } from './guests.ts'
+import { checkBuilding, checkEmptyRun, checkKvm, checkLibguestfs, checkQemu } from './guests.ts'
 import { checkNode, checkQemuImg, checkUnpacking } from './host.ts'
 import { withTimeout } from './with-timeout.ts'
 
@@ -147,6 +147,8 @@ async function examineHosts(
 }
 
 async function examineGuests(env: NodeJS.ProcessEnv, deep: boolean, interruption: Interruption, check: CheckNamed) {
+  await check('qemu', () => checkQemu(env, interruption))
+  await check('building', () => checkBuilding(env, interruption))
   let canRun = false
   await check('libguestfs', async () => {
     const outcome = await checkLibguestfs(env, interruption)

@@ -44,6 +44,12 @@ const guestEdit = z.object({
 /** A prepared image: its file, what was changed in the guest, and the check after that. */
 export const preparedReport = z.extend(fileReport, { edits: z.array(guestEdit), guest: guestReport })
 
+/** A built image: its file, how its guest was prepared and checked, and the image if it was registered. */
+export const builtReport = z.extend(preparedReport, {
+  /** ID of the image; null if it was not registered. */
+  id: z.nullable(z.string()),
+})
+
 /** The verification of one image. */
 export const verification = z.object({
   id: z.string(),

@@ -17,6 +17,10 @@ export const EXIT_CODES: readonly Block[] = [
         'image check',
         '3 if a guest is not ready; with --strict also for warnings; otherwise 9 if one of several could not be checked.',
       ],
+      [
+        'image build',
+        '3 if the guest in the new file is not ready; the file is kept, and its path is printed unless it was to be registered.',
+      ],
       ['image prepare', '3 if the guest in the new file is not ready; the file is kept, and its path is printed.'],
       [
         'image try',

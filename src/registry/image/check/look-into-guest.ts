@@ -3,7 +3,8 @@ import type { ImageFile } from '../../../disk/file/image-file.ts'
 import { withAppliance } from '../../../guest/appliance/appliance.ts'
 import type { Acceleration } from '../../../guest/appliance/session.ts'
 import type { GuestCheck } from '../../../guest/checks/check.ts'
-import { type GuestSource, runChecks } from '../../../guest/run-checks.ts'
+import { type CheckReport as GuestCheckReport, type GuestSource, runChecks } from '../../../guest/run-checks.ts'
+import type { GuestSystem } from '../../../guest/system.ts'
 import { FolderTree } from '../../../guest/tree/folder-tree.ts'
 import type { Watcher } from '../../registry.ts'
 import type { checkReport, guestReport } from '../../results/guest.ts'
@@ -69,16 +70,29 @@ export async function checkGuest(
   source: GuestSource,
   { checks, strict, watcher, tell }: Checking,
 ): Promise<GuestReport> {
-  const reports: CheckReport[] = []
-  let isBlocked = false
-  const system = await runChecks(source, checks, watcher.cancellation, async ({ isBlocked: blocks, ...report }) => {
-    const named = { guest, ...report }
-    isBlocked ||= blocks
-    reports.push(named)
-    await tell(named)
+  const reports: GuestCheckReport[] = []
+  const system = await runChecks(source, checks, watcher.cancellation, async (report) => {
+    reports.push(report)
+    await tell(named(guest, report))
   })
+  return guestReportOf(guest, system, reports, strict)
+}
+
+/**
+ * Returns the report on a guest whose checks were run.
+ *
+ * @param guest what it is called in the report.
+ * @param strict whether warnings count, too.
+ */
+export function guestReportOf(
+  guest: string,
+  system: GuestSystem | undefined,
+  reports: readonly GuestCheckReport[],
+  strict: boolean,
+): GuestReport {
   const count = (result: CheckReport['result']) => reports.filter((report) => report.result === result).length
   const [errors, warnings, notes, unknown] = [count('error'), count('warning'), count('note'), count('unknown')]
+  const isBlocked = reports.some((report) => report.isBlocked)
   return {
     guest,
     ready: system?.kind === 'linux' && !isBlocked && errors === 0 && (!strict || warnings === 0),
@@ -87,13 +101,14 @@ export async function checkGuest(
     notes,
     unknown,
     system: system === undefined ? null : withoutFolders(system),
-    checks: reports,
+    checks: reports.map((report) => named(guest, report)),
   }
 }
 
-function withoutFolders({
-  folders: _,
-  ...system
-}: NonNullable<GuestReport['system']> & { folders: unknown }): GuestReport['system'] {
+function named(guest: string, { isBlocked: _, ...report }: GuestCheckReport): CheckReport {
+  return { guest, ...report }
+}
+
+function withoutFolders({ folders: _, ...system }: GuestSystem): GuestReport['system'] {
   return system
 }

@@ -72,6 +72,12 @@ export async function tryPrepareGuest(
   })
 }
 
-function changeOf({ action, path, check, what }: PlannedEdit): GuestChange {
+/** Returns an edit for people. */
+export function changeOf({
+  action,
+  path,
+  check,
+  what,
+}: Pick<PlannedEdit, 'action' | 'path' | 'check'> & { what?: string | undefined }): GuestChange {
   return { action, path: shown(path), check, what: what ?? null }
 }

@@ -8,7 +8,7 @@ const UNITS = ['', 'K', 'M', 'G', 'T', 'P']
 const SIZE = /^([0-9]{1,15})([KMGTP]?)(?:i?B)?$/i
 
 /** A size in bytes, with an optional unit, a power of 1024: `64T`, `10GiB`, `1048576`. */
-const size = z.pipe(
+export const size = z.pipe(
   z.string().check(z.refine((text) => SIZE.test(text), 'must be a number of bytes, such as 1073741824, 10G or 64TiB')),
   z.transform((text) => {
     const [, digits = '', unit = ''] = SIZE.exec(text) ?? []

@@ -1,0 +1,74 @@
+import { constants } from 'node:fs'
+import { allows, findProgram } from '../../core/find-program.ts'
+import { runProgram } from '../../disk/qemu/run-program.ts'
+import type { Cancellation } from '../../disk/watcher.ts'
+import { GRUB_FOLDER } from './disk/grub.ts'
+import { buildPath, plainInsideCommand } from './inside/command.ts'
+
+/** Why no image can be built here. */
+export interface BuildLack {
+  /** A sentence without a full stop. */
+  why: string
+  hint: string
+}
+
+/** Programs, and the packages of Debian and Ubuntu that have them. */
+const PROGRAMS = {
+  mmdebstrap: 'mmdebstrap',
+  mke2fs: 'e2fsprogs',
+  debugfs: 'e2fsprogs',
+  e2fsck: 'e2fsprogs',
+  'grub-mkimage': 'grub-common',
+  unshare: 'util-linux',
+} as const
+/** The programs that let an ordinary user have several user IDs. */
+const FOR_USERS = { newuidmap: 'uidmap', newgidmap: 'uidmap' } as const
+/** Milliseconds that an empty run may take. */
+const PROBE_LIMIT = 10_000
+
+/**
+ * Finds out whether images can be built here: programs, and the right to have namespaces.
+ *
+ * @returns what is missing first; undefined if nothing is.
+ * @throws the error of the cancellation.
+ */
+export async function findBuildLack(
+  env: NodeJS.ProcessEnv,
+  cancellation: Cancellation,
+): Promise<BuildLack | undefined> {
+  const path = buildPath(env)
+  const isRoot = process.geteuid?.() === 0
+  const missing = new Map<string, string>()
+  for (const [program, pack] of Object.entries(isRoot ? PROGRAMS : { ...PROGRAMS, ...FOR_USERS }))
+    if ((await findProgram(program, path)) === undefined) missing.set(program, pack)
+  if (!(await allows(`${GRUB_FOLDER}/boot.img`, constants.R_OK))) missing.set('GRUB for BIOS', 'grub-pc-bin')
+  if (missing.size > 0) {
+    const names = [...missing.keys()].join(', ')
+    return {
+      why: `${names} ${missing.size === 1 ? 'is' : 'are'} not installed`,
+      hint: `Install with: apt-get install --no-install-recommends ${[...new Set(missing.values())].join(' ')}`,
+    }
+  }
+  return refusedNamespaces(path, isRoot, cancellation)
+}
+
+async function refusedNamespaces(
+  path: string,
+  isRoot: boolean,
+  cancellation: Cancellation,
+): Promise<BuildLack | undefined> {
+  const [program, ...args] = plainInsideCommand(['true'])
+  const { exitCode, stderr } = await runProgram(program, args, {
+    ...{ descriptors: [], env: { PATH: path, LC_ALL: 'C' }, timeout: PROBE_LIMIT, maxOutput: 65536 },
+    ...{ signal: cancellation.signal, onOutput: undefined },
+  })
+  cancellation.throwIfRequested()
+  if (exitCode === 0) return undefined
+  const reason = stderr.trim().split('\n', 1)[0] || 'unshare gave no reason'
+  return {
+    why: `namespaces cannot be made: ${reason}`,
+    hint: isRoot
+      ? 'In a container, run it with the capability CAP_SYS_ADMIN'
+      : 'Give this user IDs with: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "$USER"; or run vdc-manage with sudo',
+  }
+}
