@@ -30,12 +30,18 @@ export interface Machine {
   ended: Promise<MachineEnd>
   /** The argument of vncviewer(1); undefined if the screen cannot be looked at. */
   vnc: string | undefined
-  /** Returns the port of 127.0.0.1 that leads to port 22 of the guest; undefined in an open network. */
+  /** Returns the port of 127.0.0.1 that leads to port 22 of the guest; undefined in another network than a restricted one. */
   sshPort(): Promise<number | undefined>
   /** Presses the power button. */
   powerDown(): Promise<void>
   /** Returns the screen as PNG. */
   screenshot(): Promise<Buffer>
+  /**
+   * Ends the machine, and returns when all that it has written is in the file of its disk.
+   *
+   * @throws VdcError QEMU_IMG_FAILED if it cannot be written.
+   */
+  quit(): Promise<void>
 }
 
 /** Characters of QEMU's messages that are kept. */
@@ -74,7 +80,8 @@ export async function withMachine<T>(options: MachineOptions, work: (machine: Ma
     const { qmp, ended } = await connect(qemu, exited)
     // From now on, only QEMU writes to them.
     for (const fifo of fifos) fifo.letEnd()
-    return await work({ ...machineOf(qmp, options), pid: qemu.child.pid as number, ended })
+    const quit = () => quitQemu(qmp, qemu, exited)
+    return await work({ ...machineOf(qmp, options), pid: qemu.child.pid as number, ended, quit })
   } finally {
     cancellation.signal.removeEventListener('abort', kill)
     kill()
@@ -86,7 +93,7 @@ export async function withMachine<T>(options: MachineOptions, work: (machine: Ma
 
 /** Puts what QEMU needs into its folder. Returns the FIFOs of the packets. */
 async function prepareFolder({ folder, network, cancellation }: MachineOptions): Promise<Fifo[]> {
-  if (network.kind === 'open') return []
+  if (network.kind !== 'restricted') return []
   requireLoopback()
   await placeConnector(folder)
   return [
@@ -141,7 +148,7 @@ async function connect(
   return { qmp, ended }
 }
 
-function machineOf(qmp: Qmp, { folder, network, vnc }: MachineOptions): Omit<Machine, 'pid' | 'ended'> {
+function machineOf(qmp: Qmp, { folder, network, vnc }: MachineOptions): Omit<Machine, 'pid' | 'ended' | 'quit'> {
   const ask = (command: string, args = {}, hint?: string) =>
     qmp.run(command, args).catch((error: Error) => {
       throw failed(`cannot do ${command}: ${error.message}`, hint)
@@ -149,7 +156,7 @@ function machineOf(qmp: Qmp, { folder, network, vnc }: MachineOptions): Omit<Mac
   return {
     vnc: vnc && vncAddress(vnc, folder),
     async sshPort() {
-      if (network.kind === 'open') return undefined
+      if (network.kind !== 'restricted') return undefined
       return forwardedPort(String(await ask('human-monitor-command', { 'command-line': 'info usernet' })))
     },
     async powerDown() {
@@ -160,6 +167,13 @@ function machineOf(qmp: Qmp, { folder, network, vnc }: MachineOptions): Omit<Mac
       return readFile(join(folder, SCREENSHOT))
     },
   }
+}
+
+async function quitQemu(qmp: Qmp, { child }: QemuProcess, exited: Promise<VdcError>): Promise<void> {
+  // QEMU may end before it answers.
+  await qmp.run('quit').catch(() => {})
+  const end = await exited
+  if (child.exitCode !== 0) throw end
 }
 
 function killGroup({ child }: QemuProcess): void {

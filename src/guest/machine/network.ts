@@ -3,11 +3,16 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
 /** The network of a virtual machine. */
-export type Network = OpenNetwork | RestrictedNetwork
+export type Network = OpenNetwork | ClosedNetwork | RestrictedNetwork
 
 /** The networks of this host by address translation, with DHCP and DNS. The loopback of this host can be reached, too. */
 export interface OpenNetwork {
   kind: 'open'
+}
+
+/** A network with DHCP and nothing else. */
+export interface ClosedNetwork {
+  kind: 'closed'
 }
 
 /**
@@ -52,7 +57,10 @@ export async function placeConnector(folder: string): Promise<void> {
 
 /** Returns QEMU's arguments for a network. */
 export function networkArguments(network: Network): string[] {
-  if (network.kind === 'open') return ['-netdev', 'user,id=n0', '-device', 'virtio-net-pci,netdev=n0']
+  if (network.kind !== 'restricted') {
+    const netdev = network.kind === 'open' ? 'user,id=n0' : 'user,id=n0,restrict=on'
+    return ['-netdev', netdev, '-device', 'virtio-net-pci,netdev=n0']
+  }
   const { network: net, prefix, gateway, dns, guest } = RESTRICTED
   const netdev = [
     'user,id=n0',

@@ -10,6 +10,7 @@ import { describeInstance } from '../../metadata/describe-instance.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import type { triedStep, tryReport } from '../../results/try.ts'
 import { isIdNotFile } from '../../rules/id-or-path.ts'
+import { whole } from '../../rules/numbers.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { labelsOfTry } from '../../rules/try-labels.ts'
 import { validate } from '../../rules/validate.ts'
@@ -26,13 +27,6 @@ export { MACHINE_ARCHES } from '../../../guest/machine/command-line.ts'
 const [LEAST_MEMORY, MOST_MEMORY] = [16, 1 << 20]
 /** Seconds: a day. */
 const MOST_TIME = 86_400
-
-const whole = (least: number, most: number) => {
-  const message = `must be a whole number from ${least} to ${most}`
-  return z
-    .number(message)
-    .check(z.refine((value) => Number.isInteger(value) && value >= least && value <= most, message))
-}
 
 const tryRequest = z.object({
   image: z.string(),
