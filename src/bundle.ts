@@ -39,6 +39,7 @@ export const COMMANDS: CommandLoaders = {
   'image:features': () => import('./commands/image/features.ts'),
   'image:history': () => import('./commands/image/history.ts'),
   'image:inspect': () => import('./commands/image/inspect.ts'),
+  'image:install': () => import('./commands/image/install.ts'),
   'image:label': () => import('./commands/image/label.ts'),
   'image:list': () => import('./commands/image/list.ts'),
   'image:modify': () => import('./commands/image/modify.ts'),

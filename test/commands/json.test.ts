@@ -103,6 +103,7 @@ const CASES: Record<string, Cases> = {
     isOffline: true,
   },
   'image try': { refused: '/dev/null', isOffline: true },
+  'image install': { refused: '/dev/null OUT.qcow2', isOffline: true },
   'image build': { refused: 'OUT.qcow2 --suite Bookworm', isOffline: true },
   'image prepare': { refused: '/dev/null OUT.qcow2', isOffline: true },
   'image list': {

@@ -157,6 +157,7 @@ describe('without db migrate', () => {
       'image:try',
       'image:convert',
       'image:inspect',
+      'image:install',
       'image:orphans',
       'image:prepare',
       'image:purge',

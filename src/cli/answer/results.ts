@@ -61,6 +61,7 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   'image:history --at': thing(async () => (await import('../../registry/results/image.ts')).imageAttributes),
   'image:history': list(async () => (await import('../../registry/results/image.ts')).historyEntry),
   'image:inspect': thing(file),
+  'image:install': thing(file),
   'image:label': thing(image),
   'image:list': list(async () => (await import('../../registry/results/image.ts')).imageSummary),
   'image:modify': thing(image),

@@ -56,10 +56,13 @@ export default class ImageBuild extends BaseCommand {
     size: Flags.string({ helpValue: 'SIZE', default: BUILD_SIZE, summary: 'Size of the disk.' }),
     to: flags.choice('FORMAT', PREPARED_FORMATS, 'Format of the new file', { value: 'qcow2' }),
     compress: Flags.boolean({ summary: 'Compress the new file (qcow2 only).' }),
-    timestamp: flags.text('SECONDS', 'Make the same image again: time of its files, since 1970.'),
-    timeout: Flags.string({
+    timestamp: Flags.integer({
       helpValue: 'SECONDS',
-      default: String(BUILD_TIMEOUT),
+      summary: 'Make the same image again: time of its files, since 1970.',
+    }),
+    timeout: Flags.integer({
+      helpValue: 'SECONDS',
+      default: BUILD_TIMEOUT,
       summary: 'Longest time to install the packages.',
     }),
     register: Flags.boolean({ dependsOn: ['account-id'], summary: 'Register the image, as image add local does.' }),

@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import type { Conversion } from '../../../disk/make/convert-image.ts'
 import { BUILD_INITS, type BuildOptions } from '../../../guest/build/build-options.ts'
 import type { Watcher } from '../../registry.ts'
+import { whole } from '../../rules/numbers.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
 import { PREPARED_FORMATS } from '../../rules/values.ts'
@@ -23,19 +24,6 @@ const matching = (pattern: RegExp, error: string) => z.string().check(z.refine((
 /** A name of a package, with a version or a suite as apt-get takes it. */
 const packageName = matching(/^[a-z0-9][a-z0-9+.-]*(?:[=/][\w.+:~-]+)?$/, 'must be the name of a package')
 const HOST_NAME = /^(?=.{1,64}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/i
-const seconds = (least: number, most: number) =>
-  z.pipe(
-    z
-      .string()
-      .check(
-        z.refine(
-          (text) => /^\d{1,12}$/.test(text) && Number(text) >= least && Number(text) <= most,
-          `must be a number of seconds from ${least} to ${most}`,
-        ),
-      ),
-    z.transform(Number),
-  )
-
 const buildRequest = z.object({
   out: z.string().check(z.refine((text) => text !== '', 'must not be empty')),
   suite: matching(/^[a-z][a-z0-9.-]{0,63}$/, 'must be the name of a release, such as bookworm'),
@@ -55,8 +43,8 @@ const buildRequest = z.object({
   authorized_key: z.optional(z.string()),
   script: z.optional(z.string()),
   // The last year that all programs write with four digits.
-  timestamp: z.optional(seconds(1, 253_370_764_800)),
-  timeout: z.prefault(seconds(1, LONGEST_TIMEOUT), String(BUILD_TIMEOUT)),
+  timestamp: z.optional(whole(1, 253_370_764_800)),
+  timeout: z.prefault(whole(1, LONGEST_TIMEOUT), BUILD_TIMEOUT),
   to: z.prefault(oneOf(PREPARED_FORMATS), 'qcow2'),
   compress: z.prefault(z.boolean(), false),
 })
