@@ -13,7 +13,7 @@ need_packages qemu-img=qemu-utils mariadbd=mariadb-server-core my_print_defaults
   mkfs.f2fs=f2fs-tools mkfs.jfs=jfsutils mkfs.reiserfs=reiserfsprogs mksquashfs=squashfs-tools mkfs.erofs=erofs-utils \
   mkudffs=udftools makefs=makefs mkswap=util-linux sfdisk=fdisk xorriso=xorriso \
   guestfish=libguestfs-tools /usr/share/doc/libguestfs-xfs=libguestfs-xfs qemu-system-x86_64=qemu-system-x86 "$(kernel)=linux-image-cloud-amd64" \
-  mmdebstrap=mmdebstrap busybox=busybox-static dropbear=dropbear-bin /usr/lib/grub/i386-pc/boot.img=grub-pc-bin grub-mkimage=grub-common cryptsetup=cryptsetup-bin \
+  mmdebstrap=mmdebstrap newuidmap=uidmap busybox=busybox-static dropbear=dropbear-bin /usr/lib/grub/i386-pc/boot.img=grub-pc-bin grub-mkimage=grub-common cryptsetup=cryptsetup-bin \
   wimapply=wimtools depmod=kmod dash=dash python3=python3 curl=curl wget=wget ssh-keygen=openssh-client shellcheck=shellcheck systemd-analyze=systemd \
   mcopy=mtools genisoimage=genisoimage sgdisk=gdisk /usr/bin/time=time xz=xz-utils bzip2=bzip2 zstd=zstd zip=zip ar=binutils
 need_modules

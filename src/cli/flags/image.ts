@@ -71,14 +71,20 @@ export const newImage = (fileFormat: string) => ({
 /** Flags of a new image that boots from a local copy. */
 export const newLocalImage = { 'is-cacheable': isCacheable }
 
+const ofRegistered = { dependsOn: ['register'] }
+
 /** Flags of an image that is registered when it was built. */
 export const newBuiltImage = {
-  'account-id': flags.accountId('Owner of the registered image; a-shpoolxx is the shared pool.'),
-  'create-account': flags.createAccount(),
-  uuid: flags.uuid('wmi-'),
-  'display-name': attributes['display-name'],
-  description: attributes.description,
-  'is-public': attributes['is-public'],
+  register: Flags.boolean({ dependsOn: ['account-id'], summary: 'Register the image, as image add local does.' }),
+  'account-id': {
+    ...flags.accountId('Owner of the registered image; a-shpoolxx is the shared pool.'),
+    ...ofRegistered,
+  },
+  'create-account': { ...flags.createAccount(), ...ofRegistered },
+  uuid: { ...flags.uuid('wmi-'), ...ofRegistered },
+  'display-name': { ...attributes['display-name'], ...ofRegistered },
+  description: { ...attributes.description, ...ofRegistered },
+  'is-public': { ...attributes['is-public'], ...ofRegistered },
 }
 
 /** Limits of a disk image file. */

@@ -65,7 +65,6 @@ export default class ImageBuild extends BaseCommand {
       default: BUILD_TIMEOUT,
       summary: 'Longest time to install the packages.',
     }),
-    register: Flags.boolean({ dependsOn: ['account-id'], summary: 'Register the image, as image add local does.' }),
     ...newBuiltImage,
     'dry-run': flags.dryRun(),
   })

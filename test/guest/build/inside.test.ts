@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { insideCommand } from '../../../src/guest/build/inside/command.ts'
+import { type InsideProgram, runInside } from '../../../src/guest/build/inside/run-inside.ts'
+import { newFolder } from '../../support/files/images.ts'
+import { processesWith } from '../../support/process/processes.ts'
+import { newWatcher } from '../../support/process/watcher.ts'
+
+const folder = newFolder()
+afterAll(() => folder.remove())
+
+/** Returns a folder for a program to run in. */
+function newInside(): string {
+  return mkdtempSync(join(folder.path, 'with space-'))
+}
+
+const sh = (script: string, more: Partial<InsideProgram> = {}): InsideProgram => ({
+  command: ['sh', '-c', script],
+  env: { PATH: process.env.PATH ?? '' },
+  work: 'The test',
+  timeout: 60,
+  ...more,
+})
+
+describe('a program in its own namespaces', () => {
+  test('is root, has descriptors, and returns what it prints and its exit code', async () => {
+    const lines: string[] = []
+    const ended = await runInside(
+      newInside(),
+      sh('id -u; echo one >&2; echo "two\\tthree" >&2; readlink /proc/self/fd/3 >/dev/null || exit 9; exit 7', {
+        descriptors: [0],
+        onLine: (line) => lines.push(line),
+      }),
+      newWatcher().cancellation,
+    )
+    expect(ended).toEqual({ stdout: '0\n', lastLines: ['one', 'two\tthree'], exitCode: 7 })
+    expect(lines).toEqual(ended.lastLines)
+  })
+
+  test('leaves neither processes nor mounts on the host', async () => {
+    const ours = newInside()
+    const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    const script = 'mkdir "$0/m" && mount -t tmpfs tmpfs "$0/m" || exit; setsid sleep 9876 & echo done'
+    const ended = await runInside(ours, { ...sh(''), command: ['sh', '-c', script, ours] }, newWatcher().cancellation)
+    expect(ended).toMatchObject({ stdout: 'done\n', exitCode: 0 })
+    expect(processesWith('sleep', '9876')).toEqual([])
+    expect(readFileSync('/proc/self/mounts', 'utf8')).toBe(mounts)
+    expect(existsSync(ours)).toBe(true)
+  })
+
+  /** Starts daemons, keeps files open and mounts, and never ends. */
+  const STUBBORN =
+    'trap "" TERM INT HUP; mkdir "$0/m"; mount -t tmpfs tmpfs "$0/m"; touch "$0/m/x" "$0/begun"; setsid sleep 6789 & while :; do sleep 6789; done'
+
+  test.each([
+    ['the cancellation', {}, 'INTERRUPTED Interrupted'],
+    ['its time limit', { timeout: 1 }, 'The test takes longer than 1 s'],
+    ['its output limit', { command: ['sh', '-c', 'yes'] as [string, ...string[]] }, 'prints more than'],
+  ] as const)('is killed at %s, with all that it has started and written', async (why, more, message) => {
+    const [ours, watcher] = [newInside(), newWatcher()]
+    const program = { ...sh(''), command: ['sh', '-c', STUBBORN, ours] as [string, ...string[]], ...more }
+    const ended = runInside(ours, program, watcher.cancellation).then(
+      () => 'ended',
+      (error) => `${error.code} ${error.message}`,
+    )
+    if (why === 'the cancellation') {
+      await expect.poll(() => existsSync(join(ours, 'begun')), { timeout: 20_000 }).toBe(true)
+      watcher.cancellation.request()
+    }
+    expect(await ended).toContain(message)
+    expect(existsSync(ours)).toBe(false)
+    expect(processesWith('sleep', '6789')).toEqual([])
+  })
+
+  test('is killed when this program is killed, and its folder is removed', async () => {
+    const ours = newInside()
+    const [program, ...args] = insideCommand(ours, ['sh', '-c', STUBBORN, ours])
+    const code = `require('node:child_process').spawn(process.argv[1], process.argv.slice(2), { stdio: ['pipe', 1, 2], detached: true })`
+    const parent = spawn(process.execPath, ['-e', code, program, ...args], { stdio: 'ignore' })
+    await expect.poll(() => existsSync(join(ours, 'begun')), { timeout: 20_000 }).toBe(true)
+    parent.kill('SIGKILL')
+    await once(parent, 'close')
+    await expect.poll(() => existsSync(ours), { timeout: 20_000 }).toBe(false)
+    await expect.poll(() => processesWith(ours), { timeout: 20_000 }).toEqual([])
+    expect(processesWith('sleep', '6789')).toEqual([])
+  })
+
+  test('cannot be started if there is no unshare', async () => {
+    const ours = newInside()
+    mkdirSync(join(ours, 'bin'))
+    writeFileSync(join(ours, 'x'), '')
+    const program = sh('true', { env: { PATH: join(ours, 'bin') } })
+    await expect(runInside(ours, program, newWatcher().cancellation)).rejects.toMatchObject({
+      code: 'BUILD_FAILED',
+      message: expect.stringMatching(/^unshare cannot be run: /),
+    })
+  })
+})
