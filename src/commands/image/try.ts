@@ -14,7 +14,7 @@ export default class ImageTry extends BaseCommand {
   static override examples = [
     '<%= config.bin %> image try lucid.qcow2',
     '<%= config.bin %> image try wmi-k3x9q0bz --twice --save',
-    '<%= config.bin %> image try lucid.qcow2 --user-data setup.sh --console lucid.log --screenshot lucid.png',
+    '<%= config.bin %> image try lucid.qcow2 --user-data setup.sh \\\n  --console lucid.log --screenshot lucid.png',
     '<%= config.bin %> image try lucid.qcow2 --json |\n  jq -r \'.steps[] | select(.result == "failed") | .message\'',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]

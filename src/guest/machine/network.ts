@@ -6,7 +6,7 @@ import { join } from 'node:path'
 export type Network = OpenNetwork | ClosedNetwork | RestrictedNetwork
 
 /** The networks of this host by address translation, with DHCP and DNS. The loopback of this host can be reached, too. */
-export interface OpenNetwork {
+interface OpenNetwork {
   kind: 'open'
 }
 
@@ -19,7 +19,7 @@ export interface ClosedNetwork {
  * A network with DHCP, the metadata service at 169.254.169.254, and nothing else: neither the loopback of this host nor any
  * other network can be reached. A free port of 127.0.0.1 leads to port 22 of the guest.
  */
-export interface RestrictedNetwork {
+interface RestrictedNetwork {
   kind: 'restricted'
   /** MAC address of the guest. */
   mac: string

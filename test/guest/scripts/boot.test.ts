@@ -32,6 +32,7 @@ describe.runIf(IS_THOROUGH)('a prepared Debian 12', () => {
     const disk = at('debian.qcow2')
     const prepared = await vdcManage(['image', 'prepare', await debianGuest(), disk, '--accel', 'tcg'])
     expect(prepared).toMatchObject({ code: 0, stdout: `${disk}\n` })
+    await expectTried(disk)
     await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'admin@example.com', '-f', at('key')])
     const publicKey = readFileSync(at('key.pub'), 'utf8').trim()
 
@@ -92,6 +93,19 @@ describe.runIf(IS_THOROUGH)('a prepared Debian 12', () => {
     expect(report.checks).toMatchObject(checks.map((check) => ({ check, result: 'error' })))
   })
 })
+
+/** Boots a disk twice with image try, and expects all of its steps. */
+async function expectTried(disk: string): Promise<void> {
+  const tried = await vdcManage(['image', 'try', disk, '--twice', '--accel', 'tcg', '--timeout', `${BOOT}`, '--json'])
+  const { steps } = JSON.parse(tried.stdout) as { steps: { step: string; result: string; message: string }[] }
+  expect(steps.filter(({ result }) => result !== 'ok')).toEqual([])
+  expect(steps).toHaveLength(2 * 11 + 2)
+  const messages = (name: string) => steps.filter(({ step }) => step === name).map(({ message }) => message)
+  expect(messages('login')).toEqual(['as root', 'as root'])
+  expect(messages('host-name')).toEqual(['demo1', 'demo12'])
+  expect(messages('machine-id-differs')).toEqual([expect.stringMatching(/^[0-9a-f]{32} and [0-9a-f]{32}$/)])
+  expect(tried.code).toBe(0)
+}
 
 /** Reads files of a disk, in one run of libguestfs. */
 async function readFiles(disk: string, paths: readonly string[]): Promise<Record<string, string>> {
