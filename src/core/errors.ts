@@ -5,7 +5,10 @@ export const ERRORS = {
   USAGE: { exit: 2, meaning: 'The command, an option or an argument is unknown, missing or not allowed here.' },
   CONFIG_REFUSED: { exit: 3, meaning: 'A setting or a configuration file is invalid or unsafe.' },
   FILE_REFUSED: { exit: 3, meaning: 'A file cannot be registered, converted or read.' },
-  GUEST_NOT_BOOTED: { exit: 3, meaning: 'A guest did not boot, or did not get its address or its metadata.' },
+  GUEST_NOT_BOOTED: {
+    exit: 3,
+    meaning: 'A guest did not boot or get its address and metadata, or two instances are not different.',
+  },
   GUEST_NOT_READY: { exit: 3, meaning: 'A check found an error in a guest, or the guest is not a Linux system.' },
   VALUE_REFUSED: { exit: 3, meaning: 'The value of an option or argument, or a line of input, is invalid.' },
   ACCOUNT_NOT_FOUND: { exit: 4, meaning: 'There is no such account.' },

@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core'
 import { TRIED_STEP_COLUMNS } from '../../cli/answer/columns/tried-step.ts'
-import { stepRenderer, trySentence } from '../../cli/answer/views/tried-step.ts'
+import { stepRenderer, trySentence, whyNotBooted } from '../../cli/answer/views/tried-step.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { accel } from '../../cli/flags/guest.ts'
@@ -63,6 +63,6 @@ export default class ImageTry extends BaseCommand {
 }
 
 /** Returns the error that determines the exit code, if there is one. */
-function errorIn({ guest, booted }: TryReport): VdcError | undefined {
-  return booted ? undefined : new VdcError('GUEST_NOT_BOOTED', `${guest} did not boot as an instance`)
+function errorIn(report: TryReport): VdcError | undefined {
+  return report.booted ? undefined : new VdcError('GUEST_NOT_BOOTED', `${report.guest} ${whyNotBooted(report)}`)
 }

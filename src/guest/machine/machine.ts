@@ -19,7 +19,7 @@ export interface MachineOptions extends MachineHardware {
   onConsole: (chunk: Buffer) => void
 }
 
-/** Why a virtual machine ended: it was shut down, it reset, or QEMU died. */
+/** Why a virtual machine ended: it was shut down, it reset, or QEMU died or was killed. */
 export type MachineEnd = { how: 'shutdown' | 'reset' } | { how: 'died'; error: VdcError }
 
 /** A running virtual machine. */
@@ -42,6 +42,8 @@ export interface Machine {
    * @throws VdcError QEMU_IMG_FAILED if it cannot be written.
    */
   quit(): Promise<void>
+  /** Kills the machine at once, for a reason that `ended` resolves with. */
+  kill(error: VdcError): void
 }
 
 /** Characters of QEMU's messages that are kept. */
@@ -77,11 +79,19 @@ export async function withMachine<T>(options: MachineOptions, work: (machine: Ma
   if (cancellation.signal.aborted) kill()
   qemu.child.stdout.on('data', options.onConsole)
   try {
-    const { qmp, ended } = await connect(qemu, exited)
+    const { qmp, ended, end } = await connect(qemu, exited)
     // From now on, only QEMU writes to them.
     for (const fifo of fifos) fifo.letEnd()
-    const quit = () => quitQemu(qmp, qemu, exited)
-    return await work({ ...machineOf(qmp, options), pid: qemu.child.pid as number, ended, quit })
+    return await work({
+      ...machineOf(qmp, options),
+      pid: qemu.child.pid as number,
+      ended,
+      quit: () => quitQemu(qmp, qemu, exited),
+      kill(error) {
+        end({ how: 'died', error })
+        kill()
+      },
+    })
   } finally {
     cancellation.signal.removeEventListener('abort', kill)
     kill()
@@ -129,7 +139,7 @@ async function exitOf({ child }: QemuProcess): Promise<VdcError> {
 async function connect(
   qemu: QemuProcess,
   exited: Promise<VdcError>,
-): Promise<{ qmp: Qmp; ended: Promise<MachineEnd> }> {
+): Promise<{ qmp: Qmp; ended: Promise<MachineEnd>; end: (end: MachineEnd) => void }> {
   let end: (end: MachineEnd) => void = () => {}
   const ended = new Promise<MachineEnd>((resolve) => {
     end = resolve
@@ -145,10 +155,13 @@ async function connect(
     killGroup(qemu)
     throw await exited
   }
-  return { qmp, ended }
+  return { qmp, ended, end }
 }
 
-function machineOf(qmp: Qmp, { folder, network, vnc }: MachineOptions): Omit<Machine, 'pid' | 'ended' | 'quit'> {
+function machineOf(
+  qmp: Qmp,
+  { folder, network, vnc }: MachineOptions,
+): Omit<Machine, 'pid' | 'ended' | 'quit' | 'kill'> {
   const ask = (command: string, args = {}, hint?: string) =>
     qmp.run(command, args).catch((error: Error) => {
       throw failed(`cannot do ${command}: ${error.message}`, hint)

@@ -28,6 +28,8 @@ export interface ServiceOptions {
   find: (address: string | undefined) => Promise<Instance | undefined>
   /** Called after each request. */
   onRequest: (request: AnsweredRequest) => void
+  /** Called when a connection is opened, and when it is closed. */
+  onConnection?: (isOpen: boolean) => void
 }
 
 /** A running metadata service. */

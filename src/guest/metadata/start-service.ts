@@ -37,7 +37,11 @@ export async function startMetadataService(endpoint: Endpoint, options: ServiceO
   })
   server.maxHeadersCount = MOST_HEADERS
   server.timeout = SLOWEST
-  server.on('connection', (socket: Socket) => connections.add(socket))
+  server.on('connection', (socket: Socket) => {
+    options.onConnection?.(true)
+    socket.once('close', () => options.onConnection?.(false))
+    connections.add(socket)
+  })
   const responder = new Responder(options)
   server.on('request', async (request: IncomingMessage, response: ServerResponse) => {
     if (!connections.begin(request.socket)) return

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { VdcError } from '../../core/errors.ts'
 import type { Watcher } from '../../disk/watcher.ts'
 import { withGuestFolder } from '../appliance/guest-folder.ts'
 import type { MachineArch, MachineDisk } from '../machine/command-line.ts'
@@ -9,7 +10,7 @@ import type { Instance } from '../metadata/instance.ts'
 import { startMetadataService } from '../metadata/start-service.ts'
 import type { EndEvent, Moment } from './event.ts'
 import type { Identity } from './judge.ts'
-import { Observer } from './observer.ts'
+import { MOST_CONNECTIONS, Observer } from './observer.ts'
 import { probeSsh } from './probe-ssh.ts'
 import type { Step } from './step.ts'
 
@@ -59,7 +60,8 @@ const METADATA_SOCKET = 'metadata'
 /**
  * Boots a guest, watches it until it has done all that it does, asks it to power off, and waits for that.
  *
- * @throws VdcError QEMU_IMG_FAILED if QEMU cannot run; the error of the cancellation; errors of `tell`.
+ * @throws VdcError QEMU_IMG_FAILED if QEMU cannot run; GUEST_NOT_BOOTED if the guest had to be stopped; the error of the
+ *   cancellation; errors of `tell`.
  */
 export async function bootGuest(options: BootOptions): Promise<BootResult> {
   const { instance, key, accel, watcher, tell } = options
@@ -67,7 +69,12 @@ export async function bootGuest(options: BootOptions): Promise<BootResult> {
     const observer = new Observer({ instance, patience: PATIENCE[accel], ssh: key !== undefined }, tell)
     const service = await startMetadataService(
       { path: join(folder, METADATA_SOCKET) },
-      { imdsV2: 'optional', find: async () => instance, onRequest: observer.request },
+      {
+        imdsV2: 'optional',
+        find: async () => instance,
+        onRequest: observer.request,
+        onConnection: observer.connection,
+      },
     )
     const task = watcher.progress.begin('Running the guest', undefined)
     try {
@@ -105,6 +112,7 @@ async function runMachine(folder: string, options: BootOptions, observer: Observ
     onConsole: observer.console,
   }
   return withMachine(machineOptions, async (machine) => {
+    observer.onFlood = () => machine.kill(flooded())
     if (machine.vnc !== undefined) await options.onVnc(machine.vnc)
     const watch = new Watch(machine, observer, watcher)
     const over = new AbortController()
@@ -120,6 +128,11 @@ async function runMachine(folder: string, options: BootOptions, observer: Observ
     const end = await powerOff(machine, observer, watch, observer.now() + POWER_OFF[accel])
     return { end, screen }
   })
+}
+
+function flooded(): VdcError {
+  const what = `more than ${MOST_CONNECTIONS} connections to the metadata service at once`
+  return new VdcError('GUEST_NOT_BOOTED', `The guest opened ${what}, and was stopped`)
 }
 
 /** Asks a guest to power off, if it runs a system that can. Returns how the machine ended. */
@@ -156,7 +169,7 @@ class Watch {
   /**
    * Waits until the machine has ended, a moment has come, or `isOver` returns true.
    *
-   * @throws VdcError QEMU_IMG_FAILED if QEMU died; the error of the cancellation; errors of `tell`.
+   * @throws VdcError QEMU_IMG_FAILED if QEMU died, GUEST_NOT_BOOTED if it was killed; the error of the cancellation; errors of `tell`.
    */
   async until(deadline: Moment, isOver: (now: Moment) => boolean): Promise<void> {
     for (;;) {

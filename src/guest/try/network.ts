@@ -6,6 +6,7 @@ import { PcapReader } from './packets/pcap.ts'
 /** Events after which messages of DHCP, or foreign addresses, are not reported any more. */
 const [MOST_DHCP, MOST_FOREIGN] = [200, 8]
 const LINK_LOCAL = /^169\.254\./
+const METADATA = { address: '169.254.169.254', port: 80 }
 
 /**
  * Reads what a guest and its network send to each other, as two streams of QEMU's filter-dump: one with
@@ -18,6 +19,8 @@ export class NetworkReader {
   readonly #given = new Set<string>()
   readonly #foreign = new Set<string>()
   #dhcpMessages = 0
+  /** How many connections to the metadata service the guest has opened, or might have. */
+  connections = 0
 
   /** @param address the one that DHCP will give to the guest. */
   constructor(address: string) {
@@ -35,6 +38,7 @@ export class NetworkReader {
     for (const frame of this.#sent.read(chunk)) {
       const packet = packetOf(frame)
       if (packet === undefined) continue
+      if (opensMetadata(packet)) this.connections++
       const foreign = this.#foreignSender(packet)
       if (foreign !== undefined) events.push({ at, ...foreign })
       events.push(...this.#dhcp(packet, at))
@@ -74,4 +78,8 @@ export class NetworkReader {
 function isHarmless(sender: Buffer): boolean {
   if (sender.every((byte) => byte === 0)) return true
   return sender.length === 16 && sender[0] === 0xfe && ((sender[1] as number) & 0xc0) === 0x80
+}
+
+function opensMetadata({ opens }: Packet): boolean {
+  return opens?.address === METADATA.address && (opens.port ?? METADATA.port) === METADATA.port
 }

@@ -1,6 +1,7 @@
 import { monotonicTime } from '../../core/clock.ts'
 import { RESTRICTED } from '../machine/network.ts'
 import type { AnsweredRequest } from '../metadata/service.ts'
+import { ConnectionCount } from './connection-count.ts'
 import { ConsoleReader } from './console.ts'
 import type { EndEvent, GuestEvent, Moment } from './event.ts'
 import { Judge, type JudgeOptions } from './judge.ts'
@@ -9,12 +10,16 @@ import type { Step, StepName } from './step.ts'
 
 /** Bytes of the console that are kept. */
 const LONGEST_CONSOLE = 8 << 20
+/** Connections to the metadata service at once. A guest that gets its metadata with several programs has a dozen. */
+export const MOST_CONNECTIONS = 32
 /** Steps of which only a running system is capable. */
 const SIGNS_OF_LIFE = ['system', 'dhcp', 'metadata', 'ssh'] as const
 
 /** Turns what a virtual machine sends into events, and tells which steps they decide. */
 export class Observer {
   readonly judge: Judge
+  /** Called when the guest has more connections to the metadata service than MOST_CONNECTIONS. */
+  onFlood: () => void = () => {}
   /** When the guest last asked the metadata service; undefined if it has not. */
   lastRequest: Moment | undefined
   readonly #begun = monotonicTime()
@@ -22,6 +27,7 @@ export class Observer {
   readonly #network = new NetworkReader(RESTRICTED.guest)
   readonly #tell: (step: Step) => Promise<unknown>
   readonly #results = new Map<StepName, Step['result']>()
+  readonly #connections = new ConnectionCount()
   #telling: Promise<unknown> = Promise.resolve()
   readonly #kept: Buffer[] = []
   #keptLength = 0
@@ -46,7 +52,15 @@ export class Observer {
   }
 
   /** Takes bytes of pcap(5) of what the guest sends. */
-  readonly fromGuest = (chunk: Buffer): void => this.take(this.#network.fromGuest(chunk, this.now()))
+  readonly fromGuest = (chunk: Buffer): void => {
+    const before = this.#network.connections
+    this.take(this.#network.fromGuest(chunk, this.now()))
+    this.#connections.open(this.#network.connections - before, this.now())
+    if (this.#connections.atOnce(this.now()) > MOST_CONNECTIONS) this.onFlood()
+  }
+
+  /** Takes that the metadata service has accepted a connection, or that it was closed. */
+  readonly connection = (isOpen: boolean): void => this.#connections.accept(isOpen)
 
   /** Takes bytes of pcap(5) of what the guest is sent. */
   readonly toGuest = (chunk: Buffer): void => this.take(this.#network.toGuest(chunk, this.now()))

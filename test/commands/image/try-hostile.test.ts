@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { newFolder } from '../../support/files/images.ts'
 import { microGuest } from '../../support/guests/disks/micro-guests.ts'
 import { vdcManage } from '../../support/process/cli.ts'
+import { processesIn } from '../../support/process/processes.ts'
 
 const folder = newFolder()
 afterAll(() => folder.remove())
@@ -31,7 +32,7 @@ reach 169.254.169.254 ${port} &
 reach 192.0.2.1 80 &
 timeout 4 nslookup example.org 172.16.0.3 >/run/dns 2>&1 || tell no DNS &
 wait
-for i in $(seq 100); do sleep 6 | timeout 6 nc 169.254.169.254 80 >/dev/null 2>&1 & done
+for i in $(seq 24); do sleep 6 | timeout 6 nc 169.254.169.254 80 >/dev/null 2>&1 & done
 timeout 4 sh -c 'yes xxxxxxxxxxxxxxxx | nc -u 172.16.0.1 9' &
 timeout 4 wget -q -O /run/long "http://169.254.169.254/$(head -c 100000 /dev/zero | tr '\\0' x)" &
 yes "$(printf '\\033]0;title\\007\\033[2J\\033[31mflood')" | head -c 300000 >/dev/console
@@ -40,7 +41,7 @@ wait
 echo >/dev/console
 `
 
-test('a hostile guest reaches nothing, and its floods change nothing', async () => {
+test.concurrent('a hostile guest reaches nothing, and its floods change nothing', async () => {
   const connections: string[] = []
   const server = createServer((socket) => {
     connections.push(socket.remoteAddress ?? '')
@@ -69,4 +70,31 @@ test('a hostile guest reaches nothing, and its floods change nothing', async () 
   const { steps } = JSON.parse(run.stdout)
   expect(steps.filter((step: { result: string }) => step.result !== 'ok')).toEqual([])
   expect(run.stdout.length).toBeLessThan(20_000)
+})
+
+test.concurrent('a guest that floods the metadata service with connections is stopped before they use up the host', async () => {
+  const userData = join(folder.path, 'flood')
+  writeFileSync(
+    userData,
+    '#!/bin/sh\nfor i in $(seq 3000); do sleep 60 | nc 169.254.169.254 80 >/dev/null 2>&1 & done\nwait\n',
+  )
+  const temporary = join(folder.path, 'tmp')
+  mkdirSync(temporary)
+  let most = 0
+  const timer = setInterval(() => {
+    most = Math.max(most, processesIn(temporary).length)
+  }, 20)
+  const run = await vdcManage(['image', 'try', await microGuest('good'), '--accel', 'tcg', '--user-data', userData], {
+    env: { TMPDIR: temporary },
+    process: true,
+  })
+  clearInterval(timer)
+  expect(run).toMatchObject({
+    code: 3,
+    stderr: 'Error: The guest opened more than 32 connections to the metadata service at once, and was stopped\n',
+  })
+  expect(run.stdout).toMatch(/ ok {8}metadata /)
+  expect(most).toBeGreaterThan(0)
+  expect(most).toBeLessThan(64)
+  await vi.waitFor(() => expect(processesIn(temporary)).toEqual([]), { timeout: 60_000 })
 })

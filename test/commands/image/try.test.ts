@@ -127,7 +127,9 @@ describe('image try', () => {
     // The namespace has no other interface.
     const by = [...alone, 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...(IS_ROOT ? asUser : [])]
     const { code, stdout, stderr } = await run(tryOf(await microGuest('one-identity'), '--twice'), { by })
-    expect(stderr).toMatch(/one-identity\.raw: did not boot as an instance \(emulated\): 2 failed steps, 0 not seen\n$/)
+    expect(stderr).toMatch(
+      /one-identity\.raw: booted twice as the same instance \(emulated\): 2 failed steps, 0 not seen\n$/,
+    )
     expect(code).toBe(3)
     const [first = '', second = '', both = ''] = stdout.split('\n\n')
     for (const [boot, number] of [

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { ConnectionCount } from '../../../src/guest/try/connection-count.ts'
 import type { GuestEvent } from '../../../src/guest/try/event.ts'
 import { NetworkReader } from '../../../src/guest/try/network.ts'
 import { PcapReader } from '../../../src/guest/try/packets/pcap.ts'
 import { chunks, mutated, randomNumbers } from '../../support/guests/try/mutations.ts'
-import { arp, dhcp, frame, GIVEN, ipv4, ipv6, pcap, RECEIVED, SENT } from '../../support/guests/try/packets.ts'
+import { arp, dhcp, frame, GIVEN, ipv4, ipv6, pcap, RECEIVED, SENT, tcp } from '../../support/guests/try/packets.ts'
 import { some } from '../../support/thorough.ts'
 
 const read = (...frames: Buffer[]) => new NetworkReader(GIVEN).fromGuest(pcap(frames), 7)
@@ -11,6 +12,34 @@ const foreign = (events: readonly GuestEvent[]) =>
   events.flatMap((event) => (event.kind === 'foreign-address' ? [`${event.protocol} ${event.address}`] : []))
 const dhcpIn = (...frames: Buffer[]) => read(...frames).filter((event) => event.kind === 'dhcp')
 const option = (code: number, value: Buffer | string) => dhcpIn(dhcp({ type: 3, options: [[code, value]] }))[0]
+
+describe('connections to the metadata service', () => {
+  const [SYN, ACK, MORE_FRAGMENTS] = [2, 16, 0x2000]
+  test.each([
+    ['a connection that is opened', tcp('169.254.169.254', 80, SYN), 1],
+    ['a fragment, which may open one', tcp('169.254.169.254', 80, ACK, MORE_FRAGMENTS), 1],
+    ['one that is open', tcp('169.254.169.254', 80, ACK), 0],
+    ['another port', tcp('169.254.169.254', 22, SYN), 0],
+    ['another address', tcp('172.16.0.1', 80, SYN), 0],
+    ['a packet that is cut', tcp('169.254.169.254', 80, SYN).subarray(0, 40), 0],
+  ])('are counted: %s', (_, packet, count) => {
+    const reader = new NetworkReader(GIVEN)
+    reader.fromGuest(pcap([packet]), 0)
+    expect(reader.connections).toBe(count)
+  })
+
+  test('count from when they are opened until they are closed', () => {
+    const count = new ConnectionCount()
+    count.open(3, 1000)
+    expect(count.atOnce(1000)).toBe(3)
+    count.accept(true)
+    expect(count.atOnce(1000)).toBe(3)
+    // Two never reach the service.
+    expect(count.atOnce(11_000)).toBe(1)
+    count.accept(false)
+    expect(count.atOnce(11_000)).toBe(0)
+  })
+})
 
 describe('frames of a dump', () => {
   test('are the same for chunks of any length', () => {

@@ -4,6 +4,8 @@ import { printable } from '../../terminal/escape.ts'
 import { counted } from '../cells.ts'
 
 const COLORS = { ok: 'green', failed: 'red', not_seen: 'yellow' } as const
+/** The steps that every instance must do. */
+const NEEDED = ['loader', 'kernel', 'system', 'dhcp', 'address', 'metadata']
 const RESULT_WIDTH = 'not seen'.length
 /** Characters of the longest name of a step. */
 const STEP_WIDTH = 'machine-id-differs'.length
@@ -32,8 +34,18 @@ function renderStep({ result, step, seconds, message }: StepReport): string {
 }
 
 /** Formats the result of a try on one line. */
-export function trySentence({ guest, booted, accel, failed, not_seen }: TryReport): string {
+export function trySentence(report: TryReport): string {
+  const { guest, booted, accel, failed, not_seen } = report
   const counts = `${counted(failed, 'failed step')}, ${not_seen} not seen`
   const how = accel === 'tcg' ? ' (emulated)' : ''
-  return `${guest}: ${booted ? 'booted as an instance' : 'did not boot as an instance'}${how}: ${counts}`
+  return `${guest}: ${booted ? 'booted as an instance' : whyNotBooted(report)}${how}: ${counts}`
+}
+
+/** Says what a guest that is not an instance did not do. */
+export function whyNotBooted({ steps }: TryReport): string {
+  const isSame = steps.some(({ boot, result }) => boot === null && result === 'failed')
+  const results = new Map(steps.map(({ boot, step, result }) => [`${boot} ${step}`, result]))
+  const isOk = (boot: number, step: string) => (results.get(`${boot} ${step}`) ?? 'ok') === 'ok'
+  const haveBooted = NEEDED.every((step) => isOk(1, step) && isOk(2, step))
+  return isSame && haveBooted ? 'booted twice as the same instance' : 'did not boot as an instance'
 }

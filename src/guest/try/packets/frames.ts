@@ -5,6 +5,11 @@ export interface Packet {
   sender: Buffer
   /** Undefined if it is not a whole datagram of UDP over IPv4. */
   udp: Datagram | undefined
+  /**
+   * The address and the port to which it opens a connection of TCP over IPv4. The port is undefined for a fragment, as
+   * what it is part of is not known. Undefined otherwise.
+   */
+  opens: { address: string; port: number | undefined } | undefined
 }
 
 /** A datagram of UDP. */
@@ -20,7 +25,9 @@ const TAGGED = new Set([0x8100, 0x88a8])
 /** Bytes of two MAC addresses. */
 const ADDRESSES = 12
 const MOST_TAGS = 2
-const UDP = 17
+const [TCP, UDP] = [6, 17]
+/** The flag of TCP that opens a connection. */
+const SYN = 2
 
 /** Returns the packet of a frame; undefined if it is cut, or of another protocol. */
 export function packetOf(frame: Buffer): Packet | undefined {
@@ -35,7 +42,7 @@ export function packetOf(frame: Buffer): Packet | undefined {
     case IPV6:
       return payload.length < 40 || (payload[0] as number) >> 4 !== 6
         ? undefined
-        : { protocol: 'ipv6', sender: payload.subarray(8, 24), udp: undefined }
+        : { protocol: 'ipv6', sender: payload.subarray(8, 24), udp: undefined, opens: undefined }
     default:
       return undefined
   }
@@ -53,7 +60,7 @@ export function addressText(bytes: Buffer): string {
 function arp(payload: Buffer): Packet | undefined {
   const isOfIpv4 = word(payload, 0) === 1 && word(payload, 2) === IPV4 && word(payload, 4) === 0x0604
   if (!isOfIpv4 || payload.length < 28) return undefined
-  return { protocol: 'arp', sender: payload.subarray(14, 18), udp: undefined }
+  return { protocol: 'arp', sender: payload.subarray(14, 18), udp: undefined, opens: undefined }
 }
 
 function ipv4(payload: Buffer): Packet | undefined {
@@ -62,9 +69,17 @@ function ipv4(payload: Buffer): Packet | undefined {
   if (payload.length < 20 || first >> 4 !== 4 || headerLength < 20) return undefined
   // More fragments follow, or this is not the first one.
   const isFragment = (word(payload, 6) & 0x3fff) !== 0
-  const isUdp = payload[9] === UDP && !isFragment
   const inside = payload.subarray(headerLength, word(payload, 2))
-  return { protocol: 'ipv4', sender: payload.subarray(12, 16), udp: isUdp ? datagramOf(inside) : undefined }
+  const isUdp = payload[9] === UDP && !isFragment
+  const isOpening = payload[9] === TCP && (isFragment || ((inside[13] ?? 0) & SYN) !== 0)
+  return {
+    protocol: 'ipv4',
+    sender: payload.subarray(12, 16),
+    udp: isUdp ? datagramOf(inside) : undefined,
+    opens: isOpening
+      ? { address: addressText(payload.subarray(16, 20)), port: isFragment ? undefined : word(inside, 2) }
+      : undefined,
+  }
 }
 
 function datagramOf(bytes: Buffer): Datagram | undefined {

@@ -48,6 +48,16 @@ export function ipv4(from: string, protocol = 6, payload: Buffer = Buffer.alloc(
   return frame(0x0800, Buffer.concat([header, payload]))
 }
 
+/** A frame with the header of TCP. @param flags 2 opens a connection. */
+export function tcp(to: string, port: number, flags: number, fragment = 0): Buffer {
+  const header = Buffer.alloc(20)
+  header.writeUInt16BE(port, 2)
+  header[13] = flags
+  const made = ipv4(GIVEN, 6, header, fragment)
+  bytes(to).copy(made, 14 + 16)
+  return made
+}
+
 /** A frame with a packet of IPv6. @param sender 32 hexadecimal digits. */
 export function ipv6(sender: string): Buffer {
   return frame(
