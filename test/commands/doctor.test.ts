@@ -19,7 +19,7 @@ interface Check {
 }
 
 /** The checks of what looks inside images. */
-const GUESTS = ['libguestfs', 'kvm']
+const GUESTS = ['qemu', 'building', 'libguestfs', 'kvm']
 
 const folder = newFolder()
 const storage = join(folder.path, 'storage')
@@ -68,6 +68,8 @@ describe.each(ENGINES)('on %s', (engine) => {
         'bkst-two',
         'qemu-img',
         'unpacking',
+        'qemu',
+        'building',
         'libguestfs',
         'kvm',
       ].map((name) => ['ok', name]),
@@ -305,6 +307,16 @@ test('reports a missing qemu-img, no folder to unpack in, and missing or full st
       hint: 'Install it with: apt-get install qemu-utils',
     },
     unpacking: { result: 'failure', message: 'Folder /nonexistent does not exist' },
+    qemu: {
+      result: 'warning',
+      message: 'QEMU is not installed; only image try and image install need it',
+      hint: expect.stringMatching(/^Install it with: apt-get install .*qemu-system-x86$/),
+    },
+    building: {
+      result: 'warning',
+      message: expect.stringMatching(/^mmdebstrap, .*unshare are not installed; only image build needs this$/),
+      hint: expect.stringMatching(/^Install with: apt-get install --no-install-recommends mmdebstrap .*util-linux$/),
+    },
     libguestfs: {
       result: 'warning',
       message: 'libguestfs is not installed; only image check and image prepare need it',
@@ -324,6 +336,14 @@ test('reports a missing qemu-img, no folder to unpack in, and missing or full st
     'bkst-fine': { result: 'ok' },
   })
   await database.remove()
+})
+
+test('reports the versions of QEMU and of what builds images', async () => {
+  const { checks } = await examined({})
+  expect(checks).toMatchObject({
+    qemu: { result: 'ok', message: expect.stringMatching(/^version [\d.]+, \/\S+\/qemu-system-x86_64$/) },
+    building: { result: 'ok', message: expect.stringMatching(/^mmdebstrap [\d.]+, as (?:root|an ordinary user)$/) },
+  })
 })
 
 describe('libguestfs', () => {

@@ -31,6 +31,6 @@ export function packagesOf({
 }
 
 /** Returns the package of the kernel for virtual machines, which is always the newest one of its suite. */
-export function usualKernel(suite: string): string {
+function usualKernel(suite: string): string {
   return UBUNTU.includes(suite) ? 'linux-image-virtual' : 'linux-image-cloud-amd64'
 }

@@ -11,7 +11,7 @@ interface OpenNetwork {
 }
 
 /** A network with DHCP and nothing else. */
-export interface ClosedNetwork {
+interface ClosedNetwork {
   kind: 'closed'
 }
 

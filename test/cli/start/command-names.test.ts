@@ -32,6 +32,7 @@ const AMBIGUOUS: [typed: string, slip: string, candidates: string][] = [
   ['image p wmi-x', 'image p', 'prepare, protect, purge'],
   ['image un wmi-x', 'image un', 'undelete, unprotect'],
   ['image h', 'image h', 'history, help'],
+  ['image ins x', 'image ins', 'inspect, install'],
   ['i show', 'i', 'image, instance, instanceuser'],
   ['backup show', 'backup', 'backupobject, backupstorage'],
   ['h', 'h', 'help, host'],

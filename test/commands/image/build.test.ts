@@ -10,10 +10,9 @@ import {
   readFileSync,
   rmSync,
   statSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -23,6 +22,7 @@ import { allRows, newDatabase } from '../../support/databases/databases.ts'
 import { hashOf, makeImage, newFolder } from '../../support/files/images.ts'
 import { environment, PROGRAM, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 import { processesWith } from '../../support/process/processes.ts'
+import { newProgramFolder } from '../../support/process/programs.ts'
 import { IS_THOROUGH } from '../../support/thorough.ts'
 
 /*
@@ -33,7 +33,7 @@ import { IS_THOROUGH } from '../../support/thorough.ts'
 const NOBODY = 65534
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGR1bW15ZHVtbXlkdW1teWR1bW15ZHVtbXlkdW1t operator@example\n'
 /** Moments at which builds are interrupted and killed, in milliseconds. */
-const MOMENTS = [100, 4000, 12_000, 20_000, 30_000, 45_000]
+const MOMENTS = [100, 8000, 25_000, 45_000]
 
 const folder = newFolder()
 const at = (name: string) => join(folder.path, name)
@@ -99,12 +99,7 @@ describe('image build', () => {
   })
 
   test('names the packages of missing programs', async () => {
-    const bin = at('bin')
-    mkdirSync(bin)
-    for (const program of ['env', 'node', 'sh']) {
-      const { stdout } = await execa('sh', ['-c', `command -v ${program}`])
-      symlinkSync(stdout, join(bin, program))
-    }
+    const bin = newProgramFolder(at('bin'))
     const run = await vdcManage(['image', 'build', at('no.qcow2'), '--suite', 'bookworm'], {
       env: { ...env, PATH: bin },
     })
@@ -192,6 +187,7 @@ deb http://security.debian.org/debian-security bookworm-security main`,
     expect(run).toMatchObject({ exitCode: 0, stdout: out })
     expect(hashOf(out, 'sha256')).toBe(hashOf(first, 'sha256'))
     expect(readdirSync(join(out, '../tmp'))).toEqual([])
+    rmSync(dirname(out), { recursive: true })
   })
 
   test('has what is asked for', async () => {
@@ -246,11 +242,6 @@ echo "built $(hostname)" >/srv/built
       [['bookworm', '--mirror', 'http://127.0.0.1:9/'], 6, /^Error: .*127\.0\.0\.1.*refused/],
       [['bookworm', '--timeout', '1'], 6, /^Error: Installing the packages takes longer than 1 s\nHint: .*--timeout\n/],
       [['bookworm', '--script', at('fails.sh')], 6, /script fails\.sh failed .* exit code 3: no such luck\n/],
-      [
-        ['bookworm', '--package', 'linux-image-amd64', '--size', '512M'],
-        3,
-        /^Error: --size 512M is too small .*\nHint: /,
-      ],
     ]
     const ours = mkdtempSync(at('out-'))
     for (const [args, code, stderr] of failures)

@@ -19,13 +19,14 @@ import { makeImage, newFolder } from '../../support/files/images.ts'
 import { makeBootCd, WRITTEN } from '../../support/guests/boot-cd.ts'
 import { environment, PROGRAM, vdcManage } from '../../support/process/cli.ts'
 import { processesWith } from '../../support/process/processes.ts'
+import { newProgramFolder } from '../../support/process/programs.ts'
 
 /*
  * The CDs are real ones, whose boot loader writes to the disk. A BIOS runs it one second after QEMU was started.
  */
 
 const SECTOR = 2048
-/** Place of the boot catalog's sector in the boot record. */
+/** Place of the boot catalogue's sector in the boot record. */
 const CATALOG = 17 * SECTOR + 0x47
 
 const folder = newFolder()
@@ -118,19 +119,19 @@ describe('image install', () => {
     const [plain, there] = [await makeImage(at('plain.raw')), await makeImage(at('there.qcow2'))]
     writeFileSync(at('cut.iso'), readFileSync(cd).subarray(0, 18 * SECTOR))
     await execa('xorriso', ['-as', 'mkisofs', '-quiet', '-o', at('data.iso'), plain])
-    const change = (name: string, edit: (bytes: Buffer, catalog: number) => void) => {
+    const change = (name: string, edit: (bytes: Buffer, catalogue: number) => void) => {
       const bytes = Buffer.from(readFileSync(cd))
       edit(bytes, bytes.readUInt32LE(CATALOG) * SECTOR)
       writeFileSync(at(name), bytes)
       return at(name)
     }
     // The sum of the words stays 0.
-    const efi = change('efi.iso', (bytes, catalog) => {
-      bytes[catalog + 1] = 0xef
-      bytes[catalog + 29] = ((bytes[catalog + 29] as number) - 0xef) & 0xff
+    const efi = change('efi.iso', (bytes, catalogue) => {
+      bytes[catalogue + 1] = 0xef
+      bytes[catalogue + 29] = ((bytes[catalogue + 29] as number) - 0xef) & 0xff
     })
-    const damaged = change('damaged.iso', (bytes, catalog) => void bytes.writeUInt8(1, catalog + 5))
-    const idle = change('idle.iso', (bytes, catalog) => void bytes.writeUInt8(0, catalog + 32))
+    const damaged = change('damaged.iso', (bytes, catalogue) => void bytes.writeUInt8(1, catalogue + 5))
+    const idle = change('idle.iso', (bytes, catalogue) => void bytes.writeUInt8(0, catalogue + 32))
     const far = change('far.iso', (bytes) => void bytes.writeUInt32LE(0xffffffff, CATALOG))
     const refusals: [args: string[], code: number, stderr: RegExp][] = [
       [[at('none.iso'), out], 3, /none\.iso does not exist/],
@@ -138,8 +139,8 @@ describe('image install', () => {
       [[at('cut.iso'), out], 3, /cut\.iso is damaged or truncated: it needs/],
       [[at('data.iso'), out], 3, /data\.iso has no boot record/],
       [[efi, out], 3, /efi\.iso boots only computers with EFI/],
-      [[damaged, out], 3, /damaged\.iso has a damaged boot catalog/],
-      [[idle, out], 3, /idle\.iso has no boot loader in its boot catalog/],
+      [[damaged, out], 3, /damaged\.iso has a damaged boot catalogue/],
+      [[idle, out], 3, /idle\.iso has no boot loader in its boot catalogue/],
       [[far, out], 3, /far\.iso is damaged or truncated/],
       [[cd, there], 5, /there\.qcow2 already exists/],
       [[cd, at('none/out.qcow2')], 6, /its folder does not exist/],
@@ -161,12 +162,7 @@ describe('image install', () => {
   })
 
   test('names the package of QEMU if it is missing', async () => {
-    const bin = at('bin')
-    mkdirSync(bin)
-    for (const program of ['env', 'node', 'setpriv', 'sh', 'qemu-img']) {
-      const { stdout } = await execa('sh', ['-c', `command -v ${program}`])
-      await execa('ln', ['-s', stdout, join(bin, program)])
-    }
+    const bin = newProgramFolder(at('bin'))
     const run = await vdcManage(['image', 'install', at('cd.iso'), at('no.qcow2'), '--accel', 'tcg'], {
       env: { ...env, PATH: bin },
     })

@@ -11,8 +11,9 @@ import { readAuthorizedKeys, readScript } from './read-input.ts'
 
 export { BUILD_INITS } from '../../../guest/build/build-options.ts'
 
-/** Seconds that installing the packages may take, by default and at most. */
-export const [BUILD_TIMEOUT, LONGEST_TIMEOUT] = [3600, 86_400]
+/** Seconds that installing the packages may take by default. */
+export const BUILD_TIMEOUT = 3600
+const LONGEST_TIMEOUT = 86_400
 /** The usual size of a disk. Instances grow it. */
 export const BUILD_SIZE = '4G'
 const GIB = 1024 ** 3

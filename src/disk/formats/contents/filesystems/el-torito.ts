@@ -9,9 +9,9 @@ const SECTOR = 2048
 /** The boot record is the second volume descriptor. */
 const BOOT_RECORD = 17 * SECTOR
 const SYSTEM = '\0CD001\u0001EL TORITO SPECIFICATION'
-/** Offset in the boot record of the sector with the boot catalog. */
+/** Offset in the boot record of the sector with the boot catalogue. */
 const CATALOG = 0x47
-/** Bytes of an entry of the catalog: the first one validates it, the second one is what boots by default. */
+/** Bytes of an entry of the catalogue: the first one validates it, the second one is what boots by default. */
 const ENTRY = 32
 const [VALIDATION, BOOTABLE] = [0x01, 0x88]
 const EFI = 0xef
@@ -24,10 +24,10 @@ const EFI = 0xef
 export async function whyNotBootable(source: Source): Promise<string | undefined> {
   const record = await readWhole(source, BOOT_RECORD, SECTOR)
   if (record.toString('latin1', 0, SYSTEM.length) !== SYSTEM) return 'has no boot record'
-  const catalog = await readWhole(source, record.readUInt32LE(CATALOG) * SECTOR, 2 * ENTRY)
-  if (catalog[0] !== VALIDATION || !isValid(catalog.subarray(0, ENTRY))) return 'has a damaged boot catalog'
-  if (catalog[1] === EFI) return 'boots only computers with EFI'
-  return catalog[ENTRY] === BOOTABLE ? undefined : 'has no boot loader in its boot catalog'
+  const catalogue = await readWhole(source, record.readUInt32LE(CATALOG) * SECTOR, 2 * ENTRY)
+  if (catalogue[0] !== VALIDATION || !isValid(catalogue.subarray(0, ENTRY))) return 'has a damaged boot catalogue'
+  if (catalogue[1] === EFI) return 'boots only computers with EFI'
+  return catalogue[ENTRY] === BOOTABLE ? undefined : 'has no boot loader in its boot catalogue'
 }
 
 /** Returns true if the words of the validation entry sum up to 0, and its key is right. */
