@@ -28,6 +28,7 @@ const PATIENCE = 1000
 export async function listenOnSocket(server: Server, path: string): Promise<() => Promise<void>> {
   if (Buffer.byteLength(path) > LONGEST)
     throw new VdcError('VALUE_REFUSED', `The path of a socket cannot have more than ${LONGEST} bytes: ${path}`)
+  if (path.endsWith('/')) throw new VdcError('VALUE_REFUSED', `The path of a socket cannot end with a slash: ${path}`)
   const folder = await openFolder(path)
   try {
     const made = hidden(folder)
@@ -43,11 +44,14 @@ export async function listenOnSocket(server: Server, path: string): Promise<() =
       await unlink(made)
     }
     return async () => {
-      const there = await lstat(path, { bigint: true }).catch(() => undefined)
-      if (isSameInode(ours, there)) await unlink(path).catch(() => {})
+      const place = placeIn(folder, path)
+      const there = await lstat(place, { bigint: true }).catch(() => undefined)
+      if (isSameInode(ours, there)) await unlink(place).catch(() => {})
+      await folder.close()
     }
-  } finally {
+  } catch (error) {
     await folder.close()
+    throw error
   }
 }
 
@@ -68,13 +72,18 @@ async function openFolder(path: string): Promise<FileHandle> {
   })
 }
 
+/** Returns where a socket is in its open folder, even if the folder was renamed. */
+function placeIn(folder: FileHandle, path: string): string {
+  return `${heldPath(folder)}/${basename(path)}`
+}
+
 /** Returns a new name in an open folder. */
 function hidden(folder: FileHandle): string {
   return `${heldPath(folder)}/.${randomBytes(6).toString('hex')}`
 }
 
 async function giveName(folder: FileHandle, made: string, path: string): Promise<void> {
-  const place = `${heldPath(folder)}/${basename(path)}`
+  const place = placeIn(folder, path)
   const isNamed = () =>
     link(made, place).then(
       () => true,

@@ -107,11 +107,21 @@ describe('the socket of the metadata service', () => {
     rmSync(path)
   })
 
+  test('is gone at the end, also if its folder was moved', async () => {
+    const [before, after] = ['before', 'after'].map((name) => join(folder.path, name)) as [string, string]
+    mkdirSync(before)
+    const service = await start(join(before, 's'))
+    renameSync(before, after)
+    await service.close()
+    expect(readdirSync(after)).toEqual([])
+  })
+
   test('is not made where there is no folder, with a long path, or where others could replace it', async () => {
     await expect(start(join(folder.path, 'none/s'))).rejects.toEqual(refused(/^No socket can be made in .*ENOENT/))
     writeFileSync(join(folder.path, 'file'), '')
     await expect(start(join(folder.path, 'file/s'))).rejects.toEqual(refused(/ENOTDIR/))
     await expect(start(join(folder.path, 'x'.repeat(100)))).rejects.toEqual(refused(/more than 107 bytes/))
+    await expect(start(`${path}/`)).rejects.toEqual(refused(/^The path of a socket cannot end with a slash: /))
     const open = join(folder.path, 'open')
     mkdirSync(open)
     chmodSync(open, 0o777)
