@@ -49,6 +49,7 @@ async function yaml(values: Values): Promise<string> {
     if (typeof value !== 'object' || value === null) return value
     return Object.fromEntries(Object.entries(value).map(([key, each]) => [`:${key}`, withSymbols(each)]))
   }
-  const text = stringify(withSymbols(values), { indentSeq: false, lineWidth: 0, singleQuote: true })
+  // Ruby reads version 1.1, in which `yes` and `1:30` are no texts unless they are quoted.
+  const text = stringify(withSymbols(values), { indentSeq: false, lineWidth: 0, singleQuote: true, version: '1.1' })
   return `---\n${text}`.replace(/\n$/, '')
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { bodyOf, unknownText } from '../../../src/guest/metadata/answers.ts'
 import type { Instance } from '../../../src/guest/metadata/instance.ts'
 import { BARE, FULL } from '../../support/guests/metadata-instance.ts'
@@ -156,6 +157,13 @@ describe('the answers of the metadata service', () => {
     expect(unknownText('/latest/x-y')).toBe('Unknown metadata: x_y')
     expect(unknownText('/latest/meta-data/a\r\n\u00e9\u001b[2J')).toBe('Unknown metadata: a????[2J')
     expect(unknownText(`/latest/${'x'.repeat(1000)}`)).toHaveLength(118)
+  })
+
+  test('the YAML has texts that version 1.1, which Ruby reads, takes as texts', async () => {
+    for (const text of ['yes', 'off', '1:30', '2011-01-01', '1_000', '0777', '~', 'a\r\nb', '\u0000\u0085', '- x: y']) {
+      const yaml = await textOf({ ...FULL, userData: Buffer.from(text) }, '/latest/metadata.yaml')
+      expect(parse(yaml ?? '', { version: '1.1' })[':user_data']).toBe(text)
+    }
   })
 
   test.each([
