@@ -35,7 +35,6 @@ export async function describeInstance(given: InstanceDescription, signal: Abort
   const fields = given.instance === undefined ? {} : await readInstanceFile(given.instance, signal)
   const described = given.instance === undefined ? instanceFields.parse({}) : checkFile(given.instance, fields)
   const { instance_id = described.instance_id, image_id = described.image_id, hostname = described.hostname } = given
-  const [first = {}, ...rest] = described.interfaces
   const changed = {
     ...described,
     instance_id,
@@ -43,17 +42,23 @@ export async function describeInstance(given: InstanceDescription, signal: Abort
     hostname,
     public_keys:
       given.authorized_key === undefined ? described.public_keys : await readPublicKeys(given.authorized_key, signal),
-    interfaces: [{ ...first, ...ofInterface(given) }, ...rest],
+    interfaces: withOptions(described.interfaces, given),
   }
   const instance = instanceOf(checkOptions(changed))
   if (given.user_data === undefined) return instance
   return { ...instance, userData: await readUserData(given.user_data, signal) }
 }
 
-/** Returns the options that describe an interface, as its fields. */
-function ofInterface({ local_ipv4, public_ipv4, mac, security_group }: InstanceDescription): object {
+/** Returns interfaces with the options that describe the first one, which is added if there is none. */
+function withOptions(
+  interfaces: readonly object[],
+  { local_ipv4, public_ipv4, mac, security_group }: InstanceDescription,
+): object[] {
   const fields = { local_ipv4, public_ipv4, mac, security_groups: security_group }
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined)
+  if (given.length === 0) return [...interfaces]
+  const [first = {}, ...rest] = interfaces
+  return [{ ...first, ...Object.fromEntries(given) }, ...rest]
 }
 
 /** @throws VdcError VALUE_REFUSED that names the option. */

@@ -4,7 +4,8 @@ import type { Instance, NetworkInterface } from '../../guest/metadata/instance.t
 import { line, text } from '../rules/texts.ts'
 
 /** A line of authorized_keys(5) without options. RSA keys have up to 3 KB. */
-export const PUBLIC_KEY = /^(?:ssh-|ecdsa-|sk-)[a-z0-9@.-]{1,60} +[A-Za-z0-9+/]{16,8192}=*(?: .{0,255})?$/
+export const PUBLIC_KEY =
+  /^(?:ssh-|ecdsa-|sk-)[a-z0-9@.-]{1,60} +[A-Za-z0-9+/]{16,8192}=*(?: [^\p{Cc}\p{Zl}\p{Zp}]{0,255})?$/u
 
 const matching = (pattern: RegExp, expected: string) => line.check(z.refine((value) => pattern.test(value), expected))
 const whole = (least: number, most: number) => {
@@ -58,7 +59,14 @@ export const instanceFields = z.strictObject({
   availability_zone: z.prefault(line, ''),
   public_keys: z.prefault(z.array(publicKey), []),
   user_data: z.optional(text),
-  interfaces: z.prefault(z.array(networkInterface), [{}]),
+  interfaces: z.prefault(
+    z
+      .array(networkInterface)
+      .check(
+        z.refine((all) => new Set(all.map(({ mac }) => mac)).size === all.length, 'must have different mac values'),
+      ),
+    [{}],
+  ),
 })
 
 /** An instance, as far as it is described. */

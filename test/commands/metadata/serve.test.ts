@@ -90,6 +90,18 @@ test('metadata serve, of the instance that metadata example prints, and of an op
   await execa('ssh-keygen', ['-lf', write('demo.pub', `${/key: (ssh-.*)/.exec(stdout)?.[1]}\n`)])
 })
 
+test('metadata serve, of a file without interfaces, and with one that an option describes', async () => {
+  const path = write('bare.yaml', 'interfaces: []')
+  for (const [options, body] of [
+    [[], ''],
+    [['--local-ipv4', '10.1.2.3'], '10.1.2.3'],
+  ] as const) {
+    const server = await startServe(['--instance', path, ...options])
+    expect(await curl(`${server.url}/latest/meta-data/local-ipv4`)).toEqual({ status: 200, body })
+    expect(await server.stop()).toBe(0)
+  }
+})
+
 test('metadata serve on a Unix socket, which is gone at the end', async () => {
   const path = at('socket')
   for (const listen of [`unix:${path}`, path]) {
@@ -177,6 +189,11 @@ describe('metadata serve refuses', () => {
     ['[]', `its contents must be a map of keys and values\n${EXAMPLE_HINT}`],
     ['cpu_cores: 0', 'cpu_cores must be a whole number from 1 to 4096'],
     ['interfaces: [{prefix: 33}]', 'interfaces.0.prefix must be a whole number from 0 to 32'],
+    ['public_keys: [{key: "ssh-rsa AAAAAAAAAAAAAAAAAAAA me\\e[2J"}]', 'public_keys.0.key must be a public key'],
+    [
+      'interfaces: [{mac: "02:00:00:00:00:0a"}, {mac: "02:00:00:00:00:0A"}]',
+      'interfaces must have different mac values',
+    ],
     ['user_data: "\\0"', 'user_data must not contain control characters'],
   ])('a file with %s', async (text, message) => {
     const path = write('bad.yaml', text)
