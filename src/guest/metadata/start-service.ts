@@ -43,7 +43,7 @@ export async function startMetadataService(endpoint: Endpoint, options: ServiceO
     connections.add(socket)
   })
   const responder = new Responder(options)
-  server.on('request', async (request: IncomingMessage, response: ServerResponse) => {
+  const onRequest = async (request: IncomingMessage, response: ServerResponse) => {
     if (!connections.begin(request.socket)) return
     const { method = '', url: target = '', headers, socket } = request
     const address = addressOf(socket)
@@ -51,14 +51,19 @@ export async function startMetadataService(endpoint: Endpoint, options: ServiceO
     send(response, answer, method)
     connections.end(socket)
     options.onRequest(reportOf(request, address, answer))
+  }
+  server.on('request', onRequest)
+  // Node would answer these two itself, and nothing would be reported.
+  server.on('checkExpectation', onRequest)
+  server.on('connect', (request: IncomingMessage, socket: Socket) => {
+    refuse(socket, 405)
+    options.onRequest(reportOf(request, addressOf(socket), { status: 405, body: '' }))
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const status = PARSER_STATUS[error.code ?? ''] ?? 400
     const address = addressOf(socket as Socket)
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
-      socket.destroy(),
-    )
+    refuse(socket as Socket, status)
     options.onRequest({ method: '', path: '', status, client: undefined, address, instanceId: undefined })
   })
   const remove = await listen(server, endpoint).catch((error) => {
@@ -94,6 +99,13 @@ function send(response: ServerResponse, { status, body, headers = {}, ends = fal
     ...(ends ? { connection: 'close' } : {}),
   })
   response.end(method === 'HEAD' ? undefined : bytes)
+}
+
+/** Answers a request that Node makes no response for, and closes the connection. */
+function refuse(socket: Socket, status: number): void {
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
+    socket.destroy(),
+  )
 }
 
 /** Returns the IPv4 address of a client, also if it comes as an IPv6 one; undefined on a Unix socket. */

@@ -73,6 +73,16 @@ describe('the metadata service', () => {
     await expectServed(url)
   })
 
+  test('reports requests that Node would answer itself', async () => {
+    const url = await start()
+    expect(await exchange(url, 'CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(/^HTTP\/1.1 405 /)
+    expect(await exchange(url, `${GET}Expect: nothing\r\nConnection: close\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 /)
+    expect(requests.map(({ method, path, status }) => [method, path, status])).toEqual([
+      ['CONNECT', 'a:80', 405],
+      ['GET', ID, 200],
+    ])
+  })
+
   test('answers 404 to strangers, and 503 if an instance cannot be looked up', async () => {
     const stranger = await start({ find: async () => undefined })
     expect(await curl(stranger + ID)).toEqual({ status: 404, body: 'Unknown source IP: 127.0.0.1' })
