@@ -22,6 +22,8 @@ export interface RegistryOptions {
   interruption?: Interruption | undefined
   /** Generates the IDs of new rows; tests use it to provoke collisions. */
   generateUuid?: UuidGenerator
+  /** If true, an SQLite file is neither created nor migrated, whatever it lacks. */
+  isReadOnly?: boolean | undefined
   /** If set, nothing is written, and an SQLite file is neither created nor migrated. */
   dryRun?: DryRunOptions | undefined
 }
@@ -42,7 +44,7 @@ export interface DryRunOptions {
  */
 export async function openRegistry(settings: DatabaseSettings, options: RegistryOptions = {}): Promise<Registry> {
   const { trace, interruption, dryRun } = options
-  const database = await openDatabase(settings, { trace, interruption, sqliteFile: sqliteFileFor(dryRun) })
+  const database = await openDatabase(settings, { trace, interruption, sqliteFile: sqliteFileFor(options) })
   if (database.created && settings.engine === 'sqlite' && !dryRun) options.onCreated?.(settings.path)
   const warned = new Set<string>()
   const warnings = warningsOnce((text) => options.onWarning?.(text))
@@ -63,7 +65,8 @@ export async function openRegistry(settings: DatabaseSettings, options: Registry
   return dryRun === undefined ? registry : withDryRun(registry, dryRun.onChange)
 }
 
-function sqliteFileFor(dryRun: DryRunOptions | undefined): SqliteFile {
+function sqliteFileFor({ dryRun, isReadOnly }: RegistryOptions): SqliteFile {
+  if (isReadOnly) return 'leave'
   if (dryRun === undefined) return 'make'
   return dryRun.anySchema ? 'leave' : 'imitate'
 }

@@ -1,9 +1,12 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { parseIpv4 } from '../../src/core/ipv4.ts'
 import { ENGINES, newDatabase, type TestDatabase } from '../support/databases/databases.ts'
 import { freePort } from '../support/databases/mariadb.ts'
 import { startProxy, type Verdict } from '../support/databases/mysql-proxy.ts'
 import { insertOf, newWakameWithInstances } from '../support/databases/wakame-instances.ts'
+import { newFolder } from '../support/files/images.ts'
 import { curl } from '../support/guests/metadata-clients.ts'
 import { type ServeProcess, startServe } from '../support/guests/metadata-server-process.ts'
 import { vdcManage } from '../support/process/cli.ts'
@@ -241,6 +244,18 @@ describe('a database without instances', () => {
     expect(run.stderr).toMatch(/ has no instances: it lacks the table instances of Wakame-vdc\n/)
     expect(run.stderr).toContain(HINT)
     await database.remove()
+  })
+
+  test('is not created', async () => {
+    const folder = newFolder()
+    const path = join(folder.path, 'registry.sqlite')
+    const run = await vdcManage(['metadata', 'serve', '--listen', '127.0.0.1:0'], {
+      database: { uri: `sqlite://${path}` },
+    })
+    expect(run).toMatchObject({ code: 7, stdout: '' })
+    expect(run.stderr).toMatch(`Error: The registry ${path} has no instances: `)
+    expect(readdirSync(folder.path)).toEqual([])
+    folder.remove()
   })
 
   test('or one that cannot be reached', async () => {

@@ -13,6 +13,8 @@ interface OpenOptions {
   isDebugging: () => boolean
   /** If given, nothing is written. */
   dryRun?: DryRunOptions | undefined
+  /** If true, an SQLite file is neither created nor migrated. */
+  isReadOnly?: boolean
 }
 
 /**
@@ -20,7 +22,12 @@ interface OpenOptions {
  *
  * @throws VdcError CONFIG_REFUSED, DATABASE_…, SCHEMA_….
  */
-export async function openConfigured({ interruption, isDebugging, dryRun }: OpenOptions): Promise<Registry> {
+export async function openConfigured({
+  interruption,
+  isDebugging,
+  dryRun,
+  isReadOnly,
+}: OpenOptions): Promise<Registry> {
   const { describeDatabase, loadDatabaseSettings, loadServiceTypes } = await import('../../config/config.ts')
   const settings = loadDatabaseSettings(process.env)
   usedParts.add(settings.engine)
@@ -32,6 +39,7 @@ export async function openConfigured({ interruption, isDebugging, dryRun }: Open
   return openRegistry(settings, {
     interruption,
     dryRun,
+    isReadOnly,
     serviceTypes: loadServiceTypes(process.env),
     onWarning: (text) => void writeNote(warningText(text)),
     onCreated: (path) => {

@@ -61,11 +61,12 @@ export class Session {
    * Opens the registry, runs `work`, and closes the registry. In a shell, it stays open.
    *
    * @param options.anySchema in a dry run, also open an SQLite file that lacks migrations.
+   * @param options.isReadOnly does not create or migrate an SQLite file. A shell may have done so before.
    * @throws VdcError as `openConfigured`; errors of `work`.
    */
   async withRegistry<T>(
     work: (registry: Registry) => Promise<T>,
-    { anySchema = false }: { anySchema?: boolean } = {},
+    { anySchema = false, isReadOnly = false }: { anySchema?: boolean; isReadOnly?: boolean } = {},
   ): Promise<T> {
     const onChange = (change: Change) => this.wouldDo(change)
     if (this.#shared !== undefined) {
@@ -80,6 +81,7 @@ export class Session {
       interruption: this.#interruption,
       isDebugging: () => this.#isDebugging,
       dryRun: this.isDryRun ? { onChange, anySchema } : undefined,
+      isReadOnly,
     })
     try {
       return await work(registry)

@@ -23,7 +23,7 @@ export default class MetadataServe extends BaseCommand {
     const { flags } = await this.parse(MetadataServe)
     await this.session.interruptible((interruption) =>
       serveMetadata(byColumn(flags), interruption, {
-        withRegistry: (work) => this.session.withRegistry(work),
+        withRegistry: (work) => this.session.withRegistry(work, { isReadOnly: true }),
         onListening: (url) => this.answer.text(`${url}\n`),
         onRequest: (request) => void writeErr(requestLine(request)),
         warn: (text) => void this.answer.warning(text),
