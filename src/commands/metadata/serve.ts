@@ -2,7 +2,7 @@ import { requestLine } from '../../cli/answer/views/metadata-request.ts'
 import { BaseCommand, globalFlags } from '../../cli/command/base-command.ts'
 import { byColumn } from '../../cli/flags/common.ts'
 import { metadataServe } from '../../cli/flags/metadata.ts'
-import { writeErr } from '../../cli/terminal/output.ts'
+import { boundedLog } from '../../cli/terminal/log.ts'
 import { DEFAULT_LISTEN, IMDS_V2, serveMetadata } from '../../registry/metadata/serve-metadata.ts'
 
 export default class MetadataServe extends BaseCommand {
@@ -21,11 +21,12 @@ export default class MetadataServe extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(MetadataServe)
+    const log = boundedLog()
     await this.session.interruptible((interruption) =>
       serveMetadata(byColumn(flags), interruption, {
         withRegistry: (work) => this.session.withRegistry(work, { isReadOnly: true }),
         onListening: (url) => this.answer.text(`${url}\n`),
-        onRequest: (request) => void writeErr(requestLine(request)),
+        onRequest: (request) => log(requestLine(request)),
         warn: (text) => void this.answer.warning(text),
       }),
     )

@@ -92,7 +92,7 @@ export async function serveMetadata(
   })
 }
 
-/** Returns a function that finds the instance of a caller. Warns of the same trouble once, until it is over. */
+/** Returns a function that finds the instance of a caller. Warns of the same trouble, and of an address, once until it is over. */
 function findInRegistry(
   registry: Registry,
   id: string | undefined,
@@ -100,14 +100,18 @@ function findInRegistry(
 ): ServiceOptions['find'] {
   const lookUp = batchedLookUp(registry)
   let trouble: string | undefined
+  const ambiguous = new Set<string>()
+  const warnOfAddress = (address: string) => {
+    if (!ambiguous.has(address)) warn(`Several running instances have the address ${address}: it gets no metadata`)
+    ambiguous.add(address)
+  }
   return async (address) => {
     try {
       const instance = await (id === undefined
-        ? findByAddress(registry, lookUp, address, (several) =>
-            warn(`Several running instances have the address ${several}: it gets no metadata`),
-          )
+        ? findByAddress(registry, lookUp, address, warnOfAddress)
         : findById(registry, id))
       trouble = undefined
+      if (instance !== undefined && address !== undefined) ambiguous.delete(address)
       return instance
     } catch (error) {
       const { code, message, exit } = asVdcError(error)

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -6,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newFolder } from '../../support/files/images.ts'
 import { curl } from '../../support/guests/metadata-clients.ts'
 import { type ServeProcess, startServe } from '../../support/guests/metadata-server-process.ts'
-import { shell, vdcManage } from '../../support/process/cli.ts'
+import { environment, PROGRAM, shell, vdcManage } from '../../support/process/cli.ts'
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIINbW74KkcooCk1cpOgmDSUBcVvVwP5EIVcvoqIyfrrr me@example.com'
 const folder = newFolder()
@@ -116,6 +118,29 @@ test('metadata serve on a Unix socket, which is gone at the end', async () => {
     expect(await server.stop()).toBe(0)
     expect(readdirSync(folder.path)).not.toContain('socket')
   }
+})
+
+test('metadata serve drops lines of its log while nobody reads it, and counts them', async () => {
+  const args = ['metadata', 'serve', '--hostname', 'web', '--listen', '127.0.0.1:0']
+  const child = spawn(PROGRAM, args, { env: environment({}) })
+  const [url] = await once(child.stdout.setEncoding('utf8'), 'data')
+  const request = (numbers: string) =>
+    execa('curl', ['-s', '-A', 'a'.repeat(200), `${url.trim()}/latest/${'x'.repeat(180)}${numbers}`], {
+      stdout: 'ignore',
+    })
+  let log = ''
+  try {
+    await request('[1-2500]')
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      log += text
+    })
+    await expect.poll(() => request('').then(() => log)).toMatch(/^Warning: \d+ requests were not logged/m)
+  } finally {
+    child.kill()
+  }
+  expect(await once(child, 'close')).toEqual([0, null])
+  const [, dropped] = /^Warning: (\d+) requests were not logged, as stderr was not read$/m.exec(log) ?? []
+  expect(log.match(/x\d+ \(a+\)$/gm)).toHaveLength(2500 - Number(dropped))
 })
 
 test('metadata serve in a script: started, waited for, and ended', async () => {
