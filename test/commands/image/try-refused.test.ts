@@ -60,7 +60,11 @@ describe('image try', () => {
     ['what is not a disk', ['taken'], { exit: 3, message: /taken / }],
     ['a device', ['/dev/null'], { exit: 3, message: '/dev/null' }],
     ['a packed file', ['packed.qcow2.gz'], { exit: 3, message: 'must be unpacked to boot', hint: 'image convert ' }],
-    ['another architecture', [PLAIN, '--arch', 'arm64'], { exit: 3, message: /arm64.* x86_64, x86/ }],
+    [
+      'another architecture',
+      [PLAIN, '--arch', 'arm64'],
+      { exit: 3, message: "must be one of: x86_64, x86; not 'arm64'" },
+    ],
     [
       'no memory',
       [PLAIN, '--memory', '15'],
@@ -68,7 +72,11 @@ describe('image try', () => {
     ],
     ['no time', [PLAIN, '--timeout', '0'], { exit: 3, message: '--timeout must be a whole number from 1 to 86400' }],
     ['too much time', [PLAIN, '--timeout', '86401'], { exit: 3, message: '--timeout must be' }],
-    ['another accelerator', [PLAIN, '--accel', 'xen'], { exit: 3, message: /xen.* auto, kvm, tcg/ }],
+    [
+      'another accelerator',
+      [PLAIN, '--accel', 'xen'],
+      { exit: 3, message: "must be one of: auto, kvm, tcg; not 'xen'" },
+    ],
     ['a screen for all', [PLAIN, '--vnc', '0.0.0.0:5900'], { exit: 3, message: "'0.0.0.0:5900' is neither unix nor" }],
     ['a screen below its ports', [PLAIN, '--vnc', '127.0.0.1:80'], { exit: 3, message: 'neither', hint: '5900' }],
     ['no instance', [PLAIN, '--instance', 'none.yml'], { exit: 3, message: /none\.yml does not exist/ }],

@@ -64,8 +64,8 @@ const ALL_OK = Object.fromEntries(
     .map((step) => [step, 'ok']),
 )
 
-describe('image try', () => {
-  test.concurrent('reports what a guest does, connects to nothing else, and stores the result', async () => {
+describe.concurrent('image try', () => {
+  test('reports what a guest does, connects to nothing else, and stores the result', async () => {
     const before = hashOf(at('good.raw'), 'sha256')
     writeFileSync(at('user-data'), '#!/bin/sh\necho it is $(hostname) >/dev/console\n')
     writeFileSync(at('instance.yml'), 'instance_id: i-abc12345\nhostname: web\n')
@@ -121,7 +121,7 @@ describe('image try', () => {
     expect(calls.some((call) => /connect\(.*sun_path="metadata"/.test(call))).toBe(true)
   })
 
-  test.concurrent('runs as an ordinary user in an empty network namespace, and compares two boots', async () => {
+  test('runs as an ordinary user in an empty network namespace, and compares two boots', async () => {
     const asUser = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
     const alone = ['unshare', ...(IS_ROOT ? [] : ['--map-root-user']), '--net']
     // The namespace has no other interface.
@@ -208,8 +208,8 @@ function allNotSeen(): Record<string, string> {
   return Object.fromEntries(Object.keys(ALL_OK).map((step) => [step, 'not_seen']))
 }
 
-describe('a guest with a fault', () => {
-  test.concurrent.each(Object.entries(FAULTS))('is told apart: %s', async (name, { code, not, message, more = [] }) => {
+describe.concurrent('a guest with a fault', () => {
+  test.each(Object.entries(FAULTS))('is told apart: %s', async (name, { code, not, message, more = [] }) => {
     const disk = await microGuest(name as MicroGuest)
     const ended = await run(tryOf(disk, '--json', ...more))
     expect(resultsIn(ended.stdout)).toEqual({ ...ALL_OK, ...not })
@@ -222,7 +222,7 @@ describe('a guest with a fault', () => {
   })
 })
 
-test('image try is refused where the loopback is down', async () => {
+test.concurrent('image try is refused where the loopback is down', async () => {
   const { code, stderr } = await run(tryOf(at('good.raw')), { by: ['unshare', '--map-root-user', '--net'] })
   expect(stderr).toBe(
     'Error: QEMU, which runs virtual machines, needs the loopback interface, which is down\nHint: Bring it up with: ip link set lo up\n',
@@ -230,7 +230,7 @@ test('image try is refused where the loopback is down', async () => {
   expect(code).toBe(6)
 })
 
-describe('image try that is ended', () => {
+describe.concurrent('image try that is ended', () => {
   /** Starts it, and waits for a step. */
   async function started(step: string): Promise<{ child: ChildProcess; temporary: string }> {
     const temporary = newTemporary()
@@ -246,7 +246,7 @@ describe('image try that is ended', () => {
     return { child, temporary }
   }
 
-  test.concurrent.each([
+  test.each([
     ['SIGINT', 'loader', 130],
     ['SIGTERM', 'dhcp', 143],
   ] as const)('by %s after the step %s leaves nothing', async (signal, step, code) => {
@@ -259,7 +259,7 @@ describe('image try that is ended', () => {
     expect(existsSync(at('none'))).toBe(false)
   })
 
-  test.concurrent.each(['loader', 'metadata'])(
+  test.each(['loader', 'metadata'])(
     'by SIGKILL after the step %s leaves no process, and the next run removes its folders',
     async (step) => {
       const { child, temporary } = await started(step)
