@@ -28,9 +28,9 @@ export default class ImageBuild extends BaseCommand {
     'Installs a small system with mmdebstrap: kernel, systemd, sshd, DHCP, serial console, a script or cloud-init that gets the metadata, and GRUB for BIOS. Nobody can log in with a password. The guest is prepared and checked as image prepare does. Needs neither root nor devices nor mounts, only network access to a mirror. The new file appears once it is complete; existing files are never overwritten. With --register, prints the ID of the new image instead. If packages or the script leave errors that only you can fix, the exit code is 3, but the file is kept.'
   static override examples = [
     '<%= config.bin %> image build bookworm.qcow2 --suite bookworm',
-    '<%= config.bin %> image build web.qcow2 --suite trixie --package nginx,vim-tiny --script set-up.sh',
-    'id=$(<%= config.bin %> image build bookworm.qcow2 --suite bookworm --register --account-id a-shpoolxx)',
-    '<%= config.bin %> image build noble.qcow2 --suite noble --mirror http://archive.ubuntu.com/ubuntu --init cloud-init',
+    '<%= config.bin %> image build web.qcow2 --suite trixie --package nginx,vim-tiny \\\n  --script set-up.sh',
+    'id=$(<%= config.bin %> image build bookworm.qcow2 --suite bookworm \\\n  --register --account-id a-shpoolxx)',
+    '<%= config.bin %> image build noble.qcow2 --suite noble --init cloud-init \\\n  --mirror http://archive.ubuntu.com/ubuntu',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
   static override args = { out: flags.path('New file.') }
