@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  */
 
 const LONGEST = [
+  'guide',
   'guest/appliance/real-guests',
   'commands/image/prepare',
   'guest/scripts/boot',

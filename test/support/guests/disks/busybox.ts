@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync }
 import { basename, dirname, join } from 'node:path'
 import { execa, execaSync } from 'execa'
 import { makeFromParts } from '../disks.ts'
-import { type Entries, fill, link, script } from '../guests.ts'
+import { type Entries, fill, folder, link, script } from '../guests.ts'
 import { makeExt } from './filesystems.ts'
 import { grubSectors } from './grub.ts'
 
@@ -114,23 +114,60 @@ function copyWithLibraries(program: string, root: string): void {
 
 /** Makes an initramfs that loads the modules and mounts the root filesystem. */
 async function makeInitramfs(root: string, path: string, modules: readonly string[]): Promise<void> {
-  const folder = mkdtempSync(`${root}-initramfs-`)
-  const load = modules.map((each) => `insmod ${each}`).join('\n')
-  const applets = ['insmod', 'mount', 'sh', 'sleep', 'switch_root']
-  fill(folder, {
-    ...Object.fromEntries(applets.map((name) => [`/bin/${name}`, link('busybox')])),
-    '/dev': { folder: true },
-    '/new': { folder: true },
-    '/init': script(
-      `export PATH=/bin\nmount -t devtmpfs dev /dev\n${load}\nuntil [ -b /dev/vda1 ]; do sleep 1; done\nmount -t ext4 -o ro /dev/vda1 /new\nmount -o move /dev /new/dev\nexec switch_root /new /sbin/init`,
-    ),
+  await packInitramfs(path, root, modules, {
+    applets: ['mount', 'sleep', 'switch_root'],
+    folders: ['/new'],
+    script:
+      'until [ -b /dev/vda1 ]; do sleep 1; done\nmount -t ext4 -o ro /dev/vda1 /new\nmount -o move /dev /new/dev\nexec switch_root /new /sbin/init',
   })
-  copyFileSync(BUSYBOX, join(folder, 'bin/busybox'))
+}
+
+/** What an initramfs does after it has loaded its modules. */
+interface InitramfsStart {
+  /** Of busybox, beside those that load modules. */
+  applets: readonly string[]
+  /** Empty folders. */
+  folders: readonly string[]
+  script: string
+}
+
+/** Makes an initramfs of busybox and of modules below `root`, which are loaded in this order. */
+async function packInitramfs(
+  path: string,
+  root: string,
+  modules: readonly string[],
+  { applets, folders, script: start }: InitramfsStart,
+): Promise<void> {
+  const tree = mkdtempSync(`${root}-initramfs-`)
+  const load = modules.map((each) => `insmod ${each}`).join('\n')
+  fill(tree, {
+    ...Object.fromEntries(['insmod', 'mount', 'sh', ...applets].map((name) => [`/bin/${name}`, link('busybox')])),
+    ...Object.fromEntries(['/dev', ...folders].map((name) => [name, folder])),
+    '/init': script(`export PATH=/bin\nmount -t devtmpfs dev /dev\n${load}\n${start}`),
+  })
+  copyFileSync(BUSYBOX, join(tree, 'bin/busybox'))
   for (const each of modules) {
-    mkdirSync(dirname(join(folder, each)), { recursive: true })
-    copyFileSync(join(root, each), join(folder, each))
+    mkdirSync(dirname(join(tree, each)), { recursive: true })
+    copyFileSync(join(root, each), join(tree, each))
   }
   const pack = `cd "$1" && find . | ${basename(BUSYBOX)} cpio -o -H newc 2>/dev/null | gzip -c >"$2"`
-  await execa('sh', ['-c', pack, 'sh', folder, path])
-  rmSync(folder, { recursive: true, force: true })
+  await execa('sh', ['-c', pack, 'sh', tree, path])
+  rmSync(tree, { recursive: true, force: true })
+}
+
+/**
+ * Makes a folder with a kernel, and an initramfs that runs a script with busybox: `vmlinuz` and `initrd`.
+ *
+ * @param names of kernel modules, which are loaded first.
+ */
+export async function makeKernelFolder(path: string, names: readonly string[], start: InitramfsStart): Promise<void> {
+  const release = releaseOfHost()
+  const root = mkdtempSync(`${path}-modules-`)
+  try {
+    mkdirSync(path)
+    copyFileSync(`/boot/vmlinuz-${release}`, join(path, 'vmlinuz'))
+    await packInitramfs(join(path, 'initrd'), root, await addModules(root, release, names), start)
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
 }
