@@ -26,8 +26,9 @@ const KIND_OF_VALUE: Readonly<Record<string, Kind>> = {
   'bo-ID': 'backupObject',
   'bkst-ID': 'backupStorage',
 }
-/** The option of add commands that takes a new ID, so that existing IDs do not fit. */
+/** The option that takes a new ID, so that existing IDs do not fit, in commands that add something. */
 const NEW_ID = 'uuid'
+const ADDING = /:(?:add|build)(?=:|$)/
 /** Commands that take IDs of deleted items. */
 const OF_DELETED = ['image:undelete', 'image:purge']
 /** Commands that take IDs in place of files: the start of their names, and of the IDs. */
@@ -39,7 +40,7 @@ const KIND_BESIDE_FILES = [
 /** Options that take several names in one word. */
 const LISTS = ['columns', 'sort']
 /** Names of values and arguments that are paths of files. */
-const FILES = ['PATH', 'FILE', 'FOLDER', 'path', 'out', 'file', 'folder']
+const FILES = ['PATH', 'FILE', 'FOLDER', 'path', 'out', 'iso', 'file', 'folder']
 
 /** A word that matches, and its description, if there is one. */
 export interface Candidate {
@@ -198,7 +199,7 @@ async function valuesOf(
   const helpValue = String(option.helpValue)
   if (FILES.includes(helpValue)) return { words: [], files: true }
   const kind = KIND_OF_VALUE[helpValue]
-  if (kind === undefined || (option.name === NEW_ID && command.id.includes('add'))) return NOTHING
+  if (kind === undefined || (option.name === NEW_ID && ADDING.test(command.id))) return NOTHING
   return words(await findIds(kind, 'alive', typed))
 }
 

@@ -19,7 +19,7 @@ export default class ImageTry extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
   static override args = {
-    image: flags.oneId('Disk image file, or ID of an image (wmi-...).'),
+    path: flags.oneId('Disk image file, or ID of an image (wmi-...).'),
   }
   static override flags = flags.grouped(
     {
@@ -45,7 +45,7 @@ export default class ImageTry extends BaseCommand {
 
   async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageTry)
-    const request = { ...args, ...flags.byColumn(given) }
+    const request = { image: args.path, ...flags.byColumn(given) }
     const findings = await this.answer.openFindings(TRIED_STEP_COLUMNS, stepRenderer(given.twice))
     const report = await this.session.watched((watcher) =>
       tryImage(request, watcher, {

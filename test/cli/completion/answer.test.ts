@@ -69,6 +69,12 @@ describe('without a database', () => {
     ['image list --name ', 'words', undefined],
     ['image convert a ', 'files', undefined],
     ['image convert a b ', 'words', undefined],
+    ['image try ', 'files', undefined],
+    ['image install ', 'files', undefined],
+    ['image install a ', 'files', undefined],
+    ['image build a --init ', 'words', 'script'],
+    ['metadata serve --user-data ', 'files', undefined],
+    ['metadata s', 'words', 'serve\tServe metadata to instances, as Wakame-vdc and EC2 do'],
     ['image label wmi-x ', 'words', undefined],
     ['image list --json --js', 'words', undefined],
     ['image show -- --js', 'words', undefined],
@@ -161,6 +167,8 @@ describe.each(ENGINES)('on %s with many images', (engine) => {
   test('IDs come with their names; deleted ones only where a command takes them', async () => {
     await offers(['image', 'show', 'wmi-f']).toEqual(['wmi-first\tA: name'])
     await offers(['image', 'show', 'wmi-F']).toEqual([])
+    await offers(['image', 'try', 'wmi-f']).toEqual(['wmi-first\tA: name'])
+    await offers(['image', 'build', 'a', '--uuid', 'wmi-f']).toEqual([])
     await database.query("UPDATE images SET deleted_at = created_at WHERE uuid = 'm1234'")
     await offers(['image', 'show', 'wmi-m1234']).toEqual([])
     await offers(['image', 'history', 'wmi-m123']).toHaveLength(11)
