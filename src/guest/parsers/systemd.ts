@@ -1,6 +1,7 @@
 import { type GuestFiles, join } from '../tree/guest-files.ts'
 import { type GuestPath, shown } from '../tree/guest-path.ts'
 import { Unreadable } from '../tree/undecided.ts'
+import { entriesOf, sectionsIn } from './sections.ts'
 
 /** Folders of units, in the order in which systemd searches them (systemd.unit(5)). */
 const FOLDERS: readonly GuestPath[] = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system']
@@ -55,6 +56,13 @@ export async function findUnit(files: GuestFiles, name: string): Promise<GuestPa
       if ((await files.findLink(path)) !== undefined) return path
     }
   return undefined
+}
+
+/** Returns true for the text of a unit that starts only at the first boot, as systemd defines it (systemd.unit(5)). */
+export function isForFirstBoot(unit: string): boolean {
+  return entriesOf(sectionsIn(unit), 'unit', 'conditionfirstboot').some(({ value }) =>
+    /^(?:yes|true|on|1)$/i.test(value),
+  )
 }
 
 async function isMasked(files: GuestFiles, unit: GuestPath): Promise<boolean> {

@@ -5,6 +5,13 @@ const CLOUD_INIT = { '/usr/bin/cloud-init': program }
 const UNIT = { '/usr/lib/systemd/system/ssh.service': '[Service]\nExecStart=/usr/sbin/sshd -D\n' }
 const ENABLED = { '/etc/systemd/system/multi-user.target.wants/ssh.service': link('/lib/systemd/system/ssh.service') }
 
+/** Debian's unit, since Debian 13. */
+const FIRST_BOOT = {
+  '/usr/lib/systemd/system/sshd-keygen.service':
+    '[Unit]\nConditionFirstBoot=yes\nBefore=ssh.service sshd.service\n[Service]\nExecStart=ssh-keygen -A\n',
+  '/etc/systemd/system/ssh.service.wants/sshd-keygen.service': link('/usr/lib/systemd/system/sshd-keygen.service'),
+}
+
 /** A unit of an image that makes host keys, by a script. */
 const keysUnit = (before: string) => ({
   '/etc/systemd/system/keys.service': `[Unit]\n${before}\n[Service]\nType=oneshot\nExecStart=-/bin/sh /usr/local/lib/keys.sh\n`,
@@ -17,6 +24,10 @@ describeCheck('ssh.hostkeys', {
     { title: 'no SSH server', guest: {} },
     { title: 'a unit before sshd', guest: { ...SSHD, ...keysUnit('Before=ssh.service sshd.service ssh.socket') } },
     { title: 'cloud-init', guest: { ...SSHD, ...CLOUD_INIT, '/etc/cloud/cloud.cfg': 'datasource_list: [Ec2]\n' } },
+    {
+      title: 'a unit for the first boot, which systemd finds by the machine ID',
+      guest: { ...SSHD, ...FIRST_BOOT, '/etc/machine-id': 'uninitialized\n' },
+    },
     { title: 'CentOS 7', guest: { ...SSHD, '/usr/lib/systemd/system/sshd-keygen.service': '[Service]\n' } },
     {
       title: 'an init script of CentOS 5',
@@ -44,6 +55,11 @@ describeCheck('ssh.hostkeys', {
     {
       title: 'nothing that makes keys',
       guest: { ...SSHD, ...UNIT, '/etc/rc.local': { text: '#!/bin/sh\nssh-keygen -A\n', mode: 0o644 } },
+      evidence: ['error nothing makes host keys at the first boot, so sshd will not start'],
+    },
+    {
+      title: 'a unit for the first boot, and an empty machine ID, with which no boot is the first one',
+      guest: { ...SSHD, ...FIRST_BOOT, '/etc/machine-id': '' },
       evidence: ['error nothing makes host keys at the first boot, so sshd will not start'],
     },
     {

@@ -61,6 +61,16 @@ const GUESTS: [title: string, guest: Entries, edits: string[]][] = [
     { ...SYSTEMD, ...SSHD, '/usr/lib/systemd/system/sshd-keygen.service': '[Service]\n' },
     SYSTEMD_EDITS('vdc-metadata'),
   ],
+  ...['', undefined, '0123456789abcdef0123456789abcdef\n', 'uninitialized\n'].map((id): (typeof GUESTS)[number] => [
+    `Debian 13, whose unit runs at the first boot only, with the machine ID ${JSON.stringify(id)}`,
+    {
+      ...SYSTEMD,
+      ...SSHD,
+      '/usr/lib/systemd/system/sshd-keygen.service': '[Unit]\nConditionFirstBoot=yes\n[Service]\n',
+      ...(id === undefined ? {} : { '/etc/machine-id': id }),
+    },
+    [...(id?.trim() === 'uninitialized' ? [] : SYSTEMD_EDITS('vdc-hostkeys')), ...SYSTEMD_EDITS('vdc-metadata')],
+  ]),
   [
     'systemd with keys that rc.local makes too late',
     { ...SYSTEMD, ...SSHD, '/etc/rc.local': script('ssh-keygen -A\ncurl http://169.254.169.254/') },

@@ -1,7 +1,8 @@
 import type { GuestFiles } from '../../tree/guest-files.ts'
 import type { GuestCheck } from '../check.ts'
 
-const MACHINE_ID = '/etc/machine-id'
+/** The file with the ID of a guest (machine-id(5)). */
+export const MACHINE_ID = '/etc/machine-id'
 const DBUS_ID = '/var/lib/dbus/machine-id'
 /** As systemd makes it. */
 const READABLE = 0o444

@@ -1,12 +1,13 @@
 import type { Guest } from '../../guest.ts'
 import { entriesOf, sectionsIn } from '../../parsers/sections.ts'
 import { codeOf, type StartScript, startScripts } from '../../parsers/start-scripts.ts'
-import { findUnit } from '../../parsers/systemd.ts'
+import { findUnit, isForFirstBoot } from '../../parsers/systemd.ts'
 import { installing } from '../../scripts/install.ts'
 import { HOST_KEYS_SCRIPT } from '../../scripts/services.ts'
 import type { GuestFiles } from '../../tree/guest-files.ts'
 import type { GuestPath } from '../../tree/guest-path.ts'
 import type { Finding, GuestCheck } from '../check.ts'
+import { MACHINE_ID } from '../id/machine-id.ts'
 import { runsCloudInit, willRunCloudInit } from '../init/metadata.ts'
 import { sshServer } from './installed.ts'
 
@@ -25,7 +26,7 @@ export const hostKeys: GuestCheck = {
     const keys = await keysOf(guest.files)
     for (const path of keys) yield { message: 'SSH host keys are left', path }
     if (keys.length > 0) return
-    const finding = await faultOfMaker(guest, runsCloudInit)
+    const finding = await faultOfMaker(guest, runsCloudInit, ['uninitialized', undefined])
     if (finding !== undefined) yield finding
   },
 
@@ -37,7 +38,7 @@ export const hostKeys: GuestCheck = {
         if (found !== undefined) yield { action: 'remove', path: found.path }
       }
     // Even if nothing gets the metadata, because without keys nobody could log in.
-    const fault = await faultOfMaker(guest, (each) => willRunCloudInit(each, init))
+    const fault = await faultOfMaker(guest, (each) => willRunCloudInit(each, init), ['uninitialized'])
     if (fault !== undefined) yield* installing(guest, HOST_KEYS_SCRIPT)
   },
 }
@@ -45,10 +46,20 @@ export const hostKeys: GuestCheck = {
 /** Tells whether cloud-init runs at boot. */
 type CloudInitRuns = (files: GuestFiles) => Promise<boolean>
 
-/** Returns what is wrong with what makes host keys; undefined if nothing is, or there is no SSH server. */
-async function faultOfMaker({ files, system }: Guest, cloudInitRuns: CloudInitRuns): Promise<Finding | undefined> {
+/**
+ * Returns what is wrong with what makes host keys; undefined if nothing is, or there is no SSH server.
+ *
+ * @param firstBootIds contents of the machine ID with which systemd takes the next boot for the first one; undefined is
+ *   a missing file. An empty file, which guests should have, is none of these (machine-id(5)).
+ */
+async function faultOfMaker(
+  { files, system }: Guest,
+  cloudInitRuns: CloudInitRuns,
+  firstBootIds: readonly (string | undefined)[],
+): Promise<Finding | undefined> {
   if ((await sshServer(files)) === undefined) return undefined
-  const maker = await makerOf(files, cloudInitRuns)
+  const isFirstBoot = firstBootIds.includes((await files.text(MACHINE_ID))?.trim())
+  const maker = await makerOf(files, cloudInitRuns, isFirstBoot)
   if (maker === 'none') return { message: 'nothing makes host keys at the first boot, so sshd will not start' }
   if (maker === 'late' && system.init === 'systemd')
     return { result: 'warning', message: 'host keys are made at boot, but sshd may start before' }
@@ -66,10 +77,19 @@ async function keysOf(files: GuestFiles): Promise<GuestPath[]> {
 }
 
 /** Finds out whether something makes host keys: before sshd, only in rc.local, or not at all. */
-async function makerOf(files: GuestFiles, cloudInitRuns: CloudInitRuns): Promise<'early' | 'late' | 'none'> {
-  for (const unit of MAKERS) if ((await findUnit(files, unit)) !== undefined) return 'early'
+async function makerOf(
+  files: GuestFiles,
+  cloudInitRuns: CloudInitRuns,
+  isFirstBoot: boolean,
+): Promise<'early' | 'late' | 'none'> {
+  // Debian's unit, since Debian 13, is for the first boot only.
+  const isRun = (unit: string) => isFirstBoot || !isForFirstBoot(unit)
+  for (const name of MAKERS) {
+    const unit = await findUnit(files, name)
+    if (unit !== undefined && isRun((await files.text(unit)) ?? '')) return 'early'
+  }
   // The init scripts of CentOS and Alpine make them; dropbear makes them itself with -R.
-  const allScripts = await startScripts(files)
+  const allScripts = (await startScripts(files)).filter(({ path, text }) => !path.endsWith('.service') || isRun(text))
   const scripts = allScripts.filter((script) => codeOf(script).split('\n').some(makesKeys))
   if (scripts.some((script) => isEarly(script, allScripts))) return 'early'
   // Where it finds no data source, it stays off, and makes no keys.
