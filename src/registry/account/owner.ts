@@ -15,12 +15,16 @@ const CREATE_HINT = 'Create it with --create-account, or list accounts with: vdc
  * ends. Must run within a unit of work.
  *
  * @param options.create create the account if it does not exist, as the web API does
- *   on first use; undefined if the command has no such option.
+ *   on first use; `later` only checks whether that is possible; undefined if the command has no such option.
  * @throws VdcError ACCOUNT_NOT_FOUND if it does not exist; ACCOUNT_DELETED or
  *   ACCOUNT_DISABLED if it is deleted or disabled; ID_TAKEN if another ID differs
  *   from it only in case.
  */
-export async function requireOwner(db: Queryable, uuid: string, options: { create?: boolean } = {}): Promise<void> {
+export async function requireOwner(
+  db: Queryable,
+  uuid: string,
+  options: { create?: boolean | 'later' } = {},
+): Promise<void> {
   const id = canonicalId('account', uuid)
   await claimUse(db, id)
   const account = await findAccount(db, uuid, { lock: 'share' })
@@ -33,7 +37,7 @@ export async function requireOwner(db: Queryable, uuid: string, options: { creat
         hint: 'List all accounts with: vdc-manage account list',
       })
     }
-    await writeAccount(db, uuid, null)
+    if (options.create !== 'later') await writeAccount(db, uuid, null)
     return
   }
   requireAlive(account)

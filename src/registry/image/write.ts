@@ -31,7 +31,8 @@ export interface BootSource {
  */
 export async function requireWritable(db: Queryable, request: Omit<NewImage, 'arch'>): Promise<void> {
   // With --create-account, the unit of work itself creates the account.
-  if (!request.create_account) await requireOwner(db, parseId('account', request.account_id), { create: false })
+  const create = request.create_account ? 'later' : false
+  await requireOwner(db, parseId('account', request.account_id), { create })
   await requireParent(db, request.parent_image_id)
   await requireFreeUuid('image', request.uuid, (taken) => isImageUuidTaken(db, taken))
 }

@@ -113,12 +113,25 @@ describe('image build', () => {
   test('checks the registration before the build, and shows it in a dry run', async () => {
     const database = await newDatabase('sqlite')
     const args = ['image', 'build', at('dry.qcow2'), '--suite', 'bookworm', '--register', '--account-id', 'a-team']
-    const before = await allRows(database)
     expect(await vdcManage(args, { database, env })).toMatchObject({
       code: 4,
       stdout: '',
       stderr: expect.stringMatching(/^Error: Account a-team does not exist\n/),
     })
+    // The limit ends a build that starts all the same.
+    const create = [...args.slice(0, -1), 'a team', '--create-account', '--timeout', '1']
+    expect(await vdcManage(create, { database, env })).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/^Error: 'a team' is not a valid account ID\n/),
+    })
+    await vdcManage(['account', 'add', '--uuid', 'a-off'], { database })
+    await vdcManage(['account', 'modify', 'a-off', '--disable'], { database })
+    const disabled = [...args.slice(0, -1), 'a-off', '--create-account', '--timeout', '1']
+    expect(await vdcManage(disabled, { database, env })).toMatchObject({
+      code: 5,
+      stderr: expect.stringMatching(/^Error: Account a-off is disabled\n/),
+    })
+    const before = await allRows(database)
     const changes = await vdcManageJson([...args, '--create-account', '-n'], { database, env })
     expect(changes).toMatchObject(
       expect.arrayContaining([
