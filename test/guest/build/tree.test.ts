@@ -4,6 +4,7 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   statSync,
@@ -97,6 +98,26 @@ describe('the files of a new guest', () => {
     expect(statSync(join(guest.path, 'root/.ssh')).mode & 0o777).toBe(0o700)
     expect(reports.find(({ check }) => check === 'secret.keys')?.result).toBe('note')
     guest.remove()
+  })
+
+  test('are changed within the guest only, whatever its links lead to', async () => {
+    const host = newFolder()
+    writeFileSync(join(host.path, 'precious'), '')
+    const { '/dev/null': _, ...installed } = INSTALLED
+    const guest = newGuest({
+      ...installed,
+      '/dev': link(host.path),
+      '/root': link(host.path),
+      '/boot/grub': link(host.path),
+      '/etc/systemd/network': link(host.path),
+    })
+    await finishTree(requestOf(guest.path, { authorizedKeys: KEY }))
+    expect(readdirSync(host.path)).toEqual(['precious'])
+    expect(readdirSync(join(guest.path, host.path)).sort()).toEqual(['.ssh', '80-dhcp.network', 'grub.cfg'])
+    expect(readFileSync(join(guest.path, host.path, '.ssh/authorized_keys'), 'utf8')).toBe(KEY)
+    expect(readdirSync(join(guest.path, 'dev'))).toEqual([])
+    guest.remove()
+    host.remove()
   })
 
   test('cannot be finished without a kernel', async () => {

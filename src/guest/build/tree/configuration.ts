@@ -25,9 +25,17 @@ DHCP=yes
 /**
  * Yields the edits that configure a new guest: boot loader, filesystem, network, host name, locale and keys.
  *
- * @throws Undecided if it has no kernel.
+ * @throws Undecided if it has no kernel, or links that lead nowhere.
  */
 export async function* configuring(
+  files: GuestFiles,
+  request: Pick<TreeRequest, 'filesystem' | 'hostName' | 'authorizedKeys'>,
+): AsyncGenerator<Edit> {
+  // Packages and the script may have made links of folders.
+  for await (const edit of plainEdits(files, request)) yield { ...edit, path: await files.placeFor(edit.path) }
+}
+
+async function* plainEdits(
   files: GuestFiles,
   { filesystem, hostName, authorizedKeys }: Pick<TreeRequest, 'filesystem' | 'hostName' | 'authorizedKeys'>,
 ): AsyncGenerator<Edit> {

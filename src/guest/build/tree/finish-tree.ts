@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CHECKS } from '../../checks/index.ts'
 import { planEdits } from '../../prepare/plan-edits.ts'
@@ -8,7 +8,7 @@ import { GuestFiles } from '../../tree/guest-files.ts'
 import { configuring } from './configuration.ts'
 import { limitTimes } from './limit-times.ts'
 import type { TreeRequest, TreeResult } from './tree-request.ts'
-import { writeEdit } from './write-edit.ts'
+import { pathIn, writeEdit } from './write-edit.ts'
 
 /** The process that does this is killed if it is to end. */
 const NEVER = { throwIfRequested() {} }
@@ -22,9 +22,11 @@ const NEVER = { throwIfRequested() {} }
 export async function finishTree(request: TreeRequest): Promise<TreeResult> {
   const { tree: root, disk, init, authorizedKeys, time } = request
   await emptyDevices(join(root, 'dev'))
-  if (authorizedKeys !== '') await mkdir(join(root, 'root/.ssh'), { recursive: true, mode: 0o700 })
   const tree = await FolderTree.open(root)
   try {
+    const files = new GuestFiles(tree, NEVER)
+    if (authorizedKeys !== '')
+      await mkdir(pathIn(root, await files.leadsTo('/root/.ssh')), { recursive: true, mode: 0o700 })
     for await (const edit of configuring(new GuestFiles(tree, NEVER), request)) await writeEdit(root, edit)
     const keepsKeys = authorizedKeys !== ''
     const options = { nameservers: [], init, keepKeys: keepsKeys, timezone: undefined }
@@ -39,7 +41,11 @@ export async function finishTree(request: TreeRequest): Promise<TreeResult> {
   }
 }
 
-/** Removes devices, which only root could make, and which udev makes at boot. */
+/** Removes devices, which only root could make, and which udev makes at boot. A link would lead to those of this host. */
 async function emptyDevices(folder: string): Promise<void> {
+  if (!(await lstat(folder).catch(() => undefined))?.isDirectory()) {
+    await rm(folder, { force: true })
+    await mkdir(folder, { mode: 0o755 })
+  }
   for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true })
 }

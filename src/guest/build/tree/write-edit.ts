@@ -42,6 +42,6 @@ async function writeText(
 }
 
 /** Returns the path on this host of a path in a guest. */
-function pathIn(root: string, path: GuestPath): Buffer {
+export function pathIn(root: string, path: GuestPath): Buffer {
   return Buffer.concat([Buffer.from(root), bytesOf(path)])
 }
