@@ -4,9 +4,13 @@ import { checkRenderer, guestSentence } from '../../cli/answer/views/guest-check
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { accel, checkNames, root, strict } from '../../cli/flags/guest.ts'
+import { fileExpectations } from '../../cli/flags/image.ts'
 import { allOf } from '../../cli/session/stdin-ids.ts'
 import { VdcError } from '../../core/errors.ts'
 import { ACCELERATIONS, type CheckSummary, checkGuests } from '../../registry/image/check/check-guests.ts'
+import { FILE_FORMATS } from '../../registry/rules/values.ts'
+
+const OF_IMAGES = { exclusive: ['root'] }
 
 export default class ImageCheck extends BaseCommand {
   static override summary = 'Check whether guests are ready for the cloud.'
@@ -26,6 +30,8 @@ export default class ImageCheck extends BaseCommand {
   static override flags = {
     root: root(),
     accel: accel(ACCELERATIONS),
+    'file-format': { ...flags.choice('FORMAT', FILE_FORMATS, 'Require this format'), ...OF_IMAGES },
+    'max-size': { ...fileExpectations['max-size'], ...OF_IMAGES },
     only: checkNames('Run only these checks; IDs or groups, such as net.dhcp,ssh.'),
     skip: checkNames('Skip these checks; IDs or groups.'),
     strict: strict(),
@@ -42,7 +48,7 @@ export default class ImageCheck extends BaseCommand {
     if (guests?.length === 0) await this.answer.note('No IDs on stdin: nothing to check')
     const findings = await this.answer.openFindings(GUEST_CHECK_COLUMNS, checkRenderer((guests?.length ?? 1) > 1))
     const summary = await this.session.watched((watcher) =>
-      checkGuests({ guests, ...given }, watcher, {
+      checkGuests({ guests, ...flags.byColumn(given) }, watcher, {
         withRegistry: (work) => this.session.withRegistry(work),
         tell: findings.write,
         fail: (error) => this.answer.error(error, { isAnswered: false }),

@@ -4,8 +4,10 @@ import { stepRenderer, trySentence, whyNotBooted } from '../../cli/answer/views/
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { accel } from '../../cli/flags/guest.ts'
+import { fileExpectations } from '../../cli/flags/image.ts'
 import { VdcError } from '../../core/errors.ts'
 import { ACCELERATIONS, MACHINE_ARCHES, type TryReport, tryImage } from '../../registry/image/try/try-image.ts'
+import { FILE_FORMATS } from '../../registry/rules/values.ts'
 
 export default class ImageTry extends BaseCommand {
   static override summary = 'Boot an image as an instance, and report what it does.'
@@ -24,11 +26,14 @@ export default class ImageTry extends BaseCommand {
   static override flags = flags.grouped(
     {
       BOOT: ['accel', 'arch', 'memory', 'timeout', 'twice'],
-      IDENTITY: ['instance', 'user-data'],
+      INSTANCE: ['instance', 'user-data'],
+      'FILE CHECKS': ['file-format', 'max-size'],
     },
     {
       accel: accel(ACCELERATIONS),
       arch: flags.choice('ARCH', MACHINE_ARCHES, 'Architecture', { more: 'Default: that of the image.' }),
+      'file-format': flags.choice('FORMAT', FILE_FORMATS, 'Require this format'),
+      ...fileExpectations,
       memory: Flags.integer({ helpValue: 'MIB', default: 512, summary: 'Memory in MiB.' }),
       timeout: Flags.integer({ helpValue: 'SECONDS', default: 600, summary: 'Wait no longer for a guest to boot.' }),
       twice: Flags.boolean({ summary: 'Boot twice, and compare host keys and machine-id.' }),

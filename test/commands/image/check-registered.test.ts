@@ -86,6 +86,21 @@ describe('image check of a registered image', () => {
     ['changed', ['wmi-changed'], { exit: 5, message: / of image wmi-changed has \d+ bytes, but \d+ are registered$/ }],
     ['packed', ['wmi-packed'], { exit: 3, message: /packed\.qcow2\.gz is packed \(gz\)/, hint: 'image convert ' }],
     ['of another format', ['wmi-other'], { exit: 3, message: /other\.qcow2 .*vmdk/ }],
+    [
+      'of another format than required',
+      ['wmi-plain', '--file-format', 'raw'],
+      { exit: 3, message: /plain\.qcow2 .*qcow2/ },
+    ],
+    [
+      'larger than required',
+      [at('plain.qcow2'), '--max-size', '1K'],
+      { exit: 3, message: 'plain', hint: '--max-size' },
+    ],
+    [
+      'a folder of a size',
+      ['--root', folder.path, '--max-size', '1K'],
+      { exit: 2, message: /--root and --max-size cannot be used together/ },
+    ],
     ['with an invalid ID', ['wmi-a.b'], { exit: 3, message: "'wmi-a.b' is not a valid image ID" }],
     ['protected', ['wmi-protected', '--save'], { exit: 5, message: 'wmi-protected is protected', hint: '--force' }],
     ['a path', ['./wmi-plain'], { exit: 3, message: 'The file ./wmi-plain does not exist' }],

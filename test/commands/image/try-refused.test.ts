@@ -35,6 +35,7 @@ beforeAll(async () => {
   )
   writeFileSync(at('changed.qcow2'), 'x', { flag: 'a' })
   writeFileSync(at('taken'), 'mine')
+  writeFileSync(at('text'), 'text '.repeat(512))
   writeFileSync(at('bad.yml'), 'hostname: [1]\n')
   writeFileSync(at('long'), 'x'.repeat(100_000))
   mkdirSync(at('tmp'))
@@ -58,6 +59,14 @@ describe('image try', () => {
     ['what is not saved, by force', [PLAIN, '--force'], { exit: 2, message: '--force requires --save' }],
     ['a missing file', ['none.raw'], { exit: 3, message: /none\.raw does not exist/ }],
     ['what is not a disk', ['taken'], { exit: 3, message: /taken / }],
+    ['a text', ['text'], { exit: 3, message: /text is a text file/, hint: '--file-format raw' }],
+    ['a file of another format', [PLAIN, '--file-format', 'raw'], { exit: 3, message: /plain\.qcow2 .*qcow2/ }],
+    ['a large disk', [PLAIN, '--max-size', '1K'], { exit: 3, message: /plain\.qcow2 /, hint: '--max-size' }],
+    [
+      'a registered image of another format',
+      ['wmi-plain', '--file-format', 'raw'],
+      { exit: 3, message: /plain\.qcow2 .*qcow2/ },
+    ],
     ['a device', ['/dev/null'], { exit: 3, message: '/dev/null' }],
     ['a packed file', ['packed.qcow2.gz'], { exit: 3, message: 'must be unpacked to boot', hint: 'image convert ' }],
     [
@@ -106,6 +115,13 @@ describe('image try', () => {
     expect(readdirSync(folder.path)).toEqual(before)
     expect(readdirSync(at('tmp'))).toEqual([])
     expect(await allRows(database)).toEqual(rows)
+  })
+
+  test('takes a text for a raw disk if it is told so', async () => {
+    const env = { PATH: at('bin'), TMPDIR: at('tmp') }
+    const run = await vdcManage(['image', 'try', at('text'), '--file-format', 'raw', '--accel', 'tcg'], { env })
+    expect(run).toMatchObject({ code: 6, stdout: '' })
+    expect(run.stderr).toMatch(/^Error: QEMU, which runs virtual machines, is not installed\n/)
   })
 
   test('refuses KVM where it does not run', async () => {

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { VdcError } from '../../../core/errors.ts'
+import type { Expectation } from '../../../disk/inspect/inspection.ts'
 import { ACCELERATIONS, type Acceleration } from '../../../guest/appliance/session.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import type { checkSummary } from '../../results/guest.ts'
@@ -8,9 +9,10 @@ import { isIdNotFile } from '../../rules/id-or-path.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
 import { acceptFile, withImageFile } from '../register/accept-file.ts'
+import { readExpectations } from '../register/expectations.ts'
 import { chosenChecks } from './chosen-checks.ts'
 import { type Checking, type CheckReport, type GuestReport, lookIntoFolder, lookIntoImage } from './look-into-guest.ts'
-import { imageOnHost, withFileOfImage } from './registered-guest.ts'
+import { imageOnHost, registeredAs, withFileOfImage } from './registered-guest.ts'
 import { requireSavable, saveResult } from './save-result.ts'
 
 export { ACCELERATIONS } from '../../../guest/appliance/session.ts'
@@ -21,6 +23,7 @@ const checkRequest = z.object({
   guests: z.prefault(z.array(z.string()), []),
   root: z.optional(z.string()),
   accel: z.prefault(oneOf(ACCELERATIONS), 'auto'),
+  ...readExpectations,
   only: z.optional(z.array(z.string())),
   skip: z.optional(z.array(z.string())),
   strict: z.prefault(z.boolean(), false),
@@ -30,7 +33,7 @@ const checkRequest = z.object({
 
 /**
  * The request of `checkGuests`: disk image files and images by ID, or a folder; the checks to run by ID or
- * group; whether warnings count; whether to store the results with the images, even protected ones.
+ * group; whether warnings count; what the files must be; whether to store the results with the images, even protected ones.
  */
 export type CheckRequest = z.input<typeof checkRequest>
 /** The results of all guests. */
@@ -67,9 +70,10 @@ export async function checkGuests(
   watcher: Watcher,
   { withRegistry, tell, fail }: Surroundings,
 ): Promise<CheckSummary> {
-  const { guests, root, only, skip, strict, ...options } = validate(checkRequest, request)
+  const { guests, root, only, skip, strict, file_format, max_size, ...options } = validate(checkRequest, request)
   const checking = { checks: chosenChecks(only, skip), strict, watcher, tell }
   const accel = options.accel as Acceleration
+  const expected = { format: file_format, maxSize: max_size }
   if (root !== undefined) return summaryOf([await lookIntoFolder(root, checking)], [])
   const named = [...new Set(guests)].map((guest) => ({ guest, isId: isIdNotFile('image', guest) }))
   if (options.save) requireIds(named)
@@ -79,8 +83,8 @@ export async function checkGuests(
     for (const { guest, isId } of named) {
       try {
         const report = isId
-          ? checkImage(registry as Registry, guest, accel, checking, options)
-          : checkFile(guest, accel, checking)
+          ? checkImage(registry as Registry, guest, accel, checking, { ...options, expected })
+          : checkFile(guest, accel, checking, expected)
         reports.push(await report)
       } catch (error) {
         if (named.length === 1 || !(error instanceof VdcError) || !ABOUT_ONE.includes(error.exit)) throw error
@@ -106,9 +110,14 @@ function summaryOf(guests: GuestReport[], failures: CheckSummary['failures']): C
   return { ready: failures.length === 0 && guests.every(({ ready }) => ready), guests, failures }
 }
 
-async function checkFile(path: string, accel: Acceleration, checking: Checking): Promise<GuestReport> {
+async function checkFile(
+  path: string,
+  accel: Acceleration,
+  checking: Checking,
+  expected: Expectation,
+): Promise<GuestReport> {
   return withImageFile(path, async (file) => {
-    const image = await acceptFile(file, {}, checking.watcher, () => {})
+    const image = await acceptFile(file, expected, checking.watcher, () => {})
     return lookIntoImage(path, file, image, accel, checking)
   })
 }
@@ -119,14 +128,12 @@ async function checkImage(
   id: string,
   accel: Acceleration,
   checking: Checking,
-  options: { save: boolean; force: boolean },
+  options: { save: boolean; force: boolean; expected: Expectation },
 ): Promise<GuestReport> {
   const image = await imageOnHost(registry, id, 'check')
   if (options.save) await requireSavable(registry, image, options)
   return withFileOfImage(image, 'check', async (file) => {
-    // What is registered is known to be no larger than what was allowed then.
-    const expected = { format: image.file_format, maxSize: Number.MAX_SAFE_INTEGER }
-    const accepted = await acceptFile(file, expected, checking.watcher, () => {})
+    const accepted = await acceptFile(file, registeredAs(image, options.expected), checking.watcher, () => {})
     const report = await lookIntoImage(id, file, accepted, accel, checking)
     if (options.save)
       await saveResult(registry, image, file, {

@@ -3,6 +3,7 @@ import { shellWord } from '../../../core/shell-word.ts'
 import { closeImageFile, type ImageFile } from '../../../disk/file/image-file.ts'
 import { readImageFolders } from '../../../disk/folder/image-folders.ts'
 import { openInImageFolder } from '../../../disk/folder/open-in-image-folder.ts'
+import type { Expectation } from '../../../disk/inspect/inspection.ts'
 import type { ObjectDetails } from '../../backup-object/details.ts'
 import type { Registry } from '../../registry.ts'
 import { parseId } from '../../rules/identifiers.ts'
@@ -52,6 +53,12 @@ function requireObject({ id, backup_object: object, backup_object_id: objectId }
   throw new VdcError('OBJECT_CONFLICT', `Backup object ${object.id} of image ${id} is in state ${object.state}`, {
     hint: `Once its file is in place, run: vdc-manage backupobject modify ${object.id} --state available`,
   })
+}
+
+/** Returns what the boot file of an image must be: what is required, or else what is registered. */
+export function registeredAs(image: ImageOnHost, { format, maxSize }: Expectation): Expectation {
+  // What is registered is known to be no larger than what was allowed then.
+  return { format: format ?? image.file_format, maxSize: maxSize ?? Number.MAX_SAFE_INTEGER }
 }
 
 /**

@@ -9,14 +9,13 @@ import { oneOf } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
 import { type FileReport, reportOf } from '../check/inspect-file.ts'
 import { type AcceptedImage, acceptFile, withImageFile } from './accept-file.ts'
-import { expectations } from './expectations.ts'
+import { readExpectations } from './expectations.ts'
 
 /** The part of a request that names a source and a new file, and says what the source must be. */
 export const convertiblePaths = {
   path: z.string(),
   out: z.string().check(z.refine((text) => text !== '', 'must not be empty')),
-  file_format: expectations.file_format,
-  max_size: expectations.max_size,
+  ...readExpectations,
 }
 const convertRequest = z.object({
   ...convertiblePaths,

@@ -23,6 +23,9 @@ export const expectations = {
   max_size: z.optional(size),
 }
 
+/** The properties that an operator can require of a file that is read and not registered. */
+export const readExpectations = { file_format: expectations.file_format, max_size: expectations.max_size }
+
 /**
  * Compares the checksums of a file with the expected ones.
  *

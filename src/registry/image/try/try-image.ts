@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { VdcError } from '../../../core/errors.ts'
 import type { ImageFile } from '../../../disk/file/image-file.ts'
+import type { Expectation } from '../../../disk/inspect/inspection.ts'
 import { ACCELERATIONS, type Acceleration } from '../../../guest/appliance/session.ts'
 import { MACHINE_ARCHES, type MachineArch } from '../../../guest/machine/command-line.ts'
 import { type VncPlace, vncPlace } from '../../../guest/machine/vnc.ts'
@@ -14,10 +15,11 @@ import { whole } from '../../rules/numbers.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { labelsOfTry } from '../../rules/try-labels.ts'
 import { validate } from '../../rules/validate.ts'
-import { imageOnHost, withFileOfImage } from '../check/registered-guest.ts'
+import { imageOnHost, registeredAs, withFileOfImage } from '../check/registered-guest.ts'
 import { requireUnpacked } from '../check/require-unpacked.ts'
 import { requireSavable, saveResult } from '../check/save-result.ts'
 import { type AcceptedImage, acceptFile, archOf, withImageFile } from '../register/accept-file.ts'
+import { readExpectations } from '../register/expectations.ts'
 import { type TryFiles, withTryFiles } from './try-files.ts'
 
 export { ACCELERATIONS } from '../../../guest/appliance/session.ts'
@@ -32,6 +34,7 @@ const tryRequest = z.object({
   image: z.string(),
   accel: z.prefault(oneOf(ACCELERATIONS), 'auto'),
   arch: z.optional(oneOf(MACHINE_ARCHES)),
+  ...readExpectations,
   memory: z.prefault(whole(LEAST_MEMORY, MOST_MEMORY), 512),
   timeout: z.prefault(whole(1, MOST_TIME), 600),
   twice: z.prefault(z.boolean(), false),
@@ -45,8 +48,8 @@ const tryRequest = z.object({
 })
 
 /**
- * The request of `tryImage`: a disk image file or the ID of an image; the virtual machine (MiB, seconds for each boot);
- * files that describe the instance; new files; where to look on; and whether to store the result with the image, even
+ * The request of `tryImage`: a disk image file or the ID of an image, and what the file must be; the virtual machine (MiB,
+ * seconds for each boot); files that describe the instance; new files; where to look on; and whether to store the result with the image, even
  * a protected one.
  */
 export type TryRequest = z.input<typeof tryRequest>
@@ -69,6 +72,8 @@ interface Surroundings {
 interface Prepared extends Pick<z.output<typeof tryRequest>, 'image' | 'memory' | 'timeout' | 'twice'> {
   accel: Acceleration
   arch: MachineArch | undefined
+  /** What the file must be. */
+  expected: Expectation
   instance: Instance
   vnc: VncPlace | undefined
   files: TryFiles
@@ -84,7 +89,10 @@ interface Prepared extends Pick<z.output<typeof tryRequest>, 'image' | 'memory' 
  *   FILE_NOT_WRITTEN; QEMU_IMG_FAILED if QEMU cannot run; INTERRUPTED, TERMINATED.
  */
 export async function tryImage(request: TryRequest, watcher: Watcher, surroundings: Surroundings): Promise<TryReport> {
-  const { instance, user_data, console, screenshot, vnc, save, force, ...valid } = validate(tryRequest, request)
+  const { instance, user_data, console, screenshot, vnc, save, force, file_format, max_size, ...valid } = validate(
+    tryRequest,
+    request,
+  )
   const isId = isIdNotFile('image', valid.image)
   if (save && !isId) throw notSavable(valid.image)
   const place = vnc === undefined ? undefined : vncPlace(vnc)
@@ -97,10 +105,11 @@ export async function tryImage(request: TryRequest, watcher: Watcher, surroundin
       arch: valid.arch as MachineArch | undefined,
       instance: { ...described, cpuCores: 1, memorySize: valid.memory },
       ...{ vnc: place, files, watcher, surroundings },
+      expected: { format: file_format, maxSize: max_size },
     }
     if (isId) return surroundings.withRegistry((registry) => tryRegistered(registry, prepared, { save, force }))
     return withImageFile(valid.image, async (file) => {
-      const image = await acceptFile(file, {}, watcher, () => {})
+      const image = await acceptFile(file, prepared.expected, watcher, () => {})
       return tryFile(file, image, undefined, prepared)
     })
   })
@@ -114,9 +123,7 @@ async function tryRegistered(
   const image = await imageOnHost(registry, prepared.image, 'try')
   if (save) await requireSavable(registry, image, { force })
   return withFileOfImage(image, 'try', async (file) => {
-    // What is registered is known to be no larger than what was allowed then.
-    const expected = { format: image.file_format, maxSize: Number.MAX_SAFE_INTEGER }
-    const accepted = await acceptFile(file, expected, prepared.watcher, () => {})
+    const accepted = await acceptFile(file, registeredAs(image, prepared.expected), prepared.watcher, () => {})
     const instance = { ...prepared.instance, imageId: image.id }
     const report = await tryFile(file, accepted, image.arch, { ...prepared, instance })
     if (save)
@@ -130,7 +137,7 @@ async function tryFile(
   file: ImageFile,
   image: AcceptedImage,
   registered: string | undefined,
-  { image: guest, files, twice, surroundings, ...options }: Prepared,
+  { image: guest, files, twice, surroundings, expected: _, ...options }: Prepared,
 ): Promise<TryReport> {
   requireUnpacked(image, file.path, undefined, 'to boot')
   const arch = archOf(image, options.arch ?? registered, file.path) as MachineArch
