@@ -4,6 +4,7 @@ import type { Change } from '../../registry/change.ts'
 import { errorText, warningText } from '../errors/report-error.ts'
 import type { Session } from '../session/session.ts'
 import { NO_IDS, STDIN } from '../session/stdin-ids.ts'
+import { printable } from '../terminal/escape.ts'
 import { isHoldingAll, writeNote } from '../terminal/output.ts'
 import type { Column } from './columns.ts'
 import { isJson, isStreamed } from './format.ts'
@@ -135,6 +136,11 @@ export class Answer {
   /** Prints text unchanged. */
   async text(text: string): Promise<void> {
     await this.#printer.text(text)
+  }
+
+  /** Prints the path of a file. As ls does: exactly in a pipe, with control characters escaped on a terminal. */
+  async path(path: string): Promise<void> {
+    await this.text(`${process.stdout.isTTY ? printable(path) : path}\n`)
   }
 
   /**

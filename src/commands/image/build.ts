@@ -4,7 +4,6 @@ import { guestSentence, renderCheck } from '../../cli/answer/views/guest-check.t
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { BUILD_GROUPS, newBuiltImage } from '../../cli/flags/image.ts'
-import { printable } from '../../cli/terminal/escape.ts'
 import { ERRORS, VdcError } from '../../core/errors.ts'
 import {
   BUILD_INITS,
@@ -86,8 +85,7 @@ export default class ImageBuild extends BaseCommand {
     const error = guest.ready ? {} : new VdcError('GUEST_NOT_READY', `${path} is not ready for the cloud`).toJSON()
     if (id !== null) await this.answer.id({ ...report, id })
     else if (this.answer.isAskedFor) await this.answer.thing({ ...report, ...error })
-    // Like ls: exact in a pipe, with control characters escaped on a terminal.
-    else await this.answer.text(`${process.stdout.isTTY ? printable(path) : path}\n`)
+    else await this.answer.path(path)
     if (this.answer.isAskedFor) return
     for (const check of guest.checks) if (check.result === 'error') await this.answer.note(renderCheck(check))
     await this.answer.note(`${guestSentence(guest)} (${counted(edits.length, 'change')})`)

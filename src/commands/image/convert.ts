@@ -2,7 +2,6 @@ import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { fileExpectations } from '../../cli/flags/image.ts'
-import { printable } from '../../cli/terminal/escape.ts'
 import { convertFile, tryConvertFile } from '../../registry/image/register/convert-file.ts'
 import { FILE_FORMATS, TARGET_FORMATS } from '../../registry/rules/values.ts'
 
@@ -44,7 +43,6 @@ export default class ImageConvert extends BaseCommand {
       this.session.watched((watcher) => convertFile(request, watcher, warn)),
     )
     if (this.answer.isAskedFor) return this.answer.thing(report)
-    // Like ls: exact in a pipe, with control characters escaped on a terminal.
-    await this.answer.text(`${process.stdout.isTTY ? printable(report.path) : report.path}\n`)
+    await this.answer.path(report.path)
   }
 }

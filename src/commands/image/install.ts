@@ -1,8 +1,8 @@
 import { Flags } from '@oclif/core'
+import { screenHint } from '../../cli/answer/views/screen.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { accel } from '../../cli/flags/guest.ts'
-import { printable } from '../../cli/terminal/escape.ts'
 import { shellWord } from '../../core/shell-word.ts'
 import {
   ACCELERATIONS,
@@ -59,13 +59,12 @@ export default class ImageInstall extends BaseCommand {
       this.session.wouldDo(await this.session.watched((watcher) => tryInstallImage(request, watcher)))
       return
     }
-    const onVnc = (address: string) => this.answer.note(`Look at the screen with: vncviewer ${shellWord(address)}`)
+    const onVnc = (address: string) => this.answer.note(screenHint(address))
     const report = await this.session.makeOnce(request, () =>
       this.session.watched((watcher) => installImage(request, watcher, onVnc)),
     )
     if (this.answer.isAskedFor) return this.answer.thing(report)
-    // Like ls: exact in a pipe, with control characters escaped on a terminal.
-    await this.answer.text(`${process.stdout.isTTY ? printable(report.path) : report.path}\n`)
+    await this.answer.path(report.path)
     await this.answer.note(`Prepare it with: vdc-manage image prepare ${shellWord(report.path)} OUT`)
   }
 }

@@ -5,7 +5,6 @@ import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { accel, checkNames, strict } from '../../cli/flags/guest.ts'
 import { fileExpectations } from '../../cli/flags/image.ts'
-import { printable } from '../../cli/terminal/escape.ts'
 import { ERRORS, VdcError } from '../../core/errors.ts'
 import type { GuestReport } from '../../registry/image/check/look-into-guest.ts'
 import { ACCELERATIONS, INITS, prepareFile, tryPrepareFile } from '../../registry/image/prepare/prepare-file.ts'
@@ -67,8 +66,7 @@ export default class ImagePrepare extends BaseCommand {
       const error = guest.ready ? {} : new VdcError('GUEST_NOT_READY', `${path} is not ready for the cloud`).toJSON()
       return this.answer.thing({ ...report, ...error })
     }
-    // Like ls: exact in a pipe, with control characters escaped on a terminal.
-    await this.answer.text(`${process.stdout.isTTY ? printable(path) : path}\n`)
+    await this.answer.path(path)
     await this.#explain(guest, edits.length)
   }
 

@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core'
 import { TRIED_STEP_COLUMNS } from '../../cli/answer/columns/tried-step.ts'
+import { screenHint } from '../../cli/answer/views/screen.ts'
 import { stepRenderer, trySentence, whyNotBooted } from '../../cli/answer/views/tried-step.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
@@ -56,7 +57,7 @@ export default class ImageTry extends BaseCommand {
       tryImage(request, watcher, {
         withRegistry: (work) => this.session.withRegistry(work),
         tell: findings.write,
-        onVnc: (address) => this.answer.note(`Look at the screen with: vncviewer ${address}`),
+        onVnc: (address) => this.answer.note(screenHint(address)),
       }),
     )
     await findings.end()

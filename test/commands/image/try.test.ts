@@ -93,7 +93,7 @@ describe.concurrent('image try', () => {
     expect(moments).toEqual([...moments].sort((one, other) => one - other))
     expect(moments.every((seconds) => seconds > 0)).toBe(true)
 
-    expect(stderr).toMatch(/^Look at the screen with: vncviewer \/.*\/vdc-manage-guest-\d+-\w+\/vnc\n/)
+    expect(stderr).toMatch(/^Look at the screen with: vncviewer '\/.*\/vdc-manage-guest-\d+-\w+\/vnc'\n/)
     expect(stderr).toMatch(/wmi-good: booted as an instance \(emulated\): 0 failed steps, 0 not seen\n$/)
     expect(readFileSync(at('console'), 'latin1')).toMatch(/Linux version [\s\S]*it is web/)
     expect(readFileSync(at('screen.png')).subarray(0, 8).toString('latin1')).toBe('\x89PNG\r\n\x1a\n')
