@@ -7,7 +7,14 @@ import * as flags from '../../cli/flags/common.ts'
 import { accel } from '../../cli/flags/guest.ts'
 import { fileExpectations } from '../../cli/flags/image.ts'
 import { VdcError } from '../../core/errors.ts'
-import { ACCELERATIONS, MACHINE_ARCHES, type TryReport, tryImage } from '../../registry/image/try/try-image.ts'
+import {
+  ACCELERATIONS,
+  MACHINE_ARCHES,
+  TRY_MEMORY,
+  TRY_TIMEOUT,
+  type TryReport,
+  tryImage,
+} from '../../registry/image/try/try-image.ts'
 import { FILE_FORMATS } from '../../registry/rules/values.ts'
 
 export default class ImageTry extends BaseCommand {
@@ -35,8 +42,12 @@ export default class ImageTry extends BaseCommand {
       arch: flags.choice('ARCH', MACHINE_ARCHES, 'Architecture', { more: 'Default: that of the image.' }),
       'file-format': flags.choice('FORMAT', FILE_FORMATS, 'Require this format'),
       ...fileExpectations,
-      memory: Flags.integer({ helpValue: 'MIB', default: 512, summary: 'Memory in MiB.' }),
-      timeout: Flags.integer({ helpValue: 'SECONDS', default: 600, summary: 'Wait no longer for a guest to boot.' }),
+      memory: Flags.integer({ helpValue: 'MIB', default: TRY_MEMORY, summary: 'Memory in MiB.' }),
+      timeout: Flags.integer({
+        helpValue: 'SECONDS',
+        default: TRY_TIMEOUT,
+        summary: 'Wait no longer for a guest to boot.',
+      }),
       twice: Flags.boolean({ summary: 'Boot twice, and compare host keys and machine-id.' }),
       instance: flags.text('FILE', 'Instance in YAML, as metadata example prints it.'),
       'user-data': flags.text('FILE', 'User-data of the instance.'),

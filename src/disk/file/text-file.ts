@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream, type Stats, statSync } from 'node:fs'
 import { VdcError } from '../../core/errors.ts'
+import type { Cancellation } from '../watcher.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
@@ -37,6 +38,24 @@ export async function* readText(path: string, signal: AbortSignal): AsyncGenerat
     if (syscall === undefined) throw error
     throw refusal(path, REASONS[code] ?? `cannot be read: ${message}`, error)
   }
+}
+
+/**
+ * Reads a small file, pipe or device.
+ *
+ * @param most bytes that it may have.
+ * @throws VdcError FILE_REFUSED if it cannot be read or has more; the error of the cancellation.
+ */
+export async function readSmallFile(path: string, most: number, cancellation: Cancellation): Promise<Buffer> {
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of readText(path, cancellation.signal)) {
+    bytes += piece.length
+    if (bytes > most) throw refusal(path, `has more than ${most} bytes`)
+    pieces.push(piece)
+  }
+  cancellation.throwIfRequested()
+  return Buffer.concat(pieces)
 }
 
 /** Reads a stream in a child process: waiting for a pipe within this process could not be ended, even by a signal. */

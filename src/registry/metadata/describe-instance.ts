@@ -1,8 +1,10 @@
 import { VdcError } from '../../core/errors.ts'
 import { wasMeant } from '../../core/nearest.ts'
+import type { Cancellation } from '../../disk/watcher.ts'
 import type { Instance } from '../../guest/metadata/instance.ts'
-import { type InstanceFields, instanceFields, instanceOf, keysAt } from './instance-fields.ts'
-import { readInstanceFile, readPublicKeys, readUserData } from './instance-file.ts'
+import { type InstanceFields, instanceFields, instanceOf, keysAt, PUBLIC_KEY } from './instance-fields.ts'
+import { readInstanceFile, readUserData } from './instance-file.ts'
+import { readPublicKeys } from './public-keys.ts'
 
 /** What an instance is described by. What is not given has a default. */
 export interface InstanceDescription {
@@ -28,11 +30,11 @@ export interface InstanceDescription {
 /**
  * Returns the instance that a file and options describe.
  *
- * @param signal ends reading when aborted.
- * @throws VdcError FILE_REFUSED if a file cannot be read or is not valid; VALUE_REFUSED if an option is not.
+ * @throws VdcError FILE_REFUSED if a file cannot be read or is not valid; VALUE_REFUSED if an option is not; the error of
+ *   the cancellation.
  */
-export async function describeInstance(given: InstanceDescription, signal: AbortSignal): Promise<Instance> {
-  const fields = given.instance === undefined ? {} : await readInstanceFile(given.instance, signal)
+export async function describeInstance(given: InstanceDescription, cancellation: Cancellation): Promise<Instance> {
+  const fields = given.instance === undefined ? {} : await readInstanceFile(given.instance, cancellation)
   const described = given.instance === undefined ? instanceFields.parse({}) : checkFile(given.instance, fields)
   const { instance_id = described.instance_id, image_id = described.image_id, hostname = described.hostname } = given
   const changed = {
@@ -41,12 +43,18 @@ export async function describeInstance(given: InstanceDescription, signal: Abort
     image_id,
     hostname,
     public_keys:
-      given.authorized_key === undefined ? described.public_keys : await readPublicKeys(given.authorized_key, signal),
+      given.authorized_key === undefined ? described.public_keys : await readKeys(given.authorized_key, cancellation),
     interfaces: withOptions(described.interfaces, given),
   }
   const instance = instanceOf(checkOptions(changed))
   if (given.user_data === undefined) return instance
-  return { ...instance, userData: await readUserData(given.user_data, signal) }
+  return { ...instance, userData: await readUserData(given.user_data, cancellation) }
+}
+
+/** Returns keys, named ssh-1, ssh-2 and so on. */
+async function readKeys(path: string, cancellation: Cancellation): Promise<InstanceFields['public_keys']> {
+  const keys = await readPublicKeys(path, PUBLIC_KEY, 'utf8', cancellation)
+  return keys.map((key, index) => ({ name: `ssh-${index + 1}`, key }))
 }
 
 /** Returns interfaces with the options that describe the first one, which is added if there is none. */

@@ -1,19 +1,12 @@
 import * as z from 'zod/mini'
 import { networkOf, parseIpv4 } from '../../core/ipv4.ts'
 import type { Instance, NetworkInterface } from '../../guest/metadata/instance.ts'
-import { line, text } from '../rules/texts.ts'
+import { whole } from '../rules/numbers.ts'
+import { line, matching, text } from '../rules/texts.ts'
 
 /** A line of authorized_keys(5) without options. RSA keys have up to 3 KB. */
 export const PUBLIC_KEY =
   /^(?:ssh-|ecdsa-|sk-)[a-z0-9@.-]{1,60} +[A-Za-z0-9+/]{16,8192}=*(?: [^\p{Cc}\p{Zl}\p{Zp}]{0,255})?$/u
-
-const matching = (pattern: RegExp, expected: string) => line.check(z.refine((value) => pattern.test(value), expected))
-const whole = (least: number, most: number) => {
-  const message = `must be a whole number from ${least} to ${most}`
-  return z
-    .number(message)
-    .check(z.refine((value) => Number.isInteger(value) && value >= least && value <= most, message))
-}
 
 const ipv4 = line.check(z.refine((value) => parseIpv4(value) !== undefined, 'must be an IPv4 address'))
 const idOf = (prefix: string) =>

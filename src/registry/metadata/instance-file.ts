@@ -1,7 +1,7 @@
 import { VdcError } from '../../core/errors.ts'
 import { excessIn } from '../../core/yaml-limits.ts'
-import { readText } from '../../disk/file/text-file.ts'
-import { PUBLIC_KEY } from './instance-fields.ts'
+import { readSmallFile } from '../../disk/file/text-file.ts'
+import type { Cancellation } from '../../disk/watcher.ts'
 
 /** Bytes of a file. Wakame-vdc's column of user-data holds as many. */
 const LONGEST = 65_535
@@ -9,10 +9,10 @@ const LONGEST = 65_535
 /**
  * Reads the description of an instance, within limits. Does not check its fields.
  *
- * @throws VdcError FILE_REFUSED if it cannot be read or is not YAML.
+ * @throws VdcError FILE_REFUSED if it cannot be read or is not YAML; the error of the cancellation.
  */
-export async function readInstanceFile(path: string, signal: AbortSignal): Promise<unknown> {
-  const text = (await readSmall(path, signal)).toString()
+export async function readInstanceFile(path: string, cancellation: Cancellation): Promise<unknown> {
+  const text = (await readSmallFile(path, LONGEST, cancellation)).toString()
   const excess = excessIn(text)
   if (excess !== undefined)
     throw new VdcError('FILE_REFUSED', `The file ${path} cannot be read: ${excess}`, {
@@ -30,40 +30,10 @@ export async function readInstanceFile(path: string, signal: AbortSignal): Promi
 }
 
 /**
- * Reads public keys, one per line, as in authorized_keys(5) without options. Empty lines and comments are skipped.
+ * Reads user-data, of any bytes.
  *
- * @returns the keys, named ssh-1, ssh-2 and so on.
- * @throws VdcError FILE_REFUSED if it cannot be read, or a line is no public key.
+ * @throws VdcError FILE_REFUSED if it cannot be read or is too large; the error of the cancellation.
  */
-export async function readPublicKeys(path: string, signal: AbortSignal): Promise<{ name: string; key: string }[]> {
-  const lines = (await readSmall(path, signal)).toString().split('\n')
-  const keys = lines
-    .map((line, index) => ({ line: line.trim(), number: index + 1 }))
-    .filter(({ line }) => /^[^#]/.test(line))
-  const wrong = keys.find(({ line }) => !PUBLIC_KEY.test(line))
-  if (wrong !== undefined || keys.length === 0)
-    throw new VdcError(
-      'FILE_REFUSED',
-      `The file ${path} ${wrong === undefined ? 'has no public key' : `has no public key in line ${wrong.number}`}`,
-      {
-        hint: 'Name a file such as ~/.ssh/id_ed25519.pub',
-      },
-    )
-  return keys.map(({ line }, index) => ({ name: `ssh-${index + 1}`, key: line }))
-}
-
-/** Reads user-data, of any bytes. @throws VdcError FILE_REFUSED if it cannot be read. */
-export async function readUserData(path: string, signal: AbortSignal): Promise<Buffer> {
-  return readSmall(path, signal)
-}
-
-async function readSmall(path: string, signal: AbortSignal): Promise<Buffer> {
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of readText(path, signal)) {
-    bytes += piece.length
-    if (bytes > LONGEST) throw new VdcError('FILE_REFUSED', `The file ${path} has more than ${LONGEST} bytes`)
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces)
+export async function readUserData(path: string, cancellation: Cancellation): Promise<Buffer> {
+  return readSmallFile(path, LONGEST, cancellation)
 }

@@ -76,8 +76,7 @@ export async function serveMetadata(
     }
   }
   if (DESCRIBING.some((name) => request[name] !== undefined)) {
-    const instance = await describeInstance(request, interruption.signal)
-    interruption.throwIfRequested()
+    const instance = await describeInstance(request, interruption)
     return serve(async () => instance)
   }
   const { instance_id } = request

@@ -21,6 +21,11 @@ export const line = z.string().check(
   z.refine((text) => [...text].length <= VARCHAR, `must not be longer than ${VARCHAR} characters`),
 )
 
+/** As `line`, of a form. The error continues the name of the value: `must be …`. */
+export function matching(pattern: RegExp, error: string) {
+  return line.check(z.refine((value) => pattern.test(value), error))
+}
+
 /** A value for a varchar(255) column that must not be blank. */
 export const name = line.check(z.refine((text) => text.trim() !== '', 'must not be empty'))
 

@@ -82,7 +82,7 @@ describe('image build', () => {
       [[out, ...suite, '--authorized-key', at('id_ed25519')], 3, /id_ed25519 has no public key in line 1\nHint: /],
       [[out, ...suite, '--authorized-key', at('empty.pub')], 3, /empty\.pub has no public key\n/],
       [[out, ...suite, '--script', at('plain')], 3, /plain does not name its interpreter\nHint: .*#!\/bin\/sh/],
-      [[out, ...suite, '--script', at('large')], 3, /large is larger than 1024 KiB/],
+      [[out, ...suite, '--script', at('large')], 3, /large has more than 1048576 bytes/],
       [[out, ...suite, '--script', folder.path], 3, /is a folder/],
       [[out, ...suite, '--register'], 2, /--account-id/],
       [[out, ...suite, '--display-name', 'x'], 2, /--register/],

@@ -3,7 +3,7 @@ import type { Conversion } from '../../../disk/make/convert-image.ts'
 import { BUILD_INITS, type BuildOptions } from '../../../guest/build/build-options.ts'
 import type { Watcher } from '../../registry.ts'
 import { whole } from '../../rules/numbers.ts'
-import { oneOf } from '../../rules/texts.ts'
+import { matching, oneOf } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
 import { PREPARED_FORMATS } from '../../rules/values.ts'
 import { size } from '../register/expectations.ts'
@@ -21,7 +21,6 @@ const GIB = 1024 ** 3
 const [SMALLEST, LARGEST] = [GIB / 2, 2048 * GIB - 1024 ** 2]
 const WHOLE = 1024 ** 2
 
-const matching = (pattern: RegExp, error: string) => z.string().check(z.refine((text) => pattern.test(text), error))
 /** A name of a package, with a version or a suite as apt-get takes it. */
 const packageName = matching(/^[a-z0-9][a-z0-9+.-]*(?:[=/][\w.+:~-]+)?$/, 'must be the name of a package')
 const HOST_NAME = /^(?=.{1,64}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/i

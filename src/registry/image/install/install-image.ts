@@ -15,7 +15,7 @@ import { MACHINE_ARCHES, type MachineArch } from '../../../guest/machine/command
 import { vncPlace } from '../../../guest/machine/vnc.ts'
 import type { FileChange } from '../../change.ts'
 import type { Watcher } from '../../registry.ts'
-import { whole } from '../../rules/numbers.ts'
+import { machineMemory, whole } from '../../rules/numbers.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
 import { DEFAULT_ARCH, PREPARED_FORMATS } from '../../rules/values.ts'
@@ -32,7 +32,6 @@ export const INSTALL_MEMORY = 1024
 export const INSTALL_TIMEOUT = 86_400
 /** The usual size of a disk. */
 export const INSTALL_SIZE = '10G'
-const [LEAST_MEMORY, MOST_MEMORY] = [16, 1 << 20]
 const MOST_TIME = 604_800
 const MIB = 1024 ** 2
 const TIB = MIB ** 2
@@ -49,7 +48,7 @@ const installRequest = z.object({
   to: z.prefault(oneOf(PREPARED_FORMATS), 'qcow2'),
   arch: z.prefault(oneOf(MACHINE_ARCHES), DEFAULT_ARCH),
   accel: z.prefault(oneOf(ACCELERATIONS), 'auto'),
-  memory: z.prefault(whole(LEAST_MEMORY, MOST_MEMORY), INSTALL_MEMORY),
+  memory: z.prefault(machineMemory(), INSTALL_MEMORY),
   timeout: z.prefault(whole(1, MOST_TIME), INSTALL_TIMEOUT),
   vnc: z.prefault(z.string(), 'unix'),
   offline: z.prefault(z.boolean(), false),

@@ -11,7 +11,7 @@ import { describeInstance } from '../../metadata/describe-instance.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import type { triedStep, tryReport } from '../../results/try.ts'
 import { isIdNotFile } from '../../rules/id-or-path.ts'
-import { whole } from '../../rules/numbers.ts'
+import { machineMemory, whole } from '../../rules/numbers.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { labelsOfTry } from '../../rules/try-labels.ts'
 import { validate } from '../../rules/validate.ts'
@@ -25,8 +25,10 @@ import { type TryFiles, withTryFiles } from './try-files.ts'
 export { ACCELERATIONS } from '../../../guest/appliance/session.ts'
 export { MACHINE_ARCHES } from '../../../guest/machine/command-line.ts'
 
-/** MiB of memory: QEMU's least for a PC, and more than hosts have. */
-const [LEAST_MEMORY, MOST_MEMORY] = [16, 1 << 20]
+/** MiB of memory of the virtual machine by default. */
+export const TRY_MEMORY = 512
+/** Seconds that a boot may take by default. */
+export const TRY_TIMEOUT = 600
 /** Seconds: a day. */
 const MOST_TIME = 86_400
 
@@ -35,8 +37,8 @@ const tryRequest = z.object({
   accel: z.prefault(oneOf(ACCELERATIONS), 'auto'),
   arch: z.optional(oneOf(MACHINE_ARCHES)),
   ...readExpectations,
-  memory: z.prefault(whole(LEAST_MEMORY, MOST_MEMORY), 512),
-  timeout: z.prefault(whole(1, MOST_TIME), 600),
+  memory: z.prefault(machineMemory(), TRY_MEMORY),
+  timeout: z.prefault(whole(1, MOST_TIME), TRY_TIMEOUT),
   twice: z.prefault(z.boolean(), false),
   instance: z.optional(z.string()),
   user_data: z.optional(z.string()),
@@ -96,8 +98,7 @@ export async function tryImage(request: TryRequest, watcher: Watcher, surroundin
   const isId = isIdNotFile('image', valid.image)
   if (save && !isId) throw notSavable(valid.image)
   const place = vnc === undefined ? undefined : vncPlace(vnc)
-  const described = await describeInstance({ instance, user_data }, watcher.cancellation.signal)
-  watcher.cancellation.throwIfRequested()
+  const described = await describeInstance({ instance, user_data }, watcher.cancellation)
   return withTryFiles({ console, screenshot }, (files) => {
     const prepared = {
       ...valid,
