@@ -71,6 +71,34 @@ export function wrapMessage(message: string, width: number): string {
     .join('\n')
 }
 
+/** Cells of a terminal below which the details of a line are indented only a little. */
+const WIDE = 120
+const NARROW_INDENT = 4
+
+/** Returns the cells of a line of stdout: those of its terminal; no limit in a pipe. */
+export function outputWidth(): number {
+  const { isTTY, columns } = process.stdout
+  return isTTY && columns > 0 ? columns : Number.POSITIVE_INFINITY
+}
+
+/**
+ * Returns the spaces before what continues or explains a line.
+ *
+ * @param wide how many they are in a pipe or a wide terminal.
+ */
+export function detailIndent(wide: number, width = outputWidth()): string {
+  return ' '.repeat(width < WIDE ? NARROW_INDENT : wide)
+}
+
+/** Wraps a line that is too long for a terminal. What continues it is indented. */
+export function wrapIndented(line: string, indent: string, width = outputWidth()): string {
+  const text = line.trimStart()
+  const start = line.slice(0, line.length - text.length)
+  const [first = '', ...rest] = wrapMessage(text, width - start.length).split('\n')
+  if (rest.length === 0) return start + first.trimEnd()
+  return `${start}${first.trimEnd()}\n${wrapMessage(rest.join(' '), width - indent.length).replaceAll(/^/gm, indent)}`
+}
+
 function unitsOf(line: string): string[] {
   return line
     .replace(UNBROKEN, (text) => text.replaceAll(' ', '\n'))

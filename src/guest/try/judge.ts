@@ -5,7 +5,7 @@ import * as instance from './judge/instance.ts'
 import * as network from './judge/network.ts'
 import { note } from './judge/note.ts'
 import type { Case, Expectations, Verdict } from './judge/verdict.ts'
-import { STEPS, type Step, type StepName } from './step.ts'
+import { REQUIRED_STEPS, STEPS, type Step, type StepName } from './step.ts'
 
 /** What the judge of a guest must know. */
 export interface JudgeOptions extends Expectations {
@@ -38,8 +38,7 @@ const VERDICTS: Readonly<Record<BootStep, (of: Case) => Verdict>> = {
 }
 const BOOT_STEPS = STEPS.filter((step): step is BootStep => step in VERDICTS)
 
-/** The steps that make a guest an instance. */
-const REQUIRED: ReadonlySet<StepName> = new Set(['loader', 'kernel', 'system', 'dhcp', 'address', 'metadata'])
+const REQUIRED: ReadonlySet<StepName> = new Set(REQUIRED_STEPS)
 
 /** Milliseconds in which a guest that has failed may write more, and in which one that has done all may go on. */
 const [AFTER_FAILURE, AFTER_ALL] = [1000, 3000]

@@ -18,6 +18,16 @@ export const STEPS = [
 /** One of STEPS. */
 export type StepName = (typeof STEPS)[number]
 
+/** The steps that make a guest an instance. */
+export const REQUIRED_STEPS = [
+  'loader',
+  'kernel',
+  'system',
+  'dhcp',
+  'address',
+  'metadata',
+] as const satisfies readonly StepName[]
+
 /** What is known of a step. */
 export interface Step {
   step: StepName

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { wrapMessage } from '../../../src/cli/terminal/wrap.ts'
+import { detailIndent, wrapIndented, wrapMessage } from '../../../src/cli/terminal/wrap.ts'
 import { newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
 import { newFolder } from '../../support/files/images.ts'
 import { ROOT, vdcManage } from '../../support/process/cli.ts'
@@ -101,4 +101,16 @@ describe('errors and hints', () => {
     const hint = 'Check the path; relative paths start at the current folder'
     expect(piped.stderr).toBe(`Error: The file ${path} does not exist\nHint: ${hint}\n`)
   })
+})
+
+test('what continues a line of a list is indented, only a little in a narrow terminal', () => {
+  const line = '  13.1 s  ok        dhcp                172.16.0.10 for udhcp 1.35.0 (host name micro)'
+  expect(wrapIndented(line, detailIndent(40, 200), 200)).toBe(line)
+  expect(wrapIndented(line, detailIndent(40, 80), 80)).toBe(line.replace(' micro', '\n    micro'))
+  expect(wrapIndented(line, detailIndent(40, 40), 40).split('\n')).toEqual([
+    '  13.1 s  ok        dhcp',
+    '    172.16.0.10 for udhcp 1.35.0 (host',
+    '    name micro)',
+  ])
+  expect(detailIndent(40, Number.POSITIVE_INFINITY)).toHaveLength(40)
 })

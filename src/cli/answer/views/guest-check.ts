@@ -1,15 +1,12 @@
 import type { CheckReport, GuestReport } from '../../../registry/image/check/check-guests.ts'
 import { paint } from '../../terminal/color.ts'
 import { printable } from '../../terminal/escape.ts'
-import { wrapMessage } from '../../terminal/wrap.ts'
+import { detailIndent, outputWidth, wrapIndented, wrapMessage } from '../../terminal/wrap.ts'
 import { counted } from '../cells.ts'
 
 type Evidence = CheckReport['evidence'][number]
 
 const COLORS = { ok: 'green', warning: 'yellow', error: 'red' } as const
-/** Cells of a terminal below which details are indented only a little. */
-const WIDE = 120
-const NARROW_INDENT = 4
 const RESULT_WIDTH = 'not applicable'.length
 /** Characters of the longest ID of a check. */
 const ID_WIDTH = 'secret.passwords'.length
@@ -34,21 +31,15 @@ export function checkRenderer(isHeaded: boolean): (report: CheckReport) => strin
  * a terminal.
  */
 export function renderCheck({ check, result, message, evidence, more, remedy }: CheckReport): string {
-  const { isTTY, columns } = process.stdout
-  const width = isTTY && columns > 0 ? columns : Number.POSITIVE_INFINITY
+  const width = outputWidth()
   const word = result.replace('_', ' ').padEnd(RESULT_WIDTH)
   const color = COLORS[result as keyof typeof COLORS]
   const painted = color === undefined ? word : paint(process.stdout, color, word)
-  const indent = ' '.repeat(width < WIDE ? NARROW_INDENT : RESULT_WIDTH + ID_WIDTH + 4)
+  const indent = detailIndent(RESULT_WIDTH + ID_WIDTH + 4)
   const indented = (text: string) => wrapMessage(printable(text), width - indent.length).replaceAll(/^/gm, indent)
   const known = result === 'unknown' ? evidence.filter(({ path }) => path !== null) : evidence
-  const [first = '', ...rest] = wrapMessage(
-    `${painted}  ${check.padEnd(ID_WIDTH)}  ${printable(message)}`,
-    width,
-  ).split('\n')
   return [
-    first.trimEnd(),
-    ...(rest.length === 0 ? [] : [indented(rest.join(' '))]),
+    wrapIndented(`${painted}  ${check.padEnd(ID_WIDTH)}  ${printable(message)}`, indent),
     ...known
       .map((each) => textOf(each, message))
       .filter((line) => line !== '')

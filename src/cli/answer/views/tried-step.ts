@@ -1,11 +1,10 @@
-import type { StepReport, TryReport } from '../../../registry/image/try/try-image.ts'
+import { REQUIRED_STEPS, type StepReport, type TryReport } from '../../../registry/image/try/try-image.ts'
 import { paint } from '../../terminal/color.ts'
 import { printable } from '../../terminal/escape.ts'
+import { detailIndent, wrapIndented } from '../../terminal/wrap.ts'
 import { counted } from '../cells.ts'
 
 const COLORS = { ok: 'green', failed: 'red', not_seen: 'yellow' } as const
-/** The steps that every instance must do. */
-const NEEDED = ['loader', 'kernel', 'system', 'dhcp', 'address', 'metadata']
 const RESULT_WIDTH = 'not seen'.length
 /** Characters of the longest name of a step. */
 const STEP_WIDTH = 'machine-id-differs'.length
@@ -30,7 +29,8 @@ export function stepRenderer(isHeaded: boolean): (step: StepReport) => string {
 function renderStep({ result, step, seconds, message }: StepReport): string {
   const time = seconds === null ? '' : `${seconds.toFixed(1)} s`
   const word = paint(process.stdout, COLORS[result], result.replace('_', ' ').padEnd(RESULT_WIDTH))
-  return `${time.padStart(TIME_WIDTH)}  ${word}  ${step.padEnd(STEP_WIDTH)}  ${printable(message)}`
+  const line = `${time.padStart(TIME_WIDTH)}  ${word}  ${step.padEnd(STEP_WIDTH)}  ${printable(message)}`
+  return wrapIndented(line, detailIndent(TIME_WIDTH + RESULT_WIDTH + STEP_WIDTH + 6))
 }
 
 /** Formats the result of a try on one line. */
@@ -41,11 +41,11 @@ export function trySentence(report: TryReport): string {
   return `${guest}: ${booted ? 'booted as an instance' : whyNotBooted(report)}${how}: ${counts}`
 }
 
-/** Says what a guest that is not an instance did not do. */
+/** Says why a guest is not an instance, as the rest of a sentence. */
 export function whyNotBooted({ steps }: TryReport): string {
   const isSame = steps.some(({ boot, result }) => boot === null && result === 'failed')
   const results = new Map(steps.map(({ boot, step, result }) => [`${boot} ${step}`, result]))
   const isOk = (boot: number, step: string) => (results.get(`${boot} ${step}`) ?? 'ok') === 'ok'
-  const haveBooted = NEEDED.every((step) => isOk(1, step) && isOk(2, step))
+  const haveBooted = REQUIRED_STEPS.every((step) => isOk(1, step) && isOk(2, step))
   return isSame && haveBooted ? 'booted twice as the same instance' : 'did not boot as an instance'
 }

@@ -24,6 +24,7 @@ import { type TryFiles, withTryFiles } from './try-files.ts'
 
 export { ACCELERATIONS } from '../../../guest/appliance/session.ts'
 export { MACHINE_ARCHES } from '../../../guest/machine/command-line.ts'
+export { REQUIRED_STEPS } from '../../../guest/try/step.ts'
 
 /** MiB of memory of the virtual machine by default. */
 export const TRY_MEMORY = 512
