@@ -17,7 +17,7 @@ const NARROWEST = 30
 export default class Doctor extends BaseCommand {
   static override summary = 'Check settings, database, programs, folders and free space.'
   static override description =
-    'Prints one line per check: ok, warning or failure, with a hint on how to fix it. All checks run, also after a failure; the exit code is 6 if any failed. Nothing is created, migrated or written. Few commands need QEMU, libguestfs, or programs that build images, so if these are missing, that is a warning. --json prints "ok" and the checks; with --columns, only the checks.'
+    'Prints one line per check: ok, warning or failure, with a hint on how to fix it. All checks run, also after a failure; the exit code is 6 if any failed. Nothing is created, migrated or written. Only some commands need QEMU, libguestfs, or the programs that build images, so if these are missing, that is a warning. --json prints "ok" and the checks; with --columns, only the checks.'
   static override examples = [
     '<%= config.bin %> doctor',
     '<%= config.bin %> doctor --deep',

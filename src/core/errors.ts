@@ -7,7 +7,7 @@ export const ERRORS = {
   FILE_REFUSED: { exit: 3, meaning: 'A file cannot be registered, converted or read.' },
   GUEST_NOT_BOOTED: {
     exit: 3,
-    meaning: 'A guest did not boot or get its address and metadata, or two instances are not different.',
+    meaning: 'A guest did not boot or get its address and metadata, or two instances have the same identity.',
   },
   GUEST_NOT_READY: { exit: 3, meaning: 'A check found an error in a guest, or the guest is not a Linux system.' },
   VALUE_REFUSED: { exit: 3, meaning: 'The value of an option or argument, or a line of input, is invalid.' },

@@ -28,9 +28,9 @@ export const LOCAL_IMAGE_GROUPS = {
 
 /** The options of an image that is built, by heading. */
 export const BUILD_GROUPS = {
-  CONTENTS: ['suite', 'mirror', 'package', 'kernel', 'init', 'hostname', 'authorized-key', 'script'],
-  STORAGE: ['size', 'to', 'compress', 'timestamp', 'timeout'],
-  IDENTITY: ['register', ...IMAGE_GROUPS.IDENTITY],
+  CONTENTS: ['suite', 'mirror', 'package', 'kernel', 'init', 'hostname', 'authorized-key', 'script', 'timestamp'],
+  STORAGE: ['size', 'to', 'compress'],
+  REGISTRATION: ['register', ...IMAGE_GROUPS.IDENTITY],
   OUTPUT: ['dry-run'],
 }
 

@@ -12,8 +12,8 @@ const where = (defaultListen: string) => ({
 
 /** The options that describe an instance. */
 const instanceOptions = {
-  instance: text('FILE', 'Serve the instance in this YAML file; options replace its values.'),
-  'instance-id': text('i-ID', 'ID; without other options, act as this instance of the database.'),
+  instance: text('FILE', 'Serve the instance in this YAML file; options override its values.'),
+  'instance-id': text('i-ID', 'ID; without other instance options, serve this one from the database.'),
   'image-id': text('wmi-ID', 'ID of its image.'),
   hostname: text('NAME', 'Host name.'),
   'local-ipv4': text('ADDRESS', 'Address of its first interface.'),

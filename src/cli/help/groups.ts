@@ -8,6 +8,7 @@ export const HELP_GROUPS = [
   'BOOT',
   'FILE CHECKS',
   'STORAGE',
+  'REGISTRATION',
   'OPTIONS',
   'OUTPUT',
   'COMMON OPTIONS',

@@ -20,7 +20,7 @@ import { FILE_FORMATS } from '../../registry/rules/values.ts'
 export default class ImageTry extends BaseCommand {
   static override summary = 'Boot an image as an instance, and report what it does.'
   static override description =
-    'Starts a disk image in QEMU on a temporary snapshot, with DHCP and a metadata service and no other network. Prints each step with its moment: boot loader, kernel, system, address, metadata, user-data, host name, SSH, and power-off. A step is ok, failed, or not seen, for example because the guest prints nothing on a serial console. A word that begins with wmi- is the ID of an image unless a file has this name; the file that the image boots from is tried, if it is in an image folder of this host. The command ends when the guest has done all that it does. It needs no root. Exit code 3: the guest did not boot, or did not get its address or its metadata; with --twice also if its two instances have the same host key or machine-id. docs/trying-images.md describes all steps.'
+    'Starts a disk image in QEMU on a temporary snapshot. The guest reaches DHCP and a metadata service, but no other network. Prints each step with its time: boot loader, kernel, system, address, metadata, user-data, host name, SSH, and power-off. A step is ok, failed, or not seen, for example because the guest prints nothing on its serial console. A word that begins with wmi- is the ID of an image unless a file has this name; the file that the image boots from is tried, if it is in an image folder of this host. Ends when all steps are decided, when the guest has been silent for a while, or at the timeout. Needs no root. Exit code 3: the guest did not boot, or did not get its address or its metadata; with --twice also if its two instances have the same host key or machine ID. docs/trying-images.md describes all steps.'
   static override examples = [
     '<%= config.bin %> image try lucid.qcow2',
     '<%= config.bin %> image try wmi-k3x9q0bz --twice --save',
@@ -46,10 +46,10 @@ export default class ImageTry extends BaseCommand {
       timeout: Flags.integer({
         helpValue: 'SECONDS',
         default: TRY_TIMEOUT,
-        summary: 'Wait no longer for a guest to boot.',
+        summary: 'Longest time for all steps before power-off.',
       }),
-      twice: Flags.boolean({ summary: 'Boot twice, and compare host keys and machine-id.' }),
-      instance: flags.text('FILE', 'Instance in YAML, as metadata example prints it.'),
+      twice: Flags.boolean({ summary: 'Boot twice, and compare host keys and machine IDs.' }),
+      instance: flags.text('FILE', 'Boot as the instance in this YAML file; see metadata example.'),
       'user-data': flags.text('FILE', 'User-data of the instance.'),
       console: flags.text('FILE', 'Write the serial console to this new file.'),
       screenshot: flags.text('FILE', 'Write the last screen to this new PNG file.'),

@@ -25,7 +25,7 @@ export interface EmptyImageSteps<T> {
  *
  * @param size bytes of the disk.
  * @returns the result of `use`.
- * @throws VdcError FILE_REFUSED if what `fill` makes of it is no good image; FILE_NOT_WRITTEN, QEMU_IMG_FAILED; the error
+ * @throws VdcError FILE_REFUSED if `fill` does not leave a valid image; FILE_NOT_WRITTEN, QEMU_IMG_FAILED; the error
  *   of the cancellation; errors of the steps.
  */
 export async function withEmptyImage<T>(

@@ -131,7 +131,7 @@ export function compareIdentities(first: Identity, second: Identity): Step[] {
 function hostKeysDiffer({ hostKeys: first }: Identity, { hostKeys: second }: Identity): Omit<Step, 'at'> {
   const step = 'host-keys-differ'
   if (first === undefined || second === undefined) {
-    return { step, result: 'not-seen', message: 'sshd did not answer in both instances' }
+    return { step, result: 'not-seen', message: 'sshd did not answer in every boot' }
   }
   const common = Object.entries(first).find(([, fingerprint]) => Object.values(second).includes(fingerprint))
   return common === undefined
@@ -142,9 +142,9 @@ function hostKeysDiffer({ hostKeys: first }: Identity, { hostKeys: second }: Ide
 function machineIdDiffers({ machineId: first }: Identity, { machineId: second }: Identity): Omit<Step, 'at'> {
   const step = 'machine-id-differs'
   if (first === undefined || second === undefined) {
-    return { step, result: 'not-seen', message: 'not read in both instances' }
+    return { step, result: 'not-seen', message: 'not read in every boot' }
   }
   return first === second
-    ? { step, result: 'failed', message: `both instances have the machine-id ${first}` }
+    ? { step, result: 'failed', message: `both instances have the machine ID ${first}` }
     : { step, result: 'ok', message: `${first} and ${second}` }
 }

@@ -322,11 +322,11 @@ test('two instances must differ in host keys and machine-id', () => {
   ])
   expect(results({ hostKeys: { 'ssh-rsa': 'SHA256:c', 'ssh-ed25519': 'SHA256:b' }, machineId: '1' })).toEqual([
     'host-keys-differ failed: both instances have the host key ssh-ed25519 SHA256:b',
-    'machine-id-differs failed: both instances have the machine-id 1',
+    'machine-id-differs failed: both instances have the machine ID 1',
   ])
   expect(results({ hostKeys: undefined, machineId: undefined })).toEqual([
-    'host-keys-differ not-seen: sshd did not answer in both instances',
-    'machine-id-differs not-seen: not read in both instances',
+    'host-keys-differ not-seen: sshd did not answer in every boot',
+    'machine-id-differs not-seen: not read in every boot',
   ])
 })
 

@@ -17,14 +17,11 @@ export const EXIT_CODES: readonly Block[] = [
         'image check',
         '3 if a guest is not ready; with --strict also for warnings; otherwise 9 if one of several could not be checked.',
       ],
-      [
-        'image build',
-        '3 if the guest in the new file is not ready; the file is kept, and its path is printed unless it was to be registered.',
-      ],
+      ['image build', '3 if the guest in the new file is not ready; the file is kept, but not registered.'],
       ['image prepare', '3 if the guest in the new file is not ready; the file is kept, and its path is printed.'],
       [
         'image try',
-        '3 if the guest did not boot, or did not get its address or its metadata; with --twice also if two instances have something of the same identity.',
+        '3 if the guest did not boot, or did not get its address or its metadata; with --twice also if two instances have the same host key or machine ID.',
       ],
       ['image verify', '8 if any image differs, otherwise 9 if a named image could not be checked.'],
       ['db status', '7 if migrations are pending or columns are missing.'],

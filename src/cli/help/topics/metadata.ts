@@ -37,9 +37,9 @@ export const METADATA_TOPIC: readonly Block[] = [
     text: 'On hosts that do not claim to be Amazon EC2, cloud-init asks the server only if a file in /etc/cloud/cloud.cfg.d says so:',
   },
   { code: ['  datasource_list: [ Ec2, None ]'] },
-  { heading: 'A SERVER TO TRY WITH' },
+  { heading: 'A SERVER FOR TESTS' },
   {
-    text: 'metadata serve answers as Wakame-vdc does: of the instance that options or a file describe, or of the instances in the database. Below /latest/, or any other version, it has:',
+    text: 'metadata serve answers as Wakame-vdc does, for an instance that options or a file describe, or for the instances in the database. Below /latest/, or any other version, it serves:',
   },
   {
     list: [
@@ -61,7 +61,7 @@ export const METADATA_TOPIC: readonly Block[] = [
   },
   { code: ['  vdc-manage metadata serve --hostname web1', '  curl http://127.0.0.1:8169/latest/meta-data/'] },
   {
-    text: 'It serves until Ctrl-C or SIGTERM, and then ends with exit code 0. The URL on stdout means that it listens. Each request is a line on stderr: time, address, instance, status, request and client.',
+    text: 'It serves until Ctrl-C or SIGTERM, and then ends with exit code 0. It prints its URL to stdout once it listens, and a line per request to stderr: time, address, instance, status, request and client.',
   },
   { heading: 'SETTINGS' },
   {

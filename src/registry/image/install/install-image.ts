@@ -63,7 +63,7 @@ export type InstallRequest = z.input<typeof installRequest>
  *
  * @param onVnc called with the argument of vncviewer(1) once the screen can be looked at.
  * @returns the report on the new file.
- * @throws VdcError VALUE_REFUSED; FILE_REFUSED if the file is no CD that boots; FILE_EXISTS, FILE_NOT_WRITTEN;
+ * @throws VdcError VALUE_REFUSED; FILE_REFUSED if the file is not a bootable CD; FILE_EXISTS, FILE_NOT_WRITTEN;
  *   QEMU_IMG_FAILED if QEMU cannot run or takes too long; INTERRUPTED, TERMINATED.
  */
 export async function installImage(
@@ -129,7 +129,7 @@ async function withInstallable<T>(
 /** @throws VdcError FILE_REFUSED. */
 async function requireBootableCd(iso: ImageFile, { cancellation }: Watcher): Promise<void> {
   const source = fileSource(iso, MIB, cancellation)
-  const why = (await endOfIso9660(source)) === 0 ? 'is no ISO image' : await whyNotBootable(source).catch(damaged)
+  const why = (await endOfIso9660(source)) === 0 ? 'is not an ISO image' : await whyNotBootable(source).catch(damaged)
   if (why === undefined) return
   throw new VdcError('FILE_REFUSED', `The file ${iso.path} ${why}, so no guest can be installed from it`, {
     hint: 'Name the ISO image of an installation CD or DVD for PCs',
