@@ -57,7 +57,7 @@ export default class ImageBuild extends BaseCommand {
     compress: Flags.boolean({ summary: 'Compress the new file (qcow2 only).' }),
     timestamp: Flags.integer({
       helpValue: 'SECONDS',
-      summary: 'Build reproducibly: no file is newer than this, since 1970.',
+      summary: 'Build reproducibly; no file is newer than this Unix time.',
     }),
     timeout: Flags.integer({
       helpValue: 'SECONDS',
