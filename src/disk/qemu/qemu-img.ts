@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { VdcError } from '../../core/errors.ts'
 import type { ImageFile } from '../file/image-file.ts'
 import type { Cancellation } from '../watcher.ts'
+import { boundCommand } from './bound-command.ts'
 import { type Ended, runProgram } from './run-program.ts'
 
 /** Limits of a run of qemu-img. */
@@ -101,8 +102,8 @@ export async function runQemuImg(
   { exits = [0], target, onOutput }: RunOptions = {},
 ): Promise<{ stdout: string; stderr: string; exitCode: number }> {
   cancellation.throwIfRequested()
-  const command = ['--pdeathsig', 'KILL', '/bin/sh', '-c', scriptWithin(limits), String(process.pid), ...args]
-  const result = await runProgram('setpriv', command, {
+  const [program, ...bound] = boundCommand(scriptWithin(limits))
+  const result = await runProgram(program, [...bound, ...args], {
     descriptors: [file.handle.fd, ...(target ? [target.fd] : [])],
     // By default, each thread reserves at least 64 MiB of address space, which could exceed the limit on a busy host.
     env: { PATH: process.env.PATH ?? '', LC_ALL: 'C', MALLOC_ARENA_MAX: '1' },
@@ -149,7 +150,7 @@ function failureOnFile({ isKilledFor, signal, stderr }: Ended, limits: Limits): 
  * died before setpriv asked the kernel for a signal on its death. The script contains no
  * input; qemu-img's arguments are passed as arguments.
  */
-function scriptWithin({ cpu }: Limits): string {
+function scriptWithin({ cpu }: Limits): string[] {
   const within = [
     `ulimit -v ${MEMORY / 1024}`,
     `ulimit -n ${OPEN_FILES}`,
@@ -158,7 +159,7 @@ function scriptWithin({ cpu }: Limits): string {
     `ulimit -S -t ${cpu}`,
   ]
   // Closing a terminal sends SIGHUP to all of its processes. This process decides whether qemu-img ends: under nohup it must not.
-  return ['[ "$PPID" = "$0" ] || exit', 'trap "" HUP', 'ulimit -c 0', ...within, 'exec qemu-img "$@"'].join('; ')
+  return ['trap "" HUP', 'ulimit -c 0', ...within, 'exec qemu-img "$@"']
 }
 
 /** The refusal of an image that another process has open for writing. */

@@ -1,5 +1,6 @@
-import { access, constants, writeFile } from 'node:fs/promises'
+import { constants, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { allows } from '../../core/find-program.ts'
 import { runProgram } from '../../disk/qemu/run-program.ts'
 import type { Cancellation } from '../../disk/watcher.ts'
 
@@ -20,11 +21,7 @@ const BOOT_SIGNATURE = [0x55, 0xaa]
  * @param folder a folder of this process for the floppy disk.
  */
 export async function doesKvmWork(folder: string, cancellation: Cancellation): Promise<boolean> {
-  const isThere = access('/dev/kvm', constants.R_OK | constants.W_OK).then(
-    () => true,
-    () => false,
-  )
-  if (!(await isThere)) return false
+  if (!(await allows('/dev/kvm', constants.R_OK | constants.W_OK))) return false
   const floppy = Buffer.alloc(FLOPPY)
   floppy.set(BOOT_CODE)
   floppy.set(BOOT_SIGNATURE, 510)
@@ -34,12 +31,8 @@ export async function doesKvmWork(folder: string, cancellation: Cancellation): P
   const drive = ['-drive', `file=${path},format=raw,if=floppy`, '-boot', 'a']
   const exit = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04']
   const { exitCode } = await runProgram('qemu-system-x86_64', [...machine, ...drive, ...exit], {
-    descriptors: [],
-    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
     timeout: PROBE_LIMIT,
-    maxOutput: 65536,
     signal: cancellation.signal,
-    onOutput: undefined,
   })
   cancellation.throwIfRequested()
   return exitCode === EXIT_CODE

@@ -1,4 +1,5 @@
 import { VdcError } from '../../core/errors.ts'
+import { boundCommand } from '../../disk/qemu/bound-command.ts'
 import { runProgram } from '../../disk/qemu/run-program.ts'
 
 const [KIB, MIB, GIB] = [2 ** 10, 2 ** 20, 2 ** 30]
@@ -42,17 +43,14 @@ export function timeLimits({ VDC_MANAGE_GUEST_TIMEOUT: given }: NodeJS.ProcessEn
  * @param isWritable whether the virtual machine writes to a disk, which may be larger than the largest file.
  */
 export function guestfishCommand(isWritable: boolean): [program: string, ...args: string[]] {
-  const script = [
-    // This process died before setpriv asked the kernel for a signal on its death.
-    '[ "$PPID" = "$0" ] || exit',
+  return boundCommand([
     // A file that would become too large is an error.
     'trap "" XFSZ',
     'ulimit -c 0',
     `ulimit -v ${ADDRESS_SPACE / KIB}`,
     ...(isWritable ? [] : [`ulimit -f ${LARGEST_FILE / 512}`]),
     'exec guestfish --no-progress-bars',
-  ]
-  return ['setpriv', '--pdeathsig', 'KILL', '/bin/sh', '-c', script.join('; '), String(process.pid)]
+  ])
 }
 
 /**
@@ -62,12 +60,7 @@ export function guestfishCommand(isWritable: boolean): [program: string, ...args
  */
 export async function limitDownloads(pid: number, signal: AbortSignal): Promise<void> {
   const { exitCode, stderr } = await runProgram('prlimit', [`--pid=${pid}`, `--fsize=${LARGEST_DOWNLOAD}`], {
-    descriptors: [],
-    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
-    timeout: undefined,
-    maxOutput: 65536,
     signal,
-    onOutput: undefined,
   })
   if (exitCode === 0 || signal.aborted) return
   throw new VdcError('APPLIANCE_FAILED', `The disk space of libguestfs cannot be limited: ${stderr.trim()}`, {

@@ -17,12 +17,8 @@ async function removeBuildFolder(folder: string): Promise<void> {
   if (process.geteuid?.() !== 0) {
     const [program, ...args] = plainInsideCommand(['rm', '-rf', '--one-file-system', '--', folder])
     await runProgram(program, args, {
-      descriptors: [],
       env: { PATH: buildPath(process.env), LC_ALL: 'C' },
-      timeout: undefined,
-      maxOutput: 65536,
       signal: new AbortController().signal,
-      onOutput: undefined,
     })
   }
   await rm(folder, { recursive: true, force: true })

@@ -59,8 +59,9 @@ async function refusedNamespaces(
 ): Promise<BuildLack | undefined> {
   const [program, ...args] = plainInsideCommand(['true'])
   const { exitCode, stderr } = await runProgram(program, args, {
-    ...{ descriptors: [], env: { PATH: path, LC_ALL: 'C' }, timeout: PROBE_LIMIT, maxOutput: 65536 },
-    ...{ signal: cancellation.signal, onOutput: undefined },
+    env: { PATH: path, LC_ALL: 'C' },
+    timeout: PROBE_LIMIT,
+    signal: cancellation.signal,
   })
   cancellation.throwIfRequested()
   if (exitCode === 0) return undefined

@@ -24,14 +24,7 @@ export async function readFifo(
   onData: (chunk: Buffer) => void,
 ): Promise<Fifo> {
   const path = join(folder, name)
-  const made = await runProgram('mkfifo', ['-m', '600', path], {
-    descriptors: [],
-    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
-    timeout: undefined,
-    maxOutput: 65536,
-    signal,
-    onOutput: undefined,
-  })
+  const made = await runProgram('mkfifo', ['-m', '600', path], { signal })
   if (made.exitCode !== 0) throw made.error ?? new Error(made.stderr)
   const reading = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   // Without any writer, the stream would end at once.

@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Duplex, Readable } from 'node:stream'
+import { boundCommand } from '../../disk/qemu/bound-command.ts'
 
 const [KIB, MIB, GIB] = [2 ** 10, 2 ** 20, 2 ** 30]
 /** Bytes of address space of QEMU beside the memory of the machine: up to 1 GiB for translated code, the display, libraries. */
@@ -41,8 +42,6 @@ export function startQemu(
   { folder, memory, descriptors, isWriting }: QemuOptions,
 ): QemuProcess {
   const script = [
-    // This process died before setpriv asked the kernel for a signal on its death.
-    '[ "$PPID" = "$0" ] || exit',
     // A file that would become too large is an error that the guest is told of.
     'trap "" XFSZ',
     'ulimit -c 0',
@@ -50,8 +49,8 @@ export function startQemu(
     ...(isWriting ? [] : [`ulimit -f ${LARGEST_FILE / 512}`]),
     'exec "$@"',
   ]
-  const shell = ['/bin/sh', '-c', script.join('; '), String(process.pid)]
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...shell, program, ...args], {
+  const [setpriv, ...bound] = boundCommand(script)
+  const child = spawn(setpriv, [...bound, program, ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...descriptors],
     env: { PATH: process.env.PATH ?? '', LC_ALL: 'C', TMPDIR: folder },

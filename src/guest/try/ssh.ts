@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { boundCommand } from '../../disk/qemu/bound-command.ts'
 import { type Ended, runProgram } from '../../disk/qemu/run-program.ts'
 import type { LoginEvent, SshEvent } from './event.ts'
 import { plainText } from './plain-text.ts'
@@ -18,8 +19,6 @@ const USERS = ['root', 'admin', 'debian', 'ubuntu', 'centos', 'ec2-user', 'cloud
 
 /** Seconds that sshd may take to answer, and to open a session. An emulated guest takes several. */
 const [SCAN_LIMIT, LOGIN_LIMIT] = [20, 60]
-/** Characters of output. */
-const MOST_OUTPUT = 65536
 const LONGEST_BANNER = 100
 /** The name of the guest in its file of known host keys. */
 const ALIAS = 'guest'
@@ -120,17 +119,8 @@ function run(
   signal: AbortSignal,
   folder = '/',
 ): Promise<Ended> {
-  // This process may have died before setpriv asked the kernel for a signal on its death.
-  const script = '[ "$PPID" = "$0" ] || exit; cd -- "$1" && shift && exec "$@"'
-  const bound = ['--pdeathsig', 'KILL', '/bin/sh', '-c', script, String(process.pid), folder, program, ...args]
-  return runProgram('setpriv', bound, {
-    descriptors: [],
-    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
-    timeout: limit * 1000,
-    maxOutput: MOST_OUTPUT,
-    signal,
-    onOutput: undefined,
-  })
+  const [setpriv, ...bound] = boundCommand(['cd -- "$1" && shift && exec "$@"'])
+  return runProgram(setpriv, [...bound, folder, program, ...args], { timeout: limit * 1000, signal })
 }
 
 /**

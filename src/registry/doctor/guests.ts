@@ -46,8 +46,9 @@ export async function checkBuilding(env: NodeJS.ProcessEnv, cancellation: Cancel
 
 async function versionOf(program: string, env: NodeJS.ProcessEnv, { signal }: Cancellation): Promise<string> {
   const { stdout } = await runProgram(program, ['--version'], {
-    ...{ descriptors: [], env: { PATH: env.PATH ?? '', LC_ALL: 'C' }, timeout: 5000, maxOutput: 65536, signal },
-    onOutput: undefined,
+    env: { PATH: env.PATH ?? '', LC_ALL: 'C' },
+    timeout: 5000,
+    signal,
   })
   return /\d+(?:\.\d+)+/.exec(stdout)?.[0] ?? 'of unknown version'
 }
