@@ -20,6 +20,7 @@ const PROGRAMS = {
   e2fsck: 'e2fsprogs',
   'grub-mkimage': 'grub-common',
   unshare: 'util-linux',
+  setpriv: 'util-linux',
 } as const
 /** The programs that let an ordinary user have several user IDs. */
 const FOR_USERS = { newuidmap: 'uidmap', newgidmap: 'uidmap' } as const
@@ -52,6 +53,12 @@ export async function findBuildLack(
   return refusedNamespaces(path, isRoot, cancellation)
 }
 
+const FOR_ROOT = 'In a container, run it with the capability CAP_SYS_ADMIN'
+const GIVE_IDS = 'Give this user IDs with: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "$USER"'
+/** Limits of the kernel, of Debian's kernel, and of Ubuntu's since 23.10. */
+const ALLOW =
+  'Let users have namespaces: see sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns'
+
 async function refusedNamespaces(
   path: string,
   isRoot: boolean,
@@ -66,10 +73,9 @@ async function refusedNamespaces(
   cancellation.throwIfRequested()
   if (exitCode === 0) return undefined
   const reason = stderr.trim().split('\n', 1)[0] || 'unshare gave no reason'
+  const hasNoIds = /\/etc\/sub[ug]id/.test(reason)
   return {
     why: `namespaces cannot be made: ${reason}`,
-    hint: isRoot
-      ? 'In a container, run it with the capability CAP_SYS_ADMIN'
-      : 'Give this user IDs with: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "$USER"; or run vdc-manage with sudo',
+    hint: isRoot ? FOR_ROOT : `${hasNoIds ? GIVE_IDS : ALLOW}; or run vdc-manage with sudo`,
   }
 }

@@ -51,6 +51,16 @@ describe('a program in its own namespaces', () => {
     expect(existsSync(ours)).toBe(true)
   })
 
+  test.runIf(process.getuid?.() === 0)('has no capabilities with which root would change the host', async () => {
+    const { stdout } = await runInside(newInside(), sh('grep CapEff /proc/self/status'), newWatcher().cancellation)
+    const capabilities = BigInt(`0x${/^CapEff:\s+(\w+)$/m.exec(stdout)?.[1]}`)
+    const [CHOWN, LINUX_IMMUTABLE, SYS_MODULE, SYS_ADMIN, SYS_TIME] = [0n, 9n, 16n, 21n, 25n]
+    const has = [CHOWN, LINUX_IMMUTABLE, SYS_MODULE, SYS_ADMIN, SYS_TIME].map(
+      (bit) => ((capabilities >> bit) & 1n) === 1n,
+    )
+    expect(has).toEqual([true, false, false, true, false])
+  })
+
   /** Starts daemons, keeps files open and mounts, and never ends. */
   const STUBBORN =
     'trap "" TERM INT HUP; mkdir "$0/m"; mount -t tmpfs tmpfs "$0/m"; touch "$0/m/x" "$0/begun"; setsid sleep 6789 & while :; do sleep 6789; done'
