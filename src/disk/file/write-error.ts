@@ -17,7 +17,10 @@ const REASONS: Readonly<Record<string, string>> = {
  *
  * @param error of Node, with the error code of the system.
  */
-export function notWritten(path: string, error: unknown): VdcError {
+export function notWritten(path: string, error: unknown, hint?: string): VdcError {
   const { code = '', message } = error as NodeJS.ErrnoException
-  return new VdcError('FILE_NOT_WRITTEN', `${path} cannot be written: ${REASONS[code] ?? message}`, { cause: error })
+  return new VdcError('FILE_NOT_WRITTEN', `${path} cannot be written: ${REASONS[code] ?? message}`, {
+    hint,
+    cause: error,
+  })
 }

@@ -6,7 +6,7 @@ import { notWritten } from '../../disk/file/write-error.ts'
 import { requireSpace } from '../../disk/make/reserve.ts'
 import { holding, reopen } from '../../disk/remove/held.ts'
 import type { Watcher } from '../../disk/watcher.ts'
-import { withBuildFolder } from './build-folder.ts'
+import { NEEDS_SPACE, withBuildFolder } from './build-folder.ts'
 import type { BuildOptions } from './build-options.ts'
 import { makeExt4 } from './disk/ext4.ts'
 import { makeGrub } from './disk/grub.ts'
@@ -40,7 +40,7 @@ export async function withBuiltDisk<T>(
 ): Promise<T> {
   await requireBuildable(watcher)
   const writable = await openNameless().catch((error: unknown) => {
-    throw notWritten(temporaryFolder(), error)
+    throw notWritten(temporaryFolder(), error, NEEDS_SPACE)
   })
   return holding(writable, async () => {
     const result = await withBuildFolder((folder) => buildIn(folder, options, writable, watcher))
@@ -58,7 +58,7 @@ export async function requireBuildable({ cancellation }: Watcher): Promise<void>
   if (lack !== undefined) throw failed(`Images cannot be built: ${lack.why}`, lack.hint)
   const folder = temporaryFolder()
   await requireSpace(folder, USUAL_SPACE).catch((error: unknown) => {
-    throw notWritten(folder, error)
+    throw notWritten(folder, error, NEEDS_SPACE)
   })
 }
 

@@ -1,5 +1,6 @@
 import { open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { shellWord } from '../../core/shell-word.ts'
 import { holding } from '../../disk/remove/held.ts'
 import type { Watcher } from '../../disk/watcher.ts'
 import { shown } from '../tree/guest-path.ts'
@@ -10,6 +11,9 @@ import { packagesOf } from './packages.ts'
 /** Bytes of the last line of the script's output that are shown. */
 const LONGEST_LINE = 300
 /** Shell commands for mmdebstrap; $1 is the root of the guest. */
+// Packages would write the name of this host, which mmdebstrap copies, into their configuration.
+const nameHost = (name: string) =>
+  `echo ${shellWord(name)} >"$1/etc/hostname" && chroot "$1" hostname --file /etc/hostname`
 const ENABLE_NETWORK = 'chroot "$1" systemctl --quiet enable systemd-networkd.service systemd-resolved.service'
 /**
  * Runs the script of the user in the guest; what it leaves running ends with it. /etc/resolv.conf is a link to a file that
@@ -21,6 +25,7 @@ if [ -e /etc/resolv.conf ]; then cp -L --remove-destination /etc/resolv.conf "$1
 install -m 0700 "$BUILD_FOLDER/script" "$1/vdc-manage-script"
 code=0
 env -u APT_CONFIG -u TMPDIR -u BUILD_FOLDER HOME=/root DEBIAN_FRONTEND=noninteractive \
+  PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
   unshare --pid --fork --kill-child chroot "$1" /vdc-manage-script \
   </dev/null >"$BUILD_FOLDER/script-output" 2>&1 || code=$?
 rm -f "$1/vdc-manage-script"
@@ -42,7 +47,7 @@ export async function installPackages(
   env: Readonly<Record<string, string>>,
   { cancellation, progress }: Watcher,
 ): Promise<void> {
-  const { suite, mirror, script, timeout } = options
+  const { suite, mirror, hostName, script, timeout } = options
   if (script !== undefined) await writeFile(join(folder, 'script'), script.bytes, { mode: 0o600 })
   let task = progress.begin('Starting mmdebstrap', undefined)
   const onLine = (line: string) => {
@@ -56,6 +61,7 @@ export async function installPackages(
       'mmdebstrap',
       ...['--mode=root', '--format=directory', '--variant=minbase', '--architectures=amd64'],
       `--include=${packagesOf(options).join()}`,
+      `--essential-hook=${nameHost(hostName)}`,
       `--customize-hook=${ENABLE_NETWORK}`,
       ...(script === undefined ? [] : [`--customize-hook=${RUN_SCRIPT}`]),
       ...['--', suite, tree],
@@ -66,7 +72,7 @@ export async function installPackages(
       {
         command: command as unknown as [string, ...string[]],
         env: { ...env, TMPDIR: folder, BUILD_FOLDER: folder },
-        work: 'Installing the packages',
+        work: `Installing the packages${script === undefined ? '' : ` and running ${script.name}`}`,
         timeout,
         onLine,
       },

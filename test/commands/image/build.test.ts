@@ -20,7 +20,7 @@ import { builtReport } from '../../../src/registry/results/file.ts'
 import { checkSummary } from '../../../src/registry/results/guest.ts'
 import { allRows, newDatabase } from '../../support/databases/databases.ts'
 import { hashOf, makeImage, newFolder } from '../../support/files/images.ts'
-import { environment, PROGRAM, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
+import { environment, PROGRAM, shell, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 import { processesWith } from '../../support/process/processes.ts'
 import { newProgramFolder } from '../../support/process/programs.ts'
 import { IS_THOROUGH } from '../../support/thorough.ts'
@@ -70,6 +70,7 @@ describe('image build', () => {
       [[out, ...suite, '--mirror', 'file:///srv'], 3, /--mirror must be an http or https URL without a password/],
       [[out, ...suite, '--mirror', 'http://localhost/a b'], 3, /--mirror must be an http or https URL/],
       [[out, ...suite, '--package', 'less,--force'], 3, /--package\S* must be the name of a package/],
+      [[out, ...suite, '--package', 'openssh-server-'], 3, /--package must be the name of a package/],
       [[out, ...suite, '--kernel', '?all'], 3, /--kernel must be the name of a package/],
       [[out, ...suite, '--hostname', 'a_b'], 3, /--hostname must be a host name/],
       [[out, ...suite, '--init', 'none'], 3, /--init must be one of: script, cloud-init/],
@@ -108,6 +109,20 @@ describe('image build', () => {
       /^Error: Images cannot be built: mmdebstrap, .*grub-mkimage, unshare.* are not installed\nHint: Install with: apt-get install --no-install-recommends mmdebstrap .*grub-common util-linux/,
     )
     expect(existsSync(at('no.qcow2'))).toBe(false)
+  })
+
+  test.runIf(process.getuid?.() === 0)('refuses a temporary folder without enough space', async () => {
+    const small = mkdtempSync(at('small-'))
+    const line = `mount -t tmpfs -o size=700m none ${small} && TMPDIR=${small} vdc-manage image build ${at('no.qcow2')} --suite bookworm`
+    expect(await shell(`unshare -m sh -c '${line}'`)).toMatchObject({
+      code: 6,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^Error: .*small-.* cannot be written: no space is left\nHint: Set TMPDIR .*1\.5 GiB/,
+      ),
+    })
+    expect(existsSync(at('no.qcow2'))).toBe(false)
+    rmSync(small, { recursive: true })
   })
 
   test('checks the registration before the build, and shows it in a dry run', async () => {
@@ -203,6 +218,16 @@ deb http://security.debian.org/debian-security bookworm-security main`,
     rmSync(dirname(out), { recursive: true })
   })
 
+  test('is refused for an ordinary user without other user IDs', async () => {
+    const out = join(await newUserFolder(), 'user.qcow2')
+    const run = await asUser([PROGRAM, 'image', 'build', out, '--suite', 'bookworm'], '')
+    expect(run).toMatchObject({ exitCode: 6, stdout: '' })
+    expect(run.stderr).toMatch(/^Error: Images cannot be built: .*\/etc\/subuid.*\nHint: .*usermod --add-subuids /)
+    expect(existsSync(out)).toBe(false)
+    expect(readdirSync(join(out, '../tmp'))).toEqual([])
+    rmSync(dirname(out), { recursive: true })
+  })
+
   test('has what is asked for', async () => {
     writeFileSync(
       at('set-up.sh'),
@@ -238,7 +263,7 @@ echo "built $(hostname)" >/srv/built
     expect(virtual_size).toBe(2 * 2 ** 30)
     const read = await reader(out)
     expect(await read('/root/.ssh/authorized_keys')).toBe(KEY.trim())
-    expect(await read('/srv/built')).toMatch(/^built /)
+    expect(await read('/srv/built')).toBe('built template')
     expect(await read('/srv/environment')).not.toContain('must not leak')
     expect(await read('/etc/hostname')).toBe('template')
     for (const program of ['/usr/bin/less', '/usr/bin/vim.tiny', '/usr/bin/cloud-init'])
@@ -325,9 +350,9 @@ async function newUserFolder(): Promise<string> {
 }
 
 /** Runs a program as an ordinary user, who has user IDs of their own in this run only. */
-async function asUser([program = '', ...args]: string[]) {
+async function asUser([program = '', ...args]: string[], subIds = 'nobody:200000:65536\n') {
   const ids = at('subid')
-  writeFileSync(ids, 'nobody:200000:65536\n')
+  writeFileSync(ids, subIds)
   const script =
     'mount --bind "$1" /etc/subuid && mount --bind "$1" /etc/subgid && shift && exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"'
   const out = args.find((arg) => arg.endsWith('.qcow2')) as string

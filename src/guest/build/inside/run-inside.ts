@@ -5,6 +5,7 @@ import { notWritten } from '../../../disk/file/write-error.ts'
 import { requireSpace } from '../../../disk/make/reserve.ts'
 import type { Cancellation } from '../../../disk/watcher.ts'
 import { shown } from '../../tree/guest-path.ts'
+import { NEEDS_SPACE } from '../build-folder.ts'
 import { insideCommand } from './command.ts'
 
 /** A program to run, and its limits. */
@@ -75,7 +76,7 @@ export async function runInside(
   const lastLines = keepLines(stderr, onLine)
   const timer = setTimeout(() => end(failed(`${work} takes longer than ${timeout} s`, TOO_SLOW)), timeout * 1000)
   const looking = setInterval(
-    () => void requireSpace(folder, 0).catch((error) => end(notWritten(folder, error))),
+    () => void requireSpace(folder, 0).catch((error) => end(notWritten(folder, error, NEEDS_SPACE))),
     LOOK_EVERY,
   )
   const onAbort = () => end()

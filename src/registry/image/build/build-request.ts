@@ -21,8 +21,8 @@ const GIB = 1024 ** 3
 const [SMALLEST, LARGEST] = [GIB / 2, 2048 * GIB - 1024 ** 2]
 const WHOLE = 1024 ** 2
 
-/** A name of a package, with a version or a suite as apt-get takes it. */
-const packageName = matching(/^[a-z0-9][a-z0-9+.-]*(?:[=/][\w.+:~-]+)?$/, 'must be the name of a package')
+/** A name of a package, with a version or a suite as apt-get takes it. A `-` at the end of a name would remove the package. */
+const packageName = matching(/^[a-z0-9][a-z0-9+.-]*(?<!-)(?:[=/][\w.+:~-]+)?$/, 'must be the name of a package')
 const HOST_NAME = /^(?=.{1,64}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/i
 const buildRequest = z.object({
   out: z.string().check(z.refine((text) => text !== '', 'must not be empty')),
