@@ -130,7 +130,8 @@ async function exitOf({ child }: QemuProcess): Promise<VdcError> {
       if (code === NOT_FOUND) return resolve(failed('is not installed', INSTALL))
       // After the first line QEMU explains what follows from it.
       const [why = ''] = messages.trim().replaceAll(`${QEMU}: `, '').split('\n')
-      resolve(failed(`ended unexpectedly: ${why || (signal ?? `exit code ${code}`)}`, undefined))
+      const hint = /^-vnc .*Address already in use/.test(why) ? 'Choose another port with --vnc' : undefined
+      resolve(failed(`ended unexpectedly: ${why || (signal ?? `exit code ${code}`)}`, hint))
     })
   })
 }

@@ -10,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createConnection } from 'node:net'
+import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -105,6 +105,20 @@ describe('image install', () => {
       ),
     })
     expect(readdirSync(ours)).toEqual([])
+    expect(readdirSync(temporary)).toEqual([])
+  })
+
+  test('a port of VNC that is taken is named', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    expect(await install(at('hangs.iso'), at('vnc.qcow2'), '--vnc', `127.0.0.1:${port}`)).toMatchObject({
+      code: 6,
+      stdout: '',
+      stderr: expect.stringMatching(/Address already in use\nHint: Choose another port with --vnc\n$/),
+    })
+    server.close()
+    expect(existsSync(at('vnc.qcow2'))).toBe(false)
     expect(readdirSync(temporary)).toEqual([])
   })
 
