@@ -5,6 +5,7 @@ import { ConnectionCount } from './connection-count.ts'
 import { ConsoleReader } from './console.ts'
 import type { EndEvent, GuestEvent, Moment } from './event.ts'
 import { Judge, type JudgeOptions } from './judge.ts'
+import { KeptBytes } from './kept-bytes.ts'
 import { NetworkReader } from './network.ts'
 import type { Step, StepName } from './step.ts'
 
@@ -29,8 +30,7 @@ export class Observer {
   readonly #results = new Map<StepName, Step['result']>()
   readonly #connections = new ConnectionCount()
   #telling: Promise<unknown> = Promise.resolve()
-  readonly #kept: Buffer[] = []
-  #keptLength = 0
+  readonly #kept = new KeptBytes(LONGEST_CONSOLE)
 
   /** @param tell called with each step once it is ok or failed, and with one that was ok once it fails. */
   constructor(options: JudgeOptions, tell: (step: Step) => Promise<unknown>) {
@@ -45,9 +45,7 @@ export class Observer {
 
   /** Takes bytes of the serial console. */
   readonly console = (chunk: Buffer): void => {
-    const kept = chunk.subarray(0, LONGEST_CONSOLE - this.#keptLength)
-    this.#keptLength += kept.length
-    if (kept.length > 0) this.#kept.push(kept)
+    this.#kept.add(chunk)
     this.take(this.#console.read(chunk, this.now()))
   }
 
@@ -110,7 +108,7 @@ export class Observer {
     if (end !== undefined) this.take([end])
     const steps = this.#reportChanges(() => true)
     await this.#telling
-    return { steps, console: Buffer.concat(this.#kept) }
+    return { steps, console: this.#kept.bytes() }
   }
 
   #reportChanges(isMeant: (step: StepName) => boolean): Step[] {
