@@ -37,6 +37,7 @@ beforeAll(async () => {
   writeFileSync(at('taken'), 'mine')
   writeFileSync(at('text'), 'text '.repeat(512))
   writeFileSync(at('bad.yml'), 'hostname: [1]\n')
+  writeFileSync(at('alone.yml'), 'interfaces: []\n')
   writeFileSync(at('long'), 'x'.repeat(100_000))
   mkdirSync(at('tmp'))
 })
@@ -90,10 +91,20 @@ describe('image try', () => {
     ['a screen below its ports', [PLAIN, '--vnc', '127.0.0.1:80'], { exit: 3, message: 'neither', hint: '5900' }],
     ['no instance', [PLAIN, '--instance', 'none.yml'], { exit: 3, message: /none\.yml does not exist/ }],
     ['no such instance', [PLAIN, '--instance', 'bad.yml'], { exit: 3, message: /bad\.yml.*hostname/ }],
+    [
+      'no interface',
+      [PLAIN, '--instance', 'alone.yml'],
+      { exit: 3, message: /alone\.yml has no interface/, hint: 'Omit' },
+    ],
     ['no user-data', [PLAIN, '--user-data', 'none'], { exit: 3, message: /none does not exist/ }],
     ['too much user-data', [PLAIN, '--user-data', 'long'], { exit: 3, message: /long/ }],
     ['a console that exists', [PLAIN, '--console', 'taken'], { exit: 5, message: /taken already exists/ }],
     ['a screenshot that exists', [PLAIN, '--screenshot', 'taken'], { exit: 5, message: /taken already exists/ }],
+    [
+      'one file for two',
+      [PLAIN, '--console', 'none', '--screenshot', './none'],
+      { exit: 3, message: /cannot both be written to .*none$/ },
+    ],
     ['a console in no folder', [PLAIN, '--console', 'no/console'], { exit: 6, message: 'its folder does not exist' }],
   ]
   test.each(refusals)('refuses %s', async (_, words, refusal) => {
@@ -122,6 +133,14 @@ describe('image try', () => {
     const run = await vdcManage(['image', 'try', at('text'), '--file-format', 'raw', '--accel', 'tcg'], { env })
     expect(run).toMatchObject({ code: 6, stdout: '' })
     expect(run.stderr).toMatch(/^Error: QEMU, which runs virtual machines, is not installed\n/)
+  })
+
+  test('says what pipes are missing', async () => {
+    const env = { PATH: newProgramFolder(at('no-pipes'), ['ssh-keygen']), TMPDIR: at('tmp') }
+    const run = await vdcManage(['image', 'try', at(PLAIN), '--accel', 'tcg'], { env })
+    expect(run).toMatchObject({ code: 6, stdout: '' })
+    expect(run.stderr).toBe('Error: Pipes for the packets of a guest cannot be made: spawn mkfifo ENOENT\n')
+    expect(readdirSync(at('tmp'))).toEqual([])
   })
 
   test('refuses KVM where it does not run', async () => {

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path'
+import { VdcError } from '../../../core/errors.ts'
 import { type NewFile, withNewFile } from '../../../disk/make/new-file.ts'
 import type { Trial } from '../../../guest/try/try-guest.ts'
 
@@ -22,9 +24,12 @@ interface Paths {
 /**
  * Runs `work` that writes files at its end. What would prevent that is found out before.
  *
- * @throws VdcError FILE_EXISTS, FILE_NOT_WRITTEN; errors of `work`.
+ * @throws VdcError VALUE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN; errors of `work`.
  */
 export async function withTryFiles<T>(paths: Paths, work: (files: TryFiles) => Promise<T>): Promise<T> {
+  const [one, other] = [paths.console, paths.screenshot].map((path) => path && resolve(path))
+  if (one !== undefined && one === other)
+    throw new VdcError('VALUE_REFUSED', `The console and the screenshot cannot both be written to ${paths.console}`)
   return withOptionalFile(paths.console, (consoleFile) =>
     withOptionalFile(paths.screenshot, (screenFile) =>
       work({

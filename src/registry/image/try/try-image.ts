@@ -100,6 +100,7 @@ export async function tryImage(request: TryRequest, watcher: Watcher, surroundin
   if (save && !isId) throw notSavable(valid.image)
   const place = vnc === undefined ? undefined : vncPlace(vnc)
   const described = await describeInstance({ instance, user_data }, watcher.cancellation)
+  if (described.interfaces.length === 0) throw noInterface(instance)
   return withTryFiles({ console, screenshot }, (files) => {
     const prepared = {
       ...valid,
@@ -166,6 +167,12 @@ function reportOf(guest: string, { boot, step, result, at, message }: TriedStep)
     result: result === 'not-seen' ? 'not_seen' : result,
     seconds: at === undefined ? null : Math.round(at / 100) / 10,
   }
+}
+
+function noInterface(path: string | undefined): VdcError {
+  return new VdcError('VALUE_REFUSED', `The instance of ${path} has no interface, by which a guest gets its metadata`, {
+    hint: 'Omit interfaces in the file for one with default values',
+  })
 }
 
 function notSavable(path: string): VdcError {
