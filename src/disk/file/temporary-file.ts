@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { makePrivateFolder, removePrivateFolder } from '../folder/private-folder.ts'
 import { holding, NEW_FILE } from '../remove/held.ts'
 
@@ -8,9 +9,9 @@ const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
 /** Error codes of filesystems and old kernels that do not support O_TMPFILE. */
 const UNSUPPORTED = new Set(['EOPNOTSUPP', 'ENOTSUP', 'EISDIR', 'EINVAL', 'ENOENT'])
 
-/** Returns the folder for temporary files. Not /tmp by default: the files may be large, and /tmp may be in memory. */
+/** Returns the absolute path of the folder for temporary files. Not /tmp by default: the files may be large, and /tmp may be in memory. */
 export function temporaryFolder(): string {
-  return process.env.TMPDIR || '/var/tmp'
+  return resolve(process.env.TMPDIR || '/var/tmp')
 }
 
 /**

@@ -5,8 +5,11 @@ export const IMDS_V2 = ['off', 'optional', 'required'] as const
 /** One of IMDS_V2. */
 export type ImdsV2 = (typeof IMDS_V2)[number]
 
-/** Where a service listens: a port of an address (0 for any free one), or a Unix socket that it makes. */
-export type Endpoint = { host: string; port: number } | { path: string }
+/**
+ * Where a service listens: a port of an address (0 for any free one), or a Unix socket that it makes. All clients of one
+ * that `isNear` are in its folder and name it without a path, which may thus be longer than that of a socket.
+ */
+export type Endpoint = { host: string; port: number } | { path: string; isNear?: boolean }
 
 /** A request that was answered. What the client sent is untrusted, and cut short. */
 export interface AnsweredRequest {

@@ -84,7 +84,7 @@ export async function startMetadataService(endpoint: Endpoint, options: ServiceO
 
 /** Returns a function that removes the socket, if there is one. */
 async function listen(server: Server, endpoint: Endpoint): Promise<() => Promise<void>> {
-  if ('path' in endpoint) return listenOnSocket(server, endpoint.path)
+  if ('path' in endpoint) return listenOnSocket(server, endpoint.path, endpoint.isNear)
   const { host, port } = endpoint
   await listening(server, { host, port }, `${host}:${port}`)
   return async () => {}

@@ -21,12 +21,13 @@ const PATIENCE = 1000
  * otherwise remove whatever has this name when the server closes.
  *
  * @param path absolute.
+ * @param isNear whether all clients are in its folder, so that its path may be long.
  * @returns a function that removes the socket, unless something else has its path by then.
  * @throws VdcError ADDRESS_IN_USE if a process listens on it, or something else is there; VALUE_REFUSED if the
  *   path cannot be used.
  */
-export async function listenOnSocket(server: Server, path: string): Promise<() => Promise<void>> {
-  if (Buffer.byteLength(path) > LONGEST)
+export async function listenOnSocket(server: Server, path: string, isNear = false): Promise<() => Promise<void>> {
+  if (!isNear && Buffer.byteLength(path) > LONGEST)
     throw new VdcError('VALUE_REFUSED', `The path of a socket cannot have more than ${LONGEST} bytes: ${path}`)
   if (path.endsWith('/')) throw new VdcError('VALUE_REFUSED', `The path of a socket cannot end with a slash: ${path}`)
   const folder = await openFolder(path)

@@ -68,7 +68,7 @@ export async function bootGuest(options: BootOptions): Promise<BootResult> {
   return withGuestFolder(async (folder) => {
     const observer = new Observer({ instance, patience: PATIENCE[accel], ssh: key !== undefined }, tell)
     const service = await startMetadataService(
-      { path: join(folder, METADATA_SOCKET) },
+      { path: join(folder, METADATA_SOCKET), isNear: true },
       {
         imdsV2: 'optional',
         find: async () => instance,

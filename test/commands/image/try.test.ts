@@ -34,9 +34,12 @@ afterAll(async () => {
 
 const tryOf = (...words: string[]) => ['image', 'try', ...words, '--accel', 'tcg', '--memory', '256']
 
-/** Makes a folder for temporary files. Its name has what command lines, ssh and QEMU's options treat specially. */
+/**
+ * Makes a folder for temporary files. Its name has what command lines, ssh and QEMU's options treat specially, and is
+ * longer than the path of a socket can be.
+ */
 function newTemporary(): string {
-  const path = mkdtempSync(join(folder.path, "tmp,= %h$(id) 'x"))
+  const path = mkdtempSync(join(folder.path, `tmp,= %h$(id) ${'x'.repeat(100)}'`))
   chmodSync(path, 0o1777)
   return path
 }
