@@ -59,9 +59,9 @@ export function machineArguments(hardware: MachineHardware): string[] {
 function driveArguments({ format, isWritable }: MachineDisk): string[] {
   // Opened anew by QEMU, so that its locks end with it. What is not written to needs to survive nothing, and neither does
   // a new disk, which is worthless if this host crashes.
-  const kept = isWritable ? 'discard=unmap' : 'snapshot=on'
-  // Without werror, the machine would stop without a word if the host has no space.
-  const drive = `file=/dev/fd/${FIRST_PASSED},format=${format},if=virtio,cache=unsafe,werror=report,${kept}`
+  // If the host has no space, the guest is told of it, or the machine stops and tells.
+  const kept = isWritable ? 'discard=unmap,werror=report' : 'snapshot=on,werror=enospc'
+  const drive = `file=/dev/fd/${FIRST_PASSED},format=${format},if=virtio,cache=unsafe,${kept}`
   return ['-drive', drive]
 }
 

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { VdcError } from '../../core/errors.ts'
 import type { Cancellation } from '../../disk/watcher.ts'
 import { type MachineHardware, machineArguments, QEMU } from './command-line.ts'
-import { type Fifo, readFifo } from './fifo.ts'
+import { type Fifo, makeFifos, readFifo } from './fifo.ts'
 import { forwardedPort, PACKETS, placeConnector } from './network.ts'
 import { type QemuProcess, startQemu } from './process.ts'
-import { Qmp } from './qmp.ts'
+import { Qmp, type QmpEvent } from './qmp.ts'
 import { vncAddress } from './vnc.ts'
 
 /** How a virtual machine is started. */
@@ -19,7 +19,7 @@ export interface MachineOptions extends MachineHardware {
   onConsole: (chunk: Buffer) => void
 }
 
-/** Why a virtual machine ended: it was shut down, it reset, or QEMU died or was killed. */
+/** Why a virtual machine ended: it was shut down, it reset, or QEMU died, was killed, or lacks space for its disk. */
 export type MachineEnd = { how: 'shutdown' | 'reset' } | { how: 'died'; error: VdcError }
 
 /** A running virtual machine. */
@@ -50,6 +50,9 @@ export interface Machine {
 const LONGEST_MESSAGE = 2000
 /** The name of a file in QEMU's folder. */
 const SCREENSHOT = 'screenshot.png'
+/** What QEMU says of a parameter that it does not know, and what to tell of it. */
+const UNKNOWN_FORMAT = /'format'/
+const NEWER = 'QEMU can do it from version 7.1 on'
 /** The exit code of a shell that finds no program. */
 const NOT_FOUND = 127
 const INSTALL = 'Install it with: apt-get install --no-install-recommends qemu-system-x86'
@@ -79,7 +82,7 @@ export async function withMachine<T>(options: MachineOptions, work: (machine: Ma
   if (cancellation.signal.aborted) kill()
   qemu.child.stdout.on('data', options.onConsole)
   try {
-    const { qmp, ended, end } = await connect(qemu, exited)
+    const { qmp, ended, end } = await connect(qemu, exited, folder)
     // From now on, only QEMU writes to them.
     for (const fifo of fifos) fifo.letEnd()
     return await work({
@@ -106,10 +109,8 @@ async function prepareFolder({ folder, network, cancellation }: MachineOptions):
   if (network.kind !== 'restricted') return []
   requireLoopback()
   await placeConnector(folder)
-  return [
-    await readFifo(folder, PACKETS.rx, cancellation.signal, network.fromGuest),
-    await readFifo(folder, PACKETS.tx, cancellation.signal, network.toGuest),
-  ]
+  await makeFifos(folder, Object.values(PACKETS), cancellation)
+  return [readFifo(join(folder, PACKETS.rx), network.fromGuest), readFifo(join(folder, PACKETS.tx), network.toGuest)]
 }
 
 /** @throws VdcError QEMU_IMG_FAILED if the loopback is down, as in a new network namespace: QEMU's network needs it. */
@@ -140,15 +141,16 @@ async function exitOf({ child }: QemuProcess): Promise<VdcError> {
 async function connect(
   qemu: QemuProcess,
   exited: Promise<VdcError>,
+  folder: string,
 ): Promise<{ qmp: Qmp; ended: Promise<MachineEnd>; end: (end: MachineEnd) => void }> {
   let end: (end: MachineEnd) => void = () => {}
   const ended = new Promise<MachineEnd>((resolve) => {
     end = resolve
   })
   exited.then((error) => end({ how: 'died', error }))
-  const qmp = new Qmp(qemu.monitor, ({ event, data }) => {
-    const how = REASONS[String(data.reason)]
-    if (event === 'SHUTDOWN' && how !== undefined) end({ how })
+  const qmp = new Qmp(qemu.monitor, (event) => {
+    const known = endBy(event, folder)
+    if (known !== undefined) end(known)
   })
   try {
     await qmp.run('qmp_capabilities')
@@ -159,13 +161,26 @@ async function connect(
   return { qmp, ended, end }
 }
 
+/** Returns how an event ends the machine; undefined if it does not. */
+function endBy({ event, data }: QmpEvent, folder: string): MachineEnd | undefined {
+  const how = event === 'SHUTDOWN' ? REASONS[String(data.reason)] : undefined
+  if (how !== undefined) return { how }
+  // QEMU says so only if it has stopped the machine for this.
+  if (event !== 'BLOCK_IO_ERROR' || data.nospace !== true) return undefined
+  const text = `No space is left in ${dirname(folder)} for what the guest writes to its disk`
+  return {
+    how: 'died',
+    error: new VdcError('FILE_NOT_WRITTEN', text, { hint: 'Set TMPDIR to a folder with enough space' }),
+  }
+}
+
 function machineOf(
   qmp: Qmp,
   { folder, network, vnc }: MachineOptions,
 ): Omit<Machine, 'pid' | 'ended' | 'quit' | 'kill'> {
-  const ask = (command: string, args = {}, hint?: string) =>
-    qmp.run(command, args).catch((error: Error) => {
-      throw failed(`cannot do ${command}: ${error.message}`, hint)
+  const ask = (command: string, args = {}) =>
+    qmp.run(command, args).catch(({ message }: Error) => {
+      throw failed(`cannot do ${command}: ${message}`, UNKNOWN_FORMAT.test(message) ? NEWER : undefined)
     })
   return {
     vnc: vnc && vncAddress(vnc, folder),
@@ -177,7 +192,7 @@ function machineOf(
       await ask('system_powerdown')
     },
     async screenshot() {
-      await ask('screendump', { filename: SCREENSHOT, format: 'png' }, 'QEMU can do it from version 7.1 on')
+      await ask('screendump', { filename: SCREENSHOT, format: 'png' })
       return readFile(join(folder, SCREENSHOT))
     },
   }

@@ -60,8 +60,8 @@ const METADATA_SOCKET = 'metadata'
 /**
  * Boots a guest, watches it until it has done all that it does, asks it to power off, and waits for that.
  *
- * @throws VdcError QEMU_IMG_FAILED if QEMU cannot run; GUEST_NOT_BOOTED if the guest had to be stopped; the error of the
- *   cancellation; errors of `tell`.
+ * @throws VdcError QEMU_IMG_FAILED if QEMU cannot run; FILE_NOT_WRITTEN if this host has no space; GUEST_NOT_BOOTED if
+ *   the guest had to be stopped; the error of the cancellation; errors of `tell`.
  */
 export async function bootGuest(options: BootOptions): Promise<BootResult> {
   const { instance, key, accel, watcher, tell } = options
@@ -117,7 +117,7 @@ async function runMachine(folder: string, options: BootOptions, observer: Observ
     const watch = new Watch(machine, observer, watcher)
     const over = new AbortController()
     const target = { host: '127.0.0.1', port: (await machine.sshPort()) ?? 0, signal: over.signal }
-    const probing = key === undefined ? Promise.resolve() : probeSsh(target, key, observer)
+    const probing = key === undefined ? undefined : probeSsh(target, key, observer).catch(machine.kill)
     try {
       await watch.until(timeout * 1000, (now) => observer.judge.isSettled(now))
     } finally {

@@ -15,6 +15,7 @@ const INSTALLATION = 60_000
  * it is tried for a while. Ends early when the signal is aborted.
  *
  * @param key the path of a private key.
+ * @throws VdcError FILE_NOT_WRITTEN.
  */
 export async function probeSsh(target: SshTarget, key: string, observer: Observer): Promise<void> {
   const found = await foundSsh(target, observer)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { notWritten } from '../../disk/file/write-error.ts'
 import { boundCommand } from '../../disk/qemu/bound-command.ts'
 import { type Ended, runProgram } from '../../disk/qemu/run-program.ts'
 import type { LoginEvent, SshEvent } from './event.ts'
@@ -71,11 +72,14 @@ const OTHER_USER = /Please login as the user "([a-z_][a-z0-9_-]{0,31})"/
  * @param key the path of a private key, in a folder of this process alone.
  * @param found of the same guest; other host keys are refused.
  * @returns with the user who was let in; without one if none was.
- * @throws errors of the file system.
+ * @throws VdcError FILE_NOT_WRITTEN if the host keys cannot be stored beside the key.
  */
 export async function logIn(target: SshTarget, key: string, found: FoundSsh): Promise<LoginEvent> {
   const folder = dirname(key)
-  await writeFile(join(folder, KNOWN_HOSTS), found.knownHosts, { mode: 0o600 })
+  const knownHosts = join(folder, KNOWN_HOSTS)
+  await writeFile(knownHosts, found.knownHosts, { mode: 0o600 }).catch((error: unknown) => {
+    throw notWritten(knownHosts, error)
+  })
   const users = [...USERS]
   for (const user of users) {
     const args = [...sshOptions(basename(key)), '-p', String(target.port), '-l', user, target.host, COMMAND]
@@ -83,7 +87,7 @@ export async function logIn(target: SshTarget, key: string, found: FoundSsh): Pr
     const [, hostName, machineId] = ANSWER.exec(stdout) ?? []
     if (hostName !== undefined) return { kind: 'login', user, hostName: plainText(hostName, 80), machineId }
     const [, other] = OTHER_USER.exec(stdout + stderr) ?? []
-    if (other !== undefined && !users.includes(other)) users.push(other)
+    if (other !== undefined && !users.includes(other) && users.length === USERS.length) users.push(other)
     if (target.signal.aborted) break
   }
   return { kind: 'login', user: undefined, hostName: undefined, machineId: undefined }

@@ -151,6 +151,19 @@ describe.concurrent('image try', () => {
     )
     expect(both).toMatch(/^ +failed {4}machine-id-differs +both instances have the machine-id [0-9a-f]{32}$/m)
   })
+
+  test('says that this host has no space, and does not blame the guest', async () => {
+    writeFileSync(at('filler'), '#!/bin/sh\ndd if=/dev/zero of=/root/zeros bs=64k count=400; sync\n')
+    // Only the namespace has the small filesystem.
+    const script = 'mount -t tmpfs -o size=12m tmpfs "$TMPDIR" && exec "$@"'
+    const by = ['unshare', ...(IS_ROOT ? [] : ['--map-root-user']), '--mount', 'sh', '-c', script, 'sh']
+    const { code, stdout, stderr } = await run(tryOf(at('good.raw'), '--user-data', at('filler')), { by })
+    expect(stderr).toMatch(
+      /^Error: No space is left in .*x' *\S* for what the guest writes to its disk\nHint: Set TMPDIR to a folder with enough space\n$/,
+    )
+    expect(code).toBe(6)
+    expect(stdout).not.toContain('failed')
+  })
 })
 
 /** Returns true if a line of strace(1) is about another address than the loopback, or a port of all addresses. */

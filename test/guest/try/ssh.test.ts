@@ -117,6 +117,14 @@ describe.runIf(IS_ROOT)('sshd of a guest', () => {
   })
 })
 
+test('host keys that cannot be stored are an error', async () => {
+  const found = { event: { kind: 'ssh' as const, banner: '', hostKeys: {} }, knownHosts: 'guest ssh-rsa AAAA\n' }
+  await expect(logIn(target(1), join(folder.path, 'none/key'), found)).rejects.toMatchObject({
+    code: 'FILE_NOT_WRITTEN',
+    message: expect.stringContaining('none/known-hosts cannot be written'),
+  })
+})
+
 describe('a server that is no sshd', () => {
   const servers: Server[] = []
   afterAll(() => {
