@@ -149,7 +149,7 @@ describe.concurrent('image try', () => {
     expect(both).toMatch(
       /^Both boots:\n +failed {4}host-keys-differ +both instances have the host key ssh-ed25519 SHA256:/,
     )
-    expect(both).toMatch(/^ +failed {4}machine-id-differs +both instances have the machine-id [0-9a-f]{32}$/m)
+    expect(both).toMatch(/^ +failed {4}machine-id-differs +both instances have the machine ID [0-9a-f]{32}$/m)
   })
 
   test('says that this host has no space, and does not blame the guest', async () => {
