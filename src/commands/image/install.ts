@@ -18,7 +18,7 @@ import { PREPARED_FORMATS } from '../../registry/rules/values.ts'
 export default class ImageInstall extends BaseCommand {
   static override summary = 'Install a guest from a CD and print the path of its disk.'
   static override description =
-    'Boots a virtual machine from an ISO image, with an empty disk, and prints the command that shows its screen. Install the guest there. The command ends when the guest powers off or restarts; the new file appears then, and existing files are never overwritten. The guest gets its address by DHCP and reaches the networks of this host and, as 10.0.2.2, what listens on its loopback; with --offline it reaches nothing. VNC has no password: any user of this host can use a port, but only you the socket. It needs no root. Then prepare the image with image prepare.'
+    'Boots a virtual machine from an ISO image, with an empty disk, and prints the command that shows its screen. Install the guest there. The command ends when the guest powers off or restarts; the new file appears then, and existing files are never overwritten. The guest gets its address by DHCP and reaches the networks of this host and, as 10.0.2.2, what listens on its loopback; with --offline it reaches nothing. VNC has no password: any user of this host can use a port, but only you can use the socket. Needs no root. Prepare the new image with image prepare afterwards.'
   static override examples = [
     '<%= config.bin %> image install debian-netinst.iso lucid.qcow2 --size 10G',
     '<%= config.bin %> image install centos.iso centos.raw --to raw \\\n  --memory 2048 --vnc 127.0.0.1:5901',
