@@ -39,7 +39,10 @@ export interface FoundSsh {
 export async function findSsh({ host, port, signal }: SshTarget): Promise<FoundSsh | undefined> {
   const options = ['-T', String(SCAN_LIMIT), '-p', String(port), '-t', TYPES.join()]
   // It waits for each type of key.
-  const { stdout, stderr } = await run('ssh-keyscan', [...options, host], TYPES.length * SCAN_LIMIT, signal)
+  const limit = TYPES.length * SCAN_LIMIT
+  const { stdout, stderr, isKilledFor } = await run('ssh-keyscan', [...options, host], limit, signal)
+  // Its keys may have been about to come.
+  if (signal.aborted || isKilledFor === 'time') return undefined
   // Releases of OpenSSH differ in where they print banners.
   const [, banner] = BANNER.exec(stderr) ?? BANNER.exec(stdout) ?? []
   if (banner === undefined) return undefined

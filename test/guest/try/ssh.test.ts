@@ -117,6 +117,19 @@ describe.runIf(IS_ROOT)('sshd of a guest', () => {
   })
 })
 
+test('a search that ends between the banner and the host keys has found nothing', async () => {
+  const controller = new AbortController()
+  const server = createServer((socket) => {
+    socket.on('error', () => {}).write('SSH-2.0-OpenSSH_9.2p1\r\n')
+    // What the client sends after it has read the banner.
+    socket.once('data', () => socket.once('data', () => controller.abort()))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  expect(await findSsh(target(port, controller.signal))).toBeUndefined()
+  server.close()
+})
+
 test('host keys that cannot be stored are an error', async () => {
   const found = { event: { kind: 'ssh' as const, banner: '', hostKeys: {} }, knownHosts: 'guest ssh-rsa AAAA\n' }
   await expect(logIn(target(1), join(folder.path, 'none/key'), found)).rejects.toMatchObject({
