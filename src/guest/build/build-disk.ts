@@ -57,6 +57,11 @@ export async function requireBuildable({ cancellation }: Watcher): Promise<void>
   const lack = await findBuildLack(process.env, cancellation)
   if (lack !== undefined) throw failed(`Images cannot be built: ${lack.why}`, lack.hint)
   const folder = temporaryFolder()
+  if (/["\p{Cc}]/u.test(folder))
+    throw failed(
+      `apt cannot use the temporary folder ${folder}`,
+      'Set TMPDIR to a path without double quotes and newlines',
+    )
   await requireSpace(folder, USUAL_SPACE).catch((error: unknown) => {
     throw notWritten(folder, error, NEEDS_SPACE)
   })

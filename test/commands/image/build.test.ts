@@ -125,6 +125,21 @@ describe('image build', () => {
     rmSync(small, { recursive: true })
   })
 
+  test('refuses a temporary folder whose name apt cannot read', async () => {
+    for (const name of ['a"b', 'a\nb']) {
+      mkdirSync(at(name))
+      const run = await vdcManage(['image', 'build', at('no.qcow2'), '--suite', 'bookworm', '--timeout', '1'], {
+        env: { TMPDIR: at(name) },
+      })
+      expect(run).toMatchObject({
+        code: 6,
+        stdout: '',
+        stderr: expect.stringMatching(/^Error: apt cannot use the temporary folder .*\nHint: Set TMPDIR /),
+      })
+      expect(readdirSync(at(name))).toEqual([])
+    }
+  })
+
   test('checks the registration before the build, and shows it in a dry run', async () => {
     const database = await newDatabase('sqlite')
     const args = ['image', 'build', at('dry.qcow2'), '--suite', 'bookworm', '--register', '--account-id', 'a-team']
