@@ -91,7 +91,8 @@ async function whyFailed(folder: string, { suite, script }: BuildOptions, { last
     const why = last === undefined ? '' : `: ${last}`
     return failed(`The script ${script.name} failed in the guest with exit code ${code.trim()}${why}`)
   }
-  return failed(`mmdebstrap cannot install ${suite}: ${reasonIn(lastLines)}`, HINT)
+  const reason = reasonIn(lastLines)
+  return failed(`mmdebstrap cannot install ${suite}: ${reason}`, / is not signed/.test(reason) ? KEYS_HINT : HINT)
 }
 
 /** Returns the last line that is not empty, for people; undefined if there is none. It is untrusted, and cut short. */
@@ -112,6 +113,8 @@ async function lastLineOf(path: string): Promise<string | undefined> {
   })
 }
 
+const KEYS_HINT =
+  'Check the mirror, and install the keys of its distribution, in a package such as ubuntu-keyring or debian-archive-keyring'
 const HINT = 'Check the names of the suite and the packages, the mirror, and whether this host reaches it'
 
 /** Returns the first error of apt, or else of mmdebstrap, whose own errors say only which program failed. */

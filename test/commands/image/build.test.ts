@@ -12,6 +12,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
@@ -138,6 +140,25 @@ describe('image build', () => {
       })
       expect(readdirSync(at(name))).toEqual([])
     }
+  })
+
+  test('names the keys that may be missing if the mirror is not signed by a known one', async () => {
+    const release =
+      'Suite: noble\nArchitectures: amd64\nComponents: main universe\nDate: Thu, 25 Apr 2024 15:10:33 UTC\nMD5Sum:\n'
+    const server = createServer(({ url }, answer) => {
+      answer.statusCode = url === '/dists/noble/Release' ? 200 : 404
+      answer.end(answer.statusCode === 200 ? release : '')
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const mirror = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const run = await vdcManage(['image', 'build', at('no.qcow2'), '--suite', 'noble', '--mirror', mirror], {
+      env: { ...env, no_proxy: '127.0.0.1' },
+    })
+    server.close()
+    expect(run).toMatchObject({ code: 6, stdout: '' })
+    expect(run.stderr).toMatch(/^Error: mmdebstrap cannot install noble: .* is not signed.*\nHint: .*ubuntu-keyring/)
+    expect(existsSync(at('no.qcow2'))).toBe(false)
+    expect(readdirSync(temporary)).toEqual([])
   })
 
   test('checks the registration before the build, and shows it in a dry run', async () => {
