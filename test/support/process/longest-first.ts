@@ -8,12 +8,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const LONGEST = [
   'guide',
+  'commands/image/build',
   'guest/appliance/real-guests',
   'commands/image/prepare',
   'guest/scripts/boot',
   'guest/appliance/hostile',
   'commands/image/check-registered',
   'commands/image/add-local-prepare',
+  'commands/image/try',
   'galera/cluster',
   'galera/hosts',
   'registry/atomicity',
