@@ -149,7 +149,11 @@ describe('image install', () => {
     const far = change('far.iso', (bytes) => void bytes.writeUInt32LE(0xffffffff, CATALOG))
     const refusals: [args: string[], code: number, stderr: RegExp][] = [
       [[at('none.iso'), out], 3, /none\.iso does not exist/],
-      [[plain, out], 3, /plain\.raw is not an ISO image, so no guest can be installed from it\nHint: Name the ISO image/],
+      [
+        [plain, out],
+        3,
+        /plain\.raw is not an ISO image, so no guest can be installed from it\nHint: Name the ISO image/,
+      ],
       [[at('cut.iso'), out], 3, /cut\.iso is damaged or truncated: it needs/],
       [[at('data.iso'), out], 3, /data\.iso has no boot record/],
       [[efi, out], 3, /efi\.iso boots only computers with EFI/],
