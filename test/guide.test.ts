@@ -11,6 +11,8 @@ import { IS_THOROUGH } from './support/thorough.ts'
 const GUIDE = readFileSync(join(ROOT, 'docs/guide.md'), 'utf8')
 /** All commands of the guide, block by block. */
 const BLOCKS = [...GUIDE.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, script = '']) => script)
+/** If a block fails in which a server runs. */
+const END_JOBS = 'jobs -p | xargs -r kill 2>/dev/null || true'
 /** Minutes to build, install, prepare and boot Debian, on a busy machine. */
 const LIMIT = 45 * 60_000
 
@@ -21,10 +23,13 @@ afterAll(async () => {
   folder.remove()
 })
 
-/** Runs all blocks in one shell, which stops at the first error. Returns what each block prints. */
+/** Runs all blocks in one shell, which stops at the first error and ends its jobs. Returns what each block prints. */
 async function runGuide(cwd: string): Promise<{ code: number | undefined; blocks: string[] }> {
   const script = BLOCKS.map((block) => `echo "<block>"\n${block}`).join('')
-  const { code, stdout } = await shell(`exec 2>&1; set -euo pipefail\n${script}`, { database, cwd })
+  const { code, stdout } = await shell(`exec 2>&1; set -euo pipefail; trap '${END_JOBS}' EXIT\n${script}`, {
+    database,
+    cwd,
+  })
   return { code, blocks: stdout.split('<block>\n').slice(1) }
 }
 
