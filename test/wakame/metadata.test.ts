@@ -86,8 +86,9 @@ describe('metadata of the living database', () => {
     }
     expect(await get('127.0.0.1')).toEqual({ status: 404, body: 'Unknown source IP: 127.0.0.1' })
     expect(await get('127.0.0.9', '')).toMatchObject({ status: 404 })
+    // A request is logged when its answer is sent, which the client may see first.
+    await expect.poll(() => server.log()).toMatch(/^\S+Z 127\.0\.0\.9 - 404 GET \/latest\/ \(curl\/\S+\)$/m)
     expect(server.log()).toMatch(/^\S+Z 127\.0\.0\.2 i-web1 200 GET \/latest\/meta-data\/instance-id \(curl\/\S+\)$/m)
-    expect(server.log()).toMatch(/^\S+Z 127\.0\.0\.9 - 404 GET \/latest\/ \(curl\/\S+\)$/m)
   })
 
   test('at the same time too', async () => {

@@ -61,9 +61,9 @@ describe.runIf(hasCloudInit)('cloud-init', () => {
         },
       })
       expect(Object.keys(found.metadata)).toHaveLength(22)
-      expect(server.log().includes('PUT /latest/api/token')).toBe(platform === 'aws')
     } finally {
       await server.stop()
     }
+    expect(server.log().includes('PUT /latest/api/token')).toBe(platform === 'aws')
   })
 })
