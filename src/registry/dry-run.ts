@@ -1,6 +1,7 @@
 import type { WrittenRow } from '../db/tables/rows.ts'
 import { dryRun } from '../db/transactions/unit-of-work.ts'
 import type { Change, ColumnValue, RowChange } from './change.ts'
+import { idOfKey } from './history/label-key.ts'
 import type { Registry } from './registry.ts'
 import { canonicalId } from './rules/identifiers.ts'
 import { exactInteger } from './rules/int64.ts'
@@ -42,6 +43,8 @@ function idOf({ table, row }: WrittenRow): string {
       return canonicalId('backupStorage', row.uuid)
     case 'resource_labels':
       return row.resource_uuid
+    case 'histories':
+      return idOfKey(row.uuid)
     default:
       return row.uuid
   }

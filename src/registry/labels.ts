@@ -33,9 +33,7 @@ export function newLabel(resourceId: string, name: string, value: string, now: s
 /** Returns the labels of one resource as an object of names and values. */
 export function labelsOf(rows: readonly LabelRow[], resourceId: string): Record<string, string> {
   return Object.fromEntries(
-    rows
-      .filter((row) => row.resource_uuid === resourceId)
-      .map((row) => [row.name, row.string_value ?? row.blob_value ?? '']),
+    rows.filter((row) => row.resource_uuid === resourceId).map((row) => [row.name, textOf(row)]),
   )
 }
 
@@ -100,12 +98,26 @@ export function parseLabelFilter(word: string): { name: string; value?: string }
   return { name: validate(name, word.slice(0, equals), 'The name of a label'), value: word.slice(equals + 1) }
 }
 
+/** A label that was changed; null for a label that the resource did not have, or no longer has. */
+export interface LabelChange {
+  name: string
+  old: string | null
+  value: string | null
+}
+
+/** The changes of one resource's labels. */
+interface LabelOutcome {
+  changed: LabelChange[]
+  /** The names to remove that the resource does not have. */
+  missing: string[]
+}
+
 /**
  * Changes the labels of resources within a unit of work. Labels that already have the
  * requested value are not written. Refuses a resource if a database may treat a new name
  * as the same as an existing one (`isSameName`).
  *
- * @returns for each resource that is not refused, the names to remove that it does not have.
+ * @returns the outcomes of the resources that are not refused.
  * @throws VdcError VALUE_REFUSED if only this database's collation treats two names as the same.
  */
 export async function changeLabels<I extends Item>(
@@ -113,33 +125,42 @@ export async function changeLabels<I extends Item>(
   items: Iterable<I>,
   changes: LabelChanges,
   now: string,
-): Promise<Map<I, string[]>> {
+): Promise<Map<I, LabelOutcome>> {
   const asked = [...items]
   const labels = labelsByResource(await selectLabels(db, idsOf(asked), { lock: 'update' }))
-  const missing = await decide(asked, (item): string[] => {
+  const outcomes = await decide(asked, (item): LabelOutcome => {
     refuseTwins(item.id, labels.get(item.id) ?? [], changes)
-    return []
+    return { changed: [], missing: [] }
   })
-  const changed = [...missing.keys()]
   // Remove first, which makes room for the same name in another case.
   for (const [label, value] of [...changes].sort(([, a], [, b]) => Number(a !== null) - Number(b !== null))) {
-    const old = changed.flatMap(({ id }) => labels.get(id)?.filter((row) => row.name === label) ?? [])
-    const having = new Set(old.map((row) => row.resource_uuid))
-    const lacking = changed.filter(({ id }) => !having.has(id))
+    const rows = new Map(
+      [...outcomes.keys()].map((item) => [item, labels.get(item.id)?.find(({ name }) => name === label)]),
+    )
+    for (const [item, row] of rows) {
+      const old = row === undefined ? null : textOf(row)
+      if (old !== value) outcomes.get(item)?.changed.push({ name: label, old, value })
+      else if (value === null) outcomes.get(item)?.missing.push(label)
+    }
+    const old = [...rows.values()].filter((row) => row !== undefined)
     if (value === null) {
-      for (const item of lacking) missing.get(item)?.push(label)
       await deleteLabels(
         db,
         old.map((row) => row.id),
       )
     } else {
-      await addLabels(db, idsOf(lacking), label, value, now)
-      const other = old.filter((row) => (row.string_value ?? row.blob_value ?? '') !== value).map((row) => row.id)
+      const lacking = [...rows].flatMap(([{ id }, row]) => (row === undefined ? [id] : []))
+      await addLabels(db, lacking, label, value, now)
+      const other = old.filter((row) => textOf(row) !== value).map((row) => row.id)
       const { value_type, string_value, blob_value } = newLabel('', label, value, now)
       await updateLabels(db, other, { value_type, string_value, blob_value, updated_at: now })
     }
   }
-  return missing
+  return outcomes
+}
+
+function textOf(row: LabelRow): string {
+  return row.string_value ?? row.blob_value ?? ''
 }
 
 /** @throws VdcError VALUE_REFUSED. */

@@ -41,6 +41,11 @@ export class Answer {
     return this.#printer.isAskedFor
   }
 
+  /** True if the answer is a table with the default columns. */
+  get isPlainTable(): boolean {
+    return this.#printer.format === 'table' && !this.#printer.hasColumns
+  }
+
   /** True if the answer is JSON, which contains errors too. */
   get isJson(): boolean {
     return isJson(this.#printer.format)
@@ -68,6 +73,22 @@ export class Answer {
     columns: readonly Column<T>[],
   ): Promise<void> {
     await this.#printer.list(batchesOf(this.#printer.keysOf(columns)), columns)
+  }
+
+  /**
+   * Prints a list as `list` does, but at a terminal in the default format as text that may wrap.
+   *
+   * @param textOf returns a row as text, without its last newline; `now` is set if times are shown as ages.
+   * @throws VdcError OUTPUT_FAILED; errors of the rows.
+   */
+  async listOrText<T extends object>(
+    batches: AsyncIterable<readonly T[]>,
+    columns: readonly Column<T>[],
+    textOf: (row: T, now: Date | undefined) => string,
+  ): Promise<void> {
+    if (!this.#printer.mayWrap) return this.#printer.list(batches, columns)
+    const { now } = this.#printer
+    for await (const rows of batches) await this.text(rows.map((row) => `${textOf(row, now)}\n`).join(''))
   }
 
   /**

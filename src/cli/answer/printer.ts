@@ -146,7 +146,7 @@ export class Printer {
     const { Table } = await import('./table.ts')
     const { columns: names, header } = this.#options
     const width = names === undefined ? terminalWidth() : undefined
-    const table = new Table(this.#shown(columns), { header, now: this.#now, width, emphasize: boldOn(process.stdout) })
+    const table = new Table(this.#shown(columns), { header, now: this.now, width, emphasize: boldOn(process.stdout) })
     return {
       write: async (rows: readonly T[]) => {
         table.add(rows)
@@ -168,11 +168,11 @@ export class Printer {
   }
 
   #shownAs(text: string | object): string {
-    return typeof text === 'string' ? text : renderFields(text, this.#now)
+    return typeof text === 'string' ? text : renderFields(text, this.now)
   }
 
   #fields(thing: object): string {
-    return renderFields(this.#picked(thing), this.#now)
+    return renderFields(this.#picked(thing), this.now)
   }
 
   /** Renders the items of a JSON or YAML answer, so that only their text is kept in memory. */
@@ -193,7 +193,8 @@ export class Printer {
     return pickOrFailure(row, this.#options.columns)
   }
 
-  get #now(): Date | undefined {
+  /** The time at which ages of times are shown; undefined to show times. */
+  get now(): Date | undefined {
     return this.#options.relative ? new Date() : undefined
   }
 

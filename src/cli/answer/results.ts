@@ -22,7 +22,7 @@ const backupObject = async () => (await import('../../registry/results/backup-ob
 const image = async () => (await import('../../registry/results/image.ts')).image
 const file = async () => (await import('../../registry/results/file.ts')).fileReport
 
-/** Answers by command ID, and those of `--count`, `--dry-run` and `image history --at`. */
+/** Answers by command ID, and those of `--count`, `--dry-run`, and `--at` and `--events` of `image history`. */
 export const RESULTS: Readonly<Record<string, Result>> = {
   count: thing(async () => (await import('../../registry/results/common.ts')).count),
   'dry run': list(async () => (await import('../../registry/results/change.ts')).change),
@@ -59,6 +59,7 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   'image:del': thing(async () => (await import('../../registry/results/image.ts')).deletedImage),
   'image:features': thing(image),
   'image:history --at': thing(async () => (await import('../../registry/results/image.ts')).imageAttributes),
+  'image:history --events': list(async () => (await import('../../registry/results/history.ts')).historyEvent),
   'image:history': list(async () => (await import('../../registry/results/image.ts')).historyEntry),
   'image:inspect': thing(file),
   'image:install': thing(file),

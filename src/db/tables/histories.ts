@@ -41,13 +41,13 @@ export async function selectPurgedIds(db: Queryable, ids: readonly string[]): Pr
 }
 
 /**
- * Returns all history rows of a thing, given by canonical ID, sorted by integer ID: the
- * clocks of the hosts that set `created_at` may differ.
+ * Returns all history rows with one of the IDs, sorted by integer ID: the clocks of the hosts that set
+ * `created_at` may differ.
  */
-export async function selectHistories(db: Queryable, id: string): Promise<HistoryRow[]> {
-  const rows: HistoryRow[] = await db<HistoryRow>('histories').where({ uuid: id }).orderBy('id')
+export async function selectHistories(db: Queryable, ids: readonly string[]): Promise<HistoryRow[]> {
+  const rows: HistoryRow[] = await db<HistoryRow>('histories').whereIn('uuid', ids).orderBy('id')
   // The collation ignores case and trailing spaces.
-  return rows.filter((row) => row.uuid === id)
+  return rows.filter((row) => ids.includes(row.uuid))
 }
 
 /** Returns all values of a column in the histories of the canonical IDs. */

@@ -93,7 +93,7 @@ export interface BackupStorageRow {
 /** A row of `histories`: the new value of a column of a thing. */
 export interface HistoryRow {
   id: number
-  /** The canonical ID of the thing that changed. */
+  /** The canonical ID of the thing that changed; for labels, a key derived from it (`labelKey`). */
   uuid: string
   attr: string
   vchar_value: string | null

@@ -2,17 +2,28 @@ import { objectAt, objectHistory } from '../backup-object/history.ts'
 import { imageAt, imageHistory } from '../image/history.ts'
 import type { Registry } from '../registry.ts'
 import { prefixOf } from '../rules/identifiers.ts'
+import { eventsOf, type HistoryEvent } from './events.ts'
 import type { HistoryEntry } from './history.ts'
 
 /**
- * Reads the history of an image or a backup object; oldest entry first.
+ * Reads the history of the columns of an image or a backup object; oldest entry first.
  *
  * @param id an image's ID, with or without prefix, or a backup object's ID with its prefix.
  * @throws VdcError VALUE_REFUSED if the ID is not valid; IMAGE_NOT_FOUND or OBJECT_NOT_FOUND
  *   if it never existed.
  */
 export async function historyOf(registry: Registry, id: string): Promise<HistoryEntry[]> {
-  return isObject(id) ? objectHistory(registry, id) : imageHistory(registry, id)
+  return isObject(id) ? objectHistory(registry, id) : imageHistory(registry, id, { labels: false })
+}
+
+/**
+ * Reads what happened to an image or a backup object, also to its labels and protection; oldest event first.
+ *
+ * @param id, @throws as `historyOf`.
+ */
+export async function eventsIn(registry: Registry, id: string): Promise<HistoryEvent[]> {
+  const entries = await (isObject(id) ? objectHistory(registry, id) : imageHistory(registry, id, { labels: true }))
+  return eventsOf(registry.database.knex, entries)
 }
 
 /**

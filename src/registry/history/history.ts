@@ -6,6 +6,7 @@ import { insertHistories, selectHistories } from '../../db/tables/histories.ts'
 import { insertManyHistories } from '../../db/tables/many-histories.ts'
 import type { HistoryRow, NewRow } from '../../db/tables/rows.ts'
 import type { historyEntry } from '../results/image.ts'
+import { labelKey } from './label-key.ts'
 
 /** Capacity of `histories.vchar_value` in characters; longer values go into `blob_value`. */
 const VCHAR = 255
@@ -81,13 +82,22 @@ export function changesOf<R extends object>(row: R, given: { [K in keyof R]?: R[
 }
 
 /**
- * Reads a history in the order in which it was written, oldest entry first, regardless
- * of the hosts' clocks.
+ * Reads the history of a thing's columns in the order in which it was written, oldest entry first,
+ * regardless of the hosts' clocks.
  *
  * @param id canonical ID.
  */
 export async function readHistory(db: Queryable, id: string): Promise<HistoryEntry[]> {
-  return (await selectHistories(db, id)).map(present)
+  return (await selectHistories(db, [id])).map(present)
+}
+
+/**
+ * As `readHistory`, with the changes of labels and protection, if an image (label-history.ts).
+ *
+ * @param id canonical ID.
+ */
+export async function readWholeHistory(db: Queryable, id: string): Promise<HistoryEntry[]> {
+  return (await selectHistories(db, [id, labelKey(id)])).map((row) => ({ ...present(row), id }))
 }
 
 /** Columns that never change, so that the row has their value at any time. */
@@ -155,7 +165,8 @@ function present(row: HistoryRow): HistoryEntry {
   return { id: row.uuid, created_at: isoTime(row.created_at), attr: row.attr, value: row.blob_value ?? row.vchar_value }
 }
 
-function historyRow(uuid: string, attr: string, value: Value, at: string): NewRow<HistoryRow> {
+/** Returns a row of a history. */
+export function historyRow(uuid: string, attr: string, value: Value, at: string): NewRow<HistoryRow> {
   const text = value === null ? null : String(value)
   const fits = text === null || text.length <= VCHAR || [...text].length <= VCHAR
   return { uuid, attr, vchar_value: fits ? text : null, blob_value: fits ? null : text, created_at: at }

@@ -1,5 +1,5 @@
 import type { ImageRow } from '../../db/tables/rows.ts'
-import { type HistoryEntry, readHistory, stateAt } from '../history/history.ts'
+import { type HistoryEntry, readHistory, readWholeHistory, stateAt } from '../history/history.ts'
 import type { Registry } from '../registry.ts'
 import { canonicalId, parseId } from '../rules/identifiers.ts'
 import { existedAt, parseTime } from '../rules/times.ts'
@@ -10,11 +10,17 @@ import { existingImage } from './find.ts'
  * Reads the history of an image, which may be purged; oldest entry first.
  *
  * @param id with or without prefix.
+ * @param options.labels include the changes of labels and protection (label-history.ts).
  * @throws VdcError VALUE_REFUSED if the ID is not valid; IMAGE_NOT_FOUND if the image never existed.
  */
-export async function imageHistory(registry: Registry, id: string): Promise<HistoryEntry[]> {
+export async function imageHistory(
+  registry: Registry,
+  id: string,
+  options: { labels: boolean },
+): Promise<HistoryEntry[]> {
   const uuid = parseId('image', id)
-  const entries = await readHistory(registry.database.knex, canonicalId('image', uuid))
+  const read = options.labels ? readWholeHistory : readHistory
+  const entries = await read(registry.database.knex, canonicalId('image', uuid))
   if (entries.length === 0) await existingImage(registry.database.knex, uuid)
   return entries
 }

@@ -28,7 +28,7 @@ describe.each(ENGINES)('on %s', (engine) => {
       .split('\n')
       .slice(0, -1)
 
-  test('image label sets, changes and removes labels, and records no history', async () => {
+  test('image label sets, changes and removes labels, and records it apart from the columns', async () => {
     const { histories } = await allRows(database)
     expect(await label('wmi-a', 'os=lucid', 'empty=', 'a=b=c', 'note=zwei\nZeilen', '日本=東京')).toMatchObject({
       code: 0,
@@ -38,7 +38,14 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(await labelsOf('wmi-a')).toEqual({ os: 'lucid', empty: '', a: 'b=c', note: 'zwei\nZeilen', 日本: '東京' })
     expect(await label('wmi-a', 'os=precise', 'empty-', 'a-')).toMatchObject({ code: 0, stderr: '' })
     expect(await labelsOf('wmi-a')).toEqual({ os: 'precise', note: 'zwei\nZeilen', 日本: '東京' })
-    expect((await allRows(database)).histories).toEqual(histories)
+    const recorded = (await allRows(database)).histories?.slice(histories?.length)
+    expect(recorded?.map(({ uuid, attr, vchar_value }) => [uuid, attr, vchar_value])).toEqual(
+      ['os=lucid', 'empty=', 'a=b=c', 'note=zwei\nZeilen', '日本=東京', 'empty-', 'a-', 'os=precise'].map((text) => [
+        'wmi:a',
+        'label',
+        text,
+      ]),
+    )
   })
 
   test('image label stores a long value in blob_value', async () => {
@@ -221,7 +228,7 @@ describe.each(ENGINES)('on %s', (engine) => {
       'updated_at',
     ])
     for (const entry of entries) expect(entry.created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
-    const text = (await vdcManage(['image', 'history', 'wmi-h'], { database })).stdout
+    const text = (await vdcManage(['image', 'history', 'wmi-h', '--raw'], { database })).stdout
     expect(text.split('\n')[0]).toMatch(/^TIME +ATTRIBUTE +VALUE$/)
     expect(text).toMatch(/Z {2}description +one\n/)
     expect(await vdcManageJson(['image', 'history', 'bo-o'], { database })).toHaveLength(20)

@@ -2,6 +2,7 @@ import { sqlTime } from '../../../db/sql/time.ts'
 import { claimUse } from '../../../db/transactions/claims.ts'
 import { inBatches, type Outcome } from '../../batch/batches.ts'
 import { askedOnce, idsOf } from '../../batch/decide.ts'
+import { recordLabels } from '../../history/label-history.ts'
 import { changeLabels, type LabelChanges, parseLabelChanges } from '../../labels.ts'
 import type { Registry } from '../../registry.ts'
 import { requireStorable } from '../../rules/storable.ts'
@@ -9,8 +10,7 @@ import { describeImages, type ImageDetails } from '../details.ts'
 import { imagesToChange } from '../find.ts'
 
 /**
- * Sets and removes labels of images. Labels have no history (dcmgr.md, "Labels"). Warns
- * about labels to remove that an image does not have.
+ * Sets and removes labels of images. Warns about labels to remove that an image does not have.
  *
  * @param ids with or without prefix.
  * @param words `name=value` sets a label, `name-` removes one.
@@ -30,10 +30,17 @@ export function labelImages(
     work: async (trx, items) => {
       await claimUse(trx, ...idsOf(items))
       const images = await imagesToChange(trx, items, options)
-      const missing = await changeLabels(trx, images.keys(), await changesIn(words), sqlTime(new Date()))
-      const details = await describeImages(trx, [...missing.keys()])
-      for (const [{ id, registry }, names] of missing)
-        for (const name of names) registry.warn(`${id} has no label ${name}`)
+      const now = sqlTime(new Date())
+      const outcomes = await changeLabels(trx, images.keys(), await changesIn(words), now)
+      await recordLabels(
+        trx,
+        registry,
+        Array.from(outcomes, ([{ id }, { changed }]) => [id, changed]),
+        now,
+      )
+      const details = await describeImages(trx, [...outcomes.keys()])
+      for (const [{ id, registry }, { missing }] of outcomes)
+        for (const name of missing) registry.warn(`${id} has no label ${name}`)
       return details
     },
   })

@@ -1,7 +1,9 @@
+import type { Queryable } from '../../../db/database.ts'
 import { isoTime, sqlTime } from '../../../db/sql/time.ts'
 import { claimUse } from '../../../db/transactions/claims.ts'
-import { inBatches, type Outcome } from '../../batch/batches.ts'
+import { type Item, inBatches, type Outcome } from '../../batch/batches.ts'
 import { idsOf } from '../../batch/decide.ts'
+import { recordLabels } from '../../history/label-history.ts'
 import { changeLabels } from '../../labels.ts'
 import type { Registry } from '../../registry.ts'
 import { PROTECTED_LABEL } from '../../rules/values.ts'
@@ -9,8 +11,8 @@ import { describeImages, type ImageDetails } from '../details.ts'
 import { existingImages, imagesToChange, protectedSince } from '../find.ts'
 
 /**
- * Protects images from being changed or deleted without `force`, by means of a label,
- * which has no history (dcmgr.md, "Labels"). Warns about images that are already
+ * Protects images from being changed or deleted without `force`, by means of a label
+ * (dcmgr.md, "Labels"). Warns about images that are already
  * protected; these keep the time of their protection.
  *
  * @param ids with or without prefix.
@@ -24,7 +26,7 @@ export function protectImages(registry: Registry, ids: readonly string[]): Async
       const protections = await protectedSince(trx, images)
       const now = sqlTime(new Date())
       const unprotected = images.filter(({ id }) => !protections.has(id))
-      await changeLabels(trx, unprotected, new Map([[PROTECTED_LABEL, isoTime(now)]]), now)
+      await changeProtection(trx, registry, unprotected, isoTime(now), now)
       const details = await describeImages(trx, images)
       for (const { id, registry } of images)
         if (protections.has(id)) registry.warn(`${id} is already protected (since ${protections.get(id)})`)
@@ -43,10 +45,29 @@ export function unprotectImages(registry: Registry, ids: readonly string[]): Asy
   return inBatches<ImageDetails>(registry, 'image', ids, {
     work: async (trx, items) => {
       const images = await existingImages(trx, items, { lock: 'update' })
-      const missing = await changeLabels(trx, images.keys(), new Map([[PROTECTED_LABEL, null]]), sqlTime(new Date()))
-      const details = await describeImages(trx, [...missing.keys()])
-      for (const [{ id, registry }, names] of missing) if (names.length > 0) registry.warn(`${id} is not protected`)
+      const outcomes = await changeProtection(trx, registry, images.keys(), null, sqlTime(new Date()))
+      const details = await describeImages(trx, [...outcomes.keys()])
+      for (const [{ id, registry }, { missing }] of outcomes)
+        if (missing.length > 0) registry.warn(`${id} is not protected`)
       return details
     },
   })
+}
+
+/** Sets or removes the label that protects images, and records it. */
+async function changeProtection<I extends Item>(
+  db: Queryable,
+  registry: Registry,
+  images: Iterable<I>,
+  value: string | null,
+  now: string,
+) {
+  const outcomes = await changeLabels(db, images, new Map([[PROTECTED_LABEL, value]]), now)
+  await recordLabels(
+    db,
+    registry,
+    Array.from(outcomes, ([{ id }, { changed }]) => [id, changed]),
+    now,
+  )
+  return outcomes
 }
