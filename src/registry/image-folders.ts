@@ -3,6 +3,7 @@ import { VdcError } from '../core/errors.ts'
 import { realFolder } from '../disk/file/local-file.ts'
 import { addImageFolder, type ImageFolder, readImageFolders, removeImageFolder } from '../disk/folder/image-folders.ts'
 import { systemFolderOf } from '../disk/folder/system-folders.ts'
+import type { Told } from './happened.ts'
 import type { ImageFolderDetails } from './results/image-folder.ts'
 
 /**
@@ -53,7 +54,7 @@ async function usableList(): Promise<ImageFolder[]> {
  * @throws VdcError VALUE_REFUSED if it is not a folder or is a system folder;
  *   FILE_NOT_WRITTEN if the list cannot be written.
  */
-export async function trustFolder(path: string): Promise<ImageFolderDetails> {
+export async function trustFolder(path: string): Promise<Told<ImageFolderDetails>> {
   const folder = await realFolder(resolve(path))
   if ('why' in folder) throw new VdcError('VALUE_REFUSED', `The folder ${path} ${folder.why}`)
   const { real } = folder
@@ -62,11 +63,19 @@ export async function trustFolder(path: string): Promise<ImageFolderDetails> {
       hint: 'Name the folder that contains the images',
     })
   }
+  const before = (await readImageFolders()).all
   await addImageFolder(real, { below: true }).catch((error) => {
     throw notListed(real, error)
   })
   const { all } = await readImageFolders()
-  return present(all.find((each) => each.path === real) ?? coveringFolder(all, real))
+  const isKnown = before.some((each) => each.below && (each.path === real || real.startsWith(`${each.path}/`)))
+  return {
+    result: present(all.find((each) => each.path === real) ?? coveringFolder(all, real)),
+    happened: {
+      ...{ kind: 'imageFolder', id: real },
+      ...(isKnown ? { what: 'unchanged', why: 'trusted' } : { what: 'trusted' }),
+    },
+  }
 }
 
 /**
@@ -76,7 +85,7 @@ export async function trustFolder(path: string): Promise<ImageFolderDetails> {
  * @throws VdcError VALUE_REFUSED if it is not in the list; FILE_REFUSED if the list cannot
  *   be used; FILE_NOT_WRITTEN if it cannot be written.
  */
-export async function untrustFolder(path: string): Promise<ImageFolderDetails> {
+export async function untrustFolder(path: string): Promise<Told<ImageFolderDetails>> {
   const all = await usableList()
   const folder = await realFolder(resolve(path))
   const names = [resolve(path), ...('real' in folder ? [folder.real] : [])]
@@ -89,7 +98,7 @@ export async function untrustFolder(path: string): Promise<ImageFolderDetails> {
   await removeImageFolder(known.path).catch((error) => {
     throw notListed(known.path, error)
   })
-  return present(known)
+  return { result: present(known), happened: { kind: 'imageFolder', id: known.path, what: 'untrusted' } }
 }
 
 /** Returns the listed folder that covers a folder below it. */

@@ -16,6 +16,9 @@ const FINAL: readonly ErrorCode[] = ['COMMIT_UNCERTAIN', 'SCHEMA_MISSING', 'SCHE
 /** Works on several items. `oneByOne` makes it from work on one item. */
 type Work<T> = (ids: readonly string[]) => AsyncIterable<Outcome<T>>
 
+/** The outcome of an item that did not fail. */
+type Done<T> = Extract<Outcome<T>, { result: T }>
+
 /** Returns true if the words name a single item. IDs on stdin count as several. */
 function isOne(words: readonly string[]): boolean {
   return words.length === 1 && words[0] !== STDIN
@@ -66,13 +69,17 @@ export class Answer {
    *
    * @param batchesOf returns the rows in batches. They must have the given keys; undefined for all keys.
    * @param columns the default columns.
+   * @param whyEmpty what to say to a person if there are no rows.
    * @throws VdcError OUTPUT_FAILED; errors of the rows.
    */
   async list<T extends object>(
     batchesOf: (keys: readonly string[] | undefined) => AsyncIterable<readonly T[]> | Iterable<readonly T[]>,
     columns: readonly Column<T>[],
+    whyEmpty?: string,
   ): Promise<void> {
-    await this.#printer.list(batchesOf(this.#printer.keysOf(columns)), columns)
+    const count = await this.#printer.list(batchesOf(this.#printer.keysOf(columns)), columns)
+    if (count > 0 || whyEmpty === undefined || this.#printer.isForScripts || !this.#session.isWithPerson) return
+    await writeNote(whyEmpty)
   }
 
   /**
@@ -86,7 +93,7 @@ export class Answer {
     columns: readonly Column<T>[],
     textOf: (row: T, now: Date | undefined) => string,
   ): Promise<void> {
-    if (!this.#printer.mayWrap) return this.#printer.list(batches, columns)
+    if (!this.#printer.mayWrap) return void (await this.#printer.list(batches, columns))
     const { now } = this.#printer
     for await (const rows of batches) await this.text(rows.map((row) => `${textOf(row, now)}\n`).join(''))
   }
@@ -209,13 +216,16 @@ export class Answer {
   }
 
   /**
-   * Changes items, and prints the results if a format or columns were asked for.
+   * Changes items, and prints the results if a format or columns were asked for. Otherwise tells a person
+   * what happened.
    *
    * @throws VdcError as `results`.
    */
   async each<T extends object>(words: readonly string[], work: Work<T>): Promise<void> {
     if (!this.isAskedFor || this.#session.isDryRun) {
-      for await (const _ of this.results(words, work));
+      const said = this.#session.isWithPerson ? new (await import('../said/said.ts')).Said(isOne(words)) : undefined
+      for await (const { result, happened } of this.#outcomes(words, work)) await said?.tell(happened, result)
+      await said?.end()
       return
     }
     const release = this.#session.delaySignals(() => this.#isPrinting)
@@ -236,12 +246,17 @@ export class Answer {
    *   as `StdinIds.of`.
    */
   async *results<T>(words: readonly string[], work: Work<T>): AsyncGenerator<T> {
+    for await (const { result } of this.#outcomes(words, work)) yield result
+  }
+
+  /** As `results`, with what happened to the items. */
+  async *#outcomes<T>(words: readonly string[], work: Work<T>): AsyncGenerator<Done<T>> {
     let count = 0
     for await (const ids of this.#session.ids(words)) {
       count += ids.length
       for await (const outcome of work(ids)) {
         this.#isPrinting = true
-        if ('result' in outcome) yield outcome.result
+        if ('result' in outcome) yield outcome
         else await this.#failure(outcome, isOne(words))
         this.#isPrinting = false
       }

@@ -34,6 +34,11 @@ export class Printer {
     return this.#options.format !== undefined || this.#options.columns !== undefined
   }
 
+  /** True if the answer has a form for scripts: IDs only, or another format than a table. */
+  get isForScripts(): boolean {
+    return this.#options.quiet || this.format !== 'table'
+  }
+
   get format(): Format {
     return this.#options.format ?? 'table'
   }
@@ -71,14 +76,19 @@ export class Printer {
     return names?.map(keyOf)
   }
 
-  /** Prints a list. IDs, ndjson, csv and value are printed batch by batch; other formats after the last row. */
+  /** Prints a list, and returns the number of rows. IDs, ndjson, csv and value are printed batch by batch; other formats after the last row. */
   async list<T extends object>(
     batches: AsyncIterable<readonly T[]> | Iterable<readonly T[]>,
     columns: readonly Column<T>[],
-  ): Promise<void> {
+  ): Promise<number> {
     const list = await this.openList(columns)
-    for await (const rows of batches) if (!(await list.write(rows))) break
+    let count = 0
+    for await (const rows of batches) {
+      count += rows.length
+      if (!(await list.write(rows))) break
+    }
     await list.end()
+    return count
   }
 
   /** Starts a list whose rows arrive in batches. `write` returns false if no more rows are needed. */

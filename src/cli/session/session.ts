@@ -38,6 +38,12 @@ export class Session {
     return this.#shared?.isTogether === true
   }
 
+  /** True if a person reads stderr, and what was done is stored: not in a dry run, a script or a bulk session. */
+  get isWithPerson(): boolean {
+    const isScript = this.isTogether || this.#shared?.isInteractive === false
+    return process.stderr.isTTY === true && !this.isDryRun && !isScript
+  }
+
   /** The changes that a dry run would make. */
   get changes(): readonly Change[] {
     return this.#changes

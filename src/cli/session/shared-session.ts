@@ -13,11 +13,17 @@ export class SharedSession {
   readonly interruption = new Interruption()
   readonly stdin = new StdinIds(this.interruption)
   readonly madeFiles = new MadeFiles()
+  /** True if a person types the commands at a terminal. */
+  readonly isInteractive: boolean
   /** True if the current or last command prints debug output. */
   isDebugging = false
   #opening: Promise<Registry> | undefined
   #readOnly: Registry | undefined
   #replacement: Registry | undefined
+
+  constructor({ isInteractive }: { isInteractive: boolean } = { isInteractive: false }) {
+    this.isInteractive = isInteractive
+  }
 
   /** Returns the registry for commands. */
   async get(): Promise<Registry> {

@@ -21,8 +21,8 @@ export interface ShellOptions {
  */
 export async function runShell(program: Program, options: ShellOptions): Promise<void> {
   if (program.shared !== undefined) throw new VdcError('USAGE', 'The shell cannot be started in the shell')
-  const shared = new SharedSession()
   const isInteractive = options.file === undefined && process.stdin.isTTY
+  const shared = new SharedSession({ isInteractive })
   if (isInteractive) shared.stdin.claim('the terminal where commands are typed')
   else if (options.file === undefined || options.file === '-') shared.stdin.claim('the script')
   const input = isInteractive ? undefined : await openScript(options.file)

@@ -2,6 +2,7 @@ import { ACCOUNT_COLUMNS } from '../../cli/answer/columns/account.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { accountList } from '../../cli/flags/account.ts'
 import { byColumn } from '../../cli/flags/common.ts'
+import { emptyList } from '../../cli/said/empty.ts'
 import { countAccounts, listAccounts } from '../../registry/account/list.ts'
 
 export default class AccountList extends BaseCommand {
@@ -20,7 +21,11 @@ export default class AccountList extends BaseCommand {
     await this.session.withRegistry(async (registry) =>
       given.count
         ? this.answer.count(await countAccounts(registry, request))
-        : this.answer.list((keys) => listAccounts(registry, request, keys), ACCOUNT_COLUMNS),
+        : this.answer.list(
+            (keys) => listAccounts(registry, request, keys),
+            ACCOUNT_COLUMNS,
+            emptyList('account', given),
+          ),
     )
   }
 }

@@ -2,6 +2,7 @@ import { OBJECT_COLUMNS } from '../../cli/answer/columns/backup-object.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { objectList } from '../../cli/flags/backup-object.ts'
 import { byColumn } from '../../cli/flags/common.ts'
+import { emptyList } from '../../cli/said/empty.ts'
 import { countObjects, listObjects } from '../../registry/backup-object/list.ts'
 
 export default class BackupObjectList extends BaseCommand {
@@ -22,7 +23,11 @@ export default class BackupObjectList extends BaseCommand {
     await this.session.withRegistry(async (registry) =>
       given.count
         ? this.answer.count(await countObjects(registry, request))
-        : this.answer.list((keys) => listObjects(registry, request, keys), OBJECT_COLUMNS),
+        : this.answer.list(
+            (keys) => listObjects(registry, request, keys),
+            OBJECT_COLUMNS,
+            emptyList('backupobject', given),
+          ),
     )
   }
 }

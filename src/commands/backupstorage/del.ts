@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../cli/command/base-command.ts'
-import { oneByOne } from '../../cli/command/each-id.ts'
+import { toldOneByOne } from '../../cli/command/each-id.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { deleteStorage } from '../../registry/backup-storage/delete.ts'
 
@@ -26,7 +26,7 @@ export default class BackupStorageDel extends BaseCommand {
     await this.session.withRegistry((registry) =>
       this.answer.each(
         args.id,
-        oneByOne((id) => deleteStorage(registry, id, { force: given.force })),
+        toldOneByOne((id) => deleteStorage(registry, id, { force: given.force })),
       ),
     )
   }

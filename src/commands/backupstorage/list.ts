@@ -2,6 +2,7 @@ import { STORAGE_COLUMNS } from '../../cli/answer/columns/backup-storage.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { storageList } from '../../cli/flags/backup-storage.ts'
 import { byColumn } from '../../cli/flags/common.ts'
+import { emptyList } from '../../cli/said/empty.ts'
 import { countStorages, listStorages } from '../../registry/backup-storage/list.ts'
 
 export default class BackupStorageList extends BaseCommand {
@@ -21,7 +22,11 @@ export default class BackupStorageList extends BaseCommand {
     await this.session.withRegistry(async (registry) =>
       given.count
         ? this.answer.count(await countStorages(registry, request))
-        : this.answer.list((keys) => listStorages(registry, request, keys), STORAGE_COLUMNS),
+        : this.answer.list(
+            (keys) => listStorages(registry, request, keys),
+            STORAGE_COLUMNS,
+            emptyList('backupstorage', given),
+          ),
     )
   }
 }

@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../cli/command/base-command.ts'
-import { oneByOne } from '../../cli/command/each-id.ts'
+import { toldOneByOne } from '../../cli/command/each-id.ts'
 import { storageChanges } from '../../cli/flags/backup-storage.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { noteNoChange } from '../../cli/flags/given.ts'
@@ -24,7 +24,7 @@ export default class BackupStorageModify extends BaseCommand {
     await this.session.withRegistry((registry) =>
       this.answer.each(
         args.id,
-        oneByOne((id) => modifyStorage(registry, id, flags.byColumn(given))),
+        toldOneByOne((id) => modifyStorage(registry, id, flags.byColumn(given))),
       ),
     )
   }

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core'
 import { IMAGE_FOLDER_COLUMNS } from '../../cli/answer/columns/image-folder.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
-import { oneByOne } from '../../cli/command/each-id.ts'
+import { toldOneByOne } from '../../cli/command/each-id.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { VdcError } from '../../core/errors.ts'
 
@@ -24,7 +24,7 @@ export default class BackupStorageTrust extends BaseCommand {
     const { args, flags: given } = await this.parse(BackupStorageTrust)
     const { listImageFolders, trustFolder, untrustFolder } = await import('../../registry/image-folders.ts')
     if (args.folder !== undefined)
-      return this.answer.each(args.folder, oneByOne(given.remove ? untrustFolder : trustFolder))
+      return this.answer.each(args.folder, toldOneByOne(given.remove ? untrustFolder : trustFolder))
     if (given.remove) throw new VdcError('USAGE', 'No folder given', { hint: 'Give the folders to remove' })
     const folders = await listImageFolders()
     await this.answer.list(() => [folders], IMAGE_FOLDER_COLUMNS)

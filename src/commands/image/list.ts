@@ -2,6 +2,7 @@ import { IMAGE_COLUMNS, USABLE_IMAGE_COLUMNS } from '../../cli/answer/columns/im
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { byColumn } from '../../cli/flags/common.ts'
 import { imageList } from '../../cli/flags/image.ts'
+import { emptyList } from '../../cli/said/empty.ts'
 import { countImages, listImages } from '../../registry/image/list.ts'
 
 export default class ImageList extends BaseCommand {
@@ -24,7 +25,7 @@ export default class ImageList extends BaseCommand {
     await this.session.withRegistry(async (registry) =>
       given.count
         ? this.answer.count(await countImages(registry, request))
-        : this.answer.list((keys) => listImages(registry, request, keys), columns),
+        : this.answer.list((keys) => listImages(registry, request, keys), columns, emptyList('image', given)),
     )
   }
 }

@@ -40,6 +40,7 @@ export function deleteAccounts(
       const changes = { deleted_at: now, updated_at: now }
       await updateAccounts(trx, new Map(Array.from(doomed.values(), ({ id }) => [id, changes])))
       await deleteTagMappings(trx, idsOf(doomed.keys()))
+      for (const item of doomed.keys()) item.happened = { kind: 'account', id: item.id, what: 'deleted' }
       return new Map([...doomed].map(([item, account]) => [item, presentAccount({ ...account, ...changes })]))
     },
   })

@@ -5,6 +5,7 @@ import type { AccountRow } from '../../db/tables/rows.ts'
 import { claimEnd } from '../../db/transactions/claims.ts'
 import { inBatches, type Outcome } from '../batch/batches.ts'
 import { idsOf } from '../batch/decide.ts'
+import { changeOf } from '../happened.ts'
 import { changesOf } from '../history/history.ts'
 import type { Registry } from '../registry.ts'
 import { requireStorable } from '../rules/storable.ts'
@@ -53,6 +54,8 @@ export function modifyAccounts(
           enabled: enabled === undefined ? undefined : Number(enabled),
         })
         const isChanged = Object.keys(changes).length > 0
+        if (description !== undefined || enabled !== undefined)
+          item.happened = await changeOf(trx, { kind: 'account', id: item.id }, account, changes)
         const columns = isChanged ? { ...changes, updated_at: now } : {}
         if (isChanged) written.set(account.id, columns)
         modified.set(item, { ...account, ...columns })

@@ -49,6 +49,8 @@ export function deleteObjects(
         idsOf(doomed.keys()).map((id) => [id, changes]),
         now,
       )
+      for (const [item, { display_name: name }] of doomed)
+        item.happened = { kind: 'backupObject', id: item.id, name, what: 'deleted' }
       return describeObjects(trx, [...doomed.keys()])
     },
   })

@@ -44,6 +44,7 @@ export function modifyObjects(
   ids: readonly string[],
   request: ObjectChanges,
 ): AsyncGenerator<Outcome<ObjectDetails>> {
+  const isEmpty = Object.values(request).every((value) => value === undefined)
   return inBatches<ObjectDetails, Given>(registry, 'backupObject', ids, {
     prepare: async (registry, uuid) => {
       const { uuid: newUuid, ...given } = validate(objectChanges, request)
@@ -62,7 +63,8 @@ export function modifyObjects(
         if (isDeleted(object)) throw objectDeleted(object)
         return changesOf(object, await columnsOf(item, object))
       })
-      await writeChanges(trx, updateBackupObjects, objects, changes, sqlTime(new Date()))
+      await writeChanges(trx, updateBackupObjects, objects, changes, sqlTime(new Date()), 'backupObject')
+      if (isEmpty) for (const item of items) item.happened = undefined
       const corrected = [...changes].filter(
         ([item, { checksum }]) => checksum !== undefined && checksum !== objects.get(item)?.checksum.toLowerCase(),
       )

@@ -5,6 +5,7 @@ import { updateStorage } from '../../db/tables/backup-storages.ts'
 import { deleteTagMappings } from '../../db/tables/tag-mappings.ts'
 import { claimEnd } from '../../db/transactions/claims.ts'
 import { inTransaction } from '../../db/transactions/unit-of-work.ts'
+import type { Told } from '../happened.ts'
 import type { Registry } from '../registry.ts'
 import { canonicalId, ENOUGH_IDS, idList, parseId } from '../rules/identifiers.ts'
 import { presentStorage, type StorageDetails } from './details.ts'
@@ -24,7 +25,7 @@ export async function deleteStorage(
   registry: Registry,
   id: string,
   options: { force: boolean },
-): Promise<StorageDetails> {
+): Promise<Told<StorageDetails>> {
   const uuid = parseId('backupStorage', id)
   const canonical = canonicalId('backupStorage', uuid)
   return inTransaction(registry.database, async (trx) => {
@@ -42,6 +43,7 @@ export async function deleteStorage(
     const changes = { deleted_at: now, updated_at: now }
     await updateStorage(trx, storage.id, changes)
     await deleteTagMappings(trx, [canonical])
-    return presentStorage({ ...storage, ...changes })
+    const happened = { kind: 'backupStorage', id: canonical, name: storage.display_name, what: 'deleted' } as const
+    return { result: presentStorage({ ...storage, ...changes }), happened }
   })
 }

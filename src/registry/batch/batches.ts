@@ -1,6 +1,7 @@
 import { asVdcError, endsTransaction, isOfHost, type VdcError } from '../../core/errors.ts'
 import type { Queryable } from '../../db/database.ts'
 import { inTransaction } from '../../db/transactions/unit-of-work.ts'
+import type { Happened } from '../happened.ts'
 import type { Registry } from '../registry.ts'
 import { canonicalId, type Kind, parseId } from '../rules/identifiers.ts'
 
@@ -17,7 +18,7 @@ const MOST_ON_CLUSTER = 50
 const PATIENCE = 2_000
 
 /** The result or error of one item; `id` is the ID as given. */
-export type Outcome<T> = { id: string; result: T } | { id: string; error: VdcError }
+export type Outcome<T> = { id: string; result: T; happened?: Happened | undefined } | { id: string; error: VdcError }
 
 /** One item of a batch. Its uuid is unique within the batch. */
 export interface Item<G = unknown> {
@@ -30,6 +31,8 @@ export interface Item<G = unknown> {
   readonly registry: Registry
   /** Why the item is refused; undefined if it is not. */
   refusal: VdcError | undefined
+  /** What the work did with the item, for its outcome; undefined if there is nothing to tell. */
+  happened: Happened | undefined
 }
 
 /** The work on many items. */
@@ -193,7 +196,10 @@ async function inOneUnit<T, G>(
     const { item, warnings } = attempts.get(candidate) ?? { warnings: candidate.warnings }
     const result = item && results.get(item)
     const error = candidate.error ?? failure ?? item?.refusal
-    const outcome = result !== undefined && failure === undefined ? { id, result } : { id, error: error as VdcError }
+    const outcome =
+      result !== undefined && failure === undefined
+        ? { id, result, happened: item?.happened }
+        : { id, error: error as VdcError }
     return { outcome, warnings }
   })
 }
@@ -207,7 +213,7 @@ interface Attempt<G> {
 function attemptOf<G>(registry: Registry, kind: Kind, { uuid, given, warnings }: Candidate<G>): Attempt<G> {
   const own = [...warnings]
   const item = {
-    ...{ uuid, id: canonicalId(kind, uuid), given, refusal: undefined },
+    ...{ uuid, id: canonicalId(kind, uuid), given, refusal: undefined, happened: undefined },
     registry: deferringWarnings(registry, own),
   }
   return { item, warnings: own }

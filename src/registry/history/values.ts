@@ -13,13 +13,16 @@ type Text = string | null
 export type Present = (attr: string, text: Text) => Promise<unknown>
 
 const YAML: readonly string[] = ['features', 'volumes', 'vifs']
-const FLAGS: readonly string[] = ['is_public', 'is_cacheable']
+const FLAGS: readonly string[] = ['is_public', 'is_cacheable', 'enabled']
 const NUMBERS: readonly string[] = ['size', 'allocation_size', 'status', 'progress']
 const NUMBER = /^\d+(?:\.\d+)?$/
 const TIME = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d/
 
 /** Returns a function that presents the values of a history. It reads the storages that the history names. */
-export async function valuePresenter(db: Queryable, entries: readonly HistoryEntry[]): Promise<Present> {
+export async function valuePresenter(
+  db: Queryable,
+  entries: readonly Pick<HistoryEntry, 'attr' | 'value'>[],
+): Promise<Present> {
   const keys = entries.flatMap(({ attr, value }) => (attr === 'backup_storage_id' ? integerIn(value) : []))
   const rows = await selectStoragesByKey(db, [...new Set(keys)])
   const storages = new Map(rows.map(({ id, uuid }) => [String(id), canonicalId('backupStorage', uuid)]))

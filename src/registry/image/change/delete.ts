@@ -1,10 +1,12 @@
 import { VdcError } from '../../../core/errors.ts'
 import { isoTime, sqlTime } from '../../../db/sql/time.ts'
 import { updateImages } from '../../../db/tables/images.ts'
+import type { ImageRow } from '../../../db/tables/rows.ts'
 import { deleteTagMappings } from '../../../db/tables/tag-mappings.ts'
 import { claimEnd } from '../../../db/transactions/claims.ts'
 import { type Item, inBatches, type Outcome } from '../../batch/batches.ts'
 import { decide, idsOf } from '../../batch/decide.ts'
+import type { Happened } from '../../happened.ts'
 import { recordAllChanges } from '../../history/history.ts'
 import type { Registry } from '../../registry.ts'
 import { describeImages, type ImageDetails } from '../details.ts'
@@ -49,12 +51,18 @@ export function deleteImages(
         idsOf(doomed.keys()).map((id) => [id, changes]),
         now,
       )
+      for (const [item, image] of images) item.happened = deletion(item, image, doomed.has(item))
+      for (const item of missing) item.happened = { kind: 'image', id: item.id, what: 'unchanged', why: 'missing' }
       return new Map<Item<undefined>, ImageDetails | Missing>([
         ...missing.map((item): [Item<undefined>, Missing] => [item, { id: item.id, missing: true }]),
         ...(await describeImages(trx, [...images.keys()])),
       ])
     },
   })
+}
+
+function deletion({ id }: Item, { display_name: name }: ImageRow, isNew: boolean): Happened {
+  return { kind: 'image', id, name, ...(isNew ? { what: 'deleted' } : { what: 'unchanged', why: 'deleted' }) }
 }
 
 function deletedAlready(id: string, since: string): VdcError {

@@ -42,7 +42,10 @@ export function setFeatures(
         if (old !== undefined && named.every(isUnchanged)) return undefined
         return { features: await changed(old === undefined ? null : features) }
       })
-      await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()))
+      await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()), 'image')
+      for (const [item, { display_name: name }] of images)
+        if (named.length > 0 && item.refusal === undefined)
+          item.happened ??= { kind: 'image', id: item.id, name, what: 'unchanged', why: 'same values' }
       return describeImages(trx, [...images.keys()])
     },
   })

@@ -2,6 +2,7 @@ import { sqlTime } from '../../../db/sql/time.ts'
 import { claimUse } from '../../../db/transactions/claims.ts'
 import { inBatches, type Outcome } from '../../batch/batches.ts'
 import { askedOnce, idsOf } from '../../batch/decide.ts'
+import { labellingOf } from '../../happened.ts'
 import { recordLabels } from '../../history/label-history.ts'
 import { changeLabels, type LabelChanges, parseLabelChanges } from '../../labels.ts'
 import type { Registry } from '../../registry.ts'
@@ -39,6 +40,9 @@ export function labelImages(
         now,
       )
       const details = await describeImages(trx, [...outcomes.keys()])
+      for (const [item, { changed, missing }] of outcomes)
+        if (changed.length > 0 || missing.length === 0)
+          item.happened = labellingOf({ kind: 'image', id: item.id, name: images.get(item)?.display_name }, changed)
       for (const [{ id, registry }, { missing }] of outcomes)
         for (const name of missing) registry.warn(`${id} has no label ${name}`)
       return details

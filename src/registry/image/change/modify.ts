@@ -71,7 +71,8 @@ export function modifyImages(
         return changesOf(image, await columnsOf(item, image))
       })
       const now = sqlTime(new Date())
-      await writeChanges(trx, updateImages, images, changes, now)
+      await writeChanges(trx, updateImages, images, changes, now, 'image')
+      if (isEmpty) for (const item of items) item.happened = undefined
       const modified = Array.from(changes, ([item, changed]): Modified => {
         return { item, image: { ...(images.get(item) as ImageRow), ...changed }, changed }
       })

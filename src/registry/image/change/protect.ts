@@ -22,11 +22,14 @@ export function protectImages(registry: Registry, ids: readonly string[]): Async
   return inBatches<ImageDetails>(registry, 'image', ids, {
     work: async (trx, items) => {
       await claimUse(trx, ...idsOf(items))
-      const images = [...(await imagesToChange(trx, items, { force: true })).keys()]
+      const rows = await imagesToChange(trx, items, { force: true })
+      const images = [...rows.keys()]
       const protections = await protectedSince(trx, images)
       const now = sqlTime(new Date())
       const unprotected = images.filter(({ id }) => !protections.has(id))
       await changeProtection(trx, registry, unprotected, isoTime(now), now)
+      for (const item of unprotected)
+        item.happened = { kind: 'image', id: item.id, name: rows.get(item)?.display_name, what: 'protected' }
       const details = await describeImages(trx, images)
       for (const { id, registry } of images)
         if (protections.has(id)) registry.warn(`${id} is already protected (since ${protections.get(id)})`)
@@ -47,8 +50,11 @@ export function unprotectImages(registry: Registry, ids: readonly string[]): Asy
       const images = await existingImages(trx, items, { lock: 'update' })
       const outcomes = await changeProtection(trx, registry, images.keys(), null, sqlTime(new Date()))
       const details = await describeImages(trx, [...outcomes.keys()])
-      for (const [{ id, registry }, { missing }] of outcomes)
+      for (const [item, { missing }] of outcomes) {
+        const { id, registry } = item
         if (missing.length > 0) registry.warn(`${id} is not protected`)
+        else item.happened = { kind: 'image', id, name: images.get(item)?.display_name, what: 'unprotected' }
+      }
       return details
     },
   })

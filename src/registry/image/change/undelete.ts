@@ -59,7 +59,9 @@ export function undeleteImages(
         if (state === undefined) throw stateUnknown(item.id)
         return changesOf<ImageRow>(image, { deleted_at: null, state })
       })
-      await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()))
+      await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()), 'image')
+      for (const item of changes.keys())
+        item.happened = { kind: 'image', id: item.id, name: deleted.get(item)?.display_name, what: 'restored' }
       const details = await describeImages(trx, [...images.keys()])
       const undeleted = new Map([...deleted].filter(([item]) => changes.has(item)))
       for (const [item, warning] of await parentWarnings(trx, undeleted)) item.registry.warn(warning)

@@ -1,0 +1,72 @@
+import { shellWord } from '../../core/shell-word.ts'
+import type { ChangedField, Happened } from '../../registry/happened.ts'
+import { valueReader } from '../answer/cells.ts'
+import { printable } from '../terminal/escape.ts'
+import { reverseOf, wayBack } from './undo.ts'
+
+/** Characters of a value or a name that a line shows. */
+const LONGEST = 60
+const VERBS = {
+  deleted: 'Deleted',
+  restored: 'Restored',
+  protected: 'Protected',
+  unprotected: 'Removed the protection of',
+  changed: 'Changed',
+  labelled: 'Labelled',
+  trusted: 'Trusted',
+  untrusted: 'No longer trusted:',
+} as const
+const REASONS = {
+  'same values': 'already has these values',
+  deleted: 'is already deleted',
+  missing: 'does not exist',
+  trusted: 'is already trusted',
+} as const
+
+/**
+ * Says what happened to a thing, on one line.
+ *
+ * @param options.isOnly it is the only one, so the line tells the way back too.
+ * @param options.isProtected the image is protected, so the way back needs --force.
+ */
+export function saidOf(happened: Happened, options: { isOnly: boolean; isProtected: boolean }): string {
+  const thing = printable(nameOf(happened))
+  if (happened.what === 'unchanged') return `Nothing changed: ${thing} ${REASONS[happened.why]}`
+  const values =
+    'fields' in happened ? `: ${happened.fields.map((field) => changeText(happened, field)).join(', ')}` : ''
+  const said = `${VERBS[happened.what]} ${thing}${values}`
+  return options.isOnly
+    ? [said, undoText(happened, options.isProtected)].filter((part) => part !== '').join('. ')
+    : said
+}
+
+/** Returns the ID of a thing with its name, such as `wmi-k3x9q0bz (debian-12)`. */
+function nameOf({ id, name }: Happened): string {
+  return name === undefined || name === '' ? id : `${id} (${shortened(name)})`
+}
+
+function changeText({ what }: Happened, { name, old, value }: ChangedField): string {
+  const show = (shown: unknown) => shortened(valueText(name, shown))
+  if (what !== 'labelled') return `${name}: ${show(old)} → ${show(value)}`
+  if (value === null) return `${shortened(name)} removed`
+  return old === null ? `${shortened(name)}=${show(value)}` : `${shortened(name)}: ${show(old)} → ${show(value)}`
+}
+
+function valueText(name: string, value: unknown): string {
+  if (name !== 'features' || typeof value !== 'object' || value === null) return valueReader(name)(value) ?? '-'
+  return Object.keys(value).join(', ') || '-'
+}
+
+function undoText(happened: Happened, isProtected: boolean): string {
+  const reverse = reverseOf(happened)
+  if (reverse !== undefined) return `Undo: ${reverse} ${shellWord(happened.id)}`
+  if (happened.what !== 'changed' && happened.what !== 'labelled') return ''
+  const command = wayBack(happened, isProtected)
+  if (command !== undefined) return `Undo: ${command}`
+  return ['image', 'backupObject'].includes(happened.kind) ? `Old values: vdc-manage image history ${happened.id}` : ''
+}
+
+function shortened(text: string): string {
+  const characters = [...text]
+  return printable(characters.length <= LONGEST ? text : `${characters.slice(0, LONGEST - 1).join('')}…`)
+}
