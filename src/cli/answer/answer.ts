@@ -49,6 +49,11 @@ export class Answer {
     return this.#printer.format === 'table' && !this.#printer.hasColumns
   }
 
+  /** True if a person is told what was done, in addition to the answer. */
+  get isTelling(): boolean {
+    return !this.isAskedFor && !this.#printer.isForScripts && this.#session.isWithPerson
+  }
+
   /** True if the answer is JSON, which contains errors too. */
   get isJson(): boolean {
     return isJson(this.#printer.format)
@@ -223,7 +228,7 @@ export class Answer {
    */
   async each<T extends object>(words: readonly string[], work: Work<T>): Promise<void> {
     if (!this.isAskedFor || this.#session.isDryRun) {
-      const said = this.#session.isWithPerson ? new (await import('../said/said.ts')).Said(isOne(words)) : undefined
+      const said = this.isTelling ? new (await import('../said/said.ts')).Said(isOne(words)) : undefined
       for await (const { result, happened } of this.#outcomes(words, work)) await said?.tell(happened, result)
       await said?.end()
       return

@@ -21,7 +21,7 @@ export interface ShellOptions {
  */
 export async function runShell(program: Program, options: ShellOptions): Promise<void> {
   if (program.shared !== undefined) throw new VdcError('USAGE', 'The shell cannot be started in the shell')
-  const isInteractive = options.file === undefined && process.stdin.isTTY
+  const isInteractive = options.file === undefined && process.stdin.isTTY === true
   const shared = new SharedSession({ isInteractive })
   if (isInteractive) shared.stdin.claim('the terminal where commands are typed')
   else if (options.file === undefined || options.file === '-') shared.stdin.claim('the script')

@@ -44,11 +44,12 @@ export default class ImageAddLocal extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageAddLocal)
     const details = this.answer.isAskedFor
-    const image = await this.session.watched((watcher) =>
-      this.session.withRegistry((registry) =>
-        registerLocal(registry, args.path, flags.byColumn(given), watcher, { details }),
-      ),
+    await this.session.watched((watcher) =>
+      this.session.withRegistry(async (registry) => {
+        const image = await registerLocal(registry, args.path, flags.byColumn(given), watcher, { details })
+        await this.answer.id(image)
+        if (this.answer.isTelling) await (await import('../../../cli/said/shared.ts')).saySharing(registry, image)
+      }),
     )
-    await this.answer.id(image)
   }
 }
