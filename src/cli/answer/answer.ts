@@ -39,14 +39,19 @@ export class Answer {
     this.#inOptions = inOptions
   }
 
-  /** True if a format or columns were asked for. Commands that print nothing by default then print an answer. */
+  /** True if only IDs were asked for. */
+  get isQuiet(): boolean {
+    return this.#printer.isQuiet
+  }
+
+  /** True if a format, columns or IDs were asked for. Commands that print nothing by default then print an answer. */
   get isAskedFor(): boolean {
     return this.#printer.isAskedFor
   }
 
   /** True if the answer is a table with the default columns. */
   get isPlainTable(): boolean {
-    return this.#printer.format === 'table' && !this.#printer.hasColumns
+    return this.#printer.format === 'table' && !this.#printer.hasColumns && !this.isQuiet
   }
 
   /** True if a person is told what was done, in addition to the answer. */

@@ -33,6 +33,10 @@ export const answerFlags = {
     summary: 'Columns to print, in this order, by their JSON keys; "help" lists them.',
   }),
   'no-header': Flags.boolean({ helpGroup: COMMON, summary: 'Omit the header row of table and csv output.' }),
+  array: Flags.boolean({
+    helpGroup: COMMON,
+    summary: 'With json or yaml, print an array even for one item.',
+  }),
   relative: Flags.boolean({ helpGroup: COMMON, summary: 'Show times in tables as ages, such as "3 days ago".' }),
 }
 
@@ -45,6 +49,8 @@ export interface AnswerOptions {
   /** Print IDs only. */
   quiet: boolean
   header: boolean
+  /** Print JSON and YAML as a list, also of one item. */
+  array: boolean
   relative: boolean
 }
 
@@ -53,6 +59,7 @@ interface Given {
   json?: boolean | undefined
   columns?: readonly string[] | undefined
   quiet?: boolean
+  array?: boolean
   'no-header'?: boolean
   relative?: boolean
 }
@@ -71,14 +78,22 @@ export function answerOptions(given: Given): AnswerOptions {
   if (given['no-header'] && ![undefined, 'table', 'csv'].includes(format))
     throw contradiction('--no-header', `--format ${format}`)
   if (given.relative && ![undefined, 'table'].includes(format)) throw contradiction('--relative', `--format ${format}`)
+  refuseStrayArray(given, format)
   if (columns?.includes('')) throw new VdcError('VALUE_REFUSED', '--columns must be names separated by commas')
   return {
     format,
     columns,
     quiet: given.quiet ?? false,
     header: !given['no-header'],
+    array: given.array ?? false,
     relative: given.relative ?? false,
   }
+}
+
+/** @throws VdcError USAGE for `--array` with a format in which one item has no other form than several. */
+function refuseStrayArray({ array }: Given, format: Format | undefined): void {
+  if (array && format !== 'json' && format !== 'yaml')
+    throw new VdcError('USAGE', '--array requires --json or --format yaml')
 }
 
 function contradiction(one: string, other: string): VdcError {

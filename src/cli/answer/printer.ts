@@ -1,5 +1,6 @@
 import type { ErrorJson } from '../../core/errors.ts'
 import { boldOn } from '../terminal/color.ts'
+import { printable } from '../terminal/escape.ts'
 import { outputClosed, writeNote, writeOut } from '../terminal/output.ts'
 import { type Column, columnsNamed, keyOf, pickOrFailure } from './columns.ts'
 import type { WholeList } from './documents.ts'
@@ -29,9 +30,15 @@ export class Printer {
     this.#keys = keys
   }
 
-  /** True if a format or columns were asked for. Commands that print nothing by default then print an answer. */
+  /** True if a format, columns or IDs were asked for. Commands that print nothing by default then print an answer. */
   get isAskedFor(): boolean {
-    return this.#options.format !== undefined || this.#options.columns !== undefined
+    const { format, columns, quiet } = this.#options
+    return format !== undefined || columns !== undefined || quiet
+  }
+
+  /** True if only IDs were asked for. */
+  get isQuiet(): boolean {
+    return this.#options.quiet
   }
 
   /** True if the answer has a form for scripts: IDs only, or another format than a table. */
@@ -114,6 +121,7 @@ export class Printer {
    * @param text the item as text, or the fields to print, one per line; default: those of the item.
    */
   async thing(thing: object, text: string | object = thing): Promise<void> {
+    if (this.#options.quiet) return this.#id(thing)
     if (isStreamed(this.format)) {
       if (!(await (await this.#rowWriter()).write([thing]))) this.#closed()
     } else if (this.format === 'table') {
@@ -123,6 +131,10 @@ export class Printer {
     } else {
       this.#things.push(this.#picked(thing))
     }
+  }
+
+  async #id(thing: { id?: unknown }): Promise<void> {
+    await this.text(`${printable(String(thing.id))}\n`)
   }
 
   /** Adds the error of one of several items to the answer, in the formats json, ndjson and yaml. */
@@ -139,7 +151,7 @@ export class Printer {
   async endThings(isOne: boolean): Promise<void> {
     await this.#rows?.end()
     if (!this.isWhole) return
-    if (!isOne) return this.#endWhole()
+    if (!isOne || this.#options.array) return this.#endWhole()
     const { renderWhole } = await import('./documents.ts')
     await this.text(await renderWhole(this.format as 'json' | 'yaml', this.#things[0]))
   }

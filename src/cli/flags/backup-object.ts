@@ -46,6 +46,7 @@ export const newObject = flags.grouped(GROUPS, {
   progress: flags.text('PERCENT', 'Percentage of the file that is stored; 100 if available.'),
   description: flags.description(),
   'service-type': Flags.string({ helpValue: 'NAME', default: values.DEFAULT_SERVICE_TYPE, summary: 'Service type.' }),
+  quiet: flags.onlyIds(),
   'dry-run': flags.dryRun(),
 })
 
@@ -64,6 +65,7 @@ export const objectChanges = flags.grouped(GROUPS, {
   description: flags.description(),
   'service-type': flags.text('NAME', 'Service type.'),
   uuid: flags.sameUuid('bo-'),
+  quiet: flags.onlyIds(),
   'dry-run': flags.dryRun(),
 })
 

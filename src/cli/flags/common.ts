@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core'
-import type { HelpGroup } from '../help/groups.ts'
+import { COMMON, type HelpGroup } from '../help/groups.ts'
 
 /*
  * Flags and arguments that commands share. The registry checks their values;
@@ -24,9 +24,12 @@ export function grouped<T extends object>(
   flags: T,
   rest: HelpGroup = 'OPTIONS',
 ): T {
-  const groupOf = (name: string) => Object.entries(groups).find(([, names]) => names.includes(name))?.[0] ?? rest
+  const groupOf = (name: string) => Object.entries(groups).find(([, names]) => names.includes(name))?.[0]
   return Object.fromEntries(
-    Object.entries(flags).map(([name, flag]) => [name, { ...flag, helpGroup: groupOf(name) }]),
+    Object.entries(flags).map(([name, flag]) => [
+      name,
+      { ...flag, helpGroup: groupOf(name) ?? flag.helpGroup ?? rest },
+    ]),
   ) as T
 }
 
@@ -81,6 +84,10 @@ export const description = () => text('TEXT', 'Description.')
 export const deleted = (what: string) => Flags.boolean({ summary: `Include deleted ${what}.` })
 /** `--quiet` of lists. */
 export const quiet = () => Flags.boolean({ char: 'q', summary: 'Print IDs only, one per line.' })
+
+/** `--quiet` of commands other than lists. */
+export const onlyIds = (summary = 'Print IDs only, one per line, and no notes.') =>
+  Flags.boolean({ char: 'q', helpGroup: COMMON, summary })
 
 /** `--at` of histories. */
 export const at = () =>

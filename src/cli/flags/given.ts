@@ -21,7 +21,7 @@ export function requireOptions<T extends object, K extends keyof T & string>(
 }
 
 /**
- * Refuses the options of a list, for a command that was given IDs.
+ * Refuses the options of a list except `--quiet`, for a command that was given IDs.
  *
  * @param given the values of options, by name.
  * @param options the options of the list, by name.
@@ -29,7 +29,7 @@ export function requireOptions<T extends object, K extends keyof T & string>(
  */
 export function refuseListOptions(given: object, options: object): void {
   const isGiven = (option: string) => given[option as keyof typeof given] !== undefined
-  const stray = Object.keys(options).find(isGiven)
+  const stray = Object.keys(options).find((option) => option !== 'quiet' && isGiven(option))
   if (stray === undefined) return
   throw new VdcError('USAGE', `--${stray} is for lists and cannot be used with IDs`, {
     hint: `Remove the IDs or --${stray}`,
@@ -44,7 +44,7 @@ export function refuseListOptions(given: object, options: object): void {
  * @param options the options of the command, by name.
  */
 export async function noteNoChange(given: object, options: object): Promise<void> {
-  const own = Object.keys(options).filter((name) => name !== 'dry-run')
+  const own = Object.keys(options).filter((name) => name !== 'dry-run' && name !== 'quiet')
   if (Object.entries(given).some(([name, value]) => own.includes(name) && value !== undefined)) return
   await writeNote('Nothing to change: no new values were given')
 }

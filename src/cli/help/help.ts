@@ -8,9 +8,11 @@ import { Layout } from './layout.ts'
 import { findHelpTopic, HELP_TOPICS, type HelpTopic } from './topics.ts'
 
 /** The common options of commands that print an answer. `vdc-manage help output` explains them. */
-const COMMON_OPTIONS: readonly Item[] = [
-  ['--format FORMAT, --json', 'One of table, json, ndjson, csv, yaml, value.'],
-  ['-c, --columns NAME,...', 'Print these columns; "help" lists them.'],
+const commonOptions = (isQuiet: boolean): readonly Item[] => [
+  ['--format FORMAT, --json, --array', 'table, json, ndjson, csv, yaml or value.'],
+  isQuiet
+    ? ['-c, --columns NAME,..., --quiet', 'Print these columns, or IDs only (-q).']
+    : ['-c, --columns NAME,...', 'Print these columns; "help" lists them.'],
   ['--no-header, --relative', 'Omit the header; show times as ages.'],
 ]
 /** The common options of all commands. */
@@ -63,6 +65,7 @@ async function commandHelp(layout: Layout, program: Program, command: Command.Lo
   const termWidth = layout.termWidth(spelt.flatMap(({ items }) => items))
   const names = aliases.map((alias) => `${program.bin} ${alias}`)
   const isAnswering = common.some(({ spelling }) => spelling === '--format')
+  const isQuiet = common.some(({ spelling }) => spelling.includes('--quiet'))
   const topic = await findHelpTopic(command.id)?.load()
   return [
     ...layout.wrap(summary),
@@ -72,7 +75,10 @@ async function commandHelp(layout: Layout, program: Program, command: Command.Lo
     ...description.flatMap((paragraph) => ['', ...layout.wrap(paragraph)]),
     ...layout.section('ARGUMENTS', layout.list(args)),
     ...spelt.flatMap(({ title, items }) => layout.section(title, layout.list(items, termWidth))),
-    ...layout.section('COMMON OPTIONS', layout.list([...(isAnswering ? COMMON_OPTIONS : []), ...GENERAL_OPTIONS])),
+    ...layout.section(
+      'COMMON OPTIONS',
+      layout.list([...(isAnswering ? commonOptions(isQuiet) : []), ...GENERAL_OPTIONS]),
+    ),
     ...(topic === undefined ? [] : ['', ...layout.blocks(topic)]),
     ...layout.section(
       'EXAMPLES',

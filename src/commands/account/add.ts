@@ -9,7 +9,12 @@ export default class AccountAdd extends BaseCommand {
     'owner=$(<%= config.bin %> account add)\n<%= config.bin %> image add local lucid.raw --account-id "$owner"',
   ]
   static override exits = [0, 1, 2, 3, 5, 6, 7]
-  static override flags = { uuid: flags.uuid('a-'), description: flags.description(), 'dry-run': flags.dryRun() }
+  static override flags = {
+    uuid: flags.uuid('a-'),
+    description: flags.description(),
+    quiet: flags.onlyIds(),
+    'dry-run': flags.dryRun(),
+  }
 
   async run(): Promise<void> {
     const { flags: given } = await this.parse(AccountAdd)

@@ -15,6 +15,7 @@ export default class AccountDel extends BaseCommand {
   static override args = { id: flags.someIds('Accounts; the prefix a- is optional. Use - for IDs on stdin.') }
   static override flags = {
     force: flags.force('Delete accounts even if they own images, which are kept.'),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   }
 

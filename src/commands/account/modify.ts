@@ -18,6 +18,7 @@ export default class AccountModify extends BaseCommand {
     description: flags.description(),
     enable: Flags.boolean({ summary: 'Let the account own new images again.', exclusive: ['disable'] }),
     disable: Flags.boolean({ summary: 'Prevent the account from owning anything new.' }),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   }
 

@@ -17,6 +17,7 @@ export default class BackupObjectDel extends BaseCommand {
   }
   static override flags = {
     force: flags.force('Delete even those that images use, which then cannot boot.'),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   }
 

@@ -19,7 +19,8 @@ export default class BackupObjectModify extends BaseCommand {
   static override flags = objectChanges
 
   async run(): Promise<void> {
-    const { args, flags: given } = await this.parse(BackupObjectModify)
+    const { args, flags: options } = await this.parse(BackupObjectModify)
+    const { quiet: _, ...given } = options
     await noteNoChange(given, BackupObjectModify.flags)
     await this.session.withRegistry((registry) =>
       this.answer.each(args.id, (ids) => modifyObjects(registry, ids, flags.byColumn(given))),

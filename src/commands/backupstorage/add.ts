@@ -11,7 +11,7 @@ export default class BackupStorageAdd extends BaseCommand {
     'id=$(<%= config.bin %> backupstorage add --display-name nfs \\\n  --base-uri file:///srv/nfs/ --storage-type local)\n<%= config.bin %> backupobject add --from-file /srv/nfs/lucid.raw --storage-id "$id"',
   ]
   static override exits = [0, 1, 2, 3, 5, 6, 7]
-  static override flags = { ...newStorage, 'dry-run': flags.dryRun() }
+  static override flags = { ...newStorage, quiet: flags.onlyIds(), 'dry-run': flags.dryRun() }
 
   async run(): Promise<void> {
     const { flags: given } = await this.parse(BackupStorageAdd)

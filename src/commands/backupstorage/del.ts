@@ -18,6 +18,7 @@ export default class BackupStorageDel extends BaseCommand {
   }
   static override flags = {
     force: flags.force('Delete even those with backup objects, which become unreachable.'),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   }
 

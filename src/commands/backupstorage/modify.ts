@@ -16,7 +16,7 @@ export default class BackupStorageModify extends BaseCommand {
   static override args = {
     id: flags.someIds('Backup storages; the prefix bkst- is optional. Use - for IDs on stdin.'),
   }
-  static override flags = { ...storageChanges, 'dry-run': flags.dryRun() }
+  static override flags = { ...storageChanges, quiet: flags.onlyIds(), 'dry-run': flags.dryRun() }
 
   async run(): Promise<void> {
     const { args, flags: given } = await this.parse(BackupStorageModify)

@@ -65,13 +65,23 @@ export default class ImageBuild extends BaseCommand {
       summary: 'Longest time to install the packages.',
     }),
     ...newBuiltImage,
+    quiet: { ...flags.onlyIds('Print only the ID of the registered image, and no notes.'), dependsOn: ['register'] },
     'dry-run': flags.dryRun(),
   })
 
   async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageBuild)
-    const { register, account_id, create_account, uuid, display_name, description, is_public, ...build } =
-      flags.byColumn(given)
+    const {
+      register,
+      account_id,
+      create_account,
+      uuid,
+      display_name,
+      description,
+      is_public,
+      quiet: _,
+      ...build
+    } = flags.byColumn(given)
     const request = { ...args, ...build }
     const image = { account_id: account_id ?? '', create_account, uuid, display_name, description, is_public }
     if (this.session.isDryRun) return this.#try(request, register ? image : undefined)

@@ -16,6 +16,7 @@ export default class ImageDel extends BaseCommand {
   static override flags = {
     'ignore-missing': flags.ignoreMissing('images'),
     force: flags.force('Delete protected images too.'),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   }
 

@@ -16,12 +16,13 @@ export default class ImageFeatures extends BaseCommand {
     virtio: Flags.boolean({ allowNo: true, summary: 'Has drivers for paravirtual disks and networks.' }),
     acpi: Flags.boolean({ allowNo: true, summary: 'Shuts down when the power button is pressed.' }),
     force: flags.force('Change protected images too.'),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   }
 
   async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageFeatures)
-    const { force, ...features } = given
+    const { force, quiet: _, ...features } = given
     await noteNoChange(features, ImageFeatures.flags)
     await this.session.withRegistry((registry) =>
       this.answer.each(args.id, (ids) => setFeatures(registry, ids, features, { force })),

@@ -28,6 +28,7 @@ export default class ImageLabel extends BaseCommand {
   ]
   static override flags = {
     force: flags.force('Change protected images too.'),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   }
 

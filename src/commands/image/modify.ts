@@ -17,12 +17,13 @@ export default class ImageModify extends BaseCommand {
   static override flags = flags.grouped(IMAGE_GROUPS, {
     ...imageChanges,
     force: flags.force('Change protected images too.'),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   })
 
   async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageModify)
-    const { force, ...changes } = given
+    const { force, quiet: _, ...changes } = given
     await noteNoChange(changes, ImageModify.flags)
     await this.session.withRegistry((registry) =>
       this.answer.each(args.id, (ids) => modifyImages(registry, ids, flags.byColumn(changes), { force })),

@@ -12,7 +12,7 @@ export default class ImageProtect extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = { id: flags.someIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
-  static override flags = { 'dry-run': flags.dryRun() }
+  static override flags = { quiet: flags.onlyIds(), 'dry-run': flags.dryRun() }
 
   async run(): Promise<void> {
     const { args } = await this.parse(ImageProtect)

@@ -27,6 +27,7 @@ export default class ImagePurge extends BaseCommand {
     }),
     files: Flags.boolean({ summary: 'Also remove unused files of deleted backup objects.' }),
     yes: Flags.boolean({ char: 'y', summary: 'Do not ask for confirmation.' }),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   }
 

@@ -17,6 +17,7 @@ export default class ImageUndelete extends BaseCommand {
     state: flags.choice('STATE', STATES, 'New state', {
       more: 'Default: the previous state; required if no history records it.',
     }),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   }
 

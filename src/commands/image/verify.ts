@@ -25,6 +25,7 @@ export default class ImageVerify extends BaseCommand {
     all: Flags.boolean({ exclusive: ['account-id'], summary: 'Verify all images that are not deleted.' }),
     quick: Flags.boolean({ summary: 'Skip the checksums, which are slow.' }),
     thorough: thorough(),
+    quiet: flags.onlyIds('Print only the IDs of images that differ, and no notes.'),
     jobs: Flags.integer({
       char: 'j',
       helpValue: 'N',
@@ -44,16 +45,19 @@ export default class ImageVerify extends BaseCommand {
     }
     if (request.ids?.length === 0) await this.answer.note('No IDs on stdin: nothing to check')
     const findings = await this.answer.openFindings(VERIFICATION_COLUMNS, lineOf)
+    const write = async (finding: Verification) => {
+      if (!given.quiet || finding.result === 'differs') await findings.write(finding)
+    }
     let interruption: VdcError | undefined
     const summary = await this.session.watched((watcher) =>
       this.session.withRegistry((registry) =>
-        verifyImages(registry, request, watcher, findings.write, (error) => {
+        verifyImages(registry, request, watcher, write, (error) => {
           interruption = error
         }),
       ),
     )
     await findings.end()
-    await this.answer.note(sentenceOf(summary))
+    if (!given.quiet) await this.answer.note(sentenceOf(summary))
     const error = interruption ?? errorIn(summary)
     if (interruption !== undefined) await this.answer.error(interruption)
     else if (error !== undefined) process.exitCode = error.exit

@@ -3,18 +3,25 @@ import type { Block } from '../blocks.ts'
 /** `vdc-manage help output` */
 export const OUTPUT: readonly Block[] = [
   {
-    text: 'Commands print their result to stdout, and errors, hints, warnings and notes to stderr. Commands that create something print its ID once it is stored. Commands that change or delete print nothing unless you ask for a format.',
+    text: 'Commands print their result to stdout, and errors, hints, warnings and notes to stderr. Commands that create something print its ID once it is stored. Commands that change or delete print nothing unless you ask for a format; if stderr is a terminal, they say there what they did and how to undo it.',
   },
   { heading: 'FORMATS' },
   {
     list: [
       ['--format table', 'Default. Fits the terminal; complete and plain in a pipe.'],
-      ['--format json, --json', 'One JSON document: an object, or an array for several items. Errors are JSON too.'],
+      [
+        '--format json, --json',
+        'One JSON document: an object, or an array for several items (IDs on stdin count as several). Errors are JSON too.',
+      ],
       ['--format ndjson', 'One JSON object per line, as rows arrive. Errors are JSON too.'],
       ['--format csv', "RFC 4180, for spreadsheets. Text that they would run as a formula gets a leading '."],
       ['--format yaml', 'YAML.'],
+      [
+        '--array',
+        'With json or yaml: always an array, also for one item. The error of a failed command stays an object.',
+      ],
       ['--format value', 'Cells only, separated by tabs, one row per line; \\n, \\t and \\\\ are escaped.'],
-      ['-q, --quiet', 'IDs only, one per line (list commands).'],
+      ['-q, --quiet', 'IDs only, one per line, and no notes; for commands that print or change things with IDs.'],
     ],
   },
   {

@@ -38,6 +38,7 @@ export default class ImageAddLocal extends BaseCommand {
     ...fileExpectations,
     convert: flags.choice('FORMAT', TARGET_FORMATS, 'Convert to'),
     prepare: prepareGuest(),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   })
 

@@ -17,6 +17,7 @@ export default class ImageAddVolume extends BaseCommand {
     ...newImage(
       `Disk format: ${FILE_FORMATS.join(', ')}. Default: the format found when the object was added from a file, otherwise that of its first image, otherwise raw.`,
     ),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   })
 
