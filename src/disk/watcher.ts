@@ -11,12 +11,12 @@ export interface Progress {
   /**
    * Starts to show the progress of a task.
    *
-   * @param title of the task for people, for example `Hashing`.
+   * @param title of the task for people, for example `Hashing`; a function if it changes.
    * @param total bytes of the whole task; undefined if it is not about bytes, which shows how long it takes.
    * @returns functions to call with the bytes done since the last call, and once when the task
    *   ends, also if it fails.
    */
-  begin(title: string, total: number | undefined): { advance(bytes: number): void; end(): void }
+  begin(title: string | (() => string), total: number | undefined): { advance(bytes: number): void; end(): void }
 }
 
 /** Cancels long work and shows its progress. */

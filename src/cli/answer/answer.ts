@@ -1,17 +1,30 @@
-import { asVdcError, ERRORS, type ErrorCode, isOfDatabase, type VdcError } from '../../core/errors.ts'
+import { asVdcError, ERRORS, type ErrorCode, isOfDatabase, VdcError } from '../../core/errors.ts'
 import type { Outcome } from '../../registry/batch/batches.ts'
 import type { Change } from '../../registry/change.ts'
 import { errorText, warningText } from '../errors/report-error.ts'
 import type { Session } from '../session/session.ts'
-import { NO_IDS, STDIN } from '../session/stdin-ids.ts'
+import { noneOnStdin, STDIN } from '../session/stdin-ids.ts'
 import { printable } from '../terminal/escape.ts'
 import { isHoldingAll, writeNote } from '../terminal/output.ts'
 import type { Column } from './columns.ts'
 import { isJson, isStreamed } from './format.ts'
 import type { Printer } from './printer.ts'
+import { StoredItems } from './stored-items.ts'
 
 /** Errors after which the next items would fail too, in addition to errors of the database. */
-const FINAL: readonly ErrorCode[] = ['COMMIT_UNCERTAIN', 'SCHEMA_MISSING', 'SCHEMA_OLDER', 'INTERRUPTED', 'TERMINATED']
+const FINAL: readonly ErrorCode[] = [
+  'COMMIT_UNCERTAIN',
+  'SCHEMA_MISSING',
+  'SCHEMA_OLDER',
+  'QEMU_IMG_FAILED',
+  'INTERRUPTED',
+  'TERMINATED',
+]
+
+/** A report, whose error is its own. */
+interface Reported {
+  error?: { code: ErrorCode; message: string; hint?: string | undefined } | undefined
+}
 
 /** Works on several items. `oneByOne` makes it from work on one item. */
 type Work<T> = (ids: readonly string[]) => AsyncIterable<Outcome<T>>
@@ -171,6 +184,42 @@ export class Answer {
     else await this.text(`${stored.id}\n`)
   }
 
+  /**
+   * Prints several new items, each after its commit: by default their IDs, one per line. If one fails, continues as
+   * `results` does. Prints nothing of a dry run but errors.
+   *
+   * @param afterEach is called with each item after it was printed.
+   *
+   * @throws VdcError OUTPUT_FAILED; an error after which the next items would fail too. Notes on stderr then say what
+   *   is stored.
+   */
+  async ids<T extends { id: string }>(
+    outcomes: AsyncIterable<Outcome<T>>,
+    afterEach: (item: T) => Promise<void> = async () => {},
+  ): Promise<void> {
+    const stored = new StoredItems()
+    try {
+      for await (const outcome of outcomes) {
+        if (!('result' in outcome)) await this.#failure(outcome, false)
+        else if (!this.#session.isDryRun) {
+          stored.add(outcome)
+          await this.#idOrThing(outcome.result, stored)
+          await afterEach(outcome.result)
+        }
+      }
+      if (!this.#session.isDryRun) await this.#printer.endThings(false)
+    } catch (error) {
+      await stored.tell()
+      throw error
+    }
+  }
+
+  async #idOrThing(item: { id: string }, stored: StoredItems): Promise<void> {
+    if (this.isAskedFor) await this.#printer.thing(item)
+    else await this.text(`${item.id}\n`)
+    if (!this.#printer.isWhole) stored.printed()
+  }
+
   /** Prints text unchanged. */
   async text(text: string): Promise<void> {
     await this.#printer.text(text)
@@ -209,6 +258,42 @@ export class Answer {
   ): Promise<void> {
     for await (const thing of things) await this.#printer.thing(thing, textOf?.(thing))
     await this.#printer.endThings(isSingle)
+  }
+
+  /**
+   * Prints reports as they come: several of them at a terminal, or if `--format table` is given, as a table, with
+   * what is to be said about them below. Otherwise as text, each followed by its error.
+   *
+   * @param how.columns the default columns of the table.
+   * @param how.textOf returns a report as text.
+   * @param how.findingsOf returns all errors and warnings of a report, for below the table.
+   */
+  async reports<T extends Reported>(
+    reports: AsyncIterable<T>,
+    isSingle: boolean,
+    how: {
+      columns: readonly Column<T>[]
+      textOf: (report: T) => string
+      findingsOf: (report: T) => (VdcError | string)[]
+    },
+  ): Promise<void> {
+    if (isSingle || !this.#printer.prefersTable)
+      return this.things(
+        followed(reports, async ({ error }) => {
+          if (error !== undefined) await this.error(new VdcError(error.code, error.message, { hint: error.hint }))
+        }),
+        isSingle,
+        how.textOf,
+      )
+    const findings: (VdcError | string)[] = []
+    try {
+      await this.listAsDone(
+        followed(reports, async (report) => void findings.push(...how.findingsOf(report))),
+        how.columns,
+      )
+    } finally {
+      for (const finding of findings) await (typeof finding === 'string' ? this.warning(finding) : this.error(finding))
+    }
   }
 
   /**
@@ -271,7 +356,7 @@ export class Answer {
         this.#isPrinting = false
       }
     }
-    if (count === 0) await writeNote(NO_IDS)
+    if (count === 0) await writeNote(noneOnStdin())
   }
 
   /**
@@ -316,5 +401,13 @@ export class Answer {
   async error(error: VdcError, options = { isAnswered: true }): Promise<void> {
     process.exitCode = error.exit
     if (!options.isAnswered || !this.isJson || isHoldingAll()) await writeNote(errorText(error))
+  }
+}
+
+/** Yields items, and calls `then` with each after it was printed. */
+async function* followed<T>(items: AsyncIterable<T>, then: (item: T) => Promise<void>): AsyncGenerator<T> {
+  for await (const item of items) {
+    yield item
+    await then(item)
   }
 }

@@ -14,6 +14,8 @@ export interface Column<T> {
   rank?: number
   /** True if the cell may be cut on a narrow terminal. */
   isText?: boolean
+  /** True if it is cut at its start, as paths are, whose ends tell them apart. */
+  cutsStart?: boolean
 }
 
 /** Returns the value at a key of a row. A name with dots leads into nested objects. */

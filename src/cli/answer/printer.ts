@@ -11,6 +11,9 @@ import type { RowWriter } from './rows.ts'
 /** The error of one of several items. */
 type Failure = { id: string } & ErrorJson
 
+/** The most items of a JSON or YAML answer that are kept as objects. */
+const MOST_KEPT = 100
+
 /** Prints what a command answers, in the format and with the columns asked for. */
 export class Printer {
   /** A stored ID that must reach the user, even if stdout is closed. */
@@ -64,6 +67,12 @@ export class Printer {
   get mayWrap(): boolean {
     const { quiet, header } = this.#options
     return !this.isAskedFor && !quiet && header && process.stdout.isTTY === true
+  }
+
+  /** True if several reports are better a table: at a terminal in the default format, or if a table was asked for. */
+  get prefersTable(): boolean {
+    const { format } = this.#options
+    return format === 'table' || (format === undefined && process.stdout.isTTY === true)
   }
 
   /** Prints a text as it is. */
@@ -130,6 +139,8 @@ export class Printer {
       this.#hasPrintedText = true
     } else {
       this.#things.push(this.#picked(thing))
+      // A single item, which is printed as it is, is never one of many.
+      if (this.#things.length >= MOST_KEPT) await this.#render()
     }
   }
 

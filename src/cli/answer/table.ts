@@ -77,6 +77,10 @@ export class Table<T extends object> {
     return { pieces: this.#pieces(widths), leftOut: this.#columns.filter((_, at) => widths[at] === 0).map(headerOf) }
   }
 
+  #cut(column: number, text: string, width: number): string {
+    return (this.#columns[column]?.cutsStart ? cutStart : cut)(text, width)
+  }
+
   async *#pieces(widths: readonly number[]): AsyncGenerator<string> {
     const { header, width, emphasize } = this.#options
     const shown = [...widths.keys()].filter((at) => widths[at] !== 0)
@@ -86,7 +90,7 @@ export class Table<T extends object> {
     for (const text of this.#texts) {
       const cells = text.split(LINE_END).map((line) => {
         const all = line.split(CELL_END)
-        return shown.map((at) => cut(all[at] as string, widths[at] as number))
+        return shown.map((at) => this.#cut(at, all[at] as string, widths[at] as number))
       })
       const lines = layOut(cells, shownWidths).map((line) => line.trimEnd())
       if (isFirst) lines[0] = emphasize(lines[0] as string)
@@ -94,6 +98,17 @@ export class Table<T extends object> {
       yield `${lines.join('\n')}\n`
     }
   }
+}
+
+/** Cuts the start of a text, so that at most `width` cells are left, including an ellipsis. */
+function cutStart(text: string, width: number): string {
+  if (textWidth(text) <= width) return text
+  let end = ''
+  for (const { segment } of [...new Intl.Segmenter().segment(text)].reverse()) {
+    if (textWidth(segment + end) >= width) break
+    end = segment + end
+  }
+  return `…${end}`
 }
 
 /**

@@ -1,4 +1,5 @@
 import { VdcError } from '../../core/errors.ts'
+import { STDIN } from '../session/stdin-ids.ts'
 import { writeNote } from '../terminal/output.ts'
 
 /**
@@ -18,6 +19,28 @@ export function requireOptions<T extends object, K extends keyof T & string>(
   if (missing.length > 0)
     throw new VdcError('USAGE', `Missing option${missing.length > 1 ? 's' : ''} ${missing.join(', ')}`, { hint })
   return given as T & { [P in K]: NonNullable<T[P]> }
+}
+
+/**
+ * Refuses options that belong to one file, and `--null` without a list on stdin, for a command that takes several.
+ *
+ * @param given the values of options, by name.
+ * @param names the options that belong to one file.
+ * @param isSeveral the words may stand for several files.
+ * @throws VdcError USAGE.
+ */
+export function requireFitting(
+  given: { null: boolean },
+  names: readonly string[],
+  words: readonly string[],
+  isSeveral: boolean,
+): void {
+  const stray = names.find((name) => isSeveral && given[name as keyof typeof given] !== undefined)
+  if (stray !== undefined) throw new VdcError('USAGE', `--${stray} can be used with only one file`)
+  if (given.null && !words.includes(STDIN))
+    throw new VdcError('USAGE', '--null requires -, which stands for the paths on stdin', {
+      hint: 'For example: find . -name "*.qcow2" -print0 | vdc-manage image inspect -0 -',
+    })
 }
 
 /**

@@ -23,7 +23,8 @@ export const IMAGE_GROUPS = {
 /** The options of an image whose file is checked, by heading. */
 export const LOCAL_IMAGE_GROUPS = {
   'FILE CHECKS': ['file-format', 'checksum', 'md5sum', 'thorough', 'max-size', 'check'],
-  ...IMAGE_GROUPS,
+  IDENTITY: IMAGE_GROUPS.IDENTITY,
+  BOOT: IMAGE_GROUPS.BOOT,
 }
 
 /** The options of an image that is built, by heading. */
@@ -90,6 +91,16 @@ export const newBuiltImage = {
 /** Limits of a disk image file. */
 export const fileExpectations = {
   'max-size': flags.text('SIZE', 'Largest disk to allow, such as 100G. Default: 64T.'),
+}
+
+/** Flags of commands that take several files. */
+export const manyFiles = {
+  recursive: Flags.boolean({ char: 'r', summary: 'Take the disk images in folders, and below.' }),
+  null: Flags.boolean({
+    // oclif's types know letters only.
+    char: '0' as 'z',
+    summary: 'Paths on stdin end with NUL, as with find -print0.',
+  }),
 }
 
 /** `--thorough`: read the whole disk. */

@@ -40,7 +40,7 @@ export function terminalProgress(): Progress {
 }
 
 class Bar implements Work {
-  readonly #title: string
+  readonly #title: () => string
   readonly #total: number | undefined
   readonly #begun = monotonicTime()
   readonly #pace = new Pace()
@@ -49,8 +49,8 @@ class Bar implements Work {
   #isOver = false
   #drawn: { bar: SingleBar; terminal: ProgressTerminal } | undefined
 
-  constructor(title: string, total: number | undefined) {
-    this.#title = title
+  constructor(title: string | (() => string), total: number | undefined) {
+    this.#title = typeof title === 'string' ? () => title : title
     this.#total = total
   }
 
@@ -85,7 +85,7 @@ class Bar implements Work {
       format: (derived) =>
         progressLine(
           {
-            title: this.#title,
+            title: this.#title(),
             total: this.#total,
             done: this.#done,
             rate: this.#pace.rate(this.#done),

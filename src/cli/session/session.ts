@@ -5,7 +5,7 @@ import { untilInterrupted } from './interruptible.ts'
 import { openConfigured } from './open-registry.ts'
 import type { SharedSession } from './shared-session.ts'
 import { delaySignals } from './signals.ts'
-import { StdinIds } from './stdin-ids.ts'
+import { NUL_PATHS, PATHS, StdinIds } from './stdin-ids.ts'
 
 const NO_PROGRESS: Watcher['progress'] = { begin: () => ({ advance() {}, end() {} }) }
 
@@ -61,6 +61,15 @@ export class Session {
    */
   ids(words: readonly string[]): AsyncGenerator<string[]> {
     return this.#stdin.of(words)
+  }
+
+  /**
+   * As `ids`, for paths. An interruption ends the wait for more (`interruptible`).
+   *
+   * @param options.null the paths on stdin end with NUL, not with newlines.
+   */
+  paths(words: readonly string[], options: { null: boolean }): AsyncGenerator<string[]> {
+    return this.#stdin.of(words, options.null ? NUL_PATHS : PATHS, this.#interruption)
   }
 
   /**

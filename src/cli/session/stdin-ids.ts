@@ -3,16 +3,28 @@ import { VdcError } from '../../core/errors.ts'
 import { Interruption } from '../../core/interruption.ts'
 import { catchSignals } from './signals.ts'
 
-/** The argument that stands for the IDs on stdin. */
+/** The argument that stands for the IDs or paths on stdin. */
 export const STDIN = '-'
-/** The note of a command that reads IDs from stdin and finds none. */
-export const NO_IDS = 'No IDs on stdin: nothing to do'
-/** If \r\n arrives in two pieces, there is an extra empty line; empty lines are ignored. */
-const LINE_END = /\r\n|[\n\r\u2028\u2029]/
+/** How stdin is split into words; empty words are ignored. */
+export interface StdinForm {
+  what: 'ID' | 'path'
+  end: string | RegExp
+  /** Whether whitespace around a word is removed. */
+  isTrimmed: boolean
+}
+/** IDs, one per line. If \r\n arrives in two pieces, there is an extra empty line. */
+const IDS: StdinForm = { what: 'ID', end: /\r\n|[\n\r\u2028\u2029]/, isTrimmed: true }
+/** Paths, one per line. The name of a file can contain anything else, also \r and spaces. */
+export const PATHS: StdinForm = { what: 'path', end: '\n', isTrimmed: false }
+/** Paths as `find -print0` prints them. */
+export const NUL_PATHS: StdinForm = { ...PATHS, end: '\0' }
+
+/** Returns the note of a command that reads words from stdin and finds none. */
+export const noneOnStdin = (what: StdinForm['what'] = 'ID') => `No ${what}s on stdin: nothing to do`
 /** The longest line in characters, so that input without newlines does not fill the memory. */
 const LONGEST_LINE = 65_536
 
-/** The IDs on stdin, which one command of a process may read. */
+/** The IDs or paths on stdin, which one command of a process may read. */
 export class StdinIds {
   readonly #interruption: Interruption | undefined
   #reader: string | undefined
@@ -47,50 +59,55 @@ export class StdinIds {
 
   /**
    * Yields the IDs that words stand for. `-` stands for the lines of stdin, which are yielded in
-   * batches as they arrive.
+   * batches as they arrive. Bytes that are not UTF-8 are replaced with U+FFFD.
    *
+   * @param interruption ends the wait for more; default: that of the constructor.
    * @throws VdcError USAGE if `-` is given twice, or stdin is reserved or was read by another
    *   command; VALUE_REFUSED if stdin cannot be read; INTERRUPTED or TERMINATED.
    */
-  async *of(words: readonly string[]): AsyncGenerator<string[]> {
+  async *of(
+    words: readonly string[],
+    form: StdinForm = IDS,
+    interruption = this.#interruption,
+  ): AsyncGenerator<string[]> {
     const [first, ...others] = [...words.keys()].filter((index) => words[index] === STDIN)
-    if (others.length > 0) throw new VdcError('USAGE', '- reads IDs from stdin and can be given only once')
+    if (others.length > 0) throw new VdcError('USAGE', `- reads ${form.what}s from stdin and can be given only once`)
     if (first === undefined) {
       yield [...words]
       return
     }
-    this.#take()
+    this.#take(form.what)
     if (first > 0) yield words.slice(0, first)
-    yield* this.#lines()
+    yield* this.#lines(form, interruption)
     if (first < words.length - 1) yield words.slice(first + 1)
   }
 
-  #take(): void {
+  #take(what: StdinForm['what']): void {
     if (this.#reader !== undefined) {
-      throw new VdcError('USAGE', `- cannot read IDs from stdin, because stdin is ${this.#reader}`, {
-        hint: 'Give the IDs as arguments, or run the command outside the shell',
+      throw new VdcError('USAGE', `- cannot read ${what}s from stdin, because stdin is ${this.#reader}`, {
+        hint: `Give the ${what}s as arguments, or run the command outside the shell`,
       })
     }
     if (this.#isRead) {
       throw new VdcError(
         'USAGE',
-        '- cannot read IDs from stdin, because another command of this script has read them',
+        `- cannot read ${what}s from stdin, because another command of this script has read them`,
         {
-          hint: 'Give the IDs as arguments, or use - in only one command',
+          hint: `Give the ${what}s as arguments, or use - in only one command`,
         },
       )
     }
     this.#isRead = true
   }
 
-  async *#lines(): AsyncGenerator<string[]> {
+  async *#lines(form: StdinForm, interruption: Interruption | undefined): AsyncGenerator<string[]> {
     if (this.#kept !== undefined && this.#kept.length > 0) yield [...this.#kept]
-    this.#source ??= openStdin()
+    this.#source ??= openStdin(form)
     try {
       for (;;) {
-        const { value, done } = await this.#untilInterrupted(this.#source.next())
+        const { value, done } = await untilInterrupted(this.#source.next(), interruption)
         if (done) return
-        const ids = value.map((line) => line.trim()).filter((id) => id !== '')
+        const ids = value.map((line) => (form.isTrimmed ? line.trim() : line)).filter((id) => id !== '')
         if (ids.length === 0) continue
         this.#kept?.push(...ids)
         yield ids
@@ -100,30 +117,34 @@ export class StdinIds {
       if (this.#kept === undefined) process.stdin.destroy()
     }
   }
+}
 
-  /**
-   * Waits for the next IDs. At a terminal, Ctrl-C ends the wait with an error; in a pipe, signals
-   * end the process.
-   *
-   * @throws VdcError INTERRUPTED or TERMINATED.
-   */
-  async #untilInterrupted<T>(next: Promise<T>): Promise<T> {
-    if (this.#interruption !== undefined) return this.#interruption.before(next)
-    if (!process.stdin.isTTY) return next
-    const interruption = new Interruption()
-    const signals = catchSignals(interruption)
-    try {
-      return await interruption.before(next)
-    } finally {
-      signals.release()
-    }
+/**
+ * Waits for the next words. Without an interruption, Ctrl-C at a terminal ends the wait with an error, and in a
+ * pipe, signals end the process.
+ *
+ * @throws VdcError INTERRUPTED or TERMINATED.
+ */
+async function untilInterrupted<T>(next: Promise<T>, given: Interruption | undefined): Promise<T> {
+  if (given !== undefined) return given.before(next)
+  if (!process.stdin.isTTY) return next
+  const interruption = new Interruption()
+  const signals = catchSignals(interruption)
+  try {
+    return await interruption.before(next)
+  } finally {
+    signals.release()
   }
 }
 
 /** @throws VdcError VALUE_REFUSED for a directory, which Node reads as an empty file. */
-function openStdin(): AsyncIterator<string[]> {
-  if (isDirectory(0)) throw new VdcError('VALUE_REFUSED', 'IDs cannot be read from stdin: it is a directory')
-  return linesAsTheyCome(process.stdin.setEncoding('utf8'))
+function openStdin(form: StdinForm): AsyncIterator<string[]> {
+  if (isDirectory(0))
+    throw new VdcError(
+      'VALUE_REFUSED',
+      `${form.what === 'ID' ? 'IDs' : 'Paths'} cannot be read from stdin: it is a directory`,
+    )
+  return linesAsTheyCome(process.stdin.setEncoding('utf8'), form)
 }
 
 /**
@@ -131,15 +152,18 @@ function openStdin(): AsyncIterator<string[]> {
  *
  * @throws VdcError VALUE_REFUSED if a line is longer than LONGEST_LINE.
  */
-async function* linesAsTheyCome(pieces: AsyncIterable<string>): AsyncGenerator<string[]> {
+async function* linesAsTheyCome(pieces: AsyncIterable<string>, { what, end }: StdinForm): AsyncGenerator<string[]> {
   let unended = ''
   for await (const piece of pieces) {
-    const lines = piece.split(LINE_END)
+    const lines = piece.split(end)
     lines[0] = unended + lines[0]
     unended = lines.pop() as string
     if (lines.length > 0) yield lines
     if (unended.length > LONGEST_LINE)
-      throw new VdcError('VALUE_REFUSED', `A line on stdin is longer than ${LONGEST_LINE} characters: not an ID`)
+      throw new VdcError(
+        'VALUE_REFUSED',
+        `A line on stdin is longer than ${LONGEST_LINE} characters: not ${what === 'ID' ? 'an ID' : 'a path'}`,
+      )
   }
   if (unended !== '') yield [unended]
 }

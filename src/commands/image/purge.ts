@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core'
 import { PURGED_COLUMNS } from '../../cli/answer/columns/purged.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
-import { allOf, NO_IDS } from '../../cli/session/stdin-ids.ts'
+import { allOf, noneOnStdin } from '../../cli/session/stdin-ids.ts'
 import { confirmed } from '../../cli/terminal/confirm.ts'
 import { VdcError } from '../../core/errors.ts'
 import { settleLeftOvers } from '../../registry/purge/left-over.ts'
@@ -35,7 +35,7 @@ export default class ImagePurge extends BaseCommand {
     const { args, flags: given } = await this.parse(ImagePurge)
     const ids = args.id && (await allOf(this.session.ids(args.id))).flat()
     if (ids?.length === 0) {
-      await this.answer.note(NO_IDS)
+      await this.answer.note(noneOnStdin())
       if (!this.answer.isAskedFor) return
     }
     const request = { ids, older_than: given['older-than'], files: given.files }

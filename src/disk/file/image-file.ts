@@ -21,7 +21,7 @@ export interface ImageFile {
 }
 
 /** Filesystems whose files the kernel generates, by magic number: statfs(2) and linux/magic.h. */
-const KERNEL_FILESYSTEMS: Readonly<Record<number, string>> = {
+export const KERNEL_FILESYSTEMS: Readonly<Record<number, string>> = {
   40864: '/proc',
   1650812274: '/sys',
   1684170528: 'debugfs',
@@ -35,22 +35,31 @@ const KERNEL_FILESYSTEMS: Readonly<Record<number, string>> = {
   1667723888: 'cgroup2',
 }
 
+/** How a file was named. */
+export interface NamedHow {
+  /** The path is real, because it was found in a folder. A link that has appeared in it since is refused. */
+  isReal?: boolean | undefined
+  /** The hint if the path is that of a folder. */
+  folderHint?: string | undefined
+}
+
 /**
  * Opens a disk image file for reading, without blocking. The path is resolved once: the
  * file that is checked is the file that is opened, even if the path changes meanwhile.
  *
- * @param path as the user entered it; links are followed.
+ * @param path as the user entered it; links are followed, unless it `isReal`.
  * @throws VdcError FILE_REFUSED if the file is missing, empty or not a regular file, or
  *   cannot be read.
  */
-export async function openImageFile(path: string): Promise<ImageFile> {
+export async function openImageFile(path: string, { isReal, folderHint }: NamedHow = {}): Promise<ImageFile> {
   if (path === '') throw new VdcError('FILE_REFUSED', 'The path of the image file is empty')
   requireText(path)
   // Opening a device may have effects, so O_PATH finds the file without opening it.
   return holding(await attempt(path, () => open(path, O_PATH)), async (found) => {
     const resolved = await pathOfOpen(found)
     requireText(resolved ?? path)
-    requireRegular(resolved ?? path, await found.stat({ bigint: true }))
+    requireRegular(resolved ?? path, await found.stat({ bigint: true }), folderHint)
+    if (isReal && resolved !== path) throw refused(`The file ${path} ${CHANGED.why}`, CHANGED.hint)
     if (resolved === undefined) {
       // The file was removed after it was found. Another one may have replaced it.
       const isReplaced = (await lstat(path).catch(() => undefined)) !== undefined
@@ -147,9 +156,13 @@ function requireText(path: string): void {
   throw refused(`The path ${path} is not UTF-8`, 'Rename the file or its folder to letters, digits and -._~')
 }
 
-function requireRegular(path: string, stats: BigIntStats): void {
+function requireRegular(
+  path: string,
+  stats: BigIntStats,
+  folderHint = 'Give the path of a disk image file in the folder',
+): void {
   if (stats.isFile()) return
-  const hint = stats.isDirectory() ? 'Give the path of a disk image file in the folder' : undefined
+  const hint = stats.isDirectory() ? folderHint : undefined
   throw refused(`${path} is ${kindOf(stats)}, not a regular file`, hint)
 }
 

@@ -17,7 +17,7 @@ export function newWatcher(): Watcher & { cancellation: Interruption; told: Told
     cancellation: new Interruption(),
     progress: {
       begin(title, total) {
-        const work = { title, total: total ?? 0, done: 0, ended: false }
+        const work = { title: typeof title === 'string' ? title : title(), total: total ?? 0, done: 0, ended: false }
         told.push(work)
         return {
           advance(bytes) {

@@ -1,3 +1,4 @@
+import { VdcError } from '../../../core/errors.ts'
 import type { FileReport } from '../../../registry/image/check/inspect-file.ts'
 import { humanSize } from '../cells.ts'
 import { renderFields } from '../fields.ts'
@@ -32,6 +33,12 @@ export function renderReport(report: FileReport, isErrorBeside: boolean): string
   return renderFields(
     acceptable ? fields : Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
   )
+}
+
+/** Returns the reasons why a file is refused, and its warnings if it is not. */
+export function findingsOf({ path, acceptable, error, refusals, warnings }: FileReport): (VdcError | string)[] {
+  if (acceptable) return warnings.map((warning) => `The file ${path} ${warning}`)
+  return refusals.map(({ message, hint }) => new VdcError(error?.code ?? 'FILE_REFUSED', message, { hint }))
 }
 
 /** Returns a field for each text, numbered if there are several. */

@@ -1,56 +1,90 @@
 import { BaseCommand } from '../../../cli/command/base-command.ts'
 import * as flags from '../../../cli/flags/common.ts'
+import { requireFitting } from '../../../cli/flags/given.ts'
 import {
   checkGuest,
   checksum,
   fileExpectations,
   LOCAL_IMAGE_GROUPS,
+  manyFiles,
   md5sum,
   newImage,
   newLocalImage,
   prepareGuest,
   thorough,
 } from '../../../cli/flags/image.ts'
+import type { saySharing } from '../../../cli/said/shared.ts'
+import { areSeveral, namedFiles } from '../../../cli/session/named-files.ts'
+import { namedSource } from '../../../registry/image/files/image-sources.ts'
 import { registerLocal } from '../../../registry/image/register/register-local.ts'
+import { registerMany } from '../../../registry/image/register/register-many.ts'
+import type { Registry } from '../../../registry/registry.ts'
 import { FILE_FORMATS, TARGET_FORMATS } from '../../../registry/rules/values.ts'
+
+/** Options that belong to one image. */
+const OF_ONE = ['uuid', 'display-name', 'checksum', 'md5sum']
 
 export default class ImageAddLocal extends BaseCommand {
   static override summary = 'Register an image that boots from a local copy.'
   static override description =
-    'Checks and hashes the file, which can be packed with gzip or tar, and prints the ID of the new image. Registers all or nothing; a registered file shares its backup object. --convert and --prepare register a copy beside it.'
+    'Checks and hashes files, which can be packed with gzip or tar. Registers each completely or not at all, and prints the IDs of the new images.'
   static override examples = [
-    '<%= config.bin %> image add local /srv/images/lucid.qcow2 --account-id a-shpoolxx',
     '<%= config.bin %> image add local lucid.vmdk --account-id a-shpoolxx --convert qcow2',
+    '<%= config.bin %> image add local --recursive /srv/images --account-id a-shpoolxx',
     'id=$(<%= config.bin %> image add local lucid.raw.gz --account-id a-k3x9q0bz)',
   ]
-  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130, 143]
   static override args = {
-    path: flags.path('Disk image file (links are followed), or ID of a backup object (bo-...).'),
+    path: flags.paths('Disk image file, backup object (bo-...), or - for a list on stdin.'),
   }
-  static override flags = flags.grouped(LOCAL_IMAGE_GROUPS, {
-    ...newImage(`Require this format: ${FILE_FORMATS.join(', ')}.`),
-    ...newLocalImage,
-    'storage-id': flags.text('bkst-ID', 'Backup storage. Default: by service type or path.'),
-    checksum: checksum(),
-    md5sum: md5sum(),
-    thorough: thorough(),
-    check: checkGuest(),
-    ...fileExpectations,
-    convert: flags.choice('FORMAT', TARGET_FORMATS, 'Convert to'),
-    prepare: prepareGuest(),
-    quiet: flags.onlyIds(),
-    'dry-run': flags.dryRun(),
-  })
+  static override flags = flags.grouped(
+    LOCAL_IMAGE_GROUPS,
+    {
+      ...newImage(`Require this format: ${FILE_FORMATS.join(', ')}.`),
+      ...newLocalImage,
+      checksum: checksum(),
+      md5sum: md5sum(),
+      thorough: thorough(),
+      check: checkGuest(),
+      ...fileExpectations,
+      ...manyFiles,
+      'storage-id': flags.text('bkst-ID', 'Backup storage. Default: by service type or path.'),
+      convert: flags.choice('FORMAT', TARGET_FORMATS, 'Convert to'),
+      prepare: prepareGuest(),
+      quiet: flags.onlyIds(),
+      'dry-run': flags.dryRun(),
+    },
+    'REGISTRATION',
+  )
 
   async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageAddLocal)
+    const { recursive, null: isNull, ...request } = given
+    const naming = { recursive, null: isNull }
+    const isSeveral = areSeveral(args.path, naming)
+    requireFitting(given, OF_ONE, args.path, isSeveral)
+    const columns = flags.byColumn(request)
     const details = this.answer.isAskedFor
-    await this.session.watched((watcher) =>
-      this.session.withRegistry(async (registry) => {
-        const image = await registerLocal(registry, args.path, flags.byColumn(given), watcher, { details })
-        await this.answer.id(image)
-        if (this.answer.isTelling) await (await import('../../../cli/said/shared.ts')).saySharing(registry, image)
-      }),
-    )
+    await this.session.watched(async (watcher) => {
+      if (!isSeveral) {
+        const named = namedSource(args.path[0] as string)
+        return this.session.withRegistry(async (registry) => {
+          const image = await registerLocal(registry, named.word, columns, watcher, { details, named })
+          await this.answer.id(image)
+          await this.#sayMore(registry, image)
+        })
+      }
+      const files = await namedFiles(this.session, args.path, naming, watcher)
+      return this.session.withRegistry((registry) =>
+        this.answer.ids(registerMany(registry, files, columns, watcher, { details }), (image) =>
+          this.#sayMore(registry, image),
+        ),
+      )
+    })
+  }
+
+  /** Says at a terminal that the file of an image was registered before. */
+  async #sayMore(registry: Registry, image: Parameters<typeof saySharing>[1]): Promise<void> {
+    if (this.answer.isTelling) await (await import('../../../cli/said/shared.ts')).saySharing(registry, image)
   }
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { VdcError } from '../../../core/errors.ts'
-import type { ImageFile } from '../../../disk/file/image-file.ts'
-import { hashImageFile } from '../../../disk/hash/checksums.ts'
+import type { ImageFile, NamedHow } from '../../../disk/file/image-file.ts'
+import { type HashOptions, hashImageFile } from '../../../disk/hash/checksums.ts'
 import { inspectImage } from '../../../disk/inspect/inspect-image.ts'
 import { type Inspection, requireAcceptable } from '../../../disk/inspect/inspection.ts'
 import { localUri } from '../../backup-storage/local-uri.ts'
@@ -27,16 +27,27 @@ export type InspectRequest = z.input<typeof inspectRequest>
 /** The properties of a file, and whether it may be registered. */
 export type FileReport = z.output<typeof fileReport>
 
+/** How to inspect a file. */
+interface InspectOptions {
+  named?: NamedHow
+  /** Returns the number of threads that hash the file. */
+  threads?: () => HashOptions['threads']
+}
+
 /**
  * Reports the properties of a file and whether it may be registered. Registers nothing.
  *
  * @returns the report, which includes the reasons why the file is refused.
  * @throws VdcError VALUE_REFUSED, QEMU_IMG_FAILED, FILE_NOT_WRITTEN, INTERRUPTED.
  */
-export async function inspectFile(request: InspectRequest, watcher: Watcher): Promise<FileReport> {
+export async function inspectFile(
+  request: InspectRequest,
+  watcher: Watcher,
+  { named, threads }: InspectOptions = {},
+): Promise<FileReport> {
   const valid = validate(inspectRequest, request)
   return reportOn(valid.path, (report) =>
-    withImageFile(valid.path, async (file) => {
+    withImageFile({ path: valid.path, ...named }, async (file) => {
       report.path = file.path
       const expected = { format: valid.file_format, maxSize: valid.max_size }
       const inspection = await inspectImage(file, expected, watcher)
@@ -44,7 +55,7 @@ export async function inspectFile(request: InspectRequest, watcher: Watcher): Pr
       if (valid.thorough)
         await (await import('../../../disk/inspect/thorough.ts')).readWholeDisk(file, inspection, watcher)
       if (!valid.hash) return
-      const checksums = await hashImageFile(file, watcher)
+      const checksums = await hashImageFile(file, watcher, { threads: threads?.() ?? 2 })
       Object.assign(report, checksums)
       requireChecksum(file.path, checksums, valid.checksum)
     }),
@@ -54,6 +65,11 @@ export async function inspectFile(request: InspectRequest, watcher: Watcher): Pr
 /** Reports on an open file that has been inspected but not hashed. */
 export async function reportOf(file: ImageFile, inspection: Inspection): Promise<FileReport> {
   return reportOn(file.path, async (report) => fillReport(report, file, inspection, undefined))
+}
+
+/** Returns the report on a path that leads to no file that can be inspected. */
+export async function refusedReport(path: string, error: VdcError): Promise<FileReport> {
+  return reportOn(path, () => Promise.reject(error))
 }
 
 /** Makes a report that `fill` fills in. If `fill` throws FILE_REFUSED, the report includes the reason. */

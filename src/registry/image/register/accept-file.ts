@@ -1,5 +1,5 @@
 import { VdcError } from '../../../core/errors.ts'
-import { closeImageFile, type ImageFile, openImageFile } from '../../../disk/file/image-file.ts'
+import { closeImageFile, type ImageFile, type NamedHow, openImageFile } from '../../../disk/file/image-file.ts'
 import type { Checksums } from '../../../disk/hash/hashed.ts'
 import { inspectImage } from '../../../disk/inspect/inspect-image.ts'
 import { type Expectation, type Inspection, requireAcceptable } from '../../../disk/inspect/inspection.ts'
@@ -73,8 +73,12 @@ export function storedFile(file: ImageFile, uri: string, image: AcceptedImage, h
 }
 
 /** Opens a file for `work`, and always closes it. */
-export async function withImageFile<T>(path: string, work: (file: ImageFile) => Promise<T>): Promise<T> {
-  const file = await openImageFile(path)
+export async function withImageFile<T>(
+  named: string | ({ path: string } & NamedHow),
+  work: (file: ImageFile) => Promise<T>,
+): Promise<T> {
+  const { path, ...how } = typeof named === 'string' ? { path: named } : named
+  const file = await openImageFile(path, how)
   try {
     return await work(file)
   } finally {

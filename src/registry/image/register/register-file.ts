@@ -1,6 +1,8 @@
 import type * as z from 'zod/mini'
-import { hashImageFile } from '../../../disk/hash/checksums.ts'
+import type { ImageFile, NamedHow } from '../../../disk/file/image-file.ts'
+import { type HashOptions, hashImageFile } from '../../../disk/hash/checksums.ts'
 import type { TargetFormat } from '../../../disk/inspect/file-formats.ts'
+import type { StoredFile } from '../../backup-object/stored-file.ts'
 import { folderUri, localUri } from '../../backup-storage/local-uri.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import { validate } from '../../rules/validate.ts'
@@ -25,6 +27,7 @@ export type FileImageRequest = z.input<typeof fileImageRequest>
  * folder in which the guest is ready, and registers that.
  *
  * @param watcher receives the progress and can cancel the work.
+ * @param named how the file was named.
  * @returns the stored image, after the commit.
  * @throws VdcError if a value or the file is refused, something does not exist or there is
  *   a conflict; then nothing has been written.
@@ -33,31 +36,73 @@ export async function registerFile(
   registry: Registry,
   request: FileImageRequest,
   watcher: Watcher,
+  named?: NamedHow,
 ): Promise<ImageDetails> {
-  const { md5sum, ...given } = validate(fileImageRequest, request)
-  const valid = md5sum === undefined ? given : { ...given, checksum: { md5: md5sum } }
-  return withImageFile(valid.path, async (file) => {
-    const expected = {
-      format: valid.file_format,
-      maxSize: valid.max_size,
-      prefersVhd: valid.convert !== undefined || valid.prepare === true,
-    }
-    const uri = localUri(file.path)
-    folderUri(uri)
-    const image = await acceptFile(file, expected, watcher, registry.warn)
-    const arch = archOf(image, valid.arch, file.path)
+  const valid = validFileImage(request)
+  return withImageFile({ path: valid.path, ...named }, async (file) => {
+    const { image, arch } = await acceptNamed(registry, file, valid, watcher)
     const convert = formatOfCopy(valid, image, file.path, registry.warn)
     if (convert !== undefined)
       return registerConverted(registry, { ...valid, arch, convert }, { file, image, arch: valid.arch }, watcher)
     if (valid.check)
       requireUnpacked(image, file.path, 'Register an unpacked copy with --convert qcow2, or omit --check')
-    await checkDatabase(registry, { ...valid, arch }, uri)
-    if (valid.thorough) await (await import('../../../disk/inspect/thorough.ts')).readWholeDisk(file, image, watcher)
-    const hashes = await hashImageFile(file, watcher)
-    requireChecksum(file.path, hashes, valid.checksum)
+    await checkDatabase(registry, { ...valid, arch }, localUri(file.path))
+    const stored = await readFile(file, image, valid, watcher)
     const check = valid.check ? await requireReadyGuest(file, image, file.path, watcher) : undefined
-    return storeFileImage(registry, { ...valid, arch }, image.fileFormat, storedFile(file, uri, image, hashes), check)
+    return storeFileImage(registry, { ...valid, arch }, image.fileFormat, stored, check)
   })
+}
+
+/**
+ * Validates the request of `registerFile`.
+ *
+ * @throws VdcError VALUE_REFUSED.
+ */
+export function validFileImage(request: FileImageRequest): ValidRequest {
+  const { md5sum, ...given } = validate(fileImageRequest, request)
+  return md5sum === undefined ? given : { ...given, checksum: { md5: md5sum } }
+}
+
+type ValidRequest = z.output<typeof fileImageRequest>
+
+/**
+ * Inspects an open file that is to be registered.
+ *
+ * @returns the inspection and the architecture.
+ * @throws VdcError FILE_REFUSED, QEMU_IMG_FAILED, FILE_NOT_WRITTEN.
+ */
+export async function acceptNamed(
+  { warn }: Pick<Registry, 'warn'>,
+  file: ImageFile,
+  valid: ValidRequest,
+  watcher: Watcher,
+): Promise<{ image: AcceptedImage; arch: string }> {
+  const expected = {
+    format: valid.file_format,
+    maxSize: valid.max_size,
+    prefersVhd: valid.convert !== undefined || valid.prepare === true,
+  }
+  folderUri(localUri(file.path))
+  const image = await acceptFile(file, expected, watcher, warn)
+  return { image, arch: archOf(image, valid.arch, file.path) }
+}
+
+/**
+ * Reads an accepted file to its end, and returns what its backup object stores.
+ *
+ * @throws VdcError FILE_REFUSED if it has not the expected checksum, or changes meanwhile.
+ */
+export async function readFile(
+  file: ImageFile,
+  image: AcceptedImage,
+  valid: ValidRequest,
+  watcher: Watcher,
+  options: HashOptions = {},
+): Promise<StoredFile> {
+  if (valid.thorough) await (await import('../../../disk/inspect/thorough.ts')).readWholeDisk(file, image, watcher)
+  const hashes = await hashImageFile(file, watcher, options)
+  requireChecksum(file.path, hashes, valid.checksum)
+  return storedFile(file, localUri(file.path), image, hashes)
 }
 
 /**

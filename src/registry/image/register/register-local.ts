@@ -1,4 +1,5 @@
 import { VdcError } from '../../../core/errors.ts'
+import type { NamedHow } from '../../../disk/file/image-file.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import { isIdNotFile } from '../../rules/id-or-path.ts'
 import type { ImageDetails } from '../details.ts'
@@ -13,6 +14,7 @@ import { type ImageId, registerObject } from './register-object.ts'
  * @param source path or ID.
  * @param watcher receives the progress and can cancel the work on a file.
  * @param options.details return the whole image for a backup object, too (`registerObject`).
+ * @param options.named how a file was named.
  * @throws VdcError the errors of `registerFile` and `registerObject`; VALUE_REFUSED if a
  *   backup object is given with an option that applies only to files.
  */
@@ -21,10 +23,10 @@ export async function registerLocal(
   source: string,
   request: Omit<FileImageRequest, 'path'>,
   watcher: Watcher,
-  options: { details: boolean } = { details: true },
+  options: { details: boolean; named?: NamedHow } = { details: true },
 ): Promise<ImageDetails | ImageId> {
   if (!isIdNotFile('backupObject', source)) {
-    return registerFile(registry, { ...request, path: source }, watcher)
+    return registerFile(registry, { ...request, path: source }, watcher, options.named)
   }
   const { storage_id, checksum, md5sum, max_size, convert, thorough, check, prepare, ...rest } = request
   const stray = Object.entries({ storage_id, checksum, md5sum, max_size, convert, thorough, check, prepare }).find(
