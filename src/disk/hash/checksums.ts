@@ -2,16 +2,21 @@ import { createHash } from 'node:crypto'
 import { VdcError } from '../../core/errors.ts'
 import { CHANGED, type ImageFile, requireUnchanged, unreadable } from '../file/image-file.ts'
 import type { Cancellation, Watcher } from '../watcher.ts'
+import type { HashThreads } from './hash-threads.ts'
 import type { Checksums, Hashed } from './hashed.ts'
 
 const CHUNK = 1024 * 1024
 /** Bytes below which hashing a file takes less time than starting workers. */
 const SMALL = 32 * CHUNK
+/** The same if the workers are running. */
+const SMALL_FOR_RUNNING = 2 * CHUNK
 
 /** Options for hashing a file. */
 export interface HashOptions {
   /** Threads for a large file. With 2, the default, hashing takes as long as MD5 alone. Use 1 to hash several files at once. */
-  threads?: 1 | 2
+  threads?: 1 | 2 | undefined
+  /** Keeps the threads, to hash several files. */
+  kept?: HashThreads | undefined
 }
 
 /**
@@ -29,13 +34,14 @@ export async function hashImageFile(file: ImageFile, watcher: Watcher, options: 
   try {
     const advance = (bytes: number) => work.advance(bytes)
     const { bytes, ...checksums } =
-      file.size < SMALL
+      file.size < (options.kept === undefined ? SMALL : SMALL_FOR_RUNNING)
         ? await hashHere(file, watcher.cancellation, advance)
         : await (await import('./hash-workers.ts')).hashInWorkers(
             file,
             watcher.cancellation,
             advance,
             options.threads ?? 2,
+            options.kept,
           )
     await requireUnchanged(file)
     if (bytes !== file.size)

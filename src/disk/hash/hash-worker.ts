@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readSync } from 'node:fs'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { Ring, type RingMemory } from './hash-ring.ts'
 
-/** The task of a thread of `hashInWorkers`. */
+/** A task of a thread of `hashInWorkers`. A thread can get several, one after the other. */
 export interface HashTask {
   memory: RingMemory
   algorithms: ('md5' | 'sha256')[]
@@ -47,11 +47,13 @@ function reader({ fd, size }: { fd: number; size: number }): (slot: Uint8Array) 
   }
 }
 
-let outcome: HashOutcome
-try {
-  outcome = hash(workerData)
-} catch (error) {
-  if (!(error instanceof Unreadable)) throw error
-  outcome = { unreadable: error.message }
+function outcomeOf(task: HashTask): HashOutcome {
+  try {
+    return hash(task)
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error
+    return { unreadable: error.message }
+  }
 }
-parentPort?.postMessage(outcome)
+
+parentPort?.on('message', (task: HashTask) => parentPort?.postMessage(outcomeOf(task)))

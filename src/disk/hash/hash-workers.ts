@@ -1,8 +1,8 @@
-import { createRequire } from 'node:module'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { type ImageFile, unreadable } from '../file/image-file.ts'
 import type { Cancellation } from '../watcher.ts'
 import { newRingMemory, type RingMemory } from './hash-ring.ts'
+import { HashThreads } from './hash-threads.ts'
 import type { HashOutcome, HashTask } from './hash-worker.ts'
 import type { Hashed } from './hashed.ts'
 
@@ -11,9 +11,11 @@ const INTERVAL = 100
 
 /**
  * Hashes an open file in one thread, or in two: one reads the file and computes SHA-256, the
- * other computes MD5 of the same bytes. All threads have ended when the promise settles.
+ * other computes MD5 of the same bytes. When the promise settles, no thread reads the file, and all have ended, except
+ * those that `kept` keeps.
  *
  * @param advance called with the bytes hashed since the last call.
+ * @param kept keeps the threads for other files.
  * @returns the checksums, and the number of bytes that each thread counted.
  * @throws VdcError FILE_REFUSED if the file cannot be read; the error of the cancellation; Error if
  *   the threads counted different numbers of bytes.
@@ -23,6 +25,7 @@ export async function hashInWorkers(
   cancellation: Cancellation,
   advance: (bytes: number) => void,
   threads: 1 | 2,
+  kept?: HashThreads,
 ): Promise<Hashed> {
   const followed = threads === 2
   const memory = newRingMemory(followed)
@@ -33,7 +36,7 @@ export async function hashInWorkers(
         { memory, algorithms: ['md5'] },
       ]
     : [{ memory, algorithms: ['md5', 'sha256'], read }]
-  const outcomes = await runTasks(tasks, cancellation, watchHashed(memory, advance))
+  const outcomes = await runTasks(tasks, cancellation, watchHashed(memory, advance), kept)
   const sums: Partial<Hashed> = {}
   for (const outcome of outcomes) {
     if ('unreadable' in outcome) throw unreadable(file, outcome.unreadable)
@@ -55,37 +58,43 @@ async function runTasks(
   tasks: readonly HashTask[],
   cancellation: Cancellation,
   onInterval: () => void,
+  kept: HashThreads | undefined,
 ): Promise<HashOutcome[]> {
-  // Found through the imports of package.json: the importing code may be in any bundle, so relative paths differ.
-  const path = createRequire(import.meta.url).resolve('#hash-worker')
-  const workers = tasks.map((workerData) => new Worker(path, { workerData, execArgv: [] }))
+  const threads = kept ?? new HashThreads()
+  const workers = tasks.map((task) => {
+    const worker = threads.take()
+    worker.postMessage(task)
+    return worker
+  })
   const timer = setInterval(onInterval, INTERVAL)
   const done = new AbortController()
+  let isAnswered = false
   try {
     const outcomes = await Promise.race([outcomesOf(workers), aborted(cancellation.signal, done.signal)])
     cancellation.throwIfRequested()
     onInterval()
+    isAnswered = kept !== undefined && outcomes.length === workers.length
     return outcomes
   } finally {
     done.abort()
     clearInterval(timer)
-    await Promise.all(workers.map((worker) => worker.terminate()))
+    // Otherwise a thread may still read the file.
+    await Promise.all(workers.map((worker) => (isAnswered ? threads.giveBack(worker) : worker.terminate())))
   }
 }
 
-/** Returns the results of the threads; if the file cannot be read, only that result, because the other thread then waits forever. */
+/** Returns the results of the threads' tasks; if the file cannot be read, only that result, because the other thread then waits forever. */
 function outcomesOf(workers: readonly Worker[]): Promise<HashOutcome[]> {
   return new Promise((resolve, reject) => {
     const answered = new Map<Worker, HashOutcome>()
     for (const worker of workers) {
-      worker.once('message', (outcome: HashOutcome) => {
+      const onMessage = (outcome: HashOutcome) => {
+        worker.off('error', reject).off('exit', onExit)
         answered.set(worker, outcome)
         if ('unreadable' in outcome || answered.size === workers.length) resolve([...answered.values()])
-      })
-      worker.once('error', reject)
-      worker.once('exit', () => {
-        if (!answered.has(worker)) reject(new Error('A thread that hashes ended before it was done'))
-      })
+      }
+      const onExit = () => reject(new Error('A thread that hashes ended before it was done'))
+      worker.once('message', onMessage).once('error', reject).once('exit', onExit)
     }
   })
 }

@@ -30,8 +30,8 @@ export type FileReport = z.output<typeof fileReport>
 /** How to inspect a file. */
 interface InspectOptions {
   named?: NamedHow
-  /** Returns the number of threads that hash the file. */
-  threads?: () => HashOptions['threads']
+  /** Returns how to hash the file. */
+  hashing?: () => HashOptions
 }
 
 /**
@@ -43,7 +43,7 @@ interface InspectOptions {
 export async function inspectFile(
   request: InspectRequest,
   watcher: Watcher,
-  { named, threads }: InspectOptions = {},
+  { named, hashing }: InspectOptions = {},
 ): Promise<FileReport> {
   const valid = validate(inspectRequest, request)
   return reportOn(valid.path, (report) =>
@@ -55,7 +55,7 @@ export async function inspectFile(
       if (valid.thorough)
         await (await import('../../../disk/inspect/thorough.ts')).readWholeDisk(file, inspection, watcher)
       if (!valid.hash) return
-      const checksums = await hashImageFile(file, watcher, { threads: threads?.() ?? 2 })
+      const checksums = await hashImageFile(file, watcher, hashing?.())
       Object.assign(report, checksums)
       requireChecksum(file.path, checksums, valid.checksum)
     }),

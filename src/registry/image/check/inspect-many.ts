@@ -18,7 +18,7 @@ export async function* inspectMany(
   const how = { title: 'Inspecting', reads: request.hash !== false || request.thorough === true }
   yield* inParallel(files, watcher, how, async ({ word, error, ...named }, reading) => {
     if (error !== undefined) return refusedReport(word, error)
-    return inspectFile({ ...request, path: word }, reading().watcher, { named, threads: () => reading().threads })
+    return inspectFile({ ...request, path: word }, reading().watcher, { named, hashing: () => reading().hashing })
   })
 }
 

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { inOrder } from '../../../core/in-order.ts'
 import type { HashOptions } from '../../../disk/hash/checksums.ts'
+import { HashThreads } from '../../../disk/hash/hash-threads.ts'
 import type { Watcher } from '../../registry.ts'
 import type { ImageSource } from './image-sources.ts'
 import { type ManyFiles, ManyProgress } from './many-files.ts'
@@ -13,8 +14,8 @@ const AHEAD = 64
 /** How to read one of several files. */
 export interface Reading {
   watcher: Watcher
-  /** The number of threads that hash it, so that all files together use all processors. */
-  threads: NonNullable<HashOptions['threads']>
+  /** How to hash it now, so that all files together use all processors. */
+  hashing: HashOptions
 }
 
 /** How to work on several files. */
@@ -40,12 +41,14 @@ export async function* inParallel<R>(
 ): AsyncGenerator<R> {
   const processors = availableParallelism()
   const progress = new ManyProgress(watcher, title, files, reads)
+  const kept = new HashThreads()
   let running = 0
+  const hashing = (): HashOptions => ({ kept, threads: running * 2 > Math.max(2, processors) ? 1 : 2 })
   const read = async (source: ImageSource) => {
     running++
     const { watcher, end } = await progress.file(source)
     try {
-      return await work(source, () => ({ watcher, threads: running * 2 > Math.max(2, processors) ? 1 : 2 }))
+      return await work(source, () => ({ watcher, hashing: hashing() }))
     } finally {
       running--
       end()
@@ -59,5 +62,6 @@ export async function* inParallel<R>(
     })
   } finally {
     progress.end()
+    await kept.close()
   }
 }

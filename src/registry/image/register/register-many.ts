@@ -97,7 +97,7 @@ async function readSource(
     const warnings: string[] = []
     const { image, arch } = await acceptNamed({ warn: (text) => warnings.push(text) }, file, valid, watcher)
     if (valid.storage_id !== undefined) await storagesOf(registry.database.knex, localUri(file.path), valid.storage_id)
-    const read = await readFile(file, image, valid, watcher, { threads: reading().threads })
+    const read = await readFile(file, image, valid, watcher, reading().hashing)
     const store = async () => {
       for (const warning of warnings) registry.warn(warning)
       // It may have waited for files before it.
