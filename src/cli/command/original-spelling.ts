@@ -70,7 +70,7 @@ interface Spelt {
 
 /** Splits off the first letter of words such as -qn if it is a boolean option. */
 function splitLetters(word: string, known: ReadonlyMap<string, Known>): [string, string] | undefined {
-  const [, first, others] = /^(-[A-Za-z])([A-Za-z].*)$/s.exec(word) ?? []
+  const [, first, others] = /^(-[A-Za-z0])([A-Za-z0].*)$/s.exec(word) ?? []
   return first !== undefined && known.get(first)?.option.type === 'boolean' ? [first, `-${others}`] : undefined
 }
 
