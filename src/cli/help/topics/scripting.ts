@@ -4,12 +4,13 @@ import type { Block } from '../blocks.ts'
 export const SCRIPTING: readonly Block[] = [
   { heading: 'IDS' },
   {
-    text: 'Commands that create something print the new ID. Commands that show, change or delete something take several IDs. Use - to read them from stdin, one per line. The prefix of an ID, such as wmi-, is optional.',
+    text: 'Commands that create something print the new ID. Commands that show, change or delete something take several IDs. Use - to read them from stdin, one per line. The prefix of an ID, such as wmi-, is optional. image add local and image inspect take several files in the same way.',
   },
   {
     code: [
       'id=$(vdc-manage image add local lucid.raw --account-id a-shpoolxx)',
       'vdc-manage image list --label golden --quiet | vdc-manage image del -',
+      "find . -name '*.raw' -print0 | vdc-manage image inspect -0 -",
     ],
   },
   { heading: 'ERRORS' },
