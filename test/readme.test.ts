@@ -48,6 +48,8 @@ const OUTCOMES: Record<string, (run: Run) => Promise<void> | void> = {
     expect(stdout.match(/^acceptable: +yes$/gm)).toHaveLength(2)
     expect(stdout.match(/^wmi-\w{8}$/gm)).toHaveLength(2)
   },
+  'Register only the files of a folder that `find` chooses, whatever their names contain': ({ stdout }) =>
+    expect(stdout).toMatch(/^(?:wmi-\w{8}\n){2}$/),
   'Show what would be deleted, then delete it': async ({ stdout }) => {
     expect(stdout).toMatch(/^update +images +wmi-old .*state: available -> deleted/m)
     expect(await vdcManageJson(['image', 'list', '--deleted'], { database })).toMatchObject([{ id: 'wmi-old' }])
@@ -57,7 +59,7 @@ const OUTCOMES: Record<string, (run: Run) => Promise<void> | void> = {
     expect(image).toMatchObject({ account_id: 'a-shpoolxx', protected: true })
   },
   'Count the images that each account can use': ({ stdout }) =>
-    expect(stdout).toBe('a-00000000\t3\na-shpoolxx\t3\na-k3x9q0bz\t6\n'),
+    expect(stdout).toBe('a-00000000\t3\na-shpoolxx\t3\na-k3x9q0bz\t8\n'),
   'Sum the file sizes of each account, with jq': ({ stdout }) => {
     const [first = '', , third] = stdout.split('\n')
     expect(Number(first.split('\t')[0])).toBeGreaterThan(0)
@@ -65,12 +67,12 @@ const OUTCOMES: Record<string, (run: Run) => Promise<void> | void> = {
   },
   'Print names and URIs, without jq': ({ stdout }) => {
     expect(stdout).toContain(`lucid: file://${folder.path}/lucid.raw\n`)
-    expect(stdout.split('\n')).toHaveLength(7)
+    expect(stdout.split('\n')).toHaveLength(9)
   },
   'Write a list for a spreadsheet, newest first': () => {
     const lines = readFileSync(join(folder.path, 'images.csv'), 'utf8').split('\n')
     expect(lines[0]).toBe('id,display_name,account_id,virtual_size,created_at')
-    expect(lines).toHaveLength(8)
+    expect(lines).toHaveLength(10)
   },
   'Read a list page by page': ({ stdout }) => {
     expect(stdout.match(/^wmi-/gm)).toHaveLength(2)

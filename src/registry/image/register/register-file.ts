@@ -11,7 +11,7 @@ import { requireUnpacked } from '../check/require-unpacked.ts'
 import type { ImageDetails } from '../details.ts'
 import { type AcceptedImage, acceptFile, archOf, storedFile, withImageFile } from './accept-file.ts'
 import { requireChecksum } from './expectations.ts'
-import { checkDatabase, fileImageRequest, storeFileImage } from './file-image.ts'
+import { checkDatabase, type FileImage, fileImageRequest, storeFileImage } from './file-image.ts'
 import { preparedFormat, requireReadyGuest } from './ready-guest.ts'
 import { registerConverted } from './register-converted.ts'
 
@@ -40,16 +40,16 @@ export async function registerFile(
 ): Promise<ImageDetails> {
   const valid = validFileImage(request)
   return withImageFile({ path: valid.path, ...named }, async (file) => {
-    const { image, arch } = await acceptNamed(registry, file, valid, watcher)
+    const { image, accepted } = await acceptNamed(registry, file, valid, watcher)
     const convert = formatOfCopy(valid, image, file.path, registry.warn)
     if (convert !== undefined)
-      return registerConverted(registry, { ...valid, arch, convert }, { file, image, arch: valid.arch }, watcher)
+      return registerConverted(registry, { ...accepted, convert }, { file, image, arch: valid.arch }, watcher)
     if (valid.check)
       requireUnpacked(image, file.path, 'Register an unpacked copy with --convert qcow2, or omit --check')
-    await checkDatabase(registry, { ...valid, arch }, localUri(file.path))
-    const stored = await readFile(file, image, valid, watcher)
+    await checkDatabase(registry, accepted, localUri(file.path))
+    const stored = await readFile(file, image, accepted, watcher)
     const check = valid.check ? await requireReadyGuest(file, image, file.path, watcher) : undefined
-    return storeFileImage(registry, { ...valid, arch }, image.fileFormat, stored, check)
+    return storeFileImage(registry, accepted, image.fileFormat, stored, check)
   })
 }
 
@@ -68,15 +68,15 @@ type ValidRequest = z.output<typeof fileImageRequest>
 /**
  * Inspects an open file that is to be registered.
  *
- * @returns the inspection and the architecture.
+ * @returns the inspection, and the request with what the file itself says.
  * @throws VdcError FILE_REFUSED, QEMU_IMG_FAILED, FILE_NOT_WRITTEN.
  */
 export async function acceptNamed(
-  { warn }: Pick<Registry, 'warn'>,
+  { warn }: Registry,
   file: ImageFile,
   valid: ValidRequest,
   watcher: Watcher,
-): Promise<{ image: AcceptedImage; arch: string }> {
+): Promise<{ image: AcceptedImage; accepted: FileImage }> {
   const expected = {
     format: valid.file_format,
     maxSize: valid.max_size,
@@ -84,7 +84,7 @@ export async function acceptNamed(
   }
   folderUri(localUri(file.path))
   const image = await acceptFile(file, expected, watcher, warn)
-  return { image, arch: archOf(image, valid.arch, file.path) }
+  return { image, accepted: { ...valid, path: file.path, arch: archOf(image, valid.arch, file.path) } }
 }
 
 /**
@@ -95,13 +95,13 @@ export async function acceptNamed(
 export async function readFile(
   file: ImageFile,
   image: AcceptedImage,
-  valid: ValidRequest,
+  accepted: FileImage,
   watcher: Watcher,
   options: HashOptions = {},
 ): Promise<StoredFile> {
-  if (valid.thorough) await (await import('../../../disk/inspect/thorough.ts')).readWholeDisk(file, image, watcher)
+  if (accepted.thorough) await (await import('../../../disk/inspect/thorough.ts')).readWholeDisk(file, image, watcher)
   const hashes = await hashImageFile(file, watcher, options)
-  requireChecksum(file.path, hashes, valid.checksum)
+  requireChecksum(file.path, hashes, accepted.checksum)
   return storedFile(file, localUri(file.path), image, hashes)
 }
 

@@ -95,14 +95,15 @@ async function readSource(
   try {
     const { watcher } = reading()
     const warnings: string[] = []
-    const { image, arch } = await acceptNamed({ warn: (text) => warnings.push(text) }, file, valid, watcher)
+    const warn = (text: string) => void warnings.push(text)
+    const { image, accepted } = await acceptNamed({ ...registry, warn }, file, valid, watcher)
     if (valid.storage_id !== undefined) await storagesOf(registry.database.knex, localUri(file.path), valid.storage_id)
-    const read = await readFile(file, image, valid, watcher, reading().hashing)
+    const read = await readFile(file, image, accepted, watcher, reading().hashing)
     const store = async () => {
       for (const warning of warnings) registry.warn(warning)
       // It may have waited for files before it.
       await requireUnchanged(file)
-      return storeFileImage(registry, { ...valid, path: word, arch }, image.fileFormat, read)
+      return storeFileImage(registry, accepted, image.fileFormat, read)
     }
     return { word, store, close }
   } catch (error) {
