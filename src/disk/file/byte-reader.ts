@@ -37,11 +37,16 @@ export class ByteReader {
 
   /** Passes the next `length` bytes to `take` as they arrive. */
   async pass(length: number, take: (bytes: Buffer) => Promise<void> | void): Promise<void> {
+    for await (const part of this.pieces(length)) await take(part)
+  }
+
+  /** Yields the next `length` bytes as they arrive. */
+  async *pieces(length: number): AsyncGenerator<Buffer> {
     for (let missing = length; missing > 0; ) {
       if (!(await this.#fill())) throw this.#onCut()
       const part = this.#take(missing)
       missing -= part.length
-      await take(part)
+      yield part
     }
   }
 

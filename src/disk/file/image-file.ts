@@ -18,6 +18,8 @@ export interface ImageFile {
   liesAt?: string
   /** True for a temporary file without a name, with the bytes of the file at `path`. */
   isNameless?: boolean
+  /** The image that was unpacked from this file and inspected, if it was kept. It is closed with this file. */
+  unpacked?: ImageFile
 }
 
 /** Filesystems whose files the kernel generates, by magic number: statfs(2) and linux/magic.h. */
@@ -91,8 +93,9 @@ export async function imageFileOf(path: string, handle: FileHandle): Promise<Ima
   return { path, handle, size: Number(opened.size), opened }
 }
 
-/** Closes an image file. */
+/** Closes an image file, and the image that was unpacked from it. */
 export async function closeImageFile(file: ImageFile): Promise<void> {
+  await file.unpacked?.handle.close()
   await file.handle.close()
 }
 

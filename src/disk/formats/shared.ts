@@ -64,6 +64,18 @@ export function mustBeUnpacked(title: string, command: string): Refusal {
 }
 
 /**
+ * Returns the refusal of a file in a packing that only this program supports, of which a copy can be registered.
+ *
+ * @param title how it is packed, such as `a zip archive`.
+ */
+export function mustBeCopied(title: string): Refusal {
+  return {
+    why: `is ${title}, which the agents cannot unpack`,
+    hint: `Register a copy with --convert qcow2, or make one: vdc-manage image convert ${FILE} OUT.qcow2 --to qcow2`,
+  }
+}
+
+/**
  * Returns the refusal of an encrypted disk.
  *
  * @param title the program that encrypted it, and where on the disk.

@@ -24,10 +24,12 @@ const ENDINGS: Readonly<Record<string, readonly string[]>> = {
   raw: [RAW],
   iso: [RAW],
   usb: [RAW],
-  gz: ['gz', 'tgz'],
+  gz: ['gz', 'tgz', 'ova.gz'],
   tgz: ['tgz'],
   tar: ['tar'],
-  ...Object.fromEntries(['xz', 'bz2', 'zst', 'zip', '7z', 'lz4', 'ova'].map((ending) => [ending, []])),
+  ...Object.fromEntries(['xz', 'bz2', 'zst', 'zip'].map((each) => [each, [each, `tar.${each}`, `ova.${each}`]])),
+  ova: ['ova'],
+  ...Object.fromEntries(['7z', 'lz4'].map((ending) => [ending, []])),
 }
 
 /**
@@ -47,5 +49,5 @@ export function endingFor(format: string): string {
 
 /** Returns a path without the extension of its packing: `lucid.qcow2` for `lucid.qcow2.gz`. */
 export function withoutPacking(path: string): string {
-  return path.replace(/\.(?:(?:tar\.)?gz|tgz|tar)$/i, '')
+  return path.replace(/\.(?:(?:(?:tar|ova)\.)?(?:gz|xz|bz2|zst|zip)|t(?:gz|xz|bz2|zst)|tar|ova)$/i, '')
 }

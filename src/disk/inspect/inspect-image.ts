@@ -1,8 +1,10 @@
 import { CHANGED, type ImageFile, isUnchanged } from '../file/image-file.ts'
 import { FETCH_AGAIN, fileSource, type Source, truncated } from '../file/source.ts'
+import { mustBeCopied } from '../formats/shared.ts'
 import { askQemu, checkWithQemu } from '../qemu/qemu-checks.ts'
 import type { Watcher } from '../watcher.ts'
 import { refusalsOf, unpackedFirst } from './catch-refusals.ts'
+import { type ContainerFormat, isOfAgents, titleOfContainer } from './containers.ts'
 import { withoutPacking } from './file-formats.ts'
 import { checkContents, checkEnding, checkKind, checkSigns, checkSize, describe } from './header-checks.ts'
 import { DEFAULT_MAX_SIZE, type Expectation, type Inspection, namingFile } from './inspection.ts'
@@ -11,6 +13,9 @@ import type { Refusal } from './refusal.ts'
 
 /** Bytes that all inspectors together can read (validation.md, "The order of things"). */
 const HEADER_LIMIT = 1024 * 1024
+/** Packed files that the agents can unpack, and all that can be unpacked here, by the names of their inspectors. */
+const OF_AGENTS: readonly string[] = ['gzip', 'tar']
+const PACKED: readonly string[] = [...OF_AGENTS, 'xz', 'bzip2', 'zstd', 'zip']
 
 /**
  * Inspects a disk image file: finds its format, and whether it can be registered
@@ -38,7 +43,8 @@ export async function inspectImage(file: ImageFile, expected: Expectation, watch
   const refusals = await refusalsOf(async () => {
     const identity = await recognise(fileSource(file, HEADER_LIMIT), whole)
     const packed = identity.packed?.inspector.name ?? ''
-    if (identity.refusals.length === 0 && ['gzip', 'tar'].includes(packed))
+    const opened = expected.unpacks === undefined || expected.unpacks === 'agents' ? OF_AGENTS : PACKED
+    if (identity.refusals.length === 0 && opened.includes(packed))
       return inspectPacked(inspection, file, expected, watcher)
     return inspectDisk(inspection, { identity, whole, file, path: file.path }, expected, watcher)
   })
@@ -67,26 +73,33 @@ async function inspectPacked(
     import('../unpack/unpack.ts'),
     import('../unpack/unpacked.ts'),
   ])
+  const limit = expected.unpackedSize ?? expected.maxSize ?? DEFAULT_MAX_SIZE
   const fileLimit = async (start: Source) => {
     const { image } = await recognise(start, start)
-    return image === undefined || image.finding.isRawToo
-      ? undefined
-      : largestFile(Number(image.finding.virtualSize ?? 0))
+    if (image !== undefined && !image.finding.isRawToo) return largestFile(Number(image.finding.virtualSize ?? 0))
+    return expected.keepsUnpacked ? limit : undefined
   }
-  const unpacked = new Unpacked(file, expected.unpackedSize ?? expected.maxSize ?? DEFAULT_MAX_SIZE, fileLimit)
+  const unpacked = new Unpacked(file, limit, fileLimit)
   try {
-    const onFormat = (format: typeof inspection.containerFormat) => {
+    const onFormat = (format: ContainerFormat) => {
       inspection.containerFormat = format
     }
-    const packing = await unpack(file, (at, bytes) => unpacked.take(at, bytes), watcher, onFormat)
+    const opensOva = expected.unpacks === 'all' || expected.unpacks === 'all-to-report'
+    const options = { opensOva, onFormat }
+    const packing = await unpack(file, (at, bytes) => unpacked.take(at, bytes), watcher, options)
     inspection.size = packing.unpackedSize
+    inspection.warnings.push(...packing.warnings)
     const { source, file: inner } = await unpacked.finish(packing.unpackedSize)
     const misnamed = checkEnding(inspection, file.path, [packing.containerFormat], undefined)
     if (misnamed.length > 0) return misnamed
     const whole = inner === undefined ? source : fileSource(inner, undefined, watcher.cancellation)
     const identity = await recognise(inner === undefined ? source : fileSource(inner, HEADER_LIMIT), whole)
     const disk = { identity, whole, file: inner, path: withoutPacking(file.path) }
-    return (await inspectDisk(inspection, disk, expected, watcher)).map(unpackedFirst)
+    const refusals = (await inspectDisk(inspection, disk, expected, watcher)).map(unpackedFirst)
+    if (refusals.length > 0) return refusals
+    if (expected.keepsUnpacked && inner !== undefined) unpacked.keepFor(file)
+    const isRefused = expected.unpacks === 'all-to-report' && !isOfAgents(packing.containerFormat)
+    return isRefused ? [mustBeCopied(titleOfContainer(packing.containerFormat))] : []
   } finally {
     await unpacked.close()
   }

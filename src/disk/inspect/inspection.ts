@@ -1,5 +1,6 @@
 import { VdcError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell-word.ts'
+import type { ContainerFormat } from './containers.ts'
 import type { Refusal } from './refusal.ts'
 
 /** Default limit of the virtual size, in bytes: 64 TiB. */
@@ -15,12 +16,19 @@ export interface Expectation {
   maxSize?: number | undefined
   /** Largest size of a packed file in bytes, after unpacking. Default: maxSize. */
   unpackedSize?: number
+  /**
+   * Files that are unpacked: those that the agents can unpack (default); all, for a copy; or all, and those that
+   * the agents cannot unpack are refused after that.
+   */
+  unpacks?: 'agents' | 'all' | 'all-to-report'
+  /** Whether the unpacked image stays open with its file, to be converted. */
+  keepsUnpacked?: boolean
 }
 
 /** The result of inspecting a disk image file. */
 export interface Inspection {
-  /** Container format, by dcmgr's name. */
-  containerFormat: 'none' | 'gz' | 'tar' | 'tgz'
+  /** Container format, by dcmgr's name if it has one. */
+  containerFormat: ContainerFormat
   /** One of FILE_FORMATS, or the name of a refused image format; undefined if the file is not a disk image. */
   fileFormat: string | undefined
   /** Version of the file format. */

@@ -17,7 +17,7 @@ import { writeSparsely } from './reserve.ts'
  * Passes an image to `work`, to be converted by qemu-img. The image is copied first, into a file
  * without a name that only this user can change, if another user could change it, and its headers
  * could name other files or its contents are to be checked. A packed image is unpacked into such
- * a file. The copy is inspected (docs/decisions/0011).
+ * a file, unless the image that was inspected was kept. The copy is inspected (docs/decisions/0011).
  *
  * @param folder folder for the copy.
  * @param requireContents checks the bytes of the file that is used, still packed.
@@ -37,7 +37,10 @@ export async function withSafeSource(
   const hasHeaders = !isPacked && inspection.fileFormat !== 'raw'
   const use = async (source: ImageFile) => {
     await requireContents?.(source)
-    return isPacked ? withUnpackedImage(source, inspection, watcher, work) : work(source)
+    if (!isPacked) return work(source)
+    // A copy was made because the file could have changed since it was unpacked.
+    if (file.unpacked !== undefined && source === file) return work(file.unpacked)
+    return withUnpackedImage(source, inspection, watcher, work)
   }
   if (!isWritableByOthers(file) || !(hasHeaders || requireContents)) return use(file)
   await holding(await openNamelessIn(folder.path), async (handle) => {

@@ -168,7 +168,8 @@ export const IN_USE = {
   hint: 'Stop that program first, or register a copy',
 }
 
-function notInstalled(program: string, pack: string, cause: unknown): VdcError {
+/** Returns the error for a program that is missing. */
+export function notInstalled(program: string, pack: string, cause: unknown): VdcError {
   return new VdcError('QEMU_IMG_FAILED', `${program} is not installed`, {
     hint: `Install it with: apt-get install ${pack}`,
     cause,

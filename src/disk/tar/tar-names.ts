@@ -1,3 +1,4 @@
+import { mustBeCopied } from '../formats/shared.ts'
 import { damagedTar, refusedTar, shownName } from './tar-refusals.ts'
 
 /** Bytes of the longest file name on Linux. */
@@ -18,10 +19,7 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 /** The refusal of an OVA. */
-export const OVA = {
-  why: 'is an OVA, a whole virtual machine, which the agents cannot unpack',
-  hint: 'Unpack it, convert the disk inside and register that: tar -xf, vdc-manage image convert',
-}
+export const OVA = mustBeCopied('an OVA, a whole virtual machine')
 
 /**
  * Returns whether a member has the name of an OVF descriptor, which makes its tar archive

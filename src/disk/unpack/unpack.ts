@@ -1,42 +1,56 @@
 import { VdcError } from '../../core/errors.ts'
-import { chunksOf } from '../file/chunks.ts'
+import { chunksOf, startOf } from '../file/chunks.ts'
 import type { ImageFile } from '../file/image-file.ts'
 import { FETCH_AGAIN } from '../file/source.ts'
-import { isGzip } from '../formats/packed/gzip.ts'
-import { readOnlyMember, type TakeBytes } from '../tar/tar.ts'
+import { archiveIn, type Compression, type ContainerFormat } from '../inspect/containers.ts'
+import { readOnlyMember } from '../tar/tar.ts'
 import { isTar, looksCompressed } from '../tar/tar-header.ts'
+import type { TakeBytes } from '../tar/tar-members.ts'
+import { isOvf } from '../tar/tar-names.ts'
 import { ambiguousTar } from '../tar/tar-refusals.ts'
 import type { Watcher } from '../watcher.ts'
-import { gunzip } from './gunzip.ts'
+import { compressionOf } from './decompress.ts'
 
 /** Bytes needed to recognise a tar archive. */
 const TAR_HEAD = 512
+/** Bytes of the name at its start. */
+const NAME = 100
 
 /** How a disk image is packed. */
 export interface Packing {
-  /** A container format of dcmgr: `gz`, `tar` or `tgz`. */
-  containerFormat: 'gz' | 'tar' | 'tgz'
+  containerFormat: ContainerFormat
   /** Size of the unpacked disk image in bytes. */
   unpackedSize: number
+  /** As in an inspection. */
+  warnings: string[]
+}
+
+/** Options for unpacking. */
+interface UnpackOptions {
+  /** Whether the disk of an OVA is taken, too. */
+  opensOva: boolean
+  /**
+   * Called with the container format as soon as it is known, even if the rest is damaged; for an archive within a
+   * compressed file, it is called with the format of that file first.
+   */
+  onFormat?: (format: ContainerFormat) => void
 }
 
 /**
- * Unpacks a gzip file or a tar archive to its end, exactly as the agents do with `gunzip`
+ * Unpacks a compressed file or an archive to its end; gzip and tar exactly as the agents do with `gunzip`
  * and GNU tar (dcmgr.md, "Where an image's bytes are"). It is read as a stream: memory does
  * not grow with its size.
  *
  * @param take is called with increasing offsets; an error that it throws ends the reading.
- * @param onFormat is called with the container format as soon as it is known, even if the rest is
- *   damaged; for `tgz` it is called with `gz` first.
  * @throws VdcError FILE_REFUSED, without the name of the file, if it is damaged, is an
- *   archive of anything but one file, or would be unpacked differently by the agents; the
- *   errors of `take` and of the cancellation.
+ *   archive of anything but one file, or would be unpacked differently by the agents; QEMU_IMG_FAILED if a program
+ *   is missing; the errors of `take` and of the cancellation.
  */
 export async function unpack(
   file: ImageFile,
   take: TakeBytes,
   watcher: Watcher,
-  onFormat: (format: Packing['containerFormat']) => void = () => {},
+  { opensOva, onFormat = () => {} }: UnpackOptions = { opensOva: false },
 ): Promise<Packing> {
   const task = watcher.progress.begin('Unpacking', file.size)
   const onRead = (bytes: number) => task.advance(bytes)
@@ -44,29 +58,14 @@ export async function unpack(
   try {
     const { buffer, bytesRead } = await file.handle.read(Buffer.alloc(TAR_HEAD), 0, TAR_HEAD, 0)
     const start = buffer.subarray(0, bytesRead)
-    if (!isGzip(start)) {
-      if (looksCompressed(start, file.path))
-        throw ambiguousTar('it has no signature, and GNU tar treats it as compressed')
-      onFormat('tar')
-      chunks = chunksOf(file, watcher, onRead)
-      return { containerFormat: 'tar', unpackedSize: await readOnlyMember(chunks, take) }
-    }
-    onFormat('gz')
-    chunks = gunzip(file, watcher, onRead)
-    const [inner, unpacked] = await beginningOf(chunks)
-    if (isTar(inner)) {
-      onFormat('tgz')
-      return { containerFormat: 'tgz', unpackedSize: await readOnlyMember(unpacked, take) }
-    }
-    let unpackedSize = 0
-    for await (const chunk of unpacked) {
-      await take(unpackedSize, chunk)
-      unpackedSize += chunk.length
-    }
-    if (unpackedSize === 0) throw new VdcError('FILE_REFUSED', 'is empty after unpacking', { hint: FETCH_AGAIN })
-    return { containerFormat: 'gz', unpackedSize }
+    const [compression, decompress] = compressionOf(start) ?? []
+    if (compression === undefined && looksCompressed(start, file.path))
+      throw ambiguousTar('it has no signature, and GNU tar treats it as compressed')
+    onFormat(compression ?? 'tar')
+    chunks = decompress?.(file, watcher, onRead) ?? chunksOf(file, watcher, onRead)
+    return await unpackInner(chunks, compression, take, { opensOva, onFormat })
   } catch (error) {
-    if (error instanceof VdcError) throw error
+    if (error instanceof VdcError || (error as NodeJS.ErrnoException).syscall === 'read') throw error
     // zlib's error for damaged data.
     const why = `is damaged or truncated: ${(error as Error).message}`
     throw new VdcError('FILE_REFUSED', why, { hint: FETCH_AGAIN, cause: error })
@@ -77,19 +76,32 @@ export async function unpack(
   }
 }
 
-/** Reads as many bytes as are needed to recognise a tar archive. Returns them, and a generator that starts with them again. */
-async function beginningOf(chunks: AsyncGenerator<Buffer>): Promise<[Buffer, AsyncGenerator<Buffer>]> {
-  const parts: Buffer[] = []
-  for (let length = 0; length < TAR_HEAD; ) {
-    const chunk = await chunks.next()
-    if (chunk.done) break
-    parts.push(chunk.value)
-    length += chunk.value.length
+/** Unpacks an archive, or what was within a compressed file: an archive, or else the disk image. */
+async function unpackInner(
+  chunks: AsyncGenerator<Buffer>,
+  compression: Compression | undefined,
+  take: TakeBytes,
+  { opensOva, onFormat }: Required<UnpackOptions>,
+): Promise<Packing> {
+  const [inner, unpacked] = await startOf(chunks, TAR_HEAD)
+  if (compression === undefined || isTar(inner)) {
+    const isOva = opensOva && startsWithOvf(inner)
+    const containerFormat = archiveIn(isOva ? 'ova' : 'tar', compression)
+    onFormat(containerFormat)
+    if (!isOva) return { containerFormat, unpackedSize: await readOnlyMember(unpacked, take), warnings: [] }
+    const { size, warnings } = await (await import('../ova/ova.ts')).readOva(unpacked, take)
+    return { containerFormat, unpackedSize: size, warnings }
   }
-  const first = Buffer.concat(parts)
-  async function* all() {
-    yield first
-    yield* chunks
+  let unpackedSize = 0
+  for await (const chunk of unpacked) {
+    await take(unpackedSize, chunk)
+    unpackedSize += chunk.length
   }
-  return [first, all()]
+  if (unpackedSize === 0) throw new VdcError('FILE_REFUSED', 'is empty after unpacking', { hint: FETCH_AGAIN })
+  return { containerFormat: compression, unpackedSize, warnings: [] }
+}
+
+/** Returns whether an archive starts with the descriptor of an OVA, by the name in its first header. */
+function startsWithOvf(head: Buffer): boolean {
+  return isOvf(head.toString('latin1', 0, NAME).replace(/\0.*$/s, ''))
 }

@@ -93,7 +93,13 @@ export class Unpacked {
     return { source: this.#sourceOf(size), file: this.#file }
   }
 
-  /** Closes the temporary file, which deletes it. */
+  /** Keeps the temporary file open with the file that was unpacked, to be used as its unpacked image. */
+  keepFor(file: ImageFile): void {
+    if (this.#file !== undefined) file.unpacked = this.#file
+    this.#file = undefined
+  }
+
+  /** Closes the temporary file, which deletes it, unless it is kept. */
   async close(): Promise<void> {
     await this.#file?.handle.close()
   }
@@ -181,7 +187,7 @@ export async function withUnpackedFile<T>(
 ): Promise<T> {
   const unpacked = new Unpacked(packed, size, async () => size)
   try {
-    const { unpackedSize } = await unpack(packed, (at, bytes) => unpacked.take(at, bytes), watcher)
+    const { unpackedSize } = await unpack(packed, (at, bytes) => unpacked.take(at, bytes), watcher, { opensOva: true })
     const { file } = await unpacked.finish(unpackedSize)
     return await work(file as ImageFile)
   } finally {

@@ -62,7 +62,7 @@ export async function compareUnpacking(folder: string, archives: readonly MadeAr
   }
   const statuses = await unpackForReal(
     folder,
-    all.map(({ packing }) => packing?.containerFormat),
+    all.map(({ packing }) => packing?.containerFormat as keyof typeof COMMANDS | undefined),
   )
   for (const [index, archive] of archives.entries()) {
     const ours = all[index] as Ours
@@ -82,7 +82,7 @@ export async function compareUnpacking(folder: string, archives: readonly MadeAr
 /** Unpacks each accepted archive in its own folder. Returns the exit codes. */
 async function unpackForReal(
   folder: string,
-  containers: readonly (Packing['containerFormat'] | undefined)[],
+  containers: readonly (keyof typeof COMMANDS | undefined)[],
 ): Promise<number[]> {
   const lines = containers.map((container, index) => {
     if (container === undefined) return 'echo'

@@ -1,5 +1,5 @@
 import type { Inspector } from '../../inspect/inspector.ts'
-import { mustBeUnpacked } from '../shared.ts'
+import { mustBeCopied } from '../shared.ts'
 
 /*
  * A description of the format, derived from bzip2's source, "StreamHeader" and "BlockHeader":
@@ -15,9 +15,11 @@ export const bzip2: Inspector = {
   kind: 'packed',
   title: 'compressed with bzip2',
   async inspect(source) {
-    const start = await source.read(0, 10)
-    return START.test(start.toString('hex'))
-      ? { at: 0, refusals: [mustBeUnpacked(bzip2.title, 'bzip2 -d')] }
-      : undefined
+    return isBzip2(await source.read(0, 10)) ? { at: 0, refusals: [mustBeCopied(bzip2.title)] } : undefined
   },
+}
+
+/** Returns whether a file starts like a bzip2 file. */
+export function isBzip2(start: Buffer): boolean {
+  return START.test(start.toString('hex', 0, 10))
 }

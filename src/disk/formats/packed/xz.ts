@@ -1,5 +1,5 @@
 import type { Inspector } from '../../inspect/inspector.ts'
-import { hasBytes, mustBeUnpacked } from '../shared.ts'
+import { hasBytes, mustBeCopied } from '../shared.ts'
 
 /** The .xz File Format, "Header Magic Bytes": https://tukaani.org/xz/xz-file-format.txt */
 const MAGIC = '\xfd7zXZ\0'
@@ -11,6 +11,11 @@ export const xz: Inspector = {
   title: 'compressed with xz',
   async inspect(source) {
     if (!(await hasBytes(source, 0, MAGIC))) return undefined
-    return { at: 0, refusals: [mustBeUnpacked(xz.title, 'xz -d')] }
+    return { at: 0, refusals: [mustBeCopied(xz.title)] }
   },
+}
+
+/** Returns whether a file starts like an xz file. */
+export function isXz(start: Buffer): boolean {
+  return start.toString('latin1', 0, MAGIC.length) === MAGIC
 }

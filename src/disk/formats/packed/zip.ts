@@ -1,6 +1,6 @@
 import type { Source } from '../../file/source.ts'
 import type { Inspector } from '../../inspect/inspector.ts'
-import { mustBeUnpacked } from '../shared.ts'
+import { mustBeCopied } from '../shared.ts'
 
 /*
  * PKWARE's .ZIP File Format Specification, "Local file header":
@@ -23,7 +23,7 @@ export const zip: Inspector = {
     const head = (await source.read(0, 4)).toString('latin1')
     const member = await firstMember(source)
     if (member === undefined ? !OTHERS.includes(head) : titleOfDocument(member) !== undefined) return undefined
-    return { at: 0, refusals: [mustBeUnpacked(zip.title, 'unzip')] }
+    return { at: 0, refusals: [mustBeCopied(zip.title)] }
   },
 }
 
@@ -37,6 +37,11 @@ export const officeZip: Inspector = {
     const title = member && titleOfDocument(member)
     return title === undefined ? undefined : { at: 0, title }
   },
+}
+
+/** Returns whether a file starts like a zip archive. */
+export function isZip(start: Buffer): boolean {
+  return [MEMBER, ...OTHERS].includes(start.toString('latin1', 0, 4))
 }
 
 interface Member {

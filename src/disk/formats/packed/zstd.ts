@@ -1,5 +1,5 @@
 import type { Inspector } from '../../inspect/inspector.ts'
-import { mustBeUnpacked } from '../shared.ts'
+import { mustBeCopied } from '../shared.ts'
 
 /*
  * RFC 8878, section 3.1: https://www.rfc-editor.org/rfc/rfc8878
@@ -22,10 +22,21 @@ export const zstd: Inspector = {
       const head = await source.read(at, 8)
       if (head.length < 8) return undefined
       const magic = head.readUInt32LE(0)
-      if (magic === FRAME) return { at, refusals: [mustBeUnpacked(zstd.title, 'zstd -d')] }
-      if (magic >>> 4 !== SKIPPABLE) return undefined
+      if (magic === FRAME) return { at, refusals: [mustBeCopied(zstd.title)] }
+      if (!isSkippable(magic)) return undefined
       at += 8 + head.readUInt32LE(4)
     }
     return undefined
   },
+}
+
+/** Returns whether a file starts with a frame of Zstandard, which may be a skippable one. */
+export function isZstd(start: Buffer): boolean {
+  if (start.length < 4) return false
+  const magic = start.readUInt32LE(0)
+  return magic === FRAME || isSkippable(magic)
+}
+
+function isSkippable(magic: number): boolean {
+  return magic >>> 4 === SKIPPABLE
 }

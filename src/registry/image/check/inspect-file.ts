@@ -49,7 +49,7 @@ export async function inspectFile(
   return reportOn(valid.path, (report) =>
     withImageFile({ path: valid.path, ...named }, async (file) => {
       report.path = file.path
-      const expected = { format: valid.file_format, maxSize: valid.max_size }
+      const expected = { format: valid.file_format, maxSize: valid.max_size, unpacks: 'all-to-report' } as const
       const inspection = await inspectImage(file, expected, watcher)
       fillReport(report, file, inspection, valid.arch)
       if (valid.thorough)

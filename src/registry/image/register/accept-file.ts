@@ -26,6 +26,15 @@ export async function acceptFile(
 }
 
 /**
+ * Returns what is expected of a file of which a copy is made: it may be packed in any way.
+ *
+ * @param keepsUnpacked whether it is converted, and not only inspected.
+ */
+export function copied(keepsUnpacked: boolean): Expectation {
+  return { prefersVhd: true, unpacks: 'all', keepsUnpacked }
+}
+
+/**
  * Accepts or refuses a file by its inspection, and prints the warnings of the inspection.
  *
  * @throws VdcError FILE_REFUSED if the file may not be registered.

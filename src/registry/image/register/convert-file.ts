@@ -8,7 +8,7 @@ import type { Watcher } from '../../registry.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
 import { type FileReport, reportOf } from '../check/inspect-file.ts'
-import { type AcceptedImage, acceptFile, withImageFile } from './accept-file.ts'
+import { type AcceptedImage, acceptFile, copied, withImageFile } from './accept-file.ts'
 import { readExpectations } from './expectations.ts'
 
 /** The part of a request that names a source and a new file, and says what the source must be. */
@@ -56,10 +56,11 @@ export async function tryConvertFile(
   watcher: Watcher,
   warn: (text: string) => void,
 ): Promise<FileChange> {
-  return withAcceptedFile(request, watcher, warn, async ({ file, image, place, conversion }) => {
+  const check = async ({ file, image, place, conversion }: Convertible): Promise<FileChange> => {
     await tryConversion(file, image, place)
     return { action: 'create', path: place.path, file_format: conversion.to }
-  })
+  }
+  return withAcceptedFile(request, watcher, warn, check, true)
 }
 
 async function withAcceptedFile<T>(
@@ -67,9 +68,10 @@ async function withAcceptedFile<T>(
   watcher: Watcher,
   warn: (text: string) => void,
   work: (accepted: Convertible) => Promise<T>,
+  isTried = false,
 ): Promise<T> {
   const { to, compress, ...valid } = validate(convertRequest, request)
-  return withConvertibleFile(valid, { to: to as TargetFormat, compress }, watcher, warn, work)
+  return withConvertibleFile(valid, { to: to as TargetFormat, compress }, watcher, warn, work, isTried)
 }
 
 /** An open file that may be converted, and the target of the conversion. */
@@ -83,6 +85,7 @@ export interface Convertible {
 /**
  * Opens a file that may be converted, and the folder of the new file, for `work`.
  *
+ * @param isTried whether `work` only checks whether it could be converted.
  * @throws VdcError FILE_REFUSED, FILE_EXISTS, FILE_NOT_WRITTEN, QEMU_IMG_FAILED; errors of `work`.
  */
 export async function withConvertibleFile<T>(
@@ -91,8 +94,9 @@ export async function withConvertibleFile<T>(
   watcher: Watcher,
   warn: (text: string) => void,
   work: (convertible: Convertible) => Promise<T>,
+  isTried = false,
 ): Promise<T> {
-  const expected = { format: file_format, maxSize: max_size, prefersVhd: true }
+  const expected = { format: file_format, maxSize: max_size, ...copied(!isTried) }
   return withConvertible(out, conversion, (place) =>
     withImageFile(path, async (file) => {
       const image = await acceptFile(file, expected, watcher, warn)

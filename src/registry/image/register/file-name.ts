@@ -1,7 +1,8 @@
 import { basename } from 'node:path'
 
 /** File extensions of disk images, compressed files and archives. */
-const ENDING = /\.(?:raw|img|image|iso|usb|qcow2?|qed|vmdk|vdi|vpc|vhdx?|hdd|hds|parallels|gz|tgz|tar)$/i
+const ENDING =
+  /\.(?:raw|img|image|iso|usb|qcow2?|qed|vmdk|vdi|vpc|vhdx?|hdd|hds|parallels|gz|xz|bz2|zst|zip|t(?:gz|xz|bz2|zst)|tar|ova)$/i
 
 /**
  * Returns a file's name without the extensions of disk images: `lucid.raw.gz` gives

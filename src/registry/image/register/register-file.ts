@@ -9,7 +9,7 @@ import { validate } from '../../rules/validate.ts'
 import { DEFAULT_CONTAINER_FORMAT } from '../../rules/values.ts'
 import { requireUnpacked } from '../check/require-unpacked.ts'
 import type { ImageDetails } from '../details.ts'
-import { type AcceptedImage, acceptFile, archOf, storedFile, withImageFile } from './accept-file.ts'
+import { type AcceptedImage, acceptFile, archOf, copied, storedFile, withImageFile } from './accept-file.ts'
 import { requireChecksum } from './expectations.ts'
 import { checkDatabase, type FileImage, fileImageRequest, storeFileImage } from './file-image.ts'
 import { preparedFormat, requireReadyGuest } from './ready-guest.ts'
@@ -72,15 +72,16 @@ type ValidRequest = z.output<typeof fileImageRequest>
  * @throws VdcError FILE_REFUSED, QEMU_IMG_FAILED, FILE_NOT_WRITTEN.
  */
 export async function acceptNamed(
-  { warn }: Registry,
+  { warn, onChange }: Registry,
   file: ImageFile,
   valid: ValidRequest,
   watcher: Watcher,
 ): Promise<{ image: AcceptedImage; accepted: FileImage }> {
+  const isCopied = valid.convert !== undefined || valid.prepare === true
   const expected = {
     format: valid.file_format,
     maxSize: valid.max_size,
-    prefersVhd: valid.convert !== undefined || valid.prepare === true,
+    ...(isCopied && copied(onChange === undefined)),
   }
   folderUri(localUri(file.path))
   const image = await acceptFile(file, expected, watcher, warn)
