@@ -35,11 +35,14 @@ const UNPACKERS = {
   zstd: { args: ['-dcq', `--memory=${DICTIONARY / MIB}MB`], pack: 'zstd' },
 } as const satisfies Record<string, Unpacker>
 
+const TRUSTED = 'If you trust the file, unpack it, and convert the disk image inside'
+
 /** What the messages of the programs mean, which are not shown. */
-const MEANINGS: readonly [message: RegExp, why: string][] = [
+const MEANINGS: readonly [message: RegExp, why: string, hint?: string][] = [
   [
     /memory (?:usage )?limit|too much memory|allocate memory/i,
-    `needs more than ${DICTIONARY / MIB} MiB of memory to be unpacked`,
+    `is refused: unpacking it needs more than ${DICTIONARY / MIB} MiB of memory`,
+    TRUSTED,
   ],
   [/unexpected end|premature|ends unexpectedly|end of file/i, 'is truncated'],
   [/trailing garbage|not recognized|unsupported format|unknown header/i, 'has other data after its compressed data'],
@@ -62,7 +65,7 @@ export async function* unpackedBy(
   const { signal } = watcher.cancellation
   watcher.cancellation.throwIfRequested()
   const { args } = UNPACKERS[program]
-  const limits = wholeDiskLimits(file, 'unpacking it', BASE_SECONDS, 'If you trust the file, unpack it yourself')
+  const limits = wholeDiskLimits(file, 'unpacking it', BASE_SECONDS, TRUSTED)
   const [command, ...bound] = boundCommand(scriptOf(program, limits))
   const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C', MALLOC_ARENA_MAX: '1' }
   const running = spawn(command, [...bound, ...args], { stdio: 'pipe', env })
@@ -156,6 +159,7 @@ function exceeded({ work, cpu, wall, hint }: Limits, isLate: boolean, { killed }
 }
 
 function damaged(program: string, errors: string): VdcError {
-  const why = MEANINGS.find(([message]) => message.test(errors))?.[1] ?? `is damaged: ${program} cannot unpack it`
-  return new VdcError('FILE_REFUSED', why, { hint: FETCH_AGAIN })
+  const [, why = `is damaged: ${program} cannot unpack it`, hint = FETCH_AGAIN] =
+    MEANINGS.find(([message]) => message.test(errors)) ?? []
+  return new VdcError('FILE_REFUSED', why, { hint })
 }

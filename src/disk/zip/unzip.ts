@@ -25,17 +25,24 @@ export async function* unzip(
   const entry = await headersOf(file, watcher)
   const { dataAt, packed, method } = entry
   const data = chunksOf(file, watcher, onRead, dataAt, dataAt + packed)
+  const sumOf = await fastCrc32()
   let crc = 0
   let length = 0
   for await (const chunk of method === 0 ? data : inflate(data, packed)) {
     watcher.cancellation.throwIfRequested()
     length += chunk.length
     if (length > entry.unpacked) throw damagedZip('its file is longer than its headers say')
-    crc = crc32(chunk, crc)
+    crc = sumOf(chunk, crc)
     yield chunk
   }
   if (length !== entry.unpacked) throw damagedZip('its file is shorter than its headers say')
   if (crc !== entry.crc) throw damagedZip('the CRC of its file is wrong')
+}
+
+/** Returns zlib's CRC-32, which is ten times as fast as ours, and which Node has from 20.15 on. */
+async function fastCrc32(): Promise<typeof crc32> {
+  const zlib: { crc32?: typeof crc32 } = await import('node:zlib')
+  return zlib.crc32 ?? crc32
 }
 
 async function headersOf(file: ImageFile, watcher: Watcher): Promise<ZipFile> {

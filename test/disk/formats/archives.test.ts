@@ -15,20 +15,21 @@ beforeAll(() => {
 })
 afterAll(() => folder.remove())
 
+const CONVERT = 'vdc-manage image convert {file} OUT.qcow2 --to qcow2'
 /** Archives made by their own tools, and the command that unpacks them if the agents do not. */
 const REAL: [title: string, command: string, unpack: string | undefined][] = [
   ['compressed with gzip', 'gzip -k disk.raw', undefined],
   ['a tar archive', 'tar -cf OUT disk.raw', undefined],
   ['a tar archive', 'tar --format=v7 -cf OUT disk.raw', undefined],
   ['a tar archive', 'tar --format=pax -cf OUT disk.raw', undefined],
-  ['an OVA', 'tar -cf OUT disk.ovf disk.raw', 'tar -xf, vdc-manage image convert'],
-  ['compressed with xz', 'xz -k disk.raw', 'xz -d'],
+  ['an OVA', 'tar -cf OUT disk.ovf disk.raw', CONVERT],
+  ['compressed with xz', 'xz -k disk.raw', CONVERT],
   ['compressed with lzma', 'xz -k --format=lzma disk.raw', 'xz -d --format=lzma'],
   ['compressed with lzma', 'xz -k -0 --format=lzma disk.raw', 'xz -d --format=lzma'],
-  ['compressed with bzip2', 'bzip2 -k disk.raw', 'bzip2 -d'],
-  ['compressed with bzip2', 'bzip2 -k nothing', 'bzip2 -d'],
-  ['compressed with zstd', 'zstd -q -k disk.raw', 'zstd -d'],
-  ['a zip archive', 'zip -q OUT disk.raw', 'unzip'],
+  ['compressed with bzip2', 'bzip2 -k disk.raw', CONVERT],
+  ['compressed with bzip2', 'bzip2 -k nothing', CONVERT],
+  ['compressed with zstd', 'zstd -q -k disk.raw', CONVERT],
+  ['a zip archive', 'zip -q OUT disk.raw', CONVERT],
   ['an ar archive', 'ar rc OUT disk.ovf', 'ar x'],
 ]
 

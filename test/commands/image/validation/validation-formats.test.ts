@@ -246,11 +246,19 @@ const REFUSED: Record<string, Refused> = {
   'disk.raw.xz': packedBy(
     'xz -0 -kc alone.raw > disk.raw.xz',
     'compressed with xz',
-    'Unpack it and register the disk image inside: xz -d',
+    'Register a copy with --convert qcow2, or make one: vdc-manage image convert',
   ),
-  'disk.raw.bz2': packedBy('bzip2 -kc alone.raw > disk.raw.bz2', 'compressed with bzip2', ': bzip2 -d'),
-  'disk.raw.zst': packedBy('zstd -qc alone.raw > disk.raw.zst', 'compressed with zstd', ': zstd -d'),
-  'disk.zip': packedBy('zip -q disk.zip alone.raw', 'a zip archive', ': unzip'),
+  'disk.raw.bz2': packedBy(
+    'bzip2 -kc alone.raw > disk.raw.bz2',
+    'compressed with bzip2',
+    'Register a copy with --convert',
+  ),
+  'disk.raw.zst': packedBy(
+    'zstd -qc alone.raw > disk.raw.zst',
+    'compressed with zstd',
+    'Register a copy with --convert',
+  ),
+  'disk.zip': packedBy('zip -q disk.zip alone.raw', 'a zip archive', 'Register a copy with --convert'),
   'disk.7z': {
     make: bytes('7z\xbc\xaf\x27\x1c\0\x04', noise(4096, 5)),
     says: 'is a 7z archive, which the agents cannot unpack',
@@ -259,12 +267,12 @@ const REFUSED: Record<string, Refused> = {
   'machine.ova': {
     make: () => sh('echo "<?xml?>" > machine.ovf && tar -cf machine.ova machine.ovf alone.raw'),
     says: 'is an OVA, a whole virtual machine, which the agents cannot unpack',
-    hint: 'tar -xf, vdc-manage image convert',
+    hint: 'Register a copy with --convert',
   },
   'machine.tgz': {
     make: () => sh('tar -czf machine.tgz machine.ovf alone.raw'),
     says: 'is an OVA',
-    hint: 'tar -xf',
+    hint: 'Register a copy with --convert',
   },
   'two.tar': {
     make: () => sh('cp alone.raw other.raw && tar -cf two.tar alone.raw other.raw'),
