@@ -38,11 +38,16 @@ export async function readOva(bytes: AsyncIterable<Buffer>, take: TakeBytes): Pr
   try {
     return await new OvaReader(new TarMembers(bytes), take).read()
   } catch (error) {
-    // To pack it again does not help.
-    if (error instanceof VdcError && / tar archive/.test(error.message))
-      throw new VdcError(error.code, error.message, { hint: FETCH_AGAIN, cause: error })
-    throw error
+    throw asOvaError(error)
   }
+}
+
+/** Returns the refusal to report for one of the tar archive, whose hint tells how to pack a disk for the agents. */
+function asOvaError(error: unknown): unknown {
+  if (!(error instanceof VdcError) || !error.hint?.startsWith('Pack ')) return error
+  if (error.message.startsWith('holds ')) return refusedOva(error.message)
+  if (error.message.startsWith('has data after')) return damagedOva('it has data after its end mark')
+  return new VdcError(error.code, error.message, { hint: FETCH_AGAIN, cause: error })
 }
 
 class OvaReader {

@@ -6,7 +6,7 @@ import { archiveIn, type Compression, type ContainerFormat } from '../inspect/co
 import { readOnlyMember } from '../tar/tar.ts'
 import { isTar, looksCompressed } from '../tar/tar-header.ts'
 import type { TakeBytes } from '../tar/tar-members.ts'
-import { isOvf } from '../tar/tar-names.ts'
+import { isOvf, OVA } from '../tar/tar-names.ts'
 import { ambiguousTar } from '../tar/tar-refusals.ts'
 import type { Watcher } from '../watcher.ts'
 import { compressionOf } from './decompress.ts'
@@ -88,7 +88,7 @@ async function unpackInner(
     const isOva = opensOva && startsWithOvf(inner)
     const containerFormat = archiveIn(isOva ? 'ova' : 'tar', compression)
     onFormat(containerFormat)
-    if (!isOva) return { containerFormat, unpackedSize: await readOnlyMember(unpacked, take), warnings: [] }
+    if (!isOva) return { containerFormat, unpackedSize: await readDisk(unpacked, take, opensOva), warnings: [] }
     const { size, warnings } = await (await import('../ova/ova.ts')).readOva(unpacked, take)
     return { containerFormat, unpackedSize: size, warnings }
   }
@@ -99,6 +99,17 @@ async function unpackInner(
   }
   if (unpackedSize === 0) throw new VdcError('FILE_REFUSED', 'is empty after unpacking', { hint: FETCH_AGAIN })
   return { containerFormat: compression, unpackedSize, warnings: [] }
+}
+
+/** Reads the only file of an archive. If OVAs are opened, it cannot be one unless its descriptor comes first. */
+async function readDisk(bytes: AsyncIterable<Buffer>, take: TakeBytes, opensOva: boolean): Promise<number> {
+  try {
+    return await readOnlyMember(bytes, take)
+  } catch (error) {
+    if (!opensOva || (error as Error).message !== OVA.why) throw error
+    const hint = 'Unpack it, and convert the disk image inside: tar -xf, vdc-manage image convert'
+    throw new VdcError('FILE_REFUSED', 'is an OVA whose descriptor is not its first file', { hint, cause: error })
+  }
 }
 
 /** Returns whether an archive starts with the descriptor of an OVA, by the name in its first header. */
