@@ -1,6 +1,15 @@
 import { readWhole, type Source } from '../file/source.ts'
 import { shownName } from '../tar/tar-refusals.ts'
-import { CENTRAL, type CentralEntry, centralEntry, DESCRIPTOR, IN_ZIP64, LOCAL, localEntry } from './zip-entry.ts'
+import {
+  CENTRAL,
+  type CentralEntry,
+  centralEntry,
+  DESCRIPTOR,
+  IN_ZIP64,
+  LOCAL,
+  localEntry,
+  type ZipEntry,
+} from './zip-entry.ts'
 import { damagedZip, refusedZip } from './zip-refusals.ts'
 
 /*
@@ -60,12 +69,14 @@ export async function onlyFile(source: Source): Promise<ZipFile> {
   return { ...entry, dataAt }
 }
 
-/** Returns whether the header before the data agrees with the directory. Sizes that follow the data are 0 in it. */
-function isSame(entry: CentralEntry, local: ReturnType<typeof localEntry>): boolean {
-  const { flags, method, name, crc, packed, unpacked } = local
+/** Returns whether the header before the data agrees with the directory. What follows the data can be 0 in it. */
+function isSame(entry: CentralEntry, local: ZipEntry): boolean {
+  const { flags, method, name } = local
   if (flags !== entry.flags || method !== entry.method || name !== entry.name) return false
-  const isLater = (flags & DESCRIPTOR) !== 0 && crc === 0 && packed === 0 && unpacked === 0
-  return isLater || (crc === entry.crc && packed === entry.packed && unpacked === entry.unpacked)
+  const isLater = (flags & DESCRIPTOR) !== 0
+  return (['crc', 'packed', 'unpacked'] as const).every(
+    (field) => local[field] === entry[field] || (isLater && local[field] === 0),
+  )
 }
 
 /** Returns whether bytes are the CRC and the sizes that follow the data: with or without a signature, and in 4 or 8 bytes. */
