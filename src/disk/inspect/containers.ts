@@ -7,6 +7,8 @@ export type ContainerFormat = 'none' | 'gz' | 'tar' | 'tgz' | ForeignFormat
 /** A packing that the agents cannot unpack: `tar` and `ova` are archives, within `gz`, `xz` and so on. */
 type ForeignFormat = Exclude<Compression, 'gz'> | 'ova' | `tar.${Exclude<Compression, 'gz'>}` | `ova.${Compression}`
 
+/** Describes an OVA in messages. */
+export const OVA_TITLE = 'an OVA, a whole virtual machine'
 const COMPRESSIONS: Readonly<Record<string, string>> = {
   gz: 'compressed with gzip',
   xz: 'compressed with xz',
@@ -29,8 +31,9 @@ export function isOfAgents(format: ContainerFormat): boolean {
 
 /** Describes a file that the agents cannot unpack in messages, such as `a zip archive`. */
 export function titleOfContainer(format: ContainerFormat): string {
-  const [archive = '', outer] = /^(?:tar|ova)/.test(format) ? format.split('.') : ['', format]
-  const compressed = outer === 'zip' && archive !== '' ? 'in a zip archive' : (COMPRESSIONS[outer ?? ''] ?? '')
-  const title = { tar: 'a tar archive', ova: 'an OVA' }[archive]
-  return [title, compressed].filter((part) => part !== undefined && part !== '').join(' ')
+  if (format === 'ova') return OVA_TITLE
+  const [, archive, outer = format] = /^(tar|ova)\.(.*)$/.exec(format) ?? []
+  if (archive === undefined) return COMPRESSIONS[outer] ?? outer
+  const within = outer === 'zip' ? 'in a zip archive' : COMPRESSIONS[outer]
+  return `${archive === 'ova' ? 'an OVA' : 'a tar archive'} ${within}`
 }

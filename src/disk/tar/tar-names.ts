@@ -1,4 +1,5 @@
 import { mustBeCopied } from '../formats/shared.ts'
+import { OVA_TITLE } from '../inspect/containers.ts'
 import { damagedTar, refusedTar, shownName } from './tar-refusals.ts'
 
 /** Bytes of the longest file name on Linux. */
@@ -19,7 +20,7 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 /** The refusal of an OVA. */
-export const OVA = mustBeCopied('an OVA, a whole virtual machine')
+export const OVA = mustBeCopied(OVA_TITLE)
 
 /**
  * Returns whether a member has the name of an OVF descriptor, which makes its tar archive
