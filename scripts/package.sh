@@ -71,7 +71,7 @@ Architecture: $(dpkg --print-architecture)
 Maintainer: $maintainer
 Installed-Size: $kilobytes
 Depends: nodejs (>= $(field engines.node | tr -dc 0-9.)), qemu-utils, libc6 (>= $glibc), libgcc-s1
-Suggests: libguestfs-tools, libguestfs-xfs, qemu-system-x86
+Suggests: bzip2, libguestfs-tools, libguestfs-xfs, qemu-system-x86, xz-utils, zstd
 Section: admin
 Priority: optional
 Description: $(field description | sed 's/^The //')

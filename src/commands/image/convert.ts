@@ -11,11 +11,12 @@ export default class ImageConvert extends BaseCommand {
     'Checks the source as image inspect does, and then the result. The new file appears only when it is complete, and existing files are never overwritten. In the shell, the new file is kept even if --tx bulk stores nothing. No database is needed.'
   static override examples = [
     '<%= config.bin %> image convert appliance.vmdk appliance.qcow2 --to qcow2 --compress',
+    '<%= config.bin %> image convert appliance.ova appliance.qcow2 --to qcow2',
     'file=$(<%= config.bin %> image convert lucid.raw.gz lucid.qcow2 --to qcow2)\n<%= config.bin %> image add local "$file" --account-id a-shpoolxx',
   ]
   static override exits = [0, 1, 2, 3, 5, 6, 130, 143]
   static override args = {
-    path: flags.path('Disk image file, optionally packed with gzip or tar.'),
+    path: flags.path('Disk image file, also packed (gzip, tar, xz, zstd, bzip2, zip or OVA).'),
     out: flags.path('New file.'),
   }
   static override flags = {

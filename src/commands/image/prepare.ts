@@ -23,7 +23,7 @@ export default class ImagePrepare extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 5, 6, 130, 143]
   static override args = {
-    path: flags.path('Disk image file, optionally packed with gzip or tar.'),
+    path: flags.path('Disk image file, also packed (gzip, tar, xz, zstd, bzip2, zip or OVA).'),
     out: flags.path('New file.'),
   }
   static override flags = {

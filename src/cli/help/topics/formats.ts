@@ -34,6 +34,10 @@ export const FORMATS_TOPIC: readonly Block[] = [
   { text: `Files can be converted (--convert, image convert --to) to ${TARGET_FORMATS.join(', ')}.` },
   { heading: 'CONTAINER FORMATS (--container-format)' },
   { list: CONTAINER_FORMATS.map((format): Item => [format, CONTAINER_FORMAT_TEXTS[format]]) },
+  { heading: 'OTHER PACKED FILES' },
+  {
+    text: 'The hypervisor agents cannot unpack xz, zstd, bzip2, zip or OVA files, so they are registered as a copy (--convert, --prepare). image convert and image prepare take them too, and image inspect looks into them. A zip archive must hold one file; an OVA one disk, which must match the manifest if there is one. These files can hold a tar archive of one disk, or an OVA.',
+  },
   { heading: 'REFUSED FILES' },
   {
     text: "Files that refer to other files (backing and data files, parents, VMDK descriptors and extents), that are encrypted, damaged, truncated or in use, or that match two formats. Files that are not disk images, unless you give --file-format raw. Archives that the hypervisor agents cannot unpack, and paths that they cannot read: only letters, digits, / and -._~!$&'()*+,;=:@ are allowed.",
