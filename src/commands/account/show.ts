@@ -8,7 +8,7 @@ import { showAccount } from '../../registry/account/details.ts'
 export default class AccountShow extends BaseCommand {
   static override summary = 'Show accounts, with the number and size of their images.'
   static override description =
-    'Without an ID, same as: vdc-manage account list. With --json, one ID prints an object, several print an array.'
+    'Without an ID, same as: vdc-manage account list. With --json, one ID prints an object, several print an array; --array makes both an array.'
   static override examples = [
     '<%= config.bin %> account show a-shpoolxx',
     '<%= config.bin %> account show a-shpoolxx --json | jq -r .enabled',

@@ -7,7 +7,7 @@ import { showObjects } from '../../registry/backup-object/details.ts'
 export default class BackupObjectShow extends BaseCommand {
   static override summary = 'Show backup objects with sizes, checksums and labels.'
   static override description =
-    'Without an ID, same as: vdc-manage backupobject list. With --json, one ID prints an object, several print an array.'
+    'Without an ID, same as: vdc-manage backupobject list. With --json, one ID prints an object, several print an array; --array makes both an array.'
   static override examples = [
     '<%= config.bin %> backupobject show bo-k3x9q0bz',
     '<%= config.bin %> backupobject show bo-k3x9q0bz --json | jq -r .uri',

@@ -8,7 +8,7 @@ import { showStorage } from '../../registry/backup-storage/details.ts'
 export default class BackupStorageShow extends BaseCommand {
   static override summary = 'Show backup storages.'
   static override description =
-    'Without an ID, same as: vdc-manage backupstorage list. With --json, one ID prints an object, several print an array.'
+    'Without an ID, same as: vdc-manage backupstorage list. With --json, one ID prints an object, several print an array; --array makes both an array.'
   static override examples = [
     '<%= config.bin %> backupstorage show bkst-local',
     '<%= config.bin %> backupstorage show bkst-local --json | jq -r .base_uri',

@@ -8,7 +8,7 @@ import { showImages } from '../../registry/image/details.ts'
 export default class ImageShow extends BaseCommand {
   static override summary = 'Show images with their backup objects, sizes and labels.'
   static override description =
-    'Without an ID, same as: vdc-manage image list. With --json, one ID prints an object, several print an array.'
+    'Without an ID, same as: vdc-manage image list. With --json, one ID prints an object, several print an array; --array makes both an array.'
   static override examples = [
     '<%= config.bin %> image show wmi-k3x9q0bz',
     '<%= config.bin %> image show wmi-k3x9q0bz --json | jq -r .backup_object.uri',

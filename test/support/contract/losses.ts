@@ -1,7 +1,7 @@
 import type { JsonSchema } from '../result-schemas.ts'
 
 /** A flag or an argument, with those of its properties that are set. */
-export interface Word {
+interface Word {
   type?: string
   char?: string
   required?: boolean
