@@ -24,6 +24,7 @@ const LONGEST = [
   'galera/outages',
   'commands/image/verify',
   'disk/good-images',
+  'disk/packed',
   'cli/completion/shells',
   'registry/concurrency',
   'galera/references',
