@@ -28,6 +28,8 @@ export interface FileChange {
 interface FileRemoval {
   action: 'remove'
   path: string
+  /** The bytes that its removal frees, for people. */
+  bytes?: number
 }
 
 /** A schema migration that would run. */

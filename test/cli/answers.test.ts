@@ -388,13 +388,25 @@ describe('on a terminal', () => {
     for (const line of at40.split('\n').filter((line) => line.startsWith('bkst-')))
       expect(line.length).toBeLessThanOrEqual(40)
 
-    // At a terminal, a dry run prints each value in full on its own line; in a pipe or with columns, one row per line.
+    // Columns that are asked for are never left out: they are cut.
+    await terminal.clear()
+    await terminal.type('vdc-manage backupstorage list -c id,display_name,base_uri,created_at; echo "exit $?"')
+    await terminal.press('Enter')
+    const asked40 = await terminal.until(/exit 0/)
+    expect(asked40).toMatch(/^ID +NAME +BASE\S* U\S* +CREA\S*\nbkst-hostile +a"b,.*… +\S+… +\S+…$/m)
+    expect(asked40).not.toContain('Not shown')
+    for (const line of asked40.split('\n').filter((line) => line.startsWith('bkst-')))
+      expect(line.length).toBeLessThanOrEqual(40)
+
+    // At a terminal, a dry run says what would happen; in a pipe or with columns, it prints one row per line.
     const modify = 'vdc-manage backupstorage modify bkst-hostile --description "" -n'
     await terminal.clear()
     await terminal.type(`${modify}; ${modify} -c id,action; ${modify} --format table | cat; echo "exit $?"`)
     await terminal.press('Enter')
     const dry = await terminal.until(/exit 0/)
-    expect(dry).toContain(`\nupdate backup_storages bkst-hostile\n  description: ${ESCAPED} -> `)
+    expect(dry.replaceAll(/\n +/g, ' ')).toContain(
+      `\nWould clear description of backup storage bkst-hostile (${ESCAPED})\nDry run: nothing was written\n`,
+    )
     expect(dry).toMatch(/^ID +ACTION\nbkst-hostile +update\nDry run: nothing was written/m)
     expect(dry).toMatch(
       /^ACTION +WHAT +ID +VALUES\n(Dry run: .*\n)?update +backup_storages +bkst-hostile +description: a/m,

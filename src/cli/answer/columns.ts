@@ -16,6 +16,8 @@ export interface Column<T> {
   isText?: boolean
   /** True if it is cut at its start, as paths are, whose ends tell them apart. */
   cutsStart?: boolean
+  /** True if the column was asked for: it is never left out, and if nothing else helps, its cells are cut. */
+  isAsked?: boolean
 }
 
 /** Returns the value at a key of a row. A name with dots leads into nested objects. */
@@ -33,11 +35,19 @@ export function keyOf(name: string): string {
   return dot === -1 ? name : name.slice(0, dot)
 }
 
-/** Returns the columns with these names, in this order. Names that are not among `columns` become plain columns. */
+/** Keys whose values have a form of their own, which a reader needs in full: IDs, sizes, times and whether. */
+const SHORT = /^(?:id|.*_id|.*_at|.*size|bytes|is_.*|progress|users)$/
+
+/**
+ * Returns the columns with these names, in this order, as columns that were asked for. Names that are not among
+ * `columns` become plain columns.
+ */
 export function columnsNamed<T extends object>(columns: readonly Column<T>[], names: readonly string[]): Column<T>[] {
-  return names.map(
-    (name) => columns.find((column) => column.name === name) ?? ({ name, header: name.toUpperCase() } as Column<T>),
-  )
+  return names.map((name) => {
+    const known = columns.find((column) => column.name === name)
+    const column = known ?? ({ name, header: name.toUpperCase(), isText: !SHORT.test(name) } as Column<T>)
+    return { ...column, rank: 0, isAsked: name !== 'id' }
+  })
 }
 
 /** Returns the header of a column. */

@@ -177,8 +177,8 @@ export class Printer {
 
   async #tableWriter<T extends object>(columns: readonly Column<T>[]) {
     const { Table } = await import('./table.ts')
-    const { columns: names, header } = this.#options
-    const width = names === undefined ? terminalWidth() : undefined
+    const { header } = this.#options
+    const width = terminalWidth()
     const table = new Table(this.#shown(columns), { header, now: this.now, width, emphasize: boldOn(process.stdout) })
     return {
       write: async (rows: readonly T[]) => {

@@ -68,10 +68,11 @@ export class Table<T extends object> {
    * @returns the lines, each with its newline, in pieces, and the headers of columns that did not fit.
    */
   end(): { pieces: AsyncGenerator<string>; leftOut: string[] } {
-    const fittings = this.#columns.map(({ rank = 0, isText = false }, at) => ({
+    const fittings = this.#columns.map(({ rank = 0, isText = false, isAsked = false }, at) => ({
       width: this.#widths[at] as number,
       rank,
       isText,
+      isAsked,
     }))
     const widths = fitColumns(fittings, this.#options.width, GAP.length)
     return { pieces: this.#pieces(widths), leftOut: this.#columns.filter((_, at) => widths[at] === 0).map(headerOf) }

@@ -114,7 +114,7 @@ function report(
     if (isNew) registry.warn(`The file ${path} of ${id} is already gone`)
     return undefined
   }
-  if (isNew) registry.onChange?.({ action: 'remove', path })
+  if (isNew) registry.onChange?.({ action: 'remove', path, bytes })
   return { id, kind: 'file', path, bytes }
 }
 

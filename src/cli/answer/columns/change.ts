@@ -1,7 +1,6 @@
 import type * as z from 'zod/mini'
 import type { Change } from '../../../registry/change.ts'
 import type { change } from '../../../registry/results/change.ts'
-import { printable } from '../../terminal/escape.ts'
 import type { Column } from '../columns.ts'
 
 type FullChange = z.output<typeof change>
@@ -21,21 +20,9 @@ export const CHANGE_COLUMNS: Column<FullChange>[] = [
 export function fullChange(change: Change): FullChange {
   const unset = { table: null, id: null, row: null, old: null, path: null, file_format: null, check: null, what: null }
   const { action, ...rest } = change
-  return { action, ...unset, ...rest }
-}
-
-/**
- * Formats a change for a terminal, which wraps long lines: a line that names the change, and
- * below it one line per value.
- *
- * @param emphasize formats the first line.
- * @returns lines, each with its newline.
- */
-export function changeText(change: FullChange, emphasize: (text: string) => string): string {
-  const title = printable([change.action, whatOf(change), change.id ?? change.path].join(' '))
-  return [emphasize(title), ...valuesOf(change).map((value) => `  ${printable(value)}`)]
-    .map((line) => `${line}\n`)
-    .join('')
+  const full = { action, ...unset, ...rest }
+  if ('bytes' in full) delete full.bytes
+  return full
 }
 
 /** Returns the table of a change, the check that asks for it, or `migration` or `file`. */
