@@ -9,6 +9,7 @@ import { isHoldingAll, writeNote } from '../terminal/output.ts'
 import type { Column } from './columns.ts'
 import { isJson, isStreamed } from './format.ts'
 import type { Printer } from './printer.ts'
+import { renderSections, type Section } from './sections.ts'
 import { StoredItems } from './stored-items.ts'
 
 /** Errors after which the next items would fail too, in addition to errors of the database. */
@@ -308,6 +309,28 @@ export class Answer {
     textOf?: (thing: T) => string | object,
   ): Promise<void> {
     await this.things(this.results(words, work), isOne(words), textOf)
+  }
+
+  /**
+   * Works on items, and prints the results: at a terminal as sections, in a pipe as lines.
+   *
+   * @param verbose print sections with all fields, also in a pipe.
+   * @param linesOf returns the fields to print in a pipe; default: those of the item.
+   * @throws VdcError as `results`.
+   */
+  async showSections<T extends object>(
+    words: readonly string[],
+    work: Work<T>,
+    sectionsOf: (thing: T) => readonly Section[],
+    { verbose, linesOf }: { verbose: boolean; linesOf?: (thing: T) => object },
+  ): Promise<void> {
+    const { mayWrap, now } = this.#printer
+    const isForPeople = verbose || mayWrap
+    await this.showEach(
+      words,
+      work,
+      isForPeople ? (thing) => renderSections(sectionsOf(thing), { verbose, now }) : linesOf,
+    )
   }
 
   /**

@@ -75,6 +75,11 @@ export class Printer {
     return format === 'table' || (format === undefined && process.stdout.isTTY === true)
   }
 
+  /** The time at which times are shown as ages; undefined for ISO 8601 UTC. */
+  get now(): Date | undefined {
+    return this.#options.relative ? new Date() : undefined
+  }
+
   /** Prints a text as it is. */
   async text(text: string): Promise<void> {
     if (!(await writeOut(text, this.storedId))) this.#closed()
@@ -224,11 +229,6 @@ export class Printer {
 
   #picked(row: object): object {
     return pickOrFailure(row, this.#options.columns)
-  }
-
-  /** The time at which ages of times are shown; undefined to show times. */
-  get now(): Date | undefined {
-    return this.#options.relative ? new Date() : undefined
   }
 
   async #printAll(pieces: AsyncIterable<string>): Promise<void> {

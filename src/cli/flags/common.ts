@@ -89,6 +89,14 @@ export const quiet = () => Flags.boolean({ char: 'q', summary: 'Print IDs only, 
 export const onlyIds = (summary = 'Print IDs only, one per line, and no notes.') =>
   Flags.boolean({ char: 'q', helpGroup: COMMON, summary })
 
+/** `--verbose` of what shows items. */
+export const verbose = () =>
+  Flags.boolean({
+    char: 'v',
+    helpGroup: 'OUTPUT',
+    summary: 'Print all fields, even empty and default ones, and sizes in bytes.',
+  })
+
 /** `--at` of histories. */
 export const at = () =>
   text(

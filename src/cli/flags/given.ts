@@ -59,6 +59,11 @@ export function refuseListOptions(given: object, options: object): void {
   })
 }
 
+/** Returns the words of a command without `--verbose`, which lists do not have. */
+export function withoutVerbose(argv: readonly string[]): string[] {
+  return argv.filter((word) => !['-v', '--verbose'].includes(word))
+}
+
 /**
  * Prints a note if no new values are given. That is not an error, as in the original, but the
  * options may have been lost by mistake.
