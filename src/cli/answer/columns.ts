@@ -16,6 +16,10 @@ export interface Column<T> {
   isText?: boolean
   /** True if it is cut at its start, as paths are, whose ends tell them apart. */
   cutsStart?: boolean
+  /** True for a column that is only shown if it is asked for. Its cell is also that of csv and value. */
+  isOnRequest?: boolean
+  /** True if the cell also shows another key, which a column that was asked for does not. */
+  isMarked?: boolean
   /** True if the column was asked for: it is never left out, and if nothing else helps, its cells are cut. */
   isAsked?: boolean
 }
@@ -45,7 +49,10 @@ const SHORT = /^(?:id|.*_id|.*_at|.*size|bytes|is_.*|progress|users)$/
 export function columnsNamed<T extends object>(columns: readonly Column<T>[], names: readonly string[]): Column<T>[] {
   return names.map((name) => {
     const known = columns.find((column) => column.name === name)
-    const column = known ?? ({ name, header: name.toUpperCase(), isText: !SHORT.test(name) } as Column<T>)
+    const column =
+      known === undefined || known.isMarked
+        ? ({ name, header: name.toUpperCase(), isText: !SHORT.test(name) } as Column<T>)
+        : known
     return { ...column, rank: 0, isAsked: name !== 'id' }
   })
 }

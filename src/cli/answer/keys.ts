@@ -16,9 +16,11 @@ export async function namesOf(command: string): Promise<string[]> {
   return (await keysOf(command)).map(({ name }) => name)
 }
 
-/** Returns the top-level keys of a command's answer. */
+/** Returns the top-level keys of a command's answer, without those that are only in it if they are asked for. */
 export async function topKeysOf(command: string): Promise<string[]> {
-  return (await namesOf(command)).filter((name) => !name.includes('.'))
+  const { RESULTS } = await import('./results.ts')
+  const onRequest = RESULTS[command]?.onRequest ?? []
+  return (await namesOf(command)).filter((name) => !name.includes('.') && !onRequest.includes(name))
 }
 
 /** The short names of keys, as in `--sort`. */

@@ -6,7 +6,7 @@ import { type Column, columnsNamed, keyOf, pickOrFailure } from './columns.ts'
 import type { WholeList } from './documents.ts'
 import { renderFields } from './fields.ts'
 import { type AnswerOptions, type Format, isStreamed } from './format.ts'
-import type { RowWriter } from './rows.ts'
+import type { RowWriter, TextOf } from './rows.ts'
 
 /** The error of one of several items. */
 type Failure = { id: string } & ErrorJson
@@ -117,7 +117,7 @@ export class Printer {
     columns: readonly Column<T>[],
   ): Promise<{ write: (rows: readonly T[]) => Promise<boolean>; end: () => Promise<void> }> {
     if (this.#options.quiet) return (await import('./rows.ts')).idWriter()
-    if (isStreamed(this.format)) return this.#rowWriter()
+    if (isStreamed(this.format)) return this.#rowWriter(columns)
     if (this.format === 'table') return this.#tableWriter(columns)
     return {
       write: async (rows) => {
@@ -172,11 +172,15 @@ export class Printer {
     await this.text(await renderWhole(this.format as 'json' | 'yaml', this.#things[0]))
   }
 
-  async #rowWriter(): Promise<RowWriter> {
+  /** @param columns those of the list; their cells are printed as text if they are shown on request only. */
+  async #rowWriter<T extends object>(columns: readonly Column<T>[] = []): Promise<RowWriter> {
     if (this.#rows !== undefined) return this.#rows
     const { rowWriter } = await import('./rows.ts')
     const { header, columns: names } = this.#options
-    this.#rows = rowWriter(this.format, { names, header, storedId: this.storedId, keys: this.#keys })
+    const texts = new Map<string, TextOf>()
+    for (const { name, cell, isOnRequest } of columns) if (isOnRequest && cell) texts.set(name, cell as TextOf)
+    const options = { names, header, storedId: this.storedId, keys: this.#keys, texts }
+    this.#rows = rowWriter(this.format, options)
     return this.#rows
   }
 
@@ -202,7 +206,7 @@ export class Printer {
   /** Returns the columns of a table: those asked for, or the default columns. */
   #shown<T extends object>(columns: readonly Column<T>[]): readonly Column<T>[] {
     const { columns: names } = this.#options
-    return names === undefined ? columns : columnsNamed(columns, names)
+    return names === undefined ? columns.filter(({ isOnRequest }) => !isOnRequest) : columnsNamed(columns, names)
   }
 
   #shownAs(text: string | object): string {

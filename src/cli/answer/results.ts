@@ -11,6 +11,8 @@ interface Result {
   schema: () => Promise<Schema>
   /** The summary that json and yaml print in place of the rows, unless columns are asked for. */
   whole?: () => Promise<Schema>
+  /** Keys that are only in the answer if they are asked for. */
+  onRequest?: readonly string[]
 }
 
 const list = (schema: () => Promise<Schema>): Result => ({ kind: 'list', schema })
@@ -33,7 +35,10 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   'account:show': thing(async () => (await import('../../registry/results/account.ts')).accountDetails),
   'backupobject:add': thing(backupObject),
   'backupobject:del': thing(backupObject),
-  'backupobject:list': list(async () => (await import('../../registry/results/backup-object.ts')).backupObjectSummary),
+  'backupobject:list': {
+    ...list(async () => (await import('../../registry/results/backup-object.ts')).backupObjectSummary),
+    onRequest: ['used_by'],
+  },
   'backupobject:modify': thing(backupObject),
   'backupobject:show': thing(backupObject),
   'backupstorage:add': thing(backupStorage),
@@ -64,7 +69,10 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   'image:inspect': thing(file),
   'image:install': thing(file),
   'image:label': thing(image),
-  'image:list': list(async () => (await import('../../registry/results/image.ts')).imageSummary),
+  'image:list': {
+    ...list(async () => (await import('../../registry/results/image.ts')).imageSummary),
+    onRequest: ['labels'],
+  },
   'image:modify': thing(image),
   'image:orphans': list(async () => (await import('../../registry/results/orphan.ts')).orphan),
   'image:prepare': thing(async () => (await import('../../registry/results/file.ts')).preparedReport),

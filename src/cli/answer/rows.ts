@@ -13,11 +13,16 @@ export interface RowWriter {
   end(): Promise<void>
 }
 
+/** Formats a value of a row as text. */
+export type TextOf = (row: object) => string | null
+
 interface RowOptions {
   names: readonly string[] | undefined
   keys: () => Promise<readonly string[]>
   header: boolean
   storedId: string | undefined
+  /** How csv and value print the values of some keys. */
+  texts: ReadonlyMap<string, TextOf>
 }
 
 /** Returns a writer of IDs only, one per line. */
@@ -52,7 +57,7 @@ export function rowWriter(format: Format, options: RowOptions): RowWriter {
 function cellWriter(
   format: (cell: unknown) => string,
   separator: string,
-  { names: given, keys, header, storedId }: RowOptions,
+  { names: given, keys, header, storedId, texts }: RowOptions,
 ): RowWriter {
   let names = given
   let readers: ((row: object) => unknown)[] | undefined
@@ -68,7 +73,7 @@ function cellWriter(
         const known = await keys()
         names = known.length > 0 ? known : Object.keys(rows[0] ?? {})
       }
-      readers ??= names.map(fieldReader)
+      readers ??= names.map((name) => texts.get(name) ?? fieldReader(name))
       const cells = readers
       const line = (row: object) => `${cells.map((read) => format(read(row))).join(separator)}\n`
       return (await begin()) && writeOut(rows.map(line).join(''), storedId)

@@ -79,5 +79,6 @@ export const objectList = list.inGroups({
   'service-type': list.anyOf('NAME', 'Of this service type.'),
   'storage-id': list.anyOf('bkst-ID', 'In this backup storage.'),
   checksum: list.checksum('With this MD5 or SHA-256.'),
+  unused: Flags.boolean({ summary: 'Used by no image, not counting deleted images.' }),
   ...list.common('backup objects', 'bo-ID', ['name', 'account', 'created', 'updated', 'deleted']),
 })

@@ -1,4 +1,4 @@
-import { IMAGE_COLUMNS, USABLE_IMAGE_COLUMNS } from '../../cli/answer/columns/image.ts'
+import { imageColumns } from '../../cli/answer/columns/image.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { byColumn } from '../../cli/flags/common.ts'
 import { imageList } from '../../cli/flags/image.ts'
@@ -20,7 +20,7 @@ export default class ImageList extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags: given } = await this.parse(ImageList)
-    const columns = given['account-id'] === undefined ? IMAGE_COLUMNS : USABLE_IMAGE_COLUMNS
+    const columns = imageColumns(given['account-id'] !== undefined)
     const request = byColumn(given)
     await this.session.withRegistry(async (registry) =>
       given.count

@@ -1,8 +1,11 @@
+import type { Knex } from 'knex'
+import type { Database } from '../database.ts'
+import { canonical } from '../sql/exact-text.ts'
 import type { BackupObjectRow } from '../tables/rows.ts'
 import { type Listing, listing } from './listing.ts'
 import { number, text, time } from './order.ts'
 import { LIVING_OBJECTS, type Selection, shownState, whereSelected } from './selection.ts'
-import { type ChecksumChoice, whereChecksum } from './with-label.ts'
+import { type ChecksumChoice, joinObjectLabel, measuredSize, whereChecksum } from './with-label.ts'
 
 /** Selects the backup objects of a list. */
 export interface ObjectSelection
@@ -13,8 +16,13 @@ export interface ObjectSelection
   checksums?: ChecksumChoice | undefined
 }
 
-/** A row of the list: an object, and the uuid and base URI of its storage, null if that does not exist. */
-export type ObjectListRow = BackupObjectRow & { storage_uuid: string | null; base_uri: string | null }
+/** A row of the list: an object, and fields of its storage and of its labels, null if these do not exist. */
+export type ObjectListRow = BackupObjectRow & {
+  storage_uuid: string | null
+  base_uri: string | null
+  /** The value of the label for the virtual size: bytes as decimal text. */
+  virtual_size: string | null
+}
 
 const COLUMNS = {
   id: text('o.uuid'),
@@ -32,16 +40,40 @@ const COLUMNS = {
   deleted_at: time('o.deleted_at'),
 }
 
+/** Names of the labels that the list of objects uses. */
+export interface ObjectLabels {
+  /** The virtual size. */
+  virtualSize: string
+  /** The MD5 at the time when the virtual size was measured. */
+  md5: string
+}
+
 /** Lists backup objects. */
-export const OBJECTS: Listing<ObjectListRow, ObjectSelection, keyof typeof COLUMNS> = listing({
-  table: 'backup_objects',
-  alias: 'o',
-  columns: COLUMNS,
-  others: { storage_uuid: 's.uuid', base_uri: 's.base_uri' },
-  joins: [{ alias: 's', join: (_, query) => query.leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id') }],
-  choose(database, query, selection) {
-    whereSelected(database, query, LIVING_OBJECTS, selection)
-    if (selection.storageKeys !== undefined) query.whereIn('o.backup_storage_id', selection.storageKeys)
-    if (selection.checksums !== undefined) whereChecksum(database, query, selection.checksums)
-  },
-})
+export function objectListing(labels: ObjectLabels): Listing<ObjectListRow, ObjectSelection, keyof typeof COLUMNS> {
+  const objectId = (database: Database) => canonical(database, 'bo-', 'o.uuid')
+  const labelJoin = (alias: string, name: string) => ({
+    alias,
+    join: (database: Database, query: Knex.QueryBuilder) =>
+      joinObjectLabel(database, query, { alias, name, objectId: objectId(database) }),
+  })
+  return listing({
+    table: 'backup_objects',
+    alias: 'o',
+    columns: COLUMNS,
+    others: {
+      storage_uuid: 's.uuid',
+      base_uri: 's.base_uri',
+      virtual_size: { of: (database) => measuredSize(database, objectId(database)), joins: ['v', 'm'] },
+    },
+    joins: [
+      { alias: 's', join: (_, query) => query.leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id') },
+      labelJoin('v', labels.virtualSize),
+      labelJoin('m', labels.md5),
+    ],
+    choose(database, query, selection) {
+      whereSelected(database, query, LIVING_OBJECTS, selection)
+      if (selection.storageKeys !== undefined) query.whereIn('o.backup_storage_id', selection.storageKeys)
+      if (selection.checksums !== undefined) whereChecksum(database, query, selection.checksums)
+    },
+  })
+}

@@ -8,8 +8,10 @@ import { LIVING_IMAGES, type Selection, shownState, whereOneOf, whereSelected } 
 import {
   type ChecksumChoice,
   isStaleBeside,
+  joinObjectLabel,
   type LabelChoice,
   labelOf,
+  measuredSize,
   whereChecksum,
   whereLabelled,
 } from './with-label.ts'
@@ -56,6 +58,9 @@ export type ImageListRow = Omit<ImageRow, 'boot_dev_type' | 'instance_model_name
 
 /** Prefix and uuid column of the ID by which labels refer to an image. */
 const IMAGE_ID = ['wmi-', 'i.uuid'] as const
+
+/** Column with the canonical ID of an image's object. */
+const OBJECT_ID = 'i.backup_object_id'
 
 const COLUMNS = {
   id: text('i.uuid'),
@@ -107,6 +112,8 @@ export function imageListing(
         protection(database),
       ]),
   }
+  const join = (database: Database, query: Knex.QueryBuilder, alias: string, name: string) =>
+    joinObjectLabel(database, query, { alias, name, objectId: OBJECT_ID })
   return listing({
     table: 'images',
     alias: 'i',
@@ -116,7 +123,7 @@ export function imageListing(
       allocation_size: 'o.allocation_size',
       checksum: 'o.checksum',
       storage_uuid: 's.uuid',
-      virtual_size: { of: measuredSize, joins: ['v', 'm', 'o'] },
+      virtual_size: { of: (database) => measuredSize(database, OBJECT_ID), joins: ['v', 'm', 'o'] },
       is_protected: isProtected,
     },
     joins: [
@@ -126,8 +133,8 @@ export function imageListing(
         needs: ['o'],
         join: (_, query) => query.leftJoin('backup_storages as s', 's.id', 'o.backup_storage_id'),
       },
-      { alias: 'v', join: (database, query) => joinObjectLabel(database, query, 'v', labels.virtualSize) },
-      { alias: 'm', join: (database, query) => joinObjectLabel(database, query, 'm', labels.md5) },
+      { alias: 'v', join: (database, query) => join(database, query, 'v', labels.virtualSize) },
+      { alias: 'm', join: (database, query) => join(database, query, 'm', labels.md5) },
     ],
     joinsOf: ({ storageKeys, checksums }) => (storageKeys !== undefined || checksums !== undefined ? ['o'] : []),
     choose(database, query, selection) {
@@ -136,20 +143,6 @@ export function imageListing(
       if (selection.isProtected === false) query.whereNotExists(protection(database))
     },
   })
-}
-
-/** Joins a label of an image's object. The index ignores case; the exact conditions do not. */
-function joinObjectLabel(database: Database, query: Knex.QueryBuilder, alias: 'v' | 'm', name: string): void {
-  const raw = database.knex.raw.bind(database.knex)
-  const resource = `${alias}.resource_uuid`
-  const column = `${alias}.name`
-  query.leftJoin(`resource_labels as ${alias}`, (join) =>
-    join
-      .on(resource, 'i.backup_object_id')
-      .on(sameText(database, resource, 'i.backup_object_id') as never)
-      .on(column, raw('?', [name]))
-      .on(raw('? = ?', [exact(database, column), name]) as never),
-  )
 }
 
 /** Joins an image's object as `o`. The index on its uuid ignores case; the second condition does not. */
@@ -182,14 +175,6 @@ export function whereChosen(database: Database, query: Knex.QueryBuilder, select
 function whereOwnedBy(database: Database, query: Knex.QueryBuilder, ids: readonly string[]): void {
   query.whereIn('i.account_id', ids)
   whereOneOf(database, query, 'i.account_id', ids)
-}
-
-/** Returns an expression for the label with the virtual size, as text; NULL if the label is stale. */
-function measuredSize(database: Database): Knex.Raw {
-  return database.knex.raw('CASE WHEN ? THEN NULL ELSE ?? END', [
-    isStaleBeside(database, 'v', 'm', 'i.backup_object_id'),
-    'v.string_value',
-  ])
 }
 
 /**

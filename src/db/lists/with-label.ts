@@ -93,8 +93,9 @@ function isStale(database: Database, objectId: string, md5Label: string): Knex.R
  * with the MD5. So each label is looked up once.
  *
  * @param label, md5 aliases of the two labels within the query.
+ * @param objectId column or expression for the canonical ID of the object.
  */
-export function isStaleBeside(database: Database, label: string, md5: string, objectId: string): Knex.Raw {
+export function isStaleBeside(database: Database, label: string, md5: string, objectId: string | Knex.Raw): Knex.Raw {
   const { knex } = database
   return knex.raw('COALESCE(?? <> ?, ?? IS NULL AND ?? IS NOT NULL AND EXISTS ?)', [
     `${md5}.string_value`,
@@ -106,11 +107,11 @@ export function isStaleBeside(database: Database, label: string, md5: string, ob
 }
 
 /** Returns a subquery for history rows of the backup object `o` with another MD5 than its row has. */
-function otherMd5s(database: Database, objectId: string): Knex.QueryBuilder {
+function otherMd5s(database: Database, objectId: string | Knex.Raw): Knex.QueryBuilder {
   const { knex } = database
   return knex('histories as h')
     .select('h.id')
-    .where('h.uuid', knex.raw('??', [objectId]))
+    .where('h.uuid', knex.raw('??', [objectId as string]))
     .where(sameText(database, 'h.uuid', objectId) as never)
     .where('h.attr', 'checksum')
     .whereNot(lowerCase(database, 'h.vchar_value') as never, lowerCase(database, 'o.checksum'))
@@ -122,4 +123,39 @@ function lowerCase({ knex }: Database, column: string): Knex.Raw {
 
 function labelValue(database: Database): never {
   return exact(database, database.knex.raw('COALESCE(??, ??)', ['l.string_value', 'l.blob_value'])) as never
+}
+
+/**
+ * Joins a label of a backup object under an alias. The index ignores case; the exact conditions do not.
+ *
+ * @param objectId column or expression for the canonical ID of the object.
+ */
+export function joinObjectLabel(
+  database: Database,
+  query: Knex.QueryBuilder,
+  { alias, name, objectId }: { alias: string; name: string; objectId: string | Knex.Raw },
+): void {
+  const raw = database.knex.raw.bind(database.knex)
+  const resource = `${alias}.resource_uuid`
+  const column = `${alias}.name`
+  query.leftJoin(`resource_labels as ${alias}`, (join) =>
+    join
+      .on(resource, objectId as never)
+      .on(sameText(database, resource, objectId) as never)
+      .on(column, raw('?', [name]))
+      .on(raw('? = ?', [exact(database, column), name]) as never),
+  )
+}
+
+/**
+ * Returns an expression for the label with the virtual size of an object, as text; NULL if the label is stale. The
+ * query joins that label as `v`, the one with the MD5 as `m` and the object as `o`.
+ *
+ * @param objectId as for `joinObjectLabel`.
+ */
+export function measuredSize(database: Database, objectId: string | Knex.Raw): Knex.Raw {
+  return database.knex.raw('CASE WHEN ? THEN NULL ELSE ?? END', [
+    isStaleBeside(database, 'v', 'm', objectId),
+    'v.string_value',
+  ])
 }

@@ -1,8 +1,10 @@
 import * as z from 'zod/mini'
-import { OBJECTS, type ObjectListRow, type ObjectSelection } from '../../db/lists/backup-objects.ts'
+import { type ObjectListRow, type ObjectSelection, objectListing } from '../../db/lists/backup-objects.ts'
+import type { Page } from '../../db/lists/order.ts'
 import { LIVING_OBJECTS } from '../../db/lists/selection.ts'
 import { isoTime } from '../../db/sql/time.ts'
 import { storageKeysOf } from '../backup-storage/find.ts'
+import { virtualSizeOf } from '../image/register/virtual-size.ts'
 import * as list from '../list-request.ts'
 import { field, type Presentation, presenting } from '../presentation.ts'
 import type { Registry } from '../registry.ts'
@@ -10,7 +12,14 @@ import type { backupObjectSummary } from '../results/backup-object.ts'
 import { canonicalId } from '../rules/identifiers.ts'
 import { exactInteger } from '../rules/int64.ts'
 import { validate } from '../rules/validate.ts'
-import { CONTAINER_FORMATS, OBJECT_STATES } from '../rules/values.ts'
+import {
+  CONTAINER_FORMATS,
+  DEFAULT_FILE_FORMAT,
+  MD5_LABEL,
+  OBJECT_STATES,
+  VIRTUAL_SIZE_LABEL,
+} from '../rules/values.ts'
+import { AllUsers } from './all-users.ts'
 import { stateOf } from './details.ts'
 import { objectNotFound, requireKnownOwners } from './find.ts'
 
@@ -28,12 +37,16 @@ const choice = z.object({
   service_type: list.anyOf,
   storage_id: list.anyOf,
   checksum: list.anyOf,
+  /** Only objects that no image uses, unless it is deleted. */
+  unused: z.optional(z.boolean()),
 })
 
 /** Filters for a list of objects. */
 export type ObjectChoice = z.input<typeof choice>
 /** Filters, order and page for a list of objects. */
 export type ObjectListRequest = ObjectChoice & list.PageRequest
+
+const OBJECTS = objectListing({ virtualSize: VIRTUAL_SIZE_LABEL, md5: MD5_LABEL })
 
 /** The sort keys for a list of objects. */
 export const OBJECT_SORT_KEYS = list.sortKeys(OBJECTS.keys, {
@@ -61,8 +74,13 @@ export async function* listObjects(
 ): AsyncGenerator<ObjectSummary[]> {
   const selection = await chosenObjects(registry, request)
   const page = await list.pageOf(registry, LISTED, request)
-  const { fields, present } = presenting(SUMMARY, keys)
-  for await (const rows of OBJECTS.stream(registry.database, selection, page, fields)) yield rows.map(present)
+  const needsUsers = request.unused || keys === undefined || keys.some((key) => OF_USERS.includes(key))
+  const users = needsUsers ? await AllUsers.read(registry) : undefined
+  const { fields, present } = presenting(summaryFor(users, keys?.includes('used_by') ?? false), keys)
+  const rows = request.unused
+    ? unusedOf(registry, selection, page, [...new Set([...fields, 'uuid' as const])], users)
+    : OBJECTS.stream(registry.database, selection, page, fields)
+  for await (const some of rows) yield (some as ObjectListRow[]).map(present)
 }
 
 /**
@@ -72,7 +90,29 @@ export async function* listObjects(
  *   STORAGE_NOT_FOUND if an ID to filter by does not exist.
  */
 export async function countObjects(registry: Registry, request: ObjectChoice): Promise<number> {
-  return OBJECTS.count(registry.database, await chosenObjects(registry, request))
+  const selection = await chosenObjects(registry, request)
+  if (!request.unused) return OBJECTS.count(registry.database, selection)
+  let count = 0
+  const users = await AllUsers.read(registry)
+  for await (const rows of unusedOf(registry, selection, { order: [] }, ['uuid'], users)) count += rows.length
+  return count
+}
+
+/** Streams the objects that no image uses. The volumes that use objects are YAML, which no query can read. */
+async function* unusedOf<F extends keyof ObjectListRow & string>(
+  { database }: Registry,
+  selection: ObjectSelection,
+  { limit = Number.POSITIVE_INFINITY, ...page }: Page<(typeof OBJECTS.keys)[number]>,
+  fields: readonly (F | 'uuid')[],
+  users: AllUsers | undefined,
+): AsyncGenerator<Pick<ObjectListRow, F | 'uuid'>[]> {
+  let left = limit
+  for await (const rows of OBJECTS.stream(database, selection, page, fields)) {
+    const unused = rows.filter(({ uuid }) => !users?.has(canonicalId('backupObject', uuid))).slice(0, left)
+    left -= unused.length
+    if (unused.length > 0) yield unused
+    if (left <= 0) return
+  }
 }
 
 async function chosenObjects(registry: Registry, request: ObjectChoice): Promise<ObjectSelection> {
@@ -97,7 +137,31 @@ async function chosenObjects(registry: Registry, request: ObjectChoice): Promise
   }
 }
 
-const SUMMARY: Presentation<ObjectListRow, ObjectSummary> = {
+/** The keys that need the users of objects. */
+const OF_USERS: readonly string[] = ['users', 'used_by', 'virtual_size']
+
+/** @param hasUsedBy whether the IDs of the images are asked for. */
+function summaryFor(users: AllUsers | undefined, hasUsedBy: boolean): Presentation<ObjectListRow, ObjectSummary> {
+  const usersOf = ({ uuid }: Pick<ObjectListRow, 'uuid'>) => users?.of(canonicalId('backupObject', uuid)) ?? []
+  return {
+    ...SUMMARY,
+    virtual_size: [
+      (row) =>
+        virtualSizeOf(
+          users?.formatOf(canonicalId('backupObject', row.uuid)) ?? DEFAULT_FILE_FORMAT,
+          row.size,
+          row.virtual_size === null ? {} : { [VIRTUAL_SIZE_LABEL]: row.virtual_size },
+        ),
+      'uuid',
+      'size',
+      'virtual_size',
+    ],
+    users: [(row) => usersOf(row).length, 'uuid'],
+    ...(hasUsedBy ? { used_by: [usersOf, 'uuid'] } : {}),
+  }
+}
+
+const SUMMARY: Presentation<ObjectListRow, Omit<ObjectSummary, 'virtual_size' | 'users' | 'used_by'>> = {
   id: [({ uuid }) => canonicalId('backupObject', uuid), 'uuid'],
   account_id: field('account_id'),
   display_name: field('display_name'),

@@ -1,6 +1,8 @@
 import type * as z from 'zod/mini'
 import type { ImageListRow } from '../../db/lists/images.ts'
 import { isoTime } from '../../db/sql/time.ts'
+import { selectLabels } from '../../db/tables/labels.ts'
+import { labelsByResource, labelsOf } from '../labels.ts'
 import { field, type Presentation, presenting } from '../presentation.ts'
 import type { Registry } from '../registry.ts'
 import type { imageSummary } from '../results/image.ts'
@@ -9,6 +11,7 @@ import { exactInteger } from '../rules/int64.ts'
 import { VIRTUAL_SIZE_LABEL } from '../rules/values.ts'
 import { accessOf, visibilityOf } from './access.ts'
 import { isDeleted } from './find.ts'
+import { inPages } from './list-pages.ts'
 import { chosenImages, IMAGES, type ImageChoice, type ImageListRequest, imagePage } from './list-request.ts'
 import { virtualSizeOf } from './register/virtual-size.ts'
 import { yamlWarnings } from './yaml-columns.ts'
@@ -34,13 +37,30 @@ export async function* listImages(
   const { fields, present } = presenting(summaryFor(chosen.accountId), keys)
   const warnOfYaml = yamlWarnings(registry)
   const read = [...new Set([...fields, ...OF_WARNINGS])]
-  for await (const rows of IMAGES.stream(registry.database, chosen.selection, page, read)) {
+  const hasLabels = keys?.includes('labels') ?? false
+  const stream = hasLabels ? inPages : IMAGES.stream
+  for await (const rows of stream(registry.database, chosen.selection, page, read)) {
     for (const row of rows) {
       const warning = warnOfYaml(row)
       if (warning !== undefined) await warning
     }
-    yield rows.map(present)
+    const images = rows.map(present)
+    yield hasLabels ? await withLabels(registry, rows, images) : images
   }
+}
+
+/** Adds the labels of images. */
+async function withLabels(
+  { database }: Registry,
+  rows: readonly Pick<ImageListRow, 'uuid'>[],
+  images: readonly ImageSummary[],
+): Promise<ImageSummary[]> {
+  const ids = rows.map(({ uuid }) => canonicalId('image', uuid))
+  const labels = labelsByResource(await selectLabels(database.knex, ids))
+  return images.map((image, at) => {
+    const id = ids[at] as string
+    return { ...image, labels: labelsOf(labels.get(id) ?? [], id) }
+  })
 }
 
 /**

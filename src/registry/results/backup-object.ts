@@ -32,19 +32,27 @@ export const backupObject = z.object({
 })
 
 /** A backup object in a list. */
-export const backupObjectSummary = z.pick(backupObject, {
-  id: true,
-  account_id: true,
-  display_name: true,
-  state: true,
-  service_type: true,
-  backup_storage_id: true,
-  uri: true,
-  container_format: true,
-  size: true,
-  allocation_size: true,
-  checksum: true,
-  created_at: true,
-  updated_at: true,
-  deleted_at: true,
+export const backupObjectSummary = z.object({
+  ...z.pick(backupObject, {
+    id: true,
+    account_id: true,
+    display_name: true,
+    state: true,
+    service_type: true,
+    backup_storage_id: true,
+    uri: true,
+    container_format: true,
+    size: true,
+    allocation_size: true,
+    checksum: true,
+    created_at: true,
+    updated_at: true,
+    deleted_at: true,
+  }).shape,
+  /** Of the disk in the file, in bytes; null if unknown. */
+  virtual_size: z.nullable(exact),
+  /** The number of images that use the object and are not deleted. */
+  users: z.int(),
+  /** The IDs of these images. Only if they are asked for. */
+  used_by: z.optional(z.array(z.string())),
 })

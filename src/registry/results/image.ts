@@ -80,6 +80,8 @@ export const imageSummary = z.object({
   created_at: time,
   updated_at: time,
   deleted_at: z.nullable(time),
+  /** Only if they are asked for. */
+  labels: z.optional(labels),
 })
 
 /** The result of deleting an image. Only the ID if the image does not exist and that is not an error. */
