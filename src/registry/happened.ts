@@ -16,7 +16,12 @@ export type Happened = {
   id: string
   name?: string | undefined
 } & (
-  | { what: 'deleted' | 'restored' | 'protected' | 'unprotected' | 'trusted' | 'untrusted' }
+  | { what: 'protected' | 'unprotected' | 'trusted' | 'untrusted' }
+  | {
+      what: 'deleted' | 'restored'
+      /** Canonical IDs of the backup objects that were deleted or restored with it. */
+      objects?: readonly string[] | undefined
+    }
   | { what: 'changed' | 'labelled'; fields: readonly ChangedField[] }
   | { what: 'unchanged'; why: 'same values' | 'deleted' | 'missing' | 'trusted' }
 )

@@ -2,7 +2,7 @@ import { shellWord } from '../../core/shell-word.ts'
 import type { Happened } from '../../registry/happened.ts'
 import { writeNote } from '../terminal/output.ts'
 import { saidOf } from './text.ts'
-import { reverseOf } from './undo.ts'
+import { reverseOf, withObject } from './undo.ts'
 
 /** Things that have a line of their own; others are only counted. */
 const MOST = 10
@@ -43,6 +43,6 @@ export class Said {
     const reverse = first && reverseOf(first)
     if (reverse === undefined) return
     const ids = changed > 0 ? 'ID...' : done.map(({ id }) => shellWord(id)).join(' ')
-    await writeNote(`Undo: ${reverse} ${ids}`)
+    await writeNote(`Undo: ${reverse} ${ids}${withObject(done)}`)
   }
 }

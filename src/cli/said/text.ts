@@ -2,7 +2,7 @@ import { shellWord } from '../../core/shell-word.ts'
 import type { ChangedField, Happened } from '../../registry/happened.ts'
 import { valueReader } from '../answer/cells.ts'
 import { printable } from '../terminal/escape.ts'
-import { reverseOf, wayBack } from './undo.ts'
+import { reverseOf, wayBack, withObject } from './undo.ts'
 
 /** Characters of a value or a name that a line shows. */
 const LONGEST = 60
@@ -34,7 +34,7 @@ export function saidOf(happened: Happened, options: { isOnly: boolean; isProtect
   if (happened.what === 'unchanged') return `Nothing changed: ${thing} ${REASONS[happened.why]}`
   const values =
     'fields' in happened ? `: ${happened.fields.map((field) => changeText(happened, field)).join(', ')}` : ''
-  const said = `${VERBS[happened.what]} ${thing}${values}`
+  const said = `${VERBS[happened.what]} ${thing}${withObjects(happened)}${values}`
   return options.isOnly
     ? [said, undoText(happened, options.isProtected)].filter((part) => part !== '').join('. ')
     : said
@@ -43,6 +43,11 @@ export function saidOf(happened: Happened, options: { isOnly: boolean; isProtect
 /** Returns the ID of a thing with its name, such as `wmi-k3x9q0bz (debian-12)`. */
 function nameOf({ id, name }: Happened): string {
   return name === undefined || name === '' ? id : `${id} (${shortened(name)})`
+}
+
+function withObjects(happened: Happened): string {
+  const objects = 'objects' in happened ? (happened.objects ?? []) : []
+  return objects.length === 0 ? '' : ` with its backup object ${objects.join(', ')}`
 }
 
 function changeText({ what }: Happened, { name, old, value }: ChangedField): string {
@@ -59,7 +64,7 @@ function valueText(name: string, value: unknown): string {
 
 function undoText(happened: Happened, isProtected: boolean): string {
   const reverse = reverseOf(happened)
-  if (reverse !== undefined) return `Undo: ${reverse} ${shellWord(happened.id)}`
+  if (reverse !== undefined) return `Undo: ${reverse} ${shellWord(happened.id)}${withObject([happened])}`
   if (happened.what !== 'changed' && happened.what !== 'labelled') return ''
   const command = wayBack(happened, isProtected)
   if (command !== undefined) return `Undo: ${command}`

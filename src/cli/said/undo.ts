@@ -34,6 +34,12 @@ export function reverseOf({ kind, what }: Happened): string | undefined {
   return verb && `vdc-manage image ${verb}`
 }
 
+/** Returns the option that undoes changes of backup objects as well; an empty text if there are none. */
+export function withObject(done: readonly Happened[]): string {
+  const hasObjects = done.some((happened) => 'objects' in happened && (happened.objects?.length ?? 0) > 0)
+  return hasObjects ? ' --with-object' : ''
+}
+
 /**
  * Returns the command that sets the old values again.
  *

@@ -1,3 +1,4 @@
+import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
 import { undeleteImages } from '../../registry/image/change/undelete.ts'
@@ -6,7 +7,7 @@ import { STATES } from '../../registry/rules/values.ts'
 export default class ImageUndelete extends BaseCommand {
   static override summary = 'Restore deleted images in their previous state.'
   static override description =
-    'An image stays deleted if its backup object is deleted or gone, since it could not boot, or if its owner is deleted. If its parent is deleted or purged, it is restored with a warning. Tags that were removed when the image was deleted are not restored. Images that are not deleted are left unchanged.'
+    'An image stays deleted if its backup object is deleted or gone, since it could not boot, or if its owner is deleted. --with-object restores a deleted backup object, too, unless its file was purged or another object is registered for the file. If its parent is deleted or purged, it is restored with a warning. Tags that were removed when the image was deleted are not restored. Images that are not deleted are left unchanged.'
   static override examples = [
     '<%= config.bin %> image undelete wmi-k3x9q0bz',
     '<%= config.bin %> image undelete wmi-k3x9q0bz && <%= config.bin %> image show wmi-k3x9q0bz',
@@ -17,6 +18,7 @@ export default class ImageUndelete extends BaseCommand {
     state: flags.choice('STATE', STATES, 'New state', {
       more: 'Default: the previous state; required if no history records it.',
     }),
+    'with-object': Flags.boolean({ summary: 'Restore their deleted backup objects too.' }),
     quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   }
@@ -24,7 +26,7 @@ export default class ImageUndelete extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags: given } = await this.parse(ImageUndelete)
     await this.session.withRegistry((registry) =>
-      this.answer.each(args.id, (ids) => undeleteImages(registry, ids, given)),
+      this.answer.each(args.id, (ids) => undeleteImages(registry, ids, flags.byColumn(given))),
     )
   }
 }

@@ -1,15 +1,13 @@
 import { VdcError } from '../../core/errors.ts'
 import type { Queryable } from '../../db/database.ts'
 import { sqlTime } from '../../db/sql/time.ts'
-import { updateBackupObjects } from '../../db/tables/backup-objects.ts'
-import { deleteTagMappings } from '../../db/tables/tag-mappings.ts'
 import { claimEnd } from '../../db/transactions/claims.ts'
 import { inBatches, type Outcome } from '../batch/batches.ts'
 import { decide, idsOf } from '../batch/decide.ts'
-import { recordAllChanges } from '../history/history.ts'
 import type { Registry } from '../registry.ts'
 import { ENOUGH_IDS, idList } from '../rules/identifiers.ts'
 import { describeObjects, type ObjectDetails } from './details.ts'
+import { endObjects } from './end.ts'
 import { existingObjects, objectDeleted } from './find.ts'
 import { aliveUsersOf, objectsInUse } from './users.ts'
 
@@ -40,15 +38,8 @@ export function deleteObjects(
         if (used.has(item.id)) await refuseUsed(trx, item.id)
         return object
       })
-      const now = sqlTime(new Date())
-      const changes = { deleted_at: now, state: 'deleted', updated_at: now }
-      await updateBackupObjects(trx, new Map(Array.from(doomed.values(), ({ id }) => [id, changes])))
-      await deleteTagMappings(trx, idsOf(doomed.keys()))
-      await recordAllChanges(
-        trx,
-        idsOf(doomed.keys()).map((id) => [id, changes]),
-        now,
-      )
+      const rows = new Map(Array.from(doomed, ([{ id }, row]) => [id, row]))
+      await endObjects(trx, rows, sqlTime(new Date()))
       for (const [item, { display_name: name }] of doomed)
         item.happened = { kind: 'backupObject', id: item.id, name, what: 'deleted' }
       return describeObjects(trx, [...doomed.keys()])

@@ -8,7 +8,7 @@ import { selectRowsByUuid } from '../../../db/tables/many-rows.ts'
 import type { AccountRow, BackupObjectRow, ImageRow } from '../../../db/tables/rows.ts'
 import { claimUse } from '../../../db/transactions/claims.ts'
 import { requireAlive } from '../../account/find.ts'
-import { isDeleted as isObjectDeleted, objectDeleted } from '../../backup-object/find.ts'
+import { isDeleted as isObjectDeleted } from '../../backup-object/find.ts'
 import { type Item, inBatches, type Outcome } from '../../batch/batches.ts'
 import { decide, idsOf } from '../../batch/decide.ts'
 import { writeChanges } from '../../batch/write-changes.ts'
@@ -21,8 +21,13 @@ import { imageAttributes } from '../attributes.ts'
 import { describeImages, type ImageDetails } from '../details.ts'
 import { existingImages, isDeleted, stateBefore } from '../find.ts'
 import { objectsInVolumes } from '../volumes.ts'
+import { boundToDeleted, keepStoragesOf, requireRestorable, restoreObjects } from './restored-objects.ts'
 
-const undeleteRequest = z.object({ state: z.optional(imageAttributes.state) })
+const undeleteRequest = z.object({
+  state: z.optional(imageAttributes.state),
+  /** Restore deleted backup objects that the images need, too. */
+  with_object: z.prefault(z.boolean(), false),
+})
 
 /**
  * Restores deleted images with the states that they had before. Their tags were removed
@@ -31,6 +36,7 @@ const undeleteRequest = z.object({ state: z.optional(imageAttributes.state) })
  *
  * @param ids with or without prefix.
  * @param request.state the new state; required if an image's earlier state is not recorded.
+ * @param request.with_object restore the backup objects that they need, too, unless their files were purged.
  * @returns an outcome per ID: the image, or VALUE_REFUSED, IMAGE_NOT_FOUND; STATE_UNKNOWN;
  *   OBJECT_DELETED or OBJECT_CONFLICT if it could not boot because its backup object, or
  *   that of one of its volumes, is deleted or missing; ACCOUNT_DELETED if its owner is deleted.
@@ -41,27 +47,34 @@ export function undeleteImages(
   ids: readonly string[],
   request: z.input<typeof undeleteRequest>,
 ): AsyncGenerator<Outcome<ImageDetails>> {
-  const { state: asked } = validate(undeleteRequest, request)
+  const { state: asked, with_object: withObject } = validate(undeleteRequest, request)
   return inBatches<ImageDetails>(registry, 'image', ids, {
     work: async (trx, items) => {
       const images = await existingImages(trx, items, { lock: 'update' })
       const deleted = new Map([...images].filter(([, image]) => isDeleted(image)))
       const needed = await neededObjects(deleted)
-      const objects = await holdObjects(trx, new Set([...needed.values()].flat()))
+      const objects = await holdObjects(trx, new Set([...needed.values()].flat()), withObject)
       const owners = await holdOwners(trx, new Set(Array.from(deleted.values(), (image) => image.account_id)))
       const states = await selectStatesBeforeDeletion(trx, idsOf(deleted.keys()))
-      const changes = await decide(deleted.keys(), (item) => {
+      const changes = await decide(deleted.keys(), async (item) => {
         const image = deleted.get(item) as ImageRow
-        for (const objectId of needed.get(item) ?? []) requireBootable(item.id, objectId, objects.get(objectId))
+        for (const objectId of needed.get(item) ?? [])
+          await requireBootable(trx, item.id, objectId, objects.get(objectId), withObject)
         const owner = owners.get(image.account_id)
         if (owner !== undefined) requireAlive(owner)
         const state = asked ?? stateBefore(image, states.get(item.id))
         if (state === undefined) throw stateUnknown(item.id)
         return changesOf<ImageRow>(image, { deleted_at: null, state })
       })
-      await writeChanges(trx, updateImages, images, changes, sqlTime(new Date()), 'image')
-      for (const item of changes.keys())
-        item.happened = { kind: 'image', id: item.id, name: deleted.get(item)?.display_name, what: 'restored' }
+      const now = sqlTime(new Date())
+      await writeChanges(trx, updateImages, images, changes, now, 'image')
+      const restored = new Set([...changes.keys()].flatMap((item) => needed.get(item) ?? []))
+      const rows = new Map([...objects].filter(([id, object]) => restored.has(id) && isObjectDeleted(object)))
+      if (rows.size > 0) await restoreObjects(trx, rows, now)
+      for (const item of changes.keys()) {
+        const thing = { kind: 'image', id: item.id, name: deleted.get(item)?.display_name } as const
+        item.happened = { ...thing, what: 'restored', objects: needed.get(item)?.filter((id) => rows.has(id)) }
+      }
       const details = await describeImages(trx, [...images.keys()])
       const undeleted = new Map([...deleted].filter(([item]) => changes.has(item)))
       for (const [item, warning] of await parentWarnings(trx, undeleted)) item.registry.warn(warning)
@@ -83,10 +96,20 @@ async function neededObjects<I>(images: ReadonlyMap<I, ImageRow>): Promise<Map<I
   return needed
 }
 
-/** Returns the existing objects by canonical ID, and locks them until the unit of work ends. */
-async function holdObjects(db: Queryable, ids: ReadonlySet<string>): Promise<Map<string, BackupObjectRow>> {
+/**
+ * Returns the existing objects by canonical ID, and locks them until the unit of work ends.
+ *
+ * @param mayRestore lock them so that they can be restored.
+ */
+async function holdObjects(
+  db: Queryable,
+  ids: ReadonlySet<string>,
+  mayRestore: boolean,
+): Promise<Map<string, BackupObjectRow>> {
+  if (mayRestore) await keepStoragesOf(db, ids)
   await claimUse(db, ...ids)
-  const objects = await selectRowsByUuid(db, 'backup_objects', uuidsIn('backupObject', ids), { lock: 'share' })
+  const lock = mayRestore ? 'update' : 'share'
+  const objects = await selectRowsByUuid(db, 'backup_objects', uuidsIn('backupObject', ids), { lock })
   return new Map(objects.map((object) => [canonicalId('backupObject', object.uuid), object]))
 }
 
@@ -105,13 +128,19 @@ async function holdOwners(db: Queryable, ids: ReadonlySet<string>): Promise<Map<
 }
 
 /** @throws VdcError OBJECT_CONFLICT, OBJECT_DELETED. */
-function requireBootable(id: string, objectId: string, object: BackupObjectRow | undefined): void {
+async function requireBootable(
+  db: Queryable,
+  id: string,
+  objectId: string,
+  object: BackupObjectRow | undefined,
+  mayRestore: boolean,
+): Promise<void> {
   if (object === undefined) {
     throw new VdcError('OBJECT_CONFLICT', `Image ${id} could not boot: its backup object ${objectId} does not exist`)
   }
   if (!isObjectDeleted(object)) return
-  const { code, message } = objectDeleted(object)
-  throw new VdcError(code, `${message}, so image ${id} could not boot`)
+  if (!mayRestore) throw boundToDeleted(id, object)
+  await requireRestorable(db, id, object)
 }
 
 function stateUnknown(id: string): VdcError {
