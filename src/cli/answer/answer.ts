@@ -83,6 +83,11 @@ export class Answer {
     return this.#printer.isWhole || this.#printer.format === 'ndjson'
   }
 
+  /** True if stderr is a terminal, so that a person reads notes. */
+  get isRead(): boolean {
+    return process.stderr.isTTY === true
+  }
+
   /** A stored ID that must reach the user, even if stdout is closed. */
   get storedId(): string | undefined {
     return this.#printer.storedId

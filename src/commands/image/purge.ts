@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core'
+import { humanSize } from '../../cli/answer/cells.ts'
 import { PURGED_COLUMNS } from '../../cli/answer/columns/purged.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
@@ -6,15 +7,18 @@ import { allOf, noneOnStdin } from '../../cli/session/stdin-ids.ts'
 import { confirmed } from '../../cli/terminal/confirm.ts'
 import { VdcError } from '../../core/errors.ts'
 import { settleLeftOvers } from '../../registry/purge/left-over.ts'
+import type { PurgeOutcome } from '../../registry/purge/outcome.ts'
 import { DEFAULT_AGE, type PurgePlan, planPurge, purge } from '../../registry/purge/purge.ts'
+import { findStaying } from '../../registry/purge/staying.ts'
 
 export default class ImagePurge extends BaseCommand {
   static override summary = 'Remove long-deleted images permanently.'
   static override description =
-    'Removes the rows of deleted images, with their labels and tags, and lists these images. Their history is kept, and their IDs are never reused. Images are kept if they are protected, if they are the parent of an image that is not deleted, or if an instance was created from them.\n\n--files also removes files in local storages if their backup object was deleted as long ago and nothing else uses them; the object is kept in the state purged, even if its file was already gone. A file is removed only if it is in an image folder of this host (see: vdc-manage backupstorage trust) and still has the size and MD5 of its object. If its folder is empty, the file does not count as gone, because the folder may not be mounted.\n\nThe age of imported images and objects counts from their import. At a terminal, the command shows what it will remove and asks for confirmation; elsewhere, it requires --yes.'
+    'Removes the rows of deleted images, with their labels and tags, and lists these images. Their history is kept, and their IDs are never reused. Images are kept if they are protected, if they are the parent of an image that is not deleted, or if an instance was created from them.\n\n--files also removes files in local storages if their backup object was deleted as long ago and nothing else uses them; the object is kept in the state purged, even if its file was already gone. --unused does the same, also for backup objects that are not deleted, if they were not changed for as long and no image uses them, not even a deleted one that is not purged. A file is removed only if it is in an image folder of this host (see: vdc-manage backupstorage trust) and still has the size and MD5 of its object. If its folder is empty, the file does not count as gone, because the folder may not be mounted.\n\nThe age of imported images and objects counts from their import. At a terminal, the command shows what it will remove, how many bytes that frees, and which files stay and why, and asks for confirmation; elsewhere, it requires --yes.'
   static override examples = [
     '<%= config.bin %> image purge',
     '<%= config.bin %> image purge wmi-k3x9q0bz --older-than 0d',
+    '<%= config.bin %> image purge --unused --dry-run',
     '<%= config.bin %> image purge --older-than 2w --files --yes | grep file',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130, 143]
@@ -26,6 +30,7 @@ export default class ImagePurge extends BaseCommand {
       summary: 'Minimum time since deletion, such as 12h, 2w or 90d; or a date.',
     }),
     files: Flags.boolean({ summary: 'Also remove unused files of deleted backup objects.' }),
+    unused: Flags.boolean({ summary: 'Like --files, also for backup objects that no image uses.' }),
     yes: Flags.boolean({ char: 'y', summary: 'Do not ask for confirmation.' }),
     quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
@@ -38,13 +43,15 @@ export default class ImagePurge extends BaseCommand {
       await this.answer.note(noneOnStdin())
       if (!this.answer.isAskedFor) return
     }
-    const request = { ids, older_than: given['older-than'], files: given.files }
+    const files = given.files || given.unused
+    const request = { ids, older_than: given['older-than'], files, unused: given.unused }
     const plan = await this.session.withRegistry((registry) => planPurge(registry, request))
+    if (this.answer.isRead) await this.#tellStaying(plan)
     const what = wordsFor(plan)
     if (what === '') {
       if (ids?.length !== 0) await this.answer.note(nothingToPurge(ids, given['older-than']))
       // A purge that was killed after its last commit may leave a file although nothing is left to purge.
-      if (given.files && ids?.length !== 0 && !this.session.isDryRun)
+      if (files && ids?.length !== 0 && !this.session.isDryRun)
         await this.session.withRegistry((registry) => settleLeftOvers(registry))
       if (!this.answer.isAskedFor) return
     } else if (!this.session.isDryRun) {
@@ -54,7 +61,7 @@ export default class ImagePurge extends BaseCommand {
         about: goingLines(plan.going),
       })
     }
-    const outcome = { notRemoved: 0 }
+    const outcome = { notRemoved: 0, bytes: 0 }
     await this.session.watched((watcher) =>
       this.session.withRegistry(async (registry) => {
         const purged = purge(registry, plan, outcome, watcher)
@@ -63,10 +70,21 @@ export default class ImagePurge extends BaseCommand {
         else await this.answer.listAsDone(purged, PURGED_COLUMNS)
       }),
     )
-    if (outcome.notRemoved > 0) {
-      const error = new VdcError('PARTLY_DONE', `${countOf(outcome.notRemoved, 'file')} could not be removed`)
-      await this.answer.error(error, { isAnswered: false })
-    }
+    await this.#tellOutcome(outcome)
+  }
+
+  async #tellOutcome({ notRemoved, bytes }: PurgeOutcome): Promise<void> {
+    if (bytes > 0 && this.answer.isRead && !this.session.isDryRun) await this.answer.note(`Freed ${humanSize(bytes)}`)
+    if (notRemoved === 0) return
+    const error = new VdcError('PARTLY_DONE', `${countOf(notRemoved, 'file')} could not be removed`)
+    await this.answer.error(error, { isAnswered: false })
+  }
+
+  /** Says which files stay, and why. */
+  async #tellStaying(plan: PurgePlan): Promise<void> {
+    const staying = await this.session.withRegistry((registry) => findStaying(registry, plan))
+    for (const { count, bytes, why } of staying)
+      await this.answer.note(`Kept: ${countOf(count, 'file')} (${humanSize(bytes)}), ${why}`)
   }
 }
 
@@ -76,7 +94,9 @@ function nothingToPurge(ids: readonly string[] | undefined, age: string): string
 }
 
 function wordsFor({ going: { images, files } }: PurgePlan): string {
-  return [countOf(images.count, 'image'), countOf(files.count, 'file')].filter((words) => words !== '').join(' and ')
+  const bytes = files.bytes === 0 ? '' : ` (${humanSize(files.bytes)})`
+  const words = [countOf(images.count, 'image'), countOf(files.count, 'file')].filter((each) => each !== '')
+  return words.join(' and ') + bytes
 }
 
 /** Returns the lines before the prompt: the first items of each kind, one per line, and the number of others. */

@@ -79,13 +79,19 @@ export async function selectImagesOfInstances({ knex }: Database): Promise<numbe
   return isThere ? knex('instances').distinct().pluck('image_id') : []
 }
 
+/** Selects objects whose files may be removed. */
+export interface ObjectsToPurge extends DeletedSelection {
+  /** Also objects that are not deleted and were not changed since that time. */
+  unused?: boolean
+}
+
 /**
  * Returns the first `limit` objects with an integer ID above `after` that were deleted before
  * a time, are not purged, and are in local storages that are not deleted.
  */
-export async function selectDeletedLocalObjects(
+export async function selectLocalObjectsToPurge(
   db: Queryable,
-  { before, uuids }: DeletedSelection,
+  { before, uuids, unused }: ObjectsToPurge,
   after: number,
   limit: number,
 ): Promise<BackupObjectRow[]> {
@@ -94,12 +100,12 @@ export async function selectDeletedLocalObjects(
     .where('s.storage_type', 'local')
     .whereNull('s.deleted_at')
     .where('o.id', '>', after)
-    .where((either) => either.whereNotNull('o.deleted_at').orWhere('o.state', 'deleted'))
     .whereNot('o.state', 'purged')
     .whereRaw('COALESCE(??, ??) < ?', ['o.deleted_at', 'o.updated_at', before])
     .orderBy('o.id')
     .limit(limit)
     .select('o.*')
+  if (!unused) query.where((either) => either.whereNotNull('o.deleted_at').orWhere('o.state', 'deleted'))
   if (uuids !== undefined) query.whereIn('o.uuid', uuids)
   const rows: BackupObjectRow[] = await query
   return uuids === undefined ? rows : rows.filter((row) => uuids.includes(row.uuid))

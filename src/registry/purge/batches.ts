@@ -4,10 +4,11 @@ import type { DeletedSelection } from '../../db/tables/purge.ts'
 const MOST = 500
 
 /** Splits a selection into parts with few enough IDs for one query. Returns no part if it has no IDs. */
-export function partsOf({ before, uuids }: DeletedSelection): DeletedSelection[] {
-  if (uuids === undefined) return [{ before }]
-  const parts: DeletedSelection[] = []
+export function partsOf<S extends DeletedSelection>(selection: S): S[] {
+  const { uuids } = selection
+  if (uuids === undefined) return [selection]
+  const parts: S[] = []
   for (let start = 0; start < uuids.length; start += MOST)
-    parts.push({ before, uuids: uuids.slice(start, start + MOST) })
+    parts.push({ ...selection, uuids: uuids.slice(start, start + MOST) })
   return parts
 }

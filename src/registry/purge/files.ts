@@ -1,11 +1,11 @@
-import { type DeletedSelection, selectDeletedLocalObjects } from '../../db/tables/purge.ts'
+import type { DeletedSelection, ObjectsToPurge } from '../../db/tables/purge.ts'
 import type { BackupObjectRow } from '../../db/tables/rows.ts'
+import { lookForFile } from '../../disk/file/local-file.ts'
 import { readImageFolders } from '../../disk/folder/image-folders.ts'
-import { localPlaces } from '../backup-storage/local-folders.ts'
+import { type LocalPlace, localPlaces } from '../backup-storage/local-folders.ts'
 import type { Registry, Watcher } from '../registry.ts'
-import { deletedBefore } from './age.ts'
 import { type Links, readLinks } from './aliased-files.ts'
-import { partsOf } from './batches.ts'
+import { candidates } from './candidates.ts'
 import { placeOf } from './doomed.ts'
 import { settleLeftOvers } from './left-over.ts'
 import { idOf, needed, neededBesides } from './needed.ts'
@@ -14,9 +14,6 @@ import type { Purged, PurgeOutcome } from './outcome.ts'
 import { Going } from './preview.ts'
 import { isShared } from './shared.ts'
 
-/** The number of objects read at once. */
-const PAGE = 500
-
 /**
  * Finds the files that a purge would remove after it removed `images`. The purge may
  * remove fewer, because this does not look at the files themselves.
@@ -24,28 +21,36 @@ const PAGE = 500
 export async function findGoingFiles(
   registry: Registry,
   images: DeletedSelection,
-  objects: DeletedSelection,
+  objects: ObjectsToPurge,
 ): Promise<Going> {
   const { knex } = registry.database
   const neededOf = neededBesides(registry, images)
   const going = new Going()
-  for await (const page of pages(registry, objects)) {
+  for await (const page of candidates(registry, objects)) {
     const needed = await neededOf(knex, page)
     const places = await localPlaces(knex)
     for (const object of page) {
       if (needed.has(idOf(object))) continue
       if (await isShared(knex, places, object, objects.before, neededOf)) continue
-      const place = placeOf(places, object)
-      going.add(idOf(object), `${place?.base ?? place?.storage.base_uri ?? ''}${object.object_key}`)
+      await addFile(going, places, object)
     }
   }
   return going
 }
 
+async function addFile(going: Going, places: readonly LocalPlace[], object: BackupObjectRow): Promise<void> {
+  const place = placeOf(places, object)
+  const path = `${place?.base ?? place?.storage.base_uri ?? ''}${object.object_key}`
+  going.add(idOf(object), path)
+  const file = await lookForFile(path)
+  if (file !== 'gone') going.addBytes(file === 'unknown' ? path : file.real, Number(object.allocation_size))
+}
+
 /**
  * Removes the files of backup objects that are in local storages, were deleted long
  * enough ago, and are needed by no image and no other object. Sets the objects' state to
- * `purged` and records it in their history.
+ * `purged` and records it in their history. With `unused`, also those of objects that are not
+ * deleted but were not changed for as long; they are deleted in the same unit of work.
  *
  * If a file is already gone, warns and marks its object as purged, too. This completes a
  * purge that was killed between removing a file and writing its row. An empty folder is
@@ -61,7 +66,7 @@ export async function findGoingFiles(
 export async function* purgeFiles(
   registry: Registry,
   images: DeletedSelection,
-  selection: DeletedSelection,
+  selection: ObjectsToPurge,
   outcome: PurgeOutcome,
   watcher: Watcher,
 ): AsyncGenerator<Purged> {
@@ -74,14 +79,15 @@ export async function* purgeFiles(
   const reported = new Set<string>()
   const filled = new Set<string>()
   let links: Links | undefined
-  for await (const page of pages(registry, selection)) {
-    // No image can start to use a deleted object, so this needs no lock.
+  for await (const page of candidates(registry, selection)) {
+    // No image can start to use a deleted object, so this needs no lock. Others are checked again under one.
     const kept = await neededOf(knex, page)
     const places = await localPlaces(knex)
     for (const object of page) {
       if (kept.has(idOf(object))) continue
       links ??= await readLinks(registry)
-      const options = { before: selection.before, links, neededOf, folders, filled, isDryRun }
+      const { before, unused = false } = selection
+      const options = { before, unused, links, neededOf, folders, filled, isDryRun }
       const result = await purgeFileOf(registry, places, object, options, watcher)
       const purged = result && report(registry, idOf(object), result, reported, outcome)
       if (purged !== undefined) yield purged
@@ -114,18 +120,7 @@ function report(
     if (isNew) registry.warn(`The file ${path} of ${id} is already gone`)
     return undefined
   }
+  if (isNew) outcome.bytes += bytes
   if (isNew) registry.onChange?.({ action: 'remove', path, bytes })
   return { id, kind: 'file', path, bytes }
-}
-
-async function* pages(registry: Registry, selection: DeletedSelection): AsyncGenerator<BackupObjectRow[]> {
-  const { knex } = registry.database
-  for (const part of partsOf(selection)) {
-    for (let after: number | undefined = 0; after !== undefined; ) {
-      const page: BackupObjectRow[] = await selectDeletedLocalObjects(knex, part, after, PAGE)
-      const old = await deletedBefore(knex, 'backupObject', page, selection.before)
-      if (old.length > 0) yield old
-      after = page.at(-1)?.id
-    }
-  }
 }

@@ -44,7 +44,7 @@ export async function findGoingImages(registry: Registry, selection: DeletedSele
     const reasons = await reasonsToKeep(registry.database.knex, page, keepers)
     for (const image of page) {
       const reason = reasons.get(image.id)
-      if (reason === undefined) going.add(idOf(image), image.display_name)
+      if (reason === undefined) await addImage(going, image)
       else kept.set(reason, (kept.get(reason) ?? 0) + 1)
     }
   }
@@ -53,6 +53,17 @@ export async function findGoingImages(registry: Registry, selection: DeletedSele
     registry.warn(`${images} ${REASONS[reason]}`)
   }
   return going
+}
+
+async function addImage(going: Going, image: ImageRow): Promise<void> {
+  going.add(idOf(image), image.display_name)
+  for (const id of await objectIdsOf(image)) going.objectIds.add(id)
+}
+
+/** Returns the canonical IDs of the backup objects that an image boots from or has volumes made from. */
+async function objectIdsOf(image: ImageRow): Promise<string[]> {
+  const ids = [image.backup_object_id, ...(await objectsInVolumes(image.volumes))]
+  return ids.filter((id) => id?.startsWith('bo-') === true) as string[]
 }
 
 /**
@@ -206,8 +217,7 @@ export async function objectsOf(registry: Registry, uuids: readonly string[]): P
   for (const uuid of uuids) {
     const image = await findImage(registry.database.knex, uuid)
     if (image === undefined) continue
-    for (const id of [image.backup_object_id, ...(await objectsInVolumes(image.volumes))])
-      if (id?.startsWith('bo-')) objects.add(id.slice('bo-'.length))
+    for (const id of await objectIdsOf(image)) objects.add(id.slice('bo-'.length))
   }
   return [...objects]
 }

@@ -4,6 +4,7 @@ import { sqlTime } from '../../db/sql/time.ts'
 import { updateBackupObject } from '../../db/tables/backup-objects.ts'
 import { findObjectByKey } from '../../db/tables/purge.ts'
 import type { BackupObjectRow } from '../../db/tables/rows.ts'
+import { deleteTagMappings } from '../../db/tables/tag-mappings.ts'
 import { claimEnd } from '../../db/transactions/claims.ts'
 import { byUnit, inTransaction, lostRace } from '../../db/transactions/unit-of-work.ts'
 import type { ImageFolders } from '../../disk/folder/image-folders.ts'
@@ -62,6 +63,8 @@ function isMovedByAnother(result: Purging | undefined): boolean {
 export interface PurgeOptions {
   /** Purge only objects deleted before this time, as the tables store times. */
   before: string
+  /** Purge objects, too, that are not deleted and were not changed since. */
+  unused: boolean
   links: Links
   neededOf: NeededOf
   folders: ImageFolders
@@ -133,18 +136,18 @@ interface Aside {
 /** Returns undefined if the object is no longer to be purged or shares its file with another object. */
 async function purgeFile(
   trx: Queryable,
-  { id }: BackupObjectRow,
+  { id, uuid }: BackupObjectRow,
   measured: Measured | undefined,
-  { before, links, neededOf, folders, filled, isDryRun }: PurgeOptions,
+  options: PurgeOptions,
   keep: (aside: Aside) => void,
 ): Promise<Purging | undefined> {
+  const { before, unused, links, neededOf, folders, filled, isDryRun } = options
   // Adding an object locks its storage's row, so this lock keeps objects from being added; the
   // claim does the same for other nodes of a cluster.
-  await claimEnd(trx, ALL_FILES)
+  await claimEnd(trx, ALL_FILES, ...(unused ? [idOf({ uuid })] : []))
   const places = await localPlaces(trx, { lock: 'update' })
   const object = await findObjectByKey(trx, id, { lock: 'update' })
-  if (object === undefined || object.state === 'purged' || !isDeleted(object)) return undefined
-  if ((await deletedBefore(trx, 'backupObject', [object], before)).length === 0) return undefined
+  if (object === undefined || !(await mayPurge(trx, object, options))) return undefined
   const place = placeOf(places, object)
   if (place === undefined || place.storage.deleted_at !== null) return undefined
   if (place.base === undefined) {
@@ -160,8 +163,22 @@ async function purgeFile(
   }
   if (removal.aside !== undefined) keep({ file: removal.aside, path: doomed.path })
   const now = sqlTime(new Date())
-  const changes = { state: 'purged', purged_at: now, updated_at: now }
+  const deletion = isDeleted(object) ? {} : { deleted_at: now }
+  const changes = { ...deletion, state: 'purged', purged_at: now, updated_at: now }
   await updateBackupObject(trx, object.id, changes)
+  if (!isDeleted(object)) await deleteTagMappings(trx, [idOf(object)])
   await recordChanges(trx, idOf(object), changes, now)
   return { path: doomed.path, ...removal }
+}
+
+/** Returns true if a locked object is deleted, or may be deleted because no image uses it, for long enough. */
+async function mayPurge(
+  trx: Queryable,
+  object: BackupObjectRow,
+  { before, unused, neededOf }: PurgeOptions,
+): Promise<boolean> {
+  if (object.state === 'purged') return false
+  // The lock keeps images from starting to use an object that is not deleted.
+  if (!isDeleted(object) && (!unused || (await neededOf(trx, [object])).size > 0)) return false
+  return (await deletedBefore(trx, 'backupObject', [object], before)).length > 0
 }

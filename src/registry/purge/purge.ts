@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { VdcError } from '../../core/errors.ts'
 import { sqlTime } from '../../db/sql/time.ts'
-import type { DeletedSelection } from '../../db/tables/purge.ts'
+import type { DeletedSelection, ObjectsToPurge } from '../../db/tables/purge.ts'
 import type { Registry, Watcher } from '../registry.ts'
 import { parseId } from '../rules/identifiers.ts'
 import { parseBoundary } from '../rules/times.ts'
@@ -21,6 +21,8 @@ const purgeRequest = z.object({
   ids: z.optional(z.array(z.string())),
   older_than: z.prefault(z.string(), DEFAULT_AGE),
   files: z.prefault(z.boolean(), false),
+  /** Remove files as with `files`, and those of objects that are not deleted but that no image uses. */
+  unused: z.prefault(z.boolean(), false),
 })
 
 /** The request of `planPurge`: image IDs with or without prefix, the minimum age (`parseBoundary`) and whether to remove files. */
@@ -30,7 +32,7 @@ export type PurgeRequest = z.input<typeof purgeRequest>
 export interface PurgePlan {
   images: DeletedSelection
   /** undefined if files are kept. */
-  objects: DeletedSelection | undefined
+  objects: ObjectsToPurge | undefined
   /** The number of each, and the first of them. */
   going: { images: Going; files: Going }
 }
@@ -54,7 +56,9 @@ export async function planPurge(registry: Registry, request: PurgeRequest): Prom
       },
     )
   }
-  if (valid.files && registry.database.commits === 'outer') {
+  const { unused } = valid
+  const files = valid.files || unused
+  if (files && registry.database.commits === 'outer') {
     throw new VdcError('USAGE', 'Cannot remove files within --tx bulk, because their removal cannot be rolled back', {
       hint: 'Run it on its own: vdc-manage image purge --files',
     })
@@ -62,7 +66,7 @@ export async function planPurge(registry: Registry, request: PurgeRequest): Prom
   const uuids = valid.ids && [...new Set(valid.ids.map((id) => parseId('image', id)))]
   const named = uuids && (await requirePurgeable(registry, uuids, before))
   const images = { before, uuids: named }
-  const objects = valid.files ? { before, uuids: named && (await objectsOf(registry, named)) } : undefined
+  const objects = files ? { before, unused, uuids: named && (await objectsOf(registry, named)) } : undefined
   return {
     images,
     objects,
@@ -76,7 +80,7 @@ export async function planPurge(registry: Registry, request: PurgeRequest): Prom
 /**
  * Permanently removes the images and files of a plan that can still be purged: first
  * the image rows with their labels and tags, but not their history; then the files of
- * deleted backup objects that nothing uses, whose state becomes `purged`. It can be
+ * backup objects that nothing uses, whose state becomes `purged`. It can be
  * interrupted at any time and run again: each image is removed completely or not at all.
  *
  * @param outcome counts the files that could not be removed.

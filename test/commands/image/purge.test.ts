@@ -510,7 +510,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     await longAgo(database)
     const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
     const plan = await planPurge(registry, { files: true })
-    const outcome = { notRemoved: 0 }
+    const outcome = { notRemoved: 0, bytes: 0 }
     const purged: string[] = []
     for await (const { id } of purgeAll(registry, plan, outcome, newWatcher())) {
       purged.push(id)
@@ -527,7 +527,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
       await database.query("DELETE FROM histories WHERE uuid = 'bo-added2'")
     }
     await registry.close()
-    expect({ purged, outcome }).toEqual({ purged: ['bo-first', 'bo-last'], outcome: { notRemoved: 0 } })
+    expect({ purged, outcome }).toEqual({ purged: ['bo-first', 'bo-last'], outcome: { notRemoved: 0, bytes: 0 } })
     expect(readdirSync(at('srv')).sort()).toEqual(['added.raw', 'in', 'link.raw', 'modified.raw', 'storage.raw'])
   })
 
@@ -698,7 +698,12 @@ describe('a file that is registered again during a purge, on MariaDB', () => {
     await runLines([`image del ${id}`, `backupobject del bo-before ${object}`], { database })
     await longAgo(database)
     const registry = await openRegistry(parseDatabaseUri(database.uri, 'the test'))
-    const purging = purgeAll(registry, await planPurge(registry, { files: true }), { notRemoved: 0 }, newWatcher())
+    const purging = purgeAll(
+      registry,
+      await planPurge(registry, { files: true }),
+      { notRemoved: 0, bytes: 0 },
+      newWatcher(),
+    )
     expect((await purging.next()).value).toMatchObject({ id, kind: 'image' })
     expect((await purging.next()).value).toMatchObject({ id: 'bo-before' })
     await database.query('START TRANSACTION')

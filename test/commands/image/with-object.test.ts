@@ -8,7 +8,7 @@ import { runLines, vdcManage, vdcManageJson } from '../../support/process/cli.ts
 import { expectRefused } from '../../support/refusals.ts'
 
 /** Races of a deletion with a registration, each with another delay between the two. */
-const RACES = 24
+const RACES = 8
 
 describe.each(ENGINES)('image del --with-object on %s', (engine) => {
   const folder = newFolder()
@@ -161,7 +161,6 @@ describe.each(ENGINES)('image del --with-object on %s', (engine) => {
   })
 
   test('a registration in a race gets a living object or is refused', { timeout: 120_000 }, async () => {
-    let won = 0
     for (let race = 0; race < RACES; race++) {
       await runLines(
         [
@@ -170,7 +169,7 @@ describe.each(ENGINES)('image del --with-object on %s', (engine) => {
         ],
         { database },
       )
-      const delay = (race % 8) * 12
+      const delay = race * 12
       const [deleted, added] = await Promise.all([
         vdcManage(['image', 'del', `wmi-r${race}`, '--with-object'], { database, process: true }),
         sleep(delay).then(() =>
@@ -184,8 +183,6 @@ describe.each(ENGINES)('image del --with-object on %s', (engine) => {
       const isKept = deleted.stderr.includes(`bo-r${race} is kept`)
       expect((await states())[`bo-r${race}`]).toBe(isKept ? 'available' : 'deleted')
       expect([added.code, isKept]).toEqual(added.code === 0 ? [0, true] : [5, false])
-      if (added.code === 0) won++
     }
-    expect(won).toBeLessThanOrEqual(RACES)
   })
 })

@@ -40,6 +40,7 @@ const LONGEST = [
   'cli/shell/transactions',
   'cli/shell/terminal',
   'commands/image/purge',
+  'commands/image/purge-unused',
   'cli/shell/script',
 ]
 

@@ -106,9 +106,8 @@ function shownValue(column: string, value: NonNullable<ColumnValue>): string {
   return /\s/.test(value) ? `'${value}'` : value
 }
 
-/** Describes a change of a label or a tag. */
+/** Describes a change of a label. Tags only go with what they belong to. */
 function attachedSentence({ action, table, id, row }: RowChange): string[] {
-  if (table === 'tag_mappings') return action === 'delete' ? [`Would remove a tag of ${id}`] : []
   if (table !== 'resource_labels') return []
   if (row.name === PROTECTED_LABEL)
     return [action === 'delete' ? `Would end the protection of ${id}` : `Would protect ${id}`]
