@@ -30,6 +30,7 @@ export const ERRORS = {
   IMPORT_CONFLICT: { exit: 5, meaning: 'Records to be imported differ from existing ones. Nothing was imported.' },
   IN_USE: { exit: 5, meaning: 'Something else uses the item, so it cannot be deleted or purged.' },
   MIGRATION_LOCKED: { exit: 5, meaning: 'Another migration of the database is running, or was killed.' },
+  NAME_AMBIGUOUS: { exit: 5, meaning: 'Several items have the display name that was given in place of an ID.' },
   OBJECT_CONFLICT: { exit: 5, meaning: 'The backup object is not available, is gone, or already exists for the file.' },
   OBJECT_DELETED: { exit: 5, meaning: 'The backup object is deleted.' },
   STATE_UNKNOWN: { exit: 5, meaning: 'No history records the state that a deleted image had before.' },
@@ -86,23 +87,30 @@ export function endsTransaction(code: ErrorCode): boolean {
 
 /** An error as `--json` prints it on stdout. */
 export interface ErrorJson {
-  error: { code: ErrorCode; message: string; hint?: string; exit: number }
+  error: { code: ErrorCode; message: string; details?: string[]; hint?: string; exit: number }
 }
 
 /**
  * The error class of the program: a stable code, a message that says what went wrong and
- * names the thing, and an optional hint that says how to fix it. The original error, if
- * any, is its `cause`.
+ * names the thing, and an optional hint that says how to fix it. `details` are more lines
+ * of the message, such as the items that a name may stand for. The original error, if any,
+ * is its `cause`.
  */
 export class VdcError extends Error {
   readonly code: ErrorCode
   readonly hint: string | undefined
+  readonly details: readonly string[] | undefined
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string | undefined; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { hint?: string | undefined; details?: readonly string[] | undefined; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'VdcError'
     this.code = code
     this.hint = options.hint
+    this.details = options.details
   }
 
   /** The exit code of the process for this error. */
@@ -116,6 +124,7 @@ export class VdcError extends Error {
       error: {
         code: this.code,
         message: this.message,
+        ...(this.details === undefined ? {} : { details: [...this.details] }),
         ...(this.hint === undefined ? {} : { hint: this.hint }),
         exit: this.exit,
       },

@@ -5,10 +5,11 @@ import type { Listing } from '../db/lists/listing.ts'
 import type { OrderBy, Page } from '../db/lists/order.ts'
 import { isValueInUse, type Life, type Selection } from '../db/lists/selection.ts'
 import type { ChecksumChoice } from '../db/lists/with-label.ts'
+import { byIdOrName } from './names/by-id-or-name.ts'
 import type { Registry } from './registry.ts'
 import { checksum } from './rules/checksum.ts'
 import { parseGlob } from './rules/glob.ts'
-import { type Kind, parseId } from './rules/identifiers.ts'
+import type { Kind } from './rules/identifiers.ts'
 import { parseBoundary } from './rules/times.ts'
 import { validate } from './rules/validate.ts'
 import { MD5_LABEL, SHA256_LABEL } from './rules/values.ts'
@@ -110,9 +111,11 @@ export async function pageOf<K extends string>(
   const { sort, limit, after } = validate(page, request)
   const order = sort === undefined ? [] : sort.split(',').map((word) => parseKey(word, keys))
   if (after === undefined) return { order, limit }
-  const uuid = parseId(kind, after)
-  const position = await listing.positionOf(registry.database, order, uuid)
-  if (position === undefined) throw await notFound(uuid)
+  const position = await byIdOrName(registry.database.knex, kind, after, async (uuid) => {
+    const found = await listing.positionOf(registry.database, order, uuid)
+    if (found === undefined) throw await notFound(uuid)
+    return found
+  })
   return { order, after: position, limit }
 }
 

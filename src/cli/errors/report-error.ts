@@ -41,7 +41,7 @@ export async function reportError(thrown: unknown, options: ReportOptions): Prom
   if (!answered) await writeNote(errorText(error))
 }
 
-/** Returns the lines that report an error: what went wrong and, if there is one, the hint. */
+/** Returns the lines that report an error: what went wrong, details and the hint, if there are any. */
 export function errorText(error: VdcError): string {
   const text =
     error.exit === 1 && error.code === 'INTERNAL_ERROR'
@@ -49,7 +49,8 @@ export function errorText(error: VdcError): string {
       : error.message
   const title = paint(process.stderr, 'red', 'Error:')
   const way = error.hint === undefined ? '' : `\n${paint(process.stderr, 'cyan', 'Hint:')} ${printable(error.hint)}`
-  return `${title} ${printable(text)}${way}`
+  const details = (error.details ?? []).map((line) => `\n  ${printable(line)}`).join('')
+  return `${title} ${printable(text)}${details}${way}`
 }
 
 /** Returns the line of a warning. */

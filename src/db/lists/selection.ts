@@ -69,7 +69,7 @@ export function shownState(database: Database, { alias, deletedStates }: Living)
 
 /** Restricts a query to rows whose column is exactly one of the values. */
 export function whereOneOf(
-  database: Database,
+  database: Pick<Database, 'knex'>,
   query: Knex.QueryBuilder,
   column: string,
   values: readonly string[],
@@ -89,7 +89,13 @@ export async function isValueInUse(
   return (await query.first('id')) !== undefined
 }
 
-function whereLife(database: Database, query: Knex.QueryBuilder, { alias, deletedStates }: Living, life: Life): void {
+/** Restricts a query to rows that are not deleted, or that are. */
+export function whereLife(
+  database: Pick<Database, 'knex'>,
+  query: Knex.QueryBuilder,
+  { alias, deletedStates }: Living,
+  life: Life,
+): void {
   if (life === 'all') return
   const deletedAt = `${alias}.deleted_at`
   const state = exact(database, `${alias}.state`)

@@ -1,10 +1,14 @@
-import type { Database } from '../database.ts'
+import type { Knex } from 'knex'
+import { VdcError } from '../../core/errors.ts'
+import type { Database, Queryable } from '../database.ts'
 import {
   LIVING_ACCOUNTS,
   LIVING_IMAGES,
   LIVING_OBJECTS,
   LIVING_STORAGES,
   type Life,
+  whereLife,
+  whereOneOf,
   whereSelected,
 } from '../lists/selection.ts'
 
@@ -51,4 +55,56 @@ export async function selectUuidsStartingWith(
   if (rows.length === limit) rows.splice(-1, 1, ...(await select('desc', 1)))
   // LIKE ignores case.
   return rows.filter(({ uuid }) => uuid.startsWith(start))
+}
+
+/** A table of things with display names. */
+export type NamedTable = Exclude<keyof typeof TABLES, 'accounts'>
+
+/** Names in one statement. */
+const MOST_NAMES = 1000
+
+/**
+ * Returns the uuids of the rows that have one of the display names, oldest first. Case and trailing
+ * spaces count. Reads the whole table, once for each 1,000 names.
+ */
+export async function selectUuidsNamed(
+  db: Queryable,
+  table: NamedTable,
+  life: Life,
+  names: readonly string[],
+): Promise<{ uuid: string; name: string }[]> {
+  const { living } = TABLES[table]
+  const found: { uuid: string; name: string }[] = []
+  for (let start = 0; start < names.length; start += MOST_NAMES) {
+    const query = db({ [living.alias]: table })
+    whereLife({ knex: db }, query, living, life)
+    whereOneOf({ knex: db }, query, `${living.alias}.display_name`, names.slice(start, start + MOST_NAMES))
+    found.push(...(await namesFrom(query)))
+  }
+  return found
+}
+
+/** Returns the display names of the `limit` newest rows of a table. */
+export async function selectNewestNames(
+  db: Queryable,
+  table: NamedTable,
+  life: Life,
+  limit: number,
+): Promise<string[]> {
+  const { living } = TABLES[table]
+  const query = db({ [living.alias]: table })
+  whereLife({ knex: db }, query, living, life)
+  return (await namesFrom(query, limit)).map(({ name }) => name)
+}
+
+/** Returns no rows of a table that has no display names, as in some releases of Wakame-vdc. */
+async function namesFrom(query: Knex.QueryBuilder, newest?: number): Promise<{ uuid: string; name: string }[]> {
+  if (newest === undefined) query.orderBy('id')
+  else query.orderBy('id', 'desc').limit(newest)
+  try {
+    return await query.whereNotNull('display_name').select('uuid', { name: 'display_name' })
+  } catch (error) {
+    if (error instanceof VdcError && error.code === 'SCHEMA_OLDER') return []
+    throw error
+  }
 }

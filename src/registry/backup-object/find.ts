@@ -11,22 +11,24 @@ import type { Lock } from '../../db/transactions/locks.ts'
 import { accountNotFound } from '../account/find.ts'
 import type { Item } from '../batch/batches.ts'
 import { decide } from '../batch/decide.ts'
+import { byIdOrName } from '../names/by-id-or-name.ts'
 import { canonicalId, parseId } from '../rules/identifiers.ts'
 import { DEFAULT_STATE } from '../rules/values.ts'
 
 /**
  * Finds the object for an image and locks it until the unit of work ends.
  *
- * @param objectId with or without prefix.
- * @throws VdcError VALUE_REFUSED if the ID is not valid; OBJECT_NOT_FOUND if it does not exist;
+ * @param objectId with or without prefix, or a display name.
+ * @throws VdcError VALUE_REFUSED or NAME_AMBIGUOUS if the ID is not valid; OBJECT_NOT_FOUND if it does not exist;
  *   OBJECT_DELETED if it is deleted; OBJECT_CONFLICT if it is not available.
  */
 export async function requireUsableObject(db: Queryable, objectId: string): Promise<BackupObjectRow> {
-  const uuid = parseId('backupObject', objectId)
-  await claimUse(db, canonicalId('backupObject', uuid))
-  const object = await aliveObject(db, uuid, { lock: 'share' })
+  const object = await byIdOrName(db, 'backupObject', objectId, async (uuid) => {
+    await claimUse(db, canonicalId('backupObject', uuid))
+    return aliveObject(db, uuid, { lock: 'share' })
+  })
   if (object.state !== DEFAULT_STATE) {
-    const id = canonicalId('backupObject', uuid)
+    const id = canonicalId('backupObject', object.uuid)
     throw new VdcError('OBJECT_CONFLICT', `Backup object ${id} is in state ${object.state}, not ${DEFAULT_STATE}`, {
       hint: `Once its file is in place, run: vdc-manage backupobject modify ${id} --state ${DEFAULT_STATE}`,
     })

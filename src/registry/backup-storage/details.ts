@@ -1,10 +1,11 @@
 import type * as z from 'zod/mini'
 import { isoTime } from '../../db/sql/time.ts'
 import type { BackupStorageRow } from '../../db/tables/rows.ts'
+import { byIdOrName } from '../names/by-id-or-name.ts'
 import { field, type Presentation, presenting } from '../presentation.ts'
 import type { Registry } from '../registry.ts'
 import type { backupStorage } from '../results/backup-storage.ts'
-import { canonicalId, parseId } from '../rules/identifiers.ts'
+import { canonicalId } from '../rules/identifiers.ts'
 import { existingStorage } from './find.ts'
 
 /** A backup storage in results; times are ISO 8601 UTC. */
@@ -13,11 +14,12 @@ export type StorageDetails = z.output<typeof backupStorage>
 /**
  * Returns a storage, deleted or not.
  *
- * @param id with or without prefix.
+ * @param id with or without prefix, or a display name.
  * @throws VdcError VALUE_REFUSED if the ID is not valid; STORAGE_NOT_FOUND if it does not exist.
  */
 export async function showStorage(registry: Registry, id: string): Promise<StorageDetails> {
-  return presentStorage(await existingStorage(registry.database.knex, parseId('backupStorage', id)))
+  const { knex } = registry.database
+  return presentStorage(await byIdOrName(knex, 'backupStorage', id, (uuid) => existingStorage(knex, uuid)))
 }
 
 /** The fields of a storage in results, and the columns that each one needs. */

@@ -11,19 +11,19 @@ import {
 import type { BackupStorageRow } from '../../db/tables/rows.ts'
 import { claimUse } from '../../db/transactions/claims.ts'
 import type { Lock } from '../../db/transactions/locks.ts'
-import { canonicalId, ENOUGH_IDS, idList, parseId } from '../rules/identifiers.ts'
+import { byIdOrName, findByIdOrName } from '../names/by-id-or-name.ts'
+import { canonicalId, ENOUGH_IDS, idList } from '../rules/identifiers.ts'
 import { ALL_FILES } from '../rules/values.ts'
 
 /**
  * Finds the storage for a new object, given by the user.
  *
- * @param storageId with or without prefix.
+ * @param storageId with or without prefix, or a display name.
  * @throws VdcError VALUE_REFUSED if the ID is not valid, or the storage does not exist or is deleted.
  */
 export async function requireStorage(db: Queryable, storageId: string): Promise<BackupStorageRow> {
-  const uuid = parseId('backupStorage', storageId)
-  const storage = await findAliveStorage(db, uuid)
-  if (storage !== undefined) return storage
+  const { uuid, found } = await findByIdOrName(db, 'backupStorage', storageId, (uuid) => findAliveStorage(db, uuid))
+  if (found !== undefined) return found
   const known = await selectStorageUuids(db, ENOUGH_IDS)
   throw new VdcError('VALUE_REFUSED', `Backup storage ${canonicalId('backupStorage', uuid)} does not exist`, {
     hint:
@@ -64,15 +64,14 @@ export async function existingStorage(
 /**
  * Finds a storage that is not deleted.
  *
- * @param storageId with or without prefix.
+ * @param storageId with or without prefix, or a display name.
  * @throws VdcError VALUE_REFUSED if the ID is not valid; STORAGE_NOT_FOUND if the storage
  *   does not exist or is deleted.
  */
 export async function aliveStorage(db: Queryable, storageId: string): Promise<BackupStorageRow> {
-  const uuid = parseId('backupStorage', storageId)
-  const storage = await findAliveStorage(db, uuid)
-  if (storage === undefined) throw storageNotFound(uuid)
-  return storage
+  const { uuid, found } = await findByIdOrName(db, 'backupStorage', storageId, (uuid) => findAliveStorage(db, uuid))
+  if (found === undefined) throw storageNotFound(uuid)
+  return found
 }
 
 /** Returns the error for a storage that does not exist. */
@@ -85,7 +84,7 @@ export function storageNotFound(uuid: string): VdcError {
 /**
  * Finds the storages by which a list is filtered.
  *
- * @param ids with or without prefix; undefined if there is no such filter.
+ * @param ids with or without prefix, or display names; undefined if there is no such filter.
  * @returns the integer IDs of all matching rows, deleted or not.
  * @throws VdcError VALUE_REFUSED if an ID is not valid; STORAGE_NOT_FOUND if one does not exist.
  */
@@ -93,9 +92,11 @@ export async function storageKeysOf(db: Queryable, ids: readonly string[] | unde
   if (ids === undefined) return undefined
   const keys: number[] = []
   for (const id of ids) {
-    const uuid = parseId('backupStorage', id)
-    const found = await selectStorageKeys(db, uuid)
-    if (found.length === 0) throw storageNotFound(uuid)
+    const found = await byIdOrName(db, 'backupStorage', id, async (uuid) => {
+      const rows = await selectStorageKeys(db, uuid)
+      if (rows.length === 0) throw storageNotFound(uuid)
+      return rows
+    })
     keys.push(...found)
   }
   return keys

@@ -2,8 +2,9 @@ import { asVdcError, endsTransaction, isOfHost, type VdcError } from '../../core
 import type { Queryable } from '../../db/database.ts'
 import { inTransaction } from '../../db/transactions/unit-of-work.ts'
 import type { Happened } from '../happened.ts'
+import { isNotFound, Names } from '../names/names.ts'
 import type { Registry } from '../registry.ts'
-import { canonicalId, type Kind, parseId } from '../rules/identifiers.ts'
+import { canonicalId, type Kind } from '../rules/identifiers.ts'
 
 /*
  * Changes many items, up to 200 in one unit of work (docs/decisions/0019). Output and
@@ -17,7 +18,7 @@ const MOST_ON_CLUSTER = 50
 /** Milliseconds after which a batch that keeps colliding is split into single items, so that one contended row delays no other. */
 const PATIENCE = 2_000
 
-/** The result or error of one item; `id` is the ID as given. */
+/** The result or error of one item; `id` is the ID or name as given. */
 export type Outcome<T> = { id: string; result: T; happened?: Happened | undefined } | { id: string; error: VdcError }
 
 /** One item of a batch. Its uuid is unique within the batch. */
@@ -53,9 +54,14 @@ interface Job<T, G> {
   work: (db: Queryable, items: readonly Item<G>[]) => Promise<ReadonlyMap<Item<G>, T>>
   /** Whether the work only reads, and needs no transaction. */
   reads?: boolean
+  /** Whether display names stand for things that are not deleted, as by default, or for deleted ones. */
+  named?: 'alive' | 'deleted'
 }
 
-/** An ID as given, with the result of `Job.prepare`. */
+/** Thrown to roll back a unit of work in which IDs do not exist, but are names: it is run again with what has them. */
+class FoundByName extends Error {}
+
+/** An ID or name as given, with the result of `Job.prepare`. */
 interface Candidate<G> {
   id: string
   uuid: string
@@ -69,7 +75,7 @@ interface Candidate<G> {
  * Works on many items in batches, each in one unit of work. If a batch fails as a whole,
  * its items are retried one by one.
  *
- * @param ids with or without prefix; an invalid ID has an error as its outcome.
+ * @param ids with or without prefix, or display names (`Names`); an invalid ID has an error as its outcome.
  * @returns the outcomes in the order of the IDs, after their commit. If the caller stops
  *   early, a warning names the items of the batch that were changed but not returned.
  * @throws VdcError for errors that concern all items, such as a lost connection.
@@ -80,11 +86,21 @@ export async function* inBatches<T, G = undefined>(
   ids: readonly string[],
   job: Job<T, G>,
 ): AsyncGenerator<Outcome<T>> {
+  yield* inBatchesNamed(registry, kind, ids, new Names(kind, ids, job.named), job)
+}
+
+async function* inBatchesNamed<T, G>(
+  registry: Registry,
+  kind: Kind,
+  ids: readonly string[],
+  names: Names,
+  job: Job<T, G>,
+): AsyncGenerator<Outcome<T>> {
   for (let start = 0; start < ids.length; ) {
     const batch: Candidate<G>[] = []
     const uuids = new Set<string>()
     for (const id of ids.slice(start, start + most(registry))) {
-      const candidate = await prepared(registry, kind, id, job)
+      const candidate = await prepared(registry, names, id, job)
       // A repeated ID must see the first change. Databases ignore case.
       const key = candidate.uuid.toLowerCase()
       if (uuids.has(key)) break
@@ -92,7 +108,7 @@ export async function* inBatches<T, G = undefined>(
       batch.push(candidate)
     }
     start += batch.length
-    yield* outcomesOf(registry, kind, batch, job)
+    yield* outcomesOf(registry, kind, batch, names, job)
   }
 }
 
@@ -107,14 +123,14 @@ function most({ database }: Registry): number {
 
 async function prepared<T, G>(
   registry: Registry,
-  kind: Kind,
+  names: Names,
   id: string,
   { prepare }: Job<T, G>,
 ): Promise<Candidate<G>> {
   // An invalid ID counts as its own uuid.
   const candidate: Candidate<G> = { id, uuid: id, given: undefined as G, warnings: [] }
   try {
-    candidate.uuid = parseId(kind, id)
+    candidate.uuid = await names.uuidOf(registry.database.knex, id)
     if (prepare !== undefined)
       candidate.given = await prepare(deferringWarnings(registry, candidate.warnings), candidate.uuid)
   } catch (error) {
@@ -136,14 +152,20 @@ async function* outcomesOf<T, G>(
   registry: Registry,
   kind: Kind,
   batch: readonly Candidate<G>[],
+  names: Names,
   job: Job<T, G>,
 ): AsyncGenerator<Outcome<T>> {
   let outcomes: WithWarnings<T>[]
   try {
-    outcomes = await inOneUnit(registry, kind, batch, job)
+    outcomes = await inOneUnit(registry, kind, batch, names, job)
   } catch (error) {
+    if (error instanceof FoundByName) {
+      const ids = batch.map(({ id }) => id)
+      yield* inBatchesNamed(registry, kind, ids, names, job)
+      return
+    }
     if (isFinal(registry, error)) throw error
-    for (const candidate of batch) yield* outcomesOf(registry, kind, [candidate], job)
+    for (const candidate of batch) yield* outcomesOf(registry, kind, [candidate], names, job)
     return
   }
   let count = 0
@@ -165,11 +187,12 @@ interface WithWarnings<T> {
   warnings: readonly (() => void)[]
 }
 
-/** @throws VdcError if a unit of work with several items fails. */
+/** @throws VdcError if a unit of work with several items fails; FoundByName if a word is a name, not an ID. */
 async function inOneUnit<T, G>(
   registry: Registry,
   kind: Kind,
   batch: readonly Candidate<G>[],
+  names: Names,
   { work, reads }: Job<T, G>,
 ): Promise<WithWarnings<T>[]> {
   const valid = batch.filter(({ error }) => error === undefined)
@@ -181,6 +204,7 @@ async function inOneUnit<T, G>(
       db,
       Array.from(attempts.values(), ({ item }) => item),
     )
+    await askForNames(db, kind, names, attempts)
   }
   let failure: VdcError | undefined
   try {
@@ -188,7 +212,7 @@ async function inOneUnit<T, G>(
     else if (valid.length > 0)
       await inTransaction(registry.database, unit, batch.length === 1 ? {} : { patience: PATIENCE })
   } catch (error) {
-    if (batch.length > 1) throw error
+    if (batch.length > 1 || error instanceof FoundByName) throw error
     failure = asVdcError(error)
   }
   return batch.map((candidate) => {
@@ -217,6 +241,24 @@ function attemptOf<G>(registry: Registry, kind: Kind, { uuid, given, warnings }:
     registry: deferringWarnings(registry, own),
   }
   return { item, warnings: own }
+}
+
+/**
+ * Looks up the names of words whose IDs do not exist.
+ *
+ * @throws FoundByName if there are any, so that the unit of work is rolled back.
+ */
+async function askForNames<G>(
+  db: Queryable,
+  kind: Kind,
+  names: Names,
+  attempts: ReadonlyMap<Candidate<G>, Attempt<G>>,
+): Promise<void> {
+  const unknown = [...attempts].filter(([, { item }]) => isNotFound(kind, item.refusal))
+  if (unknown.length === 0) return
+  const words = unknown.map(([{ id }]) => id)
+  if (await names.find(db, words)) throw new FoundByName()
+  for (const [{ id }, { item }] of unknown) item.refusal = await names.explained(db, id, item.refusal as VdcError)
 }
 
 /** Returns whether an error would affect every further unit of work, or leaves it unknown whether this one was committed. */

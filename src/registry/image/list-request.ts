@@ -9,6 +9,7 @@ import { objectNotFound } from '../backup-object/find.ts'
 import { storageKeysOf } from '../backup-storage/find.ts'
 import { parseLabelFilter } from '../labels.ts'
 import * as list from '../list-request.ts'
+import { byIdOrName } from '../names/by-id-or-name.ts'
 import type { Registry } from '../registry.ts'
 import { canonicalId, parseId } from '../rules/identifiers.ts'
 import { isStorable } from '../rules/storable.ts'
@@ -168,14 +169,12 @@ async function knownReferences(
   const { kind, find, notFound } = REFERENCES[column]
   const known: string[] = []
   for (const id of ids) {
-    const uuid = parseId(kind, id)
-    const canonical = canonicalId(kind, uuid)
-    if (
-      (await find(database.knex, uuid)) === undefined &&
-      !(await isValueInUse(database, 'images', column, canonical))
-    ) {
+    const canonical = await byIdOrName(database.knex, kind, id, async (uuid) => {
+      const canonical = canonicalId(kind, uuid)
+      const isThere = (await find(database.knex, uuid)) !== undefined
+      if (isThere || (await isValueInUse(database, 'images', column, canonical))) return canonical
       throw await notFound(database.knex, uuid)
-    }
+    })
     known.push(canonical)
   }
   return known

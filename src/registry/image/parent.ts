@@ -2,22 +2,24 @@ import { VdcError } from '../../core/errors.ts'
 import type { Queryable } from '../../db/database.ts'
 import { findImage } from '../../db/tables/images.ts'
 import { claimUse } from '../../db/transactions/claims.ts'
-import { canonicalId, parseId } from '../rules/identifiers.ts'
+import { findByIdOrName } from '../names/by-id-or-name.ts'
+import { canonicalId } from '../rules/identifiers.ts'
 import { isDeleted } from './find.ts'
 
 /**
  * Checks that a parent image exists, and locks it until the unit of work ends.
  *
- * @param parentId with or without prefix; null for no parent.
+ * @param parentId with or without prefix, or a display name; null for no parent.
  * @returns the parent's canonical ID; null for no parent.
  * @throws VdcError VALUE_REFUSED if the parent does not exist or is deleted.
  */
 export async function requireParent(db: Queryable, parentId: string | null): Promise<string | null> {
   if (parentId === null) return null
-  const uuid = parseId('image', parentId)
+  const { uuid, found: parent } = await findByIdOrName(db, 'image', parentId, async (uuid) => {
+    await claimUse(db, canonicalId('image', uuid))
+    return findImage(db, uuid, { lock: 'share' })
+  })
   const id = canonicalId('image', uuid)
-  await claimUse(db, id)
-  const parent = await findImage(db, uuid, { lock: 'share' })
   if (parent === undefined || isDeleted(parent)) {
     throw new VdcError(
       'VALUE_REFUSED',

@@ -2,8 +2,8 @@ import * as z from 'zod/mini'
 import { VdcError } from '../../core/errors.ts'
 import { sqlTime } from '../../db/sql/time.ts'
 import type { DeletedSelection, ObjectsToPurge } from '../../db/tables/purge.ts'
+import { uuidsByIdOrName } from '../names/by-id-or-name.ts'
 import type { Registry, Watcher } from '../registry.ts'
-import { parseId } from '../rules/identifiers.ts'
 import { parseBoundary } from '../rules/times.ts'
 import { validate } from '../rules/validate.ts'
 import { findGoingFiles, purgeFiles } from './files.ts'
@@ -25,7 +25,7 @@ const purgeRequest = z.object({
   unused: z.prefault(z.boolean(), false),
 })
 
-/** The request of `planPurge`: image IDs with or without prefix, the minimum age (`parseBoundary`) and whether to remove files. */
+/** The request of `planPurge`: image IDs with or without prefix or names of deleted images, the minimum age (`parseBoundary`) and whether to remove files. */
 export type PurgeRequest = z.input<typeof purgeRequest>
 
 /** The images and objects that a purge will remove. */
@@ -63,7 +63,8 @@ export async function planPurge(registry: Registry, request: PurgeRequest): Prom
       hint: 'Run it on its own: vdc-manage image purge --files',
     })
   }
-  const uuids = valid.ids && [...new Set(valid.ids.map((id) => parseId('image', id)))]
+  // What is not deleted cannot be purged, so its names do not count.
+  const uuids = valid.ids && (await uuidsByIdOrName(registry.database.knex, 'image', valid.ids, 'deleted'))
   const named = uuids && (await requirePurgeable(registry, uuids, before))
   const images = { before, uuids: named }
   const objects = files ? { before, unused, uuids: named && (await objectsOf(registry, named)) } : undefined

@@ -4,6 +4,7 @@ import { ERROR_CODES } from '../../core/errors.ts'
 const errorBody = z.object({
   code: z.enum(ERROR_CODES),
   message: z.string(),
+  details: z.optional(z.array(z.string())),
   hint: z.optional(z.string()),
   exit: z.int(),
 })

@@ -45,6 +45,11 @@ export function prefixOf(kind: Kind): string {
   return KINDS[kind].prefix
 }
 
+/** Returns what a thing of a kind is called, such as `backup object`. */
+export function nounOf(kind: Kind): string {
+  return KINDS[kind].name
+}
+
 /** Returns the canonical ID: the prefix of its kind and the UUID. */
 export function canonicalId(kind: Kind, uuid: string): string {
   return KINDS[kind].prefix + uuid

@@ -49,6 +49,7 @@ export function undeleteImages(
 ): AsyncGenerator<Outcome<ImageDetails>> {
   const { state: asked, with_object: withObject } = validate(undeleteRequest, request)
   return inBatches<ImageDetails>(registry, 'image', ids, {
+    named: 'deleted',
     work: async (trx, items) => {
       const images = await existingImages(trx, items, { lock: 'update' })
       const deleted = new Map([...images].filter(([, image]) => isDeleted(image)))

@@ -5,8 +5,8 @@ import { readImageFolders } from '../../../disk/folder/image-folders.ts'
 import { openInImageFolder } from '../../../disk/folder/open-in-image-folder.ts'
 import type { Expectation } from '../../../disk/inspect/inspection.ts'
 import type { ObjectDetails } from '../../backup-object/details.ts'
+import { byIdOrName } from '../../names/by-id-or-name.ts'
 import type { Registry } from '../../registry.ts'
-import { parseId } from '../../rules/identifiers.ts'
 import { describeImage, type ImageDetails } from '../details.ts'
 import { imageDeleted } from '../find.ts'
 
@@ -19,13 +19,14 @@ export type GuestWork = 'check' | 'try'
 /**
  * Finds an image whose boot file is on this host.
  *
- * @param id with or without prefix.
+ * @param id with or without prefix, or a display name.
  * @param work for hints.
  * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND; IMAGE_DELETED; OBJECT_… or STORAGE_NOT_FOUND if its boot
  *   file is not available; FILE_REFUSED if the file is not on this host.
  */
 export async function imageOnHost(registry: Registry, id: string, work: GuestWork): Promise<ImageOnHost> {
-  const image = await describeImage(registry, parseId('image', id), registry.database.knex)
+  const { knex } = registry.database
+  const image = await byIdOrName(knex, 'image', id, (uuid) => describeImage(registry, uuid, knex))
   if (image.state === 'deleted') throw imageDeleted(image.id, image)
   const object = requireObject(image)
   if (object.uri === null)
