@@ -460,6 +460,13 @@ describe('colours', () => {
     [{ CLICOLOR_FORCE: '1', NO_COLOR: '1' }, [], false],
     [{ CLICOLOR_FORCE: '1', NO_COLOR: '' }, [], true],
     [{ CLICOLOR_FORCE: '1' }, ['--no-color'], false],
+    [{ FORCE_COLOR: '1' }, [], true],
+    [{ FORCE_COLOR: 'true' }, [], true],
+    [{ FORCE_COLOR: '0' }, [], false],
+    [{ FORCE_COLOR: 'false', CLICOLOR_FORCE: '1' }, [], false],
+    [{ FORCE_COLOR: '' }, [], false],
+    [{ FORCE_COLOR: '1', NO_COLOR: '1' }, [], false],
+    [{ FORCE_COLOR: '1' }, ['--no-color'], false],
   ])('in a pipe: %j %j', async (env, args, isColoured) => {
     for (const words of [
       ['account', 'list'],
@@ -476,6 +483,8 @@ describe('colours', () => {
     ['export NO_COLOR=1; ', false],
     ['export TERM=dumb; ', false],
     ['export CLICOLOR=0; ', false],
+    ['export FORCE_COLOR=0; ', false],
+    ['export TERM=dumb FORCE_COLOR=1; ', true],
   ])('at a terminal: %s', async (set, isColoured) => {
     const run = await shell(`script -qec '${set}vdc-manage account list; vdc-manage account show a-no' /dev/null`, {
       database,

@@ -5,6 +5,7 @@ import { answerFlags, answerOptions, asksForColumns, jsonAskedFor } from '../ans
 import { keysNamed, listKeys, topKeysOf } from '../answer/keys.ts'
 import { Printer } from '../answer/printer.ts'
 import { reportError } from '../errors/report-error.ts'
+import { ACCOUNT_VARIABLE, namingVariable } from '../flags/default-account.ts'
 import type { Item } from '../help/describe.ts'
 import { COMMON } from '../help/groups.ts'
 import { Session } from '../session/session.ts'
@@ -97,7 +98,15 @@ export abstract class BaseCommand extends Command {
 
   /** Returns an error that names the command's options in place of the registry's fields. */
   #inOptions(error: unknown): unknown {
-    return error instanceof VdcError ? namingOption(error, this.ctor.flags) : error
+    if (!(error instanceof VdcError)) return error
+    const isDefaultAccount = this.ctor.flags['account-id']?.env !== undefined && !this.isGiven('account-id')
+    const named = namingOption(error, this.ctor.flags)
+    return isDefaultAccount && process.env[ACCOUNT_VARIABLE] ? namingVariable(named) : named
+  }
+
+  /** Returns true if an option is among the words, so that its value is not a default. */
+  protected isGiven(option: string): boolean {
+    return optionsSpelled(this.argv, this.#flags).has(option)
   }
 
   /** Returns the key in `RESULTS` of the command's answer with these flags. */

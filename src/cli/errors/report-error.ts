@@ -1,6 +1,7 @@
 import { Errors } from '@oclif/core'
 import { asVdcError, VdcError } from '../../core/errors.ts'
 import { type JsonForm, renderJson } from '../answer/json.ts'
+import { ACCOUNT_VARIABLE } from '../flags/default-account.ts'
 import type { Item } from '../help/describe.ts'
 import { paint } from '../terminal/color.ts'
 import { printable } from '../terminal/escape.ts'
@@ -109,7 +110,9 @@ async function usageError(error: ParseError, { command, flags = {}, operands }: 
     const also = others === '' ? '' : ` (also written ${others})`
     return usage(`Option --${twice}${also} is given more than once`)
   }
-  return usage(message.replaceAll('Missing required flag ', 'Missing option --').replace(/^Flag --/, 'Option --'))
+  const isOwnerMissing = message.includes('Missing required flag account-id')
+  const text = message.replaceAll('Missing required flag ', 'Missing option --').replace(/^Flag --/, 'Option --')
+  return usage(text, isOwnerMissing ? `Set it, or the environment variable ${ACCOUNT_VARIABLE}.` : undefined)
 }
 
 /** Returns the question whether an unexpected argument is meant as --account-id; undefined if it cannot be. */

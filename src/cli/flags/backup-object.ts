@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import * as values from '../../registry/rules/values.ts'
 import * as flags from './common.ts'
+import { ACCOUNT_VARIABLE } from './default-account.ts'
 import * as list from './list.ts'
 
 const bytes = (summary: string) => flags.text('BYTES', summary)
@@ -30,7 +31,8 @@ export const newObject = flags.grouped(GROUPS, {
   'account-id': Flags.string({
     helpValue: 'a-ID',
     default: values.SHARED_POOL,
-    summary: 'Owner.',
+    env: ACCOUNT_VARIABLE,
+    summary: `Owner. $${ACCOUNT_VARIABLE} takes precedence over this default.`,
   }),
   'display-name': flags.displayName('Display name. Default: the file name without endings such as .raw.gz.'),
   'storage-id': flags.text(

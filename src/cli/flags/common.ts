@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core'
 import { COMMON, type HelpGroup } from '../help/groups.ts'
+import { ACCOUNT_VARIABLE } from './default-account.ts'
 
 /*
  * Flags and arguments that commands share. The registry checks their values;
@@ -70,7 +71,8 @@ export const owner = () =>
   Flags.string({
     helpValue: 'a-ID',
     required: true,
-    summary: 'Owner; a-shpoolxx is the shared pool.',
+    env: ACCOUNT_VARIABLE,
+    summary: `Owner; a-shpoolxx is the shared pool. Default: $${ACCOUNT_VARIABLE}.`,
   })
 /** `--create-account` */
 export const createAccount = () => Flags.boolean({ summary: 'Create the account if it does not exist.' })
@@ -118,6 +120,13 @@ export const label = () =>
     multipleNonGreedy: true,
     summary: 'With this label; repeat to require several.',
   })
+
+/** Describes an argument that takes an ID or a display name. */
+export const idOrName = (what: string, prefix: string) => `${what}: its ID (the prefix ${prefix} is optional) or name.`
+
+/** Describes an argument that takes several IDs or display names. */
+export const idsOrNames = (what: string, prefix: string) =>
+  `${what}: IDs (the prefix ${prefix} is optional) or names. Use - to read them from stdin.`
 
 /** One ID, which is required. */
 export const oneId = (description: string) => Args.string({ description, required: true, ignoreStdin: true })

@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import * as values from '../../registry/rules/values.ts'
 import * as flags from './common.ts'
+import { ACCOUNT_VARIABLE } from './default-account.ts'
 import * as list from './list.ts'
 
 /** The options of an image, by heading. */
@@ -77,10 +78,12 @@ const ofRegistered = { dependsOn: ['register'] }
 /** Flags of an image that is registered when it was built. */
 export const newBuiltImage = {
   register: Flags.boolean({ dependsOn: ['account-id'], summary: 'Register the image, as image add local does.' }),
-  'account-id': {
-    ...flags.accountId('Owner of the registered image; a-shpoolxx is the shared pool.'),
-    ...ofRegistered,
-  },
+  // Not `dependsOn`, which would apply to the variable too (`requireRegister`).
+  'account-id': Flags.string({
+    helpValue: 'a-ID',
+    env: ACCOUNT_VARIABLE,
+    summary: `Owner of the registered image; a-shpoolxx is the shared pool. Default: $${ACCOUNT_VARIABLE}.`,
+  }),
   'create-account': { ...flags.createAccount(), ...ofRegistered },
   uuid: { ...flags.uuid('wmi-'), ...ofRegistered },
   'display-name': { ...attributes['display-name'], ...ofRegistered },

@@ -55,3 +55,20 @@ export async function openConfigured({
     },
   })
 }
+
+/** Milliseconds to wait for another process's lock on an SQLite file. */
+const LOCK_TIMEOUT = 2_000
+
+/**
+ * Opens the registry that the environment names, for reading.
+ *
+ * @returns undefined if the SQLite file does not exist.
+ * @throws VdcError CONFIG_REFUSED, DATABASE_…, SCHEMA_….
+ */
+export async function openToRead(interruption: Interruption | undefined): Promise<Registry | undefined> {
+  const { loadDatabaseSettings } = await import('../../config/config.ts')
+  const settings = loadDatabaseSettings(process.env)
+  usedParts.add(settings.engine)
+  const { openRegistryToRead } = await import('../../registry/open.ts')
+  return openRegistryToRead(settings, { patience: LOCK_TIMEOUT, interruption })
+}

@@ -2,7 +2,7 @@ import { Interruption } from '../../core/interruption.ts'
 import type { Change } from '../../registry/change.ts'
 import type { Registry, Watcher } from '../../registry/registry.ts'
 import { untilInterrupted } from './interruptible.ts'
-import { openConfigured } from './open-registry.ts'
+import { openConfigured, openToRead } from './open-registry.ts'
 import type { SharedSession } from './shared-session.ts'
 import { delaySignals } from './signals.ts'
 import { NUL_PATHS, PATHS, StdinIds } from './stdin-ids.ts'
@@ -103,6 +103,26 @@ export class Session {
     } finally {
       // The work is done: a connection that does not close properly is not an error.
       await registry.close().catch(() => {})
+    }
+  }
+
+  /**
+   * Asks the registry something that the command does not depend on. An SQLite file is neither created
+   * nor migrated.
+   *
+   * @returns undefined if there is no registry yet.
+   * @throws VdcError as `openConfigured`; errors of `work`.
+   */
+  async lookUp<T>(work: (registry: Registry) => Promise<T>): Promise<T | undefined> {
+    if (this.#shared !== undefined) {
+      const registry = await this.#shared.getToRead()
+      return registry && work(registry)
+    }
+    const registry = await openToRead(this.#interruption)
+    try {
+      return registry && (await work(registry))
+    } finally {
+      await registry?.close().catch(() => {})
     }
   }
 

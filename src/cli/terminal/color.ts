@@ -2,6 +2,9 @@ import pico from 'picocolors'
 import { valueOfBoolean } from '../command/original-spelling.ts'
 import { wordsBefore } from '../start/argv.ts'
 
+/** The values with which FORCE_COLOR turns colours off, as in Node. */
+const OFF = ['0', 'false']
+
 const forbidden = { process: false, command: false }
 
 /** Applies `--no-color` in the words of the process to all of its commands. */
@@ -23,13 +26,14 @@ function forbidsColors(argv: readonly string[]): boolean {
 }
 
 /**
- * Returns true if a stream gets colours. `--no-color` and NO_COLOR turn them off, CLICOLOR_FORCE
- * turns them on, even in a pipe. Otherwise, terminals have colours, except with TERM=dumb
- * (https://no-color.org, https://bixense.com/clicolors).
+ * Returns true if a stream gets colours. `--no-color` and NO_COLOR turn them off; FORCE_COLOR and
+ * CLICOLOR_FORCE turn them on, even in a pipe, and FORCE_COLOR=0 off. Otherwise, terminals have colours,
+ * except with TERM=dumb (https://no-color.org, https://force-color.org, https://bixense.com/clicolors).
  */
 function hasColors(stream: NodeJS.WriteStream): boolean {
-  const { NO_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM } = process.env
+  const { NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM } = process.env
   if (forbidden.process || forbidden.command || (NO_COLOR !== undefined && NO_COLOR !== '')) return false
+  if (FORCE_COLOR !== undefined && FORCE_COLOR !== '') return !OFF.includes(FORCE_COLOR)
   if (CLICOLOR_FORCE !== undefined && CLICOLOR_FORCE !== '' && CLICOLOR_FORCE !== '0') return true
   return stream.isTTY === true && TERM !== 'dumb' && CLICOLOR !== '0'
 }

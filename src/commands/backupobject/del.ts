@@ -13,7 +13,7 @@ export default class BackupObjectDel extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = {
-    id: flags.someIds('Backup objects; the prefix bo- is optional. Use - for IDs on stdin.'),
+    id: flags.someIds(flags.idsOrNames('Backup objects', 'bo-')),
   }
   static override flags = {
     force: flags.force('Delete even those that images use, which then cannot boot.'),

@@ -14,7 +14,7 @@ export default class BackupObjectList extends BaseCommand {
     '<%= config.bin %> backupobject list --json | jq -r \'.[] | "\\(.checksum)  \\(.uri)"\'',
   ]
   static override description = 'Repeat an option marked with ... to match any of its values.'
-  static override exits = [0, 1, 2, 3, 4, 6, 7]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
   static override flags = objectList
 
   async run(): Promise<void> {

@@ -13,9 +13,9 @@ export default class BackupObjectShow extends BaseCommand {
     '<%= config.bin %> backupobject show bo-k3x9q0bz',
     '<%= config.bin %> backupobject show bo-k3x9q0bz --json | jq -r .uri',
   ]
-  static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = {
-    id: flags.anyIds('Backup objects; the prefix bo- is optional. Use - for IDs on stdin.'),
+    id: flags.anyIds(flags.idsOrNames('Backup objects', 'bo-')),
   }
   static override flags = { ...objectList, verbose: flags.verbose() }
 

@@ -14,7 +14,7 @@ export default class BackupStorageDel extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = {
-    id: flags.someIds('Backup storages; the prefix bkst- is optional. Use - for IDs on stdin.'),
+    id: flags.someIds(flags.idsOrNames('Backup storages', 'bkst-')),
   }
   static override flags = {
     force: flags.force('Delete even those with backup objects, which become unreachable.'),

@@ -13,7 +13,7 @@ export default class BackupStorageList extends BaseCommand {
     '<%= config.bin %> backupstorage list --json | jq -r \'.[] | "\\(.id) \\(.base_uri)"\'',
   ]
   static override description = 'Repeat an option marked with ... to match any of its values.'
-  static override exits = [0, 1, 2, 3, 4, 6, 7]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
   static override flags = storageList
 
   async run(): Promise<void> {

@@ -14,9 +14,9 @@ export default class BackupStorageShow extends BaseCommand {
     '<%= config.bin %> backupstorage show bkst-local',
     '<%= config.bin %> backupstorage show bkst-local --json | jq -r .base_uri',
   ]
-  static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
   static override args = {
-    id: flags.anyIds('Backup storages; the prefix bkst- is optional. Use - for IDs on stdin.'),
+    id: flags.anyIds(flags.idsOrNames('Backup storages', 'bkst-')),
   }
   static override flags = { ...storageList, verbose: flags.verbose() }
 

@@ -82,6 +82,8 @@ export default class ImageBuild extends BaseCommand {
       quiet: _,
       ...build
     } = flags.byColumn(given)
+    if (!register && this.isGiven('account-id'))
+      throw new VdcError('USAGE', '--account-id requires --register', { hint: 'See: vdc-manage image build --help' })
     const request = { ...args, ...build }
     const image = { account_id: account_id ?? '', create_account, uuid, display_name, description, is_public }
     if (this.session.isDryRun) return this.#try(request, register ? image : undefined)

@@ -15,7 +15,7 @@ const OF_IMAGES = { exclusive: ['root'] }
 export default class ImageCheck extends BaseCommand {
   static override summary = 'Check whether guests are ready for the cloud.'
   static override description =
-    'Looks at the files of a guest: boot loader, network, SSH, metadata script, secrets and files that are left over. Prints the result of each check with its evidence and its remedy: ok, error, warning, note, unknown or not applicable. A word that begins with wmi- is the ID of an image unless a file has this name; the file that the image boots from is checked, if it is in an image folder of this host. A guest that cannot be checked does not stop the others. Exit code 3: a guest is not ready, because a check found an error or could not read what it needs; otherwise 9: one of several could not be checked. docs/image-checks.md describes all checks.'
+    'Looks at the files of a guest: boot loader, network, SSH, metadata script, secrets and files that are left over. Prints the result of each check with its evidence and its remedy: ok, error, warning, note, unknown or not applicable. A word is the ID of an image if it begins with wmi-, or else may be its display name, unless a file has this name; the file that the image boots from is checked, if it is in an image folder of this host. A guest that cannot be checked does not stop the others. Exit code 3: a guest is not ready, because a check found an error or could not read what it needs; otherwise 9: one of several could not be checked. docs/image-checks.md describes all checks.'
   static override examples = [
     '<%= config.bin %> image check lucid.qcow2',
     '<%= config.bin %> image check wmi-k3x9q0bz --save',
@@ -25,7 +25,7 @@ export default class ImageCheck extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130, 143]
   static override args = {
-    path: flags.anyIds('Disk image files, or IDs of images (wmi-...). Use - for those on stdin.'),
+    path: flags.anyIds('Disk image files, or IDs (wmi-...) or names of images. Use - for those on stdin.'),
   }
   static override flags = {
     root: root(),
@@ -50,6 +50,7 @@ export default class ImageCheck extends BaseCommand {
     const summary = await this.session.watched((watcher) =>
       checkGuests({ guests, ...flags.byColumn(given) }, watcher, {
         withRegistry: (work) => this.session.withRegistry(work),
+        lookUp: (work) => this.session.lookUp(work),
         tell: findings.write,
         fail: (error) => this.answer.error(error, { isAnswered: false }),
       }),
@@ -76,7 +77,7 @@ function requireOneKind(
   if ((paths === undefined) === (root === undefined))
     throw refuse(
       paths === undefined ? 'No disk image is named' : 'Disk images cannot be checked together with --root',
-      'Name disk image files or IDs of images, or a folder with --root',
+      'Name disk image files or images, or a folder with --root',
     )
   if (!save) return
   if (root !== undefined)

@@ -14,7 +14,7 @@ export default class ImageDel extends BaseCommand {
     '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --quiet |\n  <%= config.bin %> image del -',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
+  static override args = { id: flags.someIds(flags.idsOrNames('Images', 'wmi-')) }
   static override flags = {
     'ignore-missing': flags.ignoreMissing('images'),
     force: flags.force('Delete protected images too.'),

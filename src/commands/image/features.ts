@@ -11,7 +11,7 @@ export default class ImageFeatures extends BaseCommand {
     '<%= config.bin %> image list --label os=lucid --quiet |\n  <%= config.bin %> image features - --virtio',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
+  static override args = { id: flags.someIds(flags.idsOrNames('Images', 'wmi-')) }
   static override flags = {
     virtio: Flags.boolean({ allowNo: true, summary: 'Has drivers for paravirtual disks and networks.' }),
     acpi: Flags.boolean({ allowNo: true, summary: 'Shuts down when the power button is pressed.' }),

@@ -15,8 +15,10 @@ export default class ImageHistory extends BaseCommand {
     '<%= config.bin %> image history wmi-k3x9q0bz --at "2026-11-24 09:30"',
     '<%= config.bin %> image history wmi-k3x9q0bz --json |\n  jq -r \'.[] | select(.attr == "state") | .value\'',
   ]
-  static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.someIds('Images, or backup objects (bo-...). Use - for IDs on stdin.') }
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
+  static override args = {
+    id: flags.someIds('Images: IDs or names; or IDs of backup objects (bo-...). Use - to read them from stdin.'),
+  }
   static override flags = {
     at: flags.at(),
     events: Flags.boolean({ exclusive: ['at'], summary: 'Print events in any format; the default for tables.' }),

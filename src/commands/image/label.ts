@@ -23,7 +23,7 @@ export default class ImageLabel extends BaseCommand {
     words: flags.words('Images, then labels.'),
   }
   static override operands: [string, string][] = [
-    ['ID...', 'Images; the prefix wmi- is optional. Use - for IDs on stdin.'],
+    ['ID...', flags.idsOrNames('Images', 'wmi-')],
     ['NAME=VALUE...', 'Labels to set; NAME= sets one without a value, NAME- removes one.'],
   ]
   static override flags = {

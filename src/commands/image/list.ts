@@ -15,7 +15,7 @@ export default class ImageList extends BaseCommand {
     "<%= config.bin %> image list --name 'ubuntu-*' --sort created:desc --limit 20",
     '<%= config.bin %> image list --json |\n  jq -r \'.[] | select(.state == "pending") | .id\'',
   ]
-  static override exits = [0, 1, 2, 3, 4, 6, 7]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
   static override flags = imageList
 
   async run(): Promise<void> {

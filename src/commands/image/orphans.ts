@@ -12,7 +12,7 @@ export default class ImageOrphans extends BaseCommand {
     '<%= config.bin %> image orphans',
     '<%= config.bin %> image orphans --storage-id bkst-k3x9q0bz | grep ^missing_file',
   ]
-  static override exits = [0, 1, 2, 3, 4, 6, 7, 9, 130, 143]
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130, 143]
   static override flags = {
     'storage-id': flags.text('bkst-ID', 'Search only this backup storage.'),
     quiet: flags.onlyIds(),

@@ -11,7 +11,7 @@ export default class ImageProtect extends BaseCommand {
     '<%= config.bin %> image list --label golden --quiet |\n  <%= config.bin %> image protect -',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
+  static override args = { id: flags.someIds(flags.idsOrNames('Images', 'wmi-')) }
   static override flags = { quiet: flags.onlyIds(), 'dry-run': flags.dryRun() }
 
   async run(): Promise<void> {

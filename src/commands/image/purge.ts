@@ -22,7 +22,7 @@ export default class ImagePurge extends BaseCommand {
     '<%= config.bin %> image purge --older-than 2w --files --yes | grep file',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9, 130, 143]
-  static override args = { id: flags.anyIds('Purge only these images. Use - for IDs on stdin.') }
+  static override args = { id: flags.anyIds('Purge only these images: IDs or names. Use - to read them from stdin.') }
   static override flags = {
     'older-than': Flags.string({
       helpValue: 'AGE',

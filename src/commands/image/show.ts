@@ -13,8 +13,8 @@ export default class ImageShow extends BaseCommand {
     '<%= config.bin %> image show wmi-k3x9q0bz',
     '<%= config.bin %> image show wmi-k3x9q0bz --json | jq -r .backup_object.uri',
   ]
-  static override exits = [0, 1, 2, 3, 4, 6, 7, 9]
-  static override args = { id: flags.anyIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
+  static override args = { id: flags.anyIds(flags.idsOrNames('Images', 'wmi-')) }
   static override flags = { ...imageList, verbose: flags.verbose() }
 
   async run(): Promise<void> {

@@ -29,7 +29,7 @@ export default class ImageTry extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
   static override args = {
-    path: flags.oneId('Disk image file, or ID of an image (wmi-...).'),
+    path: flags.oneId('Disk image file, or ID (wmi-...) or display name of an image.'),
   }
   static override flags = flags.grouped(
     {
@@ -67,6 +67,7 @@ export default class ImageTry extends BaseCommand {
     const report = await this.session.watched((watcher) =>
       tryImage(request, watcher, {
         withRegistry: (work) => this.session.withRegistry(work),
+        lookUp: (work) => this.session.lookUp(work),
         tell: findings.write,
         onVnc: (address) => this.answer.note(screenHint(address)),
       }),

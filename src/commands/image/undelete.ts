@@ -13,7 +13,7 @@ export default class ImageUndelete extends BaseCommand {
     '<%= config.bin %> image undelete wmi-k3x9q0bz && <%= config.bin %> image show wmi-k3x9q0bz',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
+  static override args = { id: flags.someIds(flags.idsOrNames('Images', 'wmi-')) }
   static override flags = {
     state: flags.choice('STATE', STATES, 'New state', {
       more: 'Default: the previous state; required if no history records it.',

@@ -10,7 +10,7 @@ export default class ImageUnprotect extends BaseCommand {
     '<%= config.bin %> image list --account-id a-k3x9q0bz --owned --protected --quiet |\n  <%= config.bin %> image unprotect -',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 9]
-  static override args = { id: flags.someIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
+  static override args = { id: flags.someIds(flags.idsOrNames('Images', 'wmi-')) }
   static override flags = { quiet: flags.onlyIds(), 'dry-run': flags.dryRun() }
 
   async run(): Promise<void> {

@@ -18,8 +18,8 @@ export default class ImageVerify extends BaseCommand {
     '<%= config.bin %> image verify --all --quick',
     "<%= config.bin %> image verify --account-id a-k3x9q0bz | grep -v ': ok$'",
   ]
-  static override exits = [0, 1, 2, 3, 4, 6, 7, 8, 9, 130, 143]
-  static override args = { id: flags.anyIds('Images; the prefix wmi- is optional. Use - for IDs on stdin.') }
+  static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130, 143]
+  static override args = { id: flags.anyIds(flags.idsOrNames('Images', 'wmi-')) }
   static override flags = {
     'account-id': flags.accountId('Verify all images that this account can use.'),
     all: Flags.boolean({ exclusive: ['account-id'], summary: 'Verify all images that are not deleted.' }),

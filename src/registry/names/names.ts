@@ -82,6 +82,11 @@ export class Names {
     return names.length > 0
   }
 
+  /** Returns those of the words that are names, whether or not they are IDs too. */
+  async namesAmongThem(db: Queryable): Promise<Set<string>> {
+    return new Set((await this.#lookUp(db)).keys())
+  }
+
   /** Adds to the error of an ID that does not exist what may have been meant. */
   async explained(db: Queryable, word: string, error: VdcError): Promise<VdcError> {
     if (!this.#mayBeName(word) || this.#names.has(word)) return error

@@ -1,3 +1,4 @@
+import { ACCOUNT_VARIABLE } from '../../flags/default-account.ts'
 import { ENVIRONMENT, FILES } from '../../start/about.ts'
 import type { Block } from '../blocks.ts'
 
@@ -7,6 +8,7 @@ export const ENVIRONMENT_TOPIC: readonly Block[] = [
   {
     list: [
       ...ENVIRONMENT,
+      [ACCOUNT_VARIABLE, 'Account that owns what is added. --account-id takes precedence. Filters of lists ignore it.'],
       ['VDC_MANAGE_DATA_DIR', 'Folder of the embedded registry. Default: $XDG_DATA_HOME/vdc-manage.'],
       ['XDG_DATA_HOME', 'Folder for data. Default: ~/.local/share.'],
       ['XDG_STATE_HOME', 'Folder for the list of image folders. Default: ~/.local/state; for root, /var/lib.'],
@@ -14,7 +16,7 @@ export const ENVIRONMENT_TOPIC: readonly Block[] = [
       ['VDC_MANAGE_GUEST_TIMEOUT', 'Seconds that looking inside one image may take. Default: 900.'],
       ['LIBGUESTFS_CACHEDIR', 'Folder of the virtual machine that looks inside images, 370 MB. Default: /var/tmp.'],
       ['NO_COLOR', 'Print without colours.'],
-      ['CLICOLOR_FORCE', 'Print colours even in a pipe.'],
+      ['FORCE_COLOR, CLICOLOR_FORCE', 'Print colours even in a pipe. FORCE_COLOR=0 prints none.'],
     ],
   },
   {

@@ -12,7 +12,7 @@ export default class ImageAddVolume extends BaseCommand {
     'bo=$(<%= config.bin %> backupobject add --from-file lucid.raw)\n<%= config.bin %> image add volume "$bo" --account-id a-k3x9q0bz',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7]
-  static override args = { backup_object_id: flags.oneId('Backup object; the prefix bo- is optional.') }
+  static override args = { backup_object_id: flags.oneId(flags.idOrName('Backup object', 'bo-')) }
   static override flags = flags.grouped(IMAGE_GROUPS, {
     ...newImage(
       `Disk format: ${FILE_FORMATS.join(', ')}. Default: the format found when the object was added from a file, otherwise that of its first image, otherwise raw.`,

@@ -2,10 +2,10 @@ import * as z from 'zod/mini'
 import { VdcError } from '../../../core/errors.ts'
 import type { Expectation } from '../../../disk/inspect/inspection.ts'
 import { ACCELERATIONS, type Acceleration } from '../../../guest/appliance/session.ts'
+import { imagesAmong, type LookUp } from '../../names/images-among.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import type { checkSummary } from '../../results/guest.ts'
 import { labelsOfCheck } from '../../rules/check-labels.ts'
-import { isIdNotFile } from '../../rules/id-or-path.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { validate } from '../../rules/validate.ts'
 import { acceptFile, withImageFile } from '../register/accept-file.ts'
@@ -32,7 +32,7 @@ const checkRequest = z.object({
 })
 
 /**
- * The request of `checkGuests`: disk image files and images by ID, or a folder; the checks to run by ID or
+ * The request of `checkGuests`: disk image files and images by ID or name, or a folder; the checks to run by ID or
  * group; whether warnings count; what the files must be; whether to store the results with the images, even protected ones.
  */
 export type CheckRequest = z.input<typeof checkRequest>
@@ -43,13 +43,15 @@ export type CheckSummary = z.output<typeof checkSummary>
 interface Surroundings {
   /** Called only if a guest is an image of the registry. */
   withRegistry: <T>(work: (registry: Registry) => Promise<T>) => Promise<T>
+  /** Asks the registry for names of images. */
+  lookUp: LookUp
   /** Called after each check. */
   tell: (report: CheckReport) => Promise<unknown>
   /** Called for each of several guests that cannot be checked. */
   fail: (error: VdcError) => Promise<unknown>
 }
 
-/** A guest as it is named, by ID or path. */
+/** A guest as it is named, by ID, display name or path. */
 interface Named {
   guest: string
   isId: boolean
@@ -68,14 +70,15 @@ const ABOUT_ONE: readonly number[] = [3, 4, 5]
 export async function checkGuests(
   request: CheckRequest,
   watcher: Watcher,
-  { withRegistry, tell, fail }: Surroundings,
+  { withRegistry, lookUp, tell, fail }: Surroundings,
 ): Promise<CheckSummary> {
   const { guests, root, only, skip, strict, file_format, max_size, ...options } = validate(checkRequest, request)
   const checking = { checks: chosenChecks(only, skip), strict, watcher, tell }
   const accel = options.accel as Acceleration
   const expected = { format: file_format, maxSize: max_size }
   if (root !== undefined) return summaryOf([await lookIntoFolder(root, checking)], [])
-  const named = [...new Set(guests)].map((guest) => ({ guest, isId: isIdNotFile('image', guest) }))
+  const images = await imagesAmong(guests, lookUp)
+  const named = [...new Set(guests)].map((guest) => ({ guest, isId: images.has(guest) }))
   if (options.save) requireIds(named)
   const checkAll = async (registry?: Registry) => {
     const reports: GuestReport[] = []
@@ -102,7 +105,7 @@ function requireIds(named: readonly Named[]): void {
   const file = named.find(({ isId }) => !isId)
   if (file === undefined) return
   throw new VdcError('USAGE', `The result can be saved only with an image, and ${file.guest} is a file`, {
-    hint: 'Name images by ID (wmi-...), or omit --save',
+    hint: 'Name images by ID (wmi-...) or display name, or omit --save',
   })
 }
 

@@ -77,7 +77,8 @@ async function imagesOf(
   const images: (ImageDetails | { id: string; error: VdcError })[] = []
   for await (const outcome of showImages(registry, ids)) {
     if ('result' in outcome) images.push(outcome.result)
-    else if (!isOnly && ['IMAGE_NOT_FOUND', 'VALUE_REFUSED'].includes(outcome.error.code)) images.push(outcome)
+    else if (!isOnly && ['IMAGE_NOT_FOUND', 'NAME_AMBIGUOUS', 'VALUE_REFUSED'].includes(outcome.error.code))
+      images.push(outcome)
     else throw outcome.error
   }
   return images

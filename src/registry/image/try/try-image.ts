@@ -8,9 +8,9 @@ import { type VncPlace, vncPlace } from '../../../guest/machine/vnc.ts'
 import type { Instance } from '../../../guest/metadata/instance.ts'
 import { type Trial, type TriedStep, tryGuest } from '../../../guest/try/try-guest.ts'
 import { describeInstance } from '../../metadata/describe-instance.ts'
+import { imagesAmong, type LookUp } from '../../names/images-among.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import type { triedStep, tryReport } from '../../results/try.ts'
-import { isIdNotFile } from '../../rules/id-or-path.ts'
 import { machineMemory, whole } from '../../rules/numbers.ts'
 import { oneOf } from '../../rules/texts.ts'
 import { labelsOfTry } from '../../rules/try-labels.ts'
@@ -51,7 +51,7 @@ const tryRequest = z.object({
 })
 
 /**
- * The request of `tryImage`: a disk image file or the ID of an image, and what the file must be; the virtual machine (MiB,
+ * The request of `tryImage`: a disk image file, or the ID or name of an image, and what the file must be; the virtual machine (MiB,
  * seconds for each boot); files that describe the instance; new files; where to look on; and whether to store the result with the image, even
  * a protected one.
  */
@@ -65,6 +65,8 @@ export type TryReport = z.output<typeof tryReport>
 interface Surroundings {
   /** Called only if an image of the registry is named. */
   withRegistry: <T>(work: (registry: Registry) => Promise<T>) => Promise<T>
+  /** Asks the registry for names of images. */
+  lookUp: LookUp
   /** Called with each step once it is decided, and with one that was ok once it fails. */
   tell: (step: StepReport) => Promise<unknown>
   /** Called with the argument of vncviewer(1) once the screen can be looked at. */
@@ -96,7 +98,7 @@ export async function tryImage(request: TryRequest, watcher: Watcher, surroundin
     tryRequest,
     request,
   )
-  const isId = isIdNotFile('image', valid.image)
+  const isId = (await imagesAmong([valid.image], surroundings.lookUp)).has(valid.image)
   if (save && !isId) throw notSavable(valid.image)
   const place = vnc === undefined ? undefined : vncPlace(vnc)
   const described = await describeInstance({ instance, user_data }, watcher.cancellation)
@@ -177,6 +179,6 @@ function noInterface(path: string | undefined): VdcError {
 
 function notSavable(path: string): VdcError {
   return new VdcError('USAGE', `The result can be saved only with an image, and ${path} is a file`, {
-    hint: 'Name an image by its ID (wmi-...), or omit --save',
+    hint: 'Name an image by its ID (wmi-...) or display name, or omit --save',
   })
 }
