@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Candidate, candidatesFor, type FindIds } from '../completion/candidates.ts'
 import type { SharedSession } from '../session/shared-session.ts'
-import { ENDS, SHELL } from '../start/dispatch.ts'
+import { CLEAR, ENDS, SHELL } from '../start/dispatch.ts'
 import type { Program } from '../start/program.ts'
 import { printable } from '../terminal/escape.ts'
 import { withoutProgram } from './run-line.ts'
@@ -52,7 +52,7 @@ async function fittingWords(program: Program, shared: SharedSession, before: str
   if (before.length > 0) return [...new Set(values)].sort()
   // This is the shell already, and its options come before the prompt.
   const here = values.filter((value) => value !== SHELL && !value.startsWith('-'))
-  return [...here, ...ENDS.filter((end) => end.startsWith(typed))].sort()
+  return [...here, ...[...ENDS, CLEAR].filter((word) => word.startsWith(typed))].sort()
 }
 
 async function idsFor(shared: SharedSession, ...wanted: Parameters<FindIds>): Promise<Candidate[]> {

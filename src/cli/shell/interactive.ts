@@ -1,4 +1,4 @@
-import { clearLine, createInterface, cursorTo, type Interface } from 'node:readline'
+import { clearLine, clearScreenDown, createInterface, cursorTo, type Interface } from 'node:readline'
 import { isatty } from 'node:tty'
 import { findDataFolder } from '../../core/data-folder.ts'
 import { VdcError } from '../../core/errors.ts'
@@ -118,10 +118,17 @@ class InteractiveShell {
       cursorTo(this.#screen, 0)
       clearLine(this.#screen, 0)
     }
-    const code = await runLine(this.#program, line, this.#options)
+    const code = await runLine(this.#program, line, { ...this.#options, clear: () => this.#clear() })
     this.#state = 'reading'
     this.#shared.interruption.reset()
     return code
+  }
+
+  /** Clears the screen, if the terminal can do that. */
+  #clear(): void {
+    if (process.env.TERM === 'dumb') return
+    cursorTo(this.#screen, 0, 0)
+    clearScreenDown(this.#screen)
   }
 
   /** Returns the completions of a line, for readline; none while a command runs. */

@@ -6,7 +6,7 @@ import { interceptErrors, reportError } from '../errors/report-error.ts'
 import { PATIENCE } from '../session/interruptible.ts'
 import { catchSignals } from '../session/signals.ts'
 import { isDebugging } from '../start/argv.ts'
-import { dispatch, ENDS } from '../start/dispatch.ts'
+import { CLEAR, dispatch, ENDS } from '../start/dispatch.ts'
 import type { Program } from '../start/program.ts'
 import type { ScriptLine } from './lines.ts'
 
@@ -17,7 +17,12 @@ export interface LineOptions {
   isFinal?: (error: VdcError) => boolean
   /** The interruption that signals request while a line runs; undefined if signals are caught for all lines together. */
   interruption?: Interruption
+  /** Clears the screen; undefined in a script, where `clear` does nothing. */
+  clear?: () => void
 }
+
+/** The word that shows help, alone or with a command. */
+const HELP_SIGN = '?'
 
 /**
  * Runs one line of a shell, and reports its errors.
@@ -28,8 +33,13 @@ export interface LineOptions {
  */
 export async function runLine(program: Program, line: ScriptLine, options: LineOptions): Promise<number | 'end'> {
   const { problem } = line
-  const words = withoutProgram(program, line.words)
-  if (problem === undefined && words.length === 1 && ENDS.includes(words[0] as string)) return 'end'
+  const words = withHelp(withoutProgram(program, line.words))
+  const isAlone = problem === undefined && words.length === 1
+  if (isAlone && ENDS.includes(words[0] as string)) return 'end'
+  if (isAlone && words[0] === CLEAR) {
+    options.clear?.()
+    return 0
+  }
   const final: VdcError[] = []
   const signals = options.interruption && catchSignals(options.interruption, PATIENCE)
   const isFinal = (error: VdcError) => options.isFinal?.(error) === true || isOfSignal(error, signals?.caught)
@@ -39,7 +49,7 @@ export async function runLine(program: Program, line: ScriptLine, options: LineO
   await nextTurn()
   try {
     if (problem !== undefined) throw problem
-    if (ENDS.includes(words[0] as string)) throw new VdcError('USAGE', `Unexpected argument: ${words[1]}`)
+    if ([...ENDS, CLEAR].includes(words[0] as string)) throw new VdcError('USAGE', `Unexpected argument: ${words[1]}`)
     await dispatch(words, program)
   } catch (error) {
     await reportError(error, { json: jsonAskedFor(words), debug: isDebugging(words) })
@@ -58,6 +68,13 @@ export async function runLine(program: Program, line: ScriptLine, options: LineO
 /** Returns true if an error is due to a signal that was caught. */
 function isOfSignal(error: VdcError, caught: number | undefined): boolean {
   return caught !== undefined && (error.code === 'INTERRUPTED' || error.code === 'TERMINATED')
+}
+
+/** Returns the words with `help` in front in place of a `?` at the start, or at the end if it cannot be the value of an option. */
+function withHelp(words: readonly string[]): readonly string[] {
+  if (words[0] === HELP_SIGN) return ['help', ...words.slice(1)]
+  const isAtEnd = words.at(-1) === HELP_SIGN && !words.some((word) => word.startsWith('-'))
+  return isAtEnd ? ['help', ...words.slice(0, -1)] : words
 }
 
 /** Returns the words of a line without the program's name, with which help and hints show commands. */

@@ -11,6 +11,8 @@ import { usedParts } from './used-parts.ts'
 export const SHELL = 'shell'
 /** The words that leave a shell. */
 export const ENDS = ['exit', 'quit']
+/** The word that clears the screen of a shell. */
+export const CLEAR = 'clear'
 /** Options of every command, which may also come before the command. */
 const LEADING_OPTIONS = ['--debug', '--no-color']
 
@@ -166,7 +168,7 @@ async function unknownCommand(
       hint: `Did you mean ${ofFile}? ${hint}`,
     })
   }
-  const others = ['help', 'version', ...helpTopics, ...(program.shared === undefined ? [] : ENDS)]
+  const others = ['help', 'version', ...helpTopics, ...(program.shared === undefined ? [] : [...ENDS, CLEAR])]
   const near = nearestCommand(program, names, known, others)
   const meant = near === 'version' ? '--version' : near
   const what = helpTopics.length > 0 && names.length === 1 ? 'command or help topic' : 'command'

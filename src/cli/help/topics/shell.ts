@@ -8,6 +8,8 @@ export const SHELL_TOPIC: readonly Block[] = [
       ['\\ at the end', 'Continues the line.'],
       ['#', 'Starts a comment.'],
       ['\'...\', "..."', 'Quote as in sh, within one line.'],
+      ['?, help', 'Show help; after or before a command, its help: image list ?'],
+      ['clear', 'Clears the screen; does nothing in a script.'],
       ['exit, quit', 'Leave the shell, as Ctrl-D does.'],
     ],
   },
