@@ -162,10 +162,11 @@ async function unknownCommand(
   const hint = `List the commands with: vdc-manage ${topic.join('')}--help`
   if (known === names.length) return misplacedOption(program, known, words, hint)
   const { commandOfFile, nearestCommand } = await import('../suggest/nearest-command.ts')
-  const ofFile = commandOfFile(program, names, known)
-  if (ofFile !== undefined) {
+  const { otherVerb } = await import('../suggest/other-verbs.ts')
+  const whole = otherVerb(program, names, known) ?? commandOfFile(program, names, known)
+  if (whole !== undefined) {
     return new VdcError('USAGE', `There is no command '${unknownWords(names, known, undefined)}'`, {
-      hint: `Did you mean ${ofFile}? ${hint}`,
+      hint: `Did you mean ${whole}? ${hint}`,
     })
   }
   const others = ['help', 'version', ...helpTopics, ...(program.shared === undefined ? [] : [...ENDS, CLEAR])]
