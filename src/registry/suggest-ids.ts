@@ -1,5 +1,6 @@
 import type { Life } from '../db/lists/selection.ts'
-import { selectUuidsStartingWith } from '../db/tables/uuids.ts'
+import { selectUniqueNames, selectUuidsStartingWith } from '../db/tables/uuids.ts'
+import { NAMED_TABLES } from './names/names.ts'
 import type { Registry } from './registry.ts'
 import { canonicalId, isUuid, type Kind, prefixOf } from './rules/identifiers.ts'
 
@@ -32,4 +33,19 @@ export async function suggestIds(registry: Registry, kind: Kind, life: Life, typ
   const found = await selectUuidsStartingWith(registry.database, TABLES[kind], life, start, LIMIT)
   // No command accepts other IDs, and bash inserts them unquoted: they could contain shell commands.
   return found.filter(({ uuid }) => isUuid(uuid)).map(({ uuid, name }) => ({ id: canonicalId(kind, uuid), name }))
+}
+
+/**
+ * Returns the display names that start with the typed text and that stand for one thing each, for
+ * completion. If there are too many, returns some, as `suggestIds`.
+ *
+ * @param life whether the names of existing or of deleted rows count.
+ */
+export async function suggestNames(registry: Registry, kind: Kind, life: Life, typed: string): Promise<SuggestedId[]> {
+  if (kind === 'account' || typed.startsWith(prefixOf(kind))) return []
+  const { knex } = registry.database
+  const found = await selectUniqueNames(knex, NAMED_TABLES[kind], life === 'deleted' ? life : 'alive', typed, LIMIT)
+  // Commands take words that begin with - for options, and those with the prefix of an ID for IDs.
+  const isName = (name: string) => !/^(?:-|$)/.test(name) && !name.startsWith(prefixOf(kind))
+  return found.filter(({ name }) => isName(name)).map(({ uuid, name }) => ({ id: canonicalId(kind, uuid), name }))
 }

@@ -1,8 +1,10 @@
 import type { Command } from '@oclif/core'
 import type { Kind } from '../../registry/rules/identifiers.ts'
+import type { SuggestedId } from '../../registry/suggest-ids.ts'
 import { isValueOfBoolean } from '../command/original-spelling.ts'
 import { HELP_TOPICS } from '../help/topics.ts'
 import { type Commands, nextNames, wholeNames } from '../start/command-names.ts'
+import { isUnsafe } from '../terminal/escape.ts'
 import { knownValues } from './known-values.ts'
 
 /*
@@ -31,16 +33,19 @@ const NEW_ID = 'uuid'
 const ADDING = /:(?:add|build)(?=:|$)/
 /** Commands that take IDs of deleted items. */
 const OF_DELETED = ['image:undelete', 'image:purge']
-/** Commands that take IDs in place of files: the start of their names, and of the IDs. */
+/** Commands that take IDs in place of files: the start of their names, and of the IDs; and whether they take display names. */
 const KIND_BESIDE_FILES = [
-  { start: 'image:add', prefix: 'bo-', kind: 'backupObject' },
-  { start: 'image:check', prefix: 'wmi-', kind: 'image' },
-  { start: 'image:try', prefix: 'wmi-', kind: 'image' },
+  { start: 'image:add', prefix: 'bo-', kind: 'backupObject', names: false },
+  { start: 'image:check', prefix: 'wmi-', kind: 'image', names: true },
+  { start: 'image:try', prefix: 'wmi-', kind: 'image', names: true },
 ] as const
 /** Options that take several names in one word. */
 const LISTS = ['columns', 'sort']
 /** Names of values and arguments that are paths of files. */
 const FILES = ['PATH', 'FILE', 'FOLDER', 'path', 'out', 'iso', 'file', 'folder']
+
+/** Options that take an ID, but no name. */
+const WITHOUT_NAMES = [NEW_ID, 'image-id']
 
 /** A word that matches, and its description, if there is one. */
 export interface Candidate {
@@ -55,8 +60,22 @@ export interface Candidates {
   files: boolean
 }
 
-/** Looks up the IDs of a kind of item that start with `typed`. */
-export type FindIds = (kind: Kind, life: 'alive' | 'deleted' | 'all', typed: string) => Promise<Candidate[]>
+/** Returns IDs with their names, and names with their IDs. */
+export function candidatesOf(ids: readonly SuggestedId[], names: readonly SuggestedId[]): Candidate[] {
+  return [
+    ...ids.map(({ id, name }) => ({ value: id, about: name ?? undefined })),
+    // A line cannot contain control characters.
+    ...names.flatMap(({ id, name }) => (name === null || isUnsafe(name) ? [] : [{ value: name, about: id }])),
+  ]
+}
+
+/** Looks up the IDs, the display names or both of a kind of item that start with `typed`. */
+export type FindIds = (
+  kind: Kind,
+  life: 'alive' | 'deleted' | 'all',
+  typed: string,
+  which?: 'ids' | 'names' | 'both',
+) => Promise<Candidate[]>
 
 /**
  * Returns the possible completions of a word: commands, options, their values and IDs.
@@ -200,7 +219,7 @@ async function valuesOf(
   if (FILES.includes(helpValue)) return { words: [], files: true }
   const kind = KIND_OF_VALUE[helpValue]
   if (kind === undefined || (option.name === NEW_ID && ADDING.test(command.id))) return NOTHING
-  return words(await findIds(kind, 'alive', typed))
+  return words(await findIds(kind, 'alive', typed, WITHOUT_NAMES.includes(option.name) ? 'ids' : 'both'))
 }
 
 /** Completes the values of an option. If it takes several in one word, completes the last one; earlier ones may end in :asc or :desc. */
@@ -234,19 +253,21 @@ async function argumentsOf(
   if (argument === undefined) return NOTHING
   if (argument.options !== undefined) return words(argument.options.map((value) => ({ value })))
   const topic = command.id.split(':')[0] as string
-  if (FILES.includes(argument.name)) {
-    // IDs are accepted too, but are offered only after their prefix is typed.
-    const taken = KIND_BESIDE_FILES.find(
-      ({ start, prefix }) => command.id.startsWith(start) && typed.startsWith(prefix),
-    )
-    return { words: taken === undefined ? [] : await findIds(taken.kind, 'alive', typed), files: true }
-  }
+  if (FILES.includes(argument.name)) return { words: await besideFiles(findIds, command.id, typed), files: true }
   if (argument.name === 'backup_object_id') return words(await findIds('backupObject', 'alive', typed))
   const kind = KIND_OF_TOPIC[topic]
   if (argument.name !== 'id' || kind === undefined) return NOTHING
   if (command.id === 'image:history') {
     // Deleted items have a history too.
-    return words([...(await findIds(kind, 'all', typed)), ...(await findIds('backupObject', 'all', typed))])
+    return words([...(await findIds(kind, 'all', typed)), ...(await findIds('backupObject', 'all', typed, 'ids'))])
   }
   return words(await findIds(kind, OF_DELETED.includes(command.id) ? 'deleted' : 'alive', typed))
+}
+
+/** Returns the IDs that a command accepts in place of files, after their prefix is typed, and names after anything else is. */
+async function besideFiles(findIds: FindIds, command: string, typed: string): Promise<Candidate[]> {
+  const taken = KIND_BESIDE_FILES.find(({ start }) => command.startsWith(start))
+  if (taken === undefined || typed === '') return []
+  if (typed.startsWith(taken.prefix)) return findIds(taken.kind, 'alive', typed, 'ids')
+  return taken.names ? findIds(taken.kind, 'alive', typed, 'names') : []
 }

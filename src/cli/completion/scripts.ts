@@ -21,12 +21,14 @@ const ZSH = `#compdef vdc-manage
 # Completion of vdc-manage for zsh: source <(vdc-manage completion zsh)
 _vdc-manage() {
   local -a answer described
-  local line word none=1
+  local line word about none=1
   answer=("\${(@f)$(command vdc-manage complete zsh -- "\${(@Q)words[2,CURRENT-1]}" "\${(Q)PREFIX}" 2>/dev/null)}")
   for line in "\${(@)answer[2,-1]}"; do
     word=\${line%%$'\\t'*}
-    # _describe splits its items at the first colon.
-    described+=("\${word//:/\\\\:}:\${\${line#"$word"}#$'\\t'}")
+    about=\${\${line#"$word"}#$'\\t'}
+    # _describe splits its items at the first colon without a backslash.
+    word=\${word//\\\\/\\\\\\\\}
+    described+=("\${word//:/\\\\:}:$about")
   done
   (( $#described )) && _describe -V 'vdc-manage' described && none=0
   if [[ $answer[1] == files ]]; then
@@ -46,7 +48,7 @@ fi
 const FISH = `# Completion of vdc-manage for fish: vdc-manage completion fish | source
 function __vdc_manage_complete
     set -l before (commandline -opc)
-    set -l typed (commandline -ct | string trim -l -c '"\\'')
+    set -l typed (commandline -ct | string unescape; or commandline -ct | string trim -l -c '"\\'')
     set -l answer (command vdc-manage complete fish -- $before[2..-1] "$typed" 2>/dev/null)
     printf '%s\\n' $answer[2..-1]
     if test "$answer[1]" = files

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Candidate, candidatesFor, type FindIds } from '../completion/candidates.ts'
+import { type Candidate, candidatesFor, candidatesOf, type FindIds } from '../completion/candidates.ts'
 import type { SharedSession } from '../session/shared-session.ts'
 import { CLEAR, ENDS, SHELL } from '../start/dispatch.ts'
 import type { Program } from '../start/program.ts'
@@ -28,20 +28,30 @@ export async function completeLine(program: Program, shared: SharedSession, line
   const written = last === undefined ? '' : line.slice(last.start)
   const ended = (isBetween ? words : words.slice(0, -1)).map(({ value }) => value)
   const before = withoutProgram(program, ended)
-  // Words with quotes are not completed, because their text in the line differs from their value.
-  if (open !== undefined || ![typed, escaped(typed)].includes(written)) return [[], written]
+  const quote = open === '\\' ? undefined : open
+  // Other words with quotes are not completed, because their text in the line differs from their value.
+  const plain = quote === undefined ? [typed, escaped(typed)] : [quote + typed]
+  if (open === '\\' || !plain.includes(written)) return [[], written]
   const fitting = await Promise.race([
     fittingWords(program, shared, before, typed).catch(() => []),
     sleep(PATIENCE, [] as string[], { ref: false }),
   ])
   const [only] = fitting
   const isWhole = fitting.length === 1 && only !== undefined && !only.endsWith('/') && !only.endsWith('=')
-  return [fitting.map((each) => `${written}${escaped(each.slice(typed.length))}${isWhole ? ' ' : ''}`), written]
+  const added = fitting.flatMap((each) => inQuotes(each.slice(typed.length), quote) ?? [])
+  return [added.map((rest) => `${written}${rest}${isWhole ? `${quote ?? ''} ` : ''}`), written]
 }
 
 /** Escapes a part of a word that is not in quotes. */
 function escaped(text: string): string {
-  return text.replace(/[ \t'"\\#]/g, '\\$&')
+  return text.replace(/[ \t'"\\#|;<>&]/g, '\\$&')
+}
+
+/** Escapes a part of a word after an open quote, if there is one. Returns undefined if that cannot be. */
+function inQuotes(text: string, quote: '"' | "'" | undefined): string | undefined {
+  if (quote === undefined) return escaped(text)
+  if (quote === "'") return text.includes("'") ? undefined : text
+  return text.replace(/["$`\\]/g, '\\$&')
 }
 
 /** Returns the matching words, sorted. */
@@ -55,10 +65,16 @@ async function fittingWords(program: Program, shared: SharedSession, before: str
   return [...here, ...[...ENDS, CLEAR].filter((word) => word.startsWith(typed))].sort()
 }
 
-async function idsFor(shared: SharedSession, ...wanted: Parameters<FindIds>): Promise<Candidate[]> {
-  const { suggestIds } = await import('../../registry/suggest-ids.ts')
+async function idsFor(
+  shared: SharedSession,
+  ...[kind, life, typed, which = 'both']: Parameters<FindIds>
+): Promise<Candidate[]> {
+  const { suggestIds, suggestNames } = await import('../../registry/suggest-ids.ts')
   const registry = await shared.getToRead()
-  return registry === undefined ? [] : (await suggestIds(registry, ...wanted)).map(({ id }) => ({ value: id }))
+  if (registry === undefined) return []
+  const ids = which === 'names' ? [] : await suggestIds(registry, kind, life, typed)
+  const names = which === 'ids' ? [] : await suggestNames(registry, kind, life, typed)
+  return candidatesOf(ids, names)
 }
 
 /** Returns the files whose paths start with `typed`, which may be `--option=path`. */

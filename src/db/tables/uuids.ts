@@ -11,6 +11,7 @@ import {
   whereOneOf,
   whereSelected,
 } from '../lists/selection.ts'
+import { exact } from '../sql/exact-text.ts'
 
 /** The tables of things with IDs: how they mark deleted rows, and the column with a name for people. */
 const TABLES = {
@@ -95,6 +96,39 @@ export async function selectNewestNames(
   const query = db({ [living.alias]: table })
   whereLife({ knex: db }, query, living, life)
   return (await namesFrom(query, limit)).map(({ name }) => name)
+}
+
+/** The last code point, which sorts behind all others in UTF-8. */
+const LAST = '\u{10ffff}'
+
+/**
+ * Returns the display names that begin with exactly `start` and that only one row has, sorted by their
+ * bytes. If there are more than `limit`, returns the first ones and the last one, as
+ * `selectUuidsStartingWith`.
+ */
+export async function selectUniqueNames(
+  db: Queryable,
+  table: NamedTable,
+  life: Life,
+  start: string,
+  limit: number,
+): Promise<{ uuid: string; name: string }[]> {
+  const { living } = TABLES[table]
+  const name = exact({ knex: db }, `${living.alias}.display_name`)
+  const select = async (order: 'asc' | 'desc', most: number): Promise<{ uuid: string; name: string }[]> => {
+    const query = db({ [living.alias]: table })
+    whereLife({ knex: db }, query, living, life)
+    query.whereRaw('? BETWEEN ? AND ?', [name, start, start + LAST])
+    return query
+      .groupBy(name as never)
+      .havingRaw('COUNT(*) = 1')
+      .orderBy(name as never, order)
+      .limit(most)
+      .min({ uuid: `${living.alias}.uuid`, name: `${living.alias}.display_name` })
+  }
+  const rows = await select('asc', limit)
+  if (rows.length === limit) rows.splice(-1, 1, ...(await select('desc', 1)))
+  return rows
 }
 
 /** Returns no rows of a table that has no display names, as in some releases of Wakame-vdc. */

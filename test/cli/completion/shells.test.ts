@@ -22,6 +22,8 @@ beforeAll(async () => {
         `${ADD} --uuid tabone --display-name "Ubuntu: 10.04"`,
         `${ADD} --uuid tabtwo`,
         `${ADD} --uuid another`,
+        `${ADD} --uuid strange --display-name "Suse's \\$(touch made) \\\\ !x: \\"10\\""`,
+        `${ADD} --uuid spaced --display-name "Red Hat 5"`,
         'account add --uuid a-customer --description customers',
       ],
       { database: databases[engine] },
@@ -183,6 +185,42 @@ describe.each(ALL)('%s', (shell) => {
     const terminal = await prompted(shell, { uri: 'mysql://root@127.0.0.1:1/none' })
     await tab(terminal, 'vdc-manage image show wmi-', 'vdc-manage image show wmi-')
     await tab(terminal, 'vdc-manage image li', 'vdc-manage image list ')
+  })
+})
+
+/** What is typed after the command, also in open quotes. Tab must complete it to the name of the image. */
+const NAMES: [typed: string, id: string][] = [
+  ['Su', 'wmi-strange'],
+  ["'Su", 'wmi-strange'],
+  ["Suse\\'s\\ ", 'wmi-strange'],
+  ['Red', 'wmi-spaced'],
+  ['"Red', 'wmi-spaced'],
+  ["'Red H", 'wmi-spaced'],
+  ['Red\\ Ha', 'wmi-spaced'],
+]
+
+describe.each(ALL)('display names in %s', (shell) => {
+  test('are quoted, whatever characters they contain, so that the line names the image and runs nothing', async () => {
+    const terminal = await prompted(shell, databases[shell === 'fish' ? 'mariadb' : 'sqlite'])
+    for (const [typed, id] of NAMES) {
+      for (let tries = 1; ; tries++) {
+        await terminal.type(`vdc-manage image show --format value -c id ${typed}`)
+        await terminal.press('Tab')
+        await terminal.type('; echo done')
+        await terminal.press('Enter')
+        const shown = await terminal.until(/^done/m)
+        if (new RegExp(`^${id}$`, 'm').test(shown)) break
+        // On a busy machine the program may time out before it finds anything.
+        if (tries === 10) expect(`${typed}:\n${shown}`).toContain(`\n${id}\n`)
+        await terminal.clear()
+        await terminal.press('C-u', 'Enter')
+        await terminal.untilLine(PROMPT)
+      }
+      await terminal.clear()
+      await terminal.press('Enter')
+      await terminal.untilLine(PROMPT)
+    }
+    expect(existsSync(join(tabs, 'made'))).toBe(false)
   })
 })
 
