@@ -25,7 +25,10 @@ export const ERRORS = {
   FILE_EXISTS: { exit: 5, meaning: 'The file to be created already exists.' },
   ID_TAKEN: { exit: 5, meaning: 'The ID is in use, or was in use before.' },
   IMAGE_DELETED: { exit: 5, meaning: 'The image is deleted.' },
-  IMAGE_NOT_DELETED: { exit: 5, meaning: 'The image is not deleted, or not for long enough, so it cannot be purged.' },
+  IMAGE_NOT_DELETED: {
+    exit: 5,
+    meaning: 'The image is not deleted, or not for long enough, so it cannot be restored or purged.',
+  },
   IMAGE_PROTECTED: { exit: 5, meaning: 'The image is protected.' },
   IMPORT_CONFLICT: { exit: 5, meaning: 'Records to be imported differ from existing ones. Nothing was imported.' },
   IN_USE: { exit: 5, meaning: 'Something else uses the item, so it cannot be deleted or purged.' },

@@ -58,7 +58,7 @@ export const newImage = (fileFormat: string) => ({
   uuid: flags.uuid('wmi-'),
   ...attributes,
   arch: flags.choice('ARCH', values.ARCHES, 'Architecture', {
-    more: `Default: from the file, otherwise ${values.DEFAULT_ARCH}.`,
+    more: 'Default: from the file.',
   }),
   'os-type': flags.choice('OS', values.OS_TYPES, 'Operating system', { value: values.DEFAULT_OS_TYPE }),
   state: flags.choice('STATE', values.STATES, 'State', { value: values.DEFAULT_STATE }),

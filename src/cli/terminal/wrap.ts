@@ -60,14 +60,18 @@ export function fill(units: readonly string[], width: number): string[] {
 
 /**
  * Wraps the lines of a message that are too long for a terminal. Lines break at spaces, but not
- * within a command or a text in quotes, so that it can be copied.
+ * within a command or a text in quotes, so that it can be copied. What continues an indented line is
+ * indented more.
  *
  * @param width the most cells of a line.
  */
 export function wrapMessage(message: string, width: number): string {
   return message
     .split('\n')
-    .flatMap((line) => (shownWidth(line) <= width ? [line] : fill(unitsOf(line), width)))
+    .flatMap((line) => {
+      if (shownWidth(line) <= width) return [line]
+      return line.startsWith(' ') ? wrapIndented(line, ' '.repeat(NARROW_INDENT), width) : fill(unitsOf(line), width)
+    })
     .join('\n')
 }
 

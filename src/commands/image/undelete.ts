@@ -7,7 +7,7 @@ import { STATES } from '../../registry/rules/values.ts'
 export default class ImageUndelete extends BaseCommand {
   static override summary = 'Restore deleted images in their previous state.'
   static override description =
-    'An image stays deleted if its backup object is deleted or gone, since it could not boot, or if its owner is deleted. --with-object restores a deleted backup object, too, unless its file was purged or another object is registered for the file. If its parent is deleted or purged, it is restored with a warning. Tags that were removed when the image was deleted are not restored. Images that are not deleted are left unchanged.'
+    'An image stays deleted if its backup object is deleted or gone, since it could not boot, or if its owner is deleted. --with-object restores a deleted backup object, too, unless its file was purged or another object is registered for the file. If its parent is deleted or purged, it is restored with a warning. Tags that were removed when the image was deleted are not restored. Images that are not deleted are left unchanged, with a warning. Names stand for deleted images.'
   static override examples = [
     '<%= config.bin %> image undelete wmi-k3x9q0bz',
     '<%= config.bin %> image undelete wmi-k3x9q0bz && <%= config.bin %> image show wmi-k3x9q0bz',
@@ -19,6 +19,7 @@ export default class ImageUndelete extends BaseCommand {
       more: 'Default: the previous state; required if no history records it.',
     }),
     'with-object': Flags.boolean({ summary: 'Restore their deleted backup objects too.' }),
+    strict: Flags.boolean({ summary: 'Refuse images that are not deleted, as image del refuses deleted ones.' }),
     quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   }

@@ -58,8 +58,15 @@ interface Job<T, G> {
   named?: 'alive' | 'deleted'
 }
 
-/** Thrown to roll back a unit of work in which IDs do not exist, but are names: it is run again with what has them. */
-class FoundByName extends Error {}
+/** Thrown to roll back a unit of work in which IDs do not exist: it is run again once it is known which of them are names. */
+class MayBeNames extends Error {
+  readonly words: readonly string[]
+
+  constructor(words: readonly string[]) {
+    super(`may be names: ${words.join(', ')}`)
+    this.words = words
+  }
+}
 
 /** An ID or name as given, with the result of `Job.prepare`. */
 interface Candidate<G> {
@@ -159,8 +166,9 @@ async function* outcomesOf<T, G>(
   try {
     outcomes = await inOneUnit(registry, kind, batch, names, job)
   } catch (error) {
-    if (error instanceof FoundByName) {
+    if (error instanceof MayBeNames) {
       const ids = batch.map(({ id }) => id)
+      await names.find(registry.database.knex, error.words)
       yield* inBatchesNamed(registry, kind, ids, names, job)
       return
     }
@@ -187,7 +195,7 @@ interface WithWarnings<T> {
   warnings: readonly (() => void)[]
 }
 
-/** @throws VdcError if a unit of work with several items fails; FoundByName if a word is a name, not an ID. */
+/** @throws VdcError if a unit of work with several items fails; MayBeNames if words may be names. */
 async function inOneUnit<T, G>(
   registry: Registry,
   kind: Kind,
@@ -204,7 +212,7 @@ async function inOneUnit<T, G>(
       db,
       Array.from(attempts.values(), ({ item }) => item),
     )
-    await askForNames(db, kind, names, attempts)
+    await heedNames(db, kind, names, attempts)
   }
   let failure: VdcError | undefined
   try {
@@ -212,7 +220,7 @@ async function inOneUnit<T, G>(
     else if (valid.length > 0)
       await inTransaction(registry.database, unit, batch.length === 1 ? {} : { patience: PATIENCE })
   } catch (error) {
-    if (batch.length > 1 || error instanceof FoundByName) throw error
+    if (batch.length > 1 || error instanceof MayBeNames) throw error
     failure = asVdcError(error)
   }
   return batch.map((candidate) => {
@@ -244,11 +252,12 @@ function attemptOf<G>(registry: Registry, kind: Kind, { uuid, given, warnings }:
 }
 
 /**
- * Looks up the names of words whose IDs do not exist.
+ * Adds to the refusals of IDs that do not exist what may have been meant.
  *
- * @throws FoundByName if there are any, so that the unit of work is rolled back.
+ * @throws MayBeNames if some may be names. These are looked up after the rollback, because other items
+ *   may have changed what has a name.
  */
-async function askForNames<G>(
+async function heedNames<G>(
   db: Queryable,
   kind: Kind,
   names: Names,
@@ -256,8 +265,8 @@ async function askForNames<G>(
 ): Promise<void> {
   const unknown = [...attempts].filter(([, { item }]) => isNotFound(kind, item.refusal))
   if (unknown.length === 0) return
-  const words = unknown.map(([{ id }]) => id)
-  if (await names.find(db, words)) throw new FoundByName()
+  const words = unknown.map(([{ id }]) => id).filter((word) => names.isOpen(word))
+  if (words.length > 0) throw new MayBeNames(words)
   for (const [{ id }, { item }] of unknown) item.refusal = await names.explained(db, id, item.refusal as VdcError)
 }
 

@@ -95,6 +95,6 @@ async function meant(db: Queryable, { kind, table, life, word, isOnly }: NameSco
     const what = other === 'deleted' ? 'Deleted, with this name' : 'Not deleted, with this name'
     return `${what}: ${idList(kind, uuids)}. `
   }
-  const near = nearest(word, await selectNewestNames(db, table, life, COMPARED))
+  const near = nearest(word.trim(), await selectNewestNames(db, table, life, COMPARED))
   return near === undefined || near === word ? '' : `Did you mean '${near}'? `
 }

@@ -38,6 +38,8 @@ export class Names {
   #byName: Map<string, string[]> | undefined
   /** The words that could be IDs, but stand for names. */
   readonly #names = new Set<string>()
+  /** The words given to `find`. */
+  readonly #asked = new Set<string>()
 
   /**
    * @param words all words, whose names are looked up together.
@@ -64,6 +66,11 @@ export class Names {
     return uuids[0]
   }
 
+  /** Returns true if a word whose ID does not exist may be a name, and was not given to `find` yet. */
+  isOpen(word: string): boolean {
+    return this.#mayBeName(word) && !this.#asked.has(word)
+  }
+
   /**
    * Looks up the names of words whose IDs do not exist. From now on, `uuidOf` takes those that are found
    * for names. IDs of purged images stay IDs.
@@ -71,8 +78,9 @@ export class Names {
    * @returns true if any was found.
    */
   async find(db: Queryable, words: readonly string[]): Promise<boolean> {
-    const candidates = words.filter((word) => this.#mayBeName(word) && !this.#names.has(word))
+    const candidates = words.filter((word) => this.isOpen(word))
     if (candidates.length === 0) return false
+    for (const word of candidates) this.#asked.add(word)
     const byName = await this.#lookUp(db)
     const found = candidates.filter((word) => byName.has(word))
     const idOf = (word: string) => canonicalId(this.#kind, word)

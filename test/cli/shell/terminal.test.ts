@@ -169,6 +169,10 @@ describe('completion with Tab', () => {
   beforeAll(async () => {
     own = await newDatabaseWithObject('sqlite')
     const lines = ['tabone', 'tabtwo', 'another'].map((uuid) => `${ADD} --uuid ${uuid}`)
+    lines.push(
+      `${ADD} --uuid strange --display-name "Suse's; \\"10\\" | x"`,
+      `${ADD} --uuid spaced --display-name "Red Hat 5"`,
+    )
     expect(await runScript(own, lines)).toMatchObject({ code: 0 })
     mkdirSync(join(folder.path, 'tabs', 'inner'), { recursive: true })
     writeFileSync(join(folder.path, 'tabs', 'lucid.raw'), '')
@@ -182,6 +186,7 @@ describe('completion with Tab', () => {
     for (const [typed, completed] of [
       ['acc', 'account '],
       ['ex', 'exit '],
+      ['cle', 'clear '],
       ['help acc', 'help account '],
       ['vdc-manage acc', 'vdc-manage account '],
       ['vdc-manage image show wmi-an', 'vdc-manage image show wmi-another '],
@@ -200,6 +205,17 @@ describe('completion with Tab', () => {
       ['image show wmi-another wmi-tabt', 'image show wmi-another wmi-tabtwo '],
       ['image show wmi-t', 'image show wmi-tab'],
       ['image add local bo-o', 'image add local bo-one '],
+      // Display names, also in quotes.
+      ['image show Su', String.raw`image show Suse\'s\;\ \"10\"\ \|\ x `],
+      [String.raw`image show Suse\'`, String.raw`image show Suse\'s\;\ \"10\"\ \|\ x `],
+      ['image show "Su', String.raw`image show "Suse's; \"10\" | x" `],
+      ["image del 'Red", "image del 'Red Hat 5' "],
+      [
+        'image modify wmi-another --parent-image-id Red',
+        String.raw`image modify wmi-another --parent-image-id Red\ Hat\ 5 `,
+      ],
+      ['image modify wmi-another --uuid Red', 'image modify wmi-another --uuid Red'],
+      ['image try Re', String.raw`image try Red\ Hat\ 5 `],
       ['image add volume bo-o', 'image add volume bo-one '],
       ['backupobject del bo-o', 'backupobject del bo-one '],
       ['backupstorage show bkst-o', 'backupstorage show bkst-one '],
@@ -209,9 +225,9 @@ describe('completion with Tab', () => {
       ['image add local ta', 'image add local tabs/'],
       ['image add local tabs/in', 'image add local tabs/inner/'],
       ['backupobject add --from-file tabs/lu', 'backupobject add --from-file tabs/lucid.raw '],
-      ['image add local tabs/wi', `image add local tabs/with\\ blank\\ &\\ \\'quotes\\".raw `],
-      [String.raw`image add local tabs/with\ bl`, String.raw`image add local tabs/with\ blank\ &\ \'quotes\".raw `],
-      [String.raw`image add local tabs/with\ `, String.raw`image add local tabs/with\ blank\ &\ \'quotes\".raw `],
+      ['image add local tabs/wi', `image add local tabs/with\\ blank\\ \\&\\ \\'quotes\\".raw `],
+      [String.raw`image add local tabs/with\ bl`, String.raw`image add local tabs/with\ blank\ \&\ \'quotes\".raw `],
+      [String.raw`image add local tabs/with\ `, String.raw`image add local tabs/with\ blank\ \&\ \'quotes\".raw `],
       // No match, so nothing changes.
       ['bogus', 'bogus'],
       ['sh', 'sh'],

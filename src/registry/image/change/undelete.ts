@@ -27,6 +27,7 @@ const undeleteRequest = z.object({
   state: z.optional(imageAttributes.state),
   /** Restore deleted backup objects that the images need, too. */
   with_object: z.prefault(z.boolean(), false),
+  strict: z.prefault(z.boolean(), false),
 })
 
 /**
@@ -34,10 +35,12 @@ const undeleteRequest = z.object({
  * with the deletion (dcmgr.md, "Deleting") and are not restored. Warns about images that
  * are not deleted, and about parents that are deleted or purged.
  *
- * @param ids with or without prefix.
+ * @param ids with or without prefix, or display names of deleted images.
  * @param request.state the new state; required if an image's earlier state is not recorded.
  * @param request.with_object restore the backup objects that they need, too, unless their files were purged.
- * @returns an outcome per ID: the image, or VALUE_REFUSED, IMAGE_NOT_FOUND; STATE_UNKNOWN;
+ * @param request.strict refuse images that are not deleted, instead of a warning.
+ * @returns an outcome per ID: the image, or VALUE_REFUSED, IMAGE_NOT_FOUND; STATE_UNKNOWN; with
+ *   `strict`, IMAGE_NOT_DELETED;
  *   OBJECT_DELETED or OBJECT_CONFLICT if it could not boot because its backup object, or
  *   that of one of its volumes, is deleted or missing; ACCOUNT_DELETED if its owner is deleted.
  * @throws VdcError VALUE_REFUSED if the state is not valid.
@@ -47,11 +50,16 @@ export function undeleteImages(
   ids: readonly string[],
   request: z.input<typeof undeleteRequest>,
 ): AsyncGenerator<Outcome<ImageDetails>> {
-  const { state: asked, with_object: withObject } = validate(undeleteRequest, request)
+  const { state: asked, strict, with_object: withObject } = validate(undeleteRequest, request)
   return inBatches<ImageDetails>(registry, 'image', ids, {
     named: 'deleted',
     work: async (trx, items) => {
-      const images = await existingImages(trx, items, { lock: 'update' })
+      const existing = await existingImages(trx, items, { lock: 'update' })
+      const images = await decide(existing.keys(), (item) => {
+        const image = existing.get(item) as ImageRow
+        if (strict && !isDeleted(image)) throw notDeleted(item.id)
+        return image
+      })
       const deleted = new Map([...images].filter(([, image]) => isDeleted(image)))
       const needed = await neededObjects(deleted)
       const objects = await holdObjects(trx, new Set([...needed.values()].flat()), withObject)
@@ -142,6 +150,12 @@ async function requireBootable(
   if (!isObjectDeleted(object)) return
   if (!mayRestore) throw boundToDeleted(id, object)
   await requireRestorable(db, id, object)
+}
+
+function notDeleted(id: string): VdcError {
+  return new VdcError('IMAGE_NOT_DELETED', `Image ${id} is not deleted`, {
+    hint: 'Omit --strict to accept images that are not deleted',
+  })
 }
 
 function stateUnknown(id: string): VdcError {
