@@ -364,8 +364,8 @@ describe('rows written by the Ruby programs', () => {
       const words = ['image', verb[0] as string, 'abc', ...verb.slice(1)]
       await refused(words, 4, /Image wmi-abc does not exist\n/)
     }
-    await refused(['image', 'show', 'WMI-ABC'], 3, /'WMI-ABC' is not a valid image ID/)
-    await refused(['image', 'show', 'wmi-blank '], 3, /'wmi-blank ' is not a valid image ID/)
+    await refused(['image', 'show', 'WMI-ABC'], 3, /'WMI-ABC' is neither the ID nor the display name of an image/)
+    await refused(['image', 'show', 'wmi-blank '], 3, /'wmi-blank ' is neither the ID nor the display name of an image/)
     await refused(
       ['image', 'add', 'local', 'bo-lucid', '--account-id', 'a-shpoolxx'],
       4,

@@ -404,7 +404,7 @@ describe('on SQLite', () => {
         )
       }
       for (const word of [';', '>', '2>1', 'a;', 'a;', 'a=b>c', 'a|b', 'a;b', '|x', 'a&b', 'a&'])
-        expect(told[refused.length]).toContain(`Error: '${word}' is not a valid image ID\n`)
+        expect(told[refused.length]).toContain(`Error: '${word}' is neither the ID nor the display name of an image\n`)
       expect(run).toMatchObject({ code: 9, stdout: '' })
       expect(await database.query('SELECT id FROM images WHERE deleted_at IS NOT NULL')).toEqual(deleted)
       expect(await newImages()).toEqual([one, two])

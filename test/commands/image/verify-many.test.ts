@@ -80,7 +80,7 @@ describe.each(ENGINES)('image verify of many images on %s', (engine) => {
       .map((line) => line.split(':')[0] as string)
     expect(told.toSorted()).toEqual(ids.toSorted())
     expect(run.stdout).toMatch(/^wmi-nowhere: not checked: Image wmi-nowhere does not exist$/m)
-    expect(run.stdout).toMatch(/^no-id: not checked: 'no-id' is not a valid image ID$/m)
+    expect(run.stdout).toMatch(/^no-id: not checked: 'no-id' is neither the ID nor the display name of an image$/m)
   })
 
   test('needs few statements for some hundred images', async () => {

@@ -214,7 +214,7 @@ describe.each(ENGINES)('image list on %s', (engine) => {
       ['image list --sort name:dsc', "Cannot sort the list by 'name:dsc'\nHint: End a sort key"],
       ['image list --sort name:', "Cannot sort the list by 'name:'\nHint: End a sort key with :asc or :desc"],
       ['image list --limit 0', '--limit must be a whole number, 1 or more'],
-      ['image list --after bo-lucid', "'bo-lucid' is not a valid image ID"],
+      ['image list --after bo-lucid', "'bo-lucid' is neither the ID nor the display name of an image"],
       ['image list --parent none', 'Image wmi-none does not exist'],
       ['image list --storage-id FAR', 'Backup storage bkst-FAR does not exist'],
       ['image list --account-id a-none --name *', 'Account a-none does not exist'],
