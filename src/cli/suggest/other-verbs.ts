@@ -6,7 +6,8 @@ type Ways = readonly (readonly [verbs: readonly string[], way: string])[]
 
 const RENAME = ['rename', 'mv', 'move', 'name']
 
-const WAYS: Readonly<Record<string, Ways>> = {
+/** The ways by topic. */
+export const WAYS: Readonly<Record<string, Ways>> = {
   image: [
     [RENAME, 'image modify ID --display-name NAME'],
     [['chown', 'transfer', 'give'], 'image modify ID --account-id ACCOUNT'],
@@ -36,7 +37,7 @@ const WAYS: Readonly<Record<string, Ways>> = {
   account: [
     [RENAME, 'account modify ID --description TEXT'],
     [['enable', 'unlock'], 'account modify ID --enable'],
-    [['disable', 'lock'], 'account modify ID --no-enable'],
+    [['disable', 'lock'], 'account modify ID --disable'],
   ],
 }
 

@@ -288,6 +288,25 @@ describe('on SQLite', () => {
       expect(run.stdout).toBe([...helps, version].map(({ stdout }) => stdout).join('') + `${id}\n`)
     })
 
+    test('? is help, alone, before and after a command; clear does nothing', async () => {
+      const lines = [
+        '?',
+        '? image',
+        'image list ?',
+        'vdc-manage image list ?',
+        'clear',
+        'image list --name ?',
+        'clear x',
+      ]
+      const run = await runScript(database, lines)
+      const helps: Run[] = []
+      for (const words of [[], ['image'], ['image', 'list'], ['image', 'list']])
+        helps.push(await vdcManage([...words, '--help'], { database }))
+      expect(run).toMatchObject({ code: 9, stdout: expect.not.stringContaining('\u001b') })
+      expect(run.stdout.startsWith(helps.map(({ stdout }) => stdout).join(''))).toBe(true)
+      expect(run.stderr).toBe('Error: Unexpected argument: x\nLine 7 failed: clear x\n')
+    })
+
     test('a line may start with vdc-manage, as in examples and hints', async () => {
       const lines = ['account list --quiet', 'help image', 'image show wmi-none --json', '--version']
       const pasted = lines.map((line) => `vdc-manage ${line}`)

@@ -162,6 +162,19 @@ test('works on a dumb terminal', async () => {
   expect(await terminal.exitCode()).toBe(0)
 })
 
+test('? shows help, and clear clears the screen', async () => {
+  const terminal = await prompted('vdc-manage', { width: 40 })
+  expect(await command(terminal, '?')).toContain('Manage the machine-image registry')
+  expect(await command(terminal, 'image list ?')).toContain('List images.')
+  await terminal.type('clear')
+  await terminal.press('Enter')
+  await terminal.until(/^vdc-manage>>$(?![\s\S])/m)
+  expect((await terminal.screen()).trimEnd().split('\n').at(-1)).toBe('vdc-manage>>')
+  await terminal.type('account list')
+  await terminal.press('Enter')
+  await terminal.until(/a-shpoolxx[\s\S]*^vdc-manage>>$(?![\s\S])/m)
+})
+
 describe('completion with Tab', () => {
   // Its own database, so that only the IDs below match.
   let own: TestDatabase

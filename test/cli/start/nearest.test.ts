@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { WAYS } from '../../../src/cli/suggest/other-verbs.ts'
 import { newSqlite } from '../../support/databases/databases.ts'
-import { vdcManage } from '../../support/process/cli.ts'
+import { ROOT, vdcManage } from '../../support/process/cli.ts'
 
 /* Typos get a suggestion; they are never corrected or asked about. */
 
@@ -42,7 +45,7 @@ const COMMANDS: [typed: string, slip: string, meant: string | undefined][] = [
   ['image gc', 'image gc', 'image purge'],
   ['image import x', 'image import', 'image add'],
   ['account enable a-x', 'account enable', 'account modify a-x --enable'],
-  ['account disable a-x', 'account disable', 'account modify a-x --no-enable'],
+  ['account disable a-x', 'account disable', 'account modify a-x --disable'],
   ['image rename', 'image rename', 'image modify ID --display-name NAME'],
   ['image mv debian-12', 'image mv', 'image modify debian-12 --display-name NAME'],
   [`image rename wmi-x 'my image'`, 'image rename', "image modify wmi-x --display-name 'my image'"],
@@ -97,6 +100,16 @@ const OPTIONS: [typed: string, slip: string, meant: string | undefined][] = [
   ['image list --colour', '--colour', undefined],
   ['image list -z', '-z', undefined],
 ]
+
+test('what other verbs stand for are options that exist', () => {
+  const { commands } = JSON.parse(readFileSync(join(ROOT, 'oclif.manifest.json'), 'utf8'))
+  for (const [, way] of Object.values(WAYS).flat()) {
+    const [, command = '', option] = /^([a-z ]+?)(?= [A-Z-]|$)(?:.*? --(?:no-)?([a-z-]+))?/.exec(way) ?? []
+    const known = commands[command.replaceAll(' ', ':')]
+    // A command that does not exist is not suggested.
+    if (known !== undefined && option !== undefined) expect(Object.keys(known.flags), way).toContain(option)
+  }
+})
 
 describe('in the shell', () => {
   test('suggests the nearest command or option for each typo', async () => {

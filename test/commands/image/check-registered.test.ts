@@ -101,7 +101,11 @@ describe('image check of a registered image', () => {
       ['--root', folder.path, '--max-size', '1K'],
       { exit: 2, message: /--root and --max-size cannot be used together/ },
     ],
-    ['with an invalid ID', ['wmi-a.b'], { exit: 3, message: "'wmi-a.b' is neither the ID nor the display name of an image" }],
+    [
+      'with an invalid ID',
+      ['wmi-a.b'],
+      { exit: 3, message: "'wmi-a.b' is neither the ID nor the display name of an image" },
+    ],
     ['protected', ['wmi-protected', '--save'], { exit: 5, message: 'wmi-protected is protected', hint: '--force' }],
     ['a path', ['./wmi-plain'], { exit: 3, message: 'The file ./wmi-plain does not exist' }],
     ['a path to save', [at('plain.qcow2'), 'wmi-plain', '--save'], { exit: 2, message: 'plain.qcow2 is a file' }],

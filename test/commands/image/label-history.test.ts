@@ -130,7 +130,11 @@ describe.each(ENGINES)('on %s', (engine) => {
     ['golden', { exit: 4, message: 'Image wmi-golden does not exist', hint: 'golden= sets a label without a value; ' }],
     [
       'my-tag',
-      { exit: 3, message: "'my-tag' is neither the ID nor the display name of an image", hint: 'my-tag= sets a label without a value; ' },
+      {
+        exit: 3,
+        message: "'my-tag' is neither the ID nor the display name of an image",
+        hint: 'my-tag= sets a label without a value; ',
+      },
     ],
     [
       'wmi-golden',
@@ -312,7 +316,11 @@ describe.each(ENGINES)('on %s', (engine) => {
     ['month 13', ['wmi-a', '--at', '2026-13-01'], { exit: 3, message: 'is not a valid time' }],
     ['an unknown image', ['wmi-nope'], { exit: 4, message: 'Image wmi-nope does not exist' }],
     ['an unknown object', ['bo-nope'], { exit: 4, message: 'Backup object bo-nope does not exist' }],
-    ['an account', ['a-shpoolxx'], { exit: 3, message: "'a-shpoolxx' is neither the ID nor the display name of an image" }],
+    [
+      'an account',
+      ['a-shpoolxx'],
+      { exit: 3, message: "'a-shpoolxx' is neither the ID nor the display name of an image" },
+    ],
   ] as [string, string[], Refusal][])('image history refuses %s', async (_, words, refusal) => {
     await expectRefused(database, ['image', 'history', ...words], refusal)
   })

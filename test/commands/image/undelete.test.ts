@@ -82,6 +82,19 @@ describe.each(ENGINES)('image undelete on %s', (engine) => {
     expect(await allRows(database)).toEqual(before)
   })
 
+  test('refuses an image that is not deleted with --strict, as del refuses a deleted one', async () => {
+    await expectRefused(database, ['image', 'undelete', 'wmi-alive', '--strict'], {
+      exit: 5,
+      message: 'Image wmi-alive is not deleted',
+      hint: 'Omit --strict',
+    })
+    await expectRefused(database, ['image', 'del', 'wmi-l'], {
+      exit: 5,
+      message: 'Image wmi-l is already deleted',
+      hint: 'Use --ignore-missing',
+    })
+  })
+
   test('restores an image whose parent is deleted or purged, with a warning', async () => {
     const undelete = () => vdcManage(['image', 'undelete', 'wmi-ofalive', 'wmi-ofo', 'wmi-ofold'], { database })
     expect(await undelete()).toMatchObject({

@@ -62,7 +62,8 @@ function failed(args: string[], { code, stderr }: Run): Error {
 }
 
 /** Environment variables that the program reads for each command, not while its modules load. */
-const READ_EACH_TIME = /^(?:VDC_MANAGE_(?:ACCOUNT_ID|DATABASE_URI|SERVICE_TYPES)|CONF_PATH|HOME|PATH|TMPDIR|TZ|XDG_\w+)$/
+const READ_EACH_TIME =
+  /^(?:VDC_MANAGE_(?:ACCOUNT_ID|DATABASE_URI|SERVICE_TYPES)|CONF_PATH|HOME|PATH|TMPDIR|TZ|XDG_\w+)$/
 
 /** Runs a command in the warm process. Returns undefined if the command could behave differently there. */
 async function inWarmProcess(args: string[], options: RunOptions): Promise<Run | undefined> {

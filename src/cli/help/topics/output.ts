@@ -42,7 +42,7 @@ export const OUTPUT: readonly Block[] = [
   { heading: 'COLOURS AND DEBUGGING' },
   {
     list: [
-      ['--no-color', 'Print without colours. NO_COLOR, CLICOLOR_FORCE and TERM=dumb are honoured.'],
+      ['--no-color', 'Print without colours. NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE and TERM=dumb are honoured.'],
       ['--debug', 'Print debug output and stack traces to stderr.'],
       ['-h, --help', 'Show the help of a command.'],
     ],
