@@ -126,7 +126,7 @@ export const idOrName = (what: string, prefix: string) => `${what}: its ID (the 
 
 /** Describes an argument that takes several IDs or display names. */
 export const idsOrNames = (what: string, prefix: string) =>
-  `${what}: IDs (the prefix ${prefix} is optional) or names. Use - to read them from stdin.`
+  `${what}: IDs (${prefix} is optional) or names. Use - to read them from stdin.`
 
 /** One ID, which is required. */
 export const oneId = (description: string) => Args.string({ description, required: true, ignoreStdin: true })

@@ -71,7 +71,8 @@ function withoutValue(name: string): string {
 }
 
 function withLabelHint(error: VdcError, word: string): VdcError {
-  if (error.code !== 'IMAGE_NOT_FOUND' && isUuid(word)) return error
+  const isUnknown = error.code === 'IMAGE_NOT_FOUND' || (error.code === 'VALUE_REFUSED' && !isUuid(word))
+  if (!isUnknown) return error
   const hint = [withoutValue(word), error.hint].filter((part) => part !== undefined).join('; ')
   return new VdcError(error.code, error.message, { hint, cause: error })
 }

@@ -26,6 +26,7 @@ const LONGEST = [
   'disk/good-images',
   'disk/packed',
   'cli/completion/shells',
+  'commands/names',
   'registry/concurrency',
   'galera/references',
   'db/mysql/several-hosts',
