@@ -99,8 +99,8 @@ export abstract class BaseCommand extends Command {
   /** Returns an error that names the command's options in place of the registry's fields. */
   #inOptions(error: unknown): unknown {
     if (!(error instanceof VdcError)) return error
-    const isDefaultAccount = this.ctor.flags['account-id']?.env !== undefined && !this.isGiven('account-id')
-    const named = namingOption(error, this.ctor.flags)
+    const isDefaultAccount = this.#flags['account-id']?.env !== undefined && !this.isGiven('account-id')
+    const named = namingOption(error, this.ctor.flags ?? {})
     return isDefaultAccount && process.env[ACCOUNT_VARIABLE] ? namingVariable(named) : named
   }
 
