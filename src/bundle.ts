@@ -31,6 +31,7 @@ export const COMMANDS: CommandLoaders = {
   doctor: () => import('./commands/doctor.ts'),
   'guest:script': () => import('./commands/guest/script.ts'),
   'image:add:local': () => import('./commands/image/add/local.ts'),
+  'image:add:url': () => import('./commands/image/add/url.ts'),
   'image:add:volume': () => import('./commands/image/add/volume.ts'),
   'image:build': () => import('./commands/image/build.ts'),
   'image:check': () => import('./commands/image/check.ts'),

@@ -24,6 +24,14 @@ export interface FileChange {
   file_format: string
 }
 
+/** A file that would be downloaded, and then registered. */
+interface FileDownload {
+  action: 'download'
+  path: string
+  /** Where from, without credentials, and its size. */
+  what: string
+}
+
 /** A file that would be removed. */
 interface FileRemoval {
   action: 'remove'
@@ -50,4 +58,4 @@ export interface GuestChange {
 }
 
 /** One change that a dry run would make. */
-export type Change = RowChange | FileChange | FileRemoval | MigrationChange | GuestChange
+export type Change = RowChange | FileChange | FileDownload | FileRemoval | MigrationChange | GuestChange

@@ -54,6 +54,7 @@ export const RESULTS: Readonly<Record<string, Result>> = {
     whole: async () => (await import('../../registry/results/examination.ts')).examination,
   },
   'image:add:local': thing(image),
+  'image:add:url': thing(image),
   'image:add:volume': thing(image),
   'image:build': thing(async () => (await import('../../registry/results/file.ts')).builtReport),
   'image:check': {

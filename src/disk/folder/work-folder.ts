@@ -11,6 +11,8 @@ import { isPrivate, makePrivateFolder, type PrivateFolder, removePrivateFolder }
 
 /** The start of the name of each work folder. The rest identifies the process that uses it. */
 const PREFIX = '.vdc-manage-work'
+/** The start of the name of each folder with a partial download. The rest identifies the download and the process. */
+export const PARTIAL_PREFIX = '.vdc-manage-partial'
 /**
  * The first file in each work folder. It is created with O_EXCL, so that two processes never
  * share a folder, even if another user swaps folders. Its text identifies the process that
@@ -46,9 +48,9 @@ export async function withWorkFolder<T>(place: OutputPlace, work: (folder: Priva
   })
 }
 
-/** Returns true if a name is the name of a work folder. */
+/** Returns true if a name is the name of a work folder, or of a folder with a partial download. */
 export function isWorkFolder(name: string): boolean {
-  return name.startsWith(`${PREFIX}.`)
+  return name.startsWith(`${PREFIX}.`) || name.startsWith(`${PARTIAL_PREFIX}.`)
 }
 
 async function attempt<T>({ path }: OutputPlace, work: () => Promise<T>): Promise<T> {
@@ -60,7 +62,7 @@ async function attempt<T>({ path }: OutputPlace, work: () => Promise<T>): Promis
 }
 
 /** Returns the host name, the PID namespace and the PID of this process. */
-function ourName(): [host: string, namespace: string, pid: string] {
+export function ourName(): [host: string, namespace: string, pid: string] {
   const namespace = /[0-9]+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'
   return [hostname().replaceAll(/[^\w-]/g, '_'), namespace, String(process.pid)]
 }

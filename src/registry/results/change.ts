@@ -5,7 +5,7 @@ const columns = z.nullable(z.record(z.string(), z.nullable(z.union([z.string(), 
 
 /** A change that a dry run reports. Fields that do not apply are null. */
 export const change = z.object({
-  action: z.enum(['insert', 'update', 'delete', 'create', 'remove', 'migrate', 'write', 'link']),
+  action: z.enum(['insert', 'update', 'delete', 'create', 'remove', 'migrate', 'write', 'link', 'download']),
   /** Table of the row. */
   table: z.nullable(z.string()),
   /** Canonical ID of the thing to which the row belongs, or name of a migration; null for a file. */
@@ -20,6 +20,6 @@ export const change = z.object({
   file_format: z.nullable(z.string()),
   /** For a change within a guest, the check that asks for it. */
   check: z.nullable(z.string()),
-  /** What a change within a guest does, if its path does not say so. */
+  /** What a change within a guest does, if its path does not say so; for a download, its URL and size. */
   what: z.nullable(z.string()),
 })

@@ -4,6 +4,7 @@ import { shellWord } from '../../../core/shell-word.ts'
 import { hashImageFile } from '../../../disk/hash/checksums.ts'
 import type { MadeImage } from '../../../disk/make/made-image.ts'
 import { folderUri, localUri } from '../../backup-storage/local-uri.ts'
+import { requireOwnCommits } from '../../own-commits.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import { validate } from '../../rules/validate.ts'
 import { newImageAttributes } from '../attributes.ts'
@@ -33,7 +34,7 @@ export async function buildAndRegister(
   image: BuiltImageRequest,
   watcher: Watcher,
 ): Promise<BuiltReport> {
-  requireOwnCommits(registry)
+  requireOwnCommits(registry, 'Build the image first, without --register')
   const valid = fileImageOf(image, request.out)
   return buildWith(request, watcher, {
     prepare: async ({ path }) => {
@@ -55,7 +56,7 @@ export async function tryBuildAndRegister(
   image: BuiltImageRequest,
   watcher: Watcher,
 ): Promise<void> {
-  requireOwnCommits(registry)
+  requireOwnCommits(registry, 'Build the image first, without --register')
   const valid = fileImageOf(image, request.out)
   const { options } = await validBuild(request, watcher)
   const change = await tryBuildImage(request, watcher)
@@ -68,14 +69,6 @@ export async function tryBuildAndRegister(
 
 function fileImageOf(image: BuiltImageRequest, path: string): FileImage {
   return { ...validate(registration, image), path } as FileImage
-}
-
-/** @throws VdcError USAGE. */
-function requireOwnCommits({ database }: Registry): void {
-  if (database.commits !== 'outer') return
-  throw new VdcError('USAGE', 'Cannot make files within --tx bulk, because they cannot be rolled back', {
-    hint: 'Build the image first, without --register',
-  })
 }
 
 async function registerMade(

@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { type FileHandle, open, opendir, rename, rmdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { VdcError } from '../../core/errors.ts'
+import { isAlive } from '../../core/is-alive.ts'
+import { isPrivate, makePrivateFolder, type PrivateFolder, removePrivateFolder } from '../folder/private-folder.ts'
+import { ourName, PARTIAL_PREFIX } from '../folder/work-folder.ts'
+import type { OutputPlace } from '../make/output-place.ts'
+import { FOLDER, heldPath, holding, isSameInode } from '../remove/held.ts'
+import { type PartialState, readState, STATE } from './partial-state.ts'
+
+/*
+ * A partial download is in a private folder beside its place. The folder's name tells which
+ * download it is and which process uses it, if any, so renaming it takes it over: of several
+ * processes, only one succeeds.
+ */
+
+/** Milliseconds after which a partial download that nobody resumed is removed. */
+const STALE = 7 * 24 * 60 * 60 * 1000
+/** Entries of a folder that are searched at most: another user's folder may have millions. */
+const MOST_ENTRIES = 100_000
+
+/** A folder in which a file is downloaded, and what an earlier run has left in it. */
+export interface PartialFolder {
+  folder: PrivateFolder
+  state: PartialState | undefined
+}
+
+/** Returns the key of a download: the same for the same URL and name. */
+export function keyOf(url: URL, name: string): string {
+  return createHash('sha256').update(`${url.href}\0${name}`).digest('hex').slice(0, 16)
+}
+
+/**
+ * Opens the folder of a download: the one that an earlier run left, or a new one. Removes other
+ * left-overs that are old.
+ *
+ * @throws VdcError DOWNLOAD_RUNNING if another process uses it; FILE_NOT_WRITTEN; Error of the system.
+ */
+export async function openPartialFolder(place: OutputPlace, key: string): Promise<PartialFolder> {
+  let found: PartialFolder | undefined
+  for (const name of await partialNames(place.folder)) {
+    const parsed = parseName(name)
+    if (parsed === undefined) continue
+    if (isUsed(parsed)) {
+      if (parsed.key === key) throw running(place, parsed.pid)
+    } else if (parsed.key !== key) await removeIfStale(place.folder, name)
+    else found ??= await takeOver(place.folder, name, key)
+  }
+  if (found !== undefined) return found
+  const folder = await makePrivateFolder(place.folder, `${nameForUs(key)}.`, dirname(place.path))
+  return { folder, state: undefined }
+}
+
+/** Removes the folder of a download and what is in it, and closes it. */
+export async function removePartialFolder(place: OutputPlace, folder: PrivateFolder): Promise<void> {
+  await holding(folder.handle, () => removePrivateFolder(place.folder, folder, STATE))
+}
+
+/** Leaves the folder of a download to a later run, and closes it. */
+export async function leavePartialFolder(place: OutputPlace, folder: PrivateFolder): Promise<void> {
+  const { key, host, namespace, random } = parseName(folder.name) as Name
+  const free = [PARTIAL_PREFIX, key, host, namespace, '0', '0', random].join('.')
+  await holding(folder.handle, async () => {
+    await rename(`${heldPath(place.folder)}/${folder.name}`, `${heldPath(place.folder)}/${free}`).catch(() => {})
+  })
+}
+
+/** The parts of the name of a folder with a partial download. */
+interface Name {
+  key: string
+  host: string
+  namespace: string
+  /** The PID of the process that uses it, 0 for none. */
+  pid: string
+  /** When that process started. */
+  start: string
+  random: string
+}
+
+/** Returns the start of the name of a folder that this process uses. */
+function nameForUs(key: string): string {
+  const [host, namespace, pid] = ourName()
+  return [PARTIAL_PREFIX, key, host, namespace, pid, startOf(Number(pid)) ?? '0'].join('.')
+}
+
+/** Parses the name of a partial download of this host; undefined for other names. */
+function parseName(name: string): Name | undefined {
+  const parts =
+    /^\.vdc-manage-partial\.(?<key>[0-9a-f]{16})\.(?<host>[\w-]+)\.(?<namespace>[0-9]+)\.(?<pid>[0-9]+)\.(?<start>[0-9]+)\.(?<random>\w+)$/.exec(
+      name,
+    )?.groups as unknown as Name | undefined
+  const [host, namespace] = ourName()
+  return parts?.host === host && parts.namespace === namespace ? parts : undefined
+}
+
+/** Returns true if a process uses the folder. The PID of one that ended may be that of another by now, which started later. */
+function isUsed({ pid, start }: Name): boolean {
+  return pid !== '0' && isAlive(Number(pid)) && [start, undefined].includes(startOf(Number(pid)))
+}
+
+/** Returns when a process started, in clock ticks since the host did (proc(5)); undefined if that cannot be read. */
+function startOf(pid: number): string | undefined {
+  try {
+    // The name of the program, in parentheses, may contain anything.
+    return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[19]
+  } catch {
+    return undefined
+  }
+}
+
+async function partialNames(parent: FileHandle): Promise<string[]> {
+  const names: string[] = []
+  let looked = 0
+  for await (const { name } of await opendir(heldPath(parent))) {
+    if (++looked > MOST_ENTRIES) break
+    if (name.startsWith(`${PARTIAL_PREFIX}.`)) names.push(name)
+  }
+  return names
+}
+
+/** Takes over a folder that an earlier run left; undefined if it is not ours, or another process was faster. */
+async function takeOver(parent: FileHandle, name: string, key: string): Promise<PartialFolder | undefined> {
+  const left = await openLeft(parent, name, key)
+  if (left === undefined) return undefined
+  const { folder, state } = left
+  try {
+    const taken = `${nameForUs(key)}.${parseName(name)?.random}`
+    await rename(`${heldPath(parent)}/${name}`, `${heldPath(parent)}/${taken}`)
+    const there = await open(`${heldPath(parent)}/${taken}`, FOLDER)
+    const stats = await holding(there, () => there.stat({ bigint: true }))
+    if (isSameInode(stats, await folder.handle.stat({ bigint: true })))
+      return { folder: { ...folder, name: taken }, state }
+  } catch {
+    // Another process was faster.
+  }
+  await folder.handle.close()
+  return undefined
+}
+
+/** Opens a folder that an earlier run left, if it is private and its state is that of the download. */
+async function openLeft(
+  parent: FileHandle,
+  name: string,
+  key: string,
+): Promise<{ folder: PrivateFolder; state: PartialState } | undefined> {
+  const handle = await open(`${heldPath(parent)}/${name}`, FOLDER).catch(() => undefined)
+  if (handle === undefined) return undefined
+  const folder = { handle, name, path: heldPath(handle) }
+  const [stats, around] = await Promise.all([handle.stat({ bigint: true }), parent.stat({ bigint: true })])
+  const state = isPrivate(stats, around) ? await readState(folder) : undefined
+  if (state?.key === key) return { folder, state }
+  await handle.close()
+  // A process that was killed before it wrote the state has left an empty folder.
+  if (isPrivate(stats, around)) await rmdir(`${heldPath(parent)}/${name}`).catch(() => {})
+  return undefined
+}
+
+async function removeIfStale(parent: FileHandle, name: string): Promise<void> {
+  const left = await openLeft(parent, name, parseName(name)?.key ?? '')
+  if (left === undefined) return
+  await holding(left.folder.handle, async () => {
+    if (Date.now() - left.state.at > STALE) await removePrivateFolder(parent, left.folder, STATE)
+  })
+}
+
+function running({ path }: OutputPlace, pid: string): VdcError {
+  return new VdcError('DOWNLOAD_RUNNING', `Another process is downloading ${path} (PID ${pid})`, {
+    hint: 'Wait until it ends, and run the same command again: a finished file is used as it is',
+  })
+}
