@@ -37,6 +37,7 @@ export const COMMANDS: CommandLoaders = {
   'image:check': () => import('./commands/image/check.ts'),
   'image:convert': () => import('./commands/image/convert.ts'),
   'image:del': () => import('./commands/image/del.ts'),
+  'image:export': () => import('./commands/image/export.ts'),
   'image:features': () => import('./commands/image/features.ts'),
   'image:history': () => import('./commands/image/history.ts'),
   'image:inspect': () => import('./commands/image/inspect.ts'),

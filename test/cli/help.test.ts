@@ -26,7 +26,7 @@ const { oclif } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) a
 }
 /** First words and form of a summary. */
 const VERBS =
-  /^(?:Boot|Bring|Build|Change|Check|Compare|Convert|Create|Delete|Export|Find|Import|Install|List|Manage|Prepare|Print|Protect|Register|Remove|Restore|Run|Serve|Set|Show|Trust),? [^A-Z\n].*\.$/
+  /^(?:Boot|Bring|Build|Change|Check|Compare|Convert|Create|Delete|Download|Export|Find|Import|Install|List|Manage|Prepare|Print|Protect|Register|Remove|Restore|Run|Serve|Set|Show|Trust|Write),? [^A-Z\n].*\.$/
 /** Commands whose help must fit on one page. */
 const ON_A_PAGE = ['image list', 'image add local']
 const LINES_OF_A_PAGE = 60

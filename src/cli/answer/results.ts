@@ -63,6 +63,7 @@ export const RESULTS: Readonly<Record<string, Result>> = {
   },
   'image:convert': thing(file),
   'image:del': thing(async () => (await import('../../registry/results/image.ts')).deletedImage),
+  'image:export': thing(async () => (await import('../../registry/results/file.ts')).exportReport),
   'image:features': thing(image),
   'image:history --at': thing(async () => (await import('../../registry/results/image.ts')).imageAttributes),
   'image:history --events': list(async () => (await import('../../registry/results/history.ts')).historyEvent),

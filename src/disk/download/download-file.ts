@@ -92,10 +92,11 @@ async function receiveRight(partial: PartialFile, download: FileDownload, watche
 }
 
 async function receiveAll(partial: PartialFile, download: FileDownload, watcher: Watcher): Promise<void> {
-  let before = partial.size
+  let most = partial.size
   const hasProgress = () => {
-    const brought = partial.size - before
-    before = partial.size
+    // What is downloaded again because the server has another file now is no progress.
+    const brought = partial.size - most
+    most = Math.max(most, partial.size)
     return brought >= PROGRESS
   }
   const attempt = () => receive(partial, download, watcher)

@@ -61,9 +61,27 @@ export async function withConvertible<T>(
       hint: `--compress supports ${Object.keys(COMPRESSED).join(' and ')}`,
     })
   }
+  requireEnding(out, to)
+  return withFreePlace(out, work)
+}
+
+/**
+ * Refuses a new file whose name says that it has another format.
+ *
+ * @throws VdcError VALUE_REFUSED.
+ */
+export function requireEnding(out: string, format: string): void {
   const named = endingOf(out)
-  if (named !== undefined && !named.formats.includes(to))
-    throw new VdcError('VALUE_REFUSED', `${out} ends in .${named.ending}, but its format would be ${to}`)
+  if (named !== undefined && !named.formats.includes(format))
+    throw new VdcError('VALUE_REFUSED', `${out} ends in .${named.ending}, but its format would be ${format}`)
+}
+
+/**
+ * Checks whether a file can be created, opens its folder and runs `work`.
+ *
+ * @throws VdcError FILE_EXISTS, VALUE_REFUSED, FILE_NOT_WRITTEN; errors of `work`.
+ */
+export async function withFreePlace<T>(out: string, work: (place: OutputPlace) => Promise<T>): Promise<T> {
   // Node has lost the bytes of a name that is not UTF-8.
   if (out.includes('\ufffd')) throw new VdcError('VALUE_REFUSED', `${out} is not UTF-8`)
   return withOutputPlace(out, async (place) => {

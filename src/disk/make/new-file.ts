@@ -18,9 +18,14 @@ export interface NewFile {
 /**
  * Runs `work` that writes a new file at its end. What would prevent that is found out before.
  *
+ * @param options.mode its mode, without what the umask removes. Default: only this user can read it.
  * @throws VdcError FILE_EXISTS if something has the name; FILE_NOT_WRITTEN; errors of `work`.
  */
-export async function withNewFile<T>(path: string, work: (file: NewFile) => Promise<T>): Promise<T> {
+export async function withNewFile<T>(
+  path: string,
+  work: (file: NewFile) => Promise<T>,
+  { mode = 0o600 }: { mode?: number } = {},
+): Promise<T> {
   return withOutputPlace(path, async (place) => {
     const there = await lstat(`${heldPath(place.folder)}/${place.name}`).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT' || path.endsWith('/')) throw notWritten(path, error)
@@ -31,7 +36,7 @@ export async function withNewFile<T>(path: string, work: (file: NewFile) => Prom
         withWorkFolder(place, async (folder) => {
           const made = `${folder.path}/${place.name}`
           try {
-            await holding(await open(made, NEW_FILE, 0o600), (handle) => handle.writeFile(bytes))
+            await holding(await open(made, NEW_FILE, mode), (handle) => handle.writeFile(bytes))
             await moveIntoPlace(made, place)
           } catch (error) {
             throw error instanceof VdcError ? error : notWritten(place.path, error)

@@ -50,6 +50,14 @@ export const builtReport = z.extend(preparedReport, {
   id: z.nullable(z.string()),
 })
 
+/** An exported image: its file, with its checksums. */
+export const exportReport = z.extend(fileReport, {
+  /** ID of the image. */
+  id: z.string(),
+  /** Path of the file with the SHA-256. */
+  checksum_file: z.string(),
+})
+
 /** The verification of one image. */
 export const verification = z.object({
   id: z.string(),

@@ -16,6 +16,8 @@ export type ImageOnHost = ImageDetails & { backup_object: ObjectDetails & { uri:
 /** What is done with a guest, which is also the name of the command. */
 export type GuestWork = 'check' | 'try'
 
+type ImageWork = GuestWork | 'export'
+
 /**
  * Finds an image whose boot file is on this host.
  *
@@ -24,7 +26,7 @@ export type GuestWork = 'check' | 'try'
  * @throws VdcError VALUE_REFUSED, IMAGE_NOT_FOUND; IMAGE_DELETED; OBJECT_… or STORAGE_NOT_FOUND if its boot
  *   file is not available; FILE_REFUSED if the file is not on this host.
  */
-export async function imageOnHost(registry: Registry, id: string, work: GuestWork): Promise<ImageOnHost> {
+export async function imageOnHost(registry: Registry, id: string, work: ImageWork): Promise<ImageOnHost> {
   const { knex } = registry.database
   const image = await byIdOrName(knex, 'image', id, (uuid) => describeImage(registry, uuid, knex))
   if (image.state === 'deleted') throw imageDeleted(image.id, image)
@@ -36,7 +38,10 @@ export async function imageOnHost(registry: Registry, id: string, work: GuestWor
     )
   if (object.uri.startsWith('file:///')) return { ...image, backup_object: { ...object, uri: object.uri } }
   throw new VdcError('FILE_REFUSED', `The file of image ${image.id} is not on this host: ${object.uri}`, {
-    hint: `Copy the file to this host, and ${work} the copy with: vdc-manage image ${work} PATH`,
+    hint:
+      work === 'export'
+        ? 'Export it on the host that has the file'
+        : `Copy the file to this host, and ${work} the copy with: vdc-manage image ${work} PATH`,
   })
 }
 
@@ -62,6 +67,11 @@ export function registeredAs(image: ImageOnHost, { format, maxSize }: Expectatio
   return { format: format ?? image.file_format, maxSize: maxSize ?? Number.MAX_SAFE_INTEGER }
 }
 
+/** Returns the hint for a file that is not as registered. */
+export function verifyHint(id: string): string {
+  return `See what differs with: vdc-manage image verify ${id}`
+}
+
 /**
  * Opens the boot file of an image for `work`, if it is in an image folder of this host, and always closes it.
  *
@@ -71,7 +81,7 @@ export function registeredAs(image: ImageOnHost, { format, maxSize }: Expectatio
  */
 export async function withFileOfImage<T>(
   { id, backup_object: object }: ImageOnHost,
-  command: GuestWork,
+  command: ImageWork,
   work: (file: ImageFile) => Promise<T>,
 ): Promise<T> {
   const file = await openInImageFolder(object.uri.slice('file://'.length), await readImageFolders())
@@ -80,7 +90,12 @@ export async function withFileOfImage<T>(
       throw new VdcError(
         'FILE_CHANGED',
         `The file ${file.path} of image ${id} has ${file.size} bytes, but ${object.allocation_size} are registered`,
-        { hint: `To ${command} it anyway, name the file: vdc-manage image ${command} ${shellWord(file.path)}` },
+        {
+          hint:
+            command === 'export'
+              ? verifyHint(id)
+              : `To ${command} it anyway, name the file: vdc-manage image ${command} ${shellWord(file.path)}`,
+        },
       )
     }
     return await work(file)
