@@ -86,6 +86,10 @@ const CASES: Record<string, Cases> = {
     refused: '/dev/null --account-id a-team',
     notFound: 'DISK --account-id a-none',
   },
+  'image add url': {
+    refused: `ftp://127.0.0.1/x.qcow2 --into FOLDER --account-id a-team --checksum md5:${'0'.repeat(32)}`,
+    notFound: `http://127.0.0.1:1/x.qcow2 --into FOLDER --account-id a-none --checksum md5:${'0'.repeat(32)}`,
+  },
   'image add volume': {
     done: 'bo-one --account-id a-team',
     refused: 'bo-one --account-id a-team --arch x',
@@ -123,6 +127,12 @@ const CASES: Record<string, Cases> = {
     also: [['DISK DISK --no-checksum'], ['/dev/null DISK']],
     refused: 'DISK --arch x',
     isOffline: true,
+  },
+  'image export': {
+    done: 'wmi-disk OUT.qcow2',
+    also: [['wmi-disk OUT.2.qcow2 -n', 'dry run']],
+    refused: "'a b' OUT.3",
+    notFound: 'wmi-none OUT.3',
   },
   'image features': { done: 'wmi-one --virtio', refused: "'a b' --virtio", notFound: 'wmi-none --virtio' },
   'image history': {

@@ -152,9 +152,12 @@ describe('without db migrate', () => {
       'db:migrate',
       'doctor',
       'guest:script',
+      // Needs a server.
+      'image:add:url',
       'image:build',
       'image:check',
       'image:convert',
+      'image:export',
       'image:inspect',
       'image:install',
       'image:orphans',

@@ -6,7 +6,7 @@ import { LOCAL_IMAGE_GROUPS } from './image.ts'
 export const DOWNLOAD_GROUPS = {
   ...LOCAL_IMAGE_GROUPS,
   'FILE CHECKS': ['checksum', 'no-checksum', ...LOCAL_IMAGE_GROUPS['FILE CHECKS']],
-  STORAGE: ['into', 'file-name', ...LOCAL_IMAGE_GROUPS.STORAGE],
+  STORAGE: ['into', 'file-name', 'storage-id', 'convert', 'prepare'],
 }
 
 /**

@@ -121,6 +121,9 @@ export const prepareGuest = () => Flags.boolean({ summary: 'Register a prepared 
 /** `--checksum`: the checksum that a file must have. */
 export const checksum = () => flags.text('sha256:HEX', 'Require this checksum, or md5:HEX.')
 
+/** `--checksum`, which can also name a checksum file. */
+export const listedChecksum = () => flags.text('sha256:HEX', 'Require this, or md5:HEX, or as listed in a file.')
+
 /** `--md5sum`: the same, as in Wakame-vdc 11.12. */
 export const md5sum = () =>
   Flags.string({

@@ -41,6 +41,7 @@ function otherSentence(change: Exclude<Change, RowChange>): string {
   if ('check' in change) return guestSentence(change)
   if (change.action === 'migrate') return `Would run the migration ${change.id}`
   if (change.action === 'create') return `Would create the file ${change.path} (${change.file_format})`
+  if (change.action === 'download') return `Would download ${change.what} to ${change.path}`
   return `Would remove the file ${change.path}${change.bytes === undefined ? '' : ` (${humanSize(change.bytes)})`}`
 }
 

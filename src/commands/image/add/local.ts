@@ -3,9 +3,9 @@ import * as flags from '../../../cli/flags/common.ts'
 import { requireFitting } from '../../../cli/flags/given.ts'
 import {
   checkGuest,
-  checksum,
   fileExpectations,
   LOCAL_IMAGE_GROUPS,
+  listedChecksum,
   manyFiles,
   md5sum,
   newImage,
@@ -16,18 +16,19 @@ import {
 import type { saySharing } from '../../../cli/said/shared.ts'
 import { areSeveral, namedFiles } from '../../../cli/session/named-files.ts'
 import { namedSource } from '../../../registry/image/files/image-sources.ts'
+import { isChecksumFile } from '../../../registry/image/register/given-checksum.ts'
 import { registerLocal } from '../../../registry/image/register/register-local.ts'
 import { registerMany } from '../../../registry/image/register/register-many.ts'
 import type { Registry } from '../../../registry/registry.ts'
 import { FILE_FORMATS, TARGET_FORMATS } from '../../../registry/rules/values.ts'
 
 /** Options that belong to one image. */
-const OF_ONE = ['uuid', 'display-name', 'checksum', 'md5sum']
+const OF_ONE = ['uuid', 'display-name', 'md5sum']
 
 export default class ImageAddLocal extends BaseCommand {
   static override summary = 'Register an image that boots from a local copy.'
   static override description =
-    'Checks and hashes files, which can be packed with gzip or tar. Registers each completely or not at all, and prints the new IDs. --convert and --prepare register copies, also of xz, zstd, bzip2, zip and OVA.'
+    'Checks and hashes files, which can be packed with gzip or tar, and verifies PATH.sha256 and PATH.md5 if there. Registers each completely or not at all, and prints the new IDs. --convert and --prepare register copies, also of xz, zstd, bzip2, zip and OVA.'
   static override examples = [
     '<%= config.bin %> image add local lucid.vmdk --account-id a-shpoolxx --convert qcow2',
     '<%= config.bin %> image add local --recursive /srv/images --account-id a-shpoolxx',
@@ -42,7 +43,7 @@ export default class ImageAddLocal extends BaseCommand {
     {
       ...newImage(`Require this format: ${FILE_FORMATS.join(', ')}.`),
       ...newLocalImage,
-      checksum: checksum(),
+      checksum: listedChecksum(),
       md5sum: md5sum(),
       thorough: thorough(),
       check: checkGuest(),
@@ -62,7 +63,8 @@ export default class ImageAddLocal extends BaseCommand {
     const { recursive, null: isNull, ...request } = given
     const naming = { recursive, null: isNull }
     const isSeveral = areSeveral(args.path, naming)
-    requireFitting(given, OF_ONE, args.path, isSeveral)
+    const ofOne = isChecksumFile(given.checksum) ? OF_ONE : [...OF_ONE, 'checksum']
+    requireFitting(given, ofOne, args.path, isSeveral)
     const columns = flags.byColumn(request)
     const details = this.answer.isAskedFor
     await this.session.watched(async (watcher) => {

@@ -11,7 +11,7 @@ import { CHECK_LABELS } from '../../rules/check-labels.ts'
 import { TRY_LABELS } from '../../rules/try-labels.ts'
 import { describeImages, type ImageDetails } from '../details.ts'
 import { imagesToChange, protectedSince, requireUnprotected } from '../find.ts'
-import type { ImageOnHost, GuestWork } from './registered-guest.ts'
+import type { GuestWork, ImageOnHost } from './registered-guest.ts'
 
 /**
  * Refuses an image whose result could not be saved, before its guest is looked at, which takes a minute.

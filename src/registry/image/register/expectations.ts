@@ -26,24 +26,30 @@ export const expectations = {
 /** The properties that an operator can require of a file that is read and not registered. */
 export const readExpectations = { file_format: expectations.file_format, max_size: expectations.max_size }
 
+/** Checksums that a file must have. */
+export type ExpectedChecksums = Partial<Checksums> & {
+  /** Paths of the files that list them. */
+  from?: Partial<Checksums>
+}
+
 /**
  * Compares the checksums of a file with the expected ones.
  *
  * @throws VdcError FILE_REFUSED if they differ.
  */
-export function requireChecksum(path: string, found: Checksums, expected: Partial<Checksums> | undefined): void {
+export function requireChecksum(path: string, found: Checksums, expected: ExpectedChecksums | undefined): void {
   for (const [algorithm, name] of [
     ['md5', 'MD5'],
     ['sha256', 'SHA-256'],
   ] as const) {
     const wanted = expected?.[algorithm]
     if (wanted === undefined || wanted === found[algorithm]) continue
+    const from = expected?.from?.[algorithm]
+    const again = 'Download or copy the file again'
     throw new VdcError(
       'FILE_REFUSED',
-      `The file ${path} has the wrong ${name}: expected ${wanted}, got ${found[algorithm]}`,
-      {
-        hint: 'Download or copy the file again',
-      },
+      `The file ${path} has the wrong ${name}: expected ${wanted}${from ? ` (in ${from})` : ''}, got ${found[algorithm]}`,
+      { hint: from ? `${again}; if ${from} is out of date, remove it or give --checksum` : again },
     )
   }
 }

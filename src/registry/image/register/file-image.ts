@@ -19,7 +19,7 @@ import { BOOT_FROM_LOCAL } from '../../rules/values.ts'
 import { checkImageAttributes, imageAttributes, newImageAttributes } from '../attributes.ts'
 import { describeImage, type ImageDetails } from '../details.ts'
 import { requireWritable, writeImage } from '../write.ts'
-import { expectations } from './expectations.ts'
+import { type ExpectedChecksums, expectations } from './expectations.ts'
 import { nameOfFile } from './file-name.ts'
 
 /** The schema of the request of `registerFile`. */
@@ -38,7 +38,10 @@ export const fileImageRequest = z.object({
 })
 
 /** A validated request with the architecture of the file. */
-export type FileImage = z.output<typeof fileImageRequest> & { arch: string }
+export type FileImage = Omit<z.output<typeof fileImageRequest>, 'checksum'> & {
+  arch: string
+  checksum?: ExpectedChecksums | undefined
+}
 
 /**
  * Checks the request against the database before the file is hashed or converted, which can take minutes.

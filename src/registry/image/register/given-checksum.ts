@@ -50,9 +50,41 @@ export async function readChecksumFile(path: string, { cancellation }: Watcher):
  * @throws VdcError FILE_REFUSED if there is none.
  */
 export function strongestIn(text: string, name: string, source: string): WantedChecksum {
-  const found = checksumsIn(text, basename(name), source).at(-1)
+  const found = checksumsIn(text, name, source).at(-1)
   if (found !== undefined) return found
-  throw new VdcError('FILE_REFUSED', `${source} has no MD5, SHA-256 or SHA-512 checksum for ${name}`, {
+  throw notListed(source, name, 'MD5, SHA-256 or SHA-512')
+}
+
+/** Texts that are paths, and not mistyped checksums. */
+const PATH = /[./]|SUMS?$/i
+
+/** Returns true if a checksum file was given in place of a checksum. */
+export function isChecksumFile(given: string | undefined): given is string {
+  return given !== undefined && PATH.test(given)
+}
+
+/**
+ * Returns the checksum of a file if a checksum file was given in its place.
+ *
+ * @param given a checksum, or the path of a checksum file.
+ * @param path of the file.
+ * @returns an empty object if a checksum was given, or nothing.
+ * @throws VdcError FILE_REFUSED if the checksum file cannot be read, or has no MD5 or SHA-256 for the file.
+ */
+export async function checksumListedFor(
+  given: string | undefined,
+  path: string,
+  watcher: Watcher,
+): Promise<{ checksum?: string }> {
+  if (!isChecksumFile(given)) return {}
+  const listed = checksumsIn(await readChecksumFile(given, watcher), basename(path), given)
+  const found = listed.findLast(({ algorithm }) => algorithm !== 'sha512')
+  if (found === undefined) throw notListed(given, path, 'MD5 or SHA-256')
+  return { checksum: `${found.algorithm}:${found.hex}` }
+}
+
+function notListed(source: string, path: string, what: string): VdcError {
+  return new VdcError('FILE_REFUSED', `${source} has no ${what} checksum for ${basename(path)}`, {
     hint: 'Give the checksum itself: --checksum sha256:HEX',
   })
 }

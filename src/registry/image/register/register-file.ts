@@ -10,6 +10,7 @@ import { DEFAULT_CONTAINER_FORMAT } from '../../rules/values.ts'
 import { requireUnpacked } from '../check/require-unpacked.ts'
 import type { ImageDetails } from '../details.ts'
 import { type AcceptedImage, acceptFile, archOf, copied, storedFile, withImageFile } from './accept-file.ts'
+import { checksumsBeside } from './checksums-beside.ts'
 import { requireChecksum } from './expectations.ts'
 import { checkDatabase, type FileImage, fileImageRequest, storeFileImage } from './file-image.ts'
 import { preparedFormat, requireReadyGuest } from './ready-guest.ts'
@@ -84,8 +85,9 @@ export async function acceptNamed(
     ...(isCopied && copied(onChange === undefined)),
   }
   folderUri(localUri(file.path))
+  const checksum = valid.checksum ?? (await checksumsBeside(file.path, warn))
   const image = await acceptFile(file, expected, watcher, warn)
-  return { image, accepted: { ...valid, path: file.path, arch: archOf(image, valid.arch, file.path) } }
+  return { image, accepted: { ...valid, checksum, path: file.path, arch: archOf(image, valid.arch, file.path) } }
 }
 
 /**

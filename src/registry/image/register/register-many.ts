@@ -16,6 +16,7 @@ import { inParallel, type Reading } from '../files/in-parallel.ts'
 import { type ManyFiles, numbered } from '../files/many-files.ts'
 import { requireWritable } from '../write.ts'
 import { type fileImageRequest, storeFileImage } from './file-image.ts'
+import { checksumListedFor, isChecksumFile } from './given-checksum.ts'
 import { acceptNamed, type FileImageRequest, readFile, validFileImage } from './register-file.ts'
 import { registerLocal } from './register-local.ts'
 import type { ImageId } from './register-object.ts'
@@ -40,7 +41,9 @@ export async function* registerMany(
   watcher: Watcher,
   options: { details: boolean },
 ): AsyncGenerator<Outcome<Registered>> {
-  const valid = validFileImage({ ...request, path: '' })
+  // A checksum file is read for each file.
+  const list = isChecksumFile(request.checksum) ? request.checksum : undefined
+  const valid = validFileImage({ ...request, ...(list !== undefined && { checksum: undefined }), path: '' })
   await checkRequest(registry, valid)
   const { told, next } = tellingOnce(registry)
   const register = ({ word, error, ...named }: ImageSource, own: Watcher) => {
@@ -58,7 +61,10 @@ export async function* registerMany(
   const work = async (source: ImageSource, reading: () => Reading): Promise<ReadFile> => {
     if (source.error !== undefined || isIdNotFile('backupObject', source.word))
       return { word: source.word, store: async () => register(source, watcher) }
-    return readSource(told, source, valid, reading).catch((error) => ({ word: source.word, error: asVdcError(error) }))
+    return readSource(told, source, list, valid, reading).catch((error) => ({
+      word: source.word,
+      error: asVdcError(error),
+    }))
   }
   const how = { title: 'Registering', reads: true, discard: closeRead }
   for await (const read of inParallel(files, watcher, how, work)) {
@@ -86,6 +92,7 @@ type ReadFile = { word: string } & (
 async function readSource(
   registry: Registry,
   source: ImageSource,
+  list: string | undefined,
   valid: z.output<typeof fileImageRequest>,
   reading: () => Reading,
 ): Promise<ReadFile> {
@@ -96,7 +103,8 @@ async function readSource(
     const { watcher } = reading()
     const warnings: string[] = []
     const warn = (text: string) => void warnings.push(text)
-    const { image, accepted } = await acceptNamed({ ...registry, warn }, file, valid, watcher)
+    const listed = list === undefined ? valid : { ...valid, ...(await checksumListedFor(list, word, watcher)) }
+    const { image, accepted } = await acceptNamed({ ...registry, warn }, file, listed, watcher)
     if (valid.storage_id !== undefined) await storagesOf(registry.database.knex, localUri(file.path), valid.storage_id)
     const read = await readFile(file, image, accepted, watcher, reading().hashing)
     const store = async () => {
