@@ -29,7 +29,7 @@ export interface FileDownload extends Download {
 }
 
 /** Bytes that an attempt must bring so that it does not count as a failure. */
-const PROGRESS = 1024 * 1024
+const PROGRESS = 64 * 1024
 /** Errors after which a later run goes on. */
 const KEPT = ['DOWNLOAD_FAILED', 'FILE_NOT_WRITTEN', 'INTERRUPTED', 'TERMINATED']
 

@@ -2,7 +2,8 @@ import { VdcError } from '../../core/errors.ts'
 import type { Cancellation } from '../watcher.ts'
 import { type Address, shownAddress } from './address.ts'
 import { DownloadFailure, failureOfStatus, notDownloaded } from './failure.ts'
-import { bodyOf, type Connecting, openResponse } from './open-response.ts'
+import { type Connecting, openResponse } from './open-response.ts'
+import { readBody } from './read-body.ts'
 import { withRetries } from './with-retries.ts'
 
 /**
@@ -19,10 +20,10 @@ export async function downloadText(
   const attempt = async () => {
     const response = await openResponse(address, {}, connecting, cancellation)
     try {
-      if (response.statusCode !== 200) throw failureOfStatus(response.statusCode ?? 0)
+      if (response.status !== 200) throw failureOfStatus(response.status)
       const pieces: Buffer[] = []
       let bytes = 0
-      for await (const piece of bodyOf(response, connecting, cancellation)) {
+      for await (const piece of readBody(response, connecting, cancellation)) {
         bytes += piece.length
         if (bytes > mostBytes)
           throw new VdcError('FILE_REFUSED', `${shownAddress(address.url)} has more than ${mostBytes} bytes`)

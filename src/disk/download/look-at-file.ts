@@ -14,7 +14,7 @@ export async function lookAtFile(download: Download, watcher: Watcher): Promise<
   try {
     const response = await openResponse(download.address, {}, download, watcher.cancellation)
     try {
-      if (response.statusCode !== 200) throw failureOfStatus(response.statusCode ?? 0)
+      if (response.status !== 200) throw failureOfStatus(response.status)
       requireAcceptable(response, download)
       return lengthOf(response.headers)
     } finally {

@@ -1,6 +1,7 @@
-import type { IncomingMessage, RequestOptions } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http'
 import type { Cancellation } from '../watcher.ts'
 import { type Address, redirected } from './address.ts'
+import { Body } from './body.ts'
 import { asFailure, DownloadFailure } from './failure.ts'
 
 /** How to connect. */
@@ -11,11 +12,18 @@ export interface Connecting {
   ca: Buffer | undefined
 }
 
+/** A response whose body was not read yet. */
+export interface OpenResponse {
+  status: number
+  headers: IncomingHttpHeaders
+  body: Body
+  /** Closes the connection. */
+  destroy(): void
+}
+
 /** Redirects that are followed; curl follows 50, browsers 20. */
 const MOST_REDIRECTS = 10
 const REDIRECTS = [301, 302, 303, 307, 308]
-/** Bytes that must arrive within the time-out. */
-const LEAST = 1024
 
 /**
  * Sends a GET request and follows redirects. Credentials are sent to the origin of the address only.
@@ -28,14 +36,14 @@ export async function openResponse(
   headers: Record<string, string>,
   connecting: Connecting,
   cancellation: Cancellation,
-): Promise<IncomingMessage> {
+): Promise<OpenResponse> {
   let at = url
   for (let redirects = 0; ; redirects++) {
     const isHome = authorization !== undefined && at.origin === url.origin
     const all = { ...headers, ...(isHome && { Authorization: authorization }) }
     const response = await send(at, all, connecting, cancellation)
     const { location } = response.headers
-    if (location === undefined || !REDIRECTS.includes(response.statusCode ?? 0)) return response
+    if (location === undefined || !REDIRECTS.includes(response.status)) return response
     response.destroy()
     if (redirects === MOST_REDIRECTS)
       throw new DownloadFailure(`more than ${MOST_REDIRECTS} redirects`, { isTransient: false })
@@ -48,7 +56,7 @@ async function send(
   headers: Record<string, string>,
   { timeout, ca }: Connecting,
   cancellation: Cancellation,
-): Promise<IncomingMessage> {
+): Promise<OpenResponse> {
   cancellation.throwIfRequested()
   const { request } = url.protocol === 'https:' ? await import('node:https') : await import('node:http')
   const options: RequestOptions & { ca?: Buffer } = {
@@ -59,12 +67,8 @@ async function send(
   }
   let timer: NodeJS.Timeout | undefined
   try {
-    return await new Promise<IncomingMessage>((resolve, reject) => {
-      const sent = request(url, options, (response) => {
-        // An error before the body is read is found when it is read.
-        response.on('error', () => {})
-        resolve(response)
-      })
+    return await new Promise<OpenResponse>((resolve, reject) => {
+      const sent = request(url, options, (response) => resolve(opened(response)))
       sent.on('error', reject)
       timer = setTimeout(() => sent.destroy(silent(timeout)), timeout)
       sent.end()
@@ -77,40 +81,16 @@ async function send(
   }
 }
 
-/**
- * Yields the body of a response, and destroys the response in the end.
- *
- * @throws DownloadFailure if it is cut or too slow; the error of the cancellation.
- */
-export async function* bodyOf(
-  response: IncomingMessage,
-  { timeout }: Connecting,
-  cancellation: Cancellation,
-): AsyncGenerator<Buffer> {
-  let bytes = 0
-  let before = 0
-  let isWaiting = true
-  const timer = setInterval(() => {
-    // Writing may take long, too.
-    if (isWaiting && bytes - before < LEAST) response.destroy(silent(timeout))
-    before = bytes
-  }, timeout)
-  try {
-    for await (const chunk of response) {
-      isWaiting = false
-      bytes += chunk.length
-      yield chunk
-      isWaiting = true
-    }
-  } catch (error) {
-    cancellation.throwIfRequested()
-    throw asFailure(error)
-  } finally {
-    clearInterval(timer)
-    response.destroy()
+function opened(response: IncomingMessage): OpenResponse {
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    body: new Body(response),
+    destroy: () => void response.destroy(),
   }
 }
 
-function silent(timeout: number): DownloadFailure {
+/** Returns the failure of a server that is too slow. */
+export function silent(timeout: number): DownloadFailure {
   return new DownloadFailure(`the server sent no data for ${timeout / 1000} seconds`, { isTransient: true })
 }

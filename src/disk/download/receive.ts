@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import { VdcError } from '../../core/errors.ts'
 import { requireSpace } from '../make/reserve.ts'
 import { heldPath } from '../remove/held.ts'
@@ -6,8 +6,9 @@ import type { Watcher } from '../watcher.ts'
 import { type Address, shownAddress } from './address.ts'
 import { DownloadFailure, failureOfStatus } from './failure.ts'
 import { contentRangeOf, lengthOf, unsatisfiedLength, validatorOf } from './headers.ts'
-import { bodyOf, type Connecting, openResponse } from './open-response.ts'
+import { type Connecting, type OpenResponse, openResponse } from './open-response.ts'
 import type { PartialFile } from './partial-file.ts'
+import { readBody } from './read-body.ts'
 
 /** What is downloaded, and how. */
 export interface Download extends Connecting {
@@ -35,7 +36,7 @@ export async function receive(partial: PartialFile, download: Download, watcher:
     const task = watcher.progress.begin('Downloading', partial.total ?? undefined)
     try {
       task.advance(partial.size)
-      for await (const bytes of bodyOf(response, download, watcher.cancellation)) {
+      for await (const bytes of readBody(response, download, watcher.cancellation)) {
         watcher.cancellation.throwIfRequested()
         requireAllowed(partial.size + bytes.length, download)
         await partial.write(bytes)
@@ -52,8 +53,8 @@ export async function receive(partial: PartialFile, download: Download, watcher:
 }
 
 /** Compares a response with the bytes that are there. Begins anew if it has the whole file. */
-async function start(response: IncomingMessage, partial: PartialFile, download: Download): Promise<'whole' | 'more'> {
-  const { statusCode: status = 0, headers } = response
+async function start(response: OpenResponse, partial: PartialFile, download: Download): Promise<'whole' | 'more'> {
+  const { status, headers } = response
   const isResumed = partial.validator !== undefined
   if (status === 416 && isResumed) {
     // If the server did not tell the size at the start, it does now.
@@ -84,7 +85,7 @@ async function beginAgain(partial: PartialFile): Promise<never> {
 
 /** @throws VdcError FILE_REFUSED if the body is not the file itself, or its end would be unknown. */
 export function requireAcceptable(
-  { headers, statusCode }: IncomingMessage,
+  { headers, status }: OpenResponse,
   { address, needsLength, mostBytes }: Download,
 ): void {
   const encoding = headers['content-encoding'] ?? 'identity'
@@ -93,7 +94,7 @@ export function requireAcceptable(
   const length = lengthOf(headers)
   if (needsLength && length === undefined && headers['transfer-encoding'] === undefined)
     throw refused(address, 'has no known length, so only a checksum can show whether it is whole', 'Give --checksum')
-  if (statusCode === 200 && length !== undefined) requireAllowed(length, { address, mostBytes })
+  if (status === 200 && length !== undefined) requireAllowed(length, { address, mostBytes })
 }
 
 function requireAllowed(bytes: number, { address, mostBytes }: Pick<Download, 'address' | 'mostBytes'>): void {

@@ -22,8 +22,8 @@ export default class ImageAddUrl extends BaseCommand {
   static override description =
     'Downloads the file into a folder of this host, where it appears once it is complete and has its checksum; then registers it as image add local does. If the connection breaks or the command is interrupted, the same command resumes the download. A file that is already there is used if it has the checksum, and never overwritten. A downloaded file is kept even if it cannot be registered. Credentials in the URL are sent only to its host and never printed.'
   static override examples = [
-    '<%= config.bin %> image add url https://images.example/lucid.qcow2 --into /srv/images \\\n  --checksum https://images.example/SHA256SUMS --account-id a-shpoolxx',
-    'id=$(<%= config.bin %> image add url https://images.example/lucid.vmdk --into /srv/images \\\n  --checksum sha256:HEX --convert qcow2 --account-id a-shpoolxx)',
+    '<%= config.bin %> image add url https://host.example/lucid.qcow2 \\\n  --checksum https://host.example/SHA256SUMS --into /srv/images \\\n  --account-id a-shpoolxx',
+    'id=$(<%= config.bin %> image add url https://host.example/lucid.vmdk \\\n  --checksum sha256:HEX --into /srv/images --convert qcow2 \\\n  --account-id a-shpoolxx)',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
   static override args = { url: flags.path('https:// or http:// URL of a disk image file.') }
