@@ -24,18 +24,18 @@ export function validatorOf({ etag, date, 'last-modified': modified }: IncomingH
 
 /** Returns the number in a Content-Length header; undefined if there is none. */
 export function lengthOf({ 'content-length': length }: IncomingHttpHeaders): number | undefined {
-  return length !== undefined && /^[0-9]{1,15}$/.test(length) ? Number(length) : undefined
+  return length !== undefined && /^[0-9]{1,16}$/.test(length) ? Number(length) : undefined
 }
 
 /** Parses the Content-Range header of a response with status 206; undefined if it is missing or invalid. */
 export function contentRangeOf({ 'content-range': range }: IncomingHttpHeaders): ContentRange | undefined {
-  const [, start, end, total] = /^bytes ([0-9]{1,15})-([0-9]{1,15})\/([0-9]{1,15}|\*)$/i.exec(range ?? '') ?? []
+  const [, start, end, total] = /^bytes ([0-9]{1,16})-([0-9]{1,16})\/([0-9]{1,16}|\*)$/i.exec(range ?? '') ?? []
   if (start === undefined || Number(end) < Number(start)) return undefined
   return { start: Number(start), total: total === '*' ? undefined : Number(total) }
 }
 
 /** Returns the size of the file in the Content-Range header of a response with status 416; undefined if there is none. */
 export function unsatisfiedLength({ 'content-range': range }: IncomingHttpHeaders): number | undefined {
-  const [, total] = /^bytes \*\/([0-9]{1,15})$/i.exec(range ?? '') ?? []
+  const [, total] = /^bytes \*\/([0-9]{1,16})$/i.exec(range ?? '') ?? []
   return total === undefined ? undefined : Number(total)
 }

@@ -89,7 +89,10 @@ describe('a connection that is cut', () => {
     )
     const into = newInto()
     await expectDone(await add(server, into, ['--retries', '1']), into)
-    expect(ranges(server)).toEqual([undefined, ...Array.from({ length: 10 }, (_, at) => `bytes=${200_000 * (at + 1)}-`)])
+    expect(ranges(server)).toEqual([
+      undefined,
+      ...Array.from({ length: 10 }, (_, at) => `bytes=${200_000 * (at + 1)}-`),
+    ])
   })
 
   test('before the first byte: the whole file is requested again', async () => {
