@@ -17,6 +17,9 @@ const SIZE = 1000
 /** The most bytes that are read, from the end of the file. Earlier bytes are dropped. */
 const LIMIT = 1024 ** 2
 
+/** A URL with a password. */
+const PASSWORD = /:\/\/[^\s/@]*:[^\s/@]+@/
+
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 const MODE = 0o600
 
@@ -48,10 +51,10 @@ export class ShellHistory {
     return [...new Set(lines.slice(-SIZE).reverse())]
   }
 
-  /** Adds a line, unless it starts with a space or repeats the last one. */
+  /** Adds a line, unless it starts with a space, repeats the last one, or has a URL with a password. */
   add(line: string): void {
     const text = line.trimEnd()
-    if (/^\s/.test(text) || text === this.#last) return
+    if (/^\s/.test(text) || text === this.#last || PASSWORD.test(text)) return
     this.#last = text
     this.#attempt((path, folder) => {
       makeOwnFolder(folder)

@@ -98,3 +98,9 @@ test('trimming goes through a new file and replaces any leftover one', () => {
   expect([kept[0], kept[999], kept[1000]]).toEqual(['image show wmi-1500', 'image show wmi-2499', 'account list'])
   expect(statSync(file).mode & 0o777).toBe(0o600)
 })
+
+test('a line with a password in a URL is not kept', () => {
+  const line = 'image add url https://host.example/a.raw --into /srv'
+  for (const each of [line, line.replace('//', '//user:secret@'), 'image list']) new ShellHistory(folder).add(each)
+  expect(readFileSync(file, 'utf8')).toBe(`${line}\nimage list\n`)
+})

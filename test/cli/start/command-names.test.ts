@@ -18,6 +18,8 @@ const SHORT: [typed: string, command: string][] = [
   ['im d', 'image del'],
   ['im a l', 'image add local'],
   ['image add v', 'image add volume'],
+  ['im a u', 'image add url'],
+  ['im e', 'image export'],
   ['backupo show', 'backupobject show'],
   ['backups l', 'backupstorage list'],
   ['a l', 'account list'],

@@ -24,6 +24,8 @@ const LONGEST = [
   'galera/outages',
   'commands/image/verify',
   'disk/good-images',
+  'commands/image/download/resume',
+  'commands/image/download/add-url',
   'disk/packed',
   'cli/completion/shells',
   'commands/names',

@@ -60,14 +60,24 @@ export function deleteImages(
       )
       if (objects.size > 0) await endObjects(trx, objects, now)
       if (registry.onChange !== undefined) for (const { uuid } of doomed.keys()) gone.add(uuid)
-      for (const [item, image] of images) item.happened = deletion(item, image, doomed.has(item), objects)
-      for (const item of missing) item.happened = { kind: 'image', id: item.id, what: 'unchanged', why: 'missing' }
+      note(images, missing, doomed, objects)
       return new Map<Item<undefined>, ImageDetails | Missing>([
         ...missing.map((item): [Item<undefined>, Missing] => [item, { id: item.id, missing: true }]),
         ...(await describeImages(trx, [...images.keys()])),
       ])
     },
   })
+}
+
+/** Notes on each item what happened to it. */
+function note<I extends Item>(
+  images: ReadonlyMap<I, ImageRow>,
+  missing: readonly I[],
+  doomed: ReadonlyMap<I, unknown>,
+  objects: ReadonlyMap<string, unknown>,
+): void {
+  for (const [item, image] of images) item.happened = deletion(item, image, doomed.has(item), objects)
+  for (const item of missing) item.happened = { kind: 'image', id: item.id, what: 'unchanged', why: 'missing' }
 }
 
 /** @param objects the backup objects that were deleted too, by canonical ID. */

@@ -41,9 +41,10 @@ export async function* registerMany(
   watcher: Watcher,
   options: { details: boolean },
 ): AsyncGenerator<Outcome<Registered>> {
-  // A checksum file is read for each file.
   const list = isChecksumFile(request.checksum) ? request.checksum : undefined
   const valid = validFileImage({ ...request, ...(list !== undefined && { checksum: undefined }), path: '' })
+  const validFor = async (path: string, own: Watcher) =>
+    list === undefined ? valid : validFileImage({ ...request, ...(await checksumListedFor(list, path, own)), path })
   await checkRequest(registry, valid)
   const { told, next } = tellingOnce(registry)
   const register = ({ word, error, ...named }: ImageSource, own: Watcher) => {
@@ -61,7 +62,7 @@ export async function* registerMany(
   const work = async (source: ImageSource, reading: () => Reading): Promise<ReadFile> => {
     if (source.error !== undefined || isIdNotFile('backupObject', source.word))
       return { word: source.word, store: async () => register(source, watcher) }
-    return readSource(told, source, list, valid, reading).catch((error) => ({
+    return readSource(told, source, validFor, reading).catch((error) => ({
       word: source.word,
       error: asVdcError(error),
     }))
@@ -92,8 +93,7 @@ type ReadFile = { word: string } & (
 async function readSource(
   registry: Registry,
   source: ImageSource,
-  list: string | undefined,
-  valid: z.output<typeof fileImageRequest>,
+  validFor: (path: string, watcher: Watcher) => Promise<z.output<typeof fileImageRequest>>,
   reading: () => Reading,
 ): Promise<ReadFile> {
   const { word } = source
@@ -103,8 +103,8 @@ async function readSource(
     const { watcher } = reading()
     const warnings: string[] = []
     const warn = (text: string) => void warnings.push(text)
-    const listed = list === undefined ? valid : { ...valid, ...(await checksumListedFor(list, word, watcher)) }
-    const { image, accepted } = await acceptNamed({ ...registry, warn }, file, listed, watcher)
+    const valid = await validFor(word, watcher)
+    const { image, accepted } = await acceptNamed({ ...registry, warn }, file, valid, watcher)
     if (valid.storage_id !== undefined) await storagesOf(registry.database.knex, localUri(file.path), valid.storage_id)
     const read = await readFile(file, image, accepted, watcher, reading().hashing)
     const store = async () => {
