@@ -79,6 +79,8 @@ const OUTCOMES: Record<string, (run: Run) => Promise<void> | void> = {
     expect(stdout).toContain('wmi-gone')
   },
   'Verify all images, and print one line for each that differs': ({ stdout }) => expect(stdout).toBe(''),
+  'List the backup objects that no image uses, and how many bytes each takes': ({ stdout }) =>
+    expect(stdout).toMatch(/^ID +FILE SIZE +URI\n/),
   'List files without a backup object': ({ stdout }) => expect(stdout).toBe(`${folder.path}/images.csv\n`),
   'Move a registry from SQLite to MySQL, or to another data centre': async () => {
     expect(await vdcManageJson(['image', 'list', '--all', '-c', 'id'], { database: moved })).toEqual(
