@@ -345,7 +345,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
     await longAgo(database)
     await runLines(['backupobject del bo-recent'], { database })
     const asked = await vdcManage(['image', 'purge', '--files'], { database })
-    expect(asked.stderr).toContain('Remove 1 image and 4 files for good?')
+    expect(asked.stderr).toContain('Remove 1 image and 4 files (200 B) for good?')
     const before = await allRows(database)
     // Missing files only mark their object as purged, so that a killed purge can continue. A folder does not count as
     // unmounted after its last file was removed just now.
@@ -527,7 +527,7 @@ describe.each(ENGINES)('image purge --files on %s', (engine) => {
       await database.query("DELETE FROM histories WHERE uuid = 'bo-added2'")
     }
     await registry.close()
-    expect({ purged, outcome }).toEqual({ purged: ['bo-first', 'bo-last'], outcome: { notRemoved: 0, bytes: 0 } })
+    expect({ purged, outcome }).toEqual({ purged: ['bo-first', 'bo-last'], outcome: { notRemoved: 0, bytes: 200 } })
     expect(readdirSync(at('srv')).sort()).toEqual(['added.raw', 'in', 'link.raw', 'modified.raw', 'storage.raw'])
   })
 
