@@ -5,8 +5,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { countRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
 import { bootSector, makeImage, newFolder } from '../../support/files/images.ts'
 import { environment, PROGRAM, type RunOptions, shell, vdcManage } from '../../support/process/cli.ts'
+import { startTerminal } from '../../support/process/tmux.ts'
 
 const OWNER = ['--account-id', 'a-shpoolxx']
+const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ').trim()
 const ID = /^wmi-\w{8}$/
 
 const folder = newFolder()
@@ -15,7 +17,7 @@ const GOOD = ['one.qcow2', 'two.qcow2', 'three.qcow2']
 let database: TestDatabase
 
 beforeAll(async () => {
-  for (const name of GOOD) await makeImage(at(name))
+  for (const name of GOOD) await makeImage(at(name), { size: '8M' })
   writeFileSync(at('page.qcow2'), '<!DOCTYPE html>')
 })
 afterAll(() => folder.remove())
@@ -329,6 +331,47 @@ describe.each([
       expect(JSON.parse(run.stdout)).toMatchObject({ error: { exit: exitCode } })
       expect(run.stderr).toMatch(new RegExp(`^(?:Stored: wmi-\\w{8}\n){3}${noted}$`))
     }
+  })
+})
+
+test.each([
+  [80, /^Registering 1 of 3 files \[[#.]+\] +\d+% +\d/m],
+  [40, /^Registering 1 of 3 files +\d+% /m],
+])('at a terminal of %i columns, one line shows the progress of all until Ctrl-C', async (width, line) => {
+  for (const name of ['big1.raw', 'big2.raw']) {
+    writeFileSync(at(name), bootSector())
+    truncateSync(at(name), 200 * 2 ** 30)
+  }
+  const words = `vdc-manage image add local --no-color one.qcow2 big1.raw big2.raw ${OWNER.join(' ')}`
+  const terminal = await startTerminal(words, { database, home: folder.path, cwd: folder.path, width })
+  try {
+    await terminal.until(line)
+    await terminal.press('C-c')
+    expect(await terminal.exitCode()).toBe(130)
+    expect(oneLine(await terminal.screen())).toMatch(
+      /^wmi-\w{8} Stored before this: 1, the last one from one.qcow2 Error: Interrupted exit code 130$/,
+    )
+    expect(await registered()).toEqual(['one.qcow2'])
+  } finally {
+    await terminal.close()
+  }
+})
+
+test('Ctrl-C ends the wait for more paths on stdin', async () => {
+  const running = execa(PROGRAM, ['image', 'add', 'local', '-', ...OWNER], {
+    env: environment({ database }),
+    extendEnv: false,
+    reject: false,
+    cwd: folder.path,
+  })
+  running.stdin.write('one.qcow2\n')
+  await new Promise((resolve) => running.stdout.once('data', resolve))
+  running.kill('SIGINT')
+  // stdin stays open.
+  const run = await running
+  expect(run).toMatchObject({
+    exitCode: 130,
+    stderr: expect.stringMatching(/^Stored before this: 1, .*\nError: Interrupted$/),
   })
 })
 

@@ -38,6 +38,7 @@ const LONGEST = [
   'registry/finding',
   'cli/terminal/progress',
   'commands/image/convert',
+  'commands/image/add-many',
   'disk/damage',
   'commands/registry/export-import',
   'cli/shell/transactions',
