@@ -1,13 +1,15 @@
 import type { ImageDetails } from '../../registry/image/details.ts'
 import { sharedObject } from '../../registry/image/register/shared-object.ts'
 import type { Registry } from '../../registry/registry.ts'
-import { writeNote } from '../terminal/output.ts'
 
-/** Says to a person that the file of a new image was registered before, and who uses it. Ignores errors, as the image is stored. */
-export async function saySharing(registry: Registry, image: ImageDetails | { id: string }): Promise<void> {
-  if (!('backup_object' in image)) return
-  const shared = await sharedObject(registry, image).catch(() => undefined)
-  if (shared === undefined) return
+/**
+ * Returns what to say to a person about the file of a new image that was registered before, and who uses it.
+ *
+ * @returns undefined if it was not, or if that cannot be found out, as the image is stored anyway.
+ */
+export async function sharingOf(registry: Registry, image: ImageDetails | { id: string }): Promise<string | undefined> {
+  const shared = 'backup_object' in image ? await sharedObject(registry, image).catch(() => undefined) : undefined
+  if (shared === undefined) return undefined
   const others = shared.users === '' ? 'which no other image uses' : `which is also used by ${shared.users}`
-  await writeNote(`The file was registered before, as the backup object ${shared.id}, ${others}`)
+  return `The file was registered before, as the backup object ${shared.id}, ${others}`
 }

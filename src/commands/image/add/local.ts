@@ -13,7 +13,7 @@ import {
   prepareGuest,
   thorough,
 } from '../../../cli/flags/image.ts'
-import type { saySharing } from '../../../cli/said/shared.ts'
+import type { sharingOf } from '../../../cli/said/shared.ts'
 import { areSeveral, namedFiles } from '../../../cli/session/named-files.ts'
 import { namedSource } from '../../../registry/image/files/image-sources.ts'
 import { isChecksumFile } from '../../../registry/image/register/given-checksum.ts'
@@ -67,26 +67,32 @@ export default class ImageAddLocal extends BaseCommand {
     requireFitting(given, ofOne, args.path, isSeveral)
     const columns = flags.byColumn(request)
     const details = this.answer.isAskedFor
-    await this.session.watched(async (watcher) => {
-      if (!isSeveral) {
-        const named = namedSource(args.path[0] as string)
-        return this.session.withRegistry(async (registry) => {
+    if (!isSeveral) {
+      const named = namedSource(args.path[0] as string)
+      const { image, sharing } = await this.session.watched((watcher) =>
+        this.session.withRegistry(async (registry) => {
           const image = await registerLocal(registry, named.word, columns, watcher, { details, named })
-          await this.answer.id(image)
-          await this.#sayMore(registry, image)
-        })
-      }
+          return { image, sharing: await this.#sharing(registry, image) }
+        }),
+      )
+      await this.answer.id(image)
+      if (sharing !== undefined) await this.answer.note(sharing)
+      return
+    }
+    await this.session.watched(async (watcher) => {
       const files = await namedFiles(this.session, args.path, naming, watcher)
       return this.session.withRegistry((registry) =>
-        this.answer.ids(registerMany(registry, files, columns, watcher, { details }), (image) =>
-          this.#sayMore(registry, image),
-        ),
+        this.answer.ids(registerMany(registry, files, columns, watcher, { details }), async (image) => {
+          const sharing = await this.#sharing(registry, image)
+          if (sharing !== undefined) await this.answer.note(sharing)
+        }),
       )
     })
   }
 
-  /** Says at a terminal that the file of an image was registered before. */
-  async #sayMore(registry: Registry, image: Parameters<typeof saySharing>[1]): Promise<void> {
-    if (this.answer.isTelling) await (await import('../../../cli/said/shared.ts')).saySharing(registry, image)
+  /** Returns what a person is told of an image whose file was registered before. */
+  async #sharing(registry: Registry, image: Parameters<typeof sharingOf>[1]): Promise<string | undefined> {
+    if (!this.answer.isTelling) return undefined
+    return (await import('../../../cli/said/shared.ts')).sharingOf(registry, image)
   }
 }
