@@ -14,7 +14,7 @@ export default class ImageExport extends BaseCommand {
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
   static override args = {
-    id: flags.oneId('Image; the prefix wmi- is optional.'),
+    id: flags.oneId('Image: ID, with or without wmi-, or name.'),
     out: flags.path('New file.'),
   }
   static override flags = {

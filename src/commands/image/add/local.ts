@@ -28,7 +28,7 @@ const OF_ONE = ['uuid', 'display-name', 'md5sum']
 export default class ImageAddLocal extends BaseCommand {
   static override summary = 'Register an image that boots from a local copy.'
   static override description =
-    'Checks and hashes files, which can be packed with gzip or tar, and verifies PATH.sha256 and PATH.md5 if there. Registers each completely or not at all, and prints the new IDs. --convert and --prepare register copies, also of xz, zstd, bzip2, zip and OVA.'
+    'Checks and hashes files, also packed with gzip or tar, and verifies PATH.sha256 and PATH.md5. Registers each completely or not at all, and prints the IDs. --convert and --prepare register copies, also of xz, zstd, bzip2, zip and OVA.'
   static override examples = [
     '<%= config.bin %> image add local lucid.vmdk --account-id a-shpoolxx --convert qcow2',
     '<%= config.bin %> image add local --recursive /srv/images --account-id a-shpoolxx',

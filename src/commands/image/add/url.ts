@@ -37,6 +37,7 @@ export default class ImageAddUrl extends BaseCommand {
     ...fileExpectations,
     convert: flags.choice('FORMAT', TARGET_FORMATS, 'Convert to'),
     prepare: prepareGuest(),
+    quiet: flags.onlyIds(),
     'dry-run': flags.dryRun(),
   })
 
