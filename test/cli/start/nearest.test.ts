@@ -60,8 +60,8 @@ const COMMANDS: [typed: string, slip: string, meant: string | undefined][] = [
   ['image du', 'image du', 'image show ID'],
   ['image info wmi-x', 'image info', 'image show'],
   ['image create', 'image create', 'image add'],
-  ['image export', 'image export', undefined],
-  ['export', 'export', 'registry export'],
+  // registry export or image export
+  ['export', 'export', undefined],
   ['import x.jsonl', 'import x.jsonl', 'registry import'],
   ['import image x', 'import image', 'image add'],
   ['migrate', 'migrate', 'db migrate'],
