@@ -20,10 +20,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { allRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
 import { hashOf, makeImage, newFolder } from '../../support/files/images.ts'
 import { environment, PROGRAM, type Run, runLines, shell, vdcManage } from '../../support/process/cli.ts'
+import { readSlowly } from '../../support/process/slow-reads.ts'
 import { startTerminal } from '../../support/process/tmux.ts'
 import { IS_THOROUGH } from '../../support/thorough.ts'
 
 const KIB = 1024
+const MIB = 2 ** 20
 const GIB = 2 ** 30
 const OWNER = '--account-id a-shpoolxx'
 
@@ -459,6 +461,7 @@ describe('output', () => {
 })
 
 describe('at a terminal, and interrupted', () => {
+  const [BIG, HUGE] = [64 * MIB, 400 * GIB]
   const home = newHome()
   const terminals: Awaited<ReturnType<typeof startTerminal>>[] = []
   let database: TestDatabase
@@ -470,17 +473,17 @@ describe('at a terminal, and interrupted', () => {
       home,
       Array.from({ length: 6 }, (_, n) => `small${n}.raw`),
     )
-    makeDisks(home, ['big0.raw', 'big1.raw'], GIB)
+    makeDisks(home, ['big0.raw', 'big1.raw'], BIG)
     small = await register(
       database,
       Array.from({ length: 6 }, (_, n) => join(home, `small${n}.raw`)),
     )
-    // Registered by hand, because hashing so many bytes would take too long.
+    // Registered by hand, because hashing the huge one would take too long.
     await runLines(
       [
         `backupstorage add --uuid bkst-big --display-name big --base-uri file://${home}/ --storage-type local`,
         ...['big0', 'big1', 'huge'].flatMap((name) => [
-          `backupobject add --uuid bo-${name} --display-name ${name} --storage-id bkst-big --object-key ${name}.raw --container-format none --size ${name === 'huge' ? 400 * GIB : GIB} --allocation-size ${name === 'huge' ? 400 * GIB : GIB} --checksum ${'0'.repeat(32)}`,
+          `backupobject add --uuid bo-${name} --display-name ${name} --storage-id bkst-big --object-key ${name}.raw --container-format none --size ${name === 'huge' ? HUGE : BIG} --allocation-size ${name === 'huge' ? HUGE : BIG} --checksum ${'0'.repeat(32)}`,
           `image add local bo-${name} ${OWNER} --uuid wmi-${name} --file-format raw`,
         ]),
       ],
@@ -488,7 +491,7 @@ describe('at a terminal, and interrupted', () => {
     )
     sparse = ['wmi-big0', 'wmi-big1']
     writeFileSync(join(home, 'huge.raw'), '')
-    truncateSync(join(home, 'huge.raw'), 400 * GIB)
+    truncateSync(join(home, 'huge.raw'), HUGE)
   })
   afterEach(async () => {
     for (const terminal of terminals.splice(0)) await terminal.close()
@@ -500,13 +503,12 @@ describe('at a terminal, and interrupted', () => {
   }
 
   test.each([
-    [80, /^Verifying \[#*\.*\] +\d+% +[\d.]+ [KMG]iB\/2 GiB +[\d.]+ [KMG]iB\/s +\d+:\d\d left$/m],
-    [40, /^Verifying (?:\[#*\.*\])? *\d+% +[\d.]+ [KMG]iB\/s +\d+:\d\d$/m],
+    [80, /^Verifying \[#*\.*\] +\d+% +[\d.]+ [KM]iB\/130 MiB +[\d.]+ [KM]iB\/s +\d+:\d\d left$/m],
+    [40, /^Verifying (?:\[#*\.*\])? *\d+% +[\d.]+ [KM]iB\/s +\d+:\d\d$/m],
   ])('at %i columns a bar shows the progress of all bytes, and no line is garbled', async (width, shown) => {
-    const terminal = await start(
-      `vdc-manage image verify -j 1 ${[small[0], sparse[0], ...small.slice(1), sparse[1]].join(' ')}`,
-      width,
-    )
+    const command = `vdc-manage image verify -j 1 ${[small[0], sparse[0], ...small.slice(1), sparse[1]].join(' ')}`
+    const paths = ['big0.raw', 'big1.raw'].map((name) => join(home, name))
+    const terminal = await start(readSlowly(command, paths, 30), width)
     const seen = await terminal.until(shown)
     const [bar = ''] = shown.exec(seen) ?? []
     expect(bar.length).toBeLessThan(width)
