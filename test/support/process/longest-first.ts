@@ -10,6 +10,7 @@ const LONGEST = [
   'guide',
   'commands/image/build',
   'commands/image/try',
+  'commands/image/try-hostile',
   'guest/appliance/real-guests',
   'commands/image/prepare',
   'guest/scripts/boot',
