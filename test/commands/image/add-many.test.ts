@@ -1,4 +1,5 @@
-import { copyFileSync, linkSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, linkSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -265,7 +266,9 @@ describe('folders', () => {
     mkdirSync(join(root, 'below'), { recursive: true })
     copyFileSync(at('one.qcow2'), join(root, 'b.qcow2'))
     copyFileSync(at('one.qcow2'), join(root, 'below/a.qcow2'))
-    for (const name of ['README.md', 'SHA256SUMS', 'b.qcow2.sha256']) writeFileSync(join(root, name), 'x')
+    for (const name of ['README.md', 'SHA256SUMS']) writeFileSync(join(root, name), 'x')
+    const hash = createHash('sha256').update(readFileSync(join(root, 'b.qcow2'))).digest('hex')
+    writeFileSync(join(root, 'b.qcow2.sha256'), `${hash}  b.qcow2\n`)
     return root
   }
 
