@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core'
 import { FILE_COLUMNS } from '../../cli/answer/columns/file.ts'
+import { printReports } from '../../cli/answer/outcomes/reports.ts'
 import { findingsOf, renderReport } from '../../cli/answer/views/file.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
@@ -46,7 +47,7 @@ export default class ImageInspect extends BaseCommand {
         ? inspectMany(await namedFiles(this.session, args.path, naming, watcher), request, watcher)
         : inspectOne(namedSource(args.path[0] as string), request, watcher)
       const textOf = (report: FileReport) => renderReport(report, isErrorBeside)
-      return this.answer.reports(reports, !isSeveral, { columns: FILE_COLUMNS, textOf, findingsOf })
+      return printReports(this.answer, reports, !isSeveral, { columns: FILE_COLUMNS, textOf, findingsOf })
     })
   }
 }

@@ -1,5 +1,5 @@
-import { printable } from '../terminal/escape.ts'
-import { writeNote } from '../terminal/output.ts'
+import { printable } from '../../terminal/escape.ts'
+import { writeNote } from '../../terminal/output.ts'
 
 /** The items that a command has stored one after the other, for the case that it ends early. */
 export class StoredItems {
