@@ -255,9 +255,11 @@ export class Answer {
    */
   async each<T extends object>(words: readonly string[], work: Work<T>): Promise<void> {
     if (!this.isAskedFor || this.#session.isDryRun) {
-      const said = this.isTelling ? new (await import('../said/said.ts')).Said(isOne(words)) : undefined
-      for await (const { result, happened } of this.#outcomes.of(words, work)) await said?.tell(happened, result)
-      await said?.end()
+      const notes = this.isTelling
+        ? new (await import('../notes/change-notes.ts')).ChangeNotes(isOne(words))
+        : undefined
+      for await (const { result, happened } of this.#outcomes.of(words, work)) await notes?.tell(happened, result)
+      await notes?.end()
       return
     }
     const release = this.#session.delaySignals(() => this.#outcomes.isPrinting)

@@ -13,7 +13,7 @@ import {
   prepareGuest,
   thorough,
 } from '../../../cli/flags/image.ts'
-import type { sharingOf } from '../../../cli/said/shared.ts'
+import type { sharingOf } from '../../../cli/notes/shared-file.ts'
 import { areSeveral, namedFiles } from '../../../cli/session/named-files.ts'
 import { namedSource } from '../../../registry/image/files/image-sources.ts'
 import { isChecksumFile } from '../../../registry/image/register/given-checksum.ts'
@@ -93,6 +93,6 @@ export default class ImageAddLocal extends BaseCommand {
   /** Returns what a person is told of an image whose file was registered before. */
   async #sharing(registry: Registry, image: Parameters<typeof sharingOf>[1]): Promise<string | undefined> {
     if (!this.answer.isTelling) return undefined
-    return (await import('../../../cli/said/shared.ts')).sharingOf(registry, image)
+    return (await import('../../../cli/notes/shared-file.ts')).sharingOf(registry, image)
   }
 }

@@ -2,7 +2,7 @@ import { shellWord } from '../../core/shell-word.ts'
 import type { ChangedField, Happened } from '../../registry/happened.ts'
 import { valueReader } from '../answer/cells.ts'
 import { printable } from '../terminal/escape.ts'
-import { reverseOf, wayBack, withObject } from './undo.ts'
+import { reverseOf, undoCommand, withObject } from './undo.ts'
 
 /** Characters of a value or a name that a line shows. */
 const LONGEST = 60
@@ -24,20 +24,20 @@ const REASONS = {
 } as const
 
 /**
- * Says what happened to a thing, on one line.
+ * Returns what happened to a thing, as one line.
  *
- * @param options.isOnly it is the only one, so the line tells the way back too.
- * @param options.isProtected the image is protected, so the way back needs --force.
+ * @param options.isOnly it is the only one, so the line also names the command that undoes it.
+ * @param options.isProtected the image is protected, so undoing needs --force.
  */
-export function saidOf(happened: Happened, options: { isOnly: boolean; isProtected: boolean }): string {
+export function noteOf(happened: Happened, options: { isOnly: boolean; isProtected: boolean }): string {
   const thing = printable(nameOf(happened))
   if (happened.what === 'unchanged') return `Nothing changed: ${thing} ${REASONS[happened.why]}`
   const values =
     'fields' in happened ? `: ${happened.fields.map((field) => changeText(happened, field)).join(', ')}` : ''
-  const said = `${VERBS[happened.what]} ${thing}${withObjects(happened)}${values}`
+  const text = `${VERBS[happened.what]} ${thing}${withObjects(happened)}${values}`
   return options.isOnly
-    ? [said, undoText(happened, options.isProtected)].filter((part) => part !== '').join('. ')
-    : said
+    ? [text, undoText(happened, options.isProtected)].filter((part) => part !== '').join('. ')
+    : text
 }
 
 /** Returns the ID of a thing with its name, such as `wmi-k3x9q0bz (debian-12)`. */
@@ -66,7 +66,7 @@ function undoText(happened: Happened, isProtected: boolean): string {
   const reverse = reverseOf(happened)
   if (reverse !== undefined) return `Undo: ${reverse} ${shellWord(happened.id)}${withObject([happened])}`
   if (happened.what !== 'changed' && happened.what !== 'labelled') return ''
-  const command = wayBack(happened, isProtected)
+  const command = undoCommand(happened, isProtected)
   if (command !== undefined) return `Undo: ${command}`
   return ['image', 'backupObject'].includes(happened.kind) ? `Old values: vdc-manage image history ${happened.id}` : ''
 }

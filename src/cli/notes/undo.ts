@@ -10,12 +10,12 @@ const NOUNS: Readonly<Record<string, string>> = {
 }
 /** Options that are not named like their column. */
 const OPTIONS: Readonly<Record<string, string>> = { backup_storage_id: 'storage-id' }
-/** What `image features` changes. */
+/** The features that `image features` changes. */
 const FEATURES = ['virtio', 'acpi'] as const
-/** Characters of a command that a person still reads. */
+/** The most characters of a command that a person still reads. */
 const LONGEST = 200
 
-/** A change whose way back is a command. */
+/** A change that a command can undo. */
 export type Changed = Extract<Happened, { what: 'changed' | 'labelled' }>
 
 /** The commands that undo other changes; undefined if nothing does. */
@@ -34,7 +34,7 @@ export function reverseOf({ kind, what }: Happened): string | undefined {
   return verb && `vdc-manage image ${verb}`
 }
 
-/** Returns the option that undoes changes of backup objects as well; an empty text if there are none. */
+/** Returns the option that also undoes changes of backup objects, after a space; an empty text if there are none. */
 export function withObject(done: readonly Happened[]): string {
   const hasObjects = done.some((happened) => 'objects' in happened && (happened.objects?.length ?? 0) > 0)
   return hasObjects ? ' --with-object' : ''
@@ -46,7 +46,7 @@ export function withObject(done: readonly Happened[]): string {
  * @param isForced the image is protected.
  * @returns undefined if no command does, or if it is too long to read.
  */
-export function wayBack(happened: Changed, isForced: boolean): string | undefined {
+export function undoCommand(happened: Changed, isForced: boolean): string | undefined {
   const words = happened.what === 'labelled' ? oldLabels(happened) : oldValues(happened)
   if (words === undefined) return undefined
   const [verb, ...rest] = words

@@ -3,9 +3,9 @@ import { sharedObject } from '../../registry/image/register/shared-object.ts'
 import type { Registry } from '../../registry/registry.ts'
 
 /**
- * Returns what to say to a person about the file of a new image that was registered before, and who uses it.
+ * Returns a note that the file of a new image was registered before, and which images use it.
  *
- * @returns undefined if it was not, or if that cannot be found out, as the image is stored anyway.
+ * @returns undefined if it was not, or if this cannot be determined: the image is stored anyway.
  */
 export async function sharingOf(registry: Registry, image: ImageDetails | { id: string }): Promise<string | undefined> {
   const shared = 'backup_object' in image ? await sharedObject(registry, image).catch(() => undefined) : undefined

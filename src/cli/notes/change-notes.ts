@@ -1,24 +1,24 @@
 import { shellWord } from '../../core/shell-word.ts'
 import type { Happened } from '../../registry/happened.ts'
 import { writeNote } from '../terminal/output.ts'
-import { saidOf } from './text.ts'
+import { noteOf } from './change-text.ts'
 import { reverseOf, withObject } from './undo.ts'
 
-/** Things that have a line of their own; others are only counted. */
+/** The most things that have a line of their own. Others are only counted. */
 const MOST = 10
 
-/** Says to a person what happened to things: a line each, and the number of others. */
-export class Said {
+/** Tells a person what happened to things: one line each for the first ones, and the number of others. */
+export class ChangeNotes {
   readonly #isOnly: boolean
   readonly #told: Happened[] = []
   readonly #others: { changed: number; unchanged: number } = { changed: 0, unchanged: 0 }
 
-  /** @param isOnly there is one thing only, so its line tells the way back too. */
+  /** @param isOnly there is only one thing, so its line also names the command that undoes it. */
   constructor(isOnly: boolean) {
     this.#isOnly = isOnly
   }
 
-  /** Says what happened to a thing; undefined if there is nothing to tell. */
+  /** Tells what happened to a thing; undefined if there is nothing to tell. */
   async tell(happened: Happened | undefined, result: object): Promise<void> {
     if (happened === undefined) return
     if (this.#told.length === MOST) {
@@ -27,10 +27,10 @@ export class Said {
     }
     this.#told.push(happened)
     const isProtected = 'protected' in result && result.protected === true
-    await writeNote(saidOf(happened, { isOnly: this.#isOnly, isProtected }))
+    await writeNote(noteOf(happened, { isOnly: this.#isOnly, isProtected }))
   }
 
-  /** Says how many others there were, and the way back of them all. */
+  /** Says how many others there were, and which command undoes all changes. */
   async end(): Promise<void> {
     const { changed, unchanged } = this.#others
     if (changed + unchanged > 0) {
