@@ -1,6 +1,6 @@
 import { shellWord } from '../../core/shell-word.ts'
 import type { ChangedField, Happened } from '../../registry/happened.ts'
-import { valueReader } from '../answer/cells.ts'
+import { changedValue, labelChange } from '../answer/views/changed-value.ts'
 import { printable } from '../terminal/escape.ts'
 import { reverseOf, undoCommand, withObject } from './undo.ts'
 
@@ -51,15 +51,10 @@ function withObjects(happened: Happened): string {
 }
 
 function changeText({ what }: Happened, { name, old, value }: ChangedField): string {
-  const show = (shown: unknown) => shortened(valueText(name, shown))
-  if (what !== 'labelled') return `${name}: ${show(old)} → ${show(value)}`
-  if (value === null) return `${shortened(name)} removed`
-  return old === null ? `${shortened(name)}=${show(value)}` : `${shortened(name)}: ${show(old)} → ${show(value)}`
-}
-
-function valueText(name: string, value: unknown): string {
-  if (name !== 'features' || typeof value !== 'object' || value === null) return valueReader(name)(value) ?? '-'
-  return Object.keys(value).join(', ') || '-'
+  if (what !== 'labelled')
+    return `${name}: ${shortened(changedValue(name, old))} → ${shortened(changedValue(name, value))}`
+  const shown = (label: unknown) => (label === null ? null : shortened(String(label)))
+  return labelChange(shortened(name), shown(old), shown(value))
 }
 
 function undoText(happened: Happened, isProtected: boolean): string {

@@ -1,13 +1,7 @@
 import { shellWord } from '../../core/shell-word.ts'
 import type { ChangedField, Happened } from '../../registry/happened.ts'
+import { topicOf } from '../../registry/rules/identifiers.ts'
 
-/** The nouns of commands. */
-const NOUNS: Readonly<Record<string, string>> = {
-  image: 'image',
-  account: 'account',
-  backupObject: 'backupobject',
-  backupStorage: 'backupstorage',
-}
 /** Options that are not named like their column. */
 const OPTIONS: Readonly<Record<string, string>> = { backup_storage_id: 'storage-id' }
 /** The features that `image features` changes. */
@@ -47,17 +41,11 @@ export function withObject(done: readonly Happened[]): string {
  * @returns undefined if no command does, or if it is too long to read.
  */
 export function undoCommand(happened: Changed, isForced: boolean): string | undefined {
+  if (happened.kind === 'imageFolder') return undefined
   const words = happened.what === 'labelled' ? oldLabels(happened) : oldValues(happened)
   if (words === undefined) return undefined
   const [verb, ...rest] = words
-  const command = [
-    'vdc-manage',
-    NOUNS[happened.kind] ?? '',
-    verb,
-    happened.id,
-    ...rest,
-    ...(isForced ? ['--force'] : []),
-  ]
+  const command = ['vdc-manage', topicOf(happened.kind), verb, happened.id, ...rest, ...(isForced ? ['--force'] : [])]
   const text = command.map((word) => shellWord(word ?? '')).join(' ')
   // Another line, or a character that a terminal does not print, could not be copied.
   return text.length > LONGEST || /[^ -~\u00a1-\uffff]/.test(text) ? undefined : text
