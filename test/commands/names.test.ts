@@ -116,7 +116,7 @@ describe.each(ENGINES)('names on %s', (engine) => {
             new RegExp(`^${id}: owner a-shpoolxx, available, x86_64, raw, 1024 bytes, created \\d{4}-\\S+Z$`),
           ),
         ),
-        hint: 'Name it by its ID',
+        hint: 'Use the ID instead',
         exit: 5,
       })
     }

@@ -42,7 +42,7 @@ export class Answer {
     return !this.isAskedFor && !this.#printer.isForScripts && this.#session.isWithPerson
   }
 
-  /** True if several reports are better a table: at a terminal in the default format, or if a table was asked for. */
+  /** True if several reports should be a table: at a terminal in the default format, or if a table was asked for. */
   get prefersTable(): boolean {
     return this.#printer.prefersTable
   }

@@ -69,7 +69,7 @@ export class Printer {
     return !this.isAskedFor && !quiet && header && process.stdout.isTTY === true
   }
 
-  /** True if several reports are better a table: at a terminal in the default format, or if a table was asked for. */
+  /** True if several reports should be a table: at a terminal in the default format, or if a table was asked for. */
   get prefersTable(): boolean {
     const { format } = this.#options
     return format === 'table' || (format === undefined && process.stdout.isTTY === true)

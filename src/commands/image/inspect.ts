@@ -15,7 +15,7 @@ import { ARCHES, FILE_FORMATS } from '../../registry/rules/values.ts'
 export default class ImageInspect extends BaseCommand {
   static override summary = 'Check whether files can be registered; show their format.'
   static override description =
-    'Runs the checks of image add local without registering anything; no database is needed. At a terminal, several files are a table. The exit code is 3 if any file would be refused. --thorough finds compressed data that cannot be unpacked; only a checksum detects data that unpacks to the wrong bytes.'
+    'Runs the checks of image add local without registering anything; no database is needed. At a terminal, prints several files as a table. The exit code is 3 if any file would be refused. --thorough finds compressed data that cannot be unpacked; only a checksum detects data that unpacks to the wrong bytes.'
   static override examples = [
     '<%= config.bin %> image inspect lucid.qcow2',
     '<%= config.bin %> image inspect --no-checksum --recursive /srv/incoming',

@@ -32,7 +32,7 @@ export function shownAddress({ origin, pathname, search }: URL): string {
 /**
  * Returns the URL to which a response redirects. Credentials in it are dropped.
  *
- * @throws VdcError FILE_REFUSED if it is no URL that may be followed.
+ * @throws VdcError FILE_REFUSED if it is not a URL that may be followed.
  */
 export function redirected(from: URL, location: string): URL {
   const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined

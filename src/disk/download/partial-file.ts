@@ -37,7 +37,7 @@ export class PartialFile {
   }
 
   /**
-   * Opens the bytes that an earlier run left and hashes them, or begins anew.
+   * Opens the bytes that an earlier run left and hashes them, or starts over.
    *
    * @param left the state that it left; undefined if there is none.
    * @throws Error of the system; the error of the cancellation.

@@ -52,7 +52,7 @@ export async function receive(partial: PartialFile, download: Download, watcher:
     throw new DownloadFailure('the connection was cut', { isTransient: true })
 }
 
-/** Compares a response with the bytes that are there. Begins anew if it has the whole file. */
+/** Compares a response with the bytes that are there. Starts over if it has the whole file. */
 async function start(response: OpenResponse, partial: PartialFile, download: Download): Promise<'whole' | 'more'> {
   const { status, headers } = response
   const isResumed = partial.validator !== undefined

@@ -36,7 +36,7 @@ export async function nameAmbiguous(
   const more = uuids.length > LISTED ? [`and ${uuids.length - LISTED} more`] : []
   return new VdcError('NAME_AMBIGUOUS', `${uuids.length} ${nounOf(kind)}s have the display name '${word}'`, {
     details: [...details, ...more],
-    hint: 'Name it by its ID',
+    hint: 'Use the ID instead',
   })
 }
 

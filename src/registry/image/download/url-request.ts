@@ -14,7 +14,7 @@ export const DOWNLOAD_RETRIES = 8
 const whole = (least: number, most: number) =>
   z
     .int('must be a whole number')
-    .check(z.minimum(least, `must be ${least} or more`), z.maximum(most, `must be ${most} at most`))
+    .check(z.minimum(least, `must be ${least} or more`), z.maximum(most, `must be ${most} or less`))
 
 /** The part of a request that concerns the download. */
 export const download = {
