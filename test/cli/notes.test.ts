@@ -174,6 +174,17 @@ describe('at a terminal', () => {
     )
   })
 
+  test('names the file of several that was registered before', async () => {
+    await makeImage(join(folder.path, 'new.qcow2'))
+    await makeImage(join(folder.path, 'known.qcow2'))
+    const add = 'vdc-manage image add local --account-id a-t'
+    const [, said = ''] = await atTerminal([`${add} known.qcow2 --uuid wmi-known`, `${add} new.qcow2 known.qcow2`])
+    const path = `${folder.path}/known.qcow2`
+    expect(said.split('\n').slice(2).join(' ')).toMatch(
+      new RegExp(`^${path} was registered before, as the backup object bo-\\w+, which is also used by wmi-known$`),
+    )
+  })
+
   test.each([80, 40])('breaks no command in %i columns', async (width) => {
     const [said] = await atTerminal(['vdc-manage image del wmi-c', 'vdc-manage image undelete wmi-c'], width)
     expect(said).toMatch(/^Deleted wmi-c \(image c\)\.[ \n]Undo:[ \n]vdc-manage image undelete wmi-c$/)

@@ -82,7 +82,7 @@ describe.each(ENGINES)('names on %s', (engine) => {
   test.each(['Lucid', 'lucid ', ' lucid', 'LUCID'])('are compared by bytes: %j', async (name) => {
     await expectRefused(database, ['image', 'show', name], {
       exit: name.includes(' ') ? 3 : 4,
-      message: name.includes(' ') ? `'${name}' is neither the ID nor the display name of an image` : /does not exist/,
+      message: name.includes(' ') ? `'${name}' is neither the ID nor the display name of an image` : `No image has the ID wmi-${name} or the name '${name}'`,
       hint: "Did you mean 'lucid'?",
     })
   })
@@ -96,8 +96,13 @@ describe.each(ENGINES)('names on %s', (engine) => {
     await expectRefused(database, ['image', 'del', 'bo-one'], { exit: 3, message: "'bo-one' is neither" })
     await expectRefused(database, ['image', 'del', 'old'], {
       exit: 4,
-      message: /wmi-old/,
-      hint: 'this name: wmi-gone.',
+      message: "No image has the ID wmi-old or the name 'old'",
+      hint: 'Deleted, with this name: wmi-gone.',
+    })
+    await expectRefused(database, ['image', 'undelete', 'lucid'], {
+      exit: 4,
+      message: "No deleted image has the ID wmi-lucid or the name 'lucid'",
+      hint: 'Not deleted, with this name: wmi-plain.',
     })
     await expectRefused(database, ['image', 'del', ''], { exit: 3, message: "'' is not a valid image ID" })
     await expectRefused(database, ['account', 'show', 'no-account'], { exit: 3, message: 'not a valid account ID' })
@@ -214,7 +219,7 @@ describe.each(ENGINES)('names on %s', (engine) => {
     expect((await run('backupstorage', 'del', 'store')).code).toBe(0)
     await expectRefused(database, ['backupstorage', 'del', 'store'], {
       exit: 4,
-      message: 'Backup storage bkst-store does not exist',
+      message: "No backup storage has the ID bkst-store or the name 'store'",
       hint: 'this name: bkst-b.',
     })
     await expectRefused(database, ['backupstorage', 'del', 'Store one'], {

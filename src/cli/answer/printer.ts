@@ -188,16 +188,18 @@ export class Printer {
     const { Table } = await import('./table.ts')
     const { header } = this.#options
     const width = terminalWidth()
+    let isEmpty = true
     const table = new Table(this.#shown(columns), { header, now: this.now, width, emphasize: boldOn(process.stdout) })
     return {
       write: async (rows: readonly T[]) => {
         table.add(rows)
+        isEmpty &&= rows.length === 0
         return true
       },
       end: async () => {
         const { pieces, leftOut } = table.end()
         await this.#printAll(pieces)
-        if (leftOut.length === 0) return
+        if (isEmpty || leftOut.length === 0) return
         await writeNote(`Not shown in ${width} columns: ${leftOut.join(', ')}. Choose columns with --columns`)
       },
     }

@@ -1,4 +1,5 @@
 import { VdcError } from '../../core/errors.ts'
+import { withoutSecrets } from '../../core/url.ts'
 import { originalSpelling } from '../command/original-spelling.ts'
 import { findHelpTopic, HELP_TOPICS } from '../help/topics.ts'
 import { writeOut } from '../terminal/output.ts'
@@ -181,7 +182,7 @@ async function unknownCommand(
 /** Returns the words that the error quotes: as many as the suggestion has, but at least up to the first unknown one. */
 function unknownWords(names: readonly string[], known: number, meant: string | undefined): string {
   const length = Math.max(known + 1, meant?.split(' ').length ?? 0)
-  return names.slice(0, length).join(' ')
+  return names.slice(0, length).map(withoutSecrets).join(' ')
 }
 
 /** Returns the USAGE error for an option in place of a command. */

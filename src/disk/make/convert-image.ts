@@ -69,12 +69,13 @@ export async function withConvertible<T>(
 /**
  * Refuses a new file whose name says that it has another format.
  *
+ * @param hint what to do about it.
  * @throws VdcError VALUE_REFUSED.
  */
-export function requireEnding(out: string, format: string): void {
+export function requireEnding(out: string, format: string, hint?: string): void {
   const named = endingOf(out)
   if (named !== undefined && !named.formats.includes(format))
-    throw new VdcError('VALUE_REFUSED', `${out} ends in .${named.ending}, but its format would be ${format}`)
+    throw new VdcError('VALUE_REFUSED', `${out} ends in .${named.ending}, but its format would be ${format}`, { hint })
 }
 
 /**

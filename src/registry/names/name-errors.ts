@@ -73,11 +73,15 @@ export async function neitherIdNorName(db: Queryable, scope: NameScope): Promise
   })
 }
 
-/** Adds to the hint of an error which things the word may have meant as a name. */
+/** Adds to the hint of an error which things the word may have meant as a name. The message then names both. */
 export async function withWayOut(db: Queryable, scope: NameScope, error: VdcError): Promise<VdcError> {
   const way = await meant(db, scope)
+  if (way === '') return error
+  const { kind, life, word } = scope
+  const noun = `${life === 'deleted' ? 'deleted ' : ''}${nounOf(kind)}`
+  const message = `No ${noun} has the ID ${canonicalId(kind, word)} or the name '${word}'`
   const hint = [way.trimEnd(), error.hint ?? ''].filter((part) => part !== '').join(' ')
-  return way === '' ? error : new VdcError(error.code, error.message, { hint, details: error.details, cause: error })
+  return new VdcError(error.code, message, { hint, details: error.details, cause: error })
 }
 
 /** Returns a sentence, with a space at the end, about the same name among deleted things, or a similar one; else an empty string. */

@@ -19,7 +19,6 @@ import { namedSource } from '../../../registry/image/files/image-sources.ts'
 import { isChecksumFile } from '../../../registry/image/register/given-checksum.ts'
 import { registerLocal } from '../../../registry/image/register/register-local.ts'
 import { registerMany } from '../../../registry/image/register/register-many.ts'
-import type { Registry } from '../../../registry/registry.ts'
 import { FILE_FORMATS, TARGET_FORMATS } from '../../../registry/rules/values.ts'
 
 /** Options that belong to one image. */
@@ -72,7 +71,7 @@ export default class ImageAddLocal extends BaseCommand {
       const { image, sharing } = await this.session.watched((watcher) =>
         this.session.withRegistry(async (registry) => {
           const image = await registerLocal(registry, named.word, columns, watcher, { details, named })
-          return { image, sharing: await this.#sharing(registry, image) }
+          return { image, sharing: await this.#sharing(registry, image, false) }
         }),
       )
       await this.answer.id(image)
@@ -83,7 +82,7 @@ export default class ImageAddLocal extends BaseCommand {
       const files = await namedFiles(this.session, args.path, naming, watcher)
       return this.session.withRegistry((registry) =>
         this.answer.ids(registerMany(registry, files, columns, watcher, { details }), async (image) => {
-          const sharing = await this.#sharing(registry, image)
+          const sharing = await this.#sharing(registry, image, true)
           if (sharing !== undefined) await this.answer.note(sharing)
         }),
       )
@@ -91,8 +90,8 @@ export default class ImageAddLocal extends BaseCommand {
   }
 
   /** Returns what a person is told of an image whose file was registered before. */
-  async #sharing(registry: Registry, image: Parameters<typeof sharingOf>[1]): Promise<string | undefined> {
+  async #sharing(...of: Parameters<typeof sharingOf>): Promise<string | undefined> {
     if (!this.answer.isTelling) return undefined
-    return (await import('../../../cli/notes/shared-file.ts')).sharingOf(registry, image)
+    return (await import('../../../cli/notes/shared-file.ts')).sharingOf(...of)
   }
 }

@@ -116,6 +116,7 @@ async function obtain(
     action: 'download',
     path: place.path,
     what: `${shownAddress(request.address.url)}, ${bytes === undefined ? 'of unknown size' : `${bytes} bytes`}`,
+    ...(bytes !== undefined && { bytes }),
   })
   return undefined
 }

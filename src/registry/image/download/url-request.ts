@@ -46,7 +46,11 @@ export function sourceOf({ url, file_name: given }: Pick<DownloadRequest, 'url' 
   remoteName: string
   name: string
 } {
-  const address = parseAddress(url, 'The argument')
+  const address = parseAddress(
+    url,
+    'The argument',
+    'To register a file of this host, use: vdc-manage image add local PATH',
+  )
   const remoteName = lastName(address.url)
   const chosen = given ?? remoteName
   if (NAME.test(chosen)) return { address, remoteName, name: chosen }

@@ -224,6 +224,41 @@ describe('the file', () => {
     expect(readdirSync(into).sort()).toEqual(['a.qcow2', 'a.raw'])
   })
 
+  test('that was registered before is named at a terminal, and nothing of it in a pipe', async () => {
+    const server = await serveDisk()
+    const into = newInto()
+    const first = await add(`${server.origin}/a.raw`, into, ['--checksum', SHA256, '-q'])
+    expect(first).toMatchObject({ code: 0, stderr: '' })
+    const line = `vdc-manage image add url ${server.origin}/a.raw --into ${into} --checksum ${SHA256} --account-id a-shpoolxx`
+    const terminal = await startTerminal(line, { database, home: newInto(), width: 200 })
+    try {
+      expect(await terminal.exitCode()).toBe(0)
+      expect(await terminal.screen()).toMatch(
+        new RegExp(
+          `wmi-\\w{8}\nThe file was registered before, as the backup object bo-\\w+, which is also used by ${first.stdout.trim()}\n`,
+        ),
+      )
+    } finally {
+      await terminal.close()
+    }
+  })
+
+  test('and a path are told apart', async () => {
+    const into = newInto()
+    expect(await add('/srv/a.raw', into, ['--checksum', SHA256])).toMatchObject({
+      code: 3,
+      stderr:
+        'Error: The argument must be a URL that begins with https:// or http://\nHint: To register a file of this host, use: vdc-manage image add local PATH\n',
+    })
+    const url = 'https://u:geheim@h.example/a.raw'
+    expect(await vdcManage(['image', 'add', 'local', url, '--account-id', 'a-shpoolxx'], { database })).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr:
+        'Error: The file https://…@h.example/a.raw does not exist\nHint: Download and register it with: vdc-manage image add url URL --into FOLDER\n',
+    })
+  })
+
   test('is only looked at by a dry run', async () => {
     const server = await serveDisk()
     const into = newInto()
