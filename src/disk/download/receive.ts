@@ -91,6 +91,9 @@ export function requireAcceptable(
   const encoding = headers['content-encoding'] ?? 'identity'
   if (encoding !== 'identity')
     throw refused(address, `is sent compressed (Content-Encoding: ${encoding}), although that was not asked for`)
+  const transfer = headers['transfer-encoding'] ?? 'chunked'
+  if (!/^chunked$/i.test(transfer))
+    throw refused(address, `is sent in another form than was asked for (Transfer-Encoding: ${transfer})`)
   const length = lengthOf(headers)
   if (needsLength && length === undefined && headers['transfer-encoding'] === undefined)
     throw refused(address, 'has no known length, so only a checksum can show whether it is whole', 'Give --checksum')
