@@ -2,7 +2,7 @@ import { shellWord } from '../../core/shell-word.ts'
 import type { Happened } from '../../registry/happened.ts'
 import { writeNote } from '../terminal/output.ts'
 import { saidOf } from './text.ts'
-import { reverseOf, withObject } from './undo.ts'
+import { type Done, reverseOf, reverseOptions } from './undo.ts'
 
 /** Things that have a line of their own; others are only counted. */
 const MOST = 10
@@ -10,7 +10,7 @@ const MOST = 10
 /** Says to a person what happened to things: a line each, and the number of others. */
 export class Said {
   readonly #isOnly: boolean
-  readonly #told: Happened[] = []
+  readonly #told: Done[] = []
   readonly #others: { changed: number; unchanged: number } = { changed: 0, unchanged: 0 }
 
   /** @param isOnly there is one thing only, so its line tells the way back too. */
@@ -25,9 +25,9 @@ export class Said {
       this.#others[happened.what === 'unchanged' ? 'unchanged' : 'changed']++
       return
     }
-    this.#told.push(happened)
-    const isProtected = 'protected' in result && result.protected === true
-    await writeNote(saidOf(happened, { isOnly: this.#isOnly, isProtected }))
+    const done = { happened, isProtected: 'protected' in result && result.protected === true }
+    this.#told.push(done)
+    await writeNote(saidOf(done, { isOnly: this.#isOnly }))
   }
 
   /** Says how many others there were, and the way back of them all. */
@@ -38,11 +38,11 @@ export class Said {
       await writeNote(`… and ${changed + unchanged} more${some}`)
     }
     if (this.#isOnly) return
-    const done = this.#told.filter(({ what }) => what !== 'unchanged')
+    const done = this.#told.filter(({ happened }) => happened.what !== 'unchanged')
     const [first] = done
-    const reverse = first && reverseOf(first)
+    const reverse = first && reverseOf(first.happened)
     if (reverse === undefined) return
-    const ids = changed > 0 ? 'ID...' : done.map(({ id }) => shellWord(id)).join(' ')
-    await writeNote(`Undo: ${reverse} ${ids}${withObject(done)}`)
+    const ids = changed > 0 ? 'ID...' : done.map(({ happened }) => shellWord(happened.id)).join(' ')
+    await writeNote(`Undo: ${reverse} ${ids}${reverseOptions(done)}`)
   }
 }

@@ -2,7 +2,7 @@ import { shellWord } from '../../core/shell-word.ts'
 import type { ChangedField, Happened } from '../../registry/happened.ts'
 import { valueReader } from '../answer/cells.ts'
 import { printable } from '../terminal/escape.ts'
-import { reverseOf, wayBack, withObject } from './undo.ts'
+import { type Done, reverseOf, reverseOptions, wayBack } from './undo.ts'
 
 /** Characters of a value or a name that a line shows. */
 const LONGEST = 60
@@ -27,17 +27,14 @@ const REASONS = {
  * Says what happened to a thing, on one line.
  *
  * @param options.isOnly it is the only one, so the line tells the way back too.
- * @param options.isProtected the image is protected, so the way back needs --force.
  */
-export function saidOf(happened: Happened, options: { isOnly: boolean; isProtected: boolean }): string {
+export function saidOf({ happened, isProtected }: Done, options: { isOnly: boolean }): string {
   const thing = printable(nameOf(happened))
   if (happened.what === 'unchanged') return `Nothing changed: ${thing} ${REASONS[happened.why]}`
   const values =
     'fields' in happened ? `: ${happened.fields.map((field) => changeText(happened, field)).join(', ')}` : ''
   const said = `${VERBS[happened.what]} ${thing}${withObjects(happened)}${values}`
-  return options.isOnly
-    ? [said, undoText(happened, options.isProtected)].filter((part) => part !== '').join('. ')
-    : said
+  return options.isOnly ? [said, undoText({ happened, isProtected })].filter((part) => part !== '').join('. ') : said
 }
 
 /** Returns the ID of a thing with its name, such as `wmi-k3x9q0bz (debian-12)`. */
@@ -62,9 +59,10 @@ function valueText(name: string, value: unknown): string {
   return Object.keys(value).join(', ') || '-'
 }
 
-function undoText(happened: Happened, isProtected: boolean): string {
+function undoText({ happened, isProtected }: Done): string {
   const reverse = reverseOf(happened)
-  if (reverse !== undefined) return `Undo: ${reverse} ${shellWord(happened.id)}${withObject([happened])}`
+  if (reverse !== undefined)
+    return `Undo: ${reverse} ${shellWord(happened.id)}${reverseOptions([{ happened, isProtected }])}`
   if (happened.what !== 'changed' && happened.what !== 'labelled') return ''
   const command = wayBack(happened, isProtected)
   if (command !== undefined) return `Undo: ${command}`
