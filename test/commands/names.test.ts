@@ -82,9 +82,30 @@ describe.each(ENGINES)('names on %s', (engine) => {
   test.each(['Lucid', 'lucid ', ' lucid', 'LUCID'])('are compared by bytes: %j', async (name) => {
     await expectRefused(database, ['image', 'show', name], {
       exit: name.includes(' ') ? 3 : 4,
-      message: name.includes(' ') ? `'${name}' is neither the ID nor the display name of an image` : `No image has the ID wmi-${name} or the name '${name}'`,
+      message: name.includes(' ')
+        ? `'${name}' is neither the ID nor the display name of an image`
+        : `No image has the ID wmi-${name} or the name '${name}'`,
       hint: "Did you mean 'lucid'?",
     })
+  })
+
+  test('that look like IDs of other kinds stand for nothing', async () => {
+    await runLines([`backupobject modify ${OBJECT} --display-name wmi-dash`], { database })
+    try {
+      await expectRefused(database, ['backupobject', 'del', 'wmi-dash', '--force'], {
+        exit: 3,
+        message: "'wmi-dash' is not a valid backup object ID",
+      })
+    } finally {
+      await runLines([`backupobject modify ${OBJECT} --display-name "Disk of lucid"`], { database })
+    }
+  })
+
+  test('on stdin keep the whitespace around them', async () => {
+    const input = ' debian-12\n\twmi-dash \n  \n'
+    const { code, stdout, stderr } = await vdcManage(['image', 'show', '-', '--quiet'], { database, input })
+    expect([code, stdout]).toEqual([9, 'wmi-dash\n'])
+    expect(stderr).toContain("Error: ' debian-12' is neither the ID nor the display name of an image\n")
   })
 
   test('that nothing has are refused, with what is similar or deleted', async () => {
@@ -93,7 +114,7 @@ describe.each(ENGINES)('names on %s', (engine) => {
       message: "'debian-11' is neither the ID nor the display name of an image",
       hint: "Did you mean 'debian-12'? An ID is wmi- followed by",
     })
-    await expectRefused(database, ['image', 'del', 'bo-one'], { exit: 3, message: "'bo-one' is neither" })
+    await expectRefused(database, ['image', 'del', 'bo-one'], { exit: 3, message: "'bo-one' is not a valid image ID" })
     await expectRefused(database, ['image', 'del', 'old'], {
       exit: 4,
       message: "No image has the ID wmi-old or the name 'old'",

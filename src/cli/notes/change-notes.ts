@@ -2,7 +2,7 @@ import { shellWord } from '../../core/shell-word.ts'
 import type { Happened } from '../../registry/happened.ts'
 import { writeNote } from '../terminal/output.ts'
 import { noteOf } from './change-text.ts'
-import { reverseOf, withObject } from './undo.ts'
+import { type Done, reverseOf, reverseOptions } from './undo.ts'
 
 /** The most things that have a line of their own. Others are only counted. */
 const MOST = 10
@@ -10,7 +10,7 @@ const MOST = 10
 /** Tells a person what happened to things: one line each for the first ones, and the number of others. */
 export class ChangeNotes {
   readonly #isOnly: boolean
-  readonly #told: Happened[] = []
+  readonly #told: Done[] = []
   readonly #others: { changed: number; unchanged: number } = { changed: 0, unchanged: 0 }
 
   /** @param isOnly there is only one thing, so its line also names the command that undoes it. */
@@ -25,9 +25,9 @@ export class ChangeNotes {
       this.#others[happened.what === 'unchanged' ? 'unchanged' : 'changed']++
       return
     }
-    this.#told.push(happened)
-    const isProtected = 'protected' in result && result.protected === true
-    await writeNote(noteOf(happened, { isOnly: this.#isOnly, isProtected }))
+    const done = { happened, isProtected: 'protected' in result && result.protected === true }
+    this.#told.push(done)
+    await writeNote(noteOf(done, { isOnly: this.#isOnly }))
   }
 
   /** Says how many others there were, and which command undoes all changes. */
@@ -38,11 +38,11 @@ export class ChangeNotes {
       await writeNote(`… and ${changed + unchanged} more${some}`)
     }
     if (this.#isOnly) return
-    const done = this.#told.filter(({ what }) => what !== 'unchanged')
+    const done = this.#told.filter(({ happened }) => happened.what !== 'unchanged')
     const [first] = done
-    const reverse = first && reverseOf(first)
+    const reverse = first && reverseOf(first.happened)
     if (reverse === undefined) return
-    const ids = changed > 0 ? 'ID...' : done.map(({ id }) => shellWord(id)).join(' ')
-    await writeNote(`Undo: ${reverse} ${ids}${withObject(done)}`)
+    const ids = changed > 0 ? 'ID...' : done.map(({ happened }) => shellWord(happened.id)).join(' ')
+    await writeNote(`Undo: ${reverse} ${ids}${reverseOptions(done)}`)
   }
 }

@@ -2,7 +2,7 @@ import { shellWord } from '../../core/shell-word.ts'
 import type { ChangedField, Happened } from '../../registry/happened.ts'
 import { changedValue, labelChange } from '../answer/views/changed-value.ts'
 import { printable } from '../terminal/escape.ts'
-import { reverseOf, undoCommand, withObject } from './undo.ts'
+import { type Done, reverseOf, reverseOptions, undoCommand } from './undo.ts'
 
 /** Characters of a value or a name that a line shows. */
 const LONGEST = 60
@@ -27,17 +27,14 @@ const REASONS = {
  * Returns what happened to a thing, as one line.
  *
  * @param options.isOnly it is the only one, so the line also names the command that undoes it.
- * @param options.isProtected the image is protected, so undoing needs --force.
  */
-export function noteOf(happened: Happened, options: { isOnly: boolean; isProtected: boolean }): string {
+export function noteOf({ happened, isProtected }: Done, options: { isOnly: boolean }): string {
   const thing = printable(nameOf(happened))
   if (happened.what === 'unchanged') return `Nothing changed: ${thing} ${REASONS[happened.why]}`
   const values =
     'fields' in happened ? `: ${happened.fields.map((field) => changeText(happened, field)).join(', ')}` : ''
   const text = `${VERBS[happened.what]} ${thing}${withObjects(happened)}${values}`
-  return options.isOnly
-    ? [text, undoText(happened, options.isProtected)].filter((part) => part !== '').join('. ')
-    : text
+  return options.isOnly ? [text, undoText({ happened, isProtected })].filter((part) => part !== '').join('. ') : text
 }
 
 /** Returns the ID of a thing with its name, such as `wmi-k3x9q0bz (debian-12)`. */
@@ -57,9 +54,10 @@ function changeText({ what }: Happened, { name, old, value }: ChangedField): str
   return labelChange(shortened(name), shown(old), shown(value))
 }
 
-function undoText(happened: Happened, isProtected: boolean): string {
+function undoText({ happened, isProtected }: Done): string {
   const reverse = reverseOf(happened)
-  if (reverse !== undefined) return `Undo: ${reverse} ${shellWord(happened.id)}${withObject([happened])}`
+  if (reverse !== undefined)
+    return `Undo: ${reverse} ${shellWord(happened.id)}${reverseOptions([{ happened, isProtected }])}`
   if (happened.what !== 'changed' && happened.what !== 'labelled') return ''
   const command = undoCommand(happened, isProtected)
   if (command !== undefined) return `Undo: ${command}`

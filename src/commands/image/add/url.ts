@@ -49,7 +49,7 @@ export default class ImageAddUrl extends BaseCommand {
       this.session.withRegistry(async (registry) => {
         const image = await registerUrl(registry, request, watcher, { details })
         if (image === undefined || !this.answer.isTelling) return { image, sharing: undefined }
-        const { sharingOf } = await import('../../../cli/said/shared.ts')
+        const { sharingOf } = await import('../../../cli/notes/shared-file.ts')
         return { image, sharing: await sharingOf(registry, image, false) }
       }),
     )
