@@ -267,7 +267,9 @@ describe('folders', () => {
     copyFileSync(at('one.qcow2'), join(root, 'b.qcow2'))
     copyFileSync(at('one.qcow2'), join(root, 'below/a.qcow2'))
     for (const name of ['README.md', 'SHA256SUMS', 'c.qcow2.sha256']) writeFileSync(join(root, name), 'x')
-    const sha256 = createHash('sha256').update(readFileSync(join(root, 'b.qcow2'))).digest('hex')
+    const sha256 = createHash('sha256')
+      .update(readFileSync(join(root, 'b.qcow2')))
+      .digest('hex')
     writeFileSync(join(root, 'b.qcow2.sha256'), `${sha256}  b.qcow2\n`)
     return root
   }
