@@ -44,6 +44,8 @@ afterAll(async () => {
 /** Checks the outcome of each recipe. They run in this order, on one database. */
 const OUTCOMES: Record<string, (run: Run) => Promise<void> | void> = {
   'Register an image and use its ID': ({ stdout }) => expect(stdout).toMatch(/^id: +wmi-\w{8}\ndisplay_name: +lucid$/m),
+  'Name an image by its display name, if no other image has it. Scripts should use IDs, because people rename images':
+    ({ stdout }) => expect(stdout).toMatch(/^display_name: +lucid$/m),
   'Register all images in a folder, after checking which ones would be refused': ({ stdout }) => {
     expect(stdout.match(/^acceptable: +yes$/gm)).toHaveLength(2)
     expect(stdout.match(/^wmi-\w{8}$/gm)).toHaveLength(2)
@@ -82,6 +84,8 @@ const OUTCOMES: Record<string, (run: Run) => Promise<void> | void> = {
   'List the backup objects that no image uses, and how many bytes each takes': ({ stdout }) =>
     expect(stdout).toMatch(/^ID +FILE SIZE +URI\n/),
   'List files without a backup object': ({ stdout }) => expect(stdout).toBe(`${folder.path}/images.csv\n`),
+  'Copy an image to a USB stick, and check the copy. `image add local` checks it, too, when it registers the copy elsewhere':
+    ({ stdout }) => expect(stdout).toBe(`${folder.path}/usb/lucid.raw\nlucid.raw: OK\n`),
   'Move a registry from SQLite to MySQL, or to another data centre': async () => {
     expect(await vdcManageJson(['image', 'list', '--all', '-c', 'id'], { database: moved })).toEqual(
       await vdcManageJson(['image', 'list', '--all', '-c', 'id'], { database }),

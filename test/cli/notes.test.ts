@@ -237,6 +237,15 @@ describe('at a terminal', () => {
     )
   })
 
+  test('counts the files of several, if some were not registered', async () => {
+    await makeImage(join(folder.path, 'good.qcow2'))
+    const line = 'vdc-manage image add local none.qcow2 good.qcow2 none.raw --account-id a-t'
+    const [said = '', tried = '', quiet = ''] = await atTerminal([line, `${line} --dry-run`, `${line} -q`])
+    expect(said).toMatch(/\nRegistered 1 of 3 files$/)
+    expect(tried).not.toMatch(/Registered/)
+    expect(quiet).not.toMatch(/Registered/)
+  })
+
   test.each([80, 40])('breaks no command in %i columns', async (width) => {
     const [said] = await atTerminal(['vdc-manage image del wmi-c', 'vdc-manage image undelete wmi-c'], width)
     expect(said).toMatch(/^Deleted wmi-c \(image c\)\.[ \n]Undo:[ \n]vdc-manage image undelete wmi-c$/)

@@ -162,16 +162,19 @@ async function unknownCommand(
   const topic = names.slice(0, known).map((name) => `${name} `)
   const hint = `List the commands with: vdc-manage ${topic.join('')}--help`
   if (known === names.length) return misplacedOption(program, known, words, hint)
-  const { commandOfFile, nearestCommand } = await import('../suggest/nearest-command.ts')
+  const { commandOfFile, imageCommand, nearestCommand } = await import('../suggest/nearest-command.ts')
   const { otherVerb } = await import('../suggest/other-verbs.ts')
-  const whole = otherVerb(program, names, known) ?? commandOfFile(program, names, known)
+  const others = ['help', 'version', ...helpTopics, ...(program.shared === undefined ? [] : [...ENDS, CLEAR])]
+  const near = nearestCommand(program, names, known, others)
+  const whole =
+    otherVerb(program, names, known) ??
+    commandOfFile(program, names, known) ??
+    (near === undefined && known === 0 ? imageCommand(program, names) : undefined)
   if (whole !== undefined) {
     return new VdcError('USAGE', `There is no command '${unknownWords(names, known, undefined)}'`, {
       hint: `Did you mean ${whole}? ${hint}`,
     })
   }
-  const others = ['help', 'version', ...helpTopics, ...(program.shared === undefined ? [] : [...ENDS, CLEAR])]
-  const near = nearestCommand(program, names, known, others)
   const meant = near === 'version' ? '--version' : near
   const what = helpTopics.length > 0 && names.length === 1 ? 'command or help topic' : 'command'
   return new VdcError('USAGE', `There is no ${what} '${unknownWords(names, known, meant)}'`, {

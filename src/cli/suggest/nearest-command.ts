@@ -65,6 +65,19 @@ export function nearestCommand(
   return scored[0]?.words.join(' ')
 }
 
+/** Verbs of several topics. Without a topic, they are about images. */
+const OF_IMAGES = ['add', 'del', 'list', 'modify', 'show'].map((verb) => `image ${verb}`)
+
+/**
+ * Finds the command on images that a verb without a topic stands for, such as `list`.
+ *
+ * @returns the words of the command; undefined if the first word is no such verb.
+ */
+export function imageCommand(program: Program, names: readonly string[]): string | undefined {
+  const meant = nearestCommand(program, ['image', names[0] as string], 1, [])
+  return meant !== undefined && OF_IMAGES.includes(meant) ? meant : undefined
+}
+
 /**
  * Finds the command that is missing before files, the ID of a backup object or a URL: the only command of
  * the topic that takes it.

@@ -1,4 +1,5 @@
-import { copyFileSync, linkSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, linkSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -265,7 +266,11 @@ describe('folders', () => {
     mkdirSync(join(root, 'below'), { recursive: true })
     copyFileSync(at('one.qcow2'), join(root, 'b.qcow2'))
     copyFileSync(at('one.qcow2'), join(root, 'below/a.qcow2'))
-    for (const name of ['README.md', 'SHA256SUMS', 'b.qcow2.sha256']) writeFileSync(join(root, name), 'x')
+    for (const name of ['README.md', 'SHA256SUMS', 'c.qcow2.sha256']) writeFileSync(join(root, name), 'x')
+    const sha256 = createHash('sha256')
+      .update(readFileSync(join(root, 'b.qcow2')))
+      .digest('hex')
+    writeFileSync(join(root, 'b.qcow2.sha256'), `${sha256}  b.qcow2\n`)
     return root
   }
 
@@ -279,7 +284,7 @@ describe('folders', () => {
   test('are walked with --recursive; what lies beside images is skipped, and said', async () => {
     tree()
     const run = await add(['--recursive', 'tree', 'two.qcow2'])
-    expect(run).toMatchObject({ code: 0, stderr: 'Skipped in tree: README.md, SHA256SUMS, b.qcow2.sha256\n' })
+    expect(run).toMatchObject({ code: 0, stderr: 'Skipped in tree: README.md, SHA256SUMS, c.qcow2.sha256\n' })
     expect(await registered()).toEqual(['b.qcow2', 'below/a.qcow2', 'two.qcow2'])
   })
 

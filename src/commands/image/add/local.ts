@@ -81,12 +81,24 @@ export default class ImageAddLocal extends BaseCommand {
     await this.session.watched(async (watcher) => {
       const files = await namedFiles(this.session, args.path, naming, watcher)
       return this.session.withRegistry((registry) =>
-        this.answer.ids(registerMany(registry, files, columns, watcher, { details }), async (image) => {
+        this.answer.ids(this.#counted(registerMany(registry, files, columns, watcher, { details })), async (image) => {
           const sharing = await this.#sharing(registry, image, true)
           if (sharing !== undefined) await this.answer.note(sharing)
         }),
       )
     })
+  }
+
+  /** Yields outcomes, and then tells a person how many files were registered, if some were not. */
+  async *#counted(outcomes: ReturnType<typeof registerMany>): ReturnType<typeof registerMany> {
+    let [done, all] = [0, 0]
+    for await (const outcome of outcomes) {
+      all++
+      if ('result' in outcome) done++
+      yield outcome
+    }
+    if (done < all && this.answer.isTelling && !this.session.isDryRun)
+      await this.answer.note(`Registered ${done} of ${all} files`)
   }
 
   /** Returns what a person is told of an image whose file was registered before. */
