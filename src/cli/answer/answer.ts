@@ -209,12 +209,15 @@ export class Answer {
         if (!('result' in outcome)) await this.#failure(outcome, false)
         else if (!this.#session.isDryRun) {
           stored.add(outcome)
+          this.#printer.storedId = stored.unprinted
           await this.#idOrThing(outcome.result, stored)
           await afterEach(outcome.result)
         }
       }
       if (!this.#session.isDryRun) await this.#printer.endThings(false)
     } catch (error) {
+      // They are told here, and only once.
+      this.#printer.storedId = undefined
       await stored.tell()
       throw error
     }
