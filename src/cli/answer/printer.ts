@@ -179,7 +179,7 @@ export class Printer {
     const { header, columns: names } = this.#options
     const texts = new Map<string, TextOf>()
     for (const { name, cell, isOnRequest } of columns) if (isOnRequest && cell) texts.set(name, cell as TextOf)
-    const options = { names, header, storedId: this.storedId, keys: this.#keys, texts }
+    const options = { names, header, storedId: () => this.storedId, keys: this.#keys, texts }
     this.#rows = rowWriter(this.format, options)
     return this.#rows
   }

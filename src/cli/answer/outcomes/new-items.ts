@@ -23,6 +23,7 @@ export async function printNewItems<T extends { id: string }>(
         continue
       }
       stored.add(outcome)
+      printer.storedId = stored.unprinted
       if (printer.isAskedFor) await printer.thing(outcome.result)
       else await printer.text(`${outcome.result.id}\n`)
       // JSON and YAML are printed at the end.
@@ -31,6 +32,8 @@ export async function printNewItems<T extends { id: string }>(
     }
     await printer.endThings(false)
   } catch (error) {
+    // They are told here, and only once.
+    printer.storedId = undefined
     await stored.tell()
     throw error
   }

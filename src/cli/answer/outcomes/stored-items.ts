@@ -14,6 +14,11 @@ export class StoredItems {
     this.#unprinted.push(result.id)
   }
 
+  /** The IDs that were not printed. */
+  get unprinted(): string {
+    return this.#unprinted.join(', ')
+  }
+
   /** Notes that the ID of the last item was printed. */
   printed(): void {
     this.#unprinted.pop()
