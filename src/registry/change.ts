@@ -30,6 +30,8 @@ interface FileDownload {
   path: string
   /** Where from, without credentials, and its size. */
   what: string
+  /** Its size in bytes, for people; undefined if it is not known. */
+  bytes?: number
 }
 
 /** A file that would be removed. */

@@ -1,6 +1,7 @@
 import type { Life } from '../db/lists/selection.ts'
+import { selectUuidsThere } from '../db/tables/many-rows.ts'
 import { selectUniqueNames, selectUuidsStartingWith } from '../db/tables/uuids.ts'
-import { NAMED_TABLES } from './names/names.ts'
+import { isPrefixed, NAMED_TABLES } from './names/names.ts'
 import type { Registry } from './registry.ts'
 import { canonicalId, isUuid, type Kind, prefixOf } from './rules/identifiers.ts'
 
@@ -44,8 +45,12 @@ export async function suggestIds(registry: Registry, kind: Kind, life: Life, typ
 export async function suggestNames(registry: Registry, kind: Kind, life: Life, typed: string): Promise<SuggestedId[]> {
   if (kind === 'account' || typed.startsWith(prefixOf(kind))) return []
   const { knex } = registry.database
-  const found = await selectUniqueNames(knex, NAMED_TABLES[kind], life === 'deleted' ? life : 'alive', typed, LIMIT)
-  // Commands take words that begin with - for options, and those with the prefix of an ID for IDs.
-  const isName = (name: string) => !/^(?:-|$)/.test(name) && !name.startsWith(prefixOf(kind))
+  const table = NAMED_TABLES[kind]
+  const found = await selectUniqueNames(knex, table, life === 'deleted' ? life : 'alive', typed, LIMIT)
+  const mayBeIds = found.map(({ name }) => name).filter(isUuid)
+  const ids = mayBeIds.length === 0 ? [] : await selectUuidsThere(knex, table, mayBeIds)
+  // Commands take words that begin with - for options, and those that are IDs, also without prefix, for IDs.
+  const isName = (name: string) =>
+    !/^(?:-|$)/.test(name) && !name.startsWith(prefixOf(kind)) && !isPrefixed(name) && !ids.includes(name)
   return found.filter(({ name }) => isName(name)).map(({ uuid, name }) => ({ id: canonicalId(kind, uuid), name }))
 }

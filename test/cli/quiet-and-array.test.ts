@@ -59,6 +59,23 @@ describe('--quiet', () => {
     expect(await run(`${line} -q`)).toMatchObject({ code: 0, stdout, stderr: '' })
   })
 
+  test('of a dry run prints the ID of each thing that would change once', async () => {
+    const note = 'Dry run: nothing was written\n'
+    expect(await run('image del c a -q -n')).toMatchObject({
+      code: 0,
+      stdout: 'wmi-c\nwmi-a\n',
+      stderr: note,
+    })
+    const folder = newFolder()
+    await makeImage(join(folder.path, 'a.qcow2'))
+    const add = await run(`image add local ${folder.path}/a.qcow2 --account-id a-t --uuid wmi-dry -q -n`)
+    expect(add).toMatchObject({ code: 0, stderr: note })
+    const lines = add.stdout.trim().split('\n')
+    expect(lines).toEqual([...new Set(lines)])
+    expect(lines).toContain('wmi-dry')
+    folder.remove()
+  })
+
   test('of several prints those that succeeded', async () => {
     expect(await run('image show wmi-c none a -q')).toMatchObject({
       code: 9,
@@ -95,16 +112,8 @@ describe('--quiet', () => {
     )
     // These answer with files or reports, or with one row per change.
     expect(without.filter((id) => !['add', 'show', 'list', 'del', 'modify'].includes(id.split(' ')[1] ?? ''))).toEqual([
-      ...[
-        'backupstorage trust',
-        'image check',
-        'image convert',
-        'image export',
-        'image history',
-        'image inspect',
-        'image install',
-      ],
-      ...['image prepare', 'image try'],
+      ...['backupstorage trust', 'image check', 'image convert', 'image export', 'image history'],
+      ...['image inspect', 'image install', 'image prepare', 'image try'],
     ])
   })
 })

@@ -60,7 +60,7 @@ describe('VDC_MANAGE_ACCOUNT_ID', () => {
     expect(refused.code).toBe(exit)
     expect(JSON.parse(refused.stdout).error).toMatchObject({
       message,
-      hint: expect.stringMatching(/^The account is that of VDC_MANAGE_ACCOUNT_ID; --account-id overrides it/),
+      hint: expect.stringMatching(/^The account comes from VDC_MANAGE_ACCOUNT_ID; --account-id overrides it/),
     })
     const given = await run('a-mine', 'image', 'add', 'local', image, '--json', '--account-id', account)
     expect(given.stdout).not.toContain('VDC_MANAGE_ACCOUNT_ID')

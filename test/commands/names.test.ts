@@ -82,9 +82,30 @@ describe.each(ENGINES)('names on %s', (engine) => {
   test.each(['Lucid', 'lucid ', ' lucid', 'LUCID'])('are compared by bytes: %j', async (name) => {
     await expectRefused(database, ['image', 'show', name], {
       exit: name.includes(' ') ? 3 : 4,
-      message: name.includes(' ') ? `'${name}' is neither the ID nor the display name of an image` : /does not exist/,
+      message: name.includes(' ')
+        ? `'${name}' is neither the ID nor the display name of an image`
+        : `No image has the ID wmi-${name} or the name '${name}'`,
       hint: "Did you mean 'lucid'?",
     })
+  })
+
+  test('that look like IDs of other kinds stand for nothing', async () => {
+    await runLines([`backupobject modify ${OBJECT} --display-name wmi-dash`], { database })
+    try {
+      await expectRefused(database, ['backupobject', 'del', 'wmi-dash', '--force'], {
+        exit: 3,
+        message: "'wmi-dash' is not a valid backup object ID",
+      })
+    } finally {
+      await runLines([`backupobject modify ${OBJECT} --display-name "Disk of lucid"`], { database })
+    }
+  })
+
+  test('on stdin keep the whitespace around them', async () => {
+    const input = ' debian-12\n\twmi-dash \n  \n'
+    const { code, stdout, stderr } = await vdcManage(['image', 'show', '-', '--quiet'], { database, input })
+    expect([code, stdout]).toEqual([9, 'wmi-dash\n'])
+    expect(stderr).toContain("Error: ' debian-12' is neither the ID nor the display name of an image\n")
   })
 
   test('that nothing has are refused, with what is similar or deleted', async () => {
@@ -93,11 +114,16 @@ describe.each(ENGINES)('names on %s', (engine) => {
       message: "'debian-11' is neither the ID nor the display name of an image",
       hint: "Did you mean 'debian-12'? An ID is wmi- followed by",
     })
-    await expectRefused(database, ['image', 'del', 'bo-one'], { exit: 3, message: "'bo-one' is neither" })
+    await expectRefused(database, ['image', 'del', 'bo-one'], { exit: 3, message: "'bo-one' is not a valid image ID" })
     await expectRefused(database, ['image', 'del', 'old'], {
       exit: 4,
-      message: /wmi-old/,
-      hint: 'this name: wmi-gone.',
+      message: "No image has the ID wmi-old or the name 'old'",
+      hint: 'Deleted, with this name: wmi-gone.',
+    })
+    await expectRefused(database, ['image', 'undelete', 'lucid'], {
+      exit: 4,
+      message: "No deleted image has the ID wmi-lucid or the name 'lucid'",
+      hint: 'Not deleted, with this name: wmi-plain.',
     })
     await expectRefused(database, ['image', 'del', ''], { exit: 3, message: "'' is not a valid image ID" })
     await expectRefused(database, ['account', 'show', 'no-account'], { exit: 3, message: 'not a valid account ID' })
@@ -116,7 +142,7 @@ describe.each(ENGINES)('names on %s', (engine) => {
             new RegExp(`^${id}: owner a-shpoolxx, available, x86_64, raw, 1024 bytes, created \\d{4}-\\S+Z$`),
           ),
         ),
-        hint: 'Name it by its ID',
+        hint: 'Use the ID instead',
         exit: 5,
       })
     }
@@ -214,7 +240,7 @@ describe.each(ENGINES)('names on %s', (engine) => {
     expect((await run('backupstorage', 'del', 'store')).code).toBe(0)
     await expectRefused(database, ['backupstorage', 'del', 'store'], {
       exit: 4,
-      message: 'Backup storage bkst-store does not exist',
+      message: "No backup storage has the ID bkst-store or the name 'store'",
       hint: 'this name: bkst-b.',
     })
     await expectRefused(database, ['backupstorage', 'del', 'Store one'], {

@@ -36,7 +36,7 @@ const COMMANDS: Record<string, { needs?: Record<string, string>; words?: string[
 const BAD = ['a😀b', 'a\u0001b', 'x'.repeat(70_000), '']
 /** Matches errors that name the value instead of the option, such as IDs and sort keys. */
 const BY_VALUE =
-  /^'.*' is not a valid [a-z ]+ ID$|^The ID '.*' is too long|^Cannot sort the list by '|^There is no |^(?:Parent image|Image) |^The name of a label |--from-file cannot be used together$/s
+  /^'.*' is (?:not a valid [a-z ]+ ID|neither the ID nor the display name of an? [a-z ]+)$|^The ID '.*' is too long|^Cannot sort the list by '|^There is no |^(?:Parent image|Image) |^The name of a label |--from-file cannot be used together$/s
 
 interface Flag {
   type: string

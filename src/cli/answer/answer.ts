@@ -1,61 +1,30 @@
-import { asVdcError, ERRORS, type ErrorCode, isOfDatabase, VdcError } from '../../core/errors.ts'
+import type { VdcError } from '../../core/errors.ts'
 import type { Outcome } from '../../registry/batch/batches.ts'
 import type { Change } from '../../registry/change.ts'
-import { errorText, warningText } from '../errors/report-error.ts'
+import { warningText } from '../errors/report-error.ts'
 import type { Session } from '../session/session.ts'
-import { noneOnStdin, STDIN } from '../session/stdin-ids.ts'
 import { printable } from '../terminal/escape.ts'
-import { isHoldingAll, writeNote } from '../terminal/output.ts'
+import { writeNote } from '../terminal/output.ts'
 import type { Column } from './columns.ts'
-import { isJson, isStreamed } from './format.ts'
+import { isJson } from './format.ts'
+import { type Findings, isSummary, openFindings } from './outcomes/findings.ts'
+import { printNewItems, tellFailures } from './outcomes/new-items.ts'
+import { isOne, Outcomes, type Work } from './outcomes/outcomes.ts'
+import { tellError } from './outcomes/tell-error.ts'
 import type { Printer } from './printer.ts'
 import { renderSections, type Section } from './sections.ts'
-import { StoredItems } from './stored-items.ts'
-
-/** Errors after which the next items would fail too, in addition to errors of the database. */
-const FINAL: readonly ErrorCode[] = [
-  'COMMIT_UNCERTAIN',
-  'SCHEMA_MISSING',
-  'SCHEMA_OLDER',
-  'QEMU_IMG_FAILED',
-  'INTERRUPTED',
-  'TERMINATED',
-]
-
-/** A report, whose error is its own. */
-interface Reported {
-  error?: { code: ErrorCode; message: string; hint?: string | undefined } | undefined
-}
-
-/** Works on several items. `oneByOne` makes it from work on one item. */
-type Work<T> = (ids: readonly string[]) => AsyncIterable<Outcome<T>>
-
-/** The outcome of an item that did not fail. */
-type Done<T> = Extract<Outcome<T>, { result: T }>
-
-/** Returns true if the words name a single item. IDs on stdin count as several. */
-function isOne(words: readonly string[]): boolean {
-  return words.length === 1 && words[0] !== STDIN
-}
 
 /** Prints the answer of a command to stdout, and notes, warnings and errors to stderr. */
 export class Answer {
   readonly #printer: Printer
   readonly #session: Session
-  readonly #inOptions: (error: unknown) => unknown
-  /** True while results are printed. Other results may be committed, but not printed yet. */
-  #isPrinting = false
+  readonly #outcomes: Outcomes
 
   /** @param inOptions replaces the registry's fields in an error by the command's options. */
   constructor(printer: Printer, session: Session, inOptions: (error: unknown) => unknown) {
     this.#printer = printer
     this.#session = session
-    this.#inOptions = inOptions
-  }
-
-  /** True if only IDs were asked for. */
-  get isQuiet(): boolean {
-    return this.#printer.isQuiet
+    this.#outcomes = new Outcomes(printer, session, inOptions)
   }
 
   /** True if a format, columns or IDs were asked for. Commands that print nothing by default then print an answer. */
@@ -65,12 +34,17 @@ export class Answer {
 
   /** True if the answer is a table with the default columns. */
   get isPlainTable(): boolean {
-    return this.#printer.format === 'table' && !this.#printer.hasColumns && !this.isQuiet
+    return this.#printer.format === 'table' && !this.#printer.hasColumns && !this.#printer.isQuiet
   }
 
   /** True if a person is told what was done, in addition to the answer. */
   get isTelling(): boolean {
     return !this.isAskedFor && !this.#printer.isForScripts && this.#session.isWithPerson
+  }
+
+  /** True if several reports should be a table: at a terminal in the default format, or if a table was asked for. */
+  get prefersTable(): boolean {
+    return this.#printer.prefersTable
   }
 
   /** True if the answer is JSON, which contains errors too. */
@@ -154,23 +128,13 @@ export class Answer {
   async openFindings<T extends object>(
     columns: readonly Column<T>[],
     lineOf: (finding: T) => string,
-  ): Promise<{ write: (finding: T) => Promise<unknown>; end: () => Promise<void> }> {
-    if (this.#isSummary) return { write: async () => {}, end: async () => {} }
-    if (this.isAskedFor) {
-      const list = await this.#printer.openList(columns)
-      return { write: (finding) => list.write([finding]), end: list.end }
-    }
-    return { write: (finding) => this.text(`${lineOf(finding)}\n`), end: async () => {} }
+  ): Promise<Findings<T>> {
+    return openFindings(this.#printer, columns, lineOf)
   }
 
   /** Prints the summary of findings, in JSON and YAML without `--columns`. Otherwise prints nothing. */
   async summary(summary: object): Promise<void> {
-    if (this.#isSummary) await this.thing(summary)
-  }
-
-  get #isSummary(): boolean {
-    const { format, hasColumns } = this.#printer
-    return !isStreamed(format) && format !== 'table' && !hasColumns
+    if (isSummary(this.#printer)) await this.thing(summary)
   }
 
   /** Prints a number of items, by default alone on a line. */
@@ -203,27 +167,8 @@ export class Answer {
     outcomes: AsyncIterable<Outcome<T>>,
     afterEach: (item: T) => Promise<void> = async () => {},
   ): Promise<void> {
-    const stored = new StoredItems()
-    try {
-      for await (const outcome of outcomes) {
-        if (!('result' in outcome)) await this.#failure(outcome, false)
-        else if (!this.#session.isDryRun) {
-          stored.add(outcome)
-          await this.#idOrThing(outcome.result, stored)
-          await afterEach(outcome.result)
-        }
-      }
-      if (!this.#session.isDryRun) await this.#printer.endThings(false)
-    } catch (error) {
-      await stored.tell()
-      throw error
-    }
-  }
-
-  async #idOrThing(item: { id: string }, stored: StoredItems): Promise<void> {
-    if (this.isAskedFor) await this.#printer.thing(item)
-    else await this.text(`${item.id}\n`)
-    if (!this.#printer.isWhole) stored.printed()
+    if (this.#session.isDryRun) await tellFailures(this.#outcomes, outcomes)
+    else await printNewItems(this.#printer, this.#outcomes, outcomes, afterEach)
   }
 
   /** Prints text unchanged. */
@@ -264,42 +209,6 @@ export class Answer {
   ): Promise<void> {
     for await (const thing of things) await this.#printer.thing(thing, textOf?.(thing))
     await this.#printer.endThings(isSingle)
-  }
-
-  /**
-   * Prints reports as they come: several of them at a terminal, or if `--format table` is given, as a table, with
-   * what is to be said about them below. Otherwise as text, each followed by its error.
-   *
-   * @param how.columns the default columns of the table.
-   * @param how.textOf returns a report as text.
-   * @param how.findingsOf returns all errors and warnings of a report, for below the table.
-   */
-  async reports<T extends Reported>(
-    reports: AsyncIterable<T>,
-    isSingle: boolean,
-    how: {
-      columns: readonly Column<T>[]
-      textOf: (report: T) => string
-      findingsOf: (report: T) => (VdcError | string)[]
-    },
-  ): Promise<void> {
-    if (isSingle || !this.#printer.prefersTable)
-      return this.things(
-        followed(reports, async ({ error }) => {
-          if (error !== undefined) await this.error(new VdcError(error.code, error.message, { hint: error.hint }))
-        }),
-        isSingle,
-        how.textOf,
-      )
-    const findings: (VdcError | string)[] = []
-    try {
-      await this.listAsDone(
-        followed(reports, async (report) => void findings.push(...how.findingsOf(report))),
-        how.columns,
-      )
-    } finally {
-      for (const finding of findings) await (typeof finding === 'string' ? this.warning(finding) : this.error(finding))
-    }
   }
 
   /**
@@ -346,12 +255,14 @@ export class Answer {
    */
   async each<T extends object>(words: readonly string[], work: Work<T>): Promise<void> {
     if (!this.isAskedFor || this.#session.isDryRun) {
-      const said = this.isTelling ? new (await import('../said/said.ts')).Said(isOne(words)) : undefined
-      for await (const { result, happened } of this.#outcomes(words, work)) await said?.tell(happened, result)
-      await said?.end()
+      const notes = this.isTelling
+        ? new (await import('../notes/change-notes.ts')).ChangeNotes(isOne(words))
+        : undefined
+      for await (const { result, happened } of this.#outcomes.of(words, work)) await notes?.tell(happened, result)
+      await notes?.end()
       return
     }
-    const release = this.#session.delaySignals(() => this.#isPrinting)
+    const release = this.#session.delaySignals(() => this.#outcomes.isPrinting)
     try {
       await this.showEach(words, work)
     } finally {
@@ -360,48 +271,13 @@ export class Answer {
   }
 
   /**
-   * Works on items, and yields the results. If one of several items fails, reports it, continues with
-   * the next one, and sets the exit code to 9.
+   * Works on items, and yields the results, as `Outcomes.of`.
    *
    * @param words IDs; `-` stands for those on stdin.
-   * @param work is called with each batch of IDs as it arrives.
-   * @throws VdcError the error of a single item, or one after which the next items would fail too;
-   *   as `StdinIds.of`.
+   * @throws VdcError the error of a single item, or one after which the next items would fail too.
    */
   async *results<T>(words: readonly string[], work: Work<T>): AsyncGenerator<T> {
-    for await (const { result } of this.#outcomes(words, work)) yield result
-  }
-
-  /** As `results`, with what happened to the items. */
-  async *#outcomes<T>(words: readonly string[], work: Work<T>): AsyncGenerator<Done<T>> {
-    let count = 0
-    for await (const ids of this.#session.ids(words)) {
-      count += ids.length
-      for await (const outcome of work(ids)) {
-        this.#isPrinting = true
-        if ('result' in outcome) yield outcome
-        else await this.#failure(outcome, isOne(words))
-        this.#isPrinting = false
-      }
-    }
-    if (count === 0) await writeNote(noneOnStdin())
-  }
-
-  /**
-   * Reports the failure of an item, and sets the exit code.
-   *
-   * @throws VdcError the failure, if it is the only item, or the next ones would fail too.
-   */
-  async #failure({ id, error: thrown }: { id: string; error: VdcError }, isOnly: boolean): Promise<void> {
-    const error = asVdcError(this.#inOptions(thrown))
-    if (isOnly || this.#isFinal(error.code)) throw error
-    await this.error(error)
-    process.exitCode = ERRORS.PARTLY_DONE.exit
-    await this.#printer.failure({ id, ...error.toJSON() })
-  }
-
-  #isFinal(code: ErrorCode): boolean {
-    return FINAL.includes(code) || isOfDatabase(code) || (code === 'DATABASE_BUSY' && this.#session.isTogether)
+    for await (const { result } of this.#outcomes.of(words, work)) yield result
   }
 
   /** Prints the changes that a dry run would make, by default as text, and a note that nothing was written. */
@@ -427,15 +303,6 @@ export class Answer {
    *   on stderr.
    */
   async error(error: VdcError, options = { isAnswered: true }): Promise<void> {
-    process.exitCode = error.exit
-    if (!options.isAnswered || !this.isJson || isHoldingAll()) await writeNote(errorText(error))
-  }
-}
-
-/** Yields items, and calls `then` with each after it was printed. */
-async function* followed<T>(items: AsyncIterable<T>, then: (item: T) => Promise<void>): AsyncGenerator<T> {
-  for await (const item of items) {
-    yield item
-    await then(item)
+    await tellError(error, options.isAnswered && this.isJson)
   }
 }

@@ -13,6 +13,7 @@ import type { Printer } from './printer.ts'
  */
 export async function printChanges(printer: Printer, changes: readonly Change[]): Promise<void> {
   if (printer.mayWrap) return printSentences(printer, changes)
+  if (printer.isQuiet) return printIds(printer, changes)
   // History rows follow from the other rows and would bury them in a table.
   const isHidden = (change: Change) => printer.format === 'table' && 'table' in change && change.table === 'histories'
   const shown = changes.filter((change) => !isHidden(change)).map(fullChange)
@@ -21,6 +22,13 @@ export async function printChanges(printer: Printer, changes: readonly Change[])
   if (changes.length === 0) return writeNote('Dry run: nothing would change')
   const history = hidden === 0 ? '' : `; ${hidden} history row${hidden === 1 ? ' is' : 's are'} not shown`
   await writeNote(`Dry run: nothing was written${history}`)
+}
+
+/** Prints the ID of each thing that would change once. Files have none. */
+async function printIds(printer: Printer, changes: readonly Change[]): Promise<void> {
+  const ids = new Set(changes.flatMap((change) => ('id' in change && change.action !== 'migrate' ? [change.id] : [])))
+  await printer.list([[...ids].map((id) => ({ id }))], [{ name: 'id' }])
+  await writeNote(changes.length === 0 ? 'Dry run: nothing would change' : 'Dry run: nothing was written')
 }
 
 async function printSentences(printer: Printer, changes: readonly Change[]): Promise<void> {

@@ -69,7 +69,7 @@ export class Printer {
     return !this.isAskedFor && !quiet && header && process.stdout.isTTY === true
   }
 
-  /** True if several reports are better a table: at a terminal in the default format, or if a table was asked for. */
+  /** True if several reports should be a table: at a terminal in the default format, or if a table was asked for. */
   get prefersTable(): boolean {
     const { format } = this.#options
     return format === 'table' || (format === undefined && process.stdout.isTTY === true)
@@ -179,7 +179,7 @@ export class Printer {
     const { header, columns: names } = this.#options
     const texts = new Map<string, TextOf>()
     for (const { name, cell, isOnRequest } of columns) if (isOnRequest && cell) texts.set(name, cell as TextOf)
-    const options = { names, header, storedId: this.storedId, keys: this.#keys, texts }
+    const options = { names, header, storedId: () => this.storedId, keys: this.#keys, texts }
     this.#rows = rowWriter(this.format, options)
     return this.#rows
   }
@@ -188,16 +188,18 @@ export class Printer {
     const { Table } = await import('./table.ts')
     const { header } = this.#options
     const width = terminalWidth()
+    let isEmpty = true
     const table = new Table(this.#shown(columns), { header, now: this.now, width, emphasize: boldOn(process.stdout) })
     return {
       write: async (rows: readonly T[]) => {
         table.add(rows)
+        isEmpty &&= rows.length === 0
         return true
       },
       end: async () => {
         const { pieces, leftOut } = table.end()
         await this.#printAll(pieces)
-        if (leftOut.length === 0) return
+        if (isEmpty || leftOut.length === 0) return
         await writeNote(`Not shown in ${width} columns: ${leftOut.join(', ')}. Choose columns with --columns`)
       },
     }

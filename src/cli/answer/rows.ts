@@ -20,7 +20,7 @@ interface RowOptions {
   names: readonly string[] | undefined
   keys: () => Promise<readonly string[]>
   header: boolean
-  storedId: string | undefined
+  storedId: () => string | undefined
   /** How csv and value print the values of some keys. */
   texts: ReadonlyMap<string, TextOf>
 }
@@ -36,13 +36,13 @@ export function idWriter(): RowWriter {
  *
  * @param options.names keys to print; undefined for all.
  * @param options.keys returns all keys according to the schema; if empty, the keys of the first row are used.
- * @param options.storedId the ID of a stored item that the rows report.
+ * @param options.storedId returns the ID of a stored item that the next rows report.
  */
 export function rowWriter(format: Format, options: RowOptions): RowWriter {
   if (format === 'ndjson') {
     const { names, storedId } = options
     const line = (row: object) => `${renderJson(pickOrFailure(row, names), 'line')}\n`
-    return { write: (rows) => writeOut(rows.map(line).join(''), storedId), end: async () => {} }
+    return { write: (rows) => writeOut(rows.map(line).join(''), storedId()), end: async () => {} }
   }
   return format === 'csv'
     ? cellWriter(csvCell(), ',', options)
@@ -76,7 +76,7 @@ function cellWriter(
       readers ??= names.map((name) => texts.get(name) ?? fieldReader(name))
       const cells = readers
       const line = (row: object) => `${cells.map((read) => format(read(row))).join(separator)}\n`
-      return (await begin()) && writeOut(rows.map(line).join(''), storedId)
+      return (await begin()) && writeOut(rows.map(line).join(''), storedId())
     },
     end: async () => {
       if (!isBegun) names ??= await keys()

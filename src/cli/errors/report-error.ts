@@ -110,9 +110,19 @@ async function usageError(error: ParseError, { command, flags = {}, operands }: 
     const also = others === '' ? '' : ` (also written ${others})`
     return usage(`Option --${twice}${also} is given more than once`)
   }
-  const isOwnerMissing = message.includes('Missing required flag account-id')
-  const text = message.replaceAll('Missing required flag ', 'Missing option --').replace(/^Flag --/, 'Option --')
-  return usage(text, isOwnerMissing ? `Set it, or the environment variable ${ACCOUNT_VARIABLE}.` : undefined)
+  return usage(...missingOptions(message))
+}
+
+/** Returns the text for missing options, with the way out if one is the owner; other messages in our words. */
+function missingOptions(message: string): [text: string, meant: string | undefined] {
+  const missing = Array.from(message.matchAll(/Missing required flag ([\w-]+)/g), ([, name]) => `--${name}`)
+  const isSeveral = missing.length > 1 && missing.length === message.split('; ').length
+  const text = isSeveral
+    ? `Missing options ${missing.join(', ')}`
+    : message.replaceAll('Missing required flag ', 'Missing option --').replace(/^Flag --/, 'Option --')
+  if (!missing.includes('--account-id')) return [text, undefined]
+  const what = missing.length > 1 ? '--account-id' : 'it'
+  return [text, `Set ${what}, or the environment variable ${ACCOUNT_VARIABLE}.`]
 }
 
 /** Returns the question whether an unexpected argument is meant as --account-id; undefined if it cannot be. */

@@ -91,7 +91,7 @@ export const quiet = () => Flags.boolean({ char: 'q', summary: 'Print IDs only, 
 export const onlyIds = (summary = 'Print IDs only, one per line, and no notes.') =>
   Flags.boolean({ char: 'q', helpGroup: COMMON, summary })
 
-/** `--verbose` of what shows items. */
+/** `--verbose` of commands that show items. */
 export const verbose = () =>
   Flags.boolean({
     char: 'v',
@@ -122,7 +122,7 @@ export const label = () =>
   })
 
 /** Describes an argument that takes an ID or a display name. */
-export const idOrName = (what: string, prefix: string) => `${what}: its ID (the prefix ${prefix} is optional) or name.`
+export const idOrName = (what: string, prefix: string) => `${what}: ID (${prefix} is optional) or name.`
 
 /** Describes an argument that takes several IDs or display names. */
 export const idsOrNames = (what: string, prefix: string) =>

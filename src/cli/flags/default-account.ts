@@ -8,7 +8,7 @@ export function namingVariable(error: VdcError): VdcError {
   const isAboutAccount =
     error.code.startsWith('ACCOUNT_') || (error.code === 'VALUE_REFUSED' && /\baccount ID\b/.test(error.message))
   if (!isAboutAccount) return error
-  const way = `The account is that of ${ACCOUNT_VARIABLE}; --account-id overrides it`
+  const way = `The account comes from ${ACCOUNT_VARIABLE}; --account-id overrides it`
   const hint = error.hint === undefined ? way : `${way}. ${error.hint}`
   return new VdcError(error.code, error.message, { hint, details: error.details, cause: error })
 }

@@ -7,6 +7,7 @@ export const DOWNLOAD_GROUPS = {
   ...LOCAL_IMAGE_GROUPS,
   'FILE CHECKS': ['checksum', 'no-checksum', ...LOCAL_IMAGE_GROUPS['FILE CHECKS']],
   STORAGE: ['into', 'file-name', 'storage-id', 'convert', 'prepare'],
+  DOWNLOAD: ['max-download', 'timeout', 'retries', 'ca-file'],
 }
 
 /**
@@ -23,7 +24,7 @@ export const download = (defaults: { mostBytes: string; timeout: number; retries
   timeout: Flags.integer({
     helpValue: 'SECONDS',
     default: defaults.timeout,
-    summary: 'Give up a connection without data after this time.',
+    summary: 'Close a connection that sends no data for this long.',
   }),
   retries: Flags.integer({ helpValue: 'N', default: defaults.retries, summary: 'Further attempts after a failure.' }),
   'ca-file': flags.text('FILE', "Trust only these certificate authorities (PEM). Default: Node's."),

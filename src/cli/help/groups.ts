@@ -8,6 +8,7 @@ export const HELP_GROUPS = [
   'BOOT',
   'FILE CHECKS',
   'STORAGE',
+  'DOWNLOAD',
   'REGISTRATION',
   'OPTIONS',
   'OUTPUT',

@@ -107,7 +107,7 @@ export class Session {
   }
 
   /**
-   * Asks the registry something that the command does not depend on. An SQLite file is neither created
+   * Reads from the registry what the command can do without. An SQLite file is neither created
    * nor migrated.
    *
    * @returns undefined if there is no registry yet.

@@ -9,9 +9,11 @@ export const STDIN = '-'
 export interface StdinForm {
   what: 'ID' | 'path'
   end: string | RegExp
-  /** Whether whitespace around a word is removed. */
+  /** Whether whitespace around IDs is removed. It is part of names. */
   isTrimmed: boolean
 }
+/** IDs, or names of numbers or letters only, which may be IDs without prefix. */
+const ID = /^(?:(?:a|bkst|bo|wmi)-)?\w+$/
 /** IDs, one per line. If \r\n arrives in two pieces, there is an extra empty line. */
 const IDS: StdinForm = { what: 'ID', end: /\r\n|[\n\r\u2028\u2029]/, isTrimmed: true }
 /** Paths, one per line. The name of a file can contain anything else, also \r and spaces. */
@@ -23,6 +25,12 @@ export const NUL_PATHS: StdinForm = { ...PATHS, end: '\0' }
 export const noneOnStdin = (what: StdinForm['what'] = 'ID') => `No ${what}s on stdin: nothing to do`
 /** The longest line in characters, so that input without newlines does not fill the memory. */
 const LONGEST_LINE = 65_536
+
+/** Removes whitespace around an ID. A name that begins or ends with it is another name without it. */
+function trimmed(line: string): string {
+  const word = line.trim()
+  return word === '' || ID.test(word) ? word : line
+}
 
 /** The IDs or paths on stdin, which one command of a process may read. */
 export class StdinIds {
@@ -107,7 +115,7 @@ export class StdinIds {
       for (;;) {
         const { value, done } = await untilInterrupted(this.#source.next(), interruption)
         if (done) return
-        const ids = value.map((line) => (form.isTrimmed ? line.trim() : line)).filter((id) => id !== '')
+        const ids = value.map((line) => (form.isTrimmed ? trimmed(line) : line)).filter((id) => id !== '')
         if (ids.length === 0) continue
         this.#kept?.push(...ids)
         yield ids

@@ -17,8 +17,8 @@ const SIZE = 1000
 /** The most bytes that are read, from the end of the file. Earlier bytes are dropped. */
 const LIMIT = 1024 ** 2
 
-/** A URL with a password. */
-const PASSWORD = /:\/\/[^\s/@]*:[^\s/@]+@/
+/** A URL with a password, or one for http with a token as its user or in its query. */
+const PASSWORD = /:\/\/[^\s/@]*:[^\s/@]+@|https?:\/\/[^\s/]*(?:@|\S*\?)/i
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 const MODE = 0o600
@@ -51,7 +51,7 @@ export class ShellHistory {
     return [...new Set(lines.slice(-SIZE).reverse())]
   }
 
-  /** Adds a line, unless it starts with a space, repeats the last one, or has a URL with a password. */
+  /** Adds a line, unless it starts with a space, repeats the last one, or has a URL with a password or token. */
   add(line: string): void {
     const text = line.trimEnd()
     if (/^\s/.test(text) || text === this.#last || PASSWORD.test(text)) return

@@ -1,4 +1,5 @@
 import { VdcError } from '../../core/errors.ts'
+import { withoutSecrets } from '../../core/url.ts'
 import { originalSpelling } from '../command/original-spelling.ts'
 import { findHelpTopic, HELP_TOPICS } from '../help/topics.ts'
 import { writeOut } from '../terminal/output.ts'
@@ -161,16 +162,19 @@ async function unknownCommand(
   const topic = names.slice(0, known).map((name) => `${name} `)
   const hint = `List the commands with: vdc-manage ${topic.join('')}--help`
   if (known === names.length) return misplacedOption(program, known, words, hint)
-  const { commandOfFile, nearestCommand } = await import('../suggest/nearest-command.ts')
+  const { commandOfFile, imageCommand, nearestCommand } = await import('../suggest/nearest-command.ts')
   const { otherVerb } = await import('../suggest/other-verbs.ts')
-  const whole = otherVerb(program, names, known) ?? commandOfFile(program, names, known)
+  const others = ['help', 'version', ...helpTopics, ...(program.shared === undefined ? [] : [...ENDS, CLEAR])]
+  const near = nearestCommand(program, names, known, others)
+  const whole =
+    otherVerb(program, names, known) ??
+    commandOfFile(program, names, known) ??
+    (near === undefined && known === 0 ? imageCommand(program, names) : undefined)
   if (whole !== undefined) {
     return new VdcError('USAGE', `There is no command '${unknownWords(names, known, undefined)}'`, {
       hint: `Did you mean ${whole}? ${hint}`,
     })
   }
-  const others = ['help', 'version', ...helpTopics, ...(program.shared === undefined ? [] : [...ENDS, CLEAR])]
-  const near = nearestCommand(program, names, known, others)
   const meant = near === 'version' ? '--version' : near
   const what = helpTopics.length > 0 && names.length === 1 ? 'command or help topic' : 'command'
   return new VdcError('USAGE', `There is no ${what} '${unknownWords(names, known, meant)}'`, {
@@ -181,7 +185,7 @@ async function unknownCommand(
 /** Returns the words that the error quotes: as many as the suggestion has, but at least up to the first unknown one. */
 function unknownWords(names: readonly string[], known: number, meant: string | undefined): string {
   const length = Math.max(known + 1, meant?.split(' ').length ?? 0)
-  return names.slice(0, length).join(' ')
+  return names.slice(0, length).map(withoutSecrets).join(' ')
 }
 
 /** Returns the USAGE error for an option in place of a command. */

@@ -1,5 +1,7 @@
+import { existsSync, statSync } from 'node:fs'
 import { countTypos, mostTypos } from '../../core/nearest.ts'
 import { shellWord } from '../../core/shell-word.ts'
+import { isUrl, withoutSecrets } from '../../core/url.ts'
 import type { Program } from '../start/program.ts'
 
 /** Other names of commands and topics, from similar programs and common usage. */
@@ -63,21 +65,44 @@ export function nearestCommand(
   return scored[0]?.words.join(' ')
 }
 
+/** Verbs of several topics. Without a topic, they are about images. */
+const OF_IMAGES = ['add', 'del', 'list', 'modify', 'show'].map((verb) => `image ${verb}`)
+
 /**
- * Finds the command that is missing before a file or the ID of a backup object: the only command of
- * the topic that takes a file.
+ * Finds the command on images that a verb without a topic stands for, such as `list`.
+ *
+ * @returns the words of the command; undefined if the first word is no such verb.
+ */
+export function imageCommand(program: Program, names: readonly string[]): string | undefined {
+  const meant = nearestCommand(program, ['image', names[0] as string], 1, [])
+  return meant !== undefined && OF_IMAGES.includes(meant) ? meant : undefined
+}
+
+/**
+ * Finds the command that is missing before files, the ID of a backup object or a URL: the only command of
+ * the topic that takes it.
  *
  * @param known the number of words at the start that are a topic.
- * @returns the words of the command and the file, quoted for sh; undefined if there is no such command, or several.
+ * @returns the words of the command and all arguments, quoted for sh; undefined if there is no such command, or several.
  */
 export function commandOfFile(program: Program, names: readonly string[], known: number): string | undefined {
-  const file = names[known] as string
-  if (!/[./]|^bo-/.test(file)) return undefined
+  const given = names.slice(known)
+  const [first = ''] = given
+  if (!/[./]|^bo-/.test(first) && !existsSync(first)) return undefined
+  const taken = isUrl(first) ? 'url' : 'path'
   const topic = names.slice(0, known).join(':')
   const [only, ...more] = program.commands.filter(
-    ({ id, aliases, args }) => id.startsWith(`${topic}:`) && !aliases.includes(id) && Object.keys(args)[0] === 'path',
+    ({ id, aliases, args }) => id.startsWith(`${topic}:`) && !aliases.includes(id) && Object.keys(args)[0] === taken,
   )
-  return only === undefined || more.length > 0 ? undefined : `${only.id.replaceAll(':', ' ')} ${shellWord(file)}`
+  if (only === undefined || more.length > 0) return undefined
+  const recursive = taken === 'path' && 'recursive' in only.flags && hasFolder(given) ? ['--recursive'] : []
+  const shown = given.map((word) => shellWord(withoutSecrets(word)))
+  return [only.id.replaceAll(':', ' '), ...recursive, ...shown].join(' ')
+}
+
+/** Returns true if any of the words is a folder. */
+function hasFolder(words: readonly string[]): boolean {
+  return words.some((word) => statSync(word, { throwIfNoEntry: false })?.isDirectory() === true)
 }
 
 /** Returns how much the typed words differ from those of a command; infinite if they are not similar. */

@@ -6,7 +6,7 @@ type Ways = readonly (readonly [verbs: readonly string[], way: string])[]
 
 const RENAME = ['rename', 'mv', 'move', 'name']
 
-/** The ways by topic. */
+/** The verbs by topic. */
 export const WAYS: Readonly<Record<string, Ways>> = {
   image: [
     [RENAME, 'image modify ID --display-name NAME'],

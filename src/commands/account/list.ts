@@ -2,7 +2,7 @@ import { ACCOUNT_COLUMNS } from '../../cli/answer/columns/account.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { accountList } from '../../cli/flags/account.ts'
 import { byColumn } from '../../cli/flags/common.ts'
-import { emptyList } from '../../cli/said/empty.ts'
+import { emptyList } from '../../cli/notes/empty-list.ts'
 import { countAccounts, listAccounts } from '../../registry/account/list.ts'
 
 export default class AccountList extends BaseCommand {

@@ -2,7 +2,7 @@ import { OBJECT_COLUMNS } from '../../cli/answer/columns/backup-object.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { objectList } from '../../cli/flags/backup-object.ts'
 import { byColumn } from '../../cli/flags/common.ts'
-import { emptyList } from '../../cli/said/empty.ts'
+import { emptyList } from '../../cli/notes/empty-list.ts'
 import { countObjects, listObjects } from '../../registry/backup-object/list.ts'
 
 export default class BackupObjectList extends BaseCommand {

@@ -2,7 +2,7 @@ import { STORAGE_COLUMNS } from '../../cli/answer/columns/backup-storage.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { storageList } from '../../cli/flags/backup-storage.ts'
 import { byColumn } from '../../cli/flags/common.ts'
-import { emptyList } from '../../cli/said/empty.ts'
+import { emptyList } from '../../cli/notes/empty-list.ts'
 import { countStorages, listStorages } from '../../registry/backup-storage/list.ts'
 
 export default class BackupStorageList extends BaseCommand {

@@ -7,14 +7,14 @@ import { TARGET_FORMATS } from '../../registry/rules/values.ts'
 export default class ImageExport extends BaseCommand {
   static override summary = "Write an image's file, with its checksum beside it."
   static override description =
-    'Copies the file that the image boots from to a new file, unpacked or converted, and prints its path. The file must have the registered checksums. OUT.sha256 gets the SHA-256 of the new file: sha256sum -c checks it, and image add local does so by itself. Both files appear only when they are complete, and existing files are never overwritten. To export the records of the registry, use registry export.'
+    'Copies the file that the image boots from to a new file, unpacked or converted, and prints its path. The file must have the registered checksums. OUT.sha256 gets the SHA-256 of the new file: sha256sum -c and image add local verify it. Both files appear only when they are complete, and existing files are never overwritten. To export the records of the registry, use registry export.'
   static override examples = [
     '<%= config.bin %> image export wmi-k3x9q0bz /media/usb/lucid.qcow2',
     '<%= config.bin %> image export wmi-k3x9q0bz lucid.vmdk --to vmdk --compress',
   ]
   static override exits = [0, 1, 2, 3, 4, 5, 6, 7, 130, 143]
   static override args = {
-    id: flags.oneId('Image: ID, with or without wmi-, or name.'),
+    id: flags.oneId(flags.idOrName('Image', 'wmi-')),
     out: flags.path('New file.'),
   }
   static override flags = {

@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core'
 import { FILE_COLUMNS } from '../../cli/answer/columns/file.ts'
+import { printReports } from '../../cli/answer/outcomes/reports.ts'
 import { findingsOf, renderReport } from '../../cli/answer/views/file.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
@@ -14,7 +15,7 @@ import { ARCHES, FILE_FORMATS } from '../../registry/rules/values.ts'
 export default class ImageInspect extends BaseCommand {
   static override summary = 'Check whether files can be registered; show their format.'
   static override description =
-    'Runs the checks of image add local without registering anything; no database is needed. At a terminal, several files are a table. The exit code is 3 if any file would be refused. --thorough finds compressed data that cannot be unpacked; only a checksum detects data that unpacks to the wrong bytes.'
+    'Runs the checks of image add local without registering anything; no database is needed. At a terminal, prints several files as a table. The exit code is 3 if any file would be refused. --thorough finds compressed data that cannot be unpacked; only a checksum detects data that unpacks to the wrong bytes.'
   static override examples = [
     '<%= config.bin %> image inspect lucid.qcow2',
     '<%= config.bin %> image inspect --no-checksum --recursive /srv/incoming',
@@ -46,7 +47,7 @@ export default class ImageInspect extends BaseCommand {
         ? inspectMany(await namedFiles(this.session, args.path, naming, watcher), request, watcher)
         : inspectOne(namedSource(args.path[0] as string), request, watcher)
       const textOf = (report: FileReport) => renderReport(report, isErrorBeside)
-      return this.answer.reports(reports, !isSeveral, { columns: FILE_COLUMNS, textOf, findingsOf })
+      return printReports(this.answer, reports, !isSeveral, { columns: FILE_COLUMNS, textOf, findingsOf })
     })
   }
 }

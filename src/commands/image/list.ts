@@ -2,7 +2,7 @@ import { imageColumns } from '../../cli/answer/columns/image.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import { byColumn } from '../../cli/flags/common.ts'
 import { imageList } from '../../cli/flags/image.ts'
-import { emptyList } from '../../cli/said/empty.ts'
+import { emptyList } from '../../cli/notes/empty-list.ts'
 import { countImages, listImages } from '../../registry/image/list.ts'
 
 export default class ImageList extends BaseCommand {

@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core'
-import { humanSize } from '../../cli/answer/cells.ts'
+import { counted, humanSize } from '../../cli/answer/cells.ts'
 import { PURGED_COLUMNS } from '../../cli/answer/columns/purged.ts'
 import { BaseCommand } from '../../cli/command/base-command.ts'
 import * as flags from '../../cli/flags/common.ts'
@@ -76,7 +76,7 @@ export default class ImagePurge extends BaseCommand {
   async #tellOutcome({ notRemoved, bytes }: PurgeOutcome): Promise<void> {
     if (bytes > 0 && this.answer.isRead && !this.session.isDryRun) await this.answer.note(`Freed ${humanSize(bytes)}`)
     if (notRemoved === 0) return
-    const error = new VdcError('PARTLY_DONE', `${countOf(notRemoved, 'file')} could not be removed`)
+    const error = new VdcError('PARTLY_DONE', `${counted(notRemoved, 'file')} could not be removed`)
     await this.answer.error(error, { isAnswered: false })
   }
 
@@ -84,7 +84,7 @@ export default class ImagePurge extends BaseCommand {
   async #tellStaying(plan: PurgePlan): Promise<void> {
     const staying = await this.session.withRegistry((registry) => findStaying(registry, plan))
     for (const { count, bytes, why } of staying)
-      await this.answer.note(`Kept: ${countOf(count, 'file')} (${humanSize(bytes)}), ${why}`)
+      await this.answer.note(`Kept: ${counted(count, 'file')} (${humanSize(bytes)}), ${why}`)
   }
 }
 
@@ -113,5 +113,5 @@ function linesOf({ count, first }: PurgePlan['going']['images'], more: string): 
 
 /** Returns a count such as `3 images`; an empty text for 0. */
 function countOf(number: number, name: string): string {
-  return number === 0 ? '' : `${number} ${name}${number === 1 ? '' : 's'}`
+  return number === 0 ? '' : counted(number, name)
 }

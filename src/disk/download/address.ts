@@ -13,12 +13,13 @@ const PROTOCOLS = ['http:', 'https:']
  * Parses a URL of a user. Errors don't repeat the text, because it may contain a password.
  *
  * @param what names the text in errors.
+ * @param hint what to do if it is not a URL.
  * @throws VdcError VALUE_REFUSED.
  */
-export function parseAddress(text: string, what: string): Address {
+export function parseAddress(text: string, what: string, hint?: string): Address {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !PROTOCOLS.includes(url.protocol))
-    throw new VdcError('VALUE_REFUSED', `${what} must be a URL that begins with https:// or http://`)
+    throw new VdcError('VALUE_REFUSED', `${what} must be a URL that begins with https:// or http://`, { hint })
   const credentials = [url.username, url.password].map((each) => decoded(each, what)).join(':')
   const authorization = credentials === ':' ? undefined : `Basic ${Buffer.from(credentials).toString('base64')}`
   return { url: bare(url), authorization }
@@ -32,7 +33,7 @@ export function shownAddress({ origin, pathname, search }: URL): string {
 /**
  * Returns the URL to which a response redirects. Credentials in it are dropped.
  *
- * @throws VdcError FILE_REFUSED if it is no URL that may be followed.
+ * @throws VdcError FILE_REFUSED if it is not a URL that may be followed.
  */
 export function redirected(from: URL, location: string): URL {
   const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined

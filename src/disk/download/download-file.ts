@@ -30,12 +30,12 @@ export interface FileDownload extends Download {
 
 /** Bytes that an attempt must bring so that it does not count as a failure. */
 const PROGRESS = 64 * 1024
-/** Errors after which a later run goes on. */
+/** Errors after which a later run continues. */
 const KEPT = ['DOWNLOAD_FAILED', 'FILE_NOT_WRITTEN', 'INTERRUPTED', 'TERMINATED']
 
 /**
  * Downloads a file into its place. It appears there when it is complete and has its checksum. If
- * the connection breaks, or this process is interrupted or killed, the next call goes on.
+ * the connection breaks, or this process is interrupted or killed, the next call continues.
  *
  * @returns the SHA-256 of the file in hex.
  * @throws VdcError DOWNLOAD_FAILED, DOWNLOAD_RUNNING, FILE_EXISTS, FILE_NOT_WRITTEN; FILE_REFUSED if
@@ -74,7 +74,7 @@ export async function downloadFile(place: OutputPlace, download: FileDownload, w
   }
 }
 
-/** Receives a file that has its checksum. If the bytes of an earlier run are wrong, begins anew once. */
+/** Receives a file that has its checksum. If the bytes of an earlier run are wrong, starts over once. */
 async function receiveRight(partial: PartialFile, download: FileDownload, watcher: Watcher): Promise<void> {
   const wasLeft = partial.size > 0
   await receiveAll(partial, download, watcher)
@@ -94,7 +94,7 @@ async function receiveRight(partial: PartialFile, download: FileDownload, watche
 async function receiveAll(partial: PartialFile, download: FileDownload, watcher: Watcher): Promise<void> {
   let most = partial.size
   const hasProgress = () => {
-    // What is downloaded again because the server has another file now is no progress.
+    // What is downloaded again because the server has another file now does not count as progress.
     const brought = partial.size - most
     most = Math.max(most, partial.size)
     return brought >= PROGRESS

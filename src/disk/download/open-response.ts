@@ -59,8 +59,10 @@ async function send(
 ): Promise<OpenResponse> {
   cancellation.throwIfRequested()
   const { request } = url.protocol === 'https:' ? await import('node:https') : await import('node:http')
-  const options: RequestOptions & { ca?: Buffer } = {
+  const options: RequestOptions & { ca?: Buffer; rejectUnauthorized: boolean } = {
     agent: false,
+    // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+    rejectUnauthorized: true,
     headers: { 'User-Agent': 'vdc-manage', 'Accept-Encoding': 'identity', Connection: 'close', ...headers },
     signal: cancellation.signal,
     ...(ca !== undefined && { ca }),
@@ -70,6 +72,8 @@ async function send(
     return await new Promise<OpenResponse>((resolve, reject) => {
       const sent = request(url, options, (response) => resolve(opened(response)))
       sent.on('error', reject)
+      // Without an error or a response, Node closes a connection on which the server changes to another protocol.
+      sent.on('close', () => reject(new DownloadFailure('the server closed the connection', { isTransient: true })))
       timer = setTimeout(() => sent.destroy(silent(timeout)), timeout)
       sent.end()
     })

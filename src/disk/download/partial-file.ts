@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
 import type { PrivateFolder } from '../folder/private-folder.ts'
 import type { Algorithm } from '../hash/checksum-file.ts'
 import { Reserve } from '../make/reserve.ts'
@@ -37,7 +37,7 @@ export class PartialFile {
   }
 
   /**
-   * Opens the bytes that an earlier run left and hashes them, or begins anew.
+   * Opens the bytes that an earlier run left and hashes them, or starts over.
    *
    * @param left the state that it left; undefined if there is none.
    * @throws Error of the system; the error of the cancellation.
@@ -55,8 +55,7 @@ export class PartialFile {
       await writeState(folder, fresh)
       return new PartialFile(folder, await open(path, NEW_FILE, 0o600), fresh, algorithms)
     }
-    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK
-    const file = new PartialFile(folder, await open(path, flags, 0o600), left, algorithms)
+    const file = new PartialFile(folder, await openLeftBytes(path), left, algorithms)
     try {
       if (left.validator === null) await file.begin(null, null)
       else await file.#hashWhatIsThere(cancellation)
@@ -130,4 +129,15 @@ export class PartialFile {
     for (const hash of this.#hashes) hash.update(bytes)
     this.#size += bytes.length
   }
+}
+
+/** Opens the bytes that an earlier run left; an empty file if there are none. */
+async function openLeftBytes(path: string): Promise<FileHandle> {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  const handle = await open(path, flags, 0o600)
+  // A process that was killed while it moved the file into place has left both names: the file must not change any more.
+  if ((await handle.stat()).nlink <= 1) return handle
+  await handle.close()
+  await unlink(path)
+  return open(path, NEW_FILE, 0o600)
 }

@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { type FileHandle, open, opendir, rename, rmdir } from 'node:fs/promises'
+import { type FileHandle, open, opendir, rename, rmdir, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { VdcError } from '../../core/errors.ts'
-import { isAlive } from '../../core/is-alive.ts'
 import { isPrivate, makePrivateFolder, type PrivateFolder, removePrivateFolder } from '../folder/private-folder.ts'
-import { ourName, PARTIAL_PREFIX } from '../folder/work-folder.ts'
+import { PARTIAL_PREFIX } from '../folder/work-folder.ts'
 import type { OutputPlace } from '../make/output-place.ts'
 import { FOLDER, heldPath, holding, isSameInode } from '../remove/held.ts'
-import { type PartialState, readState, STATE } from './partial-state.ts'
+import { freeName, isUsed, nameForUs, parseName } from './partial-name.ts'
+import { DRAFT, type PartialState, readState, STATE } from './partial-state.ts'
 
 /*
  * A partial download is in a private folder beside its place. The folder's name tells which
@@ -44,7 +43,8 @@ export async function openPartialFolder(place: OutputPlace, key: string): Promis
     const parsed = parseName(name)
     if (parsed === undefined) continue
     if (isUsed(parsed)) {
-      if (parsed.key === key) throw running(place, parsed.pid)
+      // Anybody can make a folder of this name where others may write.
+      if (parsed.key === key && (await isOurs(place.folder, name))) throw running(place, parsed.pid)
     } else if (parsed.key !== key) await removeIfStale(place.folder, name)
     else found ??= await takeOver(place.folder, name, key)
   }
@@ -60,54 +60,8 @@ export async function removePartialFolder(place: OutputPlace, folder: PrivateFol
 
 /** Leaves the folder of a download to a later run, and closes it. */
 export async function leavePartialFolder(place: OutputPlace, folder: PrivateFolder): Promise<void> {
-  const { key, host, namespace, random } = parseName(folder.name) as Name
-  const free = [PARTIAL_PREFIX, key, host, namespace, '0', '0', random].join('.')
-  await holding(folder.handle, async () => {
-    await rename(`${heldPath(place.folder)}/${folder.name}`, `${heldPath(place.folder)}/${free}`).catch(() => {})
-  })
-}
-
-/** The parts of the name of a folder with a partial download. */
-interface Name {
-  key: string
-  host: string
-  namespace: string
-  /** The PID of the process that uses it, 0 for none. */
-  pid: string
-  /** When that process started. */
-  start: string
-  random: string
-}
-
-/** Returns the start of the name of a folder that this process uses. */
-function nameForUs(key: string): string {
-  const [host, namespace, pid] = ourName()
-  return [PARTIAL_PREFIX, key, host, namespace, pid, startOf(Number(pid)) ?? '0'].join('.')
-}
-
-/** Parses the name of a partial download of this host; undefined for other names. */
-function parseName(name: string): Name | undefined {
-  const parts =
-    /^\.vdc-manage-partial\.(?<key>[0-9a-f]{16})\.(?<host>[\w-]+)\.(?<namespace>[0-9]+)\.(?<pid>[0-9]+)\.(?<start>[0-9]+)\.(?<random>\w+)$/.exec(
-      name,
-    )?.groups as unknown as Name | undefined
-  const [host, namespace] = ourName()
-  return parts?.host === host && parts.namespace === namespace ? parts : undefined
-}
-
-/** Returns true if a process uses the folder. The PID of one that ended may be that of another by now, which started later. */
-function isUsed({ pid, start }: Name): boolean {
-  return pid !== '0' && isAlive(Number(pid)) && [start, undefined].includes(startOf(Number(pid)))
-}
-
-/** Returns when a process started, in clock ticks since the host did (proc(5)); undefined if that cannot be read. */
-function startOf(pid: number): string | undefined {
-  try {
-    // The name of the program, in parentheses, may contain anything.
-    return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[19]
-  } catch {
-    return undefined
-  }
+  const names = [folder.name, freeName(folder.name)].map((name) => `${heldPath(place.folder)}/${name}`)
+  await holding(folder.handle, () => rename(names[0] as string, names[1] as string).catch(() => {}))
 }
 
 async function partialNames(parent: FileHandle): Promise<string[]> {
@@ -151,17 +105,30 @@ async function openLeft(
   const [stats, around] = await Promise.all([handle.stat({ bigint: true }), parent.stat({ bigint: true })])
   const state = isPrivate(stats, around) ? await readState(folder) : undefined
   if (state?.key === key) return { folder, state }
+  // A process that was killed before it wrote the state has left a folder with nothing else.
+  if (isPrivate(stats, around) && state === undefined) {
+    await unlink(`${folder.path}/${DRAFT}`).catch(() => {})
+    await rmdir(`${heldPath(parent)}/${name}`).catch(() => {})
+  }
   await handle.close()
-  // A process that was killed before it wrote the state has left an empty folder.
-  if (isPrivate(stats, around)) await rmdir(`${heldPath(parent)}/${name}`).catch(() => {})
   return undefined
+}
+
+/** Returns true if a folder is private, so that this user made it. */
+async function isOurs(parent: FileHandle, name: string): Promise<boolean> {
+  const handle = await open(`${heldPath(parent)}/${name}`, FOLDER).catch(() => undefined)
+  if (handle === undefined) return false
+  return holding(handle, async () =>
+    isPrivate(await handle.stat({ bigint: true }), await parent.stat({ bigint: true })),
+  )
 }
 
 async function removeIfStale(parent: FileHandle, name: string): Promise<void> {
   const left = await openLeft(parent, name, parseName(name)?.key ?? '')
   if (left === undefined) return
   await holding(left.folder.handle, async () => {
-    if (Date.now() - left.state.at > STALE) await removePrivateFolder(parent, left.folder, STATE)
+    // A date in the future is from a clock that was wrong.
+    if (Math.abs(Date.now() - left.state.at) > STALE) await removePrivateFolder(parent, left.folder, STATE)
   })
 }
 

@@ -17,6 +17,8 @@ export interface PartialState {
 
 /** The name of the file with the state. */
 export const STATE = 'state'
+/** The name of a state that is not complete. */
+export const DRAFT = `${STATE}.new`
 /** Bytes of a state that are read. */
 const LIMIT = 64 * 1024
 
@@ -26,7 +28,7 @@ const LIMIT = 64 * 1024
  * @throws Error of the system.
  */
 export async function writeState(folder: PrivateFolder, state: PartialState): Promise<void> {
-  const draft = `${folder.path}/${STATE}.new`
+  const draft = `${folder.path}/${DRAFT}`
   await unlink(draft).catch(() => {})
   await holding(await open(draft, NEW_FILE, 0o600), (file) => file.writeFile(JSON.stringify(state)))
   await rename(draft, `${folder.path}/${STATE}`)

@@ -52,7 +52,7 @@ export async function receive(partial: PartialFile, download: Download, watcher:
     throw new DownloadFailure('the connection was cut', { isTransient: true })
 }
 
-/** Compares a response with the bytes that are there. Begins anew if it has the whole file. */
+/** Compares a response with the bytes that are there. Starts over if it has the whole file. */
 async function start(response: OpenResponse, partial: PartialFile, download: Download): Promise<'whole' | 'more'> {
   const { status, headers } = response
   const isResumed = partial.validator !== undefined
@@ -91,6 +91,9 @@ export function requireAcceptable(
   const encoding = headers['content-encoding'] ?? 'identity'
   if (encoding !== 'identity')
     throw refused(address, `is sent compressed (Content-Encoding: ${encoding}), although that was not asked for`)
+  const transfer = headers['transfer-encoding'] ?? 'chunked'
+  if (!/^chunked$/i.test(transfer))
+    throw refused(address, `is sent in another form than was asked for (Transfer-Encoding: ${transfer})`)
   const length = lengthOf(headers)
   if (needsLength && length === undefined && headers['transfer-encoding'] === undefined)
     throw refused(address, 'has no known length, so only a checksum can show whether it is whole', 'Give --checksum')

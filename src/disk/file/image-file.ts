@@ -2,6 +2,7 @@ import type { BigIntStats } from 'node:fs'
 import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, statfs } from 'node:fs/promises'
 import { VdcError } from '../../core/errors.ts'
+import { isUrl, withoutSecrets } from '../../core/url.ts'
 import { heldPath, holding, isSameInode, O_PATH, pathOfOpen, reopen } from '../remove/held.ts'
 import { FETCH_AGAIN } from './source.ts'
 
@@ -118,8 +119,12 @@ export async function requireThere(file: ImageFile): Promise<void> {
   if (!isSameInode(there, file.opened)) throw refused(`The file ${file.path} ${CHANGED.why}`, CHANGED.hint)
 }
 
-/** The hint for a path that leads to no file. */
-const CHECK_PATH = 'Check the path; relative paths start at the current folder'
+/** Returns the hint for a path that leads to no file. */
+function wayToFile(path: string): string {
+  return isUrl(path)
+    ? 'Download and register it with: vdc-manage image add url URL --into FOLDER'
+    : 'Check the path; relative paths start at the current folder'
+}
 
 /** The refusal of a file that changed after it was opened. */
 export const CHANGED = {
@@ -192,8 +197,8 @@ async function attempt<T>(path: string, work: () => Promise<T>): Promise<T> {
       ERR_INVALID_ARG_VALUE: 'has a NUL byte in its name',
     }
     throw refused(
-      `The file ${path} ${reasons[code ?? ''] ?? `cannot be read: ${(error as Error).message}`}`,
-      ['ENOENT', 'ENOTDIR'].includes(code ?? '') ? CHECK_PATH : undefined,
+      `The file ${withoutSecrets(path)} ${reasons[code ?? ''] ?? `cannot be read: ${(error as Error).message}`}`,
+      ['ENOENT', 'ENOTDIR'].includes(code ?? '') ? wayToFile(path) : undefined,
       error,
     )
   }

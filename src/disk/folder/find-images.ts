@@ -16,7 +16,10 @@ const MOST_FILES = 100_000
 export interface FoundImages {
   /** Real paths of the files that may be disk images, sorted; with U+FFFD for bytes that are not UTF-8. */
   files: string[]
-  /** Paths below the folder of what was skipped: hidden files and folders, links, what is not a regular file, and companions. */
+  /**
+   * Paths below the folder of what was skipped: hidden files and folders, links, what is not a regular file, and
+   * companions, except checksum files beside a file, which are read with it.
+   */
   skipped: string[]
   /** Folders that cannot be read. */
   errors: VdcError[]
@@ -70,12 +73,11 @@ class Walk {
       if (((await statfs(at)).type ?? 0) in KERNEL_FILESYSTEMS) return this.#skip(place.path)
       const entries = await readdir(at, { withFileTypes: true, encoding: 'buffer' })
       this.entered++
-      for (const entry of entries.toSorted((one, other) => Buffer.compare(one.name, other.name)))
-        await this.#take(entry, {
-          at: joined(at, entry.name),
-          path: joined(place.path, entry.name),
-          depth: place.depth + 1,
-        })
+      const names = new Set(entries.map(({ name }) => name.toString()))
+      for (const entry of entries.toSorted((one, other) => Buffer.compare(one.name, other.name))) {
+        const below = { at: joined(at, entry.name), path: joined(place.path, entry.name), depth: place.depth + 1 }
+        if (!isChecksumBeside(entry, names)) await this.#take(entry, below)
+      }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
       this.found.errors.push(unreadable(place.path.toString(), error))
@@ -103,6 +105,12 @@ class Walk {
     if (files.length + skipped.length > MOST_FILES)
       throw refused(`The folder ${this.#root} has more than ${MOST_FILES} files`)
   }
+}
+
+/** Returns true for `PATH.sha256` and `PATH.md5` if there is something called PATH. */
+function isChecksumBeside(entry: Dirent<Buffer>, names: ReadonlySet<string>): boolean {
+  const [, path] = /^(.+)\.(?:sha256|md5)$/s.exec(entry.name.toString()) ?? []
+  return path !== undefined && entry.isFile() && names.has(path)
 }
 
 function joined(folder: Buffer, name: Buffer): Buffer {

@@ -28,30 +28,56 @@ export function algorithmOf(hex: string): Algorithm | undefined {
   return ALGORITHMS.find((algorithm) => DIGITS[algorithm] === hex.length)
 }
 
-/**
- * Finds the checksums of a file in the text of a checksum file, at most one per algorithm. Lines
- * that name the file in a folder count too. A text that is nothing but a checksum is that of any file.
- *
- * @param name without its folder.
- * @param source names the checksum file in errors.
- * @returns the checksums, the strongest last; empty if no line names the file.
- * @throws VdcError FILE_REFUSED if lines contradict each other.
- */
-export function checksumsIn(text: string, name: string, source: string): WantedChecksum[] {
-  const found = new Map<Algorithm, string>()
-  for (const line of text.trim().split(/\r?\n/)) {
-    const wanted = parseLine(line, name)
-    if (wanted === undefined) continue
-    const other = found.get(wanted.algorithm)
-    if (other !== undefined && other !== wanted.hex)
-      throw new VdcError('FILE_REFUSED', `${source} has several ${wanted.algorithm} checksums for ${name}`, {
-        hint: 'Give the checksum itself: --checksum sha256:HEX',
-      })
-    found.set(wanted.algorithm, wanted.hex)
+/** A text that lists checksums, parsed once for any number of files. */
+export class ChecksumList {
+  readonly #source: string
+  /** The checksums of files of each name, without their folders. */
+  readonly #byName = new Map<string, Listed[]>()
+  /** The checksum in a text that is nothing else, which is that of any file. */
+  readonly #alone: WantedChecksum | undefined
+
+  /** @param source names the checksum file in errors. */
+  constructor(text: string, source: string) {
+    this.#source = source
+    this.#alone = wantedOf(text.trim())
+    for (const line of text.trim().split(/\r?\n/)) {
+      const listed = parseLine(line)
+      if (listed === undefined) continue
+      const name = basename(listed.path)
+      const others = this.#byName.get(name)
+      if (others === undefined) this.#byName.set(name, [listed])
+      else others.push(listed)
+    }
   }
-  const alone = wantedOf(text.trim())
-  if (found.size === 0 && alone !== undefined) return [alone]
-  return ALGORITHMS.flatMap((algorithm) => ({ algorithm, hex: found.get(algorithm) ?? '' })).filter(({ hex }) => hex)
+
+  /**
+   * Finds the checksums of a file, at most one per algorithm: of the lines with its name, those whose path is the
+   * longest end of its path, or else those in any folder.
+   *
+   * @param path of the file, or its name.
+   * @returns the checksums, the strongest last; empty if no line names the file.
+   * @throws VdcError FILE_REFUSED if lines contradict each other.
+   */
+  of(path: string): WantedChecksum[] {
+    const name = basename(path)
+    const found = new Map<Algorithm, string>()
+    for (const { algorithm, hex } of nearest(this.#byName.get(name) ?? [], path)) {
+      if (![undefined, hex].includes(found.get(algorithm)))
+        throw new VdcError('FILE_REFUSED', `${this.#source} has several ${algorithm} checksums for ${name}`, {
+          hint: 'Give the checksum itself: --checksum sha256:HEX',
+        })
+      found.set(algorithm, hex)
+    }
+    if (found.size === 0 && this.#alone !== undefined) return [this.#alone]
+    return ALGORITHMS.flatMap((algorithm) => ({ algorithm, hex: found.get(algorithm) ?? '' })).filter(({ hex }) => hex)
+  }
+}
+
+/** Returns the lines whose path is the longest end of a file's path; all lines if none is. */
+function nearest(lines: readonly Listed[], path: string): readonly Listed[] {
+  const ends = lines.filter((line) => `/${path}`.endsWith(`/${line.path}`))
+  const longest = ends.reduce((most, line) => Math.max(most, line.path.length), 0)
+  return ends.length === 0 ? lines : ends.filter((line) => line.path.length === longest)
 }
 
 /** Returns a line of a checksum file, as sha256sum writes it, with its newline. */
@@ -60,16 +86,22 @@ export function checksumLine(hex: string, name: string): string {
   return `${escaped === name ? '' : '\\'}${hex}  ${escaped}\n`
 }
 
-function parseLine(line: string, name: string): WantedChecksum | undefined {
+/** A line of a checksum file. */
+interface Listed extends WantedChecksum {
+  /** As listed, without `./` at its start. */
+  path: string
+}
+
+function parseLine(line: string): Listed | undefined {
   const [, gnuEscape, gnuHex, gnuName] = GNU.exec(line) ?? []
   const [, bsdEscape, tag, bsdName, bsdHex] = BSD.exec(line) ?? []
   const listed = gnuName ?? bsdName
   if (listed === undefined) return undefined
   const isEscaped = (gnuEscape ?? bsdEscape) === '\\'
-  const real = isEscaped ? unescaped(listed) : listed
-  if (real !== name && basename(real) !== name) return undefined
+  const path = (isEscaped ? unescaped(listed) : listed).replace(/^(?:\.\/+)+/, '')
   const wanted = wantedOf(gnuHex ?? bsdHex ?? '')
-  return tag === undefined || tag.toLowerCase() === wanted?.algorithm ? wanted : undefined
+  const isRight = tag === undefined || tag.toLowerCase() === wanted?.algorithm
+  return isRight && wanted !== undefined ? { ...wanted, path } : undefined
 }
 
 function unescaped(name: string): string {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, type FileHandle, lstat, open } from 'node:fs/promises'
+import { access, type FileHandle, lstat } from 'node:fs/promises'
 import { VdcError } from '../../core/errors.ts'
 import { type ImageFile, imageFileOf, requireUnchanged } from '../file/image-file.ts'
 import { notWritten } from '../file/write-error.ts'
@@ -9,11 +9,12 @@ import { inspectImage } from '../inspect/inspect-image.ts'
 import type { Inspection } from '../inspect/inspection.ts'
 import { HANDED_OVER, runQemuImg, TARGET_FOLDER, wholeDiskLimits } from '../qemu/qemu-img.ts'
 import { qemuProgress } from '../qemu/qemu-progress.ts'
-import { heldPath, holding, NEW_FILE } from '../remove/held.ts'
+import { heldPath, holding } from '../remove/held.ts'
 import type { Watcher } from '../watcher.ts'
 import { MadeImage } from './made-image.ts'
 import { exists, type OutputPlace, withOutputPlace } from './output-place.ts'
 import { requireNoWriters, withSafeSource } from './safe-source.ts'
+import { newWorkFile } from './work-file.ts'
 
 /** Options with which qemu-img keeps the exact virtual size. */
 const EXACT_SIZE: Partial<Record<TargetFormat, readonly string[]>> = { vpc: ['-o', 'force_size=on'] }
@@ -68,12 +69,13 @@ export async function withConvertible<T>(
 /**
  * Refuses a new file whose name says that it has another format.
  *
+ * @param hint what to do about it.
  * @throws VdcError VALUE_REFUSED.
  */
-export function requireEnding(out: string, format: string): void {
+export function requireEnding(out: string, format: string, hint?: string): void {
   const named = endingOf(out)
   if (named !== undefined && !named.formats.includes(format))
-    throw new VdcError('VALUE_REFUSED', `${out} ends in .${named.ending}, but its format would be ${format}`)
+    throw new VdcError('VALUE_REFUSED', `${out} ends in .${named.ending}, but its format would be ${format}`, { hint })
 }
 
 /**
@@ -113,11 +115,8 @@ export async function convertImage<T>(
   { requireContents, change, use }: ConversionSteps<T>,
 ): Promise<T> {
   return withWorkFolder(place, async (folder) => {
-    const path = `${folder.path}/${place.name}`
     // Created before qemu-img writes to it, so that one descriptor is used from the start.
-    const handle = await open(path, NEW_FILE, 0o600).catch((error) => {
-      throw notWritten(place.path, error)
-    })
+    const { path, handle } = await newWorkFile(folder, place)
     return holding(handle, async () => {
       const target = { folder: folder.handle, path: `${TARGET_FOLDER}/${place.name}` }
       const convert = (from: ImageFile) =>

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { VdcError } from '../../core/errors.ts'
 import { chunksOf } from '../file/chunks.ts'
 import { type ImageFile, imageFileOf, requireUnchanged, unreadable } from '../file/image-file.ts'
@@ -9,12 +9,13 @@ import { hashImageFile } from '../hash/checksums.ts'
 import type { Checksums } from '../hash/hashed.ts'
 import { inspectImage } from '../inspect/inspect-image.ts'
 import type { Inspection } from '../inspect/inspection.ts'
-import { holding, NEW_FILE } from '../remove/held.ts'
+import { holding } from '../remove/held.ts'
 import type { Watcher } from '../watcher.ts'
 import { MadeImage } from './made-image.ts'
 import type { OutputPlace } from './output-place.ts'
 import { writeSparsely } from './reserve.ts'
 import { withSafeSource } from './safe-source.ts'
+import { newWorkFile } from './work-file.ts'
 
 /** What is done within a copy, beside copying. */
 export interface CopySteps<T> {
@@ -40,10 +41,7 @@ export async function copyImage<T>(
   { requireChecksums, use }: CopySteps<T>,
 ): Promise<T> {
   return withWorkFolder(place, async (folder) => {
-    const path = `${folder.path}/${place.name}`
-    const handle = await open(path, NEW_FILE, 0o600).catch((error) => {
-      throw notWritten(place.path, error)
-    })
+    const { path, handle } = await newWorkFile(folder, place)
     return holding(handle, async () => {
       const requireContents = async (source: ImageFile) => requireChecksums(await hashImageFile(source, watcher))
       let checksums: Checksums | undefined

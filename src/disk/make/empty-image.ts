@@ -1,15 +1,14 @@
-import { open } from 'node:fs/promises'
 import { VdcError } from '../../core/errors.ts'
 import { type ImageFile, imageFileOf } from '../file/image-file.ts'
-import { notWritten } from '../file/write-error.ts'
 import { withWorkFolder } from '../folder/work-folder.ts'
 import type { TargetFormat } from '../inspect/file-formats.ts'
 import { inspectImage } from '../inspect/inspect-image.ts'
 import { HANDED_OVER, INFO_LIMITS, runQemuImg } from '../qemu/qemu-img.ts'
-import { holding, NEW_FILE } from '../remove/held.ts'
+import { holding } from '../remove/held.ts'
 import type { Watcher } from '../watcher.ts'
 import { MadeImage } from './made-image.ts'
 import type { OutputPlace } from './output-place.ts'
+import { newWorkFile } from './work-file.ts'
 
 /** What is done with an empty disk image. */
 export interface EmptyImageSteps<T> {
@@ -35,10 +34,7 @@ export async function withEmptyImage<T>(
   { fill, use }: EmptyImageSteps<T>,
 ): Promise<T> {
   return withWorkFolder(place, async (folder) => {
-    const path = `${folder.path}/${place.name}`
-    const handle = await open(path, NEW_FILE, 0o600).catch((error) => {
-      throw notWritten(place.path, error)
-    })
+    const { path, handle } = await newWorkFile(folder, place)
     return holding(handle, async () => {
       const opened = await handle.stat({ bigint: true })
       const args = ['create', '-q', '-f', format, HANDED_OVER, String(size)]

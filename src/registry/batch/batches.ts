@@ -1,10 +1,11 @@
-import { asVdcError, endsTransaction, isOfHost, type VdcError } from '../../core/errors.ts'
-import type { Queryable } from '../../db/database.ts'
-import { inTransaction } from '../../db/transactions/unit-of-work.ts'
-import type { Happened } from '../happened.ts'
-import { isNotFound, Names } from '../names/names.ts'
+import { asVdcError, endsTransaction, isOfHost } from '../../core/errors.ts'
+import { Names } from '../names/names.ts'
 import type { Registry } from '../registry.ts'
-import { canonicalId, type Kind } from '../rules/identifiers.ts'
+import type { Kind } from '../rules/identifiers.ts'
+import { type Candidate, deferringWarnings, type Job, type Outcome } from './job.ts'
+import { inOneUnit, MayBeNames, type WithWarnings } from './one-unit.ts'
+
+export type { Item, Outcome } from './job.ts'
 
 /*
  * Changes many items, up to 200 in one unit of work (docs/decisions/0019). Output and
@@ -15,69 +16,6 @@ import { canonicalId, type Kind } from '../rules/identifiers.ts'
 const MOST = 200
 /** The maximum on a cluster, where deleting an item writes 16 claims, and a large write set delays all nodes. */
 const MOST_ON_CLUSTER = 50
-/** Milliseconds after which a batch that keeps colliding is split into single items, so that one contended row delays no other. */
-const PATIENCE = 2_000
-
-/** The result or error of one item; `id` is the ID or name as given. */
-export type Outcome<T> = { id: string; result: T; happened?: Happened | undefined } | { id: string; error: VdcError }
-
-/** One item of a batch. Its uuid is unique within the batch. */
-export interface Item<G = unknown> {
-  readonly uuid: string
-  /** The canonical ID. */
-  readonly id: string
-  /** The result of `Job.prepare`. */
-  readonly given: G
-  /** The registry. Its warnings are printed only after the outcomes of all earlier items. */
-  readonly registry: Registry
-  /** Why the item is refused; undefined if it is not. */
-  refusal: VdcError | undefined
-  /** What the work did with the item, for its outcome; undefined if there is nothing to tell. */
-  happened: Happened | undefined
-}
-
-/** The work on many items. */
-interface Job<T, G> {
-  /**
-   * Checks an item before the database is queried. By default, nothing is checked.
-   *
-   * @throws VdcError if the item is refused.
-   */
-  prepare?: (registry: Registry, uuid: string) => Promise<G>
-  /**
-   * Does the work within one unit of work, which may run again, possibly with fewer items.
-   * An error rolls back the whole unit. To refuse a single item, set its `refusal` before
-   * writing anything for it (`decide`).
-   *
-   * @returns the results of the items that are not refused.
-   */
-  work: (db: Queryable, items: readonly Item<G>[]) => Promise<ReadonlyMap<Item<G>, T>>
-  /** Whether the work only reads, and needs no transaction. */
-  reads?: boolean
-  /** Whether display names stand for things that are not deleted, as by default, or for deleted ones. */
-  named?: 'alive' | 'deleted'
-}
-
-/** Thrown to roll back a unit of work in which IDs do not exist: it is run again once it is known which of them are names. */
-class MayBeNames extends Error {
-  readonly words: readonly string[]
-
-  constructor(words: readonly string[]) {
-    super(`may be names: ${words.join(', ')}`)
-    this.words = words
-  }
-}
-
-/** An ID or name as given, with the result of `Job.prepare`. */
-interface Candidate<G> {
-  id: string
-  uuid: string
-  given: G
-  /** Functions that print the warnings about it. */
-  warnings: (() => void)[]
-  error?: VdcError
-}
-
 /**
  * Works on many items in batches, each in one unit of work. If a batch fails as a whole,
  * its items are retried one by one.
@@ -146,15 +84,6 @@ async function prepared<T, G>(
   return candidate
 }
 
-/** Returns a registry that collects its warnings in `warnings`, to be printed with their item's outcome. */
-function deferringWarnings(registry: Registry, warnings: (() => void)[]): Registry {
-  return {
-    ...registry,
-    warn: (text) => void warnings.push(() => registry.warn(text)),
-    warnOnce: (text) => void warnings.push(() => registry.warnOnce(text)),
-  }
-}
-
 async function* outcomesOf<T, G>(
   registry: Registry,
   kind: Kind,
@@ -188,86 +117,6 @@ async function* outcomesOf<T, G>(
     const unprinted = outcomes.slice(count).flatMap(({ outcome }) => ('result' in outcome ? [outcome.id] : []))
     if (unprinted.length > 0 && !job.reads) registry.warn(`Done, but not printed: ${unprinted.join(', ')}`)
   }
-}
-
-interface WithWarnings<T> {
-  outcome: Outcome<T>
-  warnings: readonly (() => void)[]
-}
-
-/** @throws VdcError if a unit of work with several items fails; MayBeNames if words may be names. */
-async function inOneUnit<T, G>(
-  registry: Registry,
-  kind: Kind,
-  batch: readonly Candidate<G>[],
-  names: Names,
-  { work, reads }: Job<T, G>,
-): Promise<WithWarnings<T>[]> {
-  const valid = batch.filter(({ error }) => error === undefined)
-  let attempts = new Map<Candidate<G>, Attempt<G>>()
-  let results: ReadonlyMap<Item<G>, T> = new Map()
-  const unit = async (db: Queryable) => {
-    attempts = new Map(valid.map((candidate) => [candidate, attemptOf(registry, kind, candidate)]))
-    results = await work(
-      db,
-      Array.from(attempts.values(), ({ item }) => item),
-    )
-    await heedNames(db, kind, names, attempts)
-  }
-  let failure: VdcError | undefined
-  try {
-    if (valid.length > 0 && reads) await unit(registry.database.knex)
-    else if (valid.length > 0)
-      await inTransaction(registry.database, unit, batch.length === 1 ? {} : { patience: PATIENCE })
-  } catch (error) {
-    if (batch.length > 1 || error instanceof MayBeNames) throw error
-    failure = asVdcError(error)
-  }
-  return batch.map((candidate) => {
-    const { id } = candidate
-    const { item, warnings } = attempts.get(candidate) ?? { warnings: candidate.warnings }
-    const result = item && results.get(item)
-    const error = candidate.error ?? failure ?? item?.refusal
-    const outcome =
-      result !== undefined && failure === undefined
-        ? { id, result, happened: item?.happened }
-        : { id, error: error as VdcError }
-    return { outcome, warnings }
-  })
-}
-
-/** An item in one run of a unit of work; every run starts with a new one. */
-interface Attempt<G> {
-  item: Item<G>
-  warnings: readonly (() => void)[]
-}
-
-function attemptOf<G>(registry: Registry, kind: Kind, { uuid, given, warnings }: Candidate<G>): Attempt<G> {
-  const own = [...warnings]
-  const item = {
-    ...{ uuid, id: canonicalId(kind, uuid), given, refusal: undefined, happened: undefined },
-    registry: deferringWarnings(registry, own),
-  }
-  return { item, warnings: own }
-}
-
-/**
- * Adds to the refusals of IDs that do not exist what may have been meant.
- *
- * @throws MayBeNames if some may be names. These are looked up after the rollback, because other items
- *   may have changed what has a name.
- */
-async function heedNames<G>(
-  db: Queryable,
-  kind: Kind,
-  names: Names,
-  attempts: ReadonlyMap<Candidate<G>, Attempt<G>>,
-): Promise<void> {
-  const unknown = [...attempts].filter(([, { item }]) => isNotFound(kind, item.refusal))
-  if (unknown.length === 0) return
-  const words = unknown.map(([{ id }]) => id).filter((word) => names.isOpen(word))
-  if (words.length > 0) throw new MayBeNames(words)
-  for (const [{ id }, { item }] of unknown) item.refusal = await names.explained(db, id, item.refusal as VdcError)
 }
 
 /** Returns whether an error would affect every further unit of work, or leaves it unknown whether this one was committed. */

@@ -4,13 +4,13 @@ import type { Registry } from '../registry.ts'
 import { isIdNotFile } from '../rules/id-or-path.ts'
 import { Names } from './names.ts'
 
-/** Asks the registry, which is not created for that. Returns undefined if there is none. */
+/** Reads the registry, without creating it. Returns undefined if there is none. */
 export type LookUp = <T>(work: (registry: Registry) => Promise<T>) => Promise<T | undefined>
 
 /**
  * Returns which of some words, each the path of a file, an ID or the display name of an image, are
- * images. A name is looked up only if it has no `/`, and no file is called so. If the registry cannot
- * be asked, it counts as the path of a file, which the registry is not needed for.
+ * images. A name is looked up only if it has no `/`, and no file has that name. If the registry cannot
+ * be read, it counts as the path of a file, for which no registry is needed.
  *
  * @throws VdcError INTERRUPTED, TERMINATED.
  */

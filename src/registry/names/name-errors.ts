@@ -6,7 +6,7 @@ import { isoTime } from '../../db/sql/time.ts'
 import { selectRowsByUuid } from '../../db/tables/many-rows.ts'
 import type { BackupObjectRow, BackupStorageRow, ImageRow } from '../../db/tables/rows.ts'
 import { type NamedTable, selectNewestNames, selectUuidsNamed } from '../../db/tables/uuids.ts'
-import { canonicalId, idList, type Kind, nounOf, prefixOf, uuidsIn } from '../rules/identifiers.ts'
+import { canonicalId, idList, type Kind, nounOf, prefixOf, topicOf, uuidsIn } from '../rules/identifiers.ts'
 
 /** A name and where it is looked up. */
 export interface NameScope {
@@ -19,16 +19,10 @@ export interface NameScope {
   isOnly: boolean
 }
 
-/** Most things that an error about a name lists. */
+/** The most things that an error about a name lists. */
 const LISTED = 10
-/** Names among which a similar one is looked for. */
+/** The number of names that are searched for a similar one. */
 const COMPARED = 2000
-
-const TOPICS: Readonly<Record<NamedTable, string>> = {
-  images: 'image',
-  backup_objects: 'backupobject',
-  backup_storages: 'backupstorage',
-}
 
 /** Returns the NAME_AMBIGUOUS error for a name that several things have, with what tells them apart. */
 export async function nameAmbiguous(
@@ -42,7 +36,7 @@ export async function nameAmbiguous(
   const more = uuids.length > LISTED ? [`and ${uuids.length - LISTED} more`] : []
   return new VdcError('NAME_AMBIGUOUS', `${uuids.length} ${nounOf(kind)}s have the display name '${word}'`, {
     details: [...details, ...more],
-    hint: 'Name it by its ID',
+    hint: 'Use the ID instead',
   })
 }
 
@@ -70,20 +64,24 @@ function differences(row: NamedRow, sizes: ReadonlyMap<string, string>): string[
 
 /** Returns the VALUE_REFUSED error for a word that cannot be an ID and is not the name of anything. */
 export async function neitherIdNorName(db: Queryable, scope: NameScope): Promise<VdcError> {
-  const { kind, table, word } = scope
+  const { kind, word } = scope
   const noun = nounOf(kind)
   const article = /^[aeiou]/.test(noun) ? 'an' : 'a'
-  const list = `vdc-manage ${TOPICS[table]} list${scope.life === 'alive' ? '' : ' --deleted'}`
+  const list = `vdc-manage ${topicOf(kind)} list${scope.life === 'alive' ? '' : ' --deleted'}`
   return new VdcError('VALUE_REFUSED', `'${word}' is neither the ID nor the display name of ${article} ${noun}`, {
     hint: `${await meant(db, scope)}An ID is ${prefixOf(kind)} followed by letters, digits or _; list IDs and names with: ${list}`,
   })
 }
 
-/** Adds to the hint of an error what a word that may be a name may stand for. */
+/** Adds to the hint of an error which things the word may have meant as a name. The message then names both. */
 export async function withWayOut(db: Queryable, scope: NameScope, error: VdcError): Promise<VdcError> {
   const way = await meant(db, scope)
+  if (way === '') return error
+  const { kind, life, word } = scope
+  const noun = `${life === 'deleted' ? 'deleted ' : ''}${nounOf(kind)}`
+  const message = `No ${noun} has the ID ${canonicalId(kind, word)} or the name '${word}'`
   const hint = [way.trimEnd(), error.hint ?? ''].filter((part) => part !== '').join(' ')
-  return way === '' ? error : new VdcError(error.code, error.message, { hint, details: error.details, cause: error })
+  return new VdcError(error.code, message, { hint, details: error.details, cause: error })
 }
 
 /** Returns a sentence, with a space at the end, about the same name among deleted things, or a similar one; else an empty string. */

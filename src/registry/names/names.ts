@@ -115,11 +115,12 @@ export class Names {
     }
   }
 
-  /** A word with prefix is an ID, even if something has this name: names are given by others. */
+  /**
+   * A word with a prefix is an ID, even if something has this name: names are given by others. An ID of
+   * another kind was given by mistake.
+   */
   #mayBeName(word: string): boolean {
-    const prefix = prefixOf(this.#kind)
-    const isId = word.startsWith(prefix) && isUuid(word.slice(prefix.length))
-    return this.#table !== undefined && word !== '' && !isId
+    return this.#table !== undefined && word !== '' && !isPrefixed(word)
   }
 
   async #lookUp(db: Queryable): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -131,6 +132,12 @@ export class Names {
     this.#byName = byName
     return byName
   }
+}
+
+/** Returns true for an ID with the prefix of something that has names. Of accounts, `a-team` may be a name. */
+export function isPrefixed(word: string): boolean {
+  const prefixes = Object.keys(NAMED_TABLES).map((kind) => prefixOf(kind as Kind))
+  return prefixes.some((prefix) => word.startsWith(prefix) && isUuid(word.slice(prefix.length)))
 }
 
 function mayBeId(kind: Kind, word: string): boolean {

@@ -10,7 +10,7 @@ import { idOf } from './needed.ts'
 /** The number of objects read at once. */
 const PAGE = 500
 
-/** Reads the objects whose files a purge may remove, if no image needs them. Those that living images use are left out. */
+/** Reads the objects whose files a purge may remove, if no image needs them. Those that images use that are not deleted are left out. */
 export async function* candidates(registry: Registry, selection: ObjectsToPurge): AsyncGenerator<BackupObjectRow[]> {
   const { knex } = registry.database
   // Most objects are used. Asking for each page of them would read all images again.

@@ -50,6 +50,11 @@ export function nounOf(kind: Kind): string {
   return KINDS[kind].name
 }
 
+/** Returns the topic of the commands for a kind, such as `backupobject`. */
+export function topicOf(kind: Kind): string {
+  return KINDS[kind].name.replace(' ', '')
+}
+
 /** Returns the canonical ID: the prefix of its kind and the UUID. */
 export function canonicalId(kind: Kind, uuid: string): string {
   return KINDS[kind].prefix + uuid

@@ -179,6 +179,14 @@ describe.each(ENGINES)('on %s with many images', (engine) => {
     await offers(['account', 'show', 'a-sh']).toEqual(['a-shpoolxx\ta\\tb\\nc\\u202e'])
   })
 
+  test('offers no name that is the ID of something else', async () => {
+    await database.query("UPDATE images SET display_name = 'first' WHERE uuid = 'm1235'")
+    await database.query("UPDATE images SET display_name = 'firsts' WHERE uuid = 'm1236'")
+    await database.query("UPDATE images SET display_name = 'bo-1' WHERE uuid = 'm1237'")
+    await offers(['image', 'show', 'fir']).toEqual(['firsts\twmi-m1236'])
+    await offers(['image', 'show', 'bo-']).toEqual([])
+  })
+
   test('offers no ID that a shell would run; a list of IDs prints it on one line', async () => {
     const values = "'2026-01-01 00:00:00', '2026-01-01 00:00:00'"
     for (const uuid of ['z$(id)', 'z\nz']) {

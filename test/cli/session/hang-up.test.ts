@@ -195,7 +195,7 @@ describe('at a terminal', () => {
     await terminal.type(when === 'while a line runs' ? convert().join(' ') : 'account show a-shpoolxx')
     if (line.endsWith('bulk')) {
       await terminal.press('Enter')
-      await terminal.until(/^id: .*a-shpoolxx$/m)
+      await terminal.until(/^ *id: .*a-shpoolxx$/m)
       await terminal.untilLine('vdc-manage>> ')
       await terminal.type('account add')
     }
@@ -203,7 +203,7 @@ describe('at a terminal', () => {
     if (when === 'while a line runs') await expect.poll(() => sleepers().length).toBe(1)
     else
       await terminal.until(
-        line.endsWith('bulk') ? /^Will be stored at the end of .*\nvdc-manage>>$/m : /^id: .*a-shpoolxx$/m,
+        line.endsWith('bulk') ? /^Will be stored at the end of .*\nvdc-manage>>$/m : /^ *id: .*a-shpoolxx$/m,
       )
     await terminal.close()
     const code = () => existsSync(join(out, 'code')) && readFileSync(join(out, 'code'), 'utf8')

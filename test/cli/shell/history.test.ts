@@ -99,8 +99,14 @@ test('trimming goes through a new file and replaces any leftover one', () => {
   expect(statSync(file).mode & 0o777).toBe(0o600)
 })
 
-test('a line with a password in a URL is not kept', () => {
+test('a line with a password or a token in a URL is not kept', () => {
   const line = 'image add url https://host.example/a.raw --into /srv'
-  for (const each of [line, line.replace('//', '//user:secret@'), 'image list']) new ShellHistory(folder).add(each)
+  const secret = [
+    ['//', '//user:secret@'],
+    ['//', '//token@'],
+    ['.raw', '.raw?token=secret'],
+  ] as const
+  const lines = [line, ...secret.map(([plain, more]) => line.replace(plain, more)), 'image list']
+  for (const each of lines) new ShellHistory(folder).add(each)
   expect(readFileSync(file, 'utf8')).toBe(`${line}\nimage list\n`)
 })

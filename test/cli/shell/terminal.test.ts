@@ -630,12 +630,26 @@ describe('--tx bulk', () => {
     const shown = await command(terminal, ADD)
     const id = /^Will be stored at the end of this session: (wmi-\w{8})\nvdc-manage>>$/m.exec(shown)?.[1] as string
     expect(await imageIds(database)).toEqual(before)
-    expect(await command(terminal, `image show ${id}`)).toMatch(new RegExp(`^ +id: +${id}$`, 'm'))
+    expect(await command(terminal, `image show ${id}`)).toMatch(new RegExp(`^ *id: +${id}$`, 'm'))
     await terminal.clear()
     await terminal.press('C-d')
     expect(await terminal.exitCode()).toBe(0)
     expect(await terminal.screen()).toMatch(new RegExp(`^${id}\nexit code 0$`, 'm'))
     expect(await imageIds(database)).toEqual([...before, id])
+  })
+
+  test('announces the IDs of several files, and prints none before the commit', async () => {
+    const terminal = await prompted('vdc-manage --tx bulk')
+    const [words = '', ...options] = ADD.split(' --')
+    const path = words.split(' ').at(-1)
+    const shown = await command(terminal, [`${words} ${path}`, ...options].join(' --'))
+    const ids = [...shown.matchAll(/^Will be stored at the end of this session: (wmi-\w{8})$/gm)].map(([, id]) => id)
+    expect(ids).toHaveLength(2)
+    expect(shown).not.toMatch(/^wmi-/m)
+    await terminal.clear()
+    await terminal.press('C-d')
+    expect(await terminal.exitCode()).toBe(0)
+    expect(await terminal.screen()).toMatch(new RegExp(`^${ids.join('\n')}\nexit code 0$`, 'm'))
   })
 
   test('stores nothing after an error', async () => {

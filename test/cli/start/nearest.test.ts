@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { WAYS } from '../../../src/cli/suggest/other-verbs.ts'
 import { newSqlite } from '../../support/databases/databases.ts'
+import { newFolder } from '../../support/files/images.ts'
 import { ROOT, vdcManage } from '../../support/process/cli.ts'
 
 /* Typos get a suggestion; they are never corrected or asked about. */
@@ -16,6 +17,9 @@ const COMMANDS: [typed: string, slip: string, meant: string | undefined][] = [
   ['image add lokal /x --account-id a-x', 'image add lokal', 'image add local'],
   ['image add lucid.raw --account-id a-x', 'image add lucid.raw', 'image add local lucid.raw'],
   ['image add bo-x', 'image add bo-x', 'image add local bo-x'],
+  ['image add a.raw b.raw --account-id a-x', 'image add a.raw', 'image add local a.raw b.raw'],
+  ['image add https://h/a.raw --into /srv', 'image add https://h/a.raw', 'image add url https://h/a.raw'],
+  ['image add https://u:geheim@h/a.raw', 'image add https://…@h/a.raw', "image add url 'https://…@h/a.raw'"],
   [String.raw`image add /x/my\ disk`, 'image add /x/my disk', "image add local '/x/my disk'"],
   ['image lucid.raw', 'image lucid.raw', undefined],
   ['bo-x', 'bo-x', undefined],
@@ -66,6 +70,10 @@ const COMMANDS: [typed: string, slip: string, meant: string | undefined][] = [
   ['import image x', 'import image', 'image add'],
   ['migrate', 'migrate', 'db migrate'],
   ['version', 'version', '--version'],
+  ['list', 'list', 'image list'],
+  ['ls --all', 'ls', 'image list'],
+  ['show wmi-x', 'show', 'image show'],
+  ['rm wmi-x', 'rm', 'image del'],
   ['bogus', 'bogus', undefined],
   ['image bogus', 'image bogus', undefined],
   ['image x y z', 'image x', undefined],
@@ -141,6 +149,18 @@ describe('in the shell', () => {
 
 describe('in a process', () => {
   const database = newSqlite()
+
+  test('names --recursive before a folder', async () => {
+    const folder = newFolder()
+    mkdirSync(join(folder.path, 'images'))
+    expect(await vdcManage(['image', 'add', 'images'], { database, cwd: folder.path })).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr:
+        "Error: There is no command 'image add images'\nHint: Did you mean image add local --recursive images? List the commands with: vdc-manage image add --help\n",
+    })
+    folder.remove()
+  })
 
   test('exits with 2, prints nothing on stdout, and stores nothing', async () => {
     expect(await vdcManage(['imgae', 'lst'], { database })).toEqual({

@@ -165,7 +165,7 @@ describe.each(ENGINES)('backup storages on %s', (engine) => {
     },
   )
   test('add refuses missing options, and show, modify and del a missing storage', async () => {
-    await expectRefused(database, ['backupstorage', 'add'], { exit: 2, message: /Missing option --.*base-uri/ })
+    await expectRefused(database, ['backupstorage', 'add'], { exit: 2, message: /Missing options --.*base-uri/ })
     for (const [verb = '', ...rest] of [['show'], ['modify', '--node-id', 'x'], ['del']]) {
       await expectRefused(database, ['backupstorage', verb, 'bkst-nope', ...rest], {
         exit: 4,

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
-import { copyFileSync, linkSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, linkSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { countRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
-import { bootSector, makeImage, newFolder } from '../../support/files/images.ts'
+import { bootSector, hashOf, makeImage, newFolder } from '../../support/files/images.ts'
 import { environment, PROGRAM, type RunOptions, shell, vdcManage } from '../../support/process/cli.ts'
 import { startTerminal } from '../../support/process/tmux.ts'
 
@@ -194,6 +193,31 @@ describe('image add local of several files', () => {
     expect(json.code).toBe(1)
     expect(json.stderr.match(/^Stored: wmi-\w{8}$/gm)).toHaveLength(2)
   })
+
+  test.each(['', '-q', '--format ndjson'])(
+    'stops when the reader of stdout is gone, and tells what is stored: %s',
+    async (more) => {
+      const line = `image add local one.qcow2 two.qcow2 ${OWNER.join(' ')} ${more}`
+      const before = (await countRows(database)).images as number
+      const closed = await shell(`exec 5> >(:); wait $!; vdc-manage ${line} >&5`, { database, cwd: folder.path })
+      expect(closed).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(
+          /^Stored: wmi-\w{8}\nStored before this: 1, the last one from one.qcow2\nError: Cannot write to stdout: its reader has closed it\n$/,
+        ),
+      })
+      expect(await countRows(database)).toMatchObject({ images: before + 1 })
+      const bulk = await shell(`exec 5> >(:); wait $!; echo '${line}' | vdc-manage -e --tx bulk >&5`, {
+        database,
+        cwd: folder.path,
+      })
+      expect(bulk.code).toBe(1)
+      expect(bulk.stderr).toMatch(
+        /^(?:Stored: wmi-\w{8}\n){2}Error: Cannot write to stdout: its reader has closed it\n$/,
+      )
+      expect(await countRows(database)).toMatchObject({ images: before + 3 })
+    },
+  )
 })
 
 describe('paths on stdin', () => {
@@ -266,11 +290,8 @@ describe('folders', () => {
     mkdirSync(join(root, 'below'), { recursive: true })
     copyFileSync(at('one.qcow2'), join(root, 'b.qcow2'))
     copyFileSync(at('one.qcow2'), join(root, 'below/a.qcow2'))
-    for (const name of ['README.md', 'SHA256SUMS']) writeFileSync(join(root, name), 'x')
-    const hash = createHash('sha256')
-      .update(readFileSync(join(root, 'b.qcow2')))
-      .digest('hex')
-    writeFileSync(join(root, 'b.qcow2.sha256'), `${hash}  b.qcow2\n`)
+    for (const name of ['README.md', 'SHA256SUMS', 'c.qcow2.sha256']) writeFileSync(join(root, name), 'x')
+    writeFileSync(join(root, 'b.qcow2.sha256'), hashOf(at('one.qcow2'), 'sha256'))
     return root
   }
 
@@ -284,7 +305,7 @@ describe('folders', () => {
   test('are walked with --recursive; what lies beside images is skipped, and said', async () => {
     tree()
     const run = await add(['--recursive', 'tree', 'two.qcow2'])
-    expect(run).toMatchObject({ code: 0, stderr: 'Skipped in tree: README.md, SHA256SUMS, b.qcow2.sha256\n' })
+    expect(run).toMatchObject({ code: 0, stderr: 'Skipped in tree: README.md, SHA256SUMS, c.qcow2.sha256\n' })
     expect(await registered()).toEqual(['b.qcow2', 'below/a.qcow2', 'two.qcow2'])
   })
 

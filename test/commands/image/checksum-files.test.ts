@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { checksumLine, checksumsIn } from '../../../src/disk/hash/checksum-file.ts'
+import { ChecksumList, checksumLine } from '../../../src/disk/hash/checksum-file.ts'
 import { allRows, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
 import { hashOf, makeImage, newFolder } from '../../support/files/images.ts'
 import { shell, vdcManage } from '../../support/process/cli.ts'
@@ -102,14 +102,75 @@ describe('image add local', () => {
   })
 })
 
+describe('image add local of several files with --checksum FILE', () => {
+  const several = (words: string[], more: string[]) =>
+    vdcManage(['image', 'add', 'local', ...words, '--account-id', 'a-shpoolxx', ...more], {
+      database,
+      cwd: folder.path,
+    })
+  const sums = join(folder.path, 'SHA256SUMS')
+  const names = ['a/same.qcow2', 'b/same.qcow2', 'c.qcow2']
+  const lineOf = (name: string) => checksumLine(hashOf(join(folder.path, name), 'sha256'), name)
+
+  beforeAll(async () => {
+    for (const each of ['a', 'b']) mkdirSync(join(folder.path, each))
+    for (const [at, name] of names.entries()) await makeImage(join(folder.path, name), { size: `${at + 1}M` })
+  })
+
+  test('finds each file by the longest end of its path', async () => {
+    writeFileSync(sums, names.map((name) => lineOf(name).replace('  ', '  ./')).join(''))
+    for (const words of [names, ['--recursive', 'a', 'b']])
+      expect(await several(words, ['--checksum', sums])).toMatchObject({ code: 0, stderr: '' })
+    expect(await several(names, ['--checksum', sums, '--convert', 'raw'])).toMatchObject({ code: 0 })
+    for (const name of names) rmSync(join(folder.path, name.replace('qcow2', 'raw')))
+  })
+
+  test.each([[[]], [['--convert', 'raw']]])('refuses each file that is wrong or not listed, %s', async (more) => {
+    writeFileSync(sums, `${WRONG}  b/same.qcow2\n${lineOf('a/same.qcow2')}`)
+    const run = await several(names, ['--checksum', sums, ...more])
+    expect(run).toMatchObject({ code: 9, stdout: expect.stringMatching(/^wmi-\w{8}\n$/) })
+    expect(run.stderr).toMatch(/b\/same.qcow2 has the wrong SHA-256: expected 1{64}, got/)
+    expect(run.stderr).toContain(`Error: ${sums} has no MD5 or SHA-256 checksum for c.qcow2\n`)
+    rmSync(join(folder.path, 'a/same.raw'), { force: true })
+  })
+
+  test('reads a pipe once', async () => {
+    writeFileSync(sums, names.map(lineOf).join(''))
+    const words = [...names, '--account-id', 'a-shpoolxx'].join(' ')
+    const run = await shell(`vdc-manage image add local ${words} --checksum <(cat SHA256SUMS)`, {
+      cwd: folder.path,
+      database,
+    })
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('refuses a checksum file that does not exist once, before any file', async () => {
+    expect(await several(names, ['--checksum', './NONE'])).toEqual({
+      code: 3,
+      signal: undefined,
+      stdout: '',
+      stderr: 'Error: The file ./NONE does not exist\n',
+    })
+  })
+})
+
 describe('a checksum file', () => {
+  test('lists a file in several folders: the one that a path ends with counts', () => {
+    const list = new ChecksumList(`${WRONG}  ./a/x\n${WRONG.replaceAll('1', '2')}  b/x\n${WRONG}  y\n`, 'SUMS')
+    expect(list.of('/srv/a/x')).toMatchObject([{ hex: WRONG }])
+    expect(list.of('/srv/b/x')).toMatchObject([{ hex: WRONG.replaceAll('1', '2') }])
+    expect(list.of('/elsewhere/y')).toMatchObject([{ hex: WRONG }])
+    for (const path of ['x', '/srv/c/x', '/srv/ba/x'])
+      expect(() => list.of(path)).toThrow(/several sha256 checksums for x/)
+  })
+
   test('can name files with newlines and backslashes, as sha256sum does', async () => {
     const name = 'a\\b\nc'
     writeFileSync(join(folder.path, name), 'x')
     const { stdout } = await shell("sha256sum -- 'a\\b\nc'", { cwd: folder.path })
     const hex = hashOf(join(folder.path, name), 'sha256')
     expect(checksumLine(hex, name)).toBe(stdout)
-    expect(checksumsIn(stdout, name, 'SUMS')).toEqual([{ algorithm: 'sha256', hex }])
+    expect(new ChecksumList(stdout, 'SUMS').of(name)).toEqual([{ algorithm: 'sha256', hex }])
   })
 
   test.each([
@@ -123,6 +184,6 @@ describe('a checksum file', () => {
     ['a tag that does not fit', `SHA512 (a) = ${WRONG}\n`, 0],
     ['a similar name', `${WRONG}  ba\n${WRONG}  a.gz\n`, 0],
   ])('with %s', (_, text, count) => {
-    expect(checksumsIn(text, 'a', 'SUMS')).toHaveLength(count)
+    expect(new ChecksumList(text, 'SUMS').of('a')).toHaveLength(count)
   })
 })

@@ -91,7 +91,12 @@ describe('image export refuses', () => {
     ['an existing file', 'taken.raw', 5, /taken.raw already exists/],
     ['an existing checksum', 'summed.raw', 5, /summed.raw.sha256 already exists/],
     ['a folder', 'dir', 5, /dir is a folder/],
-    ['a name that says another format', 'a.qcow2', 3, /a.qcow2 ends in .qcow2, but its format would be raw/],
+    [
+      'a name that says another format',
+      'a.qcow2',
+      3,
+      /a.qcow2 ends in .qcow2, but its format would be raw\nHint: Choose a name that ends in .raw, or convert it with --to\n/,
+    ],
     ['a folder that does not exist', 'none/a.raw', 6, /its folder does not exist/],
   ])('%s', async (_, name, code, stderr) => {
     const out = newOut()
@@ -102,6 +107,17 @@ describe('image export refuses', () => {
     expect(await run(raw, join(out, name))).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(stderr) })
     expect(readdirSync(out)).toEqual(before)
     expect(readFileSync(join(out, 'taken.raw'), 'utf8')).toBe('x')
+  })
+
+  test('to write to stdout', async () => {
+    const before = readdirSync(process.cwd())
+    expect(await run(raw, '-')).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr:
+        'Error: Images are not written to stdout\nHint: Give the path of a new file; for a file that is called -, ./-\n',
+    })
+    expect(readdirSync(process.cwd())).toEqual(before)
   })
 
   test('a file that is not as registered', async () => {

@@ -175,7 +175,7 @@ describe.each(ENGINES)('image history on %s', (engine) => {
     expect((await lines(id)).slice(2)).toEqual(['labelled | os=lucid', 'protected | -'])
     const keys = await database.query("SELECT DISTINCT uuid FROM histories WHERE attr IN ('label', 'protected')")
     expect(keys.map(({ uuid }) => uuid).sort()).toEqual(['wmi:a', id.replace('-', ':')])
-    expect((await run('wmi:a')).stderr).toContain("'wmi:a' is not a valid image ID")
+    expect((await run('wmi:a')).stderr).toContain("'wmi:a' is neither the ID nor the display name of an image")
   })
 
   test('records the start of a label that fills its column, and a long one whole', async () => {

@@ -1,4 +1,4 @@
-import type { ObjectSummary } from '../../../registry/backup-object/list.ts'
+import type { ObjectSummary } from '../../../registry/backup-object/summary.ts'
 import type { Column } from '../columns.ts'
 
 /** The columns of a list of backup objects. */

@@ -32,7 +32,7 @@ export function sentencesOf(changes: readonly Change[]): string[] {
     return isNewOrGone.has(change.id) ? [] : attachedSentence(change)
   })
   const freed = changes
-    .map((change) => ('bytes' in change ? (change.bytes ?? 0) : 0))
+    .map((change) => (change.action === 'remove' && 'bytes' in change ? (change.bytes ?? 0) : 0))
     .reduce((sum, each) => sum + each, 0)
   return freed === 0 ? sentences : [...sentences, `Would free ${humanSize(freed)}`]
 }
@@ -41,7 +41,11 @@ function otherSentence(change: Exclude<Change, RowChange>): string {
   if ('check' in change) return guestSentence(change)
   if (change.action === 'migrate') return `Would run the migration ${change.id}`
   if (change.action === 'create') return `Would create the file ${change.path} (${change.file_format})`
-  if (change.action === 'download') return `Would download ${change.what} to ${change.path}`
+  if (change.action === 'download') {
+    const from = change.what.slice(0, change.what.lastIndexOf(', '))
+    const size = change.bytes === undefined ? 'size unknown' : humanSize(change.bytes)
+    return `Would download ${from} (${size}) to ${change.path}, and register it`
+  }
   return `Would remove the file ${change.path}${change.bytes === undefined ? '' : ` (${humanSize(change.bytes)})`}`
 }
 
@@ -52,8 +56,9 @@ function guestSentence({ action, path, check, what }: GuestChange): string {
 /** @param created the rows that would be inserted, by table and ID. */
 function rowSentences({ action, table, id, row, old }: RowChange, created: ReadonlyMap<string, Row>): string[] {
   if (action === 'insert') return newSentences(table, id, row, created)
-  const name = row.display_name ? ` (${row.display_name})` : ''
-  const thing = `${NOUNS[table]} ${id}${name}`
+  // The name that people know it by: the one before the change.
+  const known = old !== null && 'display_name' in old ? old.display_name : row.display_name
+  const thing = `${NOUNS[table]} ${id}${known ? ` (${known})` : ''}`
   if (action === 'delete') return [`Would remove ${thing} for good`]
   if (old === null) return []
   // The removal of its file is a change of its own.

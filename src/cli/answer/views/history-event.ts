@@ -2,6 +2,7 @@ import type { HistoryEvent } from '../../../registry/history/events.ts'
 import { printable } from '../../terminal/escape.ts'
 import { detailIndent, wrapIndented } from '../../terminal/wrap.ts'
 import { valueReader } from '../cells.ts'
+import { changedValue, labelChange } from './changed-value.ts'
 
 const TIME_WIDTH = '2026-11-24T09:30:00Z'.length
 /** Characters of the longest kind of event. */
@@ -54,20 +55,7 @@ function isShown(event: HistoryEvent['event'], attr: string): boolean {
 
 function textOf(event: HistoryEvent['event'], change: Changed, now: Date | undefined): string {
   const { attr, old, value } = change
-  if (event === 'labelled') return labelText(attr, old, value)
-  const shown = shownValue(attr, value, now)
-  return 'old' in change ? `${attr}: ${shownValue(attr, old, now)} → ${shown}` : `${attr}: ${shown}`
-}
-
-function labelText(name: string, old: unknown, value: unknown): string {
-  if (value === null) return `${name} removed`
-  return old === undefined || old === null ? `${name}=${value}` : `${name}: ${old} → ${value}`
-}
-
-function shownValue(attr: string, value: unknown, now: Date | undefined): string {
-  if (attr === 'features' && typeof value === 'object' && value !== null) {
-    const set = Object.entries(value).map(([name, flag]) => (flag === true ? name : `${name}=${String(flag)}`))
-    return set.join(', ') || '-'
-  }
-  return valueReader(attr, now)(value) ?? '-'
+  if (event === 'labelled') return labelChange(attr, old, value)
+  const shown = changedValue(attr, value, now)
+  return 'old' in change ? `${attr}: ${changedValue(attr, old, now)} → ${shown}` : `${attr}: ${shown}`
 }

@@ -7,7 +7,7 @@ export const SCRIPTING: readonly Block[] = [
     text: 'Commands that create something print the new ID. Commands that show, change or delete something take several IDs. Use - to read them from stdin, one per line. The prefix of an ID, such as wmi-, is optional. image add local and image inspect take several files in the same way.',
   },
   {
-    text: 'Wherever an ID of an image, backup object or backup storage is asked for, its display name does as well, with exact case and spaces. A word that is an ID counts as one, and one with a prefix, such as wmi-k3x9q0bz, is never a name. If several items have the name, the command lists their IDs and exits with 5. Names of deleted items count only in image undelete and image purge. Scripts should use IDs: people can rename items.',
+    text: 'Wherever a command takes the ID of an image, backup object or backup storage, it also takes its display name, with exact case and spaces. IDs take precedence, and a word with a prefix, such as wmi-k3x9q0bz, is never a name. If several items have the name, the command lists their IDs and exits with 5. Names of deleted items count only in image undelete and image purge. Scripts should use IDs: people can rename items.',
   },
   {
     code: [

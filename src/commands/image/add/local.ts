@@ -13,13 +13,12 @@ import {
   prepareGuest,
   thorough,
 } from '../../../cli/flags/image.ts'
-import type { sharingOf } from '../../../cli/said/shared.ts'
+import type { sharingOf } from '../../../cli/notes/shared-file.ts'
 import { areSeveral, namedFiles } from '../../../cli/session/named-files.ts'
 import { namedSource } from '../../../registry/image/files/image-sources.ts'
 import { isChecksumFile } from '../../../registry/image/register/given-checksum.ts'
 import { registerLocal } from '../../../registry/image/register/register-local.ts'
 import { registerMany } from '../../../registry/image/register/register-many.ts'
-import type { Registry } from '../../../registry/registry.ts'
 import { FILE_FORMATS, TARGET_FORMATS } from '../../../registry/rules/values.ts'
 
 /** Options that belong to one image. */
@@ -72,7 +71,7 @@ export default class ImageAddLocal extends BaseCommand {
       const { image, sharing } = await this.session.watched((watcher) =>
         this.session.withRegistry(async (registry) => {
           const image = await registerLocal(registry, named.word, columns, watcher, { details, named })
-          return { image, sharing: await this.#sharing(registry, image) }
+          return { image, sharing: await this.#sharing(registry, image, false) }
         }),
       )
       await this.answer.id(image)
@@ -82,17 +81,29 @@ export default class ImageAddLocal extends BaseCommand {
     await this.session.watched(async (watcher) => {
       const files = await namedFiles(this.session, args.path, naming, watcher)
       return this.session.withRegistry((registry) =>
-        this.answer.ids(registerMany(registry, files, columns, watcher, { details }), async (image) => {
-          const sharing = await this.#sharing(registry, image)
+        this.answer.ids(this.#counted(registerMany(registry, files, columns, watcher, { details })), async (image) => {
+          const sharing = await this.#sharing(registry, image, true)
           if (sharing !== undefined) await this.answer.note(sharing)
         }),
       )
     })
   }
 
+  /** Yields outcomes, and then tells a person how many files were registered, if some were not. */
+  async *#counted(outcomes: ReturnType<typeof registerMany>): ReturnType<typeof registerMany> {
+    let [done, all] = [0, 0]
+    for await (const outcome of outcomes) {
+      all++
+      if ('result' in outcome) done++
+      yield outcome
+    }
+    if (done < all && this.answer.isTelling && !this.session.isDryRun)
+      await this.answer.note(`Registered ${done} of ${all} files`)
+  }
+
   /** Returns what a person is told of an image whose file was registered before. */
-  async #sharing(registry: Registry, image: Parameters<typeof sharingOf>[1]): Promise<string | undefined> {
+  async #sharing(...of: Parameters<typeof sharingOf>): Promise<string | undefined> {
     if (!this.answer.isTelling) return undefined
-    return (await import('../../../cli/said/shared.ts')).sharingOf(registry, image)
+    return (await import('../../../cli/notes/shared-file.ts')).sharingOf(...of)
   }
 }

@@ -45,9 +45,15 @@ export default class ImageAddUrl extends BaseCommand {
     const { args, flags: given } = await this.parse(ImageAddUrl)
     const details = this.answer.isAskedFor
     const request = { ...args, ...flags.byColumn(given) }
-    const image = await this.session.watched((watcher) =>
-      this.session.withRegistry((registry) => registerUrl(registry, request, watcher, { details })),
+    const { image, sharing } = await this.session.watched((watcher) =>
+      this.session.withRegistry(async (registry) => {
+        const image = await registerUrl(registry, request, watcher, { details })
+        if (image === undefined || !this.answer.isTelling) return { image, sharing: undefined }
+        const { sharingOf } = await import('../../../cli/notes/shared-file.ts')
+        return { image, sharing: await sharingOf(registry, image, false) }
+      }),
     )
     if (image !== undefined) await this.answer.id(image)
+    if (sharing !== undefined) await this.answer.note(sharing)
   }
 }

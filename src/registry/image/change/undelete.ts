@@ -5,8 +5,7 @@ import { sqlTime } from '../../../db/sql/time.ts'
 import { selectIdsWithHistory, selectStatesBeforeDeletion } from '../../../db/tables/histories.ts'
 import { updateImages } from '../../../db/tables/images.ts'
 import { selectRowsByUuid } from '../../../db/tables/many-rows.ts'
-import type { AccountRow, BackupObjectRow, ImageRow } from '../../../db/tables/rows.ts'
-import { claimUse } from '../../../db/transactions/claims.ts'
+import type { ImageRow } from '../../../db/tables/rows.ts'
 import { requireAlive } from '../../account/find.ts'
 import { isDeleted as isObjectDeleted } from '../../backup-object/find.ts'
 import { type Item, inBatches, type Outcome } from '../../batch/batches.ts'
@@ -20,8 +19,8 @@ import { DEFAULT_STATE } from '../../rules/values.ts'
 import { imageAttributes } from '../attributes.ts'
 import { describeImages, type ImageDetails } from '../details.ts'
 import { existingImages, isDeleted, stateBefore } from '../find.ts'
-import { objectsInVolumes } from '../volumes.ts'
-import { boundToDeleted, keepStoragesOf, requireRestorable, restoreObjects } from './restored-objects.ts'
+import { holdObjects, holdOwners, neededObjects, requireBootable } from './needed-rows.ts'
+import { restoreObjects } from './restored-objects.ts'
 
 const undeleteRequest = z.object({
   state: z.optional(imageAttributes.state),
@@ -39,10 +38,10 @@ const undeleteRequest = z.object({
  * @param request.state the new state; required if an image's earlier state is not recorded.
  * @param request.with_object restore the backup objects that they need, too, unless their files were purged.
  * @param request.strict refuse images that are not deleted, instead of a warning.
- * @returns an outcome per ID: the image, or VALUE_REFUSED, IMAGE_NOT_FOUND; STATE_UNKNOWN; with
- *   `strict`, IMAGE_NOT_DELETED;
- *   OBJECT_DELETED or OBJECT_CONFLICT if it could not boot because its backup object, or
- *   that of one of its volumes, is deleted or missing; ACCOUNT_DELETED if its owner is deleted.
+ * @returns an outcome per ID: the image, or VALUE_REFUSED, NAME_AMBIGUOUS, IMAGE_NOT_FOUND;
+ *   STATE_UNKNOWN; with `strict`, IMAGE_NOT_DELETED; OBJECT_DELETED or OBJECT_CONFLICT if it could
+ *   not boot because its backup object, or that of one of its volumes, is deleted or missing;
+ *   ACCOUNT_DELETED if its owner is deleted.
  * @throws VdcError VALUE_REFUSED if the state is not valid.
  */
 export function undeleteImages(
@@ -92,64 +91,6 @@ export function undeleteImages(
       return details
     },
   })
-}
-
-/** Returns the canonical IDs of the backup objects that images boot from or have volumes made from. */
-async function neededObjects<I>(images: ReadonlyMap<I, ImageRow>): Promise<Map<I, string[]>> {
-  const needed = new Map<I, string[]>()
-  for (const [item, { backup_object_id: id, volumes }] of images) {
-    // An image that never had an object can be restored; one whose object is missing could never boot.
-    const own = id === null || id === '' ? [] : [id]
-    needed.set(item, [...own, ...(await objectsInVolumes(volumes))])
-  }
-  return needed
-}
-
-/**
- * Returns the existing objects by canonical ID, and locks them until the unit of work ends.
- *
- * @param mayRestore lock them so that they can be restored.
- */
-async function holdObjects(
-  db: Queryable,
-  ids: ReadonlySet<string>,
-  mayRestore: boolean,
-): Promise<Map<string, BackupObjectRow>> {
-  if (mayRestore) await keepStoragesOf(db, ids)
-  await claimUse(db, ...ids)
-  const lock = mayRestore ? 'update' : 'share'
-  const objects = await selectRowsByUuid(db, 'backup_objects', uuidsIn('backupObject', ids), { lock })
-  return new Map(objects.map((object) => [canonicalId('backupObject', object.uuid), object]))
-}
-
-/** Like `holdObjects`, for accounts. In Wakame-vdc, accounts without a row can own images. */
-async function holdOwners(db: Queryable, ids: ReadonlySet<string>): Promise<Map<string, AccountRow>> {
-  await claimUse(db, ...ids)
-  const uuids = Array.from(ids, (id) => id.replace(/^a-/, ''))
-  const accounts = await selectRowsByUuid(db, 'accounts', uuids, { lock: 'share' })
-  const byUuid = new Map(accounts.map((account) => [account.uuid, account]))
-  return new Map(
-    [...ids].flatMap((id) => {
-      const account = byUuid.get(id.replace(/^a-/, ''))
-      return account === undefined ? [] : [[id, account]]
-    }),
-  )
-}
-
-/** @throws VdcError OBJECT_CONFLICT, OBJECT_DELETED. */
-async function requireBootable(
-  db: Queryable,
-  id: string,
-  objectId: string,
-  object: BackupObjectRow | undefined,
-  mayRestore: boolean,
-): Promise<void> {
-  if (object === undefined) {
-    throw new VdcError('OBJECT_CONFLICT', `Image ${id} could not boot: its backup object ${objectId} does not exist`)
-  }
-  if (!isObjectDeleted(object)) return
-  if (!mayRestore) throw boundToDeleted(id, object)
-  await requireRestorable(db, id, object)
 }
 
 function notDeleted(id: string): VdcError {

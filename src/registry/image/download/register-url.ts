@@ -108,7 +108,12 @@ async function obtain(
   if (there !== undefined) return acceptExisting(place.path, request.checksum, watcher)
   if (registry.onChange === undefined) {
     const { downloadFile } = await import('../../../disk/download/download-file.ts')
-    return downloadFile(place, request, watcher)
+    return downloadFile(place, request, watcher).catch((error) => {
+      // Another process may have downloaded the same file at the same time.
+      if ((error as VdcError).code === 'FILE_EXISTS' && request.checksum !== undefined)
+        return acceptExisting(place.path, request.checksum, watcher)
+      throw error
+    })
   }
   const { lookAtFile } = await import('../../../disk/download/look-at-file.ts')
   const bytes = await lookAtFile(request, watcher)
@@ -116,6 +121,7 @@ async function obtain(
     action: 'download',
     path: place.path,
     what: `${shownAddress(request.address.url)}, ${bytes === undefined ? 'of unknown size' : `${bytes} bytes`}`,
+    ...(bytes !== undefined && { bytes }),
   })
   return undefined
 }

@@ -14,7 +14,7 @@ export const DOWNLOAD_RETRIES = 8
 const whole = (least: number, most: number) =>
   z
     .int('must be a whole number')
-    .check(z.minimum(least, `must be ${least} or more`), z.maximum(most, `must be ${most} at most`))
+    .check(z.minimum(least, `must be ${least} or more`), z.maximum(most, `must be ${most} or less`))
 
 /** The part of a request that concerns the download. */
 export const download = {
@@ -46,7 +46,11 @@ export function sourceOf({ url, file_name: given }: Pick<DownloadRequest, 'url' 
   remoteName: string
   name: string
 } {
-  const address = parseAddress(url, 'The argument')
+  const address = parseAddress(
+    url,
+    'The argument',
+    'To register a file of this host, use: vdc-manage image add local PATH',
+  )
   const remoteName = lastName(address.url)
   const chosen = given ?? remoteName
   if (NAME.test(chosen)) return { address, remoteName, name: chosen }

@@ -40,6 +40,9 @@ export type ExportRequest = z.input<typeof exportRequest>
 /** The new file, with its checksums and the file that lists them. */
 export type ExportReport = z.output<typeof exportReport>
 
+/** What stands for stdout elsewhere. */
+const STDOUT = '-'
+
 type Valid = z.output<typeof exportRequest>
 
 /** The open file of an image, and the place of its copy. */
@@ -93,12 +96,18 @@ async function withSource<T>(
   watcher: Watcher,
   work: (source: Source) => Promise<T>,
 ): Promise<T> {
+  if (out === STDOUT)
+    throw new VdcError('VALUE_REFUSED', 'Images are not written to stdout', {
+      hint: `Give the path of a new file; for a file that is called ${STDOUT}, ./${STDOUT}`,
+    })
   const image = await imageOnHost(registry, id, 'export')
   const inPlace = async (place: OutputPlace) =>
     withFileOfImage(image, 'export', async (file) => {
       const inspection = await acceptFile(file, registeredAs(image, {}), watcher, registry.warn)
       const isPacked = packed && inspection.containerFormat !== DEFAULT_CONTAINER_FORMAT
-      if (to === undefined) requireEnding(out, isPacked ? inspection.containerFormat : inspection.fileFormat)
+      const format = isPacked ? inspection.containerFormat : inspection.fileFormat
+      const hint = `Choose a name that ends in .${format}${packed ? '' : ', or convert it with --to'}`
+      if (to === undefined) requireEnding(out, format, hint)
       return work({ image, file, inspection, place })
     })
   return to === undefined

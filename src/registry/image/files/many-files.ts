@@ -45,7 +45,10 @@ export class ManyProgress {
   }
 
   get #line(): string {
-    const of = this.#count === undefined ? `${this.#done} files` : `${this.#done} of ${this.#count} files`
+    const of =
+      this.#count === undefined
+        ? `${this.#done} file${this.#done === 1 ? '' : 's'}`
+        : `${this.#done} of ${this.#count} files`
     return `${this.#title} ${of}`
   }
 

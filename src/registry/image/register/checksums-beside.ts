@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { readChecksumBeside } from '../../../disk/hash/checksum-beside.ts'
-import { checksumsIn } from '../../../disk/hash/checksum-file.ts'
+import { ChecksumList } from '../../../disk/hash/checksum-file.ts'
 import type { ExpectedChecksums } from './expectations.ts'
 
 /**
@@ -19,7 +19,7 @@ export async function checksumsBeside(
     const beside = `${path}.${algorithm}`
     const text = await readChecksumBeside(beside)
     if (text === undefined) continue
-    const found = checksumsIn(text, basename(path), beside).find((each) => each.algorithm === algorithm)
+    const found = new ChecksumList(text, beside).of(path).find((each) => each.algorithm === algorithm)
     if (found === undefined) {
       warn(`The checksum file ${beside} does not list ${basename(path)}, so it was ignored`)
       continue

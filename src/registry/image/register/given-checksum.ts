@@ -1,11 +1,11 @@
-import { basename } from 'node:path'
+import { basename, resolve } from 'node:path'
 import * as z from 'zod/mini'
 import { VdcError } from '../../../core/errors.ts'
 import { readSmallFile } from '../../../disk/file/text-file.ts'
 import {
   ALGORITHMS,
   algorithmOf,
-  checksumsIn,
+  ChecksumList,
   LARGEST_CHECKSUM_FILE,
   type WantedChecksum,
 } from '../../../disk/hash/checksum-file.ts'
@@ -50,7 +50,7 @@ export async function readChecksumFile(path: string, { cancellation }: Watcher):
  * @throws VdcError FILE_REFUSED if there is none.
  */
 export function strongestIn(text: string, name: string, source: string): WantedChecksum {
-  const found = checksumsIn(text, name, source).at(-1)
+  const found = new ChecksumList(text, source).of(name).at(-1)
   if (found !== undefined) return found
   throw notListed(source, name, 'MD5, SHA-256 or SHA-512')
 }
@@ -64,23 +64,25 @@ export function isChecksumFile(given: string | undefined): given is string {
 }
 
 /**
- * Returns the checksum of a file if a checksum file was given in its place.
+ * Returns what finds the checksums of files if a checksum file was given in place of a checksum. The checksum file is
+ * read once: it may be a pipe.
  *
  * @param given a checksum, or the path of a checksum file.
- * @param path of the file.
- * @returns an empty object if a checksum was given, or nothing.
- * @throws VdcError FILE_REFUSED if the checksum file cannot be read, or has no MD5 or SHA-256 for the file.
+ * @returns a function of the path of a file. It returns an empty object if a checksum was given, or nothing; it throws
+ *   VdcError FILE_REFUSED if the checksum file has no MD5 or SHA-256 for the file.
+ * @throws VdcError FILE_REFUSED if the checksum file cannot be read; the error of the cancellation.
  */
-export async function checksumListedFor(
+export async function checksumsListedIn(
   given: string | undefined,
-  path: string,
   watcher: Watcher,
-): Promise<{ checksum?: string }> {
-  if (!isChecksumFile(given)) return {}
-  const listed = checksumsIn(await readChecksumFile(given, watcher), basename(path), given)
-  const found = listed.findLast(({ algorithm }) => algorithm !== 'sha512')
-  if (found === undefined) throw notListed(given, path, 'MD5 or SHA-256')
-  return { checksum: `${found.algorithm}:${found.hex}` }
+): Promise<(path: string) => { checksum?: string }> {
+  if (!isChecksumFile(given)) return () => ({})
+  const list = new ChecksumList(await readChecksumFile(given, watcher), given)
+  return (path) => {
+    const found = list.of(resolve(path)).findLast(({ algorithm }) => algorithm !== 'sha512')
+    if (found === undefined) throw notListed(given, path, 'MD5 or SHA-256')
+    return { checksum: `${found.algorithm}:${found.hex}` }
+  }
 }
 
 function notListed(source: string, path: string, what: string): VdcError {

@@ -3,7 +3,7 @@ import type { NamedHow } from '../../../disk/file/image-file.ts'
 import type { Registry, Watcher } from '../../registry.ts'
 import { isIdNotFile } from '../../rules/id-or-path.ts'
 import type { ImageDetails } from '../details.ts'
-import { checksumListedFor } from './given-checksum.ts'
+import { checksumsListedIn } from './given-checksum.ts'
 import { type FileImageRequest, registerFile } from './register-file.ts'
 import { type ImageId, registerObject } from './register-object.ts'
 
@@ -27,8 +27,8 @@ export async function registerLocal(
   options: { details: boolean; named?: NamedHow } = { details: true },
 ): Promise<ImageDetails | ImageId> {
   if (!isIdNotFile('backupObject', source)) {
-    const listed = await checksumListedFor(request.checksum, source, watcher)
-    return registerFile(registry, { ...request, ...listed, path: source }, watcher, options.named)
+    const listed = await checksumsListedIn(request.checksum, watcher)
+    return registerFile(registry, { ...request, ...listed(source), path: source }, watcher, options.named)
   }
   const { storage_id, checksum, md5sum, max_size, convert, thorough, check, prepare, ...rest } = request
   const stray = Object.entries({ storage_id, checksum, md5sum, max_size, convert, thorough, check, prepare }).find(

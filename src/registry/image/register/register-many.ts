@@ -16,7 +16,7 @@ import { inParallel, type Reading } from '../files/in-parallel.ts'
 import { type ManyFiles, numbered } from '../files/many-files.ts'
 import { requireWritable } from '../write.ts'
 import { type fileImageRequest, storeFileImage } from './file-image.ts'
-import { checksumListedFor, isChecksumFile } from './given-checksum.ts'
+import { checksumsListedIn, isChecksumFile } from './given-checksum.ts'
 import { acceptNamed, type FileImageRequest, readFile, validFileImage } from './register-file.ts'
 import { registerLocal } from './register-local.ts'
 import type { ImageId } from './register-object.ts'
@@ -41,15 +41,19 @@ export async function* registerMany(
   watcher: Watcher,
   options: { details: boolean },
 ): AsyncGenerator<Outcome<Registered>> {
-  const list = isChecksumFile(request.checksum) ? request.checksum : undefined
-  const valid = validFileImage({ ...request, ...(list !== undefined && { checksum: undefined }), path: '' })
-  const validFor = async (path: string, own: Watcher) =>
-    list === undefined ? valid : validFileImage({ ...request, ...(await checksumListedFor(list, path, own)), path })
+  const valid = validFileImage({
+    ...request,
+    ...(isChecksumFile(request.checksum) && { checksum: undefined }),
+    path: '',
+  })
   await checkRequest(registry, valid)
+  const listed = await checksumsListedIn(request.checksum, watcher)
+  const requestFor = (path: string) => ({ ...request, ...listed(path) })
   const { told, next } = tellingOnce(registry)
-  const register = ({ word, error, ...named }: ImageSource, own: Watcher) => {
+  const register = ({ word, error, ...named }: ImageSource, watcher: Watcher) => {
     if (error !== undefined) throw error
-    return registerLocal(told, word, request, own, { ...options, named })
+    const own = isIdNotFile('backupObject', word) ? request : requestFor(word)
+    return registerLocal(told, word, own, watcher, { ...options, named })
   }
   if (valid.convert ?? valid.prepare ?? valid.check) {
     let number = 0
@@ -62,6 +66,7 @@ export async function* registerMany(
   const work = async (source: ImageSource, reading: () => Reading): Promise<ReadFile> => {
     if (source.error !== undefined || isIdNotFile('backupObject', source.word))
       return { word: source.word, store: async () => register(source, watcher) }
+    const validFor = (path: string) => validFileImage({ ...requestFor(path), path })
     return readSource(told, source, validFor, reading).catch((error) => ({
       word: source.word,
       error: asVdcError(error),
@@ -93,7 +98,7 @@ type ReadFile = { word: string } & (
 async function readSource(
   registry: Registry,
   source: ImageSource,
-  validFor: (path: string, watcher: Watcher) => Promise<z.output<typeof fileImageRequest>>,
+  validFor: (path: string) => z.output<typeof fileImageRequest>,
   reading: () => Reading,
 ): Promise<ReadFile> {
   const { word } = source
@@ -103,7 +108,7 @@ async function readSource(
     const { watcher } = reading()
     const warnings: string[] = []
     const warn = (text: string) => void warnings.push(text)
-    const valid = await validFor(word, watcher)
+    const valid = validFor(word)
     const { image, accepted } = await acceptNamed({ ...registry, warn }, file, valid, watcher)
     if (valid.storage_id !== undefined) await storagesOf(registry.database.knex, localUri(file.path), valid.storage_id)
     const read = await readFile(file, image, accepted, watcher, reading().hashing)

@@ -123,7 +123,7 @@ describe('the checksum', () => {
     ['that has none for it', `${'1'.repeat(64)}  b.raw\n`, /has no MD5, SHA-256 or SHA-512 checksum for a.raw/],
     [
       'that contradicts itself',
-      `${'1'.repeat(64)}  a.raw\n${'2'.repeat(64)}  x/a.raw\n`,
+      `${'1'.repeat(64)}  y/a.raw\n${'2'.repeat(64)}  x/a.raw\n`,
       /has several sha256 checksums/,
     ],
     ['that is too large', 'x'.repeat(5 * MIB), /SUMS has more than 4194304 bytes/],
@@ -224,6 +224,41 @@ describe('the file', () => {
     expect(readdirSync(into).sort()).toEqual(['a.qcow2', 'a.raw'])
   })
 
+  test('that was registered before is named at a terminal, and nothing of it in a pipe', async () => {
+    const server = await serveDisk()
+    const into = newInto()
+    const first = await add(`${server.origin}/a.raw`, into, ['--checksum', SHA256, '-q'])
+    expect(first).toMatchObject({ code: 0, stderr: '' })
+    const line = `vdc-manage image add url ${server.origin}/a.raw --into ${into} --checksum ${SHA256} --account-id a-shpoolxx`
+    const terminal = await startTerminal(line, { database, home: newInto(), width: 200 })
+    try {
+      expect(await terminal.exitCode()).toBe(0)
+      expect(await terminal.screen()).toMatch(
+        new RegExp(
+          `wmi-\\w{8}\nThe file was registered before, as the backup object bo-\\w+, which is also used by ${first.stdout.trim()}\n`,
+        ),
+      )
+    } finally {
+      await terminal.close()
+    }
+  })
+
+  test('and a path are told apart', async () => {
+    const into = newInto()
+    expect(await add('/srv/a.raw', into, ['--checksum', SHA256])).toMatchObject({
+      code: 3,
+      stderr:
+        'Error: The argument must be a URL that begins with https:// or http://\nHint: To register a file of this host, use: vdc-manage image add local PATH\n',
+    })
+    const url = 'https://u:geheim@h.example/a.raw'
+    expect(await vdcManage(['image', 'add', 'local', url, '--account-id', 'a-shpoolxx'], { database })).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr:
+        'Error: The file https://…@h.example/a.raw does not exist\nHint: Download and register it with: vdc-manage image add url URL --into FOLDER\n',
+    })
+  })
+
   test('is only looked at by a dry run', async () => {
     const server = await serveDisk()
     const into = newInto()
@@ -297,6 +332,9 @@ describe('TLS', () => {
   test('refuses another authority, another name and a file that is no certificate', async () => {
     const server = await serveDisk(pair)
     const hint = /\nHint: Give the certificate of its authority with --ca-file/
+    const env = { NODE_TLS_REJECT_UNAUTHORIZED: '0' }
+    const options = { env, process: true }
+    await expectRefused(`${server.origin}/a.raw`, more, { code: 6, stderr: /from an unknown authority/ }, options)
     await expectRefused(`${server.origin}/a.raw`, more, { code: 6, stderr: /from an unknown authority/ })
     await expectRefused(`${server.origin}/a.raw`, more, { code: 6, stderr: hint })
     const wrong = await serveDisk(await authority.sign('wrong', { names: ['DNS:other.example'] }))
@@ -398,6 +436,14 @@ describe('a server that', () => {
       code: 3,
       stderr: /has no known length/,
     })
+  })
+
+  test('changes to another protocol, or sends the file in another form', async () => {
+    const says = async (answer: string) => (await serve((response) => void response.socket?.end(answer))).origin
+    const upgrade = await says('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n')
+    await expectRefused(`${upgrade}/a.raw`, more, { code: 6, stderr: /the server closed the connection/ })
+    const gzip = await says('HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx')
+    await expectRefused(`${gzip}/a.raw`, more, { code: 3, stderr: /\(Transfer-Encoding: gzip\)/ })
   })
 
   test('does not speak HTTP', async () => {

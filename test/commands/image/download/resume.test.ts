@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { keyOf } from '../../../../src/disk/download/partial-folder.ts'
+import { ourName } from '../../../../src/disk/folder/work-folder.ts'
 import { newDatabase, type TestDatabase } from '../../../support/databases/databases.ts'
 import { type FileServer, type Respond, sendFile, startFileServer } from '../../../support/downloads/file-server.ts'
 import { bootSector, newFolder } from '../../../support/files/images.ts'
@@ -302,6 +304,54 @@ describe('a program that is', () => {
     release()
     const { exitCode, stdout } = await running
     await expectDone({ code: exitCode, signal: undefined, stdout: `${stdout}\n`, stderr: '' }, into)
+  })
+
+  test('at the same time that is faster has the file that is wanted', async () => {
+    const into = newInto()
+    const server = await serve((response, request) => {
+      writeFileSync(join(into, 'disk.raw'), disk)
+      sendFile(response, request, disk)
+    })
+    await expectDone(await add(server, into), into)
+  })
+
+  test('killed while it moves the file into place leaves two names: the file does not change any more', async () => {
+    const server = await held()
+    const into = newInto()
+    const running = start(server, into)
+    await expect.poll(() => partialBytes(into), { timeout: 20_000 }).toBe(1_000_000)
+    running.kill('SIGKILL')
+    await running
+    const [left = ''] = readdirSync(into)
+    linkSync(join(into, left, 'bytes'), join(into, 'moved.raw'))
+    expect(await add(server, into)).toMatchObject({ code: 0, stderr: '' })
+    expect(readFileSync(join(into, 'moved.raw')).equals(disk.subarray(0, 1_000_000))).toBe(true)
+    expect(readFileSync(join(into, 'disk.raw')).equals(disk)).toBe(true)
+    expect(readdirSync(into)).toEqual(['disk.raw', 'moved.raw'])
+  })
+
+  test('killed before it knew the file leaves nothing', async () => {
+    const server = await serve((response, request) => sendFile(response, request, disk))
+    const into = newInto()
+    const key = keyOf(new URL(`${server.origin}/disk.raw`), 'disk.raw')
+    const left = join(into, ['.vdc-manage-partial', key, ...ourName().slice(0, 2), '0', '0', 'abcdef'].join('.'))
+    mkdirSync(left, { mode: 0o700 })
+    writeFileSync(join(left, 'state.new'), '{')
+    await expectDone(await add(server, into), into)
+  })
+
+  test('is not believed of a folder that others can change', async () => {
+    const server = await serve((response, request) => sendFile(response, request, disk))
+    const into = newInto()
+    chmodSync(into, 0o1777)
+    const key = keyOf(new URL(`${server.origin}/disk.raw`), 'disk.raw')
+    const start = readFileSync(`/proc/${process.pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[19]
+    const planted = join(into, ['.vdc-manage-partial', key, ...ourName(), start, 'abcdef'].join('.'))
+    mkdirSync(planted)
+    chmodSync(planted, 0o777)
+    expect(await add(server, into)).toMatchObject({ code: 0, stderr: '' })
+    rmSync(planted, { recursive: true })
+    expect(readdirSync(into)).toEqual(['disk.raw'])
   })
 
   test('not ours has left a folder of that name: it is not used', async () => {

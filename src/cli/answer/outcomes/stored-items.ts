@@ -1,5 +1,5 @@
-import { printable } from '../terminal/escape.ts'
-import { writeNote } from '../terminal/output.ts'
+import { printable } from '../../terminal/escape.ts'
+import { writeNote } from '../../terminal/output.ts'
 
 /** The items that a command has stored one after the other, for the case that it ends early. */
 export class StoredItems {
@@ -12,6 +12,11 @@ export class StoredItems {
     this.#count++
     this.#last = word
     this.#unprinted.push(result.id)
+  }
+
+  /** The IDs that were not printed. */
+  get unprinted(): string {
+    return this.#unprinted.join(', ')
   }
 
   /** Notes that the ID of the last item was printed. */

@@ -1,4 +1,4 @@
-/** The lists by noun: their rows in the plural, and how to add the first. */
+/** The rows of lists by noun, and how to add the first one. */
 const LISTS = {
   image: { things: 'images', add: 'Register one with: vdc-manage image add local PATH --account-id ID' },
   account: { things: 'accounts', add: 'Create one with: vdc-manage account add' },

@@ -113,6 +113,58 @@ describe('at a terminal', () => {
     expect(JSON.parse(stdout)).toMatchObject({ display_name: 'image b', description: null, is_public: false })
   })
 
+  test.each([
+    ['that look like options', { display_name: '--force', description: '-n' }],
+    ['that a shell would run or replace', { display_name: "=ls '$(id)'", description: '`id` !id ~root * \\ #' }],
+    ['of other alphabets', { display_name: '日本語 é', description: '😀' }],
+  ])('its commands restore values %s', async (_, { display_name, description }) => {
+    await vdcManage(['image', 'modify', 'wmi-b', `--display-name=${display_name}`, `--description=${description}`], {
+      ...{ database, reject: true },
+    })
+    const [said = ''] = await atTerminal(['vdc-manage image modify wmi-b --display-name x --description y'])
+    const [undone = ''] = await atTerminal([said.replaceAll('\n', ' ').split('Undo: ')[1] as string])
+    expect(undone).toContain('Changed wmi-b (x)')
+    const { stdout } = await vdcManage(['image', 'show', 'wmi-b', '--json'], { database })
+    expect(JSON.parse(stdout)).toMatchObject({ display_name, description })
+    await vdcManage(['image', 'modify', 'wmi-b', '--display-name', 'image b', '--description='], { database })
+  })
+
+  test.each([
+    ['turn text around', '\u202egro.evil'],
+    ['have no width', 'a\u200bb'],
+    ['are no characters yet', 'a\u{e0041}b'],
+    ['break a line', 'a\u2028b'],
+  ])('does not offer a command with characters that %s', async (_, name) => {
+    await database.query('UPDATE images SET display_name = ? WHERE uuid = ?', [name, 'b'])
+    const [said = ''] = await atTerminal(['vdc-manage image modify wmi-b --display-name "image b"'])
+    expect(said.replaceAll('\n', ' ')).toMatch(/→ image b\. Old values: vdc-manage image history wmi-b$/)
+  })
+
+  test('does not offer a command that would be refused', async () => {
+    await database.query("UPDATE images SET file_format = '' WHERE uuid = 'b'")
+    const [said = ''] = await atTerminal(['vdc-manage image modify wmi-b --file-format raw'])
+    expect(said).toBe('Changed wmi-b (image b): file_format: - → raw. Old values: vdc-manage image history wmi-b')
+  })
+
+  test('its command deletes a restored image again that is protected', async () => {
+    await runLines(['image protect wmi-b', 'image del wmi-b --force'], { database })
+    const undo = 'Undo: vdc-manage image del wmi-b'
+    const [one, , several = ''] = await atTerminal([
+      'vdc-manage image undelete wmi-b',
+      'vdc-manage image del wmi-b wmi-c --force',
+      'vdc-manage image undelete wmi-b wmi-c',
+    ])
+    expect(one).toBe(`Restored wmi-b (image b). ${undo} --force`)
+    expect(several).toContain(`${undo} wmi-c --force`)
+    await vdcManage(['image', 'unprotect', 'wmi-b'], { database })
+  })
+
+  test('its command restores the progress of an object that was not complete', async () => {
+    await runLines(['backupobject modify bo-o --state pending --progress 12.5'], { database })
+    const [said] = await atTerminal(['vdc-manage backupobject modify bo-o --state available'])
+    expect(said).toContain('backupobject modify bo-o --state pending --progress 12.5')
+  })
+
   test('tells of ten of many, and how to undo all', async () => {
     const [few = '', many = ''] = await atTerminal([
       'vdc-manage image del wmi-a wmi-b',
@@ -172,6 +224,26 @@ describe('at a terminal', () => {
     expect(second).toMatch(
       /wmi-second\nThe file was registered before, as the backup object bo-\w+, which is also used by wmi-first$/,
     )
+  })
+
+  test('names the file of several that was registered before', async () => {
+    await makeImage(join(folder.path, 'new.qcow2'))
+    await makeImage(join(folder.path, 'known.qcow2'))
+    const add = 'vdc-manage image add local --account-id a-t'
+    const [, said = ''] = await atTerminal([`${add} known.qcow2 --uuid wmi-known`, `${add} new.qcow2 known.qcow2`])
+    const path = `${folder.path}/known.qcow2`
+    expect(said.split('\n').slice(2).join(' ')).toMatch(
+      new RegExp(`^${path} was registered before, as the backup object bo-\\w+, which is also used by wmi-known$`),
+    )
+  })
+
+  test('counts the files of several, if some were not registered', async () => {
+    await makeImage(join(folder.path, 'good.qcow2'))
+    const line = 'vdc-manage image add local none.qcow2 good.qcow2 none.raw --account-id a-t'
+    const [said = '', tried = '', quiet = ''] = await atTerminal([line, `${line} --dry-run`, `${line} -q`])
+    expect(said).toMatch(/\nRegistered 1 of 3 files$/)
+    expect(tried).not.toMatch(/Registered/)
+    expect(quiet).not.toMatch(/Registered/)
   })
 
   test.each([80, 40])('breaks no command in %i columns', async (width) => {

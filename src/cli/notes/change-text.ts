@@ -1,8 +1,8 @@
 import { shellWord } from '../../core/shell-word.ts'
 import type { ChangedField, Happened } from '../../registry/happened.ts'
-import { valueReader } from '../answer/cells.ts'
+import { changedValue, labelChange } from '../answer/views/changed-value.ts'
 import { printable } from '../terminal/escape.ts'
-import { reverseOf, wayBack, withObject } from './undo.ts'
+import { type Done, reverseOf, reverseOptions, undoCommand } from './undo.ts'
 
 /** Characters of a value or a name that a line shows. */
 const LONGEST = 60
@@ -24,20 +24,17 @@ const REASONS = {
 } as const
 
 /**
- * Says what happened to a thing, on one line.
+ * Returns what happened to a thing, as one line.
  *
- * @param options.isOnly it is the only one, so the line tells the way back too.
- * @param options.isProtected the image is protected, so the way back needs --force.
+ * @param options.isOnly it is the only one, so the line also names the command that undoes it.
  */
-export function saidOf(happened: Happened, options: { isOnly: boolean; isProtected: boolean }): string {
+export function noteOf({ happened, isProtected }: Done, options: { isOnly: boolean }): string {
   const thing = printable(nameOf(happened))
   if (happened.what === 'unchanged') return `Nothing changed: ${thing} ${REASONS[happened.why]}`
   const values =
     'fields' in happened ? `: ${happened.fields.map((field) => changeText(happened, field)).join(', ')}` : ''
-  const said = `${VERBS[happened.what]} ${thing}${withObjects(happened)}${values}`
-  return options.isOnly
-    ? [said, undoText(happened, options.isProtected)].filter((part) => part !== '').join('. ')
-    : said
+  const text = `${VERBS[happened.what]} ${thing}${withObjects(happened)}${values}`
+  return options.isOnly ? [text, undoText({ happened, isProtected })].filter((part) => part !== '').join('. ') : text
 }
 
 /** Returns the ID of a thing with its name, such as `wmi-k3x9q0bz (debian-12)`. */
@@ -51,22 +48,18 @@ function withObjects(happened: Happened): string {
 }
 
 function changeText({ what }: Happened, { name, old, value }: ChangedField): string {
-  const show = (shown: unknown) => shortened(valueText(name, shown))
-  if (what !== 'labelled') return `${name}: ${show(old)} → ${show(value)}`
-  if (value === null) return `${shortened(name)} removed`
-  return old === null ? `${shortened(name)}=${show(value)}` : `${shortened(name)}: ${show(old)} → ${show(value)}`
+  if (what !== 'labelled')
+    return `${name}: ${shortened(changedValue(name, old))} → ${shortened(changedValue(name, value))}`
+  const shown = (label: unknown) => (label === null ? null : shortened(String(label)))
+  return labelChange(shortened(name), shown(old), shown(value))
 }
 
-function valueText(name: string, value: unknown): string {
-  if (name !== 'features' || typeof value !== 'object' || value === null) return valueReader(name)(value) ?? '-'
-  return Object.keys(value).join(', ') || '-'
-}
-
-function undoText(happened: Happened, isProtected: boolean): string {
+function undoText({ happened, isProtected }: Done): string {
   const reverse = reverseOf(happened)
-  if (reverse !== undefined) return `Undo: ${reverse} ${shellWord(happened.id)}${withObject([happened])}`
+  if (reverse !== undefined)
+    return `Undo: ${reverse} ${shellWord(happened.id)}${reverseOptions([{ happened, isProtected }])}`
   if (happened.what !== 'changed' && happened.what !== 'labelled') return ''
-  const command = wayBack(happened, isProtected)
+  const command = undoCommand(happened, isProtected)
   if (command !== undefined) return `Undo: ${command}`
   return ['image', 'backupObject'].includes(happened.kind) ? `Old values: vdc-manage image history ${happened.id}` : ''
 }
