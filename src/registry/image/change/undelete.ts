@@ -21,7 +21,7 @@ import { imageAttributes } from '../attributes.ts'
 import { describeImages, type ImageDetails } from '../details.ts'
 import { existingImages, isDeleted, stateBefore } from '../find.ts'
 import { objectsInVolumes } from '../volumes.ts'
-import { boundToDeleted, keepStoragesOf, requireRestorable, restoreObjects } from './restored-objects.ts'
+import { keepStoragesOf, requireBootable, restoreObjects } from './restored-objects.ts'
 
 const undeleteRequest = z.object({
   state: z.optional(imageAttributes.state),
@@ -65,14 +65,19 @@ export function undeleteImages(
       const objects = await holdObjects(trx, new Set([...needed.values()].flat()), withObject)
       const owners = await holdOwners(trx, new Set(Array.from(deleted.values(), (image) => image.account_id)))
       const states = await selectStatesBeforeDeletion(trx, idsOf(deleted.keys()))
+      const restoring: BackupObjectRow[] = []
       const changes = await decide(deleted.keys(), async (item) => {
         const image = deleted.get(item) as ImageRow
-        for (const objectId of needed.get(item) ?? [])
-          await requireBootable(trx, item.id, objectId, objects.get(objectId), withObject)
+        const also = [...restoring]
+        for (const objectId of needed.get(item) ?? []) {
+          const object = objects.get(objectId)
+          also.push(...(await requireBootable(trx, item.id, objectId, object, withObject && also)))
+        }
         const owner = owners.get(image.account_id)
         if (owner !== undefined) requireAlive(owner)
         const state = asked ?? stateBefore(image, states.get(item.id))
         if (state === undefined) throw stateUnknown(item.id)
+        restoring.splice(0, restoring.length, ...also)
         return changesOf<ImageRow>(image, { deleted_at: null, state })
       })
       const now = sqlTime(new Date())
@@ -134,22 +139,6 @@ async function holdOwners(db: Queryable, ids: ReadonlySet<string>): Promise<Map<
       return account === undefined ? [] : [[id, account]]
     }),
   )
-}
-
-/** @throws VdcError OBJECT_CONFLICT, OBJECT_DELETED. */
-async function requireBootable(
-  db: Queryable,
-  id: string,
-  objectId: string,
-  object: BackupObjectRow | undefined,
-  mayRestore: boolean,
-): Promise<void> {
-  if (object === undefined) {
-    throw new VdcError('OBJECT_CONFLICT', `Image ${id} could not boot: its backup object ${objectId} does not exist`)
-  }
-  if (!isObjectDeleted(object)) return
-  if (!mayRestore) throw boundToDeleted(id, object)
-  await requireRestorable(db, id, object)
 }
 
 function notDeleted(id: string): VdcError {
