@@ -135,6 +135,24 @@ export async function selectTimesTold(
     .select('uuid', 'attr', 'vchar_value as time', 'created_at')
 }
 
+/**
+ * Returns the history entries with the backup objects of images that ever had one of the objects, given by
+ * canonical ID; latest last. Reads the whole table.
+ */
+export async function selectObjectsHad(
+  db: Queryable,
+  objectIds: readonly string[],
+): Promise<{ uuid: string; objectId: string | null; created_at: string }[]> {
+  if (objectIds.length === 0) return []
+  const attr = 'backup_object_id'
+  const had = db('histories').where({ attr }).whereIn('vchar_value', objectIds).select('uuid')
+  return db('histories')
+    .where({ attr })
+    .whereIn('uuid', had)
+    .orderBy('id')
+    .select('uuid', 'vchar_value as objectId', 'created_at')
+}
+
 /** The highest integer IDs of two tables. Rows that are stored later have higher ones. */
 export interface Marks {
   objects: number

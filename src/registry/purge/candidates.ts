@@ -5,12 +5,16 @@ import { isDeleted } from '../backup-object/find.ts'
 import type { Registry } from '../registry.ts'
 import { deletedBefore } from './age.ts'
 import { partsOf } from './batches.ts'
+import { leftSince } from './left-objects.ts'
 import { idOf } from './needed.ts'
 
 /** The number of objects read at once. */
 const PAGE = 500
 
-/** Reads the objects whose files a purge may remove, if no image needs them. Those that images use that are not deleted are left out. */
+/**
+ * Reads the objects whose files a purge may remove, if no image needs them. Leaves out those that living images
+ * use, and those that are not deleted and that an image used until recently.
+ */
 export async function* candidates(registry: Registry, selection: ObjectsToPurge): AsyncGenerator<BackupObjectRow[]> {
   const { knex } = registry.database
   // Most objects are used. Asking for each page of them would read all images again.
@@ -20,7 +24,10 @@ export async function* candidates(registry: Registry, selection: ObjectsToPurge)
     for (let after: number | undefined = 0; after !== undefined; ) {
       const page: BackupObjectRow[] = await selectLocalObjectsToPurge(knex, part, after, PAGE)
       const old = await deletedBefore(knex, 'backupObject', page.filter(mayGo), selection.before)
-      if (old.length > 0) yield old
+      const alive = old.filter((object) => !isDeleted(object)).map(idOf)
+      const left = await leftSince(knex, alive, selection.before)
+      const unused = old.filter((object) => !left.has(idOf(object)))
+      if (unused.length > 0) yield unused
       after = page.at(-1)?.id
     }
   }

@@ -145,6 +145,24 @@ describe.each(ENGINES)('image purge --unused on %s', (engine) => {
     expect(existsSync(at('twin.raw'))).toBe(false)
   })
 
+  test('an object that an image used until recently stays', async () => {
+    const change = (id: string) => runLines([`image modify wmi-used --backup-object-id ${id}`], { database })
+    writeFileSync(at('next.raw'), BYTES)
+    await runLines([objectLine('next')], { database })
+    await age('next', 'used')
+    await change('bo-next')
+    expect((await purge()).ids).toEqual([])
+    const entries = "UPDATE histories SET created_at = ? WHERE uuid = 'wmi-used' AND attr = 'backup_object_id'"
+    await database.query(entries, [LONG_AGO])
+    expect((await purge('--dry-run', '-c', 'path')).run.stdout).toContain(at('used.raw'))
+    await change('bo-used')
+    await age('next')
+    expect((await purge()).ids).toEqual([])
+    expect(existsSync(at('next.raw'))).toBe(true)
+    await database.query(entries, [LONG_AGO])
+    expect((await purge()).ids).toEqual(['bo-next'])
+  })
+
   test('a registration of the object or the file in a race is refused, or keeps the file', {
     timeout: 180_000,
   }, async () => {
