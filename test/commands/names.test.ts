@@ -82,7 +82,9 @@ describe.each(ENGINES)('names on %s', (engine) => {
   test.each(['Lucid', 'lucid ', ' lucid', 'LUCID'])('are compared by bytes: %j', async (name) => {
     await expectRefused(database, ['image', 'show', name], {
       exit: name.includes(' ') ? 3 : 4,
-      message: name.includes(' ') ? `'${name}' is neither the ID nor the display name of an image` : `No image has the ID wmi-${name} or the name '${name}'`,
+      message: name.includes(' ')
+        ? `'${name}' is neither the ID nor the display name of an image`
+        : `No image has the ID wmi-${name} or the name '${name}'`,
       hint: "Did you mean 'lucid'?",
     })
   })
