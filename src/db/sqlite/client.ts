@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import SqliteDialect from 'knex/lib/dialects/better-sqlite3/index.js'
@@ -128,10 +129,21 @@ class LibsqlClient extends SqliteDialect {
 
 /** Returns the error for a database file that cannot be opened or created. */
 export function notOpened(path: string, cause: unknown): VdcError {
-  return new VdcError('DATABASE_UNREACHABLE', `The database sqlite://${path} cannot be opened`, {
+  const why = isForbidden(path) ? ': permission denied' : ''
+  return new VdcError('DATABASE_UNREACHABLE', `The database sqlite://${path} cannot be opened${why}`, {
     hint: 'Check that its folder exists, and that both are readable and writable',
     cause,
   })
+}
+
+/** SQLite does not say so. */
+function isForbidden(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES'
+  }
 }
 
 /** Returns the dialect as a class whose statements fail when an interruption is requested. */

@@ -61,6 +61,10 @@ test('a read-only file can be listed, but not changed', async () => {
     const unreadable = await asNobody(['account', 'list', '--quiet'])
     expect(unreadable).toMatchObject({ exitCode: 6, stdout: '' })
     expect(unreadable.stderr).not.toContain('bug')
+    chmodSync(path, 0o600)
+    expect((await asNobody(['account', 'list'])).stderr).toMatch(
+      new RegExp(`^Error: The database sqlite://${path} cannot be opened: permission denied\nHint: Check that`),
+    )
   }
   await database.remove()
 })
