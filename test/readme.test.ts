@@ -28,6 +28,7 @@ beforeAll(async () => {
     [
       'account add --uuid a-k3x9q0bz',
       ...['golden', 'old', 'private'].map((id) => `image add local ${disk} --uuid wmi-${id} --account-id a-k3x9q0bz`),
+      'image modify wmi-golden --display-name debian-12',
       'image label wmi-golden golden',
       `image add local ${disk} --uuid wmi-gone --account-id a-shpoolxx`,
     ].map((line) => line.replace('golden golden', 'golden golden=yes')),
@@ -44,6 +45,8 @@ afterAll(async () => {
 /** Checks the outcome of each recipe. They run in this order, on one database. */
 const OUTCOMES: Record<string, (run: Run) => Promise<void> | void> = {
   'Register an image and use its ID': ({ stdout }) => expect(stdout).toMatch(/^id: +wmi-\w{8}\ndisplay_name: +lucid$/m),
+  'Name an image by its display name, if no other image has it. Scripts should use IDs, because people rename images':
+    ({ stdout }) => expect(stdout).toMatch(/^id: +wmi-golden\ndisplay_name: +debian-12$/m),
   'Register all images in a folder, after checking which ones would be refused': ({ stdout }) => {
     expect(stdout.match(/^acceptable: +yes$/gm)).toHaveLength(2)
     expect(stdout.match(/^wmi-\w{8}$/gm)).toHaveLength(2)

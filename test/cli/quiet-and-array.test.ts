@@ -95,7 +95,15 @@ describe('--quiet', () => {
     )
     // These answer with files or reports, or with one row per change.
     expect(without.filter((id) => !['add', 'show', 'list', 'del', 'modify'].includes(id.split(' ')[1] ?? ''))).toEqual([
-      ...['backupstorage trust', 'image check', 'image convert', 'image history', 'image inspect', 'image install'],
+      ...[
+        'backupstorage trust',
+        'image check',
+        'image convert',
+        'image export',
+        'image history',
+        'image inspect',
+        'image install',
+      ],
       ...['image prepare', 'image try'],
     ])
   })

@@ -149,7 +149,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
   test(`an image is deleted with its object, which gets another image: never without its object, in ${RACES} races`, async () => {
     for (let n = 0; n < RACES; n++) {
       for (const line of [object(`w${n}`), image(`w${n}`, `w${n}`)]) await ok((n % 2) as 0 | 1, line)
-      const { first, second } = await race(`image del wmi-w${n} --with-object`, image(`x${n}`, `w${n}`))
+      const { first, second } = await race(`image del wmi-w${n} --with-object`, image(`again${n}`, `w${n}`))
       expect(first).toMatchObject({ code: 0 })
       const [row] = await (cluster.nodes[0] as Node).query('SELECT state FROM backup_objects WHERE uuid = ?', [`w${n}`])
       expect(row).toEqual({ state: second.code === 0 ? 'available' : 'deleted' })

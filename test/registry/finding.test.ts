@@ -16,17 +16,17 @@ import { expectedIds, type Lists, listsOf, type Shown } from '../support/finding
 import { type Asked, askFor, type List } from '../support/finding/finding-requests.ts'
 import { some } from '../support/thorough.ts'
 
-const MANY = { accounts: 600, images: some(10_000, 3), backup_objects: some(10_000, 3), backup_storages: 1000 }
+const MANY = { accounts: 600, images: some(10_000, 6), backup_objects: some(10_000, 6), backup_storages: 1000 }
 const FEW = { accounts: 200, images: 1500, backup_objects: 1500, backup_storages: 200 }
 /** Databases with our own migrations, and one as Wakame-vdc creates it, with utf8 of three bytes. */
 const KINDS = [...ENGINES, 'wakame'] as const
 /** Differs on every run. To repeat a failure, set FINDING_SEED to the seed in its message. */
 const SEED = Number(process.env.FINDING_SEED ?? Math.floor(Math.random() * 2 ** 32))
 const ROUNDS = {
-  images: some(120, 3),
-  backup_objects: some(50, 3),
-  backup_storages: some(30, 3),
-  accounts: some(30, 3),
+  images: some(120, 6),
+  backup_objects: some(50, 6),
+  backup_storages: some(30, 6),
+  accounts: some(30, 6),
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each generated request fits its list

@@ -118,7 +118,7 @@ test('a continued line has its own prompt', async () => {
   await terminal.press('Enter')
   await terminal.until(/^> list \\\n>$/m)
   expect(await command(terminal, '--quiet')).toMatch(/a-00000000\na-shpoolxx\nvdc-manage>>$/)
-  expect(await command(terminal, 'account show a-shpoolxx')).toMatch(/^id: +a-shpoolxx$/m)
+  expect(await command(terminal, 'account show a-shpoolxx')).toMatch(/^ +id: +a-shpoolxx$/m)
 })
 
 test('pasted lines run one after the other', async () => {
@@ -316,7 +316,7 @@ describe('completion with Tab', () => {
     await terminal.press('Tab')
     await terminal.untilLine(`${PROMPT}account show a-shpoolxx `)
     await terminal.press('Enter')
-    await terminal.until(/^id: +a-shpoolxx$/m)
+    await terminal.until(/^ +id: +a-shpoolxx$/m)
     await terminal.type('image add local tabs/wi')
     await terminal.press('Tab')
     await terminal.until(/\.raw$/m)
@@ -340,7 +340,7 @@ describe('completion with Tab', () => {
     await terminal.press('Tab')
     await terminal.untilLine('> show a-shpoolxx ')
     await terminal.press('Enter')
-    await terminal.until(/^id: +a-shpoolxx$/m)
+    await terminal.until(/^ +id: +a-shpoolxx$/m)
   })
 
   test('offers no IDs without a database, and breaks nothing', async () => {
@@ -630,7 +630,7 @@ describe('--tx bulk', () => {
     const shown = await command(terminal, ADD)
     const id = /^Will be stored at the end of this session: (wmi-\w{8})\nvdc-manage>>$/m.exec(shown)?.[1] as string
     expect(await imageIds(database)).toEqual(before)
-    expect(await command(terminal, `image show ${id}`)).toMatch(new RegExp(`^ *id: +${id}$`, 'm'))
+    expect(await command(terminal, `image show ${id}`)).toMatch(new RegExp(`^ +id: +${id}$`, 'm'))
     await terminal.clear()
     await terminal.press('C-d')
     expect(await terminal.exitCode()).toBe(0)

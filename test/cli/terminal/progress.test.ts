@@ -5,13 +5,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { progressLine } from '../../../src/cli/progress/progress-line.ts'
 import { countRows, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
 import { bootSector, newFolder } from '../../support/files/images.ts'
-import { shell, vdcManage } from '../../support/process/cli.ts'
+import { shell } from '../../support/process/cli.ts'
+import { readSlowly } from '../../support/process/slow-reads.ts'
 import { startTerminal, type Terminal, type TerminalOptions } from '../../support/process/tmux.ts'
 
+const MIB = 2 ** 20
 const GIB = 2 ** 30
 const ADD = 'vdc-manage image add local --account-id a-shpoolxx'
 /** The long and the short form of the bar. */
-const LONG = /^Hashing \[#*\.*\] +\d+% +[\d.]+ [KMG]iB\/\d+ GiB +[\d.]+ [KMG]iB\/s +\d+:\d\d left$/m
+const LONG = /^Hashing \[#*\.*\] +\d+% +[\d.]+ [KMG]iB\/\d+ [MG]iB +[\d.]+ [KMG]iB\/s +\d+:\d\d left$/m
 const SHORT = /^Hashing \[#*\.*\] +\d+% +[\d.]+ [KMG]iB\/s +\d+:\d\d$/m
 
 let database: TestDatabase
@@ -37,12 +39,18 @@ async function run(line: string, options: Partial<TerminalOptions> = {}): Promis
 }
 
 let files = 0
-/** Creates a sparse raw image, which takes two seconds per GiB to hash. */
+/** Creates a sparse raw image. */
 function newSparse(size: number): string {
   const path = join(folder.path, `disk${++files}.raw`)
   writeFileSync(path, bootSector())
   truncateSync(path, size)
   return path
+}
+
+/** Returns a command that adds a new disk of 64 MiB, and takes some seconds to hash it. */
+function addSlowly(delay = 40): string {
+  const path = newSparse(64 * MIB)
+  return readSlowly(`${ADD} ${path}`, [path], delay)
 }
 
 /**
@@ -69,7 +77,7 @@ describe('the progress bar', () => {
     [80, LONG],
     [40, SHORT],
   ])('at %i columns shows rate and time left, and disappears at the end', async (width, shown) => {
-    const terminal = await run(`${ADD} ${newSparse(GIB)}`, { width })
+    const terminal = await run(addSlowly(), { width })
     const line = shown.exec(await terminal.until(shown))?.[0] as string
     expect(line.length).toBeLessThan(width)
     expect(await terminal.exitCode()).toBe(0)
@@ -78,12 +86,12 @@ describe('the progress bar', () => {
 
   test('follows the width of the terminal, and leaves nothing behind', async () => {
     // Lines above, because a terminal cannot restore what has scrolled off its top.
-    const terminal = await run(`seq 5; ${ADD} ${newSparse(2 * GIB)}`, { width: 100 })
+    const terminal = await run(`seq 5; ${addSlowly(100)}`, { width: 100 })
     await terminal.until(LONG)
     await terminal.resize(40)
     await terminal.until(SHORT)
     // The longer line is gone, although the terminal had wrapped it.
-    await expect.poll(() => terminal.screen()).not.toMatch(/left|GiB\/2/)
+    await expect.poll(() => terminal.screen()).not.toMatch(/left|iB\/6/)
     await terminal.resize(100)
     await terminal.until(LONG)
     expect(await terminal.exitCode()).toBe(0)
@@ -98,24 +106,22 @@ describe('the progress bar', () => {
   })
 
   test('is not shown on a dumb terminal, or without a terminal', async () => {
-    const dumb = await run(`${ADD} ${newSparse(GIB / 2)}`, { env: { TERM: 'dumb' } })
+    const dumb = await run(addSlowly(), { env: { TERM: 'dumb' } })
     expect(await dumb.exitCode()).toBe(0)
     expect(await dumb.screen()).toMatch(/^wmi-\w{8}\nexit code 0$/)
-    expect(
-      await vdcManage([...ADD.split(' ').slice(1), newSparse(GIB / 2)], { database, process: true }),
-    ).toMatchObject({
+    expect(await shell(addSlowly(), { database })).toMatchObject({
       code: 0,
       stderr: '',
       stdout: expect.stringMatching(/^wmi-\w{8}\n$/),
     })
     // Only stderr matters.
-    const piped = await run(`${ADD} ${newSparse(GIB)} | cat`)
+    const piped = await run(`${addSlowly()} | cat`)
     await piped.until(LONG)
     expect(await piped.exitCode()).toBe(0)
   })
 
   test('is not shown for quick work', async () => {
-    const path = newSparse(2 ** 20)
+    const path = newSparse(MIB)
     const terminal = await run(`${ADD} ${path} 2> ${path}.err; script -qec "${ADD} ${path}" ${path}.log > ${path}.out`)
     expect(await terminal.exitCode()).toBe(0)
     const seen = await shell(`cat ${path}.err ${path}.log ${path}.out`)

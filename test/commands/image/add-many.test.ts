@@ -1,9 +1,10 @@
-import { copyFileSync, linkSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, linkSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { countRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
-import { bootSector, hashOf, makeImage, newFolder } from '../../support/files/images.ts'
+import { bootSector, makeImage, newFolder } from '../../support/files/images.ts'
 import { environment, PROGRAM, type RunOptions, shell, vdcManage } from '../../support/process/cli.ts'
 import { startTerminal } from '../../support/process/tmux.ts'
 
@@ -291,7 +292,10 @@ describe('folders', () => {
     copyFileSync(at('one.qcow2'), join(root, 'b.qcow2'))
     copyFileSync(at('one.qcow2'), join(root, 'below/a.qcow2'))
     for (const name of ['README.md', 'SHA256SUMS']) writeFileSync(join(root, name), 'x')
-    writeFileSync(join(root, 'b.qcow2.sha256'), hashOf(at('one.qcow2'), 'sha256'))
+    const hash = createHash('sha256')
+      .update(readFileSync(join(root, 'b.qcow2')))
+      .digest('hex')
+    writeFileSync(join(root, 'b.qcow2.sha256'), `${hash}  b.qcow2\n`)
     return root
   }
 

@@ -33,7 +33,7 @@ import { IS_THOROUGH } from '../../support/thorough.ts'
  */
 
 /** Moments at which preparations are interrupted and killed, and the last one in milliseconds. */
-const [MOMENTS, LAST_MOMENT] = IS_THOROUGH ? [20, 30_000] : [2, 8000]
+const [MOMENTS, LAST_MOMENT] = IS_THOROUGH ? [20, 30_000] : [2, 4000]
 /** Faults of FAULTS that only people can fix. */
 const FOR_PEOPLE = ['boot.virtio', 'boot.fstab', 'net.dhcp', 'secret.passwords']
 

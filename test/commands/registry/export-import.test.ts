@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -13,6 +13,7 @@ import { allRows, ENGINES, type Engine, newDatabase, type TestDatabase } from '.
 import { contentsOf, insert, LONG_AGO, newWakame } from '../../support/databases/wakame.ts'
 import { newFolder } from '../../support/files/images.ts'
 import { environment, PROGRAM, runLines, shell, vdcManage } from '../../support/process/cli.ts'
+import { processesWith } from '../../support/process/processes.ts'
 import { expectRefused as expectCommandRefused } from '../../support/refusals.ts'
 
 const LONG = 'Ubuntu 10.04 64bit. '.repeat(15)
@@ -71,15 +72,6 @@ async function importInto(database: TestDatabase, input: string, args: string[] 
 }
 
 const NOTHING = { code: 0, stdout: '' }
-
-/** Waits until a process waits for a writer of its named pipe, or some seconds if the kernel does not tell. */
-async function untilWaitsForWriter(pid: number): Promise<void> {
-  const isWaiting = () =>
-    readdirSync(`/proc/${pid}/task`).some(
-      (task) => readFileSync(`/proc/${pid}/task/${task}/wchan`, 'utf8') === 'wait_for_partner',
-    )
-  for (const deadline = Date.now() + 10_000; !isWaiting() && Date.now() < deadline; ) await sleep(50)
-}
 
 test('exports from SQLite to MariaDB and back lose nothing, and a second import changes nothing', async () => {
   const databases = await Promise.all((['sqlite', 'mariadb', 'sqlite'] as Engine[]).map(newDatabase))
@@ -500,7 +492,8 @@ describe.each(ENGINES)('registry import on %s', (engine) => {
       extendEnv: false,
       reject: false,
     })
-    await untilWaitsForWriter(interrupted.pid as number)
+    // cat reads the pipe for it.
+    await expect.poll(() => processesWith(`cat\0--\0${pipe}`)).not.toEqual([])
     interrupted.kill('SIGINT')
     expect(await interrupted).toMatchObject({ exitCode: 130, stderr: 'Error: Interrupted' })
     const run = await vdcManage(['--tx', 'bulk'], { database, input: `registry import ${pipe}\n` })

@@ -145,6 +145,7 @@ function makeNode(folder: string, number: number, ports: readonly number[]): Mak
     // Data need not survive a crash of this host, so nothing waits for the disk.
     '--innodb-flush-log-at-trx-commit=2',
     '--innodb-doublewrite=0',
+    '--innodb-flush-method=nosync',
     '--binlog-format=ROW',
     '--innodb-autoinc-lock-mode=2',
     '--wsrep-on=ON',
