@@ -111,11 +111,11 @@ export class VdcError extends Error {
     message: string,
     options: { hint?: string | undefined; details?: readonly string[] | undefined; cause?: unknown } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(withoutPasswords(message), options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'VdcError'
     this.code = code
-    this.hint = options.hint
-    this.details = options.details
+    this.hint = options.hint === undefined ? undefined : withoutPasswords(options.hint)
+    this.details = options.details?.map(withoutPasswords)
   }
 
   /** The exit code of the process for this error. */
@@ -135,6 +135,11 @@ export class VdcError extends Error {
       },
     }
   }
+}
+
+/** Hides the passwords of URLs in a text: a mistyped argument that an error repeats may have one. */
+function withoutPasswords(text: string): string {
+  return text.replace(/(:\/\/[^\s/@:]*):[^\s/@]+@/g, '$1:…@')
 }
 
 /**

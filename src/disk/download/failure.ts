@@ -58,7 +58,7 @@ export function failureOfStatus(status: number): DownloadFailure {
   const why = known[status] ?? `the server answered with HTTP ${status}`
   return new DownloadFailure(why, {
     isTransient,
-    ...(status === 401 && { hint: 'Put them into the URL: https://USER:PASSWORD@HOST/…' }),
+    ...(status === 401 && { hint: 'Put them into the URL before the host, as USER:PASSWORD@' }),
   })
 }
 

@@ -318,6 +318,20 @@ describe('a redirect', () => {
   })
 })
 
+test.each([
+  ['image', 'add', 'url', 'https://h/a.raw', 'https://user:geheim@h/a.raw'],
+  ['image', 'add', 'url', 'https://h/a.raw', '--ca-file', 'https://user:geheim@h/ca', '--no-checksum', '--into', '/'],
+  ['image', 'add', 'https://user:geheim@h/a.raw'],
+  ['image', 'add', 'local', 'https://user:geheim@h/a.raw'],
+  ['image', 'add', 'local', '/dev/null', '--checksum', 'https://user:geheim@h/SUMS'],
+])('errors never repeat a password in a URL: %s %s %s %s', async (...words) => {
+  for (const more of [[], ['--json']]) {
+    const run = await vdcManage([...words, '--account-id', 'a-shpoolxx', ...more], { database })
+    expect(run.code).not.toBe(0)
+    expect(run.stdout + run.stderr).not.toContain('geheim')
+  }
+})
+
 describe('TLS', () => {
   const more = ['--checksum', SHA256]
 
