@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { countRows, ENGINES, newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
-import { bootSector, makeImage, newFolder } from '../../support/files/images.ts'
+import { bootSector, hashOf, makeImage, newFolder } from '../../support/files/images.ts'
 import { environment, PROGRAM, type RunOptions, shell, vdcManage } from '../../support/process/cli.ts'
 import { startTerminal } from '../../support/process/tmux.ts'
 
