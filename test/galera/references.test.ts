@@ -194,7 +194,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
   }
 
   test('deletes each of many images once, on both nodes in opposite orders', async () => {
-    const ids = await manyImages('x')
+    const ids = await manyImages('many')
     const del = (some: string[]) => `image del ${some.join(' ')} --format ndjson`
     const { first, second } = await race(del(ids), del(ids.toReversed()))
     const answers = [first, second].flatMap(({ stdout }) =>
@@ -209,7 +209,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
     expect(new Set(refused.map(({ error }) => error.code))).toEqual(new Set(['IMAGE_DELETED']))
     expect(refused.map(({ id }) => id).sort()).toEqual(ids.toSorted())
     const told = await cluster.nodes[1]?.query(
-      "SELECT uuid FROM histories WHERE attr = 'deleted_at' AND vchar_value IS NOT NULL AND uuid LIKE 'wmi-x%' ORDER BY uuid",
+      "SELECT uuid FROM histories WHERE attr = 'deleted_at' AND vchar_value IS NOT NULL AND uuid LIKE 'wmi-many%' ORDER BY uuid",
     )
     expect(told?.map(({ uuid }) => uuid)).toEqual(ids.toSorted())
   })
