@@ -53,6 +53,16 @@ export async function openPartialFolder(place: OutputPlace, key: string): Promis
   return { folder, state: undefined }
 }
 
+/** Removes what earlier runs left of a download whose file is there. */
+export async function removeLeftOvers(place: OutputPlace, key: string): Promise<void> {
+  for (const name of await partialNames(place.folder)) {
+    const parsed = parseName(name)
+    if (parsed?.key !== key || isUsed(parsed)) continue
+    const left = await takeOver(place.folder, name, key)
+    if (left !== undefined) await removePartialFolder(place, left.folder)
+  }
+}
+
 /** Removes the folder of a download and what is in it, and closes it. */
 export async function removePartialFolder(place: OutputPlace, folder: PrivateFolder): Promise<void> {
   await holding(folder.handle, () => removePrivateFolder(place.folder, folder, STATE))

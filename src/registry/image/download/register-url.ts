@@ -105,7 +105,14 @@ async function obtain(
 ): Promise<string | undefined> {
   const there = await lstat(place.path).catch(() => undefined)
   if (there !== undefined && !there.isFile()) throw exists(place.path)
-  if (there !== undefined) return acceptExisting(place.path, request.checksum, watcher)
+  if (there !== undefined) {
+    const sha256 = await acceptExisting(place.path, request.checksum, watcher)
+    if (registry.onChange === undefined) {
+      const { keyOf, removeLeftOvers } = await import('../../../disk/download/partial-folder.ts')
+      await removeLeftOvers(place, keyOf(request.address.url, place.name)).catch(() => {})
+    }
+    return sha256
+  }
   if (registry.onChange === undefined) {
     const { downloadFile } = await import('../../../disk/download/download-file.ts')
     return downloadFile(place, request, watcher).catch((error) => {

@@ -330,6 +330,19 @@ describe('a program that is', () => {
     expect(readdirSync(into)).toEqual(['disk.raw', 'moved.raw'])
   })
 
+  test('killed after another one was faster: what it left is removed when the file is used', async () => {
+    const server = await held()
+    const into = newInto()
+    const running = start(server, into)
+    await expect.poll(() => partialBytes(into), { timeout: 20_000 }).toBe(1_000_000)
+    running.kill('SIGKILL')
+    await running
+    writeFileSync(join(into, 'disk.raw'), disk)
+    expect((await add(server, into, ['--dry-run'])).code).toBe(0)
+    expect(readdirSync(into)).toHaveLength(2)
+    await expectDone(await add(server, into), into)
+  })
+
   test('killed before it knew the file leaves nothing', async () => {
     const server = await serve((response, request) => sendFile(response, request, disk))
     const into = newInto()
