@@ -1,8 +1,8 @@
 import stringWidth from 'string-width'
 
-/** Characters that never combine and take one cell: ASCII, Latin, Greek and Cyrillic letters. */
+/** Characters that never combine and take one cell: ASCII, Latin, Greek and Cyrillic letters, the ellipsis and arrows. */
 const NARROW =
-  ' -~\u00a1-\u00a8\u00aa-\u00ac\u00af-\u02ff\u0370-\u0377\u037a-\u037f\u0384-\u038a\u038e-\u03a1\u03a3-\u0482\u048a-\u052f'
+  ' -~\u00a1-\u00a8\u00aa-\u00ac\u00af-\u02ff\u0370-\u0377\u037a-\u037f\u0384-\u038a\u038e-\u03a1\u03a3-\u0482\u048a-\u052f\u2026\u2190-\u2193'
 /** Characters that never combine and take two cells: Japanese, Chinese, Korean syllables, full-width forms. */
 const WIDE_RANGES = '\u3000-\u3029\u3041-\u3096\u30a0-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60'
 const ASCII = /^[ -~]*$/

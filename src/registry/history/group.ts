@@ -17,33 +17,35 @@ export function isCreation(entries: readonly HistoryEntry[]): boolean {
  * hosts may alternate.
  */
 export function groupByEvent(entries: readonly HistoryEntry[]): HistoryEntry[][] {
-  const groups: HistoryEntry[][] = []
+  const groups: Group[] = []
   for (const entry of entries) {
-    const isAlike = ([first]: readonly HistoryEntry[]) =>
-      first?.created_at === entry.created_at && kindOf(first) === kindOf(entry)
-    const group = groups.slice(-OPEN).findLast(isAlike)
-    if (group !== undefined && belongs(entry, group)) group.push(entry)
-    else groups.push([entry])
+    const { created_at: time } = entry
+    const kind = kindOf(entry)
+    const what = kind === LABEL ? labelIn(entry.value ?? '').name : entry.attr
+    const group = groups.slice(-OPEN).findLast((each) => each.time === time && each.kind === kind)
+    if (group !== undefined && belongs(what, group)) {
+      group.entries.push(entry)
+      group.whats.add(what)
+    } else groups.push({ time, kind, entries: [entry], whats: new Set([what]) })
   }
-  return groups
+  return groups.map((group) => group.entries)
+}
+
+/** Entries that belong together. */
+interface Group {
+  time: string
+  kind: string
+  entries: HistoryEntry[]
+  /** The attributes that the entries record, or the names of labels. */
+  whats: Set<string>
 }
 
 function kindOf({ attr }: HistoryEntry): string {
   return attr === LABEL || attr === PROTECTED ? attr : 'column'
 }
 
-function nameIn(text: string | null): string {
-  return labelIn(text ?? '').name
-}
-
-function belongs(entry: HistoryEntry, group: readonly HistoryEntry[]): boolean {
-  switch (kindOf(entry)) {
-    case PROTECTED:
-      return false
-    case LABEL:
-      return !group.some(({ value }) => nameIn(value) === nameIn(entry.value))
-    default:
-      if (group.some(({ attr }) => attr === entry.attr)) return false
-      return isCreation(group) || group.at(-1)?.attr !== 'updated_at'
-  }
+function belongs(what: string, { kind, entries, whats }: Group): boolean {
+  if (kind === PROTECTED || whats.has(what)) return false
+  if (kind === LABEL) return true
+  return OF_CREATION.some((attr) => whats.has(attr)) || entries.at(-1)?.attr !== 'updated_at'
 }

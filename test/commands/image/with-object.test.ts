@@ -160,6 +160,23 @@ describe.each(ENGINES)('image del --with-object on %s', (engine) => {
     rmSync(path)
   })
 
+  test('undelete restores only one of two objects of the same file', async () => {
+    const path = join(folder.path, 'srv/again.raw')
+    for (const id of ['first', 'second']) {
+      writeFileSync(path, Buffer.concat([rawDisk(65_536), Buffer.alloc(512, id)]))
+      await runLines([`image add local ${path} --uuid wmi-${id} --account-id a-one`], { database })
+      expect(await run(`image del wmi-${id} --with-object`)).toMatchObject({ code: 0, stderr: '' })
+    }
+    const { code, stderr } = await run('image undelete wmi-second wmi-first --with-object')
+    expect(code).toBe(9)
+    expect(stderr).toMatch(/^Error: Backup object \S+ cannot be restored: \S+ is registered for its file\n/)
+    const there = await database.query(
+      "SELECT COUNT(*) AS n FROM backup_objects WHERE object_key = 'again.raw' AND deleted_at IS NULL",
+    )
+    expect(there).toEqual([{ n: 1 }])
+    expect(await vdcManageJson(['image', 'show', 'wmi-second'], { database })).toMatchObject({ state: 'available' })
+  })
+
   test('a registration in a race gets a living object or is refused', { timeout: 120_000 }, async () => {
     for (let race = 0; race < RACES; race++) {
       await runLines(

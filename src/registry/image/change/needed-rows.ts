@@ -1,12 +1,10 @@
-import { VdcError } from '../../../core/errors.ts'
 import type { Queryable } from '../../../db/database.ts'
 import { selectRowsByUuid } from '../../../db/tables/many-rows.ts'
 import type { AccountRow, BackupObjectRow, ImageRow } from '../../../db/tables/rows.ts'
 import { claimUse } from '../../../db/transactions/claims.ts'
-import { isDeleted } from '../../backup-object/find.ts'
 import { canonicalId, uuidsIn } from '../../rules/identifiers.ts'
 import { objectsInVolumes } from '../volumes.ts'
-import { boundToDeleted, keepStoragesOf, requireRestorable } from './restored-objects.ts'
+import { keepStoragesOf } from './restored-objects.ts'
 
 /** Returns the canonical IDs of the backup objects that images boot from or have volumes made from. */
 export async function neededObjects<I>(images: ReadonlyMap<I, ImageRow>): Promise<Map<I, string[]>> {
@@ -48,27 +46,4 @@ export async function holdOwners(db: Queryable, ids: ReadonlySet<string>): Promi
       return account === undefined ? [] : [[id, account]]
     }),
   )
-}
-
-/**
- * Checks that an image could boot with an object that it needs.
- *
- * @param id canonical ID of the image.
- * @param mayRestore accept a deleted object that can be restored.
- * @throws VdcError OBJECT_CONFLICT if the object does not exist, or another one is registered for its file;
- *   OBJECT_DELETED.
- */
-export async function requireBootable(
-  db: Queryable,
-  id: string,
-  objectId: string,
-  object: BackupObjectRow | undefined,
-  mayRestore: boolean,
-): Promise<void> {
-  if (object === undefined) {
-    throw new VdcError('OBJECT_CONFLICT', `Image ${id} could not boot: its backup object ${objectId} does not exist`)
-  }
-  if (!isDeleted(object)) return
-  if (!mayRestore) throw boundToDeleted(id, object)
-  await requireRestorable(db, id, object)
 }

@@ -25,20 +25,54 @@ export async function keepStoragesOf(trx: Queryable, ids: Iterable<string>): Pro
 }
 
 /**
+ * Checks that an image can boot from an object, or could once the object is restored.
+ *
+ * @param id canonical ID of the image.
+ * @param restoring the objects that the unit of work restores for other images; false if it restores none.
+ * @returns the object if it must be restored, else nothing.
+ * @throws VdcError OBJECT_CONFLICT, OBJECT_DELETED.
+ */
+export async function requireBootable(
+  trx: Queryable,
+  id: string,
+  objectId: string,
+  object: BackupObjectRow | undefined,
+  restoring: readonly BackupObjectRow[] | false,
+): Promise<BackupObjectRow[]> {
+  if (object === undefined) {
+    throw new VdcError('OBJECT_CONFLICT', `Image ${id} could not boot: its backup object ${objectId} does not exist`)
+  }
+  if (!isDeleted(object)) return []
+  if (restoring === false) throw boundToDeleted(id, object)
+  await requireRestorable(trx, id, object, restoring)
+  return [object]
+}
+
+/**
  * Checks that a deleted object can be restored.
  *
  * @param imageId canonical ID of the image that needs it.
+ * @param restoring the objects that the unit of work restores before.
  * @throws VdcError OBJECT_DELETED if its file was purged, or its storage is deleted; OBJECT_CONFLICT if another object
  *   is registered for its file.
  */
-export async function requireRestorable(trx: Queryable, imageId: string, object: BackupObjectRow): Promise<void> {
+async function requireRestorable(
+  trx: Queryable,
+  imageId: string,
+  object: BackupObjectRow,
+  restoring: readonly BackupObjectRow[],
+): Promise<void> {
   const id = canonicalId('backupObject', object.uuid)
   if (object.state === 'purged' || object.purged_at !== null) throw purged(imageId, object)
   const [storage] = await selectStoragesByKey(trx, [object.backup_storage_id])
   if (storage === undefined || storage.deleted_at !== null)
     throw new VdcError('OBJECT_DELETED', `Backup object ${id} cannot be restored: its backup storage is deleted`)
   const there = await selectObjectsAt(trx, object.backup_storage_id, object.object_key)
-  const other = there.find((each) => !isDeleted(each))
+  const isThere = (each: BackupObjectRow) =>
+    each.id !== object.id &&
+    each.backup_storage_id === object.backup_storage_id &&
+    each.object_key === object.object_key
+  const other = there.find((each) => !isDeleted(each)) ?? restoring.find(isThere)
   if (other === undefined) return
   const otherId = canonicalId('backupObject', other.uuid)
   throw new VdcError(
@@ -51,7 +85,7 @@ export async function requireRestorable(trx: Queryable, imageId: string, object:
 }
 
 /** Returns the error for an image whose object is deleted, with the way out. */
-export function boundToDeleted(imageId: string, object: BackupObjectRow): VdcError {
+function boundToDeleted(imageId: string, object: BackupObjectRow): VdcError {
   if (object.state === 'purged') return purged(imageId, object)
   const { code, message } = objectDeleted(object)
   return new VdcError(code, `${message}, so image ${imageId} could not boot`, {

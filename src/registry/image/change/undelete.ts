@@ -5,7 +5,7 @@ import { sqlTime } from '../../../db/sql/time.ts'
 import { selectIdsWithHistory, selectStatesBeforeDeletion } from '../../../db/tables/histories.ts'
 import { updateImages } from '../../../db/tables/images.ts'
 import { selectRowsByUuid } from '../../../db/tables/many-rows.ts'
-import type { ImageRow } from '../../../db/tables/rows.ts'
+import type { BackupObjectRow, ImageRow } from '../../../db/tables/rows.ts'
 import { requireAlive } from '../../account/find.ts'
 import { isDeleted as isObjectDeleted } from '../../backup-object/find.ts'
 import { type Item, inBatches, type Outcome } from '../../batch/batches.ts'
@@ -19,8 +19,8 @@ import { DEFAULT_STATE } from '../../rules/values.ts'
 import { imageAttributes } from '../attributes.ts'
 import { describeImages, type ImageDetails } from '../details.ts'
 import { existingImages, isDeleted, stateBefore } from '../find.ts'
-import { holdObjects, holdOwners, neededObjects, requireBootable } from './needed-rows.ts'
-import { restoreObjects } from './restored-objects.ts'
+import { holdObjects, holdOwners, neededObjects } from './needed-rows.ts'
+import { requireBootable, restoreObjects } from './restored-objects.ts'
 
 const undeleteRequest = z.object({
   state: z.optional(imageAttributes.state),
@@ -64,14 +64,19 @@ export function undeleteImages(
       const objects = await holdObjects(trx, new Set([...needed.values()].flat()), withObject)
       const owners = await holdOwners(trx, new Set(Array.from(deleted.values(), (image) => image.account_id)))
       const states = await selectStatesBeforeDeletion(trx, idsOf(deleted.keys()))
+      const restoring: BackupObjectRow[] = []
       const changes = await decide(deleted.keys(), async (item) => {
         const image = deleted.get(item) as ImageRow
-        for (const objectId of needed.get(item) ?? [])
-          await requireBootable(trx, item.id, objectId, objects.get(objectId), withObject)
+        const also = [...restoring]
+        for (const objectId of needed.get(item) ?? []) {
+          const object = objects.get(objectId)
+          also.push(...(await requireBootable(trx, item.id, objectId, object, withObject && also)))
+        }
         const owner = owners.get(image.account_id)
         if (owner !== undefined) requireAlive(owner)
         const state = asked ?? stateBefore(image, states.get(item.id))
         if (state === undefined) throw stateUnknown(item.id)
+        restoring.splice(0, restoring.length, ...also)
         return changesOf<ImageRow>(image, { deleted_at: null, state })
       })
       const now = sqlTime(new Date())
