@@ -23,13 +23,14 @@ export async function printNewItems<T extends { id: string }>(
         continue
       }
       stored.add(outcome)
-      printer.storedId = stored.unprinted
+      if (!printer.isWhole) printer.storedId = stored.unprinted
       if (printer.isAskedFor) await printer.thing(outcome.result)
       else await printer.text(`${outcome.result.id}\n`)
       // JSON and YAML are printed at the end.
       if (!printer.isWhole) stored.printed()
       await afterEach(outcome.result)
     }
+    if (printer.isWhole) printer.storedId = stored.unprinted || undefined
     await printer.endThings(false)
   } catch (error) {
     // They are told here, and only once.
