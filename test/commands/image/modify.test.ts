@@ -182,7 +182,7 @@ describe.each(ENGINES)('image modify on %s', (engine) => {
     [
       'an ID that is not of an object',
       ['--backup-object-id', 'wmi-x'],
-      { exit: 3, message: "'wmi-x' is neither the ID nor the display name of a backup object" },
+      { exit: 3, message: "'wmi-x' is not a valid backup object ID" },
     ],
     ['an unknown parent', ['--parent-image-id', 'wmi-nope'], { exit: 3, message: 'Parent image wmi-nope does not' }],
     ['a deleted parent', ['--parent-image-id', 'wmi-gone'], { exit: 3, message: 'Parent image wmi-gone is deleted' }],

@@ -256,7 +256,7 @@ describe.each(ENGINES)('selected images on %s', (engine) => {
     [['--all', '--account-id', 'a-other'], 2, /cannot be used together/],
     [['wmi-nosuchxx'], 4, /Image wmi-nosuchxx does not exist/],
     [['--account-id', 'a-nosuchxx'], 4, /Account a-nosuchxx does not exist/],
-    [['bo-x'], 3, /'bo-x' is neither the ID nor the display name of an image/],
+    [['bo-x'], 3, /'bo-x' is not a valid image ID/],
     [['--all', '--jobs', '0'], 3, /jobs must be 1 or more/],
     [['--all', '--jobs', '257'], 3, /jobs must be 256 at most/],
     [['--all', '--jobs', '-1'], 3, /jobs must be 1 or more/],
