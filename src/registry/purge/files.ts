@@ -1,3 +1,4 @@
+import { asVdcError } from '../../core/errors.ts'
 import type { DeletedSelection, ObjectsToPurge } from '../../db/tables/purge.ts'
 import type { BackupObjectRow } from '../../db/tables/rows.ts'
 import { lookForFile } from '../../disk/file/local-file.ts'
@@ -88,7 +89,11 @@ export async function* purgeFiles(
       links ??= await readLinks(registry)
       const { before, unused = false } = selection
       const options = { before, unused, links, neededOf, folders, filled, isDryRun }
-      const result = await purgeFileOf(registry, places, object, options, watcher)
+      const result = await purgeFileOf(registry, places, object, options, watcher).catch(async (error) => {
+        // The file is set aside, and the object may not be purged.
+        if (asVdcError(error).code === 'COMMIT_UNCERTAIN') await settleLeftOvers(registry, folders).catch(() => {})
+        throw error
+      })
       const purged = result && report(registry, idOf(object), result, reported, outcome)
       if (purged !== undefined) yield purged
     }

@@ -39,6 +39,7 @@ const LONGEST = [
   'registry/finding',
   'cli/terminal/progress',
   'commands/image/convert',
+  'commands/image/with-object-cut',
   'commands/image/add-many',
   'disk/damage',
   'commands/registry/export-import',
