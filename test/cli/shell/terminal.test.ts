@@ -167,6 +167,7 @@ test('? shows help, and clear clears the screen', async () => {
   expect(await command(terminal, '?')).toContain('Manage the machine-image registry')
   expect(await command(terminal, 'image list ?')).toContain('List images.')
   await terminal.type('clear')
+  await terminal.until(/^vdc-manage>> clear$(?![\s\S])/m)
   await terminal.press('Enter')
   await terminal.until(/^vdc-manage>>$(?![\s\S])/m)
   expect((await terminal.screen()).trimEnd().split('\n').at(-1)).toBe('vdc-manage>>')
