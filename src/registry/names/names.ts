@@ -127,8 +127,11 @@ export class Names {
     if (this.#byName !== undefined) return this.#byName
     const names = [...new Set(this.#words.filter((word) => this.#mayBeName(word)))]
     const byName = new Map<string, string[]>()
-    for (const { uuid, name } of await selectUuidsNamed(db, this.#table as NamedTable, this.#life, names))
-      byName.set(name, [...(byName.get(name) ?? []), uuid])
+    for (const { uuid, name } of await selectUuidsNamed(db, this.#table as NamedTable, this.#life, names)) {
+      const same = byName.get(name)
+      if (same === undefined) byName.set(name, [uuid])
+      else same.push(uuid)
+    }
     this.#byName = byName
     return byName
   }
