@@ -24,7 +24,10 @@ export async function makeInstallerCd(path: string, disk: string): Promise<void>
       script: INSTALL,
     })
     mkdirSync(join(tree, 'boot/grub'))
-    writeFileSync(join(tree, 'boot/grub/grub.cfg'), 'linux /boot/vmlinuz console=ttyS0\ninitrd /boot/initrd\nboot\n')
+    writeFileSync(
+      join(tree, 'boot/grub/grub.cfg'),
+      'linux16 /boot/vmlinuz console=ttyS0\ninitrd16 /boot/initrd\nboot\n',
+    )
     const raw = join(tree, 'disk')
     await execa('qemu-img', ['convert', '-O', 'raw', disk, raw])
     await execa('gzip', ['-1', raw])

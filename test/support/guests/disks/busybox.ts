@@ -87,7 +87,7 @@ const FILES: Entries = {
 }
 
 const bootFiles = (release: string): Entries => ({
-  '/boot/grub/grub.cfg': `linux /boot/vmlinuz-${release} root=/dev/vda1 ro console=ttyS0\ninitrd /boot/initrd.img-${release}\nboot\n`,
+  '/boot/grub/grub.cfg': `linux16 /boot/vmlinuz-${release} root=/dev/vda1 ro console=ttyS0\ninitrd16 /boot/initrd.img-${release}\nboot\n`,
 })
 
 /** Copies the modules, in the order in which they are loaded. Returns their paths. */

@@ -5,7 +5,7 @@ import { makeFromParts } from '../disks.ts'
 import { type Entries, fill } from '../guests.ts'
 import { cached } from './cache.ts'
 import { makeExt } from './filesystems.ts'
-import { grubSectors } from './grub.ts'
+import { GRUB_MAKER, grubSectors } from './grub.ts'
 
 const SUITE = 'bookworm'
 const PACKAGES = [
@@ -27,7 +27,7 @@ const UUID = '22222222-bbbb-4bbb-8bbb-000000000001'
  * minutes to install from Debian's mirror, and is kept for later runs. Must not be changed.
  */
 export function debianGuest(): Promise<string> {
-  return cached('debian.qcow2', [import.meta.filename], async (path) => {
+  return cached('debian.qcow2', [import.meta.filename, GRUB_MAKER], async (path) => {
     const folder = mkdtempSync(join(dirname(path), 'debian-'))
     try {
       await install(folder)
@@ -59,8 +59,8 @@ function configuration(release: string): Entries {
   return {
     '/boot/grub/grub.cfg': `set timeout=0
 menuentry 'Debian GNU/Linux' {
-	linux /boot/vmlinuz-${release} root=UUID=${UUID} ro net.ifnames=0 console=tty0 console=ttyS0,115200
-	initrd /boot/initrd.img-${release}
+	linux16 /boot/vmlinuz-${release} root=UUID=${UUID} ro net.ifnames=0 console=tty0 console=ttyS0,115200
+	initrd16 /boot/initrd.img-${release}
 }
 `,
     '/etc/fstab': `UUID=${UUID} / ext4 errors=remount-ro 0 1\n`,

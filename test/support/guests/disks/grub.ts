@@ -2,8 +2,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 
+/** This file, as a source of the disks that have GRUB. */
+export const GRUB_MAKER = import.meta.filename
+
 const FOLDER = '/usr/lib/grub/i386-pc'
-const MODULES = ['biosdisk', 'part_msdos', 'ext2', 'normal', 'linux', 'configfile']
+/**
+ * `linux16` starts a kernel by the 16-bit protocol. `linux` would first move all the memory that the kernel asks for,
+ * 57 MB for Debian's, byte by byte: two of the six seconds of a boot under emulation.
+ */
+const MODULES = ['biosdisk', 'part_msdos', 'ext2', 'normal', 'linux16', 'configfile']
 
 /**
  * Returns GRUB for the start of a disk: its boot sector, and what that loads from the next sectors. It reads

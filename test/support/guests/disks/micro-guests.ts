@@ -6,6 +6,7 @@ import { ROOT } from '../../process/cli.ts'
 import { type Entries, type Entry, folder, link, script } from '../guests.ts'
 import { makeMicroDisk } from './busybox.ts'
 import { cached } from './cache.ts'
+import { GRUB_MAKER } from './grub.ts'
 
 const METADATA_SCRIPT = join(ROOT, 'guest/vdc-metadata.sh')
 const DROPBEAR = ['/usr/sbin/dropbear', '/usr/bin/dropbearkey']
@@ -127,6 +128,6 @@ export type MicroGuest =
 
 /** Returns the path of the raw disk of a small guest, which is kept for later runs. Must not be changed. */
 export function microGuest(name: MicroGuest): Promise<string> {
-  const sources = [import.meta.filename, join(import.meta.dirname, 'busybox.ts'), METADATA_SCRIPT]
+  const sources = [import.meta.filename, join(import.meta.dirname, 'busybox.ts'), GRUB_MAKER, METADATA_SCRIPT]
   return cached(`micro-${name}.raw`, sources, (path) => makeMicroDisk(path, GUESTS[name]()))
 }
