@@ -54,6 +54,7 @@ test.concurrent('a hostile guest reaches nothing, and its floods change nothing'
   const args = ['--accel', 'tcg', '--user-data', userData, '--console', console, '--json']
   const run = await vdcManage(['image', 'try', await microGuest('good'), ...args])
   server.close()
+  expect(run).toMatchObject({ code: 0 })
   const printed = readFileSync(console, 'latin1')
 
   expect(connections).toEqual([])
