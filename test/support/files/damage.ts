@@ -25,12 +25,12 @@ export async function newLargeRegistry(): Promise<TestDatabase> {
   return database
 }
 
-/** Overwrites pages in the middle of an SQLite file, as a bad disk does. */
+/** Overwrites pages in the middle of an SQLite file with zeros, as a bad disk does. Texts stay UTF-8. */
 export function damage({ uri }: TestDatabase): void {
   const path = uri.slice('sqlite://'.length)
   const bytes = readFileSync(path)
   const size = bytes.readUInt16BE(16)
   const pages = bytes.length / size
-  for (let page = Math.floor(pages / 2); page < pages - 2; page += 3) bytes.fill(0xa5, page * size, (page + 1) * size)
+  for (let page = Math.floor(pages / 2); page < pages - 2; page += 3) bytes.fill(0, page * size, (page + 1) * size)
   writeFileSync(path, bytes)
 }
