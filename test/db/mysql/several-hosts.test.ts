@@ -59,7 +59,7 @@ const uri = (...kinds: (string | number)[]) =>
 const run = (args: string[], ...kinds: (string | number)[]) =>
   vdcManage(args, { env: { VDC_MANAGE_DATABASE_URI: uri(...kinds) } })
 
-describe('with two of three hosts down', () => {
+describe.concurrent('with two of three hosts down', () => {
   test.each([
     [['good', 'down', 'notReady']],
     [['down', 'good', 'notReady']],
