@@ -85,8 +85,11 @@ const TIME = some(1500, 3)
 /** Milliseconds after which `under` gives up. */
 const PATIENCE = 60_000
 
+/** How often work is done at least while an attacker runs. */
+const TRIES = 11
+
 /**
- * Runs `work` repeatedly while an attacker interferes, for at least `TIME` and until
+ * Runs `work` repeatedly while an attacker interferes, for at least `TIME` and `TRIES`, and until
  * `isEnough` returns true.
  *
  * @returns how often `work` ran, and how often the attacker interfered.
@@ -100,8 +103,8 @@ export async function under(
   const attacker = await startAttacker(script, args)
   try {
     const started = Date.now()
-    const isOver = () => Date.now() - started > TIME && isEnough(attacker.interfered())
     let tries = 0
+    const isOver = () => Date.now() - started > TIME && tries >= TRIES && isEnough(attacker.interfered())
     for (; !isOver() && Date.now() - started < PATIENCE; tries++) await work()
     return { tries, interfered: attacker.interfered() }
   } finally {

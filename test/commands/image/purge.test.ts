@@ -287,9 +287,11 @@ describe.each(ENGINES)('image purge on %s', (engine) => {
       ['SIGINT', 1000],
       ['SIGKILL', 600],
     ] as const) {
+      // A purge that has removed none may not listen to signals yet.
+      const limit = Math.min(most, (await countOf()) - 1)
       const running = execa(PROGRAM, ALL, { env: environment({ database: target }), extendEnv: false, reject: false })
       const ended = running.then(() => true)
-      while ((await countOf()) > most && !(await Promise.race([ended, sleep(2)]))) {}
+      while ((await countOf()) > limit && !(await Promise.race([ended, sleep(2)]))) {}
       running.kill(signal)
       const { exitCode } = await running
       if (signal === 'SIGINT') expect([0, 130]).toContain(exitCode)
