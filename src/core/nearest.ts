@@ -6,8 +6,9 @@
  */
 export function nearest(typed: string, known: readonly string[]): string | undefined {
   const words = [...new Set(known)]
+  const lower = typed.toLowerCase()
   const scored = words
-    .map((word) => ({ word, typos: countTypos(typed.toLowerCase(), word.toLowerCase()) }))
+    .map((word) => ({ word, typos: countTypos(lower, word.toLowerCase()) }))
     .filter(({ word, typos }) => typos <= mostTypos(word))
     .sort((a, b) => a.typos - b.typos)
   if (scored[0] !== undefined) return scored[0].word
@@ -27,11 +28,14 @@ export function mostTypos(word: string): number {
 }
 
 /**
- * Counts the typos between two words: inserted, missing, replaced and swapped
+ * Counts the typos between a word and a known one: inserted, missing, replaced and swapped
  * neighbouring characters (the optimal string alignment distance). Small libraries for
  * this count a swap as two typos; then `dle` would be as near to `add` as to `del`.
+ *
+ * @returns infinity if their lengths alone differ by more typos than are accepted in `b`.
  */
 export function countTypos(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > mostTypos(b)) return Number.POSITIVE_INFINITY
   let before: number[] = []
   let above = Array.from({ length: b.length + 1 }, (_, at) => at)
   for (let i = 1; i <= a.length; i++) {
