@@ -70,8 +70,11 @@ export async function startServer(options: string[] = []): Promise<PrivateServer
         '--innodb-flush-log-at-trx-commit=2',
         '--innodb-doublewrite=0',
         '--innodb-flush-method=nosync',
+        '--debug-no-sync',
         // A file for each table takes longer to create and to remove.
         '--innodb-file-per-table=0',
+        // Statistics in tables take a quarter of the time of each statement that creates or removes a table.
+        '--innodb-stats-persistent=0',
       )
       server.process = spawn('mariadbd', [...args, ...user, ...options], { stdio: 'ignore', env: { PATH } })
       await untilReady(port, server.process, log)
