@@ -13,7 +13,7 @@ export type Row = Record<string, string | number | null>
 export interface TestDatabase {
   engine: Engine
   uri: string
-  /** Runs SQL directly, to check or prepare rows. */
+  /** Runs SQL directly, to check or prepare rows. On MariaDB, it may be several statements. */
   query(sql: string, values?: (string | number | null)[]): Promise<Row[]>
   remove(): Promise<void>
 }
@@ -32,19 +32,28 @@ export async function newDatabase(engine: Engine): Promise<TestDatabase> {
     return database
   }
   const database = await newMariadb()
-  for (const row of await database.query(`SHOW TABLES FROM ${template}`)) {
+  const statements = (await database.query(`SHOW TABLES FROM ${template}`)).flatMap((row) => {
     const table = Object.values(row)[0]
-    await database.query(`CREATE TABLE ${table} LIKE ${template}.${table}`)
-    await database.query(`INSERT INTO ${table} SELECT * FROM ${template}.${table}`)
-  }
+    return [
+      `CREATE TABLE ${table} LIKE ${template}.${table}`,
+      `INSERT INTO ${table} SELECT * FROM ${template}.${table}`,
+    ]
+  })
+  await database.query(statements.join('; '))
   return database
 }
 
 /** Creates a database without tables, on the server of all tests or another one. */
 export async function newMariadb(port = inject('mariadb').port, charset = 'utf8mb4'): Promise<TestDatabase> {
   const name = `t_${randomBytes(6).toString('hex')}`
-  const settings = { host: '127.0.0.1', port, user: 'root', dateStrings: true, supportBigNumbers: true }
-  const connection = await mysql.createConnection(settings)
+  const connection = await mysql.createConnection({
+    host: '127.0.0.1',
+    port,
+    user: 'root',
+    dateStrings: true,
+    supportBigNumbers: true,
+    multipleStatements: true,
+  })
   await connection.query(`CREATE DATABASE ${name} CHARACTER SET ${charset}`)
   await connection.changeUser({ database: name })
   const uri = `mysql://root@127.0.0.1:${port}/${name}`

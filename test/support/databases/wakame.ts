@@ -84,18 +84,17 @@ export async function takeBack(database: TestDatabase, version: number): Promise
 export async function newWakame(port: number): Promise<TestDatabase> {
   const database = await newMariadb(port, 'utf8')
   const create = (table: string, columns: string) =>
-    database.query(
-      `CREATE TABLE ${table} (id int NOT NULL AUTO_INCREMENT PRIMARY KEY, ${columns}) ENGINE=InnoDB CHARACTER SET utf8`,
-    )
-  for (const [table, columns] of Object.entries(DESCRIBED)) await create(table, columns)
-  for (const table of STAND_INS) {
-    await create(table, 'uuid varchar(255) NOT NULL, state varchar(255), updated_at datetime NOT NULL, UNIQUE (uuid)')
-    await database.query(
+    `CREATE TABLE ${table} (id int NOT NULL AUTO_INCREMENT PRIMARY KEY, ${columns}) ENGINE=InnoDB CHARACTER SET utf8`
+  const statements = [
+    ...Object.entries(DESCRIBED).map(([table, columns]) => create(table, columns)),
+    ...STAND_INS.flatMap((table) => [
+      create(table, 'uuid varchar(255) NOT NULL, state varchar(255), updated_at datetime NOT NULL, UNIQUE (uuid)'),
       `INSERT INTO ${table} (uuid, state, updated_at) VALUES ('lucid', 'running', '${LONG_AGO}'), ('shpoolxx', NULL, '${LONG_AGO}')`,
-    )
-  }
-  await database.query('CREATE TABLE schema_info (version int) ENGINE=InnoDB CHARACTER SET utf8')
-  await database.query('INSERT INTO schema_info VALUES (23)')
+    ]),
+    'CREATE TABLE schema_info (version int) ENGINE=InnoDB CHARACTER SET utf8',
+    'INSERT INTO schema_info VALUES (23)',
+  ]
+  await database.query(statements.join('; '))
   await insertSystemAccounts(database)
   return database
 }
@@ -188,7 +187,8 @@ export async function contentsOf(database: TestDatabase): Promise<Contents> {
 
 async function ofMariadb(database: TestDatabase): Promise<Contents['untouchable']> {
   const tables = (await database.query('SHOW TABLES')).map((row) => String(Object.values(row)[0]))
-  const created = await Promise.all(tables.map((table) => database.query(`SHOW CREATE TABLE ${table}`)))
+  const shown = tables.map((table) => `SHOW CREATE TABLE ${table}`).join('; ')
+  const created = (await database.query(shown)) as unknown as Row[][]
   const schema = created.map(([row], index): [string, string] => {
     const [table, sql] = [tables[index] as string, String(row?.['Create Table'])]
     // The next integer ID may change in tables to which commands add rows.
