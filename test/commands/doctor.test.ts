@@ -25,6 +25,8 @@ const folder = newFolder()
 const storage = join(folder.path, 'storage')
 mkdirSync(storage)
 afterAll(() => folder.remove())
+/** A PATH without programs for guests. To ask those for their versions takes longer than the other checks. */
+const PATH = newProgramFolder(join(folder.path, 'few'))
 
 /** Runs doctor. Returns its checks by name. */
 async function examined(options: RunOptions): Promise<{ run: Run; ok: boolean; checks: Record<string, Check> }> {
@@ -95,7 +97,7 @@ describe('configuration', () => {
   test('an embedded registry is not created, and is named once it exists', async () => {
     const home = join(folder.path, 'home')
     mkdirSync(home)
-    const env = { HOME: home, XDG_DATA_HOME: join(home, 'data') }
+    const env = { PATH, HOME: home, XDG_DATA_HOME: join(home, 'data') }
     const path = join(home, 'data/vdc-manage/registry.sqlite')
     // The host must have no configuration.
     expect(existsSync('/etc/wakame-vdc/dcmgr.conf')).toBe(false)
@@ -118,19 +120,22 @@ describe('configuration', () => {
   test('dcmgr.conf, an invalid setting, and an SQLite file that cannot be created', async () => {
     const conf = join(folder.path, 'dcmgr.conf')
     writeFileSync(conf, "database_uri 'mysql2://root:secret@127.0.0.1:1/none'\n")
-    expect((await examined({ env: { CONF_PATH: conf } })).checks.configuration).toEqual({
+    expect((await examined({ env: { PATH, CONF_PATH: conf } })).checks.configuration).toEqual({
       name: 'configuration',
       result: 'ok',
       message: `mysql://root@127.0.0.1:1/none, set in ${conf} (named by CONF_PATH)`,
     })
-    const broken = await examined({ env: { VDC_MANAGE_DATABASE_URI: '' } })
+    const broken = await examined({ env: { PATH, VDC_MANAGE_DATABASE_URI: '' } })
     expect(broken.checks.configuration).toMatchObject({
       result: 'failure',
       hint: expect.stringMatching(/VDC_MANAGE_DATABASE_URI/),
     })
     expect(broken.checks.database).toBeUndefined()
     expect(broken.checks.unpacking?.result).toBe('ok')
-    const nowhere = await examined({ database: { uri: 'sqlite:///nonexistent/registry.sqlite' } })
+    const nowhere = await examined({
+      database: { uri: 'sqlite:///nonexistent/registry.sqlite' },
+      env: { PATH },
+    })
     expect(nowhere.checks.database).toMatchObject({
       result: 'failure',
       message: 'The database sqlite:///nonexistent/registry.sqlite cannot be created: /nonexistent does not exist',
@@ -165,8 +170,8 @@ describe('a failing database', () => {
       message: expect.stringMatching(/^The database mysql:\/\/root@127.0.0.1:1\/none cannot be reached: /),
     })
     without(run)
-    without(await vdcManage(['doctor', '--debug'], { database: { uri } }))
-    const lines = (await vdcManage(['doctor'], { database: { uri } })).stdout
+    without(await vdcManage(['doctor', '--debug'], { database: { uri }, env: { PATH } }))
+    const lines = (await vdcManage(['doctor'], { database: { uri }, env: { PATH } })).stdout
     expect(lines).toMatch(/^failure {2}database {7}The database .*\n {24}Hint: Check that the server is running /m)
   })
 
@@ -222,7 +227,7 @@ describe('a failing database', () => {
 describe('the schema', () => {
   test('is missing: names pending migrations and a hint that works', async () => {
     const database = await newMariadb()
-    const { checks } = await examined({ database })
+    const { checks } = await examined({ database, env: { PATH } })
     expect(checks.schema).toMatchObject({
       result: 'failure',
       message: expect.stringMatching(/^pending: 001_accounts, /),
@@ -230,13 +235,13 @@ describe('the schema', () => {
     })
     expect(await database.query('SHOW TABLES')).toEqual([])
     expect(await shell(String(checks.schema?.hint).replace('Run: ', ''), { database })).toMatchObject({ code: 0 })
-    expect((await examined({ database })).ok).toBe(true)
+    expect((await examined({ database, env: { PATH } })).ok).toBe(true)
     await database.remove()
   })
 
   test('is that of Wakame-vdc: shows its version and the limits of its character set', async () => {
     const database = await newWakame(inject('mariadb').port)
-    const { ok, checks } = await examined({ database })
+    const { ok, checks } = await examined({ database, env: { PATH } })
     expect(ok).toBe(true)
     expect(checks.schema).toMatchObject({ result: 'ok', message: 'up to date, alongside schema 23 of Wakame-vdc' })
     expect(checks.character_set).toMatchObject({
@@ -245,7 +250,7 @@ describe('the schema', () => {
     })
     await database.query('UPDATE schema_info SET version = 24')
     await database.query('ALTER TABLE images ENGINE = MyISAM')
-    const odd = await examined({ database })
+    const odd = await examined({ database, env: { PATH } })
     expect(odd.checks).toMatchObject({
       schema: { result: 'warning', message: expect.stringMatching(/24.*newer than the supported schema 23/) },
       engine: { result: 'failure', message: 'images is MyISAM, which does not support transactions' },
@@ -256,18 +261,18 @@ describe('the schema', () => {
   test('is empty, lacks a table, or is of a newer release, on SQLite', async () => {
     const database = newSqlite()
     writeFileSync(database.uri.slice('sqlite://'.length), '')
-    expect(await examined({ database })).toMatchObject({
+    expect(await examined({ database, env: { PATH } })).toMatchObject({
       ok: true,
       checks: { database: { message: 'none yet; created on first use' } },
     })
     await vdcManage(['db', 'migrate'], { database, reject: true })
     await database.query('DROP TABLE backup_storages')
-    expect((await examined({ database })).checks).toMatchObject({
+    expect((await examined({ database, env: { PATH } })).checks).toMatchObject({
       storages: { result: 'failure', message: expect.stringMatching(/no such table: backup_storages/) },
       unpacking: { result: 'ok' },
     })
     await database.query('PRAGMA user_version = 99')
-    expect((await examined({ database })).checks.database).toMatchObject({
+    expect((await examined({ database, env: { PATH } })).checks.database).toMatchObject({
       result: 'failure',
       message: expect.stringMatching(/later vdc-manage/),
     })
@@ -382,7 +387,7 @@ test('reports a damaged SQLite file with a hint, runs other checks, and writes n
   damage(database)
   const path = database.uri.slice('sqlite://'.length)
   const before = readFileSync(path)
-  const { ok, checks } = await examined({ database })
+  const { ok, checks } = await examined({ database, env: { PATH } })
   expect(ok).toBe(false)
   expect(checks).toMatchObject({
     database: { result: 'ok' },
