@@ -16,8 +16,8 @@ const HEADER = 4096
 const LARGEST = 16 * 2 ** 20
 /** Milliseconds after which files of other builds are removed. */
 const OTHERS_STAY = 3_600_000
-/** The most files: one per command. A script may give Node different options each time. */
-const MOST_FILES = 40
+/** The most files: one per command and topic, and more. A script may give Node different options each time. */
+const MOST_FILES = 100
 /** Milliseconds after which a run is long. */
 const LONG = 500
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
