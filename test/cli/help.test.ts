@@ -41,7 +41,7 @@ describe('help', () => {
   test.each(commands.map((words) => [words.join(' '), words] as const))(
     'of %s has a summary, usage, examples and exit status',
     async (name, words) => {
-      const run = await vdcManage([...words, '--help'], { env: { COLUMNS: '80' }, process: true })
+      const run = await vdcManage([...words, '--help'], { env: { COLUMNS: '80' }, alone: true })
       expect(run).toMatchObject({ code: 0, stderr: '' })
       const command = manifest.commands[words.join(':')] as Described
       expect(run.stdout.split('\n')[0]).toBe(command.summary)

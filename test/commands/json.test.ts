@@ -238,8 +238,8 @@ describe('--json output of every command matches its schema', () => {
     if (command === 'registry import') await exportIt()
     for (const [args, schema = command] of [...(done === undefined ? [] : [[done] as [string, string?]]), ...also]) {
       const words = `${command} ${filled(args)} --json`.split(' ').filter((word) => word !== '')
-      // Each command once in its own process.
-      const run = await vdcManage(words, { database, input: 'a-team\n', process: args === done })
+      // Each command once alone.
+      const run = await vdcManage(words, { database, input: 'a-team\n', alone: args === done })
       const answer = JSON.parse(run.stdout)
       expectValid(schema, answer)
       // Some of several IDs are meant to fail.

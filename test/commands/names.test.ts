@@ -299,7 +299,7 @@ describe('statements', () => {
   async function through(args: string[], act: (sql: string) => Promise<Verdict> | Verdict, input?: string) {
     const proxy = await startProxy(inject('mariadb').port, (_, sql) => act(sql))
     const uri = database.uri.replace(/:\d+\//, `:${proxy.port}/`)
-    const run = await vdcManage(args, { database: { uri }, process: true, ...(input === undefined ? {} : { input }) })
+    const run = await vdcManage(args, { database: { uri }, ...(input === undefined ? {} : { input }) })
     await proxy.close()
     return run
   }

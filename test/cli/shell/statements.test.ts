@@ -13,7 +13,7 @@ afterAll(() => database.remove())
 /** Returns the statements of the last of three equal lines, without their values. */
 async function statementsOfLine(line: string, tx: 'each' | 'bulk', first: RegExp): Promise<string[]> {
   const statements: string[] = []
-  const { run } = await runThroughProxy(database, [line, line, line], ['-e', '--tx', tx], () => (_, sql) => {
+  const { run } = await runThroughProxy(database, [line, line, line], ['-e', '--tx', tx], (_, sql) => {
     statements.push(sql)
     return 'pass'
   })

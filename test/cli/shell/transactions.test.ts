@@ -9,6 +9,7 @@ import {
   ADD,
   imageIds,
   imagesNotWhole,
+  killThroughProxy,
   linesOf,
   newDatabaseWithObject,
   OBJECT,
@@ -191,6 +192,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     const run = await vdcManage(['--tx', 'bulk'], {
       input: `${ADD}\nimage add local ${bin}/disk.raw --account-id a-shpoolxx\n`,
       env: { VDC_MANAGE_DATABASE_URI: database.uri, PATH: `${bin}:${process.env.PATH}` },
+      process: true,
     })
     expect(run).toMatchObject({ code: 130, stdout: '' })
     expect(run.stderr).toMatch(/Nothing was stored\n$/)
@@ -292,15 +294,10 @@ describe('on MariaDB', () => {
       const before = await imageIds(database)
       let inserts = 0
       let after = 0
-      const { run } = await runThroughProxy(
-        database,
-        Array(20).fill(ADD),
-        ['--tx', 'bulk', ...args],
-        () => (_, sql) => {
-          if (inserts >= 10) after++
-          return isInsert(sql) && ++inserts === 10 ? 'cut' : 'pass'
-        },
-      )
+      const { run } = await runThroughProxy(database, Array(20).fill(ADD), ['--tx', 'bulk', ...args], (_, sql) => {
+        if (inserts >= 10) after++
+        return isInsert(sql) && ++inserts === 10 ? 'cut' : 'pass'
+      })
       expect(inserts).toBe(10)
       expect(after).toBe(0)
       expect(run).toMatchObject({ code: 6, stdout: '' })
@@ -314,11 +311,8 @@ describe('on MariaDB', () => {
     test('each: fails that line, and earlier lines stay stored', async () => {
       const before = await imageIds(database)
       let inserts = 0
-      const { run, proxy } = await runThroughProxy(
-        database,
-        Array(20).fill(ADD),
-        args,
-        () => (_, sql) => (isInsert(sql) && ++inserts === 10 ? 'cut' : 'pass'),
+      const { run, proxy } = await runThroughProxy(database, Array(20).fill(ADD), args, (_, sql) =>
+        isInsert(sql) && ++inserts === 10 ? 'cut' : 'pass',
       )
       const added = (await imageIds(database)).slice(before.length)
       expect(added).toHaveLength(args.includes('-e') ? 9 : 19)
@@ -330,11 +324,8 @@ describe('on MariaDB', () => {
 
     test('bulk: during the commit, exits with 6 and says that the outcome is unknown', async () => {
       const before = await imageIds(database)
-      const { run } = await runThroughProxy(
-        database,
-        Array(5).fill(ADD),
-        ['--tx', 'bulk', ...args],
-        () => (_, sql) => (/^COMMIT/i.test(sql) ? 'cut' : 'pass'),
+      const { run } = await runThroughProxy(database, Array(5).fill(ADD), ['--tx', 'bulk', ...args], (_, sql) =>
+        /^COMMIT/i.test(sql) ? 'cut' : 'pass',
       )
       expect(run).toMatchObject({ code: 6, stdout: '' })
       expect(run.stderr).toMatch(/^Error: .*may or may not be stored\nHint: .*\n(?:Possibly stored: wmi-\w+\n){5}$/)
@@ -345,7 +336,7 @@ describe('on MariaDB', () => {
   test('bulk: commits one transaction once, and stores nothing after SIGKILL', async () => {
     const before = await imageIds(database)
     const statements: string[] = []
-    const { run } = await runThroughProxy(database, Array(3).fill(ADD), ['--tx', 'bulk'], () => (_, sql) => {
+    const { run } = await runThroughProxy(database, Array(3).fill(ADD), ['--tx', 'bulk'], (_, sql) => {
       statements.push(sql)
       return 'pass'
     })
@@ -356,11 +347,11 @@ describe('on MariaDB', () => {
 
     for (const moment of [1, 5, 10]) {
       let inserts = 0
-      const killed = await runThroughProxy(database, Array(10).fill(ADD), ['--tx', 'bulk'], ({ kill }) => (_, sql) => {
+      const killed = await killThroughProxy(database, Array(10).fill(ADD), ['--tx', 'bulk'], ({ kill }) => (_, sql) => {
         if (isInsert(sql) && ++inserts === moment) kill('SIGKILL')
         return 'pass'
       })
-      expect(killed.run).toMatchObject({ signal: 'SIGKILL', stdout: '' })
+      expect(killed).toMatchObject({ signal: 'SIGKILL', stdout: '' })
       expect(inserts).toBe(moment)
     }
     await sleep(100)
@@ -375,7 +366,7 @@ describe('on MariaDB', () => {
     ] as const) {
       const before = await imageIds(database)
       let inserts = 0
-      const { run } = await runThroughProxy(database, Array(20).fill(ADD), [], ({ kill }) => (_, sql) => {
+      const run = await killThroughProxy(database, Array(20).fill(ADD), [], ({ kill }) => (_, sql) => {
         if (isInsert(sql) && ++inserts === 10) kill(signal)
         return 'pass'
       })
@@ -409,7 +400,7 @@ describe('on MariaDB', () => {
       const before = await imageIds(database)
       const script = [ADD, 'image list --quiet', ADD, `${ADD} --display-name deadlock`, ADD]
       let firsts = 0
-      const { run } = await runThroughProxy(database, script, ['--tx', tx, '-e'], () => (_, sql) => {
+      const { run } = await runThroughProxy(database, script, ['--tx', tx, '-e'], (_, sql) => {
         if (isInsert(sql) && !sql.includes("'deadlock'")) firsts++
         return 'pass'
       })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { inject } from 'vitest'
+import { IS_THOROUGH } from '../thorough.ts'
 import { runWarm } from './warm.ts'
 
 /** The folder of the project. */
@@ -26,6 +27,8 @@ export interface RunOptions {
   input?: string | Uint8Array
   /** Run it in its own process, for tests of the process itself. */
   process?: boolean
+  /** Run it with modules that no other command has used; with `THOROUGH=1`, in its own process. */
+  alone?: boolean
   /** Throw if the exit code is not 0. */
   reject?: boolean
 }
@@ -61,30 +64,26 @@ function failed(args: string[], { code, stderr }: Run): Error {
   return new Error(`vdc-manage ${args.join(' ')}: exit ${code}\n${stderr}`)
 }
 
-/** Environment variables that the program reads for each command, not while its modules load. */
+/** Environment variables that the program reads for each command. */
 const READ_EACH_TIME =
   /^(?:VDC_MANAGE_(?:ACCOUNT_ID|DATABASE_URI|SERVICE_TYPES)|CONF_PATH|HOME|PATH|TMPDIR|TZ|XDG_\w+)$/
+/** Environment variables that the program also reads while its modules load. */
+const READ_AT_LOAD = /^(?:COLUMNS|FORCE_COLOR)$/
 
 /** Runs a command in the warm process. Returns undefined if the command could behave differently there. */
 async function inWarmProcess(args: string[], options: RunOptions): Promise<Run | undefined> {
+  const variables = Object.keys(options.env ?? {}).filter((name) => !READ_EACH_TIME.test(name))
   const isSame =
-    // The time limit of completions counts from the start of the process.
-    args[0] !== 'complete' &&
-    // stdin can be read for IDs only once per process, and a script in a file leaves stdin to them.
-    !args.some((arg) => ['-', '-f', '--file'].includes(arg)) &&
-    // A script that may be retried keeps the files that it created and the IDs that it read.
-    !args.some((arg) => arg.endsWith('bulk')) &&
-    // Without a script, the shell looks for a terminal.
-    (options.input !== undefined || !isShell(args)) &&
-    Object.keys(options.env ?? {}).every((name) => READ_EACH_TIME.test(name))
-  if (options.process || !isSame || !inject('hasWarmPrograms')) return undefined
+    // The time limit of completions from a database counts from the start of the process.
+    (args[0] !== 'complete' || (options.database ?? options.env) === undefined) &&
+    variables.every((name) => READ_AT_LOAD.test(name))
+  if (options.process || (options.alone && IS_THOROUGH) || !isSame || !inject('hasWarmPrograms')) return undefined
+  // Commands that read IDs or scripts, or keep output and files until a commit, share nothing with those before them.
+  const isFresh =
+    options.alone || variables.length > 0 || args.some((arg) => /^(?:-|-\w*f|--file(?:=.*)?)$|bulk$/.test(arg))
   const input = options.input === undefined ? undefined : Buffer.from(options.input).toString('base64')
-  const run = await runWarm({ args, env: environment(options), cwd: options.cwd, input })
+  const run = await runWarm({ args, env: environment(options), cwd: options.cwd, input, isFresh })
   return run && { ...run, signal: undefined }
-}
-
-function isShell([word = '']: string[]): boolean {
-  return 'shell'.startsWith(word) || (word.startsWith('-') && !['--version', '--help'].includes(word))
 }
 
 async function inProcess(args: string[], options: RunOptions): Promise<Run> {

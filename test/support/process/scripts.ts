@@ -53,20 +53,38 @@ export function startScript(database: { uri: string }, script: string[] | undefi
   }
 }
 
-/** Runs a script on a MariaDB database through a proxy. `act` decides what the proxy does at each statement. */
+/** Runs a script on a MariaDB database through a proxy. */
 export async function runThroughProxy(
   database: TestDatabase,
   script: string[],
   args: string[],
-  act: (process: { kill(signal: NodeJS.Signals): void }) => OnStatement = () => () => 'pass',
+  onStatement: OnStatement = () => 'pass',
 ): Promise<{ run: Run; proxy: MysqlProxy }> {
+  const proxy = await startProxy(inject('mariadb').port, onStatement)
+  const run = await runScript(behind(proxy, database), script, args)
+  await proxy.close()
+  return { run, proxy }
+}
+
+/** As `runThroughProxy`, in its own process. `act` decides what the proxy does at each statement, and can send signals. */
+export async function killThroughProxy(
+  database: TestDatabase,
+  script: string[],
+  args: string[],
+  act: (process: { kill(signal: NodeJS.Signals): void }) => OnStatement,
+): Promise<Run> {
   let running: ReturnType<typeof startScript> | undefined
   const onStatement = act({ kill: (signal) => running?.kill(signal) })
   const proxy = await startProxy(inject('mariadb').port, onStatement)
-  running = startScript({ uri: database.uri.replace(/:\d+\//, `:${proxy.port}/`) }, script, args)
+  running = startScript(behind(proxy, database), script, args)
   const run = await running.ended
   await proxy.close()
-  return { run, proxy }
+  return run
+}
+
+/** Returns the URI of a database at a proxy of its server. */
+function behind(proxy: MysqlProxy, database: TestDatabase): { uri: string } {
+  return { uri: database.uri.replace(/:\d+\//, `:${proxy.port}/`) }
 }
 
 /** Returns the IDs of all images, in the order in which they were stored. */

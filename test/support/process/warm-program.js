@@ -1,22 +1,27 @@
-import { rmSync } from 'node:fs'
+import fs, { readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
+import { Script } from 'node:vm'
 
 /*
  * Loads the program once, and runs many commands: node warm-program.js ROOT SOCKET.
- * Each request is a line of JSON with args, env, cwd and input. It runs the program as
+ * Each request is a line of JSON with args, env, cwd, input and isFresh. It runs the program as
  * bin/run.js does, and returns its exit code, stdout and stderr. What a process sets up only
- * once is kept: modules, file descriptors, and values read from the environment while modules
- * load. test/support/process/cli.ts decides which commands need their own process.
+ * once is kept: file descriptors, and for most commands modules, with their state and the values
+ * that they read from the environment while they loaded. test/support/process/cli.ts decides which
+ * commands get fresh modules, and which need their own process.
  */
 
 const [root, socket] = process.argv.slice(2)
-const require = createRequire(import.meta.url)
+const path = join(root, 'dist/program.cjs')
+const script = new Script(`(function(exports,require,module,__filename,__dirname){${readFileSync(path)}\n})`, {
+  filename: path,
+})
 shareManifest()
-const { main } = require(join(root, 'dist/program.cjs'))
+const kept = load()
 const home = process.cwd()
 const { exit } = process
 const STREAMS = ['stdout', 'stderr']
@@ -39,8 +44,6 @@ process.on('unhandledRejection', (error) => {
 
 /** Reads the manifest once. To read and parse it again takes a quarter of the time of a short command. */
 function shareManifest() {
-  const fs = require('node:fs')
-  const { readFileSync } = fs
   const { parse } = JSON
   const manifest = join(root, 'oclif.manifest.json')
   const text = readFileSync(manifest, 'utf8')
@@ -50,8 +53,15 @@ function shareManifest() {
   JSON.parse = (json, ...options) => (json === text ? value : parse(json, ...options))
 }
 
+/** Loads the modules of the program. They share only compiled code with those loaded before. */
+function load() {
+  const module = { exports: {} }
+  script.runInThisContext()(module.exports, createRequire(path), module, path, dirname(path))
+  return module.exports
+}
+
 /** Runs one command as a new process would. */
-async function run({ args, env, cwd, input = '' }) {
+async function run({ args, env, cwd, input = '', isFresh }) {
   for (const name of Object.keys(process.env)) delete process.env[name]
   Object.assign(process.env, env)
   process.chdir(cwd ?? home)
@@ -70,7 +80,10 @@ async function run({ args, env, cwd, input = '' }) {
   try {
     const code = await new Promise((resolve, reject) => {
       ended = resolve
-      main(args, root).catch((error) => error instanceof Exit || reject(error))
+      const { main, answerCompletion } = isFresh ? load() : kept
+      const [word, ...rest] = args
+      const ending = word === 'complete' && rest[1] === '--' ? answerCompletion(rest, root) : main(args, root)
+      ending.catch((error) => error instanceof Exit || reject(error))
     })
     const [stdout, stderr] = STREAMS.map((name) => Buffer.concat(written[name]).toString())
     return { code, stdout, stderr }

@@ -64,6 +64,8 @@ export async function runWarm(request: {
   cwd: string | undefined
   /** The contents of stdin, in base64. */
   input: string | undefined
+  /** Whether the modules of the program are loaded again for it. */
+  isFresh: boolean
 }): Promise<Answer | undefined> {
   if (waiting !== undefined) return undefined
   return new Promise((resolve, reject) => {
