@@ -19,7 +19,7 @@ let database: TestDatabase
 
 beforeAll(async () => {
   database = await newDatabase('mariadb')
-  await makeImage(join(folder.path, 'lucid.raw'), { format: 'raw' })
+  await makeImage(join(folder.path, 'lucid.raw'), { format: 'raw', size: '8M' })
   await shell('mkdir incoming', { cwd: folder.path })
   await makeImage(join(folder.path, 'incoming/one.qcow2'))
   await makeImage(join(folder.path, 'incoming/two.qcow2'))
