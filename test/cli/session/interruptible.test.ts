@@ -9,11 +9,9 @@ import { environment, PROGRAM, shell } from '../../support/process/cli.ts'
 
 let database: TestDatabase
 const folder = newFolder()
-const [big, packed, small] = ['big.raw', 'packed.raw.gz', 'small.raw'].map((name) => join(folder.path, name)) as [
-  string,
-  string,
-  string,
-]
+const [big, packed, member, small] = ['big.raw', 'packed.raw.gz', 'member.gz', 'small.raw'].map((name) =>
+  join(folder.path, name),
+) as [string, string, string, string]
 beforeAll(async () => {
   database = await newDatabase('mariadb')
   for (const [path, size] of [
@@ -23,7 +21,8 @@ beforeAll(async () => {
     writeFileSync(path, bootSector())
     truncateSync(path, size)
   }
-  await shell(`head -c 1G /dev/zero | gzip -1 > ${packed}`)
+  // A GiB of zeros, in 64 members.
+  await shell(`head -c 16M /dev/zero | gzip -1 > ${member} && for at in {1..64}; do cat ${member}; done > ${packed}`)
 })
 afterAll(async () => {
   await database.remove()
