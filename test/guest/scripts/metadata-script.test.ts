@@ -37,17 +37,26 @@ const GUEST: Entries = {
 const KEYS = 'ssh-rsa AAAAB3first first@example.com\nssh-ed25519 AAAAC3second\n'
 const AUTHORIZED = 'home/first/.ssh/authorized_keys'
 
+const instances = new Map<string, Instance>()
+/** Returns the instance with these programs. Tests that use it must reset it first. */
+function instanceWith({ shell, client }: Programs): Instance {
+  const name = `${shell} ${client}`
+  const instance = instances.get(name) ?? newInstance({ shell, client })
+  instances.set(name, instance)
+  return instance
+}
+afterAll(() => {
+  for (const instance of instances.values()) instance.remove()
+})
+
 describe.runIf(IS_ROOT)('the metadata script', () => {
   let server: MetadataServer
   let instance: Instance
   beforeAll(async () => {
     server = await startMetadataServer()
-    instance = newInstance({ shell: 'dash', client: 'curl' })
+    instance = instanceWith({ shell: 'dash', client: 'curl' })
   })
-  afterAll(async () => {
-    instance.remove()
-    await server.close()
-  })
+  afterAll(() => server.close())
   beforeEach(() => {
     Object.assign(server, { metadata: METADATA, refusals: 0, token: undefined, cut: undefined, requests: [] })
     reset(instance)
@@ -71,52 +80,48 @@ describe.runIf(IS_ROOT)('the metadata script', () => {
     { shell: 'bash', client: 'none' },
   ]
   test.each(PROGRAMS)('sets up an instance with $shell and $client, once', async (programs) => {
-    const of = newInstance(programs)
-    try {
-      reset(of)
-      server.refusals = 2
-      expect(await boot({}, of)).toEqual({ code: 0 })
-      expect(of.read('etc/hostname')).toBe('web.shpoolxx.vdc.local\n')
-      expect(of.read('etc/hosts')).toBe('127.0.0.1 localhost\n127.0.1.1 web.shpoolxx.vdc.local web\n')
-      expect(of.has('etc/sysconfig')).toBe(false)
-      expect(of.read(AUTHORIZED)).toBe(KEYS)
-      for (const [name, mode] of [
-        ['home/first/.ssh', 0o700],
-        [AUTHORIZED, 0o600],
-      ] as const) {
-        const stat = statSync(join(of.path, name))
-        expect([stat.uid, stat.mode & 0o7777]).toEqual([1000, mode])
-      }
-      expect(of.has('root/.ssh')).toBe(false)
-      expect(of.read('root/ran')).toBe('web.shpoolxx.vdc.local\n')
-      expect(of.read('var/log/vdc-metadata.log')).toContain('from the user-data\n')
-      expect(of.read('dev/console')).toMatch(/^vdc-metadata: setting up instance i-abc12345$/m)
-      expect(of.read('dev/console')).toMatch(/^vdc-metadata: the user-data ended with exit code 0$/m)
-      expect(of.has('dev/ttyS0')).toBe(false)
-      for (const name of ['var/lib/vdc-metadata', 'var/lib/vdc-metadata/user-data', 'var/log/vdc-metadata.log'])
-        expect(statSync(join(of.path, name)).mode & 0o077).toBe(0)
-
-      // The same instance again, in which the user has changed things.
-      writeFileSync(join(of.path, AUTHORIZED), '')
-      writeFileSync(join(of.path, 'etc/hostname'), 'mine\n')
-      expect(await boot({}, of)).toEqual({ code: 0 })
-      expect(of.read(AUTHORIZED)).toBe('')
-      expect(of.read('etc/hostname')).toBe('mine\n')
-      expect(of.read('root/ran')).toBe('web.shpoolxx.vdc.local\n')
-
-      // Another instance of an image that was made of this one.
-      server.metadata = { ...METADATA, 'meta-data/instance-id': 'i-other', 'meta-data/local-hostname': 'other' }
-      expect(await boot({}, of)).toEqual({ code: 0 })
-      expect(of.read(AUTHORIZED)).toBe(KEYS)
-      expect(of.read('etc/hosts')).toBe('127.0.0.1 localhost\n127.0.1.1 other\n')
-      expect(of.read('root/ran')).toBe('web.shpoolxx.vdc.local\nother\n')
-    } finally {
-      of.remove()
+    const of = instanceWith(programs)
+    reset(of)
+    server.refusals = 2
+    expect(await boot({}, of)).toEqual({ code: 0 })
+    expect(of.read('etc/hostname')).toBe('web.shpoolxx.vdc.local\n')
+    expect(of.read('etc/hosts')).toBe('127.0.0.1 localhost\n127.0.1.1 web.shpoolxx.vdc.local web\n')
+    expect(of.has('etc/sysconfig')).toBe(false)
+    expect(of.read(AUTHORIZED)).toBe(KEYS)
+    for (const [name, mode] of [
+      ['home/first/.ssh', 0o700],
+      [AUTHORIZED, 0o600],
+    ] as const) {
+      const stat = statSync(join(of.path, name))
+      expect([stat.uid, stat.mode & 0o7777]).toEqual([1000, mode])
     }
+    expect(of.has('root/.ssh')).toBe(false)
+    expect(of.read('root/ran')).toBe('web.shpoolxx.vdc.local\n')
+    expect(of.read('var/log/vdc-metadata.log')).toContain('from the user-data\n')
+    expect(of.read('dev/console')).toMatch(/^vdc-metadata: setting up instance i-abc12345$/m)
+    expect(of.read('dev/console')).toMatch(/^vdc-metadata: the user-data ended with exit code 0$/m)
+    expect(of.has('dev/ttyS0')).toBe(false)
+    for (const name of ['var/lib/vdc-metadata', 'var/lib/vdc-metadata/user-data', 'var/log/vdc-metadata.log'])
+      expect(statSync(join(of.path, name)).mode & 0o077).toBe(0)
+
+    // The same instance again, in which the user has changed things.
+    writeFileSync(join(of.path, AUTHORIZED), '')
+    writeFileSync(join(of.path, 'etc/hostname'), 'mine\n')
+    expect(await boot({}, of)).toEqual({ code: 0 })
+    expect(of.read(AUTHORIZED)).toBe('')
+    expect(of.read('etc/hostname')).toBe('mine\n')
+    expect(of.read('root/ran')).toBe('web.shpoolxx.vdc.local\n')
+
+    // Another instance of an image that was made of this one.
+    server.metadata = { ...METADATA, 'meta-data/instance-id': 'i-other', 'meta-data/local-hostname': 'other' }
+    expect(await boot({}, of)).toEqual({ code: 0 })
+    expect(of.read(AUTHORIZED)).toBe(KEYS)
+    expect(of.read('etc/hosts')).toBe('127.0.0.1 localhost\n127.0.1.1 other\n')
+    expect(of.read('root/ran')).toBe('web.shpoolxx.vdc.local\nother\n')
   })
 
   test.each(PROGRAMS)('gets everything from metadata serve with $shell and $client', async (programs) => {
-    const of = newInstance(programs)
+    const of = instanceWith(programs)
     const paths: string[] = []
     const service = await startMetadataService(
       { host: '127.0.0.1', port: 0 },
@@ -137,7 +142,6 @@ describe.runIf(IS_ROOT)('the metadata script', () => {
       expect(paths).toContain('/latest/meta-data/instance-id')
     } finally {
       await service.close()
-      of.remove()
     }
   })
 
@@ -302,41 +306,29 @@ describe.runIf(IS_ROOT)('the metadata script', () => {
     ['wget', 'dash'],
     ['none', 'bash'],
   ] as const)('asks for a token with %s and %s if the server wants one', async (client, shell) => {
-    const of = newInstance({ shell, client })
-    try {
-      reset(of)
-      server.token = 'AQAEA=='
-      expect(await boot({}, of)).toEqual({ code: 0 })
-      expect(server.requests.filter((path) => path.endsWith('/api/token'))).toHaveLength(1)
-      expect(of.read(AUTHORIZED)).toBe(KEYS)
-      expect(of.has('var/lib/vdc-metadata/token')).toBe(false)
-    } finally {
-      of.remove()
-    }
+    const of = instanceWith({ shell, client })
+    reset(of)
+    server.token = 'AQAEA=='
+    expect(await boot({}, of)).toEqual({ code: 0 })
+    expect(server.requests.filter((path) => path.endsWith('/api/token'))).toHaveLength(1)
+    expect(of.read(AUTHORIZED)).toBe(KEYS)
+    expect(of.has('var/lib/vdc-metadata/token')).toBe(false)
   })
 
   test('says so if nothing can send requests', async () => {
-    const of = newInstance({ shell: 'dash', client: 'none' })
-    try {
-      reset(of)
-      expect(await boot({}, of)).toEqual({ code: 1 })
-      expect(of.read('dev/console')).toContain('curl, wget, busybox and bash are missing')
-    } finally {
-      of.remove()
-    }
+    const of = instanceWith({ shell: 'dash', client: 'none' })
+    reset(of)
+    expect(await boot({}, of)).toEqual({ code: 1 })
+    expect(of.read('dev/console')).toContain('curl, wget, busybox and bash are missing')
   })
 
   test.each(PROGRAMS)('runs no user-data that is cut off, with $shell and $client', async (programs) => {
-    const of = newInstance(programs)
-    try {
-      reset(of)
-      server.cut = 'user-data'
-      expect(await boot({}, of)).toEqual({ code: 1 })
-      expect(of.has('root/ran')).toBe(false)
-      expect(of.read('var/log/vdc-metadata.log')).toContain('latest/user-data cannot be read')
-    } finally {
-      of.remove()
-    }
+    const of = instanceWith(programs)
+    reset(of)
+    server.cut = 'user-data'
+    expect(await boot({}, of)).toEqual({ code: 1 })
+    expect(of.has('root/ran')).toBe(false)
+    expect(of.read('var/log/vdc-metadata.log')).toContain('latest/user-data cannot be read')
   })
 
   describe('with growpart', () => {
@@ -369,29 +361,25 @@ describe.runIf(IS_ROOT)('the metadata script', () => {
 
 describe.runIf(IS_ROOT)('the script for host keys', () => {
   test.each(['dash', 'bash', 'busybox'] as const)('makes what is missing with %s', async (shell) => {
-    const of = newInstance({ shell, client: 'none' })
-    try {
-      of.reset({ ...GUEST, '/etc/ssh/ssh_host_rsa_key': '', '/etc/ssh/ssh_host_rsa_key.pub': '' })
-      expect(await of.run('vdc-hostkeys')).toEqual({ code: 0 })
-      expect(of.read('etc/ssh/ssh_host_rsa_key')).toMatch(/^-----BEGIN/)
-      expect(of.read('etc/ssh/ssh_host_rsa_key.pub')).toMatch(/^ssh-rsa /)
-      expect(statSync(join(of.path, 'etc/ssh/ssh_host_ed25519_key')).mode & 0o7777).toBe(0o600)
-      const made = of.read('etc/ssh/ssh_host_ed25519_key')
-      expect(await of.run('vdc-hostkeys')).toEqual({ code: 0 })
-      expect(of.read('etc/ssh/ssh_host_ed25519_key')).toBe(made)
+    const of = instanceWith({ shell, client: 'none' })
+    of.reset({ ...GUEST, '/etc/ssh/ssh_host_rsa_key': '', '/etc/ssh/ssh_host_rsa_key.pub': '' })
+    expect(await of.run('vdc-hostkeys')).toEqual({ code: 0 })
+    expect(of.read('etc/ssh/ssh_host_rsa_key')).toMatch(/^-----BEGIN/)
+    expect(of.read('etc/ssh/ssh_host_rsa_key.pub')).toMatch(/^ssh-rsa /)
+    expect(statSync(join(of.path, 'etc/ssh/ssh_host_ed25519_key')).mode & 0o7777).toBe(0o600)
+    const made = of.read('etc/ssh/ssh_host_ed25519_key')
+    expect(await of.run('vdc-hostkeys')).toEqual({ code: 0 })
+    expect(of.read('etc/ssh/ssh_host_ed25519_key')).toBe(made)
 
-      // As before OpenSSH 5.8.
-      const old = script('case $* in -A | *ecdsa*) exit 1 ;; esac\nexec /bin/ssh-keygen "$@"')
-      of.reset({ ...GUEST, '/usr/bin/ssh-keygen': old })
-      expect(await of.run('vdc-hostkeys')).toEqual({ code: 0 })
-      expect(readdirSync(join(of.path, 'etc/ssh')).filter((name) => !/dsa/.test(name) || /_rsa_/.test(name))).toEqual([
-        'ssh_host_rsa_key',
-        'ssh_host_rsa_key.pub',
-      ])
-      of.reset({ ...GUEST, '/usr/bin/ssh-keygen': script('exit 1') })
-      expect(await of.run('vdc-hostkeys')).toEqual({ code: 1 })
-    } finally {
-      of.remove()
-    }
+    // As before OpenSSH 5.8.
+    const old = script('case $* in -A | *ecdsa*) exit 1 ;; esac\nexec /bin/ssh-keygen "$@" -b 1024')
+    of.reset({ ...GUEST, '/usr/bin/ssh-keygen': old })
+    expect(await of.run('vdc-hostkeys')).toEqual({ code: 0 })
+    expect(readdirSync(join(of.path, 'etc/ssh')).filter((name) => !/dsa/.test(name) || /_rsa_/.test(name))).toEqual([
+      'ssh_host_rsa_key',
+      'ssh_host_rsa_key.pub',
+    ])
+    of.reset({ ...GUEST, '/usr/bin/ssh-keygen': script('exit 1') })
+    expect(await of.run('vdc-hostkeys')).toEqual({ code: 1 })
   })
 })
