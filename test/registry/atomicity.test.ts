@@ -251,10 +251,10 @@ describe('on SQLite', () => {
     return false
   }
 
-  test(`an add leaves all rows or none if killed at every ${IS_THOROUGH ? '' : 'third '}write to the database`, async () => {
+  test(`an add leaves all rows or none if killed at every ${IS_THOROUGH ? '' : 'fourth '}write to the database`, async () => {
     const database = await newDatabase('sqlite')
     const paths: string[] = []
-    for (let moment = 1, lived = false; !lived; moment += IS_THOROUGH ? 1 : 3) {
+    for (let moment = 1, lived = false; !lived; moment += IS_THOROUGH ? 1 : 4) {
       const path = await newImage()
       paths.push(path)
       const before = await expectWhole(database)
