@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { execa } from 'execa'
 import { inject } from 'vitest'
 import { type Engine, newDatabase, type TestDatabase } from '../databases/databases.ts'
@@ -10,15 +11,24 @@ export const OBJECT = 'bo-one'
 /** A script line that adds an image with that backup object. */
 export const ADD = `image add local ${OBJECT} --account-id a-shpoolxx`
 
+/** The SQLite file of `newDatabaseWithObject`, once there is one. */
+let sqliteFile: Buffer | undefined
+
 /** Creates a database with only a storage and a backup object for images. */
 export async function newDatabaseWithObject(engine: Engine): Promise<TestDatabase> {
   const database = await newDatabase(engine)
+  const path = database.uri.slice('sqlite://'.length)
+  if (engine === 'sqlite' && sqliteFile !== undefined) {
+    writeFileSync(path, sqliteFile)
+    return database
+  }
   const script = [
     'backupstorage add --uuid bkst-one --display-name one --base-uri file:///srv/images/ --storage-type local',
     `backupobject add --uuid ${OBJECT} --display-name one --storage-id bkst-one --object-key one.raw --container-format none --size=1024 --allocation-size=1024 --checksum=81bb27d621f2d1e90ce24625a1dcb311`,
   ]
   // The warm process could keep the file open, and a test locks it.
   await vdcManage(['-e'], { database, input: script.join('\n'), reject: true, process: engine === 'sqlite' })
+  if (engine === 'sqlite') sqliteFile = readFileSync(path)
   return database
 }
 
