@@ -19,23 +19,33 @@ const folder = newFolder()
 const pathOf = (name: string) => join(folder.path, name.replaceAll(/[^\w.-]+/g, '_'))
 afterAll(() => folder.remove())
 
-/** Runs commands, one per line. IMAGE stands for the path. Words with spaces are in double quotes. */
-async function run(commands: string, image: string): Promise<void> {
-  for (const line of commands.split('\n').filter((each) => each.trim() !== '')) {
-    const words = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? (word as string))
-    const [program, ...args] = words.map((word) => word.replaceAll('IMAGE', image)) as [string, ...string[]]
-    await execa(program, args, { cwd: folder.path, env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` } })
-  }
+/** Runs lines of bash until one fails. Returns what they print. */
+async function run(lines: string): Promise<string> {
+  const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` }
+  return (await execa('bash', ['-e', '-o', 'pipefail', '-c', lines], { cwd: folder.path, env })).stdout
 }
 
-async function expectAccepted(path: string, format: string): Promise<void> {
-  const { stdout } = await execa('qemu-img', ['info', '--output=json', '-f', format, path])
+/** An image, and the lines of bash that make it. */
+interface Made {
+  path: string
+  by: string
+}
+
+/** Makes images of a format in one bash, because Node starts processes slowly, and requires that each is accepted. */
+async function expectAccepted(format: string, images: readonly Made[]): Promise<void> {
+  const lines = images.map(
+    ({ path, by }) => `{ ${by}\n} >&2\nqemu-img info --output=json -f ${format} ${path} | tr -d '\\n'\necho`,
+  )
+  const infos = (await run(lines.join('\n'))).split('\n')
+  expect(infos).toHaveLength(images.length)
   const prefersVhd = format === 'vpc'
-  expect(await inspectFile(path, { prefersVhd }), path).toMatchObject({
-    fileFormat: format,
-    virtualSize: JSON.parse(stdout)['virtual-size'],
-    refusals: [],
-  })
+  for (const [number, { path }] of images.entries()) {
+    expect(await inspectFile(path, { prefersVhd }), path).toMatchObject({
+      fileFormat: format,
+      virtualSize: JSON.parse(infos[number] as string)['virtual-size'],
+      refusals: [],
+    })
+  }
 }
 
 /** Options of each format that change the layout of its files. */
@@ -69,7 +79,7 @@ const OPTIONS: Record<string, string[]> = {
   raw: ['preallocation=off', 'preallocation=falloc', 'preallocation=full'],
 }
 const CASES = Object.entries(OPTIONS).flatMap(([format, all]) => all.map((options) => [format, options] as const))
-const optionsOf = (options: string) => (options === '' ? [] : ['-o', options])
+const optionsOf = (options: string) => (options === '' ? '' : `-o ${options}`)
 
 /** Bytes of disks: whole clusters, one sector, and a size that ends within a cluster of any size. */
 const SIZES = [8 * MIB, 512, 3 * MIB + 300 * KIB + 3 * 512]
@@ -77,12 +87,12 @@ const SIZES = [8 * MIB, 512, 3 * MIB + 300 * KIB + 3 * 512]
 test.each(CASES.map(([format, options], number) => ({ format, options, number })))(
   'accepts an empty disk as $format $options',
   async ({ format, options, number }) => {
-    for (const [each, size] of SIZES.entries()) {
-      if (!IS_THOROUGH && (each + number) % SIZES.length === 0) continue
+    const sizes = SIZES.filter((_, each) => IS_THOROUGH || (each + number) % SIZES.length === 0)
+    const images = sizes.map((size) => {
       const path = pathOf(`empty-${size}-${options}.${format}`)
-      await execa('qemu-img', ['create', '-f', format, ...optionsOf(options), path, `${size}`])
-      await expectAccepted(path, format)
-    }
+      return { path, by: `qemu-img create -f ${format} ${optionsOf(options)} ${path} ${size}` }
+    })
+    await expectAccepted(format, images)
   },
 )
 
@@ -98,40 +108,44 @@ describe('a disk with content', () => {
     gpt: 'truncate -s 4M IMAGE\nsgdisk -n 1:2048:6000 IMAGE',
   }
   beforeAll(async () => {
-    for (const [name, commands] of Object.entries(DISKS)) await run(commands, pathOf(name))
+    for (const [name, commands] of Object.entries(DISKS)) await run(commands.replaceAll('IMAGE', pathOf(name)))
     writeFileSync(pathOf('random'), noise(3 * MIB + 5 * 512, 20))
   })
 
+  /** Returns the command that converts a disk. */
+  const convertTo = (format: string, options: string, name: string, path: string) =>
+    `qemu-img convert -f raw -O ${format} ${options} ${pathOf(name)} ${path}`
   // These options do not move the data.
   const cases = CASES.filter(([, options]) => !/refcount|compat=1|adapter|compression/.test(options))
   test.each(cases.map(([format, options], number) => ({ format, options, number })))(
     'is accepted as $format $options',
     async ({ format, options, number }) => {
+      const images: Made[] = []
       for (const [disk, name] of Object.keys(DISKS).entries()) {
-        if (!IS_THOROUGH && (disk + number) % 2 === 0) continue
+        if (!IS_THOROUGH && (disk + number) % 4 !== 0) continue
         // Large disks without holes take long and show nothing more.
         if (/full|falloc|static|fixed|metadata/.test(options) && statSync(pathOf(name)).size > 16 * MIB) continue
         const path = pathOf(`${name}-${options}.${format}`)
-        await execa('qemu-img', ['convert', '-f', 'raw', '-O', format, ...optionsOf(options), pathOf(name), path])
-        await expectAccepted(path, format)
-        truncateSync(path)
+        images.push({ path, by: convertTo(format, optionsOf(options), name, path) })
       }
+      await expectAccepted(format, images)
+      for (const { path } of images) truncateSync(path)
     },
   )
 
   test.each(['compression_type=zlib', 'compression_type=zstd,cluster_size=4k', 'extended_l2=on'])(
     'is accepted as compressed qcow2 with %s',
     async (options) => {
-      for (const name of Object.keys(DISKS)) {
+      const images = Object.keys(DISKS).map((name) => {
         const path = pathOf(`${name}-${options}-compressed.qcow2`)
-        await execa('qemu-img', ['convert', '-c', '-f', 'raw', '-O', 'qcow2', '-o', options, pathOf(name), path])
-        await expectAccepted(path, 'qcow2')
-      }
+        return { path, by: convertTo('qcow2', `-c ${optionsOf(options)}`, name, path) }
+      })
+      await expectAccepted('qcow2', images)
     },
   )
 })
 
-/** Images that are changed after they are made. */
+/** Images that are changed after they are made. IMAGE stands for the path. */
 const LIVES: [title: string, format: string, commands: string][] = [
   [
     'internal snapshots',
@@ -272,8 +286,7 @@ const LIVES: [title: string, format: string, commands: string][] = [
 
 test.each(LIVES)('accepts %s in %s', async (title, format, commands) => {
   const path = pathOf(`${title}.${format}`)
-  await run(commands, path)
-  await expectAccepted(path, format)
+  await expectAccepted(format, [{ path, by: commands.replaceAll('IMAGE', path) }])
 })
 
 /** Large disks, up to the limits of their formats. */
@@ -297,6 +310,6 @@ const LARGE: [format: string, options: string, size: string][] = [
 
 test.each(LARGE)('accepts a large disk: %s %s, %s', async (format, options, size) => {
   const path = pathOf(`large-${options}-${size}.${format}`)
-  await execa('qemu-img', ['create', '-f', format, ...optionsOf(options), path, size])
-  await expectAccepted(path, format)
+  const by = `qemu-img create -f ${format} ${optionsOf(options)} ${path} ${size}`
+  await expectAccepted(format, [{ path, by }])
 })
