@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -11,6 +12,7 @@ import {
 import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { convertFile } from '../../../src/registry/image/register/convert-file.ts'
@@ -26,14 +28,18 @@ import {
   vdcManageJson,
 } from '../../support/process/cli.ts'
 import { type Around, fakeQemuImg } from '../../support/process/fake-qemu-img.ts'
+import { processesIn } from '../../support/process/processes.ts'
 import { startTerminal } from '../../support/process/tmux.ts'
 import { newWatcher } from '../../support/process/watcher.ts'
 import { IS_THOROUGH, some } from '../../support/thorough.ts'
 
+const KIB = 2 ** 10
 const MIB = 2 ** 20
 const TARGETS = ['qcow2', 'raw', 'vmdk', 'vdi', 'vpc', 'vhdx']
 /** Disk size of most images here, in bytes. Not a multiple of the cylinders or blocks of the formats. */
 const DISK = 8 * MIB + 512
+/** Bytes per second of conversions that take longer than any test waits. */
+const SLOWLY = 64 * KIB
 
 const folder = newFolder()
 const at = (name: string) => join(folder.path, name)
@@ -48,9 +54,8 @@ async function makeDisk(name: string, size: number, bytes = 64 * 1024): Promise<
 
 beforeAll(async () => {
   await makeDisk('disk.raw', DISK)
-  await makeDisk('big.raw', 96 * MIB, 80 * MIB)
-  // Takes longer than the program needs to start, so that signals arrive during the conversion.
-  await makeDisk('half.raw', 48 * MIB, IS_THOROUGH ? 32 * MIB : 20 * MIB)
+  // More than fits into the limits below.
+  await makeDisk('big.raw', 24 * MIB, 20 * MIB)
   for (const format of ['qcow2', 'vmdk', 'vdi', 'vhdx', 'parallels', 'qed', 'qcow'])
     await execa('qemu-img', ['convert', '-O', format, at('disk.raw'), at(`disk.${format}`)])
   await execa('qemu-img', ['convert', '-O', 'vpc', '-o', 'force_size=on', at('disk.raw'), at('disk.vhd')])
@@ -104,9 +109,9 @@ describe('image convert creates the same disk', () => {
   ]
   const packed = ['disk.raw.gz', 'disk.qcow2.gz', 'disk.tar', 'disk.tgz']
   const all = [...sources, ...packed]
-  test.each(all)(`from %s to every ${IS_THOROUGH ? '' : 'second '}format`, async (source) => {
+  test.each(all)(`from %s to every ${IS_THOROUGH ? '' : 'third '}format`, async (source) => {
     const out = newOut()
-    const targets = TARGETS.filter((_, number) => IS_THOROUGH || (number + all.indexOf(source)) % 2 === 0)
+    const targets = TARGETS.filter((_, number) => IS_THOROUGH || (number + all.indexOf(source)) % 3 === 0)
     for (const to of targets) {
       const result = join(out, `result.${to}`)
       const report = await convertFile({ path: at(source), out: result, to }, newWatcher(), () => {})
@@ -430,37 +435,71 @@ describe('leaves no partial file', () => {
   })
 })
 
-/** Returns the command lines of all processes that contain a path. */
-function processesIn(path: string): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')]
-      } catch {
-        return []
-      }
-    })
-    .filter((line) => line.includes(path))
+/** Returns the bytes of a file in a folder, even without a name, that a process has open. */
+function openBytes(pid: number | undefined, folder: string): number {
+  const descriptors = `/proc/${pid}/fd`
+  const sizes = readdirSync(descriptors).map((name) => {
+    try {
+      const path = join(descriptors, name)
+      return readlinkSync(path).startsWith(`${folder}/`) ? statSync(path).size : 0
+    } catch {
+      // It was closed.
+      return 0
+    }
+  })
+  return Math.max(0, ...sizes)
 }
 
 describe('killed at any moment', () => {
   const source = at('half.raw')
   let duration = 0
   beforeAll(async () => {
+    // Takes longer than the program needs to start, so that signals arrive during the conversion.
+    await makeDisk('half.raw', ...(IS_THOROUGH ? ([48 * MIB, 32 * MIB] as const) : ([4 * MIB, 2 * MIB] as const)))
+    if (!IS_THOROUGH) return
     const started = Date.now()
     await convert([source, join(newOut(), 'timed.qcow2'), '--to', 'qcow2', '--compress'], { process: true })
     duration = Date.now() - started
   })
 
-  const COUNT = IS_THOROUGH ? 12 : 5
-  const MOMENTS = Array.from({ length: COUNT }, (_, moment) => (moment + 0.5) / COUNT)
+  /** What qemu-img does, and how it stays there; `stop` is a script that does not end. */
+  const STAGES = {
+    'inspects the source': (stop) => ({ command: 'info', before: stop }),
+    'begins to convert': (stop) => ({ before: stop }),
+    converts: () => ({ rate: SLOWLY }),
+    'has converted': (stop) => ({ after: stop }),
+    'checks the result': (stop) => ({ command: 'check', before: stop }),
+  } satisfies Record<string, (stop: string) => Around>
+  type Stage = keyof typeof STAGES
+  /** A stage, or a part of the duration of a conversion. */
+  type Moment = Stage | number
+  const MOMENTS: readonly Moment[] = [
+    ...(Object.keys(STAGES) as Stage[]),
+    ...Array.from({ length: IS_THOROUGH ? 12 : 0 }, (_, moment) => (moment + 0.5) / 12),
+  ]
 
-  /** Starts a conversion, sends a signal after a fraction of its duration, and returns how it ended. */
-  async function kill(signal: NodeJS.Signals, part: number, result: string, from = source) {
-    const args = ['image', 'convert', from, result, '--to', 'qcow2', '--compress']
-    const running = execa(PROGRAM, args, { env: environment(), extendEnv: false, reject: false, stdin: 'ignore' })
-    await sleep(part * duration)
+  /** Starts to convert a file to result.qcow2 in a folder, in which it also works. */
+  const start = (from: string, cwd: string, env: Record<string, string> = {}) =>
+    execa(PROGRAM, ['image', 'convert', from, 'result.qcow2', '--to', 'qcow2', '--compress'], {
+      env: environment({ env }),
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+      cwd,
+    })
+
+  let marks = 0
+  /** Starts a conversion, sends a signal at a moment, and returns how it ended. */
+  async function kill(signal: NodeJS.Signals, moment: Moment, out: string) {
+    const mark = at(`mark${++marks}`)
+    const around = typeof moment === 'number' ? {} : STAGES[moment](`touch ${mark}; exec sleep 600`)
+    const running = start(source, out, { PATH: fakeQemuImg(around) })
+    if (typeof moment === 'number') await sleep(moment * duration)
+    else {
+      // The tables of an empty image have five clusters.
+      const isThere = () => (moment === 'converts' ? openBytes(running.pid, out) > 320 * KIB : existsSync(mark))
+      await expect.poll(isThere, { interval: 5 }).toBe(true)
+    }
     running.kill(signal)
     const { exitCode, signal: by, stdout, stderr } = await running
     return { exitCode, by, stdout, stderr }
@@ -472,45 +511,52 @@ describe('killed at any moment', () => {
   ] as const)('%s', async (signal, code, says) => {
     const out = newOut()
     const result = join(out, 'result.qcow2')
-    for (const part of MOMENTS) {
-      const run = await kill(signal, part, result)
+    for (const moment of MOMENTS) {
+      const run = await kill(signal, moment, out)
       expect(processesIn(out)).toEqual([])
-      if (existsSync(result)) {
+      const isStage = typeof moment === 'string'
+      if (!isStage && existsSync(result)) {
         await expectSameDisk(source, result, 'qcow2')
         await execa('rm', [result])
-      } else if (run.by === undefined) expect(run).toMatchObject({ exitCode: code, stdout: '', stderr: says })
+      } else if (isStage || run.by === undefined)
+        expect({ moment, ...run }).toMatchObject({ moment, exitCode: code, stdout: '', stderr: says })
       expect(readdirSync(out)).toEqual([])
     }
   })
 
   test('SIGTERM while unpacking', async () => {
-    const out = newOut()
-    for (const part of [0.3, 0.5, 0.7]) {
-      const run = await kill('SIGTERM', part, join(out, 'no.qcow2'), at('big.raw.gz'))
-      if (run.by === undefined) expect(run).toMatchObject({ exitCode: 143, stdout: '', stderr: 'Error: Terminated' })
-      expect(readdirSync(out)).toEqual([])
+    const [out, tmp] = [newOut(), newOut()]
+    // Unpacks to 16 GiB, as many streams, which takes longer than any test waits.
+    const stream = gzipSync(Buffer.alloc(16 * MIB, 1))
+    writeFileSync(at('endless.raw.gz'), Buffer.alloc(1024 * stream.length, stream))
+    for (const unpacked of [1, 4 * MIB, 16 * MIB]) {
+      const running = start(at('endless.raw.gz'), out, { TMPDIR: tmp })
+      await expect.poll(() => openBytes(running.pid, tmp), { interval: 5 }).toBeGreaterThanOrEqual(unpacked)
+      running.kill('SIGTERM')
+      expect(await running).toMatchObject({ exitCode: 143, stdout: '', stderr: 'Error: Terminated' })
+      expect([...readdirSync(out), ...readdirSync(tmp)]).toEqual([])
     }
   })
 
   test('SIGKILL: the next conversion in the folder removes what was left', async () => {
     const out = newOut()
     const result = join(out, 'result.qcow2')
-    let left = 0
-    for (const part of MOMENTS) {
-      await kill('SIGKILL', part, result)
+    for (const moment of MOMENTS) {
+      await kill('SIGKILL', moment, out)
       // The kernel ends a running qemu-img a moment later.
       await expect.poll(() => processesIn(out)).toEqual([])
       const names = readdirSync(out)
-      if (names.includes('result.qcow2')) {
+      if (typeof moment === 'number' && names.includes('result.qcow2')) {
         await expectSameDisk(source, result, 'qcow2')
         await execa('rm', [result])
       }
-      const folders = names.filter((name) => name !== 'result.qcow2')
+      const folders = names.filter((name) => typeof moment === 'string' || name !== 'result.qcow2')
       expect(folders.length).toBeLessThanOrEqual(1)
       expect(folders.every((name) => /^\.vdc-manage-work\./.test(name))).toBe(true)
-      left += folders.length
+      // Before the conversion, there is no folder yet.
+      if (typeof moment === 'string')
+        expect([moment, folders.length]).toEqual([moment, moment === 'inspects the source' ? 0 : 1])
     }
-    expect(left).toBeGreaterThan(COUNT / 4)
     // A running one and one of another host are kept.
     const others = [
       `.vdc-manage-work.elsewhere.1.abcdef`,
@@ -524,16 +570,7 @@ describe('killed at any moment', () => {
   test('SIGKILL while qemu-img starts: qemu-img ends too', async () => {
     const out = newOut()
     for (let round = 0; round < some(40, 5); round++) {
-      const running = execa(
-        PROGRAM,
-        ['image', 'convert', source, join(out, 'no.qcow2'), '--to', 'qcow2', '--compress'],
-        {
-          env: environment(),
-          extendEnv: false,
-          reject: false,
-          stdin: 'ignore',
-        },
-      )
+      const running = start(at('big.raw'), out)
       // qemu-img is started as soon as the work folder exists.
       while (
         readdirSync(out).length === (round === 0 ? 0 : 1) &&
@@ -553,12 +590,13 @@ describe('at a terminal', () => {
   afterEach(async () => {
     for (const terminal of terminals.splice(0)) await terminal.close()
   })
-  const start = async (line: string, width = 80) => {
+  const start = async (line: string, { width = 80, env = {} } = {}) => {
     const terminal = await startTerminal(line, {
       database: { uri: 'bogus://x' },
       home: folder.path,
       cwd: folder.path,
       width,
+      env,
     })
     terminals.push(terminal)
     return terminal
@@ -566,10 +604,10 @@ describe('at a terminal', () => {
 
   test.each([80, 40])('of %i columns shows the progress of qemu-img, and leaves nothing behind', async (width) => {
     const out = newOut()
-    const terminal = await start(
-      `vdc-manage image convert big.raw ${basename(out)}/a.qcow2 --to qcow2 --compress`,
-      width,
-    )
+    // Takes some seconds.
+    const env = { PATH: fakeQemuImg({ rate: 8 * MIB }) }
+    const line = `vdc-manage image convert big.raw ${basename(out)}/a.qcow2 --to qcow2 --compress`
+    const terminal = await start(line, { width, env })
     const shown = await terminal.until(/^Converting (?:\[#+\.*\])? +[1-9]\d?% /m)
     expect(shown.split('\n').every((line) => line.length < width)).toBe(true)
     expect(await terminal.exitCode()).toBe(0)
@@ -578,7 +616,8 @@ describe('at a terminal', () => {
 
   test('Ctrl-C ends it with one line and leaves no file', async () => {
     const out = newOut()
-    const terminal = await start(`vdc-manage image convert big.raw ${basename(out)}/a.qcow2 --to qcow2 --compress`)
+    const line = `cd ${basename(out)} && vdc-manage image convert ../big.raw a.qcow2 --to qcow2`
+    const terminal = await start(line, { env: { PATH: fakeQemuImg({ rate: SLOWLY }) } })
     await terminal.until(/^Converting/m)
     await terminal.press('C-c')
     expect(await terminal.exitCode()).toBe(130)
@@ -702,7 +741,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
   })
 
   test('leaves no rows and no file if killed during the conversion', async () => {
-    const path = await newHome('big.raw')
+    const path = await newHome()
     const before = await allRows(database)
     for (const [signal, code] of [
       ['SIGINT', 130],
@@ -719,7 +758,7 @@ describe.each(ENGINES)('image add local --convert on %s', (engine) => {
       await expect.poll(() => readdirSync(home).length).toBe(2)
       running.kill(signal)
       expect(await running).toMatchObject({ exitCode: code, stdout: '' })
-      expect(readdirSync(home)).toEqual(['big.raw'])
+      expect(readdirSync(home)).toEqual(['disk.raw'])
       expect(await allRows(database)).toEqual(before)
     }
   })
