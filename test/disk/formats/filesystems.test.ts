@@ -109,6 +109,17 @@ describe('contents of a raw disk', () => {
     return path
   }
 
+  /** Returns the first bytes of a file. */
+  async function startOf(path: string, length: number): Promise<Buffer> {
+    const handle = await open(path)
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, 0)
+      return buffer.subarray(0, bytesRead)
+    } finally {
+      await handle.close()
+    }
+  }
+
   test.each(Object.entries(FILES))('recognises %s, and refuses it when truncated', async (name, file) => {
     const path = await make(name, file)
     const { size } = statSync(path)
@@ -121,8 +132,9 @@ describe('contents of a raw disk', () => {
     expect(isRefused(await answersOnFile(path, Math.floor(size / 2)), Math.floor(size / 2))).toBe(true)
     expect(isRefused(await answersOnFile(path, end - 512), end - 512)).toBe(true)
     // Truncated in its headers, it is refused or not recognised, but nothing else is thrown.
+    const start = await startOf(path, 66_000)
     for (const length of [0, 1, 5, 511, 512, 600, 1025, 1100, 2048, 8200, 32770, 33000, 65600, 66000]) {
-      if (length < size / 2) await answersOnFile(path, length)
+      if (length < size / 2) await answersOnBytes(start.subarray(0, length))
     }
   })
 
