@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { closeImageFile, type ImageFile, openImageFile } from '../../src/disk/file/image-file.ts'
 import { hashImageFile } from '../../src/disk/hash/checksums.ts'
 import type { Watcher } from '../../src/disk/watcher.ts'
@@ -27,16 +27,10 @@ const folder = newFolder()
 afterAll(() => folder.remove())
 
 let files = 0
-/** Makes a file of random bytes. */
-function newFile(size: number): string {
-  const path = join(folder.path, `file${++files}`)
-  writeFileSync(path, randomFillSync(Buffer.alloc(size)))
-  return path
-}
-
 /** Makes a sparse file of zeros. */
 function newSparse(size: number): string {
-  const path = newFile(0)
+  const path = join(folder.path, `file${++files}`)
+  writeFileSync(path, '')
   truncateSync(path, size)
   return path
 }
@@ -78,33 +72,43 @@ function watcherThat(work: () => void): Watcher & { told: unknown[] } {
   }
 }
 
-describe.each([1, 2] as const)('hashing in %i threads', (threads) => {
-  test.each([
-    1,
-    511,
-    MIB - 1,
-    MIB,
-    MIB + 1,
-    BIG - 1,
-    BIG,
-    BIG + 1,
-    BIG + RING - 1,
-    BIG + RING + 1,
-    BIG + 3 * RING,
-    100 * MIB + 12345,
-  ])('returns the checksums of %i bytes', async (size) => {
-    const path = newFile(size)
+const SIZES = [
+  1,
+  511,
+  MIB - 1,
+  MIB,
+  MIB + 1,
+  BIG - 1,
+  BIG,
+  BIG + 1,
+  BIG + RING - 1,
+  BIG + RING + 1,
+  BIG + 3 * RING,
+  some(100, 2) * MIB + 12345,
+]
+/** Each file has the first of these bytes. */
+const BYTES = randomFillSync(Buffer.alloc(Math.max(...SIZES)))
+
+describe.each(SIZES)('hashing %i bytes', (size) => {
+  const path = join(folder.path, `${size}`)
+  let expected: { md5: string; sha256: string }
+  beforeAll(() => {
+    writeFileSync(path, BYTES.subarray(0, size))
+    expected = { md5: hashOf(path, 'md5'), sha256: hashOf(path, 'sha256') }
+  })
+  afterAll(() => truncateSync(path))
+
+  test.each([1, 2] as const)('in %i threads returns their checksums', async (threads) => {
     const watcher = newWatcher()
     const checksums = await opened(path, (file) => hashImageFile(file, watcher, { threads }))
-    expect(checksums).toEqual({ md5: hashOf(path, 'md5'), sha256: hashOf(path, 'sha256') })
+    expect(checksums).toEqual(expected)
     expect(watcher.told).toEqual([{ title: 'Hashing', total: size, done: size, ended: true }])
-    truncateSync(path)
   })
 })
 
 describe.each([
   ['a small file', 20 * MIB],
-  ['a big file', 100 * MIB],
+  ['a big file', BIG + 2 * RING],
 ])('%s that changes while it is hashed', (_, size) => {
   test.each<[string, (path: string) => void]>([
     ['grows', (path) => appendFileSync(path, 'x')],
@@ -131,7 +135,7 @@ describe.each([
 })
 
 test('refuses a file that changed since it was opened before hashing it', async () => {
-  const path = newSparse(100 * MIB)
+  const path = newSparse(BIG + 2 * RING)
   const watcher = newWatcher()
   const hashing = opened(path, (file) => {
     appendFileSync(path, 'x')
@@ -209,7 +213,7 @@ function unreadableHandle(handle: ImageFile['handle'], fd: number, read: unknown
 }
 
 test('memory does not grow with the file, and the event loop is not blocked', async () => {
-  const path = newSparse(some(1024, 2) * MIB)
+  const path = newSparse(some(1024, 4) * MIB)
   await opened(newSparse(BIG), (file) => hashImageFile(file, newWatcher()))
   const before = process.memoryUsage.rss()
   let most = before
