@@ -28,7 +28,7 @@ import { noise } from './formats/inspecting.ts'
  */
 
 const SEED = Number(process.env.DAMAGE_SEED ?? 1)
-const [CUTS, FLIPS] = IS_THOROUGH ? [16, 24] : [11, 12]
+const [CUTS, FLIPS] = IS_THOROUGH ? [16, 24] : [8, 7]
 /** Limits for one file: bytes of memory of this process and of qemu-img each, and milliseconds for both. */
 const MEMORY_LIMIT = 64 * 1024 * 1024
 const TIME_LIMIT = 3000

@@ -51,7 +51,7 @@ function newFile(size: number): string {
 }
 
 /** Number of batches of a hundred files. */
-const BATCHES = some(100, 5)
+const BATCHES = some(100, 10)
 
 test(`two threads read the same bytes of a small file ${BATCHES * 100} times, with delayed notifications`, async () => {
   late = [0.2, 0.06]
@@ -88,7 +88,7 @@ test(`two threads read the same bytes of a small file ${BATCHES * 100} times, wi
   }
 })
 
-const RUNS = some(100, 5)
+const RUNS = some(100, 10)
 
 test(`hashes a large file correctly ${RUNS} times, with delayed notifications`, async () => {
   late = [0.1, 3]

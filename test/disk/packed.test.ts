@@ -56,7 +56,7 @@ describe.each(ENDINGS)('an image packed as .%s', (ending) => {
 
   test('is refused if it is cut off anywhere', async () => {
     const whole = readFileSync(at(`disk.raw.${ending}`))
-    const count = IS_THOROUGH ? 200 : 12
+    const count = IS_THOROUGH ? 200 : 7
     for (let cut = 1; cut <= count; cut++) {
       const length = cut === count ? whole.length - 1 : Math.floor((cut * whole.length) / count)
       const { why } = await lookIntoBytes(whole.subarray(0, length), ending)
@@ -68,7 +68,7 @@ describe.each(ENDINGS)('an image packed as .%s', (ending) => {
     const whole = readFileSync(at(`disk.raw.${ending}`))
     const random = randomFrom(4)
     const near = [...Array(16).keys()].flatMap((place) => [place, whole.length - 1 - place])
-    const more = Array.from({ length: IS_THOROUGH ? 2000 : 32 }, () => Math.floor(random() * whole.length))
+    const more = Array.from({ length: IS_THOROUGH ? 2000 : 12 }, () => Math.floor(random() * whole.length))
     for (const place of [...near, ...more]) {
       const bytes = Buffer.from(whole)
       bytes[place] = (bytes[place] as number) ^ (1 << Math.floor(random() * 8))
