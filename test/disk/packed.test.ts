@@ -116,10 +116,10 @@ describe.each(ENDINGS)('an image packed as .%s', (ending) => {
 
 describe('bombs', () => {
   test.each([
-    ['zst', 'head -c 256M /dev/zero | zstd -q > OUT'],
-    ['xz', 'head -c 64M /dev/zero | xz -0 > OUT'],
-    ['bz2', 'head -c 32M /dev/zero | bzip2 > OUT'],
-    ['zip', 'head -c 32M /dev/zero | zip -q > OUT'],
+    ['zst', 'head -c 64M /dev/zero | zstd -q > OUT'],
+    ['xz', 'head -c 16M /dev/zero | xz -0 > OUT'],
+    ['bz2', 'head -c 8M /dev/zero | bzip2 > OUT'],
+    ['zip', 'head -c 8M /dev/zero | zip -q > OUT'],
   ])('stop at the limit: .%s', async (ending, command) => {
     await pack(folder.path, command, '', `bomb.${ending}`)
     const { why } = await lookInto(at(`bomb.${ending}`), { maxSize: 1024 * 1024 })

@@ -30,7 +30,7 @@ import { runLines } from '../support/process/cli.ts'
  * one command per ID.
  */
 
-const IMAGES = 70
+const IMAGES = 56
 const MD5 = '0123456789abcdef0123456789abcdef'
 
 type Operation = (registry: Registry, ids: readonly string[]) => AsyncIterable<Outcome<object>>

@@ -43,10 +43,14 @@ export async function makePatched(
   return patch(await makeImage(path, { format, size: '16M', more }), ...patches)
 }
 
+/** The disk of `makeFull`, once it was made. */
+let fullDisk: Buffer | undefined
+
 /** Creates an image of 3 MiB with a boot sector and noise. */
 export async function makeFull(path: string, format: string, more: string[] = []): Promise<string> {
   const raw = `${path}.source`
-  writeFileSync(raw, Buffer.concat([bootSector(), noise(3 * 1024 * 1024 - 512, 9)]))
+  fullDisk ??= Buffer.concat([bootSector(), noise(3 * 1024 * 1024 - 512, 9)])
+  writeFileSync(raw, fullDisk)
   await execa('qemu-img', ['convert', '-f', 'raw', '-O', format, ...more, raw, path])
   return path
 }
