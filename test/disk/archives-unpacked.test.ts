@@ -15,7 +15,7 @@ import { some } from '../support/thorough.ts'
  */
 
 const SEED = Number(process.env.ARCHIVES_SEED ?? 1)
-const COUNT = Number(process.env.ARCHIVES ?? some(2000, 8))
+const COUNT = Number(process.env.ARCHIVES ?? some(2000, 4))
 const BATCH = 250
 
 const folder = newFolder()

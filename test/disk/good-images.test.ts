@@ -133,10 +133,12 @@ describe('a disk with content', () => {
     },
   )
 
-  test.each(['compression_type=zlib', 'compression_type=zstd,cluster_size=4k', 'extended_l2=on'])(
-    'is accepted as compressed qcow2 with %s',
-    async (options) => {
-      const images = Object.keys(DISKS).map((name) => {
+  const compressed = ['compression_type=zlib', 'compression_type=zstd,cluster_size=4k', 'extended_l2=on']
+  test.each(compressed.map((options, number) => ({ options, number })))(
+    'is accepted as compressed qcow2 with $options',
+    async ({ options, number }) => {
+      const disks = Object.keys(DISKS).filter((_, disk) => IS_THOROUGH || (disk + number) % 2 === 0)
+      const images = disks.map((name) => {
         const path = pathOf(`${name}-${options}-compressed.qcow2`)
         return { path, by: convertTo('qcow2', `-c ${optionsOf(options)}`, name, path) }
       })
@@ -298,7 +300,8 @@ const LARGE: [format: string, options: string, size: string][] = [
   ['qcow', '', '2T'],
   ['qed', '', '2T'],
   ['vmdk', '', '2T'],
-  ['vmdk', 'subformat=streamOptimized', '2T'],
+  // qemu-img checks each grain.
+  ['vmdk', 'subformat=streamOptimized', IS_THOROUGH ? '2T' : '200G'],
   ['vdi', '', '2T'],
   ['vpc', '', '2040G'],
   ['vpc', 'force_size=on', '2040G'],

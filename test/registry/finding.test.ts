@@ -100,7 +100,7 @@ describe.each(KINDS)('lists on %s', (kind) => {
   })
 
   test.each(Object.keys(LIST) as List[])('%s: pages add up to the whole list', async (list) => {
-    for (let round = 0; round < some(12, 2); round++) {
+    for (let round = 0; round < some(12, 4); round++) {
       const asked = askFor(random, list, lists)
       const ids = expected(list, asked)
       const limit = Math.max(1, Math.ceil(ids.length / (1 + Math.floor(random() * 6))) - 1)
