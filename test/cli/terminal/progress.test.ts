@@ -86,7 +86,7 @@ describe('the progress bar', () => {
 
   test('follows the width of the terminal, and leaves nothing behind', async () => {
     // Lines above, because a terminal cannot restore what has scrolled off its top.
-    const terminal = await run(`seq 5; ${addSlowly(100)}`, { width: 100 })
+    const terminal = await run(`seq 5; ${addSlowly(150)}`, { width: 100 })
     await terminal.until(LONG)
     await terminal.resize(40)
     await terminal.until(SHORT)
