@@ -514,7 +514,7 @@ describe('killed at any moment', () => {
     // The signals share the stages by default.
     for (const moment of MOMENTS.filter((_, number) => IS_THOROUGH || number % 2 === first)) {
       const run = await kill(signal, moment, out)
-      expect(processesIn(out)).toEqual([])
+      await expect.poll(() => processesIn(out)).toEqual([])
       const isStage = typeof moment === 'string'
       if (!isStage && existsSync(result)) {
         await expectSameDisk(source, result, 'qcow2')
@@ -624,7 +624,7 @@ describe('at a terminal', () => {
     expect(await terminal.exitCode()).toBe(130)
     expect(await terminal.screen()).toBe('Error: Interrupted\nexit code 130')
     expect(readdirSync(out)).toEqual([])
-    expect(processesIn(out)).toEqual([])
+    await expect.poll(() => processesIn(out)).toEqual([])
   })
 
   test('escapes control characters in names', async () => {
