@@ -3,36 +3,42 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /*
  * The order of test files. vitest runs the slowest of the last run first. A new clone has
  * no last run, so vitest sorts by file size instead. The files below are slow for their
- * size, some because they wait for servers.
+ * size, some because they wait for servers. Those that only wait run beside emulated
+ * guests, so that both cores are busy.
  */
 
 const LONGEST = [
   'guide',
   'commands/image/build',
   'commands/image/try',
-  'commands/image/try-hostile',
-  'guest/appliance/real-guests',
+  'config/config',
   'commands/image/prepare',
+  'db/mysql/endless-server',
+  'guest/appliance/real-guests',
   'guest/scripts/boot',
+  'galera/hosts',
+  'commands/image/try-hostile',
   'guest/appliance/hostile',
+  'db/mysql/several-hosts',
   'commands/image/check-registered',
   'commands/image/add-local-prepare',
   'galera/cluster',
-  'galera/hosts',
+  'cli/completion/shells',
   'registry/atomicity',
-  'config/config',
-  'db/mysql/endless-server',
   'galera/outages',
   'commands/image/verify',
   'disk/good-images',
+  'commands/registry/many-lines',
+  'cli/start/code-cache',
+  'guest/scripts/metadata-script',
+  'commands/image/validation/validation-bad-input',
+  'disk/real-images',
   'commands/image/download/resume',
   'commands/image/download/add-url',
   'disk/packed',
-  'cli/completion/shells',
   'commands/names',
   'registry/concurrency',
   'galera/references',
-  'db/mysql/several-hosts',
   'cli/shell/thousand',
   'commands/image/list/million',
   'commands/db/concurrent',
