@@ -223,31 +223,6 @@ describe.each(ENGINES)('image add local on %s', (engine) => {
     expect(await vdcManageJson(args, { database })).toMatchObject({ display_name: '--my_name' })
   })
 
-  test('writes correct YAML and quotes with sql_mode NO_BACKSLASH_ESCAPES', async () => {
-    if (engine === 'sqlite') return
-    const [before] = await database.query('SELECT @@GLOBAL.sql_mode AS mode')
-    await database.query("SET GLOBAL sql_mode = 'NO_BACKSLASH_ESCAPES,STRICT_TRANS_TABLES'")
-    try {
-      const args = [
-        'image',
-        'add',
-        'local',
-        path,
-        '--account-id',
-        'a-shpoolxx',
-        '--uuid',
-        'quoted',
-        '--description',
-        `it's \\ "so"`,
-      ]
-      expect(await vdcManage(args, { database })).toMatchObject({ code: 0, stderr: '' })
-    } finally {
-      await database.query('SET GLOBAL sql_mode = ?', [before?.mode ?? ''])
-    }
-    const [row] = await database.query("SELECT features, volumes, description FROM images WHERE uuid = 'quoted'")
-    expect(row).toEqual({ features: '--- {}\n', volumes: '--- []\n', description: `it's \\ "so"` })
-  })
-
   test('follows a symlink and registers its target', async () => {
     const link = join(folder.path, 'link.qcow2')
     symlinkSync('ubuntu10.04-amd64.qcow2', link)

@@ -7,7 +7,7 @@ import { allRows, newDatabase, newMariadb, type TestDatabase } from '../../suppo
 import { type PrivateServer, startServer } from '../../support/databases/mariadb.ts'
 import { type OnStatement, startProxy } from '../../support/databases/mysql-proxy.ts'
 import { ADD_IMAGE, THINGS } from '../../support/files/damage.ts'
-import { newFolder } from '../../support/files/images.ts'
+import { makeImage, newFolder } from '../../support/files/images.ts'
 import { vdcManage } from '../../support/process/cli.ts'
 
 /*
@@ -91,6 +91,21 @@ test.each([
   }
   // A COMMIT with this answer was not run.
   await expectFaultAt(onStatement, NOT_READY)
+})
+
+test('writes correct YAML and quotes with sql_mode NO_BACKSLASH_ESCAPES', async () => {
+  const path = await makeImage(join(folder.path, 'quoted.qcow2'))
+  const [before] = await database.query('SELECT @@GLOBAL.sql_mode AS mode')
+  await database.query("SET GLOBAL sql_mode = 'NO_BACKSLASH_ESCAPES,STRICT_TRANS_TABLES'")
+  try {
+    const args = ['image', 'add', 'local', path, '--account-id', 'a-t', '--uuid', 'quoted']
+    const run = await vdcManage([...args, '--description', `it's \\ "so"`], { database: { uri } })
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+  } finally {
+    await database.query('SET GLOBAL sql_mode = ?', [before?.mode ?? ''])
+  }
+  const [row] = await database.query("SELECT features, volumes, description FROM images WHERE uuid = 'quoted'")
+  expect(row).toEqual({ features: '--- {}\n', volumes: '--- []\n', description: `it's \\ "so"` })
 })
 
 test('reports an uncertain commit if a node loses the others while it commits', async () => {
