@@ -254,17 +254,19 @@ describe('on SQLite', () => {
   test(`an add leaves all rows or none if killed at every ${IS_THOROUGH ? '' : 'fourth '}write to the database`, async () => {
     const database = await newDatabase('sqlite')
     const paths: string[] = []
+    const outcomes = new Set<number>()
     for (let moment = 1, lived = false; !lived; moment += IS_THOROUGH ? 1 : 4) {
       const path = await newImage()
       paths.push(path)
       const before = await expectWhole(database)
       lived = await killedAtWrite(addArgs(path), database, moment)
-      const after = await expectWhole(database)
-      if (lived) expect(after).toBe(before + 1)
+      const added = (await expectWhole(database)) - before
+      if (lived) expect(added).toBe(1)
+      else outcomes.add(added)
     }
-    const kills = paths.length - 1
-    console.log(`killed at ${kills} writes`)
-    expect(kills).toBeGreaterThanOrEqual(20)
+    console.log(`killed at ${paths.length - 1} writes`)
+    // Their number varies with what else has the file open. Some come before the commit, and some after it.
+    expect(outcomes).toEqual(new Set([0, 1]))
     await addAll(paths, database)
     await expectWhole(database)
     await database.remove()
