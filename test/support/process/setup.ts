@@ -35,6 +35,8 @@ async function makeTemplates(port: number, folder: string) {
 
 /** The global set-up of vitest: one server and one folder for all test files. */
 export default async function setup({ provide }: TestProject) {
+  // Workers return the memory of large buffers to the system (see execArgv in vitest.config.ts).
+  process.env.MALLOC_MMAP_THRESHOLD_ = '131072'
   const server = await startServer()
   const folder = mkdtempSync(join(tmpdir(), 'vdc-manage-test-'))
   chmodSync(folder, 0o755)
