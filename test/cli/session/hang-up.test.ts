@@ -201,10 +201,11 @@ describe('at a terminal', () => {
     }
     await terminal.press('Enter')
     if (when === 'while a line runs') await expect.poll(() => sleepers().length).toBe(1)
-    else
-      await terminal.until(
-        line.endsWith('bulk') ? /^Will be stored at the end of .*\nvdc-manage>>$/m : /^ *id: .*a-shpoolxx$/m,
-      )
+    else if (line.endsWith('bulk')) await terminal.until(/^Will be stored at the end of .*\nvdc-manage>>$/m)
+    else {
+      await terminal.until(/^ *id: .*a-shpoolxx$/m)
+      await terminal.untilLine('vdc-manage>> ')
+    }
     await terminal.close()
     const code = () => existsSync(join(out, 'code')) && readFileSync(join(out, 'code'), 'utf8')
     await expect.poll(code).toBe('143\n')

@@ -169,9 +169,9 @@ describe.each(ENGINES)('on %s', (engine) => {
     ['SIGHUP', 143],
   ] as const)('bulk: %s exits with %i, and nothing is stored or printed', async (signal, code) => {
     await newImages()
-    const half = Array(150).fill(ADD)
-    // The debug output of this one line shows that half is done.
-    const running = startScript(database, [...half, `${ADD} --debug`, ...half], ['--tx', 'bulk'])
+    // The debug output of one line shows that the first are done. There are many more than run until the signal comes.
+    const script = [...Array(150).fill(ADD), `${ADD} --debug`, ...Array(10_000).fill(ADD)]
+    const running = startScript(database, script, ['--tx', 'bulk'])
     running.process.stderr?.once('data', () => running.kill(signal))
     const run = await running.ended
     expect(run).toMatchObject({ code, stdout: '' })

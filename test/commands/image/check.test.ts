@@ -10,7 +10,7 @@ import { inTime } from '../../support/in-time.ts'
 import { environment, PROGRAM, vdcManage, vdcManageJson } from '../../support/process/cli.ts'
 
 const GOLDEN = '../../golden/guests'
-const TIME_LIMIT = 10_000
+const TIME_LIMIT = 60_000
 
 let faults: ReturnType<typeof newGuest>
 let ready: ReturnType<typeof newGuest>

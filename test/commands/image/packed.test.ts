@@ -209,7 +209,7 @@ describe('while it is unpacked', () => {
     const run = await running
     expect(run).toMatchObject({ stdout: '', stderr: says })
     expect(run.exitCode).toBe(exitCode)
-    await expect.poll(() => processesIn(cwd), { timeout: 10_000 }).toEqual([])
+    await expect.poll(() => processesIn(cwd)).toEqual([])
     expect([...readdirSync(cwd), ...readdirSync(tmp)]).toEqual([])
   })
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,9 @@ import { newProgramFolder } from '../../support/process/programs.ts'
 
 /* Small guests boot in 5 to 15 s under emulation, alone on two cores. */
 
-const PATIENCE = { timeout: 60_000 }
+/** Milliseconds of a test: it may try a guest for minutes, and again. */
+const TEST = { timeout: 1_200_000 }
+const PATIENCE = { timeout: 240_000 }
 const IS_ROOT = process.geteuid?.() === 0
 
 const folder = newFolder()
@@ -67,7 +69,7 @@ const ALL_OK = Object.fromEntries(
     .map((step) => [step, 'ok']),
 )
 
-describe.concurrent('image try', () => {
+describe.concurrent('image try', TEST, () => {
   test('reports what a guest does, connects to nothing else, and stores the result', async () => {
     const before = hashOf(at('good.raw'), 'sha256')
     writeFileSync(at('user-data'), '#!/bin/sh\necho it is $(hostname) >/dev/console\n')
@@ -225,7 +227,7 @@ function allNotSeen(): Record<string, string> {
   return Object.fromEntries(Object.keys(ALL_OK).map((step) => [step, 'not_seen']))
 }
 
-describe.concurrent('a guest with a fault', () => {
+describe.concurrent('a guest with a fault', TEST, () => {
   test.each(Object.entries(FAULTS))(
     'is told apart: %s',
     async (name, { code, not, message, timeouts = [undefined] }) => {
@@ -257,30 +259,31 @@ test.concurrent('image try is refused where the loopback is down', async () => {
   expect(code).toBe(6)
 })
 
-describe.concurrent('image try that is ended', () => {
+describe.concurrent('image try that is ended', TEST, () => {
   /** Starts it, and waits for a step. */
-  async function started(step: string): Promise<{ child: ChildProcess; temporary: string }> {
+  async function started(step: string) {
     const temporary = newTemporary()
     const child = spawn(PROGRAM, tryOf('wmi-good', '--console', at('none')), {
       env: environment({ database, env: { TMPDIR: temporary } }),
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    const ended = once(child, 'close')
     let text = ''
-    child.stdout?.on('data', (chunk) => {
+    child.stdout.on('data', (chunk) => {
       text += chunk
     })
     await vi.waitFor(() => expect(text).toContain(` ${step} `), PATIENCE)
-    return { child, temporary }
+    return { child, ended, temporary }
   }
 
   test.each([
     ['SIGINT', 'loader', 130],
     ['SIGTERM', 'dhcp', 143],
   ] as const)('by %s after the step %s leaves nothing', async (signal, step, code) => {
-    const { child, temporary } = await started(step)
+    const { child, ended, temporary } = await started(step)
     expect(processesIn(temporary)).not.toEqual([])
     child.kill(signal)
-    expect(await once(child, 'close')).toEqual([code, null])
+    expect(await ended).toEqual([code, null])
     expect(readdirSync(temporary)).toEqual([])
     expect(processesIn(temporary)).toEqual([])
     expect(existsSync(at('none'))).toBe(false)
@@ -289,9 +292,9 @@ describe.concurrent('image try that is ended', () => {
   test.each(['loader', 'metadata'])(
     'by SIGKILL after the step %s leaves no process, and the next run removes its folders',
     async (step) => {
-      const { child, temporary } = await started(step)
+      const { child, ended, temporary } = await started(step)
       child.kill('SIGKILL')
-      await once(child, 'exit')
+      await ended
       await vi.waitFor(() => expect(processesIn(temporary)).toEqual([]), PATIENCE)
       for (const name of readdirSync(temporary)) expect(name).toMatch(/^vdc-manage-guest-\d+-\w+$/)
       const next = await vdcManage(tryOf(at('good.raw')), { env: { TMPDIR: temporary, PATH: withoutQemu } })

@@ -25,8 +25,10 @@ describe.runIf(hasCloudInit)('cloud-init', () => {
   afterAll(() => folder.remove())
 
   /** @param platform that the DMI tables name: tokens are used on aws only. */
-  async function crawl(server: ServeProcess, platform: 'aws' | 'unknown') {
-    const { stdout } = await execa('/usr/bin/python3', ['-I', CRAWLER, MODULES, server.url, platform, folder.path])
+  async function crawl(server: ServeProcess, platform: 'aws' | 'unknown', finds: boolean) {
+    const seconds = finds ? '60' : '5'
+    const args = [MODULES, server.url, platform, folder.path, seconds]
+    const { stdout } = await execa('/usr/bin/python3', ['-I', CRAWLER, ...args])
     return JSON.parse(stdout)
   }
 
@@ -44,7 +46,7 @@ describe.runIf(hasCloudInit)('cloud-init', () => {
     writeFileSync(file, example)
     const server = await startServe(['--instance', file, '--imdsv2', imdsv2])
     try {
-      const found = await crawl(server, platform)
+      const found = await crawl(server, platform, finds)
       if (!finds) return expect(found).toBe(null)
       const key = /key: (.*)/.exec(example)?.[1]
       expect(found).toMatchObject({

@@ -1,4 +1,5 @@
-"""Runs the Ec2 source of cloud-init. Arguments: its folder, a URL, the platform (aws or unknown), and a work folder.
+"""Runs the Ec2 source of cloud-init. Arguments: its folder, a URL, the platform (aws or unknown), a work
+folder, and the seconds after which it gives up.
 
 Prints what it found as JSON, or null if it found no metadata. Its log goes to stderr.
 """
@@ -8,14 +9,14 @@ import logging
 import sys
 import time
 
-folder, url, platform, work = sys.argv[1:]
+folder, url, platform, work, patience = sys.argv[1:]
 sys.path.insert(0, folder)
 
 from cloudinit import distros, helpers, util  # noqa: E402
 from cloudinit.sources.DataSourceEc2 import DataSourceEc2  # noqa: E402
 
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
-settings = {"metadata_urls": [url], "max_wait": 5, "timeout": 5, "strict_id": "false"}
+settings = {"metadata_urls": [url], "max_wait": int(patience), "timeout": int(patience), "strict_id": "false"}
 paths = helpers.Paths({"cloud_dir": work + "/cloud", "run_dir": work + "/run"})
 distro = distros.fetch("debian")("debian", {}, paths)
 source = DataSourceEc2({"datasource": {"Ec2": settings}}, distro, paths)
