@@ -8,6 +8,9 @@ import { startTerminal } from '../support/process/tmux.ts'
 
 /* What a person at a terminal is told, and scripts are not. */
 
+/** Milliseconds for all programs of a script. */
+const PATIENCE = 240_000
+
 const folder = newFolder()
 let database: TestDatabase
 beforeAll(async () => {
@@ -39,7 +42,7 @@ async function atTerminal(lines: readonly string[], width = 200): Promise<string
   writeFileSync(script, lines.map((line) => `${line}\necho ==\n`).join(''))
   const terminal = await startTerminal(`sh ${script}`, { database, home: folder.path, width, cwd: folder.path })
   try {
-    await terminal.exitCode()
+    await terminal.exitCode(PATIENCE)
     const shown = (await terminal.screen()).split(/^==$/m)
     return shown.slice(0, -1).map((text) => text.trim())
   } finally {

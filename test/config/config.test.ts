@@ -9,6 +9,7 @@ import { newDatabase, type TestDatabase } from '../support/databases/databases.t
 import { freePort } from '../support/databases/mariadb.ts'
 import { startProxy } from '../support/databases/mysql-proxy.ts'
 import { makeImage, newFolder } from '../support/files/images.ts'
+import { inTime } from '../support/in-time.ts'
 import { environment, PROGRAM, vdcManage, vdcManageJson } from '../support/process/cli.ts'
 
 const MIB = 1024 * 1024
@@ -271,8 +272,7 @@ describe('an unreachable database causes one error with a hint and exit code 6 w
       ['image', 'show', 'wmi-x'],
       ['account', 'add'],
     ]) {
-      const run = await vdcManage(args, { env: { VDC_MANAGE_DATABASE_URI: uri } })
-      expect(Date.now() - started).toBeLessThan(10_000)
+      const run = await inTime(10_000, args.join(' '), () => vdcManage(args, { env: { VDC_MANAGE_DATABASE_URI: uri } }))
       expect(run).toMatchObject({ code: 6, stdout: '' })
       expect(run.stderr).toMatch(/^Error: The database mysql:\/\/\S+ can ?not be reached: .+\nHint: .+\n$/)
       expect(run.stderr).toMatch(says)

@@ -17,7 +17,7 @@ describe.skipIf(!hasGalera)('on two nodes at the same moment', () => {
   let cluster: Cluster
   let shells: [Session, Session]
   beforeAll(async () => {
-    cluster = await startCluster()
+    cluster = await startCluster({ isPatient: true })
     shells = [0, 1].map((node) => openSession({ uri: cluster.uri(node) })) as [Session, Session]
     await ok(
       0,

@@ -139,6 +139,7 @@ describe.each(ENGINES)('on %s with many images', (engine) => {
 
   test(`answers within ${LIMIT} ms`, async () => {
     const least: number[] = []
+    const empty: number[] = []
     for (let attempt = 0; attempt < 3; attempt++) {
       const times: { wall: number; cpu: number }[] = []
       for (let run = 0; run < 5; run++) {
@@ -148,9 +149,10 @@ describe.each(ENGINES)('on %s with many images', (engine) => {
       console.log(`an ID on ${engine}: ${Math.round(wall)} ms, of which CPU ${cpu} ms`)
       if (wall < LIMIT) return
       least.push(...times.map((time) => time.cpu))
+      empty.push((await timed([process.execPath, '-e', '0'], database)).cpu)
     }
-    // Elapsed time depends on other processes, so fall back to the least CPU time.
-    expect(Math.min(...least)).toBeLessThan(LIMIT)
+    // Elapsed time depends on other processes, so fall back to the least CPU time. An empty program takes about 50 ms.
+    expect(Math.min(...least)).toBeLessThan(Math.max(LIMIT, 6 * Math.min(...empty)))
   })
 
   test('a truncated list has the same common prefix as the full one', async () => {

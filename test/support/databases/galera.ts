@@ -64,12 +64,21 @@ export interface Cluster {
   remove(): Promise<void>
 }
 
-/** Starts three nodes. */
-export async function startCluster(): Promise<Cluster> {
+/**
+ * Starts three nodes.
+ *
+ * @param isPatient true if nodes give up a silent one after a minute, not after 5 s as by default: for tests that
+ *   end none.
+ */
+export async function startCluster({ isPatient = false } = {}): Promise<Cluster> {
   const folder = mkdtempSync(join(inject('folder'), 'galera-'))
   chmodSync(folder, 0o755)
   const ports = await Promise.all(Array.from({ length: 15 }, freePort))
-  const [first, second, third] = [0, 1, 2].map((number) => makeNode(folder, number, ports)) as [Maker, Maker, Maker]
+  const [first, second, third] = [0, 1, 2].map((number) => makeNode(folder, number, ports, isPatient)) as [
+    Maker,
+    Maker,
+    Maker,
+  ]
   const user = process.getuid?.() === 0 ? ['--user=root'] : []
   // A starting server removes leftovers from its temporary folder, including files of other servers.
   const temporary = join(folder, 'install.tmp')
@@ -120,7 +129,8 @@ interface Maker {
   stop(): Promise<void>
 }
 
-function makeNode(folder: string, number: number, ports: readonly number[]): Maker {
+function makeNode(folder: string, number: number, ports: readonly number[], isPatient: boolean): Maker {
+  const patience = isPatient ? ';evs.suspect_timeout=PT60S;evs.inactive_timeout=PT120S' : ''
   const portOf = (node: number, which: number) => ports[node * 5 + which] as number
   const [port, base, ist, sst] = [0, 1, 2, 3].map((which) => portOf(number, which)) as [number, number, number, number]
   const name = `node${number + 1}`
@@ -154,7 +164,7 @@ function makeNode(folder: string, number: number, ports: readonly number[]): Mak
     `--wsrep-node-name=${name}`,
     `--wsrep-node-address=127.0.0.1:${base}`,
     `--wsrep-cluster-address=gcomm://${[0, 1, 2].map((node) => `127.0.0.1:${portOf(node, 1)}`).join(',')}`,
-    `--wsrep-provider-options=base_port=${base};gmcast.listen_addr=tcp://127.0.0.1:${base};ist.recv_addr=127.0.0.1:${ist};gcache.size=64M`,
+    `--wsrep-provider-options=base_port=${base};gmcast.listen_addr=tcp://127.0.0.1:${base};ist.recv_addr=127.0.0.1:${ist};gcache.size=64M${patience}`,
     '--wsrep-sst-method=rsync',
     `--wsrep-sst-receive-address=127.0.0.1:${sst}`,
   ]

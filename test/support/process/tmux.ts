@@ -28,8 +28,8 @@ export interface Terminal {
   clear(): Promise<void>
   /** Returns the process ID of the program. */
   pid(): Promise<number>
-  /** Waits for the program to end. Returns its exit code. */
-  exitCode(): Promise<number>
+  /** Waits for the program to end, at most `patience` milliseconds. Returns its exit code. */
+  exitCode(patience?: number): Promise<number>
   /** Ends the terminal and everything that runs in it. */
   close(): Promise<void>
 }
@@ -121,8 +121,8 @@ export async function startTerminal(line: string, options: TerminalOptions): Pro
         pid = Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'), 10)
       return pid
     },
-    async exitCode() {
-      const text = await terminal.until(/^exit code \d+$/m)
+    async exitCode(patience) {
+      const text = await terminal.until(/^exit code \d+$/m, patience)
       return Number(/^exit code (\d+)$/m.exec(text)?.[1])
     },
     async close() {
