@@ -177,7 +177,7 @@ describe.each(ENGINES)('image del --with-object on %s', (engine) => {
     expect(await vdcManageJson(['image', 'show', 'wmi-second'], { database })).toMatchObject({ state: 'available' })
   })
 
-  test('a registration in a race gets a living object or is refused', { timeout: 120_000 }, async () => {
+  test('a registration in a race gets a living object or is refused', async () => {
     for (let race = 0; race < RACES; race++) {
       await runLines(
         [
