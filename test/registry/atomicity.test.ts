@@ -4,7 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { expectWhole } from '../support/databases/consistency.ts'
-import { newDatabase, newMariadb, newSqlite, type TestDatabase } from '../support/databases/databases.ts'
+import {
+  newDatabase,
+  newMariadb,
+  newSqlite,
+  type TestDatabase,
+  untilNobodyIsConnected,
+} from '../support/databases/databases.ts'
 import { type PrivateServer, startServer } from '../support/databases/mariadb.ts'
 import { type MysqlProxy, type OnStatement, startProxy, type Verdict } from '../support/databases/mysql-proxy.ts'
 import { makeImage, newFolder } from '../support/files/images.ts'
@@ -48,20 +54,6 @@ function startAdd(path: string, uri: string) {
     stdin: 'ignore',
   })
   return { kill: () => adding.kill('SIGKILL'), ended: adding }
-}
-
-/** Waits until the server has noticed that the killed client is gone, and ended its transaction. */
-async function untilNobodyIsConnected(database: TestDatabase): Promise<void> {
-  const name = database.uri.split('/').at(-1) as string
-  for (let attempt = 0; attempt < 3000; attempt++) {
-    const [row] = await database.query(
-      'SELECT COUNT(*) AS n FROM information_schema.processlist WHERE db = ? AND id <> CONNECTION_ID()',
-      [name],
-    )
-    if (row?.n === 0) return
-    await sleep(20)
-  }
-  throw new Error('the connection of a killed process is still open')
 }
 
 describe('on MariaDB', () => {

@@ -148,3 +148,17 @@ export async function waitingForTables(database: TestDatabase): Promise<unknown[
   )
   return rows.map(({ id }) => id)
 }
+
+/** Waits until the MariaDB server has noticed that a killed client is gone, and ended its transaction. */
+export async function untilNobodyIsConnected(database: TestDatabase): Promise<void> {
+  const name = database.uri.split('/').at(-1) as string
+  for (let attempt = 0; attempt < 3000; attempt++) {
+    const [row] = await database.query(
+      'SELECT COUNT(*) AS n FROM information_schema.processlist WHERE db = ? AND id <> CONNECTION_ID()',
+      [name],
+    )
+    if (row?.n === 0) return
+    await sleep(20)
+  }
+  throw new Error('the connection of a killed process is still open')
+}
