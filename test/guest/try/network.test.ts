@@ -153,25 +153,31 @@ describe('events of the network', () => {
       arp(`10.1.${at >> 8}.${at & 255}`),
       dhcp({ type: 1 }),
     ]).flat()
-    const began = performance.now()
+    const began = process.cpuUsage()
     const events = reader.fromGuest(pcap(flood), 1)
-    expect(performance.now() - began).toBeLessThan(3000)
+    expect(secondsSince(began)).toBeLessThan(3)
     expect(foreign(events)).toHaveLength(8)
     expect(events).toHaveLength(208)
   })
 
   test('of thousands of damaged dumps are none or sound', () => {
     const random = randomNumbers(2)
-    const began = performance.now()
+    const began = process.cpuUsage()
     for (let round = 0; round < some(50_000, 10); round++) {
       const reader = new NetworkReader(GIVEN)
       for (const chunk of chunks(mutated(SENT, random), random))
         for (const event of reader.fromGuest(chunk, 1)) sound(event)
       for (const event of reader.toGuest(mutated(RECEIVED, random), 1)) sound(event)
     }
-    expect(performance.now() - began).toBeLessThan(some(100_000, 10))
+    expect(secondsSince(began)).toBeLessThan(some(100, 10))
   })
 })
+
+/** Returns the seconds of processor time since then, which other processes do not make longer. */
+function secondsSince(began: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(began)
+  return (user + system) / 1e6
+}
 
 function sound(event: GuestEvent): void {
   const text = JSON.stringify(event)
