@@ -28,7 +28,8 @@ test('reports a file with overwritten pages as damaged', async () => {
 test('ends a check for damage that takes too long, without a result', async () => {
   const database = await newLargeRegistry()
   const path = database.uri.slice('sqlite://'.length)
-  expect(await quickCheck(path, new Interruption(), 1)).toBeUndefined()
+  // On a busy machine a check may be done before its time is noticed to be over.
+  await expect.poll(() => quickCheck(path, new Interruption(), 1)).toBeUndefined()
   expect(await quickCheck(path, new Interruption(), 120_000)).toBe('ok')
   // An exclusive lock is not damage.
   await database.query('PRAGMA journal_mode = DELETE')
