@@ -21,8 +21,8 @@ beforeAll(async () => {
     writeFileSync(path, bootSector())
     truncateSync(path, size)
   }
-  // A GiB of zeros, in 64 members.
-  await shell(`head -c 16M /dev/zero | gzip -1 > ${member} && for at in {1..64}; do cat ${member}; done > ${packed}`)
+  // 16 GiB of zeros, in 1024 members: enough to be hashed for half a minute.
+  await shell(`head -c 16M /dev/zero | gzip -1 > ${member} && for at in {1..1024}; do cat ${member}; done > ${packed}`)
 })
 afterAll(async () => {
   await database.remove()
