@@ -168,7 +168,10 @@ test('reports a connection that is cut or killed in a unit of work', async () =>
   }
   await expectFaultAt((_, sql) => (isInsert(sql) ? 'cut' : 'pass'), lost)
   const kill: OnStatement = async (_, sql) => {
-    const [row] = await database.query("SELECT id FROM information_schema.processlist WHERE user = 'app'")
+    // Connections of earlier commands may still be closing.
+    const [row] = await database.query(
+      "SELECT id FROM information_schema.processlist WHERE user = 'app' ORDER BY id DESC LIMIT 1",
+    )
     if (isInsert(sql)) await database.query(`KILL CONNECTION ${row?.id}`)
     return 'pass' as const
   }
