@@ -96,13 +96,14 @@ describe('paths that are not regular files', () => {
       await vdcManage(args, { database })
       return performance.now() - start
     }
-    // A busy machine delays some runs, and slows down start-up too.
-    let [least, start] = [Number.POSITIVE_INFINITY, 0]
-    for (let round = 0; round < 10 && least > Math.max(200, 2 * start); round++) {
+    // A busy machine delays some runs, and slows down other commands that open the registry too.
+    const other = ['image', 'show', 'wmi-none']
+    let [least, usual] = [Number.POSITIVE_INFINITY, 0]
+    for (let round = 0; round < 10 && least >= Math.max(200, 5 * usual); round++) {
       least = Math.min(least, await timed(add(path)))
-      start = round === 0 ? await timed(['--version']) : Math.min(start, await timed(['--version']))
+      usual = round === 0 ? await timed(other) : Math.min(usual, await timed(other))
     }
-    expect(least).toBeLessThan(Math.max(200, 2 * start))
+    expect(least).toBeLessThan(Math.max(200, 5 * usual))
   })
 
   test('refuses a file or folder without read permission', async () => {
@@ -495,23 +496,33 @@ describe('files that other programs write to', () => {
       'is replaced',
       (path) => {
         writeFileSync(`${path}.new`, rawDisk(MIB))
+        truncateSync(`${path}.new`, 512 * MIB)
         renameSync(`${path}.new`, path)
       },
     ],
   ]
   test.each(CHANGES)('refuses a file that %s while it is read', async (name, change) => {
-    const path = at(`${name.replaceAll(/\W/g, '-')}.raw`)
-    writeFileSync(path, rawDisk(512))
-    truncateSync(path, 512 * MIB)
-    let round = 0
-    const changing = setInterval(() => change(path, ++round), 10)
-    try {
-      await refuse(path, 'changed while it was being registered', [], {
-        hint: 'Try again when no program is writing to it',
-      })
-    } finally {
-      clearInterval(changing)
+    const attempt = async (path: string, isLast: boolean): Promise<boolean> => {
+      writeFileSync(path, rawDisk(512))
+      truncateSync(path, 512 * MIB)
+      let round = 0
+      const changing = setInterval(() => change(path, ++round), 10)
+      try {
+        await refuse(path, 'changed while it was being registered', [], {
+          hint: 'Try again when no program is writing to it',
+        })
+      } catch (error) {
+        if (round > 0 || isLast) throw error
+        return false
+      } finally {
+        clearInterval(changing)
+        rmSync(path)
+      }
+      return true
     }
+    // A busy machine may make no change during a run.
+    const path = (number: number) => at(`${name.replaceAll(/\W/g, '-')}-${number}.raw`)
+    for (let number = 1; !(await attempt(path(number), number === 5)); number++);
   })
 })
 
@@ -547,8 +558,8 @@ describe('qemu-img', () => {
     ['aborts', bash('kill -ABRT $$'), { exit: 3, message: 'qemu-img crashes on it (SIGABRT)' }],
     [
       'exceeds its CPU time',
-      // High priority, if allowed, so that the CPU limit is reached before the time limit.
-      bash('exec /usr/bin/nice -n -15 /bin/bash -c "while :; do :; done" 2> /dev/null'),
+      // On a busy machine the time limit can come first, so it ends itself like the kernel would at the soft limit.
+      bash('[ "$(ulimit -St) $(ulimit -Ht)" = "2 3" ] && kill -XCPU $$'),
       { exit: 3, message: 'qemu-img needs more than 2 s of processor time' },
     ],
     [
