@@ -28,9 +28,26 @@ afterAll(() => folder.remove())
 /** A PATH without programs for guests. To ask those for their versions takes longer than the other checks. */
 const PATH = newProgramFolder(join(folder.path, 'few'))
 
+// Doctor waits 5 s for the version of a program. Once they have run, programs start faster.
+beforeAll(async () => {
+  for (const program of ['guestfish', 'qemu-system-x86_64', 'mmdebstrap']) {
+    await execa(program, ['--version'], { reject: false })
+  }
+})
+
+/** Runs doctor until all programs answer in time, at most so many times. */
+async function answered(doctor: () => Promise<Run>, times = 5): Promise<Run> {
+  const run = await doctor()
+  const isLate = /of unknown version|No answer within/.test(run.stdout)
+  return isLate && times > 1 ? answered(doctor, times - 1) : run
+}
+
 /** Runs doctor. Returns its checks by name. */
-async function examined(options: RunOptions): Promise<{ run: Run; ok: boolean; checks: Record<string, Check> }> {
-  const run = await vdcManage(['doctor', '--json'], options)
+async function examined(
+  options: RunOptions,
+  times?: number,
+): Promise<{ run: Run; ok: boolean; checks: Record<string, Check> }> {
+  const run = await answered(() => vdcManage(['doctor', '--json'], options), times)
   const { ok, checks } = JSON.parse(run.stdout) as { ok: boolean; checks: Check[] }
   for (const check of checks) {
     expect(Object.keys(check)).toEqual(['name', 'result', 'message', ...(check.result === 'ok' ? [] : ['hint'])])
@@ -55,7 +72,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     // A base URI without a trailing slash prints a warning.
     await vdcManage(['-e'], { database, input: `${[...storages, ...others].join('\n')}\n`, reject: true })
     const before = await allRows(database)
-    const run = await vdcManage(['doctor'], { database })
+    const run = await answered(() => vdcManage(['doctor'], { database }))
     expect(run).toMatchObject({ code: 0, stderr: '' })
     const lines = run.stdout.split('\n').slice(0, -1)
     const names = engine === 'mariadb' ? ['engine', 'character_set', 'sql_mode', 'cluster'] : ['integrity']
@@ -177,7 +194,7 @@ describe('a failing database', () => {
 
   test('does not answer: gives up after some seconds', async () => {
     const started = performance.now()
-    const { run, checks } = await examined({ database: silent })
+    const { run, checks } = await examined({ database: silent }, 1)
     expect(performance.now() - started).toBeLessThan(25_000)
     othersAreChecked(checks)
     expect(checks.database).toMatchObject({ result: 'failure', message: expect.stringMatching(/no answer/) })
@@ -191,14 +208,12 @@ describe('a failing database', () => {
       reject: false,
     })
     let shown = ''
-    for await (const text of running.stdout.setEncoding('utf8')) {
-      shown += text
-      if (shown.includes('configuration')) break
-    }
-    const pressed = performance.now()
+    running.stdout.setEncoding('utf8').on('data', (text) => (shown += text))
+    await expect.poll(() => shown).toContain('configuration')
     running.kill('SIGINT')
     expect((await running).exitCode).toBe(130)
-    expect(performance.now() - pressed).toBeLessThan(4500)
+    // It did not wait for the end of the check.
+    expect(shown).not.toMatch(/^\S+ +database /m)
   })
 
   test('is not a database, or refuses the login', async () => {
@@ -405,7 +420,10 @@ test('reports a damaged SQLite file with a hint, runs other checks, and writes n
 
 test('prints the same in the shell, and the session continues', async () => {
   const database = await newDatabase('sqlite')
-  const lines = await runLines(['account list --quiet', 'doctor', 'account list --quiet'], { database })
+  const input = 'account list --quiet\ndoctor\naccount list --quiet\n'
+  const run = await answered(() => vdcManage(['-e'], { database, input }))
+  expect(run).toMatchObject({ code: 0, stderr: '' })
+  const lines = run.stdout.split('\n').slice(0, -1)
   expect(lines.slice(0, 2)).toEqual(lines.slice(-2))
   expect(lines.filter((line) => line.startsWith('ok '))).toHaveLength(lines.length - 4)
   await database.remove()
