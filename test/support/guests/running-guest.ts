@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { freePort } from '../databases/mariadb.ts'
 import type { MetadataServer } from './metadata-server.ts'
 
 const CONNECTOR = fileURLToPath(new URL('connector.js', import.meta.url))
@@ -110,14 +110,4 @@ function sshOptions(key: string, known: string): string[] {
     ...['HostKeyAlias=guest', 'StrictHostKeyChecking=yes', `UserKnownHostsFile=${known}`],
   ]
   return ['-F', 'none', '-i', key, ...options.flatMap((option) => ['-o', option])]
-}
-
-/** Returns a port of the loopback that nothing listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
