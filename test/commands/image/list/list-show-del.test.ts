@@ -28,7 +28,11 @@ describe.each(ENGINES)('image list, show and del on %s', (engine) => {
     for (const account of ['other', 'third'])
       await vdcManage(['account', 'add', '--uuid', account], { database, reject: true })
     pool = await add('a-shpoolxx', '--display-name', 'of the pool')
-    own = await add('a-other')
+    // IDs with letters for sure, for tests of case.
+    own = await add('a-other', '--uuid', 'own')
+    await database.query("UPDATE backup_objects SET uuid = 'object'")
+    await database.query("UPDATE resource_labels SET resource_uuid = 'bo-object' WHERE resource_uuid LIKE 'bo-%'")
+    await database.query("UPDATE images SET backup_object_id = 'bo-object'")
     pending = await add('a-other', '--state', 'pending')
     secret = await add('a-third', '--display-name', 'secret')
     open = await add('a-third', '--is-public')
