@@ -32,7 +32,8 @@ test('a copy of the file alone has everything that was stored', async () => {
 
 test('a read-only file can be listed, but not changed', async () => {
   const database = newSqlite()
-  await vdcManage(['account', 'list'], { database, reject: true })
+  // In its own process, which closes the file at its end.
+  await vdcManage(['account', 'list'], { database, process: true, reject: true })
   const path = database.uri.slice('sqlite://'.length)
   for (const name of [dirname(path), path, `${path}-wal`, `${path}-shm`])
     if (existsSync(name)) chmodSync(name, name === dirname(path) ? 0o755 : 0o644)
