@@ -15,7 +15,7 @@ import { noise } from './formats/inspecting.ts'
  * tar. Each is refused soon and in little memory.
  */
 
-const [TIME_LIMIT, MEMORY_LIMIT] = [3000, 64 * 1024 * 1024]
+const [TIME_LIMIT, MEMORY_LIMIT] = [60_000, 64 * 1024 * 1024]
 const [KIB, MIB, GIB] = [1024, 1024 ** 2, 1024 ** 3]
 const SECTOR = 512
 const folder = newFolder()
