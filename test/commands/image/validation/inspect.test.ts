@@ -351,15 +351,15 @@ test('reports a missing or failing qemu-img', async () => {
   expect(await says('echo hello')).toMatchObject({ code: 6, stderr: expect.stringMatching(/not valid JSON/) })
   expect(await says('kill -9 $$')).toMatchObject({ code: 3, stderr: expect.stringMatching(/was killed .*SIGKILL/) })
   expect(await says('kill -SEGV $$')).toMatchObject({ code: 3, stderr: expect.stringMatching(/crashes on it/) })
-  expect(await says('while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done')).toMatchObject({
+  expect(await says('exec /usr/bin/yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')).toMatchObject({
     code: 3,
     stderr: expect.stringMatching(/more than 4 MiB/),
   })
-  // High priority, if allowed, so that the CPU limit is reached before the time limit.
-  expect(await says('exec /usr/bin/nice -n -15 /bin/sh -c "while :; do :; done"')).toMatchObject({
-    code: 3,
-    stderr: expect.stringMatching(/more than 2 s of processor time/),
-  })
+  // High priority, if allowed, and several tries, so that the CPU limit is reached before the time limit.
+  const spin = () => says('exec /usr/bin/nice -n -15 /bin/sh -c "while :; do :; done"')
+  let spun = await spin()
+  for (let more = 0; more < 9 && /more than 10 s\n/.test(spun.stderr); more++) spun = await spin()
+  expect(spun).toMatchObject({ code: 3, stderr: expect.stringMatching(/more than 2 s of processor time/) })
   chmodSync(join(bin.path, 'qemu-img'), 0o644)
   expect(await run('good.qcow2')).toMatchObject({ code: 6, stderr: expect.stringMatching(/cannot be run: .*denied/) })
   bin.remove()
