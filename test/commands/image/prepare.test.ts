@@ -151,7 +151,7 @@ describe('image prepare', () => {
         await Promise.race([sleep((moment / MOMENTS) ** 2 * LAST_MOMENT), ended])
         running.kill(signal)
         const [code, by] = await ended
-        await expect.poll(() => processesWith(temporary), { timeout: 20_000 }).toEqual([])
+        await expect.poll(() => processesWith(temporary)).toEqual([])
         // At the last moments it may be done.
         if (existsSync(out)) expect([0, 3]).toContain(code)
         // At the first moments it may not have begun.
