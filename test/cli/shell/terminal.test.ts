@@ -208,6 +208,10 @@ describe('completion with Tab', () => {
       }
       await terminal.press('C-u')
       await terminal.untilLine(prompt)
+      // Without the matches that the screen may show already.
+      await terminal.clear()
+      await terminal.press('C-l')
+      await terminal.untilLine(prompt)
     }
   }
 
