@@ -27,11 +27,12 @@ const folder = newFolder()
 afterAll(() => folder.remove())
 
 let files = 0
-/** Makes a sparse file of zeros. */
+/** Makes a sparse file of zeros. It is old, so that a change within the same tick of the clock is noticed. */
 function newSparse(size: number): string {
   const path = join(folder.path, `file${++files}`)
   writeFileSync(path, '')
   truncateSync(path, size)
+  utimesSync(path, 2, 2)
   return path
 }
 
@@ -47,6 +48,16 @@ async function opened<T>(path: string, work: (file: ImageFile) => Promise<T>): P
 /** Returns the number of threads of this process. */
 function threads(): number {
   return readdirSync('/proc/self/task').length
+}
+
+/** Returns the number of threads of this process when those that are ending have ended. */
+async function settledThreads(): Promise<number> {
+  for (let count = threads(); ; ) {
+    await sleep(100)
+    const next = threads()
+    if (next === count) return count
+    count = next
+  }
 }
 
 /** Returns a watcher that runs `work` when the first bytes are hashed. */
@@ -148,8 +159,8 @@ test('refuses a file that changed since it was opened before hashing it', async 
 describe('a cancellation', () => {
   test.each([1, 2] as const)('ends %i threads in the middle of a file', async (number) => {
     const path = newSparse(100 * 1024 * MIB)
-    const before = threads()
     await opened(path, async (file) => {
+      const before = await settledThreads()
       const watcher = newWatcher()
       const hashing = hashImageFile(file, watcher, { threads: number })
       hashing.catch(() => {})
@@ -161,7 +172,8 @@ describe('a cancellation', () => {
       // Hashing the whole file would take a minute.
       expect(performance.now() - requested).toBeLessThan(60_000)
       expect(watcher.told).toMatchObject([{ ended: true }])
-      expect(threads()).toBeLessThanOrEqual(before)
+      // An ended thread may be listed a moment longer.
+      await expect.poll(threads).toBeLessThanOrEqual(before)
       // The threads do not read the file any longer, so it can be hashed again and closed.
       watcher.cancellation.reset()
       const again = hashImageFile(file, watcher, { threads: number })
@@ -215,21 +227,26 @@ function unreadableHandle(handle: ImageFile['handle'], fd: number, read: unknown
 test('memory does not grow with the file, and the event loop is not blocked', async () => {
   const path = newSparse(some(1024, 4) * MIB)
   await opened(newSparse(BIG), (file) => hashImageFile(file, newWatcher()))
-  const before = process.memoryUsage.rss()
-  let most = before
-  let ticks = 0
-  let isOver = false
-  const watching = (async () => {
-    while (!isOver) {
-      most = Math.max(most, process.memoryUsage.rss())
-      ticks++
-      await sleep(10)
-    }
-  })()
-  const started = performance.now()
-  await opened(path, (file) => hashImageFile(file, newWatcher()))
-  isOver = true
-  await watching
-  expect(most - before).toBeLessThan(64 * MIB)
-  expect(ticks).toBeGreaterThan((performance.now() - started) / 40)
+  // A busy machine delays ticks, so one good attempt is enough.
+  for (let attempt = 1; ; attempt++) {
+    const before = process.memoryUsage.rss()
+    let most = before
+    let ticks = 0
+    let isOver = false
+    const watching = (async () => {
+      while (!isOver) {
+        most = Math.max(most, process.memoryUsage.rss())
+        ticks++
+        await sleep(10)
+      }
+    })()
+    const started = performance.now()
+    await opened(path, (file) => hashImageFile(file, newWatcher()))
+    isOver = true
+    await watching
+    expect(most - before).toBeLessThan(64 * MIB)
+    const wanted = (performance.now() - started) / 40
+    if (ticks > wanted) break
+    if (attempt === 5) expect(ticks).toBeGreaterThan(wanted)
+  }
 })
