@@ -345,7 +345,7 @@ echo "built $(hostname)" >/srv/built
       if (!existsSync(out)) expect(code ?? by).toBeOneOf(signal === 'SIGINT' ? [130, 'SIGINT'] : ['SIGKILL'])
       rmSync(out, { force: true })
     }
-    expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain('vdc-manage-build')
+    expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(temporary)
   })
 
   test('boots as two instances that differ', async () => {

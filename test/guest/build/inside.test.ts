@@ -42,12 +42,11 @@ describe('a program in its own namespaces', () => {
 
   test('leaves neither processes nor mounts on the host', async () => {
     const ours = newInside()
-    const mounts = readFileSync('/proc/self/mounts', 'utf8')
     const script = 'mkdir "$0/m" && mount -t tmpfs tmpfs "$0/m" || exit; setsid sleep 9876 & echo done'
     const ended = await runInside(ours, { ...sh(''), command: ['sh', '-c', script, ours] }, newWatcher().cancellation)
     expect(ended).toMatchObject({ stdout: 'done\n', exitCode: 0 })
     expect(processesWith('sleep', '9876')).toEqual([])
-    expect(readFileSync('/proc/self/mounts', 'utf8')).toBe(mounts)
+    expect(readFileSync('/proc/self/mounts', 'utf8').replaceAll('\\040', ' ')).not.toContain(ours)
     expect(existsSync(ours)).toBe(true)
   })
 
@@ -77,7 +76,7 @@ describe('a program in its own namespaces', () => {
       (error) => `${error.code} ${error.message}`,
     )
     if (why === 'the cancellation') {
-      await expect.poll(() => existsSync(join(ours, 'begun')), { timeout: 20_000 }).toBe(true)
+      await expect.poll(() => existsSync(join(ours, 'begun'))).toBe(true)
       watcher.cancellation.request()
     }
     expect(await ended).toContain(message)
@@ -90,12 +89,12 @@ describe('a program in its own namespaces', () => {
     const [program, ...args] = insideCommand(ours, ['sh', '-c', STUBBORN, ours])
     const code = `require('node:child_process').spawn(process.argv[1], process.argv.slice(2), { stdio: ['pipe', 1, 2], detached: true })`
     const parent = spawn(process.execPath, ['-e', code, program, ...args], { stdio: 'ignore' })
-    await expect.poll(() => existsSync(join(ours, 'begun')), { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => existsSync(join(ours, 'begun'))).toBe(true)
     parent.kill('SIGKILL')
     await once(parent, 'close')
-    await expect.poll(() => existsSync(ours), { timeout: 20_000 }).toBe(false)
-    await expect.poll(() => processesWith(ours), { timeout: 20_000 }).toEqual([])
-    expect(processesWith('sleep', '6789')).toEqual([])
+    await expect.poll(() => existsSync(ours)).toBe(false)
+    await expect.poll(() => processesWith(ours)).toEqual([])
+    await expect.poll(() => processesWith('sleep', '6789')).toEqual([])
   })
 
   test('cannot be started if there is no unshare', async () => {
