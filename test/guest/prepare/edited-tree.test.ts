@@ -3,6 +3,7 @@ import type { Edit } from '../../../src/guest/prepare/edit.ts'
 import { EditedTree } from '../../../src/guest/prepare/edited-tree.ts'
 import { FolderTree } from '../../../src/guest/tree/folder-tree.ts'
 import { type Entries, link, newGuest } from '../../support/guests/guests.ts'
+import { inTime } from '../../support/in-time.ts'
 
 const opened: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -125,9 +126,9 @@ test('nothing is made in what is no folder, or in place of one', async () => {
 })
 
 test('very many edits take little time', async () => {
-  const { tree } = await edited({ '/a': 'x' })
-  const started = performance.now()
-  for (let at = 0; at < 20_000; at++) await tree.apply(at % 2 ? remove(`/d/${at - 1}`) : write(`/d/${at}`, ''))
-  expect(await tree.list('/d', 100)).toEqual([])
-  expect(performance.now() - started).toBeLessThan(5000)
+  await inTime(5000, '20,000 edits', async () => {
+    const { tree } = await edited({ '/a': 'x' })
+    for (let at = 0; at < 20_000; at++) await tree.apply(at % 2 ? remove(`/d/${at - 1}`) : write(`/d/${at}`, ''))
+    expect(await tree.list('/d', 100)).toEqual([])
+  })
 })
