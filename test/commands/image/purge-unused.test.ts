@@ -163,9 +163,7 @@ describe.each(ENGINES)('image purge --unused on %s', (engine) => {
     expect((await purge()).ids).toEqual(['bo-next'])
   })
 
-  test('a registration of the object or the file in a race is refused, or keeps the file', {
-    timeout: 180_000,
-  }, async () => {
+  test('a registration of the object or the file in a race is refused, or keeps the file', async () => {
     const operand = (n: number) => (n % 4 < 2 ? `bo-r${n}` : at(`r${n}.raw`))
     for (let race = 0; race < RACES; race++) {
       writeFileSync(at(`r${race}.raw`), Buffer.concat([rawDisk(65_536), Buffer.alloc(512, race)]))

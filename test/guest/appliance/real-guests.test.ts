@@ -23,7 +23,7 @@ afterAll(() => folder.remove())
 
 const chosen = Object.entries(REAL_GUESTS).filter(([name]) => IS_THOROUGH || DEFAULT.includes(name))
 
-test.each(chosen)('the report of %s', async (name, make) => {
+test.each(chosen)('the report of %s', { timeout: 900_000 }, async (name, make) => {
   const disk = join(folder.path, name)
   await make(disk)
   const { code, stdout, stderr } = await vdcManage(['image', 'check', disk, '--accel', 'tcg'])

@@ -82,7 +82,7 @@ export function newSqlite(): TestDatabase {
     async query(sql, values = []) {
       const connection = new Libsql(path)
       try {
-        connection.exec('PRAGMA busy_timeout = 10000')
+        connection.exec('PRAGMA busy_timeout = 120000')
         const statement = connection.prepare(sql)
         if (statement.reader) return statement.all(...values) as Row[]
         statement.run(...values)
