@@ -190,7 +190,7 @@ describe.each(['', '?ssl-mode=DISABLED', '?ssl-mode=PREFERRED', '?ssl-mode=REQUI
           for (const packet of says()) {
             client.send(packet)
             // Goes on if the client stays silent.
-            await Promise.race([client.receive(), new Promise((resolve) => setTimeout(resolve, 2000))])
+            await Promise.race([client.receive(), new Promise((resolve) => setTimeout(resolve, 30_000))])
           }
           client.send(failing(1045, "Access denied for user 'op'"))
         },
