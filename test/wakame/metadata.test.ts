@@ -12,6 +12,8 @@ import { type ServeProcess, startServe } from '../support/guests/metadata-server
 import { vdcManage } from '../support/process/cli.ts'
 
 const NAMES = ['web1', 'web2', 'web3']
+/** The warning about a query of more than 4 seconds, which a busy machine may need. */
+const LATE = 'Warning: The database did not answer within 4 seconds'
 const number = (address: string) => parseIpv4(address) as number
 
 /** Inserts web1 to web3 with the addresses 127.0.0.2 to 127.0.0.4, as instances 1 to 3 with interfaces 1 to 3. */
@@ -149,7 +151,8 @@ describe('metadata of the living database', () => {
     await insertOf(database, 'network_vif_ip_leases', { network_vif_id: 4, network_id: 2, ipv4: number('127.0.0.2') })
     expect([await whoIs('127.0.0.2'), await whoIs('127.0.0.4')]).toEqual([404, 'i-web3'])
     expect(await whoIs('127.0.0.2')).toBe(404)
-    expect(server.log().match(/^Warning: .*/gm)).toEqual([
+    const warnings = server.log().match(/^Warning: .*/gm) ?? []
+    expect(warnings.filter((line) => line !== LATE)).toEqual([
       'Warning: Several running instances have the address 127.0.0.2: it gets no metadata',
     ])
     // One instance may have it twice.
@@ -234,12 +237,12 @@ describe('metadata of the living database', () => {
       await proxy.close()
     }
     const warnings = through.log().match(/^(?:Warning|Error|Hint):.*/gm) ?? []
-    expect(warnings).toEqual([
+    expect(warnings.filter((line) => line !== LATE)).toEqual([
       expect.stringMatching(/^Warning: .* went away: the connection was lost$/),
       expect.stringMatching(/^Warning: .* cannot be reached: the connection was lost$/),
       expect.stringMatching(/^Warning: .*is not ready/),
-      'Warning: The database did not answer within 4 seconds',
     ])
+    expect(warnings.at(-1)).toBe(LATE)
   })
 })
 
