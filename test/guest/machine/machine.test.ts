@@ -69,7 +69,7 @@ describe('a virtual machine', () => {
         // The port is taken.
         const taken = new Promise((resolve) => createServer().once('error', resolve).listen(port, '127.0.0.1'))
         expect(await taken).toMatchObject({ code: 'EADDRINUSE' })
-        await expect.poll(() => sent.console).toMatch(/login: $/)
+        await expect.poll(() => sent.console, { timeout: 240_000 }).toMatch(/login: /)
         expect(sent.console).toContain('Booting from Hard Disk...')
         expect(sent.console).toContain('Linux version')
         await machine.powerDown()
