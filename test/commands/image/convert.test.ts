@@ -606,7 +606,7 @@ describe('at a terminal', () => {
   test.each([80, 40])('of %i columns shows the progress of qemu-img, and leaves nothing behind', async (width) => {
     const out = newOut()
     // Takes some seconds.
-    const env = { PATH: fakeQemuImg({ rate: 8 * MIB }) }
+    const env = { PATH: fakeQemuImg({ rate: 2 * MIB }) }
     const line = `vdc-manage image convert big.raw ${basename(out)}/a.qcow2 --to qcow2 --compress`
     const terminal = await start(line, { width, env })
     const shown = await terminal.until(/^Converting (?:\[#+\.*\])? +[1-9]\d?% /m)
