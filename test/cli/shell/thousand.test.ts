@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { ENGINES, type TestDatabase } from '../../support/databases/databases.ts'
+import { ENGINES, type TestDatabase, untilNobodyIsConnected } from '../../support/databases/databases.ts'
 import { startProxy } from '../../support/databases/mysql-proxy.ts'
 import {
   ADD,
@@ -90,20 +89,8 @@ describe.each(ENGINES)('on %s', (engine) => {
     expect(await newImages()).toEqual(linesOf(run.stdout))
   })
 
-  /** Waits until the server has noticed lost clients and rolled them back. */
-  async function untilRolledBack(): Promise<void> {
-    if (engine === 'sqlite') return
-    const name = database.uri.split('/').at(-1) as string
-    for (let attempt = 0; attempt < 3000; attempt++) {
-      const [row] = await database.query(
-        'SELECT COUNT(*) AS n FROM information_schema.processlist WHERE db = ? AND id <> CONNECTION_ID()',
-        [name],
-      )
-      if (row?.n === 0) return
-      await sleep(20)
-    }
-    throw new Error('The connection of a killed process is still open')
-  }
+  /** Waits until the server has rolled back what lost clients had begun. */
+  const untilRolledBack = async () => engine === 'sqlite' || (await untilNobodyIsConnected(database))
 
   if (engine === 'mariadb') test('--tx bulk: all or nothing is stored after SIGKILL during the commit', killedAtCommit)
 

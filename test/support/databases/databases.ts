@@ -160,5 +160,5 @@ export async function untilNobodyIsConnected(database: TestDatabase): Promise<vo
     if (row?.n === 0) return
     await sleep(20)
   }
-  throw new Error('the connection of a killed process is still open')
+  throw new Error('The connection of a killed process is still open')
 }
