@@ -9,6 +9,7 @@ import { forwardedPort, PACKETS, placeConnector } from './network.ts'
 import { type QemuProcess, startQemu } from './process.ts'
 import { Qmp, type QmpEvent } from './qmp.ts'
 import { vncAddress } from './vnc.ts'
+import { waitingTime } from './waiting-time.ts'
 
 /** How a virtual machine is started. */
 export interface MachineOptions extends MachineHardware {
@@ -32,6 +33,8 @@ export interface Machine {
   vnc: string | undefined
   /** Returns the port of 127.0.0.1 that leads to port 22 of the guest; undefined in another network than a restricted one. */
   sshPort(): Promise<number | undefined>
+  /** Returns the milliseconds that the machine has waited for a processor of this host; 0 if that is not known. */
+  waited(): Promise<number>
   /** Presses the power button. */
   powerDown(): Promise<void>
   /** Returns the screen as PNG. */
@@ -85,9 +88,10 @@ export async function withMachine<T>(options: MachineOptions, work: (machine: Ma
     const { qmp, ended, end } = await connect(qemu, exited, folder)
     // From now on, only QEMU writes to them.
     for (const fifo of fifos) fifo.letEnd()
+    const pid = qemu.child.pid as number
     return await work({
-      ...machineOf(qmp, options),
-      pid: qemu.child.pid as number,
+      ...machineOf(qmp, pid, options),
+      pid,
       ended,
       quit: () => quitQemu(qmp, qemu, exited),
       kill(error) {
@@ -176,17 +180,23 @@ function endBy({ event, data }: QmpEvent, folder: string): MachineEnd | undefine
 
 function machineOf(
   qmp: Qmp,
+  pid: number,
   { folder, network, vnc }: MachineOptions,
 ): Omit<Machine, 'pid' | 'ended' | 'quit' | 'kill'> {
   const ask = (command: string, args = {}) =>
     qmp.run(command, args).catch(({ message }: Error) => {
       throw failed(`cannot do ${command}: ${message}`, UNKNOWN_FORMAT.test(message) ? NEWER : undefined)
     })
+  let processor: number | undefined
   return {
     vnc: vnc && vncAddress(vnc, folder),
     async sshPort() {
       if (network.kind !== 'restricted') return undefined
       return forwardedPort(String(await ask('human-monitor-command', { 'command-line': 'info usernet' })))
+    },
+    async waited() {
+      processor ??= await processorThread(qmp)
+      return waitingTime(pid, processor)
     },
     async powerDown() {
       await ask('system_powerdown')
@@ -196,6 +206,12 @@ function machineOf(
       return readFile(join(folder, SCREENSHOT))
     },
   }
+}
+
+/** Returns the thread of QEMU that runs the machine's only processor; 0, which no thread has, if QEMU has ended. */
+async function processorThread(qmp: Qmp): Promise<number> {
+  const processors = await qmp.run('query-cpus-fast').catch(() => [])
+  return (processors as { 'thread-id': number }[])[0]?.['thread-id'] ?? 0
 }
 
 async function quitQemu(qmp: Qmp, { child }: QemuProcess, exited: Promise<VdcError>): Promise<void> {

@@ -125,7 +125,7 @@ async function runMachine(folder: string, options: BootOptions, observer: Observ
       await probing
     }
     const screen = options.isScreenKept ? await machine.screenshot() : undefined
-    const end = await powerOff(machine, observer, watch, observer.now() + POWER_OFF[accel])
+    const end = await powerOff(machine, observer, watch, POWER_OFF[accel])
     return { end, screen }
   })
 }
@@ -135,13 +135,18 @@ function flooded(): VdcError {
   return new VdcError('GUEST_NOT_BOOTED', `The guest opened ${what}, and was stopped`)
 }
 
-/** Asks a guest to power off, if it runs a system that can. Returns how the machine ended. */
-async function powerOff(machine: Machine, observer: Observer, watch: Watch, deadline: Moment): Promise<Remains['end']> {
+/**
+ * Asks a guest to power off, if it runs a system that can. Returns how the machine ended.
+ *
+ * @param limit milliseconds that the guest may take, beside those in which it waits for a processor of this host.
+ */
+async function powerOff(machine: Machine, observer: Observer, watch: Watch, limit: number): Promise<Remains['end']> {
   const isAsked = watch.end === undefined
   if (isAsked) {
     if (!observer.isSystemRunning) return undefined
     await machine.powerDown()
-    await watch.until(deadline, () => false)
+    const deadline = observer.now() - watch.waited + limit
+    await watch.until(Number.POSITIVE_INFINITY, (now) => now - watch.waited >= deadline)
   }
   const at = watch.end?.at ?? observer.now()
   if (watch.end === undefined) return { kind: 'end', how: 'killed', at }
@@ -153,11 +158,15 @@ async function powerOff(machine: Machine, observer: Observer, watch: Watch, dead
 class Watch {
   /** Set once the machine has ended. */
   end: { how: 'shutdown' | 'reset'; at: Moment } | undefined
+  /** Milliseconds that the machine has waited for a processor of this host. */
+  waited = 0
   #death: (MachineEnd & { how: 'died' }) | undefined
+  readonly #machine: Machine
   readonly #observer: Observer
   readonly #watcher: Watcher
 
   constructor(machine: Machine, observer: Observer, watcher: Watcher) {
+    this.#machine = machine
     this.#observer = observer
     this.#watcher = watcher
     machine.ended.then((end) => {
@@ -177,6 +186,9 @@ class Watch {
       await this.#observer.tick()
       this.#watcher.cancellation.throwIfRequested()
       if (this.#death !== undefined) throw this.#death.error
+      // It is not known any more once the machine has ended.
+      this.waited = Math.max(this.waited, await this.#machine.waited())
+      this.#observer.judge.excuse(this.waited)
       const now = this.#observer.now()
       if (this.end !== undefined || now >= deadline || isOver(now)) return
     }

@@ -50,6 +50,8 @@ export class Judge {
   readonly #facts: Facts = noFacts()
   readonly #options: JudgeOptions
   #results = new Map<StepName, Step['result']>()
+  /** Milliseconds that the machine has waited. */
+  #waited = 0
 
   constructor(options: JudgeOptions) {
     this.#options = options
@@ -62,6 +64,16 @@ export class Judge {
     const changed = steps.filter(({ step, result }) => result !== 'not-seen' && result !== this.#results.get(step))
     this.#results = new Map(steps.map(({ step, result }) => [step, result]))
     return changed
+  }
+
+  /**
+   * Takes that the machine waits for a processor of a busy host: it is not silent in this time.
+   *
+   * @param total milliseconds since the virtual machine started.
+   */
+  excuse(total: number): void {
+    this.#facts.lastActivity += total - this.#waited
+    this.#waited = total
   }
 
   /** Returns the steps, in the order of STEPS, as they are if nothing more will be seen. */

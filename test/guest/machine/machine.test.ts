@@ -72,6 +72,7 @@ describe('a virtual machine', () => {
         await expect.poll(() => sent.console, { timeout: 240_000 }).toMatch(/login: /)
         expect(sent.console).toContain('Booting from Hard Disk...')
         expect(sent.console).toContain('Linux version')
+        expect(await machine.waited()).toBeGreaterThan(0)
         await machine.powerDown()
         const screen = await machine.screenshot()
         expect(screen.subarray(0, 8).toString('latin1')).toBe('\x89PNG\r\n\x1a\n')

@@ -310,6 +310,18 @@ describe('nothing more is expected', () => {
     judge.take({ ...login(), at: 100_000 })
     expect([109_000, 111_000].map((now) => judge.isSettled(now))).toEqual([false, true])
   })
+
+  test('later of a guest that waits for a processor of a busy host', () => {
+    const judge = newJudge()
+    judge.excuse(4000)
+    for (const event of BOOT) judge.take(event)
+    for (const total of [4000, 50_000, 84_000]) judge.excuse(total)
+    // 80 s of waiting since its last sign, at 0.001 s.
+    expect([169_000, 171_000].map((now) => judge.isSettled(now))).toEqual([false, true])
+    // What it does now is a sign as ever.
+    judge.take(line('x', 171_000))
+    expect([260_000, 262_000].map((now) => judge.isSettled(now))).toEqual([false, true])
+  })
 })
 
 test('two instances must differ in host keys and machine-id', () => {

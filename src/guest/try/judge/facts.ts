@@ -25,7 +25,10 @@ export interface Facts {
   ssh: (SshEvent & { at: Moment }) | undefined
   login: (LoginEvent & { at: Moment }) | undefined
   end: (EndEvent & { at: Moment }) | undefined
-  /** The last moment at which the guest did something; of a guest that does the same endlessly, not the last. */
+  /**
+   * The last moment at which the guest did something; of a guest that does the same endlessly, not the last. Later by
+   * the time that it has waited for a processor since.
+   */
   lastActivity: Moment
   /** How many events are left that count as activity. */
   patience: { console: number; metadata: number }
