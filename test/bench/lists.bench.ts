@@ -92,12 +92,16 @@ afterAll(async () => {
   for (const engine of ENGINES) await databases[engine].remove()
 })
 
-/** Returns the peak of a list's memory in MiB. */
+/** Returns the highest peak of a list's memory in several runs, in MiB: V8 takes other decisions in each. */
 async function peakOf(words: readonly string[], env: Record<string, string>): Promise<number> {
   const log = join(inject('folder'), 'memory')
   const command = ['/usr/bin/time', '-q', '-o', log, '-f', '%M', PROGRAM, 'image', 'list', ...words]
-  await execa('bash', ['-c', '"$@" > /dev/null', 'bash', ...command], { env, extendEnv: false })
-  return Number(readFileSync(log, 'utf8')) / MIB
+  const peaks: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    await execa('bash', ['-c', '"$@" > /dev/null', 'bash', ...command], { env, extendEnv: false })
+    peaks.push(Number(readFileSync(log, 'utf8')) / MIB)
+  }
+  return Math.max(...peaks)
 }
 
 test(`lists of ${IMAGES} images`, async () => {

@@ -30,6 +30,11 @@ export async function dispatch(typed: readonly string[], program: Program): Prom
     await writeOut(`${program.userAgent}\n`)
     return
   }
+  const named = exactCommand(program, typed)
+  if (named !== undefined) {
+    await program.runCommand(named.id, typed.slice(named.length))
+    return
+  }
   if (beginsShell(program, typed) && !asksForHelp(program, typed)) {
     await program.runCommand(SHELL, [...typed])
     return
@@ -46,6 +51,12 @@ export async function dispatch(typed: readonly string[], program: Program): Prom
   if (names.length > 0 && isTopic(program, names) && names.length === words.length)
     return showHelp(program, words, false)
   throw await unknownCommand(program, names, words)
+}
+
+/** Returns the command whose full name begins the words, unless they may ask for help: most commands run without the manifest. */
+function exactCommand(program: Program, typed: readonly string[]): { id: string; length: number } | undefined {
+  if (typed.includes('--help') || typed.includes('-h')) return undefined
+  return longestName(leadingNames(typed), (id) => program.hasCommand(id))
 }
 
 /**
@@ -139,9 +150,16 @@ function leadingNames(words: readonly string[]): string[] {
 
 /** Finds the command with the longest name at the start of the words; `length` is the number of words in its name. */
 function findCommand(program: Program, names: readonly string[]): { id: string; length: number } | undefined {
+  return longestName(names, (id) => program.findCommand(id) !== undefined)
+}
+
+function longestName(
+  names: readonly string[],
+  isCommand: (id: string) => boolean,
+): { id: string; length: number } | undefined {
   for (let length = names.length; length > 0; length--) {
     const id = names.slice(0, length).join(':')
-    if (program.findCommand(id) !== undefined) return { id, length }
+    if (isCommand(id)) return { id, length }
   }
   return undefined
 }

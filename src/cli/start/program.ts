@@ -18,7 +18,7 @@ type Topics = Record<string, { description?: string }>
 
 /**
  * The program's commands and topics, with the parts of oclif's Config that oclif's Command uses. It
- * reads only package.json and the manifest. oclif's own Config also looks for plugins, hooks, themes
+ * reads only package.json and, for more than running a command, the manifest. oclif's own Config also looks for plugins, hooks, themes
  * and settings, which this program does not have.
  */
 export class Program implements Commands {
@@ -69,6 +69,11 @@ export class Program implements Commands {
     return this.#commands.get(id)
   }
 
+  /** Whether a command has exactly this ID, which is not one of its aliases. Needs no manifest. */
+  hasCommand(id: string): boolean {
+    return Object.hasOwn(this.#loaders, id)
+  }
+
   findTopic(name: string): Interfaces.Topic | undefined {
     return this.#allTopics.get(name)
   }
@@ -79,7 +84,8 @@ export class Program implements Commands {
    * @throws Error if there is no such command.
    */
   async runCommand(id: string, argv: readonly string[]): Promise<void> {
-    const command = (await this.findCommand(id)?.load()) as Runnable | undefined
+    const load = this.hasCommand(id) ? () => this.#load(id) : this.findCommand(id)?.load
+    const command = (await load?.()) as unknown as Runnable | undefined
     if (command === undefined) throw new Error(`There is no command ${id}`)
     usedParts.add(command.id)
     await command.runIn(this, argv)

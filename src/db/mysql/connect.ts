@@ -89,6 +89,8 @@ async function open(settings: MysqlSettings, { host, port }: MysqlHost): Promise
     keepAliveInitialDelay: KEEP_ALIVE,
     dateStrings: true,
     supportBigNumbers: true,
+    // A parser of its own for each answer is compiled only where that pays (`_query`, `writeBatches`).
+    disableEval: true,
     // Send the server no local files, and accept one result per statement.
     flags: ['-LOCAL_FILES', '-MULTI_RESULTS'],
     authPlugins: loginPlugins(settings, await isPrivateSocket(socketPath), place),

@@ -1,6 +1,15 @@
 import type { Socket } from 'node:net'
 import type mysql2 from 'mysql2'
 
+/** A query with an option that the types of mysql2 lack. */
+type EvalQuery = (
+  options: mysql2.QueryOptions & {
+    /** Whether rows are read by a parser for any answer, instead of one that is compiled for this form of answer. */
+    disableEval: boolean
+  },
+  callback?: (error: mysql2.QueryError | null, rows: mysql2.QueryResult, fields: mysql2.FieldPacket[]) => void,
+) => mysql2.Query
+
 /**
  * A connection of mysql2, with internal members that this folder replaces, because
  * mysql2 has no settings for TLS only if the server offers it, for the checks of
@@ -19,6 +28,7 @@ export interface DriverConnection extends mysql2.Connection {
   _command: { onResult?: unknown } | undefined
   /** The capabilities that the server declared in its greeting. */
   serverCapabilityFlags: number
+  query: mysql2.Connection['query'] & EvalQuery
   /** Starts TLS; calls back when it is established or has failed. */
   startTLS(onSecure: (error?: Error) => void): void
   /** Read by knex: if set, the connection must not be used again. */

@@ -25,7 +25,7 @@ export function writeBatches(
     // If the reader closes the stream, the remaining rows are read and dropped before the next statement.
     const resume = () => connection.resume()
     stream.on('drain', resume).on('close', resume).on('close', resolve).on('error', reject)
-    const running = connection.query(sql, bindings) as EventEmitter
+    const running = connection.query({ sql, values: bindings, disableEval: false }) as EventEmitter
     running.on('result', (row: object) => {
       if (stream.destroyed) return
       // The driver parses everything that it has read before microtasks run.
