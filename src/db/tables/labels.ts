@@ -4,17 +4,18 @@ import type { Lock } from '../transactions/locks.ts'
 import type { LabelRow, NewRow } from './rows.ts'
 import { deleteRows, insertRows, updateRows } from './writes.ts'
 
-/** Returns all labels of resources, given by canonical ID. */
+/** Returns all labels of resources, given by canonical ID, in the same order of their names on every database. */
 export async function selectLabels(
   db: Queryable,
   resourceIds: readonly string[],
   options: { lock?: Lock } = {},
 ): Promise<LabelRow[]> {
   if (resourceIds.length === 0) return []
-  const all = `SELECT * FROM resource_labels WHERE resource_uuid IN ${marks(resourceIds)} ORDER BY name`
+  const all = `SELECT * FROM resource_labels WHERE resource_uuid IN ${marks(resourceIds)}`
   const rows = await select<LabelRow>(db, all, resourceIds, options.lock)
   const wanted = new Set(resourceIds)
-  return rows.filter((row) => wanted.has(row.resource_uuid))
+  // A collation takes some names for equal, and returns them in any order.
+  return rows.filter((row) => wanted.has(row.resource_uuid)).sort((a, b) => Number(a.name > b.name) - Number(a.name < b.name))
 }
 
 /** Returns the name of a resource's label that is equal to `name` in the database's collation; undefined if there is none. */

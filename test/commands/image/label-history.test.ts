@@ -199,6 +199,15 @@ describe.each(ENGINES)('on %s', (engine) => {
     })
   })
 
+  test('image label names the same label on both engines if a name counts as several', async () => {
+    await label('wmi-h', '𠮷۞１=1', '😀𝟏=1')
+    await expectRefused(database, ['image', 'label', 'wmi-h', '😀１=2'], {
+      exit: 3,
+      message: "wmi-h has a label '😀𝟏', which counts as the same label as '😀１'",
+    })
+    await label('wmi-h', '𠮷۞１-', '😀𝟏-')
+  })
+
   test.each(['vdc-mänage.protected', 'VDC-manage.x', 'ｖｄｃ-manage.x', 'vdc-man\u200dage.x'])(
     'image label refuses a name that a database equates with a reserved one: %j',
     async (name) => {
