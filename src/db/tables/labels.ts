@@ -15,7 +15,9 @@ export async function selectLabels(
   const rows = await select<LabelRow>(db, all, resourceIds, options.lock)
   const wanted = new Set(resourceIds)
   // A collation takes some names for equal, and returns them in any order.
-  return rows.filter((row) => wanted.has(row.resource_uuid)).sort((a, b) => Number(a.name > b.name) - Number(a.name < b.name))
+  return rows
+    .filter((row) => wanted.has(row.resource_uuid))
+    .sort((a, b) => Number(a.name > b.name) - Number(a.name < b.name))
 }
 
 /** Returns the name of a resource's label that is equal to `name` in the database's collation; undefined if there is none. */
