@@ -92,7 +92,7 @@ afterAll(async () => {
   for (const engine of ENGINES) await databases[engine].remove()
 })
 
-/** Returns the highest peak of a list's memory in several runs, in MiB: V8 takes other decisions in each. */
+/** Returns the highest peak of a list's memory in several runs, in MiB: V8 decides differently in each. */
 async function peakOf(words: readonly string[], env: Record<string, string>): Promise<number> {
   const log = join(inject('folder'), 'memory')
   const command = ['/usr/bin/time', '-q', '-o', log, '-f', '%M', PROGRAM, 'image', 'list', ...words]

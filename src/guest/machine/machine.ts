@@ -196,7 +196,7 @@ function machineOf(
     },
     async waited() {
       processor ??= await processorThread(qmp)
-      return waitingTime(pid, processor)
+      return processor === undefined ? 0 : waitingTime(pid, processor)
     },
     async powerDown() {
       await ask('system_powerdown')
@@ -208,10 +208,10 @@ function machineOf(
   }
 }
 
-/** Returns the thread of QEMU that runs the machine's only processor; 0, which no thread has, if QEMU has ended. */
-async function processorThread(qmp: Qmp): Promise<number> {
+/** Returns the thread of QEMU that runs the machine's only processor; undefined if QEMU does not say. */
+async function processorThread(qmp: Qmp): Promise<number | undefined> {
   const processors = await qmp.run('query-cpus-fast').catch(() => [])
-  return (processors as { 'thread-id': number }[])[0]?.['thread-id'] ?? 0
+  return (processors as { 'thread-id': number }[])[0]?.['thread-id']
 }
 
 async function quitQemu(qmp: Qmp, { child }: QemuProcess, exited: Promise<VdcError>): Promise<void> {

@@ -125,7 +125,7 @@ async function runMachine(folder: string, options: BootOptions, observer: Observ
       await probing
     }
     const screen = options.isScreenKept ? await machine.screenshot() : undefined
-    const end = await powerOff(machine, observer, watch, POWER_OFF[accel])
+    const end = await powerOff(machine, observer, watch, { limit: POWER_OFF[accel], timeout: timeout * 1000 })
     return { end, screen }
   })
 }
@@ -138,15 +138,21 @@ function flooded(): VdcError {
 /**
  * Asks a guest to power off, if it runs a system that can. Returns how the machine ended.
  *
- * @param limit milliseconds that the guest may take, beside those in which it waits for a processor of this host.
+ * @param limits.limit milliseconds that the guest may take, beside those in which it waits for a processor of this host.
+ * @param limits.timeout milliseconds that it may take with those, if that is longer.
  */
-async function powerOff(machine: Machine, observer: Observer, watch: Watch, limit: number): Promise<Remains['end']> {
+async function powerOff(
+  machine: Machine,
+  observer: Observer,
+  watch: Watch,
+  { limit, timeout }: { limit: number; timeout: number },
+): Promise<Remains['end']> {
   const isAsked = watch.end === undefined
   if (isAsked) {
     if (!observer.isSystemRunning) return undefined
     await machine.powerDown()
-    const deadline = observer.now() - watch.waited + limit
-    await watch.until(Number.POSITIVE_INFINITY, (now) => now - watch.waited >= deadline)
+    const [begun, waited] = [observer.now(), watch.waited]
+    await watch.until(begun + Math.max(limit, timeout), (now) => now - begun - (watch.waited - waited) >= limit)
   }
   const at = watch.end?.at ?? observer.now()
   if (watch.end === undefined) return { kind: 'end', how: 'killed', at }
