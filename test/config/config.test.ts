@@ -6,11 +6,11 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { parseDatabaseUri } from '../../src/config/config.ts'
 import { newDatabase, type TestDatabase } from '../support/databases/databases.ts'
-import { freePort } from '../support/databases/mariadb.ts'
 import { startProxy } from '../support/databases/mysql-proxy.ts'
 import { makeImage, newFolder } from '../support/files/images.ts'
 import { inTime } from '../support/in-time.ts'
 import { environment, PROGRAM, vdcManage, vdcManageJson } from '../support/process/cli.ts'
+import { freePort } from '../support/process/free-port.ts'
 
 const MIB = 1024 * 1024
 const SECRET = 'S3cr3t-p4ss'

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Cluster, hasGalera, type Node, requireGaleraInCi, startCluster } from '../support/databases/galera.ts'
-import { freePort } from '../support/databases/mariadb.ts'
 import { startProxy, type Verdict } from '../support/databases/mysql-proxy.ts'
 import { vdcManage } from '../support/process/cli.ts'
+import { freePort } from '../support/process/free-port.ts'
 
 requireGaleraInCi()
 

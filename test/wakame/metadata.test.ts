@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { parseIpv4 } from '../../src/core/ipv4.ts'
 import { ENGINES, newDatabase, type TestDatabase } from '../support/databases/databases.ts'
-import { freePort } from '../support/databases/mariadb.ts'
 import { startProxy, type Verdict } from '../support/databases/mysql-proxy.ts'
 import { insertOf, newWakameWithInstances } from '../support/databases/wakame-instances.ts'
 import { newFolder } from '../support/files/images.ts'
 import { curl, type Received } from '../support/guests/metadata-clients.ts'
 import { type ServeProcess, startServe } from '../support/guests/metadata-server-process.ts'
 import { vdcManage } from '../support/process/cli.ts'
+import { freePort } from '../support/process/free-port.ts'
 
 const NAMES = ['web1', 'web2', 'web3']
 /** The warning about a query of more than 4 seconds, which a busy machine may need. */

@@ -1,10 +1,10 @@
 import { createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { newDatabase, type TestDatabase } from '../../support/databases/databases.ts'
-import { freePort } from '../../support/databases/mariadb.ts'
 import { type MysqlProxy, startProxy } from '../../support/databases/mysql-proxy.ts'
 import { failing, OK, startUntrustedServer, type UntrustedServer } from '../../support/databases/untrusted-server.ts'
 import { vdcManage } from '../../support/process/cli.ts'
+import { freePort } from '../../support/process/free-port.ts'
 
 /* Several hosts in one database URI: the first one that accepts statements is used. */
 

@@ -7,9 +7,9 @@ import { execa, execaSync } from 'execa'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { findSsh, logIn, makeLoginKey, type SshTarget } from '../../../src/guest/try/ssh.ts'
 import { IS_ROOT } from '../../support/attacker.ts'
-import { freePort } from '../../support/databases/mariadb.ts'
 import { newFolder } from '../../support/files/images.ts'
 import { fill, link } from '../../support/guests/guests.ts'
+import { freePort } from '../../support/process/free-port.ts'
 
 /*
  * A real server, dropbear, runs in a folder as if that were a guest.

@@ -9,8 +9,8 @@ import { parseDatabaseUri } from '../../../src/config/config.ts'
 import { openRegistry } from '../../../src/registry/open.ts'
 import { migrateDatabase } from '../../../src/registry/schema.ts'
 import { ROOT } from '../process/cli.ts'
+import { freePort } from '../process/free-port.ts'
 import type { Row } from './databases.ts'
-import { freePort } from './mariadb.ts'
 
 /*
  * A Galera cluster of three real nodes on loopback, each with its own data folder, ports and

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
-import { freePort } from '../databases/mariadb.ts'
+import { freePort } from '../process/free-port.ts'
 import type { MetadataServer } from './metadata-server.ts'
 
 const CONNECTOR = fileURLToPath(new URL('connector.js', import.meta.url))
